@@ -1,0 +1,182 @@
+use halfmax_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Parameters of factorised gradient-boosted trees. The defaults are a sensible start for a screen of some hundred cell
+/// lines and drugs.
+///
+/// ```
+/// use halfmax_boost::BoostParams;
+/// let model = BoostParams { rounds: 500, learning_rate: 0.05, ..BoostParams::default() }.check()?;
+/// let error = BoostParams { leaves: 1, ..BoostParams::default() }.check().err().map(|e| e.to_string());
+/// assert_eq!(error.as_deref(), Some("leaves = 1: expected 2 to 4096"));
+/// # Ok::<(), halfmax_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BoostParams {
+    /// Number of boosting rounds, one tree each.
+    pub rounds: usize,
+    /// What a tree splits on and what its leaves hold.
+    pub trees: Trees,
+    /// Most leaves of a tree; the leaf with the largest gain is split first.
+    pub leaves: usize,
+    /// Most splits between the root and a leaf; 0 for no limit.
+    pub max_depth: usize,
+    /// Shrinkage of every tree, above 0 and at most 1.
+    pub learning_rate: f64,
+    /// L2 penalty λ on leaf values.
+    pub l2: f64,
+    /// Least sum of weights of the responses in a leaf.
+    pub min_leaf_weight: f64,
+    /// Least number of entities in a leaf of a vector tree.
+    pub min_leaf_entities: usize,
+    /// Least gain of a split.
+    pub min_gain: f64,
+    /// Most bins of a numeric feature, 2 to 255.
+    pub max_bins: usize,
+    /// Share of the features that each tree may use.
+    pub feature_fraction: f64,
+    /// Share of the responses that each tree is grown on.
+    pub row_fraction: f64,
+    /// Share of the entities of the first side (cell lines) that each tree is grown on.
+    pub cell_fraction: f64,
+    /// Share of the entities of the other sides (drugs) that each tree is grown on.
+    pub drug_fraction: f64,
+    /// What is minimised.
+    pub objective: Objective,
+    /// Where a residual turns from squared to absolute loss, in the unit of the target; for `huber`.
+    pub huber_delta: f64,
+    /// Which quantile is predicted, between 0 and 1; for `quantile`.
+    pub quantile: f64,
+    /// What the first tree starts from.
+    pub baseline: Baseline,
+    /// Whether the training mean of every drug is a feature of the drugs.
+    pub response_mean: bool,
+    /// Smoothing of the order in which the levels of a category are tried.
+    pub category_smoothing: f64,
+    /// Columns of the random projection that vector trees search splits on: 7 or 15.
+    pub sketch: usize,
+    /// Share of the training data set aside to stop early; 0 trains all rounds. What stays together follows the split
+    /// of the evaluation.
+    pub validation_fraction: f64,
+    /// Rounds without a better validation error after which training stops.
+    pub early_stopping_rounds: usize,
+}
+
+/// What a tree splits on and what its leaves hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trees {
+    /// Splits on features of every side; a leaf is a box of entities with one value.
+    Box,
+    /// Splits on cell-line features only; a leaf holds one value for every drug.
+    CellVector,
+    /// Splits on drug features only; a leaf holds one value for every cell line.
+    DrugVector,
+    /// Rounds of cell-line vector trees and of box trees in turn.
+    Alternate,
+}
+
+/// The loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// Squared error.
+    Squared,
+    /// Squared near zero, absolute beyond `huber_delta` (Huber 1964).
+    Huber,
+    /// Pinball loss of the quantile `quantile` (Koenker & Bassett 1978).
+    Quantile,
+}
+
+/// The prediction before the first tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Baseline {
+    /// The mean response (the quantile, for that objective).
+    Mean,
+    /// The mean plus an offset for every drug seen in training, shrunk by its number of responses.
+    DrugMean,
+}
+
+impl Default for BoostParams {
+    fn default() -> Self {
+        Self {
+            rounds: 300,
+            trees: Trees::Box,
+            leaves: 31,
+            max_depth: 0,
+            learning_rate: 0.1,
+            l2: 1.0,
+            min_leaf_weight: 20.0,
+            min_leaf_entities: 10,
+            min_gain: 0.0,
+            max_bins: 63,
+            feature_fraction: 0.2,
+            row_fraction: 0.8,
+            cell_fraction: 1.0,
+            drug_fraction: 1.0,
+            objective: Objective::Squared,
+            huber_delta: 1.0,
+            quantile: 0.5,
+            baseline: Baseline::DrugMean,
+            response_mean: true,
+            category_smoothing: 10.0,
+            sketch: 7,
+            validation_fraction: 0.0,
+            early_stopping_rounds: 50,
+        }
+    }
+}
+
+impl BoostParams {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// The first parameter that cannot work, with its value and what is allowed.
+    pub fn check(self) -> Result<crate::Boost> {
+        let fraction = |name: &str, value: f64| {
+            let fits = value > 0.0 && value <= 1.0;
+            if fits { Ok(()) } else { Err(Error::parameter(name, value, "a number above 0, at most 1")) }
+        };
+        let at_least_zero = |name: &str, value: f64| {
+            let fits = value.is_finite() && value >= 0.0;
+            if fits { Ok(()) } else { Err(Error::parameter(name, value, "a finite number, at least 0")) }
+        };
+        let within = |name: &str, value: usize, low: usize, high: usize| {
+            let fits = (low..=high).contains(&value);
+            if fits { Ok(()) } else { Err(Error::parameter(name, value, &format!("{low} to {high}"))) }
+        };
+        within("rounds", self.rounds, 1, 1_000_000)?;
+        within("leaves", self.leaves, 2, 4096)?;
+        within("max_bins", self.max_bins, 2, 255)?;
+        within("min_leaf_entities", self.min_leaf_entities, 1, 1_000_000)?;
+        within("early_stopping_rounds", self.early_stopping_rounds, 1, 1_000_000)?;
+        fraction("learning_rate", self.learning_rate)?;
+        fraction("feature_fraction", self.feature_fraction)?;
+        fraction("row_fraction", self.row_fraction)?;
+        fraction("cell_fraction", self.cell_fraction)?;
+        fraction("drug_fraction", self.drug_fraction)?;
+        at_least_zero("l2", self.l2)?;
+        at_least_zero("min_leaf_weight", self.min_leaf_weight)?;
+        at_least_zero("min_gain", self.min_gain)?;
+        at_least_zero("category_smoothing", self.category_smoothing)?;
+        if !(self.huber_delta.is_finite() && self.huber_delta > 0.0) {
+            return Err(Error::parameter("huber_delta", self.huber_delta, "a finite number above 0"));
+        }
+        if !(self.quantile > 0.0 && self.quantile < 1.0) {
+            return Err(Error::parameter("quantile", self.quantile, "a number between 0 and 1"));
+        }
+        if !(0.0..1.0).contains(&self.validation_fraction) {
+            return Err(Error::parameter(
+                "validation_fraction",
+                self.validation_fraction,
+                "a number from 0 to below 1",
+            ));
+        }
+        if ![7, 15].contains(&self.sketch) {
+            return Err(Error::parameter("sketch", self.sketch, "7 or 15"));
+        }
+        Ok(crate::Boost::from_checked(self))
+    }
+}

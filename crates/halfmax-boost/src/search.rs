@@ -1,0 +1,232 @@
+//! The best split of a node over the features of one side.
+
+use crate::bins::{BinaryFeature, CategoryFeature, MISSING};
+use crate::lanes::Lanes;
+
+/// What limits a split, in the integer units of the lanes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// λ.
+    pub lambda: f64,
+    /// Least weight of either child.
+    pub min_weight: f64,
+    /// Smoothing of the order of category levels.
+    pub category_smoothing: f64,
+}
+
+/// A split of a node by one feature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split<L> {
+    /// `Σ G²/(H+λ)` summed over both children.
+    pub score: f64,
+    /// Number of the feature in its side's feature space.
+    pub feature: usize,
+    /// Which entities go left.
+    pub rule: Rule,
+    /// The sums of the left child.
+    pub left: L,
+}
+
+/// Which entities go left, in terms of codes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rule {
+    /// Numeric: codes from 1 to `last` go left; missing ones as told.
+    UpTo {
+        /// Position in [`crate::bins::SideBins::numeric`].
+        numeric: usize,
+        /// Last code that goes left.
+        last: u8,
+        /// Whether missing values go left.
+        missing_left: bool,
+    },
+    /// Binary: 0 goes left, 1 right; missing ones as told.
+    Unset {
+        /// Position in [`crate::bins::SideBins::binary`].
+        binary: usize,
+        /// Whether missing values go left.
+        missing_left: bool,
+    },
+    /// Category: these codes go left; missing ones right.
+    OneOf {
+        /// Position in [`crate::bins::SideBins::category`].
+        category: usize,
+        /// Codes (1 + level) that go left, ascending.
+        codes: Vec<u16>,
+    },
+}
+
+impl<L> Split<L> {
+    /// Whether this split is to be preferred: the larger score, then the feature that comes first.
+    pub fn beats(&self, other: &Option<Self>) -> bool {
+        other.as_ref().is_none_or(|other| {
+            self.score > other.score || (self.score == other.score && self.feature < other.feature)
+        })
+    }
+}
+
+impl Limits {
+    /// The score of both children, if both are heavy enough.
+    #[inline(always)]
+    fn score<L: Lanes>(&self, left: L, total: L) -> Option<f64> {
+        let mut right = total;
+        right.sub(left);
+        let (wl, wr) = (left.weight(), right.weight());
+        let heavy = wl >= self.min_weight && wr >= self.min_weight && wl > 0.0 && wr > 0.0;
+        heavy.then(|| left.score(self.lambda) + right.score(self.lambda))
+    }
+
+    /// The best cut of a numeric feature whose score exceeds `floor`, as (score, last code left, missing left, left
+    /// sums).
+    ///
+    /// Cuts are first screened in single precision without a division; only features with a cut that might exceed the
+    /// floor are looked at again exactly.
+    #[inline(always)]
+    pub fn cut<L: Lanes, const BINS: usize>(
+        &self,
+        histogram: &[L; BINS],
+        bins: usize,
+        total: L,
+        floor: f64,
+    ) -> Option<(f64, u8, bool, L)> {
+        let missing = histogram[usize::from(MISSING)];
+        let some_missing = missing.weight() > 0.0;
+        if !self.promising(histogram, bins, total, L::default(), floor)
+            && !(some_missing && self.promising(histogram, bins, total, missing, floor))
+        {
+            return None;
+        }
+        self.exact_cut(histogram, bins, total, some_missing.then_some(missing), floor)
+    }
+
+    #[inline(always)]
+    fn promising<L: Lanes, const BINS: usize>(
+        &self,
+        histogram: &[L; BINS],
+        bins: usize,
+        total: L,
+        start: L,
+        floor: f64,
+    ) -> bool {
+        // Single precision errs by less than a part in a million here.
+        let floor = (floor * (1.0 - 1e-5)) as f32;
+        let lambda = self.lambda as f32;
+        let mut left = start;
+        let mut any = false;
+        for bin in &histogram[1..=bins] {
+            left.add(*bin);
+            let s = L::screen(left, total);
+            let (wl, wr) = (s.left_weight + lambda, s.right_weight + lambda);
+            any |= s.left * wr + s.right * wl >= floor * wl * wr;
+        }
+        any
+    }
+
+    fn exact_cut<L: Lanes, const BINS: usize>(
+        &self,
+        histogram: &[L; BINS],
+        bins: usize,
+        total: L,
+        missing: Option<L>,
+        floor: f64,
+    ) -> Option<(f64, u8, bool, L)> {
+        let mut best: Option<(f64, u8, bool, L)> = None;
+        let mut left = L::default();
+        let mut consider = |left: L, last: usize, missing_left: bool| {
+            let Some(score) = self.score(left, total) else { return };
+            if score > best.map_or(floor, |best| best.0) || (best.is_none() && score == floor) {
+                best = Some((score, last as u8, missing_left, left));
+            }
+        };
+        for (last, bin) in histogram.iter().enumerate().take(bins + 1).skip(1) {
+            if bin.weight() == 0.0 {
+                continue;
+            }
+            left.add(*bin);
+            match missing {
+                None => {
+                    let right = total.weight() - left.weight();
+                    consider(left, last, left.weight() > right);
+                }
+                Some(missing) => {
+                    consider(left, last, false);
+                    let mut with_missing = left;
+                    with_missing.add(missing);
+                    consider(with_missing, last, true);
+                }
+            }
+        }
+        best
+    }
+
+    /// The split of a binary feature from the sums of the entities that have it and of those for which it is missing.
+    pub fn unset<L: Lanes>(&self, set: L, missing: L, total: L) -> Option<(f64, bool, L)> {
+        let mut with_missing = total;
+        with_missing.sub(set);
+        let mut without = with_missing;
+        without.sub(missing);
+        if missing.weight() == 0.0 {
+            let score = self.score(without, total)?;
+            return Some((score, without.weight() > set.weight(), without));
+        }
+        let right = self.score(without, total).map(|score| (score, false, without));
+        let left = self.score(with_missing, total).map(|score| (score, true, with_missing));
+        match (right, left) {
+            (Some(right), Some(left)) => Some(if left.0 > right.0 { left } else { right }),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The best split of a category: for every gradient column the levels are ordered by gradient over weight (Fisher
+    /// 1958; with smoothing, as rare levels say little), and every prefix is tried. Missing counts as a level.
+    pub fn one_of<L: Lanes>(&self, sums: &[L], total: L) -> Option<(f64, Vec<u16>, L)> {
+        let present: Vec<usize> = (0..sums.len()).filter(|code| sums[*code].weight() > 0.0).collect();
+        let mut best: Option<(f64, Vec<u16>, L)> = None;
+        for column in 0..L::GRADIENTS {
+            let key = |code: &usize| {
+                sums[*code].gradient(column) / (sums[*code].weight() + self.category_smoothing)
+            };
+            let mut order = present.clone();
+            order.sort_by(|a, b| key(a).total_cmp(&key(b)).then(a.cmp(b)));
+            let mut left = L::default();
+            for prefix in 1..order.len() {
+                left.add(sums[order[prefix - 1]]);
+                let Some(score) = self.score(left, total) else { continue };
+                if best.as_ref().is_none_or(|best| score > best.0) {
+                    best = Some((score, order[..prefix].iter().map(|code| *code as u16).collect(), left));
+                }
+            }
+        }
+        let (score, mut codes, mut left) = best?;
+        // Missing always goes right; where the split wants it left, the children change places.
+        if codes.contains(&u16::from(MISSING)) {
+            codes = present.iter().map(|code| *code as u16).filter(|code| !codes.contains(code)).collect();
+            let mut right = total;
+            right.sub(left);
+            left = right;
+        }
+        codes.sort_unstable();
+        Some((score, codes, left))
+    }
+}
+
+/// Sums of the entities of a node that have a binary feature, and of those for which it is missing. `lane_of` holds the
+/// lanes of every entity of the side, zero for those outside the node.
+pub fn binary_sums<L: Lanes>(feature: &BinaryFeature, lane_of: &[L]) -> (L, L) {
+    let sum = |entities: &[u32]| {
+        let mut sum = L::default();
+        for entity in entities {
+            sum.add(lane_of[*entity as usize]);
+        }
+        sum
+    };
+    (sum(&feature.set), sum(&feature.missing))
+}
+
+/// Sums of each level among the entities of a node; position 0 is for missing values.
+pub fn category_sums<L: Lanes>(feature: &CategoryFeature, entities: &[u32], lanes: &[L]) -> Vec<L> {
+    let mut sums = vec![L::default(); feature.levels + 1];
+    for (entity, lane) in entities.iter().zip(lanes) {
+        sums[usize::from(feature.codes[*entity as usize])].add(*lane);
+    }
+    sums
+}

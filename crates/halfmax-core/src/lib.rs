@@ -1,0 +1,37 @@
+//! What every part of halfmax agrees on: a [`Screen`] of responses over entities, the [`Model`] and [`FittedModel`]
+//! traits, errors, seeds and progress.
+//!
+//! A screen is a block of responses over *entities*: cell lines × drugs, or cell lines × drugs × drugs. Features are
+//! kept once per entity, never once per response, and everything else in the workspace works on that representation.
+//! This crate does no input or output.
+//!
+//! ```
+//! use halfmax_core::{EntityTable, FeatureBlock, FeatureValues, Responses, Screen, Side};
+//! use ndarray::array;
+//!
+//! let cells = EntityTable::new(["A549", "MCF-7"], "cell line")?
+//!     .with_block(FeatureBlock::new("expression", ["ABCB1"], FeatureValues::real(array![[0.3], [-1.2]]))?)?;
+//! let drugs = EntityTable::new(["Paclitaxel"], "drug")?;
+//! let responses = Responses::new(vec![vec![0, 1], vec![0, 0]], vec![-2.1, -4.0], None)?;
+//! let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
+//! assert_eq!(screen.responses.len(), 2);
+//! # Ok::<(), halfmax_core::Error>(())
+//! ```
+
+mod bits;
+mod entity;
+mod error;
+mod model;
+mod progress;
+mod screen;
+mod seed;
+mod space;
+
+pub use bits::BitColumns;
+pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
+pub use error::{Error, ErrorKind, Result, listed};
+pub use model::{AnyModel, FitContext, FittedModel, Model, Parts, Query, Tensor, Tuples, ValidationGroup};
+pub use progress::{Progress, Silent};
+pub use screen::{FeatureSelection, Responses, Screen, Side, TrainView};
+pub use seed::Seed;
+pub use space::{Alignment, Domain, Feature, FeatureSpace};

@@ -1,0 +1,149 @@
+use std::any::Any;
+use std::collections::BTreeMap;
+
+use crate::{EntityTable, Progress, Result, Seed, TrainView};
+
+/// A model family with its parameters, ready to fit.
+pub trait Model: Send + Sync {
+    /// The fitted form.
+    type Fitted: FittedModel;
+
+    /// Fits the model to the responses and features of a view.
+    ///
+    /// # Errors
+    /// If the view holds too little to learn from, or the user stopped it.
+    fn fit(&self, train: &TrainView, context: &FitContext) -> Result<Self::Fitted>;
+}
+
+/// A [`Model`] of any family, for lists of models.
+pub trait AnyModel: Send + Sync {
+    /// See [`Model::fit`].
+    ///
+    /// # Errors
+    /// As [`Model::fit`].
+    fn fit_any(&self, train: &TrainView, context: &FitContext) -> Result<Box<dyn FittedModel>>;
+}
+
+impl<M: Model> AnyModel for M
+where
+    M::Fitted: 'static,
+{
+    fn fit_any(&self, train: &TrainView, context: &FitContext) -> Result<Box<dyn FittedModel>> {
+        Ok(Box::new(self.fit(train, context)?))
+    }
+}
+
+/// A model that has been fitted: it predicts, and it can be taken apart for storage.
+pub trait FittedModel: Send + Sync + Any {
+    /// The family's name, as in a configuration: "boost", "drug_mean".
+    fn family(&self) -> &'static str;
+
+    /// Predictions in the unit of the target: one per listed tuple, or the grid in row-major order (the last side
+    /// fastest). A tuple's prediction is the same to the last bit whether it is listed or part of a grid.
+    ///
+    /// # Errors
+    /// If the query's tables lack most of the model's features.
+    fn predict(&self, query: &Query) -> Result<Vec<f32>>;
+
+    /// For each side, the share of the model's features that the query's table has, 0 to 1.
+    ///
+    /// # Errors
+    /// As [`FittedModel::predict`].
+    fn feature_share(&self, query: &Query) -> Result<Vec<f64>>;
+
+    /// The model as data, for a file.
+    fn parts(&self) -> Parts;
+}
+
+/// What a fit may depend on besides the data.
+#[derive(Clone, Copy)]
+pub struct FitContext<'a> {
+    /// The seed of everything random in the fit.
+    pub seed: Seed,
+    /// Where progress goes.
+    pub progress: &'a dyn Progress,
+    /// What stays together when a fit sets a validation part aside.
+    pub validation: ValidationGroup<'a>,
+}
+
+/// What stays together when responses are set aside for validation, so that they ask the question of the evaluation.
+#[derive(Clone, Copy, Debug)]
+pub enum ValidationGroup<'a> {
+    /// Single responses.
+    Response,
+    /// All responses of an entity of this side.
+    Entity(usize),
+    /// All responses of the entities of this side that have the same group number.
+    Groups(usize, &'a [usize]),
+}
+
+/// What to predict: tuples of entities out of tables, one table per side.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// For each side the table its entities are in.
+    pub tables: &'a [&'a EntityTable],
+    /// Which tuples.
+    pub tuples: Tuples<'a>,
+}
+
+/// Tuples of entities, as positions in the tables of a [`Query`].
+#[derive(Clone, Copy, Debug)]
+pub enum Tuples<'a> {
+    /// One list of positions per side, all of one length.
+    Listed(&'a [&'a [u32]]),
+    /// Every combination of these entities, one list per side.
+    Grid(&'a [&'a [u32]]),
+}
+
+impl Tuples<'_> {
+    /// Number of tuples.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Listed(sides) => sides.first().map_or(0, |side| side.len()),
+            Self::Grid(sides) => sides.iter().map(|side| side.len()).product(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The entity on each side of tuple `at`.
+    pub fn get(&self, at: usize, tuple: &mut [u32]) {
+        match self {
+            Self::Listed(sides) => {
+                for (entity, side) in tuple.iter_mut().zip(*sides) {
+                    *entity = side[at];
+                }
+            }
+            Self::Grid(sides) => {
+                let mut rest = at;
+                for (entity, side) in tuple.iter_mut().zip(*sides).rev() {
+                    *entity = side[rest % side.len()];
+                    rest /= side.len();
+                }
+            }
+        }
+    }
+}
+
+/// A fitted model as data: a description and named arrays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parts {
+    /// Parameters, feature names, everything that is not a large array; JSON.
+    pub description: serde_json::Value,
+    /// The arrays, by name.
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+/// An array of a model file.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Tensor {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+    I32(Vec<i32>),
+    U32(Vec<u32>),
+    U8(Vec<u8>),
+}

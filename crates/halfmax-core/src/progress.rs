@@ -1,0 +1,30 @@
+use crate::{Error, Result};
+
+/// Where long work reports how far it is, and learns that the user wants it to stop.
+pub trait Progress: Sync {
+    /// `done` of `total` steps of the current work are finished.
+    fn step(&self, done: usize, total: usize);
+
+    /// Whether the user asked to stop.
+    fn stopped(&self) -> bool;
+
+    /// An error once the user asked to stop, so that loops can use `?`.
+    ///
+    /// # Errors
+    /// [`Error::interrupted`] once the user asked to stop.
+    fn check(&self) -> Result<()> {
+        if self.stopped() { Err(Error::interrupted()) } else { Ok(()) }
+    }
+}
+
+/// Reports nothing and never stops.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn step(&self, _done: usize, _total: usize) {}
+
+    fn stopped(&self) -> bool {
+        false
+    }
+}

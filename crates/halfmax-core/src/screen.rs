@@ -1,0 +1,238 @@
+use crate::{EntityTable, Error, FeatureValues, Result};
+
+/// What was measured: responses over the entities of two or more sides.
+#[derive(Clone, Debug)]
+pub struct Screen {
+    /// The measured quantity, as its column was called: "LN_IC50", "AUC", "synergy".
+    pub target: String,
+    /// The tables of entities; two sides may share one (both drugs of a pair).
+    pub tables: Vec<EntityTable>,
+    /// The sides of a response, in order.
+    pub sides: Vec<Side>,
+    /// The responses.
+    pub responses: Responses,
+}
+
+/// One side of a response: what it is called, and the table its entities are in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// The name of the side, also its column in written files: "cell_line", "drug", "drug_b".
+    pub name: String,
+    /// The position of its table in [`Screen::tables`].
+    pub table: usize,
+}
+
+impl Side {
+    /// The cell-line side.
+    pub fn cell_line(table: usize) -> Self {
+        Self { name: "cell_line".into(), table }
+    }
+
+    /// The (first) drug side.
+    pub fn drug(table: usize) -> Self {
+        Self { name: "drug".into(), table }
+    }
+}
+
+/// Observed responses: for each the entity on every side, the value, and a weight.
+#[derive(Clone, Debug, Default)]
+pub struct Responses {
+    entities: Vec<Vec<u32>>,
+    values: Vec<f32>,
+    weights: Option<Vec<f32>>,
+}
+
+impl Responses {
+    /// Responses from one list of entity positions per side, the values, and weights if they are not all 1.
+    ///
+    /// # Errors
+    /// If the lists differ in length, a value is not finite, or a weight is not finite and positive.
+    pub fn new(entities: Vec<Vec<u32>>, values: Vec<f32>, weights: Option<Vec<f32>>) -> Result<Self> {
+        let lengths = entities.iter().map(Vec::len).chain(weights.iter().map(Vec::len));
+        for length in lengths {
+            if length != values.len() {
+                return Err(Error::data(format!(
+                    "{length} entities or weights for {} responses",
+                    values.len()
+                )));
+            }
+        }
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Error::data(format!("response {at} is {}: expected a finite number", values[at])));
+        }
+        if let Some(weights) = &weights
+            && let Some(at) = weights.iter().position(|w| !(w.is_finite() && *w > 0.0))
+        {
+            return Err(Error::data(format!(
+                "the weight of response {at} is {}: expected a finite number above 0",
+                weights[at]
+            )));
+        }
+        Ok(Self { entities, values, weights })
+    }
+
+    /// Number of responses.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The entity of every response on one side.
+    pub fn side(&self, side: usize) -> &[u32] {
+        &self.entities[side]
+    }
+
+    /// Number of sides.
+    pub fn sides(&self) -> usize {
+        self.entities.len()
+    }
+
+    /// The values.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The weight of one response; 1 where none were given.
+    pub fn weight(&self, at: usize) -> f32 {
+        self.weights.as_ref().map_or(1.0, |weights| weights[at])
+    }
+
+    /// The weights, where they are not all 1.
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.weights.as_deref()
+    }
+}
+
+impl Screen {
+    /// A screen; checks that every response names entities that exist.
+    ///
+    /// # Errors
+    /// If there are fewer than two sides, a side names a table that is not there, or a response an entity that is not.
+    pub fn new(
+        target: impl Into<String>,
+        tables: Vec<EntityTable>,
+        sides: Vec<Side>,
+        responses: Responses,
+    ) -> Result<Self> {
+        if sides.len() < 2 || sides.len() != responses.sides() {
+            return Err(Error::data(format!(
+                "a screen of {} sides with responses of {}: expected the same number, at least 2",
+                sides.len(),
+                responses.sides()
+            )));
+        }
+        for (at, side) in sides.iter().enumerate() {
+            let Some(table) = tables.get(side.table) else {
+                return Err(Error::data(format!("side {:?} has no table", side.name)));
+            };
+            let beyond = responses.side(at).iter().find(|entity| **entity as usize >= table.len());
+            if let Some(entity) = beyond {
+                return Err(Error::data(format!(
+                    "a response names {} number {entity} of {}",
+                    table.sort(),
+                    table.len()
+                )));
+            }
+        }
+        Ok(Self { target: target.into(), tables, sides, responses })
+    }
+
+    /// The table of a side's entities.
+    pub fn table(&self, side: usize) -> &EntityTable {
+        &self.tables[self.sides[side].table]
+    }
+
+    /// A view of all responses and all features.
+    pub fn all(&self) -> TrainView<'_> {
+        let rows = (0..self.responses.len()).collect();
+        TrainView { screen: self, rows, features: FeatureSelection::all(self) }
+    }
+}
+
+/// The part of a screen that a model may learn from: some responses, some features.
+#[derive(Clone, Debug)]
+pub struct TrainView<'a> {
+    /// The screen.
+    pub screen: &'a Screen,
+    /// Positions of the responses to learn from.
+    pub rows: Vec<usize>,
+    /// The features to learn from.
+    pub features: FeatureSelection,
+}
+
+impl TrainView<'_> {
+    /// For each entity of a side's table, whether any response to learn from names it on that side.
+    pub fn seen(&self, side: usize) -> Vec<bool> {
+        let mut seen = vec![false; self.screen.table(side).len()];
+        let entities = self.screen.responses.side(side);
+        for row in &self.rows {
+            seen[entities[*row] as usize] = true;
+        }
+        seen
+    }
+}
+
+/// Which features of each table's blocks a model uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureSelection {
+    columns: Vec<Vec<Vec<usize>>>,
+}
+
+impl FeatureSelection {
+    /// All features.
+    pub fn all(screen: &Screen) -> Self {
+        let columns = screen
+            .tables
+            .iter()
+            .map(|table| table.blocks().iter().map(|block| (0..block.len()).collect()).collect())
+            .collect();
+        Self { columns }
+    }
+
+    /// The selected columns of one block.
+    pub fn columns(&self, table: usize, block: usize) -> &[usize] {
+        &self.columns[table][block]
+    }
+
+    /// Keeps the `most` features of a block of real numbers that vary most over the entities marked in `seen`; other
+    /// blocks, and blocks that have no more than that, stay whole. Missing values are left out of the variance; ties
+    /// go to the feature that comes first.
+    pub fn keep_most_variable(
+        &mut self,
+        screen: &Screen,
+        table: usize,
+        block: usize,
+        most: usize,
+        seen: &[bool],
+    ) {
+        let FeatureValues::Real(values) = &screen.tables[table].blocks()[block].values else {
+            return;
+        };
+        let kept = &mut self.columns[table][block];
+        if kept.len() <= most {
+            return;
+        }
+        let mut ranked: Vec<(f64, usize)> =
+            kept.iter().map(|column| (variance(values.column(*column).iter().zip(seen)), *column)).collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        *kept = ranked[..most].iter().map(|(_, column)| *column).collect();
+        kept.sort_unstable();
+    }
+}
+
+fn variance<'a>(values: impl Iterator<Item = (&'a f32, &'a bool)>) -> f64 {
+    let (mut n, mut mean, mut squares) = (0.0, 0.0, 0.0);
+    for (value, seen) in values {
+        if *seen && !value.is_nan() {
+            n += 1.0;
+            let delta = f64::from(*value) - mean;
+            mean += delta / n;
+            squares += delta * (f64::from(*value) - mean);
+        }
+    }
+    if n > 1.0 { squares / (n - 1.0) } else { 0.0 }
+}

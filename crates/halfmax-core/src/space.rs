@@ -1,0 +1,150 @@
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EntityTable, Error, FeatureSelection, FeatureValues, Result, listed};
+
+/// The features of one side that a model was fitted on, by name, so that it can find them again in other tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureSpace {
+    /// The features, in the order the model numbers them.
+    pub features: Vec<Feature>,
+}
+
+/// One feature of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feature {
+    /// The kind of its block: "expression", "mutation".
+    pub kind: String,
+    /// Its name within the block.
+    pub name: String,
+    /// What values it takes.
+    pub domain: Domain,
+}
+
+/// What values a feature takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Domain {
+    /// Real numbers.
+    Real,
+    /// 0 or 1.
+    Binary,
+    /// One of these levels, numbered in this order.
+    Category(Vec<String>),
+}
+
+/// Where each feature of a model stands in some table, as far as it is there.
+#[derive(Clone, Debug)]
+pub struct Alignment<'a> {
+    space: &'a FeatureSpace,
+    table: &'a EntityTable,
+    columns: Vec<Option<(usize, usize)>>,
+}
+
+impl FeatureSpace {
+    /// The selected features of a table, in the order of its blocks.
+    pub fn of(table: &EntityTable, table_at: usize, selection: &FeatureSelection) -> Self {
+        let mut features = Vec::new();
+        for (block_at, block) in table.blocks().iter().enumerate() {
+            for column in selection.columns(table_at, block_at) {
+                let domain = match &block.values {
+                    FeatureValues::Real(_) => Domain::Real,
+                    FeatureValues::Binary(_) => Domain::Binary,
+                    FeatureValues::Category(all) => Domain::Category(all[*column].levels.clone()),
+                };
+                let name = block.names[*column].clone();
+                features.push(Feature { kind: block.kind.clone(), name, domain });
+            }
+        }
+        Self { features }
+    }
+
+    /// Number of features.
+    pub fn len(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Whether there is no feature.
+    pub fn is_empty(&self) -> bool {
+        self.features.is_empty()
+    }
+
+    /// Finds the features in a table by kind and name; their order and further features do not matter.
+    ///
+    /// # Errors
+    /// If the table has less than half of the features.
+    pub fn align<'a>(&'a self, table: &'a EntityTable) -> Result<Alignment<'a>> {
+        let mut places = HashMap::new();
+        for (block_at, block) in table.blocks().iter().enumerate() {
+            for (column, name) in block.names.iter().enumerate() {
+                places.insert((block.kind.as_str(), name.as_str()), (block_at, column));
+            }
+        }
+        let columns: Vec<_> = self
+            .features
+            .iter()
+            .map(|feature| places.get(&(feature.kind.as_str(), feature.name.as_str())).copied())
+            .collect();
+        let alignment = Alignment { space: self, table, columns };
+        if alignment.share() < 0.5 {
+            let missing = alignment.missing();
+            return Err(Error::data(format!(
+                "the {} table has {:.0} % of the {} features that the model was fitted on: expected at least half; \
+                 missing are {}",
+                table.sort(),
+                100.0 * alignment.share(),
+                self.len(),
+                listed(&missing, 5)
+            ))
+            .help("give the same kinds of feature files that the model was trained with"));
+        }
+        Ok(alignment)
+    }
+}
+
+impl Alignment<'_> {
+    /// The share of the model's features that the table has, 0 to 1; 1 for a model without features.
+    pub fn share(&self) -> f64 {
+        if self.columns.is_empty() {
+            return 1.0;
+        }
+        self.columns.iter().flatten().count() as f64 / self.columns.len() as f64
+    }
+
+    /// Names of the features that the table lacks, as `kind/name`.
+    pub fn missing(&self) -> Vec<String> {
+        self.space
+            .features
+            .iter()
+            .zip(&self.columns)
+            .filter(|(_, column)| column.is_none())
+            .map(|(feature, _)| format!("{}/{}", feature.kind, feature.name))
+            .collect()
+    }
+
+    /// One feature's value for every entity: the number, 0 or 1, or the position of the level in the *model's* levels.
+    /// NaN where the value is missing, the table lacks the feature, or the level is unknown to the model.
+    pub fn column(&self, feature: usize) -> Vec<f32> {
+        let Some((block, column)) = self.columns[feature] else {
+            return vec![f32::NAN; self.table.len()];
+        };
+        match (&self.table.blocks()[block].values, &self.space.features[feature].domain) {
+            (FeatureValues::Real(values), Domain::Real | Domain::Binary) => values.column(column).to_vec(),
+            (FeatureValues::Binary(bits), Domain::Real | Domain::Binary) => (0..bits.entities())
+                .map(|entity| bits.get(entity, column).map_or(f32::NAN, |bit| f32::from(u8::from(bit))))
+                .collect(),
+            (FeatureValues::Category(categories), Domain::Category(levels)) => {
+                let category = &categories[column];
+                let translated: Vec<f32> = category
+                    .levels
+                    .iter()
+                    .map(|level| levels.binary_search(level).map_or(f32::NAN, |at| at as f32))
+                    .collect();
+                let code = |code: &Option<u16>| code.map_or(f32::NAN, |code| translated[usize::from(code)]);
+                category.codes.iter().map(code).collect()
+            }
+            _ => vec![f32::NAN; self.table.len()],
+        }
+    }
+}
