@@ -1,1 +1,30 @@
-//! halfmax-baselines
+//! Naive predictors: what a model has to beat before it may claim to have learnt anything about resistance.
+//!
+//! Most of the variance of ln IC50 lies between drugs, so the mean of a drug already looks like a good prediction.
+//! The [`Naive`] families predict from means alone and use no features; a table of results without them misleads.
+//!
+//! ```
+//! use halfmax_baselines::Naive;
+//! use halfmax_core::{EntityTable, FitContext, FittedModel, Model, Query, Responses, Screen, Seed, Side, Silent};
+//! use halfmax_core::{Tuples, ValidationGroup};
+//!
+//! let cells = EntityTable::new(["A549", "MCF-7"], "cell line")?;
+//! let drugs = EntityTable::new(["Paclitaxel", "Erlotinib"], "drug")?;
+//! let responses = Responses::new(vec![vec![0, 1, 0], vec![0, 0, 1]], vec![-4.0, -2.0, 3.0], None)?;
+//! let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
+//! let context =
+//!     FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Response };
+//!
+//! let fitted = Naive::DrugMean.fit(&screen.all(), &context)?;
+//! let tables = [screen.table(0), screen.table(1)];
+//! let query = Query { tables: &tables, tuples: Tuples::Listed(&[&[1, 1], &[0, 1]]) };
+//! assert_eq!(fitted.predict(&query)?, [-3.0, 3.0]);
+//! # Ok::<(), halfmax_core::Error>(())
+//! ```
+
+mod effects;
+mod fitted;
+mod naive;
+
+pub use fitted::FittedNaive;
+pub use naive::Naive;

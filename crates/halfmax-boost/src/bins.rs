@@ -157,8 +157,7 @@ impl Column {
 fn cuts(values: &[f32], max_bins: usize) -> Vec<f32> {
     let mut sorted: Vec<f32> = values.iter().copied().filter(|value| !value.is_nan()).collect();
     sorted.sort_unstable_by(f32::total_cmp);
-    let starts: Vec<usize> =
-        (1..sorted.len()).filter(|at| sorted[*at - 1] < sorted[*at]).collect();
+    let starts: Vec<usize> = (1..sorted.len()).filter(|at| sorted[*at - 1] < sorted[*at]).collect();
     let between = |at: usize| midpoint(sorted[at - 1], sorted[at]);
     if starts.len() < max_bins {
         return starts.into_iter().map(between).collect();

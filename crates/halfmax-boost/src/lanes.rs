@@ -208,10 +208,7 @@ mod tests {
         let (packed, wide) = (Packed::new(-12, 5), Wide([-12, 0, 0, 5]));
         assert_eq!(packed.score(1.0), 24.0);
         assert_eq!(packed.score(1.0), wide.score(1.0));
-        let (a, b) = (
-            Packed::screen(Packed::new(3, 2), packed),
-            Wide::screen(Wide([3, 0, 0, 2]), wide),
-        );
+        let (a, b) = (Packed::screen(Packed::new(3, 2), packed), Wide::screen(Wide([3, 0, 0, 2]), wide));
         assert_eq!((a.left, a.right, a.right_weight), (b.left, b.right, b.right_weight));
     }
 

@@ -48,10 +48,10 @@ pub struct BoostParams {
     pub huber_delta: f64,
     /// Which quantile is predicted, between 0 and 1; for `quantile`.
     pub quantile: f64,
-    /// What the first tree starts from.
-    pub baseline: Baseline,
-    /// Whether the training mean of every drug is a feature of the drugs.
-    pub response_mean: bool,
+    /// Whose training means the first tree starts from.
+    pub baseline: MeansOf,
+    /// Whose training means are a numeric feature of theirs.
+    pub mean_feature: MeansOf,
     /// Smoothing of the order in which the levels of a category are tried.
     pub category_smoothing: f64,
     /// Columns of the random projection that vector trees search splits on: 7 or 15.
@@ -89,14 +89,21 @@ pub enum Objective {
     Quantile,
 }
 
-/// The prediction before the first tree.
+/// The entities whose mean training response a model may use. An entity that was not seen in training has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Baseline {
-    /// The mean response (the quantile, for that objective).
-    Mean,
-    /// The mean plus an offset for every drug seen in training, shrunk by its number of responses.
-    DrugMean,
+pub enum MeansOf {
+    /// Those that the split does not hold out: drugs for unseen cell lines, cell lines for unseen drugs, both for
+    /// unseen pairs.
+    Auto,
+    /// Nobody's.
+    None,
+    /// Cell lines.
+    Cell,
+    /// Drugs.
+    Drug,
+    /// Cell lines and drugs.
+    Both,
 }
 
 impl Default for BoostParams {
@@ -119,8 +126,8 @@ impl Default for BoostParams {
             objective: Objective::Squared,
             huber_delta: 1.0,
             quantile: 0.5,
-            baseline: Baseline::DrugMean,
-            response_mean: true,
+            baseline: MeansOf::Auto,
+            mean_feature: MeansOf::Auto,
             category_smoothing: 10.0,
             sketch: 7,
             validation_fraction: 0.0,

@@ -133,7 +133,7 @@ impl Limits {
         let mut left = L::default();
         let mut consider = |left: L, last: usize, missing_left: bool| {
             let Some(score) = self.score(left, total) else { return };
-            if score > best.map_or(floor, |best| best.0) || (best.is_none() && score == floor) {
+            if score > best.map_or(floor, |best| best.0) {
                 best = Some((score, last as u8, missing_left, left));
             }
         };

@@ -1,0 +1,245 @@
+use std::collections::{BTreeMap, HashMap};
+
+use halfmax_core::{EntityTable, Error, FittedModel, Parts, Query, Result, Tensor, Tuples};
+use serde::{Deserialize, Serialize};
+
+use crate::Naive;
+
+/// A fitted [`Naive`] predictor: a mean, and deviations from it per entity.
+///
+/// Entities are found again by their ids, in whatever table a query brings. It needs no features.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FittedNaive {
+    pub(crate) naive: Naive,
+    pub(crate) mean: f64,
+    pub(crate) sides: usize,
+    pub(crate) terms: Vec<Term>,
+    pub(crate) tissues: Option<Tissues>,
+}
+
+/// The effects of the entities that stand on some sides; sides of one table share them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Term {
+    sides: Vec<usize>,
+    ids: Vec<String>,
+    index: HashMap<String, usize>,
+    effects: Vec<f64>,
+}
+
+/// For each term the deviations of tissue × drug from the global mean, tissue-major.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Tissues {
+    pub(crate) levels: Vec<String>,
+    pub(crate) deviations: Vec<Vec<f64>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    family: Naive,
+    sides: usize,
+    terms: Vec<TermDescription>,
+    tissues: Option<Vec<String>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TermDescription {
+    sides: Vec<usize>,
+    ids: Vec<String>,
+}
+
+impl Term {
+    pub(crate) fn new(sides: Vec<usize>, ids: Vec<String>, effects: Vec<f64>) -> Result<Self> {
+        let index: HashMap<String, usize> = ids.iter().cloned().zip(0..).collect();
+        if index.len() != ids.len() {
+            return Err(Error::data("an entity of a naive predictor occurs twice"));
+        }
+        Ok(Self { sides, ids, index, effects })
+    }
+
+    fn position(&self, id: &str) -> Option<usize> {
+        self.index.get(id).copied()
+    }
+}
+
+impl FittedNaive {
+    /// Which predictor it is.
+    pub fn naive(&self) -> Naive {
+        self.naive
+    }
+
+    /// The mean of the training responses, in the unit of the target.
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// A predictor from its [`FittedModel::parts`], exactly as it was.
+    ///
+    /// # Errors
+    /// If the description is not one of a naive predictor, or a tensor is missing, of another type, of another length,
+    /// or not finite.
+    pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let description: Description =
+            serde::Deserialize::deserialize(&parts.description).map_err(|error| {
+                Error::data("the description of a naive predictor is malformed").because(error)
+            })?;
+        let Description { family: naive, sides, terms: described, tissues: levels } = description;
+        if sides < 2 || described.iter().flat_map(|term| &term.sides).any(|side| *side >= sides) {
+            return Err(Error::data(format!(
+                "{naive}: the sides of its effects are not among its {sides} sides"
+            )));
+        }
+        if levels.is_some() != (naive == Naive::TissueDrugMean) {
+            return Err(Error::data(format!(
+                "{naive}: the description has tissues where it should not, or lacks them"
+            )));
+        }
+        let mean = numbers(parts, "mean", 1)?[0];
+        let mut terms = Vec::new();
+        let mut deviations = Vec::new();
+        for (at, term) in described.into_iter().enumerate() {
+            let effects = numbers(parts, &format!("effects_{at}"), term.ids.len())?.to_vec();
+            if let Some(levels) = &levels {
+                let length = levels.len() * term.ids.len();
+                deviations.push(numbers(parts, &format!("tissue_deviations_{at}"), length)?.to_vec());
+            }
+            terms.push(Term::new(term.sides, term.ids, effects)?);
+        }
+        let tissues = levels.map(|levels| Tissues { levels, deviations });
+        Ok(Self { naive, mean, sides, terms, tissues })
+    }
+
+    fn check(&self, query: &Query) -> Result<()> {
+        let listed = match query.tuples {
+            Tuples::Listed(sides) | Tuples::Grid(sides) => sides,
+        };
+        if query.tables.len() != self.sides || listed.len() != self.sides {
+            return Err(Error::data(format!(
+                "{}: a query of {} tables and {} sides, fitted on {}",
+                self.naive,
+                query.tables.len(),
+                listed.len(),
+                self.sides
+            )));
+        }
+        if listed.iter().any(|side| side.len() != listed[0].len())
+            && matches!(query.tuples, Tuples::Listed(_))
+        {
+            return Err(Error::data(format!("{}: the sides of a query differ in length", self.naive)));
+        }
+        for (table, entities) in query.tables.iter().zip(listed) {
+            if let Some(entity) = entities.iter().find(|entity| **entity as usize >= table.len()) {
+                let (sort, count) = (table.sort(), table.len());
+                return Err(Error::data(format!("a query names {sort} number {entity} of {count}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// For each entity of a query's cell-line table the tissue among those of training.
+    fn tissue_of(&self, cells: &EntityTable) -> Vec<Option<usize>> {
+        let (Some(tissues), Some(group)) = (&self.tissues, cells.group("tissue")) else {
+            return vec![None; cells.len()];
+        };
+        let known: HashMap<&str, usize> = tissues.levels.iter().map(String::as_str).zip(0..).collect();
+        let translated: Vec<Option<usize>> =
+            group.levels.iter().map(|level| known.get(level.as_str()).copied()).collect();
+        let code = |code: &Option<u16>| code.and_then(|code| *translated.get(usize::from(code))?);
+        group.codes.iter().map(code).collect()
+    }
+}
+
+/// What one side adds to the mean, for every entity of the query's table.
+struct Addend<'a> {
+    side: usize,
+    positions: Vec<Option<usize>>,
+    effects: &'a [f64],
+    by_tissue: Option<&'a [f64]>,
+}
+
+impl Addend<'_> {
+    fn of(&self, entity: u32, tissue: Option<usize>) -> f64 {
+        let Some(position) = self.positions[entity as usize] else { return 0.0 };
+        match (self.by_tissue, tissue) {
+            (Some(deviations), Some(tissue)) => deviations[tissue * self.effects.len() + position],
+            _ => self.effects[position],
+        }
+    }
+}
+
+impl FittedModel for FittedNaive {
+    fn family(&self) -> &'static str {
+        self.naive.name()
+    }
+
+    /// # Errors
+    /// If the query has another number of sides than the training data, or names an entity that its table lacks.
+    fn predict(&self, query: &Query) -> Result<Vec<f32>> {
+        self.check(query)?;
+        let mut addends = Vec::new();
+        for (at, term) in self.terms.iter().enumerate() {
+            for side in &term.sides {
+                let ids = query.tables[*side].ids();
+                let positions = ids.iter().map(|id| term.position(id)).collect();
+                let by_tissue = self.tissues.as_ref().map(|tissues| tissues.deviations[at].as_slice());
+                addends.push(Addend { side: *side, positions, effects: &term.effects, by_tissue });
+            }
+        }
+        let tissues = self.tissue_of(query.tables[0]);
+        let mut tuple = vec![0; self.sides];
+        let predict = |at| {
+            query.tuples.get(at, &mut tuple);
+            let tissue = tissues[tuple[0] as usize];
+            let added: f64 = addends.iter().map(|addend| addend.of(tuple[addend.side], tissue)).sum();
+            (self.mean + added) as f32
+        };
+        Ok((0..query.tuples.len()).map(predict).collect())
+    }
+
+    /// 1 for every side: a naive predictor needs no features.
+    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
+        Ok(vec![1.0; query.tables.len()])
+    }
+
+    fn parts(&self) -> Parts {
+        let terms: Vec<_> = self
+            .terms
+            .iter()
+            .map(|term| serde_json::json!({ "sides": term.sides, "ids": term.ids }))
+            .collect();
+        let description = serde_json::json!({
+            "family": self.naive.name(),
+            "sides": self.sides,
+            "terms": terms,
+            "tissues": self.tissues.as_ref().map(|tissues| &tissues.levels),
+        });
+        let mut tensors = BTreeMap::from([("mean".to_owned(), Tensor::F64(vec![self.mean]))]);
+        for (at, term) in self.terms.iter().enumerate() {
+            tensors.insert(format!("effects_{at}"), Tensor::F64(term.effects.clone()));
+        }
+        for (at, deviations) in self.tissues.iter().flat_map(|tissues| &tissues.deviations).enumerate() {
+            tensors.insert(format!("tissue_deviations_{at}"), Tensor::F64(deviations.clone()));
+        }
+        Parts { description, tensors }
+    }
+}
+
+fn numbers<'a>(parts: &'a Parts, name: &str, length: usize) -> Result<&'a [f64]> {
+    match parts.tensors.get(name) {
+        Some(Tensor::F64(values)) if values.len() == length => {
+            match values.iter().all(|value| value.is_finite()) {
+                true => Ok(values),
+                false => Err(Error::data(format!(
+                    "tensor {name:?} of a naive predictor holds a number that is not finite"
+                ))),
+            }
+        }
+        Some(Tensor::F64(values)) => Err(Error::data(format!(
+            "tensor {name:?} of a naive predictor has {} numbers: expected {length}",
+            values.len()
+        ))),
+        Some(_) => Err(Error::data(format!("tensor {name:?} of a naive predictor is not of type f64"))),
+        None => Err(Error::data(format!("a naive predictor lacks tensor {name:?}"))),
+    }
+}

@@ -1,0 +1,164 @@
+use std::fmt;
+
+use halfmax_core::{Category, Error, FitContext, Model, Result, TrainView, listed};
+use serde::{Deserialize, Serialize};
+
+use crate::effects::{Rows, additive_effects, mean_deviations};
+use crate::fitted::{FittedNaive, Term, Tissues};
+
+/// The naive predictors. Each is a [`Model`] without parameters or features.
+///
+/// Side 0 is the cell line, every further side a drug. Means are weighted by the responses' weights. Sides that share a
+/// table (the two drugs of a pair) share their effects; where there are several drug sides, the predictions below add
+/// the deviations of all of them from the global mean. An entity that was not in training has no deviation: with a new
+/// cell line, [`Naive::Effects`] is close to [`Naive::DrugMean`]; with a new drug, that one is [`Naive::GlobalMean`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Naive {
+    /// The mean of all training responses.
+    GlobalMean,
+    /// The mean of the drug.
+    DrugMean,
+    /// The mean of the cell line.
+    CellMean,
+    /// Global mean + effect of the cell line + effect of the drug: the additive model, by least squares.
+    Effects,
+    /// The mean of the drug in cell lines of the same tissue (the grouping "tissue" of the cell lines), the mean of
+    /// the drug where the tissue is missing or was not in training with that drug.
+    TissueDrugMean,
+}
+
+impl Naive {
+    /// All of them, from the simplest to the richest.
+    pub const ALL: [Self; 5] =
+        [Self::GlobalMean, Self::DrugMean, Self::CellMean, Self::Effects, Self::TissueDrugMean];
+
+    /// The name of the family, as in a configuration: "drug_mean".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GlobalMean => "global_mean",
+            Self::DrugMean => "drug_mean",
+            Self::CellMean => "cell_mean",
+            Self::Effects => "effects",
+            Self::TissueDrugMean => "tissue_drug_mean",
+        }
+    }
+
+    /// The predictor of this family name, if it is one.
+    ///
+    /// ```
+    /// use halfmax_baselines::Naive;
+    /// assert_eq!(Naive::from_name("effects"), Some(Naive::Effects));
+    /// assert_eq!(Naive::from_name("boost"), None);
+    /// ```
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|naive| naive.name() == name)
+    }
+}
+
+impl fmt::Display for Naive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Model for Naive {
+    type Fitted = FittedNaive;
+
+    /// # Errors
+    /// If the view has no response, a least-squares fit does not settle, or [`Naive::TissueDrugMean`] is asked for
+    /// without a grouping "tissue" of the cell lines; and if the user stopped it.
+    fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedNaive> {
+        context.progress.check()?;
+        if train.rows.is_empty() {
+            return Err(Error::data(format!("no response to fit {self} on")));
+        }
+        let sides = train.screen.sides.len();
+        let rows = Rows::of(train);
+        let mut fitted =
+            FittedNaive { naive: *self, mean: rows.mean(), sides, terms: Vec::new(), tissues: None };
+        let places: Vec<Vec<usize>> = match self {
+            Self::GlobalMean => Vec::new(),
+            Self::CellMean => vec![vec![0]],
+            Self::DrugMean | Self::TissueDrugMean => sides_by_table(train, 1),
+            Self::Effects => sides_by_table(train, 0),
+        };
+        let effects = match self {
+            Self::Effects => additive_effects(train, &rows, &places, fitted.mean, context)?,
+            _ => places.iter().map(|place| mean_deviations(train, &rows, place, fitted.mean)).collect(),
+        };
+        if *self == Self::TissueDrugMean {
+            fitted.tissues = Some(tissue_deviations(train, &rows, &places, &effects, fitted.mean)?);
+        }
+        let terms = places.into_iter().zip(effects);
+        fitted.terms = terms
+            .map(|(sides, effects)| {
+                let ids = train.screen.table(sides[0]).ids().to_vec();
+                Term::new(sides, ids, effects)
+            })
+            .collect::<Result<_>>()?;
+        Ok(fitted)
+    }
+}
+
+/// The sides from `first` on, those that share a table together.
+fn sides_by_table(train: &TrainView, first: usize) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (side, place) in train.screen.sides.iter().enumerate().skip(first) {
+        match groups.iter_mut().find(|group| train.screen.sides[group[0]].table == place.table) {
+            Some(group) => group.push(side),
+            None => groups.push(vec![side]),
+        }
+    }
+    groups
+}
+
+/// For each term the deviation of tissue × drug from the global mean, tissue-major; the drug's own deviation where a
+/// drug was not measured in a tissue.
+fn tissue_deviations(
+    train: &TrainView,
+    rows: &Rows,
+    places: &[Vec<usize>],
+    effects: &[Vec<f64>],
+    mean: f64,
+) -> Result<Tissues> {
+    let cells = train.screen.table(0);
+    let Some(Category { levels, codes }) = cells.group("tissue") else {
+        return Err(Error::data(format!(
+            "{} needs the tissue of the {}s",
+            Naive::TissueDrugMean,
+            cells.sort()
+        ))
+        .help("give a file that names the tissue of each cell line, or leave this model out"));
+    };
+    if codes.iter().flatten().any(|code| usize::from(*code) >= levels.len()) {
+        return Err(Error::data(format!(
+            "a tissue of the {}s is none of {}",
+            cells.sort(),
+            listed(levels, 5)
+        )));
+    }
+    let cell_of = train.screen.responses.side(0);
+    let tables = places
+        .iter()
+        .zip(effects)
+        .map(|(place, effects)| {
+            let drugs = effects.len();
+            let mut sums = vec![(0.0, 0.0); levels.len() * drugs];
+            for (row, value, weight) in rows.iter() {
+                let Some(tissue) = codes[cell_of[row] as usize] else { continue };
+                for side in place {
+                    let drug = train.screen.responses.side(*side)[row] as usize;
+                    let sum = &mut sums[usize::from(tissue) * drugs + drug];
+                    sum.0 += weight * (value - mean);
+                    sum.1 += weight;
+                }
+            }
+            let or_drug = |(at, (sum, weight)): (usize, (f64, f64))| {
+                if weight > 0.0 { sum / weight } else { effects[at % drugs] }
+            };
+            sums.into_iter().enumerate().map(or_drug).collect()
+        })
+        .collect();
+    Ok(Tissues { levels: levels.clone(), deviations: tables })
+}

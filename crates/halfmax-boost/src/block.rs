@@ -1,0 +1,402 @@
+//! The responses of a screen during training: residuals, weights, and this round's integer gradients.
+
+use halfmax_core::Seed;
+use rayon::prelude::*;
+
+use crate::grow::{NodeSide, Source};
+use crate::lanes::{Lanes, Packed, grid};
+use crate::shape::{Patterns, common_leaf};
+
+/// A loss, as what it asks of a residual `r = y - prediction`.
+#[derive(Clone, Copy, Debug)]
+pub enum Loss {
+    /// `r²/2`.
+    Squared,
+    /// `r²/2` up to δ, `δ(|r| - δ/2)` beyond.
+    Huber(f32),
+    /// `τ·r` for positive, `(τ - 1)·r` for negative residuals.
+    Quantile(f32),
+}
+
+impl Loss {
+    /// The negative gradient with respect to the prediction.
+    #[inline(always)]
+    pub fn pull(self, residual: f32) -> f32 {
+        match self {
+            Self::Squared => residual,
+            Self::Huber(delta) => residual.clamp(-delta, delta),
+            Self::Quantile(tau) => {
+                if residual >= 0.0 {
+                    tau
+                } else {
+                    tau - 1.0
+                }
+            }
+        }
+    }
+
+    /// The loss itself.
+    pub fn value(self, residual: f32) -> f64 {
+        let r = f64::from(residual);
+        match self {
+            Self::Squared => r * r / 2.0,
+            Self::Huber(delta) => {
+                let delta = f64::from(delta);
+                if r.abs() <= delta { r * r / 2.0 } else { delta * (r.abs() - delta / 2.0) }
+            }
+            Self::Quantile(tau) => {
+                let tau = f64::from(tau);
+                if r >= 0.0 { tau * r } else { (tau - 1.0) * r }
+            }
+        }
+    }
+}
+
+/// The powers of two by which gradients and weights were multiplied this round.
+#[derive(Clone, Copy, Debug)]
+pub struct Scales {
+    /// For gradients.
+    pub gradient: f64,
+    /// For weights.
+    pub weight: f64,
+}
+
+/// Responses of two sides as a dense block, or of any number of sides as a list.
+#[derive(Debug)]
+pub enum Block {
+    /// First side × second side, row-major.
+    Dense(Dense),
+    /// One entry per response.
+    List(List),
+}
+
+/// A dense block: side 0 are the rows.
+#[derive(Debug)]
+pub struct Dense {
+    rows: usize,
+    columns: usize,
+    /// Residuals; arbitrary where nothing was observed.
+    pub residual: Vec<f32>,
+    /// Weights; 0 where nothing is to be learnt from.
+    pub weight: Vec<f32>,
+    packed: Vec<Packed>,
+    unit_weights: bool,
+}
+
+/// A list of responses.
+#[derive(Debug)]
+pub struct List {
+    entities: Vec<Vec<u32>>,
+    counts: Vec<usize>,
+    residual: Vec<f32>,
+    weight: Vec<f32>,
+    packed: Vec<Packed>,
+    unit_weights: bool,
+}
+
+/// Below this share of observed pairs, a list takes less time than a dense block.
+const DENSE_SHARE: f64 = 0.2;
+
+impl Block {
+    /// A block of responses: their entities by side (numbered up to `counts` of each), residuals and weights. Weight 0
+    /// keeps a response out of training but its residual up to date.
+    pub fn new(
+        entities: Vec<Vec<u32>>,
+        counts: Vec<usize>,
+        residual: Vec<f32>,
+        weight: Vec<f32>,
+        dense: Option<bool>,
+    ) -> Self {
+        let cells: usize = counts.iter().product();
+        let share = residual.len() as f64 / cells.max(1) as f64;
+        let unit_weights = weight.iter().all(|weight| *weight == 0.0 || *weight == 1.0);
+        if counts.len() != 2 || !dense.unwrap_or(share >= DENSE_SHARE) {
+            let packed = vec![Packed::default(); residual.len()];
+            return Self::List(List { entities, counts, residual, weight, packed, unit_weights });
+        }
+        let (rows, columns) = (counts[0], counts[1]);
+        let mut block = Dense {
+            rows,
+            columns,
+            residual: vec![0.0; cells],
+            weight: vec![0.0; cells],
+            packed: vec![Packed::default(); cells],
+            unit_weights,
+        };
+        for (at, (row, column)) in entities[0].iter().zip(&entities[1]).enumerate() {
+            let cell = *row as usize * columns + *column as usize;
+            block.residual[cell] = residual[at];
+            block.weight[cell] = weight[at];
+        }
+        Self::Dense(block)
+    }
+
+    /// The residual of a response: `at` in the list that the block was made of, at these entities.
+    pub fn residual(&self, at: usize, entities: &[Vec<u32>]) -> f32 {
+        match self {
+            Self::Dense(block) => {
+                block.residual[entities[0][at] as usize * block.columns + entities[1][at] as usize]
+            }
+            Self::List(list) => list.residual[at],
+        }
+    }
+
+    /// Computes this round's integer gradients: of a sample of the responses, and of those only whose entities are all
+    /// in this round's bag.
+    pub fn draw(&mut self, loss: Loss, fraction: f64, bags: &[Vec<bool>], seed: Seed) -> Scales {
+        match self {
+            Self::Dense(block) => block.draw(loss, fraction, bags, seed),
+            Self::List(list) => list.draw(loss, fraction, bags, seed),
+        }
+    }
+
+    /// For each side, the sum over every entity's responses.
+    pub fn sums(&self) -> Vec<Vec<Packed>> {
+        match self {
+            Self::Dense(block) => {
+                let rows = 0..block.rows as u32;
+                let rows: Vec<u32> = rows.collect();
+                vec![block.row_sums(&rows, None), block.column_sums(&rows)]
+            }
+            Self::List(list) => {
+                (0..list.counts.len()).map(|side| list.sums(side, 0..list.residual.len())).collect()
+            }
+        }
+    }
+
+    /// Takes a tree's leaf values off the residuals. `value(leaf, column)` is the value of a leaf for an entity of the
+    /// last side.
+    pub fn subtract(&mut self, patterns: &[Patterns], value: impl Fn(usize, usize) -> f32 + Sync) {
+        match self {
+            Self::Dense(block) => block.subtract(&patterns[0], &patterns[1], value),
+            Self::List(list) => list.subtract(patterns, value),
+        }
+    }
+}
+
+/// Draws responses in bulk: a stream of 16-bit numbers, each compared with the share to keep.
+struct Sampler {
+    state: Seed,
+    word: u64,
+    left: u32,
+    keep_below: u64,
+    block: u64,
+}
+
+impl Sampler {
+    fn new(seed: Seed, fraction: f64) -> Self {
+        Self { state: seed, word: 0, left: 0, keep_below: (fraction * 65_536.0).round() as u64, block: 0 }
+    }
+
+    #[inline(always)]
+    fn keeps(&mut self) -> bool {
+        if self.left == 0 {
+            self.word = self.state.derive(self.block).value();
+            self.block += 1;
+            self.left = 4;
+        }
+        let number = self.word & 0xFFFF;
+        self.word >>= 16;
+        self.left -= 1;
+        number < self.keep_below
+    }
+}
+
+#[inline(always)]
+fn pack(loss: Loss, residual: f32, weight: f32, scales: Scales) -> Packed {
+    let gradient = (loss.pull(residual) * weight * scales.gradient as f32).round_ties_even();
+    Packed::new(gradient as i32, (weight * scales.weight as f32).round_ties_even() as u32)
+}
+
+fn scales_for(magnitude: f64, weights: f64, unit_weights: bool) -> Scales {
+    Scales { gradient: grid(magnitude), weight: if unit_weights { 1.0 } else { grid(weights) } }
+}
+
+impl Dense {
+    fn draw(&mut self, loss: Loss, fraction: f64, bags: &[Vec<bool>], seed: Seed) -> Scales {
+        let columns = self.columns;
+        let rows = self.residual.par_chunks(columns).zip(self.weight.par_chunks(columns));
+        let magnitudes: Vec<(f32, f32)> = rows
+            .map(|(residuals, weights)| {
+                let mut sums = ([0.0f32; 8], [0.0f32; 8]);
+                for (at, (residual, weight)) in residuals.iter().zip(weights).enumerate() {
+                    sums.0[at % 8] += (loss.pull(*residual) * weight).abs();
+                    sums.1[at % 8] += weight;
+                }
+                (sums.0.iter().sum(), sums.1.iter().sum())
+            })
+            .collect();
+        let total =
+            |which: fn(&(f32, f32)) -> f32| magnitudes.iter().map(|m| f64::from(which(m))).sum::<f64>();
+        let scales = scales_for(total(|m| m.0), total(|m| m.1), self.unit_weights);
+        let column_bag: Option<&[bool]> = bags[1].contains(&false).then_some(&bags[1]);
+        let rows = self.packed.par_chunks_mut(columns).enumerate();
+        rows.for_each(|(row, packed)| {
+            let (from, to) = (row * columns, (row + 1) * columns);
+            let (residuals, weights) = (&self.residual[from..to], &self.weight[from..to]);
+            if !bags[0][row] {
+                packed.fill(Packed::default());
+                return;
+            }
+            for ((packed, residual), weight) in packed.iter_mut().zip(residuals).zip(weights) {
+                *packed = pack(loss, *residual, *weight, scales);
+            }
+            if fraction < 1.0 {
+                let mut sampler = Sampler::new(seed.derive(row as u64), fraction);
+                for packed in packed.iter_mut() {
+                    packed.0 &= -i64::from(sampler.keeps());
+                }
+            }
+            if let Some(bag) = column_bag {
+                packed.iter_mut().zip(bag).for_each(|(packed, kept)| packed.0 &= -i64::from(*kept));
+            }
+        });
+        scales
+    }
+
+    /// The sum of each of these rows, over all columns or those marked.
+    pub fn row_sums(&self, rows: &[u32], columns: Option<&[u32]>) -> Vec<Packed> {
+        let row_of = |row: u32| &self.packed[row as usize * self.columns..(row as usize + 1) * self.columns];
+        match columns {
+            Some(columns) if columns.len() * 4 < self.columns => rows
+                .iter()
+                .map(|row| {
+                    let packed = row_of(*row);
+                    Packed(columns.iter().fold(0, |sum, column| sum + packed[*column as usize].0))
+                })
+                .collect(),
+            Some(columns) => {
+                let mut mask = vec![0i64; self.columns];
+                columns.iter().for_each(|column| mask[*column as usize] = -1);
+                let sum = |packed: &[Packed]| packed.iter().zip(&mask).map(|(p, m)| p.0 & m).sum();
+                rows.iter().map(|row| Packed(sum(row_of(*row)))).collect()
+            }
+            None => {
+                let sum = |packed: &[Packed]| packed.iter().map(|packed| packed.0).sum();
+                rows.iter().map(|row| Packed(sum(row_of(*row)))).collect()
+            }
+        }
+    }
+
+    /// The sum of every column over these rows.
+    pub fn column_sums(&self, rows: &[u32]) -> Vec<Packed> {
+        let mut sums = vec![Packed::default(); self.columns];
+        for row in rows {
+            let from = *row as usize * self.columns;
+            let packed = &self.packed[from..from + self.columns];
+            sums.iter_mut().zip(packed).for_each(|(sum, packed)| sum.add(*packed));
+        }
+        sums
+    }
+
+    fn subtract(&mut self, rows: &Patterns, columns: &Patterns, value: impl Fn(usize, usize) -> f32 + Sync) {
+        // Rows that reach the same leaves lose the same values.
+        let deltas: Vec<Vec<f32>> = rows
+            .leaves
+            .par_iter()
+            .map(|reach| {
+                let leaf = |pattern: &Vec<u64>| common_leaf([reach.as_slice(), pattern].into_iter());
+                let leaves: Vec<usize> = columns.leaves.iter().map(leaf).collect();
+                let of = |(column, pattern): (usize, &u32)| value(leaves[*pattern as usize], column);
+                columns.of_entity.iter().enumerate().map(of).collect()
+            })
+            .collect();
+        let residuals = self.residual.par_chunks_mut(self.columns).zip(&rows.of_entity);
+        residuals.for_each(|(residuals, pattern)| {
+            let delta = &deltas[*pattern as usize];
+            residuals.iter_mut().zip(delta).for_each(|(residual, delta)| *residual -= delta);
+        });
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+}
+
+impl List {
+    fn draw(&mut self, loss: Loss, fraction: f64, bags: &[Vec<bool>], seed: Seed) -> Scales {
+        let (mut magnitude, mut weights) = (0.0, 0.0);
+        for (residual, weight) in self.residual.iter().zip(&self.weight) {
+            magnitude += f64::from((loss.pull(*residual) * weight).abs());
+            weights += f64::from(*weight);
+        }
+        let scales = scales_for(magnitude, weights, self.unit_weights);
+        let mut sampler = Sampler::new(seed, fraction);
+        for (at, packed) in self.packed.iter_mut().enumerate() {
+            let bagged = self.entities.iter().zip(bags).all(|(side, bag)| bag[side[at] as usize]);
+            let kept = sampler.keeps() && bagged;
+            let value = pack(loss, self.residual[at], self.weight[at], scales);
+            *packed = if kept { value } else { Packed::default() };
+        }
+        scales
+    }
+
+    /// For every entity of a side, the sum over those of `rows` that are its.
+    pub fn sums(&self, side: usize, rows: impl Iterator<Item = usize>) -> Vec<Packed> {
+        let mut sums = vec![Packed::default(); self.counts[side]];
+        for row in rows {
+            sums[self.entities[side][row] as usize].add(self.packed[row]);
+        }
+        sums
+    }
+
+    /// Positions of the responses that have any weight this round.
+    pub fn active(&self) -> Vec<u32> {
+        (0..self.packed.len() as u32).filter(|row| self.packed[*row as usize].0 != 0).collect()
+    }
+
+    fn subtract(&mut self, patterns: &[Patterns], value: impl Fn(usize, usize) -> f32 + Sync) {
+        let entities = &self.entities;
+        self.residual.par_iter_mut().enumerate().for_each(|(at, residual)| {
+            let reach = patterns.iter().zip(entities).map(|(patterns, side)| {
+                patterns.leaves[patterns.of_entity[side[at] as usize] as usize].as_slice()
+            });
+            let column = entities.last().map_or(0, |side| side[at] as usize);
+            *residual -= value(common_leaf(reach), column);
+        });
+    }
+}
+
+impl Source<Packed> for Block {
+    fn sums(&self, sides: &[NodeSide<Packed>], rows: &[u32], side: usize) -> Vec<Packed> {
+        match self {
+            Self::Dense(block) if side == 0 => block.row_sums(&sides[0].entities, Some(&sides[1].entities)),
+            Self::Dense(block) => {
+                let sums = block.column_sums(&sides[0].entities);
+                sides[1].entities.iter().map(|column| sums[*column as usize]).collect()
+            }
+            Self::List(list) => {
+                let sums = list.sums(side, rows.iter().map(|row| *row as usize));
+                sides[side].entities.iter().map(|entity| sums[*entity as usize]).collect()
+            }
+        }
+    }
+
+    fn part(&self, rows: &[u32], side: usize, goes_left: &[bool]) -> (Vec<u32>, Vec<u32>) {
+        match self {
+            Self::Dense(_) => (Vec::new(), Vec::new()),
+            Self::List(list) => {
+                rows.iter().partition(|row| goes_left[list.entities[side][**row as usize] as usize])
+            }
+        }
+    }
+}
+
+/// The source of trees that split on one side only: nothing else changes with a split.
+pub struct OneSide;
+
+impl<L> Source<L> for OneSide {
+    fn sums(&self, _sides: &[NodeSide<L>], _rows: &[u32], _side: usize) -> Vec<L> {
+        Vec::new()
+    }
+
+    fn part(&self, _rows: &[u32], _side: usize, _goes_left: &[bool]) -> (Vec<u32>, Vec<u32>) {
+        (Vec::new(), Vec::new())
+    }
+}

@@ -1,0 +1,227 @@
+//! Export to LightGBM's text model.
+
+use std::fmt::Write as _;
+
+use halfmax_core::Domain;
+
+use crate::model::FittedBoost;
+use crate::tree::{Leaves, Test, Tree};
+
+/// The model as LightGBM's text format, version 4: one row of the table it predicts is one tuple of entities.
+///
+/// The columns are, side by side: the features of the side in the order of its feature space (categories as the
+/// position of their level), then, where the model uses it, the mean response of the training entity, then the number
+/// of the training entity (missing for others). `feature_names` names them `side/kind/name`.
+pub fn to_lightgbm(model: &FittedBoost) -> String {
+    let columns = Columns::of(model);
+    let mut trees = vec![columns.baseline(model)];
+    trees.extend(model.trees().iter().map(|tree| columns.tree(model, tree)));
+    let texts: Vec<String> = trees.iter().enumerate().map(|(at, tree)| tree.text(at)).collect();
+    let sizes: Vec<String> = texts.iter().map(|text| text.len().to_string()).collect();
+    let mut out = String::new();
+    out.push_str("tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\n");
+    let _ = writeln!(out, "max_feature_idx={}", columns.names.len() - 1);
+    out.push_str("objective=regression\n");
+    let _ = writeln!(out, "feature_names={}", columns.names.join(" "));
+    let _ = writeln!(out, "feature_infos={}", columns.infos.join(" "));
+    let _ = writeln!(out, "tree_sizes={}\n", sizes.join(" "));
+    texts.iter().for_each(|text| out.push_str(text));
+    out.push_str(
+        "end of trees\n\nfeature_importances:\n\nparameters:\nend of parameters\n\npandas_categorical:null\n",
+    );
+    out
+}
+
+/// The columns of the table: where each side's begin.
+struct Columns {
+    names: Vec<String>,
+    infos: Vec<String>,
+    start: Vec<usize>,
+    /// For each side the column that numbers the training entities.
+    number: Vec<usize>,
+}
+
+/// A tree of LightGBM's, in growth.
+#[derive(Default)]
+struct Text {
+    feature: Vec<usize>,
+    threshold: Vec<f64>,
+    decision: Vec<u8>,
+    left: Vec<i64>,
+    right: Vec<i64>,
+    values: Vec<f64>,
+    boundaries: Vec<usize>,
+    words: Vec<u32>,
+}
+
+const CATEGORICAL: u8 = 1;
+const DEFAULT_LEFT: u8 = 2;
+const MISSING_IS_NAN: u8 = 8;
+
+impl Columns {
+    fn of(model: &FittedBoost) -> Self {
+        let mut columns = Self { names: vec![], infos: vec![], start: vec![], number: vec![] };
+        for side in model.sides() {
+            columns.start.push(columns.names.len());
+            for feature in &side.space.features {
+                columns.names.push(plain(&format!("{}/{}/{}", side.name, feature.kind, feature.name)));
+                columns.infos.push(match &feature.domain {
+                    Domain::Category(levels) => {
+                        let all: Vec<String> = (0..levels.len()).map(|level| level.to_string()).collect();
+                        all.join(":")
+                    }
+                    Domain::Real | Domain::Binary => "[-inf:inf]".into(),
+                });
+            }
+            for extra in ["mean_response", "training_number"] {
+                columns.names.push(plain(&format!("{}/{extra}", side.name)));
+                columns.infos.push("[-inf:inf]".into());
+            }
+            columns.number.push(columns.names.len() - 1);
+        }
+        columns
+    }
+
+    /// What every prediction starts from, as a tree over the numbers of the training entities.
+    fn baseline(&self, model: &FittedBoost) -> Text {
+        let mut text = Text::default();
+        let sides = model.sides().iter().map(|side| side.offsets.as_slice()).collect::<Vec<_>>();
+        self.offsets(&sides, 0, model.intercept(), &mut text);
+        text
+    }
+
+    fn offsets(&self, sides: &[&[f64]], side: usize, sum: f64, text: &mut Text) -> i64 {
+        if side == sides.len() {
+            return text.leaf(sum);
+        }
+        if sides[side].is_empty() {
+            return self.offsets(sides, side + 1, sum, text);
+        }
+        let values: Vec<f64> = sides[side].iter().copied().chain([0.0]).collect();
+        self.by_number(self.number[side], &values, 0, text, &mut |value, text| {
+            self.offsets(sides, side + 1, sum + value, text)
+        })
+    }
+
+    /// A balanced search over the numbers of training entities; the last value is for entities without a number.
+    fn by_number(
+        &self,
+        column: usize,
+        values: &[f64],
+        from: usize,
+        text: &mut Text,
+        leaf: &mut impl FnMut(f64, &mut Text) -> i64,
+    ) -> i64 {
+        let [value] = values else {
+            let middle = values.len() / 2;
+            // Missing numbers go right at every step, to the last value.
+            let node = text.node(column, (from + middle) as f64 - 0.5, MISSING_IS_NAN);
+            text.left[node] = self.by_number(column, &values[..middle], from, text, leaf);
+            text.right[node] = self.by_number(column, &values[middle..], from + middle, text, leaf);
+            return node as i64;
+        };
+        leaf(*value, text)
+    }
+
+    fn tree(&self, model: &FittedBoost, tree: &Tree) -> Text {
+        let mut text = Text::default();
+        let root = if tree.shape.sides.is_empty() { !0 } else { 0 };
+        self.walk(model, tree, root, &mut text);
+        text
+    }
+
+    fn walk(&self, model: &FittedBoost, tree: &Tree, child: i32, text: &mut Text) -> i64 {
+        if child < 0 {
+            let (leaf, quantum) = (!child as usize, model.quantum());
+            return match &tree.leaves {
+                Leaves::Scalar(values) => text.leaf(f64::from(values[leaf]) * quantum),
+                Leaves::Vector { side, .. } => {
+                    let (_, vector) = tree.vector(leaf).unwrap_or_default();
+                    let values: Vec<f64> = vector.iter().map(|v| f64::from(*v) * quantum).collect();
+                    let column = self.number[usize::from(*side)];
+                    self.by_number(column, &values, 0, text, &mut |value, text| text.leaf(value))
+                }
+            };
+        }
+        let at = child as usize;
+        let (feature, test) = &tree.tests[at];
+        let column = self.start[usize::from(tree.shape.sides[at])] + *feature as usize;
+        let node = match test {
+            Test::AtMost { threshold, missing_left } => {
+                let direction = if *missing_left { DEFAULT_LEFT } else { 0 };
+                text.node(column, f64::from(*threshold), MISSING_IS_NAN | direction)
+            }
+            Test::OneOf(levels) => text.set(column, levels),
+        };
+        text.left[node] = self.walk(model, tree, tree.shape.left[at], text);
+        text.right[node] = self.walk(model, tree, tree.shape.right[at], text);
+        node as i64
+    }
+}
+
+impl Text {
+    fn node(&mut self, column: usize, threshold: f64, decision: u8) -> usize {
+        self.feature.push(column);
+        self.threshold.push(threshold);
+        self.decision.push(decision);
+        self.left.push(0);
+        self.right.push(0);
+        self.feature.len() - 1
+    }
+
+    fn set(&mut self, column: usize, levels: &[u64]) -> usize {
+        if self.boundaries.is_empty() {
+            self.boundaries.push(0);
+        }
+        let number = self.boundaries.len() - 1;
+        self.words.extend(levels.iter().flat_map(|word| [*word as u32, (*word >> 32) as u32]));
+        self.boundaries.push(self.words.len());
+        self.node(column, number as f64, CATEGORICAL | MISSING_IS_NAN)
+    }
+
+    fn leaf(&mut self, value: f64) -> i64 {
+        self.values.push(value);
+        !(self.values.len() as i64 - 1)
+    }
+
+    fn text(&self, at: usize) -> String {
+        let mut out = format!(
+            "Tree={at}\nnum_leaves={}\nnum_cat={}\n",
+            self.values.len(),
+            self.boundaries.len().saturating_sub(1)
+        );
+        let mut line = |name: &str, values: String| {
+            let _ = writeln!(out, "{name}={values}");
+        };
+        let zeros = |count: usize| joined(&vec![0; count]);
+        line("split_feature", joined(&self.feature));
+        line("split_gain", zeros(self.feature.len()));
+        line("threshold", joined(&self.threshold));
+        line("decision_type", joined(&self.decision));
+        line("left_child", joined(&self.left));
+        line("right_child", joined(&self.right));
+        line("leaf_value", joined(&self.values));
+        line("leaf_weight", zeros(self.values.len()));
+        line("leaf_count", zeros(self.values.len()));
+        line("internal_value", zeros(self.feature.len()));
+        line("internal_weight", zeros(self.feature.len()));
+        line("internal_count", zeros(self.feature.len()));
+        if !self.boundaries.is_empty() {
+            line("cat_boundaries", joined(&self.boundaries));
+            line("cat_threshold", joined(&self.words));
+        }
+        line("is_linear", "0".into());
+        line("shrinkage", "1".into());
+        out.push_str("\n\n");
+        out
+    }
+}
+
+fn joined<T: std::fmt::Display>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<String>>().join(" ")
+}
+
+/// A name without the characters that the format gives a meaning.
+fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "/_.-".contains(c) { c } else { '_' }).collect()
+}

@@ -1,0 +1,214 @@
+//! The fitted model: prediction, storage.
+
+use std::collections::HashMap;
+
+use halfmax_core::{Alignment, Error, FeatureSpace, FittedModel, Parts, Query, Result, Tuples};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::params::BoostParams;
+use crate::shape::{Patterns, common_leaf};
+use crate::tree::{Leaves, Tree};
+
+/// Fitted factorised gradient-boosted trees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FittedBoost {
+    pub(crate) target: String,
+    pub(crate) params: BoostParams,
+    pub(crate) intercept: f64,
+    pub(crate) quantum: f64,
+    pub(crate) sides: Vec<FittedSide>,
+    pub(crate) trees: Vec<Tree>,
+}
+
+/// What a fitted model knows of one side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FittedSide {
+    /// The side's name.
+    pub name: String,
+    /// Ids of the training entities.
+    pub ids: Vec<String>,
+    /// The features. Where `means` is not empty, the mean response is one more, numbered after these.
+    pub space: FeatureSpace,
+    /// What each training entity adds to the intercept; may be empty.
+    #[serde(skip)]
+    pub offsets: Vec<f64>,
+    /// The mean response of each training entity, where it is a feature; NaN where it had none.
+    #[serde(skip)]
+    pub means: Vec<f32>,
+}
+
+/// A side's entities as the model sees them: feature columns, and which training entity each is.
+pub(crate) struct Entities {
+    /// Values of the features that some tree tests.
+    columns: HashMap<u32, Vec<f32>>,
+    /// The training entity that each entity is.
+    known: Vec<Option<u32>>,
+    pub(crate) len: usize,
+}
+
+impl FittedSide {
+    /// Brings the entities of a table into the model's terms.
+    fn see(&self, side: u8, query: &Query, trees: &[Tree]) -> Result<Entities> {
+        let table = query.tables[usize::from(side)];
+        let alignment = self.space.align(table)?;
+        let numbers: HashMap<&str, u32> = self.ids.iter().map(String::as_str).zip(0..).collect();
+        let known: Vec<Option<u32>> =
+            table.ids().iter().map(|id| numbers.get(id.as_str()).copied()).collect();
+        let tested = trees.iter().flat_map(|tree| {
+            let tests = tree.tests.iter().zip(&tree.shape.sides);
+            tests.filter(|(_, tested)| **tested == side).map(|((feature, _), _)| *feature)
+        });
+        let mut tested: Vec<u32> = tested.collect();
+        tested.sort_unstable();
+        tested.dedup();
+        let column = |feature: &u32| {
+            let at = *feature as usize;
+            if at < self.space.len() {
+                return alignment.column(at);
+            }
+            known.iter().map(|known| known.map_or(f32::NAN, |known| self.means[known as usize])).collect()
+        };
+        let columns: Vec<Vec<f32>> = tested.par_iter().map(column).collect();
+        let columns = tested.into_iter().zip(columns).collect();
+        Ok(Entities { columns, known, len: table.len() })
+    }
+}
+
+impl Entities {
+    /// Which leaves of a tree each entity can reach.
+    pub(crate) fn patterns(&self, tree: &Tree, side: u8) -> Patterns {
+        tree.patterns(side, self.len, |feature| self.columns.get(&feature).map_or(&[], Vec::as_slice))
+    }
+
+    fn offset(&self, entity: u32, offsets: &[f64]) -> f64 {
+        let known = self.known[entity as usize];
+        known.and_then(|known| offsets.get(known as usize)).copied().unwrap_or(0.0)
+    }
+
+    /// The number of the training entity, or one past the last.
+    pub(crate) fn number(&self, entity: u32, training: usize) -> usize {
+        self.known[entity as usize].map_or(training, |known| known as usize)
+    }
+}
+
+/// Tuples are predicted in pieces of this many.
+const PIECE: usize = 4096;
+
+impl FittedBoost {
+    /// The trees.
+    pub fn trees(&self) -> &[Tree] {
+        &self.trees
+    }
+
+    /// The parameters it was fitted with.
+    pub fn params(&self) -> &BoostParams {
+        &self.params
+    }
+
+    /// What it knows of each side.
+    pub fn sides(&self) -> &[FittedSide] {
+        &self.sides
+    }
+
+    /// The prediction before the first tree, without any entity's offset.
+    pub fn intercept(&self) -> f64 {
+        self.intercept
+    }
+
+    /// The unit of leaf values.
+    pub fn quantum(&self) -> f64 {
+        self.quantum
+    }
+
+    fn check_query(&self, query: &Query) -> Result<()> {
+        if query.tables.len() == self.sides.len() {
+            return Ok(());
+        }
+        Err(Error::data(format!(
+            "a query of {} sides for a model of {}",
+            query.tables.len(),
+            self.sides.len()
+        )))
+    }
+
+    pub(crate) fn see(&self, query: &Query) -> Result<Vec<Entities>> {
+        self.check_query(query)?;
+        (0u8..).zip(&self.sides).map(|(at, side)| side.see(at, query, &self.trees)).collect()
+    }
+
+    /// The part of a prediction that is no tree's.
+    pub(crate) fn baseline(&self, entities: &[Entities], tuple: &[u32]) -> f64 {
+        let parts = entities.iter().zip(&self.sides).zip(tuple);
+        parts.fold(self.intercept, |sum, ((seen, side), entity)| sum + seen.offset(*entity, &side.offsets))
+    }
+
+    /// Sums of the trees' leaf values for tuples, in quanta.
+    fn sums(&self, entities: &[Entities], tuples: &Tuples) -> Vec<i32> {
+        let mut sums = vec![0i32; tuples.len()];
+        // Some trees at a time, so that their patterns fit into memory whatever the number of trees is.
+        for trees in self.trees.chunks(64) {
+            let routed: Vec<Vec<Patterns>> = trees
+                .par_iter()
+                .map(|tree| (0u8..).zip(entities).map(|(at, side)| side.patterns(tree, at)).collect())
+                .collect();
+            sums.par_chunks_mut(PIECE).enumerate().for_each(|(piece, sums)| {
+                let mut tuple = vec![0; self.sides.len()];
+                for (at, sum) in sums.iter_mut().enumerate() {
+                    tuples.get(piece * PIECE + at, &mut tuple);
+                    for (tree, patterns) in trees.iter().zip(&routed) {
+                        *sum = sum.wrapping_add(self.value(tree, patterns, entities, &tuple));
+                    }
+                }
+            });
+        }
+        sums
+    }
+
+    fn value(&self, tree: &Tree, patterns: &[Patterns], entities: &[Entities], tuple: &[u32]) -> i32 {
+        let reach = patterns.iter().zip(tuple).map(|(patterns, entity)| {
+            patterns.leaves[patterns.of_entity[*entity as usize] as usize].as_slice()
+        });
+        let leaf = common_leaf(reach);
+        match &tree.leaves {
+            Leaves::Scalar(values) => values[leaf],
+            Leaves::Vector { side, values } => {
+                let side = usize::from(*side);
+                let training = self.sides[side].ids.len();
+                values[leaf * (training + 1) + entities[side].number(tuple[side], training)]
+            }
+        }
+    }
+}
+
+impl FittedModel for FittedBoost {
+    fn family(&self) -> &'static str {
+        "boost"
+    }
+
+    fn predict(&self, query: &Query) -> Result<Vec<f32>> {
+        let entities = self.see(query)?;
+        if let Tuples::Grid(sides) = query.tuples
+            && let [rows, columns] = sides
+        {
+            return Ok(crate::grid::Grid::new(self, &entities, columns).scores(rows));
+        }
+        let sums = self.sums(&entities, &query.tuples);
+        let mut tuple = vec![0; self.sides.len()];
+        let value = |(at, sum): (usize, i32)| {
+            query.tuples.get(at, &mut tuple);
+            (self.baseline(&entities, &tuple) + f64::from(sum) * self.quantum) as f32
+        };
+        Ok(sums.into_iter().enumerate().map(value).collect())
+    }
+
+    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
+        self.check_query(query)?;
+        let share = |(side, table): (&FittedSide, &&_)| Ok(side.space.align(table)?.share());
+        self.sides.iter().zip(query.tables).map(share).collect()
+    }
+
+    fn parts(&self) -> Parts {
+        crate::store::parts(self)
+    }
+}

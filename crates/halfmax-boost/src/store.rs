@@ -1,0 +1,284 @@
+//! A fitted model as data, and back.
+
+use halfmax_core::{Domain, Error, Parts, Result, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{FittedBoost, FittedSide};
+use crate::params::BoostParams;
+use crate::shape::Shape;
+use crate::tree::{Leaves, Test, Tree};
+
+#[derive(Serialize, Deserialize)]
+struct Description {
+    target: String,
+    params: BoostParams,
+    intercept: f64,
+    quantum: f64,
+    sides: Vec<FittedSide>,
+}
+
+/// How a node's test is written: its kind, and for a set of levels their words.
+const AT_MOST: u8 = 0;
+const AT_MOST_OR_MISSING: u8 = 1;
+const ONE_OF: u8 = 2;
+/// How a tree's leaves are written: 0 for one value each, else 1 + the side that their vectors run over.
+const SCALAR: u8 = 0;
+
+/// The trees, one array for each of their fields.
+#[derive(Default)]
+struct Arrays {
+    nodes: Vec<u32>,
+    side: Vec<u8>,
+    left: Vec<i32>,
+    right: Vec<i32>,
+    feature: Vec<u32>,
+    kind: Vec<u8>,
+    threshold: Vec<f32>,
+    words: Vec<u32>,
+    levels: Vec<u32>,
+    leaves: Vec<u8>,
+    values: Vec<i32>,
+}
+
+pub(crate) fn parts(model: &FittedBoost) -> Parts {
+    let description = Description {
+        target: model.target.clone(),
+        params: model.params.clone(),
+        intercept: model.intercept,
+        quantum: model.quantum,
+        sides: model.sides.clone(),
+    };
+    let mut arrays = Arrays::default();
+    model.trees.iter().for_each(|tree| arrays.push(tree));
+    let mut parts = Parts {
+        description: serde_json::to_value(description).unwrap_or_default(),
+        tensors: arrays.tensors(),
+    };
+    for (at, side) in model.sides.iter().enumerate() {
+        parts.tensors.insert(format!("offsets_{at}"), Tensor::F64(side.offsets.clone()));
+        parts.tensors.insert(format!("means_{at}"), Tensor::F32(side.means.clone()));
+    }
+    parts
+}
+
+impl Arrays {
+    fn push(&mut self, tree: &Tree) {
+        self.nodes.push(tree.shape.sides.len() as u32);
+        self.side.extend(&tree.shape.sides);
+        self.left.extend(&tree.shape.left);
+        self.right.extend(&tree.shape.right);
+        for (feature, test) in &tree.tests {
+            self.feature.push(*feature);
+            let (kind, threshold, levels): (u8, f32, &[u64]) = match test {
+                Test::AtMost { threshold, missing_left: false } => (AT_MOST, *threshold, &[]),
+                Test::AtMost { threshold, missing_left: true } => (AT_MOST_OR_MISSING, *threshold, &[]),
+                Test::OneOf(levels) => (ONE_OF, 0.0, levels),
+            };
+            self.kind.push(kind);
+            self.threshold.push(threshold);
+            self.words.push(levels.len() as u32);
+            self.levels.extend(levels.iter().flat_map(|word| [*word as u32, (*word >> 32) as u32]));
+        }
+        match &tree.leaves {
+            Leaves::Scalar(values) => {
+                self.leaves.push(SCALAR);
+                self.values.extend(values);
+            }
+            Leaves::Vector { side, values } => {
+                self.leaves.push(1 + side);
+                self.values.extend(values);
+            }
+        }
+    }
+
+    fn tensors(self) -> std::collections::BTreeMap<String, Tensor> {
+        [
+            ("tree_nodes", Tensor::U32(self.nodes)),
+            ("node_side", Tensor::U8(self.side)),
+            ("node_left", Tensor::I32(self.left)),
+            ("node_right", Tensor::I32(self.right)),
+            ("node_feature", Tensor::U32(self.feature)),
+            ("node_kind", Tensor::U8(self.kind)),
+            ("node_threshold", Tensor::F32(self.threshold)),
+            ("node_words", Tensor::U32(self.words)),
+            ("levels", Tensor::U32(self.levels)),
+            ("tree_leaves", Tensor::U8(self.leaves)),
+            ("leaf_values", Tensor::I32(self.values)),
+        ]
+        .map(|(name, tensor)| (name.to_owned(), tensor))
+        .into()
+    }
+}
+
+/// Takes elements off the front of an array.
+struct Reader<'a, T> {
+    name: &'static str,
+    rest: &'a [T],
+}
+
+impl<'a, T: Copy> Reader<'a, T> {
+    fn take(&mut self, count: usize) -> Result<&'a [T]> {
+        let Some((taken, rest)) = self.rest.split_at_checked(count) else {
+            return Err(malformed(format!("array {:?} is too short", self.name)));
+        };
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn one(&mut self) -> Result<T> {
+        Ok(self.take(1)?[0])
+    }
+}
+
+fn malformed(what: impl std::fmt::Display) -> Error {
+    Error::data(format!("the boosted-tree model is malformed: {what}"))
+        .help("the file was altered, or written by another program; train the model again")
+}
+
+macro_rules! reader {
+    ($parts:expr, $name:literal, $kind:path) => {
+        match $parts.tensors.get($name) {
+            Some($kind(values)) => Ok(Reader { name: $name, rest: values.as_slice() }),
+            _ => Err(malformed(format!("array {:?} is not there or of another type", $name))),
+        }
+    };
+}
+
+impl FittedBoost {
+    /// The model that [`halfmax_core::FittedModel::parts`] took apart.
+    ///
+    /// # Errors
+    /// If anything is missing, of the wrong length, or names a feature, leaf or entity that is not there.
+    pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let description: Description =
+            serde_json::from_value(parts.description.clone()).map_err(malformed)?;
+        let mut sides = description.sides;
+        for (at, side) in sides.iter_mut().enumerate() {
+            let offsets = format!("offsets_{at}");
+            let Some(Tensor::F64(values)) = parts.tensors.get(&offsets) else {
+                return Err(malformed(format!("array {offsets:?} is not there")));
+            };
+            side.offsets = values.clone();
+            let means = format!("means_{at}");
+            let Some(Tensor::F32(values)) = parts.tensors.get(&means) else {
+                return Err(malformed(format!("array {means:?} is not there")));
+            };
+            side.means = values.clone();
+            let fits = |length: usize| length == 0 || length == side.ids.len();
+            if !fits(side.offsets.len()) || !fits(side.means.len()) {
+                return Err(malformed(format!("side {:?} has offsets of another length", side.name)));
+            }
+        }
+        if !description.intercept.is_finite()
+            || !(description.quantum > 0.0 && description.quantum.is_finite())
+        {
+            return Err(malformed("its intercept or quantum is not a finite number"));
+        }
+        Ok(Self {
+            target: description.target,
+            params: description.params,
+            intercept: description.intercept,
+            quantum: description.quantum,
+            trees: trees(parts, &sides)?,
+            sides,
+        })
+    }
+}
+
+fn trees(parts: &Parts, sides: &[FittedSide]) -> Result<Vec<Tree>> {
+    let mut nodes = reader!(parts, "tree_nodes", Tensor::U32)?;
+    let mut side = reader!(parts, "node_side", Tensor::U8)?;
+    let mut left = reader!(parts, "node_left", Tensor::I32)?;
+    let mut right = reader!(parts, "node_right", Tensor::I32)?;
+    let mut feature = reader!(parts, "node_feature", Tensor::U32)?;
+    let mut kind = reader!(parts, "node_kind", Tensor::U8)?;
+    let mut threshold = reader!(parts, "node_threshold", Tensor::F32)?;
+    let mut words = reader!(parts, "node_words", Tensor::U32)?;
+    let mut levels = reader!(parts, "levels", Tensor::U32)?;
+    let mut leaves = reader!(parts, "tree_leaves", Tensor::U8)?;
+    let mut values = reader!(parts, "leaf_values", Tensor::I32)?;
+    let mut trees = Vec::with_capacity(nodes.rest.len());
+    while !nodes.rest.is_empty() {
+        let count = nodes.one()? as usize;
+        let shape = Shape {
+            sides: side.take(count)?.to_vec(),
+            left: left.take(count)?.to_vec(),
+            right: right.take(count)?.to_vec(),
+        };
+        if !shape.is_sound(sides.len()) {
+            return Err(malformed(format!("tree {} is no tree", trees.len())));
+        }
+        let mut tests = Vec::with_capacity(count);
+        for tested in &shape.sides {
+            let number = feature.one()?;
+            let test = match (kind.one()?, threshold.one()?, words.one()? as usize) {
+                (AT_MOST, threshold, 0) => Test::AtMost { threshold, missing_left: false },
+                (AT_MOST_OR_MISSING, threshold, 0) => Test::AtMost { threshold, missing_left: true },
+                (ONE_OF, _, words) if words <= 1024 => {
+                    let halves = levels.take(2 * words)?.as_chunks::<2>().0.iter();
+                    Test::OneOf(halves.map(|[low, high]| u64::from(*low) | u64::from(*high) << 32).collect())
+                }
+                (kind, ..) => return Err(malformed(format!("a test of kind {kind}"))),
+            };
+            let side = &sides[usize::from(*tested)];
+            let fits = match (side.space.features.get(number as usize).map(|f| &f.domain), &test) {
+                (Some(Domain::Category(_)), Test::OneOf(_)) => true,
+                (Some(Domain::Real | Domain::Binary), Test::AtMost { .. }) => true,
+                (None, Test::AtMost { .. }) => number as usize == side.space.len() && !side.means.is_empty(),
+                _ => false,
+            };
+            if !fits {
+                return Err(malformed(format!(
+                    "tree {} tests feature {number}, which does not fit",
+                    trees.len()
+                )));
+            }
+            tests.push((number, test));
+        }
+        let leaves = match leaves.one()? {
+            SCALAR => Leaves::Scalar(values.take(count + 1)?.to_vec()),
+            vector => {
+                let over = vector - 1;
+                let split = shape.sides.first().copied();
+                let sound = shape.sides.iter().all(|side| Some(*side) == split && *side != over);
+                let Some(side) = sides.get(usize::from(over)).filter(|_| sound && sides.len() == 2) else {
+                    return Err(malformed(format!("tree {} has vectors over side {over}", trees.len())));
+                };
+                let values = values.take((count + 1) * (side.ids.len() + 1))?.to_vec();
+                Leaves::Vector { side: over, values }
+            }
+        };
+        trees.push(Tree { shape, tests, leaves });
+    }
+    Ok(trees)
+}
+
+impl Shape {
+    /// Whether children come after their parents, leaves are numbered in the order of a left-first walk, and every
+    /// node tests one of `sides` sides.
+    pub(crate) fn is_sound(&self, sides: usize) -> bool {
+        let count = self.sides.len();
+        if self.left.len() != count || self.right.len() != count {
+            return false;
+        }
+        let mut stack = vec![if count == 0 { !0 } else { 0 }];
+        let (mut inner, mut leaf) = (0, 0);
+        while let Some(child) = stack.pop() {
+            if child < 0 {
+                if !child != leaf {
+                    return false;
+                }
+                leaf += 1;
+            } else {
+                let node = child as usize;
+                if node != inner || node >= count || usize::from(self.sides[node]) >= sides {
+                    return false;
+                }
+                inner += 1;
+                stack.push(self.right[node]);
+                stack.push(self.left[node]);
+            }
+        }
+        inner == count && leaf as usize == count + 1
+    }
+}

@@ -1,0 +1,176 @@
+//! Trees that split on one side and whose leaves hold one value for every entity of the other.
+
+use halfmax_core::Seed;
+use rayon::prelude::*;
+
+use crate::block::{Block, Dense, Loss, OneSide, Scales};
+use crate::fit::{Fit, SEED_SKETCH, quanta, step};
+use crate::grow::{Candidates, NodeSide, grow};
+use crate::histogram::Pool;
+use crate::lanes::{Wide, grid};
+use crate::tree::{Leaves, Tree};
+
+/// Gradient and weight sums of one leaf: for every entity of the other side.
+type LeafSums = Vec<(f32, f32)>;
+
+impl<const BINS: usize> Fit<'_, BINS> {
+    /// Grows a tree on the features of `side`. Splits are searched on a random projection of the gradient block to
+    /// `W - 1` columns (the sketch of Iosipoi & Vakhrushev 2022, SketchBoost), leaves are computed on all of it.
+    pub(crate) fn vector_tree<const W: usize>(
+        &mut self,
+        side: usize,
+        seed: Seed,
+        pool: &mut Pool<Wide<W>, BINS>,
+    ) -> Option<Tree> {
+        let Block::Dense(block) = &mut self.block else { return None };
+        let other = 1 - side;
+        let bag = Self::bag(self.params, &self.bins, side, seed);
+        let signs = signs::<W>(self.bins[other].entities, seed.derive(SEED_SKETCH));
+        let sketch = block.sketch(self.loss, side, &signs);
+        let magnitude = |column: usize| sketch.iter().map(|row| f64::from(row[column].abs())).sum::<f64>();
+        let scale = grid((0..W - 1).map(magnitude).fold(0.0, f64::max));
+        let lane = |row: &[f32; W]| {
+            let mut lane = row.map(|value| (f64::from(value) * scale).round_ties_even() as i32);
+            lane[W - 1] = 1;
+            Wide(lane)
+        };
+        let present = (0u32..).zip(&sketch).filter(|(entity, row)| bag[*entity as usize] && row[W - 1] > 0.0);
+        let (entities, lanes): (Vec<u32>, Vec<Wide<W>>) = present.map(|(at, row)| (at, lane(row))).unzip();
+        let chosen = Self::features(self.params, &self.bins, &[side], seed);
+        let candidates = [Candidates::new(&self.bins[side], &chosen[0])];
+        let root = vec![NodeSide { entities: entities.into(), lanes: lanes.into() }];
+        let scales = Scales { gradient: scale, weight: 1.0 };
+        let mut growth = Self::growth(self.params, scales, self.params.min_leaf_entities as f64);
+        // The expected square of a projection onto signs is the sum of squares: W - 1 columns count it W - 1 times.
+        growth.min_gain *= (W - 1) as f64;
+        let mut grown = grow(&candidates, &OneSide, root, Vec::new(), growth, pool);
+        grown.shape.sides.fill(side as u8);
+        let patterns = self.patterns(&grown);
+        let leaf_of: Vec<usize> =
+            patterns[side].of_entity.iter().map(|p| single(&patterns[side].leaves[*p as usize])).collect();
+        let Block::Dense(block) = &mut self.block else { return None };
+        let sums = block.leaf_sums(self.loss, side, &leaf_of, &bag, grown.shape.leaves());
+        let mut values = Vec::with_capacity(sums.len() * (self.bins[other].entities + 1));
+        for leaf in &sums {
+            let value = |gradient: f64, weight: f64| {
+                quanta(self.params.learning_rate * step(gradient, weight, self.params.l2), self.quantum)
+            };
+            values.extend(leaf.iter().map(|(g, h)| value(f64::from(*g), f64::from(*h))));
+            let total = |which: fn(&(f32, f32)) -> f32| leaf.iter().map(|s| f64::from(which(s))).sum::<f64>();
+            values.push(value(total(|s| s.0), total(|s| s.1)));
+        }
+        let width = self.bins[other].entities + 1;
+        let steps: Vec<f32> = values.iter().map(|value| (f64::from(*value) * self.quantum) as f32).collect();
+        block.subtract_vectors(side, &leaf_of, &steps, width);
+        Some(self.tree(grown, Leaves::Vector { side: other as u8, values }))
+    }
+}
+
+/// The only leaf of a pattern, for trees that test one side.
+fn single(leaves: &[u64]) -> usize {
+    let word = leaves.iter().position(|word| *word != 0).unwrap_or(0);
+    word * 64 + leaves[word].trailing_zeros() as usize
+}
+
+/// Random signs, `W - 1` for every entity; the last lane counts.
+fn signs<const W: usize>(entities: usize, seed: Seed) -> Vec<[f32; W]> {
+    let of = |entity: usize| {
+        let bits = seed.derive(entity as u64).value();
+        let mut signs: [f32; W] = std::array::from_fn(|at| if bits >> at & 1 == 1 { 1.0 } else { -1.0 });
+        signs[W - 1] = 0.0;
+        signs
+    };
+    (0..entities).map(of).collect()
+}
+
+impl Dense {
+    /// For every entity of `side` the projection of its gradients onto the signs of the other side's entities; the
+    /// last lane holds the sum of its weights.
+    fn sketch<const W: usize>(&self, loss: Loss, side: usize, signs: &[[f32; W]]) -> Vec<[f32; W]> {
+        let columns = self.columns();
+        let rows = self.residual.par_chunks(columns).zip(self.weight.par_chunks(columns));
+        if side == 0 {
+            let project = |(residuals, weights): (&[f32], &[f32])| {
+                pulp::Arch::new().dispatch(|| {
+                    let mut sums = [[0.0f32; W]; 2];
+                    let cells = residuals.iter().zip(weights).zip(signs).enumerate();
+                    for (at, ((residual, weight), signs)) in cells {
+                        let gradient = loss.pull(*residual) * weight;
+                        let sums = &mut sums[at % 2];
+                        for lane in 0..W {
+                            sums[lane] += gradient * signs[lane];
+                        }
+                        sums[W - 1] += weight;
+                    }
+                    std::array::from_fn(|lane| sums[0][lane] + sums[1][lane])
+                })
+            };
+            return rows.map(project).collect();
+        }
+        let mut sums = vec![[0.0f32; W]; columns];
+        let rows = self.residual.chunks(columns).zip(self.weight.chunks(columns)).zip(signs);
+        for ((residuals, weights), signs) in rows {
+            for ((sums, residual), weight) in sums.iter_mut().zip(residuals).zip(weights) {
+                let gradient = loss.pull(*residual) * weight;
+                sums.iter_mut().zip(signs).for_each(|(sum, sign)| *sum += gradient * sign);
+                sums[W - 1] += weight;
+            }
+        }
+        sums
+    }
+
+    /// For every leaf and every entity of the other side the sums over the leaf's entities in the bag.
+    fn leaf_sums(
+        &self,
+        loss: Loss,
+        side: usize,
+        leaf_of: &[usize],
+        bag: &[bool],
+        leaves: usize,
+    ) -> Vec<LeafSums> {
+        let columns = self.columns();
+        let row = |at: usize| {
+            let range = at * columns..(at + 1) * columns;
+            self.residual[range.clone()].iter().zip(&self.weight[range])
+        };
+        if side == 0 {
+            let sum = |leaf: usize| {
+                let mut sums = vec![(0.0f32, 0.0f32); columns];
+                for at in (0..self.rows()).filter(|at| leaf_of[*at] == leaf && bag[*at]) {
+                    for ((gradient, weight), (residual, w)) in sums.iter_mut().zip(row(at)) {
+                        *gradient += loss.pull(*residual) * w;
+                        *weight += w;
+                    }
+                }
+                sums
+            };
+            return (0..leaves).into_par_iter().map(sum).collect();
+        }
+        let mut sums = vec![vec![(0.0f32, 0.0f32); self.rows()]; leaves];
+        for at in 0..self.rows() {
+            for (column, (residual, weight)) in row(at).enumerate() {
+                if bag[column] {
+                    let sum = &mut sums[leaf_of[column]][at];
+                    sum.0 += loss.pull(*residual) * weight;
+                    sum.1 += weight;
+                }
+            }
+        }
+        sums
+    }
+
+    /// Takes the leaves' vectors off the residuals.
+    fn subtract_vectors(&mut self, side: usize, leaf_of: &[usize], steps: &[f32], width: usize) {
+        let columns = self.columns();
+        let rows = self.residual.par_chunks_mut(columns).enumerate();
+        rows.for_each(|(row, residuals)| {
+            if side == 0 {
+                let steps = &steps[leaf_of[row] * width..][..columns];
+                residuals.iter_mut().zip(steps).for_each(|(residual, step)| *residual -= step);
+            } else {
+                let of = |leaf: &usize| steps[leaf * width + row];
+                residuals.iter_mut().zip(leaf_of).for_each(|(residual, leaf)| *residual -= of(leaf));
+            }
+        });
+    }
+}

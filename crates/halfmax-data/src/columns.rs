@@ -1,0 +1,73 @@
+//! The names under which columns are recognised.
+
+/// Names of the column that holds cell lines, best first.
+pub const CELL_LINE: [&str; 15] = [
+    "CELL_LINE_NAME",
+    "cell_line",
+    "cell",
+    "cell_name",
+    "SAMPLE_NAME",
+    "stripped_cell_line_name",
+    "CELL_LINES",
+    "COSMIC_ID",
+    "cosmic",
+    "COSMIC_SAMPLE_ID",
+    "SANGER_MODEL_ID",
+    "depmap_id",
+    "model_id",
+    "sample",
+    "Channel",
+];
+
+/// Names of the column that holds COSMIC ids.
+pub const COSMIC: [&str; 3] = ["COSMIC_ID", "cosmic", "COSMIC_SAMPLE_ID"];
+
+/// Names of the column that holds drugs, best first.
+pub const DRUG: [&str; 6] = ["DRUG_NAME", "drug", "compound", "compound_name", "Name", "drug_id"];
+
+/// Names of the column that holds the first drug of a pair.
+pub const DRUG_A: [&str; 5] = ["drug_a", "drug_a_name", "drug_row", "drug1", "drug_1"];
+
+/// Names of the column that holds the second drug of a pair.
+pub const DRUG_B: [&str; 6] = ["drug_b", "drug_b_name", "drug_col", "drug_column", "drug2", "drug_2"];
+
+/// Names of the column that holds responses, best first.
+pub const RESPONSE: [&str; 6] = ["LN_IC50", "AUC", "pIC50", "log_ic50", "IC50", "response"];
+
+/// Names of the column that holds molecules.
+pub const SMILES: [&str; 4] = ["smiles", "SMILE", "canonical_smiles", "isosmiles"];
+
+/// Names of the column that holds a drug's targets.
+pub const TARGETS: [&str; 4] = ["targets", "target", "putative_target", "drug_target"];
+
+/// Names of the column that holds the pathway that a drug acts on.
+pub const TARGET_PATHWAY: [&str; 3] = ["target_pathway", "pathway_name", "pathway"];
+
+/// Names of the column that holds tissues.
+pub const TISSUE: [&str; 6] =
+    ["tissue", "TISSUE_FACTOR", "tissue_type", "primary_tissue", "site", "tissue_descriptor"];
+
+/// Names of the column that holds folds.
+pub const FOLD: [&str; 2] = ["fold", "folds"];
+
+/// A column name without what does not matter: case, blanks, hyphens, underscores.
+pub(crate) fn plain(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, ' ' | '_' | '-' | '.')).flat_map(char::to_lowercase).collect()
+}
+
+fn is_one_of(name: &str, names: &[&str]) -> bool {
+    let name = plain(name);
+    names.iter().any(|other| plain(other) == name)
+}
+
+/// Whether a column of this name holds identifiers of cell lines.
+pub(crate) fn is_cell_line(name: &str) -> bool {
+    is_one_of(name, &CELL_LINE)
+}
+
+/// Whether a column of this name holds text, even where it looks like numbers.
+pub(crate) fn is_identifier(name: &str) -> bool {
+    [&CELL_LINE[..], &DRUG, &DRUG_A, &DRUG_B, &SMILES, &TARGETS, &TARGET_PATHWAY, &TISSUE]
+        .iter()
+        .any(|names| is_one_of(name, names))
+}

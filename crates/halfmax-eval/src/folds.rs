@@ -1,0 +1,338 @@
+use std::collections::HashMap;
+
+use halfmax_core::{Category, Error, Result, Screen, Seed, ValidationGroup};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::SplitKind;
+
+/// Which fold each response of a screen is tested in.
+///
+/// Responses of the same entity (cell line, drug, tissue, pair, by the kind of the split) are in the same fold, so that
+/// training on the other folds never sees it; [`Folds::check_no_leak`] proves that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folds {
+    kind: SplitKind,
+    of_response: Vec<Option<u16>>,
+    count: usize,
+}
+
+impl Folds {
+    /// Draws folds at random, balanced in the number of entities.
+    ///
+    /// - lpo: distinct pairs of cell line and drug; all repeats of a pair go together
+    /// - lco, leave_cell: cell lines; ldo: drugs; leave_combination: sets of drugs
+    /// - lto: tissues, the largest (in cell lines) first, each into the fold with the fewest cell lines, ties at random.
+    ///   Responses of cell lines without a tissue are in no fold, see [`Folds::left_out`].
+    ///
+    /// The same screen and seed give the same folds (ChaCha8, Fisher–Yates).
+    ///
+    /// # Errors
+    /// If `folds` is not 2 to 100, the kind does not suit the screen, the tissue is not known, or there are fewer
+    /// entities than folds.
+    pub fn draw(screen: &Screen, kind: SplitKind, folds: usize, seed: u64) -> Result<Self> {
+        if !(2..=100).contains(&folds) {
+            return Err(Error::parameter("split.folds", folds, "a number of folds from 2 to 100"));
+        }
+        let units = Units::of(screen, kind)?;
+        if units.names.len() < folds {
+            return Err(Error::data(format!(
+                "split {kind} into {folds} folds, but the responses are of {} {}s: expected at least one for each fold",
+                units.names.len(),
+                units.sort
+            ))
+            .help("ask for fewer folds"));
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(Seed::new(seed).value());
+        let of_unit = match kind {
+            SplitKind::Lto => balanced(&units.sizes(screen), folds, &mut random),
+            _ => dealt(units.names.len(), folds, &mut random),
+        };
+        let of_response = units.of_response.iter().map(|unit| unit.map(|unit| of_unit[unit])).collect();
+        Ok(Self { kind, of_response, count: folds })
+    }
+
+    /// Folds that a file or a column gives: for each response its fold, counted from 0, or `None` to leave it out.
+    ///
+    /// The number of folds is the largest fold + 1. Call [`Folds::check_no_leak`] on the result.
+    ///
+    /// # Errors
+    /// If there are fewer than two folds, a fold in between is empty, or one is beyond 65,535.
+    pub fn from_assignment(kind: SplitKind, of_response: Vec<Option<usize>>) -> Result<Self> {
+        let narrow = |fold: usize| {
+            u16::try_from(fold).map_err(|_| Error::data(format!("fold {fold}: expected a number up to 65535")))
+        };
+        let of_response: Vec<Option<u16>> =
+            of_response.into_iter().map(|fold| fold.map(narrow).transpose()).collect::<Result<_>>()?;
+        let count = of_response.iter().flatten().max().map_or(0, |fold| usize::from(*fold) + 1);
+        let mut sizes = vec![0usize; count];
+        for fold in of_response.iter().flatten() {
+            sizes[usize::from(*fold)] += 1;
+        }
+        if let Some(empty) = sizes.iter().position(|size| *size == 0) {
+            return Err(Error::data(format!("fold {empty} of {count} has no response"))
+                .help("number the folds from 0 without gaps, and check that their names match those of the responses"));
+        }
+        if count < 2 {
+            return Err(Error::data(format!("the responses are in {count} folds: expected at least 2"))
+                .help("check that the names in the fold file match those of the responses"));
+        }
+        Ok(Self { kind, of_response, count })
+    }
+
+    /// The kind of the split.
+    pub fn kind(&self) -> SplitKind {
+        self.kind
+    }
+
+    /// Number of folds.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// For each response its fold, counted from 0; `None` is in no fold: neither trained on nor tested.
+    pub fn of_response(&self) -> &[Option<u16>] {
+        &self.of_response
+    }
+
+    /// Number of responses that are in no fold.
+    pub fn left_out(&self) -> usize {
+        self.of_response.iter().filter(|fold| fold.is_none()).count()
+    }
+
+    /// Positions of the responses to train on and of those to test on, each in ascending order.
+    ///
+    /// A fold that is not there has an empty test part.
+    pub fn train_test(&self, fold: usize) -> (Vec<usize>, Vec<usize>) {
+        let (mut train, mut test) = (Vec::new(), Vec::new());
+        for (at, of) in self.of_response.iter().enumerate() {
+            match of {
+                Some(of) if usize::from(*of) == fold => test.push(at),
+                Some(_) => train.push(at),
+                None => {}
+            }
+        }
+        (train, test)
+    }
+
+    /// Checks that no entity which the kind of split keeps together is in two folds.
+    ///
+    /// # Errors
+    /// Names the first entity that is, and its folds; also if the folds are of another number of responses, the kind does
+    /// not suit the screen, or tissues are not known that a leave-tissue-out split needs.
+    pub fn check_no_leak(&self, screen: &Screen) -> Result<()> {
+        if self.of_response.len() != screen.responses.len() {
+            return Err(Error::data(format!(
+                "folds of {} responses for a screen of {}",
+                self.of_response.len(),
+                screen.responses.len()
+            )));
+        }
+        if self.kind == SplitKind::Lto {
+            self.check_units(&Units::of(screen, SplitKind::Lco)?)?;
+        }
+        self.check_units(&Units::of(screen, self.kind)?)
+    }
+
+    fn check_units(&self, units: &Units) -> Result<()> {
+        let mut of_unit: Vec<Option<u16>> = vec![None; units.names.len()];
+        for (unit, fold) in units.of_response.iter().zip(&self.of_response) {
+            let (Some(unit), Some(fold)) = (unit, fold) else { continue };
+            let first = of_unit[*unit].get_or_insert(*fold);
+            if first != fold {
+                return Err(Error::data(format!(
+                    "{} {} is in folds {first} and {fold} of a {} split: it would be trained on and tested",
+                    units.sort, units.names[*unit], self.kind
+                ))
+                .help("give all its responses one fold"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What has to stay together when a model sets responses aside for validation, so that the validation asks the
+    /// question of the split. With combinations left out single responses are set aside.
+    ///
+    /// # Errors
+    /// If tissues are not known that a leave-tissue-out split needs.
+    pub fn validation(&self, screen: &Screen) -> Result<Validation> {
+        Ok(match self.kind {
+            SplitKind::Lpo | SplitKind::LeaveCombination | SplitKind::LeaveDrug => Validation::Response,
+            SplitKind::Lco | SplitKind::LeaveCell => Validation::Entity(0),
+            SplitKind::Ldo => Validation::Entity(1),
+            SplitKind::Lto => {
+                let tissue = tissue(screen)?;
+                let alone = |(cell, code): (usize, &Option<u16>)| {
+                    code.map_or(tissue.levels.len() + cell, usize::from)
+                };
+                Validation::Groups(0, tissue.codes.iter().enumerate().map(alone).collect())
+            }
+        })
+    }
+}
+
+/// An owned [`ValidationGroup`]. Cell lines without a tissue are groups of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Validation {
+    /// See [`ValidationGroup::Response`].
+    Response,
+    /// See [`ValidationGroup::Entity`].
+    Entity(usize),
+    /// See [`ValidationGroup::Groups`].
+    Groups(usize, Vec<usize>),
+}
+
+impl Validation {
+    /// For a [`halfmax_core::FitContext`].
+    pub fn group(&self) -> ValidationGroup<'_> {
+        match self {
+            Self::Response => ValidationGroup::Response,
+            Self::Entity(side) => ValidationGroup::Entity(*side),
+            Self::Groups(side, groups) => ValidationGroup::Groups(*side, groups),
+        }
+    }
+}
+
+fn tissue(screen: &Screen) -> Result<&Category> {
+    let cells = screen.table(0);
+    let known = cells.group("tissue").filter(|group| group.codes.iter().any(Option::is_some));
+    known.ok_or_else(|| {
+        Error::data(format!("split lto needs the tissue of the {}s, which is not known", cells.sort()))
+            .help("give a file that names the tissue of each cell line, or use lco")
+    })
+}
+
+/// The entities that a split keeps together, as they occur in the responses.
+struct Units {
+    sort: String,
+    names: Vec<String>,
+    of_response: Vec<Option<usize>>,
+}
+
+impl Units {
+    fn of(screen: &Screen, kind: SplitKind) -> Result<Self> {
+        kind.check(screen)?;
+        let all = 0..screen.responses.len();
+        let tuple = |at: usize, sides: &[usize]| -> Vec<u32> {
+            sides.iter().map(|side| screen.responses.side(*side)[at]).collect()
+        };
+        Ok(match kind {
+            SplitKind::Lto => {
+                let tissue = tissue(screen)?;
+                let code = |at| tissue.codes[screen.responses.side(0)[at] as usize].map(usize::from);
+                Self::number("tissue".into(), all.map(code), |code| format!("{:?}", tissue.levels[*code]))
+            }
+            SplitKind::Lco | SplitKind::LeaveCell => {
+                let table = screen.table(0);
+                let keys = all.map(|at| Some(screen.responses.side(0)[at]));
+                Self::number(table.sort().into(), keys, |cell| format!("{:?}", table.ids()[*cell as usize]))
+            }
+            SplitKind::Ldo | SplitKind::LeaveDrug | SplitKind::LeaveCombination => {
+                let drugs = DrugSides::of(screen);
+                let keys = all.map(|at| Some(drugs.key(tuple(at, &drugs.sides))));
+                Self::number(drugs.sort(), keys, |key| format!("{:?}", drugs.name(key)))
+            }
+            SplitKind::Lpo => {
+                let drugs = DrugSides::of(screen);
+                let keys = all.map(|at| {
+                    Some((screen.responses.side(0)[at], drugs.key(tuple(at, &drugs.sides))))
+                });
+                let name = |(cell, key): &(u32, Vec<u32>)| {
+                    format!("{:?} × {:?}", screen.table(0).ids()[*cell as usize], drugs.name(key))
+                };
+                Self::number(format!("pair of {} and {}", screen.table(0).sort(), drugs.sort()), keys, name)
+            }
+        })
+    }
+
+    /// Numbers the keys in their order, which does not depend on the order of the responses.
+    fn number<K: Ord + std::hash::Hash + Clone>(
+        sort: String,
+        keys: impl Iterator<Item = Option<K>>,
+        name: impl Fn(&K) -> String,
+    ) -> Self {
+        let keys: Vec<Option<K>> = keys.collect();
+        let mut distinct: Vec<&K> = keys.iter().flatten().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let numbers: HashMap<&K, usize> = distinct.iter().copied().zip(0..).collect();
+        let of_response = keys.iter().map(|key| Some(numbers[key.as_ref()?])).collect();
+        Self { sort, names: distinct.into_iter().map(name).collect(), of_response }
+    }
+
+    /// For each unit the number of cell lines in it.
+    fn sizes(&self, screen: &Screen) -> Vec<usize> {
+        let mut counted = vec![false; screen.table(0).len()];
+        let mut sizes = vec![0; self.names.len()];
+        for (unit, cell) in self.of_response.iter().zip(screen.responses.side(0)) {
+            if let Some(unit) = unit
+                && !std::mem::replace(&mut counted[*cell as usize], true)
+            {
+                sizes[*unit] += 1;
+            }
+        }
+        sizes
+    }
+}
+
+/// All sides but the cell lines': what "the drug" of a response is, single or combined.
+pub(crate) struct DrugSides<'a> {
+    screen: &'a Screen,
+    pub(crate) sides: Vec<usize>,
+    shared: bool,
+}
+
+impl<'a> DrugSides<'a> {
+    pub(crate) fn of(screen: &'a Screen) -> Self {
+        let sides: Vec<usize> = (1..screen.sides.len()).collect();
+        let shared = sides.iter().all(|side| screen.sides[*side].table == screen.sides[1].table);
+        Self { screen, sides, shared }
+    }
+
+    /// What identifies a drug or combination; the order of drugs out of one table does not matter.
+    pub(crate) fn key(&self, mut drugs: Vec<u32>) -> Vec<u32> {
+        if self.shared {
+            drugs.sort_unstable();
+        }
+        drugs
+    }
+
+    /// The name of a drug, or of a combination: "A + B".
+    pub(crate) fn name(&self, key: &[u32]) -> String {
+        let id = |(side, drug): (&usize, &u32)| self.screen.table(*side).ids()[*drug as usize].as_str();
+        self.sides.iter().zip(key).map(id).collect::<Vec<_>>().join(" + ")
+    }
+
+    fn sort(&self) -> String {
+        if self.sides.len() == 1 { self.screen.table(1).sort().into() } else { "drug combination".into() }
+    }
+}
+
+/// Deals shuffled units out like cards.
+fn dealt(units: usize, folds: usize, random: &mut ChaCha8Rng) -> Vec<u16> {
+    let mut order: Vec<usize> = (0..units).collect();
+    order.shuffle(random);
+    let mut of_unit = vec![0; units];
+    for (unit, fold) in order.into_iter().zip((0..folds as u16).cycle()) {
+        of_unit[unit] = fold;
+    }
+    of_unit
+}
+
+/// The largest unit first, each into the fold that holds least so far; ties at random.
+fn balanced(sizes: &[usize], folds: usize, random: &mut ChaCha8Rng) -> Vec<u16> {
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.shuffle(random);
+    order.sort_by_key(|unit| std::cmp::Reverse(sizes[*unit]));
+    let mut held: Vec<(usize, u16)> = (0..folds as u16).map(|fold| (0, fold)).collect();
+    held.shuffle(random);
+    let mut of_unit = vec![0; sizes.len()];
+    for unit in order {
+        if let Some(emptiest) = held.iter_mut().min_by_key(|(size, _)| *size) {
+            of_unit[unit] = emptiest.1;
+            emptiest.0 += sizes[unit];
+        }
+    }
+    of_unit
+}
