@@ -97,6 +97,9 @@ pub struct List {
 /// Below this share of observed pairs, a list takes less time than a dense block.
 const DENSE_SHARE: f64 = 0.2;
 
+/// Rows that are worth a task of their own.
+const MIN_ROWS: usize = 64;
+
 impl Block {
     /// A block of responses: their entities by side (numbered up to `counts` of each), residuals and weights. Weight 0
     /// keeps a response out of training but its residual up to date.
@@ -174,38 +177,75 @@ impl Block {
     }
 }
 
-/// Draws responses in bulk: a stream of 16-bit numbers, each compared with the share to keep.
+/// Draws responses: for each a 16-bit number, compared with the share to keep.
 struct Sampler {
-    state: Seed,
-    word: u64,
-    left: u32,
     keep_below: u64,
-    block: u64,
 }
 
 impl Sampler {
-    fn new(seed: Seed, fraction: f64) -> Self {
-        Self { state: seed, word: 0, left: 0, keep_below: (fraction * 65_536.0).round() as u64, block: 0 }
+    fn new(fraction: f64) -> Self {
+        Self { keep_below: (fraction * 65_536.0).round() as u64 }
     }
 
-    #[inline(always)]
-    fn keeps(&mut self) -> bool {
-        if self.left == 0 {
-            self.word = self.state.derive(self.block).value();
-            self.block += 1;
-            self.left = 4;
+    /// Empties the responses that are not drawn.
+    #[inline]
+    fn thin(&self, seed: Seed, packed: &mut [Packed]) {
+        for (at, four) in packed.chunks_mut(4).enumerate() {
+            let numbers = seed.derive(at as u64).value();
+            for (lane, packed) in four.iter_mut().enumerate() {
+                let number = numbers >> (16 * lane) & 0xFFFF;
+                packed.0 &= -i64::from(number < self.keep_below);
+            }
         }
-        let number = self.word & 0xFFFF;
-        self.word >>= 16;
-        self.left -= 1;
-        number < self.keep_below
     }
+}
+
+/// Sums of the gradients' magnitudes and of the weights, in eight interleaved parts.
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
+))]
+fn magnitude(loss: Loss, residuals: &[f32], weights: &[f32]) -> (f32, f32) {
+    let mut sums = ([0.0f32; 8], [0.0f32; 8]);
+    for (residuals, weights) in residuals.chunks(8).zip(weights.chunks(8)) {
+        for (lane, (residual, weight)) in residuals.iter().zip(weights).enumerate() {
+            sums.0[lane] += (loss.pull(*residual) * weight).abs();
+            sums.1[lane] += weight;
+        }
+    }
+    (sums.0.iter().sum(), sums.1.iter().sum())
 }
 
 #[inline(always)]
 fn pack(loss: Loss, residual: f32, weight: f32, scales: Scales) -> Packed {
     let gradient = (loss.pull(residual) * weight * scales.gradient as f32).round_ties_even();
     Packed::new(gradient as i32, (weight * scales.weight as f32).round_ties_even() as u32)
+}
+
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
+))]
+fn pack_row(loss: Loss, scales: Scales, (residuals, weights): (&[f32], &[f32]), packed: &mut [Packed]) {
+    for (packed, (residual, weight)) in packed.iter_mut().zip(residuals.iter().zip(weights)) {
+        *packed = pack(loss, *residual, *weight, scales);
+    }
+}
+
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
+))]
+fn sum_masked(packed: &[Packed], mask: &[i64]) -> i64 {
+    packed.iter().zip(mask).map(|(packed, mask)| packed.0 & mask).sum()
+}
+
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
+))]
+fn add_row(sums: &mut [Packed], packed: &[Packed]) {
+    sums.iter_mut().zip(packed).for_each(|(sum, packed)| sum.add(*packed));
 }
 
 fn scales_for(magnitude: f64, weights: f64, unit_weights: bool) -> Scales {
@@ -217,35 +257,25 @@ impl Dense {
         let columns = self.columns;
         let rows = self.residual.par_chunks(columns).zip(self.weight.par_chunks(columns));
         let magnitudes: Vec<(f32, f32)> = rows
-            .map(|(residuals, weights)| {
-                let mut sums = ([0.0f32; 8], [0.0f32; 8]);
-                for (at, (residual, weight)) in residuals.iter().zip(weights).enumerate() {
-                    sums.0[at % 8] += (loss.pull(*residual) * weight).abs();
-                    sums.1[at % 8] += weight;
-                }
-                (sums.0.iter().sum(), sums.1.iter().sum())
-            })
+            .with_min_len(MIN_ROWS)
+            .map(|(residuals, weights)| magnitude(loss, residuals, weights))
             .collect();
         let total =
             |which: fn(&(f32, f32)) -> f32| magnitudes.iter().map(|m| f64::from(which(m))).sum::<f64>();
         let scales = scales_for(total(|m| m.0), total(|m| m.1), self.unit_weights);
         let column_bag: Option<&[bool]> = bags[1].contains(&false).then_some(&bags[1]);
-        let rows = self.packed.par_chunks_mut(columns).enumerate();
+        let (residual, weight) = (&self.residual, &self.weight);
+        let sampler = (fraction < 1.0).then(|| Sampler::new(fraction));
+        let rows = self.packed.par_chunks_mut(columns).enumerate().with_min_len(MIN_ROWS);
         rows.for_each(|(row, packed)| {
-            let (from, to) = (row * columns, (row + 1) * columns);
-            let (residuals, weights) = (&self.residual[from..to], &self.weight[from..to]);
+            let range = row * columns..(row + 1) * columns;
             if !bags[0][row] {
                 packed.fill(Packed::default());
                 return;
             }
-            for ((packed, residual), weight) in packed.iter_mut().zip(residuals).zip(weights) {
-                *packed = pack(loss, *residual, *weight, scales);
-            }
-            if fraction < 1.0 {
-                let mut sampler = Sampler::new(seed.derive(row as u64), fraction);
-                for packed in packed.iter_mut() {
-                    packed.0 &= -i64::from(sampler.keeps());
-                }
+            pack_row(loss, scales, (&residual[range.clone()], &weight[range]), packed);
+            if let Some(sampler) = &sampler {
+                sampler.thin(seed.derive(row as u64), packed);
             }
             if let Some(bag) = column_bag {
                 packed.iter_mut().zip(bag).for_each(|(packed, kept)| packed.0 &= -i64::from(*kept));
@@ -268,13 +298,9 @@ impl Dense {
             Some(columns) => {
                 let mut mask = vec![0i64; self.columns];
                 columns.iter().for_each(|column| mask[*column as usize] = -1);
-                let sum = |packed: &[Packed]| packed.iter().zip(&mask).map(|(p, m)| p.0 & m).sum();
-                rows.iter().map(|row| Packed(sum(row_of(*row)))).collect()
+                rows.iter().map(|row| Packed(sum_masked(row_of(*row), &mask))).collect()
             }
-            None => {
-                let sum = |packed: &[Packed]| packed.iter().map(|packed| packed.0).sum();
-                rows.iter().map(|row| Packed(sum(row_of(*row)))).collect()
-            }
+            None => rows.iter().map(|row| Packed(row_of(*row).iter().map(|packed| packed.0).sum())).collect(),
         }
     }
 
@@ -283,8 +309,7 @@ impl Dense {
         let mut sums = vec![Packed::default(); self.columns];
         for row in rows {
             let from = *row as usize * self.columns;
-            let packed = &self.packed[from..from + self.columns];
-            sums.iter_mut().zip(packed).for_each(|(sum, packed)| sum.add(*packed));
+            add_row(&mut sums, &self.packed[from..from + self.columns]);
         }
         sums
     }
@@ -301,7 +326,8 @@ impl Dense {
                 columns.of_entity.iter().enumerate().map(of).collect()
             })
             .collect();
-        let residuals = self.residual.par_chunks_mut(self.columns).zip(&rows.of_entity);
+        let residuals =
+            self.residual.par_chunks_mut(self.columns).zip(&rows.of_entity).with_min_len(MIN_ROWS);
         residuals.for_each(|(residuals, pattern)| {
             let delta = &deltas[*pattern as usize];
             residuals.iter_mut().zip(delta).for_each(|(residual, delta)| *residual -= delta);
@@ -327,12 +353,13 @@ impl List {
             weights += f64::from(*weight);
         }
         let scales = scales_for(magnitude, weights, self.unit_weights);
-        let mut sampler = Sampler::new(seed, fraction);
         for (at, packed) in self.packed.iter_mut().enumerate() {
             let bagged = self.entities.iter().zip(bags).all(|(side, bag)| bag[side[at] as usize]);
-            let kept = sampler.keeps() && bagged;
             let value = pack(loss, self.residual[at], self.weight[at], scales);
-            *packed = if kept { value } else { Packed::default() };
+            *packed = if bagged { value } else { Packed::default() };
+        }
+        if fraction < 1.0 {
+            Sampler::new(fraction).thin(seed, &mut self.packed);
         }
         scales
     }

@@ -48,13 +48,15 @@ impl Model for Boost {
         if train.rows.is_empty() {
             return Err(Error::data("there is no response to learn from"));
         }
-        match self.params.max_bins + 1 {
+        // Inside the thread pool, so that no step has to wake it first.
+        let fit = || match self.params.max_bins + 1 {
             ..=16 => Fit::<16>::new(self, train, context)?.run(),
             ..=32 => Fit::<32>::new(self, train, context)?.run(),
             ..=64 => Fit::<64>::new(self, train, context)?.run(),
             ..=128 => Fit::<128>::new(self, train, context)?.run(),
             _ => Fit::<256>::new(self, train, context)?.run(),
-        }
+        };
+        rayon::join(fit, || ()).0
     }
 }
 

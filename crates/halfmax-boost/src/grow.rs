@@ -393,6 +393,49 @@ struct Task<'a, L> {
     side: &'a NodeSide<L>,
 }
 
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
+))]
+fn search_piece<L: Lanes, const BINS: usize>(
+    task: &Task<'_, L>,
+    first_block: usize,
+    histograms: &mut [[L; BINS]],
+    total: L,
+    floor: f64,
+) -> Option<Split<L>> {
+    let mut best = None;
+    for (block, histograms) in (first_block..).zip(histograms.chunks_mut(BLOCK)) {
+        task.fill(block, histograms);
+        task.cuts(block, histograms, total, floor, &mut best);
+    }
+    best
+}
+
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
+))]
+fn search_piece_of_two<L: Lanes, const BINS: usize>(
+    task: &Task<'_, L>,
+    first_block: usize,
+    light: &mut [[L; BINS]],
+    heavy: &mut [[L; BINS]],
+    totals: [(L, f64); 2],
+) -> (Option<Split<L>>, Option<Split<L>>) {
+    let (mut best_light, mut best_heavy) = (None, None);
+    let blocks = light.chunks_mut(BLOCK).zip(heavy.chunks_mut(BLOCK));
+    for (block, (light, heavy)) in (first_block..).zip(blocks) {
+        task.fill(block, light);
+        for (heavy, light) in heavy.iter_mut().zip(&*light) {
+            heavy.iter_mut().zip(light).for_each(|(heavy, light)| heavy.sub(*light));
+        }
+        task.cuts(block, light, totals[0].0, totals[0].1, &mut best_light);
+        task.cuts(block, heavy, totals[1].0, totals[1].1, &mut best_heavy);
+    }
+    (best_light, best_heavy)
+}
+
 /// Work below this many histogram updates is not worth sharing out.
 const SHARE_OUT: usize = 20_000;
 
@@ -415,17 +458,7 @@ impl<L: Lanes> Task<'_, L> {
         let found: Vec<_> = histograms
             .par_chunks_mut(piece * BLOCK)
             .enumerate()
-            .map(|(at, chunk)| {
-                pulp::Arch::new().dispatch(|| {
-                    let mut best = None;
-                    for (lane, histograms) in chunk.chunks_mut(BLOCK).enumerate() {
-                        let block = at * piece + lane;
-                        self.fill(block, histograms);
-                        self.cuts(block, histograms, total, floor, &mut best);
-                    }
-                    best
-                })
-            })
+            .map(|(at, chunk)| search_piece(self, at * piece, chunk, total, floor))
             .collect();
         self.others(self.side, total, floor, first_best(found))
     }
@@ -445,20 +478,8 @@ impl<L: Lanes> Task<'_, L> {
             .zip(heavy.par_chunks_mut(piece * BLOCK))
             .enumerate()
             .map(|(at, (light, heavy))| {
-                pulp::Arch::new().dispatch(|| {
-                    let (mut best_light, mut best_heavy) = (None, None);
-                    let blocks = light.chunks_mut(BLOCK).zip(heavy.chunks_mut(BLOCK)).enumerate();
-                    for (lane, (light, heavy)) in blocks {
-                        let block = at * piece + lane;
-                        self.fill(block, light);
-                        for (heavy, light) in heavy.iter_mut().zip(&*light) {
-                            heavy.iter_mut().zip(light).for_each(|(heavy, light)| heavy.sub(*light));
-                        }
-                        self.cuts(block, light, light_total, light_floor, &mut best_light);
-                        self.cuts(block, heavy, heavy_total, heavy_floor, &mut best_heavy);
-                    }
-                    (best_light, best_heavy)
-                })
+                let totals = [(light_total, light_floor), (heavy_total, heavy_floor)];
+                search_piece_of_two(self, at * piece, light, heavy, totals)
             })
             .unzip();
         (

@@ -97,6 +97,8 @@ impl<L: Lanes, const BINS: usize> Pool<L, BINS> {
 
     /// Gives a buffer back.
     pub fn give(&mut self, buffer: Vec<[L; BINS]>) {
-        self.free.push(buffer);
+        if buffer.capacity() > 0 {
+            self.free.push(buffer);
+        }
     }
 }

@@ -107,14 +107,16 @@ fn without(range: std::ops::Range<usize>, words: usize) -> Vec<u64> {
 }
 
 /// The leaf that patterns of all sides have in common: exactly one, as a tuple of entities reaches exactly one leaf.
-pub fn common_leaf<'a>(mut patterns: impl Iterator<Item = &'a [u64]>) -> usize {
-    let Some(first) = patterns.next() else { return 0 };
-    let mut common = first.to_vec();
-    for pattern in patterns {
-        common.iter_mut().zip(pattern).for_each(|(word, other)| *word &= other);
+#[inline]
+pub fn common_leaf<'a>(patterns: impl Iterator<Item = &'a [u64]> + Clone) -> usize {
+    let words = patterns.clone().next().map_or(0, <[u64]>::len);
+    for word in 0..words {
+        let common = patterns.clone().fold(u64::MAX, |common, pattern| common & pattern[word]);
+        if common != 0 {
+            return word * 64 + common.trailing_zeros() as usize;
+        }
     }
-    let word = common.iter().position(|word| *word != 0).unwrap_or(0);
-    word * 64 + common[word].trailing_zeros() as usize
+    0
 }
 
 #[cfg(test)]

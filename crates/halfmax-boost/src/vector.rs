@@ -11,7 +11,11 @@ use crate::lanes::{Wide, grid};
 use crate::tree::{Leaves, Tree};
 
 /// Gradient and weight sums of one leaf: for every entity of the other side.
-type LeafSums = Vec<(f32, f32)>;
+#[derive(Clone)]
+struct LeafSums {
+    gradient: Vec<f32>,
+    weight: Vec<f32>,
+}
 
 impl<const BINS: usize> Fit<'_, BINS> {
     /// Grows a tree on the features of `side`. Splits are searched on a random projection of the gradient block to
@@ -55,9 +59,10 @@ impl<const BINS: usize> Fit<'_, BINS> {
             let value = |gradient: f64, weight: f64| {
                 quanta(self.params.learning_rate * step(gradient, weight, self.params.l2), self.quantum)
             };
-            values.extend(leaf.iter().map(|(g, h)| value(f64::from(*g), f64::from(*h))));
-            let total = |which: fn(&(f32, f32)) -> f32| leaf.iter().map(|s| f64::from(which(s))).sum::<f64>();
-            values.push(value(total(|s| s.0), total(|s| s.1)));
+            let (gradient, weight) = (leaf.gradient.iter(), leaf.weight.iter());
+            values.extend(gradient.zip(weight).map(|(g, h)| value(f64::from(*g), f64::from(*h))));
+            let total = |sums: &[f32]| sums.iter().map(|sum| f64::from(*sum)).sum::<f64>();
+            values.push(value(total(&leaf.gradient), total(&leaf.weight)));
         }
         let width = self.bins[other].entities + 1;
         let steps: Vec<f32> = values.iter().map(|value| (f64::from(*value) * self.quantum) as f32).collect();
@@ -83,6 +88,32 @@ fn signs<const W: usize>(entities: usize, seed: Seed) -> Vec<[f32; W]> {
     (0..entities).map(of).collect()
 }
 
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
+))]
+fn project<const W: usize>(loss: Loss, residuals: &[f32], weights: &[f32], signs: &[[f32; W]]) -> [f32; W] {
+    let mut sums = [0.0f32; W];
+    for ((residual, weight), signs) in residuals.iter().zip(weights).zip(signs) {
+        let gradient = loss.pull(*residual) * weight;
+        for lane in 0..W {
+            sums[lane] += gradient * signs[lane];
+        }
+        sums[W - 1] += weight;
+    }
+    sums
+}
+
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
+))]
+fn add_gradients(loss: Loss, residuals: &[f32], weights: &[f32], sums: &mut LeafSums) {
+    let gradients = sums.gradient.iter_mut().zip(residuals).zip(weights);
+    gradients.for_each(|((sum, residual), weight)| *sum += loss.pull(*residual) * weight);
+    sums.weight.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight);
+}
+
 impl Dense {
     /// For every entity of `side` the projection of its gradients onto the signs of the other side's entities; the
     /// last lane holds the sum of its weights.
@@ -90,22 +121,8 @@ impl Dense {
         let columns = self.columns();
         let rows = self.residual.par_chunks(columns).zip(self.weight.par_chunks(columns));
         if side == 0 {
-            let project = |(residuals, weights): (&[f32], &[f32])| {
-                pulp::Arch::new().dispatch(|| {
-                    let mut sums = [[0.0f32; W]; 2];
-                    let cells = residuals.iter().zip(weights).zip(signs).enumerate();
-                    for (at, ((residual, weight), signs)) in cells {
-                        let gradient = loss.pull(*residual) * weight;
-                        let sums = &mut sums[at % 2];
-                        for lane in 0..W {
-                            sums[lane] += gradient * signs[lane];
-                        }
-                        sums[W - 1] += weight;
-                    }
-                    std::array::from_fn(|lane| sums[0][lane] + sums[1][lane])
-                })
-            };
-            return rows.map(project).collect();
+            let project = |(residuals, weights): (&[f32], &[f32])| project(loss, residuals, weights, signs);
+            return rows.with_min_len(32).map(project).collect();
         }
         let mut sums = vec![[0.0f32; W]; columns];
         let rows = self.residual.chunks(columns).zip(self.weight.chunks(columns)).zip(signs);
@@ -129,31 +146,25 @@ impl Dense {
         leaves: usize,
     ) -> Vec<LeafSums> {
         let columns = self.columns();
-        let row = |at: usize| {
-            let range = at * columns..(at + 1) * columns;
-            self.residual[range.clone()].iter().zip(&self.weight[range])
-        };
+        let range = |row: usize| row * columns..(row + 1) * columns;
+        let zeros = |width| LeafSums { gradient: vec![0.0; width], weight: vec![0.0; width] };
         if side == 0 {
             let sum = |leaf: usize| {
-                let mut sums = vec![(0.0f32, 0.0f32); columns];
-                for at in (0..self.rows()).filter(|at| leaf_of[*at] == leaf && bag[*at]) {
-                    for ((gradient, weight), (residual, w)) in sums.iter_mut().zip(row(at)) {
-                        *gradient += loss.pull(*residual) * w;
-                        *weight += w;
-                    }
+                let mut sums = zeros(columns);
+                for row in (0..self.rows()).filter(|row| leaf_of[*row] == leaf && bag[*row]) {
+                    add_gradients(loss, &self.residual[range(row)], &self.weight[range(row)], &mut sums);
                 }
                 sums
             };
             return (0..leaves).into_par_iter().map(sum).collect();
         }
-        let mut sums = vec![vec![(0.0f32, 0.0f32); self.rows()]; leaves];
-        for at in 0..self.rows() {
-            for (column, (residual, weight)) in row(at).enumerate() {
-                if bag[column] {
-                    let sum = &mut sums[leaf_of[column]][at];
-                    sum.0 += loss.pull(*residual) * weight;
-                    sum.1 += weight;
-                }
+        let mut sums = vec![zeros(self.rows()); leaves];
+        for row in 0..self.rows() {
+            let cells = self.residual[range(row)].iter().zip(&self.weight[range(row)]);
+            for (column, (residual, weight)) in cells.enumerate().filter(|(column, _)| bag[*column]) {
+                let sums = &mut sums[leaf_of[column]];
+                sums.gradient[row] += loss.pull(*residual) * weight;
+                sums.weight[row] += weight;
             }
         }
         sums
@@ -162,7 +173,7 @@ impl Dense {
     /// Takes the leaves' vectors off the residuals.
     fn subtract_vectors(&mut self, side: usize, leaf_of: &[usize], steps: &[f32], width: usize) {
         let columns = self.columns();
-        let rows = self.residual.par_chunks_mut(columns).enumerate();
+        let rows = self.residual.par_chunks_mut(columns).enumerate().with_min_len(64);
         rows.for_each(|(row, residuals)| {
             if side == 0 {
                 let steps = &steps[leaf_of[row] * width..][..columns];
