@@ -23,7 +23,8 @@ impl Rows {
     }
 }
 
-/// For each entity of the table of `sides` its mean response on any of them, less the global mean; 0 where it has none.
+/// For each entity of the table of `sides` its mean response on any of them, less the global mean; 0 where it
+/// has none.
 pub(crate) fn mean_deviations(train: &TrainView, rows: &Rows, sides: &[usize], mean: f64) -> Vec<f64> {
     let mut sums = vec![(0.0, 0.0); train.screen.table(sides[0]).len()];
     for side in sides {
@@ -37,14 +38,16 @@ pub(crate) fn mean_deviations(train: &TrainView, rows: &Rows, sides: &[usize], m
     sums.into_iter().map(|(sum, weight)| if weight > 0.0 { sum / weight } else { 0.0 }).collect()
 }
 
-/// Sweeps over the entities stop once no effect moves by more than this share of the responses' standard deviation.
+/// Sweeps over the entities stop once no effect moves by more than this share of the responses' standard
+/// deviation.
 const SETTLED: f64 = 1e-8;
 const MOST_SWEEPS: usize = 20_000;
 
-/// The least-squares effects of the entities of each group of sides, in the model value = mean + sum of effects.
+/// The least-squares effects of the entities of each group of sides, in the model value = mean + sum of
+/// effects.
 ///
-/// Backfitting (Gauss–Seidel): each entity in turn takes the mean of what the other effects leave of its responses, until
-/// nothing moves. The effects of each group then have mean 0 over the training responses.
+/// Backfitting (Gauss–Seidel): each entity in turn takes the mean of what the other effects leave of its
+/// responses, until nothing moves. The effects of each group then have mean 0 over the training responses.
 pub(crate) fn additive_effects(
     train: &TrainView,
     rows: &Rows,
@@ -77,7 +80,8 @@ pub(crate) fn additive_effects(
         .help("the responses link too few cell lines and drugs with one another; use drug_mean instead"))
 }
 
-/// Which training responses each entity has, with how often it occurs in the response (twice in a drug with itself).
+/// Which training responses each entity has, with how often it occurs in the response (twice in a drug with
+/// itself).
 struct Members {
     start: Vec<usize>,
     rows: Vec<(u32, f64)>,

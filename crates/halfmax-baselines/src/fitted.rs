@@ -77,8 +77,8 @@ impl FittedNaive {
     /// A predictor from its [`FittedModel::parts`], exactly as it was.
     ///
     /// # Errors
-    /// If the description is not one of a naive predictor, or a tensor is missing, of another type, of another length,
-    /// or not finite.
+    /// If the description is not one of a naive predictor, or a tensor is missing, of another type, of
+    /// another length, or not finite.
     pub fn from_parts(parts: &Parts) -> Result<Self> {
         let description: Description =
             serde::Deserialize::deserialize(&parts.description).map_err(|error| {
@@ -174,7 +174,8 @@ impl FittedModel for FittedNaive {
     }
 
     /// # Errors
-    /// If the query has another number of sides than the training data, or names an entity that its table lacks.
+    /// If the query has another number of sides than the training data, or names an entity that its table
+    /// lacks.
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         self.check(query)?;
         let mut addends = Vec::new();

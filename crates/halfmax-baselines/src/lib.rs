@@ -1,17 +1,19 @@
 //! Naive predictors: what a model has to beat before it may claim to have learnt anything about resistance.
 //!
-//! Most of the variance of ln IC50 lies between drugs, so the mean of a drug already looks like a good prediction.
-//! The [`Naive`] families predict from means alone and use no features; a table of results without them misleads.
+//! Most of the variance of ln IC50 lies between drugs, so the mean of a drug already looks like a good
+//! prediction. The [`Naive`] families predict from means alone and use no features; a table of results
+//! without them misleads.
 //!
 //! ```
 //! use halfmax_baselines::Naive;
-//! use halfmax_core::{EntityTable, FitContext, FittedModel, Model, Query, Responses, Screen, Seed, Side, Silent};
-//! use halfmax_core::{Tuples, ValidationGroup};
+//! use halfmax_core::{EntityTable, FitContext, FittedModel, Model, Query, Responses, Screen, Seed, Side};
+//! use halfmax_core::{Silent, Tuples, ValidationGroup};
 //!
 //! let cells = EntityTable::new(["A549", "MCF-7"], "cell line")?;
 //! let drugs = EntityTable::new(["Paclitaxel", "Erlotinib"], "drug")?;
 //! let responses = Responses::new(vec![vec![0, 1, 0], vec![0, 0, 1]], vec![-4.0, -2.0, 3.0], None)?;
-//! let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
+//! let sides = vec![Side::cell_line(0), Side::drug(1)];
+//! let screen = Screen::new("LN_IC50", vec![cells, drugs], sides, responses)?;
 //! let context =
 //!     FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Response };
 //!

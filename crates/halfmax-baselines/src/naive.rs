@@ -8,10 +8,11 @@ use crate::fitted::{FittedNaive, Term, Tissues};
 
 /// The naive predictors. Each is a [`Model`] without parameters or features.
 ///
-/// Side 0 is the cell line, every further side a drug. Means are weighted by the responses' weights. Sides that share a
-/// table (the two drugs of a pair) share their effects; where there are several drug sides, the predictions below add
-/// the deviations of all of them from the global mean. An entity that was not in training has no deviation: with a new
-/// cell line, [`Naive::Effects`] is close to [`Naive::DrugMean`]; with a new drug, that one is [`Naive::GlobalMean`].
+/// Side 0 is the cell line, every further side a drug. Means are weighted by the responses' weights. Sides
+/// that share a table (the two drugs of a pair) share their effects; where there are several drug sides, the
+/// predictions below add the deviations of all of them from the global mean. An entity that was not in
+/// training has no deviation: with a new cell line, [`Naive::Effects`] is close to [`Naive::DrugMean`]; with
+/// a new drug, that one is [`Naive::GlobalMean`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Naive {
@@ -23,8 +24,8 @@ pub enum Naive {
     CellMean,
     /// Global mean + effect of the cell line + effect of the drug: the additive model, by least squares.
     Effects,
-    /// The mean of the drug in cell lines of the same tissue (the grouping "tissue" of the cell lines), the mean of
-    /// the drug where the tissue is missing or was not in training with that drug.
+    /// The mean of the drug in cell lines of the same tissue (the grouping "tissue" of the cell lines), the
+    /// mean of the drug where the tissue is missing or was not in training with that drug.
     TissueDrugMean,
 }
 
@@ -66,8 +67,8 @@ impl Model for Naive {
     type Fitted = FittedNaive;
 
     /// # Errors
-    /// If the view has no response, a least-squares fit does not settle, or [`Naive::TissueDrugMean`] is asked for
-    /// without a grouping "tissue" of the cell lines; and if the user stopped it.
+    /// If the view has no response, a least-squares fit does not settle, or [`Naive::TissueDrugMean`] is
+    /// asked for without a grouping "tissue" of the cell lines; and if the user stopped it.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedNaive> {
         context.progress.check()?;
         if train.rows.is_empty() {
@@ -113,8 +114,8 @@ fn sides_by_table(train: &TrainView, first: usize) -> Vec<Vec<usize>> {
     groups
 }
 
-/// For each term the deviation of tissue × drug from the global mean, tissue-major; the drug's own deviation where a
-/// drug was not measured in a tissue.
+/// For each term the deviation of tissue × drug from the global mean, tissue-major; the drug's own deviation
+/// where a drug was not measured in a tissue.
 fn tissue_deviations(
     train: &TrainView,
     rows: &Rows,

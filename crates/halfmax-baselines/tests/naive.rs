@@ -74,7 +74,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn means_are_those_of_brute_force(rows in rows()) {
@@ -83,7 +83,8 @@ proptest! {
             let predicted = grid(&naive.fit(&screen.all(), &context()).unwrap(), &screen);
             for (at, predicted) in predicted.iter().enumerate() {
                 let expected = brute_force(naive, &rows, (at / DRUGS) as u32, (at % DRUGS) as u32);
-                prop_assert!((f64::from(*predicted) - expected).abs() < 1e-5, "{naive}: {predicted} {expected}");
+                let error = (f64::from(*predicted) - expected).abs();
+                prop_assert!(error < 1e-5, "{naive}: {predicted} {expected}");
             }
         }
     }

@@ -335,7 +335,10 @@ fn test(rule: &Rule, bins: &SideBins) -> Test {
             let threshold = cuts.get(usize::from(*last) - 1).copied().unwrap_or(f32::MAX);
             Test::AtMost { threshold, missing_left: *missing_left }
         }
-        Rule::Unset { missing_left, .. } => Test::AtMost { threshold: 0.5, missing_left: *missing_left },
+        Rule::Binary { both, missing_left, .. } => {
+            let threshold = if *both { f32::MAX } else { 0.5 };
+            Test::AtMost { threshold, missing_left: *missing_left }
+        }
         Rule::OneOf { codes, .. } => {
             let most = codes.last().map_or(0, |code| usize::from(*code));
             let mut levels = vec![0u64; most.div_ceil(64)];

@@ -536,8 +536,10 @@ impl<L: Lanes> Task<'_, L> {
             for binary in &self.candidates.binary {
                 let feature = &bins.binary[*binary];
                 let (set, missing) = binary_sums(feature, &lane_of);
-                if let Some((score, missing_left, left)) = self.limits.unset(set, missing, total) {
-                    let rule = Rule::Unset { binary: *binary, missing_left };
+                if let Some((score, both, missing_left, left)) =
+                    self.limits.binary(set, missing, total, floor)
+                {
+                    let rule = Rule::Binary { binary: *binary, both, missing_left };
                     keep(Split { score, feature: feature.feature, rule, left });
                 }
             }
@@ -577,10 +579,10 @@ impl Rule {
                         if code == crate::bins::MISSING { *missing_left } else { code <= *last };
                 }
             }
-            Self::Unset { binary, missing_left } => {
+            Self::Binary { binary, both, missing_left } => {
                 let feature = &side.binary[*binary];
                 entities.iter().for_each(|entity| goes_left[*entity as usize] = true);
-                feature.set.iter().for_each(|entity| goes_left[*entity as usize] = false);
+                feature.set.iter().for_each(|entity| goes_left[*entity as usize] = *both);
                 feature.missing.iter().for_each(|entity| goes_left[*entity as usize] = *missing_left);
             }
             Self::OneOf { category, codes } => {

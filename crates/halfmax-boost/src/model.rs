@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use halfmax_core::{Alignment, Error, FeatureSpace, FittedModel, Parts, Query, Result, Tuples};
+use halfmax_core::{Error, FeatureSpace, FittedModel, Parts, Query, Result, Tuples};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 

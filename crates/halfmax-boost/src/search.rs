@@ -39,10 +39,12 @@ pub enum Rule {
         /// Whether missing values go left.
         missing_left: bool,
     },
-    /// Binary: 0 goes left, 1 right; missing ones as told.
-    Unset {
+    /// Binary: 0 goes left, and 1 too where only the missing ones are to go right; missing ones as told.
+    Binary {
         /// Position in [`crate::bins::SideBins::binary`].
         binary: usize,
+        /// Whether 1 goes left too.
+        both: bool,
         /// Whether missing values go left.
         missing_left: bool,
     },
@@ -158,22 +160,14 @@ impl Limits {
         best
     }
 
-    /// The split of a binary feature from the sums of the entities that have it and of those for which it is missing.
-    pub fn unset<L: Lanes>(&self, set: L, missing: L, total: L) -> Option<(f64, bool, L)> {
-        let mut with_missing = total;
-        with_missing.sub(set);
-        let mut without = with_missing;
-        without.sub(missing);
-        if missing.weight() == 0.0 {
-            let score = self.score(without, total)?;
-            return Some((score, without.weight() > set.weight(), without));
-        }
-        let right = self.score(without, total).map(|score| (score, false, without));
-        let left = self.score(with_missing, total).map(|score| (score, true, with_missing));
-        match (right, left) {
-            (Some(right), Some(left)) => Some(if left.0 > right.0 { left } else { right }),
-            (one, other) => one.or(other),
-        }
+    /// The split of a binary feature, a numeric one of two values, from the sums of the entities that have it and of
+    /// those for which it is missing: score, whether 1 goes left too, whether missing goes left, left sums.
+    pub fn binary<L: Lanes>(&self, set: L, missing: L, total: L, floor: f64) -> Option<(f64, bool, bool, L)> {
+        let mut unset = total;
+        unset.sub(set);
+        unset.sub(missing);
+        let cut = self.cut(&[missing, unset, set], 2, total, floor);
+        cut.map(|(score, last, missing_left, left)| (score, last == 2, missing_left, left))
     }
 
     /// The best split of a category: for every gradient column the levels are ordered by gradient over weight (Fisher

@@ -9,8 +9,8 @@ use crate::SplitKind;
 
 /// Which fold each response of a screen is tested in.
 ///
-/// Responses of the same entity (cell line, drug, tissue, pair, by the kind of the split) are in the same fold, so that
-/// training on the other folds never sees it; [`Folds::check_no_leak`] proves that.
+/// Responses of the same entity (cell line, drug, tissue, pair, by the kind of the split) are in the same
+/// fold, so that training on the other folds never sees it; [`Folds::check_no_leak`] proves that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folds {
     kind: SplitKind,
@@ -23,14 +23,14 @@ impl Folds {
     ///
     /// - lpo: distinct pairs of cell line and drug; all repeats of a pair go together
     /// - lco, leave_cell: cell lines; ldo: drugs; leave_combination: sets of drugs
-    /// - lto: tissues, the largest (in cell lines) first, each into the fold with the fewest cell lines, ties at random.
-    ///   Responses of cell lines without a tissue are in no fold, see [`Folds::left_out`].
+    /// - lto: tissues, the largest (in cell lines) first, each into the fold with the fewest cell lines, ties
+    ///   at random. Responses of cell lines without a tissue are in no fold, see [`Folds::left_out`].
     ///
     /// The same screen and seed give the same folds (ChaCha8, Fisher–Yates).
     ///
     /// # Errors
-    /// If `folds` is not 2 to 100, the kind does not suit the screen, the tissue is not known, or there are fewer
-    /// entities than folds.
+    /// If `folds` is not 2 to 100, the kind does not suit the screen, the tissue is not known, or there are
+    /// fewer entities than folds.
     pub fn draw(screen: &Screen, kind: SplitKind, folds: usize, seed: u64) -> Result<Self> {
         if !(2..=100).contains(&folds) {
             return Err(Error::parameter("split.folds", folds, "a number of folds from 2 to 100"));
@@ -38,7 +38,7 @@ impl Folds {
         let units = Units::of(screen, kind)?;
         if units.names.len() < folds {
             return Err(Error::data(format!(
-                "split {kind} into {folds} folds, but the responses are of {} {}s: expected at least one for each fold",
+                "split {kind} into {folds} folds, but the responses are of {} {}s: expected at least as many",
                 units.names.len(),
                 units.sort
             ))
@@ -53,7 +53,8 @@ impl Folds {
         Ok(Self { kind, of_response, count: folds })
     }
 
-    /// Folds that a file or a column gives: for each response its fold, counted from 0, or `None` to leave it out.
+    /// Folds that a file or a column gives: for each response its fold, counted from 0, or `None` to leave it
+    /// out.
     ///
     /// The number of folds is the largest fold + 1. Call [`Folds::check_no_leak`] on the result.
     ///
@@ -61,7 +62,8 @@ impl Folds {
     /// If there are fewer than two folds, a fold in between is empty, or one is beyond 65,535.
     pub fn from_assignment(kind: SplitKind, of_response: Vec<Option<usize>>) -> Result<Self> {
         let narrow = |fold: usize| {
-            u16::try_from(fold).map_err(|_| Error::data(format!("fold {fold}: expected a number up to 65535")))
+            u16::try_from(fold)
+                .map_err(|_| Error::data(format!("fold {fold}: expected a number up to 65535")))
         };
         let of_response: Vec<Option<u16>> =
             of_response.into_iter().map(|fold| fold.map(narrow).transpose()).collect::<Result<_>>()?;
@@ -71,8 +73,9 @@ impl Folds {
             sizes[usize::from(*fold)] += 1;
         }
         if let Some(empty) = sizes.iter().position(|size| *size == 0) {
-            return Err(Error::data(format!("fold {empty} of {count} has no response"))
-                .help("number the folds from 0 without gaps, and check that their names match those of the responses"));
+            return Err(Error::data(format!("fold {empty} of {count} has no response")).help(
+                "number the folds from 0 without gaps, and check the names against those of the responses",
+            ));
         }
         if count < 2 {
             return Err(Error::data(format!("the responses are in {count} folds: expected at least 2"))
@@ -119,8 +122,8 @@ impl Folds {
     /// Checks that no entity which the kind of split keeps together is in two folds.
     ///
     /// # Errors
-    /// Names the first entity that is, and its folds; also if the folds are of another number of responses, the kind does
-    /// not suit the screen, or tissues are not known that a leave-tissue-out split needs.
+    /// Names the first entity that is, and its folds; also if the folds are of another number of responses,
+    /// the kind does not suit the screen, or tissues are not known that a leave-tissue-out split needs.
     pub fn check_no_leak(&self, screen: &Screen) -> Result<()> {
         if self.of_response.len() != screen.responses.len() {
             return Err(Error::data(format!(
@@ -151,8 +154,8 @@ impl Folds {
         Ok(())
     }
 
-    /// What has to stay together when a model sets responses aside for validation, so that the validation asks the
-    /// question of the split. With combinations left out single responses are set aside.
+    /// What has to stay together when a model sets responses aside for validation, so that the validation
+    /// asks the question of the split. With combinations left out single responses are set aside.
     ///
     /// # Errors
     /// If tissues are not known that a leave-tissue-out split needs.
@@ -235,9 +238,8 @@ impl Units {
             }
             SplitKind::Lpo => {
                 let drugs = DrugSides::of(screen);
-                let keys = all.map(|at| {
-                    Some((screen.responses.side(0)[at], drugs.key(tuple(at, &drugs.sides))))
-                });
+                let keys =
+                    all.map(|at| Some((screen.responses.side(0)[at], drugs.key(tuple(at, &drugs.sides)))));
                 let name = |(cell, key): &(u32, Vec<u32>)| {
                     format!("{:?} × {:?}", screen.table(0).ids()[*cell as usize], drugs.name(key))
                 };

@@ -1,1 +1,43 @@
-//! halfmax-eval
+//! Honest evaluation of drug-response models: splits that let nothing cross, metrics that a drug-mean
+//! predictor cannot win, intervals over entities, and a leaderboard that says who beats the naive predictors.
+//!
+//! ```
+//! use halfmax_baselines::Naive;
+//! use halfmax_core::{EntityTable, Responses, Screen, Side, Silent};
+//! use halfmax_eval::{NamedModel, Protocol, Split, SplitKind, evaluate};
+//!
+//! let cells = EntityTable::new((0..40).map(|cell| format!("cell {cell}")), "cell line")?;
+//! let drugs = EntityTable::new(["Paclitaxel", "Erlotinib"], "drug")?;
+//! let (cell, drug) = ((0..80).map(|at| at / 2).collect(), (0..80).map(|at| at % 2).collect());
+//! let values = (0..80).map(|at| if at % 2 == 0 { -4.0 } else { 3.0 } + (at / 2 % 5) as f32).collect();
+//! let responses = Responses::new(vec![cell, drug], values, None)?;
+//! let sides = vec![Side::cell_line(0), Side::drug(1)];
+//! let screen = Screen::new("LN_IC50", vec![cells, drugs], sides, responses)?;
+//!
+//! let folds = Split::new(SplitKind::Lco).draw(&screen)?;
+//! let naive = [Naive::GlobalMean, Naive::DrugMean];
+//! let models: Vec<NamedModel> = naive
+//!     .iter()
+//!     .map(|model| NamedModel { name: model.to_string(), family: model.to_string(), model })
+//!     .collect();
+//! let evaluation = evaluate(&screen, &folds, &models, &Protocol::default(), &Silent)?;
+//! let board = evaluation.leaderboard();
+//! assert_eq!(board.rows[0].name, "drug_mean");
+//! assert!(board.rows[0].metrics.r2 > Some(0.8));
+//! # Ok::<(), halfmax_core::Error>(())
+//! ```
+
+mod bootstrap;
+mod evaluate;
+mod folds;
+mod leaderboard;
+mod metrics;
+mod moments;
+mod split;
+
+pub use bootstrap::Resample;
+pub use evaluate::{Evaluation, FoldEvaluation, ModelEvaluation, NamedModel, Prediction, Protocol, evaluate};
+pub use folds::{Folds, Validation};
+pub use leaderboard::{BeatsNaive, Leaderboard, LeaderboardRow};
+pub use metrics::{DrugMetrics, Intervals, Metrics, Scored};
+pub use split::{Split, SplitKind};

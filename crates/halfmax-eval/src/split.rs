@@ -8,11 +8,13 @@ use crate::Folds;
 
 /// What is unseen in a test set, and so which question the evaluation answers.
 ///
-/// With two or more drug sides, a "drug" of [`SplitKind::Lpo`] is the combination, in whatever order its drugs stand.
+/// With two or more drug sides, a "drug" of [`SplitKind::Lpo`] is the combination, in whatever order its
+/// drugs stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitKind {
-    /// Leave pairs out: unseen pairs of cell line and drug, both of which training may know. Fills gaps of a screen.
+    /// Leave pairs out: unseen pairs of cell line and drug, both of which training may know. Fills gaps of a
+    /// screen.
     Lpo,
     /// Leave cell lines out: a new tumour.
     Lco,
@@ -50,14 +52,15 @@ impl SplitKind {
     /// Refuses a kind that a screen with this many sides has no meaning for.
     pub(crate) fn check(self, screen: &Screen) -> Result<()> {
         let of_combinations = matches!(self, Self::LeaveCombination | Self::LeaveDrug | Self::LeaveCell);
-        match (of_combinations, screen.sides.len()) {
-            (true, 2) => Err(Error::config(format!(
+        let one_side = matches!(self, Self::Ldo | Self::LeaveDrug);
+        match screen.sides.len() {
+            2 if of_combinations => Err(Error::config(format!(
                 "split kind {self} is for screens of drug combinations; this screen is of single drugs"
             ))
             .help("use lpo, lco, lto or ldo")),
-            (_, sides) if sides > 2 && matches!(self, Self::Ldo | Self::LeaveDrug) => Err(Error::config(format!(
-                "split kind {self} is not available for a screen of drug combinations: a combination has one drug on \
-                 each side of the split"
+            3.. if one_side => Err(Error::config(format!(
+                "split kind {self} is not available for a screen of drug combinations: \
+                 a combination can have a drug on each side of the split"
             ))
             .help("use leave_combination, leave_cell, lpo, lco or lto")),
             _ => Ok(()),
@@ -83,7 +86,8 @@ pub struct Split {
     /// The seed of the drawing. Not used with a file or a column of folds.
     #[serde(default = "year")]
     pub seed: u64,
-    /// A table that gives each entity (or pair) its fold. Whoever has read it calls [`Folds::from_assignment`].
+    /// A table that gives each entity (or pair) its fold. Whoever has read it calls
+    /// [`Folds::from_assignment`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// A column of the response table that holds each response's fold.
@@ -111,14 +115,16 @@ impl Split {
     /// Checks what can be checked without data.
     ///
     /// # Errors
-    /// If `folds` is out of range, both a file and a column are given, or `only_folds` is empty, names a fold twice, or
-    /// one that is not there.
+    /// If `folds` is out of range, both a file and a column are given, or `only_folds` is empty, names a fold
+    /// twice, or one that is not there.
     pub fn check(&self) -> Result<()> {
         if !(2..=100).contains(&self.folds) {
             return Err(Error::parameter("split.folds", self.folds, "a number of folds from 2 to 100"));
         }
         if self.file.is_some() && self.column.is_some() {
-            return Err(Error::config("split.file and split.column are both given: expected one of them at most"));
+            return Err(Error::config(
+                "split.file and split.column are both given: expected one of them at most",
+            ));
         }
         let given = self.file.is_some() || self.column.is_some();
         self.to_run(if given { usize::MAX } else { self.folds }).map(|_| ())
@@ -149,7 +155,11 @@ pub(crate) fn check_only(only: &[usize], count: usize) -> Result<()> {
     }
     for (at, fold) in only.iter().enumerate() {
         if *fold >= count {
-            return Err(Error::parameter("split.only_folds", fold, &format!("folds from 0 to {}", count - 1)));
+            return Err(Error::parameter(
+                "split.only_folds",
+                fold,
+                &format!("folds from 0 to {}", count - 1),
+            ));
         }
         if only[..at].contains(fold) {
             return Err(Error::parameter("split.only_folds", fold, "each fold once"));

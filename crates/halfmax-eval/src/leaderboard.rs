@@ -1,0 +1,228 @@
+use std::cmp::Ordering;
+use std::fmt;
+
+use halfmax_baselines::Naive;
+
+use crate::{Intervals, Metrics, ModelEvaluation, SplitKind};
+
+/// The models of an evaluation side by side, the best first.
+///
+/// Sorted by within-drug R², or by RMSE where whole drugs or combinations are unseen. Its `Display` is a
+/// table for a terminal, which ends with whether each model beats the naive ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leaderboard {
+    /// The kind of split.
+    pub kind: SplitKind,
+    /// The models, the best first.
+    pub rows: Vec<LeaderboardRow>,
+}
+
+/// One model of a [`Leaderboard`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeaderboardRow {
+    /// The model's name.
+    pub name: String,
+    /// Its family.
+    pub family: String,
+    /// Its pooled metrics.
+    pub metrics: Metrics,
+    /// Their 95 % intervals.
+    pub intervals: Intervals,
+    /// Seconds spent on fitting, all folds together.
+    pub fit_seconds: f64,
+    /// Seconds spent on predicting, all folds together.
+    pub predict_seconds: f64,
+    /// Whether it is a naive predictor itself.
+    pub naive: bool,
+    /// How it compares with the best naive predictor of the evaluation; `None` for a naive one, or if none
+    /// was evaluated.
+    pub beats_naive: Option<BeatsNaive>,
+}
+
+/// Whether a model is better than every naive predictor of its evaluation, by the pooled metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BeatsNaive {
+    /// Whether its RMSE is below that of each naive predictor.
+    pub rmse: bool,
+    /// Whether its within-drug R² is above that of each naive predictor.
+    pub r2_within_drug: bool,
+}
+
+impl Leaderboard {
+    /// Compares the models of an evaluation.
+    pub fn new(kind: SplitKind, models: &[ModelEvaluation]) -> Self {
+        let row = |model: &ModelEvaluation| LeaderboardRow {
+            name: model.name.clone(),
+            family: model.family.clone(),
+            metrics: model.metrics,
+            intervals: model.intervals,
+            fit_seconds: model.fit_seconds,
+            predict_seconds: model.predict_seconds,
+            naive: Naive::from_name(&model.family).is_some(),
+            beats_naive: None,
+        };
+        let mut board = Self { kind, rows: models.iter().map(row).collect() };
+        let by_rmse = |a: &LeaderboardRow, b: &LeaderboardRow| better(minus(b), minus(a));
+        let by_within = |a: &LeaderboardRow, b: &LeaderboardRow| {
+            better(b.metrics.r2_within_drug, a.metrics.r2_within_drug)
+        };
+        board.rows.sort_by(|a, b| match kind.leaves_drugs_out() {
+            true => by_rmse(a, b).then(by_within(a, b)),
+            false => by_within(a, b).then(by_rmse(a, b)),
+        });
+        let (rmse, within) = (board.best_naive(minus), board.best_naive(|row| row.metrics.r2_within_drug));
+        if let (Some((_, rmse)), Some((_, within))) = (rmse, within) {
+            for row in board.rows.iter_mut().filter(|row| !row.naive) {
+                row.beats_naive = Some(BeatsNaive {
+                    rmse: better(minus(row), rmse) == Ordering::Greater,
+                    r2_within_drug: better(row.metrics.r2_within_drug, within) == Ordering::Greater,
+                });
+            }
+        }
+        board
+    }
+
+    /// The naive predictor for which `value` is highest: its name and the value.
+    fn best_naive(&self, value: impl Fn(&LeaderboardRow) -> Option<f64>) -> Option<(&str, Option<f64>)> {
+        let naive = self.rows.iter().filter(|row| row.naive).map(|row| (row.name.as_str(), value(row)));
+        naive.reduce(|best, next| if better(next.1, best.1) == Ordering::Greater { next } else { best })
+    }
+
+    /// As a table with a header: model, family, naive, n, every metric with `_low` and `_high`, seconds, and
+    /// whether it beats the naive ones. What is not defined is left empty. Numbers are written so that they
+    /// read back exactly.
+    pub fn to_csv(&self) -> String {
+        let mut csv = String::from("model,family,naive,n,drugs_counted");
+        for (name, ..) in columns(&Metrics::default(), &Intervals::default()) {
+            csv += &format!(",{name},{name}_low,{name}_high");
+        }
+        csv += ",fit_seconds,predict_seconds,beats_naive_rmse,beats_naive_r2_within_drug\n";
+        for row in &self.rows {
+            let Metrics { n, drugs_counted, .. } = row.metrics;
+            let (name, family) = (quoted(&row.name), quoted(&row.family));
+            csv += &format!("{name},{family},{},{n},{drugs_counted}", row.naive);
+            for (_, value, interval) in columns(&row.metrics, &row.intervals) {
+                let [low, high] = interval.map_or([None; 2], |bounds| bounds.map(Some));
+                csv += &format!(",{},{},{}", or_empty(value), or_empty(low), or_empty(high));
+            }
+            let rmse = or_empty(row.beats_naive.map(|beats| beats.rmse));
+            let within = or_empty(row.beats_naive.map(|beats| beats.r2_within_drug));
+            csv += &format!(",{},{},{rmse},{within}\n", row.fit_seconds, row.predict_seconds);
+        }
+        csv
+    }
+}
+
+type Column = (&'static str, Option<f64>, Option<[f64; 2]>);
+
+fn columns(metrics: &Metrics, intervals: &Intervals) -> [Column; 7] {
+    [
+        ("rmse", metrics.rmse, intervals.rmse),
+        ("mae", metrics.mae, intervals.mae),
+        ("r2", metrics.r2, intervals.r2),
+        ("pearson", metrics.pearson, intervals.pearson),
+        ("spearman", metrics.spearman, intervals.spearman),
+        ("per_drug_pearson", metrics.per_drug_pearson, intervals.per_drug_pearson),
+        ("r2_within_drug", metrics.r2_within_drug, intervals.r2_within_drug),
+    ]
+}
+
+/// Orders values of which more is better; one that is not defined is the worst.
+fn better(a: Option<f64>, b: Option<f64>) -> Ordering {
+    let value = |value: Option<f64>| value.unwrap_or(f64::NEG_INFINITY);
+    value(a).total_cmp(&value(b))
+}
+
+fn minus(row: &LeaderboardRow) -> Option<f64> {
+    row.metrics.rmse.map(|rmse| -rmse)
+}
+
+fn or_empty(value: Option<impl ToString>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}
+
+fn quoted(text: &str) -> String {
+    match text.contains(['"', ',', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or("–".into(), |value| format!("{value:.3}"))
+}
+
+fn with_interval(value: Option<f64>, interval: Option<[f64; 2]>) -> String {
+    match interval {
+        Some([low, high]) => format!("{} [{low:.3}, {high:.3}]", number(value)),
+        None => number(value),
+    }
+}
+
+impl fmt::Display for Leaderboard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = [
+            "model",
+            "RMSE",
+            "MAE",
+            "R²",
+            "Pearson",
+            "Spearman",
+            "per-drug Pearson",
+            "within-drug R²",
+            "fit s",
+        ];
+        let mut lines = vec![header.map(str::to_owned)];
+        lines.extend(self.rows.iter().map(|row| {
+            let (metrics, intervals) = (&row.metrics, &row.intervals);
+            [
+                row.name.clone(),
+                with_interval(metrics.rmse, intervals.rmse),
+                number(metrics.mae),
+                number(metrics.r2),
+                number(metrics.pearson),
+                number(metrics.spearman),
+                with_interval(metrics.per_drug_pearson, intervals.per_drug_pearson),
+                with_interval(metrics.r2_within_drug, intervals.r2_within_drug),
+                format!("{:.2}", row.fit_seconds),
+            ]
+        }));
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+        let widths: [usize; 9] = std::array::from_fn(width);
+        for line in &lines {
+            let mut text = format!("{:<1$}", line[0], widths[0]);
+            for (cell, width) in line.iter().zip(widths).skip(1) {
+                text += &format!("  {cell:<width$}");
+            }
+            writeln!(f, "{}", text.trim_end())?;
+        }
+        self.write_verdicts(f)
+    }
+}
+
+impl Leaderboard {
+    fn write_verdicts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rmse = self.best_naive(minus);
+        let within = self.best_naive(|row| row.metrics.r2_within_drug);
+        let (Some((by_rmse, rmse)), Some((by_within, within))) = (rmse, within) else {
+            return writeln!(f, "\nNo naive predictor was evaluated, so these figures stand alone.");
+        };
+        let verb = |beats: bool| if beats { "beats" } else { "does NOT beat" };
+        for row in &self.rows {
+            let Some(beats) = row.beats_naive else { continue };
+            writeln!(
+                f,
+                "\n{}: RMSE {} {} the best naive one, {by_rmse} ({}); \
+                 within-drug R² {} {} the best naive one, {by_within} ({})",
+                row.name,
+                number(row.metrics.rmse),
+                verb(beats.rmse),
+                number(rmse.map(|rmse| -rmse)),
+                number(row.metrics.r2_within_drug),
+                verb(beats.r2_within_drug),
+                number(within)
+            )?;
+        }
+        Ok(())
+    }
+}

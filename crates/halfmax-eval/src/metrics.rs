@@ -1,0 +1,231 @@
+use std::ops::Range;
+
+use halfmax_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::moments::{Moments, Pooled};
+
+/// How close predictions are to the observed responses of a test set, each response counting once.
+///
+/// A metric is `None` (`null` in JSON) where it is not defined: a correlation with constant predictions, a
+/// share of a variance that is 0, a mean over no drugs. In a screen of combinations, "drug" stands for the
+/// combination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Root mean squared error, in the unit of the target.
+    pub rmse: Option<f64>,
+    /// Mean absolute error, in the unit of the target.
+    pub mae: Option<f64>,
+    /// 1 − Σ(y − p)² / Σ(y − ȳ)², with ȳ the mean of the test responses.
+    pub r2: Option<f64>,
+    /// Pearson correlation over all test responses.
+    pub pearson: Option<f64>,
+    /// Spearman correlation over all test responses: Pearson of the ranks, ties at their mid-rank.
+    pub spearman: Option<f64>,
+    /// Mean of the drugs' Pearson correlations, over drugs with at least [`Scored::LEAST_CELLS`] test cell
+    /// lines. A drug whose predictions are constant counts as 0; one whose responses are constant is left
+    /// out.
+    pub per_drug_pearson: Option<f64>,
+    /// 1 − Σ(y − p)² / Σ(y − ȳ_d)², with ȳ_d the mean of the test responses of the drug: 0 for a predictor
+    /// that knows nothing but the exact mean of every drug. The predictions are not centred, so an error in a
+    /// drug's level counts.
+    pub r2_within_drug: Option<f64>,
+    /// Number of test responses.
+    pub n: usize,
+    /// Number of drugs that `per_drug_pearson` is the mean of.
+    pub drugs_counted: usize,
+}
+
+/// 95 % intervals of [`Metrics`], as `[low, high]`; `None` where a metric is not defined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Intervals {
+    pub rmse: Option<[f64; 2]>,
+    pub mae: Option<[f64; 2]>,
+    pub r2: Option<[f64; 2]>,
+    pub pearson: Option<[f64; 2]>,
+    pub spearman: Option<[f64; 2]>,
+    pub per_drug_pearson: Option<[f64; 2]>,
+    pub r2_within_drug: Option<[f64; 2]>,
+}
+
+/// How close the predictions for one drug (or combination) are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DrugMetrics {
+    /// The drug's id; "A + B" for a combination.
+    pub drug: String,
+    /// Number of test responses of the drug.
+    pub n: usize,
+    /// Pearson correlation; `None` where responses or predictions are constant.
+    pub pearson: Option<f64>,
+    /// Root mean squared error, in the unit of the target.
+    pub rmse: Option<f64>,
+    /// 1 − SSE / SST over the drug's test responses; `None` where they are constant.
+    pub r2: Option<f64>,
+}
+
+/// Observed and predicted responses of a test set, arranged for scoring.
+///
+/// ```
+/// use halfmax_eval::Scored;
+/// let scored = Scored::new(&[0, 1, 0, 1], &[0, 0, 1, 1], &[1.0, 3.0, 5.0, 7.0], &[2.0, 2.0, 6.0, 6.0])?;
+/// let metrics = scored.metrics();
+/// assert_eq!(metrics.rmse, Some(1.0));
+/// assert_eq!(metrics.r2, Some(0.8));
+/// assert_eq!(metrics.r2_within_drug, Some(0.0));
+/// assert_eq!(metrics.per_drug_pearson, None); // fewer than 20 cell lines
+/// # Ok::<(), halfmax_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Scored {
+    /// Rows, sorted by drug, then by cell line.
+    pub(crate) rows: Vec<Row>,
+    pub(crate) drugs: Vec<Drug>,
+    /// Number of different cell lines.
+    pub(crate) cells: usize,
+}
+
+/// A test response; every number is taken relative to something, so that sums of squares stay exact.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    /// Numbered among the cell lines of the test set.
+    pub(crate) cell: u32,
+    /// Observed and predicted, less the first of the test set.
+    pub(crate) pooled: [f64; 2],
+    /// Observed and predicted, less the first of the drug.
+    pub(crate) within: [f64; 2],
+    /// Mid-ranks, less their mean, over their number.
+    pub(crate) ranks: [f64; 2],
+    pub(crate) error: f64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Drug {
+    pub(crate) number: u32,
+    pub(crate) rows: Range<usize>,
+    /// Whether it has enough cell lines for the per-drug Pearson.
+    pub(crate) counted: bool,
+}
+
+impl Scored {
+    /// The least number of test cell lines of a drug for it to count in the per-drug Pearson.
+    pub const LEAST_CELLS: usize = 20;
+
+    /// From one entry per test response: the cell line and the drug (any numbers), the observed and the
+    /// predicted value.
+    ///
+    /// # Errors
+    /// If the lists differ in length or a value is not finite.
+    pub fn new(cells: &[u32], drugs: &[u32], observed: &[f32], predicted: &[f32]) -> Result<Self> {
+        let n = observed.len();
+        if [cells.len(), drugs.len(), predicted.len()].iter().any(|length| *length != n) {
+            return Err(Error::data(format!(
+                "{n} responses with {} cell lines, {} drugs and {} predictions: expected as many of each",
+                cells.len(),
+                drugs.len(),
+                predicted.len()
+            )));
+        }
+        if let Some(at) = (0..n).find(|at| !(observed[*at].is_finite() && predicted[*at].is_finite())) {
+            return Err(Error::data(format!(
+                "response {at} is {} and its prediction {}: expected finite numbers",
+                observed[at], predicted[at]
+            )));
+        }
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by_key(|at| (drugs[*at], cells[*at]));
+        let (cell_of, cell_count) = numbered(cells);
+        let ranks = [centred_ranks(observed), centred_ranks(predicted)];
+        let pair = |at: usize| [f64::from(observed[at]), f64::from(predicted[at])];
+        let mut scored = Self { rows: Vec::with_capacity(n), drugs: Vec::new(), cells: cell_count };
+        for run in order.chunk_by(|a, b| drugs[*a] == drugs[*b]) {
+            let first = pair(run[0]);
+            let start = scored.rows.len();
+            scored.rows.extend(run.iter().map(|at| Row {
+                cell: cell_of[*at],
+                pooled: less(pair(*at), pair(0)),
+                within: less(pair(*at), first),
+                ranks: [ranks[0][*at], ranks[1][*at]],
+                error: pair(*at)[0] - pair(*at)[1],
+            }));
+            let distinct = run.chunk_by(|a, b| cells[*a] == cells[*b]).count();
+            scored.drugs.push(Drug {
+                number: drugs[run[0]],
+                rows: start..start + run.len(),
+                counted: distinct >= Self::LEAST_CELLS,
+            });
+        }
+        Ok(scored)
+    }
+
+    /// All metrics of the test set.
+    pub fn metrics(&self) -> Metrics {
+        let pooled = self.rows.iter().fold(Pooled::default(), |sum, row| sum.plus(row));
+        let drugs = self.drugs.iter().map(|drug| (1.0, drug.counted, self.moments(drug)));
+        let Some(summary) = pooled.summary(drugs) else { return Metrics::default() };
+        let [rmse, mae, r2, pearson, spearman, per_drug_pearson, r2_within_drug] = summary.values;
+        Metrics {
+            rmse,
+            mae,
+            r2,
+            pearson,
+            spearman,
+            per_drug_pearson,
+            r2_within_drug,
+            n: self.rows.len(),
+            drugs_counted: summary.drugs_counted,
+        }
+    }
+
+    /// The metrics of each drug, in the order of the drugs' numbers; `name` names a number.
+    pub fn per_drug(&self, name: impl Fn(u32) -> String) -> Vec<DrugMetrics> {
+        let one = |drug: &Drug| {
+            let rows = &self.rows[drug.rows.clone()];
+            let moments = self.moments(drug);
+            let squares: f64 = rows.iter().map(|row| row.error * row.error).sum();
+            let spread = moments.spread_of_observed();
+            DrugMetrics {
+                drug: name(drug.number),
+                n: rows.len(),
+                pearson: moments.pearson(),
+                rmse: Some((squares / rows.len() as f64).sqrt()),
+                r2: (spread > 0.0).then(|| 1.0 - squares / spread),
+            }
+        };
+        self.drugs.iter().map(one).collect()
+    }
+
+    pub(crate) fn moments(&self, drug: &Drug) -> Moments {
+        self.rows[drug.rows.clone()].iter().fold(Moments::default(), |sum, row| sum.plus(1.0, row.within))
+    }
+}
+
+fn less(pair: [f64; 2], from: [f64; 2]) -> [f64; 2] {
+    [pair[0] - from[0], pair[1] - from[1]]
+}
+
+/// The keys numbered from 0 in ascending order, and how many different ones there are.
+fn numbered(keys: &[u32]) -> (Vec<u32>, usize) {
+    let mut distinct = keys.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let number = |key: &u32| distinct.partition_point(|other| other < key) as u32;
+    (keys.iter().map(number).collect(), distinct.len())
+}
+
+/// Mid-ranks, less their mean, over their number: from −½ to ½.
+fn centred_ranks(values: &[f32]) -> Vec<f64> {
+    let n = values.len() as f64;
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut before = 0;
+    for ties in order.chunk_by(|a, b| values[*a] == values[*b]) {
+        let middle = before as f64 + (ties.len() as f64 - 1.0) / 2.0;
+        for at in ties {
+            ranks[*at] = (middle - (n - 1.0) / 2.0) / n;
+        }
+        before += ties.len();
+    }
+    ranks
+}

@@ -1,0 +1,223 @@
+//! Whole evaluations on small screens.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Mutex;
+
+use halfmax_baselines::Naive;
+use halfmax_core::{
+    Category, EntityTable, Error, ErrorKind, FeatureBlock, FeatureValues, FitContext, FittedModel, Model,
+    Parts, Progress, Query, Responses, Result, Screen, Seed, Side, Silent, TrainView,
+};
+use halfmax_eval::{Folds, NamedModel, Protocol, Split, SplitKind, evaluate};
+use ndarray::Array2;
+
+const CELLS: usize = 60;
+const DRUGS: usize = 8;
+
+fn screen() -> Screen {
+    let noise = |at: u64| (Seed::new(9).derive(at).value() % 1000) as f32 / 1000.0;
+    let expression =
+        Array2::from_shape_fn((CELLS, 4), |(cell, gene)| gene as f32 * noise((cell * 4 + gene) as u64));
+    let tissue: Vec<Option<String>> = (0..CELLS).map(|cell| Some(format!("tissue {}", cell % 7))).collect();
+    let cells = EntityTable::new((0..CELLS).map(|cell| format!("cell {cell}")), "cell line")
+        .unwrap()
+        .with_block(
+            FeatureBlock::new("expression", ["a", "b", "c", "d"], FeatureValues::real(expression)).unwrap(),
+        )
+        .unwrap()
+        .with_group("tissue", Category::from_labels(&tissue).unwrap())
+        .unwrap();
+    let drugs = EntityTable::new((0..DRUGS).map(|drug| format!("drug {drug}")), "drug").unwrap();
+    let (mut entities, mut values) = (vec![vec![], vec![]], vec![]);
+    for cell in 0..CELLS {
+        for drug in 0..DRUGS {
+            entities[0].push(cell as u32);
+            entities[1].push(drug as u32);
+            values.push(
+                drug as f32
+                    + 3.0 * noise(cell as u64 + 10_000)
+                    + noise((cell * DRUGS + drug + 20_000) as u64),
+            );
+        }
+    }
+    let responses = Responses::new(entities, values, None).unwrap();
+    Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses).unwrap()
+}
+
+/// Predicts `offset` for everything, and notes what it was trained on.
+struct Fixed {
+    offset: f32,
+    seen: Mutex<Vec<(usize, Vec<usize>)>>,
+}
+
+impl Fixed {
+    fn at(offset: f32) -> Self {
+        Self { offset, seen: Mutex::new(Vec::new()) }
+    }
+}
+
+struct FittedFixed(f32);
+
+impl Model for Fixed {
+    type Fitted = FittedFixed;
+
+    fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedFixed> {
+        context.progress.step(1, 2);
+        if self.offset < 0.0 {
+            return Err(Error::failed("it broke"));
+        }
+        self.seen.lock().unwrap().push((train.rows.len(), train.features.columns(0, 0).to_vec()));
+        Ok(FittedFixed(self.offset))
+    }
+}
+
+impl FittedModel for FittedFixed {
+    fn family(&self) -> &'static str {
+        "fixed"
+    }
+
+    fn predict(&self, query: &Query) -> Result<Vec<f32>> {
+        Ok(vec![self.0; query.tuples.len()])
+    }
+
+    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
+        Ok(vec![1.0; query.tables.len()])
+    }
+
+    fn parts(&self) -> Parts {
+        Parts::default()
+    }
+}
+
+fn naive() -> Vec<NamedModel<'static>> {
+    Naive::ALL
+        .iter()
+        .map(|model| NamedModel { name: model.to_string(), family: model.to_string(), model })
+        .collect()
+}
+
+fn with<'a>(fixed: &'a Fixed) -> Vec<NamedModel<'a>> {
+    let mut models = naive();
+    models.push(NamedModel { name: "con,stant".into(), family: "fixed".into(), model: fixed });
+    models
+}
+
+#[test]
+fn every_split_is_evaluated() {
+    let screen = screen();
+    let fixed = Fixed::at(2.5);
+    for kind in [SplitKind::Lpo, SplitKind::Lco, SplitKind::Lto, SplitKind::Ldo] {
+        let folds = Split::new(kind).draw(&screen).unwrap();
+        let protocol = Protocol { top_variance: vec![("expression".into(), 2)], ..Protocol::default() };
+        let evaluation = evaluate(&screen, &folds, &with(&fixed), &protocol, &Silent).unwrap();
+        for model in &evaluation.models {
+            assert_eq!(model.folds.len(), 5);
+            assert_eq!(model.predictions.len(), CELLS * DRUGS);
+            assert_eq!(model.metrics.n, CELLS * DRUGS);
+            assert_eq!(model.per_drug.len(), DRUGS);
+            for prediction in &model.predictions {
+                assert_eq!(folds.of_response()[prediction.row].map(usize::from), Some(prediction.fold));
+            }
+        }
+        assert!(fixed.seen.lock().unwrap().iter().all(|(_, columns)| columns == &[2, 3]));
+        let json = serde_json::to_value(&evaluation).unwrap();
+        let keys: Vec<&String> = json["models"][0].as_object().unwrap().keys().collect();
+        assert_eq!(
+            keys,
+            ["family", "fit_seconds", "folds", "intervals", "metrics", "name", "predict_seconds"]
+        );
+        assert_eq!(json["models"][0]["intervals"]["rmse"].as_array().unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn the_leaderboard_says_who_beats_the_naive_ones() {
+    let screen = screen();
+    let folds = Split::new(SplitKind::Lpo).draw(&screen).unwrap();
+    let fixed = Fixed::at(2.5);
+    let board =
+        evaluate(&screen, &folds, &with(&fixed), &Protocol::default(), &Silent).unwrap().leaderboard();
+    assert_eq!(board.rows[0].name, "effects");
+    assert!(board.rows[0].naive && board.rows[0].beats_naive.is_none());
+    let constant = board.rows.iter().find(|row| !row.naive).unwrap();
+    let beats = constant.beats_naive.unwrap();
+    assert!(!beats.rmse && !beats.r2_within_drug);
+    let text = board.to_string();
+    assert!(text.contains("does NOT beat the best naive one, effects"), "{text}");
+    let csv = board.to_csv();
+    assert_eq!(csv.lines().count(), 7);
+    assert!(csv.contains("\"con,stant\",fixed,false,480,"), "{csv}");
+    let commas = |line: &str| line.replace("\"con,stant\"", "").matches(',').count();
+    assert!(csv.lines().all(|line| commas(line) == commas(csv.lines().next().unwrap())));
+    let alone =
+        evaluate(&screen, &folds, &with(&fixed)[5..], &Protocol::default(), &Silent).unwrap().leaderboard();
+    assert!(alone.to_string().contains("No naive predictor"));
+    let same = evaluate(&screen, &folds, &naive(), &Protocol::default(), &Silent).unwrap().leaderboard();
+    assert!(same.rows.iter().all(|row| board.rows.iter().any(|other| other.metrics == row.metrics)));
+}
+
+#[test]
+fn folds_can_be_restricted() {
+    let screen = screen();
+    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let only = |folds: Vec<usize>| Protocol { only_folds: Some(folds), ..Protocol::default() };
+    let evaluation = evaluate(&screen, &folds, &naive(), &only(vec![3]), &Silent).unwrap();
+    assert_eq!(evaluation.models[0].folds.len(), 1);
+    assert_eq!(evaluation.models[0].folds[0].fold, 3);
+    assert_eq!(evaluation.models[0].folds[0].metrics, evaluation.models[0].metrics);
+    assert!(evaluate(&screen, &folds, &naive(), &only(vec![5]), &Silent).is_err());
+}
+
+#[test]
+fn errors_say_where() {
+    let screen = screen();
+    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let message = |models: &[NamedModel], protocol: &Protocol| {
+        evaluate(&screen, &folds, models, protocol, &Silent).unwrap_err().to_string()
+    };
+    let default = Protocol::default();
+    assert_eq!(message(&with(&Fixed::at(-1.0)), &default), "model \"con,stant\", fold 0: it broke");
+    let nan = message(&with(&Fixed::at(f32::NAN)), &default);
+    assert!(nan.contains("fold 0") && nan.contains("\"cell ") && nan.contains("\"drug 0\""), "{nan}");
+    assert!(message(&[], &default).contains("no model"));
+    assert!(message(&[naive(), naive()].concat(), &default).contains("two models"));
+    let wrong = Protocol { top_variance: vec![("methylation".into(), 5)], ..Protocol::default() };
+    assert!(message(&naive(), &wrong).contains("methylation"));
+    let leaky = (0..CELLS * DRUGS).map(|at| Some(at % 2)).collect();
+    let leaky = Folds::from_assignment(SplitKind::Lco, leaky).unwrap();
+    assert!(
+        evaluate(&screen, &leaky, &naive(), &default, &Silent).unwrap_err().to_string().contains("cell line")
+    );
+}
+
+struct Watch {
+    steps: Mutex<Vec<(usize, usize)>>,
+    stop_after: usize,
+}
+
+impl Progress for Watch {
+    fn step(&self, done: usize, total: usize) {
+        self.steps.lock().unwrap().push((done, total));
+    }
+
+    fn stopped(&self) -> bool {
+        self.steps.lock().unwrap().last().is_some_and(|(done, _)| *done >= self.stop_after)
+    }
+}
+
+#[test]
+fn progress_rises_to_the_end_and_can_stop() {
+    let screen = screen();
+    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let fixed = Fixed::at(1.0);
+    let watch = Watch { steps: Mutex::default(), stop_after: usize::MAX };
+    evaluate(&screen, &folds, &with(&fixed), &Protocol::default(), &watch).unwrap();
+    let steps = watch.steps.into_inner().unwrap();
+    assert!(steps.is_sorted());
+    assert_eq!(steps.last(), Some(&(3000, 3000)));
+    assert!(steps.contains(&(550, 3000)));
+    let watch = Watch { steps: Mutex::default(), stop_after: 700 };
+    let error = evaluate(&screen, &folds, &with(&fixed), &Protocol::default(), &watch).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(watch.steps.into_inner().unwrap().last(), Some(&(700, 3000)));
+}
