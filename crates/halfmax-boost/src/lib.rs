@@ -50,7 +50,7 @@ mod tree;
 mod vector;
 
 pub use fit::Boost;
-pub use lightgbm::to_lightgbm;
+pub use lightgbm::{lightgbm_columns, to_lightgbm};
 pub use model::{FittedBoost, FittedSide};
 pub use params::{BoostParams, MeansOf, Objective, Trees};
 pub use shape::Shape;

@@ -1,8 +1,10 @@
 //! Export to LightGBM's text model.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use halfmax_core::Domain;
+use serde_json::json;
 
 use crate::model::FittedBoost;
 use crate::tree::{Leaves, Test, Tree};
@@ -30,6 +32,33 @@ pub fn to_lightgbm(model: &FittedBoost) -> String {
         "end of trees\n\nfeature_importances:\n\nparameters:\nend of parameters\n\npandas_categorical:null\n",
     );
     out
+}
+
+/// What to put into the columns of the table that the exported model predicts: for each column its name, the side, kind
+/// and feature it stands for, the levels of a category in the order of their numbers, and for the two columns that
+/// follow a side's features the value for each training entity.
+pub fn lightgbm_columns(model: &FittedBoost) -> serde_json::Value {
+    let names = Columns::of(model).names;
+    let mut columns = Vec::new();
+    for side in model.sides() {
+        for feature in &side.space.features {
+            let levels = match &feature.domain {
+                Domain::Category(levels) => Some(levels),
+                Domain::Real | Domain::Binary => None,
+            };
+            columns.push(json!({"side": side.name, "kind": feature.kind, "feature": feature.name, "levels": levels}));
+        }
+        // JSON has no NaN; an entity without a mean is left out, and so missing.
+        let means = side.ids.iter().zip(&side.means).filter(|(_, mean)| mean.is_finite());
+        let means: BTreeMap<&String, &f32> = means.collect();
+        columns.push(json!({"side": side.name, "kind": "mean_response", "values": means}));
+        let numbers: BTreeMap<&String, usize> = side.ids.iter().zip(0..).collect();
+        columns.push(json!({"side": side.name, "kind": "training_number", "values": numbers}));
+    }
+    for (column, name) in columns.iter_mut().zip(names) {
+        column["column"] = name.into();
+    }
+    columns.into()
 }
 
 /// The columns of the table: where each side's begin.

@@ -1,1 +1,181 @@
-fn main() {}
+//! The `halfmax` command.
+
+mod commands;
+mod config;
+mod registry;
+mod run;
+mod terminal;
+
+use std::error::Error as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use halfmax_core::{Error, ErrorKind, Result};
+
+use crate::terminal::Terminal;
+
+/// Predicts how cancer cell lines respond to drugs, and judges its predictions honestly.
+///
+/// Research use only.
+#[derive(Parser)]
+#[command(name = "halfmax", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+const EXAMPLES: &str = "Examples:
+  halfmax demo
+  halfmax data check screen.toml
+  halfmax evaluate screen.toml --out runs/lco
+  halfmax train screen.toml --out runs/model
+  halfmax score runs/model/model.halfmax --cells new.csv --drugs drugs.csv --top 10 --out scores.parquet
+
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 input data refused, 4 the result does not meet what was
+asked, 130 interrupted.";
+
+#[derive(Args, Clone)]
+pub(crate) struct Global {
+    /// Threads to use; all of the machine's by default. Results do not depend on it.
+    #[arg(long, global = true, value_name = "N")]
+    threads: Option<usize>,
+    /// Seed of everything random; the configuration's by default.
+    #[arg(long, global = true, value_name = "N")]
+    seed: Option<u64>,
+    /// Print results only.
+    #[arg(long, global = true)]
+    quiet: bool,
+    /// Print one JSON object per line on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Change the configuration: model.0.rounds=500. May be given more than once.
+    #[arg(long = "config-override", global = true, value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything once on the embedded dataset: evaluate, train, score.
+    Demo {
+        /// Folder for the run; must not exist. By default the first of halfmax-demo, halfmax-demo-2, … that is free.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Look at data before using them.
+    #[command(subcommand)]
+    Data(Data),
+    /// Fit the first [[model]] on everything that the configuration names, and write RUN/model.halfmax.
+    Train(ConfigAndOut),
+    /// Cross-validate every [[model]] and the naive predictors without leaks, and write a leaderboard.
+    Evaluate(ConfigAndOut),
+    /// Score cell lines and drugs with a trained model.
+    Score(commands::score::ScoreArgs),
+    /// Write a trained model in another program's format.
+    Export {
+        /// The model.
+        model: PathBuf,
+        /// The format.
+        #[arg(long, value_parser = ["lightgbm"])]
+        format: String,
+        /// The file to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Run a run again and compare; exit 0 only if every prediction is identical.
+    Reproduce {
+        /// The folder of the run.
+        run: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum Data {
+    /// Say what files are taken for, how their ids match, and what looks wrong.
+    Inspect {
+        /// The files.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Load everything that a configuration names, and report how it joins.
+    Check {
+        /// The configuration.
+        config: PathBuf,
+    },
+    /// The embedded datasets.
+    List,
+}
+
+#[derive(Args)]
+pub(crate) struct ConfigAndOut {
+    /// The configuration, a TOML file.
+    pub(crate) config: PathBuf,
+    /// The folder to write; must not exist or be empty.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results, everything else is a usage error.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    terminal::listen_for_stop();
+    let terminal = Terminal::new(cli.global.json, cli.global.quiet);
+    match run(cli, terminal) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            explain(&error);
+            ExitCode::from(match error.kind() {
+                ErrorKind::Failed => 1,
+                ErrorKind::Config => 2,
+                ErrorKind::Data => 3,
+                ErrorKind::Unmet => 4,
+                ErrorKind::Interrupted => 130,
+            })
+        }
+    }
+}
+
+fn run(cli: Cli, terminal: Terminal) -> Result<()> {
+    if let Some(threads) = cli.global.threads {
+        if !(1..=1024).contains(&threads) {
+            return Err(Error::parameter("--threads", threads, "1 to 1024"));
+        }
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|error| Error::failed("the threads cannot be started").because(error))?;
+    }
+    let global = cli.global;
+    match cli.command {
+        Command::Demo { out } => commands::demo::demo(out, &global, terminal),
+        Command::Data(Data::Inspect { paths }) => commands::data::inspect(&paths, terminal),
+        Command::Data(Data::Check { config }) => commands::data::check(&config, &global, terminal),
+        Command::Data(Data::List) => commands::data::list(terminal),
+        Command::Train(args) => commands::train::train(&args, &global, terminal),
+        Command::Evaluate(args) => commands::evaluate::evaluate(&args, &global, terminal),
+        Command::Score(args) => commands::score::score(&args, &global, terminal),
+        Command::Export { model, out, .. } => commands::export::export(&model, &out, terminal),
+        Command::Reproduce { run } => commands::reproduce::reproduce(&run, terminal),
+    }
+}
+
+/// Prints an error, what caused it, and how to mend it.
+fn explain(error: &Error) {
+    eprintln!("error: {error}");
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        eprintln!("  because: {source}");
+        cause = source.source();
+    }
+    if let Some(help) = error.advice() {
+        eprintln!("  help: {help}");
+    }
+}

@@ -1,7 +1,45 @@
-//! halfmax-data
-mod columns;
+//! Reading and writing for halfmax: tables of responses and features into a `halfmax_core::Screen`, names of cell lines
+//! and drugs brought together, fingerprints of molecules, model files, and output that is complete or not there.
+//!
+//! ```
+//! use halfmax_data::{DataConfig, TargetConfig, load};
+//!
+//! let data = DataConfig { dataset: Some("gdsc-core".into()), ..DataConfig::default() };
+//! let loaded = load(&data, &TargetConfig::default(), ".".as_ref(), None)?;
+//! assert_eq!(loaded.screen.tables[1].len(), 53);
+//! println!("{}", loaded.report);
+//! # Ok::<(), halfmax_core::Error>(())
+//! ```
+
+pub mod columns;
+mod config;
 mod digest;
+mod drugs;
+mod embedded;
+mod features;
+mod folds;
+mod inspect;
+mod load;
+mod model_file;
+mod names;
+mod output;
+mod report;
+mod responses;
 mod scan;
 mod table;
+mod writers;
+
+pub use config::{CellFile, CellKind, DataConfig, DrugFeatures, Duplicates, TargetConfig};
 pub use digest::sha256_file;
-pub use table::{RawTable, read_bytes, read_table};
+pub use drugs::read_drugs;
+pub use embedded::{DATASETS, dataset_manifest};
+pub use folds::{FoldFile, Uncovered, read_folds};
+pub use inspect::{Inspection, inspect};
+pub use load::{InputFile, Loaded, load, read_cells_for_scoring};
+pub use model_file::{MODEL_FORMAT, ModelHeader, TensorEntry, read_model, write_model};
+pub use names::{CellLine, CellLines, Identified, Identity, Punctuation, drug_key, harmonise};
+pub use output::{RunFolder, write_atomically};
+pub use report::{FileReport, LeftOut, LoadReport};
+pub use responses::{Observed, ResponseTable, read_responses};
+pub use table::{MISSING, RawTable, read_bytes, read_table};
+pub use writers::{OutputColumn, PredictionColumns, ScoreBlock, ScoreWriter, TableWriter, write_predictions};

@@ -224,7 +224,16 @@ impl RawTable {
     /// Whether a column holds numbers only.
     pub fn is_numeric(&self, column: usize) -> bool {
         let kind = self.column(column).dtype();
-        kind.is_primitive_numeric() || kind.is_bool() || matches!(kind, DataType::Null)
+        if kind.is_primitive_numeric() || kind.is_bool() || matches!(kind, DataType::Null) {
+            return true;
+        }
+        let is_number = |text: &str| is_missing(text) || text.trim().parse::<f64>().is_ok();
+        self.column(column).str().is_ok_and(|texts| texts.iter().flatten().all(is_number))
+    }
+
+    /// Whether a column holds text.
+    pub fn is_text(&self, column: usize) -> bool {
+        !self.is_numeric(column)
     }
 
     /// A column as text, surrounding blanks removed; `None` where a value is missing.
@@ -257,7 +266,7 @@ impl RawTable {
     /// # Errors
     /// If a value is text: names the file, the column, the row, the value and what was expected.
     pub fn numbers(&self, column: usize, expected: &str) -> Result<Vec<f64>> {
-        if self.is_numeric(column) {
+        if !matches!(self.column(column).dtype(), DataType::String) {
             let cast = self.column(column).cast(&DataType::Float64);
             let cast = cast.and_then(|cast| cast.f64().cloned());
             let cast = cast.map_err(|error| {

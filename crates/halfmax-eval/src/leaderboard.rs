@@ -1,3 +1,4 @@
+use serde::Serialize;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -9,7 +10,7 @@ use crate::{Intervals, Metrics, ModelEvaluation, SplitKind};
 ///
 /// Sorted by within-drug R², or by RMSE where whole drugs or combinations are unseen. Its `Display` is a
 /// table for a terminal, which ends with whether each model beats the naive ones.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Leaderboard {
     /// The kind of split.
     pub kind: SplitKind,
@@ -18,7 +19,7 @@ pub struct Leaderboard {
 }
 
 /// One model of a [`Leaderboard`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LeaderboardRow {
     /// The model's name.
     pub name: String,
@@ -40,7 +41,7 @@ pub struct LeaderboardRow {
 }
 
 /// Whether a model is better than every naive predictor of its evaluation, by the pooled metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct BeatsNaive {
     /// Whether its RMSE is below that of each naive predictor.
     pub rmse: bool,

@@ -1,0 +1,142 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use halfmax_core::{Error, Result, Screen};
+use halfmax_data::RunFolder;
+use halfmax_eval::{DrugMetrics, ModelEvaluation};
+use serde::Serialize;
+
+use crate::Global;
+use crate::commands::train::train_into;
+use crate::config::Config;
+use crate::run::{Manifest, Prepared, cross_validate, write_evaluation, write_provenance};
+use crate::terminal::Terminal;
+
+/// The recipe of the demo.
+const RECIPE: &str = include_str!("../../../../models/demo.toml");
+/// Cell lines that everybody knows: a leukaemia with BCR-ABL, a melanoma with BRAF V600E, a breast cancer.
+const CELL_LINES: [&str; 3] = ["K562", "A375", "MCF7"];
+
+/// `halfmax demo`.
+pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result<()> {
+    let mut config = Config::parse(RECIPE, &global.overrides)?;
+    config.seed = global.seed.unwrap_or(config.seed);
+    let folder = RunFolder::create(&out.unwrap_or_else(free_folder))?;
+    let prepared = Prepared::new(&config, terminal)?;
+    let evaluation = cross_validate(&config, &prepared, &terminal.progress("evaluating"))?;
+    write_evaluation(&folder, &config, &prepared.loaded.screen, &evaluation)?;
+    let leaderboard = evaluation.leaderboard();
+    terminal.result("leaderboard", &leaderboard, &format!("\nUnseen cell lines, ln IC50\n\n{leaderboard}"))?;
+    let Some(model) = evaluation.models.first() else { return Err(Error::config("the demo has no model")) };
+    let best = best_drugs(model);
+    terminal.result("best_drugs", &best, &best.text())?;
+    for cell in CELL_LINES {
+        if let Some(top) = TopDrugs::of(cell, model, &prepared.loaded.screen) {
+            terminal.result("top_drugs", &top, &top.text())?;
+        }
+    }
+    train_into(&config, &folder, Terminal::new(false, true))?;
+    write_provenance(&folder, &config, &Manifest::new("evaluate", &config, &prepared.loaded.inputs))?;
+    let path = folder.finish()?;
+    terminal.note(&format!("\nResearch use only. Everything is in {}", path.display()));
+    Ok(())
+}
+
+/// The first of halfmax-demo, halfmax-demo-2, … that does not exist.
+fn free_folder() -> PathBuf {
+    let names = (2..).map(|number| format!("halfmax-demo-{number}"));
+    let mut free = std::iter::once("halfmax-demo".to_owned()).chain(names).map(PathBuf::from);
+    free.find(|path| !path.exists()).unwrap_or_else(|| "halfmax-demo".into())
+}
+
+/// The best-predicted drugs.
+#[derive(Serialize)]
+struct BestDrugs {
+    drugs: Vec<DrugMetrics>,
+}
+
+fn best_drugs(model: &ModelEvaluation) -> BestDrugs {
+    let mut drugs = model.per_drug.clone();
+    drugs.retain(|drug| drug.pearson.is_some() && drug.n >= 100);
+    drugs.sort_by(|a, b| b.pearson.unwrap_or(0.0).total_cmp(&a.pearson.unwrap_or(0.0)));
+    drugs.truncate(5);
+    BestDrugs { drugs }
+}
+
+impl BestDrugs {
+    fn text(&self) -> String {
+        let line = |drug: &DrugMetrics| {
+            format!("  {:<24} Pearson {:.2} over {} cell lines", drug.drug, drug.pearson.unwrap_or(0.0), drug.n)
+        };
+        let lines: Vec<String> = self.drugs.iter().map(line).collect();
+        format!("Best predicted drugs\n\n{}\n", lines.join("\n"))
+    }
+}
+
+/// The drugs that a cell line is predicted to be most sensitive to, compared with other cell lines, by the model that
+/// never saw it.
+#[derive(Serialize)]
+struct TopDrugs {
+    cell_line: String,
+    drugs: Vec<TopDrug>,
+}
+
+#[derive(Serialize)]
+struct TopDrug {
+    drug: String,
+    predicted: f32,
+    observed: f32,
+    /// Share of cell lines that are predicted more sensitive, in per cent.
+    percentile: f64,
+    /// The same of the measured responses.
+    observed_percentile: f64,
+}
+
+impl TopDrugs {
+    fn of(cell: &str, model: &ModelEvaluation, screen: &Screen) -> Option<Self> {
+        let at = screen.table(0).position(cell)?;
+        let mut by_drug: BTreeMap<u32, Vec<(bool, f32, f32)>> = BTreeMap::new();
+        for one in &model.predictions {
+            let own = screen.responses.side(0)[one.row] as usize == at;
+            let observed = screen.responses.values()[one.row];
+            by_drug.entry(screen.responses.side(1)[one.row]).or_default().push((own, one.predicted, observed));
+        }
+        let mut drugs: Vec<TopDrug> = by_drug
+            .iter()
+            .filter_map(|(drug, all)| {
+                let (_, predicted, observed) = *all.iter().find(|one| one.0)?;
+                let below = |which: &dyn Fn(&(bool, f32, f32)) -> bool| {
+                    100.0 * all.iter().filter(|one| which(one)).count() as f64 / all.len() as f64
+                };
+                Some(TopDrug {
+                    drug: screen.table(1).ids()[*drug as usize].clone(),
+                    predicted,
+                    observed,
+                    percentile: below(&|one| one.1 < predicted),
+                    observed_percentile: below(&|one| one.2 < observed),
+                })
+            })
+            .collect();
+        drugs.sort_by(|a, b| a.percentile.total_cmp(&b.percentile));
+        drugs.truncate(5);
+        (!drugs.is_empty()).then(|| Self { cell_line: cell.to_owned(), drugs })
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "{}: drugs it is predicted to be most sensitive to, by a model that never saw it\n\n",
+            self.cell_line
+        );
+        for drug in &self.drugs {
+            text.push_str(&format!(
+                "  {:<24} predicted IC50 {:>9.3} µM (most sensitive {:.0} %), measured {:>9.3} µM ({:.0} %)\n",
+                drug.drug,
+                f64::from(drug.predicted).exp(),
+                drug.percentile.max(1.0).ceil(),
+                f64::from(drug.observed).exp(),
+                drug.observed_percentile.max(1.0).ceil(),
+            ));
+        }
+        text
+    }
+}

@@ -1,0 +1,33 @@
+use halfmax_core::Result;
+use halfmax_data::RunFolder;
+
+use crate::config::Config;
+use crate::run::{Manifest, Prepared, cross_validate, write_evaluation, write_provenance};
+use crate::terminal::Terminal;
+use crate::{ConfigAndOut, Global};
+
+/// `halfmax evaluate`.
+pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result<()> {
+    let mut config = Config::read(&args.config, &global.overrides)?;
+    config.seed = global.seed.unwrap_or(config.seed);
+    config.split().map_err(|error| error.at(args.config.display()))?;
+    let folder = RunFolder::create(&args.out)?;
+    let leaderboard = evaluate_into(&config, &folder, terminal)?;
+    let path = folder.finish()?;
+    terminal.result("leaderboard", &leaderboard, &leaderboard.to_string())?;
+    terminal.note(&format!("written to {}", path.display()));
+    Ok(())
+}
+
+/// Evaluates a configuration into a folder.
+pub fn evaluate_into(
+    config: &Config,
+    folder: &RunFolder,
+    terminal: Terminal,
+) -> Result<halfmax_eval::Leaderboard> {
+    let prepared = Prepared::new(config, terminal)?;
+    let evaluation = cross_validate(config, &prepared, &terminal.progress("evaluating"))?;
+    write_provenance(folder, config, &Manifest::new("evaluate", config, &prepared.loaded.inputs))?;
+    write_evaluation(folder, config, &prepared.loaded.screen, &evaluation)?;
+    Ok(evaluation.leaderboard())
+}

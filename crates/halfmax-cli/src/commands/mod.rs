@@ -1,0 +1,9 @@
+//! The commands, one module each.
+
+pub mod data;
+pub mod demo;
+pub mod evaluate;
+pub mod export;
+pub mod reproduce;
+pub mod score;
+pub mod train;

@@ -1,0 +1,101 @@
+use std::path::Path;
+
+use halfmax_core::{Error, Result};
+use halfmax_data::{RunFolder, read_model, sha256_file};
+use serde_json::json;
+
+use crate::commands::{evaluate::evaluate_into, train::train_into};
+use crate::config::Config;
+use crate::run::{Input, Manifest};
+use crate::terminal::Terminal;
+
+/// `halfmax reproduce`.
+pub fn reproduce(run: &Path, terminal: Terminal) -> Result<()> {
+    let manifest = read_manifest(run)?;
+    let config = Config::read(&run.join("config.toml"), &[])?;
+    check_inputs(&manifest.inputs)?;
+    let again = tempfile::tempdir().map_err(|error| {
+        Error::failed("a temporary folder cannot be made").because(error).help("set TMPDIR to a folder with space")
+    })?;
+    let folder = RunFolder::create(&again.path().join("run"))?;
+    let outcome = match manifest.command.as_str() {
+        "train" => train_into(&config, &folder, terminal).map(|_| ()),
+        "evaluate" => evaluate_into(&config, &folder, terminal).map(|_| ()),
+        other => Err(Error::data(format!("manifest.json names a command {other:?}"))),
+    };
+    outcome.map_err(|error| error.at(run.display()))?;
+    let again = folder.finish()?;
+    let differs = differences(&manifest.command, run, &again)?;
+    if !differs.is_empty() {
+        return Err(Error::unmet(format!("{}: differs in {}", run.display(), differs.join(", ")))
+            .help(format!("the run was made with halfmax {}; this is {}", manifest.version, env!("CARGO_PKG_VERSION"))));
+    }
+    terminal.result("reproduced", &json!({"identical": true}), &format!("{}: identical", run.display()))
+}
+
+fn read_manifest(run: &Path) -> Result<Manifest> {
+    let path = run.join("manifest.json");
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Error::data(format!("{}: cannot be read", path.display()))
+            .because(error)
+            .help("give a folder that `halfmax train` or `halfmax evaluate` wrote")
+    })?;
+    serde_json::from_str(&text)
+        .map_err(|error| Error::data(format!("{}: is no manifest of a run", path.display())).because(error))
+}
+
+fn check_inputs(inputs: &[Input]) -> Result<()> {
+    for input in inputs {
+        // Embedded files come with the program.
+        if input.path.starts_with("dataset:") {
+            continue;
+        }
+        let now = sha256_file(&input.path)?;
+        if now != input.sha256 {
+            return Err(Error::unmet(format!(
+                "{}: has changed since the run: SHA-256 {now}, expected {}",
+                input.path, input.sha256
+            ))
+            .help("bring back the file as it was, or run again under a new name"));
+        }
+    }
+    Ok(())
+}
+
+/// The files of two runs that differ in what they predict.
+fn differences(command: &str, run: &Path, again: &Path) -> Result<Vec<String>> {
+    if command == "train" {
+        let (before, after) = (read_model(&run.join("model.halfmax"))?, read_model(&again.join("model.halfmax"))?);
+        let same = before.0.family == after.0.family && before.1 == after.1;
+        return Ok(if same { vec![] } else { vec!["model.halfmax".into()] });
+    }
+    let mut differs = Vec::new();
+    if sha256_file(run.join("predictions.parquet"))? != sha256_file(again.join("predictions.parquet"))? {
+        differs.push("predictions.parquet".into());
+    }
+    if metrics(run)? != metrics(again)? {
+        differs.push("metrics.json".into());
+    }
+    Ok(differs)
+}
+
+/// The metrics of a run, without what depends on the machine's speed.
+fn metrics(run: &Path) -> Result<serde_json::Value> {
+    let path = run.join("metrics.json");
+    let unreadable = || Error::data(format!("{}: cannot be read", path.display()));
+    let text = std::fs::read_to_string(&path).map_err(|error| unreadable().because(error))?;
+    let mut value = serde_json::from_str(&text).map_err(|error| unreadable().because(error))?;
+    drop_seconds(&mut value);
+    Ok(value)
+}
+
+fn drop_seconds(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.retain(|key, _| !key.ends_with("_seconds"));
+            fields.values_mut().for_each(drop_seconds);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(drop_seconds),
+        _ => {}
+    }
+}

@@ -1,0 +1,97 @@
+use std::collections::BTreeMap;
+
+use halfmax_core::{Error, Result, Screen};
+use halfmax_data::{DrugFeatures, RunFolder, write_model};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::run::{Manifest, Prepared, write_provenance};
+use crate::terminal::Terminal;
+use crate::{ConfigAndOut, Global};
+
+/// What a model file says besides the model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ModelFacts {
+    /// The measured quantity that it predicts.
+    pub target: String,
+    /// How the features of drugs were made.
+    pub drug_features: DrugFeatures,
+    /// For each drug the 0th, 1st … 100th percentile of its training responses.
+    pub percentiles: BTreeMap<String, Vec<f32>>,
+    /// SHA-256 of every training file.
+    pub training_files: BTreeMap<String, String>,
+}
+
+/// `halfmax train`.
+pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result<()> {
+    let mut config = Config::read(&args.config, &global.overrides)?;
+    config.seed = global.seed.unwrap_or(config.seed);
+    let folder = RunFolder::create(&args.out)?;
+    let summary = train_into(&config, &folder, terminal).map_err(|error| error.at(args.config.display()))?;
+    let path = folder.finish()?;
+    let model = path.join("model.halfmax");
+    terminal.result("model", &summary, &format!("model written to {}", model.display()))
+}
+
+/// What was trained.
+#[derive(Serialize)]
+pub struct Summary {
+    name: String,
+    family: String,
+    responses: usize,
+    fit_seconds: f64,
+}
+
+/// Trains the first model of a configuration into a folder.
+pub fn train_into(config: &Config, folder: &RunFolder, terminal: Terminal) -> Result<Summary> {
+    let specs = config.specs()?;
+    let Some(spec) = specs.first() else {
+        return Err(Error::config("there is no [[model]]").help("add one, for example:\n    [[model]]\n    family = \"boost\""));
+    };
+    if specs.len() > 1 {
+        terminal.note(&format!("training the first of {} models, {:?}", specs.len(), spec.name));
+    }
+    let prepared = Prepared::new(config, terminal)?;
+    let progress = terminal.progress("training");
+    let start = std::time::Instant::now();
+    let view = prepared.everything()?;
+    let fitted =
+        prepared.with_context(config.seed, &progress, |context| spec.model.fit_any(&view, context))?;
+    let fit_seconds = start.elapsed().as_secs_f64();
+    let screen = &prepared.loaded.screen;
+    let facts = ModelFacts {
+        target: screen.target.clone(),
+        drug_features: config.data.drug_features.clone(),
+        percentiles: percentiles(screen),
+        training_files: prepared.loaded.inputs.iter().map(|i| (file_name(&i.path), i.sha256.clone())).collect(),
+    };
+    let facts = serde_json::to_value(facts)
+        .map_err(|error| Error::failed("the model's description cannot be written").because(error))?;
+    write_model(&folder.path("model.halfmax"), fitted.family(), &fitted.parts(), facts)?;
+    write_provenance(folder, config, &Manifest::new("train", config, &prepared.loaded.inputs))?;
+    Ok(Summary {
+        name: spec.name.clone(),
+        family: spec.family.clone(),
+        responses: screen.responses.len(),
+        fit_seconds,
+    })
+}
+
+/// A path's last part: a model file says which files it was trained on, not where they lay.
+fn file_name(path: &str) -> String {
+    path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned()
+}
+
+/// For each drug 101 quantiles of its responses.
+fn percentiles(screen: &Screen) -> BTreeMap<String, Vec<f32>> {
+    let mut by_drug: Vec<Vec<f32>> = vec![Vec::new(); screen.table(1).len()];
+    for (drug, value) in screen.responses.side(1).iter().zip(screen.responses.values()) {
+        by_drug[*drug as usize].push(*value);
+    }
+    let quantiles = |mut values: Vec<f32>| {
+        values.sort_unstable_by(f32::total_cmp);
+        (0..=100usize).map(|p| values[(values.len() - 1) * p / 100]).collect()
+    };
+    let named = screen.table(1).ids().iter().cloned().zip(by_drug);
+    named.filter(|(_, values)| !values.is_empty()).map(|(drug, values)| (drug, quantiles(values))).collect()
+}

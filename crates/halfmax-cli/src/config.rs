@@ -1,0 +1,165 @@
+//! The configuration of a run.
+
+use std::path::{Path, PathBuf};
+
+use halfmax_core::{Error, Result};
+use halfmax_data::{DataConfig, TargetConfig};
+use halfmax_eval::Split;
+use serde::{Deserialize, Serialize};
+
+use crate::registry::ModelSpec;
+
+/// A configuration: data, target, split, models.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What the run is called.
+    pub name: String,
+    /// The seed of everything random but the drawing of folds.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// Where the data come from.
+    pub data: DataConfig,
+    /// What is predicted.
+    #[serde(default)]
+    pub target: TargetConfig,
+    /// How the screen is split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
+    /// The models.
+    #[serde(rename = "model", default)]
+    pub models: Vec<toml::Table>,
+}
+
+const fn default_seed() -> u64 {
+    2026
+}
+
+impl Config {
+    /// Reads a configuration, applies `key=value` overrides, and makes its paths absolute.
+    pub fn read(path: &Path, overrides: &[String]) -> Result<Self> {
+        let place = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::config(format!("{place}: cannot be read")).because(error).help("give the path of a TOML file")
+        })?;
+        let mut config = Self::parse(&text, overrides).map_err(|error| error.at(&place))?;
+        let base = std::path::absolute(path).map_err(|error| Error::failed(place).because(error))?;
+        config.make_absolute(base.parent().unwrap_or(Path::new("/")));
+        Ok(config)
+    }
+
+    /// Parses a configuration and checks its split and models.
+    pub fn parse(text: &str, overrides: &[String]) -> Result<Self> {
+        let config: Self = if overrides.is_empty() {
+            toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?
+        } else {
+            let mut table: toml::Table = toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?;
+            for one in overrides {
+                apply(&mut table, one)?;
+            }
+            table.try_into().map_err(|error| unreadable(&error, None))?
+        };
+        if let Some(split) = &config.split {
+            split.check()?;
+        }
+        config.specs()?;
+        Ok(config)
+    }
+
+    /// The models, checked.
+    pub fn specs(&self) -> Result<Vec<ModelSpec>> {
+        self.models.iter().enumerate().map(|(at, table)| ModelSpec::parse(at + 1, table)).collect()
+    }
+
+    /// The split, which an evaluation needs.
+    pub fn split(&self) -> Result<&Split> {
+        self.split.as_ref().ok_or_else(|| {
+            Error::config("the section [split] is missing: expected what is unseen in the test sets")
+                .help("add, for unseen cell lines:\n    [split]\n    kind = \"lco\"")
+        })
+    }
+
+    fn make_absolute(&mut self, base: &Path) {
+        let data = &mut self.data;
+        let mut paths: Vec<&mut PathBuf> = data.drugs.iter_mut().chain(&mut data.annotation).collect();
+        if data.dataset.is_none() {
+            paths.extend(&mut data.response);
+        }
+        paths.extend(data.cells.iter_mut().filter_map(|cells| cells.file.as_mut()));
+        paths.extend(self.split.iter_mut().filter_map(|split| split.file.as_mut()));
+        for path in paths {
+            *path = base.join(&*path);
+        }
+    }
+}
+
+/// Sets `a.b.c = value`; a number steps into an array: `model.0.rounds=500`.
+fn apply(table: &mut toml::Table, one: &str) -> Result<()> {
+    let refuse = |why: &str| {
+        Error::config(format!("--config-override {one:?}: {why}"))
+            .help("write a path and a TOML value: model.0.rounds=500")
+    };
+    let (key, value) = one.split_once('=').ok_or_else(|| refuse("has no ="))?;
+    let value = value.trim();
+    // What is no TOML value is taken for text, so that split.kind=lco needs no quotes.
+    let parsed: toml::Value = toml::from_str::<toml::Table>(&format!("value = {value}"))
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| value.into());
+    let steps: Vec<&str> = key.trim().split('.').collect();
+    let Some((last, path)) = steps.split_last() else { return Err(refuse("has no key")) };
+    let mut at = None::<&mut toml::Value>;
+    for step in path {
+        let next = match (at, step.parse::<usize>()) {
+            (None, _) => table.entry(*step).or_insert_with(|| toml::Table::new().into()),
+            (Some(toml::Value::Array(items)), Ok(index)) => {
+                items.get_mut(index).ok_or_else(|| refuse("has a number past the end of its list"))?
+            }
+            (Some(toml::Value::Table(inner)), _) => {
+                inner.entry(*step).or_insert_with(|| toml::Table::new().into())
+            }
+            _ => return Err(refuse("steps into something that is no table")),
+        };
+        at = Some(next);
+    }
+    let into = match at {
+        None => table,
+        Some(toml::Value::Table(inner)) => inner,
+        Some(_) => return Err(refuse("sets a key of something that is no table")),
+    };
+    into.insert((*last).to_owned(), parsed);
+    Ok(())
+}
+
+/// An error of the TOML reader: where, what, and for a misspelt key the nearest one there is.
+pub fn unreadable(error: &toml::de::Error, text: Option<&str>) -> Error {
+    let message = error.message().trim().to_owned();
+    let line = text.zip(error.span()).map(|(text, span)| {
+        let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
+        format!("line {line}: ")
+    });
+    let help = suggestion(&message);
+    let error = Error::config(format!("{}{message}", line.unwrap_or_default()));
+    match help {
+        Some(help) => error.help(help),
+        None => error,
+    }
+}
+
+/// For "unknown field `a`, expected one of `b`, `c`": the nearest of those.
+fn suggestion(message: &str) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let known = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    let wrong = quoted.next().filter(|_| known)?;
+    nearest(wrong, quoted).map(|near| format!("did you mean `{near}`?"))
+}
+
+/// The name that is most like another, if any is much like it.
+pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |name: &str| strsim::jaro_winkler(wrong, name);
+    known
+        .map(|name| (likeness(name), name))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}

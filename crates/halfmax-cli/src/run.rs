@@ -1,0 +1,218 @@
+//! A run on disk: what it was made of, and what came out.
+
+use std::path::Path;
+
+use halfmax_baselines::Naive;
+use halfmax_core::{Error, FitContext, Result, Screen, Seed, TrainView, ValidationGroup};
+use halfmax_data::{InputFile, Loaded, PredictionColumns, RunFolder, Uncovered, load, read_folds};
+use halfmax_eval::{Evaluation, Folds, NamedModel, Protocol, SplitKind};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::registry::ModelSpec;
+use crate::terminal::Terminal;
+
+/// What a run was made of: `manifest.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// "evaluate" or "train".
+    pub command: String,
+    /// The version of halfmax.
+    pub version: String,
+    /// The seed.
+    pub seed: u64,
+    /// Every input file.
+    pub inputs: Vec<Input>,
+    /// The machine.
+    pub machine: Machine,
+}
+
+/// An input file of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Its path.
+    pub path: String,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// The machine of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Machine {
+    /// Operating system.
+    pub os: String,
+    /// Processor architecture.
+    pub architecture: String,
+    /// Threads used.
+    pub threads: usize,
+}
+
+impl Manifest {
+    /// For a command that has loaded its data.
+    pub fn new(command: &str, config: &Config, inputs: &[InputFile]) -> Self {
+        let input = |input: &InputFile| Input {
+            path: input.path.clone(),
+            sha256: input.sha256.clone(),
+            bytes: input.bytes,
+        };
+        Self {
+            command: command.into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            seed: config.seed,
+            inputs: inputs.iter().map(input).collect(),
+            machine: Machine {
+                os: std::env::consts::OS.into(),
+                architecture: std::env::consts::ARCH.into(),
+                threads: rayon::current_num_threads(),
+            },
+        }
+    }
+}
+
+/// The data of a configuration, and its folds if it has a split.
+pub struct Prepared {
+    /// The screen and how it came to be.
+    pub loaded: Loaded,
+    /// The folds.
+    pub folds: Option<Folds>,
+}
+
+impl Prepared {
+    /// Loads the data and draws or reads the folds.
+    pub fn new(config: &Config, terminal: Terminal) -> Result<Self> {
+        let column = config.split.as_ref().and_then(|split| split.column.as_deref());
+        let mut loaded = load(&config.data, &config.target, Path::new(""), column)?;
+        terminal.note(&loaded.report.to_string());
+        let folds = match &config.split {
+            None => None,
+            Some(split) => Some(match (&split.file, loaded.folds.take()) {
+                (Some(file), _) => {
+                    let read = read_folds(file, &loaded.screen, Uncovered::LeaveOut)?;
+                    terminal.note(&read.report.to_string());
+                    loaded.inputs.push(read.input);
+                    Folds::from_assignment(split.kind, read.folds).map_err(|error| error.at(file.display()))?
+                }
+                (None, Some(folds)) => Folds::from_assignment(split.kind, folds)?,
+                (None, None) => split.draw(&loaded.screen)?,
+            }),
+        };
+        Ok(Self { loaded, folds })
+    }
+
+    /// What stays together when a fit sets validation data aside: what the split holds out, else cell lines.
+    pub fn with_context<T>(
+        &self,
+        seed: u64,
+        progress: &dyn halfmax_core::Progress,
+        fit: impl FnOnce(&FitContext) -> Result<T>,
+    ) -> Result<T> {
+        let seed = Seed::new(seed);
+        match &self.folds {
+            None => fit(&FitContext { seed, progress, validation: ValidationGroup::Entity(0) }),
+            Some(folds) => {
+                let validation = folds.validation(&self.loaded.screen)?;
+                fit(&FitContext { seed, progress, validation: validation.group() })
+            }
+        }
+    }
+
+    /// All responses, with the features that the configuration keeps.
+    pub fn everything(&self) -> Result<TrainView<'_>> {
+        let screen = &self.loaded.screen;
+        let mut view = screen.all();
+        let seen = view.seen(0);
+        let table = screen.sides[0].table;
+        for (kind, most) in &self.loaded.top_variance {
+            let block = screen.tables[table].blocks().iter().position(|block| block.kind == *kind);
+            if let Some(block) = block {
+                view.features.keep_most_variable(screen, table, block, *most, &seen);
+            }
+        }
+        Ok(view)
+    }
+}
+
+/// Cross-validates the models of a configuration beside the naive predictors.
+pub fn cross_validate(
+    config: &Config,
+    prepared: &Prepared,
+    progress: &dyn halfmax_core::Progress,
+) -> Result<Evaluation> {
+    let split = config.split()?;
+    let Some(folds) = &prepared.folds else { return Err(Error::config("the section [split] is missing")) };
+    let mut specs = config.specs()?;
+    for naive in Naive::ALL {
+        let tissue = prepared.loaded.screen.table(0).group("tissue").is_some();
+        let usable = naive != Naive::TissueDrugMean || tissue;
+        if usable && specs.iter().all(|spec| spec.family != naive.name()) {
+            specs.push(ModelSpec::naive(naive));
+        }
+    }
+    let models: Vec<NamedModel> = specs
+        .iter()
+        .map(|spec| NamedModel { name: spec.name.clone(), family: spec.family.clone(), model: &*spec.model })
+        .collect();
+    let protocol = Protocol {
+        top_variance: prepared.loaded.top_variance.clone(),
+        only_folds: split.to_run(folds.count())?.map(<[usize]>::to_vec),
+        seed: Seed::new(config.seed),
+        ..Protocol::default()
+    };
+    halfmax_eval::evaluate(&prepared.loaded.screen, folds, &models, &protocol, progress)
+}
+
+/// `metrics.json`.
+#[derive(Serialize)]
+pub struct MetricsFile<'a> {
+    /// The run's name.
+    pub name: &'a str,
+    /// The kind of split.
+    pub split: SplitKind,
+    /// The models.
+    #[serde(flatten)]
+    pub evaluation: &'a Evaluation,
+}
+
+/// Writes what every run has: the resolved configuration and the manifest.
+pub fn write_provenance(folder: &RunFolder, config: &Config, manifest: &Manifest) -> Result<()> {
+    let text = toml::to_string(config)
+        .map_err(|error| Error::failed("the configuration cannot be written").because(error))?;
+    folder.write("config.toml", text.as_bytes())?;
+    write_json(folder, "manifest.json", manifest)
+}
+
+/// Writes a JSON file of a run.
+pub fn write_json(folder: &RunFolder, name: &str, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::failed(format!("{name} cannot be written")).because(error))?;
+    text.push('\n');
+    folder.write(name, text.as_bytes())
+}
+
+/// Writes what an evaluation found.
+pub fn write_evaluation(
+    folder: &RunFolder,
+    config: &Config,
+    screen: &Screen,
+    evaluation: &Evaluation,
+) -> Result<()> {
+    let metrics = MetricsFile { name: &config.name, split: evaluation.kind, evaluation };
+    write_json(folder, "metrics.json", &metrics)?;
+    folder.write("leaderboard.csv", evaluation.leaderboard().to_csv().as_bytes())?;
+    let responses = &screen.responses;
+    let (cells, drugs) = (responses.side(0), responses.side(1));
+    let mut columns = PredictionColumns::default();
+    for model in &evaluation.models {
+        for one in &model.predictions {
+            columns.cell_line.push(cells[one.row]);
+            columns.drug.push(drugs[one.row]);
+            columns.fold.push(one.fold as u32);
+            columns.observed.push(responses.values()[one.row]);
+            columns.predicted.push(one.predicted);
+        }
+        columns.model.push((model.name.clone(), model.predictions.len()));
+    }
+    folder.write_predictions("predictions.parquet", &columns, screen.table(0).ids(), screen.table(1).ids())
+}

@@ -1,0 +1,101 @@
+//! What a person, or a script, sees: text, JSON lines, progress, ctrl-C.
+
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use halfmax_core::{Error, Progress, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// Makes ctrl-C (and a termination signal) ask for a stop. A second one ends the program at once.
+pub fn listen_for_stop() {
+    // Without a handler, ctrl-C ends the program at once, which is what the second one does anyway.
+    let _ = ctrlc::set_handler(|| {
+        if STOPPED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+}
+
+/// Where output goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    json: bool,
+    quiet: bool,
+}
+
+impl Terminal {
+    /// JSON lines or text on standard output; `quiet` leaves out what is only for reassurance.
+    pub fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    /// Prints a result: text for a person, or a JSON object with its `event`.
+    pub fn result(self, event: &str, value: &impl Serialize, text: &str) -> Result<()> {
+        if !self.json {
+            return self.print(text);
+        }
+        let mut object = serde_json::Map::new();
+        object.insert("event".into(), event.into());
+        match serde_json::to_value(value) {
+            Ok(serde_json::Value::Object(fields)) => object.extend(fields),
+            Ok(other) => {
+                object.insert("value".into(), other);
+            }
+            Err(error) => return Err(Error::failed(format!("{event} cannot be written as JSON")).because(error)),
+        }
+        self.print(&serde_json::Value::Object(object).to_string())
+    }
+
+    fn print(self, text: &str) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        match writeln!(out, "{text}") {
+            // Whoever read our output has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Error::interrupted()),
+            done => done.map_err(|error| Error::failed("standard output cannot be written").because(error)),
+        }
+    }
+
+    /// Says what is going on, on standard error.
+    pub fn note(self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// A progress bar, on a terminal only.
+    pub fn progress(self, what: &'static str) -> Bar {
+        let visible = !self.quiet && !self.json && std::io::stderr().is_terminal();
+        let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} % · {eta} left") {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        Bar { bar }
+    }
+}
+
+/// A progress bar that also tells when the user asked to stop.
+pub struct Bar {
+    bar: ProgressBar,
+}
+
+impl Progress for Bar {
+    fn step(&self, done: usize, total: usize) {
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
+    }
+
+    fn stopped(&self) -> bool {
+        STOPPED.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,112 @@
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Where the data of a run come from: the `[data]` part of a configuration. Paths are relative to the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The response table; with `dataset`, the name of one of its tables ("gdsc1", "gdsc2").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<PathBuf>,
+    /// An embedded dataset that stands for all files: "gdsc-core".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+    /// The drugs: names, SMILES, targets, target pathways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drugs: Option<PathBuf>,
+    /// More ids and names of cell lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotation: Option<PathBuf>,
+    /// Which features of drugs to make.
+    #[serde(default)]
+    pub drug_features: DrugFeatures,
+    /// Files of cell-line features.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<CellFile>,
+}
+
+/// Which features to make of drugs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DrugFeatures {
+    /// Bits of the Morgan fingerprint (radius 2): 128, 256, 512, 1024, 2048, or 0 for none.
+    pub fingerprint_bits: usize,
+    /// Whether to make one binary feature of each target.
+    pub targets: bool,
+    /// Whether to make a category of the target pathway.
+    pub target_pathway: bool,
+}
+
+impl Default for DrugFeatures {
+    fn default() -> Self {
+        Self { fingerprint_bits: 512, targets: true, target_pathway: true }
+    }
+}
+
+/// A file of cell-line features.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellFile {
+    /// What the file holds.
+    pub kind: CellKind,
+    /// The file; may be absent for a file of an embedded dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// How many of the most variable features to keep, chosen on training cell lines; absent = all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_variance: Option<usize>,
+}
+
+/// What a file of cell-line features holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CellKind {
+    /// Gene expression, real numbers.
+    Expression,
+    /// Mutations of genes, 0 or 1.
+    Mutation,
+    /// Copy numbers of genes, real numbers (or −1, 0, 1).
+    CopyNumber,
+    /// GDSC's matrix of genomic events, 0 or 1, with tissue and other factors.
+    Events,
+    /// Text columns, each a category.
+    Category,
+}
+
+impl CellKind {
+    /// The name, as in a configuration; also the kind of the feature block.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expression => "expression",
+            Self::Mutation => "mutation",
+            Self::CopyNumber => "copy_number",
+            Self::Events => "events",
+            Self::Category => "category",
+        }
+    }
+}
+
+/// What is to be predicted: the `[target]` part of a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TargetConfig {
+    /// The column of the response table; absent = the first of LN_IC50, AUC, … that is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// What to do with several responses of one cell line to one drug.
+    pub duplicates: Duplicates,
+}
+
+/// What to do with several responses of one cell line to one drug.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duplicates {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their median.
+    Median,
+    /// Refuse them.
+    Error,
+}

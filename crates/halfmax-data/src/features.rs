@@ -1,0 +1,361 @@
+use std::collections::{BTreeMap, HashSet};
+
+use halfmax_core::{BitColumns, Category, Error, FeatureBlock, FeatureValues, Result, listed};
+use ndarray::{Array2, ShapeBuilder};
+
+use crate::columns;
+use crate::config::CellKind;
+use crate::names::{CellLines, Identified};
+use crate::report::{FileReport, range_of};
+use crate::table::RawTable;
+
+/// The features of one file, one row per cell line.
+#[derive(Clone, Debug)]
+pub(crate) struct CellFeatures {
+    pub ids: Vec<String>,
+    pub blocks: Vec<FeatureBlock>,
+    pub tissue: Option<Vec<Option<String>>>,
+    pub report: FileReport,
+}
+
+/// Which way round a table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    CellsInRows { key: usize },
+    CellsInColumns { key: usize },
+}
+
+/// Finds out which way round a table is: by a column named like a cell-line column, else by how many keys and column
+/// names are known cell lines.
+pub(crate) fn layout(table: &RawTable, lines: &CellLines, also: &HashSet<String>) -> Result<Layout> {
+    if let Some(key) = table.find(&columns::CELL_LINE) {
+        return Ok(Layout::CellsInRows { key });
+    }
+    let keys = table.texts(0)?;
+    let known = |names: &mut dyn Iterator<Item = &str>| {
+        let (mut count, mut annotated) = (0, Vec::new());
+        for name in names {
+            if also.contains(&crate::names::harmonise(name)) { count += 1 } else { annotated.push(name) }
+        }
+        count + lines.count_known(annotated.into_iter())
+    };
+    let in_rows = known(&mut keys.iter().flatten().map(String::as_str));
+    let in_columns = known(&mut table.names()[1..].iter().map(String::as_str));
+    match (in_rows, in_columns) {
+        (0, 0) if table.is_text(0) => Ok(Layout::CellsInRows { key: 0 }),
+        (0, 0) => Err(nobody_known(table)),
+        (rows, columns) if columns > rows && !table.is_text(0) => Err(Error::data(format!(
+            "{}: its columns are cell lines, but no column names the features (the first, {:?}, holds numbers)",
+            table.label(),
+            table.names()[0]
+        ))
+        .help("put the names of the features (genes) into the first column")),
+        (rows, columns) if columns > rows => Ok(Layout::CellsInColumns { key: 0 }),
+        _ => Ok(Layout::CellsInRows { key: 0 }),
+    }
+}
+
+fn nobody_known(table: &RawTable) -> Error {
+    let names: Vec<&str> = table.names().iter().map(String::as_str).collect();
+    Error::data(format!(
+        "{}: neither its first column nor its column names are known cell lines; columns are {}",
+        table.label(),
+        listed(&names, 8)
+    ))
+    .help(format!("name the column of cell lines one of {}", columns::CELL_LINE[..8].join(", ")))
+}
+
+/// Reads a file of cell-line features of a given kind.
+///
+/// # Errors
+/// If a cell line occurs twice, or a value is not what the kind holds.
+pub(crate) fn read_cell_features(
+    table: &RawTable,
+    kind: CellKind,
+    lines: &CellLines,
+    also: &HashSet<String>,
+) -> Result<CellFeatures> {
+    let layout = layout(table, lines, also)?;
+    let (names, orientation) = match layout {
+        Layout::CellsInRows { key } => (table.texts(key)?, "cell lines × features"),
+        Layout::CellsInColumns { .. } => {
+            (table.names()[1..].iter().cloned().map(Some).collect(), "features × cell lines")
+        }
+    };
+    let identified = lines.identify(&names);
+    refuse_repeats(table, &names, &identified)?;
+    let rows: Vec<usize> = (0..names.len()).filter(|row| identified.ids[*row].is_some()).collect();
+    let ids: Vec<String> = identified.ids.iter().flatten().cloned().collect();
+    let mut report = FileReport {
+        file: table.label().to_owned(),
+        role: kind.name().to_owned(),
+        rows: table.rows(),
+        columns: table.names().len(),
+        orientation: Some(orientation.to_owned()),
+        ambiguous: identified.ambiguous.keys().cloned().collect(),
+        ..FileReport::default()
+    };
+    let (blocks, tissue) = match (kind, layout) {
+        (CellKind::Category, Layout::CellsInRows { key }) => categories(table, key, &rows, &mut report)?,
+        (CellKind::Events, Layout::CellsInRows { key }) => events(table, key, &rows)?,
+        (CellKind::Category, Layout::CellsInColumns { .. }) => {
+            return Err(Error::data(format!("{}: categories have cell lines in columns", table.label()))
+                .help("put one cell line into each row"));
+        }
+        (_, layout) => {
+            let (names, values) = matrix(table, layout, kind, &rows)?;
+            report.range = range_of(values.iter().map(|value| f64::from(*value)));
+            (vec![block_of(kind, names, values)?], None)
+        }
+    };
+    report.missing_share = missing_share(&blocks);
+    note_range(kind, &mut report);
+    Ok(CellFeatures { ids, blocks, tissue, report })
+}
+
+fn missing_share(blocks: &[FeatureBlock]) -> f64 {
+    let cells: f64 = blocks.iter().map(|block| block.len() as f64).sum();
+    let missing: f64 = blocks.iter().map(|block| block.missing_share() * block.len() as f64).sum();
+    if cells > 0.0 { missing / cells } else { 0.0 }
+}
+
+fn note_range(kind: CellKind, report: &mut FileReport) {
+    if let (CellKind::Expression, Some([_, high])) = (kind, report.range)
+        && high > 1000.0
+    {
+        report.notes.push(format!("values up to {high:.0} look like counts: take log2(x + 1)"));
+    }
+}
+
+fn refuse_repeats(table: &RawTable, names: &[Option<String>], identified: &Identified) -> Result<()> {
+    let mut rows: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, id) in names.iter().zip(&identified.ids) {
+        if let (Some(name), Some(id)) = (name, id) {
+            rows.entry(id).or_default().push(name);
+        }
+    }
+    let repeated: Vec<String> = rows
+        .into_iter()
+        .filter(|(_, names)| names.len() > 1)
+        .map(|(id, names)| format!("{id} (as {})", names.join(", ")))
+        .collect();
+    if repeated.is_empty() {
+        return Ok(());
+    }
+    Err(Error::data(format!("{}: cell lines occur twice: {}", table.label(), listed(&repeated, 5)))
+        .help("keep one row of each cell line, or average them"))
+}
+
+/// The widest range in which a value of a kind can be a measurement.
+fn bounds(kind: CellKind) -> (f64, &'static str) {
+    match kind {
+        CellKind::CopyNumber => (1e4, "a copy number (at most 10,000 either side of 0)"),
+        _ => (1e9, "a finite number, at most 1e9 either side of 0"),
+    }
+}
+
+fn check(table: &RawTable, kind: CellKind, column: usize, values: &[f64]) -> Result<()> {
+    if matches!(kind, CellKind::Mutation | CellKind::Events) {
+        let other = values.iter().position(|value| !(value.is_nan() || *value == 0.0 || *value == 1.0));
+        return other.map_or(Ok(()), |at| Err(table.bad_value(column, at, values[at], "0 or 1")));
+    }
+    let (bound, expected) = bounds(kind);
+    let beyond = values.iter().position(|value| value.abs() > bound);
+    beyond.map_or(Ok(()), |at| Err(table.bad_value(column, at, values[at], expected)))
+}
+
+fn expected(kind: CellKind) -> &'static str {
+    match kind {
+        CellKind::Mutation | CellKind::Events => "0 or 1",
+        _ => "a number",
+    }
+}
+
+/// Cell lines × features as real numbers, NaN where missing, with the names of the features.
+fn matrix(
+    table: &RawTable,
+    layout: Layout,
+    kind: CellKind,
+    rows: &[usize],
+) -> Result<(Vec<String>, Array2<f32>)> {
+    match layout {
+        Layout::CellsInRows { key } => {
+            let taken: Vec<usize> = feature_columns(table, key);
+            if taken.is_empty() {
+                return Err(Error::data(format!("{}: has no feature columns", table.label()))
+                    .help("each column besides the cell lines is one feature"));
+            }
+            let mut values = Array2::zeros((rows.len(), taken.len()).f());
+            for (feature, column) in taken.iter().enumerate() {
+                let numbers = table.numbers(*column, expected(kind))?;
+                check(table, kind, *column, &numbers)?;
+                for (to, from) in rows.iter().enumerate() {
+                    values[[to, feature]] = numbers[*from] as f32;
+                }
+            }
+            Ok((taken.iter().map(|column| table.names()[*column].clone()).collect(), values))
+        }
+        Layout::CellsInColumns { key } => {
+            let names = feature_names(table, key)?;
+            let mut values = Array2::zeros((rows.len(), names.len()).f());
+            for (to, from) in rows.iter().enumerate() {
+                let numbers = table.numbers(from + 1, expected(kind))?;
+                check(table, kind, from + 1, &numbers)?;
+                for (feature, number) in numbers.iter().enumerate() {
+                    values[[to, feature]] = *number as f32;
+                }
+            }
+            Ok((names, values))
+        }
+    }
+}
+
+fn feature_columns(table: &RawTable, key: usize) -> Vec<usize> {
+    (0..table.names().len())
+        .filter(|column| *column != key && !columns::is_cell_line(&table.names()[*column]))
+        .collect()
+}
+
+fn feature_names(table: &RawTable, key: usize) -> Result<Vec<String>> {
+    let name = |(at, name): (usize, Option<String>)| {
+        name.ok_or_else(|| table.bad_value(key, at, "", "the name of a feature"))
+    };
+    table.texts(key)?.into_iter().enumerate().map(name).collect()
+}
+
+fn block_of(kind: CellKind, names: Vec<String>, values: Array2<f32>) -> Result<FeatureBlock> {
+    let values = match kind {
+        CellKind::Mutation | CellKind::Events => bits(&values),
+        _ => FeatureValues::real(values),
+    };
+    FeatureBlock::new(kind.name(), names, values)
+}
+
+fn bits(values: &Array2<f32>) -> FeatureValues {
+    FeatureValues::Binary(BitColumns::from_fn(values.nrows(), values.ncols(), |row, column| {
+        let value = values[[row, column]];
+        (!value.is_nan()).then_some(value != 0.0)
+    }))
+}
+
+type Blocks = (Vec<FeatureBlock>, Option<Vec<Option<String>>>);
+
+fn events(table: &RawTable, key: usize, rows: &[usize]) -> Result<Blocks> {
+    let (texts, numbers): (Vec<usize>, Vec<usize>) =
+        feature_columns(table, key).into_iter().partition(|column| {
+            let factor = table.names()[*column].to_ascii_uppercase().ends_with("_FACTOR");
+            is_tissue(table, *column) || (factor && table.is_text(*column))
+        });
+    let mut values = Array2::zeros((rows.len(), numbers.len()).f());
+    for (feature, column) in numbers.iter().enumerate() {
+        let read = table.numbers(*column, "0 or 1")?;
+        check(table, CellKind::Events, *column, &read)?;
+        for (to, from) in rows.iter().enumerate() {
+            values[[to, feature]] = read[*from] as f32;
+        }
+    }
+    let names: Vec<String> = numbers.iter().map(|column| table.names()[*column].clone()).collect();
+    let mut blocks = Vec::new();
+    if !names.is_empty() {
+        blocks.push(FeatureBlock::new("events", names, bits(&values))?);
+    }
+    let (more, tissue) = text_blocks(table, &texts, rows, "factor")?;
+    blocks.extend(more);
+    Ok((blocks, tissue))
+}
+
+fn categories(table: &RawTable, key: usize, rows: &[usize], report: &mut FileReport) -> Result<Blocks> {
+    let (texts, numbers): (Vec<usize>, Vec<usize>) =
+        feature_columns(table, key).into_iter().partition(|column| table.is_text(*column));
+    if texts.is_empty() {
+        return Err(Error::data(format!("{}: has no text column to make a category of", table.label()))
+            .help("numbers are given as kind = \"expression\", 0 and 1 as kind = \"mutation\""));
+    }
+    if !numbers.is_empty() {
+        let names: Vec<&str> = numbers.iter().map(|column| table.names()[*column].as_str()).collect();
+        report.notes.push(format!("columns of numbers are no categories and not used: {}", listed(&names, 5)));
+    }
+    text_blocks(table, &texts, rows, "category")
+}
+
+fn is_tissue(table: &RawTable, column: usize) -> bool {
+    let name = columns::plain(&table.names()[column]);
+    columns::TISSUE.iter().any(|tissue| columns::plain(tissue) == name)
+}
+
+/// The tissue as a block of its own, all other text columns as one block of `kind`.
+fn text_blocks(table: &RawTable, texts: &[usize], rows: &[usize], kind: &str) -> Result<Blocks> {
+    let mut tissue = None;
+    let (mut names, mut others) = (Vec::new(), Vec::new());
+    let mut blocks = Vec::new();
+    for column in texts {
+        let all = table.texts(*column)?;
+        let labels: Vec<Option<String>> = rows.iter().map(|row| all[*row].clone()).collect();
+        let name = &table.names()[*column];
+        let category = Category::from_labels(&labels)
+            .map_err(|error| error.at(format!("{}: column {name:?}", table.label())))?;
+        if is_tissue(table, *column) && tissue.is_none() {
+            blocks.push(FeatureBlock::new("tissue", ["tissue"], FeatureValues::Category(vec![category]))?);
+            tissue = Some(labels);
+        } else {
+            names.push(name.clone());
+            others.push(category);
+        }
+    }
+    if !names.is_empty() {
+        blocks.push(FeatureBlock::new(kind, names, FeatureValues::Category(others))?);
+    }
+    Ok((blocks, tissue))
+}
+
+/// The columns of a block that hold more than one value.
+pub(crate) fn varying(block: &FeatureBlock) -> Vec<usize> {
+    let varies = |column: &usize| match &block.values {
+        FeatureValues::Real(values) => {
+            range_of(values.column(*column).iter().map(|value| f64::from(*value)))
+                .is_some_and(|[low, high]| low < high)
+        }
+        FeatureValues::Binary(bits) => {
+            let mut known = (0..bits.entities()).filter_map(|entity| bits.get(entity, *column));
+            let first = known.next();
+            known.any(|value| Some(value) != first)
+        }
+        FeatureValues::Category(categories) => categories[*column].levels.len() > 1,
+    };
+    (0..block.len()).filter(varies).collect()
+}
+
+/// The block with only these columns.
+pub(crate) fn take_columns(block: &FeatureBlock, columns: &[usize]) -> Result<FeatureBlock> {
+    let values = match &block.values {
+        FeatureValues::Real(values) => {
+            FeatureValues::Real(Array2::from_shape_fn((values.nrows(), columns.len()).f(), |(row, column)| {
+                values[[row, columns[column]]]
+            }))
+        }
+        FeatureValues::Binary(bits) => {
+            FeatureValues::Binary(BitColumns::from_fn(bits.entities(), columns.len(), |entity, column| {
+                bits.get(entity, columns[column])
+            }))
+        }
+        FeatureValues::Category(categories) => {
+            FeatureValues::Category(columns.iter().map(|column| categories[*column].clone()).collect())
+        }
+    };
+    FeatureBlock::new(block.kind.clone(), columns.iter().map(|column| block.names[*column].clone()), values)
+}
+
+/// How many features sit at the lowest value of every cell line: placeholders of a source, not measurements.
+pub(crate) fn at_the_floor(block: &FeatureBlock) -> usize {
+    let FeatureValues::Real(values) = &block.values else { return 0 };
+    if values.nrows() < 2 || values.ncols() < 2 {
+        return 0;
+    }
+    let mut lowest = vec![f32::INFINITY; values.nrows()];
+    for column in values.columns() {
+        lowest.iter_mut().zip(column).for_each(|(low, value)| *low = low.min(*value));
+    }
+    let at_floor = |column: &ndarray::ArrayView1<f32>| column.iter().zip(&lowest).all(|(value, low)| value == low);
+    let count = values.columns().into_iter().filter(at_floor).count();
+    if count > 1 { count } else { 0 }
+}

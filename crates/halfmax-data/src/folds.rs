@@ -1,0 +1,171 @@
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
+
+use halfmax_core::{Error, Result, Screen, listed};
+use serde::Serialize;
+
+use crate::columns;
+use crate::load::InputFile;
+use crate::names::{CellLines, drug_key, no_column};
+use crate::report::{FileReport, grouped};
+use crate::responses::fold_numbers;
+use crate::table::{RawTable, read_table};
+
+/// The folds that a file gives to the responses of a screen.
+#[derive(Clone, Debug)]
+pub struct FoldFile {
+    /// The fold of each response, `None` where the file has none for it.
+    pub folds: Vec<Option<usize>>,
+    /// The columns that say which responses a fold holds: `cell_line`, `drug`, `tissue`, or both of the first two.
+    pub keys: Vec<String>,
+    /// How many responses have no fold.
+    pub left_out: usize,
+    /// What was found.
+    pub report: FileReport,
+    /// The file, for a manifest.
+    pub input: InputFile,
+}
+
+/// What to do where a fold file lacks responses of the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Uncovered {
+    /// Refuse the file and list what it lacks.
+    #[default]
+    Refuse,
+    /// Leave those responses out and count them.
+    LeaveOut,
+}
+
+/// Reads a table of folds: `cell_line`, `drug`, both, or `tissue`, and `fold`. A tissue beside a cell line is only a
+/// note. Names are resolved as in all other files.
+///
+/// # Errors
+/// If a needed column is not there, a fold is no number, a key is in two folds, or the file lacks entities of the
+/// screen and `uncovered` is [`Uncovered::Refuse`].
+pub fn read_folds(path: impl AsRef<Path>, screen: &Screen, uncovered: Uncovered) -> Result<FoldFile> {
+    let table = read_table(path)?;
+    let Some(fold_column) = table.find(&columns::FOLD) else {
+        return Err(no_column(&table, "of folds", &columns::FOLD));
+    };
+    let folds = fold_numbers(&table, fold_column)?;
+    let (keys, in_file) = keys_of_file(&table, screen)?;
+    let by_key = fold_of_key(&table, &in_file, &folds)?;
+    let of_responses = keys_of_responses(screen, &keys)?;
+    let found: Vec<Option<usize>> =
+        of_responses.iter().map(|key| key.as_ref().and_then(|key| by_key.get(key).copied())).collect();
+    let left_out = found.iter().filter(|fold| fold.is_none()).count();
+    if left_out > 0 && (uncovered == Uncovered::Refuse || left_out == found.len()) {
+        return Err(lacking(&table, &keys, &of_responses, &found));
+    }
+    let report = report_on(&table, &keys, &found, left_out);
+    Ok(FoldFile { folds: found, keys, left_out, report, input: InputFile::of(&table) })
+}
+
+fn report_on(table: &RawTable, keys: &[String], found: &[Option<usize>], left_out: usize) -> FileReport {
+    let folds: BTreeSet<usize> = found.iter().flatten().copied().collect();
+    let mut notes = vec![format!("{} folds by {}", folds.len(), keys.join(" and "))];
+    if left_out > 0 {
+        notes.push(format!("responses without a fold, left out: {}", grouped(left_out)));
+    }
+    FileReport {
+        file: table.label().to_owned(),
+        role: "folds".into(),
+        rows: table.rows(),
+        columns: table.names().len(),
+        matched: found.len() - left_out,
+        notes,
+        ..FileReport::default()
+    }
+}
+
+type Key = Vec<String>;
+
+fn keys_of_file(table: &RawTable, screen: &Screen) -> Result<(Vec<String>, Vec<Option<Key>>)> {
+    let mut parts: Vec<(String, Vec<Option<String>>)> = Vec::new();
+    if let Some(column) = table.find(&columns::CELL_LINE) {
+        let ids: HashSet<&str> = screen.tables[0].ids().iter().map(String::as_str).collect();
+        parts.push(("cell_line".into(), cell_ids(&table.texts(column)?, &ids)?));
+    }
+    if let Some(column) = table.find(&columns::DRUG) {
+        let keys = table.texts(column)?.into_iter().map(|name| name.map(|name| drug_key(&name)));
+        parts.push(("drug".into(), keys.collect()));
+    }
+    if let (true, Some(column)) = (parts.is_empty(), table.find(&columns::TISSUE)) {
+        parts.push(("tissue".into(), table.texts(column)?));
+    }
+    if parts.is_empty() {
+        return Err(no_column(table, "of cell lines, drugs or tissues", &["cell_line", "drug", "tissue"]));
+    }
+    let key = |row: usize| parts.iter().map(|(_, values)| values[row].clone()).collect::<Option<Key>>();
+    let keys = (0..table.rows()).map(key).collect();
+    Ok((parts.into_iter().map(|(name, _)| name).collect(), keys))
+}
+
+/// Ids of the cell lines of a fold file. A name that is an id of the screen as it stands is that line.
+fn cell_ids(names: &[Option<String>], ids: &HashSet<&str>) -> Result<Vec<Option<String>>> {
+    let identified = CellLines::embedded()?.identify(names).ids;
+    let own = |name: &Option<String>| name.as_ref().filter(|name| ids.contains(name.as_str())).cloned();
+    Ok(names.iter().zip(identified).map(|(name, id)| id.or_else(|| own(name))).collect())
+}
+
+fn fold_of_key(
+    table: &RawTable,
+    keys: &[Option<Key>],
+    folds: &[Option<usize>],
+) -> Result<HashMap<Key, usize>> {
+    let mut by_key = HashMap::new();
+    for (row, (key, fold)) in keys.iter().zip(folds).enumerate() {
+        let (Some(key), Some(fold)) = (key, fold) else { continue };
+        if let Some(other) = by_key.insert(key.clone(), *fold)
+            && other != *fold
+        {
+            return Err(Error::data(format!(
+                "{}: row {} puts {} into fold {fold}, an earlier row into fold {other}",
+                table.label(),
+                table.row_of(row),
+                key.join(" with ")
+            ))
+            .help("give each one fold only"));
+        }
+    }
+    Ok(by_key)
+}
+
+fn keys_of_responses(screen: &Screen, keys: &[String]) -> Result<Vec<Option<Key>>> {
+    let (cells, drugs) = (screen.table(0), screen.table(1));
+    let tissue = cells.group("tissue");
+    if keys.iter().any(|key| key == "tissue") && tissue.is_none() {
+        return Err(Error::data("the folds are given by tissue, but no tissue is known of the cell lines")
+            .help("add a file of kind \"events\" or \"category\" that has the tissues"));
+    }
+    let part = |key: &String, row: usize| {
+        let (cell, drug) =
+            (screen.responses.side(0)[row] as usize, screen.responses.side(1)[row] as usize);
+        match key.as_str() {
+            "cell_line" => Some(cells.ids()[cell].clone()),
+            "drug" => Some(drug_key(&drugs.ids()[drug])),
+            _ => tissue.and_then(|tissue| Some(tissue.levels[usize::from(tissue.codes[cell]?)].clone())),
+        }
+    };
+    Ok((0..screen.responses.len()).map(|row| keys.iter().map(|key| part(key, row)).collect()).collect())
+}
+
+fn lacking(table: &RawTable, keys: &[String], of_responses: &[Option<Key>], found: &[Option<usize>]) -> Error {
+    let absent: BTreeSet<String> = of_responses
+        .iter()
+        .zip(found)
+        .filter(|(_, fold)| fold.is_none())
+        .map(|(key, _)| key.as_ref().map_or_else(|| "unknown".to_owned(), |key| key.join(" with ")))
+        .collect();
+    let absent: Vec<String> = absent.into_iter().collect();
+    let responses = found.iter().filter(|fold| fold.is_none()).count();
+    Error::data(format!(
+        "{}: has no fold for {} of {} ({} responses): {}",
+        table.label(),
+        absent.len(),
+        keys.join(" with "),
+        responses,
+        listed(&absent, 5)
+    ))
+    .help("add them to the file, or allow that they are left out of the evaluation")
+}

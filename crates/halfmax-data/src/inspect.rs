@@ -1,0 +1,248 @@
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
+use std::path::Path;
+
+use halfmax_core::{Result, listed};
+use serde::Serialize;
+
+use crate::columns;
+use crate::config::CellKind;
+use crate::features::{Layout, at_the_floor, layout, read_cell_features, varying};
+use crate::names::{CellLines, drug_key};
+use crate::report::{grouped, range_of};
+use crate::responses::suspicions;
+use crate::table::{RawTable, read_table};
+
+/// What a file looks like.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Inspection {
+    /// The file.
+    pub file: String,
+    /// What it is taken for: responses, combinations, expression, mutation, copy_number, events, category, drugs,
+    /// folds, unknown.
+    pub role: String,
+    /// Rows of values, without the header.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// "cell lines × features" or the reverse, for features.
+    pub orientation: Option<String>,
+    /// Different cell lines that are known by name.
+    pub cell_lines_known: usize,
+    /// Names of cell lines that are not known.
+    pub cell_lines_unknown: Vec<String>,
+    /// Different drugs.
+    pub drugs: usize,
+    /// The share of values that are missing, 0 to 1.
+    pub missing_share: f64,
+    /// For tables of responses, the range of each column of numbers; for features, of all values.
+    pub ranges: BTreeMap<String, [f64; 2]>,
+    /// What looks wrong.
+    pub problems: Vec<String>,
+}
+
+/// Looks at a file and says what it is taken for and what looks wrong.
+///
+/// # Errors
+/// If the file cannot be read as a table at all.
+pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
+    let table = read_table(path)?;
+    let lines = CellLines::embedded()?;
+    let mut found = Inspection {
+        file: table.label().to_owned(),
+        role: role(&table).to_owned(),
+        rows: table.rows(),
+        columns: table.names().len(),
+        ..Inspection::default()
+    };
+    match cell_kind(&table).filter(|kind| kind.name() == found.role) {
+        Some(kind) => look_at_features(&table, kind, &lines, &mut found)?,
+        None => look_at_columns(&table, &lines, &mut found)?,
+    }
+    Ok(found)
+}
+
+fn role(table: &RawTable) -> &'static str {
+    let has = |names: &[&str]| table.find(names).is_some();
+    let pair = has(&columns::DRUG_A) && has(&columns::DRUG_B);
+    match (has(&columns::CELL_LINE), has(&columns::DRUG)) {
+        _ if pair => "combinations",
+        (true, true) if has(&columns::RESPONSE) => "responses",
+        (cell, drug) if (cell || drug) && has(&columns::FOLD) && table.names().len() <= 5 => "folds",
+        (false, true) if has(&columns::SMILES) || has(&columns::TARGETS) => "drugs",
+        _ => cell_kind(table).map_or("unknown", CellKind::name),
+    }
+}
+
+/// What kind of cell-line features a table holds, judged from its column names and values.
+pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
+    let names = table.names();
+    let events = |name: &String| name.ends_with("_mut") || name.ends_with("_FACTOR") || name.contains("_cna");
+    if names.iter().any(events) {
+        return Some(CellKind::Events);
+    }
+    let features: Vec<usize> =
+        (1..names.len()).filter(|column| !columns::is_cell_line(&names[*column])).collect();
+    if features.is_empty() || table.find(&columns::DRUG).is_some() {
+        return None;
+    }
+    let texts = features.iter().filter(|column| table.is_text(**column)).count();
+    if texts == features.len() {
+        return table.find(&columns::CELL_LINE).map(|_| CellKind::Category);
+    }
+    if texts > 0 {
+        return None;
+    }
+    let all = features.iter().take(200).filter_map(|column| table.numbers(*column, "a number").ok());
+    let mut kind = CellKind::Mutation;
+    for value in all.flatten().filter(|value| !value.is_nan()) {
+        match value {
+            value if value == 0.0 || value == 1.0 => {}
+            value if value.fract() == 0.0 && (-2.0..=8.0).contains(&value) => kind = CellKind::CopyNumber,
+            _ => return Some(CellKind::Expression),
+        }
+    }
+    Some(kind)
+}
+
+fn look_at_features(table: &RawTable, kind: CellKind, lines: &CellLines, found: &mut Inspection) -> Result<()> {
+    let names = match layout(table, lines, &HashSet::new())? {
+        Layout::CellsInRows { key } => table.texts(key)?,
+        Layout::CellsInColumns { .. } => table.names()[1..].iter().cloned().map(Some).collect(),
+    };
+    look_at_cell_lines(&names, lines, found);
+    let part = match read_cell_features(table, kind, lines, &HashSet::new()) {
+        Ok(part) => part,
+        Err(error) => {
+            found.problems.push(error.to_string());
+            return Ok(());
+        }
+    };
+    found.orientation = part.report.orientation;
+    found.missing_share = part.report.missing_share;
+    found.problems.extend(part.report.notes);
+    if let Some(range) = part.report.range {
+        found.ranges.insert("values".into(), range);
+    }
+    for block in &part.blocks {
+        let constant = block.len() - varying(block).len();
+        if constant > 0 && block.entities() > 1 {
+            found.problems.push(format!("{} columns hold one value only: {}", block.kind, grouped(constant)));
+        }
+        let floor = at_the_floor(block);
+        if floor > 0 {
+            found.problems.push(format!(
+                "{} features are at the lowest value of every cell line: placeholders, not measurements",
+                grouped(floor)
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn look_at_cell_lines(names: &[Option<String>], lines: &CellLines, found: &mut Inspection) {
+    let identified = lines.identify(names);
+    found.cell_lines_known = identified.known;
+    found.cell_lines_unknown = identified.unknown.into_iter().collect();
+    for (name, meant) in identified.ambiguous {
+        found.problems.push(format!("the cell line {name} could be {}", meant.join(" or ")));
+    }
+}
+
+fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) -> Result<()> {
+    let cell = table.find(&columns::CELL_LINE);
+    let drug = table.find(&columns::DRUG).or_else(|| table.find(&columns::DRUG_A));
+    if let Some(column) = cell {
+        look_at_cell_lines(&table.texts(column)?, lines, found);
+    }
+    if let Some(column) = drug {
+        let keys: BTreeSet<String> = table.texts(column)?.iter().flatten().map(|name| drug_key(name)).collect();
+        found.drugs = keys.len();
+    }
+    let mut missing = 0;
+    let mut constant = Vec::new();
+    for column in 0..table.names().len() {
+        let name = &table.names()[column];
+        if columns::is_identifier(name) || table.is_text(column) {
+            missing += table.texts(column)?.iter().filter(|text| text.is_none()).count();
+            continue;
+        }
+        let values = table.numbers(column, "a number")?;
+        missing += values.iter().filter(|value| value.is_nan()).count();
+        if let Some(range) = range_of(values.iter().copied()) {
+            found.ranges.insert(name.clone(), range);
+        }
+        if let Some(at) = values.iter().position(|value| value.is_infinite()) {
+            found.problems.push(format!("column {name}, row {}: {}", table.row_of(at), values[at]));
+        }
+        if range_of(values.iter().copied()).is_none_or(|[low, high]| low == high) {
+            constant.push(name.as_str());
+        } else {
+            found.problems.extend(suspicions(name, &values));
+        }
+    }
+    if !constant.is_empty() && table.rows() > 1 {
+        found.problems.push(format!(
+            "columns that hold one value only: {} ({})",
+            grouped(constant.len()),
+            listed(&constant, 5)
+        ));
+    }
+    found.missing_share = missing as f64 / (table.rows() * table.names().len()).max(1) as f64;
+    look_for_repeats(table, cell, drug, found)
+}
+
+fn look_for_repeats(
+    table: &RawTable,
+    cell: Option<usize>,
+    drug: Option<usize>,
+    found: &mut Inspection,
+) -> Result<()> {
+    let keys: Vec<usize> = cell.into_iter().chain(drug).chain(table.find(&columns::DRUG_B)).collect();
+    if keys.is_empty() {
+        found.problems.push("no column of cell lines or drugs is recognised".into());
+        return Ok(());
+    }
+    let columns: Vec<_> = keys.iter().map(|column| table.texts(*column)).collect::<Result<_>>()?;
+    let mut seen = HashSet::new();
+    let mut repeated = Vec::new();
+    for row in 0..table.rows() {
+        let key: Vec<&Option<String>> = columns.iter().map(|column| &column[row]).collect();
+        let text: Vec<&str> = key.iter().map(|text| text.as_deref().unwrap_or("?")).collect();
+        if !seen.insert(key) {
+            repeated.push(text.join(" with "));
+        }
+    }
+    if !repeated.is_empty() && matches!(found.role.as_str(), "responses" | "folds" | "drugs" | "combinations") {
+        found.problems.push(format!(
+            "{} rows repeat an earlier one's names ({})",
+            grouped(repeated.len()),
+            listed(&repeated, 3)
+        ));
+    }
+    Ok(())
+}
+
+impl fmt::Display for Inspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}, {} rows × {} columns", self.file, self.role, grouped(self.rows), grouped(self.columns))?;
+        if let Some(orientation) = &self.orientation {
+            write!(f, " ({orientation})")?;
+        }
+        let unknown = &self.cell_lines_unknown;
+        if self.cell_lines_known + unknown.len() > 0 {
+            write!(f, "\n    cell lines: {} known", grouped(self.cell_lines_known))?;
+            if !unknown.is_empty() {
+                write!(f, ", {} not ({})", grouped(unknown.len()), listed(unknown, 5))?;
+            }
+        }
+        if self.drugs > 0 {
+            write!(f, "\n    drugs: {}", grouped(self.drugs))?;
+        }
+        write!(f, "\n    missing: {:.1} %", 100.0 * self.missing_share)?;
+        for (name, [low, high]) in &self.ranges {
+            write!(f, "\n    {name}: {low:.3} to {high:.3}")?;
+        }
+        self.problems.iter().try_for_each(|problem| write!(f, "\n    look: {problem}"))
+    }
+}

@@ -1,0 +1,369 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+
+use halfmax_core::{
+    Category, EntityTable, Error, FeatureBlock, Responses, Result, Screen, Side, listed,
+};
+use serde::Serialize;
+
+use crate::config::{CellKind, DataConfig, TargetConfig};
+use crate::drugs::{DrugSheet, drug_entities};
+use crate::embedded;
+use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
+use crate::names::CellLines;
+use crate::report::{FileReport, LeftOut, LoadReport, range_of};
+use crate::responses::{Observed, ResponseTable, read_responses};
+use crate::table::{RawTable, read_table};
+
+/// A screen that was read from files, and what is to be known about the reading.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The screen: tables of cell lines and drugs, responses sorted by cell line, then drug.
+    pub screen: Screen,
+    /// What was read, matched and left out.
+    pub report: LoadReport,
+    /// The files, for a manifest.
+    pub inputs: Vec<InputFile>,
+    /// For each kind of block that is to be thinned, how many of its most variable features to keep.
+    pub top_variance: Vec<(String, usize)>,
+    /// The fold of each response, where a fold column was asked for.
+    pub folds: Option<Vec<Option<usize>>>,
+}
+
+/// A file that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InputFile {
+    /// Where; files that are part of the program begin with `dataset:`.
+    pub path: String,
+    /// Its SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+impl InputFile {
+    pub(crate) fn of(table: &RawTable) -> Self {
+        Self { path: table.label().to_owned(), sha256: table.sha256().to_owned(), bytes: table.bytes() }
+    }
+}
+
+/// Reads everything that a configuration names and joins it to a screen. Paths are relative to `base`.
+///
+/// Cell lines are kept that have a response and a row in every expression file; drugs, that have a response. Other
+/// features may be missing.
+///
+/// # Errors
+/// If a file cannot be used, or nothing is left once the files are joined.
+pub fn load(
+    data: &DataConfig,
+    target: &TargetConfig,
+    base: &Path,
+    fold_column: Option<&str>,
+) -> Result<Loaded> {
+    let files = Files::open(data, base)?;
+    let mut lines = CellLines::embedded()?;
+    let mut inputs = Vec::new();
+    if let Some(annotation) = &data.annotation {
+        inputs.push(InputFile::of(&lines.add_annotation(base.join(annotation))?));
+    }
+    let mut responses = read_responses(&files.response, &lines, target, fold_column)?;
+    let measured: BTreeSet<String> = responses.observed.iter().map(|one| one.cell_line.clone()).collect();
+    let also: HashSet<String> = measured.iter().cloned().collect();
+    let mut parts = Vec::new();
+    for (kind, table, _) in &files.cells {
+        parts.push((*kind, read_cell_features(table, *kind, &lines, &also)?));
+    }
+    let kept = joined(&measured, &parts, &responses)?;
+    let mut left_out = std::mem::take(&mut responses.left_out);
+    note_left_out(&measured, &kept, &mut left_out);
+    let (cells, mut reports) = cell_table(&kept, parts, &lines)?;
+    responses.observed.retain(|one| kept.contains(&one.cell_line));
+    let drug_ids: Vec<String> =
+        responses.observed.iter().map(|one| one.drug.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+    let sheet = files.drugs.as_ref().map(DrugSheet::read).transpose()?;
+    let (drugs, drug_report) =
+        drug_entities(sheet.as_ref().unwrap_or(&DrugSheet::default()), &drug_ids, &data.drug_features, None)?;
+    if sheet.is_some() {
+        reports.push(drug_report);
+    }
+    inputs.extend(files.inputs());
+    let folds = fold_column.map(|_| responses.observed.iter().map(|one| one.fold).collect());
+    let screen = screen_of(&responses.target, cells, drugs, &responses.observed)?;
+    let report = load_report(&screen, responses, reports, left_out);
+    Ok(Loaded { screen, report, inputs, top_variance: files.top_variance(), folds })
+}
+
+struct Files {
+    response: RawTable,
+    cells: Vec<(CellKind, RawTable, Option<usize>)>,
+    drugs: Option<RawTable>,
+}
+
+impl Files {
+    fn open(data: &DataConfig, base: &Path) -> Result<Self> {
+        if let Some(dataset) = &data.dataset {
+            return Self::of_dataset(dataset, data, base);
+        }
+        let Some(response) = &data.response else {
+            return Err(Error::config("data.response is missing: expected the table of responses")
+                .help("set response = \"file.csv\", or dataset = \"gdsc-core\" for the embedded data"));
+        };
+        let mut cells = Vec::new();
+        for (at, cell_file) in data.cells.iter().enumerate() {
+            let Some(file) = &cell_file.file else {
+                return Err(Error::config(format!("data.cells[{at}].file is missing: expected a path")));
+            };
+            cells.push((cell_file.kind, read_table(base.join(file))?, cell_file.top_variance));
+        }
+        let drugs = data.drugs.as_ref().map(|path| read_table(base.join(path))).transpose()?;
+        Ok(Self { response: read_table(base.join(response))?, cells, drugs })
+    }
+
+    fn of_dataset(dataset: &str, data: &DataConfig, base: &Path) -> Result<Self> {
+        let embedded = embedded::dataset(dataset)?;
+        let response = data.response.as_ref().map(|name| name.display().to_string());
+        let mut cells = Vec::new();
+        if data.cells.is_empty() {
+            for kind in [CellKind::Expression, CellKind::Events] {
+                cells.push((kind, embedded.cells(kind)?, None));
+            }
+        }
+        for cell_file in &data.cells {
+            let table = match &cell_file.file {
+                Some(file) => read_table(base.join(file))?,
+                None => embedded.cells(cell_file.kind)?,
+            };
+            cells.push((cell_file.kind, table, cell_file.top_variance));
+        }
+        let drugs = match &data.drugs {
+            Some(path) => read_table(base.join(path))?,
+            None => embedded.drugs()?,
+        };
+        Ok(Self { response: embedded.response(response.as_deref())?, cells, drugs: Some(drugs) })
+    }
+
+    fn inputs(&self) -> Vec<InputFile> {
+        let cells = self.cells.iter().map(|(_, table, _)| table);
+        std::iter::once(&self.response).chain(cells).chain(&self.drugs).map(InputFile::of).collect()
+    }
+
+    fn top_variance(&self) -> Vec<(String, usize)> {
+        let thinned = self.cells.iter().filter_map(|(kind, _, most)| most.map(|most| (*kind, most)));
+        thinned.map(|(kind, most)| (kind.name().to_owned(), most)).collect()
+    }
+}
+
+/// The cell lines with a response and a row in every expression file.
+fn joined(
+    measured: &BTreeSet<String>,
+    parts: &[(CellKind, CellFeatures)],
+    responses: &ResponseTable,
+) -> Result<BTreeSet<String>> {
+    let mut kept = measured.clone();
+    for (_, part) in parts.iter().filter(|(kind, _)| *kind == CellKind::Expression) {
+        let ids: HashSet<&String> = part.ids.iter().collect();
+        kept.retain(|id| ids.contains(id));
+    }
+    if !kept.is_empty() {
+        return Ok(kept);
+    }
+    let examples = |ids: &mut dyn Iterator<Item = &String>| {
+        let ids: Vec<&String> = ids.collect();
+        format!("{} ({})", ids.len(), listed(&ids, 5))
+    };
+    let mut sets =
+        vec![format!("{} has {}", responses.report.file, examples(&mut measured.iter()))];
+    for (_, part) in parts {
+        sets.push(format!("{} has {}", part.report.file, examples(&mut part.ids.iter())));
+    }
+    Err(Error::data(format!(
+        "no cell line with a response is in every expression file: of cell lines, {}",
+        sets.join("; ")
+    ))
+    .help("check that the files use names of the same cell lines; data.annotation adds names and ids"))
+}
+
+fn note_left_out(measured: &BTreeSet<String>, kept: &BTreeSet<String>, left_out: &mut Vec<LeftOut>) {
+    let without: Vec<String> = measured.difference(kept).cloned().collect();
+    if !without.is_empty() {
+        left_out.push(LeftOut::new("cell lines", "they have responses but no expression", &without));
+    }
+}
+
+/// The table of cell lines: each file's blocks in the order of the ids, and the tissue as a grouping.
+fn cell_table(
+    kept: &BTreeSet<String>,
+    parts: Vec<(CellKind, CellFeatures)>,
+    lines: &CellLines,
+) -> Result<(EntityTable, Vec<FileReport>)> {
+    let mut table = EntityTable::new(kept.iter().cloned(), "cell line")?;
+    let mut reports = Vec::new();
+    let mut tissue: Option<Vec<Option<String>>> = None;
+    for (_, part) in parts {
+        let CellFeatures { ids, blocks, tissue: own_tissue, mut report } = part;
+        let place: HashMap<&String, usize> = ids.iter().enumerate().map(|(at, id)| (id, at)).collect();
+        let order: Vec<Option<usize>> = kept.iter().map(|id| place.get(id).copied()).collect();
+        report.matched = order.iter().flatten().count();
+        report.unmatched = ids.iter().filter(|id| !kept.contains(*id)).cloned().collect();
+        if report.matched < kept.len() {
+            let absent: Vec<&String> = kept.iter().filter(|id| !place.contains_key(id)).collect();
+            report.notes.push(format!(
+                "cell lines of the screen without a row here, their values are missing: {} ({})",
+                absent.len(),
+                listed(&absent, 5)
+            ));
+        }
+        for block in blocks {
+            if table.block(&block.kind).is_some() && block.kind == "tissue" {
+                report.notes.push("its tissue is not used: an earlier file has one".into());
+                continue;
+            }
+            let block = without_constants(&block, &mut report)?;
+            table = table
+                .with_block(block.take(&order))
+                .map_err(|error| error.at(&report.file).help("give each kind of features once"))?;
+        }
+        if let (None, Some(own)) = (&tissue, own_tissue) {
+            tissue = Some(order.iter().map(|at| at.and_then(|at| own[at].clone())).collect());
+        }
+        reports.push(report);
+    }
+    let tissue = tissue.unwrap_or_else(|| {
+        kept.iter().map(|id| lines.with_id(id).and_then(|line| line.tissue.clone())).collect()
+    });
+    if tissue.iter().any(Option::is_some) {
+        table = table.with_group("tissue", Category::from_labels(&tissue)?)?;
+    }
+    Ok((table, reports))
+}
+
+fn without_constants(block: &FeatureBlock, report: &mut FileReport) -> Result<FeatureBlock> {
+    let floor = at_the_floor(block);
+    if floor > 0 {
+        report.notes.push(format!(
+            "{floor} features of {} are at the lowest value of every cell line: placeholders, not measurements",
+            block.kind
+        ));
+    }
+    let columns = varying(block);
+    if columns.len() == block.len() || block.entities() < 2 {
+        return Ok(block.clone());
+    }
+    report.constant += block.len() - columns.len();
+    if columns.is_empty() {
+        return Err(Error::data(format!("{}: every feature of {} is constant", report.file, block.kind))
+            .help("check that the file holds the values it should"));
+    }
+    take_columns(block, &columns)
+}
+
+fn screen_of(target: &str, cells: EntityTable, drugs: EntityTable, observed: &[Observed]) -> Result<Screen> {
+    let place = |table: &EntityTable, id: &str| {
+        table
+            .position(id)
+            .and_then(|at| u32::try_from(at).ok())
+            .ok_or_else(|| Error::failed(format!("{} {id:?} is not in its table", table.sort())))
+    };
+    let cell_of = observed.iter().map(|one| place(&cells, &one.cell_line)).collect::<Result<_>>()?;
+    let drug_of = observed.iter().map(|one| place(&drugs, &one.drug)).collect::<Result<_>>()?;
+    let values = observed.iter().map(|one| one.value as f32).collect();
+    let responses = Responses::new(vec![cell_of, drug_of], values, None)?;
+    Screen::new(target, vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)
+}
+
+fn load_report(
+    screen: &Screen,
+    responses: ResponseTable,
+    reports: Vec<FileReport>,
+    left_out: Vec<LeftOut>,
+) -> LoadReport {
+    let (cell_lines, drugs) = (screen.tables[0].len(), screen.tables[1].len());
+    let count = screen.responses.len();
+    let mut warnings = responses.warnings;
+    let mut first = responses.report;
+    first.matched = count;
+    let mut ambiguous = BTreeMap::new();
+    for name in std::iter::once(&first).chain(&reports).flat_map(|report| &report.ambiguous) {
+        ambiguous.insert(name.clone(), ());
+    }
+    if !ambiguous.is_empty() {
+        let names: Vec<&String> = ambiguous.keys().collect();
+        warnings.push(format!(
+            "names that could mean several cell lines, left out where a file has no punctuation: {}",
+            listed(&names, 5)
+        ));
+    }
+    LoadReport {
+        files: std::iter::once(first).chain(reports).collect(),
+        target: screen.target.clone(),
+        cell_lines,
+        drugs,
+        responses: count,
+        density: count as f64 / (cell_lines * drugs).max(1) as f64,
+        range: range_of(screen.responses.values().iter().map(|value| f64::from(*value))).unwrap_or_default(),
+        left_out,
+        warnings,
+    }
+}
+
+/// Reads cell lines to score from one or more files. The kind of a file is found from its content where it is not
+/// given: `*_mut` columns or a tissue factor are events, 0 and 1 mutations, text categories, other numbers expression.
+/// Columns named `kind/feature` say their kind themselves. Cell lines are those of all files together; what a file
+/// lacks is missing.
+///
+/// # Errors
+/// If a file cannot be read, or two files hold the same kind.
+pub fn read_cells_for_scoring(files: &[(&Path, Option<CellKind>)]) -> Result<(EntityTable, Vec<FileReport>)> {
+    let lines = CellLines::embedded()?;
+    let mut parts = Vec::new();
+    for (path, kind) in files {
+        let table = read_table(path)?;
+        let kind = match kind {
+            Some(kind) => *kind,
+            None => crate::inspect::cell_kind(&table).ok_or_else(|| {
+                Error::data(format!("{}: is not recognised as features of cell lines", table.label()))
+                    .help("expected a column cell_line and one column per feature")
+            })?,
+        };
+        let part = read_cell_features(&table, kind, &lines, &HashSet::new())?;
+        parts.push((kind, by_prefix(part)?));
+    }
+    let all: BTreeSet<String> = parts.iter().flat_map(|(_, part)| part.ids.iter().cloned()).collect();
+    if all.is_empty() {
+        return Err(Error::data("the files name no cell line").help("fill the column of cell lines"));
+    }
+    let mut table = EntityTable::new(all.iter().cloned(), "cell line")?;
+    let mut reports = Vec::new();
+    for (_, part) in parts {
+        let place: HashMap<&String, usize> = part.ids.iter().enumerate().map(|(at, id)| (id, at)).collect();
+        let order: Vec<Option<usize>> = all.iter().map(|id| place.get(id).copied()).collect();
+        for block in part.blocks {
+            table = table.with_block(block.take(&order)).map_err(|error| error.at(&part.report.file))?;
+        }
+        reports.push(FileReport { matched: part.ids.len(), ..part.report });
+    }
+    Ok((table, reports))
+}
+
+/// Splits a block whose features are named `kind/feature` into blocks of those kinds.
+fn by_prefix(mut part: CellFeatures) -> Result<CellFeatures> {
+    let mut blocks = Vec::new();
+    for block in part.blocks {
+        let mut kinds: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (column, name) in block.names.iter().enumerate() {
+            let kind = name.split_once('/').map_or(block.kind.as_str(), |(kind, _)| kind);
+            kinds.entry(kind.to_owned()).or_default().push(column);
+        }
+        for (kind, columns) in kinds {
+            let taken = take_columns(&block, &columns)?;
+            let names: Vec<String> = taken
+                .names
+                .iter()
+                .map(|name| name.strip_prefix(&format!("{kind}/")).unwrap_or(name).to_owned())
+                .collect();
+            blocks.push(FeatureBlock::new(kind, names, taken.values)?);
+        }
+    }
+    part.blocks = blocks;
+    Ok(part)
+}

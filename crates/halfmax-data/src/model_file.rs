@@ -1,0 +1,276 @@
+//! A fitted model on disk: a zip of `model.json` and `tensors.safetensors`. Reading one runs nothing.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read, Seek, Write};
+use std::path::Path;
+
+use halfmax_core::{Error, Parts, Result, Tensor};
+use safetensors::tensor::{Dtype, TensorView};
+use serde::{Deserialize, Serialize};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use crate::digest::sha256_bytes;
+use crate::output::write_atomically;
+
+/// The version of the format that this program writes, and the newest that it reads.
+pub const MODEL_FORMAT: u32 = 1;
+
+const DESCRIPTION: &str = "model.json";
+const TENSORS: &str = "tensors.safetensors";
+const LONGEST_DESCRIPTION: u64 = 1 << 28;
+const LONGEST_TENSOR_HEADER: u64 = 100_000_000;
+
+/// What a model file says about its model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelHeader {
+    /// The version of the format.
+    pub format_version: u32,
+    /// The version of halfmax that wrote it.
+    pub crate_version: String,
+    /// The model family.
+    pub family: String,
+    /// Whatever the writer put beside the model: training data, metrics, drug features.
+    pub meta: serde_json::Value,
+    /// The arrays.
+    pub tensors: Vec<TensorEntry>,
+    /// The SHA-256 of the stored arrays, in hexadecimal.
+    pub tensors_sha256: String,
+    /// The size of the stored arrays in bytes.
+    pub tensors_bytes: u64,
+}
+
+/// One array of a model file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TensorEntry {
+    /// Its name.
+    pub name: String,
+    /// The type of its elements: f32, f64, i32, u32, u8.
+    pub dtype: String,
+    /// How many elements it has.
+    pub length: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    #[serde(flatten)]
+    header: ModelHeader,
+    description: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+struct VersionOnly {
+    format_version: u32,
+    #[serde(default)]
+    crate_version: String,
+}
+
+/// Writes a model file; complete or not at all, the same bytes for the same model.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_model(path: impl AsRef<Path>, family: &str, parts: &Parts, meta: serde_json::Value) -> Result<()> {
+    let path = path.as_ref();
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::failed(format!("{}: the model cannot be written: {error}", path.display()))
+    };
+    let tensors = stored(&parts.tensors).map_err(|error| failed(&error))?;
+    let entry = |(name, tensor): (&String, &Tensor)| {
+        let (dtype, length) = shape(tensor);
+        TensorEntry { name: name.clone(), dtype: dtype.into(), length }
+    };
+    let header = ModelHeader {
+        format_version: MODEL_FORMAT,
+        crate_version: env!("CARGO_PKG_VERSION").into(),
+        family: family.into(),
+        meta,
+        tensors: parts.tensors.iter().map(entry).collect(),
+        tensors_sha256: sha256_bytes(&tensors),
+        tensors_bytes: tensors.len() as u64,
+    };
+    let document = Document { header, description: parts.description.clone() };
+    let document = serde_json::to_vec(&document).map_err(|error| failed(&error))?;
+    let archive = zipped(&document, &tensors).map_err(|error| failed(&error))?;
+    write_atomically(path, |out| out.write_all(&archive))
+}
+
+fn zipped(document: &[u8], tensors: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::with_capacity(tensors.len() / 2)));
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .large_file(tensors.len() > 1 << 31);
+    for (name, bytes) in [(DESCRIPTION, document), (TENSORS, tensors)] {
+        zip.start_file(name, options)?;
+        zip.write_all(bytes)?;
+    }
+    Ok(zip.finish()?.into_inner())
+}
+
+fn shape(tensor: &Tensor) -> (&'static str, usize) {
+    match tensor {
+        Tensor::F32(values) => ("f32", values.len()),
+        Tensor::F64(values) => ("f64", values.len()),
+        Tensor::I32(values) => ("i32", values.len()),
+        Tensor::U32(values) => ("u32", values.len()),
+        Tensor::U8(values) => ("u8", values.len()),
+    }
+}
+
+fn little_endian(tensor: &Tensor) -> (Dtype, Vec<u8>) {
+    match tensor {
+        Tensor::F32(values) => (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        Tensor::F64(values) => (Dtype::F64, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        Tensor::I32(values) => (Dtype::I32, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        Tensor::U32(values) => (Dtype::U32, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        Tensor::U8(values) => (Dtype::U8, values.clone()),
+    }
+}
+
+fn stored(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+    let bytes: Vec<(&String, usize, (Dtype, Vec<u8>))> =
+        tensors.iter().map(|(name, tensor)| (name, shape(tensor).1, little_endian(tensor))).collect();
+    let views = bytes.iter().map(|(name, length, (dtype, bytes))| {
+        TensorView::new(*dtype, vec![*length], bytes).map(|view| (name.as_str(), view))
+    });
+    safetensors::serialize(views.collect::<Result<Vec<_>, _>>()?, None)
+}
+
+/// Reads a model file and checks every length, name and the SHA-256 of its arrays.
+///
+/// # Errors
+/// If the file is missing, no model file, cut short, altered, or of a newer format than this program reads.
+pub fn read_model(path: impl AsRef<Path>) -> Result<(ModelHeader, Parts)> {
+    let path = path.as_ref();
+    let place = path.display();
+    let file = File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::data(format!("{place}: no such file")).help("`halfmax train` writes RUN/model.halfmax")
+        }
+        _ => Error::data(format!("{place}: cannot be read: {error}")).because(error),
+    })?;
+    let mut archive = open_archive(file).map_err(|error| error.at(&place))?;
+    let document = entry(&mut archive, DESCRIPTION, LONGEST_DESCRIPTION).map_err(|error| error.at(&place))?;
+    let Document { header, description } = parse(&document).map_err(|error| error.at(&place))?;
+    let tensors = read_tensors(&mut archive, &header).map_err(|error| error.at(&place))?;
+    Ok((header, Parts { description, tensors }))
+}
+
+fn altered(what: impl std::fmt::Display) -> Error {
+    Error::data(format!("the model file was altered or damaged: {what}")).help("copy it again, or train the model anew")
+}
+
+fn open_archive(file: File) -> Result<ZipArchive<BufReader<File>>> {
+    let mut file = BufReader::new(file);
+    let mut start = [0; 4];
+    let begins_as_zip = file.read_exact(&mut start).is_ok() && &start == b"PK\x03\x04";
+    if !begins_as_zip {
+        return Err(Error::data("is no model file").help("expected a file that `halfmax train` wrote (*.halfmax)"));
+    }
+    file.rewind().map_err(|error| Error::data(format!("cannot be read: {error}")).because(error))?;
+    ZipArchive::new(file).map_err(|error| {
+        Error::data("the model file is cut short or damaged: its table of contents is missing")
+            .help("copy it again, or train the model anew")
+            .because(error)
+    })
+}
+
+/// One file of the archive, never more than `most` bytes of it.
+fn entry(archive: &mut ZipArchive<BufReader<File>>, name: &str, most: u64) -> Result<Vec<u8>> {
+    let file = archive.by_name(name).map_err(|error| match error {
+        zip::result::ZipError::FileNotFound => {
+            Error::data(format!("is no model file: it holds no {name}"))
+                .help("expected a file that `halfmax train` wrote (*.halfmax)")
+        }
+        other => altered(format!("{name} cannot be read")).because(other),
+    })?;
+    if file.size() > most {
+        return Err(altered(format!("{name} is {} bytes long, expected at most {most}", file.size())));
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| altered(format!("{name} cannot be unpacked")).because(error))?;
+    if bytes.len() as u64 > most {
+        return Err(altered(format!("{name} is longer than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+fn parse(document: &[u8]) -> Result<Document> {
+    let not_json = |error: serde_json::Error| altered(format!("{DESCRIPTION} is not understood: {error}"));
+    let version: VersionOnly = serde_json::from_slice(document).map_err(not_json)?;
+    if version.format_version > MODEL_FORMAT {
+        return Err(Error::data(format!(
+            "the model file has format {}, this program reads formats up to {MODEL_FORMAT}",
+            version.format_version
+        ))
+        .help(format!("use halfmax {} or later", version.crate_version)));
+    }
+    serde_json::from_slice(document).map_err(not_json)
+}
+
+fn element_size(dtype: &str) -> Option<u64> {
+    match dtype {
+        "f64" => Some(8),
+        "f32" | "i32" | "u32" => Some(4),
+        "u8" => Some(1),
+        _ => None,
+    }
+}
+
+fn read_tensors(
+    archive: &mut ZipArchive<BufReader<File>>,
+    header: &ModelHeader,
+) -> Result<BTreeMap<String, Tensor>> {
+    let mut listed: u64 = 0;
+    for tensor in &header.tensors {
+        let size = element_size(&tensor.dtype)
+            .and_then(|size| size.checked_mul(tensor.length as u64))
+            .and_then(|size| listed.checked_add(size))
+            .ok_or_else(|| altered(format!("array {:?} has an impossible type or length", tensor.name)))?;
+        listed = size;
+    }
+    if header.tensors_bytes < listed || header.tensors_bytes - listed > LONGEST_TENSOR_HEADER {
+        return Err(altered(format!("{TENSORS} should be {} bytes for {listed} of arrays", header.tensors_bytes)));
+    }
+    let bytes = entry(archive, TENSORS, header.tensors_bytes)?;
+    if bytes.len() as u64 != header.tensors_bytes {
+        return Err(altered(format!("{TENSORS} is {} bytes, expected {}", bytes.len(), header.tensors_bytes)));
+    }
+    if sha256_bytes(&bytes) != header.tensors_sha256 {
+        return Err(altered(format!("the SHA-256 of {TENSORS} is not the one in {DESCRIPTION}")));
+    }
+    let all = safetensors::SafeTensors::deserialize(&bytes)
+        .map_err(|error| altered(format!("{TENSORS} is not understood")).because(error))?;
+    if all.len() != header.tensors.len() {
+        return Err(altered(format!("it holds {} arrays, expected {}", all.len(), header.tensors.len())));
+    }
+    header.tensors.iter().map(|entry| Ok((entry.name.clone(), tensor(&all, entry)?))).collect()
+}
+
+fn tensor(all: &safetensors::SafeTensors, entry: &TensorEntry) -> Result<Tensor> {
+    let name = &entry.name;
+    let view = all.tensor(name).map_err(|error| altered(format!("array {name:?} is missing")).because(error))?;
+    let data = view.data();
+    let tensor = match view.dtype() {
+        Dtype::F32 => Tensor::F32(elements(data, f32::from_le_bytes)),
+        Dtype::F64 => Tensor::F64(elements(data, f64::from_le_bytes)),
+        Dtype::I32 => Tensor::I32(elements(data, i32::from_le_bytes)),
+        Dtype::U32 => Tensor::U32(elements(data, u32::from_le_bytes)),
+        Dtype::U8 => Tensor::U8(data.to_vec()),
+        other => return Err(altered(format!("array {name:?} has elements of type {other:?}"))),
+    };
+    let (dtype, length) = shape(&tensor);
+    if dtype != entry.dtype || length != entry.length {
+        return Err(altered(format!(
+            "array {name:?} has {length} elements of {dtype}, expected {} of {}",
+            entry.length, entry.dtype
+        )));
+    }
+    Ok(tensor)
+}
+
+fn elements<T, const N: usize>(data: &[u8], from: impl Fn([u8; N]) -> T) -> Vec<T> {
+    data.as_chunks::<N>().0.iter().map(|chunk| from(*chunk)).collect()
+}

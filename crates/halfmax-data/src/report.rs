@@ -1,0 +1,149 @@
+use std::fmt;
+
+use halfmax_core::listed;
+use serde::Serialize;
+
+/// What a file was taken for and what was found in it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct FileReport {
+    /// The file, as given.
+    pub file: String,
+    /// What it was taken for: "responses", "expression", "events", "drugs".
+    pub role: String,
+    /// Rows of values, without the header.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// How entities and features are laid out, where that was to be found out: "cell lines × features" or the reverse.
+    pub orientation: Option<String>,
+    /// How many of its entities are used.
+    pub matched: usize,
+    /// Its entities that are not used, because the rest of the data lacks them.
+    pub unmatched: Vec<String>,
+    /// Names that could mean several cell lines; their rows are left out.
+    pub ambiguous: Vec<String>,
+    /// The share of values that are missing, 0 to 1.
+    pub missing_share: f64,
+    /// The lowest and the highest value.
+    pub range: Option<[f64; 2]>,
+    /// Columns left out because they hold one value only.
+    pub constant: usize,
+    /// What else a reader should know.
+    pub notes: Vec<String>,
+}
+
+/// What was read, what was matched, and what was left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LoadReport {
+    /// The files, in the order they were read.
+    pub files: Vec<FileReport>,
+    /// The measured quantity.
+    pub target: String,
+    /// Cell lines of the screen.
+    pub cell_lines: usize,
+    /// Drugs of the screen.
+    pub drugs: usize,
+    /// Responses of the screen, after repeats were brought together.
+    pub responses: usize,
+    /// The share of cell line × drug pairs that have a response, 0 to 1.
+    pub density: f64,
+    /// The lowest and the highest response.
+    pub range: [f64; 2],
+    /// Entities and responses that were left out, and why.
+    pub left_out: Vec<LeftOut>,
+    /// What may be wrong.
+    pub warnings: Vec<String>,
+}
+
+/// Something that was left out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LeftOut {
+    /// What: "cell lines", "responses".
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// How many.
+    pub count: usize,
+    /// The first few.
+    pub examples: Vec<String>,
+}
+
+impl LeftOut {
+    pub(crate) fn new(what: &str, why: &str, all: &[String]) -> Self {
+        let examples = all.iter().take(5).cloned().collect();
+        Self { what: what.into(), why: why.into(), count: all.len(), examples }
+    }
+}
+
+/// A count with thousands set apart: `242,036`.
+pub(crate) fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+pub(crate) fn range_of(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
+    values.filter(|value| !value.is_nan()).fold(None, |range, value| match range {
+        None => Some([value, value]),
+        Some([low, high]) => Some([low.min(value), high.max(value)]),
+    })
+}
+
+impl fmt::Display for FileReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}, {} rows × {} columns", self.file, self.role, grouped(self.rows), grouped(self.columns))?;
+        if let Some(orientation) = &self.orientation {
+            write!(f, " ({orientation})")?;
+        }
+        write!(f, "\n    used: {}", grouped(self.matched))?;
+        if !self.unmatched.is_empty() {
+            write!(f, "; not used: {} ({})", grouped(self.unmatched.len()), listed(&self.unmatched, 5))?;
+        }
+        write!(f, "; missing: {:.1} %", 100.0 * self.missing_share)?;
+        if let Some([low, high]) = self.range {
+            write!(f, "; values {low:.3} to {high:.3}")?;
+        }
+        if !self.ambiguous.is_empty() {
+            write!(f, "\n    ambiguous names left out: {}", listed(&self.ambiguous, 5))?;
+        }
+        if self.constant > 0 {
+            write!(f, "\n    constant columns left out: {}", grouped(self.constant))?;
+        }
+        self.notes.iter().try_for_each(|note| write!(f, "\n    {note}"))
+    }
+}
+
+impl fmt::Display for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for file in &self.files {
+            writeln!(f, "{file}")?;
+        }
+        writeln!(
+            f,
+            "screen: {} responses ({}) of {} cell lines × {} drugs, {:.1} % of the pairs, {:.3} to {:.3}",
+            grouped(self.responses),
+            self.target,
+            grouped(self.cell_lines),
+            grouped(self.drugs),
+            100.0 * self.density,
+            self.range[0],
+            self.range[1]
+        )?;
+        for left in &self.left_out {
+            write!(f, "left out: {} {}, {}", grouped(left.count), left.what, left.why)?;
+            if !left.examples.is_empty() {
+                let more = left.count.saturating_sub(left.examples.len());
+                let more = if more > 0 { format!(" and {} more", grouped(more)) } else { String::new() };
+                write!(f, " ({}{more})", left.examples.join(", "))?;
+            }
+            writeln!(f)?;
+        }
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))
+    }
+}

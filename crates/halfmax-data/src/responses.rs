@@ -1,0 +1,270 @@
+use std::collections::{BTreeMap, HashMap};
+
+use halfmax_core::{Error, Result, listed};
+
+use crate::columns;
+use crate::config::{Duplicates, TargetConfig};
+use crate::names::{CellLines, drug_key, no_column};
+use crate::report::{FileReport, LeftOut, grouped, range_of};
+use crate::table::RawTable;
+
+/// The responses of one table, with names resolved and repeats brought together.
+#[derive(Clone, Debug)]
+pub struct ResponseTable {
+    /// The column that was read.
+    pub target: String,
+    /// One entry per cell line and drug, sorted by cell line, then drug.
+    pub observed: Vec<Observed>,
+    /// What was found.
+    pub report: FileReport,
+    /// What was left out.
+    pub left_out: Vec<LeftOut>,
+    /// What may be wrong.
+    pub warnings: Vec<String>,
+}
+
+/// One cell line's response to one drug.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// The id of the cell line.
+    pub cell_line: String,
+    /// The drug, as first spelt in the table.
+    pub drug: String,
+    /// The response, in the unit of its column.
+    pub value: f64,
+    /// The fold, where a fold column was asked for and has an entry.
+    pub fold: Option<usize>,
+}
+
+struct Places {
+    cell_line: usize,
+    drug: usize,
+    target: usize,
+    fold: Option<usize>,
+}
+
+/// Reads a table of responses with one row per measurement. Columns are recognised by name (see [`columns`]).
+///
+/// # Errors
+/// If a needed column is not there, a response is text or infinite, a pair of drugs is given, or repeats are refused.
+pub fn read_responses(
+    table: &RawTable,
+    lines: &CellLines,
+    target: &TargetConfig,
+    fold_column: Option<&str>,
+) -> Result<ResponseTable> {
+    let places = places(table, target, fold_column)?;
+    let values = table.numbers(places.target, "a number")?;
+    refuse_infinite(table, places.target, &values)?;
+    let folds = places.fold.map(|column| fold_numbers(table, column)).transpose()?;
+    let cells = lines.identify(&table.texts(places.cell_line)?);
+    let drugs = table.texts(places.drug)?;
+    let mut spelling: HashMap<String, String> = HashMap::new();
+    let mut grouped_rows: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
+    let (mut missing, mut unnamed) = (0, 0);
+    for (row, value) in values.iter().enumerate() {
+        let (Some(cell), Some(drug)) = (&cells.ids[row], &drugs[row]) else {
+            unnamed += 1;
+            continue;
+        };
+        if value.is_nan() {
+            missing += 1;
+            continue;
+        }
+        let spelt = spelling.entry(drug_key(drug)).or_insert_with(|| drug.clone());
+        grouped_rows.entry((cell.clone(), spelt.clone())).or_default().push(row);
+    }
+    let repeats = refuse_or_count_repeats(table, &grouped_rows, target.duplicates)?;
+    let observed = bring_together(table, grouped_rows, &values, folds.as_deref(), target.duplicates)?;
+    let mut report = report_on(table, &values, &cells, observed.len());
+    if repeats > 0 {
+        let how = if target.duplicates == Duplicates::Median { "median" } else { "mean" };
+        report.notes.push(format!("{} pairs measured more than once: their {how} is used", grouped(repeats)));
+    }
+    let mut left_out = Vec::new();
+    for (count, why) in [
+        (missing, "the value is missing"),
+        (unnamed, "the cell line or drug is not named, or the name could mean several cell lines"),
+    ] {
+        if count > 0 {
+            left_out.push(LeftOut { what: "responses".into(), why: why.into(), count, examples: Vec::new() });
+        }
+    }
+    let name = table.names()[places.target].clone();
+    let warnings = suspicions(&name, &values).into_iter();
+    let warnings = warnings.map(|warning| format!("{}: {warning}", table.label())).collect();
+    Ok(ResponseTable { target: name, observed, report, left_out, warnings })
+}
+
+fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) -> Result<Places> {
+    if table.find(&columns::DRUG_A).is_some() && table.find(&columns::DRUG_B).is_some() {
+        return Err(Error::data(format!(
+            "{}: holds responses to pairs of drugs (two drug columns), expected single drugs",
+            table.label()
+        ))
+        .help("give a table with one drug column; combination screens are not supported yet"));
+    }
+    let Some(cell_line) = table.find(&columns::CELL_LINE) else {
+        return Err(no_column(table, "of cell lines", &columns::CELL_LINE[..8]));
+    };
+    let Some(drug) = table.find(&columns::DRUG) else {
+        return Err(no_column(table, "of drugs", &columns::DRUG));
+    };
+    let wanted = |name: &str, key: &str| {
+        table.names().iter().position(|other| other == name).or_else(|| table.find(&[name])).ok_or_else(|| {
+            let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
+            Error::config(format!(
+                "{key} = {name:?}: {} has no such column, only {}",
+                table.label(),
+                listed(&found, 12)
+            ))
+            .help(nearest(name, &found))
+        })
+    };
+    let target = match &target.column {
+        Some(name) => wanted(name, "target.column")?,
+        None => table
+            .find(&columns::RESPONSE)
+            .ok_or_else(|| no_column(table, "of responses", &columns::RESPONSE))?,
+    };
+    let fold = fold_column.map(|name| wanted(name, "split.column")).transpose()?;
+    Ok(Places { cell_line, drug, target, fold })
+}
+
+pub(crate) fn nearest(name: &str, found: &[&str]) -> String {
+    let score = |other: &&&str| {
+        (1000.0 * strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase())) as u32
+    };
+    match found.iter().max_by_key(score) {
+        Some(best) => format!("did you mean {best:?}?"),
+        None => "nothing is available".to_owned(),
+    }
+}
+
+fn refuse_infinite(table: &RawTable, column: usize, values: &[f64]) -> Result<()> {
+    match values.iter().position(|value| value.is_infinite()) {
+        Some(at) => Err(table.bad_value(column, at, values[at], "a finite number")),
+        None => Ok(()),
+    }
+}
+
+/// A column of fold numbers; `None` where there is no entry.
+pub(crate) fn fold_numbers(table: &RawTable, column: usize) -> Result<Vec<Option<usize>>> {
+    let expected = "a fold number (0, 1, 2, …)";
+    let values = table.numbers(column, expected)?;
+    let number = |(at, value): (usize, &f64)| match *value {
+        value if value.is_nan() => Ok(None),
+        value if value >= 0.0 && value < 1e6 && value.fract() == 0.0 => Ok(Some(value as usize)),
+        value => Err(table.bad_value(column, at, value, expected)),
+    };
+    values.iter().enumerate().map(number).collect()
+}
+
+type RowsOfPairs = BTreeMap<(String, String), Vec<usize>>;
+
+fn refuse_or_count_repeats(table: &RawTable, pairs: &RowsOfPairs, duplicates: Duplicates) -> Result<usize> {
+    let repeated: Vec<_> = pairs.iter().filter(|(_, rows)| rows.len() > 1).collect();
+    if repeated.is_empty() || duplicates != Duplicates::Error {
+        return Ok(repeated.len());
+    }
+    let examples: Vec<String> = repeated
+        .iter()
+        .take(5)
+        .map(|((cell, drug), rows)| {
+            let rows: Vec<String> = rows.iter().map(|row| table.row_of(*row).to_string()).collect();
+            format!("{cell} with {drug} (rows {})", listed(&rows, 3))
+        })
+        .collect();
+    Err(Error::data(format!(
+        "{}: {} pairs occur more than once, which target.duplicates = \"error\" refuses: {}",
+        table.label(),
+        repeated.len(),
+        examples.join("; ")
+    ))
+    .help("set target.duplicates to \"mean\" or \"median\", or keep one row of each"))
+}
+
+fn bring_together(
+    table: &RawTable,
+    pairs: RowsOfPairs,
+    values: &[f64],
+    folds: Option<&[Option<usize>]>,
+    duplicates: Duplicates,
+) -> Result<Vec<Observed>> {
+    let one = |((cell_line, drug), rows): ((String, String), Vec<usize>)| {
+        let mut all: Vec<f64> = rows.iter().map(|row| values[*row]).collect();
+        all.sort_by(f64::total_cmp);
+        let value = match duplicates {
+            Duplicates::Median => (all[(all.len() - 1) / 2] + all[all.len() / 2]) / 2.0,
+            Duplicates::Mean | Duplicates::Error => all.iter().sum::<f64>() / all.len() as f64,
+        };
+        let fold = folds.and_then(|folds| folds[rows[0]]);
+        if let Some(other) = rows.iter().find(|row| folds.is_some_and(|folds| folds[**row] != fold)) {
+            return Err(Error::data(format!(
+                "{}: {cell_line} with {drug} is in different folds in rows {} and {}",
+                table.label(),
+                table.row_of(rows[0]),
+                table.row_of(*other)
+            ))
+            .help("put all measurements of a pair into one fold"));
+        }
+        Ok(Observed { cell_line, drug, value, fold })
+    };
+    pairs.into_iter().map(one).collect()
+}
+
+fn report_on(
+    table: &RawTable,
+    values: &[f64],
+    cells: &crate::names::Identified,
+    matched: usize,
+) -> FileReport {
+    let missing = values.iter().filter(|value| value.is_nan()).count();
+    let mut notes = Vec::new();
+    if !cells.unknown.is_empty() {
+        let unknown: Vec<&String> = cells.unknown.iter().collect();
+        notes.push(format!(
+            "cell lines that no annotation knows, used under their plain names: {} ({})",
+            unknown.len(),
+            listed(&unknown, 5)
+        ));
+    }
+    FileReport {
+        file: table.label().to_owned(),
+        role: "responses".into(),
+        rows: table.rows(),
+        columns: table.names().len(),
+        matched,
+        ambiguous: cells.ambiguous.keys().cloned().collect(),
+        missing_share: missing as f64 / values.len().max(1) as f64,
+        range: range_of(values.iter().copied()),
+        notes,
+        ..FileReport::default()
+    }
+}
+
+/// What the values of a response column say against its name.
+pub(crate) fn suspicions(column: &str, values: &[f64]) -> Vec<String> {
+    let Some([low, high]) = range_of(values.iter().copied()) else { return Vec::new() };
+    let name = columns::plain(column);
+    let mut found = Vec::new();
+    if name == "lnic50" && low >= 0.0 && high > 50.0 {
+        found.push(format!(
+            "{column} runs from {low} to {high}: these look like IC50 in µM, not their logarithms"
+        ));
+    } else if name == "lnic50" && (low < -30.0 || high > 30.0) {
+        found.push(format!("{column} runs from {low} to {high}: expected about -10 to 15 (ln of µM)"));
+    }
+    if name == "auc" && (low < -0.01 || high > 1.2) {
+        found.push(format!("{column} runs from {low} to {high}: expected 0 to 1 (1 = no effect)"));
+    }
+    if name == "ic50" && low >= 0.0 {
+        found.push(format!(
+            "{column} is not a logarithm: errors will be ruled by the largest values; use ln IC50"
+        ));
+    }
+    if low == high {
+        found.push(format!("every value of {column} is {low}"));
+    }
+    found
+}

@@ -1,0 +1,359 @@
+//! Predictions and scores as Parquet, CSV or NDJSON, by the file's ending.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use halfmax_core::{Error, Result};
+use polars::io::parquet::write::{BatchedWriter, KeyValueMetadata};
+use polars::prelude::{
+    Column, CsvWriter, DataFrame, DataType, Field, NamedFrom, ParquetCompression, ParquetWriter, PlSmallStr,
+    Schema, SerWriter, Series,
+};
+use tempfile::NamedTempFile;
+
+use crate::output::{cannot_write, persist, temporary_file};
+
+/// One column of a table to write.
+#[derive(Clone, Debug)]
+pub enum OutputColumn<'a> {
+    /// Text.
+    Text(&'a [&'a str]),
+    /// Numbers; NaN is written as missing.
+    F32(&'a [f32]),
+    /// Numbers; NaN is written as missing.
+    F64(&'a [f64]),
+    /// Whole numbers.
+    U32(&'a [u32]),
+}
+
+impl OutputColumn<'_> {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(values) => values.len(),
+            Self::F32(values) => values.len(),
+            Self::F64(values) => values.len(),
+            Self::U32(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn data_type(&self) -> DataType {
+        match self {
+            Self::Text(_) => DataType::String,
+            Self::F32(_) => DataType::Float32,
+            Self::F64(_) => DataType::Float64,
+            Self::U32(_) => DataType::UInt32,
+        }
+    }
+
+    fn series(&self, name: &str) -> Column {
+        let name = PlSmallStr::from(name);
+        let series = match self {
+            Self::Text(values) => Series::new(name, *values),
+            Self::F32(values) => {
+                let values: Vec<Option<f32>> =
+                    values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect();
+                Series::new(name, values)
+            }
+            Self::F64(values) => {
+                let values: Vec<Option<f64>> =
+                    values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect();
+                Series::new(name, values)
+            }
+            Self::U32(values) => Series::new(name, *values),
+        };
+        series.into()
+    }
+
+    fn json(&self, row: usize) -> serde_json::Value {
+        match self {
+            Self::Text(values) => values[row].into(),
+            // Through its shortest text: 0.1, not 0.10000000149011612.
+            Self::F32(values) => values[row].to_string().parse::<f64>().map_or(serde_json::Value::Null, Into::into),
+            Self::F64(values) => values[row].into(),
+            Self::U32(values) => values[row].into(),
+        }
+    }
+}
+
+/// The formats of tables that halfmax writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Parquet,
+    Csv,
+    Ndjson,
+}
+
+fn format_of(path: &Path) -> Result<Format> {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("parquet") => Ok(Format::Parquet),
+        Some("csv") => Ok(Format::Csv),
+        Some("ndjson" | "jsonl") => Ok(Format::Ndjson),
+        _ if path.as_os_str() == "-" => Ok(Format::Csv),
+        _ => Err(Error::config(format!("{}: the ending says no known format", path.display()))
+            .help("end it in .parquet, .csv or .ndjson, or give - for CSV on standard output")),
+    }
+}
+
+/// Predictions of one or more models, each with what was observed.
+#[derive(Clone, Debug, Default)]
+pub struct PredictionColumns {
+    /// Positions of the cell lines.
+    pub cell_line: Vec<u32>,
+    /// Positions of the drugs.
+    pub drug: Vec<u32>,
+    /// The fold in which each was predicted.
+    pub fold: Vec<u32>,
+    /// What was observed, in the unit of the target.
+    pub observed: Vec<f32>,
+    /// What was predicted, in the unit of the target.
+    pub predicted: Vec<f32>,
+    /// The models and how many predictions each has, in order.
+    pub model: Vec<(String, usize)>,
+}
+
+/// Writes predictions as `cell_line, drug, fold, model, observed, predicted`: Parquet, CSV or NDJSON by the ending.
+///
+/// # Errors
+/// If the ending is not known, columns differ in length, a position has no id, or the file cannot be written.
+pub fn write_predictions(
+    path: impl AsRef<Path>,
+    columns: &PredictionColumns,
+    cell_lines: &[String],
+    drugs: &[String],
+) -> Result<()> {
+    let named = |ids: &'_ [String], at: &[u32]| -> Result<Vec<String>> {
+        let id = |at: &u32| {
+            let id = ids.get(*at as usize).cloned();
+            id.ok_or_else(|| Error::failed(format!("prediction of entity {at} of {}", ids.len())))
+        };
+        at.iter().map(id).collect()
+    };
+    let (cells, drugs) = (named(cell_lines, &columns.cell_line)?, named(drugs, &columns.drug)?);
+    let (cells, drugs) = (borrowed(&cells), borrowed(&drugs));
+    let models: Vec<&str> =
+        columns.model.iter().flat_map(|(name, count)| std::iter::repeat_n(name.as_str(), *count)).collect();
+    let mut writer = TableWriter::create(path.as_ref())?;
+    writer.write(&[
+        ("cell_line", OutputColumn::Text(&cells)),
+        ("drug", OutputColumn::Text(&drugs)),
+        ("fold", OutputColumn::U32(&columns.fold)),
+        ("model", OutputColumn::Text(&models)),
+        ("observed", OutputColumn::F32(&columns.observed)),
+        ("predicted", OutputColumn::F32(&columns.predicted)),
+    ])?;
+    writer.finish()
+}
+
+fn borrowed(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+enum Target {
+    Standard,
+    Text(BufWriter<NamedTempFile>),
+    Parquet { file: NamedTempFile, writer: Option<BatchedWriter<File>> },
+}
+
+/// Writes a table in blocks of rows; nothing is under the final name until [`TableWriter::finish`].
+pub struct TableWriter {
+    path: PathBuf,
+    format: Format,
+    target: Target,
+    names: Vec<String>,
+    notes: Vec<(String, String)>,
+}
+
+impl TableWriter {
+    /// Opens a temporary file beside `path`; `-` is CSV on standard output.
+    ///
+    /// # Errors
+    /// If the ending is not known or the folder cannot be written.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let format = format_of(path)?;
+        let target = match format {
+            _ if path.as_os_str() == "-" => Target::Standard,
+            Format::Parquet => Target::Parquet { file: temporary_file(path)?, writer: None },
+            _ => Target::Text(BufWriter::new(temporary_file(path)?)),
+        };
+        Ok(Self { path: path.to_owned(), format, target, names: Vec::new(), notes: Vec::new() })
+    }
+
+    /// Writes some rows. Every block has the same columns.
+    ///
+    /// # Errors
+    /// If columns differ in length or from those of the first block, or writing fails.
+    pub fn write(&mut self, columns: &[(&str, OutputColumn)]) -> Result<()> {
+        let rows = columns.first().map_or(0, |(_, column)| column.len());
+        if let Some((name, column)) = columns.iter().find(|(_, column)| column.len() != rows) {
+            return Err(Error::failed(format!("column {name} has {} values, expected {rows}", column.len())));
+        }
+        let first = self.names.is_empty();
+        let names: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+        if first {
+            self.names = names;
+        } else if self.names != names {
+            return Err(Error::failed(format!("columns {names:?}, expected {:?}", self.names)));
+        }
+        let path = &self.path;
+        match &mut self.target {
+            Target::Parquet { file, writer } => write_parquet(path, file, writer, &self.notes, columns, rows),
+            Target::Text(out) if self.format == Format::Ndjson => write_ndjson(path, out, columns, rows),
+            Target::Text(out) => write_csv(path, out, columns, rows, first),
+            Target::Standard => write_csv(path, &mut std::io::stdout().lock(), columns, rows, first),
+        }
+    }
+
+    /// Completes the file and gives it its name.
+    ///
+    /// # Errors
+    /// If the last bytes cannot be written or the file cannot be renamed.
+    pub fn finish(self) -> Result<()> {
+        let path = &self.path;
+        match self.target {
+            Target::Standard => std::io::stdout().flush().map_err(|error| cannot_write(path, error)),
+            Target::Text(out) => persist(out, path),
+            Target::Parquet { file, writer } => {
+                let Some(writer) = writer else {
+                    return Err(Error::failed(format!("{}: no rows were written", path.display())));
+                };
+                writer.finish().map_err(|error| failed(path, error))?;
+                drop(writer);
+                persist(BufWriter::new(file), path)
+            }
+        }
+    }
+}
+
+fn failed(path: &Path, error: polars::error::PolarsError) -> Error {
+    match error {
+        polars::error::PolarsError::IO { error, .. } => {
+            cannot_write(path, std::io::Error::new(error.kind(), error.to_string()))
+        }
+        other => Error::failed(format!("{}: cannot be written: {other}", path.display())).because(other),
+    }
+}
+
+fn frame(path: &Path, columns: &[(&str, OutputColumn)], rows: usize) -> Result<DataFrame> {
+    let columns = columns.iter().map(|(name, column)| column.series(name)).collect();
+    DataFrame::new(rows, columns).map_err(|error| failed(path, error))
+}
+
+fn write_parquet(
+    path: &Path,
+    file: &NamedTempFile,
+    writer: &mut Option<BatchedWriter<File>>,
+    notes: &[(String, String)],
+    columns: &[(&str, OutputColumn)],
+    rows: usize,
+) -> Result<()> {
+    if writer.is_none() {
+        let fields =
+            columns.iter().map(|(name, column)| Field::new(PlSmallStr::from(*name), column.data_type()));
+        let schema: Schema = fields.collect();
+        let out = file.reopen().map_err(|error| cannot_write(path, error))?;
+        let made = ParquetWriter::new(out)
+            .with_compression(ParquetCompression::Zstd(None))
+            .with_key_value_metadata((!notes.is_empty()).then(|| KeyValueMetadata::from_static(notes.to_vec())))
+            .batched(&schema)
+            .map_err(|error| failed(path, error))?;
+        *writer = Some(made);
+    }
+    if let (Some(writer), true) = (writer, rows > 0) {
+        writer.write_batch(&frame(path, columns, rows)?).map_err(|error| failed(path, error))?;
+    }
+    Ok(())
+}
+
+fn write_csv(
+    path: &Path,
+    out: &mut dyn Write,
+    columns: &[(&str, OutputColumn)],
+    rows: usize,
+    header: bool,
+) -> Result<()> {
+    CsvWriter::new(out)
+        .include_header(header)
+        .finish(&mut frame(path, columns, rows)?)
+        .map_err(|error| failed(path, error))
+}
+
+fn write_ndjson(path: &Path, out: &mut dyn Write, columns: &[(&str, OutputColumn)], rows: usize) -> Result<()> {
+    for row in 0..rows {
+        let record: serde_json::Map<String, serde_json::Value> =
+            columns.iter().map(|(name, column)| ((*name).to_owned(), column.json(row))).collect();
+        serde_json::to_writer(&mut *out, &record)
+            .map_err(std::io::Error::from)
+            .and_then(|()| out.write_all(b"\n"))
+            .map_err(|error| cannot_write(path, error))?;
+    }
+    Ok(())
+}
+
+/// A block of scores; all lists are of one length.
+#[derive(Clone, Copy, Debug)]
+pub struct ScoreBlock<'a> {
+    /// The cell lines.
+    pub cell_lines: &'a [&'a str],
+    /// The drugs.
+    pub drugs: &'a [&'a str],
+    /// The predictions, in the unit of the target.
+    pub predicted: &'a [f32],
+    /// IC50 in µM, where the target is ln IC50.
+    pub ic50_um: Option<&'a [f32]>,
+    /// The percentile among the training responses of the drug, 0 to 100; `None` for a drug not trained on.
+    pub percentile: &'a [Option<f32>],
+    /// The share of the model's features that the input had, 0 to 1.
+    pub in_domain: f32,
+}
+
+/// Writes scores in blocks, so that memory does not grow with their number.
+pub struct ScoreWriter {
+    table: TableWriter,
+}
+
+impl ScoreWriter {
+    /// Opens the output: Parquet, CSV or NDJSON by the ending, `-` for CSV on standard output. A Parquet file notes
+    /// the target among its metadata.
+    ///
+    /// # Errors
+    /// As [`TableWriter::create`].
+    pub fn create(path: impl AsRef<Path>, target: &str) -> Result<Self> {
+        let mut table = TableWriter::create(path)?;
+        table.notes.push(("target".into(), target.into()));
+        Ok(Self { table })
+    }
+
+    /// Writes some scores.
+    ///
+    /// # Errors
+    /// If the lists differ in length, or writing fails.
+    pub fn write_block(&mut self, block: &ScoreBlock) -> Result<()> {
+        let percentile: Vec<f32> = block.percentile.iter().map(|value| value.unwrap_or(f32::NAN)).collect();
+        let in_domain = vec![block.in_domain; block.predicted.len()];
+        let mut columns = vec![
+            ("cell_line", OutputColumn::Text(block.cell_lines)),
+            ("drug", OutputColumn::Text(block.drugs)),
+            ("predicted", OutputColumn::F32(block.predicted)),
+        ];
+        columns.extend(block.ic50_um.map(|values| ("ic50_um", OutputColumn::F32(values))));
+        columns.push(("percentile", OutputColumn::F32(&percentile)));
+        columns.push(("in_domain", OutputColumn::F32(&in_domain)));
+        self.table.write(&columns)
+    }
+
+    /// Completes the output.
+    ///
+    /// # Errors
+    /// As [`TableWriter::finish`].
+    pub fn finish(self) -> Result<()> {
+        self.table.finish()
+    }
+}

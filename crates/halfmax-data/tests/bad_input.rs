@@ -1,0 +1,342 @@
+//! What is wrong with an input is said with the file, the place, the value and how to mend it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+
+use halfmax_core::{Error, ErrorKind};
+use halfmax_data::{
+    CellFile, CellKind, DataConfig, DrugFeatures, Duplicates, Loaded, TargetConfig, Uncovered, inspect, load,
+    read_bytes, read_cells_for_scoring, read_drugs, read_folds, read_table,
+};
+use proptest::prelude::*;
+
+const RESPONSES: &str = "CELL_LINE_NAME,DRUG_NAME,LN_IC50,fold\n\
+    NCI-H226,Erlotinib,1.5,0\nNCI-H226,Torin 2,-0.5,1\nA549,Erlotinib,2.5,0\nA549,torin2,-1.5,1\n";
+const EXPRESSION: &str = "cell_line,ABCB1,EGFR,FLAT\nNCIH226,0.5,1.5,7\nA549,-0.5,2.5,7\nMCF7,0,0,7\n";
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn with(files: &[(&str, &str)]) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        for (name, text) in files {
+            fs::write(folder.0.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn load(&self, kinds: &[(CellKind, &str)], drugs: Option<&str>) -> Result<Loaded, Error> {
+        let cells = kinds
+            .iter()
+            .map(|(kind, file)| CellFile { kind: *kind, file: Some(file.into()), top_variance: None })
+            .collect();
+        let data = DataConfig {
+            response: Some("responses.csv".into()),
+            drugs: drugs.map(Into::into),
+            cells,
+            ..DataConfig::default()
+        };
+        load(&data, &TargetConfig::default(), self.path(), Some("fold"))
+    }
+}
+
+#[track_caller]
+fn says<T>(result: Result<T, Error>, words: &[&str]) -> Error {
+    let Err(error) = result else { panic!("expected an error that says {words:?}") };
+    let text = format!("{error} {}", error.advice().unwrap_or_default());
+    for word in words {
+        assert!(text.contains(word), "{text:?} does not say {word:?}");
+    }
+    error
+}
+
+#[test]
+fn a_small_screen_is_joined() {
+    let folder = Folder::with(&[
+        ("responses.csv", RESPONSES),
+        ("expression.csv", EXPRESSION),
+        ("drugs.csv", "drug,smiles,targets\nTorin-2,CCO,MTOR\nerlotinib,C1CC,\"EGFR, MTOR\"\n"),
+    ]);
+    let loaded = folder.load(&[(CellKind::Expression, "expression.csv")], Some("drugs.csv")).unwrap();
+    let [cells, drugs] = &loaded.screen.tables[..] else { panic!("two tables") };
+    assert_eq!(cells.ids(), ["A549", "NCIH226"]);
+    assert_eq!(drugs.ids(), ["Erlotinib", "Torin 2"]);
+    assert_eq!(cells.block("expression").unwrap().names, ["ABCB1", "EGFR"]);
+    assert_eq!(loaded.report.files[1].constant, 1);
+    assert_eq!(loaded.report.files[1].unmatched, ["MCF7"]);
+    assert_eq!(loaded.screen.responses.values(), [2.5, -1.5, 1.5, -0.5]);
+    assert_eq!(loaded.folds.unwrap(), [Some(0), Some(1), Some(0), Some(1)]);
+    assert_eq!(drugs.block("target").unwrap().names, ["MTOR"]);
+    assert!(cells.group("tissue").is_some(), "the annotation gives the tissue");
+    let report = loaded.report.files[2].to_string();
+    assert!(report.contains("row 3, erlotinib"), "{report}");
+    assert_eq!(loaded.inputs.len(), 3);
+}
+
+#[test]
+fn a_missing_file() {
+    says(read_table("nowhere/there.csv"), &["nowhere/there.csv", "no such file"]);
+    says(read_table(std::env::temp_dir()), &["is a folder"]);
+}
+
+#[test]
+fn files_that_are_no_tables() {
+    says(read_bytes("a.csv", b""), &["a.csv", "empty"]);
+    says(read_bytes("a.csv", b"\n\n"), &["a.csv", "empty"]);
+    says(read_bytes("a.csv", b"x,y\n"), &["a.csv", "no rows"]);
+    says(read_bytes("a.xlsx", b"PK"), &["a.xlsx", ".parquet"]);
+    says(read_bytes("a.csv", b"PK\x03\x04aaaa"), &["a.csv", "no text file"]);
+    says(read_bytes("a.csv.gz", b"x,y\n1,2\n"), &["not compressed"]);
+    says(read_bytes("a.csv", &[0x1f, 0x8b, 0, 0]), &["compressed with gzip"]);
+    says(read_bytes("a.csv.gz", &[0x1f, 0x8b, 8, 0]), &["cut short"]);
+    says(read_bytes("a.parquet", b"x,y\n1,2\n"), &["a.parquet", "no Parquet file"]);
+    says(read_bytes("a.parquet", b"PAR1aaaaaaaaaaaa"), &["cut short"]);
+    says(read_bytes("a.csv", b"x,y\n1,2\n1,\xff\n"), &["row 3", "UTF-8"]);
+    says(read_bytes("a.csv", b"x,x\n1,2\n"), &["columns occur twice", "\"x\""]);
+}
+
+#[test]
+fn ragged_rows_and_quotation_marks() {
+    says(read_bytes("a.csv", b"x,y\n1,2\n1,2,3\n"), &["row 3 has 3 fields", "header has 2"]);
+    says(read_bytes("a.csv", b"x,y\n1,\"2\n"), &["row 2", "never closed"]);
+    says(read_bytes("a.csv", b"x,y\n1,2\"\n"), &["row 2", "within a field"]);
+    let table = read_bytes("a.csv", b"\xEF\xBB\xBFdrug,y\r\n\"a, \"\"b\"\"\",2\r\n").unwrap();
+    assert_eq!(table.names(), ["drug", "y"]);
+    assert_eq!(table.texts(0).unwrap(), [Some("a, \"b\"".to_owned())]);
+}
+
+#[test]
+fn text_in_a_numeric_column() {
+    let folder = Folder::with(&[("responses.csv", &RESPONSES.replace("2.5", "high"))]);
+    says(folder.load(&[], None), &["responses.csv", "LN_IC50", "row 4", "\"high\"", "a number"]);
+    let folder = Folder::with(&[("responses.csv", RESPONSES), ("e.csv", "cell_line,A,B\nA549,1,x\n")]);
+    says(folder.load(&[(CellKind::Expression, "e.csv")], None), &["e.csv", "\"B\"", "row 2", "\"x\""]);
+}
+
+#[test]
+fn missing_and_infinite_responses() {
+    for missing in ["", "NA", "N/A", "NaN", "nan", "null", "None", "#N/A", "-"] {
+        let folder = Folder::with(&[("responses.csv", &RESPONSES.replace("2.5", missing))]);
+        let loaded = folder.load(&[], None).unwrap();
+        assert_eq!(loaded.screen.responses.len(), 3, "{missing:?}");
+        assert_eq!(loaded.report.left_out[0].count, 1);
+    }
+    let folder = Folder::with(&[("responses.csv", &RESPONSES.replace("2.5", "inf"))]);
+    says(folder.load(&[], None), &["LN_IC50", "row 4", "\"inf\"", "finite"]);
+}
+
+#[test]
+fn impossible_features() {
+    for (kind, value, expected) in [
+        (CellKind::Expression, "inf", "finite"),
+        (CellKind::CopyNumber, "1e6", "copy number"),
+        (CellKind::Mutation, "2", "0 or 1"),
+    ] {
+        let features = format!("cell_line,A\nA549,0\nNCI-H226,{value}\n");
+        let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", &features)]);
+        says(folder.load(&[(kind, "f.csv")], None), &["f.csv", "\"A\"", "row 3", expected]);
+    }
+}
+
+#[test]
+fn unrecognised_columns() {
+    let folder = Folder::with(&[("responses.csv", "who,DRUG_NAME,LN_IC50,fold\nA549,x,1,0\n")]);
+    says(folder.load(&[], None), &["who, DRUG_NAME", "cell_line"]);
+    let folder = Folder::with(&[("responses.csv", "cell,drug_a,drug_b,synergy\nA549,x,y,1\n")]);
+    says(folder.load(&[], None), &["pairs of drugs"]);
+    let folder = Folder::with(&[("responses.csv", RESPONSES)]);
+    let data = DataConfig { response: Some("responses.csv".into()), ..DataConfig::default() };
+    let target = TargetConfig { column: Some("LN_IC5".into()), ..TargetConfig::default() };
+    let error = says(load(&data, &target, folder.path(), None), &["target.column", "did you mean \"LN_IC50\""]);
+    assert_eq!(error.kind(), ErrorKind::Config);
+}
+
+#[test]
+fn repeated_measurements() {
+    let text = format!("{RESPONSES}A549,Torin-2,-2.5,1\nA549,torin 2,5.5,1\n");
+    let folder = Folder::with(&[("responses.csv", &text)]);
+    let data = DataConfig { response: Some("responses.csv".into()), ..DataConfig::default() };
+    for (duplicates, value) in [(Duplicates::Mean, 0.5), (Duplicates::Median, -1.5)] {
+        let target = TargetConfig { duplicates, ..TargetConfig::default() };
+        let loaded = load(&data, &target, folder.path(), None).unwrap();
+        assert_eq!(loaded.screen.responses.values()[1], value);
+    }
+    let target = TargetConfig { duplicates: Duplicates::Error, ..TargetConfig::default() };
+    says(load(&data, &target, folder.path(), None), &["A549 with Torin 2", "rows 5, 6, 7"]);
+    let folder = Folder::with(&[("responses.csv", &text.replace("-2.5,1", "-2.5,0"))]);
+    says(folder.load(&[], None), &["different folds", "rows 5 and 6"]);
+}
+
+#[test]
+fn a_cell_line_on_two_rows() {
+    let features = "cell_line,A\nA549,1\nNCI-H226,2\nNCIH226,3\n";
+    let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", features)]);
+    says(
+        folder.load(&[(CellKind::Expression, "f.csv")], None),
+        &["f.csv", "NCIH226 (as NCI-H226, NCIH226)"],
+    );
+}
+
+#[test]
+fn a_transposed_file_is_turned() {
+    let features = "gene,A549,NCIH226\nABCB1,1,2\nEGFR,3,4\n";
+    let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", features)]);
+    let loaded = folder.load(&[(CellKind::Expression, "f.csv")], None).unwrap();
+    assert_eq!(loaded.report.files[1].orientation.as_deref(), Some("features × cell lines"));
+    assert_eq!(loaded.screen.tables[0].block("expression").unwrap().names, ["ABCB1", "EGFR"]);
+    let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", "A549,NCIH226\n1,2\n3,4\n")]);
+    says(folder.load(&[(CellKind::Expression, "f.csv")], None), &["no column names the features"]);
+}
+
+#[test]
+fn nothing_in_common() {
+    let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", "cell_line,A\nMCF7,1\nK562,2\n")]);
+    says(
+        folder.load(&[(CellKind::Expression, "f.csv")], None),
+        &["responses.csv has 2 (A549, NCIH226)", "f.csv has 2 (MCF7, K562)", "annotation"],
+    );
+}
+
+#[test]
+fn lines_of_almost_one_name_stay_apart() {
+    let responses = "cell_line,drug,AUC\nT-T,x,0.1\nTT,x,0.2\nKM-H2,x,0.3\nKMH-2,x,0.4\nA549,x,0.5\n";
+    let folder = Folder::with(&[("responses.csv", responses), ("f.csv", "cell_line,A\nTT,1\nKMH2,2\nA549,3\n")]);
+    let data = DataConfig { response: Some("responses.csv".into()), ..DataConfig::default() };
+    let loaded = load(&data, &TargetConfig::default(), folder.path(), None).unwrap();
+    assert_eq!(loaded.screen.tables[0].ids(), ["A549", "KM-H2", "KMH-2", "T-T", "TT"]);
+    let data = DataConfig {
+        cells: vec![CellFile { kind: CellKind::Expression, file: Some("f.csv".into()), top_variance: None }],
+        ..data
+    };
+    let loaded = load(&data, &TargetConfig::default(), folder.path(), None).unwrap();
+    assert_eq!(loaded.screen.tables[0].ids(), ["A549"]);
+    assert_eq!(loaded.report.files[1].ambiguous, ["KMH2", "TT"]);
+}
+
+#[test]
+fn fold_files() {
+    let folder = Folder::with(&[
+        ("responses.csv", RESPONSES),
+        ("cells.csv", "cell_line,tissue,fold\nA-549,lung,0\nNCI-H226,lung,1\n"),
+        ("drugs.csv", "drug,fold\nTORIN2,0\nerlotinib,1\n"),
+        ("misspelt.csv", "cell_line,fold\nA-549,0\nNCI-H22,1\n"),
+        ("unnumbered.csv", "cell_line,fold\nA-549,0\nNCI-H226,first\n"),
+        ("twice.csv", "cell_line,fold\nA-549,0\nA549,1\n"),
+        ("headless.csv", "line,part\nA-549,0\n"),
+    ]);
+    let screen = folder.load(&[], None).unwrap().screen;
+    let read = |name: &str, uncovered| read_folds(folder.path().join(name), &screen, uncovered);
+    let cells = read("cells.csv", Uncovered::Refuse).unwrap();
+    assert_eq!((cells.folds, cells.keys), (vec![Some(0), Some(0), Some(1), Some(1)], vec!["cell_line".into()]));
+    let drugs = read("drugs.csv", Uncovered::Refuse).unwrap();
+    assert_eq!(drugs.folds, [Some(1), Some(0), Some(1), Some(0)]);
+    says(read("misspelt.csv", Uncovered::Refuse), &["misspelt.csv", "1 of cell_line", "2 responses", "NCIH226"]);
+    let left = read("misspelt.csv", Uncovered::LeaveOut).unwrap();
+    assert_eq!((left.left_out, left.folds[2]), (2, None));
+    says(read("unnumbered.csv", Uncovered::Refuse), &["row 3", "\"first\"", "fold number"]);
+    says(read("twice.csv", Uncovered::Refuse), &["row 3", "fold 1", "fold 0"]);
+    says(read("headless.csv", Uncovered::Refuse), &["line, part", "fold"]);
+}
+
+#[test]
+fn drugs_to_score() {
+    let folder = Folder::with(&[
+        ("drugs.csv", "Name,SMILE\nethanol,CCO\nbroken,C1CC(\n"),
+        ("nameless.csv", "thing,smiles\nx,CCO\n"),
+    ]);
+    let features = DrugFeatures::default();
+    let (table, report) = read_drugs(folder.path().join("drugs.csv"), &features, None).unwrap();
+    assert_eq!(table.block("fingerprint").unwrap().missing_share(), 0.5);
+    assert!(report.to_string().contains("row 3, broken"), "{report}");
+    says(read_drugs(folder.path().join("nameless.csv"), &features, None), &["thing, smiles", "DRUG_NAME"]);
+    let odd = DrugFeatures { fingerprint_bits: 100, ..features };
+    says(read_drugs(folder.path().join("drugs.csv"), &odd, None), &["fingerprint_bits = 100", "512"]);
+}
+
+#[test]
+fn cell_lines_to_score() {
+    let folder = Folder::with(&[
+        ("e.csv", "cell_line,A,B\npatient 1,0.5,1\n"),
+        ("m.csv", "cell_line,A,B\npatient 1,0,1\npatient 2,1,1\n"),
+        ("all.csv", "cell_line,expression/A,mutation/B\npatient 1,0.5,1\n"),
+        ("drugs.csv", "drug,smiles\nethanol,CCO\n"),
+    ]);
+    let place = |name: &str| folder.path().join(name);
+    let (table, _) = read_cells_for_scoring(&[(&place("e.csv"), None), (&place("m.csv"), None)]).unwrap();
+    assert_eq!(table.ids(), ["PATIENT1", "PATIENT2"]);
+    assert_eq!(table.block("expression").unwrap().missing_share(), 0.5);
+    assert_eq!(table.block("mutation").unwrap().names, ["A", "B"]);
+    let (table, _) = read_cells_for_scoring(&[(&place("all.csv"), None)]).unwrap();
+    assert_eq!(table.block("mutation").unwrap().names, ["B"]);
+    says(read_cells_for_scoring(&[(&place("drugs.csv"), None)]), &["drugs.csv", "not recognised"]);
+}
+
+#[test]
+fn datasets_and_configurations() {
+    let data = DataConfig { dataset: Some("gdsc-cor".into()), ..DataConfig::default() };
+    says(load(&data, &TargetConfig::default(), Path::new("."), None), &["did you mean \"gdsc-core\""]);
+    says(load(&DataConfig::default(), &TargetConfig::default(), Path::new("."), None), &["data.response"]);
+    let data = DataConfig { dataset: Some("gdsc-core".into()), response: Some("gdsc3".into()), ..data };
+    says(load(&data, &TargetConfig::default(), Path::new("."), None), &["gdsc3", "gdsc2"]);
+    let error = toml::from_str::<DataConfig>("respnse = \"x.csv\"").unwrap_err();
+    assert!(error.to_string().contains("respnse"), "{error}");
+    let table: DataConfig = toml::from_str("dataset = \"gdsc-core\"\n[[cells]]\nkind = \"copy_number\"").unwrap();
+    assert_eq!(table.cells[0].kind, CellKind::CopyNumber);
+}
+
+#[test]
+fn the_embedded_dataset_has_its_sizes() {
+    for (response, cells, drugs, pairs) in [(None, 919, 53, 42_885), (Some("gdsc2"), 919, 58, 50_290)] {
+        let data = DataConfig {
+            dataset: Some("gdsc-core".into()),
+            response: response.map(Into::into),
+            ..DataConfig::default()
+        };
+        let loaded = load(&data, &TargetConfig::default(), Path::new("."), None).unwrap();
+        let [cell_table, drug_table] = &loaded.screen.tables[..] else { panic!("two tables") };
+        assert_eq!((cell_table.len(), drug_table.len()), (cells, drugs));
+        assert_eq!(loaded.screen.responses.len(), pairs);
+        assert_eq!(cell_table.block("expression").unwrap().len(), 1000);
+        assert!(loaded.report.warnings.is_empty(), "{}", loaded.report);
+    }
+}
+
+#[test]
+fn an_inspection_says_what_looks_wrong() {
+    let folder = Folder::with(&[
+        ("responses.csv", &format!("{}A549,Erlotinib,900,0\n", RESPONSES.replace(",-", ","))),
+        ("e.csv", "cell_line,A,B\nTT,1,0.5\nA549,1,1.5\n"),
+    ]);
+    let found = inspect(folder.path().join("responses.csv")).unwrap();
+    assert_eq!(found.role, "responses");
+    let text = found.to_string();
+    assert!(text.contains("look like IC50 in µM") && text.contains("repeat an earlier"), "{text}");
+    let found = inspect(folder.path().join("e.csv")).unwrap();
+    assert_eq!(found.role, "expression");
+    let text = found.to_string();
+    assert!(text.contains("TT could be TT or T-T"), "{text}");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = read_bytes("a.csv", &bytes);
+        let _ = read_bytes("a.tsv", &bytes);
+        let _ = read_bytes("a.csv.gz", &bytes);
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "[ab,1\\.\"\n\r\t é-]{0,200}") {
+        if let Ok(table) = read_bytes("a.csv", text.as_bytes()) {
+            for column in 0..table.names().len() {
+                prop_assert_eq!(table.texts(column).unwrap().len(), table.rows());
+                let _ = table.numbers(column, "a number");
+            }
+        }
+    }
+}

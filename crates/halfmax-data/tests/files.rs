@@ -1,0 +1,232 @@
+//! Files that are written: complete or not there, and read back as they were.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use halfmax_core::{Error, Parts, Tensor};
+use halfmax_data::{
+    PredictionColumns, RunFolder, ScoreBlock, ScoreWriter, read_model, read_table, sha256_file,
+    write_atomically, write_model, write_predictions,
+};
+use serde_json::json;
+use zip::write::SimpleFileOptions;
+
+fn parts() -> Parts {
+    let tensors = BTreeMap::from([
+        ("a".to_owned(), Tensor::F32(vec![0.5, f32::NAN, -1.0])),
+        ("b".to_owned(), Tensor::U8(vec![1, 2, 255])),
+        ("c".to_owned(), Tensor::F64(vec![1e-300])),
+        ("d".to_owned(), Tensor::I32(vec![-7])),
+        ("e".to_owned(), Tensor::U32(vec![])),
+    ]);
+    Parts { description: json!({"rounds": 3, "base": 0.1}), tensors }
+}
+
+#[track_caller]
+fn says<T>(result: Result<T, Error>, words: &[&str]) {
+    let Err(error) = result else { panic!("expected an error that says {words:?}") };
+    let text = format!("{error} {}", error.advice().unwrap_or_default());
+    for word in words {
+        assert!(text.contains(word), "{text:?} does not say {word:?}");
+    }
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// The model file again, with one of its files changed.
+fn changed(path: &Path, to: &Path, change: impl Fn(&str, Vec<u8>) -> Option<Vec<u8>>) {
+    let mut old = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    let mut new = zip::ZipWriter::new(fs::File::create(to).unwrap());
+    for at in 0..old.len() {
+        let mut entry = old.by_index(at).unwrap();
+        let name = entry.name().unwrap().to_string();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        if let Some(bytes) = change(&name, bytes) {
+            new.start_file(name, SimpleFileOptions::default()).unwrap();
+            new.write_all(&bytes).unwrap();
+        }
+    }
+    new.finish().unwrap();
+}
+
+#[test]
+fn a_model_comes_back_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.halfmax");
+    write_model(&path, "boost", &parts(), json!({"target": "LN_IC50"})).unwrap();
+    let first = fs::read(&path).unwrap();
+    let (header, read) = read_model(&path).unwrap();
+    assert_eq!((header.family.as_str(), &header.meta["target"]), ("boost", &json!("LN_IC50")));
+    assert_eq!(read.description, parts().description);
+    assert_eq!(format!("{:?}", read.tensors), format!("{:?}", parts().tensors));
+    write_model(&path, "boost", &parts(), json!({"target": "LN_IC50"})).unwrap();
+    assert_eq!(first, fs::read(&path).unwrap());
+    assert_eq!(names_in(folder.path()), ["model.halfmax"]);
+}
+
+#[test]
+fn a_model_file_that_is_not_whole_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.halfmax");
+    let other = folder.path().join("other.halfmax");
+    write_model(&path, "boost", &parts(), json!({})).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    says(read_model(folder.path().join("none.halfmax")), &["none.halfmax", "no such file"]);
+    fs::write(&other, b"cell_line,x\n").unwrap();
+    says(read_model(&other), &["other.halfmax", "is no model file"]);
+    for length in (5..bytes.len()).step_by(7) {
+        fs::write(&other, &bytes[..length]).unwrap();
+        says(read_model(&other), &["other.halfmax"]);
+    }
+    fs::write(&other, &bytes[..bytes.len() / 2]).unwrap();
+    says(read_model(&other), &["cut short"]);
+    changed(&path, &other, |name, bytes| (name == "model.json").then_some(bytes));
+    says(read_model(&other), &["is no model file", "tensors.safetensors"]);
+}
+
+#[test]
+fn an_altered_or_newer_model_file_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.halfmax");
+    let other = folder.path().join("other.halfmax");
+    write_model(&path, "boost", &parts(), json!({})).unwrap();
+    changed(&path, &other, |name, mut bytes| {
+        if name == "tensors.safetensors" {
+            *bytes.last_mut().unwrap() ^= 1;
+        }
+        Some(bytes)
+    });
+    says(read_model(&other), &["other.halfmax", "altered", "SHA-256"]);
+    let rewritten = |from: &'static str, to: &'static str| {
+        changed(&path, &other, move |name, bytes| {
+            let text = || String::from_utf8(bytes.clone()).unwrap().replace(from, to).into_bytes();
+            Some(if name == "model.json" { text() } else { bytes.clone() })
+        });
+        read_model(&other)
+    };
+    says(rewritten("\"format_version\":1", "\"format_version\":2"), &["format 2", "up to 1", "use halfmax"]);
+    says(rewritten("\"length\":3", "\"length\":18446744073709551615"), &["altered"]);
+    says(rewritten("\"length\":3", "\"length\":2"), &["altered", "expected 2"]);
+    says(rewritten("\"family\"", "\"famly\""), &["not understood"]);
+}
+
+#[test]
+fn every_altered_byte_is_noticed_or_harmless() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.halfmax");
+    write_model(&path, "boost", &parts(), json!({})).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    for at in 0..bytes.len() {
+        let mut altered = bytes.clone();
+        altered[at] ^= 0x55;
+        fs::write(&path, &altered).unwrap();
+        if let Ok((_, read)) = read_model(&path) {
+            assert_eq!(format!("{read:?}"), format!("{:?}", parts()), "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn a_file_is_there_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.txt");
+    let failed = write_atomically(&path, |out| {
+        out.write_all(b"half")?;
+        Err(std::io::Error::from(std::io::ErrorKind::StorageFull))
+    });
+    says(failed, &["out.txt", "the disk is full"]);
+    assert!(names_in(folder.path()).is_empty());
+    write_atomically(&path, |out| out.write_all(b"whole")).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"whole");
+    let sum = sha256_file(&path).unwrap();
+    assert_eq!((sum.len(), &sum[..8]), (64, "a90d4f0d"));
+    says(write_atomically(folder.path().join("no/such/out"), |_| Ok(())), &["does not exist"]);
+    says(write_atomically(path.join("below"), |_| Ok(())), &["cannot be written"]);
+    says(write_atomically(folder.path(), |_| Ok(())), &["is a folder"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_not_be_written() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(folder.path().join("probe"), b"").is_ok() {
+        println!("skipped: this user may write everywhere");
+        return;
+    }
+    says(write_atomically(folder.path().join("out"), |_| Ok(())), &["may not be written"]);
+    says(RunFolder::create(folder.path().join("run")), &["may not be written"]);
+}
+
+#[test]
+fn a_run_folder_gets_its_name_when_complete() {
+    let above = tempfile::tempdir().unwrap();
+    let target = above.path().join("run");
+    let run = RunFolder::create(&target).unwrap();
+    run.write("config.toml", b"name = 1").unwrap();
+    assert!(!target.exists());
+    drop(run);
+    assert!(names_in(above.path()).is_empty(), "a run that is given up leaves nothing");
+    let run = RunFolder::create(&target).unwrap();
+    run.write("config.toml", b"name = 1").unwrap();
+    assert_eq!(run.finish().unwrap(), target);
+    assert_eq!(names_in(above.path()), ["run"]);
+    says(RunFolder::create(&target), &["run", "not empty"]);
+    says(RunFolder::create(target.join("config.toml")), &["is a file"]);
+}
+
+#[test]
+fn predictions_and_scores_are_written_in_each_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let columns = PredictionColumns {
+        cell_line: vec![1, 0],
+        drug: vec![0, 0],
+        fold: vec![2, 3],
+        observed: vec![0.5, f32::NAN],
+        predicted: vec![0.1, 1.5],
+        model: vec![("m, 1".into(), 1), ("n".into(), 1)],
+    };
+    for ending in ["parquet", "csv"] {
+        let path = folder.path().join(format!("p.{ending}"));
+        write_predictions(&path, &columns, &["A".into(), "B".into()], &["Drug \"x\"".into()]).unwrap();
+        let table = read_table(&path).unwrap();
+        assert_eq!(table.names(), ["cell_line", "drug", "fold", "model", "observed", "predicted"]);
+        assert_eq!(table.texts(1).unwrap()[0].as_deref(), Some("Drug \"x\""));
+        assert_eq!(table.texts(3).unwrap()[0].as_deref(), Some("m, 1"));
+        assert_eq!(table.numbers(5, "").unwrap()[1], 1.5);
+        assert!(table.numbers(4, "").unwrap()[1].is_nan());
+    }
+    for ending in ["parquet", "csv", "ndjson"] {
+        let path = folder.path().join(format!("s.{ending}"));
+        let mut writer = ScoreWriter::create(&path, "LN_IC50").unwrap();
+        for _ in 0..3 {
+            let block = ScoreBlock {
+                cell_lines: &["A", "B"],
+                drugs: &["x", "x"],
+                predicted: &[0.1, 0.2],
+                ic50_um: Some(&[1.1, 1.2]),
+                percentile: &[None, Some(50.0)],
+                in_domain: 1.0,
+            };
+            writer.write_block(&block).unwrap();
+        }
+        assert!(!path.exists());
+        writer.finish().unwrap();
+        if ending == "ndjson" {
+            let text = fs::read_to_string(&path).unwrap();
+            let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+            assert_eq!((&first["predicted"], &first["percentile"]), (&json!(0.1), &json!(null)));
+            assert_eq!(text.lines().count(), 6);
+        } else {
+            assert_eq!(read_table(&path).unwrap().rows(), 6);
+        }
+    }
+    says(ScoreWriter::create("x.xlsx", "AUC").map(|_| ()), &["x.xlsx", ".parquet"]);
+}
