@@ -46,7 +46,9 @@ pub fn lightgbm_columns(model: &FittedBoost) -> serde_json::Value {
                 Domain::Category(levels) => Some(levels),
                 Domain::Real | Domain::Binary => None,
             };
-            columns.push(json!({"side": side.name, "kind": feature.kind, "feature": feature.name, "levels": levels}));
+            columns.push(
+                json!({"side": side.name, "kind": feature.kind, "feature": feature.name, "levels": levels}),
+            );
         }
         // JSON has no NaN; an entity without a mean is left out, and so missing.
         let means = side.ids.iter().zip(&side.means).filter(|(_, mean)| mean.is_finite());

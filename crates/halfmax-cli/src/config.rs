@@ -40,7 +40,9 @@ impl Config {
     pub fn read(path: &Path, overrides: &[String]) -> Result<Self> {
         let place = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::config(format!("{place}: cannot be read")).because(error).help("give the path of a TOML file")
+            Error::config(format!("{place}: cannot be read"))
+                .because(error)
+                .help("give the path of a TOML file")
         })?;
         let mut config = Self::parse(&text, overrides).map_err(|error| error.at(&place))?;
         let base = std::path::absolute(path).map_err(|error| Error::failed(place).because(error))?;
@@ -53,7 +55,8 @@ impl Config {
         let config: Self = if overrides.is_empty() {
             toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?
         } else {
-            let mut table: toml::Table = toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?;
+            let mut table: toml::Table =
+                toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?;
             for one in overrides {
                 apply(&mut table, one)?;
             }

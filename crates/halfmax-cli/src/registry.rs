@@ -34,8 +34,10 @@ impl ModelSpec {
         let model: Box<dyn AnyModel> = match (family.as_str(), Naive::from_name(&family)) {
             (_, Some(naive)) => {
                 if let Some(key) = table.keys().next() {
-                    return Err(Error::config(format!("unknown field `{key}`: this family has no parameters"))
-                        .at(place));
+                    return Err(Error::config(format!(
+                        "unknown field `{key}`: this family has no parameters"
+                    ))
+                    .at(place));
                 }
                 Box::new(naive)
             }
@@ -50,7 +52,9 @@ impl ModelSpec {
                     Some(near) => format!("did you mean {near:?}?"),
                     None => format!("expected one of {}", listed(&known, 20)),
                 };
-                return Err(Error::config(format!("[[model]] {number}: family {family:?} is not known")).help(help));
+                return Err(
+                    Error::config(format!("[[model]] {number}: family {family:?} is not known")).help(help)
+                );
             }
         };
         Ok(Self { name: name.unwrap_or_else(|| family.clone()), family, model })
@@ -81,8 +85,10 @@ impl Fitted {
         match family {
             "boost" => Ok(Self::Boost(Box::new(FittedBoost::from_parts(parts)?))),
             _ if Naive::from_name(family).is_some() => Ok(Self::Naive(FittedNaive::from_parts(parts)?)),
-            _ => Err(Error::data(format!("the model is of family {family:?}, which this version does not know"))
-                .help("use a newer halfmax")),
+            _ => Err(Error::data(format!(
+                "the model is of family {family:?}, which this version does not know"
+            ))
+            .help("use a newer halfmax")),
         }
     }
 

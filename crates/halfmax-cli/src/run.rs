@@ -92,7 +92,8 @@ impl Prepared {
                     let read = read_folds(file, &loaded.screen, Uncovered::LeaveOut)?;
                     terminal.note(&read.report.to_string());
                     loaded.inputs.push(read.input);
-                    Folds::from_assignment(split.kind, read.folds).map_err(|error| error.at(file.display()))?
+                    Folds::from_assignment(split.kind, read.folds)
+                        .map_err(|error| error.at(file.display()))?
                 }
                 (None, Some(folds)) => Folds::from_assignment(split.kind, folds)?,
                 (None, None) => split.draw(&loaded.screen)?,

@@ -44,7 +44,9 @@ impl Terminal {
             Ok(other) => {
                 object.insert("value".into(), other);
             }
-            Err(error) => return Err(Error::failed(format!("{event} cannot be written as JSON")).because(error)),
+            Err(error) => {
+                return Err(Error::failed(format!("{event} cannot be written as JSON")).because(error));
+            }
         }
         self.print(&serde_json::Value::Object(object).to_string())
     }

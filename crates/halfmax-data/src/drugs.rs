@@ -44,8 +44,9 @@ impl DrugSheet {
         let Some(name) = table.find(&columns::DRUG) else {
             return Err(no_column(table, "of drugs", &columns::DRUG));
         };
-        let column =
-            |names: &[&str]| table.find(names).filter(|column| *column != name).map(|column| table.texts(column));
+        let column = |names: &[&str]| {
+            table.find(names).filter(|column| *column != name).map(|column| table.texts(column))
+        };
         let smiles = column(&columns::SMILES).transpose()?;
         let targets = column(&columns::TARGETS).transpose()?;
         let pathways = column(&columns::TARGET_PATHWAY).transpose()?;
@@ -57,7 +58,8 @@ impl DrugSheet {
         };
         for (row, name) in table.texts(name)?.into_iter().enumerate() {
             let Some(name) = name else { continue };
-            let entry = |values: &Option<Vec<Option<String>>>| values.as_ref().and_then(|all| all[row].clone());
+            let entry =
+                |values: &Option<Vec<Option<String>>>| values.as_ref().and_then(|all| all[row].clone());
             sheet.add(DrugRow {
                 name,
                 smiles: entry(&smiles).map(|smiles| (table.row_of(row), smiles)),
@@ -113,7 +115,8 @@ pub(crate) fn drug_entities(
         table = table.with_block(block)?;
     }
     if features.target_pathway && rows.iter().flatten().any(|row| row.pathway.is_some()) {
-        let labels: Vec<Option<&str>> = rows.iter().map(|row| row.and_then(|row| row.pathway.as_deref())).collect();
+        let labels: Vec<Option<&str>> =
+            rows.iter().map(|row| row.and_then(|row| row.pathway.as_deref())).collect();
         let category = FeatureValues::Category(vec![Category::from_labels(&labels)?]);
         table = table.with_block(FeatureBlock::new("target_pathway", ["target_pathway"], category)?)?;
     }
@@ -131,7 +134,8 @@ fn report_on(sheet: &DrugSheet, ids: &[String], rows: &[Option<&DrugRow>]) -> Fi
         count(&|row| row.targets.is_some()),
         count(&|row| row.pathway.is_some())
     )];
-    let absent: Vec<&String> = ids.iter().zip(rows).filter(|(_, row)| row.is_none()).map(|(id, _)| id).collect();
+    let absent: Vec<&String> =
+        ids.iter().zip(rows).filter(|(_, row)| row.is_none()).map(|(id, _)| id).collect();
     if !absent.is_empty() && !sheet.drugs.is_empty() {
         notes.push(format!("drugs without a row here: {} ({})", absent.len(), listed(&absent, 5)));
     }
@@ -185,11 +189,8 @@ fn width(bits: usize) -> Result<RdkitMorganFpSize> {
 
 /// Morgan fingerprints of radius 2, the bits that RDKit sets (Rogers & Hahn 2010).
 fn fingerprints(rows: &[Option<&DrugRow>], bits: usize) -> Result<(FeatureBlock, Vec<BadSmiles>)> {
-    let config = RdkitMorganConfig {
-        radius: RdkitMorganRadius::R2,
-        fp_size: width(bits)?,
-        include_chirality: false,
-    };
+    let config =
+        RdkitMorganConfig { radius: RdkitMorganRadius::R2, fp_size: width(bits)?, include_chirality: false };
     let mut values = BitColumns::zeros(rows.len(), bits);
     let mut bad = Vec::new();
     for (at, row) in rows.iter().enumerate() {
@@ -259,7 +260,9 @@ pub fn read_drugs(
 ) -> Result<(EntityTable, FileReport)> {
     let sheet = DrugSheet::read(&read_table(path)?)?;
     if sheet.drugs.is_empty() {
-        return Err(Error::data(format!("{}: names no drug", sheet.label)).help("fill the column of drug names"));
+        return Err(
+            Error::data(format!("{}: names no drug", sheet.label)).help("fill the column of drug names")
+        );
     }
     drug_entities(&sheet, &sheet.names(), features, space)
 }

@@ -25,6 +25,15 @@ pub(crate) enum Layout {
     CellsInColumns { key: usize },
 }
 
+impl Layout {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CellsInRows { .. } => "cell lines × features",
+            Self::CellsInColumns { .. } => "features × cell lines",
+        }
+    }
+}
+
 /// Finds out which way round a table is: by a column named like a cell-line column, else by how many keys and column
 /// names are known cell lines.
 pub(crate) fn layout(table: &RawTable, lines: &CellLines, also: &HashSet<String>) -> Result<Layout> {
@@ -76,11 +85,9 @@ pub(crate) fn read_cell_features(
     also: &HashSet<String>,
 ) -> Result<CellFeatures> {
     let layout = layout(table, lines, also)?;
-    let (names, orientation) = match layout {
-        Layout::CellsInRows { key } => (table.texts(key)?, "cell lines × features"),
-        Layout::CellsInColumns { .. } => {
-            (table.names()[1..].iter().cloned().map(Some).collect(), "features × cell lines")
-        }
+    let names = match layout {
+        Layout::CellsInRows { key } => table.texts(key)?,
+        Layout::CellsInColumns { .. } => table.names()[1..].iter().cloned().map(Some).collect(),
     };
     let identified = lines.identify(&names);
     refuse_repeats(table, &names, &identified)?;
@@ -91,7 +98,7 @@ pub(crate) fn read_cell_features(
         role: kind.name().to_owned(),
         rows: table.rows(),
         columns: table.names().len(),
-        orientation: Some(orientation.to_owned()),
+        orientation: Some(layout.name().to_owned()),
         ambiguous: identified.ambiguous.keys().cloned().collect(),
         ..FileReport::default()
     };
@@ -105,7 +112,7 @@ pub(crate) fn read_cell_features(
         (_, layout) => {
             let (names, values) = matrix(table, layout, kind, &rows)?;
             report.range = range_of(values.iter().map(|value| f64::from(*value)));
-            (vec![block_of(kind, names, values)?], None)
+            (vec![block_of(kind, names, values).map_err(|error| error.at(table.label()))?], None)
         }
     };
     report.missing_share = missing_share(&blocks);
@@ -229,6 +236,7 @@ fn block_of(kind: CellKind, names: Vec<String>, values: Array2<f32>) -> Result<F
         _ => FeatureValues::real(values),
     };
     FeatureBlock::new(kind.name(), names, values)
+        .map_err(|error| error.help("keep one of each feature, or average them"))
 }
 
 fn bits(values: &Array2<f32>) -> FeatureValues {
@@ -273,7 +281,9 @@ fn categories(table: &RawTable, key: usize, rows: &[usize], report: &mut FileRep
     }
     if !numbers.is_empty() {
         let names: Vec<&str> = numbers.iter().map(|column| table.names()[*column].as_str()).collect();
-        report.notes.push(format!("columns of numbers are no categories and not used: {}", listed(&names, 5)));
+        report
+            .notes
+            .push(format!("columns of numbers are no categories and not used: {}", listed(&names, 5)));
     }
     text_blocks(table, &texts, rows, "category")
 }
@@ -311,10 +321,8 @@ fn text_blocks(table: &RawTable, texts: &[usize], rows: &[usize], kind: &str) ->
 /// The columns of a block that hold more than one value.
 pub(crate) fn varying(block: &FeatureBlock) -> Vec<usize> {
     let varies = |column: &usize| match &block.values {
-        FeatureValues::Real(values) => {
-            range_of(values.column(*column).iter().map(|value| f64::from(*value)))
-                .is_some_and(|[low, high]| low < high)
-        }
+        FeatureValues::Real(values) => range_of(values.column(*column).iter().map(|value| f64::from(*value)))
+            .is_some_and(|[low, high]| low < high),
         FeatureValues::Binary(bits) => {
             let mut known = (0..bits.entities()).filter_map(|entity| bits.get(entity, *column));
             let first = known.next();
@@ -328,11 +336,10 @@ pub(crate) fn varying(block: &FeatureBlock) -> Vec<usize> {
 /// The block with only these columns.
 pub(crate) fn take_columns(block: &FeatureBlock, columns: &[usize]) -> Result<FeatureBlock> {
     let values = match &block.values {
-        FeatureValues::Real(values) => {
-            FeatureValues::Real(Array2::from_shape_fn((values.nrows(), columns.len()).f(), |(row, column)| {
-                values[[row, columns[column]]]
-            }))
-        }
+        FeatureValues::Real(values) => FeatureValues::Real(Array2::from_shape_fn(
+            (values.nrows(), columns.len()).f(),
+            |(row, column)| values[[row, columns[column]]],
+        )),
         FeatureValues::Binary(bits) => {
             FeatureValues::Binary(BitColumns::from_fn(bits.entities(), columns.len(), |entity, column| {
                 bits.get(entity, columns[column])
@@ -355,7 +362,8 @@ pub(crate) fn at_the_floor(block: &FeatureBlock) -> usize {
     for column in values.columns() {
         lowest.iter_mut().zip(column).for_each(|(low, value)| *low = low.min(*value));
     }
-    let at_floor = |column: &ndarray::ArrayView1<f32>| column.iter().zip(&lowest).all(|(value, low)| value == low);
+    let at_floor =
+        |column: &ndarray::ArrayView1<f32>| column.iter().zip(&lowest).all(|(value, low)| value == low);
     let count = values.columns().into_iter().filter(at_floor).count();
     if count > 1 { count } else { 0 }
 }

@@ -139,8 +139,7 @@ fn keys_of_responses(screen: &Screen, keys: &[String]) -> Result<Vec<Option<Key>
             .help("add a file of kind \"events\" or \"category\" that has the tissues"));
     }
     let part = |key: &String, row: usize| {
-        let (cell, drug) =
-            (screen.responses.side(0)[row] as usize, screen.responses.side(1)[row] as usize);
+        let (cell, drug) = (screen.responses.side(0)[row] as usize, screen.responses.side(1)[row] as usize);
         match key.as_str() {
             "cell_line" => Some(cells.ids()[cell].clone()),
             "drug" => Some(drug_key(&drugs.ids()[drug])),
@@ -150,7 +149,12 @@ fn keys_of_responses(screen: &Screen, keys: &[String]) -> Result<Vec<Option<Key>
     Ok((0..screen.responses.len()).map(|row| keys.iter().map(|key| part(key, row)).collect()).collect())
 }
 
-fn lacking(table: &RawTable, keys: &[String], of_responses: &[Option<Key>], found: &[Option<usize>]) -> Error {
+fn lacking(
+    table: &RawTable,
+    keys: &[String],
+    of_responses: &[Option<Key>],
+    found: &[Option<usize>],
+) -> Error {
     let absent: BTreeSet<String> = of_responses
         .iter()
         .zip(found)

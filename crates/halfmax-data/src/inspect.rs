@@ -105,8 +105,15 @@ pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
     Some(kind)
 }
 
-fn look_at_features(table: &RawTable, kind: CellKind, lines: &CellLines, found: &mut Inspection) -> Result<()> {
-    let names = match layout(table, lines, &HashSet::new())? {
+fn look_at_features(
+    table: &RawTable,
+    kind: CellKind,
+    lines: &CellLines,
+    found: &mut Inspection,
+) -> Result<()> {
+    let layout = layout(table, lines, &HashSet::new())?;
+    found.orientation = Some(layout.name().to_owned());
+    let names = match layout {
         Layout::CellsInRows { key } => table.texts(key)?,
         Layout::CellsInColumns { .. } => table.names()[1..].iter().cloned().map(Some).collect(),
     };
@@ -118,7 +125,6 @@ fn look_at_features(table: &RawTable, kind: CellKind, lines: &CellLines, found: 
             return Ok(());
         }
     };
-    found.orientation = part.report.orientation;
     found.missing_share = part.report.missing_share;
     found.problems.extend(part.report.notes);
     if let Some(range) = part.report.range {
@@ -156,7 +162,8 @@ fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) 
         look_at_cell_lines(&table.texts(column)?, lines, found);
     }
     if let Some(column) = drug {
-        let keys: BTreeSet<String> = table.texts(column)?.iter().flatten().map(|name| drug_key(name)).collect();
+        let keys: BTreeSet<String> =
+            table.texts(column)?.iter().flatten().map(|name| drug_key(name)).collect();
         found.drugs = keys.len();
     }
     let mut missing = 0;
@@ -213,7 +220,8 @@ fn look_for_repeats(
             repeated.push(text.join(" with "));
         }
     }
-    if !repeated.is_empty() && matches!(found.role.as_str(), "responses" | "folds" | "drugs" | "combinations") {
+    if !repeated.is_empty() && matches!(found.role.as_str(), "responses" | "folds" | "drugs" | "combinations")
+    {
         found.problems.push(format!(
             "{} rows repeat an earlier one's names ({})",
             grouped(repeated.len()),
@@ -225,7 +233,14 @@ fn look_for_repeats(
 
 impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}, {} rows × {} columns", self.file, self.role, grouped(self.rows), grouped(self.columns))?;
+        write!(
+            f,
+            "{}: {}, {} rows × {} columns",
+            self.file,
+            self.role,
+            grouped(self.rows),
+            grouped(self.columns)
+        )?;
         if let Some(orientation) = &self.orientation {
             write!(f, " ({orientation})")?;
         }

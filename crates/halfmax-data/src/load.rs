@@ -1,9 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-use halfmax_core::{
-    Category, EntityTable, Error, FeatureBlock, Responses, Result, Screen, Side, listed,
-};
+use halfmax_core::{Category, EntityTable, Error, FeatureBlock, Responses, Result, Screen, Side, listed};
 use serde::Serialize;
 
 use crate::config::{CellKind, DataConfig, TargetConfig};
@@ -171,8 +169,7 @@ fn joined(
         let ids: Vec<&String> = ids.collect();
         format!("{} ({})", ids.len(), listed(&ids, 5))
     };
-    let mut sets =
-        vec![format!("{} has {}", responses.report.file, examples(&mut measured.iter()))];
+    let mut sets = vec![format!("{} has {}", responses.report.file, examples(&mut measured.iter()))];
     for (_, part) in parts {
         sets.push(format!("{} has {}", part.report.file, examples(&mut part.ids.iter())));
     }

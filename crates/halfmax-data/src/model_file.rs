@@ -70,7 +70,12 @@ struct VersionOnly {
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn write_model(path: impl AsRef<Path>, family: &str, parts: &Parts, meta: serde_json::Value) -> Result<()> {
+pub fn write_model(
+    path: impl AsRef<Path>,
+    family: &str,
+    parts: &Parts,
+    meta: serde_json::Value,
+) -> Result<()> {
     let path = path.as_ref();
     let failed = |error: &dyn std::fmt::Display| {
         Error::failed(format!("{}: the model cannot be written: {error}", path.display()))
@@ -157,7 +162,8 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<(ModelHeader, Parts)> {
 }
 
 fn altered(what: impl std::fmt::Display) -> Error {
-    Error::data(format!("the model file was altered or damaged: {what}")).help("copy it again, or train the model anew")
+    Error::data(format!("the model file was altered or damaged: {what}"))
+        .help("copy it again, or train the model anew")
 }
 
 fn open_archive(file: File) -> Result<ZipArchive<BufReader<File>>> {
@@ -165,7 +171,9 @@ fn open_archive(file: File) -> Result<ZipArchive<BufReader<File>>> {
     let mut start = [0; 4];
     let begins_as_zip = file.read_exact(&mut start).is_ok() && &start == b"PK\x03\x04";
     if !begins_as_zip {
-        return Err(Error::data("is no model file").help("expected a file that `halfmax train` wrote (*.halfmax)"));
+        return Err(
+            Error::data("is no model file").help("expected a file that `halfmax train` wrote (*.halfmax)")
+        );
     }
     file.rewind().map_err(|error| Error::data(format!("cannot be read: {error}")).because(error))?;
     ZipArchive::new(file).map_err(|error| {
@@ -178,10 +186,8 @@ fn open_archive(file: File) -> Result<ZipArchive<BufReader<File>>> {
 /// One file of the archive, never more than `most` bytes of it.
 fn entry(archive: &mut ZipArchive<BufReader<File>>, name: &str, most: u64) -> Result<Vec<u8>> {
     let file = archive.by_name(name).map_err(|error| match error {
-        zip::result::ZipError::FileNotFound => {
-            Error::data(format!("is no model file: it holds no {name}"))
-                .help("expected a file that `halfmax train` wrote (*.halfmax)")
-        }
+        zip::result::ZipError::FileNotFound => Error::data(format!("is no model file: it holds no {name}"))
+            .help("expected a file that `halfmax train` wrote (*.halfmax)"),
         other => altered(format!("{name} cannot be read")).because(other),
     })?;
     if file.size() > most {
@@ -232,11 +238,18 @@ fn read_tensors(
         listed = size;
     }
     if header.tensors_bytes < listed || header.tensors_bytes - listed > LONGEST_TENSOR_HEADER {
-        return Err(altered(format!("{TENSORS} should be {} bytes for {listed} of arrays", header.tensors_bytes)));
+        return Err(altered(format!(
+            "{TENSORS} should be {} bytes for {listed} of arrays",
+            header.tensors_bytes
+        )));
     }
     let bytes = entry(archive, TENSORS, header.tensors_bytes)?;
     if bytes.len() as u64 != header.tensors_bytes {
-        return Err(altered(format!("{TENSORS} is {} bytes, expected {}", bytes.len(), header.tensors_bytes)));
+        return Err(altered(format!(
+            "{TENSORS} is {} bytes, expected {}",
+            bytes.len(),
+            header.tensors_bytes
+        )));
     }
     if sha256_bytes(&bytes) != header.tensors_sha256 {
         return Err(altered(format!("the SHA-256 of {TENSORS} is not the one in {DESCRIPTION}")));
@@ -251,7 +264,8 @@ fn read_tensors(
 
 fn tensor(all: &safetensors::SafeTensors, entry: &TensorEntry) -> Result<Tensor> {
     let name = &entry.name;
-    let view = all.tensor(name).map_err(|error| altered(format!("array {name:?} is missing")).because(error))?;
+    let view =
+        all.tensor(name).map_err(|error| altered(format!("array {name:?} is missing")).because(error))?;
     let data = view.data();
     let tensor = match view.dtype() {
         Dtype::F32 => Tensor::F32(elements(data, f32::from_le_bytes)),

@@ -258,12 +258,8 @@ impl Punctuation {
 /// The error of a table in which a needed column is not recognised.
 pub(crate) fn no_column(table: &RawTable, what: &str, names: &[&str]) -> Error {
     let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
-    Error::data(format!(
-        "{}: no column {what} among {}",
-        table.label(),
-        halfmax_core::listed(&found, 12)
-    ))
-    .help(format!("name it one of {}", names.join(", ")))
+    Error::data(format!("{}: no column {what} among {}", table.label(), halfmax_core::listed(&found, 12)))
+        .help(format!("name it one of {}", names.join(", ")))
 }
 
 /// The form of a drug's name in which spellings are compared: lower case, without blanks, hyphens and underscores.
@@ -276,6 +272,11 @@ pub(crate) fn no_column(table: &RawTable, what: &str, names: &[&str]) -> Error {
 /// ```
 pub fn drug_key(name: &str) -> String {
     // A hyphen that stands alone in parentheses is a sign of optical rotation, not punctuation.
-    let marked = name.replace("(-)", "(minus)").replace("(\u{2212})", "(minus)").replace("(+/-)", "(plusminus)");
-    marked.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
+    let marked =
+        name.replace("(-)", "(minus)").replace("(\u{2212})", "(minus)").replace("(+/-)", "(plusminus)");
+    marked
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_'))
+        .flat_map(char::to_lowercase)
+        .collect()
 }

@@ -54,9 +54,10 @@ pub(crate) fn cannot_write(path: &Path, error: std::io::Error) -> Error {
     let folder = parent(path).display();
     let (reason, help) = match error.kind() {
         std::io::ErrorKind::NotFound => (format!("the folder {folder} does not exist"), "create it first"),
-        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-            (format!("the folder {folder} may not be written"), "choose another place, or change its permissions")
-        }
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => (
+            format!("the folder {folder} may not be written"),
+            "choose another place, or change its permissions",
+        ),
         std::io::ErrorKind::NotADirectory => (format!("{folder} is no folder"), "choose another place"),
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
             ("the disk is full".to_owned(), "free some space, or choose another place")

@@ -97,7 +97,14 @@ pub(crate) fn range_of(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
 
 impl fmt::Display for FileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}, {} rows × {} columns", self.file, self.role, grouped(self.rows), grouped(self.columns))?;
+        write!(
+            f,
+            "{}: {}, {} rows × {} columns",
+            self.file,
+            self.role,
+            grouped(self.rows),
+            grouped(self.columns)
+        )?;
         if let Some(orientation) = &self.orientation {
             write!(f, " ({orientation})")?;
         }

@@ -111,15 +111,17 @@ fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) ->
         return Err(no_column(table, "of drugs", &columns::DRUG));
     };
     let wanted = |name: &str, key: &str| {
-        table.names().iter().position(|other| other == name).or_else(|| table.find(&[name])).ok_or_else(|| {
-            let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
-            Error::config(format!(
-                "{key} = {name:?}: {} has no such column, only {}",
-                table.label(),
-                listed(&found, 12)
-            ))
-            .help(nearest(name, &found))
-        })
+        table.names().iter().position(|other| other == name).or_else(|| table.find(&[name])).ok_or_else(
+            || {
+                let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
+                Error::config(format!(
+                    "{key} = {name:?}: {} has no such column, only {}",
+                    table.label(),
+                    listed(&found, 12)
+                ))
+                .help(nearest(name, &found))
+            },
+        )
     };
     let target = match &target.column {
         Some(name) => wanted(name, "target.column")?,
@@ -132,9 +134,8 @@ fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) ->
 }
 
 pub(crate) fn nearest(name: &str, found: &[&str]) -> String {
-    let score = |other: &&&str| {
-        (1000.0 * strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase())) as u32
-    };
+    let score =
+        |other: &&&str| (1000.0 * strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase())) as u32;
     match found.iter().max_by_key(score) {
         Some(best) => format!("did you mean {best:?}?"),
         None => "nothing is available".to_owned(),

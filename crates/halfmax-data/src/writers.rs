@@ -75,7 +75,9 @@ impl OutputColumn<'_> {
         match self {
             Self::Text(values) => values[row].into(),
             // Through its shortest text: 0.1, not 0.10000000149011612.
-            Self::F32(values) => values[row].to_string().parse::<f64>().map_or(serde_json::Value::Null, Into::into),
+            Self::F32(values) => {
+                values[row].to_string().parse::<f64>().map_or(serde_json::Value::Null, Into::into)
+            }
             Self::F64(values) => values[row].into(),
             Self::U32(values) => values[row].into(),
         }
@@ -261,7 +263,9 @@ fn write_parquet(
         let out = file.reopen().map_err(|error| cannot_write(path, error))?;
         let made = ParquetWriter::new(out)
             .with_compression(ParquetCompression::Zstd(None))
-            .with_key_value_metadata((!notes.is_empty()).then(|| KeyValueMetadata::from_static(notes.to_vec())))
+            .with_key_value_metadata(
+                (!notes.is_empty()).then(|| KeyValueMetadata::from_static(notes.to_vec())),
+            )
             .batched(&schema)
             .map_err(|error| failed(path, error))?;
         *writer = Some(made);
@@ -285,7 +289,12 @@ fn write_csv(
         .map_err(|error| failed(path, error))
 }
 
-fn write_ndjson(path: &Path, out: &mut dyn Write, columns: &[(&str, OutputColumn)], rows: usize) -> Result<()> {
+fn write_ndjson(
+    path: &Path,
+    out: &mut dyn Write,
+    columns: &[(&str, OutputColumn)],
+    rows: usize,
+) -> Result<()> {
     for row in 0..rows {
         let record: serde_json::Map<String, serde_json::Value> =
             columns.iter().map(|(name, column)| ((*name).to_owned(), column.json(row))).collect();

@@ -152,7 +152,8 @@ fn unrecognised_columns() {
     let folder = Folder::with(&[("responses.csv", RESPONSES)]);
     let data = DataConfig { response: Some("responses.csv".into()), ..DataConfig::default() };
     let target = TargetConfig { column: Some("LN_IC5".into()), ..TargetConfig::default() };
-    let error = says(load(&data, &target, folder.path(), None), &["target.column", "did you mean \"LN_IC50\""]);
+    let error =
+        says(load(&data, &target, folder.path(), None), &["target.column", "did you mean \"LN_IC50\""]);
     assert_eq!(error.kind(), ErrorKind::Config);
 }
 
@@ -176,10 +177,7 @@ fn repeated_measurements() {
 fn a_cell_line_on_two_rows() {
     let features = "cell_line,A\nA549,1\nNCI-H226,2\nNCIH226,3\n";
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", features)]);
-    says(
-        folder.load(&[(CellKind::Expression, "f.csv")], None),
-        &["f.csv", "NCIH226 (as NCI-H226, NCIH226)"],
-    );
+    says(folder.load(&[(CellKind::Expression, "f.csv")], None), &["f.csv", "NCIH226 (as NCI-H226, NCIH226)"]);
 }
 
 #[test]
@@ -194,6 +192,13 @@ fn a_transposed_file_is_turned() {
 }
 
 #[test]
+fn a_feature_named_twice() {
+    let features = "gene,A549,NCIH226\nABCB1,1,2\nABCB1,3,4\n";
+    let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", features)]);
+    says(folder.load(&[(CellKind::Expression, "f.csv")], None), &["f.csv", "twice: ABCB1", "average"]);
+}
+
+#[test]
 fn nothing_in_common() {
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", "cell_line,A\nMCF7,1\nK562,2\n")]);
     says(
@@ -205,7 +210,8 @@ fn nothing_in_common() {
 #[test]
 fn lines_of_almost_one_name_stay_apart() {
     let responses = "cell_line,drug,AUC\nT-T,x,0.1\nTT,x,0.2\nKM-H2,x,0.3\nKMH-2,x,0.4\nA549,x,0.5\n";
-    let folder = Folder::with(&[("responses.csv", responses), ("f.csv", "cell_line,A\nTT,1\nKMH2,2\nA549,3\n")]);
+    let folder =
+        Folder::with(&[("responses.csv", responses), ("f.csv", "cell_line,A\nTT,1\nKMH2,2\nA549,3\n")]);
     let data = DataConfig { response: Some("responses.csv".into()), ..DataConfig::default() };
     let loaded = load(&data, &TargetConfig::default(), folder.path(), None).unwrap();
     assert_eq!(loaded.screen.tables[0].ids(), ["A549", "KM-H2", "KMH-2", "T-T", "TT"]);
@@ -232,10 +238,16 @@ fn fold_files() {
     let screen = folder.load(&[], None).unwrap().screen;
     let read = |name: &str, uncovered| read_folds(folder.path().join(name), &screen, uncovered);
     let cells = read("cells.csv", Uncovered::Refuse).unwrap();
-    assert_eq!((cells.folds, cells.keys), (vec![Some(0), Some(0), Some(1), Some(1)], vec!["cell_line".into()]));
+    assert_eq!(
+        (cells.folds, cells.keys),
+        (vec![Some(0), Some(0), Some(1), Some(1)], vec!["cell_line".into()])
+    );
     let drugs = read("drugs.csv", Uncovered::Refuse).unwrap();
     assert_eq!(drugs.folds, [Some(1), Some(0), Some(1), Some(0)]);
-    says(read("misspelt.csv", Uncovered::Refuse), &["misspelt.csv", "1 of cell_line", "2 responses", "NCIH226"]);
+    says(
+        read("misspelt.csv", Uncovered::Refuse),
+        &["misspelt.csv", "1 of cell_line", "2 responses", "NCIH226"],
+    );
     let left = read("misspelt.csv", Uncovered::LeaveOut).unwrap();
     assert_eq!((left.left_out, left.folds[2]), (2, None));
     says(read("unnumbered.csv", Uncovered::Refuse), &["row 3", "\"first\"", "fold number"]);
@@ -285,7 +297,8 @@ fn datasets_and_configurations() {
     says(load(&data, &TargetConfig::default(), Path::new("."), None), &["gdsc3", "gdsc2"]);
     let error = toml::from_str::<DataConfig>("respnse = \"x.csv\"").unwrap_err();
     assert!(error.to_string().contains("respnse"), "{error}");
-    let table: DataConfig = toml::from_str("dataset = \"gdsc-core\"\n[[cells]]\nkind = \"copy_number\"").unwrap();
+    let table: DataConfig =
+        toml::from_str("dataset = \"gdsc-core\"\n[[cells]]\nkind = \"copy_number\"").unwrap();
     assert_eq!(table.cells[0].kind, CellKind::CopyNumber);
 }
 

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use halfmax_data::{CellFile, CellKind, DataConfig, TargetConfig, inspect, load};
+use halfmax_data::{CellFile, CellKind, DataConfig, TargetConfig, Uncovered, inspect, load, read_folds};
 
 fn folder() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
@@ -34,7 +34,8 @@ fn gdsc2_has_the_sizes_it_should() {
         [(CellKind::Expression, "expression.parquet"), (CellKind::Events, "genomic_features_v17.csv.gz")];
     let start = Instant::now();
     let loaded =
-        load(&gdsc("gdsc2_response.csv.gz", &kinds), &TargetConfig::default(), &folder.join("gdsc"), None).unwrap();
+        load(&gdsc("gdsc2_response.csv.gz", &kinds), &TargetConfig::default(), &folder.join("gdsc"), None)
+            .unwrap();
     println!("{}took {:.2?}", loaded.report, start.elapsed());
     assert_eq!(loaded.screen.tables[1].len(), 286);
     assert_eq!(loaded.screen.tables[0].len(), 919);
@@ -48,15 +49,68 @@ fn gdsc2_has_the_sizes_it_should() {
 #[test]
 fn every_file_is_taken_for_what_it_is() {
     let Some(folder) = folder() else { return };
-    for sub in ["gdsc", "oneil", "combinations"] {
-        let mut files: Vec<_> = std::fs::read_dir(folder.join(sub)).unwrap().map(|e| e.unwrap().path()).collect();
-        files.sort();
-        for file in files {
-            let start = Instant::now();
-            match inspect(&file) {
-                Ok(found) => println!("{found}\n    ({:.2?})", start.elapsed()),
-                Err(error) => println!("ERROR {error}"),
-            }
-        }
+    let expected = [
+        ("gdsc/gdsc1_response.csv.gz", "responses"),
+        ("gdsc/gdsc2_response.csv.gz", "responses"),
+        ("gdsc/expression.parquet", "expression"),
+        ("gdsc/mutation.parquet", "mutation"),
+        ("gdsc/copy_number.parquet", "copy_number"),
+        ("gdsc/genomic_features_v17.csv.gz", "events"),
+        ("gdsc/drugs.csv", "drugs"),
+        ("oneil/drugs.csv", "drugs"),
+        ("oneil/expression.csv", "expression"),
+        ("oneil/synergy_score.csv", "combinations"),
+        ("combinations/mathews_screening_data.csv", "combinations"),
+    ];
+    for (file, role) in expected {
+        let start = Instant::now();
+        let found = inspect(folder.join(file)).unwrap();
+        println!("{found}\n    ({:.2?})", start.elapsed());
+        assert_eq!(found.role, role, "{file}");
     }
+    let oneil = inspect(folder.join("oneil/expression.csv")).unwrap();
+    assert_eq!(oneil.orientation.as_deref(), Some("features × cell lines"));
+}
+
+#[test]
+fn a_pair_table_is_refused_for_now() {
+    let Some(folder) = folder() else { return };
+    let data = DataConfig { response: Some("synergy_score.csv".into()), ..DataConfig::default() };
+    let error = load(&data, &TargetConfig::default(), &folder.join("oneil"), None).unwrap_err();
+    assert!(error.to_string().contains("pairs of drugs"), "{error}");
+}
+
+#[test]
+fn fold_files_cover_the_screen() {
+    let Some(folder) = folder() else { return };
+    let kinds =
+        [(CellKind::Expression, "expression.parquet"), (CellKind::Events, "genomic_features_v17.csv.gz")];
+    let data = gdsc("gdsc2_response.csv.gz", &kinds);
+    let screen = load(&data, &TargetConfig::default(), &folder.join("gdsc"), None).unwrap().screen;
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder.join("../splits")).unwrap().map(|e| e.unwrap().path()).collect();
+    files.sort();
+    for file in files {
+        let read = read_folds(&file, &screen, Uncovered::LeaveOut).unwrap();
+        println!("{}", read.report);
+        assert!(read.left_out < screen.responses.len() / 50, "{}", read.report);
+        println!("refused: {:?}", read_folds(&file, &screen, Uncovered::Refuse).err().map(|e| e.to_string()));
+    }
+}
+
+#[test]
+fn gene_files_load_beside_each_other() {
+    let Some(folder) = folder() else { return };
+    let kinds = [
+        (CellKind::Expression, "expression.parquet"),
+        (CellKind::Mutation, "mutation.parquet"),
+        (CellKind::CopyNumber, "copy_number.parquet"),
+    ];
+    let start = Instant::now();
+    let loaded =
+        load(&gdsc("gdsc1_response.csv.gz", &kinds), &TargetConfig::default(), &folder.join("gdsc"), None)
+            .unwrap();
+    println!("{}took {:.2?}", loaded.report, start.elapsed());
+    assert_eq!(loaded.screen.tables[0].blocks().len(), 3);
+    assert!(loaded.screen.tables[0].group("tissue").is_some());
 }

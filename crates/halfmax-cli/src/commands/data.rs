@@ -20,14 +20,22 @@ pub fn inspect(paths: &[PathBuf], terminal: Terminal) -> Result<()> {
 pub fn check(path: &Path, global: &Global, terminal: Terminal) -> Result<()> {
     let config = Config::read(path, &global.overrides)?;
     // The report is this command's result, so it is not also a note.
-    let prepared = Prepared::new(&config, Terminal::new(false, true))
-        .map_err(|error| Error::unmet(format!("{}: {error}", path.display())).help(error.advice().unwrap_or("mend the data, then check again").to_owned()))?;
+    let prepared = Prepared::new(&config, Terminal::new(false, true)).map_err(|error| {
+        Error::unmet(format!("{}: {error}", path.display()))
+            .help(error.advice().unwrap_or("mend the data, then check again").to_owned())
+    })?;
     let report = &prepared.loaded.report;
     terminal.result("report", report, &report.to_string())?;
     if let Some(folds) = &prepared.folds {
         folds.check_no_leak(&prepared.loaded.screen)?;
-        let text = format!("folds: {} of kind {}, {} responses left out", folds.count(), folds.kind(), folds.left_out());
-        let value = serde_json::json!({"kind": folds.kind(), "folds": folds.count(), "left_out": folds.left_out()});
+        let text = format!(
+            "folds: {} of kind {}, {} responses left out",
+            folds.count(),
+            folds.kind(),
+            folds.left_out()
+        );
+        let value =
+            serde_json::json!({"kind": folds.kind(), "folds": folds.count(), "left_out": folds.left_out()});
         terminal.result("folds", &value, &text)?;
     }
     Ok(())
@@ -36,8 +44,8 @@ pub fn check(path: &Path, global: &Global, terminal: Terminal) -> Result<()> {
 /// `halfmax data list`.
 pub fn list(terminal: Terminal) -> Result<()> {
     let manifest = halfmax_data::dataset_manifest("gdsc-core")?;
-    let parsed: toml::Table =
-        toml::from_str(manifest).map_err(|error| Error::failed("the dataset's manifest is unreadable").because(error))?;
+    let parsed: toml::Table = toml::from_str(manifest)
+        .map_err(|error| Error::failed("the dataset's manifest is unreadable").because(error))?;
     let title = parsed.get("title").and_then(toml::Value::as_str).unwrap_or_default();
     terminal.result("dataset", &parsed, &format!("gdsc-core   {title} (embedded)"))
 }

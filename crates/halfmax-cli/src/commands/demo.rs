@@ -26,7 +26,11 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
     let evaluation = cross_validate(&config, &prepared, &terminal.progress("evaluating"))?;
     write_evaluation(&folder, &config, &prepared.loaded.screen, &evaluation)?;
     let leaderboard = evaluation.leaderboard();
-    terminal.result("leaderboard", &leaderboard, &format!("\nUnseen cell lines, ln IC50\n\n{leaderboard}"))?;
+    terminal.result(
+        "leaderboard",
+        &leaderboard,
+        &format!("\nUnseen cell lines, ln IC50\n\n{leaderboard}"),
+    )?;
     let Some(model) = evaluation.models.first() else { return Err(Error::config("the demo has no model")) };
     let best = best_drugs(model);
     terminal.result("best_drugs", &best, &best.text())?;
@@ -66,7 +70,12 @@ fn best_drugs(model: &ModelEvaluation) -> BestDrugs {
 impl BestDrugs {
     fn text(&self) -> String {
         let line = |drug: &DrugMetrics| {
-            format!("  {:<24} Pearson {:.2} over {} cell lines", drug.drug, drug.pearson.unwrap_or(0.0), drug.n)
+            format!(
+                "  {:<24} Pearson {:.2} over {} cell lines",
+                drug.drug,
+                drug.pearson.unwrap_or(0.0),
+                drug.n
+            )
         };
         let lines: Vec<String> = self.drugs.iter().map(line).collect();
         format!("Best predicted drugs\n\n{}\n", lines.join("\n"))
@@ -99,7 +108,11 @@ impl TopDrugs {
         for one in &model.predictions {
             let own = screen.responses.side(0)[one.row] as usize == at;
             let observed = screen.responses.values()[one.row];
-            by_drug.entry(screen.responses.side(1)[one.row]).or_default().push((own, one.predicted, observed));
+            by_drug.entry(screen.responses.side(1)[one.row]).or_default().push((
+                own,
+                one.predicted,
+                observed,
+            ));
         }
         let mut drugs: Vec<TopDrug> = by_drug
             .iter()

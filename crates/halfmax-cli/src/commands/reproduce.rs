@@ -15,7 +15,9 @@ pub fn reproduce(run: &Path, terminal: Terminal) -> Result<()> {
     let config = Config::read(&run.join("config.toml"), &[])?;
     check_inputs(&manifest.inputs)?;
     let again = tempfile::tempdir().map_err(|error| {
-        Error::failed("a temporary folder cannot be made").because(error).help("set TMPDIR to a folder with space")
+        Error::failed("a temporary folder cannot be made")
+            .because(error)
+            .help("set TMPDIR to a folder with space")
     })?;
     let folder = RunFolder::create(&again.path().join("run"))?;
     let outcome = match manifest.command.as_str() {
@@ -27,8 +29,13 @@ pub fn reproduce(run: &Path, terminal: Terminal) -> Result<()> {
     let again = folder.finish()?;
     let differs = differences(&manifest.command, run, &again)?;
     if !differs.is_empty() {
-        return Err(Error::unmet(format!("{}: differs in {}", run.display(), differs.join(", ")))
-            .help(format!("the run was made with halfmax {}; this is {}", manifest.version, env!("CARGO_PKG_VERSION"))));
+        return Err(Error::unmet(format!("{}: differs in {}", run.display(), differs.join(", "))).help(
+            format!(
+                "the run was made with halfmax {}; this is {}",
+                manifest.version,
+                env!("CARGO_PKG_VERSION")
+            ),
+        ));
     }
     terminal.result("reproduced", &json!({"identical": true}), &format!("{}: identical", run.display()))
 }
@@ -65,7 +72,8 @@ fn check_inputs(inputs: &[Input]) -> Result<()> {
 /// The files of two runs that differ in what they predict.
 fn differences(command: &str, run: &Path, again: &Path) -> Result<Vec<String>> {
     if command == "train" {
-        let (before, after) = (read_model(&run.join("model.halfmax"))?, read_model(&again.join("model.halfmax"))?);
+        let (before, after) =
+            (read_model(&run.join("model.halfmax"))?, read_model(&again.join("model.halfmax"))?);
         let same = before.0.family == after.0.family && before.1 == after.1;
         return Ok(if same { vec![] } else { vec!["model.halfmax".into()] });
     }

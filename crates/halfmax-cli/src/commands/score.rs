@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{EntityTable, Error, Progress, Query, Result, Tuples, listed};
 use halfmax_data::{
-    CellLines, ScoreBlock, ScoreWriter, drug_key, read_cells_for_scoring, read_drugs, read_model,
-    read_table,
+    CellLines, ScoreBlock, ScoreWriter, drug_key, read_cells_for_scoring, read_drugs, read_model, read_table,
 };
 use serde_json::json;
 
@@ -61,7 +60,11 @@ pub fn score(args: &ScoreArgs, _global: &Global, terminal: Terminal) -> Result<(
     let scoring = Scoring::new(&fitted, &facts, &cells, &drugs)?;
     for (share, table) in scoring.shares.iter().zip([&cells, &drugs]) {
         if *share < 1.0 {
-            terminal.note(&format!("the {} file has {:.0} % of the model's features", table.sort(), 100.0 * share));
+            terminal.note(&format!(
+                "the {} file has {:.0} % of the model's features",
+                table.sort(),
+                100.0 * share
+            ));
         }
     }
     let mut writer = ScoreWriter::create(&args.out, &facts.target)?;
@@ -72,7 +75,11 @@ pub fn score(args: &ScoreArgs, _global: &Global, terminal: Terminal) -> Result<(
     writer.finish()?;
     if args.out != Path::new("-") {
         let summary = json!({"scores": written, "out": args.out, "feature_share": scoring.shares});
-        terminal.result("scores", &summary, &format!("{written} scores written to {}", args.out.display()))?;
+        terminal.result(
+            "scores",
+            &summary,
+            &format!("{written} scores written to {}", args.out.display()),
+        )?;
     }
     Ok(())
 }
@@ -199,14 +206,23 @@ impl<'a> Scoring<'a> {
         Ok((rows, columns))
     }
 
-    fn write(&self, writer: &mut ScoreWriter, rows: &[u32], columns: &[u32], predicted: &[f32]) -> Result<usize> {
+    fn write(
+        &self,
+        writer: &mut ScoreWriter,
+        rows: &[u32],
+        columns: &[u32],
+        predicted: &[f32],
+    ) -> Result<usize> {
         let name = |table: &'a EntityTable, at: &u32| table.ids()[*at as usize].as_str();
         let cell_lines: Vec<&str> = rows.iter().map(|row| name(self.cells, row)).collect();
         let drugs: Vec<&str> = columns.iter().map(|column| name(self.drugs, column)).collect();
         let ic50: Option<Vec<f32>> =
             self.ln_ic50.then(|| predicted.iter().map(|ln| f64::from(*ln).exp() as f32).collect());
-        let percentile: Vec<Option<f32>> =
-            columns.iter().zip(predicted).map(|(drug, value)| percentile(self.percentiles[*drug as usize], *value)).collect();
+        let percentile: Vec<Option<f32>> = columns
+            .iter()
+            .zip(predicted)
+            .map(|(drug, value)| percentile(self.percentiles[*drug as usize], *value))
+            .collect();
         let in_domain = self.shares.iter().copied().fold(1.0, f64::min) as f32;
         let block = ScoreBlock {
             cell_lines: &cell_lines,

@@ -46,7 +46,8 @@ pub struct Summary {
 pub fn train_into(config: &Config, folder: &RunFolder, terminal: Terminal) -> Result<Summary> {
     let specs = config.specs()?;
     let Some(spec) = specs.first() else {
-        return Err(Error::config("there is no [[model]]").help("add one, for example:\n    [[model]]\n    family = \"boost\""));
+        return Err(Error::config("there is no [[model]]")
+            .help("add one, for example:\n    [[model]]\n    family = \"boost\""));
     };
     if specs.len() > 1 {
         terminal.note(&format!("training the first of {} models, {:?}", specs.len(), spec.name));
@@ -63,7 +64,12 @@ pub fn train_into(config: &Config, folder: &RunFolder, terminal: Terminal) -> Re
         target: screen.target.clone(),
         drug_features: config.data.drug_features.clone(),
         percentiles: percentiles(screen),
-        training_files: prepared.loaded.inputs.iter().map(|i| (file_name(&i.path), i.sha256.clone())).collect(),
+        training_files: prepared
+            .loaded
+            .inputs
+            .iter()
+            .map(|i| (file_name(&i.path), i.sha256.clone()))
+            .collect(),
     };
     let facts = serde_json::to_value(facts)
         .map_err(|error| Error::failed("the model's description cannot be written").because(error))?;

@@ -1,0 +1,316 @@
+//! The `halfmax` binary as a user meets it: files in, files and messages out.
+
+#![allow(missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn halfmax(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_halfmax")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+    let output = halfmax(folder, arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?} failed:\n{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a command that must fail with this code, and returns what it says.
+fn fails(folder: &Path, code: i32, arguments: &[&str]) -> String {
+    let output = halfmax(folder, arguments);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}:\n{errors}");
+    errors
+}
+
+fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "expected {part:?} in:\n{message}");
+    }
+}
+
+const CONFIG: &str = r#"
+name = "small"
+[data]
+response = "response.csv"
+drugs = "drugs.csv"
+[[data.cells]]
+kind = "expression"
+file = "expression.csv"
+[split]
+kind = "lco"
+folds = 3
+[[model]]
+family = "boost"
+rounds = 20
+min_leaf_weight = 2
+"#;
+
+/// A small screen: sensitivity to even drugs follows the first gene.
+fn small_screen() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let gene = |cell: usize, gene: usize| ((cell * 37 + gene * 53 + cell * gene * 11) % 101) as f32 / 10.0;
+    let mut expression = String::from("cell_line,G1,G2,G3,G4,G5,G6\n");
+    let mut response = String::from("CELL_LINE_NAME,DRUG_NAME,LN_IC50\n");
+    for cell in 0..30 {
+        let genes: Vec<String> = (0..6).map(|g| gene(cell, g).to_string()).collect();
+        expression.push_str(&format!("LINE-{cell},{}\n", genes.join(",")));
+        for drug in 0..8 {
+            let value = if drug % 2 == 0 && gene(cell, 0) > 5.0 { -2.0 } else { 1.0 } + drug as f32 / 4.0;
+            response.push_str(&format!("Line {cell},Drug {drug},{value}\n"));
+        }
+    }
+    let mut drugs = String::from("drug,smiles,targets,target_pathway\n");
+    for drug in 0..8 {
+        let smiles = ["CCO", "c1ccccc1O", "CC(=O)N"][drug % 3];
+        let pathway = if drug % 2 == 0 { "even" } else { "odd" };
+        drugs.push_str(&format!("Drug {drug},{smiles},EGFR,{pathway}\n"));
+    }
+    for (name, text) in [("expression.csv", &expression), ("response.csv", &response), ("drugs.csv", &drugs)]
+    {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    fs::write(folder.path().join("config.toml"), CONFIG).unwrap();
+    folder
+}
+
+/// Replaces one file of the small screen, evaluates, and returns what is said.
+fn evaluate_with(name: &str, text: &str, code: i32) -> String {
+    let folder = small_screen();
+    fs::write(folder.path().join(name), text).unwrap();
+    let message = fails(folder.path(), code, &["evaluate", "config.toml", "--out", "run"]);
+    assert!(!folder.path().join("run").exists(), "a failed run left a folder");
+    message
+}
+
+fn edited(name: &str, from: &str, to: &str) -> String {
+    let folder = small_screen();
+    let text = fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(text.contains(from));
+    text.replacen(from, to, 1)
+}
+
+#[test]
+fn the_demo_writes_a_complete_run() {
+    let folder = TempDir::new().unwrap();
+    let text = succeeds(folder.path(), &["demo", "--out", "demo"]);
+    says(
+        &text,
+        &["tissue_drug_mean", "Best predicted drugs", "K562", "A375", "MCF7", "beats the best naive one"],
+    );
+    let run = folder.path().join("demo");
+    for file in [
+        "metrics.json",
+        "predictions.parquet",
+        "leaderboard.csv",
+        "config.toml",
+        "manifest.json",
+        "model.halfmax",
+    ] {
+        assert!(run.join(file).is_file(), "{file} is missing");
+    }
+    let metrics: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(run.join("metrics.json")).unwrap()).unwrap();
+    let model = &metrics["models"][0];
+    assert_eq!(model["family"], "boost");
+    assert!(model["metrics"]["r2_within_drug"].as_f64().unwrap() > 0.2);
+    assert!(model["intervals"]["rmse"][0].as_f64() < model["metrics"]["rmse"].as_f64());
+    assert_eq!(model["folds"].as_array().unwrap().len(), 5);
+    says(&fails(folder.path(), 2, &["demo", "--out", "demo"]), &["demo", "help:"]);
+}
+
+#[test]
+fn evaluate_learns_and_reproduces_for_any_number_of_threads() {
+    let folder = small_screen();
+    succeeds(folder.path(), &["evaluate", "config.toml", "--out", "run", "--threads", "1"]);
+    let text = succeeds(folder.path(), &["--threads", "2", "reproduce", "run"]);
+    says(&text, &["identical"]);
+    let csv = fs::read_to_string(folder.path().join("run/leaderboard.csv")).unwrap();
+    assert!(csv.lines().nth(1).unwrap().starts_with("boost"), "{csv}");
+    // A changed input is told before anything is compared.
+    let response = folder.path().join("response.csv");
+    let text = fs::read_to_string(&response).unwrap().replacen("-2", "-1", 1);
+    fs::write(response, text).unwrap();
+    says(&fails(folder.path(), 4, &["reproduce", "run"]), &["response.csv", "has changed since the run"]);
+}
+
+#[test]
+fn a_model_scores_cells_and_drugs_whatever_the_order_of_their_features() {
+    let folder = small_screen();
+    let path = folder.path();
+    succeeds(path, &["train", "config.toml", "--out", "run"]);
+    let score = |cells: &str, out: &str, more: &[&str]| {
+        let start = ["score", "run/model.halfmax", "--cells", cells, "--drugs", "drugs.csv", "--out", out];
+        succeeds(path, &[&start[..], more].concat());
+        fs::read_to_string(path.join(out)).unwrap_or_default()
+    };
+    let scores = score("expression.csv", "scores.csv", &[]);
+    assert_eq!(scores.lines().count(), 1 + 30 * 8);
+    says(&scores, &["cell_line,drug,predicted,ic50_um,percentile,in_domain"]);
+    let reordered: String = fs::read_to_string(path.join("expression.csv"))
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let mut fields: Vec<&str> = line.split(',').collect();
+            fields[1..].reverse();
+            let extra = if line.starts_with("cell_line") { "EXTRA" } else { "7.5" };
+            format!("{},{extra}\n", fields.join(","))
+        })
+        .collect();
+    fs::write(path.join("reordered.csv"), reordered).unwrap();
+    assert_eq!(scores, score("reordered.csv", "again.csv", &[]));
+    let top = score("expression.csv", "top.csv", &["--top", "2"]);
+    assert_eq!(top.lines().count(), 1 + 30 * 2);
+    fs::write(path.join("pairs.csv"), "cell_line,drug\nline 3,drug-4\nLINE3,Drug 5\n").unwrap();
+    let pairs = score("expression.csv", "pairs_out.csv", &["--pairs", "pairs.csv"]);
+    let listed: Vec<&str> = pairs.lines().skip(1).collect();
+    assert_eq!(listed.len(), 2);
+    assert!(listed.iter().all(|line| scores.lines().any(|other| other == *line)), "{pairs}");
+    score("expression.csv", "scores.ndjson", &[]);
+    score("expression.csv", "scores.parquet", &[]);
+    fs::write(path.join("two.csv"), "cell_line,G1,G2\nLINE1,0.5,1.5\n").unwrap();
+    let start = ["score", "run/model.halfmax", "--drugs", "drugs.csv", "--out", "none.csv", "--cells"];
+    let message = fails(path, 3, &[&start[..], &["two.csv"]].concat());
+    says(&message, &["cell line", "33 %", "6 features", "at least half"]);
+    assert!(!path.join("none.csv").exists());
+}
+
+#[test]
+fn a_damaged_model_is_refused() {
+    let folder = small_screen();
+    let path = folder.path();
+    succeeds(path, &["train", "config.toml", "--out", "run"]);
+    let model = fs::read(path.join("run/model.halfmax")).unwrap();
+    let export = |bytes: &[u8]| {
+        fs::write(path.join("bad.halfmax"), bytes).unwrap();
+        fails(path, 3, &["export", "bad.halfmax", "--format", "lightgbm", "--out", "model.txt"])
+    };
+    says(&export(&model[..model.len() / 2]), &["bad.halfmax", "help:"]);
+    says(&export(b"not a model at all"), &["bad.halfmax"]);
+    let mut altered = model.clone();
+    let middle = model.len() / 2;
+    altered[middle] ^= 0xFF;
+    says(&export(&altered), &["bad.halfmax"]);
+    assert!(!path.join("model.txt").exists());
+}
+
+#[test]
+fn data_that_cannot_be_used_are_refused_with_their_place() {
+    says(&evaluate_with("response.csv", "", 3), &["response.csv", "empty"]);
+    says(
+        &evaluate_with("response.csv", "name,compound_x,activity\nA,B,1\n", 3),
+        &["response.csv", "name", "compound_x", "activity"],
+    );
+    let text = edited("response.csv", "Line 2,Drug 3,1.75", "Line 2,Drug 3,oops");
+    says(&evaluate_with("response.csv", &text, 3), &["response.csv", "LN_IC50", "oops", "row 21"]);
+    let text = edited("response.csv", "Line 2,Drug 3,1.75", "Line 2,Drug 3,inf");
+    says(&evaluate_with("response.csv", &text, 3), &["response.csv", "inf"]);
+    let text = edited("expression.csv", "LINE-4,", "LINE-3,");
+    says(&evaluate_with("expression.csv", &text, 3), &["expression.csv", "LINE3"]);
+    says(
+        &evaluate_with("expression.csv", "cell_line,G1\nOTHER-1,1\nOTHER-2,2\n", 3),
+        &["expression", "OTHER1"],
+    );
+}
+
+#[test]
+fn odd_data_are_used_and_told() {
+    let folder = small_screen();
+    let path = folder.path();
+    let change =
+        |name: &str, from: &str, to: &str| fs::write(path.join(name), edited(name, from, to)).unwrap();
+    change("response.csv", "Line 2,Drug 3,1.75", "Line 2,Drug 3,NaN");
+    change("drugs.csv", "Drug 1,c1ccccc1O", "Drug 1,c1ccccc1O)(");
+    let text = succeeds(path, &["data", "check", "config.toml"]);
+    says(&text, &["239 responses", "Drug 1", "30 cell lines"]);
+    let transposed = |text: &str| -> String {
+        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+        let line = |at: usize| rows.iter().map(|row| row[at]).collect::<Vec<_>>().join(",") + "\n";
+        (0..rows[0].len()).map(line).collect()
+    };
+    let expression = fs::read_to_string(path.join("expression.csv")).unwrap();
+    succeeds(path, &["evaluate", "config.toml", "--out", "a"]);
+    let transposed = transposed(&expression).replacen("cell_line", "gene", 1);
+    fs::write(path.join("expression.csv"), transposed).unwrap();
+    succeeds(path, &["evaluate", "config.toml", "--out", "b"]);
+    let predictions = |run: &str| fs::read(path.join(run).join("predictions.parquet")).unwrap();
+    assert_eq!(predictions("a"), predictions("b"), "the orientation of a file changed the result");
+}
+
+#[test]
+fn a_configuration_that_cannot_work_is_refused() {
+    let with = |from: &str, to: &str| evaluate_with("config.toml", &CONFIG.replacen(from, to, 1), 2);
+    says(&with("rounds = 20", "ruonds = 20"), &["ruonds", "did you mean `rounds`?"]);
+    says(&with("[data]\nresponse", "[data]\nrespones"), &["config.toml", "line", "did you mean `response`?"]);
+    says(&with("rounds = 20", "rounds = 0"), &["rounds = 0", "1 to 1000000"]);
+    says(&with("rounds = 20", "learning_rate = -0.5"), &["learning_rate = -0.5", "above 0"]);
+    says(&with("family = \"boost\"", "family = \"bost\""), &["bost", "did you mean \"boost\"?"]);
+    says(&with("folds = 3", "folds = 1"), &["folds = 1"]);
+    says(&with("[split]\nkind = \"lco\"\nfolds = 3", ""), &["[split]", "is missing"]);
+    let folder = small_screen();
+    says(
+        &fails(folder.path(), 2, &["evaluate", "none.toml", "--out", "run"]),
+        &["none.toml", "cannot be read"],
+    );
+    fs::write(folder.path().join("config.toml"), CONFIG.replace("expression.csv", "absent.csv")).unwrap();
+    says(&fails(folder.path(), 3, &["evaluate", "config.toml", "--out", "run"]), &["absent.csv"]);
+    says(&fails(folder.path(), 2, &["frobnicate"]), &["frobnicate"]);
+}
+
+#[test]
+fn overrides_and_json_lines_work() {
+    let folder = small_screen();
+    let arguments =
+        ["--json", "--quiet", "--config-override", "model.0.rounds=5", "--config-override", "split.kind=ldo"];
+    let text =
+        succeeds(folder.path(), &[&arguments[..], &["evaluate", "config.toml", "--out", "run"]].concat());
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["event"], "leaderboard");
+    let config = fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
+    says(&config, &["rounds = 5", "kind = \"ldo\""]);
+}
+
+#[test]
+fn a_full_or_closed_place_is_told() {
+    let folder = small_screen();
+    let message = fails(folder.path(), 1, &["evaluate", "config.toml", "--out", "/proc/nothing/run"]);
+    says(&message, &["/proc/nothing"]);
+    succeeds(folder.path(), &["train", "config.toml", "--out", "run"]);
+    let start = ["score", "run/model.halfmax", "--cells", "expression.csv", "--drugs", "drugs.csv", "--out"];
+    says(&fails(folder.path(), 1, &[&start[..], &["/proc/nothing/scores.csv"]].concat()), &["/proc/nothing"]);
+}
+
+/// The folder of real screens, where it is there.
+fn real_screens() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let found = folder.join("data/gdsc/gdsc2_response.csv.gz").is_file();
+    if !found {
+        eprintln!("skipped: {} has no real screens", folder.display());
+    }
+    found.then_some(folder)
+}
+
+#[test]
+fn gdsc2_is_learnt_on_unseen_cell_lines() {
+    if real_screens().is_none() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/boost-best.toml");
+    let recipe = recipe.to_str().unwrap();
+    let overrides = ["--config-override", "split.only_folds=[0]", "--config-override", "model.0.rounds=300"];
+    succeeds(folder.path(), &[&["evaluate", recipe, "--out", "run"], &overrides[..]].concat());
+    let metrics = fs::read_to_string(folder.path().join("run/metrics.json")).unwrap();
+    let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
+    let fold = &metrics["models"][0]["folds"][0];
+    let within = fold["metrics"]["r2_within_drug"].as_f64().unwrap();
+    // Better than trees on joined rows, and not so good that something must have leaked.
+    assert!((0.32..0.45).contains(&within), "within-drug R² {within}");
+    assert!(fold["n_test"].as_u64().unwrap() > 40_000);
+    assert!(metrics["models"].as_array().unwrap().len() >= 6);
+}
