@@ -1,6 +1,6 @@
 //! The `halfmax` binary as a user meets it: files in, files and messages out.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

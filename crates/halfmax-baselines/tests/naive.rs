@@ -1,5 +1,6 @@
 //! The naive predictors against brute force.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use halfmax_baselines::{FittedNaive, Naive};
 use halfmax_core::{

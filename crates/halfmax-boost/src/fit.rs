@@ -50,10 +50,10 @@ impl Model for Boost {
         }
         // Inside the thread pool, so that no step has to wake it first.
         let fit = || match self.params.max_bins + 1 {
-            ..=16 => Fit::<16>::new(self, train, context)?.run(),
-            ..=32 => Fit::<32>::new(self, train, context)?.run(),
-            ..=64 => Fit::<64>::new(self, train, context)?.run(),
-            ..=128 => Fit::<128>::new(self, train, context)?.run(),
+            0..=16 => Fit::<16>::new(self, train, context)?.run(),
+            17..=32 => Fit::<32>::new(self, train, context)?.run(),
+            33..=64 => Fit::<64>::new(self, train, context)?.run(),
+            65..=128 => Fit::<128>::new(self, train, context)?.run(),
             _ => Fit::<256>::new(self, train, context)?.run(),
         };
         rayon::join(fit, || ()).0

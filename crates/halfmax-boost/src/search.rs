@@ -92,9 +92,9 @@ impl Limits {
     ) -> Option<(f64, u8, bool, L)> {
         let missing = histogram[usize::from(MISSING)];
         let some_missing = missing.weight() > 0.0;
-        if !self.promising(histogram, bins, total, L::default(), floor)
-            && !(some_missing && self.promising(histogram, bins, total, missing, floor))
-        {
+        let promising = self.promising(histogram, bins, total, L::default(), floor)
+            || (some_missing && self.promising(histogram, bins, total, missing, floor));
+        if !promising {
             return None;
         }
         self.exact_cut(histogram, bins, total, some_missing.then_some(missing), floor)

@@ -169,9 +169,8 @@ impl FittedBoost {
                 return Err(malformed(format!("side {:?} has offsets of another length", side.name)));
             }
         }
-        if !description.intercept.is_finite()
-            || !(description.quantum > 0.0 && description.quantum.is_finite())
-        {
+        let sound = |value: f64| value.is_finite();
+        if !sound(description.intercept) || !sound(description.quantum) || description.quantum <= 0.0 {
             return Err(malformed("its intercept or quantum is not a finite number"));
         }
         Ok(Self {

@@ -1,5 +1,7 @@
 //! The factorised trees against plain gradient-boosted trees on the materialised table: they must be identical.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use halfmax_boost::{Boost, BoostParams, FittedBoost, Leaves, MeansOf, Objective, Test, Tree, Trees};
 use halfmax_core::*;
 use ndarray::Array2;
@@ -420,7 +422,7 @@ fn the_number_of_threads_changes_nothing() {
 #[test]
 fn a_planted_signal_is_found() {
     let genes = Array2::from_shape_fn((120, 50), |(c, g)| ((c * 37 + g * 101 + c * c * g) % 211) as f32);
-    let planted = |c: usize, d: usize| if genes[[c, 7]] > 100.0 && d % 2 == 0 { -3.0 } else { 0.0 };
+    let planted = |c: usize, d: usize| if genes[[c, 7]] > 100.0 && d.is_multiple_of(2) { -3.0 } else { 0.0 };
     let sides = vec![(0..2400).map(|p| p / 20).collect(), (0..2400).map(|p| p % 20).collect()];
     let values = (0..2400).map(|p| planted(p / 20, p % 20)).collect();
     let names = (0..50).map(|g| format!("G{g}"));
@@ -429,7 +431,7 @@ fn a_planted_signal_is_found() {
         .unwrap()
         .with_block(expression)
         .unwrap();
-    let even = BitColumns::from_fn(20, 1, |d, _| Some(d % 2 == 0));
+    let even = BitColumns::from_fn(20, 1, |d, _| Some(d.is_multiple_of(2)));
     let even = FeatureBlock::new("target", ["even"], FeatureValues::Binary(even)).unwrap();
     let drugs = EntityTable::new((0..20).map(|d| format!("d{d}")), "drug").unwrap().with_block(even).unwrap();
     let responses = Responses::new(sides, values, None).unwrap();

@@ -67,9 +67,9 @@ enum Command {
     /// Look at data before using them.
     #[command(subcommand)]
     Data(Data),
-    /// Fit the first [[model]] on everything that the configuration names, and write RUN/model.halfmax.
+    /// Fit the first model of a configuration on everything that it names, and write RUN/model.halfmax.
     Train(ConfigAndOut),
-    /// Cross-validate every [[model]] and the naive predictors without leaks, and write a leaderboard.
+    /// Cross-validate every model and the naive predictors without leaks, and write a leaderboard.
     Evaluate(ConfigAndOut),
     /// Score cell lines and drugs with a trained model.
     Score(commands::score::ScoreArgs),

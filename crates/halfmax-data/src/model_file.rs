@@ -133,10 +133,9 @@ fn little_endian(tensor: &Tensor) -> (Dtype, Vec<u8>) {
 }
 
 fn stored(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-    let bytes: Vec<(&String, usize, (Dtype, Vec<u8>))> =
-        tensors.iter().map(|(name, tensor)| (name, shape(tensor).1, little_endian(tensor))).collect();
-    let views = bytes.iter().map(|(name, length, (dtype, bytes))| {
-        TensorView::new(*dtype, vec![*length], bytes).map(|view| (name.as_str(), view))
+    let bytes: Vec<(Dtype, Vec<u8>)> = tensors.values().map(little_endian).collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, tensor), (dtype, bytes))| {
+        TensorView::new(*dtype, vec![shape(tensor).1], bytes).map(|view| (name.as_str(), view))
     });
     safetensors::serialize(views.collect::<Result<Vec<_>, _>>()?, None)
 }

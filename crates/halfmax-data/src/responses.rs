@@ -155,7 +155,7 @@ pub(crate) fn fold_numbers(table: &RawTable, column: usize) -> Result<Vec<Option
     let values = table.numbers(column, expected)?;
     let number = |(at, value): (usize, &f64)| match *value {
         value if value.is_nan() => Ok(None),
-        value if value >= 0.0 && value < 1e6 && value.fract() == 0.0 => Ok(Some(value as usize)),
+        value if (0.0..1e6).contains(&value) && value.fract() == 0.0 => Ok(Some(value as usize)),
         value => Err(table.bad_value(column, at, value, expected)),
     };
     values.iter().enumerate().map(number).collect()

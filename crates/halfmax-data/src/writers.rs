@@ -160,7 +160,7 @@ fn borrowed(texts: &[String]) -> Vec<&str> {
 enum Target {
     Standard,
     Text(BufWriter<NamedTempFile>),
-    Parquet { file: NamedTempFile, writer: Option<BatchedWriter<File>> },
+    Parquet { file: NamedTempFile, writer: Option<Box<BatchedWriter<File>>> },
 }
 
 /// Writes a table in blocks of rows; nothing is under the final name until [`TableWriter::finish`].
@@ -251,7 +251,7 @@ fn frame(path: &Path, columns: &[(&str, OutputColumn)], rows: usize) -> Result<D
 fn write_parquet(
     path: &Path,
     file: &NamedTempFile,
-    writer: &mut Option<BatchedWriter<File>>,
+    writer: &mut Option<Box<BatchedWriter<File>>>,
     notes: &[(String, String)],
     columns: &[(&str, OutputColumn)],
     rows: usize,
@@ -268,7 +268,7 @@ fn write_parquet(
             )
             .batched(&schema)
             .map_err(|error| failed(path, error))?;
-        *writer = Some(made);
+        *writer = Some(Box::new(made));
     }
     if let (Some(writer), true) = (writer, rows > 0) {
         writer.write_batch(&frame(path, columns, rows)?).map_err(|error| failed(path, error))?;

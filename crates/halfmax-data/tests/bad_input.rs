@@ -1,5 +1,6 @@
 //! What is wrong with an input is said with the file, the place, the value and how to mend it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::path::Path;

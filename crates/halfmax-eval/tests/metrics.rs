@@ -1,5 +1,6 @@
 //! Metrics and intervals against values worked out another way.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use halfmax_core::Seed;
 use halfmax_eval::{Resample, Scored};

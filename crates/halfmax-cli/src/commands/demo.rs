@@ -21,7 +21,7 @@ const CELL_LINES: [&str; 3] = ["K562", "A375", "MCF7"];
 pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result<()> {
     let mut config = Config::parse(RECIPE, &global.overrides)?;
     config.seed = global.seed.unwrap_or(config.seed);
-    let folder = RunFolder::create(&out.unwrap_or_else(free_folder))?;
+    let folder = RunFolder::create(out.unwrap_or_else(free_folder))?;
     let prepared = Prepared::new(&config, terminal)?;
     let evaluation = cross_validate(&config, &prepared, &terminal.progress("evaluating"))?;
     write_evaluation(&folder, &config, &prepared.loaded.screen, &evaluation)?;

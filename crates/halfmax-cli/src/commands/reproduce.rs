@@ -19,7 +19,7 @@ pub fn reproduce(run: &Path, terminal: Terminal) -> Result<()> {
             .because(error)
             .help("set TMPDIR to a folder with space")
     })?;
-    let folder = RunFolder::create(&again.path().join("run"))?;
+    let folder = RunFolder::create(again.path().join("run"))?;
     let outcome = match manifest.command.as_str() {
         "train" => train_into(&config, &folder, terminal).map(|_| ()),
         "evaluate" => evaluate_into(&config, &folder, terminal).map(|_| ()),
@@ -73,7 +73,7 @@ fn check_inputs(inputs: &[Input]) -> Result<()> {
 fn differences(command: &str, run: &Path, again: &Path) -> Result<Vec<String>> {
     if command == "train" {
         let (before, after) =
-            (read_model(&run.join("model.halfmax"))?, read_model(&again.join("model.halfmax"))?);
+            (read_model(run.join("model.halfmax"))?, read_model(again.join("model.halfmax"))?);
         let same = before.0.family == after.0.family && before.1 == after.1;
         return Ok(if same { vec![] } else { vec!["model.halfmax".into()] });
     }

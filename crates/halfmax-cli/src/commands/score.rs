@@ -14,7 +14,7 @@ use crate::registry::Fitted;
 use crate::terminal::Terminal;
 
 /// Pairs that are scored at a time: bounds memory whatever the number of pairs is.
-const AT_A_TIME: usize = 1 << 21;
+const AT_A_TIME: usize = 1 << 19;
 
 /// Score cell lines and drugs with a trained model.
 #[derive(Args)]
@@ -129,15 +129,18 @@ impl<'a> Scoring<'a> {
             progress.check()?;
             let sides: [&[u32]; 2] = [rows_here, &columns];
             let scores = self.predict(Tuples::Grid(&sides))?;
+            let (mut row_of, mut column_of, mut predicted) = (Vec::new(), Vec::new(), Vec::new());
             for (row, scores) in rows_here.iter().zip(scores.chunks(columns.len().max(1))) {
                 let chosen = match top {
-                    Some(top) => most_sensitive(scores, top),
-                    None => columns.clone(),
+                    Some(top) => &most_sensitive(scores, top),
+                    None => &columns,
                 };
-                let predicted: Vec<f32> = chosen.iter().map(|drug| scores[*drug as usize]).collect();
-                written += self.write(writer, &vec![*row; chosen.len()], &chosen, &predicted)?;
+                row_of.extend(std::iter::repeat_n(*row, chosen.len()));
+                column_of.extend(chosen);
+                predicted.extend(chosen.iter().map(|drug| scores[*drug as usize]));
             }
-            progress.step((block + 1) * at_a_time.min(rows.len()), rows.len());
+            written += self.write(writer, &row_of, &column_of, &predicted)?;
+            progress.step(((block + 1) * at_a_time).min(rows.len()), rows.len());
         }
         Ok(written)
     }

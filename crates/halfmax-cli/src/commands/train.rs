@@ -73,7 +73,7 @@ pub fn train_into(config: &Config, folder: &RunFolder, terminal: Terminal) -> Re
     };
     let facts = serde_json::to_value(facts)
         .map_err(|error| Error::failed("the model's description cannot be written").because(error))?;
-    write_model(&folder.path("model.halfmax"), fitted.family(), &fitted.parts(), facts)?;
+    write_model(folder.path("model.halfmax"), fitted.family(), &fitted.parts(), facts)?;
     write_provenance(folder, config, &Manifest::new("train", config, &prepared.loaded.inputs))?;
     Ok(Summary {
         name: spec.name.clone(),
