@@ -38,6 +38,8 @@ rounds = 300
 leaves = 31
 learning_rate = 0.1
 feature_fraction = 0.2
+row_fraction = 0.8
+trees = {trees}
 """
 
 
@@ -55,6 +57,7 @@ def config_text(arguments: argparse.Namespace) -> str:
         events=quoted(arguments.data / "genomic_features_v17.csv.gz"),
         folds_file=quoted(arguments.splits / "gdsc2_lco.csv"),
         folds=arguments.folds,
+        trees=json.dumps(arguments.trees),
         top_variance="" if arguments.genes is None else f"top_variance = {arguments.genes}\n",
     )
 

@@ -198,6 +198,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--xgboost-columns", default="tree", choices=["tree", "node"], help="draw XGBoost's columns per tree or node"
     )
+    parser.add_argument(
+        "--trees", default="box", choices=["box", "cell_vector", "alternate"], help="halfmax's kind of trees (box)"
+    )
     parser.add_argument("--json", type=Path, help="also write everything measured to this file")
     arguments = parser.parse_args()
     if arguments.repeat < 1 or arguments.threads < 1:

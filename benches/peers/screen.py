@@ -12,6 +12,8 @@ from rdkit.Chem import rdFingerprintGenerator
 
 FINGERPRINT_BITS = 512
 FINGERPRINT_RADIUS = 2
+# Each is two cell lines once names are harmonised (KM-H2 and KMH-2, TT and T-T): left out, as halfmax leaves them out.
+AMBIGUOUS = ["KMH2", "TT"]
 
 
 def harmonise(names: pd.Series) -> pd.Series:
@@ -86,7 +88,7 @@ def read_screen(data: Path, splits: Path) -> Screen:
     measured = _read_responses(data / "gdsc2_response.csv.gz")
     folds = pd.read_csv(splits / "gdsc2_lco.csv", dtype={"cell_line": str})
     expression = pd.read_parquet(data / "expression.parquet").set_index("cell_line")
-    pairs = measured.merge(folds, on="cell_line")
+    pairs = measured[~measured["cell_line"].isin(AMBIGUOUS)].merge(folds, on="cell_line")
     pairs = pairs[pairs["cell_line"].isin(expression.index)].sort_values(["cell_line", "drug"], ignore_index=True)
     cell_names = sorted(pairs["cell_line"].unique())
     drug_names = sorted(pairs["drug"].unique())
