@@ -314,3 +314,45 @@ fn gdsc2_is_learnt_on_unseen_cell_lines() {
     assert!(fold["n_test"].as_u64().unwrap() > 40_000);
     assert!(metrics["models"].as_array().unwrap().len() >= 6);
 }
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_run_leaves_nothing_behind() {
+    let folder = small_screen();
+    let path = folder.path();
+    let before = fs::read_dir(path).unwrap().count();
+    let child = Command::new(env!("CARGO_BIN_EXE_halfmax"))
+        .current_dir(path)
+        .args(["--config-override", "model.0.rounds=1000000", "train", "config.toml", "--out", "run"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The folder under its temporary name shows that the work has begun.
+    let start = std::time::Instant::now();
+    while fs::read_dir(path).unwrap().count() == before {
+        assert!(start.elapsed().as_secs() < 60, "the run did not begin");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    says(&String::from_utf8_lossy(&output.stderr), &["interrupted"]);
+    assert_eq!(fs::read_dir(path).unwrap().count(), before, "something was left behind");
+}
+
+#[test]
+fn features_that_do_not_vary_are_used_without_harm() {
+    let folder = small_screen();
+    let path = folder.path();
+    let text = fs::read_to_string(path.join("expression.csv")).unwrap();
+    let constant = text.lines().map(|line| {
+        let value = if line.starts_with("cell_line") { "FLAT" } else { "3.5" };
+        format!("{line},{value}\n")
+    });
+    fs::write(path.join("expression.csv"), constant.collect::<String>()).unwrap();
+    let report = succeeds(path, &["data", "inspect", "expression.csv"]);
+    says(&report, &["FLAT"]);
+    succeeds(path, &["evaluate", "config.toml", "--out", "run"]);
+}
