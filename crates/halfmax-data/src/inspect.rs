@@ -131,9 +131,18 @@ fn look_at_features(
         found.ranges.insert("values".into(), range);
     }
     for block in &part.blocks {
-        let constant = block.len() - varying(block).len();
-        if constant > 0 && block.entities() > 1 {
-            found.problems.push(format!("{} columns hold one value only: {}", block.kind, grouped(constant)));
+        let varying: HashSet<usize> = varying(block).into_iter().collect();
+        let constant: Vec<&String> = (0..block.len())
+            .filter(|column| !varying.contains(column))
+            .map(|column| &block.names[column])
+            .collect();
+        if !constant.is_empty() && block.entities() > 1 {
+            found.problems.push(format!(
+                "{} columns hold one value only: {} ({})",
+                block.kind,
+                grouped(constant.len()),
+                listed(&constant, 5)
+            ));
         }
         let floor = at_the_floor(block);
         if floor > 0 {
