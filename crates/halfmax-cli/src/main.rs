@@ -15,6 +15,11 @@ use halfmax_core::{Error, ErrorKind, Result};
 
 use crate::terminal::Terminal;
 
+/// Fits take and give back buffers of some hundred kilobytes thousands of times; the system's allocator returns each to
+/// the kernel and has it cleared again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Predicts how cancer cell lines respond to drugs, and judges its predictions honestly.
 ///
 /// Research use only.
