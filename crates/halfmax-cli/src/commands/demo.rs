@@ -39,7 +39,7 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
             terminal.result("top_drugs", &top, &top.text())?;
         }
     }
-    train_into(&config, &folder, Terminal::new(false, true))?;
+    train_into(&config, &prepared, &folder, terminal)?;
     write_provenance(&folder, &config, &Manifest::new("evaluate", &config, &prepared.loaded.inputs))?;
     let path = folder.finish()?;
     terminal.note(&format!("\nResearch use only. Everything is in {}", path.display()));

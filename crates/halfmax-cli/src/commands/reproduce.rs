@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::commands::{evaluate::evaluate_into, train::train_into};
 use crate::config::Config;
-use crate::run::{Input, Manifest};
+use crate::run::{Input, Manifest, Prepared};
 use crate::terminal::Terminal;
 
 /// `halfmax reproduce`.
@@ -21,7 +21,7 @@ pub fn reproduce(run: &Path, terminal: Terminal) -> Result<()> {
     })?;
     let folder = RunFolder::create(again.path().join("run"))?;
     let outcome = match manifest.command.as_str() {
-        "train" => train_into(&config, &folder, terminal).map(|_| ()),
+        "train" => train_into(&config, &Prepared::new(&config, terminal)?, &folder, terminal).map(|_| ()),
         "evaluate" => evaluate_into(&config, &folder, terminal).map(|_| ()),
         other => Err(Error::data(format!("manifest.json names a command {other:?}"))),
     };

@@ -27,7 +27,9 @@ pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result
     let mut config = Config::read(&args.config, &global.overrides)?;
     config.seed = global.seed.unwrap_or(config.seed);
     let folder = RunFolder::create(&args.out)?;
-    let summary = train_into(&config, &folder, terminal).map_err(|error| error.at(args.config.display()))?;
+    let prepared = Prepared::new(&config, terminal)?;
+    let summary =
+        train_into(&config, &prepared, &folder, terminal).map_err(|error| error.at(args.config.display()))?;
     let path = folder.finish()?;
     let model = path.join("model.halfmax");
     terminal.result("model", &summary, &format!("model written to {}", model.display()))
@@ -43,7 +45,12 @@ pub struct Summary {
 }
 
 /// Trains the first model of a configuration into a folder.
-pub fn train_into(config: &Config, folder: &RunFolder, terminal: Terminal) -> Result<Summary> {
+pub fn train_into(
+    config: &Config,
+    prepared: &Prepared,
+    folder: &RunFolder,
+    terminal: Terminal,
+) -> Result<Summary> {
     let specs = config.specs()?;
     let Some(spec) = specs.first() else {
         return Err(Error::config("there is no [[model]]")
@@ -52,7 +59,6 @@ pub fn train_into(config: &Config, folder: &RunFolder, terminal: Terminal) -> Re
     if specs.len() > 1 {
         terminal.note(&format!("training the first of {} models, {:?}", specs.len(), spec.name));
     }
-    let prepared = Prepared::new(config, terminal)?;
     let progress = terminal.progress("training");
     let start = std::time::Instant::now();
     let view = prepared.everything()?;
