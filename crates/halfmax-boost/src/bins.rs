@@ -19,6 +19,8 @@ pub struct SideBins {
     pub binary: Vec<BinaryFeature>,
     /// Categorical features.
     pub category: Vec<CategoryFeature>,
+    /// Whether the last category tells every entity apart.
+    pub identity: bool,
 }
 
 /// A numeric feature: its number in the feature space and the cuts between its bins.
@@ -53,13 +55,14 @@ pub struct CategoryFeature {
 }
 
 impl SideBins {
-    /// Bins the features found by an alignment for the entities `rows` of its table, then the `extra` numeric ones, whose
-    /// values are given for those entities. Features without two different values among them are left out: no split
-    /// could use them.
+    /// Bins the features found by an alignment for the entities `rows` of its table, then the mean responses of those
+    /// entities where they are a feature. Features without two different values among them are left out: no split could
+    /// use them. With `identity`, the last category tells every entity apart.
     pub fn build(
         space: &FeatureSpace,
         alignment: &Alignment,
-        extra: &[Vec<f32>],
+        means: &[f32],
+        identity: bool,
         rows: &[u32],
         max_bins: usize,
     ) -> Self {
@@ -68,10 +71,12 @@ impl SideBins {
             let values: Vec<f32> = rows.iter().map(|row| column[*row as usize]).collect();
             Column::of(&description.domain, &values, max_bins)
         });
-        let extra = extra.par_iter().map(|values| Column::of(&Domain::Real, values, max_bins));
-        let columns: Vec<Column> = known.chain(extra).collect();
+        let mut columns: Vec<Column> = known.collect();
+        if !means.is_empty() {
+            columns.push(Column::of(&Domain::Real, means, max_bins));
+        }
         let mut side =
-            Self { entities: rows.len(), numeric: vec![], codes: vec![], binary: vec![], category: vec![] };
+            Self { entities: rows.len(), numeric: vec![], codes: vec![], binary: vec![], category: vec![], identity: false };
         for (feature, column) in columns.into_iter().enumerate() {
             match column {
                 Column::Constant => {}
@@ -84,6 +89,11 @@ impl SideBins {
                     side.category.push(CategoryFeature { feature, levels, codes });
                 }
             }
+        }
+        if identity {
+            let (feature, levels) = (space.len() + 1, rows.len());
+            side.category.push(CategoryFeature { feature, levels, codes: (1..=levels as u16).collect() });
+            side.identity = true;
         }
         side
     }

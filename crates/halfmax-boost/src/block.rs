@@ -157,9 +157,10 @@ impl Block {
     pub fn sums(&self) -> Vec<Vec<Packed>> {
         match self {
             Self::Dense(block) => {
-                let rows = 0..block.rows as u32;
-                let rows: Vec<u32> = rows.collect();
-                vec![block.row_sums(&rows, None), block.column_sums(&rows)]
+                let rows: Vec<u32> = (0..block.rows as u32).collect();
+                let (of_rows, of_columns) =
+                    rayon::join(|| block.row_sums(&rows, None), || block.column_sums(&rows));
+                vec![of_rows, of_columns]
             }
             Self::List(list) => {
                 (0..list.counts.len()).map(|side| list.sums(side, 0..list.residual.len())).collect()
@@ -177,26 +178,28 @@ impl Block {
     }
 }
 
-/// Draws responses: for each a 16-bit number, compared with the share to keep.
+/// Draws responses: each has a random number, compared with the share to keep.
+#[derive(Clone, Copy)]
 struct Sampler {
-    keep_below: u64,
+    seed: u32,
+    keep_up_to: u32,
 }
 
 impl Sampler {
-    fn new(fraction: f64) -> Self {
-        Self { keep_below: (fraction * 65_536.0).round() as u64 }
+    fn new(fraction: f64, seed: Seed) -> Self {
+        let keep_up_to = (fraction * (f64::from(u32::MAX) + 1.0)).round() as u64;
+        Self { seed: seed.value() as u32, keep_up_to: keep_up_to.saturating_sub(1) as u32 }
     }
 
-    /// Empties the responses that are not drawn.
-    #[inline]
-    fn thin(&self, seed: Seed, packed: &mut [Packed]) {
-        for (at, four) in packed.chunks_mut(4).enumerate() {
-            let numbers = seed.derive(at as u64).value();
-            for (lane, packed) in four.iter_mut().enumerate() {
-                let number = numbers >> (16 * lane) & 0xFFFF;
-                packed.0 &= -i64::from(number < self.keep_below);
-            }
-        }
+    /// All bits set for a response that is kept, none for the others.
+    #[inline(always)]
+    fn mask(self, at: u32) -> i64 {
+        // A Weyl sequence through the finaliser of MurmurHash3 (Appleby 2011).
+        let mut number = at.wrapping_mul(0x9E37_79B9) ^ self.seed;
+        number = (number ^ (number >> 16)).wrapping_mul(0x85EB_CA6B);
+        number = (number ^ (number >> 13)).wrapping_mul(0xC2B2_AE35);
+        number ^= number >> 16;
+        -i64::from(number <= self.keep_up_to)
     }
 }
 
@@ -226,9 +229,17 @@ fn pack(loss: Loss, residual: f32, weight: f32, scales: Scales) -> Packed {
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
     "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
 ))]
-fn pack_row(loss: Loss, scales: Scales, (residuals, weights): (&[f32], &[f32]), packed: &mut [Packed]) {
-    for (packed, (residual, weight)) in packed.iter_mut().zip(residuals.iter().zip(weights)) {
-        *packed = pack(loss, *residual, *weight, scales);
+fn pack_row(
+    loss: Loss,
+    scales: Scales,
+    sampler: Sampler,
+    (residuals, weights): (&[f32], &[f32]),
+    packed: &mut [Packed],
+) {
+    for (at, (packed, (residual, weight))) in
+        (0..).zip(packed.iter_mut().zip(residuals.iter().zip(weights)))
+    {
+        packed.0 = pack(loss, *residual, *weight, scales).0 & sampler.mask(at);
     }
 }
 
@@ -265,7 +276,6 @@ impl Dense {
         let scales = scales_for(total(|m| m.0), total(|m| m.1), self.unit_weights);
         let column_bag: Option<&[bool]> = bags[1].contains(&false).then_some(&bags[1]);
         let (residual, weight) = (&self.residual, &self.weight);
-        let sampler = (fraction < 1.0).then(|| Sampler::new(fraction));
         let rows = self.packed.par_chunks_mut(columns).enumerate().with_min_len(MIN_ROWS);
         rows.for_each(|(row, packed)| {
             let range = row * columns..(row + 1) * columns;
@@ -273,10 +283,8 @@ impl Dense {
                 packed.fill(Packed::default());
                 return;
             }
-            pack_row(loss, scales, (&residual[range.clone()], &weight[range]), packed);
-            if let Some(sampler) = &sampler {
-                sampler.thin(seed.derive(row as u64), packed);
-            }
+            let sampler = Sampler::new(fraction, seed.derive(row as u64));
+            pack_row(loss, scales, sampler, (&residual[range.clone()], &weight[range]), packed);
             if let Some(bag) = column_bag {
                 packed.iter_mut().zip(bag).for_each(|(packed, kept)| packed.0 &= -i64::from(*kept));
             }
@@ -353,13 +361,11 @@ impl List {
             weights += f64::from(*weight);
         }
         let scales = scales_for(magnitude, weights, self.unit_weights);
+        let sampler = Sampler::new(fraction, seed);
         for (at, packed) in self.packed.iter_mut().enumerate() {
             let bagged = self.entities.iter().zip(bags).all(|(side, bag)| bag[side[at] as usize]);
             let value = pack(loss, self.residual[at], self.weight[at], scales);
-            *packed = if bagged { value } else { Packed::default() };
-        }
-        if fraction < 1.0 {
-            Sampler::new(fraction).thin(seed, &mut self.packed);
+            packed.0 = if bagged { value.0 & sampler.mask(at as u32) } else { 0 };
         }
         scales
     }

@@ -7,12 +7,12 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::bins::SideBins;
 use crate::block::{Block, Loss, Scales};
-use crate::grow::{Candidates, Grown, Growth, NodeSide, grow};
+use crate::grow::{Candidates, Care, Grown, Growth, NodeSide, grow};
 use crate::histogram::Pool;
 use crate::lanes::{Packed, Wide};
 use crate::model::{FittedBoost, FittedSide};
-use crate::params::{BoostParams, MeansOf, Objective, Trees};
-use crate::search::{Limits, Rule};
+use crate::params::{BoostParams, Known, Objective, Trees};
+use crate::search::Rule;
 use crate::shape::Patterns;
 use crate::tree::{Leaves, Test, Tree};
 
@@ -84,6 +84,7 @@ pub(crate) struct Fit<'a, const BINS: usize> {
     pub(crate) loss: Loss,
     sides: Vec<FittedSide>,
     pub(crate) bins: Vec<SideBins>,
+    pub(crate) care: Vec<Care>,
     observed: Observed,
     pub(crate) block: Block,
     intercept: f64,
@@ -125,18 +126,23 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         };
         let counts: Vec<usize> = rows_of_side.iter().map(Vec::len).collect();
         let means = Means::of(params, context, &observed, &counts);
-        let (mut sides, mut bins) = (Vec::new(), Vec::new());
+        let (mut sides, mut bins, mut care) = (Vec::new(), Vec::new(), Vec::new());
         for (side, rows) in rows_of_side.iter().enumerate() {
             let table = screen.table(side);
             let space = FeatureSpace::of(table, screen.sides[side].table, &train.features);
-            let extra: Vec<Vec<f32>> = means.feature(side).into_iter().collect();
+            let known = is_known(params.known, side, context);
             let alignment = space.align(table)?;
-            bins.push(SideBins::build(&space, &alignment, &extra, rows, params.max_bins));
+            let identity = known && params.identity_feature;
+            bins.push(SideBins::build(&space, &alignment, &means.features[side], identity, rows, params.max_bins));
+            care.push(Care {
+                lambda: if known { 0.0 } else { params.entity_l2 },
+                least: if known { 0.0 } else { params.min_leaf_entities as f64 },
+            });
             sides.push(FittedSide {
                 name: screen.sides[side].name.clone(),
                 ids: rows.iter().map(|row| table.ids()[*row as usize].clone()).collect(),
                 offsets: means.offsets[side].clone(),
-                means: extra.into_iter().next().unwrap_or_default(),
+                means: means.features[side].clone(),
                 space,
             });
         }
@@ -154,6 +160,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
             loss,
             sides,
             bins,
+            care,
             observed,
             block,
             intercept: means.intercept,
@@ -239,7 +246,8 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         sides: &[usize],
         seed: Seed,
     ) -> Vec<Vec<usize>> {
-        let counts: Vec<usize> = sides.iter().map(|side| bins[*side].len()).collect();
+        let drawn = |bins: &SideBins| bins.len() - usize::from(bins.identity);
+        let counts: Vec<usize> = sides.iter().map(|side| drawn(&bins[*side])).collect();
         let total: usize = counts.iter().sum();
         let kept = ((total as f64 * params.feature_fraction).round() as usize).clamp(total.min(1), total);
         let mut chosen = if kept == total {
@@ -250,10 +258,12 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         chosen.sort_unstable();
         let mut from = 0;
         let mut by_side = Vec::new();
-        for count in counts {
+        for (side, count) in sides.iter().zip(counts) {
             let until = from + count;
             let own = chosen.iter().filter(|at| (from..until).contains(*at));
-            by_side.push(own.map(|at| at - from).collect());
+            let mut own: Vec<usize> = own.map(|at| at - from).collect();
+            own.extend(bins[*side].identity.then_some(count));
+            by_side.push(own);
             from = until;
         }
         by_side
@@ -266,7 +276,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         let sides: Vec<usize> = (0..self.bins.len()).collect();
         let chosen = Self::features(self.params, &self.bins, &sides, seed);
         let candidates: Vec<Candidates> =
-            self.bins.iter().zip(&chosen).map(|(bins, chosen)| Candidates::new(bins, chosen)).collect();
+            (0..sides.len()).map(|side| Candidates::new(&self.bins[side], &chosen[side], self.care[side])).collect();
         let root: Vec<NodeSide<Packed>> = self.block.sums().into_iter().map(NodeSide::of_present).collect();
         let rows = match &self.block {
             Block::Dense(_) => Vec::new(),
@@ -274,7 +284,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         };
         let growth = Self::growth(self.params, scales, self.params.min_leaf_weight * scales.weight);
         let grown = grow(&candidates, &self.block, root, rows, growth, &mut self.pool);
-        let values: Vec<i32> = grown.totals.iter().map(|total| self.leaf(*total, scales)).collect();
+        let values: Vec<i32> = grown.totals.iter().zip(&grown.present).map(|(total, present)| self.leaf(*total, present, scales)).collect();
         let patterns = self.patterns(&grown);
         let steps: Vec<f32> = values.iter().map(|value| (f64::from(*value) * self.quantum) as f32).collect();
         self.block.subtract(&patterns, |leaf, _| steps[leaf]);
@@ -282,20 +292,20 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
     }
 
     /// A leaf's value in quanta: the shrunken Newton step.
-    fn leaf(&self, total: Packed, scales: Scales) -> i32 {
+    fn leaf(&self, total: Packed, present: &[f64], scales: Scales) -> i32 {
         use crate::lanes::Lanes;
         let (gradient, weight) = (total.gradient(0) / scales.gradient, total.weight() / scales.weight);
+        let stretch = self.care.iter().zip(present).map(|(care, entities)| care.lambda / entities);
+        let weight = weight * (1.0 + stretch.sum::<f64>());
         quanta(self.params.learning_rate * step(gradient, weight, self.params.l2), self.quantum)
     }
 
     pub(crate) fn growth(params: &BoostParams, scales: Scales, min_weight: f64) -> Growth {
         let square = scales.gradient * scales.gradient / scales.weight;
         Growth {
-            limits: Limits {
-                lambda: params.l2 * scales.weight,
-                min_weight,
-                category_smoothing: params.category_smoothing * scales.weight,
-            },
+            lambda: params.l2 * scales.weight,
+            min_weight,
+            category_smoothing: params.category_smoothing * scales.weight,
             leaves: params.leaves,
             max_depth: params.max_depth,
             min_gain: params.min_gain * square,
@@ -432,8 +442,9 @@ struct Means {
     intercept: f64,
     /// For each side the offsets that the first tree starts from; empty where none are used.
     offsets: Vec<Vec<f64>>,
-    /// For each side the mean response of every entity, where that is a feature; NaN for entities without a response.
-    features: Vec<Option<Vec<f32>>>,
+    /// For each side the mean response of every entity, where that is a feature, else empty; NaN for entities without a
+    /// response.
+    features: Vec<Vec<f32>>,
 }
 
 impl Means {
@@ -448,10 +459,10 @@ impl Means {
             }
         };
         let mut means =
-            Self { intercept, offsets: vec![Vec::new(); counts.len()], features: vec![None; counts.len()] };
+            Self { intercept, offsets: vec![Vec::new(); counts.len()], features: vec![Vec::new(); counts.len()] };
         // A few sweeps over the sides settle the offsets of a two-way layout.
         let offset_sides: Vec<usize> =
-            (0..counts.len()).filter(|side| uses(params.baseline, *side, context)).collect();
+            (0..counts.len()).filter(|side| params.baseline && is_known(params.known, *side, context)).collect();
         for side in &offset_sides {
             means.offsets[*side] = vec![0.0; counts[*side]];
         }
@@ -470,7 +481,8 @@ impl Means {
                 means.offsets[*side] = shrunk.collect();
             }
         }
-        for side in (0..counts.len()).filter(|side| uses(params.mean_feature, *side, context)) {
+        let known = |side: &usize| params.mean_feature && is_known(params.known, *side, context);
+        for side in (0..counts.len()).filter(known) {
             let (mut sums, mut weights) = (vec![0.0; counts[side]], vec![0.0; counts[side]]);
             for at in &learnt {
                 let entity = observed.entities[side][*at] as usize;
@@ -478,7 +490,7 @@ impl Means {
                 weights[entity] += f64::from(observed.weights[*at]);
             }
             // 0 / 0 is NaN: missing.
-            means.features[side] = Some(sums.iter().zip(&weights).map(|(s, w)| (s / w) as f32).collect());
+            means.features[side] = sums.iter().zip(&weights).map(|(s, w)| (s / w) as f32).collect();
         }
         means
     }
@@ -487,21 +499,17 @@ impl Means {
         let offset = |(offsets, side): (&Vec<f64>, &Vec<u32>)| offsets.get(side[at] as usize).copied();
         self.offsets.iter().zip(entities).filter_map(offset).fold(self.intercept, |sum, offset| sum + offset)
     }
-
-    fn feature(&self, side: usize) -> Option<Vec<f32>> {
-        self.features[side].clone()
-    }
 }
 
-/// Whether the means of a side's entities are used.
-fn uses(means: MeansOf, side: usize, context: &FitContext) -> bool {
+/// Whether a side's entities are known.
+fn is_known(known: Known, side: usize, context: &FitContext) -> bool {
     let cell = side == 0;
-    match means {
-        MeansOf::None => false,
-        MeansOf::Cell => cell,
-        MeansOf::Drug => !cell,
-        MeansOf::Both => true,
-        MeansOf::Auto => match context.validation {
+    match known {
+        Known::None => false,
+        Known::Cell => cell,
+        Known::Drug => !cell,
+        Known::Both => true,
+        Known::Auto => match context.validation {
             ValidationGroup::Response => true,
             ValidationGroup::Entity(held) | ValidationGroup::Groups(held, _) => side != held,
         },

@@ -5,11 +5,12 @@
 //! brings everything up to date; histograms of the heavier child are those of the parent less those of the lighter.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
 use crate::bins::SideBins;
-use crate::histogram::{BLOCK, Pool, Tile, accumulate};
+use crate::histogram::{BLOCK, Histograms, Pool, Tile, accumulate};
 use crate::lanes::Lanes;
 use crate::search::{Limits, Rule, Split, binary_sums, category_sums};
 use crate::shape::Shape;
@@ -20,11 +21,21 @@ pub struct Candidates<'a> {
     tile: Tile,
     binary: Vec<usize>,
     category: Vec<usize>,
+    care: Care,
+}
+
+/// What keeps a tree from relying on too few entities of a side.
+#[derive(Clone, Copy, Debug)]
+pub struct Care {
+    /// λ in entities.
+    pub lambda: f64,
+    /// Least number of entities in a leaf.
+    pub least: f64,
 }
 
 impl<'a> Candidates<'a> {
     /// From ascending positions in the order numeric, binary, category.
-    pub fn new(side: &'a SideBins, chosen: &[usize]) -> Self {
+    pub fn new(side: &'a SideBins, chosen: &[usize], care: Care) -> Self {
         let (numeric, binary) = (side.numeric.len(), side.binary.len());
         let within = |from: usize, to: usize| -> Vec<usize> {
             chosen.iter().filter(|at| (from..to).contains(*at)).map(|at| at - from).collect()
@@ -34,6 +45,7 @@ impl<'a> Candidates<'a> {
             tile: Tile::gather(side, within(0, numeric)),
             binary: within(numeric, numeric + binary),
             category: within(numeric + binary, side.len()),
+            care,
         }
     }
 }
@@ -41,8 +53,12 @@ impl<'a> Candidates<'a> {
 /// How far a tree may grow.
 #[derive(Clone, Copy, Debug)]
 pub struct Growth {
-    /// Limits of a split.
-    pub limits: Limits,
+    /// λ in units of weight.
+    pub lambda: f64,
+    /// Least weight of a leaf.
+    pub min_weight: f64,
+    /// Smoothing of the order of category levels.
+    pub category_smoothing: f64,
     /// Most leaves.
     pub leaves: usize,
     /// Most splits above a leaf.
@@ -62,6 +78,8 @@ pub struct Grown<L> {
     pub features: Vec<usize>,
     /// The sums of every leaf.
     pub totals: Vec<L>,
+    /// For every leaf and side the number of entities.
+    pub present: Vec<Vec<f64>>,
 }
 
 /// Where the sums of a box come from, once a split has changed it.
@@ -86,9 +104,11 @@ struct Node<L, const BINS: usize> {
     sides: Vec<NodeSide<L>>,
     rows: Vec<u32>,
     total: L,
+    /// For each side the number of entities with any weight.
+    present: Vec<f64>,
     depth: usize,
     place: Place,
-    histograms: Vec<Vec<[L; BINS]>>,
+    histograms: Vec<Vec<Histograms<L, BINS>>>,
     best: Option<Best<L>>,
 }
 
@@ -109,7 +129,7 @@ struct Best<L> {
 /// Two siblings that have not been searched yet, with the histograms of their parent. No split of either can gain more
 /// than `bound`, so that many a pair is never searched at all.
 struct Pair<L, const BINS: usize> {
-    parent: Vec<Vec<[L; BINS]>>,
+    parent: Vec<Vec<Histograms<L, BINS>>>,
     light: usize,
     heavy: usize,
     bound: f64,
@@ -135,11 +155,16 @@ pub fn grow<L: Lanes, const BINS: usize>(
     root[0].lanes.iter().for_each(|lane| total.add(*lane));
     let mut grower = Grower { candidates, source, growth, pool, nodes: vec![], inner: vec![], pairs: vec![] };
     let histograms = vec![Vec::new(); root.len()];
-    let root = Node { sides: root, rows, total, depth: 0, place: Place::Root, histograms, best: None };
+    let root = Node { present: present(&root), sides: root, rows, total, depth: 0, place: Place::Root, histograms, best: None };
     grower.nodes.push(root);
     grower.search_root();
     while grower.nodes.len() < growth.leaves && grower.step() {}
     grower.finish()
+}
+
+fn present<L: Lanes>(sides: &[NodeSide<L>]) -> Vec<f64> {
+    let count = |side: &NodeSide<L>| side.lanes.iter().filter(|lane| lane.weight() > 0.0).count() as f64;
+    sides.iter().map(count).collect()
 }
 
 struct Grower<'a, L, S, const BINS: usize> {
@@ -216,7 +241,7 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
         self.inner.push(Inner { place: node.place, side, feature: split.feature, rule: split.rule });
         let new = |sides: Vec<NodeSide<L>>, rows, total, place| {
             let histograms = vec![Vec::new(); sides.len()];
-            Node { sides, rows, total, depth, place, histograms, best: None }
+            Node { present: present(&sides), sides, rows, total, depth, place, histograms, best: None }
         };
         let light_node = new(light_sides, light_rows, light_total, light_place);
         let heavy_node = new(heavy_sides, heavy_rows, heavy_total, heavy_place);
@@ -231,88 +256,140 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
         self.pairs.push(Pair { parent, light, heavy, bound });
     }
 
+    /// The limits of a split of the node on `side`. λ counted in entities of a side weighs as much as that many average
+    /// ones of the node: a split on another side leaves their number as it is, and λ grows with the child's weight.
+    fn limits(&self, node: &Node<L, BINS>, side: usize) -> Limits {
+        let Growth { lambda, min_weight, category_smoothing, .. } = self.growth;
+        let weight = node.total.weight();
+        let mut limits = Limits { stretch: 1.0, lambda, min_weight, category_smoothing };
+        for (other, (candidates, entities)) in self.candidates.iter().zip(&node.present).enumerate() {
+            let Care { lambda, least } = candidates.care;
+            if other == side {
+                limits.lambda += lambda * weight / entities;
+                limits.min_weight = limits.min_weight.max(least * weight / entities);
+            } else {
+                limits.stretch += lambda / entities;
+            }
+        }
+        limits
+    }
+
+    fn own_score(&self, node: &Node<L, BINS>) -> f64 {
+        let stretch = self.candidates.iter().zip(&node.present).map(|(side, entities)| side.care.lambda / entities);
+        node.total.score(1.0 + stretch.sum::<f64>(), self.growth.lambda)
+    }
+
     /// More than any split of the node can gain: for each side, what parting all its entities would.
     fn bound(&self, node: &Node<L, BINS>) -> f64 {
         if !self.may_split(node) {
             return f64::NEG_INFINITY;
         }
-        let apart = |side: &NodeSide<L>| side.lanes.iter().map(|lane| lane.score(0.0)).sum::<f64>();
+        let apart = |side: &NodeSide<L>| side.lanes.iter().map(|lane| lane.score(1.0, 0.0)).sum::<f64>();
         let most = node.sides.iter().map(apart).fold(f64::NEG_INFINITY, f64::max);
         // Sums of floating-point numbers err by far less than this.
-        most * (1.0 + 1e-9) - node.total.score(self.growth.limits.lambda)
+        most * (1.0 + 1e-9) - self.own_score(node)
     }
 
     fn may_split(&self, node: &Node<L, BINS>) -> bool {
         (self.growth.max_depth == 0 || node.depth < self.growth.max_depth)
-            && node.total.weight() >= 2.0 * self.growth.limits.min_weight
+            && node.total.weight() >= 2.0 * self.growth.min_weight
     }
 
     fn search_root(&mut self) {
         let mut root = self.nodes.swap_remove(0);
+        let mut histograms = self.buffers();
         if self.may_split(&root) {
-            let mut found = Vec::new();
-            for side in 0..root.sides.len() {
-                let candidates = &self.candidates[side];
-                let mut histograms = self.pool.take(candidates.tile.blocks() * BLOCK);
-                let task = Task { candidates, limits: self.growth.limits, side: &root.sides[side] };
-                let floor = self.floor(&root);
-                found.push(task.search_one(&mut histograms, root.total, floor));
-                root.histograms[side] = histograms;
-            }
-            root.best = self.best_of(found, &root);
+            [root.best, _] = self.search([&root].as_slice(), &mut histograms, &mut []);
         }
+        root.histograms = histograms;
         self.nodes.push(root);
     }
 
     fn search_pair(&mut self, mut pair: Pair<L, BINS>) {
-        let (mut found_light, mut found_heavy) = (Vec::new(), Vec::new());
-        let (light, heavy) = (&self.nodes[pair.light], &self.nodes[pair.heavy]);
-        let (floor_light, floor_heavy) = (self.floor(light), self.floor(heavy));
-        let mut light_histograms = Vec::new();
-        for side in 0..light.sides.len() {
-            let candidates = &self.candidates[side];
-            let mut histograms = self.pool.take(candidates.tile.blocks() * BLOCK);
-            let task = Task { candidates, limits: self.growth.limits, side: &light.sides[side] };
-            let (a, b) = task.search_two(
-                &mut histograms,
-                &mut pair.parent[side],
-                &heavy.sides[side],
-                (light.total, floor_light),
-                (heavy.total, floor_heavy),
-            );
-            found_light.push(a);
-            found_heavy.push(b);
-            light_histograms.push(histograms);
-        }
-        let best_light = self.best_of(found_light, light);
-        let best_heavy = self.best_of(found_heavy, heavy);
+        let mut histograms = self.buffers();
+        let nodes = [&self.nodes[pair.light], &self.nodes[pair.heavy]];
+        let [best_light, best_heavy] = self.search(&nodes, &mut histograms, &mut pair.parent);
         let light = &mut self.nodes[pair.light];
-        light.best = best_light;
-        light.histograms = light_histograms;
+        (light.best, light.histograms) = (best_light, histograms);
         let heavy = &mut self.nodes[pair.heavy];
-        heavy.best = best_heavy;
-        heavy.histograms = pair.parent;
+        (heavy.best, heavy.histograms) = (best_heavy, pair.parent);
     }
 
-    /// The score that a split must exceed.
-    fn floor(&self, node: &Node<L, BINS>) -> f64 {
-        node.total.score(self.growth.limits.lambda) + self.growth.min_gain
+    /// Room for one node's histograms, side by side.
+    fn buffers(&mut self) -> Vec<Vec<Histograms<L, BINS>>> {
+        self.candidates.iter().map(|side| self.pool.take(side.tile.blocks())).collect()
     }
 
-    fn best_of(&self, found: Vec<Option<Split<L>>>, node: &Node<L, BINS>) -> Option<Best<L>> {
-        if !self.may_split(node) {
-            return None;
+    /// Searches a node and, where there is one, its sibling. Fills the node's histograms and takes them off those of
+    /// the parent in `rest`, which become the sibling's.
+    fn search(
+        &self,
+        nodes: &[&Node<L, BINS>],
+        own: &mut [Vec<Histograms<L, BINS>>],
+        rest: &mut [Vec<Histograms<L, BINS>>],
+    ) -> [Option<Best<L>>; 2] {
+        let goals: Vec<Vec<Goal<L>>> = self.goals(nodes);
+        let mut jobs = Vec::new();
+        let mut rest = rest.iter_mut();
+        let mut work = 0;
+        for (side, own) in own.iter_mut().enumerate() {
+            let candidates = &self.candidates[side];
+            let entities = nodes[0].sides[side].entities.len();
+            let work_here = own.len() * BLOCK * (entities + BINS);
+            let pieces = (work_here / SHARE_OUT).clamp(1, 4 * rayon::current_num_threads());
+            let piece = candidates.tile.blocks().div_ceil(pieces).max(1);
+            work += work_here;
+            let mut rest = rest.next().map(|rest| rest.chunks_mut(piece));
+            for (at, own) in own.chunks_mut(piece).enumerate() {
+                let rest = rest.as_mut().and_then(Iterator::next);
+                jobs.push(Job::Blocks { side, first: at * piece, own, rest });
+            }
+            jobs.extend((0..nodes.len()).map(|node| Job::Others { side, node }));
         }
-        let parent = node.total.score(self.growth.limits.lambda);
-        let mut best: Option<Best<L>> = None;
-        for (side, split) in found.into_iter().enumerate() {
-            if let Some(split) = split
-                && best.as_ref().is_none_or(|best| split.score > best.split.score)
-            {
-                best = Some(Best { gain: split.score - parent, side, split });
+        let run = |job: Job<L, BINS>| match job {
+            Job::Blocks { side, first, own, rest } => {
+                let goals: Vec<&Goal<L>> = goals.iter().map(|goals| &goals[side]).collect();
+                (side, search_blocks(&self.candidates[side], &nodes[0].sides[side], first, own, rest, &goals))
+            }
+            Job::Others { side, node } => {
+                let mut found = [None, None];
+                found[node] = self.candidates[side].others(&nodes[node].sides[side], &goals[node][side]);
+                (side, found)
+            }
+        };
+        let found: Vec<(usize, [Option<Split<L>>; 2])> = if work < SHARE_OUT {
+            jobs.into_iter().map(run).collect()
+        } else {
+            jobs.into_par_iter().map(run).collect()
+        };
+        let mut best = [None, None];
+        for (side, splits) in found {
+            for ((best, split), node) in best.iter_mut().zip(splits).zip(nodes) {
+                let Some(split) = split else { continue };
+                let gain = split.score - self.own_score(node);
+                let found = Best { gain, side, split };
+                if best.as_ref().is_none_or(|best| found.beats(best)) {
+                    *best = Some(found);
+                }
             }
         }
         best
+    }
+
+    /// What is looked for in each node, on each side.
+    fn goals(&self, nodes: &[&Node<L, BINS>]) -> Vec<Vec<Goal<L>>> {
+        let of = |node: &&Node<L, BINS>| {
+            let least = if self.may_split(node) { self.own_score(node) + self.growth.min_gain } else { f64::MAX };
+            let reached = Arc::new(AtomicU64::new(0));
+            let goal = |side| Goal {
+                total: node.total,
+                limits: self.limits(node, side),
+                floor: least,
+                reached: Arc::clone(&reached),
+            };
+            (0..node.sides.len()).map(goal).collect()
+        };
+        nodes.iter().map(of).collect()
     }
 
     /// Brings nodes into the order of a left-first walk.
@@ -333,7 +410,7 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
                 Place::Right(parent) => children[parent][1] = child,
             }
         }
-        let mut grown = Grown { shape: Shape::default(), rules: vec![], features: vec![], totals: vec![] };
+        let mut grown = Grown { shape: Shape::default(), rules: vec![], features: vec![], totals: vec![], present: vec![] };
         let mut rules: Vec<Option<(usize, usize, Rule)>> =
             self.inner.into_iter().map(|inner| Some((inner.side, inner.feature, inner.rule))).collect();
         // Each entry: a node to place, and the link (parent, right?) to set.
@@ -342,6 +419,7 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
             let number = match child {
                 Child::Leaf(leaf) => {
                     grown.totals.push(self.nodes[leaf].total);
+                    grown.present.push(self.nodes[leaf].present.clone());
                     !(grown.totals.len() as i32 - 1)
                 }
                 Child::Inner(inner) => {
@@ -386,185 +464,145 @@ impl<L: Lanes> NodeSide<L> {
     }
 }
 
-/// The search over one side's candidates, given the (lighter) node's entities.
-struct Task<'a, L> {
-    candidates: &'a Candidates<'a>,
-    limits: Limits,
-    side: &'a NodeSide<L>,
-}
-
-#[multiversion::multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
-    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
-))]
-fn search_piece<L: Lanes, const BINS: usize>(
-    task: &Task<'_, L>,
-    first_block: usize,
-    histograms: &mut [[L; BINS]],
+/// What is looked for in a node on one side.
+struct Goal<L> {
     total: L,
+    limits: Limits,
+    /// The score that a split must exceed.
     floor: f64,
-) -> Option<Split<L>> {
-    let mut best = None;
-    for (block, histograms) in (first_block..).zip(histograms.chunks_mut(BLOCK)) {
-        task.fill(block, histograms);
-        task.cuts(block, histograms, total, floor, &mut best);
-    }
-    best
+    /// The bits of the best score that any thread found on any side: no smaller one is of interest. Scores are not
+    /// negative, so that they compare like their bits.
+    reached: Arc<AtomicU64>,
 }
 
-#[multiversion::multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
-    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
-))]
-fn search_piece_of_two<L: Lanes, const BINS: usize>(
-    task: &Task<'_, L>,
-    first_block: usize,
-    light: &mut [[L; BINS]],
-    heavy: &mut [[L; BINS]],
-    totals: [(L, f64); 2],
-) -> (Option<Split<L>>, Option<Split<L>>) {
-    let (mut best_light, mut best_heavy) = (None, None);
-    let blocks = light.chunks_mut(BLOCK).zip(heavy.chunks_mut(BLOCK));
-    for (block, (light, heavy)) in (first_block..).zip(blocks) {
-        task.fill(block, light);
-        for (heavy, light) in heavy.iter_mut().zip(&*light) {
-            heavy.iter_mut().zip(light).for_each(|(heavy, light)| heavy.sub(*light));
-        }
-        task.cuts(block, light, totals[0].0, totals[0].1, &mut best_light);
-        task.cuts(block, heavy, totals[1].0, totals[1].1, &mut best_heavy);
+impl<L: Lanes> Goal<L> {
+    /// The score that a split must exceed by now. Equals of the best are still of interest, as they may come first.
+    fn floor(&self) -> f64 {
+        self.floor.max(f64::from_bits(self.reached.load(Ordering::Relaxed)).next_down())
     }
-    (best_light, best_heavy)
+
+    fn reach(&self, split: &Option<Split<L>>) {
+        if let Some(split) = split {
+            self.reached.fetch_max(split.score.to_bits(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl<L> Best<L> {
+    /// Whether this split is to be preferred: the larger score, then the side and the feature that come first.
+    fn beats(&self, other: &Self) -> bool {
+        let (mine, its) = (&self.split, &other.split);
+        mine.score > its.score
+            || (mine.score == its.score && (self.side, mine.feature) < (other.side, its.feature))
+    }
+}
+
+/// A piece of a search.
+enum Job<'a, L, const BINS: usize> {
+    /// Blocks of numeric features: a node's histograms, and those of its parent.
+    Blocks { side: usize, first: usize, own: &'a mut [Histograms<L, BINS>], rest: Option<&'a mut [Histograms<L, BINS>]> },
+    /// The binary and categorical features of one node.
+    Others { side: usize, node: usize },
 }
 
 /// Work below this many histogram updates is not worth sharing out.
 const SHARE_OUT: usize = 20_000;
 
-impl<L: Lanes> Task<'_, L> {
-    /// Blocks per piece of work.
-    fn piece(&self, bins: usize) -> usize {
-        let blocks = self.candidates.tile.blocks();
-        let work = blocks * BLOCK * (self.side.entities.len() + 2 * bins);
-        let pieces = (work / SHARE_OUT).clamp(1, 4 * rayon::current_num_threads());
-        blocks.div_ceil(pieces).max(1)
+/// The best numeric split of a node, and of its sibling where `rest` holds its parent's histograms.
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
+))]
+fn search_blocks<L: Lanes, const BINS: usize>(
+    candidates: &Candidates,
+    side: &NodeSide<L>,
+    first: usize,
+    own: &mut [Histograms<L, BINS>],
+    rest: Option<&mut [Histograms<L, BINS>]>,
+    goals: &[&Goal<L>],
+) -> [Option<Split<L>>; 2] {
+    let (mut best, mut best_of_rest) = (None, None);
+    let mut rest = rest.map(<[_]>::iter_mut);
+    for (block, own) in (first..).zip(own) {
+        *own = [[L::default(); BLOCK]; BINS];
+        accumulate(candidates.tile.block(block), &side.entities, &side.lanes, own);
+        candidates.cuts(block, own, goals[0], &mut best);
+        if let Some(rest) = rest.as_mut().and_then(Iterator::next) {
+            for (rest, own) in rest.as_flattened_mut().iter_mut().zip(own.as_flattened()) {
+                rest.sub(*own);
+            }
+            candidates.cuts(block, rest, goals[1], &mut best_of_rest);
+        }
     }
+    [best, best_of_rest]
+}
 
-    fn search_one<const BINS: usize>(
-        &self,
-        histograms: &mut [[L; BINS]],
-        total: L,
-        floor: f64,
-    ) -> Option<Split<L>> {
-        let piece = self.piece(BINS);
-        let found: Vec<_> = histograms
-            .par_chunks_mut(piece * BLOCK)
-            .enumerate()
-            .map(|(at, chunk)| search_piece(self, at * piece, chunk, total, floor))
-            .collect();
-        self.others(self.side, total, floor, first_best(found))
-    }
-
-    #[allow(clippy::type_complexity)]
-    fn search_two<const BINS: usize>(
-        &self,
-        light: &mut [[L; BINS]],
-        heavy: &mut [[L; BINS]],
-        heavy_side: &NodeSide<L>,
-        (light_total, light_floor): (L, f64),
-        (heavy_total, heavy_floor): (L, f64),
-    ) -> (Option<Split<L>>, Option<Split<L>>) {
-        let piece = self.piece(BINS);
-        let (found_light, found_heavy): (Vec<_>, Vec<_>) = light
-            .par_chunks_mut(piece * BLOCK)
-            .zip(heavy.par_chunks_mut(piece * BLOCK))
-            .enumerate()
-            .map(|(at, (light, heavy))| {
-                let totals = [(light_total, light_floor), (heavy_total, heavy_floor)];
-                search_piece_of_two(self, at * piece, light, heavy, totals)
-            })
-            .unzip();
-        (
-            self.others(self.side, light_total, light_floor, first_best(found_light)),
-            self.others(heavy_side, heavy_total, heavy_floor, first_best(found_heavy)),
-        )
-    }
-
+impl Candidates<'_> {
     #[inline(always)]
-    fn fill<const BINS: usize>(&self, block: usize, histograms: &mut [[L; BINS]]) {
-        histograms.iter_mut().for_each(|histogram| *histogram = [L::default(); BINS]);
-        accumulate(self.candidates.tile.block(block), &self.side.entities, &self.side.lanes, histograms);
-    }
-
-    #[inline(always)]
-    fn cuts<const BINS: usize>(
+    fn cuts<L: Lanes, const BINS: usize>(
         &self,
         block: usize,
-        histograms: &[[L; BINS]],
-        total: L,
-        floor: f64,
+        histograms: &Histograms<L, BINS>,
+        goal: &Goal<L>,
         best: &mut Option<Split<L>>,
     ) {
-        for (numeric, histogram) in self.candidates.tile.features_of(block).iter().zip(histograms) {
-            let feature = &self.candidates.side.numeric[*numeric];
-            let floor = best.as_ref().map_or(floor, |best| best.score);
-            let cut = self.limits.cut(histogram, feature.cuts.len() + 1, total, floor);
+        let features = self.tile.features_of(block);
+        let bins = self.tile.bins_of(block);
+        let mut floor = goal.floor();
+        let promising = goal.limits.promising(histograms, bins, goal.total, floor);
+        for (lane, numeric) in features.iter().enumerate() {
+            if !promising[lane] {
+                continue;
+            }
+            let feature = &self.side.numeric[*numeric];
+            let bin = |code: usize| histograms[code][lane];
+            let cut = goal.limits.cut(bin, feature.cuts.len() + 1, goal.total, floor);
             if let Some((score, last, missing_left, left)) = cut {
+                floor = score;
                 let rule = Rule::UpTo { numeric: *numeric, last, missing_left };
                 *best = Some(Split { score, feature: feature.feature, rule, left });
+                goal.reach(best);
             }
         }
     }
 
-    /// Binary and categorical features.
-    fn others(
-        &self,
-        side: &NodeSide<L>,
-        total: L,
-        floor: f64,
-        mut best: Option<Split<L>>,
-    ) -> Option<Split<L>> {
-        let bins = self.candidates.side;
-        let mut keep = |split: Split<L>| {
-            if split.score > floor && split.beats(&best) {
-                best = Some(split);
-            }
-        };
-        if !self.candidates.binary.is_empty() {
-            let mut lane_of = vec![L::default(); bins.entities];
+    /// The best split of a node by a binary or categorical feature.
+    fn others<L: Lanes>(&self, side: &NodeSide<L>, goal: &Goal<L>) -> Option<Split<L>> {
+        let mut best = None;
+        let mut floor = goal.floor();
+        if !self.binary.is_empty() {
+            let mut lane_of = vec![L::default(); self.side.entities];
             for (entity, lane) in side.entities.iter().zip(side.lanes.iter()) {
                 lane_of[*entity as usize] = *lane;
             }
-            for binary in &self.candidates.binary {
-                let feature = &bins.binary[*binary];
+            for binary in &self.binary {
+                let feature = &self.side.binary[*binary];
                 let (set, missing) = binary_sums(feature, &lane_of);
-                if let Some((score, both, missing_left, left)) =
-                    self.limits.binary(set, missing, total, floor)
-                {
+                let found = goal.limits.binary(set, missing, goal.total, floor);
+                if let Some((score, both, missing_left, left)) = found {
+                    floor = score;
                     let rule = Rule::Binary { binary: *binary, both, missing_left };
-                    keep(Split { score, feature: feature.feature, rule, left });
+                    best = Some(Split { score, feature: feature.feature, rule, left });
                 }
             }
         }
-        for category in &self.candidates.category {
-            let feature = &bins.category[*category];
+        // An equally good category is to be preferred where its feature comes first.
+        floor = if best.is_some() { floor.next_down() } else { floor };
+        for category in &self.category {
+            let feature = &self.side.category[*category];
             let sums = category_sums(feature, &side.entities, &side.lanes);
-            if let Some((score, codes, left)) = self.limits.one_of(&sums, total) {
+            if let Some((score, codes, left)) = goal.limits.one_of(&sums, goal.total, floor) {
                 let rule = Rule::OneOf { category: *category, codes };
-                keep(Split { score, feature: feature.feature, rule, left });
+                let split = Split { score, feature: feature.feature, rule, left };
+                if split.beats(&best) {
+                    floor = score;
+                    best = Some(split);
+                }
             }
         }
+        goal.reach(&best);
         best
     }
-}
-
-/// The best of the pieces' splits; features ascend from piece to piece, so the first of equals is the right one.
-fn first_best<L>(found: Vec<Option<Split<L>>>) -> Option<Split<L>> {
-    let mut best: Option<Split<L>> = None;
-    for split in found.into_iter().flatten() {
-        if split.beats(&best) {
-            best = Some(split);
-        }
-    }
-    best
 }
 
 impl Rule {

@@ -14,6 +14,8 @@ pub struct Tile {
     /// Positions in [`SideBins::numeric`]; padded to whole blocks in `codes` only.
     pub features: Vec<usize>,
     codes: Vec<[u8; BLOCK]>,
+    /// For each block the most bins, without the one for missing values, of its features.
+    bins: Vec<usize>,
     entities: usize,
 }
 
@@ -25,9 +27,10 @@ impl Tile {
         let blocks = codes.par_chunks_mut(entities.max(1)).zip(features.par_chunks(BLOCK));
         blocks.for_each(|(block, features)| {
             if let &[a, b, c, d, e, f, g, h] = features {
-                let columns = [a, b, c, d, e, f, g, h].map(|feature| &side.codes_of(feature)[..block.len()]);
+                let [a, b, c, d, e, f, g, h] =
+                    [a, b, c, d, e, f, g, h].map(|feature| &side.codes_of(feature)[..block.len()]);
                 for (at, entity) in block.iter_mut().enumerate() {
-                    *entity = columns.map(|column| column[at]);
+                    *entity = [a[at], b[at], c[at], d[at], e[at], f[at], g[at], h[at]];
                 }
                 return;
             }
@@ -37,7 +40,10 @@ impl Tile {
                 }
             }
         });
-        Self { features, codes, entities }
+        let bins_of = |feature: &usize| side.numeric[*feature].cuts.len() + 1;
+        let most = |block: &[usize]| block.iter().map(bins_of).max().unwrap_or(0);
+        let bins = features.chunks(BLOCK).map(most).collect();
+        Self { features, codes, bins, entities }
     }
 
     /// Number of blocks.
@@ -50,6 +56,11 @@ impl Tile {
         &self.codes[block * self.entities..(block + 1) * self.entities]
     }
 
+    /// The most bins of a feature of one block, without the one for missing values.
+    pub fn bins_of(&self, block: usize) -> usize {
+        self.bins[block]
+    }
+
     /// The features of one block.
     pub fn features_of(&self, block: usize) -> &[usize] {
         let end = self.features.len().min((block + 1) * BLOCK);
@@ -57,21 +68,24 @@ impl Tile {
     }
 }
 
-/// Adds the lanes of `entities` (one each, in the same order) to the histograms of one block: `BLOCK` histograms of
-/// `BINS` bins, one after the other.
+/// The histograms of a block of features, bin by bin: the sums of one bin lie side by side for all features, so that
+/// cuts of all of them can be compared at once.
+pub type Histograms<L, const BINS: usize> = [[L; BLOCK]; BINS];
+
+/// Adds the lanes of `entities` (one each, in the same order) to the histograms of one block.
 #[inline(always)]
 pub fn accumulate<L: Lanes, const BINS: usize>(
     codes: &[[u8; BLOCK]],
     entities: &[u32],
     lanes: &[L],
-    histograms: &mut [[L; BINS]],
+    histograms: &mut Histograms<L, BINS>,
 ) {
-    let Ok(histograms) = <&mut [[L; BINS]; BLOCK]>::try_from(histograms) else { return };
     for (entity, lane) in entities.iter().zip(lanes) {
-        let codes = codes[*entity as usize];
-        for (histogram, code) in histograms.iter_mut().zip(codes) {
+        let (codes, lane) = (u64::from_le_bytes(codes[*entity as usize]), *lane);
+        for feature in 0..BLOCK {
             // Codes are below BINS; the remainder only tells the compiler so.
-            histogram[usize::from(code) % BINS].add(*lane);
+            let code = (codes >> (8 * feature)) as usize % BINS;
+            histograms[code][feature].add(lane);
         }
     }
 }
@@ -79,7 +93,7 @@ pub fn accumulate<L: Lanes, const BINS: usize>(
 /// Histogram buffers that are used again, since most of their life they are all zeros being filled.
 #[derive(Debug)]
 pub struct Pool<L, const BINS: usize> {
-    free: Vec<Vec<[L; BINS]>>,
+    free: Vec<Vec<Histograms<L, BINS>>>,
 }
 
 impl<L: Lanes, const BINS: usize> Pool<L, BINS> {
@@ -88,15 +102,15 @@ impl<L: Lanes, const BINS: usize> Pool<L, BINS> {
         Self { free: Vec::new() }
     }
 
-    /// A buffer of this many histograms, with arbitrary contents.
-    pub fn take(&mut self, histograms: usize) -> Vec<[L; BINS]> {
+    /// A buffer for this many blocks, with arbitrary contents.
+    pub fn take(&mut self, blocks: usize) -> Vec<Histograms<L, BINS>> {
         let mut buffer = self.free.pop().unwrap_or_default();
-        buffer.resize(histograms, [L::default(); BINS]);
+        buffer.resize(blocks, [[L::default(); BLOCK]; BINS]);
         buffer
     }
 
     /// Gives a buffer back.
-    pub fn give(&mut self, buffer: Vec<[L; BINS]>) {
+    pub fn give(&mut self, buffer: Vec<Histograms<L, BINS>>) {
         if buffer.capacity() > 0 {
             self.free.push(buffer);
         }

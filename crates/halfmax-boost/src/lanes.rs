@@ -4,6 +4,8 @@
 //! overflow. Integer sums are exact and do not depend on their order: histograms can be subtracted without error, and
 //! any number of threads gives the same tree.
 
+use crate::histogram::BLOCK;
+
 /// Integer sums of one or more gradient columns and of weights.
 pub trait Lanes: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     /// Number of gradient columns.
@@ -21,9 +23,9 @@ pub trait Lanes: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 's
     /// The sum of one gradient column, in integer units.
     fn gradient(self, column: usize) -> f64;
 
-    /// `Σ G² / (H + λ)` over the gradient columns; 0 where there is nothing. λ is in integer units of weight.
+    /// `Σ G² / (sH + λ)` over the gradient columns; 0 where there is nothing. λ is in integer units of weight.
     #[inline(always)]
-    fn score(self, lambda: f64) -> f64 {
+    fn score(self, stretch: f64, lambda: f64) -> f64 {
         let weight = self.weight();
         if weight == 0.0 {
             return 0.0;
@@ -34,25 +36,31 @@ pub trait Lanes: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 's
                 gradient * gradient
             })
             .sum();
-        squares / (weight + lambda)
+        squares / (stretch * weight + lambda)
     }
 
-    /// A lower-precision form for screening many cuts at once: squared gradients and weight of the part left of a cut
-    /// and of the rest.
-    fn screen(left: Self, total: Self) -> Screened;
+    /// For each feature of a block, whether any cut may reach the floor. `cuts` holds the bins in order, `left` what is
+    /// left of the first.
+    fn screen(cuts: &[[Self; BLOCK]], left: [Self; BLOCK], total: Self, by: Denominator) -> [bool; BLOCK];
 }
 
-/// Squared gradient sums and weights on both sides of a cut, in single precision.
+/// What a score is divided by and compared with, in single precision: a cut may be worth a closer look if
+/// `Gl²/(s·Hl + λ) + Gr²/(s·Hr + λ)` reaches the floor.
 #[derive(Clone, Copy)]
-pub struct Screened {
-    /// `Σ G²` left of the cut.
-    pub left: f32,
-    /// Weight left of the cut.
-    pub left_weight: f32,
-    /// `Σ G²` right of the cut.
-    pub right: f32,
-    /// Weight right of the cut.
-    pub right_weight: f32,
+pub struct Denominator {
+    /// What a weight is multiplied by.
+    pub stretch: f32,
+    /// What is added to it.
+    pub lambda: f32,
+    /// The floor.
+    pub floor: f32,
+}
+
+impl Denominator {
+    #[inline(always)]
+    fn of(self, weight: f32) -> f32 {
+        self.stretch * weight + self.lambda
+    }
 }
 
 /// One gradient column and weights, packed into 64 bits: the gradient sum in the upper half (signed), the sum of
@@ -98,13 +106,41 @@ impl Lanes for Packed {
     }
 
     #[inline(always)]
-    fn screen(left: Self, total: Self) -> Screened {
-        let right = Self(total.0.wrapping_sub(left.0));
-        let ((gl, hl), (gr, hr)) = (left.parts(), right.parts());
-        let (gl, gr) = (gl as f32, gr as f32);
-        // Weights stay below 2³¹, so the signed conversion, which is the cheaper one, is exact.
-        let (left_weight, right_weight) = (hl as i32 as f32, hr as i32 as f32);
-        Screened { left: gl * gl, left_weight, right: gr * gr, right_weight }
+    fn screen(cuts: &[[Self; BLOCK]], left: [Self; BLOCK], total: Self, by: Denominator) -> [bool; BLOCK] {
+        let (mut left, mut most) = (left, [f32::NEG_INFINITY; BLOCK]);
+        for bins in cuts {
+            // One short loop after the other, each of which becomes a few vector instructions.
+            let (mut squares, mut weights) = ([[0.0f32; BLOCK]; 2], [[0.0f32; BLOCK]; 2]);
+            let mut right = [Self::default(); BLOCK];
+            for at in 0..BLOCK {
+                left[at].add(bins[at]);
+            }
+            for at in 0..BLOCK {
+                right[at] = Self(total.0.wrapping_sub(left[at].0));
+            }
+            for (child, sums) in [&left, &right].into_iter().enumerate() {
+                for at in 0..BLOCK {
+                    squares[child][at] = (sums[at].0 >> 32) as i32 as f32;
+                }
+                for at in 0..BLOCK {
+                    squares[child][at] *= squares[child][at];
+                }
+                for at in 0..BLOCK {
+                    // Weights stay below 2³¹, so the signed conversion, which is the cheaper one, is exact.
+                    weights[child][at] = by.of(sums[at].0 as i32 as f32);
+                }
+            }
+            for at in 0..BLOCK {
+                let [wl, wr] = [weights[0][at], weights[1][at]];
+                let above = squares[0][at] * wr + squares[1][at] * wl - by.floor * wl * wr;
+                most[at] = if above > most[at] { above } else { most[at] };
+            }
+        }
+        let mut promising = [false; BLOCK];
+        for at in 0..BLOCK {
+            promising[at] = most[at] > 0.0;
+        }
+        promising
     }
 }
 
@@ -147,28 +183,35 @@ impl<const W: usize> Lanes for Wide<W> {
     }
 
     #[inline(always)]
-    fn screen(left: Self, total: Self) -> Screened {
-        let (mut squares_left, mut squares_right) = ([0.0f32; W], [0.0f32; W]);
-        for at in 0..W {
-            let (l, r) = (left.0[at] as f32, total.0[at].wrapping_sub(left.0[at]) as f32);
-            squares_left[at] = l * l;
-            squares_right[at] = r * r;
+    fn screen(cuts: &[[Self; BLOCK]], left: [Self; BLOCK], total: Self, by: Denominator) -> [bool; BLOCK] {
+        // Plain loops: closures would not be compiled for the instructions of the function they are called from.
+        let mut promising = [false; BLOCK];
+        for feature in 0..BLOCK {
+            let mut left = left[feature];
+            let mut most = f32::NEG_INFINITY;
+            for bins in cuts {
+                left.add(bins[feature]);
+                let mut right = total;
+                right.sub(left);
+                let (wl, wr) = (by.of(left.0[W - 1] as f32), by.of(right.0[W - 1] as f32));
+                let mut squares = [0.0f32; W];
+                for at in 0..W {
+                    let (l, r) = (left.0[at] as f32, right.0[at] as f32);
+                    squares[at] = l * l * wr + r * r * wl;
+                }
+                squares[W - 1] = 0.0;
+                let above = folded(squares) - by.floor * wl * wr;
+                most = if above > most { above } else { most };
+            }
+            promising[feature] = most > 0.0;
         }
-        let weight = left.0[W - 1];
-        Screened {
-            left: folded(&squares_left),
-            left_weight: weight as f32,
-            right: folded(&squares_right),
-            right_weight: total.0[W - 1].wrapping_sub(weight) as f32,
-        }
+        promising
     }
 }
 
-/// The sum of all but the last, pairwise, so that it can be done in vector registers.
+/// The sum, pairwise, so that it can be done in vector registers.
 #[inline(always)]
-fn folded<const W: usize>(values: &[f32; W]) -> f32 {
-    let mut values = *values;
-    values[W - 1] = 0.0;
+fn folded<const W: usize>(mut values: [f32; W]) -> f32 {
     let mut width = W / 2;
     while width > 0 {
         for at in 0..width {
@@ -206,10 +249,15 @@ mod tests {
     #[test]
     fn both_kinds_score_alike() {
         let (packed, wide) = (Packed::new(-12, 5), Wide([-12, 0, 0, 5]));
-        assert_eq!(packed.score(1.0), 24.0);
-        assert_eq!(packed.score(1.0), wide.score(1.0));
-        let (a, b) = (Packed::screen(Packed::new(3, 2), packed), Wide::screen(Wide([3, 0, 0, 2]), wide));
-        assert_eq!((a.left, a.right, a.right_weight), (b.left, b.right, b.right_weight));
+        assert_eq!(packed.score(1.0, 1.0), 24.0);
+        assert_eq!(packed.score(1.0, 1.0), wide.score(1.0, 1.0));
+        // A cut into (3, 2) and (-15, 3) has a score of 3²/3 + 15²/4 = 59.25.
+        for (floor, reached) in [(59.2, true), (59.3, false)] {
+            let by = Denominator { stretch: 1.0, lambda: 1.0, floor };
+            let expected = [reached; BLOCK];
+            assert_eq!(Packed::screen(&[[Packed::new(3, 2); BLOCK]], [Packed::default(); BLOCK], packed, by), expected);
+            assert_eq!(Wide::screen(&[[Wide([3, 0, 0, 2]); BLOCK]], [Wide::default(); BLOCK], wide, by), expected);
+        }
     }
 
     #[test]

@@ -52,6 +52,6 @@ mod vector;
 pub use fit::Boost;
 pub use lightgbm::{lightgbm_columns, to_lightgbm};
 pub use model::{FittedBoost, FittedSide};
-pub use params::{BoostParams, MeansOf, Objective, Trees};
+pub use params::{BoostParams, Known, Objective, Trees};
 pub use shape::Shape;
 pub use tree::{Leaves, Test, Tree};

@@ -28,7 +28,7 @@ pub struct FittedSide {
     pub name: String,
     /// Ids of the training entities.
     pub ids: Vec<String>,
-    /// The features. Where `means` is not empty, the mean response is one more, numbered after these.
+    /// The features. Two more are numbered after these: the mean response, and which training entity it is.
     pub space: FeatureSpace,
     /// What each training entity adds to the intercept; may be empty.
     #[serde(skip)]
@@ -67,7 +67,8 @@ impl FittedSide {
             if at < self.space.len() {
                 return alignment.column(at);
             }
-            known.iter().map(|known| known.map_or(f32::NAN, |known| self.means[known as usize])).collect()
+            let mean = |known: u32| if at == self.space.len() { self.means[known as usize] } else { known as f32 };
+            known.iter().map(|known| known.map_or(f32::NAN, mean)).collect()
         };
         let columns: Vec<Vec<f32>> = tested.par_iter().map(column).collect();
         let columns = tested.into_iter().zip(columns).collect();
@@ -181,6 +182,28 @@ impl FittedBoost {
     }
 }
 
+/// Pairs as cells of the smallest grid that holds them: its rows, its columns, and the cell of every pair. `None` where
+/// they are so few of its cells that one by one takes less.
+fn as_grid(rows: &[u32], columns: &[u32]) -> Option<(Vec<u32>, Vec<u32>, Vec<usize>)> {
+    const SHARE: usize = 4;
+    let different = |entities: &[u32]| {
+        let mut different = entities.to_vec();
+        different.sort_unstable();
+        different.dedup();
+        different
+    };
+    let numbers = |different: &[u32]| -> HashMap<u32, usize> { different.iter().copied().zip(0..).collect() };
+    let (grid_rows, grid_columns) = (different(rows), different(columns));
+    if grid_rows.len().checked_mul(grid_columns.len())? > SHARE * rows.len() {
+        return None;
+    }
+    let (row_numbers, column_numbers) = (numbers(&grid_rows), numbers(&grid_columns));
+    let pairs = rows.iter().zip(columns);
+    let cell = |(row, column): (&u32, &u32)| row_numbers[row] * grid_columns.len() + column_numbers[column];
+    let cells = pairs.map(cell).collect();
+    Some((grid_rows, grid_columns, cells))
+}
+
 impl FittedModel for FittedBoost {
     fn family(&self) -> &'static str {
         "boost"
@@ -192,6 +215,13 @@ impl FittedModel for FittedBoost {
             && let [rows, columns] = sides
         {
             return Ok(crate::grid::Grid::new(self, &entities, columns).scores(rows));
+        }
+        if let Tuples::Listed(sides) = query.tuples
+            && let [rows, columns] = sides
+            && let Some((rows, columns, cells)) = as_grid(rows, columns)
+        {
+            let scores = crate::grid::Grid::new(self, &entities, &columns).scores(&rows);
+            return Ok(cells.into_iter().map(|cell| scores[cell]).collect());
         }
         let sums = self.sums(&entities, &query.tuples);
         let mut tuple = vec![0; self.sides.len()];

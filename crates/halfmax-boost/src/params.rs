@@ -26,9 +26,14 @@ pub struct BoostParams {
     pub learning_rate: f64,
     /// L2 penalty λ on leaf values.
     pub l2: f64,
+    /// L2 penalty counted in entities of every side whose entities are not `known`: a leaf's value shrinks as if it held
+    /// this many more of them (cell lines, say) whose responses were no different from the prediction so far. Responses
+    /// of one cell line to many drugs err together, so they say less about a new cell line than their number promises.
+    pub entity_l2: f64,
     /// Least sum of weights of the responses in a leaf.
     pub min_leaf_weight: f64,
-    /// Least number of entities in a leaf of a vector tree.
+    /// Least number of entities in a leaf, for the sides whose entities are not `known` and the side that a vector tree
+    /// splits on. Where responses are missing or weighted, entities count by their average weight in the node.
     pub min_leaf_entities: usize,
     /// Least gain of a split.
     pub min_gain: f64,
@@ -48,10 +53,14 @@ pub struct BoostParams {
     pub huber_delta: f64,
     /// Which quantile is predicted, between 0 and 1; for `quantile`.
     pub quantile: f64,
-    /// Whose training means the first tree starts from.
-    pub baseline: MeansOf,
-    /// Whose training means are a numeric feature of theirs.
-    pub mean_feature: MeansOf,
+    /// Whose entities the model will be asked about again, so that it may learn what each of them is like.
+    pub known: Known,
+    /// Start from the training means of known entities instead of the overall mean.
+    pub baseline: bool,
+    /// Give known entities their training mean as a numeric feature.
+    pub mean_feature: bool,
+    /// Let trees part known entities into any two sets, as the levels of a category that every tree may use.
+    pub identity_feature: bool,
     /// Smoothing of the order in which the levels of a category are tried.
     pub category_smoothing: f64,
     /// Columns of the random projection that vector trees search splits on: 7 or 15.
@@ -89,14 +98,15 @@ pub enum Objective {
     Quantile,
 }
 
-/// The entities whose mean training response a model may use. An entity that was not seen in training has none.
+/// The sides whose entities a model may know one by one. An entity of such a side that was not seen in training has no
+/// mean and goes where most go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum MeansOf {
+pub enum Known {
     /// Those that the split does not hold out: drugs for unseen cell lines, cell lines for unseen drugs, both for
     /// unseen pairs.
     Auto,
-    /// Nobody's.
+    /// Neither.
     None,
     /// Cell lines.
     Cell,
@@ -115,10 +125,11 @@ impl Default for BoostParams {
             max_depth: 0,
             learning_rate: 0.1,
             l2: 1.0,
+            entity_l2: 20.0,
             min_leaf_weight: 20.0,
             min_leaf_entities: 10,
             min_gain: 0.0,
-            max_bins: 63,
+            max_bins: 31,
             feature_fraction: 0.2,
             row_fraction: 0.8,
             cell_fraction: 1.0,
@@ -126,8 +137,10 @@ impl Default for BoostParams {
             objective: Objective::Squared,
             huber_delta: 1.0,
             quantile: 0.5,
-            baseline: MeansOf::Auto,
-            mean_feature: MeansOf::Auto,
+            known: Known::Auto,
+            baseline: true,
+            mean_feature: true,
+            identity_feature: true,
             category_smoothing: 10.0,
             sketch: 7,
             validation_fraction: 0.0,
@@ -165,6 +178,7 @@ impl BoostParams {
         fraction("cell_fraction", self.cell_fraction)?;
         fraction("drug_fraction", self.drug_fraction)?;
         at_least_zero("l2", self.l2)?;
+        at_least_zero("entity_l2", self.entity_l2)?;
         at_least_zero("min_leaf_weight", self.min_leaf_weight)?;
         at_least_zero("min_gain", self.min_gain)?;
         at_least_zero("category_smoothing", self.category_smoothing)?;

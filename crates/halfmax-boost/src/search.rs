@@ -1,12 +1,15 @@
 //! The best split of a node over the features of one side.
 
 use crate::bins::{BinaryFeature, CategoryFeature, MISSING};
-use crate::lanes::Lanes;
+use crate::histogram::{BLOCK, Histograms};
+use crate::lanes::{Denominator, Lanes};
 
 /// What limits a split, in the integer units of the lanes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// λ.
+    /// What a weight is multiplied by in the denominator of a score.
+    pub stretch: f64,
+    /// λ, what is added to it.
     pub lambda: f64,
     /// Least weight of either child.
     pub min_weight: f64,
@@ -74,63 +77,46 @@ impl Limits {
         right.sub(left);
         let (wl, wr) = (left.weight(), right.weight());
         let heavy = wl >= self.min_weight && wr >= self.min_weight && wl > 0.0 && wr > 0.0;
-        heavy.then(|| left.score(self.lambda) + right.score(self.lambda))
+        heavy.then(|| left.score(self.stretch, self.lambda) + right.score(self.stretch, self.lambda))
+    }
+
+    /// Which features of a block may have a cut whose score exceeds `floor`: cuts are screened in single precision and
+    /// without a division, those of all features of the block at once.
+    #[inline(always)]
+    pub fn promising<L: Lanes, const BINS: usize>(
+        &self,
+        histograms: &Histograms<L, BINS>,
+        bins: usize,
+        total: L,
+        floor: f64,
+    ) -> [bool; BLOCK] {
+        // Single precision errs by less than a part in a million here.
+        let denominator = Denominator {
+            stretch: self.stretch as f32,
+            lambda: self.lambda as f32,
+            floor: (floor * (1.0 - 1e-5)) as f32,
+        };
+        let missing = histograms[usize::from(MISSING)];
+        let cuts = &histograms[1..=bins];
+        let mut promising = L::screen(cuts, [L::default(); BLOCK], total, denominator);
+        if missing.iter().any(|missing| missing.weight() > 0.0) {
+            let with_missing = L::screen(cuts, missing, total, denominator);
+            promising.iter_mut().zip(with_missing).for_each(|(without, with)| *without |= with);
+        }
+        promising
     }
 
     /// The best cut of a numeric feature whose score exceeds `floor`, as (score, last code left, missing left, left
-    /// sums).
-    ///
-    /// Cuts are first screened in single precision without a division; only features with a cut that might exceed the
-    /// floor are looked at again exactly.
-    #[inline(always)]
-    pub fn cut<L: Lanes, const BINS: usize>(
+    /// sums). `bin` gives the sums of a code.
+    pub fn cut<L: Lanes>(
         &self,
-        histogram: &[L; BINS],
+        bin: impl Fn(usize) -> L,
         bins: usize,
         total: L,
         floor: f64,
     ) -> Option<(f64, u8, bool, L)> {
-        let missing = histogram[usize::from(MISSING)];
-        let some_missing = missing.weight() > 0.0;
-        let promising = self.promising(histogram, bins, total, L::default(), floor)
-            || (some_missing && self.promising(histogram, bins, total, missing, floor));
-        if !promising {
-            return None;
-        }
-        self.exact_cut(histogram, bins, total, some_missing.then_some(missing), floor)
-    }
-
-    #[inline(always)]
-    fn promising<L: Lanes, const BINS: usize>(
-        &self,
-        histogram: &[L; BINS],
-        bins: usize,
-        total: L,
-        start: L,
-        floor: f64,
-    ) -> bool {
-        // Single precision errs by less than a part in a million here.
-        let floor = (floor * (1.0 - 1e-5)) as f32;
-        let lambda = self.lambda as f32;
-        let mut left = start;
-        let mut any = false;
-        for bin in &histogram[1..=bins] {
-            left.add(*bin);
-            let s = L::screen(left, total);
-            let (wl, wr) = (s.left_weight + lambda, s.right_weight + lambda);
-            any |= s.left * wr + s.right * wl >= floor * wl * wr;
-        }
-        any
-    }
-
-    fn exact_cut<L: Lanes, const BINS: usize>(
-        &self,
-        histogram: &[L; BINS],
-        bins: usize,
-        total: L,
-        missing: Option<L>,
-        floor: f64,
-    ) -> Option<(f64, u8, bool, L)> {
+        let missing = bin(usize::from(MISSING));
+        let missing = (missing.weight() > 0.0).then_some(missing);
         let mut best: Option<(f64, u8, bool, L)> = None;
         let mut left = L::default();
         let mut consider = |left: L, last: usize, missing_left: bool| {
@@ -139,11 +125,12 @@ impl Limits {
                 best = Some((score, last as u8, missing_left, left));
             }
         };
-        for (last, bin) in histogram.iter().enumerate().take(bins + 1).skip(1) {
+        for last in 1..=bins {
+            let bin = bin(last);
             if bin.weight() == 0.0 {
                 continue;
             }
-            left.add(*bin);
+            left.add(bin);
             match missing {
                 None => {
                     let right = total.weight() - left.weight();
@@ -166,36 +153,49 @@ impl Limits {
         let mut unset = total;
         unset.sub(set);
         unset.sub(missing);
-        let cut = self.cut(&[missing, unset, set], 2, total, floor);
+        let cut = self.cut(|code| [missing, unset, set][code], 2, total, floor);
         cut.map(|(score, last, missing_left, left)| (score, last == 2, missing_left, left))
     }
 
     /// The best split of a category: for every gradient column the levels are ordered by gradient over weight (Fisher
     /// 1958; with smoothing, as rare levels say little), and every prefix is tried. Missing counts as a level.
-    pub fn one_of<L: Lanes>(&self, sums: &[L], total: L) -> Option<(f64, Vec<u16>, L)> {
+    pub fn one_of<L: Lanes>(&self, sums: &[L], total: L, floor: f64) -> Option<(f64, Vec<u16>, L)> {
         let present: Vec<usize> = (0..sums.len()).filter(|code| sums[*code].weight() > 0.0).collect();
-        let mut best: Option<(f64, Vec<u16>, L)> = None;
+        let mut keyed: Vec<(f64, usize)> = Vec::with_capacity(present.len());
+        // The best score, and the gradient column and length of its prefix.
+        let mut best: Option<(f64, usize, usize)> = None;
+        let order = |column: usize, keyed: &mut Vec<(f64, usize)>| {
+            let key = |code: usize| sums[code].gradient(column) / (sums[code].weight() + self.category_smoothing);
+            keyed.clear();
+            keyed.extend(present.iter().map(|code| (key(*code), *code)));
+            keyed.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        };
         for column in 0..L::GRADIENTS {
-            let key = |code: &usize| {
-                sums[*code].gradient(column) / (sums[*code].weight() + self.category_smoothing)
-            };
-            let mut order = present.clone();
-            order.sort_by(|a, b| key(a).total_cmp(&key(b)).then(a.cmp(b)));
+            order(column, &mut keyed);
             let mut left = L::default();
-            for prefix in 1..order.len() {
-                left.add(sums[order[prefix - 1]]);
+            for (prefix, (_, code)) in (1..present.len()).zip(&keyed) {
+                left.add(sums[*code]);
                 let Some(score) = self.score(left, total) else { continue };
-                if best.as_ref().is_none_or(|best| score > best.0) {
-                    best = Some((score, order[..prefix].iter().map(|code| *code as u16).collect(), left));
+                if score > best.map_or(floor, |best| best.0) {
+                    best = Some((score, column, prefix));
                 }
             }
         }
-        let (score, mut codes, mut left) = best?;
-        // Missing always goes right; where the split wants it left, the children change places.
-        if codes.contains(&u16::from(MISSING)) {
-            codes = present.iter().map(|code| *code as u16).filter(|code| !codes.contains(code)).collect();
-            let mut right = total;
-            right.sub(left);
+        let (score, column, prefix) = best?;
+        order(column, &mut keyed);
+        let mut codes: Vec<u16> = keyed[..prefix].iter().map(|(_, code)| *code as u16).collect();
+        let mut left = L::default();
+        codes.iter().for_each(|code| left.add(sums[usize::from(*code)]));
+        // Levels that were not seen go right with the missing ones, where those want to go; without missing ones to
+        // tell, to the heavier child. So the children may have to change places.
+        let mut right = total;
+        right.sub(left);
+        let missing = sums[usize::from(MISSING)].weight() > 0.0;
+        let swap = if missing { codes.contains(&u16::from(MISSING)) } else { left.weight() > right.weight() };
+        if swap {
+            let mut chosen = vec![false; sums.len()];
+            codes.iter().for_each(|code| chosen[usize::from(*code)] = true);
+            codes = present.iter().filter(|code| !chosen[**code]).map(|code| *code as u16).collect();
             left = right;
         }
         codes.sort_unstable();

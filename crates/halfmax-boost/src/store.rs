@@ -224,6 +224,7 @@ fn trees(parts: &Parts, sides: &[FittedSide]) -> Result<Vec<Tree>> {
                 (Some(Domain::Category(_)), Test::OneOf(_)) => true,
                 (Some(Domain::Real | Domain::Binary), Test::AtMost { .. }) => true,
                 (None, Test::AtMost { .. }) => number as usize == side.space.len() && !side.means.is_empty(),
+                (None, Test::OneOf(_)) => number as usize == side.space.len() + 1,
                 _ => false,
             };
             if !fits {

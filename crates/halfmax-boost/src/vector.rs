@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::block::{Block, Dense, Loss, OneSide, Scales};
 use crate::fit::{Fit, SEED_SKETCH, quanta, step};
-use crate::grow::{Candidates, NodeSide, grow};
+use crate::grow::{Candidates, Care, NodeSide, grow};
 use crate::histogram::Pool;
 use crate::lanes::{Wide, grid};
 use crate::tree::{Leaves, Tree};
@@ -41,10 +41,11 @@ impl<const BINS: usize> Fit<'_, BINS> {
         let present = (0u32..).zip(&sketch).filter(|(entity, row)| bag[*entity as usize] && row[W - 1] > 0.0);
         let (entities, lanes): (Vec<u32>, Vec<Wide<W>>) = present.map(|(at, row)| (at, lane(row))).unzip();
         let chosen = Self::features(self.params, &self.bins, &[side], seed);
-        let candidates = [Candidates::new(&self.bins[side], &chosen[0])];
+        let care = Care { least: self.params.min_leaf_entities as f64, ..self.care[side] };
+        let candidates = [Candidates::new(&self.bins[side], &chosen[0], care)];
         let root = vec![NodeSide { entities: entities.into(), lanes: lanes.into() }];
         let scales = Scales { gradient: scale, weight: 1.0 };
-        let mut growth = Self::growth(self.params, scales, self.params.min_leaf_entities as f64);
+        let mut growth = Self::growth(self.params, scales, 0.0);
         // The expected square of a projection onto signs is the sum of squares: W - 1 columns count it W - 1 times.
         growth.min_gain *= (W - 1) as f64;
         let mut grown = grow(&candidates, &OneSide, root, Vec::new(), growth, pool);
@@ -57,7 +58,7 @@ impl<const BINS: usize> Fit<'_, BINS> {
         let mut values = Vec::with_capacity(sums.len() * (self.bins[other].entities + 1));
         for leaf in &sums {
             let value = |gradient: f64, weight: f64| {
-                quanta(self.params.learning_rate * step(gradient, weight, self.params.l2), self.quantum)
+                quanta(self.params.learning_rate * step(gradient, weight, self.params.l2 + care.lambda), self.quantum)
             };
             let (gradient, weight) = (leaf.gradient.iter(), leaf.weight.iter());
             values.extend(gradient.zip(weight).map(|(g, h)| value(f64::from(*g), f64::from(*h))));

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use halfmax_boost::{Boost, BoostParams, FittedBoost, Leaves, MeansOf, Objective, Test, Tree, Trees};
+use halfmax_boost::{Boost, BoostParams, FittedBoost, Leaves, Known, Objective, Test, Tree, Trees};
 use halfmax_core::*;
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -118,6 +118,15 @@ impl Plain {
     }
 }
 
+fn known(params: &BoostParams, side: usize) -> bool {
+    match params.known {
+        Known::None => false,
+        Known::Cell => side == 0,
+        Known::Drug => side == 1,
+        Known::Both | Known::Auto => true,
+    }
+}
+
 /// Plain gradient boosting on rows.
 struct Reference<'a> {
     params: &'a BoostParams,
@@ -125,6 +134,8 @@ struct Reference<'a> {
     residual: Vec<f32>,
     weight: Vec<f32>,
     quantum: f64,
+    /// For each side the entity of every row.
+    of_row: [Vec<u32>; 2],
 }
 
 struct Grown {
@@ -167,8 +178,14 @@ impl<'a> Reference<'a> {
             let level = |at: &usize| features.category[*at].map(|c| levels.binary_search(&c).unwrap());
             let values = Values::Levels(rows.iter().map(level).collect());
             columns.push(Column { side, feature: 3, values });
+            if known(params, side) {
+                let number = |at: &usize| seen.binary_search(at).ok();
+                columns.push(Column { side, feature: 5, values: Values::Levels(rows.iter().map(number).collect()) });
+            }
         }
-        Self { params, columns, residual, weight: observed.iter().map(|o| o.3).collect(), quantum }
+        let weight = observed.iter().map(|o| o.3).collect();
+        let of_row = [observed.iter().map(|o| o.0).collect(), observed.iter().map(|o| o.1).collect()];
+        Self { params, columns, residual, weight, quantum, of_row }
     }
 
     fn grid(sum: f64) -> f64 {
@@ -229,8 +246,24 @@ impl<'a> Reference<'a> {
         rows.fold((0.0, 0.0), |sum, row| (sum.0 + g[row], sum.1 + h[row]))
     }
 
-    fn score(&self, (g, h): (f64, f64)) -> f64 {
-        if h == 0.0 { 0.0 } else { g * g / (h + self.params.l2) }
+    fn score((g, h): (f64, f64), stretch: f64, l2: f64) -> f64 {
+        if h == 0.0 { 0.0 } else { g * g / (stretch * h + l2) }
+    }
+
+    fn known(&self, side: usize) -> bool {
+        known(self.params, side)
+    }
+
+    /// λ in entities of a side over the number of its entities in the node.
+    fn stretch(&self, rows: &[usize], side: usize) -> f64 {
+        if self.known(side) { 0.0 } else { self.params.entity_l2 / self.entities(rows, side) }
+    }
+
+    fn entities(&self, rows: &[usize], side: usize) -> f64 {
+        let mut entities: Vec<u32> = rows.iter().map(|row| self.of_row[side][*row]).collect();
+        entities.sort_unstable();
+        entities.dedup();
+        entities.len() as f64
     }
 
     fn best(&self, node: &Grown, g: &[f64], h: &[f64]) -> Option<(f64, usize, Test, Vec<bool>)> {
@@ -239,14 +272,21 @@ impl<'a> Reference<'a> {
         if deep || total.1 < 2.0 * self.params.min_leaf_weight {
             return None;
         }
-        let parent = self.score(total);
+        let parent = Self::score(total, 1.0 + self.stretch(&node.rows, 0) + self.stretch(&node.rows, 1), self.params.l2);
         let mut best: Option<(f64, usize, Test, Vec<bool>)> = None;
         for (number, column) in self.columns.iter().enumerate() {
+            let (mut l2, mut least) = (self.params.l2, self.params.min_leaf_weight);
+            if !self.known(column.side) {
+                let entities = self.entities(&node.rows, column.side);
+                l2 += self.params.entity_l2 * total.1 / entities;
+                least = least.max(self.params.min_leaf_entities as f64 * total.1 / entities);
+            }
+            let stretch = 1.0 + self.stretch(&node.rows, 1 - column.side);
             for (test, left) in self.candidates(column, node, g, h) {
                 let inside = Self::sums(node.rows.iter().copied().filter(|row| left[*row]), g, h);
                 let outside = (total.0 - inside.0, total.1 - inside.1);
-                let heavy = |h: f64| h >= self.params.min_leaf_weight && h > 0.0;
-                let score = self.score(inside) + self.score(outside);
+                let heavy = |h: f64| h >= least && h > 0.0;
+                let score = Self::score(inside, stretch, l2) + Self::score(outside, stretch, l2);
                 let floor = best.as_ref().map_or(parent, |b| b.0);
                 if heavy(inside.1) && heavy(outside.1) && score > floor {
                     best = Some((score, number, test, left));
@@ -297,7 +337,11 @@ impl<'a> Reference<'a> {
                 order.sort_by(|a, b| key(a).total_cmp(&key(b)).then(a.cmp(b)));
                 let prefixes = (1..order.len()).map(|prefix| {
                     let mut chosen: Vec<Option<usize>> = order[..prefix].to_vec();
-                    if chosen.contains(&None) {
+                    let missing = levels.contains(&None);
+                    let inside = |row: &usize| chosen.contains(&values[*row]);
+                    let left: f64 = node.rows.iter().filter(|row| inside(row)).map(|row| h[*row]).sum();
+                    let all: f64 = node.rows.iter().map(|row| h[*row]).sum();
+                    if if missing { chosen.contains(&None) } else { left > all - left } {
                         chosen = levels.iter().filter(|level| !chosen.contains(level)).copied().collect();
                     }
                     let mut words = vec![0u64; chosen.iter().flatten().max().map_or(0, |most| most / 64 + 1)];
@@ -320,7 +364,8 @@ impl<'a> Reference<'a> {
             return Plain::Inner { side, feature, test, children };
         }
         let (g, h) = Self::sums(node.rows.iter().copied(), g, h);
-        let step = if h > 0.0 { g / (h + self.params.l2) } else { 0.0 };
+        let stretch = 1.0 + (self.stretch(&node.rows, 0) + self.stretch(&node.rows, 1));
+        let step = if h > 0.0 { g / (h * stretch + self.params.l2) } else { 0.0 };
         let value = (self.params.learning_rate * step / self.quantum).round_ties_even() as i32;
         for row in &node.rows {
             self.residual[*row] -= (f64::from(value) * self.quantum) as f32;
@@ -334,7 +379,10 @@ fn params() -> impl Strategy<Value = BoostParams> {
         4 => Just(Objective::Squared),
         1 => Just(Objective::Huber),
     ];
-    (2usize..9, 0usize..4, 0u8..3, 1u8..4, objective).prop_map(|(leaves, max_depth, l2, least, objective)| {
+    let known = prop_oneof![Just(Known::None), Just(Known::Cell), Just(Known::Drug), Just(Known::Both)];
+    let limits = (0u8..3, 1u8..4, 0u8..3, 1usize..4);
+    (2usize..9, 0usize..4, limits, objective, known).prop_map(|(leaves, max_depth, limits, objective, known)| {
+        let (l2, least, entity_l2, min_leaf_entities) = limits;
         BoostParams {
             rounds: 3,
             trees: Trees::Box,
@@ -346,8 +394,11 @@ fn params() -> impl Strategy<Value = BoostParams> {
             feature_fraction: 1.0,
             row_fraction: 1.0,
             objective,
-            baseline: MeansOf::None,
-            mean_feature: MeansOf::None,
+            known,
+            baseline: false,
+            mean_feature: false,
+            entity_l2: f64::from(entity_l2),
+            min_leaf_entities,
             category_smoothing: 1.0,
             ..BoostParams::default()
         }
@@ -383,7 +434,11 @@ proptest! {
             let grid = predict(Tuples::Grid(&[&cells, &drugs]));
             let rows: Vec<u32> = cells.iter().flat_map(|cell| drugs.iter().map(|_| *cell)).collect();
             let columns: Vec<u32> = cells.iter().flat_map(|_| drugs.clone()).collect();
-            prop_assert_eq!(grid, predict(Tuples::Listed(&[&rows, &columns])));
+            prop_assert_eq!(&grid, &predict(Tuples::Listed(&[&rows, &columns])));
+            // Each entity once: too few pairs of their grid to be worth one.
+            let (rows, columns): (Vec<u32>, Vec<u32>) = cells.iter().copied().zip(drugs.iter().copied()).unzip();
+            let expected: Vec<f32> = (0..rows.len()).map(|at| grid[at * drugs.len() + at]).collect();
+            prop_assert_eq!(expected, predict(Tuples::Listed(&[&rows, &columns])));
         }
     }
 }
@@ -439,7 +494,7 @@ fn a_planted_signal_is_found() {
         Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)
             .unwrap();
     let params =
-        BoostParams { rounds: 100, feature_fraction: 1.0, baseline: MeansOf::None, ..BoostParams::default() };
+        BoostParams { rounds: 100, feature_fraction: 1.0, identity_feature: false, ..BoostParams::default() };
     let fitted = fit(&params.check().unwrap(), &screen);
     let first = &fitted.trees()[0];
     let tested: Vec<(u8, u32)> =
