@@ -40,6 +40,7 @@ learning_rate = 0.1
 feature_fraction = 0.2
 row_fraction = 0.8
 trees = {trees}
+identity_feature = {identity}
 """
 
 
@@ -58,6 +59,7 @@ def config_text(arguments: argparse.Namespace) -> str:
         folds_file=quoted(arguments.splits / "gdsc2_lco.csv"),
         folds=arguments.folds,
         trees=json.dumps(arguments.trees),
+        identity=json.dumps(arguments.drug_identity),
         top_variance="" if arguments.genes is None else f"top_variance = {arguments.genes}\n",
     )
 

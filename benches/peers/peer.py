@@ -91,12 +91,12 @@ def run_fold(screen: Screen, fold: int, arguments: argparse.Namespace) -> tuple[
     started = time.perf_counter()
     genes = screen.variable_genes(train, arguments.genes)
     drug_means = screen.drug_means(train)
-    table = [screen.join(train, genes, drug_means)]
+    table = [screen.join(train, genes, drug_means, identity=arguments.drug_identity)]
     columns = table[0].values.shape[1]
     train_joined = time.perf_counter() - started
     predict, seconds = PEERS[arguments.model](table, arguments)
     started = time.perf_counter()
-    query = screen.join(test, genes, drug_means).values
+    query = screen.join(test, genes, drug_means, identity=arguments.drug_identity).values
     joined = time.perf_counter()
     predicted = predict(query)
     timings = {
@@ -122,6 +122,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--genes", type=int, help="most variable genes to keep; absent: all")
     parser.add_argument("--threads", required=True, type=int)
     parser.add_argument("--xgboost-columns", required=True, choices=["tree", "node"])
+    parser.add_argument("--drug-identity", action="store_true")
     parser.add_argument("--out", required=True, type=Path)
     return parser.parse_args()
 

@@ -30,6 +30,8 @@ def measure_peer(model: str, arguments: argparse.Namespace, folder: Path) -> Mea
     command += ["--data", str(arguments.data), "--splits", str(arguments.splits)]
     command += ["--folds", *map(str, arguments.folds), "--threads", str(arguments.threads)]
     command += ["--xgboost-columns", arguments.xgboost_columns, "--out", str(folder)]
+    if arguments.drug_identity:
+        command += ["--drug-identity"]
     if arguments.genes is not None:
         command += ["--genes", str(arguments.genes)]
     usage = run_child(command, arguments.threads)
@@ -150,7 +152,7 @@ def rows_line(runs: dict[str, list[Measurement]], scores: dict[str, dict[str, fl
 
 def write_json(path: Path, arguments: argparse.Namespace, runs: dict[str, list[Measurement]], results: dict) -> None:
     """Settings, results and the details of every run."""
-    settings = {key: getattr(arguments, key) for key in ("folds", "genes", "threads", "repeat", "xgboost_columns")}
+    settings = {key: getattr(arguments, key) for key in ("folds", "genes", "threads", "repeat", "xgboost_columns", "trees", "drug_identity")}
     each = {
         model: [
             {step: getattr(turn, step) for step in STEPS} | vars(turn.usage) | {"details": turn.details}
@@ -200,6 +202,12 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--trees", default="box", choices=["box", "cell_vector", "alternate"], help="halfmax's kind of trees (box)"
+    )
+    parser.add_argument(
+        "--drug-identity",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="let every model tell the drugs apart, the peers by a categorical column (yes)",
     )
     parser.add_argument("--json", type=Path, help="also write everything measured to this file")
     arguments = parser.parse_args()

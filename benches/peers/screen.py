@@ -71,15 +71,18 @@ class Screen:
         means = self.pairs["response"].iloc[rows].groupby(self._drug_codes[rows]).mean()
         return means.reindex(range(len(self.drug_names))).to_numpy(np.float32)
 
-    def join(self, rows: np.ndarray, genes: np.ndarray, drug_means: np.ndarray) -> Table:
-        """The float32 table of `rows`: chosen genes, genome, drug features and the drug's training mean."""
+    def join(self, rows: np.ndarray, genes: np.ndarray, drug_means: np.ndarray, *, identity: bool) -> Table:
+        """The float32 table of `rows`: chosen genes, genome, drug features, the drug's training mean and its number."""
         cells = np.hstack([self.expression[:, genes], self.genome.values])
         drugs = np.hstack([self.drugs.values, drug_means[:, None]])
+        if identity:
+            drugs = np.hstack([drugs, np.arange(len(drugs), dtype=np.float32)[:, None]])
         width = cells.shape[1]
         values = np.empty((len(rows), width + drugs.shape[1]), np.float32)
         values[:, :width] = cells[self._cell_codes[rows]]
         values[:, width:] = drugs[self._drug_codes[rows]]
         categorical = [len(genes) + i for i in self.genome.categorical] + [width + i for i in self.drugs.categorical]
+        categorical += [values.shape[1] - 1] if identity else []
         return Table(values, self.pairs["response"].to_numpy(np.float32)[rows], categorical)
 
 

@@ -75,8 +75,14 @@ impl SideBins {
         if !means.is_empty() {
             columns.push(Column::of(&Domain::Real, means, max_bins));
         }
-        let mut side =
-            Self { entities: rows.len(), numeric: vec![], codes: vec![], binary: vec![], category: vec![], identity: false };
+        let mut side = Self {
+            entities: rows.len(),
+            numeric: vec![],
+            codes: vec![],
+            binary: vec![],
+            category: vec![],
+            identity: false,
+        };
         for (feature, column) in columns.into_iter().enumerate() {
             match column {
                 Column::Constant => {}

@@ -52,6 +52,18 @@ impl Loss {
     }
 }
 
+/// The smallest value such that values up to it hold at least a share `at` of the weight; 0 where there is none.
+pub fn weighted_quantile(mut values: Vec<(f32, f32)>, at: f64) -> f64 {
+    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = values.iter().map(|value| f64::from(value.1)).sum();
+    let mut sum = 0.0;
+    let reached = values.iter().find(|value| {
+        sum += f64::from(value.1);
+        sum >= at * total
+    });
+    reached.or(values.last()).map_or(0.0, |value| f64::from(value.0))
+}
+
 /// The powers of two by which gradients and weights were multiplied this round.
 #[derive(Clone, Copy, Debug)]
 pub struct Scales {
@@ -168,6 +180,37 @@ impl Block {
         }
     }
 
+    /// For each leaf of a tree a quantile of the residuals in it.
+    pub fn leaf_quantiles(&self, patterns: &[Patterns], leaves: usize, at: f64) -> Vec<f64> {
+        let mut members: Vec<Vec<(f32, f32)>> = vec![Vec::new(); leaves];
+        match self {
+            Self::Dense(block) => {
+                let (rows, columns) = (&patterns[0], &patterns[1]);
+                let leaf =
+                    |row: &Vec<u64>, column: &Vec<u64>| common_leaf([row.as_slice(), column].into_iter());
+                let of_pattern =
+                    |row: &Vec<u64>| columns.leaves.iter().map(|column| leaf(row, column)).collect();
+                let table: Vec<Vec<usize>> = rows.leaves.iter().map(of_pattern).collect();
+                let cells = block.residual.chunks(block.columns).zip(block.weight.chunks(block.columns));
+                for ((residuals, weights), pattern) in cells.zip(&rows.of_entity) {
+                    let leaves = &table[*pattern as usize];
+                    for ((residual, weight), pattern) in residuals.iter().zip(weights).zip(&columns.of_entity)
+                    {
+                        if *weight > 0.0 {
+                            members[leaves[*pattern as usize]].push((*residual, *weight));
+                        }
+                    }
+                }
+            }
+            Self::List(list) => {
+                for at in (0..list.residual.len()).filter(|at| list.weight[*at] > 0.0) {
+                    members[list.leaf(patterns, at)].push((list.residual[at], list.weight[at]));
+                }
+            }
+        }
+        members.into_par_iter().map(|members| weighted_quantile(members, at)).collect()
+    }
+
     /// Takes a tree's leaf values off the residuals. `value(leaf, column)` is the value of a leaf for an entity of the
     /// last side.
     pub fn subtract(&mut self, patterns: &[Patterns], value: impl Fn(usize, usize) -> f32 + Sync) {
@@ -236,8 +279,7 @@ fn pack_row(
     (residuals, weights): (&[f32], &[f32]),
     packed: &mut [Packed],
 ) {
-    for (at, (packed, (residual, weight))) in
-        (0..).zip(packed.iter_mut().zip(residuals.iter().zip(weights)))
+    for (at, (packed, (residual, weight))) in (0..).zip(packed.iter_mut().zip(residuals.iter().zip(weights)))
     {
         packed.0 = pack(loss, *residual, *weight, scales).0 & sampler.mask(at);
     }
@@ -385,14 +427,18 @@ impl List {
     }
 
     fn subtract(&mut self, patterns: &[Patterns], value: impl Fn(usize, usize) -> f32 + Sync) {
-        let entities = &self.entities;
-        self.residual.par_iter_mut().enumerate().for_each(|(at, residual)| {
-            let reach = patterns.iter().zip(entities).map(|(patterns, side)| {
-                patterns.leaves[patterns.of_entity[side[at] as usize] as usize].as_slice()
-            });
-            let column = entities.last().map_or(0, |side| side[at] as usize);
-            *residual -= value(common_leaf(reach), column);
-        });
+        let column = |at: usize| self.entities.last().map_or(0, |side| side[at] as usize);
+        let step = |at: usize| value(self.leaf(patterns, at), column(at));
+        let residual =
+            self.residual.par_iter().enumerate().map(|(at, residual)| residual - step(at)).collect();
+        self.residual = residual;
+    }
+
+    /// The leaf that a response reaches.
+    fn leaf(&self, patterns: &[Patterns], at: usize) -> usize {
+        common_leaf(patterns.iter().zip(&self.entities).map(|(patterns, side)| {
+            patterns.leaves[patterns.of_entity[side[at] as usize] as usize].as_slice()
+        }))
     }
 }
 

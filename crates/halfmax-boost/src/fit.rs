@@ -6,7 +6,7 @@ use rand::seq::{SliceRandom, index};
 use rand_chacha::ChaCha8Rng;
 
 use crate::bins::SideBins;
-use crate::block::{Block, Loss, Scales};
+use crate::block::{Block, Loss, Scales, weighted_quantile};
 use crate::grow::{Candidates, Care, Grown, Growth, NodeSide, grow};
 use crate::histogram::Pool;
 use crate::lanes::{Packed, Wide};
@@ -133,7 +133,14 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
             let known = is_known(params.known, side, context);
             let alignment = space.align(table)?;
             let identity = known && params.identity_feature;
-            bins.push(SideBins::build(&space, &alignment, &means.features[side], identity, rows, params.max_bins));
+            bins.push(SideBins::build(
+                &space,
+                &alignment,
+                &means.features[side],
+                identity,
+                rows,
+                params.max_bins,
+            ));
             care.push(Care {
                 lambda: if known { 0.0 } else { params.entity_l2 },
                 least: if known { 0.0 } else { params.min_leaf_entities as f64 },
@@ -275,8 +282,9 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         let scales = self.block.draw(self.loss, self.params.row_fraction, &bags, seed.derive(SEED_ROWS));
         let sides: Vec<usize> = (0..self.bins.len()).collect();
         let chosen = Self::features(self.params, &self.bins, &sides, seed);
-        let candidates: Vec<Candidates> =
-            (0..sides.len()).map(|side| Candidates::new(&self.bins[side], &chosen[side], self.care[side])).collect();
+        let candidates: Vec<Candidates> = (0..sides.len())
+            .map(|side| Candidates::new(&self.bins[side], &chosen[side], self.care[side]))
+            .collect();
         let root: Vec<NodeSide<Packed>> = self.block.sums().into_iter().map(NodeSide::of_present).collect();
         let rows = match &self.block {
             Block::Dense(_) => Vec::new(),
@@ -284,20 +292,33 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         };
         let growth = Self::growth(self.params, scales, self.params.min_leaf_weight * scales.weight);
         let grown = grow(&candidates, &self.block, root, rows, growth, &mut self.pool);
-        let values: Vec<i32> = grown.totals.iter().zip(&grown.present).map(|(total, present)| self.leaf(*total, present, scales)).collect();
         let patterns = self.patterns(&grown);
+        let values: Vec<i32> = match self.loss {
+            Loss::Squared | Loss::Huber(_) => {
+                let leaf = |(total, present): (&Packed, &Vec<f64>)| self.leaf(*total, present, scales, None);
+                grown.totals.iter().zip(&grown.present).map(leaf).collect()
+            }
+            Loss::Quantile(_) => {
+                let quantiles =
+                    self.block.leaf_quantiles(&patterns, grown.totals.len(), self.params.quantile);
+                let leaves = grown.totals.iter().zip(&grown.present).zip(quantiles);
+                leaves.map(|((total, present), q)| self.leaf(*total, present, scales, Some(q))).collect()
+            }
+        };
         let steps: Vec<f32> = values.iter().map(|value| (f64::from(*value) * self.quantum) as f32).collect();
         self.block.subtract(&patterns, |leaf, _| steps[leaf]);
         self.tree(grown, Leaves::Scalar(values))
     }
 
-    /// A leaf's value in quanta: the shrunken Newton step.
-    fn leaf(&self, total: Packed, present: &[f64], scales: Scales) -> i32 {
+    /// A leaf's value in quanta: the shrunken Newton step. The pinball loss has no curvature to step by; its leaves take
+    /// the quantile of their residuals instead, shrunken alike.
+    fn leaf(&self, total: Packed, present: &[f64], scales: Scales, quantile: Option<f64>) -> i32 {
         use crate::lanes::Lanes;
         let (gradient, weight) = (total.gradient(0) / scales.gradient, total.weight() / scales.weight);
         let stretch = self.care.iter().zip(present).map(|(care, entities)| care.lambda / entities);
-        let weight = weight * (1.0 + stretch.sum::<f64>());
-        quanta(self.params.learning_rate * step(gradient, weight, self.params.l2), self.quantum)
+        let stretched = weight * (1.0 + stretch.sum::<f64>());
+        let gradient = quantile.map_or(gradient, |quantile| quantile * weight);
+        quanta(self.params.learning_rate * step(gradient, stretched, self.params.l2), self.quantum)
     }
 
     pub(crate) fn growth(params: &BoostParams, scales: Scales, min_weight: f64) -> Growth {
@@ -451,18 +472,25 @@ impl Means {
     fn of(params: &BoostParams, context: &FitContext, observed: &Observed, counts: &[usize]) -> Self {
         let learnt: Vec<usize> = (0..observed.values.len()).filter(|at| !observed.held_out[*at]).collect();
         let intercept = match params.objective {
-            Objective::Quantile => quantile(observed, &learnt, params.quantile),
+            Objective::Quantile => {
+                let response = |at: &usize| (observed.values[*at], observed.weights[*at]);
+                weighted_quantile(learnt.iter().map(response).collect(), params.quantile)
+            }
             _ => {
                 let weight = |at: &usize| f64::from(observed.weights[*at]);
                 let sum: f64 = learnt.iter().map(|at| weight(at) * f64::from(observed.values[*at])).sum();
                 sum / learnt.iter().map(weight).sum::<f64>()
             }
         };
-        let mut means =
-            Self { intercept, offsets: vec![Vec::new(); counts.len()], features: vec![Vec::new(); counts.len()] };
+        let mut means = Self {
+            intercept,
+            offsets: vec![Vec::new(); counts.len()],
+            features: vec![Vec::new(); counts.len()],
+        };
         // A few sweeps over the sides settle the offsets of a two-way layout.
-        let offset_sides: Vec<usize> =
-            (0..counts.len()).filter(|side| params.baseline && is_known(params.known, *side, context)).collect();
+        let offset_sides: Vec<usize> = (0..counts.len())
+            .filter(|side| params.baseline && is_known(params.known, *side, context))
+            .collect();
         for side in &offset_sides {
             means.offsets[*side] = vec![0.0; counts[*side]];
         }
@@ -514,10 +542,4 @@ fn is_known(known: Known, side: usize, context: &FitContext) -> bool {
             ValidationGroup::Entity(held) | ValidationGroup::Groups(held, _) => side != held,
         },
     }
-}
-
-fn quantile(observed: &Observed, learnt: &[usize], at: f64) -> f64 {
-    let mut values: Vec<f32> = learnt.iter().map(|at| observed.values[*at]).collect();
-    values.sort_unstable_by(f32::total_cmp);
-    f64::from(values[((values.len() - 1) as f64 * at).round() as usize])
 }

@@ -4,6 +4,7 @@
 //! at most 256 joint patterns; for a row, a group is then a table of at most 256 sums, and a score is one look-up per
 //! group instead of one walk per tree.
 
+use halfmax_core::{PreparedGrid, Result};
 use rayon::prelude::*;
 
 use crate::model::{Entities, FittedBoost};
@@ -18,7 +19,7 @@ const JOINT: usize = 256;
 /// A model prepared for the rows and columns of a grid.
 pub(crate) struct Grid<'a> {
     model: &'a FittedBoost,
-    entities: &'a [Entities],
+    entities: Vec<Entities>,
     columns: &'a [u32],
     groups: Vec<Group>,
     /// For every column its joint pattern in each of `LANES` groups, group quadruple by quadruple.
@@ -47,7 +48,7 @@ struct Member {
 }
 
 impl<'a> Grid<'a> {
-    pub(crate) fn new(model: &'a FittedBoost, entities: &'a [Entities], columns: &'a [u32]) -> Self {
+    pub(crate) fn new(model: &'a FittedBoost, entities: Vec<Entities>, columns: &'a [u32]) -> Self {
         let mut grid = Self {
             model,
             entities,
@@ -60,7 +61,7 @@ impl<'a> Grid<'a> {
         for trees in model.trees.chunks(64) {
             let routed: Vec<Vec<Patterns>> = trees
                 .par_iter()
-                .map(|tree| (0u8..).zip(entities).map(|(at, side)| side.patterns(tree, at)).collect())
+                .map(|tree| (0u8..).zip(&grid.entities).map(|(at, side)| side.patterns(tree, at)).collect())
                 .collect();
             for (tree, patterns) in trees.iter().zip(&routed) {
                 grid.add(tree, &patterns[0], &patterns[1]);
@@ -165,7 +166,7 @@ impl<'a> Grid<'a> {
     }
 
     /// Scores of these rows, row-major.
-    pub(crate) fn scores(&self, rows: &[u32]) -> Vec<f32> {
+    pub(crate) fn rows(&self, rows: &[u32]) -> Vec<f32> {
         let mut scores = vec![0.0; rows.len() * self.columns.len()];
         let of_rows = scores.par_chunks_mut(self.columns.len().max(1)).zip(rows);
         of_rows.for_each_init(
@@ -187,7 +188,7 @@ impl<'a> Grid<'a> {
             }
         }
         self.add_vectors(row, sums);
-        let baseline = |column: u32| self.model.baseline(self.entities, &[row, column]);
+        let baseline = |column: u32| self.model.baseline(&self.entities, &[row, column]);
         for ((score, sum), column) in scores.iter_mut().zip(sums).zip(self.columns) {
             *score = (baseline(*column) + f64::from(*sum) * self.model.quantum) as f32;
         }
@@ -210,6 +211,12 @@ impl<'a> Grid<'a> {
                 *sum = sum.wrapping_add(vector[number]);
             }
         }
+    }
+}
+
+impl PreparedGrid for Grid<'_> {
+    fn scores(&self, rows: &[u32]) -> Result<Vec<f32>> {
+        Ok(self.rows(rows))
     }
 }
 

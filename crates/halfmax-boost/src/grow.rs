@@ -155,7 +155,16 @@ pub fn grow<L: Lanes, const BINS: usize>(
     root[0].lanes.iter().for_each(|lane| total.add(*lane));
     let mut grower = Grower { candidates, source, growth, pool, nodes: vec![], inner: vec![], pairs: vec![] };
     let histograms = vec![Vec::new(); root.len()];
-    let root = Node { present: present(&root), sides: root, rows, total, depth: 0, place: Place::Root, histograms, best: None };
+    let root = Node {
+        present: present(&root),
+        sides: root,
+        rows,
+        total,
+        depth: 0,
+        place: Place::Root,
+        histograms,
+        best: None,
+    };
     grower.nodes.push(root);
     grower.search_root();
     while grower.nodes.len() < growth.leaves && grower.step() {}
@@ -275,7 +284,8 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
     }
 
     fn own_score(&self, node: &Node<L, BINS>) -> f64 {
-        let stretch = self.candidates.iter().zip(&node.present).map(|(side, entities)| side.care.lambda / entities);
+        let stretch =
+            self.candidates.iter().zip(&node.present).map(|(side, entities)| side.care.lambda / entities);
         node.total.score(1.0 + stretch.sum::<f64>(), self.growth.lambda)
     }
 
@@ -379,7 +389,8 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
     /// What is looked for in each node, on each side.
     fn goals(&self, nodes: &[&Node<L, BINS>]) -> Vec<Vec<Goal<L>>> {
         let of = |node: &&Node<L, BINS>| {
-            let least = if self.may_split(node) { self.own_score(node) + self.growth.min_gain } else { f64::MAX };
+            let least =
+                if self.may_split(node) { self.own_score(node) + self.growth.min_gain } else { f64::MAX };
             let reached = Arc::new(AtomicU64::new(0));
             let goal = |side| Goal {
                 total: node.total,
@@ -410,7 +421,13 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
                 Place::Right(parent) => children[parent][1] = child,
             }
         }
-        let mut grown = Grown { shape: Shape::default(), rules: vec![], features: vec![], totals: vec![], present: vec![] };
+        let mut grown = Grown {
+            shape: Shape::default(),
+            rules: vec![],
+            features: vec![],
+            totals: vec![],
+            present: vec![],
+        };
         let mut rules: Vec<Option<(usize, usize, Rule)>> =
             self.inner.into_iter().map(|inner| Some((inner.side, inner.feature, inner.rule))).collect();
         // Each entry: a node to place, and the link (parent, right?) to set.
@@ -500,7 +517,12 @@ impl<L> Best<L> {
 /// A piece of a search.
 enum Job<'a, L, const BINS: usize> {
     /// Blocks of numeric features: a node's histograms, and those of its parent.
-    Blocks { side: usize, first: usize, own: &'a mut [Histograms<L, BINS>], rest: Option<&'a mut [Histograms<L, BINS>]> },
+    Blocks {
+        side: usize,
+        first: usize,
+        own: &'a mut [Histograms<L, BINS>],
+        rest: Option<&'a mut [Histograms<L, BINS>]>,
+    },
     /// The binary and categorical features of one node.
     Others { side: usize, node: usize },
 }

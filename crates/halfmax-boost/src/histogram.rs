@@ -74,6 +74,7 @@ pub type Histograms<L, const BINS: usize> = [[L; BLOCK]; BINS];
 
 /// Adds the lanes of `entities` (one each, in the same order) to the histograms of one block.
 #[inline(always)]
+#[allow(clippy::needless_range_loop)]
 pub fn accumulate<L: Lanes, const BINS: usize>(
     codes: &[[u8; BLOCK]],
     entities: &[u32],

@@ -106,6 +106,7 @@ impl Lanes for Packed {
     }
 
     #[inline(always)]
+    #[allow(clippy::needless_range_loop)]
     fn screen(cuts: &[[Self; BLOCK]], left: [Self; BLOCK], total: Self, by: Denominator) -> [bool; BLOCK] {
         let (mut left, mut most) = (left, [f32::NEG_INFINITY; BLOCK]);
         for bins in cuts {
@@ -183,6 +184,7 @@ impl<const W: usize> Lanes for Wide<W> {
     }
 
     #[inline(always)]
+    #[allow(clippy::needless_range_loop)]
     fn screen(cuts: &[[Self; BLOCK]], left: [Self; BLOCK], total: Self, by: Denominator) -> [bool; BLOCK] {
         // Plain loops: closures would not be compiled for the instructions of the function they are called from.
         let mut promising = [false; BLOCK];
@@ -255,8 +257,14 @@ mod tests {
         for (floor, reached) in [(59.2, true), (59.3, false)] {
             let by = Denominator { stretch: 1.0, lambda: 1.0, floor };
             let expected = [reached; BLOCK];
-            assert_eq!(Packed::screen(&[[Packed::new(3, 2); BLOCK]], [Packed::default(); BLOCK], packed, by), expected);
-            assert_eq!(Wide::screen(&[[Wide([3, 0, 0, 2]); BLOCK]], [Wide::default(); BLOCK], wide, by), expected);
+            assert_eq!(
+                Packed::screen(&[[Packed::new(3, 2); BLOCK]], [Packed::default(); BLOCK], packed, by),
+                expected
+            );
+            assert_eq!(
+                Wide::screen(&[[Wide([3, 0, 0, 2]); BLOCK]], [Wide::default(); BLOCK], wide, by),
+                expected
+            );
         }
     }
 

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use halfmax_core::{Error, FeatureSpace, FittedModel, Parts, Query, Result, Tuples};
+use halfmax_core::{
+    EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedGrid, Query, Result, Tuples,
+};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::grid::Grid;
 use crate::params::BoostParams;
 use crate::shape::{Patterns, common_leaf};
 use crate::tree::{Leaves, Tree};
@@ -67,7 +70,8 @@ impl FittedSide {
             if at < self.space.len() {
                 return alignment.column(at);
             }
-            let mean = |known: u32| if at == self.space.len() { self.means[known as usize] } else { known as f32 };
+            let mean =
+                |known: u32| if at == self.space.len() { self.means[known as usize] } else { known as f32 };
             known.iter().map(|known| known.map_or(f32::NAN, mean)).collect()
         };
         let columns: Vec<Vec<f32>> = tested.par_iter().map(column).collect();
@@ -214,13 +218,13 @@ impl FittedModel for FittedBoost {
         if let Tuples::Grid(sides) = query.tuples
             && let [rows, columns] = sides
         {
-            return Ok(crate::grid::Grid::new(self, &entities, columns).scores(rows));
+            return Ok(Grid::new(self, entities, columns).rows(rows));
         }
         if let Tuples::Listed(sides) = query.tuples
             && let [rows, columns] = sides
             && let Some((rows, columns, cells)) = as_grid(rows, columns)
         {
-            let scores = crate::grid::Grid::new(self, &entities, &columns).scores(&rows);
+            let scores = Grid::new(self, entities, &columns).rows(&rows);
             return Ok(cells.into_iter().map(|cell| scores[cell]).collect());
         }
         let sums = self.sums(&entities, &query.tuples);
@@ -230,6 +234,18 @@ impl FittedModel for FittedBoost {
             (self.baseline(&entities, &tuple) + f64::from(sum) * self.quantum) as f32
         };
         Ok(sums.into_iter().enumerate().map(value).collect())
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        columns: &'a [u32],
+    ) -> Result<Box<dyn PreparedGrid + 'a>> {
+        let entities = self.see(&Query { tables, tuples: Tuples::Grid(&[]) })?;
+        if self.sides.len() != 2 {
+            return Err(Error::data(format!("a grid has two sides; the model has {}", self.sides.len())));
+        }
+        Ok(Box::new(Grid::new(self, entities, columns)))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {

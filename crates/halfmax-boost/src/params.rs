@@ -41,13 +41,13 @@ pub struct BoostParams {
     pub max_bins: usize,
     /// Share of the features that each tree may use.
     pub feature_fraction: f64,
-    /// Share of the responses that each tree is grown on.
+    /// Share of the responses that each box tree is grown on; vector trees use all responses of their bag.
     pub row_fraction: f64,
     /// Share of the entities of the first side (cell lines) that each tree is grown on.
     pub cell_fraction: f64,
     /// Share of the entities of the other sides (drugs) that each tree is grown on.
     pub drug_fraction: f64,
-    /// What is minimised.
+    /// What is minimised. `quantile` finds splits by gradient and gives leaves the quantile of their residuals.
     pub objective: Objective,
     /// Where a residual turns from squared to absolute loss, in the unit of the target; for `huber`.
     pub huber_delta: f64,

@@ -165,7 +165,8 @@ impl Limits {
         // The best score, and the gradient column and length of its prefix.
         let mut best: Option<(f64, usize, usize)> = None;
         let order = |column: usize, keyed: &mut Vec<(f64, usize)>| {
-            let key = |code: usize| sums[code].gradient(column) / (sums[code].weight() + self.category_smoothing);
+            let key =
+                |code: usize| sums[code].gradient(column) / (sums[code].weight() + self.category_smoothing);
             keyed.clear();
             keyed.extend(present.iter().map(|code| (key(*code), *code)));
             keyed.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));

@@ -3,7 +3,7 @@
 use halfmax_core::Seed;
 use rayon::prelude::*;
 
-use crate::block::{Block, Dense, Loss, OneSide, Scales};
+use crate::block::{Block, Dense, Loss, OneSide, Scales, weighted_quantile};
 use crate::fit::{Fit, SEED_SKETCH, quanta, step};
 use crate::grow::{Candidates, Care, NodeSide, grow};
 use crate::histogram::Pool;
@@ -54,16 +54,24 @@ impl<const BINS: usize> Fit<'_, BINS> {
         let leaf_of: Vec<usize> =
             patterns[side].of_entity.iter().map(|p| single(&patterns[side].leaves[*p as usize])).collect();
         let Block::Dense(block) = &mut self.block else { return None };
-        let sums = block.leaf_sums(self.loss, side, &leaf_of, &bag, grown.shape.leaves());
+        let leaves = grown.shape.leaves();
+        let sums = block.leaf_sums(self.loss, side, &leaf_of, &bag, leaves);
+        let quantiles = match self.loss {
+            Loss::Squared | Loss::Huber(_) => None,
+            Loss::Quantile(_) => {
+                Some(block.leaf_quantiles(side, &leaf_of, &bag, leaves, self.params.quantile))
+            }
+        };
+        let lambda = self.params.l2 + care.lambda;
         let mut values = Vec::with_capacity(sums.len() * (self.bins[other].entities + 1));
-        for leaf in &sums {
-            let value = |gradient: f64, weight: f64| {
-                quanta(self.params.learning_rate * step(gradient, weight, self.params.l2 + care.lambda), self.quantum)
-            };
-            let (gradient, weight) = (leaf.gradient.iter(), leaf.weight.iter());
-            values.extend(gradient.zip(weight).map(|(g, h)| value(f64::from(*g), f64::from(*h))));
+        for (leaf, sums) in sums.iter().enumerate() {
             let total = |sums: &[f32]| sums.iter().map(|sum| f64::from(*sum)).sum::<f64>();
-            values.push(value(total(&leaf.gradient), total(&leaf.weight)));
+            let all = (total(&sums.gradient), total(&sums.weight));
+            let each = sums.gradient.iter().zip(&sums.weight).map(|(g, h)| (f64::from(*g), f64::from(*h)));
+            values.extend(each.chain([all]).enumerate().map(|(entity, (gradient, weight))| {
+                let gradient = quantiles.as_ref().map_or(gradient, |q| q[leaf][entity] * weight);
+                quanta(self.params.learning_rate * step(gradient, weight, lambda), self.quantum)
+            }));
         }
         let width = self.bins[other].entities + 1;
         let steps: Vec<f32> = values.iter().map(|value| (f64::from(*value) * self.quantum) as f32).collect();
@@ -169,6 +177,39 @@ impl Dense {
             }
         }
         sums
+    }
+
+    /// For every leaf a quantile of the residuals of every entity of the other side, then of all of them together, over
+    /// the leaf's entities in the bag.
+    fn leaf_quantiles(
+        &self,
+        side: usize,
+        leaf_of: &[usize],
+        bag: &[bool],
+        leaves: usize,
+        at: f64,
+    ) -> Vec<Vec<f64>> {
+        let others = if side == 0 { self.columns() } else { self.rows() };
+        let of_leaf = |leaf: usize| {
+            let entities: Vec<usize> =
+                (0..leaf_of.len()).filter(|entity| leaf_of[*entity] == leaf && bag[*entity]).collect();
+            let mut all = Vec::new();
+            let mut quantiles = Vec::with_capacity(others + 1);
+            for other in 0..others {
+                let cell = |entity: &usize| {
+                    let (row, column) = if side == 0 { (*entity, other) } else { (other, *entity) };
+                    let cell = row * self.columns() + column;
+                    (self.residual[cell], self.weight[cell])
+                };
+                let residuals: Vec<(f32, f32)> =
+                    entities.iter().map(cell).filter(|cell| cell.1 > 0.0).collect();
+                all.extend_from_slice(&residuals);
+                quantiles.push(weighted_quantile(residuals, at));
+            }
+            quantiles.push(weighted_quantile(all, at));
+            quantiles
+        };
+        (0..leaves).into_par_iter().map(of_leaf).collect()
     }
 
     /// Takes the leaves' vectors off the residuals.

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use halfmax_boost::{Boost, BoostParams, FittedBoost, Leaves, Known, Objective, Test, Tree, Trees};
+use halfmax_boost::{Boost, BoostParams, FittedBoost, Known, Leaves, Objective, Test, Tree, Trees};
 use halfmax_core::*;
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -180,7 +180,11 @@ impl<'a> Reference<'a> {
             columns.push(Column { side, feature: 3, values });
             if known(params, side) {
                 let number = |at: &usize| seen.binary_search(at).ok();
-                columns.push(Column { side, feature: 5, values: Values::Levels(rows.iter().map(number).collect()) });
+                columns.push(Column {
+                    side,
+                    feature: 5,
+                    values: Values::Levels(rows.iter().map(number).collect()),
+                });
             }
         }
         let weight = observed.iter().map(|o| o.3).collect();
@@ -272,7 +276,11 @@ impl<'a> Reference<'a> {
         if deep || total.1 < 2.0 * self.params.min_leaf_weight {
             return None;
         }
-        let parent = Self::score(total, 1.0 + self.stretch(&node.rows, 0) + self.stretch(&node.rows, 1), self.params.l2);
+        let parent = Self::score(
+            total,
+            1.0 + self.stretch(&node.rows, 0) + self.stretch(&node.rows, 1),
+            self.params.l2,
+        );
         let mut best: Option<(f64, usize, Test, Vec<bool>)> = None;
         for (number, column) in self.columns.iter().enumerate() {
             let (mut l2, mut least) = (self.params.l2, self.params.min_leaf_weight);
@@ -381,28 +389,30 @@ fn params() -> impl Strategy<Value = BoostParams> {
     ];
     let known = prop_oneof![Just(Known::None), Just(Known::Cell), Just(Known::Drug), Just(Known::Both)];
     let limits = (0u8..3, 1u8..4, 0u8..3, 1usize..4);
-    (2usize..9, 0usize..4, limits, objective, known).prop_map(|(leaves, max_depth, limits, objective, known)| {
-        let (l2, least, entity_l2, min_leaf_entities) = limits;
-        BoostParams {
-            rounds: 3,
-            trees: Trees::Box,
-            leaves,
-            max_depth,
-            l2: f64::from(l2),
-            min_leaf_weight: f64::from(least),
-            learning_rate: 0.5,
-            feature_fraction: 1.0,
-            row_fraction: 1.0,
-            objective,
-            known,
-            baseline: false,
-            mean_feature: false,
-            entity_l2: f64::from(entity_l2),
-            min_leaf_entities,
-            category_smoothing: 1.0,
-            ..BoostParams::default()
-        }
-    })
+    (2usize..9, 0usize..4, limits, objective, known).prop_map(
+        |(leaves, max_depth, limits, objective, known)| {
+            let (l2, least, entity_l2, min_leaf_entities) = limits;
+            BoostParams {
+                rounds: 3,
+                trees: Trees::Box,
+                leaves,
+                max_depth,
+                l2: f64::from(l2),
+                min_leaf_weight: f64::from(least),
+                learning_rate: 0.5,
+                feature_fraction: 1.0,
+                row_fraction: 1.0,
+                objective,
+                known,
+                baseline: false,
+                mean_feature: false,
+                entity_l2: f64::from(entity_l2),
+                min_leaf_entities,
+                category_smoothing: 1.0,
+                ..BoostParams::default()
+            }
+        },
+    )
 }
 
 proptest! {
@@ -471,6 +481,43 @@ fn the_number_of_threads_changes_nothing() {
         assert!(one.trees().iter().any(|tree| tree.shape.leaves() > 2));
         assert_eq!(one, with(2));
         assert_eq!(one, with(8));
+    }
+}
+
+#[test]
+fn quantiles_are_quantiles_whatever_the_unit() {
+    // Two groups of cell lines with another spread; the unit is large beside a gradient, which is below 1.
+    let expression = Array2::from_shape_fn((120, 1), |(c, _)| f32::from(u8::from(c % 2 == 0)));
+    let expression = FeatureBlock::new("expression", ["G"], FeatureValues::real(expression)).unwrap();
+    let cells = EntityTable::new((0..120).map(|c| format!("c{c}")), "cell line")
+        .unwrap()
+        .with_block(expression)
+        .unwrap();
+    let drugs = EntityTable::new((0..20).map(|d| format!("d{d}")), "drug").unwrap();
+    let sides = vec![(0..2400).map(|p| p / 20).collect(), (0..2400).map(|p| p % 20).collect()];
+    let uniform = |p: u32| f64::from(p.wrapping_mul(2_654_435_761) >> 8) / f64::from(1u32 << 24);
+    let spread = |p: u32| if (p / 20).is_multiple_of(2) { 4000.0 } else { 1000.0 };
+    let values = (0..2400).map(|p| (uniform(p) * spread(p)) as f32).collect();
+    let responses = Responses::new(sides, values, None).unwrap();
+    let screen =
+        Screen::new("AUC", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses).unwrap();
+    for trees in [Trees::Box, Trees::CellVector] {
+        let params = BoostParams {
+            trees,
+            objective: Objective::Quantile,
+            quantile: 0.9,
+            known: Known::None,
+            entity_l2: 0.0,
+            ..BoostParams::default()
+        };
+        let fitted = fit(&params.check().unwrap(), &screen);
+        let tables = [&screen.tables[0], &screen.tables[1]];
+        let (rows, columns) = ([0, 1], [0]);
+        let scores =
+            fitted.predict(&Query { tables: &tables, tuples: Tuples::Grid(&[&rows, &columns]) }).unwrap();
+        for (score, expected) in scores.iter().zip([3600.0, 900.0]) {
+            assert!((score / expected - 1.0).abs() < 0.1, "{trees:?}: {score} for {expected}");
+        }
     }
 }
 

@@ -45,6 +45,19 @@ pub trait FittedModel: Send + Sync + Any {
     /// If the query's tables lack most of the model's features.
     fn predict(&self, query: &Query) -> Result<Vec<f32>>;
 
+    /// Prepares to score a grid some rows at a time: entities of the first table with these `columns` of the second. What
+    /// does not depend on the rows is done once. Scores are those of [`FittedModel::predict`].
+    ///
+    /// # Errors
+    /// As [`FittedModel::predict`].
+    fn prepare<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        columns: &'a [u32],
+    ) -> Result<Box<dyn PreparedGrid + 'a>> {
+        Ok(Box::new(Unprepared { model: self, tables, columns }))
+    }
+
     /// For each side, the share of the model's features that the query's table has, 0 to 1.
     ///
     /// # Errors
@@ -53,6 +66,28 @@ pub trait FittedModel: Send + Sync + Any {
 
     /// The model as data, for a file.
     fn parts(&self) -> Parts;
+}
+
+/// A grid of which only the rows are left to choose. Made by [`FittedModel::prepare`].
+pub trait PreparedGrid: Send + Sync {
+    /// The predictions for these rows and all columns, row-major.
+    ///
+    /// # Errors
+    /// As [`FittedModel::predict`].
+    fn scores(&self, rows: &[u32]) -> Result<Vec<f32>>;
+}
+
+/// The grid of a model that has nothing to prepare: every call predicts.
+struct Unprepared<'a, M: ?Sized> {
+    model: &'a M,
+    tables: &'a [&'a EntityTable],
+    columns: &'a [u32],
+}
+
+impl<M: FittedModel + ?Sized> PreparedGrid for Unprepared<'_, M> {
+    fn scores(&self, rows: &[u32]) -> Result<Vec<f32>> {
+        self.model.predict(&Query { tables: self.tables, tuples: Tuples::Grid(&[rows, self.columns]) })
+    }
 }
 
 /// What a fit may depend on besides the data.

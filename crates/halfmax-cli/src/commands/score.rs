@@ -124,11 +124,12 @@ impl<'a> Scoring<'a> {
         let columns: Vec<u32> = (0..self.drugs.len() as u32).collect();
         let rows: Vec<u32> = (0..self.cells.len() as u32).collect();
         let at_a_time = (AT_A_TIME / columns.len().max(1)).max(1);
+        let tables = [self.cells, self.drugs];
+        let grid = self.fitted.model().prepare(&tables, &columns)?;
         let mut written = 0;
         for (block, rows_here) in rows.chunks(at_a_time).enumerate() {
             progress.check()?;
-            let sides: [&[u32]; 2] = [rows_here, &columns];
-            let scores = self.predict(Tuples::Grid(&sides))?;
+            let scores = grid.scores(rows_here)?;
             let (mut row_of, mut column_of, mut predicted) = (Vec::new(), Vec::new(), Vec::new());
             for (row, scores) in rows_here.iter().zip(scores.chunks(columns.len().max(1))) {
                 let chosen = match top {
