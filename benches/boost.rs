@@ -69,13 +69,13 @@ fn growth(criterion: &mut Criterion) {
 fn scoring(criterion: &mut Criterion) {
     let trained = screen(400, 300, 200);
     let fitted = fit(&trained, 300);
-    let query = screen(1000, 5000, 200);
     let rows: Vec<u32> = (0..1000).collect();
-    let tables = [&query.tables[0], &query.tables[1]];
     let mut group = criterion.benchmark_group("score, 300 trees, 1,000 cell lines");
     group.sample_size(10);
     // The first 300 drugs are those that the model was trained on, which it can tell apart one by one.
     for drugs in [300, 5000] {
+        let query = screen(1000, drugs as usize, 200);
+        let tables = [&query.tables[0], &query.tables[1]];
         let columns: Vec<u32> = (0..drugs).collect();
         group.throughput(Throughput::Elements(1000 * u64::from(drugs)));
         group.bench_function(format!("× {drugs} drugs"), |bencher| {

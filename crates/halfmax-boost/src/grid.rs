@@ -38,6 +38,13 @@ struct Group {
     size: usize,
 }
 
+/// A tree with the patterns of both sides' entities and, for scalar leaves, its value for each pair of patterns.
+struct Routed {
+    rows: Patterns,
+    columns: Patterns,
+    table: Vec<i32>,
+}
+
 struct Member {
     row_pattern: Vec<u32>,
     /// Values by row pattern and column pattern.
@@ -59,13 +66,18 @@ impl<'a> Grid<'a> {
             over_rows: Vec::new(),
         };
         for trees in model.trees.chunks(64) {
-            let routed: Vec<Vec<Patterns>> = trees
+            let routed: Vec<Routed> = trees
                 .par_iter()
-                .map(|tree| (0u8..).zip(&grid.entities).map(|(at, side)| side.patterns(tree, at)).collect())
+                .map(|tree| {
+                    let [rows, columns] = [0, 1].map(|side| grid.entities[usize::from(side)].patterns(tree, side));
+                    let table = match &tree.leaves {
+                        Leaves::Scalar(values) => joint_values(values, &rows, &columns),
+                        Leaves::Vector { .. } => Vec::new(),
+                    };
+                    Routed { rows, columns, table }
+                })
                 .collect();
-            for (tree, patterns) in trees.iter().zip(&routed) {
-                grid.add(tree, &patterns[0], &patterns[1]);
-            }
+            trees.iter().zip(routed).for_each(|(tree, routed)| grid.add(tree, routed));
         }
         for groups in grid.groups.chunks(LANES) {
             let of = |column: usize| {
@@ -76,9 +88,9 @@ impl<'a> Grid<'a> {
         grid
     }
 
-    fn add(&mut self, tree: &'a Tree, rows: &Patterns, columns: &Patterns) {
+    fn add(&mut self, tree: &'a Tree, Routed { rows, columns, table }: Routed) {
         match &tree.leaves {
-            Leaves::Scalar(values) => self.add_scalar(values, rows, columns),
+            Leaves::Scalar(_) => self.add_scalar(table, &rows, &columns),
             Leaves::Vector { side: 1, values } => {
                 let leaf = |pattern: &Vec<u64>| common_leaf(std::iter::once(pattern.as_slice())) as u32;
                 let leaves: Vec<u32> = rows.leaves.iter().map(leaf).collect();
@@ -101,19 +113,9 @@ impl<'a> Grid<'a> {
         }
     }
 
-    fn add_scalar(&mut self, values: &[i32], rows: &Patterns, columns: &Patterns) {
+    fn add_scalar(&mut self, table: Vec<i32>, rows: &Patterns, columns: &Patterns) {
         let width = columns.leaves.len();
-        let reach = |row: &'_ Vec<u64>, column: &'_ Vec<u64>| {
-            values[common_leaf([row.as_slice(), column.as_slice()].into_iter())]
-        };
-        let table =
-            rows.leaves.iter().flat_map(|row| columns.leaves.iter().map(move |column| reach(row, column)));
-        let member = Member {
-            row_pattern: rows.of_entity.clone(),
-            table: table.collect(),
-            width,
-            of_joint: Vec::new(),
-        };
+        let member = Member { row_pattern: rows.of_entity.clone(), table, width, of_joint: Vec::new() };
         let of_column = |column: &u32| columns.of_entity[*column as usize];
         if let Some(group) = self.groups.last_mut()
             && let Some((joint, size, from)) =
@@ -233,6 +235,13 @@ impl Group {
             }
         }
     }
+}
+
+/// The value of every pair of a row pattern and a column pattern.
+fn joint_values(values: &[i32], rows: &Patterns, columns: &Patterns) -> Vec<i32> {
+    let value =
+        |row: &[u64], column: &Vec<u64>| values[common_leaf([row, column.as_slice()].into_iter())];
+    rows.leaves.iter().flat_map(|row| columns.leaves.iter().map(move |column| value(row, column))).collect()
 }
 
 fn add(sums: &mut [i32], values: &[i32]) {
