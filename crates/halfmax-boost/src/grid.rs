@@ -69,7 +69,8 @@ impl<'a> Grid<'a> {
             let routed: Vec<Routed> = trees
                 .par_iter()
                 .map(|tree| {
-                    let [rows, columns] = [0, 1].map(|side| grid.entities[usize::from(side)].patterns(tree, side));
+                    let [rows, columns] =
+                        [0, 1].map(|side| grid.entities[usize::from(side)].patterns(tree, side));
                     let table = match &tree.leaves {
                         Leaves::Scalar(values) => joint_values(values, &rows, &columns),
                         Leaves::Vector { .. } => Vec::new(),
@@ -239,8 +240,7 @@ impl Group {
 
 /// The value of every pair of a row pattern and a column pattern.
 fn joint_values(values: &[i32], rows: &Patterns, columns: &Patterns) -> Vec<i32> {
-    let value =
-        |row: &[u64], column: &Vec<u64>| values[common_leaf([row, column.as_slice()].into_iter())];
+    let value = |row: &[u64], column: &Vec<u64>| values[common_leaf([row, column.as_slice()].into_iter())];
     rows.leaves.iter().flat_map(|row| columns.leaves.iter().map(move |column| value(row, column))).collect()
 }
 

@@ -126,13 +126,11 @@ struct Best<L> {
     split: Split<L>,
 }
 
-/// Two siblings that have not been searched yet, with the histograms of their parent. No split of either can gain more
-/// than `bound`, so that many a pair is never searched at all.
+/// Two siblings that have not been searched yet, with the histograms of their parent.
 struct Pair<L, const BINS: usize> {
     parent: Vec<Vec<Histograms<L, BINS>>>,
     light: usize,
     heavy: usize,
-    bound: f64,
 }
 
 struct Inner {
@@ -153,7 +151,7 @@ pub fn grow<L: Lanes, const BINS: usize>(
 ) -> Grown<L> {
     let mut total = L::default();
     root[0].lanes.iter().for_each(|lane| total.add(*lane));
-    let mut grower = Grower { candidates, source, growth, pool, nodes: vec![], inner: vec![], pairs: vec![] };
+    let mut grower = Grower { candidates, source, growth, pool, nodes: vec![], inner: vec![] };
     let histograms = vec![Vec::new(); root.len()];
     let root = Node {
         present: present(&root),
@@ -167,7 +165,11 @@ pub fn grow<L: Lanes, const BINS: usize>(
     };
     grower.nodes.push(root);
     grower.search_root();
-    while grower.nodes.len() < growth.leaves && grower.step() {}
+    while grower.nodes.len() < growth.leaves
+        && let Some(pair) = grower.split_best()
+    {
+        grower.search_pair(pair);
+    }
     grower.finish()
 }
 
@@ -183,37 +185,21 @@ struct Grower<'a, L, S, const BINS: usize> {
     pool: &'a mut Pool<L, BINS>,
     nodes: Vec<Node<L, BINS>>,
     inner: Vec<Inner>,
-    pairs: Vec<Pair<L, BINS>>,
 }
 
 impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
-    /// Searches the most promising pair, or splits the best leaf; false once nothing is left to split.
-    fn step(&mut self) -> bool {
-        let gain = |node: &Node<L, BINS>| node.best.as_ref().map(|best| best.gain);
-        let mut best: Option<(f64, usize)> = None;
+    /// Splits the leaf that gains most, the first of equals; none once no split gains anything.
+    fn split_best(&mut self) -> Option<Pair<L, BINS>> {
+        let mut most: Option<(f64, usize)> = None;
         for (at, node) in self.nodes.iter().enumerate() {
-            if let Some(gain) = gain(node)
-                && best.is_none_or(|best| gain > best.0)
+            if let Some(best) = &node.best
+                && most.is_none_or(|most| best.gain > most.0)
             {
-                best = Some((gain, at));
+                most = Some((best.gain, at));
             }
         }
-        let promising =
-            (0..self.pairs.len()).max_by(|a, b| self.pairs[*a].bound.total_cmp(&self.pairs[*b].bound));
-        if let Some(pair) = promising
-            && self.pairs[pair].bound >= best.map_or(self.growth.min_gain, |best| best.0)
-        {
-            let pair = self.pairs.swap_remove(pair);
-            self.search_pair(pair);
-            return true;
-        }
-        let Some((_, node)) = best else { return false };
-        self.split(node);
-        true
-    }
-
-    fn split(&mut self, at: usize) {
-        let Some(Best { side, split, .. }) = self.nodes[at].best.take() else { return };
+        let (_, at) = most?;
+        let Best { side, split, .. } = self.nodes[at].best.take()?;
         let node = &mut self.nodes[at];
         let parent = std::mem::take(&mut node.histograms);
         let bins = self.candidates[side].side;
@@ -254,7 +240,6 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
         };
         let light_node = new(light_sides, light_rows, light_total, light_place);
         let heavy_node = new(heavy_sides, heavy_rows, heavy_total, heavy_place);
-        let bound = self.bound(&light_node).max(self.bound(&heavy_node));
         // The left child keeps its parent's number, so that ties between leaves do not depend on which is lighter.
         let number = self.nodes.len();
         let (light, heavy) = if left_is_light { (at, number) } else { (number, at) };
@@ -262,7 +247,7 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
             if left_is_light { (light_node, heavy_node) } else { (heavy_node, light_node) };
         self.nodes[at] = left_node;
         self.nodes.push(right_node);
-        self.pairs.push(Pair { parent, light, heavy, bound });
+        Some(Pair { parent, light, heavy })
     }
 
     /// The limits of a split of the node on `side`. λ counted in entities of a side weighs as much as that many average
@@ -289,17 +274,6 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
         node.total.score(1.0 + stretch.sum::<f64>(), self.growth.lambda)
     }
 
-    /// More than any split of the node can gain: for each side, what parting all its entities would.
-    fn bound(&self, node: &Node<L, BINS>) -> f64 {
-        if !self.may_split(node) {
-            return f64::NEG_INFINITY;
-        }
-        let apart = |side: &NodeSide<L>| side.lanes.iter().map(|lane| lane.score(1.0, 0.0)).sum::<f64>();
-        let most = node.sides.iter().map(apart).fold(f64::NEG_INFINITY, f64::max);
-        // Sums of floating-point numbers err by far less than this.
-        most * (1.0 + 1e-9) - self.own_score(node)
-    }
-
     fn may_split(&self, node: &Node<L, BINS>) -> bool {
         (self.growth.max_depth == 0 || node.depth < self.growth.max_depth)
             && node.total.weight() >= 2.0 * self.growth.min_weight
@@ -316,6 +290,10 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
     }
 
     fn search_pair(&mut self, mut pair: Pair<L, BINS>) {
+        if self.nodes.len() == self.growth.leaves {
+            pair.parent.into_iter().for_each(|buffer| self.pool.give(buffer));
+            return;
+        }
         let mut histograms = self.buffers();
         let nodes = [&self.nodes[pair.light], &self.nodes[pair.heavy]];
         let [best_light, best_heavy] = self.search(&nodes, &mut histograms, &mut pair.parent);
@@ -460,9 +438,6 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
         }
         for node in self.nodes {
             node.histograms.into_iter().for_each(|buffer| self.pool.give(buffer));
-        }
-        for pair in self.pairs {
-            pair.parent.into_iter().for_each(|buffer| self.pool.give(buffer));
         }
         grown
     }

@@ -13,7 +13,7 @@ use crate::tree::{Leaves, Test, Tree};
 ///
 /// The columns are, side by side: the features of the side in the order of its feature space (categories as the
 /// position of their level), then, where the model uses it, the mean response of the training entity, then the number
-/// of the training entity (missing for others). `feature_names` names them `side/kind/name`.
+/// of the training entity (missing for others), which nodes test as a category where the model knows the entities. `feature_names` names them `side/kind/name`.
 pub fn to_lightgbm(model: &FittedBoost) -> String {
     let columns = Columns::of(model);
     let mut trees = vec![columns.baseline(model)];

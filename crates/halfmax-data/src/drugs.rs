@@ -9,17 +9,15 @@ use halfmax_core::{
 use crate::columns;
 use crate::config::DrugFeatures;
 use crate::names::{drug_key, no_column};
-use crate::report::FileReport;
+use crate::report::{FileReport, FileShape};
 use crate::table::{RawTable, read_table};
 
 /// What a file says about drugs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DrugSheet {
-    label: String,
+    shape: FileShape,
     drugs: Vec<DrugRow>,
     by_key: HashMap<String, usize>,
-    columns: usize,
-    rows: usize,
     merged: Vec<String>,
 }
 
@@ -50,12 +48,7 @@ impl DrugSheet {
         let smiles = column(&columns::SMILES).transpose()?;
         let targets = column(&columns::TARGETS).transpose()?;
         let pathways = column(&columns::TARGET_PATHWAY).transpose()?;
-        let mut sheet = Self {
-            label: table.label().to_owned(),
-            columns: table.names().len(),
-            rows: table.rows(),
-            ..Self::default()
-        };
+        let mut sheet = Self { shape: FileShape::of(table, "drugs"), ..Self::default() };
         for (row, name) in table.texts(name)?.into_iter().enumerate() {
             let Some(name) = name else { continue };
             let entry =
@@ -147,10 +140,7 @@ fn report_on(sheet: &DrugSheet, ids: &[String], rows: &[Option<&DrugRow>]) -> Fi
         + count(&|row| row.targets.is_some())
         + count(&|row| row.pathway.is_some());
     FileReport {
-        file: sheet.label.clone(),
-        role: "drugs".into(),
-        rows: sheet.rows,
-        columns: sheet.columns,
+        shape: sheet.shape.clone(),
         matched,
         unmatched: sheet.names().into_iter().filter(|name| !wanted.contains(&drug_key(name))).collect(),
         missing_share: 1.0 - present as f64 / fields as f64,
@@ -261,7 +251,7 @@ pub fn read_drugs(
     let sheet = DrugSheet::read(&read_table(path)?)?;
     if sheet.drugs.is_empty() {
         return Err(
-            Error::data(format!("{}: names no drug", sheet.label)).help("fill the column of drug names")
+            Error::data(format!("{}: names no drug", sheet.shape.file)).help("fill the column of drug names")
         );
     }
     drug_entities(&sheet, &sheet.names(), features, space)

@@ -6,7 +6,7 @@ use ndarray::{Array2, ShapeBuilder};
 use crate::columns;
 use crate::config::CellKind;
 use crate::names::{CellLines, Identified};
-use crate::report::{FileReport, range_of};
+use crate::report::{FileReport, FileShape, range_of};
 use crate::table::RawTable;
 
 /// The features of one file, one row per cell line.
@@ -94,11 +94,7 @@ pub(crate) fn read_cell_features(
     let rows: Vec<usize> = (0..names.len()).filter(|row| identified.ids[*row].is_some()).collect();
     let ids: Vec<String> = identified.ids.iter().flatten().cloned().collect();
     let mut report = FileReport {
-        file: table.label().to_owned(),
-        role: kind.name().to_owned(),
-        rows: table.rows(),
-        columns: table.names().len(),
-        orientation: Some(layout.name().to_owned()),
+        shape: FileShape { orientation: Some(layout.name().to_owned()), ..FileShape::of(table, kind.name()) },
         ambiguous: identified.ambiguous.keys().cloned().collect(),
         ..FileReport::default()
     };

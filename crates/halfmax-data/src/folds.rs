@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::columns;
 use crate::load::InputFile;
 use crate::names::{CellLines, drug_key, no_column};
-use crate::report::{FileReport, grouped};
+use crate::report::{FileReport, FileShape, grouped};
 use crate::responses::fold_numbers;
 use crate::table::{RawTable, read_table};
 
@@ -68,10 +68,7 @@ fn report_on(table: &RawTable, keys: &[String], found: &[Option<usize>], left_ou
         notes.push(format!("responses without a fold, left out: {}", grouped(left_out)));
     }
     FileReport {
-        file: table.label().to_owned(),
-        role: "folds".into(),
-        rows: table.rows(),
-        columns: table.names().len(),
+        shape: FileShape::of(table, "folds"),
         matched: found.len() - left_out,
         notes,
         ..FileReport::default()

@@ -9,24 +9,16 @@ use crate::columns;
 use crate::config::CellKind;
 use crate::features::{Layout, at_the_floor, layout, read_cell_features, varying};
 use crate::names::{CellLines, drug_key};
-use crate::report::{grouped, range_of};
+use crate::report::{FileShape, grouped, range_of};
 use crate::responses::suspicions;
 use crate::table::{RawTable, read_table};
 
 /// What a file looks like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Inspection {
-    /// The file.
-    pub file: String,
-    /// What it is taken for: responses, combinations, expression, mutation, copy_number, events, category, drugs,
-    /// folds, unknown.
-    pub role: String,
-    /// Rows of values, without the header.
-    pub rows: usize,
-    /// Columns.
-    pub columns: usize,
-    /// "cell lines × features" or the reverse, for features.
-    pub orientation: Option<String>,
+    /// What it is taken for.
+    #[serde(flatten)]
+    pub shape: FileShape,
     /// Different cell lines that are known by name.
     pub cell_lines_known: usize,
     /// Names of cell lines that are not known.
@@ -48,14 +40,8 @@ pub struct Inspection {
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
     let table = read_table(path)?;
     let lines = CellLines::embedded()?;
-    let mut found = Inspection {
-        file: table.label().to_owned(),
-        role: role(&table).to_owned(),
-        rows: table.rows(),
-        columns: table.names().len(),
-        ..Inspection::default()
-    };
-    match cell_kind(&table).filter(|kind| kind.name() == found.role) {
+    let mut found = Inspection { shape: FileShape::of(&table, role(&table)), ..Inspection::default() };
+    match cell_kind(&table).filter(|kind| kind.name() == found.shape.role) {
         Some(kind) => look_at_features(&table, kind, &lines, &mut found)?,
         None => look_at_columns(&table, &lines, &mut found)?,
     }
@@ -112,7 +98,7 @@ fn look_at_features(
     found: &mut Inspection,
 ) -> Result<()> {
     let layout = layout(table, lines, &HashSet::new())?;
-    found.orientation = Some(layout.name().to_owned());
+    found.shape.orientation = Some(layout.name().to_owned());
     let names = match layout {
         Layout::CellsInRows { key } => table.texts(key)?,
         Layout::CellsInColumns { .. } => table.names()[1..].iter().cloned().map(Some).collect(),
@@ -229,7 +215,8 @@ fn look_for_repeats(
             repeated.push(text.join(" with "));
         }
     }
-    if !repeated.is_empty() && matches!(found.role.as_str(), "responses" | "folds" | "drugs" | "combinations")
+    if !repeated.is_empty()
+        && matches!(found.shape.role.as_str(), "responses" | "folds" | "drugs" | "combinations")
     {
         found.problems.push(format!(
             "{} rows repeat an earlier one's names ({})",
@@ -242,17 +229,7 @@ fn look_for_repeats(
 
 impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}, {} rows × {} columns",
-            self.file,
-            self.role,
-            grouped(self.rows),
-            grouped(self.columns)
-        )?;
-        if let Some(orientation) = &self.orientation {
-            write!(f, " ({orientation})")?;
-        }
+        write!(f, "{}", self.shape)?;
         let unknown = &self.cell_lines_unknown;
         if self.cell_lines_known + unknown.len() > 0 {
             write!(f, "\n    cell lines: {} known", grouped(self.cell_lines_known))?;

@@ -39,7 +39,7 @@ pub use load::{InputFile, Loaded, load, read_cells_for_scoring};
 pub use model_file::{MODEL_FORMAT, ModelHeader, TensorEntry, read_model, write_model};
 pub use names::{CellLine, CellLines, Identified, Identity, Punctuation, drug_key, harmonise};
 pub use output::{RunFolder, write_atomically};
-pub use report::{FileReport, LeftOut, LoadReport};
+pub use report::{FileReport, FileShape, LeftOut, LoadReport};
 pub use responses::{Observed, ResponseTable, read_responses};
 pub use table::{MISSING, RawTable, read_bytes, read_table};
 pub use writers::{OutputColumn, PredictionColumns, ScoreBlock, ScoreWriter, TableWriter, write_predictions};

@@ -169,9 +169,9 @@ fn joined(
         let ids: Vec<&String> = ids.collect();
         format!("{} ({})", ids.len(), listed(&ids, 5))
     };
-    let mut sets = vec![format!("{} has {}", responses.report.file, examples(&mut measured.iter()))];
+    let mut sets = vec![format!("{} has {}", responses.report.shape.file, examples(&mut measured.iter()))];
     for (_, part) in parts {
-        sets.push(format!("{} has {}", part.report.file, examples(&mut part.ids.iter())));
+        sets.push(format!("{} has {}", part.report.shape.file, examples(&mut part.ids.iter())));
     }
     Err(Error::data(format!(
         "no cell line with a response is in every expression file: of cell lines, {}",
@@ -218,7 +218,7 @@ fn cell_table(
             let block = without_constants(&block, &mut report)?;
             table = table
                 .with_block(block.take(&order))
-                .map_err(|error| error.at(&report.file).help("give each kind of features once"))?;
+                .map_err(|error| error.at(&report.shape.file).help("give each kind of features once"))?;
         }
         if let (None, Some(own)) = (&tissue, own_tissue) {
             tissue = Some(order.iter().map(|at| at.and_then(|at| own[at].clone())).collect());
@@ -248,8 +248,11 @@ fn without_constants(block: &FeatureBlock, report: &mut FileReport) -> Result<Fe
     }
     report.constant += block.len() - columns.len();
     if columns.is_empty() {
-        return Err(Error::data(format!("{}: every feature of {} is constant", report.file, block.kind))
-            .help("check that the file holds the values it should"));
+        return Err(Error::data(format!(
+            "{}: every feature of {} is constant",
+            report.shape.file, block.kind
+        ))
+        .help("check that the file holds the values it should"));
     }
     take_columns(block, &columns)
 }
@@ -335,7 +338,8 @@ pub fn read_cells_for_scoring(files: &[(&Path, Option<CellKind>)]) -> Result<(En
         let place: HashMap<&String, usize> = part.ids.iter().enumerate().map(|(at, id)| (id, at)).collect();
         let order: Vec<Option<usize>> = all.iter().map(|id| place.get(id).copied()).collect();
         for block in part.blocks {
-            table = table.with_block(block.take(&order)).map_err(|error| error.at(&part.report.file))?;
+            table =
+                table.with_block(block.take(&order)).map_err(|error| error.at(&part.report.shape.file))?;
         }
         reports.push(FileReport { matched: part.ids.len(), ..part.report });
     }

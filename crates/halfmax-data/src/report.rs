@@ -3,12 +3,15 @@ use std::fmt;
 use halfmax_core::listed;
 use serde::Serialize;
 
-/// What a file was taken for and what was found in it.
+use crate::table::RawTable;
+
+/// What a file is taken for, and its shape.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct FileReport {
+pub struct FileShape {
     /// The file, as given.
     pub file: String,
-    /// What it was taken for: "responses", "expression", "events", "drugs".
+    /// What it is taken for: responses, combinations, expression, mutation, copy_number, events, category, drugs, folds,
+    /// unknown.
     pub role: String,
     /// Rows of values, without the header.
     pub rows: usize,
@@ -16,6 +19,26 @@ pub struct FileReport {
     pub columns: usize,
     /// How entities and features are laid out, where that was to be found out: "cell lines × features" or the reverse.
     pub orientation: Option<String>,
+}
+
+impl FileShape {
+    pub(crate) fn of(table: &RawTable, role: &str) -> Self {
+        Self {
+            file: table.label().to_owned(),
+            role: role.to_owned(),
+            rows: table.rows(),
+            columns: table.names().len(),
+            orientation: None,
+        }
+    }
+}
+
+/// What was found in a file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct FileReport {
+    /// What the file was taken for.
+    #[serde(flatten)]
+    pub shape: FileShape,
     /// How many of its entities are used.
     pub matched: usize,
     /// Its entities that are not used, because the rest of the data lacks them.
@@ -95,20 +118,17 @@ pub(crate) fn range_of(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
     })
 }
 
+impl fmt::Display for FileShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rows, columns) = (grouped(self.rows), grouped(self.columns));
+        write!(f, "{}: {}, {rows} rows × {columns} columns", self.file, self.role)?;
+        self.orientation.iter().try_for_each(|orientation| write!(f, " ({orientation})"))
+    }
+}
+
 impl fmt::Display for FileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}, {} rows × {} columns",
-            self.file,
-            self.role,
-            grouped(self.rows),
-            grouped(self.columns)
-        )?;
-        if let Some(orientation) = &self.orientation {
-            write!(f, " ({orientation})")?;
-        }
-        write!(f, "\n    used: {}", grouped(self.matched))?;
+        write!(f, "{}\n    used: {}", self.shape, grouped(self.matched))?;
         if !self.unmatched.is_empty() {
             write!(f, "; not used: {} ({})", grouped(self.unmatched.len()), listed(&self.unmatched, 5))?;
         }

@@ -5,7 +5,7 @@ use halfmax_core::{Error, Result, listed};
 use crate::columns;
 use crate::config::{Duplicates, TargetConfig};
 use crate::names::{CellLines, drug_key, no_column};
-use crate::report::{FileReport, LeftOut, grouped, range_of};
+use crate::report::{FileReport, FileShape, LeftOut, grouped, range_of};
 use crate::table::RawTable;
 
 /// The responses of one table, with names resolved and repeats brought together.
@@ -231,10 +231,7 @@ fn report_on(
         ));
     }
     FileReport {
-        file: table.label().to_owned(),
-        role: "responses".into(),
-        rows: table.rows(),
-        columns: table.names().len(),
+        shape: FileShape::of(table, "responses"),
         matched,
         ambiguous: cells.ambiguous.keys().cloned().collect(),
         missing_share: missing as f64 / values.len().max(1) as f64,

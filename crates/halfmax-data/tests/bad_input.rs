@@ -186,7 +186,7 @@ fn a_transposed_file_is_turned() {
     let features = "gene,A549,NCIH226\nABCB1,1,2\nEGFR,3,4\n";
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", features)]);
     let loaded = folder.load(&[(CellKind::Expression, "f.csv")], None).unwrap();
-    assert_eq!(loaded.report.files[1].orientation.as_deref(), Some("features × cell lines"));
+    assert_eq!(loaded.report.files[1].shape.orientation.as_deref(), Some("features × cell lines"));
     assert_eq!(loaded.screen.tables[0].block("expression").unwrap().names, ["ABCB1", "EGFR"]);
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", "A549,NCIH226\n1,2\n3,4\n")]);
     says(folder.load(&[(CellKind::Expression, "f.csv")], None), &["no column names the features"]);
@@ -327,11 +327,11 @@ fn an_inspection_says_what_looks_wrong() {
         ("e.csv", "cell_line,A,B\nTT,1,0.5\nA549,1,1.5\n"),
     ]);
     let found = inspect(folder.path().join("responses.csv")).unwrap();
-    assert_eq!(found.role, "responses");
+    assert_eq!(found.shape.role, "responses");
     let text = found.to_string();
     assert!(text.contains("look like IC50 in µM") && text.contains("repeat an earlier"), "{text}");
     let found = inspect(folder.path().join("e.csv")).unwrap();
-    assert_eq!(found.role, "expression");
+    assert_eq!(found.shape.role, "expression");
     let text = found.to_string();
     assert!(text.contains("TT could be TT or T-T"), "{text}");
 }

@@ -67,10 +67,10 @@ fn every_file_is_taken_for_what_it_is() {
         let start = Instant::now();
         let found = inspect(folder.join(file)).unwrap();
         println!("{found}\n    ({:.2?})", start.elapsed());
-        assert_eq!(found.role, role, "{file}");
+        assert_eq!(found.shape.role, role, "{file}");
     }
     let oneil = inspect(folder.join("oneil/expression.csv")).unwrap();
-    assert_eq!(oneil.orientation.as_deref(), Some("features × cell lines"));
+    assert_eq!(oneil.shape.orientation.as_deref(), Some("features × cell lines"));
 }
 
 #[test]
