@@ -249,6 +249,8 @@ fn a_configuration_that_cannot_work_is_refused() {
     says(&with("rounds = 20", "rounds = 0"), &["rounds = 0", "1 to 1000000"]);
     says(&with("rounds = 20", "learning_rate = -0.5"), &["learning_rate = -0.5", "above 0"]);
     says(&with("family = \"boost\"", "family = \"bost\""), &["bost", "did you mean \"boost\"?"]);
+    says(&with("rounds = 20", "known = \"drugs\""), &["known", "`drugs`", "did you mean `drug`?"]);
+    says(&with("rounds = 20", "rounds = \"many\""), &["rounds: ", "\"many\"", "expected a whole number"]);
     says(&with("folds = 3", "folds = 1"), &["folds = 1"]);
     says(&with("[split]\nkind = \"lco\"\nfolds = 3", ""), &["[split]", "is missing"]);
     let folder = small_screen();
@@ -283,6 +285,42 @@ fn a_full_or_closed_place_is_told() {
     succeeds(folder.path(), &["train", "config.toml", "--out", "run"]);
     let start = ["score", "run/model.halfmax", "--cells", "expression.csv", "--drugs", "drugs.csv", "--out"];
     says(&fails(folder.path(), 1, &[&start[..], &["/proc/nothing/scores.csv"]].concat()), &["/proc/nothing"]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_and_an_unwritable_folder_are_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = small_screen();
+    succeeds(folder.path(), &["train", "config.toml", "--out", "run"]);
+    // A device on which every write fails for want of space.
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_halfmax"))
+        .current_dir(folder.path())
+        .args([
+            "score",
+            "run/model.halfmax",
+            "--cells",
+            "expression.csv",
+            "--drugs",
+            "drugs.csv",
+            "--out",
+            "-",
+        ])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    says(&String::from_utf8_lossy(&output.stderr), &["No space left"]);
+    let closed = folder.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(closed.join("probe"), "").is_ok() {
+        eprintln!("skipped: this user may write where nobody may");
+        return;
+    }
+    let message = fails(folder.path(), 1, &["evaluate", "config.toml", "--out", "closed/run"]);
+    says(&message, &["closed", "Permission denied"]);
 }
 
 /// The folder of real screens, where it is there.

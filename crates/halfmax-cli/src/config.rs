@@ -136,13 +136,21 @@ fn apply(table: &mut toml::Table, one: &str) -> Result<()> {
 
 /// An error of the TOML reader: where, what, and for a misspelt key the nearest one there is.
 pub fn unreadable(error: &toml::de::Error, text: Option<&str>) -> Error {
-    let message = error.message().trim().to_owned();
+    let mut message = error.message().trim().to_owned();
+    for (name, meaning) in [("usize", "a whole number"), ("u64", "a whole number"), ("f64", "a number")] {
+        message = message.replace(&format!("expected {name}"), &format!("expected {meaning}"));
+    }
     let line = text.zip(error.span()).map(|(text, span)| {
         let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
         format!("line {line}: ")
     });
     let help = suggestion(&message);
-    let error = Error::config(format!("{}{message}", line.unwrap_or_default()));
+    // Where there is no text to point into, the reader's own words say which key it is about.
+    let words = error.to_string();
+    let key = words.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+    let key = key.filter(|key| !message.contains(&format!("`{key}`"))).map(|key| format!("{key}: "));
+    let place = line.or(key).unwrap_or_default();
+    let error = Error::config(format!("{place}{message}"));
     match help {
         Some(help) => error.help(help),
         None => error,
