@@ -24,8 +24,10 @@ pub enum Naive {
     CellMean,
     /// Global mean + effect of the cell line + effect of the drug: the additive model, by least squares.
     Effects,
-    /// The mean of the drug in cell lines of the same tissue (the grouping "tissue" of the cell lines), the
-    /// mean of the drug where the tissue is missing or was not in training with that drug.
+    /// The mean of the drug in cell lines of the same tissue (the grouping "tissue" of the cell lines),
+    /// shrunken towards the mean of the drug as if the tissue had five more responses there: the mean of a
+    /// rare tissue is mostly noise, and a baseline should be hard to beat. The mean of the drug where the
+    /// tissue is missing or was not in training with that drug.
     TissueDrugMean,
 }
 
@@ -114,8 +116,10 @@ fn sides_by_table(train: &TrainView, first: usize) -> Vec<Vec<usize>> {
     groups
 }
 
-/// For each term the deviation of tissue × drug from the global mean, tissue-major; the drug's own deviation
-/// where a drug was not measured in a tissue.
+/// How many responses at the drug's mean every tissue is given.
+const PRIOR_RESPONSES: f64 = 5.0;
+
+/// For each term the deviation of tissue × drug from the global mean, tissue-major, shrunken towards the drug's own.
 fn tissue_deviations(
     train: &TrainView,
     rows: &Rows,
@@ -155,10 +159,10 @@ fn tissue_deviations(
                     sum.1 += weight;
                 }
             }
-            let or_drug = |(at, (sum, weight)): (usize, (f64, f64))| {
-                if weight > 0.0 { sum / weight } else { effects[at % drugs] }
+            let shrunken = |(at, (sum, weight)): (usize, (f64, f64))| {
+                (sum + PRIOR_RESPONSES * effects[at % drugs]) / (weight + PRIOR_RESPONSES)
             };
-            sums.into_iter().enumerate().map(or_drug).collect()
+            sums.into_iter().enumerate().map(shrunken).collect()
         })
         .collect();
     Ok(Tissues { levels: levels.clone(), deviations: tables })

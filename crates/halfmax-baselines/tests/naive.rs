@@ -63,8 +63,13 @@ fn brute_force(naive: Naive, rows: &[Row], cell: u32, drug: u32) -> f64 {
         Naive::CellMean => mean(rows, |row| row.0 == cell).unwrap_or(global),
         Naive::TissueDrugMean => match tissue(cell as usize) {
             None => of_drug,
-            Some(t) => mean(rows, |row| row.1 == drug && tissue(row.0 as usize).as_ref() == Some(&t))
-                .unwrap_or(of_drug),
+            Some(t) => {
+                let inside = |row: &&Row| row.1 == drug && tissue(row.0 as usize).as_ref() == Some(&t);
+                let inside: Vec<&Row> = rows.iter().filter(inside).collect();
+                let weight: f64 = inside.iter().map(|row| f64::from(row.3)).sum();
+                let sum: f64 = inside.iter().map(|row| f64::from(row.3) * f64::from(row.2)).sum();
+                (sum + 5.0 * of_drug) / (weight + 5.0)
+            }
         },
         Naive::Effects => unreachable!(),
     }

@@ -96,7 +96,7 @@ impl SideBins {
                 }
             }
         }
-        if identity {
+        if identity && rows.len() < usize::from(u16::MAX) {
             let (feature, levels) = (space.len() + 1, rows.len());
             side.category.push(CategoryFeature { feature, levels, codes: (1..=levels as u16).collect() });
             side.identity = true;

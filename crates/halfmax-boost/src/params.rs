@@ -59,7 +59,8 @@ pub struct BoostParams {
     pub baseline: bool,
     /// Give known entities their training mean as a numeric feature.
     pub mean_feature: bool,
-    /// Let trees part known entities into any two sets, as the levels of a category that every tree may use.
+    /// Let trees part known entities into any two sets, as the levels of a category that every tree may use (for sides
+    /// of up to 65,534 entities).
     pub identity_feature: bool,
     /// Smoothing of the order in which the levels of a category are tried.
     pub category_smoothing: f64,

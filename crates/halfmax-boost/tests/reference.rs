@@ -554,3 +554,48 @@ fn a_planted_signal_is_found() {
     let worst = (0..2400).map(|p| (scores[p] - planted(p / 20, p % 20)).abs()).fold(0.0, f32::max);
     assert!(worst < 0.1, "worst error {worst}");
 }
+
+#[test]
+fn three_sides_are_learnt_and_scored() {
+    // A combination works where the gene is high and both drugs have the bit.
+    let (cells, drugs) = (40usize, 10usize);
+    let gene = |cell: usize| ((cell * 37) % 40) as f32;
+    let bit = |drug: usize| drug.is_multiple_of(2);
+    let planted = |c: usize, a: usize, b: usize| if gene(c) > 19.5 && bit(a) && bit(b) { -3.0 } else { 0.0 };
+    let expression = FeatureValues::real(Array2::from_shape_fn((cells, 1), |(cell, _)| gene(cell)));
+    let cell_table = EntityTable::new((0..cells).map(|c| format!("c{c}")), "cell line")
+        .unwrap()
+        .with_block(FeatureBlock::new("expression", ["G"], expression).unwrap())
+        .unwrap();
+    let bits = FeatureValues::Binary(BitColumns::from_fn(drugs, 1, |drug, _| Some(bit(drug))));
+    let drug_table = EntityTable::new((0..drugs).map(|d| format!("d{d}")), "drug")
+        .unwrap()
+        .with_block(FeatureBlock::new("target", ["even"], bits).unwrap())
+        .unwrap();
+    let mut tuples = Vec::new();
+    for cell in 0..cells {
+        (0..drugs * drugs).for_each(|pair| tuples.push([cell, pair / drugs, pair % drugs]));
+    }
+    let side = |at: usize| tuples.iter().map(|tuple| tuple[at] as u32).collect::<Vec<u32>>();
+    let values = tuples.iter().map(|[c, a, b]| planted(*c, *a, *b)).collect();
+    let responses = Responses::new(vec![side(0), side(1), side(2)], values, None).unwrap();
+    let sides = vec![Side::cell_line(0), Side::drug(1), Side { name: "drug_b".into(), table: 1 }];
+    let screen = Screen::new("synergy", vec![cell_table, drug_table], sides, responses).unwrap();
+    let params =
+        BoostParams { feature_fraction: 1.0, entity_l2: 1.0, min_leaf_entities: 2, ..BoostParams::default() };
+    let context =
+        FitContext { seed: Seed::new(5), progress: &Silent, validation: ValidationGroup::Entity(0) };
+    let fitted = params.check().unwrap().fit(&screen.all(), &context).unwrap();
+    let tables = [&screen.tables[0], &screen.tables[1], &screen.tables[1]];
+    let listed = [side(0), side(1), side(2)];
+    let listed: Vec<&[u32]> = listed.iter().map(Vec::as_slice).collect();
+    let scores = fitted.predict(&Query { tables: &tables, tuples: Tuples::Listed(&listed) }).unwrap();
+    let error = |(tuple, score): (&[usize; 3], &f32)| (planted(tuple[0], tuple[1], tuple[2]) - score).abs();
+    let worst = tuples.iter().zip(&scores).map(error).fold(0.0, f32::max);
+    assert!(worst < 0.2, "worst error {worst}");
+    let vectors = BoostParams { trees: Trees::CellVector, ..BoostParams::default() };
+    let refused = vectors.check().unwrap().fit(&screen.all(), &context).unwrap_err().to_string();
+    assert!(refused.contains("3 sides"), "{refused}");
+    let columns: Vec<u32> = (0..drugs as u32).collect();
+    assert!(fitted.prepare(&tables, &columns).is_err());
+}
