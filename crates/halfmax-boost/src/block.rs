@@ -427,11 +427,12 @@ impl List {
     }
 
     fn subtract(&mut self, patterns: &[Patterns], value: impl Fn(usize, usize) -> f32 + Sync) {
+        // Taken out for the while, since a step is found by what else the list holds.
+        let mut residuals = std::mem::take(&mut self.residual);
         let column = |at: usize| self.entities.last().map_or(0, |side| side[at] as usize);
         let step = |at: usize| value(self.leaf(patterns, at), column(at));
-        let residual =
-            self.residual.par_iter().enumerate().map(|(at, residual)| residual - step(at)).collect();
-        self.residual = residual;
+        residuals.par_iter_mut().enumerate().for_each(|(at, residual)| *residual -= step(at));
+        self.residual = residuals;
     }
 
     /// The leaf that a response reaches.

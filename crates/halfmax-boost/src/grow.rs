@@ -370,11 +370,11 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
             let least =
                 if self.may_split(node) { self.own_score(node) + self.growth.min_gain } else { f64::MAX };
             let reached = Arc::new(AtomicU64::new(0));
-            let goal = |side| Goal {
-                total: node.total,
-                limits: self.limits(node, side),
-                floor: least,
-                reached: Arc::clone(&reached),
+            let goal = |side| {
+                let limits = self.limits(node, side);
+                // Two children that are both heavy enough need a parent of twice the weight.
+                let floor = if node.total.weight() < 2.0 * limits.min_weight { f64::MAX } else { least };
+                Goal { total: node.total, limits, floor, reached: Arc::clone(&reached) }
             };
             (0..node.sides.len()).map(goal).collect()
         };
