@@ -473,14 +473,17 @@ fn the_number_of_threads_changes_nothing() {
     for trees in [Trees::Box, Trees::CellVector, Trees::DrugVector, Trees::Alternate] {
         let model =
             BoostParams { rounds: 10, trees, cell_fraction: 0.7, ..BoostParams::default() }.check().unwrap();
-        let with = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| fit(&model, &screen))
-        };
-        let one = with(1);
-        assert!(one.trees().iter().any(|tree| tree.shape.leaves() > 2));
-        assert_eq!(one, with(2));
-        assert_eq!(one, with(8));
+        for validation in [ValidationGroup::Response, ValidationGroup::Entity(0)] {
+            let with = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let context = FitContext { seed: Seed::new(5), progress: &Silent, validation };
+                pool.install(|| model.fit(&screen.all(), &context).unwrap())
+            };
+            let one = with(1);
+            assert!(one.trees().iter().any(|tree| tree.shape.leaves() > 2));
+            assert_eq!(one, with(2));
+            assert_eq!(one, with(8));
+        }
     }
 }
 
