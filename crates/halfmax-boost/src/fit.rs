@@ -11,7 +11,7 @@ use crate::grow::{Candidates, Care, Grown, Growth, NodeSide, grow};
 use crate::histogram::Pool;
 use crate::lanes::{Packed, Wide};
 use crate::model::{FittedBoost, FittedSide};
-use crate::params::{BoostParams, Known, Objective, Trees};
+use crate::params::{BoostParams, Objective, Trees};
 use crate::search::Rule;
 use crate::shape::Patterns;
 use crate::tree::{Leaves, Test, Tree};
@@ -130,7 +130,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         for (side, rows) in rows_of_side.iter().enumerate() {
             let table = screen.table(side);
             let space = FeatureSpace::of(table, screen.sides[side].table, &train.features);
-            let known = is_known(params.known, side, context);
+            let known = params.known.includes(side, context.validation);
             let alignment = space.align(table)?;
             let identity = known && params.identity_feature;
             bins.push(SideBins::build(
@@ -489,7 +489,7 @@ impl Means {
         };
         // A few sweeps over the sides settle the offsets of a two-way layout.
         let offset_sides: Vec<usize> = (0..counts.len())
-            .filter(|side| params.baseline && is_known(params.known, *side, context))
+            .filter(|side| params.baseline && params.known.includes(*side, context.validation))
             .collect();
         for side in &offset_sides {
             means.offsets[*side] = vec![0.0; counts[*side]];
@@ -509,7 +509,7 @@ impl Means {
                 means.offsets[*side] = shrunk.collect();
             }
         }
-        let known = |side: &usize| params.mean_feature && is_known(params.known, *side, context);
+        let known = |side: &usize| params.mean_feature && params.known.includes(*side, context.validation);
         for side in (0..counts.len()).filter(known) {
             let (mut sums, mut weights) = (vec![0.0; counts[side]], vec![0.0; counts[side]]);
             for at in &learnt {
@@ -526,20 +526,5 @@ impl Means {
     fn baseline(&self, entities: &[Vec<u32>], at: usize) -> f64 {
         let offset = |(offsets, side): (&Vec<f64>, &Vec<u32>)| offsets.get(side[at] as usize).copied();
         self.offsets.iter().zip(entities).filter_map(offset).fold(self.intercept, |sum, offset| sum + offset)
-    }
-}
-
-/// Whether a side's entities are known.
-fn is_known(known: Known, side: usize, context: &FitContext) -> bool {
-    let cell = side == 0;
-    match known {
-        Known::None => false,
-        Known::Cell => cell,
-        Known::Drug => !cell,
-        Known::Both => true,
-        Known::Auto => match context.validation {
-            ValidationGroup::Response => true,
-            ValidationGroup::Entity(held) | ValidationGroup::Groups(held, _) => side != held,
-        },
     }
 }

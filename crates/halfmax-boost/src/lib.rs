@@ -50,8 +50,9 @@ mod tree;
 mod vector;
 
 pub use fit::Boost;
+pub use halfmax_core::Known;
 pub use lightgbm::{lightgbm_columns, to_lightgbm};
 pub use model::{FittedBoost, FittedSide};
-pub use params::{BoostParams, Known, Objective, Trees};
+pub use params::{BoostParams, Objective, Trees};
 pub use shape::Shape;
 pub use tree::{Leaves, Test, Tree};

@@ -1,4 +1,4 @@
-use halfmax_core::{Error, Result};
+use halfmax_core::{Error, Known, Result};
 use serde::{Deserialize, Serialize};
 
 /// Parameters of factorised gradient-boosted trees. The defaults are a sensible start for a screen of some hundred cell
@@ -97,24 +97,6 @@ pub enum Objective {
     Huber,
     /// Pinball loss of the quantile `quantile` (Koenker & Bassett 1978).
     Quantile,
-}
-
-/// The sides whose entities a model may know one by one. An entity of such a side that was not seen in training has no
-/// mean and goes where most go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Known {
-    /// Those that the split does not hold out: drugs for unseen cell lines, cell lines for unseen drugs, both for
-    /// unseen pairs.
-    Auto,
-    /// Neither.
-    None,
-    /// Cell lines.
-    Cell,
-    /// Drugs.
-    Drug,
-    /// Cell lines and drugs.
-    Both,
 }
 
 impl Default for BoostParams {

@@ -3,6 +3,7 @@
 use halfmax_baselines::{FittedNaive, Naive};
 use halfmax_boost::{BoostParams, FittedBoost};
 use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result, listed};
+use halfmax_kernel::{FittedKernel, KernelParams};
 
 use crate::config::{nearest, unreadable};
 
@@ -46,6 +47,11 @@ impl ModelSpec {
                     table.try_into().map_err(|error| unreadable(&error, None).at(&place))?;
                 Box::new(params.check().map_err(|error| error.at(&place))?)
             }
+            ("kernel", _) => {
+                let params: KernelParams =
+                    table.try_into().map_err(|error| unreadable(&error, None).at(&place))?;
+                Box::new(params.check().map_err(|error| error.at(&place))?)
+            }
             _ => {
                 let known = families();
                 let help = match nearest(&family, known.iter().copied()) {
@@ -68,13 +74,15 @@ impl ModelSpec {
 
 /// The names of all families.
 pub fn families() -> Vec<&'static str> {
-    std::iter::once("boost").chain(Naive::ALL.into_iter().map(Naive::name)).collect()
+    ["boost", "kernel"].into_iter().chain(Naive::ALL.into_iter().map(Naive::name)).collect()
 }
 
 /// A fitted model of a file.
 pub enum Fitted {
     /// Boosted trees.
     Boost(Box<FittedBoost>),
+    /// A Kronecker kernel model.
+    Kernel(Box<FittedKernel>),
     /// A naive predictor.
     Naive(FittedNaive),
 }
@@ -84,6 +92,7 @@ impl Fitted {
     pub fn from_parts(family: &str, parts: &Parts) -> Result<Self> {
         match family {
             "boost" => Ok(Self::Boost(Box::new(FittedBoost::from_parts(parts)?))),
+            "kernel" => Ok(Self::Kernel(Box::new(FittedKernel::from_parts(parts)?))),
             _ if Naive::from_name(family).is_some() => Ok(Self::Naive(FittedNaive::from_parts(parts)?)),
             _ => Err(Error::data(format!(
                 "the model is of family {family:?}, which this version does not know"
@@ -96,6 +105,7 @@ impl Fitted {
     pub fn model(&self) -> &dyn FittedModel {
         match self {
             Self::Boost(model) => &**model,
+            Self::Kernel(model) => &**model,
             Self::Naive(model) => model,
         }
     }

@@ -31,7 +31,8 @@ pub use bits::BitColumns;
 pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};
 pub use model::{
-    AnyModel, FitContext, FittedModel, Model, Parts, PreparedGrid, Query, Tensor, Tuples, ValidationGroup,
+    AnyModel, FitContext, FittedModel, Known, Model, Parts, PreparedGrid, Query, Tensor, Tuples,
+    ValidationGroup,
 };
 pub use progress::{Progress, Silent};
 pub use screen::{FeatureSelection, Responses, Screen, Side, TrainView};

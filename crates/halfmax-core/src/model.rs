@@ -1,6 +1,8 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{EntityTable, Progress, Result, Seed, TrainView};
 
 /// A model family with its parameters, ready to fit.
@@ -110,6 +112,47 @@ pub enum ValidationGroup<'a> {
     Entity(usize),
     /// All responses of the entities of this side that have the same group number.
     Groups(usize, &'a [usize]),
+}
+
+/// The sides whose entities a model may know one by one. An entity of such a side that was not seen in training has no
+/// mean and goes where most go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Known {
+    /// Those that the split does not hold out: drugs for unseen cell lines, cell lines for unseen drugs, both for
+    /// unseen pairs.
+    Auto,
+    /// Neither.
+    None,
+    /// Cell lines.
+    Cell,
+    /// Drugs.
+    Drug,
+    /// Cell lines and drugs.
+    Both,
+}
+
+impl Known {
+    /// Whether the entities of a side are known, given what the evaluation holds out.
+    ///
+    /// ```
+    /// use halfmax_core::{Known, ValidationGroup};
+    /// assert!(!Known::Auto.includes(0, ValidationGroup::Entity(0)));
+    /// assert!(Known::Auto.includes(1, ValidationGroup::Entity(0)));
+    /// assert!(!Known::Drug.includes(0, ValidationGroup::Response));
+    /// ```
+    pub fn includes(self, side: usize, validation: ValidationGroup) -> bool {
+        match self {
+            Self::None => false,
+            Self::Cell => side == 0,
+            Self::Drug => side != 0,
+            Self::Both => true,
+            Self::Auto => match validation {
+                ValidationGroup::Response => true,
+                ValidationGroup::Entity(held) | ValidationGroup::Groups(held, _) => side != held,
+            },
+        }
+    }
 }
 
 /// What to predict: tuples of entities out of tables, one table per side.

@@ -53,6 +53,7 @@ pub fn score(args: &ScoreArgs, _global: &Global, terminal: Terminal) -> Result<(
     reports.iter().for_each(|report| terminal.note(&report.to_string()));
     let space = match &fitted {
         Fitted::Boost(model) => model.sides().get(1).map(|side| &side.space),
+        Fitted::Kernel(model) => Some(model.space(1)),
         Fitted::Naive(_) => None,
     };
     let (drugs, report) = read_drugs(&args.drugs, &facts.drug_features, space)?;

@@ -1,0 +1,486 @@
+//! Fitting: baseline, profiles, the choice of parameters, the solution.
+
+use halfmax_core::{Error, FitContext, Model, Result, Seed, TrainView, ValidationGroup};
+use ndarray::Array1;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::features::SideKernel;
+use crate::linalg::{Eigen, Matrix, eigen, product, product_of_columns, product_of_rows};
+use crate::model::{FittedKernel, FittedSide};
+use crate::params::KernelParams;
+use crate::profile::{Observed, Profile};
+use crate::solve::{Decomposed, Gradients, LeaveOneOut, Shares, weighted_mean_square};
+
+/// A Kronecker kernel model with checked parameters, ready to fit. Made by [`KernelParams::check`].
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    pub(crate) params: KernelParams,
+}
+
+/// Entities of a side beyond which matrices over its pairs no longer fit into an ordinary machine's memory.
+const MOST_ENTITIES: usize = 20_000;
+/// Where the search for shares starts: typical of screens of cell lines.
+const FIRST: Shares = Shares { features: 0.7, noise: 0.6 };
+/// Share of the responses that are set aside to choose parameters for unseen pairs.
+const SET_ASIDE: f64 = 0.1;
+/// Parts that groups of entities are held out in to choose parameters.
+const GROUP_PARTS: usize = 5;
+
+impl Model for Kernel {
+    type Fitted = FittedKernel;
+
+    /// # Errors
+    /// If there is no response, the screen has more than two sides or too many entities, a kernel names features that
+    /// are not there or does not suit them, a feature is infinite, a matrix is singular or not finite; and if the user
+    /// stopped it.
+    fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedKernel> {
+        let fit = || Fit::new(&self.params, train, context)?.run();
+        rayon::join(fit, || ()).0
+    }
+}
+
+struct Fit<'a> {
+    params: &'a KernelParams,
+    context: &'a FitContext<'a>,
+    train: &'a TrainView<'a>,
+    /// The side whose entities are the rows; the other's response profiles are known.
+    row_side: usize,
+    /// For both sides of the screen the training entities, as positions in their table.
+    entities: [Vec<u32>; 2],
+    baseline: Array1<f64>,
+    overall: f64,
+    observed: Observed,
+}
+
+impl<'a> Fit<'a> {
+    fn new(params: &'a KernelParams, train: &'a TrainView<'a>, context: &'a FitContext<'a>) -> Result<Self> {
+        let screen = train.screen;
+        if train.rows.is_empty() {
+            return Err(Error::data("there is no response to learn from"));
+        }
+        if screen.sides.len() != 2 {
+            return Err(Error::config(format!(
+                "family \"kernel\" on a screen of {} sides: expected two, cell lines and drugs",
+                screen.sides.len()
+            )));
+        }
+        // Profiles run over the side that is asked about again; where both are, over the drugs.
+        let known = |side| params.known.includes(side, context.validation);
+        let row_side = usize::from(known(0) && !known(1));
+        let mut numbers = Vec::new();
+        let mut entities = [Vec::new(), Vec::new()];
+        for (side, list) in entities.iter_mut().enumerate() {
+            let seen = train.seen(side);
+            let mut number = vec![0usize; seen.len()];
+            for at in (0..seen.len()).filter(|at| seen[*at]) {
+                number[at] = list.len();
+                list.push(at as u32);
+            }
+            if list.len() > MOST_ENTITIES {
+                let sort = screen.table(side).sort();
+                return Err(Error::data(format!(
+                    "family \"kernel\" with {} {sort}s: expected at most {MOST_ENTITIES}",
+                    list.len()
+                ))
+                .help("use family = \"boost\", whose memory does not grow with their square"));
+            }
+            numbers.push(number);
+        }
+        let shape = (entities[row_side].len(), entities[1 - row_side].len());
+        let (mut sums, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));
+        let responses = &screen.responses;
+        for row in &train.rows {
+            let number = |side: usize| numbers[side][responses.side(side)[*row] as usize];
+            let at = [number(row_side), number(1 - row_side)];
+            let weight = f64::from(responses.weight(*row));
+            sums[at] += weight * f64::from(responses.values()[*row]);
+            weights[at] += weight;
+        }
+        let overall = sums.sum() / weights.sum();
+        let baseline = column_means(&sums, &weights, overall);
+        let mut values = sums;
+        ndarray::Zip::indexed(&mut values).and(&weights).for_each(|(_, column), value, weight| {
+            *value = if *weight > 0.0 { *value / weight - baseline[column] } else { 0.0 };
+        });
+        let observed = Observed { values, weights };
+        Ok(Self { params, context, train, row_side, entities, baseline, overall, observed })
+    }
+
+    fn side_kernel(&self, side: usize) -> Result<SideKernel> {
+        let screen = self.train.screen;
+        let terms = if side == 0 { &self.params.cell_kernels } else { &self.params.drug_kernels };
+        let table_at = screen.sides[side].table;
+        SideKernel::new(
+            screen.table(side),
+            table_at,
+            &self.train.features,
+            &self.entities[side],
+            terms,
+            side == 0,
+        )
+    }
+
+    fn run(self) -> Result<FittedKernel> {
+        let progress = self.context.progress;
+        progress.step(0, 10);
+        let profile = self.profile(&self.observed)?;
+        progress.step(2, 10);
+        let mut rows = self.side_kernel(self.row_side)?;
+        let kernels = rows.scale_terms();
+        progress.step(4, 10);
+        let columns = eigen(&profile.covariance, "covariance of response profiles")?;
+        let (kernel, row_eigen, shares) = self.choose(&mut rows, kernels, &profile, &columns)?;
+        progress.step(7, 10);
+        let covariance = row_covariance(&kernel, shares);
+        let mean = &profile.mean;
+        let centred = centred(&self.observed, mean);
+        let gradients = self.gradients(&row_eigen, &columns, &covariance, &profile.covariance);
+        let coefficients = gradients.solve(&centred, shares, None, progress)?;
+        progress.step(9, 10);
+        let baseline = &self.baseline + mean;
+        let column_side = 1 - self.row_side;
+        let (column_kernel, column_ridge) = self.columns(column_side, &profile, &baseline)?;
+        let side = |side: usize, kernel: SideKernel| {
+            let table = self.train.screen.table(side);
+            FittedSide {
+                name: self.train.screen.sides[side].name.clone(),
+                ids: self.entities[side].iter().map(|at| table.ids()[*at as usize].clone()).collect(),
+                kernel,
+            }
+        };
+        let sides = [side(self.row_side, rows), side(column_side, column_kernel)];
+        FittedKernel::new(crate::model::Fitted {
+            params: self.params.clone(),
+            target: self.train.screen.target.clone(),
+            row_side: self.row_side,
+            sides,
+            shares,
+            noise: shares.noise * columns.values.mean().unwrap_or(1.0),
+            column_ridge,
+            overall: self.overall,
+            baseline,
+            covariance: profile.covariance,
+            coefficients,
+        })
+    }
+
+    fn profile(&self, observed: &Observed) -> Result<Profile> {
+        let params = self.params;
+        Profile::estimate(observed, params.shrinkage, params.profile_iterations, self.context.progress)
+    }
+
+    fn gradients<'b>(
+        &self,
+        rows: &'b Eigen,
+        columns: &'b Eigen,
+        covariance: &'b Matrix,
+        of_columns: &'b Matrix,
+    ) -> Gradients<'b> {
+        Gradients {
+            decomposed: Decomposed { rows, columns },
+            rows: covariance,
+            columns: of_columns,
+            steps: self.params.iterations,
+            tolerance: self.params.tolerance,
+        }
+    }
+
+    /// Chooses the weights of the row kernel's terms and the shares, on training data only, by the question that the
+    /// evaluation asks: whole rows left out, groups of them, or single responses.
+    fn choose(
+        &self,
+        side: &mut SideKernel,
+        kernels: Vec<Matrix>,
+        profile: &Profile,
+        columns: &Eigen,
+    ) -> Result<(Matrix, Eigen, Shares)> {
+        let progress = self.context.progress;
+        let mut kernel = weighted(side, &kernels);
+        let mut rows = eigen(&kernel, "kernel of the features")?;
+        let fixed = Shares {
+            features: if kernels.is_empty() {
+                0.0
+            } else {
+                self.params.feature_share.unwrap_or(FIRST.features)
+            },
+            noise: self.params.noise.unwrap_or(FIRST.noise),
+        };
+        let question = Question::new(self, profile, columns)?;
+        let (mut shares, mut loss) = self.search(&question, &kernel, &rows, fixed, kernels.is_empty())?;
+        if !self.params.tune_weights || kernels.len() < 2 || matches!(question, Question::Responses { .. }) {
+            return Ok((kernel, rows, shares));
+        }
+        for term in 0..kernels.len() {
+            for factor in [3.0, 1.0 / 3.0] {
+                progress.check()?;
+                let before: Vec<f64> = side.terms.iter().map(|term| term.weight).collect();
+                side.terms[term].weight *= factor;
+                let total: f64 = side.terms.iter().map(|term| term.weight).sum();
+                side.terms.iter_mut().for_each(|term| term.weight /= total);
+                let tried = weighted(side, &kernels);
+                let decomposed = eigen(&tried, "kernel of the features")?;
+                let found = question.loss(&tried, &decomposed, shares)?;
+                // A gain of less than a thousandth is noise.
+                if found < 0.999 * loss {
+                    (kernel, rows, loss) = (tried, decomposed, found);
+                    break;
+                }
+                side.terms.iter_mut().zip(before).for_each(|(term, weight)| term.weight = weight);
+            }
+        }
+        (shares, _) = self.search(&question, &kernel, &rows, shares, false)?;
+        Ok((kernel, rows, shares))
+    }
+
+    /// Pattern search over the shares that are not given (Hooke & Jeeves 1961), with halving steps.
+    fn search(
+        &self,
+        question: &Question,
+        kernel: &Matrix,
+        rows: &Eigen,
+        from: Shares,
+        without_features: bool,
+    ) -> Result<(Shares, f64)> {
+        let logit = |share: f64| (share / (1.0 - share)).ln();
+        let share = |logit: f64| 1.0 / (1.0 + (-logit).exp());
+        let free = [self.params.feature_share.is_none() && !without_features, self.params.noise.is_none()];
+        let at = |point: [f64; 2]| Shares {
+            features: if free[0] { share(point[0]) } else { from.features },
+            noise: point[1].exp(),
+        };
+        let mut point = [if free[0] { logit(from.features) } else { 0.0 }, from.noise.ln()];
+        let mut best = question.loss(kernel, rows, at(point))?;
+        let mut step = 0.7;
+        while step > 0.2 {
+            self.context.progress.check()?;
+            let mut moved = false;
+            for axis in (0..2).filter(|axis| free[*axis]) {
+                for sign in [1.0, -1.0] {
+                    let mut tried = point;
+                    tried[axis] += sign * step;
+                    if !(-4.0..=4.0).contains(&tried[axis]) {
+                        continue;
+                    }
+                    let loss = question.loss(kernel, rows, at(tried))?;
+                    if loss < best {
+                        (point, best, moved) = (tried, loss, true);
+                        break;
+                    }
+                }
+            }
+            if !moved {
+                step /= 2.0;
+            }
+        }
+        Ok((at(point), best))
+    }
+
+    /// The kernel between columns, and the ridge with which a column that was not in training is told from its features:
+    /// chosen by leaving training columns out.
+    fn columns(&self, side: usize, profile: &Profile, baseline: &Array1<f64>) -> Result<(SideKernel, f64)> {
+        let mut columns = self.side_kernel(side)?;
+        let kernels = columns.scale_terms();
+        if kernels.is_empty() {
+            return Ok((columns, 1.0));
+        }
+        let kernel = weighted(&columns, &kernels);
+        let found = eigen(&kernel, "kernel of the features")?;
+        let mut profiles = (&profile.filled + baseline).reversed_axes().as_standard_layout().into_owned();
+        let mean = profiles.mean_axis(ndarray::Axis(0)).unwrap_or_else(|| Array1::zeros(profiles.ncols()));
+        profiles -= &mean;
+        let turned = product_of_columns(found.vectors.view(), profiles.view());
+        let mut best = (f64::INFINITY, 1.0);
+        for exponent in -6..=6 {
+            let ridge = f64::from(exponent).exp2();
+            let inverse = found.values.mapv(|value| 1.0 / (value + ridge));
+            let scaled = &turned * &inverse.view().insert_axis(ndarray::Axis(1));
+            let solved = product(found.vectors.view(), scaled.view());
+            let own = found.vectors.mapv(|value| value * value).dot(&inverse);
+            let residuals = solved / own.insert_axis(ndarray::Axis(1));
+            let loss: f64 = residuals.iter().map(|value| value * value).sum();
+            if loss < best.0 {
+                best = (loss, ridge);
+            }
+        }
+        Ok((columns, best.1))
+    }
+}
+
+/// What parameters are chosen by.
+enum Question<'a> {
+    /// Leave one row out.
+    Rows { profile: &'a Profile, columns: &'a Eigen, weights: &'a Matrix },
+    /// Leave groups of rows out: for each part the rows that are held out.
+    Groups { profile: &'a Profile, columns: &'a Eigen, weights: &'a Matrix, parts: Vec<Vec<bool>> },
+    /// Leave single responses out.
+    Responses { fit: &'a Fit<'a>, profile: Box<Profile>, columns: Eigen, kept: Observed, held: Matrix },
+}
+
+impl<'a> Question<'a> {
+    fn new(fit: &'a Fit<'a>, profile: &'a Profile, columns: &'a Eigen) -> Result<Self> {
+        let weights = &fit.observed.weights;
+        Ok(match fit.context.validation {
+            ValidationGroup::Groups(side, groups) if side == fit.row_side => {
+                let of_row: Vec<usize> =
+                    fit.entities[side].iter().map(|entity| groups[*entity as usize]).collect();
+                let parts = parts(&of_row, fit.context.seed);
+                if parts.len() < 2 {
+                    Self::Rows { profile, columns, weights }
+                } else {
+                    Self::Groups { profile, columns, weights, parts }
+                }
+            }
+            ValidationGroup::Response if fit.observed.values.len() > 1 => {
+                let (kept, held) = set_aside(&fit.observed, fit.context.seed);
+                if held.sum() == 0.0 {
+                    return Ok(Self::Rows { profile, columns, weights });
+                }
+                let profile = Box::new(fit.profile(&kept)?);
+                let columns = eigen(&profile.covariance, "covariance of response profiles")?;
+                Self::Responses { fit, profile, columns, kept, held }
+            }
+            _ => Self::Rows { profile, columns, weights },
+        })
+    }
+
+    fn loss(&self, kernel: &Matrix, rows: &Eigen, shares: Shares) -> Result<f64> {
+        match self {
+            Self::Rows { profile, columns, weights } => {
+                Ok(LeaveOneOut::new(Decomposed { rows, columns }, &profile.filled, weights).loss(shares))
+            }
+            Self::Groups { profile, columns, weights, parts } => {
+                let mut residuals = Matrix::zeros(profile.filled.raw_dim());
+                for part in parts {
+                    hold_out(kernel, part, profile, columns, shares, &mut residuals)?;
+                }
+                Ok(weighted_mean_square(&residuals, weights))
+            }
+            Self::Responses { fit, profile, columns, kept, held } => {
+                let covariance = row_covariance(kernel, shares);
+                let gradients = fit.gradients(rows, columns, &covariance, &profile.covariance);
+                let centred = centred(kept, &profile.mean);
+                let solved = gradients.solve(&centred, shares, None, fit.context.progress)?;
+                let fitted =
+                    product(product(covariance.view(), solved.view()).view(), profile.covariance.view());
+                let residuals = &fit.observed.values - &profile.mean - fitted;
+                Ok(weighted_mean_square(&residuals, held))
+            }
+        }
+    }
+}
+
+/// Predicts the rows of a part from the others and notes the residuals.
+fn hold_out(
+    kernel: &Matrix,
+    part: &[bool],
+    profile: &Profile,
+    columns: &Eigen,
+    shares: Shares,
+    residuals: &mut Matrix,
+) -> Result<()> {
+    let which = |held: bool| (0..part.len()).filter(|row| part[*row] == held).collect::<Vec<usize>>();
+    let (kept, held) = (which(false), which(true));
+    let pick =
+        |a: &[usize], b: &[usize]| Matrix::from_shape_fn((a.len(), b.len()), |(i, j)| kernel[[a[i], b[j]]]);
+    let rows = eigen(&pick(&kept, &kept), "kernel of the features")?;
+    let turned = product(profile.filled.view(), columns.vectors.view());
+    let of_kept = turned.select(ndarray::Axis(0), &kept);
+    let noise = Decomposed { rows: &rows, columns }.noise(shares);
+    let mut solved = product_of_columns(rows.vectors.view(), of_kept.view());
+    ndarray::Zip::indexed(&mut solved).for_each(|(row, column), value| {
+        let spread = shares.features * rows.values[row] + 1.0 - shares.features;
+        *value *= shares.features * columns.values[column] / (spread * columns.values[column] + noise);
+    });
+    let solved = product(rows.vectors.view(), solved.view());
+    let predicted = product(pick(&held, &kept).view(), solved.view());
+    let rest = turned.select(ndarray::Axis(0), &held) - predicted;
+    let rest = product_of_rows(rest.view(), columns.vectors.view());
+    for (row, rest) in held.iter().zip(rest.rows()) {
+        residuals.row_mut(*row).assign(&rest);
+    }
+    Ok(())
+}
+
+/// Parts of whole groups, as even in rows as a greedy dealing makes them.
+fn parts(of_row: &[usize], seed: Seed) -> Vec<Vec<bool>> {
+    let mut groups: Vec<usize> = of_row.to_vec();
+    groups.sort_unstable();
+    groups.dedup();
+    groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.derive(SEED_PARTS).value()));
+    let size = |group: &usize| of_row.iter().filter(|own| *own == group).count();
+    let mut sized: Vec<(usize, usize)> = groups.iter().map(|group| (size(group), *group)).collect();
+    sized.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    let count = GROUP_PARTS.min(sized.len());
+    let mut parts: Vec<(usize, Vec<bool>)> = vec![(0, vec![false; of_row.len()]); count];
+    for (size, group) in sized {
+        let Some(part) = parts.iter_mut().min_by_key(|part| part.0) else { break };
+        part.0 += size;
+        part.1.iter_mut().zip(of_row).for_each(|(held, own)| *held |= *own == group);
+    }
+    parts.into_iter().map(|part| part.1).collect()
+}
+
+const SEED_PARTS: u64 = 11;
+const SEED_ASIDE: u64 = 12;
+
+/// The block without some of its responses, and the weights of those.
+fn set_aside(observed: &Observed, seed: Seed) -> (Observed, Matrix) {
+    let mut there: Vec<(usize, usize)> =
+        observed.weights.indexed_iter().filter(|(_, weight)| **weight > 0.0).map(|(at, _)| at).collect();
+    there.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.derive(SEED_ASIDE).value()));
+    let mut kept = observed.clone();
+    let mut held = Matrix::zeros(observed.weights.raw_dim());
+    for at in &there[..(there.len() as f64 * SET_ASIDE) as usize] {
+        held[*at] = kept.weights[*at];
+        kept.weights[*at] = 0.0;
+        kept.values[*at] = 0.0;
+    }
+    (kept, held)
+}
+
+/// The observed responses less the mean profile.
+fn centred(observed: &Observed, mean: &Array1<f64>) -> Observed {
+    let mut values = &observed.values - mean;
+    ndarray::Zip::from(&mut values).and(&observed.weights).for_each(|value, weight| {
+        if *weight == 0.0 {
+            *value = 0.0;
+        }
+    });
+    Observed { values, weights: observed.weights.clone() }
+}
+
+/// The weighted sum of a side's terms.
+pub(crate) fn weighted(side: &SideKernel, kernels: &[Matrix]) -> Matrix {
+    let mut sum = Matrix::zeros((side.len(), side.len()));
+    for (term, kernel) in side.terms.iter().zip(kernels) {
+        sum.scaled_add(term.weight, kernel);
+    }
+    sum
+}
+
+/// `w K + (1 − w) I`.
+pub(crate) fn row_covariance(kernel: &Matrix, shares: Shares) -> Matrix {
+    let mut covariance = kernel * shares.features;
+    covariance.diag_mut().mapv_inplace(|value| value + 1.0 - shares.features);
+    covariance
+}
+
+/// The mean of every column, shrunken towards the overall mean by as much as columns with few responses deserve: the
+/// empirical Bayes estimate of a one-way layout.
+fn column_means(sums: &Matrix, weights: &Matrix, overall: f64) -> Array1<f64> {
+    let axis = ndarray::Axis(0);
+    let (totals, counts) = (sums.sum_axis(axis), weights.sum_axis(axis));
+    let means: Vec<f64> = totals.iter().zip(&counts).map(|(sum, count)| sum / count).collect();
+    let within: f64 = sums
+        .indexed_iter()
+        .zip(weights)
+        .filter(|(_, weight)| **weight > 0.0)
+        .map(|(((_, column), sum), weight)| weight * (sum / weight - means[column]).powi(2))
+        .sum::<f64>()
+        / weights.sum();
+    let between = means.iter().map(|mean| (mean - overall).powi(2)).sum::<f64>() / means.len() as f64;
+    let prior = if between > 0.0 { within / between } else { 0.0 };
+    totals.iter().zip(&counts).map(|(sum, count)| (sum + prior * overall) / (count + prior)).collect()
+}

@@ -1,0 +1,441 @@
+//! The fitted model: prediction, variance, weights of features, storage.
+
+use std::collections::{BTreeMap, HashMap};
+
+use halfmax_core::{
+    EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedGrid, Query, Result, Tensor, Tuples,
+};
+use ndarray::{Array1, Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::features::{FittedTerm, SideKernel};
+use crate::linalg::{Matrix, eigen, inverse, product, product_of_rows};
+use crate::params::{KernelKind, KernelParams};
+use crate::solve::{Decomposed, Shares, variances};
+
+/// A fitted Kronecker kernel model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FittedKernel {
+    pub(crate) fitted: Fitted,
+    /// Coefficients times the covariance of columns: what a row's covariances are multiplied by.
+    profiles: Matrix,
+}
+
+/// What was fitted. Sides stand in the order rows, columns.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fitted {
+    pub params: KernelParams,
+    pub target: String,
+    pub row_side: usize,
+    pub sides: [FittedSide; 2],
+    pub shares: Shares,
+    pub noise: f64,
+    pub column_ridge: f64,
+    pub overall: f64,
+    pub baseline: Array1<f64>,
+    pub covariance: Matrix,
+    pub coefficients: Matrix,
+}
+
+/// One side of a fitted model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FittedSide {
+    /// The side's name.
+    pub name: String,
+    /// Ids of the training entities.
+    pub ids: Vec<String>,
+    /// Their features and kernel.
+    pub(crate) kernel: SideKernel,
+}
+
+/// Rows that are predicted at a time.
+const ROWS: usize = 960;
+
+impl FittedKernel {
+    pub(crate) fn new(fitted: Fitted) -> Result<Self> {
+        let profiles = product(fitted.coefficients.view(), fitted.covariance.view());
+        if let Some(((row, column), value)) = profiles.indexed_iter().find(|(_, value)| !value.is_finite()) {
+            return Err(Error::failed(format!(
+                "the solution for {:?} and {:?} is {value}: expected a finite number",
+                fitted.sides[0].ids[row], fitted.sides[1].ids[column]
+            ))
+            .help("look for features or responses of enormous size"));
+        }
+        Ok(Self { fitted, profiles })
+    }
+
+    /// How much of the variation between the entities of the rows' side their features explain, 0 to 1.
+    pub fn feature_share(&self) -> f64 {
+        self.fitted.shares.features
+    }
+
+    /// The variance of the noise, in squared units of the target.
+    pub fn noise(&self) -> f64 {
+        self.fitted.noise
+    }
+
+    /// The terms of the kernel of a side (0: cell lines, 1: drugs) as (features, kernel, weight).
+    pub fn terms(&self, side: usize) -> Vec<(String, KernelKind, f64)> {
+        let terms = &self.side(side).kernel.terms;
+        terms.iter().map(|term| (term.features.clone(), term.kernel, term.weight)).collect()
+    }
+
+    /// The features of a side (0: cell lines, 1: drugs) that it uses.
+    pub fn space(&self, side: usize) -> &FeatureSpace {
+        &self.side(side).kernel.space
+    }
+
+    fn side(&self, side: usize) -> &FittedSide {
+        &self.fitted.sides[usize::from(side != self.fitted.row_side)]
+    }
+
+    /// The covariance of entities of a table with the training rows.
+    fn row_covariance(&self, table: &EntityTable) -> Result<Matrix> {
+        let side = &self.fitted.sides[0];
+        let shares = self.fitted.shares;
+        let mut covariance = side.kernel.between(table)? * shares.features;
+        for (row, known) in positions(&side.ids, table).into_iter().enumerate() {
+            if let Some(known) = known {
+                // Like itself, also where its features are not known.
+                covariance[[row, known]] += 1.0 - shares.features;
+            }
+        }
+        Ok(covariance)
+    }
+
+    fn check(&self, query: &Query) -> Result<()> {
+        let listed = match query.tuples {
+            Tuples::Listed(sides) | Tuples::Grid(sides) => sides,
+        };
+        if query.tables.len() != 2 || !(listed.len() == 2 || listed.is_empty()) {
+            return Err(Error::data(format!("a query of {} sides for a model of 2", query.tables.len())));
+        }
+        for (table, entities) in query.tables.iter().zip(listed) {
+            if let Some(entity) = entities.iter().find(|entity| **entity as usize >= table.len()) {
+                let (sort, count) = (table.sort(), table.len());
+                return Err(Error::data(format!("a query names {sort} number {entity} of {count}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn prepared(&self, tables: &[&EntityTable]) -> Result<Prepared<'_>> {
+        let row_side = self.fitted.row_side;
+        let rows = self.row_covariance(tables[row_side])?;
+        let columns = Columns::new(&self.fitted, tables[1 - row_side])?;
+        Ok(Prepared { model: self, rows, columns })
+    }
+
+    /// The exact linear weights of the features of one block on side `rows`, where the model has a linear kernel on it:
+    /// features × training columns, in units of the target per unit of the feature. What a linear term adds to a
+    /// prediction is the sum over features of weight × (value − training mean). `None` without such a term.
+    ///
+    /// Returns the names of the features, the training means, and the weights.
+    pub fn linear_weights(&self, features: &str) -> Option<(Vec<String>, Array1<f32>, Matrix)> {
+        let side = &self.fitted.sides[0].kernel;
+        let term = side.terms.iter().find(|t| t.features == features && t.kernel == KernelKind::Linear)?;
+        let training = side.centred(term, side.values.view()).mapv(f64::from);
+        let factor = self.fitted.shares.features * term.weight / term.scale;
+        let weights = crate::linalg::product_of_columns(training.view(), self.profiles.view()) * factor;
+        let names =
+            side.space.features[term.range.clone()].iter().map(|feature| feature.name.clone()).collect();
+        Some((names, side.centre(term), weights))
+    }
+
+    /// The predictive variance of the response profiles of a table's rows (entities of the rows' side) over the training
+    /// columns, noise included, as if the training block had been complete; rows × columns, in squared units of the
+    /// target.
+    ///
+    /// # Errors
+    /// As [`FittedModel::predict`].
+    pub fn profile_variance(&self, table: &EntityTable) -> Result<Matrix> {
+        let fitted = &self.fitted;
+        let rows = &fitted.sides[0].kernel;
+        let kernel = rows.training();
+        let row_eigen = eigen(&kernel, "kernel of the features")?;
+        let columns = eigen(&fitted.covariance, "covariance of response profiles")?;
+        let between = self.row_covariance(table)?;
+        let own = rows.own(table)?.mapv(|own| fitted.shares.features * own + 1.0 - fitted.shares.features);
+        let decomposed = Decomposed { rows: &row_eigen, columns: &columns };
+        Ok(variances(&decomposed, fitted.shares, &between, &own, &fitted.covariance) + fitted.noise)
+    }
+}
+
+/// Where each entity of a table is among training ids.
+fn positions(ids: &[String], table: &EntityTable) -> Vec<Option<usize>> {
+    let known: HashMap<&str, usize> = ids.iter().map(String::as_str).zip(0..).collect();
+    table.ids().iter().map(|id| known.get(id.as_str()).copied()).collect()
+}
+
+/// The columns of a query in terms of training columns.
+struct Columns {
+    known: Vec<Option<usize>>,
+    /// For each column that was not in training the weights of the training columns' deviations from their mean.
+    weights: Matrix,
+    /// For each column its row in `weights`.
+    unknown: Vec<usize>,
+}
+
+impl Columns {
+    fn new(fitted: &Fitted, table: &EntityTable) -> Result<Self> {
+        let side = &fitted.sides[1];
+        let known = positions(&side.ids, table);
+        let mut unknown = vec![usize::MAX; known.len()];
+        let mut count = 0;
+        for (at, known) in unknown.iter_mut().zip(&known) {
+            if known.is_none() {
+                *at = count;
+                count += 1;
+            }
+        }
+        let training = side.ids.len();
+        if count == 0 {
+            return Ok(Self { known, weights: Matrix::zeros((0, training)), unknown });
+        }
+        let mut weights = Matrix::zeros((count, training));
+        if !side.kernel.terms.is_empty() {
+            let mut kernel = side.kernel.training();
+            kernel.diag_mut().mapv_inplace(|value| value + fitted.column_ridge);
+            let between = side.kernel.between(table)?;
+            let rows: Vec<usize> = (0..known.len()).filter(|at| known[*at].is_none()).collect();
+            let between = between.select(Axis(0), &rows);
+            weights = product(between.view(), inverse(&kernel, "kernel of the features")?.view());
+        }
+        Ok(Self { known, weights, unknown })
+    }
+}
+
+/// A query's entities, ready to be paired.
+struct Prepared<'a> {
+    model: &'a FittedKernel,
+    /// Entities of the rows' table × training rows.
+    rows: Matrix,
+    columns: Columns,
+}
+
+impl Prepared<'_> {
+    /// Predictions for rows and columns of the block, row-major.
+    fn block(&self, rows: &[u32], columns: &[u32]) -> Array2<f32> {
+        let chosen: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
+        let covariances = self.rows.select(Axis(0), &chosen);
+        let fitted = &self.model.fitted;
+        let profiles = product(covariances.view(), self.model.profiles.view()) + &fitted.baseline;
+        let means =
+            profiles.mean_axis(Axis(1)).unwrap_or_else(|| Array1::from_elem(rows.len(), fitted.overall));
+        let others = (self.columns.weights.nrows() > 0).then(|| {
+            let deviations = &profiles - &means.view().insert_axis(Axis(1));
+            product_of_rows(deviations.view(), self.columns.weights.view())
+        });
+        Array2::from_shape_fn((rows.len(), columns.len()), |(row, column)| {
+            let column = columns[column] as usize;
+            let value = match (self.columns.known[column], &others) {
+                (Some(known), _) => profiles[[row, known]],
+                (None, Some(others)) => means[row] + others[[row, self.columns.unknown[column]]],
+                (None, None) => means[row],
+            };
+            value as f32
+        })
+    }
+
+    fn listed(&self, rows: &[u32], columns: &[u32]) -> Vec<f32> {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by_key(|at| rows[*at]);
+        let mut out = vec![0.0; rows.len()];
+        let mut distinct: Vec<u32> = columns.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let number: HashMap<u32, usize> = distinct.iter().copied().zip(0..).collect();
+        let runs: Vec<&[usize]> = order.chunk_by(|a, b| rows[*a] == rows[*b]).collect();
+        for runs in runs.chunks(ROWS) {
+            let here: Vec<u32> = runs.iter().map(|run| rows[run[0]]).collect();
+            let block = self.block(&here, &distinct);
+            for (at, run) in runs.iter().enumerate() {
+                run.iter().for_each(|tuple| out[*tuple] = block[[at, number[&columns[*tuple]]]]);
+            }
+        }
+        out
+    }
+}
+
+/// A grid whose columns (entities of the query's second table) are given.
+struct Grid<'a> {
+    prepared: Prepared<'a>,
+    columns: &'a [u32],
+}
+
+impl PreparedGrid for Grid<'_> {
+    fn scores(&self, rows: &[u32]) -> Result<Vec<f32>> {
+        let Self { prepared, columns } = self;
+        if prepared.model.fitted.row_side == 0 {
+            return Ok(prepared.block(rows, columns).into_iter().collect());
+        }
+        Ok(prepared.block(columns, rows).t().iter().copied().collect())
+    }
+}
+
+impl FittedModel for FittedKernel {
+    fn family(&self) -> &'static str {
+        "kernel"
+    }
+
+    fn predict(&self, query: &Query) -> Result<Vec<f32>> {
+        self.check(query)?;
+        let prepared = self.prepared(query.tables)?;
+        match query.tuples {
+            Tuples::Grid([rows, columns]) => Grid { prepared, columns }.scores(rows),
+            Tuples::Listed([cells, drugs]) if self.fitted.row_side == 0 => Ok(prepared.listed(cells, drugs)),
+            Tuples::Listed([cells, drugs]) => Ok(prepared.listed(drugs, cells)),
+            Tuples::Grid(_) | Tuples::Listed(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        columns: &'a [u32],
+    ) -> Result<Box<dyn PreparedGrid + 'a>> {
+        self.check(&Query { tables, tuples: Tuples::Grid(&[]) })?;
+        Ok(Box::new(Grid { prepared: self.prepared(tables)?, columns }))
+    }
+
+    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
+        self.check(query)?;
+        let share = |side: usize| Ok(self.side(side).kernel.space.align(query.tables[side])?.share());
+        (0..2).map(share).collect()
+    }
+
+    fn parts(&self) -> Parts {
+        let fitted = &self.fitted;
+        let sides: Vec<SideDescription> = fitted
+            .sides
+            .iter()
+            .map(|side| SideDescription {
+                name: side.name.clone(),
+                ids: side.ids.clone(),
+                space: side.kernel.space.clone(),
+                terms: side.kernel.terms.clone(),
+            })
+            .collect();
+        let description = serde_json::json!({
+            "params": fitted.params,
+            "target": fitted.target,
+            "row_side": fitted.row_side,
+            "sides": sides,
+        });
+        let numbers = vec![
+            fitted.shares.features,
+            fitted.shares.noise,
+            fitted.noise,
+            fitted.column_ridge,
+            fitted.overall,
+        ];
+        let of = |matrix: &Matrix| Tensor::F64(matrix.iter().copied().collect());
+        let values = |side: usize| Tensor::F32(fitted.sides[side].kernel.values.iter().copied().collect());
+        let tensors = [
+            ("numbers", Tensor::F64(numbers)),
+            ("baseline", Tensor::F64(fitted.baseline.to_vec())),
+            ("covariance", of(&fitted.covariance)),
+            ("coefficients", of(&fitted.coefficients)),
+            ("row_features", values(0)),
+            ("column_features", values(1)),
+        ];
+        Parts { description, tensors: tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into() }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    params: KernelParams,
+    target: String,
+    row_side: usize,
+    sides: [SideDescription; 2],
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SideDescription {
+    name: String,
+    ids: Vec<String>,
+    space: FeatureSpace,
+    terms: Vec<FittedTerm>,
+}
+
+impl FittedKernel {
+    /// A model from its [`FittedModel::parts`], exactly as it was.
+    ///
+    /// # Errors
+    /// If the description is not one of a kernel model, or a tensor is missing, of another type or length, or holds a
+    /// number that cannot be.
+    pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let description: Description = Deserialize::deserialize(&parts.description)
+            .map_err(|error| malformed("its description is not understood").because(error))?;
+        let Description { params, target, row_side, sides } = description;
+        if row_side > 1 {
+            return Err(malformed(format!("its rows are side {row_side}")));
+        }
+        let (rows, columns) = (sides[0].ids.len(), sides[1].ids.len());
+        let [features, share, noise, column_ridge, overall] = *floats(&parts.tensors, "numbers", 5)? else {
+            return Err(malformed("it lacks numbers"));
+        };
+        if !(0.0..=1.0).contains(&features) || !(noise > 0.0 && column_ridge > 0.0 && share > 0.0) {
+            return Err(malformed("its noise or shares are impossible"));
+        }
+        let matrix = |name: &str, shape: (usize, usize)| {
+            let values = floats(&parts.tensors, name, shape.0 * shape.1)?.to_vec();
+            Matrix::from_shape_vec(shape, values).map_err(|error| malformed(name).because(error))
+        };
+        let covariance = matrix("covariance", (columns, columns))?;
+        let coefficients = matrix("coefficients", (rows, columns))?;
+        let baseline = floats(&parts.tensors, "baseline", columns)?.to_vec().into();
+        let [first, second] = sides;
+        let sides = [side(parts, "row_features", first)?, side(parts, "column_features", second)?];
+        let shares = Shares { features, noise: share };
+        Self::new(Fitted {
+            params,
+            target,
+            row_side,
+            sides,
+            shares,
+            noise,
+            column_ridge,
+            overall,
+            baseline,
+            covariance,
+            coefficients,
+        })
+    }
+}
+
+fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<FittedSide> {
+    let SideDescription { name, ids, space, terms } = described;
+    let shape = (ids.len(), space.len());
+    let values = match parts.tensors.get(tensor) {
+        Some(Tensor::F32(values)) if values.len() == shape.0 * shape.1 => values.clone(),
+        _ => return Err(malformed(format!("{tensor} are missing or of another length"))),
+    };
+    for term in &terms {
+        let fits = term.range.end <= space.len() && term.range.start < term.range.end;
+        if !fits || !(term.scale > 0.0 && term.weight > 0.0) {
+            return Err(malformed(format!("a kernel on {:?} is impossible", term.features)));
+        }
+    }
+    let values = Array2::from_shape_vec(shape, values).map_err(|error| malformed(tensor).because(error))?;
+    Ok(FittedSide { name, ids, kernel: SideKernel { space, values, terms } })
+}
+
+fn malformed(what: impl std::fmt::Display) -> Error {
+    Error::data(format!("the kernel model is malformed: {what}"))
+        .help("copy the file again, or train the model anew")
+}
+
+fn floats<'a>(tensors: &'a BTreeMap<String, Tensor>, name: &str, length: usize) -> Result<&'a [f64]> {
+    match tensors.get(name) {
+        Some(Tensor::F64(values)) if values.len() != length => {
+            Err(malformed(format!("{name} has {} numbers, expected {length}", values.len())))
+        }
+        Some(Tensor::F64(values)) if values.iter().all(|value| value.is_finite()) => Ok(values),
+        Some(Tensor::F64(_)) => Err(malformed(format!("{name} holds a number that is not finite"))),
+        _ => Err(malformed(format!("{name} is missing"))),
+    }
+}

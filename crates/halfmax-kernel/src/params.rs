@@ -1,0 +1,140 @@
+use halfmax_core::{Error, Known, Result};
+use serde::{Deserialize, Serialize};
+
+/// Parameters of the Kronecker kernel model. What is left out is chosen on the training data.
+///
+/// ```
+/// use halfmax_kernel::KernelParams;
+/// let model = KernelParams { noise: Some(0.5), ..KernelParams::default() }.check()?;
+/// let error = KernelParams { shrinkage: 2.0, ..KernelParams::default() }.check().err().map(|e| e.to_string());
+/// assert_eq!(error.as_deref(), Some("shrinkage = 2: expected a number from 0 to 1"));
+/// # Ok::<(), halfmax_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KernelParams {
+    /// Whose entities the model will be asked about again: their responses make a profile kernel.
+    pub known: Known,
+    /// The terms of the kernel between cell lines. Without any: a linear and an RBF kernel on the expression; without
+    /// expression, on every block of real numbers, then whatever suits the blocks there are.
+    pub cell_kernels: Vec<KernelTerm>,
+    /// The terms of the kernel between drugs. Without any: Tanimoto on every block of bits, agreement on every block of
+    /// categories, linear and RBF on real numbers, equally weighted.
+    pub drug_kernels: Vec<KernelTerm>,
+    /// Whether the weights of a side's terms are chosen, too.
+    pub tune_weights: bool,
+    /// How much of the variation between entities their features explain, 0 to 1; the rest is their own.
+    pub feature_share: Option<f64>,
+    /// Variance of the noise, as a multiple of the average variance of a response profile.
+    pub noise: Option<f64>,
+    /// How far the covariance of response profiles is shrunk towards its diagonal, 0 to 1 (Ledoit & Wolf 2004).
+    pub shrinkage: f64,
+    /// Steps of expectation-maximisation for that covariance.
+    pub profile_iterations: usize,
+    /// Most steps of conjugate gradients.
+    pub iterations: usize,
+    /// Conjugate gradients stop when the residual is this share of the responses.
+    pub tolerance: f64,
+}
+
+/// One term of a side's kernel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KernelTerm {
+    /// The kind of a feature block: "expression", "fingerprint".
+    pub features: String,
+    /// The kernel.
+    pub kernel: KernelKind,
+    /// Its weight relative to the other terms, above 0.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// For RBF: the length scale as a multiple of the median distance between training entities.
+    #[serde(default = "one")]
+    pub lengthscale: f64,
+}
+
+const fn one() -> f64 {
+    1.0
+}
+
+/// A kernel between the features of two entities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelKind {
+    /// The dot product of centred features. Its predictions are linear in them.
+    Linear,
+    /// `exp(−d² / (2 ℓ² m))` with d the distance and m the median squared distance.
+    Rbf,
+    /// Bits in both over bits in either (Ralaivola et al. 2005).
+    Tanimoto,
+    /// The share of categories that agree.
+    Match,
+}
+
+impl KernelKind {
+    /// The name, as in a configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Rbf => "rbf",
+            Self::Tanimoto => "tanimoto",
+            Self::Match => "match",
+        }
+    }
+
+    /// Whether it is a share between 0 and 1 of bits or categories, and so 1 between an entity and itself.
+    pub(crate) const fn is_bounded(self) -> bool {
+        matches!(self, Self::Tanimoto | Self::Match)
+    }
+}
+
+impl Default for KernelParams {
+    fn default() -> Self {
+        Self {
+            known: Known::Auto,
+            cell_kernels: Vec::new(),
+            drug_kernels: Vec::new(),
+            tune_weights: true,
+            feature_share: None,
+            noise: None,
+            shrinkage: 0.2,
+            profile_iterations: 6,
+            iterations: 100,
+            tolerance: 1e-3,
+        }
+    }
+}
+
+impl KernelParams {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// The first parameter that cannot work, with its value and what is allowed.
+    pub fn check(self) -> Result<crate::Kernel> {
+        let share = |name: &str, value: f64| {
+            let fits = (0.0..=1.0).contains(&value);
+            if fits { Ok(()) } else { Err(Error::parameter(name, value, "a number from 0 to 1")) }
+        };
+        let positive = |name: &str, value: f64| {
+            let fits = value.is_finite() && value > 0.0;
+            if fits { Ok(()) } else { Err(Error::parameter(name, value, "a finite number above 0")) }
+        };
+        let within = |name: &str, value: usize| {
+            let fits = (1..=10_000).contains(&value);
+            if fits { Ok(()) } else { Err(Error::parameter(name, value, "1 to 10000")) }
+        };
+        for (name, terms) in [("cell_kernels", &self.cell_kernels), ("drug_kernels", &self.drug_kernels)] {
+            for (at, term) in terms.iter().enumerate() {
+                positive(&format!("{name}[{at}].weight"), term.weight)?;
+                positive(&format!("{name}[{at}].lengthscale"), term.lengthscale)?;
+            }
+        }
+        self.feature_share.map_or(Ok(()), |value| share("feature_share", value))?;
+        self.noise.map_or(Ok(()), |value| positive("noise", value))?;
+        share("shrinkage", self.shrinkage)?;
+        within("profile_iterations", self.profile_iterations)?;
+        within("iterations", self.iterations)?;
+        positive("tolerance", self.tolerance)?;
+        Ok(crate::Kernel { params: self })
+    }
+}
