@@ -1,7 +1,7 @@
 //! Fitting: baseline, profiles, the choice of parameters, the solution.
 
 use halfmax_core::{Error, FitContext, Model, Result, Seed, TrainView, ValidationGroup};
-use ndarray::Array1;
+use ndarray::{Array1, Axis, Zip};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -101,7 +101,7 @@ impl<'a> Fit<'a> {
         let overall = sums.sum() / weights.sum();
         let baseline = column_means(&sums, &weights, overall);
         let mut values = sums;
-        ndarray::Zip::indexed(&mut values).and(&weights).for_each(|(_, column), value, weight| {
+        Zip::indexed(&mut values).and(&weights).for_each(|(_, column), value, weight| {
             *value = if *weight > 0.0 { *value / weight - baseline[column] } else { 0.0 };
         });
         let observed = Observed { values, weights };
@@ -125,23 +125,34 @@ impl<'a> Fit<'a> {
     fn run(self) -> Result<FittedKernel> {
         let progress = self.context.progress;
         progress.step(0, 10);
-        let profile = self.profile(&self.observed)?;
-        progress.step(2, 10);
-        let mut rows = self.side_kernel(self.row_side)?;
-        let kernels = rows.scale_terms();
+        let column_side = 1 - self.row_side;
+        // What does not depend on one another runs side by side.
+        let profiles = || {
+            let profile = self.profile(&self.observed)?;
+            let columns = eigen(&profile.covariance, "covariance of response profiles")?;
+            let unseen = self.columns(column_side, &profile, &(&self.baseline + &profile.mean))?;
+            Ok::<_, Error>((profile, columns, unseen))
+        };
+        let features = || {
+            let mut rows = self.side_kernel(self.row_side)?;
+            let kernels = rows.scale_terms();
+            let kernel = weighted(&rows, &kernels);
+            let decomposed = eigen(&kernel, "kernel of the features")?;
+            Ok::<_, Error>((rows, kernels, kernel, decomposed))
+        };
+        let (profiles, features) = rayon::join(profiles, features);
+        let (profile, columns, (column_kernel, column_ridge)) = profiles?;
+        let (mut rows, kernels, kernel, decomposed) = features?;
         progress.step(4, 10);
-        let columns = eigen(&profile.covariance, "covariance of response profiles")?;
-        let (kernel, row_eigen, shares) = self.choose(&mut rows, kernels, &profile, &columns)?;
+        let (kernel, row_eigen, shares) =
+            self.choose(&mut rows, kernels, (kernel, decomposed), &profile, &columns)?;
         progress.step(7, 10);
         let covariance = row_covariance(&kernel, shares);
         let mean = &profile.mean;
         let centred = centred(&self.observed, mean);
         let gradients = self.gradients(&row_eigen, &columns, &covariance, &profile.covariance);
         let coefficients = gradients.solve(&centred, shares, None, progress)?;
-        progress.step(9, 10);
         let baseline = &self.baseline + mean;
-        let column_side = 1 - self.row_side;
-        let (column_kernel, column_ridge) = self.columns(column_side, &profile, &baseline)?;
         let side = |side: usize, kernel: SideKernel| {
             let table = self.train.screen.table(side);
             FittedSide {
@@ -193,12 +204,11 @@ impl<'a> Fit<'a> {
         &self,
         side: &mut SideKernel,
         kernels: Vec<Matrix>,
+        (mut kernel, mut rows): (Matrix, Eigen),
         profile: &Profile,
         columns: &Eigen,
     ) -> Result<(Matrix, Eigen, Shares)> {
         let progress = self.context.progress;
-        let mut kernel = weighted(side, &kernels);
-        let mut rows = eigen(&kernel, "kernel of the features")?;
         let fixed = Shares {
             features: if kernels.is_empty() {
                 0.0
@@ -207,9 +217,14 @@ impl<'a> Fit<'a> {
             },
             noise: self.params.noise.unwrap_or(FIRST.noise),
         };
-        let question = Question::new(self, profile, columns)?;
-        let (mut shares, mut loss) = self.search(&question, &kernel, &rows, fixed, kernels.is_empty())?;
-        if !self.params.tune_weights || kernels.len() < 2 || matches!(question, Question::Responses { .. }) {
+        let question = Question::new(self)?;
+        let weights = &self.observed.weights;
+        let (mut shares, mut loss) = self.search(
+            &mut question.ask(&kernel, &rows, profile, columns, weights)?,
+            fixed,
+            kernels.is_empty(),
+        )?;
+        if !self.params.tune_weights || kernels.len() < 2 || matches!(question, Question::Responses(_)) {
             return Ok((kernel, rows, shares));
         }
         for term in 0..kernels.len() {
@@ -221,7 +236,7 @@ impl<'a> Fit<'a> {
                 side.terms.iter_mut().for_each(|term| term.weight /= total);
                 let tried = weighted(side, &kernels);
                 let decomposed = eigen(&tried, "kernel of the features")?;
-                let found = question.loss(&tried, &decomposed, shares)?;
+                let found = question.ask(&tried, &decomposed, profile, columns, weights)?.loss(shares)?;
                 // A gain of less than a thousandth is noise.
                 if found < 0.999 * loss {
                     (kernel, rows, loss) = (tried, decomposed, found);
@@ -230,19 +245,13 @@ impl<'a> Fit<'a> {
                 side.terms.iter_mut().zip(before).for_each(|(term, weight)| term.weight = weight);
             }
         }
-        (shares, _) = self.search(&question, &kernel, &rows, shares, false)?;
+        let mut asked = question.ask(&kernel, &rows, profile, columns, weights)?;
+        (shares, _) = self.search(&mut asked, shares, false)?;
         Ok((kernel, rows, shares))
     }
 
     /// Pattern search over the shares that are not given (Hooke & Jeeves 1961), with halving steps.
-    fn search(
-        &self,
-        question: &Question,
-        kernel: &Matrix,
-        rows: &Eigen,
-        from: Shares,
-        without_features: bool,
-    ) -> Result<(Shares, f64)> {
+    fn search(&self, question: &mut Asked, from: Shares, without_features: bool) -> Result<(Shares, f64)> {
         let logit = |share: f64| (share / (1.0 - share)).ln();
         let share = |logit: f64| 1.0 / (1.0 + (-logit).exp());
         let free = [self.params.feature_share.is_none() && !without_features, self.params.noise.is_none()];
@@ -251,7 +260,7 @@ impl<'a> Fit<'a> {
             noise: point[1].exp(),
         };
         let mut point = [if free[0] { logit(from.features) } else { 0.0 }, from.noise.ln()];
-        let mut best = question.loss(kernel, rows, at(point))?;
+        let mut best = question.loss(at(point))?;
         let mut step = 0.7;
         while step > 0.2 {
             self.context.progress.check()?;
@@ -263,7 +272,7 @@ impl<'a> Fit<'a> {
                     if !(-4.0..=4.0).contains(&tried[axis]) {
                         continue;
                     }
-                    let loss = question.loss(kernel, rows, at(tried))?;
+                    let loss = question.loss(at(tried))?;
                     if loss < best {
                         (point, best, moved) = (tried, loss, true);
                         break;
@@ -288,17 +297,17 @@ impl<'a> Fit<'a> {
         let kernel = weighted(&columns, &kernels);
         let found = eigen(&kernel, "kernel of the features")?;
         let mut profiles = (&profile.filled + baseline).reversed_axes().as_standard_layout().into_owned();
-        let mean = profiles.mean_axis(ndarray::Axis(0)).unwrap_or_else(|| Array1::zeros(profiles.ncols()));
+        let mean = profiles.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(profiles.ncols()));
         profiles -= &mean;
         let turned = product_of_columns(found.vectors.view(), profiles.view());
         let mut best = (f64::INFINITY, 1.0);
         for exponent in -6..=6 {
             let ridge = f64::from(exponent).exp2();
             let inverse = found.values.mapv(|value| 1.0 / (value + ridge));
-            let scaled = &turned * &inverse.view().insert_axis(ndarray::Axis(1));
+            let scaled = &turned * &inverse.view().insert_axis(Axis(1));
             let solved = product(found.vectors.view(), scaled.view());
             let own = found.vectors.mapv(|value| value * value).dot(&inverse);
-            let residuals = solved / own.insert_axis(ndarray::Axis(1));
+            let residuals = solved / own.insert_axis(Axis(1));
             let loss: f64 = residuals.iter().map(|value| value * value).sum();
             if loss < best.0 {
                 best = (loss, ridge);
@@ -311,59 +320,97 @@ impl<'a> Fit<'a> {
 /// What parameters are chosen by.
 enum Question<'a> {
     /// Leave one row out.
-    Rows { profile: &'a Profile, columns: &'a Eigen, weights: &'a Matrix },
+    Rows,
     /// Leave groups of rows out: for each part the rows that are held out.
-    Groups { profile: &'a Profile, columns: &'a Eigen, weights: &'a Matrix, parts: Vec<Vec<bool>> },
+    Groups(Vec<Vec<bool>>),
     /// Leave single responses out.
-    Responses { fit: &'a Fit<'a>, profile: Box<Profile>, columns: Eigen, kept: Observed, held: Matrix },
+    Responses(Box<SetAside<'a>>),
+}
+
+/// Responses set aside, and the profiles without them.
+struct SetAside<'a> {
+    fit: &'a Fit<'a>,
+    profile: Profile,
+    columns: Eigen,
+    /// The responses that are left, less the mean profile.
+    kept: Observed,
+    /// Weights of those set aside.
+    held: Matrix,
+}
+
+/// A question about one kernel, whose decompositions serve any shares.
+enum Asked<'q> {
+    Rows(LeaveOneOut<'q>),
+    Groups(Vec<HeldOut>, &'q Eigen, &'q Matrix),
+    Responses { aside: &'q SetAside<'q>, kernel: &'q Matrix, rows: &'q Eigen, last: Option<Matrix> },
 }
 
 impl<'a> Question<'a> {
-    fn new(fit: &'a Fit<'a>, profile: &'a Profile, columns: &'a Eigen) -> Result<Self> {
-        let weights = &fit.observed.weights;
+    fn new(fit: &'a Fit<'a>) -> Result<Self> {
         Ok(match fit.context.validation {
             ValidationGroup::Groups(side, groups) if side == fit.row_side => {
                 let of_row: Vec<usize> =
                     fit.entities[side].iter().map(|entity| groups[*entity as usize]).collect();
                 let parts = parts(&of_row, fit.context.seed);
-                if parts.len() < 2 {
-                    Self::Rows { profile, columns, weights }
-                } else {
-                    Self::Groups { profile, columns, weights, parts }
-                }
+                if parts.len() < 2 { Self::Rows } else { Self::Groups(parts) }
             }
-            ValidationGroup::Response if fit.observed.values.len() > 1 => {
+            ValidationGroup::Response => {
                 let (kept, held) = set_aside(&fit.observed, fit.context.seed);
                 if held.sum() == 0.0 {
-                    return Ok(Self::Rows { profile, columns, weights });
+                    return Ok(Self::Rows);
                 }
-                let profile = Box::new(fit.profile(&kept)?);
+                let profile = fit.profile(&kept)?;
                 let columns = eigen(&profile.covariance, "covariance of response profiles")?;
-                Self::Responses { fit, profile, columns, kept, held }
+                let kept = centred(&kept, &profile.mean);
+                Self::Responses(Box::new(SetAside { fit, profile, columns, kept, held }))
             }
-            _ => Self::Rows { profile, columns, weights },
+            _ => Self::Rows,
         })
     }
 
-    fn loss(&self, kernel: &Matrix, rows: &Eigen, shares: Shares) -> Result<f64> {
-        match self {
-            Self::Rows { profile, columns, weights } => {
-                Ok(LeaveOneOut::new(Decomposed { rows, columns }, &profile.filled, weights).loss(shares))
+    fn ask<'q>(
+        &'q self,
+        kernel: &'q Matrix,
+        rows: &'q Eigen,
+        profile: &Profile,
+        columns: &'q Eigen,
+        weights: &'q Matrix,
+    ) -> Result<Asked<'q>> {
+        Ok(match self {
+            Self::Rows => {
+                Asked::Rows(LeaveOneOut::new(Decomposed { rows, columns }, &profile.filled, weights))
             }
-            Self::Groups { profile, columns, weights, parts } => {
-                let mut residuals = Matrix::zeros(profile.filled.raw_dim());
-                for part in parts {
-                    hold_out(kernel, part, profile, columns, shares, &mut residuals)?;
-                }
+            Self::Groups(parts) => {
+                let turned = product(profile.filled.view(), columns.vectors.view());
+                let held =
+                    parts.iter().map(|part| HeldOut::new(kernel, part, &turned)).collect::<Result<_>>()?;
+                Asked::Groups(held, columns, weights)
+            }
+            Self::Responses(aside) => Asked::Responses { aside, kernel, rows, last: None },
+        })
+    }
+}
+
+impl Asked<'_> {
+    /// The mean squared error of predictions for what is left out.
+    fn loss(&mut self, shares: Shares) -> Result<f64> {
+        match self {
+            Self::Rows(rows) => Ok(rows.loss(shares)),
+            Self::Groups(parts, columns, weights) => {
+                let mut residuals = Matrix::zeros(weights.raw_dim());
+                parts.iter().for_each(|part| part.residuals(columns, shares, &mut residuals));
                 Ok(weighted_mean_square(&residuals, weights))
             }
-            Self::Responses { fit, profile, columns, kept, held } => {
+            Self::Responses { aside, kernel, rows, last } => {
+                let SetAside { fit, profile, columns, kept, held } = aside;
                 let covariance = row_covariance(kernel, shares);
-                let gradients = fit.gradients(rows, columns, &covariance, &profile.covariance);
-                let centred = centred(kept, &profile.mean);
-                let solved = gradients.solve(&centred, shares, None, fit.context.progress)?;
+                let mut gradients = fit.gradients(rows, columns, &covariance, &profile.covariance);
+                // Settings are compared; none is used.
+                gradients.tolerance = gradients.tolerance.max(COARSE_TOLERANCE);
+                let solved = gradients.solve(kept, shares, last.take(), fit.context.progress)?;
                 let fitted =
                     product(product(covariance.view(), solved.view()).view(), profile.covariance.view());
+                *last = Some(solved);
                 let residuals = &fit.observed.values - &profile.mean - fitted;
                 Ok(weighted_mean_square(&residuals, held))
             }
@@ -371,36 +418,45 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Predicts the rows of a part from the others and notes the residuals.
-fn hold_out(
-    kernel: &Matrix,
-    part: &[bool],
-    profile: &Profile,
-    columns: &Eigen,
-    shares: Shares,
-    residuals: &mut Matrix,
-) -> Result<()> {
-    let which = |held: bool| (0..part.len()).filter(|row| part[*row] == held).collect::<Vec<usize>>();
-    let (kept, held) = (which(false), which(true));
-    let pick =
-        |a: &[usize], b: &[usize]| Matrix::from_shape_fn((a.len(), b.len()), |(i, j)| kernel[[a[i], b[j]]]);
-    let rows = eigen(&pick(&kept, &kept), "kernel of the features")?;
-    let turned = product(profile.filled.view(), columns.vectors.view());
-    let of_kept = turned.select(ndarray::Axis(0), &kept);
-    let noise = Decomposed { rows: &rows, columns }.noise(shares);
-    let mut solved = product_of_columns(rows.vectors.view(), of_kept.view());
-    ndarray::Zip::indexed(&mut solved).for_each(|(row, column), value| {
-        let spread = shares.features * rows.values[row] + 1.0 - shares.features;
-        *value *= shares.features * columns.values[column] / (spread * columns.values[column] + noise);
-    });
-    let solved = product(rows.vectors.view(), solved.view());
-    let predicted = product(pick(&held, &kept).view(), solved.view());
-    let rest = turned.select(ndarray::Axis(0), &held) - predicted;
-    let rest = product_of_rows(rest.view(), columns.vectors.view());
-    for (row, rest) in held.iter().zip(rest.rows()) {
-        residuals.row_mut(*row).assign(&rest);
+const COARSE_TOLERANCE: f64 = 1e-2;
+
+/// Rows that are held out, and the decomposed kernel of the others.
+struct HeldOut {
+    held: Vec<usize>,
+    /// Their responses, turned into the components of the columns.
+    responses: Matrix,
+    /// Their kernel with the eigenvectors of the others.
+    between: Matrix,
+    rows: Eigen,
+    /// The others' responses in the components of both sides.
+    turned: Matrix,
+}
+
+impl HeldOut {
+    fn new(kernel: &Matrix, part: &[bool], responses: &Matrix) -> Result<Self> {
+        let which = |held: bool| (0..part.len()).filter(|row| part[*row] == held).collect::<Vec<usize>>();
+        let (kept, held) = (which(false), which(true));
+        let pick = |a: &[usize]| kernel.select(Axis(0), a).select(Axis(1), &kept);
+        let rows = eigen(&pick(&kept), "kernel of the features")?;
+        let turned = product_of_columns(rows.vectors.view(), responses.select(Axis(0), &kept).view());
+        let between = product(pick(&held).view(), rows.vectors.view());
+        Ok(Self { responses: responses.select(Axis(0), &held), held, between, rows, turned })
     }
-    Ok(())
+
+    fn residuals(&self, columns: &Eigen, shares: Shares, out: &mut Matrix) {
+        let noise = Decomposed { rows: &self.rows, columns }.noise(shares);
+        let mut scaled = self.turned.clone();
+        Zip::indexed(&mut scaled).for_each(|(row, column), value| {
+            let spread = shares.features * self.rows.values[row] + 1.0 - shares.features;
+            let variance = columns.values[column];
+            *value *= shares.features * variance / (spread * variance + noise);
+        });
+        let rest = &self.responses - product(self.between.view(), scaled.view());
+        let rest = product_of_rows(rest.view(), columns.vectors.view());
+        for (row, rest) in self.held.iter().zip(rest.rows()) {
+            out.row_mut(*row).assign(&rest);
+        }
+    }
 }
 
 /// Parts of whole groups, as even in rows as a greedy dealing makes them.
@@ -443,7 +499,7 @@ fn set_aside(observed: &Observed, seed: Seed) -> (Observed, Matrix) {
 /// The observed responses less the mean profile.
 fn centred(observed: &Observed, mean: &Array1<f64>) -> Observed {
     let mut values = &observed.values - mean;
-    ndarray::Zip::from(&mut values).and(&observed.weights).for_each(|value, weight| {
+    Zip::from(&mut values).and(&observed.weights).for_each(|value, weight| {
         if *weight == 0.0 {
             *value = 0.0;
         }
@@ -470,7 +526,7 @@ pub(crate) fn row_covariance(kernel: &Matrix, shares: Shares) -> Matrix {
 /// The mean of every column, shrunken towards the overall mean by as much as columns with few responses deserve: the
 /// empirical Bayes estimate of a one-way layout.
 fn column_means(sums: &Matrix, weights: &Matrix, overall: f64) -> Array1<f64> {
-    let axis = ndarray::Axis(0);
+    let axis = Axis(0);
     let (totals, counts) = (sums.sum_axis(axis), weights.sum_axis(axis));
     let means: Vec<f64> = totals.iter().zip(&counts).map(|(sum, count)| sum / count).collect();
     let within: f64 = sums

@@ -7,7 +7,7 @@ use faer::linalg::matmul::matmul;
 use faer::traits::RealField;
 use faer::{Accum, MatMut, MatRef, Par, Side};
 use halfmax_core::{Error, Result};
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, CowArray, Ix2};
 use rayon::prelude::*;
 
 /// A matrix in row-major order.
@@ -22,9 +22,9 @@ pub trait Number: RealField + Copy + Default + Send + Sync {}
 impl Number for f32 {}
 impl Number for f64 {}
 
-fn slice<T>(matrix: ArrayView2<'_, T>) -> &[T] {
-    // Everything in this crate is row-major; a view that is not would be a mistake of ours, seen in the first test.
-    matrix.to_slice().unwrap_or(&[])
+/// The numbers of a matrix in row-major order.
+fn flat<'a, T: Number>(matrix: &'a CowArray<'_, T, Ix2>) -> &'a [T] {
+    matrix.as_slice().unwrap_or_default()
 }
 
 /// Computes a product panel by panel. `fill(out, first)` computes `PANEL` rows of it from row `first` on; rows past the
@@ -66,7 +66,8 @@ fn rows_from<T: Number>(all: &[T], columns: usize, first: usize) -> Cow<'_, [T]>
 
 /// `a · b`.
 pub fn product<T: Number>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Array2<T> {
-    let (left, right) = (slice(a), slice(b));
+    let (left, right) = (a.as_standard_layout(), b.as_standard_layout());
+    let (left, right) = (flat(&left), flat(&right));
     panels(a.nrows(), b.ncols(), a.ncols(), |out, first| {
         let rows = rows_from(left, a.ncols(), first);
         let rows = MatRef::from_row_major_slice(&rows, PANEL, a.ncols());
@@ -77,7 +78,8 @@ pub fn product<T: Number>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Array2<
 
 /// `a · bᵀ`: products of the rows of `a` with the rows of `b`.
 pub fn product_of_rows<T: Number>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Array2<T> {
-    let (left, right) = (slice(a), slice(b));
+    let (left, right) = (a.as_standard_layout(), b.as_standard_layout());
+    let (left, right) = (flat(&left), flat(&right));
     panels(a.nrows(), b.nrows(), a.ncols(), |out, first| {
         let rows = rows_from(left, a.ncols(), first);
         let rows = MatRef::from_row_major_slice(&rows, PANEL, a.ncols());
@@ -88,8 +90,7 @@ pub fn product_of_rows<T: Number>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) ->
 
 /// `aᵀ · b`: products of the columns of `a` with the columns of `b`.
 pub fn product_of_columns<T: Number>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Array2<T> {
-    let transposed = a.t().as_standard_layout().into_owned();
-    product(transposed.view(), b)
+    product(a.t(), b)
 }
 
 /// Eigenvalues, ascending, and eigenvectors (columns) of a symmetric matrix.
@@ -114,7 +115,8 @@ pub fn eigen(matrix: &Matrix, what: &str) -> Result<Eigen> {
         return Err(Error::failed(format!("the {what} holds {value} at ({row}, {column})"))
             .help("look for features of enormous size; standardise them"));
     }
-    let view = MatRef::from_row_major_slice(slice(matrix.view()), n, n);
+    let whole = matrix.as_standard_layout();
+    let view = MatRef::from_row_major_slice(flat(&whole), n, n);
     let found = view
         .self_adjoint_eigen(Side::Lower)
         .map_err(|_| Error::failed(format!("the eigenvalues of the {what} do not converge")))?;
@@ -132,7 +134,8 @@ pub fn eigen(matrix: &Matrix, what: &str) -> Result<Eigen> {
 pub fn inverse(matrix: &Matrix, what: &str) -> Result<Matrix> {
     use faer::linalg::solvers::DenseSolveCore;
     let n = matrix.nrows();
-    let view = MatRef::from_row_major_slice(slice(matrix.view()), n, n);
+    let whole = matrix.as_standard_layout();
+    let view = MatRef::from_row_major_slice(flat(&whole), n, n);
     let factor = view.llt(Side::Lower).map_err(|_| {
         Error::failed(format!("the {what} is singular to working precision"))
             .help("raise the shrinkage, or leave out features that repeat each other")
