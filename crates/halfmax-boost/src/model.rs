@@ -254,6 +254,10 @@ impl FittedModel for FittedBoost {
         self.sides.iter().zip(query.tables).map(share).collect()
     }
 
+    fn space(&self, side: usize) -> FeatureSpace {
+        self.sides.get(side).map(|side| side.space.clone()).unwrap_or_default()
+    }
+
     fn parts(&self) -> Parts {
         crate::store::parts(self)
     }

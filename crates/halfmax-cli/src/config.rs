@@ -71,7 +71,7 @@ impl Config {
 
     /// The models, checked.
     pub fn specs(&self) -> Result<Vec<ModelSpec>> {
-        self.models.iter().enumerate().map(|(at, table)| ModelSpec::parse(at + 1, table)).collect()
+        ModelSpec::parse_all(&self.models)
     }
 
     /// The split, which an evaluation needs.

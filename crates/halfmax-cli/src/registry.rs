@@ -1,27 +1,67 @@
 //! The model families, by name.
 
+use std::sync::Arc;
+
 use halfmax_baselines::{FittedNaive, Naive};
 use halfmax_boost::{BoostParams, FittedBoost};
 use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result, listed};
+use halfmax_eval::{FittedStack, StackParams};
 use halfmax_kernel::{FittedKernel, KernelParams};
+use serde::de::DeserializeOwned;
 
 use crate::config::{nearest, unreadable};
 
 /// A model of a configuration: its name, its family, and the model with checked parameters.
+#[derive(Clone)]
 pub struct ModelSpec {
     /// What it is called in results.
     pub name: String,
     /// Its family.
     pub family: String,
     /// The model.
-    pub model: Box<dyn AnyModel>,
+    pub model: Arc<dyn AnyModel>,
+}
+
+/// One `[[model]]` of a configuration: its name, its family, and its parameters yet to be read.
+struct Section {
+    place: String,
+    name: String,
+    family: String,
+    params: toml::Table,
 }
 
 impl ModelSpec {
-    /// From the `number`th `[[model]]` of a configuration.
-    pub fn parse(number: usize, table: &toml::Table) -> Result<Self> {
-        let mut table = table.clone();
-        let mut text = |key: &str| match table.remove(key) {
+    /// The `[[model]]`s of a configuration, in their order. A stack may name any of the others.
+    pub fn parse_all(tables: &[toml::Table]) -> Result<Vec<Self>> {
+        let sections: Vec<Section> =
+            tables.iter().enumerate().map(|(at, table)| Section::read(at + 1, table)).collect::<Result<_>>()?;
+        let single = |section: &Section| match section.family.as_str() {
+            "stack" => Ok(None),
+            _ => section.model().map(Some),
+        };
+        let singles: Vec<Option<Arc<dyn AnyModel>>> = sections.iter().map(single).collect::<Result<_>>()?;
+        let members: Vec<(&Section, &Arc<dyn AnyModel>)> =
+            sections.iter().zip(&singles).filter_map(|(section, model)| Some((section, model.as_ref()?))).collect();
+        let spec = |(section, model): (&Section, &Option<Arc<dyn AnyModel>>)| {
+            let model = match model {
+                Some(model) => model.clone(),
+                None => section.stack(&members)?,
+            };
+            Ok(Self { name: section.name.clone(), family: section.family.clone(), model })
+        };
+        sections.iter().zip(&singles).map(spec).collect()
+    }
+
+    /// A naive predictor.
+    pub fn naive(naive: Naive) -> Self {
+        Self { name: naive.name().into(), family: naive.name().into(), model: Arc::new(naive) }
+    }
+}
+
+impl Section {
+    fn read(number: usize, table: &toml::Table) -> Result<Self> {
+        let mut params = table.clone();
+        let mut text = |key: &str| match params.remove(key) {
             None => Ok(None),
             Some(toml::Value::String(value)) => Ok(Some(value)),
             Some(other) => Err(Error::parameter(key, other, "a text").at(format!("[[model]] {number}"))),
@@ -32,81 +72,82 @@ impl ModelSpec {
                 .help(format!("expected one of {}", listed(&families(), 20))));
         };
         let place = format!("[[model]] {number}, family {family:?}");
-        let model: Box<dyn AnyModel> = match (family.as_str(), Naive::from_name(&family)) {
-            (_, Some(naive)) => {
-                if let Some(key) = table.keys().next() {
-                    return Err(Error::config(format!(
-                        "unknown field `{key}`: this family has no parameters"
-                    ))
-                    .at(place));
-                }
-                Box::new(naive)
-            }
-            ("boost", _) => {
-                let params: BoostParams =
-                    table.try_into().map_err(|error| unreadable(&error, None).at(&place))?;
-                Box::new(params.check().map_err(|error| error.at(&place))?)
-            }
-            ("kernel", _) => {
-                let params: KernelParams =
-                    table.try_into().map_err(|error| unreadable(&error, None).at(&place))?;
-                Box::new(params.check().map_err(|error| error.at(&place))?)
-            }
-            _ => {
-                let known = families();
-                let help = match nearest(&family, known.iter().copied()) {
-                    Some(near) => format!("did you mean {near:?}?"),
-                    None => format!("expected one of {}", listed(&known, 20)),
-                };
-                return Err(
-                    Error::config(format!("[[model]] {number}: family {family:?} is not known")).help(help)
-                );
-            }
-        };
-        Ok(Self { name: name.unwrap_or_else(|| family.clone()), family, model })
+        if !families().contains(&family.as_str()) {
+            let known = families();
+            let help = match nearest(&family, known.iter().copied()) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("expected one of {}", listed(&known, 20)),
+            };
+            return Err(
+                Error::config(format!("[[model]] {number}: family {family:?} is not known")).help(help)
+            );
+        }
+        Ok(Self { place, name: name.unwrap_or_else(|| family.clone()), family, params })
     }
 
-    /// A naive predictor.
-    pub fn naive(naive: Naive) -> Self {
-        Self { name: naive.name().into(), family: naive.name().into(), model: Box::new(naive) }
+    /// The model, unless it is made of others.
+    fn model(&self) -> Result<Arc<dyn AnyModel>> {
+        if let Some(naive) = Naive::from_name(&self.family) {
+            return match self.params.keys().next() {
+                None => Ok(Arc::new(naive)),
+                Some(key) => {
+                    Err(Error::config(format!("unknown field `{key}`: this family has no parameters"))
+                        .at(&self.place))
+                }
+            };
+        }
+        let model: Result<Arc<dyn AnyModel>> = match self.family.as_str() {
+            "kernel" => self.params::<KernelParams>()?.check().map(|model| Arc::new(model) as _),
+            _ => self.params::<BoostParams>()?.check().map(|model| Arc::new(model) as _),
+        };
+        model.map_err(|error| error.at(&self.place))
+    }
+
+    fn stack(&self, others: &[(&Self, &Arc<dyn AnyModel>)]) -> Result<Arc<dyn AnyModel>> {
+        let params: StackParams = self.params()?;
+        let named = |(section, model): (&Self, &Arc<dyn AnyModel>)| (section.name.clone(), model.clone());
+        let mut members = Vec::new();
+        for name in &params.members {
+            let Some(found) = others.iter().find(|(section, _)| section.name == *name) else {
+                let names: Vec<&str> = others.iter().map(|(section, _)| section.name.as_str()).collect();
+                let help = match nearest(name, names.iter().copied()) {
+                    Some(near) => format!("did you mean {near:?}?"),
+                    None => format!("expected some of {}", listed(&names, 20)),
+                };
+                return Err(Error::config(format!("members names {name:?}, which is no single model"))
+                    .help(help)
+                    .at(&self.place));
+            };
+            members.push(named(*found));
+        }
+        if params.members.is_empty() {
+            let learnt = |(section, _): &&(&Self, _)| Naive::from_name(&section.family).is_none();
+            members.extend(others.iter().filter(learnt).map(|other| named(*other)));
+        }
+        let stack = params.of(members).map_err(|error| error.at(&self.place))?;
+        Ok(Arc::new(stack))
+    }
+
+    fn params<P: DeserializeOwned>(&self) -> Result<P> {
+        self.params.clone().try_into().map_err(|error| unreadable(&error, None).at(&self.place))
     }
 }
 
 /// The names of all families.
 pub fn families() -> Vec<&'static str> {
-    ["boost", "kernel"].into_iter().chain(Naive::ALL.into_iter().map(Naive::name)).collect()
+    ["boost", "kernel", "stack"].into_iter().chain(Naive::ALL.into_iter().map(Naive::name)).collect()
 }
 
-/// A fitted model of a file.
-pub enum Fitted {
-    /// Boosted trees.
-    Boost(Box<FittedBoost>),
-    /// A Kronecker kernel model.
-    Kernel(Box<FittedKernel>),
-    /// A naive predictor.
-    Naive(FittedNaive),
-}
-
-impl Fitted {
-    /// From its family and parts.
-    pub fn from_parts(family: &str, parts: &Parts) -> Result<Self> {
-        match family {
-            "boost" => Ok(Self::Boost(Box::new(FittedBoost::from_parts(parts)?))),
-            "kernel" => Ok(Self::Kernel(Box::new(FittedKernel::from_parts(parts)?))),
-            _ if Naive::from_name(family).is_some() => Ok(Self::Naive(FittedNaive::from_parts(parts)?)),
-            _ => Err(Error::data(format!(
-                "the model is of family {family:?}, which this version does not know"
-            ))
-            .help("use a newer halfmax")),
-        }
-    }
-
-    /// The model, whatever its family.
-    pub fn model(&self) -> &dyn FittedModel {
-        match self {
-            Self::Boost(model) => &**model,
-            Self::Kernel(model) => &**model,
-            Self::Naive(model) => model,
-        }
+/// A fitted model from its family and parts.
+pub fn fitted(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
+    match family {
+        "boost" => Ok(Box::new(FittedBoost::from_parts(parts)?)),
+        "kernel" => Ok(Box::new(FittedKernel::from_parts(parts)?)),
+        "stack" => Ok(Box::new(FittedStack::from_parts(parts, fitted)?)),
+        _ if Naive::from_name(family).is_some() => Ok(Box::new(FittedNaive::from_parts(parts)?)),
+        _ => Err(Error::data(format!(
+            "the model is of family {family:?}, which this version does not know"
+        ))
+        .help("use a newer halfmax")),
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EntityTable, Progress, Result, Seed, TrainView};
+use crate::{EntityTable, FeatureSpace, Progress, Result, Seed, TrainView};
 
 /// A model family with its parameters, ready to fit.
 pub trait Model: Send + Sync {
@@ -65,6 +65,11 @@ pub trait FittedModel: Send + Sync + Any {
     /// # Errors
     /// As [`FittedModel::predict`].
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>>;
+
+    /// The features of one side that it was fitted on; none for a model that needs none.
+    fn space(&self, _side: usize) -> FeatureSpace {
+        FeatureSpace::default()
+    }
 
     /// The model as data, for a file.
     fn parts(&self) -> Parts;

@@ -337,10 +337,10 @@ fn pool(
 }
 
 /// The progress of one fit as a part of the whole, in hundredths of a fit.
-struct Step<'a> {
-    whole: &'a dyn Progress,
-    at: usize,
-    of: usize,
+pub(crate) struct Step<'a> {
+    pub(crate) whole: &'a dyn Progress,
+    pub(crate) at: usize,
+    pub(crate) of: usize,
 }
 
 impl Progress for Step<'_> {

@@ -34,6 +34,7 @@ mod leaderboard;
 mod metrics;
 mod moments;
 mod split;
+mod stack;
 
 pub use bootstrap::Resample;
 pub use evaluate::{Evaluation, FoldEvaluation, ModelEvaluation, NamedModel, Prediction, Protocol, evaluate};
@@ -41,3 +42,4 @@ pub use folds::{Folds, Validation};
 pub use leaderboard::{BeatsNaive, Leaderboard, LeaderboardRow};
 pub use metrics::{DrugMetrics, Intervals, Metrics, Scored};
 pub use split::{Split, SplitKind};
+pub use stack::{FittedStack, Stack, StackParams};

@@ -80,11 +80,6 @@ impl FittedKernel {
         terms.iter().map(|term| (term.features.clone(), term.kernel, term.weight)).collect()
     }
 
-    /// The features of a side (0: cell lines, 1: drugs) that it uses.
-    pub fn space(&self, side: usize) -> &FeatureSpace {
-        &self.side(side).kernel.space
-    }
-
     fn side(&self, side: usize) -> &FittedSide {
         &self.fitted.sides[usize::from(side != self.fitted.row_side)]
     }
@@ -302,6 +297,10 @@ impl FittedModel for FittedKernel {
         self.check(query)?;
         let share = |side: usize| Ok(self.side(side).kernel.space.align(query.tables[side])?.share());
         (0..2).map(share).collect()
+    }
+
+    fn space(&self, side: usize) -> FeatureSpace {
+        self.side(side).kernel.space.clone()
     }
 
     fn parts(&self) -> Parts {

@@ -1,29 +1,31 @@
+use std::any::Any;
 use std::path::Path;
 
+use halfmax_boost::FittedBoost;
 use halfmax_core::{Error, FittedModel, Result};
 use halfmax_data::{read_model, write_atomically};
 use serde_json::json;
 
-use crate::registry::Fitted;
+use crate::registry;
 use crate::terminal::Terminal;
 
 /// `halfmax export --format lightgbm`.
 pub fn export(model: &Path, out: &Path, terminal: Terminal) -> Result<()> {
     let (header, parts) = read_model(model)?;
-    let fitted = Fitted::from_parts(&header.family, &parts).map_err(|error| error.at(model.display()))?;
-    let Fitted::Boost(fitted) = fitted else {
+    let fitted = registry::fitted(&header.family, &parts).map_err(|error| error.at(model.display()))?;
+    let Some(fitted) = (&*fitted as &dyn Any).downcast_ref::<FittedBoost>() else {
         return Err(Error::config(format!(
             "{}: a model of family {:?} has no trees to export",
             model.display(),
-            fitted.model().family()
+            header.family
         ))
         .help("export a model of family \"boost\""));
     };
-    let text = halfmax_boost::to_lightgbm(&fitted);
+    let text = halfmax_boost::to_lightgbm(fitted);
     write_atomically(out, |file| file.write_all(text.as_bytes()))?;
     // What the columns of the exported model stand for, which the format has no place for.
     let columns = out.with_added_extension("columns.json");
-    let described = halfmax_boost::lightgbm_columns(&fitted).to_string();
+    let described = halfmax_boost::lightgbm_columns(fitted).to_string();
     write_atomically(&columns, |file| file.write_all(described.as_bytes()))?;
     let facts = json!({"family": fitted.family(), "trees": fitted.trees().len(), "bytes": text.len()});
     let text = format!(

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax_core::{EntityTable, Error, Progress, Query, Result, Tuples, listed};
+use halfmax_core::{EntityTable, Error, FittedModel, Progress, Query, Result, Tuples, listed};
 use halfmax_data::{
     CellLines, ScoreBlock, ScoreWriter, drug_key, read_cells_for_scoring, read_drugs, read_model, read_table,
 };
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::Global;
 use crate::commands::train::ModelFacts;
-use crate::registry::Fitted;
+use crate::registry;
 use crate::terminal::Terminal;
 
 /// Pairs that are scored at a time: bounds memory whatever the number of pairs is.
@@ -45,20 +45,16 @@ pub fn score(args: &ScoreArgs, _global: &Global, terminal: Terminal) -> Result<(
     }
     let (header, parts) = read_model(&args.model)?;
     let place = args.model.display();
-    let fitted = Fitted::from_parts(&header.family, &parts).map_err(|error| error.at(&place))?;
+    let fitted = registry::fitted(&header.family, &parts).map_err(|error| error.at(&place))?;
     let facts: ModelFacts = serde_json::from_value(header.meta)
         .map_err(|error| Error::data(format!("{place}: its description is not understood")).because(error))?;
     let files: Vec<_> = args.cells.iter().map(|path| (path.as_path(), None)).collect();
     let (cells, reports) = read_cells_for_scoring(&files)?;
     reports.iter().for_each(|report| terminal.note(&report.to_string()));
-    let space = match &fitted {
-        Fitted::Boost(model) => model.sides().get(1).map(|side| &side.space),
-        Fitted::Kernel(model) => Some(model.space(1)),
-        Fitted::Naive(_) => None,
-    };
-    let (drugs, report) = read_drugs(&args.drugs, &facts.drug_features, space)?;
+    let space = fitted.space(1);
+    let (drugs, report) = read_drugs(&args.drugs, &facts.drug_features, Some(&space))?;
     terminal.note(&report.to_string());
-    let scoring = Scoring::new(&fitted, &facts, &cells, &drugs)?;
+    let scoring = Scoring::new(&*fitted, &facts, &cells, &drugs)?;
     for (share, table) in scoring.shares.iter().zip([&cells, &drugs]) {
         if *share < 1.0 {
             terminal.note(&format!(
@@ -87,7 +83,7 @@ pub fn score(args: &ScoreArgs, _global: &Global, terminal: Terminal) -> Result<(
 
 /// A model with the entities to score.
 struct Scoring<'a> {
-    fitted: &'a Fitted,
+    fitted: &'a dyn FittedModel,
     cells: &'a EntityTable,
     drugs: &'a EntityTable,
     /// The percentiles of the training responses of each drug; empty for a drug that was not trained on.
@@ -100,13 +96,13 @@ struct Scoring<'a> {
 
 impl<'a> Scoring<'a> {
     fn new(
-        fitted: &'a Fitted,
+        fitted: &'a dyn FittedModel,
         facts: &'a ModelFacts,
         cells: &'a EntityTable,
         drugs: &'a EntityTable,
     ) -> Result<Self> {
         let query = Query { tables: &[cells, drugs], tuples: Tuples::Listed(&[&[], &[]]) };
-        let shares = fitted.model().feature_share(&query)?;
+        let shares = fitted.feature_share(&query)?;
         let known: BTreeMap<String, &Vec<f32>> =
             facts.percentiles.iter().map(|(drug, values)| (drug_key(drug), values)).collect();
         let of = |drug: &String| known.get(&drug_key(drug)).map_or(&[][..], |values| values.as_slice());
@@ -126,7 +122,7 @@ impl<'a> Scoring<'a> {
         let rows: Vec<u32> = (0..self.cells.len() as u32).collect();
         let at_a_time = (AT_A_TIME / columns.len().max(1)).max(1);
         let tables = [self.cells, self.drugs];
-        let grid = self.fitted.model().prepare(&tables, &columns)?;
+        let grid = self.fitted.prepare(&tables, &columns)?;
         let mut written = 0;
         for (block, rows_here) in rows.chunks(at_a_time).enumerate() {
             progress.check()?;
@@ -159,7 +155,7 @@ impl<'a> Scoring<'a> {
     }
 
     fn predict(&self, tuples: Tuples) -> Result<Vec<f32>> {
-        self.fitted.model().predict(&Query { tables: &[self.cells, self.drugs], tuples })
+        self.fitted.predict(&Query { tables: &[self.cells, self.drugs], tuples })
     }
 
     fn read_pairs(&self, path: &Path, terminal: Terminal) -> Result<(Vec<u32>, Vec<u32>)> {
