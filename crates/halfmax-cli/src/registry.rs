@@ -33,15 +33,21 @@ struct Section {
 impl ModelSpec {
     /// The `[[model]]`s of a configuration, in their order. A stack may name any of the others.
     pub fn parse_all(tables: &[toml::Table]) -> Result<Vec<Self>> {
-        let sections: Vec<Section> =
-            tables.iter().enumerate().map(|(at, table)| Section::read(at + 1, table)).collect::<Result<_>>()?;
+        let sections: Vec<Section> = tables
+            .iter()
+            .enumerate()
+            .map(|(at, table)| Section::read(at + 1, table))
+            .collect::<Result<_>>()?;
         let single = |section: &Section| match section.family.as_str() {
             "stack" => Ok(None),
             _ => section.model().map(Some),
         };
         let singles: Vec<Option<Arc<dyn AnyModel>>> = sections.iter().map(single).collect::<Result<_>>()?;
-        let members: Vec<(&Section, &Arc<dyn AnyModel>)> =
-            sections.iter().zip(&singles).filter_map(|(section, model)| Some((section, model.as_ref()?))).collect();
+        let members: Vec<(&Section, &Arc<dyn AnyModel>)> = sections
+            .iter()
+            .zip(&singles)
+            .filter_map(|(section, model)| Some((section, model.as_ref()?)))
+            .collect();
         let spec = |(section, model): (&Section, &Option<Arc<dyn AnyModel>>)| {
             let model = match model {
                 Some(model) => model.clone(),
@@ -145,9 +151,7 @@ pub fn fitted(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
         "kernel" => Ok(Box::new(FittedKernel::from_parts(parts)?)),
         "stack" => Ok(Box::new(FittedStack::from_parts(parts, fitted)?)),
         _ if Naive::from_name(family).is_some() => Ok(Box::new(FittedNaive::from_parts(parts)?)),
-        _ => Err(Error::data(format!(
-            "the model is of family {family:?}, which this version does not know"
-        ))
-        .help("use a newer halfmax")),
+        _ => Err(Error::data(format!("the model is of family {family:?}, which this version does not know"))
+            .help("use a newer halfmax")),
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use halfmax_core::{
-    AnyModel, EntityTable, Error, ErrorKind, FeatureSpace, FitContext, FittedModel, Model, Parts, PreparedGrid,
-    Query, Result, TrainView, Tuples, ValidationGroup,
+    AnyModel, EntityTable, Error, ErrorKind, FeatureSpace, FitContext, FittedModel, Model, Parts,
+    PreparedGrid, Query, Result, TrainView, Tuples, ValidationGroup,
 };
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -100,8 +100,10 @@ impl Model for Stack {
         let mut members = Vec::new();
         for (at, (name, model)) in self.members.iter().enumerate() {
             let Some(predicted) = out_of_fold[at].take() else { continue };
-            let progress = Step { whole: context.progress, at: self.members.len() * self.params.folds + at, of: fits };
-            let context = FitContext { seed: context.seed.derive(SEED_MEMBERS), progress: &progress, ..*context };
+            let progress =
+                Step { whole: context.progress, at: self.members.len() * self.params.folds + at, of: fits };
+            let context =
+                FitContext { seed: context.seed.derive(SEED_MEMBERS), progress: &progress, ..*context };
             if let Some(model) = self.tolerate(name, model.fit_any(train, &context))? {
                 members.push((name.clone(), model, predicted));
             }
@@ -116,8 +118,9 @@ impl Model for Stack {
         let mean = train.rows.iter().map(|row| weight(row) * value(row)).sum::<f64>() / total;
         let deviations: Vec<&[f32]> = members.iter().map(|member| member.2.as_slice()).collect();
         let weights = earned(&deviations, train, mean);
+        let earning = members.into_iter().zip(weights).filter(|(_, weight)| *weight > 0.0);
         let member = |((name, model, _), weight)| Member { name, weight, model };
-        Ok(FittedStack { mean, members: members.into_iter().zip(weights).map(member).collect() })
+        Ok(FittedStack { mean, members: earning.map(member).collect() })
     }
 }
 
@@ -243,23 +246,15 @@ fn earned(predicted: &[&[f32]], train: &TrainView, mean: f64) -> Vec<f64> {
 }
 
 impl FittedStack {
-    /// The members' names and weights.
+    /// The names and weights of the members that earned any.
     pub fn weights(&self) -> Vec<(&str, f64)> {
         self.members.iter().map(|member| (member.name.as_str(), member.weight)).collect()
     }
 
-    fn combine(&self, of: impl Fn(&dyn FittedModel) -> Result<Vec<f32>>) -> Result<Vec<f32>> {
-        let mut parts = Vec::new();
-        for member in self.members.iter().filter(|member| member.weight > 0.0) {
-            parts.push((member.weight, of(&*member.model)?));
-        }
-        Ok(self.sums(&parts))
-    }
-
-    fn sums(&self, parts: &[(f64, Vec<f32>)]) -> Vec<f32> {
-        let length = parts.first().map_or(0, |part| part.1.len());
+    fn sums(&self, parts: &[(f64, Vec<f32>)], length: usize) -> Vec<f32> {
         let sum = |at: usize| {
-            let deviations = parts.iter().map(|(weight, values)| weight * (f64::from(values[at]) - self.mean));
+            let deviations =
+                parts.iter().map(|(weight, values)| weight * (f64::from(values[at]) - self.mean));
             (self.mean + deviations.sum::<f64>()) as f32
         };
         (0..length).map(sum).collect()
@@ -276,22 +271,22 @@ impl FittedStack {
         let malformed = |what: &str| Error::data(format!("the stack is malformed: {what}"));
         let Description { mean, members: described } = Deserialize::deserialize(&parts.description)
             .map_err(|error| malformed("its description is not understood").because(error))?;
-        if !mean.is_finite() || described.iter().any(|member| !(member.weight.is_finite() && member.weight >= 0.0)) {
+        if !mean.is_finite()
+            || described.iter().any(|member| !(member.weight.is_finite() && member.weight >= 0.0))
+        {
             return Err(malformed("a weight is not a finite number of at least 0"));
         }
         let mut members = Vec::new();
-        for (at, MemberDescription { name, family, weight, description }) in described.into_iter().enumerate() {
+        for (at, MemberDescription { name, family, weight, description }) in described.into_iter().enumerate()
+        {
             let prefix = format!("{at}/");
-            let own = parts.tensors.iter().filter_map(|(name, tensor)| {
-                Some((name.strip_prefix(&prefix)?.to_owned(), tensor.clone()))
-            });
+            let own = parts
+                .tensors
+                .iter()
+                .filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?.to_owned(), tensor.clone())));
             let parts = Parts { description, tensors: own.collect() };
-            let model =
-                load(&family, &parts).map_err(|error| error.at(format!("stack member {name:?}")))?;
+            let model = load(&family, &parts).map_err(|error| error.at(format!("stack member {name:?}")))?;
             members.push(Member { name, weight, model });
-        }
-        if members.is_empty() {
-            return Err(malformed("it has no member"));
         }
         Ok(Self { mean, members })
     }
@@ -316,6 +311,7 @@ struct MemberDescription {
 struct Prepared<'a> {
     stack: &'a FittedStack,
     members: Vec<(f64, Box<dyn PreparedGrid + 'a>)>,
+    columns: usize,
 }
 
 impl PreparedGrid for Prepared<'_> {
@@ -324,7 +320,7 @@ impl PreparedGrid for Prepared<'_> {
         for (weight, member) in &self.members {
             parts.push((*weight, member.scores(rows)?));
         }
-        Ok(self.stack.sums(&parts))
+        Ok(self.stack.sums(&parts, rows.len() * self.columns))
     }
 }
 
@@ -334,18 +330,23 @@ impl FittedModel for FittedStack {
     }
 
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
-        if self.members.iter().all(|member| member.weight == 0.0) {
-            return Ok(vec![self.mean as f32; query.tuples.len()]);
+        let mut parts = Vec::new();
+        for member in &self.members {
+            parts.push((member.weight, member.model.predict(query)?));
         }
-        self.combine(|model| model.predict(query))
+        Ok(self.sums(&parts, query.tuples.len()))
     }
 
-    fn prepare<'a>(&'a self, tables: &'a [&'a EntityTable], columns: &'a [u32]) -> Result<Box<dyn PreparedGrid + 'a>> {
+    fn prepare<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        columns: &'a [u32],
+    ) -> Result<Box<dyn PreparedGrid + 'a>> {
         let mut members = Vec::new();
-        for member in self.members.iter().filter(|member| member.weight > 0.0) {
+        for member in &self.members {
             members.push((member.weight, member.model.prepare(tables, columns)?));
         }
-        Ok(Box::new(Prepared { stack: self, members }))
+        Ok(Box::new(Prepared { stack: self, members, columns: columns.len() }))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {

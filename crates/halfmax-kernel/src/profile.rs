@@ -44,7 +44,9 @@ impl Profile {
         let mask = observed.weights.mapv(|weight| if weight > 0.0 { 1.0 } else { 0.0 });
         let counts = mask.sum_axis(Axis(0));
         let squares = observed.values.mapv(|value| value * value).sum_axis(Axis(0));
-        let average = (squares.sum() / counts.sum()).max(f64::MIN_POSITIVE);
+        let average = squares.sum() / counts.sum();
+        // Responses that do not vary have no scale of their own.
+        let average = if average > f64::EPSILON { average } else { 1.0 };
         let prior = PRIOR_RESPONSES * average;
         let mut covariance = Matrix::from_diag(
             &Zip::from(&squares).and(&counts).map_collect(|s, n| (s + prior) / (n + PRIOR_RESPONSES)),

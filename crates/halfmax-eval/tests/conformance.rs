@@ -1,0 +1,324 @@
+//! What every model family must do, whatever it is: one suite, every family.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use halfmax_baselines::{FittedNaive, Naive};
+use halfmax_boost::{BoostParams, FittedBoost, Trees};
+use halfmax_core::{
+    AnyModel, BitColumns, Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Parts,
+    Query, Responses, Result, Screen, Seed, Side, Silent, Tuples, ValidationGroup,
+};
+use halfmax_eval::{FittedStack, StackParams};
+use halfmax_kernel::{FittedKernel, KernelParams};
+use ndarray::Array2;
+
+const CELLS: usize = 40;
+const DRUGS: usize = 9;
+
+fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
+    let boost = |trees| BoostParams { rounds: 40, trees, min_leaf_weight: 2.0, ..BoostParams::default() };
+    let boxes: Arc<dyn AnyModel> = Arc::new(boost(Trees::Box).check().unwrap());
+    let vectors: Arc<dyn AnyModel> = Arc::new(boost(Trees::CellVector).check().unwrap());
+    let kernel: Arc<dyn AnyModel> = Arc::new(KernelParams::default().check().unwrap());
+    let members = vec![("boost".to_owned(), boxes.clone()), ("kernel".to_owned(), kernel.clone())];
+    let stack = StackParams { folds: 2, ..StackParams::default() }.of(members).unwrap();
+    let mut all = vec![
+        ("boost, boxes", boxes),
+        ("boost, vectors", vectors),
+        ("kernel", kernel),
+        ("stack", Arc::new(stack) as Arc<dyn AnyModel>),
+    ];
+    all.extend(Naive::ALL.map(|naive| (naive.name(), Arc::new(naive) as Arc<dyn AnyModel>)));
+    all
+}
+
+fn load(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
+    Ok(match family {
+        "boost" => Box::new(FittedBoost::from_parts(parts)?),
+        "kernel" => Box::new(FittedKernel::from_parts(parts)?),
+        "stack" => Box::new(FittedStack::from_parts(parts, load)?),
+        _ => Box::new(FittedNaive::from_parts(parts)?),
+    })
+}
+
+fn noise(a: usize, b: usize) -> f32 {
+    let seed = Seed::new(7).derive((a * 1000 + b) as u64);
+    (seed.value() >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+}
+
+fn cells(ids: std::ops::Range<usize>) -> EntityTable {
+    let rows = ids.len();
+    let first = ids.start;
+    let expression = Array2::from_shape_fn((rows, 6), |(row, gene)| noise(first + row, gene));
+    let mutations = BitColumns::from_fn(rows, 3, |row, gene| match (first + row + gene) % 7 {
+        0 => None,
+        rest => Some(rest == 1),
+    });
+    let tissue = Category::from_labels(
+        &ids.clone()
+            .map(|cell| (cell % 9 != 0).then(|| ["lung", "skin", "blood"][cell % 3]))
+            .collect::<Vec<_>>(),
+    )
+    .unwrap();
+    EntityTable::new(ids.map(|cell| format!("cell {cell}")), "cell line")
+        .unwrap()
+        .with_group("tissue", tissue)
+        .unwrap()
+        .with_block(FeatureBlock::new("expression", names(6), FeatureValues::real(expression)).unwrap())
+        .unwrap()
+        .with_block(FeatureBlock::new("mutation", names(3), FeatureValues::Binary(mutations)).unwrap())
+        .unwrap()
+}
+
+fn drugs(ids: std::ops::Range<usize>) -> EntityTable {
+    let first = ids.start;
+    let bits = BitColumns::from_fn(ids.len(), 8, |row, bit| Some(noise(first + row, 50 + bit) > 0.0));
+    EntityTable::new(ids.map(|drug| format!("drug {drug}")), "drug")
+        .unwrap()
+        .with_block(FeatureBlock::new("fingerprint", names(8), FeatureValues::Binary(bits)).unwrap())
+        .unwrap()
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|at| format!("feature {at}")).collect()
+}
+
+fn screen_of(cell_count: usize, drug_count: usize, keep: impl Fn(usize, usize) -> bool) -> Screen {
+    let (cells, drugs) = (cells(0..cell_count), drugs(0..drug_count));
+    let pairs: Vec<(usize, usize)> = (0..cell_count)
+        .flat_map(|cell| (0..drug_count).map(move |drug| (cell, drug)))
+        .filter(|(cell, drug)| keep(*cell, *drug))
+        .collect();
+    let value = |cell: usize, drug: usize| {
+        drug as f32 + 2.0 * noise(cell, drug % 3) + noise(cell, 3) + 0.2 * noise(cell, 200 + drug)
+    };
+    let sides = vec![
+        pairs.iter().map(|pair| pair.0 as u32).collect(),
+        pairs.iter().map(|pair| pair.1 as u32).collect(),
+    ];
+    let values = pairs.iter().map(|(cell, drug)| value(*cell, *drug)).collect();
+    let weights = pairs.iter().map(|(cell, drug)| 1.0 + ((cell + drug) % 2) as f32).collect();
+    let responses = Responses::new(sides, values, Some(weights)).unwrap();
+    Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses).unwrap()
+}
+
+fn screen() -> Screen {
+    screen_of(CELLS, DRUGS, |cell, drug| (cell * 5 + drug * 3) % 6 != 0)
+}
+
+fn fit(model: &dyn AnyModel, screen: &Screen, validation: ValidationGroup) -> Result<Box<dyn FittedModel>> {
+    model.fit_any(&screen.all(), &FitContext { seed: Seed::new(3), progress: &Silent, validation })
+}
+
+fn questions() -> Vec<(&'static str, ValidationGroup<'static>)> {
+    const GROUPS: [usize; CELLS] = {
+        let mut groups = [0; CELLS];
+        let mut cell = 0;
+        while cell < CELLS {
+            groups[cell] = cell % 4;
+            cell += 1;
+        }
+        groups
+    };
+    vec![
+        ("unseen pairs", ValidationGroup::Response),
+        ("unseen cell lines", ValidationGroup::Entity(0)),
+        ("unseen drugs", ValidationGroup::Entity(1)),
+        ("unseen tissues", ValidationGroup::Groups(0, &GROUPS)),
+    ]
+}
+
+fn each(check: impl Fn(&str, &dyn AnyModel, ValidationGroup)) {
+    for (family, model) in families() {
+        for (question, validation) in questions() {
+            check(&format!("{family}, {question}"), &*model, validation);
+        }
+    }
+}
+
+/// Cell lines and drugs some of which were in training, some not.
+fn strangers() -> (EntityTable, EntityTable) {
+    (cells(CELLS - 5..CELLS + 5), drugs(DRUGS - 3..DRUGS + 3))
+}
+
+fn all(table: &EntityTable) -> Vec<u32> {
+    (0..table.len() as u32).collect()
+}
+
+fn grid(fitted: &dyn FittedModel, cells: &EntityTable, drugs: &EntityTable) -> Vec<f32> {
+    let sides = [all(cells), all(drugs)];
+    let sides: Vec<&[u32]> = sides.iter().map(Vec::as_slice).collect();
+    fitted.predict(&Query { tables: &[cells, drugs], tuples: Tuples::Grid(&sides) }).unwrap()
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+#[test]
+fn lists_grids_and_prepared_grids_agree_to_the_last_bit_and_score_strangers() {
+    let screen = screen();
+    let (cells, drugs) = strangers();
+    each(|case, model, validation| {
+        let fitted = fit(model, &screen, validation).unwrap();
+        let expected = grid(&*fitted, &cells, &drugs);
+        assert_eq!(expected.len(), cells.len() * drugs.len(), "{case}");
+        assert!(expected.iter().all(|value| value.is_finite()), "{case}");
+        let tables = [&cells, &drugs];
+        // Backwards, with one pair twice.
+        let mut order: Vec<usize> = (0..expected.len()).rev().collect();
+        order.push(3);
+        let row: Vec<u32> = order.iter().map(|at| (at / drugs.len()) as u32).collect();
+        let column: Vec<u32> = order.iter().map(|at| (at % drugs.len()) as u32).collect();
+        let listed =
+            fitted.predict(&Query { tables: &tables, tuples: Tuples::Listed(&[&row, &column]) }).unwrap();
+        let of: Vec<f32> = order.iter().map(|at| expected[*at]).collect();
+        assert_eq!(bits(&listed), bits(&of), "{case}: listed");
+        let one = fitted.predict(&Query { tables: &tables, tuples: Tuples::Listed(&[&[2], &[4]]) }).unwrap();
+        assert_eq!(bits(&one), bits(&[expected[2 * drugs.len() + 4]]), "{case}: one pair");
+        let columns = all(&drugs);
+        let prepared = fitted.prepare(&tables, &columns).unwrap();
+        let rows = [7, 1];
+        let scores = prepared.scores(&rows).unwrap();
+        let of: Vec<f32> = rows
+            .iter()
+            .flat_map(|row| &expected[*row as usize * drugs.len()..][..drugs.len()])
+            .copied()
+            .collect();
+        assert_eq!(bits(&scores), bits(&of), "{case}: prepared");
+    });
+}
+
+#[test]
+fn a_model_that_was_stored_predicts_the_same_bits() {
+    let screen = screen();
+    let (cells, drugs) = strangers();
+    each(|case, model, validation| {
+        let fitted = fit(model, &screen, validation).unwrap();
+        let parts = fitted.parts();
+        let text = parts.description.to_string();
+        let stored =
+            Parts { description: serde_json::from_str(&text).unwrap(), tensors: parts.tensors.clone() };
+        let loaded = load(fitted.family(), &stored).unwrap();
+        assert_eq!(bits(&grid(&*loaded, &cells, &drugs)), bits(&grid(&*fitted, &cells, &drugs)), "{case}");
+        assert!(loaded.parts() == parts, "{case}: other parts");
+        for name in parts.tensors.keys() {
+            let mut without = stored.clone();
+            without.tensors.remove(name);
+            assert!(load(fitted.family(), &without).is_err(), "{case}: without {name}");
+        }
+    });
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let screen = screen();
+    let (cells, drugs) = strangers();
+    each(|case, model, validation| {
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| bits(&grid(&*fit(model, &screen, validation).unwrap(), &cells, &drugs)))
+        };
+        let one = with(1);
+        assert_eq!(one, with(2), "{case}");
+        assert_eq!(one, with(8), "{case}");
+    });
+}
+
+#[test]
+fn an_empty_view_is_refused() {
+    let screen = screen();
+    each(|case, model, validation| {
+        let view = halfmax_core::TrainView { rows: Vec::new(), ..screen.all() };
+        let context = FitContext { seed: Seed::new(3), progress: &Silent, validation };
+        let error = model.fit_any(&view, &context).err().unwrap_or_else(|| panic!("{case} fits nothing"));
+        assert!(error.to_string().contains("no response"), "{case}: {error}");
+    });
+}
+
+#[test]
+fn features_that_are_mostly_missing_are_refused_with_their_share() {
+    let screen = screen();
+    let bare = EntityTable::new(["cell 1", "cell x"], "cell line").unwrap();
+    each(|case, model, validation| {
+        let fitted = fit(model, &screen, validation).unwrap();
+        if fitted.space(0).is_empty() {
+            return;
+        }
+        let query = Query { tables: &[&bare, screen.table(1)], tuples: Tuples::Listed(&[&[0], &[0]]) };
+        let error = fitted.predict(&query).unwrap_err().to_string();
+        assert!(error.contains("has 0 %") && error.contains("expected at least half"), "{case}: {error}");
+        assert_eq!(
+            fitted.feature_share(&Query { tables: &[screen.table(0), screen.table(1)], ..query }).unwrap(),
+            [1.0, 1.0]
+        );
+    });
+}
+
+#[test]
+fn screens_of_one_row_one_column_or_one_value_are_survived() {
+    let tiny = [
+        screen_of(CELLS, 1, |_, _| true),
+        screen_of(1, DRUGS, |_, _| true),
+        screen_of(1, 1, |_, _| true),
+        screen_of(CELLS, DRUGS, |cell, drug| cell == 0 || drug == 0),
+    ];
+    let (cells, drugs) = strangers();
+    each(|case, model, validation| {
+        for screen in &tiny {
+            match fit(model, screen, validation) {
+                Ok(fitted) => {
+                    let scores = grid(&*fitted, &cells, &drugs);
+                    assert!(scores.iter().all(|value| value.is_finite()), "{case}: {scores:?}");
+                }
+                // A stack needs something to leave out.
+                Err(error) => {
+                    assert!(
+                        case.starts_with("stack") && error.to_string().contains("inner folds"),
+                        "{case}: {error}"
+                    );
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn equal_responses_are_predicted_to_be_equal() {
+    let varied = screen();
+    let sides = vec![varied.responses.side(0).to_vec(), varied.responses.side(1).to_vec()];
+    let responses = Responses::new(sides, vec![2.5; varied.responses.len()], None).unwrap();
+    let flat = Screen::new("LN_IC50", varied.tables.clone(), varied.sides.clone(), responses).unwrap();
+    each(|case, model, validation| {
+        let fitted = fit(model, &flat, validation).unwrap();
+        let scores = grid(&*fitted, flat.table(0), flat.table(1));
+        assert!(scores.iter().all(|score| (score - 2.5).abs() < 1e-3), "{case}: {:?}", &scores[..5]);
+    });
+}
+
+#[test]
+fn learnt_families_find_the_planted_signal_in_cell_lines_they_never_saw() {
+    let screen = screen_of(400, DRUGS, |_, _| true);
+    let train = halfmax_core::TrainView {
+        rows: (0..screen.responses.len()).filter(|row| screen.responses.side(0)[*row] < 300).collect(),
+        ..screen.all()
+    };
+    let context =
+        FitContext { seed: Seed::new(3), progress: &Silent, validation: ValidationGroup::Entity(0) };
+    let test: Vec<usize> =
+        (0..screen.responses.len()).filter(|row| screen.responses.side(0)[*row] >= 300).collect();
+    let side = |side: usize| test.iter().map(|row| screen.responses.side(side)[*row]).collect::<Vec<u32>>();
+    let (cell, drug) = (side(0), side(1));
+    let observed: Vec<f32> = test.iter().map(|row| screen.responses.values()[*row]).collect();
+    for (family, model) in families().into_iter().take(4) {
+        let fitted = model.fit_any(&train, &context).unwrap();
+        let query =
+            Query { tables: &[screen.table(0), screen.table(1)], tuples: Tuples::Listed(&[&cell, &drug]) };
+        let predicted = fitted.predict(&query).unwrap();
+        let scored = halfmax_eval::Scored::new(&cell, &drug, &observed, &predicted).unwrap();
+        let within = scored.metrics().r2_within_drug.unwrap();
+        assert!(within > 0.5, "{family}: within-drug R² {within}");
+    }
+}
