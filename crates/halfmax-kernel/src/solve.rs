@@ -195,3 +195,47 @@ pub fn variances(
     });
     variances
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::{eigen, inverse};
+
+    #[test]
+    fn leave_one_out_residuals_are_those_of_refitting() -> Result<()> {
+        let number = |a: usize, b: usize| ((a * 37 + b * 61 + a * b) % 23) as f64 / 11.0 - 1.0;
+        let features = Matrix::from_shape_fn((8, 3), |(i, j)| number(i, j));
+        let kernel = features.dot(&features.t());
+        let drugs = Matrix::from_shape_fn((3, 5), |(i, j)| number(i + 9, j + 3));
+        let covariance = drugs.dot(&drugs.t()) / 5.0;
+        let block = Matrix::from_shape_fn((8, 3), |(i, j)| number(i + 20, j + 5));
+        let weights = Matrix::ones((8, 3));
+        let (rows, columns) = (eigen(&kernel, "rows")?, eigen(&covariance, "columns")?);
+        let shares = Shares { features: 0.6, noise: 0.4 };
+        let decomposed = Decomposed { rows: &rows, columns: &columns };
+        let noise = decomposed.noise(shares);
+        let found = LeaveOneOut::new(decomposed, &block, &weights).residuals(shares);
+        for left in 0..8 {
+            let kept: Vec<usize> = (0..8).filter(|row| *row != left).collect();
+            let own = |a: usize, b: usize| 0.6 * kernel[[a, b]] + if a == b { 0.4 } else { 0.0 };
+            let matrix = Matrix::from_shape_fn((21, 21), |(a, b)| {
+                let product = own(kept[a / 3], kept[b / 3]) * covariance[[a % 3, b % 3]];
+                product + if a == b { noise } else { 0.0 }
+            });
+            let right = Array1::from_shape_fn(21, |at| block[[kept[at / 3], at % 3]]);
+            let solved = inverse(&matrix, "covariance")?.dot(&right);
+            for column in 0..3 {
+                let predicted: f64 = (0..21)
+                    .map(|at| own(left, kept[at / 3]) * covariance[[column, at % 3]] * solved[at])
+                    .sum();
+                let expected = block[[left, column]] - predicted;
+                assert!(
+                    (found[[left, column]] - expected).abs() < 1e-9,
+                    "{} {expected}",
+                    found[[left, column]]
+                );
+            }
+        }
+        Ok(())
+    }
+}
