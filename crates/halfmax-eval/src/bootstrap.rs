@@ -15,7 +15,8 @@ pub enum Resample {
     Drugs,
 }
 
-type Replicate = [Option<f64>; 7];
+/// The metrics of one bootstrap replicate, in the order of [`crate::Metrics`].
+pub(crate) type Replicate = [Option<f64>; 7];
 
 impl Scored {
     /// 95 % intervals of the metrics: the 2.5th and 97.5th percentile over bootstrap replicates (Efron &
@@ -30,26 +31,26 @@ impl Scored {
     /// # Errors
     /// If there are fewer than 10 replicates, or more than 1,000,000.
     pub fn intervals(&self, resample: Resample, replicates: usize, seed: Seed) -> Result<Intervals> {
+        Ok(intervals(&self.replicates(resample, replicates, seed)?))
+    }
+
+    /// The metrics of every replicate. Of two models with the same test responses and seed, replicates of one number
+    /// draw the same entities.
+    pub(crate) fn replicates(
+        &self,
+        resample: Resample,
+        replicates: usize,
+        seed: Seed,
+    ) -> Result<Vec<Replicate>> {
         if !(10..=1_000_000).contains(&replicates) {
             return Err(Error::parameter("replicates", replicates, "a number from 10 to 1000000"));
         }
         if self.rows.is_empty() {
-            return Ok(Intervals::default());
+            return Ok(vec![[None; 7]; replicates]);
         }
-        let drawn = match resample {
+        Ok(match resample {
             Resample::Cells => self.over_cells(replicates, seed),
             Resample::Drugs => self.over_drugs(replicates, seed),
-        };
-        let interval =
-            |metric: usize| percentiles(drawn.iter().filter_map(|one| one[metric]).collect(), replicates);
-        Ok(Intervals {
-            rmse: interval(0),
-            mae: interval(1),
-            r2: interval(2),
-            pearson: interval(3),
-            spearman: interval(4),
-            per_drug_pearson: interval(5),
-            r2_within_drug: interval(6),
         })
     }
 
@@ -107,13 +108,28 @@ fn weighted(parts: &[Pooled], times: &[f64]) -> Pooled {
     parts.iter().zip(times).fold(Pooled::default(), |sum, (part, times)| sum.plus_times(*times, part))
 }
 
-/// The 2.5th and 97.5th percentile, interpolated between neighbours; `None` if fewer than half of `of` are
-/// there.
-fn percentiles(mut values: Vec<f64>, of: usize) -> Option<[f64; 2]> {
-    if 2 * values.len() < of {
+pub(crate) fn intervals(drawn: &[Replicate]) -> Intervals {
+    let interval = |metric: usize| {
+        let mut values: Vec<f64> = drawn.iter().filter_map(|one| one[metric]).collect();
+        values.sort_by(f64::total_cmp);
+        percentiles(&values).filter(|_| 2 * values.len() >= drawn.len())
+    };
+    Intervals {
+        rmse: interval(0),
+        mae: interval(1),
+        r2: interval(2),
+        pearson: interval(3),
+        spearman: interval(4),
+        per_drug_pearson: interval(5),
+        r2_within_drug: interval(6),
+    }
+}
+
+/// The 2.5th and 97.5th percentile of ascending values, interpolated between neighbours; `None` of none.
+pub(crate) fn percentiles(values: &[f64]) -> Option<[f64; 2]> {
+    if values.is_empty() {
         return None;
     }
-    values.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let place = share * (values.len() - 1) as f64;
         let (low, high) = (values[place.floor() as usize], values[place.ceil() as usize]);

@@ -7,9 +7,12 @@ use halfmax_core::{
 };
 use serde::Serialize;
 
+use crate::bootstrap::{Replicate, intervals};
 use crate::folds::DrugSides;
 use crate::split::check_only;
-use crate::{DrugMetrics, Folds, Intervals, Leaderboard, Metrics, Resample, Scored, SplitKind, Validation};
+use crate::{
+    Comparison, DrugMetrics, Folds, Intervals, Leaderboard, Metrics, Resample, Scored, SplitKind, Validation,
+};
 
 /// A model to evaluate, and what it is called.
 #[derive(Clone)]
@@ -51,6 +54,8 @@ pub struct Evaluation {
     pub kind: SplitKind,
     /// One result per model, in the order given.
     pub models: Vec<ModelEvaluation>,
+    /// How they differ.
+    pub comparison: Comparison,
 }
 
 /// What an evaluation found for one model.
@@ -152,12 +157,15 @@ pub fn evaluate(
             context.step.step(1, 1);
         }
     }
-    let mut results = Vec::new();
+    let (mut results, mut replicates) = (Vec::new(), Vec::new());
     for (named, found) in models.iter().zip(found) {
         progress.check()?;
-        results.push(pool(screen, folds.kind(), named, found, &drugs, protocol)?);
+        let (result, drawn) = pool(screen, folds.kind(), named, found, &drugs, protocol)?;
+        results.push(result);
+        replicates.push(drawn);
     }
-    Ok(Evaluation { kind: folds.kind(), models: results })
+    let comparison = Comparison::new(folds.kind(), &results, &replicates);
+    Ok(Evaluation { kind: folds.kind(), models: results, comparison })
 }
 
 fn check(folds: &Folds, models: &[NamedModel], protocol: &Protocol) -> Result<()> {
@@ -311,7 +319,7 @@ fn pool(
     found: Vec<Fold>,
     drugs: &Drugs,
     protocol: &Protocol,
-) -> Result<ModelEvaluation> {
+) -> Result<(ModelEvaluation, Vec<Replicate>)> {
     let rows: Vec<usize> = found.iter().flat_map(|fold| &fold.test).copied().collect();
     let predicted: Vec<f32> = found.iter().flat_map(|fold| &fold.predicted).copied().collect();
     let scored = score(screen, &rows, &predicted, drugs)?;
@@ -323,17 +331,19 @@ fn pool(
         both.map(|(row, predicted)| Prediction { fold: number, row: *row, predicted: *predicted })
             .collect::<Vec<_>>()
     };
-    Ok(ModelEvaluation {
+    let drawn = scored.replicates(resample, protocol.replicates, seed)?;
+    let evaluation = ModelEvaluation {
         name: named.name.clone(),
         family: named.family.clone(),
         metrics: scored.metrics(),
-        intervals: scored.intervals(resample, protocol.replicates, seed)?,
+        intervals: intervals(&drawn),
         fit_seconds: found.iter().map(|fold| fold.evaluation.fit_seconds).sum(),
         predict_seconds: found.iter().map(|fold| fold.evaluation.predict_seconds).sum(),
         per_drug: scored.per_drug(|drug| drugs.names[drug as usize].clone()),
         predictions: found.iter().flat_map(of_fold).collect(),
         folds: found.into_iter().map(|fold| fold.evaluation).collect(),
-    })
+    };
+    Ok((evaluation, drawn))
 }
 
 /// The progress of one fit as a part of the whole, in hundredths of a fit.

@@ -28,6 +28,7 @@
 //! ```
 
 mod bootstrap;
+mod compare;
 mod evaluate;
 mod folds;
 mod leaderboard;
@@ -37,6 +38,7 @@ mod split;
 mod stack;
 
 pub use bootstrap::Resample;
+pub use compare::{Comparison, PairedDifference, Ranks};
 pub use evaluate::{Evaluation, FoldEvaluation, ModelEvaluation, NamedModel, Prediction, Protocol, evaluate};
 pub use folds::{Folds, Validation};
 pub use leaderboard::{BeatsNaive, Leaderboard, LeaderboardRow};

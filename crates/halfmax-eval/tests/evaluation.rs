@@ -2,14 +2,14 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use halfmax_baselines::Naive;
 use halfmax_core::{
     Category, EntityTable, Error, ErrorKind, FeatureBlock, FeatureValues, FitContext, FittedModel, Model,
     Parts, Progress, Query, Responses, Result, Screen, Seed, Side, Silent, TrainView,
 };
-use halfmax_eval::{Folds, NamedModel, Protocol, Split, SplitKind, evaluate};
+use halfmax_eval::{Folds, NamedModel, Protocol, Split, SplitKind, StackParams, evaluate};
 use ndarray::Array2;
 
 const CELLS: usize = 60;
@@ -221,4 +221,83 @@ fn progress_rises_to_the_end_and_can_stop() {
     let error = evaluate(&screen, &folds, &with(&fixed), &Protocol::default(), &watch).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert_eq!(watch.steps.into_inner().unwrap().last(), Some(&(700, 3000)));
+}
+
+#[test]
+fn models_are_compared_on_the_same_entities() {
+    let screen = screen();
+    let folds = Split::new(SplitKind::Lpo).draw(&screen).unwrap();
+    let named = |name: &str, model: &'static Naive| NamedModel {
+        name: name.into(),
+        family: model.to_string(),
+        model,
+    };
+    let models = [
+        named("drugs", &Naive::DrugMean),
+        named("drugs again", &Naive::DrugMean),
+        named("effects", &Naive::Effects),
+    ];
+    let evaluation = evaluate(&screen, &folds, &models, &Protocol::default(), &Silent).unwrap();
+    let pair = |better: &str, worse: &str| {
+        let mut pairs = evaluation.comparison.pairs.iter();
+        pairs.find(|pair| pair.better == better && pair.worse == worse).unwrap()
+    };
+    let equal = pair("drugs", "drugs again");
+    assert_eq!((equal.difference, equal.interval, equal.p), (0.0, [0.0, 0.0], 1.0));
+    let clear = pair("effects", "drugs");
+    let r2 = |at: usize| evaluation.models[at].metrics.r2_within_drug.unwrap();
+    assert!((clear.difference - (r2(2) - r2(0))).abs() < 1e-12);
+    assert!(clear.interval[0] > 0.0 && clear.interval[1] > clear.difference && clear.p == 0.0, "{clear:?}");
+    let ranks = evaluation.comparison.ranks.as_ref().unwrap();
+    let expected = [("effects", 1.0), ("drugs", 2.5), ("drugs again", 2.5)];
+    assert_eq!(ranks.mean_ranks, expected.map(|(name, rank)| (name.to_owned(), rank)));
+    // With ranks 1, 2.5, 2.5 in each of five folds.
+    assert!((ranks.friedman - 7.5).abs() < 1e-12 && (ranks.p - (-3.75f64).exp()).abs() < 1e-12);
+    assert!((ranks.critical_difference.unwrap() - 2.344 * (12.0f64 / 30.0).sqrt()).abs() < 1e-12);
+    assert!(evaluation.comparison.to_string().contains("effects − drugs: r2_within_drug +"));
+}
+
+#[test]
+fn a_stack_holds_whole_groups_out_and_names_a_member_that_fails() {
+    let screen = screen();
+    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let (watched, broken) = (Arc::new(Fixed::at(2.5)), Arc::new(Fixed::at(-1.0)));
+    struct Shared(Arc<Fixed>);
+    impl Model for Shared {
+        type Fitted = FittedFixed;
+        fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedFixed> {
+            self.0.fit(train, context)
+        }
+    }
+    let member = |fixed: &Arc<Fixed>| Arc::new(Shared(fixed.clone())) as Arc<dyn halfmax_core::AnyModel>;
+    let run = |skip_failed: bool| {
+        let members = vec![
+            ("watched".to_owned(), member(&watched)),
+            ("broken".to_owned(), member(&broken)),
+            ("drugs".to_owned(), Arc::new(Naive::DrugMean) as Arc<dyn halfmax_core::AnyModel>),
+        ];
+        let stack = StackParams { skip_failed, ..StackParams::default() }.of(members).unwrap();
+        let mut models = naive();
+        models.push(NamedModel { name: "stack".into(), family: "stack".into(), model: &stack });
+        evaluate(&screen, &folds, &models, &Protocol::default(), &Silent)
+    };
+    let error = run(false).unwrap_err();
+    assert_eq!(error.to_string(), "model \"stack\", fold 0: stack member \"broken\": it broke");
+    assert!(error.advice().unwrap().contains("skip_failed = true"));
+    watched.seen.lock().unwrap().clear();
+    let evaluation = run(true).unwrap();
+    let drugs = evaluation.models.iter().find(|model| model.name == "drug_mean").unwrap();
+    let stack = evaluation.models.last().unwrap();
+    assert!((stack.metrics.rmse.unwrap() - drugs.metrics.rmse.unwrap()).abs() < 0.02);
+    // Five folds, in each three inner fits and one on everything; always whole cell lines.
+    let seen = watched.seen.lock().unwrap();
+    let train = CELLS * 4 / 5;
+    for fits in seen.chunks(4) {
+        let rows: Vec<usize> = fits.iter().map(|fit| fit.0).collect();
+        assert_eq!(
+            rows,
+            [train * 2 / 3 * DRUGS, train * 2 / 3 * DRUGS, train * 2 / 3 * DRUGS, train * DRUGS]
+        );
+    }
+    assert_eq!(seen.len(), 20);
 }

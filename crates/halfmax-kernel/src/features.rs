@@ -167,17 +167,15 @@ impl SideKernel {
     /// Gives terms of bits and categories their diagonal: an entity without known features is still like itself.
     fn like_itself(&self, training: &mut Matrix) {
         for term in self.terms.iter().filter(|term| term.kernel.is_bounded()) {
-            let unknown =
-                |row: usize| self.values.slice(s![row, term.range.clone()]).iter().all(|v| !(*v > 0.0));
-            let match_missing = |row: usize| {
-                self.values.slice(s![row, term.range.clone()]).iter().filter(|v| v.is_nan()).count() as f64
-            };
-            for row in 0..self.len() {
-                training[[row, row]] += term.weight
-                    * match term.kernel {
-                        KernelKind::Match => match_missing(row) / term.range.len() as f64,
-                        _ => f64::from(u8::from(unknown(row))),
-                    };
+            for (row, values) in self.values.slice(s![.., term.range.clone()]).rows().into_iter().enumerate()
+            {
+                let own = match term.kernel {
+                    KernelKind::Match => {
+                        values.iter().filter(|value| !value.is_nan()).count() as f64 / values.len() as f64
+                    }
+                    _ => f64::from(u8::from(values.iter().any(|value| *value > 0.0))),
+                };
+                training[[row, row]] += term.weight * (1.0 - own);
             }
         }
     }

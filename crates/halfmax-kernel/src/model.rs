@@ -377,7 +377,8 @@ impl FittedKernel {
         let [features, share, noise, column_ridge, overall] = *floats(&parts.tensors, "numbers", 5)? else {
             return Err(malformed("it lacks numbers"));
         };
-        if !(0.0..=1.0).contains(&features) || !(noise > 0.0 && column_ridge > 0.0 && share > 0.0) {
+        let possible = noise > 0.0 && column_ridge > 0.0 && share > 0.0;
+        if !((0.0..=1.0).contains(&features) && possible) {
             return Err(malformed("its noise or shares are impossible"));
         }
         let matrix = |name: &str, shape: (usize, usize)| {
@@ -415,7 +416,8 @@ fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<Fitte
     };
     for term in &terms {
         let fits = term.range.end <= space.len() && term.range.start < term.range.end;
-        if !fits || !(term.scale > 0.0 && term.weight > 0.0) {
+        let possible = term.scale > 0.0 && term.weight > 0.0;
+        if !(fits && possible) {
             return Err(malformed(format!("a kernel on {:?} is impossible", term.features)));
         }
     }

@@ -12,9 +12,13 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     config.seed = global.seed.unwrap_or(config.seed);
     config.split().map_err(|error| error.at(args.config.display()))?;
     let folder = RunFolder::create(&args.out)?;
-    let leaderboard = evaluate_into(&config, &folder, terminal)?;
+    let evaluation = evaluate_into(&config, &folder, terminal)?;
     let path = folder.finish()?;
+    let (leaderboard, comparison) = (evaluation.leaderboard(), &evaluation.comparison);
     terminal.result("leaderboard", &leaderboard, &leaderboard.to_string())?;
+    if comparison.ranks.is_some() {
+        terminal.result("comparison", comparison, &comparison.to_string())?;
+    }
     terminal.note(&format!("written to {}", path.display()));
     Ok(())
 }
@@ -24,10 +28,10 @@ pub fn evaluate_into(
     config: &Config,
     folder: &RunFolder,
     terminal: Terminal,
-) -> Result<halfmax_eval::Leaderboard> {
+) -> Result<halfmax_eval::Evaluation> {
     let prepared = Prepared::new(config, terminal)?;
     let evaluation = cross_validate(config, &prepared, &terminal.progress("evaluating"))?;
     write_provenance(folder, config, &Manifest::new("evaluate", config, &prepared.loaded.inputs))?;
     write_evaluation(folder, config, &prepared.loaded.screen, &evaluation)?;
-    Ok(evaluation.leaderboard())
+    Ok(evaluation)
 }

@@ -1,0 +1,214 @@
+//! Whether one model is better than another by more than chance: paired differences, and ranks over folds.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::bootstrap::Replicate;
+use crate::{ModelEvaluation, SplitKind};
+
+/// How the models of an evaluation differ. Serialises as the `comparison` of `metrics.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Every two models, the better one first: the difference of their metrics on the same test responses.
+    pub pairs: Vec<PairedDifference>,
+    /// The ranks of the models over folds; `None` with fewer than two folds or models.
+    pub ranks: Option<Ranks>,
+}
+
+/// A metric of one model less that of another, with a 95 % interval by paired bootstrap: every replicate draws the same
+/// entities for both models.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PairedDifference {
+    /// The better model.
+    pub better: String,
+    /// The other.
+    pub worse: String,
+    /// The metric: "r2_within_drug", or "rmse" where whole drugs are unseen.
+    pub metric: &'static str,
+    /// The metric of the better model less that of the other.
+    pub difference: f64,
+    /// Its 2.5th and 97.5th percentile over replicates.
+    pub interval: [f64; 2],
+    /// Twice the share of replicates in which the difference is zero or has the other sign, at most 1.
+    pub p: f64,
+}
+
+/// Friedman's test over folds and Nemenyi's critical difference (Demšar 2006, section 3.2.2).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ranks {
+    /// The metric that models are ranked by within every fold.
+    pub metric: &'static str,
+    /// Number of folds.
+    pub folds: usize,
+    /// The mean rank of every model, the best (1 is first) first.
+    pub mean_ranks: Vec<(String, f64)>,
+    /// Friedman's χ².
+    pub friedman: f64,
+    /// The probability of a χ² as large if all models were equal.
+    pub p: f64,
+    /// Models whose mean ranks differ by less than this do not differ at the 5 % level; `None` for more than 20 models.
+    pub critical_difference: Option<f64>,
+}
+
+/// Critical values of Nemenyi's test at the 5 % level for 2 to 20 models: the studentised range over √2.
+const NEMENYI: [f64; 19] = [
+    1.960, 2.344, 2.569, 2.728, 2.850, 2.948, 3.031, 3.102, 3.164, 3.219, 3.268, 3.313, 3.354, 3.391, 3.426,
+    3.458, 3.489, 3.517, 3.544,
+];
+
+impl Comparison {
+    pub(crate) fn new(kind: SplitKind, models: &[ModelEvaluation], replicates: &[Vec<Replicate>]) -> Self {
+        let (metric, at, sign) =
+            if kind.leaves_drugs_out() { ("rmse", 0, -1.0) } else { ("r2_within_drug", 6, 1.0) };
+        let value = |metrics: &crate::Metrics| match at {
+            0 => metrics.rmse,
+            _ => metrics.r2_within_drug,
+        };
+        let mut pairs = Vec::new();
+        for a in 0..models.len() {
+            for b in a + 1..models.len() {
+                let (Some(of_a), Some(of_b)) = (value(&models[a].metrics), value(&models[b].metrics)) else {
+                    continue;
+                };
+                let (first, second) = if sign * of_a >= sign * of_b { (a, b) } else { (b, a) };
+                let both = replicates[first].iter().zip(&replicates[second]);
+                let drawn = both.filter_map(|(first, second)| Some(first[at]? - second[at]?)).collect();
+                let names = [&models[first].name, &models[second].name];
+                pairs.extend(PairedDifference::new(names, metric, sign, (of_a - of_b).abs() * sign, drawn));
+            }
+        }
+        Self { pairs, ranks: Ranks::new(metric, sign, models, value) }
+    }
+}
+
+impl PairedDifference {
+    fn new(
+        names: [&String; 2],
+        metric: &'static str,
+        sign: f64,
+        difference: f64,
+        mut drawn: Vec<f64>,
+    ) -> Option<Self> {
+        drawn.sort_by(f64::total_cmp);
+        let interval = crate::bootstrap::percentiles(&drawn)?;
+        let against = drawn.iter().filter(|one| sign * **one <= 0.0).count();
+        let p = (2.0 * against as f64 / drawn.len() as f64).min(1.0);
+        let [better, worse] = names.map(Clone::clone);
+        Some(Self { better, worse, metric, difference, interval, p })
+    }
+}
+
+impl Ranks {
+    fn new(
+        metric: &'static str,
+        sign: f64,
+        models: &[ModelEvaluation],
+        value: impl Fn(&crate::Metrics) -> Option<f64>,
+    ) -> Option<Self> {
+        let folds = models.first()?.folds.len();
+        let count = models.len();
+        if folds < 2 || count < 2 {
+            return None;
+        }
+        let mut sums = vec![0.0; count];
+        for fold in 0..folds {
+            // What is not defined ranks last.
+            let score = |model: &ModelEvaluation| {
+                value(&model.folds[fold].metrics).map_or(f64::NEG_INFINITY, |value| sign * value)
+            };
+            let scores: Vec<f64> = models.iter().map(score).collect();
+            for (sum, score) in sums.iter_mut().zip(&scores) {
+                let above = scores.iter().filter(|other| *other > score).count() as f64;
+                let equal = scores.iter().filter(|other| *other == score).count() as f64;
+                *sum += above + (equal + 1.0) / 2.0;
+            }
+        }
+        let (n, k) = (folds as f64, count as f64);
+        let squares: f64 = sums.iter().map(|sum| (sum / n) * (sum / n)).sum();
+        let friedman = 12.0 * n / (k * (k + 1.0)) * (squares - k * (k + 1.0) * (k + 1.0) / 4.0);
+        let named = models.iter().zip(&sums).map(|(model, sum)| (model.name.clone(), sum / n));
+        let mut mean_ranks: Vec<(String, f64)> = named.collect();
+        mean_ranks.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let critical = NEMENYI.get(count - 2).map(|q| q * (k * (k + 1.0) / (6.0 * n)).sqrt());
+        let p = chi_squared_above(friedman.max(0.0), count - 1);
+        Some(Self { metric, folds, mean_ranks, friedman, p, critical_difference: critical })
+    }
+}
+
+/// The probability that a χ² of so many degrees of freedom is above `x`, by the recursion over degrees of freedom
+/// (Abramowitz & Stegun 1964, 26.4.4 and 26.4.5).
+fn chi_squared_above(x: f64, degrees: usize) -> f64 {
+    let half = x / 2.0;
+    let odd = degrees % 2 == 1;
+    let (mut above, mut term, mut from) = if odd {
+        (libm::erfc(half.sqrt()), (half / std::f64::consts::PI).sqrt() * 2.0 * (-half).exp(), 3)
+    } else {
+        ((-half).exp(), half * (-half).exp(), 4)
+    };
+    while from <= degrees {
+        above += term;
+        // From (x/2)^(k/2 − 1) / Γ(k/2) to that of k + 2.
+        term *= half / (from as f64 / 2.0);
+        from += 2;
+    }
+    above.clamp(0.0, 1.0)
+}
+
+impl fmt::Display for Comparison {
+    /// The ranks with their critical difference, then the best model against each other one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(ranks) = &self.ranks else { return Ok(()) };
+        let names: Vec<String> =
+            ranks.mean_ranks.iter().map(|(name, rank)| format!("{name} {rank:.1}")).collect();
+        write!(f, "Mean rank over {} folds by {}: {}.", ranks.folds, ranks.metric, names.join(", "))?;
+        write!(f, " Friedman χ² {:.1}, p = {:.2e}", ranks.friedman, ranks.p)?;
+        match ranks.critical_difference {
+            Some(critical) => writeln!(f, "; ranks closer than {critical:.1} do not differ (Nemenyi, 5 %).")?,
+            None => writeln!(f, ".")?,
+        }
+        let Some(best) = self.pairs.iter().max_by_key(|pair| self.wins(&pair.better)) else { return Ok(()) };
+        for pair in self.pairs.iter().filter(|pair| pair.better == best.better) {
+            writeln!(
+                f,
+                "{} − {}: {} {:+.4} [{:+.4}, {:+.4}], p = {:.3}",
+                pair.better,
+                pair.worse,
+                pair.metric,
+                pair.difference,
+                pair.interval[0],
+                pair.interval[1],
+                pair.p
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Comparison {
+    fn wins(&self, name: &str) -> usize {
+        self.pairs.iter().filter(|pair| pair.better == name).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chi_squared_above;
+
+    #[test]
+    fn tail_probabilities_are_those_of_the_tables() {
+        // The 5 % and 1 % points of χ².
+        let points = [
+            (1, 3.841, 6.635),
+            (2, 5.991, 9.210),
+            (3, 7.815, 11.345),
+            (4, 9.488, 13.277),
+            (7, 14.067, 18.475),
+        ];
+        for (degrees, five, one) in points {
+            assert!((chi_squared_above(five, degrees) - 0.05).abs() < 1e-4, "{degrees}");
+            assert!((chi_squared_above(one, degrees) - 0.01).abs() < 1e-4, "{degrees}");
+            assert_eq!(chi_squared_above(0.0, degrees), 1.0);
+        }
+    }
+}
