@@ -100,7 +100,15 @@ fn the_demo_writes_a_complete_run() {
     let text = succeeds(folder.path(), &["demo", "--out", "demo"]);
     says(
         &text,
-        &["tissue_drug_mean", "Best predicted drugs", "K562", "A375", "MCF7", "beats the best naive one"],
+        &[
+            "tissue_drug_mean",
+            "Best predicted drugs",
+            "K562",
+            "A375",
+            "MCF7",
+            "beats the best naive one",
+            "A replicate of",
+        ],
     );
     let run = folder.path().join("demo");
     for file in [
@@ -393,4 +401,50 @@ fn features_that_do_not_vary_are_used_without_harm() {
     let report = succeeds(path, &["data", "inspect", "expression.csv"]);
     says(&report, &["FLAT"]);
     succeeds(path, &["evaluate", "config.toml", "--out", "run"]);
+}
+
+#[test]
+fn kernels_and_stacks_train_score_and_reproduce() {
+    let folder = small_screen();
+    let config = fs::read_to_string(folder.path().join("config.toml")).unwrap();
+    let start = config.find("[[model]]").unwrap();
+    let models = "[[model]]\nfamily = \"stack\"\n\n[[model]]\nfamily = \"kernel\"\n\n[[model]]\nname = \"trees\"\n\
+                  family = \"boost\"\nrounds = 30\n";
+    fs::write(folder.path().join("config.toml"), format!("{}{models}", &config[..start])).unwrap();
+    fs::copy(folder.path().join("response.csv"), folder.path().join("again.csv")).unwrap();
+    let text = succeeds(
+        folder.path(),
+        &["evaluate", "config.toml", "--out", "run", "--config-override", "data.replicate=again.csv"],
+    );
+    says(&text, &["stack", "kernel", "trees", "Friedman", "mean per-drug Pearson of 1.000"]);
+    let metrics: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("run/metrics.json")).unwrap()).unwrap();
+    assert!(metrics["comparison"]["pairs"].as_array().is_some_and(|pairs| pairs.len() > 20));
+    assert_eq!(metrics["ceiling"]["rmse"], 0.0);
+    succeeds(folder.path(), &["reproduce", "run"]);
+    succeeds(folder.path(), &["train", "config.toml", "--out", "trained"]);
+    let score = ["score", "trained/model.halfmax", "--cells", "expression.csv", "--drugs", "drugs.csv"];
+    succeeds(folder.path(), &[&score[..], &["--out", "scores.csv"]].concat());
+    let scores = fs::read_to_string(folder.path().join("scores.csv")).unwrap();
+    assert!(scores.lines().count() > 100, "{scores}");
+    let message = fails(
+        folder.path(),
+        2,
+        &["export", "trained/model.halfmax", "--format", "lightgbm", "--out", "model.txt"],
+    );
+    says(&message, &["family \"stack\" has no trees to export"]);
+}
+
+#[test]
+fn a_stack_names_members_that_are_not_there_and_a_kernel_its_parameters() {
+    let with = |models: &str| {
+        let config = edited("config.toml", "[[model]]", models);
+        evaluate_with("config.toml", &config, 2)
+    };
+    let message = with("[[model]]\nfamily = \"stack\"\nmembers = [\"bost\"]\n\n[[model]]");
+    says(&message, &["family \"stack\"", "members names \"bost\", which is no single model"]);
+    let message = with("[[model]]\nfamily = \"kernel\"\nshrinkage = 3\n\n[[model]]");
+    says(&message, &["family \"kernel\"", "shrinkage = 3: expected a number from 0 to 1"]);
+    let message = with("[[model]]\nfamily = \"kernel\"\nlenghtscale = 3\n\n[[model]]");
+    says(&message, &["unknown field `lenghtscale`"]);
 }

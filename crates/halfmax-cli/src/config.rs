@@ -86,7 +86,7 @@ impl Config {
         let data = &mut self.data;
         let mut paths: Vec<&mut PathBuf> = data.drugs.iter_mut().chain(&mut data.annotation).collect();
         if data.dataset.is_none() {
-            paths.extend(&mut data.response);
+            paths.extend(data.response.iter_mut().chain(&mut data.replicate));
         }
         paths.extend(data.cells.iter_mut().filter_map(|cells| cells.file.as_mut()));
         paths.extend(self.split.iter_mut().filter_map(|split| split.file.as_mut()));

@@ -5,7 +5,7 @@ use std::path::Path;
 use halfmax_baselines::Naive;
 use halfmax_core::{Error, FitContext, Result, Screen, Seed, TrainView, ValidationGroup};
 use halfmax_data::{InputFile, Loaded, PredictionColumns, RunFolder, Uncovered, load, read_folds};
-use halfmax_eval::{Evaluation, Folds, NamedModel, Protocol, SplitKind};
+use halfmax_eval::{Ceiling, Evaluation, Folds, NamedModel, Protocol, Replicate, SplitKind};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -174,6 +174,22 @@ pub struct MetricsFile<'a> {
     /// The models.
     #[serde(flatten)]
     pub evaluation: &'a Evaluation,
+    /// What a replicate achieves, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<&'a Ceiling>,
+}
+
+/// What a replicate achieves beside the models, where the data have one.
+pub fn ceiling(prepared: &Prepared, evaluation: &Evaluation) -> Result<Option<Ceiling>> {
+    let Loaded { screen, replicate, .. } = &prepared.loaded;
+    if replicate.is_empty() {
+        return Ok(None);
+    }
+    let again: Vec<Replicate> = replicate
+        .iter()
+        .map(|(cell, drug, value)| Replicate { cell: *cell, drug: *drug, value: *value })
+        .collect();
+    Ceiling::new(screen, &again, &evaluation.models).map(Some)
 }
 
 /// Writes what every run has: the resolved configuration and the manifest.
@@ -198,8 +214,9 @@ pub fn write_evaluation(
     config: &Config,
     screen: &Screen,
     evaluation: &Evaluation,
+    ceiling: Option<&Ceiling>,
 ) -> Result<()> {
-    let metrics = MetricsFile { name: &config.name, split: evaluation.kind, evaluation };
+    let metrics = MetricsFile { name: &config.name, split: evaluation.kind, evaluation, ceiling };
     write_json(folder, "metrics.json", &metrics)?;
     folder.write("leaderboard.csv", evaluation.leaderboard().to_csv().as_bytes())?;
     let responses = &screen.responses;

@@ -9,6 +9,10 @@ pub struct DataConfig {
     /// The response table; with `dataset`, the name of one of its tables ("gdsc1", "gdsc2").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<PathBuf>,
+    /// A second table of responses to the same drugs, with the same target: what a replicate achieves is the ceiling of
+    /// what a model can. With `dataset`, the name of one of its tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicate: Option<PathBuf>,
     /// An embedded dataset that stands for all files: "gdsc-core".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,

@@ -8,7 +8,7 @@ use crate::config::{CellKind, DataConfig, TargetConfig};
 use crate::drugs::{DrugSheet, drug_entities};
 use crate::embedded;
 use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
-use crate::names::CellLines;
+use crate::names::{CellLines, drug_key};
 use crate::report::{FileReport, LeftOut, LoadReport, range_of};
 use crate::responses::{Observed, ResponseTable, read_responses};
 use crate::table::{RawTable, read_table};
@@ -26,6 +26,9 @@ pub struct Loaded {
     pub top_variance: Vec<(String, usize)>,
     /// The fold of each response, where a fold column was asked for.
     pub folds: Option<Vec<Option<usize>>>,
+    /// Responses of the replicate to drugs in cell lines of the screen, as positions in their tables: (cell line, drug,
+    /// response). Empty without a replicate.
+    pub replicate: Vec<(u32, u32, f32)>,
 }
 
 /// A file that was read.
@@ -87,12 +90,38 @@ pub fn load(
     inputs.extend(files.inputs());
     let folds = fold_column.map(|_| responses.observed.iter().map(|one| one.fold).collect());
     let screen = screen_of(&responses.target, cells, drugs, &responses.observed)?;
+    let replicate = match &files.replicate {
+        Some(table) => {
+            let measured = TargetConfig { column: Some(responses.target.clone()), ..target.clone() };
+            let mut again = read_responses(table, &lines, &measured, None)?;
+            let joined = join_replicate(&screen, &again.observed);
+            again.report.notes.push(format!(
+                "a replicate: {} of its {} responses are of cell lines and drugs of the screen",
+                joined.len(),
+                again.observed.len()
+            ));
+            reports.push(again.report);
+            joined
+        }
+        None => Vec::new(),
+    };
     let report = load_report(&screen, responses, reports, left_out);
-    Ok(Loaded { screen, report, inputs, top_variance: files.top_variance(), folds })
+    Ok(Loaded { screen, report, inputs, top_variance: files.top_variance(), folds, replicate })
+}
+
+/// The responses whose cell line and drug the screen has, as positions in its tables.
+fn join_replicate(screen: &Screen, observed: &[Observed]) -> Vec<(u32, u32, f32)> {
+    let drugs: HashMap<String, u32> = screen.table(1).ids().iter().map(|id| drug_key(id)).zip(0..).collect();
+    let join = |one: &Observed| {
+        let cell = screen.table(0).position(&one.cell_line)?;
+        Some((cell as u32, *drugs.get(&drug_key(&one.drug))?, one.value as f32))
+    };
+    observed.iter().filter_map(join).collect()
 }
 
 struct Files {
     response: RawTable,
+    replicate: Option<RawTable>,
     cells: Vec<(CellKind, RawTable, Option<usize>)>,
     drugs: Option<RawTable>,
 }
@@ -114,7 +143,8 @@ impl Files {
             cells.push((cell_file.kind, read_table(base.join(file))?, cell_file.top_variance));
         }
         let drugs = data.drugs.as_ref().map(|path| read_table(base.join(path))).transpose()?;
-        Ok(Self { response: read_table(base.join(response))?, cells, drugs })
+        let replicate = data.replicate.as_ref().map(|path| read_table(base.join(path))).transpose()?;
+        Ok(Self { response: read_table(base.join(response))?, replicate, cells, drugs })
     }
 
     fn of_dataset(dataset: &str, data: &DataConfig, base: &Path) -> Result<Self> {
@@ -137,12 +167,19 @@ impl Files {
             Some(path) => read_table(base.join(path))?,
             None => embedded.drugs()?,
         };
-        Ok(Self { response: embedded.response(response.as_deref())?, cells, drugs: Some(drugs) })
+        let replicate = data.replicate.as_ref().map(|name| name.display().to_string());
+        let replicate = replicate.map(|name| embedded.response(Some(&name))).transpose()?;
+        Ok(Self { response: embedded.response(response.as_deref())?, replicate, cells, drugs: Some(drugs) })
     }
 
     fn inputs(&self) -> Vec<InputFile> {
         let cells = self.cells.iter().map(|(_, table, _)| table);
-        std::iter::once(&self.response).chain(cells).chain(&self.drugs).map(InputFile::of).collect()
+        std::iter::once(&self.response)
+            .chain(&self.replicate)
+            .chain(cells)
+            .chain(&self.drugs)
+            .map(InputFile::of)
+            .collect()
     }
 
     fn top_variance(&self) -> Vec<(String, usize)> {

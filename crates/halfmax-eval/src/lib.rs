@@ -28,6 +28,7 @@
 //! ```
 
 mod bootstrap;
+mod ceiling;
 mod compare;
 mod evaluate;
 mod folds;
@@ -38,6 +39,7 @@ mod split;
 mod stack;
 
 pub use bootstrap::Resample;
+pub use ceiling::{Ceiling, DrugCeiling, ModelOnCeiling, Replicate};
 pub use compare::{Comparison, PairedDifference, Ranks};
 pub use evaluate::{Evaluation, FoldEvaluation, ModelEvaluation, NamedModel, Prediction, Protocol, evaluate};
 pub use folds::{Folds, Validation};

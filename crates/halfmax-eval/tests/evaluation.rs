@@ -9,7 +9,9 @@ use halfmax_core::{
     Category, EntityTable, Error, ErrorKind, FeatureBlock, FeatureValues, FitContext, FittedModel, Model,
     Parts, Progress, Query, Responses, Result, Screen, Seed, Side, Silent, TrainView,
 };
-use halfmax_eval::{Folds, NamedModel, Protocol, Split, SplitKind, StackParams, evaluate};
+use halfmax_eval::{
+    Ceiling, Folds, NamedModel, Protocol, Replicate, Split, SplitKind, StackParams, evaluate,
+};
 use ndarray::Array2;
 
 const CELLS: usize = 60;
@@ -300,4 +302,29 @@ fn a_stack_holds_whole_groups_out_and_names_a_member_that_fails() {
         );
     }
     assert_eq!(seen.len(), 20);
+}
+
+#[test]
+fn a_replicate_says_what_can_be_reached() {
+    let screen = screen();
+    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let evaluation = evaluate(&screen, &folds, &naive(), &Protocol::default(), &Silent).unwrap();
+    // Drugs 0 and 1 were measured again, half a unit higher; drug 2 in five cell lines only.
+    let responses = &screen.responses;
+    let again = (0..responses.len()).map(|at| Replicate {
+        cell: responses.side(0)[at],
+        drug: responses.side(1)[at],
+        value: responses.values()[at] + 0.5,
+    });
+    let again: Vec<Replicate> = again.filter(|one| one.drug < 2 || (one.drug == 2 && one.cell < 5)).collect();
+    let ceiling = Ceiling::new(&screen, &again, &evaluation.models).unwrap();
+    assert_eq!((ceiling.pairs, ceiling.drugs_counted, ceiling.drugs.len()), (2 * CELLS + 5, 2, 3));
+    assert!((ceiling.rmse.unwrap() - 0.5).abs() < 1e-6 && ceiling.per_drug_pearson.unwrap() > 0.9999);
+    let model = &evaluation.models[1];
+    let own = |drug: &str| model.per_drug.iter().find(|one| one.drug == drug).unwrap().pearson.unwrap_or(0.0);
+    let expected = (own("drug 0") + own("drug 1")) / 2.0;
+    assert_eq!(ceiling.models[1].name, model.name);
+    assert!((ceiling.models[1].per_drug_pearson.unwrap() - expected).abs() < 1e-12);
+    let error = Ceiling::new(&screen, &[], &evaluation.models).unwrap_err().to_string();
+    assert!(error.contains("no pair of cell line and drug in common"), "{error}");
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::Global;
 use crate::commands::train::train_into;
 use crate::config::Config;
-use crate::run::{Manifest, Prepared, cross_validate, write_evaluation, write_provenance};
+use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
 use crate::terminal::Terminal;
 
 /// The recipe of the demo.
@@ -24,13 +24,17 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
     let folder = RunFolder::create(out.unwrap_or_else(free_folder))?;
     let prepared = Prepared::new(&config, terminal)?;
     let evaluation = cross_validate(&config, &prepared, &terminal.progress("evaluating"))?;
-    write_evaluation(&folder, &config, &prepared.loaded.screen, &evaluation)?;
+    let ceiling = ceiling(&prepared, &evaluation)?;
+    write_evaluation(&folder, &config, &prepared.loaded.screen, &evaluation, ceiling.as_ref())?;
     let leaderboard = evaluation.leaderboard();
     terminal.result(
         "leaderboard",
         &leaderboard,
         &format!("\nUnseen cell lines, ln IC50\n\n{leaderboard}"),
     )?;
+    if let Some(ceiling) = &ceiling {
+        terminal.result("ceiling", ceiling, &ceiling.to_string())?;
+    }
     let Some(model) = evaluation.models.first() else { return Err(Error::config("the demo has no model")) };
     let best = best_drugs(model);
     terminal.result("best_drugs", &best, &best.text())?;

@@ -1,8 +1,9 @@
 use halfmax_core::Result;
 use halfmax_data::RunFolder;
+use halfmax_eval::{Ceiling, Evaluation};
 
 use crate::config::Config;
-use crate::run::{Manifest, Prepared, cross_validate, write_evaluation, write_provenance};
+use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
 use crate::terminal::Terminal;
 use crate::{ConfigAndOut, Global};
 
@@ -12,12 +13,15 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     config.seed = global.seed.unwrap_or(config.seed);
     config.split().map_err(|error| error.at(args.config.display()))?;
     let folder = RunFolder::create(&args.out)?;
-    let evaluation = evaluate_into(&config, &folder, terminal)?;
+    let (evaluation, ceiling) = evaluate_into(&config, &folder, terminal)?;
     let path = folder.finish()?;
     let (leaderboard, comparison) = (evaluation.leaderboard(), &evaluation.comparison);
     terminal.result("leaderboard", &leaderboard, &leaderboard.to_string())?;
     if comparison.ranks.is_some() {
         terminal.result("comparison", comparison, &comparison.to_string())?;
+    }
+    if let Some(ceiling) = &ceiling {
+        terminal.result("ceiling", ceiling, &ceiling.to_string())?;
     }
     terminal.note(&format!("written to {}", path.display()));
     Ok(())
@@ -28,10 +32,11 @@ pub fn evaluate_into(
     config: &Config,
     folder: &RunFolder,
     terminal: Terminal,
-) -> Result<halfmax_eval::Evaluation> {
+) -> Result<(Evaluation, Option<Ceiling>)> {
     let prepared = Prepared::new(config, terminal)?;
     let evaluation = cross_validate(config, &prepared, &terminal.progress("evaluating"))?;
     write_provenance(folder, config, &Manifest::new("evaluate", config, &prepared.loaded.inputs))?;
-    write_evaluation(folder, config, &prepared.loaded.screen, &evaluation)?;
-    Ok(evaluation)
+    let ceiling = ceiling(&prepared, &evaluation)?;
+    write_evaluation(folder, config, &prepared.loaded.screen, &evaluation, ceiling.as_ref())?;
+    Ok((evaluation, ceiling))
 }

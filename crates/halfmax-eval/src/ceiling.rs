@@ -1,0 +1,135 @@
+//! What a second measurement of the same pairs achieves: the most that a model can be asked for.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use halfmax_core::{Error, Result, Screen};
+use serde::Serialize;
+
+use crate::{DrugMetrics, ModelEvaluation, Scored};
+
+/// A second measurement of a pair.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Replicate {
+    /// The cell line, as a position in the screen's table.
+    pub cell: u32,
+    /// The drug, as a position in the screen's table.
+    pub drug: u32,
+    /// The response.
+    pub value: f32,
+}
+
+/// How well a replicate screen predicts the responses of a screen, over the pairs that both measured. Serialises as the
+/// `ceiling` of `metrics.json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ceiling {
+    /// Number of pairs that both measured.
+    pub pairs: usize,
+    /// Mean over drugs with at least [`Scored::LEAST_CELLS`] common cell lines of the Pearson correlation.
+    pub per_drug_pearson: Option<f64>,
+    /// Number of those drugs.
+    pub drugs_counted: usize,
+    /// Root mean squared difference over all common pairs.
+    pub rmse: Option<f64>,
+    /// Each drug by itself, with what each model achieves on all of its test responses.
+    pub drugs: Vec<DrugCeiling>,
+    /// For each model its mean per-drug Pearson over the drugs that are counted here.
+    pub models: Vec<ModelOnCeiling>,
+}
+
+/// One drug of a [`Ceiling`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DrugCeiling {
+    /// What the replicate achieves.
+    #[serde(flatten)]
+    pub replicate: DrugMetrics,
+    /// The Pearson correlation of every model, by name; `null` where it is not defined.
+    pub models: Vec<(String, Option<f64>)>,
+}
+
+/// A model on the drugs of a [`Ceiling`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelOnCeiling {
+    /// The model's name.
+    pub name: String,
+    /// The mean of its drugs' Pearson correlations; a constant prediction counts as 0.
+    pub per_drug_pearson: Option<f64>,
+}
+
+impl Ceiling {
+    /// Compares a replicate with a screen of single drugs, and models with both.
+    ///
+    /// # Errors
+    /// If no pair was measured twice.
+    pub fn new(screen: &Screen, replicate: &[Replicate], models: &[ModelEvaluation]) -> Result<Self> {
+        let second: HashMap<(u32, u32), f32> =
+            replicate.iter().map(|one| ((one.cell, one.drug), one.value)).collect();
+        let responses = &screen.responses;
+        let (mut cells, mut drugs, mut first, mut again) = (vec![], vec![], vec![], vec![]);
+        for at in 0..responses.len() {
+            let (cell, drug) = (responses.side(0)[at], responses.side(1)[at]);
+            if let Some(value) = second.get(&(cell, drug)) {
+                cells.push(cell);
+                drugs.push(drug);
+                first.push(responses.values()[at]);
+                again.push(*value);
+            }
+        }
+        if first.is_empty() {
+            return Err(Error::data(
+                "the replicate has no pair of cell line and drug in common with the screen",
+            )
+            .help("give a table with the same names of cell lines and drugs"));
+        }
+        let scored = Scored::new(&cells, &drugs, &first, &again)?;
+        let metrics = scored.metrics();
+        let of_drug = scored.per_drug(|drug| screen.table(1).ids()[drug as usize].clone());
+        let counted: Vec<&DrugMetrics> =
+            of_drug.iter().filter(|drug| drug.n >= Scored::LEAST_CELLS && drug.pearson.is_some()).collect();
+        let on_these = |model: &ModelEvaluation| {
+            let own: HashMap<&str, Option<f64>> =
+                model.per_drug.iter().map(|drug| (drug.drug.as_str(), drug.pearson)).collect();
+            let values: Vec<f64> =
+                counted.iter().filter_map(|drug| Some(own.get(drug.drug.as_str())?.unwrap_or(0.0))).collect();
+            let mean = (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
+            ModelOnCeiling { name: model.name.clone(), per_drug_pearson: mean }
+        };
+        let models_on: Vec<ModelOnCeiling> = models.iter().map(on_these).collect();
+        let beside = |replicate: DrugMetrics| {
+            let own = |model: &ModelEvaluation| {
+                let found = model.per_drug.iter().find(|drug| drug.drug == replicate.drug);
+                (model.name.clone(), found.and_then(|drug| drug.pearson))
+            };
+            DrugCeiling { models: models.iter().map(own).collect(), replicate }
+        };
+        let drugs_counted = counted.len();
+        Ok(Self {
+            pairs: first.len(),
+            per_drug_pearson: metrics.per_drug_pearson,
+            drugs_counted,
+            rmse: metrics.rmse,
+            drugs: of_drug.into_iter().map(beside).collect(),
+            models: models_on,
+        })
+    }
+}
+
+impl fmt::Display for Ceiling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.3}"));
+        writeln!(
+            f,
+            "A replicate of {} pairs reaches RMSE {} and, over {} drugs, a mean per-drug Pearson of {}.",
+            self.pairs,
+            number(self.rmse),
+            self.drugs_counted,
+            number(self.per_drug_pearson)
+        )?;
+        let models: Vec<String> = self
+            .models
+            .iter()
+            .map(|model| format!("{} {}", model.name, number(model.per_drug_pearson)))
+            .collect();
+        writeln!(f, "On those drugs: {}.", models.join(", "))
+    }
+}
