@@ -28,7 +28,7 @@ pub struct StackParams {
 
 impl Default for StackParams {
     fn default() -> Self {
-        Self { members: Vec::new(), folds: 3, skip_failed: false }
+        Self { members: Vec::new(), folds: 5, skip_failed: false }
     }
 }
 

@@ -278,7 +278,7 @@ fn a_stack_holds_whole_groups_out_and_names_a_member_that_fails() {
             ("broken".to_owned(), member(&broken)),
             ("drugs".to_owned(), Arc::new(Naive::DrugMean) as Arc<dyn halfmax_core::AnyModel>),
         ];
-        let stack = StackParams { skip_failed, ..StackParams::default() }.of(members).unwrap();
+        let stack = StackParams { folds: 3, skip_failed, ..StackParams::default() }.of(members).unwrap();
         let mut models = naive();
         models.push(NamedModel { name: "stack".into(), family: "stack".into(), model: &stack });
         evaluate(&screen, &folds, &models, &Protocol::default(), &Silent)
