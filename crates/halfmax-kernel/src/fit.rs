@@ -19,8 +19,8 @@ pub struct Kernel {
     pub(crate) params: KernelParams,
 }
 
-/// Entities of a side beyond which matrices over its pairs no longer fit into an ordinary machine's memory.
-const MOST_ENTITIES: usize = 20_000;
+/// Entities of a side beyond which decompositions of matrices over its pairs take many minutes.
+const MOST_ENTITIES: usize = 6_000;
 /// Where the search for shares starts: typical of screens of cell lines.
 const FIRST: Shares = Shares { features: 0.7, noise: 0.6 };
 /// Share of the responses that are set aside to choose parameters for unseen pairs.
@@ -84,7 +84,7 @@ impl<'a> Fit<'a> {
                     "family \"kernel\" with {} {sort}s: expected at most {MOST_ENTITIES}",
                     list.len()
                 ))
-                .help("use family = \"boost\", whose memory does not grow with their square"));
+                .help("use family = \"boost\", whose cost does not grow with their cube"));
             }
             numbers.push(number);
         }
