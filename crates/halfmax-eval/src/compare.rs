@@ -30,7 +30,8 @@ pub struct PairedDifference {
     pub difference: f64,
     /// Its 2.5th and 97.5th percentile over replicates.
     pub interval: [f64; 2],
-    /// Twice the share of replicates in which the difference is zero or has the other sign, at most 1.
+    /// Twice the share of replicates in which the difference is zero or has the other sign, the observed one counted
+    /// among them (Davison & Hinkley 1997, equation 4.11), at most 1.
     pub p: f64,
 }
 
@@ -93,7 +94,7 @@ impl PairedDifference {
         drawn.sort_by(f64::total_cmp);
         let interval = crate::bootstrap::percentiles(&drawn)?;
         let against = drawn.iter().filter(|one| sign * **one <= 0.0).count();
-        let p = (2.0 * against as f64 / drawn.len() as f64).min(1.0);
+        let p = (2.0 * (against + 1) as f64 / (drawn.len() + 1) as f64).min(1.0);
         let [better, worse] = names.map(Clone::clone);
         Some(Self { better, worse, metric, difference, interval, p })
     }
