@@ -422,6 +422,15 @@ fn kernels_and_stacks_train_score_and_reproduce() {
     assert!(metrics["comparison"]["pairs"].as_array().is_some_and(|pairs| pairs.len() > 20));
     assert_eq!(metrics["ceiling"]["rmse"], 0.0);
     succeeds(folder.path(), &["reproduce", "run"]);
+    // A replicate of other cell lines is refused, not ignored.
+    fs::write(folder.path().join("again.csv"), "CELL_LINE_NAME,DRUG_NAME,LN_IC50\nElsewhere,Drug 1,2.0\n")
+        .unwrap();
+    let message = fails(
+        folder.path(),
+        3,
+        &["evaluate", "config.toml", "--out", "other", "--config-override", "data.replicate=again.csv"],
+    );
+    says(&message, &["the replicate has no pair of cell line and drug in common"]);
     succeeds(folder.path(), &["train", "config.toml", "--out", "trained"]);
     let score = ["score", "trained/model.halfmax", "--cells", "expression.csv", "--drugs", "drugs.csv"];
     succeeds(folder.path(), &[&score[..], &["--out", "scores.csv"]].concat());

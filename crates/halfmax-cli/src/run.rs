@@ -182,9 +182,7 @@ pub struct MetricsFile<'a> {
 /// What a replicate achieves beside the models, where the data have one.
 pub fn ceiling(prepared: &Prepared, evaluation: &Evaluation) -> Result<Option<Ceiling>> {
     let Loaded { screen, replicate, .. } = &prepared.loaded;
-    if replicate.is_empty() {
-        return Ok(None);
-    }
+    let Some(replicate) = replicate else { return Ok(None) };
     let again: Vec<Replicate> = replicate
         .iter()
         .map(|(cell, drug, value)| Replicate { cell: *cell, drug: *drug, value: *value })

@@ -27,8 +27,8 @@ pub struct Loaded {
     /// The fold of each response, where a fold column was asked for.
     pub folds: Option<Vec<Option<usize>>>,
     /// Responses of the replicate to drugs in cell lines of the screen, as positions in their tables: (cell line, drug,
-    /// response). Empty without a replicate.
-    pub replicate: Vec<(u32, u32, f32)>,
+    /// response). `None` without a replicate.
+    pub replicate: Option<Vec<(u32, u32, f32)>>,
 }
 
 /// A file that was read.
@@ -101,9 +101,9 @@ pub fn load(
                 again.observed.len()
             ));
             reports.push(again.report);
-            joined
+            Some(joined)
         }
-        None => Vec::new(),
+        None => None,
     };
     let report = load_report(&screen, responses, reports, left_out);
     Ok(Loaded { screen, report, inputs, top_variance: files.top_variance(), folds, replicate })

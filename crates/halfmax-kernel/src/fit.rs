@@ -50,7 +50,6 @@ struct Fit<'a> {
     /// For both sides of the screen the training entities, as positions in their table.
     entities: [Vec<u32>; 2],
     baseline: Array1<f64>,
-    overall: f64,
     observed: Observed,
 }
 
@@ -105,7 +104,7 @@ impl<'a> Fit<'a> {
             *value = if *weight > 0.0 { *value / weight - baseline[column] } else { 0.0 };
         });
         let observed = Observed { values, weights };
-        Ok(Self { params, context, train, row_side, entities, baseline, overall, observed })
+        Ok(Self { params, context, train, row_side, entities, baseline, observed })
     }
 
     fn side_kernel(&self, side: usize) -> Result<SideKernel> {
@@ -170,7 +169,6 @@ impl<'a> Fit<'a> {
             shares,
             noise: shares.noise * columns.values.mean().unwrap_or(1.0),
             column_ridge,
-            overall: self.overall,
             baseline,
             covariance: profile.covariance,
             coefficients,

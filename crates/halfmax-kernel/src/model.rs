@@ -31,7 +31,6 @@ pub(crate) struct Fitted {
     pub shares: Shares,
     pub noise: f64,
     pub column_ridge: f64,
-    pub overall: f64,
     pub baseline: Array1<f64>,
     pub covariance: Matrix,
     pub coefficients: Matrix,
@@ -215,8 +214,7 @@ impl Prepared<'_> {
         let covariances = self.rows.select(Axis(0), &chosen);
         let fitted = &self.model.fitted;
         let profiles = product(covariances.view(), self.model.profiles.view()) + &fitted.baseline;
-        let means =
-            profiles.mean_axis(Axis(1)).unwrap_or_else(|| Array1::from_elem(rows.len(), fitted.overall));
+        let means = profiles.sum_axis(Axis(1)) / profiles.ncols() as f64;
         let others = (self.columns.weights.nrows() > 0).then(|| {
             let deviations = &profiles - &means.view().insert_axis(Axis(1));
             product_of_rows(deviations.view(), self.columns.weights.view())
@@ -321,13 +319,7 @@ impl FittedModel for FittedKernel {
             "row_side": fitted.row_side,
             "sides": sides,
         });
-        let numbers = vec![
-            fitted.shares.features,
-            fitted.shares.noise,
-            fitted.noise,
-            fitted.column_ridge,
-            fitted.overall,
-        ];
+        let numbers = vec![fitted.shares.features, fitted.shares.noise, fitted.noise, fitted.column_ridge];
         let of = |matrix: &Matrix| Tensor::F64(matrix.iter().copied().collect());
         let values = |side: usize| Tensor::F32(fitted.sides[side].kernel.values.iter().copied().collect());
         let tensors = [
@@ -374,7 +366,7 @@ impl FittedKernel {
             return Err(malformed(format!("its rows are side {row_side}")));
         }
         let (rows, columns) = (sides[0].ids.len(), sides[1].ids.len());
-        let [features, share, noise, column_ridge, overall] = *floats(&parts.tensors, "numbers", 5)? else {
+        let [features, share, noise, column_ridge] = *floats(&parts.tensors, "numbers", 4)? else {
             return Err(malformed("it lacks numbers"));
         };
         let possible = noise > 0.0 && column_ridge > 0.0 && share > 0.0;
@@ -399,7 +391,6 @@ impl FittedKernel {
             shares,
             noise,
             column_ridge,
-            overall,
             baseline,
             covariance,
             coefficients,
