@@ -31,7 +31,7 @@ pub use bits::BitColumns;
 pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};
 pub use model::{
-    AnyModel, FitContext, FittedModel, Known, Model, Parts, PreparedGrid, Query, Tensor, Tuples,
+    AnyModel, FitContext, FittedModel, Informed, Known, Model, Parts, PreparedGrid, Query, Tensor, Tuples,
     ValidationGroup,
 };
 pub use progress::{Progress, Silent};

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EntityTable, FeatureSpace, Progress, Result, Seed, TrainView};
+use crate::{EntityTable, Error, FeatureSpace, Progress, Responses, Result, Seed, TrainView};
 
 /// A model family with its parameters, ready to fit.
 pub trait Model: Send + Sync {
@@ -18,7 +18,7 @@ pub trait Model: Send + Sync {
 }
 
 /// A [`Model`] of any family, for lists of models.
-pub trait AnyModel: Send + Sync {
+pub trait AnyModel: Send + Sync + Any {
     /// See [`Model::fit`].
     ///
     /// # Errors
@@ -26,7 +26,7 @@ pub trait AnyModel: Send + Sync {
     fn fit_any(&self, train: &TrainView, context: &FitContext) -> Result<Box<dyn FittedModel>>;
 }
 
-impl<M: Model> AnyModel for M
+impl<M: Model + 'static> AnyModel for M
 where
     M::Fitted: 'static,
 {
@@ -71,8 +71,35 @@ pub trait FittedModel: Send + Sync + Any {
         FeatureSpace::default()
     }
 
+    /// Whether [`FittedModel::given`] takes responses of entities that were not in training.
+    fn takes_responses(&self) -> bool {
+        false
+    }
+
+    /// The model, informed by measured responses of entities that were not in training (pilot measurements), without
+    /// fitting it again. The entities of `measured` are positions in these tables, one for each side.
+    ///
+    /// # Errors
+    /// If the family takes none, a response names an entity that its table lacks, or a matrix is singular.
+    fn given(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
+        let _ = (tables, measured);
+        Err(Error::config(format!(
+            "family {:?} takes no measured responses once it is fitted",
+            self.family()
+        ))
+        .help("train a model of family \"kernel\""))
+    }
+
     /// The model as data, for a file.
     fn parts(&self) -> Parts;
+}
+
+/// A model that was given measured responses after it was fitted.
+pub struct Informed {
+    /// The model.
+    pub model: Box<dyn FittedModel>,
+    /// How many of the responses it could use: those of entities that were not in training, with partners that were.
+    pub used: usize,
 }
 
 /// A grid of which only the rows are left to choose. Made by [`FittedModel::prepare`].

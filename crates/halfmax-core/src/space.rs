@@ -126,12 +126,21 @@ impl Alignment<'_> {
     /// One feature's value for every entity: the number, 0 or 1, or the position of the level in the *model's* levels.
     /// NaN where the value is missing, the table lacks the feature, or the level is unknown to the model.
     pub fn column(&self, feature: usize) -> Vec<f32> {
+        let all: Vec<u32> = (0..self.table.len() as u32).collect();
+        self.values(feature, &all)
+    }
+
+    /// As [`Alignment::column`], for some entities of the table.
+    pub fn values(&self, feature: usize, entities: &[u32]) -> Vec<f32> {
         let Some((block, column)) = self.columns[feature] else {
-            return vec![f32::NAN; self.table.len()];
+            return vec![f32::NAN; entities.len()];
         };
+        let entities = entities.iter().map(|entity| *entity as usize);
         match (&self.table.blocks()[block].values, &self.space.features[feature].domain) {
-            (FeatureValues::Real(values), Domain::Real | Domain::Binary) => values.column(column).to_vec(),
-            (FeatureValues::Binary(bits), Domain::Real | Domain::Binary) => (0..bits.entities())
+            (FeatureValues::Real(values), Domain::Real | Domain::Binary) => {
+                entities.map(|entity| values[[entity, column]]).collect()
+            }
+            (FeatureValues::Binary(bits), Domain::Real | Domain::Binary) => entities
                 .map(|entity| bits.get(entity, column).map_or(f32::NAN, |bit| f32::from(u8::from(bit))))
                 .collect(),
             (FeatureValues::Category(categories), Domain::Category(levels)) => {
@@ -142,9 +151,9 @@ impl Alignment<'_> {
                     .map(|level| levels.binary_search(level).map_or(f32::NAN, |at| at as f32))
                     .collect();
                 let code = |code: &Option<u16>| code.map_or(f32::NAN, |code| translated[usize::from(code)]);
-                category.codes.iter().map(code).collect()
+                entities.map(|entity| code(&category.codes[entity])).collect()
             }
-            _ => vec![f32::NAN; self.table.len()],
+            _ => vec![f32::NAN; entities.len()],
         }
     }
 }

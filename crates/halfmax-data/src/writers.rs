@@ -116,11 +116,14 @@ pub struct PredictionColumns {
     pub observed: Vec<f32>,
     /// What was predicted, in the unit of the target.
     pub predicted: Vec<f32>,
+    /// The ends of the predictions' intervals; NaN for a prediction that has none. If none has, they are not written.
+    pub interval: [Vec<f32>; 2],
     /// The models and how many predictions each has, in order.
     pub model: Vec<(String, usize)>,
 }
 
-/// Writes predictions as `cell_line, drug, fold, model, observed, predicted`: Parquet, CSV or NDJSON by the ending.
+/// Writes predictions as `cell_line, drug, fold, model, observed, predicted[, lower, upper]`: Parquet, CSV or NDJSON by the
+/// ending.
 ///
 /// # Errors
 /// If the ending is not known, columns differ in length, a position has no id, or the file cannot be written.
@@ -141,15 +144,21 @@ pub fn write_predictions(
     let (cells, drugs) = (borrowed(&cells), borrowed(&drugs));
     let models: Vec<&str> =
         columns.model.iter().flat_map(|(name, count)| std::iter::repeat_n(name.as_str(), *count)).collect();
-    let mut writer = TableWriter::create(path.as_ref())?;
-    writer.write(&[
+    let mut table = vec![
         ("cell_line", OutputColumn::Text(&cells)),
         ("drug", OutputColumn::Text(&drugs)),
         ("fold", OutputColumn::U32(&columns.fold)),
         ("model", OutputColumn::Text(&models)),
         ("observed", OutputColumn::F32(&columns.observed)),
         ("predicted", OutputColumn::F32(&columns.predicted)),
-    ])?;
+    ];
+    let [lower, upper] = &columns.interval;
+    if lower.iter().any(|value| !value.is_nan()) {
+        table.push(("lower", OutputColumn::F32(lower)));
+        table.push(("upper", OutputColumn::F32(upper)));
+    }
+    let mut writer = TableWriter::create(path.as_ref())?;
+    writer.write(&table)?;
     writer.finish()
 }
 
@@ -319,8 +328,12 @@ pub struct ScoreBlock<'a> {
     pub ic50_um: Option<&'a [f32]>,
     /// The percentile among the training responses of the drug, 0 to 100; `None` for a drug not trained on.
     pub percentile: &'a [Option<f32>],
+    /// The ends of the predictions' intervals, where the model has intervals; NaN for a prediction that has none.
+    pub interval: Option<[&'a [f32]; 2]>,
+    /// How close the cell line and the drug are to those of the training, 0 to 1.
+    pub in_domain: Option<&'a [f32]>,
     /// The share of the model's features that the input had, 0 to 1.
-    pub in_domain: f32,
+    pub feature_share: f32,
 }
 
 /// Writes scores in blocks, so that memory does not grow with their number.
@@ -346,15 +359,20 @@ impl ScoreWriter {
     /// If the lists differ in length, or writing fails.
     pub fn write_block(&mut self, block: &ScoreBlock) -> Result<()> {
         let percentile: Vec<f32> = block.percentile.iter().map(|value| value.unwrap_or(f32::NAN)).collect();
-        let in_domain = vec![block.in_domain; block.predicted.len()];
+        let feature_share = vec![block.feature_share; block.predicted.len()];
         let mut columns = vec![
             ("cell_line", OutputColumn::Text(block.cell_lines)),
             ("drug", OutputColumn::Text(block.drugs)),
             ("predicted", OutputColumn::F32(block.predicted)),
         ];
+        if let Some([lower, upper]) = block.interval {
+            columns.push(("lower", OutputColumn::F32(lower)));
+            columns.push(("upper", OutputColumn::F32(upper)));
+        }
         columns.extend(block.ic50_um.map(|values| ("ic50_um", OutputColumn::F32(values))));
         columns.push(("percentile", OutputColumn::F32(&percentile)));
-        columns.push(("in_domain", OutputColumn::F32(&in_domain)));
+        columns.extend(block.in_domain.map(|values| ("in_domain", OutputColumn::F32(values))));
+        columns.push(("feature_share", OutputColumn::F32(&feature_share)));
         self.table.write(&columns)
     }
 

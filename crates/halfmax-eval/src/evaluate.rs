@@ -1,17 +1,20 @@
-use std::collections::{HashMap, HashSet};
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use halfmax_core::{
-    AnyModel, EntityTable, Error, ErrorKind, FeatureSelection, FeatureValues, FitContext, Progress, Query,
-    Result, Screen, Seed, TrainView, Tuples,
-};
+use halfmax_core::{AnyModel, Error, ErrorKind, FeatureSelection, Progress, Result, Screen, Seed, TrainView};
 use serde::Serialize;
 
 use crate::bootstrap::{Replicate, intervals};
+use crate::conformal::NOMINAL;
+use crate::fits::{Fits, Part, Plan, Work};
 use crate::folds::DrugSides;
+use crate::inner::groups_of;
+use crate::pilot::{LearningPoint, Pilot, PilotParams, learning_curve};
 use crate::split::check_only;
 use crate::{
-    Comparison, DrugMetrics, Folds, Intervals, Leaderboard, Metrics, Resample, Scored, SplitKind, Validation,
+    Comparison, ConformalParams, Coverage, DrugMetrics, Folds, Intervals, Leaderboard, Metrics, Resample,
+    Scored, SplitKind, Stack, Validation,
 };
 
 /// A model to evaluate, and what it is called.
@@ -26,7 +29,7 @@ pub struct NamedModel<'a> {
 }
 
 /// How models are evaluated, apart from the folds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Protocol {
     /// (kind of block, number): of these blocks of the cell lines, models see only so many features, those
     /// that vary most over the training cell lines of each fold.
@@ -35,14 +38,25 @@ pub struct Protocol {
     pub only_folds: Option<Vec<usize>>,
     /// The seed of fits and of the bootstrap.
     pub seed: Seed,
-    /// Number of bootstrap replicates behind the intervals.
+    /// Number of bootstrap replicates behind the intervals of metrics.
     pub replicates: usize,
+    /// Prediction intervals, if any are wanted.
+    pub intervals: Option<ConformalParams>,
+    /// The learning curve over pilot measurements, if one is wanted.
+    pub pilot: Option<PilotParams>,
 }
 
 impl Default for Protocol {
-    /// All features, all folds, seed 2026, 400 replicates.
+    /// All features, all folds, seed 2026, 400 replicates, neither prediction intervals nor pilot measurements.
     fn default() -> Self {
-        Self { top_variance: Vec::new(), only_folds: None, seed: Seed::new(2026), replicates: 400 }
+        Self {
+            top_variance: Vec::new(),
+            only_folds: None,
+            seed: Seed::new(2026),
+            replicates: 400,
+            intervals: None,
+            pilot: None,
+        }
     }
 }
 
@@ -54,8 +68,22 @@ pub struct Evaluation {
     pub kind: SplitKind,
     /// One result per model, in the order given.
     pub models: Vec<ModelEvaluation>,
+    /// Models that failed and may: members of stacks that go on without them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Failure>,
     /// How they differ.
     pub comparison: Comparison,
+    /// Seconds that the whole evaluation took. Fits that models share are done once.
+    pub run_seconds: f64,
+}
+
+/// A model that failed where it may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The model's name.
+    pub name: String,
+    /// What went wrong, with the fold.
+    pub error: String,
 }
 
 /// What an evaluation found for one model.
@@ -69,12 +97,20 @@ pub struct ModelEvaluation {
     pub metrics: Metrics,
     /// 95 % intervals of the pooled metrics, by bootstrap over entities.
     pub intervals: Intervals,
-    /// Seconds spent on fitting, all folds together.
+    /// Seconds of its fits, all folds together; for a stack and for intervals also the fits that it needs of others,
+    /// though the evaluation does those but once.
     pub fit_seconds: f64,
     /// Seconds spent on predicting, all folds together.
     pub predict_seconds: f64,
     /// Each fold by itself.
     pub folds: Vec<FoldEvaluation>,
+    /// What its prediction intervals held of the test responses, for some nominal shares; empty without intervals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<Coverage>,
+    /// How much pilot measurements of the entities that are held out help; empty if that was not asked for, the model does
+    /// not take any, or the split holds out single pairs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub learning_curve: Vec<LearningPoint>,
     /// Each drug by itself, over all folds.
     #[serde(skip)]
     pub per_drug: Vec<DrugMetrics>,
@@ -98,6 +134,9 @@ pub struct FoldEvaluation {
     pub n_train: usize,
     /// Number of responses tested on.
     pub n_test: usize,
+    /// The weights of a stack's members; empty for other models.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, f64>,
 }
 
 /// A prediction for a test response.
@@ -109,6 +148,8 @@ pub struct Prediction {
     pub row: usize,
     /// The prediction, in the unit of the target.
     pub predicted: f32,
+    /// The ends of its interval, where the model has intervals.
+    pub interval: Option<[f32; 2]>,
 }
 
 impl Evaluation {
@@ -124,11 +165,17 @@ impl Evaluation {
 /// same seed. Progress counts hundredths of a fit over all folds and models. No naive predictor is added:
 /// list those that the result should be held against.
 ///
+/// Stacks and prediction intervals need predictions for the training part of a fold by models that did not see them. Their
+/// inner folds are the evaluation's other folds: a model fitted without folds *i* and *j* serves the training parts of both,
+/// so that five folds take ten such fits and not twenty, whatever number of stacks and intervals use them. With two folds
+/// only, a stack draws inner folds of its own, and there are no intervals.
+///
 /// # Errors
 /// If two models share a name, the folds do not suit the screen or let an entity cross, a fold has no
 /// training or no test response, `top_variance` names a block that the cell lines do not have or that is not
 /// of real numbers; an error of a model, after the model's name and the fold; a prediction that is not a
-/// finite number; and if the user stopped it.
+/// finite number; intervals of two folds or of a level that the number of entities does not allow; and if the user stopped
+/// it.
 pub fn evaluate(
     screen: &Screen,
     folds: &Folds,
@@ -138,34 +185,45 @@ pub fn evaluate(
 ) -> Result<Evaluation> {
     check(folds, models, protocol)?;
     folds.check_no_leak(screen)?;
+    let start = Instant::now();
     let validation = folds.validation(screen)?;
-    let drugs = Drugs::of(screen);
     let run: Vec<usize> = protocol.only_folds.clone().unwrap_or_else(|| (0..folds.count()).collect());
+    let plan = Plan::new(models, folds, protocol);
+    let work = Work { screen, folds, protocol, validation: &validation, progress };
+    let mut fits = Fits::new(work, &plan, &run);
+    let drugs = Drugs::of(screen);
     let mut found: Vec<Vec<Fold>> = models.iter().map(|_| Vec::new()).collect();
-    for (fold_at, fold) in run.iter().enumerate() {
-        let part = Part::of(screen, folds, *fold, protocol)?;
-        for (model_at, (named, found)) in models.iter().zip(&mut found).enumerate() {
+    for fold in &run {
+        let part = Part::of(screen, folds, &[*fold], protocol)?;
+        fits.run(&part)?;
+        for (model, found) in found.iter_mut().enumerate() {
             progress.check()?;
-            let step =
-                Step { whole: progress, at: fold_at * models.len() + model_at, of: run.len() * models.len() };
-            let context = Fitting { seed: protocol.seed.derive(*fold as u64), validation: &validation, step };
             let placed = |error: Error| match error.kind() {
                 ErrorKind::Interrupted => error,
-                _ => error.at(format!("model {:?}, fold {fold}", named.name)),
+                _ => error.at(format!("model {:?}, fold {fold}", models[model].name)),
             };
-            found.push(part.run(named, &context, &drugs).map_err(placed)?);
-            context.step.step(1, 1);
+            found.extend(fits.result(model, &part, &drugs).map_err(placed)?);
         }
     }
     let (mut results, mut replicates) = (Vec::new(), Vec::new());
     for (named, found) in models.iter().zip(found) {
         progress.check()?;
-        let (result, drawn) = pool(screen, folds.kind(), named, found, &drugs, protocol)?;
+        // A model that failed, and may, is left out.
+        if found.len() < run.len() {
+            continue;
+        }
+        let (result, drawn) = pool(work, named, found, &drugs)?;
         results.push(result);
         replicates.push(drawn);
     }
     let comparison = Comparison::new(folds.kind(), &results, &replicates);
-    Ok(Evaluation { kind: folds.kind(), models: results, comparison })
+    Ok(Evaluation {
+        kind: folds.kind(),
+        models: results,
+        failed: fits.failed,
+        comparison,
+        run_seconds: start.elapsed().as_secs_f64(),
+    })
 }
 
 fn check(folds: &Folds, models: &[NamedModel], protocol: &Protocol) -> Result<()> {
@@ -179,11 +237,31 @@ fn check(folds: &Folds, models: &[NamedModel], protocol: &Protocol) -> Result<()
             twice.name
         )));
     }
+    if let Some(intervals) = &protocol.intervals {
+        intervals.check()?;
+        if let Some(unknown) = intervals.models.iter().find(|name| !names.contains(name)) {
+            return Err(Error::config(format!("intervals.models names {unknown:?}, which is no model")));
+        }
+        if folds.count() < 3 {
+            return Err(Error::config(format!(
+                "intervals with {} folds: expected at least 3, so that a model's training part can be parted again",
+                folds.count()
+            )));
+        }
+    }
+    if let Some(pilot) = &protocol.pilot {
+        pilot.check()?;
+    }
     protocol.only_folds.as_deref().map_or(Ok(()), |only| check_only(only, folds.count()))
 }
 
+/// The stack that a model is, if it is one.
+pub(crate) fn as_stack(model: &dyn AnyModel) -> Option<&Stack> {
+    (model as &dyn Any).downcast_ref::<Stack>()
+}
+
 /// The drug or combination of every response, numbered, and the names.
-struct Drugs {
+pub(crate) struct Drugs {
     of_response: Vec<u32>,
     names: Vec<String>,
 }
@@ -204,107 +282,25 @@ impl Drugs {
     }
 }
 
-/// One fold: what to train on, what to test on.
-struct Part<'a> {
-    fold: usize,
-    train: TrainView<'a>,
-    test: Vec<usize>,
-}
-
 /// What one model predicted in one fold.
-struct Fold {
-    evaluation: FoldEvaluation,
-    test: Vec<usize>,
-    predicted: Vec<f32>,
+pub(crate) struct Fold {
+    pub(crate) evaluation: FoldEvaluation,
+    pub(crate) test: Vec<usize>,
+    pub(crate) predicted: Vec<f32>,
+    /// For every nominal share of the intervals the half-widths, in the order of [`NOMINAL`] and then the one asked for.
+    pub(crate) halves: Option<Halves>,
+    pub(crate) pilots: Option<Vec<Pilot>>,
 }
 
-struct Fitting<'a> {
-    seed: Seed,
-    validation: &'a Validation,
-    step: Step<'a>,
+/// Half-widths of the intervals of a fold's test responses; NaN where there is none.
+pub(crate) struct Halves {
+    /// At the level asked for.
+    pub(crate) asked: Vec<f32>,
+    /// At each of [`NOMINAL`].
+    pub(crate) nominal: [Vec<f32>; NOMINAL.len()],
 }
 
-impl<'a> Part<'a> {
-    fn of(screen: &'a Screen, folds: &Folds, fold: usize, protocol: &Protocol) -> Result<Self> {
-        let (rows, test) = folds.train_test(fold);
-        for (name, part) in [("train on", &rows), ("test on", &test)] {
-            if part.is_empty() {
-                return Err(Error::data(format!("fold {fold} has no response to {name}")));
-            }
-        }
-        let mut train = TrainView { screen, rows, features: FeatureSelection::all(screen) };
-        let seen = train.seen(0);
-        let table = screen.sides[0].table;
-        for (kind, most) in &protocol.top_variance {
-            let blocks = screen.tables[table].blocks();
-            let block = blocks.iter().position(|block| block.kind == *kind);
-            match block.map(|block| (block, &blocks[block].values)) {
-                Some((block, FeatureValues::Real(_))) => {
-                    train.features.keep_most_variable(screen, table, block, *most, &seen);
-                }
-                Some(_) => {
-                    return Err(Error::parameter("top_variance", most, "a block of real numbers")
-                        .at(format!("features {kind:?}")));
-                }
-                None => {
-                    let sort = screen.tables[table].sort();
-                    return Err(Error::config(format!(
-                        "top_variance: the {sort}s have no features {kind:?}"
-                    )));
-                }
-            }
-        }
-        Ok(Self { fold, train, test })
-    }
-
-    fn run(&self, named: &NamedModel, context: &Fitting, drugs: &Drugs) -> Result<Fold> {
-        let screen = self.train.screen;
-        let start = Instant::now();
-        let context = FitContext {
-            seed: context.seed,
-            progress: &context.step,
-            validation: context.validation.group(),
-        };
-        let fitted = named.model.fit_any(&self.train, &context)?;
-        let fit_seconds = start.elapsed().as_secs_f64();
-        context.progress.check()?;
-        let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
-        let entity = |side: usize| self.test.iter().map(|row| screen.responses.side(side)[*row]).collect();
-        let sides: Vec<Vec<u32>> = (0..screen.sides.len()).map(entity).collect();
-        let listed: Vec<&[u32]> = sides.iter().map(Vec::as_slice).collect();
-        let start = Instant::now();
-        let predicted = fitted.predict(&Query { tables: &tables, tuples: Tuples::Listed(&listed) })?;
-        let predict_seconds = start.elapsed().as_secs_f64();
-        self.check(&predicted, drugs)?;
-        let metrics = score(screen, &self.test, &predicted, drugs)?.metrics();
-        let (n_train, n_test) = (self.train.rows.len(), self.test.len());
-        let evaluation =
-            FoldEvaluation { fold: self.fold, metrics, fit_seconds, predict_seconds, n_train, n_test };
-        Ok(Fold { evaluation, test: self.test.clone(), predicted })
-    }
-
-    fn check(&self, predicted: &[f32], drugs: &Drugs) -> Result<()> {
-        if predicted.len() != self.test.len() {
-            return Err(Error::failed(format!(
-                "{} predictions for {} test responses",
-                predicted.len(),
-                self.test.len()
-            )));
-        }
-        let Some(at) = predicted.iter().position(|value| !value.is_finite()) else { return Ok(()) };
-        let (screen, row) = (self.train.screen, self.test[at]);
-        let cells = screen.table(0);
-        Err(Error::failed(format!(
-            "the prediction for {} {:?} and drug {:?} is {}: expected a finite number",
-            cells.sort(),
-            cells.ids()[screen.responses.side(0)[row] as usize],
-            drugs.names[drugs.of_response[row] as usize],
-            predicted[at]
-        )))
-    }
-}
-
-fn score(screen: &Screen, rows: &[usize], predicted: &[f32], drugs: &Drugs) -> Result<Scored> {
+pub(crate) fn score(screen: &Screen, rows: &[usize], predicted: &[f32], drugs: &Drugs) -> Result<Scored> {
     let cells: Vec<u32> = rows.iter().map(|row| screen.responses.side(0)[*row]).collect();
     let of: Vec<u32> = rows.iter().map(|row| drugs.of_response[*row]).collect();
     let observed: Vec<f32> = rows.iter().map(|row| screen.responses.values()[*row]).collect();
@@ -313,25 +309,17 @@ fn score(screen: &Screen, rows: &[usize], predicted: &[f32], drugs: &Drugs) -> R
 
 /// Scores the test responses of all folds together.
 fn pool(
-    screen: &Screen,
-    kind: SplitKind,
+    work: Work,
     named: &NamedModel,
     found: Vec<Fold>,
     drugs: &Drugs,
-    protocol: &Protocol,
 ) -> Result<(ModelEvaluation, Vec<Replicate>)> {
+    let Work { screen, folds, protocol, validation, .. } = work;
     let rows: Vec<usize> = found.iter().flat_map(|fold| &fold.test).copied().collect();
     let predicted: Vec<f32> = found.iter().flat_map(|fold| &fold.predicted).copied().collect();
     let scored = score(screen, &rows, &predicted, drugs)?;
-    let resample = if kind.leaves_drugs_out() { Resample::Drugs } else { Resample::Cells };
-    let seed = protocol.seed.derive(u64::MAX);
-    let of_fold = |fold: &Fold| {
-        let number = fold.evaluation.fold;
-        let both = fold.test.iter().zip(&fold.predicted);
-        both.map(|(row, predicted)| Prediction { fold: number, row: *row, predicted: *predicted })
-            .collect::<Vec<_>>()
-    };
-    let drawn = scored.replicates(resample, protocol.replicates, seed)?;
+    let resample = if folds.kind().leaves_drugs_out() { Resample::Drugs } else { Resample::Cells };
+    let drawn = scored.replicates(resample, protocol.replicates, protocol.seed.derive(u64::MAX))?;
     let evaluation = ModelEvaluation {
         name: named.name.clone(),
         family: named.family.clone(),
@@ -339,11 +327,50 @@ fn pool(
         intervals: intervals(&drawn),
         fit_seconds: found.iter().map(|fold| fold.evaluation.fit_seconds).sum(),
         predict_seconds: found.iter().map(|fold| fold.evaluation.predict_seconds).sum(),
+        calibration: coverage(screen, &found, validation),
+        learning_curve: learning_curve(&found, |rows, predicted| {
+            Ok(score(screen, rows, predicted, drugs)?.metrics())
+        })?,
         per_drug: scored.per_drug(|drug| drugs.names[drug as usize].clone()),
-        predictions: found.iter().flat_map(of_fold).collect(),
+        predictions: found.iter().flat_map(Fold::predictions).collect(),
         folds: found.into_iter().map(|fold| fold.evaluation).collect(),
     };
     Ok((evaluation, drawn))
+}
+
+impl Fold {
+    fn predictions(&self) -> Vec<Prediction> {
+        let one = |at: usize| {
+            let half = self.halves.as_ref().map(|halves| halves.asked[at]).filter(|half| !half.is_nan());
+            let predicted = self.predicted[at];
+            let interval = half.map(|half| [predicted - half, predicted + half]);
+            Prediction { fold: self.evaluation.fold, row: self.test[at], predicted, interval }
+        };
+        (0..self.test.len()).map(one).collect()
+    }
+}
+
+/// How many of the test responses of all folds the intervals held.
+fn coverage(screen: &Screen, found: &[Fold], validation: &Validation) -> Vec<Coverage> {
+    let rows: Vec<usize> = found.iter().flat_map(|fold| &fold.test).copied().collect();
+    let view = TrainView { screen, rows, features: FeatureSelection::all(screen) };
+    let groups = groups_of(&view, validation.group());
+    let at_level = |level: usize| {
+        let mut group = groups.iter();
+        let mut held = Vec::new();
+        for fold in found {
+            let halves = fold.halves.as_ref()?;
+            for (at, row) in fold.test.iter().enumerate() {
+                let (group, half) = (*group.next()?, f64::from(halves.nominal[level][at]));
+                let error = f64::from(screen.responses.values()[*row]) - f64::from(fold.predicted[at]);
+                if !half.is_nan() {
+                    held.push((group, error.abs(), half));
+                }
+            }
+        }
+        Coverage::of(NOMINAL[level], &held)
+    };
+    (0..NOMINAL.len()).filter_map(at_level).collect()
 }
 
 /// The progress of one fit as a part of the whole, in hundredths of a fit.

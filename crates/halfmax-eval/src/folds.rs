@@ -104,14 +104,14 @@ impl Folds {
         self.of_response.iter().filter(|fold| fold.is_none()).count()
     }
 
-    /// Positions of the responses to train on and of those to test on, each in ascending order.
+    /// Positions of the responses to train on and of those to test on, each in ascending order, if these folds are left out.
     ///
     /// A fold that is not there has an empty test part.
-    pub fn train_test(&self, fold: usize) -> (Vec<usize>, Vec<usize>) {
+    pub fn train_test(&self, left_out: &[usize]) -> (Vec<usize>, Vec<usize>) {
         let (mut train, mut test) = (Vec::new(), Vec::new());
         for (at, of) in self.of_response.iter().enumerate() {
             match of {
-                Some(of) if usize::from(*of) == fold => test.push(at),
+                Some(of) if left_out.contains(&usize::from(*of)) => test.push(at),
                 Some(_) => train.push(at),
                 None => {}
             }

@@ -30,20 +30,28 @@
 mod bootstrap;
 mod ceiling;
 mod compare;
+mod conformal;
 mod evaluate;
+mod fits;
 mod folds;
+mod inner;
 mod leaderboard;
 mod metrics;
 mod moments;
+mod pilot;
 mod split;
 mod stack;
 
 pub use bootstrap::Resample;
 pub use ceiling::{Ceiling, DrugCeiling, ModelOnCeiling, Replicate};
 pub use compare::{Comparison, PairedDifference, Ranks};
-pub use evaluate::{Evaluation, FoldEvaluation, ModelEvaluation, NamedModel, Prediction, Protocol, evaluate};
+pub use conformal::{Calibration, ConformalParams, Coverage, NOMINAL, Widths, fit_calibrated};
+pub use evaluate::{
+    Evaluation, Failure, FoldEvaluation, ModelEvaluation, NamedModel, Prediction, Protocol, evaluate,
+};
 pub use folds::{Folds, Validation};
 pub use leaderboard::{BeatsNaive, Leaderboard, LeaderboardRow};
 pub use metrics::{DrugMetrics, Intervals, Metrics, Scored};
+pub use pilot::{LearningPoint, PilotParams};
 pub use split::{Split, SplitKind};
 pub use stack::{FittedStack, Stack, StackParams};

@@ -1,18 +1,16 @@
 //! Models combined by weights that their out-of-fold predictions earn.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use halfmax_core::{
     AnyModel, EntityTable, Error, ErrorKind, FeatureSpace, FitContext, FittedModel, Model, Parts,
-    PreparedGrid, Query, Result, TrainView, Tuples, ValidationGroup,
+    PreparedGrid, Query, Result, TrainView,
 };
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::Step;
+use crate::inner::InnerFolds;
 
 /// Parameters of a stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +18,8 @@ use crate::evaluate::Step;
 pub struct StackParams {
     /// The names of the models to combine; empty for all others of the configuration that are not naive.
     pub members: Vec<String>,
-    /// Inner folds that the out-of-fold predictions come from, grouped as the evaluation's split is: 2 to 20.
+    /// Inner folds that the out-of-fold predictions come from, grouped as the evaluation's split is: 2 to 20. In an
+    /// evaluation of three or more folds they are its other folds instead.
     pub folds: usize,
     /// Whether to go on without a member whose fit fails.
     pub skip_failed: bool,
@@ -77,7 +76,6 @@ struct Member {
     model: Box<dyn FittedModel>,
 }
 
-const SEED_FOLDS: u64 = 21;
 const SEED_MEMBERS: u64 = 22;
 
 impl Model for Stack {
@@ -86,29 +84,79 @@ impl Model for Stack {
     /// # Errors
     /// If a member fails (unless it is to be skipped), there are fewer groups than inner folds, or the user stopped it.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedStack> {
+        Ok(self.fit_out_of_fold(train, context)?.0)
+    }
+}
+
+impl Stack {
+    /// The names of the members and the models.
+    pub(crate) fn members(&self) -> &[(String, Arc<dyn AnyModel>)] {
+        &self.members
+    }
+
+    /// Whether to go on without a member whose fit fails.
+    pub(crate) fn skips_failed(&self) -> bool {
+        self.params.skip_failed
+    }
+
+    /// The fitted stack, and its out-of-fold prediction for every response of the view.
+    pub(crate) fn fit_out_of_fold(
+        &self,
+        train: &TrainView,
+        context: &FitContext,
+    ) -> Result<(FittedStack, Vec<f32>)> {
         if train.rows.is_empty() {
             return Err(Error::data("there is no response to learn from"));
         }
-        let fold_of = inner_folds(train, context, self.params.folds)?;
-        let fits = (self.params.folds + 1) * self.members.len();
-        let mut out_of_fold: Vec<Option<Vec<f32>>> = Vec::new();
+        let folds = InnerFolds::draw(train, context, self.params.folds)?;
+        let fits = (folds.count() + 1) * self.members.len();
+        let mut found = Vec::new();
         for (at, (name, model)) in self.members.iter().enumerate() {
-            let before = at * self.params.folds;
-            let found = self.out_of_fold(&**model, train, context, &fold_of, (before, fits));
-            out_of_fold.push(self.tolerate(name, found)?);
-        }
-        let mut members = Vec::new();
-        for (at, (name, model)) in self.members.iter().enumerate() {
-            let Some(predicted) = out_of_fold[at].take() else { continue };
-            let progress =
-                Step { whole: context.progress, at: self.members.len() * self.params.folds + at, of: fits };
-            let context =
-                FitContext { seed: context.seed.derive(SEED_MEMBERS), progress: &progress, ..*context };
-            if let Some(model) = self.tolerate(name, model.fit_any(train, &context))? {
-                members.push((name.clone(), model, predicted));
+            let before = at * (folds.count() + 1);
+            let fit = || -> Result<_> {
+                let predicted = folds.predict(&**model, train, context, (before, fits))?;
+                let progress = Step { whole: context.progress, at: before + folds.count(), of: fits };
+                let seed = context.seed.derive(SEED_MEMBERS);
+                let context = FitContext { seed, progress: &progress, ..*context };
+                Ok((name.clone(), model.fit_any(train, &context)?, predicted))
+            };
+            match fit() {
+                Ok(member) => found.push(member),
+                Err(error) if error.kind() != ErrorKind::Interrupted && self.params.skip_failed => {}
+                Err(error) => return Err(Self::blame(name, error)),
             }
         }
-        if members.is_empty() {
+        let predicted: Vec<&[f32]> = found.iter().map(|member| member.2.as_slice()).collect();
+        let blend = Blend::earned(&predicted, train)?;
+        let together = blend.of(&predicted);
+        let earning = found.into_iter().zip(&blend.weights).filter(|(_, weight)| **weight > 0.0);
+        let member = |((name, model, _), weight): (_, &f64)| Member { name, weight: *weight, model };
+        Ok((FittedStack { mean: blend.mean, members: earning.map(member).collect() }, together))
+    }
+
+    /// The error of a member, named, with a way to go on without it.
+    pub(crate) fn blame(name: &str, error: Error) -> Error {
+        if error.kind() == ErrorKind::Interrupted {
+            return error;
+        }
+        let help = error.advice().map_or_else(String::new, |advice| format!("{advice}; or "));
+        error
+            .at(format!("stack member {name:?}"))
+            .help(format!("{help}set skip_failed = true to go on without it"))
+    }
+}
+
+/// How members are put together: the mean, and weights of their deviations from it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Blend {
+    pub(crate) mean: f64,
+    pub(crate) weights: Vec<f64>,
+}
+
+impl Blend {
+    /// The weights that members earn by their out-of-fold predictions for every response of a view.
+    pub(crate) fn earned(predicted: &[&[f32]], train: &TrainView) -> Result<Self> {
+        if predicted.is_empty() {
             return Err(Error::failed("every member of the stack failed"));
         }
         let responses = &train.screen.responses;
@@ -116,101 +164,28 @@ impl Model for Stack {
         let value = |row: &usize| f64::from(responses.values()[*row]);
         let total: f64 = train.rows.iter().map(weight).sum();
         let mean = train.rows.iter().map(|row| weight(row) * value(row)).sum::<f64>() / total;
-        let deviations: Vec<&[f32]> = members.iter().map(|member| member.2.as_slice()).collect();
-        let weights = earned(&deviations, train, mean);
-        let earning = members.into_iter().zip(weights).filter(|(_, weight)| *weight > 0.0);
-        let member = |((name, model, _), weight)| Member { name, weight, model };
-        Ok(FittedStack { mean, members: earning.map(member).collect() })
+        Ok(Self { mean, weights: least_squares(predicted, train, mean) })
+    }
+
+    /// The members' predictions put together.
+    pub(crate) fn of(&self, predicted: &[&[f32]]) -> Vec<f32> {
+        blended(self.mean, &self.weights, predicted)
     }
 }
 
-impl Stack {
-    /// A member's predictions for every response, by fits that did not see its group.
-    fn out_of_fold(
-        &self,
-        model: &dyn AnyModel,
-        train: &TrainView,
-        context: &FitContext,
-        fold_of: &[usize],
-        (before, of): (usize, usize),
-    ) -> Result<Vec<f32>> {
-        let screen = train.screen;
-        let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
-        let mut predicted = vec![0.0; train.rows.len()];
-        for fold in 0..self.params.folds {
-            context.progress.check()?;
-            let part = |inside: bool| -> Vec<usize> {
-                (0..fold_of.len()).filter(|at| (fold_of[*at] == fold) == inside).collect()
-            };
-            let (held, kept) = (part(true), part(false));
-            let rows = kept.iter().map(|at| train.rows[*at]).collect();
-            let view = TrainView { screen, rows, features: train.features.clone() };
-            let progress = Step { whole: context.progress, at: before + fold, of };
-            let seed = context.seed.derive(SEED_MEMBERS).derive(fold as u64);
-            let fitted = model.fit_any(&view, &FitContext { seed, progress: &progress, ..*context })?;
-            let entity = |side: usize| {
-                held.iter().map(|at| screen.responses.side(side)[train.rows[*at]]).collect::<Vec<u32>>()
-            };
-            let sides: Vec<Vec<u32>> = (0..screen.sides.len()).map(entity).collect();
-            let listed: Vec<&[u32]> = sides.iter().map(Vec::as_slice).collect();
-            let values = fitted.predict(&Query { tables: &tables, tuples: Tuples::Listed(&listed) })?;
-            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-                return Err(Error::failed(format!("it predicts {value}: expected finite numbers")));
-            }
-            held.iter().zip(values).for_each(|(at, value)| predicted[*at] = value);
-        }
-        Ok(predicted)
-    }
-
-    /// What a member gave; nothing if it failed and may.
-    fn tolerate<T>(&self, name: &str, found: Result<T>) -> Result<Option<T>> {
-        match found {
-            Ok(found) => Ok(Some(found)),
-            Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
-            Err(_) if self.params.skip_failed => Ok(None),
-            Err(error) => {
-                let help = error.advice().map_or_else(String::new, |advice| format!("{advice}; or "));
-                Err(error
-                    .at(format!("stack member {name:?}"))
-                    .help(format!("{help}set skip_failed = true to go on without it")))
-            }
-        }
-    }
-}
-
-/// The inner fold of every response of the view: groups are dealt out at random.
-fn inner_folds(train: &TrainView, context: &FitContext, folds: usize) -> Result<Vec<usize>> {
-    let responses = &train.screen.responses;
-    let group_of: Vec<Vec<usize>> = train
-        .rows
-        .iter()
-        .map(|row| {
-            let entity = |side: usize| responses.side(side)[*row] as usize;
-            match context.validation {
-                ValidationGroup::Response => (0..responses.sides()).map(entity).collect(),
-                ValidationGroup::Entity(side) => vec![entity(side)],
-                ValidationGroup::Groups(side, groups) => vec![groups[entity(side)]],
-            }
-        })
-        .collect();
-    let mut groups: Vec<&Vec<usize>> = group_of.iter().collect();
-    groups.sort_unstable();
-    groups.dedup();
-    if groups.len() < folds {
-        return Err(Error::data(format!(
-            "a stack of {folds} inner folds, but the responses are of {} groups: expected at least as many",
-            groups.len()
-        ))
-        .help("set folds of the stack lower"));
-    }
-    groups.shuffle(&mut ChaCha8Rng::seed_from_u64(context.seed.derive(SEED_FOLDS).value()));
-    let fold: HashMap<&Vec<usize>, usize> = groups.into_iter().zip((0..folds).cycle()).collect();
-    Ok(group_of.iter().map(|group| fold[group]).collect())
+fn blended(mean: f64, weights: &[f64], predicted: &[&[f32]]) -> Vec<f32> {
+    let length = predicted.first().map_or(0, |values| values.len());
+    let sum = |at: usize| {
+        let deviations =
+            weights.iter().zip(predicted).map(|(weight, values)| weight * (f64::from(values[at]) - mean));
+        (mean + deviations.sum::<f64>()) as f32
+    };
+    (0..length).map(sum).collect()
 }
 
 /// Non-negative least squares: weights of the members' deviations from the mean, by cyclic descent on the normal
 /// equations, which reaches the optimum of this convex problem.
-fn earned(predicted: &[&[f32]], train: &TrainView, mean: f64) -> Vec<f64> {
+fn least_squares(predicted: &[&[f32]], train: &TrainView, mean: f64) -> Vec<f64> {
     let responses = &train.screen.responses;
     let members = predicted.len();
     let (mut products, mut targets) = (vec![vec![0.0; members]; members], vec![0.0; members]);
@@ -251,13 +226,13 @@ impl FittedStack {
         self.members.iter().map(|member| (member.name.as_str(), member.weight)).collect()
     }
 
-    fn sums(&self, parts: &[(f64, Vec<f32>)], length: usize) -> Vec<f32> {
-        let sum = |at: usize| {
-            let deviations =
-                parts.iter().map(|(weight, values)| weight * (f64::from(values[at]) - self.mean));
-            (self.mean + deviations.sum::<f64>()) as f32
-        };
-        (0..length).map(sum).collect()
+    fn blended(&self, parts: &[Vec<f32>], length: usize) -> Vec<f32> {
+        if parts.is_empty() {
+            return vec![self.mean as f32; length];
+        }
+        let weights: Vec<f64> = self.members.iter().map(|member| member.weight).collect();
+        let parts: Vec<&[f32]> = parts.iter().map(Vec::as_slice).collect();
+        blended(self.mean, &weights, &parts)
     }
 
     /// A stack from its [`FittedModel::parts`]; `load` makes a member of its family and parts.
@@ -310,17 +285,17 @@ struct MemberDescription {
 
 struct Prepared<'a> {
     stack: &'a FittedStack,
-    members: Vec<(f64, Box<dyn PreparedGrid + 'a>)>,
+    members: Vec<Box<dyn PreparedGrid + 'a>>,
     columns: usize,
 }
 
 impl PreparedGrid for Prepared<'_> {
     fn scores(&self, rows: &[u32]) -> Result<Vec<f32>> {
         let mut parts = Vec::new();
-        for (weight, member) in &self.members {
-            parts.push((*weight, member.scores(rows)?));
+        for member in &self.members {
+            parts.push(member.scores(rows)?);
         }
-        Ok(self.stack.sums(&parts, rows.len() * self.columns))
+        Ok(self.stack.blended(&parts, rows.len() * self.columns))
     }
 }
 
@@ -332,9 +307,9 @@ impl FittedModel for FittedStack {
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         let mut parts = Vec::new();
         for member in &self.members {
-            parts.push((member.weight, member.model.predict(query)?));
+            parts.push(member.model.predict(query)?);
         }
-        Ok(self.sums(&parts, query.tuples.len()))
+        Ok(self.blended(&parts, query.tuples.len()))
     }
 
     fn prepare<'a>(
@@ -344,7 +319,7 @@ impl FittedModel for FittedStack {
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
         let mut members = Vec::new();
         for member in &self.members {
-            members.push((member.weight, member.model.prepare(tables, columns)?));
+            members.push(member.model.prepare(tables, columns)?);
         }
         Ok(Box::new(Prepared { stack: self, members, columns: columns.len() }))
     }

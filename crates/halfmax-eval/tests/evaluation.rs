@@ -10,7 +10,8 @@ use halfmax_core::{
     Parts, Progress, Query, Responses, Result, Screen, Seed, Side, Silent, TrainView,
 };
 use halfmax_eval::{
-    Ceiling, Folds, NamedModel, Protocol, Replicate, Split, SplitKind, StackParams, evaluate,
+    Calibration, Ceiling, ConformalParams, Folds, NOMINAL, NamedModel, Protocol, Replicate, Split, SplitKind,
+    StackParams, evaluate, fit_calibrated,
 };
 use ndarray::Array2;
 
@@ -287,24 +288,173 @@ fn a_stack_holds_whole_groups_out_and_names_a_member_that_fails() {
         evaluate(&screen, &folds, &models, &Protocol::default(), &Silent)
     };
     let error = run(false).unwrap_err();
-    assert_eq!(error.to_string(), "model \"stack\", fold 0: stack member \"broken\": it broke");
+    assert_eq!(error.to_string(), "stack member \"broken\": fold 0: it broke");
     assert!(error.advice().unwrap().contains("skip_failed = true"));
     watched.seen.lock().unwrap().clear();
     let evaluation = run(true).unwrap();
+    assert_eq!(evaluation.failed.len(), 1);
+    assert_eq!(
+        (evaluation.failed[0].name.as_str(), evaluation.failed[0].error.as_str()),
+        ("broken", "fold 0: it broke")
+    );
     let drugs = evaluation.models.iter().find(|model| model.name == "drug_mean").unwrap();
     let stack = evaluation.models.last().unwrap();
     assert!((stack.metrics.rmse.unwrap() - drugs.metrics.rmse.unwrap()).abs() < 0.02);
-    // Five folds, in each three inner fits and one on everything; always whole cell lines.
-    let seen = watched.seen.lock().unwrap();
-    let train = CELLS * 4 / 5;
-    for fits in seen.chunks(4) {
-        let rows: Vec<usize> = fits.iter().map(|fit| fit.0).collect();
-        assert_eq!(
-            rows,
-            [train * 2 / 3 * DRUGS, train * 2 / 3 * DRUGS, train * 2 / 3 * DRUGS, train * DRUGS]
-        );
+    assert_eq!(stack.folds[0].weights.keys().collect::<Vec<_>>(), ["drugs", "watched"]);
+    // Each fold left out, and each pair of folds, once; always whole cell lines.
+    let mut rows: Vec<usize> = watched.seen.lock().unwrap().iter().map(|fit| fit.0).collect();
+    rows.sort_unstable();
+    let expected = [vec![CELLS * 3 / 5 * DRUGS; 10], vec![CELLS * 4 / 5 * DRUGS; 5]].concat();
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn a_stack_in_an_evaluation_is_the_stack_of_its_members_predictions() {
+    let screen = screen();
+    let folds = Split::new(SplitKind::Lpo).draw(&screen).unwrap();
+    let members: Vec<(String, Arc<dyn halfmax_core::AnyModel>)> =
+        [Naive::Effects, Naive::DrugMean].map(|naive| (naive.to_string(), Arc::new(naive) as _)).into();
+    let stack = StackParams::default().of(members.clone()).unwrap();
+    let mut models: Vec<NamedModel> = members
+        .iter()
+        .map(|(name, model)| NamedModel { name: name.clone(), family: name.clone(), model: &**model })
+        .collect();
+    models.push(NamedModel { name: "stack".into(), family: "stack".into(), model: &stack });
+    let protocol = Protocol { only_folds: Some(vec![2, 0]), ..Protocol::default() };
+    let evaluation = evaluate(&screen, &folds, &models, &protocol, &Silent).unwrap();
+    let [effects, drugs, stacked] = &evaluation.models[..] else { panic!() };
+    for fold in &stacked.folds {
+        let (train, _) = folds.train_test(&[fold.fold]);
+        let values = screen.responses.values();
+        let mean = train.iter().map(|row| f64::from(values[*row])).sum::<f64>() / train.len() as f64;
+        // The normal equations hold for out-of-fold predictions made without the fold and without one more.
+        let (mut rest_with, mut scale) = ([0.0; 2], [0.0; 2]);
+        for other in (0..5).filter(|other| *other != fold.fold) {
+            let (rows, tested) = folds.train_test(&[fold.fold, other]);
+            let view = TrainView { rows, ..screen.all() };
+            let context = FitContext {
+                seed: Seed::new(1),
+                progress: &Silent,
+                validation: halfmax_core::ValidationGroup::Response,
+            };
+            let asked: Vec<usize> =
+                tested.into_iter().filter(|row| folds.of_response()[*row] == Some(other as u16)).collect();
+            let side = |side: usize| asked.iter().map(|row| screen.responses.side(side)[*row]).collect();
+            let sides: [Vec<u32>; 2] = [side(0), side(1)];
+            let query = Query {
+                tables: &[screen.table(0), screen.table(1)],
+                tuples: halfmax_core::Tuples::Listed(&[&sides[0], &sides[1]]),
+            };
+            let predicted: Vec<Vec<f32>> = members
+                .iter()
+                .map(|(_, model)| model.fit_any(&view, &context).unwrap().predict(&query).unwrap())
+                .collect();
+            for (at, row) in asked.iter().enumerate() {
+                let deviation = |member: usize| f64::from(predicted[member][at]) - mean;
+                let said = fold.weights["effects"] * deviation(0) + fold.weights["drug_mean"] * deviation(1);
+                let rest = f64::from(values[*row]) - mean - said;
+                for member in 0..2 {
+                    rest_with[member] += rest * deviation(member);
+                    scale[member] += deviation(member).powi(2);
+                }
+            }
+        }
+        for (member, name) in ["effects", "drug_mean"].into_iter().enumerate() {
+            let slope = rest_with[member] / scale[member];
+            assert!(slope.abs() < 1e-6 || (fold.weights[name] == 0.0 && slope < 0.0), "{name}: {slope}");
+        }
+        let own = |model: &halfmax_eval::ModelEvaluation| -> Vec<f32> {
+            model.predictions.iter().filter(|one| one.fold == fold.fold).map(|one| one.predicted).collect()
+        };
+        for ((a, b), sum) in own(effects).iter().zip(own(drugs)).zip(own(stacked)) {
+            let expected = mean
+                + fold.weights["effects"] * (f64::from(*a) - mean)
+                + fold.weights["drug_mean"] * (f64::from(b) - mean);
+            assert!((expected - f64::from(sum)).abs() < 1e-5);
+        }
     }
-    assert_eq!(seen.len(), 20);
+}
+
+/// Responses around drug means, noisier for some drugs; cell lines have an effect that nothing tells.
+fn noisy(cells: usize, drugs: usize) -> Screen {
+    let normal = |at: usize| -> f64 {
+        let uniform = |part: u64| {
+            (Seed::new(4).derive(at as u64).derive(part).value() >> 11) as f64 / (1u64 << 53) as f64
+        };
+        (0..12).map(uniform).sum::<f64>() - 6.0
+    };
+    let table = |count: usize, sort: &str| {
+        EntityTable::new((0..count).map(|at| format!("{sort} {at}")), sort).unwrap()
+    };
+    let pairs: Vec<(usize, usize)> =
+        (0..cells).flat_map(|cell| (0..drugs).map(move |drug| (cell, drug))).collect();
+    let value = |(cell, drug): &(usize, usize)| {
+        let spread = if drug % 2 == 0 { 0.3 } else { 2.0 };
+        (*drug as f64 + 0.5 * normal(*cell) + spread * normal(1_000_000 + cell * drugs + drug)) as f32
+    };
+    let sides = vec![
+        pairs.iter().map(|pair| pair.0 as u32).collect(),
+        pairs.iter().map(|pair| pair.1 as u32).collect(),
+    ];
+    let responses = Responses::new(sides, pairs.iter().map(value).collect(), None).unwrap();
+    let tables = vec![table(cells, "cell line"), table(drugs, "drug")];
+    Screen::new("LN_IC50", tables, vec![Side::cell_line(0), Side::drug(1)], responses).unwrap()
+}
+
+#[test]
+fn intervals_hold_what_they_promise_and_are_wider_for_drugs_that_are_hard_to_predict() {
+    let screen = noisy(400, 20);
+    for kind in [SplitKind::Lco, SplitKind::Lpo] {
+        let folds = Split::new(kind).draw(&screen).unwrap();
+        let intervals = ConformalParams { level: 0.7, models: vec!["drug_mean".into()], folds: 5 };
+        let protocol = Protocol { intervals: Some(intervals), ..Protocol::default() };
+        let models: Vec<NamedModel> = naive().into_iter().take(2).collect();
+        let evaluation = evaluate(&screen, &folds, &models, &protocol, &Silent).unwrap();
+        let drugs = evaluation.models.iter().find(|model| model.name == "drug_mean").unwrap();
+        for coverage in &drugs.calibration {
+            assert!((coverage.observed - coverage.nominal).abs() < 0.015, "{kind}: {coverage:?}");
+            assert!((coverage.observed_by_group - coverage.nominal).abs() < 0.015, "{kind}: {coverage:?}");
+            assert_eq!(coverage.n, 8000);
+        }
+        assert_eq!(drugs.calibration.iter().map(|one| one.nominal).collect::<Vec<_>>(), NOMINAL);
+        let (mut held, mut widths) = (0, [0.0; 2]);
+        for one in &drugs.predictions {
+            let [low, high] = one.interval.unwrap();
+            held += usize::from((low..=high).contains(&screen.responses.values()[one.row]));
+            widths[screen.responses.side(1)[one.row] as usize % 2] += f64::from(high - low) / 4000.0;
+        }
+        assert!((held as f64 / 8000.0 - 0.7).abs() < 0.015, "{kind}: {held}");
+        // The true variances are 0.5² + 0.3² and 0.5² + 2²; 320 responses are shrunken as if 10 had their average.
+        let shrunken = |variance: f64| (320.0 * variance + 10.0 * 2.295) / 330.0;
+        let expected = (shrunken(4.25) / shrunken(0.34)).sqrt();
+        assert!((widths[1] / widths[0] - expected).abs() < 0.15, "{kind}: {widths:?} {expected}");
+        let other = evaluation.models.iter().find(|model| model.name != "drug_mean").unwrap();
+        assert!(other.calibration.is_empty() && other.predictions[0].interval.is_none());
+    }
+}
+
+#[test]
+fn intervals_need_groups_enough_and_a_model_trained_on_everything_has_them_too() {
+    let screen = noisy(60, 6);
+    let context = |validation| FitContext { seed: Seed::new(3), progress: &Silent, validation };
+    let unseen_cells = context(halfmax_core::ValidationGroup::Entity(0));
+    let params = ConformalParams { level: 0.8, ..ConformalParams::default() };
+    let (fitted, calibration) =
+        fit_calibrated(&Naive::DrugMean, &screen.all(), &unseen_cells, &params).unwrap();
+    assert_eq!(fitted.family(), "drug_mean");
+    let stranger = EntityTable::new(["drug 1", "drug 2", "nobody knows"], "drug").unwrap();
+    let widths = calibration.widths(&[screen.table(0), &stranger]).unwrap();
+    assert!(widths.half(&[0, 0]).unwrap() > 2.0 * widths.half(&[0, 1]).unwrap());
+    assert_eq!(widths.half(&[0, 0]), widths.half(&[59, 0]));
+    assert_eq!(widths.half(&[0, 2]), None);
+    let text = serde_json::to_string(&calibration).unwrap();
+    assert_eq!(serde_json::from_str::<Calibration>(&text).unwrap(), calibration);
+    // Six drugs cannot tell what 19 of 20 new drugs do.
+    let unseen_drugs = context(halfmax_core::ValidationGroup::Entity(1));
+    let params = ConformalParams { level: 0.95, ..params };
+    let error = fit_calibrated(&Naive::CellMean, &screen.all(), &unseen_drugs, &params).err().unwrap();
+    assert!(error.to_string().contains("are of 6 groups"), "{error}");
+    assert!(error.to_string().ends_with("expected at least 19"), "{error}");
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn sound<K: Ord>(folds: &Folds, unit: impl Fn(usize) -> Option<K>, slack: usize)
     let mut of_unit: BTreeMap<K, usize> = BTreeMap::new();
     let mut tested = BTreeSet::new();
     for fold in 0..folds.count() {
-        let (train, test) = folds.train_test(fold);
+        let (train, test) = folds.train_test(&[fold]);
         assert!(!train.is_empty() && !test.is_empty());
         let known: BTreeSet<K> = train.iter().filter_map(|at| unit(*at)).collect();
         for at in &test {

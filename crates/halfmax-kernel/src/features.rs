@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use halfmax_core::{Domain, EntityTable, Error, FeatureSelection, FeatureSpace, FeatureValues, Result};
+use halfmax_core::{Domain, EntityTable, Error, FeatureSpace, Result};
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -62,24 +62,22 @@ fn squares(matrix: &Array2<f32>) -> Array1<f64> {
 }
 
 impl SideKernel {
-    /// Gathers the features that `terms` name of the entities `rows` of a table; without terms, those that suit the
-    /// table: see [`crate::KernelParams`].
+    /// Gathers the features of `whole` that `terms` name of the entities `rows` of a table; without terms, those that suit
+    /// them: see [`crate::KernelParams`].
     pub fn new(
+        whole: &FeatureSpace,
         table: &EntityTable,
-        table_at: usize,
-        selection: &FeatureSelection,
         rows: &[u32],
         terms: &[KernelTerm],
         of_cells: bool,
     ) -> Result<Self> {
         let automatic;
         let terms = if terms.is_empty() {
-            automatic = suitable(table, of_cells);
+            automatic = suitable(whole, of_cells);
             &automatic
         } else {
             terms
         };
-        let whole = FeatureSpace::of(table, table_at, selection);
         let mut blocks: Vec<(String, Range<usize>)> = Vec::new();
         let mut features = Vec::new();
         for term in terms {
@@ -115,6 +113,14 @@ impl SideKernel {
             });
         }
         Ok(Self { space, values, terms: fitted })
+    }
+
+    /// Whether every term has features, a scale and a weight: not so where a file was tampered with.
+    pub fn is_possible(&self) -> bool {
+        self.terms.iter().all(|term| {
+            let fits = term.range.end <= self.space.len() && term.range.start < term.range.end;
+            fits && term.scale > 0.0 && term.weight > 0.0
+        })
     }
 
     /// Number of training entities.
@@ -180,11 +186,10 @@ impl SideKernel {
         }
     }
 
-    /// The kernel of every entity of a table with itself.
-    pub fn own(&self, table: &EntityTable) -> Result<Array1<f64>> {
-        let all: Vec<u32> = (0..table.len() as u32).collect();
-        let values = gather(&self.space, table, &all)?;
-        let mut sum = Array1::zeros(table.len());
+    /// The kernel of entities of a table with themselves.
+    pub fn own(&self, table: &EntityTable, entities: &[u32]) -> Result<Array1<f64>> {
+        let values = gather(&self.space, table, entities)?;
+        let mut sum = Array1::zeros(entities.len());
         for term in &self.terms {
             match term.kernel {
                 KernelKind::Linear => {
@@ -196,11 +201,10 @@ impl SideKernel {
         Ok(sum)
     }
 
-    /// The kernel between the entities of a table (rows) and the training entities (columns).
-    pub fn between(&self, table: &EntityTable) -> Result<Matrix> {
-        let all: Vec<u32> = (0..table.len() as u32).collect();
-        let values = gather(&self.space, table, &all)?;
-        let mut sum = Matrix::zeros((table.len(), self.len()));
+    /// The kernel between entities of a table (rows) and the training entities (columns).
+    pub fn between(&self, table: &EntityTable, entities: &[u32]) -> Result<Matrix> {
+        let values = gather(&self.space, table, entities)?;
+        let mut sum = Matrix::zeros((entities.len(), self.len()));
         for term in &self.terms {
             let mut kernel = self.raw(term, values.view()).between;
             finish(term, &mut kernel);
@@ -284,33 +288,36 @@ fn finish(term: &FittedTerm, raw: &mut Matrix) {
     }
 }
 
-/// The kernels that suit a table of entities.
-fn suitable(table: &EntityTable, of_cells: bool) -> Vec<KernelTerm> {
+/// The kernels that suit some features.
+fn suitable(space: &FeatureSpace, of_cells: bool) -> Vec<KernelTerm> {
     let term = |features: &str, kernel| KernelTerm {
         features: features.into(),
         kernel,
         weight: 1.0,
         lengthscale: 1.0,
     };
-    let real = |kind: &str| [term(kind, KernelKind::Linear), term(kind, KernelKind::Rbf)];
-    let blocks = || table.blocks().iter().filter(|block| !block.is_empty());
-    if of_cells {
-        if blocks().any(|block| block.kind == "expression") {
-            return real("expression").into();
+    let of_block = |(kind, domain): &(&str, &Domain)| match domain {
+        Domain::Real => vec![term(kind, KernelKind::Linear), term(kind, KernelKind::Rbf)],
+        Domain::Binary => vec![term(kind, KernelKind::Tanimoto)],
+        Domain::Category(_) => vec![term(kind, KernelKind::Match)],
+    };
+    let mut blocks: Vec<(&str, &Domain)> = Vec::new();
+    for feature in &space.features {
+        if blocks.last().is_none_or(|(kind, _)| *kind != feature.kind) {
+            blocks.push((&feature.kind, &feature.domain));
         }
-        let numbers = blocks().filter(|block| matches!(block.values, FeatureValues::Real(_)));
-        let numbers: Vec<KernelTerm> = numbers.flat_map(|block| real(&block.kind)).collect();
+    }
+    if of_cells {
+        let real = |(_, domain): &&(&str, &Domain)| matches!(domain, Domain::Real);
+        if let Some(expression) = blocks.iter().filter(real).find(|(kind, _)| *kind == "expression") {
+            return of_block(expression);
+        }
+        let numbers: Vec<KernelTerm> = blocks.iter().filter(real).flat_map(of_block).collect();
         if !numbers.is_empty() {
             return numbers;
         }
     }
-    blocks()
-        .flat_map(|block| match &block.values {
-            FeatureValues::Real(_) => real(&block.kind).into(),
-            FeatureValues::Binary(_) => vec![term(&block.kind, KernelKind::Tanimoto)],
-            FeatureValues::Category(_) => vec![term(&block.kind, KernelKind::Match)],
-        })
-        .collect()
+    blocks.iter().flat_map(of_block).collect()
 }
 
 fn check_kernel(term: &KernelTerm, domain: &Domain) -> Result<()> {
@@ -335,24 +342,25 @@ fn check_kernel(term: &KernelTerm, domain: &Domain) -> Result<()> {
 }
 
 /// The values of the features of some entities.
-fn gather(space: &FeatureSpace, table: &EntityTable, rows: &[u32]) -> Result<Array2<f32>> {
+fn gather(space: &FeatureSpace, table: &EntityTable, entities: &[u32]) -> Result<Array2<f32>> {
     let alignment = space.align(table)?;
-    let columns: Vec<Vec<f32>> = (0..space.len()).into_par_iter().map(|at| alignment.column(at)).collect();
+    let columns: Vec<Vec<f32>> =
+        (0..space.len()).into_par_iter().map(|at| alignment.values(at, entities)).collect();
     for (feature, column) in space.features.iter().zip(&columns) {
-        if let Some(row) = rows.iter().find(|row| column[**row as usize].is_infinite()) {
+        if let Some(at) = column.iter().position(|value| value.is_infinite()) {
             return Err(Error::data(format!(
                 "feature {:?} of the {} features is infinite for {} {:?}: its kernel would not be finite",
                 feature.name,
                 feature.kind,
                 table.sort(),
-                table.ids()[*row as usize]
+                table.ids()[entities[at] as usize]
             ))
             .help("leave the value empty if it is not known"));
         }
     }
-    let mut values = Array2::zeros((rows.len(), space.len()));
-    values.axis_iter_mut(Axis(0)).into_par_iter().zip(rows).for_each(|(mut out, row)| {
-        out.iter_mut().zip(&columns).for_each(|(out, column)| *out = column[*row as usize]);
+    let mut values = Array2::zeros((entities.len(), space.len()));
+    values.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(at, mut out)| {
+        out.iter_mut().zip(&columns).for_each(|(out, column)| *out = column[at]);
     });
     Ok(values)
 }

@@ -1,6 +1,6 @@
 //! Fitting: baseline, profiles, the choice of parameters, the solution.
 
-use halfmax_core::{Error, FitContext, Model, Result, Seed, TrainView, ValidationGroup};
+use halfmax_core::{Error, FeatureSpace, FitContext, Model, Result, Seed, TrainView, ValidationGroup};
 use ndarray::{Array1, Axis, Zip};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -110,15 +110,8 @@ impl<'a> Fit<'a> {
     fn side_kernel(&self, side: usize) -> Result<SideKernel> {
         let screen = self.train.screen;
         let terms = if side == 0 { &self.params.cell_kernels } else { &self.params.drug_kernels };
-        let table_at = screen.sides[side].table;
-        SideKernel::new(
-            screen.table(side),
-            table_at,
-            &self.train.features,
-            &self.entities[side],
-            terms,
-            side == 0,
-        )
+        let whole = FeatureSpace::of(screen.table(side), screen.sides[side].table, &self.train.features);
+        SideKernel::new(&whole, screen.table(side), &self.entities[side], terms, side == 0)
     }
 
     fn run(self) -> Result<FittedKernel> {

@@ -42,14 +42,17 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod applicability;
 mod features;
 mod fit;
 mod linalg;
 mod model;
 mod params;
+mod pilot;
 mod profile;
 mod solve;
 
+pub use applicability::Applicability;
 pub use fit::Kernel;
 pub use model::{FittedKernel, FittedSide};
 pub use params::{KernelKind, KernelParams, KernelTerm};

@@ -3,22 +3,27 @@
 use std::collections::{BTreeMap, HashMap};
 
 use halfmax_core::{
-    EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedGrid, Query, Result, Tensor, Tuples,
+    EntityTable, Error, FeatureSpace, FittedModel, Informed, Parts, PreparedGrid, Query, Responses, Result,
+    Tensor, Tuples,
 };
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::features::{FittedTerm, SideKernel};
-use crate::linalg::{Matrix, eigen, inverse, product, product_of_rows};
+use crate::linalg::{Matrix, inverse, product, product_of_rows};
 use crate::params::{KernelKind, KernelParams};
-use crate::solve::{Decomposed, Shares, variances};
+use crate::pilot::Decompositions;
+use crate::solve::{Shares, variances};
 
 /// A fitted Kronecker kernel model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FittedKernel {
     pub(crate) fitted: Fitted,
     /// Coefficients times the covariance of columns: what a row's covariances are multiplied by.
-    profiles: Matrix,
+    pub(crate) profiles: Matrix,
+    /// For rows that were not in training, by id, how far responses measured since move their profiles.
+    pub(crate) pilots: BTreeMap<String, Array1<f64>>,
+    pub(crate) decompositions: Decompositions,
 }
 
 /// What was fitted. Sides stand in the order rows, columns.
@@ -60,7 +65,8 @@ impl FittedKernel {
             ))
             .help("look for features or responses of enormous size"));
         }
-        Ok(Self { fitted, profiles })
+        let decompositions = Decompositions::default();
+        Ok(Self { fitted, profiles, pilots: BTreeMap::new(), decompositions })
     }
 
     /// How much of the variation between the entities of the rows' side their features explain, 0 to 1.
@@ -84,12 +90,13 @@ impl FittedKernel {
     }
 
     /// The covariance of entities of a table with the training rows.
-    fn row_covariance(&self, table: &EntityTable) -> Result<Matrix> {
+    pub(crate) fn row_covariance(&self, table: &EntityTable, entities: &[u32]) -> Result<Matrix> {
         let side = &self.fitted.sides[0];
         let shares = self.fitted.shares;
-        let mut covariance = side.kernel.between(table)? * shares.features;
-        for (row, known) in positions(&side.ids, table).into_iter().enumerate() {
-            if let Some(known) = known {
+        let mut covariance = side.kernel.between(table, entities)? * shares.features;
+        let known = positions(&side.ids, table);
+        for (row, entity) in entities.iter().enumerate() {
+            if let Some(known) = known[*entity as usize] {
                 // Like itself, also where its features are not known.
                 covariance[[row, known]] += 1.0 - shares.features;
             }
@@ -113,11 +120,17 @@ impl FittedKernel {
         Ok(())
     }
 
-    fn prepared(&self, tables: &[&EntityTable]) -> Result<Prepared<'_>> {
+    /// Prepares to pair some entities of the two sides' tables.
+    fn prepared(&self, tables: &[&EntityTable], sides: [&[u32]; 2]) -> Result<Prepared<'_>> {
         let row_side = self.fitted.row_side;
-        let rows = self.row_covariance(tables[row_side])?;
-        let columns = Columns::new(&self.fitted, tables[1 - row_side])?;
-        Ok(Prepared { model: self, rows, columns })
+        let asked = distinct(sides[row_side]);
+        let covariances = self.row_covariance(tables[row_side], &asked)?;
+        let mut row_of = vec![usize::MAX; tables[row_side].len()];
+        asked.iter().enumerate().for_each(|(row, entity)| row_of[*entity as usize] = row);
+        let columns = Columns::new(&self.fitted, tables[1 - row_side], &distinct(sides[1 - row_side]))?;
+        let pilot = |entity: &u32| self.pilots.get(&tables[row_side].ids()[*entity as usize]);
+        let pilots = asked.iter().map(pilot).collect();
+        Ok(Prepared { model: self, row_of, covariances, pilots, columns })
     }
 
     /// The exact linear weights of the features of one block on side `rows`, where the model has a linear kernel on it:
@@ -145,18 +158,16 @@ impl FittedKernel {
     pub fn profile_variance(&self, table: &EntityTable) -> Result<Matrix> {
         let fitted = &self.fitted;
         let rows = &fitted.sides[0].kernel;
-        let kernel = rows.training();
-        let row_eigen = eigen(&kernel, "kernel of the features")?;
-        let columns = eigen(&fitted.covariance, "covariance of response profiles")?;
-        let between = self.row_covariance(table)?;
-        let own = rows.own(table)?.mapv(|own| fitted.shares.features * own + 1.0 - fitted.shares.features);
-        let decomposed = Decomposed { rows: &row_eigen, columns: &columns };
-        Ok(variances(&decomposed, fitted.shares, &between, &own, &fitted.covariance) + fitted.noise)
+        let all: Vec<u32> = (0..table.len() as u32).collect();
+        let between = self.row_covariance(table, &all)?;
+        let own =
+            rows.own(table, &all)?.mapv(|own| fitted.shares.features * own + 1.0 - fitted.shares.features);
+        Ok(variances(&self.decomposed()?, fitted.shares, &between, &own, &fitted.covariance) + fitted.noise)
     }
 }
 
 /// Where each entity of a table is among training ids.
-fn positions(ids: &[String], table: &EntityTable) -> Vec<Option<usize>> {
+pub(crate) fn positions(ids: &[String], table: &EntityTable) -> Vec<Option<usize>> {
     let known: HashMap<&str, usize> = ids.iter().map(String::as_str).zip(0..).collect();
     table.ids().iter().map(|id| known.get(id.as_str()).copied()).collect()
 }
@@ -171,49 +182,57 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(fitted: &Fitted, table: &EntityTable) -> Result<Self> {
+    /// For the entities `asked` for of a table.
+    fn new(fitted: &Fitted, table: &EntityTable, asked: &[u32]) -> Result<Self> {
         let side = &fitted.sides[1];
         let known = positions(&side.ids, table);
+        let strangers: Vec<u32> =
+            asked.iter().copied().filter(|entity| known[*entity as usize].is_none()).collect();
         let mut unknown = vec![usize::MAX; known.len()];
-        let mut count = 0;
-        for (at, known) in unknown.iter_mut().zip(&known) {
-            if known.is_none() {
-                *at = count;
-                count += 1;
-            }
-        }
-        let training = side.ids.len();
-        if count == 0 {
-            return Ok(Self { known, weights: Matrix::zeros((0, training)), unknown });
-        }
-        let mut weights = Matrix::zeros((count, training));
-        if !side.kernel.terms.is_empty() {
+        strangers.iter().enumerate().for_each(|(row, entity)| unknown[*entity as usize] = row);
+        let mut weights = Matrix::zeros((strangers.len(), side.ids.len()));
+        if !strangers.is_empty() && !side.kernel.terms.is_empty() {
             let mut kernel = side.kernel.training();
             kernel.diag_mut().mapv_inplace(|value| value + fitted.column_ridge);
-            let between = side.kernel.between(table)?;
-            let rows: Vec<usize> = (0..known.len()).filter(|at| known[*at].is_none()).collect();
-            let between = between.select(Axis(0), &rows);
+            let between = side.kernel.between(table, &strangers)?;
             weights = product(between.view(), inverse(&kernel, "kernel of the features")?.view());
         }
         Ok(Self { known, weights, unknown })
     }
 }
 
+/// The entities of a list, each once, in ascending order.
+fn distinct(entities: &[u32]) -> Vec<u32> {
+    let mut distinct = entities.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    distinct
+}
+
 /// A query's entities, ready to be paired.
 struct Prepared<'a> {
     model: &'a FittedKernel,
-    /// Entities of the rows' table × training rows.
-    rows: Matrix,
+    /// For each entity of the rows' table its row in the covariances.
+    row_of: Vec<usize>,
+    /// Rows asked for × training rows.
+    covariances: Matrix,
+    /// For each row asked for how far measured responses move its profile.
+    pilots: Vec<Option<&'a Array1<f64>>>,
     columns: Columns,
 }
 
 impl Prepared<'_> {
     /// Predictions for rows and columns of the block, row-major.
     fn block(&self, rows: &[u32], columns: &[u32]) -> Array2<f32> {
-        let chosen: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
-        let covariances = self.rows.select(Axis(0), &chosen);
+        let chosen: Vec<usize> = rows.iter().map(|row| self.row_of[*row as usize]).collect();
+        let covariances = self.covariances.select(Axis(0), &chosen);
         let fitted = &self.model.fitted;
-        let profiles = product(covariances.view(), self.model.profiles.view()) + &fitted.baseline;
+        let mut profiles = product(covariances.view(), self.model.profiles.view()) + &fitted.baseline;
+        for (mut profile, row) in profiles.axis_iter_mut(Axis(0)).zip(&chosen) {
+            if let Some(shift) = self.pilots[*row] {
+                profile += shift;
+            }
+        }
         let means = profiles.sum_axis(Axis(1)) / profiles.ncols() as f64;
         let others = (self.columns.weights.nrows() > 0).then(|| {
             let deviations = &profiles - &means.view().insert_axis(Axis(1));
@@ -234,9 +253,7 @@ impl Prepared<'_> {
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|at| rows[*at]);
         let mut out = vec![0.0; rows.len()];
-        let mut distinct: Vec<u32> = columns.to_vec();
-        distinct.sort_unstable();
-        distinct.dedup();
+        let distinct = distinct(columns);
         let number: HashMap<u32, usize> = distinct.iter().copied().zip(0..).collect();
         let runs: Vec<&[usize]> = order.chunk_by(|a, b| rows[*a] == rows[*b]).collect();
         for runs in runs.chunks(ROWS) {
@@ -273,12 +290,14 @@ impl FittedModel for FittedKernel {
 
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         self.check(query)?;
-        let prepared = self.prepared(query.tables)?;
+        let (Tuples::Listed(&[cells, drugs]) | Tuples::Grid(&[cells, drugs])) = query.tuples else {
+            return Ok(Vec::new());
+        };
+        let prepared = self.prepared(query.tables, [cells, drugs])?;
         match query.tuples {
-            Tuples::Grid([rows, columns]) => Grid { prepared, columns }.scores(rows),
-            Tuples::Listed([cells, drugs]) if self.fitted.row_side == 0 => Ok(prepared.listed(cells, drugs)),
-            Tuples::Listed([cells, drugs]) => Ok(prepared.listed(drugs, cells)),
-            Tuples::Grid(_) | Tuples::Listed(_) => Ok(Vec::new()),
+            Tuples::Grid(_) => Grid { prepared, columns: drugs }.scores(cells),
+            Tuples::Listed(_) if self.fitted.row_side == 0 => Ok(prepared.listed(cells, drugs)),
+            Tuples::Listed(_) => Ok(prepared.listed(drugs, cells)),
         }
     }
 
@@ -288,7 +307,8 @@ impl FittedModel for FittedKernel {
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
         self.check(&Query { tables, tuples: Tuples::Grid(&[]) })?;
-        Ok(Box::new(Grid { prepared: self.prepared(tables)?, columns }))
+        let rows: Vec<u32> = (0..tables[0].len() as u32).collect();
+        Ok(Box::new(Grid { prepared: self.prepared(tables, [&rows, columns])?, columns }))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
@@ -299,6 +319,16 @@ impl FittedModel for FittedKernel {
 
     fn space(&self, side: usize) -> FeatureSpace {
         self.side(side).kernel.space.clone()
+    }
+
+    fn takes_responses(&self) -> bool {
+        true
+    }
+
+    fn given(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
+        let sides: Vec<&[u32]> = (0..measured.sides()).map(|side| measured.side(side)).collect();
+        self.check(&Query { tables, tuples: Tuples::Listed(&sides) })?;
+        self.informed(tables, measured)
     }
 
     fn parts(&self) -> Parts {
@@ -318,7 +348,9 @@ impl FittedModel for FittedKernel {
             "target": fitted.target,
             "row_side": fitted.row_side,
             "sides": sides,
+            "pilots": self.pilots.keys().collect::<Vec<_>>(),
         });
+        let pilots = self.pilots.values().flatten().copied().collect();
         let numbers = vec![fitted.shares.features, fitted.shares.noise, fitted.noise, fitted.column_ridge];
         let of = |matrix: &Matrix| Tensor::F64(matrix.iter().copied().collect());
         let values = |side: usize| Tensor::F32(fitted.sides[side].kernel.values.iter().copied().collect());
@@ -329,6 +361,7 @@ impl FittedModel for FittedKernel {
             ("coefficients", of(&fitted.coefficients)),
             ("row_features", values(0)),
             ("column_features", values(1)),
+            ("pilots", Tensor::F64(pilots)),
         ];
         Parts { description, tensors: tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into() }
     }
@@ -341,6 +374,7 @@ struct Description {
     target: String,
     row_side: usize,
     sides: [SideDescription; 2],
+    pilots: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -361,7 +395,7 @@ impl FittedKernel {
     pub fn from_parts(parts: &Parts) -> Result<Self> {
         let description: Description = Deserialize::deserialize(&parts.description)
             .map_err(|error| malformed("its description is not understood").because(error))?;
-        let Description { params, target, row_side, sides } = description;
+        let Description { params, target, row_side, sides, pilots: informed } = description;
         if row_side > 1 {
             return Err(malformed(format!("its rows are side {row_side}")));
         }
@@ -383,7 +417,7 @@ impl FittedKernel {
         let [first, second] = sides;
         let sides = [side(parts, "row_features", first)?, side(parts, "column_features", second)?];
         let shares = Shares { features, noise: share };
-        Self::new(Fitted {
+        let mut model = Self::new(Fitted {
             params,
             target,
             row_side,
@@ -394,7 +428,11 @@ impl FittedKernel {
             baseline,
             covariance,
             coefficients,
-        })
+        })?;
+        let shifts = floats(&parts.tensors, "pilots", informed.len() * columns)?;
+        let shifts = shifts.chunks(columns.max(1)).map(|shift| Array1::from(shift.to_vec()));
+        model.pilots = informed.into_iter().zip(shifts).collect();
+        Ok(model)
     }
 }
 
@@ -405,15 +443,12 @@ fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<Fitte
         Some(Tensor::F32(values)) if values.len() == shape.0 * shape.1 => values.clone(),
         _ => return Err(malformed(format!("{tensor} are missing or of another length"))),
     };
-    for term in &terms {
-        let fits = term.range.end <= space.len() && term.range.start < term.range.end;
-        let possible = term.scale > 0.0 && term.weight > 0.0;
-        if !(fits && possible) {
-            return Err(malformed(format!("a kernel on {:?} is impossible", term.features)));
-        }
-    }
     let values = Array2::from_shape_vec(shape, values).map_err(|error| malformed(tensor).because(error))?;
-    Ok(FittedSide { name, ids, kernel: SideKernel { space, values, terms } })
+    let kernel = SideKernel { space, values, terms };
+    if !kernel.is_possible() {
+        return Err(malformed(format!("a kernel of the {name}s is impossible")));
+    }
+    Ok(FittedSide { name, ids, kernel })
 }
 
 fn malformed(what: impl std::fmt::Display) -> Error {

@@ -40,6 +40,11 @@ impl Decomposed<'_> {
         })
     }
 
+    /// The eigenvalues of the inverse of `R ⊗ S + σ²`.
+    pub fn inverse_spectrum(&self, shares: Shares) -> Matrix {
+        self.spectrum(shares).mapv(|value| 1.0 / value)
+    }
+
     /// Multiplies by the inverse of `R ⊗ S + σ²`, given the inverse of its spectrum.
     fn divide(&self, block: &Matrix, inverse: &Matrix) -> Matrix {
         let turned = product(
@@ -72,7 +77,7 @@ impl<'a> LeaveOneOut<'a> {
     /// The residual of every response when its whole row is left out: `(G⁻¹ y)ᵢ / (G⁻¹)ᵢᵢ` for every component of the
     /// columns (Rasmussen & Williams 2006, equation 5.12).
     pub fn residuals(&self, shares: Shares) -> Matrix {
-        let inverse = self.decomposed.spectrum(shares).mapv(|value| 1.0 / value);
+        let inverse = self.decomposed.inverse_spectrum(shares);
         let solved = product(self.decomposed.rows.vectors.view(), (&self.turned * &inverse).view());
         let own = product(self.squares.view(), inverse.view());
         product_of_rows((solved / own).view(), self.decomposed.columns.vectors.view())
@@ -117,7 +122,7 @@ impl Gradients<'_> {
         let noise = self.decomposed.noise(shares);
         let mask = observed.weights.mapv(|weight| if weight > 0.0 { 1.0 } else { 0.0 });
         let own_noise = observed.weights.mapv(|weight| if weight > 0.0 { noise / weight } else { 0.0 });
-        let inverse = self.decomposed.spectrum(shares).mapv(|value| 1.0 / value);
+        let inverse = self.decomposed.inverse_spectrum(shares);
         let times = |block: &Matrix| {
             let mut out = product(product(self.rows.view(), block.view()).view(), self.columns.view());
             out *= &mask;
@@ -185,7 +190,7 @@ pub fn variances(
         let value = decomposed.columns.values[l] * decomposed.columns.vectors[[j, l]];
         value * value
     });
-    let inverse = decomposed.spectrum(shares).mapv(|value| 1.0 / value);
+    let inverse = decomposed.inverse_spectrum(shares);
     let explained = product_of_rows(product(rows.view(), inverse.view()).view(), columns.view());
     let mut variances = explained;
     variances.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(row, mut out)| {

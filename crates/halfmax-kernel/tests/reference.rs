@@ -216,6 +216,44 @@ proptest! {
     }
 
     #[test]
+    fn measured_responses_of_a_new_row_are_taken_as_if_they_had_been_fitted(mut case in case(), weight in 0.5f32..3.0) {
+        const NEW: usize = 8;
+        case.seen = NEW;
+        case.observed.fill(true);
+        case.weights.fill(1.0);
+        let screen = case.screen();
+        let fitted = case.fit(&screen);
+        let Found { covariance, baseline, noise } = Found::of(&fitted);
+        let kernel = linear_kernel(&case);
+        let rows = |a: usize, b: usize| case.share * kernel[[a, b]] + (1.0 - case.share) * f64::from(u8::from(a == b));
+        let mut pairs = case.pairs();
+        pairs.extend([(NEW, 1), (NEW, 3)]);
+        let between = |a: (usize, usize), b: (usize, usize)| rows(a.0, b.0) * covariance[[a.1, b.1]];
+        let matrix = Array2::from_shape_fn((pairs.len(), pairs.len()), |(a, b)| {
+            let own = if pairs[a].0 == NEW { noise / f64::from(weight) } else { noise };
+            between(pairs[a], pairs[b]) + if a == b { own } else { 0.0 }
+        });
+        let right = Array2::from_shape_fn((pairs.len(), 1), |(at, _)| {
+            f64::from(case.values[pairs[at].0 * DRUGS + pairs[at].1]) - baseline[pairs[at].1]
+        });
+        let coefficients = solve(matrix, right);
+        let value = |drug: usize| case.values[NEW * DRUGS + drug];
+        // One of a cell line that was in training, which is not used.
+        let sides = vec![vec![NEW as u32, 2, NEW as u32], vec![1, 0, 3]];
+        let measured = Responses::new(sides, vec![value(1), 9.0, value(3)], Some(vec![weight; 3])).unwrap();
+        let informed = fitted.given(&[screen.table(0), screen.table(1)], &measured).unwrap();
+        prop_assert_eq!(informed.used, 2);
+        let stored = FittedKernel::from_parts(&informed.model.parts()).unwrap();
+        let (before, after) = (grid(&fitted, &screen), grid(&stored, &screen));
+        for drug in 0..DRUGS {
+            let sum: f64 = pairs.iter().zip(&coefficients).map(|(pair, c)| c * between((NEW, drug), *pair)).sum();
+            let (expected, found) = (baseline[drug] + sum, f64::from(after[NEW * DRUGS + drug]));
+            prop_assert!((expected - found).abs() < 1e-4, "drug {drug}: {found}, expected {expected}");
+        }
+        prop_assert_eq!(&before[..NEW * DRUGS], &after[..NEW * DRUGS]);
+    }
+
+    #[test]
     fn linear_weights_explain_predictions_for_unseen_cell_lines_exactly(mut case in case()) {
         case.seen = 7;
         let screen = case.screen();

@@ -1,0 +1,339 @@
+//! Prediction intervals whose coverage holds for entities that were never seen, from out-of-fold residuals.
+
+use std::collections::BTreeMap;
+
+use halfmax_core::{
+    AnyModel, EntityTable, Error, FitContext, FittedModel, Known, Result, TrainView, ValidationGroup,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::evaluate::{Step, as_stack};
+use crate::inner::{InnerFolds, groups_of};
+
+/// Parameters of prediction intervals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConformalParams {
+    /// The share of responses that an interval is to hold: above 0, below 1.
+    pub level: f64,
+    /// The models that get intervals; empty for all.
+    pub models: Vec<String>,
+    /// Inner folds that a model which is trained on everything is calibrated by: 2 to 20.
+    pub folds: usize,
+}
+
+impl Default for ConformalParams {
+    /// 90 % intervals of every model, five inner folds.
+    fn default() -> Self {
+        Self { level: 0.9, models: Vec::new(), folds: 5 }
+    }
+}
+
+impl ConformalParams {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// The first parameter that cannot work, with its value and what is allowed.
+    ///
+    /// ```
+    /// use halfmax_eval::ConformalParams;
+    /// let error = ConformalParams { level: 90.0, ..Default::default() }.check().unwrap_err();
+    /// assert_eq!(error.to_string(), "intervals.level = 90: expected a number above 0 and below 1");
+    /// ```
+    pub fn check(&self) -> Result<()> {
+        if !(self.level > 0.0 && self.level < 1.0) {
+            return Err(Error::parameter("intervals.level", self.level, "a number above 0 and below 1"));
+        }
+        if !(2..=20).contains(&self.folds) {
+            return Err(Error::parameter("intervals.folds", self.folds, "2 to 20"));
+        }
+        Ok(())
+    }
+
+    /// Whether a model of this name gets intervals.
+    pub fn includes(&self, name: &str) -> bool {
+        self.models.is_empty() || self.models.iter().any(|model| model == name)
+    }
+}
+
+/// Shares of responses that intervals are checked at.
+pub const NOMINAL: [f64; 4] = [0.5, 0.8, 0.9, 0.95];
+
+/// How wide the intervals of a model have to be, from what it said of responses that it had not seen.
+///
+/// The score of a response is its absolute out-of-fold residual over a scale. The scale is the product, over the sides whose
+/// entities will be asked about again, of how much the entity's residuals spread compared with all (shrunken towards all as
+/// if ten more responses had the average spread): a drug that is hard to predict gets wider intervals. The half-width is the
+/// scale times a quantile of the scores in which every group that the split keeps together (cell line, drug, tissue) has the
+/// same weight, and one more group counts as infinite. By exchangeability of groups an interval then holds a response of a
+/// group that was never seen with at least the nominal probability (Lee, Barber & Willett 2023, arXiv 2306.06342; Vovk 2015
+/// for the use of out-of-fold residuals, whose models have seen somewhat less than the one that predicts).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    level: f64,
+    /// (nominal share, quantile of the scores in the unit of the target); none where there are too few groups for it.
+    quantiles: Vec<(f64, Option<f64>)>,
+    /// For each side its entities' factors by id; none for a side that is held out.
+    factors: Vec<Option<BTreeMap<String, f64>>>,
+}
+
+/// A scale is shrunken towards the average as if so many more responses had it.
+const PRIOR_RESPONSES: f64 = 10.0;
+/// A factor is at least this, so that an entity whose residuals vanish does not get an interval without width.
+const LEAST_FACTOR: f64 = 1e-3;
+
+impl Calibration {
+    /// From out-of-fold predictions for every response of a view, whose groups are held out as `validation` says.
+    ///
+    /// # Errors
+    /// If the level is impossible, or there are too few groups for it.
+    pub fn new(
+        train: &TrainView,
+        predicted: &[f32],
+        validation: ValidationGroup,
+        level: f64,
+    ) -> Result<Self> {
+        let responses = &train.screen.responses;
+        let residuals: Vec<f64> = train
+            .rows
+            .iter()
+            .zip(predicted)
+            .map(|(row, predicted)| (f64::from(responses.values()[*row]) - f64::from(*predicted)).abs())
+            .collect();
+        let spreads: Vec<Option<Spreads>> = (0..responses.sides())
+            .map(|side| Known::Auto.includes(side, validation).then(|| Spreads::of(train, side, &residuals)))
+            .collect();
+        let score = |(row, residual): (&usize, &f64)| {
+            let factor = |(side, spreads): (usize, &Option<Spreads>)| {
+                let entity = responses.side(side)[*row] as usize;
+                spreads.as_ref().map_or(1.0, |spreads| spreads.factor_without(entity, *residual))
+            };
+            residual / spreads.iter().enumerate().map(factor).product::<f64>()
+        };
+        let scores: Vec<f64> = train.rows.iter().zip(&residuals).map(score).collect();
+        let sorted = WeightedScores::new(&scores, &groups_of(train, validation));
+        let mut levels = NOMINAL.to_vec();
+        if !levels.contains(&level) {
+            levels.push(level);
+        }
+        let quantiles: Vec<(f64, Option<f64>)> =
+            levels.into_iter().map(|level| (level, sorted.quantile(level))).collect();
+        let named = |(side, spreads): (usize, &Option<Spreads>)| {
+            spreads.as_ref().map(|spreads| spreads.factors(train.screen.table(side).ids()))
+        };
+        let calibration = Self { level, quantiles, factors: spreads.iter().enumerate().map(named).collect() };
+        if calibration.quantile(level).is_none() {
+            return Err(Error::data(format!(
+                "intervals.level = {level}: the responses are of {} groups that the split keeps together, \
+                 expected at least {}",
+                sorted.groups,
+                (level / (1.0 - level)).ceil()
+            ))
+            .help("ask for a lower level"));
+        }
+        Ok(calibration)
+    }
+
+    /// The share of responses that the intervals are to hold.
+    pub fn level(&self) -> f64 {
+        self.level
+    }
+
+    fn quantile(&self, level: f64) -> Option<f64> {
+        self.quantiles.iter().find(|(own, _)| *own == level).and_then(|(_, quantile)| *quantile)
+    }
+
+    /// The scales of the entities of some tables, one table for each side.
+    ///
+    /// # Errors
+    /// If there is another number of tables than the calibration has sides.
+    pub fn widths(&self, tables: &[&EntityTable]) -> Result<Widths> {
+        if tables.len() != self.factors.len() {
+            return Err(Error::data(format!(
+                "intervals for {} sides were calibrated on {}",
+                tables.len(),
+                self.factors.len()
+            )));
+        }
+        let side = |(table, factors): (&&EntityTable, &Option<BTreeMap<String, f64>>)| {
+            let factors = factors.as_ref()?;
+            Some(table.ids().iter().map(|id| factors.get(id).copied()).collect())
+        };
+        let scales = tables.iter().zip(&self.factors).map(side).collect();
+        Ok(Widths { quantiles: self.quantiles.clone(), level: self.level, scales })
+    }
+}
+
+/// The half-widths of intervals for the entities of some tables.
+#[derive(Clone, Debug)]
+pub struct Widths {
+    level: f64,
+    quantiles: Vec<(f64, Option<f64>)>,
+    scales: Vec<Option<Vec<Option<f64>>>>,
+}
+
+impl Widths {
+    fn scale(&self, tuple: &[u32]) -> Option<f64> {
+        let one = |(scales, entity): (&Option<Vec<Option<f64>>>, &u32)| match scales {
+            None => Some(1.0),
+            Some(scales) => scales[*entity as usize],
+        };
+        self.scales.iter().zip(tuple).map(one).product()
+    }
+
+    /// Half the width of the interval of a tuple, in the unit of the target, at the calibration's own level. None for an
+    /// entity that the calibration should have seen and has not: an unseen drug of a model for unseen cell lines.
+    pub fn half(&self, tuple: &[u32]) -> Option<f64> {
+        self.half_at(self.level, tuple)
+    }
+
+    pub(crate) fn half_at(&self, level: f64, tuple: &[u32]) -> Option<f64> {
+        let quantile = self.quantiles.iter().find(|(own, _)| *own == level)?.1?;
+        Some(quantile * self.scale(tuple)?)
+    }
+}
+
+/// How much the residuals of every entity of a side spread.
+struct Spreads {
+    /// Sum of squares and number of residuals of every entity.
+    sums: Vec<(f64, usize)>,
+    /// The mean square of all.
+    average: f64,
+}
+
+impl Spreads {
+    fn of(train: &TrainView, side: usize, residuals: &[f64]) -> Self {
+        let entities = train.screen.responses.side(side);
+        let mut sums = vec![(0.0, 0); train.screen.table(side).len()];
+        for (row, residual) in train.rows.iter().zip(residuals) {
+            let sum = &mut sums[entities[*row] as usize];
+            sum.0 += residual * residual;
+            sum.1 += 1;
+        }
+        let squares: f64 = residuals.iter().map(|residual| residual * residual).sum();
+        Self { sums, average: squares / residuals.len() as f64 }
+    }
+
+    /// How much the residuals of an entity spread compared with all, shrunken.
+    fn factor(&self, squares: f64, count: usize) -> f64 {
+        if self.average <= 0.0 {
+            return 1.0;
+        }
+        let shrunken = (squares.max(0.0) + PRIOR_RESPONSES * self.average) / (count as f64 + PRIOR_RESPONSES);
+        (shrunken / self.average).sqrt().max(LEAST_FACTOR)
+    }
+
+    /// The factor of an entity without one of its residuals: a response that is scored must not be in its own scale, since
+    /// one that is predicted is not either.
+    fn factor_without(&self, entity: usize, residual: f64) -> f64 {
+        let (squares, count) = self.sums[entity];
+        self.factor(squares - residual * residual, count - 1)
+    }
+
+    /// The factors of the entities that have residuals, by id.
+    fn factors(&self, ids: &[String]) -> BTreeMap<String, f64> {
+        let seen = ids.iter().zip(&self.sums).filter(|(_, (_, count))| *count > 0);
+        seen.map(|(id, (squares, count))| (id.clone(), self.factor(*squares, *count))).collect()
+    }
+}
+
+/// Scores in ascending order, each with its share of its group's weight.
+struct WeightedScores {
+    scores: Vec<(f64, f64)>,
+    groups: usize,
+}
+
+impl WeightedScores {
+    fn new(scores: &[f64], group_of: &[usize]) -> Self {
+        let groups = group_of.iter().max().map_or(0, |last| last + 1);
+        let mut sizes = vec![0usize; groups];
+        group_of.iter().for_each(|group| sizes[*group] += 1);
+        let weight = |group: &usize| 1.0 / ((groups + 1) as f64 * sizes[*group] as f64);
+        let mut scores: Vec<(f64, f64)> =
+            scores.iter().zip(group_of).map(|(score, group)| (*score, weight(group))).collect();
+        scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Self { scores, groups }
+    }
+
+    /// The least score up to which the weights add up to `level`.
+    fn quantile(&self, level: f64) -> Option<f64> {
+        let mut sum = 0.0;
+        self.scores.iter().find_map(|(score, weight)| {
+            sum += weight;
+            // A rounding error must not ask for one score more.
+            (sum >= level - 1e-12).then_some(*score)
+        })
+    }
+}
+
+/// What intervals of one nominal share held of responses that neither model nor calibration had seen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Coverage {
+    /// The share that the intervals were to hold.
+    pub nominal: f64,
+    /// The share of responses that they held.
+    pub observed: f64,
+    /// The mean over the groups that the split keeps together of the share of a group's responses that they held.
+    pub observed_by_group: f64,
+    /// Their mean width, in the unit of the target.
+    pub mean_width: f64,
+    /// Number of responses that had an interval.
+    pub n: usize,
+}
+
+impl Coverage {
+    /// From (group, absolute error, half-width) of every response that has an interval.
+    pub(crate) fn of(nominal: f64, found: &[(usize, f64, f64)]) -> Option<Self> {
+        if found.is_empty() {
+            return None;
+        }
+        let mut groups: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+        for (group, error, half) in found {
+            let counts = groups.entry(*group).or_default();
+            counts.0 += usize::from(error <= half);
+            counts.1 += 1;
+        }
+        let held: usize = groups.values().map(|counts| counts.0).sum();
+        let shares: f64 = groups.values().map(|counts| counts.0 as f64 / counts.1 as f64).sum();
+        let n = found.len();
+        Some(Self {
+            nominal,
+            observed: held as f64 / n as f64,
+            observed_by_group: shares / groups.len() as f64,
+            mean_width: 2.0 * found.iter().map(|one| one.2).sum::<f64>() / n as f64,
+            n,
+        })
+    }
+}
+
+/// Fits a model to a view, and calibrates its intervals by inner folds that leave out what `context.validation` keeps
+/// together. A stack is calibrated by the predictions that its weights came from.
+///
+/// # Errors
+/// An error of the model; fewer groups than inner folds, or too few for the level; and if the user stopped it.
+pub fn fit_calibrated(
+    model: &dyn AnyModel,
+    train: &TrainView,
+    context: &FitContext,
+    params: &ConformalParams,
+) -> Result<(Box<dyn FittedModel>, Calibration)> {
+    let (fitted, predicted): (Box<dyn FittedModel>, Vec<f32>) = match as_stack(model) {
+        Some(stack) => {
+            let (fitted, predicted) = stack.fit_out_of_fold(train, context)?;
+            (Box::new(fitted), predicted)
+        }
+        None => {
+            if train.rows.is_empty() {
+                return Err(Error::data("there is no response to learn from"));
+            }
+            let folds = InnerFolds::draw(train, context, params.folds)?;
+            let fits = folds.count() + 1;
+            let predicted = folds.predict(model, train, context, (0, fits))?;
+            let progress = Step { whole: context.progress, at: folds.count(), of: fits };
+            (model.fit_any(train, &FitContext { progress: &progress, ..*context })?, predicted)
+        }
+    };
+    let calibration = Calibration::new(train, &predicted, context.validation, params.level)?;
+    Ok((fitted, calibration))
+}

@@ -1,0 +1,132 @@
+//! What a few measured responses of an entity that was never seen are worth.
+
+use std::collections::BTreeMap;
+
+use halfmax_core::{
+    EntityTable, Error, FittedModel, Progress, Responses, Result, Screen, Seed, ValidationGroup,
+};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::Metrics;
+use crate::evaluate::Fold;
+use crate::inner::predict_rows;
+
+/// Parameters of the learning curve over pilot measurements.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PilotParams {
+    /// How many responses of every held-out entity a model is given, in ascending order.
+    pub responses: Vec<usize>,
+}
+
+impl Default for PilotParams {
+    /// 0, 1, 2, 5, 10 and 20 responses.
+    fn default() -> Self {
+        Self { responses: vec![0, 1, 2, 5, 10, 20] }
+    }
+}
+
+const SEED_PILOTS: u64 = 0x7069_6c6f;
+const MOST_RESPONSES: usize = 1_000;
+
+/// A point of the learning curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LearningPoint {
+    /// How many responses of every held-out entity were given.
+    pub responses: usize,
+    /// Metrics over the other responses of these entities: the same for every point.
+    pub metrics: Metrics,
+}
+
+/// What a model predicts once it is given some responses, in one fold.
+pub(crate) struct Pilot {
+    given: usize,
+    rows: Vec<usize>,
+    predicted: Vec<f32>,
+}
+
+impl PilotParams {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// If there is no number, or they do not ascend, or one is above 1,000.
+    pub fn check(&self) -> Result<()> {
+        let fits = !self.responses.is_empty()
+            && self.responses.is_sorted_by(|a, b| a < b)
+            && self.responses.iter().all(|one| *one <= MOST_RESPONSES);
+        if fits {
+            return Ok(());
+        }
+        let expected = "ascending numbers of at most 1000, for example [0, 1, 2, 5, 10, 20]";
+        Err(Error::parameter("pilot.responses", format!("{:?}", self.responses), expected))
+    }
+
+    /// Gives a model the first few responses of every entity that is held out, in an order drawn at random, and has it
+    /// predict those that it is never given. Entities without any such response are left out.
+    ///
+    /// None for a model that takes no responses, or if single responses are held out.
+    pub(crate) fn run(
+        &self,
+        fitted: &dyn FittedModel,
+        screen: &Screen,
+        test: &[usize],
+        validation: ValidationGroup,
+        seed: Seed,
+        progress: &dyn Progress,
+    ) -> Result<Option<Vec<Pilot>>> {
+        let (ValidationGroup::Entity(side) | ValidationGroup::Groups(side, _)) = validation else {
+            return Ok(None);
+        };
+        if !fitted.takes_responses() {
+            return Ok(None);
+        }
+        let most = self.responses.last().copied().unwrap_or(0);
+        let mut of_entity: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for row in test {
+            of_entity.entry(screen.responses.side(side)[*row]).or_default().push(*row);
+        }
+        of_entity.retain(|_, rows| rows.len() > most);
+        for (entity, rows) in &mut of_entity {
+            let seed = seed.derive(SEED_PILOTS).derive(u64::from(*entity));
+            rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.value()));
+        }
+        let rows: Vec<usize> = of_entity.values().flat_map(|rows| &rows[most..]).copied().collect();
+        let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
+        let mut pilots = Vec::new();
+        for given in &self.responses {
+            progress.check()?;
+            let measured: Vec<usize> = of_entity.values().flat_map(|rows| &rows[..*given]).copied().collect();
+            let informed = fitted.given(&tables, &pick(&screen.responses, &measured)?)?;
+            let predicted = predict_rows(&*informed.model, screen, &rows)?;
+            pilots.push(Pilot { given: *given, rows: rows.clone(), predicted });
+        }
+        Ok(Some(pilots))
+    }
+}
+
+fn pick(responses: &Responses, rows: &[usize]) -> Result<Responses> {
+    let side = |side: usize| rows.iter().map(|row| responses.side(side)[*row]).collect();
+    let values = rows.iter().map(|row| responses.values()[*row]).collect();
+    let weights = responses.weights().map(|weights| rows.iter().map(|row| weights[*row]).collect());
+    Responses::new((0..responses.sides()).map(side).collect(), values, weights)
+}
+
+/// The learning curve of a model over the folds that were run; empty if there is none.
+pub(crate) fn learning_curve(
+    found: &[Fold],
+    score: impl Fn(&[usize], &[f32]) -> Result<Metrics>,
+) -> Result<Vec<LearningPoint>> {
+    let Some(of_folds) = found.iter().map(|fold| fold.pilots.as_ref()).collect::<Option<Vec<_>>>() else {
+        return Ok(Vec::new());
+    };
+    let points = of_folds.iter().map(|pilots| pilots.len()).min().unwrap_or(0);
+    let point = |at: usize| {
+        let rows: Vec<usize> = of_folds.iter().flat_map(|pilots| &pilots[at].rows).copied().collect();
+        let predicted: Vec<f32> = of_folds.iter().flat_map(|pilots| &pilots[at].predicted).copied().collect();
+        Ok(LearningPoint { responses: of_folds[0][at].given, metrics: score(&rows, &predicted)? })
+    };
+    (0..points).map(point).collect()
+}

@@ -1,0 +1,268 @@
+//! How close entities are to those that a model was trained on.
+
+use std::collections::{BTreeMap, HashSet};
+
+use halfmax_core::{Domain, EntityTable, Error, FeatureSpace, FittedModel, Parts, Result, Tensor, TrainView};
+use ndarray::{Array1, Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::features::{FittedTerm, SideKernel};
+
+/// The training entities of every side of a model, to tell how close others are to them.
+///
+/// Distances are those of the kernels that suit the model's features (linear and RBF for expression, Tanimoto for
+/// fingerprints, agreement for categories; see [`crate::KernelParams`]): `d² = k(x,x) + k(y,y) − 2 k(x,y)`. The *reach* of an
+/// entity is its mean distance to its five nearest training entities; a training entity's own reach leaves itself out.
+/// Closeness is the share of training entities whose reach is at least as great: near 1 for an entity in the midst of them, 0
+/// for one that is farther off than each of them is from the others.
+///
+/// Any family can be judged by it; the features are kept with one byte for each value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applicability {
+    sides: Vec<Reach>,
+}
+
+/// The training entities of one side.
+#[derive(Clone, Debug, PartialEq)]
+struct Reach {
+    ids: Vec<String>,
+    /// Their features; none if the model uses none.
+    kernel: Option<SideKernel>,
+    codes: Codes,
+    /// The reach of every one of them, ascending.
+    reaches: Vec<f32>,
+}
+
+/// Nearest training entities that a reach is the mean distance to.
+const NEAREST: usize = 5;
+/// Of more training entities than this, so many are kept, evenly spaced.
+const MOST_ENTITIES: usize = 2_000;
+/// Entities whose distances are computed at a time.
+const AT_A_TIME: usize = 4_096;
+const MISSING: u8 = 255;
+
+impl Applicability {
+    /// From the training part that a model was fitted on, and the features that it uses.
+    ///
+    /// # Errors
+    /// If a feature is infinite.
+    pub fn new(train: &TrainView, fitted: &dyn FittedModel) -> Result<Self> {
+        let side = |side: usize| {
+            let table = train.screen.table(side);
+            let seen = train.seen(side);
+            let rows: Vec<u32> = (0..table.len() as u32).filter(|row| seen[*row as usize]).collect();
+            Reach::new(table, &rows, &fitted.space(side), side == 0)
+        };
+        Ok(Self { sides: (0..train.screen.sides.len()).map(side).collect::<Result<_>>()? })
+    }
+
+    /// How close every entity of a table is to the training entities of a side, 0 to 1. An entity that was in training
+    /// itself is at 1; one with less than half of its features known, and an unknown one where the model uses no feature of
+    /// this side, is at 0.
+    ///
+    /// # Errors
+    /// If there is no such side, the table has less than half of the features, or a feature is infinite.
+    pub fn closeness(&self, side: usize, table: &EntityTable) -> Result<Vec<f32>> {
+        let Some(reach) = self.sides.get(side) else {
+            return Err(Error::data(format!("side {side} of a model of {} sides", self.sides.len())));
+        };
+        reach.closeness(table)
+    }
+}
+
+impl Reach {
+    fn new(table: &EntityTable, rows: &[u32], space: &FeatureSpace, of_cells: bool) -> Result<Self> {
+        let ids = rows.iter().map(|row| table.ids()[*row as usize].clone()).collect();
+        let every = rows.len().div_ceil(MOST_ENTITIES).max(1);
+        let rows: Vec<u32> = rows.iter().copied().step_by(every).collect();
+        let mut kernel = SideKernel::new(space, table, &rows, &[], of_cells)?;
+        let codes = Codes::of(&mut kernel);
+        kernel.scale_terms();
+        Ok(Self::complete(ids, kernel, codes))
+    }
+
+    /// With the reaches of the training entities.
+    fn complete(ids: Vec<String>, kernel: SideKernel, codes: Codes) -> Self {
+        if kernel.terms.is_empty() || kernel.len() < 2 {
+            return Self { ids, kernel: None, codes: Codes::default(), reaches: Vec::new() };
+        }
+        let between = kernel.training();
+        let own = between.diag().to_owned();
+        let mut reaches: Vec<f32> = (0..kernel.len())
+            .map(|row| {
+                let others = (0..kernel.len()).filter(|other| *other != row);
+                reach(others.map(|other| own[row] + own[other] - 2.0 * between[[row, other]]))
+            })
+            .collect();
+        reaches.sort_by(f32::total_cmp);
+        Self { ids, kernel: Some(kernel), codes, reaches }
+    }
+
+    fn closeness(&self, table: &EntityTable) -> Result<Vec<f32>> {
+        let known: HashSet<&str> = self.ids.iter().map(String::as_str).collect();
+        let mut closeness: Vec<f32> =
+            table.ids().iter().map(|id| f32::from(u8::from(known.contains(id.as_str())))).collect();
+        let Some(kernel) = &self.kernel else { return Ok(closeness) };
+        let of_training = kernel.training().diag().to_owned();
+        let strangers: Vec<u32> =
+            (0..table.len() as u32).filter(|row| closeness[*row as usize] == 0.0).collect();
+        for rows in strangers.chunks(AT_A_TIME) {
+            let between = kernel.between(table, rows)?;
+            let own = kernel.own(table, rows)?;
+            let known = kernel.known_shares(table, rows)?;
+            for (at, row) in rows.iter().enumerate() {
+                if known[at] >= 0.5 {
+                    closeness[*row as usize] = self.rank(&of_training, own[at], between.row(at).iter());
+                }
+            }
+        }
+        Ok(closeness)
+    }
+
+    /// The share of training entities whose reach is at least that of an entity with these kernels.
+    fn rank<'a>(&self, training: &Array1<f64>, own: f64, between: impl Iterator<Item = &'a f64>) -> f32 {
+        let reach = reach(training.iter().zip(between).map(|(other, kernel)| own + other - 2.0 * kernel));
+        let closer = self.reaches.partition_point(|other| *other < reach);
+        (self.reaches.len() - closer) as f32 / self.reaches.len() as f32
+    }
+}
+
+/// The mean of the least distances, given their squares.
+fn reach(squares: impl Iterator<Item = f64>) -> f32 {
+    let mut squares: Vec<f64> = squares.collect();
+    let nearest = NEAREST.min(squares.len());
+    if nearest < squares.len() {
+        squares.select_nth_unstable_by(nearest, f64::total_cmp);
+    }
+    squares.truncate(nearest);
+    squares.sort_by(f64::total_cmp);
+    let sum: f64 = squares.iter().map(|square| square.max(0.0).sqrt()).sum();
+    (sum / nearest.max(1) as f64) as f32
+}
+
+/// The features of training entities with one byte for each value: level or bit, or steps above the least value.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Codes {
+    codes: Vec<u8>,
+    least: Vec<f32>,
+    step: Vec<f32>,
+}
+
+impl Codes {
+    /// Rounds the values of a kernel to what the codes can tell.
+    fn of(kernel: &mut SideKernel) -> Self {
+        let mut found = Self::default();
+        for (column, feature) in kernel.values.axis_iter(Axis(1)).zip(&kernel.space.features) {
+            let known = || column.iter().copied().filter(|value| !value.is_nan());
+            let (low, high) = known().fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)));
+            let numeric = matches!(feature.domain, Domain::Real) && high > low;
+            let least = if matches!(feature.domain, Domain::Real) && high >= low { low } else { 0.0 };
+            let step = if numeric { (high - low) / f32::from(MISSING - 1) } else { 1.0 };
+            let code = |value: &f32| match ((value - least) / step).round() {
+                code if code >= 0.0 && code < f32::from(MISSING) => code as u8,
+                _ => MISSING,
+            };
+            found.codes.extend(column.iter().map(code));
+            found.least.push(least);
+            found.step.push(step);
+        }
+        kernel.values = found.values(kernel.len());
+        found
+    }
+
+    fn values(&self, entities: usize) -> Array2<f32> {
+        Array2::from_shape_fn((entities, self.least.len()), |(row, column)| {
+            match self.codes[column * entities + row] {
+                MISSING => f32::NAN,
+                code => self.least[column] + f32::from(code) * self.step[column],
+            }
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    ids: Vec<String>,
+    space: FeatureSpace,
+    terms: Vec<FittedTerm>,
+    entities: usize,
+}
+
+impl Applicability {
+    /// As data, for a file.
+    pub fn parts(&self) -> Parts {
+        let mut tensors = BTreeMap::new();
+        let mut described = Vec::new();
+        for (side, reach) in self.sides.iter().enumerate() {
+            let empty = || (FeatureSpace::default(), Vec::new(), 0);
+            let (space, terms, entities) = reach
+                .kernel
+                .as_ref()
+                .map_or_else(empty, |kernel| (kernel.space.clone(), kernel.terms.clone(), kernel.len()));
+            described.push(Description { ids: reach.ids.clone(), space, terms, entities });
+            let Codes { codes, least, step } = reach.codes.clone();
+            tensors.insert(format!("codes_{side}"), Tensor::U8(codes));
+            tensors.insert(format!("least_{side}"), Tensor::F32(least));
+            tensors.insert(format!("step_{side}"), Tensor::F32(step));
+        }
+        Parts { description: serde_json::json!(described), tensors }
+    }
+
+    /// From its [`Applicability::parts`], exactly as it was.
+    ///
+    /// # Errors
+    /// If the description is not one of it, or a tensor is missing, of another length, or holds what cannot be.
+    pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let described: Vec<Description> = Deserialize::deserialize(&parts.description)
+            .map_err(|error| malformed("its description is not understood").because(error))?;
+        let mut sides = Vec::new();
+        for (side, described) in described.into_iter().enumerate() {
+            let Description { ids, space, terms, entities } = described;
+            let codes = Codes::read(parts, side, entities, space.len())?;
+            let kernel = SideKernel { values: codes.values(entities), space, terms };
+            if !kernel.is_possible() {
+                return Err(malformed(format!("a kernel of side {side} is impossible")));
+            }
+            sides.push(Reach::complete(ids, kernel, codes));
+        }
+        Ok(Self { sides })
+    }
+}
+
+impl Codes {
+    fn read(parts: &Parts, side: usize, entities: usize, features: usize) -> Result<Self> {
+        let wrong = |name: &str| malformed(format!("{name} of side {side} is missing or of another length"));
+        let floats = |name: &str| match parts.tensors.get(&format!("{name}_{side}")) {
+            Some(Tensor::F32(values))
+                if values.len() == features && values.iter().all(|value| value.is_finite()) =>
+            {
+                Ok(values.clone())
+            }
+            _ => Err(wrong(name)),
+        };
+        let codes = match parts.tensors.get(&format!("codes_{side}")) {
+            Some(Tensor::U8(codes)) if Some(codes.len()) == entities.checked_mul(features) => codes.clone(),
+            _ => return Err(wrong("codes")),
+        };
+        Ok(Self { codes, least: floats("least")?, step: floats("step")? })
+    }
+}
+
+fn malformed(what: impl std::fmt::Display) -> Error {
+    Error::data(format!("the model's applicability is malformed: {what}"))
+        .help("copy the file again, or train the model anew")
+}
+
+impl SideKernel {
+    /// For each of some entities the share of the kernel's features that are known.
+    fn known_shares(&self, table: &EntityTable, entities: &[u32]) -> Result<Vec<f64>> {
+        let alignment = self.space.align(table)?;
+        let mut known = vec![0usize; entities.len()];
+        for feature in 0..self.space.len() {
+            let values = alignment.values(feature, entities);
+            known.iter_mut().zip(values).for_each(|(known, value)| *known += usize::from(!value.is_nan()));
+        }
+        Ok(known.into_iter().map(|known| known as f64 / self.space.len().max(1) as f64).collect())
+    }
+}
