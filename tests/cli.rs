@@ -158,7 +158,7 @@ fn a_model_scores_cells_and_drugs_whatever_the_order_of_their_features() {
     };
     let scores = score("expression.csv", "scores.csv", &[]);
     assert_eq!(scores.lines().count(), 1 + 30 * 8);
-    says(&scores, &["cell_line,drug,predicted,ic50_um,percentile,in_domain"]);
+    says(&scores, &["cell_line,drug,predicted,ic50_um,percentile,in_domain,feature_share"]);
     let reordered: String = fs::read_to_string(path.join("expression.csv"))
         .unwrap()
         .lines()
@@ -362,6 +362,31 @@ fn gdsc2_is_learnt_on_unseen_cell_lines() {
 }
 
 #[test]
+fn intervals_hold_nine_of_ten_responses_of_cell_lines_of_gdsc2_that_were_never_seen() {
+    if real_screens().is_none() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/gdsc2-kernel.toml");
+    succeeds(folder.path(), &["evaluate", recipe.to_str().unwrap(), "--out", "run"]);
+    let metrics = fs::read_to_string(folder.path().join("run/metrics.json")).unwrap();
+    let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
+    let kernel = &metrics["models"][0];
+    let ninety = kernel["calibration"].as_array().unwrap().iter().find(|one| one["nominal"] == 0.9).unwrap();
+    let held = ninety["observed"].as_f64().unwrap();
+    assert!((0.88..=0.92).contains(&held), "{ninety}");
+    assert!(ninety["n"].as_u64().unwrap() > 220_000);
+    // Narrower than those of a drug's mean, which hold as many.
+    let naive =
+        metrics["models"].as_array().unwrap().iter().find(|model| model["name"] == "drug_mean").unwrap();
+    let width = |model: &serde_json::Value| model["calibration"][2]["mean_width"].as_f64().unwrap();
+    assert!(width(kernel) < 0.85 * width(naive));
+    // Twenty measured responses of a new cell line are worth more than everything else known of it.
+    let point = |at: usize| kernel["learning_curve"][at]["metrics"]["per_drug_pearson"].as_f64().unwrap();
+    assert!(point(0) > 0.57 && point(5) > 0.7 && point(5) < 0.8, "{kernel}");
+}
+
+#[test]
 #[cfg(unix)]
 fn an_interrupted_run_leaves_nothing_behind() {
     let folder = small_screen();
@@ -456,4 +481,149 @@ fn a_stack_names_members_that_are_not_there_and_a_kernel_its_parameters() {
     says(&message, &["family \"kernel\"", "shrinkage = 3: expected a number from 0 to 1"]);
     let message = with("[[model]]\nfamily = \"kernel\"\nlenghtscale = 3\n\n[[model]]");
     says(&message, &["unknown field `lenghtscale`"]);
+}
+
+/// The small screen with a kernel model, and whatever sections more.
+fn with_kernel(sections: &str) -> TempDir {
+    let folder = small_screen();
+    let path = folder.path().join("config.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    let start = config.find("[[model]]").unwrap();
+    fs::write(&path, format!("{}{sections}\n[[model]]\nfamily = \"kernel\"\n", &config[..start])).unwrap();
+    folder
+}
+
+/// A CSV file as one map from column to text for each row.
+fn rows_of(path: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
+    let text = fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let row = |line: &str| {
+        names.iter().zip(line.split(',')).map(|(name, value)| ((*name).into(), value.into())).collect()
+    };
+    lines.map(row).collect()
+}
+
+#[test]
+fn scores_have_intervals_say_how_near_the_training_is_and_take_measured_responses() {
+    let folder = with_kernel("[intervals]\nlevel = 0.8\n");
+    let path = folder.path();
+    succeeds(path, &["train", "config.toml", "--out", "run"]);
+    let cells = "cell_line,G1,G2,G3,G4,G5,G6\nLINE-3,1,2,3,4,5,6\nNew,1,2,3,4,5,6\nFar,900,2,-800,4,500,6\n";
+    fs::write(path.join("new.csv"), cells).unwrap();
+    let drugs = fs::read_to_string(path.join("drugs.csv")).unwrap() + "Drug X,CCN,EGFR,odd\n";
+    fs::write(path.join("more.csv"), drugs).unwrap();
+    let score = |out: &str, more: &[&str]| {
+        let start = ["score", "run/model.halfmax", "--cells", "new.csv", "--drugs", "more.csv", "--out", out];
+        succeeds(path, &[&start[..], more].concat());
+        rows_of(&path.join(out))
+    };
+    let number = |text: &str| text.parse::<f64>().unwrap();
+    let before = score("before.csv", &[]);
+    assert_eq!(before.len(), 3 * 9);
+    for row in &before {
+        let (in_domain, known) = (number(&row["in_domain"]), row["drug"] != "Drug X");
+        // Intervals were calibrated for unseen cell lines and known drugs.
+        assert_eq!(row["lower"].is_empty(), !known, "{row:?}");
+        if known {
+            let ends = [number(&row["lower"]), number(&row["predicted"]), number(&row["upper"])];
+            assert!(ends[0] < ends[1] && ends[1] < ends[2], "{row:?}");
+        }
+        match row["cell_line"].as_str() {
+            "LINE3" if known => assert_eq!(in_domain, 1.0),
+            "FAR" => assert_eq!(in_domain, 0.0),
+            _ => assert!((0.0..=1.0).contains(&in_domain)),
+        }
+        assert_eq!(row["feature_share"], "1.0");
+    }
+    // The new cell line turns out to be far more resistant than it was predicted to be.
+    let measured =
+        "cell_line,drug,LN_IC50\nNEW,Drug 1,6.0\nNew,drug 3,6.0\nLINE-3,Drug 1,6.0\nElse,Drug 1,6.0\n";
+    fs::write(path.join("measured.csv"), measured).unwrap();
+    let after = score("after.csv", &["--responses", "measured.csv"]);
+    for (before, after) in before.iter().zip(&after) {
+        let moved = number(&after["predicted"]) - number(&before["predicted"]);
+        match before["cell_line"].as_str() {
+            "NEW" if ["Drug 1", "Drug 3"].contains(&before["drug"].as_str()) => {
+                assert!(moved > 0.3, "{moved}")
+            }
+            "NEW" => {}
+            _ => assert_eq!(moved, 0.0),
+        }
+    }
+    let start = ["score", "run/model.halfmax", "--cells", "new.csv", "--drugs", "more.csv"];
+    let message =
+        run_with_notes(path, &[&start[..], &["--out", "x.csv", "--responses", "measured.csv"]].concat());
+    says(
+        &message,
+        &["2 of 4 responses are used; 1 are of cell lines or drugs that are not scored, 1 of entities"],
+    );
+    fs::write(path.join("measured.csv"), "cell_line,drug,LN_IC50\nNobody,Drug 1,6.0\n").unwrap();
+    let message = fails(path, 3, &[&start[..], &["--out", "y.csv", "--responses", "measured.csv"]].concat());
+    says(
+        &message,
+        &["measured.csv: none of its 1 responses is of a cell line and a drug of the files given"],
+    );
+    // Trees take none.
+    let trees = small_screen();
+    succeeds(trees.path(), &["train", "config.toml", "--out", "run"]);
+    fs::write(trees.path().join("measured.csv"), "cell_line,drug,LN_IC50\nLINE-3,Drug 1,6.0\n").unwrap();
+    let start = ["score", "run/model.halfmax", "--cells", "expression.csv", "--drugs", "drugs.csv"];
+    let message =
+        fails(trees.path(), 2, &[&start[..], &["--out", "y.csv", "--responses", "measured.csv"]].concat());
+    says(&message, &["family \"boost\" takes no measured responses", "family \"kernel\""]);
+}
+
+/// Standard error of a run that succeeds.
+fn run_with_notes(folder: &Path, arguments: &[&str]) -> String {
+    let output = halfmax(folder, arguments);
+    assert!(output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn an_evaluation_tells_of_intervals_pilot_measurements_and_another_study() {
+    let folder = with_kernel("[intervals]\nmodels = [\"kernel\"]\n[pilot]\nresponses = [0, 2, 4]\n");
+    let path = folder.path();
+    let response = fs::read_to_string(path.join("response.csv")).unwrap();
+    let again: String =
+        response.lines().filter(|line| !line.contains("Drug 7")).map(|l| format!("{l}\n")).collect();
+    fs::write(path.join("again.csv"), again).unwrap();
+    let text = succeeds(
+        path,
+        &["evaluate", "config.toml", "--out", "run", "--config-override", "data.replicate=again.csv"],
+    );
+    says(&text, &["intervals of", "95 % held", "given responses", "kernel, within-drug R²", "other study"]);
+    let metrics: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(path.join("run/metrics.json")).unwrap()).unwrap();
+    let models = metrics["models"].as_array().unwrap();
+    let kernel = models.iter().find(|model| model["name"] == "kernel").unwrap();
+    let nominal: Vec<f64> = kernel["calibration"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["nominal"].as_f64().unwrap())
+        .collect();
+    assert_eq!(nominal, [0.5, 0.8, 0.9, 0.95]);
+    let curve = kernel["learning_curve"].as_array().unwrap();
+    assert_eq!(curve.iter().map(|point| point["responses"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 2, 4]);
+    let error = |at: usize| curve[at]["metrics"]["rmse"].as_f64().unwrap();
+    assert!(error(2) < error(0), "{curve:?}");
+    // The other study repeats this one, without a drug.
+    let cross = &kernel["cross_study"];
+    assert_eq!((cross["within"]["n"].as_u64(), cross["drop"]["rmse"].as_f64()), (Some(30 * 7), Some(0.0)));
+    assert!(models.iter().all(|model| model["name"] == "kernel" || model.get("calibration").is_none()));
+    succeeds(path, &["reproduce", "run"]);
+    let message = evaluate_with(
+        "config.toml",
+        &edited("config.toml", "[[model]]", "[intervals]\nmodels = [\"bost\"]\n[[model]]"),
+        2,
+    );
+    says(&message, &["intervals.models names \"bost\"", "did you mean \"boost\"?"]);
+    let message = evaluate_with(
+        "config.toml",
+        &edited("config.toml", "[[model]]", "[pilot]\nresponses = [2, 1]\n[[model]]"),
+        2,
+    );
+    says(&message, &["pilot.responses = [2, 1]: expected ascending numbers"]);
 }

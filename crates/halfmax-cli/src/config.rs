@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use halfmax_baselines::Naive;
 use halfmax_core::{Error, Result};
 use halfmax_data::{DataConfig, TargetConfig};
-use halfmax_eval::Split;
+use halfmax_eval::{ConformalParams, PilotParams, Split};
 use serde::{Deserialize, Serialize};
 
 use crate::registry::ModelSpec;
@@ -26,6 +27,12 @@ pub struct Config {
     /// How the screen is split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
+    /// Prediction intervals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<ConformalParams>,
+    /// The learning curve over pilot measurements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pilot: Option<PilotParams>,
     /// The models.
     #[serde(rename = "model", default)]
     pub models: Vec<toml::Table>,
@@ -65,7 +72,17 @@ impl Config {
         if let Some(split) = &config.split {
             split.check()?;
         }
-        config.specs()?;
+        let specs = config.specs()?;
+        if let Some(intervals) = &config.intervals {
+            intervals.check()?;
+            let names = || specs.iter().map(|spec| spec.name.as_str()).chain(Naive::ALL.map(Naive::name));
+            if let Some(wrong) = intervals.models.iter().find(|wrong| names().all(|name| name != *wrong)) {
+                let help = nearest(wrong, names()).map(|near| format!("did you mean {near:?}?"));
+                return Err(Error::config(format!("intervals.models names {wrong:?}, which is no model"))
+                    .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
+            }
+        }
+        config.pilot.as_ref().map_or(Ok(()), PilotParams::check)?;
         Ok(config)
     }
 

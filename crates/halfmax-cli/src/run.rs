@@ -119,6 +119,13 @@ impl Prepared {
         }
     }
 
+    /// The responses of the replicate; empty without one.
+    fn replicate(&self) -> Vec<Replicate> {
+        let one =
+            |(cell, drug, value): &(u32, u32, f32)| Replicate { cell: *cell, drug: *drug, value: *value };
+        self.loaded.replicate.iter().flatten().map(one).collect()
+    }
+
     /// All responses, with the features that the configuration keeps.
     pub fn everything(&self) -> Result<TrainView<'_>> {
         let screen = &self.loaded.screen;
@@ -159,6 +166,9 @@ pub fn cross_validate(
         top_variance: prepared.loaded.top_variance.clone(),
         only_folds: split.to_run(folds.count())?.map(<[usize]>::to_vec),
         seed: Seed::new(config.seed),
+        intervals: config.intervals.clone(),
+        pilot: config.pilot.clone(),
+        other_study: prepared.replicate(),
         ..Protocol::default()
     };
     halfmax_eval::evaluate(&prepared.loaded.screen, folds, &models, &protocol, progress)
@@ -181,13 +191,9 @@ pub struct MetricsFile<'a> {
 
 /// What a replicate achieves beside the models, where the data have one.
 pub fn ceiling(prepared: &Prepared, evaluation: &Evaluation) -> Result<Option<Ceiling>> {
-    let Loaded { screen, replicate, .. } = &prepared.loaded;
-    let Some(replicate) = replicate else { return Ok(None) };
-    let again: Vec<Replicate> = replicate
-        .iter()
-        .map(|(cell, drug, value)| Replicate { cell: *cell, drug: *drug, value: *value })
-        .collect();
-    Ceiling::new(screen, &again, &evaluation.models).map(Some)
+    let screen = &prepared.loaded.screen;
+    let asked = prepared.loaded.replicate.as_ref();
+    asked.map(|_| Ceiling::new(screen, &prepared.replicate(), &evaluation.models)).transpose()
 }
 
 /// Writes what every run has: the resolved configuration and the manifest.
@@ -227,6 +233,8 @@ pub fn write_evaluation(
             columns.fold.push(one.fold as u32);
             columns.observed.push(responses.values()[one.row]);
             columns.predicted.push(one.predicted);
+            let interval = one.interval.unwrap_or([f32::NAN; 2]);
+            columns.interval.iter_mut().zip(interval).for_each(|(ends, end)| ends.push(end));
         }
         columns.model.push((model.name.clone(), model.predictions.len()));
     }

@@ -214,7 +214,9 @@ fn predictions_and_scores_are_written_in_each_format() {
                 predicted: &[0.1, 0.2],
                 ic50_um: Some(&[1.1, 1.2]),
                 percentile: &[None, Some(50.0)],
-                in_domain: 1.0,
+                interval: None,
+                in_domain: Some(&[1.0, 0.5]),
+                feature_share: 1.0,
             };
             writer.write_block(&block).unwrap();
         }

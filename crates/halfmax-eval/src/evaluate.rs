@@ -5,16 +5,17 @@ use std::time::Instant;
 use halfmax_core::{AnyModel, Error, ErrorKind, FeatureSelection, Progress, Result, Screen, Seed, TrainView};
 use serde::Serialize;
 
-use crate::bootstrap::{Replicate, intervals};
+use crate::bootstrap::{self, intervals};
 use crate::conformal::NOMINAL;
+use crate::cross::OtherStudy;
 use crate::fits::{Fits, Part, Plan, Work};
 use crate::folds::DrugSides;
 use crate::inner::groups_of;
 use crate::pilot::{LearningPoint, Pilot, PilotParams, learning_curve};
 use crate::split::check_only;
 use crate::{
-    Comparison, ConformalParams, Coverage, DrugMetrics, Folds, Intervals, Leaderboard, Metrics, Resample,
-    Scored, SplitKind, Stack, Validation,
+    Comparison, ConformalParams, Coverage, CrossStudy, DrugMetrics, Folds, Intervals, Leaderboard, Metrics,
+    Replicate, Resample, Scored, SplitKind, Stack, Validation,
 };
 
 /// A model to evaluate, and what it is called.
@@ -44,6 +45,8 @@ pub struct Protocol {
     pub intervals: Option<ConformalParams>,
     /// The learning curve over pilot measurements, if one is wanted.
     pub pilot: Option<PilotParams>,
+    /// Responses of another study to test on too; empty for none. For screens of single drugs.
+    pub other_study: Vec<Replicate>,
 }
 
 impl Default for Protocol {
@@ -56,6 +59,7 @@ impl Default for Protocol {
             replicates: 400,
             intervals: None,
             pilot: None,
+            other_study: Vec::new(),
         }
     }
 }
@@ -97,8 +101,8 @@ pub struct ModelEvaluation {
     pub metrics: Metrics,
     /// 95 % intervals of the pooled metrics, by bootstrap over entities.
     pub intervals: Intervals,
-    /// Seconds of its fits, all folds together; for a stack and for intervals also the fits that it needs of others,
-    /// though the evaluation does those but once.
+    /// Seconds of its fits, all folds together. A stack's are those of its members, with those that its weights come from,
+    /// though the evaluation does each but once; fits for intervals are not counted.
     pub fit_seconds: f64,
     /// Seconds spent on predicting, all folds together.
     pub predict_seconds: f64,
@@ -111,6 +115,9 @@ pub struct ModelEvaluation {
     /// not take any, or the split holds out single pairs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub learning_curve: Vec<LearningPoint>,
+    /// How it does on another study, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cross_study: Option<CrossStudy>,
     /// Each drug by itself, over all folds.
     #[serde(skip)]
     pub per_drug: Vec<DrugMetrics>,
@@ -189,7 +196,8 @@ pub fn evaluate(
     let validation = folds.validation(screen)?;
     let run: Vec<usize> = protocol.only_folds.clone().unwrap_or_else(|| (0..folds.count()).collect());
     let plan = Plan::new(models, folds, protocol);
-    let work = Work { screen, folds, protocol, validation: &validation, progress };
+    let other = OtherStudy::new(screen, folds, &validation, &protocol.other_study, &run);
+    let work = Work { screen, folds, protocol, validation: &validation, other: &other, progress };
     let mut fits = Fits::new(work, &plan, &run);
     let drugs = Drugs::of(screen);
     let mut found: Vec<Vec<Fold>> = models.iter().map(|_| Vec::new()).collect();
@@ -290,6 +298,8 @@ pub(crate) struct Fold {
     /// For every nominal share of the intervals the half-widths, in the order of [`NOMINAL`] and then the one asked for.
     pub(crate) halves: Option<Halves>,
     pub(crate) pilots: Option<Vec<Pilot>>,
+    /// Predictions for the responses of the other study that belong to the fold.
+    pub(crate) other: Vec<f32>,
 }
 
 /// Half-widths of the intervals of a fold's test responses; NaN where there is none.
@@ -313,8 +323,10 @@ fn pool(
     named: &NamedModel,
     found: Vec<Fold>,
     drugs: &Drugs,
-) -> Result<(ModelEvaluation, Vec<Replicate>)> {
-    let Work { screen, folds, protocol, validation, .. } = work;
+) -> Result<(ModelEvaluation, Vec<bootstrap::Replicate>)> {
+    let Work { screen, folds, protocol, validation, other, .. } = work;
+    let of_other: Vec<usize> = found.iter().flat_map(|fold| other.of_fold(fold.evaluation.fold)).collect();
+    let said_of_other: Vec<f32> = found.iter().flat_map(|fold| &fold.other).copied().collect();
     let rows: Vec<usize> = found.iter().flat_map(|fold| &fold.test).copied().collect();
     let predicted: Vec<f32> = found.iter().flat_map(|fold| &fold.predicted).copied().collect();
     let scored = score(screen, &rows, &predicted, drugs)?;
@@ -331,6 +343,7 @@ fn pool(
         learning_curve: learning_curve(&found, |rows, predicted| {
             Ok(score(screen, rows, predicted, drugs)?.metrics())
         })?,
+        cross_study: other.score(&of_other, &said_of_other)?,
         per_drug: scored.per_drug(|drug| drugs.names[drug as usize].clone()),
         predictions: found.iter().flat_map(Fold::predictions).collect(),
         folds: found.into_iter().map(|fold| fold.evaluation).collect(),

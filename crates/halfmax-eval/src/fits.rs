@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use halfmax_core::{
-    AnyModel, EntityTable, Error, ErrorKind, FeatureSelection, FeatureValues, FitContext, Progress, Result,
-    Screen, TrainView,
+    AnyModel, EntityTable, Error, ErrorKind, FeatureSelection, FeatureValues, FitContext, FittedModel,
+    Progress, Query, Result, Screen, TrainView, Tuples,
 };
 
 use crate::conformal::{NOMINAL, Widths};
+use crate::cross::OtherStudy;
 use crate::evaluate::{
     Drugs, Failure, Fold, FoldEvaluation, Halves, NamedModel, Protocol, Step, as_stack, score,
 };
@@ -27,6 +28,7 @@ pub(crate) struct Work<'a> {
     pub(crate) folds: &'a Folds,
     pub(crate) protocol: &'a Protocol,
     pub(crate) validation: &'a Validation,
+    pub(crate) other: &'a OtherStudy<'a>,
     pub(crate) progress: &'a dyn Progress,
 }
 
@@ -170,6 +172,8 @@ fn select(train: &mut TrainView, protocol: &Protocol) -> Result<()> {
 /// What a single predicted for the responses of a part.
 struct Predicted {
     values: Vec<f32>,
+    /// For the responses of the other study that belong to the part's fold.
+    other: Vec<f32>,
     fit_seconds: f64,
     predict_seconds: f64,
 }
@@ -281,7 +285,18 @@ impl<'a> Fits<'a> {
             }
             _ => None,
         };
-        Ok((Predicted { values, fit_seconds, predict_seconds }, pilots))
+        let other = self.predict_other(&*fitted, part)?;
+        Ok((Predicted { values, other, fit_seconds, predict_seconds }, pilots))
+    }
+
+    fn predict_other(&self, fitted: &dyn FittedModel, part: &Part) -> Result<Vec<f32>> {
+        let [fold] = part.folds[..] else { return Ok(Vec::new()) };
+        let [cells, drugs] = self.work.other.sides(&self.work.other.of_fold(fold));
+        if cells.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tables = [self.work.screen.table(0), self.work.screen.table(1)];
+        fitted.predict(&Query { tables: &tables, tuples: Tuples::Listed(&[&cells, &drugs]) })
     }
 
     /// What an evaluated model predicts in the fold that was run last; none if it failed and may.
@@ -291,9 +306,10 @@ impl<'a> Fits<'a> {
             Role::Single { at, intervals } => {
                 let Some((predicted, _)) = &self.now[*at] else { return Ok(None) };
                 let (values, predict_seconds) = (predicted.values.clone(), predicted.predict_seconds);
-                let mut fold = self.fold(part, values, drugs)?;
+                let other = predicted.other.clone();
+                let mut fold = self.fold(part, values, other, drugs)?;
                 fold.evaluation.predict_seconds = predict_seconds;
-                fold.evaluation.fit_seconds = self.seconds(*at, part, *intervals);
+                fold.evaluation.fit_seconds = self.seconds(*at, part, false);
                 if *intervals {
                     let out_of_fold = self.out_of_fold(*at, part);
                     fold.halves = Some(self.halves(&out_of_fold, part)?);
@@ -315,7 +331,7 @@ impl<'a> Fits<'a> {
         part: &Part,
         drugs: &Drugs,
     ) -> Result<Fold> {
-        let (mut found, mut tests) = (Vec::new(), Vec::new());
+        let (mut found, mut tests, mut others) = (Vec::new(), Vec::new(), Vec::new());
         let (mut names, mut fit_seconds, mut predict_seconds) = (Vec::new(), 0.0, 0.0);
         for (member, (name, _)) in members.iter().zip(stack.members()) {
             let Some((predicted, _)) = self.now[*member].as_ref().filter(|_| !self.gone[*member]) else {
@@ -323,6 +339,7 @@ impl<'a> Fits<'a> {
             };
             found.push(self.out_of_fold(*member, part));
             tests.push(predicted.values.as_slice());
+            others.push(predicted.other.as_slice());
             names.push(name.clone());
             fit_seconds += self.seconds(*member, part, true);
             predict_seconds += predicted.predict_seconds;
@@ -331,7 +348,7 @@ impl<'a> Fits<'a> {
         let found: Vec<&[f32]> = found.iter().map(Vec::as_slice).collect();
         let blend = Blend::earned(&found, &part.train)?;
         fit_seconds += start.elapsed().as_secs_f64();
-        let mut fold = self.fold(part, blend.of(&tests), drugs)?;
+        let mut fold = self.fold(part, blend.of(&tests), blend.of(&others), drugs)?;
         fold.evaluation.fit_seconds = fit_seconds;
         fold.evaluation.predict_seconds = predict_seconds;
         fold.evaluation.weights = names.into_iter().zip(blend.weights.iter().copied()).collect();
@@ -341,7 +358,7 @@ impl<'a> Fits<'a> {
         Ok(fold)
     }
 
-    fn fold(&self, part: &Part, predicted: Vec<f32>, drugs: &Drugs) -> Result<Fold> {
+    fn fold(&self, part: &Part, predicted: Vec<f32>, other: Vec<f32>, drugs: &Drugs) -> Result<Fold> {
         let metrics = score(self.work.screen, &part.test, &predicted, drugs)?.metrics();
         let evaluation = FoldEvaluation {
             fold: part.folds[0],
@@ -352,7 +369,7 @@ impl<'a> Fits<'a> {
             n_test: part.test.len(),
             weights: BTreeMap::new(),
         };
-        Ok(Fold { evaluation, test: part.test.clone(), predicted, halves: None, pilots: None })
+        Ok(Fold { evaluation, test: part.test.clone(), predicted, halves: None, pilots: None, other })
     }
 
     /// The pairs of a fold's part with the other folds.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use halfmax_baselines::Naive;
 
+use crate::tables::aligned;
 use crate::{Intervals, Metrics, ModelEvaluation, SplitKind};
 
 /// The models of an evaluation side by side, the best first.
@@ -173,10 +174,10 @@ impl fmt::Display for Leaderboard {
             "within-drug R²",
             "fit s",
         ];
-        let mut lines = vec![header.map(str::to_owned)];
+        let mut lines = vec![header.map(str::to_owned).to_vec()];
         lines.extend(self.rows.iter().map(|row| {
             let (metrics, intervals) = (&row.metrics, &row.intervals);
-            [
+            vec![
                 row.name.clone(),
                 with_interval(metrics.rmse, intervals.rmse),
                 number(metrics.mae),
@@ -188,15 +189,7 @@ impl fmt::Display for Leaderboard {
                 format!("{:.2}", row.fit_seconds),
             ]
         }));
-        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-        let widths: [usize; 9] = std::array::from_fn(width);
-        for line in &lines {
-            let mut text = format!("{:<1$}", line[0], widths[0]);
-            for (cell, width) in line.iter().zip(widths).skip(1) {
-                text += &format!("  {cell:<width$}");
-            }
-            writeln!(f, "{}", text.trim_end())?;
-        }
+        f.write_str(&aligned(&lines))?;
         self.write_verdicts(f)
     }
 }

@@ -31,6 +31,7 @@ mod bootstrap;
 mod ceiling;
 mod compare;
 mod conformal;
+mod cross;
 mod evaluate;
 mod fits;
 mod folds;
@@ -41,11 +42,13 @@ mod moments;
 mod pilot;
 mod split;
 mod stack;
+mod tables;
 
 pub use bootstrap::Resample;
 pub use ceiling::{Ceiling, DrugCeiling, ModelOnCeiling, Replicate};
 pub use compare::{Comparison, PairedDifference, Ranks};
 pub use conformal::{Calibration, ConformalParams, Coverage, NOMINAL, Widths, fit_calibrated};
+pub use cross::{CrossStudy, Drop};
 pub use evaluate::{
     Evaluation, Failure, FoldEvaluation, ModelEvaluation, NamedModel, Prediction, Protocol, evaluate,
 };

@@ -1,6 +1,7 @@
 use halfmax_core::Result;
 use halfmax_data::RunFolder;
-use halfmax_eval::{Ceiling, Evaluation};
+use halfmax_eval::{Ceiling, Evaluation, ModelEvaluation};
+use serde_json::json;
 
 use crate::config::Config;
 use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
@@ -22,6 +23,22 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     }
     if let Some(ceiling) = &ceiling {
         terminal.result("ceiling", ceiling, &ceiling.to_string())?;
+    }
+    for model in &evaluation.failed {
+        terminal.note(&format!("model {:?} failed and is left out: {}", model.name, model.error));
+    }
+    let of_models = |field: &dyn Fn(&ModelEvaluation) -> serde_json::Value| {
+        let one = |model: &ModelEvaluation| json!({ "name": model.name, "found": field(model) });
+        json!({ "models": evaluation.models.iter().map(one).collect::<Vec<_>>() })
+    };
+    if let Some(table) = evaluation.calibration_table() {
+        terminal.result("calibration", &of_models(&|model| json!(model.calibration)), &table)?;
+    }
+    if let Some(table) = evaluation.learning_curve_table() {
+        terminal.result("learning_curve", &of_models(&|model| json!(model.learning_curve)), &table)?;
+    }
+    if let Some(table) = evaluation.cross_study_table() {
+        terminal.result("cross_study", &of_models(&|model| json!(model.cross_study)), &table)?;
     }
     terminal.note(&format!("written to {}", path.display()));
     Ok(())

@@ -2,14 +2,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax_core::{EntityTable, Error, FittedModel, Progress, Query, Result, Tuples, listed};
-use halfmax_data::{
-    CellLines, ScoreBlock, ScoreWriter, drug_key, read_cells_for_scoring, read_drugs, read_model, read_table,
+use halfmax_core::{
+    EntityTable, Error, FittedModel, Parts, Progress, Query, Responses, Result, Tuples, listed,
 };
+use halfmax_data::{
+    CellLines, ScoreBlock, ScoreWriter, TargetConfig, drug_key, read_cells_for_scoring, read_drugs,
+    read_model, read_responses, read_table,
+};
+use halfmax_eval::Widths;
+use halfmax_kernel::Applicability;
 use serde_json::json;
 
 use crate::Global;
-use crate::commands::train::ModelFacts;
+use crate::commands::train::{APPLICABILITY, ModelFacts};
 use crate::registry;
 use crate::terminal::Terminal;
 
@@ -30,6 +35,10 @@ pub struct ScoreArgs {
     /// Pairs to score (columns cell_line and drug); every cell line with every drug by default.
     #[arg(long, value_name = "FILE", conflicts_with = "top")]
     pairs: Option<PathBuf>,
+    /// Measured responses (columns cell_line, drug and the target's) of cell lines or drugs that the model was not trained
+    /// on; predictions take them into account. For models that can, such as family "kernel".
+    #[arg(long, value_name = "FILE")]
+    responses: Option<PathBuf>,
     /// Keep only the drugs that each cell line is predicted to be most sensitive to.
     #[arg(long, value_name = "K")]
     top: Option<usize>,
@@ -43,18 +52,18 @@ pub fn score(args: &ScoreArgs, _global: &Global, terminal: Terminal) -> Result<(
     if args.top == Some(0) {
         return Err(Error::parameter("--top", 0, "at least 1"));
     }
-    let (header, parts) = read_model(&args.model)?;
-    let place = args.model.display();
-    let fitted = registry::fitted(&header.family, &parts).map_err(|error| error.at(&place))?;
-    let facts: ModelFacts = serde_json::from_value(header.meta)
-        .map_err(|error| Error::data(format!("{place}: its description is not understood")).because(error))?;
+    let Trained { fitted, facts, applicability } = Trained::read(&args.model)?;
     let files: Vec<_> = args.cells.iter().map(|path| (path.as_path(), None)).collect();
     let (cells, reports) = read_cells_for_scoring(&files)?;
     reports.iter().for_each(|report| terminal.note(&report.to_string()));
     let space = fitted.space(1);
     let (drugs, report) = read_drugs(&args.drugs, &facts.drug_features, Some(&space))?;
     terminal.note(&report.to_string());
-    let scoring = Scoring::new(&*fitted, &facts, &cells, &drugs)?;
+    let fitted = match &args.responses {
+        None => fitted,
+        Some(path) => informed(&*fitted, &facts, path, [&cells, &drugs], terminal)?,
+    };
+    let scoring = Scoring::new(&*fitted, &facts, applicability.as_ref(), &cells, &drugs)?;
     for (share, table) in scoring.shares.iter().zip([&cells, &drugs]) {
         if *share < 1.0 {
             terminal.note(&format!(
@@ -81,6 +90,83 @@ pub fn score(args: &ScoreArgs, _global: &Global, terminal: Terminal) -> Result<(
     Ok(())
 }
 
+/// A model file, taken apart.
+struct Trained {
+    fitted: Box<dyn FittedModel>,
+    facts: ModelFacts,
+    /// None in a file of a version that did not have it.
+    applicability: Option<Applicability>,
+}
+
+impl Trained {
+    fn read(path: &Path) -> Result<Self> {
+        let (header, mut parts) = read_model(path)?;
+        let place = path.display();
+        let facts: ModelFacts = serde_json::from_value(header.meta).map_err(|error| {
+            Error::data(format!("{place}: its description is not understood")).because(error)
+        })?;
+        let mut domain = Parts { description: facts.applicability.clone(), ..Parts::default() };
+        let names: Vec<String> = parts.tensors.keys().cloned().collect();
+        for name in names {
+            if let Some(own) = name.strip_prefix(APPLICABILITY)
+                && let Some(tensor) = parts.tensors.remove(&name)
+            {
+                domain.tensors.insert(own.to_owned(), tensor);
+            }
+        }
+        let fitted = registry::fitted(&header.family, &parts).map_err(|error| error.at(&place))?;
+        let applicability = match domain.description.is_null() {
+            true => None,
+            false => Some(Applicability::from_parts(&domain).map_err(|error| error.at(&place))?),
+        };
+        Ok(Self { fitted, facts, applicability })
+    }
+}
+
+/// The model that also knows the responses of a file.
+fn informed(
+    fitted: &dyn FittedModel,
+    facts: &ModelFacts,
+    path: &Path,
+    [cells, drugs]: [&EntityTable; 2],
+    terminal: Terminal,
+) -> Result<Box<dyn FittedModel>> {
+    let place = path.display();
+    let table = read_table(path)?;
+    let target = TargetConfig { column: Some(facts.target.clone()), ..TargetConfig::default() };
+    let found = read_responses(&table, &CellLines::embedded()?, &target, None)?;
+    let by_key: BTreeMap<String, u32> = drugs.ids().iter().map(|id| drug_key(id)).zip(0..).collect();
+    let (mut sides, mut values) = (vec![Vec::new(), Vec::new()], Vec::new());
+    for one in &found.observed {
+        let drug = by_key.get(&drug_key(&one.drug));
+        if let (Some(cell), Some(drug)) = (cells.position(&one.cell_line), drug) {
+            sides[0].push(cell as u32);
+            sides[1].push(*drug);
+            values.push(one.value as f32);
+        }
+    }
+    if values.is_empty() {
+        return Err(Error::data(format!(
+            "{place}: none of its {} responses is of a cell line and a drug of the files given",
+            found.observed.len()
+        ))
+        .help("use the same names, and give the features of the measured cell lines and drugs too"));
+    }
+    let named = values.len();
+    let informed = fitted
+        .given(&[cells, drugs], &Responses::new(sides, values, None)?)
+        .map_err(|error| error.at(&place))?;
+    terminal.note(&format!(
+        "{place}: {} of {} responses are used; {} are of cell lines or drugs that are not scored, {} of entities that the \
+         model was trained on or with partners that it was not",
+        informed.used,
+        found.observed.len(),
+        found.observed.len() - named,
+        named - informed.used
+    ));
+    Ok(informed.model)
+}
+
 /// A model with the entities to score.
 struct Scoring<'a> {
     fitted: &'a dyn FittedModel,
@@ -90,6 +176,10 @@ struct Scoring<'a> {
     percentiles: Vec<&'a [f32]>,
     /// The share of the model's features that the cell lines and the drugs have.
     shares: Vec<f64>,
+    /// How close the cell lines and the drugs are to those of the training, where the model knows.
+    closeness: Option<[Vec<f32>; 2]>,
+    /// How wide intervals are, where the model has them.
+    widths: Option<Widths>,
     /// Whether the prediction is the natural logarithm of an IC50 in µM.
     ln_ic50: bool,
 }
@@ -98,6 +188,7 @@ impl<'a> Scoring<'a> {
     fn new(
         fitted: &'a dyn FittedModel,
         facts: &'a ModelFacts,
+        applicability: Option<&Applicability>,
         cells: &'a EntityTable,
         drugs: &'a EntityTable,
     ) -> Result<Self> {
@@ -112,6 +203,10 @@ impl<'a> Scoring<'a> {
             drugs,
             percentiles: drugs.ids().iter().map(of).collect(),
             shares,
+            closeness: applicability
+                .map(|known| Ok::<_, Error>([known.closeness(0, cells)?, known.closeness(1, drugs)?]))
+                .transpose()?,
+            widths: facts.intervals.as_ref().map(|own| own.widths(&[cells, drugs])).transpose()?,
             ln_ic50: facts.target.eq_ignore_ascii_case("LN_IC50"),
         })
     }
@@ -224,14 +319,28 @@ impl<'a> Scoring<'a> {
             .zip(predicted)
             .map(|(drug, value)| percentile(self.percentiles[*drug as usize], *value))
             .collect();
-        let in_domain = self.shares.iter().copied().fold(1.0, f64::min) as f32;
+        let pairs = || rows.iter().zip(columns);
+        let in_domain: Option<Vec<f32>> = self.closeness.as_ref().map(|[cells, drugs]| {
+            pairs().map(|(row, column)| cells[*row as usize].min(drugs[*column as usize])).collect()
+        });
+        let interval = self.widths.as_ref().map(|widths| {
+            let half = |(row, column): (&u32, &u32)| {
+                widths.half(&[*row, *column]).map_or(f32::NAN, |half| half as f32)
+            };
+            let halves: Vec<f32> = pairs().map(half).collect();
+            let ends = |sign: f32| predicted.iter().zip(&halves).map(|(p, half)| p + sign * half).collect();
+            [ends(-1.0), ends(1.0)]
+        });
+        let interval: Option<&[Vec<f32>; 2]> = interval.as_ref();
         let block = ScoreBlock {
             cell_lines: &cell_lines,
             drugs: &drugs,
             predicted,
+            interval: interval.map(|[lower, upper]| [lower.as_slice(), upper.as_slice()]),
             ic50_um: ic50.as_deref(),
             percentile: &percentile,
-            in_domain,
+            in_domain: in_domain.as_deref(),
+            feature_share: self.shares.iter().copied().fold(1.0, f64::min) as f32,
         };
         writer.write_block(&block)?;
         Ok(rows.len())

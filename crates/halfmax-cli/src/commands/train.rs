@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use halfmax_core::{Error, Result, Screen};
 use halfmax_data::{DrugFeatures, RunFolder, write_model};
+use halfmax_eval::{Calibration, fit_calibrated};
+use halfmax_kernel::Applicability;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -20,7 +22,17 @@ pub struct ModelFacts {
     pub percentiles: BTreeMap<String, Vec<f32>>,
     /// SHA-256 of every training file.
     pub training_files: BTreeMap<String, String>,
+    /// How wide its prediction intervals are, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<Calibration>,
+    /// The description of its training entities, by which others are told to be in the domain or not; the arrays are among
+    /// the model's, after [`APPLICABILITY`].
+    #[serde(default)]
+    pub applicability: serde_json::Value,
 }
+
+/// What stands before the names of a model file's arrays of training entities.
+pub const APPLICABILITY: &str = "applicability/";
 
 /// `halfmax train`.
 pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result<()> {
@@ -62,10 +74,17 @@ pub fn train_into(
     let progress = terminal.progress("training");
     let start = std::time::Instant::now();
     let view = prepared.everything()?;
-    let fitted =
-        prepared.with_context(config.seed, &progress, |context| spec.model.fit_any(&view, context))?;
+    let intervals = config.intervals.as_ref().filter(|intervals| intervals.includes(&spec.name));
+    let (fitted, calibration) = prepared.with_context(config.seed, &progress, |context| match intervals {
+        None => Ok((spec.model.fit_any(&view, context)?, None)),
+        Some(intervals) => {
+            let (fitted, calibration) = fit_calibrated(&*spec.model, &view, context, intervals)?;
+            Ok((fitted, Some(calibration)))
+        }
+    })?;
     let fit_seconds = start.elapsed().as_secs_f64();
     let screen = &prepared.loaded.screen;
+    let applicability = Applicability::new(&view, &*fitted)?.parts();
     let facts = ModelFacts {
         target: screen.target.clone(),
         drug_features: config.data.drug_features.clone(),
@@ -76,10 +95,15 @@ pub fn train_into(
             .iter()
             .map(|i| (file_name(&i.path), i.sha256.clone()))
             .collect(),
+        intervals: calibration,
+        applicability: applicability.description,
     };
     let facts = serde_json::to_value(facts)
         .map_err(|error| Error::failed("the model's description cannot be written").because(error))?;
-    write_model(folder.path("model.halfmax"), fitted.family(), &fitted.parts(), facts)?;
+    let mut parts = fitted.parts();
+    let named = |(name, tensor)| (format!("{APPLICABILITY}{name}"), tensor);
+    parts.tensors.extend(applicability.tensors.into_iter().map(named));
+    write_model(folder.path("model.halfmax"), fitted.family(), &parts, facts)?;
     write_provenance(folder, config, &Manifest::new("train", config, &prepared.loaded.inputs))?;
     Ok(Summary {
         name: spec.name.clone(),

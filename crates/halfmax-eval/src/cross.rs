@@ -1,0 +1,115 @@
+//! A model of one study, tested on the responses of another.
+
+use std::collections::HashMap;
+
+use halfmax_core::{Result, Screen, ValidationGroup};
+use serde::Serialize;
+
+use crate::{Folds, Metrics, Replicate, Scored, Validation};
+
+/// How a model that was trained on one study does on another that measured the same drugs, with the same entities held out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct CrossStudy {
+    /// Metrics over all responses of the other study that belong to a fold that was run.
+    pub metrics: Metrics,
+    /// The same predictions against the study that the model was trained on, over the pairs that both measured.
+    pub within: Metrics,
+    /// The same predictions against the other study, over the pairs that both measured.
+    pub across: Metrics,
+    /// `within` less `across`: what the change of study costs.
+    pub drop: Drop,
+}
+
+/// A difference of metrics; positive where the other study is predicted worse.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Drop {
+    /// RMSE across less RMSE within, in the unit of the target.
+    pub rmse: Option<f64>,
+    /// Mean per-drug Pearson within less across.
+    pub per_drug_pearson: Option<f64>,
+    /// Within-drug R² within less across.
+    pub r2_within_drug: Option<f64>,
+}
+
+/// Which responses of the other study are tested in which fold.
+pub(crate) struct OtherStudy<'a> {
+    responses: &'a [Replicate],
+    fold_of: Vec<Option<usize>>,
+    /// What the screen itself measured of the same pair.
+    own: Vec<Option<f32>>,
+}
+
+impl<'a> OtherStudy<'a> {
+    /// A response belongs to the fold of its entity where the split holds entities out, else to that of its pair. A pair that
+    /// the screen did not measure, which no fold has seen, belongs to the first fold that is run.
+    pub(crate) fn new(
+        screen: &Screen,
+        folds: &Folds,
+        validation: &Validation,
+        responses: &'a [Replicate],
+        run: &[usize],
+    ) -> Self {
+        let own = &screen.responses;
+        let pair = |at: usize| (own.side(0)[at], own.side(1)[at]);
+        let of_pair: HashMap<(u32, u32), usize> = (0..own.len()).map(|at| (pair(at), at)).collect();
+        let fold = |at: usize| folds.of_response()[at].map(usize::from);
+        let held = match validation.group() {
+            ValidationGroup::Entity(side) | ValidationGroup::Groups(side, _) => Some(side),
+            ValidationGroup::Response => None,
+        };
+        let of_entity: HashMap<u32, Option<usize>> = match held {
+            Some(side) => (0..own.len()).map(|at| (own.side(side)[at], fold(at))).collect(),
+            None => HashMap::new(),
+        };
+        let fold_of = |one: &Replicate| match held {
+            Some(side) => of_entity.get(if side == 0 { &one.cell } else { &one.drug }).copied().flatten(),
+            None => match of_pair.get(&(one.cell, one.drug)) {
+                Some(at) => fold(*at),
+                None => run.first().copied(),
+            },
+        };
+        let own_value = |one: &Replicate| of_pair.get(&(one.cell, one.drug)).map(|at| own.values()[*at]);
+        Self {
+            responses,
+            fold_of: responses.iter().map(fold_of).collect(),
+            own: responses.iter().map(own_value).collect(),
+        }
+    }
+
+    /// The responses that are tested in a fold.
+    pub(crate) fn of_fold(&self, fold: usize) -> Vec<usize> {
+        (0..self.responses.len()).filter(|at| self.fold_of[*at] == Some(fold)).collect()
+    }
+
+    /// The cell lines and drugs of some responses.
+    pub(crate) fn sides(&self, rows: &[usize]) -> [Vec<u32>; 2] {
+        let cells = rows.iter().map(|at| self.responses[*at].cell).collect();
+        [cells, rows.iter().map(|at| self.responses[*at].drug).collect()]
+    }
+
+    /// Scores (response of the other study, prediction) pairs; none if no pair was measured by both.
+    pub(crate) fn score(&self, rows: &[usize], predicted: &[f32]) -> Result<Option<CrossStudy>> {
+        let metrics = |chosen: &[usize], value: &dyn Fn(usize) -> f32| -> Result<Metrics> {
+            let chosen_rows: Vec<usize> = chosen.iter().map(|at| rows[*at]).collect();
+            let [cells, drugs] = self.sides(&chosen_rows);
+            let observed: Vec<f32> = chosen_rows.iter().map(|row| value(*row)).collect();
+            let predicted: Vec<f32> = chosen.iter().map(|at| predicted[*at]).collect();
+            Ok(Scored::new(&cells, &drugs, &observed, &predicted)?.metrics())
+        };
+        let all: Vec<usize> = (0..rows.len()).collect();
+        let common: Vec<usize> = all.iter().copied().filter(|at| self.own[rows[*at]].is_some()).collect();
+        if common.is_empty() {
+            return Ok(None);
+        }
+        let other = |row: usize| self.responses[row].value;
+        let within = metrics(&common, &|row| self.own[row].unwrap_or(f32::NAN))?;
+        let across = metrics(&common, &other)?;
+        let less = |a: Option<f64>, b: Option<f64>| Some(a? - b?);
+        let drop = Drop {
+            rmse: less(across.rmse, within.rmse),
+            per_drug_pearson: less(within.per_drug_pearson, across.per_drug_pearson),
+            r2_within_drug: less(within.r2_within_drug, across.r2_within_drug),
+        };
+        Ok(Some(CrossStudy { metrics: metrics(&all, &other)?, within, across, drop }))
+    }
+}

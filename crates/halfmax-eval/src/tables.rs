@@ -1,0 +1,94 @@
+//! What an evaluation found besides the leaderboard, as text for a person.
+
+use crate::{Evaluation, ModelEvaluation};
+
+impl Evaluation {
+    /// What prediction intervals held, nominal against observed; none without intervals.
+    pub fn calibration_table(&self) -> Option<String> {
+        let with: Vec<&ModelEvaluation> =
+            self.models.iter().filter(|model| !model.calibration.is_empty()).collect();
+        let first = with.first()?;
+        let mut lines = vec![
+            std::iter::once("intervals of".to_owned())
+                .chain(first.calibration.iter().map(|one| format!("{:.0} % held", 100.0 * one.nominal)))
+                .chain(["width of 90 %".to_owned()])
+                .collect::<Vec<_>>(),
+        ];
+        for model in with {
+            let mut line = vec![model.name.clone()];
+            line.extend(model.calibration.iter().map(|one| format!("{:.1} %", 100.0 * one.observed)));
+            let width = model.calibration.iter().find(|one| one.nominal == 0.9);
+            line.push(width.map_or("–".into(), |one| format!("{:.2}", one.mean_width)));
+            lines.push(line);
+        }
+        Some(aligned(&lines))
+    }
+
+    /// How much pilot measurements help; none if that was not asked for or no model takes them.
+    pub fn learning_curve_table(&self) -> Option<String> {
+        let with: Vec<&ModelEvaluation> =
+            self.models.iter().filter(|model| !model.learning_curve.is_empty()).collect();
+        let first = with.first()?;
+        let mut header = vec!["given responses".to_owned()];
+        header.extend(first.learning_curve.iter().map(|point| point.responses.to_string()));
+        let mut lines = vec![header];
+        for model in with {
+            for (name, value) in [("per-drug Pearson", 0), ("within-drug R²", 1), ("RMSE", 2)] {
+                let mut line = vec![format!("{}, {name}", model.name)];
+                line.extend(model.learning_curve.iter().map(|point| {
+                    let metrics = &point.metrics;
+                    number([metrics.per_drug_pearson, metrics.r2_within_drug, metrics.rmse][value])
+                }));
+                lines.push(line);
+            }
+        }
+        Some(aligned(&lines))
+    }
+
+    /// How models do on the other study; none without one.
+    pub fn cross_study_table(&self) -> Option<String> {
+        let header = [
+            "other study",
+            "per-drug Pearson: own, other, drop",
+            "within-drug R²: own, other, drop",
+            "pairs",
+        ];
+        let mut lines = vec![header.map(str::to_owned).to_vec()];
+        for model in &self.models {
+            let Some(cross) = &model.cross_study else { continue };
+            let three = |a, b, c| format!("{} {} {}", number(a), number(b), number(c));
+            lines.push(vec![
+                model.name.clone(),
+                three(
+                    cross.within.per_drug_pearson,
+                    cross.across.per_drug_pearson,
+                    cross.drop.per_drug_pearson,
+                ),
+                three(cross.within.r2_within_drug, cross.across.r2_within_drug, cross.drop.r2_within_drug),
+                cross.within.n.to_string(),
+            ]);
+        }
+        (lines.len() > 1).then(|| aligned(&lines))
+    }
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or("–".into(), |value| format!("{value:.3}"))
+}
+
+/// Lines of cells with the columns made equally wide.
+pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for line in lines {
+        let cells: Vec<String> =
+            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
