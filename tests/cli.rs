@@ -627,3 +627,87 @@ fn an_evaluation_tells_of_intervals_pilot_measurements_and_another_study() {
     );
     says(&message, &["pilot.responses = [2, 1]: expected ascending numbers"]);
 }
+
+const SEARCH: &str = "[tune]\ntrials = 4\nfolds = 2\n[tune.space]\nrounds = { low = 1, high = 40 }\n\
+                      learning_rate = { low = 0.01, high = 0.5, log = true }\n[[model]]";
+
+#[test]
+fn a_search_keeps_every_trial_and_goes_on_where_it_was_interrupted() {
+    let folder = small_screen();
+    let path = folder.path();
+    fs::write(path.join("config.toml"), edited("config.toml", "[[model]]", SEARCH)).unwrap();
+    succeeds(path, &["evaluate", "config.toml", "--out", "run"]);
+    assert!(!path.join("run.trials.jsonl").exists());
+    let whole = fs::read_to_string(path.join("run/trials.jsonl")).unwrap();
+    let trials: Vec<serde_json::Value> =
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // Three folds, each with a search of its own; the model's own parameters come first.
+    assert_eq!(trials.len(), 3 * 4);
+    assert!(trials.iter().all(|trial| trial["rmse"].as_f64().unwrap() > 0.0 && trial["model"] == "boost"));
+    assert_eq!(trials[4]["params"], serde_json::json!({}));
+    assert!(trials[5]["params"]["rounds"].as_u64().unwrap() <= 40);
+    succeeds(path, &["reproduce", "run"]);
+    // As if a run had been killed within its sixth trial.
+    let header = kept_header(path);
+    let five: Vec<&str> = whole.lines().take(5).collect();
+    let sixth = whole.lines().nth(5).unwrap();
+    let marked = five.join("\n").replace("\"trial_seconds\":", "\"trial_seconds\":1000");
+    let killed = format!("{header}\n{marked}\n{}", &sixth[..20]);
+    fs::write(path.join("resumed.trials.jsonl"), &killed).unwrap();
+    let notes = run_with_notes(path, &["evaluate", "config.toml", "--out", "resumed"]);
+    says(&notes, &["resumed.trials.jsonl: 5 trials are there already"]);
+    let resumed = fs::read_to_string(path.join("resumed/trials.jsonl")).unwrap();
+    assert_eq!(resumed.lines().count(), 12);
+    assert_eq!(resumed.matches("\"trial_seconds\":1000").count(), 5, "trials were made again: {resumed}");
+    let predictions = |run: &str| fs::read(path.join(run).join("predictions.parquet")).unwrap();
+    assert!(predictions("run") == predictions("resumed"));
+    // Trials of another configuration are not taken for those of this one.
+    fs::write(path.join("other.trials.jsonl"), &killed).unwrap();
+    let message = fails(
+        path,
+        2,
+        &["evaluate", "config.toml", "--out", "other", "--config-override", "model.0.leaves=5"],
+    );
+    says(&message, &["other.trials.jsonl: holds trials of another configuration", "remove that file"]);
+}
+
+/// The first line that a search of the folder's configuration keeps, from a run that is killed while it searches.
+fn kept_header(path: &Path) -> String {
+    let mut run = Command::new(env!("CARGO_BIN_EXE_halfmax"))
+        .current_dir(path)
+        .args(["evaluate", "config.toml", "--out", "killed"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let kept = path.join("killed.trials.jsonl");
+    let header = loop {
+        let text = fs::read_to_string(&kept).unwrap_or_default();
+        if let Some((first, _)) = text.split_once('\n') {
+            break first.to_owned();
+        }
+        assert!(run.try_wait().unwrap().is_none() || kept.exists(), "it ended before it kept anything");
+    };
+    let _ = run.kill();
+    let _ = run.wait();
+    header
+}
+
+#[test]
+fn a_search_that_cannot_work_is_refused() {
+    let with = |search: &str| {
+        evaluate_with("config.toml", &edited("config.toml", "[[model]]", &format!("{search}\n[[model]]")), 2)
+    };
+    let space = "[tune.space]\nrounds = { low = 1, high = 40 }";
+    says(&with(&format!("[tune]\ntrials = 1\n{space}")), &["tune.trials = 1: expected 2 to 100000"]);
+    let message = with("[tune]\n[tune.space]\nround = [1, 2]");
+    says(&message, &["tune.space.round", "unknown field `round`", "did you mean `rounds`?"]);
+    let message = with("[tune]\n[tune.space]\nlearning_rate = { low = 0.1, high = 7.0 }");
+    says(&message, &["tune.space.learning_rate", "learning_rate = 7"]);
+    let message = with("[tune]\n[tune.space]\nlearning_rate = { low = 0.0, high = 0.5, log = true }");
+    says(&message, &["tune.space.learning_rate = 0.0 to 0.5: expected low above 0"]);
+    let message = with(&format!("[tune]\nmodel = \"bost\"\n{space}"));
+    says(&message, &["tune.model names \"bost\"", "did you mean \"boost\"?"]);
+    let two = format!("[tune]\n{space}\n[[model]]\nfamily = \"kernel\"");
+    says(&with(&two), &["tune.model is missing, and there are 2 models"]);
+}

@@ -1,11 +1,12 @@
 //! The configuration of a run.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use halfmax_baselines::Naive;
 use halfmax_core::{Error, Result};
 use halfmax_data::{DataConfig, TargetConfig};
-use halfmax_eval::{ConformalParams, PilotParams, Split};
+use halfmax_eval::{ConformalParams, PilotParams, Split, TrialLog, TuneParams};
 use serde::{Deserialize, Serialize};
 
 use crate::registry::ModelSpec;
@@ -33,6 +34,9 @@ pub struct Config {
     /// The learning curve over pilot measurements.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pilot: Option<PilotParams>,
+    /// A search for the parameters of a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tune: Option<TuneParams>,
     /// The models.
     #[serde(rename = "model", default)]
     pub models: Vec<toml::Table>,
@@ -72,7 +76,7 @@ impl Config {
         if let Some(split) = &config.split {
             split.check()?;
         }
-        let specs = config.specs()?;
+        let specs = config.specs(&Arc::default())?;
         if let Some(intervals) = &config.intervals {
             intervals.check()?;
             let names = || specs.iter().map(|spec| spec.name.as_str()).chain(Naive::ALL.map(Naive::name));
@@ -86,9 +90,9 @@ impl Config {
         Ok(config)
     }
 
-    /// The models, checked.
-    pub fn specs(&self) -> Result<Vec<ModelSpec>> {
-        ModelSpec::parse_all(&self.models)
+    /// The models, checked. A search among them looks its trials up in `log` and adds to it.
+    pub fn specs(&self, log: &Arc<TrialLog>) -> Result<Vec<ModelSpec>> {
+        ModelSpec::parse_all(&self.models, self.tune.as_ref(), log)
     }
 
     /// The split, which an evaluation needs.

@@ -5,6 +5,7 @@ mod config;
 mod registry;
 mod run;
 mod terminal;
+mod tuning;
 
 use std::error::Error as _;
 use std::path::PathBuf;

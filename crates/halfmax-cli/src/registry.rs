@@ -1,11 +1,12 @@
 //! The model families, by name.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use halfmax_baselines::{FittedNaive, Naive};
 use halfmax_boost::{BoostParams, FittedBoost};
 use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result, listed};
-use halfmax_eval::{FittedStack, StackParams};
+use halfmax_eval::{FittedStack, StackParams, TrialLog, TuneParams, Tuned};
 use halfmax_kernel::{FittedKernel, KernelParams};
 use serde::de::DeserializeOwned;
 
@@ -23,6 +24,7 @@ pub struct ModelSpec {
 }
 
 /// One `[[model]]` of a configuration: its name, its family, and its parameters yet to be read.
+#[derive(Clone)]
 struct Section {
     place: String,
     name: String,
@@ -32,7 +34,12 @@ struct Section {
 
 impl ModelSpec {
     /// The `[[model]]`s of a configuration, in their order. A stack may name any of the others.
-    pub fn parse_all(tables: &[toml::Table]) -> Result<Vec<Self>> {
+    /// A model whose parameters are searched looks its trials up in `log` and adds to it.
+    pub fn parse_all(
+        tables: &[toml::Table],
+        tune: Option<&TuneParams>,
+        log: &Arc<TrialLog>,
+    ) -> Result<Vec<Self>> {
         let sections: Vec<Section> = tables
             .iter()
             .enumerate()
@@ -42,7 +49,12 @@ impl ModelSpec {
             "stack" => Ok(None),
             _ => section.model().map(Some),
         };
-        let singles: Vec<Option<Arc<dyn AnyModel>>> = sections.iter().map(single).collect::<Result<_>>()?;
+        let mut singles: Vec<Option<Arc<dyn AnyModel>>> =
+            sections.iter().map(single).collect::<Result<_>>()?;
+        if let Some(tune) = tune {
+            let at = searched(&sections, tune)?;
+            singles[at] = Some(Arc::new(sections[at].tuned(tune, log)?));
+        }
         let members: Vec<(&Section, &Arc<dyn AnyModel>)> = sections
             .iter()
             .zip(&singles)
@@ -64,7 +76,48 @@ impl ModelSpec {
     }
 }
 
+/// Which model a search is for.
+fn searched(sections: &[Section], tune: &TuneParams) -> Result<usize> {
+    let can = |section: &&Section| section.family != "stack" && Naive::from_name(&section.family).is_none();
+    let names: Vec<&str> = sections.iter().filter(can).map(|section| section.name.as_str()).collect();
+    let name = match (&tune.model, names.as_slice()) {
+        (Some(name), _) => name.as_str(),
+        (None, [only]) => only,
+        (None, _) => {
+            return Err(Error::config(format!(
+                "tune.model is missing, and there are {} models",
+                names.len()
+            ))
+            .help(format!("name the one whose parameters to search: {}", listed(&names, 20))));
+        }
+    };
+    let found = sections.iter().position(|section| section.name == name && can(&section));
+    found.ok_or_else(|| {
+        let help = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("expected one of {}", listed(&names, 20)),
+        };
+        Error::config(format!("tune.model names {name:?}, which has no parameters to search")).help(help)
+    })
+}
+
 impl Section {
+    /// The model with a search for some of its parameters.
+    fn tuned(&self, tune: &TuneParams, log: &Arc<TrialLog>) -> Result<Tuned> {
+        let section = self.clone();
+        let build = move |changed: &BTreeMap<String, serde_json::Value>| {
+            let mut own = section.clone();
+            for (name, value) in changed {
+                let value = toml::Value::try_from(value).map_err(|error| {
+                    Error::config(format!("{name} = {value}: is no value of a configuration")).because(error)
+                })?;
+                own.params.insert(name.clone(), value);
+            }
+            own.model()
+        };
+        Tuned::new(&self.name, tune.clone(), Arc::new(build), log.clone())
+    }
+
     fn read(number: usize, table: &toml::Table) -> Result<Self> {
         let mut params = table.clone();
         let mut text = |key: &str| match params.remove(key) {

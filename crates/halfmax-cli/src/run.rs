@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::registry::ModelSpec;
 use crate::terminal::Terminal;
+use crate::tuning::Trials;
 
 /// What a run was made of: `manifest.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -146,11 +147,12 @@ impl Prepared {
 pub fn cross_validate(
     config: &Config,
     prepared: &Prepared,
+    trials: &Trials,
     progress: &dyn halfmax_core::Progress,
 ) -> Result<Evaluation> {
     let split = config.split()?;
     let Some(folds) = &prepared.folds else { return Err(Error::config("the section [split] is missing")) };
-    let mut specs = config.specs()?;
+    let mut specs = config.specs(&trials.log)?;
     for naive in Naive::ALL {
         let tissue = prepared.loaded.screen.table(0).group("tissue").is_some();
         let usable = naive != Naive::TissueDrugMean || tissue;

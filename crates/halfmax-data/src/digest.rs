@@ -14,7 +14,8 @@ fn hexadecimal(digest: &[u8]) -> String {
     })
 }
 
-pub(crate) fn sha256_bytes(bytes: &[u8]) -> String {
+/// The SHA-256 of some bytes, 64 hexadecimal digits.
+pub fn sha256_bytes(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 

@@ -30,7 +30,7 @@ mod table;
 mod writers;
 
 pub use config::{CellFile, CellKind, DataConfig, DrugFeatures, Duplicates, TargetConfig};
-pub use digest::sha256_file;
+pub use digest::{sha256_bytes, sha256_file};
 pub use drugs::read_drugs;
 pub use embedded::{DATASETS, dataset_manifest};
 pub use folds::{FoldFile, Uncovered, read_folds};

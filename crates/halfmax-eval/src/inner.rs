@@ -19,7 +19,10 @@ const SEED_FITS: u64 = 22;
 pub(crate) struct InnerFolds {
     /// The fold of every response of the view.
     of: Vec<usize>,
+    /// For every response the place of its group in the order that they were dealt in, from 0 to below 1.
+    place: Vec<f64>,
     count: usize,
+    groups: usize,
 }
 
 /// For each response of a view the number of the group that stays together.
@@ -54,19 +57,41 @@ impl InnerFolds {
         }
         let mut order: Vec<usize> = (0..count).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(context.seed.derive(SEED_FOLDS).value()));
-        let mut fold = vec![0; count];
-        order.into_iter().zip((0..folds).cycle()).for_each(|(group, dealt)| fold[group] = dealt);
-        Ok(Self { of: group_of.iter().map(|group| fold[*group]).collect(), count: folds })
+        let mut place = vec![0; count];
+        order.into_iter().enumerate().for_each(|(at, group)| place[group] = at);
+        Ok(Self {
+            of: group_of.iter().map(|group| place[*group] % folds).collect(),
+            place: group_of.iter().map(|group| place[*group] as f64 / count as f64).collect(),
+            count: folds,
+            groups: count,
+        })
     }
 
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
+    /// Number of groups that stay together.
+    pub(crate) fn groups(&self) -> usize {
+        self.groups
+    }
+
     /// A model's prediction for every response of the view, by the fit that did not see its fold. Progress counts `before`
     /// and then a fit for each fold, `of` in all.
     pub(crate) fn predict(
         &self,
+        model: &dyn AnyModel,
+        train: &TrainView,
+        context: &FitContext,
+        steps: (usize, usize),
+    ) -> Result<Vec<f32>> {
+        self.predict_from(1.0, model, train, context, steps)
+    }
+
+    /// As [`InnerFolds::predict`], by fits that see but a share of the groups, above 0 and at most 1.
+    pub(crate) fn predict_from(
+        &self,
+        share: f64,
         model: &dyn AnyModel,
         train: &TrainView,
         context: &FitContext,
@@ -79,7 +104,7 @@ impl InnerFolds {
                 (0..self.of.len()).filter(|at| (self.of[*at] == fold) == inside).collect()
             };
             let (held, kept) = (part(true), part(false));
-            let rows = kept.iter().map(|at| train.rows[*at]).collect();
+            let rows = kept.iter().filter(|at| self.place[**at] < share).map(|at| train.rows[*at]).collect();
             let view = TrainView { screen: train.screen, rows, features: train.features.clone() };
             let progress = Step { whole: context.progress, at: before + fold, of };
             let seed = context.seed.derive(SEED_FITS).derive(fold as u64);

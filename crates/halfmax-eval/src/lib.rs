@@ -43,6 +43,7 @@ mod pilot;
 mod split;
 mod stack;
 mod tables;
+mod tune;
 
 pub use bootstrap::Resample;
 pub use ceiling::{Ceiling, DrugCeiling, ModelOnCeiling, Replicate};
@@ -58,3 +59,4 @@ pub use metrics::{DrugMetrics, Intervals, Metrics, Scored};
 pub use pilot::{LearningPoint, PilotParams};
 pub use split::{Split, SplitKind};
 pub use stack::{FittedStack, Stack, StackParams};
+pub use tune::{Method, Range, Trial, TrialLog, TuneParams, Tuned};

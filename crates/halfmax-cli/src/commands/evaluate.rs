@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::config::Config;
 use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
 use crate::terminal::Terminal;
+use crate::tuning::Trials;
 use crate::{ConfigAndOut, Global};
 
 /// `halfmax evaluate`.
@@ -14,8 +15,17 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     config.seed = global.seed.unwrap_or(config.seed);
     config.split().map_err(|error| error.at(args.config.display()))?;
     let folder = RunFolder::create(&args.out)?;
-    let (evaluation, ceiling) = evaluate_into(&config, &folder, terminal)?;
+    let prepared = Prepared::new(&config, terminal)?;
+    let trials = Trials::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
+    let (evaluation, ceiling) = match evaluate_into(&config, &prepared, &trials, &folder, terminal) {
+        Ok(found) => found,
+        Err(error) => {
+            trials.keep(terminal);
+            return Err(error);
+        }
+    };
     let path = folder.finish()?;
+    trials.forget();
     let (leaderboard, comparison) = (evaluation.leaderboard(), &evaluation.comparison);
     terminal.result("leaderboard", &leaderboard, &leaderboard.to_string())?;
     if comparison.ranks.is_some() {
@@ -47,13 +57,15 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
 /// Evaluates a configuration into a folder.
 pub fn evaluate_into(
     config: &Config,
+    prepared: &Prepared,
+    trials: &Trials,
     folder: &RunFolder,
     terminal: Terminal,
 ) -> Result<(Evaluation, Option<Ceiling>)> {
-    let prepared = Prepared::new(config, terminal)?;
-    let evaluation = cross_validate(config, &prepared, &terminal.progress("evaluating"))?;
+    let evaluation = cross_validate(config, prepared, trials, &terminal.progress("evaluating"))?;
     write_provenance(folder, config, &Manifest::new("evaluate", config, &prepared.loaded.inputs))?;
-    let ceiling = ceiling(&prepared, &evaluation)?;
+    trials.write(folder)?;
+    let ceiling = ceiling(prepared, &evaluation)?;
     write_evaluation(folder, config, &prepared.loaded.screen, &evaluation, ceiling.as_ref())?;
     Ok((evaluation, ceiling))
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::run::{Manifest, Prepared, write_provenance};
 use crate::terminal::Terminal;
+use crate::tuning::Trials;
 use crate::{ConfigAndOut, Global};
 
 /// What a model file says besides the model.
@@ -40,9 +41,16 @@ pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result
     config.seed = global.seed.unwrap_or(config.seed);
     let folder = RunFolder::create(&args.out)?;
     let prepared = Prepared::new(&config, terminal)?;
-    let summary =
-        train_into(&config, &prepared, &folder, terminal).map_err(|error| error.at(args.config.display()))?;
+    let trials = Trials::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
+    let summary = match train_into(&config, &prepared, &trials, &folder, terminal) {
+        Ok(summary) => summary,
+        Err(error) => {
+            trials.keep(terminal);
+            return Err(error.at(args.config.display()));
+        }
+    };
     let path = folder.finish()?;
+    trials.forget();
     let model = path.join("model.halfmax");
     terminal.result("model", &summary, &format!("model written to {}", model.display()))
 }
@@ -60,10 +68,11 @@ pub struct Summary {
 pub fn train_into(
     config: &Config,
     prepared: &Prepared,
+    trials: &Trials,
     folder: &RunFolder,
     terminal: Terminal,
 ) -> Result<Summary> {
-    let specs = config.specs()?;
+    let specs = config.specs(&trials.log)?;
     let Some(spec) = specs.first() else {
         return Err(Error::config("there is no [[model]]")
             .help("add one, for example:\n    [[model]]\n    family = \"boost\""));
@@ -104,6 +113,7 @@ pub fn train_into(
     let named = |(name, tensor)| (format!("{APPLICABILITY}{name}"), tensor);
     parts.tensors.extend(applicability.tensors.into_iter().map(named));
     write_model(folder.path("model.halfmax"), fitted.family(), &parts, facts)?;
+    trials.write(folder)?;
     write_provenance(folder, config, &Manifest::new("train", config, &prepared.loaded.inputs))?;
     Ok(Summary {
         name: spec.name.clone(),

@@ -1,0 +1,164 @@
+//! The trials of a search for parameters on disk: kept as they are made, so that an interrupted run goes on where it was.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use halfmax_core::{Error, Result};
+use halfmax_data::{InputFile, RunFolder, sha256_bytes};
+use halfmax_eval::{Trial, TrialLog};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::terminal::Terminal;
+
+/// The file of a run that holds every trial.
+const TRIALS: &str = "trials.jsonl";
+
+/// The trials of a run.
+pub struct Trials {
+    /// What models look them up in and add them to.
+    pub log: Arc<TrialLog>,
+    /// Where they are kept until the run is complete.
+    kept: Option<PathBuf>,
+}
+
+/// The first line of a file of trials: what they were made of.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Header {
+    version: String,
+    /// SHA-256 of the resolved configuration and of the hashes of all inputs.
+    made_of: String,
+}
+
+impl Trials {
+    /// Trials that are not kept, of a run that may know some already.
+    pub fn not_kept(known: Vec<Trial>) -> Self {
+        Self { log: Arc::new(TrialLog::new(known, |_| Ok(()))), kept: None }
+    }
+
+    /// The trials of a run that will be at `out`, with those of a run there that was interrupted. A configuration without a
+    /// search keeps none.
+    pub fn open(config: &Config, inputs: &[InputFile], out: &Path, terminal: Terminal) -> Result<Self> {
+        if config.tune.is_none() {
+            return Ok(Self::not_kept(Vec::new()));
+        }
+        let mut name = out.file_name().unwrap_or_default().to_owned();
+        name.push(".trials.jsonl");
+        let path = out.with_file_name(name);
+        let header = Header::of(config, inputs)?;
+        let known = match std::fs::read_to_string(&path) {
+            Ok(text) => read(&text, &path, &header)?,
+            Err(_) => Vec::new(),
+        };
+        if !known.is_empty() {
+            terminal.note(&format!("{}: {} trials are there already", path.display(), known.len()));
+        }
+        let failed = |error: std::io::Error| cannot_keep(&path, error);
+        // Written anew: the last line may be half a trial.
+        let mut file = File::create(&path).map_err(failed)?;
+        line(&mut file, &header).map_err(failed)?;
+        known.iter().try_for_each(|trial| line(&mut file, trial)).map_err(failed)?;
+        drop(file);
+        let place = path.clone();
+        let keep = move |trial: &Trial| {
+            let mut file =
+                OpenOptions::new().append(true).open(&place).map_err(|error| cannot_keep(&place, error))?;
+            line(&mut file, trial).map_err(|error| cannot_keep(&place, error))
+        };
+        Ok(Self { log: Arc::new(TrialLog::new(known, keep)), kept: Some(path) })
+    }
+
+    /// The trials of a complete run.
+    pub fn of_run(run: &Path) -> Result<Vec<Trial>> {
+        let path = run.join(TRIALS);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Error::data(format!("{}: cannot be read", path.display())).because(error))?;
+        let trial = |(at, line): (usize, &str)| {
+            serde_json::from_str(line).map_err(|error| {
+                Error::data(format!("{}: line {} is no trial", path.display(), at + 1)).because(error)
+            })
+        };
+        text.lines().enumerate().map(trial).collect()
+    }
+
+    /// Writes every trial into the run's folder.
+    pub fn write(&self, folder: &RunFolder) -> Result<()> {
+        let trials = self.log.trials();
+        if trials.is_empty() {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        trials
+            .iter()
+            .try_for_each(|trial| line(&mut bytes, trial))
+            .map_err(|error| Error::failed("the trials cannot be written").because(error))?;
+        folder.write(TRIALS, &bytes)
+    }
+
+    /// Forgets the trials of a run that is complete, which holds them itself now.
+    pub fn forget(self) {
+        if let Some(path) = self.kept {
+            // What cannot be removed does no harm: it says what it was made of.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// Says where the trials of a run are that did not come to its end; without any, nothing is left.
+    pub fn keep(self, terminal: Terminal) {
+        let Some(path) = self.kept else { return };
+        match self.log.trials().len() {
+            0 => {
+                let _ = std::fs::remove_file(path);
+            }
+            count => terminal.note(&format!(
+                "{count} trials are kept in {}: the same command goes on from there",
+                path.display()
+            )),
+        }
+    }
+}
+
+impl Header {
+    fn of(config: &Config, inputs: &[InputFile]) -> Result<Self> {
+        let mut text = toml::to_string(config)
+            .map_err(|error| Error::failed("the configuration cannot be written").because(error))?;
+        inputs.iter().for_each(|input| text.push_str(&input.sha256));
+        Ok(Self { version: env!("CARGO_PKG_VERSION").into(), made_of: sha256_bytes(text.as_bytes()) })
+    }
+}
+
+/// The trials of a run that was interrupted. A last line that is not complete was being written then.
+fn read(text: &str, path: &Path, expected: &Header) -> Result<Vec<Trial>> {
+    let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let Some(first) = lines.next() else { return Ok(Vec::new()) };
+    let same = serde_json::from_str::<Header>(first).is_ok_and(|header| header == *expected);
+    if !same {
+        return Err(Error::config(format!(
+            "{}: holds trials of another configuration, other data or another version",
+            path.display()
+        ))
+        .help("give another --out, or remove that file"));
+    }
+    let trial = |(at, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|error| {
+            Error::data(format!("{}: line {} is no trial", path.display(), at + 2))
+                .because(error)
+                .help("remove that line, or the file")
+        })
+    };
+    lines.enumerate().map(trial).collect()
+}
+
+fn line(out: &mut impl Write, value: &impl Serialize) -> std::io::Result<()> {
+    let mut text = serde_json::to_vec(value)?;
+    text.push(b'\n');
+    out.write_all(&text)
+}
+
+fn cannot_keep(path: &Path, error: std::io::Error) -> Error {
+    Error::failed(format!("{}: trials cannot be kept: {error}", path.display()))
+        .because(error)
+        .help("give an --out in a folder that may be written")
+}
