@@ -192,8 +192,11 @@ fn predictions_and_scores_are_written_in_each_format() {
         fold: vec![2, 3],
         observed: vec![0.5, f32::NAN],
         predicted: vec![0.1, 1.5],
+        interval: [vec![f32::NAN; 2], vec![f32::NAN; 2]],
         model: vec![("m, 1".into(), 1), ("n".into(), 1)],
     };
+    let with_interval =
+        PredictionColumns { interval: [vec![-1.0, f32::NAN], vec![1.25, f32::NAN]], ..columns.clone() };
     for ending in ["parquet", "csv"] {
         let path = folder.path().join(format!("p.{ending}"));
         write_predictions(&path, &columns, &["A".into(), "B".into()], &["Drug \"x\"".into()]).unwrap();
@@ -203,6 +206,11 @@ fn predictions_and_scores_are_written_in_each_format() {
         assert_eq!(table.texts(3).unwrap()[0].as_deref(), Some("m, 1"));
         assert_eq!(table.numbers(5, "").unwrap()[1], 1.5);
         assert!(table.numbers(4, "").unwrap()[1].is_nan());
+        write_predictions(&path, &with_interval, &["A".into(), "B".into()], &["x".into()]).unwrap();
+        let table = read_table(&path).unwrap();
+        assert_eq!(table.names()[6..], ["lower", "upper"]);
+        assert_eq!((table.numbers(6, "").unwrap()[0], table.numbers(7, "").unwrap()[0]), (-1.0, 1.25));
+        assert!(table.numbers(7, "").unwrap()[1].is_nan());
     }
     for ending in ["parquet", "csv", "ndjson"] {
         let path = folder.path().join(format!("s.{ending}"));

@@ -59,7 +59,7 @@ fn strangers_are_ranked_by_their_distance_to_the_nearest_training_entities() {
     let stranger = |drug: usize, at: usize| match drug {
         0 | 1 => Some(bit(4, at)),
         2 => Some(bit(4, at) != (at == 3)),
-        3 => Some(bit(4, at) != (at % 2 == 0)),
+        3 => Some(bit(4, at) != (at.is_multiple_of(2))),
         4 => Some(!bit(4, at)),
         _ => None,
     };
