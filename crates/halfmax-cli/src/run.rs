@@ -224,7 +224,7 @@ pub fn write_evaluation(
 ) -> Result<()> {
     let metrics = MetricsFile { name: &config.name, split: evaluation.kind, evaluation, ceiling };
     write_json(folder, "metrics.json", &metrics)?;
-    folder.write("leaderboard.csv", evaluation.leaderboard().to_csv().as_bytes())?;
+    folder.write("leaderboard.csv", evaluation.leaderboard().to_csv(ceiling).as_bytes())?;
     let responses = &screen.responses;
     let (cells, drugs) = (responses.side(0), responses.side(1));
     let mut columns = PredictionColumns::default();

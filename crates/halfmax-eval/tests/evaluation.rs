@@ -148,7 +148,7 @@ fn the_leaderboard_says_who_beats_the_naive_ones() {
     assert!(!beats.rmse && !beats.r2_within_drug);
     let text = board.to_string();
     assert!(text.contains("does NOT beat the best naive one, effects"), "{text}");
-    let csv = board.to_csv();
+    let csv = board.to_csv(None);
     assert_eq!(csv.lines().count(), 7);
     assert!(csv.contains("\"con,stant\",fixed,false,480,"), "{csv}");
     let commas = |line: &str| line.replace("\"con,stant\"", "").matches(',').count();
@@ -478,6 +478,10 @@ fn a_replicate_says_what_can_be_reached() {
     let expected = (own("drug 0") + own("drug 1")) / 2.0;
     assert_eq!(ceiling.models[1].name, model.name);
     assert!((ceiling.models[1].per_drug_pearson.unwrap() - expected).abs() < 1e-12);
+    let csv = evaluation.leaderboard().to_csv(Some(&ceiling));
+    let line = csv.lines().find(|line| line.starts_with(&model.name)).unwrap();
+    let own = ceiling.models[1].per_drug_pearson.unwrap();
+    assert!(line.ends_with(&format!(",{},{own}", ceiling.per_drug_pearson.unwrap())), "{line}");
     let error = Ceiling::new(&screen, &[], &evaluation.models).unwrap_err().to_string();
     assert!(error.contains("no pair of cell line and drug in common"), "{error}");
 }

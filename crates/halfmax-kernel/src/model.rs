@@ -186,6 +186,10 @@ impl Columns {
     fn new(fitted: &Fitted, table: &EntityTable, asked: &[u32]) -> Result<Self> {
         let side = &fitted.sides[1];
         let known = positions(&side.ids, table);
+        // Whether a table will do must not depend on which of its entities are asked for.
+        if known.iter().any(Option::is_none) {
+            side.kernel.space.align(table)?;
+        }
         let strangers: Vec<u32> =
             asked.iter().copied().filter(|entity| known[*entity as usize].is_none()).collect();
         let mut unknown = vec![usize::MAX; known.len()];
