@@ -10,7 +10,7 @@ use halfmax_core::{
     AnyModel, BitColumns, Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Parts,
     Query, Responses, Result, Screen, Seed, Side, Silent, Tuples, ValidationGroup,
 };
-use halfmax_eval::{FittedStack, StackParams};
+use halfmax_eval::{FittedStack, StackParams, Tuned};
 use halfmax_kernel::{FittedKernel, KernelParams};
 use ndarray::Array2;
 
@@ -24,7 +24,17 @@ fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
     let kernel: Arc<dyn AnyModel> = Arc::new(KernelParams::default().check().unwrap());
     let members = vec![("boost".to_owned(), boxes.clone()), ("kernel".to_owned(), kernel.clone())];
     let stack = StackParams { folds: 2, ..StackParams::default() }.of(members).unwrap();
+    let changed = move |params: &std::collections::BTreeMap<String, serde_json::Value>| {
+        let rounds =
+            params.get("rounds").and_then(serde_json::Value::as_u64).map_or(40, |rounds| rounds as usize);
+        let params = BoostParams { rounds, ..boost(Trees::Box) };
+        Ok(Arc::new(params.check()?) as Arc<dyn AnyModel>)
+    };
+    let search = r#"{ "trials": 3, "folds": 2, "space": { "rounds": { "low": 20, "high": 60 } } }"#;
+    let search = serde_json::from_str(search).unwrap();
+    let tuned = Tuned::new("boost", search, Arc::new(changed), Arc::default()).unwrap();
     let mut all = vec![
+        ("boost, searched", Arc::new(tuned) as Arc<dyn AnyModel>),
         ("boost, boxes", boxes),
         ("boost, vectors", vectors),
         ("kernel", kernel),
@@ -273,12 +283,10 @@ fn screens_of_one_row_one_column_or_one_value_are_survived() {
                     let scores = grid(&*fitted, &cells, &drugs);
                     assert!(scores.iter().all(|value| value.is_finite()), "{case}: {scores:?}");
                 }
-                // A stack needs something to leave out.
+                // Stacks and searches need something to leave out.
                 Err(error) => {
-                    assert!(
-                        case.starts_with("stack") && error.to_string().contains("inner folds"),
-                        "{case}: {error}"
-                    );
+                    let nested = case.starts_with("stack") || case.starts_with("boost, searched");
+                    assert!(nested && error.to_string().contains("inner folds"), "{case}: {error}");
                 }
             }
         }
@@ -312,7 +320,7 @@ fn learnt_families_find_the_planted_signal_in_cell_lines_they_never_saw() {
     let side = |side: usize| test.iter().map(|row| screen.responses.side(side)[*row]).collect::<Vec<u32>>();
     let (cell, drug) = (side(0), side(1));
     let observed: Vec<f32> = test.iter().map(|row| screen.responses.values()[*row]).collect();
-    for (family, model) in families().into_iter().take(4) {
+    for (family, model) in families().into_iter().take(5) {
         let fitted = model.fit_any(&train, &context).unwrap();
         let query =
             Query { tables: &[screen.table(0), screen.table(1)], tuples: Tuples::Listed(&[&cell, &drug]) };
@@ -321,4 +329,37 @@ fn learnt_families_find_the_planted_signal_in_cell_lines_they_never_saw() {
         let within = scored.metrics().r2_within_drug.unwrap();
         assert!(within > 0.5, "{family}: within-drug R² {within}");
     }
+}
+
+#[test]
+fn measured_responses_move_the_entity_they_are_of_or_are_refused_with_a_way_out() {
+    let screen = screen();
+    let (cells, drugs) = strangers();
+    // A cell line and a drug that were not in training, with partners that were.
+    let sides = vec![vec![7, 7, 1], vec![0, 1, 5]];
+    let measured = Responses::new(sides, vec![9.0, 9.0, 9.0], None).unwrap();
+    each(|case, model, validation| {
+        let fitted = fit(model, &screen, validation).unwrap();
+        let tables = [&cells, &drugs];
+        if !fitted.takes_responses() {
+            let error = fitted.given(&tables, &measured).err().unwrap();
+            assert!(error.to_string().contains("takes no measured responses"), "{case}: {error}");
+            assert!(error.advice().is_some(), "{case}");
+            return;
+        }
+        let before = grid(&*fitted, &cells, &drugs);
+        let nothing = Responses::new(vec![vec![], vec![]], vec![], None).unwrap();
+        let same = fitted.given(&tables, &nothing).unwrap();
+        assert_eq!((same.used, bits(&grid(&*same.model, &cells, &drugs))), (0, bits(&before)), "{case}");
+        let informed = fitted.given(&tables, &measured).unwrap();
+        assert!((1..=3).contains(&informed.used), "{case}");
+        let after = grid(&*informed.model, &cells, &drugs);
+        assert!(after.iter().all(|value| value.is_finite()), "{case}");
+        let moved =
+            |cell: usize, drug: usize| after[cell * drugs.len() + drug] - before[cell * drugs.len() + drug];
+        assert!(moved(7, 0) > 0.05 || moved(1, 5) > 0.05, "{case}");
+        assert_eq!(moved(0, 0), 0.0, "{case}: a cell line and a drug of the training");
+        let beyond = Responses::new(vec![vec![99], vec![0]], vec![1.0], None).unwrap();
+        assert!(fitted.given(&tables, &beyond).is_err(), "{case}");
+    });
 }

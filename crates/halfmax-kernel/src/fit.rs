@@ -25,6 +25,8 @@ const MOST_ENTITIES: usize = 6_000;
 const FIRST: Shares = Shares { features: 0.7, noise: 0.6 };
 /// Share of the responses that are set aside to choose parameters for unseen pairs.
 const SET_ASIDE: f64 = 0.1;
+/// Of more rows than this, so many are asked about: two numbers are chosen, and the time grows with the square.
+const ROWS_ASKED: usize = 400;
 /// Parts that groups of entities are held out in to choose parameters.
 const GROUP_PARTS: usize = 5;
 
@@ -321,8 +323,12 @@ enum Question<'a> {
 /// Responses set aside, and the profiles without them.
 struct SetAside<'a> {
     fit: &'a Fit<'a>,
+    /// The rows that are asked about.
+    rows: Vec<usize>,
     profile: Profile,
     columns: Eigen,
+    /// What was observed in these rows, less the mean profile.
+    observed: Matrix,
     /// The responses that are left, less the mean profile.
     kept: Observed,
     /// Weights of those set aside.
@@ -333,7 +339,7 @@ struct SetAside<'a> {
 enum Asked<'q> {
     Rows(LeaveOneOut<'q>),
     Groups(Vec<HeldOut>, &'q Eigen, &'q Matrix),
-    Responses { aside: &'q SetAside<'q>, kernel: &'q Matrix, rows: &'q Eigen, last: Option<Matrix> },
+    Responses { aside: &'q SetAside<'q>, kernel: Matrix, rows: Eigen, last: Option<Matrix> },
 }
 
 impl<'a> Question<'a> {
@@ -345,16 +351,10 @@ impl<'a> Question<'a> {
                 let parts = parts(&of_row, fit.context.seed);
                 if parts.len() < 2 { Self::Rows } else { Self::Groups(parts) }
             }
-            ValidationGroup::Response => {
-                let (kept, held) = set_aside(&fit.observed, fit.context.seed);
-                if held.sum() == 0.0 {
-                    return Ok(Self::Rows);
-                }
-                let profile = fit.profile(&kept)?;
-                let columns = eigen(&profile.covariance, "covariance of response profiles")?;
-                let kept = centred(&kept, &profile.mean);
-                Self::Responses(Box::new(SetAside { fit, profile, columns, kept, held }))
-            }
+            ValidationGroup::Response => match SetAside::new(fit)? {
+                Some(aside) => Self::Responses(Box::new(aside)),
+                None => Self::Rows,
+            },
             _ => Self::Rows,
         })
     }
@@ -377,7 +377,11 @@ impl<'a> Question<'a> {
                     parts.iter().map(|part| HeldOut::new(kernel, part, &turned)).collect::<Result<_>>()?;
                 Asked::Groups(held, columns, weights)
             }
-            Self::Responses(aside) => Asked::Responses { aside, kernel, rows, last: None },
+            Self::Responses(aside) => {
+                let kernel = kernel.select(Axis(0), &aside.rows).select(Axis(1), &aside.rows);
+                let rows = eigen(&kernel, "kernel of the features")?;
+                Asked::Responses { aside, kernel, rows, last: None }
+            }
         })
     }
 }
@@ -393,7 +397,7 @@ impl Asked<'_> {
                 Ok(weighted_mean_square(&residuals, weights))
             }
             Self::Responses { aside, kernel, rows, last } => {
-                let SetAside { fit, profile, columns, kept, held } = aside;
+                let SetAside { fit, profile, columns, observed, kept, held, .. } = aside;
                 let covariance = row_covariance(kernel, shares);
                 let mut gradients = fit.gradients(rows, columns, &covariance, &profile.covariance);
                 // Settings are compared; none is used.
@@ -402,7 +406,7 @@ impl Asked<'_> {
                 let fitted =
                     product(product(covariance.view(), solved.view()).view(), profile.covariance.view());
                 *last = Some(solved);
-                let residuals = &fit.observed.values - &profile.mean - fitted;
+                let residuals = observed - &fitted;
                 Ok(weighted_mean_square(&residuals, held))
             }
         }
@@ -410,6 +414,30 @@ impl Asked<'_> {
 }
 
 const COARSE_TOLERANCE: f64 = 1e-2;
+
+impl<'a> SetAside<'a> {
+    /// Sets responses aside; none if there are too few.
+    fn new(fit: &'a Fit<'a>) -> Result<Option<Self>> {
+        let mut rows: Vec<usize> = (0..fit.observed.values.nrows()).collect();
+        rows.shuffle(&mut ChaCha8Rng::seed_from_u64(fit.context.seed.derive(SEED_ROWS).value()));
+        rows.truncate(ROWS_ASKED);
+        rows.sort_unstable();
+        let (left, held) = set_aside(&fit.observed, &rows, fit.context.seed);
+        if held.sum() == 0.0 {
+            return Ok(None);
+        }
+        let profile = fit.profile(&left)?;
+        let columns = eigen(&profile.covariance, "covariance of response profiles")?;
+        let kept = centred(&left, &profile.mean);
+        let kept = Observed {
+            values: kept.values.select(Axis(0), &rows),
+            weights: kept.weights.select(Axis(0), &rows),
+        };
+        let observed = fit.observed.values.select(Axis(0), &rows) - &profile.mean;
+        let held = held.select(Axis(0), &rows);
+        Ok(Some(Self { fit, rows, profile, columns, observed, kept, held }))
+    }
+}
 
 /// Rows that are held out, and the decomposed kernel of the others.
 struct HeldOut {
@@ -471,11 +499,12 @@ fn parts(of_row: &[usize], seed: Seed) -> Vec<Vec<bool>> {
 
 const SEED_PARTS: u64 = 11;
 const SEED_ASIDE: u64 = 12;
+const SEED_ROWS: u64 = 13;
 
-/// The block without some of its responses, and the weights of those.
-fn set_aside(observed: &Observed, seed: Seed) -> (Observed, Matrix) {
-    let mut there: Vec<(usize, usize)> =
-        observed.weights.indexed_iter().filter(|(_, weight)| **weight > 0.0).map(|(at, _)| at).collect();
+/// The block without some of the responses of some rows, and the weights of those.
+fn set_aside(observed: &Observed, rows: &[usize], seed: Seed) -> (Observed, Matrix) {
+    let pairs = rows.iter().flat_map(|row| (0..observed.weights.ncols()).map(move |column| (*row, column)));
+    let mut there: Vec<(usize, usize)> = pairs.filter(|at| observed.weights[*at] > 0.0).collect();
     there.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.derive(SEED_ASIDE).value()));
     let mut kept = observed.clone();
     let mut held = Matrix::zeros(observed.weights.raw_dim());
