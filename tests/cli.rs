@@ -711,3 +711,22 @@ fn a_search_that_cannot_work_is_refused() {
     let two = format!("[tune]\n{space}\n[[model]]\nfamily = \"kernel\"");
     says(&with(&two), &["tune.model is missing, and there are 2 models"]);
 }
+
+#[test]
+fn drugs_that_say_little_and_constant_predictions_are_told() {
+    let folder = with_kernel("");
+    let path = folder.path();
+    let mut response = fs::read_to_string(path.join("response.csv")).unwrap();
+    response.push_str("Line 0,Drug few,1.5\n");
+    (0..30).for_each(|cell| response.push_str(&format!("Line {cell},Drug same,2.5\n")));
+    fs::write(path.join("response.csv"), response).unwrap();
+    let notes = run_with_notes(path, &["evaluate", "config.toml", "--out", "run"]);
+    says(
+        &notes,
+        &[
+            "1 drugs have fewer than 5 responses, so that models know little of them: Drug few",
+            "5 drugs have the same response in every cell line, so that nothing can be learnt of them: Drug 1,",
+            "model \"kernel\" predicts the same for all cell lines of 5 drugs: their Pearson counts as 0",
+        ],
+    );
+}

@@ -308,6 +308,41 @@ fn screen_of(target: &str, cells: EntityTable, drugs: EntityTable, observed: &[O
     Screen::new(target, vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)
 }
 
+/// Fewer responses than these say little of a drug.
+const FEW_RESPONSES: usize = 5;
+
+/// What to know of drugs that were hardly measured, or always with the same result.
+fn poor_drugs(screen: &Screen) -> Vec<String> {
+    let (responses, drugs) = (&screen.responses, screen.table(1));
+    let mut found: Vec<(usize, f32, f32)> = vec![(0, f32::INFINITY, f32::NEG_INFINITY); drugs.len()];
+    for (drug, value) in responses.side(1).iter().zip(responses.values()) {
+        let own = &mut found[*drug as usize];
+        *own = (own.0 + 1, own.1.min(*value), own.2.max(*value));
+    }
+    let named = |which: &dyn Fn(&(usize, f32, f32)) -> bool| -> Vec<&str> {
+        let poor = drugs.ids().iter().zip(&found).filter(|(_, own)| which(own));
+        poor.map(|(id, _)| id.as_str()).collect()
+    };
+    let few = named(&|own| own.0 < FEW_RESPONSES);
+    let constant = named(&|own| own.0 >= FEW_RESPONSES && own.1 == own.2);
+    let mut warnings = Vec::new();
+    if !few.is_empty() {
+        warnings.push(format!(
+            "{} drugs have fewer than {FEW_RESPONSES} responses, so that models know little of them: {}",
+            few.len(),
+            listed(&few, 5)
+        ));
+    }
+    if !constant.is_empty() {
+        warnings.push(format!(
+            "{} drugs have the same response in every cell line, so that nothing can be learnt of them: {}",
+            constant.len(),
+            listed(&constant, 5)
+        ));
+    }
+    warnings
+}
+
 fn load_report(
     screen: &Screen,
     responses: ResponseTable,
@@ -330,6 +365,7 @@ fn load_report(
             listed(&names, 5)
         ));
     }
+    warnings.extend(poor_drugs(screen));
     LoadReport {
         files: std::iter::once(first).chain(reports).collect(),
         target: screen.target.clone(),

@@ -118,6 +118,9 @@ pub struct ModelEvaluation {
     /// How it does on another study, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cross_study: Option<CrossStudy>,
+    /// Number of drugs for which it predicts the same for all cell lines of the test sets, of those that have enough of
+    /// them for the per-drug Pearson, where each counts as 0.
+    pub constant_drugs: usize,
     /// Each drug by itself, over all folds.
     #[serde(skip)]
     pub per_drug: Vec<DrugMetrics>,
@@ -344,6 +347,7 @@ fn pool(
             Ok(score(screen, rows, predicted, drugs)?.metrics())
         })?,
         cross_study: other.score(&of_other, &said_of_other)?,
+        constant_drugs: constant_drugs(&found, drugs),
         per_drug: scored.per_drug(|drug| drugs.names[drug as usize].clone()),
         predictions: found.iter().flat_map(Fold::predictions).collect(),
         folds: found.into_iter().map(|fold| fold.evaluation).collect(),
@@ -361,6 +365,19 @@ impl Fold {
         };
         (0..self.test.len()).map(one).collect()
     }
+}
+
+/// The number of drugs with enough cell lines whose predictions are all the same.
+fn constant_drugs(found: &[Fold], drugs: &Drugs) -> usize {
+    let mut of_drug: HashMap<u32, (usize, f32, f32)> = HashMap::new();
+    for fold in found {
+        for (row, predicted) in fold.test.iter().zip(&fold.predicted) {
+            let first = (0, f32::INFINITY, f32::NEG_INFINITY);
+            let own = of_drug.entry(drugs.of_response[*row]).or_insert(first);
+            *own = (own.0 + 1, own.1.min(*predicted), own.2.max(*predicted));
+        }
+    }
+    of_drug.values().filter(|own| own.0 >= Scored::LEAST_CELLS && own.1 == own.2).count()
 }
 
 /// How many of the test responses of all folds the intervals held.

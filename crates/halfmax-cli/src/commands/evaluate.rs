@@ -37,6 +37,13 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     for model in &evaluation.failed {
         terminal.note(&format!("model {:?} failed and is left out: {}", model.name, model.error));
     }
+    let learnt = |model: &&ModelEvaluation| halfmax_baselines::Naive::from_name(&model.family).is_none();
+    for model in evaluation.models.iter().filter(learnt).filter(|model| model.constant_drugs > 0) {
+        terminal.note(&format!(
+            "model {:?} predicts the same for all cell lines of {} drugs: their Pearson counts as 0",
+            model.name, model.constant_drugs
+        ));
+    }
     let of_models = |field: &dyn Fn(&ModelEvaluation) -> serde_json::Value| {
         let one = |model: &ModelEvaluation| json!({ "name": model.name, "found": field(model) });
         json!({ "models": evaluation.models.iter().map(one).collect::<Vec<_>>() })
