@@ -479,8 +479,8 @@ fn parts(of_row: &[usize], seed: Seed) -> Vec<Vec<bool>> {
 const SEED_PARTS: u64 = 11;
 const SEED_ASIDE: u64 = 12;
 
-/// The block without some of its responses, and the weights of those.
-fn set_aside(observed: &Observed, seed: Seed) -> (Observed, Matrix) {
+/// The block without a tenth of its responses, and the weights of those.
+pub(crate) fn set_aside(observed: &Observed, seed: Seed) -> (Observed, Matrix) {
     let mut there: Vec<(usize, usize)> =
         observed.weights.indexed_iter().filter(|(_, weight)| **weight > 0.0).map(|(at, _)| at).collect();
     there.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.derive(SEED_ASIDE).value()));

@@ -42,6 +42,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod completion;
 mod features;
 mod fit;
 mod linalg;
@@ -50,6 +51,7 @@ mod params;
 mod profile;
 mod solve;
 
+pub use completion::{Completion, CompletionParams, Finish, FittedCompletion};
 pub use fit::Kernel;
 pub use model::{FittedKernel, FittedSide};
 pub use params::{KernelKind, KernelParams, KernelTerm};

@@ -97,22 +97,6 @@ impl FittedKernel {
         Ok(covariance)
     }
 
-    fn check(&self, query: &Query) -> Result<()> {
-        let listed = match query.tuples {
-            Tuples::Listed(sides) | Tuples::Grid(sides) => sides,
-        };
-        if query.tables.len() != 2 || !(listed.len() == 2 || listed.is_empty()) {
-            return Err(Error::data(format!("a query of {} sides for a model of 2", query.tables.len())));
-        }
-        for (table, entities) in query.tables.iter().zip(listed) {
-            if let Some(entity) = entities.iter().find(|entity| **entity as usize >= table.len()) {
-                let (sort, count) = (table.sort(), table.len());
-                return Err(Error::data(format!("a query names {sort} number {entity} of {count}")));
-            }
-        }
-        Ok(())
-    }
-
     fn prepared(&self, tables: &[&EntityTable]) -> Result<Prepared<'_>> {
         let row_side = self.fitted.row_side;
         let rows = self.row_covariance(tables[row_side])?;
@@ -155,8 +139,25 @@ impl FittedKernel {
     }
 }
 
+/// Whether a query has two sides and names only entities that its tables have.
+pub(crate) fn check(query: &Query) -> Result<()> {
+    let listed = match query.tuples {
+        Tuples::Listed(sides) | Tuples::Grid(sides) => sides,
+    };
+    if query.tables.len() != 2 || !(listed.len() == 2 || listed.is_empty()) {
+        return Err(Error::data(format!("a query of {} sides for a model of 2", query.tables.len())));
+    }
+    for (table, entities) in query.tables.iter().zip(listed) {
+        if let Some(entity) = entities.iter().find(|entity| **entity as usize >= table.len()) {
+            let (sort, count) = (table.sort(), table.len());
+            return Err(Error::data(format!("a query names {sort} number {entity} of {count}")));
+        }
+    }
+    Ok(())
+}
+
 /// Where each entity of a table is among training ids.
-fn positions(ids: &[String], table: &EntityTable) -> Vec<Option<usize>> {
+pub(crate) fn positions(ids: &[String], table: &EntityTable) -> Vec<Option<usize>> {
     let known: HashMap<&str, usize> = ids.iter().map(String::as_str).zip(0..).collect();
     table.ids().iter().map(|id| known.get(id.as_str()).copied()).collect()
 }
@@ -272,7 +273,7 @@ impl FittedModel for FittedKernel {
     }
 
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
-        self.check(query)?;
+        check(query)?;
         let prepared = self.prepared(query.tables)?;
         match query.tuples {
             Tuples::Grid([rows, columns]) => Grid { prepared, columns }.scores(rows),
@@ -287,12 +288,12 @@ impl FittedModel for FittedKernel {
         tables: &'a [&'a EntityTable],
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
-        self.check(&Query { tables, tuples: Tuples::Grid(&[]) })?;
+        check(&Query { tables, tuples: Tuples::Grid(&[]) })?;
         Ok(Box::new(Grid { prepared: self.prepared(tables)?, columns }))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        self.check(query)?;
+        check(query)?;
         let share = |side: usize| Ok(self.side(side).kernel.space.align(query.tables[side])?.share());
         (0..2).map(share).collect()
     }
