@@ -21,8 +21,8 @@ mod model;
 mod regress;
 mod singular;
 
-use halfmax_core::{Error, FitContext, Model, Result, TrainView};
-use ndarray::{Array1, Axis, Zip};
+use halfmax_core::{Error, FitContext, Model, Progress, Result, TrainView};
+use ndarray::{Array1, ArrayViewMut1, Axis, Zip, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -130,8 +130,8 @@ const SHRINKAGE: f64 = 0.1;
 const NOISES: i32 = 7;
 /// Rows whose held-out responses the noise is chosen by.
 const NOISE_ROWS: usize = 200;
-/// Least noise as a share of the variance about the effects.
-const LEAST_NOISE: f64 = 1e-6;
+/// Tolerance while shrinkages are only compared.
+const COARSE_TOLERANCE: f64 = 1e-3;
 
 const SEED_ASIDE: u64 = 21;
 const SEED_SUBSPACE: u64 = 22;
@@ -208,20 +208,8 @@ impl<'a> Fit<'a> {
             ))
             .help("use family = \"boost\", which stores no block where few of the pairs are observed"));
         }
-        let (mut values, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));
-        let responses = &screen.responses;
-        for row in &train.rows {
-            let at = [0, 1].map(|side| numbers[side][responses.side(side)[*row] as usize]);
-            let weight = f64::from(responses.weight(*row));
-            values[at] += weight * f64::from(responses.values()[*row]);
-            weights[at] += weight;
-        }
-        Zip::from(&mut values).and(&weights).for_each(|value, weight| {
-            if *weight > 0.0 {
-                *value /= weight;
-            }
-        });
-        Ok(Self { params, context, target: &screen.target, sides, observed: Observed { values, weights } })
+        let observed = averaged(train, &numbers, shape);
+        Ok(Self { params, context, target: &screen.target, sides, observed })
     }
 
     fn run(self) -> Result<FittedCompletion> {
@@ -314,6 +302,8 @@ impl<'a> Fit<'a> {
         held: &Matrix,
     ) -> Result<(f64, Completed)> {
         let progress = self.context.progress;
+        let limits = self.limits();
+        let limits = Limits { tolerance: limits.tolerance.max(COARSE_TOLERANCE), ..limits };
         let out = Observed { values: self.observed.values.clone(), weights: held.clone() };
         let rest = effects.residuals(&out);
         let mut now = Completed::zeros(rest.dim());
@@ -322,7 +312,7 @@ impl<'a> Fit<'a> {
         let mut since = 0;
         for step in 1..=PATH {
             let shrinkage = 0.5f64.powf(f64::from(step) / 2.0);
-            now = problem.solve(shrinkage * problem.largest, now, self.limits(), progress)?;
+            now = problem.solve(shrinkage * problem.largest, now, limits, progress)?;
             let error = held_error(&rest, held, &now.block);
             if error < least {
                 (least, best, since) = (error, (shrinkage, now.clone()), 0);
@@ -345,41 +335,31 @@ impl<'a> Fit<'a> {
         effects: &Effects,
         completed: &Completed,
     ) -> Result<f64> {
-        let noises: Vec<f64> = (0..=NOISES).map(|power| effects.rest * 0.5f64.powi(power)).collect();
         if effects.rest == 0.0 {
             return Ok(0.0);
         }
-        let regression =
-            Regression::new(effects.variances[0], &mean_squares(&completed.left), completed.right.view());
+        let noises: Vec<f64> = (0..=NOISES).map(|power| effects.rest * 0.5f64.powi(power)).collect();
+        let spread = mean_squares(&completed.left);
+        let regression = Regression::new(effects.variances[0], &spread, completed.right.view());
+        let base = &effects.columns + effects.mean;
+        let losses = |row: usize| {
+            self.context.progress.check()?;
+            let measured = measured(kept, row, &base);
+            let rest = &self.observed.values.row(row) - &base;
+            let loss = |found: &Array1<f64>| {
+                let predicted = completed.right.dot(&found.slice(s![1..])) + found[0];
+                let squares = (&rest - &predicted).mapv(|error| error * error);
+                held.row(row).dot(&squares)
+            };
+            let found = regression.coefficients(&measured, &noises)?;
+            Ok(found.iter().map(loss).collect::<Array1<f64>>())
+        };
         let rows = held.nrows();
-        let stride = rows.div_ceil(NOISE_ROWS);
-        let progress = self.context.progress;
-        let losses = (0..rows).into_par_iter().step_by(stride).map(|row| {
-            progress.check()?;
-            let measured = measured(kept, row, effects.mean, &effects.columns);
-            let coefficients = regression.coefficients(&measured, &noises)?;
-            let observed = self.observed.values.row(row);
-            let predict = |coefficients: &Array1<f64>, column: usize| {
-                let factor = coefficients.slice(ndarray::s![1..]);
-                effects.mean
-                    + effects.columns[column]
-                    + coefficients[0]
-                    + factor.dot(&completed.right.row(column))
-            };
-            let loss = |coefficients: &Array1<f64>| {
-                let there = (0..held.ncols()).filter(|column| held[[row, *column]] > 0.0);
-                let error =
-                    |column| held[[row, column]] * (observed[column] - predict(coefficients, column)).powi(2);
-                there.map(error).sum::<f64>()
-            };
-            Ok(coefficients.iter().map(loss).collect::<Vec<f64>>())
-        });
+        let some = (0..rows).into_par_iter().step_by(rows.div_ceil(NOISE_ROWS));
+        let losses: Vec<Array1<f64>> = some.map(losses).collect::<Result<_>>()?;
         // Added up in the order of the rows.
-        let losses: Vec<Vec<f64>> = losses.collect::<Result<_>>()?;
-        let total: Vec<f64> =
-            (0..noises.len()).map(|at| losses.iter().map(|losses| losses[at]).sum()).collect();
-        let power = least_of_parabola(&total);
-        Ok((effects.rest * 0.5f64.powf(power)).max(LEAST_NOISE * effects.rest))
+        let total = losses.iter().fold(Array1::zeros(noises.len()), |total, losses| total + losses);
+        Ok(effects.rest * 0.5f64.powf(least_of_parabola(&total)))
     }
 }
 
@@ -396,6 +376,24 @@ fn numbered(train: &TrainView, side: usize) -> (Vec<String>, Vec<usize>) {
     (ids, number)
 }
 
+/// The block of responses, repeated ones averaged, given each entity's place in it.
+fn averaged(train: &TrainView, numbers: &[Vec<usize>], shape: (usize, usize)) -> Observed {
+    let (mut values, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));
+    let responses = &train.screen.responses;
+    for row in &train.rows {
+        let at = [0, 1].map(|side| numbers[side][responses.side(side)[*row] as usize]);
+        let weight = f64::from(responses.weight(*row));
+        values[at] += weight * f64::from(responses.values()[*row]);
+        weights[at] += weight;
+    }
+    Zip::from(&mut values).and(&weights).for_each(|value, weight| {
+        if *weight > 0.0 {
+            *value /= weight;
+        }
+    });
+    Observed { values, weights }
+}
+
 /// The weighted mean squared difference between a block and what is held out of it.
 fn held_error(rest: &Matrix, held: &Matrix, block: &Matrix) -> f64 {
     let sum = Zip::from(rest)
@@ -406,7 +404,7 @@ fn held_error(rest: &Matrix, held: &Matrix, block: &Matrix) -> f64 {
 }
 
 /// Where between the points 0, 1, 2, ... a parabola through the least value and its neighbours is least.
-fn least_of_parabola(values: &[f64]) -> f64 {
+fn least_of_parabola(values: &Array1<f64>) -> f64 {
     let best = (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap_or(0);
     if best == 0 || best + 1 == values.len() {
         return best as f64;
@@ -421,15 +419,15 @@ fn mean_squares(factors: &Matrix) -> Array1<f64> {
     factors.mapv(|value| value * value).sum_axis(Axis(0)) / factors.nrows() as f64
 }
 
-/// The observed responses of a row less mean and column effects.
-fn measured(observed: &Observed, row: usize, mean: f64, columns: &Array1<f64>) -> Vec<Measured> {
+/// The observed responses of a row less what the columns are expected to be without it.
+fn measured(observed: &Observed, row: usize, base: &Array1<f64>) -> Vec<Measured> {
     let there = |column: &usize| observed.weights[[row, *column]] > 0.0;
     let measured = |column: usize| Measured {
         with: column,
-        rest: observed.values[[row, column]] - mean - columns[column],
+        rest: observed.values[[row, column]] - base[column],
         weight: observed.weights[[row, column]],
     };
-    (0..columns.len()).filter(there).map(measured).collect()
+    (0..base.len()).filter(there).map(measured).collect()
 }
 
 /// Effects and factors of all rows, each regressed on its responses.
@@ -437,16 +435,17 @@ fn regress_rows(
     regression: &Regression,
     observed: &Observed,
     fitted: &Fitted,
-    progress: &dyn halfmax_core::Progress,
+    progress: &dyn Progress,
 ) -> Result<(Array1<f64>, Matrix)> {
     let mut effects = Array1::zeros(observed.values.nrows());
     let mut factors = Matrix::zeros(fitted.factors[0].raw_dim());
-    let regress = |(row, (effect, mut factor)): (usize, (&mut f64, ndarray::ArrayViewMut1<'_, f64>))| {
+    let base = &fitted.effects[1] + fitted.mean;
+    let regress = |(row, (effect, mut factor)): (usize, (&mut f64, ArrayViewMut1<'_, f64>))| {
         progress.check()?;
-        let measured = measured(observed, row, fitted.mean, &fitted.effects[1]);
+        let measured = measured(observed, row, &base);
         for found in regression.coefficients(&measured, &[fitted.noise])? {
             *effect = found[0];
-            factor.assign(&found.slice(ndarray::s![1..]));
+            factor.assign(&found.slice(s![1..]));
         }
         Ok(())
     };

@@ -309,19 +309,7 @@ impl FittedCompletion {
             .map_err(|error| malformed("its description is not understood").because(error))?;
         let Description { params, target, rank, sides } = description;
         params.clone().check().map_err(|error| malformed("its parameters cannot work").because(error))?;
-        for side in &sides {
-            let mut seen = HashSet::new();
-            if let Some(twice) = side.ids.iter().find(|id| !seen.insert(id.as_str())) {
-                return Err(malformed(format!("{twice:?} occurs twice")));
-            }
-        }
-        let counts = [sides[0].ids.len(), sides[1].ids.len()];
-        if rank > counts[0].min(counts[1]) {
-            return Err(malformed(format!(
-                "its rank is {rank} for a block of {} x {}",
-                counts[0], counts[1]
-            )));
-        }
+        let counts = counts(&sides, rank)?;
         let tensors = &parts.tensors;
         let [mean, shrinkage, noise, row_variance, column_variance] = *floats(tensors, "numbers", 5)? else {
             return Err(malformed("it lacks numbers"));
@@ -353,6 +341,21 @@ impl FittedCompletion {
             sides,
         })
     }
+}
+
+/// How many entities the sides have; refused where one occurs twice or a block of them cannot have this rank.
+fn counts(sides: &[SideIds; 2], rank: usize) -> Result<[usize; 2]> {
+    for side in sides {
+        let mut seen = HashSet::new();
+        if let Some(twice) = side.ids.iter().find(|id| !seen.insert(id.as_str())) {
+            return Err(malformed(format!("{twice:?} occurs twice")));
+        }
+    }
+    let [rows, columns] = [0, 1].map(|side: usize| sides[side].ids.len());
+    if rank > rows.min(columns) {
+        return Err(malformed(format!("its rank is {rank} for a block of {rows} x {columns}")));
+    }
+    Ok([rows, columns])
 }
 
 fn malformed(what: impl std::fmt::Display) -> Error {
