@@ -6,7 +6,8 @@
 //! `min over M of ½ Σ w_ij (y_ij − μ − a_i − b_j − m_ij)² + λ ‖M‖_*`
 //!
 //! over the observed pairs, weights relative to the largest (Mazumder, Hastie & Tibshirani 2010). The penalty sets small
-//! singular values to 0, so it chooses the rank, too. It lowers large ones by as much as small ones, which is more than
+//! singular values to 0, so it chooses the rank, too. (Where responses are few, several matrices may be best; they agree
+//! on the observed pairs, and one of them is found.) It lowers large ones by as much as small ones, which is more than
 //! they deserve; so by default each row's effect and factor are then regressed anew on its responses, with the spread of
 //! the penalised factors as prior ([`Finish`]). The same regression takes a few responses of a new row
 //! ([`FittedCompletion::row_from`]) or column into account without fitting again.
