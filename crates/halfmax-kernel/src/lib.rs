@@ -15,6 +15,9 @@
 //! The shares w and σ² and the weights of kernel terms are chosen on the training data by the question that the
 //! evaluation asks: leaving rows out, groups of rows, or single responses.
 //!
+//! Beside it stands [`Completion`], which completes the block of responses under a penalty on its nuclear norm and needs
+//! no features.
+//!
 //! ```
 //! use halfmax_core::*;
 //! use halfmax_kernel::KernelParams;
