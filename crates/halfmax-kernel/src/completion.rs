@@ -78,7 +78,7 @@ pub enum Finish {
 impl Default for CompletionParams {
     fn default() -> Self {
         Self {
-            max_rank: 200,
+            max_rank: 300,
             shrinkage: None,
             noise: None,
             finish: Finish::Regression,
