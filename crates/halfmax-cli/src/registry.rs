@@ -7,7 +7,7 @@ use halfmax_baselines::{FittedNaive, Naive};
 use halfmax_boost::{BoostParams, FittedBoost};
 use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result, listed};
 use halfmax_eval::{FittedStack, StackParams, TrialLog, TuneParams, Tuned};
-use halfmax_kernel::{FittedKernel, KernelParams};
+use halfmax_kernel::{CompletionParams, FittedCompletion, FittedKernel, KernelParams};
 use serde::de::DeserializeOwned;
 
 use crate::config::{nearest, unreadable};
@@ -156,6 +156,7 @@ impl Section {
             };
         }
         let model: Result<Arc<dyn AnyModel>> = match self.family.as_str() {
+            "completion" => self.params::<CompletionParams>()?.check().map(|model| Arc::new(model) as _),
             "kernel" => self.params::<KernelParams>()?.check().map(|model| Arc::new(model) as _),
             _ => self.params::<BoostParams>()?.check().map(|model| Arc::new(model) as _),
         };
@@ -194,13 +195,17 @@ impl Section {
 
 /// The names of all families.
 pub fn families() -> Vec<&'static str> {
-    ["boost", "kernel", "stack"].into_iter().chain(Naive::ALL.into_iter().map(Naive::name)).collect()
+    ["boost", "completion", "kernel", "stack"]
+        .into_iter()
+        .chain(Naive::ALL.into_iter().map(Naive::name))
+        .collect()
 }
 
 /// A fitted model from its family and parts.
 pub fn fitted(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
     match family {
         "boost" => Ok(Box::new(FittedBoost::from_parts(parts)?)),
+        "completion" => Ok(Box::new(FittedCompletion::from_parts(parts)?)),
         "kernel" => Ok(Box::new(FittedKernel::from_parts(parts)?)),
         "stack" => Ok(Box::new(FittedStack::from_parts(parts, fitted)?)),
         _ if Naive::from_name(family).is_some() => Ok(Box::new(FittedNaive::from_parts(parts)?)),

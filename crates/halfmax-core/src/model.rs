@@ -87,7 +87,7 @@ pub trait FittedModel: Send + Sync + Any {
             "family {:?} takes no measured responses once it is fitted",
             self.family()
         ))
-        .help("train a model of family \"kernel\""))
+        .help("train a model of family \"kernel\" or \"completion\""))
     }
 
     /// The model as data, for a file.

@@ -11,7 +11,7 @@ use halfmax_core::{
     Query, Responses, Result, Screen, Seed, Side, Silent, Tuples, ValidationGroup,
 };
 use halfmax_eval::{FittedStack, StackParams, Tuned};
-use halfmax_kernel::{FittedKernel, KernelParams};
+use halfmax_kernel::{CompletionParams, FittedCompletion, FittedKernel, KernelParams};
 use ndarray::Array2;
 
 const CELLS: usize = 40;
@@ -22,6 +22,7 @@ fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
     let boxes: Arc<dyn AnyModel> = Arc::new(boost(Trees::Box).check().unwrap());
     let vectors: Arc<dyn AnyModel> = Arc::new(boost(Trees::CellVector).check().unwrap());
     let kernel: Arc<dyn AnyModel> = Arc::new(KernelParams::default().check().unwrap());
+    let completion: Arc<dyn AnyModel> = Arc::new(CompletionParams::default().check().unwrap());
     let members = vec![("boost".to_owned(), boxes.clone()), ("kernel".to_owned(), kernel.clone())];
     let stack = StackParams { folds: 2, ..StackParams::default() }.of(members).unwrap();
     let changed = move |params: &std::collections::BTreeMap<String, serde_json::Value>| {
@@ -39,6 +40,7 @@ fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
         ("boost, vectors", vectors),
         ("kernel", kernel),
         ("stack", Arc::new(stack) as Arc<dyn AnyModel>),
+        ("completion", completion),
     ];
     all.extend(Naive::ALL.map(|naive| (naive.name(), Arc::new(naive) as Arc<dyn AnyModel>)));
     all
@@ -47,6 +49,7 @@ fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
 fn load(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
     Ok(match family {
         "boost" => Box::new(FittedBoost::from_parts(parts)?),
+        "completion" => Box::new(FittedCompletion::from_parts(parts)?),
         "kernel" => Box::new(FittedKernel::from_parts(parts)?),
         "stack" => Box::new(FittedStack::from_parts(parts, load)?),
         _ => Box::new(FittedNaive::from_parts(parts)?),
@@ -320,6 +323,7 @@ fn learnt_families_find_the_planted_signal_in_cell_lines_they_never_saw() {
     let side = |side: usize| test.iter().map(|row| screen.responses.side(side)[*row]).collect::<Vec<u32>>();
     let (cell, drug) = (side(0), side(1));
     let observed: Vec<f32> = test.iter().map(|row| screen.responses.values()[*row]).collect();
+    // Those that learn from features.
     for (family, model) in families().into_iter().take(5) {
         let fitted = model.fit_any(&train, &context).unwrap();
         let query =

@@ -501,8 +501,8 @@ const SEED_PARTS: u64 = 11;
 const SEED_ASIDE: u64 = 12;
 const SEED_ROWS: u64 = 13;
 
-/// The block without some of the responses of some rows, and the weights of those.
-fn set_aside(observed: &Observed, rows: &[usize], seed: Seed) -> (Observed, Matrix) {
+/// The block without a tenth of the responses of some rows, and the weights of those.
+pub(crate) fn set_aside(observed: &Observed, rows: &[usize], seed: Seed) -> (Observed, Matrix) {
     let pairs = rows.iter().flat_map(|row| (0..observed.weights.ncols()).map(move |column| (*row, column)));
     let mut there: Vec<(usize, usize)> = pairs.filter(|at| observed.weights[*at] > 0.0).collect();
     there.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.derive(SEED_ASIDE).value()));

@@ -15,6 +15,9 @@
 //! The shares w and σ² and the weights of kernel terms are chosen on the training data by the question that the
 //! evaluation asks: leaving rows out, groups of rows, or single responses.
 //!
+//! Beside it stands [`Completion`], which completes the block of responses under a penalty on its nuclear norm and needs
+//! no features.
+//!
 //! ```
 //! use halfmax_core::*;
 //! use halfmax_kernel::KernelParams;
@@ -43,6 +46,7 @@
 //! ```
 
 mod applicability;
+mod completion;
 mod features;
 mod fit;
 mod linalg;
@@ -53,6 +57,7 @@ mod profile;
 mod solve;
 
 pub use applicability::Applicability;
+pub use completion::{Completion, CompletionParams, Finish, FittedCompletion};
 pub use fit::Kernel;
 pub use model::{FittedKernel, FittedSide};
 pub use params::{KernelKind, KernelParams, KernelTerm};

@@ -144,6 +144,45 @@ pub fn inverse(matrix: &Matrix, what: &str) -> Result<Matrix> {
     Ok(Matrix::from_shape_fn((n, n), |(row, column)| inverse[(row, column)]))
 }
 
+/// An orthonormal basis of a space that holds the columns of a matrix, as many as it has columns or rows, by Householder
+/// reflections.
+pub fn orthonormal(matrix: &Matrix) -> Matrix {
+    let (rows, columns) = matrix.dim();
+    let whole = matrix.as_standard_layout();
+    let basis = MatRef::from_row_major_slice(flat(&whole), rows, columns).qr().compute_thin_Q();
+    Matrix::from_shape_fn((rows, columns.min(rows)), |(row, column)| basis[(row, column)])
+}
+
+/// `aᵀ · a`, by the calling thread alone: for many small matrices, each of its own thread.
+pub fn gram(a: ArrayView2<'_, f64>) -> Matrix {
+    let n = a.ncols();
+    let mut out = Matrix::zeros((n, n));
+    let whole = a.as_standard_layout();
+    let view = MatRef::from_row_major_slice(flat(&whole), a.nrows(), n);
+    let all = out.as_slice_mut().unwrap_or_default();
+    let all = MatMut::from_row_major_slice_mut(all, n, n);
+    matmul(all, Accum::Replace, view.transpose(), view, 1.0, Par::Seq);
+    out
+}
+
+/// The solution x of `matrix · x = right` for a symmetric positive definite matrix, by the calling thread alone.
+///
+/// # Errors
+/// If the matrix is singular to working precision.
+pub fn solve(matrix: &Matrix, right: &Array1<f64>, what: &str) -> Result<Array1<f64>> {
+    use faer::linalg::solvers::Solve;
+    let n = matrix.nrows();
+    let whole = matrix.as_standard_layout();
+    let view = MatRef::from_row_major_slice(flat(&whole), n, n);
+    let factor = view.llt(Side::Lower).map_err(|_| {
+        Error::failed(format!("the {what} is singular to working precision"))
+            .help("look for responses of enormous size")
+    })?;
+    let right = right.as_standard_layout();
+    let solution = factor.solve(MatRef::from_column_major_slice(right.as_slice().unwrap_or_default(), n, 1));
+    Ok(Array1::from_shape_fn(n, |at| solution[(at, 0)]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +195,7 @@ mod tests {
         assert_eq!(product(a.view(), b.view()), a.dot(&b));
         assert_eq!(product_of_rows(a.view(), a.view()), a.dot(&a.t()));
         assert_eq!(product_of_columns(a.view(), a.view()), a.t().dot(&a));
+        assert_eq!(gram(a.view()), a.t().dot(&a));
     }
 
     #[test]
@@ -166,6 +206,8 @@ mod tests {
         assert!((&rebuilt - &matrix).iter().all(|difference| difference.abs() < 1e-12));
         let identity = inverse(&matrix, "test")?.dot(&matrix);
         assert!((identity - Matrix::eye(3)).iter().all(|difference| difference.abs() < 1e-12));
+        let solved = matrix.dot(&solve(&matrix, &array![1.0, -2.0, 0.5], "test")?);
+        assert!((solved - array![1.0, -2.0, 0.5]).iter().all(|difference| difference.abs() < 1e-12));
         Ok(())
     }
 

@@ -104,22 +104,6 @@ impl FittedKernel {
         Ok(covariance)
     }
 
-    fn check(&self, query: &Query) -> Result<()> {
-        let listed = match query.tuples {
-            Tuples::Listed(sides) | Tuples::Grid(sides) => sides,
-        };
-        if query.tables.len() != 2 || !(listed.len() == 2 || listed.is_empty()) {
-            return Err(Error::data(format!("a query of {} sides for a model of 2", query.tables.len())));
-        }
-        for (table, entities) in query.tables.iter().zip(listed) {
-            if let Some(entity) = entities.iter().find(|entity| **entity as usize >= table.len()) {
-                let (sort, count) = (table.sort(), table.len());
-                return Err(Error::data(format!("a query names {sort} number {entity} of {count}")));
-            }
-        }
-        Ok(())
-    }
-
     /// Prepares to pair some entities of the two sides' tables.
     fn prepared(&self, tables: &[&EntityTable], sides: [&[u32]; 2]) -> Result<Prepared<'_>> {
         let row_side = self.fitted.row_side;
@@ -164,6 +148,23 @@ impl FittedKernel {
             rows.own(table, &all)?.mapv(|own| fitted.shares.features * own + 1.0 - fitted.shares.features);
         Ok(variances(&self.decomposed()?, fitted.shares, &between, &own, &fitted.covariance) + fitted.noise)
     }
+}
+
+/// Whether a query has two sides and names only entities that its tables have.
+pub(crate) fn check(query: &Query) -> Result<()> {
+    let listed = match query.tuples {
+        Tuples::Listed(sides) | Tuples::Grid(sides) => sides,
+    };
+    if query.tables.len() != 2 || !(listed.len() == 2 || listed.is_empty()) {
+        return Err(Error::data(format!("a query of {} sides for a model of 2", query.tables.len())));
+    }
+    for (table, entities) in query.tables.iter().zip(listed) {
+        if let Some(entity) = entities.iter().find(|entity| **entity as usize >= table.len()) {
+            let (sort, count) = (table.sort(), table.len());
+            return Err(Error::data(format!("a query names {sort} number {entity} of {count}")));
+        }
+    }
+    Ok(())
 }
 
 /// Where each entity of a table is among training ids.
@@ -293,7 +294,7 @@ impl FittedModel for FittedKernel {
     }
 
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
-        self.check(query)?;
+        check(query)?;
         let (Tuples::Listed(&[cells, drugs]) | Tuples::Grid(&[cells, drugs])) = query.tuples else {
             return Ok(Vec::new());
         };
@@ -310,13 +311,13 @@ impl FittedModel for FittedKernel {
         tables: &'a [&'a EntityTable],
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
-        self.check(&Query { tables, tuples: Tuples::Grid(&[]) })?;
+        check(&Query { tables, tuples: Tuples::Grid(&[]) })?;
         let rows: Vec<u32> = (0..tables[0].len() as u32).collect();
         Ok(Box::new(Grid { prepared: self.prepared(tables, [&rows, columns])?, columns }))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        self.check(query)?;
+        check(query)?;
         let share = |side: usize| Ok(self.side(side).kernel.space.align(query.tables[side])?.share());
         (0..2).map(share).collect()
     }
@@ -331,7 +332,7 @@ impl FittedModel for FittedKernel {
 
     fn given(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
         let sides: Vec<&[u32]> = (0..measured.sides()).map(|side| measured.side(side)).collect();
-        self.check(&Query { tables, tuples: Tuples::Listed(&sides) })?;
+        check(&Query { tables, tuples: Tuples::Listed(&sides) })?;
         self.informed(tables, measured)
     }
 

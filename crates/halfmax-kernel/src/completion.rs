@@ -1,0 +1,457 @@
+//! Completion: the block of responses after main effects as a matrix of low rank.
+//!
+//! A response is `y_ij = μ + a_i + b_j + m_ij + ε`, with effects a of rows (the first side, cell lines) and b of columns
+//! (drugs), and a matrix m whose nuclear norm, the sum of its singular values, is penalised:
+//!
+//! `min over M of ½ Σ w_ij (y_ij − μ − a_i − b_j − m_ij)² + λ ‖M‖_*`
+//!
+//! over the observed pairs, weights relative to the largest (Mazumder, Hastie & Tibshirani 2010). The penalty sets small
+//! singular values to 0, so it chooses the rank, too. (Where responses are few, several matrices may be best; they agree
+//! on the observed pairs, and one of them is found.) It lowers large ones by as much as small ones, which is more than
+//! they deserve; so by default each row's effect and factor are then regressed anew on its responses, with the spread of
+//! the penalised factors as prior ([`Finish`]). The same regression takes a few responses of a new row
+//! ([`FittedCompletion::row_from`]) or column into account without fitting again.
+//!
+//! Completion uses no features. It learns from pairs only, whatever the evaluation holds out: λ and the noise are chosen
+//! on a tenth of the training *pairs*, set aside at random, also where whole cell lines are held out. An entity that was
+//! not in training has effect 0 and no factor: an unseen cell line is predicted to respond like the average one.
+
+mod effects;
+mod impute;
+mod model;
+mod regress;
+mod singular;
+
+use halfmax_core::{Error, FitContext, Model, Progress, Result, TrainView};
+use ndarray::{Array1, ArrayViewMut1, Axis, Zip, s};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::fit::set_aside;
+use crate::linalg::Matrix;
+use crate::profile::Observed;
+use effects::Effects;
+use impute::{Completed, Limits, Problem};
+pub use model::FittedCompletion;
+use model::{Fitted, SideIds};
+use regress::{Measured, Regression};
+
+/// Parameters of completion. What is left out is chosen on a tenth of the training pairs.
+///
+/// ```
+/// use halfmax_kernel::CompletionParams;
+/// let model = CompletionParams { max_rank: 20, ..CompletionParams::default() }.check()?;
+/// let error = CompletionParams { shrinkage: Some(0.0), ..CompletionParams::default() }.check().err();
+/// let message = error.map(|error| error.to_string());
+/// assert_eq!(message.as_deref(), Some("shrinkage = 0: expected a number above 0, at most 1"));
+/// # Ok::<(), halfmax_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CompletionParams {
+    /// The most singular values that are kept, 1 to 10000. Where it cuts off values that the shrinkage would keep, the
+    /// completed block is no longer the penalty's optimum.
+    pub max_rank: usize,
+    /// λ as a share of the largest singular value of the weighted block after main effects, above 0, at most 1. The rank
+    /// falls as it rises; at 1 nothing but main effects is left.
+    pub shrinkage: Option<f64>,
+    /// Variance of a response of weight 1 about its row's regression, in squared units of the target.
+    pub noise: Option<f64>,
+    /// What rows are predicted from once the block is complete.
+    pub finish: Finish,
+    /// Most steps for each λ of the path, 1 to 10000.
+    pub iterations: usize,
+    /// Steps stop once they move the completed block by less than this share of its length.
+    pub tolerance: f64,
+}
+
+/// What the rows of a completed block are predicted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// Each row's effect and factor, regressed on its responses given the factors of the columns.
+    Regression,
+    /// The nuclear-norm solution as it is.
+    Shrunken,
+}
+
+impl Default for CompletionParams {
+    fn default() -> Self {
+        Self {
+            max_rank: 300,
+            shrinkage: None,
+            noise: None,
+            finish: Finish::Regression,
+            iterations: 100,
+            tolerance: 1e-4,
+        }
+    }
+}
+
+impl CompletionParams {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// The first parameter that cannot work, with its value and what is allowed.
+    pub fn check(self) -> Result<Completion> {
+        for (name, value) in [("max_rank", self.max_rank), ("iterations", self.iterations)] {
+            if !(1..=10_000).contains(&value) {
+                return Err(Error::parameter(name, value, "1 to 10000"));
+            }
+        }
+        if let Some(value) = self.shrinkage.filter(|value| !(*value > 0.0 && *value <= 1.0)) {
+            return Err(Error::parameter("shrinkage", value, "a number above 0, at most 1"));
+        }
+        let positive = |value: &f64| value.is_finite() && *value > 0.0;
+        if let Some(value) = self.noise.filter(|value| !positive(value)) {
+            return Err(Error::parameter("noise", value, "a finite number above 0"));
+        }
+        if !positive(&self.tolerance) {
+            return Err(Error::parameter("tolerance", self.tolerance, "a finite number above 0"));
+        }
+        Ok(Completion { params: self })
+    }
+}
+
+/// Completion with checked parameters, ready to fit. Made by [`CompletionParams::check`].
+#[derive(Clone, Debug)]
+pub struct Completion {
+    params: CompletionParams,
+}
+
+/// Pairs of a block beyond which the block does not fit into the memory of a small machine.
+const MOST_PAIRS: usize = 36_000_000;
+/// The path of shrinkages is a geometric one, √2 at a time, this many steps at most: down to 1/128.
+const PATH: i32 = 14;
+/// Steps without a gain after which the path is left.
+const PATIENCE: usize = 2;
+/// What is used where there are too few responses to set any aside.
+const SHRINKAGE: f64 = 0.1;
+/// The noise is chosen from the variance about the effects, divided by powers of two up to this one.
+const NOISES: i32 = 7;
+/// Rows whose held-out responses the noise is chosen by.
+const NOISE_ROWS: usize = 200;
+/// Tolerance while shrinkages are only compared.
+const COARSE_TOLERANCE: f64 = 1e-3;
+
+const SEED_ASIDE: u64 = 21;
+const SEED_SUBSPACE: u64 = 22;
+
+impl Model for Completion {
+    type Fitted = FittedCompletion;
+
+    /// # Errors
+    /// If there is no response, the screen has more than two sides or too many pairs, responses are so large that sums of
+    /// squares overflow; and if the user stopped it.
+    fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedCompletion> {
+        let fit = || Fit::new(&self.params, train, context)?.run();
+        rayon::join(fit, || ()).0
+    }
+}
+
+struct Fit<'a> {
+    params: &'a CompletionParams,
+    context: &'a FitContext<'a>,
+    target: &'a str,
+    sides: [SideIds; 2],
+    observed: Observed,
+}
+
+/// A block's main effects and what they leave.
+struct Centred {
+    effects: Effects,
+    rest: Matrix,
+}
+
+impl Centred {
+    fn of(observed: &Observed, context: &FitContext) -> Result<Self> {
+        let effects = Effects::estimate(observed, context.progress)?;
+        let rest = effects.residuals(observed);
+        Ok(Self { effects, rest })
+    }
+}
+
+/// What is chosen on the pairs that are set aside.
+#[derive(Clone, Copy)]
+struct Chosen {
+    shrinkage: f64,
+    /// `None` where there was nothing to choose it on.
+    noise: Option<f64>,
+}
+
+impl<'a> Fit<'a> {
+    fn new(
+        params: &'a CompletionParams,
+        train: &'a TrainView<'a>,
+        context: &'a FitContext<'a>,
+    ) -> Result<Self> {
+        let screen = train.screen;
+        if train.rows.is_empty() {
+            return Err(Error::data("there is no response to learn from"));
+        }
+        if screen.sides.len() != 2 {
+            return Err(Error::config(format!(
+                "family \"completion\" on a screen of {} sides: expected two, cell lines and drugs",
+                screen.sides.len()
+            )));
+        }
+        let mut numbers = Vec::new();
+        let sides = [0, 1].map(|side| {
+            let (ids, number) = numbered(train, side);
+            numbers.push(number);
+            SideIds { name: screen.sides[side].name.clone(), ids }
+        });
+        let shape = (sides[0].ids.len(), sides[1].ids.len());
+        if shape.0.saturating_mul(shape.1) > MOST_PAIRS {
+            return Err(Error::data(format!(
+                "family \"completion\" with {} x {} entities: expected at most {MOST_PAIRS} pairs",
+                shape.0, shape.1
+            ))
+            .help("use family = \"boost\", which stores no block where few of the pairs are observed"));
+        }
+        let observed = averaged(train, &numbers, shape);
+        Ok(Self { params, context, target: &screen.target, sides, observed })
+    }
+
+    fn run(self) -> Result<FittedCompletion> {
+        let progress = self.context.progress;
+        progress.step(0, 10);
+        let chosen = self.choose()?;
+        progress.step(6, 10);
+        let Centred { effects, rest } = Centred::of(&self.observed, self.context)?;
+        let mut problem = self.problem(&rest, &self.observed.weights)?;
+        let penalty = chosen.shrinkage * problem.largest;
+        let completed = self.complete(&mut problem, chosen.shrinkage)?;
+        progress.step(8, 10);
+        let noise = self.params.noise.or(chosen.noise).unwrap_or(effects.rest);
+        let noise = if noise > 0.0 { noise } else { 1.0 };
+        let mut fitted = Fitted {
+            params: self.params.clone(),
+            target: self.target.to_owned(),
+            sides: self.sides,
+            mean: effects.mean,
+            shrinkage: penalty,
+            noise,
+            variances: effects.variances,
+            row_prior: mean_squares(&completed.left),
+            column_prior: mean_squares(&completed.right),
+            effects: [effects.rows, effects.columns],
+            factors: [completed.left, completed.right],
+        };
+        if self.params.finish == Finish::Regression {
+            let regression = fitted.regression(0);
+            let (rows, factors) = regress_rows(&regression, &self.observed, &fitted, progress)?;
+            fitted.effects[0] = rows;
+            fitted.factors[0] = factors;
+        }
+        progress.step(10, 10);
+        FittedCompletion::new(fitted)
+    }
+
+    fn limits(&self) -> Limits {
+        let CompletionParams { max_rank, iterations, tolerance, .. } = *self.params;
+        Limits { rank: max_rank, iterations, tolerance }
+    }
+
+    fn problem<'b>(&self, rest: &'b Matrix, weights: &Matrix) -> Result<Problem<'b>> {
+        Problem::new(rest, weights, self.context.seed.derive(SEED_SUBSPACE).value())
+    }
+
+    /// The solution for one shrinkage, by way of larger ones.
+    fn complete(&self, problem: &mut Problem<'_>, shrinkage: f64) -> Result<Completed> {
+        let mut completed = Completed::zeros((self.sides[0].ids.len(), self.sides[1].ids.len()));
+        let limits = self.limits();
+        // Where the path only passes it need not be followed closely.
+        let passing = Limits { iterations: limits.iterations.min(10), tolerance: 1e-2, ..limits };
+        let mut at = 0.5;
+        while at > shrinkage * 1.01 {
+            completed = problem.solve(at * problem.largest, completed, passing, self.context.progress)?;
+            at /= 2.0;
+        }
+        problem.solve(shrinkage * problem.largest, completed, limits, self.context.progress)
+    }
+
+    /// Chooses shrinkage and noise, as far as they are not given, by responses that are set aside.
+    fn choose(&self) -> Result<Chosen> {
+        let given =
+            Chosen { shrinkage: self.params.shrinkage.unwrap_or(SHRINKAGE), noise: self.params.noise };
+        if self.params.shrinkage.is_some() && self.params.noise.is_some() {
+            return Ok(given);
+        }
+        let rows: Vec<usize> = (0..self.observed.values.nrows()).collect();
+        let (kept, held) = set_aside(&self.observed, &rows, self.context.seed.derive(SEED_ASIDE));
+        if held.sum() == 0.0 {
+            return Ok(given);
+        }
+        let centred = Centred::of(&kept, self.context)?;
+        let mut problem = self.problem(&centred.rest, &kept.weights)?;
+        let (shrinkage, completed) = match self.params.shrinkage {
+            Some(shrinkage) => (shrinkage, self.complete(&mut problem, shrinkage)?),
+            None => self.follow(&mut problem, &centred.effects, &held)?,
+        };
+        let noise = match self.params.noise {
+            Some(noise) => noise,
+            None => self.choose_noise(&kept, &held, &centred.effects, &completed)?,
+        };
+        Ok(Chosen { shrinkage, noise: (noise > 0.0).then_some(noise) })
+    }
+
+    /// Follows the path of shrinkages while it predicts what is held out better; the best shrinkage and its solution.
+    fn follow(
+        &self,
+        problem: &mut Problem<'_>,
+        effects: &Effects,
+        held: &Matrix,
+    ) -> Result<(f64, Completed)> {
+        let progress = self.context.progress;
+        let limits = self.limits();
+        let limits = Limits { tolerance: limits.tolerance.max(COARSE_TOLERANCE), ..limits };
+        let out = Observed { values: self.observed.values.clone(), weights: held.clone() };
+        let rest = effects.residuals(&out);
+        let mut now = Completed::zeros(rest.dim());
+        let mut best = (1.0, now.clone());
+        let mut least = held_error(&rest, held, &now.block);
+        let mut since = 0;
+        for step in 1..=PATH {
+            let shrinkage = 0.5f64.powf(f64::from(step) / 2.0);
+            now = problem.solve(shrinkage * problem.largest, now, limits, progress)?;
+            let error = held_error(&rest, held, &now.block);
+            if error < least {
+                (least, best, since) = (error, (shrinkage, now.clone()), 0);
+            } else {
+                since += 1;
+            }
+            if since == PATIENCE {
+                break;
+            }
+        }
+        Ok(best)
+    }
+
+    /// The noise with which regressions of some rows predict best what is held out of them: the least point of a parabola
+    /// through the best of a geometric series and its neighbours.
+    fn choose_noise(
+        &self,
+        kept: &Observed,
+        held: &Matrix,
+        effects: &Effects,
+        completed: &Completed,
+    ) -> Result<f64> {
+        if effects.rest == 0.0 {
+            return Ok(0.0);
+        }
+        let noises: Vec<f64> = (0..=NOISES).map(|power| effects.rest * 0.5f64.powi(power)).collect();
+        let spread = mean_squares(&completed.left);
+        let regression = Regression::new(effects.variances[0], &spread, completed.right.view());
+        let base = &effects.columns + effects.mean;
+        let losses = |row: usize| {
+            self.context.progress.check()?;
+            let measured = measured(kept, row, &base);
+            let rest = &self.observed.values.row(row) - &base;
+            let loss = |found: &Array1<f64>| {
+                let predicted = completed.right.dot(&found.slice(s![1..])) + found[0];
+                let squares = (&rest - &predicted).mapv(|error| error * error);
+                held.row(row).dot(&squares)
+            };
+            let found = regression.coefficients(&measured, &noises)?;
+            Ok(found.iter().map(loss).collect::<Array1<f64>>())
+        };
+        let rows = held.nrows();
+        let some = (0..rows).into_par_iter().step_by(rows.div_ceil(NOISE_ROWS));
+        let losses: Vec<Array1<f64>> = some.map(losses).collect::<Result<_>>()?;
+        // Added up in the order of the rows.
+        let total = losses.iter().fold(Array1::zeros(noises.len()), |total, losses| total + losses);
+        Ok(effects.rest * 0.5f64.powf(least_of_parabola(&total)))
+    }
+}
+
+/// For one side the ids that any response to learn from names, and for each entity of the table its place among them.
+fn numbered(train: &TrainView, side: usize) -> (Vec<String>, Vec<usize>) {
+    let seen = train.seen(side);
+    let table = train.screen.table(side);
+    let mut ids = Vec::new();
+    let mut number = vec![0; seen.len()];
+    for at in (0..seen.len()).filter(|at| seen[*at]) {
+        number[at] = ids.len();
+        ids.push(table.ids()[at].clone());
+    }
+    (ids, number)
+}
+
+/// The block of responses, repeated ones averaged, given each entity's place in it.
+fn averaged(train: &TrainView, numbers: &[Vec<usize>], shape: (usize, usize)) -> Observed {
+    let (mut values, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));
+    let responses = &train.screen.responses;
+    for row in &train.rows {
+        let at = [0, 1].map(|side| numbers[side][responses.side(side)[*row] as usize]);
+        let weight = f64::from(responses.weight(*row));
+        values[at] += weight * f64::from(responses.values()[*row]);
+        weights[at] += weight;
+    }
+    Zip::from(&mut values).and(&weights).for_each(|value, weight| {
+        if *weight > 0.0 {
+            *value /= weight;
+        }
+    });
+    Observed { values, weights }
+}
+
+/// The weighted mean squared difference between a block and what is held out of it.
+fn held_error(rest: &Matrix, held: &Matrix, block: &Matrix) -> f64 {
+    let sum = Zip::from(rest)
+        .and(held)
+        .and(block)
+        .fold(0.0, |sum, rest, weight, block| sum + weight * (rest - block) * (rest - block));
+    sum / held.sum()
+}
+
+/// Where between the points 0, 1, 2, ... a parabola through the least value and its neighbours is least.
+fn least_of_parabola(values: &Array1<f64>) -> f64 {
+    let best = (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap_or(0);
+    if best == 0 || best + 1 == values.len() {
+        return best as f64;
+    }
+    let (before, here, after) = (values[best - 1], values[best], values[best + 1]);
+    let curvature = before + after - 2.0 * here;
+    if curvature > 0.0 { best as f64 + 0.5 * (before - after) / curvature } else { best as f64 }
+}
+
+/// The mean square of every column of factors.
+fn mean_squares(factors: &Matrix) -> Array1<f64> {
+    factors.mapv(|value| value * value).sum_axis(Axis(0)) / factors.nrows() as f64
+}
+
+/// The observed responses of a row less what the columns are expected to be without it.
+fn measured(observed: &Observed, row: usize, base: &Array1<f64>) -> Vec<Measured> {
+    let there = |column: &usize| observed.weights[[row, *column]] > 0.0;
+    let measured = |column: usize| Measured {
+        with: column,
+        rest: observed.values[[row, column]] - base[column],
+        weight: observed.weights[[row, column]],
+    };
+    (0..base.len()).filter(there).map(measured).collect()
+}
+
+/// Effects and factors of all rows, each regressed on its responses.
+fn regress_rows(
+    regression: &Regression,
+    observed: &Observed,
+    fitted: &Fitted,
+    progress: &dyn Progress,
+) -> Result<(Array1<f64>, Matrix)> {
+    let mut effects = Array1::zeros(observed.values.nrows());
+    let mut factors = Matrix::zeros(fitted.factors[0].raw_dim());
+    let base = &fitted.effects[1] + fitted.mean;
+    let regress = |(row, (effect, mut factor)): (usize, (&mut f64, ArrayViewMut1<'_, f64>))| {
+        progress.check()?;
+        let measured = measured(observed, row, &base);
+        for found in regression.coefficients(&measured, &[fitted.noise])? {
+            *effect = found[0];
+            factor.assign(&found.slice(s![1..]));
+        }
+        Ok(())
+    };
+    let slots: Vec<_> = effects.iter_mut().zip(factors.rows_mut()).enumerate().collect();
+    slots.into_par_iter().map(regress).collect::<Result<()>>()?;
+    Ok((effects, factors))
+}

@@ -1,0 +1,432 @@
+//! The fitted model: prediction, entities known by a few responses, storage.
+
+use std::collections::{BTreeMap, HashSet};
+
+use halfmax_core::{
+    EntityTable, Error, FittedModel, Informed, Parts, PreparedGrid, Query, Responses, Result, Tensor, Tuples,
+};
+use ndarray::{Array1, s};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::CompletionParams;
+use super::regress::{Measured, Regression};
+use crate::linalg::Matrix;
+use crate::model::{check, positions};
+
+/// A completed block: effects and factors of the entities of both sides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FittedCompletion {
+    fitted: Fitted,
+}
+
+/// What was fitted. Where there are two, they stand in the order rows, columns.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fitted {
+    pub params: CompletionParams,
+    pub target: String,
+    pub sides: [SideIds; 2],
+    pub mean: f64,
+    /// λ, in the unit of the target times the root of a number of pairs.
+    pub shrinkage: f64,
+    pub noise: f64,
+    /// Prior variances of the effects.
+    pub variances: [f64; 2],
+    /// Prior variances of a row's factors.
+    pub row_prior: Array1<f64>,
+    /// Prior variances of a column's factors.
+    pub column_prior: Array1<f64>,
+    pub effects: [Array1<f64>; 2],
+    /// Entities × rank.
+    pub factors: [Matrix; 2],
+}
+
+/// The training entities of a side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SideIds {
+    /// The side's name.
+    pub name: String,
+    /// Their ids.
+    pub ids: Vec<String>,
+}
+
+impl Fitted {
+    /// The regression of an entity of a side on the factors of the other side.
+    pub fn regression(&self, side: usize) -> Regression {
+        let priors = if side == 0 { &self.row_prior } else { &self.column_prior };
+        Regression::new(self.variances[side], priors, self.factors[1 - side].view())
+    }
+
+    fn rank(&self) -> usize {
+        self.row_prior.len()
+    }
+}
+
+impl FittedCompletion {
+    pub(super) fn new(fitted: Fitted) -> Result<Self> {
+        for (side, (effects, factors)) in fitted.effects.iter().zip(&fitted.factors).enumerate() {
+            let finite =
+                |at: &usize| effects[*at].is_finite() && factors.row(*at).iter().all(|f| f.is_finite());
+            if let Some(at) = (0..effects.len()).find(|at| !finite(at)) {
+                return Err(Error::failed(format!(
+                    "the factor of {:?} is not finite",
+                    fitted.sides[side].ids[at]
+                ))
+                .help("look for responses of enormous size"));
+            }
+        }
+        Ok(Self { fitted })
+    }
+
+    /// Number of factors.
+    pub fn rank(&self) -> usize {
+        self.fitted.rank()
+    }
+
+    /// The penalty λ on the nuclear norm, with weights of responses relative to the largest.
+    pub fn shrinkage(&self) -> f64 {
+        self.fitted.shrinkage
+    }
+
+    /// Variance of a response of weight 1 about the regression of its row, in squared units of the target.
+    pub fn noise(&self) -> f64 {
+        self.fitted.noise
+    }
+
+    /// Ids of the training entities of a side (0: rows, 1: columns), in the order of profiles. No others than 0 and 1.
+    pub fn ids(&self, side: usize) -> &[String] {
+        self.fitted.sides.get(side).map_or(&[], |side| &side.ids)
+    }
+
+    /// The profile of a row that was not in training, from some of its responses: its predicted response to every column
+    /// of [`FittedCompletion::ids`]`(1)`, in the unit of the target, also to those that were measured.
+    ///
+    /// `measured` holds pairs of a column's position there and a response; a column may occur more than once. The row's
+    /// effect and factor are their posterior means given these responses: normal priors with the variances of the
+    /// training rows' effects and penalised factors, noise of variance [`FittedCompletion::noise`], columns as fitted.
+    /// Without any response the profile is mean + column effects. The model is not changed. With the default
+    /// [`Finish`](super::Finish), a training row's own responses give the training row's predictions.
+    ///
+    /// # Errors
+    /// If a position is not one of a column, or a response is not finite.
+    ///
+    /// ```
+    /// use halfmax_core::*;
+    /// use halfmax_kernel::CompletionParams;
+    ///
+    /// // Cell lines respond to four drugs along one direction.
+    /// let slope = [1.0, -1.0, 2.0, 0.5];
+    /// let pairs: Vec<(u32, u32)> = (0..60).flat_map(|cell| (0..4).map(move |drug| (cell, drug))).collect();
+    /// let factor = |cell: u32| ((cell * 7) % 13) as f32 / 6.0 - 1.0;
+    /// let values = pairs.iter().map(|(cell, drug)| factor(*cell) * slope[*drug as usize]).collect();
+    /// let sides = vec![pairs.iter().map(|p| p.0).collect(), pairs.iter().map(|p| p.1).collect()];
+    /// let cells = EntityTable::new((0..60).map(|c| format!("cell {c}")), "cell line")?;
+    /// let drugs = EntityTable::new(["w", "x", "y", "z"], "drug")?;
+    /// let responses = Responses::new(sides, values, None)?;
+    /// let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
+    /// let context = FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Response };
+    /// let fitted = CompletionParams::default().check()?.fit(&screen.all(), &context)?;
+    ///
+    /// // A new cell line, measured with w and x.
+    /// let profile = fitted.row_from(&[(0, 0.8), (1, -0.8)])?;
+    /// assert!((profile[2] - 1.6).abs() < 0.2);
+    /// assert_eq!(fitted.row_from(&[])?.len(), 4);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn row_from(&self, measured: &[(usize, f64)]) -> Result<Array1<f64>> {
+        self.entity_from(0, measured)
+    }
+
+    /// The profile of a column that was not in training, from some of its responses: its predicted response with every
+    /// row of [`FittedCompletion::ids`]`(0)`. As [`FittedCompletion::row_from`], with sides exchanged: `measured` holds
+    /// positions of rows, and the prior of the factor is the spread of the columns' factors.
+    ///
+    /// # Errors
+    /// If a position is not one of a row, or a response is not finite.
+    ///
+    /// ```
+    /// # use halfmax_core::*;
+    /// # use halfmax_kernel::CompletionParams;
+    /// # let sides = vec![vec![0, 0, 1, 1], vec![0, 1, 0, 1]];
+    /// # let cells = EntityTable::new(["a", "b"], "cell line")?;
+    /// # let drugs = EntityTable::new(["x", "y"], "drug")?;
+    /// # let responses = Responses::new(sides, vec![1.0, 2.0, 3.0, 4.0], None)?;
+    /// # let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
+    /// # let context = FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Response };
+    /// let fitted = CompletionParams::default().check()?.fit(&screen.all(), &context)?;
+    /// let profile = fitted.column_from(&[(0, 5.0)])?;
+    /// assert_eq!(profile.len(), fitted.ids(0).len());
+    /// assert!(fitted.column_from(&[(2, 5.0)]).is_err()); // there are two rows
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn column_from(&self, measured: &[(usize, f64)]) -> Result<Array1<f64>> {
+        self.entity_from(1, measured)
+    }
+
+    fn entity_from(&self, side: usize, measured: &[(usize, f64)]) -> Result<Array1<f64>> {
+        let Fitted { mean, effects, factors, sides, .. } = &self.fitted;
+        let (others, factors) = (&effects[1 - side], &factors[1 - side]);
+        for (with, value) in measured {
+            if *with >= others.len() {
+                let name = &sides[1 - side].name;
+                let message = format!("a measured response names {name} number {with} of {}", others.len());
+                return Err(Error::data(message));
+            }
+            if !value.is_finite() {
+                return Err(Error::data(format!(
+                    "the response measured with {:?} is {value}: expected a finite number",
+                    sides[1 - side].ids[*with]
+                )));
+            }
+        }
+        let measured: Vec<(usize, f64, f64)> =
+            measured.iter().map(|(with, value)| (*with, *value, 1.0)).collect();
+        let found = self.coefficients(&self.fitted.regression(side), side, &measured)?;
+        Ok(others + *mean + found[0] + factors.dot(&found.slice(s![1..])))
+    }
+
+    /// The effect and then the factor of an entity of a side, from responses: (entity of the other side, response, weight).
+    fn coefficients(
+        &self,
+        regression: &Regression,
+        side: usize,
+        measured: &[(usize, f64, f64)],
+    ) -> Result<Array1<f64>> {
+        let Fitted { mean, effects, noise, .. } = &self.fitted;
+        let rest = |(with, value, weight): &(usize, f64, f64)| Measured {
+            with: *with,
+            rest: value - mean - effects[1 - side][*with],
+            weight: *weight,
+        };
+        let measured: Vec<Measured> = measured.iter().map(rest).collect();
+        let none = || Array1::zeros(1 + self.fitted.rank());
+        Ok(regression.coefficients(&measured, &[*noise])?.pop().unwrap_or_else(none))
+    }
+
+    /// The model with strangers of both sides added that were measured with entities of the training.
+    fn informed(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
+        let known = [0, 1].map(|side| positions(&self.fitted.sides[side].ids, tables[side]));
+        let mut strangers: [BTreeMap<u32, Vec<(usize, f64, f64)>>; 2] = [BTreeMap::new(), BTreeMap::new()];
+        let mut used = 0;
+        for at in 0..measured.len() {
+            let pair = [measured.side(0)[at], measured.side(1)[at]];
+            let places = [known[0][pair[0] as usize], known[1][pair[1] as usize]];
+            let (stranger, with) = match places {
+                [None, Some(column)] => (0, column),
+                [Some(row), None] => (1, row),
+                _ => continue,
+            };
+            let response = (with, f64::from(measured.values()[at]), f64::from(measured.weight(at)));
+            strangers[stranger].entry(pair[stranger]).or_default().push(response);
+            used += 1;
+        }
+        let mut fitted = self.fitted.clone();
+        for (side, strangers) in strangers.iter().enumerate().filter(|(_, strangers)| !strangers.is_empty()) {
+            let regression = self.fitted.regression(side);
+            let (mut effects, mut factors) = (fitted.effects[side].to_vec(), fitted.factors[side].clone());
+            for (entity, measured) in strangers {
+                let found = self.coefficients(&regression, side, measured)?;
+                effects.push(found[0]);
+                factors
+                    .push_row(found.slice(s![1..]))
+                    .map_err(|error| Error::failed("a factor has another length").because(error))?;
+                fitted.sides[side].ids.push(tables[side].ids()[*entity as usize].clone());
+            }
+            fitted.effects[side] = effects.into();
+            fitted.factors[side] = factors;
+        }
+        Ok(Informed { model: Box::new(Self::new(fitted)?), used })
+    }
+
+    fn prepared(&self, tables: &[&EntityTable]) -> Prepared<'_> {
+        let known = [0, 1].map(|side| positions(&self.fitted.sides[side].ids, tables[side]));
+        Prepared { fitted: &self.fitted, known }
+    }
+}
+
+/// Where the entities of a query are in the block.
+struct Prepared<'a> {
+    fitted: &'a Fitted,
+    known: [Vec<Option<usize>>; 2],
+}
+
+impl Prepared<'_> {
+    fn score(&self, row: u32, column: u32) -> f32 {
+        let Fitted { mean, effects, factors, .. } = self.fitted;
+        let [row, column] = [self.known[0][row as usize], self.known[1][column as usize]];
+        let effect = |side: usize, at: Option<usize>| at.map_or(0.0, |at: usize| effects[side][at]);
+        let product = match (row, column) {
+            (Some(row), Some(column)) => factors[0].row(row).dot(&factors[1].row(column)),
+            _ => 0.0,
+        };
+        (mean + effect(0, row) + effect(1, column) + product) as f32
+    }
+}
+
+/// A grid whose columns (entities of the query's second table) are given.
+struct Grid<'a> {
+    prepared: Prepared<'a>,
+    columns: &'a [u32],
+}
+
+impl PreparedGrid for Grid<'_> {
+    fn scores(&self, rows: &[u32]) -> Result<Vec<f32>> {
+        let row = |row: &u32| {
+            let score = |column: &u32| self.prepared.score(*row, *column);
+            self.columns.iter().map(score).collect::<Vec<f32>>()
+        };
+        Ok(rows.par_iter().flat_map_iter(row).collect())
+    }
+}
+
+impl FittedModel for FittedCompletion {
+    fn family(&self) -> &'static str {
+        "completion"
+    }
+
+    fn predict(&self, query: &Query) -> Result<Vec<f32>> {
+        check(query)?;
+        let prepared = self.prepared(query.tables);
+        match query.tuples {
+            Tuples::Grid([rows, columns]) => Grid { prepared, columns }.scores(rows),
+            Tuples::Listed([rows, columns]) => {
+                let pairs = rows.par_iter().zip(columns.par_iter());
+                Ok(pairs.map(|(row, column)| prepared.score(*row, *column)).collect())
+            }
+            Tuples::Grid(_) | Tuples::Listed(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        columns: &'a [u32],
+    ) -> Result<Box<dyn PreparedGrid + 'a>> {
+        check(&Query { tables, tuples: Tuples::Grid(&[&[], columns]) })?;
+        Ok(Box::new(Grid { prepared: self.prepared(tables), columns }))
+    }
+
+    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
+        check(query)?;
+        Ok(vec![1.0; 2])
+    }
+
+    fn takes_responses(&self) -> bool {
+        true
+    }
+
+    fn given(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
+        let sides: Vec<&[u32]> = (0..measured.sides()).map(|side| measured.side(side)).collect();
+        check(&Query { tables, tuples: Tuples::Listed(&sides) })?;
+        self.informed(tables, measured)
+    }
+
+    fn parts(&self) -> Parts {
+        let fitted = &self.fitted;
+        let description = serde_json::json!({
+            "params": fitted.params,
+            "target": fitted.target,
+            "rank": self.rank(),
+            "sides": fitted.sides,
+        });
+        let [row_variance, column_variance] = fitted.variances;
+        let numbers = vec![fitted.mean, fitted.shrinkage, fitted.noise, row_variance, column_variance];
+        let tensors = [
+            ("numbers", numbers),
+            ("row_prior", fitted.row_prior.to_vec()),
+            ("column_prior", fitted.column_prior.to_vec()),
+            ("row_effects", fitted.effects[0].to_vec()),
+            ("column_effects", fitted.effects[1].to_vec()),
+            ("row_factors", fitted.factors[0].iter().copied().collect()),
+            ("column_factors", fitted.factors[1].iter().copied().collect()),
+        ];
+        let tensors = tensors.map(|(name, values)| (name.to_owned(), Tensor::F64(values)));
+        Parts { description, tensors: tensors.into() }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    params: CompletionParams,
+    target: String,
+    rank: usize,
+    sides: [SideIds; 2],
+}
+
+impl FittedCompletion {
+    /// A model from its [`FittedModel::parts`], exactly as it was.
+    ///
+    /// # Errors
+    /// If the description is not one of a completion, its parameters cannot work, an id occurs twice, or a tensor is
+    /// missing, of another type or length, or holds a number that cannot be.
+    pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let description: Description = Deserialize::deserialize(&parts.description)
+            .map_err(|error| malformed("its description is not understood").because(error))?;
+        let Description { params, target, rank, sides } = description;
+        params.clone().check().map_err(|error| malformed("its parameters cannot work").because(error))?;
+        let counts = counts(&sides, rank)?;
+        let tensors = &parts.tensors;
+        let [mean, shrinkage, noise, row_variance, column_variance] = *floats(tensors, "numbers", 5)? else {
+            return Err(malformed("it lacks numbers"));
+        };
+        if !(noise > 0.0 && shrinkage >= 0.0 && row_variance >= 0.0 && column_variance >= 0.0) {
+            return Err(malformed("its noise, shrinkage or variances are impossible"));
+        }
+        let list = |name: &str, length: usize| floats(tensors, name, length).map(|list| list.to_vec().into());
+        let matrix = |name: &str, rows: usize| {
+            let values = floats(tensors, name, rows * rank)?.to_vec();
+            Matrix::from_shape_vec((rows, rank), values).map_err(|error| malformed(name).because(error))
+        };
+        let (row_prior, column_prior): (Array1<f64>, Array1<f64>) =
+            (list("row_prior", rank)?, list("column_prior", rank)?);
+        if row_prior.iter().chain(&column_prior).any(|variance| *variance < 0.0) {
+            return Err(malformed("a prior variance is negative"));
+        }
+        Self::new(Fitted {
+            params,
+            target,
+            mean,
+            shrinkage,
+            noise,
+            variances: [row_variance, column_variance],
+            row_prior,
+            column_prior,
+            effects: [list("row_effects", counts[0])?, list("column_effects", counts[1])?],
+            factors: [matrix("row_factors", counts[0])?, matrix("column_factors", counts[1])?],
+            sides,
+        })
+    }
+}
+
+/// How many entities the sides have; refused where one occurs twice or a block of them cannot have this rank.
+fn counts(sides: &[SideIds; 2], rank: usize) -> Result<[usize; 2]> {
+    for side in sides {
+        let mut seen = HashSet::new();
+        if let Some(twice) = side.ids.iter().find(|id| !seen.insert(id.as_str())) {
+            return Err(malformed(format!("{twice:?} occurs twice")));
+        }
+    }
+    let [rows, columns] = [0, 1].map(|side: usize| sides[side].ids.len());
+    if rank > rows.min(columns) {
+        return Err(malformed(format!("its rank is {rank} for a block of {rows} x {columns}")));
+    }
+    Ok([rows, columns])
+}
+
+fn malformed(what: impl std::fmt::Display) -> Error {
+    Error::data(format!("the completion is malformed: {what}"))
+        .help("copy the file again, or train the model anew")
+}
+
+fn floats<'a>(tensors: &'a BTreeMap<String, Tensor>, name: &str, length: usize) -> Result<&'a [f64]> {
+    match tensors.get(name) {
+        Some(Tensor::F64(values)) if values.len() != length => {
+            Err(malformed(format!("{name} has {} numbers, expected {length}", values.len())))
+        }
+        Some(Tensor::F64(values)) if values.iter().all(|value| value.is_finite()) => Ok(values),
+        Some(Tensor::F64(_)) => Err(malformed(format!("{name} holds a number that is not finite"))),
+        _ => Err(malformed(format!("{name} is missing"))),
+    }
+}
