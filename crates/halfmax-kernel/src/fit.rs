@@ -23,6 +23,10 @@ pub struct Kernel {
 const MOST_ENTITIES: usize = 6_000;
 /// Where the search for shares starts: typical of screens of cell lines.
 const FIRST: Shares = Shares { features: 0.7, noise: 0.6 };
+/// Shrinkages that are tried for unseen pairs; other questions take the first, if none is given.
+const SHRINKAGES: [f64; 3] = [0.2, 0.1, 0.05];
+/// Steps of expectation-maximisation from profiles of nearly the same block.
+const ITERATIONS_ON: usize = 3;
 /// Share of the responses that are set aside to choose parameters for unseen pairs.
 const SET_ASIDE: f64 = 0.1;
 /// Of more rows than this, so many are asked about: two numbers are chosen, and the time grows with the square.
@@ -120,9 +124,11 @@ impl<'a> Fit<'a> {
         let progress = self.context.progress;
         progress.step(0, 10);
         let column_side = 1 - self.row_side;
+        let question = Question::new(&self)?;
         // What does not depend on one another runs side by side.
         let profiles = || {
-            let profile = self.profile(&self.observed)?;
+            let (shrinkage, near) = question.profile(self.params);
+            let profile = self.profile(&self.observed, shrinkage, near)?;
             let columns = eigen(&profile.covariance, "covariance of response profiles")?;
             let unseen = self.columns(column_side, &profile, &(&self.baseline + &profile.mean))?;
             Ok::<_, Error>((profile, columns, unseen))
@@ -139,7 +145,7 @@ impl<'a> Fit<'a> {
         let (mut rows, kernels, kernel, decomposed) = features?;
         progress.step(4, 10);
         let (kernel, row_eigen, shares) =
-            self.choose(&mut rows, kernels, (kernel, decomposed), &profile, &columns)?;
+            self.choose(&question, &mut rows, kernels, (kernel, decomposed), &profile, &columns)?;
         progress.step(7, 10);
         let covariance = row_covariance(&kernel, shares);
         let mean = &profile.mean;
@@ -170,9 +176,10 @@ impl<'a> Fit<'a> {
         })
     }
 
-    fn profile(&self, observed: &Observed) -> Result<Profile> {
-        let params = self.params;
-        Profile::estimate(observed, params.shrinkage, params.profile_iterations, self.context.progress)
+    fn profile(&self, observed: &Observed, shrinkage: f64, from: Option<&Profile>) -> Result<Profile> {
+        let most = self.params.profile_iterations;
+        let iterations = if from.is_some() { most.min(ITERATIONS_ON) } else { most };
+        Profile::estimate(observed, shrinkage, iterations, from, self.context.progress)
     }
 
     fn gradients<'b>(
@@ -195,6 +202,7 @@ impl<'a> Fit<'a> {
     /// evaluation asks: whole rows left out, groups of them, or single responses.
     fn choose(
         &self,
+        question: &Question,
         side: &mut SideKernel,
         kernels: Vec<Matrix>,
         (mut kernel, mut rows): (Matrix, Eigen),
@@ -210,7 +218,6 @@ impl<'a> Fit<'a> {
             },
             noise: self.params.noise.unwrap_or(FIRST.noise),
         };
-        let question = Question::new(self)?;
         let weights = &self.observed.weights;
         let (mut shares, mut loss) = self.search(
             &mut question.ask(&kernel, &rows, profile, columns, weights)?,
@@ -323,6 +330,8 @@ enum Question<'a> {
 /// Responses set aside, and the profiles without them.
 struct SetAside<'a> {
     fit: &'a Fit<'a>,
+    /// How far the covariance of profiles is shrunk.
+    shrinkage: f64,
     /// The rows that are asked about.
     rows: Vec<usize>,
     profile: Profile,
@@ -343,6 +352,14 @@ enum Asked<'q> {
 }
 
 impl<'a> Question<'a> {
+    /// How far the covariance of profiles is shrunk, and profiles that are near those of the whole block.
+    fn profile(&self, params: &KernelParams) -> (f64, Option<&Profile>) {
+        match self {
+            Self::Responses(aside) => (aside.shrinkage, Some(&aside.profile)),
+            _ => (params.shrinkage.unwrap_or(SHRINKAGES[0]), None),
+        }
+    }
+
     fn new(fit: &'a Fit<'a>) -> Result<Self> {
         Ok(match fit.context.validation {
             ValidationGroup::Groups(side, groups) if side == fit.row_side => {
@@ -416,7 +433,8 @@ impl Asked<'_> {
 const COARSE_TOLERANCE: f64 = 1e-2;
 
 impl<'a> SetAside<'a> {
-    /// Sets responses aside; none if there are too few.
+    /// Sets responses aside; none if there are too few. The shrinkage that predicts them best from the profiles alone is
+    /// taken, unless it is given.
     fn new(fit: &'a Fit<'a>) -> Result<Option<Self>> {
         let mut rows: Vec<usize> = (0..fit.observed.values.nrows()).collect();
         rows.shuffle(&mut ChaCha8Rng::seed_from_u64(fit.context.seed.derive(SEED_ROWS).value()));
@@ -426,16 +444,47 @@ impl<'a> SetAside<'a> {
         if held.sum() == 0.0 {
             return Ok(None);
         }
-        let profile = fit.profile(&left)?;
-        let columns = eigen(&profile.covariance, "covariance of response profiles")?;
-        let kept = centred(&left, &profile.mean);
-        let kept = Observed {
-            values: kept.values.select(Axis(0), &rows),
-            weights: kept.weights.select(Axis(0), &rows),
-        };
-        let observed = fit.observed.values.select(Axis(0), &rows) - &profile.mean;
         let held = held.select(Axis(0), &rows);
-        Ok(Some(Self { fit, rows, profile, columns, observed, kept, held }))
+        if let Some(shrinkage) = fit.params.shrinkage {
+            return Self::shrunk(fit, &rows, &left, held, (shrinkage, None)).map(Some);
+        }
+        let mut best = Self::shrunk(fit, &rows, &left, held, (SHRINKAGES[0], None))?;
+        let from = Shares { features: 0.0, noise: fit.params.noise.unwrap_or(FIRST.noise) };
+        let (shares, mut least) = fit.search(&mut best.profiles_alone()?, from, true)?;
+        for shrinkage in &SHRINKAGES[1..] {
+            let held = best.held.clone();
+            let aside = Self::shrunk(fit, &rows, &left, held, (*shrinkage, Some(&best.profile)))?;
+            let loss = aside.profiles_alone()?.loss(shares)?;
+            if loss < least {
+                (best, least) = (aside, loss);
+            }
+        }
+        Ok(Some(best))
+    }
+
+    fn shrunk(
+        fit: &'a Fit<'a>,
+        rows: &[usize],
+        left: &Observed,
+        held: Matrix,
+        (shrinkage, near): (f64, Option<&Profile>),
+    ) -> Result<Self> {
+        let profile = fit.profile(left, shrinkage, near)?;
+        let columns = eigen(&profile.covariance, "covariance of response profiles")?;
+        let kept = centred(left, &profile.mean);
+        let kept = Observed {
+            values: kept.values.select(Axis(0), rows),
+            weights: kept.weights.select(Axis(0), rows),
+        };
+        let observed = fit.observed.values.select(Axis(0), rows) - &profile.mean;
+        Ok(Self { fit, shrinkage, rows: rows.to_vec(), profile, columns, observed, kept, held })
+    }
+
+    /// The question if rows tell nothing of one another.
+    fn profiles_alone(&self) -> Result<Asked<'_>> {
+        let kernel = Matrix::zeros((self.rows.len(), self.rows.len()));
+        let rows = eigen(&kernel, "kernel of the features")?;
+        Ok(Asked::Responses { aside: self, kernel, rows, last: None })
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use halfmax_kernel::KernelParams;
 /// let model = KernelParams { noise: Some(0.5), ..KernelParams::default() }.check()?;
-/// let error = KernelParams { shrinkage: 2.0, ..KernelParams::default() }.check().err().map(|e| e.to_string());
+/// let error = KernelParams { shrinkage: Some(2.0), ..KernelParams::default() }.check().err().map(|e| e.to_string());
 /// assert_eq!(error.as_deref(), Some("shrinkage = 2: expected a number from 0 to 1"));
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
@@ -27,8 +27,9 @@ pub struct KernelParams {
     pub feature_share: Option<f64>,
     /// Variance of the noise, as a multiple of the average variance of a response profile.
     pub noise: Option<f64>,
-    /// How far the covariance of response profiles is shrunk towards its diagonal, 0 to 1 (Ledoit & Wolf 2004).
-    pub shrinkage: f64,
+    /// How far the covariance of response profiles is shrunk towards its diagonal, 0 to 1 (Ledoit & Wolf 2004). If it is not
+    /// given: 0.2, 0.1 or 0.05 for unseen pairs, whichever predicts responses best that are set aside, else 0.2.
+    pub shrinkage: Option<f64>,
     /// Steps of expectation-maximisation for that covariance.
     pub profile_iterations: usize,
     /// Most steps of conjugate gradients.
@@ -97,7 +98,7 @@ impl Default for KernelParams {
             tune_weights: true,
             feature_share: None,
             noise: None,
-            shrinkage: 0.2,
+            shrinkage: None,
             profile_iterations: 6,
             iterations: 100,
             tolerance: 1e-3,
@@ -131,7 +132,7 @@ impl KernelParams {
         }
         self.feature_share.map_or(Ok(()), |value| share("feature_share", value))?;
         self.noise.map_or(Ok(()), |value| positive("noise", value))?;
-        share("shrinkage", self.shrinkage)?;
+        self.shrinkage.map_or(Ok(()), |value| share("shrinkage", value))?;
         within("profile_iterations", self.profile_iterations)?;
         within("iterations", self.iterations)?;
         positive("tolerance", self.tolerance)?;

@@ -33,11 +33,12 @@ const ROW_TOLERANCE: f64 = 1e-3;
 impl Profile {
     /// Expectation-maximisation for a multivariate normal with missing values (Dempster, Laird & Rubin 1977). The
     /// expectations are exact up to the tolerance of conjugate gradients; of their covariance only the diagonal is
-    /// kept, as if the rest of the row had been observed.
+    /// kept, as if the rest of the row had been observed. Starts from profiles of nearly the same block, if they are given.
     pub fn estimate(
         observed: &Observed,
         shrinkage: f64,
         iterations: usize,
+        from: Option<&Self>,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let (rows, columns) = observed.values.dim();
@@ -48,10 +49,12 @@ impl Profile {
         // Responses that do not vary have no scale of their own.
         let average = if average > f64::EPSILON { average } else { 1.0 };
         let prior = PRIOR_RESPONSES * average;
-        let mut covariance = Matrix::from_diag(
-            &Zip::from(&squares).and(&counts).map_collect(|s, n| (s + prior) / (n + PRIOR_RESPONSES)),
-        );
-        let mut mean = Array1::zeros(columns);
+        let alone = || {
+            let own = |s: &f64, n: &f64| (s + prior) / (n + PRIOR_RESPONSES);
+            (Array1::zeros(columns), Matrix::from_diag(&Zip::from(&squares).and(&counts).map_collect(own)))
+        };
+        let (mut mean, mut covariance) =
+            from.map_or_else(alone, |from| (from.mean.clone(), from.covariance.clone()));
         let mut start = Matrix::zeros((rows, columns));
         for _ in 0..iterations {
             progress.check()?;
