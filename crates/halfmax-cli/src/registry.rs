@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use halfmax_baselines::{FittedNaive, Naive};
+use halfmax_baselines::{
+    Classical, ElasticNetParams, FittedClassical, FittedNaive, ForestKind, ForestParams, KnnParams, Naive,
+    PlsParams,
+};
 use halfmax_boost::{BoostParams, FittedBoost};
 use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result, listed};
 use halfmax_eval::{FittedStack, StackParams};
@@ -102,11 +105,24 @@ impl Section {
                 }
             };
         }
+        if let Some(classical) = Classical::from_name(&self.family) {
+            return self.classical(classical).map_err(|error| error.at(&self.place));
+        }
         let model: Result<Arc<dyn AnyModel>> = match self.family.as_str() {
             "kernel" => self.params::<KernelParams>()?.check().map(|model| Arc::new(model) as _),
             _ => self.params::<BoostParams>()?.check().map(|model| Arc::new(model) as _),
         };
         model.map_err(|error| error.at(&self.place))
+    }
+
+    fn classical(&self, family: Classical) -> Result<Arc<dyn AnyModel>> {
+        Ok(match family {
+            Classical::ElasticNet => Arc::new(self.params::<ElasticNetParams>()?.check()?),
+            Classical::Pls => Arc::new(self.params::<PlsParams>()?.check()?),
+            Classical::Knn => Arc::new(self.params::<KnnParams>()?.check()?),
+            Classical::RandomForest => Arc::new(self.params::<ForestParams>()?.check(ForestKind::Random)?),
+            Classical::ExtraTrees => Arc::new(self.params::<ForestParams>()?.check(ForestKind::Extra)?),
+        })
     }
 
     fn stack(&self, others: &[(&Self, &Arc<dyn AnyModel>)]) -> Result<Arc<dyn AnyModel>> {
@@ -141,7 +157,9 @@ impl Section {
 
 /// The names of all families.
 pub fn families() -> Vec<&'static str> {
-    ["boost", "kernel", "stack"].into_iter().chain(Naive::ALL.into_iter().map(Naive::name)).collect()
+    let classical = Classical::ALL.into_iter().map(Classical::name);
+    let naive = Naive::ALL.into_iter().map(Naive::name);
+    ["boost", "kernel", "stack"].into_iter().chain(classical).chain(naive).collect()
 }
 
 /// A fitted model from its family and parts.
@@ -150,6 +168,7 @@ pub fn fitted(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
         "boost" => Ok(Box::new(FittedBoost::from_parts(parts)?)),
         "kernel" => Ok(Box::new(FittedKernel::from_parts(parts)?)),
         "stack" => Ok(Box::new(FittedStack::from_parts(parts, fitted)?)),
+        _ if Classical::from_name(family).is_some() => Ok(Box::new(FittedClassical::from_parts(parts)?)),
         _ if Naive::from_name(family).is_some() => Ok(Box::new(FittedNaive::from_parts(parts)?)),
         _ => Err(Error::data(format!("the model is of family {family:?}, which this version does not know"))
             .help("use a newer halfmax")),
