@@ -14,7 +14,7 @@ use super::elastic_net::Done;
 use super::features::Encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::params::count;
-use super::stored::{gappy, malformed, singles, whole};
+use super::stored::{bits, malformed, singles, whole};
 
 /// Parameters of nearest neighbours: a response is the mean over the training rows (cell lines, where these are held out)
 /// whose features are nearest, of those that were measured in its column (distances by `smartcore`; Fix & Hodges 1951).
@@ -233,7 +233,11 @@ impl Neighbours {
         vec![
             ("neighbours", Tensor::U32(vec![self.k as u32, weights])),
             ("rows", Tensor::F32(self.values.iter().copied().collect())),
-            ("responses", Tensor::F32(self.responses.iter().copied().collect())),
+            (
+                "responses",
+                Tensor::F32(self.responses.iter().map(|v| if v.is_nan() { 0.0 } else { *v }).collect()),
+            ),
+            ("measured", Tensor::U8(self.responses.iter().map(|v| u8::from(!v.is_nan())).collect())),
         ]
     }
 
@@ -254,7 +258,10 @@ impl Neighbours {
                 .map_err(|error| malformed("its neighbours do not make a block").because(error))
         };
         let values = matrix(singles(parts, "rows", Some(rows * width))?, width)?;
-        let responses = matrix(gappy(parts, "responses", rows * columns)?, columns)?;
+        let mut responses = matrix(singles(parts, "responses", Some(rows * columns))?, columns)?;
+        let measured = bits(parts, "measured", rows * columns)?;
+        let gaps = responses.iter_mut().zip(measured).filter(|(_, measured)| **measured == 0);
+        gaps.for_each(|(value, _)| *value = f32::NAN);
         Self::new(values, responses, k, weights)
     }
 }

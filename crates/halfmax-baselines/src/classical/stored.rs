@@ -34,19 +34,20 @@ pub(crate) fn floats<'a>(parts: &'a Parts, name: &str, length: usize) -> Result<
 
 /// Finite single-precision numbers.
 pub(crate) fn singles<'a>(parts: &'a Parts, name: &str, length: Option<usize>) -> Result<&'a [f32]> {
-    check(of_singles(parts, name), name, length, |value| value.is_finite())
-}
-
-/// Single-precision numbers that are finite, or NaN for what is not there.
-pub(crate) fn gappy<'a>(parts: &'a Parts, name: &str, length: usize) -> Result<&'a [f32]> {
-    check(of_singles(parts, name), name, Some(length), |value| !value.is_infinite())
-}
-
-fn of_singles<'a>(parts: &'a Parts, name: &str) -> Option<&'a [f32]> {
-    match parts.tensors.get(name) {
-        Some(Tensor::F32(values)) => Some(values),
+    let values = match parts.tensors.get(name) {
+        Some(Tensor::F32(values)) => Some(values.as_slice()),
         _ => None,
-    }
+    };
+    check(values, name, length, |value| value.is_finite())
+}
+
+/// Bits, one byte each.
+pub(crate) fn bits<'a>(parts: &'a Parts, name: &str, length: usize) -> Result<&'a [u8]> {
+    let values = match parts.tensors.get(name) {
+        Some(Tensor::U8(values)) => Some(values.as_slice()),
+        _ => None,
+    };
+    check(values, name, Some(length), |value| *value <= 1)
 }
 
 /// Whole numbers.
