@@ -24,9 +24,14 @@
 //! # Ok::<(), halfmax_core::Error>(())
 //! ```
 
+mod classical;
 mod effects;
 mod fitted;
 mod naive;
 
+pub use classical::{
+    Classical, ElasticNet, ElasticNetParams, FittedClassical, Forest, ForestKind, ForestParams, Knn,
+    KnnParams, NeighbourWeights, Pls, PlsParams,
+};
 pub use fitted::FittedNaive;
 pub use naive::Naive;

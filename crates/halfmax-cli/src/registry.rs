@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use halfmax_baselines::{FittedNaive, Naive};
+use halfmax_baselines::{
+    Classical, ElasticNetParams, FittedClassical, FittedNaive, ForestKind, ForestParams, KnnParams, Naive,
+    PlsParams,
+};
 use halfmax_boost::{BoostParams, FittedBoost};
 use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result, listed};
 use halfmax_eval::{FittedStack, StackParams, TrialLog, TuneParams, Tuned};
@@ -155,12 +158,25 @@ impl Section {
                 }
             };
         }
+        if let Some(classical) = Classical::from_name(&self.family) {
+            return self.classical(classical).map_err(|error| error.at(&self.place));
+        }
         let model: Result<Arc<dyn AnyModel>> = match self.family.as_str() {
             "completion" => self.params::<CompletionParams>()?.check().map(|model| Arc::new(model) as _),
             "kernel" => self.params::<KernelParams>()?.check().map(|model| Arc::new(model) as _),
             _ => self.params::<BoostParams>()?.check().map(|model| Arc::new(model) as _),
         };
         model.map_err(|error| error.at(&self.place))
+    }
+
+    fn classical(&self, family: Classical) -> Result<Arc<dyn AnyModel>> {
+        Ok(match family {
+            Classical::ElasticNet => Arc::new(self.params::<ElasticNetParams>()?.check()?),
+            Classical::Pls => Arc::new(self.params::<PlsParams>()?.check()?),
+            Classical::Knn => Arc::new(self.params::<KnnParams>()?.check()?),
+            Classical::RandomForest => Arc::new(self.params::<ForestParams>()?.check(ForestKind::Random)?),
+            Classical::ExtraTrees => Arc::new(self.params::<ForestParams>()?.check(ForestKind::Extra)?),
+        })
     }
 
     fn stack(&self, others: &[(&Self, &Arc<dyn AnyModel>)]) -> Result<Arc<dyn AnyModel>> {
@@ -195,10 +211,9 @@ impl Section {
 
 /// The names of all families.
 pub fn families() -> Vec<&'static str> {
-    ["boost", "completion", "kernel", "stack"]
-        .into_iter()
-        .chain(Naive::ALL.into_iter().map(Naive::name))
-        .collect()
+    let classical = Classical::ALL.into_iter().map(Classical::name);
+    let naive = Naive::ALL.into_iter().map(Naive::name);
+    ["boost", "completion", "kernel", "stack"].into_iter().chain(classical).chain(naive).collect()
 }
 
 /// A fitted model from its family and parts.
@@ -208,6 +223,7 @@ pub fn fitted(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
         "completion" => Ok(Box::new(FittedCompletion::from_parts(parts)?)),
         "kernel" => Ok(Box::new(FittedKernel::from_parts(parts)?)),
         "stack" => Ok(Box::new(FittedStack::from_parts(parts, fitted)?)),
+        _ if Classical::from_name(family).is_some() => Ok(Box::new(FittedClassical::from_parts(parts)?)),
         _ if Naive::from_name(family).is_some() => Ok(Box::new(FittedNaive::from_parts(parts)?)),
         _ => Err(Error::data(format!("the model is of family {family:?}, which this version does not know"))
             .help("use a newer halfmax")),

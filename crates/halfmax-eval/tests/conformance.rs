@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use halfmax_baselines::{FittedNaive, Naive};
+use halfmax_baselines::{
+    Classical, ElasticNetParams, FittedClassical, FittedNaive, ForestKind, ForestParams, KnnParams, Naive,
+    NeighbourWeights, PlsParams,
+};
 use halfmax_boost::{BoostParams, FittedBoost, Trees};
 use halfmax_core::{
     AnyModel, BitColumns, Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Parts,
@@ -40,10 +43,33 @@ fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
         ("boost, vectors", vectors),
         ("kernel", kernel),
         ("stack", Arc::new(stack) as Arc<dyn AnyModel>),
-        ("completion", completion),
     ];
+    all.extend(classical());
+    all.push(("completion", completion));
     all.extend(Naive::ALL.map(|naive| (naive.name(), Arc::new(naive) as Arc<dyn AnyModel>)));
     all
+}
+
+/// How many of [`families`] learn from features, and stand first.
+const LEARNT: usize = 12;
+
+fn classical() -> [(&'static str, Arc<dyn AnyModel>); 7] {
+    let net = |multi_task| ElasticNetParams { multi_task, ..ElasticNetParams::default() }.check().unwrap();
+    let near = KnnParams { weights: NeighbourWeights::Distance, ..KnnParams::default() };
+    let forest = |kind| {
+        let params =
+            ForestParams { min_samples_leaf: 2, features_per_split: Some(5), ..ForestParams::default() };
+        params.check(kind).unwrap()
+    };
+    [
+        ("elastic net", Arc::new(net(false))),
+        ("elastic net, together", Arc::new(net(true))),
+        ("pls", Arc::new(PlsParams::default().check().unwrap())),
+        ("knn", Arc::new(KnnParams::default().check().unwrap())),
+        ("knn, by distance", Arc::new(near.check().unwrap())),
+        ("random forest", Arc::new(forest(ForestKind::Random))),
+        ("extra trees", Arc::new(forest(ForestKind::Extra))),
+    ]
 }
 
 fn load(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
@@ -52,6 +78,7 @@ fn load(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
         "completion" => Box::new(FittedCompletion::from_parts(parts)?),
         "kernel" => Box::new(FittedKernel::from_parts(parts)?),
         "stack" => Box::new(FittedStack::from_parts(parts, load)?),
+        _ if Classical::from_name(family).is_some() => Box::new(FittedClassical::from_parts(parts)?),
         _ => Box::new(FittedNaive::from_parts(parts)?),
     })
 }
@@ -323,8 +350,7 @@ fn learnt_families_find_the_planted_signal_in_cell_lines_they_never_saw() {
     let side = |side: usize| test.iter().map(|row| screen.responses.side(side)[*row]).collect::<Vec<u32>>();
     let (cell, drug) = (side(0), side(1));
     let observed: Vec<f32> = test.iter().map(|row| screen.responses.values()[*row]).collect();
-    // Those that learn from features.
-    for (family, model) in families().into_iter().take(5) {
+    for (family, model) in families().into_iter().take(LEARNT) {
         let fitted = model.fit_any(&train, &context).unwrap();
         let query =
             Query { tables: &[screen.table(0), screen.table(1)], tuples: Tuples::Listed(&[&cell, &drug]) };

@@ -1,0 +1,21 @@
+//! The field's usual baselines, as thin adapters over linfa and smartcore.
+
+mod block;
+mod choose;
+mod cost;
+mod elastic_net;
+mod features;
+mod fitted;
+mod forest;
+mod knn;
+mod linear;
+mod params;
+mod pls;
+mod stored;
+mod taken_apart;
+
+pub use elastic_net::{ElasticNet, ElasticNetParams};
+pub use fitted::{Classical, FittedClassical};
+pub use forest::{Forest, ForestKind, ForestParams};
+pub use knn::{Knn, KnnParams, NeighbourWeights};
+pub use pls::{Pls, PlsParams};

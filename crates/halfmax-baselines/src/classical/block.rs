@@ -1,0 +1,133 @@
+//! Responses as a block: rows are the entities that the evaluation holds out, columns those that are asked about again.
+
+use std::collections::HashMap;
+
+use halfmax_core::{Error, FitContext, Known, Result, TrainView};
+use linfa_ndarray::Array2;
+
+/// Responses that a column needs to be learnt from; with fewer it is predicted as its mean.
+pub(crate) const FEWEST_RESPONSES: usize = 5;
+
+/// The training responses of a screen of two sides.
+pub(crate) struct Block {
+    pub(crate) row_side: usize,
+    /// Training entities of the row side, as positions in their table.
+    pub(crate) rows: Vec<u32>,
+    pub(crate) columns: Vec<Column>,
+    /// The weighted mean of all responses.
+    pub(crate) overall: f64,
+}
+
+/// The training responses of one entity of the column side.
+pub(crate) struct Column {
+    /// Its position in its table.
+    pub(crate) entity: u32,
+    /// Its weighted mean response.
+    pub(crate) mean: f64,
+    /// Its measured rows, as positions in [`Block::rows`], ascending.
+    pub(crate) rows: Vec<u32>,
+    /// Their responses, repeated ones averaged by weight, less the column's mean.
+    pub(crate) deviations: Vec<f64>,
+}
+
+impl Column {
+    /// Whether there is anything to learn: enough responses, and not all the same.
+    pub(crate) fn is_learnable(&self) -> bool {
+        let smallest = 1e-9 * self.mean.abs().max(f64::MIN_POSITIVE);
+        self.rows.len() >= FEWEST_RESPONSES && self.deviations.iter().any(|value| value.abs() > smallest)
+    }
+
+    /// The rows and deviations of which `keep` says so.
+    pub(crate) fn only(&self, keep: impl Fn(usize) -> bool) -> (Vec<u32>, Vec<f64>) {
+        let both = self.rows.iter().copied().zip(self.deviations.iter().copied());
+        both.filter(|(row, _)| keep(*row as usize)).unzip()
+    }
+}
+
+impl Block {
+    /// # Errors
+    /// If there is no response, or the screen has more than two sides.
+    pub(crate) fn of(family: &str, train: &TrainView, context: &FitContext) -> Result<Self> {
+        context.progress.check()?;
+        let screen = train.screen;
+        if train.rows.is_empty() {
+            return Err(Error::data(format!("no response to fit {family} on")));
+        }
+        if screen.sides.len() != 2 {
+            return Err(Error::config(format!(
+                "family {family:?} on a screen of {} sides: expected two, cell lines and drugs",
+                screen.sides.len()
+            )));
+        }
+        let known = |side| Known::Auto.includes(side, context.validation);
+        let row_side = usize::from(known(0) && !known(1));
+        let (rows, row_of) = numbered(train, row_side);
+        let (columns, column_of) = numbered(train, 1 - row_side);
+        let mut cells: Vec<HashMap<u32, (f64, f64)>> = vec![HashMap::new(); columns.len()];
+        let responses = &screen.responses;
+        for row in &train.rows {
+            let at = |side: usize| responses.side(side)[*row] as usize;
+            let weight = f64::from(responses.weight(*row));
+            let cell = cells[column_of[at(1 - row_side)] as usize].entry(row_of[at(row_side)]).or_default();
+            cell.0 += weight * f64::from(responses.values()[*row]);
+            cell.1 += weight;
+        }
+        let columns: Vec<(Column, f64)> =
+            columns.into_iter().zip(cells).map(|(entity, cells)| column(entity, cells)).collect();
+        let weight: f64 = columns.iter().map(|(_, weight)| weight).sum();
+        let overall = columns.iter().map(|(column, own)| column.mean * own).sum::<f64>() / weight;
+        let columns = columns.into_iter().map(|(column, _)| column).collect();
+        Ok(Self { row_side, rows, columns, overall })
+    }
+
+    /// The positions of the columns that can be learnt from `width` features.
+    pub(crate) fn learnable(&self, width: usize) -> Vec<usize> {
+        (0..self.columns.len()).filter(|at| width > 0 && self.columns[*at].is_learnable()).collect()
+    }
+
+    /// The deviations of some columns in the rows that `keep` names, 0 where nothing was measured.
+    pub(crate) fn filled(&self, columns: &[usize], keep: &[usize]) -> Array2<f64> {
+        let mut place = vec![None; self.rows.len()];
+        keep.iter().enumerate().for_each(|(at, row)| place[*row] = Some(at));
+        let mut filled = Array2::zeros((keep.len(), columns.len()));
+        for (at, column) in columns.iter().map(|at| &self.columns[*at]).enumerate() {
+            for (row, value) in column.rows.iter().zip(&column.deviations) {
+                if let Some(row) = place[*row as usize] {
+                    filled[[row, at]] = *value;
+                }
+            }
+        }
+        filled
+    }
+
+    /// The root mean square of all deviations.
+    pub(crate) fn spread(&self) -> f64 {
+        let values = || self.columns.iter().flat_map(|column| &column.deviations);
+        let count = values().count();
+        (values().map(|value| value * value).sum::<f64>() / count as f64).sqrt()
+    }
+}
+
+/// The training entities of a side, and for each entity of its table its number among them.
+fn numbered(train: &TrainView, side: usize) -> (Vec<u32>, Vec<u32>) {
+    let seen = train.seen(side);
+    let mut number = vec![0; seen.len()];
+    let mut list = Vec::new();
+    for at in (0..seen.len()).filter(|at| seen[*at]) {
+        number[at] = list.len() as u32;
+        list.push(at as u32);
+    }
+    (list, number)
+}
+
+/// A column from its weighted sums by row, and its total weight.
+fn column(entity: u32, cells: HashMap<u32, (f64, f64)>) -> (Column, f64) {
+    let mut cells: Vec<(u32, (f64, f64))> = cells.into_iter().collect();
+    cells.sort_unstable_by_key(|(row, _)| *row);
+    let (sum, weight) =
+        cells.iter().fold((0.0, 0.0), |(sum, weight), (_, own)| (sum + own.0, weight + own.1));
+    let mean = sum / weight;
+    let rows = cells.iter().map(|(row, _)| *row).collect();
+    let deviations = cells.iter().map(|(_, (sum, weight))| sum / weight - mean).collect();
+    (Column { entity, mean, rows, deviations }, weight)
+}

@@ -1,0 +1,318 @@
+//! Elastic nets through `linfa-elasticnet`.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use halfmax_core::{Error, FitContext, Model, Progress, Result, TrainView};
+use linfa::DatasetBase;
+use linfa::traits::Fit as _;
+use linfa_elasticnet::{ElasticNet as LinfaNet, MultiTaskElasticNet};
+use linfa_ndarray::{Array1, Array2, ShapeBuilder};
+use ndarray::Array2 as Matrix;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::block::Block;
+use super::choose::{PARTS, parts};
+use super::cost::affordable;
+use super::features::Encoder;
+use super::fitted::{Classical, FittedClassical, Predictor};
+use super::linear::Linear;
+use super::params::{count, positive, share};
+
+/// Parameters of elastic nets: one for each column (drug, where cell lines are held out) on the features of the rows, by
+/// coordinate descent (`linfa-elasticnet`; Zou & Hastie 2005, Friedman, Hastie & Tibshirani 2010).
+///
+/// Real features are standardised, bits and levels of categories are 0 or 1. Each column is fitted to its own responses, less
+/// their mean. Weights of responses count where repeated ones are averaged and in means, not in the fit.
+///
+/// ```
+/// use halfmax_baselines::ElasticNetParams;
+/// use halfmax_core::*;
+/// use ndarray::Array2;
+///
+/// // Responses are linear in two genes; the last ten of 60 cell lines were not measured.
+/// let genes = Array2::from_shape_fn((60, 2), |(cell, gene)| ((cell * (7 + 4 * gene)) % 13) as f32 / 6.0 - 1.0);
+/// let response = |cell: usize, drug: usize| genes[[cell, 0]] * drug as f32 - genes[[cell, 1]] + drug as f32;
+/// let pairs: Vec<(u32, u32)> = (0..50).flat_map(|cell| (0..4).map(move |drug| (cell, drug))).collect();
+/// let values = pairs.iter().map(|(cell, drug)| response(*cell as usize, *drug as usize)).collect();
+/// let sides = vec![pairs.iter().map(|p| p.0).collect(), pairs.iter().map(|p| p.1).collect()];
+/// let expression = FeatureBlock::new("expression", ["A", "B"], FeatureValues::real(genes.clone()))?;
+/// let cells = EntityTable::new((0..60).map(|c| format!("cell {c}")), "cell line")?.with_block(expression)?;
+/// let drugs = EntityTable::new(["w", "x", "y", "z"], "drug")?;
+/// let responses = Responses::new(sides, values, None)?;
+/// let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
+///
+/// let context = FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Entity(0) };
+/// let fitted = ElasticNetParams::default().check()?.fit(&screen.all(), &context)?;
+/// let tables = [&screen.tables[0], &screen.tables[1]];
+/// let query = Query { tables: &tables, tuples: Tuples::Listed(&[&[55], &[3]]) };
+/// assert!((fitted.predict(&query)?[0] - response(55, 3)).abs() < 0.2);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ElasticNetParams {
+    /// The penalty, as linfa and scikit-learn (`alpha`) have it. If left out, one for all columns is chosen among 0.4, 0.2,
+    /// 0.1, 0.05 and 0.025 times the standard deviation of the responses about their columns' means,
+    /// by the squared error on three parts of the training rows left out in turn, on at most twelve columns.
+    pub penalty: Option<f64>,
+    /// The share of the penalty that is on absolute weights, 0 (ridge) to 1 (lasso).
+    pub l1_ratio: f64,
+    /// Whether all columns choose their features together, by a penalty on each feature's weights over the columns: the
+    /// multi-task elastic net, fitted to the block with what was not measured filled with its column's mean. The cost of a
+    /// sweep is the same, but one thread does it all.
+    pub multi_task: bool,
+    /// How many features of each block of real numbers are used: those that vary most over the training rows.
+    pub features: usize,
+    /// Most sweeps over the features.
+    pub max_iterations: usize,
+    /// A fit stops when weights move by less than this share in a sweep, and the duality gap is less than this share of the
+    /// sum of squares.
+    pub tolerance: f64,
+}
+
+impl Default for ElasticNetParams {
+    fn default() -> Self {
+        Self {
+            penalty: None,
+            l1_ratio: 0.5,
+            multi_task: false,
+            features: 1000,
+            max_iterations: 1000,
+            tolerance: 1e-3,
+        }
+    }
+}
+
+/// Elastic nets with checked parameters, ready to fit. Made by [`ElasticNetParams::check`].
+#[derive(Clone, Debug)]
+pub struct ElasticNet {
+    params: ElasticNetParams,
+}
+
+impl ElasticNetParams {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// The first parameter that cannot work, with its value and what is allowed.
+    pub fn check(self) -> Result<ElasticNet> {
+        self.penalty.map_or(Ok(()), |penalty| positive("penalty", penalty))?;
+        share("l1_ratio", self.l1_ratio)?;
+        count("features", self.features, 1_000_000)?;
+        count("max_iterations", self.max_iterations, 1_000_000)?;
+        positive("tolerance", self.tolerance)?;
+        Ok(ElasticNet { params: self })
+    }
+}
+
+/// Penalties that are tried, as shares of the responses' standard deviation.
+const PENALTIES: [f64; 5] = [0.4, 0.2, 0.1, 0.05, 0.025];
+/// Most columns that the penalty is chosen on.
+const MOST_ASKED: usize = 12;
+/// Sweeps that a fit takes, about, and time for a number in one of them: measured on GDSC2.
+const SWEEPS: f64 = 60.0;
+const NANOSECONDS: f64 = 0.5;
+
+impl Model for ElasticNet {
+    type Fitted = FittedClassical;
+
+    /// # Errors
+    /// If there is no response, the screen has more than two sides, a feature is infinite, or the fit would take more than
+    /// ten minutes; and if the user stopped it.
+    fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedClassical> {
+        let family = Classical::ElasticNet;
+        let block = Block::of(family.name(), train, context)?;
+        let (encoder, values) = Encoder::fit(train, &block, self.params.features)?;
+        let columns = block.learnable(encoder.width());
+        let fit = Fit { params: &self.params, context, block: &block, columns, turned: turned(&values) };
+        fit.afford()?;
+        let mut params = self.params.clone();
+        let mut linear = Linear::zeros(encoder.width(), block.columns.len());
+        if !fit.columns.is_empty() {
+            let penalty = fit.penalty()?;
+            params.penalty = Some(penalty);
+            if params.multi_task {
+                fit.together(penalty, &mut linear)?
+            } else {
+                fit.each(penalty, &mut linear)?
+            }
+        }
+        FittedClassical::new(family, &params, train, &block, encoder, Predictor::Linear(linear))
+    }
+}
+
+/// Features × rows.
+fn turned(values: &Matrix<f32>) -> Matrix<f32> {
+    values.t().as_standard_layout().into_owned()
+}
+
+struct Fit<'a> {
+    params: &'a ElasticNetParams,
+    context: &'a FitContext<'a>,
+    block: &'a Block,
+    /// The columns that are learnt.
+    columns: Vec<usize>,
+    /// Features × rows.
+    turned: Matrix<f32>,
+}
+
+/// Weights and an intercept.
+type Net = (Array1<f64>, f64);
+
+impl Fit<'_> {
+    fn afford(&self) -> Result<()> {
+        let (width, rows) = self.turned.dim();
+        let columns = self.columns.len();
+        let asked = MOST_ASKED.min(columns) * PARTS * PENALTIES.len();
+        let fits = columns + if self.params.penalty.is_none() { asked } else { 0 };
+        let threads = if self.params.multi_task { 4.0 } else { 1.0 };
+        let sweeps = SWEEPS.min(self.params.max_iterations as f64);
+        affordable(
+            Classical::ElasticNet.name(),
+            &format!("{rows} rows, {width} features and {columns} columns"),
+            fits as f64 * width as f64 * rows as f64 * sweeps * threads,
+            NANOSECONDS,
+            "take fewer `features`, or use family = \"kernel\" or \"boost\"",
+        )
+    }
+
+    /// The penalty that is given, or the best of [`PENALTIES`].
+    fn penalty(&self) -> Result<f64> {
+        if let Some(penalty) = self.params.penalty {
+            return Ok(penalty);
+        }
+        let parts = parts(self.block, self.context);
+        let spread = self.block.spread();
+        let step = self.columns.len().div_ceil(MOST_ASKED);
+        let mut cases = Vec::new();
+        for column in self.columns.iter().step_by(step) {
+            for part in 0..PARTS {
+                cases.extend(PENALTIES.iter().enumerate().map(|(at, _)| (*column, part, at)));
+            }
+        }
+        let lost = cases
+            .par_iter()
+            .map(|(column, part, at)| {
+                self.context.progress.check()?;
+                let own = &self.block.columns[*column];
+                let (rows, values) = own.only(|row| parts[row] != *part);
+                let (held, truth) = own.only(|row| parts[row] == *part);
+                if rows.len() < 2 {
+                    return Ok((*at, 0.0));
+                }
+                let net = self.net(&rows, &values, PENALTIES[*at] * spread)?;
+                let predicted = held.iter().map(|row| self.predicted(&net, *row as usize));
+                Ok((*at, predicted.zip(truth).map(|(a, b)| (a - b).powi(2)).sum()))
+            })
+            .collect::<Result<Vec<(usize, f64)>>>()?;
+        let mut losses = [0.0; PENALTIES.len()];
+        lost.into_iter().for_each(|(at, loss)| losses[at] += loss);
+        let best = (0..losses.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap_or(0);
+        Ok(PENALTIES[best] * spread)
+    }
+
+    fn predicted(&self, (weights, intercept): &Net, row: usize) -> f64 {
+        let numbers = self.turned.column(row);
+        intercept + weights.iter().zip(numbers).map(|(weight, value)| weight * f64::from(*value)).sum::<f64>()
+    }
+
+    fn each(&self, penalty: f64, linear: &mut Linear) -> Result<()> {
+        let done = Done::new(self.context.progress, self.columns.len());
+        let fitted = self
+            .columns
+            .par_iter()
+            .map(|at| {
+                let column = &self.block.columns[*at];
+                let net = self.net(&column.rows, &column.deviations, penalty)?;
+                done.one()?;
+                Ok(net)
+            })
+            .collect::<Result<Vec<Net>>>()?;
+        for (at, (weights, intercept)) in self.columns.iter().zip(fitted) {
+            linear.set(*at, weights.into_iter(), intercept);
+        }
+        Ok(())
+    }
+
+    /// One elastic net on some rows.
+    fn net(&self, rows: &[u32], values: &[f64], penalty: f64) -> Result<Net> {
+        let width = self.turned.nrows();
+        let (x, centres) = self.design(rows)?;
+        let fitted = LinfaNet::params()
+            .penalty(penalty)
+            .l1_ratio(self.params.l1_ratio)
+            .max_iterations(self.params.max_iterations as u32)
+            .tolerance(self.params.tolerance)
+            .fit(&DatasetBase::new(x, Array1::from(values.to_vec())))
+            .map_err(failed)?;
+        let weights = fitted.hyperplane().slice(linfa_ndarray::s![..width]).to_owned();
+        let intercept = fitted.intercept() - weights.dot(&centres);
+        Ok((weights, intercept))
+    }
+
+    fn together(&self, penalty: f64, linear: &mut Linear) -> Result<()> {
+        let all: Vec<usize> = (0..self.block.rows.len()).collect();
+        let rows: Vec<u32> = (0..self.block.rows.len() as u32).collect();
+        let (x, centres) = self.design(&rows)?;
+        let fitted = MultiTaskElasticNet::params()
+            .penalty(penalty)
+            .l1_ratio(self.params.l1_ratio)
+            .max_iterations(self.params.max_iterations as u32)
+            .tolerance(self.params.tolerance)
+            .fit(&DatasetBase::new(x, self.block.filled(&self.columns, &all)))
+            .map_err(failed)?;
+        for (task, at) in self.columns.iter().enumerate() {
+            let weights = fitted.hyperplane().slice(linfa_ndarray::s![..centres.len(), task]);
+            let intercept = fitted.intercept()[task] - weights.dot(&centres);
+            linear.set(*at, weights.iter().copied(), intercept);
+        }
+        Ok(())
+    }
+
+    /// Features of some rows, column-major and centred, and the centres. With fewer features than rows, features of zeros
+    /// are added: they change no weight, and without them linfa would also work out the weights' variances, which takes
+    /// longer than the fit.
+    fn design(&self, rows: &[u32]) -> Result<(Array2<f64>, Array1<f64>)> {
+        let (width, count) = (self.turned.nrows(), rows.len());
+        let padded = width.max(count);
+        let mut values = Vec::with_capacity(padded * count);
+        let mut centres = Vec::with_capacity(width);
+        for numbers in self.turned.rows() {
+            let own = || rows.iter().map(|row| f64::from(numbers[*row as usize]));
+            let centre = own().sum::<f64>() / count as f64;
+            values.extend(own().map(|value| value - centre));
+            centres.push(centre);
+        }
+        values.resize(padded * count, 0.0);
+        let x = Array2::from_shape_vec((count, padded).f(), values)
+            .map_err(|error| Error::failed("features do not make a matrix").because(error))?;
+        Ok((x, centres.into()))
+    }
+}
+
+fn failed(error: linfa_elasticnet::ElasticNetError) -> Error {
+    Error::failed("an elastic net cannot be fitted").because(error)
+}
+
+/// Counts columns that are done, from any thread.
+pub(crate) struct Done<'a> {
+    progress: &'a dyn Progress,
+    done: AtomicUsize,
+    total: usize,
+}
+
+impl<'a> Done<'a> {
+    pub(crate) fn new(progress: &'a dyn Progress, total: usize) -> Self {
+        Self { progress, done: AtomicUsize::new(0), total }
+    }
+
+    /// One more is done.
+    ///
+    /// # Errors
+    /// If the user stopped it.
+    pub(crate) fn one(&self) -> Result<()> {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        self.progress.step(done, self.total);
+        self.progress.check()
+    }
+}
