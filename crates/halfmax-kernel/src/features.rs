@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::linalg::{Matrix, product_of_rows};
-use crate::params::{KernelKind, KernelTerm};
+use crate::params::{KernelFactor, KernelKind, KernelTerm};
 
 /// The features of one side's training entities and the kernels over them.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,15 +21,24 @@ pub struct SideKernel {
     pub terms: Vec<FittedTerm>,
 }
 
-/// One term of a side's kernel, scaled so that its mean over the training entities' diagonal is 1.
+/// One term of a side's kernel: a weighted product of kernels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FittedTerm {
+    /// What is multiplied.
+    pub factors: Vec<FittedFactor>,
+    /// Its weight; the weights of a side add up to 1.
+    pub weight: f64,
+}
+
+/// A kernel on one block of features, scaled so that its mean over the training entities' diagonal is 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FittedFactor {
     /// The kind of its feature block.
     pub features: String,
     /// The kernel.
     pub kernel: KernelKind,
-    /// Its weight; the weights of a side add up to 1.
-    pub weight: f64,
     /// What a dot product (linear) or squared distance (RBF) is divided by.
     pub scale: f64,
     /// Where its features are.
@@ -78,49 +87,30 @@ impl SideKernel {
         } else {
             terms
         };
-        let mut blocks: Vec<(String, Range<usize>)> = Vec::new();
-        let mut features = Vec::new();
-        for term in terms {
-            if blocks.iter().any(|(kind, _)| *kind == term.features) {
-                continue;
-            }
-            let own = whole.features.iter().filter(|feature| feature.kind == term.features).cloned();
-            let from = features.len();
-            features.extend(own);
-            if features.len() == from {
-                let kinds: Vec<&str> = table.blocks().iter().map(|block| block.kind.as_str()).collect();
-                return Err(Error::config(format!(
-                    "a kernel on the features {:?} of the {}s: expected one of {}",
-                    term.features,
-                    table.sort(),
-                    kinds.join(", ")
-                )));
-            }
-            blocks.push((term.features.clone(), from..features.len()));
-        }
-        let space = FeatureSpace { features };
-        let values = gather(&space, table, rows)?;
+        let mut space = FeatureSpace::default();
         let mut fitted = Vec::new();
         for term in terms {
-            let Some((_, range)) = blocks.iter().find(|(kind, _)| *kind == term.features) else { continue };
-            check_kernel(term, &space.features[range.start].domain)?;
-            fitted.push(FittedTerm {
-                features: term.features.clone(),
-                kernel: term.kernel,
-                weight: term.weight,
-                scale: term.lengthscale,
-                range: range.clone(),
-            });
+            let mut factors = Vec::new();
+            for factor in term.factors() {
+                let range = place(&mut space, whole, table, &factor.features)?;
+                check_kernel(&factor, &space.features[range.start].domain)?;
+                let KernelFactor { features, kernel, lengthscale } = factor;
+                factors.push(FittedFactor { features, kernel, scale: lengthscale, range });
+            }
+            fitted.push(FittedTerm { factors, weight: term.weight });
         }
+        let values = gather(&space, table, rows)?;
         Ok(Self { space, values, terms: fitted })
     }
 
     /// Whether every term has features, a scale and a weight: not so where a file was tampered with.
     pub fn is_possible(&self) -> bool {
-        self.terms.iter().all(|term| {
-            let fits = term.range.end <= self.space.len() && term.range.start < term.range.end;
-            fits && term.scale > 0.0 && term.weight > 0.0
-        })
+        let possible = |factor: &FittedFactor| {
+            let fits = factor.range.end <= self.space.len() && factor.range.start < factor.range.end;
+            fits && factor.scale > 0.0
+        };
+        let all = |term: &FittedTerm| term.factors.iter().all(possible);
+        self.terms.iter().all(|term| term.weight > 0.0 && !term.factors.is_empty() && all(term))
     }
 
     /// Number of training entities.
@@ -128,26 +118,17 @@ impl SideKernel {
         self.values.nrows()
     }
 
-    /// The training kernel of every term, after scaling it; terms whose features do not vary are taken out, and the
+    /// The training kernel of every term, after scaling it; terms with features that do not vary are taken out, and the
     /// weights of the others made to add up to 1.
     pub fn scale_terms(&mut self) -> Vec<Matrix> {
-        let raws: Vec<Raw> = self.terms.iter().map(|term| self.raw(term, self.values.view())).collect();
         let mut kernels = Vec::new();
         let mut kept = Vec::new();
-        for (mut term, raw) in self.terms.drain(..).zip(raws) {
-            let scale = match term.kernel {
-                KernelKind::Linear => raw.own.mean().unwrap_or(0.0),
-                KernelKind::Rbf => 2.0 * term.scale * term.scale * median_off_diagonal(&raw.between),
-                KernelKind::Tanimoto | KernelKind::Match => 1.0,
-            };
-            if scale > 0.0 && term.weight > 0.0 {
-                term.scale = scale;
-                let mut kernel = raw.between;
-                finish(&term, &mut kernel);
-                if term.kernel.is_bounded() {
-                    // An entity without known features is still like itself.
-                    kernel.diag_mut().fill(1.0);
-                }
+        for mut term in std::mem::take(&mut self.terms) {
+            let factors: Option<Vec<Matrix>> =
+                term.factors.iter_mut().map(|factor| self.scale_factor(factor)).collect();
+            if let Some(kernel) = factors.and_then(|factors| factors.into_iter().reduce(|a, b| a * b))
+                && term.weight > 0.0
+            {
                 kernels.push(kernel);
                 kept.push(term);
             }
@@ -158,32 +139,23 @@ impl SideKernel {
         kernels
     }
 
-    /// The kernel between the training entities, once its terms are scaled.
-    pub fn training(&self) -> Matrix {
-        let mut sum = Matrix::zeros((self.len(), self.len()));
-        for term in &self.terms {
-            let mut kernel = self.raw(term, self.values.view()).between;
-            finish(term, &mut kernel);
-            sum.scaled_add(term.weight, &kernel);
-        }
-        self.like_itself(&mut sum);
-        sum
+    /// Scales a kernel; the kernel between the training entities, or none if its features do not vary.
+    fn scale_factor(&self, factor: &mut FittedFactor) -> Option<Matrix> {
+        let raw = self.raw(factor, self.values.view());
+        let scale = match factor.kernel {
+            KernelKind::Linear => raw.own.mean().unwrap_or(0.0),
+            KernelKind::Rbf => 2.0 * factor.scale * factor.scale * median_off_diagonal(&raw.between),
+            KernelKind::Tanimoto | KernelKind::Match => 1.0,
+        };
+        factor.scale = scale;
+        (scale > 0.0).then(|| finished_training(factor, raw.between))
     }
 
-    /// Gives terms of bits and categories their diagonal: an entity without known features is still like itself.
-    fn like_itself(&self, training: &mut Matrix) {
-        for term in self.terms.iter().filter(|term| term.kernel.is_bounded()) {
-            for (row, values) in self.values.slice(s![.., term.range.clone()]).rows().into_iter().enumerate()
-            {
-                let own = match term.kernel {
-                    KernelKind::Match => {
-                        values.iter().filter(|value| !value.is_nan()).count() as f64 / values.len() as f64
-                    }
-                    _ => f64::from(u8::from(values.iter().any(|value| *value > 0.0))),
-                };
-                training[[row, row]] += term.weight * (1.0 - own);
-            }
-        }
+    /// The kernel between the training entities, once its terms are scaled.
+    pub fn training(&self) -> Matrix {
+        let of =
+            |factor: &FittedFactor| finished_training(factor, self.raw(factor, self.values.view()).between);
+        self.sum(self.len(), of)
     }
 
     /// The kernel of entities of a table with themselves.
@@ -191,12 +163,11 @@ impl SideKernel {
         let values = gather(&self.space, table, entities)?;
         let mut sum = Array1::zeros(entities.len());
         for term in &self.terms {
-            match term.kernel {
-                KernelKind::Linear => {
-                    sum.scaled_add(term.weight / term.scale, &squares(&self.centred(term, values.view())))
-                }
-                _ => sum += term.weight,
+            let mut product = Array1::from_elem(entities.len(), term.weight);
+            for factor in term.factors.iter().filter(|factor| factor.kernel == KernelKind::Linear) {
+                product *= &(squares(&self.centred(factor, values.view())) / factor.scale);
             }
+            sum += &product;
         }
         Ok(sum)
     }
@@ -204,19 +175,25 @@ impl SideKernel {
     /// The kernel between entities of a table (rows) and the training entities (columns).
     pub fn between(&self, table: &EntityTable, entities: &[u32]) -> Result<Matrix> {
         let values = gather(&self.space, table, entities)?;
-        let mut sum = Matrix::zeros((entities.len(), self.len()));
-        for term in &self.terms {
-            let mut kernel = self.raw(term, values.view()).between;
-            finish(term, &mut kernel);
-            sum.scaled_add(term.weight, &kernel);
-        }
-        Ok(sum)
+        let of = |factor: &FittedFactor| finished(factor, self.raw(factor, values.view()).between);
+        Ok(self.sum(entities.len(), of))
     }
 
-    /// The means over the training entities of the features of a term, with which missing values are filled in and
+    /// The weighted sum over terms of the products of their kernels.
+    fn sum(&self, rows: usize, of: impl Fn(&FittedFactor) -> Matrix) -> Matrix {
+        let mut sum = Matrix::zeros((rows, self.len()));
+        for term in &self.terms {
+            if let Some(kernel) = term.factors.iter().map(&of).reduce(|a, b| a * b) {
+                sum.scaled_add(term.weight, &kernel);
+            }
+        }
+        sum
+    }
+
+    /// The means over the training entities of the features of a kernel, with which missing values are filled in and
     /// which linear kernels are centred by.
-    pub fn centre(&self, term: &FittedTerm) -> Array1<f32> {
-        let own = self.values.slice(s![.., term.range.clone()]);
+    pub fn centre(&self, factor: &FittedFactor) -> Array1<f32> {
+        let own = self.values.slice(s![.., factor.range.clone()]);
         own.axis_iter(Axis(1))
             .map(|column| {
                 let (sum, count) = column
@@ -228,10 +205,10 @@ impl SideKernel {
             .collect()
     }
 
-    /// The training values of a linear or RBF term, centred, 0 where missing.
-    pub fn centred(&self, term: &FittedTerm, values: ArrayView2<'_, f32>) -> Array2<f32> {
-        let centre = self.centre(term);
-        let mut own = values.slice(s![.., term.range.clone()]).to_owned();
+    /// The training values of a linear or RBF kernel, centred, 0 where missing.
+    pub fn centred(&self, factor: &FittedFactor, values: ArrayView2<'_, f32>) -> Array2<f32> {
+        let centre = self.centre(factor);
+        let mut own = values.slice(s![.., factor.range.clone()]).to_owned();
         own.axis_iter_mut(Axis(0)).into_par_iter().for_each(|mut row| {
             row.iter_mut().zip(&centre).for_each(|(value, centre)| {
                 *value = if value.is_nan() { 0.0 } else { *value - centre };
@@ -240,13 +217,13 @@ impl SideKernel {
         own
     }
 
-    fn raw(&self, term: &FittedTerm, values: ArrayView2<'_, f32>) -> Raw {
-        match term.kernel {
+    fn raw(&self, factor: &FittedFactor, values: ArrayView2<'_, f32>) -> Raw {
+        match factor.kernel {
             KernelKind::Linear | KernelKind::Rbf => {
-                let training = self.centred(term, self.values.view());
-                let own = self.centred(term, values);
+                let training = self.centred(factor, self.values.view());
+                let own = self.centred(factor, values);
                 let mut raw = Raw { between: dots(&own, &training), own: squares(&own) };
-                if term.kernel == KernelKind::Rbf {
+                if factor.kernel == KernelKind::Rbf {
                     raw.combine(&squares(&training), |dot, own, other| (own + other - 2.0 * dot).max(0.0));
                 }
                 raw
@@ -254,7 +231,7 @@ impl SideKernel {
             KernelKind::Tanimoto => {
                 let known = |values: ArrayView2<'_, f32>| {
                     values
-                        .slice(s![.., term.range.clone()])
+                        .slice(s![.., factor.range.clone()])
                         .mapv(|value| if value.is_nan() { 0.0 } else { value })
                 };
                 let (own, training) = (known(values), known(self.values.view()));
@@ -266,11 +243,11 @@ impl SideKernel {
                 raw
             }
             KernelKind::Match => {
-                let own = values.slice(s![.., term.range.clone()]);
-                let training = self.values.slice(s![.., term.range.clone()]);
+                let own = values.slice(s![.., factor.range.clone()]);
+                let training = self.values.slice(s![.., factor.range.clone()]);
                 let share = |a: usize, b: usize| {
                     let same = own.row(a).iter().zip(training.row(b)).filter(|(a, b)| a == b).count();
-                    same as f64 / term.range.len() as f64
+                    same as f64 / factor.range.len() as f64
                 };
                 let between = Matrix::from_shape_fn((own.nrows(), training.nrows()), |(a, b)| share(a, b));
                 Raw { between, own: Array1::ones(own.nrows()) }
@@ -280,12 +257,49 @@ impl SideKernel {
 }
 
 /// Turns raw similarities into the kernel.
-fn finish(term: &FittedTerm, raw: &mut Matrix) {
-    match term.kernel {
-        KernelKind::Linear => raw.mapv_inplace(|dot| dot / term.scale),
-        KernelKind::Rbf => raw.par_mapv_inplace(|distance| (-distance / term.scale).exp()),
+fn finished(factor: &FittedFactor, mut raw: Matrix) -> Matrix {
+    match factor.kernel {
+        KernelKind::Linear => raw.mapv_inplace(|dot| dot / factor.scale),
+        KernelKind::Rbf => raw.par_mapv_inplace(|distance| (-distance / factor.scale).exp()),
         KernelKind::Tanimoto | KernelKind::Match => {}
     }
+    raw
+}
+
+/// As [`finished`], between the training entities.
+fn finished_training(factor: &FittedFactor, raw: Matrix) -> Matrix {
+    let mut kernel = finished(factor, raw);
+    if factor.kernel.is_bounded() {
+        // An entity without known features is still like itself.
+        kernel.diag_mut().fill(1.0);
+    }
+    kernel
+}
+
+/// Where the features of a kind are in `space`, into which they are taken from `whole` if they are not there yet.
+fn place(
+    space: &mut FeatureSpace,
+    whole: &FeatureSpace,
+    table: &EntityTable,
+    kind: &str,
+) -> Result<Range<usize>> {
+    let of_kind = |space: &FeatureSpace| {
+        let first = space.features.iter().position(|feature| feature.kind == kind)?;
+        let count = space.features.iter().filter(|feature| feature.kind == kind).count();
+        Some(first..first + count)
+    };
+    if let Some(range) = of_kind(space) {
+        return Ok(range);
+    }
+    space.features.extend(whole.features.iter().filter(|feature| feature.kind == kind).cloned());
+    of_kind(space).ok_or_else(|| {
+        let kinds: Vec<&str> = table.blocks().iter().map(|block| block.kind.as_str()).collect();
+        Error::config(format!(
+            "a kernel on the features {kind:?} of the {}s: expected one of {}",
+            table.sort(),
+            kinds.join(", ")
+        ))
+    })
 }
 
 /// The kernels that suit some features.
@@ -295,6 +309,7 @@ fn suitable(space: &FeatureSpace, of_cells: bool) -> Vec<KernelTerm> {
         kernel,
         weight: 1.0,
         lengthscale: 1.0,
+        times: Vec::new(),
     };
     let of_block = |(kind, domain): &(&str, &Domain)| match domain {
         Domain::Real => vec![term(kind, KernelKind::Linear), term(kind, KernelKind::Rbf)],
@@ -320,8 +335,8 @@ fn suitable(space: &FeatureSpace, of_cells: bool) -> Vec<KernelTerm> {
     blocks.iter().flat_map(of_block).collect()
 }
 
-fn check_kernel(term: &KernelTerm, domain: &Domain) -> Result<()> {
-    let fits = match (domain, term.kernel) {
+fn check_kernel(factor: &KernelFactor, domain: &Domain) -> Result<()> {
+    let fits = match (domain, factor.kernel) {
         (Domain::Category(_), kernel) => kernel == KernelKind::Match,
         (Domain::Binary, kernel) => kernel != KernelKind::Match,
         (Domain::Real, kernel) => matches!(kernel, KernelKind::Linear | KernelKind::Rbf),
@@ -336,8 +351,8 @@ fn check_kernel(term: &KernelTerm, domain: &Domain) -> Result<()> {
     };
     Err(Error::config(format!(
         "the kernel {:?} on the features {:?}: expected {expected}",
-        term.kernel.name(),
-        term.features
+        factor.kernel.name(),
+        factor.features
     )))
 }
 

@@ -58,6 +58,7 @@ mod solve;
 
 pub use applicability::Applicability;
 pub use completion::{Completion, CompletionParams, Finish, FittedCompletion};
+pub use features::{FittedFactor, FittedTerm};
 pub use fit::Kernel;
 pub use model::{FittedKernel, FittedSide};
-pub use params::{KernelKind, KernelParams, KernelTerm};
+pub use params::{KernelFactor, KernelKind, KernelParams, KernelTerm};

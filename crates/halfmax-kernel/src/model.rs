@@ -79,10 +79,9 @@ impl FittedKernel {
         self.fitted.noise
     }
 
-    /// The terms of the kernel of a side (0: cell lines, 1: drugs) as (features, kernel, weight).
-    pub fn terms(&self, side: usize) -> Vec<(String, KernelKind, f64)> {
-        let terms = &self.side(side).kernel.terms;
-        terms.iter().map(|term| (term.features.clone(), term.kernel, term.weight)).collect()
+    /// The terms of the kernel of a side (0: cell lines, 1: drugs).
+    pub fn terms(&self, side: usize) -> &[FittedTerm] {
+        &self.side(side).kernel.terms
     }
 
     fn side(&self, side: usize) -> &FittedSide {
@@ -117,20 +116,25 @@ impl FittedKernel {
         Ok(Prepared { model: self, row_of, covariances, pilots, columns })
     }
 
-    /// The exact linear weights of the features of one block on side `rows`, where the model has a linear kernel on it:
+    /// The exact linear weights of the features of one block on side `rows`, where the model has a linear kernel on it (that is not multiplied with others):
     /// features × training columns, in units of the target per unit of the feature. What a linear term adds to a
     /// prediction is the sum over features of weight × (value − training mean). `None` without such a term.
     ///
     /// Returns the names of the features, the training means, and the weights.
     pub fn linear_weights(&self, features: &str) -> Option<(Vec<String>, Array1<f32>, Matrix)> {
         let side = &self.fitted.sides[0].kernel;
-        let term = side.terms.iter().find(|t| t.features == features && t.kernel == KernelKind::Linear)?;
-        let training = side.centred(term, side.values.view()).mapv(f64::from);
-        let factor = self.fitted.shares.features * term.weight / term.scale;
+        let (weight, linear) = side.terms.iter().find_map(|term| match term.factors.as_slice() {
+            [only] if only.features == features && only.kernel == KernelKind::Linear => {
+                Some((term.weight, only))
+            }
+            _ => None,
+        })?;
+        let training = side.centred(linear, side.values.view()).mapv(f64::from);
+        let factor = self.fitted.shares.features * weight / linear.scale;
         let weights = crate::linalg::product_of_columns(training.view(), self.profiles.view()) * factor;
         let names =
-            side.space.features[term.range.clone()].iter().map(|feature| feature.name.clone()).collect();
-        Some((names, side.centre(term), weights))
+            side.space.features[linear.range.clone()].iter().map(|feature| feature.name.clone()).collect();
+        Some((names, side.centre(linear), weights))
     }
 
     /// The predictive variance of the response profiles of a table's rows (entities of the rows' side) over the training

@@ -52,6 +52,31 @@ pub struct KernelTerm {
     /// For RBF: the length scale as a multiple of the median distance between training entities.
     #[serde(default = "one")]
     pub lengthscale: f64,
+    /// Further kernels that it is multiplied with: entities are alike if they are by all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<KernelFactor>,
+}
+
+/// A kernel that another is multiplied with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KernelFactor {
+    /// The kind of a feature block.
+    pub features: String,
+    /// The kernel.
+    pub kernel: KernelKind,
+    /// As [`KernelTerm::lengthscale`].
+    #[serde(default = "one")]
+    pub lengthscale: f64,
+}
+
+impl KernelTerm {
+    /// Its kernels, the first and those that it is multiplied with.
+    pub(crate) fn factors(&self) -> impl Iterator<Item = KernelFactor> {
+        let Self { features, kernel, lengthscale, .. } = self;
+        let first = KernelFactor { features: features.clone(), kernel: *kernel, lengthscale: *lengthscale };
+        std::iter::once(first).chain(self.times.iter().cloned())
+    }
 }
 
 const fn one() -> f64 {
@@ -127,7 +152,9 @@ impl KernelParams {
         for (name, terms) in [("cell_kernels", &self.cell_kernels), ("drug_kernels", &self.drug_kernels)] {
             for (at, term) in terms.iter().enumerate() {
                 positive(&format!("{name}[{at}].weight"), term.weight)?;
-                positive(&format!("{name}[{at}].lengthscale"), term.lengthscale)?;
+                for factor in term.factors() {
+                    positive(&format!("{name}[{at}].lengthscale"), factor.lengthscale)?;
+                }
             }
         }
         self.feature_share.map_or(Ok(()), |value| share("feature_share", value))?;

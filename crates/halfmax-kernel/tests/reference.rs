@@ -6,7 +6,7 @@ use halfmax_core::{
     BitColumns, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Model, Query, Responses,
     Screen, Seed, Side, Silent, Tensor, Tuples, ValidationGroup,
 };
-use halfmax_kernel::{FittedKernel, KernelKind, KernelParams, KernelTerm};
+use halfmax_kernel::{FittedKernel, KernelFactor, KernelKind, KernelParams, KernelTerm};
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 
@@ -66,11 +66,17 @@ impl Case {
     }
 
     fn fit(&self, screen: &Screen) -> FittedKernel {
+        self.fit_times(screen, Vec::new())
+    }
+
+    /// Fits with a linear kernel on the expression, multiplied with others.
+    fn fit_times(&self, screen: &Screen, times: Vec<KernelFactor>) -> FittedKernel {
         let linear = KernelTerm {
             features: "expression".into(),
             kernel: KernelKind::Linear,
             weight: 1.0,
             lengthscale: 1.0,
+            times,
         };
         let params = KernelParams {
             cell_kernels: vec![linear],
@@ -161,11 +167,25 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn predictions_are_those_of_the_covariance_of_all_pairs(case in case()) {
-        let screen = case.screen();
-        let fitted = case.fit(&screen);
+    fn predictions_are_those_of_the_covariance_of_all_pairs(case in case(), product in any::<bool>()) {
+        let mut screen = case.screen();
+        let mut kernel = linear_kernel(&case);
+        let mut times = Vec::new();
+        if product {
+            let bit = |cell: usize, bit: usize| bit == cell % 5 || (cell * 7 + bit * 3) % 4 == 0;
+            let bits = FeatureValues::Binary(BitColumns::from_fn(CELLS, 5, |cell, at| Some(bit(cell, at))));
+            let events = FeatureBlock::new("events", ["a", "b", "c", "d", "e"], bits).unwrap();
+            screen.tables[0] = screen.tables[0].clone().with_block(events).unwrap();
+            let count = |which: &dyn Fn(usize) -> bool| (0..5).filter(|at| which(*at)).count() as f64;
+            kernel.indexed_iter_mut().for_each(|((a, b), value)| {
+                *value *= count(&|at| bit(a, at) && bit(b, at)) / count(&|at| bit(a, at) || bit(b, at));
+            });
+            let kernel = KernelKind::Tanimoto;
+            times.push(KernelFactor { features: "events".into(), kernel, lengthscale: 1.0 });
+        }
+        let fitted = case.fit_times(&screen, times);
+        prop_assert_eq!(fitted.linear_weights("expression").is_none(), product);
         let Found { covariance, baseline, noise } = Found::of(&fitted);
-        let kernel = linear_kernel(&case);
         let rows = |a: usize, b: usize| case.share * kernel[[a, b]] + (1.0 - case.share) * f64::from(u8::from(a == b));
         let pairs = case.pairs();
         let between = |a: (usize, usize), b: (usize, usize)| rows(a.0, b.0) * covariance[[a.1, b.1]];
@@ -311,7 +331,13 @@ fn an_infinite_feature_is_named_with_its_entity() {
 fn kernels_that_do_not_suit_their_features_are_refused() {
     let screen = ordinary().screen();
     let term = |features: &str, kernel| KernelParams {
-        cell_kernels: vec![KernelTerm { features: features.into(), kernel, weight: 1.0, lengthscale: 1.0 }],
+        cell_kernels: vec![KernelTerm {
+            features: features.into(),
+            kernel,
+            weight: 1.0,
+            lengthscale: 1.0,
+            times: Vec::new(),
+        }],
         ..KernelParams::default()
     };
     assert_eq!(

@@ -63,6 +63,10 @@ impl Fitted {
     }
 }
 
+/// What was measured of entities that were not in training, by their place in a table: (entity of the other side, response,
+/// weight).
+type Strangers = BTreeMap<u32, Vec<(usize, f64, f64)>>;
+
 impl FittedCompletion {
     pub(super) fn new(fitted: Fitted) -> Result<Self> {
         for (side, (effects, factors)) in fitted.effects.iter().zip(&fitted.factors).enumerate() {
@@ -207,7 +211,7 @@ impl FittedCompletion {
     /// The model with strangers of both sides added that were measured with entities of the training.
     fn informed(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
         let known = [0, 1].map(|side| positions(&self.fitted.sides[side].ids, tables[side]));
-        let mut strangers: [BTreeMap<u32, Vec<(usize, f64, f64)>>; 2] = [BTreeMap::new(), BTreeMap::new()];
+        let mut strangers: [Strangers; 2] = [Strangers::new(), Strangers::new()];
         let mut used = 0;
         for at in 0..measured.len() {
             let pair = [measured.side(0)[at], measured.side(1)[at]];
