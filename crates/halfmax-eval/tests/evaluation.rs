@@ -485,3 +485,43 @@ fn a_replicate_says_what_can_be_reached() {
     let error = Ceiling::new(&screen, &[], &evaluation.models).unwrap_err().to_string();
     assert!(error.contains("no pair of cell line and drug in common"), "{error}");
 }
+
+#[test]
+fn another_study_is_tested_by_models_that_never_saw_its_entities() {
+    let screen = screen();
+    let responses = &screen.responses;
+    // The other study measured half of the drugs, one unit higher, and a cell line that this one left out of all folds.
+    let mut of_response: Vec<Option<usize>> =
+        (0..responses.len()).map(|at| Some(responses.side(0)[at] as usize % 5)).collect();
+    of_response.iter_mut().take(DRUGS).for_each(|fold| *fold = None);
+    let folds = Folds::from_assignment(SplitKind::Lco, of_response).unwrap();
+    let all = (0..responses.len()).map(|at| Replicate {
+        cell: responses.side(0)[at],
+        drug: responses.side(1)[at],
+        value: responses.values()[at] + 1.0,
+    });
+    let other_study: Vec<Replicate> = all.filter(|one| one.drug < DRUGS as u32 / 2).collect();
+    let protocol = Protocol { other_study: other_study.clone(), ..Protocol::default() };
+    let models: Vec<NamedModel> = naive().into_iter().filter(|model| model.name == "drug_mean").collect();
+    let evaluation = evaluate(&screen, &folds, &models, &protocol, &Silent).unwrap();
+    let drugs = &evaluation.models[0];
+    let cross = drugs.cross_study.unwrap();
+    assert_eq!((cross.metrics.n, cross.within.n), ((CELLS - 1) * DRUGS / 2, (CELLS - 1) * DRUGS / 2));
+    let (mut squares, mut shifted, mut count) = (0.0, 0.0, 0.0);
+    for one in drugs.predictions.iter().filter(|one| (responses.side(1)[one.row] as usize) < DRUGS / 2) {
+        let error = f64::from(responses.values()[one.row]) - f64::from(one.predicted);
+        squares += error * error;
+        shifted += (error + 1.0) * (error + 1.0);
+        count += 1.0;
+    }
+    assert!((cross.within.rmse.unwrap() - (squares / count).sqrt()).abs() < 1e-6);
+    assert!((cross.across.rmse.unwrap() - (shifted / count).sqrt()).abs() < 1e-6);
+    let drop = cross.across.rmse.unwrap() - cross.within.rmse.unwrap();
+    assert!((cross.drop.rmse.unwrap() - drop).abs() < 1e-12 && drop > 0.2);
+    assert!(evaluation.cross_study_table().unwrap().contains("drug_mean"));
+    // Without a pair in common there is nothing to compare.
+    let none =
+        Protocol { other_study: vec![Replicate { cell: 0, drug: 0, value: 1.0 }], ..Protocol::default() };
+    let evaluation = evaluate(&screen, &folds, &models, &none, &Silent).unwrap();
+    assert!(evaluation.models[0].cross_study.is_none());
+}

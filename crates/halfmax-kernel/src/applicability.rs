@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use halfmax_core::{Domain, EntityTable, Error, FeatureSpace, FittedModel, Parts, Result, Tensor, TrainView};
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::features::{FittedTerm, SideKernel};
@@ -29,6 +29,8 @@ struct Reach {
     /// Their features; none if the model uses none.
     kernel: Option<SideKernel>,
     codes: Codes,
+    /// The kernel of every one of them with itself.
+    own: Vec<f64>,
     /// The reach of every one of them, ascending.
     reaches: Vec<f32>,
 }
@@ -78,16 +80,11 @@ impl Reach {
         let mut kernel = SideKernel::new(space, table, &rows, &[], of_cells)?;
         let codes = Codes::of(&mut kernel);
         kernel.scale_terms();
-        Ok(Self::complete(ids, kernel, codes))
-    }
-
-    /// With the reaches of the training entities.
-    fn complete(ids: Vec<String>, kernel: SideKernel, codes: Codes) -> Self {
         if kernel.terms.is_empty() || kernel.len() < 2 {
-            return Self { ids, kernel: None, codes: Codes::default(), reaches: Vec::new() };
+            return Ok(Self::without_features(ids));
         }
         let between = kernel.training();
-        let own = between.diag().to_owned();
+        let own = between.diag().to_vec();
         let mut reaches: Vec<f32> = (0..kernel.len())
             .map(|row| {
                 let others = (0..kernel.len()).filter(|other| *other != row);
@@ -95,7 +92,11 @@ impl Reach {
             })
             .collect();
         reaches.sort_by(f32::total_cmp);
-        Self { ids, kernel: Some(kernel), codes, reaches }
+        Ok(Self { ids, kernel: Some(kernel), codes, own, reaches })
+    }
+
+    fn without_features(ids: Vec<String>) -> Self {
+        Self { ids, kernel: None, codes: Codes::default(), own: Vec::new(), reaches: Vec::new() }
     }
 
     fn closeness(&self, table: &EntityTable) -> Result<Vec<f32>> {
@@ -103,7 +104,6 @@ impl Reach {
         let mut closeness: Vec<f32> =
             table.ids().iter().map(|id| f32::from(u8::from(known.contains(id.as_str())))).collect();
         let Some(kernel) = &self.kernel else { return Ok(closeness) };
-        let of_training = kernel.training().diag().to_owned();
         let strangers: Vec<u32> =
             (0..table.len() as u32).filter(|row| closeness[*row as usize] == 0.0).collect();
         for rows in strangers.chunks(AT_A_TIME) {
@@ -112,7 +112,7 @@ impl Reach {
             let known = kernel.known_shares(table, rows)?;
             for (at, row) in rows.iter().enumerate() {
                 if known[at] >= 0.5 {
-                    closeness[*row as usize] = self.rank(&of_training, own[at], between.row(at).iter());
+                    closeness[*row as usize] = self.rank(own[at], between.row(at).iter());
                 }
             }
         }
@@ -120,8 +120,8 @@ impl Reach {
     }
 
     /// The share of training entities whose reach is at least that of an entity with these kernels.
-    fn rank<'a>(&self, training: &Array1<f64>, own: f64, between: impl Iterator<Item = &'a f64>) -> f32 {
-        let reach = reach(training.iter().zip(between).map(|(other, kernel)| own + other - 2.0 * kernel));
+    fn rank<'a>(&self, own: f64, between: impl Iterator<Item = &'a f64>) -> f32 {
+        let reach = reach(self.own.iter().zip(between).map(|(other, kernel)| own + other - 2.0 * kernel));
         let closer = self.reaches.partition_point(|other| *other < reach);
         (self.reaches.len() - closer) as f32 / self.reaches.len() as f32
     }
@@ -205,6 +205,8 @@ impl Applicability {
             tensors.insert(format!("codes_{side}"), Tensor::U8(codes));
             tensors.insert(format!("least_{side}"), Tensor::F32(least));
             tensors.insert(format!("step_{side}"), Tensor::F32(step));
+            tensors.insert(format!("own_{side}"), Tensor::F64(reach.own.clone()));
+            tensors.insert(format!("reaches_{side}"), Tensor::F32(reach.reaches.clone()));
         }
         Parts { description: serde_json::json!(described), tensors }
     }
@@ -220,11 +222,19 @@ impl Applicability {
         for (side, described) in described.into_iter().enumerate() {
             let Description { ids, space, terms, entities } = described;
             let codes = Codes::read(parts, side, entities, space.len())?;
+            let own = match parts.tensors.get(&format!("own_{side}")) {
+                Some(Tensor::F64(own)) if own.len() == entities && own.iter().all(|own| own.is_finite()) => {
+                    own.clone()
+                }
+                _ => return Err(malformed(format!("own_{side} is missing or of another length"))),
+            };
+            let reaches = finite(parts, "reaches", side, entities)?;
             let kernel = SideKernel { values: codes.values(entities), space, terms };
-            if !kernel.is_possible() {
+            if !kernel.is_possible() || !reaches.is_sorted() {
                 return Err(malformed(format!("a kernel of side {side} is impossible")));
             }
-            sides.push(Reach::complete(ids, kernel, codes));
+            let kernel = (entities > 0).then_some(kernel);
+            sides.push(Reach { ids, kernel, codes, own, reaches });
         }
         Ok(Self { sides })
     }
@@ -232,20 +242,24 @@ impl Applicability {
 
 impl Codes {
     fn read(parts: &Parts, side: usize, entities: usize, features: usize) -> Result<Self> {
-        let wrong = |name: &str| malformed(format!("{name} of side {side} is missing or of another length"));
-        let floats = |name: &str| match parts.tensors.get(&format!("{name}_{side}")) {
-            Some(Tensor::F32(values))
-                if values.len() == features && values.iter().all(|value| value.is_finite()) =>
-            {
-                Ok(values.clone())
-            }
-            _ => Err(wrong(name)),
-        };
         let codes = match parts.tensors.get(&format!("codes_{side}")) {
             Some(Tensor::U8(codes)) if Some(codes.len()) == entities.checked_mul(features) => codes.clone(),
-            _ => return Err(wrong("codes")),
+            _ => return Err(malformed(format!("codes_{side} are missing or of another length"))),
         };
+        let floats = |name: &str| finite(parts, name, side, features);
         Ok(Self { codes, least: floats("least")?, step: floats("step")? })
+    }
+}
+
+/// Finite numbers of a side.
+fn finite(parts: &Parts, name: &str, side: usize, length: usize) -> Result<Vec<f32>> {
+    match parts.tensors.get(&format!("{name}_{side}")) {
+        Some(Tensor::F32(values))
+            if values.len() == length && values.iter().all(|value| value.is_finite()) =>
+        {
+            Ok(values.clone())
+        }
+        _ => Err(malformed(format!("{name}_{side} is missing, of another length or not finite"))),
     }
 }
 

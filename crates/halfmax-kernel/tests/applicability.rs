@@ -136,6 +136,7 @@ fn it_is_stored_exactly_and_damage_is_refused() {
         match short.tensors.get_mut(name) {
             Some(Tensor::F32(values)) => values.truncate(values.len() - 1),
             Some(Tensor::U8(values)) => values.truncate(values.len() - 1),
+            Some(Tensor::F64(values)) => values.truncate(values.len() - 1),
             other => panic!("{other:?}"),
         }
         assert!(Applicability::from_parts(&short).is_err(), "short {name}");

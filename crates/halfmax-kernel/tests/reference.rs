@@ -172,7 +172,7 @@ proptest! {
         let mut kernel = linear_kernel(&case);
         let mut times = Vec::new();
         if product {
-            let bit = |cell: usize, bit: usize| bit == cell % 5 || (cell * 7 + bit * 3) % 4 == 0;
+            let bit = |cell: usize, bit: usize| bit == cell % 5 || (cell * 7 + bit * 3).is_multiple_of(4);
             let bits = FeatureValues::Binary(BitColumns::from_fn(CELLS, 5, |cell, at| Some(bit(cell, at))));
             let events = FeatureBlock::new("events", ["a", "b", "c", "d", "e"], bits).unwrap();
             screen.tables[0] = screen.tables[0].clone().with_block(events).unwrap();
