@@ -128,7 +128,16 @@ fn every_split_is_evaluated() {
         let keys: Vec<&String> = json["models"][0].as_object().unwrap().keys().collect();
         assert_eq!(
             keys,
-            ["family", "fit_seconds", "folds", "intervals", "metrics", "name", "predict_seconds"]
+            [
+                "constant_drugs",
+                "family",
+                "fit_seconds",
+                "folds",
+                "intervals",
+                "metrics",
+                "name",
+                "predict_seconds"
+            ]
         );
         assert_eq!(json["models"][0]["intervals"]["rmse"].as_array().unwrap().len(), 2);
     }
