@@ -111,7 +111,7 @@ const PENALTIES: [f64; 5] = [0.4, 0.2, 0.1, 0.05, 0.025];
 const MOST_ASKED: usize = 12;
 /// Sweeps that a fit takes, about, and time for a number in one of them: measured on GDSC2.
 const SWEEPS: f64 = 60.0;
-const NANOSECONDS: f64 = 0.5;
+const NANOSECONDS: f64 = 0.25;
 
 impl Model for ElasticNet {
     type Fitted = FittedClassical;
