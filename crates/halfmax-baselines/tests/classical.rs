@@ -297,11 +297,11 @@ fn an_unseen_column_is_the_mean_response_and_the_mean_deviation() {
 #[test]
 fn where_drugs_are_held_out_they_are_told_from_their_own_features() {
     // Every drug has one of two bits, which tells its response in every cell line.
-    let bits = BitColumns::from_fn(40, 2, |drug, bit| Some((drug % 2 == 0) == (bit == 0)));
+    let bits = BitColumns::from_fn(40, 2, |drug, bit| Some(drug.is_multiple_of(2) == (bit == 0)));
     let drugs = EntityTable::new((0..40).map(|drug| format!("drug {drug}")), "drug").unwrap();
     let block = FeatureBlock::new("fingerprint", names(2), FeatureValues::Binary(bits)).unwrap();
     let cells = EntityTable::new((0..6).map(|cell| format!("cell {cell}")), "cell line").unwrap();
-    let truth = |cell: u32, drug: u32| cell as f32 + if drug % 2 == 0 { 2.0 } else { -2.0 };
+    let truth = |cell: u32, drug: u32| cell as f32 + if drug.is_multiple_of(2) { 2.0 } else { -2.0 };
     let pairs: Vec<(u32, u32)> = (0..6).flat_map(|cell| (0..30).map(move |drug| (cell, drug))).collect();
     let sides = vec![pairs.iter().map(|p| p.0).collect(), pairs.iter().map(|p| p.1).collect()];
     let values = pairs.iter().map(|(cell, drug)| truth(*cell, *drug)).collect();

@@ -92,7 +92,7 @@ impl PlsParams {
 const MOST_TRIED: usize = 20;
 /// Steps of the power method for a direction, about, and time for a number in one of them: measured on GDSC2.
 const STEPS: f64 = 20.0;
-const NANOSECONDS: f64 = 3.0;
+const NANOSECONDS: f64 = 1.5;
 
 impl Model for Pls {
     type Fitted = FittedClassical;
