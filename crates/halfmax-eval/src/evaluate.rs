@@ -102,7 +102,7 @@ pub struct ModelEvaluation {
     /// 95 % intervals of the pooled metrics, by bootstrap over entities.
     pub intervals: Intervals,
     /// Seconds of its fits, all folds together. A stack's are those of its members, with those that its weights come from,
-    /// though the evaluation does each but once; fits for intervals are not counted.
+    /// though the evaluation does each of those but once, two at a time; fits for intervals are not counted.
     pub fit_seconds: f64,
     /// Seconds spent on predicting, all folds together.
     pub predict_seconds: f64,

@@ -178,12 +178,15 @@ struct Predicted {
     predict_seconds: f64,
 }
 
+/// What a fit gave: predictions, and those with pilot measurements.
+type Found = (Predicted, Option<Vec<Pilot>>);
+
 /// The fits that are done.
 pub(crate) struct Fits<'a> {
     work: Work<'a>,
     plan: &'a Plan<'a>,
     /// Of the fold that was run last, for every single; none if it failed.
-    now: Vec<Option<(Predicted, Option<Vec<Pilot>>)>>,
+    now: Vec<Option<Found>>,
     /// By single and pair of folds.
     pairs: HashMap<(usize, [usize; 2]), Predicted>,
     /// The singles that failed and may.
@@ -209,25 +212,38 @@ impl<'a> Fits<'a> {
             let found = self.attempt(at, part)?;
             self.now.push(found);
         }
-        let [fold] = part.folds[..] else { return Ok(()) };
-        if self.plan.singles.iter().all(|single| !single.nested) {
-            return Ok(());
+        match part.folds[..] {
+            [fold] => self.run_pairs(fold),
+            _ => Ok(()),
         }
-        for other in (0..self.work.folds.count()).filter(|other| *other != fold) {
-            let pair = [fold.min(other), fold.max(other)];
-            let mut part = None;
-            for at in (0..self.plan.singles.len()).filter(|at| self.plan.singles[*at].nested) {
-                if self.gone[at] || self.pairs.contains_key(&(at, pair)) {
-                    continue;
-                }
-                let part = match &mut part {
-                    Some(part) => part,
-                    None => {
-                        part.insert(Part::of(self.work.screen, self.work.folds, &pair, self.work.protocol)?)
-                    }
-                };
-                if let Some((predicted, _)) = self.attempt(at, part)? {
-                    self.pairs.insert((at, pair), predicted);
+    }
+
+    /// Fits without the fold and one more, two at a time: most fits leave threads idle now and then.
+    fn run_pairs(&mut self, fold: usize) -> Result<()> {
+        let nested: Vec<usize> =
+            (0..self.plan.singles.len()).filter(|at| self.plan.singles[*at].nested).collect();
+        let others = (0..self.work.folds.count()).filter(|other| *other != fold);
+        let pairs = others.map(|other| [fold.min(other), fold.max(other)]);
+        let tasks: Vec<(usize, [usize; 2])> = pairs
+            .flat_map(|pair| nested.iter().map(move |at| (*at, pair)))
+            .filter(|task| !self.gone[task.0] && !self.pairs.contains_key(task))
+            .collect();
+        for two in tasks.chunks(2) {
+            self.work.progress.check()?;
+            let fit = |which: usize| {
+                let (at, pair) = two.get(which).filter(|(at, _)| !self.gone[*at])?;
+                let step = Step { whole: self.work.progress, at: self.done + which, of: self.total };
+                let Work { screen, folds, protocol, .. } = self.work;
+                let part = Part::of(screen, folds, pair, protocol);
+                Some(part.and_then(|part| self.fit(&self.plan.singles[*at], &part, &step)))
+            };
+            let (first, second) = rayon::join(|| fit(0), || fit(1));
+            for ((at, pair), found) in two.iter().zip([first, second]) {
+                self.done += 1;
+                self.work.progress.step(100 * self.done, 100 * self.total);
+                let Some(found) = found else { continue };
+                if let Some((predicted, _)) = self.judged(*at, &name_of(pair), found)? {
+                    self.pairs.insert((*at, *pair), predicted);
                 }
             }
         }
@@ -235,37 +251,33 @@ impl<'a> Fits<'a> {
     }
 
     /// Fits and predicts; none if it fails and may.
-    fn attempt(&mut self, at: usize, part: &Part) -> Result<Option<(Predicted, Option<Vec<Pilot>>)>> {
+    fn attempt(&mut self, at: usize, part: &Part) -> Result<Option<Found>> {
         self.work.progress.check()?;
-        let single = &self.plan.singles[at];
-        if self.gone[at] {
-            self.done += 1;
-            return Ok(None);
-        }
         let step = Step { whole: self.work.progress, at: self.done, of: self.total };
-        let found = self.fit(single, part, &step);
+        let found = (!self.gone[at]).then(|| self.fit(&self.plan.singles[at], part, &step));
         step.step(1, 1);
         self.done += 1;
+        found.map_or(Ok(None), |found| self.judged(at, &part.name(), found))
+    }
+
+    /// What a fit gave; none if it failed and may, which is noted.
+    fn judged(&mut self, at: usize, part: &str, found: Result<Found>) -> Result<Option<Found>> {
+        let single = &self.plan.singles[at];
         match found {
             Ok(found) => Ok(Some(found)),
             Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
             Err(error) if single.optional => {
                 self.gone[at] = true;
-                let error = error.at(part.name()).to_string();
+                let error = error.at(part).to_string();
                 self.failed.push(Failure { name: single.name.clone(), error });
                 Ok(None)
             }
-            Err(error) if single.only_member => Err(Stack::blame(&single.name, error.at(part.name()))),
-            Err(error) => Err(error.at(format!("model {:?}, {}", single.name, part.name()))),
+            Err(error) if single.only_member => Err(Stack::blame(&single.name, error.at(part))),
+            Err(error) => Err(error.at(format!("model {:?}, {part}", single.name))),
         }
     }
 
-    fn fit(
-        &self,
-        single: &Single,
-        part: &Part,
-        progress: &dyn Progress,
-    ) -> Result<(Predicted, Option<Vec<Pilot>>)> {
+    fn fit(&self, single: &Single, part: &Part, progress: &dyn Progress) -> Result<Found> {
         let Work { screen, protocol, validation, .. } = self.work;
         let seed = match part.folds[..] {
             [fold] => protocol.seed.derive(fold as u64),
