@@ -706,6 +706,11 @@ fn a_search_that_cannot_work_is_refused() {
     says(&message, &["tune.space.learning_rate", "learning_rate = 7"]);
     let message = with("[tune]\n[tune.space]\nlearning_rate = { low = 0.0, high = 0.5, log = true }");
     says(&message, &["tune.space.learning_rate = 0.0 to 0.5: expected low above 0"]);
+    let message = with("[tune]\n[tune.space]\nlearning_rate = { low = 0.1, hgih = 0.5 }");
+    says(&message, &["unknown field `hgih`", "did you mean `high`?"]);
+    says(&with("[tune]\n[tune.space]\nleaves = 4"), &["a list of values, or a range"]);
+    let twice = "[[model]]\nfamily = \"boost\"\nrounds = 3\n";
+    says(&with(twice), &["two models are called \"boost\"", "another name"]);
     let message = with(&format!("[tune]\nmodel = \"bost\"\n{space}"));
     says(&message, &["tune.model names \"bost\"", "did you mean \"boost\"?"]);
     let two = format!("[tune]\n{space}\n[[model]]\nfamily = \"kernel\"");

@@ -377,6 +377,10 @@ fn impossible_parameters_are_refused_with_their_range() {
         "penalty = -1: expected a finite number above 0",
     );
     refused(
+        ElasticNetParams { multi_task: true, ..net() }.check(),
+        "penalty is missing: expected a finite number above 0 where multi_task = true",
+    );
+    refused(
         ElasticNetParams { l1_ratio: 1.5, ..net() }.check(),
         "l1_ratio = 1.5: expected a number from 0 to 1",
     );

@@ -48,6 +48,12 @@ impl ModelSpec {
             .enumerate()
             .map(|(at, table)| Section::read(at + 1, table))
             .collect::<Result<_>>()?;
+        for (at, section) in sections.iter().enumerate() {
+            if sections[..at].iter().any(|other| other.name == section.name) {
+                return Err(Error::config(format!("two models are called {:?}", section.name))
+                    .help("give one of them another name: name = \"...\""));
+            }
+        }
         let single = |section: &Section| match section.family.as_str() {
             "stack" => Ok(None),
             _ => section.model().map(Some),

@@ -1,12 +1,12 @@
 //! The trials of a search for parameters on disk: kept as they are made, so that an interrupted run goes on where it was.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use halfmax_core::{Error, Result};
-use halfmax_data::{InputFile, RunFolder, sha256_bytes};
+use halfmax_data::{InputFile, RunFolder, sha256_bytes, write_atomically};
 use halfmax_eval::{Trial, TrialLog};
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +20,8 @@ const TRIALS: &str = "trials.jsonl";
 pub struct Trials {
     /// What models look them up in and add them to.
     pub log: Arc<TrialLog>,
-    /// Where they are kept until the run is complete.
-    kept: Option<PathBuf>,
+    /// Where they are kept until the run is complete, and how many were there already.
+    kept: Option<(PathBuf, usize)>,
 }
 
 /// The first line of a file of trials: what they were made of.
@@ -48,26 +48,28 @@ impl Trials {
         name.push(".trials.jsonl");
         let path = out.with_file_name(name);
         let header = Header::of(config, inputs)?;
-        let known = match std::fs::read_to_string(&path) {
-            Ok(text) => read(&text, &path, &header)?,
-            Err(_) => Vec::new(),
+        let text = match std::fs::read(&path) {
+            Ok(bytes) => whole_lines(bytes, &path)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(cannot_keep(&path, error)),
         };
+        let known = read(&text, &path, &header)?;
         if !known.is_empty() {
             terminal.note(&format!("{}: {} trials are there already", path.display(), known.len()));
         }
-        let failed = |error: std::io::Error| cannot_keep(&path, error);
-        // Written anew: the last line may be half a trial.
-        let mut file = File::create(&path).map_err(failed)?;
-        line(&mut file, &header).map_err(failed)?;
-        known.iter().try_for_each(|trial| line(&mut file, trial)).map_err(failed)?;
-        drop(file);
+        // Without the last line, if it is half a trial.
+        write_atomically(&path, |file| {
+            line(file, &header)?;
+            known.iter().try_for_each(|trial| line(file, trial))
+        })?;
+        let count = known.len();
         let place = path.clone();
         let keep = move |trial: &Trial| {
             let mut file =
                 OpenOptions::new().append(true).open(&place).map_err(|error| cannot_keep(&place, error))?;
             line(&mut file, trial).map_err(|error| cannot_keep(&place, error))
         };
-        Ok(Self { log: Arc::new(TrialLog::new(known, keep)), kept: Some(path) })
+        Ok(Self { log: Arc::new(TrialLog::new(known, keep)), kept: Some((path, count)) })
     }
 
     /// The trials of a complete run.
@@ -99,7 +101,7 @@ impl Trials {
 
     /// Forgets the trials of a run that is complete, which holds them itself now.
     pub fn forget(self) {
-        if let Some(path) = self.kept {
+        if let Some((path, _)) = self.kept {
             // What cannot be removed does no harm: it says what it was made of.
             let _ = std::fs::remove_file(path);
         }
@@ -107,17 +109,27 @@ impl Trials {
 
     /// Says where the trials of a run are that did not come to its end; without any, nothing is left.
     pub fn keep(self, terminal: Terminal) {
-        let Some(path) = self.kept else { return };
-        match self.log.trials().len() {
+        let Some((path, before)) = self.kept else { return };
+        match before.max(self.log.trials().len()) {
             0 => {
                 let _ = std::fs::remove_file(path);
             }
-            count => terminal.note(&format!(
-                "{count} trials are kept in {}: the same command goes on from there",
+            _ => terminal.note(&format!(
+                "the trials so far are kept in {}: the same command goes on from there",
                 path.display()
             )),
         }
     }
+}
+
+/// A file's text up to its last line break: a line that is not complete was being written when the run was killed.
+fn whole_lines(mut bytes: Vec<u8>, path: &Path) -> Result<String> {
+    bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
+    String::from_utf8(bytes).map_err(|error| {
+        Error::data(format!("{}: is no text", path.display()))
+            .because(error)
+            .help("give another --out, or remove that file")
+    })
 }
 
 impl Header {
@@ -129,9 +141,9 @@ impl Header {
     }
 }
 
-/// The trials of a run that was interrupted. A last line that is not complete was being written then.
+/// The trials of a run that was interrupted.
 fn read(text: &str, path: &Path, expected: &Header) -> Result<Vec<Trial>> {
-    let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let mut lines = text.lines();
     let Some(first) = lines.next() else { return Ok(Vec::new()) };
     let same = serde_json::from_str::<Header>(first).is_ok_and(|header| header == *expected);
     if !same {
@@ -151,7 +163,7 @@ fn read(text: &str, path: &Path, expected: &Header) -> Result<Vec<Trial>> {
     lines.enumerate().map(trial).collect()
 }
 
-fn line(out: &mut impl Write, value: &impl Serialize) -> std::io::Result<()> {
+fn line(out: &mut (impl Write + ?Sized), value: &impl Serialize) -> std::io::Result<()> {
     let mut text = serde_json::to_vec(value)?;
     text.push(b'\n');
     out.write_all(&text)

@@ -1,6 +1,6 @@
 //! Prediction intervals whose coverage holds for entities that were never seen, from out-of-fold residuals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use halfmax_core::{
     AnyModel, EntityTable, Error, FitContext, FittedModel, Known, Result, TrainView, ValidationGroup,
@@ -87,13 +87,20 @@ impl Calibration {
     /// From out-of-fold predictions for every response of a view, whose groups are held out as `validation` says.
     ///
     /// # Errors
-    /// If the level is impossible, or there are too few groups for it.
+    /// If there is not a finite prediction for every response, or there are too few groups for the level.
     pub fn new(
         train: &TrainView,
         predicted: &[f32],
         validation: ValidationGroup,
         level: f64,
     ) -> Result<Self> {
+        if predicted.len() != train.rows.len() || predicted.iter().any(|value| !value.is_finite()) {
+            return Err(Error::failed(format!(
+                "{} out-of-fold predictions for {} responses: expected a finite number for each",
+                predicted.len(),
+                train.rows.len()
+            )));
+        }
         let responses = &train.screen.responses;
         let residuals: Vec<f64> = train
             .rows
@@ -101,18 +108,22 @@ impl Calibration {
             .zip(predicted)
             .map(|(row, predicted)| (f64::from(responses.values()[*row]) - f64::from(*predicted)).abs())
             .collect();
+        let groups = groups_of(train, validation);
         let spreads: Vec<Option<Spreads>> = (0..responses.sides())
-            .map(|side| Known::Auto.includes(side, validation).then(|| Spreads::of(train, side, &residuals)))
+            .map(|side| {
+                let known = Known::Auto.includes(side, validation);
+                known.then(|| Spreads::of(train, side, &residuals, &groups))
+            })
             .collect();
-        let score = |(row, residual): (&usize, &f64)| {
+        let score = |at: usize| {
             let factor = |(side, spreads): (usize, &Option<Spreads>)| {
-                let entity = responses.side(side)[*row] as usize;
-                spreads.as_ref().map_or(1.0, |spreads| spreads.factor_without(entity, *residual))
+                let entity = responses.side(side)[train.rows[at]];
+                spreads.as_ref().map_or(1.0, |spreads| spreads.factor_without(entity, groups[at]))
             };
-            residual / spreads.iter().enumerate().map(factor).product::<f64>()
+            residuals[at] / spreads.iter().enumerate().map(factor).product::<f64>()
         };
-        let scores: Vec<f64> = train.rows.iter().zip(&residuals).map(score).collect();
-        let sorted = WeightedScores::new(&scores, &groups_of(train, validation));
+        let scores: Vec<f64> = (0..residuals.len()).map(score).collect();
+        let sorted = WeightedScores::new(&scores, &groups);
         let mut levels = NOMINAL.to_vec();
         if !levels.contains(&level) {
             levels.push(level);
@@ -128,11 +139,26 @@ impl Calibration {
                 "intervals.level = {level}: the responses are of {} groups that the split keeps together, \
                  expected at least {}",
                 sorted.groups,
-                (level / (1.0 - level)).ceil()
+                (level / (1.0 - level) - 1e-9).ceil()
             ))
             .help("ask for a lower level"));
         }
         Ok(calibration)
+    }
+
+    /// Checks what was read from a file.
+    ///
+    /// # Errors
+    /// If there is no width for its level, or a number is negative or not finite.
+    pub fn check(&self) -> Result<()> {
+        let possible = |value: f64| value.is_finite() && value >= 0.0;
+        let quantiles = self.quantiles.iter().filter_map(|(_, quantile)| *quantile).all(possible);
+        let factors = self.factors.iter().flatten().flat_map(BTreeMap::values).copied().all(possible);
+        if quantiles && factors && self.quantile(self.level).is_some() {
+            return Ok(());
+        }
+        Err(Error::data("the calibration of the model's intervals is malformed")
+            .help("copy the file again, or train the model anew"))
     }
 
     /// The share of responses that the intervals are to hold.
@@ -198,21 +224,27 @@ impl Widths {
 struct Spreads {
     /// Sum of squares and number of residuals of every entity.
     sums: Vec<(f64, usize)>,
+    /// The same of every entity in each group that it has residuals in.
+    in_group: HashMap<(u32, usize), (f64, usize)>,
     /// The mean square of all.
     average: f64,
 }
 
 impl Spreads {
-    fn of(train: &TrainView, side: usize, residuals: &[f64]) -> Self {
+    fn of(train: &TrainView, side: usize, residuals: &[f64], groups: &[usize]) -> Self {
         let entities = train.screen.responses.side(side);
         let mut sums = vec![(0.0, 0); train.screen.table(side).len()];
-        for (row, residual) in train.rows.iter().zip(residuals) {
-            let sum = &mut sums[entities[*row] as usize];
-            sum.0 += residual * residual;
-            sum.1 += 1;
+        let mut in_group: HashMap<(u32, usize), (f64, usize)> = HashMap::new();
+        for ((row, residual), group) in train.rows.iter().zip(residuals).zip(groups) {
+            let entity = entities[*row];
+            let own = in_group.entry((entity, *group)).or_default();
+            for sum in [&mut sums[entity as usize], own] {
+                sum.0 += residual * residual;
+                sum.1 += 1;
+            }
         }
         let squares: f64 = residuals.iter().map(|residual| residual * residual).sum();
-        Self { sums, average: squares / residuals.len() as f64 }
+        Self { sums, in_group, average: squares / residuals.len() as f64 }
     }
 
     /// How much the residuals of an entity spread compared with all, shrunken.
@@ -224,11 +256,12 @@ impl Spreads {
         (shrunken / self.average).sqrt().max(LEAST_FACTOR)
     }
 
-    /// The factor of an entity without one of its residuals: a response that is scored must not be in its own scale, since
-    /// one that is predicted is not either.
-    fn factor_without(&self, entity: usize, residual: f64) -> f64 {
-        let (squares, count) = self.sums[entity];
-        self.factor(squares - residual * residual, count - 1)
+    /// The factor of an entity without its residuals in one group: a response that is scored must not have its group in its
+    /// scale, since one that is predicted does not either.
+    fn factor_without(&self, entity: u32, group: usize) -> f64 {
+        let (squares, count) = self.sums[entity as usize];
+        let (own, own_count) = self.in_group.get(&(entity, group)).copied().unwrap_or_default();
+        self.factor(squares - own, count - own_count)
     }
 
     /// The factors of the entities that have residuals, by id.

@@ -57,12 +57,12 @@ impl<'a> OtherStudy<'a> {
             ValidationGroup::Entity(side) | ValidationGroup::Groups(side, _) => Some(side),
             ValidationGroup::Response => None,
         };
-        let of_entity: HashMap<u32, Option<usize>> = match held {
-            Some(side) => (0..own.len()).map(|at| (own.side(side)[at], fold(at))).collect(),
+        let of_entity: HashMap<u32, usize> = match held {
+            Some(side) => (0..own.len()).filter_map(|at| Some((own.side(side)[at], fold(at)?))).collect(),
             None => HashMap::new(),
         };
         let fold_of = |one: &Replicate| match held {
-            Some(side) => of_entity.get(if side == 0 { &one.cell } else { &one.drug }).copied().flatten(),
+            Some(side) => of_entity.get(if side == 0 { &one.cell } else { &one.drug }).copied(),
             None => match of_pair.get(&(one.cell, one.drug)) {
                 Some(at) => fold(*at),
                 None => run.first().copied(),

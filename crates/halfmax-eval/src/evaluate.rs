@@ -193,7 +193,7 @@ pub fn evaluate(
     protocol: &Protocol,
     progress: &dyn Progress,
 ) -> Result<Evaluation> {
-    check(folds, models, protocol)?;
+    check(screen, folds, models, protocol)?;
     folds.check_no_leak(screen)?;
     let start = Instant::now();
     let validation = folds.validation(screen)?;
@@ -237,7 +237,7 @@ pub fn evaluate(
     })
 }
 
-fn check(folds: &Folds, models: &[NamedModel], protocol: &Protocol) -> Result<()> {
+fn check(screen: &Screen, folds: &Folds, models: &[NamedModel], protocol: &Protocol) -> Result<()> {
     if models.is_empty() {
         return Err(Error::config("no model to evaluate").help("add a [[model]] to the configuration"));
     }
@@ -260,10 +260,32 @@ fn check(folds: &Folds, models: &[NamedModel], protocol: &Protocol) -> Result<()
             )));
         }
     }
+    if screen.sides.len() > 2 && (protocol.intervals.is_some() || !protocol.other_study.is_empty()) {
+        return Err(Error::config(format!(
+            "prediction intervals or another study for a screen of {} sides: expected cell lines and drugs",
+            screen.sides.len()
+        )));
+    }
+    check_other_study(screen, &protocol.other_study)?;
     if let Some(pilot) = &protocol.pilot {
         pilot.check()?;
     }
     protocol.only_folds.as_deref().map_or(Ok(()), |only| check_only(only, folds.count()))
+}
+
+fn check_other_study(screen: &Screen, responses: &[Replicate]) -> Result<()> {
+    let fits = |one: &Replicate| {
+        let there = |side: usize, entity: u32| (entity as usize) < screen.table(side).len();
+        there(0, one.cell) && there(1, one.drug) && one.value.is_finite()
+    };
+    match responses.iter().find(|one| !fits(one)) {
+        None => Ok(()),
+        Some(one) => Err(Error::data(format!(
+            "a response of the other study is {} of cell line number {} to drug number {}: expected a finite number, and \
+             entities of the screen",
+            one.value, one.cell, one.drug
+        ))),
+    }
 }
 
 /// The stack that a model is, if it is one.
@@ -298,7 +320,7 @@ pub(crate) struct Fold {
     pub(crate) evaluation: FoldEvaluation,
     pub(crate) test: Vec<usize>,
     pub(crate) predicted: Vec<f32>,
-    /// For every nominal share of the intervals the half-widths, in the order of [`NOMINAL`] and then the one asked for.
+    /// Half-widths of the intervals, if there are any.
     pub(crate) halves: Option<Halves>,
     pub(crate) pilots: Option<Vec<Pilot>>,
     /// Predictions for the responses of the other study that belong to the fold.

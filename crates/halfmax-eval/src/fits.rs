@@ -1,7 +1,7 @@
 //! The fits of an evaluation: each model on each training part, and without pairs of folds where stacks and intervals need
 //! out-of-fold predictions. Every fit is done once, whoever uses it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
 use halfmax_core::{
@@ -189,6 +189,8 @@ pub(crate) struct Fits<'a> {
     now: Vec<Option<Found>>,
     /// By single and pair of folds.
     pairs: HashMap<(usize, [usize; 2]), Predicted>,
+    /// The pairs of folds that were run.
+    paired: HashSet<[usize; 2]>,
     /// The singles that failed and may.
     gone: Vec<bool>,
     pub(crate) failed: Vec<Failure>,
@@ -202,7 +204,17 @@ impl<'a> Fits<'a> {
         let pairs = pairs(run, work.folds.count());
         let total = run.len() * plan.singles.len() + pairs * nested;
         let gone = vec![false; plan.singles.len()];
-        Self { work, plan, now: Vec::new(), pairs: HashMap::new(), gone, failed: Vec::new(), done: 0, total }
+        Self {
+            work,
+            plan,
+            now: Vec::new(),
+            pairs: HashMap::new(),
+            paired: HashSet::new(),
+            gone,
+            failed: Vec::new(),
+            done: 0,
+            total,
+        }
     }
 
     /// Fits every single on the training part of a fold, and where needed without one more fold each.
@@ -223,11 +235,13 @@ impl<'a> Fits<'a> {
         let nested: Vec<usize> =
             (0..self.plan.singles.len()).filter(|at| self.plan.singles[*at].nested).collect();
         let others = (0..self.work.folds.count()).filter(|other| *other != fold);
-        let pairs = others.map(|other| [fold.min(other), fold.max(other)]);
-        let tasks: Vec<(usize, [usize; 2])> = pairs
-            .flat_map(|pair| nested.iter().map(move |at| (*at, pair)))
-            .filter(|task| !self.gone[task.0] && !self.pairs.contains_key(task))
-            .collect();
+        // Those with folds that were run are done.
+        let pairs =
+            others.map(|other| [fold.min(other), fold.max(other)]).filter(|pair| !self.paired.contains(pair));
+        let pairs: Vec<[usize; 2]> = pairs.collect();
+        let tasks: Vec<(usize, [usize; 2])> =
+            pairs.iter().flat_map(|pair| nested.iter().map(|at| (*at, *pair))).collect();
+        self.paired.extend(&pairs);
         for two in tasks.chunks(2) {
             self.work.progress.check()?;
             let fit = |which: usize| {
@@ -308,7 +322,13 @@ impl<'a> Fits<'a> {
             return Ok(Vec::new());
         }
         let tables = [self.work.screen.table(0), self.work.screen.table(1)];
-        fitted.predict(&Query { tables: &tables, tuples: Tuples::Listed(&[&cells, &drugs]) })
+        let said = fitted.predict(&Query { tables: &tables, tuples: Tuples::Listed(&[&cells, &drugs]) })?;
+        if said.len() != cells.len() || said.iter().any(|value| !value.is_finite()) {
+            return Err(Error::failed(
+                "predictions for the other study are not one finite number for each response",
+            ));
+        }
+        Ok(said)
     }
 
     /// What an evaluated model predicts in the fold that was run last; none if it failed and may.
@@ -316,7 +336,8 @@ impl<'a> Fits<'a> {
         let plan = self.plan;
         match &plan.roles[model] {
             Role::Single { at, intervals } => {
-                let Some((predicted, _)) = &self.now[*at] else { return Ok(None) };
+                let now = self.now[*at].as_ref().filter(|_| !self.gone[*at]);
+                let Some((predicted, _)) = now else { return Ok(None) };
                 let (values, predict_seconds) = (predicted.values.clone(), predicted.predict_seconds);
                 let other = predicted.other.clone();
                 let mut fold = self.fold(part, values, other, drugs)?;

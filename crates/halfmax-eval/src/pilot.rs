@@ -67,7 +67,7 @@ impl PilotParams {
     /// Gives a model the first few responses of every entity that is held out, in an order drawn at random, and has it
     /// predict those that it is never given. Entities without any such response are left out.
     ///
-    /// None for a model that takes no responses, or if single responses are held out.
+    /// None for a model that takes no responses of what is held out, or if single responses are held out.
     pub(crate) fn run(
         &self,
         fitted: &dyn FittedModel,
@@ -100,6 +100,9 @@ impl PilotParams {
             progress.check()?;
             let measured: Vec<usize> = of_entity.values().flat_map(|rows| &rows[..*given]).copied().collect();
             let informed = fitted.given(&tables, &pick(&screen.responses, &measured)?)?;
+            if informed.used == 0 && !measured.is_empty() {
+                return Ok(None);
+            }
             let predicted = predict_rows(&*informed.model, screen, &rows)?;
             pilots.push(Pilot { given: *given, rows: rows.clone(), predicted });
         }

@@ -1,13 +1,16 @@
 //! Parameters chosen by search, inside the training part.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use halfmax_core::{AnyModel, Error, ErrorKind, FitContext, FittedModel, Result, Seed, TrainView};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::evaluate::Step;
@@ -29,7 +32,8 @@ pub struct TuneParams {
     /// Sets of parameters to try, the first of which is the model's own: 2 to 100,000.
     #[serde(default = "default_trials")]
     pub trials: usize,
-    /// Seconds of fits after which no further set is tried; a search that this ends depends on the machine's speed.
+    /// Seconds of fits after which a search tries no further set; a search that this ends depends on the machine's speed.
+    /// Every training part has a search of its own: five in an evaluation of five folds, fifteen with stacks or intervals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
     /// Inner folds, which leave out what the split leaves out: 2 to 20.
@@ -60,7 +64,7 @@ pub enum Method {
 }
 
 /// The values that a parameter may take.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Range {
     /// One of these.
@@ -82,6 +86,28 @@ pub struct Between {
     pub log: bool,
 }
 
+impl<'de> Deserialize<'de> for Range {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Range;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of values, or a range { low = ..., high = ..., log = true }")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> std::result::Result<Range, A::Error> {
+                Deserialize::deserialize(SeqAccessDeserializer::new(values)).map(Range::OneOf)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> std::result::Result<Range, A::Error> {
+                Deserialize::deserialize(MapAccessDeserializer::new(fields)).map(Range::Between)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
 impl Range {
     fn check(&self, name: &str) -> Result<()> {
         let place = format!("tune.space.{name}");
@@ -94,6 +120,13 @@ impl Range {
                 let (least, greatest) = (low.as_f64().unwrap_or(f64::NAN), high.as_f64().unwrap_or(f64::NAN));
                 if !(least < greatest && greatest.is_finite()) {
                     return Err(Error::parameter(&place, format!("{low} to {high}"), "low below high"));
+                }
+                if low.is_u64() && high.is_u64() && high.as_i64().is_none() {
+                    return Err(Error::parameter(
+                        &place,
+                        format!("{low} to {high}"),
+                        "whole numbers below 2^63",
+                    ));
                 }
                 if *log && least <= 0.0 {
                     return Err(Error::parameter(
@@ -130,7 +163,8 @@ impl Range {
                 };
                 match whole {
                     Some((low, high)) => (value.round() as i64).clamp(low, high).into(),
-                    None => value.into(),
+                    // Rounding must not leave the range.
+                    None => value.clamp(ends[0], ends[1]).into(),
                 }
             }
         }

@@ -54,7 +54,10 @@ fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
 const LEARNT: usize = 12;
 
 fn classical() -> [(&'static str, Arc<dyn AnyModel>); 7] {
-    let net = |multi_task| ElasticNetParams { multi_task, ..ElasticNetParams::default() }.check().unwrap();
+    let net = |multi_task: bool| {
+        let penalty = multi_task.then_some(0.05);
+        ElasticNetParams { multi_task, penalty, ..ElasticNetParams::default() }.check().unwrap()
+    };
     let near = KnnParams { weights: NeighbourWeights::Distance, ..KnnParams::default() };
     let forest = |kind| {
         let params =

@@ -157,7 +157,8 @@ impl Codes {
             let (low, high) = known().fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)));
             let numeric = matches!(feature.domain, Domain::Real) && high > low;
             let least = if matches!(feature.domain, Domain::Real) && high >= low { low } else { 0.0 };
-            let step = if numeric { (high - low) / f32::from(MISSING - 1) } else { 1.0 };
+            // In halves, so that the range of enormous values does not overflow.
+            let step = if numeric { (high / 2.0 - low / 2.0) / (f32::from(MISSING - 1) / 2.0) } else { 1.0 };
             let code = |value: &f32| match ((value - least) / step).round() {
                 code if code >= 0.0 && code < f32::from(MISSING) => code as u8,
                 _ => MISSING,

@@ -318,7 +318,7 @@ fn suitable(space: &FeatureSpace, of_cells: bool) -> Vec<KernelTerm> {
     };
     let mut blocks: Vec<(&str, &Domain)> = Vec::new();
     for feature in &space.features {
-        if blocks.last().is_none_or(|(kind, _)| *kind != feature.kind) {
+        if blocks.iter().all(|(kind, _)| *kind != feature.kind) {
             blocks.push((&feature.kind, &feature.domain));
         }
     }

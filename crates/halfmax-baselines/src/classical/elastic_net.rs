@@ -59,8 +59,9 @@ pub struct ElasticNetParams {
     /// The share of the penalty that is on absolute weights, 0 (ridge) to 1 (lasso).
     pub l1_ratio: f64,
     /// Whether all columns choose their features together, by a penalty on each feature's weights over the columns: the
-    /// multi-task elastic net, fitted to the block with what was not measured filled with its column's mean. One thread does
-    /// it all in more sweeps, so it takes some forty times the time.
+    /// multi-task elastic net, fitted to the block with what was not measured filled with its column's mean. It needs
+    /// `penalty`, which grows with the square root of the number of columns, and is fitted by one thread that cannot be
+    /// stopped; a small penalty can take minutes.
     pub multi_task: bool,
     /// How many features of each block of real numbers are used: those that vary most over the training rows.
     pub features: usize,
@@ -97,6 +98,14 @@ impl ElasticNetParams {
     /// The first parameter that cannot work, with its value and what is allowed.
     pub fn check(self) -> Result<ElasticNet> {
         self.penalty.map_or(Ok(()), |penalty| positive("penalty", penalty))?;
+        if self.multi_task && self.penalty.is_none() {
+            return Err(Error::config(
+                "penalty is missing: expected a finite number above 0 where multi_task = true",
+            )
+            .help(
+                "try the standard deviation of the responses about their columns' means, then smaller ones",
+            ));
+        }
         share("l1_ratio", self.l1_ratio)?;
         count("features", self.features, 1_000_000)?;
         count("max_iterations", self.max_iterations, 1_000_000)?;
@@ -112,8 +121,8 @@ const MOST_ASKED: usize = 12;
 /// Sweeps that a fit takes, about, and time for a number in one of them: measured on GDSC2.
 const SWEEPS: f64 = 60.0;
 const NANOSECONDS: f64 = 0.25;
-/// How much longer a number takes where columns are fitted together, by one thread in more sweeps.
-const TOGETHER: f64 = 40.0;
+/// How much longer a number takes where columns are fitted together; how many sweeps that takes is not known before.
+const TOGETHER: f64 = 10.0;
 
 impl Model for ElasticNet {
     type Fitted = FittedClassical;
@@ -167,14 +176,15 @@ impl Fit<'_> {
         let columns = self.columns.len();
         let asked = MOST_ASKED.min(columns) * PARTS * PENALTIES.len();
         let fits = columns + if self.params.penalty.is_none() { asked } else { 0 };
-        let slower = if self.params.multi_task { TOGETHER } else { 1.0 };
-        let sweeps = SWEEPS.min(self.params.max_iterations as f64);
+        let most = self.params.max_iterations as f64;
+        let (sweeps, slower) =
+            if self.params.multi_task { (most, TOGETHER) } else { (SWEEPS.min(most), 1.0) };
         affordable(
             Classical::ElasticNet.name(),
             &format!("{rows} rows, {width} features and {columns} columns"),
             fits as f64 * width as f64 * rows as f64 * sweeps * slower,
             NANOSECONDS,
-            "take fewer `features`, or use family = \"kernel\" or \"boost\"",
+            "take fewer `features` or `max_iterations`, or use family = \"kernel\" or \"boost\"",
         )
     }
 

@@ -35,8 +35,9 @@ pub struct ScoreArgs {
     /// Pairs to score (columns cell_line and drug); every cell line with every drug by default.
     #[arg(long, value_name = "FILE", conflicts_with = "top")]
     pairs: Option<PathBuf>,
-    /// Measured responses (columns cell_line, drug and the target's) of cell lines or drugs that the model was not trained
-    /// on; predictions take them into account. For models that can, such as family "kernel".
+    /// Measured responses (columns cell_line, drug and the target's) that predictions are to take into account, repeated ones
+    /// averaged. Family "kernel" takes those of new cell lines if its split held out cell lines, and of new drugs if it held
+    /// out drugs; family "completion" both.
     #[arg(long, value_name = "FILE")]
     responses: Option<PathBuf>,
     /// Keep only the drugs that each cell line is predicted to be most sensitive to.
@@ -105,6 +106,9 @@ impl Trained {
         let facts: ModelFacts = serde_json::from_value(header.meta).map_err(|error| {
             Error::data(format!("{place}: its description is not understood")).because(error)
         })?;
+        if let Some(intervals) = &facts.intervals {
+            intervals.check().map_err(|error| error.at(&place))?;
+        }
         let mut domain = Parts { description: facts.applicability.clone(), ..Parts::default() };
         let names: Vec<String> = parts.tensors.keys().cloned().collect();
         for name in names {
@@ -156,6 +160,13 @@ fn informed(
     let informed = fitted
         .given(&[cells, drugs], &Responses::new(sides, values, None)?)
         .map_err(|error| error.at(&place))?;
+    if informed.used == 0 {
+        return Err(Error::data(format!(
+            "{place}: the model can use none of the {named} responses of cell lines and drugs that are scored: they are of \
+             entities that it was trained on, or not of the side that its split held out"
+        ))
+        .help("a kernel model that was trained with split lco or lto takes responses of new cell lines, with ldo of new drugs"));
+    }
     terminal.note(&format!(
         "{place}: {} of {} responses are used; {} are of cell lines or drugs that are not scored, {} of entities that the \
          model was trained on or with partners that it was not",
