@@ -174,3 +174,36 @@ fn cannot_keep(path: &Path, error: std::io::Error) -> Error {
         .because(error)
         .help("give an --out in a folder that may be written")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = "name = \"x\"\n[data]\nresponse = \"r.csv\"\n[tune.space]\nrounds = [1, 2]\n[[model]]\nfamily = \"boost\"\n";
+
+    #[test]
+    fn trials_outlive_runs_that_fail_before_they_make_any() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, out) = (Config::parse(CONFIG, &[]).unwrap(), folder.path().join("run"));
+        let terminal = Terminal::new(false, true);
+        let open = || Trials::open(&config, &[], &out, terminal).unwrap();
+        let path = folder.path().join("run.trials.jsonl");
+        open().keep(terminal);
+        assert!(!path.exists(), "nothing was tried, nothing is left");
+        let trials = open();
+        let mut text = std::fs::read(&path).unwrap();
+        let trial = r#"{"model":"boost","part":"0","trial":0,"share":1.0,"params":{},"rmse":1.5,"trial_seconds":2.0}"#;
+        // The run was killed within a character of the next line.
+        text.extend(format!("{trial}\n{{\"model\":\"é").as_bytes());
+        text.pop();
+        std::fs::write(&path, &text).unwrap();
+        drop(trials);
+        open().keep(terminal);
+        let kept = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(kept.lines().nth(1), Some(trial));
+        assert_eq!(kept.lines().count(), 2);
+        open().forget();
+        assert!(!path.exists());
+    }
+}
