@@ -534,3 +534,39 @@ fn another_study_is_tested_by_models_that_never_saw_its_entities() {
     let evaluation = evaluate(&screen, &folds, &models, &none, &Silent).unwrap();
     assert!(evaluation.models[0].cross_study.is_none());
 }
+
+/// Fails on training parts that are smaller than four folds of five.
+struct Brittle;
+
+impl Model for Brittle {
+    type Fitted = FittedFixed;
+
+    fn fit(&self, train: &TrainView, _: &FitContext) -> Result<FittedFixed> {
+        if train.rows.len() < CELLS * DRUGS * 7 / 10 {
+            return Err(Error::failed("too little to learn from"));
+        }
+        Ok(FittedFixed(3.0))
+    }
+}
+
+#[test]
+fn a_model_that_fails_without_one_more_fold_is_left_out_even_if_its_own_fit_worked() {
+    let screen = screen();
+    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let brittle: Arc<dyn halfmax_core::AnyModel> = Arc::new(Brittle);
+    let drugs: Arc<dyn halfmax_core::AnyModel> = Arc::new(Naive::DrugMean);
+    let members = vec![("brittle".to_owned(), brittle.clone()), ("drugs".to_owned(), drugs)];
+    let stack = StackParams { skip_failed: true, ..StackParams::default() }.of(members).unwrap();
+    let mut models = naive();
+    models.push(NamedModel { name: "brittle".into(), family: "fixed".into(), model: &*brittle });
+    models.push(NamedModel { name: "stack".into(), family: "stack".into(), model: &stack });
+    let intervals = Some(ConformalParams::default());
+    let protocol = Protocol { only_folds: Some(vec![2]), intervals, ..Protocol::default() };
+    let evaluation = evaluate(&screen, &folds, &models, &protocol, &Silent).unwrap();
+    assert!(evaluation.models.iter().all(|model| model.name != "brittle"));
+    assert_eq!(evaluation.failed.len(), 1);
+    assert!(evaluation.failed[0].error.starts_with("without folds 0 and 2: too little"));
+    let stack = evaluation.models.last().unwrap();
+    assert_eq!(stack.folds[0].weights.keys().collect::<Vec<_>>(), ["drugs"]);
+    assert!(stack.calibration.iter().all(|one| one.n == stack.folds[0].n_test));
+}
