@@ -564,6 +564,15 @@ fn scores_have_intervals_say_how_near_the_training_is_and_take_measured_response
         &message,
         &["measured.csv: none of its 1 responses is of a cell line and a drug of the files given"],
     );
+    fs::write(path.join("measured.csv"), "cell_line,drug,AUC\nNew,Drug 1,0.5\n").unwrap();
+    let message = fails(path, 3, &[&start[..], &["--out", "y.csv", "--responses", "measured.csv"]].concat());
+    says(
+        &message,
+        &["measured.csv: has no column LN_IC50, which is what the model predicts", "cell_line, drug, AUC"],
+    );
+    fs::write(path.join("measured.csv"), "cell_line,drug,LN_IC50\nLINE-3,Drug 1,6.0\n").unwrap();
+    let message = fails(path, 3, &[&start[..], &["--out", "y.csv", "--responses", "measured.csv"]].concat());
+    says(&message, &["can use none of the 1 responses", "split lco"]);
     // Trees take none.
     let trees = small_screen();
     succeeds(trees.path(), &["train", "config.toml", "--out", "run"]);

@@ -137,8 +137,8 @@ pub(crate) fn nearest(name: &str, found: &[&str]) -> String {
     let score =
         |other: &&&str| (1000.0 * strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase())) as u32;
     match found.iter().max_by_key(score) {
-        Some(best) => format!("did you mean {best:?}?"),
-        None => "nothing is available".to_owned(),
+        Some(best) if score(&best) > 700 => format!("did you mean {best:?}?"),
+        _ => "give the name of a column that is there".to_owned(),
     }
 }
 

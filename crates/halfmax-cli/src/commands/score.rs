@@ -137,6 +137,10 @@ fn informed(
 ) -> Result<Box<dyn FittedModel>> {
     let place = path.display();
     let table = read_table(path)?;
+    if table.find(&[facts.target.as_str()]).is_none() {
+        let error = format!("{place}: has no column {}, which is what the model predicts", facts.target);
+        return Err(Error::data(error).help(format!("it has the columns {}", listed(table.names(), 8))));
+    }
     let target = TargetConfig { column: Some(facts.target.clone()), ..TargetConfig::default() };
     let found = read_responses(&table, &CellLines::embedded()?, &target, None)?;
     let by_key: BTreeMap<String, u32> = drugs.ids().iter().map(|id| drug_key(id)).zip(0..).collect();
