@@ -6,10 +6,10 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::features::SideKernel;
+use crate::features::{FittedTerm, SideKernel};
 use crate::linalg::{Eigen, Matrix, eigen, product, product_of_columns, product_of_rows};
 use crate::model::{FittedKernel, FittedSide};
-use crate::params::KernelParams;
+use crate::params::{KernelKind, KernelParams};
 use crate::profile::{Observed, Profile};
 use crate::solve::{Decomposed, Gradients, LeaveOneOut, Shares, weighted_mean_square};
 
@@ -204,7 +204,7 @@ impl<'a> Fit<'a> {
         &self,
         question: &Question,
         side: &mut SideKernel,
-        kernels: Vec<Matrix>,
+        mut kernels: Vec<Matrix>,
         (mut kernel, mut rows): (Matrix, Eigen),
         profile: &Profile,
         columns: &Eigen,
@@ -224,30 +224,51 @@ impl<'a> Fit<'a> {
             fixed,
             kernels.is_empty(),
         )?;
-        if !self.params.tune_weights || kernels.len() < 2 || matches!(question, Question::Responses(_)) {
+        if matches!(question, Question::Responses(_)) {
             return Ok((kernel, rows, shares));
         }
-        for term in 0..kernels.len() {
-            for factor in [3.0, 1.0 / 3.0] {
+        let changes = self.changes(side);
+        for (term, alternatives) in &changes {
+            for change in alternatives {
                 progress.check()?;
-                let before: Vec<f64> = side.terms.iter().map(|term| term.weight).collect();
-                side.terms[term].weight *= factor;
-                let total: f64 = side.terms.iter().map(|term| term.weight).sum();
-                side.terms.iter_mut().for_each(|term| term.weight /= total);
-                let tried = weighted(side, &kernels);
+                let mut tried_side = side.clone();
+                let tried_term = change.of(&mut tried_side, *term, &kernels[*term]);
+                let own = std::mem::replace(&mut kernels[*term], tried_term);
+                let tried = weighted(&tried_side, &kernels);
                 let decomposed = eigen(&tried, "kernel of the features")?;
                 let found = question.ask(&tried, &decomposed, profile, columns, weights)?.loss(shares)?;
                 // A gain of less than a thousandth is noise.
                 if found < 0.999 * loss {
                     (kernel, rows, loss) = (tried, decomposed, found);
+                    *side = tried_side;
                     break;
                 }
-                side.terms.iter_mut().zip(before).for_each(|(term, weight)| term.weight = weight);
+                kernels[*term] = own;
             }
         }
-        let mut asked = question.ask(&kernel, &rows, profile, columns, weights)?;
-        (shares, _) = self.search(&mut asked, shares, false)?;
+        if !changes.is_empty() {
+            let mut asked = question.ask(&kernel, &rows, profile, columns, weights)?;
+            (shares, _) = self.search(&mut asked, shares, false)?;
+        }
         Ok((kernel, rows, shares))
+    }
+
+    /// What is tried of the terms of a side's kernel, in order: for each a list of changes of which the first that helps is
+    /// kept.
+    fn changes(&self, side: &SideKernel) -> Vec<(usize, [Change; 2])> {
+        let mut changes = Vec::new();
+        if self.params.tune_weights && side.terms.len() > 1 {
+            let weights = [Change::Weight(3.0), Change::Weight(1.0 / 3.0)];
+            changes.extend((0..side.terms.len()).map(|term| (term, weights)));
+        }
+        if self.params.tune_lengthscales {
+            let alone =
+                |term: &FittedTerm| term.factors.len() == 1 && term.factors[0].kernel == KernelKind::Rbf;
+            let scales = [Change::Lengthscale(0.5), Change::Lengthscale(2.0)];
+            let terms = side.terms.iter().enumerate().filter(|(_, term)| alone(term));
+            changes.extend(terms.map(|(term, _)| (term, scales)));
+        }
+        changes
     }
 
     /// Pattern search over the shares that are not given (Hooke & Jeeves 1961), with halving steps.
@@ -314,6 +335,34 @@ impl<'a> Fit<'a> {
             }
         }
         Ok((columns, best.1))
+    }
+}
+
+/// A change of a term of a kernel, by a factor.
+#[derive(Clone, Copy)]
+enum Change {
+    /// Of its weight; those of all terms add up to 1 again.
+    Weight(f64),
+    /// Of the length scale of its only kernel, an RBF.
+    Lengthscale(f64),
+}
+
+impl Change {
+    /// Changes a term; its kernel between the training entities from what it was.
+    fn of(self, side: &mut SideKernel, term: usize, kernel: &Matrix) -> Matrix {
+        match self {
+            Self::Weight(factor) => {
+                side.terms[term].weight *= factor;
+                let total: f64 = side.terms.iter().map(|term| term.weight).sum();
+                side.terms.iter_mut().for_each(|term| term.weight /= total);
+                kernel.clone()
+            }
+            Self::Lengthscale(factor) => {
+                let square = factor * factor;
+                side.terms[term].factors.iter_mut().for_each(|own| own.scale *= square);
+                kernel.mapv(|value| value.powf(1.0 / square))
+            }
+        }
     }
 }
 

@@ -386,3 +386,44 @@ fn what_is_left_out_is_chosen_by_the_data() {
     assert!(share(true) > 0.9, "features explain everything, but their share is {}", share(true));
     assert!(share(false) < 0.3, "features explain nothing, but their share is {}", share(false));
 }
+
+#[test]
+fn a_length_scale_that_is_too_long_is_halved_where_that_was_asked_for() {
+    let genes = Array2::from_shape_fn((120, 1), |(cell, _)| (cell * 37 % 120) as f32 / 120.0);
+    let response = |cell: usize, drug: usize| (14.0 * genes[[cell, 0]] + drug as f32).sin() + drug as f32;
+    let pairs: Vec<(u32, u32)> =
+        (0..100).flat_map(|cell| (0..DRUGS as u32).map(move |drug| (cell, drug))).collect();
+    let values = pairs.iter().map(|(cell, drug)| response(*cell as usize, *drug as usize)).collect();
+    let sides = vec![pairs.iter().map(|p| p.0).collect(), pairs.iter().map(|p| p.1).collect()];
+    let block = FeatureBlock::new("expression", ["A"], FeatureValues::real(genes.clone())).unwrap();
+    let cells = EntityTable::new((0..120).map(|cell| format!("cell {cell}")), "cell line").unwrap();
+    let drugs = EntityTable::new((0..DRUGS).map(|drug| format!("drug {drug}")), "drug").unwrap();
+    let responses = Responses::new(sides, values, None).unwrap();
+    let tables = vec![cells.with_block(block).unwrap(), drugs];
+    let screen = Screen::new("LN_IC50", tables, vec![Side::cell_line(0), Side::drug(1)], responses).unwrap();
+    let term = KernelTerm {
+        features: "expression".into(),
+        kernel: KernelKind::Rbf,
+        weight: 1.0,
+        lengthscale: 1.0,
+        times: Vec::new(),
+    };
+    let error_with = |tune_lengthscales| {
+        let params =
+            KernelParams { cell_kernels: vec![term.clone()], tune_lengthscales, ..KernelParams::default() };
+        let fitted =
+            params.check().unwrap().fit(&screen.all(), &context(ValidationGroup::Entity(0))).unwrap();
+        let (unseen, all): (Vec<u32>, Vec<u32>) = ((100..120).collect(), (0..DRUGS as u32).collect());
+        let tables = [screen.table(0), screen.table(1)];
+        let scores =
+            fitted.predict(&Query { tables: &tables, tuples: Tuples::Grid(&[&unseen, &all]) }).unwrap();
+        let squares = scores
+            .iter()
+            .enumerate()
+            .map(|(at, score)| (score - response(100 + at / DRUGS, at % DRUGS)).powi(2));
+        (fitted.terms(0)[0].factors[0].scale, squares.sum::<f32>())
+    };
+    let ((long, worse), (halved, better)) = (error_with(false), error_with(true));
+    assert!((halved / long - 0.25).abs() < 1e-12, "{halved} {long}");
+    assert!(better < 0.5 * worse, "{better} {worse}");
+}
