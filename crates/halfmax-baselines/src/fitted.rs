@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use halfmax_core::{EntityTable, Error, FittedModel, Parts, Query, Result, Tensor, Tuples};
+use halfmax_core::{EntityTable, Error, FittedModel, Parts, Query, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::Naive;
@@ -95,46 +95,19 @@ impl FittedNaive {
                 "{naive}: the description has tissues where it should not, or lacks them"
             )));
         }
-        let mean = numbers(parts, "mean", 1)?[0];
+        let mean = parts.f64s("mean", 1)?[0];
         let mut terms = Vec::new();
         let mut deviations = Vec::new();
         for (at, term) in described.into_iter().enumerate() {
-            let effects = numbers(parts, &format!("effects_{at}"), term.ids.len())?.to_vec();
+            let effects = parts.f64s(&format!("effects_{at}"), term.ids.len())?.to_vec();
             if let Some(levels) = &levels {
                 let length = levels.len() * term.ids.len();
-                deviations.push(numbers(parts, &format!("tissue_deviations_{at}"), length)?.to_vec());
+                deviations.push(parts.f64s(&format!("tissue_deviations_{at}"), length)?.to_vec());
             }
             terms.push(Term::new(term.sides, term.ids, effects)?);
         }
         let tissues = levels.map(|levels| Tissues { levels, deviations });
         Ok(Self { naive, mean, sides, terms, tissues })
-    }
-
-    fn check(&self, query: &Query) -> Result<()> {
-        let listed = match query.tuples {
-            Tuples::Listed(sides) | Tuples::Grid(sides) => sides,
-        };
-        if query.tables.len() != self.sides || listed.len() != self.sides {
-            return Err(Error::data(format!(
-                "{}: a query of {} tables and {} sides, fitted on {}",
-                self.naive,
-                query.tables.len(),
-                listed.len(),
-                self.sides
-            )));
-        }
-        if listed.iter().any(|side| side.len() != listed[0].len())
-            && matches!(query.tuples, Tuples::Listed(_))
-        {
-            return Err(Error::data(format!("{}: the sides of a query differ in length", self.naive)));
-        }
-        for (table, entities) in query.tables.iter().zip(listed) {
-            if let Some(entity) = entities.iter().find(|entity| **entity as usize >= table.len()) {
-                let (sort, count) = (table.sort(), table.len());
-                return Err(Error::data(format!("a query names {sort} number {entity} of {count}")));
-            }
-        }
-        Ok(())
     }
 
     /// For each entity of a query's cell-line table the tissue among those of training.
@@ -177,7 +150,7 @@ impl FittedModel for FittedNaive {
     /// If the query has another number of sides than the training data, or names an entity that its table
     /// lacks.
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
-        self.check(query)?;
+        query.check(self.sides)?;
         let mut addends = Vec::new();
         for (at, term) in self.terms.iter().enumerate() {
             for side in &term.sides {
@@ -223,24 +196,5 @@ impl FittedModel for FittedNaive {
             tensors.insert(format!("tissue_deviations_{at}"), Tensor::F64(deviations.clone()));
         }
         Parts { description, tensors }
-    }
-}
-
-fn numbers<'a>(parts: &'a Parts, name: &str, length: usize) -> Result<&'a [f64]> {
-    match parts.tensors.get(name) {
-        Some(Tensor::F64(values)) if values.len() == length => {
-            match values.iter().all(|value| value.is_finite()) {
-                true => Ok(values),
-                false => Err(Error::data(format!(
-                    "tensor {name:?} of a naive predictor holds a number that is not finite"
-                ))),
-            }
-        }
-        Some(Tensor::F64(values)) => Err(Error::data(format!(
-            "tensor {name:?} of a naive predictor has {} numbers: expected {length}",
-            values.len()
-        ))),
-        Some(_) => Err(Error::data(format!("tensor {name:?} of a naive predictor is not of type f64"))),
-        None => Err(Error::data(format!("a naive predictor lacks tensor {name:?}"))),
     }
 }

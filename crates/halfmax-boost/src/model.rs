@@ -126,19 +126,8 @@ impl FittedBoost {
         self.quantum
     }
 
-    fn check_query(&self, query: &Query) -> Result<()> {
-        if query.tables.len() == self.sides.len() {
-            return Ok(());
-        }
-        Err(Error::data(format!(
-            "a query of {} sides for a model of {}",
-            query.tables.len(),
-            self.sides.len()
-        )))
-    }
-
     pub(crate) fn see(&self, query: &Query) -> Result<Vec<Entities>> {
-        self.check_query(query)?;
+        query.check(self.sides.len())?;
         (0u8..).zip(&self.sides).map(|(at, side)| side.see(at, query, &self.trees)).collect()
     }
 
@@ -249,7 +238,7 @@ impl FittedModel for FittedBoost {
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        self.check_query(query)?;
+        query.check(self.sides.len())?;
         let share = |(side, table): (&FittedSide, &&_)| Ok(side.space.align(table)?.share());
         self.sides.iter().zip(query.tables).map(share).collect()
     }

@@ -196,6 +196,43 @@ pub struct Query<'a> {
     pub tuples: Tuples<'a>,
 }
 
+impl Query<'_> {
+    /// Whether it has this many sides, lists of one length, and only entities that its tables have. A grid or list without
+    /// any side asks for nothing.
+    ///
+    /// # Errors
+    /// The first of these that does not hold.
+    ///
+    /// ```
+    /// use halfmax_core::{EntityTable, Query, Tuples};
+    /// let (cells, drugs) = (EntityTable::new(["A549"], "cell line")?, EntityTable::new(["Paclitaxel"], "drug")?);
+    /// let query = Query { tables: &[&cells, &drugs], tuples: Tuples::Listed(&[&[0], &[1]]) };
+    /// assert_eq!(query.check(2).unwrap_err().to_string(), "a query names drug number 1 of 1");
+    /// # Ok::<(), halfmax_core::Error>(())
+    /// ```
+    pub fn check(&self, sides: usize) -> Result<()> {
+        let (Tuples::Listed(lists) | Tuples::Grid(lists)) = self.tuples;
+        if self.tables.len() != sides || !(lists.len() == sides || lists.is_empty()) {
+            return Err(Error::data(format!(
+                "a query of {} tables and {} sides for a model of {sides}",
+                self.tables.len(),
+                lists.len()
+            )));
+        }
+        let listed = matches!(self.tuples, Tuples::Listed(_));
+        if listed && lists.iter().any(|list| list.len() != lists[0].len()) {
+            return Err(Error::data("the sides of a query differ in length"));
+        }
+        for (table, list) in self.tables.iter().zip(lists) {
+            if let Some(entity) = list.iter().find(|entity| **entity as usize >= table.len()) {
+                let (sort, count) = (table.sort(), table.len());
+                return Err(Error::data(format!("a query names {sort} number {entity} of {count}")));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Tuples of entities, as positions in the tables of a [`Query`].
 #[derive(Clone, Copy, Debug)]
 pub enum Tuples<'a> {
@@ -245,6 +282,74 @@ pub struct Parts {
     pub description: serde_json::Value,
     /// The arrays, by name.
     pub tensors: BTreeMap<String, Tensor>,
+}
+
+impl Parts {
+    /// Finite double-precision numbers of this name.
+    ///
+    /// # Errors
+    /// If there is no such tensor, it is of another type or length, or holds a number that is not finite.
+    pub fn f64s(&self, name: &str, length: usize) -> Result<&[f64]> {
+        let values = match self.tensors.get(name) {
+            Some(Tensor::F64(values)) => Some(values.as_slice()),
+            _ => None,
+        };
+        checked(values, name, length, |value| value.is_finite())
+    }
+
+    /// Finite single-precision numbers of this name.
+    ///
+    /// # Errors
+    /// As [`Parts::f64s`].
+    pub fn f32s(&self, name: &str, length: usize) -> Result<&[f32]> {
+        let values = match self.tensors.get(name) {
+            Some(Tensor::F32(values)) => Some(values.as_slice()),
+            _ => None,
+        };
+        checked(values, name, length, |value| value.is_finite())
+    }
+
+    /// Whole numbers of this name.
+    ///
+    /// # Errors
+    /// As [`Parts::f64s`].
+    pub fn u32s(&self, name: &str, length: usize) -> Result<&[u32]> {
+        let values = match self.tensors.get(name) {
+            Some(Tensor::U32(values)) => Some(values.as_slice()),
+            _ => None,
+        };
+        checked(values, name, length, |_| true)
+    }
+
+    /// Bytes of this name.
+    ///
+    /// # Errors
+    /// As [`Parts::f64s`].
+    pub fn u8s(&self, name: &str, length: usize) -> Result<&[u8]> {
+        let values = match self.tensors.get(name) {
+            Some(Tensor::U8(values)) => Some(values.as_slice()),
+            _ => None,
+        };
+        checked(values, name, length, |_| true)
+    }
+}
+
+fn checked<'a, T>(
+    values: Option<&'a [T]>,
+    name: &str,
+    length: usize,
+    fits: impl Fn(&T) -> bool,
+) -> Result<&'a [T]> {
+    let what = match values {
+        None => format!("{name} is missing or of another type"),
+        Some(values) if values.len() != length => {
+            format!("{name} has {} numbers, expected {length}", values.len())
+        }
+        Some(values) if values.iter().all(fits) => return Ok(values),
+        Some(_) => format!("{name} holds a number that is not finite"),
+    };
+    Err(Error::data(format!("the model is malformed: {what}"))
+        .help("copy the file again, or train the model anew"))
 }
 
 /// An array of a model file.

@@ -176,6 +176,21 @@ impl TrainView<'_> {
     }
 }
 
+impl TrainView<'_> {
+    /// The entities of a side that any response to learn from names, as positions in its table in ascending order; and for
+    /// every entity of the table its place among them (0 for others).
+    pub fn entities(&self, side: usize) -> (Vec<u32>, Vec<usize>) {
+        let seen = self.seen(side);
+        let mut entities = Vec::new();
+        let mut place = vec![0; seen.len()];
+        for at in (0..seen.len()).filter(|at| seen[*at]) {
+            place[at] = entities.len();
+            entities.push(at as u32);
+        }
+        (entities, place)
+    }
+}
+
 /// Which features of each table's blocks a model uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureSelection {

@@ -130,6 +130,22 @@ impl Alignment<'_> {
         self.values(feature, &all)
     }
 
+    /// As [`Alignment::values`], for models that infinite values would break.
+    ///
+    /// # Errors
+    /// If a value is infinite: it names the feature and the entity.
+    pub fn finite_values(&self, feature: usize, entities: &[u32]) -> Result<Vec<f32>> {
+        let values = self.values(feature, entities);
+        let Some(at) = values.iter().position(|value| value.is_infinite()) else { return Ok(values) };
+        let Feature { kind, name, .. } = &self.space.features[feature];
+        Err(Error::data(format!(
+            "feature {name:?} of the {kind} features is infinite for {} {:?}: expected a finite number",
+            self.table.sort(),
+            self.table.ids()[entities[at] as usize]
+        ))
+        .help("leave the value empty if it is not known"))
+    }
+
     /// As [`Alignment::column`], for some entities of the table.
     pub fn values(&self, feature: usize, entities: &[u32]) -> Vec<f32> {
         let Some((block, column)) = self.columns[feature] else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use halfmax_core::{
     AnyModel, EntityTable, Error, ErrorKind, FeatureSpace, FitContext, FittedModel, Model, Parts,
-    PreparedGrid, Query, Result, TrainView,
+    PreparedGrid, Query, Result, TrainView, Tuples,
 };
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,7 @@ pub struct Stack {
 /// A fitted [`Stack`].
 pub struct FittedStack {
     mean: f64,
+    sides: usize,
     members: Vec<Member>,
 }
 
@@ -131,7 +132,14 @@ impl Stack {
         let together = blend.of(&predicted);
         let earning = found.into_iter().zip(&blend.weights).filter(|(_, weight)| **weight > 0.0);
         let member = |((name, model, _), weight): (_, &f64)| Member { name, weight: *weight, model };
-        Ok((FittedStack { mean: blend.mean, members: earning.map(member).collect() }, together))
+        Ok((
+            FittedStack {
+                mean: blend.mean,
+                sides: train.screen.sides.len(),
+                members: earning.map(member).collect(),
+            },
+            together,
+        ))
     }
 
     /// The error of a member, named, with a way to go on without it.
@@ -244,7 +252,7 @@ impl FittedStack {
         load: impl Fn(&str, &Parts) -> Result<Box<dyn FittedModel>>,
     ) -> Result<Self> {
         let malformed = |what: &str| Error::data(format!("the stack is malformed: {what}"));
-        let Description { mean, members: described } = Deserialize::deserialize(&parts.description)
+        let Description { mean, sides, members: described } = Deserialize::deserialize(&parts.description)
             .map_err(|error| malformed("its description is not understood").because(error))?;
         if !mean.is_finite()
             || described.iter().any(|member| !(member.weight.is_finite() && member.weight >= 0.0))
@@ -263,7 +271,7 @@ impl FittedStack {
             let model = load(&family, &parts).map_err(|error| error.at(format!("stack member {name:?}")))?;
             members.push(Member { name, weight, model });
         }
-        Ok(Self { mean, members })
+        Ok(Self { mean, sides, members })
     }
 }
 
@@ -271,6 +279,7 @@ impl FittedStack {
 #[serde(deny_unknown_fields)]
 struct Description {
     mean: f64,
+    sides: usize,
     members: Vec<MemberDescription>,
 }
 
@@ -305,6 +314,7 @@ impl FittedModel for FittedStack {
     }
 
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
+        query.check(self.sides)?;
         let mut parts = Vec::new();
         for member in &self.members {
             parts.push(member.model.predict(query)?);
@@ -317,6 +327,7 @@ impl FittedModel for FittedStack {
         tables: &'a [&'a EntityTable],
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
+        Query { tables, tuples: Tuples::Grid(&[]) }.check(self.sides)?;
         let mut members = Vec::new();
         for member in &self.members {
             members.push(member.model.prepare(tables, columns)?);
@@ -357,6 +368,9 @@ impl FittedModel for FittedStack {
                 "description": description,
             }));
         }
-        Parts { description: serde_json::json!({ "mean": self.mean, "members": members }), tensors }
+        Parts {
+            description: serde_json::json!({ "mean": self.mean, "sides": self.sides, "members": members }),
+            tensors,
+        }
     }
 }

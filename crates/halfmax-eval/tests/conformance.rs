@@ -396,3 +396,25 @@ fn measured_responses_move_the_entity_they_are_of_or_are_refused_with_a_way_out(
         assert!(fitted.given(&tables, &beyond).is_err(), "{case}");
     });
 }
+
+#[test]
+fn queries_that_cannot_be_are_refused_and_never_panic() {
+    let screen = screen();
+    let (cells, drugs) = strangers();
+    each(|case, model, validation| {
+        let fitted = fit(model, &screen, validation).unwrap();
+        let refused = |tables: &[&EntityTable], tuples: Tuples, part: &str| {
+            let found = fitted.predict(&Query { tables, tuples });
+            let error = found.err().unwrap_or_else(|| panic!("{case}: {part}")).to_string();
+            assert!(error.contains(part), "{case}: {error}");
+        };
+        let both = [&cells, &drugs];
+        refused(&both, Tuples::Listed(&[&[0], &[99]]), "names drug number 99 of 6");
+        refused(&both, Tuples::Grid(&[&[99], &[0]]), "names cell line number 99 of 10");
+        refused(&both, Tuples::Listed(&[&[0, 1], &[0]]), "differ in length");
+        refused(&both, Tuples::Listed(&[&[0]]), "2 tables and 1 sides");
+        refused(&[&cells], Tuples::Listed(&[&[0]]), "for a model of 2");
+        let scores = fitted.prepare(&[&cells], &[0]).and_then(|grid| grid.scores(&[0]));
+        assert!(scores.is_err(), "{case}");
+    });
+}

@@ -568,5 +568,5 @@ fn a_model_that_fails_without_one_more_fold_is_left_out_even_if_its_own_fit_work
     assert!(evaluation.failed[0].error.starts_with("without folds 0 and 2: too little"));
     let stack = evaluation.models.last().unwrap();
     assert_eq!(stack.folds[0].weights.keys().collect::<Vec<_>>(), ["drugs"]);
-    assert!(stack.calibration.iter().all(|one| one.n == stack.folds[0].n_test));
+    assert_eq!(stack.calibration.iter().map(|one| one.n).collect::<Vec<_>>(), [stack.folds[0].n_test; 4]);
 }

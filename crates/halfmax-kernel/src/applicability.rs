@@ -223,13 +223,8 @@ impl Applicability {
         for (side, described) in described.into_iter().enumerate() {
             let Description { ids, space, terms, entities } = described;
             let codes = Codes::read(parts, side, entities, space.len())?;
-            let own = match parts.tensors.get(&format!("own_{side}")) {
-                Some(Tensor::F64(own)) if own.len() == entities && own.iter().all(|own| own.is_finite()) => {
-                    own.clone()
-                }
-                _ => return Err(malformed(format!("own_{side} is missing or of another length"))),
-            };
-            let reaches = finite(parts, "reaches", side, entities)?;
+            let own = parts.f64s(&format!("own_{side}"), entities)?.to_vec();
+            let reaches = parts.f32s(&format!("reaches_{side}"), entities)?.to_vec();
             let kernel = SideKernel { values: codes.values(entities), space, terms };
             if !kernel.is_possible() || !reaches.is_sorted() {
                 return Err(malformed(format!("a kernel of side {side} is impossible")));
@@ -243,24 +238,9 @@ impl Applicability {
 
 impl Codes {
     fn read(parts: &Parts, side: usize, entities: usize, features: usize) -> Result<Self> {
-        let codes = match parts.tensors.get(&format!("codes_{side}")) {
-            Some(Tensor::U8(codes)) if Some(codes.len()) == entities.checked_mul(features) => codes.clone(),
-            _ => return Err(malformed(format!("codes_{side} are missing or of another length"))),
-        };
-        let floats = |name: &str| finite(parts, name, side, features);
+        let codes = parts.u8s(&format!("codes_{side}"), entities.saturating_mul(features))?.to_vec();
+        let floats = |name: &str| parts.f32s(&format!("{name}_{side}"), features).map(<[f32]>::to_vec);
         Ok(Self { codes, least: floats("least")?, step: floats("step")? })
-    }
-}
-
-/// Finite numbers of a side.
-fn finite(parts: &Parts, name: &str, side: usize, length: usize) -> Result<Vec<f32>> {
-    match parts.tensors.get(&format!("{name}_{side}")) {
-        Some(Tensor::F32(values))
-            if values.len() == length && values.iter().all(|value| value.is_finite()) =>
-        {
-            Ok(values.clone())
-        }
-        _ => Err(malformed(format!("{name}_{side} is missing, of another length or not finite"))),
     }
 }
 

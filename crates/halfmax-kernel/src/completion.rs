@@ -195,11 +195,11 @@ impl<'a> Fit<'a> {
                 screen.sides.len()
             )));
         }
-        let mut numbers = Vec::new();
-        let sides = [0, 1].map(|side| {
-            let (ids, number) = numbered(train, side);
-            numbers.push(number);
-            SideIds { name: screen.sides[side].name.clone(), ids }
+        let of_sides = [train.entities(0), train.entities(1)];
+        let sides = [0, 1].map(|side: usize| {
+            let ids = screen.table(side).ids();
+            let own = of_sides[side].0.iter().map(|entity| ids[*entity as usize].clone());
+            SideIds { name: screen.sides[side].name.clone(), ids: own.collect() }
         });
         let shape = (sides[0].ids.len(), sides[1].ids.len());
         if shape.0.saturating_mul(shape.1) > MOST_PAIRS {
@@ -209,7 +209,7 @@ impl<'a> Fit<'a> {
             ))
             .help("use family = \"boost\", which stores no block where few of the pairs are observed"));
         }
-        let observed = averaged(train, &numbers, shape);
+        let observed = averaged(train, &of_sides.map(|(_, numbers)| numbers), shape);
         Ok(Self { params, context, target: &screen.target, sides, observed })
     }
 
@@ -365,21 +365,8 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// For one side the ids that any response to learn from names, and for each entity of the table its place among them.
-fn numbered(train: &TrainView, side: usize) -> (Vec<String>, Vec<usize>) {
-    let seen = train.seen(side);
-    let table = train.screen.table(side);
-    let mut ids = Vec::new();
-    let mut number = vec![0; seen.len()];
-    for at in (0..seen.len()).filter(|at| seen[*at]) {
-        number[at] = ids.len();
-        ids.push(table.ids()[at].clone());
-    }
-    (ids, number)
-}
-
 /// The block of responses, repeated ones averaged, given each entity's place in it.
-fn averaged(train: &TrainView, numbers: &[Vec<usize>], shape: (usize, usize)) -> Observed {
+fn averaged(train: &TrainView, numbers: &[Vec<usize>; 2], shape: (usize, usize)) -> Observed {
     let (mut values, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));
     let responses = &train.screen.responses;
     for row in &train.rows {

@@ -359,20 +359,10 @@ fn check_kernel(factor: &KernelFactor, domain: &Domain) -> Result<()> {
 /// The values of the features of some entities.
 fn gather(space: &FeatureSpace, table: &EntityTable, entities: &[u32]) -> Result<Array2<f32>> {
     let alignment = space.align(table)?;
-    let columns: Vec<Vec<f32>> =
-        (0..space.len()).into_par_iter().map(|at| alignment.values(at, entities)).collect();
-    for (feature, column) in space.features.iter().zip(&columns) {
-        if let Some(at) = column.iter().position(|value| value.is_infinite()) {
-            return Err(Error::data(format!(
-                "feature {:?} of the {} features is infinite for {} {:?}: its kernel would not be finite",
-                feature.name,
-                feature.kind,
-                table.sort(),
-                table.ids()[entities[at] as usize]
-            ))
-            .help("leave the value empty if it is not known"));
-        }
-    }
+    let columns: Vec<Vec<f32>> = (0..space.len())
+        .into_par_iter()
+        .map(|at| alignment.finite_values(at, entities))
+        .collect::<Result<_>>()?;
     let mut values = Array2::zeros((entities.len(), space.len()));
     values.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(at, mut out)| {
         out.iter_mut().zip(&columns).for_each(|(out, column)| *out = column[at]);

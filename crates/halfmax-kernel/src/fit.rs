@@ -74,15 +74,9 @@ impl<'a> Fit<'a> {
         // Profiles run over the side that is asked about again; where both are, over the drugs.
         let known = |side| params.known.includes(side, context.validation);
         let row_side = usize::from(known(0) && !known(1));
-        let mut numbers = Vec::new();
-        let mut entities = [Vec::new(), Vec::new()];
-        for (side, list) in entities.iter_mut().enumerate() {
-            let seen = train.seen(side);
-            let mut number = vec![0usize; seen.len()];
-            for at in (0..seen.len()).filter(|at| seen[*at]) {
-                number[at] = list.len();
-                list.push(at as u32);
-            }
+        let (cells, drugs) = (train.entities(0), train.entities(1));
+        let (entities, numbers) = ([cells.0, drugs.0], [cells.1, drugs.1]);
+        for (side, list) in entities.iter().enumerate() {
             if list.len() > MOST_ENTITIES {
                 let sort = screen.table(side).sort();
                 return Err(Error::data(format!(
@@ -91,7 +85,6 @@ impl<'a> Fit<'a> {
                 ))
                 .help("use family = \"boost\", whose cost does not grow with their cube"));
             }
-            numbers.push(number);
         }
         let shape = (entities[row_side].len(), entities[1 - row_side].len());
         let (mut sums, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));

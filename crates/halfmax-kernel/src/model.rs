@@ -154,23 +154,6 @@ impl FittedKernel {
     }
 }
 
-/// Whether a query has two sides and names only entities that its tables have.
-pub(crate) fn check(query: &Query) -> Result<()> {
-    let listed = match query.tuples {
-        Tuples::Listed(sides) | Tuples::Grid(sides) => sides,
-    };
-    if query.tables.len() != 2 || !(listed.len() == 2 || listed.is_empty()) {
-        return Err(Error::data(format!("a query of {} sides for a model of 2", query.tables.len())));
-    }
-    for (table, entities) in query.tables.iter().zip(listed) {
-        if let Some(entity) = entities.iter().find(|entity| **entity as usize >= table.len()) {
-            let (sort, count) = (table.sort(), table.len());
-            return Err(Error::data(format!("a query names {sort} number {entity} of {count}")));
-        }
-    }
-    Ok(())
-}
-
 /// Where each entity of a table is among training ids.
 pub(crate) fn positions(ids: &[String], table: &EntityTable) -> Vec<Option<usize>> {
     let known: HashMap<&str, usize> = ids.iter().map(String::as_str).zip(0..).collect();
@@ -298,7 +281,7 @@ impl FittedModel for FittedKernel {
     }
 
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
-        check(query)?;
+        query.check(2)?;
         let (Tuples::Listed(&[cells, drugs]) | Tuples::Grid(&[cells, drugs])) = query.tuples else {
             return Ok(Vec::new());
         };
@@ -315,13 +298,13 @@ impl FittedModel for FittedKernel {
         tables: &'a [&'a EntityTable],
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
-        check(&Query { tables, tuples: Tuples::Grid(&[]) })?;
+        Query { tables, tuples: Tuples::Grid(&[]) }.check(2)?;
         let rows: Vec<u32> = (0..tables[0].len() as u32).collect();
         Ok(Box::new(Grid { prepared: self.prepared(tables, [&rows, columns])?, columns }))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        check(query)?;
+        query.check(2)?;
         let share = |side: usize| Ok(self.side(side).kernel.space.align(query.tables[side])?.share());
         (0..2).map(share).collect()
     }
@@ -336,7 +319,7 @@ impl FittedModel for FittedKernel {
 
     fn given(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
         let sides: Vec<&[u32]> = (0..measured.sides()).map(|side| measured.side(side)).collect();
-        check(&Query { tables, tuples: Tuples::Listed(&sides) })?;
+        Query { tables, tuples: Tuples::Listed(&sides) }.check(2)?;
         self.informed(tables, measured)
     }
 
@@ -409,7 +392,7 @@ impl FittedKernel {
             return Err(malformed(format!("its rows are side {row_side}")));
         }
         let (rows, columns) = (sides[0].ids.len(), sides[1].ids.len());
-        let [features, share, noise, column_ridge] = *floats(&parts.tensors, "numbers", 4)? else {
+        let [features, share, noise, column_ridge] = *parts.f64s("numbers", 4)? else {
             return Err(malformed("it lacks numbers"));
         };
         let possible = noise > 0.0 && column_ridge > 0.0 && share > 0.0;
@@ -417,12 +400,12 @@ impl FittedKernel {
             return Err(malformed("its noise or shares are impossible"));
         }
         let matrix = |name: &str, shape: (usize, usize)| {
-            let values = floats(&parts.tensors, name, shape.0 * shape.1)?.to_vec();
+            let values = parts.f64s(name, shape.0 * shape.1)?.to_vec();
             Matrix::from_shape_vec(shape, values).map_err(|error| malformed(name).because(error))
         };
         let covariance = matrix("covariance", (columns, columns))?;
         let coefficients = matrix("coefficients", (rows, columns))?;
-        let baseline = floats(&parts.tensors, "baseline", columns)?.to_vec().into();
+        let baseline = parts.f64s("baseline", columns)?.to_vec().into();
         let [first, second] = sides;
         let sides = [side(parts, "row_features", first)?, side(parts, "column_features", second)?];
         let shares = Shares { features, noise: share };
@@ -438,7 +421,7 @@ impl FittedKernel {
             covariance,
             coefficients,
         })?;
-        let shifts = floats(&parts.tensors, "pilots", informed.len() * columns)?;
+        let shifts = parts.f64s("pilots", informed.len() * columns)?;
         let shifts = shifts.chunks(columns.max(1)).map(|shift| Array1::from(shift.to_vec()));
         model.pilots = informed.into_iter().zip(shifts).collect();
         Ok(model)
@@ -448,6 +431,7 @@ impl FittedKernel {
 fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<FittedSide> {
     let SideDescription { name, ids, space, terms } = described;
     let shape = (ids.len(), space.len());
+    // Not finite where a feature is missing.
     let values = match parts.tensors.get(tensor) {
         Some(Tensor::F32(values)) if values.len() == shape.0 * shape.1 => values.clone(),
         _ => return Err(malformed(format!("{tensor} are missing or of another length"))),
@@ -463,15 +447,4 @@ fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<Fitte
 fn malformed(what: impl std::fmt::Display) -> Error {
     Error::data(format!("the kernel model is malformed: {what}"))
         .help("copy the file again, or train the model anew")
-}
-
-fn floats<'a>(tensors: &'a BTreeMap<String, Tensor>, name: &str, length: usize) -> Result<&'a [f64]> {
-    match tensors.get(name) {
-        Some(Tensor::F64(values)) if values.len() != length => {
-            Err(malformed(format!("{name} has {} numbers, expected {length}", values.len())))
-        }
-        Some(Tensor::F64(values)) if values.iter().all(|value| value.is_finite()) => Ok(values),
-        Some(Tensor::F64(_)) => Err(malformed(format!("{name} holds a number that is not finite"))),
-        _ => Err(malformed(format!("{name} is missing"))),
-    }
 }

@@ -323,7 +323,7 @@ fn an_infinite_feature_is_named_with_its_entity() {
     case.genes[4] = f32::INFINITY;
     assert_eq!(
         message(KernelParams::default(), &case.screen()),
-        "feature \"B\" of the expression features is infinite for cell line \"cell 1\": its kernel would not be finite"
+        "feature \"B\" of the expression features is infinite for cell line \"cell 1\": expected a finite number"
     );
 }
 

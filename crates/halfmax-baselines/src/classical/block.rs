@@ -61,14 +61,14 @@ impl Block {
         }
         let known = |side| Known::Auto.includes(side, context.validation);
         let row_side = usize::from(known(0) && !known(1));
-        let (rows, row_of) = numbered(train, row_side);
-        let (columns, column_of) = numbered(train, 1 - row_side);
+        let (rows, row_of) = train.entities(row_side);
+        let (columns, column_of) = train.entities(1 - row_side);
         let mut cells: Vec<HashMap<u32, (f64, f64)>> = vec![HashMap::new(); columns.len()];
         let responses = &screen.responses;
         for row in &train.rows {
             let at = |side: usize| responses.side(side)[*row] as usize;
             let weight = f64::from(responses.weight(*row));
-            let cell = cells[column_of[at(1 - row_side)] as usize].entry(row_of[at(row_side)]).or_default();
+            let cell = cells[column_of[at(1 - row_side)]].entry(row_of[at(row_side)] as u32).or_default();
             cell.0 += weight * f64::from(responses.values()[*row]);
             cell.1 += weight;
         }
@@ -106,18 +106,6 @@ impl Block {
         let count = values().count();
         (values().map(|value| value * value).sum::<f64>() / count as f64).sqrt()
     }
-}
-
-/// The training entities of a side, and for each entity of its table its number among them.
-fn numbered(train: &TrainView, side: usize) -> (Vec<u32>, Vec<u32>) {
-    let seen = train.seen(side);
-    let mut number = vec![0; seen.len()];
-    let mut list = Vec::new();
-    for at in (0..seen.len()).filter(|at| seen[*at]) {
-        number[at] = list.len() as u32;
-        list.push(at as u32);
-    }
-    (list, number)
 }
 
 /// A column from its weighted sums by row, and its total weight.

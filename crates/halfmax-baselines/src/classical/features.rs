@@ -1,6 +1,6 @@
 //! Features of the row side as a matrix of numbers.
 
-use halfmax_core::{Domain, EntityTable, Error, FeatureSpace, FeatureValues, Result, TrainView};
+use halfmax_core::{Domain, EntityTable, FeatureSpace, FeatureValues, Result, TrainView};
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
@@ -83,23 +83,8 @@ impl Encoder {
         let alignment = self.space.align(table)?;
         let columns: Vec<Vec<f32>> = (0..self.space.len())
             .into_par_iter()
-            .map(|at| {
-                let column = alignment.column(at);
-                rows.iter().map(|row| column[*row as usize]).collect()
-            })
-            .collect();
-        for (feature, column) in self.space.features.iter().zip(&columns) {
-            if let Some(at) = column.iter().position(|value| value.is_infinite()) {
-                return Err(Error::data(format!(
-                    "feature {:?} of the {} features is infinite for {} {:?}",
-                    feature.name,
-                    feature.kind,
-                    table.sort(),
-                    table.ids()[rows[at] as usize]
-                ))
-                .help("leave the value empty if it is not known"));
-            }
-        }
+            .map(|at| alignment.finite_values(at, rows))
+            .collect::<Result<_>>()?;
         let mut raw = Array2::zeros((rows.len(), self.width()));
         raw.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(row, mut out)| {
             let mut out = out.iter_mut();

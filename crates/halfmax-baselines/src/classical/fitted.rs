@@ -16,7 +16,7 @@ use super::features::{Encoder, width};
 use super::forest::Forests;
 use super::knn::Neighbours;
 use super::linear::Linear;
-use super::stored::{floats, malformed, singles};
+use super::stored::malformed;
 
 /// A classical family, by its name in a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,13 +179,13 @@ impl FittedClassical {
         let plain = width(&head.space);
         let encoder = Encoder {
             space: head.space.clone(),
-            centres: singles(parts, "feature_centres", Some(plain))?.to_vec(),
-            scales: singles(parts, "feature_scales", Some(plain))?.to_vec(),
+            centres: parts.f32s("feature_centres", plain)?.to_vec(),
+            scales: parts.f32s("feature_scales", plain)?.to_vec(),
         };
         if encoder.scales.iter().any(|scale| *scale <= 0.0) {
             return Err(malformed("a feature's scale is not above 0"));
         }
-        let means = floats(parts, "means", columns + 1)?.to_vec();
+        let means = parts.f64s("means", columns + 1)?.to_vec();
         let predictor = match head.family {
             Classical::ElasticNet | Classical::Pls => {
                 Predictor::Linear(Linear::from_parts(parts, plain, columns)?)
@@ -200,29 +200,6 @@ impl FittedClassical {
             return Err(malformed("one of its columns occurs twice"));
         }
         Ok(fitted)
-    }
-
-    fn check(&self, query: &Query) -> Result<()> {
-        let family = self.head.family.name();
-        let listed = match query.tuples {
-            Tuples::Listed(sides) | Tuples::Grid(sides) => sides,
-        };
-        if query.tables.len() != 2 || !(listed.len() == 2 || listed.is_empty()) {
-            return Err(Error::data(format!(
-                "{family}: a query of {} sides, fitted on 2",
-                query.tables.len()
-            )));
-        }
-        if matches!(query.tuples, Tuples::Listed([a, b]) if a.len() != b.len()) {
-            return Err(Error::data(format!("{family}: the sides of a query differ in length")));
-        }
-        for (table, entities) in query.tables.iter().zip(listed) {
-            if let Some(entity) = entities.iter().find(|entity| **entity as usize >= table.len()) {
-                let (sort, count) = (table.sort(), table.len());
-                return Err(Error::data(format!("a query names {sort} number {entity} of {count}")));
-            }
-        }
-        Ok(())
     }
 
     /// For each of some entities of the column side the training column, if it is one.
@@ -308,7 +285,7 @@ impl FittedModel for FittedClassical {
     }
 
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
-        self.check(query)?;
+        query.check(2)?;
         match query.tuples {
             Tuples::Grid([rows, columns]) => self.prepare(query.tables, columns)?.scores(rows),
             Tuples::Listed([cells, drugs]) if self.head.row_side == 0 => {
@@ -324,7 +301,7 @@ impl FittedModel for FittedClassical {
         tables: &'a [&'a EntityTable],
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
-        self.check(&Query { tables, tuples: Tuples::Grid(&[&[], columns]) })?;
+        Query { tables, tuples: Tuples::Grid(&[&[], columns]) }.check(2)?;
         let table = tables[self.head.row_side];
         let all: Vec<u32> = (0..table.len() as u32).collect();
         let numbers = self.encoder.encode(table, &all)?;
@@ -333,7 +310,7 @@ impl FittedModel for FittedClassical {
 
     /// The share of the row side's features; 1 for the column side, whose features are not used.
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        self.check(query)?;
+        query.check(2)?;
         let mut shares = vec![1.0; 2];
         shares[self.head.row_side] = self.head.space.align(query.tables[self.head.row_side])?.share();
         Ok(shares)

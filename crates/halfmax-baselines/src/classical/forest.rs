@@ -14,7 +14,7 @@ use super::elastic_net::Done;
 use super::features::Encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::params::count;
-use super::stored::{malformed, singles, whole};
+use super::stored::malformed;
 use super::taken_apart::trees_of;
 
 /// Parameters of forests: one for each column (drug, where cell lines are held out) on features of the rows, by `smartcore`
@@ -303,12 +303,12 @@ impl Forests {
     }
 
     pub(crate) fn from_parts(parts: &Parts, width: usize, columns: usize) -> Result<Self> {
-        let trees = whole(parts, "trees", Some(columns + 1))?.to_vec();
+        let trees = parts.u32s("trees", columns + 1)?.to_vec();
         let count = starts(&trees, "trees")?;
-        let nodes = whole(parts, "nodes", Some(count + 1))?.to_vec();
+        let nodes = parts.u32s("nodes", count + 1)?.to_vec();
         let count = starts(&nodes, "nodes")?;
-        let splits = whole(parts, "splits", Some(count))?.to_vec();
-        let values = singles(parts, "values", Some(count))?.to_vec();
+        let splits = parts.u32s("splits", count)?.to_vec();
+        let values = parts.f32s("values", count)?.to_vec();
         for tree in nodes.windows(2) {
             let (from, to) = (tree[0] as usize, tree[1] as usize);
             let fits = |(at, split): (usize, &u32)| {

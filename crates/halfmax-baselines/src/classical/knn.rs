@@ -14,7 +14,7 @@ use super::elastic_net::Done;
 use super::features::Encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::params::count;
-use super::stored::{bits, malformed, singles, whole};
+use super::stored::malformed;
 
 /// Parameters of nearest neighbours: a response is the mean over the training rows (cell lines, where these are held out)
 /// whose features are nearest, of those that were measured in its column (distances by `smartcore`; Fix & Hodges 1951).
@@ -242,7 +242,7 @@ impl Neighbours {
     }
 
     pub(crate) fn from_parts(parts: &Parts, width: usize, columns: usize) -> Result<Self> {
-        let (k, weights) = match whole(parts, "neighbours", Some(2))? {
+        let (k, weights) = match parts.u32s("neighbours", 2)? {
             [0, _] => return Err(malformed("it has no neighbours")),
             [k, 0] => (*k as usize, NeighbourWeights::Uniform),
             [k, 1] => (*k as usize, NeighbourWeights::Distance),
@@ -257,9 +257,12 @@ impl Neighbours {
             Array2::from_shape_vec((rows, width), values.to_vec())
                 .map_err(|error| malformed("its neighbours do not make a block").because(error))
         };
-        let values = matrix(singles(parts, "rows", Some(rows * width))?, width)?;
-        let mut responses = matrix(singles(parts, "responses", Some(rows * columns))?, columns)?;
-        let measured = bits(parts, "measured", rows * columns)?;
+        let values = matrix(parts.f32s("rows", rows * width)?, width)?;
+        let mut responses = matrix(parts.f32s("responses", rows * columns)?, columns)?;
+        let measured = parts.u8s("measured", rows * columns)?;
+        if measured.iter().any(|bit| *bit > 1) {
+            return Err(malformed("what was measured is neither 0 nor 1"));
+        }
         let gaps = responses.iter_mut().zip(measured).filter(|(_, measured)| **measured == 0);
         gaps.for_each(|(value, _)| *value = f32::NAN);
         Self::new(values, responses, k, weights)

@@ -3,7 +3,7 @@
 use halfmax_core::{Parts, Result, Tensor};
 use ndarray::Array2;
 
-use super::stored::{floats, malformed, singles};
+use super::stored::malformed;
 
 /// A linear function of a row's numbers for every column.
 pub(crate) struct Linear {
@@ -55,9 +55,9 @@ impl Linear {
     }
 
     pub(crate) fn from_parts(parts: &Parts, width: usize, columns: usize) -> Result<Self> {
-        let weights = singles(parts, "weights", Some(width * columns))?.to_vec();
+        let weights = parts.f32s("weights", width * columns)?.to_vec();
         let weights = Array2::from_shape_vec((width, columns), weights)
             .map_err(|error| malformed("weights").because(error))?;
-        Ok(Self { weights, intercepts: floats(parts, "intercepts", columns)?.to_vec() })
+        Ok(Self { weights, intercepts: parts.f64s("intercepts", columns)?.to_vec() })
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::CompletionParams;
 use super::regress::{Measured, Regression};
 use crate::linalg::Matrix;
-use crate::model::{check, positions};
+use crate::model::positions;
 
 /// A completed block: effects and factors of the entities of both sides.
 #[derive(Clone, Debug, PartialEq)]
@@ -290,7 +290,7 @@ impl FittedModel for FittedCompletion {
     }
 
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
-        check(query)?;
+        query.check(2)?;
         let prepared = self.prepared(query.tables);
         match query.tuples {
             Tuples::Grid([rows, columns]) => Grid { prepared, columns }.scores(rows),
@@ -307,12 +307,12 @@ impl FittedModel for FittedCompletion {
         tables: &'a [&'a EntityTable],
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
-        check(&Query { tables, tuples: Tuples::Grid(&[&[], columns]) })?;
+        Query { tables, tuples: Tuples::Grid(&[&[], columns]) }.check(2)?;
         Ok(Box::new(Grid { prepared: self.prepared(tables), columns }))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        check(query)?;
+        query.check(2)?;
         Ok(vec![1.0; 2])
     }
 
@@ -322,7 +322,7 @@ impl FittedModel for FittedCompletion {
 
     fn given(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
         let sides: Vec<&[u32]> = (0..measured.sides()).map(|side| measured.side(side)).collect();
-        check(&Query { tables, tuples: Tuples::Listed(&sides) })?;
+        Query { tables, tuples: Tuples::Listed(&sides) }.check(2)?;
         self.informed(tables, measured)
     }
 
@@ -371,16 +371,15 @@ impl FittedCompletion {
         let Description { params, target, rank, sides } = description;
         params.clone().check().map_err(|error| malformed("its parameters cannot work").because(error))?;
         let counts = counts(&sides, rank)?;
-        let tensors = &parts.tensors;
-        let [mean, shrinkage, noise, row_variance, column_variance] = *floats(tensors, "numbers", 5)? else {
+        let [mean, shrinkage, noise, row_variance, column_variance] = *parts.f64s("numbers", 5)? else {
             return Err(malformed("it lacks numbers"));
         };
         if !(noise > 0.0 && shrinkage >= 0.0 && row_variance >= 0.0 && column_variance >= 0.0) {
             return Err(malformed("its noise, shrinkage or variances are impossible"));
         }
-        let list = |name: &str, length: usize| floats(tensors, name, length).map(|list| list.to_vec().into());
+        let list = |name: &str, length: usize| parts.f64s(name, length).map(|list| list.to_vec().into());
         let matrix = |name: &str, rows: usize| {
-            let values = floats(tensors, name, rows * rank)?.to_vec();
+            let values = parts.f64s(name, rows * rank)?.to_vec();
             Matrix::from_shape_vec((rows, rank), values).map_err(|error| malformed(name).because(error))
         };
         let (row_prior, column_prior): (Array1<f64>, Array1<f64>) =
@@ -422,15 +421,4 @@ fn counts(sides: &[SideIds; 2], rank: usize) -> Result<[usize; 2]> {
 fn malformed(what: impl std::fmt::Display) -> Error {
     Error::data(format!("the completion is malformed: {what}"))
         .help("copy the file again, or train the model anew")
-}
-
-fn floats<'a>(tensors: &'a BTreeMap<String, Tensor>, name: &str, length: usize) -> Result<&'a [f64]> {
-    match tensors.get(name) {
-        Some(Tensor::F64(values)) if values.len() != length => {
-            Err(malformed(format!("{name} has {} numbers, expected {length}", values.len())))
-        }
-        Some(Tensor::F64(values)) if values.iter().all(|value| value.is_finite()) => Ok(values),
-        Some(Tensor::F64(_)) => Err(malformed(format!("{name} holds a number that is not finite"))),
-        _ => Err(malformed(format!("{name} is missing"))),
-    }
 }
