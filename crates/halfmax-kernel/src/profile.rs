@@ -74,9 +74,13 @@ impl Profile {
             for column in 0..columns {
                 let unseen = (rows as f64 - counts[column]) / rows as f64;
                 covariance[[column, column]] += unseen / precision[[column, column]];
-                let own = counts[column] / (counts[column] + PRIOR_RESPONSES);
-                covariance[[column, column]] = own * covariance[[column, column]] + (1.0 - own) * average;
             }
+            // Whole rows and columns are scaled, so that a covariance stays one.
+            let own = counts.mapv(|count| count / (count + PRIOR_RESPONSES));
+            let root = own.mapv(f64::sqrt);
+            covariance *= &root;
+            covariance *= &root.insert_axis(Axis(1));
+            covariance.diag_mut().zip_mut_with(&own, |variance, own| *variance += (1.0 - own) * average);
             let diagonal = covariance.diag().to_owned();
             covariance *= 1.0 - shrinkage;
             covariance.diag_mut().assign(&diagonal);

@@ -328,6 +328,19 @@ fn an_infinite_feature_is_named_with_its_entity() {
 }
 
 #[test]
+fn drugs_that_repeat_each_other_leave_a_covariance() {
+    // Two drugs with the same large responses among others that hardly vary.
+    let mut case = ordinary();
+    for (at, value) in case.values.iter_mut().enumerate() {
+        *value = if at % DRUGS < 2 { 2.0 - (at / DRUGS % 2 * 4) as f32 } else { *value * 1e-3 };
+    }
+    let params = KernelParams { shrinkage: Some(0.0), ..KernelParams::default() };
+    let screen = case.screen();
+    let fitted = params.check().unwrap().fit(&screen.all(), &context(ValidationGroup::Entity(0))).unwrap();
+    assert!(grid(&fitted, &screen).iter().all(|value| value.is_finite()));
+}
+
+#[test]
 fn kernels_that_do_not_suit_their_features_are_refused() {
     let screen = ordinary().screen();
     let term = |features: &str, kernel| KernelParams {
