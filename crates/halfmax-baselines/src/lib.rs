@@ -18,7 +18,7 @@
 //! let sides = vec![Side::cell_line(0), Side::drug(1)];
 //! let screen = Screen::new("LN_IC50", vec![cells, drugs], sides, responses)?;
 //! let context =
-//!     FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Response };
+//!     FitContext::new(Seed::new(1), &Silent, ValidationGroup::Response);
 //!
 //! let fitted = Naive::DrugMean.fit(&screen.all(), &context)?;
 //! let tables = [screen.table(0), screen.table(1)];

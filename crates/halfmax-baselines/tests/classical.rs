@@ -65,7 +65,7 @@ fn screen() -> Screen {
 }
 
 fn context() -> FitContext<'static> {
-    FitContext { seed: SEED, progress: &Silent, validation: ValidationGroup::Entity(0) }
+    FitContext::new(SEED, &Silent, ValidationGroup::Entity(0))
 }
 
 fn fit<M: Model<Fitted = FittedClassical>>(model: Result<M>, screen: &Screen) -> FittedClassical {

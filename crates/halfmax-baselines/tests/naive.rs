@@ -13,7 +13,7 @@ const CELLS: usize = 7;
 const DRUGS: usize = 5;
 
 fn context() -> FitContext<'static> {
-    FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Response }
+    FitContext::new(Seed::new(1), &Silent, ValidationGroup::Response)
 }
 
 fn cell_table(names: &[usize], tissue_of: impl Fn(usize) -> Option<String>) -> EntityTable {

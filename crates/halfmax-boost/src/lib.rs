@@ -25,7 +25,7 @@
 //!
 //! let params = BoostParams { rounds: 60, feature_fraction: 1.0, row_fraction: 1.0, ..BoostParams::default() };
 //! let context =
-//!     FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Entity(0) };
+//!     FitContext::new(Seed::new(1), &Silent, ValidationGroup::Entity(0));
 //! let fitted = params.check()?.fit(&screen.all(), &context)?;
 //! let tables = [&screen.tables[0], &screen.tables[1]];
 //! let query = Query { tables: &tables, tuples: Tuples::Listed(&[&[3], &[2]]) };

@@ -80,7 +80,7 @@ fn screen(small: &Small) -> Screen {
 }
 
 fn fit(model: &Boost, screen: &Screen) -> FittedBoost {
-    let context = FitContext { seed: Seed::new(5), progress: &Silent, validation: ValidationGroup::Response };
+    let context = FitContext::new(Seed::new(5), &Silent, ValidationGroup::Response);
     model.fit(&screen.all(), &context).unwrap()
 }
 
@@ -434,7 +434,7 @@ proptest! {
         let screen = screen(&small);
         for trees in [Trees::Box, Trees::CellVector, Trees::DrugVector, Trees::Alternate] {
             let params = BoostParams { rounds: 12, trees, min_leaf_weight: 1.0, min_leaf_entities: 1, ..BoostParams::default() };
-            let context = FitContext { seed: Seed::new(seed), progress: &Silent, validation: ValidationGroup::Response };
+            let context = FitContext::new(Seed::new(seed), &Silent, ValidationGroup::Response);
             let fitted = params.check().unwrap().fit(&screen.all(), &context).unwrap();
             let fitted = FittedBoost::from_parts(&fitted.parts()).unwrap();
             let tables = [&screen.tables[0], &screen.tables[1]];
@@ -476,7 +476,7 @@ fn the_number_of_threads_changes_nothing() {
         for validation in [ValidationGroup::Response, ValidationGroup::Entity(0)] {
             let with = |threads: usize| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let context = FitContext { seed: Seed::new(5), progress: &Silent, validation };
+                let context = FitContext::new(Seed::new(5), &Silent, validation);
                 pool.install(|| model.fit(&screen.all(), &context).unwrap())
             };
             let one = with(1);
@@ -586,8 +586,7 @@ fn three_sides_are_learnt_and_scored() {
     let screen = Screen::new("synergy", vec![cell_table, drug_table], sides, responses).unwrap();
     let params =
         BoostParams { feature_fraction: 1.0, entity_l2: 1.0, min_leaf_entities: 2, ..BoostParams::default() };
-    let context =
-        FitContext { seed: Seed::new(5), progress: &Silent, validation: ValidationGroup::Entity(0) };
+    let context = FitContext::new(Seed::new(5), &Silent, ValidationGroup::Entity(0));
     let fitted = params.check().unwrap().fit(&screen.all(), &context).unwrap();
     let tables = [&screen.tables[0], &screen.tables[1], &screen.tables[1]];
     let listed = [side(0), side(1), side(2)];

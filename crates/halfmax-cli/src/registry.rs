@@ -170,9 +170,20 @@ impl Section {
         let model: Result<Arc<dyn AnyModel>> = match self.family.as_str() {
             "completion" => self.params::<CompletionParams>()?.check().map(|model| Arc::new(model) as _),
             "kernel" => self.params::<KernelParams>()?.check().map(|model| Arc::new(model) as _),
+            "neural" => self.neural(),
             _ => self.params::<BoostParams>()?.check().map(|model| Arc::new(model) as _),
         };
         model.map_err(|error| error.at(&self.place))
+    }
+
+    #[cfg(feature = "neural")]
+    fn neural(&self) -> Result<Arc<dyn AnyModel>> {
+        Ok(Arc::new(self.params::<halfmax_neural::NeuralParams>()?.check()?))
+    }
+
+    #[cfg(not(feature = "neural"))]
+    fn neural(&self) -> Result<Arc<dyn AnyModel>> {
+        Err(no_neural())
     }
 
     fn classical(&self, family: Classical) -> Result<Arc<dyn AnyModel>> {
@@ -215,11 +226,18 @@ impl Section {
     }
 }
 
+/// What a build without neural models says of one.
+#[cfg(not(feature = "neural"))]
+fn no_neural() -> Error {
+    Error::config("family \"neural\": this build has no neural models")
+        .help("build with them: cargo build --release --features neural")
+}
+
 /// The names of all families.
 pub fn families() -> Vec<&'static str> {
     let classical = Classical::ALL.into_iter().map(Classical::name);
     let naive = Naive::ALL.into_iter().map(Naive::name);
-    ["boost", "completion", "kernel", "stack"].into_iter().chain(classical).chain(naive).collect()
+    ["boost", "completion", "kernel", "neural", "stack"].into_iter().chain(classical).chain(naive).collect()
 }
 
 /// A fitted model from its family and parts.
@@ -229,6 +247,10 @@ pub fn fitted(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
         "completion" => Ok(Box::new(FittedCompletion::from_parts(parts)?)),
         "kernel" => Ok(Box::new(FittedKernel::from_parts(parts)?)),
         "stack" => Ok(Box::new(FittedStack::from_parts(parts, fitted)?)),
+        #[cfg(feature = "neural")]
+        "neural" => Ok(Box::new(halfmax_neural::FittedNeural::from_parts(parts)?)),
+        #[cfg(not(feature = "neural"))]
+        "neural" => Err(no_neural()),
         _ if Classical::from_name(family).is_some() => Ok(Box::new(FittedClassical::from_parts(parts)?)),
         _ if Naive::from_name(family).is_some() => Ok(Box::new(FittedNaive::from_parts(parts)?)),
         _ => Err(Error::data(format!("the model is of family {family:?}, which this version does not know"))

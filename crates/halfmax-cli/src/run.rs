@@ -112,10 +112,10 @@ impl Prepared {
     ) -> Result<T> {
         let seed = Seed::new(seed);
         match &self.folds {
-            None => fit(&FitContext { seed, progress, validation: ValidationGroup::Entity(0) }),
+            None => fit(&FitContext::new(seed, progress, ValidationGroup::Entity(0))),
             Some(folds) => {
                 let validation = folds.validation(&self.loaded.screen)?;
-                fit(&FitContext { seed, progress, validation: validation.group() })
+                fit(&FitContext::new(seed, progress, validation.group()))
             }
         }
     }

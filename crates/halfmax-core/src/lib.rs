@@ -19,8 +19,10 @@
 //! ```
 
 mod bits;
+mod encode;
 mod entity;
 mod error;
+mod mechanisms;
 mod model;
 mod progress;
 mod screen;
@@ -28,11 +30,13 @@ mod seed;
 mod space;
 
 pub use bits::BitColumns;
+pub use encode::Encoder;
 pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};
+pub use mechanisms::{Mechanism, Mechanisms};
 pub use model::{
-    AnyModel, FitContext, FittedModel, Informed, Known, Model, Parts, PreparedGrid, Query, Tensor, Tuples,
-    ValidationGroup,
+    AnyModel, Checkpoint, CheckpointStore, Epoch, FitContext, FittedModel, Informed, Known, Model, Parts,
+    PreparedGrid, Query, Tensor, Tuples, ValidationGroup,
 };
 pub use progress::{Progress, Silent};
 pub use screen::{FeatureSelection, Responses, Screen, Side, TrainView};

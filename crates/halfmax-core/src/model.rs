@@ -90,6 +90,21 @@ pub trait FittedModel: Send + Sync + Any {
         .help("train a model of family \"kernel\" or \"completion\""))
     }
 
+    /// What the fit reported epoch by epoch; empty for one that has no epochs, and for a model that was read from a file.
+    fn epochs(&self) -> &[Epoch] {
+        &[]
+    }
+
+    /// How much the members of an ensemble differ in what they predict: for every tuple, in the order of
+    /// [`FittedModel::predict`], the standard deviation in the unit of the target. None for a model of one member.
+    ///
+    /// # Errors
+    /// As [`FittedModel::predict`].
+    fn spread(&self, query: &Query) -> Result<Option<Vec<f32>>> {
+        let _ = query;
+        Ok(None)
+    }
+
     /// The model as data, for a file.
     fn parts(&self) -> Parts;
 }
@@ -133,6 +148,62 @@ pub struct FitContext<'a> {
     pub progress: &'a dyn Progress,
     /// What stays together when a fit sets a validation part aside.
     pub validation: ValidationGroup<'a>,
+    /// Where a long fit keeps how far it got, so that it can go on there after an interruption.
+    pub checkpoint: Option<Checkpoint<'a>>,
+}
+
+impl<'a> FitContext<'a> {
+    /// A context without checkpoints.
+    pub const fn new(seed: Seed, progress: &'a dyn Progress, validation: ValidationGroup<'a>) -> Self {
+        Self { seed, progress, validation, checkpoint: None }
+    }
+}
+
+/// Where the states of fits that take long are kept until the run is complete.
+pub trait CheckpointStore: Sync {
+    /// The last state kept under a name, if there is one.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn load(&self, name: &str) -> Result<Option<Parts>>;
+
+    /// Keeps a state under a name, in place of the last one; complete or not at all.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn save(&self, name: &str, state: &Parts) -> Result<()>;
+
+    /// Where states are kept, for messages.
+    fn place(&self) -> String;
+}
+
+/// The checkpoints of one fit: those whose name begins with its own.
+#[derive(Clone, Copy)]
+pub struct Checkpoint<'a> {
+    /// Where they are kept.
+    pub store: &'a dyn CheckpointStore,
+    /// The name of the fit.
+    pub name: &'a str,
+}
+
+/// What a fit that learns step by step reports of one pass over its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Epoch {
+    /// Which member of an ensemble, from 0.
+    pub member: usize,
+    /// Which epoch, from 1.
+    pub epoch: usize,
+    /// The learning rate of its last step.
+    pub learning_rate: f64,
+    /// The mean training loss, of standardised responses and with dropout.
+    pub training_loss: f64,
+    /// The root mean square error of the validation part, in the unit of the target; none without one.
+    pub validation_rmse: Option<f64>,
+    /// The share of the validation part's variance within drugs (columns) that is explained; none without one.
+    pub validation_r2_within: Option<f64>,
+    /// Seconds since the training of its member began, without those before an interruption.
+    pub seconds: f64,
 }
 
 /// What stays together when responses are set aside for validation, so that they ask the question of the evaluation.

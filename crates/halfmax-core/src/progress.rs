@@ -5,6 +5,12 @@ pub trait Progress: Sync {
     /// `done` of `total` steps of the current work are finished.
     fn step(&self, done: usize, total: usize);
 
+    /// A few words on how the current work goes: the loss of a training.
+    fn detail(&self, _text: &str) {}
+
+    /// Something that the user should know and that is no error.
+    fn warn(&self, _text: &str) {}
+
     /// Whether the user asked to stop.
     fn stopped(&self) -> bool;
 

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EntityTable, Error, FeatureSelection, FeatureValues, Result, listed};
+use crate::{EntityTable, Error, FeatureBlock, FeatureSelection, FeatureValues, Result, listed};
 
 /// The features of one side that a model was fitted on, by name, so that it can find them again in other tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,13 @@ pub struct Feature {
     pub name: String,
     /// What values it takes.
     pub domain: Domain,
+}
+
+impl Feature {
+    /// The gene that it is of, if it is named by one: "BRAF" for a mutation "BRAF_mut".
+    pub fn gene(&self) -> &str {
+        self.name.strip_suffix("_mut").unwrap_or(&self.name)
+    }
 }
 
 /// What values a feature takes.
@@ -43,17 +50,27 @@ pub struct Alignment<'a> {
 }
 
 impl FeatureSpace {
+    /// All features of a table.
+    pub fn whole(table: &EntityTable) -> Self {
+        let all = |block: &FeatureBlock| (0..block.len()).collect();
+        Self::gathered(table, |at| table.blocks().get(at).map_or_else(Vec::new, all))
+    }
+
     /// The selected features of a table, in the order of its blocks.
     pub fn of(table: &EntityTable, table_at: usize, selection: &FeatureSelection) -> Self {
+        Self::gathered(table, |block| selection.columns(table_at, block).to_vec())
+    }
+
+    fn gathered(table: &EntityTable, columns: impl Fn(usize) -> Vec<usize>) -> Self {
         let mut features = Vec::new();
         for (block_at, block) in table.blocks().iter().enumerate() {
-            for column in selection.columns(table_at, block_at) {
+            for column in columns(block_at) {
                 let domain = match &block.values {
                     FeatureValues::Real(_) => Domain::Real,
                     FeatureValues::Binary(_) => Domain::Binary,
-                    FeatureValues::Category(all) => Domain::Category(all[*column].levels.clone()),
+                    FeatureValues::Category(all) => Domain::Category(all[column].levels.clone()),
                 };
-                let name = block.names[*column].clone();
+                let name = block.names[column].clone();
                 features.push(Feature { kind: block.kind.clone(), name, domain });
             }
         }

@@ -299,7 +299,7 @@ impl<'a> Fits<'a> {
         };
         let validation = validation.group();
         let start = Instant::now();
-        let fitted = single.model.fit_any(&part.train, &FitContext { seed, progress, validation })?;
+        let fitted = single.model.fit_any(&part.train, &FitContext::new(seed, progress, validation))?;
         let fit_seconds = start.elapsed().as_secs_f64();
         progress.check()?;
         let start = Instant::now();

@@ -152,7 +152,7 @@ fn screen() -> Screen {
 }
 
 fn fit(model: &dyn AnyModel, screen: &Screen, validation: ValidationGroup) -> Result<Box<dyn FittedModel>> {
-    model.fit_any(&screen.all(), &FitContext { seed: Seed::new(3), progress: &Silent, validation })
+    model.fit_any(&screen.all(), &FitContext::new(Seed::new(3), &Silent, validation))
 }
 
 fn questions() -> Vec<(&'static str, ValidationGroup<'static>)> {
@@ -275,7 +275,7 @@ fn an_empty_view_is_refused() {
     let screen = screen();
     each(|case, model, validation| {
         let view = halfmax_core::TrainView { rows: Vec::new(), ..screen.all() };
-        let context = FitContext { seed: Seed::new(3), progress: &Silent, validation };
+        let context = FitContext::new(Seed::new(3), &Silent, validation);
         let error = model.fit_any(&view, &context).err().unwrap_or_else(|| panic!("{case} fits nothing"));
         assert!(error.to_string().contains("no response"), "{case}: {error}");
     });
@@ -346,8 +346,7 @@ fn learnt_families_find_the_planted_signal_in_cell_lines_they_never_saw() {
         rows: (0..screen.responses.len()).filter(|row| screen.responses.side(0)[*row] < 300).collect(),
         ..screen.all()
     };
-    let context =
-        FitContext { seed: Seed::new(3), progress: &Silent, validation: ValidationGroup::Entity(0) };
+    let context = FitContext::new(Seed::new(3), &Silent, ValidationGroup::Entity(0));
     let test: Vec<usize> =
         (0..screen.responses.len()).filter(|row| screen.responses.side(0)[*row] >= 300).collect();
     let side = |side: usize| test.iter().map(|row| screen.responses.side(side)[*row]).collect::<Vec<u32>>();

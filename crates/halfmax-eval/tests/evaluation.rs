@@ -445,7 +445,7 @@ fn intervals_hold_what_they_promise_and_are_wider_for_drugs_that_are_hard_to_pre
 #[test]
 fn intervals_need_groups_enough_and_a_model_trained_on_everything_has_them_too() {
     let screen = noisy(60, 6);
-    let context = |validation| FitContext { seed: Seed::new(3), progress: &Silent, validation };
+    let context = |validation| FitContext::new(Seed::new(3), &Silent, validation);
     let unseen_cells = context(halfmax_core::ValidationGroup::Entity(0));
     let params = ConformalParams { level: 0.8, ..ConformalParams::default() };
     let (fitted, calibration) =

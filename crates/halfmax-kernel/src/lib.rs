@@ -37,7 +37,7 @@
 //! let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
 //!
 //! let context =
-//!     FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Entity(0) };
+//!     FitContext::new(Seed::new(1), &Silent, ValidationGroup::Entity(0));
 //! let fitted = KernelParams::default().check()?.fit(&screen.all(), &context)?;
 //! let tables = [&screen.tables[0], &screen.tables[1]];
 //! let query = Query { tables: &tables, tuples: Tuples::Listed(&[&[55], &[3]]) };

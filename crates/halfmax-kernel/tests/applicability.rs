@@ -45,7 +45,7 @@ fn screen() -> Screen {
 
 fn fitted(screen: &Screen) -> FittedKernel {
     let validation = ValidationGroup::Entity(0);
-    let context = FitContext { seed: Seed::new(1), progress: &Silent, validation };
+    let context = FitContext::new(Seed::new(1), &Silent, validation);
     KernelParams::default().check().unwrap().fit(&screen.all(), &context).unwrap()
 }
 

@@ -12,8 +12,7 @@ use proptest::prelude::*;
 
 type Matrix = Array2<f64>;
 
-const CONTEXT: FitContext =
-    FitContext { seed: Seed::new(5), progress: &Silent, validation: ValidationGroup::Response };
+const CONTEXT: FitContext = FitContext::new(Seed::new(5), &Silent, ValidationGroup::Response);
 
 /// A block of responses: value and weight of every pair, weight 0 where there is none.
 #[derive(Clone, Debug)]

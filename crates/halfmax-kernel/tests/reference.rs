@@ -91,7 +91,7 @@ impl Case {
 }
 
 fn context(validation: ValidationGroup) -> FitContext {
-    FitContext { seed: Seed::new(1), progress: &Silent, validation }
+    FitContext::new(Seed::new(1), &Silent, validation)
 }
 
 /// What the fit found out about drugs: the covariance of profiles, the baseline, σ².

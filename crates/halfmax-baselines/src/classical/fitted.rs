@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use halfmax_core::{
-    EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedGrid, Query, Result, Tensor, TrainView,
-    Tuples,
+    Encoder, EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedGrid, Query, Result, Tensor,
+    TrainView, Tuples,
 };
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::block::Block;
-use super::features::{Encoder, width};
 use super::forest::Forests;
 use super::knn::Neighbours;
 use super::linear::Linear;
@@ -176,7 +175,7 @@ impl FittedClassical {
             return Err(malformed(format!("its rows are side {}", head.row_side)));
         }
         let columns = head.columns.len();
-        let plain = width(&head.space);
+        let plain = Encoder::width_of(&head.space);
         let encoder = Encoder {
             space: head.space.clone(),
             centres: parts.f32s("feature_centres", plain)?.to_vec(),

@@ -11,7 +11,7 @@ use smartcore::linalg::basic::matrix::DenseMatrix;
 use super::block::{Block, Column};
 use super::cost::affordable;
 use super::elastic_net::Done;
-use super::features::Encoder;
+use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::params::count;
 use super::stored::malformed;
@@ -41,7 +41,7 @@ use super::taken_apart::trees_of;
 /// let responses = Responses::new(sides, values, None)?;
 /// let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
 ///
-/// let context = FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Entity(0) };
+/// let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Entity(0));
 /// let forest = ForestParams { features_per_split: Some(2), ..ForestParams::default() };
 /// let fitted = forest.check(ForestKind::Random)?.fit(&screen.all(), &context)?;
 /// let tables = [&screen.tables[0], &screen.tables[1]];
@@ -120,7 +120,7 @@ impl Model for Forest {
             ForestKind::Extra => Classical::ExtraTrees,
         };
         let block = Block::of(family.name(), train, context)?;
-        let (encoder, values) = Encoder::fit(train, &block, usize::MAX)?;
+        let (encoder, values) = encoder(train, &block, usize::MAX)?;
         let columns = block.learnable(encoder.width());
         self.afford(family, &block, &columns, encoder.width())?;
         let relevance = relevance(&block, &values);

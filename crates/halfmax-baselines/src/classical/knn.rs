@@ -11,7 +11,7 @@ use super::block::Block;
 use super::choose::parts;
 use super::cost::affordable;
 use super::elastic_net::Done;
-use super::features::Encoder;
+use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::params::count;
 use super::stored::malformed;
@@ -38,7 +38,7 @@ use super::stored::malformed;
 /// let responses = Responses::new(sides, values, None)?;
 /// let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
 ///
-/// let context = FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Entity(0) };
+/// let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Entity(0));
 /// let fitted = KnnParams { k: Some(3), ..KnnParams::default() }.check()?.fit(&screen.all(), &context)?;
 /// let tables = [&screen.tables[0], &screen.tables[1]];
 /// let query = Query { tables: &tables, tuples: Tuples::Listed(&[&[30], &[1]]) };
@@ -105,7 +105,7 @@ impl Model for Knn {
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedClassical> {
         let family = Classical::Knn;
         let block = Block::of(family.name(), train, context)?;
-        let (encoder, values) = Encoder::fit(train, &block, self.params.features)?;
+        let (encoder, values) = encoder(train, &block, self.params.features)?;
         let columns = block.learnable(encoder.width());
         let responses = responses(&block, &columns);
         let k = self.params.k.unwrap_or(TRIED[0]);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::block::Block;
 use super::choose::{PARTS, parts};
 use super::cost::affordable;
-use super::features::Encoder;
+use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::linear::Linear;
 use super::params::{count, positive};
@@ -41,7 +41,7 @@ use super::params::{count, positive};
 /// let responses = Responses::new(sides, values, None)?;
 /// let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
 ///
-/// let context = FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Entity(0) };
+/// let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Entity(0));
 /// let fitted = PlsParams::default().check()?.fit(&screen.all(), &context)?;
 /// let tables = [&screen.tables[0], &screen.tables[1]];
 /// let query = Query { tables: &tables, tuples: Tuples::Listed(&[&[55], &[3]]) };
@@ -103,7 +103,7 @@ impl Model for Pls {
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedClassical> {
         let family = Classical::Pls;
         let block = Block::of(family.name(), train, context)?;
-        let (encoder, values) = Encoder::fit(train, &block, self.params.features)?;
+        let (encoder, values) = encoder(train, &block, self.params.features)?;
         let columns = block.learnable(encoder.width());
         let mut params = self.params.clone();
         let mut linear = Linear::zeros(encoder.width(), block.columns.len());

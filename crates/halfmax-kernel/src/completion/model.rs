@@ -129,7 +129,7 @@ impl FittedCompletion {
     /// let drugs = EntityTable::new(["w", "x", "y", "z"], "drug")?;
     /// let responses = Responses::new(sides, values, None)?;
     /// let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
-    /// let context = FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Response };
+    /// let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Response);
     /// let fitted = CompletionParams::default().check()?.fit(&screen.all(), &context)?;
     ///
     /// // A new cell line, measured with w and x.
@@ -157,7 +157,7 @@ impl FittedCompletion {
     /// # let drugs = EntityTable::new(["x", "y"], "drug")?;
     /// # let responses = Responses::new(sides, vec![1.0, 2.0, 3.0, 4.0], None)?;
     /// # let screen = Screen::new("LN_IC50", vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)?;
-    /// # let context = FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Response };
+    /// # let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Response);
     /// let fitted = CompletionParams::default().check()?.fit(&screen.all(), &context)?;
     /// let profile = fitted.column_from(&[(0, 5.0)])?;
     /// assert_eq!(profile.len(), fitted.ids(0).len());

@@ -1,0 +1,16 @@
+//! Neural models on entities: a tower for cell lines and one for drugs, each run once per entity and step, never once per
+//! pair.
+
+mod block;
+mod checkpoint;
+mod device;
+mod inputs;
+mod mechanisms;
+mod model;
+mod network;
+mod params;
+mod random;
+mod train;
+
+pub use model::{FittedNeural, Neural};
+pub use params::{Loss, NeuralParams};

@@ -1,0 +1,585 @@
+//! The family: fitting, prediction, storage.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::OnceLock;
+
+use burn::tensor::{Device, Tensor as Numbers};
+use halfmax_core::{
+    EntityTable, Epoch, Error, FeatureSpace, FitContext, FittedModel, Mechanisms, Model, Parts, PreparedGrid,
+    Query, Result, Tensor, TrainView, Tuples,
+};
+use ndarray::{Array2, s};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::block::Block;
+use crate::checkpoint::{Keeper, MadeOf};
+use crate::device;
+use crate::inputs::Inputs;
+use crate::mechanisms::units;
+use crate::network::{Network, Sizes, on_device};
+use crate::params::NeuralParams;
+use crate::train::{Data, EpochProgress, Group, Member, State, numbers};
+
+/// A neural model with checked parameters.
+#[derive(Clone, Debug)]
+pub struct Neural {
+    params: NeuralParams,
+    mechanisms: Option<Mechanisms>,
+}
+
+/// Sub-streams of a fit's seed.
+const SEED_MEMBER: u64 = 0x6e65_7572;
+const SEED_ASIDE: u64 = 3;
+
+impl Neural {
+    pub(crate) fn new(params: NeuralParams) -> Result<Self> {
+        let mechanisms = params.mechanisms.as_deref().map(Mechanisms::named).transpose()?;
+        Ok(Self { params, mechanisms })
+    }
+
+    /// The parameters.
+    pub fn params(&self) -> &NeuralParams {
+        &self.params
+    }
+
+    /// How many members to train together on a device: as many as there are where it computes them at once, one where
+    /// members share its threads.
+    fn together(&self, device: &Device) -> usize {
+        if device::is_processor(device) { 1 } else { self.params.members }
+    }
+}
+
+impl Model for Neural {
+    type Fitted = FittedNeural;
+
+    fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedNeural> {
+        let params = &self.params;
+        let block = Block::of(train, context, params.identities)?;
+        let device = device::find(&params.device)?;
+        let screen = train.screen;
+        let prepared = |side: usize| {
+            let table = screen.table(side);
+            let space = FeatureSpace::of(table, screen.sides[side].table, &train.features);
+            Inputs::fit(space, table, &block.entities[side])
+        };
+        let (cells, cell_numbers) = prepared(0)?;
+        let (drugs, drug_numbers) = prepared(1)?;
+        for (side, inputs) in [&cells, &drugs].into_iter().enumerate() {
+            if !block.known[side] && inputs.width() == 0 {
+                context.progress.warn(&format!(
+                    "family \"neural\": {}s are told apart by features only, and there are none: all are predicted alike",
+                    screen.table(side).sort()
+                ));
+            }
+        }
+        let network = self.network([&cells, &drugs], &block)?;
+        let data = Data { block: &block, inputs: [&cell_numbers, &drug_numbers] };
+        let members: Vec<Member> = (0..params.members)
+            .map(|number| {
+                let seed = context.seed.derive(SEED_MEMBER).derive(number as u64);
+                let aside = block.set_aside(context.validation, params.validation, seed.derive(SEED_ASIDE));
+                Member { number, seed, aside }
+            })
+            .collect();
+        let progress = EpochProgress::new(context.progress, params.members * params.epochs);
+        let states = if block.scale > 0.0 {
+            let made_of = MadeOf::new(&network, params, context.seed.value(), &data);
+            let groups: Vec<&[Member]> = members.chunks(self.together(&device)).collect();
+            let train = |members: &&[Member]| {
+                let group = Group { network: &network, params, data: &data, members, device: &device };
+                trained(&group, context, &made_of, &progress)
+            };
+            groups.par_iter().map(train).collect::<Result<Vec<State>>>()?
+        } else {
+            // Responses that are told by their means leave nothing to learn.
+            let group = Group { network: &network, params, data: &data, members: &members, device: &device };
+            vec![group.start()]
+        };
+        let mut epochs: Vec<Epoch> = states.iter().flat_map(|state| state.history.iter().cloned()).collect();
+        epochs.sort_by_key(|epoch| (epoch.member, epoch.epoch));
+        let weights: Vec<Vec<f32>> = (0..network.slots.len())
+            .map(|at| {
+                let own = states.iter().map(|state| numbers(state.best[at].clone()));
+                own.collect::<Result<Vec<_>>>().map(|own| own.concat())
+            })
+            .collect::<Result<_>>()?;
+        let id = |side: usize| {
+            let ids = screen.table(side).ids();
+            block.entities[side].iter().map(|entity| ids[*entity as usize].clone()).collect()
+        };
+        let head = Head {
+            params: params.clone(),
+            target: screen.target.clone(),
+            ids: [id(0), id(1)],
+            known: block.known,
+            mechanisms: self.mechanisms.clone(),
+        };
+        let sides = [cells, drugs];
+        let level = Level { mean: block.mean, scale: block.scale, bases: block.bases };
+        Ok(FittedNeural { epochs, ..FittedNeural::assembled(head, sides, level, weights, network, device) })
+    }
+}
+
+impl Neural {
+    fn network(&self, inputs: [&Inputs; 2], block: &Block) -> Result<Network> {
+        let known = [0, 1].map(|side| if block.known[side] { block.entities[side].len() } else { 0 });
+        architecture(&self.params, self.mechanisms.as_ref(), inputs, known)
+    }
+}
+
+/// The network that suits some inputs.
+fn architecture(
+    params: &NeuralParams,
+    mechanisms: Option<&Mechanisms>,
+    inputs: [&Inputs; 2],
+    identities: [usize; 2],
+) -> Result<Network> {
+    let units = match mechanisms {
+        Some(mechanisms) => units(mechanisms, inputs[0], params.units_per_mechanism)?,
+        None => None,
+    };
+    let sizes = Sizes { inputs: inputs.map(Inputs::width), identities, mechanisms: units };
+    Ok(Network::new(params, sizes))
+}
+
+/// A group of members, trained from where its last checkpoint was.
+fn trained(group: &Group, context: &FitContext, made_of: &MadeOf, progress: &EpochProgress) -> Result<State> {
+    let first = group.members.first().map_or(0, |member| member.number);
+    let name = match context.checkpoint {
+        Some(checkpoint) => format!("{}, member {}", checkpoint.name, first + 1),
+        None => String::new(),
+    };
+    let mut keeper = Keeper { checkpoint: context.checkpoint, made_of, name };
+    match keeper.load(group)? {
+        None => group.run(group.start(), &mut keeper, progress),
+        Some((state, true)) => {
+            progress.group_done(group.params.epochs, group.members.len());
+            Ok(state)
+        }
+        Some((state, false)) => {
+            progress.group_done(state.epoch, group.members.len());
+            group.run(state, &mut keeper, progress)
+        }
+    }
+}
+
+/// A fitted neural model.
+pub struct FittedNeural {
+    head: Head,
+    pub(crate) sides: [Inputs; 2],
+    level: Level,
+    /// Each weight of the network for all members, members × rows × columns.
+    weights: Vec<Vec<f32>>,
+    pub(crate) network: Network,
+    device: Device,
+    on_device: OnceLock<Vec<Numbers<3>>>,
+    /// Positions of training entities by id.
+    places: [HashMap<String, usize>; 2],
+    epochs: Vec<Epoch>,
+}
+
+impl fmt::Debug for FittedNeural {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FittedNeural").field("params", &self.head.params).finish_non_exhaustive()
+    }
+}
+
+/// What is stored as a description, but for the features.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    params: NeuralParams,
+    target: String,
+    /// Ids of the training entities of each side.
+    ids: [Vec<String>; 2],
+    /// Whether those of a side are known one by one.
+    known: [bool; 2],
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mechanisms: Option<Mechanisms>,
+}
+
+/// What predictions are relative to.
+#[derive(Clone, Debug)]
+struct Level {
+    mean: f64,
+    scale: f64,
+    /// What each training entity of a side adds to the mean.
+    bases: [Vec<f64>; 2],
+}
+
+/// Entities that go through a tower at a time: always as many, so that what comes out does not depend on which others are
+/// asked for.
+const AT_ONCE: usize = 64;
+
+/// What the network makes of some entities.
+#[derive(Debug)]
+struct Codes {
+    /// For each entity of the table its row; none that was not asked for.
+    row_of: Vec<usize>,
+    /// Rows × (members × code width).
+    codes: Array2<f32>,
+    /// What each row adds to the mean, in the unit of the target.
+    bases: Vec<f64>,
+}
+
+impl FittedNeural {
+    fn assembled(
+        head: Head,
+        sides: [Inputs; 2],
+        level: Level,
+        weights: Vec<Vec<f32>>,
+        network: Network,
+        device: Device,
+    ) -> Self {
+        let places = [0, 1].map(|side: usize| head.ids[side].iter().cloned().zip(0..).collect());
+        Self {
+            head,
+            sides,
+            level,
+            weights,
+            network,
+            device,
+            on_device: OnceLock::new(),
+            places,
+            epochs: Vec::new(),
+        }
+    }
+
+    /// The parameters that it was fitted with.
+    pub fn params(&self) -> &NeuralParams {
+        &self.head.params
+    }
+
+    /// The same model on another device, by its name in a configuration.
+    ///
+    /// # Errors
+    /// If this build or machine has no such device.
+    pub fn on(self, device: &str) -> Result<Self> {
+        let device = device::find(device)?;
+        let Self { head, sides, level, weights, network, epochs, .. } = self;
+        Ok(Self { epochs, ..Self::assembled(head, sides, level, weights, network, device) })
+    }
+
+    pub(crate) fn members(&self) -> usize {
+        self.head.params.members
+    }
+
+    pub(crate) fn scale(&self) -> f64 {
+        self.level.scale
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The weights on the model's device.
+    pub(crate) fn weights(&self) -> &[Numbers<3>] {
+        self.on_device.get_or_init(|| {
+            let slots = self.network.slots.iter().zip(&self.weights);
+            slots
+                .map(|(slot, numbers)| {
+                    let shape = [self.members(), slot.shape[0], slot.shape[1]];
+                    on_device(numbers.clone(), shape, &self.device)
+                })
+                .collect()
+        })
+    }
+
+    /// What tower and embedding make of some entities of a table: members × entities × (rank + 1), on the device.
+    fn tower(&self, side: usize, table: &EntityTable, entities: &[u32]) -> Result<Numbers<3>> {
+        let mut inputs = self.sides[side].of(table, entities)?.into_raw_vec_and_offset().0;
+        let (members, width) = (self.members(), self.sides[side].width());
+        inputs.resize(AT_ONCE * width, 0.0);
+        let shape = [members, AT_ONCE, self.network.rank + 1];
+        let mut code = Numbers::zeros(shape, &self.device);
+        if width > 0 {
+            let inputs = on_device(inputs, [1, AT_ONCE, width], &self.device);
+            if let Some(tower) = self.network.tower(side, self.weights(), inputs, None) {
+                code = code + tower;
+            }
+        }
+        if self.network.identity(side).is_some() {
+            code = code + on_device(self.identities(side, table, entities), shape, &self.device);
+        }
+        Ok(code)
+    }
+
+    /// Embeddings and offsets of entities that were in training, 0 for others: members × [`AT_ONCE`] × (rank + 1).
+    pub(crate) fn identities(&self, side: usize, table: &EntityTable, entities: &[u32]) -> Vec<f32> {
+        let rank = self.network.rank;
+        let mut numbers = vec![0.0; self.members() * AT_ONCE * (rank + 1)];
+        let Some([embedding, offset]) = self.network.identity(side) else { return numbers };
+        let count = self.head.ids[side].len();
+        for (at, entity) in entities.iter().enumerate() {
+            let Some(place) = self.places[side].get(&table.ids()[*entity as usize]) else { continue };
+            for member in 0..self.members() {
+                let own = &mut numbers[(member * AT_ONCE + at) * (rank + 1)..][..=rank];
+                let row = member * count + place;
+                own[..rank].copy_from_slice(&self.weights[embedding][row * rank..][..rank]);
+                own[rank] = self.weights[offset][row];
+            }
+        }
+        numbers
+    }
+
+    /// The codes of some entities of a table, each once.
+    fn codes(&self, side: usize, table: &EntityTable, entities: &[u32]) -> Result<Codes> {
+        let mut asked = entities.to_vec();
+        asked.sort_unstable();
+        asked.dedup();
+        let (members, width) = (self.members(), self.network.code_width());
+        let mut codes = Array2::zeros((asked.len(), members * width));
+        for (chunk, entities) in asked.chunks(AT_ONCE).enumerate() {
+            let code = self.tower(side, table, entities)?;
+            let code = numbers(self.network.encoded(side, self.weights(), code))?;
+            for at in 0..entities.len() {
+                for member in 0..members {
+                    let own = &code[(member * AT_ONCE + at) * width..][..width];
+                    let mut place =
+                        codes.slice_mut(s![chunk * AT_ONCE + at, member * width..(member + 1) * width]);
+                    place.iter_mut().zip(own).for_each(|(place, own)| *place = *own);
+                }
+            }
+        }
+        if asked.is_empty() {
+            // A table that will not do is refused whatever is asked of it.
+            self.sides[side].of(table, &[])?;
+        }
+        let mut row_of = vec![usize::MAX; table.len()];
+        asked.iter().enumerate().for_each(|(row, entity)| row_of[*entity as usize] = row);
+        let base = |entity: &u32| self.base(side, &table.ids()[*entity as usize]);
+        Ok(Codes { row_of, codes, bases: asked.iter().map(base).collect() })
+    }
+
+    /// What an entity adds to the mean of all responses, in the unit of the target.
+    pub(crate) fn base(&self, side: usize, id: &str) -> f64 {
+        self.places[side].get(id).map_or(0.0, |place| self.level.bases[side][*place])
+    }
+
+    /// What each member predicts of a pair, in standard deviations.
+    fn said<'a>(&'a self, cell: &'a [f32], drug: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
+        let (rank, width) = (self.network.rank, self.network.code_width());
+        let hidden = self.network.pair_width();
+        let out = self.network.pair_out().map(|out| self.weights[out].as_slice());
+        cell.chunks_exact(width).zip(drug.chunks_exact(width)).enumerate().map(
+            move |(member, (cell, drug))| {
+                let mut sum = dot(&cell[..rank], &drug[..rank]) + cell[rank] + drug[rank];
+                if let Some(out) = out {
+                    let out = &out[member * hidden..][..hidden];
+                    let units = cell[rank + 1..].iter().zip(&drug[rank + 1..]).zip(out);
+                    sum += units.map(|((cell, drug), out)| (cell + drug).max(0.0) * out).sum::<f32>();
+                }
+                sum
+            },
+        )
+    }
+
+    fn pair(&self, cells: &Codes, drugs: &Codes, cell: u32, drug: u32) -> f32 {
+        let (cell, drug) = (cells.row_of[cell as usize], drugs.row_of[drug as usize]);
+        let Level { mean, scale, .. } = self.level;
+        let base = mean + cells.bases[cell] + drugs.bases[drug];
+        let (left, right) = (cells.codes.row(cell), drugs.codes.row(drug));
+        let sum: f64 = self.said(slice(&left), slice(&right)).map(f64::from).sum();
+        (base + scale * sum / self.members() as f64) as f32
+    }
+
+    fn deviation(&self, cells: &Codes, drugs: &Codes, cell: u32, drug: u32) -> f32 {
+        let (left, right) =
+            (cells.codes.row(cells.row_of[cell as usize]), drugs.codes.row(drugs.row_of[drug as usize]));
+        let said: Vec<f64> = self.said(slice(&left), slice(&right)).map(f64::from).collect();
+        let mean = said.iter().sum::<f64>() / said.len() as f64;
+        let squares: f64 = said.iter().map(|one| (one - mean).powi(2)).sum();
+        ((squares / (said.len() - 1) as f64).sqrt() * self.level.scale) as f32
+    }
+
+    /// Something of every pair of a query, in its order.
+    fn of_pairs(
+        &self,
+        query: &Query,
+        of: impl Fn(&Codes, &Codes, u32, u32) -> f32 + Sync,
+    ) -> Result<Vec<f32>> {
+        query.check(2)?;
+        let (Tuples::Listed(&[cells, drugs]) | Tuples::Grid(&[cells, drugs])) = query.tuples else {
+            return Ok(Vec::new());
+        };
+        let left = self.codes(0, query.tables[0], cells)?;
+        let right = self.codes(1, query.tables[1], drugs)?;
+        Ok(match query.tuples {
+            Tuples::Listed(_) => {
+                cells.par_iter().zip(drugs).map(|(cell, drug)| of(&left, &right, *cell, *drug)).collect()
+            }
+            Tuples::Grid(_) => cells
+                .par_iter()
+                .flat_map_iter(|cell| drugs.iter().map(|drug| of(&left, &right, *cell, *drug)))
+                .collect(),
+        })
+    }
+}
+
+fn slice<'a>(row: &'a ndarray::ArrayView1<'a, f32>) -> &'a [f32] {
+    row.as_slice().unwrap_or_default()
+}
+
+/// The dot product, in eight sums that each take every eighth: the same whatever else is computed.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 8];
+    let (left, right) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = left.remainder().iter().zip(right.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in left.zip(right) {
+        sums.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
+/// A grid whose columns are given.
+struct Grid<'a> {
+    model: &'a FittedNeural,
+    table: &'a EntityTable,
+    columns: &'a [u32],
+    drugs: Codes,
+}
+
+impl PreparedGrid for Grid<'_> {
+    fn scores(&self, rows: &[u32]) -> Result<Vec<f32>> {
+        let cells = self.model.codes(0, self.table, rows)?;
+        let pair = |cell: u32, drug: &u32| self.model.pair(&cells, &self.drugs, cell, *drug);
+        Ok(rows
+            .par_iter()
+            .flat_map_iter(|cell| self.columns.iter().map(move |drug| pair(*cell, drug)))
+            .collect())
+    }
+}
+
+impl FittedModel for FittedNeural {
+    fn family(&self) -> &'static str {
+        "neural"
+    }
+
+    fn predict(&self, query: &Query) -> Result<Vec<f32>> {
+        self.of_pairs(query, |cells, drugs, cell, drug| self.pair(cells, drugs, cell, drug))
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        columns: &'a [u32],
+    ) -> Result<Box<dyn PreparedGrid + 'a>> {
+        Query { tables, tuples: Tuples::Grid(&[]) }.check(2)?;
+        let drugs = self.codes(1, tables[1], columns)?;
+        Ok(Box::new(Grid { model: self, table: tables[0], columns, drugs }))
+    }
+
+    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
+        query.check(2)?;
+        let share = |side: usize| Ok(self.sides[side].encoder.space.align(query.tables[side])?.share());
+        (0..2).map(share).collect()
+    }
+
+    fn space(&self, side: usize) -> FeatureSpace {
+        self.sides[side].encoder.space.clone()
+    }
+
+    fn epochs(&self) -> &[Epoch] {
+        &self.epochs
+    }
+
+    fn spread(&self, query: &Query) -> Result<Option<Vec<f32>>> {
+        if self.members() < 2 {
+            return Ok(None);
+        }
+        self.of_pairs(query, |cells, drugs, cell, drug| self.deviation(cells, drugs, cell, drug)).map(Some)
+    }
+
+    fn parts(&self) -> Parts {
+        let side = |side: usize| {
+            let Inputs { encoder, flagged, .. } = &self.sides[side];
+            serde_json::json!({ "space": encoder.space, "flagged": flagged })
+        };
+        let description = serde_json::json!({ "head": self.head, "sides": [side(0), side(1)] });
+        let mut tensors = BTreeMap::new();
+        tensors.insert("numbers".into(), Tensor::F64(vec![self.level.mean, self.level.scale]));
+        for (name, side) in ["cell", "drug"].into_iter().zip(0..) {
+            let Inputs { encoder, flag_means, .. } = &self.sides[side];
+            tensors.insert(format!("{name}/centres"), Tensor::F32(encoder.centres.clone()));
+            tensors.insert(format!("{name}/scales"), Tensor::F32(encoder.scales.clone()));
+            tensors.insert(format!("{name}/flag_means"), Tensor::F32(flag_means.clone()));
+            tensors.insert(format!("{name}/bases"), Tensor::F64(self.level.bases[side].clone()));
+        }
+        for (slot, numbers) in self.network.slots.iter().zip(&self.weights) {
+            tensors.insert(slot.name.clone(), Tensor::F32(numbers.clone()));
+        }
+        Parts { description, tensors }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    head: Head,
+    sides: [SideDescription; 2],
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SideDescription {
+    space: FeatureSpace,
+    flagged: Vec<Vec<u32>>,
+}
+
+impl FittedNeural {
+    /// A model from its [`FittedModel::parts`], exactly as it was. It runs on the device that it was trained on where this
+    /// build and machine have it, else on the processor.
+    ///
+    /// # Errors
+    /// If the description is not one of a neural model, or a tensor is missing, of another type or length, or holds a number
+    /// that cannot be.
+    pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let Description { head, sides } = Deserialize::deserialize(&parts.description)
+            .map_err(|error| malformed("its description is not understood").because(error))?;
+        Neural::new(NeuralParams { mechanisms: None, ..head.params.clone() })?;
+        if head.params.members == 0 || head.params.rank == 0 {
+            return Err(malformed("it has no members or no rank"));
+        }
+        let [mean, scale] = *parts.f64s("numbers", 2)? else { return Err(malformed("it lacks numbers")) };
+        if scale < 0.0 {
+            return Err(malformed("its scale is negative"));
+        }
+        let [cells, drugs] = sides;
+        let sides = [stored_inputs(parts, "cell", cells)?, stored_inputs(parts, "drug", drugs)?];
+        let bases = |name: &str, side: usize| Ok(parts.f64s(name, head.ids[side].len())?.to_vec());
+        let level = Level { mean, scale, bases: [bases("cell/bases", 0)?, bases("drug/bases", 1)?] };
+        let known = [0, 1].map(|side: usize| if head.known[side] { head.ids[side].len() } else { 0 });
+        let network = architecture(&head.params, head.mechanisms.as_ref(), [&sides[0], &sides[1]], known)?;
+        let members = head.params.members;
+        let weights = network
+            .slots
+            .iter()
+            .map(|slot| Ok(parts.f32s(&slot.name, members * slot.len())?.to_vec()))
+            .collect::<Result<Vec<_>>>()?;
+        let device = device::usable(&head.params.device);
+        Ok(Self::assembled(head, sides, level, weights, network, device))
+    }
+}
+
+fn stored_inputs(parts: &Parts, name: &str, described: SideDescription) -> Result<Inputs> {
+    let SideDescription { space, flagged } = described;
+    let width = halfmax_core::Encoder::width_of(&space);
+    if flagged.iter().any(|numbers| numbers.is_empty() || numbers.iter().any(|at| *at as usize >= width)) {
+        return Err(malformed("a flag of missing features names none, or one that is not there"));
+    }
+    let numbers = |kind: &str, length: usize| Ok(parts.f32s(&format!("{name}/{kind}"), length)?.to_vec());
+    let scales: Vec<f32> = numbers("scales", width)?;
+    if scales.contains(&0.0) {
+        return Err(malformed("a scale is 0"));
+    }
+    let encoder = halfmax_core::Encoder { space, centres: numbers("centres", width)?, scales };
+    let flag_means = numbers("flag_means", flagged.len())?;
+    Ok(Inputs { encoder, flagged, flag_means })
+}
+
+fn malformed(what: impl fmt::Display) -> Error {
+    Error::data(format!("the neural model is malformed: {what}"))
+        .help("copy the file again, or train the model anew")
+}

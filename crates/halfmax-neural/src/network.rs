@@ -1,0 +1,312 @@
+//! The network: a tower for each side, and how what they say of a cell line and a drug becomes a prediction.
+//!
+//! Every weight has three dimensions, of which the first counts the members of an ensemble that are trained together:
+//! matrix products are batched over it, and no member sees another.
+
+use burn::tensor::activation::{gelu, relu};
+use burn::tensor::{Device, Tensor, TensorData};
+use halfmax_core::Seed;
+use ndarray::Array2;
+use rand::RngExt;
+
+use crate::params::NeuralParams;
+use crate::random::{Dropout, generator};
+
+/// One weight of the network.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Slot {
+    /// Its name, as in a model file: "cell/0/weight".
+    pub(crate) name: String,
+    /// Its shape for one member.
+    pub(crate) shape: [usize; 2],
+    /// Whether weight decay applies.
+    pub(crate) decays: bool,
+    start: Start,
+}
+
+/// How a weight begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Start {
+    /// Uniform between minus and plus this.
+    Uniform(f32),
+    /// All equal.
+    Constant(f32),
+}
+
+impl Slot {
+    pub(crate) fn len(&self) -> usize {
+        self.shape[0] * self.shape[1]
+    }
+}
+
+/// The units of the first layer that see one mechanism each.
+#[derive(Clone, Debug)]
+pub(crate) struct MechanismUnits {
+    /// The inputs that any of them sees.
+    pub(crate) inputs: Vec<usize>,
+    /// 1 where a unit sees an input, inputs × units.
+    pub(crate) mask: Array2<f32>,
+}
+
+/// What a network is made for.
+pub(crate) struct Sizes {
+    /// How many numbers the entities of each side have.
+    pub(crate) inputs: [usize; 2],
+    /// How many entities of each side have an embedding of their own; 0 where none.
+    pub(crate) identities: [usize; 2],
+    pub(crate) mechanisms: Option<MechanismUnits>,
+}
+
+/// The architecture: which weights there are and how they are used.
+pub(crate) struct Network {
+    pub(crate) slots: Vec<Slot>,
+    towers: [Tower; 2],
+    pair: Option<Pair>,
+    pub(crate) rank: usize,
+    layer_norm: bool,
+    mechanisms: Option<MechanismUnits>,
+}
+
+/// Positions of a tower's weights among the slots.
+struct Tower {
+    layers: Vec<Layer>,
+    out: Option<[usize; 2]>,
+    identity: Option<[usize; 2]>,
+}
+
+struct Layer {
+    /// Of the units that see one mechanism each; only in a first layer.
+    masked: Option<usize>,
+    weight: Option<usize>,
+    bias: usize,
+    norm: Option<[usize; 2]>,
+}
+
+/// Positions of the pair network's weights: from cell lines, from drugs, bias, out.
+struct Pair {
+    of_side: [usize; 2],
+    bias: usize,
+    out: usize,
+    width: usize,
+}
+
+/// Uniform numbers of this standard deviation lie between plus and minus it times √3.
+const EMBEDDING_START: f32 = 0.1 * 1.732_050_8;
+const NORM_EPSILON: f64 = 1e-5;
+
+impl Network {
+    pub(crate) fn new(params: &NeuralParams, sizes: Sizes) -> Self {
+        let mut slots = Slots(Vec::new());
+        let rank = params.rank;
+        let tower = |slots: &mut Slots, side: usize| {
+            let name = ["cell", "drug"][side];
+            let widths = [&params.hidden, &params.drug_hidden][side];
+            let mut width = sizes.inputs[side];
+            let mut layers = Vec::new();
+            for (at, units) in widths.iter().enumerate().filter(|_| sizes.inputs[side] > 0) {
+                let place = format!("{name}/{at}");
+                let own = sizes.mechanisms.as_ref().filter(|_| side == 0 && at == 0);
+                let masked = own.map(|own| {
+                    let seen = own.mask.sum() / own.mask.ncols().max(1) as f32;
+                    let start = Start::Uniform(1.0 / seen.max(1.0).sqrt());
+                    slots.add(format!("{place}/mechanisms"), own.mask.dim().into(), true, start)
+                });
+                let weight = (*units > 0).then(|| slots.linear(&place, [width, *units]));
+                width = units + own.map_or(0, |own| own.mask.ncols());
+                let bias = slots.row(format!("{place}/bias"), width, 0.0);
+                let norm = params.layer_norm.then(|| {
+                    let gain = slots.row(format!("{place}/gain"), width, 1.0);
+                    [gain, slots.row(format!("{place}/shift"), width, 0.0)]
+                });
+                layers.push(Layer { masked, weight, bias, norm });
+            }
+            let out = (sizes.inputs[side] > 0).then(|| {
+                let place = format!("{name}/out");
+                [slots.linear(&place, [width, rank + 1]), slots.row(format!("{place}/bias"), rank + 1, 0.0)]
+            });
+            let count = sizes.identities[side];
+            let identity = (count > 0).then(|| {
+                let start = Start::Uniform(EMBEDDING_START);
+                let embedding = slots.add(format!("{name}/identity"), [count, rank], true, start);
+                [embedding, slots.add(format!("{name}/offset"), [count, 1], false, Start::Constant(0.0))]
+            });
+            Tower { layers, out, identity }
+        };
+        let towers = [tower(&mut slots, 0), tower(&mut slots, 1)];
+        let width = params.pair_hidden;
+        let pair = (width > 0).then(|| Pair {
+            of_side: [slots.linear("pair/cell", [rank, width]), slots.linear("pair/drug", [rank, width])],
+            bias: slots.row("pair/bias".into(), width, 0.0),
+            out: slots.linear("pair/out", [width, 1]),
+            width,
+        });
+        let layer_norm = params.layer_norm;
+        Self { slots: slots.0, towers, pair, rank, layer_norm, mechanisms: sizes.mechanisms }
+    }
+
+    /// How many numbers [`Network::encoded`] makes of an entity.
+    pub(crate) fn code_width(&self) -> usize {
+        self.rank + 1 + self.pair.as_ref().map_or(0, |pair| pair.width)
+    }
+
+    /// How many numbers the pair network's hidden layer has.
+    pub(crate) fn pair_width(&self) -> usize {
+        self.pair.as_ref().map_or(0, |pair| pair.width)
+    }
+
+    /// The position of the weights that lead out of the pair network.
+    pub(crate) fn pair_out(&self) -> Option<usize> {
+        self.pair.as_ref().map(|pair| pair.out)
+    }
+
+    /// Positions of a side's embeddings and offsets.
+    pub(crate) fn identity(&self, side: usize) -> Option<[usize; 2]> {
+        self.towers[side].identity
+    }
+
+    /// The weights that members with these seeds begin with, on a device.
+    pub(crate) fn start(&self, seeds: &[Seed], device: &Device) -> Vec<Tensor<3>> {
+        let of = |(at, slot): (usize, &Slot)| {
+            let mut numbers = Vec::with_capacity(seeds.len() * slot.len());
+            for seed in seeds {
+                match slot.start {
+                    Start::Constant(value) => numbers.resize(numbers.len() + slot.len(), value),
+                    Start::Uniform(most) => {
+                        let mut generator = generator(seed.derive(at as u64));
+                        numbers
+                            .extend((0..slot.len()).map(|_| most * (2.0 * generator.random::<f32>() - 1.0)));
+                    }
+                }
+            }
+            on_device(numbers, [seeds.len(), slot.shape[0], slot.shape[1]], device)
+        };
+        self.slots.iter().enumerate().map(of).collect()
+    }
+
+    /// What a tower makes of its inputs (members × entities × inputs): members × entities × (rank + 1), the last an offset.
+    /// None for a tower without features.
+    pub(crate) fn tower(
+        &self,
+        side: usize,
+        weights: &[Tensor<3>],
+        inputs: Tensor<3>,
+        mut dropout: Option<(f64, Dropout)>,
+    ) -> Option<Tensor<3>> {
+        let tower = &self.towers[side];
+        let [weight, bias] = tower.out?;
+        let mut x = inputs;
+        for layer in &tower.layers {
+            let mut sums = Vec::new();
+            if let (Some(at), Some(units)) = (layer.masked, &self.mechanisms) {
+                sums.push(self.masked(units, weights[at].clone(), x.clone()));
+            }
+            if let Some(at) = layer.weight {
+                sums.push(product(x, weights[at].clone()));
+            }
+            x = Tensor::cat(sums, 2) + weights[layer.bias].clone();
+            if let Some([gain, shift]) = layer.norm {
+                x = normalised(x) * weights[gain].clone() + weights[shift].clone();
+            }
+            x = gelu(x);
+            if let Some((share, dropout)) = &mut dropout {
+                x = dropped(x, *share, dropout);
+            }
+        }
+        Some(product(x, weights[weight].clone()) + weights[bias].clone())
+    }
+
+    /// The units that see one mechanism each, before their bias: members × entities × units.
+    fn masked(&self, units: &MechanismUnits, weight: Tensor<3>, inputs: Tensor<3>) -> Tensor<3> {
+        let device = inputs.device();
+        let at: Vec<i32> = units.inputs.iter().map(|at| *at as i32).collect();
+        let count = at.len();
+        let seen = inputs.select(2, Tensor::from_data(TensorData::new(at, [count]), &device));
+        let (rows, columns) = units.mask.dim();
+        let mask = on_device(units.mask.iter().copied().collect(), [1, rows, columns], &device);
+        product(seen, weight * mask)
+    }
+
+    /// Predictions for every cell line with every drug, from what the towers and embeddings made of them: members × cell
+    /// lines × drugs, in standard deviations.
+    pub(crate) fn pairs(&self, weights: &[Tensor<3>], cells: Tensor<3>, drugs: Tensor<3>) -> Tensor<3> {
+        let rank = self.rank;
+        let part = |code: &Tensor<3>| (code.clone().narrow(2, 0, rank), code.clone().narrow(2, rank, 1));
+        let (left, left_offset) = part(&cells);
+        let (right, right_offset) = part(&drugs);
+        let bilinear =
+            left.clone().matmul(right.clone().swap_dims(1, 2)) + left_offset + right_offset.swap_dims(1, 2);
+        let Some(pair) = &self.pair else { return bilinear };
+        let of = |code: Tensor<3>, side: usize| product(code, weights[pair.of_side[side]].clone());
+        let cells: Tensor<4> = (of(left, 0) + weights[pair.bias].clone()).unsqueeze_dim(2);
+        let drugs: Tensor<4> = of(right, 1).unsqueeze_dim(1);
+        let hidden = relu(cells + drugs);
+        let out: Tensor<4> = weights[pair.out].clone().swap_dims(1, 2).unsqueeze_dim(1);
+        let added: Tensor<3> = (hidden * out).sum_dim(3).squeeze_dim(3);
+        bilinear + added
+    }
+
+    /// Puts what the pair network makes of an entity after what its tower and embedding made of it: members × entities ×
+    /// [`Network::code_width`], so that pairs can be predicted without tensors.
+    pub(crate) fn encoded(&self, side: usize, weights: &[Tensor<3>], code: Tensor<3>) -> Tensor<3> {
+        let Some(pair) = &self.pair else { return code };
+        let mut own = product(code.clone().narrow(2, 0, self.rank), weights[pair.of_side[side]].clone());
+        if side == 0 {
+            own = own + weights[pair.bias].clone();
+        }
+        Tensor::cat(vec![code, own], 2)
+    }
+
+    /// What a fingerprint of the architecture is made of.
+    pub(crate) fn outline(&self) -> Vec<(String, [usize; 2])> {
+        let mut outline: Vec<(String, [usize; 2])> =
+            self.slots.iter().map(|slot| (slot.name.clone(), slot.shape)).collect();
+        outline.push(("layer_norm".into(), [usize::from(self.layer_norm); 2]));
+        outline
+    }
+}
+
+struct Slots(Vec<Slot>);
+
+impl Slots {
+    fn add(&mut self, name: String, shape: [usize; 2], decays: bool, start: Start) -> usize {
+        self.0.push(Slot { name, shape, decays, start });
+        self.0.len() - 1
+    }
+
+    /// A matrix from inputs (rows) to units (columns).
+    fn linear(&mut self, place: &str, shape: [usize; 2]) -> usize {
+        let start = Start::Uniform(1.0 / (shape[0].max(1) as f32).sqrt());
+        self.add(format!("{place}/weight"), shape, true, start)
+    }
+
+    fn row(&mut self, name: String, width: usize, value: f32) -> usize {
+        self.add(name, [1, width], false, Start::Constant(value))
+    }
+}
+
+/// A tensor from its numbers, row-major.
+pub(crate) fn on_device(numbers: Vec<f32>, shape: [usize; 3], device: &Device) -> Tensor<3> {
+    Tensor::from_data(TensorData::new(numbers, shape), device)
+}
+
+/// Batched matrix product; inputs of one member are those of all.
+fn product(inputs: Tensor<3>, weight: Tensor<3>) -> Tensor<3> {
+    inputs.matmul(weight)
+}
+
+/// Layer normalisation without gain and shift (Ba, Kiros & Hinton 2016).
+fn normalised(x: Tensor<3>) -> Tensor<3> {
+    let centred = x.clone() - x.mean_dim(2);
+    let variance = centred.clone().square().mean_dim(2);
+    centred / (variance + NORM_EPSILON).sqrt()
+}
+
+fn dropped(x: Tensor<3>, share: f64, dropout: &mut Dropout) -> Tensor<3> {
+    if share <= 0.0 {
+        return x;
+    }
+    let (shape, device) = (x.dims(), x.device());
+    let mut factors = vec![1.0; shape.iter().product()];
+    dropout.apply(share, &mut factors);
+    x * on_device(factors, shape, &device)
+}

@@ -1,0 +1,176 @@
+use halfmax_core::{Error, Known, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::device::check_name;
+use crate::model::Neural;
+
+/// Parameters of a neural model, as in a configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NeuralParams {
+    /// Where it is trained: "cpu", "cuda:0", "wgpu", "libtorch", "libtorch:cuda:0"; "auto" takes the first graphics
+    /// processor that this build can use, else the processor.
+    pub device: String,
+    /// Members of the ensemble: the same network from other seeds, each with a validation part of its own. Their mean is
+    /// predicted. At least 1.
+    pub members: usize,
+    /// Widths of the hidden layers of the cell-line tower, first to last. With `mechanisms` the first one is the free part
+    /// of the first layer, and may be 0.
+    pub hidden: Vec<usize>,
+    /// The same of the drug tower.
+    pub drug_hidden: Vec<usize>,
+    /// The rank of the interaction: numbers that a tower makes of an entity. At least 1.
+    pub rank: usize,
+    /// Width of the hidden layer of a network on pairs, which is added to the low-rank interaction; 0 for none.
+    pub pair_hidden: usize,
+    /// Which sides have a learned embedding for each training entity besides what the tower makes of its features.
+    pub identities: Known,
+    /// A catalogue of mechanisms, "builtin" or the path of a TOML file: part of the cell-line tower's first layer is then
+    /// made of units that each see the genes of one mechanism only.
+    pub mechanisms: Option<String>,
+    /// How many units each mechanism has.
+    pub units_per_mechanism: usize,
+    /// Layer normalisation after each hidden layer.
+    pub layer_norm: bool,
+    /// The share of a tower's inputs that is set to 0 at each step, 0 to below 1.
+    pub input_dropout: f64,
+    /// The share of hidden units that is set to 0 at each step, 0 to below 1.
+    pub dropout: f64,
+    /// What is minimised.
+    pub loss: Loss,
+    /// Where the Huber loss turns from squared to absolute, in standard deviations of the responses; above 0.
+    pub huber_delta: f64,
+    /// Passes over the training cell lines. At least 1.
+    pub epochs: usize,
+    /// Cell lines in a step, with all their drugs. At least 1.
+    pub batch: usize,
+    /// The learning rate after the warm-up; above 0.
+    pub learning_rate: f64,
+    /// The share of all steps in which the learning rate rises from 0, after which it falls along a cosine to 0.
+    pub warmup: f64,
+    /// Decoupled weight decay (AdamW) of all weights but biases, norms and offsets; at least 0.
+    pub weight_decay: f64,
+    /// The gradient of each member is shortened to this norm; above 0.
+    pub clip: f64,
+    /// The share of what the split holds out (cell lines, drugs, tissues, responses) that each member sets aside for
+    /// validation: 0 for none, up to 0.5. The weights of the best epoch are kept.
+    pub validation: f64,
+    /// Epochs without a better validation loss after which training stops. At least 1.
+    pub patience: usize,
+}
+
+/// A loss of standardised responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// The squared error.
+    Squared,
+    /// The squared error of small ones, the absolute of large ones (Huber 1964).
+    Huber,
+}
+
+impl Default for NeuralParams {
+    fn default() -> Self {
+        Self {
+            device: "auto".into(),
+            members: 5,
+            hidden: vec![256],
+            drug_hidden: vec![64],
+            rank: 64,
+            pair_hidden: 0,
+            identities: Known::Auto,
+            mechanisms: None,
+            units_per_mechanism: 2,
+            layer_norm: true,
+            input_dropout: 0.5,
+            dropout: 0.5,
+            loss: Loss::Squared,
+            huber_delta: 1.0,
+            epochs: 40,
+            batch: 64,
+            learning_rate: 2e-3,
+            warmup: 0.1,
+            weight_decay: 0.01,
+            clip: 1.0,
+            validation: 0.1,
+            patience: 20,
+        }
+    }
+}
+
+/// A layer of more units is a mistake rather than a wish.
+const WIDEST: usize = 65_536;
+
+impl NeuralParams {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// The first parameter that cannot work, with its value and what is allowed; a device that this build cannot use; a
+    /// catalogue that cannot be read.
+    ///
+    /// ```
+    /// use halfmax_neural::NeuralParams;
+    /// let error = NeuralParams { batch: 0, ..NeuralParams::default() }.check().unwrap_err();
+    /// assert_eq!(error.to_string(), "batch = 0: expected at least 1");
+    /// ```
+    pub fn check(self) -> Result<Neural> {
+        check_name(&self.device)?;
+        let counts = [
+            ("members", self.members, 1000),
+            ("rank", self.rank, WIDEST),
+            ("epochs", self.epochs, 1_000_000),
+            ("batch", self.batch, usize::MAX),
+            ("patience", self.patience, usize::MAX),
+            ("units_per_mechanism", self.units_per_mechanism, 1000),
+        ];
+        for (name, value, most) in counts {
+            if value == 0 {
+                return Err(Error::parameter(name, value, "at least 1"));
+            }
+            if value > most {
+                return Err(Error::parameter(name, value, &format!("at most {most}")));
+            }
+        }
+        let free = usize::from(self.mechanisms.is_some());
+        for (name, widths, free) in [("hidden", &self.hidden, free), ("drug_hidden", &self.drug_hidden, 0)] {
+            let wrong = |(at, width): &(usize, &usize)| (**width == 0 && *at >= free) || **width > WIDEST;
+            if let Some((at, width)) = widths.iter().enumerate().find(wrong) {
+                let place = format!("{name}[{at}]");
+                return Err(Error::parameter(&place, width, &format!("1 to {WIDEST}")));
+            }
+        }
+        if self.mechanisms.is_some() && self.hidden.is_empty() {
+            return Err(Error::parameter(
+                "hidden",
+                "[]",
+                "at least one width, since units of mechanisms are in the first layer",
+            ));
+        }
+        if self.pair_hidden > WIDEST {
+            return Err(Error::parameter("pair_hidden", self.pair_hidden, &format!("0 to {WIDEST}")));
+        }
+        let below_one = |value: f64| (0.0..1.0).contains(&value);
+        let above_zero = |value: f64| value > 0.0 && value.is_finite();
+        let numbers = [
+            ("input_dropout", self.input_dropout, below_one(self.input_dropout), "0 to below 1"),
+            ("dropout", self.dropout, below_one(self.dropout), "0 to below 1"),
+            ("warmup", self.warmup, below_one(self.warmup), "0 to below 1"),
+            ("huber_delta", self.huber_delta, above_zero(self.huber_delta), "a number above 0"),
+            (
+                "learning_rate",
+                self.learning_rate,
+                above_zero(self.learning_rate) && self.learning_rate <= 10.0,
+                "above 0, at most 10",
+            ),
+            ("weight_decay", self.weight_decay, (0.0..=100.0).contains(&self.weight_decay), "0 to 100"),
+            ("clip", self.clip, above_zero(self.clip), "a number above 0"),
+            ("validation", self.validation, (0.0..=0.5).contains(&self.validation), "0 to 0.5"),
+        ];
+        for (name, value, fits, expected) in numbers {
+            if !fits {
+                return Err(Error::parameter(name, value, expected));
+            }
+        }
+        Neural::new(self)
+    }
+}
