@@ -6,6 +6,7 @@ mod registry;
 mod run;
 mod terminal;
 mod tuning;
+mod unfinished;
 
 use std::error::Error as _;
 use std::path::PathBuf;

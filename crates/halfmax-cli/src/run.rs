@@ -3,15 +3,19 @@
 use std::path::Path;
 
 use halfmax_baselines::Naive;
-use halfmax_core::{Error, FitContext, Result, Screen, Seed, TrainView, ValidationGroup};
+use halfmax_core::{
+    Checkpoint, CheckpointStore, Error, FitContext, Result, Screen, Seed, TrainView, ValidationGroup,
+};
 use halfmax_data::{InputFile, Loaded, PredictionColumns, RunFolder, Uncovered, load, read_folds};
-use halfmax_eval::{Ceiling, Evaluation, Folds, NamedModel, Protocol, Replicate, SplitKind};
+use halfmax_eval::{
+    Ceiling, Evaluation, Folds, NamedModel, Protocol, Replicate, SplitKind, TrainingLog, evaluate_resumable,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::registry::ModelSpec;
 use crate::terminal::Terminal;
-use crate::tuning::Trials;
+use crate::unfinished::Unfinished;
 
 /// What a run was made of: `manifest.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -108,15 +112,15 @@ impl Prepared {
         &self,
         seed: u64,
         progress: &dyn halfmax_core::Progress,
+        store: Option<&dyn CheckpointStore>,
         fit: impl FnOnce(&FitContext) -> Result<T>,
     ) -> Result<T> {
         let seed = Seed::new(seed);
+        let checkpoint = store.map(|store| Checkpoint { store, name: "model" });
+        let with = |validation| FitContext { checkpoint, ..FitContext::new(seed, progress, validation) };
         match &self.folds {
-            None => fit(&FitContext::new(seed, progress, ValidationGroup::Entity(0))),
-            Some(folds) => {
-                let validation = folds.validation(&self.loaded.screen)?;
-                fit(&FitContext::new(seed, progress, validation.group()))
-            }
+            None => fit(&with(ValidationGroup::Entity(0))),
+            Some(folds) => fit(&with(folds.validation(&self.loaded.screen)?.group())),
         }
     }
 
@@ -147,12 +151,12 @@ impl Prepared {
 pub fn cross_validate(
     config: &Config,
     prepared: &Prepared,
-    trials: &Trials,
+    unfinished: &Unfinished,
     progress: &dyn halfmax_core::Progress,
 ) -> Result<Evaluation> {
     let split = config.split()?;
     let Some(folds) = &prepared.folds else { return Err(Error::config("the section [split] is missing")) };
-    let mut specs = config.specs(&trials.log)?;
+    let mut specs = config.specs(&unfinished.trials.log)?;
     for naive in Naive::ALL {
         let tissue = prepared.loaded.screen.table(0).group("tissue").is_some();
         let usable = naive != Naive::TissueDrugMean || tissue;
@@ -173,7 +177,7 @@ pub fn cross_validate(
         other_study: prepared.replicate(),
         ..Protocol::default()
     };
-    halfmax_eval::evaluate(&prepared.loaded.screen, folds, &models, &protocol, progress)
+    evaluate_resumable(&prepared.loaded.screen, folds, &models, &protocol, progress, unfinished.store())
 }
 
 /// `metrics.json`.
@@ -224,6 +228,7 @@ pub fn write_evaluation(
 ) -> Result<()> {
     let metrics = MetricsFile { name: &config.name, split: evaluation.kind, evaluation, ceiling };
     write_json(folder, "metrics.json", &metrics)?;
+    write_training(folder, &evaluation.training)?;
     folder.write("leaderboard.csv", evaluation.leaderboard().to_csv(ceiling).as_bytes())?;
     let responses = &screen.responses;
     let (cells, drugs) = (responses.side(0), responses.side(1));
@@ -241,4 +246,34 @@ pub fn write_evaluation(
         columns.model.push((model.name.clone(), model.predictions.len()));
     }
     folder.write_predictions("predictions.parquet", &columns, screen.table(0).ids(), screen.table(1).ids())
+}
+
+/// Writes `training.csv`, what fits reported epoch by epoch; nothing where none did.
+pub fn write_training(folder: &RunFolder, logs: &[TrainingLog]) -> Result<()> {
+    if logs.is_empty() {
+        return Ok(());
+    }
+    let mut text = String::from(
+        "model,left_out,member,epoch,learning_rate,training_loss,validation_rmse,validation_r2_within,seconds\n",
+    );
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+    for log in logs {
+        let left_out: Vec<String> = log.left_out.iter().map(usize::to_string).collect();
+        // Quoted as in RFC 4180.
+        let model = format!("\"{}\"", log.model.replace('"', "\"\""));
+        for epoch in &log.epochs {
+            text.push_str(&format!(
+                "{model},{},{},{},{},{},{},{},{:.3}\n",
+                left_out.join(" "),
+                epoch.member + 1,
+                epoch.epoch,
+                epoch.learning_rate,
+                epoch.training_loss,
+                number(epoch.validation_rmse),
+                number(epoch.validation_r2_within),
+                epoch.seconds
+            ));
+        }
+    }
+    folder.write("training.csv", text.as_bytes())
 }

@@ -76,19 +76,29 @@ impl Terminal {
             bar.set_style(style);
         }
         bar.set_message(what);
-        Bar { bar }
+        Bar { bar, what, terminal: self }
     }
 }
 
 /// A progress bar that also tells when the user asked to stop.
 pub struct Bar {
     bar: ProgressBar,
+    what: &'static str,
+    terminal: Terminal,
 }
 
 impl Progress for Bar {
     fn step(&self, done: usize, total: usize) {
         self.bar.set_length(total as u64);
         self.bar.set_position(done as u64);
+    }
+
+    fn detail(&self, text: &str) {
+        self.bar.set_message(format!("{}: {text}", self.what));
+    }
+
+    fn warn(&self, text: &str) {
+        self.bar.suspend(|| self.terminal.note(text));
     }
 
     fn stopped(&self) -> bool {

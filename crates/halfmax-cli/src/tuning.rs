@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::terminal::Terminal;
+use crate::unfinished::beside;
 
 /// The file of a run that holds every trial.
 const TRIALS: &str = "trials.jsonl";
@@ -44,9 +45,7 @@ impl Trials {
         if config.tune.is_none() {
             return Ok(Self::not_kept(Vec::new()));
         }
-        let mut name = out.file_name().unwrap_or_default().to_owned();
-        name.push(".trials.jsonl");
-        let path = out.with_file_name(name);
+        let path = beside(out, ".trials.jsonl");
         let header = Header::of(config, inputs)?;
         let text = match std::fs::read(&path) {
             Ok(bytes) => whole_lines(bytes, &path)?,

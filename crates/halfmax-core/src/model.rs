@@ -157,6 +157,16 @@ impl<'a> FitContext<'a> {
     pub const fn new(seed: Seed, progress: &'a dyn Progress, validation: ValidationGroup<'a>) -> Self {
         Self { seed, progress, validation, checkpoint: None }
     }
+
+    /// The name for the checkpoints of a fit that is a part of this one; empty without checkpoints.
+    pub fn name_of(&self, part: &str) -> String {
+        self.checkpoint.map_or_else(String::new, |checkpoint| format!("{}, {part}", checkpoint.name))
+    }
+
+    /// The checkpoints of this fit's store under another name.
+    pub fn checkpoint_at(&self, name: &'a str) -> Option<Checkpoint<'a>> {
+        self.checkpoint.map(|checkpoint| Checkpoint { name, ..checkpoint })
+    }
 }
 
 /// Where the states of fits that take long are kept until the run is complete.

@@ -36,7 +36,7 @@ pub use embedded::{DATASETS, dataset_manifest};
 pub use folds::{FoldFile, Uncovered, read_folds};
 pub use inspect::{Inspection, inspect};
 pub use load::{InputFile, Loaded, load, read_cells_for_scoring};
-pub use model_file::{MODEL_FORMAT, ModelHeader, TensorEntry, read_model, write_model};
+pub use model_file::{MODEL_FORMAT, ModelHeader, TensorEntry, read_model, write_checkpoint, write_model};
 pub use names::{CellLine, CellLines, Identified, Identity, Punctuation, drug_key, harmonise};
 pub use output::{RunFolder, write_atomically};
 pub use report::{FileReport, FileShape, LeftOut, LoadReport};

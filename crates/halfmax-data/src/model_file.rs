@@ -76,7 +76,16 @@ pub fn write_model(
     parts: &Parts,
     meta: serde_json::Value,
 ) -> Result<()> {
-    let path = path.as_ref();
+    write_as(path.as_ref(), family, parts, meta, CompressionMethod::Deflated)
+}
+
+fn write_as(
+    path: &Path,
+    family: &str,
+    parts: &Parts,
+    meta: serde_json::Value,
+    method: CompressionMethod,
+) -> Result<()> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::failed(format!("{}: the model cannot be written: {error}", path.display()))
     };
@@ -96,15 +105,22 @@ pub fn write_model(
     };
     let document = Document { header, description: parts.description.clone() };
     let document = serde_json::to_vec(&document).map_err(|error| failed(&error))?;
-    let archive = zipped(&document, &tensors).map_err(|error| failed(&error))?;
+    let archive = zipped(&document, &tensors, method).map_err(|error| failed(&error))?;
     write_atomically(path, |out| out.write_all(&archive))
 }
 
-fn zipped(document: &[u8], tensors: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
+/// Writes the state of a fit as a file like that of a model, without the time that compression takes; complete or not at
+/// all.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_checkpoint(path: impl AsRef<Path>, state: &Parts) -> Result<()> {
+    write_as(path.as_ref(), "checkpoint", state, serde_json::Value::Null, CompressionMethod::Stored)
+}
+
+fn zipped(document: &[u8], tensors: &[u8], method: CompressionMethod) -> zip::result::ZipResult<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::with_capacity(tensors.len() / 2)));
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .large_file(tensors.len() > 1 << 31);
+    let options = SimpleFileOptions::default().compression_method(method).large_file(tensors.len() > 1 << 31);
     for (name, bytes) in [(DESCRIPTION, document), (TENSORS, tensors)] {
         zip.start_file(name, options)?;
         zip.write_all(bytes)?;

@@ -68,6 +68,9 @@ pub const NOMINAL: [f64; 4] = [0.5, 0.8, 0.9, 0.95];
 /// same weight, and one more group counts as infinite. By exchangeability of groups an interval then holds a response of a
 /// group that was never seen with at least the nominal probability (Lee, Barber & Willett 2023, arXiv 2306.06342; Vovk 2015
 /// for the use of out-of-fold residuals, whose models have seen somewhat less than the one that predicts).
+///
+/// Where the members of an ensemble say how much they differ, the scale is multiplied by a function of that as well
+/// (normalised conformal prediction, Papadopoulos, Gammerman & Vovk 2008), as far as it makes the intervals narrower.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
@@ -76,7 +79,35 @@ pub struct Calibration {
     quantiles: Vec<(f64, Option<f64>)>,
     /// For each side its entities' factors by id; none for a side that is held out.
     factors: Vec<Option<BTreeMap<String, f64>>>,
+    /// How the spread of an ensemble's members enters the scale.
+    #[serde(default)]
+    spread: SpreadShare,
 }
+
+/// How the spread s of an ensemble's members enters the scale of a response: by √(1 − share + share · s² / mean square).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SpreadShare {
+    share: f64,
+    mean_square: f64,
+}
+
+impl Default for SpreadShare {
+    /// Not at all.
+    fn default() -> Self {
+        Self { share: 0.0, mean_square: 1.0 }
+    }
+}
+
+impl SpreadShare {
+    fn factor(self, spread: f32) -> f64 {
+        let square = f64::from(spread).powi(2) / self.mean_square;
+        (1.0 - self.share + self.share * square).sqrt()
+    }
+}
+
+/// Shares of the spread that are tried beside none; the one that makes the intervals narrowest is taken.
+const SPREAD_SHARES: [f64; 3] = [0.25, 0.5, 0.75];
 
 /// A scale is shrunken towards the average as if so many more responses had it.
 const PRIOR_RESPONSES: f64 = 10.0;
@@ -84,13 +115,15 @@ const PRIOR_RESPONSES: f64 = 10.0;
 const LEAST_FACTOR: f64 = 1e-3;
 
 impl Calibration {
-    /// From out-of-fold predictions for every response of a view, whose groups are held out as `validation` says.
+    /// From out-of-fold predictions for every response of a view, whose groups are held out as `validation` says; with the
+    /// spread of an ensemble's members in each of them, if the model is one.
     ///
     /// # Errors
     /// If there is not a finite prediction for every response, or there are too few groups for the level.
     pub fn new(
         train: &TrainView,
         predicted: &[f32],
+        spreads: Option<&[f32]>,
         validation: ValidationGroup,
         level: f64,
     ) -> Result<Self> {
@@ -109,21 +142,62 @@ impl Calibration {
             .map(|(row, predicted)| (f64::from(responses.values()[*row]) - f64::from(*predicted)).abs())
             .collect();
         let groups = groups_of(train, validation);
+        let count = groups.iter().max().map_or(0, |last| last + 1);
+        let of_spread = |share: f64| {
+            let spreads = spreads?;
+            let squares: f64 = spreads.iter().map(|spread| f64::from(*spread).powi(2)).sum();
+            let mean_square = squares / spreads.len() as f64;
+            (mean_square > 0.0 && mean_square.is_finite()).then_some(SpreadShare { share, mean_square })
+        };
+        let plain = Self::at_share(train, &residuals, None, &groups, validation, level);
+        let mut found = (plain.0, plain.1);
+        for share in SPREAD_SHARES.into_iter().filter_map(of_spread) {
+            let scaled = spreads.map(|spreads| (share, spreads));
+            let (calibration, width) = Self::at_share(train, &residuals, scaled, &groups, validation, level);
+            if width < found.1 {
+                found = (calibration, width);
+            }
+        }
+        let calibration = found.0;
+        if calibration.quantile(level).is_none() {
+            return Err(Error::data(format!(
+                "intervals.level = {level}: the responses are of {count} groups that the split keeps together, \
+                 expected at least {}",
+                (level / (1.0 - level) - 1e-9).ceil()
+            ))
+            .help("ask for a lower level"));
+        }
+        Ok(calibration)
+    }
+
+    /// With the spread of members in the scale as said; and the mean half-width at the level that comes of it.
+    fn at_share(
+        train: &TrainView,
+        residuals: &[f64],
+        spread: Option<(SpreadShare, &[f32])>,
+        groups: &[usize],
+        validation: ValidationGroup,
+        level: f64,
+    ) -> (Self, f64) {
+        let responses = &train.screen.responses;
+        let own = |at: usize| spread.map_or(1.0, |(share, spreads)| share.factor(spreads[at]));
+        let residuals: Vec<f64> = residuals.iter().enumerate().map(|(at, one)| one / own(at)).collect();
         let spreads: Vec<Option<Spreads>> = (0..responses.sides())
             .map(|side| {
                 let known = Known::Auto.includes(side, validation);
-                known.then(|| Spreads::of(train, side, &residuals, &groups))
+                known.then(|| Spreads::of(train, side, &residuals, groups))
             })
             .collect();
-        let score = |at: usize| {
+        let scale = |at: usize| {
             let factor = |(side, spreads): (usize, &Option<Spreads>)| {
                 let entity = responses.side(side)[train.rows[at]];
                 spreads.as_ref().map_or(1.0, |spreads| spreads.factor_without(entity, groups[at]))
             };
-            residuals[at] / spreads.iter().enumerate().map(factor).product::<f64>()
+            spreads.iter().enumerate().map(factor).product::<f64>()
         };
-        let scores: Vec<f64> = (0..residuals.len()).map(score).collect();
-        let sorted = WeightedScores::new(&scores, &groups);
+        let scales: Vec<f64> = (0..residuals.len()).map(scale).collect();
+        let scores: Vec<f64> = residuals.iter().zip(&scales).map(|(one, scale)| one / scale).collect();
+        let sorted = WeightedScores::new(&scores, groups);
         let mut levels = NOMINAL.to_vec();
         if !levels.contains(&level) {
             levels.push(level);
@@ -133,17 +207,16 @@ impl Calibration {
         let named = |(side, spreads): (usize, &Option<Spreads>)| {
             spreads.as_ref().map(|spreads| spreads.factors(train.screen.table(side).ids()))
         };
-        let calibration = Self { level, quantiles, factors: spreads.iter().enumerate().map(named).collect() };
-        if calibration.quantile(level).is_none() {
-            return Err(Error::data(format!(
-                "intervals.level = {level}: the responses are of {} groups that the split keeps together, \
-                 expected at least {}",
-                sorted.groups,
-                (level / (1.0 - level) - 1e-9).ceil()
-            ))
-            .help("ask for a lower level"));
-        }
-        Ok(calibration)
+        let calibration = Self {
+            level,
+            quantiles,
+            factors: spreads.iter().enumerate().map(named).collect(),
+            spread: spread.map_or_else(SpreadShare::default, |(share, _)| share),
+        };
+        let mean =
+            scales.iter().enumerate().map(|(at, scale)| scale * own(at)).sum::<f64>() / scales.len() as f64;
+        let width = calibration.quantile(level).map_or(f64::INFINITY, |quantile| quantile * mean);
+        (calibration, width)
     }
 
     /// Checks what was read from a file.
@@ -154,7 +227,9 @@ impl Calibration {
         let possible = |value: f64| value.is_finite() && value >= 0.0;
         let quantiles = self.quantiles.iter().filter_map(|(_, quantile)| *quantile).all(possible);
         let factors = self.factors.iter().flatten().flat_map(BTreeMap::values).copied().all(possible);
-        if quantiles && factors && self.quantile(self.level).is_some() {
+        let SpreadShare { share, mean_square } = self.spread;
+        let spread = (0.0..1.0).contains(&share) && mean_square > 0.0 && mean_square.is_finite();
+        if quantiles && factors && spread && self.quantile(self.level).is_some() {
             return Ok(());
         }
         Err(Error::data("the calibration of the model's intervals is malformed")
@@ -187,7 +262,7 @@ impl Calibration {
             Some(table.ids().iter().map(|id| factors.get(id).copied()).collect())
         };
         let scales = tables.iter().zip(&self.factors).map(side).collect();
-        Ok(Widths { quantiles: self.quantiles.clone(), level: self.level, scales })
+        Ok(Widths { quantiles: self.quantiles.clone(), level: self.level, scales, spread: self.spread })
     }
 }
 
@@ -197,9 +272,15 @@ pub struct Widths {
     level: f64,
     quantiles: Vec<(f64, Option<f64>)>,
     scales: Vec<Option<Vec<Option<f64>>>>,
+    spread: SpreadShare,
 }
 
 impl Widths {
+    /// Whether they depend on the spread of an ensemble's members.
+    pub fn uses_spread(&self) -> bool {
+        self.spread.share > 0.0
+    }
+
     fn scale(&self, tuple: &[u32]) -> Option<f64> {
         let one = |(scales, entity): (&Option<Vec<Option<f64>>>, &u32)| match scales {
             None => Some(1.0),
@@ -209,14 +290,16 @@ impl Widths {
     }
 
     /// Half the width of the interval of a tuple, in the unit of the target, at the calibration's own level. None for an
-    /// entity that the calibration should have seen and has not: an unseen drug of a model for unseen cell lines.
-    pub fn half(&self, tuple: &[u32]) -> Option<f64> {
-        self.half_at(self.level, tuple)
+    /// entity that the calibration should have seen and has not: an unseen drug of a model for unseen cell lines. The spread
+    /// is that of the model's members in this tuple; see [`Widths::uses_spread`].
+    pub fn half(&self, tuple: &[u32], spread: Option<f32>) -> Option<f64> {
+        self.half_at(self.level, tuple, spread)
     }
 
-    pub(crate) fn half_at(&self, level: f64, tuple: &[u32]) -> Option<f64> {
+    pub(crate) fn half_at(&self, level: f64, tuple: &[u32], spread: Option<f32>) -> Option<f64> {
         let quantile = self.quantiles.iter().find(|(own, _)| *own == level)?.1?;
-        Some(quantile * self.scale(tuple)?)
+        let factor = if self.spread.share > 0.0 { self.spread.factor(spread?) } else { 1.0 };
+        Some(quantile * self.scale(tuple)? * factor)
     }
 }
 
@@ -274,7 +357,6 @@ impl Spreads {
 /// Scores in ascending order, each with its share of its group's weight.
 struct WeightedScores {
     scores: Vec<(f64, f64)>,
-    groups: usize,
 }
 
 impl WeightedScores {
@@ -286,7 +368,7 @@ impl WeightedScores {
         let mut scores: Vec<(f64, f64)> =
             scores.iter().zip(group_of).map(|(score, group)| (*score, weight(group))).collect();
         scores.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Self { scores, groups }
+        Self { scores }
     }
 
     /// The least score up to which the weights add up to `level`.
@@ -351,10 +433,10 @@ pub fn fit_calibrated(
     context: &FitContext,
     params: &ConformalParams,
 ) -> Result<(Box<dyn FittedModel>, Calibration)> {
-    let (fitted, predicted): (Box<dyn FittedModel>, Vec<f32>) = match as_stack(model) {
+    let (fitted, predicted, spreads): (Box<dyn FittedModel>, _, Option<Vec<f32>>) = match as_stack(model) {
         Some(stack) => {
             let (fitted, predicted) = stack.fit_out_of_fold(train, context)?;
-            (Box::new(fitted), predicted)
+            (Box::new(fitted), predicted, None)
         }
         None => {
             if train.rows.is_empty() {
@@ -362,11 +444,12 @@ pub fn fit_calibrated(
             }
             let folds = InnerFolds::draw(train, context, params.folds)?;
             let fits = folds.count() + 1;
-            let predicted = folds.predict(model, train, context, (0, fits))?;
+            let (predicted, spreads) = folds.predict_and_spread(1.0, model, train, context, (0, fits))?;
             let progress = Step { whole: context.progress, at: folds.count(), of: fits };
-            (model.fit_any(train, &FitContext { progress: &progress, ..*context })?, predicted)
+            (model.fit_any(train, &FitContext { progress: &progress, ..*context })?, predicted, spreads)
         }
     };
-    let calibration = Calibration::new(train, &predicted, context.validation, params.level)?;
+    let calibration =
+        Calibration::new(train, &predicted, spreads.as_deref(), context.validation, params.level)?;
     Ok((fitted, calibration))
 }

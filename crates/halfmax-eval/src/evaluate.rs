@@ -2,7 +2,10 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use halfmax_core::{AnyModel, Error, ErrorKind, FeatureSelection, Progress, Result, Screen, Seed, TrainView};
+use halfmax_core::{
+    AnyModel, CheckpointStore, Epoch, Error, ErrorKind, FeatureSelection, Progress, Result, Screen, Seed,
+    TrainView,
+};
 use serde::Serialize;
 
 use crate::bootstrap::{self, intervals};
@@ -77,8 +80,22 @@ pub struct Evaluation {
     pub failed: Vec<Failure>,
     /// How they differ.
     pub comparison: Comparison,
+    /// What fits reported epoch by epoch, of models that have epochs, in the order of the fits.
+    #[serde(skip)]
+    pub training: Vec<TrainingLog>,
     /// Seconds that the whole evaluation took. Fits that models share are done once.
     pub run_seconds: f64,
+}
+
+/// What one fit reported epoch by epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingLog {
+    /// The model's name.
+    pub model: String,
+    /// The folds that it did not see.
+    pub left_out: Vec<usize>,
+    /// Its epochs.
+    pub epochs: Vec<Epoch>,
 }
 
 /// A model that failed where it may.
@@ -193,6 +210,21 @@ pub fn evaluate(
     protocol: &Protocol,
     progress: &dyn Progress,
 ) -> Result<Evaluation> {
+    evaluate_resumable(screen, folds, models, protocol, progress, None)
+}
+
+/// As [`evaluate`], with fits that keep their states in `checkpoints` and go on from those that are there.
+///
+/// # Errors
+/// As [`evaluate`]; and if a state is of another run, or cannot be read or written.
+pub fn evaluate_resumable(
+    screen: &Screen,
+    folds: &Folds,
+    models: &[NamedModel],
+    protocol: &Protocol,
+    progress: &dyn Progress,
+    checkpoints: Option<&dyn CheckpointStore>,
+) -> Result<Evaluation> {
     check(screen, folds, models, protocol)?;
     folds.check_no_leak(screen)?;
     let start = Instant::now();
@@ -200,7 +232,8 @@ pub fn evaluate(
     let run: Vec<usize> = protocol.only_folds.clone().unwrap_or_else(|| (0..folds.count()).collect());
     let plan = Plan::new(models, folds, protocol);
     let other = OtherStudy::new(screen, folds, &validation, &protocol.other_study, &run);
-    let work = Work { screen, folds, protocol, validation: &validation, other: &other, progress };
+    let work =
+        Work { screen, folds, protocol, validation: &validation, other: &other, progress, checkpoints };
     let mut fits = Fits::new(work, &plan, &run);
     let drugs = Drugs::of(screen);
     let mut found: Vec<Vec<Fold>> = models.iter().map(|_| Vec::new()).collect();
@@ -232,6 +265,7 @@ pub fn evaluate(
         kind: folds.kind(),
         models: results,
         failed: fits.failed,
+        training: fits.training,
         comparison,
         run_seconds: start.elapsed().as_secs_f64(),
     })
@@ -436,6 +470,14 @@ impl Progress for Step<'_> {
     fn step(&self, done: usize, total: usize) {
         let within = (100 * done.min(total)).checked_div(total).unwrap_or(0);
         self.whole.step(100 * self.at + within, 100 * self.of);
+    }
+
+    fn detail(&self, text: &str) {
+        self.whole.detail(text);
+    }
+
+    fn warn(&self, text: &str) {
+        self.whole.warn(text);
     }
 
     fn stopped(&self) -> bool {

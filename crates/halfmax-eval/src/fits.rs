@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
 use halfmax_core::{
-    AnyModel, EntityTable, Error, ErrorKind, FeatureSelection, FeatureValues, FitContext, FittedModel,
-    Progress, Query, Result, Screen, TrainView, Tuples,
+    AnyModel, Checkpoint, CheckpointStore, EntityTable, Epoch, Error, ErrorKind, FeatureSelection,
+    FeatureValues, FitContext, FittedModel, Progress, Query, Result, Screen, TrainView, Tuples,
 };
 
 use crate::conformal::{NOMINAL, Widths};
 use crate::cross::OtherStudy;
 use crate::evaluate::{
-    Drugs, Failure, Fold, FoldEvaluation, Halves, NamedModel, Protocol, Step, as_stack, score,
+    Drugs, Failure, Fold, FoldEvaluation, Halves, NamedModel, Protocol, Step, TrainingLog, as_stack, score,
 };
-use crate::inner::predict_rows;
+use crate::inner::{predict_rows, spread_rows};
 use crate::pilot::Pilot;
 use crate::stack::Blend;
 use crate::{Calibration, Folds, Stack, Validation};
@@ -30,6 +30,7 @@ pub(crate) struct Work<'a> {
     pub(crate) validation: &'a Validation,
     pub(crate) other: &'a OtherStudy<'a>,
     pub(crate) progress: &'a dyn Progress,
+    pub(crate) checkpoints: Option<&'a dyn CheckpointStore>,
 }
 
 /// What to fit, and what the evaluated models make of it.
@@ -172,8 +173,12 @@ fn select(train: &mut TrainView, protocol: &Protocol) -> Result<()> {
 /// What a single predicted for the responses of a part.
 struct Predicted {
     values: Vec<f32>,
+    /// How much members of an ensemble differ in them, where the model is one and intervals are asked for.
+    spread: Option<Vec<f32>>,
     /// For the responses of the other study that belong to the part's fold.
     other: Vec<f32>,
+    /// What the fit reported epoch by epoch.
+    epochs: Vec<Epoch>,
     fit_seconds: f64,
     predict_seconds: f64,
 }
@@ -194,6 +199,7 @@ pub(crate) struct Fits<'a> {
     /// The singles that failed and may.
     gone: Vec<bool>,
     pub(crate) failed: Vec<Failure>,
+    pub(crate) training: Vec<TrainingLog>,
     done: usize,
     total: usize,
 }
@@ -212,6 +218,7 @@ impl<'a> Fits<'a> {
             paired: HashSet::new(),
             gone,
             failed: Vec::new(),
+            training: Vec::new(),
             done: 0,
             total,
         }
@@ -256,7 +263,7 @@ impl<'a> Fits<'a> {
                 self.done += 1;
                 self.work.progress.step(100 * self.done, 100 * self.total);
                 let Some(found) = found else { continue };
-                if let Some((predicted, _)) = self.judged(*at, &name_of(pair), found)? {
+                if let Some((predicted, _)) = self.judged(*at, pair, found)? {
                     self.pairs.insert((*at, *pair), predicted);
                 }
             }
@@ -271,14 +278,22 @@ impl<'a> Fits<'a> {
         let found = (!self.gone[at]).then(|| self.fit(&self.plan.singles[at], part, &step));
         step.step(1, 1);
         self.done += 1;
-        found.map_or(Ok(None), |found| self.judged(at, &part.name(), found))
+        found.map_or(Ok(None), |found| self.judged(at, &part.folds, found))
     }
 
     /// What a fit gave; none if it failed and may, which is noted.
-    fn judged(&mut self, at: usize, part: &str, found: Result<Found>) -> Result<Option<Found>> {
+    fn judged(&mut self, at: usize, left_out: &[usize], found: Result<Found>) -> Result<Option<Found>> {
         let single = &self.plan.singles[at];
+        let part = name_of(left_out);
         match found {
-            Ok(found) => Ok(Some(found)),
+            Ok(mut found) => {
+                let epochs = std::mem::take(&mut found.0.epochs);
+                if !epochs.is_empty() {
+                    let (model, left_out) = (single.name.clone(), left_out.to_vec());
+                    self.training.push(TrainingLog { model, left_out, epochs });
+                }
+                Ok(Some(found))
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
             Err(error) if single.optional => {
                 self.gone[at] = true;
@@ -292,14 +307,17 @@ impl<'a> Fits<'a> {
     }
 
     fn fit(&self, single: &Single, part: &Part, progress: &dyn Progress) -> Result<Found> {
-        let Work { screen, protocol, validation, .. } = self.work;
+        let Work { screen, protocol, validation, checkpoints, .. } = self.work;
+        let name = format!("{}, {}", single.name, part.name());
+        let checkpoint = checkpoints.map(|store| Checkpoint { store, name: &name });
         let seed = match part.folds[..] {
             [fold] => protocol.seed.derive(fold as u64),
             _ => part.folds.iter().fold(protocol.seed.derive(SEED_PAIRS), |seed, f| seed.derive(*f as u64)),
         };
         let validation = validation.group();
         let start = Instant::now();
-        let fitted = single.model.fit_any(&part.train, &FitContext::new(seed, progress, validation))?;
+        let context = FitContext { checkpoint, ..FitContext::new(seed, progress, validation) };
+        let fitted = single.model.fit_any(&part.train, &context)?;
         let fit_seconds = start.elapsed().as_secs_f64();
         progress.check()?;
         let start = Instant::now();
@@ -312,7 +330,12 @@ impl<'a> Fits<'a> {
             _ => None,
         };
         let other = self.predict_other(&*fitted, part)?;
-        Ok((Predicted { values, other, fit_seconds, predict_seconds }, pilots))
+        let spread = match &protocol.intervals {
+            Some(_) => spread_rows(&*fitted, screen, &part.test)?,
+            None => None,
+        };
+        let epochs = fitted.epochs().to_vec();
+        Ok((Predicted { values, spread, other, epochs, fit_seconds, predict_seconds }, pilots))
     }
 
     fn predict_other(&self, fitted: &dyn FittedModel, part: &Part) -> Result<Vec<f32>> {
@@ -344,8 +367,10 @@ impl<'a> Fits<'a> {
                 fold.evaluation.predict_seconds = predict_seconds;
                 fold.evaluation.fit_seconds = self.seconds(*at, part, false);
                 if *intervals {
-                    let out_of_fold = self.out_of_fold(*at, part);
-                    fold.halves = Some(self.halves(&out_of_fold, part)?);
+                    let out_of_fold = self.out_of_fold(*at, part, |found| Some(&found.values));
+                    let spread = predicted.spread.as_deref();
+                    let spreads = spread.map(|_| self.out_of_fold(*at, part, |found| found.spread.as_ref()));
+                    fold.halves = Some(self.halves(&out_of_fold, spreads.as_deref().zip(spread), part)?);
                 }
                 fold.pilots = self.now[*at].as_mut().and_then(|(_, pilots)| pilots.take());
                 Ok(Some(fold))
@@ -370,7 +395,7 @@ impl<'a> Fits<'a> {
             let Some((predicted, _)) = self.now[*member].as_ref().filter(|_| !self.gone[*member]) else {
                 continue;
             };
-            found.push(self.out_of_fold(*member, part));
+            found.push(self.out_of_fold(*member, part, |found| Some(&found.values)));
             tests.push(predicted.values.as_slice());
             others.push(predicted.other.as_slice());
             names.push(name.clone());
@@ -386,7 +411,7 @@ impl<'a> Fits<'a> {
         fold.evaluation.predict_seconds = predict_seconds;
         fold.evaluation.weights = names.into_iter().zip(blend.weights.iter().copied()).collect();
         if intervals {
-            fold.halves = Some(self.halves(&blend.of(&found), part)?);
+            fold.halves = Some(self.halves(&blend.of(&found), None, part)?);
         }
         Ok(fold)
     }
@@ -418,40 +443,54 @@ impl<'a> Fits<'a> {
         own + if nested { self.pairs_of(part).map(of).sum() } else { 0.0 }
     }
 
-    /// A single's predictions for every training response of a part, by models that saw neither the response's fold nor the
-    /// part's test responses.
-    fn out_of_fold(&self, single: usize, part: &Part) -> Vec<f32> {
+    /// What was found for every training response of a part, a single's predictions for example, by models that saw neither
+    /// the response's fold nor the part's test responses.
+    fn out_of_fold(
+        &self,
+        single: usize,
+        part: &Part,
+        of: impl Fn(&Predicted) -> Option<&Vec<f32>>,
+    ) -> Vec<f32> {
         let fold_of = self.work.folds.of_response();
         let mut by_row = vec![f32::NAN; fold_of.len()];
         for pair in self.pairs_of(part) {
             let Some(found) = self.pairs.get(&(single, pair)) else { continue };
             let tested = (0..fold_of.len())
                 .filter(|row| fold_of[*row].is_some_and(|fold| pair.contains(&usize::from(fold))));
-            tested.zip(&found.values).for_each(|(row, value)| by_row[row] = *value);
+            tested.zip(of(found).into_iter().flatten()).for_each(|(row, value)| by_row[row] = *value);
         }
         part.train.rows.iter().map(|row| by_row[*row]).collect()
     }
 
-    fn halves(&self, out_of_fold: &[f32], part: &Part) -> Result<Halves> {
+    /// Half-widths from out-of-fold predictions; where the model has them with the spreads of its members, for those
+    /// predictions and for those of the test responses.
+    fn halves(&self, out_of_fold: &[f32], spreads: Option<(&[f32], &[f32])>, part: &Part) -> Result<Halves> {
         let Work { screen, protocol, validation, .. } = self.work;
         let level = protocol.intervals.as_ref().map_or(NOMINAL[2], |intervals| intervals.level);
-        let calibration = Calibration::new(&part.train, out_of_fold, validation.group(), level)?;
+        let calibration =
+            Calibration::new(&part.train, out_of_fold, spreads.map(|own| own.0), validation.group(), level)?;
         let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
         let widths = calibration.widths(&tables)?;
-        let at = |level: f64| half_widths(&widths, level, screen, &part.test);
+        let at = |level: f64| half_widths(&widths, level, screen, &part.test, spreads.map(|own| own.1));
         Ok(Halves { asked: at(level), nominal: NOMINAL.map(at) })
     }
 }
 
-fn half_widths(widths: &Widths, level: f64, screen: &Screen, rows: &[usize]) -> Vec<f32> {
+fn half_widths(
+    widths: &Widths,
+    level: f64,
+    screen: &Screen,
+    rows: &[usize],
+    spread: Option<&[f32]>,
+) -> Vec<f32> {
     let mut tuple = vec![0; screen.sides.len()];
-    let half = |row: &usize| {
+    let half = |(at, row): (usize, &usize)| {
         for (side, entity) in tuple.iter_mut().enumerate() {
             *entity = screen.responses.side(side)[*row];
         }
-        widths.half_at(level, &tuple).map_or(f32::NAN, |half| half as f32)
+        widths.half_at(level, &tuple, spread.map(|spread| spread[at])).map_or(f32::NAN, |half| half as f32)
     };
-    rows.iter().map(half).collect()
+    rows.iter().enumerate().map(half).collect()
 }
 
 /// The number of pairs of folds of which at least one is run.

@@ -95,9 +95,22 @@ impl InnerFolds {
         model: &dyn AnyModel,
         train: &TrainView,
         context: &FitContext,
-        (before, of): (usize, usize),
+        steps: (usize, usize),
     ) -> Result<Vec<f32>> {
+        Ok(self.predict_and_spread(share, model, train, context, steps)?.0)
+    }
+
+    /// As [`InnerFolds::predict_from`], with how much the members of an ensemble differ in each prediction.
+    pub(crate) fn predict_and_spread(
+        &self,
+        share: f64,
+        model: &dyn AnyModel,
+        train: &TrainView,
+        context: &FitContext,
+        (before, of): (usize, usize),
+    ) -> Result<(Vec<f32>, Option<Vec<f32>>)> {
         let mut predicted = vec![0.0; train.rows.len()];
+        let mut spreads: Option<Vec<f32>> = None;
         for fold in 0..self.count {
             context.progress.check()?;
             let part = |inside: bool| -> Vec<usize> {
@@ -108,13 +121,45 @@ impl InnerFolds {
             let view = TrainView { screen: train.screen, rows, features: train.features.clone() };
             let progress = Step { whole: context.progress, at: before + fold, of };
             let seed = context.seed.derive(SEED_FITS).derive(fold as u64);
-            let fitted = model.fit_any(&view, &FitContext { seed, progress: &progress, ..*context })?;
+            let name = context.name_of(&format!("inner fold {fold}"));
+            let checkpoint = context.checkpoint_at(&name);
+            let fitted =
+                model.fit_any(&view, &FitContext { seed, progress: &progress, checkpoint, ..*context })?;
             let asked: Vec<usize> = held.iter().map(|at| train.rows[*at]).collect();
             let values = predict_rows(&*fitted, train.screen, &asked)?;
             held.iter().zip(values).for_each(|(at, value)| predicted[*at] = value);
+            if let Some(own) = spread_rows(&*fitted, train.screen, &asked)? {
+                let spreads = spreads.get_or_insert_with(|| vec![0.0; train.rows.len()]);
+                held.iter().zip(own).for_each(|(at, value)| spreads[*at] = value);
+            }
         }
-        Ok(predicted)
+        Ok((predicted, spreads))
     }
+}
+
+/// How much the members of an ensemble differ in what they predict for responses of a screen; none for other models.
+///
+/// # Errors
+/// If the model fails, or gives another number of them.
+pub(crate) fn spread_rows(
+    model: &dyn FittedModel,
+    screen: &Screen,
+    rows: &[usize],
+) -> Result<Option<Vec<f32>>> {
+    let found = listed(screen, rows, |query| model.spread(query))?;
+    if found.as_ref().is_some_and(|found| found.len() != rows.len()) {
+        return Err(Error::failed(format!("not one spread for each of {} responses", rows.len())));
+    }
+    Ok(found)
+}
+
+/// Asks for the tuples of some responses of a screen.
+fn listed<T>(screen: &Screen, rows: &[usize], ask: impl Fn(&Query) -> Result<T>) -> Result<T> {
+    let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
+    let entities = |side: usize| rows.iter().map(|row| screen.responses.side(side)[*row]).collect();
+    let sides: Vec<Vec<u32>> = (0..screen.sides.len()).map(entities).collect();
+    let lists: Vec<&[u32]> = sides.iter().map(Vec::as_slice).collect();
+    ask(&Query { tables: &tables, tuples: Tuples::Listed(&lists) })
 }
 
 /// A model's predictions for responses of a screen.
@@ -122,18 +167,14 @@ impl InnerFolds {
 /// # Errors
 /// If the model fails, gives another number of predictions, or one that is not finite.
 pub(crate) fn predict_rows(model: &dyn FittedModel, screen: &Screen, rows: &[usize]) -> Result<Vec<f32>> {
-    let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
-    let entities = |side: usize| rows.iter().map(|row| screen.responses.side(side)[*row]).collect();
-    let sides: Vec<Vec<u32>> = (0..screen.sides.len()).map(entities).collect();
-    let listed: Vec<&[u32]> = sides.iter().map(Vec::as_slice).collect();
-    let predicted = model.predict(&Query { tables: &tables, tuples: Tuples::Listed(&listed) })?;
+    let predicted = listed(screen, rows, |query| model.predict(query))?;
     if predicted.len() != rows.len() {
         return Err(Error::failed(format!("{} predictions for {} responses", predicted.len(), rows.len())));
     }
     if let Some(at) = predicted.iter().position(|value| !value.is_finite()) {
         let name = |side: usize| {
             let table = screen.table(side);
-            format!("{} {:?}", table.sort(), table.ids()[sides[side][at] as usize])
+            format!("{} {:?}", table.sort(), table.ids()[screen.responses.side(side)[rows[at]] as usize])
         };
         let names: Vec<String> = (0..screen.sides.len()).map(name).collect();
         return Err(Error::failed(format!(

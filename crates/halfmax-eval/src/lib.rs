@@ -51,7 +51,8 @@ pub use compare::{Comparison, PairedDifference, Ranks};
 pub use conformal::{Calibration, ConformalParams, Coverage, NOMINAL, Widths, fit_calibrated};
 pub use cross::{CrossStudy, Drop};
 pub use evaluate::{
-    Evaluation, Failure, FoldEvaluation, ModelEvaluation, NamedModel, Prediction, Protocol, evaluate,
+    Evaluation, Failure, FoldEvaluation, ModelEvaluation, NamedModel, Prediction, Protocol, TrainingLog,
+    evaluate, evaluate_resumable,
 };
 pub use folds::{Folds, Validation};
 pub use leaderboard::{BeatsNaive, Leaderboard, LeaderboardRow};

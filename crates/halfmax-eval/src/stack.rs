@@ -115,6 +115,8 @@ impl Stack {
         for (at, (name, model)) in self.members.iter().enumerate() {
             let before = at * (folds.count() + 1);
             let fit = || -> Result<_> {
+                let part = context.name_of(&format!("member {name}"));
+                let context = &FitContext { checkpoint: context.checkpoint_at(&part), ..*context };
                 let predicted = folds.predict(&**model, train, context, (before, fits))?;
                 let progress = Step { whole: context.progress, at: before + folds.count(), of: fits };
                 let seed = context.seed.derive(SEED_MEMBERS);

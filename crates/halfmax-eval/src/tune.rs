@@ -402,7 +402,7 @@ impl<'a> Search<'a> {
         let drawn = params.draw(set, self.context.seed);
         let start = Instant::now();
         let seed = self.context.seed.derive(SEED_FITS);
-        let context = FitContext { seed, ..*self.context };
+        let context = FitContext { seed, checkpoint: None, ..*self.context };
         let steps = (step, self.steps + 1);
         let found = build(&drawn)
             .and_then(|model| self.folds.predict_from(share, &*model, self.train, &context, steps));

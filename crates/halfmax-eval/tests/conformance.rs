@@ -15,6 +15,7 @@ use halfmax_core::{
 };
 use halfmax_eval::{FittedStack, StackParams, Tuned};
 use halfmax_kernel::{CompletionParams, FittedCompletion, FittedKernel, KernelParams};
+use halfmax_neural::{FittedNeural, NeuralParams};
 use ndarray::Array2;
 
 const CELLS: usize = 40;
@@ -45,13 +46,31 @@ fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
         ("stack", Arc::new(stack) as Arc<dyn AnyModel>),
     ];
     all.extend(classical());
+    all.push(("neural", Arc::new(neural(0).check().unwrap())));
+    all.push(("neural, with a pair network", Arc::new(neural(4).check().unwrap())));
     all.push(("completion", completion));
     all.extend(Naive::ALL.map(|naive| (naive.name(), Arc::new(naive) as Arc<dyn AnyModel>)));
     all
 }
 
 /// How many of [`families`] learn from features, and stand first.
-const LEARNT: usize = 12;
+const LEARNT: usize = 14;
+
+fn neural(pair_hidden: usize) -> NeuralParams {
+    NeuralParams {
+        device: "cpu".into(),
+        members: 2,
+        hidden: vec![32],
+        rank: 8,
+        pair_hidden,
+        epochs: 30,
+        batch: 16,
+        learning_rate: 0.01,
+        input_dropout: 0.1,
+        dropout: 0.1,
+        ..NeuralParams::default()
+    }
+}
 
 fn classical() -> [(&'static str, Arc<dyn AnyModel>); 7] {
     let net = |multi_task: bool| {
@@ -80,6 +99,7 @@ fn load(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
         "boost" => Box::new(FittedBoost::from_parts(parts)?),
         "completion" => Box::new(FittedCompletion::from_parts(parts)?),
         "kernel" => Box::new(FittedKernel::from_parts(parts)?),
+        "neural" => Box::new(FittedNeural::from_parts(parts)?),
         "stack" => Box::new(FittedStack::from_parts(parts, load)?),
         _ if Classical::from_name(family).is_some() => Box::new(FittedClassical::from_parts(parts)?),
         _ => Box::new(FittedNaive::from_parts(parts)?),

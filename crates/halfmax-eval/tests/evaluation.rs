@@ -341,11 +341,7 @@ fn a_stack_in_an_evaluation_is_the_stack_of_its_members_predictions() {
         for other in (0..5).filter(|other| *other != fold.fold) {
             let (rows, tested) = folds.train_test(&[fold.fold, other]);
             let view = TrainView { rows, ..screen.all() };
-            let context = FitContext {
-                seed: Seed::new(1),
-                progress: &Silent,
-                validation: halfmax_core::ValidationGroup::Response,
-            };
+            let context = FitContext::new(Seed::new(1), &Silent, halfmax_core::ValidationGroup::Response);
             let asked: Vec<usize> =
                 tested.into_iter().filter(|row| folds.of_response()[*row] == Some(other as u16)).collect();
             let side = |side: usize| asked.iter().map(|row| screen.responses.side(side)[*row]).collect();
@@ -453,9 +449,9 @@ fn intervals_need_groups_enough_and_a_model_trained_on_everything_has_them_too()
     assert_eq!(fitted.family(), "drug_mean");
     let stranger = EntityTable::new(["drug 1", "drug 2", "nobody knows"], "drug").unwrap();
     let widths = calibration.widths(&[screen.table(0), &stranger]).unwrap();
-    assert!(widths.half(&[0, 0]).unwrap() > 2.0 * widths.half(&[0, 1]).unwrap());
-    assert_eq!(widths.half(&[0, 0]), widths.half(&[59, 0]));
-    assert_eq!(widths.half(&[0, 2]), None);
+    assert!(widths.half(&[0, 0], None).unwrap() > 2.0 * widths.half(&[0, 1], None).unwrap());
+    assert_eq!(widths.half(&[0, 0], None), widths.half(&[59, 0], None));
+    assert_eq!(widths.half(&[0, 2], None), None);
     let text = serde_json::to_string(&calibration).unwrap();
     assert_eq!(serde_json::from_str::<Calibration>(&text).unwrap(), calibration);
     // Six drugs cannot tell what 19 of 20 new drugs do.

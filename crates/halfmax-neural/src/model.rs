@@ -307,7 +307,7 @@ impl FittedNeural {
     }
 
     /// Embeddings and offsets of entities that were in training, 0 for others: members × [`AT_ONCE`] × (rank + 1).
-    pub(crate) fn identities(&self, side: usize, table: &EntityTable, entities: &[u32]) -> Vec<f32> {
+    fn identities(&self, side: usize, table: &EntityTable, entities: &[u32]) -> Vec<f32> {
         let rank = self.network.rank;
         let mut numbers = vec![0.0; self.members() * AT_ONCE * (rank + 1)];
         let Some([embedding, offset]) = self.network.identity(side) else { return numbers };
@@ -322,6 +322,18 @@ impl FittedNeural {
             }
         }
         numbers
+    }
+
+    /// What tower and embedding make of one entity: members × 1 × (rank + 1), on the device.
+    pub(crate) fn code_of(&self, side: usize, table: &EntityTable, entity: u32) -> Result<Numbers<3>> {
+        Ok(self.tower(side, table, &[entity])?.narrow(1, 0, 1))
+    }
+
+    /// The embedding and offset of one entity, 0 if it was not in training: members × (rank + 1).
+    pub(crate) fn identity_of(&self, side: usize, table: &EntityTable, entity: u32) -> Vec<f32> {
+        let all = self.identities(side, table, &[entity]);
+        let width = self.network.rank + 1;
+        all.chunks(AT_ONCE * width).flat_map(|member| &member[..width]).copied().collect()
     }
 
     /// The codes of some entities of a table, each once.

@@ -100,7 +100,9 @@ impl Network {
         let rank = params.rank;
         let tower = |slots: &mut Slots, side: usize| {
             let name = ["cell", "drug"][side];
-            let widths = [&params.hidden, &params.drug_hidden][side];
+            let automatic: &[usize] = if sizes.identities[1] > 0 { &[] } else { &[64] };
+            let of_drugs = params.drug_hidden.as_deref().unwrap_or(automatic);
+            let widths = [params.hidden.as_slice(), of_drugs][side];
             let mut width = sizes.inputs[side];
             let mut layers = Vec::new();
             for (at, units) in widths.iter().enumerate().filter(|_| sizes.inputs[side] > 0) {

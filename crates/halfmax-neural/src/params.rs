@@ -17,8 +17,9 @@ pub struct NeuralParams {
     /// Widths of the hidden layers of the cell-line tower, first to last. With `mechanisms` the first one is the free part
     /// of the first layer, and may be 0.
     pub hidden: Vec<usize>,
-    /// The same of the drug tower.
-    pub drug_hidden: Vec<usize>,
+    /// The same of the drug tower. If it is not given: none where drugs are known one by one, 64 where they are told apart by
+    /// their features only.
+    pub drug_hidden: Option<Vec<usize>>,
     /// The rank of the interaction: numbers that a tower makes of an entity. At least 1.
     pub rank: usize,
     /// Width of the hidden layer of a network on pairs, which is added to the low-rank interaction; 0 for none.
@@ -75,7 +76,7 @@ impl Default for NeuralParams {
             device: "auto".into(),
             members: 5,
             hidden: vec![256],
-            drug_hidden: vec![64],
+            drug_hidden: None,
             rank: 64,
             pair_hidden: 0,
             identities: Known::Auto,
@@ -132,7 +133,8 @@ impl NeuralParams {
             }
         }
         let free = usize::from(self.mechanisms.is_some());
-        for (name, widths, free) in [("hidden", &self.hidden, free), ("drug_hidden", &self.drug_hidden, 0)] {
+        let of_drugs = self.drug_hidden.as_deref().unwrap_or_default();
+        for (name, widths, free) in [("hidden", self.hidden.as_slice(), free), ("drug_hidden", of_drugs, 0)] {
             let wrong = |(at, width): &(usize, &usize)| (**width == 0 && *at >= free) || **width > WIDEST;
             if let Some((at, width)) = widths.iter().enumerate().find(wrong) {
                 let place = format!("{name}[{at}]");

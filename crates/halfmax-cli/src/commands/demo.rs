@@ -11,7 +11,7 @@ use crate::commands::train::train_into;
 use crate::config::Config;
 use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
 use crate::terminal::Terminal;
-use crate::tuning::Trials;
+use crate::unfinished::Unfinished;
 
 /// The recipe of the demo.
 const RECIPE: &str = include_str!("../../../../models/demo.toml");
@@ -24,8 +24,8 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
     config.seed = global.seed.unwrap_or(config.seed);
     let folder = RunFolder::create(out.unwrap_or_else(free_folder))?;
     let prepared = Prepared::new(&config, terminal)?;
-    let trials = Trials::not_kept(Vec::new());
-    let evaluation = cross_validate(&config, &prepared, &trials, &terminal.progress("evaluating"))?;
+    let unfinished = Unfinished::not_kept(Vec::new());
+    let evaluation = cross_validate(&config, &prepared, &unfinished, &terminal.progress("evaluating"))?;
     let ceiling = ceiling(&prepared, &evaluation)?;
     write_evaluation(&folder, &config, &prepared.loaded.screen, &evaluation, ceiling.as_ref())?;
     let leaderboard = evaluation.leaderboard();
@@ -45,7 +45,7 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
             terminal.result("top_drugs", &top, &top.text())?;
         }
     }
-    train_into(&config, &prepared, &trials, &folder, terminal)?;
+    train_into(&config, &prepared, &unfinished, &folder, terminal)?;
     write_provenance(&folder, &config, &Manifest::new("evaluate", &config, &prepared.loaded.inputs))?;
     let path = folder.finish()?;
     terminal.note(&format!("\nResearch use only. Everything is in {}", path.display()));

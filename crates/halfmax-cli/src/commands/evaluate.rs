@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::config::Config;
 use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
 use crate::terminal::Terminal;
-use crate::tuning::Trials;
+use crate::unfinished::Unfinished;
 use crate::{ConfigAndOut, Global};
 
 /// `halfmax evaluate`.
@@ -16,16 +16,16 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     config.split().map_err(|error| error.at(args.config.display()))?;
     let folder = RunFolder::create(&args.out)?;
     let prepared = Prepared::new(&config, terminal)?;
-    let trials = Trials::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
-    let (evaluation, ceiling) = match evaluate_into(&config, &prepared, &trials, &folder, terminal) {
+    let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
+    let (evaluation, ceiling) = match evaluate_into(&config, &prepared, &unfinished, &folder, terminal) {
         Ok(found) => found,
         Err(error) => {
-            trials.keep(terminal);
+            unfinished.keep(terminal);
             return Err(error);
         }
     };
     let path = folder.finish()?;
-    trials.forget();
+    unfinished.forget();
     let (leaderboard, comparison) = (evaluation.leaderboard(), &evaluation.comparison);
     terminal.result("leaderboard", &leaderboard, &leaderboard.to_string())?;
     if comparison.ranks.is_some() {
@@ -65,13 +65,13 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
 pub fn evaluate_into(
     config: &Config,
     prepared: &Prepared,
-    trials: &Trials,
+    unfinished: &Unfinished,
     folder: &RunFolder,
     terminal: Terminal,
 ) -> Result<(Evaluation, Option<Ceiling>)> {
-    let evaluation = cross_validate(config, prepared, trials, &terminal.progress("evaluating"))?;
+    let evaluation = cross_validate(config, prepared, unfinished, &terminal.progress("evaluating"))?;
     write_provenance(folder, config, &Manifest::new("evaluate", config, &prepared.loaded.inputs))?;
-    trials.write(folder)?;
+    unfinished.trials.write(folder)?;
     let ceiling = ceiling(prepared, &evaluation)?;
     write_evaluation(folder, config, &prepared.loaded.screen, &evaluation, ceiling.as_ref())?;
     Ok((evaluation, ceiling))

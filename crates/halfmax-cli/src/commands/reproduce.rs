@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::run::{Input, Manifest, Prepared};
 use crate::terminal::Terminal;
 use crate::tuning::Trials;
+use crate::unfinished::Unfinished;
 
 /// `halfmax reproduce`.
 pub fn reproduce(run: &Path, terminal: Terminal) -> Result<()> {
@@ -23,11 +24,11 @@ pub fn reproduce(run: &Path, terminal: Terminal) -> Result<()> {
     let folder = RunFolder::create(again.path().join("run"))?;
     // A search that ran out of time depends on the machine: its trials are taken as they were.
     let timed = config.tune.as_ref().is_some_and(|tune| tune.seconds.is_some());
-    let trials = Trials::not_kept(if timed { Trials::of_run(run)? } else { Vec::new() });
+    let unfinished = Unfinished::not_kept(if timed { Trials::of_run(run)? } else { Vec::new() });
     let prepared = Prepared::new(&config, terminal)?;
     let outcome = match manifest.command.as_str() {
-        "train" => train_into(&config, &prepared, &trials, &folder, terminal).map(|_| ()),
-        "evaluate" => evaluate_into(&config, &prepared, &trials, &folder, terminal).map(|_| ()),
+        "train" => train_into(&config, &prepared, &unfinished, &folder, terminal).map(|_| ()),
+        "evaluate" => evaluate_into(&config, &prepared, &unfinished, &folder, terminal).map(|_| ()),
         other => Err(Error::data(format!("manifest.json names a command {other:?}"))),
     };
     outcome.map_err(|error| error.at(run.display()))?;

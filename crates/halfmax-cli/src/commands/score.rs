@@ -338,11 +338,19 @@ impl<'a> Scoring<'a> {
         let in_domain: Option<Vec<f32>> = self.closeness.as_ref().map(|[cells, drugs]| {
             pairs().map(|(row, column)| cells[*row as usize].min(drugs[*column as usize])).collect()
         });
+        let spread = match &self.widths {
+            Some(widths) if widths.uses_spread() => {
+                let tuples = Tuples::Listed(&[rows, columns]);
+                self.fitted.spread(&Query { tables: &[self.cells, self.drugs], tuples })?
+            }
+            _ => None,
+        };
         let interval = self.widths.as_ref().map(|widths| {
-            let half = |(row, column): (&u32, &u32)| {
-                widths.half(&[*row, *column]).map_or(f32::NAN, |half| half as f32)
+            let half = |(at, (row, column)): (usize, (&u32, &u32))| {
+                let spread = spread.as_ref().map(|spread| spread[at]);
+                widths.half(&[*row, *column], spread).map_or(f32::NAN, |half| half as f32)
             };
-            let halves: Vec<f32> = pairs().map(half).collect();
+            let halves: Vec<f32> = pairs().enumerate().map(half).collect();
             let ends = |sign: f32| predicted.iter().zip(&halves).map(|(p, half)| p + sign * half).collect();
             [ends(-1.0), ends(1.0)]
         });

@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 
 use halfmax_core::{Error, Result, Screen};
 use halfmax_data::{DrugFeatures, RunFolder, write_model};
-use halfmax_eval::{Calibration, fit_calibrated};
+use halfmax_eval::{Calibration, TrainingLog, fit_calibrated};
 use halfmax_kernel::Applicability;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::run::{Manifest, Prepared, write_provenance};
+use crate::run::{Manifest, Prepared, write_provenance, write_training};
 use crate::terminal::Terminal;
-use crate::tuning::Trials;
+use crate::unfinished::Unfinished;
 use crate::{ConfigAndOut, Global};
 
 /// What a model file says besides the model.
@@ -41,16 +41,16 @@ pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result
     config.seed = global.seed.unwrap_or(config.seed);
     let folder = RunFolder::create(&args.out)?;
     let prepared = Prepared::new(&config, terminal)?;
-    let trials = Trials::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
-    let summary = match train_into(&config, &prepared, &trials, &folder, terminal) {
+    let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
+    let summary = match train_into(&config, &prepared, &unfinished, &folder, terminal) {
         Ok(summary) => summary,
         Err(error) => {
-            trials.keep(terminal);
+            unfinished.keep(terminal);
             return Err(error.at(args.config.display()));
         }
     };
     let path = folder.finish()?;
-    trials.forget();
+    unfinished.forget();
     let model = path.join("model.halfmax");
     terminal.result("model", &summary, &format!("model written to {}", model.display()))
 }
@@ -68,11 +68,11 @@ pub struct Summary {
 pub fn train_into(
     config: &Config,
     prepared: &Prepared,
-    trials: &Trials,
+    unfinished: &Unfinished,
     folder: &RunFolder,
     terminal: Terminal,
 ) -> Result<Summary> {
-    let specs = config.specs(&trials.log)?;
+    let specs = config.specs(&unfinished.trials.log)?;
     let Some(spec) = specs.first() else {
         return Err(Error::config("there is no [[model]]")
             .help("add one, for example:\n    [[model]]\n    family = \"boost\""));
@@ -84,13 +84,14 @@ pub fn train_into(
     let start = std::time::Instant::now();
     let view = prepared.everything()?;
     let intervals = config.intervals.as_ref().filter(|intervals| intervals.includes(&spec.name));
-    let (fitted, calibration) = prepared.with_context(config.seed, &progress, |context| match intervals {
-        None => Ok((spec.model.fit_any(&view, context)?, None)),
-        Some(intervals) => {
-            let (fitted, calibration) = fit_calibrated(&*spec.model, &view, context, intervals)?;
-            Ok((fitted, Some(calibration)))
-        }
-    })?;
+    let (fitted, calibration) =
+        prepared.with_context(config.seed, &progress, unfinished.store(), |context| match intervals {
+            None => Ok((spec.model.fit_any(&view, context)?, None)),
+            Some(intervals) => {
+                let (fitted, calibration) = fit_calibrated(&*spec.model, &view, context, intervals)?;
+                Ok((fitted, Some(calibration)))
+            }
+        })?;
     let fit_seconds = start.elapsed().as_secs_f64();
     let screen = &prepared.loaded.screen;
     let applicability = Applicability::new(&view, &*fitted)?.parts();
@@ -113,7 +114,12 @@ pub fn train_into(
     let named = |(name, tensor)| (format!("{APPLICABILITY}{name}"), tensor);
     parts.tensors.extend(applicability.tensors.into_iter().map(named));
     write_model(folder.path("model.halfmax"), fitted.family(), &parts, facts)?;
-    trials.write(folder)?;
+    let epochs = fitted.epochs().to_vec();
+    if !epochs.is_empty() {
+        let log = TrainingLog { model: spec.name.clone(), left_out: Vec::new(), epochs };
+        write_training(folder, &[log])?;
+    }
+    unfinished.trials.write(folder)?;
     write_provenance(folder, config, &Manifest::new("train", config, &prepared.loaded.inputs))?;
     Ok(Summary {
         name: spec.name.clone(),
