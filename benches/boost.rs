@@ -43,8 +43,7 @@ fn screen(cells: usize, drugs: usize, genes: usize) -> Screen {
 }
 
 fn fit(screen: &Screen, rounds: usize) -> FittedBoost {
-    let context =
-        FitContext { seed: Seed::new(1), progress: &Silent, validation: ValidationGroup::Entity(0) };
+    let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Entity(0));
     let model = BoostParams { rounds, ..BoostParams::default() }.check().unwrap();
     model.fit(&screen.all(), &context).unwrap()
 }

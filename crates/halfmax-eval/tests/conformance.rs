@@ -66,6 +66,7 @@ fn neural(pair_hidden: usize) -> NeuralParams {
         epochs: 30,
         batch: 16,
         learning_rate: 0.01,
+        validation: 0.1,
         input_dropout: 0.1,
         dropout: 0.1,
         ..NeuralParams::default()

@@ -314,10 +314,8 @@ impl Group<'_> {
         let mut judged = Vec::new();
         let mut better = Vec::new();
         for (at, member) in self.members.iter().enumerate() {
-            let found = match &member.aside {
-                None => None,
-                Some(aside) => Some(Judged::of(block, aside, &rows, &predicted[at])),
-            };
+            let aside = member.aside.as_ref();
+            let found = aside.map(|aside| Judged::of(block, aside, &rows, &predicted[at]));
             let improves = found.is_none_or(|found| found.rmse < state.best_loss[at]);
             if improves {
                 state.best_loss[at] = found.map_or(f64::INFINITY, |found| found.rmse);

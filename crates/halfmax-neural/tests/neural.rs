@@ -72,6 +72,7 @@ fn params() -> NeuralParams {
         epochs: 12,
         batch: 16,
         learning_rate: 0.02,
+        validation: 0.1,
         ..NeuralParams::default()
     }
 }
