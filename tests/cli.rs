@@ -744,3 +744,96 @@ fn drugs_that_say_little_and_constant_predictions_are_told() {
         ],
     );
 }
+
+const NEURAL: &str = "[[model]]\nfamily = \"neural\"\nmembers = 2\nhidden = [16]\nrank = 4\nbatch = 8\nepochs = 20\n\
+                      learning_rate = 0.02\nvalidation = 0.2\ndevice = \"cpu\"\n";
+
+/// The small screen with a neural model, and whatever sections before it.
+fn with_networks(sections: &str) -> TempDir {
+    let folder = small_screen();
+    let path = folder.path().join("config.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    let start = config.find("[[model]]").unwrap();
+    fs::write(&path, format!("{}{sections}\n{NEURAL}", &config[..start])).unwrap();
+    folder
+}
+
+#[test]
+fn networks_train_score_reproduce_and_write_their_epochs() {
+    let folder = with_networks("[intervals]\nlevel = 0.8\n");
+    let path = folder.path();
+    says(&succeeds(path, &["evaluate", "config.toml", "--out", "run"]), &["neural", "80 %"]);
+    let epochs = rows_of(&path.join("run/training.csv"));
+    // Three folds, and three pairs of folds for the intervals; two members of twenty epochs at most.
+    assert!(epochs.len() > 6 * 2 * 10 && epochs.len() <= 6 * 2 * 20, "{}", epochs.len());
+    assert_eq!(epochs[0]["model"], "\"neural\"");
+    let number = |row: usize, name: &str| epochs[row][name].parse::<f64>().unwrap();
+    assert!(number(9, "training_loss") < number(0, "training_loss"));
+    assert!(number(9, "validation_rmse") < number(0, "validation_rmse"));
+    succeeds(path, &["reproduce", "run"]);
+    succeeds(path, &["train", "config.toml", "--out", "trained"]);
+    assert_eq!(rows_of(&path.join("trained/training.csv"))[0]["left_out"], "");
+    let score = ["score", "trained/model.halfmax", "--cells", "expression.csv", "--drugs", "drugs.csv"];
+    succeeds(path, &[&score[..], &["--out", "scores.csv"]].concat());
+    for row in rows_of(&path.join("scores.csv")) {
+        let number = |name: &str| row[name].parse::<f64>().unwrap();
+        assert!(number("lower") < number("predicted") && number("predicted") < number("upper"), "{row:?}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn training_that_was_interrupted_goes_on_and_comes_to_the_same() {
+    let folder = with_networks("");
+    let path = folder.path();
+    let train = |out: &'static str| {
+        ["train", "config.toml", "--out", out, "--config-override", "model.0.epochs=3000"]
+    };
+    let child = Command::new(env!("CARGO_BIN_EXE_halfmax"))
+        .current_dir(path)
+        .args(train("run"))
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    if output.status.success() {
+        // A machine that is fast enough has nothing to go on with.
+        return;
+    }
+    assert_eq!(output.status.code(), Some(130));
+    says(
+        &String::from_utf8_lossy(&output.stderr),
+        &["kept in run.checkpoints", "the same command goes on from there"],
+    );
+    assert!(!path.join("run").exists() && path.join("run.checkpoints").is_dir());
+    let wider = [&train("run")[..], &["--config-override", "model.0.hidden=[17]"]].concat();
+    says(
+        &fails(path, 2, &wider),
+        &["run.checkpoints", "the checkpoint is of another architecture", "help: "],
+    );
+    succeeds(path, &train("run"));
+    assert!(!path.join("run.checkpoints").exists());
+    succeeds(path, &train("whole"));
+    let model = |out: &str| fs::read(path.join(out).join("model.halfmax")).unwrap();
+    assert!(model("run") == model("whole"), "other models");
+}
+
+#[test]
+fn networks_that_cannot_be_are_refused() {
+    let with = |lines: &str| {
+        let config = edited("config.toml", "family = \"boost\"\nrounds = 20\nmin_leaf_weight = 2\n", lines);
+        evaluate_with("config.toml", &config, 2)
+    };
+    let message = with("family = \"neural\"\nbatch = 0\n");
+    says(&message, &["family \"neural\"", "batch = 0: expected at least 1"]);
+    let message = with("family = \"neural\"\ndevice = \"cuda:0\"\n");
+    if cfg!(not(feature = "cuda")) {
+        says(&message, &["this build has no support for it", "cargo build --release --features cuda"]);
+    }
+    let message = with("family = \"neural\"\nhiden = [3]\n");
+    says(&message, &["unknown field `hiden`"]);
+    let message = with("family = \"neural\"\nmechanisms = \"nowhere.toml\"\n");
+    says(&message, &["mechanisms = \"nowhere.toml\": the catalogue cannot be read"]);
+}
