@@ -52,12 +52,22 @@ impl Unfinished {
     /// Says what is kept of a run that did not come to its end.
     pub fn keep(self, terminal: Terminal) {
         self.trials.keep(terminal);
-        if let Some(checkpoints) = self.checkpoints.filter(|own| own.written.load(Ordering::Relaxed)) {
-            terminal.note(&format!(
-                "how far training got is kept in {}: the same command goes on from there",
-                checkpoints.folder.display()
-            ));
-        }
+        keep(self.checkpoints, terminal);
+    }
+
+    /// Of a run that is complete but for models that failed: their checkpoints.
+    pub fn keep_checkpoints(self, terminal: Terminal) {
+        self.trials.forget();
+        keep(self.checkpoints, terminal);
+    }
+}
+
+fn keep(checkpoints: Option<Checkpoints>, terminal: Terminal) {
+    if let Some(checkpoints) = checkpoints.filter(|own| own.written.load(Ordering::Relaxed)) {
+        terminal.note(&format!(
+            "how far training got is kept in {}: the same command goes on from there",
+            checkpoints.folder.display()
+        ));
     }
 }
 

@@ -208,7 +208,8 @@ pub struct Epoch {
     pub learning_rate: f64,
     /// The mean training loss, of standardised responses and with dropout.
     pub training_loss: f64,
-    /// The root mean square error of the validation part, in the unit of the target; none without one.
+    /// The root mean square error of the validation part, in the unit of the target; none without one. Means that predictions
+    /// are relative to (of drugs, say) include that part, so it flatters a little.
     pub validation_rmse: Option<f64>,
     /// The share of the validation part's variance within drugs (columns) that is explained; none without one.
     pub validation_r2_within: Option<f64>,

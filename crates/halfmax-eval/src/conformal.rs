@@ -70,7 +70,9 @@ pub const NOMINAL: [f64; 4] = [0.5, 0.8, 0.9, 0.95];
 /// for the use of out-of-fold residuals, whose models have seen somewhat less than the one that predicts).
 ///
 /// Where the members of an ensemble say how much they differ, the scale is multiplied by a function of that as well
-/// (normalised conformal prediction, Papadopoulos, Gammerman & Vovk 2008), as far as it makes the intervals narrower.
+/// (normalised conformal prediction, Papadopoulos, Gammerman & Vovk 2008), as far as it makes the intervals
+/// narrower. How far is chosen by the same residuals, which the guarantee does not cover: with few groups the intervals may
+/// hold a little less.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {

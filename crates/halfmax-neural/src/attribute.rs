@@ -61,20 +61,18 @@ impl FittedNeural {
             let identity = self.identity_of(side, tables[side], *entity);
             let ends = self.along(side, &own, &identity, &partner, &[0.0, 1.0], false)?.0;
             let difference = ends[1] - ends[0];
-            let enough = SMALL.min(1.0) * difference.abs().max(SMALL_OF_SCALE / SMALL * self.scale());
-            let mut last = (Vec::new(), f64::INFINITY);
+            let enough = (SMALL * difference.abs()).max(SMALL_OF_SCALE * self.scale());
+            let (mut attributed, mut gap) = (Vec::new(), f64::INFINITY);
             for steps in STEPS {
                 let at: Vec<f32> = (0..steps).map(|step| (step as f32 + 0.5) / steps as f32).collect();
                 let slopes = self.along(side, &own, &identity, &partner, &at, true)?.1;
-                let attributed: Vec<f64> =
-                    own.iter().zip(slopes).map(|(x, slope)| f64::from(*x) * slope).collect();
-                let gap = attributed.iter().sum::<f64>() - difference;
-                last = (attributed, gap);
+                attributed =
+                    own.iter().zip(slopes).map(|(x, slope)| f64::from(*x) * slope).collect::<Vec<f64>>();
+                gap = attributed.iter().sum::<f64>() - difference;
                 if gap.abs() <= enough {
                     break;
                 }
             }
-            let (attributed, gap) = last;
             if gap.abs() > enough {
                 return Err(Error::failed(format!(
                     "the attributions of {} {:?} add up to {:.4}, expected {difference:.4} within 1 %, after {} steps",

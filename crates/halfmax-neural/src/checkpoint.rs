@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::network::{Network, Slot, on_device};
 use crate::params::NeuralParams;
-use crate::train::{Data, Group, State, numbers};
+use crate::train::{Data, Group, Member, State, numbers};
 
 /// What a state was made of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,18 +20,31 @@ pub(crate) struct MadeOf {
     outline: Vec<(String, [usize; 2])>,
     params: NeuralParams,
     seed: u64,
-    /// SHA-256 of features and responses.
+    /// SHA-256 of features, responses, what is set aside, and which genes units of mechanisms see.
     data: String,
 }
 
 impl MadeOf {
-    pub(crate) fn new(network: &Network, params: &NeuralParams, seed: u64, data: &Data) -> Self {
+    pub(crate) fn new(
+        network: &Network,
+        params: &NeuralParams,
+        seed: u64,
+        data: &Data,
+        members: &[Member],
+    ) -> Self {
         let mut hash = Sha256::new();
         let block = data.block;
         let all = data.inputs.into_iter().chain([&block.values, &block.weights]);
         for numbers in all {
             hash.update((numbers.ncols() as u64).to_le_bytes());
             numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
+        }
+        if let Some(units) = network.mechanisms() {
+            units.inputs.iter().for_each(|at| hash.update((*at as u64).to_le_bytes()));
+            units.mask.iter().for_each(|seen| hash.update(seen.to_le_bytes()));
+        }
+        for aside in members.iter().filter_map(|member| member.aside.as_ref()) {
+            aside.iter().for_each(|aside| hash.update([u8::from(*aside)]));
         }
         let data = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Self { outline: network.outline(), params: params.clone(), seed, data }
@@ -51,7 +64,7 @@ impl MadeOf {
             });
         }
         if (&stored.data, stored.seed) != (&self.data, self.seed) {
-            return Err("other data or another seed".into());
+            return Err("other data, another split, seed or catalogue".into());
         }
         let mut params = NeuralParams { device: self.params.device.clone(), ..stored.params.clone() };
         if diverged {

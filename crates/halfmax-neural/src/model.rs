@@ -83,9 +83,15 @@ impl Model for Neural {
                 Member { number, seed, aside }
             })
             .collect();
+        if params.validation > 0.0 && members.iter().all(|member| member.aside.is_none()) {
+            context.progress.warn(
+                "family \"neural\": too little to set a validation part aside (fewer than 5 of what the split holds out), \
+                 trained for all epochs",
+            );
+        }
         let progress = EpochProgress::new(context.progress, params.members * params.epochs);
-        let states = if block.scale > 0.0 {
-            let made_of = MadeOf::new(&network, params, context.seed.value(), &data);
+        let states = if block.scale > 0.0 && !network.slots.is_empty() {
+            let made_of = MadeOf::new(&network, params, context.seed.value(), &data, &members);
             let groups: Vec<&[Member]> = members.chunks(self.together(&device)).collect();
             let train = |members: &&[Member]| {
                 let group = Group { network: &network, params, data: &data, members, device: &device };
@@ -93,7 +99,7 @@ impl Model for Neural {
             };
             groups.par_iter().map(train).collect::<Result<Vec<State>>>()?
         } else {
-            // Responses that are told by their means leave nothing to learn.
+            // Responses that are told by their means leave nothing to learn; nor do entities of which nothing is known.
             let group = Group { network: &network, params, data: &data, members: &members, device: &device };
             vec![group.start()]
         };
@@ -146,11 +152,11 @@ fn architecture(
 
 /// A group of members, trained from where its last checkpoint was.
 fn trained(group: &Group, context: &FitContext, made_of: &MadeOf, progress: &EpochProgress) -> Result<State> {
-    let first = group.members.first().map_or(0, |member| member.number);
-    let name = match context.checkpoint {
-        Some(checkpoint) => format!("{}, member {}", checkpoint.name, first + 1),
-        None => String::new(),
-    };
+    // Those that were trained in other groups, on another kind of device, have other names.
+    let name = context.name_of(&match group.members {
+        [only] => format!("member {}", only.number + 1),
+        all => format!("{} members", all.len()),
+    });
     let mut keeper = Keeper { checkpoint: context.checkpoint, made_of, name };
     match keeper.load(group)? {
         None => group.run(group.start(), &mut keeper, progress),
@@ -550,9 +556,9 @@ impl FittedNeural {
     pub fn from_parts(parts: &Parts) -> Result<Self> {
         let Description { head, sides } = Deserialize::deserialize(&parts.description)
             .map_err(|error| malformed("its description is not understood").because(error))?;
-        Neural::new(NeuralParams { mechanisms: None, ..head.params.clone() })?;
-        if head.params.members == 0 || head.params.rank == 0 {
-            return Err(malformed("it has no members or no rank"));
+        head.params.check_numbers().map_err(malformed)?;
+        if head.params.mechanisms.is_some() != head.mechanisms.is_some() {
+            return Err(malformed("its catalogue of mechanisms is missing"));
         }
         let [mean, scale] = *parts.f64s("numbers", 2)? else { return Err(malformed("it lacks numbers")) };
         if scale < 0.0 {

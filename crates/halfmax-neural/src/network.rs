@@ -146,6 +146,11 @@ impl Network {
         Self { slots: slots.0, towers, pair, rank, layer_norm, mechanisms: sizes.mechanisms }
     }
 
+    /// The units that see one mechanism each, if there are any.
+    pub(crate) fn mechanisms(&self) -> Option<&MechanismUnits> {
+        self.mechanisms.as_ref()
+    }
+
     /// How many numbers [`Network::encoded`] makes of an entity.
     pub(crate) fn code_width(&self) -> usize {
         self.rank + 1 + self.pair.as_ref().map_or(0, |pair| pair.width)

@@ -117,6 +117,12 @@ impl NeuralParams {
     /// ```
     pub fn check(self) -> Result<Neural> {
         check_name(&self.device)?;
+        self.check_numbers()?;
+        Neural::new(self)
+    }
+
+    /// Checks what does not depend on this build and machine.
+    pub(crate) fn check_numbers(&self) -> Result<()> {
         let counts = [
             ("members", self.members, 1000),
             ("rank", self.rank, WIDEST),
@@ -174,6 +180,6 @@ impl NeuralParams {
                 return Err(Error::parameter(name, value, expected));
             }
         }
-        Neural::new(self)
+        Ok(())
     }
 }

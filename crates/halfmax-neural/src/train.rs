@@ -92,20 +92,24 @@ impl Group<'_> {
         let schedule = Schedule::new(self.params, self.steps_per_epoch());
         let start = Instant::now();
         let mut kept = Instant::now();
+        // A state is good once losses that were computed with it are finite: that of an epoch before.
+        let mut good = state.clone();
         while state.epoch < self.params.epochs && !self.is_patience_lost(&state) {
             let before = state.clone();
             let losses = match self.epoch(&mut state, &schedule, progress) {
                 Ok(losses) => losses,
                 Err(error) => {
-                    keeper.keep(self, &before, None)?;
-                    return Err(error);
+                    return Err(match keeper.keep(self, &before, None) {
+                        Ok(()) => error,
+                        Err(lost) => error.help(format!("how far training got could not be kept: {lost}")),
+                    });
                 }
             };
-            if losses.iter().any(|loss| !loss.is_finite()) {
+            if losses.iter().any(|loss| !loss.is_finite()) || !are_finite(&state.weights)? {
                 let rate = schedule.rate_at(state.epoch, schedule.steps.saturating_sub(1));
-                return Err(self.diverged(&before, state.epoch + 1, rate, keeper)?);
+                return Err(self.diverged(&good, state.epoch + 1, rate, keeper)?);
             }
-            drop(before);
+            good = before;
             state.epoch += 1;
             let judged = self.judge(&mut state)?;
             let rate = schedule.rate_at(state.epoch - 1, schedule.steps.saturating_sub(1));
@@ -133,17 +137,19 @@ impl Group<'_> {
         Ok(state)
     }
 
-    fn diverged(&self, before: &State, epoch: usize, rate: f64, keeper: &mut Keeper) -> Result<Error> {
-        keeper.keep(self, before, Some(epoch))?;
+    fn diverged(&self, good: &State, epoch: usize, rate: f64, keeper: &mut Keeper) -> Result<Error> {
+        keeper.keep(self, good, Some(epoch))?;
         let lower = self.params.learning_rate / 10.0;
         let kept = match keeper.place() {
             Some(place) => format!(
-                "; the weights before that epoch are kept in {place}, and the same command with a lower learning_rate goes on from them"
+                "; the last good weights, of epoch {}, are kept in {place}, and the same command with a lower \
+                 learning_rate goes on from them",
+                good.epoch
             ),
             None => String::new(),
         };
         Ok(Error::failed(format!(
-            "training diverged: the loss of epoch {epoch} is not a finite number, at a learning rate of {rate:.3e}{kept}"
+            "training diverged: the loss or weights of epoch {epoch} are not finite numbers, at a learning rate of {rate:.3e}{kept}"
         ))
         .help(format!("lower learning_rate from {} to {lower}, or clip", self.params.learning_rate)))
     }
@@ -493,6 +499,14 @@ fn shortening(gradients: &[Option<Tensor<3>>], most: f64) -> Option<Tensor<3>> {
     let squares = gradients.iter().flatten().map(|gradient| gradient.clone().square().sum_dim(2).sum_dim(1));
     let norm = squares.reduce(|a, b| a + b)?.sqrt();
     Some(((norm + 1e-12).recip() * most).clamp_max(1.0))
+}
+
+/// Whether all weights are finite numbers.
+fn are_finite(weights: &[Tensor<3>]) -> Result<bool> {
+    // Nothing but infinities and what is no number times 0 is other than 0.
+    let sums = weights.iter().map(|weight| (weight.clone() * 0.0).sum_dim(2).sum_dim(1));
+    let sum = sums.reduce(|a, b| a + b).map_or(Ok(Vec::new()), numbers)?;
+    Ok(sum.iter().all(|sum| *sum == 0.0))
 }
 
 /// The numbers of a tensor, row-major.

@@ -25,7 +25,12 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
         }
     };
     let path = folder.finish()?;
-    unfinished.forget();
+    if evaluation.failed.is_empty() {
+        unfinished.forget();
+    } else {
+        // Messages of what failed may name them.
+        unfinished.keep_checkpoints(terminal);
+    }
     let (leaderboard, comparison) = (evaluation.leaderboard(), &evaluation.comparison);
     terminal.result("leaderboard", &leaderboard, &leaderboard.to_string())?;
     if comparison.ranks.is_some() {
