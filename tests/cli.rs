@@ -786,28 +786,29 @@ fn networks_train_score_reproduce_and_write_their_epochs() {
 fn training_that_was_interrupted_goes_on_and_comes_to_the_same() {
     let folder = with_networks("");
     let path = folder.path();
-    let train = |out: &'static str| {
-        ["train", "config.toml", "--out", out, "--config-override", "model.0.epochs=3000"]
+    let endless =
+        ["--config-override", "model.0.epochs=4000", "--config-override", "model.0.patience=100000"];
+    let train = |out: &'static str| [&["train", "config.toml", "--out", out][..], &endless].concat();
+    // Stopped later and later, until training had begun.
+    let mut wait = std::time::Duration::from_millis(300);
+    let message = loop {
+        let child = Command::new(env!("CARGO_BIN_EXE_halfmax"))
+            .current_dir(path)
+            .args(train("run"))
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(wait);
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "it was finished after {wait:?}");
+        if path.join("run.checkpoints").is_dir() {
+            break String::from_utf8_lossy(&output.stderr).into_owned();
+        }
+        wait *= 2;
     };
-    let child = Command::new(env!("CARGO_BIN_EXE_halfmax"))
-        .current_dir(path)
-        .args(train("run"))
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    if output.status.success() {
-        // A machine that is fast enough has nothing to go on with.
-        return;
-    }
-    assert_eq!(output.status.code(), Some(130));
-    says(
-        &String::from_utf8_lossy(&output.stderr),
-        &["kept in run.checkpoints", "the same command goes on from there"],
-    );
-    assert!(!path.join("run").exists() && path.join("run.checkpoints").is_dir());
+    says(&message, &["kept in run.checkpoints", "the same command goes on from there"]);
+    assert!(!path.join("run").exists());
     let wider = [&train("run")[..], &["--config-override", "model.0.hidden=[17]"]].concat();
     says(
         &fails(path, 2, &wider),
