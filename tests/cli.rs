@@ -801,8 +801,9 @@ fn training_that_was_interrupted_goes_on_and_comes_to_the_same() {
         std::thread::sleep(wait);
         assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(130), "it was finished after {wait:?}");
+        assert!(!output.status.success(), "it was finished after {wait:?}");
         if path.join("run.checkpoints").is_dir() {
+            assert_eq!(output.status.code(), Some(130));
             break String::from_utf8_lossy(&output.stderr).into_owned();
         }
         wait *= 2;
