@@ -1,6 +1,6 @@
 //! An epoch of training on entities beside an epoch of the same network trained on pairs in mini-batches.
 //!
-//! `cargo bench -p halfmax-neural`. The screen has the size of one training part of GDSC2: 729 cell lines with 6,163 genes,
+//! `cargo bench --workspace --bench neural`. The screen has the size of one training part of GDSC2: 729 cell lines with 6,163 genes,
 //! 286 drugs, every pair measured. Both networks have one hidden layer of 256 units with layer normalisation and dropout, an
 //! interaction of rank 64, a learned embedding for each drug, and AdamW. On entities a step has 64 cell lines with all their
 //! drugs; on pairs it has 512 pairs, whose cell lines each go through the tower. An epoch on pairs takes minutes, so

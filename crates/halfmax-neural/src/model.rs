@@ -74,7 +74,8 @@ impl Model for Neural {
                 ));
             }
         }
-        let network = self.network([&cells, &drugs], &block)?;
+        let known = [0, 1].map(|side| if block.known[side] { block.entities[side].len() } else { 0 });
+        let network = architecture(params, self.mechanisms.as_ref(), [&cells, &drugs], known)?;
         let data = Data { block: &block, inputs: [&cell_numbers, &drug_numbers] };
         let members: Vec<Member> = (0..params.members)
             .map(|number| {
@@ -128,13 +129,6 @@ impl Model for Neural {
     }
 }
 
-impl Neural {
-    fn network(&self, inputs: [&Inputs; 2], block: &Block) -> Result<Network> {
-        let known = [0, 1].map(|side| if block.known[side] { block.entities[side].len() } else { 0 });
-        architecture(&self.params, self.mechanisms.as_ref(), inputs, known)
-    }
-}
-
 /// The network that suits some inputs.
 fn architecture(
     params: &NeuralParams,
@@ -157,16 +151,16 @@ fn trained(group: &Group, context: &FitContext, made_of: &MadeOf, progress: &Epo
         [only] => format!("member {}", only.number + 1),
         all => format!("{} members", all.len()),
     });
-    let mut keeper = Keeper { checkpoint: context.checkpoint, made_of, name };
+    let keeper = Keeper { checkpoint: context.checkpoint, made_of, name };
     match keeper.load(group)? {
-        None => group.run(group.start(), &mut keeper, progress),
+        None => group.run(group.start(), &keeper, progress),
         Some((state, true)) => {
-            progress.group_done(group.params.epochs, group.members.len());
+            progress.skip(group.params.epochs, group.members.len());
             Ok(state)
         }
         Some((state, false)) => {
-            progress.group_done(state.epoch, group.members.len());
-            group.run(state, &mut keeper, progress)
+            progress.skip(state.epoch, group.members.len());
+            group.run(state, &keeper, progress)
         }
     }
 }

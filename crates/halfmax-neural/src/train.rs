@@ -83,12 +83,7 @@ impl Group<'_> {
     ///
     /// # Errors
     /// If the loss is not finite any more, the state cannot be kept, or the user stopped it.
-    pub(crate) fn run(
-        &self,
-        mut state: State,
-        keeper: &mut Keeper,
-        progress: &EpochProgress,
-    ) -> Result<State> {
+    pub(crate) fn run(&self, mut state: State, keeper: &Keeper, progress: &EpochProgress) -> Result<State> {
         let schedule = Schedule::new(self.params, self.steps_per_epoch());
         let start = Instant::now();
         let mut kept = Instant::now();
@@ -130,14 +125,14 @@ impl Group<'_> {
                 kept = Instant::now();
             }
         }
-        progress.group_done(self.params.epochs - state.epoch, self.members.len());
+        progress.skip(self.params.epochs - state.epoch, self.members.len());
         state.moments = vec![None; state.weights.len()];
         state.weights = state.best.clone();
         keeper.keep_last(self, &state)?;
         Ok(state)
     }
 
-    fn diverged(&self, good: &State, epoch: usize, rate: f64, keeper: &mut Keeper) -> Result<Error> {
+    fn diverged(&self, good: &State, epoch: usize, rate: f64, keeper: &Keeper) -> Result<Error> {
         keeper.keep(self, good, Some(epoch))?;
         let lower = self.params.learning_rate / 10.0;
         let kept = match keeper.place() {
@@ -204,7 +199,7 @@ impl Group<'_> {
             let batch = Batch::of(self, &orders, step);
             let weights: Vec<Tensor<3>> =
                 state.weights.iter().map(|weight| weight.clone().autodiff().require_grad()).collect();
-            let loss = self.loss(&weights, &batch, &mut generators);
+            let loss = self.loss(&weights, batch, &mut generators);
             let gradients = loss.clone().sum().backward();
             let mut found: Vec<Option<Tensor<3>>> =
                 weights.iter().map(|weight| weight.grad(&gradients)).collect();
@@ -230,15 +225,15 @@ impl Group<'_> {
     }
 
     /// The mean weighted loss of each member over a batch: members × 1 × 1.
-    fn loss(&self, weights: &[Tensor<3>], batch: &Batch, generators: &mut [ChaCha8Rng]) -> Tensor<3> {
+    fn loss(&self, weights: &[Tensor<3>], batch: Batch, generators: &mut [ChaCha8Rng]) -> Tensor<3> {
         let device = self.device;
         let cells = self.code(0, weights, &batch.rows, Some(generators));
         let all = vec![(0..self.data.block.weights.ncols()).collect::<Vec<usize>>(); self.members.len()];
         let drugs = self.code(1, weights, &all, Some(generators));
         let predicted = self.network.pairs(weights, cells, drugs);
         let shape = predicted.dims();
-        let values = on_device(batch.values.clone(), shape, device).autodiff();
-        let own = on_device(batch.weights.clone(), shape, device).autodiff();
+        let values = on_device(batch.values, shape, device).autodiff();
+        let own = on_device(batch.weights, shape, device).autodiff();
         let error = predicted - values;
         let each = match self.params.loss {
             Loss::Squared => error.square(),
@@ -548,9 +543,9 @@ impl<'a> EpochProgress<'a> {
         self.progress.detail(&text);
     }
 
-    /// Counts the epochs that a group of members did not need, or had done before.
-    pub(crate) fn group_done(&self, epochs_left: usize, members: usize) {
-        self.advance(epochs_left * members);
+    /// Counts epochs that a group of members does not need, or had done before.
+    pub(crate) fn skip(&self, epochs: usize, members: usize) {
+        self.advance(epochs * members);
     }
 
     fn advance(&self, epochs: usize) {

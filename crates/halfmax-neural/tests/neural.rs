@@ -186,11 +186,9 @@ fn a_checkpoint_of_something_else_is_refused() {
     assert_eq!(error.advice(), Some("remove it to start anew"));
 }
 
-#[test]
-fn a_diverged_run_says_so_keeps_its_last_good_weights_and_goes_on_with_a_lower_rate() {
-    let store = Memory::default();
-    let context = FitContext { checkpoint: Some(Checkpoint { store: &store, name: "model" }), ..plain() };
-    let wild = NeuralParams {
+/// Parameters that diverge.
+fn wild() -> NeuralParams {
+    NeuralParams {
         members: 1,
         learning_rate: 10.0,
         weight_decay: 100.0,
@@ -199,8 +197,14 @@ fn a_diverged_run_says_so_keeps_its_last_good_weights_and_goes_on_with_a_lower_r
         hidden: vec![24, 24, 24],
         warmup: 0.0,
         ..params()
-    };
-    let error = fit(wild.clone(), &context).unwrap_err();
+    }
+}
+
+#[test]
+fn a_diverged_run_says_so_keeps_its_last_good_weights_and_goes_on_with_a_lower_rate() {
+    let store = Memory::default();
+    let context = FitContext { checkpoint: Some(Checkpoint { store: &store, name: "model" }), ..plain() };
+    let error = fit(wild(), &context).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("training diverged: the loss or weights of epoch"), "{text}");
     assert!(text.contains("at a learning rate of") && text.contains("are kept in memory"), "{text}");
@@ -211,7 +215,7 @@ fn a_diverged_run_says_so_keeps_its_last_good_weights_and_goes_on_with_a_lower_r
     let finite =
         |tensor: &Tensor| matches!(tensor, Tensor::F32(all) if all.iter().all(|one| one.is_finite()));
     assert!(kept.tensors.values().all(finite));
-    let calmer = NeuralParams { learning_rate: 1e-4, clip: 1.0, ..wild };
+    let calmer = NeuralParams { learning_rate: 1e-4, clip: 1.0, ..wild() };
     let fitted = fit(calmer, &context).unwrap();
     assert!(grid(&fitted, &as_they_are()).iter().all(|value| value.is_finite()));
 }
@@ -220,19 +224,7 @@ fn a_diverged_run_says_so_keeps_its_last_good_weights_and_goes_on_with_a_lower_r
 fn what_diverged_in_epochs_of_one_step_goes_on_from_weights_that_are_good() {
     let store = Memory::default();
     let context = FitContext { checkpoint: Some(Checkpoint { store: &store, name: "model" }), ..plain() };
-    let wild = NeuralParams {
-        members: 1,
-        batch: 1000,
-        validation: 0.0,
-        epochs: 60,
-        learning_rate: 10.0,
-        weight_decay: 100.0,
-        clip: 1e30,
-        layer_norm: false,
-        hidden: vec![24, 24, 24],
-        warmup: 0.0,
-        ..params()
-    };
+    let wild = NeuralParams { batch: 1000, validation: 0.0, epochs: 60, ..wild() };
     fit(wild.clone(), &context).unwrap_err();
     let calmer = NeuralParams { learning_rate: 1e-6, clip: 1e-3, ..wild };
     let fitted = fit(calmer, &context).unwrap();
