@@ -1,6 +1,6 @@
 //! The boosting loop.
 
-use halfmax_core::{Error, FeatureSpace, FitContext, Model, Result, Seed, TrainView, ValidationGroup};
+use halfmax_core::{Error, FeatureSpace, FitContext, Model, Result, Screen, Seed, TrainView};
 use rand::SeedableRng;
 use rand::seq::{SliceRandom, index};
 use rand_chacha::ChaCha8Rng;
@@ -77,6 +77,21 @@ struct Observed {
     held_out: Vec<bool>,
 }
 
+impl Observed {
+    /// Lists every response twice, each with half its weight: once for each order of its drugs.
+    fn mirror(&mut self) {
+        self.values.extend_from_within(..);
+        self.held_out.extend_from_within(..);
+        self.weights.extend_from_within(..);
+        self.weights.iter_mut().for_each(|weight| *weight /= 2.0);
+    }
+}
+
+/// The side that an entity of this side stands on when the drugs of a combination change their order.
+fn other_order(screen: &Screen, side: usize) -> usize {
+    if screen.is_of_combinations() && side > 0 { 3 - side } else { side }
+}
+
 /// A fit in progress.
 pub(crate) struct Fit<'a, const BINS: usize> {
     pub(crate) params: &'a BoostParams,
@@ -91,6 +106,7 @@ pub(crate) struct Fit<'a, const BINS: usize> {
     pub(crate) quantum: f64,
     pool: Pool<Packed, BINS>,
     target: String,
+    symmetric: bool,
 }
 
 impl<'a, const BINS: usize> Fit<'a, BINS> {
@@ -108,17 +124,30 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         let mut entities = Vec::new();
         let mut rows_of_side = Vec::new();
         for side in 0..screen.sides.len() {
-            let (rows, compact) = compact(&train.seen(side));
-            let all = screen.responses.side(side);
-            entities.push(train.rows.iter().map(|row| compact[all[*row] as usize]).collect::<Vec<u32>>());
+            let other = other_order(screen, side);
+            let mut seen = train.seen(side);
+            seen.iter_mut().zip(train.seen(other)).for_each(|(seen, other)| *seen |= other);
+            let (rows, compact) = compact(&seen);
+            let numbers = |side: usize| {
+                let all = screen.responses.side(side);
+                train.rows.iter().map(|row| compact[all[*row] as usize]).collect::<Vec<u32>>()
+            };
+            let mut own = numbers(side);
+            if screen.is_of_combinations() {
+                own.extend(numbers(other));
+            }
+            entities.push(own);
             rows_of_side.push(rows);
         }
-        let observed = Observed {
+        let mut observed = Observed {
             values: train.rows.iter().map(|row| screen.responses.values()[*row]).collect(),
             weights: train.rows.iter().map(|row| screen.responses.weight(*row)).collect(),
             held_out: held_out(params, train, context)?,
             entities,
         };
+        if screen.is_of_combinations() {
+            observed.mirror();
+        }
         let loss = match params.objective {
             Objective::Squared => Loss::Squared,
             Objective::Huber => Loss::Huber(params.huber_delta as f32),
@@ -175,6 +204,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
             quantum: if largest > 0.0 { (largest.log2().ceil() - 24.0).exp2() } else { 1.0 },
             pool: Pool::new(),
             target: screen.target.clone(),
+            symmetric: screen.is_of_combinations(),
         })
     }
 
@@ -213,6 +243,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         }
         Ok(FittedBoost {
             target: self.target,
+            symmetric: self.symmetric,
             params: self.params.clone(),
             intercept: self.intercept,
             quantum: self.quantum,
@@ -433,29 +464,20 @@ fn held_out(params: &BoostParams, train: &TrainView, context: &FitContext) -> Re
     if params.validation_fraction == 0.0 {
         return Ok(vec![false; rows.len()]);
     }
-    let responses = &train.screen.responses;
-    let group_of: Vec<usize> = match context.validation {
-        ValidationGroup::Response => (0..rows.len()).collect(),
-        ValidationGroup::Entity(side) => rows.iter().map(|row| responses.side(side)[*row] as usize).collect(),
-        ValidationGroup::Groups(side, groups) => {
-            rows.iter().map(|row| groups[responses.side(side)[*row] as usize]).collect()
-        }
-    };
-    let mut groups = group_of.clone();
-    groups.sort_unstable();
-    groups.dedup();
-    let held = ((groups.len() as f64 * params.validation_fraction).round() as usize).max(1);
-    if held >= groups.len() {
+    let groups = train.groups(context.validation);
+    let held = ((groups.count() as f64 * params.validation_fraction).round() as usize).max(1);
+    if held >= groups.count() {
         return Err(Error::parameter(
             "validation_fraction",
             params.validation_fraction,
-            &format!("a share that leaves at least one of the {} groups to train on", groups.len()),
+            &format!("a share that leaves at least one of the {} groups to train on", groups.count()),
         ));
     }
-    groups.shuffle(&mut rng(context.seed.derive(SEED_VALIDATION)));
-    let mut held: Vec<usize> = groups[..held].to_vec();
-    held.sort_unstable();
-    Ok(group_of.iter().map(|group| held.binary_search(group).is_ok()).collect())
+    let mut order: Vec<usize> = (0..groups.count()).collect();
+    order.shuffle(&mut rng(context.seed.derive(SEED_VALIDATION)));
+    let mut marked = vec![false; groups.count()];
+    order[..held].iter().for_each(|group| marked[*group] = true);
+    Ok(groups.holding(&marked))
 }
 
 /// Mean responses: of all, and of the entities of each side.

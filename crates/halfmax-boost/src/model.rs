@@ -17,6 +17,8 @@ use crate::tree::{Leaves, Tree};
 #[derive(Clone, Debug, PartialEq)]
 pub struct FittedBoost {
     pub(crate) target: String,
+    /// Whether its last two sides are the drugs of a combination, whose order means nothing.
+    pub(crate) symmetric: bool,
     pub(crate) params: BoostParams,
     pub(crate) intercept: f64,
     pub(crate) quantum: f64,
@@ -137,8 +139,28 @@ impl FittedBoost {
         parts.fold(self.intercept, |sum, ((seen, side), entity)| sum + seen.offset(*entity, &side.offsets))
     }
 
+    /// Whether its last two sides are the drugs of a combination: predictions are the mean of both orders, each of which is
+    /// what the trees say.
+    pub fn is_symmetric(&self) -> bool {
+        self.symmetric
+    }
+
+    /// What the trees say of tuples, the last two sides in this order.
+    fn ordered(&self, query: &Query, order: Order) -> Result<Vec<f64>> {
+        let tables: Vec<&EntityTable> = order.of(query.tables.to_vec());
+        let entities = self.see(&Query { tables: &tables, ..*query })?;
+        let sums = self.sums(&entities, &query.tuples, order);
+        let mut tuple = vec![0; self.sides.len()];
+        let value = |(at, sum): (usize, i32)| {
+            query.tuples.get(at, &mut tuple);
+            order.swap(&mut tuple);
+            self.baseline(&entities, &tuple) + f64::from(sum) * self.quantum
+        };
+        Ok(sums.into_iter().enumerate().map(value).collect())
+    }
+
     /// Sums of the trees' leaf values for tuples, in quanta.
-    fn sums(&self, entities: &[Entities], tuples: &Tuples) -> Vec<i32> {
+    fn sums(&self, entities: &[Entities], tuples: &Tuples, order: Order) -> Vec<i32> {
         let mut sums = vec![0i32; tuples.len()];
         // Some trees at a time, so that their patterns fit into memory whatever the number of trees is.
         for trees in self.trees.chunks(64) {
@@ -150,6 +172,7 @@ impl FittedBoost {
                 let mut tuple = vec![0; self.sides.len()];
                 for (at, sum) in sums.iter_mut().enumerate() {
                     tuples.get(piece * PIECE + at, &mut tuple);
+                    order.swap(&mut tuple);
                     for (tree, patterns) in trees.iter().zip(&routed) {
                         *sum = sum.wrapping_add(self.value(tree, patterns, entities, &tuple));
                     }
@@ -171,6 +194,27 @@ impl FittedBoost {
                 let training = self.sides[side].ids.len();
                 values[leaf * (training + 1) + entities[side].number(tuple[side], training)]
             }
+        }
+    }
+}
+
+/// The order of the last two sides of a query.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    AsAsked,
+    Swapped,
+}
+
+impl Order {
+    fn of<T>(self, mut sides: Vec<T>) -> Vec<T> {
+        self.swap(&mut sides);
+        sides
+    }
+
+    fn swap<T>(self, sides: &mut [T]) {
+        let last = sides.len() - 1;
+        if self == Self::Swapped {
+            sides.swap(last - 1, last);
         }
     }
 }
@@ -203,6 +247,11 @@ impl FittedModel for FittedBoost {
     }
 
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
+        query.check(self.sides.len())?;
+        if self.symmetric {
+            let (one, other) = (self.ordered(query, Order::AsAsked)?, self.ordered(query, Order::Swapped)?);
+            return Ok(one.iter().zip(other).map(|(one, other)| ((one + other) / 2.0) as f32).collect());
+        }
         let entities = self.see(query)?;
         if let Tuples::Grid(sides) = query.tuples
             && let [rows, columns] = sides
@@ -216,13 +265,8 @@ impl FittedModel for FittedBoost {
             let scores = Grid::new(self, entities, &columns).rows(&rows);
             return Ok(cells.into_iter().map(|cell| scores[cell]).collect());
         }
-        let sums = self.sums(&entities, &query.tuples);
-        let mut tuple = vec![0; self.sides.len()];
-        let value = |(at, sum): (usize, i32)| {
-            query.tuples.get(at, &mut tuple);
-            (self.baseline(&entities, &tuple) + f64::from(sum) * self.quantum) as f32
-        };
-        Ok(sums.into_iter().enumerate().map(value).collect())
+        let said = self.ordered(query, Order::AsAsked)?;
+        Ok(said.into_iter().map(|value| value as f32).collect())
     }
 
     fn prepare<'a>(

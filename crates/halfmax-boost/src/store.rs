@@ -11,6 +11,9 @@ use crate::tree::{Leaves, Test, Tree};
 #[derive(Serialize, Deserialize)]
 struct Description {
     target: String,
+    /// Absent in files of screens of single drugs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    symmetric: bool,
     params: BoostParams,
     intercept: f64,
     quantum: f64,
@@ -43,6 +46,7 @@ struct Arrays {
 pub(crate) fn parts(model: &FittedBoost) -> Parts {
     let description = Description {
         target: model.target.clone(),
+        symmetric: model.symmetric,
         params: model.params.clone(),
         intercept: model.intercept,
         quantum: model.quantum,
@@ -173,8 +177,12 @@ impl FittedBoost {
         if !sound(description.intercept) || !sound(description.quantum) || description.quantum <= 0.0 {
             return Err(malformed("its intercept or quantum is not a finite number"));
         }
+        if description.symmetric && sides.len() != 3 {
+            return Err(malformed(format!("it is of combinations, but has {} sides", sides.len())));
+        }
         Ok(Self {
             target: description.target,
+            symmetric: description.symmetric,
             params: description.params,
             intercept: description.intercept,
             quantum: description.quantum,

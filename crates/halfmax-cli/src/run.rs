@@ -8,7 +8,8 @@ use halfmax_core::{
 };
 use halfmax_data::{InputFile, Loaded, PredictionColumns, RunFolder, Uncovered, load, read_folds};
 use halfmax_eval::{
-    Ceiling, Evaluation, Folds, NamedModel, Protocol, Replicate, SplitKind, TrainingLog, evaluate_resumable,
+    Ceiling, Conflicts, Evaluation, Folds, NamedModel, Protocol, Replicate, Split, SplitKind, TrainingLog,
+    evaluate_resumable,
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +85,54 @@ pub struct Prepared {
     pub folds: Option<Folds>,
 }
 
+/// Draws or reads the folds of a screen.
+fn folds(split: &Split, loaded: &mut Loaded, terminal: Terminal) -> Result<Folds> {
+    let given = match (&split.file, loaded.folds.take()) {
+        (Some(file), _) => {
+            let read = read_folds(file, &loaded.screen, Uncovered::LeaveOut)?;
+            terminal.note(&read.report.to_string());
+            loaded.inputs.push(read.input);
+            let folds = match (split.kind, read.of_members) {
+                (SplitKind::LeaveDrug, Some(of_members)) => Folds::of_drugs(&loaded.screen, of_members),
+                (SplitKind::LeaveDrug, None) => Err(Error::data("leave_drug needs the fold of every drug")
+                    .help("give a file with the columns drug and fold")),
+                (kind, None) => Folds::from_assignment(kind, read.folds),
+                (kind, Some(_)) => {
+                    Err(Error::data(format!("gives folds to single drugs, which {kind} does not"))
+                        .help("add a column drug_b, or use leave_drug"))
+                }
+            };
+            folds.map_err(|error| error.at(file.display()))?
+        }
+        (None, Some(_)) if split.kind == SplitKind::LeaveDrug => {
+            return Err(Error::config(
+                "split.column with leave_drug: a response has one entry there, but its two drugs may be in two folds",
+            )
+            .help("give split.file, a table with the columns drug and fold, or let the folds be drawn"));
+        }
+        (None, Some(folds)) => Folds::from_assignment(split.kind, folds)?,
+        (None, None) => return split.draw(&loaded.screen),
+    };
+    match (split.conflicts, loaded.fold_conflicts.first()) {
+        (Conflicts::Error, None) => Ok(given),
+        (Conflicts::Error, Some(conflict)) => Err(Error::data(conflict).help(
+            "put all measurements of it into one fold, or set split.conflicts = \"majority\" to have that done",
+        )),
+        (Conflicts::Majority, _) => {
+            let (settled, moved) = given.settled(&loaded.screen)?;
+            let repeats = loaded.fold_conflicts.len();
+            if moved + repeats > 0 {
+                terminal.note(&format!(
+                    "{repeats} responses had repeats in different folds, {moved} another fold than most responses that {} \
+                     keeps together: moved to the fold of most",
+                    split.kind
+                ));
+            }
+            Ok(settled)
+        }
+    }
+}
+
 impl Prepared {
     /// Loads the data and draws or reads the folds.
     pub fn new(config: &Config, terminal: Terminal) -> Result<Self> {
@@ -92,17 +141,7 @@ impl Prepared {
         terminal.note(&loaded.report.to_string());
         let folds = match &config.split {
             None => None,
-            Some(split) => Some(match (&split.file, loaded.folds.take()) {
-                (Some(file), _) => {
-                    let read = read_folds(file, &loaded.screen, Uncovered::LeaveOut)?;
-                    terminal.note(&read.report.to_string());
-                    loaded.inputs.push(read.input);
-                    Folds::from_assignment(split.kind, read.folds)
-                        .map_err(|error| error.at(file.display()))?
-                }
-                (None, Some(folds)) => Folds::from_assignment(split.kind, folds)?,
-                (None, None) => split.draw(&loaded.screen)?,
-            }),
+            Some(split) => Some(folds(split, &mut loaded, terminal)?),
         };
         Ok(Self { loaded, folds })
     }
@@ -232,11 +271,13 @@ pub fn write_evaluation(
     folder.write("leaderboard.csv", evaluation.leaderboard().to_csv(ceiling).as_bytes())?;
     let responses = &screen.responses;
     let (cells, drugs) = (responses.side(0), responses.side(1));
+    let second = (responses.sides() > 2).then(|| responses.side(2));
     let mut columns = PredictionColumns::default();
     for model in &evaluation.models {
         for one in &model.predictions {
             columns.cell_line.push(cells[one.row]);
             columns.drug.push(drugs[one.row]);
+            columns.drug_b.extend(second.map(|drugs| drugs[one.row]));
             columns.fold.push(one.fold as u32);
             columns.observed.push(responses.values()[one.row]);
             columns.predicted.push(one.predicted);

@@ -226,6 +226,11 @@ pub enum ValidationGroup<'a> {
     Entity(usize),
     /// All responses of the entities of this side that have the same group number.
     Groups(usize, &'a [usize]),
+    /// All responses to a combination: the same entities on every side but the first, in whatever order.
+    Combination,
+    /// All responses to combinations that an entity is part of, on any side but the first. A combination of two drugs
+    /// belongs to both.
+    Member,
 }
 
 /// The sides whose entities a model may know one by one. An entity of such a side that was not seen in training has no
@@ -234,7 +239,7 @@ pub enum ValidationGroup<'a> {
 #[serde(rename_all = "snake_case")]
 pub enum Known {
     /// Those that the split does not hold out: drugs for unseen cell lines, cell lines for unseen drugs, both for
-    /// unseen pairs.
+    /// unseen pairs and unseen combinations.
     Auto,
     /// Neither.
     None,
@@ -262,7 +267,9 @@ impl Known {
             Self::Drug => side != 0,
             Self::Both => true,
             Self::Auto => match validation {
-                ValidationGroup::Response => true,
+                // Each drug of an unseen combination was seen with others.
+                ValidationGroup::Response | ValidationGroup::Combination => true,
+                ValidationGroup::Member => side == 0,
                 ValidationGroup::Entity(held) | ValidationGroup::Groups(held, _) => side != held,
             },
         }

@@ -1,4 +1,6 @@
-use crate::{EntityTable, Error, FeatureValues, Result};
+use std::collections::HashMap;
+
+use crate::{EntityTable, Error, FeatureValues, Result, ValidationGroup};
 
 /// What was measured: responses over the entities of two or more sides.
 #[derive(Clone, Debug)]
@@ -31,6 +33,11 @@ impl Side {
     /// The (first) drug side.
     pub fn drug(table: usize) -> Self {
         Self { name: "drug".into(), table }
+    }
+
+    /// The second drug side of a screen of combinations.
+    pub fn drug_b(table: usize) -> Self {
+        Self { name: "drug_b".into(), table }
     }
 }
 
@@ -146,6 +153,21 @@ impl Screen {
         &self.tables[self.sides[side].table]
     }
 
+    /// Whether it is of combinations of two drugs out of one table: their order means nothing, and a prediction must not
+    /// depend on it.
+    ///
+    /// ```
+    /// use halfmax_core::{EntityTable, Responses, Screen, Side};
+    /// let tables = vec![EntityTable::new(["A549"], "cell line")?, EntityTable::new(["SN-38", "MK-1775"], "drug")?];
+    /// let responses = Responses::new(vec![vec![0], vec![0], vec![1]], vec![12.5], None)?;
+    /// let sides = vec![Side::cell_line(0), Side::drug(1), Side::drug_b(1)];
+    /// assert!(Screen::new("synergy", tables, sides, responses)?.is_of_combinations());
+    /// # Ok::<(), halfmax_core::Error>(())
+    /// ```
+    pub fn is_of_combinations(&self) -> bool {
+        matches!(self.sides.as_slice(), [_, first, second] if first.table == second.table)
+    }
+
     /// A view of all responses and all features.
     pub fn all(&self) -> TrainView<'_> {
         let rows = (0..self.responses.len()).collect();
@@ -188,6 +210,79 @@ impl TrainView<'_> {
             entities.push(at as u32);
         }
         (entities, place)
+    }
+}
+
+/// What stays together when some responses of a view are set aside from others. Made by [`TrainView::groups`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Groups {
+    of: Vec<Vec<usize>>,
+    count: usize,
+}
+
+impl Groups {
+    /// Number of groups.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The groups of response `at` of the view, ascending: one, or several where groups overlap.
+    pub fn of(&self, at: usize) -> &[usize] {
+        &self.of[at]
+    }
+
+    /// For every response of the view whether one of its groups is marked.
+    pub fn holding(&self, marked: &[bool]) -> Vec<bool> {
+        self.of.iter().map(|groups| groups.iter().any(|group| marked[*group])).collect()
+    }
+}
+
+impl TrainView<'_> {
+    /// The groups of its responses, numbered in the order of their entities.
+    ///
+    /// ```
+    /// use halfmax_core::{EntityTable, Responses, Screen, Side, ValidationGroup};
+    /// let tables = vec![EntityTable::new(["A549"], "cell line")?, EntityTable::new(["a", "b", "c"], "drug")?];
+    /// let responses = Responses::new(vec![vec![0, 0], vec![0, 2], vec![1, 1]], vec![1.0, 2.0], None)?;
+    /// let sides = vec![Side::cell_line(0), Side::drug(1), Side::drug_b(1)];
+    /// let screen = Screen::new("synergy", tables, sides, responses)?;
+    /// assert_eq!(screen.all().groups(ValidationGroup::Combination).count(), 2);
+    /// let drugs = screen.all().groups(ValidationGroup::Member);
+    /// assert_eq!((drugs.count(), drugs.of(0), drugs.of(1)), (3, &[0, 1][..], &[1, 2][..]));
+    /// # Ok::<(), halfmax_core::Error>(())
+    /// ```
+    pub fn groups(&self, validation: ValidationGroup) -> Groups {
+        let responses = &self.screen.responses;
+        let keys = |row: &usize| -> Vec<Vec<u32>> {
+            let entity = |side: usize| responses.side(side)[*row];
+            match validation {
+                ValidationGroup::Response => vec![(0..responses.sides()).map(entity).collect()],
+                ValidationGroup::Entity(side) => vec![vec![entity(side)]],
+                ValidationGroup::Groups(side, groups) => vec![vec![groups[entity(side) as usize] as u32]],
+                ValidationGroup::Combination => {
+                    let mut members: Vec<u32> = (1..responses.sides()).map(entity).collect();
+                    if self.screen.is_of_combinations() {
+                        members.sort_unstable();
+                    }
+                    vec![members]
+                }
+                ValidationGroup::Member => (1..responses.sides())
+                    .map(|side| vec![self.screen.sides[side].table as u32, entity(side)])
+                    .collect(),
+            }
+        };
+        let keys: Vec<Vec<Vec<u32>>> = self.rows.iter().map(keys).collect();
+        let mut distinct: Vec<&Vec<u32>> = keys.iter().flatten().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let numbers: HashMap<&Vec<u32>, usize> = distinct.iter().copied().zip(0..).collect();
+        let number = |keys: &Vec<Vec<u32>>| {
+            let mut groups: Vec<usize> = keys.iter().map(|key| numbers[key]).collect();
+            groups.sort_unstable();
+            groups.dedup();
+            groups
+        };
+        Groups { of: keys.iter().map(number).collect(), count: distinct.len() }
     }
 }
 

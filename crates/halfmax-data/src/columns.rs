@@ -34,6 +34,18 @@ pub const DRUG_B: [&str; 6] = ["drug_b", "drug_b_name", "drug_col", "drug_column
 /// Names of the column that holds responses, best first.
 pub const RESPONSE: [&str; 6] = ["LN_IC50", "AUC", "pIC50", "log_ic50", "IC50", "response"];
 
+/// Names of the column that holds responses to pairs of drugs, best first.
+pub const SYNERGY: [&str; 8] = [
+    "synergy",
+    "synergy_score",
+    "synergy_loewe",
+    "synergy_zip",
+    "synergy_bliss",
+    "synergy_hsa",
+    "loewe",
+    "css_ri",
+];
+
 /// Names of the column that holds molecules.
 pub const SMILES: [&str; 4] = ["smiles", "SMILE", "canonical_smiles", "isosmiles"];
 

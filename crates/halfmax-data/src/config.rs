@@ -60,6 +60,14 @@ pub struct CellFile {
     /// How many of the most variable features to keep, chosen on training cell lines; absent = all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_variance: Option<usize>,
+    /// Whether cell lines stay that the file lacks, their values missing; for expression, which every cell line needs
+    /// otherwise.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub optional: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What a file of cell-line features holds.

@@ -108,6 +108,10 @@ pub(crate) fn read_cell_features(
         (_, layout) => {
             let (names, values) = matrix(table, layout, kind, &rows)?;
             report.range = range_of(values.iter().map(|value| f64::from(*value)));
+            let (names, values) = match kind {
+                CellKind::Expression | CellKind::CopyNumber => averaged(names, values, &mut report),
+                _ => (names, values),
+            };
             (vec![block_of(kind, names, values).map_err(|error| error.at(table.label()))?], None)
         }
     };
@@ -211,6 +215,33 @@ fn matrix(
             Ok((names, values))
         }
     }
+}
+
+/// Features without repeats: of several of one name (probes or transcripts of one gene) the mean of those that are not missing.
+fn averaged(names: Vec<String>, values: Array2<f32>, report: &mut FileReport) -> (Vec<String>, Array2<f32>) {
+    let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, name) in names.iter().enumerate() {
+        places.entry(name).or_default().push(at);
+    }
+    let repeated: Vec<&str> =
+        places.iter().filter(|(_, places)| places.len() > 1).map(|(name, _)| *name).collect();
+    if repeated.is_empty() {
+        return (names, values);
+    }
+    report.notes.push(format!(
+        "features that are there more than once, averaged: {} ({})",
+        repeated.len(),
+        listed(&repeated, 5)
+    ));
+    let kept: Vec<usize> = (0..names.len()).filter(|at| places[names[*at].as_str()][0] == *at).collect();
+    let mean = |(row, column): (usize, usize)| {
+        let all = places[names[kept[column]].as_str()].iter().map(|at| f64::from(values[[row, *at]]));
+        let (sum, count) =
+            all.filter(|value| !value.is_nan()).fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
+        (sum / count) as f32
+    };
+    let values = Array2::from_shape_fn((values.nrows(), kept.len()).f(), mean);
+    (kept.iter().map(|at| names[*at].clone()).collect(), values)
 }
 
 fn feature_columns(table: &RawTable, key: usize) -> Vec<usize> {

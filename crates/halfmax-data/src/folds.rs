@@ -16,8 +16,11 @@ use crate::table::{RawTable, read_table};
 pub struct FoldFile {
     /// The fold of each response, `None` where the file has none for it.
     pub folds: Vec<Option<usize>>,
-    /// The columns that say which responses a fold holds: `cell_line`, `drug`, `tissue`, or both of the first two.
+    /// The columns that say which responses a fold holds: `cell_line`, `drug`, `combination`, `tissue`, or the first with one
+    /// of the next two.
     pub keys: Vec<String>,
+    /// For a screen of combinations and a file that gives folds to single drugs: the folds of the drugs of each response.
+    pub of_members: Option<Vec<Vec<Option<usize>>>>,
     /// How many responses have no fold.
     pub left_out: usize,
     /// What was found.
@@ -36,7 +39,8 @@ pub enum Uncovered {
     LeaveOut,
 }
 
-/// Reads a table of folds: `cell_line`, `drug`, both, or `tissue`, and `fold`. A tissue beside a cell line is only a
+/// Reads a table of folds: `cell_line`, `drug` (or `drug_a` and `drug_b`, in either order), both, or `tissue`, and `fold`. A
+/// file that gives folds to the single drugs of a screen of combinations is for leaving drugs out. A tissue beside a cell line is only a
 /// note. Names are resolved as in all other files.
 ///
 /// # Errors
@@ -50,6 +54,9 @@ pub fn read_folds(path: impl AsRef<Path>, screen: &Screen, uncovered: Uncovered)
     let folds = fold_numbers(&table, fold_column)?;
     let (keys, in_file) = keys_of_file(&table, screen)?;
     let by_key = fold_of_key(&table, &in_file, &folds)?;
+    if screen.sides.len() > 2 && keys.iter().any(|key| key == "drug") {
+        return folds_of_members(&table, screen, keys, &by_key, uncovered);
+    }
     let of_responses = keys_of_responses(screen, &keys)?;
     let found: Vec<Option<usize>> =
         of_responses.iter().map(|key| key.as_ref().and_then(|key| by_key.get(key).copied())).collect();
@@ -58,7 +65,44 @@ pub fn read_folds(path: impl AsRef<Path>, screen: &Screen, uncovered: Uncovered)
         return Err(lacking(&table, &keys, &of_responses, &found));
     }
     let report = report_on(&table, &keys, &found, left_out);
-    Ok(FoldFile { folds: found, keys, left_out, report, input: InputFile::of(&table) })
+    Ok(FoldFile { folds: found, keys, of_members: None, left_out, report, input: InputFile::of(&table) })
+}
+
+/// The folds of a screen of combinations from those of its drugs.
+fn folds_of_members(
+    table: &RawTable,
+    screen: &Screen,
+    keys: Vec<String>,
+    by_key: &HashMap<Key, usize>,
+    uncovered: Uncovered,
+) -> Result<FoldFile> {
+    if keys.len() > 1 {
+        return Err(Error::data(format!(
+            "{}: gives folds to cell lines with single drugs, but the responses are to combinations of two",
+            table.label()
+        ))
+        .help("give the columns drug_a and drug_b for combinations, or drug alone to leave drugs out"));
+    }
+    let fold_of = |id: &String| by_key.get(&vec![drug_key(id)]).copied();
+    let of_drug: Vec<Option<usize>> = screen.table(1).ids().iter().map(fold_of).collect();
+    let member = |row: usize, side: usize| of_drug[screen.responses.side(side)[row] as usize];
+    let of_members: Vec<Vec<Option<usize>>> = (0..screen.responses.len())
+        .map(|row| (1..screen.sides.len()).map(|side| member(row, side)).collect())
+        .collect();
+    let folds: Vec<Option<usize>> = of_members
+        .iter()
+        .map(|of| of.iter().copied().collect::<Option<Vec<usize>>>().map(|of| of[0]))
+        .collect();
+    let left_out = folds.iter().filter(|fold| fold.is_none()).count();
+    if left_out > 0 && (uncovered == Uncovered::Refuse || left_out == folds.len()) {
+        let ids = screen.table(1).ids().iter().zip(&of_drug);
+        let absent: Vec<&String> = ids.filter(|(_, fold)| fold.is_none()).map(|(id, _)| id).collect();
+        return Err(Error::data(format!("{}: has no fold for {}", table.label(), listed(&absent, 5)))
+            .help("add these drugs to the file"));
+    }
+    let report = report_on(table, &keys, &folds, left_out);
+    let input = InputFile::of(table);
+    Ok(FoldFile { folds, keys, of_members: Some(of_members), left_out, report, input })
 }
 
 fn report_on(table: &RawTable, keys: &[String], found: &[Option<usize>], left_out: usize) -> FileReport {
@@ -83,7 +127,12 @@ fn keys_of_file(table: &RawTable, screen: &Screen) -> Result<(Vec<String>, Vec<O
         let ids: HashSet<&str> = screen.tables[0].ids().iter().map(String::as_str).collect();
         parts.push(("cell_line".into(), cell_ids(&table.texts(column)?, &ids)?));
     }
-    if let Some(column) = table.find(&columns::DRUG) {
+    let second = table.find(&columns::DRUG_B).filter(|_| screen.sides.len() > 2);
+    let first = table.find(&columns::DRUG_A).or_else(|| table.find(&columns::DRUG));
+    if let (Some(first), Some(second)) = (first, second) {
+        let pairs = table.texts(first)?.into_iter().zip(table.texts(second)?);
+        parts.push(("combination".into(), pairs.map(|(a, b)| Some(combination_key(&a?, &b?))).collect()));
+    } else if let Some(column) = table.find(&columns::DRUG) {
         let keys = table.texts(column)?.into_iter().map(|name| name.map(|name| drug_key(&name)));
         parts.push(("drug".into(), keys.collect()));
     }
@@ -96,6 +145,13 @@ fn keys_of_file(table: &RawTable, screen: &Screen) -> Result<(Vec<String>, Vec<O
     let key = |row: usize| parts.iter().map(|(_, values)| values[row].clone()).collect::<Option<Key>>();
     let keys = (0..table.rows()).map(key).collect();
     Ok((parts.into_iter().map(|(name, _)| name).collect(), keys))
+}
+
+/// What identifies a combination, whatever the order of its drugs.
+fn combination_key(a: &str, b: &str) -> String {
+    let mut keys = [drug_key(a), drug_key(b)];
+    keys.sort_unstable();
+    keys.join(" + ")
 }
 
 /// Ids of the cell lines of a fold file. A name that is an id of the screen as it stands is that line.
@@ -140,6 +196,10 @@ fn keys_of_responses(screen: &Screen, keys: &[String]) -> Result<Vec<Option<Key>
         match key.as_str() {
             "cell_line" => Some(cells.ids()[cell].clone()),
             "drug" => Some(drug_key(&drugs.ids()[drug])),
+            "combination" => {
+                let second = screen.responses.side(2)[row] as usize;
+                Some(combination_key(&drugs.ids()[drug], &drugs.ids()[second]))
+            }
             _ => tissue.and_then(|tissue| Some(tissue.levels[usize::from(tissue.codes[cell]?)].clone())),
         }
     };

@@ -1,10 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-use halfmax_core::{Category, EntityTable, Error, FeatureBlock, Responses, Result, Screen, Side, listed};
+use halfmax_core::{
+    Category, EntityTable, Error, FeatureBlock, Responses, Result, Screen, Side, ValidationGroup, listed,
+};
 use serde::Serialize;
 
-use crate::config::{CellKind, DataConfig, TargetConfig};
+use crate::config::{CellFile, CellKind, DataConfig, TargetConfig};
 use crate::drugs::{DrugSheet, drug_entities};
 use crate::embedded;
 use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
@@ -26,6 +28,8 @@ pub struct Loaded {
     pub top_variance: Vec<(String, usize)>,
     /// The fold of each response, where a fold column was asked for.
     pub folds: Option<Vec<Option<usize>>>,
+    /// See [`ResponseTable::fold_conflicts`].
+    pub fold_conflicts: Vec<String>,
     /// Responses of the replicate to drugs in cell lines of the screen, as positions in their tables: (cell line, drug,
     /// response). `None` without a replicate.
     pub replicate: Option<Vec<(u32, u32, f32)>>,
@@ -50,8 +54,8 @@ impl InputFile {
 
 /// Reads everything that a configuration names and joins it to a screen. Paths are relative to `base`.
 ///
-/// Cell lines are kept that have a response and a row in every expression file; drugs, that have a response. Other
-/// features may be missing.
+/// Cell lines are kept that have a response and a row in every expression file that is not optional; drugs, that have a
+/// response. Other features may be missing.
 ///
 /// # Errors
 /// If a file cannot be used, or nothing is left once the files are joined.
@@ -71,16 +75,17 @@ pub fn load(
     let measured: BTreeSet<String> = responses.observed.iter().map(|one| one.cell_line.clone()).collect();
     let also: HashSet<String> = measured.iter().cloned().collect();
     let mut parts = Vec::new();
-    for (kind, table, _) in &files.cells {
-        parts.push((*kind, read_cell_features(table, *kind, &lines, &also)?));
+    for opened in &files.cells {
+        parts.push((opened.kind, read_cell_features(&opened.table, opened.kind, &lines, &also)?));
     }
-    let kept = joined(&measured, &parts, &responses)?;
+    let required: Vec<bool> = files.cells.iter().map(|opened| opened.required).collect();
+    let kept = joined(&measured, &parts, &required, &responses)?;
     let mut left_out = std::mem::take(&mut responses.left_out);
     note_left_out(&measured, &kept, &mut left_out);
     let (cells, mut reports) = cell_table(&kept, parts, &lines)?;
     responses.observed.retain(|one| kept.contains(&one.cell_line));
-    let drug_ids: Vec<String> =
-        responses.observed.iter().map(|one| one.drug.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+    let drugs = responses.observed.iter().flat_map(|one| std::iter::once(&one.drug).chain(&one.drug_b));
+    let drug_ids: Vec<String> = drugs.cloned().collect::<BTreeSet<_>>().into_iter().collect();
     let sheet = files.drugs.as_ref().map(DrugSheet::read).transpose()?;
     let (drugs, drug_report) =
         drug_entities(sheet.as_ref().unwrap_or(&DrugSheet::default()), &drug_ids, &data.drug_features, None)?;
@@ -91,6 +96,12 @@ pub fn load(
     let folds = fold_column.map(|_| responses.observed.iter().map(|one| one.fold).collect());
     let screen = screen_of(&responses.target, cells, drugs, &responses.observed)?;
     let replicate = match &files.replicate {
+        Some(_) if responses.combinations => {
+            return Err(Error::config(
+                "data.replicate is given, but the responses are to combinations of drugs",
+            )
+            .help("leave it out: ceilings are for screens of single drugs"));
+        }
         Some(table) => {
             let measured = TargetConfig { column: Some(responses.target.clone()), ..target.clone() };
             let mut again = read_responses(table, &lines, &measured, None)?;
@@ -105,8 +116,17 @@ pub fn load(
         }
         None => None,
     };
+    let fold_conflicts = std::mem::take(&mut responses.fold_conflicts);
     let report = load_report(&screen, responses, reports, left_out);
-    Ok(Loaded { screen, report, inputs, top_variance: files.top_variance(), folds, replicate })
+    Ok(Loaded {
+        screen,
+        report,
+        inputs,
+        top_variance: files.top_variance(),
+        folds,
+        fold_conflicts,
+        replicate,
+    })
 }
 
 /// The responses whose cell line and drug the screen has, as positions in its tables.
@@ -119,10 +139,27 @@ fn join_replicate(screen: &Screen, observed: &[Observed]) -> Vec<(u32, u32, f32)
     observed.iter().filter_map(join).collect()
 }
 
+/// A file of cell-line features.
+struct OpenedCells {
+    kind: CellKind,
+    table: RawTable,
+    /// Of its most variable features to keep this many.
+    most: Option<usize>,
+    /// Whether cell lines without a row are left out.
+    required: bool,
+}
+
+impl OpenedCells {
+    fn of(file: &CellFile, table: RawTable) -> Self {
+        let required = file.kind == CellKind::Expression && !file.optional;
+        Self { kind: file.kind, table, most: file.top_variance, required }
+    }
+}
+
 struct Files {
     response: RawTable,
     replicate: Option<RawTable>,
-    cells: Vec<(CellKind, RawTable, Option<usize>)>,
+    cells: Vec<OpenedCells>,
     drugs: Option<RawTable>,
 }
 
@@ -140,7 +177,7 @@ impl Files {
             let Some(file) = &cell_file.file else {
                 return Err(Error::config(format!("data.cells[{at}].file is missing: expected a path")));
             };
-            cells.push((cell_file.kind, read_table(base.join(file))?, cell_file.top_variance));
+            cells.push(OpenedCells::of(cell_file, read_table(base.join(file))?));
         }
         let drugs = data.drugs.as_ref().map(|path| read_table(base.join(path))).transpose()?;
         let replicate = data.replicate.as_ref().map(|path| read_table(base.join(path))).transpose()?;
@@ -153,7 +190,8 @@ impl Files {
         let mut cells = Vec::new();
         if data.cells.is_empty() {
             for kind in [CellKind::Expression, CellKind::Events] {
-                cells.push((kind, embedded.cells(kind)?, None));
+                let required = kind == CellKind::Expression;
+                cells.push(OpenedCells { kind, table: embedded.cells(kind)?, most: None, required });
             }
         }
         for cell_file in &data.cells {
@@ -161,7 +199,7 @@ impl Files {
                 Some(file) => read_table(base.join(file))?,
                 None => embedded.cells(cell_file.kind)?,
             };
-            cells.push((cell_file.kind, table, cell_file.top_variance));
+            cells.push(OpenedCells::of(cell_file, table));
         }
         let drugs = match &data.drugs {
             Some(path) => read_table(base.join(path))?,
@@ -173,7 +211,7 @@ impl Files {
     }
 
     fn inputs(&self) -> Vec<InputFile> {
-        let cells = self.cells.iter().map(|(_, table, _)| table);
+        let cells = self.cells.iter().map(|opened| &opened.table);
         std::iter::once(&self.response)
             .chain(&self.replicate)
             .chain(cells)
@@ -183,19 +221,20 @@ impl Files {
     }
 
     fn top_variance(&self) -> Vec<(String, usize)> {
-        let thinned = self.cells.iter().filter_map(|(kind, _, most)| most.map(|most| (*kind, most)));
+        let thinned = self.cells.iter().filter_map(|opened| Some((opened.kind, opened.most?)));
         thinned.map(|(kind, most)| (kind.name().to_owned(), most)).collect()
     }
 }
 
-/// The cell lines with a response and a row in every expression file.
+/// The cell lines with a response and a row in every file that is required.
 fn joined(
     measured: &BTreeSet<String>,
     parts: &[(CellKind, CellFeatures)],
+    required: &[bool],
     responses: &ResponseTable,
 ) -> Result<BTreeSet<String>> {
     let mut kept = measured.clone();
-    for (_, part) in parts.iter().filter(|(kind, _)| *kind == CellKind::Expression) {
+    for ((_, part), _) in parts.iter().zip(required).filter(|(_, required)| **required) {
         let ids: HashSet<&String> = part.ids.iter().collect();
         kept.retain(|id| ids.contains(id));
     }
@@ -303,9 +342,15 @@ fn screen_of(target: &str, cells: EntityTable, drugs: EntityTable, observed: &[O
     };
     let cell_of = observed.iter().map(|one| place(&cells, &one.cell_line)).collect::<Result<_>>()?;
     let drug_of = observed.iter().map(|one| place(&drugs, &one.drug)).collect::<Result<_>>()?;
+    let second = observed.iter().filter_map(|one| one.drug_b.as_ref());
+    let second_of: Vec<u32> = second.map(|drug| place(&drugs, drug)).collect::<Result<_>>()?;
     let values = observed.iter().map(|one| one.value as f32).collect();
-    let responses = Responses::new(vec![cell_of, drug_of], values, None)?;
-    Screen::new(target, vec![cells, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)
+    let (mut entities, mut sides) = (vec![cell_of, drug_of], vec![Side::cell_line(0), Side::drug(1)]);
+    if !second_of.is_empty() {
+        entities.push(second_of);
+        sides.push(Side::drug_b(1));
+    }
+    Screen::new(target, vec![cells, drugs], sides, Responses::new(entities, values, None)?)
 }
 
 /// Fewer responses than these say little of a drug.
@@ -315,9 +360,11 @@ const FEW_RESPONSES: usize = 5;
 fn poor_drugs(screen: &Screen) -> Vec<String> {
     let (responses, drugs) = (&screen.responses, screen.table(1));
     let mut found: Vec<(usize, f32, f32)> = vec![(0, f32::INFINITY, f32::NEG_INFINITY); drugs.len()];
-    for (drug, value) in responses.side(1).iter().zip(responses.values()) {
-        let own = &mut found[*drug as usize];
-        *own = (own.0 + 1, own.1.min(*value), own.2.max(*value));
+    for side in 1..responses.sides() {
+        for (drug, value) in responses.side(side).iter().zip(responses.values()) {
+            let own = &mut found[*drug as usize];
+            *own = (own.0 + 1, own.1.min(*value), own.2.max(*value));
+        }
     }
     let named = |which: &dyn Fn(&(usize, f32, f32)) -> bool| -> Vec<&str> {
         let poor = drugs.ids().iter().zip(&found).filter(|(_, own)| which(own));
@@ -351,6 +398,8 @@ fn load_report(
 ) -> LoadReport {
     let (cell_lines, drugs) = (screen.tables[0].len(), screen.tables[1].len());
     let count = screen.responses.len();
+    let combinations =
+        responses.combinations.then(|| screen.all().groups(ValidationGroup::Combination).count());
     let mut warnings = responses.warnings;
     let mut first = responses.report;
     first.matched = count;
@@ -371,8 +420,9 @@ fn load_report(
         target: screen.target.clone(),
         cell_lines,
         drugs,
+        combinations,
         responses: count,
-        density: count as f64 / (cell_lines * drugs).max(1) as f64,
+        density: count as f64 / (cell_lines * combinations.unwrap_or(drugs)).max(1) as f64,
         range: range_of(screen.responses.values().iter().map(|value| f64::from(*value))).unwrap_or_default(),
         left_out,
         warnings,

@@ -66,9 +66,13 @@ pub struct LoadReport {
     pub cell_lines: usize,
     /// Drugs of the screen.
     pub drugs: usize,
+    /// Combinations of two drugs, in a screen of those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub combinations: Option<usize>,
     /// Responses of the screen, after repeats were brought together.
     pub responses: usize,
-    /// The share of cell line × drug pairs that have a response, 0 to 1.
+    /// The share of cell line × drug pairs (or cell line × combination, of the combinations that there are) that have a
+    /// response, 0 to 1.
     pub density: f64,
     /// The lowest and the highest response.
     pub range: [f64; 2],
@@ -153,11 +157,14 @@ impl fmt::Display for LoadReport {
         }
         writeln!(
             f,
-            "screen: {} responses ({}) of {} cell lines × {} drugs, {:.1} % of the pairs, {:.3} to {:.3}",
+            "screen: {} responses ({}) of {} cell lines × {}, {:.1} % of the pairs, {:.3} to {:.3}",
             grouped(self.responses),
             self.target,
             grouped(self.cell_lines),
-            grouped(self.drugs),
+            match self.combinations {
+                None => format!("{} drugs", grouped(self.drugs)),
+                Some(count) => format!("{} combinations of {} drugs", grouped(count), grouped(self.drugs)),
+            },
             100.0 * self.density,
             self.range[0],
             self.range[1]

@@ -13,8 +13,13 @@ use crate::table::RawTable;
 pub struct ResponseTable {
     /// The column that was read.
     pub target: String,
-    /// One entry per cell line and drug, sorted by cell line, then drug.
+    /// One entry per cell line and drug (or combination), sorted by cell line, then drug.
     pub observed: Vec<Observed>,
+    /// Whether the responses are to combinations of two drugs.
+    pub combinations: bool,
+    /// Repeats of one response that the fold column puts into different folds, as sentences. Their fold here is that of most of
+    /// the rows, of as many the first.
+    pub fold_conflicts: Vec<String>,
     /// What was found.
     pub report: FileReport,
     /// What was left out.
@@ -23,13 +28,15 @@ pub struct ResponseTable {
     pub warnings: Vec<String>,
 }
 
-/// One cell line's response to one drug.
+/// One cell line's response to one drug, or to a combination of two.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
     /// The id of the cell line.
     pub cell_line: String,
-    /// The drug, as first spelt in the table.
+    /// The drug, as first spelt in the table; of two the one whose name comes first.
     pub drug: String,
+    /// The other drug of a combination.
+    pub drug_b: Option<String>,
     /// The response, in the unit of its column.
     pub value: f64,
     /// The fold, where a fold column was asked for and has an entry.
@@ -38,15 +45,17 @@ pub struct Observed {
 
 struct Places {
     cell_line: usize,
-    drug: usize,
+    /// One column, or two of a table of combinations.
+    drugs: Vec<usize>,
     target: usize,
     fold: Option<usize>,
 }
 
-/// Reads a table of responses with one row per measurement. Columns are recognised by name (see [`columns`]).
+/// Reads a table of responses with one row per measurement. Columns are recognised by name (see [`columns`]). A table with
+/// columns for two drugs is one of combinations: both orders of a pair are the same combination.
 ///
 /// # Errors
-/// If a needed column is not there, a response is text or infinite, a pair of drugs is given, or repeats are refused.
+/// If a needed column is not there, a response is text or infinite, or repeats are refused.
 pub fn read_responses(
     table: &RawTable,
     lines: &CellLines,
@@ -58,12 +67,15 @@ pub fn read_responses(
     refuse_infinite(table, places.target, &values)?;
     let folds = places.fold.map(|column| fold_numbers(table, column)).transpose()?;
     let cells = lines.identify(&table.texts(places.cell_line)?);
-    let drugs = table.texts(places.drug)?;
+    let drugs: Vec<Vec<Option<String>>> =
+        places.drugs.iter().map(|column| table.texts(*column)).collect::<Result<_>>()?;
+    let combinations = drugs.len() == 2;
     let mut spelling: HashMap<String, String> = HashMap::new();
-    let mut grouped_rows: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
-    let (mut missing, mut unnamed) = (0, 0);
+    let mut grouped_rows: RowsOfPairs = BTreeMap::new();
+    let (mut missing, mut unnamed, mut alone) = (0, 0, 0);
     for (row, value) in values.iter().enumerate() {
-        let (Some(cell), Some(drug)) = (&cells.ids[row], &drugs[row]) else {
+        let named: Option<Vec<&String>> = drugs.iter().map(|names| names[row].as_ref()).collect();
+        let (Some(cell), Some(named)) = (&cells.ids[row], named) else {
             unnamed += 1;
             continue;
         };
@@ -71,20 +83,44 @@ pub fn read_responses(
             missing += 1;
             continue;
         }
-        let spelt = spelling.entry(drug_key(drug)).or_insert_with(|| drug.clone());
-        grouped_rows.entry((cell.clone(), spelt.clone())).or_default().push(row);
+        let spelt =
+            |name: &&String| spelling.entry(drug_key(name)).or_insert_with(|| (*name).clone()).clone();
+        let mut members: Vec<String> = named.iter().map(spelt).collect();
+        members.sort_unstable();
+        if combinations && members[0] == members[1] {
+            alone += 1;
+            continue;
+        }
+        grouped_rows.entry((cell.clone(), members)).or_default().push(row);
     }
     let repeats = refuse_or_count_repeats(table, &grouped_rows, target.duplicates)?;
-    let observed = bring_together(table, grouped_rows, &values, folds.as_deref(), target.duplicates)?;
+    let mut fold_conflicts = Vec::new();
+    let observed: Vec<Observed> = grouped_rows
+        .into_iter()
+        .map(|(named, rows)| {
+            let value = brought_together(&rows, &values, target.duplicates);
+            let of = folds.as_deref().map(|folds| rows.iter().map(|row| folds[*row]).collect::<Vec<_>>());
+            if let Some(other) = of.as_ref().and_then(|of| of.iter().position(|fold| *fold != of[0])) {
+                fold_conflicts.push(conflict(table, &named, [rows[0], rows[other]]));
+            }
+            let (cell_line, mut drugs) = (named.0, named.1.into_iter());
+            let (drug, drug_b) = (drugs.next().unwrap_or_default(), drugs.next());
+            Observed { cell_line, drug, drug_b, value, fold: of.and_then(|of| most_frequent(&of)) }
+        })
+        .collect();
     let mut report = report_on(table, &values, &cells, observed.len());
     if repeats > 0 {
         let how = if target.duplicates == Duplicates::Median { "median" } else { "mean" };
-        report.notes.push(format!("{} pairs measured more than once: their {how} is used", grouped(repeats)));
+        let what = if combinations { "combinations in a cell line" } else { "pairs" };
+        report
+            .notes
+            .push(format!("{} {what} measured more than once: their {how} is used", grouped(repeats)));
     }
     let mut left_out = Vec::new();
     for (count, why) in [
         (missing, "the value is missing"),
         (unnamed, "the cell line or drug is not named, or the name could mean several cell lines"),
+        (alone, "they combine a drug with itself"),
     ] {
         if count > 0 {
             left_out.push(LeftOut { what: "responses".into(), why: why.into(), count, examples: Vec::new() });
@@ -93,22 +129,21 @@ pub fn read_responses(
     let name = table.names()[places.target].clone();
     let warnings = suspicions(&name, &values).into_iter();
     let warnings = warnings.map(|warning| format!("{}: {warning}", table.label())).collect();
-    Ok(ResponseTable { target: name, observed, report, left_out, warnings })
+    Ok(ResponseTable { target: name, observed, combinations, fold_conflicts, report, left_out, warnings })
 }
 
 fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) -> Result<Places> {
-    if table.find(&columns::DRUG_A).is_some() && table.find(&columns::DRUG_B).is_some() {
-        return Err(Error::data(format!(
-            "{}: holds responses to pairs of drugs (two drug columns), expected single drugs",
-            table.label()
-        ))
-        .help("give a table with one drug column; combination screens are not supported yet"));
-    }
     let Some(cell_line) = table.find(&columns::CELL_LINE) else {
         return Err(no_column(table, "of cell lines", &columns::CELL_LINE[..8]));
     };
-    let Some(drug) = table.find(&columns::DRUG) else {
-        return Err(no_column(table, "of drugs", &columns::DRUG));
+    let drugs = match (table.find(&columns::DRUG_A), table.find(&columns::DRUG_B), table.find(&columns::DRUG))
+    {
+        (Some(first), Some(second), _) => vec![first, second],
+        // The first drug of a combination may be called as a single one is.
+        (None, Some(second), Some(first)) => vec![first, second],
+        (_, None, Some(drug)) => vec![drug],
+        (Some(_), None, None) => return Err(no_column(table, "of second drugs", &columns::DRUG_B)),
+        (None, _, None) => return Err(no_column(table, "of drugs", &columns::DRUG)),
     };
     let wanted = |name: &str, key: &str| {
         table.names().iter().position(|other| other == name).or_else(|| table.find(&[name])).ok_or_else(
@@ -125,12 +160,13 @@ fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) ->
     };
     let target = match &target.column {
         Some(name) => wanted(name, "target.column")?,
-        None => table
-            .find(&columns::RESPONSE)
-            .ok_or_else(|| no_column(table, "of responses", &columns::RESPONSE))?,
+        None => {
+            let names: &[&str] = if drugs.len() == 2 { &columns::SYNERGY } else { &columns::RESPONSE };
+            table.find(names).ok_or_else(|| no_column(table, "of responses", names))?
+        }
     };
     let fold = fold_column.map(|name| wanted(name, "split.column")).transpose()?;
-    Ok(Places { cell_line, drug, target, fold })
+    Ok(Places { cell_line, drugs, target, fold })
 }
 
 pub(crate) fn nearest(name: &str, found: &[&str]) -> String {
@@ -161,7 +197,8 @@ pub(crate) fn fold_numbers(table: &RawTable, column: usize) -> Result<Vec<Option
     values.iter().enumerate().map(number).collect()
 }
 
-type RowsOfPairs = BTreeMap<(String, String), Vec<usize>>;
+/// Rows by cell line and drugs.
+type RowsOfPairs = BTreeMap<(String, Vec<String>), Vec<usize>>;
 
 fn refuse_or_count_repeats(table: &RawTable, pairs: &RowsOfPairs, duplicates: Duplicates) -> Result<usize> {
     let repeated: Vec<_> = pairs.iter().filter(|(_, rows)| rows.len() > 1).collect();
@@ -171,7 +208,8 @@ fn refuse_or_count_repeats(table: &RawTable, pairs: &RowsOfPairs, duplicates: Du
     let examples: Vec<String> = repeated
         .iter()
         .take(5)
-        .map(|((cell, drug), rows)| {
+        .map(|((cell, drugs), rows)| {
+            let drug = drugs.join(" + ");
             let rows: Vec<String> = rows.iter().map(|row| table.row_of(*row).to_string()).collect();
             format!("{cell} with {drug} (rows {})", listed(&rows, 3))
         })
@@ -185,33 +223,26 @@ fn refuse_or_count_repeats(table: &RawTable, pairs: &RowsOfPairs, duplicates: Du
     .help("set target.duplicates to \"mean\" or \"median\", or keep one row of each"))
 }
 
-fn bring_together(
-    table: &RawTable,
-    pairs: RowsOfPairs,
-    values: &[f64],
-    folds: Option<&[Option<usize>]>,
-    duplicates: Duplicates,
-) -> Result<Vec<Observed>> {
-    let one = |((cell_line, drug), rows): ((String, String), Vec<usize>)| {
-        let mut all: Vec<f64> = rows.iter().map(|row| values[*row]).collect();
-        all.sort_by(f64::total_cmp);
-        let value = match duplicates {
-            Duplicates::Median => (all[(all.len() - 1) / 2] + all[all.len() / 2]) / 2.0,
-            Duplicates::Mean | Duplicates::Error => all.iter().sum::<f64>() / all.len() as f64,
-        };
-        let fold = folds.and_then(|folds| folds[rows[0]]);
-        if let Some(other) = rows.iter().find(|row| folds.is_some_and(|folds| folds[**row] != fold)) {
-            return Err(Error::data(format!(
-                "{}: {cell_line} with {drug} is in different folds in rows {} and {}",
-                table.label(),
-                table.row_of(rows[0]),
-                table.row_of(*other)
-            ))
-            .help("put all measurements of a pair into one fold"));
-        }
-        Ok(Observed { cell_line, drug, value, fold })
-    };
-    pairs.into_iter().map(one).collect()
+/// The mean or median of some rows' values.
+fn brought_together(rows: &[usize], values: &[f64], duplicates: Duplicates) -> f64 {
+    let mut all: Vec<f64> = rows.iter().map(|row| values[*row]).collect();
+    all.sort_by(f64::total_cmp);
+    match duplicates {
+        Duplicates::Median => (all[(all.len() - 1) / 2] + all[all.len() / 2]) / 2.0,
+        Duplicates::Mean | Duplicates::Error => all.iter().sum::<f64>() / all.len() as f64,
+    }
+}
+
+/// What occurs most often; of what occurs as often, what comes first.
+fn most_frequent(folds: &[Option<usize>]) -> Option<usize> {
+    let count = |fold: &Option<usize>| folds.iter().filter(|other| *other == fold).count();
+    folds.iter().rev().max_by_key(|fold| count(fold)).copied().flatten()
+}
+
+fn conflict(table: &RawTable, (cell_line, drugs): &(String, Vec<String>), rows: [usize; 2]) -> String {
+    let [first, second] = rows.map(|row| table.row_of(row));
+    let drugs = drugs.join(" + ");
+    format!("{}: {cell_line} with {drugs} is in different folds in rows {first} and {second}", table.label())
 }
 
 fn report_on(

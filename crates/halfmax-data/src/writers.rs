@@ -110,6 +110,8 @@ pub struct PredictionColumns {
     pub cell_line: Vec<u32>,
     /// Positions of the drugs.
     pub drug: Vec<u32>,
+    /// Positions of the second drugs of combinations; empty for single drugs.
+    pub drug_b: Vec<u32>,
     /// The fold in which each was predicted.
     pub fold: Vec<u32>,
     /// What was observed, in the unit of the target.
@@ -122,8 +124,8 @@ pub struct PredictionColumns {
     pub model: Vec<(String, usize)>,
 }
 
-/// Writes predictions as `cell_line, drug, fold, model, observed, predicted[, lower, upper]`: Parquet, CSV or NDJSON by the
-/// ending.
+/// Writes predictions as `cell_line, drug[, drug_b], fold, model, observed, predicted[, lower, upper]`: Parquet, CSV or
+/// NDJSON by the ending.
 ///
 /// # Errors
 /// If the ending is not known, columns differ in length, a position has no id, or the file cannot be written.
@@ -140,18 +142,21 @@ pub fn write_predictions(
         };
         at.iter().map(id).collect()
     };
-    let (cells, drugs) = (named(cell_lines, &columns.cell_line)?, named(drugs, &columns.drug)?);
-    let (cells, drugs) = (borrowed(&cells), borrowed(&drugs));
+    let (cells, seconds) = (named(cell_lines, &columns.cell_line)?, named(drugs, &columns.drug_b)?);
+    let drugs = named(drugs, &columns.drug)?;
+    let (cells, drugs, seconds) = (borrowed(&cells), borrowed(&drugs), borrowed(&seconds));
     let models: Vec<&str> =
         columns.model.iter().flat_map(|(name, count)| std::iter::repeat_n(name.as_str(), *count)).collect();
-    let mut table = vec![
-        ("cell_line", OutputColumn::Text(&cells)),
-        ("drug", OutputColumn::Text(&drugs)),
+    let mut table = vec![("cell_line", OutputColumn::Text(&cells)), ("drug", OutputColumn::Text(&drugs))];
+    if !seconds.is_empty() {
+        table.push(("drug_b", OutputColumn::Text(&seconds)));
+    }
+    table.extend([
         ("fold", OutputColumn::U32(&columns.fold)),
         ("model", OutputColumn::Text(&models)),
         ("observed", OutputColumn::F32(&columns.observed)),
         ("predicted", OutputColumn::F32(&columns.predicted)),
-    ];
+    ]);
     let [lower, upper] = &columns.interval;
     if lower.iter().any(|value| !value.is_nan()) {
         table.push(("lower", OutputColumn::F32(lower)));

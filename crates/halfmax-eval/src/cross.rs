@@ -55,7 +55,7 @@ impl<'a> OtherStudy<'a> {
         let fold = |at: usize| folds.of_response()[at].map(usize::from);
         let held = match validation.group() {
             ValidationGroup::Entity(side) | ValidationGroup::Groups(side, _) => Some(side),
-            ValidationGroup::Response => None,
+            ValidationGroup::Response | ValidationGroup::Combination | ValidationGroup::Member => None,
         };
         let of_entity: HashMap<u32, usize> = match held {
             Some(side) => (0..own.len()).filter_map(|at| Some((own.side(side)[at], fold(at)?))).collect(),

@@ -294,11 +294,8 @@ fn check(screen: &Screen, folds: &Folds, models: &[NamedModel], protocol: &Proto
             )));
         }
     }
-    if screen.sides.len() > 2 && (protocol.intervals.is_some() || !protocol.other_study.is_empty()) {
-        return Err(Error::config(format!(
-            "prediction intervals or another study for a screen of {} sides: expected cell lines and drugs",
-            screen.sides.len()
-        )));
+    if screen.sides.len() > 2 && !protocol.other_study.is_empty() {
+        return Err(Error::config("another study of drug combinations: expected one of single drugs"));
     }
     check_other_study(screen, &protocol.other_study)?;
     if let Some(pilot) = &protocol.pilot {

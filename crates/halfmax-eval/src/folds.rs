@@ -15,6 +15,9 @@ use crate::SplitKind;
 pub struct Folds {
     kind: SplitKind,
     of_response: Vec<Option<u16>>,
+    /// For a response that must not be trained on in a second fold either, as its drugs are in two, that fold; empty where
+    /// no kind of entity overlaps.
+    also: Vec<Option<u16>>,
     count: usize,
 }
 
@@ -23,6 +26,8 @@ impl Folds {
     ///
     /// - lpo: distinct pairs of cell line and drug; all repeats of a pair go together
     /// - lco, leave_cell: cell lines; ldo: drugs; leave_combination: sets of drugs
+    /// - leave_drug: drugs, each with all its combinations. A combination of drugs in two folds is tested in one of them
+    ///   (always the same for the combination) and trained on in neither.
     /// - lto: tissues, the largest (in cell lines) first, each into the fold with the fewest cell lines, ties
     ///   at random. Responses of cell lines without a tissue are in no fold, see [`Folds::left_out`].
     ///
@@ -35,22 +40,54 @@ impl Folds {
         if !(2..=100).contains(&folds) {
             return Err(Error::parameter("split.folds", folds, "a number of folds from 2 to 100"));
         }
-        let units = Units::of(screen, kind)?;
-        if units.names.len() < folds {
-            return Err(Error::data(format!(
-                "split {kind} into {folds} folds, but the responses are of {} {}s: expected at least as many",
-                units.names.len(),
-                units.sort
-            ))
-            .help("ask for fewer folds"));
+        if kind == SplitKind::LeaveDrug {
+            return Self::draw_drugs(screen, folds, seed);
         }
+        let units = Units::of(screen, kind)?;
+        enough(units.names.len(), folds, kind, &units.sort)?;
         let mut random = ChaCha8Rng::seed_from_u64(Seed::new(seed).value());
         let of_unit = match kind {
             SplitKind::Lto => balanced(&units.sizes(screen), folds, &mut random),
             _ => dealt(units.names.len(), folds, &mut random),
         };
         let of_response = units.of_response.iter().map(|unit| unit.map(|unit| of_unit[unit])).collect();
-        Ok(Self { kind, of_response, count: folds })
+        Ok(Self { kind, of_response, also: Vec::new(), count: folds })
+    }
+
+    fn draw_drugs(screen: &Screen, folds: usize, seed: u64) -> Result<Self> {
+        let kind = SplitKind::LeaveDrug;
+        kind.check(screen)?;
+        let drugs = screen.all().groups(ValidationGroup::Member);
+        enough(drugs.count(), folds, kind, screen.table(1).sort())?;
+        let of_drug = dealt(drugs.count(), folds, &mut ChaCha8Rng::seed_from_u64(Seed::new(seed).value()));
+        let of = |at: usize| drugs.of(at).iter().map(|drug| Some(usize::from(of_drug[*drug]))).collect();
+        Self::of_drugs(screen, (0..screen.responses.len()).map(of).collect())
+    }
+
+    /// The folds of a screen of combinations that leaves drugs out, from the folds of the drugs of each response; a response
+    /// with a drug that is in no fold is left out.
+    ///
+    /// # Errors
+    /// As [`Folds::from_assignment`].
+    pub fn of_drugs(screen: &Screen, of_members: Vec<Vec<Option<usize>>>) -> Result<Self> {
+        // Which of two folds tests a combination depends on nothing but its drugs.
+        let sum =
+            |at: usize| (1..screen.sides.len()).map(|side| screen.responses.side(side)[at]).sum::<u32>();
+        let of = |(at, members): (usize, &Vec<Option<usize>>)| {
+            let mut folds = members.iter().copied().collect::<Option<Vec<usize>>>().unwrap_or_default();
+            folds.sort_unstable();
+            folds.dedup();
+            if sum(at) % 2 == 1 {
+                folds.reverse();
+            }
+            [folds.first().copied(), folds.get(1).copied()]
+        };
+        let both: Vec<[Option<usize>; 2]> = of_members.iter().enumerate().map(of).collect();
+        let mut folds =
+            Self::from_assignment(SplitKind::LeaveDrug, both.iter().map(|[first, _]| *first).collect())?;
+        // Narrow enough: each fold tests some response.
+        folds.also = both.iter().map(|[_, second]| second.map(|fold| fold as u16)).collect();
+        Ok(folds)
     }
 
     /// Folds that a file or a column gives: for each response its fold, counted from 0, or `None` to leave it
@@ -81,7 +118,38 @@ impl Folds {
             return Err(Error::data(format!("the responses are in {count} folds: expected at least 2"))
                 .help("check that the names in the fold file match those of the responses"));
         }
-        Ok(Self { kind, of_response, count })
+        Ok(Self { kind, of_response, also: Vec::new(), count })
+    }
+
+    /// The folds with every entity that is in several in the one that has most of its responses, of as many the first; and
+    /// how many responses changed their fold.
+    ///
+    /// # Errors
+    /// As [`Folds::check_no_leak`], but for an entity in two folds.
+    pub fn settled(mut self, screen: &Screen) -> Result<(Self, usize)> {
+        if self.kind == SplitKind::LeaveDrug {
+            return Ok((self, 0));
+        }
+        let units = Units::of(screen, self.kind)?;
+        let mut counts = vec![vec![0usize; self.count]; units.names.len()];
+        for (unit, fold) in units.of_response.iter().zip(&self.of_response) {
+            if let (Some(unit), Some(fold)) = (unit, fold) {
+                counts[*unit][usize::from(*fold)] += 1;
+            }
+        }
+        let most = |counts: &Vec<usize>| {
+            let most = counts.iter().max().copied().unwrap_or(0);
+            counts.iter().position(|count| *count == most).unwrap_or(0) as u16
+        };
+        let of_unit: Vec<u16> = counts.iter().map(most).collect();
+        let mut moved = 0;
+        for (unit, fold) in units.of_response.iter().zip(&mut self.of_response) {
+            if let (Some(unit), Some(fold)) = (unit, fold) {
+                moved += usize::from(*fold != of_unit[*unit]);
+                *fold = of_unit[*unit];
+            }
+        }
+        Ok((self, moved))
     }
 
     /// The kind of the split.
@@ -106,12 +174,15 @@ impl Folds {
 
     /// Positions of the responses to train on and of those to test on, each in ascending order, if these folds are left out.
     ///
-    /// A fold that is not there has an empty test part.
+    /// A fold that is not there has an empty test part. Where drugs of combinations are left out, responses that share a drug
+    /// with those folds but are tested in another are in neither part.
     pub fn train_test(&self, left_out: &[usize]) -> (Vec<usize>, Vec<usize>) {
         let (mut train, mut test) = (Vec::new(), Vec::new());
+        let out = |fold: &u16| left_out.contains(&usize::from(*fold));
         for (at, of) in self.of_response.iter().enumerate() {
             match of {
-                Some(of) if left_out.contains(&usize::from(*of)) => test.push(at),
+                Some(of) if out(of) => test.push(at),
+                Some(_) if self.also.get(at).is_some_and(|also| also.as_ref().is_some_and(out)) => {}
                 Some(_) => train.push(at),
                 None => {}
             }
@@ -132,10 +203,36 @@ impl Folds {
                 screen.responses.len()
             )));
         }
+        if self.kind == SplitKind::LeaveDrug {
+            return self.check_drugs(screen);
+        }
         if self.kind == SplitKind::Lto {
             self.check_units(&Units::of(screen, SplitKind::Lco)?)?;
         }
         self.check_units(&Units::of(screen, self.kind)?)
+    }
+
+    /// Whether every test combination has a drug that is in no training combination.
+    fn check_drugs(&self, screen: &Screen) -> Result<()> {
+        self.kind.check(screen)?;
+        let drugs = screen.all().groups(ValidationGroup::Member);
+        for fold in 0..self.count {
+            let (train, test) = self.train_test(&[fold]);
+            let mut seen = vec![false; drugs.count()];
+            train.iter().flat_map(|at| drugs.of(*at)).for_each(|drug| seen[*drug] = true);
+            if let Some(at) = test.iter().find(|at| drugs.of(**at).iter().all(|drug| seen[*drug])) {
+                let sides = DrugSides::of(screen);
+                let members: Vec<u32> =
+                    sides.sides.iter().map(|side| screen.responses.side(*side)[*at]).collect();
+                return Err(Error::data(format!(
+                    "{:?} is tested in fold {fold} of a {} split, but each of its drugs is also trained on",
+                    sides.name(&members),
+                    self.kind
+                ))
+                .help("give every drug one fold, in a file with the columns drug and fold"));
+            }
+        }
+        Ok(())
     }
 
     fn check_units(&self, units: &Units) -> Result<()> {
@@ -155,13 +252,15 @@ impl Folds {
     }
 
     /// What has to stay together when a model sets responses aside for validation, so that the validation
-    /// asks the question of the split. With combinations left out single responses are set aside.
+    /// asks the question of the split.
     ///
     /// # Errors
     /// If tissues are not known that a leave-tissue-out split needs.
     pub fn validation(&self, screen: &Screen) -> Result<Validation> {
         Ok(match self.kind {
-            SplitKind::Lpo | SplitKind::LeaveCombination | SplitKind::LeaveDrug => Validation::Response,
+            SplitKind::Lpo => Validation::Response,
+            SplitKind::LeaveCombination => Validation::Combination,
+            SplitKind::LeaveDrug => Validation::Member,
             SplitKind::Lco | SplitKind::LeaveCell => Validation::Entity(0),
             SplitKind::Ldo => Validation::Entity(1),
             SplitKind::Lto => {
@@ -184,6 +283,10 @@ pub enum Validation {
     Entity(usize),
     /// See [`ValidationGroup::Groups`].
     Groups(usize, Vec<usize>),
+    /// See [`ValidationGroup::Combination`].
+    Combination,
+    /// See [`ValidationGroup::Member`].
+    Member,
 }
 
 impl Validation {
@@ -193,8 +296,20 @@ impl Validation {
             Self::Response => ValidationGroup::Response,
             Self::Entity(side) => ValidationGroup::Entity(*side),
             Self::Groups(side, groups) => ValidationGroup::Groups(*side, groups),
+            Self::Combination => ValidationGroup::Combination,
+            Self::Member => ValidationGroup::Member,
         }
     }
+}
+
+fn enough(units: usize, folds: usize, kind: SplitKind, sort: &str) -> Result<()> {
+    if units >= folds {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "split {kind} into {folds} folds, but the responses are of {units} {sort}s: expected at least as many"
+    ))
+    .help("ask for fewer folds"))
 }
 
 fn tissue(screen: &Screen) -> Result<&Category> {
@@ -231,6 +346,7 @@ impl Units {
                 let keys = all.map(|at| Some(screen.responses.side(0)[at]));
                 Self::number(table.sort().into(), keys, |cell| format!("{:?}", table.ids()[*cell as usize]))
             }
+            // Of combinations; leave_drug has units that overlap, and does without.
             SplitKind::Ldo | SplitKind::LeaveDrug | SplitKind::LeaveCombination => {
                 let drugs = DrugSides::of(screen);
                 let keys = all.map(|at| Some(drugs.key(tuple(at, &drugs.sides))));

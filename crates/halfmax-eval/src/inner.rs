@@ -1,7 +1,5 @@
 //! Out-of-fold predictions inside a training part: what a model says of responses whose group it has not seen.
 
-use std::collections::HashMap;
-
 use halfmax_core::{
     AnyModel, EntityTable, Error, FitContext, FittedModel, Query, Result, Screen, TrainView, Tuples,
     ValidationGroup,
@@ -17,38 +15,41 @@ const SEED_FITS: u64 = 22;
 
 /// Inner folds of a training part.
 pub(crate) struct InnerFolds {
-    /// The fold of every response of the view.
-    of: Vec<usize>,
-    /// For every response the place of its group in the order that they were dealt in, from 0 to below 1.
+    /// For every response of the view the folds that may not train on it; it is tested in the first.
+    of: Vec<Vec<usize>>,
+    /// For every response the place of its group in the order that they were dealt in, from 0 to below 1; of several
+    /// groups the last.
     place: Vec<f64>,
     count: usize,
     groups: usize,
 }
 
-/// For each response of a view the number of the group that stays together.
+/// For each response of a view the number of the group that stays together; where groups overlap, of one of them.
 pub(crate) fn groups_of(train: &TrainView, validation: ValidationGroup) -> Vec<usize> {
-    let responses = &train.screen.responses;
-    let group = |row: &usize| -> Vec<usize> {
-        let entity = |side: usize| responses.side(side)[*row] as usize;
-        match validation {
-            ValidationGroup::Response => (0..responses.sides()).map(entity).collect(),
-            ValidationGroup::Entity(side) => vec![entity(side)],
-            ValidationGroup::Groups(side, groups) => vec![groups[entity(side)]],
+    let groups = train.groups(validation);
+    let mut numbers = vec![usize::MAX; groups.count()];
+    let mut count = 0;
+    let mut number = |at: usize| {
+        let number = &mut numbers[one_of(groups.of(at))];
+        if *number == usize::MAX {
+            *number = count;
+            count += 1;
         }
+        *number
     };
-    let keys: Vec<Vec<usize>> = train.rows.iter().map(group).collect();
-    let mut distinct: Vec<&Vec<usize>> = keys.iter().collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let numbers: HashMap<&Vec<usize>, usize> = distinct.into_iter().zip(0..).collect();
-    keys.iter().map(|key| numbers[key]).collect()
+    (0..train.rows.len()).map(&mut number).collect()
+}
+
+/// One of some groups, whichever comes first being no more likely.
+fn one_of(groups: &[usize]) -> usize {
+    groups[groups.iter().sum::<usize>() % groups.len()]
 }
 
 impl InnerFolds {
     /// Deals the groups of a view out at random.
     pub(crate) fn draw(train: &TrainView, context: &FitContext, folds: usize) -> Result<Self> {
-        let group_of = groups_of(train, context.validation);
-        let count = group_of.iter().max().map_or(0, |last| last + 1);
+        let groups = train.groups(context.validation);
+        let count = groups.count();
         if count < folds {
             return Err(Error::data(format!(
                 "{folds} inner folds, but the responses are of {count} groups: expected at least as many"
@@ -59,9 +60,15 @@ impl InnerFolds {
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(context.seed.derive(SEED_FOLDS).value()));
         let mut place = vec![0; count];
         order.into_iter().enumerate().for_each(|(at, group)| place[group] = at);
+        let of = |at: usize| {
+            let tested = one_of(groups.of(at));
+            let others = groups.of(at).iter().filter(|group| **group != tested);
+            std::iter::once(&tested).chain(others).map(|group| place[*group] % folds).collect()
+        };
+        let last = |at: usize| groups.of(at).iter().map(|group| place[*group]).max().unwrap_or(0);
         Ok(Self {
-            of: group_of.iter().map(|group| place[*group] % folds).collect(),
-            place: group_of.iter().map(|group| place[*group] as f64 / count as f64).collect(),
+            of: (0..train.rows.len()).map(of).collect(),
+            place: (0..train.rows.len()).map(|at| last(at) as f64 / count as f64).collect(),
             count: folds,
             groups: count,
         })
@@ -113,10 +120,9 @@ impl InnerFolds {
         let mut spreads: Option<Vec<f32>> = None;
         for fold in 0..self.count {
             context.progress.check()?;
-            let part = |inside: bool| -> Vec<usize> {
-                (0..self.of.len()).filter(|at| (self.of[*at] == fold) == inside).collect()
-            };
-            let (held, kept) = (part(true), part(false));
+            let all = 0..self.of.len();
+            let held: Vec<usize> = all.clone().filter(|at| self.of[*at][0] == fold).collect();
+            let kept: Vec<usize> = all.filter(|at| !self.of[*at].contains(&fold)).collect();
             let rows = kept.iter().filter(|at| self.place[**at] < share).map(|at| train.rows[*at]).collect();
             let view = TrainView { screen: train.screen, rows, features: train.features.clone() };
             let progress = Step { whole: context.progress, at: before + fold, of };

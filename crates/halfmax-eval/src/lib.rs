@@ -58,6 +58,6 @@ pub use folds::{Folds, Validation};
 pub use leaderboard::{BeatsNaive, Leaderboard, LeaderboardRow};
 pub use metrics::{DrugMetrics, Intervals, Metrics, Scored};
 pub use pilot::{LearningPoint, PilotParams};
-pub use split::{Split, SplitKind};
+pub use split::{Conflicts, Split, SplitKind};
 pub use stack::{FittedStack, Stack, StackParams};
 pub use tune::{Method, Range, Trial, TrialLog, TuneParams, Tuned};

@@ -24,7 +24,8 @@ pub enum SplitKind {
     Ldo,
     /// Leave combinations of drugs out, in all cell lines. For screens of combinations.
     LeaveCombination,
-    /// Leave drugs of combinations out. For screens of combinations.
+    /// Leave drugs of combinations out: at least one drug of every test combination is in no training combination. For
+    /// screens of combinations.
     LeaveDrug,
     /// Leave cell lines out, in a screen of combinations.
     LeaveCell,
@@ -52,17 +53,15 @@ impl SplitKind {
     /// Refuses a kind that a screen with this many sides has no meaning for.
     pub(crate) fn check(self, screen: &Screen) -> Result<()> {
         let of_combinations = matches!(self, Self::LeaveCombination | Self::LeaveDrug | Self::LeaveCell);
-        let one_side = matches!(self, Self::Ldo | Self::LeaveDrug);
         match screen.sides.len() {
             2 if of_combinations => Err(Error::config(format!(
                 "split kind {self} is for screens of drug combinations; this screen is of single drugs"
             ))
             .help("use lpo, lco, lto or ldo")),
-            3.. if one_side => Err(Error::config(format!(
-                "split kind {self} is not available for a screen of drug combinations: \
-                 a combination can have a drug on each side of the split"
+            3.. if self == Self::Ldo => Err(Error::config(format!(
+                "split kind {self} is for screens of single drugs; this screen is of drug combinations"
             ))
-            .help("use leave_combination, leave_cell, lpo, lco or lto")),
+            .help("use leave_drug, leave_combination, leave_cell, lpo, lco or lto")),
             _ => Ok(()),
         }
     }
@@ -93,9 +92,23 @@ pub struct Split {
     /// A column of the response table that holds each response's fold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
+    /// What to do where a file or a column puts what the split keeps together into two folds.
+    #[serde(default)]
+    pub conflicts: Conflicts,
     /// The folds to run, counted from 0; all if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_folds: Option<Vec<usize>>,
+}
+
+/// What to do where given folds would have an entity trained on and tested.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conflicts {
+    /// Refuse the folds.
+    #[default]
+    Error,
+    /// Test all its responses in the fold that has most of them; of as many, the first.
+    Majority,
 }
 
 const fn five() -> usize {
@@ -109,7 +122,15 @@ const fn year() -> u64 {
 impl Split {
     /// Five folds of this kind, drawn with seed 2026.
     pub fn new(kind: SplitKind) -> Self {
-        Self { kind, folds: five(), seed: year(), file: None, column: None, only_folds: None }
+        Self {
+            kind,
+            folds: five(),
+            seed: year(),
+            file: None,
+            column: None,
+            conflicts: Conflicts::Error,
+            only_folds: None,
+        }
     }
 
     /// Checks what can be checked without data.

@@ -83,7 +83,8 @@ impl Block {
         let columns = self.entities[1].len();
         let measured = |at: &usize| self.weights[[at / columns, at % columns]] > 0.0;
         let group = |at: usize| match validation {
-            ValidationGroup::Response => at,
+            // Of combinations, which this family does not take.
+            ValidationGroup::Response | ValidationGroup::Combination | ValidationGroup::Member => at,
             ValidationGroup::Entity(0) => at / columns,
             ValidationGroup::Entity(_) => at % columns,
             ValidationGroup::Groups(0, groups) => groups[self.entities[0][at / columns] as usize],
