@@ -10,7 +10,7 @@ use halfmax_baselines::{
 use halfmax_boost::{BoostParams, FittedBoost};
 use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result, listed};
 use halfmax_eval::{FittedStack, StackParams, TrialLog, TuneParams, Tuned};
-use halfmax_kernel::{CompletionParams, FittedCompletion, FittedKernel, KernelParams};
+use halfmax_kernel::{AnyKernel, CompletionParams, FittedCompletion, KernelParams, kernel_from_parts};
 use serde::de::DeserializeOwned;
 
 use crate::config::{nearest, unreadable};
@@ -169,7 +169,7 @@ impl Section {
         }
         let model: Result<Arc<dyn AnyModel>> = match self.family.as_str() {
             "completion" => self.params::<CompletionParams>()?.check().map(|model| Arc::new(model) as _),
-            "kernel" => self.params::<KernelParams>()?.check().map(|model| Arc::new(model) as _),
+            "kernel" => self.params::<KernelParams>()?.check().map(|model| Arc::new(AnyKernel(model)) as _),
             "neural" => self.neural(),
             _ => self.params::<BoostParams>()?.check().map(|model| Arc::new(model) as _),
         };
@@ -245,7 +245,7 @@ pub fn fitted(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
     match family {
         "boost" => Ok(Box::new(FittedBoost::from_parts(parts)?)),
         "completion" => Ok(Box::new(FittedCompletion::from_parts(parts)?)),
-        "kernel" => Ok(Box::new(FittedKernel::from_parts(parts)?)),
+        "kernel" => kernel_from_parts(parts),
         "stack" => Ok(Box::new(FittedStack::from_parts(parts, fitted)?)),
         #[cfg(feature = "neural")]
         "neural" => Ok(Box::new(halfmax_neural::FittedNeural::from_parts(parts)?)),

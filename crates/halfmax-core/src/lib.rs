@@ -39,6 +39,6 @@ pub use model::{
     PreparedGrid, Query, Tensor, Tuples, ValidationGroup,
 };
 pub use progress::{Progress, Silent};
-pub use screen::{FeatureSelection, Groups, Responses, Screen, Side, TrainView};
+pub use screen::{FeatureSelection, Groups, Responses, SINGLE_AGENT, Screen, Side, TrainView};
 pub use seed::Seed;
 pub use space::{Alignment, Domain, Feature, FeatureSpace};

@@ -286,6 +286,39 @@ impl TrainView<'_> {
     }
 }
 
+/// The kind of the blocks that hold what drugs do alone: a drug's features are called after cell lines, a cell line's after
+/// drugs, each `id/measure`.
+pub const SINGLE_AGENT: &str = "single_agent";
+
+impl TrainView<'_> {
+    /// Leaves out single-agent features that are called after entities which no response to learn from names: of held-out cell
+    /// lines a drug's features must not know.
+    pub fn leave_out_unseen_single_agents(&mut self) {
+        let screen = self.screen;
+        let mut seen: Vec<Vec<bool>> = screen.tables.iter().map(|table| vec![false; table.len()]).collect();
+        for (at, side) in screen.sides.iter().enumerate() {
+            let own = self.seen(at);
+            seen[side.table].iter_mut().zip(own).for_each(|(seen, own)| *seen |= own);
+        }
+        let unseen: HashMap<&str, ()> = screen
+            .tables
+            .iter()
+            .zip(&seen)
+            .flat_map(|(table, seen)| table.ids().iter().zip(seen))
+            .filter(|(_, seen)| !**seen)
+            .map(|(id, _)| (id.as_str(), ()))
+            .collect();
+        for (table, entities) in screen.tables.iter().enumerate() {
+            for (block, own) in
+                entities.blocks().iter().enumerate().filter(|(_, own)| own.kind == SINGLE_AGENT)
+            {
+                let named = |column: &usize| own.names[*column].rsplit_once('/').map_or("", |(id, _)| id);
+                self.features.columns[table][block].retain(|column| !unseen.contains_key(named(column)));
+            }
+        }
+    }
+}
+
 /// Which features of each table's blocks a model uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureSelection {

@@ -46,6 +46,12 @@ pub const SYNERGY: [&str; 8] = [
     "css_ri",
 ];
 
+/// Names of the column that holds doses.
+pub const DOSE: [&str; 5] = ["dose", "dose_um", "concentration", "conc", "conc_um"];
+
+/// Names of the column that holds readings of an assay, one for each dose.
+pub const READING: [&str; 4] = ["response", "viability", "inhibition", "efficacy"];
+
 /// Names of the column that holds molecules.
 pub const SMILES: [&str; 4] = ["smiles", "SMILE", "canonical_smiles", "isosmiles"];
 

@@ -16,6 +16,12 @@ pub struct DataConfig {
     /// An embedded dataset that stands for all files: "gdsc-core".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
+    /// A table of what drugs do alone, for a screen of combinations: features of drugs and of cell lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub single_agent: Option<PathBuf>,
+    /// Its columns to use; all columns of numbers if none are named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub single_agent_columns: Vec<String>,
     /// The drugs: names, SMILES, targets, target pathways.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drugs: Option<PathBuf>,

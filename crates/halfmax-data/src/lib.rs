@@ -26,6 +26,7 @@ mod output;
 mod report;
 mod responses;
 mod scan;
+mod single_agent;
 mod table;
 mod writers;
 

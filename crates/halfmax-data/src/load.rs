@@ -13,6 +13,7 @@ use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_colum
 use crate::names::{CellLines, drug_key};
 use crate::report::{FileReport, LeftOut, LoadReport, range_of};
 use crate::responses::{Observed, ResponseTable, read_responses};
+use crate::single_agent::with_single_agents;
 use crate::table::{RawTable, read_table};
 
 /// A screen that was read from files, and what is to be known about the reading.
@@ -92,6 +93,21 @@ pub fn load(
     if sheet.is_some() {
         reports.push(drug_report);
     }
+    let (cells, drugs) = match &data.single_agent {
+        None => (cells, drugs),
+        Some(_) if !responses.combinations => {
+            return Err(Error::config("data.single_agent is given, but the responses are to single drugs")
+                .help("leave it out: it is for screens of combinations"));
+        }
+        Some(path) => {
+            let table = read_table(base.join(path))?;
+            let (cells, drugs, report) =
+                with_single_agents(&table, &data.single_agent_columns, &lines, cells, drugs)?;
+            inputs.push(InputFile::of(&table));
+            reports.push(report);
+            (cells, drugs)
+        }
+    };
     inputs.extend(files.inputs());
     let folds = fold_column.map(|_| responses.observed.iter().map(|one| one.fold).collect());
     let screen = screen_of(&responses.target, cells, drugs, &responses.observed)?;

@@ -145,9 +145,10 @@ fn name_of(left_out: &[usize]) -> String {
     }
 }
 
-/// Keeps the most variable features where the protocol says so.
+/// Keeps the most variable features where the protocol says so, and no single-agent feature of what is held out.
 fn select(train: &mut TrainView, protocol: &Protocol) -> Result<()> {
     let screen = train.screen;
+    train.leave_out_unseen_single_agents();
     let seen = train.seen(0);
     let table = screen.sides[0].table;
     for (kind, most) in &protocol.top_variance {

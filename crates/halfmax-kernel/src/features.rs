@@ -179,6 +179,15 @@ impl SideKernel {
         Ok(self.sum(entities.len(), of))
     }
 
+    /// As [`SideKernel::between`], each term by itself and without its weight.
+    pub fn between_terms(&self, table: &EntityTable, entities: &[u32]) -> Result<Vec<Matrix>> {
+        let values = gather(&self.space, table, entities)?;
+        let empty = || Matrix::zeros((entities.len(), self.len()));
+        let of = |factor: &FittedFactor| finished(factor, self.raw(factor, values.view()).between);
+        let one = |term: &FittedTerm| term.factors.iter().map(of).reduce(|a, b| a * b).unwrap_or_else(empty);
+        Ok(self.terms.iter().map(one).collect())
+    }
+
     /// The weighted sum over terms of the products of their kernels.
     fn sum(&self, rows: usize, of: impl Fn(&FittedFactor) -> Matrix) -> Matrix {
         let mut sum = Matrix::zeros((rows, self.len()));

@@ -46,7 +46,9 @@
 //! ```
 
 mod applicability;
+mod combination;
 mod completion;
+mod family;
 mod features;
 mod fit;
 mod linalg;
@@ -57,7 +59,9 @@ mod profile;
 mod solve;
 
 pub use applicability::Applicability;
+pub use combination::{CellVariances, Component, FittedCombinations, Part};
 pub use completion::{Completion, CompletionParams, Finish, FittedCompletion};
+pub use family::{AnyKernel, kernel_from_parts};
 pub use features::{FittedFactor, FittedTerm};
 pub use fit::Kernel;
 pub use model::{FittedKernel, FittedSide};

@@ -444,7 +444,7 @@ fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<Fitte
     Ok(FittedSide { name, ids, kernel })
 }
 
-fn malformed(what: impl std::fmt::Display) -> Error {
+pub(crate) fn malformed(what: impl std::fmt::Display) -> Error {
     Error::data(format!("the kernel model is malformed: {what}"))
         .help("copy the file again, or train the model anew")
 }

@@ -1,0 +1,469 @@
+//! Combinations of two drugs: a Gaussian process over combinations × cell lines.
+//!
+//! `y_pc = baseline_c + f_pc + ε`, `f ~ N(0, V ⊗ S)`. V is the covariance of combinations, a sum of components made of kernels
+//! between drugs (structure, targets, single-agent profiles, and which drug it is), each the same for both orders:
+//!
+//! - what a drug adds to any partner: `k(a,c) + k(a,d) + k(b,c) + k(b,d)` for combinations {a, b} and {c, d};
+//! - what two drugs do together: `k(a,c) l(b,d) + k(a,d) l(b,c)`, and the same with k and l exchanged.
+//!
+//! S is what cell lines have in common, what their features explain, and what is each one's own. The weights of V's components
+//! maximise the marginal likelihood of cell lines that are taken to be independent, by minorisation–maximisation (Zhou, Hu,
+//! Zhou & Lange 2019, *MM algorithms for variance components models*, equation 2.3); then those of S and the noise are found in
+//! the eigenbasis of V.
+
+use std::collections::HashMap;
+
+use halfmax_core::{Error, FeatureSpace, FitContext, Progress, Result, Screen, TrainView};
+use ndarray::{Array1, Axis};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::features::SideKernel;
+use crate::linalg::{Eigen, Matrix, eigen, inverse, product, product_of_columns};
+use crate::params::KernelParams;
+use crate::profile::Observed;
+use crate::solve::{Decomposed, Gradients, Shares};
+
+mod model;
+
+pub use model::FittedCombinations;
+
+/// Combinations beyond which decompositions of their covariance take many minutes.
+const MOST_COMBINATIONS: usize = 6_000;
+/// Of more combinations than this, so many decide the weights.
+const DECIDING: usize = 1_500;
+/// The sum of cubes of the numbers of combinations of the cell lines that decide the weights, where those differ.
+const DECIDING_CUBES: usize = 20_000_000_000;
+const ITERATIONS: usize = 80;
+/// The weights have settled when no component moves by more than this share of the variance.
+const SETTLED: f64 = 5e-4;
+/// A cell line's mean is drawn to the overall one as if it had so many more responses there.
+const PRIOR_RESPONSES: f64 = 5.0;
+
+/// What a component of the covariance of combinations is made of: kernels between drugs by number; 0 is the identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// What each drug adds to any partner.
+    Members(usize),
+    /// What two drugs do together.
+    Both(usize, usize),
+}
+
+/// A component with its weight.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Component {
+    /// What it is made of.
+    pub part: Part,
+    /// Its weight.
+    pub weight: f64,
+}
+
+impl Part {
+    /// All components that some kernels make; that of the combination itself is left to the noise.
+    fn all(kernels: usize) -> Vec<Self> {
+        let members = (0..kernels).map(Self::Members);
+        let both = (0..kernels).flat_map(|k| (k..kernels).map(move |l| Self::Both(k, l)));
+        members.chain(both.filter(|part| *part != Self::Both(0, 0))).collect()
+    }
+
+    /// The covariance of two combinations, given the kernels between their drugs.
+    fn of(self, kernels: &[Matrix], [a, b]: [usize; 2], [c, d]: [usize; 2]) -> f64 {
+        match self {
+            Self::Members(k) => {
+                let k = &kernels[k];
+                (k[[a, c]] + k[[b, d]]) + (k[[a, d]] + k[[b, c]])
+            }
+            Self::Both(k, l) if k == l => {
+                let k = &kernels[k];
+                k[[a, c]] * k[[b, d]] + k[[a, d]] * k[[b, c]]
+            }
+            Self::Both(k, l) => {
+                let (k, l) = (&kernels[k], &kernels[l]);
+                (k[[a, c]] * l[[b, d]] + l[[a, c]] * k[[b, d]])
+                    + (k[[a, d]] * l[[b, c]] + l[[a, d]] * k[[b, c]])
+            }
+        }
+    }
+}
+
+/// The covariance between combinations: of drugs that are the kernels' rows, with those of their columns.
+fn covariance(
+    components: &[Component],
+    kernels: &[Matrix],
+    rows: &[[usize; 2]],
+    columns: &[[usize; 2]],
+) -> Matrix {
+    let mut out = Matrix::zeros((rows.len(), columns.len()));
+    out.axis_iter_mut(Axis(0)).into_par_iter().zip(rows).for_each(|(mut out, row)| {
+        for (value, column) in out.iter_mut().zip(columns) {
+            *value = components.iter().map(|one| one.weight * one.part.of(kernels, *row, *column)).sum();
+        }
+    });
+    out
+}
+
+/// How cell lines vary together: `common 11ᵀ + features K + own I`; and the noise.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellVariances {
+    /// What all cell lines have in common.
+    pub common: f64,
+    /// What their features explain.
+    pub features: f64,
+    /// What is each one's own.
+    pub own: f64,
+    /// The variance of the noise, in squared units of the target.
+    pub noise: f64,
+}
+
+impl CellVariances {
+    /// The covariance of the training cell lines.
+    fn of(&self, kernel: &Matrix) -> Matrix {
+        let mut out = kernel * self.features + self.common;
+        out.diag_mut().mapv_inplace(|value| value + self.own);
+        out
+    }
+}
+
+/// The training part as a block: combinations × cell lines.
+struct Training {
+    cells: Vec<u32>,
+    drugs: Vec<u32>,
+    /// The drugs of each combination, as places in `drugs`.
+    combinations: Vec<[usize; 2]>,
+    baseline: Array1<f64>,
+    observed: Observed,
+}
+
+impl Training {
+    fn of(train: &TrainView) -> Result<Self> {
+        let responses = &train.screen.responses;
+        if train.rows.is_empty() {
+            return Err(Error::data("there is no response to learn from"));
+        }
+        let (cells, cell_of) = train.entities(0);
+        let mut seen = train.seen(1);
+        seen.iter_mut().zip(train.seen(2)).for_each(|(seen, second)| *seen |= second);
+        let drugs: Vec<u32> = (0..seen.len() as u32).filter(|drug| seen[*drug as usize]).collect();
+        let drug_of: HashMap<u32, usize> = drugs.iter().copied().zip(0..).collect();
+        let pair = |row: usize| {
+            let mut pair = [1, 2].map(|side| drug_of[&responses.side(side)[row]]);
+            pair.sort_unstable();
+            pair
+        };
+        let mut combinations: Vec<[usize; 2]> = train.rows.iter().map(|row| pair(*row)).collect();
+        combinations.sort_unstable();
+        combinations.dedup();
+        if combinations.len() > MOST_COMBINATIONS {
+            return Err(Error::data(format!(
+                "family \"kernel\" with {} combinations: expected at most {MOST_COMBINATIONS}",
+                combinations.len()
+            ))
+            .help("use family = \"boost\", whose cost does not grow with their cube"));
+        }
+        let place: HashMap<[usize; 2], usize> = combinations.iter().copied().zip(0..).collect();
+        let shape = (combinations.len(), cells.len());
+        let (mut sums, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));
+        for row in &train.rows {
+            let at = [place[&pair(*row)], cell_of[responses.side(0)[*row] as usize]];
+            let weight = f64::from(responses.weight(*row));
+            sums[at] += weight * f64::from(responses.values()[*row]);
+            weights[at] += weight;
+        }
+        let overall = sums.sum() / weights.sum();
+        let count = weights.mapv(|weight| if weight > 0.0 { 1.0 } else { 0.0 });
+        let mut values = sums;
+        values.zip_mut_with(&weights, |value, weight| {
+            *value = if *weight > 0.0 { *value / weight } else { 0.0 }
+        });
+        let own = (values.sum_axis(Axis(0)) + PRIOR_RESPONSES * overall)
+            / (count.sum_axis(Axis(0)) + PRIOR_RESPONSES);
+        values = (values - &own) * &count;
+        Ok(Self { cells, drugs, combinations, baseline: own, observed: Observed { values, weights } })
+    }
+}
+
+/// Fits to the combinations of a view.
+///
+/// # Errors
+/// As the fit of [`crate::Kernel`].
+pub(crate) fn fit(
+    params: &KernelParams,
+    train: &TrainView,
+    context: &FitContext,
+) -> Result<FittedCombinations> {
+    let progress = context.progress;
+    progress.step(0, 10);
+    let training = Training::of(train)?;
+    let screen = train.screen;
+    let kernel_of = |side: usize, entities: &[u32], terms| {
+        let whole = FeatureSpace::of(screen.table(side), screen.sides[side].table, &train.features);
+        SideKernel::new(&whole, screen.table(side), entities, terms, side == 0)
+    };
+    let mut drugs = kernel_of(1, &training.drugs, &params.drug_kernels)?;
+    let mut kernels = vec![Matrix::eye(training.drugs.len())];
+    kernels.extend(drugs.scale_terms());
+    let mut cells = kernel_of(0, &training.cells, &params.cell_kernels)?;
+    let cell_kernel = if cells.scale_terms().is_empty() {
+        Matrix::zeros((training.cells.len(), training.cells.len()))
+    } else {
+        cells.training()
+    };
+    let mut components = weights(&training, &kernels, context)?;
+    progress.step(6, 10);
+    // What is a combination's own may be so in all cell lines or in each: half of it is taken to be of the first kind here,
+    // and how much of that is noise is found next.
+    let noise = components.pop().map_or(0.0, |noise| noise.weight);
+    let own = 0.5 * noise;
+    let mut v = covariance(&components, &kernels, &training.combinations, &training.combinations);
+    v.diag_mut().mapv_inplace(|value| value + own);
+    let scale = v.diag().mean().unwrap_or(1.0);
+    v /= scale;
+    components.iter_mut().for_each(|one| one.weight /= scale);
+    let rows = eigen(&v, "covariance of combinations")?;
+    let plain = CellVariances { common: 0.0, features: 0.0, own: scale, noise: 0.5 * noise };
+    let filled = filled(params, &training, &v, &rows, &cell_kernel, plain, progress)?;
+    let variances = choose(&filled, &rows, &cell_kernel, plain, progress)?;
+    progress.step(9, 10);
+    let coefficients =
+        solved(params, &training, &v, &rows, &variances.of(&cell_kernel), variances.noise, progress)?;
+    FittedCombinations::new(model::Fitted {
+        params: params.clone(),
+        target: screen.target.clone(),
+        sides: [0, 1, 2].map(|side| screen.sides[side].name.clone()),
+        cell_ids: ids(screen, 0, &training.cells),
+        drug_ids: ids(screen, 1, &training.drugs),
+        cells,
+        drugs,
+        components,
+        own: own / scale,
+        variances,
+        baseline: training.baseline,
+        combinations: training.combinations,
+        coefficients,
+    })
+}
+
+fn ids(screen: &Screen, side: usize, entities: &[u32]) -> Vec<String> {
+    entities.iter().map(|entity| screen.table(side).ids()[*entity as usize].clone()).collect()
+}
+
+/// Cell lines that were given the same combinations, and those.
+struct Pattern {
+    rows: Vec<usize>,
+    values: Matrix,
+}
+
+/// The cell lines that decide the weights, by what was measured in them.
+fn patterns(training: &Training) -> Vec<Pattern> {
+    let every = training.combinations.len().div_ceil(DECIDING).max(1);
+    let mut by_rows: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+    for cell in 0..training.cells.len() {
+        let measured = training.observed.weights.column(cell);
+        let rows: Vec<usize> =
+            (0..measured.len()).step_by(every).filter(|row| measured[*row] > 0.0).collect();
+        match by_rows.iter_mut().find(|(other, _)| *other == rows) {
+            Some((_, cells)) => cells.push(cell),
+            None => by_rows.push((rows, vec![cell])),
+        }
+    }
+    by_rows.sort_by_key(|(rows, cells)| std::cmp::Reverse((cells.len(), rows.len())));
+    let mut cubes = 0;
+    by_rows.retain(|(rows, _)| {
+        let first = cubes == 0;
+        cubes += rows.len().pow(3);
+        !rows.is_empty() && (first || cubes <= DECIDING_CUBES)
+    });
+    let pattern = |(rows, cells): (Vec<usize>, Vec<usize>)| {
+        let value = |(row, cell): (usize, usize)| training.observed.values[[rows[row], cells[cell]]];
+        let values = Matrix::from_shape_fn((rows.len(), cells.len()), value);
+        Pattern { rows, values }
+    };
+    by_rows.into_iter().map(pattern).collect()
+}
+
+/// The components of the covariance of combinations with their weights, the last that of single responses.
+fn weights(training: &Training, kernels: &[Matrix], context: &FitContext) -> Result<Vec<Component>> {
+    let patterns = patterns(training);
+    let count: usize = patterns.iter().map(|pattern| pattern.values.len()).sum();
+    let squares: f64 = patterns.iter().flat_map(|pattern| &pattern.values).map(|value| value * value).sum();
+    let variance = squares / count.max(1) as f64;
+    let parts = Part::all(kernels.len());
+    let noise = Component { part: Part::Both(0, 0), weight: if variance > 0.0 { variance } else { 1.0 } };
+    if variance <= 0.0 {
+        // Responses that do not vary.
+        let none = parts.into_iter().map(|part| Component { part, weight: 0.0 });
+        return Ok(none.chain([noise]).collect());
+    }
+    let matrices: Vec<Vec<Matrix>> =
+        patterns.iter().map(|pattern| components_of(&parts, kernels, training, &pattern.rows)).collect();
+    // Components start with equal shares of the variance.
+    let total: usize = patterns.iter().map(|pattern| pattern.rows.len()).sum();
+    let mean = |at: usize| matrices.iter().map(|of| of[at].diag().sum()).sum::<f64>() / total as f64;
+    let share = variance / (parts.len() + 1) as f64;
+    let mut found: Vec<f64> = (0..parts.len()).map(|at| share / mean(at).max(1e-12)).collect();
+    let scales: Vec<f64> = (0..parts.len()).map(mean).chain([1.0]).collect();
+    found.push(share);
+    for _ in 0..ITERATIONS {
+        context.progress.check()?;
+        let next = improved(&patterns, &matrices, &found)?;
+        let moved =
+            next.iter().zip(&found).zip(&scales).map(|((next, old), scale)| (next - old).abs() * scale);
+        let moved = moved.fold(0.0, f64::max);
+        found = next;
+        if moved < SETTLED * variance {
+            break;
+        }
+    }
+    let last = found.pop().unwrap_or(share);
+    let components = parts.into_iter().zip(found).map(|(part, weight)| Component { part, weight });
+    Ok(components.chain([Component { weight: last, ..noise }]).collect())
+}
+
+fn components_of(parts: &[Part], kernels: &[Matrix], training: &Training, rows: &[usize]) -> Vec<Matrix> {
+    let combinations: Vec<[usize; 2]> = rows.iter().map(|row| training.combinations[*row]).collect();
+    let one = |part: &Part| {
+        covariance(&[Component { part: *part, weight: 1.0 }], kernels, &combinations, &combinations)
+    };
+    parts.iter().map(one).collect()
+}
+
+/// One step of minorisation–maximisation: `w ← w √(Σ αᵀKα / Σ tr V⁻¹K)` with `α = V⁻¹y`.
+fn improved(patterns: &[Pattern], matrices: &[Vec<Matrix>], weights: &[f64]) -> Result<Vec<f64>> {
+    let mut sums = vec![(0.0, 0.0); weights.len()];
+    let last = weights.len() - 1;
+    for (pattern, matrices) in patterns.iter().zip(matrices) {
+        let n = pattern.rows.len();
+        let mut v = Matrix::from_diag_elem(n, weights[last]);
+        for (matrix, weight) in matrices.iter().zip(weights) {
+            ndarray::Zip::from(&mut v).and(matrix).par_for_each(|v, k| *v += weight * k);
+        }
+        let inverted = inverse(&v, "covariance of combinations")?;
+        let alpha = product(inverted.view(), pattern.values.view());
+        let outer = product(alpha.view(), alpha.t());
+        let cells = pattern.values.ncols() as f64;
+        let found: Vec<(f64, f64)> = matrices
+            .par_iter()
+            .map(|matrix| {
+                let sum = |with: &Matrix| with.iter().zip(matrix).map(|(a, b)| a * b).sum::<f64>();
+                (sum(&outer), cells * sum(&inverted))
+            })
+            .collect();
+        let of_noise = (outer.diag().sum(), cells * inverted.diag().sum());
+        for (sum, (squares, trace)) in sums.iter_mut().zip(found.into_iter().chain([of_noise])) {
+            *sum = (sum.0 + squares, sum.1 + trace);
+        }
+    }
+    let step = |(weight, (squares, trace)): (&f64, &(f64, f64))| {
+        if *trace > 0.0 { weight * (squares.max(0.0) / trace).sqrt() } else { 0.0 }
+    };
+    let mut next: Vec<f64> = weights.iter().zip(&sums).map(step).collect();
+    // Without any noise the covariance would be singular.
+    let total: f64 = next.iter().sum();
+    next[last] = next[last].max(1e-6 * total);
+    Ok(next)
+}
+
+/// The coefficients `(V ⊗ S + σ²)⁻¹ y` of what was observed.
+fn solved(
+    params: &KernelParams,
+    training: &Training,
+    v: &Matrix,
+    rows: &Eigen,
+    cells: &Matrix,
+    noise: f64,
+    progress: &dyn Progress,
+) -> Result<Matrix> {
+    let columns = eigen(cells, "covariance of cell lines")?;
+    let mean = columns.values.mean().unwrap_or(1.0);
+    let gradients = Gradients {
+        decomposed: Decomposed { rows, columns: &columns },
+        rows: v,
+        columns: cells,
+        steps: params.iterations,
+        tolerance: params.tolerance,
+    };
+    gradients.solve(&training.observed, Shares { features: 1.0, noise: noise / mean }, None, progress)
+}
+
+/// The block with the expectation of what was not observed, each cell line by itself.
+fn filled(
+    params: &KernelParams,
+    training: &Training,
+    v: &Matrix,
+    rows: &Eigen,
+    kernel: &Matrix,
+    variances: CellVariances,
+    progress: &dyn Progress,
+) -> Result<Matrix> {
+    let observed = &training.observed;
+    if observed.weights.iter().all(|weight| *weight > 0.0) {
+        return Ok(observed.values.clone());
+    }
+    let cells = variances.of(kernel);
+    let coefficients = solved(params, training, v, rows, &cells, variances.noise, progress)?;
+    let mut block = product(product(v.view(), coefficients.view()).view(), cells.view());
+    ndarray::Zip::from(&mut block).and(&observed.values).and(&observed.weights).for_each(
+        |out, value, weight| {
+            if *weight > 0.0 {
+                *out = *value;
+            }
+        },
+    );
+    Ok(block)
+}
+
+/// The variances of cell lines and the noise that maximise the marginal likelihood of a complete block, by pattern search on
+/// their logarithms.
+fn choose(
+    block: &Matrix,
+    rows: &Eigen,
+    kernel: &Matrix,
+    from: CellVariances,
+    progress: &dyn Progress,
+) -> Result<CellVariances> {
+    let turned = product_of_columns(rows.vectors.view(), block.view());
+    let with_features = kernel.iter().any(|value| *value != 0.0);
+    let total = from.own + from.noise;
+    let at = |point: [f64; 4]| {
+        let [common, features, own, noise] = point.map(|log| total * log.exp());
+        CellVariances { common, features: if with_features { features } else { 0.0 }, own, noise }
+    };
+    let loss = |point: [f64; 4]| -> Result<f64> {
+        let variances = at(point);
+        let columns = eigen(&variances.of(kernel), "covariance of cell lines")?;
+        let both = product(turned.view(), columns.vectors.view());
+        let one = |((i, j), value): ((usize, usize), &f64)| {
+            let variance = rows.values[i] * columns.values[j] + variances.noise;
+            variance.ln() + value * value / variance
+        };
+        Ok(both.indexed_iter().map(one).sum())
+    };
+    let mut point = [0.2f64.ln(), 0.2f64.ln(), (from.own / total).ln(), (from.noise / total).max(1e-3).ln()];
+    let mut best = loss(point)?;
+    let mut step = 1.0;
+    while step > 0.2 {
+        progress.check()?;
+        let mut moved = false;
+        for axis in (0..4).filter(|axis| with_features || *axis != 1) {
+            for sign in [1.0, -1.0] {
+                let mut tried = point;
+                tried[axis] += sign * step;
+                if !(-9.0..=3.0).contains(&tried[axis]) {
+                    continue;
+                }
+                let found = loss(tried)?;
+                if found < best {
+                    (point, best, moved) = (tried, found, true);
+                    break;
+                }
+            }
+        }
+        if !moved {
+            step /= 2.0;
+        }
+    }
+    Ok(at(point))
+}

@@ -1,0 +1,373 @@
+//! The fitted model of combinations: prediction, storage.
+
+use std::collections::HashMap;
+
+use halfmax_core::{EntityTable, Error, FeatureSpace, FittedModel, Parts, Query, Result, Tensor};
+use ndarray::{Array1, Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+use super::{CellVariances, Component, Part, covariance};
+use crate::features::{FittedTerm, SideKernel};
+use crate::linalg::{Matrix, product};
+use crate::model::malformed;
+use crate::params::KernelParams;
+
+/// A fitted kernel model of drug combinations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FittedCombinations {
+    fitted: Fitted,
+    /// The coefficients times the covariance of the training cell lines.
+    profiles: Matrix,
+}
+
+/// What was fitted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fitted {
+    pub params: KernelParams,
+    pub target: String,
+    /// The names of the sides.
+    pub sides: [String; 3],
+    pub cell_ids: Vec<String>,
+    pub drug_ids: Vec<String>,
+    pub cells: SideKernel,
+    pub drugs: SideKernel,
+    pub components: Vec<Component>,
+    /// The variance of what is a combination's own in all cell lines.
+    pub own: f64,
+    pub variances: CellVariances,
+    /// The mean of every training cell line.
+    pub baseline: Array1<f64>,
+    /// The drugs of the training combinations, as places among the training drugs, ascending.
+    pub combinations: Vec<[usize; 2]>,
+    /// Combinations × cell lines.
+    pub coefficients: Matrix,
+}
+
+/// Combinations whose covariances are computed at a time.
+const ROWS: usize = 960;
+
+impl FittedCombinations {
+    pub(crate) fn new(fitted: Fitted) -> Result<Self> {
+        let covariance = fitted.variances.of(&fitted.cell_kernel());
+        let profiles = product(fitted.coefficients.view(), covariance.view());
+        if let Some(((row, cell), value)) = profiles.indexed_iter().find(|(_, value)| !value.is_finite()) {
+            let [a, b] = fitted.combinations[row].map(|drug| &fitted.drug_ids[drug]);
+            return Err(Error::failed(format!(
+                "the solution for {a:?} with {b:?} in {:?} is {value}: expected a finite number",
+                fitted.cell_ids[cell]
+            ))
+            .help("look for features or responses of enormous size"));
+        }
+        Ok(Self { fitted, profiles })
+    }
+
+    /// The components of the covariance of combinations. Kernels between drugs are numbered: 0 is which drug it is, then
+    /// come [`FittedCombinations::drug_terms`].
+    pub fn components(&self) -> &[Component] {
+        &self.fitted.components
+    }
+
+    /// The kernels between drugs.
+    pub fn drug_terms(&self) -> &[FittedTerm] {
+        &self.fitted.drugs.terms
+    }
+
+    /// How cell lines vary together.
+    pub fn cell_variances(&self) -> CellVariances {
+        self.fitted.variances
+    }
+
+    /// Predictions for combinations (rows) in cell lines (columns).
+    fn block(&self, tables: &[&EntityTable], combinations: &[[Member; 2]], cells: &[u32]) -> Result<Matrix> {
+        let (baseline, profiles) = self.cell_profiles(tables[0], cells)?;
+        let seen = Members::new(&self.fitted, tables, combinations)?;
+        let mut out = Matrix::zeros((combinations.len(), cells.len()));
+        for (mut out, rows) in out.axis_chunks_iter_mut(Axis(0), ROWS).zip(seen.combinations.chunks(ROWS)) {
+            let mut between =
+                covariance(&self.fitted.components, &seen.kernels, rows, &self.fitted.combinations);
+            for (mut between, row) in between.axis_iter_mut(Axis(0)).zip(rows) {
+                if let Some(own) = seen.training(&self.fitted, *row) {
+                    between[own] += self.fitted.own;
+                }
+            }
+            out.assign(&(product(between.view(), profiles.view()) + &baseline));
+        }
+        Ok(out)
+    }
+
+    /// The baselines of cell lines, and the coefficients times their covariances with the training ones.
+    fn cell_profiles(&self, table: &EntityTable, cells: &[u32]) -> Result<(Array1<f64>, Matrix)> {
+        let Fitted { cell_ids, variances, baseline, coefficients, .. } = &self.fitted;
+        let known: HashMap<&str, usize> = cell_ids.iter().map(String::as_str).zip(0..).collect();
+        let place = |cell: &u32| known.get(table.ids()[*cell as usize].as_str()).copied();
+        let places: Vec<Option<usize>> = cells.iter().map(place).collect();
+        let strangers: Vec<u32> =
+            cells.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(cell, _)| *cell).collect();
+        let mean = baseline.mean().unwrap_or(0.0);
+        let mut out = Matrix::zeros((coefficients.nrows(), cells.len()));
+        let mut of_strangers = if strangers.is_empty() {
+            Matrix::zeros((coefficients.nrows(), 0))
+        } else {
+            let mut between = Matrix::from_elem((strangers.len(), cell_ids.len()), variances.common);
+            if variances.features > 0.0 {
+                between.scaled_add(variances.features, &self.fitted.cells.between(table, &strangers)?);
+            }
+            product(coefficients.view(), between.t())
+        }
+        .axis_iter(Axis(1))
+        .map(|column| column.to_owned())
+        .collect::<Vec<_>>()
+        .into_iter();
+        for (mut out, place) in out.axis_iter_mut(Axis(1)).zip(&places) {
+            match place {
+                Some(place) => out.assign(&self.profiles.column(*place)),
+                None => out.assign(&of_strangers.next().unwrap_or_default()),
+            }
+        }
+        let base = places.iter().map(|place| place.map_or(mean, |place| baseline[place])).collect();
+        Ok((base, out))
+    }
+}
+
+impl Fitted {
+    fn cell_kernel(&self) -> Matrix {
+        if self.variances.features > 0.0 {
+            return self.cells.training();
+        }
+        Matrix::zeros((self.cell_ids.len(), self.cell_ids.len()))
+    }
+}
+
+/// A drug of a query: the side whose table it is in, and its place there.
+type Member = (usize, u32);
+
+/// The drugs of some combinations, each once, and the kernels between them and the training drugs.
+struct Members {
+    kernels: Vec<Matrix>,
+    /// Places among them.
+    combinations: Vec<[usize; 2]>,
+    /// The training drug that each is.
+    known: Vec<Option<usize>>,
+}
+
+impl Members {
+    fn new(fitted: &Fitted, tables: &[&EntityTable], combinations: &[[Member; 2]]) -> Result<Self> {
+        let mut distinct: Vec<Member> = combinations.iter().flatten().copied().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let id = |(side, drug): &Member| tables[*side].ids()[*drug as usize].as_str();
+        let places: HashMap<Member, usize> = distinct.iter().copied().zip(0..).collect();
+        let training: HashMap<&str, usize> = fitted.drug_ids.iter().map(String::as_str).zip(0..).collect();
+        let known: Vec<Option<usize>> =
+            distinct.iter().map(|member| training.get(id(member)).copied()).collect();
+        let mut identity = Matrix::zeros((distinct.len(), fitted.drug_ids.len()));
+        known.iter().enumerate().for_each(|(at, known)| {
+            if let Some(known) = known {
+                identity[[at, *known]] = 1.0;
+            }
+        });
+        let mut kernels = vec![identity];
+        let of_side = |side: usize| -> Vec<u32> {
+            distinct.iter().filter(|(own, _)| *own == side).map(|(_, drug)| *drug).collect()
+        };
+        // Members are sorted by side, so those of the second follow those of the first.
+        let first = fitted.drugs.between_terms(tables[1], &of_side(1))?;
+        let second = fitted.drugs.between_terms(tables[2], &of_side(2))?;
+        for (first, second) in first.into_iter().zip(second) {
+            let both = ndarray::concatenate(Axis(0), &[first.view(), second.view()]);
+            kernels.push(
+                both.map_err(|error| Error::failed("kernels of drugs differ in width").because(error))?,
+            );
+        }
+        // A prediction must not depend on the order of the drugs, not even in its rounding.
+        let ordered = |pair: &[Member; 2]| {
+            let mut pair = *pair;
+            pair.sort_by_key(id);
+            pair.map(|member| places[&member])
+        };
+        Ok(Self { kernels, combinations: combinations.iter().map(ordered).collect(), known })
+    }
+
+    /// The training combination that one is.
+    fn training(&self, fitted: &Fitted, [a, b]: [usize; 2]) -> Option<usize> {
+        let mut pair = [self.known[a]?, self.known[b]?];
+        pair.sort_unstable();
+        fitted.combinations.binary_search(&pair).ok()
+    }
+}
+
+impl FittedModel for FittedCombinations {
+    fn family(&self) -> &'static str {
+        "kernel"
+    }
+
+    fn predict(&self, query: &Query) -> Result<Vec<f32>> {
+        query.check(3)?;
+        let mut tuple = [0; 3];
+        let count = query.tuples.len();
+        let mut places: HashMap<[Member; 2], usize> = HashMap::new();
+        let mut cell_places: HashMap<u32, usize> = HashMap::new();
+        let (mut combinations, mut cells) = (Vec::new(), Vec::new());
+        let mut at = Vec::with_capacity(count);
+        for index in 0..count {
+            query.tuples.get(index, &mut tuple);
+            let pair = [(1, tuple[1]), (2, tuple[2])];
+            let row = *places.entry(pair).or_insert_with(|| {
+                combinations.push(pair);
+                combinations.len() - 1
+            });
+            let column = *cell_places.entry(tuple[0]).or_insert_with(|| {
+                cells.push(tuple[0]);
+                cells.len() - 1
+            });
+            at.push([row, column]);
+        }
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let block = self.block(query.tables, &combinations, &cells)?;
+        Ok(at.into_iter().map(|at| block[at] as f32).collect())
+    }
+
+    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
+        query.check(3)?;
+        let share = |side: usize| Ok(self.kernel(side).space.align(query.tables[side])?.share());
+        (0..3).map(share).collect()
+    }
+
+    fn space(&self, side: usize) -> FeatureSpace {
+        self.kernel(side).space.clone()
+    }
+
+    fn parts(&self) -> Parts {
+        let fitted = &self.fitted;
+        let side = |ids: &[String], kernel: &SideKernel| SideDescription {
+            ids: ids.to_vec(),
+            space: kernel.space.clone(),
+            terms: kernel.terms.clone(),
+        };
+        let description = Description {
+            combinations: true,
+            params: fitted.params.clone(),
+            target: fitted.target.clone(),
+            sides: fitted.sides.clone(),
+            cells: side(&fitted.cell_ids, &fitted.cells),
+            drugs: side(&fitted.drug_ids, &fitted.drugs),
+            components: fitted.components.clone(),
+            own: fitted.own,
+            variances: fitted.variances,
+        };
+        let values = |kernel: &SideKernel| Tensor::F32(kernel.values.iter().copied().collect());
+        let pairs = fitted.combinations.iter().flatten().map(|drug| *drug as u32).collect();
+        let tensors = [
+            ("baseline", Tensor::F64(fitted.baseline.to_vec())),
+            ("coefficients", Tensor::F64(fitted.coefficients.iter().copied().collect())),
+            ("combinations", Tensor::U32(pairs)),
+            ("cell_features", values(&fitted.cells)),
+            ("drug_features", values(&fitted.drugs)),
+        ];
+        Parts {
+            description: serde_json::to_value(description).unwrap_or_default(),
+            tensors: tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    combinations: bool,
+    params: KernelParams,
+    target: String,
+    sides: [String; 3],
+    cells: SideDescription,
+    drugs: SideDescription,
+    components: Vec<Component>,
+    own: f64,
+    variances: CellVariances,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SideDescription {
+    ids: Vec<String>,
+    space: FeatureSpace,
+    terms: Vec<FittedTerm>,
+}
+
+impl FittedCombinations {
+    fn kernel(&self, side: usize) -> &SideKernel {
+        if side == 0 { &self.fitted.cells } else { &self.fitted.drugs }
+    }
+
+    /// A model from its [`FittedModel::parts`], exactly as it was.
+    ///
+    /// # Errors
+    /// If the description is not one of a kernel model of combinations, or a tensor is missing, of another type or length, or
+    /// holds a number that cannot be.
+    pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let description: Description = Deserialize::deserialize(&parts.description)
+            .map_err(|error| malformed("its description is not understood").because(error))?;
+        let Description { params, target, sides, cells, drugs, components, own, variances, .. } = description;
+        let CellVariances { common, features, own: each, noise } = variances;
+        let sound = |value: f64| value.is_finite() && value >= 0.0;
+        let weights = components.iter().map(|one| one.weight);
+        if !weights.chain([own, common, features, each, noise]).all(sound) {
+            return Err(malformed("a variance is negative or not finite"));
+        }
+        let kernels = drugs.terms.len() + 1;
+        let there = |one: &Component| match one.part {
+            Part::Members(k) => k < kernels,
+            Part::Both(k, l) => k < kernels && l < kernels,
+        };
+        if !components.iter().all(there) {
+            return Err(malformed("a component names a kernel that it lacks"));
+        }
+        let pairs = match parts.tensors.get("combinations") {
+            Some(Tensor::U32(pairs)) if pairs.len() % 2 == 0 => pairs,
+            _ => return Err(malformed("its combinations are missing")),
+        };
+        let combinations: Vec<[usize; 2]> =
+            pairs.as_chunks::<2>().0.iter().map(|pair| pair.map(|drug| drug as usize)).collect();
+        let ascending = combinations.is_sorted_by(|a, b| a < b);
+        if !ascending || combinations.iter().any(|[a, b]| a > b || *b >= drugs.ids.len()) {
+            return Err(malformed("its combinations are out of order, or of drugs that it lacks"));
+        }
+        let shape = (combinations.len(), cells.ids.len());
+        let coefficients = parts.f64s("coefficients", shape.0 * shape.1)?.to_vec();
+        let coefficients = Matrix::from_shape_vec(shape, coefficients)
+            .map_err(|error| malformed("coefficients").because(error))?;
+        Self::new(Fitted {
+            params,
+            target,
+            sides,
+            components,
+            own,
+            variances,
+            baseline: parts.f64s("baseline", cells.ids.len())?.to_vec().into(),
+            combinations,
+            coefficients,
+            cell_ids: cells.ids.clone(),
+            drug_ids: drugs.ids.clone(),
+            cells: side(parts, "cell_features", cells)?,
+            drugs: side(parts, "drug_features", drugs)?,
+        })
+    }
+}
+
+fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<SideKernel> {
+    let SideDescription { ids, space, terms } = described;
+    let shape = (ids.len(), space.len());
+    // Not finite where a feature is missing.
+    let values = match parts.tensors.get(tensor) {
+        Some(Tensor::F32(values)) if values.len() == shape.0 * shape.1 => values.clone(),
+        _ => return Err(malformed(format!("{tensor} are missing or of another length"))),
+    };
+    let values = Array2::from_shape_vec(shape, values).map_err(|error| malformed(tensor).because(error))?;
+    let kernel = SideKernel { space, values, terms };
+    if kernel.is_possible() {
+        Ok(kernel)
+    } else {
+        Err(malformed(format!("{tensor}: a kernel is impossible")))
+    }
+}

@@ -1,0 +1,31 @@
+//! The family as others know it: one name for single drugs and for combinations.
+
+use halfmax_core::{AnyModel, FitContext, FittedModel, Model, Parts, Result, TrainView};
+
+use crate::combination::{self, FittedCombinations};
+use crate::{FittedKernel, Kernel};
+
+/// A kernel model for screens of single drugs and of combinations.
+#[derive(Clone, Debug)]
+pub struct AnyKernel(pub Kernel);
+
+impl AnyModel for AnyKernel {
+    fn fit_any(&self, train: &TrainView, context: &FitContext) -> Result<Box<dyn FittedModel>> {
+        if train.screen.is_of_combinations() {
+            let fit = || combination::fit(&self.0.params, train, context);
+            return Ok(Box::new(rayon::join(fit, || ()).0?));
+        }
+        Ok(Box::new(self.0.fit(train, context)?))
+    }
+}
+
+/// A model of single drugs or of combinations from its parts.
+///
+/// # Errors
+/// As [`FittedKernel::from_parts`].
+pub fn kernel_from_parts(parts: &Parts) -> Result<Box<dyn FittedModel>> {
+    if parts.description.get("combinations").is_some() {
+        return Ok(Box::new(FittedCombinations::from_parts(parts)?));
+    }
+    Ok(Box::new(FittedKernel::from_parts(parts)?))
+}
