@@ -342,6 +342,40 @@ fn real_screens() -> Option<PathBuf> {
 }
 
 #[test]
+fn synergy_of_unseen_combinations_is_learnt() {
+    if real_screens().is_none() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/oneil-synergy.toml");
+    // The kernel model alone, whose fits take seconds.
+    let text = fs::read_to_string(&recipe).unwrap();
+    let kernel = text.split("[[model]]\nname = \"boost\"").next().unwrap();
+    let shared = real_screens().unwrap();
+    let kernel = kernel.replace("../../shared", shared.to_str().unwrap());
+    fs::write(folder.path().join("config.toml"), kernel).unwrap();
+    succeeds(folder.path(), &["evaluate", "config.toml", "--out", "run"]);
+    succeeds(folder.path(), &["reproduce", "run"]);
+    let metrics = fs::read_to_string(folder.path().join("run/metrics.json")).unwrap();
+    let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
+    let model = &metrics["models"][0]["metrics"];
+    let squared = model["rmse"].as_f64().unwrap().powi(2);
+    assert_eq!((model["n"].as_u64(), metrics["models"][0]["name"].as_str()), (Some(18_095), Some("kernel")));
+    // Better than what was published, and not so good that something must have leaked.
+    assert!((190.0..222.0).contains(&squared), "mean squared error {squared}");
+    // Without the choice of what to do with it, the combination in two folds is refused.
+    let wrong =
+        ["evaluate", "config.toml", "--out", "other", "--config-override", "split.conflicts=\"error\""];
+    says(&fails(folder.path(), 3, &wrong), &["BEZ-235 + MK-8776", "rows 51 and 54", "majority"]);
+    // A model of combinations is trained; other commands say what they do not do.
+    succeeds(folder.path(), &["train", "config.toml", "--out", "model"]);
+    let drugs = shared.join("data/oneil/drugs.csv");
+    let score = ["score", "model/model.halfmax", "--cells", "config.toml", "--out", "scores.csv", "--drugs"];
+    let score = [&score[..], &[drugs.to_str().unwrap()]].concat();
+    says(&fails(folder.path(), 2, &score), &["combinations"]);
+}
+
+#[test]
 fn gdsc2_is_learnt_on_unseen_cell_lines() {
     if real_screens().is_none() {
         return;

@@ -99,13 +99,16 @@ pub fn read_responses(
         .into_iter()
         .map(|(named, rows)| {
             let value = brought_together(&rows, &values, target.duplicates);
-            let of = folds.as_deref().map(|folds| rows.iter().map(|row| folds[*row]).collect::<Vec<_>>());
-            if let Some(other) = of.as_ref().and_then(|of| of.iter().position(|fold| *fold != of[0])) {
-                fold_conflicts.push(conflict(table, &named, [rows[0], rows[other]]));
+            // A row without a fold says nothing of it.
+            let of = folds.as_deref().into_iter();
+            let of: Vec<(usize, usize)> =
+                of.flat_map(|folds| rows.iter().filter_map(|row| Some((*row, folds[*row]?)))).collect();
+            if let Some(other) = of.iter().find(|(_, fold)| *fold != of[0].1) {
+                fold_conflicts.push(conflict(table, &named, [of[0].0, other.0]));
             }
             let (cell_line, mut drugs) = (named.0, named.1.into_iter());
             let (drug, drug_b) = (drugs.next().unwrap_or_default(), drugs.next());
-            Observed { cell_line, drug, drug_b, value, fold: of.and_then(|of| most_frequent(&of)) }
+            Observed { cell_line, drug, drug_b, value, fold: most_frequent(&of) }
         })
         .collect();
     let mut report = report_on(table, &values, &cells, observed.len());
@@ -233,10 +236,10 @@ fn brought_together(rows: &[usize], values: &[f64], duplicates: Duplicates) -> f
     }
 }
 
-/// What occurs most often; of what occurs as often, what comes first.
-fn most_frequent(folds: &[Option<usize>]) -> Option<usize> {
-    let count = |fold: &Option<usize>| folds.iter().filter(|other| *other == fold).count();
-    folds.iter().rev().max_by_key(|fold| count(fold)).copied().flatten()
+/// The fold of most of some (row, fold); of as many, the first.
+fn most_frequent(folds: &[(usize, usize)]) -> Option<usize> {
+    let count = |fold: usize| folds.iter().filter(|(_, other)| *other == fold).count();
+    folds.iter().rev().max_by_key(|(_, fold)| count(*fold)).map(|(_, fold)| *fold)
 }
 
 fn conflict(table: &RawTable, (cell_line, drugs): &(String, Vec<String>), rows: [usize; 2]) -> String {

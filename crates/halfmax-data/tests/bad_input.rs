@@ -34,7 +34,12 @@ impl Folder {
     fn load(&self, kinds: &[(CellKind, &str)], drugs: Option<&str>) -> Result<Loaded, Error> {
         let cells = kinds
             .iter()
-            .map(|(kind, file)| CellFile { kind: *kind, file: Some(file.into()), top_variance: None })
+            .map(|(kind, file)| CellFile {
+                kind: *kind,
+                file: Some(file.into()),
+                top_variance: None,
+                optional: false,
+            })
             .collect();
         let data = DataConfig {
             response: Some("responses.csv".into()),
@@ -148,8 +153,8 @@ fn impossible_features() {
 fn unrecognised_columns() {
     let folder = Folder::with(&[("responses.csv", "who,DRUG_NAME,LN_IC50,fold\nA549,x,1,0\n")]);
     says(folder.load(&[], None), &["who, DRUG_NAME", "cell_line"]);
-    let folder = Folder::with(&[("responses.csv", "cell,drug_a,drug_b,synergy\nA549,x,y,1\n")]);
-    says(folder.load(&[], None), &["pairs of drugs"]);
+    let folder = Folder::with(&[("responses.csv", "cell,drug_a,other,synergy\nA549,x,y,1\n")]);
+    says(folder.load(&[], None), &["drug_b"]);
     let folder = Folder::with(&[("responses.csv", RESPONSES)]);
     let data = DataConfig { response: Some("responses.csv".into()), ..DataConfig::default() };
     let target = TargetConfig { column: Some("LN_IC5".into()), ..TargetConfig::default() };
@@ -171,7 +176,11 @@ fn repeated_measurements() {
     let target = TargetConfig { duplicates: Duplicates::Error, ..TargetConfig::default() };
     says(load(&data, &target, folder.path(), None), &["A549 with Torin 2", "rows 5, 6, 7"]);
     let folder = Folder::with(&[("responses.csv", &text.replace("-2.5,1", "-2.5,0"))]);
-    says(folder.load(&[], None), &["different folds", "rows 5 and 6"]);
+    let conflicts = folder.load(&[], None).unwrap().fold_conflicts;
+    assert!(
+        conflicts[0].contains("A549 with Torin 2 is in different folds in rows 5 and 6"),
+        "{conflicts:?}"
+    );
 }
 
 #[test]
@@ -196,7 +205,15 @@ fn a_transposed_file_is_turned() {
 fn a_feature_named_twice() {
     let features = "gene,A549,NCIH226\nABCB1,1,2\nABCB1,3,4\n";
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", features)]);
-    says(folder.load(&[(CellKind::Expression, "f.csv")], None), &["f.csv", "twice: ABCB1", "average"]);
+    let loaded = folder.load(&[(CellKind::Expression, "f.csv")], None).unwrap();
+    let halfmax_core::FeatureValues::Real(values) = &loaded.screen.tables[0].blocks()[0].values else {
+        panic!()
+    };
+    assert_eq!(values.column(0).to_vec(), [2.0, 3.0]);
+    assert!(loaded.report.to_string().contains("more than once, averaged: 1 (ABCB1)"), "{}", loaded.report);
+    let features = features.replace("3,4", "0,1").replace("1,2", "1,0");
+    let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", &features)]);
+    says(folder.load(&[(CellKind::Mutation, "f.csv")], None), &["f.csv", "twice: ABCB1", "average"]);
 }
 
 #[test]
@@ -217,7 +234,12 @@ fn lines_of_almost_one_name_stay_apart() {
     let loaded = load(&data, &TargetConfig::default(), folder.path(), None).unwrap();
     assert_eq!(loaded.screen.tables[0].ids(), ["A549", "KM-H2", "KMH-2", "T-T", "TT"]);
     let data = DataConfig {
-        cells: vec![CellFile { kind: CellKind::Expression, file: Some("f.csv".into()), top_variance: None }],
+        cells: vec![CellFile {
+            kind: CellKind::Expression,
+            file: Some("f.csv".into()),
+            top_variance: None,
+            optional: false,
+        }],
         ..data
     };
     let loaded = load(&data, &TargetConfig::default(), folder.path(), None).unwrap();
@@ -353,4 +375,75 @@ proptest! {
             }
         }
     }
+}
+
+const COMBINATIONS: &str = "cell_line,drug_a_name,drug_b_name,synergy,fold\n\
+    A549,Erlotinib,SN-38,10,0\nA549,sn38,Erlotinib,14,0\nA549,MK 1775,SN-38,-3,1\nA549,SN-38,SN-38,50,1\n\
+    A549,,SN-38,1,0\nMCF7,SN-38,MK-1775,7,1\n";
+
+#[test]
+fn both_orders_of_a_combination_are_one() {
+    let folder = Folder::with(&[("responses.csv", COMBINATIONS)]);
+    let loaded = folder.load(&[], None).unwrap();
+    let responses = &loaded.screen.responses;
+    assert_eq!(loaded.screen.table(1).ids(), ["Erlotinib", "MK 1775", "SN-38"]);
+    assert_eq!(responses.values(), [12.0, -3.0, 7.0]);
+    assert_eq!((responses.side(1), responses.side(2)), (&[0, 1, 1][..], &[2, 2, 2][..]));
+    assert_eq!(loaded.folds, Some(vec![Some(0), Some(1), Some(1)]));
+    let report = loaded.report.to_string();
+    for words in ["1 responses, they combine a drug with itself", "2 combinations of 3 drugs", "is not named"]
+    {
+        assert!(report.contains(words), "{report}");
+    }
+}
+
+#[test]
+fn folds_of_drugs_and_of_combinations() {
+    let files = [
+        ("responses.csv", COMBINATIONS),
+        ("drugs.csv", "drug,fold\nSN38,0\nErlotinib,1\nMK-1775,0\n"),
+        ("pairs.csv", "drug_a,drug_b,fold\nSN-38,Erlotinib,1\nMK-1775,SN-38,0\n"),
+        ("mixed.csv", "cell_line,drug,fold\nA549,SN-38,0\n"),
+    ];
+    let folder = Folder::with(&files);
+    let screen = folder.load(&[], None).unwrap().screen;
+    let read = |name: &str| read_folds(folder.path().join(name), &screen, Uncovered::Refuse);
+    let of_drugs = read("drugs.csv").unwrap();
+    let expected = vec![vec![Some(1), Some(0)], vec![Some(0), Some(0)], vec![Some(0), Some(0)]];
+    assert_eq!(of_drugs.of_members, Some(expected));
+    assert_eq!(read("pairs.csv").unwrap().folds, [Some(1), Some(0), Some(0)]);
+    says(read("mixed.csv"), &["mixed.csv", "combinations", "drug_b"]);
+}
+
+#[test]
+fn single_agents_of_a_screen_of_combinations() {
+    let readings = "Compound,Channel,Dose,Response\nSN38,A549,1,10\nSN-38,A549,3,30\nSN-38,A549,1,20\nSN-38,nobody,1,9\n";
+    let folder = Folder::with(&[
+        ("responses.csv", COMBINATIONS),
+        ("readings.csv", readings),
+        ("curves.csv", "drug,cell_line,auc,emax\nSN-38,A549,0.5,0.1\nErlotinib,MCF-7,0.7,0.9\n"),
+        ("strangers.csv", "drug,cell_line,auc\nAspirin,A549,0.5\n"),
+        ("text.csv", "drug,cell_line,auc\nSN-38,A549,much\n"),
+    ]);
+    let with = |file: &str, columns: &[&str]| {
+        let data = DataConfig {
+            response: Some("responses.csv".into()),
+            single_agent: Some(file.into()),
+            single_agent_columns: columns.iter().map(ToString::to_string).collect(),
+            ..DataConfig::default()
+        };
+        load(&data, &TargetConfig::default(), folder.path(), None)
+    };
+    let loaded = with("readings.csv", &[]).unwrap();
+    let block = loaded.screen.table(1).block("single_agent").unwrap();
+    assert_eq!(block.names, ["A549/dose1", "A549/dose2", "MCF7/dose1", "MCF7/dose2"]);
+    let halfmax_core::FeatureValues::Real(values) = &block.values else { panic!("{block:?}") };
+    // The mean of 10 and 20, and 30, in units of their standard deviation.
+    assert!((values[[2, 1]] / values[[2, 0]] - 2.0).abs() < 1e-6 && values[[0, 0]].is_nan());
+    assert_eq!(loaded.screen.table(0).block("single_agent").unwrap().len(), 6);
+    let curves = with("curves.csv", &["emax"]).unwrap();
+    assert_eq!(curves.screen.table(1).block("single_agent").unwrap().names, ["A549/emax", "MCF7/emax"]);
+    says(with("strangers.csv", &[]), &["strangers.csv", "same names"]);
+    says(with("text.csv", &["auc"]), &["text.csv", "\"auc\"", "row 2", "much"]);
+    says(with("curves.csv", &["ic50"]), &["single_agent_columns", "ic50", "auc"]);
 }

@@ -189,6 +189,7 @@ fn predictions_and_scores_are_written_in_each_format() {
     let columns = PredictionColumns {
         cell_line: vec![1, 0],
         drug: vec![0, 0],
+        drug_b: Vec::new(),
         fold: vec![2, 3],
         observed: vec![0.5, f32::NAN],
         predicted: vec![0.1, 1.5],

@@ -22,7 +22,12 @@ fn gdsc(response: &str, kinds: &[(CellKind, &str)]) -> DataConfig {
         drugs: Some("drugs.csv".into()),
         cells: kinds
             .iter()
-            .map(|(kind, file)| CellFile { kind: *kind, file: Some(file.into()), top_variance: None })
+            .map(|(kind, file)| CellFile {
+                kind: *kind,
+                file: Some(file.into()),
+                top_variance: None,
+                optional: false,
+            })
             .collect(),
         ..DataConfig::default()
     }
@@ -74,11 +79,28 @@ fn every_file_is_taken_for_what_it_is() {
 }
 
 #[test]
-fn a_pair_table_is_refused_for_now() {
+fn a_screen_of_combinations_is_read() {
     let Some(folder) = folder() else { return };
-    let data = DataConfig { response: Some("synergy_score.csv".into()), ..DataConfig::default() };
-    let error = load(&data, &TargetConfig::default(), &folder.join("oneil"), None).unwrap_err();
-    assert!(error.to_string().contains("pairs of drugs"), "{error}");
+    let data = DataConfig {
+        response: Some("synergy_score.csv".into()),
+        single_agent: Some("single_agent_raw.csv".into()),
+        ..DataConfig::default()
+    };
+    let loaded = load(&data, &TargetConfig::default(), &folder.join("oneil"), Some("fold")).unwrap();
+    println!("{}", loaded.report);
+    let screen = &loaded.screen;
+    assert!(screen.is_of_combinations());
+    assert_eq!((screen.target.as_str(), screen.responses.len()), ("synergy", 18_270));
+    assert_eq!(
+        (loaded.report.combinations, screen.table(0).len(), screen.table(1).len()),
+        (Some(522), 35, 36)
+    );
+    let folds = loaded.folds.unwrap();
+    assert_eq!(folds.iter().flatten().count(), 18_095);
+    // One combination, measured twice in every cell line, was put into two folds.
+    assert_eq!(loaded.fold_conflicts.len(), 35);
+    // 35 cell lines at eight doses.
+    assert_eq!(screen.table(1).block("single_agent").unwrap().len(), 280);
 }
 
 #[test]

@@ -163,9 +163,8 @@ fn impossible_splits_are_refused() {
     assert!(message(SplitKind::Ldo, 10).contains("9 drugs"));
     assert!(message(SplitKind::Ldo, 1).contains("folds = 1"));
     let pair = combinations(&[(0, 0, 1), (1, 2, 3)]);
-    for kind in [SplitKind::Ldo, SplitKind::LeaveDrug] {
-        assert!(Folds::draw(&pair, kind, 2, 1).unwrap_err().to_string().contains("combination"));
-    }
+    assert!(Folds::draw(&pair, SplitKind::Ldo, 2, 1).unwrap_err().to_string().contains("combination"));
+    assert!(Folds::draw(&pair, SplitKind::LeaveDrug, 5, 1).unwrap_err().to_string().contains("4 drugs"));
     let bare = EntityTable::new(single.table(0).ids().to_vec(), "cell line").unwrap();
     let bare = Screen { tables: vec![bare, drugs()], ..single.clone() };
     assert!(Folds::draw(&bare, SplitKind::Lto, 2, 1).unwrap_err().to_string().contains("tissue"));
@@ -227,4 +226,60 @@ fn tissues_are_spread_over_the_folds_by_their_cell_lines() {
         drawn.insert(folds.of_response().to_vec());
     }
     assert!(drawn.len() > 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every test combination has a drug that no training combination has, whichever folds are left out.
+    #[test]
+    fn drugs_of_combinations_are_left_out(
+        tuples in prop::collection::vec((0..CELLS as u32, 0..DRUGS as u32, 0..DRUGS as u32), 60..200),
+        seed in any::<u64>(),
+        count in 2usize..5,
+    ) {
+        let screen = combinations(&tuples);
+        let Ok(folds) = Folds::draw(&screen, SplitKind::LeaveDrug, count, seed) else { return Ok(()) };
+        folds.check_no_leak(&screen).unwrap();
+        let drugs = |at: usize| [screen.responses.side(1)[at], screen.responses.side(2)[at]];
+        let mut tested = BTreeSet::new();
+        for fold in 0..count {
+            let (train, test) = folds.train_test(&[fold]);
+            let known: BTreeSet<u32> = train.iter().flat_map(|at| drugs(*at)).collect();
+            for at in test {
+                prop_assert!(drugs(at).iter().any(|drug| !known.contains(drug)));
+                prop_assert!(tested.insert(at));
+            }
+            // What is trained on without two folds is trained on without either.
+            let (both, _) = folds.train_test(&[fold, (fold + 1) % count]);
+            let train: BTreeSet<usize> = train.into_iter().collect();
+            prop_assert!(both.iter().all(|at| train.contains(at)));
+        }
+        prop_assert_eq!(tested.len(), tuples.len());
+        // The order of the drugs does not matter.
+        let swapped: Vec<_> = tuples.iter().map(|(cell, a, b)| (*cell, *b, *a)).collect();
+        prop_assert_eq!(&folds, &Folds::draw(&combinations(&swapped), SplitKind::LeaveDrug, count, seed).unwrap());
+    }
+}
+
+#[test]
+fn entities_in_several_folds_are_settled() {
+    let screen = combinations(&[(0, 0, 1), (1, 1, 0), (2, 0, 1), (0, 2, 3), (1, 2, 3)]);
+    let of = vec![Some(0), Some(1), Some(1), Some(0), Some(0)];
+    let folds = Folds::from_assignment(SplitKind::LeaveCombination, of).unwrap();
+    assert!(folds.check_no_leak(&screen).is_err());
+    let (settled, moved) = folds.settled(&screen).unwrap();
+    settled.check_no_leak(&screen).unwrap();
+    assert_eq!((settled.of_response(), moved), (&[Some(1), Some(1), Some(1), Some(0), Some(0)][..], 1));
+}
+
+#[test]
+fn drugs_that_are_trained_on_are_told() {
+    let screen = combinations(&[(0, 0, 1), (0, 1, 2), (0, 0, 2), (0, 3, 4)]);
+    let all_seen =
+        Folds::from_assignment(SplitKind::LeaveDrug, vec![Some(0), Some(1), Some(1), Some(1)]).unwrap();
+    let error = all_seen.check_no_leak(&screen).unwrap_err().to_string();
+    assert!(error.contains("drug 0 + drug 1"), "{error}");
+    let of_drugs = Folds::of_drugs(&screen, vec![vec![Some(0), Some(1)]; 4]).unwrap();
+    assert_eq!(of_drugs.train_test(&[0]).0, Vec::<usize>::new());
 }

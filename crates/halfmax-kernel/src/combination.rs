@@ -13,14 +13,14 @@
 
 use std::collections::HashMap;
 
-use halfmax_core::{Error, FeatureSpace, FitContext, Progress, Result, Screen, TrainView};
+use halfmax_core::{Error, FeatureSpace, FitContext, Progress, Result, SINGLE_AGENT, Screen, TrainView};
 use ndarray::{Array1, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::features::SideKernel;
 use crate::linalg::{Eigen, Matrix, eigen, inverse, product, product_of_columns};
-use crate::params::KernelParams;
+use crate::params::{KernelKind, KernelParams, KernelTerm};
 use crate::profile::Observed;
 use crate::solve::{Decomposed, Gradients, Shares};
 
@@ -205,7 +205,8 @@ pub(crate) fn fit(
     let mut drugs = kernel_of(1, &training.drugs, &params.drug_kernels)?;
     let mut kernels = vec![Matrix::eye(training.drugs.len())];
     kernels.extend(drugs.scale_terms());
-    let mut cells = kernel_of(0, &training.cells, &params.cell_kernels)?;
+    let of_cells = cell_terms(params, screen);
+    let mut cells = kernel_of(0, &training.cells, &of_cells)?;
     let cell_kernel = if cells.scale_terms().is_empty() {
         Matrix::zeros((training.cells.len(), training.cells.len()))
     } else {
@@ -244,6 +245,21 @@ pub(crate) fn fit(
         combinations: training.combinations,
         coefficients,
     })
+}
+
+/// The kernels of cell lines: those asked for, else what drugs do alone where that is known, which tells more of a cell line
+/// here than its expression does; else those that suit.
+fn cell_terms(params: &KernelParams, screen: &Screen) -> Vec<KernelTerm> {
+    if !params.cell_kernels.is_empty() || screen.table(0).block(SINGLE_AGENT).is_none() {
+        return params.cell_kernels.clone();
+    }
+    vec![KernelTerm {
+        features: SINGLE_AGENT.into(),
+        kernel: KernelKind::Rbf,
+        weight: 1.0,
+        lengthscale: 1.0,
+        times: Vec::new(),
+    }]
 }
 
 fn ids(screen: &Screen, side: usize, entities: &[u32]) -> Vec<String> {

@@ -21,6 +21,13 @@ pub fn export(model: &Path, out: &Path, terminal: Terminal) -> Result<()> {
         ))
         .help("export a model of family \"boost\""));
     };
+    if fitted.is_symmetric() {
+        return Err(Error::config(format!(
+            "{}: predicts combinations, as the mean of what its trees say of both orders of the drugs; LightGBM knows one",
+            model.display()
+        ))
+        .help("export a model of single drugs"));
+    }
     let text = halfmax_boost::to_lightgbm(fitted);
     write_atomically(out, |file| file.write_all(text.as_bytes()))?;
     // What the columns of the exported model stand for, which the format has no place for.

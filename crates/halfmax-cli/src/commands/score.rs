@@ -54,6 +54,13 @@ pub fn score(args: &ScoreArgs, _global: &Global, terminal: Terminal) -> Result<(
         return Err(Error::parameter("--top", 0, "at least 1"));
     }
     let Trained { fitted, facts, applicability } = Trained::read(&args.model)?;
+    if facts.combinations {
+        return Err(Error::config(format!(
+            "{}: predicts combinations of two drugs, which this command does not score yet",
+            args.model.display()
+        ))
+        .help("give a model of single drugs; `halfmax evaluate` writes predictions for combinations"));
+    }
     let files: Vec<_> = args.cells.iter().map(|path| (path.as_path(), None)).collect();
     let (cells, reports) = read_cells_for_scoring(&files)?;
     reports.iter().for_each(|report| terminal.note(&report.to_string()));

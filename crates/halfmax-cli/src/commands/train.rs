@@ -17,9 +17,13 @@ use crate::{ConfigAndOut, Global};
 pub struct ModelFacts {
     /// The measured quantity that it predicts.
     pub target: String,
+    /// Whether it predicts combinations of two drugs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub combinations: bool,
     /// How the features of drugs were made.
     pub drug_features: DrugFeatures,
-    /// For each drug the 0th, 1st … 100th percentile of its training responses.
+    /// For each drug the 0th, 1st … 100th percentile of its training responses; of a model of combinations, of the responses
+    /// to all combinations that it is part of.
     pub percentiles: BTreeMap<String, Vec<f32>>,
     /// SHA-256 of every training file.
     pub training_files: BTreeMap<String, String>,
@@ -97,6 +101,7 @@ pub fn train_into(
     let applicability = Applicability::new(&view, &*fitted)?.parts();
     let facts = ModelFacts {
         target: screen.target.clone(),
+        combinations: screen.is_of_combinations(),
         drug_features: config.data.drug_features.clone(),
         percentiles: percentiles(screen),
         training_files: prepared
@@ -137,8 +142,10 @@ fn file_name(path: &str) -> String {
 /// For each drug 101 quantiles of its responses.
 fn percentiles(screen: &Screen) -> BTreeMap<String, Vec<f32>> {
     let mut by_drug: Vec<Vec<f32>> = vec![Vec::new(); screen.table(1).len()];
-    for (drug, value) in screen.responses.side(1).iter().zip(screen.responses.values()) {
-        by_drug[*drug as usize].push(*value);
+    for side in 1..screen.sides.len() {
+        for (drug, value) in screen.responses.side(side).iter().zip(screen.responses.values()) {
+            by_drug[*drug as usize].push(*value);
+        }
     }
     let quantiles = |mut values: Vec<f32>| {
         values.sort_unstable_by(f32::total_cmp);

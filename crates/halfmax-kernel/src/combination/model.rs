@@ -173,11 +173,15 @@ impl Members {
         // Members are sorted by side, so those of the second follow those of the first.
         let first = fitted.drugs.between_terms(tables[1], &of_side(1))?;
         let second = fitted.drugs.between_terms(tables[2], &of_side(2))?;
-        for (first, second) in first.into_iter().zip(second) {
-            let both = ndarray::concatenate(Axis(0), &[first.view(), second.view()]);
-            kernels.push(
-                both.map_err(|error| Error::failed("kernels of drugs differ in width").because(error))?,
-            );
+        for ((first, second), term) in first.into_iter().zip(second).zip(&fitted.drugs.terms) {
+            let mut both = ndarray::concatenate(Axis(0), &[first.view(), second.view()])
+                .map_err(|error| Error::failed("kernels of drugs differ in width").because(error))?;
+            if term.factors.iter().all(|factor| factor.kernel.is_bounded()) {
+                // A drug is like itself, also where its features are not known.
+                let known = known.iter().enumerate().filter_map(|(at, known)| Some([at, (*known)?]));
+                known.for_each(|at| both[at] = 1.0);
+            }
+            kernels.push(both);
         }
         // A prediction must not depend on the order of the drugs, not even in its rounding.
         let ordered = |pair: &[Member; 2]| {
