@@ -31,9 +31,9 @@ pub use model::FittedCombinations;
 /// Combinations beyond which decompositions of their covariance take many minutes.
 const MOST_COMBINATIONS: usize = 6_000;
 /// Of more combinations than this, so many decide the weights.
-const DECIDING: usize = 1_500;
+const DECIDING: usize = 1_000;
 /// The sum of cubes of the numbers of combinations of the cell lines that decide the weights, where those differ.
-const DECIDING_CUBES: usize = 20_000_000_000;
+const DECIDING_CUBES: usize = 10_000_000_000;
 const ITERATIONS: usize = 80;
 /// The weights have settled when no component moves by more than this share of the variance.
 const SETTLED: f64 = 5e-4;
@@ -266,20 +266,27 @@ fn ids(screen: &Screen, side: usize, entities: &[u32]) -> Vec<String> {
     entities.iter().map(|entity| screen.table(side).ids()[*entity as usize].clone()).collect()
 }
 
-/// Cell lines that were given the same combinations, and those.
+/// Cell lines that were given the same combinations, and those, as places among the deciding ones.
 struct Pattern {
     rows: Vec<usize>,
     values: Matrix,
 }
 
-/// The cell lines that decide the weights, by what was measured in them.
-fn patterns(training: &Training) -> Vec<Pattern> {
-    let every = training.combinations.len().div_ceil(DECIDING).max(1);
+impl Pattern {
+    /// Its part of a matrix over the deciding combinations.
+    fn of(&self, matrix: &Matrix) -> Matrix {
+        Matrix::from_shape_fn((self.rows.len(), self.rows.len()), |(i, j)| {
+            matrix[[self.rows[i], self.rows[j]]]
+        })
+    }
+}
+
+/// The cell lines that decide the weights, by which of the deciding combinations were measured in them.
+fn patterns(training: &Training, deciding: &[usize]) -> Vec<Pattern> {
     let mut by_rows: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
     for cell in 0..training.cells.len() {
-        let measured = training.observed.weights.column(cell);
-        let rows: Vec<usize> =
-            (0..measured.len()).step_by(every).filter(|row| measured[*row] > 0.0).collect();
+        let measured = |place: &usize| training.observed.weights[[deciding[*place], cell]] > 0.0;
+        let rows: Vec<usize> = (0..deciding.len()).filter(measured).collect();
         match by_rows.iter_mut().find(|(other, _)| *other == rows) {
             Some((_, cells)) => cells.push(cell),
             None => by_rows.push((rows, vec![cell])),
@@ -293,7 +300,8 @@ fn patterns(training: &Training) -> Vec<Pattern> {
         !rows.is_empty() && (first || cubes <= DECIDING_CUBES)
     });
     let pattern = |(rows, cells): (Vec<usize>, Vec<usize>)| {
-        let value = |(row, cell): (usize, usize)| training.observed.values[[rows[row], cells[cell]]];
+        let value =
+            |(row, cell): (usize, usize)| training.observed.values[[deciding[rows[row]], cells[cell]]];
         let values = Matrix::from_shape_fn((rows.len(), cells.len()), value);
         Pattern { rows, values }
     };
@@ -302,7 +310,9 @@ fn patterns(training: &Training) -> Vec<Pattern> {
 
 /// The components of the covariance of combinations with their weights, the last that of single responses.
 fn weights(training: &Training, kernels: &[Matrix], context: &FitContext) -> Result<Vec<Component>> {
-    let patterns = patterns(training);
+    let every = training.combinations.len().div_ceil(DECIDING).max(1);
+    let deciding: Vec<usize> = (0..training.combinations.len()).step_by(every).collect();
+    let patterns = patterns(training, &deciding);
     let count: usize = patterns.iter().map(|pattern| pattern.values.len()).sum();
     let squares: f64 = patterns.iter().flat_map(|pattern| &pattern.values).map(|value| value * value).sum();
     let variance = squares / count.max(1) as f64;
@@ -313,11 +323,9 @@ fn weights(training: &Training, kernels: &[Matrix], context: &FitContext) -> Res
         let none = parts.into_iter().map(|part| Component { part, weight: 0.0 });
         return Ok(none.chain([noise]).collect());
     }
-    let matrices: Vec<Vec<Matrix>> =
-        patterns.iter().map(|pattern| components_of(&parts, kernels, training, &pattern.rows)).collect();
+    let matrices = components_of(&parts, kernels, training, &deciding);
     // Components start with equal shares of the variance.
-    let total: usize = patterns.iter().map(|pattern| pattern.rows.len()).sum();
-    let mean = |at: usize| matrices.iter().map(|of| of[at].diag().sum()).sum::<f64>() / total as f64;
+    let mean = |at: usize| matrices[at].diag().mean().unwrap_or(0.0);
     let share = variance / (parts.len() + 1) as f64;
     let mut found: Vec<f64> = (0..parts.len()).map(|at| share / mean(at).max(1e-12)).collect();
     let scales: Vec<f64> = (0..parts.len()).map(mean).chain([1.0]).collect();
@@ -347,15 +355,16 @@ fn components_of(parts: &[Part], kernels: &[Matrix], training: &Training, rows: 
 }
 
 /// One step of minorisation–maximisation: `w ← w √(Σ αᵀKα / Σ tr V⁻¹K)` with `α = V⁻¹y`.
-fn improved(patterns: &[Pattern], matrices: &[Vec<Matrix>], weights: &[f64]) -> Result<Vec<f64>> {
+fn improved(patterns: &[Pattern], matrices: &[Matrix], weights: &[f64]) -> Result<Vec<f64>> {
     let mut sums = vec![(0.0, 0.0); weights.len()];
     let last = weights.len() - 1;
-    for (pattern, matrices) in patterns.iter().zip(matrices) {
-        let n = pattern.rows.len();
-        let mut v = Matrix::from_diag_elem(n, weights[last]);
-        for (matrix, weight) in matrices.iter().zip(weights) {
-            ndarray::Zip::from(&mut v).and(matrix).par_for_each(|v, k| *v += weight * k);
-        }
+    let mut whole = Matrix::zeros(matrices.first().map_or((0, 0), Matrix::dim));
+    for (matrix, weight) in matrices.iter().zip(weights) {
+        ndarray::Zip::from(&mut whole).and(matrix).par_for_each(|v, k| *v += weight * k);
+    }
+    for pattern in patterns {
+        let mut v = pattern.of(&whole);
+        v.diag_mut().mapv_inplace(|value| value + weights[last]);
         let inverted = inverse(&v, "covariance of combinations")?;
         let alpha = product(inverted.view(), pattern.values.view());
         let outer = product(alpha.view(), alpha.t());
@@ -363,7 +372,8 @@ fn improved(patterns: &[Pattern], matrices: &[Vec<Matrix>], weights: &[f64]) -> 
         let found: Vec<(f64, f64)> = matrices
             .par_iter()
             .map(|matrix| {
-                let sum = |with: &Matrix| with.iter().zip(matrix).map(|(a, b)| a * b).sum::<f64>();
+                let matrix = pattern.of(matrix);
+                let sum = |with: &Matrix| with.iter().zip(&matrix).map(|(a, b)| a * b).sum::<f64>();
                 (sum(&outer), cells * sum(&inverted))
             })
             .collect();

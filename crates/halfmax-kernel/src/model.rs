@@ -430,7 +430,19 @@ impl FittedKernel {
 
 fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<FittedSide> {
     let SideDescription { name, ids, space, terms } = described;
-    let shape = (ids.len(), space.len());
+    let kernel = stored_kernel(parts, tensor, ids.len(), space, terms)?;
+    Ok(FittedSide { name, ids, kernel })
+}
+
+/// The kernel of a side whose features a tensor holds.
+pub(crate) fn stored_kernel(
+    parts: &Parts,
+    tensor: &str,
+    entities: usize,
+    space: FeatureSpace,
+    terms: Vec<FittedTerm>,
+) -> Result<SideKernel> {
+    let shape = (entities, space.len());
     // Not finite where a feature is missing.
     let values = match parts.tensors.get(tensor) {
         Some(Tensor::F32(values)) if values.len() == shape.0 * shape.1 => values.clone(),
@@ -438,10 +450,11 @@ fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<Fitte
     };
     let values = Array2::from_shape_vec(shape, values).map_err(|error| malformed(tensor).because(error))?;
     let kernel = SideKernel { space, values, terms };
-    if !kernel.is_possible() {
-        return Err(malformed(format!("a kernel of the {name}s is impossible")));
+    if kernel.is_possible() {
+        Ok(kernel)
+    } else {
+        Err(malformed(format!("a kernel of {tensor} is impossible")))
     }
-    Ok(FittedSide { name, ids, kernel })
 }
 
 pub(crate) fn malformed(what: impl std::fmt::Display) -> Error {

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use halfmax_core::{EntityTable, Error, FeatureSpace, FittedModel, Parts, Query, Result, Tensor};
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::{CellVariances, Component, Part, covariance};
 use crate::features::{FittedTerm, SideKernel};
 use crate::linalg::{Matrix, product};
-use crate::model::malformed;
+use crate::model::{malformed, stored_kernel};
 use crate::params::KernelParams;
 
 /// A fitted kernel model of drug combinations.
@@ -360,18 +360,5 @@ impl FittedCombinations {
 }
 
 fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<SideKernel> {
-    let SideDescription { ids, space, terms } = described;
-    let shape = (ids.len(), space.len());
-    // Not finite where a feature is missing.
-    let values = match parts.tensors.get(tensor) {
-        Some(Tensor::F32(values)) if values.len() == shape.0 * shape.1 => values.clone(),
-        _ => return Err(malformed(format!("{tensor} are missing or of another length"))),
-    };
-    let values = Array2::from_shape_vec(shape, values).map_err(|error| malformed(tensor).because(error))?;
-    let kernel = SideKernel { space, values, terms };
-    if kernel.is_possible() {
-        Ok(kernel)
-    } else {
-        Err(malformed(format!("{tensor}: a kernel is impossible")))
-    }
+    stored_kernel(parts, tensor, described.ids.len(), described.space, described.terms)
 }
