@@ -252,7 +252,7 @@ impl CurveFitter {
         let sorted = Sorted::new(usable.map(|(dose, value)| (dose.ln(), *value)).collect());
         let mut fit = CurveFit::empty(&sorted);
         let wanted = match self.params.model {
-            ModelChoice::ThreeParameter => FittedModel::ThreeParameter,
+            ModelChoice::ThreeParameter | ModelChoice::AutoFixedTop => FittedModel::ThreeParameter,
             _ if sorted.ln_doses.len() < DOSES_FOR_FOUR => FittedModel::ThreeParameter,
             _ => FittedModel::FourParameter,
         };
@@ -314,7 +314,7 @@ impl CurveFitter {
 
     /// The curve that is kept: the largest, a smaller one, or a constant.
     fn choose(&self, kept: &Kept, largest: Candidate, ln_doses: &[f64]) -> Candidate {
-        if self.params.model != ModelChoice::Auto {
+        if !matches!(self.params.model, ModelChoice::Auto | ModelChoice::AutoFixedTop) {
             return largest;
         }
         let mut best = largest;
@@ -427,8 +427,7 @@ fn describe_ic50(fit: &mut CurveFit, theta: &Theta, uncertainty: &Uncertainty, r
     if top > HALF && HALF > bottom {
         let exponent = ((top - HALF) / (HALF - bottom)).ln();
         let ln_ic50 = ln_ec50 + exponent / hill;
-        let gradient =
-            [1.0 / (hill * (top - HALF)), 1.0 / (hill * (HALF - bottom)), 1.0, -exponent / hill];
+        let gradient = [1.0 / (hill * (top - HALF)), 1.0 / (hill * (HALF - bottom)), 1.0, -exponent / hill];
         fit.ic50 = uncertainty.logarithmic(ln_ic50, &gradient);
         fit.ic50_position = position(ln_ic50, range);
     } else if top <= HALF && bottom < HALF {

@@ -45,8 +45,7 @@ pub(crate) struct Uncertainty {
 impl Uncertainty {
     /// From the curvature at the minimum, `s² (JᵀJ)⁻¹`. A parameter at an end of its range counts as fixed there.
     pub fn new(levels: &[Level], limits: &Limits, theta: &Theta, variance: f64, freedom: usize) -> Self {
-        let chosen: [bool; 4] =
-            std::array::from_fn(|at| limits.is_free(at) && !limits.holds(at, theta[at]));
+        let chosen: [bool; 4] = std::array::from_fn(|at| limits.is_free(at) && !limits.holds(at, theta[at]));
         let matrix = normal(levels, theta).matrix;
         let covariance = cholesky(&matrix, &chosen).filter(|_| freedom > 0).map(|factor| {
             let column = |at: usize| {

@@ -55,14 +55,11 @@ pub(crate) fn growth_metrics(viabilities: &Sorted, divisions: f64) -> GrowthMetr
     let levels = sorted.levels(|_| 1.0);
     let [Some(first), Some(last)] = [levels.first(), levels.last()] else { return GrowthMetrics::NONE };
     let width = last.ln_dose - first.ln_dose;
-    let trapezoids = levels.windows(2).map(|pair| {
-        (pair[1].ln_dose - pair[0].ln_dose) * (1.0 - (pair[0].mean + pair[1].mean) / 2.0)
-    });
-    let mut metrics = GrowthMetrics {
-        gr_max: last.mean,
-        gr_aoc: trapezoids.sum::<f64>() / width,
-        ..GrowthMetrics::NONE
-    };
+    let trapezoids = levels
+        .windows(2)
+        .map(|pair| (pair[1].ln_dose - pair[0].ln_dose) * (1.0 - (pair[0].mean + pair[1].mean) / 2.0));
+    let mut metrics =
+        GrowthMetrics { gr_max: last.mean, gr_aoc: trapezoids.sum::<f64>() / width, ..GrowthMetrics::NONE };
     let beyond = 2.0 * std::f64::consts::LN_10;
     let limits = Limits([
         [1.0, 1.0],
@@ -88,8 +85,7 @@ pub(crate) fn growth_metrics(viabilities: &Sorted, divisions: f64) -> GrowthMetr
     if let Some(ln_gr50) = curve.dose_at(0.5).map(f64::ln).filter(|ln| inside.contains(ln)) {
         let [_, bottom, ln_ec50, _] = minimum.theta;
         let gradient = [0.0, 1.0 / (curve.hill * (0.5 - bottom)), 1.0, -(ln_gr50 - ln_ec50)];
-        let uncertainty =
-            Uncertainty::new(&levels, &limits, &minimum.theta, rest / freedom as f64, freedom);
+        let uncertainty = Uncertainty::new(&levels, &limits, &minimum.theta, rest / freedom as f64, freedom);
         metrics.gr50 = uncertainty.logarithmic(ln_gr50, &gradient);
     }
     metrics

@@ -140,9 +140,8 @@ pub(crate) fn descend(levels: &[Level], limits: &Limits, start: &Theta) -> Minim
         }
         let Some(factor) = cholesky(&damped, &chosen) else { break };
         let step = solve(&factor, &chosen, &here.gradient);
-        let next: Theta = std::array::from_fn(|at| {
-            limits.clamp(at, theta[at] + step[at].clamp(-LONGEST[at], LONGEST[at]))
-        });
+        let next: Theta =
+            std::array::from_fn(|at| limits.clamp(at, theta[at] + step[at].clamp(-LONGEST[at], LONGEST[at])));
         let there = normal(levels, &next);
         let gain = here.cost - there.cost;
         let moved = (0..4).map(|at| (next[at] - theta[at]).abs()).fold(0.0, f64::max);
@@ -240,7 +239,9 @@ mod tests {
 
     #[test]
     fn exact_data_are_fitted_exactly() {
-        for theta in [[1.0, 0.1, -1.0, 0.3], [0.9, 0.3, 0.5, -0.5], [0.2, 1.1, 0.0, 0.0], [1.0, 0.0, 2.2, 1.2]] {
+        for theta in
+            [[1.0, 0.1, -1.0, 0.3], [0.9, 0.3, 0.5, -0.5], [0.2, 1.1, 0.0, 0.0], [1.0, 0.0, 2.2, 1.2]]
+        {
             let doses: Vec<f64> = (0..9).map(|at| 0.01 * 3.0_f64.powi(at)).collect();
             let found = fit(&levels(&theta, &doses), &WIDE);
             assert!(found.cost < 1e-12, "{theta:?}: {found:?}");

@@ -11,6 +11,8 @@ pub enum ModelChoice {
     /// against it does not find the curve better.
     #[default]
     Auto,
+    /// Three parameters with the top fixed, or a constant where the F test does not find the curve better.
+    AutoFixedTop,
     /// Top, bottom, EC50 and Hill slope.
     FourParameter,
     /// Bottom, EC50 and Hill slope; the top is [`CurveParams::fixed_top`].
@@ -94,7 +96,11 @@ impl CurveParams {
             }
         }
         if !(self.fixed_top > 0.0 && self.fixed_top <= 10.0) {
-            return Err(Error::parameter("fixed_top", self.fixed_top, "a viability above 0, at most 10 (1 = control)"));
+            return Err(Error::parameter(
+                "fixed_top",
+                self.fixed_top,
+                "a viability above 0, at most 10 (1 = control)",
+            ));
         }
         if !(0.0..=6.0).contains(&self.decades_beyond) {
             return Err(Error::parameter("decades_beyond", self.decades_beyond, "0 to 6 decades"));

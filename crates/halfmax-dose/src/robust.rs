@@ -62,9 +62,8 @@ impl Sorted {
 
     fn residuals_into(&self, theta: &Theta, into: &mut Vec<f64>) {
         let hill = theta[3].exp();
-        let curve = |ln_dose: &f64| {
-            theta[1] + (theta[0] - theta[1]) * share_of_top(*ln_dose, theta[2], hill).0
-        };
+        let curve =
+            |ln_dose: &f64| theta[1] + (theta[0] - theta[1]) * share_of_top(*ln_dose, theta[2], hill).0;
         let fitted: Vec<f64> = self.ln_doses.iter().map(curve).collect();
         into.clear();
         into.extend(self.readings().map(|(place, value)| value - fitted[place]));
@@ -72,9 +71,8 @@ impl Sorted {
 
     /// The readings that are kept.
     fn without(&self, kept: &[bool]) -> Self {
-        let chosen = |(at, (place, value)): (usize, (usize, f64))| {
-            kept[at].then(|| (self.ln_doses[place], value))
-        };
+        let chosen =
+            |(at, (place, value)): (usize, (usize, f64))| kept[at].then(|| (self.ln_doses[place], value));
         Self::new(self.readings().enumerate().filter_map(chosen).collect())
     }
 }
