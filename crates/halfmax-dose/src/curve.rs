@@ -89,7 +89,8 @@ impl Position {
 }
 
 /// A fitted curve. Viabilities are fractions of the control; numbers that are not there are NaN. Intervals hold 95 %, from
-/// Student's t and the curvature at the minimum (delta method); they take readings as independent.
+/// Student's t and the curvature at the minimum (delta method); they take readings as independent. Where the data chose three
+/// parameters over four, intervals allow for the top as if it had been fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CurveFit {
     /// What was fitted.
@@ -187,6 +188,17 @@ struct Candidate {
     theta: Theta,
     /// The sum of squares of the readings about the curve.
     squares: f64,
+    /// What intervals are taken from.
+    spread: Spread,
+}
+
+/// What the intervals of a curve are taken from: the curve itself, or the larger one that it was preferred to. That the top is
+/// the control's was then found in these same readings; intervals that took it as known held the truth in 92 % of cases.
+#[derive(Clone, Copy)]
+struct Spread {
+    limits: Limits,
+    variance: f64,
+    freedom: usize,
 }
 
 /// The readings kept, as every candidate sees them.
@@ -212,7 +224,9 @@ impl Kept {
     }
 
     fn candidate(&self, model: FittedModel, limits: Limits, minimum: &Minimum) -> Candidate {
-        Candidate { model, limits, theta: minimum.theta, squares: self.within + minimum.cost }
+        let (squares, freedom) = (self.within + minimum.cost, self.freedom(model));
+        let spread = Spread { limits, variance: squares / freedom as f64, freedom };
+        Candidate { model, limits, theta: minimum.theta, squares, spread }
     }
 
     fn freedom(&self, model: FittedModel) -> usize {
@@ -322,7 +336,7 @@ impl CurveFitter {
             let limits = self.limits(FittedModel::ThreeParameter, ln_doses);
             let smaller = kept.candidate(FittedModel::ThreeParameter, limits, &fit(&kept.levels, &limits));
             if kept.aicc(&smaller) <= kept.aicc(&best) {
-                best = smaller;
+                best = Candidate { spread: best.spread, ..smaller };
             }
         }
         let p = kept.p_against_mean(&best);
@@ -388,10 +402,8 @@ fn describe_constant(fit: &mut CurveFit, kept: &Kept) {
 }
 
 fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
-    let freedom = kept.freedom(chosen.model);
-    let variance = chosen.squares / freedom as f64;
-    let (limits, theta) = (&chosen.limits, &chosen.theta);
-    let uncertainty = Uncertainty::new(&kept.levels, limits, theta, variance, freedom);
+    let (limits, theta, spread) = (&chosen.limits, &chosen.theta, &chosen.spread);
+    let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, theta, spread.variance, spread.freedom);
     let unit = |at: usize| std::array::from_fn(|other| if other == at { 1.0 } else { 0.0 });
     let [top, bottom, ln_ec50, ln_hill] = *theta;
     fit.top = if limits.is_free(0) { uncertainty.plain(top, &unit(0)) } else { Estimate::exact(top) };
@@ -412,7 +424,7 @@ fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
     fit.auc = uncertainty.plain(auc, &gradient);
     let (emax, gradient) = at_dose(theta, range[1]);
     fit.emax = uncertainty.plain(emax, &gradient);
-    fit.residual_standard_error = variance.sqrt();
+    fit.residual_standard_error = (chosen.squares / kept.freedom(chosen.model) as f64).sqrt();
     fit.r2 = if kept.total > 0.0 { 1.0 - chosen.squares / kept.total } else { f64::NAN };
     if bottom > top {
         fit.flags.insert(Flag::Increasing);
