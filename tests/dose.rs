@@ -99,7 +99,8 @@ fn curves_have_their_values_and_flags() {
 fn units_do_not_matter() {
     let (expected, _) = curves(&table(HEADER, 1.0, |v| v), &[]);
     let ic50 = number(&expected["A375/Strong"], "ic50_um");
-    let cases: [(&str, f64, fn(f64) -> f64, &[&str]); 5] = [
+    type Case = (&'static str, f64, fn(f64) -> f64, &'static [&'static str]);
+    let cases: [Case; 5] = [
         (
             "Channel,Compound,Experiment,Dose,Response",
             1.0,

@@ -22,7 +22,12 @@ fn gdsc(response: &str, kinds: &[(CellKind, &str)]) -> DataConfig {
         drugs: Some("drugs.csv".into()),
         cells: kinds
             .iter()
-            .map(|(kind, file)| CellFile { kind: *kind, file: Some(file.into()), top_variance: None })
+            .map(|(kind, file)| CellFile {
+                kind: *kind,
+                file: Some(file.into()),
+                top_variance: None,
+                optional: false,
+            })
             .collect(),
         ..DataConfig::default()
     }

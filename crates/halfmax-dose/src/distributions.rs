@@ -145,6 +145,9 @@ mod tests {
         close(f_upper_tail(1.0, 3.0, 4.0), 0.478_949_119_232_426_5, 1e-10);
         close(f_upper_tail(25.0, 3.0, 44.0), 1.349_214_301_483e-9, 1e-6);
         close(f_upper_tail(4.26, 1.0, 24.0), 0.049_991_991_592_5, 1e-6);
+        close(f_upper_tail(0.3, 2.0, 5.0), 0.753_277_409_536_884_6, 1e-12);
+        close(f_upper_tail(8.5, 3.0, 93.0), 4.769_108_571_759_241e-5, 1e-11);
+        close(f_upper_tail(120.0, 2.0, 21.0), 3.225_353_108_094_973e-12, 1e-11);
         assert_eq!(f_upper_tail(-1.0, 3.0, 4.0), 1.0);
         assert_eq!(f_upper_tail(f64::INFINITY, 3.0, 4.0), 0.0);
     }

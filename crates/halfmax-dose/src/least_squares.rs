@@ -68,8 +68,8 @@ pub(crate) fn normal(levels: &[Level], theta: &Theta) -> Normal {
         for row in 0..4 {
             let weighted = level.weight * slopes[row];
             sums.gradient[row] += weighted * residual;
-            for column in 0..=row {
-                sums.matrix[row][column] += weighted * slopes[column];
+            for (sum, slope) in sums.matrix[row].iter_mut().zip(&slopes[..=row]) {
+                *sum += weighted * slope;
             }
         }
     }
@@ -135,8 +135,8 @@ pub(crate) fn descend(levels: &[Level], limits: &Limits, start: &Theta) -> Minim
     for _ in 0..MOST {
         let chosen = movable(limits, &theta, &here.gradient);
         let mut damped = here.matrix;
-        for at in 0..4 {
-            damped[at][at] += damping * damped[at][at] + 1e-12;
+        for (at, row) in damped.iter_mut().enumerate() {
+            row[at] += damping * row[at] + 1e-12;
         }
         let Some(factor) = cholesky(&damped, &chosen) else { break };
         let step = solve(&factor, &chosen, &here.gradient);

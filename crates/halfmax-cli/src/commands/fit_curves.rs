@@ -31,7 +31,7 @@ pub struct FitCurvesArgs {
     #[arg(long)]
     fixed_top: bool,
     /// How often the control divided during the assay: adds growth-rate metrics.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     divisions: Option<f64>,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
     #[arg(long, value_name = "FILE")]
