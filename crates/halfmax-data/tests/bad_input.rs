@@ -34,7 +34,12 @@ impl Folder {
     fn load(&self, kinds: &[(CellKind, &str)], drugs: Option<&str>) -> Result<Loaded, Error> {
         let cells = kinds
             .iter()
-            .map(|(kind, file)| CellFile { kind: *kind, file: Some(file.into()), top_variance: None })
+            .map(|(kind, file)| CellFile {
+                kind: *kind,
+                file: Some(file.into()),
+                top_variance: None,
+                optional: false,
+            })
             .collect();
         let data = DataConfig {
             response: Some("responses.csv".into()),
@@ -217,7 +222,12 @@ fn lines_of_almost_one_name_stay_apart() {
     let loaded = load(&data, &TargetConfig::default(), folder.path(), None).unwrap();
     assert_eq!(loaded.screen.tables[0].ids(), ["A549", "KM-H2", "KMH-2", "T-T", "TT"]);
     let data = DataConfig {
-        cells: vec![CellFile { kind: CellKind::Expression, file: Some("f.csv".into()), top_variance: None }],
+        cells: vec![CellFile {
+            kind: CellKind::Expression,
+            file: Some("f.csv".into()),
+            top_variance: None,
+            optional: false,
+        }],
         ..data
     };
     let loaded = load(&data, &TargetConfig::default(), folder.path(), None).unwrap();

@@ -187,6 +187,7 @@ fn a_run_folder_gets_its_name_when_complete() {
 fn predictions_and_scores_are_written_in_each_format() {
     let folder = tempfile::tempdir().unwrap();
     let columns = PredictionColumns {
+        drug_b: Vec::new(),
         cell_line: vec![1, 0],
         drug: vec![0, 0],
         fold: vec![2, 3],

@@ -148,10 +148,11 @@ pub(crate) fn descend(levels: &[Level], limits: &Limits, start: &Theta) -> Minim
         if gain >= 0.0 {
             (theta, here) = (next, there);
             damping = (damping * 0.1).max(1e-12);
-            if gain <= 1e-12 * here.cost && moved < 1e-6 {
+            if gain <= 1e-9 * here.cost && moved < 1e-4 {
                 break;
             }
-        } else if moved < 1e-10 || damping > 1e10 {
+        // A step this short that gains nothing is rounding: no damping would help.
+        } else if moved < 1e-6 || damping > 1e10 {
             break;
         } else {
             damping *= 10.0;
