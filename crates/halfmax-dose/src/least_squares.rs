@@ -128,11 +128,14 @@ const LONGEST: [f64; 4] = [f64::INFINITY, f64::INFINITY, 3.0, 1.0];
 
 /// Levenberg–Marquardt (Marquardt 1963: the diagonal is scaled) from one start, projected onto the limits.
 pub(crate) fn descend(levels: &[Level], limits: &Limits, start: &Theta) -> Minimum {
-    const MOST: usize = 100;
+    descend_within(levels, limits, start, 100)
+}
+
+fn descend_within(levels: &[Level], limits: &Limits, start: &Theta, most: usize) -> Minimum {
     let mut theta: Theta = std::array::from_fn(|at| limits.clamp(at, start[at]));
     let mut here = normal(levels, &theta);
     let mut damping = 1e-3;
-    for _ in 0..MOST {
+    for _ in 0..most {
         let chosen = movable(limits, &theta, &here.gradient);
         let mut damped = here.matrix;
         for (at, row) in damped.iter_mut().enumerate() {
@@ -148,7 +151,8 @@ pub(crate) fn descend(levels: &[Level], limits: &Limits, start: &Theta) -> Minim
         if gain >= 0.0 {
             (theta, here) = (next, there);
             damping = (damping * 0.1).max(1e-12);
-            if gain <= 1e-9 * here.cost && moved < 1e-4 {
+            // A short step, or one that was hardly damped: what is left to gain is far below what the data tell.
+            if gain <= 1e-8 * here.cost && (moved < 1e-4 || damping < 1e-4) {
                 break;
             }
         // A step this short that gains nothing is rounding: no damping would help.
@@ -165,6 +169,9 @@ pub(crate) fn descend(levels: &[Level], limits: &Limits, start: &Theta) -> Minim
 const HILLS: [f64; 4] = [0.5, 1.0, 2.0, 5.0];
 /// Most positions of the EC50 that starts are tried with.
 const POSITIONS: usize = 12;
+
+/// Iterations after which a second start is given up unless it is nearly as good as the first.
+const FIRST_LOOK: usize = 8;
 
 /// The least-squares plateaus, within their limits, of a curve whose EC50 and slope are given, and the cost.
 fn plateaus(levels: &[Level], limits: &Limits, ln_ec50: f64, hill: f64) -> ([f64; 2], f64) {
@@ -218,7 +225,10 @@ pub(crate) fn fit(levels: &[Level], limits: &Limits) -> Minimum {
     let first = (0..best.len()).min_by(order).unwrap_or(0);
     let mut found = descend(levels, limits, &best[first].1);
     if let Some(second) = (0..best.len()).filter(|at| at.abs_diff(first) > 1).min_by(order) {
-        let other = descend(levels, limits, &best[second].1);
+        let mut other = descend_within(levels, limits, &best[second].1, FIRST_LOOK);
+        if other.cost < 1.2 * found.cost {
+            other = descend(levels, limits, &other.theta);
+        }
         if other.cost < found.cost {
             found = other;
         }
