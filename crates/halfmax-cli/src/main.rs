@@ -80,6 +80,8 @@ enum Command {
     Evaluate(ConfigAndOut),
     /// Score cell lines and drugs with a trained model.
     Score(commands::score::ScoreArgs),
+    /// Fit dose–response curves to raw readings: IC50, EC50, Emax, Hill slope and AUC, with intervals and flags.
+    FitCurves(commands::fit_curves::FitCurvesArgs),
     /// Write a trained model in another program's format.
     Export {
         /// The model.
@@ -169,6 +171,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::Train(args) => commands::train::train(&args, &global, terminal),
         Command::Evaluate(args) => commands::evaluate::evaluate(&args, &global, terminal),
         Command::Score(args) => commands::score::score(&args, &global, terminal),
+        Command::FitCurves(args) => commands::fit_curves::fit_curves(&args, terminal),
         Command::Export { model, out, .. } => commands::export::export(&model, &out, terminal),
         Command::Reproduce { run } => commands::reproduce::reproduce(&run, terminal),
     }

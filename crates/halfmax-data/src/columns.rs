@@ -46,11 +46,25 @@ pub const SYNERGY: [&str; 8] = [
     "css_ri",
 ];
 
-/// Names of the column that holds doses.
-pub const DOSE: [&str; 5] = ["dose", "dose_um", "concentration", "conc", "conc_um"];
+/// Names of the column that holds doses, best first.
+pub const DOSE: [&str; 8] =
+    ["dose", "dose_um", "conc_um", "concentration_um", "conc", "concentration", "dose_nm", "conc_nm"];
 
-/// Names of the column that holds readings of an assay, one for each dose.
-pub const READING: [&str; 4] = ["response", "viability", "inhibition", "efficacy"];
+/// Names of the column that holds single readings of viability or inhibition, best first.
+pub const READING: [&str; 9] = [
+    "viability",
+    "inhibition",
+    "viability_percent",
+    "percent_viability",
+    "inhibition_percent",
+    "percent_inhibition",
+    "relative_viability",
+    "response",
+    "efficacy",
+];
+
+/// Names of the column that holds experiments, best first.
+pub const EXPERIMENT: [&str; 4] = ["experiment", "plate", "barcode", "replicate"];
 
 /// Names of the column that holds molecules.
 pub const SMILES: [&str; 4] = ["smiles", "SMILE", "canonical_smiles", "isosmiles"];

@@ -7,6 +7,7 @@ use ndarray::{Array2, ShapeBuilder};
 
 use crate::columns;
 use crate::names::{CellLines, drug_key, no_column};
+use crate::readings::finite;
 use crate::report::{FileReport, FileShape, grouped};
 use crate::table::RawTable;
 
@@ -118,20 +119,12 @@ fn read(
     Ok(measured)
 }
 
-fn numbers(table: &RawTable, column: usize, expected: &str) -> Result<Vec<f64>> {
-    let values = table.numbers(column, expected)?;
-    match values.iter().position(|value| value.is_infinite()) {
-        Some(at) => Err(table.bad_value(column, at, values[at], "a finite number")),
-        None => Ok(values),
-    }
-}
-
 /// One measure for each dose, in ascending order.
 fn by_dose(table: &RawTable, dose: usize, keys: &[Option<(u32, u32)>]) -> Result<Measured> {
     let Some(response) = table.find(&columns::READING) else {
         return Err(no_column(table, "of readings", &columns::READING));
     };
-    let (doses, responses) = (numbers(table, dose, "a dose")?, numbers(table, response, "a number")?);
+    let (doses, responses) = (finite(table, dose, "a dose")?, finite(table, response, "a number")?);
     let mut of_pair: BTreeMap<(u32, u32), Vec<f64>> = BTreeMap::new();
     let usable = |row: &usize| !doses[*row].is_nan() && !responses[*row].is_nan();
     let rows: Vec<(usize, (u32, u32))> =
@@ -178,7 +171,7 @@ fn by_column(table: &RawTable, wanted: &[String], keys: &[Option<(u32, u32)>]) -
     }
     let mut sums: BTreeMap<(u32, u32, usize), (f64, usize)> = BTreeMap::new();
     for (measure, column) in columns.iter().enumerate() {
-        for (key, value) in keys.iter().zip(numbers(table, *column, "a number")?) {
+        for (key, value) in keys.iter().zip(finite(table, *column, "a number")?) {
             if let (Some((cell, drug)), false) = (key, value.is_nan()) {
                 let sum = sums.entry((*cell, *drug, measure)).or_default();
                 *sum = (sum.0 + value, sum.1 + 1);

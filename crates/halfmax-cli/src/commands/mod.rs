@@ -4,6 +4,7 @@ pub mod data;
 pub mod demo;
 pub mod evaluate;
 pub mod export;
+pub mod fit_curves;
 pub mod reproduce;
 pub mod score;
 pub mod train;

@@ -1,0 +1,237 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use halfmax_core::{Error, Progress, Result};
+use halfmax_data::{
+    CurveKey, OutputColumn, ReadingOptions, ReadingUnit, Readings, TableWriter, read_readings, read_table,
+};
+use halfmax_dose::{CurveFit, CurveParams, CurveReadings, Estimate, Flag, ModelChoice, Position};
+use serde_json::json;
+
+use crate::terminal::Terminal;
+
+/// Curves that are fitted and written at a time: bounds memory whatever the number of curves is.
+const AT_A_TIME: usize = 1 << 14;
+
+/// Fit dose–response curves to raw readings.
+#[derive(Args)]
+pub struct FitCurvesArgs {
+    /// The readings: columns of cell lines, drugs, doses and viabilities or inhibitions, recognised by name.
+    raw: PathBuf,
+    /// What the readings are; guessed from the column's name and range by default.
+    #[arg(long, value_parser = ["viability-percent", "viability-fraction", "inhibition-percent", "inhibition-fraction"])]
+    response: Option<String>,
+    /// The unit of the doses; by the column's name, else um, by default.
+    #[arg(long, value_parser = ["um", "nm", "m"])]
+    dose_unit: Option<String>,
+    /// Fit a curve to each experiment; by default all experiments of a drug in a cell line are one curve.
+    #[arg(long, value_parser = ["experiment"])]
+    by: Option<String>,
+    /// Fix the plateau at low doses at the control.
+    #[arg(long)]
+    fixed_top: bool,
+    /// How often the control divided during the assay: adds growth-rate metrics.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    divisions: Option<f64>,
+    /// The file to write: .parquet, .csv or .ndjson; - for standard output.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// `halfmax fit-curves`.
+pub fn fit_curves(args: &FitCurvesArgs, terminal: Terminal) -> Result<()> {
+    if let Some(divisions) = args.divisions.filter(|divisions| !(*divisions > 0.0 && *divisions <= 100.0)) {
+        return Err(Error::parameter("--divisions", divisions, "a number above 0, at most 100"));
+    }
+    let options = ReadingOptions {
+        unit: args.response.as_deref().and_then(ReadingUnit::named),
+        dose_factor: args.dose_unit.as_deref().map(|unit| match unit {
+            "nm" => 1e-3,
+            "m" => 1e6,
+            _ => 1.0,
+        }),
+        by_experiment: args.by.is_some(),
+    };
+    // Before the readings are looked at: a wrong ending is told at once.
+    let mut writer = TableWriter::create(&args.out)?;
+    let readings = read_readings(&read_table(&args.raw)?, &options)?;
+    tell(&args.raw, &readings, terminal);
+    let summary = fit_and_write(args, &readings, &mut writer, &terminal.progress("fitting"))?;
+    writer.finish()?;
+    if args.out == Path::new("-") {
+        return Ok(());
+    }
+    let facts = json!({
+        "curves": summary.curves,
+        "readings": readings.dose_um.len(),
+        "controls_left_out": readings.controls,
+        "incomplete_left_out": readings.incomplete,
+        "response": readings.unit.name(),
+        "ic50_within": summary.within,
+        "flat": summary.flat,
+        "not_fitted": summary.not_fitted,
+        "out": args.out,
+    });
+    let text = format!(
+        "{} curves written to {}: {} with an IC50 within the tested doses, {} flat, {} with too few doses",
+        summary.curves,
+        args.out.display(),
+        summary.within,
+        summary.flat,
+        summary.not_fitted
+    );
+    terminal.result("curves", &facts, &text)
+}
+
+/// Says what was taken for what, and what was left out.
+fn tell(path: &Path, readings: &Readings, terminal: Terminal) {
+    let place = path.display();
+    let (rows, curves) = (readings.dose_um.len(), readings.curves.len());
+    terminal.note(&format!("{place}: {rows} readings of {curves} curves, taken as {}", readings.unit.name()));
+    if readings.controls > 0 {
+        terminal.note(&format!(
+            "{place}: {} rows with dose 0 are controls, left out of the fits",
+            readings.controls
+        ));
+    }
+    if readings.incomplete > 0 {
+        terminal.note(&format!(
+            "{place}: {} rows lack a cell line, drug, experiment, dose or reading and are left out",
+            readings.incomplete
+        ));
+    }
+}
+
+#[derive(Default)]
+struct Summary {
+    curves: usize,
+    within: usize,
+    flat: usize,
+    not_fitted: usize,
+}
+
+impl Summary {
+    fn add(&mut self, fits: &[CurveFit]) {
+        let count = |which: &dyn Fn(&CurveFit) -> bool| fits.iter().filter(|fit| which(fit)).count();
+        self.curves += fits.len();
+        self.within += count(&|fit| fit.ic50_position == Position::Within);
+        self.flat += count(&|fit| fit.flags.contains(Flag::Flat));
+        self.not_fitted += count(&|fit| fit.flags.contains(Flag::TooFewDoses));
+    }
+}
+
+fn fit_and_write(
+    args: &FitCurvesArgs,
+    readings: &Readings,
+    writer: &mut TableWriter,
+    progress: &dyn Progress,
+) -> Result<Summary> {
+    let model = if args.fixed_top { ModelChoice::AutoFixedTop } else { ModelChoice::Auto };
+    let fitter = CurveParams { model, ..CurveParams::default() }.check()?;
+    let mut summary = Summary::default();
+    for (block, keys) in readings.curves.chunks(AT_A_TIME).enumerate() {
+        let curve = |at: usize| {
+            let rows = readings.starts[at]..readings.starts[at + 1];
+            CurveReadings {
+                dose_um: &readings.dose_um[rows.clone()],
+                viability: &readings.viability[rows],
+                divisions: args.divisions,
+            }
+        };
+        let first = block * AT_A_TIME;
+        let curves: Vec<CurveReadings> = (first..first + keys.len()).map(curve).collect();
+        let fits = fitter.fit_all(&curves, progress)?;
+        write_block(args, keys, &fits, writer)?;
+        summary.add(&fits);
+        progress.step(first + keys.len(), readings.curves.len());
+    }
+    Ok(summary)
+}
+
+/// Columns of numbers under construction: name and values.
+struct Numbers<'a> {
+    fits: &'a [CurveFit],
+    columns: Vec<(String, Vec<f64>)>,
+}
+
+impl Numbers<'_> {
+    /// Adds a column; what is infinite (an end that the data leave open) is missing.
+    fn add(&mut self, name: &str, value: impl Fn(&CurveFit) -> f64) {
+        let finite = |value: f64| if value.is_finite() { value } else { f64::NAN };
+        let values = self.fits.iter().map(|fit| finite(value(fit))).collect();
+        self.columns.push((name.to_owned(), values));
+    }
+
+    /// Adds the columns of an estimate; `unit` ends the names of the value and its interval.
+    fn estimate(&mut self, [name, unit, error]: [&str; 3], of: impl Fn(&CurveFit) -> Estimate) {
+        self.add(&format!("{name}{unit}"), |fit| of(fit).value);
+        self.add(&format!("{name}_lower{unit}"), |fit| of(fit).lower);
+        self.add(&format!("{name}_upper{unit}"), |fit| of(fit).upper);
+        self.add(error, |fit| of(fit).standard_error);
+    }
+}
+
+/// The IC50 as far as it was measured.
+fn measured_ic50(fit: &CurveFit) -> Estimate {
+    if fit.ic50_position == Position::Within { fit.ic50 } else { Estimate::NONE }
+}
+
+fn numbers<'a>(args: &FitCurvesArgs, fits: &'a [CurveFit]) -> Numbers<'a> {
+    let mut numbers = Numbers { fits, columns: Vec::new() };
+    numbers.estimate(["ic50", "_um", "log10_ic50_se"], measured_ic50);
+    numbers.add("ic50_extrapolated_um", |fit| match fit.ic50_position {
+        Position::Within => f64::NAN,
+        _ => fit.ic50.value,
+    });
+    numbers.estimate(["ec50", "_um", "log10_ec50_se"], |fit| fit.ec50);
+    numbers.estimate(["hill", "", "hill_se"], |fit| fit.hill);
+    numbers.estimate(["top", "", "top_se"], |fit| fit.top);
+    numbers.estimate(["bottom", "", "bottom_se"], |fit| fit.bottom);
+    numbers.estimate(["auc", "", "auc_se"], |fit| fit.auc);
+    numbers.estimate(["emax", "", "emax_se"], |fit| fit.emax);
+    numbers.add("emax_observed", |fit| fit.emax_observed);
+    if args.divisions.is_some() {
+        numbers.estimate(["gr50", "_um", "log10_gr50_se"], |fit| fit.growth.gr50);
+        numbers.add("gr_max", |fit| fit.growth.gr_max);
+        numbers.add("gr_infinity", |fit| fit.growth.gr_infinity);
+        numbers.add("gr_aoc", |fit| fit.growth.gr_aoc);
+    }
+    numbers.add("r2", |fit| fit.r2);
+    numbers.add("residual_se", |fit| fit.residual_standard_error);
+    numbers.add("p_flat", |fit| fit.p_flat);
+    numbers.add("dose_min_um", |fit| fit.dose_range[0]);
+    numbers.add("dose_max_um", |fit| fit.dose_range[1]);
+    numbers
+}
+
+fn write_block(
+    args: &FitCurvesArgs,
+    keys: &[CurveKey],
+    fits: &[CurveFit],
+    writer: &mut TableWriter,
+) -> Result<()> {
+    let text = |of: fn(&CurveKey) -> &str| keys.iter().map(of).collect::<Vec<&str>>();
+    let (cells, drugs) = (text(|key| &key.cell_line), text(|key| &key.drug));
+    let experiments = text(|key| &key.experiment);
+    let name = |of: fn(&CurveFit) -> &'static str| fits.iter().map(of).collect::<Vec<&str>>();
+    let models = name(|fit| fit.model.name());
+    let positions = [name(|fit| fit.ic50_position.name()), name(|fit| fit.ec50_position.name())];
+    let flags: Vec<String> = fits.iter().map(|fit| fit.flags.to_string()).collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let count = |of: fn(&CurveFit) -> usize| fits.iter().map(|fit| of(fit) as u32).collect::<Vec<u32>>();
+    let counts = [count(|fit| fit.doses), count(|fit| fit.readings), count(|fit| fit.outliers)];
+    let numbers = numbers(args, fits);
+    let mut table = vec![("cell_line", OutputColumn::Text(&cells)), ("drug", OutputColumn::Text(&drugs))];
+    if args.by.is_some() {
+        table.push(("experiment", OutputColumn::Text(&experiments)));
+    }
+    table.push(("model", OutputColumn::Text(&models)));
+    table.push(("ic50_position", OutputColumn::Text(&positions[0])));
+    table.push(("ec50_position", OutputColumn::Text(&positions[1])));
+    table.extend(numbers.columns.iter().map(|(name, values)| (name.as_str(), OutputColumn::F64(values))));
+    for (name, values) in ["doses", "readings", "outliers"].into_iter().zip(&counts) {
+        table.push((name, OutputColumn::U32(values)));
+    }
+    table.push(("flags", OutputColumn::Text(&flags)));
+    writer.write(&table)
+}

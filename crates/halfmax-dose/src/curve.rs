@@ -1,0 +1,507 @@
+//! One dose–response curve from its readings, and everything that is read off it.
+
+use std::f64::consts::LN_10;
+
+use halfmax_core::{Error, Progress, Result};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::distributions::f_upper_tail;
+use crate::estimate::{Estimate, Uncertainty};
+use crate::flags::{Flag, Flags};
+use crate::growth::{GrowthMetrics, growth_metrics};
+use crate::least_squares::{Level, Limits, Minimum, fit};
+use crate::params::{CurveParams, ModelChoice, Outliers};
+use crate::robust::{Sorted, fit_without_outliers};
+use crate::shape::{LogLogistic, Theta, softplus};
+
+/// The readings of one curve. All lists are of one length; entries that are not finite, and doses of 0 (control wells) or
+/// less, are passed over.
+#[derive(Clone, Copy, Debug)]
+pub struct CurveReadings<'a> {
+    /// The doses in µM.
+    pub dose_um: &'a [f64],
+    /// The viabilities, as fractions of the control.
+    pub viability: &'a [f64],
+    /// How often the control divided during the assay, where growth-rate metrics are wanted.
+    pub divisions: Option<f64>,
+}
+
+/// What was fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FittedModel {
+    /// Nothing: too few doses.
+    None,
+    /// The mean of the readings.
+    Constant,
+    /// Bottom, EC50 and Hill slope, with the top fixed.
+    ThreeParameter,
+    /// Top, bottom, EC50 and Hill slope.
+    FourParameter,
+}
+
+impl FittedModel {
+    /// The name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Constant => "constant",
+            Self::ThreeParameter => "three_parameter",
+            Self::FourParameter => "four_parameter",
+        }
+    }
+
+    fn parameters(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Constant => 1,
+            Self::ThreeParameter => 3,
+            Self::FourParameter => 4,
+        }
+    }
+}
+
+/// Where a dose lies that was read off a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Position {
+    /// Between the lowest and the highest tested dose: measured.
+    Within,
+    /// Below the lowest tested dose: extrapolated.
+    Below,
+    /// Above the highest tested dose: extrapolated.
+    Above,
+    /// There is no such dose.
+    Nowhere,
+}
+
+impl Position {
+    /// The name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Within => "within",
+            Self::Below => "below",
+            Self::Above => "above",
+            Self::Nowhere => "none",
+        }
+    }
+}
+
+/// A fitted curve. Viabilities are fractions of the control; numbers that are not there are NaN. Intervals hold 95 %, from
+/// Student's t and the curvature at the minimum (delta method); they take readings as independent. Where the data chose three
+/// parameters over four, intervals allow for the top as if it had been fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurveFit {
+    /// What was fitted.
+    pub model: FittedModel,
+    /// The plateau at low doses. Exact where it was fixed.
+    pub top: Estimate,
+    /// The plateau at high doses, which the tested doses need not reach.
+    pub bottom: Estimate,
+    /// The Hill slope. The interval is that of its logarithm, the standard error its own.
+    pub hill: Estimate,
+    /// The EC50 in µM, half way between the plateaus: the relative IC50. The standard error is that of log10 EC50.
+    pub ec50: Estimate,
+    /// Where the EC50 lies.
+    pub ec50_position: Position,
+    /// The absolute IC50 in µM, where the curve is at a viability of 0.5. The standard error is that of log10 IC50. It is a
+    /// measured value only if [`CurveFit::ic50_position`] is [`Position::Within`], else an extrapolation.
+    pub ic50: Estimate,
+    /// Where the absolute IC50 lies. `Below` without a value: every fitted viability is below 0.5.
+    pub ic50_position: Position,
+    /// The area under the viability curve over log dose from the lowest to the highest tested dose, divided by the width of
+    /// that range: 1 without effect, 0 if all are dead at every dose.
+    pub auc: Estimate,
+    /// The viability of the curve at the highest tested dose.
+    pub emax: Estimate,
+    /// The mean reading at the highest tested dose, outliers left out.
+    pub emax_observed: f64,
+    /// The share of the variance of the readings kept that the curve explains.
+    pub r2: f64,
+    /// The residual standard error, in viability.
+    pub residual_standard_error: f64,
+    /// The p value of the F test of the curve against a constant. NaN without degrees of freedom.
+    pub p_flat: f64,
+    /// Readings used.
+    pub readings: usize,
+    /// Readings left out as outliers.
+    pub outliers: usize,
+    /// Distinct doses above 0.
+    pub doses: usize,
+    /// The lowest and the highest tested dose above 0, in µM.
+    pub dose_range: [f64; 2],
+    /// Growth-rate metrics, where the divisions of the control were given.
+    pub growth: GrowthMetrics,
+    /// What to know before the curve is used.
+    pub flags: Flags,
+}
+
+impl CurveFit {
+    fn empty(sorted: &Sorted) -> Self {
+        let range = [sorted.ln_doses.first(), sorted.ln_doses.last()];
+        Self {
+            model: FittedModel::None,
+            top: Estimate::NONE,
+            bottom: Estimate::NONE,
+            hill: Estimate::NONE,
+            ec50: Estimate::NONE,
+            ec50_position: Position::Nowhere,
+            ic50: Estimate::NONE,
+            ic50_position: Position::Nowhere,
+            auc: Estimate::NONE,
+            emax: Estimate::NONE,
+            emax_observed: sorted.levels(|_| 1.0).last().map_or(f64::NAN, |level| level.mean),
+            r2: f64::NAN,
+            residual_standard_error: f64::NAN,
+            p_flat: f64::NAN,
+            readings: sorted.values.len(),
+            outliers: 0,
+            doses: sorted.ln_doses.len(),
+            dose_range: range.map(|ln_dose| ln_dose.map_or(f64::NAN, |ln| ln.exp())),
+            growth: GrowthMetrics::NONE,
+            flags: Flags::default(),
+        }
+    }
+
+    /// The fitted curve; none where there is none, or a constant.
+    pub fn shape(&self) -> Option<LogLogistic> {
+        self.ec50.is_known().then_some(LogLogistic {
+            top: self.top.value,
+            bottom: self.bottom.value,
+            ec50: self.ec50.value,
+            hill: self.hill.value,
+        })
+    }
+}
+
+/// Fits curves; made by [`CurveParams::check`].
+#[derive(Clone, Debug)]
+pub struct CurveFitter {
+    params: CurveParams,
+}
+
+/// One curve tried on the readings kept.
+struct Candidate {
+    model: FittedModel,
+    limits: Limits,
+    theta: Theta,
+    /// The sum of squares of the readings about the curve.
+    squares: f64,
+    /// What intervals are taken from.
+    spread: Spread,
+}
+
+/// What the intervals of a curve are taken from: the curve itself, or the larger one that it was preferred to. That the top is
+/// the control's was then found in these same readings; intervals that took it as known held the truth in 92 % of cases.
+#[derive(Clone, Copy)]
+struct Spread {
+    limits: Limits,
+    variance: f64,
+    freedom: usize,
+}
+
+/// The readings kept, as every candidate sees them.
+struct Kept {
+    levels: Vec<Level>,
+    n: usize,
+    /// What readings of one dose differ by: no curve explains it.
+    within: f64,
+    /// The sum of squares about the mean.
+    total: f64,
+    mean: f64,
+}
+
+impl Kept {
+    fn new(sorted: &Sorted) -> Self {
+        let levels = sorted.levels(|_| 1.0);
+        let n = sorted.values.len();
+        let mean = sorted.values.iter().sum::<f64>() / n as f64;
+        let places = sorted.place.iter().zip(&sorted.values);
+        let within = places.map(|(place, value)| (value - levels[*place as usize].mean).powi(2)).sum();
+        let total = sorted.values.iter().map(|value| (value - mean).powi(2)).sum();
+        Self { levels, n, within, total, mean }
+    }
+
+    fn candidate(&self, model: FittedModel, limits: Limits, minimum: &Minimum) -> Candidate {
+        let (squares, freedom) = (self.within + minimum.cost, self.freedom(model));
+        let spread = Spread { limits, variance: squares / freedom as f64, freedom };
+        Candidate { model, limits, theta: minimum.theta, squares, spread }
+    }
+
+    fn freedom(&self, model: FittedModel) -> usize {
+        self.n.saturating_sub(model.parameters())
+    }
+
+    /// The p value of the F test against the mean; NaN without degrees of freedom.
+    fn p_against_mean(&self, candidate: &Candidate) -> f64 {
+        let (more, rest) = (candidate.model.parameters() as f64 - 1.0, self.freedom(candidate.model) as f64);
+        let f = (self.total - candidate.squares) / more / (candidate.squares / rest).max(1e-300);
+        if rest > 0.0 { f_upper_tail(f, more, rest) } else { f64::NAN }
+    }
+
+    /// Akaike's criterion with the correction for few readings, the variance counted as a parameter.
+    fn aicc(&self, candidate: &Candidate) -> f64 {
+        let (n, k) = (self.n as f64, candidate.model.parameters() as f64 + 1.0);
+        if n - k - 1.0 <= 0.0 {
+            return f64::INFINITY;
+        }
+        n * (candidate.squares / n).max(1e-12).ln() + 2.0 * k + 2.0 * k * (k + 1.0) / (n - k - 1.0)
+    }
+}
+
+/// Distinct doses that the curves need.
+const DOSES_FOR_THREE: usize = 4;
+const DOSES_FOR_FOUR: usize = 5;
+
+impl CurveFitter {
+    pub(crate) fn new(params: CurveParams) -> Self {
+        Self { params }
+    }
+
+    /// Fits one curve. Whatever the readings are there is an answer; what is wrong with it is in its flags.
+    pub fn fit(&self, readings: &CurveReadings) -> CurveFit {
+        let pairs = readings.dose_um.iter().zip(readings.viability);
+        let usable = pairs.filter(|(dose, value)| **dose > 0.0 && dose.is_finite() && value.is_finite());
+        let sorted = Sorted::new(usable.map(|(dose, value)| (dose.ln(), *value)).collect());
+        let mut fit = CurveFit::empty(&sorted);
+        let wanted = match self.params.model {
+            ModelChoice::ThreeParameter | ModelChoice::AutoFixedTop => FittedModel::ThreeParameter,
+            _ if sorted.ln_doses.len() < DOSES_FOR_FOUR => FittedModel::ThreeParameter,
+            _ => FittedModel::FourParameter,
+        };
+        let four_refused =
+            self.params.model == ModelChoice::FourParameter && wanted != FittedModel::FourParameter;
+        if sorted.ln_doses.len() < DOSES_FOR_THREE || four_refused {
+            fit.flags.insert(Flag::TooFewDoses);
+            return fit;
+        }
+        let limits = self.limits(wanted, &sorted.ln_doses);
+        let (rest, minimum, outliers) = match self.params.outliers {
+            Outliers::LeftOut => fit_without_outliers(&sorted, &limits),
+            Outliers::Kept => (None, crate::least_squares::fit(&sorted.levels(|_| 1.0), &limits), 0),
+        };
+        let used = rest.as_ref().unwrap_or(&sorted);
+        let kept = Kept::new(used);
+        fit.outliers = outliers;
+        fit.readings = kept.n;
+        fit.emax_observed = highest(&kept, fit.dose_range[1]);
+        let largest = kept.candidate(wanted, limits, &minimum);
+        let chosen = self.choose(&kept, largest, &sorted.ln_doses);
+        self.describe(&mut fit, &kept, &chosen);
+        if let Some(divisions) = readings.divisions.filter(|divisions| *divisions > 0.0) {
+            fit.growth = growth_metrics(used, divisions);
+        }
+        fit
+    }
+
+    /// Fits curves on all threads, in their order.
+    ///
+    /// # Errors
+    /// If a curve's lists differ in length, or the user asked to stop.
+    pub fn fit_all(&self, curves: &[CurveReadings], progress: &dyn Progress) -> Result<Vec<CurveFit>> {
+        /// Curves fitted between two looks at whether to stop.
+        const AT_A_TIME: usize = 4096;
+        if let Some(at) = curves.iter().position(|curve| curve.dose_um.len() != curve.viability.len()) {
+            let (doses, values) = (curves[at].dose_um.len(), curves[at].viability.len());
+            return Err(Error::data(format!("curve {at}: {doses} doses and {values} viabilities")));
+        }
+        let mut fits = Vec::with_capacity(curves.len());
+        for some in curves.chunks(AT_A_TIME) {
+            progress.check()?;
+            fits.par_extend(some.par_iter().with_min_len(16).map(|curve| self.fit(curve)));
+        }
+        Ok(fits)
+    }
+
+    fn limits(&self, model: FittedModel, ln_doses: &[f64]) -> Limits {
+        let params = &self.params;
+        let beyond = params.decades_beyond * LN_10;
+        let ends = [ln_doses.first(), ln_doses.last()].map(|ln| ln.copied().unwrap_or(0.0));
+        let top = match model {
+            FittedModel::FourParameter => params.top,
+            _ => [params.fixed_top; 2],
+        };
+        let hill = params.hill.map(f64::ln);
+        Limits([top, params.bottom, [ends[0] - beyond, ends[1] + beyond], hill])
+    }
+
+    /// The curve that is kept: the largest, a smaller one, or a constant.
+    fn choose(&self, kept: &Kept, largest: Candidate, ln_doses: &[f64]) -> Candidate {
+        if !matches!(self.params.model, ModelChoice::Auto | ModelChoice::AutoFixedTop) {
+            return largest;
+        }
+        let mut best = largest;
+        if best.model == FittedModel::FourParameter {
+            let limits = self.limits(FittedModel::ThreeParameter, ln_doses);
+            let smaller = kept.candidate(FittedModel::ThreeParameter, limits, &fit(&kept.levels, &limits));
+            if kept.aicc(&smaller) <= kept.aicc(&best) {
+                best = Candidate { spread: best.spread, ..smaller };
+            }
+        }
+        let p = kept.p_against_mean(&best);
+        if p.is_nan() || p >= self.params.significance {
+            best.model = FittedModel::Constant;
+        }
+        best
+    }
+
+    /// Fills in everything that is read off the curve.
+    fn describe(&self, fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
+        fit.model = chosen.model;
+        // Of a constant, the p value is that of the curve it was preferred to.
+        let tried = match (chosen.model, chosen.limits.is_free(0)) {
+            (FittedModel::Constant, true) => FittedModel::FourParameter,
+            (FittedModel::Constant, false) => FittedModel::ThreeParameter,
+            (model, _) => model,
+        };
+        fit.p_flat = kept.p_against_mean(&Candidate { model: tried, ..*chosen });
+        if fit.p_flat.is_nan() || fit.p_flat >= self.params.significance {
+            fit.flags.insert(Flag::Flat);
+        }
+        if chosen.model == FittedModel::Constant {
+            describe_constant(fit, kept);
+        } else {
+            describe_curve(fit, kept, chosen);
+        }
+        if fit.outliers > 0 {
+            fit.flags.insert(Flag::Outliers);
+        }
+        if rises(kept, fit.residual_standard_error) {
+            fit.flags.insert(Flag::NonMonotone);
+        }
+        let poor = fit.r2 < 0.5 && !fit.flags.contains(Flag::Flat);
+        if poor || fit.residual_standard_error > 0.25 {
+            fit.flags.insert(Flag::PoorFit);
+        }
+    }
+}
+
+/// The mean of the readings kept at the highest tested dose.
+fn highest(kept: &Kept, dose: f64) -> f64 {
+    let last = kept.levels.last().filter(|level| level.ln_dose >= dose.ln() - 1e-9);
+    last.map_or(f64::NAN, |level| level.mean)
+}
+
+fn describe_constant(fit: &mut CurveFit, kept: &Kept) {
+    let freedom = kept.freedom(FittedModel::Constant);
+    let variance = kept.total / freedom as f64;
+    let standard_error = (variance / kept.n as f64).sqrt();
+    let half = crate::distributions::t_quantile_95(freedom) * standard_error;
+    let level =
+        Estimate { value: kept.mean, standard_error, lower: kept.mean - half, upper: kept.mean + half };
+    (fit.top, fit.bottom, fit.auc, fit.emax) = (level, level, level, level);
+    fit.residual_standard_error = variance.sqrt();
+    fit.r2 = 0.0;
+    if kept.mean < 0.5 {
+        fit.ic50_position = Position::Below;
+        fit.flags.insert(Flag::Ic50BelowRange);
+    } else {
+        fit.flags.insert(Flag::NoIc50);
+    }
+}
+
+fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
+    let (limits, theta, spread) = (&chosen.limits, &chosen.theta, &chosen.spread);
+    let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, theta, spread.variance, spread.freedom);
+    let unit = |at: usize| std::array::from_fn(|other| if other == at { 1.0 } else { 0.0 });
+    let [top, bottom, ln_ec50, ln_hill] = *theta;
+    fit.top = if limits.is_free(0) { uncertainty.plain(top, &unit(0)) } else { Estimate::exact(top) };
+    fit.bottom = uncertainty.plain(bottom, &unit(1));
+    fit.ec50 = uncertainty.logarithmic(ln_ec50, &unit(2));
+    fit.hill = uncertainty.logarithmic(ln_hill, &unit(3));
+    // Of the slope itself, not of its logarithm.
+    fit.hill.standard_error *= LN_10 * fit.hill.value;
+    let range = fit.dose_range.map(f64::ln);
+    fit.ec50_position = position(ln_ec50, range);
+    if fit.ec50_position != Position::Within {
+        fit.flags.insert(Flag::Ec50OutsideRange);
+    }
+    if limits.holds(2, ln_ec50) || limits.holds(3, ln_hill) {
+        fit.flags.insert(Flag::AtLimit);
+    }
+    let (auc, gradient) = area(theta, range);
+    fit.auc = uncertainty.plain(auc, &gradient);
+    let (emax, gradient) = at_dose(theta, range[1]);
+    fit.emax = uncertainty.plain(emax, &gradient);
+    fit.residual_standard_error = (chosen.squares / kept.freedom(chosen.model) as f64).sqrt();
+    fit.r2 = if kept.total > 0.0 { 1.0 - chosen.squares / kept.total } else { f64::NAN };
+    if bottom > top {
+        fit.flags.insert(Flag::Increasing);
+    }
+    describe_ic50(fit, theta, &uncertainty, range);
+}
+
+fn describe_ic50(fit: &mut CurveFit, theta: &Theta, uncertainty: &Uncertainty, range: [f64; 2]) {
+    const HALF: f64 = 0.5;
+    let [top, bottom, ln_ec50, ln_hill] = *theta;
+    let hill = ln_hill.exp();
+    if top > HALF && HALF > bottom {
+        let exponent = ((top - HALF) / (HALF - bottom)).ln();
+        let ln_ic50 = ln_ec50 + exponent / hill;
+        let gradient = [1.0 / (hill * (top - HALF)), 1.0 / (hill * (HALF - bottom)), 1.0, -exponent / hill];
+        fit.ic50 = uncertainty.logarithmic(ln_ic50, &gradient);
+        fit.ic50_position = position(ln_ic50, range);
+    } else if top <= HALF && bottom < HALF {
+        fit.ic50_position = Position::Below;
+    }
+    match fit.ic50_position {
+        Position::Within => {}
+        Position::Below => fit.flags.insert(Flag::Ic50BelowRange),
+        Position::Above => fit.flags.insert(Flag::Ic50AboveRange),
+        Position::Nowhere => fit.flags.insert(Flag::NoIc50),
+    }
+}
+
+fn position(ln_dose: f64, [low, high]: [f64; 2]) -> Position {
+    if ln_dose < low {
+        Position::Below
+    } else if ln_dose > high {
+        Position::Above
+    } else {
+        Position::Within
+    }
+}
+
+/// The viability at a dose and its gradient.
+fn at_dose([top, bottom, ln_ec50, ln_hill]: &Theta, ln_dose: f64) -> (f64, [f64; 4]) {
+    let hill = ln_hill.exp();
+    let (share, exponent) = crate::shape::share_of_top(ln_dose, *ln_ec50, hill);
+    let steep = (top - bottom) * share * (1.0 - share);
+    (bottom + (top - bottom) * share, [share, 1.0 - share, steep * hill, -steep * exponent])
+}
+
+/// The average viability over a range of ln doses and its gradient: see [`LogLogistic::area`].
+fn area(theta: &Theta, [low, high]: [f64; 2]) -> (f64, [f64; 4]) {
+    let [top, bottom, ln_ec50, ln_hill] = *theta;
+    let hill = ln_hill.exp();
+    let ends = [low, high].map(|ln_dose| crate::shape::share_of_top(ln_dose, ln_ec50, hill));
+    let [(share_low, u_low), (share_high, u_high)] = ends;
+    let width = hill * (high - low);
+    let share = (softplus(-u_low) - softplus(-u_high)) / width;
+    let by_ec50 = (share_low - share_high) / (high - low);
+    let by_hill = -share + (u_high * share_high - u_low * share_low) / width;
+    let value = bottom + (top - bottom) * share;
+    (value, [share, 1.0 - share, (top - bottom) * by_ec50, (top - bottom) * by_hill])
+}
+
+/// Whether the mean rises from one dose to a higher one by more than 0.15 and four standard errors.
+fn rises(kept: &Kept, residual: f64) -> bool {
+    let replicated = kept.n.saturating_sub(kept.levels.len());
+    let error = if replicated >= 4 { (kept.within / replicated as f64).sqrt() } else { residual };
+    let mut lowest: Option<&Level> = None;
+    for level in &kept.levels {
+        let Some(low) = lowest else {
+            lowest = Some(level);
+            continue;
+        };
+        let allowed = (4.0 * error * (1.0 / low.weight + 1.0 / level.weight).sqrt()).max(0.15);
+        if level.mean - low.mean > allowed {
+            return true;
+        }
+        if level.mean < low.mean {
+            lowest = Some(level);
+        }
+    }
+    false
+}

@@ -1,0 +1,114 @@
+//! Growth-rate inhibition: responses that do not depend on how often the control divided.
+
+use serde::{Deserialize, Serialize};
+
+use crate::distributions::f_upper_tail;
+use crate::estimate::{Estimate, Uncertainty};
+use crate::least_squares::{Limits, fit};
+use crate::robust::Sorted;
+use crate::shape::LogLogistic;
+
+/// Growth-rate metrics of one curve (Hafner et al. 2016, *Nature Methods* 13, 521). NaN where not known.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GrowthMetrics {
+    /// The dose in µM at which the fitted GR curve is 0.5; its standard error is in decades. Only within the tested doses.
+    pub gr50: Estimate,
+    /// GRmax: the mean GR value measured at the highest dose, −1 (all dead) through 0 (cytostatic) to 1 (no effect).
+    pub gr_max: f64,
+    /// The plateau of the fitted GR curve at high doses, GR∞.
+    pub gr_infinity: f64,
+    /// The area over the GR values, `∫ (1 − GR) d log dose` by trapezoids through the means at each dose, divided by the width
+    /// of the tested range of log doses: 0 without effect.
+    pub gr_aoc: f64,
+}
+
+impl GrowthMetrics {
+    /// What is not known.
+    pub const NONE: Self =
+        Self { gr50: Estimate::NONE, gr_max: f64::NAN, gr_infinity: f64::NAN, gr_aoc: f64::NAN };
+}
+
+/// The GR value of a relative viability where the control divided `divisions` times (Hafner et al. 2016, equation 1):
+/// `2^(log2(x / x0) / log2(x_control / x0)) − 1`. A viability of 0 or less has the value −1.
+///
+/// ```
+/// use halfmax_dose::growth_rate_value;
+/// assert_eq!(growth_rate_value(1.0, 2.0), 1.0);
+/// assert_eq!(growth_rate_value(0.25, 2.0), 0.0); // as many cells as at the start
+/// assert_eq!(growth_rate_value(0.0, 2.0), -1.0);
+/// ```
+pub fn growth_rate_value(viability: f64, divisions: f64) -> f64 {
+    if viability <= 0.0 {
+        return -1.0;
+    }
+    ((viability.log2() + divisions) / divisions).exp2() - 1.0
+}
+
+/// The metrics of readings whose control divided `divisions` times. The GR curve has its top at 1 (Hafner et al. 2016); it is a
+/// constant where the F test at 5 % does not find it better.
+pub(crate) fn growth_metrics(viabilities: &Sorted, divisions: f64) -> GrowthMetrics {
+    let readings = viabilities.place.iter().zip(&viabilities.values);
+    let readings = readings.map(|(place, viability)| {
+        (viabilities.ln_doses[*place as usize], growth_rate_value(*viability, divisions))
+    });
+    let sorted = Sorted::new(readings.collect());
+    let levels = sorted.levels(|_| 1.0);
+    let [Some(first), Some(last)] = [levels.first(), levels.last()] else { return GrowthMetrics::NONE };
+    let width = last.ln_dose - first.ln_dose;
+    let trapezoids = levels
+        .windows(2)
+        .map(|pair| (pair[1].ln_dose - pair[0].ln_dose) * (1.0 - (pair[0].mean + pair[1].mean) / 2.0));
+    let mut metrics =
+        GrowthMetrics { gr_max: last.mean, gr_aoc: trapezoids.sum::<f64>() / width, ..GrowthMetrics::NONE };
+    let beyond = 2.0 * std::f64::consts::LN_10;
+    let limits = Limits([
+        [1.0, 1.0],
+        [-1.0, 1.0],
+        [first.ln_dose - beyond, last.ln_dose + beyond],
+        [0.1_f64.ln(), 5.0_f64.ln()],
+    ]);
+    let minimum = fit(&levels, &limits);
+    let n = sorted.values.len();
+    let freedom = n.saturating_sub(3);
+    let mean = sorted.values.iter().sum::<f64>() / n as f64;
+    let total: f64 = sorted.values.iter().map(|value| (value - mean).powi(2)).sum();
+    let means: f64 = levels.iter().map(|level| level.weight * (level.mean - mean).powi(2)).sum();
+    let rest = (total - means).max(0.0) + minimum.cost;
+    let f = (total - rest) / 2.0 / (rest / freedom as f64).max(1e-300);
+    if freedom == 0 || f_upper_tail(f, 2.0, freedom as f64) >= 0.05 {
+        metrics.gr_infinity = mean;
+        return metrics;
+    }
+    let curve = LogLogistic::from_theta(&minimum.theta);
+    metrics.gr_infinity = curve.bottom;
+    let inside = first.ln_dose..=last.ln_dose;
+    if let Some(ln_gr50) = curve.dose_at(0.5).map(f64::ln).filter(|ln| inside.contains(ln)) {
+        let [_, bottom, ln_ec50, _] = minimum.theta;
+        let gradient = [0.0, 1.0 / (curve.hill * (0.5 - bottom)), 1.0, -(ln_gr50 - ln_ec50)];
+        let uncertainty = Uncertainty::new(&levels, &limits, &minimum.theta, rest / freedom as f64, freedom);
+        metrics.gr50 = uncertainty.logarithmic(ln_gr50, &gradient);
+    }
+    metrics
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cytostatic drug: the GR curve falls from 1 to 0, with EC50 = 1 and a slope of 1.
+    #[test]
+    fn known_gr_curve_is_found_whatever_the_divisions() {
+        for divisions in [0.8, 1.5, 4.0] {
+            let doses: Vec<f64> = (0..10).map(|at| 0.01 * 3.0_f64.powi(at)).collect();
+            let viability = |dose: &f64| {
+                let gr = 1.0 / (1.0 + dose);
+                ((gr + 1.0).log2() * divisions - divisions).exp2()
+            };
+            let readings = doses.iter().map(|dose| (dose.ln(), viability(dose))).collect();
+            let metrics = growth_metrics(&Sorted::new(readings), divisions);
+            assert!((metrics.gr50.value - 1.0).abs() < 1e-3, "{metrics:?}");
+            assert!(metrics.gr_infinity.abs() < 1e-3, "{metrics:?}");
+            assert!((metrics.gr_max - 1.0 / (1.0 + doses[9])).abs() < 1e-9, "{metrics:?}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Dose–response curves.
+//!
+//! [`CurveFitter`] turns readings (dose, viability) into a [`CurveFit`]: IC50, EC50, Emax, Hill slope, area under the viability
+//! curve and growth-rate metrics, each with its interval, and [`Flags`] that say what to know before it is used. This crate
+//! does no input or output.
+//!
+//! ```
+//! use halfmax_dose::{CurveParams, CurveReadings, Flag};
+//! let fitter = CurveParams::default().check()?;
+//! let dose_um = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
+//! let viability = [1.0, 0.98, 0.97, 0.91, 0.84, 0.71];
+//! let fit = fitter.fit(&CurveReadings { dose_um: &dose_um, viability: &viability, divisions: None });
+//! // The viability never fell to one half: no dose passes for an IC50.
+//! assert!(fit.flags.contains(Flag::Ic50AboveRange));
+//! # Ok::<(), halfmax_core::Error>(())
+//! ```
+
+mod curve;
+mod distributions;
+mod estimate;
+mod flags;
+mod growth;
+mod least_squares;
+mod params;
+mod robust;
+mod shape;
+
+pub use curve::{CurveFit, CurveFitter, CurveReadings, FittedModel, Position};
+pub use distributions::{f_upper_tail, t_quantile_95};
+pub use estimate::Estimate;
+pub use flags::{Flag, Flags};
+pub use growth::{GrowthMetrics, growth_rate_value};
+pub use params::{CurveParams, ModelChoice, Outliers};
+pub use shape::LogLogistic;

@@ -1,0 +1,113 @@
+use halfmax_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::curve::CurveFitter;
+
+/// Which curve is fitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelChoice {
+    /// Three or four parameters, whichever has the lower AICc (Hurvich & Tsai 1989), or a constant where the F test
+    /// against it does not find the curve better.
+    #[default]
+    Auto,
+    /// Three parameters with the top fixed, or a constant where the F test does not find the curve better.
+    AutoFixedTop,
+    /// Top, bottom, EC50 and Hill slope.
+    FourParameter,
+    /// Bottom, EC50 and Hill slope; the top is [`CurveParams::fixed_top`].
+    ThreeParameter,
+}
+
+/// What becomes of readings that the curve does not explain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outliers {
+    /// Found by M-estimation (Huber's function, then Tukey's biweight, on the scale of the median absolute residual),
+    /// left out, and counted.
+    #[default]
+    LeftOut,
+    /// Kept: plain least squares.
+    Kept,
+}
+
+/// How dose–response curves are fitted. Viabilities are fractions of the control: 1 without effect, 0 all dead.
+///
+/// ```
+/// use halfmax_dose::{CurveParams, CurveReadings};
+/// let fitter = CurveParams::default().check()?;
+/// let dose_um = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
+/// let viability = [0.99, 1.01, 0.93, 0.77, 0.51, 0.26, 0.12];
+/// let fit = fitter.fit(&CurveReadings { dose_um: &dose_um, viability: &viability, divisions: None });
+/// assert!((fit.ic50.value - 1.0).abs() < 0.1);
+/// assert!(fit.ic50.lower < 1.0 && 1.0 < fit.ic50.upper);
+/// let error = CurveParams { significance: 2.0, ..CurveParams::default() }.check().err().map(|e| e.to_string());
+/// assert_eq!(error.as_deref(), Some("significance = 2: expected a number above 0, below 1"));
+/// # Ok::<(), halfmax_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CurveParams {
+    /// Which curve.
+    pub model: ModelChoice,
+    /// The top of the three-parameter curve, a viability.
+    pub fixed_top: f64,
+    /// What becomes of outliers.
+    pub outliers: Outliers,
+    /// The range of the top, in viability.
+    pub top: [f64; 2],
+    /// The range of the bottom, in viability. 0 is all dead: an extrapolated curve may not fall below.
+    pub bottom: [f64; 2],
+    /// The range of the Hill slope, above 0.
+    pub hill: [f64; 2],
+    /// How many decades beyond the tested doses the EC50 may lie.
+    pub decades_beyond: f64,
+    /// The p value of the F test below which a curve is no constant.
+    pub significance: f64,
+}
+
+impl Default for CurveParams {
+    fn default() -> Self {
+        Self {
+            model: ModelChoice::Auto,
+            fixed_top: 1.0,
+            outliers: Outliers::LeftOut,
+            top: [0.0, 2.0],
+            bottom: [0.0, 2.0],
+            hill: [0.1, 10.0],
+            decades_beyond: 2.0,
+            significance: 0.05,
+        }
+    }
+}
+
+impl CurveParams {
+    /// Checks the parameters and makes a fitter of them.
+    ///
+    /// # Errors
+    /// If a value is out of its range: names it, the value and what is allowed.
+    pub fn check(self) -> Result<CurveFitter> {
+        for (name, [low, high], least) in
+            [("top", self.top, -10.0), ("bottom", self.bottom, -10.0), ("hill", self.hill, 1e-3)]
+        {
+            if !(low >= least && low < high && high <= 100.0) {
+                let expected = format!("a range [low, high] within {least} to 100, low below high");
+                return Err(Error::parameter(name, format!("[{low}, {high}]"), &expected));
+            }
+        }
+        if !(self.fixed_top > 0.0 && self.fixed_top <= 10.0) {
+            return Err(Error::parameter(
+                "fixed_top",
+                self.fixed_top,
+                "a viability above 0, at most 10 (1 = control)",
+            ));
+        }
+        if !(0.0..=6.0).contains(&self.decades_beyond) {
+            return Err(Error::parameter("decades_beyond", self.decades_beyond, "0 to 6 decades"));
+        }
+        if !(self.significance > 0.0 && self.significance < 1.0) {
+            return Err(Error::parameter("significance", self.significance, "a number above 0, below 1"));
+        }
+        Ok(CurveFitter::new(self))
+    }
+}

@@ -1,0 +1,291 @@
+//! Curves whose truth is known.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use halfmax_core::{ErrorKind, Progress, Seed, Silent};
+use halfmax_dose::*;
+use proptest::prelude::*;
+
+/// A normal number, from its place in a seeded sequence.
+fn normal(seed: u64, at: u64) -> f64 {
+    let uniform = |which: u64| {
+        let bits = Seed::new(seed).derive(2 * at + which).value() >> 11;
+        (bits as f64 + 0.5) / (1u64 << 53) as f64
+    };
+    (-2.0 * uniform(0).ln()).sqrt() * (std::f64::consts::TAU * uniform(1)).cos()
+}
+
+/// Eight doses over 3.5 decades, each `replicates` times.
+fn doses(replicates: usize) -> Vec<f64> {
+    (0..8 * replicates).map(|at| 0.005 * 10.0_f64.powf(0.5 * (at / replicates) as f64)).collect()
+}
+
+fn simulated(shape: &LogLogistic, sigma: f64, seed: u64, doses: &[f64]) -> Vec<f64> {
+    doses.iter().zip(0..).map(|(dose, at)| shape.at(*dose) + sigma * normal(seed, at)).collect()
+}
+
+fn fitted(params: CurveParams, dose_um: &[f64], viability: &[f64]) -> CurveFit {
+    params.check().unwrap().fit(&CurveReadings { dose_um, viability, divisions: None })
+}
+
+fn by_default(dose_um: &[f64], viability: &[f64]) -> CurveFit {
+    fitted(CurveParams::default(), dose_um, viability)
+}
+
+fn near(found: f64, expected: f64, tolerance: f64) {
+    assert!((found - expected).abs() <= tolerance, "{found}, expected {expected} ± {tolerance}");
+}
+
+#[test]
+fn known_parameters_are_recovered() {
+    let doses = doses(3);
+    for (top, bottom, ec50, hill) in
+        [(1.0, 0.1, 0.3, 1.0), (0.9, 0.3, 0.1, 2.0), (1.1, 0.0, 1.0, 0.7), (1.0, 0.45, 0.5, 3.0)]
+    {
+        let shape = LogLogistic { top, bottom, ec50, hill };
+        let fit = by_default(&doses, &simulated(&shape, 0.0, 0, &doses));
+        near(fit.ec50.value.ln(), ec50.ln(), 1e-4);
+        near(fit.hill.value, hill, 1e-3);
+        near(fit.top.value, top, 1e-4);
+        near(fit.bottom.value, bottom, 1e-4);
+        near(fit.ic50.value.ln(), shape.dose_at(0.5).unwrap().ln(), 1e-4);
+        near(fit.auc.value, shape.area(doses[0], doses[23]), 1e-5);
+        near(fit.emax.value, shape.at(doses[23]), 1e-5);
+        near(fit.r2, 1.0, 1e-6);
+        assert!(fit.flags.is_empty(), "{}", fit.flags);
+    }
+}
+
+/// How many of 100 intervals hold the true EC50, IC50 and AUC.
+fn coverage(params: &CurveParams, curves: u64) -> [f64; 3] {
+    let doses = doses(3);
+    let fitter = params.clone().check().unwrap();
+    let mut inside = [0_u64; 3];
+    for curve in 0..curves {
+        let place = (curve as f64 + 0.5) / curves as f64;
+        let shape = LogLogistic {
+            top: 1.02,
+            bottom: 0.15,
+            ec50: 10.0_f64.powf(-1.3 + 1.3 * place),
+            hill: 1.0 + 0.8 * ((curve % 10) as f64 / 10.0),
+        };
+        let viability = simulated(&shape, 0.05, 1_000 + curve, &doses);
+        let fit = fitter.fit(&CurveReadings { dose_um: &doses, viability: &viability, divisions: None });
+        let truths = [shape.ec50, shape.dose_at(0.5).unwrap(), shape.area(doses[0], doses[23])];
+        for (at, (estimate, truth)) in [fit.ec50, fit.ic50, fit.auc].iter().zip(truths).enumerate() {
+            inside[at] += u64::from(estimate.lower <= truth && truth <= estimate.upper);
+        }
+    }
+    inside.map(|count| 100.0 * count as f64 / curves as f64)
+}
+
+#[test]
+fn intervals_hold_what_they_promise() {
+    for (model, outliers) in [
+        (ModelChoice::FourParameter, Outliers::Kept),
+        (ModelChoice::FourParameter, Outliers::LeftOut),
+        (ModelChoice::Auto, Outliers::LeftOut),
+    ] {
+        let params = CurveParams { model, outliers, ..CurveParams::default() };
+        let found = coverage(&params, 4_000);
+        println!("{model:?}, {outliers:?}: {found:.1?} % of the intervals of EC50, IC50, AUC hold the truth");
+        assert!(
+            found.iter().all(|share| (93.0..=97.0).contains(share)),
+            "{model:?}, {outliers:?}: {found:?}"
+        );
+    }
+}
+
+fn squares(shape: &LogLogistic, doses: &[f64], values: &[f64]) -> f64 {
+    doses.iter().zip(values).map(|(dose, value)| (value - shape.at(*dose)).powi(2)).sum()
+}
+
+/// The smallest sum of squares that a pattern search finds from many starts.
+fn searched(doses: &[f64], values: &[f64]) -> f64 {
+    let cost = |[top, bottom, ln_ec50, ln_hill]: [f64; 4]| {
+        squares(&LogLogistic { top, bottom, ec50: ln_ec50.exp(), hill: ln_hill.exp() }, doses, values)
+    };
+    let clamp = |at: usize, value: f64| {
+        let ln10 = std::f64::consts::LN_10;
+        let low = [0.0, 0.0, doses[0].ln() - 2.0 * ln10, 0.1_f64.ln()][at];
+        let high = [2.0, 2.0, doses[doses.len() - 1].ln() + 2.0 * ln10, 10.0_f64.ln()][at];
+        value.clamp(low, high)
+    };
+    let mut best = f64::INFINITY;
+    for start in 0..20 {
+        let mut here = [1.0, 0.2, -6.0 + 0.6 * f64::from(start % 10), if start < 10 { 0.0 } else { 1.0 }];
+        let (mut cost_here, mut step) = (cost(here), 0.5);
+        while step > 1e-6 {
+            let mut better = false;
+            for at in 0..4 {
+                for sign in [-1.0, 1.0] {
+                    let mut there = here;
+                    there[at] = clamp(at, there[at] + sign * step);
+                    let cost_there = cost(there);
+                    if cost_there < cost_here {
+                        (here, cost_here, better) = (there, cost_there, true);
+                    }
+                }
+            }
+            step *= if better { 1.0 } else { 0.5 };
+        }
+        best = best.min(cost_here);
+    }
+    best
+}
+
+#[test]
+fn no_search_finds_a_better_minimum() {
+    let doses = doses(2);
+    let params =
+        CurveParams { model: ModelChoice::FourParameter, outliers: Outliers::Kept, ..CurveParams::default() };
+    for curve in 0..40 {
+        let shape = LogLogistic {
+            top: 1.0,
+            bottom: 0.02 * f64::from(curve),
+            ec50: 10.0_f64.powf(-2.5 + 0.1 * f64::from(curve)),
+            hill: 0.5 + 0.07 * f64::from(curve),
+        };
+        let values = simulated(&shape, 0.06, 77 + curve as u64, &doses);
+        let fit = fitted(params.clone(), &doses, &values);
+        let (own, other) = (squares(&fit.shape().unwrap(), &doses, &values), searched(&doses, &values));
+        assert!(own <= other * 1.001, "curve {curve}: {own}, a search finds {other}");
+    }
+}
+
+#[test]
+fn outliers_do_not_move_the_curve() {
+    let doses = doses(3);
+    let shape = LogLogistic { top: 1.0, bottom: 0.1, ec50: 0.2, hill: 1.3 };
+    let (mut robust, mut plain) = (0.0_f64, 0.0_f64);
+    for seed in 0..50 {
+        let mut values = simulated(&shape, 0.03, 5_000 + seed, &doses);
+        values[4] = 0.05;
+        values[19] = 1.0;
+        let fit = by_default(&doses, &values);
+        assert!(fit.outliers >= 2 && fit.flags.contains(Flag::Outliers), "{fit:?}");
+        robust = robust.max((fit.ic50.value / 0.2).log10().abs());
+        let kept =
+            fitted(CurveParams { outliers: Outliers::Kept, ..CurveParams::default() }, &doses, &values);
+        plain += (kept.ic50.value / 0.2).log10().abs() / 50.0;
+    }
+    println!(
+        "largest error of pIC50 with two gross outliers of 24: {robust:.3}; plain, on average {plain:.3}"
+    );
+    assert!(robust < 0.15, "{robust}");
+}
+
+#[test]
+fn flags_say_what_is_wrong() {
+    let doses = doses(3);
+    let of = |top, bottom, ec50, hill| {
+        by_default(&doses, &simulated(&LogLogistic { top, bottom, ec50, hill }, 0.02, 9, &doses))
+    };
+    let above = of(1.0, 0.0, 40.0, 1.0);
+    assert_eq!(above.ic50_position, Position::Above);
+    assert!(above.flags.contains(Flag::Ic50AboveRange), "{}", above.flags);
+    let below = of(1.0, 0.0, 0.001, 1.0);
+    assert_eq!(below.ic50_position, Position::Below);
+    assert!(below.flags.contains(Flag::Ic50BelowRange), "{}", below.flags);
+    let partial = of(1.0, 0.7, 0.2, 1.5);
+    assert!(partial.flags.contains(Flag::NoIc50) && !partial.ic50.is_known(), "{}", partial.flags);
+    let flat = of(1.0, 1.0, 0.2, 1.0);
+    assert_eq!(flat.model, FittedModel::Constant);
+    assert!(flat.flags.contains(Flag::Flat) && flat.flags.contains(Flag::NoIc50), "{}", flat.flags);
+    let rising = of(0.3, 1.0, 0.2, 1.0);
+    assert!(rising.flags.contains(Flag::Increasing) && rising.flags.contains(Flag::NonMonotone));
+    let few = by_default(&[0.1, 1.0, 10.0], &[1.0, 0.5, 0.1]);
+    assert!(few.flags.contains(Flag::TooFewDoses) && !few.ic50.is_known());
+    let noise: Vec<f64> = (0..24).map(|at| 0.6 + 0.5 * normal(3, at)).collect();
+    assert!(by_default(&doses, &noise).flags.contains(Flag::PoorFit));
+}
+
+/// A constant is taken for a curve about as often as the significance says.
+#[test]
+fn flat_data_are_seldom_a_curve() {
+    let doses = doses(3);
+    let flat = LogLogistic { top: 1.0, bottom: 1.0, ec50: 1.0, hill: 1.0 };
+    let curve = |seed: u64| by_default(&doses, &simulated(&flat, 0.05, 90_000 + seed, &doses));
+    let found = (0..1000).filter(|seed| curve(*seed).model != FittedModel::Constant).count();
+    println!("{found} of 1000 constants were taken for curves");
+    assert!(found < 150, "{found}");
+}
+
+#[test]
+fn growth_metrics_come_with_divisions() {
+    let doses = doses(1);
+    let viability: Vec<f64> =
+        doses.iter().map(|dose| (1.0 / (1.0 + dose / 0.3) * 2.0 - 2.0).exp2() * 1.0).collect();
+    let fitter = CurveParams::default().check().unwrap();
+    let fit = fitter.fit(&CurveReadings { dose_um: &doses, viability: &viability, divisions: Some(2.0) });
+    assert!(fit.growth.gr50.is_known() && fit.growth.gr_aoc > 0.0, "{:?}", fit.growth);
+    let without = fitter.fit(&CurveReadings { dose_um: &doses, viability: &viability, divisions: None });
+    assert!(without.growth.gr_max.is_nan());
+}
+
+#[test]
+fn order_and_threads_do_not_matter() {
+    let doses = doses(3);
+    let shape = LogLogistic { top: 1.0, bottom: 0.1, ec50: 0.2, hill: 1.3 };
+    let values = simulated(&shape, 0.05, 3, &doses);
+    let backwards = |list: &[f64]| list.iter().rev().copied().collect::<Vec<f64>>();
+    let there = by_default(&doses, &values);
+    let back = by_default(&backwards(&doses), &backwards(&values));
+    assert_eq!(format!("{there:?}"), format!("{back:?}"));
+    let fitter = CurveParams::default().check().unwrap();
+    let curve = CurveReadings { dose_um: &doses, viability: &values, divisions: None };
+    let all = fitter.fit_all(&[curve; 100], &Silent).unwrap();
+    assert!(all.iter().all(|fit| format!("{fit:?}") == format!("{:?}", fitter.fit(&curve))));
+}
+
+struct Stopped;
+
+impl Progress for Stopped {
+    fn step(&self, _: usize, _: usize) {}
+
+    fn stopped(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn bad_lists_and_stops_are_errors() {
+    let fitter = CurveParams::default().check().unwrap();
+    let uneven = CurveReadings { dose_um: &[1.0, 2.0], viability: &[1.0], divisions: None };
+    let error = fitter.fit_all(&[uneven], &Silent).unwrap_err();
+    assert_eq!(error.to_string(), "curve 0: 2 doses and 1 viabilities");
+    let fine = CurveReadings { dose_um: &[1.0], viability: &[1.0], divisions: None };
+    assert_eq!(fitter.fit_all(&[fine], &Stopped).unwrap_err().kind(), ErrorKind::Interrupted);
+}
+
+fn anything() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        3 => -2.0..3.0_f64,
+        2 => (-12.0..6.0_f64).prop_map(|log| 10.0_f64.powf(log)),
+        1 => prop::sample::select(vec![
+            0.0, -0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN_POSITIVE, 5e-324, 1.0
+        ]),
+        1 => any::<f64>(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 3000, ..ProptestConfig::default() })]
+    #[test]
+    fn no_readings_break_it(
+        readings in prop::collection::vec((anything(), anything()), 0..40),
+        same in any::<bool>(),
+        divisions in prop::option::of(anything()),
+        model in prop::sample::select(vec![
+            ModelChoice::Auto, ModelChoice::AutoFixedTop, ModelChoice::ThreeParameter, ModelChoice::FourParameter
+        ]),
+    ) {
+        let dose = |at: usize| if same { readings[0].0 } else { readings[at].0 };
+        let dose_um: Vec<f64> = (0..readings.len()).map(dose).collect();
+        let viability: Vec<f64> = readings.iter().map(|reading| reading.1).collect();
+        let fitter = CurveParams { model, ..CurveParams::default() }.check().unwrap();
+        let fit = fitter.fit(&CurveReadings { dose_um: &dose_um, viability: &viability, divisions });
+        prop_assert!(fit.ic50_position != Position::Within || fit.ic50.value >= fit.dose_range[0] * (1.0 - 1e-9));
+        prop_assert!(fit.doses >= 4 || fit.model == FittedModel::None);
+    }
+}

@@ -1,0 +1,227 @@
+//! `halfmax fit-curves` as a user meets it.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn halfmax(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_halfmax")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "expected {part:?} in:\n{message}");
+    }
+}
+
+/// Fits the curves of a table with more arguments; the rows by cell line, drug and experiment, and what was said.
+fn curves(table: &str, arguments: &[&str]) -> (BTreeMap<String, Value>, String) {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("raw.csv"), table).unwrap();
+    let all = [&["fit-curves", "raw.csv", "--out", "curves.ndjson"], arguments].concat();
+    let output = halfmax(folder.path(), &all);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let text = fs::read_to_string(folder.path().join("curves.ndjson")).unwrap();
+    let rows = text.lines().map(|line| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let name = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        (format!("{}/{}{}", name("cell_line"), name("drug"), name("experiment")), row)
+    });
+    (rows.collect(), said)
+}
+
+/// Fits the curves of a table that must be refused with this code, and returns what is said.
+fn refused(table: &str, code: i32, arguments: &[&str]) -> String {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("raw.csv"), table).unwrap();
+    let all = [&["fit-curves", "raw.csv", "--out", "curves.csv"], arguments].concat();
+    let output = halfmax(folder.path(), &all);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["raw.csv"], "a refused table left a file");
+    said
+}
+
+/// A strong drug with an IC50 of 0.3 µM, a weak one with 60 µM, and one without effect; doses times `dose_scale`, readings by
+/// `reading`; experiments 1 and 2.
+fn table(header: &str, dose_scale: f64, reading: fn(f64) -> f64) -> String {
+    let mut text = format!("{header}\n");
+    for (drug, ic50) in [("Strong", 0.3), ("Weak", 60.0), ("Inert", f64::INFINITY)] {
+        for experiment in 1..=2 {
+            for step in 0..8 {
+                let dose = 0.01 * 10.0_f64.powf(f64::from(step) / 2.0);
+                // Small errors, without which a flat curve would be fitted exactly.
+                let error = 0.004 * f64::from((step * 7 + experiment * 3) % 5 - 2);
+                let value = reading(1.0 / (1.0 + dose / ic50) + error);
+                text.push_str(&format!("A375,{drug},{experiment},{},{value}\n", dose * dose_scale));
+            }
+        }
+    }
+    text
+}
+
+const HEADER: &str = "cell_line,drug,experiment,dose_um,viability";
+
+fn number(row: &Value, key: &str) -> f64 {
+    row[key].as_f64().unwrap_or_else(|| panic!("{key} is {}", row[key]))
+}
+
+#[test]
+fn curves_have_their_values_and_flags() {
+    let (rows, said) = curves(&table(HEADER, 1.0, |v| v), &[]);
+    says(&said, &["48 readings of 3 curves, taken as viability-fraction"]);
+    let strong = &rows["A375/Strong"];
+    assert!((number(strong, "ic50_um") / 0.3 - 1.0).abs() < 0.1, "{strong}");
+    assert!(number(strong, "ic50_lower_um") < 0.3 && number(strong, "ic50_upper_um") > 0.3, "{strong}");
+    assert_eq!(strong["ic50_position"], "within");
+    assert_eq!(strong["flags"], "");
+    assert_eq!(strong["readings"], 16);
+    assert!(strong["ic50_extrapolated_um"].is_null());
+    let weak = &rows["A375/Weak"];
+    assert!(weak["ic50_um"].is_null() && weak["ic50_upper_um"].is_null(), "{weak}");
+    assert!(number(weak, "ic50_extrapolated_um") > 31.0, "{weak}");
+    says(weak["flags"].as_str().unwrap(), &["ic50_above_range"]);
+    let inert = &rows["A375/Inert"];
+    assert_eq!(inert["model"], "constant");
+    says(inert["flags"].as_str().unwrap(), &["flat", "no_ic50"]);
+    assert!((number(inert, "auc") - 1.0).abs() < 0.02, "{inert}");
+}
+
+#[test]
+fn units_do_not_matter() {
+    let (expected, _) = curves(&table(HEADER, 1.0, |v| v), &[]);
+    let ic50 = number(&expected["A375/Strong"], "ic50_um");
+    type Case = (&'static str, f64, fn(f64) -> f64, &'static [&'static str]);
+    let cases: [Case; 5] = [
+        (
+            "Channel,Compound,Experiment,Dose,Response",
+            1.0,
+            |v| 100.0 * (1.0 - v),
+            &["--response", "inhibition-percent"],
+        ),
+        ("cell,compound,plate,conc,inhibition", 1.0, |v| 1.0 - v, &[]),
+        ("cell,compound,plate,conc_nM,viability", 1e3, |v| 100.0 * v, &[]),
+        ("cell,compound,plate,concentration,viability", 1e-6, |v| v, &["--dose-unit", "m"]),
+        ("cell,compound,plate,dose,percent_inhibition", 1e3, |v| 100.0 * (1.0 - v), &["--dose-unit", "nm"]),
+    ];
+    for (header, scale, reading, arguments) in cases {
+        let (rows, _) = curves(&table(header, scale, reading), arguments);
+        assert!((number(&rows["A375/Strong"], "ic50_um") / ic50 - 1.0).abs() < 1e-5, "{header}");
+    }
+}
+
+#[test]
+fn experiments_tops_and_divisions_on_request() {
+    let text = table(HEADER, 1.0, |v| v);
+    let (rows, _) = curves(&text, &["--by", "experiment"]);
+    assert_eq!(rows.len(), 6);
+    assert_eq!(rows["A375/Strong2"]["readings"], 8);
+    let (rows, _) = curves(&text, &["--fixed-top"]);
+    assert_eq!(rows["A375/Strong"]["model"], "three_parameter");
+    assert_eq!(rows["A375/Strong"]["top"], 1.0);
+    assert_eq!(rows["A375/Inert"]["model"], "constant");
+    let (rows, _) = curves(&text, &["--divisions", "2"]);
+    assert!(number(&rows["A375/Strong"], "gr50_um") > 0.0);
+    says(&refused(&text, 2, &["--divisions", "-1"]), &["--divisions = -1", "above 0"]);
+}
+
+#[test]
+fn controls_and_gaps_are_left_out_and_said() {
+    let more = "A375,Strong,1,0,0.4\nA375,Strong,1,,0.4\nA375,,1,1,0.4\nA375,Few,1,1,0.4\n";
+    let (rows, said) = curves(&(table(HEADER, 1.0, |v| v) + more), &[]);
+    says(&said, &["1 rows with dose 0 are controls", "2 rows lack a cell line, drug"]);
+    assert_eq!(rows["A375/Strong"]["readings"], 16);
+    assert_eq!(rows["A375/Few"]["flags"], "too_few_doses");
+    assert!(rows["A375/Few"]["ic50_um"].is_null());
+}
+
+#[test]
+fn bad_input_is_refused_and_named() {
+    let text = table(HEADER, 1.0, |v| v);
+    let with = |line: &str| format!("{text}{line}\n");
+    says(
+        &refused(&with("A375,Strong,1,-2.5,0.4"), 3, &[]),
+        &["raw.csv: column \"dose_um\", row 50: \"-2.5\"", "0 or more"],
+    );
+    says(&refused(&with("A375,Strong,1,high,0.4"), 3, &[]), &["\"dose_um\", row 50: \"high\""]);
+    says(&refused(&with("A375,Strong,1,inf,0.4"), 3, &[]), &["\"dose_um\", row 50: \"inf\""]);
+    says(&refused(&with("A375,Strong,1,1,dead"), 3, &[]), &["\"viability\", row 50: \"dead\""]);
+    says(&refused("cell_line,drug,viability\nA,B,1\n", 3, &[]), &["has no column of doses", "dose_um"]);
+    says(&refused("cell_line,drug,dose,viability\nA,B,0,1\n", 3, &[]), &["no row has", "dose above 0"]);
+    let no_plate = "cell_line,drug,dose,viability\nA,B,1,1\n";
+    says(&refused(no_plate, 3, &["--by", "experiment"]), &["no column of experiments"]);
+}
+
+#[test]
+fn doubtful_readings_are_refused() {
+    let response = table("cell_line,drug,experiment,dose_um,response", 1.0, |v| v);
+    says(&refused(&response, 3, &[]), &["does not say whether it is viability or inhibition", "--response"]);
+    let between = table(HEADER, 1.0, |v| 5.0 * v);
+    says(&refused(&between, 3, &[]), &["too large for fractions, too small for percentages"]);
+    let percent = table(HEADER, 1.0, |v| 100.0 * v);
+    says(&refused(&percent, 3, &["--response", "viability-fraction"]), &["cannot be viability-fraction"]);
+    let fraction = table(HEADER, 1.0, |v| v);
+    says(&refused(&fraction, 3, &["--response", "viability-percent"]), &["cannot be viability-percent"]);
+    refused(&fraction, 2, &["--response", "percent"]);
+}
+
+#[test]
+fn output_is_as_asked() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("raw.csv"), table(HEADER, 1.0, |v| v)).unwrap();
+    let run = |arguments: &[&str]| halfmax(folder.path(), &[&["fit-curves", "raw.csv"], arguments].concat());
+    let output = run(&["--out", "curves.parquet", "--json", "--quiet"]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    let event: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&event["event"], &event["curves"], &event["flat"]), (&"curves".into(), &3.into(), &1.into()));
+    assert!(fs::read(folder.path().join("curves.parquet")).unwrap().starts_with(b"PAR1"));
+    let one = run(&["--out", "-", "--threads", "1"]).stdout;
+    assert_eq!(one, run(&["--out", "-", "--threads", "2"]).stdout);
+    assert!(one.starts_with(b"cell_line,drug,model,"));
+    says(&String::from_utf8_lossy(&run(&["--out", "curves.xlsx"]).stderr), &["ending says no known format"]);
+}
+
+/// The single-agent readings of O'Neil et al. 2016, where they are there.
+#[test]
+fn published_screen_is_reproduced() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/oneil");
+    let (raw, reference) = (data.join("single_agent_raw.csv"), data.join("single_agent_fits_reference.csv"));
+    let Ok(reference) = fs::read_to_string(reference) else {
+        eprintln!("skipped: {} is not there", data.display());
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let raw = raw.to_str().unwrap();
+    let arguments = ["fit-curves", raw, "--response", "inhibition-percent", "--out", "curves.ndjson"];
+    assert!(halfmax(folder.path(), &arguments).status.success());
+    let text = fs::read_to_string(folder.path().join("curves.ndjson")).unwrap();
+    let own: BTreeMap<(String, String), f64> = text
+        .lines()
+        .filter_map(|line| {
+            let row: Value = serde_json::from_str(line).unwrap();
+            let name = |key: &str| row[key].as_str().unwrap().to_owned();
+            row["ic50_um"].as_f64().map(|ic50| ((name("cell_line"), name("drug")), 6.0 - ic50.log10()))
+        })
+        .collect();
+    let mut differences: Vec<f64> = reference
+        .lines()
+        .skip(1)
+        .filter_map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            let own = own.get(&(fields[1].to_owned(), fields[2].to_owned()))?;
+            Some((own - fields[11].parse::<f64>().ok()?).abs())
+        })
+        .collect();
+    differences.sort_unstable_by(f64::total_cmp);
+    let median = differences[differences.len() / 2];
+    println!("{} pIC50 compared, median difference {median:.3}", differences.len());
+    assert!(differences.len() > 500 && median < 0.2, "{} compared, median {median}", differences.len());
+}
