@@ -8,13 +8,15 @@ use crate::Naive;
 /// A fitted [`Naive`] predictor: a mean, and deviations from it per entity.
 ///
 /// Entities are found again by their ids, in whatever table a query brings. It needs no features.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FittedNaive {
     pub(crate) naive: Naive,
     pub(crate) mean: f64,
     pub(crate) sides: usize,
     pub(crate) terms: Vec<Term>,
     pub(crate) tissues: Option<Tissues>,
+    /// The deviations of combinations, by the positions of their drugs, ascending where they share a table.
+    pub(crate) combinations: BTreeMap<Vec<u32>, f64>,
 }
 
 /// The effects of the entities that stand on some sides; sides of one table share them.
@@ -107,7 +109,22 @@ impl FittedNaive {
             terms.push(Term::new(term.sides, term.ids, effects)?);
         }
         let tissues = levels.map(|levels| Tissues { levels, deviations });
-        Ok(Self { naive, mean, sides, terms, tissues })
+        let combinations = match naive {
+            Naive::CombinationMean => combinations(parts, sides)?,
+            _ => BTreeMap::new(),
+        };
+        Ok(Self { naive, mean, sides, terms, tissues, combinations })
+    }
+
+    /// The deviation of the combination that a tuple holds, where it was in training.
+    fn of_combination(&self, tuple: &[u32], addends: &[Addend]) -> Option<f64> {
+        let members = addends.iter().map(|addend| addend.positions[tuple[addend.side] as usize]);
+        let mut members: Vec<u32> =
+            members.map(|place| place.map(|place| place as u32)).collect::<Option<_>>()?;
+        if self.terms.len() == 1 {
+            members.sort_unstable();
+        }
+        self.combinations.get(&members).copied()
     }
 
     /// For each entity of a query's cell-line table the tissue among those of training.
@@ -165,6 +182,11 @@ impl FittedModel for FittedNaive {
         let predict = |at| {
             query.tuples.get(at, &mut tuple);
             let tissue = tissues[tuple[0] as usize];
+            if !self.combinations.is_empty()
+                && let Some(own) = self.of_combination(&tuple, &addends)
+            {
+                return (self.mean + own) as f32;
+            }
             let added: f64 = addends.iter().map(|addend| addend.of(tuple[addend.side], tissue)).sum();
             (self.mean + added) as f32
         };
@@ -195,6 +217,23 @@ impl FittedModel for FittedNaive {
         for (at, deviations) in self.tissues.iter().flat_map(|tissues| &tissues.deviations).enumerate() {
             tensors.insert(format!("tissue_deviations_{at}"), Tensor::F64(deviations.clone()));
         }
+        if self.naive == Naive::CombinationMean {
+            let members = self.combinations.keys().flatten().copied().collect();
+            tensors.insert("combinations".into(), Tensor::U32(members));
+            let values = self.combinations.values().copied().collect();
+            tensors.insert("combination_deviations".into(), Tensor::F64(values));
+        }
         Parts { description, tensors }
     }
+}
+
+/// The deviations of combinations that a file holds.
+fn combinations(parts: &Parts, sides: usize) -> Result<BTreeMap<Vec<u32>, f64>> {
+    let count = match parts.tensors.get("combination_deviations") {
+        Some(Tensor::F64(values)) => values.len(),
+        _ => 0,
+    };
+    let values = parts.f64s("combination_deviations", count)?;
+    let members = parts.u32s("combinations", count * (sides - 1))?;
+    Ok(members.chunks(sides - 1).map(<[u32]>::to_vec).zip(values.iter().copied()).collect())
 }

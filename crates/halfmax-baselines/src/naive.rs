@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use halfmax_core::{Category, Error, FitContext, Model, Result, TrainView, listed};
@@ -13,10 +14,11 @@ use crate::fitted::{FittedNaive, Term, Tissues};
 /// predictions below add the deviations of all of them from the global mean. An entity that was not in
 /// training has no deviation: with a new cell line, [`Naive::Effects`] is close to [`Naive::DrugMean`]; with
 /// a new drug, that one is [`Naive::GlobalMean`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Naive {
     /// The mean of all training responses.
+    #[default]
     GlobalMean,
     /// The mean of the drug.
     DrugMean,
@@ -29,12 +31,21 @@ pub enum Naive {
     /// rare tissue is mostly noise, and a baseline should be hard to beat. The mean of the drug where the
     /// tissue is missing or was not in training with that drug.
     TissueDrugMean,
+    /// The mean of the combination of drugs, whatever their order; as [`Naive::DrugMean`] where it was not in training. For
+    /// single drugs that is the mean of the drug.
+    CombinationMean,
 }
 
 impl Naive {
     /// All of them, from the simplest to the richest.
-    pub const ALL: [Self; 5] =
-        [Self::GlobalMean, Self::DrugMean, Self::CellMean, Self::Effects, Self::TissueDrugMean];
+    pub const ALL: [Self; 6] = [
+        Self::GlobalMean,
+        Self::DrugMean,
+        Self::CellMean,
+        Self::Effects,
+        Self::TissueDrugMean,
+        Self::CombinationMean,
+    ];
 
     /// The name of the family, as in a configuration: "drug_mean".
     pub const fn name(self) -> &'static str {
@@ -44,6 +55,7 @@ impl Naive {
             Self::CellMean => "cell_mean",
             Self::Effects => "effects",
             Self::TissueDrugMean => "tissue_drug_mean",
+            Self::CombinationMean => "combination_mean",
         }
     }
 
@@ -78,12 +90,11 @@ impl Model for Naive {
         }
         let sides = train.screen.sides.len();
         let rows = Rows::of(train);
-        let mut fitted =
-            FittedNaive { naive: *self, mean: rows.mean(), sides, terms: Vec::new(), tissues: None };
+        let mut fitted = FittedNaive { naive: *self, mean: rows.mean(), sides, ..FittedNaive::default() };
         let places: Vec<Vec<usize>> = match self {
             Self::GlobalMean => Vec::new(),
             Self::CellMean => vec![vec![0]],
-            Self::DrugMean | Self::TissueDrugMean => sides_by_table(train, 1),
+            Self::DrugMean | Self::TissueDrugMean | Self::CombinationMean => sides_by_table(train, 1),
             Self::Effects => sides_by_table(train, 0),
         };
         let effects = match self {
@@ -92,6 +103,9 @@ impl Model for Naive {
         };
         if *self == Self::TissueDrugMean {
             fitted.tissues = Some(tissue_deviations(train, &rows, &places, &effects, fitted.mean)?);
+        }
+        if *self == Self::CombinationMean {
+            fitted.combinations = combination_deviations(train, &rows, fitted.mean);
         }
         let terms = places.into_iter().zip(effects);
         fitted.terms = terms
@@ -102,6 +116,21 @@ impl Model for Naive {
             .collect::<Result<_>>()?;
         Ok(fitted)
     }
+}
+
+/// The mean deviation of every combination of the drug sides' entities, by their positions.
+fn combination_deviations(train: &TrainView, rows: &Rows, mean: f64) -> BTreeMap<Vec<u32>, f64> {
+    let mut sums: BTreeMap<Vec<u32>, (f64, f64)> = BTreeMap::new();
+    for (row, value, weight) in rows.iter() {
+        let members = (1..train.screen.sides.len()).map(|side| train.screen.responses.side(side)[row]);
+        let mut members: Vec<u32> = members.collect();
+        if train.screen.is_of_combinations() {
+            members.sort_unstable();
+        }
+        let sum = sums.entry(members).or_default();
+        *sum = (sum.0 + weight * (value - mean), sum.1 + weight);
+    }
+    sums.into_iter().map(|(members, (sum, weight))| (members, sum / weight)).collect()
 }
 
 /// The sides from `first` on, those that share a table together.

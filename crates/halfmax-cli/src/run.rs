@@ -198,7 +198,11 @@ pub fn cross_validate(
     let mut specs = config.specs(&unfinished.trials.log)?;
     for naive in Naive::ALL {
         let tissue = prepared.loaded.screen.table(0).group("tissue").is_some();
-        let usable = naive != Naive::TissueDrugMean || tissue;
+        let usable = match naive {
+            Naive::TissueDrugMean => tissue,
+            Naive::CombinationMean => prepared.loaded.screen.is_of_combinations(),
+            _ => true,
+        };
         if usable && specs.iter().all(|spec| spec.family != naive.name()) {
             specs.push(ModelSpec::naive(naive));
         }

@@ -249,3 +249,15 @@ fn single_agent_features_of_what_is_held_out_are_left_out() {
         assert!(kept.iter().all(|name| !name.starts_with(&format!("{id}/"))), "{id}");
     }
 }
+
+#[test]
+fn the_mean_of_a_combination_is_that_of_its_responses() {
+    let tuples = [[0, 0, 1], [1, 1, 0], [2, 0, 2], [3, 2, 1]];
+    let screen = screen_of(&tuples, |tuple| [1.0, 3.0, 10.0, 6.0][tuple[0]]);
+    let fitted = Naive::CombinationMean.fit_any(&screen.all(), &context(ValidationGroup::Entity(0))).unwrap();
+    let asked = Tuples::Listed(&[&[9, 9, 9], &[1, 2, 0], &[0, 0, 5]]);
+    // Of an unseen combination what its drugs do on the whole: 5 − 1/3 for the drug that was seen.
+    let found = predict(&*fitted, &screen.tables, asked);
+    assert_eq!(found[..2], [2.0, 10.0]);
+    assert!((found[2] - (1.0 + 3.0 + 10.0) / 3.0).abs() < 1e-6, "{found:?}");
+}

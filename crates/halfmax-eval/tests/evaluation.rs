@@ -94,10 +94,9 @@ impl FittedModel for FittedFixed {
 }
 
 fn naive() -> Vec<NamedModel<'static>> {
-    Naive::ALL
-        .iter()
-        .map(|model| NamedModel { name: model.to_string(), family: model.to_string(), model })
-        .collect()
+    // Of single drugs the mean of a combination is that of the drug.
+    let singles = Naive::ALL.iter().filter(|naive| **naive != Naive::CombinationMean);
+    singles.map(|model| NamedModel { name: model.to_string(), family: model.to_string(), model }).collect()
 }
 
 fn with<'a>(fixed: &'a Fixed) -> Vec<NamedModel<'a>> {
