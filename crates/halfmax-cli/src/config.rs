@@ -105,7 +105,8 @@ impl Config {
 
     fn make_absolute(&mut self, base: &Path) {
         let data = &mut self.data;
-        let mut paths: Vec<&mut PathBuf> = data.drugs.iter_mut().chain(&mut data.annotation).collect();
+        let mut paths: Vec<&mut PathBuf> =
+            data.drugs.iter_mut().chain(&mut data.annotation).chain(&mut data.single_agent).collect();
         if data.dataset.is_none() {
             paths.extend(data.response.iter_mut().chain(&mut data.replicate));
         }
