@@ -1,6 +1,6 @@
 //! How many dose–response curves are fitted in a second, on all threads.
 //!
-//! `cargo bench -p halfmax-dose`.
+//! `cargo bench --workspace --bench dose`.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

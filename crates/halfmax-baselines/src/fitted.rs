@@ -8,7 +8,7 @@ use crate::Naive;
 /// A fitted [`Naive`] predictor: a mean, and deviations from it per entity.
 ///
 /// Entities are found again by their ids, in whatever table a query brings. It needs no features.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FittedNaive {
     pub(crate) naive: Naive,
     pub(crate) mean: f64,

@@ -14,11 +14,10 @@ use crate::fitted::{FittedNaive, Term, Tissues};
 /// predictions below add the deviations of all of them from the global mean. An entity that was not in
 /// training has no deviation: with a new cell line, [`Naive::Effects`] is close to [`Naive::DrugMean`]; with
 /// a new drug, that one is [`Naive::GlobalMean`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Naive {
     /// The mean of all training responses.
-    #[default]
     GlobalMean,
     /// The mean of the drug.
     DrugMean,
@@ -90,7 +89,14 @@ impl Model for Naive {
         }
         let sides = train.screen.sides.len();
         let rows = Rows::of(train);
-        let mut fitted = FittedNaive { naive: *self, mean: rows.mean(), sides, ..FittedNaive::default() };
+        let mut fitted = FittedNaive {
+            naive: *self,
+            mean: rows.mean(),
+            sides,
+            terms: Vec::new(),
+            tissues: None,
+            combinations: BTreeMap::new(),
+        };
         let places: Vec<Vec<usize>> = match self {
             Self::GlobalMean => Vec::new(),
             Self::CellMean => vec![vec![0]],

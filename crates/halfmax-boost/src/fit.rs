@@ -87,9 +87,9 @@ impl Observed {
     }
 }
 
-/// The side that an entity of this side stands on when the drugs of a combination change their order.
-fn other_order(screen: &Screen, side: usize) -> usize {
-    if screen.is_of_combinations() && side > 0 { 3 - side } else { side }
+/// The side that an entity of this side stands on when the drugs of a combination change their order; none for single drugs.
+fn other_order(screen: &Screen, side: usize) -> Option<usize> {
+    screen.is_of_combinations().then(|| if side > 0 { 3 - side } else { side })
 }
 
 /// A fit in progress.
@@ -124,17 +124,12 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         let mut entities = Vec::new();
         let mut rows_of_side = Vec::new();
         for side in 0..screen.sides.len() {
-            let other = other_order(screen, side);
-            let mut seen = train.seen(side);
-            seen.iter_mut().zip(train.seen(other)).for_each(|(seen, other)| *seen |= other);
-            let (rows, compact) = compact(&seen);
-            let numbers = |side: usize| {
+            let (rows, compact) = compact(&train.seen(side));
+            let mut own: Vec<u32> = Vec::new();
+            // Of combinations every response is listed twice, the second time with its drugs the other way round.
+            for side in [Some(side), other_order(screen, side)].into_iter().flatten() {
                 let all = screen.responses.side(side);
-                train.rows.iter().map(|row| compact[all[*row] as usize]).collect::<Vec<u32>>()
-            };
-            let mut own = numbers(side);
-            if screen.is_of_combinations() {
-                own.extend(numbers(other));
+                own.extend(train.rows.iter().map(|row| compact[all[*row] as usize]));
             }
             entities.push(own);
             rows_of_side.push(rows);

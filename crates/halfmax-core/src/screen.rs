@@ -1,4 +1,5 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use crate::{EntityTable, Error, FeatureValues, Result, ValidationGroup};
 
@@ -168,6 +169,11 @@ impl Screen {
         matches!(self.sides.as_slice(), [_, first, second] if first.table == second.table)
     }
 
+    /// The sides whose entities may stand on this one as well: both drug sides of combinations, else the side alone.
+    pub fn interchangeable(&self, side: usize) -> Range<usize> {
+        if side > 0 && self.is_of_combinations() { 1..3 } else { side..side + 1 }
+    }
+
     /// A view of all responses and all features.
     pub fn all(&self) -> TrainView<'_> {
         let rows = (0..self.responses.len()).collect();
@@ -187,20 +193,21 @@ pub struct TrainView<'a> {
 }
 
 impl TrainView<'_> {
-    /// For each entity of a side's table, whether any response to learn from names it on that side.
+    /// For each entity of a side's table, whether any response to learn from names it on that side; a drug of combinations, on
+    /// either.
     pub fn seen(&self, side: usize) -> Vec<bool> {
         let mut seen = vec![false; self.screen.table(side).len()];
-        let entities = self.screen.responses.side(side);
-        for row in &self.rows {
-            seen[entities[*row] as usize] = true;
+        for side in self.screen.interchangeable(side) {
+            let entities = self.screen.responses.side(side);
+            self.rows.iter().for_each(|row| seen[entities[*row] as usize] = true);
         }
         seen
     }
 }
 
 impl TrainView<'_> {
-    /// The entities of a side that any response to learn from names, as positions in its table in ascending order; and for
-    /// every entity of the table its place among them (0 for others).
+    /// The entities of a side that any response to learn from names (see [`TrainView::seen`]), as positions in its table in
+    /// ascending order; and for every entity of the table its place among them (0 for others).
     pub fn entities(&self, side: usize) -> (Vec<u32>, Vec<usize>) {
         let seen = self.seen(side);
         let mut entities = Vec::new();
@@ -300,20 +307,20 @@ impl TrainView<'_> {
             let own = self.seen(at);
             seen[side.table].iter_mut().zip(own).for_each(|(seen, own)| *seen |= own);
         }
-        let unseen: HashMap<&str, ()> = screen
+        let unseen: HashSet<&str> = screen
             .tables
             .iter()
             .zip(&seen)
             .flat_map(|(table, seen)| table.ids().iter().zip(seen))
             .filter(|(_, seen)| !**seen)
-            .map(|(id, _)| (id.as_str(), ()))
+            .map(|(id, _)| id.as_str())
             .collect();
         for (table, entities) in screen.tables.iter().enumerate() {
             for (block, own) in
                 entities.blocks().iter().enumerate().filter(|(_, own)| own.kind == SINGLE_AGENT)
             {
                 let named = |column: &usize| own.names[*column].rsplit_once('/').map_or("", |(id, _)| id);
-                self.features.columns[table][block].retain(|column| !unseen.contains_key(named(column)));
+                self.features.columns[table][block].retain(|column| !unseen.contains(named(column)));
             }
         }
     }

@@ -319,11 +319,10 @@ impl Spreads {
     /// Of the entities of a side. The drugs of combinations spread as much on one side as on the other.
     fn of(train: &TrainView, side: usize, residuals: &[f64], groups: &[usize]) -> Self {
         let screen = train.screen;
-        let sides = if side > 0 && screen.is_of_combinations() { 1..3 } else { side..side + 1 };
         let mut sums = vec![(0.0, 0); screen.table(side).len()];
         let mut in_group: HashMap<(u32, usize), (f64, usize)> = HashMap::new();
         for ((row, residual), group) in train.rows.iter().zip(residuals).zip(groups) {
-            for side in sides.clone() {
+            for side in screen.interchangeable(side) {
                 let entity = screen.responses.side(side)[*row];
                 let own = in_group.entry((entity, *group)).or_default();
                 for sum in [&mut sums[entity as usize], own] {

@@ -51,10 +51,7 @@ impl Applicability {
     pub fn new(train: &TrainView, fitted: &dyn FittedModel) -> Result<Self> {
         let side = |side: usize| {
             let table = train.screen.table(side);
-            let mut seen = train.seen(side);
-            if side > 0 && train.screen.is_of_combinations() {
-                seen.iter_mut().zip(train.seen(3 - side)).for_each(|(seen, other)| *seen |= other);
-            }
+            let seen = train.seen(side);
             let rows: Vec<u32> = (0..table.len() as u32).filter(|row| seen[*row as usize]).collect();
             Reach::new(table, &rows, &fitted.space(side), side == 0)
         };

@@ -144,12 +144,9 @@ impl Training {
             return Err(Error::data("there is no response to learn from"));
         }
         let (cells, cell_of) = train.entities(0);
-        let mut seen = train.seen(1);
-        seen.iter_mut().zip(train.seen(2)).for_each(|(seen, second)| *seen |= second);
-        let drugs: Vec<u32> = (0..seen.len() as u32).filter(|drug| seen[*drug as usize]).collect();
-        let drug_of: HashMap<u32, usize> = drugs.iter().copied().zip(0..).collect();
+        let (drugs, drug_of) = train.entities(1);
         let pair = |row: usize| {
-            let mut pair = [1, 2].map(|side| drug_of[&responses.side(side)[row]]);
+            let mut pair = [1, 2].map(|side| drug_of[responses.side(side)[row] as usize]);
             pair.sort_unstable();
             pair
         };
@@ -212,11 +209,10 @@ pub(crate) fn fit(
     } else {
         cells.training()
     };
-    let mut components = weights(&training, &kernels, context)?;
+    let (mut components, noise) = weights(&training, &kernels, context)?;
     progress.step(6, 10);
     // What is a combination's own may be so in all cell lines or in each: half of it is taken to be of the first kind here,
     // and how much of that is noise is found next.
-    let noise = components.pop().map_or(0.0, |noise| noise.weight);
     let own = 0.5 * noise;
     let mut v = covariance(&components, &kernels, &training.combinations, &training.combinations);
     v.diag_mut().mapv_inplace(|value| value + own);
@@ -233,7 +229,6 @@ pub(crate) fn fit(
     FittedCombinations::new(model::Fitted {
         params: params.clone(),
         target: screen.target.clone(),
-        sides: [0, 1, 2].map(|side| screen.sides[side].name.clone()),
         cell_ids: ids(screen, 0, &training.cells),
         drug_ids: ids(screen, 1, &training.drugs),
         cells,
@@ -308,8 +303,8 @@ fn patterns(training: &Training, deciding: &[usize]) -> Vec<Pattern> {
     by_rows.into_iter().map(pattern).collect()
 }
 
-/// The components of the covariance of combinations with their weights, the last that of single responses.
-fn weights(training: &Training, kernels: &[Matrix], context: &FitContext) -> Result<Vec<Component>> {
+/// The components of the covariance of combinations with their weights, and the variance that is each response's own.
+fn weights(training: &Training, kernels: &[Matrix], context: &FitContext) -> Result<(Vec<Component>, f64)> {
     let every = training.combinations.len().div_ceil(DECIDING).max(1);
     let deciding: Vec<usize> = (0..training.combinations.len()).step_by(every).collect();
     let patterns = patterns(training, &deciding);
@@ -317,11 +312,9 @@ fn weights(training: &Training, kernels: &[Matrix], context: &FitContext) -> Res
     let squares: f64 = patterns.iter().flat_map(|pattern| &pattern.values).map(|value| value * value).sum();
     let variance = squares / count.max(1) as f64;
     let parts = Part::all(kernels.len());
-    let noise = Component { part: Part::Both(0, 0), weight: if variance > 0.0 { variance } else { 1.0 } };
     if variance <= 0.0 {
         // Responses that do not vary.
-        let none = parts.into_iter().map(|part| Component { part, weight: 0.0 });
-        return Ok(none.chain([noise]).collect());
+        return Ok((parts.into_iter().map(|part| Component { part, weight: 0.0 }).collect(), 1.0));
     }
     let matrices = components_of(&parts, kernels, training, &deciding);
     // Components start with equal shares of the variance.
@@ -341,9 +334,9 @@ fn weights(training: &Training, kernels: &[Matrix], context: &FitContext) -> Res
             break;
         }
     }
-    let last = found.pop().unwrap_or(share);
-    let components = parts.into_iter().zip(found).map(|(part, weight)| Component { part, weight });
-    Ok(components.chain([Component { weight: last, ..noise }]).collect())
+    let noise = found.pop().unwrap_or(share);
+    let component = |(part, weight)| Component { part, weight };
+    Ok((parts.into_iter().zip(found).map(component).collect(), noise))
 }
 
 fn components_of(parts: &[Part], kernels: &[Matrix], training: &Training, rows: &[usize]) -> Vec<Matrix> {

@@ -133,28 +133,25 @@ proptest! {
             let sum: f64 = model.components().iter().map(|one| one.weight * of_part(one.part, p, q)).sum();
             sum + if p == q { own } else { 0.0 }
         };
-        // Every cell line has the features, so that those of training give its kernel; here their share is told apart by
-        // asking for the prediction of training cell lines only, through the model's own kernel of a cell with itself.
         let s = cell_covariance(&case, &ids, variances);
-        let place = |cell: usize| ids.iter().position(|id| *id == format!("cell {cell}")).unwrap();
         let n = plain.observed.len();
         let covariance = Array2::from_shape_fn((n, n), |(i, j)| {
             let ((c, p, _, weight), (d, q, ..)) = (plain.observed[i], plain.observed[j]);
-            v(p, q) * s[[place(c), place(d)]] + if i == j { variances.noise / weight } else { 0.0 }
+            v(p, q) * s[[c, d]] + if i == j { variances.noise / weight } else { 0.0 }
         });
         let left = Array1::from_iter(plain.observed.iter().map(|(cell, _, value, _)| value - base_of(*cell)));
         let alpha = solve(&covariance, &left);
         let scale = plain.observed.iter().map(|one| one.2.abs()).fold(1.0, f64::max);
-        for (cell, _, _, _) in plain.observed.iter().take(3) {
+        for cell in 0..CELLS {
             for (a, b) in [(0, 1), (2, 4), (5, 3)] {
                 let pair = [a.min(b), a.max(b)];
-                let expected = base_of(*cell)
+                let expected = base_of(cell)
                     + (0..n).map(|j| {
                         let (d, q, ..) = plain.observed[j];
-                        v(pair, q) * s[[place(*cell), place(d)]] * alpha[j]
+                        v(pair, q) * s[[cell, d]] * alpha[j]
                     }).sum::<f64>();
                 let tables = [&screen.tables[0], &screen.tables[1], &screen.tables[1]];
-                let asked = Tuples::Listed(&[&[*cell as u32], &[a as u32], &[b as u32]]);
+                let asked = Tuples::Listed(&[&[cell as u32], &[a as u32], &[b as u32]]);
                 let found = f64::from(model.predict(&Query { tables: &tables, tuples: asked }).unwrap()[0]);
                 prop_assert!((found - expected).abs() < 1e-4 * scale, "{found} {expected}");
             }
@@ -162,26 +159,24 @@ proptest! {
     }
 }
 
-/// The covariance of training cell lines from their genes: the mean of a linear kernel, scaled to a mean of 1 on its diagonal,
-/// and an RBF kernel at the median distance.
+/// The covariance of all cell lines from their genes, centred and scaled by those of training: the mean of a linear kernel,
+/// scaled to a mean of 1 on its diagonal, and an RBF kernel at the median distance.
 fn cell_covariance(case: &Case, ids: &[String], variances: halfmax_kernel::CellVariances) -> Array2<f64> {
-    let n = ids.len();
-    let cells: Vec<usize> = ids.iter().map(|id| id[5..].parse().unwrap()).collect();
-    let genes = Array2::from_shape_fn((n, 2), |(at, gene)| f64::from(case.genes[cells[at] * 2 + gene]));
-    let centred = &genes - &genes.mean_axis(ndarray::Axis(0)).unwrap();
+    let training: Vec<usize> = ids.iter().map(|id| id[5..].parse().unwrap()).collect();
+    let gene = |cell: usize, gene: usize| f64::from(case.genes[cell * 2 + gene]);
+    let mean =
+        [0, 1].map(|at| training.iter().map(|cell| gene(*cell, at)).sum::<f64>() / training.len() as f64);
+    let centred = Array2::from_shape_fn((CELLS, 2), |(cell, at)| gene(cell, at) - mean[at]);
     let dots = centred.dot(&centred.t());
-    let distance = Array2::from_shape_fn((n, n), |(i, j)| dots[[i, i]] + dots[[j, j]] - 2.0 * dots[[i, j]]);
-    let mut upper: Vec<f64> =
-        (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|at| distance[at]).collect();
+    let distance = |i: usize, j: usize| dots[[i, i]] + dots[[j, j]] - 2.0 * dots[[i, j]];
+    let pairs = training.iter().flat_map(|i| training.iter().filter(move |j| *j < i).map(move |j| (*i, *j)));
+    let mut upper: Vec<f64> = pairs.map(|(i, j)| distance(i, j)).collect();
     upper.sort_by(f64::total_cmp);
     let median = upper.get(upper.len() / 2).copied().unwrap_or(0.0);
-    let mean = dots.diag().mean().unwrap();
-    Array2::from_shape_fn((n, n), |(i, j)| {
-        let features = if n < 2 {
-            0.0
-        } else {
-            0.5 * dots[[i, j]] / mean + 0.5 * (-distance[[i, j]] / (2.0 * median)).exp()
-        };
+    let own = training.iter().map(|cell| dots[[*cell, *cell]]).sum::<f64>() / training.len() as f64;
+    Array2::from_shape_fn((CELLS, CELLS), |(i, j)| {
+        let linear_and_rbf = || 0.5 * dots[[i, j]] / own + 0.5 * (-distance(i, j) / (2.0 * median)).exp();
+        let features = if variances.features > 0.0 { linear_and_rbf() } else { 0.0 };
         variances.common + variances.features * features + if i == j { variances.own } else { 0.0 }
     })
 }

@@ -142,7 +142,7 @@ fn file_name(path: &str) -> String {
 /// For each drug 101 quantiles of its responses.
 fn percentiles(screen: &Screen) -> BTreeMap<String, Vec<f32>> {
     let mut by_drug: Vec<Vec<f32>> = vec![Vec::new(); screen.table(1).len()];
-    for side in 1..screen.sides.len() {
+    for side in screen.interchangeable(1) {
         for (drug, value) in screen.responses.side(side).iter().zip(screen.responses.values()) {
             by_drug[*drug as usize].push(*value);
         }

@@ -25,8 +25,6 @@ pub struct FittedCombinations {
 pub(crate) struct Fitted {
     pub params: KernelParams,
     pub target: String,
-    /// The names of the sides.
-    pub sides: [String; 3],
     pub cell_ids: Vec<String>,
     pub drug_ids: Vec<String>,
     pub cells: SideKernel,
@@ -254,7 +252,6 @@ impl FittedModel for FittedCombinations {
             combinations: true,
             params: fitted.params.clone(),
             target: fitted.target.clone(),
-            sides: fitted.sides.clone(),
             cells: side(&fitted.cell_ids, &fitted.cells),
             drugs: side(&fitted.drug_ids, &fitted.drugs),
             components: fitted.components.clone(),
@@ -283,7 +280,6 @@ struct Description {
     combinations: bool,
     params: KernelParams,
     target: String,
-    sides: [String; 3],
     cells: SideDescription,
     drugs: SideDescription,
     components: Vec<Component>,
@@ -312,7 +308,7 @@ impl FittedCombinations {
     pub fn from_parts(parts: &Parts) -> Result<Self> {
         let description: Description = Deserialize::deserialize(&parts.description)
             .map_err(|error| malformed("its description is not understood").because(error))?;
-        let Description { params, target, sides, cells, drugs, components, own, variances, .. } = description;
+        let Description { params, target, cells, drugs, components, own, variances, .. } = description;
         let CellVariances { common, features, own: each, noise } = variances;
         let sound = |value: f64| value.is_finite() && value >= 0.0;
         let weights = components.iter().map(|one| one.weight);
@@ -344,7 +340,6 @@ impl FittedCombinations {
         Self::new(Fitted {
             params,
             target,
-            sides,
             components,
             own,
             variances,
