@@ -35,7 +35,7 @@ impl ReadingUnit {
         Self::NAMES.iter().find(|(_, unit)| *unit == self).map_or("", |(name, _)| name)
     }
 
-    fn viability(self, reading: f64) -> f64 {
+    pub(crate) fn viability(self, reading: f64) -> f64 {
         let fraction = if self.percent { reading / 100.0 } else { reading };
         if self.inhibition { 1.0 - fraction } else { fraction }
     }
@@ -166,7 +166,7 @@ impl<'a> Grouping<'a> {
     }
 }
 
-fn find(table: &RawTable, what: &str, names: &[&str]) -> Result<usize> {
+pub(crate) fn find(table: &RawTable, what: &str, names: &[&str]) -> Result<usize> {
     table.find(names).ok_or_else(|| {
         Error::data(format!("{}: has no column of {what}", table.label())).help(format!(
             "it has the columns {}; one named {} is expected",
@@ -185,7 +185,7 @@ pub(crate) fn finite(table: &RawTable, column: usize, expected: &str) -> Result<
     }
 }
 
-fn doses(table: &RawTable, column: usize) -> Result<Vec<f64>> {
+pub(crate) fn doses(table: &RawTable, column: usize) -> Result<Vec<f64>> {
     const EXPECTED: &str = "a dose, 0 or more (not its logarithm)";
     let values = finite(table, column, EXPECTED)?;
     match values.iter().position(|value| *value < 0.0) {
@@ -215,7 +215,7 @@ const LARGEST_FRACTION: f64 = 2.0;
 const SMALLEST_PERCENT: f64 = 10.0;
 
 /// What the readings are: as given, if that can be, or by the column's name and range.
-fn unit_of(
+pub(crate) fn unit_of(
     table: &RawTable,
     column: usize,
     readings: &[f64],
