@@ -63,6 +63,12 @@ pub const READING: [&str; 9] = [
     "efficacy",
 ];
 
+/// Names of the column that holds units of doses.
+pub const DOSE_UNIT: [&str; 3] = ["dose_unit", "conc_unit", "concentration_unit"];
+
+/// Names of the column that holds how often the control divided during the assay.
+pub const DIVISIONS: [&str; 4] = ["divisions", "division_number", "doublings", "control_divisions"];
+
 /// Names of the column that holds doses of the first drug of a pair.
 pub const DOSE_A: [&str; 9] =
     ["dose_a", "conc_a", "conc_r", "conc_row", "dose1", "dose_1", "conc1", "conc_1", "drug_a_concentration"];

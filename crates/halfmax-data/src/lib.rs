@@ -30,6 +30,7 @@ mod responses;
 mod scan;
 mod single_agent;
 mod table;
+mod units;
 mod writers;
 
 pub use config::{CellFile, CellKind, DataConfig, DrugFeatures, Duplicates, TargetConfig};

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use halfmax_core::{Error, Result};
 
-use crate::columns::{
-    BLOCK, CELL_LINE, DOSE_A, DOSE_B, DOSE_UNIT_A, DOSE_UNIT_B, DRUG_A, DRUG_B, READING, plain,
-};
+use crate::columns::{BLOCK, CELL_LINE, DOSE_A, DOSE_B, DOSE_UNIT_A, DOSE_UNIT_B, DRUG_A, DRUG_B, READING};
 use crate::names::drug_key;
 use crate::readings::{ReadingUnit, doses, find, finite, unit_of};
 use crate::table::RawTable;
+use crate::units::DoseFactors;
 
 /// How the readings of combinations are to be taken.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,7 +81,7 @@ pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matric
             incomplete += 1;
             continue;
         }
-        let inhibition = 100.0 * (1.0 - unit.viability(*reading));
+        let inhibition = unit.inhibition_percent(*reading);
         if !PLAUSIBLE.contains(&inhibition) {
             let [low, high] = [PLAUSIBLE.start(), PLAUSIBLE.end()];
             let expected = format!("a reading of {low} to {high} % inhibition; is it {}?", unit.name());
@@ -92,7 +91,7 @@ pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matric
         block.readings.push([a, b, inhibition]);
     }
     let blocks = blocks.into_iter().map(|(block, _)| block).collect();
-    Ok(Matrices { blocks, unit, dose_unit_assumed: doses.assumed, incomplete })
+    Ok(Matrices { blocks, unit, dose_unit_assumed: doses.assumed(), incomplete })
 }
 
 /// Inhibitions, in percent, that a plate can show: below, there would be ten times as many cells as in the control.
@@ -123,33 +122,30 @@ impl Columns {
     }
 }
 
-/// The doses of both drugs, as the file has them, and what they are to be multiplied with to be in µM.
+/// The doses of both drugs, as the file has them, and their units.
 struct Doses {
     values: [Vec<f64>; 2],
-    factors: [Vec<f64>; 2],
-    /// Whether nothing says what unit those of one drug are in.
-    assumed: bool,
+    units: [DoseFactors; 2],
 }
 
 impl Doses {
     fn read(table: &RawTable, columns: &Columns, given: Option<f64>) -> Result<Self> {
         let [a, b] = columns.doses;
-        let values = [complete_doses(table, a)?, complete_doses(table, b)?];
-        let of = |side: usize| match (given, columns.units[side]) {
-            (Some(factor), _) => Ok((vec![factor; table.rows()], false)),
-            (None, Some(column)) => Ok((factors(table, column)?, false)),
-            (None, None) => {
-                let named = factor_by_name(&table.names()[columns.doses[side]]);
-                Ok((vec![named.unwrap_or(1.0); table.rows()], named.is_none()))
-            }
-        };
-        let [(factors_a, assumed_a), (factors_b, assumed_b)] = [of(0)?, of(1)?];
-        Ok(Self { values, factors: [factors_a, factors_b], assumed: assumed_a || assumed_b })
+        let [units_a, units_b] = columns.units;
+        Ok(Self {
+            values: [complete_doses(table, a)?, complete_doses(table, b)?],
+            units: [DoseFactors::of(table, a, units_a, given)?, DoseFactors::of(table, b, units_b, given)?],
+        })
+    }
+
+    /// Whether nothing says what unit the doses of one drug are in.
+    fn assumed(&self) -> bool {
+        self.units.iter().any(|units| units.assumed)
     }
 
     /// The doses of a row in µM.
     fn at(&self, row: usize) -> [f64; 2] {
-        [0, 1].map(|side| self.values[side][row] * self.factors[side][row])
+        [0, 1].map(|side| self.values[side][row] * self.units[side].factors[row])
     }
 
     /// Refuses a row whose unit is not that of the same drug in its block.
@@ -160,8 +156,9 @@ impl Doses {
         block: &Block,
         (at, first): (usize, usize),
     ) -> Result<()> {
-        for (factors, column) in self.factors.iter().zip(columns.units) {
-            let Some(column) = column.filter(|_| factors[at] != factors[first]) else { continue };
+        for (units, column) in self.units.iter().zip(columns.units) {
+            let differs = units.factors[at] != units.factors[first];
+            let Some(column) = column.filter(|_| differs) else { continue };
             let units = table.texts(column)?;
             let unit = |at: usize| units[at].as_deref().unwrap_or_default();
             let (expected, row) = (unit(first), table.row_of(first));
@@ -173,33 +170,6 @@ impl Doses {
         }
         Ok(())
     }
-}
-
-/// What the doses of each row are to be multiplied with, by a column of units.
-fn factors(table: &RawTable, column: usize) -> Result<Vec<f64>> {
-    const EXPECTED: &str = "a unit of concentration: M, mM, uM, nM or pM";
-    let factor = |(at, unit): (usize, &Option<String>)| {
-        let unit = unit.as_deref().unwrap_or_default();
-        factor_of(unit).ok_or_else(|| table.bad_value(column, at, unit, EXPECTED))
-    };
-    table.texts(column)?.iter().enumerate().map(factor).collect()
-}
-
-/// What a dose in this unit is to be multiplied with to be in µM. `M` and `m` are both molar: nobody doses in metres.
-fn factor_of(unit: &str) -> Option<f64> {
-    match unit.to_lowercase().as_str() {
-        "m" | "molar" => Some(1e6),
-        "mm" => Some(1e3),
-        "um" | "µm" | "μm" | "micromolar" => Some(1.0),
-        "nm" | "nanomolar" => Some(1e-3),
-        "pm" => Some(1e-6),
-        _ => None,
-    }
-}
-
-fn factor_by_name(name: &str) -> Option<f64> {
-    let name = plain(name);
-    [("um", 1.0), ("nm", 1e-3)].into_iter().find(|(unit, _)| name.ends_with(unit)).map(|(_, factor)| factor)
 }
 
 fn complete_doses(table: &RawTable, column: usize) -> Result<Vec<f64>> {

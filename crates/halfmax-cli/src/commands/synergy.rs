@@ -6,7 +6,7 @@ use halfmax_data::{
     Block, Matrices, MatrixOptions, OutputColumn, ReadingUnit, TableWriter, read_matrices, read_table,
 };
 use halfmax_dose::synergy::{
-    Baseline, BlockScores, DoseMatrix, ModelScores, SynergyModel, SynergyParams, SynergyScorer,
+    Baseline, BlockScores, DoseMatrix, ModelScores, SynergyModel, SynergyParams, SynergyScorer, Window,
 };
 use rayon::prelude::*;
 use serde_json::json;
@@ -179,18 +179,18 @@ impl Numbers {
     }
 }
 
-/// The columns that say what a row is of.
-fn names<'a>(rows: &[&'a Block]) -> [Vec<&'a str>; 4] {
+/// The columns that say what a row is of; those of cell lines only where the file names them.
+fn names<'a>(rows: &[&'a Block]) -> Vec<(&'static str, Vec<&'a str>)> {
     let of = |name: fn(&'a Block) -> &'a str| rows.iter().copied().map(name).collect::<Vec<&str>>();
-    [
-        of(|block| &block.id),
-        of(|block| &block.drugs[0]),
-        of(|block| &block.drugs[1]),
-        of(|block| block.cell_line.as_deref().unwrap_or_default()),
-    ]
+    let mut names = vec![
+        ("block_id", of(|block| &block.id)),
+        ("drug_a", of(|block| &block.drugs[0])),
+        ("drug_b", of(|block| &block.drugs[1])),
+    ];
+    let cell_lines: Option<Vec<&str>> = rows.iter().map(|block| block.cell_line.as_deref()).collect();
+    names.extend(cell_lines.map(|list| ("cell_line", list)));
+    names
 }
-
-const NAMES: [&str; 4] = ["block_id", "drug_a", "drug_b", "cell_line"];
 
 /// For each model of the first block; every block has the same.
 fn models(scored: &[Scored]) -> Vec<&'static str> {
@@ -219,7 +219,7 @@ fn write_cells(writer: &mut TableWriter, scored: &[Scored]) -> Result<()> {
         numbers.add(format!("synergy_{name}_upper"), of(|model| &model.interval[1]));
     }
     let mut table: Vec<(&str, OutputColumn)> =
-        NAMES.into_iter().zip(texts.iter().map(|texts| OutputColumn::Text(texts))).collect();
+        texts.iter().map(|(name, texts)| (*name, OutputColumn::Text(texts))).collect();
     table.push(("replicates", OutputColumn::U32(&replicates)));
     table.extend(numbers.borrowed());
     writer.write(&table)
@@ -239,15 +239,17 @@ fn write_summary(writer: &mut TableWriter, scored: &[Scored]) -> Result<()> {
             format!("window_{name}"),
             windows().map(|window| window.map_or(f64::NAN, |window| window.mean)),
         );
-        for (end, which) in [(0, "from"), (1, "to")] {
-            let dose_a = windows().map(|window| window.map_or(f64::NAN, |window| window.doses_a[end]));
-            numbers.add(format!("window_{name}_dose_a_um_{which}"), dose_a);
-            let dose_b = windows().map(|window| window.map_or(f64::NAN, |window| window.doses_b[end]));
-            numbers.add(format!("window_{name}_dose_b_um_{which}"), dose_b);
+        type Doses = fn(Window) -> [f64; 2];
+        let doses: [(&str, Doses); 2] = [("a", |window| window.doses_a), ("b", |window| window.doses_b)];
+        for (drug, of) in doses {
+            for (end, which) in [(0, "from"), (1, "to")] {
+                let dose = windows().map(|window| window.map_or(f64::NAN, |window| of(window)[end]));
+                numbers.add(format!("window_{name}_dose_{drug}_um_{which}"), dose);
+            }
         }
     }
     let mut table: Vec<(&str, OutputColumn)> =
-        NAMES.into_iter().zip(texts.iter().map(|texts| OutputColumn::Text(texts))).collect();
+        texts.iter().map(|(name, texts)| (*name, OutputColumn::Text(texts))).collect();
     table.extend(numbers.borrowed());
     writer.write(&table)
 }
@@ -279,7 +281,7 @@ fn print(args: &SynergyArgs, first: usize, scored: &[Scored], terminal: Terminal
     Ok(())
 }
 
-/// `HSA 3.2 [1.1, 5.0], …`.
+/// `hsa 3.2 [1.1, 5.0], …`.
 fn means(scores: &BlockScores) -> String {
     let one = |scores: &ModelScores| {
         let (name, summary) = (scores.model.name(), &scores.summary);
