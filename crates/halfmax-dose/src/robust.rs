@@ -2,7 +2,8 @@
 //!
 //! Least squares first. Then iterated reweighting with Huber's function (1.345), which starts well, and Tukey's biweight
 //! (4.685), which ends well; both constants give 95 % efficiency for normal errors. The scale is the median absolute residual,
-//! over 0.6745, with a correction for the parameters fitted. Readings to which the biweight gives weight 0 are outliers; the
+//! over 0.6745, with a correction for the parameters fitted; or, where that is larger, the same of the replicates of one dose
+//! about their median: on the steep part of a curve replicates differ more, and a quiet plateau says nothing of them. Readings to which the biweight gives weight 0 are outliers; the
 //! curve is fitted to the others by plain least squares, so that standard errors and tests are the textbook's.
 
 use crate::least_squares::{Level, Limits, Minimum, descend, fit};
@@ -69,6 +70,22 @@ impl Sorted {
         into.extend(self.readings().map(|(place, value)| value - fitted[place]));
     }
 
+    /// For each dose by how much its replicates differ: the median absolute deviation from their median, over 0.6745. 0 for
+    /// fewer than [`LEAST_REPLICATES`].
+    fn spreads(&self) -> Vec<f64> {
+        let mut spreads = Vec::with_capacity(self.ln_doses.len());
+        for run in self.place.chunk_by(|a, b| a == b) {
+            let start = self.place.partition_point(|place| *place < run[0]);
+            // The readings of one dose are in order.
+            let values = &self.values[start..start + run.len()];
+            let middle = median(values);
+            let mut deviations: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
+            deviations.sort_unstable_by(f64::total_cmp);
+            spreads.push(if run.len() < LEAST_REPLICATES { 0.0 } else { median(&deviations) / 0.6745 });
+        }
+        spreads
+    }
+
     /// The readings that are kept.
     fn without(&self, kept: &[bool]) -> Self {
         let chosen =
@@ -79,6 +96,8 @@ impl Sorted {
 
 /// The smallest scale that is believed, as a fraction of the control: plate readers are no better.
 const LEAST_SCALE: f64 = 0.005;
+/// With fewer replicates their spread says little.
+const LEAST_REPLICATES: usize = 4;
 const HUBER: f64 = 1.345;
 const BIWEIGHT: f64 = 4.685;
 /// With fewer readings beyond the parameters an outlier cannot be told from the curve.
@@ -94,6 +113,12 @@ fn scale(residuals: &[f64], parameters: usize, buffer: &mut Vec<f64>) -> f64 {
     let n = residuals.len() as f64;
     let correction = (n / (n - parameters as f64)).sqrt();
     (*median / 0.6745 * correction).max(LEAST_SCALE)
+}
+
+/// The median of numbers in order.
+fn median(sorted: &[f64]) -> f64 {
+    let n = sorted.len();
+    if n == 0 { f64::NAN } else { (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0 }
 }
 
 fn huber(r: f64) -> f64 {
@@ -116,7 +141,10 @@ struct Reweighting<'a> {
     residuals: Vec<f64>,
     weights: Vec<f64>,
     buffer: Vec<f64>,
+    /// The scale of all residuals.
     scale: f64,
+    /// The spread of the replicates of each dose.
+    spreads: Vec<f64>,
 }
 
 impl Reweighting<'_> {
@@ -125,13 +153,18 @@ impl Reweighting<'_> {
         self.scale = scale(&self.residuals, self.limits.free(), &mut self.buffer);
     }
 
+    /// The scale of one reading.
+    fn scale_of(&self, at: usize) -> f64 {
+        self.scale.max(self.spreads[self.sorted.place[at] as usize])
+    }
+
     fn iterate(&mut self, weight: fn(f64) -> f64, most: usize) {
         for _ in 0..most {
             let mut changed = 0.0_f64;
-            for (old, residual) in self.weights.iter_mut().zip(&self.residuals) {
-                let new = weight(residual / self.scale);
-                changed = changed.max((new - *old).abs());
-                *old = new;
+            for at in 0..self.weights.len() {
+                let new = weight(self.residuals[at] / self.scale_of(at));
+                changed = changed.max((new - self.weights[at]).abs());
+                self.weights[at] = new;
             }
             if changed < SETTLED {
                 break;
@@ -161,6 +194,7 @@ pub(crate) fn fit_without_outliers(sorted: &Sorted, limits: &Limits) -> (Option<
         weights: vec![1.0; readings],
         buffer: Vec::with_capacity(readings),
         scale: 0.0,
+        spreads: sorted.spreads(),
     };
     work.measure();
     let largest = work.residuals.iter().fold(0.0_f64, |most, residual| most.max(residual.abs()));
@@ -171,7 +205,7 @@ pub(crate) fn fit_without_outliers(sorted: &Sorted, limits: &Limits) -> (Option<
     work.iterate(huber, 5);
     work.iterate(biweight, 15);
     let kept: Vec<bool> =
-        work.residuals.iter().map(|residual| residual.abs() < BIWEIGHT * work.scale).collect();
+        (0..readings).map(|at| work.residuals[at].abs() < BIWEIGHT * work.scale_of(at)).collect();
     let outliers = kept.iter().filter(|kept| !**kept).count();
     if outliers == 0 || outliers as f64 > MOST_OUTLIERS * readings as f64 {
         return (None, minimum, 0);
