@@ -153,6 +153,23 @@ fn no_search_finds_a_better_minimum() {
     }
 }
 
+/// Batches whose EC50 differ by a factor of three agree on the plateaus and disagree between them: none of them is an outlier.
+#[test]
+fn batches_that_disagree_are_no_outliers() {
+    let doses = doses(6);
+    let ec50 = [0.12, 0.15, 0.2, 0.25, 0.3, 0.36];
+    let shape = |at: usize| LogLogistic { top: 1.0, bottom: 0.1, ec50: ec50[at % 6], hill: 2.0 };
+    let reading = |at: usize| shape(at).at(doses[at]) + 0.01 * normal(5, at as u64);
+    let values: Vec<f64> = (0..doses.len()).map(reading).collect();
+    let fit = by_default(&doses, &values);
+    assert_eq!(fit.outliers, 0);
+    assert!((0.18..0.3).contains(&fit.ec50.value), "{}", fit.ec50.value);
+    // A reading that stands out among them still is one.
+    let mut wrong = values.clone();
+    wrong[3] = 0.1;
+    assert_eq!(by_default(&doses, &wrong).outliers, 1);
+}
+
 #[test]
 fn outliers_do_not_move_the_curve() {
     let doses = doses(3);

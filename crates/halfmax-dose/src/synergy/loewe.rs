@@ -40,11 +40,9 @@ fn solve(curves: [&LogLogistic; 2], doses: [f64; 2]) -> f64 {
         |inhibition: f64| part(curves[0], doses[0], inhibition) + part(curves[1], doses[1], inhibition) > 1.0;
     let mut low = (1.0 - curves[0].top).max(1.0 - curves[1].top);
     let mut high = (1.0 - curves[0].bottom).max(1.0 - curves[1].bottom);
-    for _ in 0..60 {
+    // Forty halvings leave 1e-10 percentage points.
+    for _ in 0..40 {
         let middle = (low + high) / 2.0;
-        if middle <= low || middle >= high {
-            break;
-        }
         if too_little(middle) { low = middle } else { high = middle }
     }
     (low + high) / 2.0
