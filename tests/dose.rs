@@ -161,6 +161,34 @@ fn bad_input_is_refused_and_named() {
 }
 
 #[test]
+fn columns_of_units_and_divisions_are_used() {
+    let (expected, said) = curves(&table(HEADER, 1.0, |v| v), &["--divisions", "2"]);
+    assert!(!said.contains("taken as µM"), "{said}");
+    let header = "cell_line,drug,experiment,dose,viability";
+    let (_, said) = curves(&table(header, 1.0, |v| v), &[]);
+    says(&said, &["nothing says what unit the doses are in: taken as µM", "--dose-unit"]);
+    // Every other row in nM.
+    let mut mixed = String::from("cell_line,drug,experiment,dose,viability,dose_unit,divisions\n");
+    for (at, line) in table(header, 1.0, |v| v).lines().skip(1).enumerate() {
+        let mut fields: Vec<String> = line.split(',').map(str::to_owned).collect();
+        let unit = if at % 2 == 0 { "uM" } else { "nM" };
+        if unit == "nM" {
+            fields[3] = (1000.0 * fields[3].parse::<f64>().unwrap()).to_string();
+        }
+        mixed.push_str(&format!("{},{unit},2\n", fields.join(",")));
+    }
+    let (found, said) = curves(&mixed, &[]);
+    assert!(!said.contains("taken as µM"), "{said}");
+    for key in ["ic50_um", "gr50_um", "gr_aoc"] {
+        let [found, expected] = [&found, &expected].map(|rows| number(&rows["A375/Strong"], key));
+        assert!((found / expected - 1.0).abs() < 1e-6, "{key}: {found}, expected {expected}");
+    }
+    says(&refused(&mixed.replacen(",nM,", ",mol,", 1), 3, &[]), &["\"dose_unit\", row 3: \"mol\"", "nM"]);
+    says(&refused(&mixed.replacen("nM,2\n", "nM,3\n", 1), 3, &[]), &["\"divisions\", row 3: \"3\"", "row 2"]);
+    says(&refused(&mixed.replacen("uM,2\n", "uM,-1\n", 1), 3, &[]), &["\"divisions\", row 2: \"-1\""]);
+}
+
+#[test]
 fn doubtful_readings_are_refused() {
     let response = table("cell_line,drug,experiment,dose_um,response", 1.0, |v| v);
     says(&refused(&response, 3, &[]), &["does not say whether it is viability or inhibition", "--response"]);

@@ -82,6 +82,8 @@ enum Command {
     Score(commands::score::ScoreArgs),
     /// Fit dose–response curves to raw readings: IC50, EC50, Emax, Hill slope and AUC, with intervals and flags.
     FitCurves(commands::fit_curves::FitCurvesArgs),
+    /// Score dose matrices of two drugs against what HSA, Bliss, Loewe and ZIP expect of drugs that do not interact.
+    Synergy(commands::synergy::SynergyArgs),
     /// Write a trained model in another program's format.
     Export {
         /// The model.
@@ -172,6 +174,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::Evaluate(args) => commands::evaluate::evaluate(&args, &global, terminal),
         Command::Score(args) => commands::score::score(&args, &global, terminal),
         Command::FitCurves(args) => commands::fit_curves::fit_curves(&args, terminal),
+        Command::Synergy(args) => commands::synergy::synergy(&args, &global, terminal),
         Command::Export { model, out, .. } => commands::export::export(&model, &out, terminal),
         Command::Reproduce { run } => commands::reproduce::reproduce(&run, terminal),
     }

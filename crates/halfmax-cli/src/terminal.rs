@@ -32,6 +32,11 @@ impl Terminal {
         Self { json, quiet }
     }
 
+    /// Whether results are JSON lines.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Prints a result: text for a person, or a JSON object with its `event`.
     pub fn result(self, event: &str, value: &impl Serialize, text: &str) -> Result<()> {
         if !self.json {

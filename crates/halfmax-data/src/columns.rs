@@ -63,6 +63,60 @@ pub const READING: [&str; 9] = [
     "efficacy",
 ];
 
+/// Names of the column that holds units of doses.
+pub const DOSE_UNIT: [&str; 3] = ["dose_unit", "conc_unit", "concentration_unit"];
+
+/// Names of the column that holds how often the control divided during the assay.
+pub const DIVISIONS: [&str; 4] = ["divisions", "division_number", "doublings", "control_divisions"];
+
+/// Names of the column that holds doses of the first drug of a pair.
+pub const DOSE_A: [&str; 9] =
+    ["dose_a", "conc_a", "conc_r", "conc_row", "dose1", "dose_1", "conc1", "conc_1", "drug_a_concentration"];
+
+/// Names of the column that holds doses of the second drug of a pair.
+pub const DOSE_B: [&str; 10] = [
+    "dose_b",
+    "conc_b",
+    "conc_c",
+    "conc_col",
+    "conc_column",
+    "dose2",
+    "dose_2",
+    "conc2",
+    "conc_2",
+    "drug_b_concentration",
+];
+
+/// Names of the column that holds units of the first drug's doses; those of both drugs come last.
+pub const DOSE_UNIT_A: [&str; 9] = [
+    "dose_a_unit",
+    "conc_a_unit",
+    "conc_r_unit",
+    "conc_row_unit",
+    "conc_unit1",
+    "conc1_unit",
+    "dose_unit",
+    "conc_unit",
+    "concentration_unit",
+];
+
+/// Names of the column that holds units of the second drug's doses; those of both drugs come last.
+pub const DOSE_UNIT_B: [&str; 10] = [
+    "dose_b_unit",
+    "conc_b_unit",
+    "conc_c_unit",
+    "conc_col_unit",
+    "conc_column_unit",
+    "conc_unit2",
+    "conc2_unit",
+    "dose_unit",
+    "conc_unit",
+    "concentration_unit",
+];
+
+/// Names of the column that holds numbers or names of dose matrices.
+pub const BLOCK: [&str; 3] = ["block_id", "block", "matrix"];
+
 /// Names of the column that holds experiments, best first.
 pub const EXPERIMENT: [&str; 4] = ["experiment", "plate", "barcode", "replicate"];
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use halfmax_core::{Error, Result, listed};
 
-use crate::columns::{CELL_LINE, DOSE, DRUG, EXPERIMENT, READING, plain};
+use crate::columns::{CELL_LINE, DIVISIONS, DOSE, DOSE_UNIT, DRUG, EXPERIMENT, READING, plain};
 use crate::table::RawTable;
+use crate::units::DoseFactors;
 
 /// What a column of readings holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,12 @@ impl ReadingUnit {
         Self::NAMES.iter().find(|(_, unit)| *unit == self).map_or("", |(name, _)| name)
     }
 
+    /// The inhibition in percent; one that is so given stays as it is to the last digit.
+    pub(crate) fn inhibition_percent(self, reading: f64) -> f64 {
+        let percent = if self.percent { reading } else { 100.0 * reading };
+        if self.inhibition { percent } else { 100.0 - percent }
+    }
+
     fn viability(self, reading: f64) -> f64 {
         let fraction = if self.percent { reading / 100.0 } else { reading };
         if self.inhibition { 1.0 - fraction } else { fraction }
@@ -46,7 +53,7 @@ impl ReadingUnit {
 pub struct ReadingOptions {
     /// What the readings are; guessed from the column's name and range if not given.
     pub unit: Option<ReadingUnit>,
-    /// What a dose is to be multiplied with to be in µM; by the column's name, else 1, if not given.
+    /// What a dose is to be multiplied with to be in µM; by a column of units, else by the column's name, else 1, if not given.
     pub dose_factor: Option<f64>,
     /// Whether each experiment has its own curve.
     pub by_experiment: bool,
@@ -74,8 +81,12 @@ pub struct Readings {
     pub dose_um: Vec<f64>,
     /// The viabilities, as fractions of the control.
     pub viability: Vec<f64>,
+    /// For each curve how often its control divided, where the file has a column of that; NaN where it has no entry.
+    pub divisions: Option<Vec<f64>>,
     /// What the readings were taken for.
     pub unit: ReadingUnit,
+    /// Whether nothing says what unit the doses are in, so that µM was assumed.
+    pub dose_unit_assumed: bool,
     /// Rows left out because their dose is 0: controls.
     pub controls: usize,
     /// Rows left out because a cell line, drug, dose or reading is missing.
@@ -99,7 +110,7 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     let doses = doses(table, dose_column)?;
     let readings = finite(table, reading_column, "a number")?;
     let unit = unit_of(table, reading_column, &readings, options.unit)?;
-    let factor = options.dose_factor.unwrap_or_else(|| factor_by_name(&table.names()[dose_column]));
+    let units = DoseFactors::of(table, dose_column, table.find(&DOSE_UNIT), options.dose_factor)?;
     let mut grouping = Grouping::default();
     let (mut controls, mut incomplete) = (0, 0);
     for at in 0..table.rows() {
@@ -133,9 +144,11 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     Ok(Readings {
         curves: grouping.keys.iter().map(|key| key_of(*key)).collect(),
         starts,
-        dose_um: order.iter().map(|at| doses[*at] * factor).collect(),
+        dose_um: order.iter().map(|at| doses[*at] * units.factors[*at]).collect(),
         viability: order.iter().map(|at| unit.viability(readings[*at])).collect(),
+        divisions: divisions(table, &grouping.rows)?,
         unit,
+        dose_unit_assumed: units.assumed,
         controls,
         incomplete,
     })
@@ -166,7 +179,7 @@ impl<'a> Grouping<'a> {
     }
 }
 
-fn find(table: &RawTable, what: &str, names: &[&str]) -> Result<usize> {
+pub(crate) fn find(table: &RawTable, what: &str, names: &[&str]) -> Result<usize> {
     table.find(names).ok_or_else(|| {
         Error::data(format!("{}: has no column of {what}", table.label())).help(format!(
             "it has the columns {}; one named {} is expected",
@@ -185,7 +198,7 @@ pub(crate) fn finite(table: &RawTable, column: usize, expected: &str) -> Result<
     }
 }
 
-fn doses(table: &RawTable, column: usize) -> Result<Vec<f64>> {
+pub(crate) fn doses(table: &RawTable, column: usize) -> Result<Vec<f64>> {
     const EXPECTED: &str = "a dose, 0 or more (not its logarithm)";
     let values = finite(table, column, EXPECTED)?;
     match values.iter().position(|value| *value < 0.0) {
@@ -194,8 +207,29 @@ fn doses(table: &RawTable, column: usize) -> Result<Vec<f64>> {
     }
 }
 
-fn factor_by_name(name: &str) -> f64 {
-    if plain(name).ends_with("nm") { 1e-3 } else { 1.0 }
+/// How often the control of each curve divided, by the column of that.
+fn divisions(table: &RawTable, curves: &[Vec<usize>]) -> Result<Option<Vec<f64>>> {
+    const EXPECTED: &str = "a number of divisions, above 0, at most 100";
+    let Some(column) = table.find(&DIVISIONS) else { return Ok(None) };
+    let values = finite(table, column, EXPECTED)?;
+    if let Some(at) = values.iter().position(|value| *value <= 0.0 || *value > 100.0) {
+        return Err(table.bad_value(column, at, values[at], EXPECTED));
+    }
+    let of_curve = |rows: &Vec<usize>| {
+        let first = values[rows[0]];
+        let same = |value: f64| value == first || (value.is_nan() && first.is_nan());
+        match rows.iter().find(|at| !same(values[**at])) {
+            None => Ok(first),
+            Some(at) => {
+                let row = table.row_of(rows[0]);
+                let expected = format!("{first}, as row {row} of the same curve has");
+                Err(table
+                    .bad_value(column, *at, values[*at], &expected)
+                    .help("where experiments divided differently, fit them apart: --by experiment"))
+            }
+        }
+    };
+    curves.iter().map(of_curve).collect::<Result<Vec<f64>>>().map(Some)
 }
 
 /// The size below which nine tenths of the readings are.
@@ -215,7 +249,7 @@ const LARGEST_FRACTION: f64 = 2.0;
 const SMALLEST_PERCENT: f64 = 10.0;
 
 /// What the readings are: as given, if that can be, or by the column's name and range.
-fn unit_of(
+pub(crate) fn unit_of(
     table: &RawTable,
     column: usize,
     readings: &[f64],

@@ -1,8 +1,8 @@
-//! Dose–response curves.
+//! Dose–response curves and the synergy of drug combinations.
 //!
 //! [`CurveFitter`] turns readings (dose, viability) into a [`CurveFit`]: IC50, EC50, Emax, Hill slope, area under the viability
-//! curve and growth-rate metrics, each with its interval, and [`Flags`] that say what to know before it is used. This crate
-//! does no input or output.
+//! curve and growth-rate metrics, each with its interval, and [`Flags`] that say what to know before it is used. [`synergy`]
+//! sets the measured effect of two drugs against what HSA, Bliss, Loewe and ZIP expect. This crate does no input or output.
 //!
 //! ```
 //! use halfmax_dose::{CurveParams, CurveReadings, Flag};
@@ -24,6 +24,7 @@ mod least_squares;
 mod params;
 mod robust;
 mod shape;
+pub mod synergy;
 
 pub use curve::{CurveFit, CurveFitter, CurveReadings, FittedModel, Position};
 pub use distributions::{f_upper_tail, t_quantile_95};

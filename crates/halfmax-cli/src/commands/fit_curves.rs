@@ -21,7 +21,7 @@ pub struct FitCurvesArgs {
     /// What the readings are; guessed from the column's name and range by default.
     #[arg(long, value_parser = ["viability-percent", "viability-fraction", "inhibition-percent", "inhibition-fraction"])]
     response: Option<String>,
-    /// The unit of the doses; by the column's name, else um, by default.
+    /// The unit of the doses; by a column of units, else by the doses' column's name, else um, by default.
     #[arg(long, value_parser = ["um", "nm", "m"])]
     dose_unit: Option<String>,
     /// Fit a curve to each experiment; by default all experiments of a drug in a cell line are one curve.
@@ -30,7 +30,8 @@ pub struct FitCurvesArgs {
     /// Fix the plateau at low doses at the control.
     #[arg(long)]
     fixed_top: bool,
-    /// How often the control divided during the assay: adds growth-rate metrics.
+    /// How often the control divided during the assay, for every curve; by the column "divisions", if there is one, by default.
+    /// Adds growth-rate metrics.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     divisions: Option<f64>,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
@@ -88,6 +89,11 @@ fn tell(path: &Path, readings: &Readings, terminal: Terminal) {
     let place = path.display();
     let (rows, curves) = (readings.dose_um.len(), readings.curves.len());
     terminal.note(&format!("{place}: {rows} readings of {curves} curves, taken as {}", readings.unit.name()));
+    if readings.dose_unit_assumed {
+        terminal.note(&format!(
+            "{place}: nothing says what unit the doses are in: taken as µM; say it with --dose-unit"
+        ));
+    }
     if readings.controls > 0 {
         terminal.note(&format!(
             "{place}: {} rows with dose 0 are controls, left out of the fits",
@@ -129,23 +135,34 @@ fn fit_and_write(
     let model = if args.fixed_top { ModelChoice::AutoFixedTop } else { ModelChoice::Auto };
     let fitter = CurveParams { model, ..CurveParams::default() }.check()?;
     let mut summary = Summary::default();
+    let growth = match (args.divisions, &readings.divisions) {
+        (None, None) => GrowthColumns::LeftOut,
+        _ => GrowthColumns::Written,
+    };
     for (block, keys) in readings.curves.chunks(AT_A_TIME).enumerate() {
         let curve = |at: usize| {
             let rows = readings.starts[at]..readings.starts[at + 1];
             CurveReadings {
                 dose_um: &readings.dose_um[rows.clone()],
                 viability: &readings.viability[rows],
-                divisions: args.divisions,
+                divisions: args.divisions.or_else(|| readings.divisions.as_ref().map(|list| list[at])),
             }
         };
         let first = block * AT_A_TIME;
         let curves: Vec<CurveReadings> = (first..first + keys.len()).map(curve).collect();
         let fits = fitter.fit_all(&curves, progress)?;
-        write_block(args, keys, &fits, writer)?;
+        write_block(args, growth, keys, &fits, writer)?;
         summary.add(&fits);
         progress.step(first + keys.len(), readings.curves.len());
     }
     Ok(summary)
+}
+
+/// Whether growth-rate metrics are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GrowthColumns {
+    Written,
+    LeftOut,
 }
 
 /// Columns of numbers under construction: name and values.
@@ -176,7 +193,7 @@ fn measured_ic50(fit: &CurveFit) -> Estimate {
     if fit.ic50_position == Position::Within { fit.ic50 } else { Estimate::NONE }
 }
 
-fn numbers<'a>(args: &FitCurvesArgs, fits: &'a [CurveFit]) -> Numbers<'a> {
+fn numbers(growth: GrowthColumns, fits: &[CurveFit]) -> Numbers<'_> {
     let mut numbers = Numbers { fits, columns: Vec::new() };
     numbers.estimate(["ic50", "_um", "log10_ic50_se"], measured_ic50);
     numbers.add("ic50_extrapolated_um", |fit| match fit.ic50_position {
@@ -190,7 +207,7 @@ fn numbers<'a>(args: &FitCurvesArgs, fits: &'a [CurveFit]) -> Numbers<'a> {
     numbers.estimate(["auc", "", "auc_se"], |fit| fit.auc);
     numbers.estimate(["emax", "", "emax_se"], |fit| fit.emax);
     numbers.add("emax_observed", |fit| fit.emax_observed);
-    if args.divisions.is_some() {
+    if growth == GrowthColumns::Written {
         numbers.estimate(["gr50", "_um", "log10_gr50_se"], |fit| fit.growth.gr50);
         numbers.add("gr_max", |fit| fit.growth.gr_max);
         numbers.add("gr_infinity", |fit| fit.growth.gr_infinity);
@@ -206,6 +223,7 @@ fn numbers<'a>(args: &FitCurvesArgs, fits: &'a [CurveFit]) -> Numbers<'a> {
 
 fn write_block(
     args: &FitCurvesArgs,
+    growth: GrowthColumns,
     keys: &[CurveKey],
     fits: &[CurveFit],
     writer: &mut TableWriter,
@@ -220,7 +238,7 @@ fn write_block(
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let count = |of: fn(&CurveFit) -> usize| fits.iter().map(|fit| of(fit) as u32).collect::<Vec<u32>>();
     let counts = [count(|fit| fit.doses), count(|fit| fit.readings), count(|fit| fit.outliers)];
-    let numbers = numbers(args, fits);
+    let numbers = numbers(growth, fits);
     let mut table = vec![("cell_line", OutputColumn::Text(&cells)), ("drug", OutputColumn::Text(&drugs))];
     if args.by.is_some() {
         table.push(("experiment", OutputColumn::Text(&experiments)));

@@ -7,4 +7,5 @@ pub mod export;
 pub mod fit_curves;
 pub mod reproduce;
 pub mod score;
+pub mod synergy;
 pub mod train;

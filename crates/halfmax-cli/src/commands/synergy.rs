@@ -1,0 +1,318 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use halfmax_core::{Progress, Result, Seed, listed};
+use halfmax_data::{
+    Block, Matrices, MatrixOptions, OutputColumn, ReadingUnit, TableWriter, read_matrices, read_table,
+};
+use halfmax_dose::synergy::{
+    Baseline, BlockScores, DoseMatrix, ModelScores, SynergyModel, SynergyParams, SynergyScorer, Window,
+};
+use rayon::prelude::*;
+use serde_json::json;
+
+use crate::Global;
+use crate::terminal::Terminal;
+
+/// Blocks that are scored and written at a time: bounds memory whatever their number is.
+const AT_A_TIME: usize = 256;
+/// Blocks that are printed.
+const PRINTED: usize = 20;
+
+/// Score dose matrices of two drugs: HSA, Bliss, Loewe, ZIP.
+#[derive(Args)]
+pub struct SynergyArgs {
+    /// The readings: columns of two drugs, their doses (0 where the other is alone) and viabilities or inhibitions, and, as far
+    /// as there, of blocks, cell lines and units, recognised by name.
+    matrix: PathBuf,
+    /// What is expected of drugs that do not interact.
+    #[arg(long, value_delimiter = ',', default_value = "hsa,bliss,loewe,zip", value_parser = ["hsa", "bliss", "loewe", "zip"])]
+    models: Vec<String>,
+    /// Whether inhibitions that the drugs' curves have without effect are taken off: never, off negative inhibitions, or off all.
+    #[arg(long, default_value = "none", value_parser = ["none", "part", "all"])]
+    baseline: String,
+    /// Draws of the bootstrap over replicates behind the intervals; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    bootstrap: usize,
+    /// What the readings are; guessed from the column's name and range by default.
+    #[arg(long, value_parser = ["viability-percent", "viability-fraction", "inhibition-percent", "inhibition-fraction"])]
+    response: Option<String>,
+    /// The unit of all doses; by columns of units, else by the names of the doses' columns, else um, by default.
+    #[arg(long, value_parser = ["um", "nm", "m"])]
+    dose_unit: Option<String>,
+    /// The file to write, one row per block and cell: .parquet, .csv or .ndjson; - for standard output.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// A second file to write, one row per block: mean scores, intervals, and the three neighbouring doses of each drug with
+    /// the highest.
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+}
+
+/// A block with its matrix and scores.
+struct Scored<'a> {
+    block: &'a Block,
+    matrix: DoseMatrix,
+    scores: BlockScores,
+}
+
+/// `halfmax synergy`.
+pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Result<()> {
+    let scorer = scorer(args)?;
+    let options = MatrixOptions {
+        unit: args.response.as_deref().and_then(ReadingUnit::named),
+        dose_factor: args.dose_unit.as_deref().map(|unit| match unit {
+            "nm" => 1e-3,
+            "m" => 1e6,
+            _ => 1.0,
+        }),
+    };
+    // Before the readings are looked at: a wrong ending is told at once.
+    let mut cells = TableWriter::create(&args.out)?;
+    let mut blocks = args.summary.as_ref().map(TableWriter::create).transpose()?;
+    let found = read_matrices(&read_table(&args.matrix)?, &options)?;
+    tell(&args.matrix, &found, terminal);
+    let seed = Seed::new(global.seed.unwrap_or(1));
+    let progress = terminal.progress("scoring");
+    let mut unscored = Vec::new();
+    for (at, some) in found.blocks.chunks(AT_A_TIME).enumerate() {
+        progress.check()?;
+        let scored = score(&args.matrix, some, at * AT_A_TIME, &scorer, seed, &progress)?;
+        write_cells(&mut cells, &scored)?;
+        if let Some(writer) = &mut blocks {
+            write_summary(writer, &scored)?;
+        }
+        print(args, at * AT_A_TIME, &scored, terminal)?;
+        unscored.extend(scored.iter().filter(|one| lacks_a_score(one)).map(|one| one.block.id.clone()));
+        progress.step((at * AT_A_TIME + some.len()).min(found.blocks.len()), found.blocks.len());
+    }
+    drop(progress);
+    cells.finish()?;
+    blocks.map(TableWriter::finish).transpose()?;
+    if !unscored.is_empty() {
+        terminal.note(&format!(
+            "{}: {} blocks lack the score of a model: Loewe and ZIP need three doses of each drug alone, ZIP also in each row \
+             and column: {}",
+            args.matrix.display(),
+            unscored.len(),
+            listed(&unscored, 5)
+        ));
+    }
+    conclude(args, &found, &unscored, terminal)
+}
+
+fn scorer(args: &SynergyArgs) -> Result<SynergyScorer> {
+    let baseline = match args.baseline.as_str() {
+        "part" => Baseline::Part,
+        "all" => Baseline::All,
+        _ => Baseline::None,
+    };
+    let models = args.models.iter().filter_map(|name| SynergyModel::named(name)).collect();
+    SynergyParams { models, baseline, bootstrap: args.bootstrap }.check()
+}
+
+/// Says what was taken for what, and what was left out.
+fn tell(path: &Path, found: &Matrices, terminal: Terminal) {
+    let place = path.display();
+    let readings: usize = found.blocks.iter().map(|block| block.readings.len()).sum();
+    let (blocks, unit) = (found.blocks.len(), found.unit.name());
+    terminal.note(&format!("{place}: {readings} readings of {blocks} blocks, taken as {unit}"));
+    if found.dose_unit_assumed {
+        terminal.note(&format!(
+            "{place}: nothing says what unit the doses are in: taken as µM; say it with --dose-unit"
+        ));
+    }
+    if found.incomplete > 0 {
+        terminal.note(&format!("{place}: {} rows without a reading are left out", found.incomplete));
+    }
+    let shams: Vec<&str> =
+        found.blocks.iter().filter(|block| block.is_sham()).map(|block| block.id.as_str()).collect();
+    if !shams.is_empty() {
+        terminal.note(&format!(
+            "{place}: blocks of a drug with itself, scored like the others: {}",
+            listed(&shams, 5)
+        ));
+    }
+}
+
+fn score<'a>(
+    path: &Path,
+    blocks: &'a [Block],
+    first: usize,
+    scorer: &SynergyScorer,
+    seed: Seed,
+    progress: &dyn Progress,
+) -> Result<Vec<Scored<'a>>> {
+    let one = |(at, block): (usize, &'a Block)| {
+        progress.check()?;
+        let matrix = DoseMatrix::new(&block.readings)
+            .map_err(|error| error.at(format!("{}: block {}", path.display(), described(block))))?;
+        let scores = scorer.score(&matrix, seed.derive((first + at) as u64));
+        Ok(Scored { block, matrix, scores })
+    };
+    blocks.par_iter().enumerate().map(one).collect()
+}
+
+fn described(block: &Block) -> String {
+    let [a, b] = &block.drugs;
+    let place = block.cell_line.as_ref().map(|cell| format!(" in {cell}")).unwrap_or_default();
+    format!("{} ({a} with {b}{place})", block.id)
+}
+
+fn lacks_a_score(scored: &Scored) -> bool {
+    scored.scores.models.iter().any(|model| model.summary.mean.is_nan())
+}
+
+/// Columns of numbers, by name.
+#[derive(Default)]
+struct Numbers {
+    columns: Vec<(String, Vec<f64>)>,
+}
+
+impl Numbers {
+    fn add(&mut self, name: impl Into<String>, values: impl Iterator<Item = f64>) {
+        self.columns.push((name.into(), values.collect()));
+    }
+
+    fn borrowed(&self) -> impl Iterator<Item = (&str, OutputColumn<'_>)> {
+        self.columns.iter().map(|(name, values)| (name.as_str(), OutputColumn::F64(values)))
+    }
+}
+
+/// The columns that say what a row is of; those of cell lines only where the file names them.
+fn names<'a>(rows: &[&'a Block]) -> Vec<(&'static str, Vec<&'a str>)> {
+    let of = |name: fn(&'a Block) -> &'a str| rows.iter().copied().map(name).collect::<Vec<&str>>();
+    let mut names = vec![
+        ("block_id", of(|block| &block.id)),
+        ("drug_a", of(|block| &block.drugs[0])),
+        ("drug_b", of(|block| &block.drugs[1])),
+    ];
+    let cell_lines: Option<Vec<&str>> = rows.iter().map(|block| block.cell_line.as_deref()).collect();
+    names.extend(cell_lines.map(|list| ("cell_line", list)));
+    names
+}
+
+/// For each model of the first block; every block has the same.
+fn models(scored: &[Scored]) -> Vec<&'static str> {
+    scored
+        .first()
+        .map_or(Vec::new(), |one| one.scores.models.iter().map(|scores| scores.model.name()).collect())
+}
+
+fn write_cells(writer: &mut TableWriter, scored: &[Scored]) -> Result<()> {
+    let rows = || scored.iter().flat_map(|one| (0..one.matrix.len()).map(move |cell| (one, cell)));
+    let blocks: Vec<&Block> = rows().map(|(one, _)| one.block).collect();
+    let texts = names(&blocks);
+    let replicates: Vec<u32> = rows().map(|(one, cell)| one.matrix.readings(cell).len() as u32).collect();
+    let dose = |drug: usize| rows().map(move |(one, cell)| one.matrix.doses(drug)[one.matrix.at(cell)[drug]]);
+    let mut numbers = Numbers::default();
+    numbers.add("dose_a_um", dose(0));
+    numbers.add("dose_b_um", dose(1));
+    numbers.add("inhibition", rows().map(|(one, cell)| one.scores.response[cell]));
+    for (at, name) in models(scored).into_iter().enumerate() {
+        let of = |list: fn(&ModelScores) -> &[f64]| {
+            rows().map(move |(one, cell)| list(&one.scores.models[at])[cell])
+        };
+        numbers.add(format!("reference_{name}"), of(|model| &model.reference));
+        numbers.add(format!("synergy_{name}"), of(|model| &model.score));
+        numbers.add(format!("synergy_{name}_lower"), of(|model| &model.interval[0]));
+        numbers.add(format!("synergy_{name}_upper"), of(|model| &model.interval[1]));
+    }
+    let mut table: Vec<(&str, OutputColumn)> =
+        texts.iter().map(|(name, texts)| (*name, OutputColumn::Text(texts))).collect();
+    table.push(("replicates", OutputColumn::U32(&replicates)));
+    table.extend(numbers.borrowed());
+    writer.write(&table)
+}
+
+fn write_summary(writer: &mut TableWriter, scored: &[Scored]) -> Result<()> {
+    let blocks: Vec<&Block> = scored.iter().map(|one| one.block).collect();
+    let texts = names(&blocks);
+    let mut numbers = Numbers::default();
+    for (at, name) in models(scored).into_iter().enumerate() {
+        let summaries = || scored.iter().map(move |one| one.scores.models[at].summary);
+        numbers.add(format!("synergy_{name}"), summaries().map(|summary| summary.mean));
+        numbers.add(format!("synergy_{name}_lower"), summaries().map(|summary| summary.interval[0]));
+        numbers.add(format!("synergy_{name}_upper"), summaries().map(|summary| summary.interval[1]));
+        let windows = || summaries().map(|summary| summary.window);
+        numbers.add(
+            format!("window_{name}"),
+            windows().map(|window| window.map_or(f64::NAN, |window| window.mean)),
+        );
+        type Doses = fn(Window) -> [f64; 2];
+        let doses: [(&str, Doses); 2] = [("a", |window| window.doses_a), ("b", |window| window.doses_b)];
+        for (drug, of) in doses {
+            for (end, which) in [(0, "from"), (1, "to")] {
+                let dose = windows().map(|window| window.map_or(f64::NAN, |window| of(window)[end]));
+                numbers.add(format!("window_{name}_dose_{drug}_um_{which}"), dose);
+            }
+        }
+    }
+    let mut table: Vec<(&str, OutputColumn)> =
+        texts.iter().map(|(name, texts)| (*name, OutputColumn::Text(texts))).collect();
+    table.extend(numbers.borrowed());
+    writer.write(&table)
+}
+
+/// Prints the mean scores of the first blocks for a person, or one JSON line for each block.
+fn print(args: &SynergyArgs, first: usize, scored: &[Scored], terminal: Terminal) -> Result<()> {
+    if args.out == Path::new("-") {
+        return Ok(());
+    }
+    for (at, one) in scored.iter().enumerate() {
+        let models: serde_json::Map<_, _> = one
+            .scores
+            .models
+            .iter()
+            .map(|scores| (scores.model.name().to_owned(), json!(scores.summary)))
+            .collect();
+        let [a, b] = &one.block.drugs;
+        let facts = json!({
+            "block_id": one.block.id, "drug_a": a, "drug_b": b, "cell_line": one.block.cell_line, "synergy": models,
+        });
+        if terminal.is_json() || first + at < PRINTED {
+            terminal.result(
+                "block",
+                &facts,
+                &format!("{}\n    {}", described(one.block), means(&one.scores)),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// `hsa 3.2 [1.1, 5.0], …`.
+fn means(scores: &BlockScores) -> String {
+    let one = |scores: &ModelScores| {
+        let (name, summary) = (scores.model.name(), &scores.summary);
+        let [low, high] = summary.interval;
+        match (summary.mean.is_nan(), low.is_nan()) {
+            (true, _) => format!("{name} none"),
+            (false, true) => format!("{name} {:.1}", summary.mean),
+            (false, false) => format!("{name} {:.1} [{low:.1}, {high:.1}]", summary.mean),
+        }
+    };
+    scores.models.iter().map(one).collect::<Vec<String>>().join(", ")
+}
+
+fn conclude(args: &SynergyArgs, found: &Matrices, unscored: &[String], terminal: Terminal) -> Result<()> {
+    if args.out == Path::new("-") {
+        return Ok(());
+    }
+    let facts = json!({
+        "blocks": found.blocks.len(),
+        "response": found.unit.name(),
+        "incomplete_left_out": found.incomplete,
+        "lacking_a_score": unscored,
+        "out": args.out,
+        "summary": args.summary,
+    });
+    let more = found.blocks.len().saturating_sub(PRINTED);
+    let more = if more > 0 { format!("… and {more} more\n") } else { String::new() };
+    let text = format!(
+        "{more}{} blocks written to {}; scores are percentage points of inhibition, above 0 is synergy",
+        found.blocks.len(),
+        args.out.display()
+    );
+    terminal.result("synergy", &facts, &text)
+}

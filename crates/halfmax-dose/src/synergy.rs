@@ -1,0 +1,31 @@
+//! Synergy of two drugs over a matrix of their doses.
+//!
+//! Effects are inhibitions in percent of the control: 0 without effect, 100 all dead. A score is the measured inhibition less
+//! the one expected of drugs that do not interact, in percentage points: above 0 is synergy, below 0 antagonism.
+//!
+//! ```
+//! use halfmax_core::Seed;
+//! use halfmax_dose::synergy::{DoseMatrix, SynergyModel, SynergyParams};
+//!
+//! // [dose of drug a, dose of drug b, inhibition in percent]
+//! let readings = [[0.0, 0.0, 0.0], [1.0, 0.0, 30.0], [0.0, 1.0, 20.0], [1.0, 1.0, 60.0]];
+//! let matrix = DoseMatrix::new(&readings)?;
+//! let params = SynergyParams { models: vec![SynergyModel::Hsa, SynergyModel::Bliss], ..SynergyParams::default() };
+//! let scores = params.check()?.score(&matrix, Seed::new(1));
+//! let bliss = scores.of(SynergyModel::Bliss).unwrap();
+//! assert_eq!(bliss.reference[3], 44.0); // 30 + 20 − 30 · 20 / 100
+//! assert_eq!(bliss.score[3], 16.0);
+//! # Ok::<(), halfmax_core::Error>(())
+//! ```
+
+mod bootstrap;
+mod loewe;
+mod matrix;
+mod score;
+mod single;
+mod zip;
+
+pub use loewe::loewe_reference;
+pub use matrix::DoseMatrix;
+pub use score::{BlockScores, ModelScores, Summary, SynergyModel, SynergyParams, SynergyScorer, Window};
+pub use single::Baseline;

@@ -1,0 +1,250 @@
+//! `halfmax synergy` as a user meets it.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn halfmax(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_halfmax")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "expected {part:?} in:\n{message}");
+    }
+}
+
+fn rows(path: &Path) -> Vec<Value> {
+    fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn number(row: &Value, key: &str) -> f64 {
+    row[key].as_f64().unwrap_or_else(|| panic!("{key} is {} in {row}", row[key]))
+}
+
+/// Two drugs that are independent but for `boost` points where both are given, three replicates; 0 stands for each alone.
+fn table(boost: f64) -> String {
+    let mut text = String::from("drug_a,drug_b,cell_line,conc_a,conc_b,conc_unit,inhibition\n");
+    for a in [0.0, 30.0, 100.0, 300.0, 1000.0] {
+        for b in [0.0, 10.0, 30.0, 100.0, 300.0] {
+            let viability = 1.0 / (1.0 + a / 200.0) * (0.3 + 0.7 / (1.0 + b / 50.0));
+            let together = if a > 0.0 && b > 0.0 { boost } else { 0.0 };
+            for error in [-1.0, 0.0, 1.0] {
+                let inhibition = 100.0 * (1.0 - viability) + together + error;
+                text.push_str(&format!("A,B,A375,{a},{b},nM,{inhibition}\n"));
+            }
+        }
+    }
+    text
+}
+
+/// A folder with one table.
+fn folder(text: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("matrix.csv"), text).unwrap();
+    folder
+}
+
+/// Scores a table with more arguments; the cells, the blocks, and what was said.
+fn scored(text: &str, arguments: &[&str]) -> (Vec<Value>, Vec<Value>, String) {
+    let folder = folder(text);
+    let files = ["synergy", "matrix.csv", "--out", "scores.ndjson", "--summary", "blocks.ndjson"];
+    let output = halfmax(folder.path(), &[&files, arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let said = said + &String::from_utf8_lossy(&output.stdout);
+    (rows(&folder.path().join("scores.ndjson")), rows(&folder.path().join("blocks.ndjson")), said)
+}
+
+/// Scores a table that must be refused with this code, and returns what is said.
+fn refused(text: &str, code: i32, arguments: &[&str]) -> String {
+    let folder = folder(text);
+    let files = ["synergy", "matrix.csv", "--out", "scores.csv", "--summary", "blocks.csv"];
+    let output = halfmax(folder.path(), &[&files, arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["matrix.csv"], "a refused table left a file");
+    said
+}
+
+#[test]
+fn synergy_that_was_put_in_is_found() {
+    let (cells, blocks, said) = scored(&table(15.0), &[]);
+    says(
+        &said,
+        &["75 readings of 1 blocks, taken as inhibition-percent", "1 (A with B in A375)", "bliss 15.0 ["],
+    );
+    assert_eq!(cells.len(), 25);
+    for cell in cells.iter().filter(|cell| number(cell, "dose_a_um") > 0.0 && number(cell, "dose_b_um") > 0.0)
+    {
+        assert!((number(cell, "synergy_bliss") - 15.0).abs() < 1e-6, "{cell}");
+        assert!((number(cell, "reference_bliss") + 15.0 - number(cell, "inhibition")).abs() < 1e-6, "{cell}");
+        assert!((number(cell, "synergy_zip") - 15.0).abs() < 5.0, "{cell}");
+        assert!(number(cell, "synergy_bliss_lower") < 15.0 && number(cell, "synergy_bliss_upper") > 15.0);
+        assert_eq!(cell["replicates"], 3);
+    }
+    let alone = cells.iter().find(|cell| number(cell, "dose_b_um") == 0.0).unwrap();
+    assert!(alone["synergy_bliss"].is_null() && alone["reference_hsa"].is_null(), "{alone}");
+    assert!(cells.iter().any(|cell| number(cell, "dose_a_um") == 0.3), "nM was not taken for nM");
+    assert!((number(&blocks[0], "synergy_bliss") - 15.0).abs() < 1e-6);
+    assert!(number(&blocks[0], "window_hsa") >= number(&blocks[0], "synergy_hsa"));
+    assert_eq!(number(&blocks[0], "window_hsa_dose_a_um_to"), 1.0);
+    let (_, blocks, _) = scored(&table(0.0), &[]);
+    let zip = number(&blocks[0], "synergy_zip");
+    assert!(zip.abs() < 0.01, "independent drugs have a ZIP score of {zip}");
+}
+
+/// Block 1 of the example of SynergyFinder 3.20 at 2,500 nM of ispinesib: ibrutinib in nM, response, HSA reference and synergy,
+/// Bliss reference and synergy, as it prints them. Baselines are left as they are.
+const PRINTED: [[&str; 6]; 5] = [
+    ["0.05", "92.2", "71.3", "20.89", "86.9", "5.34"],
+    ["0.0125", "93.2", "54.2", "38.96", "78.6", "14.54"],
+    ["0.003125", "84.9", "54.2", "30.7", "73.1", "11.85"],
+    ["0.0007812", "75.5", "54.2", "21.29", "45.9", "29.6"],
+    ["0.0001954", "62", "54.2", "7.75", "52.5", "9.47"],
+];
+
+fn combinations() -> Option<PathBuf> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/combinations");
+    if !data.is_dir() {
+        eprintln!("skipped: {} is not there", data.display());
+        return None;
+    }
+    Some(data)
+}
+
+#[test]
+fn synergyfinder_is_reproduced() {
+    let Some(data) = combinations() else { return };
+    let folder = TempDir::new().unwrap();
+    let file = data.join("mathews_screening_data.csv");
+    let arguments =
+        ["synergy", file.to_str().unwrap(), "--response", "viability-percent", "--out", "scores.ndjson"];
+    let output = halfmax(folder.path(), &arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows = rows(&folder.path().join("scores.ndjson"));
+    let keys = ["inhibition", "reference_hsa", "synergy_hsa", "reference_bliss", "synergy_bliss"];
+    for [dose, printed @ ..] in PRINTED {
+        let dose: f64 = dose.parse().unwrap();
+        let same = |row: &&Value| {
+            row["block_id"] == "1"
+                && number(row, "dose_a_um") == 2.5
+                && (number(row, "dose_b_um") / dose - 1.0).abs() < 1e-9
+        };
+        let row = rows.iter().find(same).unwrap();
+        for (key, printed) in keys.iter().zip(printed) {
+            // R leaves trailing zeros out: what is printed is compared to as many digits as it has.
+            let digits = printed.split_once('.').map_or(0, |(_, digits)| digits.len());
+            let found = format!("{:.digits$}", number(row, key)).parse::<f64>().unwrap();
+            assert_eq!(found, printed.parse::<f64>().unwrap(), "{key} at {dose} µM: {row}");
+        }
+    }
+}
+
+#[test]
+fn output_is_as_asked_and_does_not_depend_on_threads() {
+    let folder = folder(&table(5.0));
+    let run = |arguments: &[&str]| halfmax(folder.path(), &[&["synergy", "matrix.csv"], arguments].concat());
+    let output = run(&["--out", "scores.parquet", "--json", "--quiet", "--models", "zip,bliss"]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&events[0]["event"], &events[1]["event"]), (&"block".into(), &"synergy".into()));
+    assert!((number(&events[0]["synergy"]["bliss"], "mean") - 5.0).abs() < 1e-6, "{}", events[0]);
+    assert!(events[0]["synergy"]["hsa"].is_null());
+    assert!(fs::read(folder.path().join("scores.parquet")).unwrap().starts_with(b"PAR1"));
+    let one = run(&["--out", "-", "--threads", "1"]).stdout;
+    assert_eq!(one, run(&["--out", "-", "--threads", "2"]).stdout);
+    assert!(one.starts_with(b"block_id,drug_a,drug_b,cell_line,replicates,dose_a_um,dose_b_um,inhibition,"));
+    assert_ne!(one, run(&["--out", "-", "--seed", "2"]).stdout);
+    let without =
+        String::from_utf8(run(&["--out", "-", "--bootstrap", "0", "--models", "hsa"]).stdout).unwrap();
+    assert!(without.lines().all(|line| line.starts_with("block_id") || line.ends_with(",,")), "{without}");
+}
+
+#[test]
+fn a_baseline_is_taken_off_where_asked() {
+    let shifted = |shift: f64| {
+        let text = table(0.0);
+        let mut lines = text.lines().map(str::to_owned).collect::<Vec<String>>();
+        for line in lines.iter_mut().skip(1) {
+            let (rest, inhibition) = line.rsplit_once(',').unwrap();
+            // What a plate reads whose control is too low by a tenth.
+            let inhibition: f64 = inhibition.parse().unwrap();
+            *line = format!("{rest},{}", inhibition - shift * (1.0 - inhibition / 100.0));
+        }
+        lines.join("\n")
+    };
+    let mean =
+        |text: &str, baseline: &str| number(&scored(text, &["--baseline", baseline]).1[0], "synergy_bliss");
+    let expected = mean(&shifted(0.0), "none");
+    let off = |baseline| (mean(&shifted(10.0), baseline) - expected).abs();
+    // The correction is not exact: of a baseline of −10 % it leaves a tenth.
+    assert!(off("all") < 0.2 * off("none"), "{} {}", off("all"), off("none"));
+}
+
+#[test]
+fn sham_combinations_and_doubtful_blocks_are_named() {
+    let (_, _, said) = scored(&table(0.0).replace("A,B,", "A,a,"), &[]);
+    says(&said, &["blocks of a drug with itself", ": 1"]);
+    let small = "drug1,drug2,conc1,conc2,viability\nA,B,0,1,80\nA,B,1,0,90\nA,B,1,1,30\n";
+    let (cells, _, said) = scored(small, &[]);
+    says(
+        &said,
+        &["taken as µM; say it with --dose-unit", "lack the score of a model", "three doses", "loewe none"],
+    );
+    assert!((number(&cells[3], "synergy_hsa") - 50.0).abs() < 1e-9 && cells[3]["cell_line"].is_null());
+    let (cells, _, said) = scored(small, &["--dose-unit", "nm"]);
+    assert!(!said.contains("taken as µM") && number(&cells[3], "dose_a_um") == 0.001);
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_with_its_place() {
+    let with = |row: &str| format!("{}{row}\n", table(0.0));
+    says(
+        &refused(&with("A,B,A375,-30,10,nM,50"), 3, &[]),
+        &["matrix.csv: column \"conc_a\", row 77: \"-30\"", "0 or more", "help:"],
+    );
+    says(&refused(&with("A,B,A375,30,,nM,50"), 3, &[]), &["\"conc_b\", row 77: is empty", "help:"]);
+    says(&refused(&with("A,B,A375,30,10,mol,50"), 3, &[]), &["\"conc_unit\", row 77: \"mol\"", "nM"]);
+    says(
+        &refused(&with("A,B,A375,30,10,uM,50"), 3, &[]),
+        &["\"conc_unit\", row 77: \"uM\"", "row 2 of block 1"],
+    );
+    says(
+        &refused(&with("A,B,A375,30,10,nM,5000"), 3, &[]),
+        &["\"inhibition\", row 77: \"5000\"", "inhibition-percent"],
+    );
+    let no_row: String = table(0.0)
+        .lines()
+        .filter(|line| !line.contains(",A375,0,"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    says(
+        &refused(&no_row, 3, &[]),
+        &[
+            "matrix.csv: block 1 (A with B in A375)",
+            "the second drug was not measured alone",
+            "dose 0",
+            "help:",
+        ],
+    );
+    says(&refused("drug_a,cell,conc_a\nA,x,1\n", 3, &[]), &["no column of second drugs", "drug_b"]);
+    says(
+        &refused(&table(0.0).replace("inhibition", "response"), 3, &[]),
+        &["viability or inhibition", "--response"],
+    );
+    says(
+        &refused(&table(0.0), 3, &["--response", "inhibition-fraction"]),
+        &["cannot be inhibition-fraction"],
+    );
+    refused(&table(0.0), 2, &["--models", "hsa,chou"]);
+    says(&refused(&table(0.0), 2, &["--models", "hsa,hsa"]), &["each once"]);
+    says(&refused(&table(0.0), 2, &["--bootstrap", "5"]), &["bootstrap = 5"]);
+}
