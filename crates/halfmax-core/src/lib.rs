@@ -19,6 +19,7 @@
 //! ```
 
 mod bits;
+mod combinations;
 mod encode;
 mod entity;
 mod error;
@@ -30,6 +31,7 @@ mod seed;
 mod space;
 
 pub use bits::BitColumns;
+pub use combinations::{CombinationScores, PreparedCombinations, pairs_before};
 pub use encode::Encoder;
 pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};

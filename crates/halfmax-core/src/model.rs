@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::combinations::{self, PreparedCombinations};
 use crate::{EntityTable, Error, FeatureSpace, Progress, Responses, Result, Seed, TrainView};
 
 /// A model family with its parameters, ready to fit.
@@ -58,6 +59,19 @@ pub trait FittedModel: Send + Sync + Any {
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
         Ok(Box::new(Unprepared { model: self, tables, columns }))
+    }
+
+    /// Prepares to score every combination of `drugs`, positions in the second table, which the third is too, in the order of
+    /// their ids. What does not depend on the cell lines is done once. Scores are those of [`FittedModel::predict`].
+    ///
+    /// # Errors
+    /// As [`FittedModel::predict`].
+    fn prepare_combinations<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        drugs: &'a [u32],
+    ) -> Result<Box<dyn PreparedCombinations + 'a>> {
+        Ok(Box::new(combinations::Unprepared { model: self, tables, drugs }))
     }
 
     /// For each side, the share of the model's features that the query's table has, 0 to 1.

@@ -25,6 +25,7 @@ use crate::profile::Observed;
 use crate::solve::{Decomposed, Gradients, Shares};
 
 mod model;
+mod scores;
 
 pub use model::FittedCombinations;
 

@@ -64,6 +64,20 @@ impl Case {
     }
 }
 
+/// The drugs of a case and more that were not in training, in an order that is not that of their ids.
+fn more_drugs(case: &Case, strangers: usize) -> EntityTable {
+    let names = (0..strangers).map(|drug| format!("a stranger {drug}"));
+    let drugs = (0..DRUGS).map(|drug| format!("drug {drug}")).chain(names);
+    let bit = |drug: usize, bit: usize| match drug < DRUGS {
+        true => case.bits[drug * BITS + bit],
+        false => (drug * 5 + bit * 3) % 4 == 0,
+    };
+    let bits = BitColumns::from_fn(DRUGS + strangers, BITS, |drug, at| Some(bit(drug, at)));
+    let names = (0..BITS).map(|bit| format!("bit{bit}"));
+    let bits = FeatureBlock::new("fingerprint", names, FeatureValues::Binary(bits)).unwrap();
+    EntityTable::new(drugs, "drug").unwrap().with_block(bits).unwrap()
+}
+
 fn fitted(screen: &Screen) -> FittedCombinations {
     let params = KernelParams { tolerance: 1e-12, iterations: 2000, ..KernelParams::default() };
     let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Combination);
@@ -100,6 +114,31 @@ fn numbers(fitted: &FittedCombinations, name: &str) -> Vec<f64> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every combination at once is the same, to the last bit, as each by itself, of known and unknown drugs and cell lines.
+    #[test]
+    fn all_combinations_are_what_each_is(case in case(), strangers in 0usize..14, from in 0usize..4) {
+        let screen = case.screen();
+        let model = fitted(&screen);
+        let drugs = more_drugs(&case, strangers);
+        let (cells, count) = (screen.table(0), DRUGS + strangers);
+        let mut order: Vec<u32> = (0..count as u32).collect();
+        order.sort_by_key(|drug| &drugs.ids()[*drug as usize]);
+        let tables = [cells, &drugs, &drugs];
+        let prepared = model.prepare_combinations(&tables, &order).unwrap();
+        let chosen = [4, 0, 2];
+        let scores = prepared.in_cell_lines(&chosen).unwrap();
+        for (at, cell) in chosen.iter().enumerate() {
+            let rows = from..count.min(from + 7);
+            let found = scores.scores(at, rows.clone()).unwrap();
+            let pairs: Vec<[u32; 2]> =
+                rows.flat_map(|i| (i + 1..count).map(move |j| [i, j])).map(|[i, j]| [order[i], order[j]]).collect();
+            let (first, second): (Vec<u32>, Vec<u32>) = pairs.iter().map(|[a, b]| (*b, *a)).unzip();
+            let cells = vec![*cell; pairs.len()];
+            let each = model.predict(&Query { tables: &tables, tuples: Tuples::Listed(&[&cells, &first, &second]) });
+            prop_assert_eq!(found, each.unwrap());
+        }
+    }
 
     /// Given the variances that were found, predictions are those of the plain Gaussian process.
     #[test]

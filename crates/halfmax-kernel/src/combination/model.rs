@@ -1,12 +1,18 @@
 //! The fitted model of combinations: prediction, storage.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use halfmax_core::{EntityTable, Error, FeatureSpace, FittedModel, Parts, Query, Result, Tensor};
+use halfmax_core::{
+    CombinationScores, EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedCombinations, Query,
+    Result, Tensor, Tuples,
+};
 use ndarray::{Array1, Axis};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{CellVariances, Component, Part, covariance};
+use super::scores::{CellLine, Members, Panels};
+use super::{CellVariances, Component, Part};
 use crate::features::{FittedTerm, SideKernel};
 use crate::linalg::{Matrix, product};
 use crate::model::{malformed, stored_kernel};
@@ -41,9 +47,6 @@ pub(crate) struct Fitted {
     pub coefficients: Matrix,
 }
 
-/// Combinations whose covariances are computed at a time.
-const ROWS: usize = 960;
-
 impl FittedCombinations {
     pub(crate) fn new(fitted: Fitted) -> Result<Self> {
         let covariance = fitted.variances.of(&fitted.cell_kernel());
@@ -75,22 +78,11 @@ impl FittedCombinations {
         self.fitted.variances
     }
 
-    /// Predictions for combinations (rows) in cell lines (columns).
-    fn block(&self, tables: &[&EntityTable], combinations: &[[Member; 2]], cells: &[u32]) -> Result<Matrix> {
-        let (baseline, profiles) = self.cell_profiles(tables[0], cells)?;
-        let seen = Members::new(&self.fitted, tables, combinations)?;
-        let mut out = Matrix::zeros((combinations.len(), cells.len()));
-        for (mut out, rows) in out.axis_chunks_iter_mut(Axis(0), ROWS).zip(seen.combinations.chunks(ROWS)) {
-            let mut between =
-                covariance(&self.fitted.components, &seen.kernels, rows, &self.fitted.combinations);
-            for (mut between, row) in between.axis_iter_mut(Axis(0)).zip(rows) {
-                if let Some(own) = seen.training(&self.fitted, *row) {
-                    between[own] += self.fitted.own;
-                }
-            }
-            out.assign(&(product(between.view(), profiles.view()) + &baseline));
-        }
-        Ok(out)
+    /// What is known of some cell lines.
+    fn cell_lines(&self, table: &EntityTable, cells: &[u32]) -> Result<Vec<CellLine>> {
+        let (baseline, profiles) = self.cell_profiles(table, cells)?;
+        let columns = baseline.iter().zip(profiles.axis_iter(Axis(1)));
+        Ok(columns.map(|(baseline, profile)| CellLine::new(&self.fitted, *baseline, profile)).collect())
     }
 
     /// The baselines of cell lines, and the coefficients times their covariances with the training ones.
@@ -139,62 +131,57 @@ impl Fitted {
 /// A drug of a query: the side whose table it is in, and its place there.
 type Member = (usize, u32);
 
-/// The drugs of some combinations, each once, and the kernels between them and the training drugs.
-struct Members {
-    kernels: Vec<Matrix>,
-    /// Places among them.
-    combinations: Vec<[usize; 2]>,
-    /// The training drug that each is.
-    known: Vec<Option<usize>>,
+/// Drugs of a query, given in ascending order.
+fn members(fitted: &Fitted, tables: &[&EntityTable], drugs: &[Member]) -> Result<Members> {
+    let training: HashMap<&str, usize> = fitted.drug_ids.iter().map(String::as_str).zip(0..).collect();
+    let id = |(side, drug): &Member| tables[*side].ids()[*drug as usize].as_str();
+    let known: Vec<Option<usize>> = drugs.iter().map(|member| training.get(id(member)).copied()).collect();
+    let same = || known.iter().enumerate().filter_map(|(at, known)| Some([at, (*known)?]));
+    let mut identity = Matrix::zeros((drugs.len(), fitted.drug_ids.len()));
+    same().for_each(|at| identity[at] = 1.0);
+    let mut kernels = vec![identity];
+    let of_side = |side: usize| -> Vec<u32> {
+        drugs.iter().filter(|(own, _)| *own == side).map(|(_, drug)| *drug).collect()
+    };
+    // In ascending order those of the second side follow those of the first.
+    let first = fitted.drugs.between_terms(tables[1], &of_side(1))?;
+    let second = fitted.drugs.between_terms(tables[2], &of_side(2))?;
+    for ((first, second), term) in first.into_iter().zip(second).zip(&fitted.drugs.terms) {
+        let mut both = ndarray::concatenate(Axis(0), &[first.view(), second.view()])
+            .map_err(|error| Error::failed("kernels of drugs differ in width").because(error))?;
+        if term.factors.iter().all(|factor| factor.kernel.is_bounded()) {
+            // A drug is like itself, also where its features are not known.
+            same().for_each(|at| both[at] = 1.0);
+        }
+        kernels.push(both);
+    }
+    Ok(Members::new(&fitted.components, kernels, known))
 }
 
-impl Members {
-    fn new(fitted: &Fitted, tables: &[&EntityTable], combinations: &[[Member; 2]]) -> Result<Self> {
-        let mut distinct: Vec<Member> = combinations.iter().flatten().copied().collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let id = |(side, drug): &Member| tables[*side].ids()[*drug as usize].as_str();
-        let places: HashMap<Member, usize> = distinct.iter().copied().zip(0..).collect();
-        let training: HashMap<&str, usize> = fitted.drug_ids.iter().map(String::as_str).zip(0..).collect();
-        let known: Vec<Option<usize>> =
-            distinct.iter().map(|member| training.get(id(member)).copied()).collect();
-        let mut identity = Matrix::zeros((distinct.len(), fitted.drug_ids.len()));
-        known.iter().enumerate().for_each(|(at, known)| {
-            if let Some(known) = known {
-                identity[[at, *known]] = 1.0;
-            }
-        });
-        let mut kernels = vec![identity];
-        let of_side = |side: usize| -> Vec<u32> {
-            distinct.iter().filter(|(own, _)| *own == side).map(|(_, drug)| *drug).collect()
-        };
-        // Members are sorted by side, so those of the second follow those of the first.
-        let first = fitted.drugs.between_terms(tables[1], &of_side(1))?;
-        let second = fitted.drugs.between_terms(tables[2], &of_side(2))?;
-        for ((first, second), term) in first.into_iter().zip(second).zip(&fitted.drugs.terms) {
-            let mut both = ndarray::concatenate(Axis(0), &[first.view(), second.view()])
-                .map_err(|error| Error::failed("kernels of drugs differ in width").because(error))?;
-            if term.factors.iter().all(|factor| factor.kernel.is_bounded()) {
-                // A drug is like itself, also where its features are not known.
-                let known = known.iter().enumerate().filter_map(|(at, known)| Some([at, (*known)?]));
-                known.for_each(|at| both[at] = 1.0);
-            }
-            kernels.push(both);
-        }
-        // A prediction must not depend on the order of the drugs, not even in its rounding.
-        let ordered = |pair: &[Member; 2]| {
-            let mut pair = *pair;
-            pair.sort_by_key(id);
-            pair.map(|member| places[&member])
-        };
-        Ok(Self { kernels, combinations: combinations.iter().map(ordered).collect(), known })
-    }
+/// Every combination of some drugs.
+struct Combinations<'a> {
+    model: &'a FittedCombinations,
+    cells: &'a EntityTable,
+    members: Members,
+    panels: Panels,
+}
 
-    /// The training combination that one is.
-    fn training(&self, fitted: &Fitted, [a, b]: [usize; 2]) -> Option<usize> {
-        let mut pair = [self.known[a]?, self.known[b]?];
-        pair.sort_unstable();
-        fitted.combinations.binary_search(&pair).ok()
+impl PreparedCombinations for Combinations<'_> {
+    fn in_cell_lines<'a>(&'a self, cells: &'a [u32]) -> Result<Box<dyn CombinationScores + 'a>> {
+        let cells = self.model.cell_lines(self.cells, cells)?;
+        Ok(Box::new(InCellLines { all: self, cells }))
+    }
+}
+
+struct InCellLines<'a> {
+    all: &'a Combinations<'a>,
+    cells: Vec<CellLine>,
+}
+
+impl CombinationScores for InCellLines<'_> {
+    fn scores(&self, cell: usize, rows: Range<usize>) -> Result<Vec<f32>> {
+        let Combinations { model, members, panels, .. } = self.all;
+        Ok(panels.scores(members, &model.fitted, &self.cells[cell], rows))
     }
 }
 
@@ -206,29 +193,58 @@ impl FittedModel for FittedCombinations {
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         query.check(3)?;
         let mut tuple = [0; 3];
-        let count = query.tuples.len();
-        let mut places: HashMap<[Member; 2], usize> = HashMap::new();
-        let mut cell_places: HashMap<u32, usize> = HashMap::new();
-        let (mut combinations, mut cells) = (Vec::new(), Vec::new());
-        let mut at = Vec::with_capacity(count);
-        for index in 0..count {
-            query.tuples.get(index, &mut tuple);
-            let pair = [(1, tuple[1]), (2, tuple[2])];
-            let row = *places.entry(pair).or_insert_with(|| {
-                combinations.push(pair);
-                combinations.len() - 1
-            });
-            let column = *cell_places.entry(tuple[0]).or_insert_with(|| {
-                cells.push(tuple[0]);
-                cells.len() - 1
-            });
-            at.push([row, column]);
+        let id = |(side, drug): &Member| query.tables[*side].ids()[*drug as usize].as_str();
+        // A prediction must not depend on the order of the drugs, not even in its rounding.
+        let ordered = |mut pair: [Member; 2]| {
+            pair.sort_by_key(id);
+            pair
+        };
+        let asked: Vec<(u32, [Member; 2])> = (0..query.tuples.len())
+            .map(|index| {
+                query.tuples.get(index, &mut tuple);
+                (tuple[0], ordered([(1, tuple[1]), (2, tuple[2])]))
+            })
+            .collect();
+        let distinct = |mut list: Vec<Member>| {
+            list.sort_unstable();
+            list.dedup();
+            list
+        };
+        let drugs = distinct(asked.iter().flat_map(|(_, pair)| *pair).collect());
+        let places: HashMap<Member, usize> = drugs.iter().copied().zip(0..).collect();
+        let members = members(&self.fitted, query.tables, &drugs)?;
+        let mut order: Vec<usize> = (0..asked.len()).collect();
+        order.sort_by_key(|at| asked[*at]);
+        let in_cells: Vec<&[usize]> = order.chunk_by(|a, b| asked[*a].0 == asked[*b].0).collect();
+        let cells: Vec<u32> = in_cells.iter().map(|list| asked[list[0]].0).collect();
+        let cells = self.cell_lines(query.tables[0], &cells)?;
+        let in_cell = |(cell, list): (&CellLine, &&[usize])| {
+            let combinations: Vec<[usize; 2]> =
+                list.iter().map(|at| asked[*at].1.map(|member| places[&member])).collect();
+            members.listed(&self.fitted, cell, &combinations)
+        };
+        let found: Vec<Vec<f32>> = cells.par_iter().zip(&in_cells).map(in_cell).collect();
+        let mut out = vec![0.0; asked.len()];
+        for (at, value) in order.iter().zip(found.iter().flatten()) {
+            out[*at] = *value;
         }
-        if count == 0 {
-            return Ok(Vec::new());
+        Ok(out)
+    }
+
+    fn prepare_combinations<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        drugs: &'a [u32],
+    ) -> Result<Box<dyn PreparedCombinations + 'a>> {
+        Query { tables, tuples: Tuples::Listed(&[&[], drugs, drugs][..0]) }.check(3)?;
+        let id = |drug: &u32| &tables[1].ids()[*drug as usize];
+        if !drugs.is_sorted_by(|a, b| id(a) < id(b)) {
+            return Err(Error::failed("drugs out of order: expected them in the order of their ids"));
         }
-        let block = self.block(query.tables, &combinations, &cells)?;
-        Ok(at.into_iter().map(|at| block[at] as f32).collect())
+        let list: Vec<Member> = drugs.iter().map(|drug| (1, *drug)).collect();
+        let members = members(&self.fitted, tables, &list)?;
+        let panels = Panels::of(&members);
+        Ok(Box::new(Combinations { model: self, cells: tables[0], members, panels }))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
