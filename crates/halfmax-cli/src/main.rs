@@ -9,11 +9,12 @@ mod tuning;
 mod unfinished;
 
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use halfmax_core::{Error, ErrorKind, Result};
+use halfmax_data::refuse_existing;
 
 use crate::terminal::Terminal;
 
@@ -58,9 +59,19 @@ pub(crate) struct Global {
     /// Print one JSON object per line on standard output.
     #[arg(long, global = true)]
     json: bool,
+    /// Replace an output file that exists.
+    #[arg(long, global = true)]
+    overwrite: bool,
     /// Change the configuration: model.0.rounds=500. May be given more than once.
     #[arg(long = "config-override", global = true, value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+}
+
+impl Global {
+    /// Refuses to replace a file, unless that is asked for.
+    fn may_write(&self, path: &Path) -> Result<()> {
+        if self.overwrite { Ok(()) } else { refuse_existing(path) }
+    }
 }
 
 #[derive(Subcommand)]
@@ -78,7 +89,7 @@ enum Command {
     Train(ConfigAndOut),
     /// Cross-validate every model and the naive predictors without leaks, and write a leaderboard.
     Evaluate(ConfigAndOut),
-    /// Score cell lines and drugs with a trained model.
+    /// Score cell lines and drugs, or combinations of two drugs, with a trained model.
     Score(commands::score::ScoreArgs),
     /// Fit dose–response curves to raw readings: IC50, EC50, Emax, Hill slope and AUC, with intervals and flags.
     FitCurves(commands::fit_curves::FitCurvesArgs),
@@ -173,9 +184,9 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::Train(args) => commands::train::train(&args, &global, terminal),
         Command::Evaluate(args) => commands::evaluate::evaluate(&args, &global, terminal),
         Command::Score(args) => commands::score::score(&args, &global, terminal),
-        Command::FitCurves(args) => commands::fit_curves::fit_curves(&args, terminal),
+        Command::FitCurves(args) => commands::fit_curves::fit_curves(&args, &global, terminal),
         Command::Synergy(args) => commands::synergy::synergy(&args, &global, terminal),
-        Command::Export { model, out, .. } => commands::export::export(&model, &out, terminal),
+        Command::Export { model, out, .. } => commands::export::export(&model, &out, &global, terminal),
         Command::Reproduce { run } => commands::reproduce::reproduce(&run, terminal),
     }
 }

@@ -13,7 +13,7 @@ use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_colum
 use crate::names::{CellLines, drug_key};
 use crate::report::{FileReport, LeftOut, LoadReport, range_of};
 use crate::responses::{Observed, ResponseTable, read_responses};
-use crate::single_agent::with_single_agents;
+use crate::single_agent::{SingleAgentMeasures, with_single_agents};
 use crate::table::{RawTable, read_table};
 
 /// A screen that was read from files, and what is to be known about the reading.
@@ -23,6 +23,8 @@ pub struct Loaded {
     pub screen: Screen,
     /// What was read, matched and left out.
     pub report: LoadReport,
+    /// The single-agent responses among the features, where there are any.
+    pub single_agents: Option<SingleAgentMeasures>,
     /// The files, for a manifest.
     pub inputs: Vec<InputFile>,
     /// For each kind of block that is to be thinned, how many of its most variable features to keep.
@@ -93,19 +95,19 @@ pub fn load(
     if sheet.is_some() {
         reports.push(drug_report);
     }
-    let (cells, drugs) = match &data.single_agent {
-        None => (cells, drugs),
+    let (cells, drugs, single_agents) = match &data.single_agent {
+        None => (cells, drugs, None),
         Some(_) if !responses.combinations => {
             return Err(Error::config("data.single_agent is given, but the responses are to single drugs")
                 .help("leave it out: it is for screens of combinations"));
         }
         Some(path) => {
             let table = read_table(base.join(path))?;
-            let (cells, drugs, report) =
+            let (cells, drugs, report, measures) =
                 with_single_agents(&table, &data.single_agent_columns, &lines, cells, drugs)?;
             inputs.push(InputFile::of(&table));
             reports.push(report);
-            (cells, drugs)
+            (cells, drugs, Some(measures))
         }
     };
     inputs.extend(files.inputs());
@@ -137,6 +139,7 @@ pub fn load(
     Ok(Loaded {
         screen,
         report,
+        single_agents,
         inputs,
         top_variance: files.top_variance(),
         folds,

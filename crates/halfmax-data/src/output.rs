@@ -24,6 +24,18 @@ pub fn write_atomically(
     persist(file, path)
 }
 
+/// Refuses to write a file over one that exists. `-` is standard output.
+///
+/// # Errors
+/// If there is something of this name.
+pub fn refuse_existing(path: &Path) -> Result<()> {
+    if path.as_os_str() != "-" && path.exists() {
+        return Err(Error::config(format!("{}: exists already", path.display()))
+            .help("give another name, or --overwrite to replace it"));
+    }
+    Ok(())
+}
+
 pub(crate) fn persist(file: BufWriter<NamedTempFile>, path: &Path) -> Result<()> {
     let file = file.into_inner().map_err(|error| cannot_write(path, error.into_error()))?;
     file.as_file().sync_all().map_err(|error| cannot_write(path, error))?;

@@ -1,21 +1,79 @@
 //! What drugs do alone, as features of drugs and of cell lines in a screen of combinations.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
 
-use halfmax_core::{EntityTable, Error, FeatureBlock, FeatureValues, Result, SINGLE_AGENT, listed};
+use halfmax_core::{
+    EntityTable, Error, FeatureBlock, FeatureSpace, FeatureValues, Result, SINGLE_AGENT, listed,
+};
 use ndarray::{Array2, ShapeBuilder};
+use serde::{Deserialize, Serialize};
 
 use crate::columns;
 use crate::names::{CellLines, drug_key, no_column};
 use crate::readings::finite;
 use crate::report::{FileReport, FileShape, grouped};
-use crate::table::RawTable;
+use crate::table::{RawTable, read_table};
+
+/// What a model knows of the single-agent responses that it was trained with, so that others can be given to it alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SingleAgentMeasures {
+    /// Whether measures are the responses at the first, second … dose; else they are columns.
+    pub by_dose: bool,
+    /// The measures with what each is divided by.
+    pub scales: BTreeMap<String, f64>,
+}
 
 /// Responses to single drugs: for each cell line, drug and measure one number.
 struct Measured {
+    by_dose: bool,
     measures: Vec<String>,
     /// Sum and number of values by cell line, drug and measure.
     sums: BTreeMap<(u32, u32, usize), (f64, usize)>,
+}
+
+/// Cell lines or drugs of a file of single-agent responses: those of a table, then others that features are called after.
+struct Entities<'a> {
+    table: &'a EntityTable,
+    /// Ids that are in neither case twice.
+    ids: Vec<String>,
+    /// Those that features are called after, as positions among the ids.
+    partners: Vec<usize>,
+}
+
+impl<'a> Entities<'a> {
+    /// Features are called after the table's own entities.
+    fn among_themselves(table: &'a EntityTable) -> Self {
+        Self { table, ids: table.ids().to_vec(), partners: (0..table.len()).collect() }
+    }
+
+    /// Features are called after the entities that those of a model are called after.
+    fn known_to(space: &FeatureSpace, table: &'a EntityTable, key: fn(&str) -> String) -> Self {
+        let mut ids = table.ids().to_vec();
+        let mut places: HashMap<String, usize> = ids.iter().map(|id| key(id)).zip(0..).collect();
+        let named = space.features.iter().filter(|feature| feature.kind == SINGLE_AGENT);
+        let named = named.filter_map(|feature| Some(feature.name.rsplit_once('/')?.0));
+        let mut partners = Vec::new();
+        let mut seen = HashSet::new();
+        for id in named.filter(|id| seen.insert(*id)) {
+            let place = *places.entry(key(id)).or_insert(ids.len());
+            if place == ids.len() {
+                ids.push(id.to_owned());
+            } else {
+                // The model's spelling is the one that its features have.
+                ids[place] = id.to_owned();
+            }
+            partners.push(place);
+        }
+        Self { table, ids, partners }
+    }
+
+    /// The names of the features that are called after them.
+    fn feature_names(&self, measures: &[String]) -> Vec<String> {
+        let ids = self.partners.iter().map(|at| &self.ids[*at]);
+        ids.flat_map(|id| measures.iter().map(move |measure| format!("{id}/{measure}"))).collect()
+    }
 }
 
 /// Gives drugs and cell lines a block of single-agent responses: a drug one feature for each cell line and measure, called
@@ -34,56 +92,102 @@ pub(crate) fn with_single_agents(
     lines: &CellLines,
     cells: EntityTable,
     drugs: EntityTable,
-) -> Result<(EntityTable, EntityTable, FileReport)> {
-    let measured = read(table, wanted, lines, &cells, &drugs)?;
+) -> Result<(EntityTable, EntityTable, FileReport, SingleAgentMeasures)> {
+    let [of_cells, of_drugs] = [&cells, &drugs].map(Entities::among_themselves);
+    let measured = read(table, wanted, lines, &of_cells, &of_drugs)?;
     let scales = scales(&measured);
+    let measures = SingleAgentMeasures {
+        by_dose: measured.by_dose,
+        scales: measured.measures.iter().cloned().zip(scales.iter().copied()).collect(),
+    };
+    let ([of_cells, of_drugs], report) = blocks(table, &measured, &scales, [&of_cells, &of_drugs])?;
+    Ok((cells.with_block(of_cells)?, drugs.with_block(of_drugs)?, report, measures))
+}
+
+/// Gives drugs and cell lines that are to be scored the single-agent responses that a model was trained with, from a file.
+/// `spaces` are the model's features of cell lines and of drugs.
+///
+/// # Errors
+/// If the file cannot be read, lacks a column, holds a number that cannot be, or no row is of the cell lines and drugs.
+pub fn with_single_agents_for_scoring(
+    path: &Path,
+    measures: &SingleAgentMeasures,
+    spaces: [&FeatureSpace; 2],
+    cells: EntityTable,
+    drugs: EntityTable,
+) -> Result<(EntityTable, EntityTable, FileReport)> {
+    let table = read_table(path)?;
+    let wanted: Vec<String> = match measures.by_dose {
+        true => Vec::new(),
+        false => measures.scales.keys().cloned().collect(),
+    };
+    if measures.by_dose && table.find(&columns::DOSE).is_none() {
+        return Err(no_column(&table, "of doses", &columns::DOSE));
+    }
+    // What a drug's features are called after are cell lines, and the other way round.
+    let of_cells = Entities::known_to(spaces[1], &cells, str::to_owned);
+    let of_drugs = Entities::known_to(spaces[0], &drugs, drug_key);
+    let measured = read(&table, &wanted, &CellLines::embedded()?, &of_cells, &of_drugs)?;
+    let scale = |measure: &String| measures.scales.get(measure).copied().unwrap_or(1.0);
+    let scales: Vec<f64> = measured.measures.iter().map(scale).collect();
+    let ([of_cells, of_drugs], report) = blocks(&table, &measured, &scales, [&of_cells, &of_drugs])?;
+    Ok((cells.with_block(of_cells)?, drugs.with_block(of_drugs)?, report))
+}
+
+/// The blocks of cell lines and of drugs.
+fn blocks(
+    table: &RawTable,
+    measured: &Measured,
+    scales: &[f64],
+    [cells, drugs]: [&Entities; 2],
+) -> Result<([FeatureBlock; 2], FileReport)> {
     let count = measured.measures.len();
-    let mut of_cells = Array2::from_elem((cells.len(), drugs.len() * count).f(), f32::NAN);
-    let mut of_drugs = Array2::from_elem((drugs.len(), cells.len() * count).f(), f32::NAN);
+    let empty = |own: &Entities, partners: &Entities| {
+        Array2::from_elem((own.table.len(), partners.partners.len() * count).f(), f32::NAN)
+    };
+    let (mut of_cells, mut of_drugs) = (empty(cells, drugs), empty(drugs, cells));
+    let column = |partners: &Entities| -> HashMap<usize, usize> {
+        partners.partners.iter().copied().zip((0..).step_by(count.max(1))).collect()
+    };
+    let (after_cells, after_drugs) = (column(cells), column(drugs));
+    let mut pairs = BTreeSet::new();
     for ((cell, drug, measure), (sum, n)) in &measured.sums {
         let value = (sum / *n as f64 / scales[*measure]) as f32;
         let (cell, drug) = (*cell as usize, *drug as usize);
-        of_cells[[cell, drug * count + measure]] = value;
-        of_drugs[[drug, cell * count + measure]] = value;
+        if let (true, Some(first)) = (cell < cells.table.len(), after_drugs.get(&drug)) {
+            of_cells[[cell, first + measure]] = value;
+        }
+        if let (true, Some(first)) = (drug < drugs.table.len(), after_cells.get(&cell)) {
+            of_drugs[[drug, first + measure]] = value;
+        }
+        pairs.insert((cell, drug));
     }
-    let names = |partners: &EntityTable| -> Vec<String> {
-        let of =
-            |id: &String| measured.measures.iter().map(move |measure| format!("{id}/{measure}")).collect();
-        partners.ids().iter().flat_map::<Vec<String>, _>(of).collect()
-    };
-    let (cell_names, drug_names) = (names(&drugs), names(&cells));
-    let pairs = {
-        let mut pairs: Vec<(u32, u32)> = measured.sums.keys().map(|(cell, drug, _)| (*cell, *drug)).collect();
-        pairs.dedup();
-        pairs.len()
-    };
     let mut report = FileReport {
         shape: FileShape::of(table, "single-agent responses"),
-        matched: pairs,
+        matched: pairs.len(),
         ..FileReport::default()
     };
-    let all = cells.len() * drugs.len();
-    report.missing_share = 1.0 - pairs as f64 / all.max(1) as f64;
+    let all = cells.ids.len() * drugs.ids.len();
+    report.missing_share = 1.0 - pairs.len() as f64 / all.max(1) as f64;
     report.notes.push(format!(
         "{} of {} pairs of a drug and a cell line, {count} measures each ({})",
-        grouped(pairs),
+        grouped(pairs.len()),
         grouped(all),
         listed(&measured.measures, 4)
     ));
-    let block = |names, values| FeatureBlock::new(SINGLE_AGENT, names, FeatureValues::real(values));
-    Ok((
-        cells.with_block(block(cell_names, of_cells)?)?,
-        drugs.with_block(block(drug_names, of_drugs)?)?,
-        report,
-    ))
+    let block = |partners: &Entities, values| {
+        let names = partners.feature_names(&measured.measures);
+        FeatureBlock::new(SINGLE_AGENT, names, FeatureValues::real(values))
+    };
+    Ok(([block(drugs, of_cells)?, block(cells, of_drugs)?], report))
 }
 
 fn read(
     table: &RawTable,
     wanted: &[String],
     lines: &CellLines,
-    cells: &EntityTable,
-    drugs: &EntityTable,
+    cells: &Entities,
+    drugs: &Entities,
 ) -> Result<Measured> {
     let Some(cell_column) = table.find(&columns::CELL_LINE) else {
         return Err(no_column(table, "of cell lines", &columns::CELL_LINE[..8]));
@@ -91,12 +195,13 @@ fn read(
     let Some(drug_column) = table.find(&columns::DRUG) else {
         return Err(no_column(table, "of drugs", &columns::DRUG));
     };
-    let by_key: HashMap<String, u32> = drugs.ids().iter().map(|id| drug_key(id)).zip(0..).collect();
+    let by_id: HashMap<&str, u32> = cells.ids.iter().map(String::as_str).zip(0..).collect();
+    let by_key: HashMap<String, u32> = drugs.ids.iter().map(|id| drug_key(id)).zip(0..).collect();
     let cell_of: Vec<Option<u32>> = lines
         .identify(&table.texts(cell_column)?)
         .ids
         .iter()
-        .map(|id| id.as_ref().and_then(|id| cells.position(id)).map(|at| at as u32))
+        .map(|id| id.as_ref().and_then(|id| by_id.get(id.as_str()).copied()))
         .collect();
     let drug_of: Vec<Option<u32>> = table
         .texts(drug_column)?
@@ -111,10 +216,10 @@ fn read(
     };
     if measured.sums.is_empty() {
         return Err(Error::data(format!(
-            "{}: no row is of a drug and a cell line of the screen",
+            "{}: no row is of a drug and a cell line that are asked for",
             table.label()
         ))
-        .help("use the same names as in the response table"));
+        .help("use the same names as in the other files"));
     }
     Ok(measured)
 }
@@ -143,7 +248,7 @@ fn by_dose(table: &RawTable, dose: usize, keys: &[Option<(u32, u32)>]) -> Result
         let sum = sums.entry((cell, drug, rank)).or_default();
         *sum = (sum.0 + responses[row], sum.1 + 1);
     }
-    Ok(Measured { measures: (1..=most).map(|rank| format!("dose{rank}")).collect(), sums })
+    Ok(Measured { by_dose: true, measures: (1..=most).map(|rank| format!("dose{rank}")).collect(), sums })
 }
 
 /// One measure for each column of numbers.
@@ -156,11 +261,8 @@ fn by_column(table: &RawTable, wanted: &[String], keys: &[Option<(u32, u32)>]) -
     } else {
         let place = |name: &String| {
             table.find(&[name]).ok_or_else(|| {
-                Error::config(format!(
-                    "data.single_agent_columns names {name:?}: {} has no such column",
-                    table.label()
-                ))
-                .help(format!("it has {}", listed(table.names(), 12)))
+                Error::config(format!("single-agent measure {name:?}: {} has no such column", table.label()))
+                    .help(format!("it has {}", listed(table.names(), 12)))
             })
         };
         wanted.iter().map(place).collect::<Result<_>>()?
@@ -178,7 +280,11 @@ fn by_column(table: &RawTable, wanted: &[String], keys: &[Option<(u32, u32)>]) -
             }
         }
     }
-    Ok(Measured { measures: columns.iter().map(|column| table.names()[*column].clone()).collect(), sums })
+    Ok(Measured {
+        by_dose: false,
+        measures: columns.iter().map(|column| table.names()[*column].clone()).collect(),
+        sums,
+    })
 }
 
 /// What each measure is divided by.

@@ -1,14 +1,14 @@
 //! Predictions and scores as Parquet, CSV or NDJSON, by the file's ending.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufRead, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
 use polars::io::parquet::write::{BatchedWriter, KeyValueMetadata};
 use polars::prelude::{
-    Column, CsvWriter, DataFrame, DataType, Field, NamedFrom, ParquetCompression, ParquetWriter, PlSmallStr,
-    Schema, SerWriter, Series,
+    Column, CsvWriter, DataFrame, DataType, Field, NamedFrom, ParquetCompression, ParquetReader,
+    ParquetWriter, PlSmallStr, Schema, SerReader, SerWriter, Series,
 };
 use tempfile::NamedTempFile;
 
@@ -184,6 +184,8 @@ pub struct TableWriter {
     target: Target,
     names: Vec<String>,
     notes: Vec<(String, String)>,
+    /// Whether a file was appended.
+    appended: bool,
 }
 
 impl TableWriter {
@@ -199,7 +201,14 @@ impl TableWriter {
             Format::Parquet => Target::Parquet { file: temporary_file(path)?, writer: None },
             _ => Target::Text(BufWriter::new(temporary_file(path)?)),
         };
-        Ok(Self { path: path.to_owned(), format, target, names: Vec::new(), notes: Vec::new() })
+        Ok(Self {
+            path: path.to_owned(),
+            format,
+            target,
+            names: Vec::new(),
+            notes: Vec::new(),
+            appended: false,
+        })
     }
 
     /// Writes some rows. Every block has the same columns.
@@ -227,12 +236,48 @@ impl TableWriter {
         }
     }
 
+    /// Adds the rows of a file that another writer of the same columns wrote in the same format.
+    ///
+    /// # Errors
+    /// If it cannot be read, or writing fails.
+    pub fn append(&mut self, piece: &Path) -> Result<()> {
+        let unreadable = |error: std::io::Error| {
+            Error::failed(format!("{}: cannot be read: {error}", piece.display())).because(error)
+        };
+        let path = &self.path;
+        let first = std::mem::replace(&mut self.appended, true);
+        let mut file = File::open(piece).map_err(unreadable)?;
+        match &mut self.target {
+            Target::Parquet { file: out, writer } => {
+                let frame = ParquetReader::new(file).finish().map_err(|error| failed(piece, error))?;
+                let writer = parquet_writer(path, out, writer, &self.notes, || (**frame.schema()).clone())?;
+                writer.write_batch(&frame).map_err(|error| failed(path, error))
+            }
+            Target::Text(out) => {
+                let mut file = std::io::BufReader::new(&mut file);
+                if self.format == Format::Csv && first {
+                    file.skip_until(b'\n').map_err(unreadable)?;
+                }
+                std::io::copy(&mut file, out).map(|_| ()).map_err(|error| cannot_write(path, error))
+            }
+            Target::Standard => Err(Error::failed("pieces of standard output")),
+        }
+    }
+
     /// Completes the file and gives it its name.
     ///
     /// # Errors
     /// If the last bytes cannot be written or the file cannot be renamed.
     pub fn finish(self) -> Result<()> {
-        let path = &self.path;
+        let path = self.path.clone();
+        self.finish_as(&path)
+    }
+
+    /// As [`TableWriter::finish`], under another name on the same file system.
+    ///
+    /// # Errors
+    /// As [`TableWriter::finish`].
+    pub fn finish_as(self, path: &Path) -> Result<()> {
         match self.target {
             Target::Standard => std::io::stdout().flush().map_err(|error| cannot_write(path, error)),
             Target::Text(out) => persist(out, path),
@@ -262,6 +307,30 @@ fn frame(path: &Path, columns: &[(&str, OutputColumn)], rows: usize) -> Result<D
     DataFrame::new(rows, columns).map_err(|error| failed(path, error))
 }
 
+/// The writer of a Parquet file, which is made when the columns are known.
+fn parquet_writer<'a>(
+    path: &Path,
+    file: &NamedTempFile,
+    writer: &'a mut Option<Box<BatchedWriter<File>>>,
+    notes: &[(String, String)],
+    schema: impl FnOnce() -> Schema,
+) -> Result<&'a mut BatchedWriter<File>> {
+    let made = match writer.take() {
+        Some(made) => made,
+        None => {
+            let out = file.reopen().map_err(|error| cannot_write(path, error))?;
+            let notes = (!notes.is_empty()).then(|| KeyValueMetadata::from_static(notes.to_vec()));
+            let made = ParquetWriter::new(out)
+                .with_compression(ParquetCompression::Zstd(None))
+                .with_key_value_metadata(notes)
+                .batched(&schema())
+                .map_err(|error| failed(path, error))?;
+            Box::new(made)
+        }
+    };
+    Ok(writer.insert(made))
+}
+
 fn write_parquet(
     path: &Path,
     file: &NamedTempFile,
@@ -270,21 +339,10 @@ fn write_parquet(
     columns: &[(&str, OutputColumn)],
     rows: usize,
 ) -> Result<()> {
-    if writer.is_none() {
-        let fields =
-            columns.iter().map(|(name, column)| Field::new(PlSmallStr::from(*name), column.data_type()));
-        let schema: Schema = fields.collect();
-        let out = file.reopen().map_err(|error| cannot_write(path, error))?;
-        let made = ParquetWriter::new(out)
-            .with_compression(ParquetCompression::Zstd(None))
-            .with_key_value_metadata(
-                (!notes.is_empty()).then(|| KeyValueMetadata::from_static(notes.to_vec())),
-            )
-            .batched(&schema)
-            .map_err(|error| failed(path, error))?;
-        *writer = Some(Box::new(made));
-    }
-    if let (Some(writer), true) = (writer, rows > 0) {
+    let fields =
+        || columns.iter().map(|(name, column)| Field::new(PlSmallStr::from(*name), column.data_type()));
+    let writer = parquet_writer(path, file, writer, notes, || fields().collect())?;
+    if rows > 0 {
         writer.write_batch(&frame(path, columns, rows)?).map_err(|error| failed(path, error))?;
     }
     Ok(())
@@ -327,11 +385,16 @@ pub struct ScoreBlock<'a> {
     pub cell_lines: &'a [&'a str],
     /// The drugs.
     pub drugs: &'a [&'a str],
+    /// The second drugs of combinations.
+    pub drugs_b: Option<&'a [&'a str]>,
     /// The predictions, in the unit of the target.
     pub predicted: &'a [f32],
     /// IC50 in µM, where the target is ln IC50.
     pub ic50_um: Option<&'a [f32]>,
-    /// The percentile among the training responses of the drug, 0 to 100; `None` for a drug not trained on.
+    /// The IC50 in µM of each drug of a combination by itself, where a model of single drugs says it.
+    pub single_ic50_um: Option<[&'a [f32]; 2]>,
+    /// The percentile among the training responses of the drug, 0 to 100, of a combination among all; `None` for a drug not
+    /// trained on.
     pub percentile: &'a [Option<f32>],
     /// The ends of the predictions' intervals, where the model has intervals; NaN for a prediction that has none.
     pub interval: Option<[&'a [f32]; 2]>,
@@ -368,13 +431,18 @@ impl ScoreWriter {
         let mut columns = vec![
             ("cell_line", OutputColumn::Text(block.cell_lines)),
             ("drug", OutputColumn::Text(block.drugs)),
-            ("predicted", OutputColumn::F32(block.predicted)),
         ];
+        columns.extend(block.drugs_b.map(|drugs| ("drug_b", OutputColumn::Text(drugs))));
+        columns.push(("predicted", OutputColumn::F32(block.predicted)));
         if let Some([lower, upper]) = block.interval {
             columns.push(("lower", OutputColumn::F32(lower)));
             columns.push(("upper", OutputColumn::F32(upper)));
         }
         columns.extend(block.ic50_um.map(|values| ("ic50_um", OutputColumn::F32(values))));
+        if let Some([a, b]) = block.single_ic50_um {
+            columns.push(("ic50_um", OutputColumn::F32(a)));
+            columns.push(("ic50_b_um", OutputColumn::F32(b)));
+        }
         columns.push(("percentile", OutputColumn::F32(&percentile)));
         columns.extend(block.in_domain.map(|values| ("in_domain", OutputColumn::F32(values))));
         columns.push(("feature_share", OutputColumn::F32(&feature_share)));
@@ -387,5 +455,21 @@ impl ScoreWriter {
     /// As [`TableWriter::finish`].
     pub fn finish(self) -> Result<()> {
         self.table.finish()
+    }
+
+    /// As [`TableWriter::finish_as`].
+    ///
+    /// # Errors
+    /// As [`TableWriter::finish`].
+    pub fn finish_as(self, path: &Path) -> Result<()> {
+        self.table.finish_as(path)
+    }
+
+    /// As [`TableWriter::append`].
+    ///
+    /// # Errors
+    /// As [`TableWriter::append`].
+    pub fn append(&mut self, piece: &Path) -> Result<()> {
+        self.table.append(piece)
     }
 }

@@ -6,11 +6,13 @@ use halfmax_core::{Error, FittedModel, Result};
 use halfmax_data::{read_model, write_atomically};
 use serde_json::json;
 
+use crate::Global;
 use crate::registry;
 use crate::terminal::Terminal;
 
 /// `halfmax export --format lightgbm`.
-pub fn export(model: &Path, out: &Path, terminal: Terminal) -> Result<()> {
+pub fn export(model: &Path, out: &Path, global: &Global, terminal: Terminal) -> Result<()> {
+    global.may_write(out)?;
     let (header, parts) = read_model(model)?;
     let fitted = registry::fitted(&header.family, &parts).map_err(|error| error.at(model.display()))?;
     let Some(fitted) = (&*fitted as &dyn Any).downcast_ref::<FittedBoost>() else {

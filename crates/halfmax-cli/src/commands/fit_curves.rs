@@ -8,6 +8,7 @@ use halfmax_data::{
 use halfmax_dose::{CurveFit, CurveParams, CurveReadings, Estimate, Flag, ModelChoice, Position};
 use serde_json::json;
 
+use crate::Global;
 use crate::terminal::Terminal;
 
 /// Curves that are fitted and written at a time: bounds memory whatever the number of curves is.
@@ -40,7 +41,8 @@ pub struct FitCurvesArgs {
 }
 
 /// `halfmax fit-curves`.
-pub fn fit_curves(args: &FitCurvesArgs, terminal: Terminal) -> Result<()> {
+pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> Result<()> {
+    global.may_write(&args.out)?;
     if let Some(divisions) = args.divisions.filter(|divisions| !(*divisions > 0.0 && *divisions <= 100.0)) {
         return Err(Error::parameter("--divisions", divisions, "a number above 0, at most 100"));
     }

@@ -1,27 +1,33 @@
+mod best;
+mod combinations;
+mod scoring;
+mod shard;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax_core::{
-    EntityTable, Error, FittedModel, Parts, Progress, Query, Responses, Result, Tuples, listed,
-};
+use halfmax_core::{EntityTable, Error, FittedModel, Parts, Responses, Result, listed};
 use halfmax_data::{
-    CellLines, ScoreBlock, ScoreWriter, TargetConfig, drug_key, read_cells_for_scoring, read_drugs,
-    read_model, read_responses, read_table,
+    CellLines, DrugFeatures, FileReport, Pieces, TargetConfig, drug_key, read_cells_for_scoring, read_drugs,
+    read_model, read_responses, read_table, sha256_bytes, sha256_file, with_single_agents_for_scoring,
 };
-use halfmax_eval::Widths;
 use halfmax_kernel::Applicability;
 use serde_json::json;
 
+use self::best::Kept;
+use self::scoring::{Monotherapy, Scoring};
+use self::shard::Shard;
 use crate::Global;
 use crate::commands::train::{APPLICABILITY, ModelFacts};
 use crate::registry;
 use crate::terminal::Terminal;
 
-/// Pairs that are scored at a time: bounds memory whatever the number of pairs is.
+/// Scores that are written at a time: bounds memory whatever their number is.
 const AT_A_TIME: usize = 1 << 19;
 
-/// Score cell lines and drugs with a trained model.
+/// Score cell lines and drugs, or combinations of two drugs, with a trained model. An interrupted command goes on where it was
+/// when it is given again.
 #[derive(Args)]
 pub struct ScoreArgs {
     /// The model, a file that `halfmax train` wrote.
@@ -35,67 +41,206 @@ pub struct ScoreArgs {
     /// Pairs to score (columns cell_line and drug); every cell line with every drug by default.
     #[arg(long, value_name = "FILE", conflicts_with = "top")]
     pairs: Option<PathBuf>,
+    /// Combinations to score (columns drug_a and drug_b); in every cell line, unless it has a column cell_line.
+    #[arg(long, value_name = "FILE", conflicts_with = "pairs")]
+    combinations: Option<PathBuf>,
+    /// Score every combination of two drugs in every cell line.
+    #[arg(long, conflicts_with_all = ["pairs", "combinations"])]
+    all_combinations: bool,
+    /// What the drugs do alone in cell lines, for a model of combinations that was trained with that.
+    #[arg(long, value_name = "FILE")]
+    single_agent: Option<PathBuf>,
+    /// A model of the ln IC50 of single drugs: adds what it predicts of both drugs of each combination.
+    #[arg(long, value_name = "MODEL")]
+    monotherapy: Option<PathBuf>,
     /// Measured responses (columns cell_line, drug and the target's) that predictions are to take into account, repeated ones
     /// averaged. Family "kernel" takes those of new cell lines if its split held out cell lines, and of new drugs if it held
     /// out drugs; family "completion" both.
     #[arg(long, value_name = "FILE")]
     responses: Option<PathBuf>,
-    /// Keep only the drugs that each cell line is predicted to be most sensitive to.
+    /// Keep only the K best of each cell line, best first: the drugs that it is predicted to be most sensitive to, or the
+    /// combinations with the highest scores.
     #[arg(long, value_name = "K")]
     top: Option<usize>,
+    /// Which scores --top takes for the best: by default the lowest of single drugs, the highest of combinations.
+    #[arg(long, value_name = "ORDER", value_parser = ["highest", "lowest"])]
+    best: Option<String>,
+    /// Leave out predictions below this.
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    min_score: Option<f32>,
+    /// Score one part of the cell lines (of the rows of a list that names cell lines), for example 3/16. The parts together
+    /// are exactly the whole.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
 
 /// `halfmax score`.
-pub fn score(args: &ScoreArgs, _global: &Global, terminal: Terminal) -> Result<()> {
-    if args.top == Some(0) {
-        return Err(Error::parameter("--top", 0, "at least 1"));
-    }
+pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()> {
+    args.check()?;
+    global.may_write(&args.out)?;
     let Trained { fitted, facts, applicability } = Trained::read(&args.model)?;
-    if facts.combinations {
-        return Err(Error::config(format!(
-            "{}: predicts combinations of two drugs, which this command does not score yet",
-            args.model.display()
-        ))
-        .help("give a model of single drugs; `halfmax evaluate` writes predictions for combinations"));
-    }
+    args.check_for(&facts)?;
     let files: Vec<_> = args.cells.iter().map(|path| (path.as_path(), None)).collect();
     let (cells, reports) = read_cells_for_scoring(&files)?;
     reports.iter().for_each(|report| terminal.note(&report.to_string()));
-    let space = fitted.space(1);
-    let (drugs, report) = read_drugs(&args.drugs, &facts.drug_features, Some(&space))?;
+    let (drugs, report) = args.drugs(&*fitted, &facts.drug_features)?;
     terminal.note(&report.to_string());
+    let monotherapy = match &args.monotherapy {
+        None => None,
+        Some(path) => Some(args.monotherapy(path, &cells, &drugs)?),
+    };
+    let (cells, drugs) = args.with_single_agents(&*fitted, &facts, cells, drugs, terminal)?;
     let fitted = match &args.responses {
         None => fitted,
         Some(path) => informed(&*fitted, &facts, path, [&cells, &drugs], terminal)?,
     };
-    let scoring = Scoring::new(&*fitted, &facts, applicability.as_ref(), &cells, &drugs)?;
-    for (share, table) in scoring.shares.iter().zip([&cells, &drugs]) {
-        if *share < 1.0 {
-            terminal.note(&format!(
-                "the {} file has {:.0} % of the model's features",
-                table.sort(),
-                100.0 * share
-            ));
-        }
+    let tables = if facts.combinations { vec![&cells, &drugs, &drugs] } else { vec![&cells, &drugs] };
+    let scoring = Scoring::new(&*fitted, &facts, applicability.as_ref(), tables, monotherapy)?;
+    scoring.tell_shares(terminal);
+    let mut out = Pieces::open(&args.out, &facts.target, &args.made_of()?)?;
+    if out.done() > 0 {
+        terminal.note(&format!("{}: going on after {} scores", args.out.display(), out.rows()));
     }
-    let mut writer = ScoreWriter::create(&args.out, &facts.target)?;
-    let written = match &args.pairs {
-        Some(pairs) => scoring.listed(pairs, &mut writer, terminal)?,
-        None => scoring.grid(args.top, &mut writer, &terminal.progress("scoring"))?,
+    let kept = Kept {
+        top: args.top,
+        least: args.min_score.unwrap_or(f32::NEG_INFINITY),
+        highest: args.best.as_ref().map_or(facts.combinations, |best| best == "highest"),
     };
-    writer.finish()?;
+    let shard = args.shard.unwrap_or(Shard::WHOLE);
+    let progress = terminal.progress("scoring");
+    let scored = if facts.combinations {
+        let list = args.combinations.as_deref();
+        combinations::score(&scoring, list, (kept, shard), &mut out, &progress)
+    } else {
+        match &args.pairs {
+            Some(pairs) => scoring.pairs(pairs, (kept, shard), &mut out, &progress),
+            None => scoring.grid((kept, shard), &mut out, &progress),
+        }
+    };
+    drop(progress);
+    if let Err(error) = scored {
+        if let Some(folder) = out.keep()? {
+            terminal.note(&format!("{} is kept: the same command goes on from there", folder.display()));
+        }
+        return Err(error);
+    }
+    let written = out.finish()?;
     if args.out != Path::new("-") {
-        let summary = json!({"scores": written, "out": args.out, "feature_share": scoring.shares});
-        terminal.result(
-            "scores",
-            &summary,
-            &format!("{written} scores written to {}", args.out.display()),
-        )?;
+        let summary = json!({"scores": written, "out": args.out, "feature_share": scoring.shares()});
+        let text = format!("{written} scores written to {}", args.out.display());
+        terminal.result("scores", &summary, &text)?;
     }
     Ok(())
+}
+
+impl ScoreArgs {
+    fn check(&self) -> Result<()> {
+        if self.top == Some(0) {
+            return Err(Error::parameter("--top", 0, "at least 1"));
+        }
+        if self.min_score.is_some_and(f32::is_nan) {
+            return Err(Error::parameter("--min-score", "NaN", "a number"));
+        }
+        Ok(())
+    }
+
+    /// Whether what is asked for suits the model.
+    fn check_for(&self, facts: &ModelFacts) -> Result<()> {
+        let place = self.model.display();
+        let refused = |what: &str, help: &str| Err(Error::config(format!("{place}: {what}")).help(help));
+        let for_combinations = self.combinations.is_some() || self.all_combinations;
+        if !facts.combinations
+            && (for_combinations || self.single_agent.is_some() || self.monotherapy.is_some())
+        {
+            return refused(
+                "predicts responses to single drugs, not to combinations",
+                "give a model of combinations, or leave out --combinations, --all-combinations, --single-agent and \
+                 --monotherapy",
+            );
+        }
+        if facts.combinations && !for_combinations {
+            return refused(
+                "predicts combinations of two drugs",
+                "say which: --combinations FILE, or --all-combinations",
+            );
+        }
+        if facts.combinations && self.responses.is_some() {
+            return refused(
+                "takes no measured responses, as a model of combinations",
+                "leave out --responses",
+            );
+        }
+        match (&facts.single_agents, &self.single_agent) {
+            (None, Some(_)) => {
+                refused("was trained without single-agent responses", "leave out --single-agent")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn drugs(&self, fitted: &dyn FittedModel, features: &DrugFeatures) -> Result<(EntityTable, FileReport)> {
+        read_drugs(&self.drugs, features, Some(&fitted.space(1)))
+    }
+
+    fn monotherapy(&self, path: &Path, cells: &EntityTable, drugs: &EntityTable) -> Result<Monotherapy> {
+        let Trained { fitted, facts, .. } = Trained::read(path)?;
+        if facts.combinations || !facts.target.eq_ignore_ascii_case("LN_IC50") {
+            let what = if facts.combinations { "of combinations" } else { "of single drugs" };
+            return Err(Error::config(format!(
+                "{}: predicts {} {what}: expected LN_IC50 of single drugs",
+                path.display(),
+                facts.target
+            ))
+            .help("train one on a table with a column LN_IC50"));
+        }
+        let (own, _) = self.drugs(&*fitted, &facts.drug_features)?;
+        if own.ids() != drugs.ids() {
+            return Err(Error::failed(format!("{}: read to other drugs", self.drugs.display())));
+        }
+        Ok(Monotherapy { fitted, cells: cells.clone(), drugs: own })
+    }
+
+    /// The tables with what drugs do alone, if the model knows that.
+    fn with_single_agents(
+        &self,
+        fitted: &dyn FittedModel,
+        facts: &ModelFacts,
+        cells: EntityTable,
+        drugs: EntityTable,
+        terminal: Terminal,
+    ) -> Result<(EntityTable, EntityTable)> {
+        match (&facts.single_agents, &self.single_agent) {
+            (Some(measures), Some(path)) => {
+                let spaces = [&fitted.space(0), &fitted.space(1)];
+                let (cells, drugs, report) =
+                    with_single_agents_for_scoring(path, measures, spaces, cells, drugs)?;
+                terminal.note(&report.to_string());
+                Ok((cells, drugs))
+            }
+            (Some(_), None) => Err(Error::config(format!(
+                "{}: was trained with what drugs do alone, which is not given",
+                self.model.display()
+            ))
+            .help("give it with --single-agent FILE; entries may be missing")),
+            (None, _) => Ok((cells, drugs)),
+        }
+    }
+
+    /// What the scores depend on, in a few words: the files' digests and the options.
+    fn made_of(&self) -> Result<String> {
+        let mut text = format!("halfmax {}\n", env!("CARGO_PKG_VERSION"));
+        let lists = [&self.pairs, &self.combinations, &self.single_agent, &self.monotherapy, &self.responses];
+        let files = [&self.model, &self.drugs].into_iter().chain(&self.cells);
+        for path in files.chain(lists.into_iter().flatten()) {
+            text += &format!("{} {}\n", sha256_file(path)?, path.display());
+        }
+        let Self { all_combinations, top, best, min_score, shard, .. } = self;
+        text += &format!("{all_combinations} {top:?} {best:?} {min_score:?} {shard:?}\n");
+        Ok(sha256_bytes(text.as_bytes()))
+    }
 }
 
 /// A model file, taken apart.
@@ -187,212 +332,4 @@ fn informed(
         named - informed.used
     ));
     Ok(informed.model)
-}
-
-/// A model with the entities to score.
-struct Scoring<'a> {
-    fitted: &'a dyn FittedModel,
-    cells: &'a EntityTable,
-    drugs: &'a EntityTable,
-    /// The percentiles of the training responses of each drug; empty for a drug that was not trained on.
-    percentiles: Vec<&'a [f32]>,
-    /// The share of the model's features that the cell lines and the drugs have.
-    shares: Vec<f64>,
-    /// How close the cell lines and the drugs are to those of the training, where the model knows.
-    closeness: Option<[Vec<f32>; 2]>,
-    /// How wide intervals are, where the model has them.
-    widths: Option<Widths>,
-    /// Whether the prediction is the natural logarithm of an IC50 in µM.
-    ln_ic50: bool,
-}
-
-impl<'a> Scoring<'a> {
-    fn new(
-        fitted: &'a dyn FittedModel,
-        facts: &'a ModelFacts,
-        applicability: Option<&Applicability>,
-        cells: &'a EntityTable,
-        drugs: &'a EntityTable,
-    ) -> Result<Self> {
-        let query = Query { tables: &[cells, drugs], tuples: Tuples::Listed(&[&[], &[]]) };
-        let shares = fitted.feature_share(&query)?;
-        let known: BTreeMap<String, &Vec<f32>> =
-            facts.percentiles.iter().map(|(drug, values)| (drug_key(drug), values)).collect();
-        let of = |drug: &String| known.get(&drug_key(drug)).map_or(&[][..], |values| values.as_slice());
-        Ok(Self {
-            fitted,
-            cells,
-            drugs,
-            percentiles: drugs.ids().iter().map(of).collect(),
-            shares,
-            closeness: applicability
-                .map(|known| Ok::<_, Error>([known.closeness(0, cells)?, known.closeness(1, drugs)?]))
-                .transpose()?,
-            widths: facts.intervals.as_ref().map(|own| own.widths(&[cells, drugs])).transpose()?,
-            ln_ic50: facts.target.eq_ignore_ascii_case("LN_IC50"),
-        })
-    }
-
-    /// Scores every cell line with every drug, some cell lines at a time.
-    fn grid(&self, top: Option<usize>, writer: &mut ScoreWriter, progress: &dyn Progress) -> Result<usize> {
-        let columns: Vec<u32> = (0..self.drugs.len() as u32).collect();
-        let rows: Vec<u32> = (0..self.cells.len() as u32).collect();
-        let at_a_time = (AT_A_TIME / columns.len().max(1)).max(1);
-        let tables = [self.cells, self.drugs];
-        let grid = self.fitted.prepare(&tables, &columns)?;
-        let mut written = 0;
-        for (block, rows_here) in rows.chunks(at_a_time).enumerate() {
-            progress.check()?;
-            let scores = grid.scores(rows_here)?;
-            let (mut row_of, mut column_of, mut predicted) = (Vec::new(), Vec::new(), Vec::new());
-            for (row, scores) in rows_here.iter().zip(scores.chunks(columns.len().max(1))) {
-                let chosen = match top {
-                    Some(top) => &most_sensitive(scores, top),
-                    None => &columns,
-                };
-                row_of.extend(std::iter::repeat_n(*row, chosen.len()));
-                column_of.extend(chosen);
-                predicted.extend(chosen.iter().map(|drug| scores[*drug as usize]));
-            }
-            written += self.write(writer, &row_of, &column_of, &predicted)?;
-            progress.step(((block + 1) * at_a_time).min(rows.len()), rows.len());
-        }
-        Ok(written)
-    }
-
-    /// Scores the pairs of a file.
-    fn listed(&self, path: &Path, writer: &mut ScoreWriter, terminal: Terminal) -> Result<usize> {
-        let (rows, columns) = self.read_pairs(path, terminal)?;
-        let mut written = 0;
-        for (rows, columns) in rows.chunks(AT_A_TIME).zip(columns.chunks(AT_A_TIME)) {
-            let predicted = self.predict(Tuples::Listed(&[rows, columns]))?;
-            written += self.write(writer, rows, columns, &predicted)?;
-        }
-        Ok(written)
-    }
-
-    fn predict(&self, tuples: Tuples) -> Result<Vec<f32>> {
-        self.fitted.predict(&Query { tables: &[self.cells, self.drugs], tuples })
-    }
-
-    fn read_pairs(&self, path: &Path, terminal: Terminal) -> Result<(Vec<u32>, Vec<u32>)> {
-        let table = read_table(path)?;
-        let column = |names: &[&str]| {
-            table.find(names).ok_or_else(|| {
-                Error::data(format!("{}: has no column {}", path.display(), names[0])).help(format!(
-                    "it has the columns {}; expected cell_line and drug",
-                    listed(table.names(), 8)
-                ))
-            })
-        };
-        let cell_names = table.texts(column(&["cell_line", "CELL_LINE_NAME"])?)?;
-        let drug_names = table.texts(column(&["drug", "DRUG_NAME"])?)?;
-        let cell_ids = CellLines::embedded()?.identify(&cell_names).ids;
-        let by_key: BTreeMap<String, u32> = self.drugs.ids().iter().map(|id| drug_key(id)).zip(0..).collect();
-        let (mut rows, mut columns, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, (cell, drug)) in cell_ids.iter().zip(&drug_names).enumerate() {
-            let row = cell.as_ref().and_then(|id| self.cells.position(id));
-            let place = drug.as_ref().and_then(|drug| by_key.get(&drug_key(drug)));
-            match (row, place) {
-                (Some(row), Some(drug)) => {
-                    rows.push(row as u32);
-                    columns.push(*drug);
-                }
-                _ => unknown.push(format!(
-                    "row {} ({} with {})",
-                    table.row_of(at),
-                    cell_names[at].as_deref().unwrap_or("no name"),
-                    drug.as_deref().unwrap_or("no name")
-                )),
-            }
-        }
-        if rows.is_empty() {
-            return Err(Error::data(format!(
-                "{}: no pair names both a cell line and a drug of the files given; the first are {}",
-                path.display(),
-                listed(&unknown, 3)
-            )));
-        }
-        if !unknown.is_empty() {
-            terminal.note(&format!(
-                "{}: {} pairs name a cell line or drug that the files lack: {}",
-                path.display(),
-                unknown.len(),
-                listed(&unknown, 5)
-            ));
-        }
-        Ok((rows, columns))
-    }
-
-    fn write(
-        &self,
-        writer: &mut ScoreWriter,
-        rows: &[u32],
-        columns: &[u32],
-        predicted: &[f32],
-    ) -> Result<usize> {
-        let name = |table: &'a EntityTable, at: &u32| table.ids()[*at as usize].as_str();
-        let cell_lines: Vec<&str> = rows.iter().map(|row| name(self.cells, row)).collect();
-        let drugs: Vec<&str> = columns.iter().map(|column| name(self.drugs, column)).collect();
-        let ic50: Option<Vec<f32>> =
-            self.ln_ic50.then(|| predicted.iter().map(|ln| f64::from(*ln).exp() as f32).collect());
-        let percentile: Vec<Option<f32>> = columns
-            .iter()
-            .zip(predicted)
-            .map(|(drug, value)| percentile(self.percentiles[*drug as usize], *value))
-            .collect();
-        let pairs = || rows.iter().zip(columns);
-        let in_domain: Option<Vec<f32>> = self.closeness.as_ref().map(|[cells, drugs]| {
-            pairs().map(|(row, column)| cells[*row as usize].min(drugs[*column as usize])).collect()
-        });
-        let spread = match &self.widths {
-            Some(widths) if widths.uses_spread() => {
-                let tuples = Tuples::Listed(&[rows, columns]);
-                self.fitted.spread(&Query { tables: &[self.cells, self.drugs], tuples })?
-            }
-            _ => None,
-        };
-        let interval = self.widths.as_ref().map(|widths| {
-            let half = |(at, (row, column)): (usize, (&u32, &u32))| {
-                let spread = spread.as_ref().map(|spread| spread[at]);
-                widths.half(&[*row, *column], spread).map_or(f32::NAN, |half| half as f32)
-            };
-            let halves: Vec<f32> = pairs().enumerate().map(half).collect();
-            let ends = |sign: f32| predicted.iter().zip(&halves).map(|(p, half)| p + sign * half).collect();
-            [ends(-1.0), ends(1.0)]
-        });
-        let interval: Option<&[Vec<f32>; 2]> = interval.as_ref();
-        let block = ScoreBlock {
-            cell_lines: &cell_lines,
-            drugs: &drugs,
-            predicted,
-            interval: interval.map(|[lower, upper]| [lower.as_slice(), upper.as_slice()]),
-            ic50_um: ic50.as_deref(),
-            percentile: &percentile,
-            in_domain: in_domain.as_deref(),
-            feature_share: self.shares.iter().copied().fold(1.0, f64::min) as f32,
-        };
-        writer.write_block(&block)?;
-        Ok(rows.len())
-    }
-}
-
-/// The columns with the lowest scores, lowest first.
-fn most_sensitive(scores: &[f32], top: usize) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..scores.len() as u32).collect();
-    let rank = |a: &u32, b: &u32| scores[*a as usize].total_cmp(&scores[*b as usize]).then(a.cmp(b));
-    if top < order.len() {
-        order.select_nth_unstable_by(top, rank);
-        order.truncate(top);
-    }
-    order.sort_unstable_by(rank);
-    order
-}
-
-/// The percentile, 0 to 100, of a value among a drug's training responses; none for a drug not trained on.
-fn percentile(quantiles: &[f32], value: f32) -> Option<f32> {
-    (!quantiles.is_empty()).then(|| {
-        let below = quantiles.partition_point(|quantile| *quantile < value);
-        below.min(100) as f32
-    })
 }

@@ -59,6 +59,7 @@ struct Scored<'a> {
 /// `halfmax synergy`.
 pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Result<()> {
     let scorer = scorer(args)?;
+    std::iter::once(&args.out).chain(&args.summary).try_for_each(|path| global.may_write(path))?;
     let options = MatrixOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
         dose_factor: args.dose_unit.as_deref().map(|unit| match unit {

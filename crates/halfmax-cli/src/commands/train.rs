@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use halfmax_core::{Error, Result, Screen};
-use halfmax_data::{DrugFeatures, RunFolder, write_model};
+use halfmax_data::{DrugFeatures, RunFolder, SingleAgentMeasures, write_model};
 use halfmax_eval::{Calibration, TrainingLog, fit_calibrated};
 use halfmax_kernel::Applicability;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,12 @@ pub struct ModelFacts {
     /// For each drug the 0th, 1st … 100th percentile of its training responses; of a model of combinations, of the responses
     /// to all combinations that it is part of.
     pub percentiles: BTreeMap<String, Vec<f32>>,
+    /// The same percentiles of all training responses, of a model of combinations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub all_percentiles: Vec<f32>,
+    /// What it was trained to know of single drugs, of a model of combinations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub single_agents: Option<SingleAgentMeasures>,
     /// SHA-256 of every training file.
     pub training_files: BTreeMap<String, String>,
     /// How wide its prediction intervals are, if they were asked for.
@@ -104,6 +110,11 @@ pub fn train_into(
         combinations: screen.is_of_combinations(),
         drug_features: config.data.drug_features.clone(),
         percentiles: percentiles(screen),
+        all_percentiles: match screen.is_of_combinations() {
+            true => quantiles(screen.responses.values().to_vec()),
+            false => Vec::new(),
+        },
+        single_agents: prepared.loaded.single_agents.clone(),
         training_files: prepared
             .loaded
             .inputs
@@ -139,6 +150,12 @@ fn file_name(path: &str) -> String {
     path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned()
 }
 
+/// 101 quantiles, of at least one value.
+fn quantiles(mut values: Vec<f32>) -> Vec<f32> {
+    values.sort_unstable_by(f32::total_cmp);
+    (0..=100usize).map(|p| values[(values.len() - 1) * p / 100]).collect()
+}
+
 /// For each drug 101 quantiles of its responses.
 fn percentiles(screen: &Screen) -> BTreeMap<String, Vec<f32>> {
     let mut by_drug: Vec<Vec<f32>> = vec![Vec::new(); screen.table(1).len()];
@@ -147,10 +164,6 @@ fn percentiles(screen: &Screen) -> BTreeMap<String, Vec<f32>> {
             by_drug[*drug as usize].push(*value);
         }
     }
-    let quantiles = |mut values: Vec<f32>| {
-        values.sort_unstable_by(f32::total_cmp);
-        (0..=100usize).map(|p| values[(values.len() - 1) * p / 100]).collect()
-    };
     let named = screen.table(1).ids().iter().cloned().zip(by_drug);
     named.filter(|(_, values)| !values.is_empty()).map(|(drug, values)| (drug, quantiles(values))).collect()
 }

@@ -1,0 +1,290 @@
+//! Scores of combinations: listed, or every one.
+
+use std::ops::Range;
+use std::path::Path;
+
+use halfmax_core::{CombinationScores, Error, PreparedCombinations, Progress, Result, pairs_before};
+use halfmax_data::{Pieces, read_wanted_combinations};
+use rayon::prelude::*;
+
+use super::AT_A_TIME;
+use super::best::{Kept, Scored};
+use super::scoring::Scoring;
+use super::shard::Shard;
+
+/// Combinations that one thread scores at a time.
+const SLICE: usize = 1 << 17;
+/// Cell lines whose best combinations are found at a time.
+const CELLS: usize = 16;
+
+/// Scores the combinations of a list, or every one, in every cell line or those that the list names.
+pub fn score(
+    scoring: &Scoring,
+    list: Option<&Path>,
+    (kept, shard): (Kept, Shard),
+    out: &mut Pieces,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let (cells, drugs) = (scoring.tables[0], scoring.tables[1]);
+    let Some(path) = list else {
+        let mut order: Vec<u32> = (0..drugs.len() as u32).collect();
+        order.sort_by_key(|drug| &drugs.ids()[*drug as usize]);
+        if order.len() < 2 {
+            return Err(Error::data(format!("{} drugs: expected at least two to combine", order.len())));
+        }
+        let prepared = scoring.fitted.prepare_combinations(&scoring.tables, &order)?;
+        let every = Every { prepared: &*prepared, slices: row_slices(order.len()), order: &order };
+        return in_cell_lines(scoring, &every, (kept, shard), out, progress);
+    };
+    let wanted = read_wanted_combinations(path, cells, drugs)?;
+    wanted.notes.iter().for_each(|note| progress.warn(note));
+    let [first, second] = [0, 1].map(|side: usize| wanted.drugs[side].as_slice());
+    match (&wanted.cells, kept.top) {
+        (None, _) => {
+            let listed = Listed { scoring, drugs: [first, second] };
+            in_cell_lines(scoring, &listed, (kept, shard), out, progress)
+        }
+        (Some(cells), None) => scoring.rows(&[cells, first, second], (kept, shard), out, progress),
+        (Some(cells), Some(_)) => best_rows(scoring, [cells, first, second], (kept, shard), out, progress),
+    }
+}
+
+/// Combinations that are scored in any cell line, in slices.
+trait Combinations: Sync {
+    /// For each slice where its combinations begin, and at last their number.
+    fn starts(&self) -> Vec<usize>;
+
+    /// The two drugs of a combination.
+    fn drugs(&self, at: usize) -> [u32; 2];
+
+    /// The scores in some cell lines.
+    fn in_cell_lines<'a>(&'a self, cells: &'a [u32]) -> Result<Box<dyn Slices + 'a>>;
+}
+
+/// Scores in some cell lines.
+trait Slices: Sync {
+    /// The scores of a slice in one of them.
+    fn scores(&self, cell: usize, slice: usize) -> Result<Vec<f32>>;
+}
+
+/// Every combination of some drugs.
+struct Every<'a> {
+    prepared: &'a dyn PreparedCombinations,
+    order: &'a [u32],
+    slices: Vec<Range<usize>>,
+}
+
+/// First drugs, in ranges that make about [`SLICE`] combinations with all later ones.
+fn row_slices(count: usize) -> Vec<Range<usize>> {
+    let mut slices: Vec<Range<usize>> = Vec::new();
+    let mut start = 0;
+    for row in 0..count.saturating_sub(1) {
+        if pairs_before(row + 1, count) - pairs_before(start, count) >= SLICE || row + 2 == count {
+            slices.push(start..row + 1);
+            start = row + 1;
+        }
+    }
+    slices
+}
+
+impl Combinations for Every<'_> {
+    fn starts(&self) -> Vec<usize> {
+        let count = self.order.len();
+        let starts = self.slices.iter().map(|rows| pairs_before(rows.start, count));
+        starts.chain([pairs_before(count, count)]).collect()
+    }
+
+    fn drugs(&self, at: usize) -> [u32; 2] {
+        let count = self.order.len();
+        // The last first drug whose combinations begin at or before this one.
+        let (mut low, mut high) = (0, count - 1);
+        while low + 1 < high {
+            let middle = (low + high) / 2;
+            if pairs_before(middle, count) <= at { low = middle } else { high = middle }
+        }
+        let second = low + 1 + at - pairs_before(low, count);
+        [self.order[low], self.order[second]]
+    }
+
+    fn in_cell_lines<'a>(&'a self, cells: &'a [u32]) -> Result<Box<dyn Slices + 'a>> {
+        Ok(Box::new(EverySlices { scores: self.prepared.in_cell_lines(cells)?, slices: &self.slices }))
+    }
+}
+
+struct EverySlices<'a> {
+    scores: Box<dyn CombinationScores + 'a>,
+    slices: &'a [Range<usize>],
+}
+
+impl Slices for EverySlices<'_> {
+    fn scores(&self, cell: usize, slice: usize) -> Result<Vec<f32>> {
+        self.scores.scores(cell, self.slices[slice].clone())
+    }
+}
+
+/// Combinations of a list.
+struct Listed<'a> {
+    scoring: &'a Scoring<'a>,
+    drugs: [&'a [u32]; 2],
+}
+
+impl Combinations for Listed<'_> {
+    fn starts(&self) -> Vec<usize> {
+        let count = self.drugs[0].len();
+        (0..count).step_by(SLICE).chain([count]).collect()
+    }
+
+    fn drugs(&self, at: usize) -> [u32; 2] {
+        self.drugs.map(|list| list[at])
+    }
+
+    fn in_cell_lines<'a>(&'a self, cells: &'a [u32]) -> Result<Box<dyn Slices + 'a>> {
+        Ok(Box::new(ListedSlices { all: self, cells }))
+    }
+}
+
+struct ListedSlices<'a> {
+    all: &'a Listed<'a>,
+    cells: &'a [u32],
+}
+
+impl Slices for ListedSlices<'_> {
+    fn scores(&self, cell: usize, slice: usize) -> Result<Vec<f32>> {
+        let [first, second] = self.all.drugs;
+        let here = slice * SLICE..((slice + 1) * SLICE).min(first.len());
+        let cells = vec![self.cells[cell]; here.len()];
+        self.all.scoring.predict(&[&cells, &first[here.clone()], &second[here]])
+    }
+}
+
+/// What is computed and written at a time: some cell lines with some slices.
+struct Unit {
+    cells: Range<usize>,
+    slices: Range<usize>,
+}
+
+/// The units of some cell lines. Where only the best are kept, a unit has whole cell lines.
+fn units(cells: Range<usize>, starts: &[usize], kept: Kept) -> Vec<Unit> {
+    let slices = starts.len() - 1;
+    let combinations = starts[slices];
+    let whole = |at_a_time: usize| -> Vec<Unit> {
+        let begin = cells.clone().step_by(at_a_time);
+        begin
+            .map(|start| Unit { cells: start..(start + at_a_time).min(cells.end), slices: 0..slices })
+            .collect()
+    };
+    if kept.top.is_some() {
+        return whole(CELLS);
+    }
+    if combinations <= AT_A_TIME {
+        return whole((AT_A_TIME / combinations.max(1)).max(1));
+    }
+    let at_a_time = (AT_A_TIME / SLICE).max(1);
+    let of_cell = |cell: usize| {
+        let begin = (0..slices).step_by(at_a_time);
+        begin.map(move |start| Unit { cells: cell..cell + 1, slices: start..(start + at_a_time).min(slices) })
+    };
+    cells.flat_map(of_cell).collect()
+}
+
+fn in_cell_lines(
+    scoring: &Scoring,
+    combinations: &dyn Combinations,
+    (kept, shard): (Kept, Shard),
+    out: &mut Pieces,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let starts = combinations.starts();
+    let units = units(shard.of(scoring.tables[0].len(), "cell lines")?, &starts, kept);
+    for (at, unit) in units.iter().enumerate().skip(out.done()) {
+        progress.check()?;
+        let cells: Vec<u32> = unit.cells.clone().map(|cell| cell as u32).collect();
+        let scores = combinations.in_cell_lines(&cells)?;
+        let tasks: Vec<(usize, usize)> =
+            (0..cells.len()).flat_map(|cell| unit.slices.clone().map(move |slice| (cell, slice))).collect();
+        let found: Vec<Vec<Scored>> = tasks
+            .par_iter()
+            .map(|(cell, slice)| {
+                progress.check()?;
+                Ok(kept.of(&scores.scores(*cell, *slice)?, starts[*slice]))
+            })
+            .collect::<Result<_>>()?;
+        let mut found = found.into_iter();
+        let mut rows = Rows::default();
+        for cell in &cells {
+            let parts = found.by_ref().take(unit.slices.len());
+            rows.extend(*cell, kept.together(parts), |at| combinations.drugs(at));
+        }
+        rows.write(scoring, out)?;
+        progress.step(at + 1, units.len());
+    }
+    Ok(())
+}
+
+/// Rows to write.
+#[derive(Default)]
+struct Rows {
+    sides: [Vec<u32>; 3],
+    predicted: Vec<f32>,
+}
+
+impl Rows {
+    fn extend(&mut self, cell: u32, found: Vec<Scored>, drugs: impl Fn(usize) -> [u32; 2]) {
+        for Scored { at, score } in found {
+            let [first, second] = drugs(at);
+            self.sides.iter_mut().zip([cell, first, second]).for_each(|(side, entity)| side.push(entity));
+            self.predicted.push(score);
+        }
+    }
+
+    fn write(&self, scoring: &Scoring, out: &mut Pieces) -> Result<()> {
+        let [cells, first, second] = &self.sides;
+        scoring.write(out, &[cells, first, second], &self.predicted)
+    }
+}
+
+/// The best rows of each cell line of a list.
+fn best_rows(
+    scoring: &Scoring,
+    sides: [&[u32]; 3],
+    (kept, shard): (Kept, Shard),
+    out: &mut Pieces,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let mut order: Vec<usize> = (0..sides[0].len()).collect();
+    order.sort_by_key(|at| sides[0][*at]);
+    let of_cells: Vec<&[usize]> = order.chunk_by(|a, b| sides[0][*a] == sides[0][*b]).collect();
+    let mine = &of_cells[shard.of(of_cells.len(), "cell lines in the list")?];
+    let mut before = 0;
+    let mut numbers: Vec<usize> = Vec::new();
+    for rows in mine {
+        numbers.push(before / AT_A_TIME);
+        before += rows.len();
+    }
+    // Cell lines are written together until there are enough rows.
+    let mut at = 0;
+    let units: Vec<&[&[usize]]> = numbers
+        .chunk_by(|a, b| a == b)
+        .map(|own| {
+            at += own.len();
+            &mine[at - own.len()..at]
+        })
+        .collect();
+    for (number, unit) in units.iter().enumerate().skip(out.done()) {
+        progress.check()?;
+        let asked: Vec<usize> = unit.iter().flat_map(|rows| rows.iter().copied()).collect();
+        let own = sides.map(|side| asked.iter().map(|at| side[*at]).collect::<Vec<u32>>());
+        let predicted = scoring.predict(&[&own[0], &own[1], &own[2]])?;
+        let mut rows = Rows::default();
+        let mut first = 0;
+        for own_rows in unit.iter() {
+            let here = first..first + own_rows.len();
+            let found = kept.together([kept.of(&predicted[here.clone()], first)].into_iter());
+            rows.extend(own[0][first], found, |at| [own[1][at], own[2][at]]);
+            first = here.end;
+        }
+        rows.write(scoring, out)?;
+        progress.step(number + 1, units.len());
+    }
+    Ok(())
+}

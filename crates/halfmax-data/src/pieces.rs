@@ -1,0 +1,187 @@
+//! A long table that is written piece by piece, so that an interrupted command goes on where it was.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use halfmax_core::{Error, Result};
+
+use crate::output::{cannot_write, write_atomically};
+use crate::writers::{ScoreBlock, ScoreWriter};
+
+/// A piece is closed when it has this many rows, or is this old.
+const ROWS: usize = 2_000_000;
+const AGE: Duration = Duration::from_secs(20);
+
+/// Scores that are computed in units, in order. Complete pieces are kept in a folder beside the file, `NAME.unfinished`, until
+/// the file is complete. What takes less time than one piece never has that folder.
+pub struct Pieces {
+    out: PathBuf,
+    target: String,
+    /// None for standard output.
+    folder: Option<PathBuf>,
+    /// What the work is made of: pieces of other work are not gone on with.
+    made_of: String,
+    pieces: Vec<Piece>,
+    current: Option<Current>,
+}
+
+struct Piece {
+    path: PathBuf,
+    units: [usize; 2],
+    rows: usize,
+}
+
+struct Current {
+    writer: ScoreWriter,
+    first: usize,
+    units: usize,
+    rows: usize,
+    since: Instant,
+}
+
+impl Pieces {
+    /// For a file that is to be written, with what an interrupted command left of it. `made_of` says what the scores depend on.
+    ///
+    /// # Errors
+    /// If the ending is not known, or what was left is of other work or incomplete.
+    pub fn open(out: &Path, target: &str, made_of: &str) -> Result<Self> {
+        let folder = (out.as_os_str() != "-").then(|| {
+            let mut name = out.file_name().unwrap_or_default().to_owned();
+            name.push(".unfinished");
+            out.with_file_name(name)
+        });
+        let mut pieces = Self {
+            out: out.to_owned(),
+            target: target.to_owned(),
+            folder,
+            made_of: made_of.to_owned(),
+            pieces: Vec::new(),
+            current: None,
+        };
+        if let Some(folder) = pieces.folder.as_ref().filter(|folder| folder.is_dir()) {
+            pieces.pieces = found(folder, made_of)?;
+        }
+        // A wrong ending, or a place that cannot be written, is told at once.
+        pieces.begin()?;
+        Ok(pieces)
+    }
+
+    /// The units that are complete.
+    pub fn done(&self) -> usize {
+        self.pieces.last().map_or(0, |piece| piece.units[1])
+            + self.current.as_ref().map_or(0, |current| current.units)
+    }
+
+    /// The rows that are written.
+    pub fn rows(&self) -> usize {
+        let kept: usize = self.pieces.iter().map(|piece| piece.rows).sum();
+        kept + self.current.as_ref().map_or(0, |current| current.rows)
+    }
+
+    fn begin(&mut self) -> Result<&mut Current> {
+        let first = self.done();
+        if self.current.is_none() {
+            let writer = ScoreWriter::create(&self.out, &self.target)?;
+            self.current = Some(Current { writer, first, units: 0, rows: 0, since: Instant::now() });
+        }
+        self.current.as_mut().ok_or_else(|| Error::failed("no piece was begun"))
+    }
+
+    /// Writes the scores of the next unit.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn write_unit(&mut self, block: &ScoreBlock) -> Result<()> {
+        let current = self.begin()?;
+        current.writer.write_block(block)?;
+        current.rows += block.predicted.len();
+        current.units += 1;
+        let full = current.rows >= ROWS || current.since.elapsed() >= AGE;
+        if full && self.folder.is_some() { self.close() } else { Ok(()) }
+    }
+
+    /// Closes the piece that is being written.
+    fn close(&mut self) -> Result<()> {
+        let Some(current) = self.current.take().filter(|current| current.units > 0) else { return Ok(()) };
+        let Some(folder) = &self.folder else { return Ok(()) };
+        fs::create_dir_all(folder).map_err(|error| cannot_write(folder, error))?;
+        let note = folder.join(MADE_OF);
+        if !note.exists() {
+            write_atomically(&note, |file| file.write_all(self.made_of.as_bytes()))?;
+        }
+        let units = [current.first, current.first + current.units];
+        let ending = self.out.extension().unwrap_or_default().to_string_lossy();
+        let path = folder.join(format!("{:010}-{:010}-{}.{ending}", units[0], units[1], current.rows));
+        current.writer.finish_as(&path)?;
+        self.pieces.push(Piece { path, units, rows: current.rows });
+        Ok(())
+    }
+
+    /// Keeps what is complete for the next time. Returns where, if anything was.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep(mut self) -> Result<Option<PathBuf>> {
+        self.close()?;
+        Ok(self.folder.filter(|_| !self.pieces.is_empty()))
+    }
+
+    /// Puts the pieces together and gives the file its name. Returns its number of rows.
+    ///
+    /// # Errors
+    /// If a piece cannot be read or the file cannot be written.
+    pub fn finish(mut self) -> Result<usize> {
+        let rows = self.rows();
+        if self.pieces.is_empty() {
+            if let Some(current) = self.current {
+                current.writer.finish()?;
+            }
+            return Ok(rows);
+        }
+        self.close()?;
+        let mut whole = ScoreWriter::create(&self.out, &self.target)?;
+        for piece in &self.pieces {
+            whole.append(&piece.path)?;
+        }
+        whole.finish()?;
+        if let Some(folder) = &self.folder {
+            // What cannot be removed does no harm: it says what it was made of.
+            let _ = fs::remove_dir_all(folder);
+        }
+        Ok(rows)
+    }
+}
+
+const MADE_OF: &str = "made-of.txt";
+
+/// The pieces in a folder, which must follow each other from the first unit on.
+fn found(folder: &Path, made_of: &str) -> Result<Vec<Piece>> {
+    let place = folder.display();
+    let refused = |what: &str| {
+        Error::config(format!("{place}: {what}")).help("remove it to start anew, or give another --out")
+    };
+    let unreadable = |error: std::io::Error| refused(&format!("cannot be read: {error}"));
+    let known = fs::read_to_string(folder.join(MADE_OF)).unwrap_or_default();
+    if known != made_of {
+        return Err(refused("holds part of what another command, or other files, gave"));
+    }
+    let mut pieces = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let numbers: Option<Vec<usize>> = name.split('-').map(|part| part.parse().ok()).collect();
+        if let Some([first, last, rows]) = numbers.as_deref() {
+            pieces.push(Piece { path, units: [*first, *last], rows: *rows });
+        }
+    }
+    pieces.sort_by_key(|piece| piece.units);
+    let mut next = 0;
+    for piece in &pieces {
+        if piece.units[0] != next {
+            return Err(refused(&format!("lacks the piece that begins with unit {next}")));
+        }
+        next = piece.units[1];
+    }
+    Ok(pieces)
+}

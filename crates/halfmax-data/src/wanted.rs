@@ -1,0 +1,116 @@
+//! Lists of what is to be scored: pairs of a cell line and a drug, and combinations of drugs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use halfmax_core::{EntityTable, Error, Result, listed};
+
+use crate::columns::{CELL_LINE, DRUG, DRUG_A, DRUG_B};
+use crate::names::{CellLines, drug_key};
+use crate::table::{RawTable, read_table};
+
+/// What a file asks for, as positions in the tables of cell lines and drugs, in the order of its rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The cell lines; none where the file has no such column, so that all are meant.
+    pub cells: Option<Vec<u32>>,
+    /// For each side of drugs the drug of each row: one list, or two for combinations.
+    pub drugs: Vec<Vec<u32>>,
+    /// What to know of the rows that were left out.
+    pub notes: Vec<String>,
+}
+
+/// Reads pairs: columns of cell lines and drugs.
+///
+/// # Errors
+/// If the file cannot be read, lacks a column, or no row is of cell lines and drugs that the tables have.
+pub fn read_wanted_pairs(path: &Path, cells: &EntityTable, drugs: &EntityTable) -> Result<Wanted> {
+    let table = read_table(path)?;
+    let cell_column = column(&table, &CELL_LINE, "cell lines")?;
+    let drug_column = column(&table, &DRUG, "drugs")?;
+    read(&table, Some(cell_column), &[drug_column], cells, drugs)
+}
+
+/// Reads combinations: columns of two drugs and, if they are not to be scored in every cell line, one of cell lines.
+///
+/// # Errors
+/// As [`read_wanted_pairs`]; a combination of a drug with itself is left out like one of an unknown drug.
+pub fn read_wanted_combinations(path: &Path, cells: &EntityTable, drugs: &EntityTable) -> Result<Wanted> {
+    let table = read_table(path)?;
+    let first = column(&table, &DRUG_A, "first drugs")?;
+    let second = column(&table, &DRUG_B, "second drugs")?;
+    read(&table, table.find(&CELL_LINE), &[first, second], cells, drugs)
+}
+
+fn column(table: &RawTable, names: &[&str], what: &str) -> Result<usize> {
+    table.find(names).ok_or_else(|| {
+        Error::data(format!("{}: has no column of {what}", table.label())).help(format!(
+            "it has the columns {}; one named {} is expected",
+            listed(table.names(), 8),
+            listed(names, names.len())
+        ))
+    })
+}
+
+fn read(
+    table: &RawTable,
+    cell_column: Option<usize>,
+    drug_columns: &[usize],
+    cells: &EntityTable,
+    drugs: &EntityTable,
+) -> Result<Wanted> {
+    let cell_names = cell_column.map(|column| table.texts(column)).transpose()?;
+    let cell_ids = match &cell_names {
+        Some(names) => Some(CellLines::embedded()?.identify(names).ids),
+        None => None,
+    };
+    let drug_names: Vec<Vec<Option<String>>> =
+        drug_columns.iter().map(|column| table.texts(*column)).collect::<Result<_>>()?;
+    let by_key: BTreeMap<String, u32> = drugs.ids().iter().map(|id| drug_key(id)).zip(0..).collect();
+    let mut wanted = Wanted {
+        cells: cell_column.map(|_| Vec::new()),
+        drugs: vec![Vec::new(); drug_columns.len()],
+        notes: Vec::new(),
+    };
+    let (mut unknown, mut alone) = (Vec::new(), Vec::new());
+    for at in 0..table.rows() {
+        let cell = match &cell_ids {
+            None => Some(0),
+            Some(ids) => ids[at].as_ref().and_then(|id| cells.position(id)).map(|cell| cell as u32),
+        };
+        let place = |names: &Vec<Option<String>>| by_key.get(&drug_key(names[at].as_deref()?)).copied();
+        let members: Option<Vec<u32>> = drug_names.iter().map(place).collect();
+        let described = || {
+            let drugs = drug_names.iter().map(|names| names[at].as_deref().unwrap_or("no name"));
+            let cell = cell_names.iter().map(|names| names[at].as_deref().unwrap_or("no name"));
+            format!("row {} ({})", table.row_of(at), cell.chain(drugs).collect::<Vec<&str>>().join(" with "))
+        };
+        match (cell, members) {
+            (_, Some(members)) if members.len() == 2 && members[0] == members[1] => alone.push(described()),
+            (Some(cell), Some(members)) => {
+                wanted.drugs.iter_mut().zip(members).for_each(|(list, drug)| list.push(drug));
+                if let Some(list) = &mut wanted.cells {
+                    list.push(cell);
+                }
+            }
+            _ => unknown.push(described()),
+        }
+    }
+    let what = ["pairs", "combinations"][drug_columns.len() - 1];
+    let place = table.label();
+    let mut note = |count: usize, why: &str, rows: &[String]| {
+        if count > 0 {
+            wanted.notes.push(format!("{place}: {count} {what} {why}, left out: {}", listed(rows, 5)));
+        }
+    };
+    note(unknown.len(), "name a cell line or drug that the files lack", &unknown);
+    note(alone.len(), "are of a drug with itself", &alone);
+    if wanted.drugs[0].is_empty() {
+        let help = match wanted.notes.is_empty() {
+            true => "it has no rows".to_owned(),
+            false => wanted.notes.join("; "),
+        };
+        return Err(Error::data(format!("{place}: none of its {what} can be scored")).help(help));
+    }
+    Ok(wanted)
+}
