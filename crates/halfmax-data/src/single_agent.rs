@@ -261,7 +261,7 @@ fn by_column(table: &RawTable, wanted: &[String], keys: &[Option<(u32, u32)>]) -
     } else {
         let place = |name: &String| {
             table.find(&[name]).ok_or_else(|| {
-                Error::config(format!("single-agent measure {name:?}: {} has no such column", table.label()))
+                Error::config(format!("{}: has no column {name:?}, a single-agent measure that data.single_agent_columns or the model names", table.label()))
                     .help(format!("it has {}", listed(table.names(), 12)))
             })
         };

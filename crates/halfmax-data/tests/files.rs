@@ -220,8 +220,10 @@ fn predictions_and_scores_are_written_in_each_format() {
             let block = ScoreBlock {
                 cell_lines: &["A", "B"],
                 drugs: &["x", "x"],
+                drugs_b: None,
                 predicted: &[0.1, 0.2],
                 ic50_um: Some(&[1.1, 1.2]),
+                single_ic50_um: None,
                 percentile: &[None, Some(50.0)],
                 interval: None,
                 in_domain: Some(&[1.0, 0.5]),
