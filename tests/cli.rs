@@ -108,6 +108,8 @@ fn the_demo_writes_a_complete_run() {
             "MCF7",
             "beats the best naive one",
             "A replicate of",
+            "SIMULATED combinations of two drugs",
+            "K562: SIMULATED combinations",
         ],
     );
     let run = folder.path().join("demo");
@@ -129,6 +131,25 @@ fn the_demo_writes_a_complete_run() {
     assert!(model["intervals"]["rmse"][0].as_f64() < model["metrics"]["rmse"].as_f64());
     assert_eq!(model["folds"].as_array().unwrap().len(), 5);
     says(&fails(folder.path(), 2, &["demo", "--out", "demo"]), &["demo", "help:"]);
+    let simulated = run.join("simulated-combinations");
+    let metrics: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(simulated.join("metrics.json")).unwrap()).unwrap();
+    assert!(metrics["name"].as_str().unwrap().contains("simulated"));
+    // What is the same for every combination is not learnt of unseen ones; that drugs go together by their targets is.
+    let pearson = |at: usize| metrics["models"][at]["metrics"]["pearson"].as_f64().unwrap();
+    assert!(
+        (0.65..0.95).contains(&pearson(0)) && pearson(0) > pearson(1) + 0.2,
+        "{} {}",
+        pearson(0),
+        pearson(1)
+    );
+    // The folder is a whole one: its configuration works where it lies.
+    let config = simulated.join("config.toml");
+    let again = succeeds(folder.path(), &["evaluate", config.to_str().unwrap(), "--out", "again"]);
+    says(&again, &["simulated"]);
+    let again = fs::read_to_string(folder.path().join("again/metrics.json")).unwrap();
+    let again: serde_json::Value = serde_json::from_str(&again).unwrap();
+    assert_eq!(again["models"][0]["metrics"], metrics["models"][0]["metrics"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use halfmax_baselines::Naive;
 use halfmax_core::{Error, Result};
-use halfmax_data::{DataConfig, TargetConfig};
+use halfmax_data::{DataConfig, TargetConfig, is_file_name};
 use halfmax_eval::{ConformalParams, PilotParams, Split, TrialLog, TuneParams};
 use serde::{Deserialize, Serialize};
 
@@ -107,9 +107,9 @@ impl Config {
         let data = &mut self.data;
         let mut paths: Vec<&mut PathBuf> =
             data.drugs.iter_mut().chain(&mut data.annotation).chain(&mut data.single_agent).collect();
-        if data.dataset.is_none() {
-            paths.extend(data.response.iter_mut().chain(&mut data.replicate));
-        }
+        let dataset = data.dataset.is_some();
+        paths.extend(data.response.iter_mut().filter(|path| !dataset || is_file_name(path)));
+        paths.extend(data.replicate.iter_mut().filter(|_| !dataset));
         paths.extend(data.cells.iter_mut().filter_map(|cells| cells.file.as_mut()));
         paths.extend(self.split.iter_mut().filter_map(|split| split.file.as_mut()));
         for path in paths {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// The response table; with `dataset`, the name of one of its tables ("gdsc1", "gdsc2").
+    /// The response table; with `dataset`, the name of one of its tables ("gdsc1", "gdsc2") or a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<PathBuf>,
     /// A second table of responses to the same drugs, with the same target: what a replicate achieves is the ceiling of

@@ -41,7 +41,7 @@ pub use drugs::read_drugs;
 pub use embedded::{DATASETS, dataset_manifest};
 pub use folds::{FoldFile, Uncovered, read_folds};
 pub use inspect::{Inspection, inspect};
-pub use load::{InputFile, Loaded, load, read_cells_for_scoring};
+pub use load::{InputFile, Loaded, is_file_name, load, read_cells_for_scoring};
 pub use matrices::{Block, Matrices, MatrixOptions, read_matrices};
 pub use model_file::{MODEL_FORMAT, ModelHeader, TensorEntry, read_model, write_checkpoint, write_model};
 pub use names::{CellLine, CellLines, Identified, Identity, Punctuation, drug_key, harmonise};

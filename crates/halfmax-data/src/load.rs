@@ -182,6 +182,11 @@ struct Files {
     drugs: Option<RawTable>,
 }
 
+/// Whether `data.response` beside a dataset is a file rather than the name of one of its tables.
+pub fn is_file_name(response: &Path) -> bool {
+    response.extension().is_some()
+}
+
 impl Files {
     fn open(data: &DataConfig, base: &Path) -> Result<Self> {
         if let Some(dataset) = &data.dataset {
@@ -205,7 +210,6 @@ impl Files {
 
     fn of_dataset(dataset: &str, data: &DataConfig, base: &Path) -> Result<Self> {
         let embedded = embedded::dataset(dataset)?;
-        let response = data.response.as_ref().map(|name| name.display().to_string());
         let mut cells = Vec::new();
         if data.cells.is_empty() {
             for kind in [CellKind::Expression, CellKind::Events] {
@@ -226,7 +230,11 @@ impl Files {
         };
         let replicate = data.replicate.as_ref().map(|name| name.display().to_string());
         let replicate = replicate.map(|name| embedded.response(Some(&name))).transpose()?;
-        Ok(Self { response: embedded.response(response.as_deref())?, replicate, cells, drugs: Some(drugs) })
+        let response = match &data.response {
+            Some(path) if is_file_name(path) => read_table(base.join(path))?,
+            name => embedded.response(name.as_ref().map(|name| name.display().to_string()).as_deref())?,
+        };
+        Ok(Self { response, replicate, cells, drugs: Some(drugs) })
     }
 
     fn inputs(&self) -> Vec<InputFile> {

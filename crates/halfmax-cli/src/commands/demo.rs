@@ -1,7 +1,9 @@
+mod simulated;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use halfmax_core::{Error, Result, Screen};
+use halfmax_core::{Error, Result, Screen, Seed};
 use halfmax_data::RunFolder;
 use halfmax_eval::{DrugMetrics, ModelEvaluation};
 use serde::Serialize;
@@ -15,6 +17,8 @@ use crate::unfinished::Unfinished;
 
 /// The recipe of the demo.
 const RECIPE: &str = include_str!("../../../../models/demo.toml");
+/// The recipe of its part with combinations.
+const COMBINATIONS: &str = include_str!("../../../../models/demo-combinations.toml");
 /// Cell lines that everybody knows: a leukaemia with BCR-ABL, a melanoma with BRAF V600E, a breast cancer.
 const CELL_LINES: [&str; 3] = ["K562", "A375", "MCF7"];
 
@@ -46,10 +50,90 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
         }
     }
     train_into(&config, &prepared, &unfinished, &folder, terminal)?;
+    combinations(&prepared.loaded.screen, config.seed, &folder, terminal)?;
     write_provenance(&folder, &config, &Manifest::new("evaluate", &config, &prepared.loaded.inputs))?;
     let path = folder.finish()?;
     terminal.note(&format!("\nResearch use only. Everything is in {}", path.display()));
     Ok(())
+}
+
+/// Simulates combinations of the screen's drugs, and learns them.
+fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal) -> Result<()> {
+    let folder = RunFolder::create(run.path("simulated-combinations"))?;
+    simulated::write(screen, &CELL_LINES, Seed::new(seed), &folder.path("simulated_synergy.csv"))?;
+    folder.write("config.toml", COMBINATIONS.as_bytes())?;
+    let mut config = Config::read(&folder.path("config.toml"), &[])?;
+    config.seed = seed;
+    let prepared = Prepared::new(&config, Terminal::new(false, true))?;
+    let unfinished = Unfinished::not_kept(Vec::new());
+    let evaluation = cross_validate(&config, &prepared, &unfinished, &terminal.progress("combinations"))?;
+    let screen = &prepared.loaded.screen;
+    write_evaluation(&folder, &config, screen, &evaluation, None)?;
+    let leaderboard = evaluation.leaderboard();
+    let title = "SIMULATED combinations of two drugs, of which the models saw neither order in any cell line: mean excess\n\
+                 over Bliss's independence, percentage points (no combination was measured; see DESIGN.md)";
+    terminal.result("simulated_combinations", &leaderboard, &format!("\n{title}\n\n{leaderboard}"))?;
+    if let Some(model) = evaluation.models.first() {
+        for cell in CELL_LINES {
+            let top = TopCombinations::of(cell, model, screen);
+            terminal.result("simulated_top_combinations", &top, &top.text())?;
+        }
+    }
+    train_into(&config, &prepared, &unfinished, &folder, Terminal::new(false, true))?;
+    // In place of the resolved one, whose paths are those of the unfinished folder.
+    folder.write("config.toml", COMBINATIONS.as_bytes())?;
+    folder.finish()?;
+    Ok(())
+}
+
+/// The combinations that are predicted to be the most synergistic in a cell line, by models that never saw them.
+#[derive(Serialize)]
+struct TopCombinations {
+    cell_line: String,
+    combinations: Vec<TopCombination>,
+}
+
+#[derive(Serialize)]
+struct TopCombination {
+    drug: String,
+    drug_b: String,
+    predicted: f32,
+    simulated: f32,
+}
+
+impl TopCombinations {
+    fn of(cell: &str, model: &ModelEvaluation, screen: &Screen) -> Self {
+        let responses = &screen.responses;
+        let named =
+            |side: usize, row: usize| screen.table(side).ids()[responses.side(side)[row] as usize].clone();
+        let mut combinations: Vec<TopCombination> = model
+            .predictions
+            .iter()
+            .filter(|one| named(0, one.row) == cell)
+            .map(|one| TopCombination {
+                drug: named(1, one.row),
+                drug_b: named(2, one.row),
+                predicted: one.predicted,
+                simulated: responses.values()[one.row],
+            })
+            .collect();
+        combinations.sort_by(|a, b| b.predicted.total_cmp(&a.predicted));
+        combinations.truncate(3);
+        Self { cell_line: cell.to_owned(), combinations }
+    }
+
+    fn text(&self) -> String {
+        let line = |one: &TopCombination| {
+            let pair = format!("{} with {}", one.drug, one.drug_b);
+            format!("  {pair:<40} predicted {:>5.1}, simulated {:>5.1}", one.predicted, one.simulated)
+        };
+        let lines: Vec<String> = self.combinations.iter().map(line).collect();
+        let cell = &self.cell_line;
+        format!(
+            "{cell}: SIMULATED combinations that are predicted to be the most synergistic\n\n{}\n",
+            lines.join("\n")
+        )
+    }
 }
 
 /// The first of halfmax-demo, halfmax-demo-2, … that does not exist.

@@ -1,0 +1,237 @@
+//! Combinations for the demo. The embedded screen has none, so they are simulated, and called so wherever they appear.
+//!
+//! A drug alone has in each cell line the IC50 that GDSC measured, and the Hill slope 1. Two drugs act independently, but for
+//! what [`RULES`] say of their targets' pathways: in presence of the other the EC50 of each falls by so many powers of ten at
+//! full effect ([`Potentiation`]), times a number from 0 to 1 that rises with the expression of a marker gene. Viabilities over
+//! a matrix of doses have errors of [`NOISE`]; their mean excess over Bliss's independence is the synergy that is learnt.
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use halfmax_core::{Category, Error, FeatureValues, Result, Screen, Seed};
+use halfmax_data::write_atomically;
+use halfmax_dose::synergy::{DoseMatrix, SynergyModel, SynergyParams};
+use halfmax_dose::{LogLogistic, Potentiation};
+use rayon::prelude::*;
+
+/// What is assumed of two drugs by the pathways of their targets.
+struct Rule {
+    pathways: [&'static str; 2],
+    /// Powers of ten by which the EC50 falls at full effect and full expression of the marker.
+    decades: f64,
+    marker: &'static str,
+    /// Whether the marker's expression strengthens the interaction.
+    rises: bool,
+}
+
+const fn rule(pathways: [&'static str; 2], decades: f64, marker: &'static str, rises: bool) -> Rule {
+    Rule { pathways, decades, marker, rises }
+}
+
+const DNA: &str = "DNA replication";
+const REPAIR: &str = "Genome integrity";
+const ERK: &str = "ERK MAPK signaling";
+const PI3K: &str = "PI3K/MTOR signaling";
+const EGFR: &str = "EGFR signaling";
+const CYCLE: &str = "Cell cycle";
+const MITOSIS: &str = "Mitosis";
+const APOPTOSIS: &str = "Apoptosis regulation";
+/// Any pathway but the first of the rule.
+const ANY: &str = "";
+
+/// The first rule that names both pathways counts. They are plausible, not measured.
+const RULES: [Rule; 8] = [
+    // Replication stress that is not repaired kills cells with SLFN11.
+    rule([DNA, REPAIR], 1.2, "SLFN11", true),
+    // Each is how a tumour gets round a block of the other, the more so without PTEN.
+    rule([ERK, PI3K], 1.2, "PTEN", false),
+    rule([EGFR, ERK], 0.9, "EGFR", true),
+    rule([EGFR, PI3K], 0.9, "ERBB3", true),
+    // Cells that RB1 arrests are not hurt by drugs that need division.
+    rule([CYCLE, DNA], -0.9, "RB1", true),
+    rule([CYCLE, MITOSIS], -0.9, "RB1", true),
+    // Without BCL2 every other drug kills sooner.
+    rule([APOPTOSIS, ANY], 0.6, "BCL2", true),
+    rule([ANY, ANY], 0.0, "BCL2", true),
+];
+const PATHWAYS: [&str; 8] = [DNA, REPAIR, ERK, PI3K, EGFR, CYCLE, MITOSIS, APOPTOSIS];
+
+/// Drugs of each pathway: those that were measured in most cell lines.
+const DRUGS_EACH: usize = 3;
+/// Cell lines, those of the demo first.
+const CELL_LINES: usize = 30;
+/// Doses of each drug in units of its median IC50, with 0 before them.
+const DOSES: [f64; 5] = [0.0, 0.1, 0.4, 1.6, 6.4];
+/// The standard deviation of a viability, as a share of the control.
+const NOISE: f64 = 0.04;
+
+/// A simulated combination.
+struct Combination {
+    cell: usize,
+    drugs: [usize; 2],
+    synergy: f64,
+}
+
+/// Simulates combinations of some drugs of a screen of ln IC50 and writes them as a table of responses.
+pub fn write(screen: &Screen, first: &[&str], seed: Seed, path: &std::path::Path) -> Result<()> {
+    let ln_ic50 = Measured::of(screen);
+    let drugs = ln_ic50.drugs(screen)?;
+    let cells = ln_ic50.cells(screen, first, &drugs);
+    let markers = RULES.iter().map(|rule| marker(screen, rule)).collect::<Result<Vec<_>>>()?;
+    let scorer =
+        SynergyParams { models: vec![SynergyModel::Bliss], bootstrap: 0, ..SynergyParams::default() };
+    let scorer = scorer.check()?;
+    let tasks: Vec<(usize, [usize; 2])> = cells
+        .iter()
+        .flat_map(|cell| pairs(&drugs).map(move |pair| (*cell, pair)))
+        .filter(|(cell, pair)| pair.iter().all(|drug| ln_ic50.values.contains_key(&(*cell, *drug))))
+        .collect();
+    let simulate = |(at, (cell, pair)): (usize, &(usize, [usize; 2]))| {
+        let (number, rule) = rule_of(pair.map(|drug| pathway(screen, drug)));
+        let drug = |drug: usize| LogLogistic {
+            top: 1.0,
+            bottom: 0.0,
+            ec50: ln_ic50.values[&(*cell, drug)].exp(),
+            hill: 1.0,
+        };
+        let drugs = pair.map(drug);
+        let both = Potentiation { drugs, decades: rule.decades * markers[number][*cell] };
+        let doses = pair.map(|drug| DOSES.map(|dose| dose * ln_ic50.median(drug).exp()));
+        let mut readings = Vec::new();
+        for a in doses[0] {
+            for b in doses[1] {
+                let error = NOISE * normal(seed.derive(at as u64).derive(readings.len() as u64));
+                readings.push([a, b, 100.0 * (1.0 - both.viability([a, b]) - error)]);
+            }
+        }
+        let scores = scorer.score(&DoseMatrix::new(&readings)?, seed);
+        let synergy = scores.models.first().map_or(f64::NAN, |model| model.summary.mean);
+        Ok(Combination { cell: *cell, drugs: *pair, synergy })
+    };
+    let found: Vec<Combination> = tasks.par_iter().enumerate().map(simulate).collect::<Result<_>>()?;
+    write_atomically(path, |file| write_rows(file, screen, &found))
+}
+
+fn write_rows(file: &mut dyn Write, screen: &Screen, found: &[Combination]) -> std::io::Result<()> {
+    writeln!(file, "cell_line,drug_a,drug_b,simulated_synergy_bliss")?;
+    for one in found {
+        let cell = &screen.table(0).ids()[one.cell];
+        let [a, b] = one.drugs.map(|drug| &screen.table(1).ids()[drug]);
+        writeln!(file, "{cell},\"{a}\",\"{b}\",{:.4}", one.synergy)?;
+    }
+    Ok(())
+}
+
+fn pairs(drugs: &[usize]) -> impl Iterator<Item = [usize; 2]> {
+    drugs.iter().enumerate().flat_map(|(at, a)| drugs[at + 1..].iter().map(move |b| [*a, *b]))
+}
+
+/// The measured ln IC50.
+struct Measured {
+    values: HashMap<(usize, usize), f64>,
+    of_drug: Vec<Vec<f64>>,
+}
+
+impl Measured {
+    fn of(screen: &Screen) -> Self {
+        let responses = &screen.responses;
+        let mut of_drug = vec![Vec::new(); screen.table(1).len()];
+        let mut values = HashMap::new();
+        for (at, value) in responses.values().iter().enumerate() {
+            let (cell, drug) = (responses.side(0)[at] as usize, responses.side(1)[at] as usize);
+            values.insert((cell, drug), f64::from(*value));
+            of_drug[drug].push(f64::from(*value));
+        }
+        of_drug.iter_mut().for_each(|values| values.sort_unstable_by(f64::total_cmp));
+        Self { values, of_drug }
+    }
+
+    fn median(&self, drug: usize) -> f64 {
+        let values = &self.of_drug[drug];
+        values.get(values.len() / 2).copied().unwrap_or(0.0)
+    }
+
+    /// Drugs of the pathways that rules are about.
+    fn drugs(&self, screen: &Screen) -> Result<Vec<usize>> {
+        let mut chosen = Vec::new();
+        for name in PATHWAYS {
+            let mut own: Vec<usize> =
+                (0..screen.table(1).len()).filter(|drug| pathway(screen, *drug) == name).collect();
+            own.sort_by_key(|drug| std::cmp::Reverse(self.of_drug[*drug].len()));
+            chosen.extend(own.into_iter().take(DRUGS_EACH));
+        }
+        if chosen.len() < 2 {
+            return Err(Error::failed("the embedded drugs are of none of the simulated pathways"));
+        }
+        Ok(chosen)
+    }
+
+    /// Cell lines in which most of the drugs were measured: those named, then others, evenly spaced.
+    fn cells(&self, screen: &Screen, first: &[&str], drugs: &[usize]) -> Vec<usize> {
+        let table = screen.table(0);
+        let complete = |cell: &usize| drugs.iter().all(|drug| self.values.contains_key(&(*cell, *drug)));
+        let mut chosen: Vec<usize> = first.iter().filter_map(|id| table.position(id)).collect();
+        let rest: Vec<usize> =
+            (0..table.len()).filter(complete).filter(|cell| !chosen.contains(cell)).collect();
+        let more = CELL_LINES.saturating_sub(chosen.len());
+        chosen.extend((0..more.min(rest.len())).map(|at| rest[at * rest.len() / more.min(rest.len())]));
+        chosen
+    }
+}
+
+fn pathway(screen: &Screen, drug: usize) -> &str {
+    let Some(block) = screen.table(1).block("target_pathway") else { return "" };
+    let FeatureValues::Category(columns) = &block.values else { return "" };
+    let label = |own: &Category| own.codes[drug].map(usize::from);
+    let Some((own, level)) = columns.first().and_then(|own| Some((own, label(own)?))) else { return "" };
+    own.levels.get(level).map_or("", String::as_str)
+}
+
+/// The rule of two pathways, and its number.
+fn rule_of(pathways: [&str; 2]) -> (usize, &'static Rule) {
+    let [a, b] = pathways;
+    let names = |rule: &&Rule| {
+        let fits = |name: &str, pathway: &str| name == ANY || name == pathway;
+        let [first, second] = rule.pathways;
+        (fits(first, a) && fits(second, b)) || (fits(first, b) && fits(second, a))
+    };
+    let last = RULES.len() - 1;
+    let number = if a == b { last } else { RULES.iter().position(|rule| names(&rule)).unwrap_or(last) };
+    (number, &RULES[number])
+}
+
+/// For each cell line how strong a rule is there, 0 to 1: the logistic function of the marker's standardised expression.
+fn marker(screen: &Screen, rule: &Rule) -> Result<Vec<f64>> {
+    let lacking = || Error::failed(format!("the embedded expression lacks {}", rule.marker));
+    let block = screen.table(0).block("expression").ok_or_else(lacking)?;
+    let column = block.names.iter().position(|name| name == rule.marker).ok_or_else(lacking)?;
+    let FeatureValues::Real(values) = &block.values else { return Err(lacking()) };
+    let values: Vec<f64> = values.column(column).iter().map(|value| f64::from(*value)).collect();
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64;
+    let sign = if rule.rises { 1.0 } else { -1.0 };
+    let strength =
+        |value: &f64| 1.0 / (1.0 + (-2.0 * sign * (value - mean) / variance.sqrt().max(1e-12)).exp());
+    Ok(values.iter().map(strength).collect())
+}
+
+/// A number of the standard normal distribution (Box & Muller 1958).
+fn normal(seed: Seed) -> f64 {
+    let uniform = |which: u64| ((seed.derive(which).value() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    (-2.0 * uniform(0).ln()).sqrt() * (std::f64::consts::TAU * uniform(1)).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_the_same_in_either_order() {
+        let of = |a, b| (rule_of([a, b]).1.decades, rule_of([b, a]).1.decades);
+        assert_eq!(of(DNA, REPAIR), (1.2, 1.2));
+        assert_eq!(of(CYCLE, MITOSIS), (-0.9, -0.9));
+        assert_eq!(of(APOPTOSIS, DNA), (0.6, 0.6));
+        assert_eq!(of(DNA, DNA), (0.0, 0.0));
+        assert_eq!(of(MITOSIS, EGFR), (0.0, 0.0));
+    }
+}
