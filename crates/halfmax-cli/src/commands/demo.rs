@@ -64,7 +64,12 @@ fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal)
     folder.write("config.toml", COMBINATIONS.as_bytes())?;
     let mut config = Config::read(&folder.path("config.toml"), &[])?;
     config.seed = seed;
-    let prepared = Prepared::new(&config, Terminal::new(false, true))?;
+    let mut prepared = Prepared::new(&config, Terminal::new(false, true))?;
+    // The run's folder does not have its name yet.
+    let simulated = folder.path("simulated_synergy.csv").display().to_string();
+    for input in prepared.loaded.inputs.iter_mut().filter(|input| input.path == simulated) {
+        input.path = "simulated_synergy.csv".into();
+    }
     let unfinished = Unfinished::not_kept(Vec::new());
     let evaluation = cross_validate(&config, &prepared, &unfinished, &terminal.progress("combinations"))?;
     let screen = &prepared.loaded.screen;
