@@ -1,7 +1,7 @@
 mod simulated;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result, Screen, Seed};
 use halfmax_data::RunFolder;
@@ -19,6 +19,8 @@ use crate::unfinished::Unfinished;
 const RECIPE: &str = include_str!("../../../../models/demo.toml");
 /// The recipe of its part with combinations.
 const COMBINATIONS: &str = include_str!("../../../../models/demo-combinations.toml");
+/// The table that it simulates.
+const SIMULATED: &str = "simulated_synergy.csv";
 /// Cell lines that everybody knows: a leukaemia with BCR-ABL, a melanoma with BRAF V600E, a breast cancer.
 const CELL_LINES: [&str; 3] = ["K562", "A375", "MCF7"];
 
@@ -60,15 +62,16 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
 /// Simulates combinations of the screen's drugs, and learns them.
 fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal) -> Result<()> {
     let folder = RunFolder::create(run.path("simulated-combinations"))?;
-    simulated::write(screen, &CELL_LINES, Seed::new(seed), &folder.path("simulated_synergy.csv"))?;
+    simulated::write(screen, &CELL_LINES, Seed::new(seed), &folder.path(SIMULATED))?;
     folder.write("config.toml", COMBINATIONS.as_bytes())?;
     let mut config = Config::read(&folder.path("config.toml"), &[])?;
     config.seed = seed;
     let mut prepared = Prepared::new(&config, Terminal::new(false, true))?;
     // The run's folder does not have its name yet.
-    let simulated = folder.path("simulated_synergy.csv").display().to_string();
-    for input in prepared.loaded.inputs.iter_mut().filter(|input| input.path == simulated) {
-        input.path = "simulated_synergy.csv".into();
+    for input in &mut prepared.loaded.inputs {
+        if Path::new(&input.path).ends_with(SIMULATED) {
+            input.path = SIMULATED.into();
+        }
     }
     let unfinished = Unfinished::not_kept(Vec::new());
     let evaluation = cross_validate(&config, &prepared, &unfinished, &terminal.progress("combinations"))?;
