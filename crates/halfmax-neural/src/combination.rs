@@ -1,0 +1,117 @@
+//! Combinations of two drugs: what makes one column of two drugs, the same for both orders.
+//!
+//! Both drugs go through the one tower of drugs, once each. Of what it makes of them a network is given their sum, their product
+//! and how far they are apart, number by number; what it makes of these is added to the sum. None of these operations depends on
+//! the order, not even in its rounding.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor as Numbers;
+use halfmax_core::{EntityTable, Result, Tuples};
+use ndarray::{Array1, Array2, Axis};
+
+use crate::model::{Codes, FittedNeural};
+use crate::network::{Network, on_device};
+use crate::random::Dropout;
+
+/// Rounds of backfitting.
+const ROUNDS: usize = 50;
+
+/// What each drug adds to the combinations that it is part of: least squares, drawn to 0 as if there were responses of 0 with a
+/// total weight of `prior`. `left` and `weights` are cell lines × combinations, `pairs` the drugs of each combination.
+pub(crate) fn drug_effects(
+    left: &Array2<f64>,
+    weights: &Array2<f64>,
+    pairs: &[[usize; 2]],
+    drugs: usize,
+    prior: f64,
+) -> Vec<f64> {
+    let sums: Array1<f64> = (left * weights).sum_axis(Axis(0));
+    let weights = weights.sum_axis(Axis(0));
+    let mut of_drug = vec![Vec::new(); drugs];
+    for (column, [a, b]) in pairs.iter().enumerate() {
+        of_drug[*a].push((column, *b));
+        if a != b {
+            of_drug[*b].push((column, *a));
+        }
+    }
+    let mut effects = vec![0.0; drugs];
+    for _ in 0..ROUNDS {
+        for (drug, own) in of_drug.iter().enumerate() {
+            let (mut sum, mut weight) = (0.0, prior);
+            for (column, partner) in own {
+                // A drug with itself adds its effect twice.
+                let (times, rest) = if *partner == drug { (2.0, 0.0) } else { (1.0, effects[*partner]) };
+                sum += times * (sums[*column] - weights[*column] * rest);
+                weight += times * times * weights[*column];
+            }
+            effects[drug] = sum / weight;
+        }
+    }
+    effects
+}
+
+impl Network {
+    /// What is made of the codes of two drugs each, members × combinations × (rank + 1).
+    pub(crate) fn combined(
+        &self,
+        weights: &[Numbers<3>],
+        first: Numbers<3>,
+        second: Numbers<3>,
+        dropout: Option<(f64, Dropout)>,
+    ) -> Numbers<3> {
+        let sum = first.clone() + second.clone();
+        let Some(combiner) = &self.combiner else { return sum };
+        let apart = (first.clone() - second.clone()).abs();
+        let both = Numbers::cat(vec![sum.clone(), first * second, apart], 2);
+        match self.through(combiner, weights, both, dropout) {
+            Some(made) => sum + made,
+            None => sum,
+        }
+    }
+}
+
+/// A drug of a query: the side whose table it is in, and its place there.
+type Drug = (usize, u32);
+
+impl FittedNeural {
+    /// The codes of the combinations of a query, and for each tuple (of a grid: of each two drugs) which it is of. `tables` are
+    /// those of the two drug sides.
+    pub(crate) fn combinations(
+        &self,
+        tables: [&EntityTable; 2],
+        tuples: Tuples,
+        [first, second]: [&[u32]; 2],
+    ) -> Result<(Codes, Vec<u32>)> {
+        let pairs: Vec<[Drug; 2]> = match tuples {
+            Tuples::Listed(_) => first.iter().zip(second).map(|(a, b)| [(0, *a), (1, *b)]).collect(),
+            Tuples::Grid(_) => {
+                first.iter().flat_map(|a| second.iter().map(|b| [(0, *a), (1, *b)])).collect()
+            }
+        };
+        let mut places: BTreeMap<[Drug; 2], u32> = pairs.iter().map(|pair| (*pair, 0)).collect();
+        places.values_mut().zip(0..).for_each(|(place, at)| *place = at);
+        let columns = pairs.iter().map(|pair| places[pair]).collect();
+        let asked: Vec<[Drug; 2]> = places.into_keys().collect();
+        let drugs = [self.plain_codes(tables[0], first)?, self.plain_codes(tables[1], second)?];
+        let (members, width) = (self.members(), self.network.rank + 1);
+        let gathered = |chunk: &[[Drug; 2]], at: usize| {
+            let mut numbers = vec![0.0; members * Self::AT_ONCE * width];
+            for (place, pair) in chunk.iter().enumerate() {
+                let (side, drug) = pair[at];
+                for (member, code) in drugs[side].of(drug).chunks_exact(width).enumerate() {
+                    numbers[(member * Self::AT_ONCE + place) * width..][..width].copy_from_slice(code);
+                }
+            }
+            on_device(numbers, [members, Self::AT_ONCE, width], self.device())
+        };
+        let codes = self.rows(&asked, self.network.code_width(), |chunk| {
+            let weights = self.weights();
+            let made = self.network.combined(weights, gathered(chunk, 0), gathered(chunk, 1), None);
+            Ok(self.network.encoded(1, weights, made))
+        })?;
+        let id = |(side, drug): Drug| tables[side].ids()[drug as usize].as_str();
+        let bases = asked.iter().map(|pair| self.base_of(pair.map(id))).collect();
+        Ok((Codes { row_of: (0..asked.len()).collect(), codes, bases }, columns))
+    }
+}
