@@ -45,7 +45,10 @@ impl FittedNeural {
         partner: u32,
     ) -> Result<Attributions> {
         if self.sides_of_query() > 2 {
-            return Err(Error::config("attributions of a neural model of combinations: expected one of single drugs"));
+            return Err(Error::config(
+                "attributions of a neural model of combinations: expected one of single drugs",
+            )
+            .help("attribute predictions of a model that was trained on single drugs"));
         }
         let listed = |side_of: usize| {
             if side_of == side.min(1) { entities.to_vec() } else { vec![partner; entities.len()] }

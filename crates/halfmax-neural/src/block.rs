@@ -1,12 +1,10 @@
 //! Training responses as a block, standardised, with the part that is set aside for validation.
 
-use std::collections::BTreeMap;
-
 use halfmax_core::{Error, FitContext, Known, Result, Screen, Seed, TrainView, ValidationGroup};
 use ndarray::{Array2, Zip};
 use rand::seq::SliceRandom;
 
-use crate::combination::drug_effects;
+use crate::combination::{drug_effects, numbered};
 use crate::random::generator;
 
 /// The training responses of cell lines (rows) and drugs, or combinations of two (columns).
@@ -55,43 +53,30 @@ impl Block {
             )));
         }
         let known = known(identities, screen, context.validation);
-        let [(cells, cell_of), (drugs, drug_of)] = [0, 1].map(|side| train.entities(side));
-        let responses = &screen.responses;
-        let place = |side: usize, of: &[usize], row: &usize| of[responses.side(side)[*row] as usize];
-        let rows = train.rows.iter().map(|row| place(0, &cell_of, row));
-        let (columns, pairs): (Vec<usize>, _) = if screen.is_of_combinations() {
-            let pair = |row: &usize| {
-                let (a, b) = (place(1, &drug_of, row), place(2, &drug_of, row));
-                [a.min(b), a.max(b)]
-            };
-            let (columns, pairs) = distinct(train.rows.iter().map(pair).collect());
-            (columns, Some(pairs))
-        } else {
-            (train.rows.iter().map(|row| place(1, &drug_of, row)).collect(), None)
-        };
-        let places: Vec<[usize; 2]> = rows.zip(columns).map(|(row, column)| [row, column]).collect();
-        let shape = (cells.len(), pairs.as_ref().map_or(drugs.len(), Vec::len));
+        let Layout { entities, pairs, places } = Layout::of(train);
+        let counts = [0, 1].map(|side: usize| entities[side].len());
+        let shape = (counts[0], pairs.as_ref().map_or(counts[1], Vec::len));
         let (mut sums, mut weights) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
+        let responses = &screen.responses;
         for (row, at) in train.rows.iter().zip(&places) {
-            let at = *at;
             let weight = f64::from(responses.weight(*row));
-            sums[at] += weight * f64::from(responses.values()[*row]);
-            weights[at] += weight;
+            sums[*at] += weight * f64::from(responses.values()[*row]);
+            weights[*at] += weight;
         }
         let mean = sums.sum() / weights.sum();
         let mut left = sums;
         Zip::from(&mut left).and(&weights).for_each(|left, weight| {
             *left = if *weight > 0.0 { *left / weight - mean } else { 0.0 };
         });
-        let mut bases = [vec![0.0; cells.len()], vec![0.0; drugs.len()]];
-        let prior = PRIOR_RESPONSES * weights.sum() / train.rows.len() as f64;
+        let mut bases = counts.map(|count| vec![0.0; count]);
         let mut own = Vec::new();
         // Drugs first: most of the variance is between them.
         match &pairs {
             _ if !known[1] => {}
             None => take_means(&mut left, &weights, 1, 0.0, &mut bases[1]),
             Some(pairs) => {
-                bases[1] = drug_effects(&left, &weights, pairs, drugs.len(), prior);
+                let prior = PRIOR_RESPONSES * weights.sum() / train.rows.len() as f64;
+                bases[1] = drug_effects(&left, &weights, pairs, counts[1], prior);
                 let effects = pairs.iter().map(|[a, b]| bases[1][*a] + bases[1][*b]);
                 take(&mut left, &weights, 1, effects);
                 if are_seen_again(context.validation) {
@@ -108,7 +93,6 @@ impl Block {
         let scale = if deviation > 1e-6 * mean.abs().max(1e-30) { deviation } else { 0.0 };
         let values = left.mapv(|value| if scale > 0.0 { (value / scale) as f32 } else { 0.0 });
         let weights = weights.mapv(|weight| weight as f32);
-        let entities = [cells, drugs];
         Ok(Self { entities, pairs, places, known, mean, bases, own, scale, values, weights })
     }
 
@@ -141,6 +125,34 @@ impl Block {
     }
 }
 
+/// Which rows and columns a block has, and where in it responses are.
+struct Layout {
+    entities: [Vec<u32>; 2],
+    pairs: Option<Vec<[usize; 2]>>,
+    places: Vec<[usize; 2]>,
+}
+
+impl Layout {
+    fn of(train: &TrainView) -> Self {
+        let [(cells, cell_of), (drugs, drug_of)] = [0, 1].map(|side| train.entities(side));
+        let responses = &train.screen.responses;
+        let drug = |side: usize, row: &usize| drug_of[responses.side(side)[*row] as usize];
+        let (columns, pairs) = if train.screen.is_of_combinations() {
+            let pair = |row: &usize| {
+                let (a, b) = (drug(1, row), drug(2, row));
+                [a.min(b), a.max(b)]
+            };
+            let (columns, pairs) = numbered(train.rows.iter().map(pair).collect());
+            (columns, Some(pairs))
+        } else {
+            (train.rows.iter().map(|row| drug(1, row)).collect(), None)
+        };
+        let cell = |row: &usize| cell_of[responses.side(0)[*row] as usize];
+        let places = train.rows.iter().map(cell).zip(columns).map(|(row, column)| [row, column]).collect();
+        Self { entities: [cells, drugs], pairs, places }
+    }
+}
+
 /// Whether the entities of the sides of a screen are known one by one; drugs of combinations, on either side of them.
 fn known(identities: Known, screen: &Screen, validation: ValidationGroup) -> [bool; 2] {
     let known = |side: usize| identities.includes(side, validation);
@@ -154,13 +166,6 @@ fn are_seen_again(validation: ValidationGroup) -> bool {
         ValidationGroup::Entity(side) | ValidationGroup::Groups(side, _) => side == 0,
         ValidationGroup::Combination | ValidationGroup::Member => false,
     }
-}
-
-/// For each pair its place among the distinct ones; and these, ascending.
-fn distinct(pairs: Vec<[usize; 2]>) -> (Vec<usize>, Vec<[usize; 2]>) {
-    let mut places: BTreeMap<[usize; 2], usize> = pairs.iter().map(|pair| (*pair, 0)).collect();
-    places.values_mut().zip(0..).for_each(|(place, at)| *place = at);
-    (pairs.iter().map(|pair| places[pair]).collect(), places.into_keys().collect())
 }
 
 /// Takes a number for each row (side 0) or column (1) out of what was measured.

@@ -17,6 +17,13 @@ use crate::random::Dropout;
 /// Rounds of backfitting.
 const ROUNDS: usize = 50;
 
+/// For each thing its place among the distinct ones; and these, ascending.
+pub(crate) fn numbered<T: Copy + Ord>(things: Vec<T>) -> (Vec<usize>, Vec<T>) {
+    let mut places: BTreeMap<T, usize> = things.iter().map(|thing| (*thing, 0)).collect();
+    places.values_mut().zip(0..).for_each(|(place, at)| *place = at);
+    (things.iter().map(|thing| places[thing]).collect(), places.into_keys().collect())
+}
+
 /// What each drug adds to the combinations that it is part of: least squares, drawn to 0 as if there were responses of 0 with a
 /// total weight of `prior`. `left` and `weights` are cell lines × combinations, `pairs` the drugs of each combination.
 pub(crate) fn drug_effects(
@@ -85,14 +92,10 @@ impl FittedNeural {
     ) -> Result<(Codes, Vec<u32>)> {
         let pairs: Vec<[Drug; 2]> = match tuples {
             Tuples::Listed(_) => first.iter().zip(second).map(|(a, b)| [(0, *a), (1, *b)]).collect(),
-            Tuples::Grid(_) => {
-                first.iter().flat_map(|a| second.iter().map(|b| [(0, *a), (1, *b)])).collect()
-            }
+            Tuples::Grid(_) => first.iter().flat_map(|a| second.iter().map(|b| [(0, *a), (1, *b)])).collect(),
         };
-        let mut places: BTreeMap<[Drug; 2], u32> = pairs.iter().map(|pair| (*pair, 0)).collect();
-        places.values_mut().zip(0..).for_each(|(place, at)| *place = at);
-        let columns = pairs.iter().map(|pair| places[pair]).collect();
-        let asked: Vec<[Drug; 2]> = places.into_keys().collect();
+        let (columns, asked) = numbered(pairs);
+        let columns = columns.into_iter().map(|column| column as u32).collect();
         let drugs = [self.plain_codes(tables[0], first)?, self.plain_codes(tables[1], second)?];
         let (members, width) = (self.members(), self.network.rank + 1);
         let gathered = |chunk: &[[Drug; 2]], at: usize| {
@@ -113,5 +116,26 @@ impl FittedNeural {
         let id = |(side, drug): Drug| tables[side].ids()[drug as usize].as_str();
         let bases = asked.iter().map(|pair| self.base_of(pair.map(id))).collect();
         Ok((Codes { row_of: (0..asked.len()).collect(), codes, bases }, columns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn effects_of_drugs_are_found_also_where_a_drug_meets_itself() {
+        let effects = [3.0, -1.0, 0.5, 2.0];
+        let pairs = [[0, 0], [0, 1], [1, 2], [1, 3], [2, 3]];
+        let left =
+            Array2::from_shape_fn((3, 5), |(_, at)| pairs[at].map(|drug: usize| effects[drug]).iter().sum());
+        let weights = Array2::from_shape_fn((3, 5), |(cell, at)| ((cell + at) % 3 + 1) as f64);
+        let found = drug_effects(&left, &weights, &pairs, 4, 1e-9);
+        assert!(found.iter().zip(effects).all(|(found, effect)| (found - effect).abs() < 1e-6), "{found:?}");
+    }
+
+    #[test]
+    fn distinct_things_are_numbered_in_ascending_order() {
+        assert_eq!(numbered(vec![[2, 1], [0, 5], [2, 1]]), (vec![1, 0, 1], vec![[0, 5], [2, 1]]));
     }
 }

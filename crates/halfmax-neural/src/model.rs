@@ -91,7 +91,8 @@ impl Model for Neural {
         let members: Vec<Member> = (0..params.members)
             .map(|number| {
                 let seed = context.seed.derive(SEED_MEMBER).derive(number as u64);
-                let aside = block.set_aside(train, context.validation, params.validation, seed.derive(SEED_ASIDE));
+                let aside =
+                    block.set_aside(train, context.validation, params.validation, seed.derive(SEED_ASIDE));
                 Member { number, seed, aside }
             })
             .collect();

@@ -82,7 +82,7 @@ impl Default for NeuralParams {
             hidden: vec![256],
             drug_hidden: None,
             rank: 64,
-            combination_hidden: vec![64],
+            combination_hidden: vec![256],
             pair_hidden: 0,
             identities: Known::Auto,
             mechanisms: None,
