@@ -35,8 +35,8 @@ impl FittedNeural {
     /// embedding) is no part of it.
     ///
     /// # Errors
-    /// If the model is one of combinations, whose predictions depend on three entities; if a table lacks most of the features, an entity is not in its table, or the attributions do not add up to the difference within
-    /// 1 % after the most steps.
+    /// If the model is one of combinations, whose predictions depend on three entities; a table lacks most of the features, an
+    /// entity is not in its table, or the attributions do not add up to the difference within 1 % after the most steps.
     pub fn integrated_gradients(
         &self,
         side: usize,
