@@ -14,6 +14,7 @@ use halfmax_eval::{
     ConformalParams, FittedStack, Folds, NamedModel, Protocol, SplitKind, StackParams, evaluate,
 };
 use halfmax_kernel::{AnyKernel, KernelParams, kernel_from_parts};
+use halfmax_neural::{FittedNeural, NeuralParams};
 use ndarray::Array2;
 
 const CELLS: usize = 14;
@@ -23,11 +24,32 @@ fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
     let params = BoostParams { rounds: 120, min_leaf_weight: 2.0, ..BoostParams::default() };
     let boost: Arc<dyn AnyModel> = Arc::new(params.check().unwrap());
     let kernel: Arc<dyn AnyModel> = Arc::new(AnyKernel(KernelParams::default().check().unwrap()));
+    let neural = NeuralParams {
+        device: "cpu".into(),
+        members: 2,
+        hidden: vec![16],
+        rank: 8,
+        epochs: 60,
+        batch: 4,
+        learning_rate: 0.01,
+        input_dropout: 0.1,
+        dropout: 0.1,
+        ..NeuralParams::default()
+    };
+    let with_pairs = NeuralParams { pair_hidden: 4, validation: 0.2, ..neural.clone() };
+    let neural: Arc<dyn AnyModel> = Arc::new(neural.check().unwrap());
+    let with_pairs: Arc<dyn AnyModel> = Arc::new(with_pairs.check().unwrap());
     let members = vec![("boost".to_owned(), boost.clone()), ("kernel".to_owned(), kernel.clone())];
     let stack = StackParams { folds: 2, ..StackParams::default() }.of(members).unwrap();
     let naive = Naive::ALL.into_iter().filter(|naive| *naive != Naive::TissueDrugMean);
     let naive = naive.map(|naive| (naive.name(), Arc::new(naive) as Arc<dyn AnyModel>));
-    let learnt = [("boost", boost), ("kernel", kernel), ("stack", Arc::new(stack))];
+    let learnt = [
+        ("boost", boost),
+        ("kernel", kernel),
+        ("stack", Arc::new(stack)),
+        ("neural", neural),
+        ("neural, with a pair network", with_pairs),
+    ];
     learnt.into_iter().chain(naive).collect()
 }
 
@@ -42,6 +64,7 @@ fn load(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
     Ok(match family {
         "boost" => Box::new(FittedBoost::from_parts(parts)?),
         "kernel" => kernel_from_parts(parts)?,
+        "neural" => Box::new(FittedNeural::from_parts(parts)?),
         "stack" => Box::new(FittedStack::from_parts(parts, load)?),
         _ => Box::new(FittedNaive::from_parts(parts)?),
     })
@@ -164,10 +187,10 @@ fn unseen_combinations_drugs_and_cell_lines_are_predicted_better_than_by_effects
     // Trees see too few combinations here to learn a product of unseen ones well, and of unseen drugs nothing, as a leaf
     // needs ten drugs; a kernel does.
     for (kind, least) in [
-        (SplitKind::Lpo, [0.8, 0.8]),
-        (SplitKind::LeaveCombination, [0.3, 0.75]),
-        (SplitKind::LeaveDrug, [-0.2, 0.3]),
-        (SplitKind::LeaveCell, [0.75, 0.75]),
+        (SplitKind::Lpo, [0.8, 0.8, 0.8]),
+        (SplitKind::LeaveCombination, [0.3, 0.75, 0.75]),
+        (SplitKind::LeaveDrug, [-0.2, 0.3, 0.1]),
+        (SplitKind::LeaveCell, [0.75, 0.75, 0.75]),
     ] {
         let folds = Folds::draw(&screen, kind, 4, 7).unwrap();
         let families = families();
@@ -180,11 +203,16 @@ fn unseen_combinations_drugs_and_cell_lines_are_predicted_better_than_by_effects
         let protocol = Protocol { intervals, replicates: 20, ..Protocol::default() };
         let found = evaluate(&screen, &folds, &models, &protocol, &Silent).unwrap();
         let of = |name: &str| found.models.iter().find(|model| model.name == name).unwrap();
-        for name in ["boost", "kernel", "stack"] {
+        for name in ["boost", "kernel", "stack", "neural"] {
             let r2 = of(name).metrics.r2.unwrap();
             println!("{kind}, {name}: {r2}");
-            let [of_trees, of_kernels] = least;
-            assert!(r2 > if name == "boost" { of_trees } else { of_kernels }, "{kind}, {name}: {r2}");
+            let [of_trees, of_kernels, of_networks] = least;
+            let least = match name {
+                "boost" => of_trees,
+                "neural" => of_networks,
+                _ => of_kernels,
+            };
+            assert!(r2 > least, "{kind}, {name}: {r2}");
             if name != "boost" || kind != SplitKind::LeaveDrug {
                 assert!(of(name).metrics.rmse < of("effects").metrics.rmse, "{kind}, {name}");
             }

@@ -35,8 +35,8 @@ impl FittedNeural {
     /// embedding) is no part of it.
     ///
     /// # Errors
-    /// If a table lacks most of the features, an entity is not in its table, or the attributions do not add up to the difference within
-    /// 1 % after the most steps.
+    /// If the model is one of combinations, whose predictions depend on three entities; a table lacks most of the features, an
+    /// entity is not in its table, or the attributions do not add up to the difference within 1 % after the most steps.
     pub fn integrated_gradients(
         &self,
         side: usize,
@@ -44,6 +44,12 @@ impl FittedNeural {
         entities: &[u32],
         partner: u32,
     ) -> Result<Attributions> {
+        if self.sides_of_query() > 2 {
+            return Err(Error::config(
+                "attributions of a neural model of combinations: expected one of single drugs",
+            )
+            .help("attribute predictions of a model that was trained on single drugs"));
+        }
         let listed = |side_of: usize| {
             if side_of == side.min(1) { entities.to_vec() } else { vec![partner; entities.len()] }
         };

@@ -1,21 +1,28 @@
 //! Training responses as a block, standardised, with the part that is set aside for validation.
 
-use halfmax_core::{Error, FitContext, Known, Result, Seed, TrainView, ValidationGroup};
+use halfmax_core::{Error, FitContext, Known, Result, Screen, Seed, TrainView, ValidationGroup};
 use ndarray::{Array2, Zip};
 use rand::seq::SliceRandom;
 
+use crate::combination::{drug_effects, numbered};
 use crate::random::generator;
 
-/// The training responses of cell lines (rows) and drugs (columns).
+/// The training responses of cell lines (rows) and drugs, or combinations of two (columns).
 pub(crate) struct Block {
     /// Training entities of each side, as positions in their tables.
     pub(crate) entities: [Vec<u32>; 2],
+    /// The drugs of each column, as places among the training drugs, ascending; none where a column is a single drug.
+    pub(crate) pairs: Option<Vec<[usize; 2]>>,
+    /// Row and column of each response of the view.
+    places: Vec<[usize; 2]>,
     /// Whether the entities of a side are known one by one.
     pub(crate) known: [bool; 2],
     /// The weighted mean of all responses.
     pub(crate) mean: f64,
     /// What each known entity of a side adds to it.
     pub(crate) bases: [Vec<f64>; 2],
+    /// What each combination adds besides what its drugs add; empty where combinations are not known one by one.
+    pub(crate) own: Vec<f64>,
     /// The root mean square of what is left; 0 where nothing is.
     pub(crate) scale: f64,
     /// What is left, divided by the scale; 0 where nothing was measured.
@@ -26,92 +33,156 @@ pub(crate) struct Block {
 
 /// With fewer groups than this nothing is set aside for validation.
 const FEWEST_GROUPS: usize = 5;
+/// What a drug adds to combinations, and what a combination does, is drawn to 0 as if by so many average responses of 0.
+const PRIOR_RESPONSES: f64 = 2.0;
 
 impl Block {
     /// # Errors
-    /// If there is no response, or the screen has more than two sides.
+    /// If there is no response, or the screen has other sides than cell lines and drugs, or than cell lines and two drugs.
     pub(crate) fn of(train: &TrainView, context: &FitContext, identities: Known) -> Result<Self> {
         context.progress.check()?;
         let screen = train.screen;
         if train.rows.is_empty() {
             return Err(Error::data("no response to fit a neural model on"));
         }
-        if screen.sides.len() != 2 {
+        if screen.sides.len() != 2 && !screen.is_of_combinations() {
             return Err(Error::config(format!(
-                "family \"neural\" on a screen of {} sides: expected two, cell lines and drugs",
+                "family \"neural\" on a screen of {} sides: expected cell lines and drugs, or cell lines and two drugs out of \
+                 one table",
                 screen.sides.len()
             )));
         }
-        let known = [0, 1].map(|side| identities.includes(side, context.validation));
-        let [(cells, cell_of), (drugs, drug_of)] = [0, 1].map(|side| train.entities(side));
-        let shape = (cells.len(), drugs.len());
+        let known = known(identities, screen, context.validation);
+        let Layout { entities, pairs, places } = Layout::of(train);
+        let counts = [0, 1].map(|side: usize| entities[side].len());
+        let shape = (counts[0], pairs.as_ref().map_or(counts[1], Vec::len));
         let (mut sums, mut weights) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
         let responses = &screen.responses;
-        for row in &train.rows {
-            let place = |side: usize, of: &[usize]| of[responses.side(side)[*row] as usize];
-            let at = [place(0, &cell_of), place(1, &drug_of)];
+        for (row, at) in train.rows.iter().zip(&places) {
             let weight = f64::from(responses.weight(*row));
-            sums[at] += weight * f64::from(responses.values()[*row]);
-            weights[at] += weight;
+            sums[*at] += weight * f64::from(responses.values()[*row]);
+            weights[*at] += weight;
         }
         let mean = sums.sum() / weights.sum();
         let mut left = sums;
         Zip::from(&mut left).and(&weights).for_each(|left, weight| {
             *left = if *weight > 0.0 { *left / weight - mean } else { 0.0 };
         });
-        let mut bases = [vec![0.0; cells.len()], vec![0.0; drugs.len()]];
+        let mut bases = counts.map(|count| vec![0.0; count]);
+        let mut own = Vec::new();
         // Drugs first: most of the variance is between them.
-        for side in [1, 0].into_iter().filter(|side| known[*side]) {
-            take_means(&mut left, &weights, side, &mut bases[side]);
+        match &pairs {
+            _ if !known[1] => {}
+            None => take_means(&mut left, &weights, 1, 0.0, &mut bases[1]),
+            Some(pairs) => {
+                let prior = PRIOR_RESPONSES * weights.sum() / train.rows.len() as f64;
+                bases[1] = drug_effects(&left, &weights, pairs, counts[1], prior);
+                let effects = pairs.iter().map(|[a, b]| bases[1][*a] + bases[1][*b]);
+                take(&mut left, &weights, 1, effects);
+                if are_seen_again(context.validation) {
+                    own = vec![0.0; pairs.len()];
+                    take_means(&mut left, &weights, 1, prior, &mut own);
+                }
+            }
+        }
+        if known[0] {
+            take_means(&mut left, &weights, 0, 0.0, &mut bases[0]);
         }
         let squares: f64 = Zip::from(&left).and(&weights).fold(0.0, |sum, l, w| sum + w * l * l);
         let deviation = (squares / weights.sum()).sqrt();
         let scale = if deviation > 1e-6 * mean.abs().max(1e-30) { deviation } else { 0.0 };
         let values = left.mapv(|value| if scale > 0.0 { (value / scale) as f32 } else { 0.0 });
         let weights = weights.mapv(|weight| weight as f32);
-        Ok(Self { entities: [cells, drugs], known, mean, bases, scale, values, weights })
+        Ok(Self { entities, pairs, places, known, mean, bases, own, scale, values, weights })
     }
 
-    /// For a member of an ensemble the pairs that it sets aside: about this share of the groups that `validation` keeps
-    /// together. None where there are too few groups.
+    /// For a member of an ensemble where in the block it sets aside: about this share of the groups that `validation` keeps
+    /// together. None where there are too few groups. `train` is the view that the block is of.
     pub(crate) fn set_aside(
         &self,
+        train: &TrainView,
         validation: ValidationGroup,
         share: f64,
         seed: Seed,
     ) -> Option<Array2<bool>> {
-        let columns = self.entities[1].len();
-        let measured = |at: &usize| self.weights[[at / columns, at % columns]] > 0.0;
-        let group = |at: usize| match validation {
-            // Of combinations, which this family does not take.
-            ValidationGroup::Response | ValidationGroup::Combination | ValidationGroup::Member => at,
-            ValidationGroup::Entity(0) => at / columns,
-            ValidationGroup::Entity(_) => at % columns,
-            ValidationGroup::Groups(0, groups) => groups[self.entities[0][at / columns] as usize],
-            ValidationGroup::Groups(_, groups) => groups[self.entities[1][at % columns] as usize],
-        };
-        let mut groups: Vec<usize> = (0..self.weights.len()).filter(measured).map(group).collect();
-        groups.sort_unstable();
-        groups.dedup();
-        if share <= 0.0 || groups.len() < FEWEST_GROUPS {
+        if share <= 0.0 {
             return None;
         }
-        let count = ((share * groups.len() as f64).round() as usize).clamp(1, groups.len() - 1);
-        groups.shuffle(&mut generator(seed));
-        groups.truncate(count);
-        groups.sort_unstable();
-        let aside = |(row, column)| groups.binary_search(&group(row * columns + column)).is_ok();
-        Some(Array2::from_shape_fn(self.weights.dim(), aside))
+        let groups = train.groups(validation);
+        if groups.count() < FEWEST_GROUPS {
+            return None;
+        }
+        let count = ((share * groups.count() as f64).round() as usize).clamp(1, groups.count() - 1);
+        let mut order: Vec<usize> = (0..groups.count()).collect();
+        order.shuffle(&mut generator(seed));
+        let mut marked = vec![false; groups.count()];
+        order[..count].iter().for_each(|group| marked[*group] = true);
+        let mut aside = Array2::from_elem(self.weights.dim(), false);
+        for (at, held) in self.places.iter().zip(groups.holding(&marked)) {
+            aside[*at] |= held;
+        }
+        Some(aside)
     }
 }
 
-/// Takes the weighted mean of each entity of a side out of the block.
-fn take_means(left: &mut Array2<f64>, weights: &Array2<f64>, side: usize, means: &mut [f64]) {
+/// Which rows and columns a block has, and where in it responses are.
+struct Layout {
+    entities: [Vec<u32>; 2],
+    pairs: Option<Vec<[usize; 2]>>,
+    places: Vec<[usize; 2]>,
+}
+
+impl Layout {
+    fn of(train: &TrainView) -> Self {
+        let [(cells, cell_of), (drugs, drug_of)] = [0, 1].map(|side| train.entities(side));
+        let responses = &train.screen.responses;
+        let drug = |side: usize, row: &usize| drug_of[responses.side(side)[*row] as usize];
+        let (columns, pairs) = if train.screen.is_of_combinations() {
+            let pair = |row: &usize| {
+                let (a, b) = (drug(1, row), drug(2, row));
+                [a.min(b), a.max(b)]
+            };
+            let (columns, pairs) = numbered(train.rows.iter().map(pair).collect());
+            (columns, Some(pairs))
+        } else {
+            (train.rows.iter().map(|row| drug(1, row)).collect(), None)
+        };
+        let cell = |row: &usize| cell_of[responses.side(0)[*row] as usize];
+        let places = train.rows.iter().map(cell).zip(columns).map(|(row, column)| [row, column]).collect();
+        Self { entities: [cells, drugs], pairs, places }
+    }
+}
+
+/// Whether the entities of the sides of a screen are known one by one; drugs of combinations, on either side of them.
+fn known(identities: Known, screen: &Screen, validation: ValidationGroup) -> [bool; 2] {
+    let known = |side: usize| identities.includes(side, validation);
+    [known(0), screen.interchangeable(1).all(known)]
+}
+
+/// Whether combinations that are asked about were seen in training.
+fn are_seen_again(validation: ValidationGroup) -> bool {
+    match validation {
+        ValidationGroup::Response => true,
+        ValidationGroup::Entity(side) | ValidationGroup::Groups(side, _) => side == 0,
+        ValidationGroup::Combination | ValidationGroup::Member => false,
+    }
+}
+
+/// Takes a number for each row (side 0) or column (1) out of what was measured.
+fn take(left: &mut Array2<f64>, weights: &Array2<f64>, side: usize, numbers: impl Iterator<Item = f64>) {
     let axis = ndarray::Axis(side);
-    for ((mut own, weights), mean) in left.axis_iter_mut(axis).zip(weights.axis_iter(axis)).zip(means) {
-        *mean = own.dot(&weights) / weights.sum();
+    for ((mut own, weights), number) in left.axis_iter_mut(axis).zip(weights.axis_iter(axis)).zip(numbers) {
         Zip::from(&mut own).and(&weights).for_each(|value, weight| {
-            *value = if *weight > 0.0 { *value - *mean } else { 0.0 };
+            *value = if *weight > 0.0 { *value - number } else { 0.0 };
         });
     }
+}
+
+/// Takes the weighted mean of each row or column out of the block, drawn to 0 by this much weight.
+fn take_means(left: &mut Array2<f64>, weights: &Array2<f64>, side: usize, prior: f64, means: &mut [f64]) {
+    let axis = ndarray::Axis(side);
+    for ((own, weights), mean) in left.axis_iter(axis).zip(weights.axis_iter(axis)).zip(means.iter_mut()) {
+        *mean = own.dot(&weights) / (weights.sum() + prior);
+    }
+    take(left, weights, side, means.iter().copied());
 }

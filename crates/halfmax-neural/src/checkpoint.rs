@@ -39,6 +39,9 @@ impl MadeOf {
             hash.update((numbers.ncols() as u64).to_le_bytes());
             numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
         }
+        for drug in block.pairs.iter().flatten().flatten() {
+            hash.update((*drug as u64).to_le_bytes());
+        }
         if let Some(units) = network.mechanisms() {
             units.inputs.iter().for_each(|at| hash.update((*at as u64).to_le_bytes()));
             units.mask.iter().for_each(|seen| hash.update(seen.to_le_bytes()));

@@ -3,7 +3,8 @@
 //!
 //! What the towers make of a cell line *c* and a drug *d* are vectors z and v of some rank and an offset each; the prediction
 //! is z · v plus the offsets, plus a small network on the pair where that is asked for. Entities that the split does not hold
-//! out have a learned embedding besides. An ensemble's members are the same network from other seeds; their mean is predicted.
+//! out have a learned embedding besides. Of the two drugs of a combination one vector is made, the same for both orders; both come
+//! from the one tower of drugs. An ensemble's members are the same network from other seeds; their mean is predicted.
 //! The networks run on burn: on the processor, and with the features `cuda`, `wgpu` and `tch` elsewhere.
 //!
 //! ```
@@ -43,6 +44,7 @@
 mod attribute;
 mod block;
 mod checkpoint;
+mod combination;
 mod device;
 mod inputs;
 mod mechanisms;

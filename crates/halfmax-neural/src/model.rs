@@ -74,13 +74,25 @@ impl Model for Neural {
                 ));
             }
         }
-        let known = [0, 1].map(|side| if block.known[side] { block.entities[side].len() } else { 0 });
-        let network = architecture(params, self.mechanisms.as_ref(), [&cells, &drugs], known)?;
+        let id = |side: usize| {
+            let ids = screen.table(side).ids();
+            block.entities[side].iter().map(|entity| ids[*entity as usize].clone()).collect()
+        };
+        let head = Head {
+            params: params.clone(),
+            target: screen.target.clone(),
+            ids: [id(0), id(1)],
+            known: block.known,
+            combinations: block.pairs.is_some(),
+            mechanisms: self.mechanisms.clone(),
+        };
+        let network = head.network([&cells, &drugs])?;
         let data = Data { block: &block, inputs: [&cell_numbers, &drug_numbers] };
         let members: Vec<Member> = (0..params.members)
             .map(|number| {
                 let seed = context.seed.derive(SEED_MEMBER).derive(number as u64);
-                let aside = block.set_aside(context.validation, params.validation, seed.derive(SEED_ASIDE));
+                let aside =
+                    block.set_aside(train, context.validation, params.validation, seed.derive(SEED_ASIDE));
                 Member { number, seed, aside }
             })
             .collect();
@@ -112,36 +124,12 @@ impl Model for Neural {
                 own.collect::<Result<Vec<_>>>().map(|own| own.concat())
             })
             .collect::<Result<_>>()?;
-        let id = |side: usize| {
-            let ids = screen.table(side).ids();
-            block.entities[side].iter().map(|entity| ids[*entity as usize].clone()).collect()
-        };
-        let head = Head {
-            params: params.clone(),
-            target: screen.target.clone(),
-            ids: [id(0), id(1)],
-            known: block.known,
-            mechanisms: self.mechanisms.clone(),
-        };
         let sides = [cells, drugs];
-        let level = Level { mean: block.mean, scale: block.scale, bases: block.bases };
+        let pairs = block.pairs.unwrap_or_default();
+        let own = pairs.into_iter().map(|pair| pair.map(|drug| drug as u32)).zip(block.own).collect();
+        let level = Level { mean: block.mean, scale: block.scale, bases: block.bases, own };
         Ok(FittedNeural { epochs, ..FittedNeural::assembled(head, sides, level, weights, network, device) })
     }
-}
-
-/// The network that suits some inputs.
-fn architecture(
-    params: &NeuralParams,
-    mechanisms: Option<&Mechanisms>,
-    inputs: [&Inputs; 2],
-    identities: [usize; 2],
-) -> Result<Network> {
-    let units = match mechanisms {
-        Some(mechanisms) => units(mechanisms, inputs[0], params.units_per_mechanism)?,
-        None => None,
-    };
-    let sizes = Sizes { inputs: inputs.map(Inputs::width), identities, mechanisms: units };
-    Ok(Network::new(params, sizes))
 }
 
 /// A group of members, trained from where its last checkpoint was.
@@ -196,8 +184,25 @@ struct Head {
     ids: [Vec<String>; 2],
     /// Whether those of a side are known one by one.
     known: [bool; 2],
+    /// Whether it predicts combinations of two drugs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    combinations: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mechanisms: Option<Mechanisms>,
+}
+
+impl Head {
+    /// The network that suits some inputs.
+    fn network(&self, inputs: [&Inputs; 2]) -> Result<Network> {
+        let mechanisms = match &self.mechanisms {
+            Some(mechanisms) => units(mechanisms, inputs[0], self.params.units_per_mechanism)?,
+            None => None,
+        };
+        let identities = [0, 1].map(|side: usize| if self.known[side] { self.ids[side].len() } else { 0 });
+        let combinations = self.combinations;
+        let sizes = Sizes { inputs: inputs.map(Inputs::width), identities, mechanisms, combinations };
+        Ok(Network::new(&self.params, sizes))
+    }
 }
 
 /// What predictions are relative to.
@@ -207,24 +212,27 @@ struct Level {
     scale: f64,
     /// What each training entity of a side adds to the mean.
     bases: [Vec<f64>; 2],
+    /// Training combinations, as places among the training drugs, ascending, with what each adds besides what its drugs add;
+    /// none where they are not known one by one.
+    own: Vec<([u32; 2], f64)>,
 }
 
-/// Entities that go through a tower at a time: always as many, so that what comes out does not depend on which others are
-/// asked for.
-const AT_ONCE: usize = 64;
-
-/// What the network makes of some entities.
+/// What the network makes of some entities, or combinations.
 #[derive(Debug)]
-struct Codes {
+pub(crate) struct Codes {
     /// For each entity of the table its row; none that was not asked for.
-    row_of: Vec<usize>,
+    pub(crate) row_of: Vec<usize>,
     /// Rows × (members × code width).
-    codes: Array2<f32>,
+    pub(crate) codes: Array2<f32>,
     /// What each row adds to the mean, in the unit of the target.
-    bases: Vec<f64>,
+    pub(crate) bases: Vec<f64>,
 }
 
 impl FittedNeural {
+    /// Entities that go through a tower at a time: always as many, so that what comes out does not depend on which others
+    /// are asked for.
+    pub(crate) const AT_ONCE: usize = 64;
+
     fn assembled(
         head: Head,
         sides: [Inputs; 2],
@@ -262,6 +270,11 @@ impl FittedNeural {
         Ok(Self { epochs, ..Self::assembled(head, sides, level, weights, network, device) })
     }
 
+    /// How many tables a query has.
+    pub(crate) fn sides_of_query(&self) -> usize {
+        if self.head.combinations { 3 } else { 2 }
+    }
+
     pub(crate) fn members(&self) -> usize {
         self.head.params.members
     }
@@ -291,11 +304,11 @@ impl FittedNeural {
     fn tower(&self, side: usize, table: &EntityTable, entities: &[u32]) -> Result<Numbers<3>> {
         let mut inputs = self.sides[side].of(table, entities)?.into_raw_vec_and_offset().0;
         let (members, width) = (self.members(), self.sides[side].width());
-        inputs.resize(AT_ONCE * width, 0.0);
-        let shape = [members, AT_ONCE, self.network.rank + 1];
+        inputs.resize(Self::AT_ONCE * width, 0.0);
+        let shape = [members, Self::AT_ONCE, self.network.rank + 1];
         let mut code = Numbers::zeros(shape, &self.device);
         if width > 0 {
-            let inputs = on_device(inputs, [1, AT_ONCE, width], &self.device);
+            let inputs = on_device(inputs, [1, Self::AT_ONCE, width], &self.device);
             if let Some(tower) = self.network.tower(side, self.weights(), inputs, None) {
                 code = code + tower;
             }
@@ -306,16 +319,16 @@ impl FittedNeural {
         Ok(code)
     }
 
-    /// Embeddings and offsets of entities that were in training, 0 for others: members × [`AT_ONCE`] × (rank + 1).
+    /// Embeddings and offsets of entities that were in training, 0 for others: members × [`Self::AT_ONCE`] × (rank + 1).
     fn identities(&self, side: usize, table: &EntityTable, entities: &[u32]) -> Vec<f32> {
         let rank = self.network.rank;
-        let mut numbers = vec![0.0; self.members() * AT_ONCE * (rank + 1)];
+        let mut numbers = vec![0.0; self.members() * Self::AT_ONCE * (rank + 1)];
         let Some([embedding, offset]) = self.network.identity(side) else { return numbers };
         let count = self.head.ids[side].len();
         for (at, entity) in entities.iter().enumerate() {
             let Some(place) = self.places[side].get(&table.ids()[*entity as usize]) else { continue };
             for member in 0..self.members() {
-                let own = &mut numbers[(member * AT_ONCE + at) * (rank + 1)..][..=rank];
+                let own = &mut numbers[(member * Self::AT_ONCE + at) * (rank + 1)..][..=rank];
                 let row = member * count + place;
                 own[..rank].copy_from_slice(&self.weights[embedding][row * rank..][..rank]);
                 own[rank] = self.weights[offset][row];
@@ -333,28 +346,57 @@ impl FittedNeural {
     pub(crate) fn identity_of(&self, side: usize, table: &EntityTable, entity: u32) -> Vec<f32> {
         let all = self.identities(side, table, &[entity]);
         let width = self.network.rank + 1;
-        all.chunks(AT_ONCE * width).flat_map(|member| &member[..width]).copied().collect()
+        all.chunks(Self::AT_ONCE * width).flat_map(|member| &member[..width]).copied().collect()
     }
 
-    /// The codes of some entities of a table, each once.
-    fn codes(&self, side: usize, table: &EntityTable, entities: &[u32]) -> Result<Codes> {
-        let mut asked = entities.to_vec();
-        asked.sort_unstable();
-        asked.dedup();
-        let (members, width) = (self.members(), self.network.code_width());
-        let mut codes = Array2::zeros((asked.len(), members * width));
-        for (chunk, entities) in asked.chunks(AT_ONCE).enumerate() {
-            let code = self.tower(side, table, entities)?;
-            let code = numbers(self.network.encoded(side, self.weights(), code))?;
-            for at in 0..entities.len() {
+    /// What is made of some things, [`Self::AT_ONCE`] at a time: things × (members × width).
+    pub(crate) fn rows<T>(
+        &self,
+        of: &[T],
+        width: usize,
+        made: impl Fn(&[T]) -> Result<Numbers<3>>,
+    ) -> Result<Array2<f32>> {
+        let members = self.members();
+        let mut rows = Array2::zeros((of.len(), members * width));
+        for (chunk, things) in of.chunks(Self::AT_ONCE).enumerate() {
+            let made = numbers(made(things)?)?;
+            for at in 0..things.len() {
                 for member in 0..members {
-                    let own = &code[(member * AT_ONCE + at) * width..][..width];
-                    let mut place =
-                        codes.slice_mut(s![chunk * AT_ONCE + at, member * width..(member + 1) * width]);
+                    let own = &made[(member * Self::AT_ONCE + at) * width..][..width];
+                    let columns = member * width..(member + 1) * width;
+                    let mut place = rows.slice_mut(s![chunk * Self::AT_ONCE + at, columns]);
                     place.iter_mut().zip(own).for_each(|(place, own)| *place = *own);
                 }
             }
         }
+        Ok(rows)
+    }
+
+    /// The codes of some entities of a table, each once, for pairs.
+    fn codes(&self, side: usize, table: &EntityTable, entities: &[u32]) -> Result<Codes> {
+        self.codes_by(side, table, entities, self.network.code_width(), |code| {
+            self.network.encoded(side, self.weights(), code)
+        })
+    }
+
+    /// The codes of some drugs of a table, each once, as the tower and embeddings make them.
+    pub(crate) fn plain_codes(&self, table: &EntityTable, drugs: &[u32]) -> Result<Codes> {
+        self.codes_by(1, table, drugs, self.network.rank + 1, |code| code)
+    }
+
+    /// What `then` makes of the codes of some entities of a table, each once; as wide as `width`.
+    fn codes_by(
+        &self,
+        side: usize,
+        table: &EntityTable,
+        entities: &[u32],
+        width: usize,
+        then: impl Fn(Numbers<3>) -> Numbers<3>,
+    ) -> Result<Codes> {
+        let mut asked = entities.to_vec();
+        asked.sort_unstable();
+        asked.dedup();
+        let codes = self.rows(&asked, width, |some| Ok(then(self.tower(side, table, some)?)))?;
         if asked.is_empty() {
             // A table that will not do is refused whatever is asked of it.
             self.sides[side].of(table, &[])?;
@@ -368,6 +410,16 @@ impl FittedNeural {
     /// What an entity adds to the mean of all responses, in the unit of the target.
     pub(crate) fn base(&self, side: usize, id: &str) -> f64 {
         self.places[side].get(id).map_or(0.0, |place| self.level.bases[side][*place])
+    }
+
+    /// What two drugs add to it together, by their ids.
+    pub(crate) fn base_of(&self, [first, second]: [&str; 2]) -> f64 {
+        let drugs = self.base(1, first) + self.base(1, second);
+        let place = |id: &str| self.places[1].get(id).map(|place| *place as u32);
+        let (Some(a), Some(b)) = (place(first), place(second)) else { return drugs };
+        let pair = [a.min(b), a.max(b)];
+        let own = self.level.own.binary_search_by_key(&pair, |(pair, _)| *pair);
+        drugs + own.map_or(0.0, |at| self.level.own[at].1)
     }
 
     /// What each member predicts of a pair, in standard deviations.
@@ -389,18 +441,14 @@ impl FittedNeural {
     }
 
     fn pair(&self, cells: &Codes, drugs: &Codes, cell: u32, drug: u32) -> f32 {
-        let (cell, drug) = (cells.row_of[cell as usize], drugs.row_of[drug as usize]);
         let Level { mean, scale, .. } = self.level;
-        let base = mean + cells.bases[cell] + drugs.bases[drug];
-        let (left, right) = (cells.codes.row(cell), drugs.codes.row(drug));
-        let sum: f64 = self.said(slice(&left), slice(&right)).map(f64::from).sum();
+        let base = mean + cells.base(cell) + drugs.base(drug);
+        let sum: f64 = self.said(cells.of(cell), drugs.of(drug)).map(f64::from).sum();
         (base + scale * sum / self.members() as f64) as f32
     }
 
     fn deviation(&self, cells: &Codes, drugs: &Codes, cell: u32, drug: u32) -> f32 {
-        let (left, right) =
-            (cells.codes.row(cells.row_of[cell as usize]), drugs.codes.row(drugs.row_of[drug as usize]));
-        let said: Vec<f64> = self.said(slice(&left), slice(&right)).map(f64::from).collect();
+        let said: Vec<f64> = self.said(cells.of(cell), drugs.of(drug)).map(f64::from).collect();
         let mean = said.iter().sum::<f64>() / said.len() as f64;
         let squares: f64 = said.iter().map(|one| (one - mean).powi(2)).sum();
         ((squares / (said.len() - 1) as f64).sqrt() * self.level.scale) as f32
@@ -412,26 +460,38 @@ impl FittedNeural {
         query: &Query,
         of: impl Fn(&Codes, &Codes, u32, u32) -> f32 + Sync,
     ) -> Result<Vec<f32>> {
-        query.check(2)?;
-        let (Tuples::Listed(&[cells, drugs]) | Tuples::Grid(&[cells, drugs])) = query.tuples else {
-            return Ok(Vec::new());
+        query.check(self.sides_of_query())?;
+        let (Tuples::Listed(lists) | Tuples::Grid(lists)) = query.tuples;
+        let (cells, right, columns) = match (query.tables, lists) {
+            ([_, table], [cells, drugs]) => (cells, self.codes(1, table, drugs)?, drugs.to_vec()),
+            ([_, first, second], [cells, a, b]) => {
+                let (right, columns) = self.combinations([first, second], query.tuples, [a, b])?;
+                (cells, right, columns)
+            }
+            _ => return Ok(Vec::new()),
         };
         let left = self.codes(0, query.tables[0], cells)?;
-        let right = self.codes(1, query.tables[1], drugs)?;
         Ok(match query.tuples {
             Tuples::Listed(_) => {
-                cells.par_iter().zip(drugs).map(|(cell, drug)| of(&left, &right, *cell, *drug)).collect()
+                cells.par_iter().zip(columns).map(|(cell, column)| of(&left, &right, *cell, column)).collect()
             }
             Tuples::Grid(_) => cells
                 .par_iter()
-                .flat_map_iter(|cell| drugs.iter().map(|drug| of(&left, &right, *cell, *drug)))
+                .flat_map_iter(|cell| columns.iter().map(|column| of(&left, &right, *cell, *column)))
                 .collect(),
         })
     }
 }
 
-fn slice<'a>(row: &'a ndarray::ArrayView1<'a, f32>) -> &'a [f32] {
-    row.as_slice().unwrap_or_default()
+impl Codes {
+    /// The code of one entity: members × code width.
+    pub(crate) fn of(&self, entity: u32) -> &[f32] {
+        self.codes.row(self.row_of[entity as usize]).to_slice().unwrap_or_default()
+    }
+
+    fn base(&self, entity: u32) -> f64 {
+        self.bases[self.row_of[entity as usize]]
+    }
 }
 
 /// The dot product, in eight sums that each take every eighth: the same whatever else is computed.
@@ -478,19 +538,20 @@ impl FittedModel for FittedNeural {
         tables: &'a [&'a EntityTable],
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
-        Query { tables, tuples: Tuples::Grid(&[]) }.check(2)?;
+        // A grid of rows and columns has no place for a second drug.
+        Query { tables, tuples: Tuples::Grid(&[&[], columns]) }.check(self.sides_of_query())?;
         let drugs = self.codes(1, tables[1], columns)?;
         Ok(Box::new(Grid { model: self, table: tables[0], columns, drugs }))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        query.check(2)?;
-        let share = |side: usize| Ok(self.sides[side].encoder.space.align(query.tables[side])?.share());
-        (0..2).map(share).collect()
+        query.check(self.sides_of_query())?;
+        let share = |(side, table): (usize, &&EntityTable)| Ok(self.space(side).align(table)?.share());
+        query.tables.iter().enumerate().map(share).collect()
     }
 
     fn space(&self, side: usize) -> FeatureSpace {
-        self.sides[side].encoder.space.clone()
+        self.sides[side.min(1)].encoder.space.clone()
     }
 
     fn epochs(&self) -> &[Epoch] {
@@ -518,6 +579,11 @@ impl FittedModel for FittedNeural {
             tensors.insert(format!("{name}/scales"), Tensor::F32(encoder.scales.clone()));
             tensors.insert(format!("{name}/flag_means"), Tensor::F32(flag_means.clone()));
             tensors.insert(format!("{name}/bases"), Tensor::F64(self.level.bases[side].clone()));
+        }
+        if self.head.combinations {
+            let (pairs, own): (Vec<[u32; 2]>, Vec<f64>) = self.level.own.iter().copied().unzip();
+            tensors.insert("combination/drugs".into(), Tensor::U32(pairs.into_flattened()));
+            tensors.insert("combination/bases".into(), Tensor::F64(own));
         }
         for (slot, numbers) in self.network.slots.iter().zip(&self.weights) {
             tensors.insert(slot.name.clone(), Tensor::F32(numbers.clone()));
@@ -561,9 +627,9 @@ impl FittedNeural {
         let [cells, drugs] = sides;
         let sides = [stored_inputs(parts, "cell", cells)?, stored_inputs(parts, "drug", drugs)?];
         let bases = |name: &str, side: usize| Ok(parts.f64s(name, head.ids[side].len())?.to_vec());
-        let level = Level { mean, scale, bases: [bases("cell/bases", 0)?, bases("drug/bases", 1)?] };
-        let known = [0, 1].map(|side: usize| if head.known[side] { head.ids[side].len() } else { 0 });
-        let network = architecture(&head.params, head.mechanisms.as_ref(), [&sides[0], &sides[1]], known)?;
+        let own = if head.combinations { stored_combinations(parts, head.ids[1].len())? } else { Vec::new() };
+        let level = Level { mean, scale, bases: [bases("cell/bases", 0)?, bases("drug/bases", 1)?], own };
+        let network = head.network([&sides[0], &sides[1]])?;
         let members = head.params.members;
         let weights = network
             .slots
@@ -589,6 +655,19 @@ fn stored_inputs(parts: &Parts, name: &str, described: SideDescription) -> Resul
     let encoder = halfmax_core::Encoder { space, centres: numbers("centres", width)?, scales };
     let flag_means = numbers("flag_means", flagged.len())?;
     Ok(Inputs { encoder, flagged, flag_means })
+}
+
+fn stored_combinations(parts: &Parts, drugs: usize) -> Result<Vec<([u32; 2], f64)>> {
+    let pairs = match parts.tensors.get("combination/drugs") {
+        Some(Tensor::U32(pairs)) if pairs.len() % 2 == 0 => pairs.as_chunks::<2>().0,
+        _ => return Err(malformed("its combinations are missing")),
+    };
+    let sound = |[a, b]: &[u32; 2]| a <= b && (*b as usize) < drugs;
+    if !pairs.is_sorted_by(|a, b| a < b) || !pairs.iter().all(sound) {
+        return Err(malformed("its combinations are out of order, or of drugs that it lacks"));
+    }
+    let own = parts.f64s("combination/bases", pairs.len())?;
+    Ok(pairs.iter().copied().zip(own.iter().copied()).collect())
 }
 
 fn malformed(what: impl fmt::Display) -> Error {

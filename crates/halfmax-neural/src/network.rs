@@ -55,12 +55,16 @@ pub(crate) struct Sizes {
     /// How many entities of each side have an embedding of their own; 0 where none.
     pub(crate) identities: [usize; 2],
     pub(crate) mechanisms: Option<MechanismUnits>,
+    /// Whether columns are combinations of two drugs.
+    pub(crate) combinations: bool,
 }
 
 /// The architecture: which weights there are and how they are used.
 pub(crate) struct Network {
     pub(crate) slots: Vec<Slot>,
     towers: [Tower; 2],
+    /// What makes one of two drugs; none where drugs are single, or all alike.
+    pub(crate) combiner: Option<Tower>,
     pair: Option<Pair>,
     pub(crate) rank: usize,
     layer_norm: bool,
@@ -68,7 +72,7 @@ pub(crate) struct Network {
 }
 
 /// Positions of a tower's weights among the slots.
-struct Tower {
+pub(crate) struct Tower {
     layers: Vec<Layer>,
     out: Option<[usize; 2]>,
     identity: Option<[usize; 2]>,
@@ -90,6 +94,8 @@ struct Pair {
     width: usize,
 }
 
+/// What the weights of the cell-line tower are called after.
+const CELL: &str = "cell";
 /// Uniform numbers of this standard deviation lie between plus and minus it times √3.
 const EMBEDDING_START: f32 = 0.1 * 1.732_050_8;
 const NORM_EPSILON: f64 = 1e-5;
@@ -98,16 +104,12 @@ impl Network {
     pub(crate) fn new(params: &NeuralParams, sizes: Sizes) -> Self {
         let mut slots = Slots(Vec::new());
         let rank = params.rank;
-        let tower = |slots: &mut Slots, side: usize| {
-            let name = ["cell", "drug"][side];
-            let automatic: &[usize] = if sizes.identities[1] > 0 { &[] } else { &[64] };
-            let of_drugs = params.drug_hidden.as_deref().unwrap_or(automatic);
-            let widths = [params.hidden.as_slice(), of_drugs][side];
-            let mut width = sizes.inputs[side];
+        let tower = |slots: &mut Slots, name: &str, inputs: usize, widths: &[usize], count: usize| {
+            let mut width = inputs;
             let mut layers = Vec::new();
-            for (at, units) in widths.iter().enumerate().filter(|_| sizes.inputs[side] > 0) {
+            for (at, units) in widths.iter().enumerate().filter(|_| inputs > 0) {
                 let place = format!("{name}/{at}");
-                let own = sizes.mechanisms.as_ref().filter(|_| side == 0 && at == 0);
+                let own = sizes.mechanisms.as_ref().filter(|_| name == CELL && at == 0);
                 let masked = own.map(|own| {
                     let seen = own.mask.sum() / own.mask.ncols().max(1) as f32;
                     let start = Start::Uniform(1.0 / seen.max(1.0).sqrt());
@@ -122,11 +124,10 @@ impl Network {
                 });
                 layers.push(Layer { masked, weight, bias, norm });
             }
-            let out = (sizes.inputs[side] > 0).then(|| {
+            let out = (inputs > 0).then(|| {
                 let place = format!("{name}/out");
                 [slots.linear(&place, [width, rank + 1]), slots.row(format!("{place}/bias"), rank + 1, 0.0)]
             });
-            let count = sizes.identities[side];
             let identity = (count > 0).then(|| {
                 let start = Start::Uniform(EMBEDDING_START);
                 let embedding = slots.add(format!("{name}/identity"), [count, rank], true, start);
@@ -134,7 +135,16 @@ impl Network {
             });
             Tower { layers, out, identity }
         };
-        let towers = [tower(&mut slots, 0), tower(&mut slots, 1)];
+        let automatic: &[usize] = if sizes.identities[1] > 0 { &[] } else { &[64] };
+        let of_drugs = params.drug_hidden.as_deref().unwrap_or(automatic);
+        let [cell_inputs, drug_inputs] = sizes.inputs;
+        let towers = [
+            tower(&mut slots, CELL, cell_inputs, &params.hidden, sizes.identities[0]),
+            tower(&mut slots, "drug", drug_inputs, of_drugs, sizes.identities[1]),
+        ];
+        let differ = drug_inputs > 0 || sizes.identities[1] > 0;
+        let combiner = (sizes.combinations && differ)
+            .then(|| tower(&mut slots, "combination", 3 * (rank + 1), &params.combination_hidden, 0));
         let width = params.pair_hidden;
         let pair = (width > 0).then(|| Pair {
             of_side: [slots.linear("pair/cell", [rank, width]), slots.linear("pair/drug", [rank, width])],
@@ -143,7 +153,7 @@ impl Network {
             width,
         });
         let layer_norm = params.layer_norm;
-        Self { slots: slots.0, towers, pair, rank, layer_norm, mechanisms: sizes.mechanisms }
+        Self { slots: slots.0, towers, combiner, pair, rank, layer_norm, mechanisms: sizes.mechanisms }
     }
 
     /// The units that see one mechanism each, if there are any.
@@ -197,9 +207,19 @@ impl Network {
         side: usize,
         weights: &[Tensor<3>],
         inputs: Tensor<3>,
+        dropout: Option<(f64, Dropout)>,
+    ) -> Option<Tensor<3>> {
+        self.through(&self.towers[side], weights, inputs, dropout)
+    }
+
+    /// What the layers of a tower make of its inputs, as [`Network::tower`].
+    pub(crate) fn through(
+        &self,
+        tower: &Tower,
+        weights: &[Tensor<3>],
+        inputs: Tensor<3>,
         mut dropout: Option<(f64, Dropout)>,
     ) -> Option<Tensor<3>> {
-        let tower = &self.towers[side];
         let [weight, bias] = tower.out?;
         let mut x = inputs;
         for layer in &tower.layers {

@@ -22,6 +22,9 @@ pub struct NeuralParams {
     pub drug_hidden: Option<Vec<usize>>,
     /// The rank of the interaction: numbers that a tower makes of an entity. At least 1.
     pub rank: usize,
+    /// Widths of the hidden layers of the network that makes one of the two drugs of a combination, first to last; only used
+    /// on screens of combinations.
+    pub combination_hidden: Vec<usize>,
     /// Width of the hidden layer of a network on pairs, which is added to the low-rank interaction; 0 for none.
     pub pair_hidden: usize,
     /// Which sides have a learned embedding for each training entity besides what the tower makes of its features.
@@ -79,6 +82,7 @@ impl Default for NeuralParams {
             hidden: vec![256],
             drug_hidden: None,
             rank: 64,
+            combination_hidden: vec![256],
             pair_hidden: 0,
             identities: Known::Auto,
             mechanisms: None,
@@ -141,7 +145,12 @@ impl NeuralParams {
         }
         let free = usize::from(self.mechanisms.is_some());
         let of_drugs = self.drug_hidden.as_deref().unwrap_or_default();
-        for (name, widths, free) in [("hidden", self.hidden.as_slice(), free), ("drug_hidden", of_drugs, 0)] {
+        let all = [
+            ("hidden", self.hidden.as_slice(), free),
+            ("drug_hidden", of_drugs, 0),
+            ("combination_hidden", &self.combination_hidden, 0),
+        ];
+        for (name, widths, free) in all {
             let wrong = |(at, width): &(usize, &usize)| (**width == 0 && *at >= free) || **width > WIDEST;
             if let Some((at, width)) = widths.iter().enumerate().find(wrong) {
                 let place = format!("{name}[{at}]");

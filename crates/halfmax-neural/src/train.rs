@@ -26,7 +26,7 @@ pub(crate) struct Data<'a> {
 pub(crate) struct Member {
     pub(crate) number: usize,
     pub(crate) seed: Seed,
-    /// The pairs that it sets aside.
+    /// Where in the block it sets aside.
     pub(crate) aside: Option<Array2<bool>>,
 }
 
@@ -228,9 +228,8 @@ impl Group<'_> {
     fn loss(&self, weights: &[Tensor<3>], batch: Batch, generators: &mut [ChaCha8Rng]) -> Tensor<3> {
         let device = self.device;
         let cells = self.code(0, weights, &batch.rows, Some(generators));
-        let all = vec![(0..self.data.block.weights.ncols()).collect::<Vec<usize>>(); self.members.len()];
-        let drugs = self.code(1, weights, &all, Some(generators));
-        let predicted = self.network.pairs(weights, cells, drugs);
+        let columns = self.columns(weights, Some(generators));
+        let predicted = self.network.pairs(weights, cells, columns);
         let shape = predicted.dims();
         let values = on_device(batch.values, shape, device).autodiff();
         let own = on_device(batch.weights, shape, device).autodiff();
@@ -245,6 +244,20 @@ impl Group<'_> {
         };
         let total = own.clone().sum_dim(2).sum_dim(1).clamp_min(f32::MIN_POSITIVE);
         (each * own).sum_dim(2).sum_dim(1) / total
+    }
+
+    /// What the network makes of all columns, drugs or combinations: members × columns × (rank + 1).
+    fn columns(&self, weights: &[Tensor<3>], mut generators: Option<&mut [ChaCha8Rng]>) -> Tensor<3> {
+        let (members, count) = (self.members.len(), self.data.block.entities[1].len());
+        let all = vec![(0..count).collect::<Vec<usize>>(); members];
+        let drugs = self.code(1, weights, &all, generators.as_deref_mut());
+        let Some(pairs) = &self.data.block.pairs else { return drugs };
+        let [first, second] = [0, 1].map(|at: usize| {
+            let own: Vec<usize> = pairs.iter().map(|pair| pair[at]).collect();
+            chosen(drugs.clone(), &vec![own; members], count)
+        });
+        let dropout = generators.map(|generators| (self.params.dropout, Dropout { generators }));
+        self.network.combined(weights, first, second, dropout)
     }
 
     /// What the network makes of some entities of a side, the same number for each member: members × entities × (rank + 1).
@@ -342,12 +355,11 @@ impl Group<'_> {
     fn predicted(&self, weights: &[Tensor<3>], rows: &[usize]) -> Result<Vec<Array2<f32>>> {
         let columns = self.data.block.weights.ncols();
         let members = self.members.len();
-        let all = vec![(0..columns).collect::<Vec<usize>>(); members];
-        let drugs = self.code(1, weights, &all, None);
+        let said = self.columns(weights, None);
         let mut found = vec![Vec::with_capacity(rows.len() * columns); members];
         for rows in rows.chunks(PREDICTED_AT_ONCE) {
             let cells = self.code(0, weights, &vec![rows.to_vec(); members], None);
-            let predicted = numbers(self.network.pairs(weights, cells, drugs.clone()))?;
+            let predicted = numbers(self.network.pairs(weights, cells, said.clone()))?;
             let each = rows.len() * columns;
             found.iter_mut().zip(predicted.chunks(each)).for_each(|(own, new)| own.extend_from_slice(new));
         }

@@ -266,6 +266,17 @@ fn a_model_file_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_file_from_before_models_knew_of_combinations_is_read() {
+    let fitted = fit(params(), &plain()).unwrap();
+    let mut parts = fitted.parts();
+    assert!(parts.description["head"].get("combinations").is_none());
+    let params = parts.description["head"]["params"].as_object_mut().unwrap();
+    params.remove("combination_hidden").unwrap();
+    let read = FittedNeural::from_parts(&parts).unwrap();
+    assert_eq!(grid(&read, &as_they_are()), grid(&fitted, &as_they_are()));
+}
+
+#[test]
 fn attributions_add_up_to_the_difference_of_predictions() {
     let (cells, drugs) = (as_they_are(), drugs());
     let fitted = fit(NeuralParams { epochs: 40, ..params() }, &plain()).unwrap();
