@@ -181,6 +181,27 @@ fn lists_and_grids_agree_and_models_survive_storage_whatever_the_threads() {
     }
 }
 
+/// Scoring every combination of the drugs says what a list of them does.
+#[test]
+fn every_combination_at_once_is_what_each_is() {
+    let screen = screen();
+    let count = screen.table(1).len();
+    let mut order: Vec<u32> = (0..count as u32).collect();
+    order.sort_by_key(|drug| &screen.table(1).ids()[*drug as usize]);
+    let tables = [screen.table(0), screen.table(1), screen.table(1)];
+    for (family, model) in families() {
+        let fitted = model.fit_any(&screen.all(), &context(ValidationGroup::Combination)).unwrap();
+        let prepared = fitted.prepare_combinations(&tables, &order).unwrap();
+        let scores = prepared.in_cell_lines(&[3, 1]).unwrap();
+        let found: Vec<f32> = [0..2, 2..count].map(|rows| scores.scores(1, rows).unwrap()).concat();
+        let pairs = (0..count).flat_map(|i| (i + 1..count).map(move |j| (i, j)));
+        let (first, second): (Vec<u32>, Vec<u32>) = pairs.map(|(i, j)| (order[i], order[j])).unzip();
+        let cells = vec![1; first.len()];
+        let listed = predict(&*fitted, &screen.tables, Tuples::Listed(&[&cells, &first, &second]));
+        assert_eq!(found, listed, "{family}");
+    }
+}
+
 #[test]
 fn unseen_combinations_drugs_and_cell_lines_are_predicted_better_than_by_effects() {
     let screen = screen();
