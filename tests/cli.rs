@@ -381,6 +381,9 @@ fn synergy_of_unseen_combinations_is_learnt() {
     let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
     let model = &metrics["models"][0]["metrics"];
     let squared = model["rmse"].as_f64().unwrap().powi(2);
+    let detection = &metrics["models"][0]["detection"];
+    assert!((detection["mse"].as_f64().unwrap() - squared).abs() < 1e-6 * squared, "{detection}");
+    assert!(detection["threshold"] == 30.0 && detection["roc_auc"].as_f64().unwrap() > 0.85, "{detection}");
     assert_eq!((model["n"].as_u64(), metrics["models"][0]["name"].as_str()), (Some(18_095), Some("kernel")));
     // Better than what was published, and not so good that something must have leaked.
     assert!((190.0..222.0).contains(&squared), "mean squared error {squared}");

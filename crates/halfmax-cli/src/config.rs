@@ -87,6 +87,9 @@ impl Config {
             }
         }
         config.pilot.as_ref().map_or(Ok(()), PilotParams::check)?;
+        if let Some(threshold) = config.target.positive_above.filter(|threshold| !threshold.is_finite()) {
+            return Err(Error::parameter("target.positive_above", threshold, "a finite number"));
+        }
         Ok(config)
     }
 

@@ -218,6 +218,7 @@ pub fn cross_validate(
         intervals: config.intervals.clone(),
         pilot: config.pilot.clone(),
         other_study: prepared.replicate(),
+        positive_above: config.target.positive_above,
         ..Protocol::default()
     };
     evaluate_resumable(&prepared.loaded.screen, folds, &models, &protocol, progress, unfinished.store())

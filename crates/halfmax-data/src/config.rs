@@ -106,7 +106,7 @@ impl CellKind {
 }
 
 /// What is to be predicted: the `[target]` part of a configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TargetConfig {
     /// The column of the response table; absent = the first of LN_IC50, AUC, … that is there.
@@ -114,6 +114,9 @@ pub struct TargetConfig {
     pub column: Option<String>,
     /// What to do with several responses of one cell line to one drug.
     pub duplicates: Duplicates,
+    /// Responses above this are positive, in the unit of the target: an evaluation then says how well they are detected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positive_above: Option<f64>,
 }
 
 /// What to do with several responses of one cell line to one drug.

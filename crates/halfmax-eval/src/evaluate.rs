@@ -17,8 +17,8 @@ use crate::inner::groups_of;
 use crate::pilot::{LearningPoint, Pilot, PilotParams, learning_curve};
 use crate::split::check_only;
 use crate::{
-    Comparison, ConformalParams, Coverage, CrossStudy, DrugMetrics, Folds, Intervals, Leaderboard, Metrics,
-    Replicate, Resample, Scored, SplitKind, Stack, Validation,
+    Comparison, ConformalParams, Coverage, CrossStudy, Detection, DrugMetrics, Folds, Intervals, Leaderboard,
+    Metrics, Replicate, Resample, Scored, SplitKind, Stack, Validation,
 };
 
 /// A model to evaluate, and what it is called.
@@ -50,6 +50,8 @@ pub struct Protocol {
     pub pilot: Option<PilotParams>,
     /// Responses of another study to test on too; empty for none. For screens of single drugs.
     pub other_study: Vec<Replicate>,
+    /// Responses above this are positive: see [`Detection`]. None where nothing is to be detected.
+    pub positive_above: Option<f64>,
 }
 
 impl Default for Protocol {
@@ -63,6 +65,7 @@ impl Default for Protocol {
             intervals: None,
             pilot: None,
             other_study: Vec::new(),
+            positive_above: None,
         }
     }
 }
@@ -118,6 +121,9 @@ pub struct ModelEvaluation {
     pub metrics: Metrics,
     /// 95 % intervals of the pooled metrics, by bootstrap over entities.
     pub intervals: Intervals,
+    /// The squared error and the detection of positive responses: of a screen of combinations, or where a threshold is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detection: Option<Detection>,
     /// Seconds of its fits, all folds together. A stack's are those of its members, with those that its weights come from,
     /// though the evaluation does each of those but once, two at a time; fits for intervals are not counted.
     pub fit_seconds: f64,
@@ -393,6 +399,7 @@ fn pool(
         family: named.family.clone(),
         metrics: scored.metrics(),
         intervals: intervals(&drawn),
+        detection: detection(screen, &rows, &predicted, protocol)?,
         fit_seconds: found.iter().map(|fold| fold.evaluation.fit_seconds).sum(),
         predict_seconds: found.iter().map(|fold| fold.evaluation.predict_seconds).sum(),
         calibration: coverage(screen, &found, validation),
@@ -406,6 +413,19 @@ fn pool(
         folds: found.into_iter().map(|fold| fold.evaluation).collect(),
     };
     Ok((evaluation, drawn))
+}
+
+fn detection(
+    screen: &Screen,
+    rows: &[usize],
+    predicted: &[f32],
+    protocol: &Protocol,
+) -> Result<Option<Detection>> {
+    if !screen.is_of_combinations() && protocol.positive_above.is_none() {
+        return Ok(None);
+    }
+    let observed: Vec<f32> = rows.iter().map(|row| screen.responses.values()[*row]).collect();
+    Detection::of(&observed, predicted, protocol.positive_above).map(Some)
 }
 
 impl Fold {

@@ -32,6 +32,7 @@ mod ceiling;
 mod compare;
 mod conformal;
 mod cross;
+mod detection;
 mod evaluate;
 mod fits;
 mod folds;
@@ -50,6 +51,7 @@ pub use ceiling::{Ceiling, DrugCeiling, ModelOnCeiling, Replicate};
 pub use compare::{Comparison, PairedDifference, Ranks};
 pub use conformal::{Calibration, ConformalParams, Coverage, NOMINAL, Widths, fit_calibrated};
 pub use cross::{CrossStudy, Drop};
+pub use detection::Detection;
 pub use evaluate::{
     Evaluation, Failure, FoldEvaluation, ModelEvaluation, NamedModel, Prediction, Protocol, TrainingLog,
     evaluate, evaluate_resumable,

@@ -24,6 +24,26 @@ impl Evaluation {
         Some(aligned(&lines))
     }
 
+    /// Squared errors and how well positive responses are detected; none for a screen of single drugs without a threshold.
+    pub fn detection_table(&self) -> Option<String> {
+        let first = self.models.iter().find_map(|model| model.detection.as_ref())?;
+        let mut header = vec!["squared error".to_owned(), "MSE".to_owned()];
+        if let (Some(threshold), Some(positives)) = (first.threshold, first.positives) {
+            header[0] = format!("{positives} responses above {threshold}");
+            header.extend(["ROC-AUC".to_owned(), "PR-AUC".to_owned()]);
+        }
+        let mut lines = vec![header];
+        for model in &self.models {
+            let Some(found) = &model.detection else { continue };
+            let mut line = vec![model.name.clone(), format!("{:.1}", found.mse)];
+            if found.threshold.is_some() {
+                line.extend([number(found.roc_auc), number(found.pr_auc)]);
+            }
+            lines.push(line);
+        }
+        Some(aligned(&lines))
+    }
+
     /// How much pilot measurements help; none if that was not asked for or no model takes them.
     pub fn learning_curve_table(&self) -> Option<String> {
         let with: Vec<&ModelEvaluation> =

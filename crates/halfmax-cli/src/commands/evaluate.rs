@@ -53,6 +53,9 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
         let one = |model: &ModelEvaluation| json!({ "name": model.name, "found": field(model) });
         json!({ "models": evaluation.models.iter().map(one).collect::<Vec<_>>() })
     };
+    if let Some(table) = evaluation.detection_table() {
+        terminal.result("detection", &of_models(&|model| json!(model.detection)), &table)?;
+    }
     if let Some(table) = evaluation.calibration_table() {
         terminal.result("calibration", &of_models(&|model| json!(model.calibration)), &table)?;
     }
