@@ -124,10 +124,14 @@ fn synergyfinder_is_reproduced() {
     let Some(data) = combinations() else { return };
     let folder = TempDir::new().unwrap();
     let file = data.join("mathews_screening_data.csv");
-    let arguments =
-        ["synergy", file.to_str().unwrap(), "--response", "viability-percent", "--out", "scores.ndjson"];
+    let start = ["synergy", file.to_str().unwrap(), "--response", "viability-percent"];
+    let arguments = [&start[..], &["--out", "scores.ndjson", "--summary", "blocks.ndjson"]].concat();
     let output = halfmax(folder.path(), &arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Its four-parameter fit of ibrutinib alone has these plateaus.
+    let block = &rows(&folder.path().join("blocks.ndjson"))[0];
+    let plateaus = ["inhibition_b_high_dose", "inhibition_b_low_dose"].map(|key| number(block, key));
+    assert!((plateaus[0] - 62.3).abs() < 0.06 && (plateaus[1] + 14.9).abs() < 0.06, "{plateaus:?}");
     let rows = rows(&folder.path().join("scores.ndjson"));
     let keys = ["inhibition", "reference_hsa", "synergy_hsa", "reference_bliss", "synergy_bliss"];
     for [dose, printed @ ..] in PRINTED {

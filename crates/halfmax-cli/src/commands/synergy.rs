@@ -5,6 +5,7 @@ use halfmax_core::{Progress, Result, Seed, listed};
 use halfmax_data::{
     Block, Matrices, MatrixOptions, OutputColumn, ReadingUnit, TableWriter, read_matrices, read_table,
 };
+use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
     Baseline, BlockScores, DoseMatrix, ModelScores, SynergyModel, SynergyParams, SynergyScorer, Window,
 };
@@ -43,8 +44,8 @@ pub struct SynergyArgs {
     /// The file to write, one row per block and cell: .parquet, .csv or .ndjson; - for standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// A second file to write, one row per block: mean scores, intervals, and the three neighbouring doses of each drug with
-    /// the highest.
+    /// A second file to write, one row per block: the curves of the drugs alone, mean scores, intervals, and the three
+    /// neighbouring doses of each drug with the highest.
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
 }
@@ -230,6 +231,19 @@ fn write_summary(writer: &mut TableWriter, scored: &[Scored]) -> Result<()> {
     let blocks: Vec<&Block> = scored.iter().map(|one| one.block).collect();
     let texts = names(&blocks);
     let mut numbers = Numbers::default();
+    type OfCurve = fn(&LogLogistic) -> f64;
+    let curve: [(&str, OfCurve); 4] = [
+        ("ec50_X_um", |curve| curve.ec50),
+        ("hill_X", |curve| curve.hill),
+        ("inhibition_X_low_dose", |curve| 100.0 * (1.0 - curve.top)),
+        ("inhibition_X_high_dose", |curve| 100.0 * (1.0 - curve.bottom)),
+    ];
+    for (drug, letter) in [(0, "a"), (1, "b")] {
+        for (name, of) in curve {
+            let of = |one: &Scored| one.scores.alone[drug].as_ref().map_or(f64::NAN, of);
+            numbers.add(name.replace('X', letter), scored.iter().map(of));
+        }
+    }
     for (at, name) in models(scored).into_iter().enumerate() {
         let summaries = || scored.iter().map(move |one| one.scores.models[at].summary);
         numbers.add(format!("synergy_{name}"), summaries().map(|summary| summary.mean));

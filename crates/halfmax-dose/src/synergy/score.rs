@@ -7,6 +7,7 @@ use super::loewe::loewe_reference;
 use super::matrix::DoseMatrix;
 use super::single::{Baseline, single_agents};
 use super::zip::expected_and_fitted;
+use crate::shape::LogLogistic;
 
 /// What is expected of drugs that do not interact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +96,9 @@ pub struct SynergyScorer {
 pub struct BlockScores {
     /// The mean inhibition of each cell in percent, its baseline corrected where asked for.
     pub response: Vec<f64>,
+    /// The curves of the two drugs alone, in viability as a fraction of the control; none where no model needs them, or of a drug
+    /// with fewer than three doses.
+    pub alone: [Option<LogLogistic>; 2],
     /// The models, in the order asked for.
     pub models: Vec<ModelScores>,
 }
@@ -153,7 +157,8 @@ impl SynergyScorer {
         let means = matrix.means();
         let mut response = means.clone();
         self.params.baseline.correct(matrix, &mut response);
-        let found = self.surfaces(matrix, &response);
+        let alone = self.alone(matrix, &response);
+        let found = self.surfaces(matrix, &response, &alone);
         let draws = self.draws(matrix, &means, seed);
         let models = self.params.models.iter().enumerate().map(|(at, model)| {
             let Surface { reference, score } = found[at].clone();
@@ -170,7 +175,7 @@ impl SynergyScorer {
             ModelScores { model: *model, reference, score, interval: [lower, upper], summary }
         });
         let models = models.collect();
-        BlockScores { response, models }
+        BlockScores { response, alone, models }
     }
 
     /// For each draw the scores of each model; without replicates there is nothing to draw.
@@ -179,15 +184,25 @@ impl SynergyScorer {
         let draw = |at: usize| {
             let mut response = replicates.redrawn(seed.derive(at as u64));
             self.params.baseline.correct(matrix, &mut response);
-            self.surfaces(matrix, &response).into_iter().map(|surface| surface.score).collect()
+            let alone = self.alone(matrix, &response);
+            self.surfaces(matrix, &response, &alone).into_iter().map(|surface| surface.score).collect()
         };
         (0..self.params.bootstrap).into_par_iter().map(draw).collect()
     }
 
-    fn surfaces(&self, matrix: &DoseMatrix, response: &[f64]) -> Vec<Surface> {
-        let curves = self.params.models.iter().any(|model| model.needs_curves());
-        let curves = if curves { single_agents(matrix, response) } else { [None, None] };
-        let surface = |model: &SynergyModel| match (model, &curves) {
+    /// The curves of the drugs alone, where a model needs them.
+    fn alone(&self, matrix: &DoseMatrix, response: &[f64]) -> [Option<LogLogistic>; 2] {
+        let needed = self.params.models.iter().any(|model| model.needs_curves());
+        if needed { single_agents(matrix, response) } else { [None, None] }
+    }
+
+    fn surfaces(
+        &self,
+        matrix: &DoseMatrix,
+        response: &[f64],
+        alone: &[Option<LogLogistic>; 2],
+    ) -> Vec<Surface> {
+        let surface = |model: &SynergyModel| match (model, alone) {
             (SynergyModel::Hsa, _) => Surface::of_singles(matrix, response, f64::max),
             (SynergyModel::Bliss, _) => Surface::of_singles(matrix, response, |a, b| a + b - a * b / 100.0),
             (SynergyModel::Loewe, [Some(a), Some(b)]) => {
