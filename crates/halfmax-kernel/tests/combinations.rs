@@ -70,7 +70,7 @@ fn more_drugs(case: &Case, strangers: usize) -> EntityTable {
     let drugs = (0..DRUGS).map(|drug| format!("drug {drug}")).chain(names);
     let bit = |drug: usize, bit: usize| match drug < DRUGS {
         true => case.bits[drug * BITS + bit],
-        false => (drug * 5 + bit * 3) % 4 == 0,
+        false => (drug * 5 + bit * 3).is_multiple_of(4),
     };
     let bits = BitColumns::from_fn(DRUGS + strangers, BITS, |drug, at| Some(bit(drug, at)));
     let names = (0..BITS).map(|bit| format!("bit{bit}"));
