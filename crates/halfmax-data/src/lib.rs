@@ -52,5 +52,6 @@ pub use report::{FileReport, FileShape, LeftOut, LoadReport};
 pub use responses::{Observed, ResponseTable, read_responses};
 pub use single_agent::{SingleAgentMeasures, with_single_agents_for_scoring};
 pub use table::{MISSING, RawTable, read_bytes, read_table};
+pub use units::dose_factor;
 pub use wanted::{Wanted, read_wanted_combinations, read_wanted_pairs};
 pub use writers::{OutputColumn, PredictionColumns, ScoreBlock, ScoreWriter, TableWriter, write_predictions};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use halfmax_core::{Error, Result, listed};
 
 use crate::columns::{CELL_LINE, DIVISIONS, DOSE, DOSE_UNIT, DRUG, EXPERIMENT, READING, plain};
-use crate::table::RawTable;
+use crate::table::{Labels, RawTable};
 use crate::units::DoseFactors;
 
 /// What a column of readings holds.
@@ -101,12 +101,11 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     let column = |what: &str, names: &[&str]| find(table, what, names);
     let dose_column = column("doses", &DOSE)?;
     let reading_column = column("readings", &READING)?;
-    let cells = table.texts(column("cell lines", &CELL_LINE)?)?;
-    let drugs = table.texts(column("drugs", &DRUG)?)?;
-    let experiments = match options.by_experiment {
-        true => Some(table.texts(column("experiments", &EXPERIMENT)?)?),
-        false => None,
-    };
+    let mut labels =
+        vec![table.labels(column("cell lines", &CELL_LINE)?)?, table.labels(column("drugs", &DRUG)?)?];
+    if options.by_experiment {
+        labels.push(table.labels(column("experiments", &EXPERIMENT)?)?);
+    }
     let doses = doses(table, dose_column)?;
     let readings = finite(table, reading_column, "a number")?;
     let unit = unit_of(table, reading_column, &readings, options.unit)?;
@@ -114,19 +113,14 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     let mut grouping = Grouping::default();
     let (mut controls, mut incomplete) = (0, 0);
     for at in 0..table.rows() {
-        let experiment = experiments.as_ref().map_or(Some(""), |list| list[at].as_deref());
-        let (Some(cell), Some(drug), Some(experiment)) =
-            (cells[at].as_deref(), drugs[at].as_deref(), experiment)
-        else {
-            incomplete += 1;
-            continue;
-        };
-        if doses[at].is_nan() || readings[at].is_nan() {
+        let mut key = [0; 3];
+        key.iter_mut().zip(&labels).for_each(|(key, column)| *key = column.of_row[at]);
+        if key.contains(&Labels::MISSING) || doses[at].is_nan() || readings[at].is_nan() {
             incomplete += 1;
         } else if doses[at] == 0.0 {
             controls += 1;
         } else {
-            grouping.add((cell, drug, experiment), at);
+            grouping.add(key, at);
         }
     }
     if grouping.keys.is_empty() {
@@ -141,8 +135,13 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
         *end += rows.len();
         Some(*end)
     }));
+    let name = |key: &[u32; 3], column: usize| {
+        labels.get(column).map_or_else(String::new, |own| own.names[key[column] as usize].clone())
+    };
+    let key_of =
+        |key: &[u32; 3]| CurveKey { cell_line: name(key, 0), drug: name(key, 1), experiment: name(key, 2) };
     Ok(Readings {
-        curves: grouping.keys.iter().map(|key| key_of(*key)).collect(),
+        curves: grouping.keys.iter().map(key_of).collect(),
         starts,
         dose_um: order.iter().map(|at| doses[*at] * units.factors[*at]).collect(),
         viability: order.iter().map(|at| unit.viability(readings[*at])).collect(),
@@ -154,22 +153,17 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     })
 }
 
-type Key<'a> = (&'a str, &'a str, &'a str);
-
-fn key_of((cell_line, drug, experiment): Key) -> CurveKey {
-    CurveKey { cell_line: cell_line.into(), drug: drug.into(), experiment: experiment.into() }
-}
-
 /// The rows of each curve.
 #[derive(Default)]
-struct Grouping<'a> {
-    known: HashMap<Key<'a>, usize>,
-    keys: Vec<Key<'a>>,
+struct Grouping {
+    known: HashMap<[u32; 3], usize>,
+    /// Cell line, drug and experiment (0 where curves are not told apart by it), as positions among their names.
+    keys: Vec<[u32; 3]>,
     rows: Vec<Vec<usize>>,
 }
 
-impl<'a> Grouping<'a> {
-    fn add(&mut self, key: Key<'a>, row: usize) {
+impl Grouping {
+    fn add(&mut self, key: [u32; 3], row: usize) {
         let at = *self.known.entry(key).or_insert(self.keys.len());
         if at == self.keys.len() {
             self.keys.push(key);

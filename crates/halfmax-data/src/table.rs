@@ -1,5 +1,6 @@
 //! Tables as they are in files: CSV, tab-separated text and Parquet, by the file's ending.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -24,6 +25,18 @@ pub struct RawTable {
     frame: DataFrame,
     bytes: u64,
     sha256: String,
+}
+
+/// A column of text: its distinct texts, and for each row which it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Labels {
+    pub names: Vec<String>,
+    /// Positions among the names, or [`Labels::MISSING`].
+    pub of_row: Vec<u32>,
+}
+
+impl Labels {
+    pub const MISSING: u32 = u32::MAX;
 }
 
 /// Reads a table; the file's ending says how: `.csv`, `.tsv`, `.txt` (tab-separated), each also with `.gz`, or
@@ -246,6 +259,27 @@ impl RawTable {
             .iter()
             .map(|value| value.map(str::trim).filter(|value| !is_missing(value)).map(str::to_owned))
             .collect())
+    }
+
+    /// A column as text of which each distinct one is kept once.
+    ///
+    /// # Errors
+    /// As [`RawTable::texts`].
+    pub(crate) fn labels(&self, column: usize) -> Result<Labels> {
+        let text = self.text_column(column)?;
+        let mut known: HashMap<&str, u32> = HashMap::new();
+        let mut names = Vec::new();
+        let mut of_row = Vec::with_capacity(text.len());
+        for value in text.iter() {
+            let value = value.map(str::trim).filter(|value| !is_missing(value));
+            of_row.push(value.map_or(Labels::MISSING, |value| {
+                *known.entry(value).or_insert_with(|| {
+                    names.push(value.to_owned());
+                    names.len() as u32 - 1
+                })
+            }));
+        }
+        Ok(Labels { names, of_row })
     }
 
     fn text_column(&self, column: usize) -> Result<ChunkedArray<StringType>> {

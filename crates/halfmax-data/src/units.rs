@@ -32,15 +32,15 @@ impl DoseFactors {
         };
         let factor = |(at, unit): (usize, &Option<String>)| {
             let unit = unit.as_deref().unwrap_or_default();
-            factor_of(unit).ok_or_else(|| table.bad_value(column, at, unit, EXPECTED))
+            dose_factor(unit).ok_or_else(|| table.bad_value(column, at, unit, EXPECTED))
         };
         let factors = table.texts(column)?.iter().enumerate().map(factor).collect::<Result<_>>()?;
         Ok(Self { factors, assumed: false })
     }
 }
 
-/// What a dose in this unit is to be multiplied with to be in µM. `M` and `m` are both molar: nobody doses in metres.
-fn factor_of(unit: &str) -> Option<f64> {
+/// What a dose in this unit (M, mM, uM, nM, pM, in either case) is to be multiplied with to be in µM. `M` and `m` are both molar: nobody doses in metres.
+pub fn dose_factor(unit: &str) -> Option<f64> {
     match unit.to_lowercase().as_str() {
         "m" | "molar" => Some(1e6),
         "mm" => Some(1e3),

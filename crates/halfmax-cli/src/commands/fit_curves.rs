@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::{
-    CurveKey, OutputColumn, ReadingOptions, ReadingUnit, Readings, TableWriter, read_readings, read_table,
+    CurveKey, OutputColumn, ReadingOptions, ReadingUnit, Readings, TableWriter, dose_factor, read_readings,
+    read_table,
 };
 use halfmax_dose::{CurveFit, CurveParams, CurveReadings, Estimate, Flag, ModelChoice, Position};
 use serde_json::json;
@@ -48,11 +49,7 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     }
     let options = ReadingOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
-        dose_factor: args.dose_unit.as_deref().map(|unit| match unit {
-            "nm" => 1e-3,
-            "m" => 1e6,
-            _ => 1.0,
-        }),
+        dose_factor: args.dose_unit.as_deref().and_then(dose_factor),
         by_experiment: args.by.is_some(),
     };
     // Before the readings are looked at: a wrong ending is told at once.

@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{Progress, Result, Seed, listed};
 use halfmax_data::{
-    Block, Matrices, MatrixOptions, OutputColumn, ReadingUnit, TableWriter, read_matrices, read_table,
+    Block, Matrices, MatrixOptions, OutputColumn, ReadingUnit, TableWriter, dose_factor, read_matrices,
+    read_table,
 };
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
@@ -63,11 +64,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     std::iter::once(&args.out).chain(&args.summary).try_for_each(|path| global.may_write(path))?;
     let options = MatrixOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
-        dose_factor: args.dose_unit.as_deref().map(|unit| match unit {
-            "nm" => 1e-3,
-            "m" => 1e6,
-            _ => 1.0,
-        }),
+        dose_factor: args.dose_unit.as_deref().and_then(dose_factor),
     };
     // Before the readings are looked at: a wrong ending is told at once.
     let mut cells = TableWriter::create(&args.out)?;
