@@ -14,8 +14,11 @@ use super::shard::Shard;
 
 /// Combinations that one thread scores at a time.
 const SLICE: usize = 1 << 17;
-/// Cell lines whose best combinations are found at a time.
+/// Cell lines whose best combinations are found at a time: at most so many, with about so many scores, of which this many are
+/// held at once.
 const CELLS: usize = 16;
+const SCORES: usize = 1 << 28;
+const CANDIDATES: usize = 1 << 24;
 
 /// Scores the combinations of a list, or every one, in every cell line or those that the list names.
 pub fn score(
@@ -173,8 +176,10 @@ fn units(cells: Range<usize>, starts: &[usize], kept: Kept) -> Vec<Unit> {
             .map(|start| Unit { cells: start..(start + at_a_time).min(cells.end), slices: 0..slices })
             .collect()
     };
-    if kept.top.is_some() {
-        return whole(CELLS);
+    if let Some(top) = kept.top {
+        let candidates = top.min(SLICE) * slices;
+        let at_a_time = (SCORES / combinations.max(1)).min(CANDIDATES / candidates.max(1));
+        return whole(at_a_time.clamp(1, CELLS));
     }
     if combinations <= AT_A_TIME {
         return whole((AT_A_TIME / combinations.max(1)).max(1));
