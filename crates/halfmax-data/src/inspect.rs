@@ -9,6 +9,7 @@ use crate::columns;
 use crate::config::CellKind;
 use crate::features::{Layout, at_the_floor, layout, read_cell_features, varying};
 use crate::names::{CellLines, drug_key};
+use crate::readings::unit_of;
 use crate::report::{FileShape, grouped, range_of};
 use crate::responses::suspicions;
 use crate::table::{RawTable, read_table};
@@ -52,7 +53,9 @@ fn role(table: &RawTable) -> &'static str {
     let has = |names: &[&str]| table.find(names).is_some();
     let pair = has(&columns::DRUG_A) && has(&columns::DRUG_B);
     match (has(&columns::CELL_LINE), has(&columns::DRUG)) {
+        _ if pair && has(&columns::DOSE_A) && has(&columns::DOSE_B) => "dose matrices",
         _ if pair => "combinations",
+        (true, true) if has(&columns::DOSE) && has(&columns::READING) => "readings",
         (true, true) if has(&columns::RESPONSE) => "responses",
         (cell, drug) if (cell || drug) && has(&columns::FOLD) && table.names().len() <= 5 => "folds",
         (false, true) if has(&columns::SMILES) || has(&columns::TARGETS) => "drugs",
@@ -156,10 +159,17 @@ fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) 
     if let Some(column) = cell {
         look_at_cell_lines(&table.texts(column)?, lines, found);
     }
-    if let Some(column) = drug {
-        let keys: BTreeSet<String> =
-            table.texts(column)?.iter().flatten().map(|name| drug_key(name)).collect();
-        found.drugs = keys.len();
+    let mut drugs = BTreeSet::new();
+    for column in drug.into_iter().chain(table.find(&columns::DRUG_B)) {
+        drugs.extend(table.texts(column)?.iter().flatten().map(|name| drug_key(name)));
+    }
+    found.drugs = drugs.len();
+    if let ("readings" | "dose matrices", Some(column)) =
+        (found.shape.role.as_str(), table.find(&columns::READING))
+        && let Err(error) = unit_of(table, column, &table.numbers(column, "a number")?, None)
+    {
+        let help = error.advice().map(|help| format!("; {help}")).unwrap_or_default();
+        found.problems.push(format!("{error}{help}"));
     }
     let mut missing = 0;
     let mut constant = Vec::new();

@@ -416,6 +416,23 @@ fn folds_of_drugs_and_of_combinations() {
 }
 
 #[test]
+fn readings_and_dose_matrices_are_recognised() {
+    let folder = Folder::with(&[
+        ("raw.csv", "drug,cell_line,dose_um,viability\nSN-38,A549,1,90\nSN-38,A549,1,88\nSN-38,A549,3,20\n"),
+        ("doubtful.csv", "drug,cell_line,dose,response\nSN-38,A549,1,90\nSN-38,A549,3,20\n"),
+        ("matrix.csv", "drug1,drug2,conc1,conc2,inhibition\nSN-38,Erlotinib,0,1,9\nSN-38,Erlotinib,0,1,40\n"),
+    ]);
+    let inspected = |name: &str| inspect(folder.path().join(name)).unwrap();
+    let raw = inspected("raw.csv");
+    // Replicates are no repeats.
+    assert_eq!((raw.shape.role.as_str(), raw.problems.len()), ("readings", 0), "{raw}");
+    let doubtful = inspected("doubtful.csv");
+    assert!(doubtful.shape.role == "readings" && doubtful.problems[0].contains("--response"), "{doubtful}");
+    let matrix = inspected("matrix.csv");
+    assert_eq!((matrix.shape.role.as_str(), matrix.drugs), ("dose matrices", 2), "{matrix}");
+}
+
+#[test]
 fn single_agents_of_a_screen_of_combinations() {
     let readings = "Compound,Channel,Dose,Response\nSN38,A549,1,10\nSN-38,A549,3,30\nSN-38,A549,1,20\nSN-38,nobody,1,9\n";
     let folder = Folder::with(&[
