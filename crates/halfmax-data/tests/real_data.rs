@@ -66,7 +66,8 @@ fn every_file_is_taken_for_what_it_is() {
         ("oneil/drugs.csv", "drugs"),
         ("oneil/expression.csv", "expression"),
         ("oneil/synergy_score.csv", "combinations"),
-        ("combinations/mathews_screening_data.csv", "combinations"),
+        ("combinations/mathews_screening_data.csv", "dose matrices"),
+        ("oneil/single_agent_raw.csv", "readings"),
     ];
     for (file, role) in expected {
         let start = Instant::now();
