@@ -260,6 +260,11 @@ fn what_cannot_be_used_is_refused_with_its_place() {
         &["cannot be inhibition-fraction"],
     );
     refused(&table(0.0), 2, &["--models", "hsa,chou"]);
+    let folder = folder(&table(0.0));
+    let output =
+        halfmax(folder.path(), &["synergy", "matrix.csv", "--out", "one.csv", "--summary", "one.csv"]);
+    assert_eq!(output.status.code(), Some(2));
+    says(&String::from_utf8_lossy(&output.stderr), &["one.csv", "both --out and --summary"]);
     says(&refused(&table(0.0), 2, &["--models", "hsa,hsa"]), &["each once"]);
     says(&refused(&table(0.0), 2, &["--bootstrap", "5"]), &["bootstrap = 5"]);
 }

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax_core::{Progress, Result, Seed, listed};
+use halfmax_core::{Error, Progress, Result, Seed, listed};
 use halfmax_data::{
     Block, Matrices, MatrixOptions, OutputColumn, ReadingUnit, TableWriter, dose_factor, read_matrices,
     read_table,
@@ -61,6 +61,10 @@ struct Scored<'a> {
 /// `halfmax synergy`.
 pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Result<()> {
     let scorer = scorer(args)?;
+    if args.summary.as_ref() == Some(&args.out) {
+        let error = Error::config(format!("{}: named by both --out and --summary", args.out.display()));
+        return Err(error.help("give two files"));
+    }
     std::iter::once(&args.out).chain(&args.summary).try_for_each(|path| global.may_write(path))?;
     let options = MatrixOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
