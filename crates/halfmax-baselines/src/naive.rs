@@ -128,12 +128,7 @@ impl Model for Naive {
 fn combination_deviations(train: &TrainView, rows: &Rows, mean: f64) -> BTreeMap<Vec<u32>, f64> {
     let mut sums: BTreeMap<Vec<u32>, (f64, f64)> = BTreeMap::new();
     for (row, value, weight) in rows.iter() {
-        let members = (1..train.screen.sides.len()).map(|side| train.screen.responses.side(side)[row]);
-        let mut members: Vec<u32> = members.collect();
-        if train.screen.is_of_combinations() {
-            members.sort_unstable();
-        }
-        let sum = sums.entry(members).or_default();
+        let sum = sums.entry(train.screen.members(row)).or_default();
         *sum = (sum.0 + weight * (value - mean), sum.1 + weight);
     }
     sums.into_iter().map(|(members, (sum, weight))| (members, sum / weight)).collect()

@@ -169,6 +169,17 @@ impl Screen {
         matches!(self.sides.as_slice(), [_, first, second] if first.table == second.table)
     }
 
+    /// What identifies the drug, or the combination of drugs, of a response: its entities on every side but the first, ascending
+    /// where their order means nothing.
+    pub fn members(&self, response: usize) -> Vec<u32> {
+        let mut members: Vec<u32> =
+            (1..self.sides.len()).map(|side| self.responses.side(side)[response]).collect();
+        if self.is_of_combinations() {
+            members.sort_unstable();
+        }
+        members
+    }
+
     /// The sides whose entities may stand on this one as well: both drug sides of combinations, else the side alone.
     pub fn interchangeable(&self, side: usize) -> Range<usize> {
         if side > 0 && self.is_of_combinations() { 1..3 } else { side..side + 1 }
@@ -266,13 +277,7 @@ impl TrainView<'_> {
                 ValidationGroup::Response => vec![(0..responses.sides()).map(entity).collect()],
                 ValidationGroup::Entity(side) => vec![vec![entity(side)]],
                 ValidationGroup::Groups(side, groups) => vec![vec![groups[entity(side) as usize] as u32]],
-                ValidationGroup::Combination => {
-                    let mut members: Vec<u32> = (1..responses.sides()).map(entity).collect();
-                    if self.screen.is_of_combinations() {
-                        members.sort_unstable();
-                    }
-                    vec![members]
-                }
+                ValidationGroup::Combination => vec![self.screen.members(*row)],
                 ValidationGroup::Member => (1..responses.sides())
                     .map(|side| vec![self.screen.sides[side].table as u32, entity(side)])
                     .collect(),

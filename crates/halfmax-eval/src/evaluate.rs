@@ -342,8 +342,7 @@ impl Drugs {
         let mut numbers: HashMap<Vec<u32>, u32> = HashMap::new();
         let mut names = Vec::new();
         let of_response = (0..screen.responses.len()).map(|at| {
-            let key = sides.key(sides.sides.iter().map(|side| screen.responses.side(*side)[at]).collect());
-            *numbers.entry(key).or_insert_with_key(|key| {
+            *numbers.entry(screen.members(at)).or_insert_with_key(|key| {
                 names.push(sides.name(key));
                 names.len() as u32 - 1
             })

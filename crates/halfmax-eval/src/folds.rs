@@ -222,11 +222,9 @@ impl Folds {
             train.iter().flat_map(|at| drugs.of(*at)).for_each(|drug| seen[*drug] = true);
             if let Some(at) = test.iter().find(|at| drugs.of(**at).iter().all(|drug| seen[*drug])) {
                 let sides = DrugSides::of(screen);
-                let members: Vec<u32> =
-                    sides.sides.iter().map(|side| screen.responses.side(*side)[*at]).collect();
                 return Err(Error::data(format!(
                     "{:?} is tested in fold {fold} of a {} split, but each of its drugs is also trained on",
-                    sides.name(&members),
+                    sides.name(&screen.members(*at)),
                     self.kind
                 ))
                 .help("give every drug one fold, in a file with the columns drug and fold"));
@@ -332,9 +330,6 @@ impl Units {
     fn of(screen: &Screen, kind: SplitKind) -> Result<Self> {
         kind.check(screen)?;
         let all = 0..screen.responses.len();
-        let tuple = |at: usize, sides: &[usize]| -> Vec<u32> {
-            sides.iter().map(|side| screen.responses.side(*side)[at]).collect()
-        };
         Ok(match kind {
             SplitKind::Lto => {
                 let tissue = tissue(screen)?;
@@ -349,13 +344,12 @@ impl Units {
             // Of combinations; leave_drug has units that overlap, and does without.
             SplitKind::Ldo | SplitKind::LeaveDrug | SplitKind::LeaveCombination => {
                 let drugs = DrugSides::of(screen);
-                let keys = all.map(|at| Some(drugs.key(tuple(at, &drugs.sides))));
+                let keys = all.map(|at| Some(screen.members(at)));
                 Self::number(drugs.sort(), keys, |key| format!("{:?}", drugs.name(key)))
             }
             SplitKind::Lpo => {
                 let drugs = DrugSides::of(screen);
-                let keys =
-                    all.map(|at| Some((screen.responses.side(0)[at], drugs.key(tuple(at, &drugs.sides)))));
+                let keys = all.map(|at| Some((screen.responses.side(0)[at], screen.members(at))));
                 let name = |(cell, key): &(u32, Vec<u32>)| {
                     format!("{:?} × {:?}", screen.table(0).ids()[*cell as usize], drugs.name(key))
                 };
@@ -397,26 +391,16 @@ impl Units {
 /// All sides but the cell lines': what "the drug" of a response is, single or combined.
 pub(crate) struct DrugSides<'a> {
     screen: &'a Screen,
-    pub(crate) sides: Vec<usize>,
-    shared: bool,
+    sides: Vec<usize>,
 }
 
 impl<'a> DrugSides<'a> {
     pub(crate) fn of(screen: &'a Screen) -> Self {
         let sides: Vec<usize> = (1..screen.sides.len()).collect();
-        let shared = sides.iter().all(|side| screen.sides[*side].table == screen.sides[1].table);
-        Self { screen, sides, shared }
+        Self { screen, sides }
     }
 
-    /// What identifies a drug or combination; the order of drugs out of one table does not matter.
-    pub(crate) fn key(&self, mut drugs: Vec<u32>) -> Vec<u32> {
-        if self.shared {
-            drugs.sort_unstable();
-        }
-        drugs
-    }
-
-    /// The name of a drug, or of a combination: "A + B".
+    /// The name of a drug, or of a combination, by its [`Screen::members`]: "A + B".
     pub(crate) fn name(&self, key: &[u32]) -> String {
         let id = |(side, drug): (&usize, &u32)| self.screen.table(*side).ids()[*drug as usize].as_str();
         self.sides.iter().zip(key).map(id).collect::<Vec<_>>().join(" + ")
