@@ -18,6 +18,7 @@
 //! # Ok::<(), halfmax_core::Error>(())
 //! ```
 
+mod attribution;
 mod bits;
 mod combinations;
 mod encode;
@@ -30,6 +31,7 @@ mod screen;
 mod seed;
 mod space;
 
+pub use attribution::{Attribution, Attributor};
 pub use bits::BitColumns;
 pub use combinations::{CombinationScores, PreparedCombinations, pairs_before};
 pub use encode::Encoder;

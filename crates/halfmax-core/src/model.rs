@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::combinations::{self, PreparedCombinations};
-use crate::{EntityTable, Error, FeatureSpace, Progress, Responses, Result, Seed, TrainView};
+use crate::{Attributor, EntityTable, Error, FeatureSpace, Progress, Responses, Result, Seed, TrainView};
 
 /// A model family with its parameters, ready to fit.
 pub trait Model: Send + Sync {
@@ -72,6 +72,21 @@ pub trait FittedModel: Send + Sync + Any {
         drugs: &'a [u32],
     ) -> Result<Box<dyn PreparedCombinations + 'a>> {
         Ok(Box::new(combinations::Unprepared { model: self, tables, drugs }))
+    }
+
+    /// Prepares to attribute predictions for these `entities` of one side's table to their features. None for a family that can
+    /// only be asked for predictions.
+    ///
+    /// # Errors
+    /// As [`FittedModel::predict`].
+    fn attribute<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        side: usize,
+        entities: &'a [u32],
+    ) -> Result<Option<Box<dyn Attributor + 'a>>> {
+        let _ = (tables, side, entities);
+        Ok(None)
     }
 
     /// For each side, the share of the model's features that the query's table has, 0 to 1.
