@@ -160,7 +160,7 @@ impl SideKernel {
 
     /// The kernel of entities of a table with themselves.
     pub fn own(&self, table: &EntityTable, entities: &[u32]) -> Result<Array1<f64>> {
-        let values = gather(&self.space, table, entities)?;
+        let values = self.gather(table, entities)?;
         let mut sum = Array1::zeros(entities.len());
         for term in &self.terms {
             let mut product = Array1::from_elem(entities.len(), term.weight);
@@ -174,14 +174,14 @@ impl SideKernel {
 
     /// The kernel between entities of a table (rows) and the training entities (columns).
     pub fn between(&self, table: &EntityTable, entities: &[u32]) -> Result<Matrix> {
-        let values = gather(&self.space, table, entities)?;
+        let values = self.gather(table, entities)?;
         let of = |factor: &FittedFactor| finished(factor, self.raw(factor, values.view()).between);
         Ok(self.sum(entities.len(), of))
     }
 
     /// As [`SideKernel::between`], each term by itself and without its weight.
     pub fn between_terms(&self, table: &EntityTable, entities: &[u32]) -> Result<Vec<Matrix>> {
-        let values = gather(&self.space, table, entities)?;
+        let values = self.gather(table, entities)?;
         let empty = || Matrix::zeros((entities.len(), self.len()));
         let of = |factor: &FittedFactor| finished(factor, self.raw(factor, values.view()).between);
         let one = |term: &FittedTerm| term.factors.iter().map(of).reduce(|a, b| a * b).unwrap_or_else(empty);
@@ -224,6 +224,11 @@ impl SideKernel {
             });
         });
         own
+    }
+
+    /// The values of its features of some entities of a table.
+    pub fn gather(&self, table: &EntityTable, entities: &[u32]) -> Result<Array2<f32>> {
+        gather(&self.space, table, entities)
     }
 
     fn raw(&self, factor: &FittedFactor, values: ArrayView2<'_, f32>) -> Raw {

@@ -46,6 +46,7 @@
 //! ```
 
 mod applicability;
+mod attribution;
 mod combination;
 mod completion;
 mod family;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use halfmax_core::{
-    EntityTable, Error, FeatureSpace, FittedModel, Informed, Parts, PreparedGrid, Query, Responses, Result,
-    Tensor, Tuples,
+    Attributor, EntityTable, Error, FeatureSpace, FittedModel, Informed, Parts, PreparedGrid, Query,
+    Responses, Result, Tensor, Tuples,
 };
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
+use crate::attribution::KernelAttributor;
 use crate::features::{FittedTerm, SideKernel};
 use crate::linalg::{Matrix, inverse, product, product_of_rows};
 use crate::params::{KernelKind, KernelParams};
@@ -161,17 +162,17 @@ pub(crate) fn positions(ids: &[String], table: &EntityTable) -> Vec<Option<usize
 }
 
 /// The columns of a query in terms of training columns.
-struct Columns {
-    known: Vec<Option<usize>>,
+pub(crate) struct Columns {
+    pub(crate) known: Vec<Option<usize>>,
     /// For each column that was not in training the weights of the training columns' deviations from their mean.
-    weights: Matrix,
+    pub(crate) weights: Matrix,
     /// For each column its row in `weights`.
     unknown: Vec<usize>,
 }
 
 impl Columns {
     /// For the entities `asked` for of a table.
-    fn new(fitted: &Fitted, table: &EntityTable, asked: &[u32]) -> Result<Self> {
+    pub(crate) fn new(fitted: &Fitted, table: &EntityTable, asked: &[u32]) -> Result<Self> {
         let side = &fitted.sides[1];
         let known = positions(&side.ids, table);
         // Whether a table will do must not depend on which of its entities are asked for.
@@ -301,6 +302,21 @@ impl FittedModel for FittedKernel {
         Query { tables, tuples: Tuples::Grid(&[]) }.check(2)?;
         let rows: Vec<u32> = (0..tables[0].len() as u32).collect();
         Ok(Box::new(Grid { prepared: self.prepared(tables, [&rows, columns])?, columns }))
+    }
+
+    fn attribute<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        side: usize,
+        entities: &'a [u32],
+    ) -> Result<Option<Box<dyn Attributor + 'a>>> {
+        let mut sides: [&[u32]; 2] = [&[], &[]];
+        sides[side.min(1)] = entities;
+        Query { tables, tuples: Tuples::Grid(&sides) }.check(2)?;
+        if side != self.fitted.row_side || self.terms(side).is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(KernelAttributor::new(self, tables, entities)?)))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {

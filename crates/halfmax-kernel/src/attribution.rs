@@ -1,0 +1,438 @@
+//! What features contribute to the predictions of a kernel model.
+//!
+//! With coefficients α the features' part of a prediction is `f(x) = Σ_i α_i Σ_terms w Π_factors k(x, x_i)`. It is divided among
+//! the features by the path integral from the mean training entity b,
+//! `φ_g = (x_g − b_g) ∫₀¹ ∂f/∂x_g (b + t (x − b)) dt`: integrated gradients (Sundararajan, Taly & Yan 2017), the values of
+//! Aumann & Shapley (1974). For linear kernels and for agreement of categories these are the Shapley values.
+//!
+//! The slope of every kernel here is of the form `P_i x_ig + O_i z_g` with x_i a training entity and z the difference x − b
+//! (or 1). P and O, integrated over the path, do not depend on the coefficients, so that a partner costs one matrix
+//! product: `φ = z ∘ ((P ∘ α) X + (O α) z)`.
+
+use std::ops::Range;
+
+use halfmax_core::{
+    Attribution, Attributor, Domain, EntityTable, Error, FeatureSpace, FittedModel, Query, Result, Tuples,
+};
+use ndarray::{Array1, Array2, Axis, Zip};
+use rayon::prelude::*;
+
+use crate::features::{FittedFactor, SideKernel};
+use crate::linalg::{Matrix, product_of_rows};
+use crate::model::{Columns, FittedKernel};
+use crate::params::KernelKind;
+
+/// Numbers of nodes that are tried for the integral.
+const NODES: [usize; 4] = [8, 16, 32, 64];
+/// How far contributions to a kernel's value, which is of the order of 1, may be from adding up.
+const SMALL: f64 = 1e-6;
+
+/// Attributes predictions for some entities of the rows' side.
+pub(crate) struct KernelAttributor<'a> {
+    model: &'a FittedKernel,
+    tables: &'a [&'a EntityTable],
+    entities: &'a [u32],
+    parts: Vec<Inputs>,
+    additive: bool,
+}
+
+/// The numbers that one or more kernels read of a block of features, and how they enter.
+struct Inputs {
+    reads: Reads,
+    range: Range<usize>,
+    /// For each number the feature that it belongs to, within the block.
+    feature: Vec<usize>,
+    /// What is missing of an entity from the start of the path: numbers × entities.
+    own: Array2<f32>,
+    /// Numbers × training entities.
+    training: Array2<f32>,
+    /// P where it is the same for all.
+    uniform: f64,
+    /// P: entities × training entities.
+    through: Option<Matrix>,
+    /// O: entities × training entities.
+    back: Option<Matrix>,
+}
+
+/// How a kernel reads its features.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    /// As differences from the training mean; the path begins there.
+    Differences,
+    /// As bits; the path begins where none is set.
+    Bits,
+    /// As one number for each level of a category; the path begins at the shares of the levels in training.
+    Levels,
+}
+
+impl Reads {
+    const fn of(kernel: KernelKind) -> Self {
+        match kernel {
+            KernelKind::Linear | KernelKind::Rbf => Self::Differences,
+            KernelKind::Tanimoto => Self::Bits,
+            KernelKind::Match => Self::Levels,
+        }
+    }
+}
+
+/// A kernel along the paths of all entities.
+struct Path<'a> {
+    factor: &'a FittedFactor,
+    /// Products of what is missing of the entities with the training entities: entities × training entities.
+    dots: Matrix,
+    /// For each entity the sum of what O is multiplied with: of squares, or of bits.
+    own: Array1<f64>,
+    /// The same for each training entity.
+    training: Array1<f64>,
+    /// The value at the start of the path, times the scale, where it is not 0: for each training entity.
+    start: Array1<f64>,
+}
+
+/// A kernel at one point of a path: its value, and what its slope is made of.
+#[derive(Clone, Copy, Default)]
+struct Slope {
+    value: f64,
+    through: f64,
+    back: f64,
+}
+
+/// P of a kernel whose slope is the same everywhere.
+fn constant_slope(factor: &FittedFactor) -> Option<f64> {
+    match factor.kernel {
+        KernelKind::Linear => Some(1.0 / factor.scale),
+        KernelKind::Match => Some(1.0 / factor.range.len() as f64),
+        KernelKind::Rbf | KernelKind::Tanimoto => None,
+    }
+}
+
+impl Path<'_> {
+    fn at(&self, t: f64, entity: usize, other: usize) -> Slope {
+        let dot = self.dots[[entity, other]];
+        let scale = self.factor.scale;
+        match self.factor.kernel {
+            KernelKind::Linear => Slope { value: t * dot / scale, through: 1.0 / scale, back: 0.0 },
+            KernelKind::Match => {
+                let through = 1.0 / self.factor.range.len() as f64;
+                Slope { value: (self.start[other] + t * dot) * through, through, back: 0.0 }
+            }
+            KernelKind::Rbf => {
+                let distance = t * t * self.own[entity] - 2.0 * t * dot + self.training[other];
+                let value = (-distance.max(0.0) / scale).exp();
+                Slope { value, through: 2.0 / scale * value, back: -2.0 / scale * value * t }
+            }
+            KernelKind::Tanimoto => {
+                let both = t * dot;
+                let either = t * self.own[entity] + self.training[other] - both;
+                if either <= 0.0 {
+                    return Slope::default();
+                }
+                let square = either * either;
+                Slope { value: both / either, through: (either + both) / square, back: -both / square }
+            }
+        }
+    }
+}
+
+impl<'a> KernelAttributor<'a> {
+    /// For these entities of the rows' table.
+    pub(crate) fn new(
+        model: &'a FittedKernel,
+        tables: &'a [&'a EntityTable],
+        entities: &'a [u32],
+    ) -> Result<Self> {
+        let side = &model.fitted.sides[0].kernel;
+        let values = side.gather(tables[model.fitted.row_side], entities)?;
+        let mut parts: Vec<Inputs> = Vec::new();
+        for term in &side.terms {
+            let places: Vec<usize> =
+                term.factors.iter().map(|factor| place(&mut parts, side, factor, &values)).collect();
+            let paths: Vec<Path> =
+                term.factors.iter().zip(&places).map(|(factor, at)| parts[*at].path(factor)).collect();
+            if let [only] = term.factors.as_slice()
+                && let Some(slope) = constant_slope(only)
+            {
+                parts[places[0]].uniform += term.weight * slope;
+                continue;
+            }
+            for (at, (through, back)) in places.iter().zip(integrated(&paths, term.weight)?) {
+                add(&mut parts[*at].through, through);
+                add(&mut parts[*at].back, back);
+            }
+        }
+        let additive = parts.iter().all(|inputs| inputs.through.is_none());
+        Ok(Self { model, tables, entities, parts, additive })
+    }
+
+    /// The coefficients of the training rows for one column.
+    fn coefficients(&self, column: u32) -> Result<Array1<f64>> {
+        let fitted = &self.model.fitted;
+        let columns = Columns::new(fitted, self.tables[1 - fitted.row_side], &[column])?;
+        let profiles = &self.model.profiles;
+        let own = columns.known[column as usize].map_or_else(
+            || {
+                // The mean over the training columns, and what the column's likeness to them adds.
+                let weights = columns.weights.row(0);
+                let count = profiles.ncols() as f64;
+                profiles.dot(&(&weights + (1.0 - weights.sum()) / count))
+            },
+            |known| profiles.column(known).to_owned(),
+        );
+        Ok(own * fitted.shares.features)
+    }
+}
+
+impl Attributor for KernelAttributor<'_> {
+    fn space(&self) -> &FeatureSpace {
+        &self.model.fitted.sides[0].kernel.space
+    }
+
+    fn method(&self) -> String {
+        if self.additive {
+            return "exact Shapley values of a linear model".into();
+        }
+        "integrated gradients from the mean of the training (Aumann–Shapley values)".into()
+    }
+
+    fn of(&self, partners: &[u32]) -> Result<Attribution> {
+        let row_side = self.model.fitted.row_side;
+        let &[partner] = partners else {
+            return Err(Error::data(format!("attributions with {} partners: expected 1", partners.len())));
+        };
+        let partner = [partner];
+        let mut sides = [self.entities, self.entities];
+        sides[1 - row_side] = &partner;
+        let query = Query { tables: self.tables, tuples: Tuples::Grid(&sides) };
+        let predicted = self.model.predict(&query)?;
+        let coefficients = self.coefficients(partner[0])?;
+        let mut values = Array2::zeros((self.space().len(), self.entities.len()));
+        for inputs in &self.parts {
+            let found = inputs.contributions(&coefficients);
+            for (feature, row) in inputs.feature.iter().zip(found.axis_iter(Axis(0))) {
+                let mut place = values.row_mut(inputs.range.start + feature);
+                place += &row;
+            }
+        }
+        let sums = sums_of_columns(&values);
+        let base = predicted.iter().zip(sums).map(|(predicted, sum)| f64::from(*predicted) - sum).collect();
+        Ok(Attribution { values, base })
+    }
+}
+
+/// The sum of every column.
+fn sums_of_columns(values: &Array2<f32>) -> Vec<f64> {
+    let mut sums = vec![0.0; values.ncols()];
+    for row in values.axis_iter(Axis(0)) {
+        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+    }
+    sums
+}
+
+impl Inputs {
+    fn new(side: &SideKernel, factor: &FittedFactor, values: &Array2<f32>) -> Self {
+        let reads = Reads::of(factor.kernel);
+        let (own, training, feature) = match reads {
+            Reads::Differences => {
+                let of = |values: &Array2<f32>| side.centred(factor, values.view()).t().to_owned();
+                (of(values), of(&side.values), (0..factor.range.len()).collect())
+            }
+            Reads::Bits => {
+                let known = |value: f32| if value.is_nan() { 0.0 } else { value };
+                let of = |values: &Array2<f32>| {
+                    values.slice(ndarray::s![.., factor.range.clone()]).mapv(known).t().to_owned()
+                };
+                (of(values), of(&side.values), (0..factor.range.len()).collect())
+            }
+            Reads::Levels => levels(side, factor, values),
+        };
+        // Row by row in memory, as the products read them.
+        let (own, training) =
+            (own.as_standard_layout().into_owned(), training.as_standard_layout().into_owned());
+        Self {
+            reads,
+            range: factor.range.clone(),
+            feature,
+            own,
+            training,
+            uniform: 0.0,
+            through: None,
+            back: None,
+        }
+    }
+
+    fn path<'a>(&self, factor: &'a FittedFactor) -> Path<'a> {
+        let (own, training) = (self.own.mapv(f64::from), self.training.mapv(f64::from));
+        let power = if self.reads == Reads::Bits { 1 } else { 2 };
+        let total = |numbers: &Matrix| numbers.mapv(|number| number.powi(power)).sum_axis(Axis(0));
+        let mean = |row: ndarray::ArrayView1<f64>| row.sum() / row.len().max(1) as f64;
+        let start = match self.reads {
+            Reads::Levels => training.axis_iter(Axis(0)).map(mean).collect::<Array1<f64>>().dot(&training),
+            Reads::Differences | Reads::Bits => Array1::zeros(0),
+        };
+        Path {
+            factor,
+            dots: product_of_rows(own.t(), training.t()),
+            own: total(&own),
+            training: total(&training),
+            start,
+        }
+    }
+
+    /// Numbers × entities, for one partner's coefficients.
+    fn contributions(&self, coefficients: &Array1<f64>) -> Array2<f32> {
+        let same = self.training.dot(&coefficients.mapv(|value| (value * self.uniform) as f32));
+        let mut found = match &self.through {
+            Some(through) => {
+                let weights = (through * coefficients).mapv(|weight| weight as f32);
+                product_of_rows(self.training.view(), weights.view())
+            }
+            None => Array2::zeros(self.own.dim()),
+        };
+        let back = self.back.as_ref().map(|back| back.dot(coefficients).mapv(|value| value as f32));
+        let bits = self.reads == Reads::Bits;
+        Zip::from(found.rows_mut()).and(self.own.rows()).and(&same).par_for_each(|mut found, own, same| {
+            for (at, (value, own)) in found.iter_mut().zip(own).enumerate() {
+                let factor = if bits { 1.0 } else { *own };
+                let back = back.as_ref().map_or(0.0, |back| back[at] * factor);
+                *value = *own * (*value + same + back);
+            }
+        });
+        found
+    }
+}
+
+/// Where in `parts` a factor's numbers are, put there if they are not yet.
+fn place(parts: &mut Vec<Inputs>, side: &SideKernel, factor: &FittedFactor, values: &Array2<f32>) -> usize {
+    let reads = Reads::of(factor.kernel);
+    let same = |inputs: &Inputs| inputs.reads == reads && inputs.range == factor.range;
+    parts.iter().position(same).unwrap_or_else(|| {
+        parts.push(Inputs::new(side, factor, values));
+        parts.len() - 1
+    })
+}
+
+/// Categories as one number for each level: of the entities less the shares in training, and of the training entities.
+fn levels(
+    side: &SideKernel,
+    factor: &FittedFactor,
+    values: &Array2<f32>,
+) -> (Array2<f32>, Array2<f32>, Vec<usize>) {
+    let places: Vec<(usize, f32)> = factor
+        .range
+        .clone()
+        .flat_map(|feature| {
+            let count = match &side.space.features[feature].domain {
+                Domain::Category(levels) => levels.len(),
+                Domain::Real | Domain::Binary => 0,
+            };
+            (0..count).map(move |level| (feature, level as f32))
+        })
+        .collect();
+    let of = |values: &Array2<f32>| {
+        let is = |(number, entity): (usize, usize)| {
+            let (feature, level) = places[number];
+            if values[[entity, feature]] == level { 1.0 } else { 0.0 }
+        };
+        Array2::from_shape_fn((places.len(), values.nrows()), is)
+    };
+    let training = of(&side.values);
+    let shares = training.sum_axis(Axis(1)) / training.ncols().max(1) as f32;
+    let own = of(values) - &shares.insert_axis(Axis(1));
+    (own, training, places.iter().map(|(feature, _)| feature - factor.range.start).collect())
+}
+
+/// P and O of every factor of a term, integrated over the path by Gauss and Legendre's rule with as many nodes as it takes.
+fn integrated(paths: &[Path], weight: f64) -> Result<Vec<(Matrix, Matrix)>> {
+    let (entities, training) = paths[0].dots.dim();
+    let mut gap = f64::INFINITY;
+    for count in NODES {
+        let nodes = gauss_legendre(count);
+        let empty = || (Matrix::zeros((entities, training)), Matrix::zeros((entities, training)));
+        let mut sums: Vec<(Matrix, Matrix)> = paths.iter().map(|_| empty()).collect();
+        for (at, (through, back)) in sums.iter_mut().enumerate() {
+            Zip::indexed(through).and(back).par_for_each(|(entity, other), through, back| {
+                for (t, share) in &nodes {
+                    let slope = paths[at].at(*t, entity, other);
+                    let others = paths.iter().enumerate().filter(|(path, _)| *path != at);
+                    let rest: f64 = others.map(|(_, path)| path.at(*t, entity, other).value).product();
+                    *through += share * rest * slope.through;
+                    *back += share * rest * slope.back;
+                }
+            });
+        }
+        gap = widest_gap(paths, &sums);
+        if gap <= SMALL {
+            let weighted = |(through, back): (Matrix, Matrix)| (through * weight, back * weight);
+            return Ok(sums.into_iter().map(weighted).collect());
+        }
+    }
+    Err(Error::failed(format!(
+        "contributions to the kernel add up to within {gap:.1e} only: expected at most {SMALL:.0e}"
+    ))
+    .help("train with a greater lengthscale"))
+}
+
+/// How far the contributions to a product of kernels are from adding up, at most.
+fn widest_gap(paths: &[Path], sums: &[(Matrix, Matrix)]) -> f64 {
+    let (entities, training) = paths[0].dots.dim();
+    let gap = |entity: usize, other: usize| {
+        let value = |t: f64| paths.iter().map(|path| path.at(t, entity, other).value).product::<f64>();
+        let part = |(path, (through, back)): (&Path, &(Matrix, Matrix))| {
+            through[[entity, other]] * path.dots[[entity, other]] + back[[entity, other]] * path.own[entity]
+        };
+        let sum: f64 = paths.iter().zip(sums).map(part).sum();
+        (sum - (value(1.0) - value(0.0))).abs()
+    };
+    let of_entity = |entity: usize| (0..training).map(|other| gap(entity, other)).fold(0.0, f64::max);
+    (0..entities).into_par_iter().map(of_entity).reduce(|| 0.0, f64::max)
+}
+
+fn add(sum: &mut Option<Matrix>, part: Matrix) {
+    match sum {
+        Some(sum) => *sum += &part,
+        None => *sum = Some(part),
+    }
+}
+
+/// Nodes in 0 to 1 and their weights, which add up to 1, of the rule of Gauss and Legendre: the roots of the Legendre polynomial of degree
+/// `count`, by Newton's method.
+fn gauss_legendre(count: usize) -> Vec<(f64, f64)> {
+    let degree = count as f64;
+    let node = |at: usize| {
+        let mut x = (std::f64::consts::PI * (at as f64 + 0.75) / (degree + 0.5)).cos();
+        let mut slope = 1.0;
+        for _ in 0..100 {
+            let (mut last, mut value) = (1.0, x);
+            for k in 2..=count {
+                let k = k as f64;
+                (last, value) = (value, ((2.0 * k - 1.0) * x * value - (k - 1.0) * last) / k);
+            }
+            slope = degree * (x * value - last) / (x * x - 1.0);
+            let step = value / slope;
+            x -= step;
+            if step.abs() < 1e-15 {
+                break;
+            }
+        }
+        (0.5 * (x + 1.0), 1.0 / ((1.0 - x * x) * slope * slope))
+    };
+    (0..count).map(node).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rule_integrates_polynomials() {
+        for count in NODES {
+            let nodes = gauss_legendre(count);
+            for power in [0, 1, 5, 2 * count as i32 - 1] {
+                let integral: f64 = nodes.iter().map(|(t, weight)| weight * t.powi(power)).sum();
+                assert!(
+                    (integral - 1.0 / f64::from(power + 1)).abs() < 1e-13,
+                    "{count} nodes, power {power}"
+                );
+            }
+        }
+    }
+}
