@@ -1,5 +1,6 @@
 //! The field's usual baselines, as thin adapters over linfa and smartcore.
 
+mod attribution;
 mod block;
 mod choose;
 mod cost;

@@ -29,3 +29,20 @@ pub struct Attribution {
     /// For each entity the prediction less the contributions of its features: what the partners and the entity's identity say.
     pub base: Vec<f64>,
 }
+
+impl Attribution {
+    /// What some features contribute, and the rest of the predictions as the base.
+    ///
+    /// ```
+    /// use halfmax_core::Attribution;
+    /// let attribution = Attribution::of(ndarray::array![[0.5], [-2.0]], &[1.0]);
+    /// assert_eq!(attribution.base, [2.5]);
+    /// ```
+    pub fn of(values: Array2<f32>, predicted: &[f32]) -> Self {
+        let mut base: Vec<f64> = predicted.iter().map(|value| f64::from(*value)).collect();
+        for row in values.rows() {
+            base.iter_mut().zip(row).for_each(|(base, value)| *base -= f64::from(*value));
+        }
+        Self { values, base }
+    }
+}

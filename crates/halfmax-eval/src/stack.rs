@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use halfmax_core::{
-    AnyModel, EntityTable, Error, ErrorKind, FeatureSpace, FitContext, FittedModel, Model, Parts,
+    AnyModel, Attributor, EntityTable, Error, ErrorKind, FeatureSpace, FitContext, FittedModel, Model, Parts,
     PreparedGrid, Query, Result, TrainView, Tuples,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::Step;
 use crate::inner::InnerFolds;
+
+mod attribution;
 
 /// Parameters of a stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -335,6 +337,16 @@ impl FittedModel for FittedStack {
             members.push(member.model.prepare(tables, columns)?);
         }
         Ok(Box::new(Prepared { stack: self, members, columns: columns.len() }))
+    }
+
+    fn attribute<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        side: usize,
+        entities: &'a [u32],
+    ) -> Result<Option<Box<dyn Attributor + 'a>>> {
+        let found = attribution::StackAttributor::new(self, tables, side, entities)?;
+        Ok(found.map(|found| Box::new(found) as Box<dyn Attributor>))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {

@@ -291,6 +291,67 @@ fn the_number_of_threads_changes_nothing() {
     });
 }
 
+/// Attributions of predictions for all entities of a side with each partner: contributions, then the base.
+fn attributed(
+    fitted: &dyn FittedModel,
+    tables: &[&EntityTable; 2],
+    side: usize,
+    entities: &[u32],
+) -> Option<Vec<(Vec<f32>, Vec<f64>)>> {
+    let attributor = fitted.attribute(tables, side, entities).unwrap()?;
+    assert!(!attributor.method().is_empty());
+    let of = |partner: u32| {
+        let found = attributor.of(&[partner]).unwrap();
+        assert_eq!(found.values.dim(), (attributor.space().len(), entities.len()));
+        (found.values.iter().copied().collect(), found.base)
+    };
+    Some(all(tables[1 - side]).into_iter().map(of).collect())
+}
+
+/// The beginnings of the names of families that say what features of unseen entities contribute.
+const SAYING: [&str; 5] = ["boost", "kernel", "stack", "elastic net", "pls"];
+
+#[test]
+fn contributions_and_base_make_the_prediction_whatever_else_is_asked_for() {
+    let screen = screen();
+    let (cells, drugs) = strangers();
+    let tables = [&cells, &drugs];
+    each(|case, model, validation| {
+        let fitted = fit(model, &screen, validation).unwrap();
+        let predicted = grid(&*fitted, &cells, &drugs);
+        for side in 0..2 {
+            let entities = all(tables[side]);
+            let found = attributed(&*fitted, &tables, side, &entities);
+            let held = match validation {
+                ValidationGroup::Entity(held) | ValidationGroup::Groups(held, _) => held,
+                _ => 0,
+            };
+            if side == held && SAYING.iter().any(|family| case.starts_with(family)) {
+                assert!(found.is_some(), "{case}: side {side}");
+            }
+            for (partner, (values, base)) in found.iter().flatten().enumerate() {
+                for (entity, base) in base.iter().enumerate() {
+                    let own = values.iter().skip(entity).step_by(entities.len());
+                    let sum = base + own.map(|value| f64::from(*value)).sum::<f64>();
+                    let [cell, drug] = if side == 0 { [entity, partner] } else { [partner, entity] };
+                    let expected = f64::from(predicted[cell * drugs.len() + drug]);
+                    assert!((sum - expected).abs() < 1e-5, "{case}: {sum} for {expected}");
+                }
+            }
+            // The same bits for fewer entities, and on more threads.
+            let few = [entities[5], entities[1]];
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap();
+            let part = pool.install(|| attributed(&*fitted, &tables, side, &few));
+            assert_eq!(part.is_some(), found.is_some(), "{case}");
+            for ((values, _), (part, _)) in found.iter().flatten().zip(part.iter().flatten()) {
+                let expected: Vec<f32> =
+                    values.chunks(entities.len()).flat_map(|row| [row[5], row[1]]).collect();
+                assert_eq!(bits(part), bits(&expected), "{case}: side {side}");
+            }
+        }
+    });
+}
+
 #[test]
 fn an_empty_view_is_refused() {
     let screen = screen();

@@ -212,19 +212,8 @@ impl Attributor for KernelAttributor<'_> {
                 place += &row;
             }
         }
-        let sums = sums_of_columns(&values);
-        let base = predicted.iter().zip(sums).map(|(predicted, sum)| f64::from(*predicted) - sum).collect();
-        Ok(Attribution { values, base })
+        Ok(Attribution::of(values, &predicted))
     }
-}
-
-/// The sum of every column.
-fn sums_of_columns(values: &Array2<f32>) -> Vec<f64> {
-    let mut sums = vec![0.0; values.ncols()];
-    for row in values.axis_iter(Axis(0)) {
-        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
-    }
-    sums
 }
 
 impl Inputs {

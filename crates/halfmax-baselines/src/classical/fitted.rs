@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use halfmax_core::{
-    Encoder, EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedGrid, Query, Result, Tensor,
-    TrainView, Tuples,
+    Attributor, Encoder, EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedGrid, Query, Result,
+    Tensor, TrainView, Tuples,
 };
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::attribution::LinearAttributor;
 use super::block::Block;
 use super::forest::Forests;
 use super::knn::Neighbours;
@@ -201,8 +202,16 @@ impl FittedClassical {
         Ok(fitted)
     }
 
+    pub(super) const fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    pub(super) const fn row_side(&self) -> usize {
+        self.head.row_side
+    }
+
     /// For each of some entities of the column side the training column, if it is one.
-    fn columns(&self, table: &EntityTable, entities: &[u32]) -> Vec<Option<u32>> {
+    pub(super) fn columns(&self, table: &EntityTable, entities: &[u32]) -> Vec<Option<u32>> {
         let of = |entity: &u32| self.column_of.get(&table.ids()[*entity as usize]).copied();
         entities.iter().map(of).collect()
     }
@@ -305,6 +314,24 @@ impl FittedModel for FittedClassical {
         let all: Vec<u32> = (0..table.len() as u32).collect();
         let numbers = self.encoder.encode(table, &all)?;
         Ok(Box::new(Grid { model: self, tables, columns, numbers }))
+    }
+
+    /// For the linear families, and entities of the row side.
+    fn attribute<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        side: usize,
+        entities: &'a [u32],
+    ) -> Result<Option<Box<dyn Attributor + 'a>>> {
+        let mut sides: [&[u32]; 2] = [&[], &[]];
+        sides[side.min(1)] = entities;
+        Query { tables, tuples: Tuples::Grid(&sides) }.check(2)?;
+        match &self.predictor {
+            Predictor::Linear(linear) if side == self.head.row_side => {
+                Ok(Some(Box::new(LinearAttributor::new(self, linear, tables, entities)?)))
+            }
+            Predictor::Linear(_) | Predictor::Neighbours(_) | Predictor::Forests(_) => Ok(None),
+        }
     }
 
     /// The share of the row side's features; 1 for the column side, whose features are not used.

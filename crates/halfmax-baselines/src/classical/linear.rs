@@ -28,6 +28,11 @@ impl Linear {
         self.intercepts[column] = intercept;
     }
 
+    /// The weights: numbers × columns.
+    pub(crate) const fn weights(&self) -> &Array2<f32> {
+        &self.weights
+    }
+
     pub(crate) fn deviations(&self, row: &[f32], columns: &[u32]) -> Vec<f64> {
         let mut out: Vec<f64> = columns.iter().map(|column| self.intercepts[*column as usize]).collect();
         let whole = columns.len() == self.intercepts.len();

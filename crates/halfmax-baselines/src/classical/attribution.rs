@@ -1,0 +1,72 @@
+//! What features contribute to the predictions of linear models.
+
+use halfmax_core::{
+    Attribution, Attributor, EntityTable, Error, FeatureSpace, FittedModel, Query, Result, Tuples,
+};
+use ndarray::{Array1, Array2, Axis};
+
+use super::fitted::FittedClassical;
+use super::linear::Linear;
+
+/// Attributes predictions for some entities of the row side: a feature contributes its weight times its difference from the
+/// training mean, which is its Shapley value.
+pub(crate) struct LinearAttributor<'a> {
+    model: &'a FittedClassical,
+    linear: &'a Linear,
+    tables: &'a [&'a EntityTable],
+    entities: &'a [u32],
+    /// Entities × numbers.
+    numbers: Array2<f32>,
+    /// For each number the feature that it belongs to.
+    feature: Vec<usize>,
+}
+
+impl<'a> LinearAttributor<'a> {
+    pub(crate) fn new(
+        model: &'a FittedClassical,
+        linear: &'a Linear,
+        tables: &'a [&'a EntityTable],
+        entities: &'a [u32],
+    ) -> Result<Self> {
+        let encoder = model.encoder();
+        let numbers = encoder.encode(tables[model.row_side()], entities)?;
+        Ok(Self { model, linear, tables, entities, numbers, feature: encoder.feature_of().collect() })
+    }
+
+    /// The weight of every number in the column of this entity; the mean over columns where it was not in training.
+    fn weights(&self, column: u32) -> Array1<f32> {
+        let weights = self.linear.weights();
+        let known = self.model.columns(self.tables[1 - self.model.row_side()], &[column]);
+        match known[0] {
+            Some(known) => weights.column(known as usize).to_owned(),
+            None => weights.mean_axis(Axis(1)).unwrap_or_else(|| Array1::zeros(weights.nrows())),
+        }
+    }
+}
+
+impl Attributor for LinearAttributor<'_> {
+    fn space(&self) -> &FeatureSpace {
+        &self.model.encoder().space
+    }
+
+    fn method(&self) -> String {
+        "exact Shapley values of a linear model".into()
+    }
+
+    fn of(&self, partners: &[u32]) -> Result<Attribution> {
+        let &[partner] = partners else {
+            return Err(Error::data(format!("attributions with {} partners: expected 1", partners.len())));
+        };
+        let row_side = self.model.row_side();
+        let partner = [partner];
+        let mut sides = [self.entities, self.entities];
+        sides[1 - row_side] = &partner;
+        let predicted = self.model.predict(&Query { tables: self.tables, tuples: Tuples::Grid(&sides) })?;
+        let mut values = Array2::zeros((self.space().len(), self.entities.len()));
+        let weights = self.weights(partner[0]);
+        for ((feature, weight), numbers) in self.feature.iter().zip(&weights).zip(self.numbers.columns()) {
+            values.row_mut(*feature).scaled_add(*weight, &numbers);
+        }
+        Ok(Attribution::of(values, &predicted))
+    }
+}
