@@ -5,6 +5,7 @@ mod config;
 mod registry;
 mod run;
 mod terminal;
+mod trained;
 mod tuning;
 mod unfinished;
 
@@ -95,6 +96,8 @@ enum Command {
     FitCurves(commands::fit_curves::FitCurvesArgs),
     /// Score dose matrices of two drugs against what HSA, Bliss, Loewe and ZIP expect of drugs that do not interact.
     Synergy(commands::synergy::SynergyArgs),
+    /// Say what a trained model's predictions rest on: features, and the mechanisms of resistance that they tell of.
+    Explain(commands::explain::ExplainArgs),
     /// Write a trained model in another program's format.
     Export {
         /// The model.
@@ -186,6 +189,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::Score(args) => commands::score::score(&args, &global, terminal),
         Command::FitCurves(args) => commands::fit_curves::fit_curves(&args, &global, terminal),
         Command::Synergy(args) => commands::synergy::synergy(&args, &global, terminal),
+        Command::Explain(args) => commands::explain::explain(&args, &global, terminal),
         Command::Export { model, out, .. } => commands::export::export(&model, &out, &global, terminal),
         Command::Reproduce { run } => commands::reproduce::reproduce(&run, terminal),
     }

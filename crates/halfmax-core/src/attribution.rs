@@ -1,8 +1,9 @@
 //! What features contribute to predictions.
 
-use ndarray::Array2;
+use ndarray::{Array2, Zip};
+use rayon::prelude::*;
 
-use crate::{FeatureSpace, Result};
+use crate::{Error, FeatureSpace, Progress, Result};
 
 /// Attributes predictions for some entities of one side to their features. Made by
 /// [`FittedModel::attribute`](crate::FittedModel::attribute).
@@ -19,6 +20,46 @@ pub trait Attributor: Send + Sync {
     /// # Errors
     /// If a partner is not in its table, or the contributions do not add up.
     fn of(&self, partners: &[u32]) -> Result<Attribution>;
+
+    /// What the features of every entity contribute to the mean of its predictions over some lists of partners, which is the mean of its
+    /// contributions.
+    ///
+    /// # Errors
+    /// As [`Attributor::of`]; or if there is no list, or the user stopped it.
+    fn mean(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
+        mean(self, partners, progress)
+    }
+}
+
+/// Lists of partners whose contributions are found side by side, whatever the number of threads.
+const BLOCK: usize = 4;
+
+fn mean<A: Attributor + ?Sized>(
+    attributor: &A,
+    partners: &[Vec<u32>],
+    progress: &dyn Progress,
+) -> Result<Attribution> {
+    let mut sum: Option<Attribution> = None;
+    for (at, block) in partners.chunks(BLOCK).enumerate() {
+        progress.check()?;
+        let found: Vec<Attribution> =
+            block.par_iter().map(|partner| attributor.of(partner)).collect::<Result<_>>()?;
+        for one in found {
+            match &mut sum {
+                None => sum = Some(one),
+                Some(sum) => {
+                    Zip::from(&mut sum.values).and(&one.values).par_for_each(|sum, value| *sum += value);
+                    sum.base.iter_mut().zip(one.base).for_each(|(sum, base)| *sum += base);
+                }
+            }
+        }
+        progress.step((at * BLOCK + block.len()).min(partners.len()), partners.len());
+    }
+    let mut mean = sum.ok_or_else(|| Error::data("the mean of contributions with no partner"))?;
+    let count = partners.len() as f64;
+    mean.values.par_mapv_inplace(|value| (f64::from(value) / count) as f32);
+    mean.base.iter_mut().for_each(|base| *base /= count);
+    Ok(mean)
 }
 
 /// Contributions to the predictions for some entities with the same partners: `base + Σ values = prediction`, for every entity.

@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use halfmax_core::{
-    Attribution, Attributor, Domain, EntityTable, Error, FeatureSpace, FittedModel, Query, Result, Tuples,
+    Attribution, Attributor, Domain, EntityTable, Error, FeatureSpace, Progress, Query, Result, Tuples,
 };
 use ndarray::{Array1, Array2, Axis, Zip};
 use rayon::prelude::*;
@@ -31,9 +31,10 @@ const SMALL: f64 = 1e-6;
 pub(crate) struct KernelAttributor<'a> {
     model: &'a FittedKernel,
     tables: &'a [&'a EntityTable],
-    entities: &'a [u32],
     parts: Vec<Inputs>,
     additive: bool,
+    /// Entities × all columns of their table.
+    predicted: Array2<f32>,
 }
 
 /// The numbers that one or more kernels read of a block of features, and how they enter.
@@ -160,7 +161,33 @@ impl<'a> KernelAttributor<'a> {
             }
         }
         let additive = parts.iter().all(|inputs| inputs.through.is_none());
-        Ok(Self { model, tables, entities, parts, additive })
+        let columns: Vec<u32> = (0..tables[1 - model.fitted.row_side].len() as u32).collect();
+        let predicted = model.block(tables, entities, &columns)?;
+        Ok(Self { model, tables, parts, additive, predicted })
+    }
+
+    /// The column that a list of partners names.
+    fn column(&self, partners: &[u32]) -> Result<u32> {
+        let &[partner] = partners else {
+            return Err(Error::data(format!("attributions with {} partners: expected 1", partners.len())));
+        };
+        let sides: [&[u32]; 2] =
+            if self.model.fitted.row_side == 0 { [&[], partners] } else { [partners, &[]] };
+        Query { tables: self.tables, tuples: Tuples::Grid(&sides) }.check(2)?;
+        Ok(partner)
+    }
+
+    /// Contributions with these coefficients of the training rows to these predictions.
+    fn contributions(&self, coefficients: &Array1<f64>, predicted: &[f32]) -> Attribution {
+        let mut values = Array2::zeros((self.space().len(), self.predicted.nrows()));
+        for inputs in &self.parts {
+            let found = inputs.contributions(coefficients);
+            for (feature, row) in inputs.feature.iter().zip(found.axis_iter(Axis(0))) {
+                let mut place = values.row_mut(inputs.range.start + feature);
+                place += &row;
+            }
+        }
+        Attribution::of(values, predicted)
     }
 
     /// The coefficients of the training rows for one column.
@@ -194,25 +221,27 @@ impl Attributor for KernelAttributor<'_> {
     }
 
     fn of(&self, partners: &[u32]) -> Result<Attribution> {
-        let row_side = self.model.fitted.row_side;
-        let &[partner] = partners else {
-            return Err(Error::data(format!("attributions with {} partners: expected 1", partners.len())));
-        };
-        let partner = [partner];
-        let mut sides = [self.entities, self.entities];
-        sides[1 - row_side] = &partner;
-        let query = Query { tables: self.tables, tuples: Tuples::Grid(&sides) };
-        let predicted = self.model.predict(&query)?;
-        let coefficients = self.coefficients(partner[0])?;
-        let mut values = Array2::zeros((self.space().len(), self.entities.len()));
-        for inputs in &self.parts {
-            let found = inputs.contributions(&coefficients);
-            for (feature, row) in inputs.feature.iter().zip(found.axis_iter(Axis(0))) {
-                let mut place = values.row_mut(inputs.range.start + feature);
-                place += &row;
-            }
+        let column = self.column(partners)?;
+        let predicted = self.predicted.column(column as usize).to_vec();
+        Ok(self.contributions(&self.coefficients(column)?, &predicted))
+    }
+
+    /// Contributions are linear in the coefficients, so that those to the mean take one product.
+    fn mean(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
+        progress.check()?;
+        let mut coefficients = Array1::zeros(self.model.profiles.nrows());
+        let mut predicted = Array1::<f64>::zeros(self.predicted.nrows());
+        for partner in partners {
+            let column = self.column(partner)?;
+            coefficients += &self.coefficients(column)?;
+            predicted += &self.predicted.column(column as usize).mapv(f64::from);
         }
-        Ok(Attribution::of(values, &predicted))
+        if partners.is_empty() {
+            return Err(Error::data("the mean of contributions with no partner"));
+        }
+        let count = partners.len() as f64;
+        let predicted: Vec<f32> = predicted.iter().map(|sum| (sum / count) as f32).collect();
+        Ok(self.contributions(&(coefficients / count), &predicted))
     }
 }
 

@@ -117,6 +117,17 @@ impl FittedKernel {
         Ok(Prepared { model: self, row_of, covariances, pilots, columns })
     }
 
+    /// Predictions for all pairs of some rows and columns, row by row.
+    pub(crate) fn block(
+        &self,
+        tables: &[&EntityTable],
+        rows: &[u32],
+        columns: &[u32],
+    ) -> Result<Array2<f32>> {
+        let sides = if self.fitted.row_side == 0 { [rows, columns] } else { [columns, rows] };
+        Ok(self.prepared(tables, sides)?.block(rows, columns))
+    }
+
     /// The exact linear weights of the features of one block on side `rows`, where the model has a linear kernel on it (that is not multiplied with others):
     /// features × training columns, in units of the target per unit of the feature. What a linear term adds to a
     /// prediction is the sum over features of weight × (value − training mean). `None` without such a term.

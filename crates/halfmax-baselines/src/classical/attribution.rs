@@ -14,11 +14,12 @@ pub(crate) struct LinearAttributor<'a> {
     model: &'a FittedClassical,
     linear: &'a Linear,
     tables: &'a [&'a EntityTable],
-    entities: &'a [u32],
-    /// Entities × numbers.
+    /// Numbers × entities.
     numbers: Array2<f32>,
     /// For each number the feature that it belongs to.
     feature: Vec<usize>,
+    /// Columns × entities, all columns of their table.
+    predicted: Array2<f32>,
 }
 
 impl<'a> LinearAttributor<'a> {
@@ -28,9 +29,17 @@ impl<'a> LinearAttributor<'a> {
         tables: &'a [&'a EntityTable],
         entities: &'a [u32],
     ) -> Result<Self> {
-        let encoder = model.encoder();
-        let numbers = encoder.encode(tables[model.row_side()], entities)?;
-        Ok(Self { model, linear, tables, entities, numbers, feature: encoder.feature_of().collect() })
+        let (encoder, row_side) = (model.encoder(), model.row_side());
+        let numbers = encoder.encode(tables[row_side], entities)?.t().as_standard_layout().into_owned();
+        let columns: Vec<u32> = (0..tables[1 - row_side].len() as u32).collect();
+        let mut sides: [&[u32]; 2] = [entities, entities];
+        sides[1 - row_side] = &columns;
+        let predicted = model.predict(&Query { tables, tuples: Tuples::Grid(&sides) })?;
+        let predicted = Array2::from_shape_vec((sides[0].len(), sides[1].len()), predicted)
+            .map_err(|error| Error::failed("predictions do not make a block").because(error))?;
+        let predicted =
+            if row_side == 0 { predicted.t().as_standard_layout().into_owned() } else { predicted };
+        Ok(Self { model, linear, tables, numbers, feature: encoder.feature_of().collect(), predicted })
     }
 
     /// The weight of every number in the column of this entity; the mean over columns where it was not in training.
@@ -58,15 +67,13 @@ impl Attributor for LinearAttributor<'_> {
             return Err(Error::data(format!("attributions with {} partners: expected 1", partners.len())));
         };
         let row_side = self.model.row_side();
-        let partner = [partner];
-        let mut sides = [self.entities, self.entities];
-        sides[1 - row_side] = &partner;
-        let predicted = self.model.predict(&Query { tables: self.tables, tuples: Tuples::Grid(&sides) })?;
-        let mut values = Array2::zeros((self.space().len(), self.entities.len()));
-        let weights = self.weights(partner[0]);
-        for ((feature, weight), numbers) in self.feature.iter().zip(&weights).zip(self.numbers.columns()) {
+        let sides: [&[u32]; 2] = if row_side == 0 { [&[], partners] } else { [partners, &[]] };
+        Query { tables: self.tables, tuples: Tuples::Grid(&sides) }.check(2)?;
+        let mut values = Array2::zeros((self.space().len(), self.numbers.ncols()));
+        let weights = self.weights(partner);
+        for ((feature, weight), numbers) in self.feature.iter().zip(&weights).zip(self.numbers.rows()) {
             values.row_mut(*feature).scaled_add(*weight, &numbers);
         }
-        Ok(Attribution::of(values, &predicted))
+        Ok(Attribution::of(values, &self.predicted.row(partner as usize).to_vec()))
     }
 }

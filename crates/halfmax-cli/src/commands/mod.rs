@@ -3,6 +3,7 @@
 pub mod data;
 pub mod demo;
 pub mod evaluate;
+pub mod explain;
 pub mod export;
 pub mod fit_curves;
 pub mod reproduce;

@@ -22,6 +22,7 @@ use crate::Global;
 use crate::commands::train::{APPLICABILITY, ModelFacts};
 use crate::registry;
 use crate::terminal::Terminal;
+use crate::trained::Trained;
 
 /// Scores that are written at a time: bounds memory whatever their number is.
 const AT_A_TIME: usize = 1 << 19;
@@ -240,42 +241,6 @@ impl ScoreArgs {
         let Self { all_combinations, top, best, min_score, shard, .. } = self;
         text += &format!("{all_combinations} {top:?} {best:?} {min_score:?} {shard:?}\n");
         Ok(sha256_bytes(text.as_bytes()))
-    }
-}
-
-/// A model file, taken apart.
-struct Trained {
-    fitted: Box<dyn FittedModel>,
-    facts: ModelFacts,
-    /// None in a file of a version that did not have it.
-    applicability: Option<Applicability>,
-}
-
-impl Trained {
-    fn read(path: &Path) -> Result<Self> {
-        let (header, mut parts) = read_model(path)?;
-        let place = path.display();
-        let facts: ModelFacts = serde_json::from_value(header.meta).map_err(|error| {
-            Error::data(format!("{place}: its description is not understood")).because(error)
-        })?;
-        if let Some(intervals) = &facts.intervals {
-            intervals.check().map_err(|error| error.at(&place))?;
-        }
-        let mut domain = Parts { description: facts.applicability.clone(), ..Parts::default() };
-        let names: Vec<String> = parts.tensors.keys().cloned().collect();
-        for name in names {
-            if let Some(own) = name.strip_prefix(APPLICABILITY)
-                && let Some(tensor) = parts.tensors.remove(&name)
-            {
-                domain.tensors.insert(own.to_owned(), tensor);
-            }
-        }
-        let fitted = registry::fitted(&header.family, &parts).map_err(|error| error.at(&place))?;
-        let applicability = match domain.description.is_null() {
-            true => None,
-            false => Some(Applicability::from_parts(&domain).map_err(|error| error.at(&place))?),
-        };
-        Ok(Self { fitted, facts, applicability })
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use halfmax_core::{Attribution, Attributor, EntityTable, FeatureSpace, FittedModel, Query, Result, Tuples};
+use halfmax_core::{Attribution, Attributor, EntityTable, FeatureSpace, Progress, Query, Result, Tuples};
 use ndarray::Array2;
 
-use super::FittedStack;
+use super::{FittedStack, Member};
 
 /// Attributes predictions of a stack. A member that cannot say what features contribute is part of the base.
 pub(super) struct StackAttributor<'a> {
@@ -15,8 +15,8 @@ pub(super) struct StackAttributor<'a> {
     entities: &'a [u32],
     space: FeatureSpace,
     members: Vec<Part<'a>>,
-    /// Names of the members that cannot say.
-    silent: Vec<&'a str>,
+    /// The members that cannot say.
+    silent: Vec<&'a Member>,
 }
 
 struct Part<'a> {
@@ -40,7 +40,7 @@ impl<'a> StackAttributor<'a> {
         let (mut members, mut silent) = (Vec::new(), Vec::new());
         for member in &stack.members {
             let Some(attributor) = member.model.attribute(tables, side, entities)? else {
-                silent.push(member.name.as_str());
+                silent.push(member);
                 continue;
             };
             let mut places = Vec::new();
@@ -68,20 +68,49 @@ impl Attributor for StackAttributor<'_> {
             |part: &Part| format!("{} ({}, weight {:.2})", part.name, part.attributor.method(), part.weight);
         let parts: Vec<String> = self.members.iter().map(of).collect();
         let sum = format!("weighted sum over {}", parts.join(", "));
-        if self.silent.is_empty() { sum } else { format!("{sum}; without {}", self.silent.join(", ")) }
+        let silent: Vec<&str> = self.silent.iter().map(|member| member.name.as_str()).collect();
+        if silent.is_empty() { sum } else { format!("{sum}; without {}", silent.join(", ")) }
     }
 
     fn of(&self, partners: &[u32]) -> Result<Attribution> {
+        let own = self.members.iter().map(|part| part.attributor.of(partners)).collect::<Result<_>>()?;
+        self.sum(own, std::slice::from_ref(&partners.to_vec()))
+    }
+
+    fn mean(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
+        let own = self
+            .members
+            .iter()
+            .map(|part| part.attributor.mean(partners, progress))
+            .collect::<Result<_>>()?;
+        self.sum(own, partners)
+    }
+}
+
+impl StackAttributor<'_> {
+    /// The weighted sum of the members' contributions, for the mean over some lists of partners.
+    fn sum(&self, own: Vec<Attribution>, partners: &[Vec<u32>]) -> Result<Attribution> {
+        let mean = self.stack.mean;
         let mut values = Array2::<f32>::zeros((self.space.len(), self.entities.len()));
-        for part in &self.members {
-            let own = part.attributor.of(partners)?.values;
-            for (place, contributions) in part.places.iter().zip(own.rows()) {
+        let mut base = vec![mean; self.entities.len()];
+        for (part, own) in self.members.iter().zip(own) {
+            for (place, contributions) in part.places.iter().zip(own.values.rows()) {
                 values.row_mut(*place).scaled_add(part.weight as f32, &contributions);
             }
+            base.iter_mut().zip(own.base).for_each(|(base, own)| *base += part.weight * (own - mean));
         }
-        let mut sides: Vec<&[u32]> = partners.iter().map(std::slice::from_ref).collect();
-        sides.insert(self.side, self.entities);
-        let predicted = self.stack.predict(&Query { tables: self.tables, tuples: Tuples::Grid(&sides) })?;
-        Ok(Attribution::of(values, &predicted))
+        for member in &self.silent {
+            for partner in partners {
+                let mut sides: Vec<&[u32]> = partner.iter().map(std::slice::from_ref).collect();
+                sides.insert(self.side, self.entities);
+                let query = Query { tables: self.tables, tuples: Tuples::Grid(&sides) };
+                let weight = member.weight / partners.len() as f64;
+                let predicted = member.model.predict(&query)?;
+                base.iter_mut()
+                    .zip(predicted)
+                    .for_each(|(base, own)| *base += weight * (f64::from(own) - mean));
+            }
+        }
+        Ok(Attribution { values, base })
     }
 }

@@ -1,0 +1,87 @@
+//! Whether measured responses depend on the genes of a set at all: without any model.
+
+use halfmax_core::Seed;
+use ndarray::{Array2, ArrayView1};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::sets::FeatureSet;
+
+/// Measured responses of one partner (drug), less what confounders explain: entities (positions among those explained) and values.
+pub struct Measured {
+    /// Which entities.
+    pub entities: Vec<usize>,
+    /// Their responses.
+    pub values: Vec<f64>,
+}
+
+/// Entities that a test needs at least.
+const LEAST: usize = 20;
+/// Permutations that are compared at a time.
+const BLOCK: usize = 250;
+
+/// For each set the probability that responses which do not depend on its features correlate as much with them: the statistic
+/// is the mean squared correlation (the global test of Goeman et al. 2004, Bioinformatics 20:93), and the entities are permuted, so that
+/// the features of a set stay as correlated as they are. This null is self-contained: other genes have no part in it.
+///
+/// None where there are fewer than 20 responses or no feature of the set varies.
+pub fn self_contained(
+    within: &Array2<f32>,
+    measured: &Measured,
+    sets: &[FeatureSet],
+    permutations: usize,
+    seed: Seed,
+) -> Vec<Option<f64>> {
+    let count = measured.entities.len();
+    if count < LEAST {
+        return vec![None; sets.len()];
+    }
+    let mut used: Vec<u32> = sets.iter().flat_map(FeatureSet::features).collect();
+    used.sort_unstable();
+    used.dedup();
+    let mut features = Array2::<f32>::zeros((count, used.len()));
+    for (column, feature) in used.iter().enumerate() {
+        let row = within.row(*feature as usize);
+        let own: Vec<f64> = measured.entities.iter().map(|entity| f64::from(row[*entity])).collect();
+        for (place, value) in features.column_mut(column).iter_mut().zip(standardised(&own)) {
+            *place = value as f32;
+        }
+    }
+    let place = |feature: u32| used.binary_search(&feature).unwrap_or_default();
+    let places: Vec<Vec<usize>> =
+        sets.iter().map(|set| set.features().into_iter().map(place).collect()).collect();
+    let response: Vec<f32> = standardised(&measured.values).into_iter().map(|value| value as f32).collect();
+    let statistics = |products: ArrayView1<'_, f32>| -> Vec<f32> {
+        places.iter().map(|places| places.iter().map(|place| products[*place].powi(2)).sum()).collect()
+    };
+    let found = statistics(ArrayView1::from(&response).dot(&features).view());
+    let mut more = vec![0usize; sets.len()];
+    let mut rng = ChaCha8Rng::seed_from_u64(seed.value());
+    let mut shuffled = response.clone();
+    let mut left = permutations;
+    while left > 0 {
+        let rows = left.min(BLOCK);
+        let mut block = Array2::zeros((rows, count));
+        for mut row in block.rows_mut() {
+            shuffled.shuffle(&mut rng);
+            row.assign(&ArrayView1::from(&shuffled));
+        }
+        for products in block.dot(&features).rows() {
+            for ((more, own), found) in more.iter_mut().zip(statistics(products)).zip(&found) {
+                *more += usize::from(own >= *found);
+            }
+        }
+        left -= rows;
+    }
+    let p =
+        |(more, found): (&usize, &f32)| (*found > 0.0).then(|| (more + 1) as f64 / (permutations + 1) as f64);
+    more.iter().zip(&found).map(p).collect()
+}
+
+/// Values less their mean, over their norm; zeros where none differs.
+fn standardised(values: &[f64]) -> Vec<f64> {
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let norm = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>().sqrt();
+    values.iter().map(|value| if norm > 1e-9 { (value - mean) / norm } else { 0.0 }).collect()
+}

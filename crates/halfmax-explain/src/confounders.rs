@@ -1,0 +1,146 @@
+use halfmax_core::Category;
+use ndarray::{Array2, ArrayView1, ArrayViewMut1, Axis};
+use rayon::prelude::*;
+
+/// What else than a mechanism makes cell lines alike in their responses: the tissue they are of, and how sensitive they are
+/// to everything.
+///
+/// General sensitivity is the mean of a cell line's predictions over all partners (drugs). Since contributions of features add up,
+/// those to it are the means of the contributions, exactly; a drug's own are what is left of its contributions after as much
+/// of them as its predictions follow general sensitivity, compared within tissues:
+/// `φ'_d = φ_d − β_d φ̄ − (mean of that in the tissue)`, with β_d the slope of the predictions on general sensitivity.
+pub struct Confounders {
+    tissue: Vec<usize>,
+    sizes: Vec<usize>,
+    /// The mean prediction of each entity less the mean of its tissue.
+    general: Vec<f64>,
+    /// The mean prediction of each entity.
+    means: Vec<f64>,
+}
+
+/// How much of the variance of a drug's predictions each confounder explains, 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Explained {
+    /// By tissue.
+    pub tissue: f64,
+    /// By general sensitivity.
+    pub general: f64,
+    /// By general sensitivity once it is adjusted for, within tissues.
+    pub general_after: f64,
+}
+
+impl Confounders {
+    /// For entities with these mean predictions; each without a tissue counts as of a tissue of its own kind, "unknown".
+    pub fn new(means: Vec<f64>, tissue: Option<&Category>, entities: &[u32]) -> Self {
+        let code = |entity: &u32| {
+            let code = tissue.and_then(|tissue| tissue.codes.get(*entity as usize).copied().flatten());
+            code.map_or(0, |code| usize::from(code) + 1)
+        };
+        let tissue: Vec<usize> = entities.iter().map(code).collect();
+        let mut sizes = vec![0; tissue.iter().max().map_or(1, |most| most + 1)];
+        tissue.iter().for_each(|code| sizes[*code] += 1);
+        let mut found = Self { tissue, sizes, general: means.clone(), means };
+        let mut general = std::mem::take(&mut found.general);
+        found.centre(&mut general);
+        found.general = general;
+        found
+    }
+
+    /// Takes the mean of its tissue from every entity's value.
+    pub fn centre(&self, values: &mut [f64]) {
+        let mut sums = vec![0.0; self.sizes.len()];
+        self.tissue.iter().zip(&*values).for_each(|(code, value)| sums[*code] += value);
+        for (value, code) in values.iter_mut().zip(&self.tissue) {
+            *value -= sums[*code] / self.sizes[*code] as f64;
+        }
+    }
+
+    fn centre_row(&self, mut row: ArrayViewMut1<'_, f32>) {
+        let mut sums = vec![0.0f64; self.sizes.len()];
+        self.tissue.iter().zip(&row).for_each(|(code, value)| sums[*code] += f64::from(*value));
+        let means: Vec<f32> =
+            sums.iter().zip(&self.sizes).map(|(sum, size)| (sum / (*size).max(1) as f64) as f32).collect();
+        row.iter_mut().zip(&self.tissue).for_each(|(value, code)| *value -= means[*code]);
+    }
+
+    /// The slope of a drug's predictions on general sensitivity, within tissues.
+    pub fn slope(&self, predicted: &[f64]) -> f64 {
+        let mut own = predicted.to_vec();
+        self.centre(&mut own);
+        let variance: f64 = self.general.iter().map(|value| value * value).sum();
+        let product: f64 = self.general.iter().zip(&own).map(|(a, b)| a * b).sum();
+        if variance > 0.0 { product / variance } else { 0.0 }
+    }
+
+    /// Takes from contributions to a drug's predictions (features × entities) those to general sensitivity, as far as the
+    /// predictions follow it, and the means of tissues.
+    pub fn adjust(&self, contributions: &mut Array2<f32>, general: &Array2<f32>, predicted: &[f64]) {
+        let slope = self.slope(predicted) as f32;
+        contributions.axis_iter_mut(Axis(0)).into_par_iter().zip(general.axis_iter(Axis(0))).for_each(
+            |(mut own, general)| {
+                own.scaled_add(-slope, &general);
+                self.centre_row(own);
+            },
+        );
+    }
+
+    /// Standardised values (features × entities) within tissues.
+    pub fn within_tissues(&self, standard: &Array2<f32>) -> Array2<f32> {
+        let mut within = standard.clone();
+        within.axis_iter_mut(Axis(0)).into_par_iter().for_each(|row| self.centre_row(row));
+        within
+    }
+
+    /// What is left of some entities' values when the means of tissues are taken from them, and what `others` explain within tissues.
+    pub fn residuals(&self, values: &[f64], others: &[f64], entities: &[usize]) -> Vec<f64> {
+        let centred = |values: &[f64]| {
+            let (mut sums, mut counts) = (vec![0.0; self.sizes.len()], vec![0.0; self.sizes.len()]);
+            for (value, entity) in values.iter().zip(entities) {
+                sums[self.tissue[*entity]] += value;
+                counts[self.tissue[*entity]] += 1.0;
+            }
+            let code = |entity: &usize| self.tissue[*entity];
+            let centre = |(value, entity): (&f64, &usize)| value - sums[code(entity)] / counts[code(entity)];
+            values.iter().zip(entities).map(centre).collect::<Vec<f64>>()
+        };
+        let (values, others) = (centred(values), centred(others));
+        let square: f64 = others.iter().map(|other| other * other).sum();
+        let product: f64 = values.iter().zip(&others).map(|(a, b)| a * b).sum();
+        let slope = if square > 1e-12 { product / square } else { 0.0 };
+        values.iter().zip(&others).map(|(value, other)| value - slope * other).collect()
+    }
+
+    /// How much of a drug's predictions the confounders explain.
+    pub fn explained(&self, predicted: &[f64]) -> Explained {
+        let mut within = predicted.to_vec();
+        self.centre(&mut within);
+        let total = variance(predicted);
+        let tissue = if total > 0.0 { 1.0 - variance(&within) / total } else { 0.0 };
+        let slope = self.slope(predicted);
+        let left: Vec<f64> =
+            within.iter().zip(&self.general).map(|(own, general)| own - slope * general).collect();
+        Explained {
+            tissue,
+            general: correlation(predicted, &self.means).powi(2),
+            general_after: correlation(&left, &self.general).powi(2),
+        }
+    }
+}
+
+fn variance(values: &[f64]) -> f64 {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count
+}
+
+/// Pearson's correlation; 0 where one does not vary.
+pub(crate) fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let (a, b) = (ArrayView1::from(a), ArrayView1::from(b));
+    let centred = |values: ArrayView1<'_, f64>| {
+        let mean = values.mean().unwrap_or(0.0);
+        values.mapv(|value| value - mean)
+    };
+    let (a, b) = (centred(a), centred(b));
+    let norm = (a.dot(&a) * b.dot(&b)).sqrt();
+    if norm > 1e-12 { a.dot(&b) / norm } else { 0.0 }
+}

@@ -1,0 +1,357 @@
+use halfmax_core::{
+    Attributor, Domain, EntityTable, Error, FeatureSpace, FittedModel, Progress, Query, Result, Screen, Seed,
+    Tuples,
+};
+use ndarray::{Array2, Axis};
+use rayon::prelude::*;
+
+use crate::association::{Measured, self_contained};
+use crate::confounders::{Confounders, Explained};
+use crate::evidence::{Evidence, effect};
+use crate::matched::{Bins, random_sets};
+use crate::sets::FeatureSet;
+use crate::values::Values;
+
+/// How predictions are explained.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Random sets that each mechanism is compared with, and permutations of entities.
+    pub permutations: usize,
+    /// The seed of both.
+    pub seed: Seed,
+}
+
+/// A model, and the cell lines and partners (drugs, or combinations of two) that its predictions are explained for.
+pub struct Question<'a> {
+    /// The model.
+    pub model: &'a dyn FittedModel,
+    /// Its training data.
+    pub screen: &'a Screen,
+    /// The tables of the sides.
+    pub tables: Vec<&'a EntityTable>,
+    /// Positions of the cell lines: those that have responses.
+    pub cells: Vec<u32>,
+    /// For each partner the positions of its entities, one for each side but the first.
+    pub partners: Vec<Vec<u32>>,
+}
+
+/// What the predictions of a model rest on.
+pub struct Explanation {
+    /// How contributions were found.
+    pub method: String,
+    /// The features.
+    pub space: FeatureSpace,
+    /// For each partner of the question.
+    pub partners: Vec<PartnerExplanation>,
+}
+
+/// What the predictions for one partner rest on.
+pub struct PartnerExplanation {
+    /// For each feature.
+    pub importance: Vec<Importance>,
+    /// For each set.
+    pub mechanisms: Vec<MechanismEvidence>,
+    /// How much the confounders explain.
+    pub explained: Explained,
+    /// How contributions of the features with the greatest part spread.
+    pub spreads: Vec<Spreads>,
+}
+
+/// How much predictions for one partner depend on a feature.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Importance {
+    /// The mean of |contribution| over the cell lines, in the unit of the target.
+    pub mean_abs: f64,
+    /// How far predictions rise with it, per standard deviation; 0 for categories.
+    pub effect: f64,
+    /// [`Importance::mean_abs`] after tissue and general sensitivity are adjusted for.
+    pub adjusted_mean_abs: f64,
+    /// [`Importance::effect`] after that, within tissues.
+    pub adjusted_effect: f64,
+}
+
+/// A mechanism's part in the predictions for one partner.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MechanismEvidence {
+    /// As the model has it.
+    pub all: Evidence,
+    /// After tissue and general sensitivity are adjusted for.
+    pub adjusted: Evidence,
+    /// The probability of the self-contained test; see [`self_contained`].
+    pub self_contained: Option<f64>,
+}
+
+/// How the contributions of a feature spread where its values are low and high.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spreads {
+    /// The feature.
+    pub feature: u32,
+    /// At or below the median, or where a bit is not set: minimum, 5 %, quartiles, 95 %, maximum; none where there is no entity.
+    pub low: Option<[f32; 7]>,
+    /// Above the median, or where a bit is set.
+    pub high: Option<[f32; 7]>,
+}
+
+/// Features of a partner whose spread is kept.
+const SPREADS: usize = 30;
+/// Partners that are worked on before their sums are added, whatever the number of threads.
+const BLOCK: usize = 4;
+
+const SETS: u64 = 31;
+const PERMUTATIONS: u64 = 32;
+
+impl<'a> Question<'a> {
+    /// For all training cell lines of a screen, and every drug or combination that has responses.
+    pub fn new(model: &'a dyn FittedModel, screen: &'a Screen) -> Self {
+        let mut partners: Vec<Vec<u32>> = (0..screen.responses.len()).map(|at| screen.members(at)).collect();
+        partners.sort_unstable();
+        partners.dedup();
+        Self {
+            model,
+            screen,
+            tables: (0..screen.sides.len()).map(|side| screen.table(side)).collect(),
+            cells: screen.all().entities(0).0,
+            partners,
+        }
+    }
+
+    /// What a partner is called: "Paclitaxel", or "A + B".
+    pub fn name_of(&self, partner: &[u32]) -> String {
+        let names =
+            partner.iter().zip(&self.tables[1..]).map(|(at, table)| table.ids()[*at as usize].as_str());
+        names.collect::<Vec<_>>().join(" + ")
+    }
+
+    /// The attributor of the model for the cell lines.
+    ///
+    /// # Errors
+    /// If the family says nothing of its features.
+    pub fn attributor(&self) -> Result<Box<dyn Attributor + '_>> {
+        self.model.attribute(&self.tables, 0, &self.cells)?.ok_or_else(|| {
+            Error::config(format!(
+                "contributions of features to the predictions of a model of family {:?}: expected a family that says them \
+                 for cell lines",
+                self.model.family()
+            ))
+            .help("train a model of family \"boost\", \"kernel\", \"neural\", \"elastic_net\" or \"pls\", or a stack of them")
+        })
+    }
+
+    /// The predictions for all cell lines with every partner.
+    fn predicted(&self) -> Result<Vec<Vec<f64>>> {
+        let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
+        if self.tables.len() == 2 {
+            let partners: Vec<u32> = self.partners.iter().flatten().copied().collect();
+            let query = Query { tables: &self.tables, tuples: Tuples::Grid(&[&self.cells, &partners]) };
+            let all = wide(self.model.predict(&query)?);
+            let of = |at: usize| all.iter().skip(at).step_by(partners.len()).copied().collect();
+            return Ok((0..partners.len()).map(of).collect());
+        }
+        let one = |partner: &Vec<u32>| {
+            let mut sides: Vec<&[u32]> = vec![&self.cells];
+            sides.extend(partner.iter().map(std::slice::from_ref));
+            let query = Query { tables: &self.tables, tuples: Tuples::Grid(&sides) };
+            Ok(wide(self.model.predict(&query)?))
+        };
+        self.partners.par_iter().map(one).collect()
+    }
+
+    /// Explains the predictions: contributions of all features, and of sets of them. `sets` makes the sets of the model's features, and
+    /// says for each partner, set and member in which direction it is expected to resist (see [`Evidence::of`]).
+    ///
+    /// # Errors
+    /// If the family says nothing of its features, or the user stopped it.
+    pub fn explain(
+        &self,
+        sets: &[FeatureSet],
+        expected: &(dyn Fn(usize, usize, usize) -> f32 + Sync),
+        settings: Settings,
+        progress: &dyn Progress,
+    ) -> Result<Explanation> {
+        let attributor = self.attributor()?;
+        let values = Values::new(attributor.space(), self.tables[0], &self.cells)?;
+        let predicted = self.predicted()?;
+        let general = attributor.mean(&self.partners, progress)?.values;
+        let count = predicted.len().max(1) as f64;
+        let means =
+            (0..self.cells.len()).map(|cell| predicted.iter().map(|own| own[cell]).sum::<f64>() / count);
+        let confounders = Confounders::new(means.collect(), self.tables[0].group("tissue"), &self.cells);
+        let within = confounders.within_tissues(&values.standard);
+        let random = random_of(&values, sets, settings);
+        let measured = self.measured(&confounders);
+        let whole = Whole { values, within, general, confounders, random, sets };
+        let one = |at: usize| -> Result<PartnerExplanation> {
+            progress.check()?;
+            let found = attributor.of(&self.partners[at])?;
+            let expected = |set: usize, member: usize| expected(at, set, member);
+            let seed = settings.seed.derive(PERMUTATIONS).derive(at as u64);
+            let tests = self_contained(&whole.within, &measured[at], sets, settings.permutations, seed);
+            Ok(whole.explanation(found.values, &predicted[at], &expected, &tests))
+        };
+        let total = self.partners.len();
+        let mut partners = Vec::with_capacity(total);
+        let places: Vec<usize> = (0..total).collect();
+        for block in places.chunks(BLOCK) {
+            let found: Vec<PartnerExplanation> =
+                block.par_iter().map(|at| one(*at)).collect::<Result<_>>()?;
+            partners.extend(found);
+            progress.step(partners.len(), total);
+        }
+        let method = attributor.method();
+        Ok(Explanation { method, space: whole.values.space, partners })
+    }
+
+    /// The measured responses of every partner, less the means of tissues and what general sensitivity explains: the mean of a cell line's
+    /// responses to the other partners, each less the partner's mean.
+    fn measured(&self, confounders: &Confounders) -> Vec<Measured> {
+        let responses = &self.screen.responses;
+        let place_of = |of: &[u32], len: usize| {
+            let mut place = vec![usize::MAX; len];
+            of.iter().enumerate().for_each(|(at, entity)| place[*entity as usize] = at);
+            place
+        };
+        let cell_at = place_of(&self.cells, self.tables[0].len());
+        let mut found: Vec<Measured> =
+            self.partners.iter().map(|_| Measured { entities: Vec::new(), values: Vec::new() }).collect();
+        for row in 0..responses.len() {
+            if let Ok(partner) = self.partners.binary_search(&self.screen.members(row)) {
+                found[partner].entities.push(cell_at[responses.side(0)[row] as usize]);
+                found[partner].values.push(f64::from(responses.values()[row]));
+            }
+        }
+        let (mut sums, mut counts) = (vec![0.0; self.cells.len()], vec![0.0; self.cells.len()]);
+        for own in &mut found {
+            let mean = own.values.iter().sum::<f64>() / own.values.len().max(1) as f64;
+            for (value, entity) in own.values.iter_mut().zip(&own.entities) {
+                *value -= mean;
+                sums[*entity] += *value;
+                counts[*entity] += 1.0;
+            }
+        }
+        for own in &mut found {
+            let others = |(value, entity): (&f64, &usize)| {
+                if counts[*entity] > 1.0 { (sums[*entity] - value) / (counts[*entity] - 1.0) } else { 0.0 }
+            };
+            let others: Vec<f64> = own.values.iter().zip(&own.entities).map(others).collect();
+            own.values = confounders.residuals(&own.values, &others, &own.entities);
+        }
+        found
+    }
+}
+
+/// Random sets like each set; none for those that have no feature.
+fn random_of(values: &Values, sets: &[FeatureSet], settings: Settings) -> Vec<Option<Vec<Vec<u32>>>> {
+    let bins = Bins::new(values);
+    let seed = settings.seed.derive(SETS);
+    let of = |(at, set): (usize, &FeatureSet)| {
+        let features = set.features();
+        if features.is_empty() {
+            return None;
+        }
+        random_sets(values, &bins, &features, settings.permutations, seed.derive(at as u64))
+    };
+    sets.iter().enumerate().map(of).collect()
+}
+
+/// What the explanations of all partners have in common.
+struct Whole<'a> {
+    values: Values,
+    /// Standardised values within tissues.
+    within: Array2<f32>,
+    general: Array2<f32>,
+    confounders: Confounders,
+    random: Vec<Option<Vec<Vec<u32>>>>,
+    sets: &'a [FeatureSet],
+}
+
+impl Whole<'_> {
+    fn explanation(
+        &self,
+        mut contributions: Array2<f32>,
+        predicted: &[f64],
+        expected: &dyn Fn(usize, usize) -> f32,
+        tests: &[Option<f64>],
+    ) -> PartnerExplanation {
+        let standard = &self.values.standard;
+        let expected: Vec<Vec<f32>> = self
+            .sets
+            .iter()
+            .enumerate()
+            .map(|(set, members)| (0..members.members.len()).map(|member| expected(set, member)).collect())
+            .collect();
+        let evidence = |contributions: &Array2<f32>, standard: &Array2<f32>| -> Vec<Evidence> {
+            let all = self.sets.iter().zip(&expected).zip(&self.random);
+            all.map(|((set, expected), random)| {
+                Evidence::of(contributions, standard, set, expected, random.as_deref())
+            })
+            .collect()
+        };
+        let mean_abs = |row: ndarray::ArrayView1<'_, f32>| {
+            f64::from(row.iter().map(|value| value.abs()).sum::<f32>()) / row.len().max(1) as f64
+        };
+        let mut importance: Vec<Importance> = (0..self.values.space.len() as u32)
+            .map(|feature| Importance {
+                mean_abs: mean_abs(contributions.row(feature as usize)),
+                effect: effect(&contributions, standard, feature),
+                ..Importance::default()
+            })
+            .collect();
+        let all = evidence(&contributions, standard);
+        let spreads = self.spreads(&contributions, &importance);
+        self.confounders.adjust(&mut contributions, &self.general, predicted);
+        for (feature, one) in importance.iter_mut().enumerate() {
+            one.adjusted_mean_abs = mean_abs(contributions.row(feature));
+            one.adjusted_effect = effect(&contributions, &self.within, feature as u32);
+        }
+        let adjusted = evidence(&contributions, &self.within);
+        let mechanisms = all
+            .into_iter()
+            .zip(adjusted)
+            .zip(tests)
+            .map(|((all, adjusted), test)| MechanismEvidence { all, adjusted, self_contained: *test })
+            .collect();
+        let explained = self.confounders.explained(predicted);
+        PartnerExplanation { importance, mechanisms, explained, spreads }
+    }
+
+    fn spreads(&self, contributions: &Array2<f32>, importance: &[Importance]) -> Vec<Spreads> {
+        let mut order: Vec<u32> = (0..importance.len() as u32).collect();
+        let by = |a: &u32, b: &u32| {
+            let of = |at: &u32| importance[*at as usize].mean_abs;
+            of(b).total_cmp(&of(a)).then(a.cmp(b))
+        };
+        order.sort_by(by);
+        order.truncate(SPREADS);
+        order.retain(|feature| importance[*feature as usize].mean_abs > 0.0);
+        order.into_iter().map(|feature| self.spread(contributions, feature)).collect()
+    }
+
+    fn spread(&self, contributions: &Array2<f32>, feature: u32) -> Spreads {
+        let at = feature as usize;
+        let values = self.values.raw.row(at);
+        let threshold = match self.values.space.features[at].domain {
+            Domain::Binary => 0.5,
+            Domain::Real => median(values.iter().copied().filter(|value| value.is_finite()).collect()),
+            Domain::Category(_) => f32::INFINITY,
+        };
+        let own = contributions.index_axis(Axis(0), at);
+        let side = |keep: &dyn Fn(f32) -> bool| {
+            let kept = own.iter().zip(values).filter(|(_, value)| keep(**value)).map(|(own, _)| *own);
+            quantiles(kept.collect())
+        };
+        Spreads { feature, low: side(&|value| value <= threshold), high: side(&|value| value > threshold) }
+    }
+}
+
+fn median(mut values: Vec<f32>) -> f32 {
+    values.sort_unstable_by(f32::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f32::INFINITY)
+}
+
+/// Minimum, 5 %, quartiles, 95 %, maximum.
+fn quantiles(mut values: Vec<f32>) -> Option<[f32; 7]> {
+    values.sort_unstable_by(f32::total_cmp);
+    let last = values.len().checked_sub(1)?;
+    let at = |share: f64| values[(share * last as f64).round() as usize];
+    Some([0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0].map(at))
+}

@@ -1,0 +1,20 @@
+//! Why a model predicts what it predicts: contributions of features, tied to mechanisms of resistance.
+
+mod association;
+mod confounders;
+mod discoveries;
+mod evidence;
+mod explanation;
+mod matched;
+mod sets;
+mod values;
+
+pub use association::{Measured, self_contained};
+pub use confounders::{Confounders, Explained};
+pub use discoveries::false_discovery_rates;
+pub use evidence::Evidence;
+pub use explanation::{
+    Explanation, Importance, MechanismEvidence, PartnerExplanation, Question, Settings, Spreads,
+};
+pub use sets::{FeatureSet, Member};
+pub use values::Values;

@@ -1,0 +1,146 @@
+//! Random sets of features like a given one.
+
+use halfmax_core::{Domain, Seed};
+use ndarray::ArrayView1;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, HashSet};
+
+use crate::values::Values;
+
+/// Features of a bin, about.
+const BIN: usize = 40;
+/// Candidates among which the one is taken that correlates most like the feature that it stands for.
+const CANDIDATES: usize = 12;
+
+/// Features that are alike: of the same kind, with similar mean and variance.
+pub(crate) struct Bins {
+    /// For each feature its bin.
+    of: Vec<usize>,
+    features: Vec<Vec<u32>>,
+}
+
+impl Bins {
+    /// Bins of features of each kind by their mean, and within that by their variance; of bits by their frequency.
+    pub(crate) fn new(values: &Values) -> Self {
+        let mut kinds: BTreeMap<(&str, u8), Vec<u32>> = BTreeMap::new();
+        for (at, feature) in values.space.features.iter().enumerate() {
+            let sort = match feature.domain {
+                Domain::Real => 0,
+                Domain::Binary => 1,
+                Domain::Category(_) => 2,
+            };
+            kinds.entry((&feature.kind, sort)).or_default().push(at as u32);
+        }
+        let mut bins = Self { of: vec![0; values.space.len()], features: Vec::new() };
+        for ((_, sort), mut members) in kinds {
+            let levels =
+                if sort == 0 { ((members.len() / BIN) as f64).sqrt() as usize } else { members.len() / BIN };
+            let by = |numbers: &[f64]| {
+                let numbers = numbers.to_vec();
+                move |a: &u32, b: &u32| numbers[*a as usize].total_cmp(&numbers[*b as usize]).then(a.cmp(b))
+            };
+            members.sort_by(by(&values.means));
+            for level in parts(&members, levels) {
+                let mut level = level.to_vec();
+                level.sort_by(by(&values.deviations));
+                for bin in parts(&level, if sort == 0 { levels } else { 1 }) {
+                    bin.iter().for_each(|feature| bins.of[*feature as usize] = bins.features.len());
+                    bins.features.push(bin.to_vec());
+                }
+            }
+        }
+        bins
+    }
+
+    fn like(&self, feature: u32) -> &[u32] {
+        &self.features[self.of[feature as usize]]
+    }
+}
+
+/// A list in `count` parts of almost the same size.
+fn parts<T>(list: &[T], count: usize) -> impl Iterator<Item = &[T]> {
+    let count = count.max(1);
+    (0..count).map(move |at| &list[at * list.len() / count..(at + 1) * list.len() / count])
+}
+
+/// `count` random sets like a set of features: each feature is replaced by one of its bin that is in neither set. Of some
+/// candidates that one is taken whose mean correlation with those before it is nearest to what its feature has with those before it in the
+/// set, since the sum over features that go together varies more. None if a bin is too small.
+pub(crate) fn random_sets(
+    values: &Values,
+    bins: &Bins,
+    set: &[u32],
+    count: usize,
+    seed: Seed,
+) -> Option<Vec<Vec<u32>>> {
+    let own: HashSet<u32> = set.iter().copied().collect();
+    let pools: Vec<Vec<u32>> = set
+        .iter()
+        .map(|feature| bins.like(*feature).iter().copied().filter(|other| !own.contains(other)).collect())
+        .collect();
+    // As many features may be asked of one bin.
+    if pools.iter().any(|pool: &Vec<u32>| pool.len() < set.len().min(BIN / 4).max(5)) {
+        return None;
+    }
+    let targets = correlations_with_those_before(values, set);
+    let draw = |at: usize| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed.derive(at as u64).value());
+        one_set(values, &pools, &targets, &mut rng)
+    };
+    (0..count).into_par_iter().map(draw).collect()
+}
+
+fn one_set(values: &Values, pools: &[Vec<u32>], targets: &[f32], rng: &mut ChaCha8Rng) -> Option<Vec<u32>> {
+    let mut sum = vec![0.0f32; values.entities()];
+    let mut chosen: Vec<u32> = Vec::with_capacity(pools.len());
+    for (pool, target) in pools.iter().zip(targets) {
+        let free: Vec<u32> = if chosen.is_empty() {
+            vec![*pool.choose(rng)?]
+        } else {
+            let candidates: Vec<u32> =
+                (0..CANDIDATES).map(|_| pool[rng.random_range(0..pool.len())]).collect();
+            let mut free: Vec<u32> =
+                candidates.into_iter().filter(|candidate| !chosen.contains(candidate)).collect();
+            if free.is_empty() {
+                free.extend(pool.iter().filter(|candidate| !chosen.contains(candidate)).take(1));
+            }
+            free
+        };
+        let miss = |candidate: u32| {
+            let found = mean_correlation(values, candidate, &sum, chosen.len());
+            (found - target).abs()
+        };
+        let nearest = free
+            .into_iter()
+            .map(|candidate| (miss(candidate), candidate))
+            .min_by(|a, b| a.0.total_cmp(&b.0))?;
+        let row = values.standard.row(nearest.1 as usize);
+        sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        chosen.push(nearest.1);
+    }
+    Some(chosen)
+}
+
+/// For each feature of a set its mean correlation with those before it.
+fn correlations_with_those_before(values: &Values, set: &[u32]) -> Vec<f32> {
+    let mut sum = vec![0.0f32; values.entities()];
+    let mut found = Vec::with_capacity(set.len());
+    for (count, feature) in set.iter().enumerate() {
+        found.push(mean_correlation(values, *feature, &sum, count));
+        let row = values.standard.row(*feature as usize);
+        sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+    }
+    found
+}
+
+/// The mean correlation of a feature with `count` others, given the sum of their standardised values.
+fn mean_correlation(values: &Values, feature: u32, sum: &[f32], count: usize) -> f32 {
+    if count == 0 {
+        return 0.0;
+    }
+    let product = values.standard.row(feature as usize).dot(&ArrayView1::from(sum));
+    product / (count * values.entities().max(1)) as f32
+}
