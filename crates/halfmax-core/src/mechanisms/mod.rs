@@ -196,11 +196,10 @@ impl Mechanisms {
     /// ```
     pub fn parse(text: &str) -> Result<Self> {
         let mut catalogue = check::read(text)?;
-        if catalogue.classes.is_empty() && text != BUILTIN {
-            catalogue.classes = check::read(BUILTIN)?.classes;
-        }
-        if catalogue.synonyms.is_empty() && text != BUILTIN {
-            catalogue.synonyms = check::read(BUILTIN)?.synonyms;
+        if catalogue.classes.is_empty() || catalogue.synonyms.is_empty() {
+            let builtin = check::read(BUILTIN)?;
+            fill(&mut catalogue.classes, builtin.classes, Vec::is_empty);
+            fill(&mut catalogue.synonyms, builtin.synonyms, BTreeMap::is_empty);
         }
         check::check(&catalogue)?;
         Ok(catalogue)
@@ -278,6 +277,12 @@ impl Mechanism {
         } else {
             has(&self.altered, gene).then_some(Sense::Altered)
         }
+    }
+}
+
+fn fill<T>(own: &mut T, builtin: T, is_empty: impl Fn(&T) -> bool) {
+    if is_empty(own) {
+        *own = builtin;
     }
 }
 

@@ -78,10 +78,19 @@ pub(super) fn advice(name: &str) -> String {
         }
         None => {}
     }
-    match approved(&upper).or_else(|| nearest(&upper, table().approved.iter().copied())) {
+    match in_other_letters(name).or_else(|| nearest(&upper, table().approved.iter().copied())) {
         Some(symbol) => format!("did you mean {symbol}? Write it, {also}"),
         None => format!("write the approved symbol of a human gene, {also}"),
     }
+}
+
+/// The approved symbol of a gene that has, or has had, this name in large or small letters.
+fn in_other_letters(name: &str) -> Option<&'static str> {
+    let mut rows = SYMBOLS.lines().filter_map(|line| Some((line.split('\t').next()?, line)));
+    rows.find(|(_, line)| {
+        line.split(['\t', ',']).any(|met| !met.is_empty() && met.eq_ignore_ascii_case(name))
+    })
+    .map(|(symbol, _)| symbol)
 }
 
 /// The candidate that is least edits away from `name`, if that is few for its length; the first in the alphabet of several.
