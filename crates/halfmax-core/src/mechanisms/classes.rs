@@ -41,7 +41,7 @@ impl Mechanisms {
     /// };
     /// assert_eq!(ids("Trametinib", "", ""), ["kinase", "mek"]);
     /// assert_eq!(ids("a new one", "MAP2K1, MAP2K2", ""), ["kinase", "mek"]);
-    /// assert!(ids("glutathione", "", "").is_empty());
+    /// assert!(ids("an unknown drug", "", "").is_empty());
     /// # Ok::<(), halfmax_core::Error>(())
     /// ```
     pub fn classes_of(&self, name: &str, targets: &str, pathway: &str) -> Vec<&DrugClass> {
