@@ -51,7 +51,7 @@ impl Mechanisms {
             return Vec::new();
         };
         let mut found: Vec<Reading> = Vec::new();
-        for gene in names.into_iter().flat_map(|name| self.genes_called(name)) {
+        for gene in names.into_iter().flat_map(|name| self.genes_called(name, sense)) {
             if !found.iter().any(|reading| reading.gene == gene) {
                 found.push(Reading { gene, sense });
             }
@@ -59,16 +59,28 @@ impl Mechanisms {
         found
     }
 
-    /// The genes that a name stands for: those of a synonym, else the gene of which it is a symbol, else itself.
-    fn genes_called(&self, name: &str) -> Vec<String> {
+    /// The genes that a name stands for: those of a synonym, else the gene of which it is a symbol, else, as a fusion,
+    /// the genes that it joins, else itself.
+    fn genes_called(&self, name: &str, sense: Sense) -> Vec<String> {
         let synonym = self.synonyms.iter().find(|(synonym, _)| synonym.eq_ignore_ascii_case(name));
         if let Some((_, genes)) = synonym {
             return genes.clone();
         }
-        let known = self.genes.also.iter().any(|gene| gene == name);
-        let symbol = if known { name } else { symbols::approved(name).unwrap_or(name) };
-        vec![symbol.to_string()]
+        if self.genes.also.iter().any(|gene| gene == name) {
+            return vec![name.to_string()];
+        }
+        let symbol = symbols::approved(name).map(|symbol| vec![symbol.to_string()]);
+        let fused = || (sense == Sense::Altered).then(|| fused(name)).flatten();
+        symbol.or_else(fused).unwrap_or_else(|| vec![name.to_string()])
     }
+}
+
+/// The genes of a fusion: "TMPRSS2-ERG", "TMPRSS2::ERG".
+fn fused(name: &str) -> Option<Vec<String>> {
+    let parts = name.split(['-', ':']).filter(|part| !part.is_empty());
+    let genes: Vec<String> =
+        parts.map(|part| symbols::approved(part).map(str::to_string)).collect::<Option<_>>()?;
+    (genes.len() > 1).then_some(genes)
 }
 
 /// The names of genes in that of a feature, and what a higher value means.
@@ -131,6 +143,9 @@ mod tests {
         );
         assert_eq!(read("events", "MSI_FACTOR"), "MLH1 Altered, MSH2 Altered, MSH6 Altered, PMS2 Altered");
         assert_eq!(read("copy_number", "HER2"), "ERBB2 More");
+        assert_eq!(read("events", "TMPRSS2-ERG_mut"), "TMPRSS2 Altered, ERG Altered");
+        assert_eq!(read("fusion", "KMT2A::AFF1"), "KMT2A Altered, AFF1 Altered");
+        assert_eq!(read("events", "HLA-A_mut"), "HLA-A Altered");
         assert_eq!(read("methylation", "MGMT"), "MGMT Less");
         assert_eq!(read("expression", "ENSG00000085563"), "ENSG00000085563 More");
     }

@@ -5,47 +5,37 @@ use std::sync::OnceLock;
 
 const SYMBOLS: &str = include_str!("../../../../datasets/hgnc/symbols.tsv");
 
-/// What a name of a gene is to HGNC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Name {
-    Previous(&'static str),
-    Alias(&'static str),
-    /// A name that two genes have had.
-    Ambiguous,
-}
+/// The genes that have, or have had, a name; none for a name of several.
+type Names = HashMap<&'static str, Option<&'static str>>;
 
 #[derive(Default)]
 struct Table {
     approved: HashSet<&'static str>,
-    others: HashMap<&'static str, Name>,
+    previous: Names,
+    aliases: Names,
 }
 
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
         let mut table = Table::default();
-        let rows = || {
-            SYMBOLS.lines().filter_map(|line| {
-                let mut columns = line.split('\t');
-                Some((columns.next()?, columns.next()?, columns.next()?))
-            })
-        };
-        table.approved = rows().map(|(symbol, ..)| symbol).collect();
-        // A previous symbol outranks an alias that another gene goes by.
-        rows().for_each(|(symbol, previous, _)| table.add(previous, Name::Previous(symbol)));
-        rows().for_each(|(symbol, _, aliases)| table.add(aliases, Name::Alias(symbol)));
+        for line in SYMBOLS.lines() {
+            let mut columns = line.split('\t');
+            let mut column = || columns.next().unwrap_or_default();
+            let symbol = column();
+            table.approved.insert(symbol);
+            add(&mut table.previous, column(), symbol);
+            add(&mut table.aliases, column(), symbol);
+        }
         table
     })
 }
 
-impl Table {
-    fn add(&mut self, names: &'static str, means: Name) {
-        for name in names.split(',').filter(|name| !name.is_empty()) {
-            let met = self.others.entry(name).or_insert(means);
-            if matches!((*met, means), (Name::Previous(a), Name::Previous(b)) | (Name::Alias(a), Name::Alias(b)) if a != b)
-            {
-                *met = Name::Ambiguous;
-            }
+fn add(names: &mut Names, list: &'static str, symbol: &'static str) {
+    for name in list.split(',').filter(|name| !name.is_empty()) {
+        let met = names.entry(name).or_insert(Some(symbol));
+        if *met != Some(symbol) {
+            *met = None;
         }
     }
 }
@@ -55,30 +45,26 @@ pub(super) fn is_approved(symbol: &str) -> bool {
     table().approved.contains(symbol)
 }
 
-/// The approved symbol of a gene that has, or has had, this name; none if no gene or several have had it.
+/// The approved symbol of a gene that has, or has had, this name; none if no gene or several have had it. A previous
+/// symbol of one gene outranks an alias of another.
 pub(super) fn approved(name: &str) -> Option<&'static str> {
     let table = table();
-    table.approved.get(name).copied().or_else(|| match table.others.get(name)? {
-        Name::Previous(symbol) | Name::Alias(symbol) => Some(symbol),
-        Name::Ambiguous => None,
-    })
+    let symbol = table.approved.get(name).copied();
+    symbol.or_else(|| *table.previous.get(name).or_else(|| table.aliases.get(name))?)
 }
 
 /// What is meant by a name that is no approved symbol, as a sentence.
 pub(super) fn advice(name: &str) -> String {
+    let table = table();
     let also = format!("or, if the symbol is right, add also = [{name:?}] under [genes]");
-    let upper = name.to_uppercase();
-    match table().others.get(name) {
-        Some(Name::Previous(symbol)) => {
-            return format!("{name} is an old symbol of {symbol}: write {symbol}");
-        }
-        Some(Name::Alias(symbol)) => return format!("{name} is an alias of {symbol}: write {symbol}"),
-        Some(Name::Ambiguous) => {
-            return format!("{name} is an old name of several genes: write the approved symbol, {also}");
-        }
-        None => {}
+    match (table.previous.get(name), table.aliases.get(name)) {
+        (Some(Some(symbol)), _) => return format!("{name} is an old symbol of {symbol}: write {symbol}"),
+        (None, Some(Some(symbol))) => return format!("{name} is an alias of {symbol}: write {symbol}"),
+        (None, None) => {}
+        _ => return format!("{name} is an old name of several genes: write the one that is meant, {also}"),
     }
-    match in_other_letters(name).or_else(|| nearest(&upper, table().approved.iter().copied())) {
+    let meant = in_other_letters(name);
+    match meant.or_else(|| nearest(&name.to_uppercase(), table.approved.iter().copied())) {
         Some(symbol) => format!("did you mean {symbol}? Write it, {also}"),
         None => format!("write the approved symbol of a human gene, {also}"),
     }
