@@ -37,7 +37,10 @@ pub use combinations::{CombinationScores, PreparedCombinations, pairs_before};
 pub use encode::Encoder;
 pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};
-pub use mechanisms::{Mechanism, Mechanisms};
+pub use mechanisms::{
+    Direction, DrugClass, Exception, GeneSet, Genes, Mechanism, Mechanisms, Reading, Reference, Sense,
+    Strategy, StrategyKind, parse_gmt,
+};
 pub use model::{
     AnyModel, Checkpoint, CheckpointStore, Epoch, FitContext, FittedModel, Informed, Known, Model, Parts,
     PreparedGrid, Query, Tensor, Tuples, ValidationGroup,

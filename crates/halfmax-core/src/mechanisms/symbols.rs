@@ -1,0 +1,131 @@
+//! Gene symbols as HGNC approves them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
+
+const SYMBOLS: &str = include_str!("../../../../datasets/hgnc/symbols.tsv");
+
+/// The genes that have, or have had, a name; none for a name of several.
+type Names = HashMap<&'static str, Option<&'static str>>;
+
+#[derive(Default)]
+struct Table {
+    approved: HashSet<&'static str>,
+    previous: Names,
+    aliases: Names,
+}
+
+fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let mut table = Table::default();
+        for line in SYMBOLS.lines() {
+            let mut columns = line.split('\t');
+            let mut column = || columns.next().unwrap_or_default();
+            let symbol = column();
+            table.approved.insert(symbol);
+            add(&mut table.previous, column(), symbol);
+            add(&mut table.aliases, column(), symbol);
+        }
+        table
+    })
+}
+
+fn add(names: &mut Names, list: &'static str, symbol: &'static str) {
+    for name in list.split(',').filter(|name| !name.is_empty()) {
+        let met = names.entry(name).or_insert(Some(symbol));
+        if *met != Some(symbol) {
+            *met = None;
+        }
+    }
+}
+
+/// Whether HGNC approves this symbol.
+pub(super) fn is_approved(symbol: &str) -> bool {
+    table().approved.contains(symbol)
+}
+
+/// The approved symbol of a gene that has, or has had, this name; none if no gene or several have had it. A previous
+/// symbol of one gene outranks an alias of another.
+pub(super) fn approved(name: &str) -> Option<&'static str> {
+    let table = table();
+    let symbol = table.approved.get(name).copied();
+    symbol.or_else(|| *table.previous.get(name).or_else(|| table.aliases.get(name))?)
+}
+
+/// What is meant by a name that is no approved symbol, as a sentence.
+pub(super) fn advice(name: &str) -> String {
+    let table = table();
+    let also = format!("or, if the symbol is right, add also = [{name:?}] under [genes]");
+    match (table.previous.get(name), table.aliases.get(name)) {
+        (Some(Some(symbol)), _) => return format!("{name} is an old symbol of {symbol}: write {symbol}"),
+        (None, Some(Some(symbol))) => return format!("{name} is an alias of {symbol}: write {symbol}"),
+        (None, None) => {}
+        _ => return format!("{name} is an old name of several genes: write the one that is meant, {also}"),
+    }
+    let meant = in_other_letters(name);
+    match meant.or_else(|| nearest(&name.to_uppercase(), table.approved.iter().copied())) {
+        Some(symbol) => format!("did you mean {symbol}? Write it, {also}"),
+        None => format!("write the approved symbol of a human gene, {also}"),
+    }
+}
+
+/// The approved symbol of a gene that has, or has had, this name in large or small letters.
+fn in_other_letters(name: &str) -> Option<&'static str> {
+    let mut rows = SYMBOLS.lines().filter_map(|line| Some((line.split('\t').next()?, line)));
+    rows.find(|(_, line)| {
+        line.split(['\t', ',']).any(|met| !met.is_empty() && met.eq_ignore_ascii_case(name))
+    })
+    .map(|(symbol, _)| symbol)
+}
+
+/// The candidate that is least edits away from `name`, if that is few for its length; the first in the alphabet of several.
+pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let most = 1 + name.chars().count() / 5;
+    candidates
+        .filter(|candidate| candidate.len().abs_diff(name.len()) <= most)
+        .map(|candidate| (edits(name, candidate), candidate))
+        .filter(|(edits, _)| *edits <= most)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Insertions, deletions and substitutions between two words.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (at, letter) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = at + 1;
+        for (column, other) in to.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_names_lead_to_the_approved_symbol() {
+        assert!(is_approved("ABCB1") && is_approved("HLA-A") && !is_approved("MDR1"));
+        assert_eq!(approved("MLL2"), Some("KMT2D"));
+        assert_eq!(approved("C15orf55"), Some("NUTM1"));
+        assert_eq!(approved("no gene"), None);
+        assert!(advice("MLL2").starts_with("MLL2 is an old symbol of KMT2D"));
+        assert!(advice("abcb1").starts_with("did you mean ABCB1?"));
+        assert!(advice("SLFN111").starts_with("did you mean SLFN11?"));
+        assert!(advice("completely else").starts_with("write the approved symbol"));
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        assert_eq!([edits("", "abc"), edits("abc", "abc"), edits("kitten", "sitting")], [3, 0, 3]);
+        assert_eq!(nearest("upp", ["up", "down"].into_iter()), Some("up"));
+        assert_eq!(nearest("é", ["x"].into_iter()), Some("x"));
+    }
+}
