@@ -211,6 +211,14 @@ impl Block {
         members.into_par_iter().map(|members| weighted_quantile(members, at)).collect()
     }
 
+    /// For each leaf of a tree how many of the responses that there is anything to learn from reach it.
+    pub fn covers(&self, patterns: &[Patterns], leaves: usize) -> Vec<u32> {
+        match self {
+            Self::Dense(block) => block.covers(&patterns[0], &patterns[1], leaves),
+            Self::List(list) => list.covers(patterns, leaves),
+        }
+    }
+
     /// Takes a tree's leaf values off the residuals. `value(leaf, column)` is the value of a leaf for an entity of the
     /// last side.
     pub fn subtract(&mut self, patterns: &[Patterns], value: impl Fn(usize, usize) -> f32 + Sync) {
@@ -384,6 +392,24 @@ impl Dense {
         });
     }
 
+    fn covers(&self, rows: &Patterns, columns: &Patterns, leaves: usize) -> Vec<u32> {
+        let width = columns.leaves.len();
+        let mut counts = vec![0u32; rows.leaves.len() * width];
+        for (weights, pattern) in self.weight.chunks(self.columns).zip(&rows.of_entity) {
+            let counts = &mut counts[*pattern as usize * width..][..width];
+            for (weight, pattern) in weights.iter().zip(&columns.of_entity) {
+                counts[*pattern as usize] += u32::from(*weight > 0.0);
+            }
+        }
+        let mut covers = vec![0; leaves];
+        for (row, counts) in rows.leaves.iter().zip(counts.chunks(width)) {
+            for (column, count) in columns.leaves.iter().zip(counts) {
+                covers[common_leaf([row.as_slice(), column].into_iter())] += count;
+            }
+        }
+        covers
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows
@@ -424,6 +450,14 @@ impl List {
     /// Positions of the responses that have any weight this round.
     pub fn active(&self) -> Vec<u32> {
         (0..self.packed.len() as u32).filter(|row| self.packed[*row as usize].0 != 0).collect()
+    }
+
+    fn covers(&self, patterns: &[Patterns], leaves: usize) -> Vec<u32> {
+        let mut covers = vec![0; leaves];
+        for at in (0..self.weight.len()).filter(|at| self.weight[*at] > 0.0) {
+            covers[self.leaf(patterns, at)] += 1;
+        }
+        covers
     }
 
     fn subtract(&mut self, patterns: &[Patterns], value: impl Fn(usize, usize) -> f32 + Sync) {
