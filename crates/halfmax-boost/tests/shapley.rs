@@ -3,11 +3,14 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use halfmax_boost::{BoostParams, FittedBoost, FittedSide, Known, Leaves, Tree, Trees};
+use halfmax_boost::{BoostParams, FittedBoost, FittedSide, Known, Leaves, Tree, Trees, to_lightgbm};
 use halfmax_core::*;
 use ndarray::Array2;
 use proptest::prelude::*;
+use rayon::prelude::*;
+use serde_json::{Value, json};
 
 /// Features of one side: two numbers, a bit and a category, with gaps.
 #[derive(Clone, Debug)]
@@ -315,5 +318,192 @@ proptest! {
             }
             prop_assert_eq!(&tree.covers, &covers);
         }
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let screen = planted();
+    let fitted = fit(params(Trees::Alternate, Known::Both), &screen, 1);
+    let tables = [&screen.tables[0], &screen.tables[1]];
+    let entities: Vec<u32> = (0..tables[0].len() as u32).collect();
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let attributor = fitted.attribute(&tables, 0, &entities).unwrap().unwrap();
+            let drugs = (0..tables[1].len() as u32).into_par_iter();
+            drugs.map(|drug| attributor.of(&[drug]).unwrap()).collect::<Vec<Attribution>>()
+        })
+    };
+    let one = with(1);
+    assert!(one.iter().all(|of| of.values.iter().any(|value| *value != 0.0)));
+    assert_eq!(one, with(2));
+    assert_eq!(one, with(8));
+}
+
+#[test]
+fn what_cannot_be_attributed_is_said() {
+    let screen = planted();
+    let fitted = fit(params(Trees::Box, Known::None), &screen, 1);
+    let tables = [&screen.tables[0], &screen.tables[1]];
+    let refused =
+        |side: usize, entities: &[u32]| fitted.attribute(&tables, side, entities).err().unwrap().to_string();
+    assert!(refused(2, &[0]).contains("side number 2"), "{}", refused(2, &[0]));
+    assert!(refused(0, &[99]).contains("cell line number 99"), "{}", refused(0, &[99]));
+    let attributor = fitted.attribute(&tables, 0, &[0]).unwrap().unwrap();
+    let refused = |partners: &[u32]| attributor.of(partners).unwrap_err().to_string();
+    assert!(refused(&[10]).contains("drug number 10 of 10"), "{}", refused(&[10]));
+    assert!(refused(&[1, 2]).contains("2 partners"), "{}", refused(&[1, 2]));
+    assert_eq!(fitted.attribute(&tables, 0, &[]).unwrap().unwrap().of(&[0]).unwrap().base, Vec::<f64>::new());
+    // A file of an earlier version.
+    let mut parts = fitted.parts();
+    parts.tensors.remove("leaf_covers");
+    let old = FittedBoost::from_parts(&parts).unwrap();
+    let refused = old.attribute(&tables, 0, &[0]).err().unwrap();
+    assert!(refused.advice().unwrap().contains("train the model again"), "{refused}");
+}
+
+/// A screen without chance: genes with gaps, a tissue, drugs with bits and a pathway.
+fn planted() -> Screen {
+    let (cells, drugs) = (24usize, 10usize);
+    let maybe = |known: bool, value: u8| known.then_some(value);
+    let cell_features = Features {
+        numeric: (0..cells)
+            .map(|c| [maybe(c % 7 != 3, (c * 5 % 9) as u8), maybe(c % 5 != 1, (c * 3 % 8) as u8)])
+            .collect(),
+        binary: (0..cells).map(|c| (c % 11 != 2).then_some(c % 3 == 0)).collect(),
+        category: (0..cells).map(|c| maybe(c % 6 != 4, (c * 7 % 4) as u8)).collect(),
+    };
+    let drug_features = Features {
+        numeric: (0..drugs).map(|d| [maybe(d % 4 != 2, (d * 3 % 7) as u8), Some((d % 3) as u8)]).collect(),
+        binary: (0..drugs).map(|d| Some(d % 2 == 0)).collect(),
+        category: (0..drugs).map(|d| maybe(d % 5 != 3, (d % 3) as u8)).collect(),
+    };
+    let gene = |c: usize| f32::from(cell_features.numeric[c][0].unwrap_or(4));
+    let response = |c: usize, d: usize| {
+        let bit = f32::from(u8::from(d % 2 == 0));
+        gene(c) * (0.3 + bit) - (c * 3 % 8) as f32 * (d % 3) as f32 / 4.0
+            + ((c * 31 + d * 17 + c * d) % 13) as f32 / 9.0
+    };
+    let pairs = (0..cells).flat_map(|c| (0..drugs).map(move |d| (c, d)));
+    let observed = pairs.map(|(c, d)| (vec![c as u32, d as u32], response(c, d))).collect();
+    screen(&Small { cells: cell_features, drugs: drug_features, observed })
+}
+
+/// The model that LightGBM's contributions were taken of.
+const MODEL: &str = include_str!("lightgbm/model.json");
+/// For every pair LightGBM's contributions of the exported columns, then what it expects before it knows any.
+const CONTRIBUTIONS: &str = include_str!("lightgbm/contributions.json");
+
+/// `tests/lightgbm/check_export.py` wrote the contributions; its documentation tells how to renew them.
+#[test]
+fn pairs_are_attributed_as_by_lightgbm() {
+    let model = FittedBoost::from_parts(&parts_of(&serde_json::from_str(MODEL).unwrap())).unwrap();
+    let expected: Vec<Vec<f64>> = serde_json::from_str(CONTRIBUTIONS).unwrap();
+    let found = contributions(&model, &planted());
+    assert_eq!(found.len(), expected.len());
+    for (pair, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        assert_eq!(found.len(), expected.len());
+        for (column, (found, expected)) in found.iter().zip(expected).enumerate() {
+            assert!((found - expected).abs() < 1e-5, "pair {pair}, column {column}: {found} for {expected}");
+        }
+    }
+}
+
+/// With the environment variable `HALFMAX_CONTRIBUTIONS`, writes into the folder that it names what
+/// `tests/lightgbm/check_export.py` compares with LightGBM: a new model, its export, the table of all pairs and their
+/// contributions.
+#[test]
+fn contributions_are_written_for_lightgbm() {
+    let screen = planted();
+    // Offsets are no splits, so LightGBM would take them for contributions of entities and we would not.
+    let params = BoostParams { rounds: 12, baseline: false, ..params(Trees::Box, Known::Both) };
+    let model = fit(params, &screen, 7);
+    let table = json!({"rows": rows(&model, &screen), "contributions": contributions(&model, &screen)});
+    let Ok(folder) = std::env::var("HALFMAX_CONTRIBUTIONS") else { return };
+    let write = |name: &str, text: String| std::fs::write(Path::new(&folder).join(name), text).unwrap();
+    write("model.txt", to_lightgbm(&model));
+    write("model.json", json_of(&model.parts()).to_string());
+    write("table.json", table.to_string());
+}
+
+/// The materialised table of all pairs, in the columns of the exported model.
+fn rows(model: &FittedBoost, screen: &Screen) -> Vec<Vec<Option<f32>>> {
+    let tables = [&screen.tables[0], &screen.tables[1]];
+    let side = |at: usize, entity: usize| {
+        let seen = Seen { model, tables: tables.to_vec(), tuple: vec![entity as u32; 2] };
+        let FittedSide { space, means, .. } = &model.sides()[at];
+        let alignment = space.align(tables[at]).unwrap();
+        let features = (0..space.len()).map(|feature| alignment.column(feature)[entity]);
+        let number = seen.number(at);
+        let extras = [means.get(number).copied().unwrap_or(f32::NAN), number as f32];
+        features.chain(extras).map(|value| value.is_finite().then_some(value)).collect::<Vec<_>>()
+    };
+    let pairs = (0..tables[0].len()).flat_map(|cell| (0..tables[1].len()).map(move |drug| (cell, drug)));
+    pairs.map(|(cell, drug)| [side(0, cell), side(1, drug)].concat()).collect()
+}
+
+/// For all pairs the contributions of the columns of the exported model, then the rest of the prediction.
+fn contributions(model: &FittedBoost, screen: &Screen) -> Vec<Vec<f64>> {
+    let tables = [&screen.tables[0], &screen.tables[1]];
+    let all = [0, 1].map(|side| (0..tables[side].len() as u32).collect::<Vec<u32>>());
+    let widths = [0, 1].map(|side| model.sides()[side].space.len() + 2);
+    let of_side = |side: usize| -> Vec<(Attribution, Vec<usize>)> {
+        let attributor = model.attribute(&tables, side, &all[side]).unwrap().unwrap();
+        let place = |feature: &Feature| {
+            let side = &model.sides()[side];
+            let extras = ["mean_response", "training_number"];
+            let after = extras.iter().position(|extra| *extra == feature.kind);
+            let own = || side.space.features.iter().position(|own| own == feature).unwrap();
+            after.map_or_else(own, |after| side.space.len() + after)
+        };
+        let places: Vec<usize> = attributor.space().features.iter().map(place).collect();
+        all[1 - side].iter().map(|partner| (attributor.of(&[*partner]).unwrap(), places.clone())).collect()
+    };
+    let sides = [of_side(0), of_side(1)];
+    let pair = |cell: usize, drug: usize| {
+        let mut columns = vec![0.0; widths[0] + widths[1] + 1];
+        for (start, (of, places), at) in [(0, &sides[0][drug], cell), (widths[0], &sides[1][cell], drug)] {
+            places
+                .iter()
+                .enumerate()
+                .for_each(|(row, place)| columns[start + place] = f64::from(of.values[[row, at]]));
+        }
+        let drugs: f64 = columns[widths[0]..].iter().sum();
+        columns[widths[0] + widths[1]] = sides[0][drug].0.base[cell] - drugs;
+        columns
+    };
+    let pairs = (0..all[0].len()).flat_map(|cell| (0..all[1].len()).map(move |drug| (cell, drug)));
+    pairs.map(|(cell, drug)| pair(cell, drug)).collect()
+}
+
+fn json_of(parts: &Parts) -> Value {
+    let tensor = |tensor: &Tensor| match tensor {
+        Tensor::F32(values) => json!(["F32", values]),
+        Tensor::F64(values) => json!(["F64", values]),
+        Tensor::I32(values) => json!(["I32", values]),
+        Tensor::U32(values) => json!(["U32", values]),
+        Tensor::U8(values) => json!(["U8", values]),
+    };
+    let tensors: BTreeMap<&String, Value> =
+        parts.tensors.iter().map(|(name, values)| (name, tensor(values))).collect();
+    json!({"description": parts.description, "tensors": tensors})
+}
+
+fn parts_of(json: &Value) -> Parts {
+    let tensor = |tensor: &Value| {
+        let values = tensor[1].clone();
+        match tensor[0].as_str().unwrap() {
+            "F32" => Tensor::F32(serde_json::from_value(values).unwrap()),
+            "F64" => Tensor::F64(serde_json::from_value(values).unwrap()),
+            "I32" => Tensor::I32(serde_json::from_value(values).unwrap()),
+            "U32" => Tensor::U32(serde_json::from_value(values).unwrap()),
+            _ => Tensor::U8(serde_json::from_value(values).unwrap()),
+        }
+    };
+    let tensors = json["tensors"].as_object().unwrap();
+    Parts {
+        description: json["description"].clone(),
+        tensors: tensors.iter().map(|(name, values)| (name.clone(), tensor(values))).collect(),
     }
 }
