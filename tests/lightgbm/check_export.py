@@ -121,6 +121,8 @@ def check(halfmax: Path, trees: str, split: str) -> float:
         assert booster.feature_name() == [column["column"] for column in columns]
         predicted = booster.predict(table)
         assert len(scores) == CELLS * DRUGS and np.std(predicted) > 0.3, "the model learnt nothing"
+        contributions = booster.predict(table[:200], pred_contrib=True)
+        assert np.abs(contributions.sum(1) - predicted[:200]).max() < TOLERANCE, "contributions do not add up"
         return float(np.abs(predicted - scores["predicted"]).max())
 
 
