@@ -309,6 +309,15 @@ fn add_row(sums: &mut [Packed], packed: &[Packed]) {
     sums.iter_mut().zip(packed).for_each(|(sum, packed)| sum.add(*packed));
 }
 
+/// Adds 1 to the count of each column that has a weight.
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
+))]
+fn count_present(weights: &[f32], counts: &mut [u32]) {
+    counts.iter_mut().zip(weights).for_each(|(count, weight)| *count += u32::from(*weight > 0.0));
+}
+
 fn scales_for(magnitude: f64, weights: f64, unit_weights: bool) -> Scales {
     Scales { gradient: grid(magnitude), weight: if unit_weights { 1.0 } else { grid(weights) } }
 }
@@ -393,18 +402,17 @@ impl Dense {
     }
 
     fn covers(&self, rows: &Patterns, columns: &Patterns, leaves: usize) -> Vec<u32> {
-        let width = columns.leaves.len();
-        let mut counts = vec![0u32; rows.leaves.len() * width];
+        // Rows that reach the same leaves are counted together, column by column.
+        let mut counts = vec![0u32; rows.leaves.len() * self.columns];
         for (weights, pattern) in self.weight.chunks(self.columns).zip(&rows.of_entity) {
-            let counts = &mut counts[*pattern as usize * width..][..width];
-            for (weight, pattern) in weights.iter().zip(&columns.of_entity) {
-                counts[*pattern as usize] += u32::from(*weight > 0.0);
-            }
+            count_present(weights, &mut counts[*pattern as usize * self.columns..][..self.columns]);
         }
         let mut covers = vec![0; leaves];
-        for (row, counts) in rows.leaves.iter().zip(counts.chunks(width)) {
-            for (column, count) in columns.leaves.iter().zip(counts) {
-                covers[common_leaf([row.as_slice(), column].into_iter())] += count;
+        for (reach, counts) in rows.leaves.iter().zip(counts.chunks(self.columns)) {
+            let leaf = |pattern: &Vec<u64>| common_leaf([reach.as_slice(), pattern].into_iter());
+            let leaf_of: Vec<usize> = columns.leaves.iter().map(leaf).collect();
+            for (count, pattern) in counts.iter().zip(&columns.of_entity) {
+                covers[leaf_of[*pattern as usize]] += count;
             }
         }
         covers

@@ -92,6 +92,9 @@ struct Leaf {
     others: Vec<Tested>,
     /// Points × patterns: the product of the factors of the entities' features.
     products: Vec<f32>,
+    /// What turns the product of all factors into an integrand, by point: first of features whose tests are not satisfied, then
+    /// of each of `own` whose tests are.
+    slopes: Vec<f32>,
     patterns: usize,
 }
 
@@ -100,9 +103,6 @@ struct Own {
     row: usize,
     /// For each pattern whether it satisfies the path's tests.
     holds: Vec<bool>,
-    /// For each point `(1 - z) / (q + (1 - q) z)`: what turns the product of all factors into the integrand of a feature whose
-    /// tests are satisfied.
-    slopes: Vec<f64>,
 }
 
 /// All tests of one feature on the path to a leaf.
@@ -367,11 +367,10 @@ struct Tables {
     leaves: Vec<f32>,
     /// Contributions of a feature by joint pattern.
     joint: Vec<f32>,
-    /// For each point what the integrand is multiplied by.
-    weights: Vec<f64>,
+    /// For each point what the integrands of a leaf are multiplied by.
     coefficients: Vec<f32>,
-    /// Contributions of features whose tests a pattern does not satisfy.
-    unmet: Vec<f32>,
+    /// For each row of a leaf's slopes the integrals by pattern.
+    integrals: Vec<f32>,
 }
 
 impl Bundle {
@@ -455,12 +454,16 @@ impl Leaf {
         let points = &quadrature.points;
         let products = points.iter().flat_map(|q| (0..partition.parts).map(move |pattern| (*q, pattern)));
         let products = products.map(|(q, pattern)| factors(q, pattern)).collect();
-        let own = own.iter().zip(holds.iter().cloned()).map(|(tested, holds)| {
-            let slope = |q: &f64| (1.0 - tested.share) / tested.factor(*q, true);
-            Own { row: rows[&tested.feature], holds, slopes: points.iter().map(slope).collect() }
-        });
-        let own = own.collect();
-        Some((Self { number, own, others, products, patterns: partition.parts, quadrature }, partition))
+        // (o - z) over the factor of the feature itself.
+        let unmet = points.iter().map(|q| -1.0 / (1.0 - q));
+        let met = own
+            .iter()
+            .flat_map(|tested| points.iter().map(|q| (1.0 - tested.share) / tested.factor(*q, true)));
+        let slopes = unmet.chain(met).map(|slope| slope as f32).collect();
+        let own =
+            own.iter().zip(holds).map(|(tested, holds)| Own { row: rows[&tested.feature], holds }).collect();
+        let patterns = partition.parts;
+        Some((Self { number, quadrature, own, others, products, slopes, patterns }, partition))
     }
 
     /// Sorts the entities by which features' tests they satisfy; with, for each feature, whether each pattern does.
@@ -483,42 +486,37 @@ impl Leaf {
 
     /// Appends the contributions of every feature of the entities, each by pattern.
     fn contributions(&self, decided: &[bool], value: f64, tables: &mut Tables) {
-        let Tables { leaves, weights, coefficients, unmet, .. } = tables;
-        weights.clear();
-        weights.extend(self.quadrature.points.iter().zip(&self.quadrature.weights).map(|(q, weight)| {
-            let partners =
-                self.others.iter().map(|tested| tested.factor(*q, tested.holds(|node| decided[node])));
-            value * weight * partners.product::<f64>()
+        let Tables { leaves, coefficients, integrals, .. } = tables;
+        coefficients.clear();
+        let (points, weights) = (&self.quadrature.points, &self.quadrature.weights);
+        coefficients.extend(points.iter().zip(weights).map(|(q, weight)| {
+            let factor = |tested: &Tested| tested.factor(*q, tested.holds(|node| decided[node]));
+            (value * weight * self.others.iter().map(factor).product::<f64>()) as f32
         }));
-        let mut integral = |slope: &dyn Fn(usize) -> f64, out: &mut [f32]| {
-            coefficients.clear();
-            coefficients.extend(weights.iter().enumerate().map(|(at, weight)| (weight * slope(at)) as f32));
-            integrate(coefficients, &self.products, out);
-        };
-        unmet.clear();
-        unmet.resize(self.patterns, 0.0);
-        // A factor (1 - q) z less in the product and -z before it.
-        integral(&|at| -1.0 / (1.0 - self.quadrature.points[at]), unmet);
-        for own in &self.own {
-            let start = leaves.len();
-            leaves.resize(start + self.patterns, 0.0);
-            integral(&|at| own.slopes[at], &mut leaves[start..]);
-            let unmet = unmet.iter().zip(&own.holds);
-            leaves[start..].iter_mut().zip(unmet).for_each(|(met, (unmet, holds))| {
-                *met = if *holds { *met } else { *unmet };
-            });
+        integrals.clear();
+        integrals.resize(self.patterns * (self.own.len() + 1), 0.0);
+        integrate(coefficients, &self.slopes, &self.products, self.patterns, integrals);
+        let (unmet, met) = integrals.split_at(self.patterns);
+        for (own, met) in self.own.iter().zip(met.chunks(self.patterns.max(1))) {
+            let values = met.iter().zip(unmet).zip(&own.holds);
+            leaves.extend(values.map(|((met, unmet), holds)| if *holds { *met } else { *unmet }));
         }
     }
 }
 
-/// For each pattern the sum over the points of coefficient × product.
+/// For each row of slopes and each pattern the sum over the points of coefficient × slope × product.
 #[multiversion::multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
     "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
 ))]
-fn integrate(coefficients: &[f32], products: &[f32], sums: &mut [f32]) {
-    for (coefficient, products) in coefficients.iter().zip(products.chunks_exact(sums.len().max(1))) {
-        sums.iter_mut().zip(products).for_each(|(sum, product)| *sum += coefficient * product);
+fn integrate(coefficients: &[f32], slopes: &[f32], products: &[f32], patterns: usize, integrals: &mut [f32]) {
+    let rows = slopes.chunks_exact(coefficients.len()).zip(integrals.chunks_exact_mut(patterns.max(1)));
+    for (slopes, integrals) in rows {
+        let points = coefficients.iter().zip(slopes).zip(products.chunks_exact(patterns.max(1)));
+        for ((coefficient, slope), products) in points {
+            let factor = coefficient * slope;
+            integrals.iter_mut().zip(products).for_each(|(integral, product)| *integral += factor * product);
+        }
     }
 }
 
