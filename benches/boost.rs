@@ -1,4 +1,4 @@
-//! How the time of a fit grows with drugs and with genes, and how many pairs a model scores in a second.
+//! How the time of a fit grows with drugs and with genes, and how many pairs a model scores and explains in a second.
 //!
 //! `cargo bench -p halfmax-boost`; the cost formula that the growth is held against is in DESIGN.md.
 
@@ -10,6 +10,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use halfmax_boost::{BoostParams, FittedBoost};
 use halfmax_core::*;
 use ndarray::Array2;
+use rayon::prelude::*;
 
 /// A number from 0 to 1 that looks random.
 fn noise(seed: usize) -> f32 {
@@ -87,5 +88,32 @@ fn scoring(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, growth, scoring);
+/// For each drug the mean size of every gene's contribution, over all cell lines of a screen of GDSC2's size.
+fn shapley(criterion: &mut Criterion) {
+    let (cells, drugs) = (913u32, 286u32);
+    let screen = screen(cells as usize, drugs as usize, 2000);
+    let fitted = fit(&screen, 300);
+    let tables = [&screen.tables[0], &screen.tables[1]];
+    let entities: Vec<u32> = (0..cells).collect();
+    let mean_sizes = |attributor: &dyn Attributor, drug: u32| -> Vec<f32> {
+        let values = attributor.of(&[drug]).unwrap().values;
+        values
+            .rows()
+            .into_iter()
+            .map(|row| row.iter().map(|value| value.abs()).sum::<f32>() / cells as f32)
+            .collect()
+    };
+    let mut group = criterion.benchmark_group("shapley, 300 trees of 31 leaves, 913 cell lines × 286 drugs");
+    group.sample_size(10).throughput(Throughput::Elements(u64::from(cells * drugs)));
+    group.bench_function("contributions of all genes", |bencher| {
+        bencher.iter(|| {
+            let attributor = fitted.attribute(&tables, 0, &entities).unwrap().unwrap();
+            let drugs = (0..drugs).into_par_iter();
+            drugs.map(|drug| mean_sizes(attributor.as_ref(), drug)).collect::<Vec<_>>()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, growth, scoring, shapley);
 criterion_main!(benches);

@@ -2,10 +2,20 @@
 
 Trains small models of every kind of tree on a random screen with missing values and categories, exports them, scores
 every pair with halfmax, and predicts the same pairs with `lightgbm.Booster`.
+
+With `--contributions`, checks that `pred_contrib` of an exported model gives the contributions of halfmax instead. A test
+writes the folder:
+
+    HALFMAX_CONTRIBUTIONS=FOLDER cargo test -p halfmax-boost --test shapley contributions_are_written
+    python tests/lightgbm/check_export.py --contributions FOLDER
+
+`--update crates/halfmax-boost/tests/lightgbm` writes the model and LightGBM's contributions where a test that needs no
+Python reads them.
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 TOLERANCE = 1e-5
+CONTRIBUTION_TOLERANCE = 1e-4
 CELLS, DRUGS, GENES = 90, 25, 30
 TREES = ["box", "cell_vector", "drug_vector", "alternate"]
 CONFIG = """
@@ -110,14 +121,27 @@ def check(halfmax: Path, trees: str, split: str) -> float:
         assert booster.feature_name() == [column["column"] for column in columns]
         predicted = booster.predict(table)
         assert len(scores) == CELLS * DRUGS and np.std(predicted) > 0.3, "the model learnt nothing"
+        contributions = booster.predict(table[:200], pred_contrib=True)
+        assert np.abs(contributions.sum(1) - predicted[:200]).max() < TOLERANCE, "contributions do not add up"
         return float(np.abs(predicted - scores["predicted"]).max())
 
 
-def main() -> None:
-    """Checks every kind of tree."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--halfmax", type=Path, required=True, help="the binary")
-    halfmax = parser.parse_args().halfmax.resolve()
+def check_contributions(folder: Path, update: Path | None) -> float:
+    """Compares the contributions of a folder with LightGBM's; returns the largest difference."""
+    written = json.loads((folder / "table.json").read_text())
+    booster = lightgbm.Booster(model_file=str(folder / "model.txt"))
+    table = np.array(written["rows"], float)
+    expected = booster.predict(table, pred_contrib=True)
+    assert np.abs(expected.sum(1) - booster.predict(table)).max() < TOLERANCE, "LightGBM's do not add up"
+    assert (np.abs(expected[:, :-1]).max(0) > 0.01).sum() > 5, "hardly any column contributes"
+    if update:
+        shutil.copy(folder / "model.json", update / "model.json")
+        (update / "contributions.json").write_text(json.dumps(expected.round(7).tolist(), separators=(",", ":")))
+    return float(np.abs(expected - np.array(written["contributions"])).max())
+
+
+def check_predictions(halfmax: Path) -> int:
+    """Checks every kind of tree; returns how many differ."""
     failed = 0
     for trees in TREES:
         for split in ("lco", "ldo", "lpo"):
@@ -125,6 +149,25 @@ def main() -> None:
             failed += difference > TOLERANCE
             print(f"{trees:<12} {split}  largest difference {difference:.1e}")
     print(f"{len(TREES) * 3 - failed} passed, {failed} failed")
+    return failed
+
+
+def main() -> None:
+    """Checks predictions, contributions, or both."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--halfmax", type=Path, help="the binary, to check predictions")
+    parser.add_argument("--contributions", type=Path, metavar="FOLDER", help="what a test wrote, to check contributions")
+    parser.add_argument("--update", type=Path, metavar="FOLDER", help="where to write LightGBM's contributions")
+    arguments = parser.parse_args()
+    if not (arguments.halfmax or arguments.contributions):
+        parser.error("give --halfmax, --contributions or both")
+    failed = 0
+    if arguments.halfmax:
+        failed += check_predictions(arguments.halfmax.resolve())
+    if arguments.contributions:
+        difference = check_contributions(arguments.contributions, arguments.update)
+        failed += difference > CONTRIBUTION_TOLERANCE
+        print(f"contributions  largest difference {difference:.1e}")
     raise SystemExit(failed > 0)
 
 

@@ -211,6 +211,14 @@ impl Block {
         members.into_par_iter().map(|members| weighted_quantile(members, at)).collect()
     }
 
+    /// For each leaf of a tree how many of the responses that there is anything to learn from reach it.
+    pub fn covers(&self, patterns: &[Patterns], leaves: usize) -> Vec<u32> {
+        match self {
+            Self::Dense(block) => block.covers(&patterns[0], &patterns[1], leaves),
+            Self::List(list) => list.covers(patterns, leaves),
+        }
+    }
+
     /// Takes a tree's leaf values off the residuals. `value(leaf, column)` is the value of a leaf for an entity of the
     /// last side.
     pub fn subtract(&mut self, patterns: &[Patterns], value: impl Fn(usize, usize) -> f32 + Sync) {
@@ -301,6 +309,15 @@ fn add_row(sums: &mut [Packed], packed: &[Packed]) {
     sums.iter_mut().zip(packed).for_each(|(sum, packed)| sum.add(*packed));
 }
 
+/// Adds 1 to the count of each column that has a weight.
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
+))]
+fn count_present(weights: &[f32], counts: &mut [u32]) {
+    counts.iter_mut().zip(weights).for_each(|(count, weight)| *count += u32::from(*weight > 0.0));
+}
+
 fn scales_for(magnitude: f64, weights: f64, unit_weights: bool) -> Scales {
     Scales { gradient: grid(magnitude), weight: if unit_weights { 1.0 } else { grid(weights) } }
 }
@@ -384,6 +401,23 @@ impl Dense {
         });
     }
 
+    fn covers(&self, rows: &Patterns, columns: &Patterns, leaves: usize) -> Vec<u32> {
+        // Rows that reach the same leaves are counted together, column by column.
+        let mut counts = vec![0u32; rows.leaves.len() * self.columns];
+        for (weights, pattern) in self.weight.chunks(self.columns).zip(&rows.of_entity) {
+            count_present(weights, &mut counts[*pattern as usize * self.columns..][..self.columns]);
+        }
+        let mut covers = vec![0; leaves];
+        for (reach, counts) in rows.leaves.iter().zip(counts.chunks(self.columns)) {
+            let leaf = |pattern: &Vec<u64>| common_leaf([reach.as_slice(), pattern].into_iter());
+            let leaf_of: Vec<usize> = columns.leaves.iter().map(leaf).collect();
+            for (count, pattern) in counts.iter().zip(&columns.of_entity) {
+                covers[leaf_of[*pattern as usize]] += count;
+            }
+        }
+        covers
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows
@@ -424,6 +458,14 @@ impl List {
     /// Positions of the responses that have any weight this round.
     pub fn active(&self) -> Vec<u32> {
         (0..self.packed.len() as u32).filter(|row| self.packed[*row as usize].0 != 0).collect()
+    }
+
+    fn covers(&self, patterns: &[Patterns], leaves: usize) -> Vec<u32> {
+        let mut covers = vec![0; leaves];
+        for at in (0..self.weight.len()).filter(|at| self.weight[*at] > 0.0) {
+            covers[self.leaf(patterns, at)] += 1;
+        }
+        covers
     }
 
     fn subtract(&mut self, patterns: &[Patterns], value: impl Fn(usize, usize) -> f32 + Sync) {

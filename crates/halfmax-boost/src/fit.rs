@@ -333,7 +333,8 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         };
         let steps: Vec<f32> = values.iter().map(|value| (f64::from(*value) * self.quantum) as f32).collect();
         self.block.subtract(&patterns, |leaf, _| steps[leaf]);
-        self.tree(grown, Leaves::Scalar(values))
+        let covers = self.block.covers(&patterns, values.len());
+        self.tree(grown, Leaves::Scalar(values), covers)
     }
 
     /// A leaf's value in quanta: the shrunken Newton step. The pinball loss has no curvature to step by; its leaves take
@@ -371,7 +372,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
             .collect()
     }
 
-    pub(crate) fn tree<L>(&self, grown: Grown<L>, leaves: Leaves) -> Tree {
+    pub(crate) fn tree<L>(&self, grown: Grown<L>, leaves: Leaves, covers: Vec<u32>) -> Tree {
         let tests = grown
             .rules
             .iter()
@@ -379,7 +380,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
             .zip(&grown.shape.sides)
             .map(|((rule, feature), side)| (*feature as u32, test(rule, &self.bins[usize::from(*side)])))
             .collect();
-        Tree { shape: grown.shape, tests, leaves }
+        Tree { shape: grown.shape, tests, leaves, covers }
     }
 }
 

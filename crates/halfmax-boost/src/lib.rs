@@ -45,6 +45,7 @@ mod model;
 mod params;
 mod search;
 mod shape;
+mod shapley;
 mod store;
 mod tree;
 mod vector;

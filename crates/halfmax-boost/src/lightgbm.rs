@@ -14,6 +14,10 @@ use crate::tree::{Leaves, Test, Tree};
 /// The columns are, side by side: the features of the side in the order of its feature space (categories as the
 /// position of their level), then, where the model uses it, the mean response of the training entity, then the number
 /// of the training entity (missing for others), which nodes test as a category where the model knows the entities. `feature_names` names them `side/kind/name`.
+///
+/// Nodes and leaves count the training responses that reach them, so LightGBM's `pred_contrib` gives the contributions of
+/// [`attribute`](halfmax_core::FittedModel::attribute) for trees with one value a leaf. Vectors it takes for splits on the
+/// number of the training entity, each as frequent as the others: their contributions differ from ours.
 pub fn to_lightgbm(model: &FittedBoost) -> String {
     let columns = Columns::of(model);
     let mut trees = vec![columns.baseline(model)];
@@ -81,6 +85,7 @@ struct Text {
     left: Vec<i64>,
     right: Vec<i64>,
     values: Vec<f64>,
+    counts: Vec<u64>,
     boundaries: Vec<usize>,
     words: Vec<u32>,
 }
@@ -113,7 +118,7 @@ impl Columns {
         columns
     }
 
-    /// What every prediction starts from, as a tree over the numbers of the training entities.
+    /// What every prediction starts from, as a tree over the numbers of the training entities, each of which counts once.
     fn baseline(&self, model: &FittedBoost) -> Text {
         let mut text = Text::default();
         let sides = model.sides().iter().map(|side| side.offsets.as_slice()).collect::<Vec<_>>();
@@ -123,7 +128,7 @@ impl Columns {
 
     fn offsets(&self, sides: &[&[f64]], side: usize, sum: f64, text: &mut Text) -> i64 {
         if side == sides.len() {
-            return text.leaf(sum);
+            return text.leaf(sum, 1);
         }
         if sides[side].is_empty() {
             return self.offsets(sides, side + 1, sum, text);
@@ -164,13 +169,14 @@ impl Columns {
     fn walk(&self, model: &FittedBoost, tree: &Tree, child: i32, text: &mut Text) -> i64 {
         if child < 0 {
             let (leaf, quantum) = (!child as usize, model.quantum());
+            let count = tree.covers.get(leaf).map_or(0, |count| u64::from(*count));
             return match &tree.leaves {
-                Leaves::Scalar(values) => text.leaf(f64::from(values[leaf]) * quantum),
+                Leaves::Scalar(values) => text.leaf(f64::from(values[leaf]) * quantum, count),
                 Leaves::Vector { side, .. } => {
                     let (_, vector) = tree.vector(leaf).unwrap_or_default();
                     let values: Vec<f64> = vector.iter().map(|v| f64::from(*v) * quantum).collect();
                     let column = self.number[usize::from(*side)];
-                    self.by_number(column, &values, 0, text, &mut |value, text| text.leaf(value))
+                    self.by_number(column, &values, 0, text, &mut |value, text| text.leaf(value, count))
                 }
             };
         }
@@ -210,9 +216,23 @@ impl Text {
         self.node(column, number as f64, CATEGORICAL | MISSING_IS_NAN)
     }
 
-    fn leaf(&mut self, value: f64) -> i64 {
+    fn leaf(&mut self, value: f64, count: u64) -> i64 {
         self.values.push(value);
+        self.counts.push(count);
         !(self.values.len() as i64 - 1)
+    }
+
+    /// How many responses reach each leaf and each inner node. LightGBM takes shares of them only, and counts in 32 bits.
+    fn counts(&self) -> (Vec<u64>, Vec<u64>) {
+        let divisor = self.counts.iter().sum::<u64>() / (1 << 30) + 1;
+        let leaves: Vec<u64> = self.counts.iter().map(|count| count.div_ceil(divisor)).collect();
+        let mut inner = vec![0; self.feature.len()];
+        // Children come after their parents.
+        for node in (0..inner.len()).rev() {
+            let of = |child: i64| if child < 0 { leaves[!child as usize] } else { inner[child as usize] };
+            inner[node] = of(self.left[node]) + of(self.right[node]);
+        }
+        (leaves, inner)
     }
 
     fn text(&self, at: usize) -> String {
@@ -224,6 +244,7 @@ impl Text {
         let mut line = |name: &str, values: String| {
             let _ = writeln!(out, "{name}={values}");
         };
+        let (leaf_counts, inner_counts) = self.counts();
         let zeros = |count: usize| joined(&vec![0; count]);
         line("split_feature", joined(&self.feature));
         line("split_gain", zeros(self.feature.len()));
@@ -233,10 +254,10 @@ impl Text {
         line("right_child", joined(&self.right));
         line("leaf_value", joined(&self.values));
         line("leaf_weight", zeros(self.values.len()));
-        line("leaf_count", zeros(self.values.len()));
+        line("leaf_count", joined(&leaf_counts));
         line("internal_value", zeros(self.feature.len()));
         line("internal_weight", zeros(self.feature.len()));
-        line("internal_count", zeros(self.feature.len()));
+        line("internal_count", joined(&inner_counts));
         if !self.boundaries.is_empty() {
             line("cat_boundaries", joined(&self.boundaries));
             line("cat_threshold", joined(&self.words));

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use halfmax_core::{
-    EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedGrid, Query, Result, Tuples,
+    Attributor, Domain, EntityTable, Error, Feature, FeatureSpace, FittedModel, Parts, PreparedGrid, Query,
+    Result, Tuples,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::grid::Grid;
 use crate::params::BoostParams;
 use crate::shape::{Patterns, common_leaf};
+use crate::shapley::Shapley;
 use crate::tree::{Leaves, Tree};
 
 /// Fitted factorised gradient-boosted trees.
@@ -53,6 +55,29 @@ pub(crate) struct Entities {
 }
 
 impl FittedSide {
+    /// What a tree tests under this number.
+    pub(crate) fn feature(&self, number: u32) -> Feature {
+        let after = (number as usize).checked_sub(self.space.len());
+        let own = |kind: &str, domain| Feature { kind: kind.into(), name: kind.into(), domain };
+        match after {
+            None => self.space.features[number as usize].clone(),
+            Some(0) => own("mean_response", Domain::Real),
+            Some(_) => own("training_number", Domain::Category(self.ids.clone())),
+        }
+    }
+
+    /// The features of this side that some tree tests, ascending.
+    pub(crate) fn tested(side: u8, trees: &[Tree]) -> Vec<u32> {
+        let tested = trees.iter().flat_map(|tree| {
+            let tests = tree.tests.iter().zip(&tree.shape.sides);
+            tests.filter(move |(_, tested)| **tested == side).map(|((feature, _), _)| *feature)
+        });
+        let mut tested: Vec<u32> = tested.collect();
+        tested.sort_unstable();
+        tested.dedup();
+        tested
+    }
+
     /// Brings the entities of a table into the model's terms.
     fn see(&self, side: u8, query: &Query, trees: &[Tree]) -> Result<Entities> {
         let table = query.tables[usize::from(side)];
@@ -60,13 +85,7 @@ impl FittedSide {
         let numbers: HashMap<&str, u32> = self.ids.iter().map(String::as_str).zip(0..).collect();
         let known: Vec<Option<u32>> =
             table.ids().iter().map(|id| numbers.get(id.as_str()).copied()).collect();
-        let tested = trees.iter().flat_map(|tree| {
-            let tests = tree.tests.iter().zip(&tree.shape.sides);
-            tests.filter(|(_, tested)| **tested == side).map(|((feature, _), _)| *feature)
-        });
-        let mut tested: Vec<u32> = tested.collect();
-        tested.sort_unstable();
-        tested.dedup();
+        let tested = Self::tested(side, trees);
         let column = |feature: &u32| {
             let at = *feature as usize;
             if at < self.space.len() {
@@ -85,12 +104,17 @@ impl FittedSide {
 impl Entities {
     /// Which leaves of a tree each entity can reach.
     pub(crate) fn patterns(&self, tree: &Tree, side: u8) -> Patterns {
-        tree.patterns(side, self.len, |feature| self.columns.get(&feature).map_or(&[], Vec::as_slice))
+        tree.patterns(side, self.len, |feature| self.column(feature))
     }
 
     fn offset(&self, entity: u32, offsets: &[f64]) -> f64 {
         let known = self.known[entity as usize];
         known.and_then(|known| offsets.get(known as usize)).copied().unwrap_or(0.0)
+    }
+
+    /// The values of a feature that some tree tests.
+    pub(crate) fn column(&self, feature: u32) -> &[f32] {
+        self.columns.get(&feature).map_or(&[], Vec::as_slice)
     }
 
     /// The number of the training entity, or one past the last.
@@ -200,18 +224,18 @@ impl FittedBoost {
 
 /// The order of the last two sides of a query.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
+pub(crate) enum Order {
     AsAsked,
     Swapped,
 }
 
 impl Order {
-    fn of<T>(self, mut sides: Vec<T>) -> Vec<T> {
+    pub(crate) fn of<T>(self, mut sides: Vec<T>) -> Vec<T> {
         self.swap(&mut sides);
         sides
     }
 
-    fn swap<T>(self, sides: &mut [T]) {
+    pub(crate) fn swap<T>(self, sides: &mut [T]) {
         let last = sides.len() - 1;
         if self == Self::Swapped {
             sides.swap(last - 1, last);
@@ -279,6 +303,15 @@ impl FittedModel for FittedBoost {
             return Err(Error::data(format!("a grid has two sides; the model has {}", self.sides.len())));
         }
         Ok(Box::new(Grid::new(self, entities, columns)))
+    }
+
+    fn attribute<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        side: usize,
+        entities: &'a [u32],
+    ) -> Result<Option<Box<dyn Attributor + 'a>>> {
+        Ok(Some(Box::new(Shapley::new(self, tables, side, entities)?)))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {

@@ -30,7 +30,7 @@ impl Shape {
 
     /// For every inner node the leaves below it, as the half-open range of its left child's leaves and the end of its
     /// right child's.
-    fn leaf_ranges(&self) -> Vec<(usize, usize, usize)> {
+    pub(crate) fn leaf_ranges(&self) -> Vec<(usize, usize, usize)> {
         let mut ranges = vec![(0, 0, 0); self.sides.len()];
         // Children come after their parents, so a backward pass sees them first.
         let bounds = |child: i32, ranges: &[(usize, usize, usize)]| {

@@ -41,6 +41,7 @@ struct Arrays {
     levels: Vec<u32>,
     leaves: Vec<u8>,
     values: Vec<i32>,
+    covers: Vec<u32>,
 }
 
 pub(crate) fn parts(model: &FittedBoost) -> Parts {
@@ -83,6 +84,7 @@ impl Arrays {
             self.words.push(levels.len() as u32);
             self.levels.extend(levels.iter().flat_map(|word| [*word as u32, (*word >> 32) as u32]));
         }
+        self.covers.extend(&tree.covers);
         match &tree.leaves {
             Leaves::Scalar(values) => {
                 self.leaves.push(SCALAR);
@@ -108,6 +110,7 @@ impl Arrays {
             ("levels", Tensor::U32(self.levels)),
             ("tree_leaves", Tensor::U8(self.leaves)),
             ("leaf_values", Tensor::I32(self.values)),
+            ("leaf_covers", Tensor::U32(self.covers)),
         ]
         .map(|(name, tensor)| (name.to_owned(), tensor))
         .into()
@@ -180,6 +183,9 @@ impl FittedBoost {
         if description.symmetric && sides.len() != 3 {
             return Err(malformed(format!("it is of combinations, but has {} sides", sides.len())));
         }
+        if description.symmetric && sides[1].space != sides[2].space {
+            return Err(malformed("the drugs of a combination differ in their features"));
+        }
         Ok(Self {
             target: description.target,
             symmetric: description.symmetric,
@@ -204,6 +210,7 @@ fn trees(parts: &Parts, sides: &[FittedSide]) -> Result<Vec<Tree>> {
     let mut levels = reader!(parts, "levels", Tensor::U32)?;
     let mut leaves = reader!(parts, "tree_leaves", Tensor::U8)?;
     let mut values = reader!(parts, "leaf_values", Tensor::I32)?;
+    let mut covers = covers(parts)?;
     let mut trees = Vec::with_capacity(nodes.rest.len());
     while !nodes.rest.is_empty() {
         let count = nodes.one()? as usize;
@@ -256,9 +263,19 @@ fn trees(parts: &Parts, sides: &[FittedSide]) -> Result<Vec<Tree>> {
                 Leaves::Vector { side: over, values }
             }
         };
-        trees.push(Tree { shape, tests, leaves });
+        let covers = covers.as_mut().map_or(Ok(&[][..]), |covers| covers.take(count + 1))?.to_vec();
+        trees.push(Tree { shape, tests, leaves, covers });
     }
     Ok(trees)
+}
+
+/// How many training responses reach the leaves; none in a file that does not tell.
+fn covers(parts: &Parts) -> Result<Option<Reader<'_, u32>>> {
+    match parts.tensors.get("leaf_covers") {
+        None => Ok(None),
+        Some(Tensor::U32(covers)) if covers.is_empty() => Ok(None),
+        Some(_) => reader!(parts, "leaf_covers", Tensor::U32).map(Some),
+    }
 }
 
 impl Shape {

@@ -14,6 +14,8 @@ pub struct Tree {
     pub tests: Vec<(u32, Test)>,
     /// What the leaves hold.
     pub leaves: Leaves,
+    /// For each leaf how many training responses reach it; empty in a model from a file that does not tell.
+    pub covers: Vec<u32>,
 }
 
 /// How an inner node tests a feature's value.

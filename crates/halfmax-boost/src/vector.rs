@@ -76,7 +76,8 @@ impl<const BINS: usize> Fit<'_, BINS> {
         let width = self.bins[other].entities + 1;
         let steps: Vec<f32> = values.iter().map(|value| (f64::from(*value) * self.quantum) as f32).collect();
         block.subtract_vectors(side, &leaf_of, &steps, width);
-        Some(self.tree(grown, Leaves::Vector { side: other as u8, values }))
+        let covers = self.block.covers(&patterns, leaves);
+        Some(self.tree(grown, Leaves::Vector { side: other as u8, values }, covers))
     }
 }
 
