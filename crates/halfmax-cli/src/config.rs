@@ -9,6 +9,7 @@ use halfmax_data::{DataConfig, TargetConfig, is_file_name};
 use halfmax_eval::{ConformalParams, PilotParams, Split, TrialLog, TuneParams};
 use serde::{Deserialize, Serialize};
 
+use crate::explaining::ExplainParams;
 use crate::registry::ModelSpec;
 
 /// A configuration: data, target, split, models.
@@ -37,6 +38,9 @@ pub struct Config {
     /// A search for the parameters of a model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tune: Option<TuneParams>,
+    /// What predictions rest on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<ExplainParams>,
     /// The models.
     #[serde(rename = "model", default)]
     pub models: Vec<toml::Table>,
@@ -86,6 +90,17 @@ impl Config {
                     .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
             }
         }
+        if let Some(explain) = &config.explain {
+            explain.check().map_err(|error| error.at("[explain]"))?;
+            if let Some(wrong) =
+                explain.models.iter().find(|wrong| specs.iter().all(|spec| spec.name != **wrong))
+            {
+                let known = specs.iter().map(|spec| spec.name.as_str());
+                let help = nearest(wrong, known).map(|near| format!("did you mean {near:?}?"));
+                return Err(Error::config(format!("explain.models names {wrong:?}, which is no model"))
+                    .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
+            }
+        }
         config.pilot.as_ref().map_or(Ok(()), PilotParams::check)?;
         if let Some(threshold) = config.target.positive_above.filter(|threshold| !threshold.is_finite()) {
             return Err(Error::parameter("target.positive_above", threshold, "a finite number"));
@@ -115,6 +130,9 @@ impl Config {
         paths.extend(data.replicate.iter_mut().filter(|_| !dataset));
         paths.extend(data.cells.iter_mut().filter_map(|cells| cells.file.as_mut()));
         paths.extend(self.split.iter_mut().filter_map(|split| split.file.as_mut()));
+        if let Some(explain) = &mut self.explain {
+            paths.extend(explain.mechanisms.iter_mut().chain(&mut explain.gene_sets));
+        }
         for path in paths {
             *path = base.join(&*path);
         }

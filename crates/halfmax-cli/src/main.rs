@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod explaining;
 mod registry;
 mod run;
 mod terminal;

@@ -97,6 +97,15 @@ pub(crate) fn drug_entities(
     let rows: Vec<Option<&DrugRow>> = ids.iter().map(|id| sheet.row(id)).collect();
     let mut table = EntityTable::new(ids.iter().cloned(), "drug")?;
     let mut report = report_on(sheet, ids, &rows);
+    // As the file has them, whatever features are made of them; not for libraries of too many different ones.
+    let labels = |of: fn(&DrugRow) -> Option<&str>| {
+        Category::from_labels(&rows.iter().map(|row| row.and_then(of)).collect::<Vec<Option<&str>>>())
+    };
+    if let (Ok(targets), Ok(pathways)) =
+        (labels(|row| row.targets.as_deref()), labels(|row| row.pathway.as_deref()))
+    {
+        table = table.with_group("targets", targets)?.with_group("target_pathway", pathways)?;
+    }
     if features.fingerprint_bits > 0 && rows.iter().flatten().any(|row| row.smiles.is_some()) {
         let (block, bad) = fingerprints(&rows, features.fingerprint_bits)?;
         note_bad_smiles(&bad, &mut report);

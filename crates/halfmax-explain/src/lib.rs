@@ -6,6 +6,8 @@ mod discoveries;
 mod evidence;
 mod explanation;
 mod matched;
+mod permutation;
+mod sample;
 mod sets;
 mod values;
 
@@ -16,5 +18,7 @@ pub use evidence::Evidence;
 pub use explanation::{
     Explanation, Importance, MechanismEvidence, PartnerExplanation, Question, Settings, Spreads,
 };
-pub use sets::{FeatureSet, Member};
+pub use permutation::{PermutationImportance, permutation_importance};
+pub use sample::{Argument, Samples, counterfactual};
+pub use sets::{FeatureSet, Member, expected};
 pub use values::Values;

@@ -1,3 +1,5 @@
+use halfmax_core::{Direction, DrugClass, FeatureSpace, Mechanism, Mechanisms, Reading, Sense};
+
 /// A set of features that stand for one mechanism, or for any other set of genes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FeatureSet {
@@ -10,16 +12,56 @@ pub struct FeatureSet {
 pub struct Member {
     /// Its position in the features of the model.
     pub feature: u32,
-    /// The gene that it tells of.
-    pub gene: String,
-    /// 1 where a higher value means more of what the set stands for (an overexpressed transporter), −1 where it means less (a lost
-    /// tumour suppressor).
+    /// What a higher value says of which gene.
+    pub reading: Reading,
+    /// 1 where a higher value means more of what the set stands for (an overexpressed transporter, an activating mutation), −1 where it
+    /// means less (the expression of a tumour suppressor whose loss resists).
     pub orientation: f32,
 }
 
 impl FeatureSet {
+    /// The features of a model that tell of each mechanism of a catalogue, in its order; empty where the model has none.
+    pub fn of(catalogue: &Mechanisms, space: &FeatureSpace) -> Vec<Self> {
+        let readings: Vec<Vec<Reading>> = space
+            .features
+            .iter()
+            .map(|feature| catalogue.genes_of_feature(&feature.kind, &feature.name))
+            .collect();
+        catalogue.list.iter().map(|mechanism| Self::of_mechanism(mechanism, &readings)).collect()
+    }
+
+    fn of_mechanism(mechanism: &Mechanism, readings: &[Vec<Reading>]) -> Self {
+        let genes: std::collections::HashSet<&str> = mechanism.genes().collect();
+        let member = |(feature, readings): (usize, &Vec<Reading>)| {
+            let reading = readings.iter().find(|reading| genes.contains(reading.gene.as_str()))?.clone();
+            let orientation = orientation(mechanism, &reading);
+            Some(Member { feature: feature as u32, reading, orientation })
+        };
+        Self { members: readings.iter().enumerate().filter_map(member).collect() }
+    }
+
     /// The positions of its features.
     pub fn features(&self) -> Vec<u32> {
         self.members.iter().map(|member| member.feature).collect()
+    }
+}
+
+/// Whether a higher value of a feature means more of a mechanism, by the lists that its gene is in.
+fn orientation(mechanism: &Mechanism, reading: &Reading) -> f32 {
+    let has = |genes: &[String]| genes.contains(&reading.gene);
+    let less_acts = has(&mechanism.down);
+    match (less_acts, reading.sense) {
+        (false, Sense::More | Sense::Altered) | (true, Sense::Less | Sense::Altered) => 1.0,
+        (false, Sense::Less) | (true, Sense::More) => -1.0,
+    }
+}
+
+/// In which direction a member resists drugs of these classes by the catalogue: 1 as its value rises, −1 as it falls, 0 where the
+/// catalogue says nothing.
+pub fn expected(mechanism: &Mechanism, member: &Member, classes: &[&DrugClass]) -> f32 {
+    match mechanism.expected(&member.reading.gene, member.reading.sense, classes) {
+        Some(Direction::Resistant) => 1.0,
+        Some(Direction::Sensitive) => -1.0,
+        None => 0.0,
     }
 }

@@ -7,20 +7,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax_core::{EntityTable, Error, FittedModel, Parts, Responses, Result, listed};
+use halfmax_core::{EntityTable, Error, FittedModel, Responses, Result, listed};
 use halfmax_data::{
     CellLines, DrugFeatures, FileReport, Pieces, TargetConfig, drug_key, read_cells_for_scoring, read_drugs,
-    read_model, read_responses, read_table, sha256_bytes, sha256_file, with_single_agents_for_scoring,
+    read_responses, read_table, sha256_bytes, sha256_file, with_single_agents_for_scoring,
 };
-use halfmax_kernel::Applicability;
 use serde_json::json;
 
 use self::best::Kept;
 use self::scoring::{Monotherapy, Scoring};
 use self::shard::Shard;
 use crate::Global;
-use crate::commands::train::{APPLICABILITY, ModelFacts};
-use crate::registry;
+use crate::commands::train::ModelFacts;
 use crate::terminal::Terminal;
 use crate::trained::Trained;
 

@@ -1,0 +1,243 @@
+//! What a model's predictions rest on, tied to mechanisms of resistance.
+
+mod tables;
+
+use std::path::PathBuf;
+
+use halfmax_core::{
+    DrugClass, EntityTable, Error, FittedModel, Mechanism, Mechanisms, Progress, Result, Screen, Seed,
+    parse_gmt,
+};
+use halfmax_explain::{
+    Explanation, FeatureSet, MechanismEvidence, PermutationImportance, Question, Settings, expected,
+    false_discovery_rates, permutation_importance,
+};
+use serde::{Deserialize, Serialize};
+
+pub use tables::write_tables;
+
+/// How a model is explained: the section `[explain]` of a configuration, or the options of `halfmax explain`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExplainParams {
+    /// The models to explain, by name; the first without any.
+    pub models: Vec<String>,
+    /// A catalogue of mechanisms in place of the one that comes with halfmax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mechanisms: Option<PathBuf>,
+    /// Files of further gene sets, GMT.
+    pub gene_sets: Vec<PathBuf>,
+    /// Random sets and permutations that mechanisms are compared with.
+    pub permutations: usize,
+    /// Cell lines of the training that get a page of their own.
+    pub cell_lines: Vec<String>,
+}
+
+impl Default for ExplainParams {
+    fn default() -> Self {
+        Self {
+            models: Vec::new(),
+            mechanisms: None,
+            gene_sets: Vec::new(),
+            permutations: 2000,
+            cell_lines: Vec::new(),
+        }
+    }
+}
+
+impl ExplainParams {
+    /// Checks the parameters.
+    pub fn check(&self) -> Result<()> {
+        let fits = (100..=1_000_000).contains(&self.permutations);
+        if fits { Ok(()) } else { Err(Error::parameter("permutations", self.permutations, "100 to 1000000")) }
+    }
+
+    /// The catalogue with the further gene sets.
+    pub fn catalogue(&self) -> Result<Mechanisms> {
+        let mut catalogue = match &self.mechanisms {
+            None => Mechanisms::named("builtin")?,
+            Some(path) => Mechanisms::named(&path.to_string_lossy())?,
+        };
+        for path in &self.gene_sets {
+            let place = path.display().to_string();
+            let bytes = std::fs::read(path).map_err(|error| {
+                Error::config(format!("{place}: the gene sets cannot be read"))
+                    .because(error)
+                    .help("give the path of a GMT file")
+            })?;
+            let text = String::from_utf8(bytes).map_err(|error| {
+                Error::data(format!("{place}: is no text: expected a GMT file"))
+                    .because(error)
+                    .help("unpack it first if it is packed; GMT files of MSigDB and Reactome are plain text")
+            })?;
+            for set in parse_gmt(&text, &place)? {
+                if catalogue.list.iter().any(|other| other.id == set.name) {
+                    return Err(Error::data(format!("{place}: two sets are called {:?}", set.name))
+                        .help("rename one of them"));
+                }
+                catalogue.list.push(Mechanism::from(set));
+            }
+        }
+        Ok(catalogue)
+    }
+}
+
+/// A model, explained.
+pub struct Explained {
+    /// What the model is called.
+    pub model: String,
+    /// The mechanisms.
+    pub catalogue: Mechanisms,
+    /// What each partner (drug or combination) is called.
+    pub names: Vec<String>,
+    /// For each partner the positions of its drugs.
+    pub partners: Vec<Vec<u32>>,
+    /// For each partner the positions of its classes in the catalogue.
+    pub classes: Vec<Vec<usize>>,
+    /// The features of each mechanism; empty without an explanation.
+    pub sets: Vec<FeatureSet>,
+    /// Contributions of features; none for a family that says none.
+    pub found: Option<Explanation>,
+    /// False discovery rates, partner by partner, mechanism by mechanism.
+    pub rates: Rates,
+    /// What exchanging groups of features costs: kinds of features, and mechanisms where the family says no contributions.
+    pub groups: Vec<(String, PermutationImportance)>,
+}
+
+/// False discovery rates of all tests of a kind.
+#[derive(Default)]
+pub struct Rates {
+    /// Competitive, adjusted for confounders.
+    pub adjusted: Vec<Option<f64>>,
+    /// Competitive, not adjusted.
+    pub all: Vec<Option<f64>>,
+    /// Self-contained.
+    pub own: Vec<Option<f64>>,
+}
+
+/// Times that features are exchanged.
+const REPETITIONS: usize = 3;
+const GROUPS: u64 = 33;
+
+impl Explained {
+    /// Explains a model that was trained on a screen.
+    pub fn new(
+        model: (&str, &dyn FittedModel),
+        screen: &Screen,
+        params: &ExplainParams,
+        seed: Seed,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let (name, fitted) = model;
+        let catalogue = params.catalogue()?;
+        let question = Question::new(fitted, screen);
+        let classes: Vec<Vec<usize>> = question
+            .partners
+            .iter()
+            .map(|partner| classes_of(&catalogue, screen.table(1), partner))
+            .collect();
+        let names = question.partners.iter().map(|partner| question.name_of(partner)).collect();
+        let space = fitted.space(0);
+        let sets = FeatureSet::of(&catalogue, &space);
+        let mut found = None;
+        let mut said = Vec::new();
+        if let Some(attributor) = fitted.attribute(&question.tables, 0, &question.cells)? {
+            said = FeatureSet::of(&catalogue, attributor.space());
+            drop(attributor);
+            let lists: Vec<Vec<&DrugClass>> = classes
+                .iter()
+                .map(|classes| classes.iter().map(|class| &catalogue.classes[*class]).collect())
+                .collect();
+            let sign = |partner: usize, set: usize, member: usize| {
+                expected(&catalogue.list[set], &said[set].members[member], &lists[partner])
+            };
+            let settings = Settings { permutations: params.permutations, seed };
+            found = Some(question.explain(&said, &sign, settings, progress)?);
+        }
+        let rates = found.as_ref().map_or_else(Rates::default, Rates::of);
+        let mut groups: Vec<(String, Vec<(String, Vec<String>)>)> = Vec::new();
+        for feature in &space.features {
+            if groups.last().is_none_or(|(kind, _)| *kind != feature.kind) {
+                groups.push((feature.kind.clone(), vec![(feature.kind.clone(), Vec::new())]));
+            }
+            if let Some((_, parts)) = groups.last_mut() {
+                parts[0].1.push(feature.name.clone());
+            }
+        }
+        if found.is_none() {
+            for (mechanism, set) in
+                catalogue.list.iter().zip(&sets).filter(|(_, set)| !set.members.is_empty())
+            {
+                let mut parts: Vec<(String, Vec<String>)> = Vec::new();
+                for member in &set.members {
+                    let feature = &space.features[member.feature as usize];
+                    match parts.iter_mut().find(|(kind, _)| *kind == feature.kind) {
+                        Some((_, names)) => names.push(feature.name.clone()),
+                        None => parts.push((feature.kind.clone(), vec![feature.name.clone()])),
+                    }
+                }
+                groups.push((mechanism.name.clone(), parts));
+            }
+        }
+        let parts: Vec<_> = groups.iter().map(|(_, parts)| parts.clone()).collect();
+        let rises = permutation_importance(fitted, screen, &parts, REPETITIONS, seed.derive(GROUPS))?;
+        let groups = groups.into_iter().map(|(name, _)| name).zip(rises).collect();
+        Ok(Self {
+            model: name.to_owned(),
+            catalogue,
+            names,
+            partners: question.partners,
+            classes,
+            sets: said,
+            found,
+            rates,
+            groups,
+        })
+    }
+
+    /// Where a partner's mechanism stands in lists of all tests.
+    pub fn test(&self, partner: usize, set: usize) -> usize {
+        partner * self.sets.len() + set
+    }
+
+    /// A mechanism's part in the predictions for a partner.
+    pub fn evidence(&self, partner: usize, set: usize) -> Option<&MechanismEvidence> {
+        self.found.as_ref()?.partners.get(partner)?.mechanisms.get(set)
+    }
+}
+
+impl Rates {
+    fn of(explanation: &Explanation) -> Self {
+        let all = || explanation.partners.iter().flat_map(|partner| &partner.mechanisms);
+        let rates = |p: &dyn Fn(&MechanismEvidence) -> Option<f64>| {
+            false_discovery_rates(&all().map(p).collect::<Vec<_>>())
+        };
+        Self {
+            adjusted: rates(&|one| one.adjusted.p),
+            all: rates(&|one| one.all.p),
+            own: rates(&|one| one.self_contained),
+        }
+    }
+}
+
+/// The classes of the drugs of a partner.
+fn classes_of(catalogue: &Mechanisms, drugs: &EntityTable, partner: &[u32]) -> Vec<usize> {
+    let label = |group: &str, drug: u32| {
+        let group = drugs.group(group)?;
+        let code = group.codes.get(drug as usize).copied().flatten()?;
+        group.levels.get(usize::from(code)).map(String::as_str)
+    };
+    let mut found: Vec<usize> = partner
+        .iter()
+        .flat_map(|drug| {
+            let of = |group: &str| label(group, *drug).unwrap_or_default();
+            let classes =
+                catalogue.classes_of(&drugs.ids()[*drug as usize], of("targets"), of("target_pathway"));
+            let place = |class: &DrugClass| catalogue.classes.iter().position(|other| other.id == class.id);
+            classes.into_iter().filter_map(place).collect::<Vec<usize>>()
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}

@@ -1,0 +1,146 @@
+//! Why a model predicts what it predicts for single cell lines.
+
+use halfmax_core::{
+    Domain, EntityTable, Error, FeatureBlock, FeatureSpace, FeatureValues, FittedModel, Query, Result, Tuples,
+};
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use crate::sets::FeatureSet;
+use crate::values::Values;
+
+/// What the features of some cell lines contribute to the predictions for every partner (drug).
+pub struct Samples {
+    /// The features.
+    pub space: FeatureSpace,
+    /// For each partner: features × cell lines, in the unit of the target.
+    pub contributions: Vec<Array2<f32>>,
+    /// For each partner the prediction of every cell line.
+    pub predicted: Vec<Vec<f64>>,
+    /// The features' values.
+    pub values: Values,
+}
+
+/// A set's part in a prediction for one cell line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Argument {
+    /// The set.
+    pub set: usize,
+    /// How far it moves the prediction, in the unit of the target: above 0 towards resistance.
+    pub contribution: f64,
+    /// Its features with the greatest part, in that order: the member of the set, and its contribution.
+    pub members: Vec<(usize, f64)>,
+}
+
+/// Members of a set that are told.
+const MEMBERS: usize = 5;
+
+impl Samples {
+    /// For these cell lines (positions in the first table) and partners.
+    ///
+    /// # Errors
+    /// If the model says nothing of its features, or a table lacks most of them.
+    pub fn new(
+        model: &dyn FittedModel,
+        tables: &[&EntityTable],
+        cells: &[u32],
+        partners: &[Vec<u32>],
+    ) -> Result<Self> {
+        let attributor = model.attribute(tables, 0, cells)?.ok_or_else(|| {
+            Error::config(format!("family {:?} says nothing of its features", model.family()))
+        })?;
+        let space = attributor.space().clone();
+        let values = Values::new(&space, tables[0], cells)?;
+        let found: Vec<(Array2<f32>, Vec<f64>)> = partners
+            .par_iter()
+            .map(|partner| {
+                let found = attributor.of(partner)?;
+                let sum = |(cell, base): (usize, &f64)| {
+                    base + found.values.column(cell).iter().map(|value| f64::from(*value)).sum::<f64>()
+                };
+                let predicted = found.base.iter().enumerate().map(sum).collect();
+                Ok((found.values, predicted))
+            })
+            .collect::<Result<_>>()?;
+        let (contributions, predicted) = found.into_iter().unzip();
+        Ok(Self { space, contributions, predicted, values })
+    }
+
+    /// The parts of sets in the prediction for a partner and a cell line, the greatest first; without those that have none.
+    pub fn arguments(&self, partner: usize, cell: usize, sets: &[FeatureSet]) -> Vec<Argument> {
+        let own = self.contributions[partner].column(cell);
+        let argument = |(set, features): (usize, &FeatureSet)| {
+            let part =
+                |(at, member): (usize, &crate::sets::Member)| (at, f64::from(own[member.feature as usize]));
+            let mut members: Vec<(usize, f64)> = features.members.iter().enumerate().map(part).collect();
+            let contribution: f64 = members.iter().map(|(_, part)| part).sum();
+            members.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+            members.retain(|(_, part)| *part != 0.0);
+            members.truncate(MEMBERS);
+            (!members.is_empty()).then_some(Argument { set, contribution, members })
+        };
+        let mut found: Vec<Argument> = sets.iter().enumerate().filter_map(argument).collect();
+        found.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()).then(a.set.cmp(&b.set)));
+        found
+    }
+}
+
+/// The predictions for one cell line and every partner if one of its features had another value: a number, or 0 or 1 of a bit.
+///
+/// # Errors
+/// If the feature is a category, the table lacks it, or the model cannot predict.
+pub fn counterfactual(
+    model: &dyn FittedModel,
+    tables: &[&EntityTable],
+    cell: u32,
+    space: &FeatureSpace,
+    (feature, value): (u32, f32),
+    partners: &[Vec<u32>],
+) -> Result<Vec<f64>> {
+    let changed = &space.features[feature as usize];
+    if matches!(changed.domain, Domain::Category(_)) {
+        return Err(Error::config(format!(
+            "feature {:?} is a category, which has no other number",
+            changed.name
+        )));
+    }
+    let own = tables[0];
+    let id = own.ids().get(cell as usize).cloned().unwrap_or_default();
+    let mut table = EntityTable::new([id], own.sort())?;
+    for block in own.blocks() {
+        let mut one = block.take(&[Some(cell as usize)]);
+        if block.kind == changed.kind
+            && let Some(column) = block.names.iter().position(|name| *name == changed.name)
+        {
+            match &mut one.values {
+                FeatureValues::Real(values) => values[[0, column]] = value,
+                FeatureValues::Binary(bits) => bits.set(0, column, Some(value > 0.5)),
+                FeatureValues::Category(_) => {}
+            }
+        }
+        table = table.with_block(one)?;
+    }
+    let mut changed: Vec<&EntityTable> = vec![&table];
+    changed.extend(&tables[1..]);
+    let lists: Vec<Vec<u32>> = (0..tables.len())
+        .map(|side| match side.checked_sub(1) {
+            None => vec![0; partners.len()],
+            Some(member) => partners.iter().map(|partner| partner[member]).collect(),
+        })
+        .collect();
+    let sides: Vec<&[u32]> = lists.iter().map(Vec::as_slice).collect();
+    let query = Query { tables: &changed, tuples: Tuples::Listed(&sides) };
+    Ok(model.predict(&query)?.into_iter().map(f64::from).collect())
+}
+
+/// The table with the blocks of some kinds, or some of their features, taken from other entities.
+pub(crate) fn with_features_of(
+    table: &EntityTable,
+    changes: &dyn Fn(&FeatureBlock) -> Option<FeatureBlock>,
+) -> Result<EntityTable> {
+    let mut changed = EntityTable::new(table.ids().iter().cloned(), table.sort())?;
+    for block in table.blocks() {
+        changed = changed.with_block(changes(block).unwrap_or_else(|| block.clone()))?;
+    }
+    Ok(changed)
+}
