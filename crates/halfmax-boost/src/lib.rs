@@ -35,6 +35,7 @@
 
 mod bins;
 mod block;
+mod contributions;
 mod fit;
 mod grid;
 mod grow;
