@@ -406,3 +406,27 @@ impl Partition {
         Some((Self { of_entity, parts: from.len() }, from))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coalitions_are_weighted_as_shapley_says() {
+        for degree in [0, 1, 2, 5, 16, 45] {
+            let Quadrature { points, weights } = Quadrature::exact_to(degree);
+            assert_eq!(points.len(), degree / 2 + 1);
+            // k! (n - k)! / (n + 1)!, from k to k + 1.
+            let mut expected = 1.0 / (degree as f64 + 1.0);
+            for k in 0..=degree {
+                let power = |q: &f64| q.powi(k as i32) * (1.0 - q).powi((degree - k) as i32);
+                let found: f64 = points.iter().zip(&weights).map(|(q, weight)| weight * power(q)).sum();
+                assert!(
+                    (found / expected - 1.0).abs() < 1e-9,
+                    "degree {degree}, k {k}: {found} for {expected}"
+                );
+                expected *= (k as f64 + 1.0) / (degree - k).max(1) as f64;
+            }
+        }
+    }
+}
