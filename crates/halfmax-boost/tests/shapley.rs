@@ -381,7 +381,7 @@ fn planted() -> Screen {
     };
     let gene = |c: usize| f32::from(cell_features.numeric[c][0].unwrap_or(4));
     let response = |c: usize, d: usize| {
-        let bit = f32::from(u8::from(d % 2 == 0));
+        let bit = f32::from(u8::from(d.is_multiple_of(2)));
         gene(c) * (0.3 + bit) - (c * 3 % 8) as f32 * (d % 3) as f32 / 4.0
             + ((c * 31 + d * 17 + c * d) % 13) as f32 / 9.0
     };
