@@ -81,25 +81,44 @@ impl SpreadScale {
         html.raw("</svg>");
     }
 
-    /// A feature's spreads: above where it is low, below where it is high.
+    /// A feature's spreads as box plots: above where it is low, below where it is high.
     pub(crate) fn draw(&self, html: &mut Html, feature: &Feature) {
-        html.raw("<svg class=s role=img><title>low ").text(&in_words(feature.low)).raw(", high ");
+        html.raw("<svg class=s role=img><title>low ").text(&in_words(feature.low)).raw("; high ");
         html.text(&in_words(feature.high)).raw("</title>");
-        for (spread, group) in [(feature.low, "<g>"), (feature.high, "<g class=h>")] {
-            let Some(spread) = spread else { continue };
-            html.raw(group);
-            for (low, high) in [(spread.min, spread.max), (spread.q05, spread.q95), (spread.q25, spread.q75)] {
-                html.raw("<path d=M").at(self.left(low)).raw(",0H").at(self.left(high)).raw(" />");
-            }
-            html.raw("<path d=M").at(self.left(spread.q50)).raw(",-4V4 /></g>");
+        if let Some(spread) = feature.low.filter(is_finite) {
+            html.raw("<path d=\"");
+            self.box_plot(html, &spread, 5.0);
+        }
+        if let Some(spread) = feature.high.filter(is_finite) {
+            html.raw("<path class=h d=\"");
+            self.box_plot(html, &spread, 15.0);
         }
         html.raw("</svg>");
+    }
+
+    /// Whiskers to the ends, ticks at 5 and 95 %, a box around the middle half, a line at the median.
+    fn box_plot(&self, html: &mut Html, spread: &Spread, y: f64) {
+        let [min, q05, q25, q50, q75, q95, max] =
+            [spread.min, spread.q05, spread.q25, spread.q50, spread.q75, spread.q95, spread.max]
+                .map(|value| self.left(value));
+        html.raw("M").at(min).raw(" ").at(y).raw("H").at(q25).raw("M").at(q75).raw(" ").at(y).raw("H").at(max);
+        html.raw("M").at(q25).raw(" ").at(y - 3.0).raw("H").at(q75).raw("v6H").at(q25).raw("z");
+        html.raw("M").at(q50).raw(" ").at(y - 3.0).raw("v6");
+        for whisker in [q05, q95] {
+            html.raw("M").at(whisker).raw(" ").at(y - 2.0).raw("v4");
+        }
+        html.raw("\"/>");
     }
 
     fn left(&self, value: f64) -> f64 {
         let left = 2.0 + (WIDTH - 4.0) * self.scale.share(value);
         left.round()
     }
+}
+
+fn is_finite(spread: &Spread) -> bool {
+    let Spread { min, q05, q25, q50, q75, q95, max } = *spread;
+    [min, q05, q25, q50, q75, q95, max].iter().all(|value| value.is_finite())
 }
 
 fn in_words(spread: Option<Spread>) -> String {
