@@ -3,21 +3,21 @@
 use crate::data::{Agreement, Direction};
 use crate::html::Html;
 
-/// The content of a cell that gives a direction.
+/// A cell that gives a direction.
 pub(crate) fn direction(html: &mut Html, direction: Direction) {
     html.raw(match direction {
-        Direction::Resistance => "<b class=R>▲ resistance</b>",
-        Direction::Sensitivity => "<b class=S>▼ sensitivity</b>",
-        Direction::Unclear => "unclear",
+        Direction::Resistance => "<td class=R>▲ resistance",
+        Direction::Sensitivity => "<td class=S>▼ sensitivity",
+        Direction::Unclear => "<td>unclear",
     });
 }
 
-/// The content of a cell that compares a direction with the catalogue's.
+/// A cell that compares a direction with the catalogue's.
 pub(crate) fn agreement(html: &mut Html, agreement: Agreement) {
     html.raw(match agreement {
-        Agreement::Agrees => "✓ agrees",
-        Agreement::Differs => "≠ differs",
-        Agreement::Unknown => "–<i class=v> nothing expected</i>",
+        Agreement::Agrees => "<td>✓ agrees",
+        Agreement::Differs => "<td>≠ differs",
+        Agreement::Unknown => "<td>none",
     });
 }
 

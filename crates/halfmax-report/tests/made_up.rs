@@ -50,14 +50,26 @@ impl Chance {
 }
 
 const GENES: [&str; 16] = [
-    "ABCB1", "ABCG2", "TP53", "EGFR", "KRAS", "BRAF", "SLFN11", "AXL", "VIM", "BCL2L1", "MCL1", "TUBB3", "PTEN", "RB1",
-    "NQO1", "CDKN2A",
+    "ABCB1", "ABCG2", "TP53", "EGFR", "KRAS", "BRAF", "SLFN11", "AXL", "VIM", "BCL2L1", "MCL1", "TUBB3",
+    "PTEN", "RB1", "NQO1", "CDKN2A",
 ];
 const KINDS: [&str; 5] = ["expression", "mutation", "copy number", "tissue", "drug structure"];
-const PATHWAYS: [&str; 6] =
-    ["Mitosis", "DNA replication", "EGFR signalling", "PI3K/MTOR signalling", "Apoptosis regulation", "Chromatin other"];
-const MODELS: [&str; 6] =
-    ["mean of drug", "mean of drug and tissue", "elastic net", "boosted trees", "kernel ridge", "two-tower network"];
+const PATHWAYS: [&str; 6] = [
+    "Mitosis",
+    "DNA replication",
+    "EGFR signalling",
+    "PI3K/MTOR signalling",
+    "Apoptosis regulation",
+    "Chromatin other",
+];
+const MODELS: [&str; 6] = [
+    "mean of drug",
+    "mean of drug and tissue",
+    "elastic net",
+    "boosted trees",
+    "kernel ridge",
+    "two-tower network",
+];
 
 fn fact(name: &str, value: &str) -> Fact {
     Fact { name: name.into(), value: value.into() }
@@ -66,7 +78,15 @@ fn fact(name: &str, value: &str) -> Fact {
 fn spread(chance: &mut Chance, centre: f64) -> Spread {
     let mut ends: Vec<f64> = (0..7).map(|_| centre + chance.bell() * 0.2).collect();
     ends.sort_by(f64::total_cmp);
-    Spread { min: ends[0], q05: ends[1], q25: ends[2], q50: ends[3], q75: ends[4], q95: ends[5], max: ends[6] }
+    Spread {
+        min: ends[0],
+        q05: ends[1],
+        q25: ends[2],
+        q50: ends[3],
+        q75: ends[4],
+        q95: ends[5],
+        max: ends[6],
+    }
 }
 
 fn feature(chance: &mut Chance, rank: usize) -> Feature {
@@ -148,7 +168,10 @@ fn mechanism(chance: &mut Chance, index: usize) -> Mechanism {
         name: format!("Made-up mechanism {index}: cells escape in a way that does not exist"),
         summary: vec!["What the mechanism is, in plain words, would stand here.".into()],
         genes: vec![
-            GeneSet { change: "higher expression".into(), genes: GENES[..8].iter().map(|gene| (*gene).into()).collect() },
+            GeneSet {
+                change: "higher expression".into(),
+                genes: GENES[..8].iter().map(|gene| (*gene).into()).collect(),
+            },
             GeneSet { change: "lost".into(), genes: GENES[8..].iter().map(|gene| (*gene).into()).collect() },
         ],
         drugs: (0..20)
@@ -170,7 +193,11 @@ fn mechanism(chance: &mut Chance, index: usize) -> Mechanism {
 fn argument(chance: &mut Chance, side: f64) -> Argument {
     let gene = |chance: &mut Chance| GeneValue {
         gene: chance.pick(&GENES).into(),
-        value: format!("expression {:.1}, {:.1} SD above the mean", chance.between(4.0, 11.0), chance.between(0.5, 3.0)),
+        value: format!(
+            "expression {:.1}, {:.1} SD above the mean",
+            chance.between(4.0, 11.0),
+            chance.between(0.5, 3.0)
+        ),
         contribution: side * chance.between(0.05, 0.4),
     };
     Argument {
@@ -189,7 +216,10 @@ fn sample_drug(chance: &mut Chance, works: bool) -> SampleDrug {
         percentile: Some(chance.between(0.0, 0.1) + if works { 0.0 } else { 0.9 }),
         arguments_for: (0..if works { 3 } else { 1 }).map(|_| argument(chance, -1.0)).collect(),
         arguments_against: (0..if works { 1 } else { 3 }).map(|_| argument(chance, 1.0)).collect(),
-        counterfactuals: vec![Counterfactual { condition: "ABCB1 were at the median".into(), predicted: value - 0.8 }],
+        counterfactuals: vec![Counterfactual {
+            condition: "ABCB1 were at the median".into(),
+            predicted: value - 0.8,
+        }],
         dominant: (!works).then(|| chance.below(MECHANISMS)),
         strategies: if works { vec![] } else { vec![strategy()] },
     }
@@ -198,7 +228,11 @@ fn sample_drug(chance: &mut Chance, works: bool) -> SampleDrug {
 fn sample(chance: &mut Chance, name: &str) -> Sample {
     Sample {
         name: name.into(),
-        facts: vec![fact("tissue", "lung"), fact("cancer type", "non-small cell carcinoma"), fact("genes measured", "19 215")],
+        facts: vec![
+            fact("tissue", "lung"),
+            fact("cancer type", "non-small cell carcinoma"),
+            fact("genes measured", "19 215"),
+        ],
         notes: vec!["A made-up cell line. All values on this page are made up.".into()],
         works: (0..8).map(|_| sample_drug(chance, true)).collect(),
         fails: (0..8).map(|_| sample_drug(chance, false)).collect(),
@@ -207,7 +241,8 @@ fn sample(chance: &mut Chance, name: &str) -> Sample {
 
 fn leaderboard(chance: &mut Chance) -> Leaderboard {
     let metric = |name: &str, better, rank, ceiling| Metric { name: name.into(), better, rank, ceiling };
-    let score = |centre: f64| Some(Estimate { value: centre, interval: Some((centre - 0.02, centre + 0.02)) });
+    let score =
+        |centre: f64| Some(Estimate { value: centre, interval: Some((centre - 0.02, centre + 0.02)) });
     let models = MODELS.iter().enumerate().map(|(index, name)| ModelScores {
         name: (*name).into(),
         family: "made up".into(),
@@ -251,7 +286,11 @@ fn density(model: &str) -> Density {
 
 fn calibration(model: &str) -> Calibration {
     let levels = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
-    let point = |nominal: f64| Coverage { nominal, held: nominal - 0.03 * (1.0 - nominal), width: Some(4.0 * nominal) };
+    let point = |nominal: f64| Coverage {
+        nominal,
+        held: nominal - 0.03 * (1.0 - nominal),
+        width: Some(4.0 * nominal),
+    };
     Calibration { model: model.into(), points: levels.map(point).to_vec(), note: "Made up.".into() }
 }
 

@@ -12,7 +12,8 @@ pub(crate) fn coverage_chart(html: &mut Html, points: &[Coverage], title: &str) 
     let frame = Frame { x: scale, y: scale, x_name: "nominal coverage, %", y_name: "held, %" };
     open_frame(html);
     let text = |share| percent(Some(share)).unwrap_or_else(|| "–".into());
-    let points_in_words = points.iter().map(|point| format!("{} held {}", text(point.nominal), text(point.held)));
+    let points_in_words =
+        points.iter().map(|point| format!("{} held {}", text(point.nominal), text(point.held)));
     naming(html, title, &points_in_words.collect::<Vec<_>>().join("; "));
     frame.draw(html);
     html.raw("<path class=identity d=\"M52 288L332 8\"/><path class=trace d=\"");

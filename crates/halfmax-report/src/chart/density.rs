@@ -62,7 +62,13 @@ fn runs(html: &mut Html, density: &Density, wanted: impl Fn(u32) -> bool) {
             let length = counts[column..].iter().take_while(|count| wanted(**count)).count();
             if length > 0 {
                 html.raw("M").at(side * column as f64).raw(" ").at(side * row as f64);
-                html.raw("h").at(side * length as f64).raw("v").at(side).raw("h").at(-side * length as f64).raw("z");
+                html.raw("h")
+                    .at(side * length as f64)
+                    .raw("v")
+                    .at(side)
+                    .raw("h")
+                    .at(-side * length as f64)
+                    .raw("z");
             }
             column += length.max(1);
         }

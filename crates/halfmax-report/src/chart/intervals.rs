@@ -10,8 +10,6 @@ use crate::number::fixed;
 pub(crate) enum Look {
     /// Filled, in the accent colour.
     Accent,
-    /// Filled, in grey.
-    Plain,
     /// Hollow.
     Hollow,
     /// A bar from 0.
@@ -54,7 +52,8 @@ impl IntervalChart<'_> {
             vertical(html, "ceiling", percent(share), (14.0, bottom + 4.0));
             let class = if share > 0.6 { "end" } else { "start" };
             html.raw("<text").attr("class", &format!("{class} ceil")).raw(" x=\"").at(percent(share));
-            html.raw("%\" y=10>").text(&format!("{name} {}", fixed(Some(value), self.decimals).unwrap_or_default()));
+            html.raw("%\" y=10>")
+                .text(&format!("{name} {}", fixed(Some(value), self.decimals).unwrap_or_default()));
             html.raw("</text>");
         }
         for (index, row) in self.rows.iter().enumerate() {
@@ -83,7 +82,10 @@ impl IntervalChart<'_> {
 
     fn row(&self, html: &mut Html, scale: &Scale, row: &IntervalRow<'_>, top: f64) {
         html.raw("<text class=lab x=\"").at(MARGIN).raw("%\" y=").at(top + 14.0).raw(">");
-        html.text(&clipped(row.label, 30)).raw("</text><text class=val x=\"").at(100.0 - MARGIN).raw("%\" y=");
+        html.text(&clipped(row.label, 30))
+            .raw("</text><text class=val x=\"")
+            .at(100.0 - MARGIN)
+            .raw("%\" y=");
         html.at(top + 14.0).raw(">").text(&self.value(row)).raw("</text>");
         let Some(estimate) = row.estimate.filter(|estimate| estimate.value.is_finite()) else { return };
         let (x, y) = (percent(scale.share(estimate.value)), top + 26.0);
@@ -99,7 +101,6 @@ impl IntervalChart<'_> {
         }
         let class = match row.look {
             Look::Accent => "\"dot acc\"",
-            Look::Plain => "dot",
             Look::Hollow => "\"dot hol\"",
             Look::Bar => return,
         };

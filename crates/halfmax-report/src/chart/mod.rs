@@ -13,7 +13,7 @@ pub(crate) use coverage::coverage_chart;
 pub(crate) use density::{density_chart, density_legend};
 pub(crate) use intervals::{IntervalChart, IntervalRow, Look};
 pub(crate) use scale::Scale;
-pub(crate) use strip::{MATCH, SpreadScale, dot_strip, performance_strip};
+pub(crate) use strip::{SpreadScale, dot_strip, performance_strip};
 
 use crate::html::Html;
 

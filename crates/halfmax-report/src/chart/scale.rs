@@ -58,7 +58,11 @@ fn ordered(low: f64, high: f64) -> (f64, f64) {
     }
     let (low, high) = (low.min(high).clamp(-1e300, 1e300), low.max(high).clamp(-1e300, 1e300));
     let room = (low.abs().max(high.abs()) * 1e-6).max(1e-9);
-    if high - low > room { (low, high) } else { (low - low.abs().max(1.0) / 2.0, high + high.abs().max(1.0) / 2.0) }
+    if high - low > room {
+        (low, high)
+    } else {
+        (low - low.abs().max(1.0) / 2.0, high + high.abs().max(1.0) / 2.0)
+    }
 }
 
 /// 1, 2 or 5 times a power of ten, at least as large as asked.
@@ -95,7 +99,9 @@ mod tests {
 
     #[test]
     fn degenerate_ranges_still_make_a_scale() {
-        for (low, high) in [(0.0, 0.0), (5.0, 5.0), (f64::NAN, 1.0), (f64::MIN, f64::MAX), (1e-300, 2e-300), (3.0, 1.0)] {
+        for (low, high) in
+            [(0.0, 0.0), (5.0, 5.0), (f64::NAN, 1.0), (f64::MIN, f64::MAX), (1e-300, 2e-300), (3.0, 1.0)]
+        {
             let scale = Scale::covering([low, high], 5);
             assert!((0.0..=1.0).contains(&scale.share(low)), "{low} {high} {scale:?}");
             assert!(scale.ticks().len() <= 51);

@@ -3,10 +3,10 @@
 use super::{Scale, percent};
 use crate::data::{Feature, Spread};
 use crate::html::Html;
-use crate::number::{fixed, signed};
+use crate::number::signed;
 
 /// The scale on which correlations of drugs are drawn.
-pub(crate) const MATCH: (f64, f64) = (-0.2, 1.0);
+const MATCH: (f64, f64) = (-0.2, 1.0);
 
 /// Dots piled up where they would cover each other, ticks, and a line at the median.
 pub(crate) fn dot_strip(html: &mut Html, values: &[f64], median: Option<f64>, title: &str) {
@@ -23,17 +23,31 @@ pub(crate) fn dot_strip(html: &mut Html, values: &[f64], median: Option<f64>, ti
     super::naming(html, title, "");
     html.raw("<line class=base x1=\"0\" x2=\"100%\" y1=").at(base).raw(" y2=").at(base).raw(" />");
     for tick in scale.ticks() {
-        html.raw("<text class=mid x=\"").at(percent(scale.share(tick))).raw("%\" y=").at(base + 15.0).raw(">");
+        html.raw("<text class=mid x=\"")
+            .at(percent(scale.share(tick)))
+            .raw("%\" y=")
+            .at(base + 15.0)
+            .raw(">");
         html.text(&scale.label(tick)).raw("</text>");
     }
     if let Some(median) = median.filter(|median| median.is_finite()) {
         let x = percent(scale.share(median));
-        html.raw("<line class=median x1=\"").at(x).raw("%\" x2=\"").at(x).raw("%\" y1=0 y2=").at(base).raw(" />");
+        html.raw("<line class=median x1=\"")
+            .at(x)
+            .raw("%\" x2=\"")
+            .at(x)
+            .raw("%\" y1=0 y2=")
+            .at(base)
+            .raw(" />");
     }
     for (bin, pile) in piles.iter().enumerate() {
         let x = percent(bin as f64 / BINS as f64);
         for level in 0..*pile {
-            html.raw("<circle cx=\"").at(x).raw("%\" cy=").at(base - 4.0 - lift * level as f64).raw(" r=\"2.3\"/>");
+            html.raw("<circle cx=\"")
+                .at(x)
+                .raw("%\" cy=")
+                .at(base - 4.0 - lift * level as f64)
+                .raw(" r=\"2.3\"/>");
         }
     }
     html.raw("</svg>");
@@ -64,8 +78,10 @@ const WIDTH: f64 = 180.0;
 impl SpreadScale {
     pub(crate) fn of(features: &[Feature]) -> Option<Self> {
         let spreads = features.iter().flat_map(|feature| [feature.low, feature.high]).flatten();
-        let ends = spreads.flat_map(|spread| [spread.min, spread.max]).filter(|end| end.is_finite());
-        let bound = ends.map(f64::abs).fold(None, |most: Option<f64>, end| Some(most.map_or(end, |most| most.max(end))))?;
+        let ends = spreads.flat_map(|spread| [spread.q05, spread.q95]).filter(|end| end.is_finite());
+        let bound = ends
+            .map(f64::abs)
+            .fold(None, |most: Option<f64>, end| Some(most.map_or(end, |most| most.max(end))))?;
         let bound = if bound > 0.0 { bound } else { 1.0 };
         Some(Self { scale: Scale::exact(-bound, bound, 4), bound })
     }
@@ -83,7 +99,7 @@ impl SpreadScale {
 
     /// A feature's spreads as box plots: above where it is low, below where it is high.
     pub(crate) fn draw(&self, html: &mut Html, feature: &Feature) {
-        html.raw("<svg class=s role=img><title>low ").text(&in_words(feature.low)).raw("; high ");
+        html.raw("<svg class=s role=img><title>low ").text(&in_words(feature.low)).raw(", high ");
         html.text(&in_words(feature.high)).raw("</title>");
         if let Some(spread) = feature.low.filter(is_finite) {
             html.raw("<path d=\"");
@@ -96,18 +112,24 @@ impl SpreadScale {
         html.raw("</svg>");
     }
 
-    /// Whiskers to the ends, ticks at 5 and 95 %, a box around the middle half, a line at the median.
+    /// Whiskers from 5 to 95 %, a box around the middle half, a line at the median.
     fn box_plot(&self, html: &mut Html, spread: &Spread, y: f64) {
-        let [min, q05, q25, q50, q75, q95, max] =
-            [spread.min, spread.q05, spread.q25, spread.q50, spread.q75, spread.q95, spread.max]
-                .map(|value| self.left(value));
-        html.raw("M").at(min).raw(" ").at(y).raw("H").at(q25).raw("M").at(q75).raw(" ").at(y).raw("H").at(max);
+        let [q05, q25, q50, q75, q95] =
+            [spread.q05, spread.q25, spread.q50, spread.q75, spread.q95].map(|value| self.left(value));
+        html.raw("M")
+            .at(q05)
+            .raw(" ")
+            .at(y)
+            .raw("H")
+            .at(q25)
+            .raw("M")
+            .at(q75)
+            .raw(" ")
+            .at(y)
+            .raw("H")
+            .at(q95);
         html.raw("M").at(q25).raw(" ").at(y - 3.0).raw("H").at(q75).raw("v6H").at(q25).raw("z");
-        html.raw("M").at(q50).raw(" ").at(y - 3.0).raw("v6");
-        for whisker in [q05, q95] {
-            html.raw("M").at(whisker).raw(" ").at(y - 2.0).raw("v4");
-        }
-        html.raw("\"/>");
+        html.raw("M").at(q50).raw(" ").at(y - 3.0).raw("v6\"/>");
     }
 
     fn left(&self, value: f64) -> f64 {
@@ -117,15 +139,13 @@ impl SpreadScale {
 }
 
 fn is_finite(spread: &Spread) -> bool {
-    let Spread { min, q05, q25, q50, q75, q95, max } = *spread;
-    [min, q05, q25, q50, q75, q95, max].iter().all(|value| value.is_finite())
+    let Spread { q05, q25, q50, q75, q95, .. } = *spread;
+    [q05, q25, q50, q75, q95].iter().all(|value| value.is_finite())
 }
 
+/// The median: two of them to a row, in thousands of rows, leave no room for more.
 fn in_words(spread: Option<Spread>) -> String {
-    let Some(spread) = spread else { return "–".into() };
-    let text = |value| signed(Some(value), 2).unwrap_or_else(|| "–".into());
-    let interval = fixed(Some(spread.q05), 2).zip(fixed(Some(spread.q95), 2));
-    interval.map_or_else(|| text(spread.q50), |(low, high)| format!("{} ({low} to {high})", text(spread.q50)))
+    signed(spread.map(|spread| spread.q50), 2).unwrap_or_else(|| "–".into())
 }
 
 #[cfg(test)]
@@ -134,7 +154,7 @@ mod tests {
 
     #[test]
     fn zero_is_in_the_middle_of_spreads() {
-        let spread = Spread { min: -0.1, q50: 0.2, max: 0.8, ..Spread::default() };
+        let spread = Spread { q05: -0.1, q50: 0.2, q95: 0.8, ..Spread::default() };
         let feature = Feature { high: Some(spread), ..Feature::default() };
         let scale = SpreadScale::of(&[feature]).unwrap();
         assert_eq!(scale.left(0.0), 90.0);
@@ -145,7 +165,7 @@ mod tests {
     #[test]
     fn spreads_are_put_into_words() {
         let spread = Spread { q05: -0.5, q50: -0.2, q95: 0.1, ..Spread::default() };
-        assert_eq!(in_words(Some(spread)), "−0.20 (−0.50 to 0.10)");
+        assert_eq!(in_words(Some(spread)), "−0.20");
         assert_eq!(in_words(None), "–");
     }
 

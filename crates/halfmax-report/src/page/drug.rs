@@ -54,45 +54,66 @@ fn features(html: &mut Html, features: &[Feature]) {
     if features.is_empty() {
         return;
     }
-    let adjusted = features.iter().any(|feature| feature.adjusted_mean_abs.is_some() || feature.adjusted_rank.is_some());
-    let expected = features.iter().any(|feature| feature.expected.is_some());
-    let scale = SpreadScale::of(features);
+    let parts = Parts {
+        adjusted: features
+            .iter()
+            .any(|item| item.adjusted_mean_abs.is_some() || item.adjusted_rank.is_some()),
+        expected: features.iter().any(|item| item.expected.is_some()),
+        scale: SpreadScale::of(features),
+    };
     html.raw("<h3>What predictions rest on</h3>");
-    table::open_box(html, "Features");
-    html.raw("<table class=sort><caption>Features, the most important first</caption><thead><tr><th scope=col class=n>rank");
-    html.raw("<th scope=col>feature<th scope=col>kind<th scope=col class=n>mean |attribution|");
-    if adjusted {
-        html.raw("<th scope=col class=n>adjusted<th scope=col class=n>adjusted rank");
-    }
-    html.raw("<th scope=col>higher values push towards");
-    if expected {
-        html.raw("<th scope=col>catalogue");
-    }
-    if let Some(scale) = &scale {
-        html.raw("<th scope=col class=u>attribution where low (above) and high (below)");
+    table::open_head(html, None, "Features, the most important first", &parts.columns());
+    if let Some(scale) = &parts.scale {
         scale.axis(html);
     }
     html.raw("<tbody>");
     for (index, feature) in features.iter().enumerate() {
-        html.raw("<tr><td class=n>").whole(index + 1).raw("<th scope=row>").text(named(&feature.name)).raw("<td>");
-        html.text(&feature.kind);
+        parts.row(html, index + 1, feature);
+    }
+    table::close(html);
+}
+
+/// The columns that a drug's features have, besides those that all have.
+struct Parts {
+    adjusted: bool,
+    expected: bool,
+    scale: Option<SpreadScale>,
+}
+
+impl Parts {
+    fn columns(&self) -> Vec<table::Column<'static>> {
+        let mut columns = vec![table::numbers("rank"), table::words("feature"), table::words("kind")];
+        columns.push(table::numbers("mean |attribution|"));
+        if self.adjusted {
+            columns.extend([table::numbers("adjusted"), table::numbers("adjusted rank")]);
+        }
+        columns.push(table::words("higher values push towards"));
+        if self.expected {
+            columns.push(table::words("catalogue"));
+        }
+        if self.scale.is_some() {
+            columns.push(table::charts("attribution where low (above) and high (below)"));
+        }
+        columns
+    }
+
+    fn row(&self, html: &mut Html, rank: usize, feature: &Feature) {
+        html.raw("<tr><td>").whole(rank).raw("<th scope=row>").text(named(&feature.name));
+        html.raw("<td>").text(&feature.kind);
         table::number(html, fixed(Some(feature.mean_abs), 3));
-        if adjusted {
+        if self.adjusted {
             table::number(html, fixed(feature.adjusted_mean_abs, 3));
             table::number(html, feature.adjusted_rank.map(count));
         }
-        html.raw("<td>");
         mark::direction(html, feature.direction);
-        if expected {
-            html.raw("<td>");
+        if self.expected {
             mark::agreement(html, mark::compare(feature.direction, feature.expected));
         }
-        if let Some(scale) = &scale {
+        if let Some(scale) = &self.scale {
             html.raw("<td>");
             scale.draw(html, feature);
         }
     }
-    table::close(html);
 }
 
 fn mechanisms(html: &mut Html, context: &Context<'_>, mechanisms: &[DrugMechanism]) {
@@ -115,14 +136,12 @@ fn mechanisms(html: &mut Html, context: &Context<'_>, mechanisms: &[DrugMechanis
     for mechanism in mechanisms {
         html.raw("<tr><th scope=row>");
         context.mechanism_short_link(html, mechanism.mechanism);
-        html.raw("<td>");
         mark::direction(html, mechanism.direction);
         table::number(html, signed(mechanism.attribution, 3));
         table::number(html, signed(mechanism.adjusted, 3));
         table::number(html, probability(mechanism.p));
         table::number(html, probability(mechanism.q_competitive));
         table::number(html, probability(mechanism.q_self_contained));
-        html.raw("<td>");
         mark::agreement(html, mechanism.agreement);
         table::text(html, &mechanism.genes.join(", "));
     }

@@ -19,7 +19,7 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
         table::words("pathway"),
         table::numbers("cell lines"),
         table::numbers("Pearson"),
-        table::words("Pearson and ceiling, −0.2 to 1"),
+        table::charts("Pearson (dot) and ceiling (line), −0.2 to 1"),
         table::numbers("ceiling"),
         table::numbers("R²"),
         table::numbers("RMSE"),
@@ -38,8 +38,10 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
 /// The drugs' correlations, a dot for each.
 fn distribution(html: &mut Html, drugs: &[Drug]) {
     let performances = drugs.iter().filter_map(|drug| drug.performance.as_ref());
-    let mut values: Vec<f64> =
-        performances.filter_map(|performance| performance.pearson).filter(|value| value.is_finite()).collect();
+    let mut values: Vec<f64> = performances
+        .filter_map(|performance| performance.pearson)
+        .filter(|value| value.is_finite())
+        .collect();
     if values.is_empty() {
         return;
     }

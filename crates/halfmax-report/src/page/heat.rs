@@ -30,7 +30,9 @@ fn legend(html: &mut Html) {
 fn grid(html: &mut Html, context: &Context<'_>, map: &HeatMap) {
     let measure = if map.measure.trim().is_empty() { "Drugs and mechanisms" } else { &map.measure };
     table::open_box(html, measure);
-    html.raw("<table class=heat id=heat-table><caption>").text(measure).raw("</caption><thead><tr><th scope=col>drug");
+    html.raw("<table class=heat id=heat-table><caption>")
+        .text(measure)
+        .raw("</caption><thead><tr><th scope=col>drug");
     for mechanism in &map.mechanisms {
         html.raw("<th scope=col><div>");
         context.mechanism_short_link(html, *mechanism);

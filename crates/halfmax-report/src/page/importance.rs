@@ -35,7 +35,8 @@ fn part(html: &mut Html, importance: &Importance) {
 }
 
 fn values(html: &mut Html, importance: &Importance, title: &str) {
-    let columns = [table::words("group"), table::numbers("importance"), table::numbers("from"), table::numbers("to")];
+    let columns =
+        [table::words("group"), table::numbers("importance"), table::numbers("from"), table::numbers("to")];
     table::open(html, None, title, &columns);
     for group in &importance.groups {
         html.raw("<tr><th scope=row>").text(named(&group.name)).raw("</th>");

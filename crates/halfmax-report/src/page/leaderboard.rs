@@ -40,7 +40,9 @@ fn charts(html: &mut Html, board: &Leaderboard) {
         IntervalChart { title: &title, rows: &rows, reference, decimals: DECIMALS }.draw(html);
         html.raw("</figure>");
     }
-    html.raw("</div><p class=note>Filled dots are models, hollow ones yardsticks; lines are 95 % intervals.</p>");
+    html.raw(
+        "</div><p class=note>Filled dots are models, hollow ones yardsticks; lines are 95 % intervals.</p>",
+    );
 }
 
 fn row(model: &ModelScores, metric: usize) -> IntervalRow<'_> {
@@ -94,5 +96,5 @@ fn ceilings(html: &mut Html, board: &Leaderboard) {
     for metric in &board.metrics {
         table::number(html, fixed(metric.ceiling, DECIMALS));
     }
-    html.raw("<td class=n><td></tfoot>");
+    html.raw("<td><td></tfoot>");
 }

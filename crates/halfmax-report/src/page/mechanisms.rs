@@ -67,7 +67,11 @@ fn genes(html: &mut Html, sets: &[GeneSet]) {
     }
     html.raw("<h3>Genes</h3><dl class=facts>");
     for set in sets {
-        html.raw("<div><dt>").text(named(&set.change)).raw("</dt><dd>").text(&set.genes.join(", ")).raw("</dd></div>");
+        html.raw("<div><dt>")
+            .text(named(&set.change))
+            .raw("</dt><dd>")
+            .text(&set.genes.join(", "))
+            .raw("</dd></div>");
     }
     html.raw("</dl>");
 }
@@ -77,13 +81,16 @@ fn drugs(html: &mut Html, context: &Context<'_>, drugs: &[MechanismDrug]) {
         return;
     }
     html.raw("<h3>Drugs for which it matters most</h3>");
-    let columns =
-        [table::words("drug"), table::words("pushes towards"), table::numbers("attribution"), table::numbers("q")];
+    let columns = [
+        table::words("drug"),
+        table::words("pushes towards"),
+        table::numbers("attribution"),
+        table::numbers("q"),
+    ];
     table::open(html, None, "Drugs for which the mechanism matters most", &columns);
     for drug in drugs {
         html.raw("<tr><th scope=row>");
         context.drug_link(html, drug.drug);
-        html.raw("<td>");
         mark::direction(html, drug.direction);
         table::number(html, signed(drug.attribution, 3));
         table::number(html, probability(drug.q));
@@ -124,7 +131,11 @@ fn reference(html: &mut Html, reference: &Reference) {
         return;
     }
     if reference.url.starts_with("https://") || reference.url.starts_with("http://") {
-        html.raw("<a class=ref rel=\"noreferrer noopener\"").attr("href", &reference.url).raw(">").text(text).raw("</a>");
+        html.raw("<a class=ref rel=\"noreferrer noopener\"")
+            .attr("href", &reference.url)
+            .raw(">")
+            .text(text)
+            .raw("</a>");
     } else {
         html.raw("<cite>").text(text).raw("</cite>");
     }
@@ -142,7 +153,9 @@ mod tests {
 
     #[test]
     fn only_addresses_of_the_web_are_links() {
-        assert!(shown("a", "https://example.org/?a=1&b=2").contains("href=\"https://example.org/?a=1&amp;b=2\""));
+        assert!(
+            shown("a", "https://example.org/?a=1&b=2").contains("href=\"https://example.org/?a=1&amp;b=2\"")
+        );
         assert_eq!(shown("a", "javascript:alert(1)"), "<cite>a</cite>");
         assert_eq!(shown("", "data:text/html,x"), "<cite>data:text/html,x</cite>");
         assert_eq!(shown("", ""), "");

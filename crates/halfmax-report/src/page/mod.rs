@@ -105,7 +105,9 @@ fn title(report: &Report) -> &str {
 }
 
 fn head(html: &mut Html, title: &str) {
-    html.raw("<!doctype html>\n<html lang=en><head><meta charset=utf-8>\n<meta http-equiv=Content-Security-Policy");
+    html.raw(
+        "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\n<meta http-equiv=Content-Security-Policy",
+    );
     html.attr("content", &policy(STYLE, SCRIPT)).raw(">\n");
     html.raw("<meta name=viewport content=\"width=device-width,initial-scale=1\">\n");
     html.raw("<meta name=referrer content=no-referrer><meta name=color-scheme content=\"light dark\">\n");
@@ -130,7 +132,11 @@ fn banner(html: &mut Html, report: &Report, chapters: &[&Chapter]) {
 
 /// Opens a chapter's page.
 fn open_chapter(html: &mut Html, id: &'static str, title: &'static str) {
-    html.raw("<section class=page data-in=").raw(id).raw(" id=").raw(id).raw("><p class=use>Research use only</p>");
+    html.raw("<section class=page data-in=")
+        .raw(id)
+        .raw(" id=")
+        .raw(id)
+        .raw("><p class=use>Research use only</p>");
     html.raw("<h2 tabindex=-1>").raw(title).raw("</h2>");
 }
 
@@ -159,7 +165,11 @@ fn open_detail(html: &mut Html, detail: &Detail<'_>) {
             html.raw(" <a").href(neighbour).raw(">").raw(text).raw("</a>");
         }
     }
-    html.raw("</p><h2 tabindex=-1><small>").raw(detail.what).raw("</small> ").text(named(detail.title)).raw("</h2>");
+    html.raw("</p><h2 tabindex=-1><small>")
+        .raw(detail.what)
+        .raw("</small> ")
+        .text(named(detail.title))
+        .raw("</h2>");
 }
 
 fn close_page(html: &mut Html) {

@@ -5,7 +5,7 @@ use super::{Detail, close_page, facts, open_chapter, open_detail};
 use crate::context::{Context, named};
 use crate::data::{Argument, Counterfactual, Estimate, Sample, SampleDrug};
 use crate::html::Html;
-use crate::number::{fixed, percent, significant, signed};
+use crate::number::{fixed, percent, signed, significant};
 use crate::table;
 
 pub(super) fn write(html: &mut Html, context: &Context<'_>) {
@@ -17,7 +17,8 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
 
 fn index(html: &mut Html, context: &Context<'_>) {
     open_chapter(html, "samples", "Samples");
-    let columns = [table::words("sample"), table::words("predicted to work best"), table::words("predicted to fail")];
+    let columns =
+        [table::words("sample"), table::words("predicted to work best"), table::words("predicted to fail")];
     table::open(html, None, "Cell lines that were scored", &columns);
     for (sample, anchor) in context.report.samples.iter().zip(&context.samples) {
         html.raw("<tr><th scope=row><a").href(anchor).raw(">").text(named(&sample.name)).raw("</a></th><td>");
@@ -129,7 +130,11 @@ fn counterfactuals(html: &mut Html, context: &Context<'_>, counterfactuals: &[Co
     }
     html.raw("<h5>What if</h5><ul>");
     for item in counterfactuals {
-        html.raw("<li>If ").text(&item.condition).raw(", the predicted ").text(context.response()).raw(" would be <b>");
+        html.raw("<li>If ")
+            .text(&item.condition)
+            .raw(", the predicted ")
+            .text(context.response())
+            .raw(" would be <b>");
         html.number(fixed(Some(item.predicted), 2)).raw("</b>.");
     }
     html.raw("</ul>");
