@@ -1,0 +1,48 @@
+//! One self-contained HTML file that says how well responses are predicted, and why.
+//!
+//! [`render`] turns a [`Report`] into the text of the file. The file needs no network and no other file, so that it can be
+//! sent by mail and opened from anywhere; its content security policy lets nothing be loaded. The pages of the report
+//! (summary, samples, models, drugs, mechanisms, notes) are sections of that one file, chosen by the hash of the address.
+//! Without JavaScript all of them are shown one below the other.
+//!
+//! ```
+//! use halfmax_report::{Drug, Report, glossary, render};
+//!
+//! let mut report = Report { title: "Responses in GDSC2".into(), response: "ln IC50".into(), ..Report::default() };
+//! report.drugs.push(Drug { name: "<Paclitaxel>".into(), ..Drug::default() });
+//! report.notes.glossary = glossary();
+//!
+//! let html = render(&report);
+//! assert!(html.starts_with("<!doctype html>"));
+//! assert!(html.contains("Research use only"));
+//! assert!(html.contains("&lt;Paclitaxel&gt;"));
+//! ```
+
+mod anchor;
+mod chart;
+mod context;
+mod data;
+mod glossary;
+mod html;
+mod mark;
+mod number;
+mod page;
+mod policy;
+mod table;
+
+pub use data::*;
+pub use glossary::glossary;
+
+/// The report as one HTML file. The same report always makes the same bytes.
+///
+/// Text is escaped wherever it is put, numbers that are not finite are shown as missing, and so are references to drugs
+/// or mechanisms that do not exist.
+///
+/// ```
+/// use halfmax_report::{Report, render};
+///
+/// assert_eq!(render(&Report::default()), render(&Report::default()));
+/// ```
+pub fn render(report: &Report) -> String {
+    page::document(&context::Context::new(report)).finish()
+}
