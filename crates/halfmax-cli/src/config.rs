@@ -122,6 +122,23 @@ impl Config {
     }
 
     fn make_absolute(&mut self, base: &Path) {
+        for path in self.paths() {
+            *path = base.join(&*path);
+        }
+    }
+
+    /// The configuration with the names of files only: for readers who have other folders.
+    pub fn without_folders(mut self) -> Self {
+        for path in self.paths() {
+            if let Some(name) = path.file_name() {
+                *path = name.into();
+            }
+        }
+        self
+    }
+
+    /// Every path in it.
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
         let data = &mut self.data;
         let mut paths: Vec<&mut PathBuf> =
             data.drugs.iter_mut().chain(&mut data.annotation).chain(&mut data.single_agent).collect();
@@ -133,9 +150,7 @@ impl Config {
         if let Some(explain) = &mut self.explain {
             paths.extend(explain.mechanisms.iter_mut().chain(&mut explain.gene_sets));
         }
-        for path in paths {
-            *path = base.join(&*path);
-        }
+        paths
     }
 }
 

@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod explaining;
 mod registry;
+mod reporting;
 mod run;
 mod terminal;
 mod trained;

@@ -6,7 +6,9 @@ use halfmax_baselines::Naive;
 use halfmax_core::{
     Checkpoint, CheckpointStore, Error, FitContext, Result, Screen, Seed, TrainView, ValidationGroup,
 };
-use halfmax_data::{InputFile, Loaded, PredictionColumns, RunFolder, Uncovered, load, read_folds};
+use halfmax_data::{
+    InputFile, Loaded, PredictionColumns, RunFolder, Uncovered, load, read_folds, sha256_file,
+};
 use halfmax_eval::{
     Ceiling, Conflicts, Evaluation, Folds, NamedModel, Protocol, Replicate, Split, SplitKind, TrainingLog,
     evaluate_resumable,
@@ -74,6 +76,16 @@ impl Manifest {
                 threads: rayon::current_num_threads(),
             },
         }
+    }
+}
+
+impl Manifest {
+    /// Adds another input file.
+    pub fn add_file(&mut self, path: &Path) -> Result<()> {
+        let sha256 = sha256_file(path)?;
+        let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        self.inputs.push(Input { path: path.display().to_string(), sha256, bytes });
+        Ok(())
     }
 }
 

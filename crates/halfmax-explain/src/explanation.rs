@@ -41,6 +41,12 @@ pub struct Explanation {
     pub method: String,
     /// The features.
     pub space: FeatureSpace,
+    /// The mean of each over the cell lines; NaN for categories.
+    pub means: Vec<f64>,
+    /// The standard deviation of each; NaN for categories.
+    pub deviations: Vec<f64>,
+    /// The median of each; NaN for categories.
+    pub medians: Vec<f32>,
     /// For each partner of the question.
     pub partners: Vec<PartnerExplanation>,
 }
@@ -197,8 +203,11 @@ impl<'a> Question<'a> {
             partners.extend(found);
             progress.step(partners.len(), total);
         }
+        let Values { space, means, deviations, .. } = &whole.values;
+        let medians = (0..space.len()).map(|feature| whole.values.median(feature)).collect();
+        let (means, deviations) = (means.clone(), deviations.clone());
         let method = attributor.method();
-        Ok(Explanation { method, space: whole.values.space, partners })
+        Ok(Explanation { method, space: space.clone(), means, deviations, medians, partners })
     }
 
     /// The measured responses of every partner, less the means of tissues and what general sensitivity explains: the mean of a cell line's
@@ -331,7 +340,7 @@ impl Whole<'_> {
         let values = self.values.raw.row(at);
         let threshold = match self.values.space.features[at].domain {
             Domain::Binary => 0.5,
-            Domain::Real => median(values.iter().copied().filter(|value| value.is_finite()).collect()),
+            Domain::Real => self.values.median(at),
             Domain::Category(_) => f32::INFINITY,
         };
         let own = contributions.index_axis(Axis(0), at);
@@ -341,11 +350,6 @@ impl Whole<'_> {
         };
         Spreads { feature, low: side(&|value| value <= threshold), high: side(&|value| value > threshold) }
     }
-}
-
-fn median(mut values: Vec<f32>) -> f32 {
-    values.sort_unstable_by(f32::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f32::INFINITY)
 }
 
 /// Minimum, 5 %, quartiles, 95 %, maximum.

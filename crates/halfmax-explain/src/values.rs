@@ -47,6 +47,17 @@ impl Values {
         Ok(Self { space: space.clone(), raw, standard, means, deviations })
     }
 
+    /// The median of a feature over the entities (the upper one of two); NaN for categories, and where nothing is known.
+    pub fn median(&self, feature: usize) -> f32 {
+        if matches!(self.space.features[feature].domain, Domain::Category(_)) {
+            return f32::NAN;
+        }
+        let row = self.raw.row(feature);
+        let mut values: Vec<f32> = row.iter().copied().filter(|value| value.is_finite()).collect();
+        values.sort_unstable_by(f32::total_cmp);
+        values.get(values.len() / 2).copied().unwrap_or(f32::NAN)
+    }
+
     /// Number of entities.
     pub fn entities(&self) -> usize {
         self.raw.ncols()

@@ -1,9 +1,12 @@
-use halfmax_core::Result;
+use halfmax_core::{FitContext, Result, Seed};
 use halfmax_data::RunFolder;
 use halfmax_eval::{Ceiling, Evaluation, ModelEvaluation};
 use serde_json::json;
 
 use crate::config::Config;
+use crate::explaining::{Explained, explain_into, write_tables};
+use crate::registry::ModelSpec;
+use crate::reporting::Reporting;
 use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
 use crate::terminal::Terminal;
 use crate::unfinished::Unfinished;
@@ -17,7 +20,11 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     let folder = RunFolder::create(&args.out)?;
     let prepared = Prepared::new(&config, terminal)?;
     let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
-    let (evaluation, ceiling) = match evaluate_into(&config, &prepared, &unfinished, &folder, terminal) {
+    let evaluated = evaluate_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|found| {
+        report(&config, &prepared, (&found.0, found.1.as_ref()), &unfinished, &folder, terminal)?;
+        Ok(found)
+    });
+    let (evaluation, ceiling) = match evaluated {
         Ok(found) => found,
         Err(error) => {
             unfinished.keep(terminal);
@@ -67,6 +74,48 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     }
     terminal.note(&format!("written to {}", path.display()));
     Ok(())
+}
+
+/// Writes `report.html`. With a section `[explain]`, the models that it names (else the first) are fitted to all responses and
+/// explained; the report shows the first of them, the tables all.
+fn report(
+    config: &Config,
+    prepared: &Prepared,
+    (evaluation, ceiling): (&Evaluation, Option<&Ceiling>),
+    unfinished: &Unfinished,
+    folder: &RunFolder,
+    terminal: Terminal,
+) -> Result<()> {
+    let manifest = Manifest::new("evaluate", config, &prepared.loaded.inputs);
+    let screen = &prepared.loaded.screen;
+    let mut reporting = Reporting::new(config, &manifest, screen)?;
+    reporting.add_evaluation(evaluation, ceiling);
+    if let Some(params) = &config.explain {
+        let specs = config.specs(&unfinished.trials.log)?;
+        let named = |spec: &&ModelSpec| params.models.contains(&spec.name);
+        let mut chosen: Vec<&ModelSpec> = specs.iter().filter(named).collect();
+        if chosen.is_empty() {
+            chosen.extend(specs.first());
+        }
+        let mut all = Vec::new();
+        for (at, spec) in chosen.into_iter().enumerate() {
+            let progress = terminal.progress("training");
+            let view = prepared.everything()?;
+            let fit = |context: &FitContext| spec.model.fit_any(&view, context);
+            let fitted = prepared.with_context(config.seed, &progress, None, fit)?;
+            drop(progress);
+            let model = (spec.name.as_str(), &*fitted);
+            if at == 0 {
+                let setting = (config, screen, None);
+                all.push(explain_into(model, setting, &folder.path(""), &mut reporting, terminal)?);
+            } else {
+                let progress = terminal.progress("explaining");
+                all.push(Explained::new(model, screen, params, Seed::new(config.seed), &progress)?);
+            }
+        }
+        write_tables(&folder.path(""), &all)?;
+    }
+    folder.write("report.html", reporting.html().as_bytes())
 }
 
 /// Evaluates a configuration into a folder.

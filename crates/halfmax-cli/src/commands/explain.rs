@@ -1,13 +1,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax_core::{Error, Result, Seed};
+use halfmax_core::{EntityTable, Error, Result};
+use halfmax_data::{read_cells_for_scoring, write_atomically};
 use serde_json::json;
 
 use crate::Global;
+use crate::commands::train::ModelFacts;
 use crate::config::Config;
-use crate::explaining::{ExplainParams, Explained, write_tables};
-use crate::run::Prepared;
+use crate::explaining::{ExplainParams, explain_into, position_of};
+use crate::reporting::{Reporting, SampleTables};
+use crate::run::{Manifest, Prepared};
 use crate::terminal::Terminal;
 use crate::trained::Trained;
 
@@ -28,10 +31,17 @@ pub struct ExplainArgs {
     /// Random sets and permutations that mechanisms are compared with; the configuration's, or 2000, by default.
     #[arg(long, value_name = "N")]
     permutations: Option<usize>,
-    /// A training cell line that gets a page of its own. May be given more than once.
+    /// A cell line that gets a page of its own: of the training, or of --cells. May be given more than once.
     #[arg(long = "cell-line", value_name = "NAME")]
     cell_lines: Vec<String>,
+    /// Features of cell lines to explain predictions for, as for `halfmax score`; each gets a page, or those that --cell-line
+    /// names. May be given more than once.
+    #[arg(long, value_name = "FILE")]
+    cells: Vec<PathBuf>,
 }
+
+/// Cell lines of a file that get a page where none is named.
+const MOST_CELLS: usize = 50;
 
 /// `halfmax explain`.
 pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Result<()> {
@@ -39,22 +49,45 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     for path in outputs.iter().chain([&args.out]) {
         global.may_write(path)?;
     }
-    let Trained { fitted, .. } = Trained::read(&args.model)?;
+    let Trained { fitted, facts, .. } = Trained::read(&args.model)?;
     let mut config = args.config(global)?;
     config.seed = global.seed.unwrap_or(config.seed);
     let params = args.params(&config);
     params.check()?;
     // Before anything that takes long.
     params.catalogue()?;
+    let others = args.other_cells(&facts, terminal)?;
+    config.explain = Some(params);
     let prepared = Prepared::new(&Config { split: None, ..config.clone() }, terminal)?;
+    let screen = &prepared.loaded.screen;
+    let mut manifest = Manifest::new("explain", &config, &prepared.loaded.inputs);
+    manifest.add_file(&args.model)?;
+    let mut reporting = Reporting::new(&config, &manifest, screen)?;
     let name = config.models.first().and_then(|model| model.get("name")).and_then(toml::Value::as_str);
     let name = name.unwrap_or(fitted.family()).to_owned();
-    let progress = terminal.progress("explaining");
-    let screen = &prepared.loaded.screen;
-    let explained = Explained::new((&name, &*fitted), screen, &params, Seed::new(config.seed), &progress)?;
-    drop(progress);
     let folder = args.out.parent().unwrap_or(Path::new(""));
-    write_tables(folder, std::slice::from_ref(&explained))?;
+    let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
+    let own = others.is_none();
+    let widths =
+        |tables: &[&EntityTable]| facts.intervals.as_ref().map(|own| own.widths(tables)).transpose();
+    let mut asked = config.clone();
+    if let (false, Some(explain)) = (own, &mut asked.explain) {
+        explain.cell_lines.clear();
+    }
+    let setting = (&asked, screen, widths(&tables)?);
+    let explained = explain_into((&name, &*fitted), setting, folder, &mut reporting, terminal)?;
+    if let Some(others) = &others {
+        let mut tables = tables;
+        tables[0] = others;
+        let names = config.explain.iter().flat_map(|explain| &explain.cell_lines);
+        let mut cells = names.map(|name| position_of(name, others)).collect::<Result<Vec<u32>>>()?;
+        if cells.is_empty() {
+            cells = (0..others.len() as u32).collect();
+        }
+        let widths = widths(&tables)?;
+        reporting.add_samples(&*fitted, &explained, &SampleTables { tables, cells, widths })?;
+    }
+    write_atomically(&args.out, |file| file.write_all(reporting.html().as_bytes()))?;
     let text = format!("report written to {}", args.out.display());
     terminal.result("explained", &json!({"report": args.out}), &text)
 }
@@ -71,6 +104,31 @@ impl ExplainArgs {
             .help("give the model in the folder that `halfmax train` wrote"));
         }
         Config::read(&path, &global.overrides)
+    }
+
+    /// The cell lines of the files given.
+    fn other_cells(&self, facts: &ModelFacts, terminal: Terminal) -> Result<Option<EntityTable>> {
+        if self.cells.is_empty() {
+            return Ok(None);
+        }
+        if facts.single_agents.is_some() {
+            return Err(Error::config(format!(
+                "{}: was trained with what drugs do alone, which files of cell lines do not have",
+                self.model.display()
+            ))
+            .help("leave out --cells, and name cell lines of the training with --cell-line"));
+        }
+        let files: Vec<_> = self.cells.iter().map(|path| (path.as_path(), None)).collect();
+        let (cells, reports) = read_cells_for_scoring(&files)?;
+        reports.iter().for_each(|report| terminal.note(&report.to_string()));
+        if self.cell_lines.is_empty() && cells.len() > MOST_CELLS {
+            return Err(Error::config(format!(
+                "--cells: {} cell lines, expected at most {MOST_CELLS} where none is named",
+                cells.len()
+            ))
+            .help("name those that are to get a page: --cell-line NAME"));
+        }
+        Ok(Some(cells))
     }
 
     /// The configuration's parameters with the options in their place.

@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 
-use halfmax_core::{Error, Result, Screen};
+use halfmax_core::{Error, FittedModel, Result, Screen};
 use halfmax_data::{DrugFeatures, RunFolder, SingleAgentMeasures, write_model};
 use halfmax_eval::{Calibration, TrainingLog, fit_calibrated};
 use halfmax_kernel::Applicability;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::explaining::explain_into;
+use crate::reporting::Reporting;
 use crate::run::{Manifest, Prepared, write_provenance, write_training};
 use crate::terminal::Terminal;
 use crate::unfinished::Unfinished;
@@ -52,7 +54,10 @@ pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result
     let folder = RunFolder::create(&args.out)?;
     let prepared = Prepared::new(&config, terminal)?;
     let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
-    let summary = match train_into(&config, &prepared, &unfinished, &folder, terminal) {
+    let trained = train_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|trained| {
+        report(&config, &prepared, &trained, &folder, terminal).map(|()| trained.summary)
+    });
+    let summary = match trained {
         Ok(summary) => summary,
         Err(error) => {
             unfinished.keep(terminal);
@@ -65,13 +70,41 @@ pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result
     terminal.result("model", &summary, &format!("model written to {}", model.display()))
 }
 
+/// Writes `report.html`, with an explanation if the configuration asks for one.
+fn report(
+    config: &Config,
+    prepared: &Prepared,
+    trained: &TrainedModel,
+    folder: &RunFolder,
+    terminal: Terminal,
+) -> Result<()> {
+    let manifest = Manifest::new("train", config, &prepared.loaded.inputs);
+    let screen = &prepared.loaded.screen;
+    let mut reporting = Reporting::new(config, &manifest, screen)?;
+    let Summary { name, family, fit_seconds, .. } = &trained.summary;
+    reporting.add_training(name, family, *fit_seconds);
+    if config.explain.is_some() {
+        let model = (name.as_str(), &*trained.fitted);
+        explain_into(model, (config, screen, None), &folder.path(""), &mut reporting, terminal)?;
+    }
+    folder.write("report.html", reporting.html().as_bytes())
+}
+
+/// A model that was trained, and what is to be said of it.
+pub struct TrainedModel {
+    /// The model.
+    pub fitted: Box<dyn FittedModel>,
+    /// What is to be said.
+    pub summary: Summary,
+}
+
 /// What was trained.
 #[derive(Serialize)]
 pub struct Summary {
-    name: String,
-    family: String,
-    responses: usize,
-    fit_seconds: f64,
+    pub name: String,
+    pub family: String,
+    pub responses: usize,
+    pub fit_seconds: f64,
 }
 
 /// Trains the first model of a configuration into a folder.
@@ -81,7 +114,7 @@ pub fn train_into(
     unfinished: &Unfinished,
     folder: &RunFolder,
     terminal: Terminal,
-) -> Result<Summary> {
+) -> Result<TrainedModel> {
     let specs = config.specs(&unfinished.trials.log)?;
     let Some(spec) = specs.first() else {
         return Err(Error::config("there is no [[model]]")
@@ -137,12 +170,13 @@ pub fn train_into(
     }
     unfinished.trials.write(folder)?;
     write_provenance(folder, config, &Manifest::new("train", config, &prepared.loaded.inputs))?;
-    Ok(Summary {
+    let summary = Summary {
         name: spec.name.clone(),
         family: spec.family.clone(),
         responses: screen.responses.len(),
         fit_seconds,
-    })
+    };
+    Ok(TrainedModel { fitted, summary })
 }
 
 /// A path's last part: a model file says which files it was trained on, not where they lay.

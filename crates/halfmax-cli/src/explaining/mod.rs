@@ -2,19 +2,25 @@
 
 mod tables;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use halfmax_core::{
     DrugClass, EntityTable, Error, FittedModel, Mechanism, Mechanisms, Progress, Result, Screen, Seed,
     parse_gmt,
 };
+use halfmax_data::harmonise;
+use halfmax_eval::Widths;
 use halfmax_explain::{
     Explanation, FeatureSet, MechanismEvidence, PermutationImportance, Question, Settings, expected,
     false_discovery_rates, permutation_importance,
 };
 use serde::{Deserialize, Serialize};
 
-pub use tables::write_tables;
+use crate::config::{Config, nearest};
+use crate::reporting::{Reporting, SampleTables};
+use crate::terminal::Terminal;
+
+pub use tables::{ranked, write_tables};
 
 /// How a model is explained: the section `[explain]` of a configuration, or the options of `halfmax explain`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -80,6 +86,46 @@ impl ExplainParams {
         }
         Ok(catalogue)
     }
+}
+
+/// Explains a model into tables in a folder and a report: its features, mechanisms, and the cell lines that get a page.
+pub fn explain_into(
+    model: (&str, &dyn FittedModel),
+    (config, screen, widths): (&Config, &Screen, Option<Widths>),
+    folder: &Path,
+    reporting: &mut Reporting,
+    terminal: Terminal,
+) -> Result<Explained> {
+    let params = config.explain.clone().unwrap_or_default();
+    let cells = params
+        .cell_lines
+        .iter()
+        .map(|name| position_of(name, screen.table(0)))
+        .collect::<Result<Vec<u32>>>()?;
+    let progress = terminal.progress("explaining");
+    let explained = Explained::new(model, screen, &params, Seed::new(config.seed), &progress)?;
+    drop(progress);
+    reporting.add_explanation(&explained);
+    let tables = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
+    reporting.add_samples(model.1, &explained, &SampleTables { tables, cells, widths })?;
+    write_tables(folder, std::slice::from_ref(&explained))?;
+    Ok(explained)
+}
+
+/// The position of a cell line that a page is asked for.
+pub fn position_of(name: &str, cells: &EntityTable) -> Result<u32> {
+    let wanted = harmonise(name);
+    let same = |id: &String| id == name || harmonise(id) == wanted;
+    let at = cells.ids().iter().position(same);
+    at.map(|at| at as u32).ok_or_else(|| {
+        let help = nearest(name, cells.ids().iter().map(String::as_str))
+            .map(|near| format!("did you mean {near:?}?"));
+        Error::config(format!("cell line {name:?} is not among the {} there are", cells.len())).help(
+            help.unwrap_or_else(|| {
+                "name one of the response table, or of the file given with --cells".into()
+            }),
+        )
+    })
 }
 
 /// A model, explained.

@@ -1,0 +1,236 @@
+use std::collections::HashMap;
+
+use halfmax_eval::{Ceiling, Evaluation, Intervals, LeaderboardRow, Metrics, ModelEvaluation, SplitKind};
+use halfmax_report::{
+    Better, Calibration, Coverage, Density, DrugPerformance, Estimate, Leaderboard, Metric, MetricRank,
+    ModelScores, Standing,
+};
+
+use super::Reporting;
+
+/// Bins of observed against predicted, on each side.
+const BINS: usize = 60;
+/// Models whose predictions are drawn.
+const DRAWN: usize = 4;
+
+type Value = (fn(&Metrics) -> Option<f64>, fn(&Intervals) -> Option<[f64; 2]>);
+
+/// Name, which way is better, whether it is drawn, value and interval.
+const METRICS: [(&str, Better, MetricRank, Value); 7] = [
+    ("R² within drugs", Better::Higher, MetricRank::Chief, (|m| m.r2_within_drug, |i| i.r2_within_drug)),
+    ("Pearson per drug", Better::Higher, MetricRank::Chief, (|m| m.per_drug_pearson, |i| i.per_drug_pearson)),
+    ("RMSE", Better::Lower, MetricRank::Chief, (|m| m.rmse, |i| i.rmse)),
+    ("MAE", Better::Lower, MetricRank::Other, (|m| m.mae, |i| i.mae)),
+    ("R²", Better::Higher, MetricRank::Other, (|m| m.r2, |i| i.r2)),
+    ("Pearson", Better::Higher, MetricRank::Other, (|m| m.pearson, |i| i.pearson)),
+    ("Spearman", Better::Higher, MetricRank::Other, (|m| m.spearman, |i| i.spearman)),
+];
+
+impl Reporting<'_> {
+    /// Adds what an evaluation found.
+    pub fn add_evaluation(&mut self, evaluation: &Evaluation, ceiling: Option<&Ceiling>) {
+        let board = evaluation.leaderboard();
+        self.report.subtitle += &format!("; tested on {}", unseen(evaluation.kind));
+        self.summarise(evaluation.kind, &board.rows, ceiling);
+        self.report.leaderboard = Some(leaderboard(evaluation, &board.rows, ceiling));
+        let of = |row: &LeaderboardRow| evaluation.models.iter().find(|model| model.name == row.name);
+        let best: Vec<&ModelEvaluation> =
+            board.rows.iter().filter(|row| !row.naive).filter_map(of).take(DRAWN).collect();
+        self.report.densities = best.iter().map(|model| self.density(model)).collect();
+        let calibrated = evaluation.models.iter().filter(|model| !model.calibration.is_empty());
+        self.report.calibrations = calibrated.map(calibration).collect();
+        if let Some(best) = best.first() {
+            self.add_performance(best, ceiling);
+        }
+    }
+
+    fn summarise(&mut self, kind: SplitKind, rows: &[LeaderboardRow], ceiling: Option<&Ceiling>) {
+        let Some(best) = rows.iter().find(|row| !row.naive) else { return };
+        let metrics = best.metrics;
+        let interval = best.intervals.r2_within_drug;
+        if let Some(within) = metrics.r2_within_drug {
+            let range = interval.map_or_else(String::new, |[low, high]| format!(" [{low:.2}, {high:.2}]"));
+            self.finding(
+                format!("{within:.2}"),
+                format!(
+                    "of the variance among cell lines of a drug is explained by {}, the best model{range}",
+                    best.name
+                ),
+            );
+        }
+        if let Some(pearson) = metrics.per_drug_pearson {
+            self.finding(
+                format!("{pearson:.2}"),
+                format!("mean correlation of predicted and observed over {} drugs", metrics.drugs_counted),
+            );
+        }
+        if let Some(replicate) = ceiling.and_then(|ceiling| ceiling.per_drug_pearson) {
+            self.finding(
+                format!("{replicate:.2}"),
+                "is what a second laboratory's measurements of the same pairs achieve",
+            );
+        }
+        let naive = rows.iter().find(|row| row.naive);
+        let beside = naive.map_or_else(String::new, |naive| {
+            let value = |row: &LeaderboardRow| row.metrics.r2_within_drug.map_or("–".into(), |v| format!("{v:.3}"));
+            format!(
+                " The best predictor that knows no features ({}) has an R² within drugs of {}, the best model {}.",
+                naive.name,
+                value(naive),
+                value(best)
+            )
+        });
+        self.say(format!(
+            "Every figure is of predictions for {}, made by models that had no part in them.{beside}",
+            unseen(kind)
+        ));
+    }
+
+    fn density(&self, model: &ModelEvaluation) -> Density {
+        let values = self.screen.responses.values();
+        let pairs = || model.predictions.iter().map(|one| (values[one.row], one.predicted));
+        let mut all: Vec<f32> = pairs().flat_map(|(a, b)| [a, b]).filter(|value| value.is_finite()).collect();
+        all.sort_unstable_by(f32::total_cmp);
+        let at = |share: f64| all.get((share * all.len().saturating_sub(1) as f64) as usize).copied();
+        let (low, high) = (at(0.001).unwrap_or(0.0), at(0.999).unwrap_or(1.0));
+        let width = (high - low).max(f32::MIN_POSITIVE);
+        let bin = |value: f32| (((value - low) / width * BINS as f32) as usize).min(BINS - 1);
+        let mut counts = vec![0; BINS * BINS];
+        let mut outside = 0;
+        for (observed, predicted) in pairs() {
+            if (low..=high).contains(&observed) && (low..=high).contains(&predicted) {
+                counts[bin(predicted) * BINS + bin(observed)] += 1;
+            } else {
+                outside += 1;
+            }
+        }
+        let note = if outside > 0 {
+            format!("{} of {} pairs lie beyond the axes.", outside, model.predictions.len())
+        } else {
+            String::new()
+        };
+        Density {
+            model: model.name.clone(),
+            bins: BINS,
+            counts,
+            low: f64::from(low),
+            high: f64::from(high),
+            pearson: model.metrics.pearson,
+            note,
+        }
+    }
+
+    fn add_performance(&mut self, model: &ModelEvaluation, ceiling: Option<&Ceiling>) {
+        let ceilings: HashMap<&str, Option<f64>> = ceiling
+            .iter()
+            .flat_map(|ceiling| &ceiling.drugs)
+            .map(|drug| (drug.replicate.drug.as_str(), drug.replicate.pearson))
+            .collect();
+        let pathways = self.pathways();
+        for drug in &model.per_drug {
+            let page = self.drug(&drug.drug);
+            page.performance = Some(DrugPerformance {
+                n: drug.n,
+                pearson: drug.pearson,
+                rmse: drug.rmse,
+                r2: drug.r2,
+                ceiling: ceilings.get(drug.drug.as_str()).copied().flatten(),
+            });
+            if let Some(pathway) = pathways.get(drug.drug.as_str()) {
+                page.pathway.clone_from(pathway);
+            }
+        }
+    }
+
+    /// The target pathway of every drug that has one.
+    pub(super) fn pathways(&self) -> HashMap<String, String> {
+        self.labels("target_pathway")
+    }
+
+    /// What a group of the drugs' table says of each drug.
+    pub(super) fn labels(&self, group: &str) -> HashMap<String, String> {
+        let drugs = self.screen.table(1);
+        let Some(group) = drugs.group(group) else { return HashMap::new() };
+        let label = |(id, code): (&String, &Option<u16>)| {
+            Some((id.clone(), group.levels.get(usize::from((*code)?))?.clone()))
+        };
+        drugs.ids().iter().zip(&group.codes).filter_map(label).collect()
+    }
+}
+
+fn leaderboard(evaluation: &Evaluation, rows: &[LeaderboardRow], ceiling: Option<&Ceiling>) -> Leaderboard {
+    let ceiling_of = |name: &str| match name {
+        "Pearson per drug" => ceiling.and_then(|ceiling| ceiling.per_drug_pearson),
+        "RMSE" => ceiling.and_then(|ceiling| ceiling.rmse),
+        _ => None,
+    };
+    let metrics = METRICS.iter().map(|(name, better, rank, _)| Metric {
+        name: (*name).into(),
+        better: *better,
+        rank: *rank,
+        ceiling: ceiling_of(name),
+    });
+    let estimate = |row: &LeaderboardRow, (value, interval): &Value| {
+        let interval = interval(&row.intervals).map(|[low, high]| (low, high));
+        value(&row.metrics).map(|value| Estimate { value, interval })
+    };
+    let model = |row: &LeaderboardRow| ModelScores {
+        name: row.name.clone(),
+        family: row.family.clone(),
+        standing: if row.naive { Standing::Naive } else { Standing::Model },
+        scores: METRICS.iter().map(|(.., value)| estimate(row, value)).collect(),
+        fit_seconds: Some(row.fit_seconds),
+        note: String::new(),
+    };
+    let naive = |name: &str| rows.iter().any(|row| row.naive && row.name == name);
+    let comparisons = evaluation.comparison.pairs.iter().filter(|pair| !naive(&pair.better)).map(|pair| {
+        let metric = if pair.metric == "rmse" { "RMSE" } else { "R² within drugs" };
+        let [low, high] = pair.interval;
+        format!(
+            "{} against {}: {metric} {:+.4} [{low:+.4}, {high:+.4}], p {:.3}",
+            pair.better, pair.worse, pair.difference, pair.p
+        )
+    });
+    let mut notes = vec![
+        "Intervals are 95 %, by bootstrap over whole entities; comparisons draw the same entities for both models.".into(),
+    ];
+    if let Some(ceiling) = ceiling {
+        notes.push(format!(
+            "The ceiling is what a second study achieves as a predictor, on {} pairs that both measured.",
+            super::thousands(ceiling.pairs)
+        ));
+    }
+    notes.extend(evaluation.failed.iter().map(|failed| format!("{} failed: {}", failed.name, failed.error)));
+    Leaderboard {
+        metrics: metrics.collect(),
+        models: rows.iter().map(model).collect(),
+        comparisons: comparisons.take(12).collect(),
+        notes,
+    }
+}
+
+fn calibration(model: &ModelEvaluation) -> Calibration {
+    let point = |coverage: &halfmax_eval::Coverage| Coverage {
+        nominal: coverage.nominal,
+        held: coverage.observed,
+        width: Some(coverage.mean_width),
+    };
+    Calibration {
+        model: model.name.clone(),
+        points: model.calibration.iter().map(point).collect(),
+        note: "Split-conformal intervals on responses that no part of the model had seen.".into(),
+    }
+}
+
+/// What a split's test sets consist of.
+fn unseen(kind: SplitKind) -> &'static str {
+    match kind {
+        SplitKind::Lpo => "pairs of cell line and drug that no model had seen",
+        SplitKind::Lco => "cell lines that no model had seen",
+        SplitKind::Lto => "tissues that no model had seen",
+        SplitKind::Ldo => "drugs that no model had seen",
+        SplitKind::LeaveCombination => "combinations that no model had seen",
+        SplitKind::LeaveDrug => "combinations with a drug that no model had seen",
+        SplitKind::LeaveCell => "cell lines that no model had seen",
+    }
+}

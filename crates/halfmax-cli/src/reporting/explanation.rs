@@ -1,0 +1,385 @@
+use halfmax_core::{Direction as Expected, DrugClass, Mechanism as Known, Reading};
+use halfmax_explain::{Explanation, MechanismEvidence};
+use halfmax_report::{
+    Agreement, Confounder, Direction, DrugMechanism, Estimate, Feature, GeneSet, GroupImportance, HeatCell,
+    HeatGroup, HeatMap, HeatRow, Importance, Mechanism, MechanismDrug, Reference, Spread, Strategy,
+};
+
+use super::{Reporting, thousands};
+use crate::explaining::{Explained, ranked};
+
+/// Features of a drug that are shown.
+const FEATURES: usize = 30;
+/// Drugs that a mechanism's page names.
+const DRUGS: usize = 15;
+/// Genes that are named of a mechanism.
+const GENES: usize = 5;
+/// What counts as a discovery.
+const RATE: f64 = 0.05;
+
+impl Reporting<'_> {
+    /// Adds what a model's predictions rest on.
+    pub fn add_explanation(&mut self, explained: &Explained) {
+        self.report.mechanisms =
+            explained.catalogue.list.iter().map(|known| mechanism(known, explained)).collect();
+        self.add_groups(explained);
+        match &explained.found {
+            Some(found) => {
+                self.add_drugs(explained, found);
+                self.report.heat_map = Some(self.heat_map(explained));
+                self.summarise_explanation(explained, found);
+            }
+            None => self.say(format!(
+                "Models of this family say no contributions of single features, so that mechanisms of {} can only be \
+                 judged by exchanging their genes among cell lines.",
+                explained.model
+            )),
+        }
+        self.add_method(explained);
+    }
+
+    fn add_groups(&mut self, explained: &Explained) {
+        let group = |(name, importance): &(String, halfmax_explain::PermutationImportance)| {
+            let [value, low, high] = importance.rise;
+            GroupImportance { name: name.clone(), value: Estimate { value, interval: Some((low, high)) } }
+        };
+        self.report.importances.push(Importance {
+            title: format!("What {} relies on", explained.model),
+            measure: "rise of RMSE when exchanged among cell lines".into(),
+            groups: explained.groups.iter().map(group).collect(),
+            note:
+                "The features of whole cell lines change places, three times; all responses are those of the \
+                   training, so this says what the model relies on, not how well that holds elsewhere."
+                    .into(),
+        });
+    }
+
+    fn add_drugs(&mut self, explained: &Explained, found: &Explanation) {
+        let (targets, pathways) = (self.labels("targets"), self.labels("target_pathway"));
+        for (partner, name) in explained.names.iter().enumerate() {
+            let classes: Vec<&DrugClass> =
+                explained.classes[partner].iter().map(|class| &explained.catalogue.classes[*class]).collect();
+            let features = features(explained, found, partner, &classes);
+            let mechanisms = mechanisms(explained, partner);
+            let shares = found.partners[partner].explained;
+            let page = self.drug(name);
+            page.classes = classes.iter().map(|class| class.name.clone()).collect();
+            page.targets = targets
+                .get(name)
+                .map(|text| text.split([',', ';']).map(|one| one.trim().to_owned()).collect())
+                .unwrap_or_default();
+            page.pathway = pathways.get(name).cloned().unwrap_or_default();
+            page.features = features;
+            page.mechanisms = mechanisms;
+            page.confounders = vec![
+                Confounder { name: "tissue".into(), before: Some(shares.tissue), after: Some(0.0) },
+                Confounder {
+                    name: "general sensitivity".into(),
+                    before: Some(shares.general),
+                    after: Some(shares.general_after),
+                },
+            ];
+        }
+    }
+
+    fn heat_map(&self, explained: &Explained) -> HeatMap {
+        let columns: Vec<usize> =
+            (0..explained.sets.len()).filter(|set| !explained.sets[*set].members.is_empty()).collect();
+        let row = |partner: usize| HeatRow {
+            drug: self.drug_at[&explained.names[partner]],
+            cells: columns.iter().map(|set| cell(explained, partner, *set)).collect(),
+        };
+        let mut groups: Vec<HeatGroup> = Vec::new();
+        let mut order: Vec<(String, usize)> = (0..explained.names.len())
+            .map(|partner| {
+                let page = &self.report.drugs[self.drug_at[&explained.names[partner]]];
+                (page.pathway.clone(), partner)
+            })
+            .collect();
+        order.sort_by(|a, b| {
+            (a.0.is_empty(), &a.0, &explained.names[a.1]).cmp(&(b.0.is_empty(), &b.0, &explained.names[b.1]))
+        });
+        for (pathway, partner) in order {
+            let name = if pathway.is_empty() { "No pathway known".to_owned() } else { pathway };
+            if groups.last().is_none_or(|group| group.name != name) {
+                groups.push(HeatGroup { name, rows: Vec::new() });
+            }
+            if let Some(group) = groups.last_mut() {
+                group.rows.push(row(partner));
+            }
+        }
+        HeatMap {
+            measure: format!(
+                "Contribution of each mechanism's genes to predictions, {}, adjusted for tissue and general sensitivity; \
+                 above 0 more of the mechanism makes resistant",
+                self.report.response
+            ),
+            mechanisms: columns,
+            groups,
+            note: "Marked where the false discovery rate among all drugs and mechanisms is below 5 %.".into(),
+        }
+    }
+
+    fn summarise_explanation(&mut self, explained: &Explained, found: &Explanation) {
+        let discovered = |at: &usize| explained.rates.adjusted[*at].is_some_and(|rate| rate < RATE);
+        let tests = explained.rates.adjusted.iter().flatten().count();
+        let hits = (0..explained.rates.adjusted.len()).filter(discovered).count();
+        let sets = explained.sets.len();
+        let mut counts: Vec<(usize, usize)> = (0..sets)
+            .map(|set| {
+                let drugs = (0..explained.names.len()).map(|partner| explained.test(partner, set));
+                (drugs.filter(discovered).count(), set)
+            })
+            .collect();
+        counts.sort_by(|a, b| b.cmp(a));
+        let named: Vec<String> = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .take(3)
+            .map(|(count, set)| format!("{} ({count})", explained.catalogue.list[*set].name))
+            .collect();
+        self.finding(
+            thousands(hits),
+            format!(
+                "of {} pairs of drug and mechanism stand out (false discovery rate below 5 %)",
+                thousands(tests)
+            ),
+        );
+        let most = if named.is_empty() {
+            "No mechanism stands out for any drug.".to_owned()
+        } else {
+            format!("Mechanisms that stand out for most drugs: {}.", named.join(", "))
+        };
+        self.say(format!(
+            "Predictions of {} for {} drugs are taken apart into contributions of {} features. {most}",
+            explained.model,
+            thousands(explained.names.len()),
+            thousands(found.space.len())
+        ));
+    }
+
+    fn add_method(&mut self, explained: &Explained) {
+        if let Some(found) = &explained.found {
+            let method = format!("Contributions of features: {}.", found.method);
+            self.note(
+                "What contributes",
+                &[
+                    &method,
+                    "A drug's features are ranked by the mean of their |contribution| over the cell lines. A feature points to \
+                     resistance where predictions rise with its value.",
+                ],
+            );
+            self.note(
+                "Confounders",
+                &[
+                    "General sensitivity is the mean of a cell line's predictions over all drugs. Since contributions add up, \
+                     those to general sensitivity are known exactly, and are taken from a drug's own as far as its predictions \
+                     follow general sensitivity; then the mean of every tissue is taken off. Ranks and mechanisms are shown \
+                     before and after.",
+                ],
+            );
+            self.note(
+                "Tests of mechanisms",
+                &[
+                    "A mechanism's contribution is the mean over cell lines of |the sum over its features − the mean of that \
+                     sum|, so that contributions which cancel do not count.",
+                    "Competitive test: beside random sets whose features match those of the mechanism in number, kind, mean and \
+                     variance, and which are as correlated with each other, since sums over features that go together vary \
+                     more. Adjusted for the confounders.",
+                    "Self-contained test: whether measured responses, within tissues and less what general sensitivity \
+                     explains, correlate with the mechanism's features at all; cell lines are permuted, so that features stay \
+                     as correlated as they are. No model has a part in it.",
+                    "q is the false discovery rate among all drugs and mechanisms (Benjamini and Hochberg 1995).",
+                    "Whether the direction agrees is by the catalogue for the drug's classes, weighted by how much \
+                     predictions depend on each gene.",
+                ],
+            );
+        } else {
+            self.note(
+                "What contributes",
+                &["The family of this model says no contributions of features. Groups of features are exchanged among \
+                   whole cell lines instead."],
+            );
+        }
+        let without: Vec<&str> = explained
+            .catalogue
+            .list
+            .iter()
+            .zip(&explained.sets)
+            .filter(|(_, set)| set.members.is_empty())
+            .map(|(known, _)| known.name.as_str())
+            .collect();
+        if !without.is_empty() && explained.found.is_some() {
+            let text = if without.len() == explained.catalogue.list.len() {
+                "None of the model's features is of a gene that a mechanism of the catalogue names: mechanisms are \
+                 unavailable."
+                    .to_owned()
+            } else {
+                format!("The model has no feature of: {}.", without.join("; "))
+            };
+            self.note("Mechanisms without features", &[&text]);
+            if without.len() == explained.catalogue.list.len() {
+                self.say(text);
+            }
+        }
+        self.note(
+            "Limits",
+            &[
+                "A contribution says what a model relies on. It is no proof of cause: genes that go together share \
+                 contributions, and what models of cell lines learn need not hold in patients.",
+                "Research use only. Strategies are those that the literature discusses, for research, and no advice on treatment.",
+            ],
+        );
+    }
+}
+
+fn direction(effect: f64) -> Direction {
+    match effect.partial_cmp(&0.0) {
+        Some(std::cmp::Ordering::Greater) => Direction::Resistance,
+        Some(std::cmp::Ordering::Less) => Direction::Sensitivity,
+        _ => Direction::Unclear,
+    }
+}
+
+fn agreement(evidence: &MechanismEvidence) -> Agreement {
+    match evidence.adjusted.agreement {
+        Some(agreement) if agreement > 0.0 => Agreement::Agrees,
+        Some(agreement) if agreement < 0.0 => Agreement::Differs,
+        _ => Agreement::Unknown,
+    }
+}
+
+fn cell(explained: &Explained, partner: usize, set: usize) -> Option<HeatCell> {
+    let evidence = explained.evidence(partner, set)?;
+    let sign = if evidence.adjusted.effect < 0.0 { -1.0 } else { 1.0 };
+    Some(HeatCell {
+        value: sign * evidence.adjusted.attribution,
+        q: explained.rates.adjusted[explained.test(partner, set)],
+        agreement: agreement(evidence),
+    })
+}
+
+fn features(
+    explained: &Explained,
+    found: &Explanation,
+    partner: usize,
+    classes: &[&DrugClass],
+) -> Vec<Feature> {
+    let own = &found.partners[partner];
+    let spread = |seven: [f32; 7]| {
+        let [min, q05, q25, q50, q75, q95, max] = seven.map(f64::from);
+        Spread { min, q05, q25, q50, q75, q95, max }
+    };
+    let feature = |(at, _, adjusted_rank): (usize, u32, u32)| {
+        let described = &found.space.features[at];
+        let one = own.importance[at];
+        let spreads = own.spreads.iter().find(|spreads| spreads.feature as usize == at);
+        let readings = explained.catalogue.genes_of_feature(&described.kind, &described.name);
+        Feature {
+            kind: described.kind.clone(),
+            name: described.name.clone(),
+            mean_abs: one.mean_abs,
+            adjusted_mean_abs: Some(one.adjusted_mean_abs),
+            adjusted_rank: Some(adjusted_rank as usize),
+            direction: direction(one.effect),
+            low: spreads.and_then(|spreads| spreads.low).map(spread),
+            high: spreads.and_then(|spreads| spreads.high).map(spread),
+            expected: readings
+                .iter()
+                .find_map(|reading| expected(&explained.catalogue.list, reading, classes)),
+        }
+    };
+    ranked(&own.importance).into_iter().take(FEATURES).map(feature).collect()
+}
+
+/// The direction that a mechanism which concerns a drug expects of a feature.
+fn expected(known: &[Known], reading: &Reading, classes: &[&DrugClass]) -> Option<Direction> {
+    let concerning = known.iter().filter(|mechanism| mechanism.concerns(classes));
+    let said = concerning
+        .filter_map(|mechanism| mechanism.expected(&reading.gene, reading.sense, classes))
+        .next()?;
+    Some(match said {
+        Expected::Resistant => Direction::Resistance,
+        Expected::Sensitive => Direction::Sensitivity,
+    })
+}
+
+fn mechanisms(explained: &Explained, partner: usize) -> Vec<DrugMechanism> {
+    let mut found: Vec<DrugMechanism> = (0..explained.sets.len())
+        .filter(|set| !explained.sets[*set].members.is_empty())
+        .filter_map(|set| {
+            let evidence = explained.evidence(partner, set)?;
+            let test = explained.test(partner, set);
+            let genes = explained.leading_genes(partner, set, GENES);
+            Some(DrugMechanism {
+                mechanism: set,
+                attribution: Some(evidence.all.attribution),
+                direction: direction(evidence.adjusted.effect),
+                p: evidence.adjusted.p,
+                q_competitive: explained.rates.adjusted[test],
+                q_self_contained: explained.rates.own[test],
+                agreement: agreement(evidence),
+                adjusted: Some(evidence.adjusted.attribution),
+                genes: genes.into_iter().map(str::to_owned).collect(),
+            })
+        })
+        .collect();
+    let p = |one: &DrugMechanism| one.p.unwrap_or(1.0);
+    let size = |one: &DrugMechanism| one.adjusted.unwrap_or(0.0);
+    found.sort_by(|a, b| p(a).total_cmp(&p(b)).then(size(b).total_cmp(&size(a))));
+    found
+}
+
+fn mechanism(known: &Known, explained: &Explained) -> Mechanism {
+    let set = explained.catalogue.list.iter().position(|other| other.id == known.id).unwrap_or_default();
+    let genes = [
+        ("more of it resists", &known.up),
+        ("less of it resists", &known.down),
+        ("changed, it resists", &known.altered),
+        ("tells that the mechanism is at work", &known.markers),
+        ("no direction known", &known.members),
+    ];
+    let gene_set = |(change, genes): (&str, &Vec<String>)| {
+        (!genes.is_empty()).then(|| GeneSet { change: change.into(), genes: genes.clone() })
+    };
+    Mechanism {
+        id: known.id.clone(),
+        name: known.name.clone(),
+        summary: if known.summary.is_empty() { Vec::new() } else { vec![known.summary.clone()] },
+        genes: genes.into_iter().filter_map(gene_set).collect(),
+        drugs: drugs_of(explained, set),
+        strategies: known.strategies.iter().map(strategy).collect(),
+        references: known
+            .references
+            .iter()
+            .map(|reference| Reference { text: reference.text.clone(), url: reference.url.clone() })
+            .collect(),
+    }
+}
+
+/// What can be tried against a mechanism, in the report's form.
+pub fn strategy(known: &halfmax_core::Strategy) -> Strategy {
+    Strategy {
+        text: known.text.clone(),
+        reference: Reference { text: known.reference.clone(), url: String::new() },
+    }
+}
+
+fn drugs_of(explained: &Explained, set: usize) -> Vec<MechanismDrug> {
+    let mut found: Vec<(f64, MechanismDrug)> = (0..explained.names.len())
+        .filter_map(|partner| {
+            let evidence = explained.evidence(partner, set)?;
+            let q = explained.rates.adjusted[explained.test(partner, set)]?;
+            let drug = MechanismDrug {
+                drug: partner,
+                attribution: Some(evidence.adjusted.attribution),
+                direction: direction(evidence.adjusted.effect),
+                q: Some(q),
+            };
+            Some((evidence.adjusted.p.unwrap_or(1.0), drug))
+        })
+        .collect();
+    let size = |drug: &MechanismDrug| drug.attribution.unwrap_or(0.0);
+    found.sort_by(|a, b| a.0.total_cmp(&b.0).then(size(&b.1).total_cmp(&size(&a.1))));
+    found.into_iter().take(DRUGS).map(|(_, drug)| drug).collect()
+}

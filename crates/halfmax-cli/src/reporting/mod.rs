@@ -1,0 +1,135 @@
+//! The report of a run, one HTML file.
+
+mod evaluation;
+mod explanation;
+mod samples;
+
+use std::collections::HashMap;
+
+use halfmax_core::{Error, Result, Screen};
+use halfmax_report::{Drug, Fact, Finding, InputFile, NoteSection, Report, glossary, render};
+
+use crate::config::Config;
+use crate::run::Manifest;
+
+pub use samples::SampleTables;
+
+/// A report that is being put together.
+pub struct Reporting<'a> {
+    screen: &'a Screen,
+    report: Report,
+    /// For each drug that has a page its position in the report.
+    drug_at: HashMap<String, usize>,
+}
+
+impl<'a> Reporting<'a> {
+    /// A report of a run that has said nothing yet.
+    pub fn new(config: &Config, manifest: &Manifest, screen: &'a Screen) -> Result<Self> {
+        let configuration = toml::to_string(&config.clone().without_folders())
+            .map_err(|error| Error::failed("the configuration cannot be written").because(error))?;
+        let mut report = Report {
+            title: config.name.clone(),
+            subtitle: described(screen),
+            response: response_of(&screen.target),
+            ..Report::default()
+        };
+        report.notes.configuration = configuration;
+        report.notes.glossary = glossary();
+        let file = |input: &crate::run::Input| InputFile {
+            name: input.path.rsplit(['/', '\\']).next().unwrap_or(&input.path).to_owned(),
+            content: format!("{} bytes", thousands(input.bytes as usize)),
+            sha256: input.sha256.clone(),
+        };
+        report.notes.files = manifest.inputs.iter().map(file).collect();
+        report.notes.settings = vec![
+            fact("halfmax", &manifest.version),
+            fact("Command", &manifest.command),
+            fact("Seed", &manifest.seed.to_string()),
+            fact("Machine", &format!("{}, {}", manifest.machine.os, manifest.machine.architecture)),
+        ];
+        Ok(Self { screen, report, drug_at: HashMap::new() })
+    }
+
+    /// Says what was trained.
+    pub fn add_training(&mut self, model: &str, family: &str, seconds: f64) {
+        self.say(format!(
+            "{model} (family {family}) was trained on all responses in {seconds:.1} s. How well it predicts what it has not seen is \
+             what `halfmax evaluate` tells."
+        ));
+    }
+
+    /// The report as HTML.
+    pub fn html(&self) -> String {
+        render(&self.report)
+    }
+
+    fn say(&mut self, paragraph: impl Into<String>) {
+        self.report.summary.paragraphs.push(paragraph.into());
+    }
+
+    fn finding(&mut self, figure: impl Into<String>, text: impl Into<String>) {
+        self.report.summary.findings.push(Finding { figure: figure.into(), text: text.into() });
+    }
+
+    fn note(&mut self, heading: &str, paragraphs: &[&str]) {
+        let paragraphs = paragraphs.iter().map(|text| (*text).to_owned()).collect();
+        self.report.notes.sections.push(NoteSection { heading: heading.into(), paragraphs });
+    }
+
+    /// The page of a drug, made if it is not there yet.
+    fn drug(&mut self, name: &str) -> &mut Drug {
+        let at = *self.drug_at.entry(name.to_owned()).or_insert_with(|| {
+            self.report.drugs.push(Drug { name: name.to_owned(), ..Drug::default() });
+            self.report.drugs.len() - 1
+        });
+        &mut self.report.drugs[at]
+    }
+}
+
+fn described(screen: &Screen) -> String {
+    let cells = screen.all().entities(0).0.len();
+    let drugs = screen.all().entities(1).0.len();
+    format!(
+        "{} measured responses ({}) of {} cell lines to {} drugs{}",
+        thousands(screen.responses.len()),
+        response_of(&screen.target),
+        thousands(cells),
+        thousands(drugs),
+        if screen.is_of_combinations() { ", two at a time" } else { "" }
+    )
+}
+
+/// What is predicted, in the words of axes.
+fn response_of(target: &str) -> String {
+    match target {
+        "LN_IC50" => "ln IC50".into(),
+        other => other.replace('_', " "),
+    }
+}
+
+fn fact(name: &str, value: &str) -> Fact {
+    Fact { name: name.into(), value: value.into() }
+}
+
+/// A whole number with separators.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_with_separators() {
+        assert_eq!([0, 12, 123, 1234, 1_234_567].map(thousands), ["0", "12", "123", "1,234", "1,234,567"]);
+    }
+}
