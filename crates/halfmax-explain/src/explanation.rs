@@ -59,6 +59,9 @@ pub struct PartnerExplanation {
     pub mechanisms: Vec<MechanismEvidence>,
     /// How much the confounders explain.
     pub explained: Explained,
+    /// The mean over cell lines of |prediction − mean prediction|, in the unit of the target: what contributions are to be
+    /// compared with.
+    pub spread: f64,
     /// How contributions of the features with the greatest part spread.
     pub spreads: Vec<Spreads>,
 }
@@ -320,7 +323,10 @@ impl Whole<'_> {
             .map(|((all, adjusted), test)| MechanismEvidence { all, adjusted, self_contained: *test })
             .collect();
         let explained = self.confounders.explained(predicted);
-        PartnerExplanation { importance, mechanisms, explained, spreads }
+        let mean = predicted.iter().sum::<f64>() / predicted.len().max(1) as f64;
+        let spread =
+            predicted.iter().map(|value| (value - mean).abs()).sum::<f64>() / predicted.len().max(1) as f64;
+        PartnerExplanation { importance, mechanisms, explained, spread, spreads }
     }
 
     fn spreads(&self, contributions: &Array2<f32>, importance: &[Importance]) -> Vec<Spreads> {

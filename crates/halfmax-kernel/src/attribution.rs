@@ -40,6 +40,7 @@ pub(crate) struct KernelAttributor<'a> {
 /// The numbers that one or more kernels read of a block of features, and how they enter.
 struct Inputs {
     reads: Reads,
+    standardised: bool,
     range: Range<usize>,
     /// For each number the feature that it belongs to, within the block.
     feature: Vec<usize>,
@@ -267,6 +268,7 @@ impl Inputs {
             (own.as_standard_layout().into_owned(), training.as_standard_layout().into_owned());
         Self {
             reads,
+            standardised: factor.standardise,
             range: factor.range.clone(),
             feature,
             own,
@@ -321,7 +323,9 @@ impl Inputs {
 /// Where in `parts` a factor's numbers are, put there if they are not yet.
 fn place(parts: &mut Vec<Inputs>, side: &SideKernel, factor: &FittedFactor, values: &Array2<f32>) -> usize {
     let reads = Reads::of(factor.kernel);
-    let same = |inputs: &Inputs| inputs.reads == reads && inputs.range == factor.range;
+    let same = |inputs: &Inputs| {
+        inputs.reads == reads && inputs.range == factor.range && inputs.standardised == factor.standardise
+    };
     parts.iter().position(same).unwrap_or_else(|| {
         parts.push(Inputs::new(side, factor, values));
         parts.len() - 1

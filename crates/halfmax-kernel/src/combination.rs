@@ -254,6 +254,7 @@ fn cell_terms(params: &KernelParams, screen: &Screen) -> Vec<KernelTerm> {
         kernel: KernelKind::Rbf,
         weight: 1.0,
         lengthscale: 1.0,
+        standardise: false,
         times: Vec::new(),
     }]
 }

@@ -41,6 +41,9 @@ pub struct FittedFactor {
     pub kernel: KernelKind,
     /// What a dot product (linear) or squared distance (RBF) is divided by.
     pub scale: f64,
+    /// Whether features are divided by their standard deviation first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub standardise: bool,
     /// Where its features are.
     pub range: Range<usize>,
 }
@@ -94,8 +97,8 @@ impl SideKernel {
             for factor in term.factors() {
                 let range = place(&mut space, whole, table, &factor.features)?;
                 check_kernel(&factor, &space.features[range.start].domain)?;
-                let KernelFactor { features, kernel, lengthscale } = factor;
-                factors.push(FittedFactor { features, kernel, scale: lengthscale, range });
+                let KernelFactor { features, kernel, lengthscale, standardise } = factor;
+                factors.push(FittedFactor { features, kernel, scale: lengthscale, standardise, range });
             }
             fitted.push(FittedTerm { factors, weight: term.weight });
         }
@@ -214,14 +217,31 @@ impl SideKernel {
             .collect()
     }
 
-    /// The training values of a linear or RBF kernel, centred, 0 where missing.
-    pub fn centred(&self, factor: &FittedFactor, values: ArrayView2<'_, f32>) -> Array2<f32> {
+    /// What the features of a kernel are multiplied with: 1, or one over the standard deviation over the training entities
+    /// (missing values at the mean); 0 for one that does not vary.
+    pub fn factors(&self, factor: &FittedFactor) -> Array1<f32> {
+        if !factor.standardise {
+            return Array1::ones(factor.range.len());
+        }
         let centre = self.centre(factor);
+        let own = self.values.slice(s![.., factor.range.clone()]);
+        let one = |(column, centre): (ndarray::ArrayView1<'_, f32>, &f32)| {
+            let known = column.iter().filter(|value| !value.is_nan());
+            let square: f64 = known.map(|value| f64::from(value - centre).powi(2)).sum();
+            let deviation = (square / column.len().max(1) as f64).sqrt();
+            if deviation > 1e-6 { (1.0 / deviation) as f32 } else { 0.0 }
+        };
+        own.axis_iter(Axis(1)).zip(&centre).map(one).collect()
+    }
+
+    /// Values of a linear or RBF kernel, centred by the training means and standardised if it is asked for, 0 where missing.
+    pub fn centred(&self, factor: &FittedFactor, values: ArrayView2<'_, f32>) -> Array2<f32> {
+        let (centre, factors) = (self.centre(factor), self.factors(factor));
         let mut own = values.slice(s![.., factor.range.clone()]).to_owned();
         own.axis_iter_mut(Axis(0)).into_par_iter().for_each(|mut row| {
-            row.iter_mut().zip(&centre).for_each(|(value, centre)| {
-                *value = if value.is_nan() { 0.0 } else { *value - centre };
-            });
+            for ((value, centre), factor) in row.iter_mut().zip(&centre).zip(&factors) {
+                *value = if value.is_nan() { 0.0 } else { (*value - centre) * factor };
+            }
         });
         own
     }
@@ -323,6 +343,7 @@ fn suitable(space: &FeatureSpace, of_cells: bool) -> Vec<KernelTerm> {
         kernel,
         weight: 1.0,
         lengthscale: 1.0,
+        standardise: false,
         times: Vec::new(),
     };
     let of_block = |(kind, domain): &(&str, &Domain)| match domain {

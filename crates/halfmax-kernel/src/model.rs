@@ -144,6 +144,8 @@ impl FittedKernel {
         let training = side.centred(linear, side.values.view()).mapv(f64::from);
         let factor = self.fitted.shares.features * weight / linear.scale;
         let weights = crate::linalg::product_of_columns(training.view(), self.profiles.view()) * factor;
+        // Per unit of the feature as it is.
+        let weights = weights * side.factors(linear).mapv(f64::from).insert_axis(Axis(1));
         let names =
             side.space.features[linear.range.clone()].iter().map(|feature| feature.name.clone()).collect();
         Some((names, side.centre(linear), weights))

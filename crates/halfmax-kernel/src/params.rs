@@ -55,6 +55,10 @@ pub struct KernelTerm {
     /// For RBF: the length scale as a multiple of the median distance between training entities.
     #[serde(default = "one")]
     pub lengthscale: f64,
+    /// Whether features are divided by their standard deviation over the training entities, for linear and RBF kernels: rare
+    /// events then count as much as frequent ones (as in the relationship matrix of Yang et al. 2010, Nat Genet 42:565).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub standardise: bool,
     /// Further kernels that it is multiplied with: entities are alike if they are by all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub times: Vec<KernelFactor>,
@@ -71,13 +75,21 @@ pub struct KernelFactor {
     /// As [`KernelTerm::lengthscale`].
     #[serde(default = "one")]
     pub lengthscale: f64,
+    /// As [`KernelTerm::standardise`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub standardise: bool,
 }
 
 impl KernelTerm {
     /// Its kernels, the first and those that it is multiplied with.
     pub(crate) fn factors(&self) -> impl Iterator<Item = KernelFactor> {
-        let Self { features, kernel, lengthscale, .. } = self;
-        let first = KernelFactor { features: features.clone(), kernel: *kernel, lengthscale: *lengthscale };
+        let Self { features, kernel, lengthscale, standardise, .. } = self;
+        let first = KernelFactor {
+            features: features.clone(),
+            kernel: *kernel,
+            lengthscale: *lengthscale,
+            standardise: *standardise,
+        };
         std::iter::once(first).chain(self.times.iter().cloned())
     }
 }
@@ -157,6 +169,12 @@ impl KernelParams {
             for (at, term) in terms.iter().enumerate() {
                 positive(&format!("{name}[{at}].weight"), term.weight)?;
                 for factor in term.factors() {
+                    if factor.standardise && !matches!(factor.kernel, KernelKind::Linear | KernelKind::Rbf) {
+                        return Err(Error::config(format!(
+                            "{name}[{at}].standardise with the kernel {:?}: expected \"linear\" or \"rbf\"",
+                            factor.kernel.name()
+                        )));
+                    }
                     positive(&format!("{name}[{at}].lengthscale"), factor.lengthscale)?;
                 }
             }

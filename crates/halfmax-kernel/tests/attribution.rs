@@ -72,12 +72,14 @@ fn term(features: &str, kernel: KernelKind, times: &[(&str, KernelKind)]) -> Ker
         features: (*features).into(),
         kernel: *kernel,
         lengthscale: 1.0,
+        standardise: false,
     };
     KernelTerm {
         features: features.into(),
         kernel,
         weight: 1.0,
         lengthscale: 1.0,
+        standardise: false,
         times: times.iter().map(factor).collect(),
     }
 }
@@ -88,6 +90,8 @@ fn terms() -> impl Strategy<Value = Vec<KernelTerm>> {
         term("expression", KernelKind::Rbf, &[]),
         term("events", KernelKind::Tanimoto, &[]),
         term("events", KernelKind::Linear, &[]),
+        KernelTerm { standardise: true, ..term("events", KernelKind::Linear, &[]) },
+        KernelTerm { standardise: true, ..term("expression", KernelKind::Rbf, &[]) },
         term("tissue", KernelKind::Match, &[]),
         term("expression", KernelKind::Rbf, &[("tissue", KernelKind::Match)]),
         term("events", KernelKind::Tanimoto, &[("expression", KernelKind::Linear)]),

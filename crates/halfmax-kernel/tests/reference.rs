@@ -76,6 +76,7 @@ impl Case {
             kernel: KernelKind::Linear,
             weight: 1.0,
             lengthscale: 1.0,
+            standardise: false,
             times,
         };
         let params = KernelParams {
@@ -181,7 +182,7 @@ proptest! {
                 *value *= count(&|at| bit(a, at) && bit(b, at)) / count(&|at| bit(a, at) || bit(b, at));
             });
             let kernel = KernelKind::Tanimoto;
-            times.push(KernelFactor { features: "events".into(), kernel, lengthscale: 1.0 });
+            times.push(KernelFactor { features: "events".into(), kernel, lengthscale: 1.0, standardise: false });
         }
         let fitted = case.fit_times(&screen, times);
         prop_assert_eq!(fitted.linear_weights("expression").is_none(), product);
@@ -349,6 +350,7 @@ fn kernels_that_do_not_suit_their_features_are_refused() {
             kernel,
             weight: 1.0,
             lengthscale: 1.0,
+            standardise: false,
             times: Vec::new(),
         }],
         ..KernelParams::default()
@@ -419,6 +421,7 @@ fn a_length_scale_that_is_too_long_is_halved_where_that_was_asked_for() {
         kernel: KernelKind::Rbf,
         weight: 1.0,
         lengthscale: 1.0,
+        standardise: false,
         times: Vec::new(),
     };
     let error_with = |tune_lengthscales| {

@@ -11,6 +11,8 @@ use serde::Serialize;
 use crate::Global;
 use crate::commands::train::train_into;
 use crate::config::Config;
+use crate::explaining::{Explained, direction, explain_into};
+use crate::reporting::Reporting;
 use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
 use crate::terminal::Terminal;
 use crate::unfinished::Unfinished;
@@ -51,12 +53,77 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
             terminal.result("top_drugs", &top, &top.text())?;
         }
     }
-    train_into(&config, &prepared, &unfinished, &folder, terminal)?;
+    let trained = train_into(&config, &prepared, &unfinished, &folder, terminal)?;
+    let manifest = Manifest::new("evaluate", &config, &prepared.loaded.inputs);
+    let screen = &prepared.loaded.screen;
+    let mut reporting = Reporting::new(&config, &manifest, screen)?;
+    reporting.add_evaluation(&evaluation, ceiling.as_ref());
+    let named = (trained.summary.name.as_str(), &*trained.fitted);
+    let explained = explain_into(named, (&config, screen, None), &folder.path(""), &mut reporting, terminal)?;
+    folder.write("report.html", reporting.html().as_bytes())?;
+    let standing = Standing::of(&explained);
+    terminal.result("mechanisms", &standing, &standing.text())?;
     combinations(&prepared.loaded.screen, config.seed, &folder, terminal)?;
-    write_provenance(&folder, &config, &Manifest::new("evaluate", &config, &prepared.loaded.inputs))?;
+    write_provenance(&folder, &config, &manifest)?;
     let path = folder.finish()?;
-    terminal.note(&format!("\nResearch use only. Everything is in {}", path.display()));
+    terminal.note(&format!(
+        "\nResearch use only. Everything is in {}; open {} in a browser",
+        path.display(),
+        path.join("report.html").display()
+    ));
     Ok(())
+}
+
+/// The mechanisms that stand out for drugs which they concern, the largest part first.
+#[derive(Serialize)]
+struct Standing {
+    mechanisms: Vec<StandingOut>,
+}
+
+#[derive(Serialize)]
+struct StandingOut {
+    drug: String,
+    mechanism: String,
+    genes: Vec<String>,
+    direction: &'static str,
+    q: f64,
+}
+
+impl Standing {
+    fn of(explained: &Explained) -> Self {
+        let mut found: Vec<(f64, StandingOut)> = Vec::new();
+        for (partner, drug) in explained.names.iter().enumerate() {
+            for set in 0..explained.sets.len() {
+                let Some(evidence) = explained.evidence(partner, set) else { continue };
+                let q = explained.rates.adjusted[explained.test(partner, set)].unwrap_or(1.0);
+                if q < 0.05 && explained.concerns(partner, set) {
+                    let genes = explained.leading_genes(partner, set, 3);
+                    let one = StandingOut {
+                        drug: drug.clone(),
+                        mechanism: explained.catalogue.list[set].name.clone(),
+                        genes: genes.into_iter().map(str::to_owned).collect(),
+                        direction: direction(evidence.adjusted.effect),
+                        q,
+                    };
+                    found.push((evidence.adjusted.attribution, one));
+                }
+            }
+        }
+        found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.drug.cmp(&b.1.drug)));
+        Self { mechanisms: found.into_iter().take(8).map(|(_, one)| one).collect() }
+    }
+
+    fn text(&self) -> String {
+        let line = |one: &StandingOut| {
+            let genes = one.genes.join(", ");
+            format!("  {:<24} {} ({genes}): more of it makes {}", one.drug, one.mechanism, one.direction)
+        };
+        let lines: Vec<String> = self.mechanisms.iter().map(line).collect();
+        format!(
+            "What the predictions rest on: mechanisms that stand out (q < 0.05)\n\n{}\n",
+            lines.join("\n")
+        )
+    }
 }
 
 /// Simulates combinations of the screen's drugs, and learns them.

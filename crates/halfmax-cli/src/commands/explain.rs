@@ -68,8 +68,7 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     let folder = args.out.parent().unwrap_or(Path::new(""));
     let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
     let own = others.is_none();
-    let widths =
-        |tables: &[&EntityTable]| facts.intervals.as_ref().map(|own| own.widths(tables)).transpose();
+    let widths = |tables: &[&EntityTable]| facts.intervals.as_ref().map(|own| own.widths(tables)).transpose();
     let mut asked = config.clone();
     if let (false, Some(explain)) = (own, &mut asked.explain) {
         explain.cell_lines.clear();

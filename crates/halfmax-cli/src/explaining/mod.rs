@@ -20,7 +20,7 @@ use crate::config::{Config, nearest};
 use crate::reporting::{Reporting, SampleTables};
 use crate::terminal::Terminal;
 
-pub use tables::{ranked, write_tables};
+pub use tables::{direction, ranked, write_tables};
 
 /// How a model is explained: the section `[explain]` of a configuration, or the options of `halfmax explain`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -239,6 +239,13 @@ impl Explained {
             rates,
             groups,
         })
+    }
+
+    /// Whether a mechanism concerns a partner's drugs, by the catalogue.
+    pub fn concerns(&self, partner: usize, set: usize) -> bool {
+        let classes: Vec<&DrugClass> =
+            self.classes[partner].iter().map(|class| &self.catalogue.classes[*class]).collect();
+        self.catalogue.list[set].concerns(&classes)
     }
 
     /// Where a partner's mechanism stands in lists of all tests.

@@ -20,12 +20,14 @@ const RATE: f64 = 0.05;
 impl Reporting<'_> {
     /// Adds what a model's predictions rest on.
     pub fn add_explanation(&mut self, explained: &Explained) {
-        self.report.mechanisms =
-            explained.catalogue.list.iter().map(|known| mechanism(known, explained)).collect();
         self.add_groups(explained);
+        if let Some(found) = &explained.found {
+            self.add_drugs(explained, found);
+        }
+        self.report.mechanisms =
+            (0..explained.catalogue.list.len()).map(|set| self.mechanism(explained, set)).collect();
         match &explained.found {
             Some(found) => {
-                self.add_drugs(explained, found);
                 self.report.heat_map = Some(self.heat_map(explained));
                 self.summarise_explanation(explained, found);
             }
@@ -109,15 +111,60 @@ impl Reporting<'_> {
             }
         }
         HeatMap {
-            measure: format!(
-                "Contribution of each mechanism's genes to predictions, {}, adjusted for tissue and general sensitivity; \
-                 above 0 more of the mechanism makes resistant",
-                self.report.response
-            ),
+            measure: "Contribution of each mechanism's genes to the predictions for a drug, in per cent of their spread, adjusted for \
+                      tissue and general sensitivity; above 0 more of the mechanism makes resistant"
+                .into(),
             mechanisms: columns,
             groups,
             note: "Marked where the false discovery rate among all drugs and mechanisms is below 5 %.".into(),
         }
+    }
+
+    fn mechanism(&self, explained: &Explained, set: usize) -> Mechanism {
+        let known = &explained.catalogue.list[set];
+        let genes = [
+            ("more of it resists", &known.up),
+            ("less of it resists", &known.down),
+            ("changed, it resists", &known.altered),
+            ("tells that the mechanism is at work", &known.markers),
+            ("no direction known", &known.members),
+        ];
+        let gene_set = |(change, genes): (&str, &Vec<String>)| {
+            (!genes.is_empty()).then(|| GeneSet { change: change.into(), genes: genes.clone() })
+        };
+        Mechanism {
+            id: known.id.clone(),
+            name: known.name.clone(),
+            summary: if known.summary.is_empty() { Vec::new() } else { vec![known.summary.clone()] },
+            genes: genes.into_iter().filter_map(gene_set).collect(),
+            drugs: self.drugs_of(explained, set),
+            strategies: known.strategies.iter().map(strategy).collect(),
+            references: known
+                .references
+                .iter()
+                .map(|reference| Reference { text: reference.text.clone(), url: reference.url.clone() })
+                .collect(),
+        }
+    }
+
+    /// The drugs for which a mechanism stands out most.
+    fn drugs_of(&self, explained: &Explained, set: usize) -> Vec<MechanismDrug> {
+        let mut found: Vec<(f64, MechanismDrug)> = (0..explained.names.len())
+            .filter_map(|partner| {
+                let evidence = explained.evidence(partner, set)?;
+                let q = explained.rates.adjusted[explained.test(partner, set)]?;
+                let drug = MechanismDrug {
+                    drug: *self.drug_at.get(&explained.names[partner])?,
+                    attribution: Some(evidence.adjusted.attribution),
+                    direction: direction(evidence.adjusted.effect),
+                    q: Some(q),
+                };
+                Some((evidence.adjusted.p.unwrap_or(1.0), drug))
+            })
+            .collect();
+        let size = |drug: &MechanismDrug| drug.attribution.unwrap_or(0.0);
+        found.sort_by(|a, b| a.0.total_cmp(&b.0).then(size(&b.1).total_cmp(&size(&a.1))));
+        found.into_iter().take(DRUGS).map(|(_, drug)| drug).collect()
     }
 
     fn summarise_explanation(&mut self, explained: &Explained, found: &Explanation) {
@@ -251,11 +298,15 @@ fn agreement(evidence: &MechanismEvidence) -> Agreement {
 
 fn cell(explained: &Explained, partner: usize, set: usize) -> Option<HeatCell> {
     let evidence = explained.evidence(partner, set)?;
+    let spread = explained.found.as_ref()?.partners.get(partner)?.spread;
     let sign = if evidence.adjusted.effect < 0.0 { -1.0 } else { 1.0 };
+    let q = explained.rates.adjusted[explained.test(partner, set)];
+    let stands_out = q.is_some_and(|q| q < RATE);
     Some(HeatCell {
-        value: sign * evidence.adjusted.attribution,
-        q: explained.rates.adjusted[explained.test(partner, set)],
-        agreement: agreement(evidence),
+        value: if spread > 0.0 { 100.0 * sign * evidence.adjusted.attribution / spread } else { 0.0 },
+        q,
+        // The direction of what does not stand out says nothing.
+        agreement: if stands_out { agreement(evidence) } else { Agreement::Unknown },
     })
 }
 
@@ -330,56 +381,10 @@ fn mechanisms(explained: &Explained, partner: usize) -> Vec<DrugMechanism> {
     found
 }
 
-fn mechanism(known: &Known, explained: &Explained) -> Mechanism {
-    let set = explained.catalogue.list.iter().position(|other| other.id == known.id).unwrap_or_default();
-    let genes = [
-        ("more of it resists", &known.up),
-        ("less of it resists", &known.down),
-        ("changed, it resists", &known.altered),
-        ("tells that the mechanism is at work", &known.markers),
-        ("no direction known", &known.members),
-    ];
-    let gene_set = |(change, genes): (&str, &Vec<String>)| {
-        (!genes.is_empty()).then(|| GeneSet { change: change.into(), genes: genes.clone() })
-    };
-    Mechanism {
-        id: known.id.clone(),
-        name: known.name.clone(),
-        summary: if known.summary.is_empty() { Vec::new() } else { vec![known.summary.clone()] },
-        genes: genes.into_iter().filter_map(gene_set).collect(),
-        drugs: drugs_of(explained, set),
-        strategies: known.strategies.iter().map(strategy).collect(),
-        references: known
-            .references
-            .iter()
-            .map(|reference| Reference { text: reference.text.clone(), url: reference.url.clone() })
-            .collect(),
-    }
-}
-
 /// What can be tried against a mechanism, in the report's form.
 pub fn strategy(known: &halfmax_core::Strategy) -> Strategy {
     Strategy {
         text: known.text.clone(),
         reference: Reference { text: known.reference.clone(), url: String::new() },
     }
-}
-
-fn drugs_of(explained: &Explained, set: usize) -> Vec<MechanismDrug> {
-    let mut found: Vec<(f64, MechanismDrug)> = (0..explained.names.len())
-        .filter_map(|partner| {
-            let evidence = explained.evidence(partner, set)?;
-            let q = explained.rates.adjusted[explained.test(partner, set)]?;
-            let drug = MechanismDrug {
-                drug: partner,
-                attribution: Some(evidence.adjusted.attribution),
-                direction: direction(evidence.adjusted.effect),
-                q: Some(q),
-            };
-            Some((evidence.adjusted.p.unwrap_or(1.0), drug))
-        })
-        .collect();
-    let size = |drug: &MechanismDrug| drug.attribution.unwrap_or(0.0);
-    found.sort_by(|a, b| a.0.total_cmp(&b.0).then(size(&b.1).total_cmp(&size(&a.1))));
-    found.into_iter().take(DRUGS).map(|(_, drug)| drug).collect()
 }

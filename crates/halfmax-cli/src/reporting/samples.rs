@@ -10,10 +10,10 @@ use super::{Reporting, fact};
 use crate::explaining::Explained;
 
 /// Drugs that are shown as predicted to work, and not to.
-const WORKS: usize = 10;
-const FAILS: usize = 5;
+const WORKS: usize = 6;
+const FAILS: usize = 4;
 /// Mechanisms that are shown for and against a drug.
-const ARGUMENTS: usize = 4;
+const ARGUMENTS: usize = 3;
 
 /// Where cell lines to show are: the tables of the model's sides, and positions in the first of them.
 pub struct SampleTables<'a> {
