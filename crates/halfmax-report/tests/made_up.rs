@@ -106,7 +106,7 @@ fn feature(chance: &mut Chance, rank: usize) -> Feature {
         direction,
         low: Some(spread(chance, -shift)),
         high: Some(spread(chance, shift)),
-        expected: (rank % 3 == 0).then(|| chance.direction()),
+        expected: rank.is_multiple_of(3).then(|| chance.direction()),
     }
 }
 
