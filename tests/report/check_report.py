@@ -14,6 +14,7 @@ import re
 import sys
 import time
 
+import pypdfium2
 from playwright.sync_api import sync_playwright
 
 MOST_BYTES = 5_000_000
@@ -273,6 +274,14 @@ def check_looks(browser, path, check, pictures, chapters, details):
                     page.screenshot(path=pictures / f"{name}-{device}-{scheme}.png")
 
 
+def check_sheets(path, check):
+    """Every printed sheet bears the notice; the first becomes a picture."""
+    document = pypdfium2.PdfDocument(path)
+    for index, sheet in enumerate(document):
+        check(NOTICE in sheet.get_textpage().get_text_range(), f"{path.name}: no notice on sheet {index + 1}")
+    document[0].render(scale=1.3).to_pil().save(path.with_suffix(".print.png"))
+
+
 def check_print(browser, path, check, pictures, chapters, details):
     with opened(browser, path, check) as page:
         page.emulate_media(media="print")
@@ -282,7 +291,9 @@ def check_print(browser, path, check, pictures, chapters, details):
             check(page.locator(f"#{name} > .use").is_visible(), f"{name}: printed without the notice")
         for name in chapters + details:
             go(page, name)
-            page.pdf(path=pictures / f"{name}.pdf", prefer_css_page_size=True)
+            sheets = pictures / f"{name}.pdf"
+            page.pdf(path=sheets, prefer_css_page_size=True)
+            check_sheets(sheets, check)
         page.evaluate("document.documentElement.classList.add('all')")
         check(page.evaluate("[...document.querySelectorAll('.page')].every((page) => page.checkVisibility())"), "printing all leaves pages out")
 
