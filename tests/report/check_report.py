@@ -14,6 +14,7 @@ import re
 import sys
 import time
 
+import pypdfium2
 from playwright.sync_api import sync_playwright
 
 MOST_BYTES = 5_000_000
@@ -116,7 +117,7 @@ def check_file(path, check):
     check(size < MOST_BYTES, f"{size} bytes")
     check("Content-Security-Policy" in text[:1000], "no content security policy at the beginning")
     check(not re.search(r"[\u202a-\u202e\u2066-\u2069]", text), "characters that turn text around")
-    check(not re.search(r'href="?(?!#|https?://|data:,)', text), "links that are neither inside nor to the web")
+    check(not re.search(r'href=(?!"?(#|https?://|data:,))', text), "links that are neither inside nor to the web")
 
 
 def check_opening(browser, path, check):
@@ -209,7 +210,7 @@ def check_map(page, check):
     row.locator("td").first.click()
     page.wait_for_function("hash => document.querySelector('.page.open').id === hash", arg=target[1:])
     page.go_back()
-    page.wait_for_function("document.querySelector('.page.open').id === 'map'")
+    page.wait_for_function("() => document.querySelector('.page.open').id === 'map'")
     check(page.evaluate("location.hash") == "#map", "the way back from a drug does not lead to the heat map")
     head = page.locator("#heat-table thead a").first
     target = head.get_attribute("href")
@@ -227,11 +228,11 @@ def check_way_back(page, check):
     link.scroll_into_view_if_needed()
     before = page.evaluate("scrollY")
     link.click()
-    page.wait_for_function("document.querySelector('.page.open').dataset.in === 'drugs' && document.querySelector('.page.open').id !== 'drugs'")
+    page.wait_for_function("() => document.querySelector('.page.open').dataset.in === 'drugs' && document.querySelector('.page.open').id !== 'drugs'")
     check(page.evaluate("scrollY") == 0, "a drug's page does not begin at its top")
     check(page.evaluate("document.activeElement.tagName") == "H2", "the heading of an opened page has no focus")
     page.go_back()
-    page.wait_for_function("document.querySelector('.page.open').id === 'drugs'")
+    page.wait_for_function("() => document.querySelector('.page.open').id === 'drugs'")
     check(abs(page.evaluate("scrollY") - before) < 3, "Back does not lead to where the reader was")
 
 
@@ -251,12 +252,12 @@ def check_keyboard(page, check):
     reach = lambda test, most: any(page.keyboard.press("Tab") or page.evaluate(test) for _ in range(most))
     check(reach("document.activeElement.hash === '#drugs'", 30), "Tab does not reach the navigation")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.page.open').id === 'drugs'")
+    page.wait_for_function("() => document.querySelector('.page.open').id === 'drugs'")
     check(reach("document.activeElement.id === 'drug-search'", 10), "Tab does not reach the search")
     page.keyboard.type(page.evaluate("document.querySelector('#drug-table tbody th').textContent"))
     check(reach("!!document.activeElement.closest('tbody')", 30), "Tab does not reach the rows")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.page.open').id.startsWith('d-')")
+    page.wait_for_function("() => document.querySelector('.page.open').id.startsWith('d-')")
 
 
 def check_looks(browser, path, check, pictures, chapters, details):
@@ -273,6 +274,14 @@ def check_looks(browser, path, check, pictures, chapters, details):
                     page.screenshot(path=pictures / f"{name}-{device}-{scheme}.png")
 
 
+def check_sheets(path, check):
+    """Every printed sheet bears the notice; the first becomes a picture."""
+    document = pypdfium2.PdfDocument(path)
+    for index, sheet in enumerate(document):
+        check(NOTICE in sheet.get_textpage().get_text_range(), f"{path.name}: no notice on sheet {index + 1}")
+    document[0].render(scale=1.3).to_pil().save(path.with_suffix(".print.png"))
+
+
 def check_print(browser, path, check, pictures, chapters, details):
     with opened(browser, path, check) as page:
         page.emulate_media(media="print")
@@ -282,7 +291,9 @@ def check_print(browser, path, check, pictures, chapters, details):
             check(page.locator(f"#{name} > .use").is_visible(), f"{name}: printed without the notice")
         for name in chapters + details:
             go(page, name)
-            page.pdf(path=pictures / f"{name}.pdf", prefer_css_page_size=True)
+            sheets = pictures / f"{name}.pdf"
+            page.pdf(path=sheets, prefer_css_page_size=True)
+            check_sheets(sheets, check)
         page.evaluate("document.documentElement.classList.add('all')")
         check(page.evaluate("[...document.querySelectorAll('.page')].every((page) => page.checkVisibility())"), "printing all leaves pages out")
 
@@ -294,7 +305,7 @@ def check_without_script(browser, path, check, pictures):
             section = page.locator(".page").nth(index)
             section.scroll_into_view_if_needed()
             check(section.is_visible(), f"page {index} is not shown without script")
-            check(len(section.inner_text()) > 20, f"page {index} is empty without script")
+            check(len(section.text_content()) > 20, f"page {index} is empty without script")
         check(not page.locator("p.search:visible").count(), "a search that does nothing is shown without script")
         page.screenshot(path=pictures / "without-script.png")
 

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn coordinates_are_short_and_finite() {
         let mut html = Html::new();
-        html.at(12.0).raw(" ").at(-0.01).raw(" ").at(f64::NAN).raw(" ").at(3.14159);
+        html.at(12.0).raw(" ").at(-0.01).raw(" ").at(f64::NAN).raw(" ").at(3.1259);
         assert_eq!(html.finish(), "12 0 0 3.1");
     }
 }

@@ -29,8 +29,7 @@
   };
 
   const restore = () => {
-    const kept = scrolls.get(openHash);
-    if (!kept) return;
+    const kept = scrolls.get(openHash) || { top: 0, boxes: [] };
     window.scrollTo(0, kept.top);
     all('.box', openPage).forEach((box, index) => {
       if (kept.boxes[index]) [box.scrollLeft, box.scrollTop] = kept.boxes[index];
@@ -62,9 +61,9 @@
     const heading = page.querySelector('h2');
     document.title = heading.textContent.trim() + ' – ' + document.querySelector('h1').textContent;
     if (!first) heading.focus({ preventScroll: true });
-    if (!followed && !first) restore();
-    else if (target && target !== page) target.scrollIntoView();
-    else window.scrollTo(0, 0);
+    if (target && target !== page && (followed || first)) target.scrollIntoView();
+    else if (followed || first) window.scrollTo(0, 0);
+    else restore();
     followed = false;
   };
 

@@ -89,7 +89,7 @@ impl Frame<'_> {
 
 /// Opens the SVG that a [`Frame`] is drawn in.
 fn open_frame(html: &mut Html) {
-    html.raw("<svg class=square viewBox=\"0 0 340 334\" role=img>");
+    html.raw("<svg class=square viewBox=\"0 0 350 334\" role=img>");
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use crate::number::{count, fixed};
 
 pub(super) fn write(html: &mut Html, context: &Context<'_>) {
     open_chapter(html, "observed", "Observed and predicted");
-    html.raw("<p>Each cell of a grid is the darker the more pairs of a cell line and a drug lie in it. On the dashed ");
-    html.raw("line, prediction and observation are equal.</p><div class=charts>");
+    html.raw("<p>The stronger a cell’s colour, the more pairs of a cell line and a drug lie in it. On the dashed line, ");
+    html.raw("prediction and observation are equal.</p><div class=charts>");
     for density in &context.report.densities {
         figure(html, density, context.response());
     }

@@ -62,7 +62,7 @@ fn features(html: &mut Html, features: &[Feature]) {
         scale: SpreadScale::of(features),
     };
     html.raw("<h3>What predictions rest on</h3>");
-    table::open_head(html, None, "Features, the most important first", &parts.columns());
+    table::open_head(html, None, parts.caption(), &parts.columns());
     if let Some(scale) = &parts.scale {
         scale.axis(html);
     }
@@ -81,6 +81,14 @@ struct Parts {
 }
 
 impl Parts {
+    fn caption(&self) -> &'static str {
+        if self.scale.is_some() {
+            "Features, the most important first. Boxes hold the middle half of the cell lines, whiskers 90 %."
+        } else {
+            "Features, the most important first"
+        }
+    }
+
     fn columns(&self) -> Vec<table::Column<'static>> {
         let mut columns = vec![table::numbers("rank"), table::words("feature"), table::words("kind")];
         columns.push(table::numbers("mean |attribution|"));

@@ -31,7 +31,7 @@ struct Chapter {
     write: fn(&mut Html, &Context<'_>),
 }
 
-const CHAPTERS: [Chapter; 10] = [
+const CHAPTERS: [Chapter; 11] = [
     Chapter { id: "summary", title: "Summary", present: |_| true, write: summary::write },
     Chapter {
         id: "samples",
@@ -79,8 +79,18 @@ const CHAPTERS: [Chapter; 10] = [
     Chapter {
         id: "notes",
         title: "Data and methods",
-        present: |report| report.notes != Default::default(),
+        present: |report| {
+            let notes = &report.notes;
+            let sparse = notes.sections.is_empty() && notes.files.is_empty() && notes.settings.is_empty();
+            !sparse || !notes.configuration.trim().is_empty()
+        },
         write: notes::write,
+    },
+    Chapter {
+        id: "glossary",
+        title: "Glossary",
+        present: |report| !report.notes.glossary.is_empty(),
+        write: notes::write_glossary,
     },
 ];
 
@@ -122,12 +132,15 @@ fn banner(html: &mut Html, report: &Report, chapters: &[&Chapter]) {
     if !report.subtitle.trim().is_empty() {
         html.raw("<p class=sub>").text(&report.subtitle).raw("</p>");
     }
-    html.raw("</div><p class=use>Research use only</p></div><nav aria-label=Report><ul>");
+    html.raw("</div><div class=aside><p class=use>Research use only</p><p class=print hidden>");
+    html.raw("<button type=button data-print=page>Print this page</button> ");
+    html.raw(
+        "<button type=button data-print=all>Print all</button></p></div></div><nav aria-label=Report><ul>",
+    );
     for chapter in chapters {
         html.raw("<li><a href=#").raw(chapter.id).raw(">").raw(chapter.title).raw("</a>");
     }
-    html.raw("</ul><p class=print hidden><button type=button data-print=page>Print this page</button> ");
-    html.raw("<button type=button data-print=all>Print all</button></p></nav></header>");
+    html.raw("</ul></nav></header>");
 }
 
 /// Opens a chapter's page.

@@ -21,7 +21,6 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
         html.raw("<h3>Configuration</h3><pre tabindex=0 role=region aria-label=Configuration>");
         html.text(&notes.configuration).raw("</pre>");
     }
-    glossary(html, &notes.glossary);
     close_page(html);
 }
 
@@ -40,13 +39,12 @@ fn files(html: &mut Html, files: &[InputFile]) {
     table::close(html);
 }
 
-fn glossary(html: &mut Html, terms: &[Term]) {
-    if terms.is_empty() {
-        return;
-    }
-    html.raw("<h3 id=glossary>Glossary</h3><dl class=terms>");
-    for term in terms {
-        html.raw("<div><dt>").text(&term.term).raw("</dt><dd>").text(&term.meaning).raw("</dd></div>");
+pub(super) fn write_glossary(html: &mut Html, context: &Context<'_>) {
+    open_chapter(html, "glossary", "Glossary");
+    html.raw("<dl class=terms>");
+    for Term { term, meaning } in &context.report.notes.glossary {
+        html.raw("<div><dt>").text(term).raw("</dt><dd>").text(meaning).raw("</dd></div>");
     }
     html.raw("</dl>");
+    close_page(html);
 }

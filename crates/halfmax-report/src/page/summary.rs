@@ -35,9 +35,17 @@ fn contents(html: &mut Html, context: &Context<'_>) {
     if parts.iter().all(|(_, number, _)| *number == 0) {
         return;
     }
-    html.raw("<p class=note>Pages in this report:");
-    for (hash, number, what) in parts.into_iter().filter(|(_, number, _)| *number > 0) {
-        html.raw(" <a href=").raw(hash).raw(">").text(&count(number)).raw(" ").raw(what).raw("</a>");
+    html.raw("<p class=note>A page each for");
+    for (position, (hash, number, what)) in parts.into_iter().filter(|(_, number, _)| *number > 0).enumerate()
+    {
+        html.raw(if position > 0 { ", " } else { " " })
+            .raw("<a href=")
+            .raw(hash)
+            .raw(">")
+            .text(&count(number))
+            .raw(" ")
+            .raw(what)
+            .raw("</a>");
     }
-    html.raw("</p>");
+    html.raw(".</p>");
 }
