@@ -79,7 +79,7 @@ class Check:
 
 
 @contextlib.contextmanager
-def opened(browser, path, check, **options):
+def opened(browser, path, check, hash_="", **options):
     """The report in a fresh context, watched for messages and requests."""
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
     page = context.new_page()
@@ -88,7 +88,7 @@ def opened(browser, path, check, **options):
     page.on("pageerror", lambda error: messages.append(f"error: {error}"))
     page.on("dialog", lambda dialog: (messages.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     page.on("request", lambda request: requests.append(request.url))
-    page.goto(path.as_uri(), wait_until="load")
+    page.goto(f"{path.as_uri()}#{hash_}", wait_until="load")
     yield page
     check(not messages, f"console: {messages[:3]}")
     outside = [url for url in requests if not url.startswith((path.as_uri(), "data:"))]
@@ -132,6 +132,15 @@ def check_opening(browser, path, check):
             seconds.append(timing / 1000)
     print(f"opens in: {', '.join(f'{value:.2f}' for value in seconds)} s")
     check(min(seconds) < MOST_SECONDS, f"opens in {min(seconds):.2f} s")
+
+
+def check_address(browser, path, check, names):
+    """A page can be opened by its address, and is then seen from its top, with the header above it."""
+    for name in names:
+        with opened(browser, path, check, hash_=name) as page:
+            page.wait_for_timeout(100)
+            check(page.evaluate(VISIBLE) == [name], f"#{name} in the address does not open the page")
+            check(page.evaluate("scrollY") == 0, f"#{name} in the address: the header is out of sight")
 
 
 def check_links(page, check):
@@ -334,6 +343,7 @@ def main():
             check_keyboard(page, check)
         with opened(browser, path, check) as page:
             check_links(page, check)
+        check_address(browser, path, check, chapters[-1:] + details[:1])
         check_looks(browser, path, check, options.pictures, chapters, details)
         check_print(browser, path, check, options.pictures, chapters, details)
         check_without_script(browser, path, check, options.pictures)

@@ -55,20 +55,15 @@ fn runs(html: &mut Html, density: &Density, wanted: impl Fn(u32) -> bool) {
     if bins == 0 {
         return;
     }
-    let side = FRAME_SIDE / bins as f64;
+    let edge = |index: usize| FRAME_SIDE * index as f64 / bins as f64;
     for (row, counts) in density.counts.chunks(bins).take(bins).enumerate() {
         let mut column = 0;
         while column < counts.len() {
             let length = counts[column..].iter().take_while(|count| wanted(**count)).count();
             if length > 0 {
-                html.raw("M").at(side * column as f64).raw(" ").at(side * row as f64);
-                html.raw("h")
-                    .at(side * length as f64)
-                    .raw("v")
-                    .at(side)
-                    .raw("h")
-                    .at(-side * length as f64)
-                    .raw("z");
+                // Both edges as they are, not a length, so that neighbours meet after rounding.
+                html.raw("M").at(edge(column)).raw(" ").at(edge(row)).raw("H").at(edge(column + length));
+                html.raw("V").at(edge(row + 1)).raw("H").at(edge(column)).raw("z");
             }
             column += length.max(1);
         }
@@ -92,6 +87,6 @@ mod tests {
         let density = Density { bins: 4, counts: vec![1, 1, 0, 1], ..Density::default() };
         let mut html = Html::new();
         runs(&mut html, &density, |count| count > 0);
-        assert_eq!(html.finish(), "M0 0h140v70h-140zM210 0h70v70h-70z");
+        assert_eq!(html.finish(), "M0 0H140V70H0zM210 0H280V70H210z");
     }
 }
