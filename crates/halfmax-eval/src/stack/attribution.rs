@@ -54,7 +54,8 @@ impl<'a> StackAttributor<'a> {
             members.push(Part { name: &member.name, weight: member.weight, attributor, places });
         }
         let found = Self { stack, tables, side, entities, space, members, silent };
-        Ok((!found.members.is_empty()).then_some(found))
+        // Of a stack whose members earned no weight, no feature contributes.
+        Ok((!found.members.is_empty() || found.silent.is_empty()).then_some(found))
     }
 }
 
