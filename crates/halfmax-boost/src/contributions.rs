@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use halfmax_core::gauss_legendre;
+
 use crate::model::Entities;
 use crate::shape::Patterns;
 use crate::tree::{Test, Tree};
@@ -353,33 +355,9 @@ impl Quadrature {
     /// The Gauss–Legendre rule that is exact for polynomials up to this degree.
     fn exact_to(degree: usize) -> Self {
         let count = degree / 2 + 1;
-        let (points, weights) = (0..count).map(|at| Self::point(count, at)).unzip();
+        let (points, weights) = gauss_legendre(count).into_iter().unzip();
         Self { points, weights }
     }
-
-    /// A root of the Legendre polynomial of degree `count`, by Newton's method, and its weight; moved from -1..1 to 0..1.
-    fn point(count: usize, at: usize) -> (f64, f64) {
-        let mut x = (std::f64::consts::PI * (at as f64 + 0.75) / (count as f64 + 0.5)).cos();
-        for _ in 0..100 {
-            let (value, slope) = legendre(count, x);
-            x -= value / slope;
-            if (value / slope).abs() < 1e-15 {
-                break;
-            }
-        }
-        let (_, slope) = legendre(count, x);
-        (0.5 + x / 2.0, 1.0 / ((1.0 - x * x) * slope * slope))
-    }
-}
-
-/// The Legendre polynomial of this degree, at least 1, and its derivative.
-fn legendre(degree: usize, x: f64) -> (f64, f64) {
-    let (mut last, mut value) = (1.0, x);
-    for n in 2..=degree {
-        let n = n as f64;
-        (last, value) = (value, ((2.0 * n - 1.0) * x * value - (n - 1.0) * last) / n);
-    }
-    (value, degree as f64 * (x * value - last) / (x * x - 1.0))
 }
 
 impl Partition {

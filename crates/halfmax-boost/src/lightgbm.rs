@@ -169,7 +169,7 @@ impl Columns {
     fn walk(&self, model: &FittedBoost, tree: &Tree, child: i32, text: &mut Text) -> i64 {
         if child < 0 {
             let (leaf, quantum) = (!child as usize, model.quantum());
-            let count = tree.covers.get(leaf).map_or(0, |count| u64::from(*count));
+            let count = u64::from(tree.covers[leaf]);
             return match &tree.leaves {
                 Leaves::Scalar(values) => text.leaf(f64::from(values[leaf]) * quantum, count),
                 Leaves::Vector { side, .. } => {

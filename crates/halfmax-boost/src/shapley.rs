@@ -108,12 +108,6 @@ fn check(model: &FittedBoost, tables: &[&EntityTable], side: usize, entities: &[
     if side >= sides {
         return Err(Error::data(format!("side number {side} of a model of {sides} sides")));
     }
-    if model.trees().iter().any(|tree| tree.covers.is_empty()) {
-        return Err(Error::data(
-            "the boosted-tree model does not tell how many training responses reach each leaf, as attribution needs",
-        )
-        .help("the file is of an earlier version; train the model again"));
-    }
     let mut lists: Vec<&[u32]> = vec![&[]; sides];
     lists[side] = entities;
     Query { tables, tuples: Tuples::Grid(&lists) }.check(sides)

@@ -210,7 +210,7 @@ fn trees(parts: &Parts, sides: &[FittedSide]) -> Result<Vec<Tree>> {
     let mut levels = reader!(parts, "levels", Tensor::U32)?;
     let mut leaves = reader!(parts, "tree_leaves", Tensor::U8)?;
     let mut values = reader!(parts, "leaf_values", Tensor::I32)?;
-    let mut covers = covers(parts)?;
+    let mut covers = reader!(parts, "leaf_covers", Tensor::U32)?;
     let mut trees = Vec::with_capacity(nodes.rest.len());
     while !nodes.rest.is_empty() {
         let count = nodes.one()? as usize;
@@ -263,19 +263,10 @@ fn trees(parts: &Parts, sides: &[FittedSide]) -> Result<Vec<Tree>> {
                 Leaves::Vector { side: over, values }
             }
         };
-        let covers = covers.as_mut().map_or(Ok(&[][..]), |covers| covers.take(count + 1))?.to_vec();
+        let covers = covers.take(count + 1)?.to_vec();
         trees.push(Tree { shape, tests, leaves, covers });
     }
     Ok(trees)
-}
-
-/// How many training responses reach the leaves; none in a file that does not tell.
-fn covers(parts: &Parts) -> Result<Option<Reader<'_, u32>>> {
-    match parts.tensors.get("leaf_covers") {
-        None => Ok(None),
-        Some(Tensor::U32(covers)) if covers.is_empty() => Ok(None),
-        Some(_) => reader!(parts, "leaf_covers", Tensor::U32).map(Some),
-    }
 }
 
 impl Shape {

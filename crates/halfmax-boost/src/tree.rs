@@ -14,7 +14,7 @@ pub struct Tree {
     pub tests: Vec<(u32, Test)>,
     /// What the leaves hold.
     pub leaves: Leaves,
-    /// For each leaf how many training responses reach it; empty in a model from a file that does not tell.
+    /// For each leaf how many training responses reach it.
     pub covers: Vec<u32>,
 }
 

@@ -355,12 +355,6 @@ fn what_cannot_be_attributed_is_said() {
     assert!(refused(&[10]).contains("drug number 10 of 10"), "{}", refused(&[10]));
     assert!(refused(&[1, 2]).contains("2 partners"), "{}", refused(&[1, 2]));
     assert_eq!(fitted.attribute(&tables, 0, &[]).unwrap().unwrap().of(&[0]).unwrap().base, Vec::<f64>::new());
-    // A file of an earlier version.
-    let mut parts = fitted.parts();
-    parts.tensors.remove("leaf_covers");
-    let old = FittedBoost::from_parts(&parts).unwrap();
-    let refused = old.attribute(&tables, 0, &[0]).err().unwrap();
-    assert!(refused.advice().unwrap().contains("train the model again"), "{refused}");
 }
 
 /// A screen without chance: genes with gaps, a tissue, drugs with bits and a pathway.

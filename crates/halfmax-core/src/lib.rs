@@ -27,6 +27,7 @@ mod error;
 mod mechanisms;
 mod model;
 mod progress;
+mod quadrature;
 mod screen;
 mod seed;
 mod space;
@@ -38,14 +39,15 @@ pub use encode::Encoder;
 pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};
 pub use mechanisms::{
-    Direction, DrugClass, Exception, GeneSet, Genes, Mechanism, Mechanisms, Reading, Reference, Sense,
-    Strategy, StrategyKind, parse_gmt,
+    CounterStrategy, Direction, DrugClass, Exception, GeneSet, Genes, Mechanism, Mechanisms, Reading,
+    Reference, Sense, StrategyKind, parse_gmt,
 };
 pub use model::{
     AnyModel, Checkpoint, CheckpointStore, Epoch, FitContext, FittedModel, Informed, Known, Model, Parts,
     PreparedGrid, Query, Tensor, Tuples, ValidationGroup,
 };
 pub use progress::{Progress, Silent};
+pub use quadrature::gauss_legendre;
 pub use screen::{FeatureSelection, Groups, Responses, SINGLE_AGENT, Screen, Side, TrainView};
 pub use seed::Seed;
 pub use space::{Alignment, Domain, Feature, FeatureSpace};

@@ -309,7 +309,7 @@ fn attributed(
 }
 
 /// The beginnings of the names of families that say what features of unseen entities contribute.
-const SAYING: [&str; 5] = ["boost", "kernel", "stack", "elastic net", "pls"];
+const SAYING: [&str; 6] = ["boost", "kernel", "stack", "elastic net", "pls", "neural"];
 
 #[test]
 fn contributions_and_base_make_the_prediction_whatever_else_is_asked_for() {

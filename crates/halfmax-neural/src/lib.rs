@@ -42,6 +42,7 @@
 //! ```
 
 mod attribute;
+mod attributor;
 mod block;
 mod checkpoint;
 mod combination;

@@ -6,13 +6,14 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor as Numbers};
 use halfmax_core::{
-    EntityTable, Epoch, Error, FeatureSpace, FitContext, FittedModel, Mechanisms, Model, Parts, PreparedGrid,
-    Query, Result, Tensor, TrainView, Tuples,
+    Attributor, EntityTable, Epoch, Error, FeatureSpace, FitContext, FittedModel, Mechanisms, Model, Parts,
+    PreparedGrid, Query, Result, Tensor, TrainView, Tuples,
 };
 use ndarray::{Array2, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::attributor::NeuralAttributor;
 use crate::block::Block;
 use crate::checkpoint::{Keeper, MadeOf};
 use crate::device;
@@ -287,6 +288,11 @@ impl FittedNeural {
         &self.device
     }
 
+    /// What the inputs of a side are multiplied with first, for each member: inputs × units. None without features.
+    pub(crate) fn first_weights(&self, side: usize) -> Option<Vec<Array2<f32>>> {
+        self.network.first_weights(side, &self.weights, self.members())
+    }
+
     /// The weights on the model's device.
     pub(crate) fn weights(&self) -> &[Numbers<3>] {
         self.on_device.get_or_init(|| {
@@ -542,6 +548,25 @@ impl FittedModel for FittedNeural {
         Query { tables, tuples: Tuples::Grid(&[&[], columns]) }.check(self.sides_of_query())?;
         let drugs = self.codes(1, tables[1], columns)?;
         Ok(Box::new(Grid { model: self, table: tables[0], columns, drugs }))
+    }
+
+    /// Not for models of combinations, whose predictions depend on three entities.
+    fn attribute<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        side: usize,
+        entities: &'a [u32],
+    ) -> Result<Option<Box<dyn Attributor + 'a>>> {
+        let mut sides: Vec<&[u32]> = vec![&[]; self.sides_of_query()];
+        if let Some(own) = sides.get_mut(side) {
+            *own = entities;
+        }
+        Query { tables, tuples: Tuples::Grid(&sides) }.check(self.sides_of_query())?;
+        if self.head.combinations || side > 1 {
+            return Ok(None);
+        }
+        let found = NeuralAttributor::new(self, tables, side, entities)?;
+        Ok(found.map(|found| Box::new(found) as Box<dyn Attributor>))
     }
 
     fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {

@@ -223,23 +223,91 @@ impl Network {
         let [weight, bias] = tower.out?;
         let mut x = inputs;
         for layer in &tower.layers {
-            let mut sums = Vec::new();
-            if let (Some(at), Some(units)) = (layer.masked, &self.mechanisms) {
-                sums.push(self.masked(units, weights[at].clone(), x.clone()));
-            }
-            if let Some(at) = layer.weight {
-                sums.push(product(x, weights[at].clone()));
-            }
-            x = Tensor::cat(sums, 2) + weights[layer.bias].clone();
-            if let Some([gain, shift]) = layer.norm {
-                x = normalised(x) * weights[gain].clone() + weights[shift].clone();
-            }
-            x = gelu(x);
+            x = self.activated(layer, weights, self.sums(layer, weights, x));
             if let Some((share, dropout)) = &mut dropout {
                 x = dropped(x, *share, dropout);
             }
         }
         Some(product(x, weights[weight].clone()) + weights[bias].clone())
+    }
+
+    /// What a layer makes of its inputs before the bias.
+    fn sums(&self, layer: &Layer, weights: &[Tensor<3>], x: Tensor<3>) -> Tensor<3> {
+        let mut sums = Vec::new();
+        if let (Some(at), Some(units)) = (layer.masked, &self.mechanisms) {
+            sums.push(self.masked(units, weights[at].clone(), x.clone()));
+        }
+        if let Some(at) = layer.weight {
+            sums.push(product(x, weights[at].clone()));
+        }
+        Tensor::cat(sums, 2)
+    }
+
+    fn activated(&self, layer: &Layer, weights: &[Tensor<3>], sums: Tensor<3>) -> Tensor<3> {
+        let mut x = sums + weights[layer.bias].clone();
+        if let Some([gain, shift]) = layer.norm {
+            x = normalised(x) * weights[gain].clone() + weights[shift].clone();
+        }
+        gelu(x)
+    }
+
+    /// What a side's tower makes of the sums of its first layer, before the bias: as [`Network::tower`]. The sums are linear in the
+    /// inputs; see [`Network::first_weights`].
+    pub(crate) fn tower_of_sums(
+        &self,
+        side: usize,
+        weights: &[Tensor<3>],
+        sums: Tensor<3>,
+    ) -> Option<Tensor<3>> {
+        let tower = &self.towers[side];
+        let [weight, bias] = tower.out?;
+        let Some((first, rest)) = tower.layers.split_first() else {
+            return Some(sums + weights[bias].clone());
+        };
+        let mut x = self.activated(first, weights, sums);
+        for layer in rest {
+            x = self.activated(layer, weights, self.sums(layer, weights, x));
+        }
+        Some(product(x, weights[weight].clone()) + weights[bias].clone())
+    }
+
+    /// What the inputs of a side's tower are multiplied with first, for each member: inputs × units. `numbers` are those of every slot,
+    /// members × rows × columns. None for a tower without features.
+    pub(crate) fn first_weights(
+        &self,
+        side: usize,
+        numbers: &[Vec<f32>],
+        members: usize,
+    ) -> Option<Vec<Array2<f32>>> {
+        let tower = &self.towers[side];
+        let [out, _] = tower.out?;
+        let matrix = |slot: usize, member: usize| {
+            let [rows, columns] = self.slots[slot].shape;
+            let own = &numbers[slot][member * rows * columns..][..rows * columns];
+            Array2::from_shape_fn((rows, columns), |(row, column)| own[row * columns + column])
+        };
+        let of = |member: usize| {
+            let Some(first) = tower.layers.first() else { return matrix(out, member) };
+            let plain = first.weight.map(|slot| matrix(slot, member));
+            let Some((slot, units)) = first.masked.zip(self.mechanisms.as_ref()) else {
+                return plain.unwrap_or_default();
+            };
+            let seen = matrix(slot, member) * &units.mask;
+            let own = units.mask.ncols();
+            let inputs = plain
+                .as_ref()
+                .map_or_else(|| units.inputs.iter().max().map_or(0, |most| most + 1), |plain| plain.nrows());
+            let width = own + plain.as_ref().map_or(0, |plain| plain.ncols());
+            let mut all = Array2::zeros((inputs, width));
+            for (row, input) in seen.rows().into_iter().zip(&units.inputs) {
+                all.slice_mut(ndarray::s![*input, ..own]).assign(&row);
+            }
+            if let Some(plain) = plain {
+                all.slice_mut(ndarray::s![.., own..]).assign(&plain);
+            }
+            all
+        };
+        Some((0..members).map(of).collect())
     }
 
     /// The units that see one mechanism each, before their bias: members × entities × units.

@@ -276,6 +276,13 @@ fn a_file_from_before_models_knew_of_combinations_is_read() {
     assert_eq!(grid(&read, &as_they_are()), grid(&fitted, &as_they_are()));
 }
 
+/// The standard deviation of predictions.
+fn fitted_scale(predicted: &[f32]) -> f64 {
+    let mean = predicted.iter().sum::<f32>() / predicted.len() as f32;
+    let variance = predicted.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / predicted.len() as f32;
+    f64::from(variance.sqrt())
+}
+
 #[test]
 fn attributions_add_up_to_the_difference_of_predictions() {
     let (cells, drugs) = (as_they_are(), drugs());
@@ -293,6 +300,20 @@ fn attributions_add_up_to_the_difference_of_predictions() {
         // Differences are those of predictions.
         let expected = of(*entity) - of(entities[0]);
         assert!((difference - found.differences[0] - expected).abs() < 1e-4, "{difference}");
+    }
+    // Many at a time they are the same; flags of what is missing belong to the first feature that they stand for.
+    let tables = [&cells, &drugs];
+    let attributor = fitted.attribute(&tables, 0, &entities).unwrap().unwrap();
+    let many = attributor.of(&[2]).unwrap();
+    for row in 0..entities.len() {
+        for feature in 0..8 {
+            let mut expected = found.values[[row, feature]];
+            if found.features[8].starts_with(&found.features[feature]) {
+                expected += found.values[[row, 8]];
+            }
+            let own = f64::from(many.values[[feature, row]]);
+            assert!((own - expected).abs() < 0.01 * fitted_scale(&predicted), "{own} for {expected}");
+        }
     }
     let of_drugs = fitted.integrated_gradients(1, &[&cells, &drugs], &[1, 4], 9).unwrap();
     assert_eq!(of_drugs.values.dim(), (2, 5));

@@ -92,8 +92,8 @@ fn report(
     reporting.add_evaluation(evaluation, ceiling);
     if let Some(params) = &config.explain {
         let specs = config.specs(&unfinished.trials.log)?;
-        let named = |spec: &&ModelSpec| params.models.contains(&spec.name);
-        let mut chosen: Vec<&ModelSpec> = specs.iter().filter(named).collect();
+        let named = |name: &String| specs.iter().find(|spec| spec.name == *name);
+        let mut chosen: Vec<&ModelSpec> = params.models.iter().filter_map(named).collect();
         if chosen.is_empty() {
             chosen.extend(specs.first());
         }

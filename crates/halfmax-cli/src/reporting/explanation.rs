@@ -382,7 +382,7 @@ fn mechanisms(explained: &Explained, partner: usize) -> Vec<DrugMechanism> {
 }
 
 /// What can be tried against a mechanism, in the report's form.
-pub fn strategy(known: &halfmax_core::Strategy) -> Strategy {
+pub fn strategy(known: &halfmax_core::CounterStrategy) -> Strategy {
     Strategy {
         text: known.text.clone(),
         reference: Reference { text: known.reference.clone(), url: String::new() },

@@ -77,7 +77,7 @@ pub struct Mechanism {
     pub classes: Vec<String>,
     /// What can be tried against it.
     #[serde(default)]
-    pub strategies: Vec<Strategy>,
+    pub strategies: Vec<CounterStrategy>,
     /// What it is known from.
     #[serde(default)]
     pub references: Vec<Reference>,
@@ -89,7 +89,7 @@ pub struct Mechanism {
 /// Something that can be tried against a mechanism. A suggestion for research, never advice on treatment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Strategy {
+pub struct CounterStrategy {
     /// What it is.
     pub text: String,
     /// What sort of strategy it is.
