@@ -110,6 +110,7 @@ fn the_demo_writes_a_complete_run() {
             "A replicate of",
             "SIMULATED combinations of two drugs",
             "K562: SIMULATED combinations",
+            "mechanisms that stand out",
         ],
     );
     let run = folder.path().join("demo");
@@ -120,9 +121,22 @@ fn the_demo_writes_a_complete_run() {
         "config.toml",
         "manifest.json",
         "model.halfmax",
+        "report.html",
+        "importance.parquet",
+        "mechanisms.parquet",
     ] {
         assert!(run.join(file).is_file(), "{file} is missing");
     }
+    // What is known of these drugs is what stands out.
+    let stands_out = text.split("mechanisms that stand out").nth(1).unwrap();
+    for (drug, gene) in
+        [("Paclitaxel", "ABCB1"), ("SN-38", "SLFN11"), ("Nutlin-3a (-)", "TP53"), ("Dabrafenib", "BRAF")]
+    {
+        let line = stands_out.lines().find(|line| line.trim_start().starts_with(drug) && line.contains(gene));
+        assert!(line.is_some(), "{drug} without {gene} in:\n{stands_out}");
+    }
+    let report = fs::read_to_string(run.join("report.html")).unwrap();
+    says(&report, &["K562", "Research use only", "R² within drugs", "ABC transporters"]);
     let metrics: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(run.join("metrics.json")).unwrap()).unwrap();
     let model = &metrics["models"][0];
