@@ -184,7 +184,7 @@ fn what_cannot_be_explained_is_told_with_a_way_out() {
         }
     };
     explain(&["--cell-line", "LINE-700"], &["\"LINE-700\" is not among the 80", "did you mean"], 2);
-    explain(&["--permutations", "5"], &["permutations = 5", "100 to 1000000"], 2);
+    explain(&["--permutations", "5"], &["permutations = 5", "100 to 20000"], 2);
     let catalogue = |text: &str, says: &[&str]| {
         fs::write(place.join("own.toml"), text).unwrap();
         explain(&["--mechanisms", "own.toml"], &[&["own.toml"][..], says].concat(), 2);

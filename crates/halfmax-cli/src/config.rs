@@ -9,7 +9,7 @@ use halfmax_data::{DataConfig, TargetConfig, is_file_name};
 use halfmax_eval::{ConformalParams, PilotParams, Split, TrialLog, TuneParams};
 use serde::{Deserialize, Serialize};
 
-use crate::explaining::ExplainParams;
+use crate::explaining::{BUILTIN, ExplainParams};
 use crate::registry::ModelSpec;
 
 /// A configuration: data, target, split, models.
@@ -148,7 +148,8 @@ impl Config {
         paths.extend(data.cells.iter_mut().filter_map(|cells| cells.file.as_mut()));
         paths.extend(self.split.iter_mut().filter_map(|split| split.file.as_mut()));
         if let Some(explain) = &mut self.explain {
-            paths.extend(explain.mechanisms.iter_mut().chain(&mut explain.gene_sets));
+            let own = explain.mechanisms.iter_mut().filter(|path| **path != Path::new(BUILTIN));
+            paths.extend(own.chain(&mut explain.gene_sets));
         }
         paths
     }

@@ -14,27 +14,31 @@ pub struct Measured {
     pub entities: Vec<usize>,
     /// Their responses.
     pub values: Vec<f64>,
+    /// The tissue of each, by number.
+    pub tissues: Vec<usize>,
 }
 
-/// Entities that a test needs at least.
-const LEAST: usize = 20;
+/// Entities that a test needs at least, beyond one for each tissue.
+const LEAST: usize = 15;
 /// Permutations that are compared at a time.
 const BLOCK: usize = 250;
 
 /// For each set the probability that responses which do not depend on its features correlate as much with them: the statistic
-/// is the mean squared correlation (the global test of Goeman et al. 2004, Bioinformatics 20:93), and the entities are permuted, so that
-/// the features of a set stay as correlated as they are. This null is self-contained: other genes have no part in it.
+/// is the mean squared correlation within tissues (the global test of Goeman et al. 2004, Bioinformatics 20:93), and the entities of
+/// a tissue are permuted, so that the features of a set stay as correlated as they are. This null is self-contained: other genes have
+/// no part in it.
 ///
-/// None where there are fewer than 20 responses or no feature of the set varies.
+/// None where there are too few responses, 15 beyond one for each tissue, or no feature of the set varies.
 pub fn self_contained(
-    within: &Array2<f32>,
+    standard: &Array2<f32>,
     measured: &Measured,
     sets: &[FeatureSet],
     permutations: usize,
     seed: Seed,
 ) -> Vec<Option<f64>> {
     let count = measured.entities.len();
-    if count < LEAST {
+    let strata = strata(&measured.tissues);
+    if count < LEAST + strata.len() {
         return vec![None; sets.len()];
     }
     let mut used: Vec<u32> = sets.iter().flat_map(FeatureSet::features).collect();
@@ -42,8 +46,9 @@ pub fn self_contained(
     used.dedup();
     let mut features = Array2::<f32>::zeros((count, used.len()));
     for (column, feature) in used.iter().enumerate() {
-        let row = within.row(*feature as usize);
-        let own: Vec<f64> = measured.entities.iter().map(|entity| f64::from(row[*entity])).collect();
+        let row = standard.row(*feature as usize);
+        let mut own: Vec<f64> = measured.entities.iter().map(|entity| f64::from(row[*entity])).collect();
+        centre(&mut own, &strata);
         for (place, value) in features.column_mut(column).iter_mut().zip(standardised(&own)) {
             *place = value as f32;
         }
@@ -51,7 +56,9 @@ pub fn self_contained(
     let place = |feature: u32| used.binary_search(&feature).unwrap_or_default();
     let places: Vec<Vec<usize>> =
         sets.iter().map(|set| set.features().into_iter().map(place).collect()).collect();
-    let response: Vec<f32> = standardised(&measured.values).into_iter().map(|value| value as f32).collect();
+    let mut response = measured.values.clone();
+    centre(&mut response, &strata);
+    let response: Vec<f32> = standardised(&response).into_iter().map(|value| value as f32).collect();
     let statistics = |products: ArrayView1<'_, f32>| -> Vec<f32> {
         places.iter().map(|places| places.iter().map(|place| products[*place].powi(2)).sum()).collect()
     };
@@ -64,7 +71,11 @@ pub fn self_contained(
         let rows = left.min(BLOCK);
         let mut block = Array2::zeros((rows, count));
         for mut row in block.rows_mut() {
-            shuffled.shuffle(&mut rng);
+            for stratum in &strata {
+                let mut own: Vec<f32> = stratum.iter().map(|at| shuffled[*at]).collect();
+                own.shuffle(&mut rng);
+                stratum.iter().zip(own).for_each(|(at, value)| shuffled[*at] = value);
+            }
             row.assign(&ArrayView1::from(&shuffled));
         }
         for products in block.dot(&features).rows() {
@@ -77,6 +88,21 @@ pub fn self_contained(
     let p =
         |(more, found): (&usize, &f32)| (*found > 0.0).then(|| (more + 1) as f64 / (permutations + 1) as f64);
     more.iter().zip(&found).map(p).collect()
+}
+
+/// The places of the entities of each tissue.
+fn strata(tissues: &[usize]) -> Vec<Vec<usize>> {
+    let mut by_tissue: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
+    tissues.iter().enumerate().for_each(|(at, tissue)| by_tissue.entry(*tissue).or_default().push(at));
+    by_tissue.into_values().collect()
+}
+
+/// Takes the mean of its stratum from every value.
+fn centre(values: &mut [f64], strata: &[Vec<usize>]) {
+    for stratum in strata {
+        let mean = stratum.iter().map(|at| values[*at]).sum::<f64>() / stratum.len() as f64;
+        stratum.iter().for_each(|at| values[*at] -= mean);
+    }
 }
 
 /// Values less their mean, over their norm; zeros where none differs.

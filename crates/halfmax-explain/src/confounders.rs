@@ -5,45 +5,59 @@ use rayon::prelude::*;
 /// What else than a mechanism makes cell lines alike in their responses: the tissue they are of, and how sensitive they are
 /// to everything.
 ///
-/// General sensitivity is the mean of a cell line's predictions over all partners (drugs). Since contributions of features add up,
-/// those to it are the means of the contributions, exactly; a drug's own are what is left of its contributions after as much
-/// of them as its predictions follow general sensitivity, compared within tissues:
-/// `φ'_d = φ_d − β_d φ̄ − (mean of that in the tissue)`, with β_d the slope of the predictions on general sensitivity.
+/// General sensitivity, as a drug meets it, is the mean of a cell line's predictions over all other partners (drugs). Since contributions
+/// of features add up, those to it are the means of the contributions, exactly; a drug's own are what is left of its
+/// contributions after as much of them as its predictions follow general sensitivity, compared within tissues:
+/// `φ'_d = φ_d − β_d φ̄ − (mean of that in the tissue)`, with φ̄ the mean over the other drugs and β_d the slope of the predictions on
+/// general sensitivity. With one partner there is no general sensitivity to adjust for.
 pub struct Confounders {
     tissue: Vec<usize>,
     sizes: Vec<usize>,
-    /// The mean prediction of each entity less the mean of its tissue.
-    general: Vec<f64>,
-    /// The mean prediction of each entity.
+    /// Whether the tissues are known.
+    known: bool,
+    /// The mean prediction of each entity over all partners.
     means: Vec<f64>,
+    /// Number of partners.
+    partners: usize,
 }
 
-/// How much of the variance of a drug's predictions each confounder explains, 0 to 1.
+/// How much of the variance of a drug's predictions each confounder explains, 0 to 1; none where it is not known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Explained {
     /// By tissue.
-    pub tissue: f64,
+    pub tissue: Option<f64>,
     /// By general sensitivity.
-    pub general: f64,
-    /// By general sensitivity once it is adjusted for, within tissues.
-    pub general_after: f64,
+    pub general: Option<f64>,
 }
 
 impl Confounders {
-    /// For entities with these mean predictions; each without a tissue counts as of a tissue of its own kind, "unknown".
-    pub fn new(means: Vec<f64>, tissue: Option<&Category>, entities: &[u32]) -> Self {
+    /// For entities with these mean predictions over some partners; those without a tissue count as of one of their own, "unknown".
+    pub fn new(means: Vec<f64>, partners: usize, tissue: Option<&Category>, entities: &[u32]) -> Self {
         let code = |entity: &u32| {
             let code = tissue.and_then(|tissue| tissue.codes.get(*entity as usize).copied().flatten());
             code.map_or(0, |code| usize::from(code) + 1)
         };
-        let tissue: Vec<usize> = entities.iter().map(code).collect();
-        let mut sizes = vec![0; tissue.iter().max().map_or(1, |most| most + 1)];
-        tissue.iter().for_each(|code| sizes[*code] += 1);
-        let mut found = Self { tissue, sizes, general: means.clone(), means };
-        let mut general = std::mem::take(&mut found.general);
-        found.centre(&mut general);
-        found.general = general;
-        found
+        let codes: Vec<usize> = entities.iter().map(code).collect();
+        let mut sizes = vec![0; codes.iter().max().map_or(1, |most| most + 1)];
+        codes.iter().for_each(|code| sizes[*code] += 1);
+        Self { tissue: codes, sizes, known: tissue.is_some(), means, partners }
+    }
+
+    /// Whether the tissues of the entities are known at all.
+    pub fn knows_tissues(&self) -> bool {
+        self.known
+    }
+
+    /// The tissue of an entity, by number.
+    pub fn tissue(&self, entity: usize) -> usize {
+        self.tissue[entity]
+    }
+
+    /// General sensitivity as the partner with these predictions meets it; none where it is the only one.
+    fn general(&self, predicted: &[f64]) -> Option<Vec<f64>> {
+        let others = self.partners.checked_sub(1).filter(|others| *others > 0)? as f64;
+        let share = |(mean, own): (&f64, &f64)| (mean * self.partners as f64 - own) / others;
+        Some(self.means.iter().zip(predicted).map(share).collect())
     }
 
     /// Takes the mean of its tissue from every entity's value.
@@ -63,31 +77,40 @@ impl Confounders {
         row.iter_mut().zip(&self.tissue).for_each(|(value, code)| *value -= means[*code]);
     }
 
-    /// The slope of a drug's predictions on general sensitivity, within tissues.
+    /// The slope of a drug's predictions on general sensitivity, within tissues; 0 where there is none.
     pub fn slope(&self, predicted: &[f64]) -> f64 {
+        let Some(mut general) = self.general(predicted) else { return 0.0 };
         let mut own = predicted.to_vec();
         self.centre(&mut own);
-        let variance: f64 = self.general.iter().map(|value| value * value).sum();
-        let product: f64 = self.general.iter().zip(&own).map(|(a, b)| a * b).sum();
-        if variance > 0.0 { product / variance } else { 0.0 }
+        self.centre(&mut general);
+        let variance: f64 = general.iter().map(|value| value * value).sum();
+        let product: f64 = general.iter().zip(&own).map(|(a, b)| a * b).sum();
+        if variance > 1e-12 { product / variance } else { 0.0 }
     }
 
     /// Takes from contributions to a drug's predictions (features × entities) those to general sensitivity, as far as the
-    /// predictions follow it, and the means of tissues.
-    pub fn adjust(&self, contributions: &mut Array2<f32>, general: &Array2<f32>, predicted: &[f64]) {
-        let slope = self.slope(predicted) as f32;
-        contributions.axis_iter_mut(Axis(0)).into_par_iter().zip(general.axis_iter(Axis(0))).for_each(
-            |(mut own, general)| {
-                own.scaled_add(-slope, &general);
+    /// predictions follow it, and the means of tissues. `mean` has the mean contributions over all partners.
+    pub fn adjust(&self, contributions: &mut Array2<f32>, mean: &Array2<f32>, predicted: &[f64]) {
+        // φ − β (N φ̄ − φ) / (N − 1)
+        let share = self.slope(predicted) / self.partners.saturating_sub(1).max(1) as f64;
+        let (own_factor, mean_factor) = ((1.0 + share) as f32, (share * self.partners as f64) as f32);
+        contributions.axis_iter_mut(Axis(0)).into_par_iter().zip(mean.axis_iter(Axis(0))).for_each(
+            |(mut own, mean)| {
+                own.zip_mut_with(&mean, |own, mean| *own = *own * own_factor - mean * mean_factor);
                 self.centre_row(own);
             },
         );
     }
 
-    /// Standardised values (features × entities) within tissues.
+    /// Standardised values (features × entities), standardised again within tissues.
     pub fn within_tissues(&self, standard: &Array2<f32>) -> Array2<f32> {
         let mut within = standard.clone();
-        within.axis_iter_mut(Axis(0)).into_par_iter().for_each(|row| self.centre_row(row));
+        within.axis_iter_mut(Axis(0)).into_par_iter().for_each(|mut row| {
+            self.centre_row(row.view_mut());
+            let square = f64::from(row.dot(&row)) / row.len().max(1) as f64;
+            let factor = if square > 1e-9 { (1.0 / square.sqrt()) as f32 } else { 0.0 };
+            row.mapv_inplace(|value| value * factor);
+        });
         within
     }
 
@@ -115,15 +138,9 @@ impl Confounders {
         let mut within = predicted.to_vec();
         self.centre(&mut within);
         let total = variance(predicted);
-        let tissue = if total > 0.0 { 1.0 - variance(&within) / total } else { 0.0 };
-        let slope = self.slope(predicted);
-        let left: Vec<f64> =
-            within.iter().zip(&self.general).map(|(own, general)| own - slope * general).collect();
-        Explained {
-            tissue,
-            general: correlation(predicted, &self.means).powi(2),
-            general_after: correlation(&left, &self.general).powi(2),
-        }
+        let tissue = (self.known && total > 0.0).then(|| 1.0 - variance(&within) / total);
+        let general = self.general(predicted).map(|general| correlation(predicted, &general).powi(2));
+        Explained { tissue, general }
     }
 }
 

@@ -79,8 +79,9 @@ fn spread(contributions: &Array2<f32>, features: &[u32], sum: &mut [f32]) -> f64
     f64::from(sum.iter().map(|value| (value - mean).abs()).sum::<f32>()) / count
 }
 
-/// The slope of a feature's contributions on its standardised values.
+/// The slope of a feature's contributions on its standardised values; 0 where these do not vary.
 pub(crate) fn effect(contributions: &Array2<f32>, standard: &Array2<f32>, feature: u32) -> f64 {
     let (own, values) = (contributions.row(feature as usize), standard.row(feature as usize));
-    f64::from(own.dot(&values)) / own.len().max(1) as f64
+    let square = f64::from(values.dot(&values));
+    if square > 1e-9 { f64::from(own.dot(&values)) / square } else { 0.0 }
 }

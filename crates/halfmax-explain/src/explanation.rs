@@ -1,6 +1,5 @@
 use halfmax_core::{
-    Attributor, Domain, EntityTable, Error, FeatureSpace, FittedModel, Progress, Query, Result, Screen, Seed,
-    Tuples,
+    Attributor, Domain, EntityTable, FeatureSpace, FittedModel, Progress, Query, Result, Screen, Seed, Tuples,
 };
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
@@ -8,6 +7,7 @@ use rayon::prelude::*;
 use crate::association::{Measured, self_contained};
 use crate::confounders::{Confounders, Explained};
 use crate::evidence::{Evidence, effect};
+use crate::features::attributor;
 use crate::matched::{Bins, random_sets};
 use crate::sets::FeatureSet;
 use crate::values::Values;
@@ -131,19 +131,12 @@ impl<'a> Question<'a> {
         names.collect::<Vec<_>>().join(" + ")
     }
 
-    /// The attributor of the model for the cell lines.
+    /// The attributor of the model for the cell lines; none for a family that says nothing of its features.
     ///
     /// # Errors
-    /// If the family says nothing of its features.
-    pub fn attributor(&self) -> Result<Box<dyn Attributor + '_>> {
-        self.model.attribute(&self.tables, 0, &self.cells)?.ok_or_else(|| {
-            Error::config(format!(
-                "contributions of features to the predictions of a model of family {:?}: expected a family that says them \
-                 for cell lines",
-                self.model.family()
-            ))
-            .help("train a model of family \"boost\", \"kernel\", \"neural\", \"elastic_net\" or \"pls\", or a stack of them")
-        })
+    /// If a table lacks most of the features.
+    pub fn attributor(&self) -> Result<Option<Box<dyn Attributor + '_>>> {
+        attributor(self.model, &self.tables, &self.cells)
     }
 
     /// The predictions for all cell lines with every partner.
@@ -166,27 +159,28 @@ impl<'a> Question<'a> {
     }
 
     /// Explains the predictions: contributions of all features, and of sets of them. `sets` makes the sets of the model's features, and
-    /// says for each partner, set and member in which direction it is expected to resist (see [`Evidence::of`]).
+    /// says for each partner, set and member in which direction it is expected to resist (see [`Evidence::of`]); the attributor is [`Question::attributor`].
     ///
     /// # Errors
     /// If the family says nothing of its features, or the user stopped it.
     pub fn explain(
         &self,
+        attributor: &dyn Attributor,
         sets: &[FeatureSet],
         expected: &(dyn Fn(usize, usize, usize) -> f32 + Sync),
         settings: Settings,
         progress: &dyn Progress,
     ) -> Result<Explanation> {
-        let attributor = self.attributor()?;
         let values = Values::new(attributor.space(), self.tables[0], &self.cells)?;
         let predicted = self.predicted()?;
         let general = attributor.mean(&self.partners, progress)?.values;
         let count = predicted.len().max(1) as f64;
         let means =
             (0..self.cells.len()).map(|cell| predicted.iter().map(|own| own[cell]).sum::<f64>() / count);
-        let confounders = Confounders::new(means.collect(), self.tables[0].group("tissue"), &self.cells);
+        let confounders =
+            Confounders::new(means.collect(), predicted.len(), self.tables[0].group("tissue"), &self.cells);
         let within = confounders.within_tissues(&values.standard);
-        let random = random_of(&values, sets, settings);
+        let random = random_of(&values, &within, sets, settings);
         let measured = self.measured(&confounders);
         let whole = Whole { values, within, general, confounders, random, sets };
         let one = |at: usize| -> Result<PartnerExplanation> {
@@ -194,7 +188,8 @@ impl<'a> Question<'a> {
             let found = attributor.of(&self.partners[at])?;
             let expected = |set: usize, member: usize| expected(at, set, member);
             let seed = settings.seed.derive(PERMUTATIONS).derive(at as u64);
-            let tests = self_contained(&whole.within, &measured[at], sets, settings.permutations, seed);
+            let tests =
+                self_contained(&whole.values.standard, &measured[at], sets, settings.permutations, seed);
             Ok(whole.explanation(found.values, &predicted[at], &expected, &tests))
         };
         let total = self.partners.len();
@@ -223,8 +218,11 @@ impl<'a> Question<'a> {
             place
         };
         let cell_at = place_of(&self.cells, self.tables[0].len());
-        let mut found: Vec<Measured> =
-            self.partners.iter().map(|_| Measured { entities: Vec::new(), values: Vec::new() }).collect();
+        let mut found: Vec<Measured> = self
+            .partners
+            .iter()
+            .map(|_| Measured { entities: Vec::new(), values: Vec::new(), tissues: Vec::new() })
+            .collect();
         for row in 0..responses.len() {
             if let Ok(partner) = self.partners.binary_search(&self.screen.members(row)) {
                 found[partner].entities.push(cell_at[responses.side(0)[row] as usize]);
@@ -245,6 +243,7 @@ impl<'a> Question<'a> {
                 if counts[*entity] > 1.0 { (sums[*entity] - value) / (counts[*entity] - 1.0) } else { 0.0 }
             };
             let others: Vec<f64> = own.values.iter().zip(&own.entities).map(others).collect();
+            own.tissues = own.entities.iter().map(|entity| confounders.tissue(*entity)).collect();
             own.values = confounders.residuals(&own.values, &others, &own.entities);
         }
         found
@@ -252,7 +251,12 @@ impl<'a> Question<'a> {
 }
 
 /// Random sets like each set; none for those that have no feature.
-fn random_of(values: &Values, sets: &[FeatureSet], settings: Settings) -> Vec<Option<Vec<Vec<u32>>>> {
+fn random_of(
+    values: &Values,
+    within: &Array2<f32>,
+    sets: &[FeatureSet],
+    settings: Settings,
+) -> Vec<Option<Vec<Vec<u32>>>> {
     let bins = Bins::new(values);
     let seed = settings.seed.derive(SETS);
     let of = |(at, set): (usize, &FeatureSet)| {
@@ -260,7 +264,7 @@ fn random_of(values: &Values, sets: &[FeatureSet], settings: Settings) -> Vec<Op
         if features.is_empty() {
             return None;
         }
-        random_sets(values, &bins, &features, settings.permutations, seed.derive(at as u64))
+        random_sets(within, &bins, &features, settings.permutations, seed.derive(at as u64))
     };
     sets.iter().enumerate().map(of).collect()
 }

@@ -5,6 +5,7 @@ mod confounders;
 mod discoveries;
 mod evidence;
 mod explanation;
+mod features;
 mod matched;
 mod permutation;
 mod sample;
@@ -18,7 +19,7 @@ pub use evidence::Evidence;
 pub use explanation::{
     Explanation, Importance, MechanismEvidence, PartnerExplanation, Question, Settings, Spreads,
 };
-pub use permutation::{PermutationImportance, permutation_importance};
+pub use permutation::{FeatureGroup, PermutationImportance, permutation_importance};
 pub use sample::{Argument, Samples, counterfactual};
 pub use sets::{FeatureSet, Member, expected};
 pub use values::Values;

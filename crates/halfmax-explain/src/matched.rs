@@ -1,7 +1,7 @@
 //! Random sets of features like a given one.
 
 use halfmax_core::{Domain, Seed};
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -13,7 +13,7 @@ use crate::values::Values;
 /// Features of a bin, about.
 const BIN: usize = 40;
 /// Candidates among which the one is taken that correlates most like the feature that it stands for.
-const CANDIDATES: usize = 12;
+const CANDIDATES: usize = 20;
 
 /// Features that are alike: of the same kind, with similar mean and variance.
 pub(crate) struct Bins {
@@ -66,11 +66,11 @@ fn parts<T>(list: &[T], count: usize) -> impl Iterator<Item = &[T]> {
     (0..count).map(move |at| &list[at * list.len() / count..(at + 1) * list.len() / count])
 }
 
-/// `count` random sets like a set of features: each feature is replaced by one of its bin that is in neither set. Of some
+/// `count` random sets like a set of features, given their standardised values (features × entities): each feature is replaced by one of its bin that is in neither set. Of some
 /// candidates that one is taken whose mean correlation with those before it is nearest to what its feature has with those before it in the
 /// set, since the sum over features that go together varies more. None if a bin is too small.
 pub(crate) fn random_sets(
-    values: &Values,
+    standard: &Array2<f32>,
     bins: &Bins,
     set: &[u32],
     count: usize,
@@ -82,19 +82,24 @@ pub(crate) fn random_sets(
         .map(|feature| bins.like(*feature).iter().copied().filter(|other| !own.contains(other)).collect())
         .collect();
     // As many features may be asked of one bin.
-    if pools.iter().any(|pool: &Vec<u32>| pool.len() < set.len().min(BIN / 4).max(5)) {
+    if pools.iter().any(|pool: &Vec<u32>| pool.len() < set.len().clamp(5, BIN / 4)) {
         return None;
     }
-    let targets = correlations_with_those_before(values, set);
+    let targets = correlations_with_those_before(standard, set);
     let draw = |at: usize| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed.derive(at as u64).value());
-        one_set(values, &pools, &targets, &mut rng)
+        one_set(standard, &pools, &targets, &mut rng)
     };
     (0..count).into_par_iter().map(draw).collect()
 }
 
-fn one_set(values: &Values, pools: &[Vec<u32>], targets: &[f32], rng: &mut ChaCha8Rng) -> Option<Vec<u32>> {
-    let mut sum = vec![0.0f32; values.entities()];
+fn one_set(
+    standard: &Array2<f32>,
+    pools: &[Vec<u32>],
+    targets: &[f32],
+    rng: &mut ChaCha8Rng,
+) -> Option<Vec<u32>> {
+    let mut sum = vec![0.0f32; standard.ncols()];
     let mut chosen: Vec<u32> = Vec::with_capacity(pools.len());
     for (pool, target) in pools.iter().zip(targets) {
         let free: Vec<u32> = if chosen.is_empty() {
@@ -110,14 +115,14 @@ fn one_set(values: &Values, pools: &[Vec<u32>], targets: &[f32], rng: &mut ChaCh
             free
         };
         let miss = |candidate: u32| {
-            let found = mean_correlation(values, candidate, &sum, chosen.len());
+            let found = mean_correlation(standard, candidate, &sum, chosen.len());
             (found - target).abs()
         };
         let nearest = free
             .into_iter()
             .map(|candidate| (miss(candidate), candidate))
             .min_by(|a, b| a.0.total_cmp(&b.0))?;
-        let row = values.standard.row(nearest.1 as usize);
+        let row = standard.row(nearest.1 as usize);
         sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
         chosen.push(nearest.1);
     }
@@ -125,22 +130,22 @@ fn one_set(values: &Values, pools: &[Vec<u32>], targets: &[f32], rng: &mut ChaCh
 }
 
 /// For each feature of a set its mean correlation with those before it.
-fn correlations_with_those_before(values: &Values, set: &[u32]) -> Vec<f32> {
-    let mut sum = vec![0.0f32; values.entities()];
+fn correlations_with_those_before(standard: &Array2<f32>, set: &[u32]) -> Vec<f32> {
+    let mut sum = vec![0.0f32; standard.ncols()];
     let mut found = Vec::with_capacity(set.len());
     for (count, feature) in set.iter().enumerate() {
-        found.push(mean_correlation(values, *feature, &sum, count));
-        let row = values.standard.row(*feature as usize);
+        found.push(mean_correlation(standard, *feature, &sum, count));
+        let row = standard.row(*feature as usize);
         sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
     }
     found
 }
 
 /// The mean correlation of a feature with `count` others, given the sum of their standardised values.
-fn mean_correlation(values: &Values, feature: u32, sum: &[f32], count: usize) -> f32 {
+fn mean_correlation(standard: &Array2<f32>, feature: u32, sum: &[f32], count: usize) -> f32 {
     if count == 0 {
         return 0.0;
     }
-    let product = values.standard.row(feature as usize).dot(&ArrayView1::from(sum));
-    product / (count * values.entities().max(1)) as f32
+    let product = standard.row(feature as usize).dot(&ArrayView1::from(sum));
+    product / (count * standard.ncols().max(1)) as f32
 }

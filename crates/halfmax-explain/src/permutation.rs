@@ -1,11 +1,29 @@
 use halfmax_core::{
-    EntityTable, FeatureBlock, FeatureValues, FittedModel, Query, Result, Screen, Seed, Tuples,
+    EntityTable, Feature, FeatureBlock, FeatureValues, FittedModel, Query, Result, Screen, Seed, Tuples,
 };
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::sample::with_features_of;
+
+/// Some features: for each kind the names of those of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeatureGroup(pub Vec<(String, Vec<String>)>);
+
+impl FeatureGroup {
+    /// These features.
+    pub fn of<'a>(features: impl IntoIterator<Item = &'a Feature>) -> Self {
+        let mut group = Self::default();
+        for feature in features {
+            match group.0.iter_mut().find(|(kind, _)| *kind == feature.kind) {
+                Some((_, names)) => names.push(feature.name.clone()),
+                None => group.0.push((feature.kind.clone(), vec![feature.name.clone()])),
+            }
+        }
+        group
+    }
+}
 
 /// How much worse a model predicts when some of its features are exchanged among cell lines.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,14 +36,12 @@ pub struct PermutationImportance {
 /// Fisher, Rudin & Dominici 2019): all responses of a cell line move together, so that what is exchanged tells nothing any
 /// more. For any family. The responses are those of the training, so it says what the model relies on, not how well that holds.
 ///
-/// A group of features is a kind and the names of some features of it.
-///
 /// # Errors
 /// If the model cannot predict.
 pub fn permutation_importance(
     model: &dyn FittedModel,
     screen: &Screen,
-    groups: &[Vec<(String, Vec<String>)>],
+    groups: &[FeatureGroup],
     repetitions: usize,
     seed: Seed,
 ) -> Result<Vec<PermutationImportance>> {
@@ -61,13 +77,10 @@ fn exchanged(cells: &[u32], len: usize, seed: Seed) -> Vec<Option<usize>> {
 }
 
 /// The block with the features of a group exchanged; none if it has no part in the group.
-fn exchange(
-    block: &FeatureBlock,
-    group: &[(String, Vec<String>)],
-    order: &[Option<usize>],
-) -> Option<FeatureBlock> {
-    let (_, names) = group.iter().find(|(kind, _)| *kind == block.kind)?;
+fn exchange(block: &FeatureBlock, group: &FeatureGroup, order: &[Option<usize>]) -> Option<FeatureBlock> {
+    let (_, names) = group.0.iter().find(|(kind, _)| *kind == block.kind)?;
     let taken = block.take(order);
+    let names: std::collections::HashSet<&String> = names.iter().collect();
     let exchanged: Vec<bool> = block.names.iter().map(|name| names.contains(name)).collect();
     if exchanged.iter().all(|one| *one) {
         return Some(taken);

@@ -1,11 +1,13 @@
 //! Why a model predicts what it predicts for single cell lines.
 
 use halfmax_core::{
-    Domain, EntityTable, Error, FeatureBlock, FeatureSpace, FeatureValues, FittedModel, Query, Result, Tuples,
+    Category, Domain, EntityTable, Error, FeatureBlock, FeatureSpace, FeatureValues, FittedModel, Query,
+    Result, Tuples,
 };
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::features::attributor;
 use crate::sets::FeatureSet;
 use crate::values::Values;
 
@@ -13,8 +15,10 @@ use crate::values::Values;
 pub struct Samples {
     /// The features.
     pub space: FeatureSpace,
-    /// For each partner: features × cell lines, in the unit of the target.
-    pub contributions: Vec<Array2<f32>>,
+    /// For each partner the contributions of the features of sets: their place in `kept` × cell lines, in the unit of the target.
+    contributions: Vec<Array2<f32>>,
+    /// The features of any set, ascending.
+    kept: Vec<u32>,
     /// For each partner the prediction of every cell line.
     pub predicted: Vec<Vec<f64>>,
     /// The features' values.
@@ -36,7 +40,7 @@ pub struct Argument {
 const MEMBERS: usize = 3;
 
 impl Samples {
-    /// For these cell lines (positions in the first table) and partners.
+    /// For these cell lines (positions in the first table), partners, and sets of features.
     ///
     /// # Errors
     /// If the model says nothing of its features, or a table lacks most of them.
@@ -45,8 +49,13 @@ impl Samples {
         tables: &[&EntityTable],
         cells: &[u32],
         partners: &[Vec<u32>],
+        sets: &[FeatureSet],
     ) -> Result<Self> {
-        let attributor = model.attribute(tables, 0, cells)?.ok_or_else(|| {
+        let mut kept: Vec<u32> = sets.iter().flat_map(FeatureSet::features).collect();
+        kept.sort_unstable();
+        kept.dedup();
+        let rows: Vec<usize> = kept.iter().map(|feature| *feature as usize).collect();
+        let attributor = attributor(model, tables, cells)?.ok_or_else(|| {
             Error::config(format!("family {:?} says nothing of its features", model.family()))
         })?;
         let space = attributor.space().clone();
@@ -59,19 +68,20 @@ impl Samples {
                     base + found.values.column(cell).iter().map(|value| f64::from(*value)).sum::<f64>()
                 };
                 let predicted = found.base.iter().enumerate().map(sum).collect();
-                Ok((found.values, predicted))
+                Ok((found.values.select(ndarray::Axis(0), &rows), predicted))
             })
             .collect::<Result<_>>()?;
         let (contributions, predicted) = found.into_iter().unzip();
-        Ok(Self { space, contributions, predicted, values })
+        Ok(Self { space, contributions, kept, predicted, values })
     }
 
     /// The parts of sets in the prediction for a partner and a cell line, the greatest first; without those that have none.
     pub fn arguments(&self, partner: usize, cell: usize, sets: &[FeatureSet]) -> Vec<Argument> {
         let own = self.contributions[partner].column(cell);
         let argument = |(set, features): (usize, &FeatureSet)| {
-            let part =
-                |(at, member): (usize, &crate::sets::Member)| (at, f64::from(own[member.feature as usize]));
+            let part = |(at, member): (usize, &crate::sets::Member)| {
+                (at, self.kept.binary_search(&member.feature).map_or(0.0, |row| f64::from(own[row])))
+            };
             let mut members: Vec<(usize, f64)> = features.members.iter().enumerate().map(part).collect();
             let contribution: f64 = members.iter().map(|(_, part)| part).sum();
             members.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
@@ -107,11 +117,17 @@ pub fn counterfactual(
     let own = tables[0];
     let id = own.ids().get(cell as usize).cloned().unwrap_or_default();
     let mut table = EntityTable::new([id], own.sort())?;
+    if let Some(tissue) = own.group("tissue") {
+        let code = tissue.codes.get(cell as usize).copied().flatten();
+        table = table.with_group("tissue", Category { levels: tissue.levels.clone(), codes: vec![code] })?;
+    }
+    let mut found = false;
     for block in own.blocks() {
         let mut one = block.take(&[Some(cell as usize)]);
         if block.kind == changed.kind
             && let Some(column) = block.names.iter().position(|name| *name == changed.name)
         {
+            found = true;
             match &mut one.values {
                 FeatureValues::Real(values) => values[[0, column]] = value,
                 FeatureValues::Binary(bits) => bits.set(0, column, Some(value > 0.5)),
@@ -119,6 +135,9 @@ pub fn counterfactual(
             }
         }
         table = table.with_block(one)?;
+    }
+    if !found {
+        return Err(Error::data(format!("the {} table has no feature {:?}", own.sort(), changed.name)));
     }
     let mut changed: Vec<&EntityTable> = vec![&table];
     changed.extend(&tables[1..]);
@@ -139,6 +158,9 @@ pub(crate) fn with_features_of(
     changes: &dyn Fn(&FeatureBlock) -> Option<FeatureBlock>,
 ) -> Result<EntityTable> {
     let mut changed = EntityTable::new(table.ids().iter().cloned(), table.sort())?;
+    if let Some(tissue) = table.group("tissue") {
+        changed = changed.with_group("tissue", tissue.clone())?;
+    }
     for block in table.blocks() {
         changed = changed.with_block(changes(block).unwrap_or_else(|| block.clone()))?;
     }

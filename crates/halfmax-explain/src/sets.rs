@@ -57,8 +57,15 @@ fn orientation(mechanism: &Mechanism, reading: &Reading) -> f32 {
 }
 
 /// In which direction a member resists drugs of these classes by the catalogue: 1 as its value rises, −1 as it falls, 0 where the
-/// catalogue says nothing.
+/// catalogue says nothing, as of drugs that the mechanism does not concern.
 pub fn expected(mechanism: &Mechanism, member: &Member, classes: &[&DrugClass]) -> f32 {
+    let gene = &member.reading.gene;
+    let is_exception = mechanism.exceptions.iter().any(|exception| {
+        exception.genes.contains(gene) && classes.iter().any(|class| exception.classes.contains(&class.id))
+    });
+    if !is_exception && !mechanism.concerns(classes) {
+        return 0.0;
+    }
     match mechanism.expected(&member.reading.gene, member.reading.sense, classes) {
         Some(Direction::Resistant) => 1.0,
         Some(Direction::Sensitive) => -1.0,

@@ -7,7 +7,7 @@ use halfmax_core::{
     Responses, Screen, Seed, Sense, Side, Silent, ValidationGroup,
 };
 use halfmax_explain::{
-    Confounders, Explanation, FeatureSet, Member, Question, Samples, Settings, counterfactual,
+    Confounders, Explanation, FeatureGroup, FeatureSet, Member, Question, Samples, Settings, counterfactual,
     false_discovery_rates, permutation_importance,
 };
 use halfmax_kernel::{FittedKernel, KernelKind, KernelParams, KernelTerm};
@@ -109,7 +109,8 @@ fn sets() -> Vec<FeatureSet> {
 fn explained(study: &Study, fitted: &FittedKernel, sets: &[FeatureSet]) -> Explanation {
     let question = Question::new(fitted, &study.screen);
     let settings = Settings { permutations: 400, seed: Seed::new(5) };
-    question.explain(sets, &|_, _, _| 1.0, settings, &Silent).unwrap()
+    let attributor = question.attributor().unwrap().unwrap();
+    question.explain(&*attributor, sets, &|_, _, _| 1.0, settings, &Silent).unwrap()
 }
 
 #[test]
@@ -131,13 +132,9 @@ fn a_mechanism_is_found_for_the_drugs_that_it_concerns() {
             assert_eq!(best, Some(0), "the gene that acts most ranks first for drug {drug}");
             assert!(importance[0].effect > 0.0 && importance[0].adjusted_effect > 0.0);
         }
-        // General sensitivity moves every drug, and nothing is left of it once it is adjusted for.
-        assert!(
-            partner.explained.general > 0.1 && partner.explained.general_after < 1e-6,
-            "{:?}",
-            partner.explained
-        );
-        assert!((0.0..=1.0).contains(&partner.explained.tissue));
+        // General sensitivity moves every drug.
+        assert!(partner.explained.general.unwrap() > 0.1, "{:?}", partner.explained);
+        assert!((0.0..=1.0).contains(&partner.explained.tissue.unwrap()));
         assert_eq!(partner.spreads[0].feature as usize, {
             let importance = &partner.importance;
             (0..GENES).max_by(|a, b| importance[*a].mean_abs.total_cmp(&importance[*b].mean_abs)).unwrap()
@@ -155,7 +152,7 @@ fn adjusting_takes_away_what_all_drugs_share() {
         found.partners[DRUGS - 1].importance[200..210].iter().map(of).sum::<f64>()
     };
     let (before, after) = (shared(&|one| one.mean_abs), shared(&|one| one.adjusted_mean_abs));
-    assert!(after < 0.35 * before, "{after} of {before} is left");
+    assert!(after < 0.5 * before, "{after} of {before} is left");
 }
 
 #[test]
@@ -205,7 +202,7 @@ fn a_sample_is_argued_with_its_own_contributions_and_predictions() {
     let tables = [study.screen.table(0), study.screen.table(1)];
     let partners: Vec<Vec<u32>> = (0..DRUGS as u32).map(|drug| vec![drug]).collect();
     let sets = sets();
-    let samples = Samples::new(&fitted, &tables, &[7, 30], &partners).unwrap();
+    let samples = Samples::new(&fitted, &tables, &[7, 30], &partners, &sets).unwrap();
     let attributor = fitted.attribute(&tables, 0, &[7, 30]).unwrap().unwrap();
     let all = attributor.of(&[0]).unwrap();
     let argument = samples.arguments(0, 1, &sets).into_iter().find(|one| one.set == 0).unwrap();
@@ -231,10 +228,14 @@ fn exchanging_features_costs_what_they_tell() {
     let study = study(5, 1.0, false);
     let fitted = fit(&study.screen);
     let group = |genes: std::ops::Range<usize>| {
-        vec![("expression".to_owned(), genes.map(|gene| format!("G{gene}")).collect::<Vec<_>>())]
+        FeatureGroup(vec![("expression".to_owned(), genes.map(|gene| format!("G{gene}")).collect())])
     };
-    let groups =
-        [group(0..GENES), group(0..SET), group(100..100 + SET), vec![("absent".to_owned(), Vec::new())]];
+    let groups = [
+        group(0..GENES),
+        group(0..SET),
+        group(100..100 + SET),
+        FeatureGroup(vec![("absent".to_owned(), Vec::new())]),
+    ];
     let found = permutation_importance(&fitted, &study.screen, &groups, 3, Seed::new(1)).unwrap();
     let rise: Vec<f64> = found.iter().map(|one| one.rise[0]).collect();
     assert!(rise[0] > rise[1] && rise[1] > 5.0 * rise[2].abs(), "{rise:?}");
@@ -245,20 +246,87 @@ fn exchanging_features_costs_what_they_tell() {
 #[test]
 fn entities_without_a_tissue_are_a_group_of_their_own() {
     let tissue = Category::from_labels(&[Some("lung"), Some("lung"), None, None]).unwrap();
-    let confounders = Confounders::new(vec![1.0, 3.0, 10.0, 20.0], Some(&tissue), &[0, 1, 2, 3]);
+    let confounders = Confounders::new(vec![1.0, 3.0, 10.0, 20.0], 2, Some(&tissue), &[0, 1, 2, 3]);
     let mut values = vec![1.0, 3.0, 5.0, 9.0];
     confounders.centre(&mut values);
     assert_eq!(values, [-1.0, 1.0, -2.0, 2.0]);
-    assert!(confounders.explained(&[2.0; 4]).tissue.abs() < 1e-12);
+    assert_eq!(confounders.explained(&[2.0; 4]).tissue, None);
+    assert!(confounders.explained(&[1.0, 1.0, 2.0, 2.0]).tissue.unwrap() > 0.99);
+    // One partner has no others to be adjusted for.
+    let alone = Confounders::new(vec![1.0, 3.0, 10.0, 20.0], 1, Some(&tissue), &[0, 1, 2, 3]);
+    assert_eq!(
+        (alone.slope(&[1.0, 3.0, 10.0, 20.0]), alone.explained(&[1.0, 3.0, 10.0, 20.0]).general),
+        (0.0, None)
+    );
 }
 
 #[test]
-fn a_family_that_says_nothing_is_refused_with_those_that_do() {
+fn a_family_that_says_nothing_has_no_attributor() {
     let study = study(6, 1.0, false);
     let mean = halfmax_baselines::Naive::DrugMean
         .fit(&study.screen.all(), &FitContext::new(Seed::new(1), &Silent, ValidationGroup::Entity(0)))
         .unwrap();
-    let error = Question::new(&mean, &study.screen).attributor().err().unwrap();
-    assert!(error.to_string().contains("\"drug_mean\""), "{error}");
-    assert!(error.advice().unwrap().contains("\"boost\""));
+    assert!(Question::new(&mean, &study.screen).attributor().unwrap().is_none());
+}
+
+/// Boosted trees that know cell lines split on their mean responses, which are no features.
+#[test]
+fn what_a_model_knows_of_an_entity_is_part_of_the_base() {
+    let study = study(7, 1.0, false);
+    let model = halfmax_boost::BoostParams {
+        rounds: 40,
+        known: Known::Cell,
+        mean_feature: true,
+        baseline: false,
+        ..Default::default()
+    };
+    let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Response);
+    let fitted = model.check().unwrap().fit(&study.screen.all(), &context).unwrap();
+    let tables = [study.screen.table(0), study.screen.table(1)];
+    let all: Vec<u32> = (0..CELLS as u32).collect();
+    let whole = fitted.attribute(&tables, 0, &all).unwrap().unwrap();
+    let kinds = ["mean_response", "training_number"];
+    assert!(whole.space().features.iter().any(|feature| kinds.contains(&feature.kind.as_str())));
+    let question = Question::new(&fitted, &study.screen);
+    let own = question.attributor().unwrap().unwrap();
+    assert!(own.space().features.iter().all(|feature| feature.kind == "expression"));
+    let sums = |found: &halfmax_core::Attribution| -> Vec<f64> {
+        let sum = |cell: usize| found.values.column(cell).iter().map(|value| f64::from(*value)).sum::<f64>();
+        found.base.iter().enumerate().map(|(cell, base)| base + sum(cell)).collect()
+    };
+    for (one, other) in sums(&whole.of(&[2]).unwrap()).iter().zip(sums(&own.of(&[2]).unwrap())) {
+        assert!((one - other).abs() < 1e-5);
+    }
+}
+
+/// Responses that depend on nothing, in many small tissues: as many tests as chance allows have a small p.
+#[test]
+fn small_tissues_do_not_make_the_self_contained_test_see_things() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let (cells, tissues) = (60, 25);
+    let member = |feature: u32| Member {
+        feature,
+        reading: Reading { gene: format!("G{feature}"), sense: Sense::More },
+        orientation: 1.0,
+    };
+    let set = FeatureSet { members: (0..3).map(member).collect() };
+    let mut small = 0;
+    for draw in 0..400 {
+        let standard = Array2::from_shape_fn((3, cells), |_| normal(&mut rng));
+        let measured = halfmax_explain::Measured {
+            entities: (0..cells).collect(),
+            values: (0..cells).map(|_| f64::from(normal(&mut rng))).collect(),
+            tissues: (0..cells).map(|cell| cell % tissues).collect(),
+        };
+        let found = halfmax_explain::self_contained(
+            &standard,
+            &measured,
+            std::slice::from_ref(&set),
+            99,
+            Seed::new(draw),
+        );
+        small += usize::from(found[0].unwrap() <= 0.05);
+    }
+    // 20 are expected, with a standard deviation of 4.4.
+    assert!((6..=34).contains(&small), "{small} of 400");
 }

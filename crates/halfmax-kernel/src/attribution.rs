@@ -219,6 +219,9 @@ impl Attributor for KernelAttributor<'_> {
         if self.additive {
             return "exact Shapley values of a linear model".into();
         }
+        if self.parts.iter().any(|inputs| inputs.reads == Reads::Bits) {
+            return "integrated gradients from the mean of the training, of bits from none (Aumann–Shapley values)".into();
+        }
         "integrated gradients from the mean of the training (Aumann–Shapley values)".into()
     }
 

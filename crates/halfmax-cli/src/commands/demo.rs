@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::Global;
 use crate::commands::train::train_into;
 use crate::config::Config;
-use crate::explaining::{Explained, direction, explain_into};
+use crate::explaining::{Explained, direction, explain_into, write_tables};
 use crate::reporting::Reporting;
 use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
 use crate::terminal::Terminal;
@@ -59,7 +59,8 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
     let mut reporting = Reporting::new(&config, &manifest, screen)?;
     reporting.add_evaluation(&evaluation, ceiling.as_ref());
     let named = (trained.summary.name.as_str(), &*trained.fitted);
-    let explained = explain_into(named, (&config, screen, None), &folder.path(""), &mut reporting, terminal)?;
+    let explained = explain_into(named, (&config, screen, None), &mut reporting, terminal)?;
+    write_tables(&folder.path(""), std::slice::from_ref(&explained))?;
     folder.write("report.html", reporting.html().as_bytes())?;
     let standing = Standing::of(&explained);
     terminal.result("mechanisms", &standing, &standing.text())?;
@@ -102,7 +103,7 @@ impl Standing {
                         drug: drug.clone(),
                         mechanism: explained.catalogue.list[set].name.clone(),
                         genes: genes.into_iter().map(str::to_owned).collect(),
-                        direction: direction(evidence.adjusted.effect),
+                        direction: direction(explained.upwards * evidence.adjusted.effect),
                         q,
                     };
                     found.push((evidence.adjusted.attribution, one));

@@ -3,6 +3,7 @@ use halfmax_data::RunFolder;
 use halfmax_eval::{Ceiling, Evaluation, ModelEvaluation};
 use serde_json::json;
 
+use crate::commands::train::{check_explain, unexplained};
 use crate::config::Config;
 use crate::explaining::{Explained, explain_into, write_tables};
 use crate::registry::ModelSpec;
@@ -19,6 +20,7 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     config.split().map_err(|error| error.at(args.config.display()))?;
     let folder = RunFolder::create(&args.out)?;
     let prepared = Prepared::new(&config, terminal)?;
+    check_explain(&config, &prepared).map_err(|error| error.at(args.config.display()))?;
     let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
     let evaluated = evaluate_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|found| {
         report(&config, &prepared, (&found.0, found.1.as_ref()), &unfinished, &folder, terminal)?;
@@ -94,6 +96,8 @@ fn report(
         let specs = config.specs(&unfinished.trials.log)?;
         let named = |name: &String| specs.iter().find(|spec| spec.name == *name);
         let mut chosen: Vec<&ModelSpec> = params.models.iter().filter_map(named).collect();
+        let mut met = std::collections::HashSet::new();
+        chosen.retain(|spec| met.insert(&spec.name));
         if chosen.is_empty() {
             chosen.extend(specs.first());
         }
@@ -106,14 +110,21 @@ fn report(
             drop(progress);
             let model = (spec.name.as_str(), &*fitted);
             if at == 0 {
-                let setting = (config, screen, None);
-                all.push(explain_into(model, setting, &folder.path(""), &mut reporting, terminal)?);
+                match explain_into(model, (config, screen, None), &mut reporting, terminal) {
+                    Ok(explained) => all.push(explained),
+                    Err(error) => unexplained(error, terminal)?,
+                }
             } else {
                 let progress = terminal.progress("explaining");
-                all.push(Explained::new(model, screen, params, Seed::new(config.seed), &progress)?);
+                match Explained::new(model, screen, params, Seed::new(config.seed), &progress) {
+                    Ok(explained) => all.push(explained),
+                    Err(error) => unexplained(error, terminal)?,
+                }
             }
         }
-        write_tables(&folder.path(""), &all)?;
+        if !all.is_empty() {
+            write_tables(&folder.path(""), &all)?;
+        }
     }
     folder.write("report.html", reporting.html().as_bytes())
 }

@@ -2,13 +2,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use halfmax_core::{EntityTable, Error, Result};
-use halfmax_data::{read_cells_for_scoring, write_atomically};
+use halfmax_data::{InputFile, read_cells_for_scoring, write_atomically};
 use serde_json::json;
 
 use crate::Global;
-use crate::commands::train::ModelFacts;
+use crate::commands::train::{ModelFacts, check_explain};
 use crate::config::Config;
-use crate::explaining::{ExplainParams, explain_into, position_of};
+use crate::explaining::{ExplainParams, explain_into, positions_of, write_tables};
 use crate::reporting::{Reporting, SampleTables};
 use crate::run::{Manifest, Prepared};
 use crate::terminal::Terminal;
@@ -45,6 +45,7 @@ const MOST_CELLS: usize = 50;
 
 /// `halfmax explain`.
 pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Result<()> {
+    args.check_out()?;
     let outputs = ["importance.parquet", "mechanisms.parquet"].map(|name| args.out.with_file_name(name));
     for path in outputs.iter().chain([&args.out]) {
         global.may_write(path)?;
@@ -59,36 +60,43 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     let others = args.other_cells(&facts, terminal)?;
     config.explain = Some(params);
     let prepared = Prepared::new(&Config { split: None, ..config.clone() }, terminal)?;
+    check_same(&facts, &prepared.loaded.inputs)?;
+    check_explain(&config, &prepared)?;
     let screen = &prepared.loaded.screen;
     let mut manifest = Manifest::new("explain", &config, &prepared.loaded.inputs);
     manifest.add_file(&args.model)?;
     let mut reporting = Reporting::new(&config, &manifest, screen)?;
     let name = config.models.first().and_then(|model| model.get("name")).and_then(toml::Value::as_str);
     let name = name.unwrap_or(fitted.family()).to_owned();
-    let folder = args.out.parent().unwrap_or(Path::new(""));
-    let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
-    let own = others.is_none();
+    let mut tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
     let widths = |tables: &[&EntityTable]| facts.intervals.as_ref().map(|own| own.widths(tables)).transpose();
-    let mut asked = config.clone();
-    if let (false, Some(explain)) = (own, &mut asked.explain) {
-        explain.cell_lines.clear();
-    }
-    let setting = (&asked, screen, widths(&tables)?);
-    let explained = explain_into((&name, &*fitted), setting, folder, &mut reporting, terminal)?;
-    if let Some(others) = &others {
-        let mut tables = tables;
-        tables[0] = others;
-        let names = config.explain.iter().flat_map(|explain| &explain.cell_lines);
-        let mut cells = names.map(|name| position_of(name, others)).collect::<Result<Vec<u32>>>()?;
-        if cells.is_empty() {
-            cells = (0..others.len() as u32).collect();
-        }
+    let setting = (&config, screen, widths(&tables)?);
+    let explained = explain_into((&name, &*fitted), setting, &mut reporting, terminal)?;
+    if let Some((table, cells)) = others {
+        tables[0] = &table;
         let widths = widths(&tables)?;
         reporting.add_samples(&*fitted, &explained, &SampleTables { tables, cells, widths })?;
     }
+    let folder = args.out.parent().unwrap_or(Path::new(""));
+    write_tables(folder, std::slice::from_ref(&explained))?;
     write_atomically(&args.out, |file| file.write_all(reporting.html().as_bytes()))?;
     let text = format!("report written to {}", args.out.display());
     terminal.result("explained", &json!({"report": args.out}), &text)
+}
+
+/// Whether the data are those that the model was trained on.
+fn check_same(facts: &ModelFacts, inputs: &[InputFile]) -> Result<()> {
+    for input in inputs {
+        let name = input.path.rsplit(['/', '\\']).next().unwrap_or(&input.path);
+        if facts.training_files.get(name).is_some_and(|sha256| *sha256 != input.sha256) {
+            return Err(Error::data(format!(
+                "{}: is not the file that the model was trained on",
+                input.path
+            ))
+            .help("bring back the file as it was, or train the model again"));
+        }
+    }
+    Ok(())
 }
 
 impl ExplainArgs {
@@ -105,8 +113,27 @@ impl ExplainArgs {
         Config::read(&path, &global.overrides)
     }
 
-    /// The cell lines of the files given.
-    fn other_cells(&self, facts: &ModelFacts, terminal: Terminal) -> Result<Option<EntityTable>> {
+    /// Refuses a report that is none, or that would take the place of its own tables.
+    fn check_out(&self) -> Result<()> {
+        let ending = self.out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        if !matches!(ending, "html" | "htm") {
+            return Err(Error::config(format!(
+                "--out {}: expected a name that ends in .html",
+                self.out.display()
+            ))
+            .help("the report is one HTML file"));
+        }
+        let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match folder.filter(|folder| !folder.is_dir()) {
+            None => Ok(()),
+            Some(folder) => std::fs::create_dir_all(folder).map_err(|error| {
+                Error::failed(format!("{}: the folder cannot be made", folder.display())).because(error)
+            }),
+        }
+    }
+
+    /// The cell lines of the files given, and the positions of those that get a page.
+    fn other_cells(&self, facts: &ModelFacts, terminal: Terminal) -> Result<Option<(EntityTable, Vec<u32>)>> {
         if self.cells.is_empty() {
             return Ok(None);
         }
@@ -127,7 +154,11 @@ impl ExplainArgs {
             ))
             .help("name those that are to get a page: --cell-line NAME"));
         }
-        Ok(Some(cells))
+        let mut positions = positions_of(&self.cell_lines, &cells)?;
+        if positions.is_empty() {
+            positions = (0..cells.len() as u32).collect();
+        }
+        Ok(Some((cells, positions)))
     }
 
     /// The configuration's parameters with the options in their place.
@@ -137,7 +168,10 @@ impl ExplainArgs {
             params.mechanisms.clone_from(&self.mechanisms);
         }
         params.gene_sets.extend(self.gene_sets.iter().cloned());
-        params.cell_lines.extend(self.cell_lines.iter().cloned());
+        // With --cells, they are of those files.
+        if self.cells.is_empty() {
+            params.cell_lines.extend(self.cell_lines.iter().cloned());
+        }
         params.permutations = self.permutations.unwrap_or(params.permutations);
         params
     }

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
-use halfmax_core::{Error, FittedModel, Result, Screen};
+use halfmax_core::{EntityTable, Error, ErrorKind, FittedModel, Result, Screen};
 use halfmax_data::{DrugFeatures, RunFolder, SingleAgentMeasures, write_model};
 use halfmax_eval::{Calibration, TrainingLog, fit_calibrated};
 use halfmax_kernel::Applicability;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::explaining::explain_into;
+use crate::explaining::{explain_into, positions_of, write_tables};
 use crate::reporting::Reporting;
 use crate::run::{Manifest, Prepared, write_provenance, write_training};
 use crate::terminal::Terminal;
@@ -53,6 +53,7 @@ pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result
     config.seed = global.seed.unwrap_or(config.seed);
     let folder = RunFolder::create(&args.out)?;
     let prepared = Prepared::new(&config, terminal)?;
+    check_explain(&config, &prepared).map_err(|error| error.at(args.config.display()))?;
     let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
     let trained = train_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|trained| {
         report(&config, &prepared, &trained, &folder, terminal).map(|()| trained.summary)
@@ -83,15 +84,41 @@ fn report(
     let mut reporting = Reporting::new(config, &manifest, screen)?;
     let Summary { name, family, fit_seconds, .. } = &trained.summary;
     reporting.add_training(name, family, *fit_seconds);
-    if config.explain.is_some() {
+    if let Some(params) = &config.explain {
+        if !params.models.is_empty() && !params.models.contains(name) {
+            terminal.note(&format!("explain.models does not name {name:?}, the model that is trained: it is explained all the same"));
+        }
+        let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
+        let widths = trained.calibration.as_ref().map(|own| own.widths(&tables)).transpose()?;
         let model = (name.as_str(), &*trained.fitted);
-        explain_into(model, (config, screen, None), &folder.path(""), &mut reporting, terminal)?;
+        match explain_into(model, (config, screen, widths), &mut reporting, terminal) {
+            Ok(explained) => write_tables(&folder.path(""), std::slice::from_ref(&explained))?,
+            Err(error) => unexplained(error, terminal)?,
+        }
     }
     folder.write("report.html", reporting.html().as_bytes())
 }
 
+/// Refuses what a section `[explain]` asks for and cannot be, before anything that takes long.
+pub fn check_explain(config: &Config, prepared: &Prepared) -> Result<()> {
+    let Some(params) = &config.explain else { return Ok(()) };
+    params.catalogue()?;
+    positions_of(&params.cell_lines, prepared.loaded.screen.table(0)).map(|_| ())
+}
+
+/// Goes on without an explanation that failed: the run itself is complete.
+pub fn unexplained(error: Error, terminal: Terminal) -> Result<()> {
+    if error.kind() == ErrorKind::Interrupted {
+        return Err(error);
+    }
+    terminal.note(&format!("the model is not explained: {error}"));
+    Ok(())
+}
+
 /// A model that was trained, and what is to be said of it.
 pub struct TrainedModel {
+    /// How wide its prediction intervals are, if they were asked for.
+    pub calibration: Option<Calibration>,
     /// The model.
     pub fitted: Box<dyn FittedModel>,
     /// What is to be said.
@@ -154,7 +181,7 @@ pub fn train_into(
             .iter()
             .map(|i| (file_name(&i.path), i.sha256.clone()))
             .collect(),
-        intervals: calibration,
+        intervals: calibration.clone(),
         applicability: applicability.description,
     };
     let facts = serde_json::to_value(facts)
@@ -176,7 +203,7 @@ pub fn train_into(
         responses: screen.responses.len(),
         fit_seconds,
     };
-    Ok(TrainedModel { fitted, summary })
+    Ok(TrainedModel { calibration, fitted, summary })
 }
 
 /// A path's last part: a model file says which files it was trained on, not where they lay.

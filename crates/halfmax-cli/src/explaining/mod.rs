@@ -2,17 +2,17 @@
 
 mod tables;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use halfmax_core::{
-    DrugClass, EntityTable, Error, FittedModel, Mechanism, Mechanisms, Progress, Result, Screen, Seed,
-    parse_gmt,
+    DrugClass, EntityTable, Error, FeatureSpace, FittedModel, Mechanism, Mechanisms, Progress, Result,
+    Screen, Seed, listed, parse_gmt,
 };
 use halfmax_data::harmonise;
 use halfmax_eval::Widths;
 use halfmax_explain::{
-    Explanation, FeatureSet, MechanismEvidence, PermutationImportance, Question, Settings, expected,
-    false_discovery_rates, permutation_importance,
+    Explanation, FeatureGroup, FeatureSet, MechanismEvidence, PermutationImportance, Question, Settings,
+    expected, false_discovery_rates, permutation_importance,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,14 +54,14 @@ impl Default for ExplainParams {
 impl ExplainParams {
     /// Checks the parameters.
     pub fn check(&self) -> Result<()> {
-        let fits = (100..=1_000_000).contains(&self.permutations);
-        if fits { Ok(()) } else { Err(Error::parameter("permutations", self.permutations, "100 to 1000000")) }
+        let fits = (100..=20_000).contains(&self.permutations);
+        if fits { Ok(()) } else { Err(Error::parameter("permutations", self.permutations, "100 to 20000")) }
     }
 
     /// The catalogue with the further gene sets.
     pub fn catalogue(&self) -> Result<Mechanisms> {
         let mut catalogue = match &self.mechanisms {
-            None => Mechanisms::named("builtin")?,
+            None => Mechanisms::named(BUILTIN)?,
             Some(path) => Mechanisms::named(&path.to_string_lossy())?,
         };
         for path in &self.gene_sets {
@@ -88,35 +88,46 @@ impl ExplainParams {
     }
 }
 
-/// Explains a model into tables in a folder and a report: its features, mechanisms, and the cell lines that get a page.
+/// Explains a model into a report: its features, mechanisms, and the cell lines that get a page.
 pub fn explain_into(
     model: (&str, &dyn FittedModel),
     (config, screen, widths): (&Config, &Screen, Option<Widths>),
-    folder: &Path,
     reporting: &mut Reporting,
     terminal: Terminal,
 ) -> Result<Explained> {
     let params = config.explain.clone().unwrap_or_default();
-    let cells = params
-        .cell_lines
-        .iter()
-        .map(|name| position_of(name, screen.table(0)))
-        .collect::<Result<Vec<u32>>>()?;
+    let cells = positions_of(&params.cell_lines, screen.table(0))?;
     let progress = terminal.progress("explaining");
     let explained = Explained::new(model, screen, &params, Seed::new(config.seed), &progress)?;
     drop(progress);
     reporting.add_explanation(&explained);
     let tables = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
     reporting.add_samples(model.1, &explained, &SampleTables { tables, cells, widths })?;
-    write_tables(folder, std::slice::from_ref(&explained))?;
     Ok(explained)
 }
 
+/// The positions of cell lines that pages are asked for, each once.
+pub fn positions_of(names: &[String], cells: &EntityTable) -> Result<Vec<u32>> {
+    let mut positions = Vec::new();
+    for name in names {
+        let at = position_of(name, cells)?;
+        if !positions.contains(&at) {
+            positions.push(at);
+        }
+    }
+    Ok(positions)
+}
+
 /// The position of a cell line that a page is asked for.
-pub fn position_of(name: &str, cells: &EntityTable) -> Result<u32> {
+fn position_of(name: &str, cells: &EntityTable) -> Result<u32> {
     let wanted = harmonise(name);
-    let same = |id: &String| id == name || harmonise(id) == wanted;
-    let at = cells.ids().iter().position(same);
+    let alike: Vec<usize> = (0..cells.len()).filter(|at| harmonise(&cells.ids()[*at]) == wanted).collect();
+    if let (None, [_, _, ..]) = (cells.position(name), alike.as_slice()) {
+        let names: Vec<&String> = alike.iter().map(|at| &cells.ids()[*at]).collect();
+        return Err(Error::config(format!("cell line {name:?} could be {}", listed(&names, 5)))
+            .help("spell it as one of them"));
+    }
+    let at = cells.position(name).or_else(|| alike.first().copied());
     at.map(|at| at as u32).ok_or_else(|| {
         let help = nearest(name, cells.ids().iter().map(String::as_str))
             .map(|near| format!("did you mean {near:?}?"));
@@ -127,6 +138,9 @@ pub fn position_of(name: &str, cells: &EntityTable) -> Result<u32> {
         )
     })
 }
+
+/// The name of the catalogue that comes with halfmax.
+pub const BUILTIN: &str = "builtin";
 
 /// A model, explained.
 pub struct Explained {
@@ -146,6 +160,8 @@ pub struct Explained {
     pub found: Option<Explanation>,
     /// False discovery rates, partner by partner, mechanism by mechanism.
     pub rates: Rates,
+    /// 1 where a higher response means resistance, −1 where it means that a combination works (synergy).
+    pub upwards: f64,
     /// What exchanging groups of features costs: kinds of features, and mechanisms where the family says no contributions.
     pub groups: Vec<(String, PermutationImportance)>,
 }
@@ -165,6 +181,23 @@ pub struct Rates {
 const REPETITIONS: usize = 3;
 const GROUPS: u64 = 33;
 
+/// The features of each kind.
+fn kinds(space: &FeatureSpace) -> Vec<(String, FeatureGroup)> {
+    let group = FeatureGroup::of(&space.features);
+    let one = |(kind, names): (String, Vec<String>)| (kind.clone(), FeatureGroup(vec![(kind, names)]));
+    group.0.into_iter().map(one).collect()
+}
+
+/// The features of each mechanism that has any.
+fn mechanisms(catalogue: &Mechanisms, space: &FeatureSpace) -> Vec<(String, FeatureGroup)> {
+    let sets = FeatureSet::of(catalogue, space);
+    let group = |(mechanism, set): (&Mechanism, &FeatureSet)| {
+        let features = set.members.iter().map(|member| &space.features[member.feature as usize]);
+        (!set.members.is_empty()).then(|| (mechanism.name.clone(), FeatureGroup::of(features)))
+    };
+    catalogue.list.iter().zip(&sets).filter_map(group).collect()
+}
+
 impl Explained {
     /// Explains a model that was trained on a screen.
     pub fn new(
@@ -183,60 +216,42 @@ impl Explained {
             .map(|partner| classes_of(&catalogue, screen.table(1), partner))
             .collect();
         let names = question.partners.iter().map(|partner| question.name_of(partner)).collect();
-        let space = fitted.space(0);
-        let sets = FeatureSet::of(&catalogue, &space);
         let mut found = None;
-        let mut said = Vec::new();
-        if let Some(attributor) = fitted.attribute(&question.tables, 0, &question.cells)? {
-            said = FeatureSet::of(&catalogue, attributor.space());
-            drop(attributor);
+        let mut sets = Vec::new();
+        if let Some(attributor) = question.attributor()? {
+            sets = FeatureSet::of(&catalogue, attributor.space());
             let lists: Vec<Vec<&DrugClass>> = classes
                 .iter()
                 .map(|classes| classes.iter().map(|class| &catalogue.classes[*class]).collect())
                 .collect();
-            let sign = |partner: usize, set: usize, member: usize| {
-                expected(&catalogue.list[set], &said[set].members[member], &lists[partner])
+            // The catalogue speaks of responses to single drugs.
+            let speaks = !screen.is_of_combinations();
+            let sign = |partner: usize, set: usize, member: usize| match speaks {
+                true => expected(&catalogue.list[set], &sets[set].members[member], &lists[partner]),
+                false => 0.0,
             };
             let settings = Settings { permutations: params.permutations, seed };
-            found = Some(question.explain(&said, &sign, settings, progress)?);
+            found = Some(question.explain(&*attributor, &sets, &sign, settings, progress)?);
         }
         let rates = found.as_ref().map_or_else(Rates::default, Rates::of);
-        let mut groups: Vec<(String, Vec<(String, Vec<String>)>)> = Vec::new();
-        for feature in &space.features {
-            if groups.last().is_none_or(|(kind, _)| *kind != feature.kind) {
-                groups.push((feature.kind.clone(), vec![(feature.kind.clone(), Vec::new())]));
-            }
-            if let Some((_, parts)) = groups.last_mut() {
-                parts[0].1.push(feature.name.clone());
-            }
+        let (names_of_groups, members): (Vec<String>, Vec<FeatureGroup>) = match &found {
+            Some(_) => kinds(&fitted.space(0)),
+            None => [kinds(&fitted.space(0)), mechanisms(&catalogue, &fitted.space(0))].concat(),
         }
-        if found.is_none() {
-            for (mechanism, set) in
-                catalogue.list.iter().zip(&sets).filter(|(_, set)| !set.members.is_empty())
-            {
-                let mut parts: Vec<(String, Vec<String>)> = Vec::new();
-                for member in &set.members {
-                    let feature = &space.features[member.feature as usize];
-                    match parts.iter_mut().find(|(kind, _)| *kind == feature.kind) {
-                        Some((_, names)) => names.push(feature.name.clone()),
-                        None => parts.push((feature.kind.clone(), vec![feature.name.clone()])),
-                    }
-                }
-                groups.push((mechanism.name.clone(), parts));
-            }
-        }
-        let parts: Vec<_> = groups.iter().map(|(_, parts)| parts.clone()).collect();
-        let rises = permutation_importance(fitted, screen, &parts, REPETITIONS, seed.derive(GROUPS))?;
-        let groups = groups.into_iter().map(|(name, _)| name).zip(rises).collect();
+        .into_iter()
+        .unzip();
+        let rises = permutation_importance(fitted, screen, &members, REPETITIONS, seed.derive(GROUPS))?;
+        let groups = names_of_groups.into_iter().zip(rises).collect();
         Ok(Self {
             model: name.to_owned(),
             catalogue,
             names,
             partners: question.partners,
             classes,
-            sets: said,
+            sets,
             found,
             rates,
+            upwards: if screen.is_of_combinations() { -1.0 } else { 1.0 },
             groups,
         })
     }

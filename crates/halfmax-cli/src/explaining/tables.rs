@@ -95,10 +95,10 @@ fn write_importance(
         rows.kind.push(&own.kind);
         rows.feature.push(&own.name);
         rows.mean_abs.push(one.mean_abs);
-        rows.direction.push(direction(one.effect));
+        rows.direction.push(direction(model.upwards * one.effect));
         rows.rank.push(rank);
         rows.adjusted_mean_abs.push(one.adjusted_mean_abs);
-        rows.adjusted_direction.push(direction(one.adjusted_effect));
+        rows.adjusted_direction.push(direction(model.upwards * one.adjusted_effect));
         rows.adjusted_rank.push(adjusted_rank);
     }
     table.write(&importance_columns(&rows))
@@ -143,7 +143,9 @@ fn write_mechanisms(table: &mut TableWriter, model: &Explained) -> Result<()> {
         ),
         (
             "direction",
-            OutputColumn::Text(&evidence().map(|one| direction(one.adjusted.effect)).collect::<Vec<_>>()),
+            OutputColumn::Text(
+                &evidence().map(|one| direction(model.upwards * one.adjusted.effect)).collect::<Vec<_>>(),
+            ),
         ),
         ("p", OutputColumn::F64(&evidence().map(|one| p(one.adjusted.p)).collect::<Vec<_>>())),
         ("q", OutputColumn::F64(&rate(&model.rates.adjusted))),

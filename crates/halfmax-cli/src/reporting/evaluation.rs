@@ -81,7 +81,7 @@ impl Reporting<'_> {
             )
         });
         self.say(format!(
-            "Every figure is of predictions for {}, made by models that had no part in them.{beside}",
+            "Every figure of performance is of predictions for {}, made by models that had no part in them.{beside}",
             unseen(kind)
         ));
     }

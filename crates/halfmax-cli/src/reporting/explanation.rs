@@ -73,14 +73,12 @@ impl Reporting<'_> {
             page.pathway = pathways.get(name).cloned().unwrap_or_default();
             page.features = features;
             page.mechanisms = mechanisms;
-            page.confounders = vec![
-                Confounder { name: "tissue".into(), before: Some(shares.tissue), after: Some(0.0) },
-                Confounder {
-                    name: "general sensitivity".into(),
-                    before: Some(shares.general),
-                    after: Some(shares.general_after),
-                },
-            ];
+            let row = |name: &str, before: Option<f64>| Confounder {
+                name: name.into(),
+                before,
+                after: before.map(|_| 0.0),
+            };
+            page.confounders = vec![row("tissue", shares.tissue), row("general sensitivity", shares.general)];
         }
     }
 
@@ -155,14 +153,14 @@ impl Reporting<'_> {
                 let q = explained.rates.adjusted[explained.test(partner, set)]?;
                 let drug = MechanismDrug {
                     drug: *self.drug_at.get(&explained.names[partner])?,
-                    attribution: Some(evidence.adjusted.attribution),
-                    direction: direction(evidence.adjusted.effect),
+                    attribution: Some(sign_of(explained, evidence) * evidence.adjusted.attribution),
+                    direction: direction(explained.upwards * evidence.adjusted.effect),
                     q: Some(q),
                 };
                 Some((evidence.adjusted.p.unwrap_or(1.0), drug))
             })
             .collect();
-        let size = |drug: &MechanismDrug| drug.attribution.unwrap_or(0.0);
+        let size = |drug: &MechanismDrug| drug.attribution.unwrap_or(0.0).abs();
         found.sort_by(|a, b| a.0.total_cmp(&b.0).then(size(&b.1).total_cmp(&size(&a.1))));
         found.into_iter().take(DRUGS).map(|(_, drug)| drug).collect()
     }
@@ -198,7 +196,8 @@ impl Reporting<'_> {
             format!("Mechanisms that stand out for most drugs: {}.", named.join(", "))
         };
         self.say(format!(
-            "Predictions of {} for {} drugs are taken apart into contributions of {} features. {most}",
+            "Predictions of {}, fitted to all responses, for {} drugs and the cell lines it was fitted to, are taken apart into \
+             contributions of {} features. {most}",
             explained.model,
             thousands(explained.names.len()),
             thousands(found.space.len())
@@ -219,7 +218,7 @@ impl Reporting<'_> {
             self.note(
                 "Confounders",
                 &[
-                    "General sensitivity is the mean of a cell line's predictions over all drugs. Since contributions add up, \
+                    "General sensitivity is the mean of a cell line's predictions over all other drugs. Since contributions add up, \
                      those to general sensitivity are known exactly, and are taken from a drug's own as far as its predictions \
                      follow general sensitivity; then the mean of every tissue is taken off. Ranks and mechanisms are shown \
                      before and after.",
@@ -234,9 +233,10 @@ impl Reporting<'_> {
                      variance, and which are as correlated with each other, since sums over features that go together vary \
                      more. Adjusted for the confounders.",
                     "Self-contained test: whether measured responses, within tissues and less what general sensitivity \
-                     explains, correlate with the mechanism's features at all; cell lines are permuted, so that features stay \
+                     explains, correlate with the mechanism's features at all; cell lines of a tissue are permuted, so that features stay \
                      as correlated as they are. No model has a part in it.",
-                    "q is the false discovery rate among all drugs and mechanisms (Benjamini and Hochberg 1995).",
+                    "q is the false discovery rate among all drugs and mechanisms (Benjamini and Hochberg 1995). The least p is one over \
+                     the number of random sets plus one: with many tests and few sets nothing can be found.",
                     "Whether the direction agrees is by the catalogue for the drug's classes, weighted by how much \
                      predictions depend on each gene.",
                 ],
@@ -288,6 +288,11 @@ fn direction(effect: f64) -> Direction {
     }
 }
 
+/// 1 where more of a mechanism makes resistant, else −1.
+fn sign_of(explained: &Explained, evidence: &MechanismEvidence) -> f64 {
+    if explained.upwards * evidence.adjusted.effect < 0.0 { -1.0 } else { 1.0 }
+}
+
 fn agreement(evidence: &MechanismEvidence) -> Agreement {
     match evidence.adjusted.agreement {
         Some(agreement) if agreement > 0.0 => Agreement::Agrees,
@@ -299,7 +304,7 @@ fn agreement(evidence: &MechanismEvidence) -> Agreement {
 fn cell(explained: &Explained, partner: usize, set: usize) -> Option<HeatCell> {
     let evidence = explained.evidence(partner, set)?;
     let spread = explained.found.as_ref()?.partners.get(partner)?.spread;
-    let sign = if evidence.adjusted.effect < 0.0 { -1.0 } else { 1.0 };
+    let sign = sign_of(explained, evidence);
     let q = explained.rates.adjusted[explained.test(partner, set)];
     let stands_out = q.is_some_and(|q| q < RATE);
     Some(HeatCell {
@@ -332,7 +337,7 @@ fn features(
             mean_abs: one.mean_abs,
             adjusted_mean_abs: Some(one.adjusted_mean_abs),
             adjusted_rank: Some(adjusted_rank as usize),
-            direction: direction(one.effect),
+            direction: direction(explained.upwards * one.effect),
             low: spreads.and_then(|spreads| spreads.low).map(spread),
             high: spreads.and_then(|spreads| spreads.high).map(spread),
             expected: readings
@@ -364,19 +369,19 @@ fn mechanisms(explained: &Explained, partner: usize) -> Vec<DrugMechanism> {
             let genes = explained.leading_genes(partner, set, GENES);
             Some(DrugMechanism {
                 mechanism: set,
-                attribution: Some(evidence.all.attribution),
-                direction: direction(evidence.adjusted.effect),
+                attribution: Some(sign_of(explained, evidence) * evidence.all.attribution),
+                direction: direction(explained.upwards * evidence.adjusted.effect),
                 p: evidence.adjusted.p,
                 q_competitive: explained.rates.adjusted[test],
                 q_self_contained: explained.rates.own[test],
                 agreement: agreement(evidence),
-                adjusted: Some(evidence.adjusted.attribution),
+                adjusted: Some(sign_of(explained, evidence) * evidence.adjusted.attribution),
                 genes: genes.into_iter().map(str::to_owned).collect(),
             })
         })
         .collect();
     let p = |one: &DrugMechanism| one.p.unwrap_or(1.0);
-    let size = |one: &DrugMechanism| one.adjusted.unwrap_or(0.0);
+    let size = |one: &DrugMechanism| one.adjusted.unwrap_or(0.0).abs();
     found.sort_by(|a, b| p(a).total_cmp(&p(b)).then(size(b).total_cmp(&size(a))));
     found
 }

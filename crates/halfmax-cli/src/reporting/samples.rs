@@ -36,7 +36,7 @@ impl Reporting<'_> {
         if shown.cells.is_empty() || explained.found.is_none() {
             return Ok(());
         }
-        let samples = Samples::new(model, &shown.tables, &shown.cells, &explained.partners)?;
+        let samples = Samples::new(model, &shown.tables, &shown.cells, &explained.partners, &explained.sets)?;
         let known = self.known_responses(explained);
         for (at, cell) in shown.cells.iter().enumerate() {
             let page = Page { reporting: self, explained, samples: &samples, shown, known: &known, at };
@@ -76,7 +76,10 @@ impl Page<'_> {
         let table = self.shown.tables[0];
         let mut order: Vec<usize> = (0..self.explained.partners.len()).collect();
         order.sort_by(|a, b| {
-            let key = |partner: usize| (self.percentile(partner), self.samples.predicted[partner][self.at]);
+            let up = self.explained.upwards;
+            let key = |partner: usize| {
+                (up * self.percentile(partner), up * self.samples.predicted[partner][self.at])
+            };
             let (a, b) = (key(*a), key(*b));
             a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
         });
@@ -130,10 +133,14 @@ impl Page<'_> {
         let predicted = self.samples.predicted[partner][self.at];
         let arguments = self.arguments(partner);
         let side = |keep: &dyn Fn(f64) -> bool| -> Vec<Argument> {
-            let kept = arguments.iter().filter(|argument| keep(argument.contribution));
+            let up = self.explained.upwards;
+            let kept = arguments.iter().filter(|argument| keep(up * argument.contribution));
             kept.take(ARGUMENTS).map(|argument| self.argument(argument)).collect()
         };
-        let dominant = arguments.iter().find(|argument| argument.contribution > 0.0).map(|one| one.set);
+        let dominant = arguments
+            .iter()
+            .find(|argument| self.explained.upwards * argument.contribution > 0.0)
+            .map(|one| one.set);
         let counterfactuals = self.decisive(partner).into_iter().filter_map(|feature| {
             let (condition, all) = changed.get(&feature)?;
             Some(Counterfactual { condition: condition.clone(), predicted: all[partner] })
@@ -186,6 +193,9 @@ impl Page<'_> {
         let found = self.explained.found.as_ref()?;
         let described = &self.samples.space.features[feature as usize];
         let value = self.samples.values.raw[[feature as usize, self.at]];
+        if value.is_nan() {
+            return None;
+        }
         match described.domain {
             Domain::Real => {
                 let at = found.space.features.iter().position(|other| other == described)?;

@@ -162,7 +162,7 @@ fn confounders(html: &mut Html, confounders: &[Confounder]) {
     }
     html.raw("<h3>Confounders</h3>");
     let columns = [table::words("confounder"), table::numbers("before adjusting"), table::numbers("after")];
-    table::open(html, None, "Share of the attributions’ variation that each explains", &columns);
+    table::open(html, None, "Share of the predictions’ variance that each explains", &columns);
     for confounder in confounders {
         html.raw("<tr><th scope=row>").text(named(&confounder.name));
         table::number(html, percent(confounder.before));
