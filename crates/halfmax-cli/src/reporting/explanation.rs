@@ -9,7 +9,7 @@ use super::{Reporting, thousands};
 use crate::explaining::{Explained, ranked};
 
 /// Features of a drug that are shown.
-const FEATURES: usize = 30;
+const FEATURES: usize = 25;
 /// Drugs that a mechanism's page names.
 const DRUGS: usize = 15;
 /// Genes that are named of a mechanism.
