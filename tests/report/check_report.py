@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import pathlib
 import re
+import shutil
 import sys
 import time
 
@@ -18,7 +19,6 @@ import pypdfium2
 from playwright.sync_api import sync_playwright
 
 MOST_BYTES = 5_000_000
-MOST_SECONDS = 1.0
 WIDTHS = {"phone": 400, "desktop": 1600}
 NOTICE = "Research use only"
 
@@ -120,7 +120,7 @@ def check_file(path, check):
     check(not re.search(r'href=(?!"?(#|https?://|data:,))', text), "links that are neither inside nor to the web")
 
 
-def check_opening(browser, path, check):
+def check_opening(browser, path, check, most):
     seconds = []
     for _ in range(3):
         with opened(browser, path, check) as page:
@@ -131,7 +131,8 @@ def check_opening(browser, path, check):
             }, 50)))""")
             seconds.append(timing / 1000)
     print(f"opens in: {', '.join(f'{value:.2f}' for value in seconds)} s")
-    check(min(seconds) < MOST_SECONDS, f"opens in {min(seconds):.2f} s")
+    # Only where it is asked for: how long it takes depends on what else the machine does.
+    check(most is None or min(seconds) < most, f"opens in {min(seconds):.2f} s")
 
 
 def check_address(browser, path, check, names):
@@ -323,15 +324,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("report", type=pathlib.Path)
     parser.add_argument("--pictures", type=pathlib.Path, default=pathlib.Path("report-pictures"))
-    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--chromium", default="chromium")
+    parser.add_argument("--seconds", type=float, help="fail if it takes longer to open, in the best of three")
     options = parser.parse_args()
     path = options.report.resolve()
+    chromium = shutil.which(options.chromium) or sys.exit(f"{options.chromium}: not found; give --chromium PATH")
     options.pictures.mkdir(parents=True, exist_ok=True)
     check, started = Check(), time.monotonic()
     check_file(path, check)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
-        check_opening(browser, path, check)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        check_opening(browser, path, check, options.seconds)
         with opened(browser, path, check) as page:
             check(len(page.evaluate(VISIBLE)) == 1, "not exactly one page is shown")
             chapters, details = page_kinds(page)
