@@ -405,7 +405,7 @@ impl<'a> Fits<'a> {
         }
         let start = Instant::now();
         let found: Vec<&[f32]> = found.iter().map(Vec::as_slice).collect();
-        let blend = Blend::earned(&found, &part.train)?;
+        let blend = Blend::new(stack.weights(), &found, &part.train)?;
         fit_seconds += start.elapsed().as_secs_f64();
         let mut fold = self.fold(part, blend.of(&tests), blend.of(&others), drugs)?;
         fold.evaluation.fit_seconds = fit_seconds;

@@ -61,5 +61,5 @@ pub use leaderboard::{BeatsNaive, Leaderboard, LeaderboardRow};
 pub use metrics::{DrugMetrics, Intervals, Metrics, Scored};
 pub use pilot::{LearningPoint, PilotParams};
 pub use split::{Conflicts, Split, SplitKind};
-pub use stack::{FittedStack, Stack, StackParams};
+pub use stack::{FittedStack, Stack, StackParams, StackWeights};
 pub use tune::{Method, Range, Trial, TrialLog, TuneParams, Tuned};

@@ -25,11 +25,25 @@ pub struct StackParams {
     pub folds: usize,
     /// Whether to go on without a member whose fit fails.
     pub skip_failed: bool,
+    /// How the members are weighed.
+    pub weights: StackWeights,
+}
+
+/// How the members of a stack are weighed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StackWeights {
+    /// By what their out-of-fold predictions earn: the most accurate.
+    #[default]
+    Earned,
+    /// The same for each: the mean of their predictions. Members that see different things keep their say in what
+    /// predictions rest on.
+    Equal,
 }
 
 impl Default for StackParams {
     fn default() -> Self {
-        Self { members: Vec::new(), folds: 5, skip_failed: false }
+        Self { members: Vec::new(), folds: 5, skip_failed: false, weights: StackWeights::Earned }
     }
 }
 
@@ -87,7 +101,10 @@ impl Model for Stack {
     /// # Errors
     /// If a member fails (unless it is to be skipped), there are fewer groups than inner folds, or the user stopped it.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedStack> {
-        Ok(self.fit_out_of_fold(train, context)?.0)
+        match self.params.weights {
+            StackWeights::Earned => Ok(self.fit_out_of_fold(train, context)?.0),
+            StackWeights::Equal => self.fit_equal(train, context),
+        }
     }
 }
 
@@ -97,9 +114,37 @@ impl Stack {
         &self.members
     }
 
+    /// How the members are weighed.
+    pub(crate) fn weights(&self) -> StackWeights {
+        self.params.weights
+    }
+
     /// Whether to go on without a member whose fit fails.
     pub(crate) fn skips_failed(&self) -> bool {
         self.params.skip_failed
+    }
+
+    /// The fitted stack of members that count the same, which needs no out-of-fold predictions.
+    fn fit_equal(&self, train: &TrainView, context: &FitContext) -> Result<FittedStack> {
+        if train.rows.is_empty() {
+            return Err(Error::data("there is no response to learn from"));
+        }
+        let mut fitted = Vec::new();
+        for (at, (name, model)) in self.members.iter().enumerate() {
+            let part = context.name_of(&format!("member {name}"));
+            let progress = Step { whole: context.progress, at, of: self.members.len() };
+            let seed = context.seed.derive(SEED_MEMBERS);
+            let checkpoint = context.checkpoint_at(&part);
+            match model.fit_any(train, &FitContext { seed, progress: &progress, checkpoint, ..*context }) {
+                Ok(model) => fitted.push((name.clone(), model)),
+                Err(error) if error.kind() != ErrorKind::Interrupted && self.params.skip_failed => {}
+                Err(error) => return Err(Self::blame(name, error)),
+            }
+        }
+        let Blend { mean, weights } = Blend::new(StackWeights::Equal, &vec![&[][..]; fitted.len()], train)?;
+        let member = |((name, model), weight)| Member { name, weight, model };
+        let members = fitted.into_iter().zip(weights).map(member).collect();
+        Ok(FittedStack { mean, sides: train.screen.sides.len(), members })
     }
 
     /// The fitted stack, and its out-of-fold prediction for every response of the view.
@@ -132,7 +177,7 @@ impl Stack {
             }
         }
         let predicted: Vec<&[f32]> = found.iter().map(|member| member.2.as_slice()).collect();
-        let blend = Blend::earned(&predicted, train)?;
+        let blend = Blend::new(self.params.weights, &predicted, train)?;
         let together = blend.of(&predicted);
         let earning = found.into_iter().zip(&blend.weights).filter(|(_, weight)| **weight > 0.0);
         let member = |((name, model, _), weight): (_, &f64)| Member { name, weight: *weight, model };
@@ -166,8 +211,8 @@ pub(crate) struct Blend {
 }
 
 impl Blend {
-    /// The weights that members earn by their out-of-fold predictions for every response of a view.
-    pub(crate) fn earned(predicted: &[&[f32]], train: &TrainView) -> Result<Self> {
+    /// The weights of members, given their out-of-fold predictions for every response of a view.
+    pub(crate) fn new(kind: StackWeights, predicted: &[&[f32]], train: &TrainView) -> Result<Self> {
         if predicted.is_empty() {
             return Err(Error::failed("every member of the stack failed"));
         }
@@ -176,7 +221,11 @@ impl Blend {
         let value = |row: &usize| f64::from(responses.values()[*row]);
         let total: f64 = train.rows.iter().map(weight).sum();
         let mean = train.rows.iter().map(|row| weight(row) * value(row)).sum::<f64>() / total;
-        Ok(Self { mean, weights: least_squares(predicted, train, mean) })
+        let weights = match kind {
+            StackWeights::Earned => least_squares(predicted, train, mean),
+            StackWeights::Equal => vec![1.0 / predicted.len() as f64; predicted.len()],
+        };
+        Ok(Self { mean, weights })
     }
 
     /// The members' predictions put together.

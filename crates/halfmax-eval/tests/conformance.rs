@@ -13,7 +13,7 @@ use halfmax_core::{
     AnyModel, BitColumns, Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Parts,
     Query, Responses, Result, Screen, Seed, Side, Silent, Tuples, ValidationGroup,
 };
-use halfmax_eval::{FittedStack, StackParams, Tuned};
+use halfmax_eval::{FittedStack, StackParams, StackWeights, Tuned};
 use halfmax_kernel::{CompletionParams, FittedCompletion, FittedKernel, KernelParams};
 use halfmax_neural::{FittedNeural, NeuralParams};
 use ndarray::Array2;
@@ -28,7 +28,8 @@ fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
     let kernel: Arc<dyn AnyModel> = Arc::new(KernelParams::default().check().unwrap());
     let completion: Arc<dyn AnyModel> = Arc::new(CompletionParams::default().check().unwrap());
     let members = vec![("boost".to_owned(), boxes.clone()), ("kernel".to_owned(), kernel.clone())];
-    let stack = StackParams { folds: 2, ..StackParams::default() }.of(members).unwrap();
+    let stack = StackParams { folds: 2, ..StackParams::default() }.of(members.clone()).unwrap();
+    let equal = StackParams { weights: StackWeights::Equal, ..StackParams::default() }.of(members).unwrap();
     let changed = move |params: &std::collections::BTreeMap<String, serde_json::Value>| {
         let rounds =
             params.get("rounds").and_then(serde_json::Value::as_u64).map_or(40, |rounds| rounds as usize);
@@ -44,6 +45,7 @@ fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
         ("boost, vectors", vectors),
         ("kernel", kernel),
         ("stack", Arc::new(stack) as Arc<dyn AnyModel>),
+        ("stack, equal weights", Arc::new(equal) as Arc<dyn AnyModel>),
     ];
     all.extend(classical());
     all.push(("neural", Arc::new(neural(0).check().unwrap())));
@@ -54,7 +56,7 @@ fn families() -> Vec<(&'static str, Arc<dyn AnyModel>)> {
 }
 
 /// How many of [`families`] learn from features, and stand first.
-const LEARNT: usize = 14;
+const LEARNT: usize = 15;
 
 fn neural(pair_hidden: usize) -> NeuralParams {
     NeuralParams {
@@ -350,6 +352,26 @@ fn contributions_and_base_make_the_prediction_whatever_else_is_asked_for() {
             }
         }
     });
+}
+
+#[test]
+fn a_stack_of_equal_weights_is_the_mean_of_its_members() {
+    let screen = screen();
+    let (cells, drugs) = strangers();
+    let validation = ValidationGroup::Entity(0);
+    let families = families();
+    let of = |wanted: &str| {
+        let (_, model) = families.iter().find(|(family, _)| *family == wanted).unwrap();
+        // Members of a stack have seeds of their own; these do not draw.
+        grid(&*fit(&**model, &screen, validation).unwrap(), &cells, &drugs)
+    };
+    let (kernel, stack) = (of("kernel"), of("stack, equal weights"));
+    let boost: Vec<f32> = stack.iter().zip(&kernel).map(|(stack, kernel)| 2.0 * stack - kernel).collect();
+    let alone = of("boost, boxes");
+    let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+    let product: f32 = boost.iter().zip(&alone).map(|(a, b)| (a - mean(&boost)) * (b - mean(&alone))).sum();
+    let norm = |values: &[f32]| values.iter().map(|v| (v - mean(values)).powi(2)).sum::<f32>().sqrt();
+    assert!(product > 0.9 * norm(&boost) * norm(&alone), "what is left of the stack is its other member");
 }
 
 #[test]
