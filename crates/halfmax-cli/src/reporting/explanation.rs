@@ -230,7 +230,7 @@ impl Reporting<'_> {
                     "A mechanism's contribution is the mean over cell lines of |the sum over its features − the mean of that \
                      sum|, so that contributions which cancel do not count.",
                     "Competitive test: beside random sets whose features match those of the mechanism in number, kind, mean and \
-                     variance, and which are as correlated with each other, since sums over features that go together vary \
+                     variance, and are chosen to be about as correlated with each other, since sums over features that go together vary \
                      more. Adjusted for the confounders.",
                     "Self-contained test: whether measured responses, within tissues and less what general sensitivity \
                      explains, correlate with the mechanism's features at all; cell lines of a tissue are permuted, so that features stay \
