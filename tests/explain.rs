@@ -145,9 +145,15 @@ fn a_model_is_explained_by_the_genes_and_mechanisms_that_act() {
     assert!(columns[3][at].parse::<f64>().unwrap() > 0.05, "nothing acts on the third drug");
 
     let report = fs::read_to_string(folder.path().join("why/report.html")).unwrap();
-    for part in
-        ["Research use only", "LINE7", "ABCB1 were", "P-glycoprotein", "sha-256", "&lt;script&gt;alert(1)"]
-    {
+    for part in [
+        "Research use only",
+        "LINE7",
+        "ABCB1 were",
+        "P-glycoprotein",
+        "sha-256",
+        "over all drugs",
+        "&lt;script&gt;alert(1)",
+    ] {
         assert!(report.to_lowercase().contains(&part.to_lowercase()), "the report lacks {part:?}");
     }
     assert!(!report.contains(HOSTILE) && !report.contains("<b>small</b>"), "names are escaped");

@@ -12,6 +12,8 @@ use crate::explaining::{Explained, ranked};
 const FEATURES: usize = 25;
 /// Drugs that a mechanism's page names.
 const DRUGS: usize = 15;
+/// Features that are shown over all drugs.
+const OVERALL: usize = 20;
 /// Genes that are named of a mechanism.
 const GENES: usize = 5;
 /// What counts as a discovery.
@@ -22,6 +24,7 @@ impl Reporting<'_> {
     pub fn add_explanation(&mut self, explained: &Explained) {
         self.add_groups(explained);
         if let Some(found) = &explained.found {
+            self.add_overall(explained, found);
             self.add_drugs(explained, found);
         }
         self.report.mechanisms =
@@ -53,6 +56,28 @@ impl Reporting<'_> {
                 "The features of whole cell lines change places, three times; all responses are those of the \
                    training, so this says what the model relies on, not how well that holds elsewhere."
                     .into(),
+        });
+    }
+
+    /// The features that matter most over all drugs.
+    fn add_overall(&mut self, explained: &Explained, found: &Explanation) {
+        let drugs = found.partners.len().max(1) as f64;
+        let mut means: Vec<(f64, usize)> = (0..found.space.len())
+            .map(|at| {
+                let sum: f64 = found.partners.iter().map(|partner| partner.importance[at].mean_abs).sum();
+                (sum / drugs, at)
+            })
+            .collect();
+        means.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let group = |(value, at): &(f64, usize)| GroupImportance {
+            name: format!("{} ({})", found.space.features[*at].name, found.space.features[*at].kind),
+            value: Estimate { value: *value, interval: None },
+        };
+        self.report.importances.push(Importance {
+            title: format!("Features of {} over all drugs", explained.model),
+            measure: format!("mean |contribution|, {}", self.report.response),
+            groups: means.iter().take(OVERALL).map(group).collect(),
+            note: "The mean over all drugs and cell lines, with what all drugs share.".into(),
         });
     }
 

@@ -108,6 +108,7 @@ impl Page<'_> {
             facts.push(fact("Tissue", &tissue.levels[usize::from(code)]));
         }
         facts.push(fact("Model", &self.explained.model));
+        facts.push(fact("Mechanisms with the greatest part over all drugs", &self.overall()));
         Ok(Sample {
             name: table.ids()[cell as usize].clone(),
             facts,
@@ -119,6 +120,23 @@ impl Page<'_> {
             works: works.iter().map(drug).collect(),
             fails: fails.iter().map(drug).collect(),
         })
+    }
+
+    /// The mechanisms whose |contribution| is greatest in the mean over all drugs.
+    fn overall(&self) -> String {
+        let partners = self.explained.partners.len();
+        let mut sums = vec![0.0; self.explained.sets.len()];
+        for partner in 0..partners {
+            self.arguments(partner)
+                .iter()
+                .for_each(|argument| sums[argument.set] += argument.contribution.abs());
+        }
+        let mut order: Vec<usize> = (0..sums.len()).filter(|set| sums[*set] > 0.0).collect();
+        order.sort_by(|a, b| sums[*b].total_cmp(&sums[*a]).then(a.cmp(b)));
+        let named = |set: &usize| {
+            format!("{} ({:.2})", self.explained.catalogue.list[*set].name, sums[*set] / partners as f64)
+        };
+        order.iter().take(3).map(named).collect::<Vec<_>>().join("; ")
     }
 
     /// The share of a drug's training responses that are lower than the prediction.
