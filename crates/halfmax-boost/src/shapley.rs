@@ -23,6 +23,7 @@
 
 use halfmax_core::{
     Attribution, Attributor, EntityTable, Error, Feature, FeatureSpace, Query, Result, Tuples,
+    check_entities, check_partners,
 };
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -34,7 +35,6 @@ use crate::tree::{Leaves, Test, Tree};
 
 /// A model prepared to attribute predictions for some entities of one side.
 pub(crate) struct Shapley<'a> {
-    model: &'a FittedBoost,
     tables: &'a [&'a EntityTable],
     side: usize,
     entities: &'a [u32],
@@ -61,8 +61,8 @@ impl<'a> Shapley<'a> {
         side: usize,
         entities: &'a [u32],
     ) -> Result<Self> {
-        check(model, tables, side, entities)?;
         let sides = model.sides().len();
+        check_entities(tables, sides, side, entities)?;
         let orders: &[Order] =
             if model.is_symmetric() { &[Order::AsAsked, Order::Swapped] } else { &[Order::AsAsked] };
         let stands = |order: Order| order.of((0..sides).collect()).iter().position(|place| *place == side);
@@ -78,7 +78,7 @@ impl<'a> Shapley<'a> {
             .zip(stands)
             .map(|(order, stand)| Ordered::new(model, *order, tables, stand, entities, &tested))
             .collect::<Result<_>>()?;
-        Ok(Self { model, tables, side, entities, space: FeatureSpace { features }, orders })
+        Ok(Self { tables, side, entities, space: FeatureSpace { features }, orders })
     }
 
     /// The tuple of an entity and its partners.
@@ -89,28 +89,9 @@ impl<'a> Shapley<'a> {
 
     /// The tuple of the first entity, for what does not depend on which entity it is.
     fn any_tuple(&self, partners: &[u32]) -> Result<Vec<u32>> {
-        let sides = self.model.sides().len();
-        if partners.len() + 1 != sides {
-            return Err(Error::data(format!("{} partners for a model of {sides} sides", partners.len())));
-        }
-        let tuple = self.tuple(self.entities.first().copied().unwrap_or(0), partners);
-        let lists: Vec<&[u32]> = (0..sides)
-            .map(|at| if at == self.side { &[][..] } else { std::slice::from_ref(&tuple[at]) })
-            .collect();
-        Query { tables: self.tables, tuples: Tuples::Grid(&lists) }.check(sides)?;
-        Ok(tuple)
+        check_partners(self.tables, self.side, partners)?;
+        Ok(self.tuple(self.entities.first().copied().unwrap_or(0), partners))
     }
-}
-
-/// Whether the model has what attribution needs, and the entities are there.
-fn check(model: &FittedBoost, tables: &[&EntityTable], side: usize, entities: &[u32]) -> Result<()> {
-    let sides = model.sides().len();
-    if side >= sides {
-        return Err(Error::data(format!("side number {side} of a model of {sides} sides")));
-    }
-    let mut lists: Vec<&[u32]> = vec![&[]; sides];
-    lists[side] = entities;
-    Query { tables, tuples: Tuples::Grid(&lists) }.check(sides)
 }
 
 impl Attributor for Shapley<'_> {
@@ -126,20 +107,17 @@ impl Attributor for Shapley<'_> {
         let tuple = self.any_tuple(partners)?;
         let width = self.entities.len();
         let mut values = vec![0f32; self.space.len() * width];
-        let mut base = vec![0.0; width];
+        let mut predicted = vec![0.0; width];
         let share = 1.0 / self.orders.len() as f64;
         for ordered in &self.orders {
             let tuple = ordered.order.of(tuple.clone());
-            ordered.add(&tuple, share, &mut values, &mut base);
+            ordered.add(&tuple, share, &mut values, &mut predicted);
         }
         // Rounded as predictions are.
-        base.iter_mut().for_each(|prediction| *prediction = f64::from(*prediction as f32));
-        for row in values.chunks(width.max(1)) {
-            base.iter_mut().zip(row).for_each(|(base, value)| *base -= f64::from(*value));
-        }
+        let predicted: Vec<f32> = predicted.into_iter().map(|value| value as f32).collect();
         let values = Array2::from_shape_vec((self.space.len(), width), values)
             .map_err(|error| Error::failed("the contributions do not fill their table").because(error))?;
-        Ok(Attribution { values, base })
+        Ok(Attribution::of(values, &predicted))
     }
 }
 

@@ -3,7 +3,7 @@
 use ndarray::{Array2, Zip};
 use rayon::prelude::*;
 
-use crate::{Error, FeatureSpace, Progress, Result};
+use crate::{EntityTable, Error, FeatureSpace, Progress, Query, Result, Tuples};
 
 /// Attributes predictions for some entities of one side to their features. Made by
 /// [`FittedModel::attribute`](crate::FittedModel::attribute).
@@ -29,6 +29,36 @@ pub trait Attributor: Send + Sync {
     fn mean(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
         mean(self, partners, progress)
     }
+}
+
+/// Whether a model of this many sides can be asked for contributions of these entities of a side.
+///
+/// # Errors
+/// If the model has no such side, or another number of tables is given, or an entity is not in its table.
+pub fn check_entities(tables: &[&EntityTable], sides: usize, side: usize, entities: &[u32]) -> Result<()> {
+    let mut lists: Vec<&[u32]> = vec![&[]; sides];
+    let Some(own) = lists.get_mut(side) else {
+        return Err(Error::data(format!("side number {side} of a model of {sides} sides")));
+    };
+    *own = entities;
+    Query { tables, tuples: Tuples::Grid(&lists) }.check(sides)
+}
+
+/// Whether these are one partner for each side but `side`.
+///
+/// # Errors
+/// If there is another number of partners, or one is not in its table.
+pub fn check_partners(tables: &[&EntityTable], side: usize, partners: &[u32]) -> Result<()> {
+    if partners.len() + 1 != tables.len() || side > partners.len() {
+        return Err(Error::data(format!(
+            "{} partners for a model of {} sides",
+            partners.len(),
+            tables.len()
+        )));
+    }
+    let mut lists: Vec<&[u32]> = partners.iter().map(std::slice::from_ref).collect();
+    lists.insert(side, &[]);
+    Query { tables, tuples: Tuples::Grid(&lists) }.check(tables.len())
 }
 
 /// Lists of partners whose contributions are found side by side, whatever the number of threads.

@@ -32,7 +32,7 @@ mod screen;
 mod seed;
 mod space;
 
-pub use attribution::{Attribution, Attributor};
+pub use attribution::{Attribution, Attributor, check_entities, check_partners};
 pub use bits::BitColumns;
 pub use combinations::{CombinationScores, PreparedCombinations, pairs_before};
 pub use encode::Encoder;

@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use halfmax_core::{
-    Attribution, Attributor, Domain, EntityTable, Error, FeatureSpace, Progress, Query, Result, Tuples,
+    Attribution, Attributor, Domain, EntityTable, Error, FeatureSpace, Progress, Result, check_partners,
     gauss_legendre,
 };
 use ndarray::{Array1, Array2, Axis, Zip};
@@ -170,13 +170,8 @@ impl<'a> KernelAttributor<'a> {
 
     /// The column that a list of partners names.
     fn column(&self, partners: &[u32]) -> Result<u32> {
-        let &[partner] = partners else {
-            return Err(Error::data(format!("attributions with {} partners: expected 1", partners.len())));
-        };
-        let sides: [&[u32]; 2] =
-            if self.model.fitted.row_side == 0 { [&[], partners] } else { [partners, &[]] };
-        Query { tables: self.tables, tuples: Tuples::Grid(&sides) }.check(2)?;
-        Ok(partner)
+        check_partners(self.tables, self.model.fitted.row_side, partners)?;
+        Ok(partners[0])
     }
 
     /// Contributions with these coefficients of the training rows to these predictions.

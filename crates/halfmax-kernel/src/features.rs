@@ -219,11 +219,10 @@ impl SideKernel {
 
     /// What the features of a kernel are multiplied with: 1, or one over the standard deviation over the training entities
     /// (missing values at the mean); 0 for one that does not vary.
-    pub fn factors(&self, factor: &FittedFactor) -> Array1<f32> {
+    pub fn factors(&self, factor: &FittedFactor, centre: &Array1<f32>) -> Array1<f32> {
         if !factor.standardise {
             return Array1::ones(factor.range.len());
         }
-        let centre = self.centre(factor);
         let own = self.values.slice(s![.., factor.range.clone()]);
         let one = |(column, centre): (ndarray::ArrayView1<'_, f32>, &f32)| {
             let known = column.iter().filter(|value| !value.is_nan());
@@ -231,12 +230,13 @@ impl SideKernel {
             let deviation = (square / column.len().max(1) as f64).sqrt();
             if deviation > 1e-6 { (1.0 / deviation) as f32 } else { 0.0 }
         };
-        own.axis_iter(Axis(1)).zip(&centre).map(one).collect()
+        own.axis_iter(Axis(1)).zip(centre).map(one).collect()
     }
 
     /// Values of a linear or RBF kernel, centred by the training means and standardised if it is asked for, 0 where missing.
     pub fn centred(&self, factor: &FittedFactor, values: ArrayView2<'_, f32>) -> Array2<f32> {
-        let (centre, factors) = (self.centre(factor), self.factors(factor));
+        let centre = self.centre(factor);
+        let factors = self.factors(factor, &centre);
         let mut own = values.slice(s![.., factor.range.clone()]).to_owned();
         own.axis_iter_mut(Axis(0)).into_par_iter().for_each(|mut row| {
             for ((value, centre), factor) in row.iter_mut().zip(&centre).zip(&factors) {

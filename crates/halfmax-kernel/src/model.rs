@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use halfmax_core::{
     Attributor, EntityTable, Error, FeatureSpace, FittedModel, Informed, Parts, PreparedGrid, Query,
-    Responses, Result, Tensor, Tuples,
+    Responses, Result, Tensor, Tuples, check_entities,
 };
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -145,10 +145,11 @@ impl FittedKernel {
         let factor = self.fitted.shares.features * weight / linear.scale;
         let weights = crate::linalg::product_of_columns(training.view(), self.profiles.view()) * factor;
         // Per unit of the feature as it is.
-        let weights = weights * side.factors(linear).mapv(f64::from).insert_axis(Axis(1));
+        let centre = side.centre(linear);
+        let weights = weights * side.factors(linear, &centre).mapv(f64::from).insert_axis(Axis(1));
         let names =
             side.space.features[linear.range.clone()].iter().map(|feature| feature.name.clone()).collect();
-        Some((names, side.centre(linear), weights))
+        Some((names, centre, weights))
     }
 
     /// The predictive variance of the response profiles of a table's rows (entities of the rows' side) over the training
@@ -323,9 +324,7 @@ impl FittedModel for FittedKernel {
         side: usize,
         entities: &'a [u32],
     ) -> Result<Option<Box<dyn Attributor + 'a>>> {
-        let mut sides: [&[u32]; 2] = [&[], &[]];
-        sides[side.min(1)] = entities;
-        Query { tables, tuples: Tuples::Grid(&sides) }.check(2)?;
+        check_entities(tables, 2, side, entities)?;
         if side != self.fitted.row_side || self.terms(side).is_empty() {
             return Ok(None);
         }

@@ -216,22 +216,25 @@ fn a_linear_kernel_has_its_weights_times_the_differences() {
     };
     let values: Vec<f32> = (0..CELLS * DRUGS).map(|at| ((at * 5) % 9) as f32).collect();
     let screen = screen(&features, &values);
-    let fitted = fit(&screen, vec![term("expression", KernelKind::Linear, &[])]);
-    let (_, mean, weights) = fitted.linear_weights("expression").unwrap();
-    let attribution = attributed(&fitted, &screen.tables[0], &screen.tables[1], 2);
-    for cell in 0..CELLS {
-        for gene in 0..GENES {
-            let difference = features.genes[cell * GENES + gene] - mean[gene];
-            let expected = weights[[gene, 2]] * f64::from(difference);
-            assert!((f64::from(attribution.values[[gene, cell]]) - expected).abs() < 1e-5);
+    let linear = |standardise| KernelTerm { standardise, ..term("expression", KernelKind::Linear, &[]) };
+    for fitted in [false, true].map(|standardise| fit(&screen, vec![linear(standardise)])) {
+        let (_, mean, weights) = fitted.linear_weights("expression").unwrap();
+        let attribution = attributed(&fitted, &screen.tables[0], &screen.tables[1], 2);
+        for cell in 0..CELLS {
+            for gene in 0..GENES {
+                let difference = features.genes[cell * GENES + gene] - mean[gene];
+                let expected = weights[[gene, 2]] * f64::from(difference);
+                assert!((f64::from(attribution.values[[gene, cell]]) - expected).abs() < 1e-5);
+            }
         }
     }
+    let fitted = fit(&screen, vec![linear(false)]);
     let all: Vec<u32> = (0..CELLS as u32).collect();
     let tables = [&screen.tables[0], &screen.tables[1]];
     let attributor = fitted.attribute(&tables, 0, &all).unwrap().unwrap();
     assert_eq!(attributor.method(), "exact Shapley values of a linear model");
     assert_eq!(attributor.of(&[9]).unwrap_err().to_string(), "a query names drug number 9 of 5");
-    assert!(attributor.of(&[]).unwrap_err().to_string().contains("0 partners: expected 1"));
+    assert_eq!(attributor.of(&[]).unwrap_err().to_string(), "0 partners for a model of 2 sides");
     // Drugs are columns: what they are is no part of the profiles of cell lines.
     assert!(fitted.attribute(&tables, 1, &[0]).unwrap().is_none());
     assert!(fitted.attribute(&tables, 0, &[99]).is_err());

@@ -2,6 +2,7 @@
 
 use halfmax_core::{
     Attribution, Attributor, EntityTable, Error, FeatureSpace, FittedModel, Query, Result, Tuples,
+    check_partners,
 };
 use ndarray::{Array1, Array2, Axis};
 
@@ -63,12 +64,8 @@ impl Attributor for LinearAttributor<'_> {
     }
 
     fn of(&self, partners: &[u32]) -> Result<Attribution> {
-        let &[partner] = partners else {
-            return Err(Error::data(format!("attributions with {} partners: expected 1", partners.len())));
-        };
-        let row_side = self.model.row_side();
-        let sides: [&[u32]; 2] = if row_side == 0 { [&[], partners] } else { [partners, &[]] };
-        Query { tables: self.tables, tuples: Tuples::Grid(&sides) }.check(2)?;
+        check_partners(self.tables, self.model.row_side(), partners)?;
+        let partner = partners[0];
         let mut values = Array2::zeros((self.space().len(), self.numbers.ncols()));
         let weights = self.weights(partner);
         for ((feature, weight), numbers) in self.feature.iter().zip(&weights).zip(self.numbers.rows()) {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use halfmax_core::{
     Attributor, Encoder, EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedGrid, Query, Result,
-    Tensor, TrainView, Tuples,
+    Tensor, TrainView, Tuples, check_entities,
 };
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -323,9 +323,7 @@ impl FittedModel for FittedClassical {
         side: usize,
         entities: &'a [u32],
     ) -> Result<Option<Box<dyn Attributor + 'a>>> {
-        let mut sides: [&[u32]; 2] = [&[], &[]];
-        sides[side.min(1)] = entities;
-        Query { tables, tuples: Tuples::Grid(&sides) }.check(2)?;
+        check_entities(tables, 2, side, entities)?;
         match &self.predictor {
             Predictor::Linear(linear) if side == self.head.row_side => {
                 Ok(Some(Box::new(LinearAttributor::new(self, linear, tables, entities)?)))
