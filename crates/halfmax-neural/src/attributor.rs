@@ -1,9 +1,9 @@
-//! Attributions of a whole screen: as [`FittedNeural::integrated_gradients`], many at a time.
+//! What features contribute to predictions: integrated gradients.
 
 use burn::tensor::Tensor as Numbers;
 use halfmax_core::{
     Attribution, Attributor, EntityTable, Error, FeatureSpace, FittedModel, Query, Result, Tuples,
-    gauss_legendre,
+    check_partners, gauss_legendre,
 };
 use ndarray::Array2;
 
@@ -11,7 +11,9 @@ use crate::model::FittedNeural;
 use crate::network::on_device;
 use crate::train::numbers;
 
-/// Attributes predictions for some entities of one side to their features, by integrated gradients.
+/// Attributes predictions for some entities of one side to their features: ∫ ∂f/∂x (mean + t (x − mean)) dt · (x − mean), with x the
+/// inputs (Sundararajan, Taly & Yan 2017). The members of an ensemble are averaged. What an entity of the training has besides its
+/// features (its mean response, its embedding) is part of the base.
 ///
 /// The sums of a tower's first layer are linear in the inputs, so that the slopes along the path are found for these sums, few
 /// beside the inputs, and multiplied with the first layer's weights once.
@@ -31,11 +33,13 @@ pub(crate) struct NeuralAttributor<'a> {
     sums: Vec<Array2<f32>>,
 }
 
-/// Nodes of the rule of Gauss and Legendre: always as many, so that what comes out does not depend on which other entities
-/// are asked for.
-const NODES: usize = 24;
-/// Entities whose paths go through the network at a time: always as many, for the same reason.
-const PATHS: usize = 32;
+/// Nodes of the rule of Gauss and Legendre that are tried for an entity until its contributions add up, and how many paths go through the
+/// network at a time: neither depends on which other entities are asked for. Pair networks have kinks, which take more.
+const TRIED: [(usize, usize); 3] = [(24, 32), (96, 8), (384, 2)];
+/// Contributions must add up to the difference from the prediction at the training mean within this share of it, or of the scale of the
+/// responses where it is small.
+const SMALL: f64 = 0.01;
+const SMALL_OF_SCALE: f64 = 1e-3;
 
 impl<'a> NeuralAttributor<'a> {
     /// None for a side without features.
@@ -65,17 +69,17 @@ impl<'a> NeuralAttributor<'a> {
         Ok(Some(Self { model, tables, side, entities, space, feature, inputs, weights, sums }))
     }
 
-    /// The mean slopes, along the paths of some entities (at most [`PATHS`], by place), of their first layer's sums: for each
-    /// member entities × units, in the unit of the target.
+    /// The mean slopes, along the paths of some entities (at most `paths`, by place), of their first layer's sums: for each
+    /// member entities × units, in the unit of the target. And for each entity how far its prediction is from that at the start.
     fn slopes(
         &self,
         chosen: &[usize],
         partner: &Numbers<3>,
-        nodes: &[(f64, f64)],
-    ) -> Result<Vec<Array2<f32>>> {
+        (nodes, paths): (&[(f64, f64)], usize),
+    ) -> Result<(Vec<Array2<f32>>, Vec<f64>)> {
         let (model, side) = (self.model, self.side);
         let (members, units) = (self.weights.len(), self.weights[0].ncols());
-        let (rows, codes) = (PATHS * nodes.len(), model.network.rank + 1);
+        let (rows, codes) = (paths * nodes.len(), model.network.rank + 1);
         let mut path = vec![0.0f32; members * rows * units];
         let mut identity = vec![0.0f32; members * rows * codes];
         for (place, at) in chosen.iter().enumerate() {
@@ -97,14 +101,24 @@ impl<'a> NeuralAttributor<'a> {
         let identity = on_device(identity, [members, rows, codes], device).autodiff();
         let mut slopes = vec![Array2::zeros((chosen.len(), units)); members];
         let Some(tower) = model.network.tower_of_sums(side, &weights, path.clone()) else {
-            return Ok(slopes);
+            return Ok((slopes, vec![0.0; chosen.len()]));
         };
         let (code, partner) = (tower + identity, partner.clone().autodiff());
         let [cells, drugs] = if side == 0 { [code, partner] } else { [partner, code] };
-        let gradients = model.network.pairs(&weights, cells, drugs).sum().backward();
-        let Some(gradient) = path.grad(&gradients) else { return Ok(slopes) };
-        let gradient = numbers(gradient)?;
+        let predicted = model.network.pairs(&weights, cells, drugs);
+        let gradients = predicted.clone().sum().backward();
+        let predicted = numbers(predicted.inner())?;
         let scale = model.scale() / members as f64;
+        let from_start = |place: usize| {
+            let of = |member: usize| {
+                let own = &predicted[member * rows + place * nodes.len()..][..nodes.len()];
+                f64::from(own[nodes.len() - 1]) - f64::from(own[nodes.len() - 2])
+            };
+            (0..members).map(of).sum::<f64>() * scale
+        };
+        let differences = (0..chosen.len()).map(from_start).collect();
+        let Some(gradient) = path.grad(&gradients) else { return Ok((slopes, differences)) };
+        let gradient = numbers(gradient)?;
         for (member, slopes) in slopes.iter_mut().enumerate() {
             for (place, mut slope) in slopes.rows_mut().into_iter().enumerate() {
                 for (node, (_, weight)) in nodes.iter().enumerate() {
@@ -115,7 +129,40 @@ impl<'a> NeuralAttributor<'a> {
                 }
             }
         }
-        Ok(slopes)
+        Ok((slopes, differences))
+    }
+
+    /// Puts the contributions to the predictions for some entities in their place, with this many nodes; those that do not add up
+    /// are returned, with what they add up to and what was expected.
+    fn fill(
+        &self,
+        chosen: &[usize],
+        partner: &Numbers<3>,
+        (count, paths): (usize, usize),
+        values: &mut Array2<f32>,
+    ) -> Result<Vec<(usize, [f64; 2])>> {
+        let mut nodes = gauss_legendre(count);
+        // The ends of the path, for the check.
+        nodes.extend([(0.0, 0.0), (1.0, 0.0)]);
+        let mut missed = Vec::new();
+        for chosen in chosen.chunks(paths) {
+            let (slopes, differences) = self.slopes(chosen, partner, (&nodes, paths))?;
+            for (place, (at, difference)) in chosen.iter().zip(differences).enumerate() {
+                let mut own = values.column_mut(*at);
+                own.fill(0.0);
+                for (weights, slopes) in self.weights.iter().zip(&slopes) {
+                    let of_inputs = weights.dot(&slopes.row(place));
+                    let parts = self.feature.iter().zip(&of_inputs).zip(self.inputs.row(*at));
+                    parts.for_each(|((feature, slope), input)| own[*feature] += slope * input);
+                }
+                let sum = own.iter().map(|value| f64::from(*value)).sum::<f64>();
+                let enough = (SMALL * difference.abs()).max(SMALL_OF_SCALE * self.model.scale());
+                if (sum - difference).abs() > enough {
+                    missed.push((*at, [sum, difference]));
+                }
+            }
+        }
+        Ok(missed)
     }
 }
 
@@ -129,27 +176,27 @@ impl Attributor for NeuralAttributor<'_> {
     }
 
     fn of(&self, partners: &[u32]) -> Result<Attribution> {
-        let &[partner] = partners else {
-            return Err(Error::data(format!("attributions with {} partners: expected 1", partners.len())));
-        };
         let (model, side) = (self.model, self.side);
-        let partner = [partner];
+        check_partners(self.tables, side, partners)?;
         let mut sides = [self.entities, self.entities];
-        sides[1 - side] = &partner;
+        sides[1 - side] = partners;
         let predicted = model.predict(&Query { tables: self.tables, tuples: Tuples::Grid(&sides) })?;
-        let code = model.code_of(1 - side, self.tables[1 - side], partner[0])?;
-        let nodes = gauss_legendre(NODES);
+        let code = model.code_of(1 - side, self.tables[1 - side], partners[0])?;
         let mut values = Array2::<f32>::zeros((self.space.len(), self.entities.len()));
-        let all: Vec<usize> = (0..self.entities.len()).collect();
-        for chosen in all.chunks(PATHS) {
-            let slopes = self.slopes(chosen, &code, &nodes)?;
-            for (weights, slopes) in self.weights.iter().zip(&slopes) {
-                for (place, slope) in chosen.iter().zip(slopes.rows()) {
-                    let of_inputs = weights.dot(&slope);
-                    let parts = self.feature.iter().zip(&of_inputs).zip(self.inputs.row(*place));
-                    parts.for_each(|((feature, slope), input)| values[[*feature, *place]] += slope * input);
-                }
-            }
+        let mut left: Vec<usize> = (0..self.entities.len()).collect();
+        let mut missed = Vec::new();
+        for tried in TRIED {
+            missed = self.fill(&left, &code, tried, &mut values)?;
+            left = missed.iter().map(|(at, _)| *at).collect();
+        }
+        if let Some((at, [sum, difference])) = missed.first() {
+            let table = self.tables[side];
+            return Err(Error::failed(format!(
+                "the contributions to the prediction for {} {:?} add up to {sum:.4}, expected {difference:.4} within 1 %",
+                table.sort(),
+                table.ids()[self.entities[*at] as usize]
+            ))
+            .help("train the network without a pair network: pair_hidden = 0"));
         }
         Ok(Attribution::of(values, &predicted))
     }

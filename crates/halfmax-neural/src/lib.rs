@@ -41,7 +41,6 @@
 //! # Ok::<(), halfmax_core::Error>(())
 //! ```
 
-mod attribute;
 mod attributor;
 mod block;
 mod checkpoint;
@@ -55,6 +54,5 @@ mod params;
 mod random;
 mod train;
 
-pub use attribute::Attributions;
 pub use model::{FittedNeural, Neural};
 pub use params::{Loss, NeuralParams};

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use burn::tensor::{Device, Tensor as Numbers};
 use halfmax_core::{
     Attributor, EntityTable, Epoch, Error, FeatureSpace, FitContext, FittedModel, Mechanisms, Model, Parts,
-    PreparedGrid, Query, Result, Tensor, TrainView, Tuples,
+    PreparedGrid, Query, Result, Tensor, TrainView, Tuples, check_entities,
 };
 use ndarray::{Array2, s};
 use rayon::prelude::*;
@@ -557,12 +557,8 @@ impl FittedModel for FittedNeural {
         side: usize,
         entities: &'a [u32],
     ) -> Result<Option<Box<dyn Attributor + 'a>>> {
-        let mut sides: Vec<&[u32]> = vec![&[]; self.sides_of_query()];
-        if let Some(own) = sides.get_mut(side) {
-            *own = entities;
-        }
-        Query { tables, tuples: Tuples::Grid(&sides) }.check(self.sides_of_query())?;
-        if self.head.combinations || side > 1 {
+        check_entities(tables, self.sides_of_query(), side, entities)?;
+        if self.head.combinations {
             return Ok(None);
         }
         let found = NeuralAttributor::new(self, tables, side, entities)?;

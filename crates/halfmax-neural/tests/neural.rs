@@ -8,9 +8,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use halfmax_core::{
-    BitColumns, Checkpoint, CheckpointStore, EntityTable, ErrorKind, FeatureBlock, FeatureValues, FitContext,
-    FittedModel, Known, Model, Parts, Progress, Query, Responses, Result, Screen, Seed, Side, Silent, Tensor,
-    Tuples, ValidationGroup,
+    Attribution, BitColumns, Checkpoint, CheckpointStore, EntityTable, ErrorKind, FeatureBlock,
+    FeatureValues, FitContext, FittedModel, Known, Model, Parts, Progress, Query, Responses, Result, Screen,
+    Seed, Side, Silent, Tensor, Tuples, ValidationGroup,
 };
 use halfmax_neural::{FittedNeural, Loss, NeuralParams};
 use ndarray::Array2;
@@ -276,48 +276,32 @@ fn a_file_from_before_models_knew_of_combinations_is_read() {
     assert_eq!(grid(&read, &as_they_are()), grid(&fitted, &as_they_are()));
 }
 
-/// The standard deviation of predictions.
-fn fitted_scale(predicted: &[f32]) -> f64 {
-    let mean = predicted.iter().sum::<f32>() / predicted.len() as f32;
-    let variance = predicted.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / predicted.len() as f32;
-    f64::from(variance.sqrt())
+/// Contributions to the predictions for some cell lines with a drug.
+fn contributions(fitted: &FittedNeural, cells: &EntityTable, entities: &[u32], drug: u32) -> Attribution {
+    let drugs = drugs();
+    let tables = [cells, &drugs];
+    fitted.attribute(&tables, 0, entities).unwrap().unwrap().of(&[drug]).unwrap()
 }
 
 #[test]
-fn attributions_add_up_to_the_difference_of_predictions() {
-    let (cells, drugs) = (as_they_are(), drugs());
+fn contributions_add_up_to_the_difference_of_predictions() {
+    let cells = as_they_are();
     let fitted = fit(NeuralParams { epochs: 40, ..params() }, &plain()).unwrap();
     let predicted = grid(&fitted, &cells);
     let entities = [3u32, 11, 20];
-    let found = fitted.integrated_gradients(0, &[&cells, &drugs], &entities, 2).unwrap();
-    assert_eq!(found.features[..2], ["expression/ABCB1", "expression/BCL2"]);
-    assert_eq!(found.features[8..], ["events/TP53_mut is missing"]);
-    let of = |entity: u32| f64::from(predicted[entity as usize * DRUGS + 2]);
-    for (row, entity) in entities.iter().enumerate() {
-        let (sum, difference) = (found.values.row(row).sum(), found.differences[row]);
-        assert!((sum - difference).abs() <= 0.01 * difference.abs() + 0.002, "{sum}, expected {difference}");
-        assert!((sum - difference - found.gaps[row]).abs() < 1e-9);
-        // Differences are those of predictions.
-        let expected = of(*entity) - of(entities[0]);
-        assert!((difference - found.differences[0] - expected).abs() < 1e-4, "{difference}");
+    let found = contributions(&fitted, &cells, &entities, 2);
+    for (at, entity) in entities.iter().enumerate() {
+        let sum: f64 = found.values.column(at).iter().map(|value| f64::from(*value)).sum();
+        let prediction = f64::from(predicted[*entity as usize * DRUGS + 2]);
+        assert!((found.base[at] + sum - prediction).abs() < 1e-5);
+        // The prediction at the training mean is the same for all, since cell lines are known by their features only.
+        assert!((found.base[at] - found.base[0]).abs() <= 0.01 * sum.abs() + 0.002, "{:?}", found.base);
     }
-    // Many at a time they are the same; flags of what is missing belong to the first feature that they stand for.
-    let tables = [&cells, &drugs];
-    let attributor = fitted.attribute(&tables, 0, &entities).unwrap().unwrap();
-    let many = attributor.of(&[2]).unwrap();
-    for row in 0..entities.len() {
-        for feature in 0..8 {
-            let mut expected = found.values[[row, feature]];
-            if found.features[8].starts_with(&found.features[feature]) {
-                expected += found.values[[row, 8]];
-            }
-            let own = f64::from(many.values[[feature, row]]);
-            assert!((own - expected).abs() < 0.01 * fitted_scale(&predicted), "{own} for {expected}");
-        }
-    }
-    let of_drugs = fitted.integrated_gradients(1, &[&cells, &drugs], &[1, 4], 9).unwrap();
-    assert_eq!(of_drugs.values.dim(), (2, 5));
-    let error = fitted.integrated_gradients(0, &[&cells, &drugs], &[99], 2).unwrap_err();
+    let (drugs, tables) = (drugs(), as_they_are());
+    let tables = [&tables, &drugs];
+    let of_drugs = fitted.attribute(&tables, 1, &[1, 4]).unwrap().unwrap().of(&[9]).unwrap();
+    assert_eq!(of_drugs.values.ncols(), 2);
+    let error = fitted.attribute(&tables, 0, &[99]).err().unwrap();
     assert_eq!(error.to_string(), "a query names cell line number 99 of 60");
 }
 
@@ -325,14 +309,30 @@ fn attributions_add_up_to_the_difference_of_predictions() {
 fn a_network_without_hidden_layers_attributes_exactly() {
     let linear = NeuralParams { hidden: vec![], pair_hidden: 0, ..params() };
     let fitted = fit(linear, &plain()).unwrap();
-    let found = fitted.integrated_gradients(0, &[&as_they_are(), &drugs()], &[5], 1).unwrap();
-    // A gene at its mean takes its attribution away.
+    let found = contributions(&fitted, &as_they_are(), &[5], 1);
+    // A gene at its mean takes its contribution away.
     let mean = (0..CELLS).map(|cell| noise(cell, 4)).sum::<f32>() / CELLS as f32;
     let without = cells(|cell, gene, value| if (cell, gene) == (5, 4) { mean } else { value });
     let (before, after) = (grid(&fitted, &as_they_are()), grid(&fitted, &without));
     let change = f64::from(before[5 * DRUGS + 1] - after[5 * DRUGS + 1]);
-    assert!((change - found.values[[0, 4]]).abs() < 1e-5, "{change}");
+    assert!((change - f64::from(found.values[[4, 0]])).abs() < 1e-5, "{change}");
     assert!(change.abs() > 1e-3);
+}
+
+/// Through hidden layers every gene has its own contribution: one at its mean has none.
+#[test]
+fn genes_at_their_mean_contribute_nothing() {
+    let fitted = fit(NeuralParams { epochs: 40, ..params() }, &plain()).unwrap();
+    let mean = |gene: usize| (0..CELLS).map(|cell| noise(cell, gene)).sum::<f32>() / CELLS as f32;
+    for gene in 0..GENES.len() {
+        let alone =
+            cells(move |cell, other, value| if cell == 5 && other != gene { mean(other) } else { value });
+        let found = contributions(&fitted, &alone, &[5], 2);
+        for other in 0..GENES.len() {
+            let size = found.values[[other, 0]].abs();
+            assert!((size > 1e-4) == (other == gene), "gene {other} of {gene}: {size}");
+        }
+    }
 }
 
 #[test]
