@@ -2,17 +2,16 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod command;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn halfmax(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_halfmax")).current_dir(folder).args(arguments).output().unwrap()
-}
+use command::halfmax;
 
 fn says(message: &str, parts: &[&str]) {
     for part in parts {

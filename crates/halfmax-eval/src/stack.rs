@@ -93,6 +93,9 @@ struct Member {
     model: Box<dyn FittedModel>,
 }
 
+/// A member by name, fitted.
+type NamedFit = (String, Box<dyn FittedModel>);
+
 const SEED_MEMBERS: u64 = 22;
 
 impl Model for Stack {
@@ -101,11 +104,21 @@ impl Model for Stack {
     /// # Errors
     /// If a member fails (unless it is to be skipped), there are fewer groups than inner folds, or the user stopped it.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedStack> {
-        match self.params.weights {
-            StackWeights::Earned => Ok(self.fit_out_of_fold(train, context)?.0),
-            StackWeights::Equal => self.fit_equal(train, context),
+        if self.params.weights == StackWeights::Earned {
+            return Ok(self.fit_out_of_fold(train, context)?.0);
         }
+        refuse_empty(train)?;
+        let (members, unused) = self.fit_members(train, context, None)?;
+        let unused: Vec<&[f32]> = unused.iter().map(Vec::as_slice).collect();
+        Ok(FittedStack::of(members, Blend::new(self.params.weights, &unused, train)?, train))
     }
+}
+
+fn refuse_empty(train: &TrainView) -> Result<()> {
+    if train.rows.is_empty() {
+        return Err(Error::data("there is no response to learn from"));
+    }
+    Ok(())
 }
 
 impl Stack {
@@ -124,71 +137,55 @@ impl Stack {
         self.params.skip_failed
     }
 
-    /// The fitted stack of members that count the same, which needs no out-of-fold predictions.
-    fn fit_equal(&self, train: &TrainView, context: &FitContext) -> Result<FittedStack> {
-        if train.rows.is_empty() {
-            return Err(Error::data("there is no response to learn from"));
-        }
-        let mut fitted = Vec::new();
-        for (at, (name, model)) in self.members.iter().enumerate() {
-            let part = context.name_of(&format!("member {name}"));
-            let progress = Step { whole: context.progress, at, of: self.members.len() };
-            let seed = context.seed.derive(SEED_MEMBERS);
-            let checkpoint = context.checkpoint_at(&part);
-            match model.fit_any(train, &FitContext { seed, progress: &progress, checkpoint, ..*context }) {
-                Ok(model) => fitted.push((name.clone(), model)),
-                Err(error) if error.kind() != ErrorKind::Interrupted && self.params.skip_failed => {}
-                Err(error) => return Err(Self::blame(name, error)),
-            }
-        }
-        let Blend { mean, weights } = Blend::new(StackWeights::Equal, &vec![&[][..]; fitted.len()], train)?;
-        let member = |((name, model), weight)| Member { name, weight, model };
-        let members = fitted.into_iter().zip(weights).map(member).collect();
-        Ok(FittedStack { mean, sides: train.screen.sides.len(), members })
-    }
-
     /// The fitted stack, and its out-of-fold prediction for every response of the view.
     pub(crate) fn fit_out_of_fold(
         &self,
         train: &TrainView,
         context: &FitContext,
     ) -> Result<(FittedStack, Vec<f32>)> {
-        if train.rows.is_empty() {
-            return Err(Error::data("there is no response to learn from"));
-        }
+        refuse_empty(train)?;
         let folds = InnerFolds::draw(train, context, self.params.folds)?;
-        let fits = (folds.count() + 1) * self.members.len();
-        let mut found = Vec::new();
+        let (members, predicted) = self.fit_members(train, context, Some(&folds))?;
+        let predicted: Vec<&[f32]> = predicted.iter().map(Vec::as_slice).collect();
+        let blend = Blend::new(self.params.weights, &predicted, train)?;
+        let together = blend.of(&predicted);
+        Ok((FittedStack::of(members, blend, train), together))
+    }
+
+    /// The members fitted to all responses of a view, and with inner folds their out-of-fold predictions.
+    fn fit_members(
+        &self,
+        train: &TrainView,
+        context: &FitContext,
+        folds: Option<&InnerFolds>,
+    ) -> Result<(Vec<NamedFit>, Vec<Vec<f32>>)> {
+        let each = folds.map_or(0, InnerFolds::count) + 1;
+        let fits = each * self.members.len();
+        let (mut members, mut out_of_fold) = (Vec::new(), Vec::new());
         for (at, (name, model)) in self.members.iter().enumerate() {
-            let before = at * (folds.count() + 1);
+            let before = at * each;
             let fit = || -> Result<_> {
                 let part = context.name_of(&format!("member {name}"));
                 let context = &FitContext { checkpoint: context.checkpoint_at(&part), ..*context };
-                let predicted = folds.predict(&**model, train, context, (before, fits))?;
-                let progress = Step { whole: context.progress, at: before + folds.count(), of: fits };
+                let predicted = match folds {
+                    Some(folds) => folds.predict(&**model, train, context, (before, fits))?,
+                    None => Vec::new(),
+                };
+                let progress = Step { whole: context.progress, at: before + each - 1, of: fits };
                 let seed = context.seed.derive(SEED_MEMBERS);
                 let context = FitContext { seed, progress: &progress, ..*context };
-                Ok((name.clone(), model.fit_any(train, &context)?, predicted))
+                Ok(((name.clone(), model.fit_any(train, &context)?), predicted))
             };
             match fit() {
-                Ok(member) => found.push(member),
+                Ok((member, predicted)) => {
+                    members.push(member);
+                    out_of_fold.push(predicted);
+                }
                 Err(error) if error.kind() != ErrorKind::Interrupted && self.params.skip_failed => {}
                 Err(error) => return Err(Self::blame(name, error)),
             }
         }
-        let predicted: Vec<&[f32]> = found.iter().map(|member| member.2.as_slice()).collect();
-        let blend = Blend::new(self.params.weights, &predicted, train)?;
-        let together = blend.of(&predicted);
-        let earning = found.into_iter().zip(&blend.weights).filter(|(_, weight)| **weight > 0.0);
-        let member = |((name, model, _), weight): (_, &f64)| Member { name, weight: *weight, model };
-        Ok((
-            FittedStack {
-                mean: blend.mean,
-                sides: train.screen.sides.len(),
-                members: earning.map(member).collect(),
-            },
-            together,
-        ))
+        Ok((members, out_of_fold))
     }
 
     /// The error of a member, named, with a way to go on without it.
@@ -282,6 +279,13 @@ fn least_squares(predicted: &[&[f32]], train: &TrainView, mean: f64) -> Vec<f64>
 }
 
 impl FittedStack {
+    /// Of the members that have any weight.
+    fn of(members: Vec<NamedFit>, blend: Blend, train: &TrainView) -> Self {
+        let earning = members.into_iter().zip(blend.weights).filter(|(_, weight)| *weight > 0.0);
+        let member = |((name, model), weight)| Member { name, weight, model };
+        Self { mean: blend.mean, sides: train.screen.sides.len(), members: earning.map(member).collect() }
+    }
+
     /// The names and weights of the members that earned any.
     pub fn weights(&self) -> Vec<(&str, f64)> {
         self.members.iter().map(|member| (member.name.as_str(), member.weight)).collect()

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::sets::FeatureSet;
 
-/// Measured responses of one partner (drug), less what confounders explain: entities (positions among those explained) and values.
+/// Measured responses of one partner (drug): entities (positions among those explained) and values.
 pub struct Measured {
     /// Which entities.
     pub entities: Vec<usize>,
@@ -16,6 +16,19 @@ pub struct Measured {
     pub values: Vec<f64>,
     /// The tissue of each, by number.
     pub tissues: Vec<usize>,
+}
+
+impl Measured {
+    /// Takes the means of tissues from the responses, and what `others` explain within tissues.
+    pub(crate) fn adjust(&mut self, mut others: Vec<f64>) {
+        let strata = strata(&self.tissues);
+        centre(&mut self.values, &strata);
+        centre(&mut others, &strata);
+        let square: f64 = others.iter().map(|other| other * other).sum();
+        let product: f64 = self.values.iter().zip(&others).map(|(a, b)| a * b).sum();
+        let slope = if square > 1e-12 { product / square } else { 0.0 };
+        self.values.iter_mut().zip(&others).for_each(|(value, other)| *value -= slope * other);
+    }
 }
 
 /// Entities that a test needs at least, beyond one for each tissue.

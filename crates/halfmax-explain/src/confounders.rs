@@ -43,11 +43,6 @@ impl Confounders {
         Self { tissue: codes, sizes, known: tissue.is_some(), means, partners }
     }
 
-    /// Whether the tissues of the entities are known at all.
-    pub fn knows_tissues(&self) -> bool {
-        self.known
-    }
-
     /// The tissue of an entity, by number.
     pub fn tissue(&self, entity: usize) -> usize {
         self.tissue[entity]
@@ -114,25 +109,6 @@ impl Confounders {
         within
     }
 
-    /// What is left of some entities' values when the means of tissues are taken from them, and what `others` explain within tissues.
-    pub fn residuals(&self, values: &[f64], others: &[f64], entities: &[usize]) -> Vec<f64> {
-        let centred = |values: &[f64]| {
-            let (mut sums, mut counts) = (vec![0.0; self.sizes.len()], vec![0.0; self.sizes.len()]);
-            for (value, entity) in values.iter().zip(entities) {
-                sums[self.tissue[*entity]] += value;
-                counts[self.tissue[*entity]] += 1.0;
-            }
-            let code = |entity: &usize| self.tissue[*entity];
-            let centre = |(value, entity): (&f64, &usize)| value - sums[code(entity)] / counts[code(entity)];
-            values.iter().zip(entities).map(centre).collect::<Vec<f64>>()
-        };
-        let (values, others) = (centred(values), centred(others));
-        let square: f64 = others.iter().map(|other| other * other).sum();
-        let product: f64 = values.iter().zip(&others).map(|(a, b)| a * b).sum();
-        let slope = if square > 1e-12 { product / square } else { 0.0 };
-        values.iter().zip(&others).map(|(value, other)| value - slope * other).collect()
-    }
-
     /// How much of a drug's predictions the confounders explain.
     pub fn explained(&self, predicted: &[f64]) -> Explained {
         let mut within = predicted.to_vec();
@@ -151,7 +127,7 @@ fn variance(values: &[f64]) -> f64 {
 }
 
 /// Pearson's correlation; 0 where one does not vary.
-pub(crate) fn correlation(a: &[f64], b: &[f64]) -> f64 {
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let (a, b) = (ArrayView1::from(a), ArrayView1::from(b));
     let centred = |values: ArrayView1<'_, f64>| {
         let mean = values.mean().unwrap_or(0.0);

@@ -62,7 +62,7 @@ pub struct PartnerExplanation {
     /// The mean over cell lines of |prediction − mean prediction|, in the unit of the target: what contributions are to be
     /// compared with.
     pub spread: f64,
-    /// How contributions of the features with the greatest part spread.
+    /// How contributions of the features with the greatest part spread, the greatest first.
     pub spreads: Vec<Spreads>,
 }
 
@@ -102,7 +102,7 @@ pub struct Spreads {
 }
 
 /// Features of a partner whose spread is kept.
-const SPREADS: usize = 30;
+const SPREADS: usize = 25;
 /// Partners that are worked on before their sums are added, whatever the number of threads.
 const BLOCK: usize = 4;
 
@@ -158,11 +158,12 @@ impl<'a> Question<'a> {
         self.partners.par_iter().map(one).collect()
     }
 
-    /// Explains the predictions: contributions of all features, and of sets of them. `sets` makes the sets of the model's features, and
-    /// says for each partner, set and member in which direction it is expected to resist (see [`Evidence::of`]); the attributor is [`Question::attributor`].
+    /// Explains the predictions: contributions of all features, and of sets of them. The attributor is that of
+    /// [`Question::attributor`], and the sets are of its features; `expected` says for each partner, set and member in which direction it is
+    /// expected to resist (see [`Evidence::of`]).
     ///
     /// # Errors
-    /// If the family says nothing of its features, or the user stopped it.
+    /// If predictions cannot be made or attributed, or the user stopped it.
     pub fn explain(
         &self,
         attributor: &dyn Attributor,
@@ -244,7 +245,7 @@ impl<'a> Question<'a> {
             };
             let others: Vec<f64> = own.values.iter().zip(&own.entities).map(others).collect();
             own.tissues = own.entities.iter().map(|entity| confounders.tissue(*entity)).collect();
-            own.values = confounders.residuals(&own.values, &others, &own.entities);
+            own.adjust(others);
         }
         found
     }

@@ -25,19 +25,15 @@ pub(crate) struct Bins {
 impl Bins {
     /// Bins of features of each kind by their mean, and within that by their variance; of bits by their frequency.
     pub(crate) fn new(values: &Values) -> Self {
-        let mut kinds: BTreeMap<(&str, u8), Vec<u32>> = BTreeMap::new();
+        let mut kinds: BTreeMap<(&str, bool), Vec<u32>> = BTreeMap::new();
         for (at, feature) in values.space.features.iter().enumerate() {
-            let sort = match feature.domain {
-                Domain::Real => 0,
-                Domain::Binary => 1,
-                Domain::Category(_) => 2,
-            };
-            kinds.entry((&feature.kind, sort)).or_default().push(at as u32);
+            let is_real = feature.domain == Domain::Real;
+            kinds.entry((&feature.kind, is_real)).or_default().push(at as u32);
         }
         let mut bins = Self { of: vec![0; values.space.len()], features: Vec::new() };
-        for ((_, sort), mut members) in kinds {
-            let levels =
-                if sort == 0 { ((members.len() / BIN) as f64).sqrt() as usize } else { members.len() / BIN };
+        for ((_, is_real), mut members) in kinds {
+            let count = members.len() / BIN;
+            let (levels, spreads) = if is_real { (count.isqrt(), count.isqrt()) } else { (count, 1) };
             let by = |numbers: &[f64]| {
                 let numbers = numbers.to_vec();
                 move |a: &u32, b: &u32| numbers[*a as usize].total_cmp(&numbers[*b as usize]).then(a.cmp(b))
@@ -46,7 +42,7 @@ impl Bins {
             for level in parts(&members, levels) {
                 let mut level = level.to_vec();
                 level.sort_by(by(&values.deviations));
-                for bin in parts(&level, if sort == 0 { levels } else { 1 }) {
+                for bin in parts(&level, spreads) {
                     bin.iter().for_each(|feature| bins.of[*feature as usize] = bins.features.len());
                     bins.features.push(bin.to_vec());
                 }
@@ -66,9 +62,10 @@ fn parts<T>(list: &[T], count: usize) -> impl Iterator<Item = &[T]> {
     (0..count).map(move |at| &list[at * list.len() / count..(at + 1) * list.len() / count])
 }
 
-/// `count` random sets like a set of features, given their standardised values (features × entities): each feature is replaced by one of its bin that is in neither set. Of some
-/// candidates that one is taken whose mean correlation with those before it is nearest to what its feature has with those before it in the
-/// set, since the sum over features that go together varies more. None if a bin is too small.
+/// `count` random sets like a set of features, given their standardised values (features × entities): each feature is replaced by
+/// one of its bin that is in neither set. Of some candidates that one is taken whose mean correlation with those before it is
+/// nearest to what its feature has with those before it in the set, since the sum over features that go together varies more.
+/// None if a bin is too small.
 pub(crate) fn random_sets(
     standard: &Array2<f32>,
     bins: &Bins,

@@ -509,7 +509,7 @@ pub struct SampleDrug {
     pub predicted: Estimate,
     /// The predicted IC50 in µM.
     pub ic50_um: Option<f64>,
-    /// Share of the drug's training responses that are lower, 0 to 1.
+    /// Share of the drug's training responses that are better, 0 to 1.
     pub percentile: Option<f64>,
     /// Mechanisms that lower the predicted response.
     pub arguments_for: Vec<Argument>,

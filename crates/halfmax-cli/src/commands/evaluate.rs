@@ -3,9 +3,8 @@ use halfmax_data::RunFolder;
 use halfmax_eval::{Ceiling, Evaluation, ModelEvaluation};
 use serde_json::json;
 
-use crate::commands::train::{check_explain, unexplained};
 use crate::config::Config;
-use crate::explaining::{Explained, explain_into, write_tables};
+use crate::explaining::{Explained, check_explain, explain_into, unexplained, write_tables};
 use crate::registry::ModelSpec;
 use crate::reporting::Reporting;
 use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
@@ -20,7 +19,7 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     config.split().map_err(|error| error.at(args.config.display()))?;
     let folder = RunFolder::create(&args.out)?;
     let prepared = Prepared::new(&config, terminal)?;
-    check_explain(&config, &prepared).map_err(|error| error.at(args.config.display()))?;
+    check_explain(&config, &prepared.loaded.screen).map_err(|error| error.at(args.config.display()))?;
     let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
     let evaluated = evaluate_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|found| {
         report(&config, &prepared, (&found.0, found.1.as_ref()), &unfinished, &folder, terminal)?;

@@ -6,9 +6,9 @@ use halfmax_data::{InputFile, read_cells_for_scoring, write_atomically};
 use serde_json::json;
 
 use crate::Global;
-use crate::commands::train::{ModelFacts, check_explain};
+use crate::commands::train::ModelFacts;
 use crate::config::Config;
-use crate::explaining::{ExplainParams, explain_into, positions_of, write_tables};
+use crate::explaining::{ExplainParams, check_explain, explain_into, positions_of, write_tables};
 use crate::reporting::{Reporting, SampleTables};
 use crate::run::{Manifest, Prepared};
 use crate::terminal::Terminal;
@@ -55,14 +55,13 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     config.seed = global.seed.unwrap_or(config.seed);
     let params = args.params(&config);
     params.check()?;
-    // Before anything that takes long.
-    params.catalogue()?;
     let others = args.other_cells(&facts, terminal)?;
     config.explain = Some(params);
     let prepared = Prepared::new(&Config { split: None, ..config.clone() }, terminal)?;
     check_same(&facts, &prepared.loaded.inputs)?;
-    check_explain(&config, &prepared)?;
     let screen = &prepared.loaded.screen;
+    // Before anything that takes long.
+    check_explain(&config, screen)?;
     let mut manifest = Manifest::new("explain", &config, &prepared.loaded.inputs);
     manifest.add_file(&args.model)?;
     let mut reporting = Reporting::new(&config, &manifest, screen)?;

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
-use halfmax_core::{EntityTable, Error, ErrorKind, FittedModel, Result, Screen};
+use halfmax_core::{EntityTable, Error, FittedModel, Result, Screen};
 use halfmax_data::{DrugFeatures, RunFolder, SingleAgentMeasures, write_model};
 use halfmax_eval::{Calibration, TrainingLog, fit_calibrated};
 use halfmax_kernel::Applicability;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::explaining::{explain_into, positions_of, write_tables};
+use crate::explaining::{check_explain, explain_into, unexplained, write_tables};
 use crate::reporting::Reporting;
 use crate::run::{Manifest, Prepared, write_provenance, write_training};
 use crate::terminal::Terminal;
@@ -53,7 +53,7 @@ pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result
     config.seed = global.seed.unwrap_or(config.seed);
     let folder = RunFolder::create(&args.out)?;
     let prepared = Prepared::new(&config, terminal)?;
-    check_explain(&config, &prepared).map_err(|error| error.at(args.config.display()))?;
+    check_explain(&config, &prepared.loaded.screen).map_err(|error| error.at(args.config.display()))?;
     let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
     let trained = train_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|trained| {
         report(&config, &prepared, &trained, &folder, terminal).map(|()| trained.summary)
@@ -97,22 +97,6 @@ fn report(
         }
     }
     folder.write("report.html", reporting.html().as_bytes())
-}
-
-/// Refuses what a section `[explain]` asks for and cannot be, before anything that takes long.
-pub fn check_explain(config: &Config, prepared: &Prepared) -> Result<()> {
-    let Some(params) = &config.explain else { return Ok(()) };
-    params.catalogue()?;
-    positions_of(&params.cell_lines, prepared.loaded.screen.table(0)).map(|_| ())
-}
-
-/// Goes on without an explanation that failed: the run itself is complete.
-pub fn unexplained(error: Error, terminal: Terminal) -> Result<()> {
-    if error.kind() == ErrorKind::Interrupted {
-        return Err(error);
-    }
-    terminal.note(&format!("the model is not explained: {error}"));
-    Ok(())
 }
 
 /// A model that was trained, and what is to be said of it.

@@ -2,11 +2,12 @@
 
 mod tables;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use halfmax_core::{
-    DrugClass, EntityTable, Error, FeatureSpace, FittedModel, Mechanism, Mechanisms, Progress, Result,
-    Screen, Seed, listed, parse_gmt,
+    DrugClass, EntityTable, Error, ErrorKind, FeatureSpace, FittedModel, Mechanism, Mechanisms, Progress,
+    Result, Screen, Seed, listed, parse_gmt,
 };
 use halfmax_data::harmonise;
 use halfmax_eval::Widths;
@@ -64,6 +65,7 @@ impl ExplainParams {
             None => Mechanisms::named(BUILTIN)?,
             Some(path) => Mechanisms::named(&path.to_string_lossy())?,
         };
+        let mut ids: HashSet<String> = catalogue.list.iter().map(|mechanism| mechanism.id.clone()).collect();
         for path in &self.gene_sets {
             let place = path.display().to_string();
             let bytes = std::fs::read(path).map_err(|error| {
@@ -77,7 +79,7 @@ impl ExplainParams {
                     .help("unpack it first if it is packed; GMT files of MSigDB and Reactome are plain text")
             })?;
             for set in parse_gmt(&text, &place)? {
-                if catalogue.list.iter().any(|other| other.id == set.name) {
+                if !ids.insert(set.name.clone()) {
                     return Err(Error::data(format!("{place}: two sets are called {:?}", set.name))
                         .help("rename one of them"));
                 }
@@ -104,6 +106,22 @@ pub fn explain_into(
     let tables = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
     reporting.add_samples(model.1, &explained, &SampleTables { tables, cells, widths })?;
     Ok(explained)
+}
+
+/// Refuses what a section `[explain]` asks for and cannot be, before anything that takes long.
+pub fn check_explain(config: &Config, screen: &Screen) -> Result<()> {
+    let Some(params) = &config.explain else { return Ok(()) };
+    params.catalogue()?;
+    positions_of(&params.cell_lines, screen.table(0)).map(|_| ())
+}
+
+/// Goes on without an explanation that failed: the run itself is complete.
+pub fn unexplained(error: Error, terminal: Terminal) -> Result<()> {
+    if error.kind() == ErrorKind::Interrupted {
+        return Err(error);
+    }
+    terminal.note(&format!("the model is not explained: {error}"));
+    Ok(())
 }
 
 /// The positions of cell lines that pages are asked for, each once.

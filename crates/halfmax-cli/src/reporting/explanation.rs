@@ -1,5 +1,5 @@
 use halfmax_core::{Direction as Expected, DrugClass, Mechanism as Known, Reading};
-use halfmax_explain::{Explanation, MechanismEvidence};
+use halfmax_explain::{Explanation, MechanismEvidence, Spreads};
 use halfmax_report::{
     Agreement, Confounder, Direction, DrugMechanism, Estimate, Feature, GeneSet, GroupImportance, HeatCell,
     HeatGroup, HeatMap, HeatRow, Importance, Mechanism, MechanismDrug, Reference, Spread, Strategy,
@@ -8,8 +8,6 @@ use halfmax_report::{
 use super::{Reporting, thousands};
 use crate::explaining::{Explained, ranked};
 
-/// Features of a drug that are shown.
-const FEATURES: usize = 25;
 /// Drugs that a mechanism's page names.
 const DRUGS: usize = 15;
 /// Features that are shown over all drugs.
@@ -351,10 +349,9 @@ fn features(
         let [min, q05, q25, q50, q75, q95, max] = seven.map(f64::from);
         Spread { min, q05, q25, q50, q75, q95, max }
     };
-    let feature = |(at, _, adjusted_rank): (usize, u32, u32)| {
+    let feature = |((at, _, adjusted_rank), spreads): ((usize, u32, u32), &Spreads)| {
         let described = &found.space.features[at];
         let one = own.importance[at];
-        let spreads = own.spreads.iter().find(|spreads| spreads.feature as usize == at);
         let readings = explained.catalogue.genes_of_feature(&described.kind, &described.name);
         Feature {
             kind: described.kind.clone(),
@@ -363,14 +360,15 @@ fn features(
             adjusted_mean_abs: Some(one.adjusted_mean_abs),
             adjusted_rank: Some(adjusted_rank as usize),
             direction: direction(explained.upwards * one.effect),
-            low: spreads.and_then(|spreads| spreads.low).map(spread),
-            high: spreads.and_then(|spreads| spreads.high).map(spread),
+            low: spreads.low.map(spread),
+            high: spreads.high.map(spread),
             expected: readings
                 .iter()
                 .find_map(|reading| expected(&explained.catalogue.list, reading, classes)),
         }
     };
-    ranked(&own.importance).into_iter().take(FEATURES).map(feature).collect()
+    // Both in the order of importance.
+    ranked(&own.importance).into_iter().zip(&own.spreads).map(feature).collect()
 }
 
 /// The direction that a mechanism which concerns a drug expects of a feature.

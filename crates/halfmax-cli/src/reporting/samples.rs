@@ -155,6 +155,7 @@ impl Page<'_> {
             let kept = arguments.iter().filter(|argument| keep(up * argument.contribution));
             kept.take(ARGUMENTS).map(|argument| self.argument(argument)).collect()
         };
+        let percentile = self.percentile(partner);
         let dominant = arguments
             .iter()
             .find(|argument| self.explained.upwards * argument.contribution > 0.0)
@@ -167,7 +168,7 @@ impl Page<'_> {
             drug: self.reporting.drug_at.get(&self.explained.names[partner]).copied().unwrap_or(usize::MAX),
             predicted: Estimate { value: predicted, interval: self.interval(partner, predicted) },
             ic50_um: (self.reporting.screen.target == "LN_IC50").then(|| predicted.exp()),
-            percentile: Some(self.percentile(partner)),
+            percentile: Some(if self.explained.upwards < 0.0 { 1.0 - percentile } else { percentile }),
             arguments_for: side(&|contribution| contribution < 0.0),
             arguments_against: side(&|contribution| contribution > 0.0),
             counterfactuals: counterfactuals.collect(),
