@@ -44,6 +44,7 @@ const EXAMPLES: &str = "Examples:
   halfmax evaluate screen.toml --out runs/lco
   halfmax train screen.toml --out runs/model
   halfmax score runs/model/model.halfmax --cells new.csv --drugs drugs.csv --top 10 --out scores.parquet
+  halfmax explain runs/model/model.halfmax --out why/report.html
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 input data refused, 4 the result does not meet what was
 asked, 130 interrupted.";
@@ -79,7 +80,7 @@ impl Global {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything once on the embedded dataset: evaluate, train, score.
+    /// Everything once on the embedded dataset: evaluate, train, score, explain.
     Demo {
         /// Folder for the run; must not exist. By default the first of halfmax-demo, halfmax-demo-2, … that is free.
         #[arg(long, value_name = "DIR")]
