@@ -136,9 +136,17 @@ pub const TISSUE: [&str; 6] =
 /// Names of the column that holds folds.
 pub const FOLD: [&str; 2] = ["fold", "folds"];
 
-/// A column name without what does not matter: case, blanks, hyphens, underscores.
+/// A column name without what does not matter: case, blanks, hyphens, underscores, dots, brackets.
 pub(crate) fn plain(name: &str) -> String {
-    name.chars().filter(|c| !matches!(c, ' ' | '_' | '-' | '.')).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-' | '.' | '(' | ')' | '[' | ']'))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Whether a text is a name by which some role is recognised.
+pub(crate) fn is_known_name(name: &str) -> bool {
+    !crate::roles::roles_of(name).0.is_empty()
 }
 
 fn is_one_of(name: &str, names: &[&str]) -> bool {

@@ -1,6 +1,9 @@
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::assign::SaidColumns;
+use crate::file_spec::{TableFile, TableOptions, refuse_unknown};
 
 /// Where the data of a run come from: the `[data]` part of a configuration. Paths are relative to the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -8,26 +11,29 @@ use serde::{Deserialize, Serialize};
 pub struct DataConfig {
     /// The response table; with `dataset`, the name of one of its tables ("gdsc1", "gdsc2") or a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response: Option<PathBuf>,
+    pub response: Option<TableFile>,
     /// A second table of responses to the same drugs, with the same target: what a replicate achieves is the ceiling of
     /// what a model can. With `dataset`, the name of one of its tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replicate: Option<PathBuf>,
+    pub replicate: Option<TableFile>,
     /// An embedded dataset that stands for all files: "gdsc-core".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
     /// A table of what drugs do alone, for a screen of combinations: features of drugs and of cell lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub single_agent: Option<PathBuf>,
+    pub single_agent: Option<TableFile>,
     /// Its columns to use; all columns of numbers if none are named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub single_agent_columns: Vec<String>,
     /// The drugs: names, SMILES, targets, target pathways.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub drugs: Option<PathBuf>,
+    pub drugs: Option<TableFile>,
     /// More ids and names of cell lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub annotation: Option<PathBuf>,
+    pub annotation: Option<TableFile>,
+    /// Which column has which role, in every file that has a column of this name: `drug = "inhibitor"`.
+    #[serde(default, skip_serializing_if = "SaidColumns::is_empty")]
+    pub columns: SaidColumns,
     /// Which features of drugs to make.
     #[serde(default)]
     pub drug_features: DrugFeatures,
@@ -55,21 +61,63 @@ impl Default for DrugFeatures {
 }
 
 /// A file of cell-line features.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CellFile {
     /// What the file holds.
     pub kind: CellKind,
     /// The file; may be absent for a file of an embedded dataset.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// How many of the most variable features to keep, chosen on training cell lines; absent = all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub top_variance: Option<usize>,
     /// Whether cell lines stay that the file lacks, their values missing; for expression, which every cell line needs
     /// otherwise.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub optional: bool,
+    /// What is said of the file instead of having it found out.
+    #[serde(flatten)]
+    pub options: TableOptions,
+}
+
+impl CellFile {
+    /// The file with what is said of it; none for a file of an embedded dataset.
+    pub fn table_file(&self) -> Option<TableFile> {
+        self.file.as_ref().map(|file| TableFile { file: file.clone(), options: self.options.clone() })
+    }
+}
+
+impl<'de> Deserialize<'de> for CellFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const KNOWN: [&str; 11] = [
+            "kind",
+            "file",
+            "top_variance",
+            "optional",
+            "sheet",
+            "separator",
+            "columns",
+            "where",
+            "orientation",
+            "layout",
+            "key",
+        ];
+        #[derive(Deserialize)]
+        struct Spelt {
+            kind: CellKind,
+            file: Option<PathBuf>,
+            top_variance: Option<usize>,
+            #[serde(default)]
+            optional: bool,
+            #[serde(flatten)]
+            options: TableOptions,
+        }
+        let table = toml::Table::deserialize(deserializer)?;
+        refuse_unknown(&table, &KNOWN)?;
+        let Spelt { kind, file, top_variance, optional, options } =
+            table.try_into().map_err(serde::de::Error::custom)?;
+        Ok(Self { kind, file, top_variance, optional, options })
+    }
 }
 
 fn is_false(value: &bool) -> bool {

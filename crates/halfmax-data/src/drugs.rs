@@ -9,8 +9,9 @@ use halfmax_core::{
 use crate::columns;
 use crate::config::DrugFeatures;
 use crate::names::{drug_key, no_column};
+use crate::open::read_table;
 use crate::report::{FileReport, FileShape};
-use crate::table::{RawTable, read_table};
+use crate::table::RawTable;
 
 /// What a file says about drugs.
 #[derive(Clone, Debug, Default)]

@@ -1,8 +1,9 @@
 use halfmax_core::{Error, Result};
 
 use crate::config::CellKind;
+use crate::open::read_bytes;
 use crate::responses::nearest;
-use crate::table::{RawTable, read_bytes};
+use crate::table::RawTable;
 
 /// The names of the datasets that are part of the program.
 pub const DATASETS: [&str; 1] = ["gdsc-core"];

@@ -4,12 +4,13 @@ use std::path::Path;
 use halfmax_core::{Error, Result, Screen, listed};
 use serde::Serialize;
 
-use crate::columns;
 use crate::load::InputFile;
-use crate::names::{CellLines, drug_key, no_column};
+use crate::names::{CellLines, drug_key};
+use crate::open::read_table;
 use crate::report::{FileReport, FileShape, grouped};
 use crate::responses::fold_numbers;
-use crate::table::{RawTable, read_table};
+use crate::roles::Role;
+use crate::table::RawTable;
 
 /// The folds that a file gives to the responses of a screen.
 #[derive(Clone, Debug)]
@@ -48,9 +49,7 @@ pub enum Uncovered {
 /// screen and `uncovered` is [`Uncovered::Refuse`].
 pub fn read_folds(path: impl AsRef<Path>, screen: &Screen, uncovered: Uncovered) -> Result<FoldFile> {
     let table = read_table(path)?;
-    let Some(fold_column) = table.find(&columns::FOLD) else {
-        return Err(no_column(&table, "of folds", &columns::FOLD));
-    };
+    let fold_column = table.require(Role::Fold)?;
     let folds = fold_numbers(&table, fold_column)?;
     let (keys, in_file) = keys_of_file(&table, screen)?;
     let by_key = fold_of_key(&table, &in_file, &folds)?;
@@ -123,24 +122,24 @@ type Key = Vec<String>;
 
 fn keys_of_file(table: &RawTable, screen: &Screen) -> Result<(Vec<String>, Vec<Option<Key>>)> {
     let mut parts: Vec<(String, Vec<Option<String>>)> = Vec::new();
-    if let Some(column) = table.find(&columns::CELL_LINE) {
+    if let Some(column) = table.role(Role::CellLine) {
         let ids: HashSet<&str> = screen.tables[0].ids().iter().map(String::as_str).collect();
         parts.push(("cell_line".into(), cell_ids(&table.texts(column)?, &ids)?));
     }
-    let second = table.find(&columns::DRUG_B).filter(|_| screen.sides.len() > 2);
-    let first = table.find(&columns::DRUG_A).or_else(|| table.find(&columns::DRUG));
+    let second = table.role(Role::DrugB).filter(|_| screen.sides.len() > 2);
+    let first = table.role(Role::DrugA).or_else(|| table.role(Role::Drug));
     if let (Some(first), Some(second)) = (first, second) {
         let pairs = table.texts(first)?.into_iter().zip(table.texts(second)?);
         parts.push(("combination".into(), pairs.map(|(a, b)| Some(combination_key(&a?, &b?))).collect()));
-    } else if let Some(column) = table.find(&columns::DRUG) {
+    } else if let Some(column) = table.role(Role::Drug) {
         let keys = table.texts(column)?.into_iter().map(|name| name.map(|name| drug_key(&name)));
         parts.push(("drug".into(), keys.collect()));
     }
-    if let (true, Some(column)) = (parts.is_empty(), table.find(&columns::TISSUE)) {
+    if let (true, Some(column)) = (parts.is_empty(), table.role(Role::Tissue)) {
         parts.push(("tissue".into(), table.texts(column)?));
     }
     if parts.is_empty() {
-        return Err(no_column(table, "of cell lines, drugs or tissues", &["cell_line", "drug", "tissue"]));
+        return Err(crate::assign::no_column(table, Role::CellLine));
     }
     let key = |row: usize| parts.iter().map(|(_, values)| values[row].clone()).collect::<Option<Key>>();
     let keys = (0..table.rows()).map(key).collect();

@@ -8,11 +8,15 @@ use serde::Serialize;
 use crate::columns;
 use crate::config::CellKind;
 use crate::features::{Layout, at_the_floor, layout, read_cell_features, varying};
+use crate::layouts::{Yields, best_layout};
 use crate::names::{CellLines, drug_key};
+use crate::open::read_table;
 use crate::readings::unit_of;
 use crate::report::{FileShape, grouped, range_of};
 use crate::responses::suspicions;
-use crate::table::{RawTable, read_table};
+use crate::roles::Role;
+use crate::table::RawTable;
+use crate::wide::wide_responses;
 
 /// What a file looks like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -30,6 +34,8 @@ pub struct Inspection {
     pub missing_share: f64,
     /// For tables of responses, the range of each column of numbers; for features, of all values.
     pub ranges: BTreeMap<String, [f64; 2]>,
+    /// What was decided when the file was opened.
+    pub notes: Vec<String>,
     /// What looks wrong.
     pub problems: Vec<String>,
 }
@@ -41,7 +47,9 @@ pub struct Inspection {
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
     let table = read_table(path)?;
     let lines = CellLines::embedded()?;
-    let mut found = Inspection { shape: FileShape::of(&table, role(&table)), ..Inspection::default() };
+    let mut found =
+        Inspection { shape: FileShape::of(&table, role(&table, &lines)), ..Inspection::default() };
+    found.notes = table.notes().to_vec();
     match cell_kind(&table).filter(|kind| kind.name() == found.shape.role) {
         Some(kind) => look_at_features(&table, kind, &lines, &mut found)?,
         None => look_at_columns(&table, &lines, &mut found)?,
@@ -49,18 +57,20 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
     Ok(found)
 }
 
-fn role(table: &RawTable) -> &'static str {
-    let has = |names: &[&str]| table.find(names).is_some();
-    let pair = has(&columns::DRUG_A) && has(&columns::DRUG_B);
-    match (has(&columns::CELL_LINE), has(&columns::DRUG)) {
-        _ if pair && has(&columns::DOSE_A) && has(&columns::DOSE_B) => "dose matrices",
-        _ if pair => "combinations",
-        (true, true) if has(&columns::DOSE) && has(&columns::READING) => "readings",
-        (true, true) if has(&columns::RESPONSE) => "responses",
-        (cell, drug) if (cell || drug) && has(&columns::FOLD) && table.names().len() <= 5 => "folds",
-        (false, true) if has(&columns::SMILES) || has(&columns::TARGETS) => "drugs",
-        _ => cell_kind(table).map_or("unknown", CellKind::name),
+/// What a table is taken for: a layout of roles, features of cell lines, or a matrix of responses.
+fn role(table: &RawTable, lines: &CellLines) -> &'static str {
+    let layout = best_layout(table).map(|layout| layout.yields);
+    match layout {
+        // These need few roles, so that a matrix of features may have them as well.
+        Some(Yields::Annotation | Yields::Drugs | Yields::DrugFeatures | Yields::GeneNames) | None => {}
+        Some(yields) => return yields.name(),
     }
+    if let Some(kind) = cell_kind(table) {
+        let responses = kind != CellKind::Events
+            && wide_responses(table, lines).is_ok_and(|wide| wide.is_some_and(|wide| wide.names_drugs()));
+        return if responses { Yields::Responses.name() } else { kind.name() };
+    }
+    layout.map_or("unknown", Yields::name)
 }
 
 /// What kind of cell-line features a table holds, judged from its column names and values.
@@ -72,12 +82,12 @@ pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
     }
     let features: Vec<usize> =
         (1..names.len()).filter(|column| !columns::is_cell_line(&names[*column])).collect();
-    if features.is_empty() || table.find(&columns::DRUG).is_some() {
+    if features.is_empty() || table.role(Role::Drug).is_some() {
         return None;
     }
     let texts = features.iter().filter(|column| table.is_text(**column)).count();
     if texts == features.len() {
-        return table.find(&columns::CELL_LINE).map(|_| CellKind::Category);
+        return table.role(Role::CellLine).map(|_| CellKind::Category);
     }
     if texts > 0 {
         return None;
@@ -154,18 +164,18 @@ fn look_at_cell_lines(names: &[Option<String>], lines: &CellLines, found: &mut I
 }
 
 fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) -> Result<()> {
-    let cell = table.find(&columns::CELL_LINE);
-    let drug = table.find(&columns::DRUG).or_else(|| table.find(&columns::DRUG_A));
+    let cell = table.role(Role::CellLine);
+    let drug = table.role(Role::Drug).or_else(|| table.role(Role::DrugA));
     if let Some(column) = cell {
         look_at_cell_lines(&table.texts(column)?, lines, found);
     }
     let mut drugs = BTreeSet::new();
-    for column in drug.into_iter().chain(table.find(&columns::DRUG_B)) {
+    for column in drug.into_iter().chain(table.role(Role::DrugB)) {
         drugs.extend(table.texts(column)?.iter().flatten().map(|name| drug_key(name)));
     }
     found.drugs = drugs.len();
     if let ("readings" | "dose matrices", Some(column)) =
-        (found.shape.role.as_str(), table.find(&columns::READING))
+        (found.shape.role.as_str(), table.role(Role::Reading))
         && let Err(error) = unit_of(table, column, &table.numbers(column, "a number")?, None)
     {
         let help = error.advice().map(|help| format!("; {help}")).unwrap_or_default();
@@ -210,7 +220,7 @@ fn look_for_repeats(
     drug: Option<usize>,
     found: &mut Inspection,
 ) -> Result<()> {
-    let keys: Vec<usize> = cell.into_iter().chain(drug).chain(table.find(&columns::DRUG_B)).collect();
+    let keys: Vec<usize> = cell.into_iter().chain(drug).chain(table.role(Role::DrugB)).collect();
     if keys.is_empty() {
         found.problems.push("no column of cell lines or drugs is recognised".into());
         return Ok(());
@@ -254,6 +264,7 @@ impl fmt::Display for Inspection {
         for (name, [low, high]) in &self.ranges {
             write!(f, "\n    {name}: {low:.3} to {high:.3}")?;
         }
+        self.notes.iter().try_for_each(|note| write!(f, "\n    {note}"))?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n    look: {problem}"))
     }
 }

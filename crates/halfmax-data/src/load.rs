@@ -6,15 +6,18 @@ use halfmax_core::{
 };
 use serde::Serialize;
 
+use crate::assign::Scope;
 use crate::config::{CellFile, CellKind, DataConfig, TargetConfig};
 use crate::drugs::{DrugSheet, drug_entities};
 use crate::embedded;
 use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
+use crate::file_spec::TableFile;
 use crate::names::{CellLines, drug_key};
+use crate::open::read_table;
 use crate::report::{FileReport, LeftOut, LoadReport, range_of};
 use crate::responses::{Observed, ResponseTable, read_responses};
 use crate::single_agent::{SingleAgentMeasures, with_single_agents};
-use crate::table::{RawTable, read_table};
+use crate::table::RawTable;
 
 /// A screen that was read from files, and what is to be known about the reading.
 #[derive(Clone, Debug)]
@@ -72,7 +75,9 @@ pub fn load(
     let mut lines = CellLines::embedded()?;
     let mut inputs = Vec::new();
     if let Some(annotation) = &data.annotation {
-        inputs.push(InputFile::of(&lines.add_annotation(base.join(annotation))?));
+        let table = read(annotation, data, base)?;
+        lines.add(&table)?;
+        inputs.push(InputFile::of(&table));
     }
     let mut responses = read_responses(&files.response, &lines, target, fold_column)?;
     let measured: BTreeSet<String> = responses.observed.iter().map(|one| one.cell_line.clone()).collect();
@@ -101,8 +106,8 @@ pub fn load(
             return Err(Error::config("data.single_agent is given, but the responses are to single drugs")
                 .help("leave it out: it is for screens of combinations"));
         }
-        Some(path) => {
-            let table = read_table(base.join(path))?;
+        Some(file) => {
+            let table = read(file, data, base)?;
             let (cells, drugs, report, measures) =
                 with_single_agents(&table, &data.single_agent_columns, &lines, cells, drugs)?;
             inputs.push(InputFile::of(&table));
@@ -158,6 +163,15 @@ fn join_replicate(screen: &Screen, observed: &[Observed]) -> Vec<(u32, u32, f32)
     observed.iter().filter_map(join).collect()
 }
 
+/// Reads a file with what is said of it, and of the columns of all files.
+fn read(file: &TableFile, data: &DataConfig, base: &Path) -> Result<RawTable> {
+    let mut table = file.read(base)?;
+    table.say(&data.columns, Scope::AllFiles)?;
+    // What is said of this file goes before what is said of all.
+    table.say(&file.options.columns, Scope::ThisFile)?;
+    Ok(table)
+}
+
 /// A file of cell-line features.
 struct OpenedCells {
     kind: CellKind,
@@ -198,14 +212,14 @@ impl Files {
         };
         let mut cells = Vec::new();
         for (at, cell_file) in data.cells.iter().enumerate() {
-            let Some(file) = &cell_file.file else {
+            let Some(file) = cell_file.table_file() else {
                 return Err(Error::config(format!("data.cells[{at}].file is missing: expected a path")));
             };
-            cells.push(OpenedCells::of(cell_file, read_table(base.join(file))?));
+            cells.push(OpenedCells::of(cell_file, read(&file, data, base)?));
         }
-        let drugs = data.drugs.as_ref().map(|path| read_table(base.join(path))).transpose()?;
-        let replicate = data.replicate.as_ref().map(|path| read_table(base.join(path))).transpose()?;
-        Ok(Self { response: read_table(base.join(response))?, replicate, cells, drugs })
+        let drugs = data.drugs.as_ref().map(|file| read(file, data, base)).transpose()?;
+        let replicate = data.replicate.as_ref().map(|file| read(file, data, base)).transpose()?;
+        Ok(Self { response: read(response, data, base)?, replicate, cells, drugs })
     }
 
     fn of_dataset(dataset: &str, data: &DataConfig, base: &Path) -> Result<Self> {
@@ -218,21 +232,23 @@ impl Files {
             }
         }
         for cell_file in &data.cells {
-            let table = match &cell_file.file {
-                Some(file) => read_table(base.join(file))?,
+            let table = match cell_file.table_file() {
+                Some(file) => read(&file, data, base)?,
                 None => embedded.cells(cell_file.kind)?,
             };
             cells.push(OpenedCells::of(cell_file, table));
         }
         let drugs = match &data.drugs {
-            Some(path) => read_table(base.join(path))?,
+            Some(file) => read(file, data, base)?,
             None => embedded.drugs()?,
         };
-        let replicate = data.replicate.as_ref().map(|name| name.display().to_string());
+        let replicate = data.replicate.as_ref().map(|name| name.file.display().to_string());
         let replicate = replicate.map(|name| embedded.response(Some(&name))).transpose()?;
         let response = match &data.response {
-            Some(path) if is_file_name(path) => read_table(base.join(path))?,
-            name => embedded.response(name.as_ref().map(|name| name.display().to_string()).as_deref())?,
+            Some(file) if is_file_name(&file.file) => read(file, data, base)?,
+            name => {
+                embedded.response(name.as_ref().map(|name| name.file.display().to_string()).as_deref())?
+            }
         };
         Ok(Self { response, replicate, cells, drugs: Some(drugs) })
     }

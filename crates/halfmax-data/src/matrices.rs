@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use halfmax_core::{Error, Result};
 
-use crate::columns::{BLOCK, CELL_LINE, DOSE_A, DOSE_B, DOSE_UNIT_A, DOSE_UNIT_B, DRUG_A, DRUG_B, READING};
+use crate::assign::no_column;
 use crate::names::drug_key;
-use crate::readings::{ReadingUnit, doses, find, finite, unit_of};
+use crate::readings::{ReadingUnit, doses, finite, refuse_wrong_way_round, unit_of};
+use crate::roles::Role;
 use crate::table::RawTable;
 use crate::units::DoseFactors;
 
@@ -65,6 +66,9 @@ pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matric
     let doses = Doses::read(table, &columns, options.dose_factor)?;
     let readings = finite(table, columns.reading, "a number")?;
     let unit = unit_of(table, columns.reading, &readings, options.unit)?;
+    let at_zero = (0..readings.len()).filter(|at| doses.at(*at) == [0.0, 0.0] && !readings[*at].is_nan());
+    let mut untreated: Vec<f64> = at_zero.map(|at| readings[at]).collect();
+    refuse_wrong_way_round(table, columns.reading, &mut untreated, unit)?;
     let mut blocks: Vec<(Block, usize)> = Vec::new();
     let mut known: HashMap<[&str; 3], usize> = HashMap::new();
     let mut incomplete = 0;
@@ -109,16 +113,22 @@ struct Columns {
 impl Columns {
     fn new(table: &RawTable) -> Result<Self> {
         Ok(Self {
-            drugs: [find(table, "first drugs", &DRUG_A)?, find(table, "second drugs", &DRUG_B)?],
-            doses: [
-                find(table, "doses of the first drug", &DOSE_A)?,
-                find(table, "doses of the second drug", &DOSE_B)?,
-            ],
-            units: [table.find(&DOSE_UNIT_A), table.find(&DOSE_UNIT_B)],
-            reading: find(table, "readings", &READING)?,
-            cell_line: table.find(&CELL_LINE),
-            block: table.find(&BLOCK),
+            drugs: [first_of(table, Role::DrugA, Role::Drug)?, table.require(Role::DrugB)?],
+            doses: [first_of(table, Role::DoseA, Role::Dose)?, table.require_measure(Role::DoseB)?],
+            units: [Role::DoseUnitA, Role::DoseUnitB]
+                .map(|role| table.role(role).or_else(|| table.role(Role::DoseUnit))),
+            reading: table.require(Role::Reading)?,
+            cell_line: table.role(Role::CellLine),
+            block: table.role(Role::Block),
         })
+    }
+}
+
+/// What is of the first drug of a pair may be called as that of a single one is.
+fn first_of(table: &RawTable, first: Role, alone: Role) -> Result<usize> {
+    match (table.role(first), table.role(alone)) {
+        (Some(column), _) | (None, Some(column)) => Ok(column),
+        (None, None) => Err(no_column(table, first)),
     }
 }
 
@@ -287,7 +297,7 @@ fn optional<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::read_bytes;
+    use crate::open::read_bytes;
 
     fn read(text: &str) -> Result<Matrices> {
         read_matrices(&read_bytes("m.csv", text.as_bytes())?, &MatrixOptions::default())

@@ -6,7 +6,8 @@ use std::path::Path;
 use halfmax_core::{Error, Result};
 
 use crate::columns;
-use crate::table::{RawTable, read_bytes, read_table};
+use crate::open::{read_bytes, read_table};
+use crate::table::RawTable;
 
 static COSMIC_CELL_LINES: &[u8] = include_bytes!("../../../datasets/cell-lines/cosmic.csv.gz");
 
@@ -106,7 +107,7 @@ impl CellLines {
         Ok(table)
     }
 
-    fn add(&mut self, table: &RawTable) -> Result<()> {
+    pub(crate) fn add(&mut self, table: &RawTable) -> Result<()> {
         let Some(name_column) = table.find(&columns::CELL_LINE) else {
             return Err(no_column(table, "of cell-line names", &columns::CELL_LINE[..6]));
         };

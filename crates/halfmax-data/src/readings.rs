@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
-use halfmax_core::{Error, Result, listed};
+use halfmax_core::{Error, Result};
 
-use crate::columns::{CELL_LINE, DIVISIONS, DOSE, DOSE_UNIT, DRUG, EXPERIMENT, READING, plain};
+use crate::columns::plain;
+use crate::lists;
+use crate::plates::normalised;
+use crate::roles::Role;
+use crate::separating::Repeats;
 use crate::table::{Labels, RawTable};
 use crate::units::DoseFactors;
 
@@ -91,6 +95,8 @@ pub struct Readings {
     pub controls: usize,
     /// Rows left out because a cell line, drug, dose or reading is missing.
     pub incomplete: usize,
+    /// What else to know: columns over which readings are pooled.
+    pub notes: Vec<String>,
 }
 
 /// Finds the readings of a table.
@@ -98,18 +104,22 @@ pub struct Readings {
 /// # Errors
 /// If a column is missing, a value is no number or cannot be a dose, no row is complete, or what the readings are is not clear.
 pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readings> {
-    let column = |what: &str, names: &[&str]| find(table, what, names);
-    let dose_column = column("doses", &DOSE)?;
-    let reading_column = column("readings", &READING)?;
-    let mut labels =
-        vec![table.labels(column("cell lines", &CELL_LINE)?)?, table.labels(column("drugs", &DRUG)?)?];
+    let listed = lists::readings_in_rows(table)?;
+    let table = listed.as_ref().unwrap_or(table);
+    let plates = normalised(table)?;
+    let table = plates.as_ref().unwrap_or(table);
+    let dose_column = table.require_measure(Role::Dose)?;
+    let reading_column = table.require(Role::Reading)?;
+    let mut named = vec![table.require(Role::CellLine)?, table.require(Role::Drug)?];
     if options.by_experiment {
-        labels.push(table.labels(column("experiments", &EXPERIMENT)?)?);
+        named.push(experiment_column(table)?);
     }
+    let labels: Vec<Labels> = named.iter().map(|column| table.labels(*column)).collect::<Result<_>>()?;
     let doses = doses(table, dose_column)?;
     let readings = finite(table, reading_column, "a number")?;
     let unit = unit_of(table, reading_column, &readings, options.unit)?;
-    let units = DoseFactors::of(table, dose_column, table.find(&DOSE_UNIT), options.dose_factor)?;
+    let unit_column = table.role(Role::DoseUnit);
+    let units = DoseFactors::of(table, dose_column, unit_column, options.dose_factor)?;
     let mut grouping = Grouping::default();
     let (mut controls, mut incomplete) = (0, 0);
     for at in 0..table.rows() {
@@ -123,12 +133,31 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
             grouping.add(key, at);
         }
     }
+    let mut untreated: Vec<f64> = (0..table.rows())
+        .filter(|at| doses[*at] == 0.0 && !readings[*at].is_nan())
+        .map(|at| readings[at])
+        .collect();
+    refuse_wrong_way_round(table, reading_column, &mut untreated, unit)?;
     if grouping.keys.is_empty() {
         return Err(Error::data(format!(
             "{}: no row has a cell line, a drug, a dose above 0 and a reading",
             table.label()
         )));
     }
+    let used: Vec<usize> = named
+        .iter()
+        .copied()
+        .chain([dose_column, reading_column])
+        .chain(unit_column)
+        .chain(table.role(Role::Divisions))
+        .collect();
+    refuse_further_drugs(table, &used)?;
+    let mut notes = Repeats {
+        what: "curves",
+        groups: grouping.rows.iter().map(Vec::as_slice).filter(|rows| rows.len() > 1).collect(),
+        used: &used,
+    }
+    .check(table)?;
     let order: Vec<usize> = grouping.rows.iter().flatten().copied().collect();
     let mut starts = vec![0];
     starts.extend(grouping.rows.iter().scan(0, |end, rows| {
@@ -140,7 +169,8 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     };
     let key_of =
         |key: &[u32; 3]| CurveKey { cell_line: name(key, 0), drug: name(key, 1), experiment: name(key, 2) };
-    Ok(Readings {
+    notes.splice(0..0, table.notes().iter().cloned());
+    let mut found = Readings {
         curves: grouping.keys.iter().map(key_of).collect(),
         starts,
         dose_um: order.iter().map(|at| doses[*at] * units.factors[*at]).collect(),
@@ -150,7 +180,38 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
         dose_unit_assumed: units.assumed,
         controls,
         incomplete,
-    })
+        notes,
+    };
+    found.notes.extend(falling(&found));
+    Ok(found)
+}
+
+/// Refuses a table that has a second drug with the first, whatever its doses: readings of two drugs are no curve of one.
+fn refuse_further_drugs(table: &RawTable, used: &[usize]) -> Result<()> {
+    for role in [Role::DrugB, Role::DrugC, Role::DoseB, Role::DoseC] {
+        let Some(column) = table.role(role).filter(|column| !used.contains(column)) else { continue };
+        let labels = table.labels(column)?;
+        let given = labels.names.iter().any(|name| name != "0" && !crate::plates::is_vehicle(name));
+        if given && labels.names.len() > usize::from(matches!(role, Role::DoseB | Role::DoseC)) {
+            let name = &table.names()[column];
+            return Err(Error::data(format!(
+                "{}: column {name:?} ({}) says that wells hold more than one drug, which a curve of one drug must not pool",
+                table.label(),
+                role.what()
+            ))
+            .help(format!(
+                "choose the rows of one drug alone (--where {name:?}=…), score the matrix with halfmax synergy, or set the column aside on purpose (--column ignore={name:?})"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The column that tells experiments apart: experiments, else plates, else replicates.
+fn experiment_column(table: &RawTable) -> Result<usize> {
+    let found =
+        [Role::Experiment, Role::Plate, Role::Replicate].into_iter().find_map(|role| table.role(role));
+    found.ok_or_else(|| crate::assign::no_column(table, Role::Experiment))
 }
 
 /// The rows of each curve.
@@ -171,16 +232,6 @@ impl Grouping {
         }
         self.rows[at].push(row);
     }
-}
-
-pub(crate) fn find(table: &RawTable, what: &str, names: &[&str]) -> Result<usize> {
-    table.find(names).ok_or_else(|| {
-        Error::data(format!("{}: has no column of {what}", table.label())).help(format!(
-            "it has the columns {}; one named {} is expected",
-            listed(table.names(), 8),
-            names.join(", ")
-        ))
-    })
 }
 
 /// A column of numbers without infinite ones.
@@ -204,7 +255,7 @@ pub(crate) fn doses(table: &RawTable, column: usize) -> Result<Vec<f64>> {
 /// How often the control of each curve divided, by the column of that.
 fn divisions(table: &RawTable, curves: &[Vec<usize>]) -> Result<Option<Vec<f64>>> {
     const EXPECTED: &str = "a number of divisions, above 0, at most 100";
-    let Some(column) = table.find(&DIVISIONS) else { return Ok(None) };
+    let Some(column) = table.role(Role::Divisions) else { return Ok(None) };
     let values = finite(table, column, EXPECTED)?;
     if let Some(at) = values.iter().position(|value| *value <= 0.0 || *value > 100.0) {
         return Err(table.bad_value(column, at, values[at], EXPECTED));
@@ -241,8 +292,45 @@ fn usual_size(readings: &[f64]) -> f64 {
 const LARGEST_FRACTION: f64 = 2.0;
 /// Percentages of a table whose drugs do anything are larger.
 const SMALLEST_PERCENT: f64 = 10.0;
+/// Percentages of the control are hardly larger: raw signals are.
+const LARGEST_PERCENT: f64 = 500.0;
 
-/// What the readings are: as given, if that can be, or by the column's name and range.
+const SAY_WHICH: &str = "say which with --response viability-percent, viability-fraction, inhibition-percent or inhibition-fraction";
+
+/// What the name of a column says of its readings: whether they are inhibitions, and whether they are percentages.
+fn said_by_name(name: &str) -> (Option<bool>, Option<bool>) {
+    let name = plain(name);
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let inhibition = if has(&["inhib", "mortality", "death", "killing", "deadcells"]) {
+        Some(true)
+    } else if has(&[
+        "viab",
+        "surviv",
+        "growth",
+        "percentcontrol",
+        "ofcontrol",
+        "relativecount",
+        "relativecellcount",
+        "cpdavgpv",
+        "cpdpredpv",
+        "normalizedintensity",
+        "normalisedintensity",
+    ]) {
+        Some(false)
+    } else {
+        None
+    };
+    let percent = if has(&["percent", "pct", "%"]) || name.starts_with("perc") || name == "growth" {
+        Some(true)
+    } else if has(&["fraction", "proportion", "ratio", "relative"]) {
+        Some(false)
+    } else {
+        None
+    };
+    (inhibition, percent)
+}
+
+/// What the readings are: as given, else by the column's name, and where that does not say whether they are percentages, by their range.
 pub(crate) fn unit_of(
     table: &RawTable,
     column: usize,
@@ -251,37 +339,97 @@ pub(crate) fn unit_of(
 ) -> Result<ReadingUnit> {
     let place = format!("{}: column {:?}", table.label(), table.names()[column]);
     let size = usual_size(readings);
-    let help = "say which with --response viability-percent, viability-fraction, inhibition-percent or inhibition-fraction";
+    if size > LARGEST_PERCENT {
+        return Err(raw_signal(&place, size));
+    }
+    let (inhibition, percent) = said_by_name(&table.names()[column]);
     if let Some(unit) = given {
-        let percent = !unit.percent && size > SMALLEST_PERCENT;
-        let fraction = unit.percent && !unit.inhibition && size <= LARGEST_FRACTION;
-        if percent || fraction {
+        if !unit.percent && size > SMALLEST_PERCENT {
             return Err(Error::data(format!(
                 "{place}: cannot be {}: nine tenths of its readings are within ±{size}",
                 unit.name()
             ))
-            .help(help));
+            .help(SAY_WHICH));
         }
         return Ok(unit);
     }
-    let name = plain(&table.names()[column]);
-    let inhibition = match (name.contains("inhib"), name.contains("viab")) {
-        (true, false) => true,
-        (false, true) => false,
-        _ => {
-            let error = format!("{place}: its name does not say whether it is viability or inhibition");
-            return Err(Error::data(error).help(help));
+    let Some(inhibition) = inhibition else {
+        let error = format!("{place}: its name does not say whether it is viability or inhibition");
+        return Err(Error::data(error).help(SAY_WHICH));
+    };
+    let percent = match percent {
+        Some(false) if size > SMALLEST_PERCENT => {
+            return Err(Error::data(format!(
+                "{place}: its name says fractions, but nine tenths of its readings are within ±{size}"
+            ))
+            .help(SAY_WHICH));
+        }
+        Some(percent) => percent,
+        None if size <= LARGEST_FRACTION => false,
+        None if size >= SMALLEST_PERCENT => true,
+        None => {
+            let error = format!(
+                "{place}: nine tenths of its readings are within ±{size}: too large for fractions, too small for percentages"
+            );
+            return Err(Error::data(error).help(SAY_WHICH));
         }
     };
-    let percent = if size <= LARGEST_FRACTION {
-        false
-    } else if size >= SMALLEST_PERCENT {
-        true
-    } else {
-        let error = format!(
-            "{place}: nine tenths of its readings are within ±{size}: too large for fractions, too small for percentages"
-        );
-        return Err(Error::data(error).help(help));
-    };
     Ok(ReadingUnit { inhibition, percent })
+}
+
+fn raw_signal(place: &str, size: f64) -> Error {
+    Error::data(format!("{place}: nine tenths of its readings are within ±{size}: these are raw signals, not percentages of a control"))
+        .help("divide them by the mean of the untreated wells, or have that done: say that the column holds raw signals (--column signal=NAME), with untreated wells as rows of dose 0 or of the drug DMSO, or a column \"control\"")
+}
+
+/// Refuses readings whose untreated wells (dose 0) read as if the drug had killed everything: they are the other way round.
+pub(crate) fn refuse_wrong_way_round(
+    table: &RawTable,
+    column: usize,
+    untreated: &mut [f64],
+    unit: ReadingUnit,
+) -> Result<()> {
+    if untreated.is_empty() {
+        return Ok(());
+    }
+    let middle = untreated.len() / 2;
+    let median = *untreated.select_nth_unstable_by(middle, f64::total_cmp).1;
+    let inhibition = unit.inhibition_percent(median);
+    if inhibition < 50.0 {
+        return Ok(());
+    }
+    let other = ReadingUnit { inhibition: !unit.inhibition, ..unit };
+    Err(Error::data(format!(
+        "{}: column {:?}: untreated wells (dose 0) read {median} in the middle, which as {} is {inhibition:.0} % inhibition without a drug",
+        table.label(),
+        table.names()[column],
+        unit.name()
+    ))
+    .help(format!("if the readings are the other way round, say --response {}", other.name())))
+}
+
+/// A note where readings fall with the dose though they should rise, in most of the curves that change at all.
+fn falling(readings: &Readings) -> Option<String> {
+    let (mut rising, mut falling) = (0, 0);
+    for curve in readings.starts.windows(2) {
+        let rows = curve[0]..curve[1];
+        let doses = &readings.dose_um[rows.clone()];
+        let lowest = doses.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = doses.iter().copied().fold(0.0, f64::max);
+        let mean = |dose: f64| {
+            let own =
+                rows.clone().filter(|row| readings.dose_um[*row] == dose).map(|row| readings.viability[row]);
+            let (sum, count) = own.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+            sum / count
+        };
+        let change = mean(highest) - mean(lowest);
+        rising += usize::from(change > 0.3);
+        falling += usize::from(change < -0.3);
+    }
+    (rising > 2 * falling && rising >= 2).then(|| {
+        format!(
+            "viability rises with the dose in {rising} curves and falls in {falling}: are the readings the other way round? ({})",
+            SAY_WHICH
+        )
+    })
 }

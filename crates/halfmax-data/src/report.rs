@@ -3,6 +3,7 @@ use std::fmt;
 use halfmax_core::listed;
 use serde::Serialize;
 
+use crate::account::Account;
 use crate::table::RawTable;
 
 /// What a file is taken for, and its shape.
@@ -51,6 +52,9 @@ pub struct FileReport {
     pub range: Option<[f64; 2]>,
     /// Columns left out because they hold one value only.
     pub constant: usize,
+    /// What its columns are used for; of a matrix, whose columns are features, nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns_used: Option<Account>,
     /// What else a reader should know.
     pub notes: Vec<String>,
 }
@@ -146,6 +150,7 @@ impl fmt::Display for FileReport {
         if self.constant > 0 {
             write!(f, "\n    constant columns left out: {}", grouped(self.constant))?;
         }
+        self.columns_used.iter().try_for_each(|account| write!(f, "\n    {account}"))?;
         self.notes.iter().try_for_each(|note| write!(f, "\n    {note}"))
     }
 }

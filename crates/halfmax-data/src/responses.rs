@@ -2,11 +2,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use halfmax_core::{Error, Result, listed};
 
+use crate::account::Account;
+use crate::assign::no_column;
 use crate::columns;
 use crate::config::{Duplicates, TargetConfig};
-use crate::names::{CellLines, drug_key, no_column};
+use crate::names::{CellLines, drug_key};
 use crate::report::{FileReport, FileShape, LeftOut, grouped, range_of};
+use crate::roles::Role;
+use crate::separating::Repeats;
 use crate::table::RawTable;
+use crate::wide::wide_responses;
 
 /// The responses of one table, with names resolved and repeats brought together.
 #[derive(Clone, Debug)]
@@ -62,6 +67,14 @@ pub fn read_responses(
     target: &TargetConfig,
     fold_column: Option<&str>,
 ) -> Result<ResponseTable> {
+    let long = match wide_responses(table, lines)? {
+        Some(wide) => {
+            let said = target.column.clone().or_else(|| wide.quantity.clone());
+            Some(wide.long(table, said.as_deref().unwrap_or("response"))?)
+        }
+        None => None,
+    };
+    let table = long.as_ref().unwrap_or(table);
     let places = places(table, target, fold_column)?;
     let values = table.numbers(places.target, "a number")?;
     refuse_infinite(table, places.target, &values)?;
@@ -72,9 +85,13 @@ pub fn read_responses(
     let combinations = drugs.len() == 2;
     let mut spelling: HashMap<String, String> = HashMap::new();
     let mut grouped_rows: RowsOfPairs = BTreeMap::new();
-    let (mut missing, mut unnamed, mut alone) = (0, 0, 0);
+    let (mut missing, mut unnamed, mut alone, mut single) = (0, 0, 0, 0);
     for (row, value) in values.iter().enumerate() {
         let named: Option<Vec<&String>> = drugs.iter().map(|names| names[row].as_ref()).collect();
+        if combinations && named.is_none() && drugs.iter().any(|names| names[row].is_some()) {
+            single += 1;
+            continue;
+        }
         let (Some(cell), Some(named)) = (&cells.ids[row], named) else {
             unnamed += 1;
             continue;
@@ -94,6 +111,12 @@ pub fn read_responses(
         grouped_rows.entry((cell.clone(), members)).or_default().push(row);
     }
     let repeats = refuse_or_count_repeats(table, &grouped_rows, target.duplicates)?;
+    let pooled = Repeats {
+        what: if combinations { "combinations in a cell line" } else { "pairs of a drug and a cell line" },
+        groups: grouped_rows.values().filter(|rows| rows.len() > 1).map(Vec::as_slice).collect(),
+        used: &places.all(),
+    }
+    .check(table)?;
     let mut fold_conflicts = Vec::new();
     let observed: Vec<Observed> = grouped_rows
         .into_iter()
@@ -119,11 +142,15 @@ pub fn read_responses(
             .notes
             .push(format!("{} {what} measured more than once: their {how} is used", grouped(repeats)));
     }
+    report.notes.extend(pooled);
+    report.notes.extend(table.notes().iter().cloned());
+    report.columns_used = Some(Account::new(table, &places.roles(combinations)));
     let mut left_out = Vec::new();
     for (count, why) in [
         (missing, "the value is missing"),
         (unnamed, "the cell line or drug is not named, or the name could mean several cell lines"),
         (alone, "they combine a drug with itself"),
+        (single, "they are of a single drug: the other is missing"),
     ] {
         if count > 0 {
             left_out.push(LeftOut { what: "responses".into(), why: why.into(), count, examples: Vec::new() });
@@ -135,41 +162,86 @@ pub fn read_responses(
     Ok(ResponseTable { target: name, observed, combinations, fold_conflicts, report, left_out, warnings })
 }
 
+impl Places {
+    /// Every column that is used.
+    fn all(&self) -> Vec<usize> {
+        let one = [self.cell_line, self.target];
+        one.into_iter().chain(self.drugs.iter().copied()).chain(self.fold).collect()
+    }
+
+    /// The columns that are used, with their roles.
+    fn roles(&self, combinations: bool) -> Vec<(Role, usize)> {
+        let drugs = if combinations { [Role::DrugA, Role::DrugB] } else { [Role::Drug, Role::Drug] };
+        let response = if combinations { Role::Synergy } else { Role::Response };
+        let first = [(Role::CellLine, self.cell_line)];
+        let drugs = drugs.into_iter().zip(self.drugs.iter().copied());
+        first
+            .into_iter()
+            .chain(drugs)
+            .chain([(response, self.target)])
+            .chain(self.fold.map(|fold| (Role::Fold, fold)))
+            .collect()
+    }
+}
+
 fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) -> Result<Places> {
-    let Some(cell_line) = table.find(&columns::CELL_LINE) else {
-        return Err(no_column(table, "of cell lines", &columns::CELL_LINE[..8]));
-    };
-    let drugs = match (table.find(&columns::DRUG_A), table.find(&columns::DRUG_B), table.find(&columns::DRUG))
-    {
+    let cell_line = table.require(Role::CellLine)?;
+    let drugs = match (table.role(Role::DrugA), table.role(Role::DrugB), table.role(Role::Drug)) {
         (Some(first), Some(second), _) => vec![first, second],
         // The first drug of a combination may be called as a single one is.
         (None, Some(second), Some(first)) => vec![first, second],
         (_, None, Some(drug)) => vec![drug],
-        (Some(_), None, None) => return Err(no_column(table, "of second drugs", &columns::DRUG_B)),
-        (None, _, None) => return Err(no_column(table, "of drugs", &columns::DRUG)),
+        (Some(_), None, None) => return Err(no_column(table, Role::DrugB)),
+        (None, _, None) => return Err(no_column(table, Role::Drug)),
     };
+    refuse_third_drug(table)?;
     let wanted = |name: &str, key: &str| {
-        table.names().iter().position(|other| other == name).or_else(|| table.find(&[name])).ok_or_else(
-            || {
-                let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
-                Error::config(format!(
-                    "{key} = {name:?}: {} has no such column, only {}",
-                    table.label(),
-                    listed(&found, 12)
-                ))
-                .help(nearest(name, &found))
-            },
-        )
+        table.position_of(name).ok_or_else(|| {
+            let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
+            Error::config(format!(
+                "{key} = {name:?}: {} has no such column, only {}",
+                table.label(),
+                listed(&found, 12)
+            ))
+            .help(nearest(name, &found))
+        })
     };
     let target = match &target.column {
         Some(name) => wanted(name, "target.column")?,
-        None => {
-            let names: &[&str] = if drugs.len() == 2 { &columns::SYNERGY } else { &columns::RESPONSE };
-            table.find(names).ok_or_else(|| no_column(table, "of responses", names))?
-        }
+        None => target_column(table, drugs.len())?,
     };
     let fold = fold_column.map(|name| wanted(name, "split.column")).transpose()?;
     Ok(Places { cell_line, drugs, target, fold })
+}
+
+/// The column of responses: for combinations one of synergy before any other.
+fn target_column(table: &RawTable, drugs: usize) -> Result<usize> {
+    let roles = if drugs == 2 { [Role::Synergy, Role::Response] } else { [Role::Response, Role::Synergy] };
+    let first = table.role(roles[0]);
+    let found = if drugs == 2 { first.or_else(|| table.role(roles[1])) } else { first };
+    found.ok_or_else(|| {
+        let error = no_column(table, roles[0]);
+        error.help(format!(
+            "say which column is to be predicted: [target] column = \"COLUMN\"; by itself one is recognised that is called {} …",
+            roles[0].spec().names.iter().take(8).copied().collect::<Vec<_>>().join(", ")
+        ))
+    })
+}
+
+/// Refuses a table of three drugs: its rows would be taken for combinations of two.
+fn refuse_third_drug(table: &RawTable) -> Result<()> {
+    let Some(column) = table.role(Role::DrugC) else { return Ok(()) };
+    if table.labels(column)?.names.is_empty() {
+        return Ok(());
+    }
+    let name = &table.names()[column];
+    Err(Error::data(format!(
+        "{}: column {name:?} holds third drugs: responses to three drugs at once are not read",
+        table.label()
+    ))
+    .help(format!(
+        "keep the rows of two drugs, or set the column aside with columns = {{ ignore = [{name:?}] }}"
+    )))
 }
 
 pub(crate) fn nearest(name: &str, found: &[&str]) -> String {

@@ -10,10 +10,12 @@ use ndarray::{Array2, ShapeBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::columns;
-use crate::names::{CellLines, drug_key, no_column};
+use crate::names::{CellLines, drug_key};
+use crate::open::read_table;
 use crate::readings::finite;
 use crate::report::{FileReport, FileShape, grouped};
-use crate::table::{RawTable, read_table};
+use crate::roles::Role;
+use crate::table::RawTable;
 
 /// What a model knows of the single-agent responses that it was trained with, so that others can be given to it alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,8 +123,8 @@ pub fn with_single_agents_for_scoring(
         true => Vec::new(),
         false => measures.scales.keys().cloned().collect(),
     };
-    if measures.by_dose && table.find(&columns::DOSE).is_none() {
-        return Err(no_column(&table, "of doses", &columns::DOSE));
+    if measures.by_dose {
+        table.require(Role::Dose)?;
     }
     // What a drug's features are called after are cell lines, and the other way round.
     let of_cells = Entities::known_to(spaces[1], &cells, str::to_owned);
@@ -189,12 +191,8 @@ fn read(
     cells: &Entities,
     drugs: &Entities,
 ) -> Result<Measured> {
-    let Some(cell_column) = table.find(&columns::CELL_LINE) else {
-        return Err(no_column(table, "of cell lines", &columns::CELL_LINE[..8]));
-    };
-    let Some(drug_column) = table.find(&columns::DRUG) else {
-        return Err(no_column(table, "of drugs", &columns::DRUG));
-    };
+    let cell_column = table.require(Role::CellLine)?;
+    let drug_column = table.require(Role::Drug)?;
     let by_id: HashMap<&str, u32> = cells.ids.iter().map(String::as_str).zip(0..).collect();
     let by_key: HashMap<String, u32> = drugs.ids.iter().map(|id| drug_key(id)).zip(0..).collect();
     let cell_of: Vec<Option<u32>> = lines
@@ -210,7 +208,7 @@ fn read(
         .collect();
     let keys: Vec<Option<(u32, u32)>> =
         cell_of.into_iter().zip(drug_of).map(|(cell, drug)| cell.zip(drug)).collect();
-    let measured = match (table.find(&columns::DOSE), wanted) {
+    let measured = match (table.role(Role::Dose), wanted) {
         (Some(dose), []) => by_dose(table, dose, &keys)?,
         _ => by_column(table, wanted, &keys)?,
     };
@@ -226,9 +224,7 @@ fn read(
 
 /// One measure for each dose, in ascending order.
 fn by_dose(table: &RawTable, dose: usize, keys: &[Option<(u32, u32)>]) -> Result<Measured> {
-    let Some(response) = table.find(&columns::READING) else {
-        return Err(no_column(table, "of readings", &columns::READING));
-    };
+    let response = table.require(Role::Reading)?;
     let (doses, responses) = (finite(table, dose, "a dose")?, finite(table, response, "a number")?);
     let mut of_pair: BTreeMap<(u32, u32), Vec<f64>> = BTreeMap::new();
     let usable = |row: &usize| !doses[*row].is_nan() && !responses[*row].is_nan();

@@ -1,34 +1,63 @@
-//! Tables as they are in files: CSV, tab-separated text and Parquet, by the file's ending.
+//! A table as it was read: named columns of numbers or text, and where it came from.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Cursor, Read};
-use std::path::Path;
+use std::sync::OnceLock;
 
 use halfmax_core::{Error, Result, listed};
-use polars::prelude::{
-    ChunkedArray, Column, CsvParseOptions, CsvReadOptions, DataFrame, DataType, Field, NullValues,
-    ParquetReader, PlSmallStr, Schema, SerReader, StringType,
-};
 
-use crate::digest::sha256_bytes;
-use crate::scan::{Scan, scan};
+use crate::assign::Candidate;
+use crate::file_spec::Orientation;
+use crate::missing::is_missing;
+use crate::number::{NumberStyle, plain_number, styled_number};
+use crate::roles::Role;
 
-/// What stands for a missing value in text files.
-pub const MISSING: [&str; 9] = ["", "NA", "N/A", "NaN", "nan", "null", "None", "#N/A", "-"];
-
-/// A table as it was read: named columns of text or numbers, and where it came from.
+/// A table: named columns of text or numbers, and where it came from.
 #[derive(Clone, Debug)]
 pub struct RawTable {
-    label: String,
+    pub(crate) label: String,
+    pub(crate) columns: Vec<RawColumn>,
+    pub(crate) rows: usize,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+    /// What was decided when the file was opened, one sentence each.
+    pub(crate) notes: Vec<String>,
+    /// The row of the file in which each row is; the header is row 1.
+    pub(crate) places: RowPlaces,
+    /// Columns whose roles were said.
+    pub(crate) said: Vec<(Role, usize)>,
+    /// Columns that are not to be looked at.
+    pub(crate) ignored: Vec<usize>,
+    /// The column that holds the names of the rows, where that was said.
+    pub(crate) key: Option<usize>,
+    /// Which way round a matrix is, where that was said.
+    pub(crate) orientation: Option<Orientation>,
+    /// The columns that could have each role, once they were asked for.
+    pub(crate) candidates: OnceLock<Vec<Candidate>>,
     names: Vec<String>,
-    frame: DataFrame,
-    bytes: u64,
-    sha256: String,
+}
+
+/// A column.
+#[derive(Clone, Debug)]
+pub(crate) struct RawColumn {
+    pub name: String,
+    pub values: Values,
+}
+
+/// The values of a column.
+#[derive(Clone, Debug)]
+pub(crate) enum Values {
+    /// Numbers; NaN where one is missing.
+    Numbers(Vec<f64>),
+    /// Numbers of single precision, as the file has them; NaN where one is missing.
+    Singles(Vec<f32>),
+    /// Texts.
+    Texts(Labels),
+    /// Values that are neither numbers nor texts: lists, structures. Holds the name of their type.
+    Other(String),
 }
 
 /// A column of text: its distinct texts, and for each row which it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Labels {
     pub names: Vec<String>,
     /// Positions among the names, or [`Labels::MISSING`].
@@ -37,164 +66,189 @@ pub(crate) struct Labels {
 
 impl Labels {
     pub const MISSING: u32 = u32::MAX;
-}
 
-/// Reads a table; the file's ending says how: `.csv`, `.tsv`, `.txt` (tab-separated), each also with `.gz`, or
-/// `.parquet`.
-///
-/// # Errors
-/// If the file is missing, empty, of another kind than its ending says, ragged, or not UTF-8.
-pub fn read_table(path: impl AsRef<Path>) -> Result<RawTable> {
-    let path = path.as_ref();
-    read_bytes(&path.display().to_string(), &read_file(path)?)
-}
-
-/// Reads a table from the bytes of a file; `label` names it in messages and its ending says the format.
-///
-/// # Errors
-/// As [`read_table`].
-pub fn read_bytes(label: &str, bytes: &[u8]) -> Result<RawTable> {
-    let lower = label.to_ascii_lowercase();
-    if bytes.is_empty() {
-        return Err(Error::data(format!("{label}: the file is empty"))
-            .help("a table needs a header row and at least one row of values"));
+    /// The text of a row; `None` where it is missing.
+    pub fn at(&self, row: usize) -> Option<&str> {
+        self.names.get(self.of_row[row] as usize).map(String::as_str)
     }
-    let (names, frame) = if lower.ends_with(".parquet") {
-        parse_parquet(label, bytes)?
-    } else {
-        let plain = lower.strip_suffix(".gz").unwrap_or(&lower);
-        let separator = match plain.rsplit('.').next() {
-            Some("csv") => b',',
-            Some("tsv" | "txt" | "tab") => b'\t',
-            _ => return Err(unknown_ending(label)),
-        };
-        let text = if plain.len() < lower.len() { Some(decompress(label, bytes)?) } else { None };
-        parse_text(label, text.as_deref().unwrap_or(bytes), separator)?
-    };
-    refuse_repeated_names(label, &names)?;
-    let size = bytes.len() as u64;
-    Ok(RawTable { label: label.to_owned(), names, frame, bytes: size, sha256: sha256_bytes(bytes) })
 }
 
-pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let label = path.display();
-    let opened = File::open(path).and_then(|mut file| {
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map(|_| bytes)
-    });
-    opened.map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::data(format!("{label}: no such file"))
-            .help("check the spelling; paths in a configuration are relative to that configuration's folder"),
-        _ if path.is_dir() => {
-            Error::data(format!("{label}: this is a folder, expected a file")).help("name the file inside it")
+/// Collects the texts of a column, each distinct one once. Blanks around a text are dropped, missing values recognised.
+#[derive(Debug, Default)]
+pub(crate) struct LabelsBuilder {
+    labels: Labels,
+    known: HashMap<String, u32>,
+}
+
+impl LabelsBuilder {
+    pub fn push(&mut self, text: Option<&str>) {
+        let text = text.map(str::trim).filter(|text| !is_missing(text));
+        let at = text.map_or(Labels::MISSING, |text| match self.known.get(text) {
+            Some(at) => *at,
+            None => {
+                let at = self.labels.names.len() as u32;
+                self.known.insert(text.to_owned(), at);
+                self.labels.names.push(text.to_owned());
+                at
+            }
+        });
+        self.labels.of_row.push(at);
+    }
+
+    pub fn finish(self) -> Labels {
+        self.labels
+    }
+}
+
+/// Where the rows of a table are in its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RowPlaces {
+    /// One after the other from this row on.
+    From(usize),
+    /// Row by row.
+    Listed(Vec<u32>),
+}
+
+impl RowPlaces {
+    fn of(&self, at: usize) -> usize {
+        match self {
+            Self::From(first) => first + at,
+            Self::Listed(rows) => rows.get(at).map_or(at + 2, |row| *row as usize),
         }
-        _ => Error::data(format!("{label}: cannot be read: {error}")).because(error),
-    })
+    }
 }
 
-fn unknown_ending(label: &str) -> Error {
-    Error::data(format!("{label}: the ending says no known format"))
-        .help("expected a file that ends in .csv, .tsv, .txt (each also with .gz) or .parquet")
-}
+impl Values {
+    pub fn len(&self) -> Option<usize> {
+        match self {
+            Self::Numbers(values) => Some(values.len()),
+            Self::Singles(values) => Some(values.len()),
+            Self::Texts(labels) => Some(labels.of_row.len()),
+            Self::Other(_) => None,
+        }
+    }
 
-fn decompress(label: &str, bytes: &[u8]) -> Result<Vec<u8>> {
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Err(Error::data(format!("{label}: ends in .gz but is not compressed with gzip"))
-            .help("rename it without .gz if it is plain text"));
+    pub fn is_all_missing(&self) -> bool {
+        match self {
+            Self::Numbers(values) => values.iter().all(|value| value.is_nan()),
+            Self::Singles(values) => values.iter().all(|value| value.is_nan()),
+            Self::Texts(labels) => labels.names.is_empty(),
+            Self::Other(_) => false,
+        }
     }
-    let mut text = Vec::new();
-    flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut text).map_err(|error| {
-        Error::data(format!("{label}: the compressed data are cut short or damaged"))
-            .help("copy or download the file again")
-            .because(error)
-    })?;
-    Ok(text)
-}
 
-fn parse_parquet(label: &str, bytes: &[u8]) -> Result<(Vec<String>, DataFrame)> {
-    if !bytes.starts_with(b"PAR1") {
-        return Err(Error::data(format!("{label}: ends in .parquet but is no Parquet file"))
-            .help("give it the ending of what it is (.csv, .tsv), or write it as Parquet"));
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Numbers(a), Self::Numbers(b)) => {
+                a.iter().zip(b).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
+            }
+            (Self::Singles(a), Self::Singles(b)) => {
+                a.iter().zip(b).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
+            }
+            (Self::Texts(a), Self::Texts(b)) => (0..a.of_row.len()).all(|row| a.at(row) == b.at(row)),
+            _ => false,
+        }
     }
-    if bytes.len() < 12 || !bytes.ends_with(b"PAR1") {
-        return Err(Error::data(format!("{label}: the Parquet file is cut short"))
-            .help("copy or download the file again"));
-    }
-    let frame = ParquetReader::new(Cursor::new(bytes)).finish().map_err(|error| {
-        Error::data(format!("{label}: the Parquet file cannot be read: {error}"))
-            .help("write it again with plain columns of text and numbers")
-            .because(error)
-    })?;
-    if frame.height() == 0 {
-        return Err(no_rows(label));
-    }
-    let names = frame.columns().iter().map(|column| column.name().to_string()).collect();
-    Ok((names, frame))
-}
 
-fn no_rows(label: &str) -> Error {
-    Error::data(format!("{label}: the file has a header but no rows")).help("add at least one row of values")
-}
-
-fn parse_text(label: &str, bytes: &[u8], separator: u8) -> Result<(Vec<String>, DataFrame)> {
-    let Scan { names, body, rows } = scan(label, bytes, separator)?;
-    if rows == 0 {
-        return Err(no_rows(label));
+    fn taken(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Numbers(values) => Self::Numbers(rows.iter().map(|row| values[*row]).collect()),
+            Self::Singles(values) => Self::Singles(rows.iter().map(|row| values[*row]).collect()),
+            Self::Texts(labels) => {
+                let mut builder = LabelsBuilder::default();
+                rows.iter().for_each(|row| builder.push(labels.at(*row)));
+                Self::Texts(builder.finish())
+            }
+            Self::Other(kind) => Self::Other(kind.clone()),
+        }
     }
-    // Identifiers stay text even where they look like numbers: a COSMIC id, the drug "123138".
-    let texts = names.iter().enumerate().filter(|(at, name)| *at == 0 || crate::columns::is_identifier(name));
-    let texts: Schema = texts
-        .map(|(at, _)| Field::new(PlSmallStr::from(format!("column_{}", at + 1)), DataType::String))
-        .collect();
-    let missing = MISSING.iter().filter(|token| !token.is_empty()).map(|token| PlSmallStr::from(*token));
-    let parse = CsvParseOptions::default()
-        .with_separator(separator)
-        .with_null_values(Some(NullValues::AllColumns(missing.collect())));
-    let mut frame = CsvReadOptions::default()
-        .with_has_header(false)
-        .with_infer_schema_length(None)
-        .with_schema_overwrite(Some(texts.into()))
-        .with_parse_options(parse)
-        .into_reader_with_file_handle(Cursor::new(body))
-        .finish()
-        .map_err(|error| {
-            Error::data(format!("{label}: cannot be read as a table: {error}")).because(error)
-        })?;
-    if frame.width() != names.len() || frame.height() != rows {
-        return Err(Error::data(format!(
-            "{label}: read as {} rows × {} columns, expected {rows} × {}",
-            frame.height(),
-            frame.width(),
-            names.len()
-        ))
-        .help("look for blank lines and stray quotation marks"));
-    }
-    refuse_repeated_names(label, &names)?;
-    frame.set_column_names(&names).map_err(|error| {
-        Error::data(format!("{label}: column names cannot be used: {error}")).because(error)
-    })?;
-    Ok((names, frame))
-}
-
-fn refuse_repeated_names(label: &str, names: &[String]) -> Result<()> {
-    let mut sorted: Vec<&str> = names.iter().map(String::as_str).collect();
-    sorted.sort_unstable();
-    let mut repeated: Vec<String> =
-        sorted.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| format!("{:?}", pair[0])).collect();
-    repeated.dedup();
-    if repeated.is_empty() {
-        return Ok(());
-    }
-    Err(Error::data(format!("{label}: columns occur twice: {}", listed(&repeated, 5)))
-        .help("keep one column of each name, or average them"))
-}
-
-/// Whether a text stands for a missing value.
-pub(crate) fn is_missing(text: &str) -> bool {
-    MISSING.contains(&text.trim())
 }
 
 impl RawTable {
+    /// A table of these columns. Columns without a name and without a value are left out; of columns that are the same to the
+    /// last value one is kept, with a note.
+    ///
+    /// # Errors
+    /// If two columns have one name and hold different values.
+    pub(crate) fn new(
+        label: &str,
+        columns: Vec<RawColumn>,
+        rows: usize,
+        places: RowPlaces,
+        notes: Vec<String>,
+    ) -> Result<Self> {
+        let mut table = Self {
+            label: label.to_owned(),
+            columns,
+            rows,
+            bytes: 0,
+            sha256: String::new(),
+            notes,
+            places,
+            said: Vec::new(),
+            ignored: Vec::new(),
+            key: None,
+            orientation: None,
+            candidates: OnceLock::new(),
+            names: Vec::new(),
+        };
+        table.leave_out_empty_columns();
+        table.leave_out_repeated_columns()?;
+        table.name_columns();
+        Ok(table)
+    }
+
+    fn leave_out_empty_columns(&mut self) {
+        let before = self.columns.len();
+        self.columns.retain(|column| !(column.name.is_empty() && column.values.is_all_missing()));
+        if self.columns.len() < before {
+            self.notes
+                .push(format!("columns without a name and without a value: {}", before - self.columns.len()));
+        }
+    }
+
+    fn leave_out_repeated_columns(&mut self) -> Result<()> {
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        let (mut same, mut different) = (Vec::new(), Vec::new());
+        for (at, column) in self.columns.iter().enumerate().filter(|(_, column)| !column.name.is_empty()) {
+            let Some(earlier) = first.get(column.name.as_str()) else {
+                first.insert(&column.name, at);
+                continue;
+            };
+            let equal = self.columns[*earlier].values.same(&column.values);
+            if equal { same.push(at) } else { different.push(format!("{:?}", column.name)) }
+        }
+        different.dedup();
+        if !different.is_empty() {
+            return Err(Error::data(format!(
+                "{}: columns occur twice with different values: {}",
+                self.label,
+                listed(&different, 5)
+            ))
+            .help("keep one column of each name, or give the others names of their own"));
+        }
+        if !same.is_empty() {
+            let names: Vec<&str> = same.iter().map(|at| self.columns[*at].name.as_str()).collect();
+            self.notes.push(format!("columns that repeat an earlier one: {}", listed(&names, 5)));
+            let mut at = 0;
+            self.columns.retain(|_| {
+                at += 1;
+                !same.contains(&(at - 1))
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives columns without a name, but for the first, the name `column 7`, and keeps the list of names.
+    fn name_columns(&mut self) {
+        for (at, column) in self.columns.iter_mut().enumerate().skip(1) {
+            if column.name.is_empty() {
+                column.name = format!("column {}", at + 1);
+            }
+        }
+        self.names = self.columns.iter().map(|column| column.name.clone()).collect();
+    }
+
     /// Where it was read from, as messages name it.
     pub fn label(&self) -> &str {
         &self.label
@@ -207,12 +261,7 @@ impl RawTable {
 
     /// Number of rows, without the header.
     pub fn rows(&self) -> usize {
-        self.frame.height()
-    }
-
-    /// The columns as polars has them.
-    pub fn frame(&self) -> &DataFrame {
-        &self.frame
+        self.rows
     }
 
     /// The size of the file in bytes, compressed as it was.
@@ -225,23 +274,23 @@ impl RawTable {
         &self.sha256
     }
 
-    /// The row of the file that holds entry `at` of a column: the header is row 1.
-    pub fn row_of(&self, at: usize) -> usize {
-        at + 2
+    /// What was decided when the file was opened (its separator, a header that is missing, rows set aside), one sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
-    fn column(&self, column: usize) -> &Column {
-        &self.frame.columns()[column]
+    /// The row of the file that holds entry `at` of a column: the header is row 1.
+    pub fn row_of(&self, at: usize) -> usize {
+        self.places.of(at)
     }
 
     /// Whether a column holds numbers only.
     pub fn is_numeric(&self, column: usize) -> bool {
-        let kind = self.column(column).dtype();
-        if kind.is_primitive_numeric() || kind.is_bool() || matches!(kind, DataType::Null) {
-            return true;
+        match &self.columns[column].values {
+            Values::Numbers(_) | Values::Singles(_) => true,
+            Values::Texts(labels) => labels.names.iter().all(|text| text.parse::<f64>().is_ok()),
+            Values::Other(_) => false,
         }
-        let is_number = |text: &str| is_missing(text) || text.trim().parse::<f64>().is_ok();
-        self.column(column).str().is_ok_and(|texts| texts.iter().flatten().all(is_number))
     }
 
     /// Whether a column holds text.
@@ -249,72 +298,80 @@ impl RawTable {
         !self.is_numeric(column)
     }
 
-    /// A column as text, surrounding blanks removed; `None` where a value is missing.
+    /// A column as text, surrounding blanks removed; `None` where a value is missing. Whole numbers have no decimal point.
     ///
     /// # Errors
     /// If the column is of a type that has no text form (lists, structures).
     pub fn texts(&self, column: usize) -> Result<Vec<Option<String>>> {
-        let text = self.text_column(column)?;
-        Ok(text
-            .iter()
-            .map(|value| value.map(str::trim).filter(|value| !is_missing(value)).map(str::to_owned))
-            .collect())
+        let labels = self.labels(column)?;
+        Ok((0..self.rows).map(|row| labels.at(row).map(str::to_owned)).collect())
     }
 
-    /// A column as text of which each distinct one is kept once.
+    /// A column as text whose distinct texts are kept once.
     ///
     /// # Errors
     /// As [`RawTable::texts`].
     pub(crate) fn labels(&self, column: usize) -> Result<Labels> {
-        let text = self.text_column(column)?;
-        let mut known: HashMap<&str, u32> = HashMap::new();
-        let mut names = Vec::new();
-        let mut of_row = Vec::with_capacity(text.len());
-        for value in text.iter() {
-            let value = value.map(str::trim).filter(|value| !is_missing(value));
-            of_row.push(value.map_or(Labels::MISSING, |value| {
-                *known.entry(value).or_insert_with(|| {
-                    names.push(value.to_owned());
-                    names.len() as u32 - 1
-                })
-            }));
+        let mut builder = LabelsBuilder::default();
+        match &self.columns[column].values {
+            Values::Texts(labels) => return Ok(labels.clone()),
+            Values::Numbers(values) => {
+                values.iter().for_each(|value| builder.push(number_text(*value).as_deref()));
+            }
+            Values::Singles(values) => values
+                .iter()
+                .for_each(|value| builder.push((!value.is_nan()).then(|| value.to_string()).as_deref())),
+            Values::Other(kind) => return Err(self.no_text(column, kind)),
         }
-        Ok(Labels { names, of_row })
+        Ok(builder.finish())
     }
 
-    fn text_column(&self, column: usize) -> Result<ChunkedArray<StringType>> {
-        let cast = self.column(column).cast(&DataType::String);
-        cast.and_then(|cast| cast.str().cloned()).map_err(|error| {
-            Error::data(format!(
-                "{}: column {:?} holds {}, expected text or numbers",
-                self.label,
-                self.names[column],
-                self.column(column).dtype()
-            ))
-            .because(error)
-        })
+    fn no_text(&self, column: usize, kind: &str) -> Error {
+        let name = &self.names[column];
+        Error::data(format!(
+            "{}: column {name:?} holds values of type {kind}, expected text or numbers",
+            self.label
+        ))
+        .help("write the file again with plain columns of text and numbers")
     }
 
-    /// A column as numbers, NaN where a value is missing.
+    /// A column as numbers, NaN where a value is missing. `true` and `false` are 1 and 0.
     ///
     /// # Errors
     /// If a value is text: names the file, the column, the row, the value and what was expected.
     pub fn numbers(&self, column: usize, expected: &str) -> Result<Vec<f64>> {
-        if !matches!(self.column(column).dtype(), DataType::String) {
-            let cast = self.column(column).cast(&DataType::Float64);
-            let cast = cast.and_then(|cast| cast.f64().cloned());
-            let cast = cast.map_err(|error| {
-                Error::data(format!("{}: column {:?}: {error}", self.label, self.names[column]))
-                    .because(error)
-            })?;
-            return Ok(cast.iter().map(|value| value.unwrap_or(f64::NAN)).collect());
-        }
-        let parse = |(at, value): (usize, Option<&str>)| match value.map(str::trim) {
-            None => Ok(f64::NAN),
-            Some(text) if is_missing(text) => Ok(f64::NAN),
-            Some(text) => text.parse().map_err(|_| self.bad_value(column, at, text, expected)),
+        let labels = match &self.columns[column].values {
+            Values::Numbers(values) => return Ok(values.clone()),
+            Values::Singles(values) => return Ok(values.iter().map(|value| f64::from(*value)).collect()),
+            Values::Other(kind) => return Err(self.no_text(column, kind)),
+            Values::Texts(labels) => labels,
         };
-        self.text_column(column)?.iter().enumerate().map(parse).collect()
+        let parsed: Vec<Option<f64>> = labels.names.iter().map(|text| number_of(text)).collect();
+        if let Some(wrong) = parsed.iter().position(Option::is_none) {
+            let at = labels.of_row.iter().position(|label| *label == wrong as u32).unwrap_or_default();
+            return Err(self.no_number(column, at, &labels.names[wrong], expected));
+        }
+        let number = |label: &u32| parsed.get(*label as usize).copied().flatten().unwrap_or(f64::NAN);
+        Ok(labels.of_row.iter().map(number).collect())
+    }
+
+    /// The error of a text where a number was expected: says what the text looks like.
+    fn no_number(&self, column: usize, at: usize, text: &str, expected: &str) -> Error {
+        let error = self.bad_value(column, at, text, expected);
+        if text.starts_with(['<', '>', '≤', '≥']) {
+            return error.help("a bound is no measurement: leave the value empty, or give the number alone");
+        }
+        if text.ends_with('%') {
+            return error.help("give the number without the sign, in a column whose name says percent");
+        }
+        if styled_number(text, NumberStyle::Thousands).is_some()
+            || styled_number(text, NumberStyle::Comma).is_some()
+        {
+            return error.help(
+                "the comma could be a decimal comma or a separator of thousands: write 1000 for a thousand, 0.5 for a half",
+            );
+        }
+        error
     }
 
     /// The error of one value: names the file, the column, the row, the value and what was expected.
@@ -338,4 +395,58 @@ impl RawTable {
             self.names.iter().position(|name| crate::columns::plain(name) == wanted)
         })
     }
+
+    /// The table with some of its rows only.
+    pub(crate) fn with_rows(&self, rows: &[usize]) -> Self {
+        let columns = self
+            .columns
+            .iter()
+            .map(|column| RawColumn { name: column.name.clone(), values: column.values.taken(rows) })
+            .collect();
+        let places = RowPlaces::Listed(rows.iter().map(|row| self.row_of(*row) as u32).collect());
+        Self { columns, rows: rows.len(), places, ..self.without_columns() }
+    }
+
+    fn without_columns(&self) -> Self {
+        Self {
+            label: self.label.clone(),
+            columns: Vec::new(),
+            rows: 0,
+            bytes: self.bytes,
+            sha256: self.sha256.clone(),
+            notes: self.notes.clone(),
+            places: RowPlaces::From(2),
+            said: self.said.clone(),
+            ignored: self.ignored.clone(),
+            key: self.key,
+            orientation: self.orientation,
+            candidates: OnceLock::new(),
+            names: self.names.clone(),
+        }
+    }
+
+    /// The table with other columns of as many rows as it has.
+    ///
+    /// # Errors
+    /// If two columns have one name and hold different values.
+    pub(crate) fn with_columns(&self, columns: Vec<RawColumn>, notes: Vec<String>) -> Result<Self> {
+        let rows = columns.iter().find_map(|column| column.values.len()).unwrap_or(0);
+        let places = if rows == self.rows { self.places.clone() } else { RowPlaces::From(2) };
+        let table = Self::new(&self.label, columns, rows, places, notes)?;
+        Ok(Self { bytes: self.bytes, sha256: self.sha256.clone(), ..table })
+    }
+}
+
+/// A number as text: whole ones without a decimal point; none for NaN.
+fn number_text(value: f64) -> Option<String> {
+    (!value.is_nan()).then(|| value.to_string())
+}
+
+/// A text as a number: also digits behind leading zeros, and `true` and `false` as 1 and 0.
+fn number_of(text: &str) -> Option<f64> {
+    plain_number(text).or_else(|| text.parse().ok()).or(match text {
+        "true" | "True" | "TRUE" => Some(1.0),
+        "false" | "False" | "FALSE" => Some(0.0),
+        _ => None,
+    })
 }

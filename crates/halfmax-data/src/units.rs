@@ -1,9 +1,17 @@
 //! Units of doses.
 
-use halfmax_core::Result;
+use halfmax_core::{Error, Result};
 
-use crate::columns::plain;
 use crate::table::RawTable;
+
+/// A unit of a dose, or of a quantity in doses (IC50, EC50).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unit {
+    /// An amount of substance per volume: what a value is to be multiplied with to be in µM.
+    Molar(f64),
+    /// A mass per volume: what a value is to be multiplied with to be in µg/mL. It needs a molar mass to become µM.
+    Mass(f64),
+}
 
 /// What the doses of a column are to be multiplied with to be in µM.
 #[derive(Clone, Debug)]
@@ -14,45 +22,194 @@ pub(crate) struct DoseFactors {
     pub assumed: bool,
 }
 
+const EXPECTED: &str = "a unit of concentration: M, mM, uM, nM, pM, mol/L …";
+
 impl DoseFactors {
     /// As given, else by a column of units, else by the name of the doses' column, else 1.
     ///
     /// # Errors
-    /// If a unit is missing or not known: names the row.
+    /// If a unit is missing beside a dose, not known, or a mass per volume: names the row.
     pub fn of(table: &RawTable, doses: usize, units: Option<usize>, given: Option<f64>) -> Result<Self> {
-        const EXPECTED: &str = "a unit of concentration: M, mM, uM, nM or pM";
         let all = |factor: f64| vec![factor; table.rows()];
         let column = match (given, units) {
             (Some(factor), _) => return Ok(Self { factors: all(factor), assumed: false }),
             (None, Some(column)) => column,
             (None, None) => {
-                let named = factor_by_name(&table.names()[doses]);
-                return Ok(Self { factors: all(named.unwrap_or(1.0)), assumed: named.is_none() });
+                let name = &table.names()[doses];
+                return match split_unit(name).1 {
+                    Some(Unit::Molar(factor)) => Ok(Self { factors: all(factor), assumed: false }),
+                    Some(Unit::Mass(_)) => {
+                        Err(needs_molar_mass(&format!("{}: column {name:?}", table.label())))
+                    }
+                    None => Ok(Self { factors: all(1.0), assumed: true }),
+                };
             }
         };
-        let factor = |(at, unit): (usize, &Option<String>)| {
-            let unit = unit.as_deref().unwrap_or_default();
-            dose_factor(unit).ok_or_else(|| table.bad_value(column, at, unit, EXPECTED))
+        let units = table.labels(column)?;
+        let values = table.numbers(doses, "a dose")?;
+        let known: Vec<Option<Unit>> = units.names.iter().map(|unit| unit_named(unit)).collect();
+        let factor = |row: usize| {
+            match units.at(row) {
+            // Where there is no dose, a unit says nothing; a dose of 0 is 0 in every unit.
+            _ if values[row].is_nan() || values[row] == 0.0 => Ok(1.0),
+            None => Err(missing_unit(table, column, row)),
+            Some(unit) => match known[units.of_row[row] as usize] {
+                Some(Unit::Molar(factor)) => Ok(factor),
+                Some(Unit::Mass(_)) => {
+                    let place = format!("{}: column {:?}, row {}: {unit:?}", table.label(), table.names()[column], table.row_of(row));
+                    Err(needs_molar_mass(&place))
+                }
+                None => Err(table.bad_value(column, row, unit, EXPECTED).help(
+                    "write the unit as uM or nM, or say the unit of all doses with --dose-unit, which sets the column aside",
+                )),
+            },
+        }
         };
-        let factors = table.texts(column)?.iter().enumerate().map(factor).collect::<Result<_>>()?;
+        let factors = (0..table.rows()).map(factor).collect::<Result<_>>()?;
         Ok(Self { factors, assumed: false })
     }
 }
 
-/// What a dose in this unit (M, mM, uM, nM, pM, in either case) is to be multiplied with to be in µM. `M` and `m` are both molar: nobody doses in metres.
+fn missing_unit(table: &RawTable, column: usize, row: usize) -> Error {
+    Error::data(format!(
+        "{}: column {:?}, row {}: is empty: expected {EXPECTED}",
+        table.label(),
+        table.names()[column],
+        table.row_of(row)
+    ))
+    .help("fill it in, or say the unit of all doses with --dose-unit, which sets the column aside")
+}
+
+fn needs_molar_mass(place: &str) -> Error {
+    Error::data(format!("{place}: the doses are a mass per volume, which becomes µM only with the molar mass of each drug"))
+        .help("convert the doses first: µM = 1000 × (µg/mL) / (g/mol); without the molar mass they cannot be compared between drugs")
+}
+
+/// What a dose in this unit (M, mM, uM, nM, pM, mol/L …) is to be multiplied with to be in µM; none for other units. `M` and `m` are
+/// both molar: nobody doses in metres.
 pub fn dose_factor(unit: &str) -> Option<f64> {
-    match unit.to_lowercase().as_str() {
-        "m" | "molar" => Some(1e6),
-        "mm" => Some(1e3),
-        "um" | "µm" | "μm" | "micromolar" => Some(1.0),
-        "nm" | "nanomolar" => Some(1e-3),
-        "pm" => Some(1e-6),
+    match unit_named(unit) {
+        Some(Unit::Molar(factor)) => Some(factor),
         _ => None,
     }
 }
 
-fn factor_by_name(name: &str) -> Option<f64> {
-    let name: String = plain(name).chars().filter(|c| !matches!(c, '(' | ')' | '[' | ']')).collect();
-    let units = [("um", 1.0), ("µm", 1.0), ("μm", 1.0), ("nm", 1e-3)];
-    units.into_iter().find(|(unit, _)| name.ends_with(unit)).map(|(_, factor)| factor)
+/// The unit of a name, whatever its case.
+pub fn unit_named(unit: &str) -> Option<Unit> {
+    let plain: String = unit
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(|letter| !letter.is_whitespace() && !matches!(letter, '(' | ')' | '[' | ']' | '_'))
+        .map(|letter| if letter == 'µ' || letter == 'μ' { 'u' } else { letter })
+        .collect();
+    let molar = plain
+        .replace("mol/l", "m")
+        .replace("mol.l-1", "m")
+        .replace("moll-1", "m")
+        .replace("mol/liter", "m")
+        .replace("mol/litre", "m");
+    let molar = match molar.as_str() {
+        "m" | "molar" => Some(1e6),
+        "mm" | "millimolar" => Some(1e3),
+        "um" | "micromolar" | "umol" | "micrometers" | "umolar" => Some(1.0),
+        "nm" | "nanomolar" | "nmol" | "nmolar" => Some(1e-3),
+        "pm" | "picomolar" | "pmol" => Some(1e-6),
+        _ => None,
+    };
+    if let Some(factor) = molar {
+        return Some(Unit::Molar(factor));
+    }
+    let mass = plain.replace("milliliter", "ml").replace("liter", "l");
+    match mass.as_str() {
+        "ug/ml" | "mg/l" | "ugml" | "mcg/ml" => Some(Unit::Mass(1.0)),
+        "ng/ml" | "ug/l" | "ngml" => Some(Unit::Mass(1e-3)),
+        "mg/ml" | "g/l" | "mgml" => Some(Unit::Mass(1e3)),
+        "pg/ml" | "ng/l" => Some(Unit::Mass(1e-6)),
+        _ => None,
+    }
+}
+
+/// A name without the unit at its end, and that unit: `Dose (nM)` is `Dose` in nM, `conc_M` is `conc` in M. `um` and `nm` need no separator
+/// before them.
+///
+/// ```
+/// use halfmax_data::split_unit;
+/// assert_eq!(split_unit("Dose (nM)").0, "Dose");
+/// assert_eq!(split_unit("cell_line"), ("cell_line".to_owned(), None));
+/// ```
+pub fn split_unit(name: &str) -> (String, Option<Unit>) {
+    let trimmed = name.trim();
+    if let Some(open) = trimmed.rfind(['(', '[']).filter(|_| trimmed.ends_with([')', ']'])) {
+        let inner = &trimmed[open + 1..trimmed.len() - 1];
+        if let Some(unit) = unit_named(inner) {
+            return (trimmed[..open].trim().to_owned(), Some(unit));
+        }
+    }
+    let separators = [' ', '_', '-', '.', ','];
+    if let Some(at) = trimmed.rfind(separators) {
+        let (before, end) = trimmed.split_at(at);
+        // A lone m or M behind a letter of the alphabet of drugs (drug_M) would be a name, but doses are said in M.
+        if let Some(unit) = unit_named(&end[1..]).filter(|_| !before.is_empty() && speaks_of_doses(before)) {
+            return (before.trim_end_matches(separators).to_owned(), Some(unit));
+        }
+    }
+    for (ending, unit) in [("um", 1.0), ("µm", 1.0), ("μm", 1.0), ("nm", 1e-3)] {
+        let lower = trimmed.to_lowercase();
+        if let Some(before) = lower.strip_suffix(ending).filter(|before| speaks_of_doses(before)) {
+            return (before.trim_end_matches(separators).to_owned(), Some(Unit::Molar(unit)));
+        }
+    }
+    (trimmed.to_owned(), None)
+}
+
+/// Whether a name is of doses or of a quantity in doses.
+fn speaks_of_doses(name: &str) -> bool {
+    let plain = crate::columns::plain(name);
+    ["dose", "conc", "concentration", "ic50", "ec50", "gi50", "gr50", "dosage", "doses", "umol"]
+        .iter()
+        .any(|word| plain.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_read_however_they_are_written() {
+        for (text, factor) in [
+            ("nM", 1e-3),
+            ("nmol/L", 1e-3),
+            ("µM", 1.0),
+            ("UM", 1.0),
+            ("M", 1e6),
+            ("mmol/l", 1e3),
+            ("micromolar", 1.0),
+            ("pM", 1e-6),
+            ("mol/L", 1e6),
+        ] {
+            assert_eq!(dose_factor(text), Some(factor), "{text}");
+        }
+        assert_eq!(dose_factor("ug/ml"), None);
+        assert_eq!(unit_named("µg/mL"), Some(Unit::Mass(1.0)));
+        assert_eq!(unit_named("cells"), None);
+    }
+
+    #[test]
+    fn a_name_says_its_unit() {
+        for (name, bare, factor) in [
+            ("Dose (nM)", "Dose", 1e-3),
+            ("Dose [uM]", "Dose", 1.0),
+            ("concentration_nM", "concentration", 1e-3),
+            ("conc_M", "conc", 1e6),
+            ("dose_mM", "dose", 1e3),
+            ("IC50 (nmol/L)", "IC50", 1e-3),
+            ("doseuM", "dose", 1.0),
+        ] {
+            assert_eq!(split_unit(name), (bare.to_owned(), Some(Unit::Molar(factor))), "{name}");
+        }
+        for name in ["drug_m", "album", "cell_line", "TP53 (7157)", "platinum"] {
+            assert_eq!(split_unit(name).1, None, "{name}");
+        }
+    }
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use halfmax_core::{EntityTable, Error, Result, listed};
 
-use crate::columns::{CELL_LINE, DRUG, DRUG_A, DRUG_B};
 use crate::names::{CellLines, drug_key};
-use crate::table::{RawTable, read_table};
+use crate::open::read_table;
+use crate::roles::Role;
+use crate::table::RawTable;
 
 /// What a file asks for, as positions in the tables of cell lines and drugs, in the order of its rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,8 +27,8 @@ pub struct Wanted {
 /// If the file cannot be read, lacks a column, or no row is of cell lines and drugs that the tables have.
 pub fn read_wanted_pairs(path: &Path, cells: &EntityTable, drugs: &EntityTable) -> Result<Wanted> {
     let table = read_table(path)?;
-    let cell_column = column(&table, &CELL_LINE, "cell lines")?;
-    let drug_column = column(&table, &DRUG, "drugs")?;
+    let cell_column = table.require(Role::CellLine)?;
+    let drug_column = table.require(Role::Drug)?;
     read(&table, Some(cell_column), &[drug_column], cells, drugs)
 }
 
@@ -37,19 +38,20 @@ pub fn read_wanted_pairs(path: &Path, cells: &EntityTable, drugs: &EntityTable) 
 /// As [`read_wanted_pairs`]; a combination of a drug with itself is left out like one of an unknown drug.
 pub fn read_wanted_combinations(path: &Path, cells: &EntityTable, drugs: &EntityTable) -> Result<Wanted> {
     let table = read_table(path)?;
-    let first = column(&table, &DRUG_A, "first drugs")?;
-    let second = column(&table, &DRUG_B, "second drugs")?;
-    read(&table, table.find(&CELL_LINE), &[first, second], cells, drugs)
-}
-
-fn column(table: &RawTable, names: &[&str], what: &str) -> Result<usize> {
-    table.find(names).ok_or_else(|| {
-        Error::data(format!("{}: has no column of {what}", table.label())).help(format!(
-            "it has the columns {}; one named {} is expected",
-            listed(table.names(), 8),
-            listed(names, names.len())
+    let second = table.require(Role::DrugB)?;
+    let first = table.role(Role::DrugA).map_or_else(|| table.require(Role::Drug), Ok)?;
+    if let Some(third) = table
+        .role(Role::DrugC)
+        .filter(|third| table.labels(*third).is_ok_and(|labels| !labels.names.is_empty()))
+    {
+        return Err(Error::data(format!(
+            "{}: column {:?} holds third drugs: combinations of three are not scored",
+            table.label(),
+            table.names()[third]
         ))
-    })
+        .help("give combinations of two drugs"));
+    }
+    read(&table, table.role(Role::CellLine), &[first, second], cells, drugs)
 }
 
 fn read(

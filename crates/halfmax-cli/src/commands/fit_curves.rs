@@ -4,12 +4,12 @@ use clap::Args;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::{
     CurveKey, OutputColumn, ReadingOptions, ReadingUnit, Readings, TableWriter, dose_factor, read_readings,
-    read_table,
 };
 use halfmax_dose::{CurveFit, CurveParams, CurveReadings, Estimate, Flag, ModelChoice, Position};
 use serde_json::json;
 
 use crate::Global;
+use crate::table_args::TableArgs;
 use crate::terminal::Terminal;
 
 /// Curves that are fitted and written at a time: bounds memory whatever the number of curves is.
@@ -36,6 +36,8 @@ pub struct FitCurvesArgs {
     /// Adds growth-rate metrics.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     divisions: Option<f64>,
+    #[command(flatten)]
+    table: TableArgs,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -54,7 +56,7 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     };
     // Before the readings are looked at: a wrong ending is told at once.
     let mut writer = TableWriter::create(&args.out)?;
-    let readings = read_readings(&read_table(&args.raw)?, &options)?;
+    let readings = read_readings(&args.table.options()?.read(&args.raw)?, &options)?;
     tell(&args.raw, &readings, terminal);
     let summary = fit_and_write(args, &readings, &mut writer, &terminal.progress("fitting"))?;
     writer.finish()?;
@@ -88,6 +90,7 @@ fn tell(path: &Path, readings: &Readings, terminal: Terminal) {
     let place = path.display();
     let (rows, curves) = (readings.dose_um.len(), readings.curves.len());
     terminal.note(&format!("{place}: {rows} readings of {curves} curves, taken as {}", readings.unit.name()));
+    readings.notes.iter().for_each(|note| terminal.note(&format!("{place}: {note}")));
     if readings.dose_unit_assumed {
         terminal.note(&format!(
             "{place}: nothing says what unit the doses are in: taken as µM; say it with --dose-unit"

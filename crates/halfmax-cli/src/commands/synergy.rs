@@ -4,7 +4,6 @@ use clap::Args;
 use halfmax_core::{Error, Progress, Result, Seed, listed};
 use halfmax_data::{
     Block, Matrices, MatrixOptions, OutputColumn, ReadingUnit, TableWriter, dose_factor, read_matrices,
-    read_table,
 };
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
@@ -14,6 +13,7 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use crate::Global;
+use crate::table_args::TableArgs;
 use crate::terminal::Terminal;
 
 /// Blocks that are scored and written at a time: bounds memory whatever their number is.
@@ -42,6 +42,8 @@ pub struct SynergyArgs {
     /// The unit of all doses; by columns of units, else by the names of the doses' columns, else um, by default.
     #[arg(long, value_parser = ["um", "nm", "m"])]
     dose_unit: Option<String>,
+    #[command(flatten)]
+    table: TableArgs,
     /// The file to write, one row per block and cell: .parquet, .csv or .ndjson; - for standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -73,7 +75,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     // Before the readings are looked at: a wrong ending is told at once.
     let mut cells = TableWriter::create(&args.out)?;
     let mut blocks = args.summary.as_ref().map(TableWriter::create).transpose()?;
-    let found = read_matrices(&read_table(&args.matrix)?, &options)?;
+    let found = read_matrices(&args.table.options()?.read(&args.matrix)?, &options)?;
     tell(&args.matrix, &found, terminal);
     let seed = Seed::new(global.seed.unwrap_or(1));
     let progress = terminal.progress("scoring");

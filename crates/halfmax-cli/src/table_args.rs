@@ -1,0 +1,66 @@
+//! What can be said of a table on the command line, for every command that reads one.
+
+use clap::Args;
+use halfmax_core::{Error, Result};
+use halfmax_data::{Names, Orientation, SaidColumns, TableOptions};
+
+/// What is said of a table instead of having it found out.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TableArgs {
+    /// Say which column has which role: drug=inhibitor. May be given more than once; ignore=COLUMN sets a column aside.
+    #[arg(long = "column", value_name = "ROLE=NAME")]
+    columns: Vec<String>,
+    /// Read the rows with this entry only: study=GDSC2. May be given more than once.
+    #[arg(long = "where", value_name = "COLUMN=VALUE")]
+    rows: Vec<String>,
+    /// The sheet of a workbook, by name or number, or the file in an archive.
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
+    /// The separator of a text file: one character, or tab, comma, semicolon, blank, pipe.
+    #[arg(long, value_name = "CHARACTER")]
+    separator: Option<String>,
+    /// Which way round a matrix is: cell_lines_in_rows or cell_lines_in_columns.
+    #[arg(long, value_name = "ORIENTATION")]
+    orientation: Option<String>,
+}
+
+impl TableArgs {
+    /// The options that the arguments say.
+    ///
+    /// # Errors
+    /// If one is no pair, or names no orientation.
+    pub fn options(&self) -> Result<TableOptions> {
+        Ok(TableOptions {
+            sheet: self.sheet.clone(),
+            separator: self.separator.clone(),
+            columns: self.columns()?,
+            rows: pairs("--where", &self.rows)?,
+            orientation: self.orientation.as_deref().map(Orientation::named).transpose()?,
+            ..TableOptions::default()
+        })
+    }
+
+    /// What is said of columns.
+    ///
+    /// # Errors
+    /// If one is no pair.
+    pub fn columns(&self) -> Result<SaidColumns> {
+        pairs("--column", &self.columns)
+    }
+}
+
+/// `key=value` arguments, those of one key together.
+fn pairs(flag: &str, given: &[String]) -> Result<SaidColumns> {
+    let mut said = SaidColumns::new();
+    for one in given {
+        let (key, value) = one.split_once('=').ok_or_else(|| {
+            Error::config(format!("{flag} {one:?}: has no =")).help(format!("write {flag} KEY=VALUE"))
+        })?;
+        let (key, value) = (key.trim().trim_matches('"'), value.trim().trim_matches('"'));
+        let mut values = said.get(key).map(|names| names.all().to_vec()).unwrap_or_default();
+        values.push(value.to_owned());
+        let names = if values.len() == 1 { Names::One(value.to_owned()) } else { Names::Many(values) };
+        said.insert(key.to_owned(), names);
+    }
+    Ok(said)
+}

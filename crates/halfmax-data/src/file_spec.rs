@@ -1,0 +1,238 @@
+//! How a configuration names a file: by its path, or with what is to be said of it.
+
+use std::path::{Path, PathBuf};
+
+use halfmax_core::{Error, Result};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::assign::{Names, SaidColumns, Scope};
+use crate::open::{OpenOptions, read_table_with};
+use crate::table::RawTable;
+
+/// Which way round a matrix is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Orientation {
+    /// One cell line per row, features (or drugs) in columns.
+    CellLinesInRows,
+    /// One cell line per column.
+    CellLinesInColumns,
+}
+
+impl Orientation {
+    /// The orientations, as configurations and `--orientation` name them.
+    pub const NAMES: [(&'static str, Self); 2] =
+        [("cell_lines_in_rows", Self::CellLinesInRows), ("cell_lines_in_columns", Self::CellLinesInColumns)];
+
+    /// The orientation of this name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn named(name: &str) -> Result<Self> {
+        let found = Self::NAMES.iter().find(|(own, _)| *own == name).map(|(_, orientation)| *orientation);
+        found.ok_or_else(|| {
+            Error::parameter(
+                "orientation",
+                format!("{name:?}"),
+                "cell_lines_in_rows or cell_lines_in_columns",
+            )
+        })
+    }
+}
+
+/// What can be said of a file, instead of having it found out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TableOptions {
+    /// The sheet of a workbook, by its name or its number from 1; of an archive, the file inside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
+    /// The separator of a text file: one character, or tab, comma, semicolon, blank, pipe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
+    /// Which column has which role: `columns = { drug = "inhibitor", ignore = ["note"] }`.
+    #[serde(skip_serializing_if = "SaidColumns::is_empty")]
+    pub columns: SaidColumns,
+    /// Which rows are read: those whose entries are these: `where = { study = "GDSC2" }`.
+    #[serde(rename = "where", skip_serializing_if = "SaidColumns::is_empty")]
+    pub rows: SaidColumns,
+    /// Which way round a matrix is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orientation: Option<Orientation>,
+    /// Which layout the table is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
+    /// The column that holds the names of a matrix's or drug sheet's rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl TableOptions {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Reads a file as is said.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or what is said does not fit it.
+    pub fn read(&self, path: &Path) -> Result<RawTable> {
+        let open = OpenOptions { sheet: self.sheet.clone(), separator: self.separator.clone() };
+        let mut table = read_table_with(path, &open)?;
+        self.apply(&mut table)?;
+        Ok(table)
+    }
+
+    /// Says to a table what is said of its file.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    pub(crate) fn apply(&self, table: &mut RawTable) -> Result<()> {
+        let rows = rows_where(table, &self.rows)?;
+        if let Some(rows) = rows {
+            *table = table.with_rows(&rows);
+        }
+        table.say(&self.columns, Scope::ThisFile)?;
+        if let Some(key) = &self.key {
+            let column = table.position_of(key).ok_or_else(|| {
+                let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
+                Error::config(format!("key = {key:?}: {} has no such column", table.label()))
+                    .help(crate::responses::nearest(key, &found))
+            })?;
+            table.key = Some(column);
+        }
+        table.orientation = self.orientation;
+        Ok(())
+    }
+}
+
+/// The rows whose entries are as is asked for; none where nothing is asked.
+fn rows_where(table: &mut RawTable, wanted: &SaidColumns) -> Result<Option<Vec<usize>>> {
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let mut kept: Vec<usize> = (0..table.rows()).collect();
+    for (name, values) in wanted {
+        let column = table.position_of(name).ok_or_else(|| {
+            let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
+            Error::config(format!("where.{name}: {} has no such column", table.label()))
+                .help(crate::responses::nearest(name, &found))
+        })?;
+        let labels = table.labels(column)?;
+        let same = |own: &str, value: &String| {
+            own == value || matches!((own.parse::<f64>(), value.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
+        };
+        kept.retain(|row| {
+            labels.at(*row).is_some_and(|own| values.all().iter().any(|value| same(own, value)))
+        });
+        if kept.is_empty() {
+            let first: Vec<String> = labels.names.iter().take(8).map(|name| format!("{name:?}")).collect();
+            return Err(Error::data(format!(
+                "{}: no row has {:?} in column {name:?}",
+                table.label(),
+                values.all().join(", ")
+            ))
+            .help(format!("the column holds {}", halfmax_core::listed(&first, 8))));
+        }
+    }
+    table.notes.push(format!(
+        "rows that where = {} leaves: {} of {}",
+        in_words(wanted),
+        kept.len(),
+        table.rows()
+    ));
+    Ok(Some(kept))
+}
+
+fn in_words(said: &SaidColumns) -> String {
+    let one = |(name, values): (&String, &Names)| format!("{name}: {}", values.all().join(" or "));
+    said.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// A file of a configuration: `"file.csv"`, or `{ file = "file.xlsx", sheet = "data", columns = { drug = "inhibitor" } }`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableFile {
+    /// Where it is.
+    pub file: PathBuf,
+    /// What is said of it.
+    pub options: TableOptions,
+}
+
+impl TableFile {
+    /// Reads the file; its path is relative to `base`.
+    ///
+    /// # Errors
+    /// As [`TableOptions::read`].
+    pub fn read(&self, base: &Path) -> Result<RawTable> {
+        self.options.read(&base.join(&self.file))
+    }
+}
+
+impl From<PathBuf> for TableFile {
+    fn from(file: PathBuf) -> Self {
+        Self { file, options: TableOptions::default() }
+    }
+}
+
+impl From<&str> for TableFile {
+    fn from(file: &str) -> Self {
+        PathBuf::from(file).into()
+    }
+}
+
+impl AsRef<Path> for TableFile {
+    fn as_ref(&self) -> &Path {
+        &self.file
+    }
+}
+
+/// Refuses keys that a table of a configuration does not have, in the words of the other tables.
+pub(crate) fn refuse_unknown<E: serde::de::Error>(
+    table: &toml::Table,
+    known: &'static [&'static str],
+) -> Result<(), E> {
+    match table.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(wrong) => Err(E::unknown_field(wrong, known)),
+        None => Ok(()),
+    }
+}
+
+/// The table form of a file in a configuration.
+#[derive(Serialize, Deserialize)]
+struct Spelt {
+    file: PathBuf,
+    #[serde(flatten)]
+    options: TableOptions,
+}
+
+impl Serialize for TableFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.options.is_empty() {
+            self.file.serialize(serializer)
+        } else {
+            Spelt { file: self.file.clone(), options: self.options.clone() }.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for TableFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a path, or a table such as { file = \"file.csv\", sheet = \"data\" }")]
+        enum Either {
+            Path(PathBuf),
+            Table(toml::Table),
+        }
+        const KNOWN: [&str; 8] =
+            ["file", "sheet", "separator", "columns", "where", "orientation", "layout", "key"];
+        match Either::deserialize(deserializer)? {
+            Either::Path(file) => Ok(file.into()),
+            Either::Table(table) => {
+                refuse_unknown(&table, &KNOWN)?;
+                let spelt: Spelt = table.try_into().map_err(serde::de::Error::custom)?;
+                Ok(Self { file: spelt.file, options: spelt.options })
+            }
+        }
+    }
+}

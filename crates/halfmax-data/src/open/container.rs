@@ -1,0 +1,233 @@
+//! What a file is packed in, by its first bytes.
+
+use std::io::{Cursor, Read};
+
+use halfmax_core::{Error, Result, listed};
+use zip::ZipArchive;
+
+/// What a file is packed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Container {
+    Text,
+    Gzip,
+    Zip,
+    Workbook,
+    Parquet,
+    Arrow,
+}
+
+/// A kind of file that holds no table for halfmax: how it begins, what it is, and what to do.
+struct Refused {
+    starts: &'static [u8],
+    what: &'static str,
+    help: &'static str,
+}
+
+const ANNDATA: &str = "export what it holds as tables: adata.to_df().to_parquet(\"expression.parquet\") for the values and \
+                       adata.obs.to_csv(\"annotation.csv\") for the samples";
+const R_DATA: &str =
+    "write its tables from R: write.csv(x, \"file.csv\"), or arrow::write_parquet(x, \"file.parquet\")";
+const PICKLE: &str = "a pickle can run any program when it is opened: write the table from Python, frame.to_parquet(\"file.parquet\")";
+
+const REFUSED: [Refused; 12] = [
+    Refused { starts: b"\x89HDF\r\n\x1a\n", what: "an HDF5 file (AnnData .h5ad, .h5, .gctx)", help: ANNDATA },
+    Refused { starts: b"RDX", what: "a file of R objects (.RData)", help: R_DATA },
+    Refused { starts: b"RDA", what: "a file of R objects (.RData)", help: R_DATA },
+    Refused { starts: b"X\n\x00\x00\x00", what: "a file of an R object (.rds)", help: R_DATA },
+    Refused { starts: b"\x80\x02", what: "a Python pickle", help: PICKLE },
+    Refused { starts: b"\x80\x03", what: "a Python pickle", help: PICKLE },
+    Refused { starts: b"\x80\x04", what: "a Python pickle", help: PICKLE },
+    Refused { starts: b"\x80\x05", what: "a Python pickle", help: PICKLE },
+    Refused {
+        starts: b"\x93NUMPY",
+        what: "a NumPy array without names",
+        help: "write it with the names of its rows and columns: pandas.DataFrame(x, index=…, columns=…).to_csv(\"file.csv\")",
+    },
+    Refused {
+        starts: b"SQLite format 3",
+        what: "an SQLite database",
+        help: "write the table as CSV: sqlite3 -header -csv FILE \"select * from TABLE\"",
+    },
+    Refused {
+        starts: b"%PDF",
+        what: "a PDF",
+        help: "take the table from the supplement's workbook or text file",
+    },
+    Refused {
+        starts: b"version https://git-lfs",
+        what: "a pointer to a large file, not the file itself",
+        help: "fetch the file: git lfs pull",
+    },
+];
+
+const COMPRESSED: [(&[u8], &str); 4] = [
+    (b"BZh", "bunzip2"),
+    (b"\xfd7zXZ\x00", "unxz"),
+    (b"\x28\xb5\x2f\xfd", "unzstd"),
+    (b"7z\xbc\xaf\x27\x1c", "7z x"),
+];
+
+/// Says what a file is packed in.
+///
+/// # Errors
+/// If it is empty or of a kind that cannot be read: says which, and how to get at the table.
+pub(crate) fn container_of(label: &str, bytes: &[u8]) -> Result<Container> {
+    if bytes.is_empty() {
+        return Err(super::empty(label));
+    }
+    if let Some(refused) = REFUSED.iter().find(|refused| bytes.starts_with(refused.starts)) {
+        return Err(Error::data(format!("{label}: this is {}", refused.what)).help(refused.help));
+    }
+    if let Some((_, command)) = COMPRESSED.iter().find(|(starts, _)| bytes.starts_with(starts)) {
+        return Err(Error::data(format!("{label}: compressed in a way that is not read here"))
+            .help(format!("decompress it first ({command} FILE), or compress it with gzip")));
+    }
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Container::Gzip);
+    }
+    if bytes.starts_with(b"PAR1") {
+        return Ok(Container::Parquet);
+    }
+    if bytes.starts_with(b"ARROW1") || bytes.starts_with(b"FEA1") {
+        return Ok(Container::Arrow);
+    }
+    if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+        return Ok(Container::Workbook);
+    }
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+        let names = members(label, bytes)?;
+        let workbook = names.iter().any(|name| name == "xl/workbook.xml" || name == "xl/workbook.bin")
+            || (names.iter().any(|name| name == "content.xml")
+                && names.iter().any(|name| name == "mimetype"));
+        return Ok(if workbook { Container::Workbook } else { Container::Zip });
+    }
+    refuse_what_is_no_text(label, bytes)?;
+    Ok(Container::Text)
+}
+
+fn refuse_what_is_no_text(label: &str, bytes: &[u8]) -> Result<()> {
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(512)])
+        .trim_start_matches('\u{feff}')
+        .trim_start()
+        .to_lowercase();
+    if start.starts_with("<!doctype html") || start.starts_with("<html") {
+        return Err(Error::data(format!("{label}: this is a web page, not a table")).help(
+            "the download may have given a page that asks for a login or says an error: open it in a browser",
+        ));
+    }
+    if start.starts_with("<?xml") {
+        return Err(
+            Error::data(format!("{label}: this is an XML file, not a table")).help("write the table as CSV")
+        );
+    }
+    if (start.starts_with('{') || start.starts_with("[{")) && start.contains("\":") {
+        return Err(Error::data(format!("{label}: this is a JSON file, not a table"))
+            .help("write it as CSV or Parquet: pandas.read_json(\"FILE\").to_csv(\"file.csv\")"));
+    }
+    let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    let zeros = bytes.iter().take(4096).filter(|byte| **byte == 0).count();
+    if zeros > 0 && !utf16 && !super::text::looks_like_utf16(bytes) {
+        return Err(Error::data(format!("{label}: this is no text file, and of no other kind that is known"))
+            .help("expected delimited text (also .gz), Parquet, Feather, a workbook (.xlsx), or a .zip with one of these"));
+    }
+    Ok(())
+}
+
+pub(super) fn gunzip(label: &str, bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut text).map_err(|error| {
+        Error::data(format!("{label}: the compressed data are cut short or damaged"))
+            .help("copy or download the file again")
+            .because(error)
+    })?;
+    Ok(text)
+}
+
+fn archive<'a>(label: &str, bytes: &'a [u8]) -> Result<ZipArchive<Cursor<&'a [u8]>>> {
+    ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
+        Error::data(format!("{label}: the archive is cut short or damaged"))
+            .help("copy or download the file again")
+            .because(error)
+    })
+}
+
+/// The names of the files in an archive.
+pub(crate) fn members(label: &str, bytes: &[u8]) -> Result<Vec<String>> {
+    let archive = archive(label, bytes)?;
+    let names: Result<Vec<String>, _> =
+        archive.file_names().map(|name| name.map(std::borrow::Cow::into_owned)).collect();
+    names.map_err(|error| {
+        Error::data(format!("{label}: the archive has a damaged name of a file")).because(error)
+    })
+}
+
+/// The files of an archive that may be tables: not folders, hidden files or texts to read.
+pub(crate) fn tables(members: &[String]) -> Vec<&str> {
+    let table = |name: &&str| {
+        let file = name.rsplit('/').next().unwrap_or_default();
+        let lower = file.to_lowercase();
+        let text = ["readme", "license", "licence", "changelog", "manifest"]
+            .iter()
+            .any(|start| lower.starts_with(start));
+        let ending = [
+            ".csv", ".tsv", ".txt", ".tab", ".gz", ".xlsx", ".xls", ".parquet", ".feather", ".gct", ".maf",
+            ".gmt",
+        ];
+        !file.is_empty()
+            && !name.starts_with("__MACOSX")
+            && !file.starts_with('.')
+            && !text
+            && ending.iter().any(|ending| lower.ends_with(ending))
+    };
+    members.iter().map(String::as_str).filter(table).collect()
+}
+
+/// The only table of an archive, or the one that is asked for: its name and its bytes.
+pub(super) fn unzip(label: &str, bytes: &[u8], wanted: Option<&str>) -> Result<(String, Vec<u8>)> {
+    let members = members(label, bytes)?;
+    let tables = tables(&members);
+    let choose = || {
+        format!(
+            "choose one: sheet = {:?} (--sheet on the command line)",
+            tables.first().copied().unwrap_or("NAME")
+        )
+    };
+    let named = |name: &str| {
+        let same = |member: &&str| **member == *name || member.rsplit('/').next() == Some(name);
+        members.iter().map(String::as_str).find(same)
+    };
+    let member = match (wanted, tables.as_slice()) {
+        (Some(name), _) => named(name).ok_or_else(|| {
+            Error::data(format!("{label}: the archive has no file {name:?}, only {}", listed(&members, 8)))
+                .help(choose())
+        })?,
+        (None, [one]) => *one,
+        (None, []) => {
+            return Err(Error::data(format!("{label}: the archive holds no table: {}", listed(&members, 8)))
+                .help("expected a file that ends in .csv, .tsv, .txt, .xlsx or .parquet inside"));
+        }
+        (None, several) => {
+            return Err(Error::data(format!(
+                "{label}: the archive holds {} tables: {}",
+                several.len(),
+                listed(several, 8)
+            ))
+            .help(choose()));
+        }
+    };
+    Ok((member.to_owned(), extract(label, bytes, member)?))
+}
+
+/// The bytes of one file of an archive.
+pub(crate) fn extract(label: &str, bytes: &[u8], member: &str) -> Result<Vec<u8>> {
+    let damaged = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::data(format!("{label}: {member} in the archive cannot be read"))
+            .help("copy or download the file again")
+            .because(error)
+    };
+    let mut archive = archive(label, bytes)?;
+    let mut file = archive.by_name(member).map_err(|error| damaged(error.into()))?;
+    let mut inner = Vec::new();
+    file.read_to_end(&mut inner).map_err(|error| damaged(error.into()))?;
+    Ok(inner)
+}

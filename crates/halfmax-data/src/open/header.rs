@@ -1,0 +1,215 @@
+//! Which row names the columns: what stands before it, a second row of names, none at all, or one that is a name short.
+
+use halfmax_core::{Error, Result, listed};
+
+use crate::missing::is_missing;
+use crate::number::{NumberStyle, plain_number, styled_number};
+use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
+
+/// How the first rows of a table are to be taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Heading {
+    /// The names of the columns.
+    pub names: Vec<String>,
+    /// How many rows stand before the first row of values.
+    pub body: usize,
+    /// What was decided beyond the ordinary.
+    pub notes: Vec<String>,
+}
+
+/// At most this many rows of text before the header.
+const MOST_PREAMBLE: usize = 30;
+
+/// Decides what the first rows of a table are, of which `sample` has some sixty; `width` is the number of fields that most rows have.
+pub(super) fn heading(sample: &[Vec<String>], width: usize) -> Heading {
+    let mut notes = Vec::new();
+    let before = preamble(sample, width);
+    if before > 0 {
+        notes.push(format!("rows before the header: {before} ({})", shortened(&sample[0].join(" "))));
+    }
+    let Some(first) = sample.get(before) else {
+        return Heading {
+            names: (1..=width).map(|at| format!("column {at}")).collect(),
+            body: before,
+            notes,
+        };
+    };
+    let below = &sample[before + 1..];
+    if first.len() == width && looks_like_values(first, below) {
+        notes.push(format!(
+            "there is no header row: the first row ({}) looks like the others, so the columns are called \"column 1\" to \"column {width}\"",
+            listed(first, 4)
+        ));
+        let names = (1..=width).map(|at| format!("column {at}")).collect();
+        return Heading { names, body: before, notes };
+    }
+    let mut names: Vec<String> =
+        first.iter().map(|name| name.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    fit(&mut names, below, width, &mut notes);
+    let more = further_names(below, width);
+    if more > 0 {
+        let what: Vec<&str> =
+            below[..more].iter().filter_map(|row| row.first().map(String::as_str)).collect();
+        notes.push(format!(
+            "set aside, further rows of names below the header: {more} ({})",
+            listed(&what, 3)
+        ));
+    }
+    Heading { names, body: before + 1 + more, notes }
+}
+
+fn shortened(text: &str) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// How many rows stand before the header: titles and remarks, with fewer entries than a table's row.
+fn preamble(sample: &[Vec<String>], width: usize) -> usize {
+    let filled = |row: &Vec<String>| row.iter().filter(|field| !field.trim().is_empty()).count();
+    let is_table = |at: usize| {
+        let row = &sample[at];
+        let names_all_but_one = row.len() + 1 == width && filled(row) == row.len() && width > 1;
+        let next = sample.get(at + 1).is_some_and(|next| next.len() == width);
+        match () {
+            () if width <= 2 => row.len() == width || (names_all_but_one && next),
+            // A header one name short stands right above the rows, and the next row has values.
+            () if names_all_but_one => next && has_numbers(&sample[at + 1]),
+            () => row.len() >= width && filled(row) * 2 > width.min(6),
+        }
+    };
+    (0..sample.len().min(MOST_PREAMBLE)).find(|at| is_table(*at)).unwrap_or(0)
+}
+
+fn is_number(field: &str) -> bool {
+    let field = field.trim();
+    plain_number(field).is_some() || styled_number(field, NumberStyle::Comma).is_some()
+}
+
+fn has_numbers(row: &[String]) -> bool {
+    row.iter().any(|field| is_number(field))
+}
+
+/// The columns in which the rows have numbers, and nothing else but missing values.
+fn numeric_columns(rows: &[Vec<String>], width: usize) -> Vec<usize> {
+    let numeric = |column: &usize| {
+        let mut fields =
+            rows.iter().filter_map(|row| row.get(*column)).filter(|field| !is_missing(field)).peekable();
+        fields.peek().is_some() && fields.all(|field| is_number(field))
+    };
+    (0..width).filter(numeric).collect()
+}
+
+/// Whether a row is one of values and not of names: a fraction above a column of numbers, or texts that come again below.
+fn looks_like_values(row: &[String], below: &[Vec<String>]) -> bool {
+    if below.is_empty() || row.iter().any(|field| crate::columns::is_known_name(field)) {
+        return false;
+    }
+    let numeric = numeric_columns(below, row.len());
+    let fraction = |field: &str| {
+        let number = plain_number(field.trim()).or_else(|| styled_number(field.trim(), NumberStyle::Comma));
+        number.is_some_and(|number| number.fract() != 0.0 || field.contains(['e', 'E']))
+    };
+    let fractions = numeric.iter().filter(|column| fraction(&row[**column])).count();
+    if fractions > 0 && 2 * fractions >= numeric.len().min(4) {
+        return true;
+    }
+    let texts: Vec<usize> = (0..row.len()).filter(|column| !numeric.contains(column)).collect();
+    let again = |column: &usize| {
+        !is_missing(&row[*column]) && below.iter().any(|other| other.get(*column) == Some(&row[*column]))
+    };
+    let all_filled = row.iter().all(|field| !field.trim().is_empty());
+    let numbers = !numeric.is_empty() && numeric.iter().all(|column| is_number(&row[*column]));
+    // Without a column of numbers, a name that comes again is enough only if every field could be a value.
+    row.len() <= 30 && all_filled && texts.iter().any(again) && (numbers || numeric.is_empty())
+}
+
+/// How many rows below the header hold names, too: text in every column that has numbers further below.
+fn further_names(below: &[Vec<String>], width: usize) -> usize {
+    const MOST: usize = 4;
+    let start = below.len().min(MOST).min(below.len().saturating_sub(2));
+    let numeric = numeric_columns(&below[start..], width);
+    if numeric.is_empty() {
+        return 0;
+    }
+    let names = |row: &Vec<String>| {
+        numeric.iter().all(|column| {
+            row.get(*column).is_some_and(|field| {
+                !is_missing(field) && !is_number(field) && !field.starts_with(['<', '>'])
+            })
+        })
+    };
+    // One column alone may hold a damaged value.
+    if numeric.len() < 2 { 0 } else { below[..start].iter().take_while(|row| names(row)).count() }
+}
+
+/// Gives the header as many names as the rows have fields.
+fn fit(names: &mut Vec<String>, below: &[Vec<String>], width: usize, notes: &mut Vec<String>) {
+    while names.len() > width && names.last().is_some_and(String::is_empty) {
+        names.pop();
+    }
+    if names.len() + 1 != width {
+        return;
+    }
+    let last_is_empty =
+        below.iter().filter(|row| row.len() == width).all(|row| row[width - 1].trim().is_empty());
+    if last_is_empty && !below.is_empty() {
+        names.push(String::new());
+    } else {
+        names.insert(0, String::new());
+        notes.push("the header has one name less than the rows have fields: the first column holds the names of the rows".into());
+    }
+}
+
+/// The table of rows that are at hand as text, as a workbook has them; `first_row` is the number of the first in its file.
+///
+/// # Errors
+/// If there is no row of values, or a column's name comes twice.
+pub(super) fn table_of_rows(label: &str, rows: Vec<Vec<String>>, first_row: usize) -> Result<RawTable> {
+    let is_empty = |row: &Vec<String>| row.iter().all(|field| field.trim().is_empty());
+    let kept: Vec<usize> = (0..rows.len()).filter(|at| !is_empty(&rows[*at])).collect();
+    let width = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let filled: Vec<Vec<String>> = kept.iter().map(|at| rows[*at].clone()).collect();
+    let Heading { names, body, notes } = heading(&filled[..filled.len().min(60)], width);
+    if filled.is_empty() {
+        return Err(super::empty(label));
+    }
+    if body >= filled.len() {
+        return Err(super::no_rows(label));
+    }
+    let columns = names
+        .into_iter()
+        .enumerate()
+        .map(|(column, name)| RawColumn {
+            name,
+            values: values_of(filled[body..].iter().map(|row| row.get(column).map_or("", String::as_str))),
+        })
+        .collect();
+    let places = kept[body..].iter().map(|at| (first_row + at) as u32).collect();
+    RawTable::new(label, columns, filled.len() - body, RowPlaces::Listed(places), notes)
+}
+
+/// The values of a column: numbers if every entry is one.
+pub(crate) fn values_of<'a>(fields: impl Iterator<Item = &'a str> + Clone) -> Values {
+    let numbers: Option<Vec<f64>> = fields
+        .clone()
+        .map(|field| if is_missing(field) { Some(f64::NAN) } else { plain_number(field.trim()) })
+        .collect();
+    numbers.map_or_else(
+        || {
+            let mut builder = LabelsBuilder::default();
+            fields.for_each(|field| builder.push(Some(field)));
+            Values::Texts(builder.finish())
+        },
+        Values::Numbers,
+    )
+}
+
+/// The error of a row that has another number of fields than the others.
+pub(super) fn ragged(label: &str, row: usize, fields: usize, width: usize) -> Error {
+    Error::data(format!("{label}: row {row} has {fields} fields where the header has {width}")).help(
+        "check the separator and the quotation marks of that row: a text that holds the separator needs \"…\"",
+    )
+}

@@ -1,0 +1,552 @@
+//! Delimited text: encoding, line ends, remarks before the table, separator, and the parse itself.
+
+use std::borrow::Cow;
+
+use csv::{ReaderBuilder, StringRecord};
+use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
+use halfmax_core::{Error, Result};
+
+use super::header::{Heading, heading, ragged};
+use crate::missing::is_missing;
+use crate::number::{CommaEvidence, NumberStyle, comma_evidence, plain_number, styled_number};
+use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
+
+/// How many rows are looked at to find out what the text is.
+const SAMPLE: usize = 60;
+
+/// Reads delimited text. The separator is found out unless it is given.
+pub(super) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> Result<RawTable> {
+    let mut notes = Vec::new();
+    let text = decoded(label, bytes, &mut notes)?;
+    let remarks = Remarks::of(&text);
+    notes.extend(remarks.notes.iter().cloned());
+    let body = &text[remarks.end..];
+    if body.trim().is_empty() {
+        return Err(super::empty(label));
+    }
+    let ending = ending_of(label);
+    let format = Format::of(body, separator.or(remarks.separator), ending);
+    if format.separator != ending && separator.is_none() {
+        notes.push(format!("separated by {}", format.name()));
+    }
+    let body = format.prepared(body);
+    let sample = format.sample(&body);
+    let Heading { mut names, body: before, notes: more } = heading(&sample, format.width);
+    notes.extend(more);
+    if let Some(header) = remarks.header(format.separator, &sample, format.width) {
+        notes.retain(|note| !note.starts_with("there is no header row"));
+        names = header;
+    }
+    if names.len() != format.width {
+        let row = remarks.rows + before;
+        return Err(ragged(label, row + 1, format.width, names.len()));
+    }
+    let first_row = remarks.rows + before + 1;
+    let mut parsed = parse(label, &body, &format, before, &names, first_row)?;
+    if parsed.rows == 0 {
+        return Err(super::no_rows(label));
+    }
+    take_commas(&mut parsed.columns, format.separator, &mut notes);
+    if parsed.blank > 0 {
+        notes.push(format!("rows without any value: {}", parsed.blank));
+    }
+    RawTable::new(label, parsed.columns, parsed.rows, parsed.places, notes)
+}
+
+/// Text as UTF-8, whatever its encoding.
+fn decoded(label: &str, bytes: Vec<u8>, notes: &mut Vec<String>) -> Result<String> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || looks_like_utf16(&bytes) {
+        let little = bytes.starts_with(&[0xff, 0xfe])
+            || (!bytes.starts_with(&[0xfe, 0xff]) && bytes.get(1) == Some(&0));
+        let (text, damaged) = if little { UTF_16LE } else { UTF_16BE }.decode_with_bom_removal(&bytes);
+        if damaged {
+            return Err(Error::data(format!("{label}: the text is UTF-16 and damaged"))
+                .help("save the file as UTF-8"));
+        }
+        notes.push("encoded in UTF-16".into());
+        return Ok(text.into_owned());
+    }
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) => {
+            return Ok(match text.strip_prefix('\u{feff}') {
+                Some(rest) => rest.to_owned(),
+                None => text,
+            });
+        }
+        Err(error) => {
+            let row = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count();
+            notes.push(format!("row {row} is not valid UTF-8: read as Windows-1252 (Latin-1)"));
+            error.into_bytes()
+        }
+    };
+    let control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
+    if bytes.iter().any(|byte| control(byte) || matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d)) {
+        let row = notes.pop().unwrap_or_default();
+        let row = row.split(':').next().unwrap_or_default().to_owned();
+        return Err(Error::data(format!(
+            "{label}: {row}, and the file is in no other encoding that is known"
+        ))
+        .help("save the file as UTF-8"));
+    }
+    Ok(WINDOWS_1252.decode(&bytes).0.into_owned())
+}
+
+/// Whether text without a mark is UTF-16: every other byte of its beginning is zero.
+pub(super) fn looks_like_utf16(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(512) & !1];
+    let zeros = |offset: usize| start.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
+    let half = start.len() / 2;
+    half >= 4
+        && ((zeros(1) * 10 >= half * 9 && zeros(0) == 0) || (zeros(0) * 10 >= half * 9 && zeros(1) == 0))
+}
+
+/// The separator that a file's ending promises.
+fn ending_of(label: &str) -> u8 {
+    let lower = label.to_ascii_lowercase();
+    let plain = lower.strip_suffix(".gz").unwrap_or(&lower);
+    match plain.rsplit('.').next() {
+        Some("tsv" | "txt" | "tab" | "maf" | "gct" | "gmt" | "bed") => b'\t',
+        _ => b',',
+    }
+}
+
+/// What stands before the table, line by line: remarks, the separator that a spreadsheet program is told, the head of a GCT file.
+#[derive(Debug, Default)]
+struct Remarks {
+    /// Where the table begins.
+    end: usize,
+    /// How many rows of the file that is.
+    rows: usize,
+    separator: Option<u8>,
+    /// The last line of remarks, which may be the header.
+    last: Option<String>,
+    notes: Vec<String>,
+}
+
+impl Remarks {
+    fn of(text: &str) -> Self {
+        let mut found = Self::default();
+        let mut first: Option<&str> = None;
+        let mut skip_sizes = false;
+        while let Some((line, next)) = line_at(text, found.end) {
+            let content = line.trim_start_matches('"').trim();
+            if std::mem::take(&mut skip_sizes) {
+                found.pass(next);
+                continue;
+            }
+            let lower = content.to_ascii_lowercase();
+            if let Some(separator) =
+                lower.strip_prefix("sep=").filter(|rest| rest.trim().len() <= 1 || *rest == "\\t")
+            {
+                found.separator =
+                    separator.bytes().next().map(|byte| if byte == b'\\' { b'\t' } else { byte });
+                found.notes.push(format!("the line {content:?} says the separator"));
+            } else if content == "#1.2" || content == "#1.3" {
+                skip_sizes = true;
+                found.notes.push("a GCT file".into());
+            } else if content.starts_with('#') || content.starts_with('!') {
+                first.get_or_insert(content);
+                found.last = Some(line.to_owned());
+            } else if !content.is_empty() {
+                break;
+            }
+            found.pass(next);
+        }
+        if let Some(first) = first {
+            let first: String = first.chars().take(60).collect();
+            found.notes.push(format!("remarks before the header ({first})"));
+        }
+        found
+    }
+
+    fn pass(&mut self, next: usize) {
+        self.end = next;
+        self.rows += 1;
+    }
+
+    /// The names of the columns, if the last remark is the header: as many fields as the rows, names above values.
+    fn header(&self, separator: u8, sample: &[Vec<String>], width: usize) -> Option<Vec<String>> {
+        let line = self.last.as_deref()?.trim_start_matches(['#', '!', '"']);
+        let names: Vec<String> =
+            line.split(char::from(separator)).map(|name| name.trim().trim_matches('"').to_owned()).collect();
+        let number = |field: &String| plain_number(field.trim()).is_some();
+        let values = sample.first().is_some_and(|row| row.iter().any(number));
+        let is_header = width >= 2 && names.len() == width && values && !names.iter().any(number);
+        is_header.then_some(names)
+    }
+}
+
+/// The line at a position and where the next begins.
+fn line_at(text: &str, start: usize) -> Option<(&str, usize)> {
+    let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
+    let Some(end) = rest.find(['\n', '\r']) else { return Some((rest, text.len())) };
+    let width = if rest[end..].starts_with("\r\n") { 2 } else { 1 };
+    Some((&rest[..end], start + end + width))
+}
+
+/// How the fields of a text are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Format {
+    separator: u8,
+    /// How many fields most rows have.
+    width: usize,
+    /// Whether quotation marks enclose fields.
+    quoting: bool,
+    /// Whether several blanks count as one separator.
+    runs: bool,
+}
+
+/// A format that could be, and what speaks for it.
+struct Candidate {
+    format: Format,
+    /// Rows before the first of the usual width.
+    before: usize,
+    /// The share of rows of the usual width.
+    share: f64,
+}
+
+impl Format {
+    fn of(text: &str, separator: Option<u8>, ending: u8) -> Self {
+        let quoting = true;
+        let try_one =
+            |separator: u8, runs: bool| Candidate::of(text, Self { separator, width: 1, quoting, runs });
+        if let Some(separator) = separator {
+            return try_one(separator, separator == b' ').format.checked(text);
+        }
+        let mut usual: Vec<Candidate> = [ending, b',', b'\t', b';', b'|']
+            .into_iter()
+            .enumerate()
+            .filter(|(at, separator)| *at == 0 || *separator != ending)
+            .map(|(_, separator)| try_one(separator, false))
+            .filter(Candidate::is_table)
+            .collect();
+        // The ending's separator comes first, so that it wins where nothing speaks against it.
+        usual.sort_by(|a, b| {
+            (a.before, b.share).partial_cmp(&(b.before, a.share)).unwrap_or(std::cmp::Ordering::Equal)
+        });
+        let best = usual.into_iter().next();
+        let blank = || {
+            [false, true]
+                .into_iter()
+                .map(|runs| try_one(b' ', runs))
+                .find(|one| one.is_table() && one.share == 1.0 && one.before <= 1)
+        };
+        let format = best
+            .or_else(blank)
+            .map_or(Self { separator: ending, width: 1, quoting, runs: false }, |best| best.format);
+        format.checked(text)
+    }
+
+    /// Quotation marks that do not come in pairs enclose nothing: in text separated by tabs they are part of a field.
+    fn checked(self, text: &str) -> Self {
+        let odd = self.separator == b'\t' && text.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
+        if odd { Candidate::of(text, Self { quoting: false, ..self }).format } else { self }
+    }
+
+    fn name(self) -> String {
+        match self.separator {
+            b'\t' => "tabs".into(),
+            b';' => "semicolons".into(),
+            b',' => "commas".into(),
+            b' ' => "blanks".into(),
+            b'|' => "vertical bars".into(),
+            other => format!("{:?}", char::from(other)),
+        }
+    }
+
+    /// The text with one separator where several blanks count as one.
+    fn prepared(self, text: &str) -> Cow<'_, str> {
+        if self.runs { Cow::Owned(single_blanks(text)) } else { Cow::Borrowed(text) }
+    }
+
+    fn reader<'a>(self, text: &'a str) -> csv::Reader<&'a [u8]> {
+        ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(self.separator)
+            .quoting(self.quoting)
+            .from_reader(text.as_bytes())
+    }
+
+    fn sample(self, text: &str) -> Vec<Vec<String>> {
+        let records = self.reader(text).into_records().take(SAMPLE).filter_map(Result::ok);
+        records.map(|record| record.iter().map(|field| field.trim().to_owned()).collect()).collect()
+    }
+}
+
+impl Candidate {
+    fn of(text: &str, format: Format) -> Self {
+        // Enough of the text for the sample, so that runs of blanks are not taken out of all of it.
+        let prepared = if format.runs {
+            Cow::Owned(single_blanks(text.get(..floor(text, 1 << 16)).unwrap_or(text)))
+        } else {
+            Cow::Borrowed(text)
+        };
+        let widths: Vec<usize> = format
+            .reader(&prepared)
+            .into_records()
+            .take(SAMPLE)
+            .filter_map(Result::ok)
+            .map(|record| record.len())
+            .collect();
+        let count = |width: usize| widths.iter().filter(|other| **other == width).count();
+        let width = widths.iter().copied().max_by_key(|width| (count(*width), *width)).unwrap_or(1);
+        let before = widths.iter().position(|other| *other == width || *other + 1 == width).unwrap_or(0);
+        let share = count(width) as f64 / (widths.len() - before).max(1) as f64;
+        Self { format: Format { width, ..format }, before, share: share.min(1.0) }
+    }
+
+    fn is_table(&self) -> bool {
+        self.format.width > 1 && self.share >= 0.5
+    }
+}
+
+/// The largest position, at most `most`, at which a text can be cut.
+fn floor(text: &str, most: usize) -> usize {
+    let most = most.min(text.len());
+    (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// A text whose runs of blanks are one blank, but for those in quotation marks.
+fn single_blanks(text: &str) -> String {
+    let mut quoted = false;
+    let mut single = String::with_capacity(text.len());
+    let mut last = '\n';
+    for letter in text.chars() {
+        quoted ^= letter == '"';
+        let blank = |letter: char| letter == ' ' || letter == '\t';
+        if !quoted && blank(letter) {
+            if !blank(last) && last != '\n' {
+                single.push(' ');
+            }
+        } else {
+            if matches!(letter, '\n' | '\r') && single.ends_with(' ') {
+                single.pop();
+            }
+            single.push(letter);
+        }
+        last = letter;
+    }
+    single
+}
+
+/// The columns of a text.
+struct Parsed {
+    columns: Vec<RawColumn>,
+    rows: usize,
+    /// Rows without any value, which are left out.
+    blank: usize,
+    places: RowPlaces,
+}
+
+/// A column that is being read.
+enum Builder {
+    Numbers(Vec<f64>),
+    /// A column that was taken for numbers until a text came.
+    Broken,
+    Texts(LabelsBuilder),
+    /// Was read before.
+    Done,
+}
+
+impl Builder {
+    fn push(&mut self, field: &str) {
+        match self {
+            Self::Numbers(values) => {
+                // Most fields are numbers: whether one is missing is asked where it is none.
+                let field = field.trim();
+                match plain_number(field) {
+                    Some(value) => values.push(value),
+                    None if is_missing(field) => values.push(f64::NAN),
+                    None => *self = Self::Broken,
+                }
+            }
+            Self::Texts(labels) => labels.push(Some(field)),
+            Self::Broken | Self::Done => {}
+        }
+    }
+}
+
+/// Reads the rows of values. Columns whose first rows are numbers are read as such; those in which a text turns up later are read again.
+fn parse(
+    label: &str,
+    text: &str,
+    format: &Format,
+    before: usize,
+    names: &[String],
+    first_row: usize,
+) -> Result<Parsed> {
+    let sample = format.sample(text);
+    let rows = sample.get(before..).unwrap_or(&[]);
+    let number = |field: &String| is_missing(field) || plain_number(field).is_some();
+    let mut builders: Vec<Builder> = (0..names.len())
+        .map(|column| match rows.iter().filter_map(|row| row.get(column)).all(number) {
+            true => Builder::Numbers(Vec::new()),
+            false => Builder::Texts(LabelsBuilder::default()),
+        })
+        .collect();
+    let mut pass = Pass { label, text, format, before, first_row };
+    let outcome = pass.read(&mut builders)?;
+    let mut columns: Vec<Option<Values>> = Vec::new();
+    let mut again = Vec::new();
+    for builder in builders {
+        let (values, next) = match builder {
+            Builder::Numbers(values) => (Some(Values::Numbers(values)), Builder::Done),
+            Builder::Texts(labels) => (Some(Values::Texts(labels.finish())), Builder::Done),
+            Builder::Broken | Builder::Done => (None, Builder::Texts(LabelsBuilder::default())),
+        };
+        columns.push(values);
+        again.push(next);
+    }
+    if columns.iter().any(Option::is_none) {
+        pass.read(&mut again)?;
+        for (column, builder) in columns.iter_mut().zip(again) {
+            if let Builder::Texts(labels) = builder {
+                *column = Some(Values::Texts(labels.finish()));
+            }
+        }
+    }
+    let columns = names
+        .iter()
+        .zip(columns)
+        .filter_map(|(name, values)| Some(RawColumn { name: name.clone(), values: values? }));
+    Ok(Parsed {
+        columns: columns.collect(),
+        rows: outcome.rows,
+        blank: outcome.blank,
+        places: outcome.places,
+    })
+}
+
+/// One reading of all rows.
+struct Pass<'a> {
+    label: &'a str,
+    text: &'a str,
+    format: &'a Format,
+    before: usize,
+    first_row: usize,
+}
+
+struct Outcome {
+    rows: usize,
+    blank: usize,
+    places: RowPlaces,
+}
+
+impl Pass<'_> {
+    fn read(&mut self, builders: &mut [Builder]) -> Result<Outcome> {
+        let width = builders.len();
+        let mut reader = self.format.reader(self.text);
+        let mut record = StringRecord::new();
+        let mut at = 0;
+        let (mut rows, mut places, mut blank) = (0, Vec::new(), 0);
+        while reader.read_record(&mut record).map_err(|error| {
+            Error::data(format!("{}: row {} cannot be read", self.label, self.first_row + at)).because(error)
+        })? {
+            at += 1;
+            if at <= self.before {
+                continue;
+            }
+            let row = self.first_row + at - self.before - 1;
+            if record.len() != width && !record.iter().skip(width).all(str::is_empty) || record.len() < width
+            {
+                return Err(self.ragged(row, &record, width));
+            }
+            if record.iter().all(|field| field.trim().is_empty()) {
+                blank += 1;
+                continue;
+            }
+            builders.iter_mut().zip(record.iter()).for_each(|(builder, field)| builder.push(field));
+            rows += 1;
+            places.push(row as u32);
+        }
+        let places = if blank == 0 { RowPlaces::From(self.first_row) } else { RowPlaces::Listed(places) };
+        Ok(Outcome { rows, blank, places })
+    }
+
+    fn ragged(&self, row: usize, record: &StringRecord, width: usize) -> Error {
+        // A quotation mark that is never closed takes the rest of the file into one field.
+        let odd = self.text.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
+        if self.format.quoting && odd && record.iter().any(|field| field.contains('\n')) {
+            return Error::data(format!(
+                "{}: row {row} opens a quotation mark that is never closed",
+                self.label
+            ))
+            .help("close it, or double it (\"\") if it is part of the text");
+        }
+        ragged(self.label, row, record.len(), width)
+    }
+}
+
+/// Takes columns whose numbers have commas for numbers, where it is clear what the commas are.
+fn take_commas(columns: &mut [RawColumn], separator: u8, notes: &mut Vec<String>) {
+    let points = columns.iter().any(|column| match &column.values {
+        Values::Numbers(values) => values.iter().any(|value| value.fract() != 0.0 && value.is_finite()),
+        _ => false,
+    });
+    let found: Vec<(usize, CommaEvidence)> =
+        columns.iter().enumerate().filter_map(|(at, column)| Some((at, evidence_of(column)?))).collect();
+    let decimal = found.iter().any(|(_, evidence)| *evidence == CommaEvidence::Decimal);
+    let mut named: [Vec<String>; 2] = [Vec::new(), Vec::new()];
+    for (at, evidence) in found {
+        let style = match evidence {
+            CommaEvidence::Decimal => NumberStyle::Comma,
+            CommaEvidence::Thousands => NumberStyle::Thousands,
+            CommaEvidence::Either if decimal => NumberStyle::Comma,
+            CommaEvidence::Either if points && separator == b',' && has_small(&columns[at]) => {
+                NumberStyle::Thousands
+            }
+            _ => continue,
+        };
+        let Values::Texts(labels) = &columns[at].values else { continue };
+        let numbers: Vec<f64> =
+            labels.names.iter().map(|text| styled_number(text, style).unwrap_or(f64::NAN)).collect();
+        let values = labels
+            .of_row
+            .iter()
+            .map(|label| numbers.get(*label as usize).copied().unwrap_or(f64::NAN))
+            .collect();
+        named[usize::from(style == NumberStyle::Thousands)].push(columns[at].name.clone());
+        columns[at].values = Values::Numbers(values);
+    }
+    for (names, what) in named.iter().zip(["a decimal comma", "a comma between thousands"]) {
+        if !names.is_empty() {
+            notes.push(format!("numbers with {what}: {}", halfmax_core::listed(names, 5)));
+        }
+    }
+}
+
+/// What the commas of a column of text say, if all of it could be numbers.
+fn evidence_of(column: &RawColumn) -> Option<CommaEvidence> {
+    let Values::Texts(labels) = &column.values else { return None };
+    let mut seen = CommaEvidence::Either;
+    for text in &labels.names {
+        if plain_number(text).is_some() {
+            // A decimal point elsewhere in the column rules out a decimal comma.
+            if text.contains('.') && seen == CommaEvidence::Decimal {
+                return None;
+            }
+            if text.contains('.') {
+                seen = CommaEvidence::Thousands;
+            }
+            continue;
+        }
+        seen = match (seen, comma_evidence(text)) {
+            (_, CommaEvidence::Neither) => return None,
+            (seen, CommaEvidence::Either) => seen,
+            (CommaEvidence::Either, evidence) => evidence,
+            (seen, evidence) if seen == evidence => seen,
+            _ => return None,
+        };
+    }
+    (!labels.names.is_empty()).then_some(seen)
+}
+
+/// Whether a column has a number below a thousand without a comma: then its commas set thousands apart.
+fn has_small(column: &RawColumn) -> bool {
+    let Values::Texts(labels) = &column.values else { return false };
+    labels.names.iter().any(|text| plain_number(text).is_some_and(|value| value.abs() < 1000.0))
+}

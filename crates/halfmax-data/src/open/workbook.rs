@@ -1,0 +1,117 @@
+//! Workbooks (xlsx, xlsb, xls, ods), one sheet of which is a table.
+
+use std::io::Cursor;
+
+use calamine::{Data, Range, Reader, Sheets, open_workbook_auto_from_rs};
+use halfmax_core::{Error, Result, listed};
+
+use super::header::table_of_rows;
+use crate::table::RawTable;
+
+type Workbook = Sheets<Cursor<Vec<u8>>>;
+
+/// Reads the sheet that is asked for, or the only one that holds a table.
+pub(super) fn read_workbook(label: &str, bytes: Vec<u8>, sheet: Option<&str>) -> Result<RawTable> {
+    let mut workbook = open_workbook(label, bytes)?;
+    let names = workbook.sheet_names();
+    let name = match sheet {
+        Some(wanted) => chosen(label, &names, wanted)?,
+        None => only_table(label, &mut workbook, &names)?,
+    };
+    let range = sheet_of(label, &mut workbook, &name)?;
+    let rows: Vec<Vec<String>> = range.rows().map(|row| row.iter().map(text_of).collect()).collect();
+    let first_row = range.start().map_or(1, |(row, _)| row as usize + 1);
+    let mut table = table_of_rows(&format!("{label} [{name}]"), rows, first_row)?;
+    if names.len() > 1 {
+        table.notes.insert(0, format!("read from the sheet {name:?} of {}", names.len()));
+    }
+    Ok(table)
+}
+
+/// The names of a workbook's sheets.
+pub(crate) fn sheets(label: &str, bytes: Vec<u8>) -> Result<Vec<String>> {
+    Ok(open_workbook(label, bytes)?.sheet_names())
+}
+
+fn open_workbook(label: &str, bytes: Vec<u8>) -> Result<Workbook> {
+    open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| {
+        Error::data(format!("{label}: the workbook cannot be read"))
+            .help("if it needs a password, save it without; else save the sheet as CSV (UTF-8)")
+            .because(error)
+    })
+}
+
+fn sheet_of(label: &str, workbook: &mut Workbook, name: &str) -> Result<Range<Data>> {
+    workbook.worksheet_range(name).map_err(|error| {
+        Error::data(format!("{label}: the sheet {name:?} cannot be read"))
+            .help("save the sheet as CSV (UTF-8)")
+            .because(error)
+    })
+}
+
+fn chosen(label: &str, names: &[String], wanted: &str) -> Result<String> {
+    let by_name = names.iter().find(|name| name.trim() == wanted.trim());
+    let by_number = || wanted.parse::<usize>().ok().and_then(|number| names.get(number.checked_sub(1)?));
+    by_name.or_else(by_number).cloned().ok_or_else(|| {
+        let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+        Error::data(format!("{label}: the workbook has no sheet {wanted:?}, only {}", listed(&quoted, 10)))
+            .help("give the name of a sheet, or its number from 1")
+    })
+}
+
+/// The sheet that holds a table, if a single one does.
+fn only_table(label: &str, workbook: &mut Workbook, names: &[String]) -> Result<String> {
+    if let [name] = names {
+        return Ok(name.clone());
+    }
+    let mut tables = Vec::new();
+    for name in names {
+        let range = sheet_of(label, workbook, name)?;
+        if looks_like_a_table(&range) {
+            tables.push((name.clone(), range.height(), range.width()));
+        }
+    }
+    if let [(name, _, _)] = tables.as_slice() {
+        return Ok(name.clone());
+    }
+    let described: Vec<String> = tables
+        .iter()
+        .map(|(name, rows, columns)| format!("{name:?} ({rows} rows × {columns} columns)"))
+        .collect();
+    let first = tables
+        .first()
+        .map_or_else(|| names.first().cloned().unwrap_or_default(), |(name, _, _)| name.clone());
+    let found = if tables.is_empty() {
+        "no sheet that looks like a table".into()
+    } else {
+        format!("several tables: {}", listed(&described, 8))
+    };
+    Err(Error::data(format!("{label}: the workbook has {found}"))
+        .help(format!("choose one: sheet = {first:?} (--sheet on the command line)")))
+}
+
+/// At least two columns, and three rows of them with two entries.
+fn looks_like_a_table(range: &Range<Data>) -> bool {
+    let filled = |row: &&[Data]| row.iter().filter(|cell| !matches!(cell, Data::Empty)).count() >= 2;
+    range.width() >= 2 && range.rows().filter(filled).take(3).count() >= 3
+}
+
+/// A cell as text. A date stays one, so that a gene that a spreadsheet program turned into a date is seen.
+fn text_of(cell: &Data) -> String {
+    match cell {
+        Data::Empty => String::new(),
+        Data::String(text) => text.trim().to_owned(),
+        Data::Float(value) => value.to_string(),
+        Data::Int(value) => value.to_string(),
+        Data::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_owned(),
+        Data::DateTime(date) => {
+            let (year, month, day, ..) = date.to_ymd_hms_milli();
+            format!("{year:04}-{month:02}-{day:02}")
+        }
+        Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
+        // Missing values of the list of all spellings.
+        Data::Error(error) => error.to_string(),
+        #[allow(unreachable_patterns)]
+        _ => String::new(),
+    }
+}

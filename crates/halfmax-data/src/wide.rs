@@ -1,0 +1,175 @@
+//! Responses as a matrix, cell lines × drugs or drugs × cell lines, made into one row per response.
+
+use halfmax_core::{Error, Result, listed};
+
+use crate::file_spec::Orientation;
+use crate::names::CellLines;
+use crate::profile::{Content, IdKind};
+use crate::roles::Role;
+use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
+
+/// A matrix of responses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wide {
+    /// The column that holds the names of the rows.
+    pub key: usize,
+    /// The columns of responses, each with the name of its drug or cell line.
+    pub columns: Vec<(usize, String)>,
+    /// Whether the rows are cell lines.
+    pub cells_in_rows: bool,
+    /// What was measured, where the columns' names say it.
+    pub quantity: Option<String>,
+}
+
+/// How the doses of a matrix of readings are written: `BRD-K1::2.5::HTS`.
+const WITH_DOSE: &str = "::";
+
+/// Finds out whether a table without the roles of a list is a matrix of responses.
+///
+/// # Errors
+/// If it is one of readings at several doses, or if it could be either way round.
+pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Option<Wide>> {
+    let long = |role: Role| table.role(role).is_some();
+    if (long(Role::CellLine) && (long(Role::Drug) || long(Role::DrugA)) && long(Role::Response))
+        || table.names().len() < 2
+    {
+        return Ok(None);
+    }
+    let key = key_of(table);
+    let numbers: Vec<usize> = (0..table.names().len())
+        .filter(|column| *column != key && !table.is_ignored(*column))
+        .filter(|column| {
+            let content = table.profile(*column).content;
+            content.is_number() || content == Content::Empty
+        })
+        .collect();
+    if numbers.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<String> = numbers.iter().map(|column| table.names()[*column].clone()).collect();
+    refuse_doses(table, &names)?;
+    let rows = table.texts(key)?;
+    let known = |names: &mut dyn Iterator<Item = &str>| lines.count_known(names);
+    let in_rows = known(&mut rows.iter().flatten().map(String::as_str)) as f64 / rows.len().max(1) as f64;
+    let in_columns = known(&mut names.iter().map(String::as_str)) as f64 / names.len().max(1) as f64;
+    let key_role = table.roles_of_column(key);
+    let ids = matches!(
+        table.profile(key).content,
+        Content::Ids(
+            IdKind::DepMap | IdKind::SangerModel | IdKind::Cosmic | IdKind::Cellosaurus | IdKind::CcleName
+        )
+    );
+    let cells_in_rows = match table.orientation {
+        Some(Orientation::CellLinesInRows) => true,
+        Some(Orientation::CellLinesInColumns) => false,
+        None if key_role.contains(&Role::CellLine) || ids => true,
+        None if key_role.contains(&Role::Drug) => false,
+        None if in_rows > in_columns && in_rows >= 0.2 => true,
+        None if in_columns > in_rows && in_columns >= 0.2 => false,
+        None => return Ok(None),
+    };
+    let (columns, quantity) = named(&numbers, names);
+    Ok(Some(Wide { key, columns, cells_in_rows, quantity }))
+}
+
+/// The column of the rows' names: the one that is said, else one whose role is that, else the first.
+fn key_of(table: &RawTable) -> usize {
+    let by_role = table.role(Role::CellLine).or_else(|| table.role(Role::Drug));
+    table.key.or(by_role).unwrap_or(0)
+}
+
+fn refuse_doses(table: &RawTable, names: &[String]) -> Result<()> {
+    let with_dose = names.iter().filter(|name| {
+        let mut parts = name.split(WITH_DOSE).skip(1);
+        parts.next().is_some_and(|dose| dose.parse::<f64>().is_ok())
+    });
+    if 2 * with_dose.count() <= names.len() {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "{}: holds readings at several doses, one column for each drug and dose ({}), not one response per drug",
+        table.label(),
+        listed(names, 2)
+    ))
+    .help("use the table of curve parameters or the primary screen at one dose; or turn it into rows of cell_line, drug, dose, viability and fit curves (halfmax fit-curves)"))
+}
+
+/// The drugs (or cell lines) of columns, and what was measured: `Drug_1001_IC50` is the IC50 of drug 1001.
+fn named(columns: &[usize], names: Vec<String>) -> (Vec<(usize, String)>, Option<String>) {
+    let taken_apart: Option<Vec<(String, String)>> =
+        names.iter().map(|name| drug_and_quantity(name)).collect();
+    match taken_apart {
+        Some(parts) if parts.iter().all(|part| part.1 == parts[0].1) => {
+            let quantity = parts[0].1.clone();
+            let drugs = parts.into_iter().map(|(drug, _)| drug);
+            (columns.iter().copied().zip(drugs).collect(), Some(quantity))
+        }
+        _ => (columns.iter().copied().zip(names).collect(), None),
+    }
+}
+
+/// `Drug_1001_IC50` as drug 1001 and its IC50.
+pub(crate) fn drug_and_quantity(name: &str) -> Option<(String, String)> {
+    let (drug, quantity) = name.rsplit_once('_')?;
+    let known =
+        ["IC50", "LNIC50", "AUC", "EC50", "AAC", "LN"].contains(&quantity.to_ascii_uppercase().as_str());
+    let drug = drug.strip_prefix("Drug_").or_else(|| drug.strip_prefix("drug_"))?;
+    (known && !drug.is_empty()).then(|| (drug.to_owned(), quantity.to_owned()))
+}
+
+impl Wide {
+    /// Whether the names of the other side look like those of drugs: by their form, or words in small letters as genes are not.
+    pub fn names_drugs(&self) -> bool {
+        let drug = |name: &str| {
+            let id = ["BRD-", "NSC", "CHEMBL", "DB", "Drug_"].iter().any(|start| name.starts_with(start));
+            id || name.bytes().filter(u8::is_ascii_lowercase).count() >= 4
+        };
+        let count = self.columns.iter().filter(|(_, name)| drug(name)).count();
+        !self.cells_in_rows || self.quantity.is_some() || 2 * count > self.columns.len()
+    }
+
+    /// The layout in words.
+    pub fn orientation(&self) -> &'static str {
+        if self.cells_in_rows { "cell lines × drugs" } else { "drugs × cell lines" }
+    }
+
+    /// One row per response: columns `cell_line`, `drug` and what was measured. Missing ones are left out.
+    ///
+    /// # Errors
+    /// If a column holds something else than numbers.
+    pub fn long(&self, table: &RawTable, quantity: &str) -> Result<RawTable> {
+        let keys = table.labels(self.key)?;
+        let (mut rows, mut columns) = (LabelsBuilder::default(), LabelsBuilder::default());
+        let mut values = Vec::new();
+        let mut places = Vec::new();
+        for (column, name) in &self.columns {
+            for (row, value) in table.numbers(*column, "a number")?.into_iter().enumerate() {
+                if !value.is_nan() {
+                    rows.push(keys.at(row));
+                    columns.push(Some(name));
+                    values.push(value);
+                    places.push(table.row_of(row) as u32);
+                }
+            }
+        }
+        if values.is_empty() {
+            return Err(Error::data(format!("{}: every response is missing", table.label())));
+        }
+        let names = if self.cells_in_rows { ["cell_line", "drug"] } else { ["drug", "cell_line"] };
+        let column = |name: &str, values: Values| RawColumn { name: name.to_owned(), values };
+        let long = vec![
+            column(names[0], Values::Texts(rows.finish())),
+            column(names[1], Values::Texts(columns.finish())),
+            column(quantity, Values::Numbers(values)),
+        ];
+        let mut notes = table.notes().to_vec();
+        notes.push(format!(
+            "a matrix of {} (the column {:?} names its rows)",
+            self.orientation(),
+            table.names()[self.key]
+        ));
+        let mut table = table.with_columns(long, notes)?;
+        table.places = crate::table::RowPlaces::Listed(places);
+        Ok(table)
+    }
+}
