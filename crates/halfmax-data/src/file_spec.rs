@@ -6,6 +6,7 @@ use halfmax_core::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::assign::{Names, SaidColumns, Scope};
+use crate::linked::{curves_of_archive, with_names};
 use crate::open::{OpenOptions, read_table_with};
 use crate::table::RawTable;
 
@@ -79,7 +80,11 @@ impl TableOptions {
     /// If the file cannot be read, or what is said does not fit it.
     pub fn read(&self, path: &Path) -> Result<RawTable> {
         let open = OpenOptions { sheet: self.sheet.clone(), separator: self.separator.clone() };
-        let mut table = read_table_with(path, &open)?;
+        let archive = if self.sheet.is_none() { curves_of_archive(path)? } else { None };
+        let mut table = match archive {
+            Some(table) => table,
+            None => with_names(read_table_with(path, &open)?, path)?,
+        };
         self.apply(&mut table)?;
         Ok(table)
     }

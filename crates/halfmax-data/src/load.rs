@@ -10,6 +10,7 @@ use crate::assign::Scope;
 use crate::config::{CellFile, CellKind, DataConfig, TargetConfig};
 use crate::drugs::{DrugSheet, drug_entities};
 use crate::embedded;
+use crate::feature_table::prepared;
 use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
 use crate::file_spec::TableFile;
 use crate::names::{CellLines, drug_key};
@@ -84,7 +85,10 @@ pub fn load(
     let also: HashSet<String> = measured.iter().cloned().collect();
     let mut parts = Vec::new();
     for opened in &files.cells {
-        parts.push((opened.kind, read_cell_features(&opened.table, opened.kind, &lines, &also)?));
+        let table = prepared(&opened.table, opened.kind)?;
+        let mut part = read_cell_features(&table, opened.kind, &lines, &also)?;
+        part.report.notes.splice(0..0, table.notes().iter().cloned());
+        parts.push((opened.kind, part));
     }
     let required: Vec<bool> = files.cells.iter().map(|opened| opened.required).collect();
     let kept = joined(&measured, &parts, &required, &responses)?;
@@ -491,7 +495,9 @@ pub fn read_cells_for_scoring(files: &[(&Path, Option<CellKind>)]) -> Result<(En
                     .help("expected a column cell_line and one column per feature")
             })?,
         };
-        let part = read_cell_features(&table, kind, &lines, &HashSet::new())?;
+        let table = prepared(&table, kind)?;
+        let mut part = read_cell_features(&table, kind, &lines, &HashSet::new())?;
+        part.report.notes.splice(0..0, table.notes().iter().cloned());
         parts.push((kind, by_prefix(part)?));
     }
     let all: BTreeSet<String> = parts.iter().flat_map(|(_, part)| part.ids.iter().cloned()).collect();

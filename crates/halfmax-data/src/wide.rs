@@ -29,13 +29,13 @@ const WITH_DOSE: &str = "::";
 /// # Errors
 /// If it is one of readings at several doses, or if it could be either way round.
 pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Option<Wide>> {
-    let long = |role: Role| table.role(role).is_some();
-    if (long(Role::CellLine) && (long(Role::Drug) || long(Role::DrugA)) && long(Role::Response))
-        || table.names().len() < 2
-    {
+    let has = |role: Role| table.role(role).is_some();
+    let drug = has(Role::Drug) || has(Role::DrugA);
+    let is_list = (has(Role::CellLine) && drug) || has(Role::Signal) || has(Role::Reading);
+    let key = key_of(table);
+    if is_list || table.names().len() < 2 || has_other_texts(table, key) {
         return Ok(None);
     }
-    let key = key_of(table);
     let numbers: Vec<usize> = (0..table.names().len())
         .filter(|column| *column != key && !table.is_ignored(*column))
         .filter(|column| {
@@ -70,6 +70,15 @@ pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Opti
     };
     let (columns, quantity) = named(&numbers, names);
     Ok(Some(Wide { key, columns, cells_in_rows, quantity }))
+}
+
+/// Whether a column besides the key holds texts that describe neither cell lines nor drugs: then the table is no matrix.
+fn has_other_texts(table: &RawTable, key: usize) -> bool {
+    (0..table.names().len()).filter(|column| *column != key && !table.is_ignored(*column)).any(|column| {
+        let content = table.profile(column).content;
+        let text = matches!(content, Content::Texts | Content::Categories | Content::NumberLists);
+        text && table.roles_of_column(column).is_empty()
+    })
 }
 
 /// The column of the rows' names: the one that is said, else one whose role is that, else the first.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::sha256_bytes;
 use crate::table::RawTable;
 
-pub(crate) use container::Container;
+pub(crate) use container::{Container, extract, members};
 
 /// How a file is to be opened, where that is said instead of found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

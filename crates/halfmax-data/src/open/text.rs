@@ -232,7 +232,7 @@ impl Format {
             [false, true]
                 .into_iter()
                 .map(|runs| try_one(b' ', runs))
-                .find(|one| one.is_table() && one.share == 1.0 && one.before <= 1)
+                .find(|one| one.is_table() && one.share >= 0.9 && one.before == 0)
         };
         let format = best
             .or_else(blank)

@@ -1,0 +1,300 @@
+//! Tables of cell-line features as they are published, cleared of what is no feature: numbers of rows, further names, texts, responses,
+//! profiles that are not the default one; lists of mutations become matrices.
+
+use std::collections::BTreeSet;
+
+use halfmax_core::{Error, Result, listed};
+
+use crate::config::CellKind;
+use crate::profile::Content;
+use crate::report::grouped;
+use crate::roles::Role;
+use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
+use crate::wide::drug_and_quantity;
+
+/// The table of one kind of features: its key first, then nothing but features (and, of events and categories, texts).
+///
+/// # Errors
+/// If nothing is left that could be a feature, or the table is a list of something else than what the kind holds.
+pub(crate) fn prepared(table: &RawTable, kind: CellKind) -> Result<RawTable> {
+    if let Some(matrix) = mutation_matrix(table, kind)? {
+        return Ok(matrix);
+    }
+    let table = &default_entries(table)?;
+    let key = key_of(table, kind);
+    let mut notes = table.notes().to_vec();
+    let mut kept = vec![key];
+    let mut aside: Vec<(Why, String)> = Vec::new();
+    for column in (0..table.names().len()).filter(|column| *column != key) {
+        match why_aside(table, kind, column, key) {
+            Some(why) => aside.push((why, table.names()[column].clone())),
+            None => kept.push(column),
+        }
+    }
+    if kept.len() == 1 {
+        return Err(no_features(table, key, &aside));
+    }
+    for why in Why::ALL {
+        let names: Vec<&str> = aside.iter().filter(|(own, _)| *own == why).map(|(_, name)| name.as_str()).collect();
+        if !names.is_empty() && why.is_told() {
+            notes.push(format!("not features, set aside: {} ({})", listed(&names, 5), why.text()));
+        }
+    }
+    cleared(table, key, &kept, notes)
+}
+
+/// Why a column is no feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Ignored,
+    RowNumber,
+    Names,
+    Response,
+    Text,
+    Mark,
+    Nested,
+}
+
+impl Why {
+    const ALL: [Self; 7] =
+        [Self::Ignored, Self::RowNumber, Self::Names, Self::Response, Self::Text, Self::Mark, Self::Nested];
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Ignored => "ignored",
+            Self::RowNumber => "the numbers of the rows",
+            Self::Names => "further names of the cell lines",
+            Self::Response => "responses to drugs: a model that is given them knows the answer",
+            Self::Text => "texts",
+            Self::Mark => "marks of default entries",
+            Self::Nested => "lists or structures",
+        }
+    }
+
+    fn is_told(self) -> bool {
+        !matches!(self, Self::Ignored)
+    }
+}
+
+fn why_aside(table: &RawTable, kind: CellKind, column: usize, key: usize) -> Option<Why> {
+    let name = &table.names()[column];
+    let profile = table.profile(column);
+    let has = |role: Role| table.roles_of_column(column).contains(&role);
+    match profile.content {
+        _ if table.is_ignored(column) => Some(Why::Ignored),
+        Content::Nested => Some(Why::Nested),
+        Content::RowNumber => Some(Why::RowNumber),
+        _ if has(Role::DefaultEntry) => Some(Why::Mark),
+        _ if has(Role::CellLine) && table.roles_of_column(key).contains(&Role::CellLine) => Some(Why::Names),
+        _ if is_response(name) => Some(Why::Response),
+        Content::Texts | Content::Categories | Content::Ids(_) | Content::NumberLists
+            if !matches!(kind, CellKind::Events | CellKind::Category) && !mostly_numbers(table, column) =>
+        {
+            Some(Why::Text)
+        }
+        _ => None,
+    }
+}
+
+/// Names of responses that no gene and no event has.
+fn is_response(name: &str) -> bool {
+    const RESPONSES: [&str; 16] = [
+        "ic50", "lnic50", "logic50", "log10ic50", "pic50", "auc", "aac", "actarea", "activityarea", "ec50", "lnec50", "gi50", "gr50", "emax", "dss",
+        "areaundercurve",
+    ];
+    let bare = crate::units::split_unit(name).0;
+    RESPONSES.contains(&crate::columns::plain(&bare).as_str()) || drug_and_quantity(name).is_some()
+}
+
+/// Whether a column of texts holds numbers but for a few entries: then those are damaged, and the reader names them.
+fn mostly_numbers(table: &RawTable, column: usize) -> bool {
+    let Ok(labels) = table.labels(column) else { return false };
+    let numbers = labels.names.iter().filter(|text| text.parse::<f64>().is_ok()).count();
+    let logical = labels.names.iter().all(|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "false"));
+    2 * numbers > labels.names.len() || (logical && !labels.names.is_empty())
+}
+
+/// The column that names the rows: as is said, else that of cell lines, else of genes, else the first that is no number of rows.
+fn key_of(table: &RawTable, kind: CellKind) -> usize {
+    let gene = if matches!(kind, CellKind::Category | CellKind::Events) { None } else { table.role(Role::Gene) };
+    let first = (0..table.names().len()).find(|column| {
+        !table.is_ignored(*column) && !matches!(table.profile(*column).content, Content::RowNumber | Content::Empty)
+    });
+    // A single column of row numbers may hide the names of the rows only where some column is left for them.
+    table.key.or_else(|| table.role(Role::CellLine)).or(gene).or(first).unwrap_or(0)
+}
+
+/// The table with its key first, without rows that have no name.
+fn cleared(table: &RawTable, key: usize, kept: &[usize], mut notes: Vec<String>) -> Result<RawTable> {
+    let columns: Vec<RawColumn> = kept.iter().map(|column| table.columns[*column].clone()).collect();
+    let keys = table.labels(key)?;
+    let named: Vec<usize> = (0..table.rows()).filter(|row| keys.at(*row).is_some()).collect();
+    if named.len() < table.rows() {
+        notes.push(format!("rows without a name in {:?}, left out: {}", table.names()[key], grouped(table.rows() - named.len())));
+    }
+    let mut cleared = table.with_columns(columns, notes)?;
+    cleared.places = table.places.clone();
+    cleared.orientation = table.orientation;
+    if table.said.iter().any(|(role, column)| *role == Role::CellLine && *column == key) {
+        cleared.said.push((Role::CellLine, 0));
+    }
+    cleared.key = table.key.map(|_| 0);
+    Ok(if named.len() < table.rows() { cleared.with_rows(&named) } else { cleared })
+}
+
+fn no_features(table: &RawTable, key: usize, aside: &[(Why, String)]) -> Error {
+    let described: Vec<String> = aside.iter().map(|(why, name)| format!("{name:?} ({})", why.text())).collect();
+    let rest = if described.is_empty() { "nothing else".to_owned() } else { listed(&described, 5) };
+    Error::data(format!(
+        "{}: holds no features of cell lines: besides {:?} it has {rest}",
+        table.label(),
+        table.names()[key]
+    ))
+    .help("each column besides the names is one feature of numbers; responses belong into [data] response, texts into kind = \"category\"")
+}
+
+/// Only the default profile of each cell line, where a column marks it and some cell line has several.
+fn default_entries(table: &RawTable) -> Result<RawTable> {
+    let (Some(mark), Some(cell)) = (table.role(Role::DefaultEntry), table.role(Role::CellLine)) else {
+        return Ok(table.clone());
+    };
+    let cells = table.labels(cell)?;
+    if cells.names.len() == table.rows() {
+        return Ok(table.clone());
+    }
+    let marks = table.labels(mark)?;
+    let yes = |text: &str| ["yes", "true", "1", "y"].contains(&text.to_ascii_lowercase().as_str());
+    let kept: Vec<usize> = (0..table.rows()).filter(|row| marks.at(*row).is_some_and(yes)).collect();
+    if kept.is_empty() {
+        return Err(Error::data(format!("{}: no row is a default entry by its column {:?}", table.label(), table.names()[mark]))
+            .help("expected Yes, True or 1 in one row of each cell line"));
+    }
+    let mut defaults = table.with_rows(&kept);
+    defaults.notes.push(format!(
+        "profiles that are not the default of their cell line ({}), left out: {}",
+        table.names()[mark],
+        grouped(table.rows() - kept.len())
+    ));
+    Ok(defaults)
+}
+
+/// A list of mutations, one per row, as a matrix of 0 and 1: cell lines × genes, 1 where a gene has a mutation that is not silent. None for
+/// other tables.
+///
+/// # Errors
+/// If the kind is another than mutations or events.
+fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
+    let (Some(cell), Some(gene)) = (table.role(Role::CellLine), table.role(Role::Gene)) else { return Ok(None) };
+    if cell == gene {
+        return Ok(None);
+    }
+    let (cells, genes) = (table.labels(cell)?, table.labels(gene)?);
+    if cells.names.len() == table.rows() && table.role(Role::VariantClass).is_none() {
+        return Ok(None);
+    }
+    if !matches!(kind, CellKind::Mutation | CellKind::Events) {
+        return Err(Error::data(format!("{}: is a list of mutations, one per row, but its kind is {:?}", table.label(), kind.name()))
+            .help("set kind = \"mutation\""));
+    }
+    let class = table.role(Role::VariantClass).map(|column| table.labels(column)).transpose()?;
+    let silent: Vec<bool> = class.iter().flat_map(|class| &class.names).map(|name| is_silent(name)).collect();
+    let mut pairs: BTreeSet<(u32, u32)> = BTreeSet::new();
+    let (mut quiet, mut unnamed) = (0, 0);
+    for row in 0..table.rows() {
+        if cells.at(row).is_none() || genes.at(row).is_none() {
+            unnamed += 1;
+        } else if class.as_ref().is_some_and(|class| silent.get(class.of_row[row] as usize) == Some(&true)) {
+            quiet += 1;
+        } else {
+            pairs.insert((genes.of_row[row], cells.of_row[row]));
+        }
+    }
+    let used: Vec<u32> = pairs.iter().map(|(gene, _)| *gene).collect::<BTreeSet<u32>>().into_iter().collect();
+    if used.is_empty() {
+        return Err(Error::data(format!("{}: every mutation of the list is silent", table.label())));
+    }
+    let mut keys = LabelsBuilder::default();
+    cells.names.iter().for_each(|name| keys.push(Some(name)));
+    let mut columns = vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
+    for gene in &used {
+        let mutated = |cell: usize| f64::from(u8::from(pairs.contains(&(*gene, cell as u32))));
+        let values = (0..cells.names.len()).map(mutated).collect();
+        columns.push(RawColumn { name: genes.names[*gene as usize].clone(), values: Values::Numbers(values) });
+    }
+    let mut notes = table.notes().to_vec();
+    notes.push(format!(
+        "a list of {} mutations: 1 for a gene with a mutation that is not silent ({} of {} rows), 0 for the other genes of a listed cell line",
+        grouped(table.rows()),
+        grouped(table.rows() - quiet - unnamed),
+        grouped(table.rows())
+    ));
+    if unnamed > 0 {
+        notes.push(format!("rows without a cell line or a gene, left out: {}", grouped(unnamed)));
+    }
+    let mut matrix = table.with_columns(columns, notes)?;
+    matrix.said.push((Role::CellLine, 0));
+    Ok(Some(matrix))
+}
+
+/// Whether a class of variants changes no protein: silent, synonymous, outside of the coding sequence.
+fn is_silent(class: &str) -> bool {
+    let plain = crate::columns::plain(class);
+    let synonymous = plain.contains("synonymous") && !plain.contains("nonsynonymous");
+    synonymous
+        || ["silent", "intron", "utr", "flank", "igr", "intergenic", "upstream", "downstream", "rna"].iter().any(|word| plain.contains(word))
+            && !plain.contains("splice")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open::read_bytes;
+
+    fn clear(text: &str, kind: CellKind) -> Result<RawTable> {
+        prepared(&read_bytes("t.csv", text.as_bytes()).unwrap(), kind)
+    }
+
+    #[test]
+    fn numbers_of_rows_and_texts_are_no_features() {
+        let table = clear("X,cell_line,note,G1,AUC\n2,A,aa,1.5,0.2\n9,B,bb,2.5,0.3\n4,C,cc,0.5,0.1\n", CellKind::Expression).unwrap();
+        assert_eq!(table.names(), ["cell_line", "G1"]);
+        let notes = table.notes().join("\n");
+        assert!(notes.contains("X (the numbers of the rows)") && notes.contains("AUC (responses") && notes.contains("note (texts)"), "{notes}");
+    }
+
+    #[test]
+    fn a_table_of_responses_or_numbers_only_is_refused() {
+        let error = clear("COSMIC_ID,Drug_1_IC50,Drug_2_IC50\n905949,1.5,2\n905946,2.5,3\n", CellKind::Expression).unwrap_err();
+        assert!(error.to_string().contains("\"Drug_1_IC50\" (responses"), "{error}");
+        let error = clear("cell_line,index\nA,0\nB,1\nC,2\n", CellKind::Expression).unwrap_err();
+        assert!(error.to_string().contains("\"index\" (the numbers of the rows)"), "{error}");
+    }
+
+    #[test]
+    fn genes_come_first_and_titles_are_set_aside() {
+        let table = clear("GENE_SYMBOLS,GENE_title,DATA.905949,DATA.905946\nTP53,tumour protein,1.5,2\n,no gene,3,4\nKRAS,a title,2.5,3\n", CellKind::Expression).unwrap();
+        assert_eq!(table.names(), ["GENE_SYMBOLS", "DATA.905949", "DATA.905946"]);
+        assert_eq!(table.rows(), 2);
+        assert_eq!(table.row_of(1), 4);
+    }
+
+    #[test]
+    fn mutations_in_a_list_become_a_matrix() {
+        let text = "Hugo_Symbol,Variant_Classification,Tumor_Sample_Barcode\nTP53,Missense_Mutation,A\nTP53,Silent,B\nKRAS,Missense_Mutation,B\nKRAS,Nonsense_Mutation,A\n";
+        let table = clear(text, CellKind::Mutation).unwrap();
+        assert_eq!(table.names(), ["Tumor_Sample_Barcode", "TP53", "KRAS"]);
+        assert_eq!(table.numbers(1, "0 or 1").unwrap(), [1.0, 0.0]);
+        assert_eq!(table.numbers(2, "0 or 1").unwrap(), [1.0, 1.0]);
+        assert!(clear(text, CellKind::Expression).unwrap_err().advice().unwrap().contains("mutation"));
+    }
+
+    #[test]
+    fn classes_that_change_no_protein() {
+        for class in ["Silent", "SILENT", "synonymous_variant", "Intron", "3'UTR", "5'Flank"] {
+            assert!(is_silent(class), "{class}");
+        }
+        for class in ["Missense_Mutation", "nonsynonymous SNV", "Splice_Site", "FRAME_SHIFT_DEL", "MUTATION"] {
+            assert!(!is_silent(class), "{class}");
+        }
+    }
+}

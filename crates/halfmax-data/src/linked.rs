@@ -1,0 +1,130 @@
+//! Tables that name their cell lines and drugs by numbers that other tables of the same release explain, as CTRP publishes them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use halfmax_core::{Error, Result};
+
+use crate::open::{OpenOptions, read_file, read_table};
+use crate::report::grouped;
+use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
+
+/// A table that explains an id: the end of its file's name, the id, and what it says of it.
+struct Link {
+    file: &'static str,
+    id: &'static str,
+    says: &'static str,
+    /// The role's key under which it is known afterwards.
+    called: &'static str,
+}
+
+/// CTRP: experiments say the cell line, compounds their names.
+const CELL_LINES: [Link; 2] = [
+    Link { file: "meta_per_experiment", id: "experiment_id", says: "master_ccl_id", called: "master_ccl_id" },
+    Link { file: "meta_per_cell_line", id: "master_ccl_id", says: "ccl_name", called: "ccl_name" },
+];
+const COMPOUND: Link = Link { file: "meta_per_compound", id: "master_cpd_id", says: "cpd_name", called: "cpd_name" };
+
+/// A table of CTRP's with the names of cell lines and compounds that its other tables hold, which are looked for beside it. Other tables are
+/// given back as they are.
+///
+/// # Errors
+/// If a table that is needed is not beside it: names the file; or an id is not explained.
+pub(crate) fn with_names(table: RawTable, path: &Path) -> Result<RawTable> {
+    let has = |table: &RawTable, name: &str| table.find(&[name]).is_some();
+    if !has(&table, "experiment_id") || !has(&table, "master_cpd_id") || has(&table, "ccl_name") {
+        return Ok(table);
+    }
+    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let mut joined = table;
+    for link in CELL_LINES.iter().chain([&COMPOUND]) {
+        if has(&joined, link.called) {
+            continue;
+        }
+        let other = beside(&joined, &folder, link)?;
+        joined = linked(joined, &other, link)?;
+    }
+    Ok(joined)
+}
+
+/// The table of a link, from the folder (or archive) of the first table.
+fn beside(table: &RawTable, folder: &Path, link: &Link) -> Result<RawTable> {
+    let files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    let mut found: Vec<&PathBuf> = files
+        .iter()
+        .filter(|file| file.file_name().is_some_and(|name| name.to_string_lossy().contains(link.file)))
+        .collect();
+    found.sort();
+    match found.first() {
+        Some(file) => read_table(file),
+        None => Err(Error::data(format!(
+            "{}: names its cell lines and compounds by numbers (experiment_id, master_cpd_id), and the table that explains {} is not beside it",
+            table.label(),
+            link.id
+        ))
+        .help(format!("put {}.txt of the same release into {}", link.file, if folder.as_os_str().is_empty() { ".".into() } else { folder.display().to_string() }))),
+    }
+}
+
+/// A table with what another says of its ids.
+fn linked(table: RawTable, other: &RawTable, link: &Link) -> Result<RawTable> {
+    let column = |table: &RawTable, name: &str| {
+        table.find(&[name]).ok_or_else(|| {
+            Error::data(format!("{}: has no column {name}, expected of a file {}", table.label(), link.file))
+        })
+    };
+    let ids = other.texts(column(other, link.id)?)?;
+    let says = other.texts(column(other, link.says)?)?;
+    let known: HashMap<String, String> =
+        ids.into_iter().zip(says).filter_map(|(id, says)| Some((id?, says?))).collect();
+    let own = table.labels(column(&table, link.id)?)?;
+    let mut named = LabelsBuilder::default();
+    let mut unknown = 0;
+    for row in 0..table.rows() {
+        let says = own.at(row).and_then(|id| known.get(id));
+        unknown += usize::from(says.is_none());
+        named.push(says.map(String::as_str));
+    }
+    let mut columns = table.columns.clone();
+    columns.push(RawColumn { name: link.called.to_owned(), values: Values::Texts(named.finish()) });
+    let mut notes = table.notes().to_vec();
+    notes.push(format!("{} from {}", link.says, other.label()));
+    if unknown > 0 {
+        notes.push(format!("rows whose {} that file does not explain: {}", link.id, grouped(unknown)));
+    }
+    let places = table.places.clone();
+    let mut joined = table.with_columns(columns, notes)?;
+    joined.places = places;
+    Ok(joined)
+}
+
+/// The tables of an archive of CTRP's, joined to that of its curves; none for other archives.
+///
+/// # Errors
+/// If a file of the archive cannot be read.
+pub(crate) fn curves_of_archive(path: &Path) -> Result<Option<RawTable>> {
+    if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("zip")) {
+        return Ok(None);
+    }
+    let label = path.display().to_string();
+    let bytes = read_file(path)?;
+    let members = crate::open::members(&label, &bytes)?;
+    let named = |part: &str| members.iter().find(|name| name.contains(part));
+    let Some(curves) = named("curves_post_qc") else { return Ok(None) };
+    let read = |name: &str| {
+        let inner = crate::open::extract(&label, &bytes, name)?;
+        crate::open::open(&format!("{label}/{name}"), inner, &OpenOptions::default())
+    };
+    let mut joined = read(curves)?;
+    (joined.bytes, joined.sha256) = (bytes.len() as u64, crate::digest::sha256_bytes(&bytes));
+    for link in CELL_LINES.iter().chain([&COMPOUND]) {
+        let name = named(link.file).ok_or_else(|| {
+            Error::data(format!("{label}: the archive has no file {}", link.file)).help("download the archive again")
+        })?;
+        joined = linked(joined, &read(name)?, link)?;
+    }
+    joined.label = label.clone();
+    Ok(Some(joined))
+}
