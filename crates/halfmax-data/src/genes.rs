@@ -7,8 +7,8 @@ use halfmax_core::{FeatureSpace, approved_symbol, listed, symbol_of_ensembl, sym
 use crate::names::without_decimal_zero;
 use crate::report::grouped;
 
-/// How many of these names are of known genes: symbols that HGNC approves or has approved, aliases, Ensembl ids, and symbols
-/// with ids (`TP53 (7157)`). Mere numbers do not count, since anything is numbered.
+/// How many of these names are of known genes: symbols that HGNC approves, Ensembl ids, and symbols with ids
+/// (`TP53 (7157)`). Aliases and mere numbers do not count: anything is called S1 or 7.
 ///
 /// ```
 /// let names = ["ABCB1", "TP53 (7157)", "ENSG00000085563.12", "KRAS_mut", "5243", "A549_LUNG"];
@@ -21,10 +21,11 @@ pub fn count_known_genes<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 fn is_known(name: &str) -> bool {
     let name = name.trim();
     let name = name.strip_suffix("_mut").unwrap_or(name);
+    let is_approved = |name: &str| approved_symbol(name) == Some(name);
     let upper = || name.chars().any(char::is_lowercase).then(|| name.to_uppercase());
-    approved_symbol(name).is_some()
+    is_approved(name)
         || matches!(by_id(name), ById::Gene { .. })
-        || upper().is_some_and(|name| approved_symbol(&name).is_some())
+        || upper().is_some_and(|name| is_approved(&name))
 }
 
 /// How a feature is named.

@@ -221,7 +221,7 @@ fn nothing_in_common() {
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", "cell_line,A\nMCF7,1\nK562,2\n")]);
     says(
         folder.load(&[(CellKind::Expression, "f.csv")], None),
-        &["responses.csv has 2 (A549, NCIH226)", "f.csv has 2 (MCF7, K562)", "annotation"],
+        &["responses.csv has 2 (A549, NCI-H226)", "f.csv has 2 (K562, MCF7)", "annotation"],
     );
 }
 

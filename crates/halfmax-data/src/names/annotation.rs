@@ -1,6 +1,6 @@
 //! Tables that say which names and ids are of one cell line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use halfmax_core::{Result, listed};
@@ -60,9 +60,11 @@ impl CellLines {
         let before = self.lines.len();
         let rows: Vec<Row> = (0..table.rows()).map(|at| row(&columns, at)).collect();
         let mut conflicts = Conflicts::default();
+        let own_names: HashSet<String> =
+            rows.iter().filter_map(|row| row.name.as_deref()).map(harmonise).collect();
         let mut placed = Vec::with_capacity(rows.len());
         for (at, row) in rows.iter().enumerate() {
-            let line = self.line_of(row, before, &mut conflicts, table.row_of(at));
+            let line = self.line_of(row, (before, &own_names), &mut conflicts, table.row_of(at));
             if let Some(line) = line {
                 self.claim_ids(row, line, &mut conflicts);
                 self.lines[line].tissue = self.lines[line].tissue.take().or_else(|| row.tissue.clone());
@@ -87,8 +89,15 @@ impl CellLines {
         text.bytes().all(|byte| byte.is_ascii_digit()) && self.by_database_id.contains_key(text)
     }
 
-    /// The line that a row is of: by its ids, COSMIC's first, else by its name, else a new one.
-    fn line_of(&mut self, row: &Row, before: usize, conflicts: &mut Conflicts, at: usize) -> Option<usize> {
+    /// The line that a row is of: by its ids, COSMIC's first, else by its name, else by an alias that is not the name of another
+    /// row, else a new one. `before` is how many lines there were before the annotation.
+    fn line_of(
+        &mut self,
+        row: &Row,
+        (before, own_names): (usize, &HashSet<String>),
+        conflicts: &mut Conflicts,
+        at: usize,
+    ) -> Option<usize> {
         let of = |(_, id): &(IdKind, String)| self.by_database_id.get(&harmonise(id)).copied();
         let by_ids: Vec<usize> = row.ids.iter().filter_map(of).collect();
         if let Some(line) = by_ids.first().copied() {
@@ -104,7 +113,8 @@ impl CellLines {
             return Some(line);
         }
         let name = row.name.as_ref().or_else(|| row.aliases.first());
-        let known = row.name.iter().chain(&row.aliases).find_map(|name| self.known(name, before));
+        let aliases = row.aliases.iter().filter(|alias| !own_names.contains(&harmonise(alias)));
+        let known = row.name.iter().chain(aliases).find_map(|name| self.known(name, before));
         match (known, name) {
             (Some(line), _) if !self.contradicts(line, row) => {
                 if let Some(name) = &row.name {
