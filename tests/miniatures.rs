@@ -27,7 +27,8 @@ struct Said {
 
 fn say(folder: &Path, arguments: &[&str]) -> Said {
     let output = halfmax(folder, arguments);
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(!text.contains("panicked"), "{arguments:?}: {text}");
     Said { text, code: output.status.code().unwrap_or(-1), command: arguments.join(" ") }
 }
@@ -97,7 +98,11 @@ impl Curves {
     #[track_caller]
     fn near(&self, row: usize, column: &str, expected: f64, tolerance: f64) {
         let value = self.value(row, column);
-        assert!((value / expected - 1.0).abs() < tolerance, "{}: {column} {value}, expected {expected}", self.said.command);
+        assert!(
+            (value / expected - 1.0).abs() < tolerance,
+            "{}: {column} {value}, expected {expected}",
+            self.said.command
+        );
     }
 
     fn text(&self, row: usize, column: &str) -> String {
@@ -153,34 +158,54 @@ fn columns_that_are_no_features() {
         [("unnamed", "\"\""), ("named", "Unnamed: 0"), ("x", "X"), ("filtered_frame", "__index_level_0__")]
     {
         let column = column.trim_matches('"');
-        or_skip!(check("C01-row-number-as-gene", name)).code(0).has(&["not features, set aside", column, "the numbers of the rows"]);
+        or_skip!(check("C01-row-number-as-gene", name)).code(0).has(&[
+            "not features, set aside",
+            column,
+            "the numbers of the rows",
+        ]);
     }
     or_skip!(check("C01-row-number-as-gene", "without")).code(0).lacks("set aside");
     or_skip!(inspect("C05-index-as-feature", "cell2index.csv")).code(0).lacks("expression");
     or_skip!(check("C05-index-as-feature", "screen")).refused().has(&["index"]);
-    or_skip!(check("C06-response-as-feature", "wide_as_features")).refused().has(&["Drug_1000_IC50", "responses"]);
+    or_skip!(check("C06-response-as-feature", "wide_as_features"))
+        .refused()
+        .has(&["Drug_1000_IC50", "responses"]);
     or_skip!(check("C06-response-as-feature", "merged_as_features")).code(0).has(&["IC50, AAC (responses"]);
 }
 
 #[test]
 fn units_of_doses() {
     for file in [
-        "units.csv", "unit.csv", "dose_unit.csv", "dose_units.csv", "conc_units.csv", "header_Dose_nM.csv", "header_Dose_uM.csv",
-        "header_concentration_nM.csv", "header_dose_mM.csv", "header_conc_M.csv", "slash_units.csv",
+        "units.csv",
+        "unit.csv",
+        "dose_unit.csv",
+        "dose_units.csv",
+        "conc_units.csv",
+        "header_Dose_nM.csv",
+        "header_Dose_uM.csv",
+        "header_concentration_nM.csv",
+        "header_dose_mM.csv",
+        "header_conc_M.csv",
+        "slash_units.csv",
     ] {
         let curves = or_skip!(fit("C02-unit-passed-over", &[file]));
         curves.near(0, "ic50_um", 0.402, 0.01);
         assert!(!curves.said.text.contains("nothing says"), "{file}");
     }
-    or_skip!(fit("C02-unit-passed-over", &["rank_and_conc.csv"])).said.code(3).has(&["\"dose\"", "\"conc_um\""]);
-    or_skip!(fit("C02-unit-passed-over", &["rank_and_conc.csv", "--column", "dose=conc_um"])).near(0, "ic50_um", 0.402, 0.01);
+    or_skip!(fit("C02-unit-passed-over", &["rank_and_conc.csv"]))
+        .said
+        .code(3)
+        .has(&["\"dose\"", "\"conc_um\""]);
+    or_skip!(fit("C02-unit-passed-over", &["rank_and_conc.csv", "--column", "dose=conc_um"]))
+        .near(0, "ic50_um", 0.402, 0.01);
 }
 
 #[test]
 fn columns_that_tell_measurements_apart() {
     or_skip!(fit("C03-second-drug-and-time", &["second_drug.csv"])).said.code(3).has(&["drug2"]);
     or_skip!(fit("C03-second-drug-and-time", &["time.csv"])).said.code(3).has(&["time_h", "24, 72"]);
-    or_skip!(fit("C03-second-drug-and-time", &["time.csv", "--where", "time_h=72"])).near(0, "ic50_um", 0.64, 0.01);
+    or_skip!(fit("C03-second-drug-and-time", &["time.csv", "--where", "time_h=72"]))
+        .near(0, "ic50_um", 0.64, 0.01);
     or_skip!(synergy("C04-pair-number-and-third-drug", &["pair_index.csv"]))
         .code(0)
         .has(&["hsa 6.6, bliss -0.4", "hsa -3.4, bliss -11"]);
@@ -213,7 +238,9 @@ fn names_of_cell_lines() {
     for name in ["Model", "model_renamed", "annotations", "ccle_names", "optional"] {
         or_skip!(check("I02-depmap-annotation", name)).code(0).has(&["of 30 cell lines"]);
     }
-    or_skip!(check("I03-alias-beats-name", "screen")).code(0).has(&["screen: 8 responses", "of 4 cell lines"]);
+    or_skip!(check("I03-alias-beats-name", "screen"))
+        .code(0)
+        .has(&["screen: 8 responses", "of 4 cell lines"]);
     or_skip!(check("I04-annotation-takes-ids-away", "with")).code(0).has(&["of 5 cell lines"]);
     for name in ["cosmic_prefix", "data_prefix", "suffix", "panel_prefix", "x_prefix"] {
         or_skip!(check("I08-prefixed-ids", name)).code(0).has(&["of 10 cell lines"]);
@@ -230,7 +257,10 @@ fn names_of_genes_and_drugs() {
     for name in ["drugs", "drugs_name_second"] {
         or_skip!(check("I06-drug-sheet-key", name)).code(0).has(&["of 5 drugs, 5 have a structure"]);
     }
-    or_skip!(check("I07-structure-spellings", "screen")).code(0).has(&["4 have a structure"]).lacks("cannot be used");
+    or_skip!(check("I07-structure-spellings", "screen"))
+        .code(0)
+        .has(&["4 have a structure"])
+        .lacks("cannot be used");
     or_skip!(check("I07-structure-spellings", "smiles_as_names")).code(0).has(&["4 have a structure"]);
     or_skip!(check("I09-release-names", "drugs_dots")).code(0).has(&["Nutlin"]);
     let explained = or_skip!(folder()).join("I10-symbols-with-ids");
@@ -239,7 +269,11 @@ fn names_of_genes_and_drugs() {
         let run = out.path().join("run");
         say(&explained, &["train", &format!("{name}.toml"), "--out", run.to_str().unwrap()]).code(0);
         let (model, report) = (run.join("model.halfmax"), out.path().join("why/report.html"));
-        say(&explained, &["explain", model.to_str().unwrap(), "--permutations", "50", "--out", report.to_str().unwrap()]).code(0);
+        say(
+            &explained,
+            &["explain", model.to_str().unwrap(), "--permutations", "50", "--out", report.to_str().unwrap()],
+        )
+        .code(0);
         assert_eq!(read_table(out.path().join("why/mechanisms.parquet")).unwrap().rows(), 96, "{name}");
     }
 }
@@ -254,15 +288,28 @@ fn orientations() {
     let mut predicted = Vec::new();
     for file in ["patients_in_rows.csv", "genes_in_rows.csv"] {
         let scores = out.path().join(format!("{file}.scores.csv"));
-        let arguments = ["score", model.to_str().unwrap(), "--cells", file, "--drugs", "drugs.csv", "--out", scores.to_str().unwrap()];
+        let arguments = [
+            "score",
+            model.to_str().unwrap(),
+            "--cells",
+            file,
+            "--drugs",
+            "drugs.csv",
+            "--out",
+            scores.to_str().unwrap(),
+        ];
         say(&case, &arguments).code(0);
         let table = read_table(&scores).unwrap();
         assert_eq!(table.rows(), 9);
         predicted.push(table.numbers(table.find(&["predicted"]).unwrap(), "a number").unwrap());
     }
     assert_eq!(predicted[0], predicted[1]);
-    or_skip!(inspect("O01-genes-called-like-lines", "patients_in_rows.csv")).code(0).has(&["cell lines × features"]);
-    or_skip!(inspect("O01-genes-called-like-lines", "genes_in_rows.csv")).code(0).has(&["features × cell lines"]);
+    or_skip!(inspect("O01-genes-called-like-lines", "patients_in_rows.csv"))
+        .code(0)
+        .has(&["cell lines × features"]);
+    or_skip!(inspect("O01-genes-called-like-lines", "genes_in_rows.csv"))
+        .code(0)
+        .has(&["features × cell lines"]);
     let joined = or_skip!(check("O02-genes-taken-for-lines", "screen"));
     assert!(joined.code != 0 || joined.text.contains("of 12 cell lines"), "{}", joined.text);
     or_skip!(inspect("O03-numbers-called-like-lines", "numbered_rows.csv")).code(0).lacks("1 known");
@@ -278,25 +325,53 @@ fn layouts_of_responses() {
         ("L01-gdsc-fitted", &["screen"][..], &["screen: 40 responses (LN_IC50)", "DRUG_ID"][..]),
         ("L02-depmap-current", &["expression", "expression_older"], &["of 10 cell lines"]),
         ("L03-prism-wide", &["auc_wide", "curve_parameters"], &["screen: 40 responses"]),
-        ("L04-ctrp-four-tables", &["screen"], &["screen: 40 responses (area_under_curve) of 10 cell lines × 4 drugs"]),
-        ("L06-combination-summary", &["summary", "summary_zero"], &["screen: 36 responses", "6 combinations of 4 drugs", "left out: 24 responses"]),
+        (
+            "L04-ctrp-four-tables",
+            &["screen"],
+            &["screen: 40 responses (area_under_curve) of 10 cell lines × 4 drugs"],
+        ),
+        (
+            "L06-combination-summary",
+            &["summary", "summary_zero"],
+            &["screen: 36 responses", "6 combinations of 4 drugs", "left out: 24 responses"],
+        ),
         ("L07-rma-matrix", &["screen"], &["of 10 cell lines", "GENE_title"]),
-        ("L08-lists-of-mutations", &["mutations_maf", "mutations_txt", "somatic_by_model_csv", "alterations_csv"], &["list of"]),
+        (
+            "L08-lists-of-mutations",
+            &["mutations_maf", "mutations_txt", "somatic_by_model_csv", "alterations_csv"],
+            &["list of"],
+        ),
         ("L09-wide-responses", &["lines_by_drugs", "drugs_by_lines"], &["screen: 40 responses"]),
         ("L09-wide-responses", &["ic50_by_cosmic"], &["screen: 36 responses"]),
         (
             "L10-separators-and-headers",
-            &["write_table_txt", "write_table_matrix_txt", "preamble_csv", "semicolons_csv", "semicolons_points_csv", "tabs_in_csv", "old_line_ends_csv"],
+            &[
+                "write_table_txt",
+                "write_table_matrix_txt",
+                "preamble_csv",
+                "semicolons_csv",
+                "semicolons_points_csv",
+                "tabs_in_csv",
+                "old_line_ends_csv",
+            ],
             &["screen: 40 responses"],
         ),
         ("L10-separators-and-headers", &["two_header_rows"], &["transcript_id"]),
         ("L11-workbook-and-feather", &["workbook", "feather"], &["screen: 40 responses"]),
         ("L14-curves-in-one-cell", &["screen"], &["screen: 10 responses (ActArea)"]),
         ("L15-other-column-names", &["compound_a_b"], &["screen: 30 responses", "6 combinations", "QA"]),
-        ("L15-other-column-names", &["spaces", "ids", "rows_cols", "score_column"], &["screen: 30 responses", "6 combinations"]),
+        (
+            "L15-other-column-names",
+            &["spaces", "ids", "rows_cols", "score_column"],
+            &["screen: 30 responses", "6 combinations"],
+        ),
         ("L15-other-column-names", &["inhibitor", "primary_name"], &["screen: 40 responses"]),
         ("L16-structures-in-the-row", &["screen"], &["screen: 40 responses", "of 10 cell lines × 4 drugs"]),
-        ("L17-long-digit-strings", &["fingerprints", "smiles_and_fingerprints", "bits"], &["screen: 40 responses"]),
+        (
+            "L17-long-digit-strings",
+            &["fingerprints", "smiles_and_fingerprints", "bits"],
+            &["screen: 40 responses"],
+        ),
         ("L18-constant-tissue", &["screen"], &["TISSUE_FACTOR"]),
     ] {
         for name in names {
@@ -329,7 +404,10 @@ fn inspections_say_what_a_file_is() {
     }
     or_skip!(inspect("L16-structures-in-the-row", "smiles_and_vector.csv")).lacks("42216077612740673842");
     for file in ["descriptors.csv", "symbol_map.csv"] {
-        or_skip!(inspect("M02-inspect-that-does-not-say-why", file)).code(0).lacks("cell lines: 0 known").lacks("look like counts");
+        or_skip!(inspect("M02-inspect-that-does-not-say-why", file))
+            .code(0)
+            .lacks("cell lines: 0 known")
+            .lacks("look like counts");
     }
 }
 
@@ -359,7 +437,9 @@ fn readings_and_plates() {
 #[test]
 fn dose_matrices() {
     or_skip!(synergy("L05-almanac", &["combo_growth.csv"])).code(0).has(&["hsa 12.7", "hsa 16.6"]);
-    or_skip!(synergy("Y03-one-block-stops-all", &["f7_block_without_single_stops_file.csv"])).code(0).has(&["no_single"]);
+    or_skip!(synergy("Y03-one-block-stops-all", &["f7_block_without_single_stops_file.csv"]))
+        .code(0)
+        .has(&["no_single"]);
     or_skip!(synergy("Y04-matrix-without-names", &["conc_headers.csv"])).refused().has(&["help:"]);
     for file in ["both_orders.csv", "vehicle_as_second.csv"] {
         or_skip!(synergy("Y05-both-orders", &[file])).code(0).has(&["hsa 7.1, bliss 0.1"]);
@@ -369,7 +449,14 @@ fn dose_matrices() {
 
 #[test]
 fn text_files_of_all_kinds() {
-    for file in ["old_line_ends.csv", "decimal_comma.csv", "comment_first.csv", "sep_first.csv", "thousands.csv", "trailing_columns.csv"] {
+    for file in [
+        "old_line_ends.csv",
+        "decimal_comma.csv",
+        "comment_first.csv",
+        "sep_first.csv",
+        "thousands.csv",
+        "trailing_columns.csv",
+    ] {
         or_skip!(fit("M01-text-files", &[file])).near(0, "ic50_um", 0.73, 0.01);
     }
     for file in ["mass_unit.csv", "mass_unit_empty.csv"] {

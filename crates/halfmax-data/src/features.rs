@@ -1,11 +1,13 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use halfmax_core::{BitColumns, Category, Error, FeatureBlock, FeatureValues, Result, listed};
+use halfmax_core::{BitColumns, Category, Error, FeatureBlock, FeatureSpace, FeatureValues, Result, listed};
 use ndarray::{Array2, ShapeBuilder};
 
 use crate::columns;
 use crate::config::CellKind;
-use crate::names::{CellLines, Identified};
+use crate::genes::{ModelGenes, looks_like_date, name_features};
+use crate::names::Identified;
+use crate::orientation::{Arrangement, Known, Orientation, orientation};
 use crate::report::{FileReport, FileShape, range_of};
 use crate::table::RawTable;
 
@@ -15,101 +17,57 @@ pub(crate) struct CellFeatures {
     pub ids: Vec<String>,
     pub blocks: Vec<FeatureBlock>,
     pub tissue: Option<Vec<Option<String>>>,
+    /// What the file calls its cell lines.
+    pub identified: Identified,
     pub report: FileReport,
 }
 
-/// Which way round a table is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
-    CellsInRows { key: usize },
-    CellsInColumns { key: usize },
-}
-
-impl Layout {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CellsInRows { .. } => "cell lines × features",
-            Self::CellsInColumns { .. } => "features × cell lines",
+impl CellFeatures {
+    /// Calls features by the symbols of their genes; with a model's feature space, as the model calls them.
+    pub fn name_genes(&mut self, model: Option<&FeatureSpace>) {
+        let of_genes = |kind: &str| !matches!(kind, "events" | "tissue" | "factor" | "category");
+        for block in self.blocks.iter_mut().filter(|block| of_genes(&block.kind)) {
+            let genes = model.map(|space| ModelGenes::of(space, &block.kind));
+            let named = name_features(&block.names, genes.as_ref());
+            block.names = named.names;
+            self.report.notes.extend(named.notes);
         }
     }
-}
-
-/// Finds out which way round a table is: by a column named like a cell-line column, else by how many keys and column
-/// names are known cell lines.
-pub(crate) fn layout(table: &RawTable, lines: &CellLines, also: &HashSet<String>) -> Result<Layout> {
-    if let Some(key) = table.find(&columns::CELL_LINE) {
-        return Ok(Layout::CellsInRows { key });
-    }
-    let keys = table.texts(0)?;
-    let known = |names: &mut dyn Iterator<Item = &str>| {
-        let (mut count, mut annotated) = (0, Vec::new());
-        for name in names {
-            if also.contains(&crate::names::harmonise(name)) { count += 1 } else { annotated.push(name) }
-        }
-        count + lines.count_known(annotated.into_iter())
-    };
-    let in_rows = known(&mut keys.iter().flatten().map(String::as_str));
-    let in_columns = known(&mut table.names()[1..].iter().map(String::as_str));
-    match (in_rows, in_columns) {
-        (0, 0) if table.is_text(0) => Ok(Layout::CellsInRows { key: 0 }),
-        (0, 0) => Err(nobody_known(table)),
-        (rows, columns) if columns > rows && !table.is_text(0) => Err(Error::data(format!(
-            "{}: its columns are cell lines, but no column names the features (the first, {:?}, holds numbers)",
-            table.label(),
-            table.names()[0]
-        ))
-        .help("put the names of the features (genes) into the first column")),
-        (rows, columns) if columns > rows => Ok(Layout::CellsInColumns { key: 0 }),
-        _ => Ok(Layout::CellsInRows { key: 0 }),
-    }
-}
-
-fn nobody_known(table: &RawTable) -> Error {
-    let names: Vec<&str> = table.names().iter().map(String::as_str).collect();
-    Error::data(format!(
-        "{}: neither its first column nor its column names are known cell lines; columns are {}",
-        table.label(),
-        listed(&names, 8)
-    ))
-    .help(format!("name the column of cell lines one of {}", columns::CELL_LINE[..8].join(", ")))
 }
 
 /// Reads a file of cell-line features of a given kind.
 ///
 /// # Errors
 /// If a cell line occurs twice, or a value is not what the kind holds.
-pub(crate) fn read_cell_features(
-    table: &RawTable,
-    kind: CellKind,
-    lines: &CellLines,
-    also: &HashSet<String>,
-) -> Result<CellFeatures> {
-    let layout = layout(table, lines, also)?;
-    let names = match layout {
-        Layout::CellsInRows { key } => table.texts(key)?,
-        Layout::CellsInColumns { .. } => table.names()[1..].iter().cloned().map(Some).collect(),
-    };
-    let identified = lines.identify(&names);
+pub(crate) fn read_cell_features(table: &RawTable, kind: CellKind, known: Known<'_>) -> Result<CellFeatures> {
+    let arrangement = orientation(table, known)?;
+    let names = cell_names(table, &arrangement)?;
+    let identified = known.lines.identify(&names);
     refuse_repeats(table, &names, &identified)?;
     let rows: Vec<usize> = (0..names.len()).filter(|row| identified.ids[*row].is_some()).collect();
     let ids: Vec<String> = identified.ids.iter().flatten().cloned().collect();
+    let orientation = Some(arrangement.orientation.name().to_owned());
     let mut report = FileReport {
-        shape: FileShape { orientation: Some(layout.name().to_owned()), ..FileShape::of(table, kind.name()) },
+        shape: FileShape { orientation, ..FileShape::of(table, kind.name()) },
         ambiguous: identified.ambiguous.keys().cloned().collect(),
+        notes: identified.notes(),
         ..FileReport::default()
     };
-    let (blocks, tissue) = match (kind, layout) {
-        (CellKind::Category, Layout::CellsInRows { key }) => categories(table, key, &rows, &mut report)?,
-        (CellKind::Events, Layout::CellsInRows { key }) => events(table, key, &rows)?,
-        (CellKind::Category, Layout::CellsInColumns { .. }) => {
+    note_arrangement(table, &arrangement, &mut report);
+    let (blocks, tissue) = match (kind, arrangement.orientation) {
+        (CellKind::Category, Orientation::CellLinesInRows) => {
+            categories(table, &arrangement, &rows, &mut report)?
+        }
+        (CellKind::Events, Orientation::CellLinesInRows) => events(table, &arrangement, &rows)?,
+        (CellKind::Category, Orientation::GenesInRows) => {
             return Err(Error::data(format!("{}: categories have cell lines in columns", table.label()))
                 .help("put one cell line into each row"));
         }
-        (_, layout) => {
-            let (names, values) = matrix(table, layout, kind, &rows)?;
+        _ => {
+            let (names, values) = matrix(table, &arrangement, kind, &rows, &mut report)?;
             report.range = range_of(values.iter().map(|value| f64::from(*value)));
             let (names, values) = match kind {
-                CellKind::Expression | CellKind::CopyNumber => averaged(names, values, &mut report),
+                CellKind::Expression | CellKind::CopyNumber => averaged(table, names, values, &mut report)?,
                 _ => (names, values),
             };
             (vec![block_of(kind, names, values).map_err(|error| error.at(table.label()))?], None)
@@ -117,7 +75,33 @@ pub(crate) fn read_cell_features(
     };
     report.missing_share = missing_share(&blocks);
     note_range(kind, &mut report);
-    Ok(CellFeatures { ids, blocks, tissue, report })
+    Ok(CellFeatures { ids, blocks, tissue, identified, report })
+}
+
+/// The names of the cell lines, in the order of the rows or of the columns of values.
+pub(crate) fn cell_names(table: &RawTable, arrangement: &Arrangement) -> Result<Vec<Option<String>>> {
+    match arrangement.orientation {
+        Orientation::CellLinesInRows => table.texts(arrangement.key),
+        Orientation::GenesInRows => {
+            let name = |column: &usize| table.names()[*column].trim().to_owned();
+            Ok(arrangement
+                .columns
+                .iter()
+                .map(|column| Some(name(column)).filter(|name| !name.is_empty()))
+                .collect())
+        }
+    }
+}
+
+fn note_arrangement(table: &RawTable, arrangement: &Arrangement, report: &mut FileReport) {
+    if arrangement.evidence.contains("neither side") {
+        report.notes.push(arrangement.evidence.clone());
+    }
+    let aside: Vec<&str> =
+        arrangement.set_aside.iter().map(|column| table.names()[*column].as_str()).collect();
+    if arrangement.orientation == Orientation::GenesInRows && !aside.is_empty() {
+        report.notes.push(format!("columns that describe the features, not used: {}", listed(&aside, 5)));
+    }
 }
 
 fn missing_share(blocks: &[FeatureBlock]) -> f64 {
@@ -181,44 +165,49 @@ fn expected(kind: CellKind) -> &'static str {
 /// Cell lines × features as real numbers, NaN where missing, with the names of the features.
 fn matrix(
     table: &RawTable,
-    layout: Layout,
+    arrangement: &Arrangement,
     kind: CellKind,
     rows: &[usize],
+    report: &mut FileReport,
 ) -> Result<(Vec<String>, Array2<f32>)> {
-    match layout {
-        Layout::CellsInRows { key } => {
-            let taken: Vec<usize> = feature_columns(table, key);
-            if taken.is_empty() {
-                return Err(Error::data(format!("{}: has no feature columns", table.label()))
-                    .help("each column besides the cell lines is one feature"));
-            }
-            let mut values = Array2::zeros((rows.len(), taken.len()).f());
-            for (feature, column) in taken.iter().enumerate() {
-                let numbers = table.numbers(*column, expected(kind))?;
-                check(table, kind, *column, &numbers)?;
-                for (to, from) in rows.iter().enumerate() {
-                    values[[to, feature]] = numbers[*from] as f32;
-                }
-            }
-            Ok((taken.iter().map(|column| table.names()[*column].clone()).collect(), values))
-        }
-        Layout::CellsInColumns { key } => {
-            let names = feature_names(table, key)?;
-            let mut values = Array2::zeros((rows.len(), names.len()).f());
+    let taken = &arrangement.columns;
+    if taken.is_empty() {
+        return Err(Error::data(format!("{}: has no feature columns", table.label()))
+            .help("each column besides the cell lines is one feature"));
+    }
+    if arrangement.orientation == Orientation::CellLinesInRows {
+        let mut values = Array2::zeros((rows.len(), taken.len()).f());
+        for (feature, column) in taken.iter().enumerate() {
+            let numbers = table.numbers(*column, expected(kind))?;
+            check(table, kind, *column, &numbers)?;
             for (to, from) in rows.iter().enumerate() {
-                let numbers = table.numbers(from + 1, expected(kind))?;
-                check(table, kind, from + 1, &numbers)?;
-                for (feature, number) in numbers.iter().enumerate() {
-                    values[[to, feature]] = *number as f32;
-                }
+                values[[to, feature]] = numbers[*from] as f32;
             }
-            Ok((names, values))
+        }
+        return Ok((taken.iter().map(|column| table.names()[*column].clone()).collect(), values));
+    }
+    let (places, names) = feature_names(table, arrangement.key, report)?;
+    let mut values = Array2::zeros((rows.len(), names.len()).f());
+    for (to, from) in rows.iter().enumerate() {
+        let numbers = table.numbers(taken[*from], expected(kind))?;
+        check(table, kind, taken[*from], &numbers)?;
+        for (feature, place) in places.iter().enumerate() {
+            values[[to, feature]] = numbers[*place] as f32;
         }
     }
+    Ok((names, values))
 }
 
 /// Features without repeats: of several of one name (probes or transcripts of one gene) the mean of those that are not missing.
-fn averaged(names: Vec<String>, values: Array2<f32>, report: &mut FileReport) -> (Vec<String>, Array2<f32>) {
+///
+/// # Errors
+/// If a repeated name looks like a date: spreadsheets make one date of several genes.
+fn averaged(
+    table: &RawTable,
+    names: Vec<String>,
+    values: Array2<f32>,
+    report: &mut FileReport,
+) -> Result<(Vec<String>, Array2<f32>)> {
     let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, name) in names.iter().enumerate() {
         places.entry(name).or_default().push(at);
@@ -226,8 +215,9 @@ fn averaged(names: Vec<String>, values: Array2<f32>, report: &mut FileReport) ->
     let repeated: Vec<&str> =
         places.iter().filter(|(_, places)| places.len() > 1).map(|(name, _)| *name).collect();
     if repeated.is_empty() {
-        return (names, values);
+        return Ok((names, values));
     }
+    refuse_dates(table, &repeated)?;
     report.notes.push(format!(
         "features that are there more than once, averaged: {} ({})",
         repeated.len(),
@@ -241,20 +231,43 @@ fn averaged(names: Vec<String>, values: Array2<f32>, report: &mut FileReport) ->
         (sum / count) as f32
     };
     let values = Array2::from_shape_fn((values.nrows(), kept.len()).f(), mean);
-    (kept.iter().map(|at| names[*at].clone()).collect(), values)
+    Ok((kept.iter().map(|at| names[*at].clone()).collect(), values))
 }
 
-fn feature_columns(table: &RawTable, key: usize) -> Vec<usize> {
-    (0..table.names().len())
-        .filter(|column| *column != key && !columns::is_cell_line(&table.names()[*column]))
-        .collect()
-}
-
-fn feature_names(table: &RawTable, key: usize) -> Result<Vec<String>> {
-    let name = |(at, name): (usize, Option<String>)| {
-        name.ok_or_else(|| table.bad_value(key, at, "", "the name of a feature"))
+fn refuse_dates(table: &RawTable, repeated: &[&str]) -> Result<()> {
+    let number = |name: &str| name.parse::<f64>().is_ok_and(|number| number > 36_000.0 && number < 55_000.0);
+    let dates: Vec<&&str> = repeated.iter().filter(|name| looks_like_date(name)).collect();
+    let serials: Vec<&&str> = repeated.iter().filter(|name| number(name)).collect();
+    let refused = match (dates.is_empty(), serials.len() == repeated.len()) {
+        (false, _) => dates,
+        // Numbers of days, unless other numbers repeat as well.
+        (true, true) if serials.len() < 10 => serials,
+        _ => return Ok(()),
     };
-    table.texts(key)?.into_iter().enumerate().map(name).collect()
+    Err(Error::data(format!(
+        "{}: features called {} occur more than once: spreadsheets make one date of several genes (1-Mar of MARCH1 and MARC1)",
+        table.label(),
+        listed(&refused, 5)
+    ))
+    .help("take the names from the source of the data, where they are symbols, or remove these features"))
+}
+
+/// The rows that name a feature, and the names.
+fn feature_names(table: &RawTable, key: usize, report: &mut FileReport) -> Result<(Vec<usize>, Vec<String>)> {
+    let all = table.texts(key)?;
+    let unnamed = all.iter().filter(|name| name.is_none()).count();
+    if unnamed == all.len() {
+        return Err(Error::data(format!(
+            "{}: column {:?} names no feature",
+            table.label(),
+            table.names()[key]
+        ))
+        .help("put the names of the features (genes) into the first column"));
+    }
+    if unnamed > 0 {
+        report.notes.push(format!("rows that name no feature, left out: {unnamed}"));
+    }
+    Ok(all.into_iter().enumerate().filter_map(|(at, name)| Some((at, name?))).unzip())
 }
 
 fn block_of(kind: CellKind, names: Vec<String>, values: Array2<f32>) -> Result<FeatureBlock> {
@@ -275,9 +288,9 @@ fn bits(values: &Array2<f32>) -> FeatureValues {
 
 type Blocks = (Vec<FeatureBlock>, Option<Vec<Option<String>>>);
 
-fn events(table: &RawTable, key: usize, rows: &[usize]) -> Result<Blocks> {
+fn events(table: &RawTable, arrangement: &Arrangement, rows: &[usize]) -> Result<Blocks> {
     let (texts, numbers): (Vec<usize>, Vec<usize>) =
-        feature_columns(table, key).into_iter().partition(|column| {
+        arrangement.columns.iter().copied().partition(|column| {
             let factor = table.names()[*column].to_ascii_uppercase().ends_with("_FACTOR");
             is_tissue(table, *column) || (factor && table.is_text(*column))
         });
@@ -299,9 +312,14 @@ fn events(table: &RawTable, key: usize, rows: &[usize]) -> Result<Blocks> {
     Ok((blocks, tissue))
 }
 
-fn categories(table: &RawTable, key: usize, rows: &[usize], report: &mut FileReport) -> Result<Blocks> {
+fn categories(
+    table: &RawTable,
+    arrangement: &Arrangement,
+    rows: &[usize],
+    report: &mut FileReport,
+) -> Result<Blocks> {
     let (texts, numbers): (Vec<usize>, Vec<usize>) =
-        feature_columns(table, key).into_iter().partition(|column| table.is_text(*column));
+        arrangement.columns.iter().copied().partition(|column| table.is_text(*column));
     if texts.is_empty() {
         return Err(Error::data(format!("{}: has no text column to make a category of", table.label()))
             .help("numbers are given as kind = \"expression\", 0 and 1 as kind = \"mutation\""));

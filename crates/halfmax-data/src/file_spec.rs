@@ -8,38 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::assign::{Names, SaidColumns, Scope};
 use crate::linked::{curves_of_archive, with_names};
 use crate::open::{OpenOptions, read_table_with};
+use crate::orientation::Orientation;
 use crate::table::RawTable;
-
-/// Which way round a matrix is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Orientation {
-    /// One cell line per row, features (or drugs) in columns.
-    CellLinesInRows,
-    /// One cell line per column.
-    CellLinesInColumns,
-}
-
-impl Orientation {
-    /// The orientations, as configurations and `--orientation` name them.
-    pub const NAMES: [(&'static str, Self); 2] =
-        [("cell_lines_in_rows", Self::CellLinesInRows), ("cell_lines_in_columns", Self::CellLinesInColumns)];
-
-    /// The orientation of this name.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub fn named(name: &str) -> Result<Self> {
-        let found = Self::NAMES.iter().find(|(own, _)| *own == name).map(|(_, orientation)| *orientation);
-        found.ok_or_else(|| {
-            Error::parameter(
-                "orientation",
-                format!("{name:?}"),
-                "cell_lines_in_rows or cell_lines_in_columns",
-            )
-        })
-    }
-}
 
 /// What can be said of a file, instead of having it found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

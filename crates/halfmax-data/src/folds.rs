@@ -155,7 +155,7 @@ fn combination_key(a: &str, b: &str) -> String {
 
 /// Ids of the cell lines of a fold file. A name that is an id of the screen as it stands is that line.
 fn cell_ids(names: &[Option<String>], ids: &HashSet<&str>) -> Result<Vec<Option<String>>> {
-    let identified = CellLines::embedded()?.identify(names).ids;
+    let identified = CellLines::with_ids(ids.iter().copied())?.identify(names).ids;
     let own = |name: &Option<String>| name.as_ref().filter(|name| ids.contains(name.as_str())).cloned();
     Ok(names.iter().zip(identified).map(|(name, id)| id.or_else(|| own(name))).collect())
 }

@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use crate::columns;
 use crate::config::CellKind;
-use crate::features::{Layout, at_the_floor, layout, read_cell_features, varying};
+use crate::features::{at_the_floor, cell_names, read_cell_features, varying};
 use crate::layouts::{Yields, best_layout};
 use crate::names::{CellLines, drug_key};
 use crate::open::read_table;
+use crate::orientation::{Known, orientation};
 use crate::readings::unit_of;
 use crate::report::{FileShape, grouped, range_of};
 use crate::responses::suspicions;
@@ -110,15 +111,22 @@ fn look_at_features(
     lines: &CellLines,
     found: &mut Inspection,
 ) -> Result<()> {
-    let layout = layout(table, lines, &HashSet::new())?;
-    found.shape.orientation = Some(layout.name().to_owned());
-    let names = match layout {
-        Layout::CellsInRows { key } => table.texts(key)?,
-        Layout::CellsInColumns { .. } => table.names()[1..].iter().cloned().map(Some).collect(),
+    let arrangement = match orientation(table, Known::lines(lines)) {
+        Ok(arrangement) => arrangement,
+        Err(error) => {
+            let help = error.advice().map(|help| format!("; {help}")).unwrap_or_default();
+            found.problems.push(format!("{error}{help}"));
+            return Ok(());
+        }
     };
+    found.shape.orientation = Some(arrangement.orientation.name().to_owned());
+    let names = cell_names(table, &arrangement)?;
     look_at_cell_lines(&names, lines, found);
-    let part = match read_cell_features(table, kind, lines, &HashSet::new()) {
-        Ok(part) => part,
+    let part = match read_cell_features(table, kind, Known::lines(lines)) {
+        Ok(mut part) => {
+            part.name_genes(None);
+            part
+        }
         Err(error) => {
             found.problems.push(error.to_string());
             return Ok(());

@@ -22,6 +22,7 @@ mod feature_table;
 mod features;
 mod file_spec;
 mod folds;
+mod genes;
 mod inspect;
 mod layouts;
 mod linked;
@@ -33,6 +34,7 @@ mod model_file;
 mod names;
 mod number;
 mod open;
+mod orientation;
 mod output;
 mod pieces;
 mod plates;
@@ -55,16 +57,20 @@ pub use config::{CellFile, CellKind, DataConfig, DrugFeatures, Duplicates, Targe
 pub use digest::{sha256_bytes, sha256_file};
 pub use drugs::read_drugs;
 pub use embedded::{DATASETS, dataset_manifest};
-pub use file_spec::{Orientation, TableFile, TableOptions};
+pub use file_spec::{TableFile, TableOptions};
 pub use folds::{FoldFile, Uncovered, read_folds};
+pub use genes::count_known_genes;
 pub use inspect::{Inspection, inspect};
 pub use layouts::{Fit, LAYOUTS, Layout, Yields, best_layout, layouts_page, nearest_layout};
 pub use load::{InputFile, Loaded, is_file_name, load, read_cells_for_scoring};
 pub use matrices::{Block, Matrices, MatrixOptions, read_matrices};
 pub use missing::{MISSING, is_missing};
 pub use model_file::{MODEL_FORMAT, ModelHeader, TensorEntry, read_model, write_checkpoint, write_model};
-pub use names::{CellLine, CellLines, Identified, Identity, Punctuation, drug_key, harmonise};
+pub use names::{
+    Annotation, CellLine, CellLines, Form, Identified, Identity, Punctuation, drug_key, harmonise,
+};
 pub use open::{OpenOptions, read_bytes, read_table, read_table_with};
+pub use orientation::{Arrangement, Known, Orientation, orientation};
 pub use output::{RunFolder, refuse_existing, write_atomically};
 pub use pieces::Pieces;
 pub use plates::with_column_of;

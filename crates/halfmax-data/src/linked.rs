@@ -23,7 +23,8 @@ const CELL_LINES: [Link; 2] = [
     Link { file: "meta_per_experiment", id: "experiment_id", says: "master_ccl_id", called: "master_ccl_id" },
     Link { file: "meta_per_cell_line", id: "master_ccl_id", says: "ccl_name", called: "ccl_name" },
 ];
-const COMPOUND: Link = Link { file: "meta_per_compound", id: "master_cpd_id", says: "cpd_name", called: "cpd_name" };
+const COMPOUND: Link =
+    Link { file: "meta_per_compound", id: "master_cpd_id", says: "cpd_name", called: "cpd_name" };
 
 /// A table of CTRP's with the names of cell lines and compounds that its other tables hold, which are looked for beside it. Other tables are
 /// given back as they are.
@@ -121,7 +122,8 @@ pub(crate) fn curves_of_archive(path: &Path) -> Result<Option<RawTable>> {
     (joined.bytes, joined.sha256) = (bytes.len() as u64, crate::digest::sha256_bytes(&bytes));
     for link in CELL_LINES.iter().chain([&COMPOUND]) {
         let name = named(link.file).ok_or_else(|| {
-            Error::data(format!("{label}: the archive has no file {}", link.file)).help("download the archive again")
+            Error::data(format!("{label}: the archive has no file {}", link.file))
+                .help("download the archive again")
         })?;
         joined = linked(joined, &read(name)?, link)?;
     }

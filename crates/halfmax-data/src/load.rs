@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use halfmax_core::{
-    Category, EntityTable, Error, FeatureBlock, Responses, Result, Screen, Side, ValidationGroup, listed,
+    Category, EntityTable, Error, FeatureBlock, FeatureSpace, Responses, Result, Screen, Side,
+    ValidationGroup, listed,
 };
 use serde::Serialize;
 
@@ -13,9 +14,10 @@ use crate::embedded;
 use crate::feature_table::prepared;
 use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
 use crate::file_spec::TableFile;
-use crate::names::{CellLines, drug_key};
+use crate::names::{CellLines, IdKind, Identified, drug_key, linking_annotation};
 use crate::open::read_table;
-use crate::report::{FileReport, LeftOut, LoadReport, range_of};
+use crate::orientation::{Known, Orientation};
+use crate::report::{FileReport, FileShape, LeftOut, LoadReport, range_of};
 use crate::responses::{Observed, ResponseTable, read_responses};
 use crate::single_agent::{SingleAgentMeasures, with_single_agents};
 use crate::table::RawTable;
@@ -75,34 +77,44 @@ pub fn load(
     let files = Files::open(data, base)?;
     let mut lines = CellLines::embedded()?;
     let mut inputs = Vec::new();
+    let mut annotation_report = None;
     if let Some(annotation) = &data.annotation {
         let table = read(annotation, data, base)?;
-        lines.add(&table)?;
+        annotation_report = Some(lines.annotate(&table)?);
         inputs.push(InputFile::of(&table));
     }
     let mut responses = read_responses(&files.response, &lines, target, fold_column)?;
     let measured: BTreeSet<String> = responses.observed.iter().map(|one| one.cell_line.clone()).collect();
-    let also: HashSet<String> = measured.iter().cloned().collect();
+    lines.learn(&responses.identified);
     let mut parts = Vec::new();
     for opened in &files.cells {
         let table = prepared(&opened.table, opened.kind)?;
-        let mut part = read_cell_features(&table, opened.kind, &lines, &also)?;
+        let known = Known { set: table.orientation, ..Known::lines(&lines) };
+        let mut part = read_cell_features(&table, opened.kind, known)?;
         part.report.notes.splice(0..0, table.notes().iter().cloned());
+        part.name_genes(None);
+        lines.learn(&part.identified);
         parts.push((opened.kind, part));
     }
     let required: Vec<bool> = files.cells.iter().map(|opened| opened.required).collect();
     let kept = joined(&measured, &parts, &required, &responses)?;
+    parts.iter().try_for_each(|(_, part)| refuse_unjoined(part, &kept, &responses.identified))?;
+    responses.warnings.extend(joined_little(&measured, &parts));
     let mut left_out = std::mem::take(&mut responses.left_out);
     note_left_out(&measured, &kept, &mut left_out);
     let (cells, mut reports) = cell_table(&kept, parts, &lines)?;
     responses.observed.retain(|one| kept.contains(&one.cell_line));
     let drugs = responses.observed.iter().flat_map(|one| std::iter::once(&one.drug).chain(&one.drug_b));
     let drug_ids: Vec<String> = drugs.cloned().collect::<BTreeSet<_>>().into_iter().collect();
-    let sheet = files.drugs.as_ref().map(DrugSheet::read).transpose()?;
+    let sheet = files.drugs.as_ref().map(|table| DrugSheet::of_drugs(table, &drug_ids)).transpose()?;
     let (drugs, drug_report) =
         drug_entities(sheet.as_ref().unwrap_or(&DrugSheet::default()), &drug_ids, &data.drug_features, None)?;
     if sheet.is_some() {
         reports.push(drug_report);
+    } else if drugs.block("fingerprint").is_some() {
+        let file = format!("{}: names of drugs", files.response.label());
+        let shape = FileShape { file, role: "drugs".into(), rows: drugs.len(), ..FileShape::default() };
+        reports.push(FileReport { shape, ..drug_report });
     }
     let (cells, drugs, single_agents) = match &data.single_agent {
         None => (cells, drugs, None),
@@ -143,6 +155,7 @@ pub fn load(
         }
         None => None,
     };
+    reports.extend(annotation_report);
     let fold_conflicts = std::mem::take(&mut responses.fold_conflicts);
     let report = load_report(&screen, responses, reports, left_out);
     Ok(Loaded {
@@ -288,19 +301,67 @@ fn joined(
     if !kept.is_empty() {
         return Ok(kept);
     }
-    let examples = |ids: &mut dyn Iterator<Item = &String>| {
-        let ids: Vec<&String> = ids.collect();
-        format!("{} ({})", ids.len(), listed(&ids, 5))
-    };
-    let mut sets = vec![format!("{} has {}", responses.report.shape.file, examples(&mut measured.iter()))];
-    for (_, part) in parts {
-        sets.push(format!("{} has {}", part.report.shape.file, examples(&mut part.ids.iter())));
-    }
+    let named = |part: &CellFeatures| format!("{} has {}", part.report.shape.file, called(&part.identified));
+    let mut sets = vec![format!("{} has {}", responses.report.shape.file, called(&responses.identified))];
+    sets.extend(parts.iter().map(|(_, part)| named(part)));
+    let other = parts.first().map_or(IdKind::Name, |(_, part)| kind_of(&part.identified));
     Err(Error::data(format!(
         "no cell line with a response is in every expression file: of cell lines, {}",
         sets.join("; ")
     ))
-    .help("check that the files use names of the same cell lines; data.annotation adds names and ids"))
+    .help(format!(
+        "check that the files have the same cell lines; or {}",
+        linking_annotation(kind_of(&responses.identified), other)
+    )))
+}
+
+/// What a file calls its cell lines, the first few.
+fn called(file: &Identified) -> String {
+    let mut names: Vec<&String> = file.spellings.values().filter_map(|names| names.first()).collect();
+    names.sort_by_key(|name| (name.len() > 24, *name));
+    let kind = match kind_of(file) {
+        IdKind::Name => String::new(),
+        kind => format!(", {kind}"),
+    };
+    format!("{} ({}{kind})", names.len(), listed(&names, 5))
+}
+
+fn kind_of(file: &Identified) -> IdKind {
+    IdKind::of_most(file.spellings.values().filter_map(|names| names.first()).map(String::as_str))
+}
+
+/// Files of which nothing joins, refused.
+fn refuse_unjoined(part: &CellFeatures, kept: &BTreeSet<String>, responses: &Identified) -> Result<()> {
+    if part.ids.iter().any(|id| kept.contains(id)) {
+        return Ok(());
+    }
+    let file = &part.report.shape.file;
+    let (own, other) = (called(&part.identified), called(responses));
+    Err(Error::data(format!(
+        "{file}: none of its cell lines has a response: it has {own}, the responses have {other}"
+    ))
+    .help(format!(
+        "leave the file out, or {}",
+        linking_annotation(kind_of(responses), kind_of(&part.identified))
+    )))
+}
+
+/// Warns of files of which little joins: less than half of the cell lines that they could share with the responses.
+fn joined_little(measured: &BTreeSet<String>, parts: &[(CellKind, CellFeatures)]) -> Vec<String> {
+    let warning = |(_, part): &(CellKind, CellFeatures)| {
+        let common = part.ids.iter().filter(|id| measured.contains(*id)).count();
+        let most = part.ids.len().min(measured.len());
+        let without: Vec<&String> = part.ids.iter().filter(|id| !measured.contains(*id)).collect();
+        (2 * common < most).then(|| {
+            format!(
+                "{}: only {common} of its {} cell lines have responses, without are {}",
+                part.report.shape.file,
+                part.ids.len(),
+                listed(&without, 5)
+            )
+        })
+    };
+    parts.iter().filter_map(warning).collect()
 }
 
 fn note_left_out(measured: &BTreeSet<String>, kept: &BTreeSet<String>, left_out: &mut Vec<LeftOut>) {
@@ -320,7 +381,7 @@ fn cell_table(
     let mut reports = Vec::new();
     let mut tissue: Option<Vec<Option<String>>> = None;
     for (_, part) in parts {
-        let CellFeatures { ids, blocks, tissue: own_tissue, mut report } = part;
+        let CellFeatures { ids, blocks, tissue: own_tissue, mut report, .. } = part;
         let place: HashMap<&String, usize> = ids.iter().enumerate().map(|(at, id)| (id, at)).collect();
         let order: Vec<Option<usize>> = kept.iter().map(|id| place.get(id).copied()).collect();
         report.matched = order.iter().flatten().count();
@@ -333,12 +394,23 @@ fn cell_table(
                 listed(&absent, 5)
             ));
         }
+        let own_tissue = own_tissue.filter(|labels| {
+            let mut known = labels.iter().flatten();
+            let first = known.next();
+            labels.len() < 2 || known.any(|label| Some(label) != first)
+        });
+        let all_constant = !blocks.is_empty()
+            && blocks.iter().all(|block| block.entities() > 1 && varying(block).is_empty());
+        if all_constant {
+            return Err(Error::data(format!("{}: every feature is constant", report.shape.file))
+                .help("check that the file holds the values it should"));
+        }
         for block in blocks {
             if table.block(&block.kind).is_some() && block.kind == "tissue" {
                 report.notes.push("its tissue is not used: an earlier file has one".into());
                 continue;
             }
-            let block = without_constants(&block, &mut report)?;
+            let Some(block) = without_constants(&block, &mut report)? else { continue };
             table = table
                 .with_block(block.take(&order))
                 .map_err(|error| error.at(&report.shape.file).help("give each kind of features once"))?;
@@ -357,7 +429,8 @@ fn cell_table(
     Ok((table, reports))
 }
 
-fn without_constants(block: &FeatureBlock, report: &mut FileReport) -> Result<FeatureBlock> {
+/// The block without constant features; none if all are.
+fn without_constants(block: &FeatureBlock, report: &mut FileReport) -> Result<Option<FeatureBlock>> {
     let floor = at_the_floor(block);
     if floor > 0 {
         report.notes.push(format!(
@@ -367,17 +440,18 @@ fn without_constants(block: &FeatureBlock, report: &mut FileReport) -> Result<Fe
     }
     let columns = varying(block);
     if columns.len() == block.len() || block.entities() < 2 {
-        return Ok(block.clone());
+        return Ok(Some(block.clone()));
     }
     report.constant += block.len() - columns.len();
     if columns.is_empty() {
-        return Err(Error::data(format!(
-            "{}: every feature of {} is constant",
-            report.shape.file, block.kind
-        ))
-        .help("check that the file holds the values it should"));
+        report.notes.push(format!(
+            "no feature of {} is used: each holds one value only ({})",
+            block.kind,
+            listed(&block.names, 5)
+        ));
+        return Ok(None);
     }
-    take_columns(block, &columns)
+    take_columns(block, &columns).map(Some)
 }
 
 fn screen_of(target: &str, cells: EntityTable, drugs: EntityTable, observed: &[Observed]) -> Result<Screen> {
@@ -481,10 +555,17 @@ fn load_report(
 /// Columns named `kind/feature` say their kind themselves. Cell lines are those of all files together; what a file
 /// lacks is missing.
 ///
+/// With the feature space of the model that is to score them, tables are turned by its features, too, and features are called
+/// as the model calls those of the same genes. `set` says which way round the files are, instead of what is found out.
+///
 /// # Errors
-/// If a file cannot be read, or two files hold the same kind.
-pub fn read_cells_for_scoring(files: &[(&Path, Option<CellKind>)]) -> Result<(EntityTable, Vec<FileReport>)> {
-    let lines = CellLines::embedded()?;
+/// If a file cannot be read, could be either way round, or two files hold the same kind.
+pub fn read_cells_for_scoring(
+    files: &[(&Path, Option<CellKind>)],
+    space: Option<&FeatureSpace>,
+    set: Option<Orientation>,
+) -> Result<(EntityTable, Vec<FileReport>)> {
+    let mut lines = CellLines::embedded()?;
     let mut parts = Vec::new();
     for (path, kind) in files {
         let table = read_table(path)?;
@@ -496,9 +577,12 @@ pub fn read_cells_for_scoring(files: &[(&Path, Option<CellKind>)]) -> Result<(En
             })?,
         };
         let table = prepared(&table, kind)?;
-        let mut part = read_cell_features(&table, kind, &lines, &HashSet::new())?;
+        let part = read_cell_features(&table, kind, Known { lines: &lines, model: space, set })?;
+        let mut part = by_prefix(part)?;
         part.report.notes.splice(0..0, table.notes().iter().cloned());
-        parts.push((kind, by_prefix(part)?));
+        part.name_genes(space);
+        lines.learn(&part.identified);
+        parts.push((kind, part));
     }
     let all: BTreeSet<String> = parts.iter().flat_map(|(_, part)| part.ids.iter().cloned()).collect();
     if all.is_empty() {

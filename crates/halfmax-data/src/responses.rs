@@ -6,7 +6,7 @@ use crate::account::Account;
 use crate::assign::no_column;
 use crate::columns;
 use crate::config::{Duplicates, TargetConfig};
-use crate::names::{CellLines, drug_key};
+use crate::names::{CellLines, Identified, drug_key};
 use crate::report::{FileReport, FileShape, LeftOut, grouped, range_of};
 use crate::roles::Role;
 use crate::separating::Repeats;
@@ -22,6 +22,8 @@ pub struct ResponseTable {
     pub observed: Vec<Observed>,
     /// Whether the responses are to combinations of two drugs.
     pub combinations: bool,
+    /// What the table calls its cell lines.
+    pub identified: Identified,
     /// Repeats of one response that the fold column puts into different folds, as sentences. Their fold here is that of most of
     /// the rows, of as many the first.
     pub fold_conflicts: Vec<String>,
@@ -84,6 +86,7 @@ pub fn read_responses(
         places.drugs.iter().map(|column| table.texts(*column)).collect::<Result<_>>()?;
     let combinations = drugs.len() == 2;
     let mut spelling: HashMap<String, String> = HashMap::new();
+    let mut respelt: BTreeMap<String, String> = BTreeMap::new();
     let mut grouped_rows: RowsOfPairs = BTreeMap::new();
     let (mut missing, mut unnamed, mut alone, mut single) = (0, 0, 0, 0);
     for (row, value) in values.iter().enumerate() {
@@ -100,8 +103,13 @@ pub fn read_responses(
             missing += 1;
             continue;
         }
-        let spelt =
-            |name: &&String| spelling.entry(drug_key(name)).or_insert_with(|| (*name).clone()).clone();
+        let spelt = |name: &&String| {
+            let first = spelling.entry(drug_key(name)).or_insert_with(|| (*name).clone());
+            if first != *name && !respelt.contains_key(*name) {
+                respelt.insert((*name).clone(), first.clone());
+            }
+            first.clone()
+        };
         let mut members: Vec<String> = named.iter().map(spelt).collect();
         members.sort_unstable();
         if combinations && members[0] == members[1] {
@@ -135,6 +143,10 @@ pub fn read_responses(
         })
         .collect();
     let mut report = report_on(table, &values, &cells, observed.len());
+    if !respelt.is_empty() {
+        let pairs: Vec<String> = respelt.iter().map(|(name, first)| format!("{name} = {first}")).collect();
+        report.notes.push(format!("spellings of one drug: {}", listed(&pairs, 5)));
+    }
     if repeats > 0 {
         let how = if target.duplicates == Duplicates::Median { "median" } else { "mean" };
         let what = if combinations { "combinations in a cell line" } else { "pairs" };
@@ -159,7 +171,17 @@ pub fn read_responses(
     let name = table.names()[places.target].clone();
     let warnings = suspicions(&name, &values).into_iter();
     let warnings = warnings.map(|warning| format!("{}: {warning}", table.label())).collect();
-    Ok(ResponseTable { target: name, observed, combinations, fold_conflicts, report, left_out, warnings })
+    let identified = Identified { ids: Vec::new(), ..cells };
+    Ok(ResponseTable {
+        target: name,
+        observed,
+        combinations,
+        identified,
+        fold_conflicts,
+        report,
+        left_out,
+        warnings,
+    })
 }
 
 impl Places {
@@ -320,12 +342,7 @@ fn conflict(table: &RawTable, (cell_line, drugs): &(String, Vec<String>), rows: 
     format!("{}: {cell_line} with {drugs} is in different folds in rows {first} and {second}", table.label())
 }
 
-fn report_on(
-    table: &RawTable,
-    values: &[f64],
-    cells: &crate::names::Identified,
-    matched: usize,
-) -> FileReport {
+fn report_on(table: &RawTable, values: &[f64], cells: &Identified, matched: usize) -> FileReport {
     let missing = values.iter().filter(|value| value.is_nan()).count();
     let mut notes = Vec::new();
     if !cells.unknown.is_empty() {
@@ -336,6 +353,7 @@ fn report_on(
             listed(&unknown, 5)
         ));
     }
+    notes.extend(cells.notes());
     FileReport {
         shape: FileShape::of(table, "responses"),
         matched,

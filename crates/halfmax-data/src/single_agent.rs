@@ -129,7 +129,8 @@ pub fn with_single_agents_for_scoring(
     // What a drug's features are called after are cell lines, and the other way round.
     let of_cells = Entities::known_to(spaces[1], &cells, str::to_owned);
     let of_drugs = Entities::known_to(spaces[0], &drugs, drug_key);
-    let measured = read(&table, &wanted, &CellLines::embedded()?, &of_cells, &of_drugs)?;
+    let lines = CellLines::with_ids(of_cells.ids.iter().map(String::as_str))?;
+    let measured = read(&table, &wanted, &lines, &of_cells, &of_drugs)?;
     let scale = |measure: &String| measures.scales.get(measure).copied().unwrap_or(1.0);
     let scales: Vec<f64> = measured.measures.iter().map(scale).collect();
     let ([of_cells, of_drugs], report) = blocks(&table, &measured, &scales, [&of_cells, &of_drugs])?;

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use halfmax_core::{Error, Result, listed};
 
 use crate::assign::Candidate;
-use crate::file_spec::Orientation;
 use crate::missing::is_missing;
 use crate::number::{NumberStyle, plain_number, styled_number};
+use crate::orientation::Orientation;
 use crate::roles::Role;
 
 /// A table: named columns of text or numbers, and where it came from.

@@ -63,7 +63,7 @@ fn read(
 ) -> Result<Wanted> {
     let cell_names = cell_column.map(|column| table.texts(column)).transpose()?;
     let cell_ids = match &cell_names {
-        Some(names) => Some(CellLines::embedded()?.identify(names).ids),
+        Some(names) => Some(CellLines::with_ids(cells.ids().iter().map(String::as_str))?.identify(names).ids),
         None => None,
     };
     let drug_names: Vec<Vec<Option<String>>> =

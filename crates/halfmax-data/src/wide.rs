@@ -2,8 +2,8 @@
 
 use halfmax_core::{Error, Result, listed};
 
-use crate::file_spec::Orientation;
 use crate::names::CellLines;
+use crate::orientation::Orientation;
 use crate::profile::{Content, IdKind};
 use crate::roles::Role;
 use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
@@ -61,7 +61,7 @@ pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Opti
     );
     let cells_in_rows = match table.orientation {
         Some(Orientation::CellLinesInRows) => true,
-        Some(Orientation::CellLinesInColumns) => false,
+        Some(Orientation::GenesInRows) => false,
         None if key_role.contains(&Role::CellLine) || ids => true,
         None if key_role.contains(&Role::Drug) => false,
         None if in_rows > in_columns && in_rows >= 0.2 => true,

@@ -221,7 +221,7 @@ fn nothing_in_common() {
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", "cell_line,A\nMCF7,1\nK562,2\n")]);
     says(
         folder.load(&[(CellKind::Expression, "f.csv")], None),
-        &["responses.csv has 2 (A549, NCIH226)", "f.csv has 2 (MCF7, K562)", "annotation"],
+        &["responses.csv has 2 (A549, NCI-H226)", "f.csv has 2 (K562, MCF7)", "annotation"],
     );
 }
 
@@ -302,13 +302,17 @@ fn cell_lines_to_score() {
         ("drugs.csv", "drug,smiles\nethanol,CCO\n"),
     ]);
     let place = |name: &str| folder.path().join(name);
-    let (table, _) = read_cells_for_scoring(&[(&place("e.csv"), None), (&place("m.csv"), None)]).unwrap();
+    let (table, _) =
+        read_cells_for_scoring(&[(&place("e.csv"), None), (&place("m.csv"), None)], None, None).unwrap();
     assert_eq!(table.ids(), ["PATIENT1", "PATIENT2"]);
     assert_eq!(table.block("expression").unwrap().missing_share(), 0.5);
     assert_eq!(table.block("mutation").unwrap().names, ["A", "B"]);
-    let (table, _) = read_cells_for_scoring(&[(&place("all.csv"), None)]).unwrap();
+    let (table, _) = read_cells_for_scoring(&[(&place("all.csv"), None)], None, None).unwrap();
     assert_eq!(table.block("mutation").unwrap().names, ["B"]);
-    says(read_cells_for_scoring(&[(&place("drugs.csv"), None)]), &["drugs.csv", "not recognised"]);
+    says(
+        read_cells_for_scoring(&[(&place("drugs.csv"), None)], None, None),
+        &["drugs.csv", "not recognised"],
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax_core::{EntityTable, Error, Result};
+use halfmax_core::{EntityTable, Error, FeatureSpace, Result};
 use halfmax_data::{InputFile, read_cells_for_scoring, write_atomically};
 use serde_json::json;
 
@@ -55,7 +55,7 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     config.seed = global.seed.unwrap_or(config.seed);
     let params = args.params(&config);
     params.check()?;
-    let others = args.other_cells(&facts, terminal)?;
+    let others = args.other_cells(&facts, &fitted.space(0), terminal)?;
     config.explain = Some(params);
     let prepared = Prepared::new(&Config { split: None, ..config.clone() }, terminal)?;
     check_same(&facts, &prepared.loaded.inputs)?;
@@ -132,7 +132,12 @@ impl ExplainArgs {
     }
 
     /// The cell lines of the files given, and the positions of those that get a page.
-    fn other_cells(&self, facts: &ModelFacts, terminal: Terminal) -> Result<Option<(EntityTable, Vec<u32>)>> {
+    fn other_cells(
+        &self,
+        facts: &ModelFacts,
+        space: &FeatureSpace,
+        terminal: Terminal,
+    ) -> Result<Option<(EntityTable, Vec<u32>)>> {
         if self.cells.is_empty() {
             return Ok(None);
         }
@@ -144,7 +149,7 @@ impl ExplainArgs {
             .help("leave out --cells, and name cell lines of the training with --cell-line"));
         }
         let files: Vec<_> = self.cells.iter().map(|path| (path.as_path(), None)).collect();
-        let (cells, reports) = read_cells_for_scoring(&files)?;
+        let (cells, reports) = read_cells_for_scoring(&files, Some(space), None)?;
         reports.iter().for_each(|report| terminal.note(&report.to_string()));
         if self.cell_lines.is_empty() && cells.len() > MOST_CELLS {
             return Err(Error::config(format!(

@@ -83,7 +83,7 @@ pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()
     let Trained { fitted, facts, applicability } = Trained::read(&args.model)?;
     args.check_for(&facts)?;
     let files: Vec<_> = args.cells.iter().map(|path| (path.as_path(), None)).collect();
-    let (cells, reports) = read_cells_for_scoring(&files)?;
+    let (cells, reports) = read_cells_for_scoring(&files, Some(&fitted.space(0)), None)?;
     reports.iter().for_each(|report| terminal.note(&report.to_string()));
     let (drugs, report) = args.drugs(&*fitted, &facts.drug_features)?;
     terminal.note(&report.to_string());

@@ -102,6 +102,9 @@ pub fn explain_into(
     let progress = terminal.progress("explaining");
     let explained = Explained::new(model, screen, &params, Seed::new(config.seed), &progress)?;
     drop(progress);
+    if let Some(note) = explained.without_genes(&model.1.space(0)) {
+        terminal.note(&note);
+    }
     reporting.add_explanation(&explained);
     let tables = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
     reporting.add_samples(model.1, &explained, &SampleTables { tables, cells, widths })?;
@@ -271,6 +274,24 @@ impl Explained {
             rates,
             upwards: if screen.is_of_combinations() { -1.0 } else { 1.0 },
             groups,
+        })
+    }
+
+    /// What to say where no feature is of a gene that the catalogue knows.
+    fn without_genes(&self, space: &FeatureSpace) -> Option<String> {
+        let sets = FeatureSet::of(&self.catalogue, space);
+        if sets.iter().any(|set| !set.members.is_empty()) {
+            return None;
+        }
+        let names: Vec<&str> = space.features.iter().map(|feature| feature.name.as_str()).collect();
+        Some(match names.as_slice() {
+            [] => "the model has no features of cell lines: nothing is said of mechanisms".to_owned(),
+            names => format!(
+                "none of the model's {} features of cell lines is of a gene that the catalogue knows ({}): nothing is said of \
+                 mechanisms; name features by the symbols of genes, or by their Entrez or Ensembl ids",
+                names.len(),
+                listed(names, 5)
+            ),
         })
     }
 

@@ -15,6 +15,7 @@ use crate::{Error, Result};
 pub use classes::DrugClass;
 pub use gmt::{GeneSet, parse_gmt};
 pub use reading::{Reading, Sense};
+pub use symbols::{approved as approved_symbol, symbol_of_ensembl, symbol_of_entrez};
 
 /// A catalogue of the mechanisms by which tumours resist drugs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -31,6 +31,49 @@ fn table() -> &'static Table {
     })
 }
 
+/// The genes by their ids in other databases.
+#[derive(Default)]
+struct Ids {
+    entrez: HashMap<u32, &'static str>,
+    ensembl: HashMap<&'static str, &'static str>,
+}
+
+fn ids() -> &'static Ids {
+    static IDS: OnceLock<Ids> = OnceLock::new();
+    IDS.get_or_init(|| {
+        let mut ids = Ids::default();
+        for line in SYMBOLS.lines() {
+            let columns: Vec<&str> = line.split('\t').collect();
+            let [symbol, _, _, entrez, ensembl] = columns[..] else { continue };
+            if let Ok(entrez) = entrez.parse() {
+                ids.entrez.insert(entrez, symbol);
+            }
+            if !ensembl.is_empty() {
+                ids.ensembl.insert(ensembl, symbol);
+            }
+        }
+        ids
+    })
+}
+
+/// The approved symbol of the gene that has this NCBI Gene (Entrez) id; none for an id that HGNC's table lacks.
+///
+/// ```
+/// assert_eq!(halfmax_core::symbol_of_entrez(5243), Some("ABCB1"));
+/// ```
+pub fn symbol_of_entrez(id: u32) -> Option<&'static str> {
+    ids().entrez.get(&id).copied()
+}
+
+/// The approved symbol of the gene that has this Ensembl id, without a version; none for an id that HGNC's table lacks.
+///
+/// ```
+/// assert_eq!(halfmax_core::symbol_of_ensembl("ENSG00000085563"), Some("ABCB1"));
+/// ```
+pub fn symbol_of_ensembl(id: &str) -> Option<&'static str> {
+    ids().ensembl.get(id).copied()
+}
+
 fn add(names: &mut Names, list: &'static str, symbol: &'static str) {
     for name in list.split(',').filter(|name| !name.is_empty()) {
         let met = names.entry(name).or_insert(Some(symbol));
@@ -46,8 +89,12 @@ pub(super) fn is_approved(symbol: &str) -> bool {
 }
 
 /// The approved symbol of a gene that has, or has had, this name; none if no gene or several have had it. A previous
-/// symbol of one gene outranks an alias of another.
-pub(super) fn approved(name: &str) -> Option<&'static str> {
+/// symbol of one gene outranks an alias of another. Source: HUGO Gene Nomenclature Committee.
+///
+/// ```
+/// assert_eq!(halfmax_core::approved_symbol("MLL2"), Some("KMT2D"));
+/// ```
+pub fn approved(name: &str) -> Option<&'static str> {
     let table = table();
     let symbol = table.approved.get(name).copied();
     symbol.or_else(|| *table.previous.get(name).or_else(|| table.aliases.get(name))?)
@@ -74,7 +121,8 @@ pub(super) fn advice(name: &str) -> String {
 fn in_other_letters(name: &str) -> Option<&'static str> {
     let mut rows = SYMBOLS.lines().filter_map(|line| Some((line.split('\t').next()?, line)));
     rows.find(|(_, line)| {
-        line.split(['\t', ',']).any(|met| !met.is_empty() && met.eq_ignore_ascii_case(name))
+        let names = line.split('\t').take(3).flat_map(|list| list.split(','));
+        names.into_iter().any(|met| !met.is_empty() && met.eq_ignore_ascii_case(name))
     })
     .map(|(symbol, _)| symbol)
 }
@@ -104,6 +152,14 @@ mod tests {
         assert!(advice("abcb1").starts_with("did you mean ABCB1?"));
         assert!(advice("SLFN111").starts_with("did you mean SLFN11?"));
         assert!(advice("completely else").starts_with("write the approved symbol"));
+    }
+
+    #[test]
+    fn ids_lead_to_the_approved_symbol() {
+        assert_eq!((symbol_of_entrez(7157), symbol_of_entrez(0)), (Some("TP53"), None));
+        assert_eq!(symbol_of_ensembl("ENSG00000141510"), Some("TP53"));
+        assert_eq!(symbol_of_ensembl("ENSG00000141510.18"), None);
+        assert_eq!(ids().entrez.len(), 27_517);
     }
 
     #[test]
