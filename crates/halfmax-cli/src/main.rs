@@ -127,6 +127,8 @@ enum Data {
         /// The files.
         #[arg(required = true)]
         paths: Vec<PathBuf>,
+        #[command(flatten)]
+        table: table_args::TableArgs,
     },
     /// Load everything that a configuration names, and report how it joins.
     Check {
@@ -185,7 +187,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
     let global = cli.global;
     match cli.command {
         Command::Demo { out } => commands::demo::demo(out, &global, terminal),
-        Command::Data(Data::Inspect { paths }) => commands::data::inspect(&paths, terminal),
+        Command::Data(Data::Inspect { paths, table }) => commands::data::inspect(&paths, &table, terminal),
         Command::Data(Data::Check { config }) => commands::data::check(&config, &global, terminal),
         Command::Data(Data::List) => commands::data::list(terminal),
         Command::Train(args) => commands::train::train(&args, &global, terminal),

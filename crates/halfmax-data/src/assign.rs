@@ -96,7 +96,8 @@ impl RawTable {
     /// # Errors
     /// If there is none: lists the columns that are there, and says how to name the one that is meant.
     pub(crate) fn require(&self, role: Role) -> Result<usize> {
-        self.role(role).ok_or_else(|| no_column(self, role))
+        self.role(role)
+            .ok_or_else(|| self.refuse_without_header().err().unwrap_or_else(|| no_column(self, role)))
     }
 
     /// The column of numbers that has a role. Two columns that could have it and hold different numbers are not chosen between.
@@ -174,6 +175,10 @@ fn all_candidates(table: &RawTable) -> Vec<Candidate> {
             continue;
         }
         let content = table.profile(column).content;
+        // A column of drugs that holds structures gives the structures.
+        if content == Content::Ids(IdKind::Smiles) && roles.iter().all(|(role, _)| *role != Role::Smiles) {
+            found.push(Candidate { column, role: Role::Smiles, rank: DOUBTFUL / 2 });
+        }
         for (role, rank) in roles {
             let rank = if fits(role, content) { rank } else { rank + DOUBTFUL };
             found.push(Candidate { column, role, rank });

@@ -52,11 +52,14 @@ pub struct DrugFeatures {
     pub targets: bool,
     /// Whether to make a category of the target pathway.
     pub target_pathway: bool,
+    /// Columns of the drug sheet that are features of one's own: numbers, or strings of bits. `["all"]` takes every such column.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
 }
 
 impl Default for DrugFeatures {
     fn default() -> Self {
-        Self { fingerprint_bits: 512, targets: true, target_pathway: true }
+        Self { fingerprint_bits: 512, targets: true, target_pathway: true, columns: Vec::new() }
     }
 }
 

@@ -6,11 +6,12 @@ use halfmax_core::{
     BitColumns, Category, EntityTable, Error, FeatureBlock, FeatureSpace, FeatureValues, Result, listed,
 };
 
-use crate::columns;
 use crate::config::DrugFeatures;
-use crate::names::{drug_key, is_smiles, made_by_r, no_column, without_decimal_zero};
+use crate::drug_columns::{OwnColumn, own_blocks, own_columns};
+use crate::names::{drug_key, is_smiles, made_by_r, without_decimal_zero};
 use crate::open::read_table;
 use crate::report::{FileReport, FileShape};
+use crate::roles::Role;
 use crate::table::RawTable;
 
 /// What a file says about drugs.
@@ -24,15 +25,19 @@ pub(crate) struct DrugSheet {
     by_key: HashMap<String, Vec<usize>>,
     /// Drugs of the screen that the sheet has under another name.
     by_other_name: HashMap<String, usize>,
+    /// Columns that may be features of one's own.
+    own: Vec<OwnColumn>,
     notes: Vec<String>,
 }
 
 /// What one drug is called, what it is, and where the sheet says so.
 #[derive(Clone, Debug, Default)]
-struct DrugRow {
+pub(crate) struct DrugRow {
     name: String,
     /// The row of the file.
     line: usize,
+    /// The row of the table.
+    at: usize,
     smiles: Option<(usize, String)>,
     targets: Option<String>,
     pathway: Option<String>,
@@ -61,10 +66,8 @@ impl DrugSheet {
     /// # Errors
     /// If no column is called so.
     pub fn read(table: &RawTable) -> Result<Self> {
-        match table.find(&columns::DRUG) {
-            Some(key) => Self::by_column(table, key),
-            None => Err(no_column(table, "of drugs", &columns::DRUG)),
-        }
+        let key = table.key.map_or_else(|| table.require(Role::Drug), Ok)?;
+        Self::by_column(table, key)
     }
 
     /// Reads names, SMILES, targets and pathways of the drugs of a screen, by the column that has most of their names.
@@ -72,7 +75,7 @@ impl DrugSheet {
     /// # Errors
     /// If no column has any of them.
     pub fn of_drugs(table: &RawTable, drugs: &[String]) -> Result<Self> {
-        let named = table.find(&columns::DRUG);
+        let named = table.key.or_else(|| table.role(Role::Drug));
         let mut best: Option<(usize, usize)> = None;
         for column in
             named.into_iter().chain((0..table.names().len()).filter(|column| Some(*column) != named))
@@ -96,17 +99,22 @@ impl DrugSheet {
     }
 
     fn by_column(table: &RawTable, key: usize) -> Result<Self> {
-        let column = |names: &[&str]| {
-            table.find(names).filter(|column| *column != key).map(|column| table.texts(column))
-        };
-        let smiles = match column(&columns::SMILES) {
+        let column =
+            |role: Role| table.role(role).filter(|column| *column != key).map(|column| table.texts(column));
+        let smiles = match column(Role::Smiles) {
             Some(texts) => Some(texts?),
             None => structures(table, key)?,
         };
-        let targets = column(&columns::TARGETS).transpose()?;
-        let pathways = column(&columns::TARGET_PATHWAY).transpose()?;
-        let aliases = column(&ALIASES).transpose()?;
-        let mut sheet = Self { shape: FileShape::of(table, "drugs"), ..Self::default() };
+        let targets = column(Role::Targets).transpose()?;
+        let pathways = column(Role::TargetPathway).transpose()?;
+        let aliases = table
+            .find(&ALIASES)
+            .filter(|column| *column != key)
+            .map(|column| table.texts(column))
+            .transpose()?;
+        let mut sheet =
+            Self { shape: FileShape::of(table, "drugs"), own: own_columns(table, key)?, ..Self::default() };
+        sheet.notes.extend(table.notes().iter().cloned());
         let (mut repeats, mut tidied) = (Repeats::default(), Tidied::default());
         for (row, name) in table.texts(key)?.into_iter().enumerate() {
             let Some(name) = name else { continue };
@@ -116,6 +124,7 @@ impl DrugSheet {
             let line = table.row_of(row);
             sheet.add(
                 DrugRow {
+                    at: row,
                     smiles: entry(&smiles).map(|smiles| (line, tidied.tidy(&name, &smiles))),
                     line,
                     targets: entry(&targets),
@@ -206,6 +215,16 @@ impl DrugSheet {
         note("drugs not taken for each other, since a name lost its signs", &lost);
     }
 
+    /// The columns that may be features of one's own.
+    pub fn own_columns(&self) -> &[OwnColumn] {
+        &self.own
+    }
+
+    /// Where it was read from.
+    pub fn file(&self) -> &str {
+        &self.shape.file
+    }
+
     /// The names, in the order of the file.
     pub fn names(&self) -> Vec<String> {
         self.drugs.iter().map(|drug| drug.name.clone()).collect()
@@ -280,6 +299,11 @@ fn structures(table: &RawTable, key: usize) -> Result<Option<Vec<Option<String>>
 }
 
 impl DrugRow {
+    /// The row of the sheet's table.
+    pub fn table_row(&self) -> usize {
+        self.at
+    }
+
     /// Whether two rows cannot be of one drug: their structures differ, or, without those, they share no target.
     fn contradicts(&self, other: &Self) -> bool {
         match (&self.smiles, &other.smiles) {
@@ -398,6 +422,9 @@ pub(crate) fn drug_entities(
         rows = filled.collect();
     }
     let mut report = report_on(sheet, ids, &rows);
+    for block in own_blocks(sheet, &rows, &features.columns, &mut report)? {
+        table = table.with_block(block)?;
+    }
     let structures = called.iter().flatten().count();
     if structures > 0 {
         report.notes.push(format!(

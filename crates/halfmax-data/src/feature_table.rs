@@ -20,6 +20,7 @@ pub(crate) fn prepared(table: &RawTable, kind: CellKind) -> Result<RawTable> {
     if let Some(matrix) = mutation_matrix(table, kind)? {
         return Ok(matrix);
     }
+    table.refuse_without_header()?;
     let table = &default_entries(table)?;
     let key = key_of(table, kind);
     let mut notes = table.notes().to_vec();

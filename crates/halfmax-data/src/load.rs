@@ -19,6 +19,7 @@ use crate::open::read_table;
 use crate::orientation::{Known, Orientation};
 use crate::report::{FileReport, FileShape, LeftOut, LoadReport, range_of};
 use crate::responses::{Observed, ResponseTable, read_responses};
+use crate::roles::Role;
 use crate::single_agent::{SingleAgentMeasures, with_single_agents};
 use crate::table::RawTable;
 
@@ -106,7 +107,13 @@ pub fn load(
     responses.observed.retain(|one| kept.contains(&one.cell_line));
     let drugs = responses.observed.iter().flat_map(|one| std::iter::once(&one.drug).chain(&one.drug_b));
     let drug_ids: Vec<String> = drugs.cloned().collect::<BTreeSet<_>>().into_iter().collect();
-    let sheet = files.drugs.as_ref().map(|table| DrugSheet::of_drugs(table, &drug_ids)).transpose()?;
+    let in_rows = files.structures_in_rows(responses.combinations)?;
+    let sheet = files
+        .drugs
+        .as_ref()
+        .or(in_rows.as_ref())
+        .map(|table| DrugSheet::of_drugs(table, &drug_ids))
+        .transpose()?;
     let (drugs, drug_report) =
         drug_entities(sheet.as_ref().unwrap_or(&DrugSheet::default()), &drug_ids, &data.drug_features, None)?;
     if sheet.is_some() {
@@ -268,6 +275,25 @@ impl Files {
             }
         };
         Ok(Self { response, replicate, cells, drugs: Some(drugs) })
+    }
+
+    /// The drugs of the response table with their structures, one row each, where there is no sheet of drugs and the table has them.
+    fn structures_in_rows(&self, combinations: bool) -> Result<Option<RawTable>> {
+        let roles = (self.response.role(Role::Drug), self.response.role(Role::Smiles));
+        let (Some(drug), Some(_), None, false) = (roles.0, roles.1, &self.drugs, combinations) else {
+            return Ok(None);
+        };
+        let labels = self.response.labels(drug)?;
+        let mut rows: Vec<Option<usize>> = vec![None; labels.names.len()];
+        for (row, label) in labels.of_row.iter().enumerate() {
+            if let Some(first) = rows.get_mut(*label as usize) {
+                first.get_or_insert(row);
+            }
+        }
+        let rows: Vec<usize> = rows.into_iter().flatten().collect();
+        let mut table = self.response.with_rows(&rows);
+        table.notes = vec!["the structures of the drugs are in the table of responses".into()];
+        Ok(Some(table))
     }
 
     fn inputs(&self) -> Vec<InputFile> {

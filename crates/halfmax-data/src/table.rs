@@ -23,6 +23,8 @@ pub struct RawTable {
     pub(crate) notes: Vec<String>,
     /// The row of the file in which each row is; the header is row 1.
     pub(crate) places: RowPlaces,
+    /// Whether the file has no row of names, so that the columns are called `column 1` and so on.
+    pub(crate) header: Header,
     /// Columns whose roles were said.
     pub(crate) said: Vec<(Role, usize)>,
     /// Columns that are not to be looked at.
@@ -34,6 +36,15 @@ pub struct RawTable {
     /// The columns that could have each role, once they were asked for.
     pub(crate) candidates: OnceLock<Vec<Candidate>>,
     names: Vec<String>,
+}
+
+/// Whether a file names its columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Header {
+    /// It does.
+    Found,
+    /// It does not.
+    Missing,
 }
 
 /// A column.
@@ -185,6 +196,7 @@ impl RawTable {
             sha256: String::new(),
             notes,
             places,
+            header: Header::Found,
             said: Vec::new(),
             ignored: Vec::new(),
             key: None,
@@ -396,6 +408,21 @@ impl RawTable {
         })
     }
 
+    /// Refuses a matrix whose columns have no names.
+    ///
+    /// # Errors
+    /// If the file has no header.
+    pub(crate) fn refuse_without_header(&self) -> Result<()> {
+        match self.header {
+            Header::Found => Ok(()),
+            Header::Missing => Err(Error::data(format!(
+                "{}: has no header row: its first row looks like the others, so nothing says what its columns are",
+                self.label
+            ))
+            .help("add a row of names; or, of a list, say which column has which role: columns = { cell_line = \"column 1\", drug = \"column 2\", response = \"column 3\" }")),
+        }
+    }
+
     /// The table with some of its rows only.
     pub(crate) fn with_rows(&self, rows: &[usize]) -> Self {
         let columns = self
@@ -416,6 +443,7 @@ impl RawTable {
             sha256: self.sha256.clone(),
             notes: self.notes.clone(),
             places: RowPlaces::From(2),
+            header: self.header,
             said: self.said.clone(),
             ignored: self.ignored.clone(),
             key: self.key,

@@ -46,6 +46,7 @@ pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Opti
     if numbers.is_empty() {
         return Ok(None);
     }
+    table.refuse_without_header()?;
     let names: Vec<String> = numbers.iter().map(|column| table.names()[*column].clone()).collect();
     refuse_doses(table, &names)?;
     let rows = table.texts(key)?;

@@ -5,13 +5,16 @@ use halfmax_core::{Error, Result};
 use crate::Global;
 use crate::config::Config;
 use crate::run::Prepared;
+use crate::table_args::TableArgs;
 use crate::terminal::Terminal;
 
 /// `halfmax data inspect`.
-pub fn inspect(paths: &[PathBuf], terminal: Terminal) -> Result<()> {
+pub fn inspect(paths: &[PathBuf], table: &TableArgs, terminal: Terminal) -> Result<()> {
+    let options = table.options()?;
     for path in paths {
-        let inspection = halfmax_data::inspect(path)?;
-        terminal.result("inspection", &inspection, &inspection.to_string())?;
+        for inspection in halfmax_data::inspect_with(path, &options)? {
+            terminal.result("inspection", &inspection, &inspection.to_string())?;
+        }
     }
     Ok(())
 }

@@ -340,10 +340,3 @@ impl Punctuation {
         if names.any(|name| shows(name.trim())) { Self::Kept } else { Self::Stripped }
     }
 }
-
-/// The error of a table in which a needed column is not recognised.
-pub(crate) fn no_column(table: &RawTable, what: &str, names: &[&str]) -> Error {
-    let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
-    Error::data(format!("{}: no column {what} among {}", table.label(), halfmax_core::listed(&found, 12)))
-        .help(format!("name it one of {}", names.join(", ")))
-}

@@ -4,15 +4,17 @@ use halfmax_core::{Error, Result, listed};
 
 use crate::missing::is_missing;
 use crate::number::{NumberStyle, plain_number, styled_number};
-use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
+use crate::table::{Header, LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
 /// How the first rows of a table are to be taken.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Heading {
     /// The names of the columns.
     pub names: Vec<String>,
     /// How many rows stand before the first row of values.
     pub body: usize,
+    /// Whether the names are in the file.
+    pub header: Header,
     /// What was decided beyond the ordinary.
     pub notes: Vec<String>,
 }
@@ -31,6 +33,7 @@ pub(super) fn heading(sample: &[Vec<String>], width: usize) -> Heading {
         return Heading {
             names: (1..=width).map(|at| format!("column {at}")).collect(),
             body: before,
+            header: Header::Missing,
             notes,
         };
     };
@@ -41,7 +44,7 @@ pub(super) fn heading(sample: &[Vec<String>], width: usize) -> Heading {
             listed(first, 4)
         ));
         let names = (1..=width).map(|at| format!("column {at}")).collect();
-        return Heading { names, body: before, notes };
+        return Heading { names, body: before, header: Header::Missing, notes };
     }
     let mut names: Vec<String> =
         first.iter().map(|name| name.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
@@ -55,7 +58,7 @@ pub(super) fn heading(sample: &[Vec<String>], width: usize) -> Heading {
             listed(&what, 3)
         ));
     }
-    Heading { names, body: before + 1 + more, notes }
+    Heading { names, body: before + 1 + more, header: Header::Found, notes }
 }
 
 fn shortened(text: &str) -> String {
@@ -172,7 +175,7 @@ pub(super) fn table_of_rows(label: &str, rows: Vec<Vec<String>>, first_row: usiz
     let kept: Vec<usize> = (0..rows.len()).filter(|at| !is_empty(&rows[*at])).collect();
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     let filled: Vec<Vec<String>> = kept.iter().map(|at| rows[*at].clone()).collect();
-    let Heading { names, body, notes } = heading(&filled[..filled.len().min(60)], width);
+    let Heading { names, body, header, notes } = heading(&filled[..filled.len().min(60)], width);
     if filled.is_empty() {
         return Err(super::empty(label));
     }
@@ -188,7 +191,9 @@ pub(super) fn table_of_rows(label: &str, rows: Vec<Vec<String>>, first_row: usiz
         })
         .collect();
     let places = kept[body..].iter().map(|at| (first_row + at) as u32).collect();
-    RawTable::new(label, columns, filled.len() - body, RowPlaces::Listed(places), notes)
+    let mut table = RawTable::new(label, columns, filled.len() - body, RowPlaces::Listed(places), notes)?;
+    table.header = header;
+    Ok(table)
 }
 
 /// The values of a column: numbers if every entry is one.

@@ -128,6 +128,22 @@ fn open_inner(label: &str, bytes: Vec<u8>, options: &OpenOptions) -> Result<RawT
     }
 }
 
+/// The tables of a file that may hold several: the sheets of a workbook, the files of an archive. One or none for other files.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(crate) fn parts_of(path: &Path) -> Result<Vec<String>> {
+    let label = path.display().to_string();
+    let bytes = read_file(path)?;
+    match container::container_of(&label, &bytes)? {
+        Container::Workbook => workbook::tables(&label, bytes),
+        Container::Zip => {
+            Ok(container::tables(&members(&label, &bytes)?).into_iter().map(str::to_owned).collect())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let label = path.display();
     let opened = File::open(path).and_then(|mut file| {

@@ -9,7 +9,7 @@ use halfmax_core::{Error, Result};
 use super::header::{Heading, heading, ragged};
 use crate::missing::is_missing;
 use crate::number::{CommaEvidence, NumberStyle, comma_evidence, plain_number, styled_number};
-use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
+use crate::table::{Header, LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
 /// How many rows are looked at to find out what the text is.
 const SAMPLE: usize = 60;
@@ -31,11 +31,11 @@ pub(super) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> R
     }
     let body = format.prepared(body);
     let sample = format.sample(&body);
-    let Heading { mut names, body: before, notes: more } = heading(&sample, format.width);
+    let Heading { mut names, body: before, mut header, notes: more } = heading(&sample, format.width);
     notes.extend(more);
-    if let Some(header) = remarks.header(format.separator, &sample, format.width) {
+    if let Some(remark) = remarks.header(format.separator, &sample, format.width) {
         notes.retain(|note| !note.starts_with("there is no header row"));
-        names = header;
+        (names, header) = (remark, Header::Found);
     }
     if names.len() != format.width {
         let row = remarks.rows + before;
@@ -50,7 +50,9 @@ pub(super) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> R
     if parsed.blank > 0 {
         notes.push(format!("rows without any value: {}", parsed.blank));
     }
-    RawTable::new(label, parsed.columns, parsed.rows, parsed.places, notes)
+    let mut table = RawTable::new(label, parsed.columns, parsed.rows, parsed.places, notes)?;
+    table.header = header;
+    Ok(table)
 }
 
 /// Text as UTF-8, whatever its encoding.

@@ -28,9 +28,16 @@ pub(super) fn read_workbook(label: &str, bytes: Vec<u8>, sheet: Option<&str>) ->
     Ok(table)
 }
 
-/// The names of a workbook's sheets.
-pub(crate) fn sheets(label: &str, bytes: Vec<u8>) -> Result<Vec<String>> {
-    Ok(open_workbook(label, bytes)?.sheet_names())
+/// The sheets of a workbook that look like tables.
+pub(super) fn tables(label: &str, bytes: Vec<u8>) -> Result<Vec<String>> {
+    let mut workbook = open_workbook(label, bytes)?;
+    let mut found = Vec::new();
+    for name in workbook.sheet_names() {
+        if looks_like_a_table(&sheet_of(label, &mut workbook, &name)?) {
+            found.push(name);
+        }
+    }
+    Ok(found)
 }
 
 fn open_workbook(label: &str, bytes: Vec<u8>) -> Result<Workbook> {

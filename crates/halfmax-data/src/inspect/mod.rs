@@ -1,23 +1,32 @@
+mod recognise;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::path::Path;
 
-use halfmax_core::{Result, listed};
+use halfmax_core::{Error, Result, listed};
 use serde::Serialize;
 
+use crate::account::Account;
 use crate::columns;
 use crate::config::CellKind;
+use crate::feature_table::prepared;
 use crate::features::{at_the_floor, cell_names, read_cell_features, varying};
-use crate::layouts::{Yields, best_layout};
+use crate::file_spec::TableOptions;
+use crate::genes::count_known_genes;
+use crate::layouts::{Fit, Layout};
 use crate::names::{CellLines, drug_key};
-use crate::open::read_table;
+use crate::open::{parts_of, read_file};
 use crate::orientation::{Known, orientation};
 use crate::readings::unit_of;
 use crate::report::{FileShape, grouped, range_of};
 use crate::responses::suspicions;
 use crate::roles::Role;
+use crate::scales::odd_lines;
 use crate::table::RawTable;
-use crate::wide::wide_responses;
+use crate::wide::Wide;
+pub(crate) use recognise::cell_kind;
+use recognise::{Taken, recognise};
 
 /// What a file looks like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -35,74 +44,148 @@ pub struct Inspection {
     pub missing_share: f64,
     /// For tables of responses, the range of each column of numbers; for features, of all values.
     pub ranges: BTreeMap<String, [f64; 2]>,
-    /// What was decided when the file was opened.
+    /// What its columns are used for; of a matrix, nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns_used: Option<Account>,
+    /// What was decided when the file was opened, and, of a file that is not recognised, what it lacks.
     pub notes: Vec<String>,
     /// What looks wrong.
     pub problems: Vec<String>,
 }
 
-/// Looks at a file and says what it is taken for and what looks wrong.
+/// Looks at a file and says what each of its tables is taken for, what its columns are for, and what looks wrong. A workbook or an archive may
+/// hold several tables.
 ///
 /// # Errors
 /// If the file cannot be read as a table at all.
-pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
-    let table = read_table(path)?;
+pub fn inspect(path: impl AsRef<Path>) -> Result<Vec<Inspection>> {
+    inspect_with(path, &TableOptions::default())
+}
+
+/// As [`inspect`], with what is said of the file.
+///
+/// # Errors
+/// As [`inspect`]; also if what is said does not fit the file.
+pub fn inspect_with(path: impl AsRef<Path>, options: &TableOptions) -> Result<Vec<Inspection>> {
+    let path = path.as_ref();
+    if let Some(found) = gene_sets(path)? {
+        return Ok(vec![found]);
+    }
     let lines = CellLines::embedded()?;
-    let mut found =
-        Inspection { shape: FileShape::of(&table, role(&table, &lines)), ..Inspection::default() };
+    let parts = if options.sheet.is_none() { parts_of(path)? } else { Vec::new() };
+    if parts.len() < 2 {
+        return Ok(vec![inspect_table(&options.read(path)?, &lines)]);
+    }
+    let one =
+        |sheet: String| match (TableOptions { sheet: Some(sheet.clone()), ..options.clone() }).read(path) {
+            Ok(table) => inspect_table(&table, &lines),
+            Err(error) => {
+                let file = format!("{} [{sheet}]", path.display());
+                let shape = FileShape { file, role: "unknown".into(), ..FileShape::default() };
+                Inspection { shape, problems: vec![error.to_string()], ..Inspection::default() }
+            }
+        };
+    Ok(parts.into_iter().map(one).collect())
+}
+
+/// Gene sets, one per line, if the file's ending says so.
+fn gene_sets(path: &Path) -> Result<Option<Inspection>> {
+    if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("gmt")) {
+        return Ok(None);
+    }
+    let label = path.display().to_string();
+    let text = String::from_utf8_lossy(&read_file(path)?).into_owned();
+    let sets = halfmax_core::parse_gmt(&text, &label)?;
+    let genes: BTreeSet<&String> = sets.iter().flat_map(|set| &set.genes).collect();
+    let known = count_known_genes(genes.iter().map(|gene| gene.as_str()));
+    let shape = FileShape { file: label, role: "gene sets".into(), rows: sets.len(), ..FileShape::default() };
+    let notes = vec![format!(
+        "{} gene sets of {} genes, of which {} are known symbols or ids",
+        grouped(sets.len()),
+        grouped(genes.len()),
+        grouped(known)
+    )];
+    Ok(Some(Inspection { shape, notes, ..Inspection::default() }))
+}
+
+/// Looks at a table that is open.
+pub(crate) fn inspect_table(table: &RawTable, lines: &CellLines) -> Inspection {
+    let taken = recognise(table, lines);
+    let mut found = Inspection { shape: FileShape::of(table, taken.role()), ..Inspection::default() };
     found.notes = table.notes().to_vec();
-    match cell_kind(&table).filter(|kind| kind.name() == found.shape.role) {
-        Some(kind) => look_at_features(&table, kind, &lines, &mut found)?,
-        None => look_at_columns(&table, &lines, &mut found)?,
+    let looked = match &taken {
+        Taken::Features(kind) => look_at_features(table, *kind, lines, &mut found),
+        Taken::Matrix(wide) => look_at_matrix(table, wide, lines, &mut found),
+        Taken::List(layout) => {
+            found.columns_used = Some(account_of(table, layout));
+            look_at_columns(table, lines, &mut found)
+        }
+        Taken::Unknown(nearest) => {
+            found.notes.push(described(table, nearest.as_ref()));
+            look_at_columns(table, lines, &mut found)
+        }
+    };
+    if let Err(error) = looked {
+        found.problems.push(with_help(&error));
     }
-    Ok(found)
+    found
 }
 
-/// What a table is taken for: a layout of roles, features of cell lines, or a matrix of responses.
-fn role(table: &RawTable, lines: &CellLines) -> &'static str {
-    let layout = best_layout(table).map(|layout| layout.yields);
-    match layout {
-        // These need few roles, so that a matrix of features may have them as well.
-        Some(Yields::Annotation | Yields::Drugs | Yields::DrugFeatures | Yields::GeneNames) | None => {}
-        Some(yields) => return yields.name(),
-    }
-    if let Some(kind) = cell_kind(table) {
-        let responses = kind != CellKind::Events
-            && wide_responses(table, lines).is_ok_and(|wide| wide.is_some_and(|wide| wide.names_drugs()));
-        return if responses { Yields::Responses.name() } else { kind.name() };
-    }
-    layout.map_or("unknown", Yields::name)
-}
-
-/// What kind of cell-line features a table holds, judged from its column names and values.
-pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
-    let names = table.names();
-    let events = |name: &String| name.ends_with("_mut") || name.ends_with("_FACTOR") || name.contains("_cna");
-    if names.iter().any(events) {
-        return Some(CellKind::Events);
-    }
-    let features: Vec<usize> =
-        (1..names.len()).filter(|column| !columns::is_cell_line(&names[*column])).collect();
-    if features.is_empty() || table.role(Role::Drug).is_some() {
-        return None;
-    }
-    let texts = features.iter().filter(|column| table.is_text(**column)).count();
-    if texts == features.len() {
-        return table.role(Role::CellLine).map(|_| CellKind::Category);
-    }
-    if texts > 0 {
-        return None;
-    }
-    let all = features.iter().take(200).filter_map(|column| table.numbers(*column, "a number").ok());
-    let mut kind = CellKind::Mutation;
-    for value in all.flatten().filter(|value| !value.is_nan()) {
-        match value {
-            value if value == 0.0 || value == 1.0 => {}
-            value if value.fract() == 0.0 && (-2.0..=8.0).contains(&value) => kind = CellKind::CopyNumber,
-            _ => return Some(CellKind::Expression),
+/// What the columns of a list are used for.
+fn account_of(table: &RawTable, layout: &Layout) -> Account {
+    let roles = layout.needs.iter().copied().flatten().chain(layout.takes);
+    let mut used: Vec<(Role, usize)> = Vec::new();
+    for role in roles {
+        if let Some(column) = table.role(*role).filter(|column| used.iter().all(|(_, other)| other != column))
+        {
+            used.push((*role, column));
         }
     }
-    Some(kind)
+    Account::new(table, &used)
+}
+
+/// What an unknown table holds, and what it lacks to be of the layout that it is nearest to.
+fn described(table: &RawTable, nearest: Option<&Fit>) -> String {
+    let columns: Vec<String> = (0..table.names().len().min(6))
+        .map(|column| format!("{:?} holds {}", table.names()[column], table.profile(column).content.name()))
+        .collect();
+    let columns = listed(&columns, 6);
+    match nearest {
+        Some(fit) => format!("nearest to {}: it lacks {}; {columns}", fit.yields.name(), fit.lacks()),
+        None => format!("no layout is near: it lacks a column of cell lines, drugs or genes; {columns}"),
+    }
+}
+
+fn with_help(error: &Error) -> String {
+    let help = error.advice().map(|help| format!("; {help}")).unwrap_or_default();
+    format!("{error}{help}")
+}
+
+/// What a matrix of responses holds.
+fn look_at_matrix(table: &RawTable, wide: &Wide, lines: &CellLines, found: &mut Inspection) -> Result<()> {
+    found.shape.orientation = Some(wide.orientation().to_owned());
+    let rows = table.texts(wide.key)?;
+    let columns: Vec<Option<String>> = wide.columns.iter().map(|(_, name)| Some(name.clone())).collect();
+    let (cells, drugs) = if wide.cells_in_rows { (&rows, &columns) } else { (&columns, &rows) };
+    look_at_cell_lines(cells, lines, found);
+    found.drugs = drugs.iter().flatten().map(|name| drug_key(name)).collect::<BTreeSet<_>>().len();
+    let mut range: Option<[f64; 2]> = None;
+    let mut missing = 0;
+    for (column, _) in &wide.columns {
+        let values = table.numbers(*column, "a number")?;
+        missing += values.iter().filter(|value| value.is_nan()).count();
+        range = range_of(values.into_iter().chain(range.into_iter().flatten()));
+    }
+    found.missing_share = missing as f64 / (table.rows() * wide.columns.len()).max(1) as f64;
+    if let Some(range) = range {
+        found.ranges.insert(wide.quantity.clone().unwrap_or_else(|| "responses".into()), range);
+    }
+    if wide.quantity.is_none() {
+        found
+            .notes
+            .push("what was measured, the file does not say: [target] column = \"AUC\" names it".into());
+    }
+    Ok(())
 }
 
 fn look_at_features(
@@ -111,31 +194,22 @@ fn look_at_features(
     lines: &CellLines,
     found: &mut Inspection,
 ) -> Result<()> {
-    let arrangement = match orientation(table, Known::lines(lines)) {
-        Ok(arrangement) => arrangement,
-        Err(error) => {
-            let help = error.advice().map(|help| format!("; {help}")).unwrap_or_default();
-            found.problems.push(format!("{error}{help}"));
-            return Ok(());
-        }
-    };
+    let table = &prepared(table, kind)?;
+    found.notes.clone_from(&table.notes);
+    let known = Known { set: table.orientation, ..Known::lines(lines) };
+    let arrangement = orientation(table, known)?;
     found.shape.orientation = Some(arrangement.orientation.name().to_owned());
     let names = cell_names(table, &arrangement)?;
     look_at_cell_lines(&names, lines, found);
-    let part = match read_cell_features(table, kind, Known::lines(lines)) {
-        Ok(mut part) => {
-            part.name_genes(None);
-            part
-        }
-        Err(error) => {
-            found.problems.push(error.to_string());
-            return Ok(());
-        }
-    };
+    let mut part = read_cell_features(table, kind, known)?;
+    part.name_genes(None);
     found.missing_share = part.report.missing_share;
     found.problems.extend(part.report.notes);
     if let Some(range) = part.report.range {
         found.ranges.insert("values".into(), range);
+    }
+    if kind == CellKind::Expression {
+        found.problems.extend(part.blocks.iter().filter_map(|block| odd_lines(block, &part.ids)));
     }
     for block in &part.blocks {
         let varying: HashSet<usize> = varying(block).into_iter().collect();
@@ -186,8 +260,7 @@ fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) 
         (found.shape.role.as_str(), table.role(Role::Reading))
         && let Err(error) = unit_of(table, column, &table.numbers(column, "a number")?, None)
     {
-        let help = error.advice().map(|help| format!("; {help}")).unwrap_or_default();
-        found.problems.push(format!("{error}{help}"));
+        found.problems.push(with_help(&error));
     }
     let mut missing = 0;
     let mut constant = Vec::new();
@@ -230,7 +303,6 @@ fn look_for_repeats(
 ) -> Result<()> {
     let keys: Vec<usize> = cell.into_iter().chain(drug).chain(table.role(Role::DrugB)).collect();
     if keys.is_empty() {
-        found.problems.push("no column of cell lines or drugs is recognised".into());
         return Ok(());
     }
     let columns: Vec<_> = keys.iter().map(|column| table.texts(*column)).collect::<Result<_>>()?;
@@ -272,6 +344,7 @@ impl fmt::Display for Inspection {
         for (name, [low, high]) in &self.ranges {
             write!(f, "\n    {name}: {low:.3} to {high:.3}")?;
         }
+        self.columns_used.iter().try_for_each(|account| write!(f, "\n    {account}"))?;
         self.notes.iter().try_for_each(|note| write!(f, "\n    {note}"))?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n    look: {problem}"))
     }

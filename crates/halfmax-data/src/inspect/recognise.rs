@@ -1,0 +1,114 @@
+//! What a table is, by its roles, its shape and what its rows and columns are called.
+
+use crate::config::CellKind;
+use crate::feature_table::prepared;
+use crate::genes::count_known_genes;
+use crate::layouts::{Fit, Layout, Yields, best_layout, nearest_layout};
+use crate::names::CellLines;
+use crate::profile::Content;
+use crate::roles::Role;
+use crate::table::RawTable;
+use crate::wide::{Wide, wide_responses};
+
+/// What a table is taken for.
+pub(crate) enum Taken {
+    /// A list of one of the layouts.
+    List(&'static Layout),
+    /// Features of cell lines.
+    Features(CellKind),
+    /// Responses, cell lines × drugs or the other way round.
+    Matrix(Wide),
+    /// None of them: the layout it is nearest to.
+    Unknown(Option<Fit>),
+}
+
+impl Taken {
+    /// What it is called in reports.
+    pub fn role(&self) -> &'static str {
+        match self {
+            Self::List(layout) => layout.yields.name(),
+            Self::Features(kind) => kind.name(),
+            Self::Matrix(_) => Yields::Responses.name(),
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
+/// Finds out what a table is. Layouts that need few roles yield to a matrix of features, which may have these roles as well.
+pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
+    let layout = best_layout(table);
+    let weak = |layout: &&Layout| {
+        matches!(layout.yields, Yields::Annotation | Yields::Drugs | Yields::DrugFeatures | Yields::GeneNames)
+    };
+    if let Some(layout) = layout.filter(|layout| !weak(layout)) {
+        return Taken::List(layout);
+    }
+    if let Some(wide) = wide_responses(table, lines).ok().flatten().filter(Wide::names_drugs) {
+        return Taken::Matrix(wide);
+    }
+    match cell_kind(table).filter(|kind| *kind == CellKind::Events || is_of_cell_lines(table, lines)) {
+        Some(CellKind::Category)
+            if layout.is_some_and(|layout| layout.yields == Yields::Annotation) && names_twice(table) => {}
+        Some(kind) => return Taken::Features(kind),
+        None => {}
+    }
+    layout.map_or_else(|| Taken::Unknown(nearest_layout(table)), Taken::List)
+}
+
+/// Whether two columns name the cell lines: then a table annotates them.
+fn names_twice(table: &RawTable) -> bool {
+    (0..table.names().len()).filter(|column| table.roles_of_column(*column).contains(&Role::CellLine)).count()
+        > 1
+}
+
+/// Whether anything says that a matrix is of cell lines: a column that is called so, cell lines or genes that are known.
+fn is_of_cell_lines(table: &RawTable, lines: &CellLines) -> bool {
+    if table.role(Role::CellLine).is_some() {
+        return true;
+    }
+    let Ok(keys) = table.labels(table.key.unwrap_or(0)) else { return false };
+    let names = &table.names()[1..];
+    let share = |count: usize, all: usize| count as f64 / all.max(1) as f64;
+    let rows = || keys.names.iter().map(String::as_str);
+    let columns = || names.iter().map(String::as_str);
+    let known = [
+        share(lines.count_known(rows()), keys.names.len()),
+        share(lines.count_known(columns()), names.len()),
+        share(count_known_genes(rows()), keys.names.len()),
+        share(count_known_genes(columns()), names.len()),
+    ];
+    let ids = matches!(table.profile(table.key.unwrap_or(0)).content, Content::Ids(_));
+    names.len() > 1 && (ids || known.iter().any(|share| *share >= 0.2))
+}
+
+/// What kind of cell-line features a table holds, judged from its column names and values; none where it has none.
+pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
+    let events = |name: &String| name.ends_with("_mut") || name.ends_with("_FACTOR") || name.contains("_cna");
+    if table.names().iter().any(events) {
+        return Some(CellKind::Events);
+    }
+    if [Role::Drug, Role::DrugA, Role::Signal].iter().any(|role| table.role(*role).is_some()) {
+        return None;
+    }
+    let Ok(cleared) = prepared(table, CellKind::Expression) else {
+        let texts = table.role(Role::CellLine).is_some()
+            && prepared(table, CellKind::Category).is_ok_and(|table| has_texts(&table));
+        return texts.then_some(CellKind::Category);
+    };
+    let columns = (1..cleared.names().len()).take(200);
+    let all = columns.filter_map(|column| cleared.numbers(column, "a number").ok());
+    let mut kind = CellKind::Mutation;
+    for value in all.flatten().filter(|value| !value.is_nan()) {
+        match value {
+            value if value == 0.0 || value == 1.0 => {}
+            value if value.fract() == 0.0 && (-2.0..=8.0).contains(&value) => kind = CellKind::CopyNumber,
+            _ => return Some(CellKind::Expression),
+        }
+    }
+    Some(kind)
+}
+
+/// Whether a table of categories has a column of texts besides the names of its rows.
+fn has_texts(table: &RawTable) -> bool {
+    (1..table.names().len()).any(|column| table.is_text(column))
+}
