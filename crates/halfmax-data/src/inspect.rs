@@ -11,8 +11,8 @@ use crate::features::{Layout, at_the_floor, layout, read_cell_features, varying}
 use crate::names::{CellLines, drug_key};
 use crate::readings::unit_of;
 use crate::report::{FileShape, grouped, range_of};
-use crate::responses::suspicions;
 use crate::table::{RawTable, read_table};
+use crate::target::doubts;
 
 /// What a file looks like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -190,7 +190,7 @@ fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) 
         if range_of(values.iter().copied()).is_none_or(|[low, high]| low == high) {
             constant.push(name.as_str());
         } else {
-            found.problems.extend(suspicions(name, &values));
+            found.problems.extend(doubts(table, column, &values));
         }
     }
     if !constant.is_empty() && table.rows() > 1 {
