@@ -283,10 +283,12 @@ fn concentrations_are_warned_of_and_their_logarithms_taken() {
     let folder = named("LN_IC50", "");
     let said = check(&folder);
     assert!(said.contains("these look like IC50 in µM, not their logarithms"), "{said}");
+    let already = named("LN_IC50", "transform = \"ln\"");
+    let says = ["LN_IC50 is a logarithm already", "target.scale"];
+    fails(already.path(), 2, &["train", "screen.toml", "--out", "run"], &says);
     let refused = |folder: TempDir, says: &[&str]| {
         fails(folder.path(), 2, &["data", "check", "screen.toml"], says);
     };
-    refused(named("LN_IC50", "transform = \"ln\""), &["LN_IC50 is a logarithm already", "target.scale"]);
     refused(named("IC50", "transform = \"log2\""), &["log2", "ln", "log10", "none"]);
     refused(named("IC50", "sensitive = \"lo\""), &["`lo`", "low", "high"]);
     refused(named("IC50", "unit = \"furlong\""), &["furlong", "uM", "nM"]);
@@ -303,7 +305,7 @@ fn a_value_without_a_logarithm_is_refused_by_its_row() {
         lines[5] = format!("LINE-0,Gefitinib,{value}");
         fs::write(&path, lines.join("\n")).unwrap();
         let says = ["IC50_uM", "row 6", "a number above 0, since target.transform takes its logarithm"];
-        fails(folder.path(), 3, &["data", "check", "screen.toml"], &says);
+        fails(folder.path(), 4, &["data", "check", "screen.toml"], &says);
     }
     lines[5] = "LINE-0,Gefitinib,".into();
     fs::write(&path, lines.join("\n")).unwrap();
