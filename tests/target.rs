@@ -214,8 +214,11 @@ fn named_in_report(html: &str) -> Vec<String> {
     found
 }
 
+/// A column's name, its value for an ln IC50 (µM), what `[target]` says of it, and whether scores have an IC50 in µM.
+type Way<'a> = (&'a str, &'a dyn Fn(f64) -> f64, &'a str, bool);
+
 #[test]
-fn one_screen_written_six_ways_gives_one_ranking_one_report_and_the_same_directions() {
+fn one_screen_written_nine_ways_gives_one_ranking_one_report_and_the_same_directions() {
     const LN10: f64 = std::f64::consts::LN_10;
     let (outcome, ic50) = Outcome::of(screen(&[("LN_IC50", &|ln| ln)], "").path());
     assert_eq!(outcome.features["Paclitaxel ABCB1"], "resistant", "{outcome:?}");
@@ -223,7 +226,7 @@ fn one_screen_written_six_ways_gives_one_ranking_one_report_and_the_same_directi
     assert_eq!(outcome.order[0], "Paclitaxel", "{outcome:?}");
     assert_eq!(outcome.report.len(), 10, "{outcome:?}");
     let ic50 = ic50.unwrap();
-    let ways: [(&str, &dyn Fn(f64) -> f64, &str, bool); 8] = [
+    let ways: [Way; 8] = [
         ("log10_ic50_uM", &|ln| ln / LN10, "", true),
         ("pIC50", &|ln| 6.0 - ln / LN10, "", true),
         ("IC50 (nM)", &|ln| 1000.0 * ln.exp(), "column = \"IC50 (nM)\"\ntransform = \"ln\"", true),
@@ -378,10 +381,10 @@ fn the_output_of_fit_curves_trains_by_its_ln_ic50() {
     let folder = screen(&[("LN_IC50", &|ln| ln)], "");
     let mut readings = String::from("cell_line,drug,dose_um,viability\n");
     for cell in 0..CELLS {
-        for drug in 3..7 {
+        for (drug, (name, ..)) in DRUGS.iter().enumerate().take(7).skip(3) {
             for dose in [0.004, 0.012, 0.037, 0.11, 0.33, 1.0, 3.0, 9.0, 27.0] {
                 let viability = 1.0 / (1.0 + dose / ln_ic50(cell, drug).exp());
-                readings.push_str(&format!("LINE-{cell},{},{dose},{viability:.4}\n", DRUGS[drug].0));
+                readings.push_str(&format!("LINE-{cell},{name},{dose},{viability:.4}\n"));
             }
         }
     }
