@@ -16,7 +16,8 @@ use crate::registry::ModelSpec;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// What the run is called.
+    /// What the run is called; the file's name without its ending by default.
+    #[serde(default)]
     pub name: String,
     /// The seed of everything random but the drawing of folds.
     #[serde(default = "default_seed")]
@@ -62,6 +63,9 @@ impl Config {
         let mut config = Self::parse(&text, overrides).map_err(|error| error.at(&place))?;
         let base = std::path::absolute(path).map_err(|error| Error::failed(place).because(error))?;
         config.make_absolute(base.parent().unwrap_or(Path::new("/")));
+        if config.name.is_empty() {
+            config.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        }
         Ok(config)
     }
 

@@ -6,6 +6,7 @@ mod explaining;
 mod registry;
 mod reporting;
 mod run;
+mod sensitive;
 mod table_args;
 mod terminal;
 mod trained;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use halfmax_baselines::Naive;
 use halfmax_core::{
-    Checkpoint, CheckpointStore, Error, FitContext, Result, Screen, Seed, TrainView, ValidationGroup,
+    Checkpoint, CheckpointStore, Error, FitContext, Result, Seed, Target, TrainView, ValidationGroup,
 };
 use halfmax_data::{
     InputFile, Loaded, PredictionColumns, RunFolder, Uncovered, load, read_folds, sha256_file,
@@ -241,6 +241,8 @@ pub fn cross_validate(
 pub struct MetricsFile<'a> {
     /// The run's name.
     pub name: &'a str,
+    /// What is predicted.
+    pub target: &'a Target,
     /// The kind of split.
     pub split: SplitKind,
     /// The models.
@@ -278,11 +280,12 @@ pub fn write_json(folder: &RunFolder, name: &str, value: &impl Serialize) -> Res
 pub fn write_evaluation(
     folder: &RunFolder,
     config: &Config,
-    screen: &Screen,
+    loaded: &Loaded,
     evaluation: &Evaluation,
     ceiling: Option<&Ceiling>,
 ) -> Result<()> {
-    let metrics = MetricsFile { name: &config.name, split: evaluation.kind, evaluation, ceiling };
+    let (screen, target) = (&loaded.screen, &loaded.target);
+    let metrics = MetricsFile { name: &config.name, target, split: evaluation.kind, evaluation, ceiling };
     write_json(folder, "metrics.json", &metrics)?;
     write_training(folder, &evaluation.training)?;
     folder.write("leaderboard.csv", evaluation.leaderboard().to_csv(ceiling).as_bytes())?;

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use halfmax_core::{Error, FittedModel, Parts, Result};
-use halfmax_data::read_model;
+use halfmax_data::{read_model, target_named};
 use halfmax_kernel::Applicability;
+use serde_json::Value;
 
 use crate::commands::train::{APPLICABILITY, ModelFacts};
 use crate::registry;
@@ -24,7 +25,7 @@ impl Trained {
     pub fn read(path: &Path) -> Result<Self> {
         let (header, mut parts) = read_model(path)?;
         let place = path.display();
-        let facts: ModelFacts = serde_json::from_value(header.meta).map_err(|error| {
+        let facts: ModelFacts = serde_json::from_value(with_target(header.meta)).map_err(|error| {
             Error::data(format!("{place}: its description is not understood")).because(error)
         })?;
         if let Some(intervals) = &facts.intervals {
@@ -45,5 +46,49 @@ impl Trained {
             false => Some(Applicability::from_parts(&domain).map_err(|error| error.at(&place))?),
         };
         Ok(Self { fitted, facts, applicability })
+    }
+}
+
+/// A file's description with a target, where a file of an earlier version has only a name: what that name means beside the
+/// training responses.
+fn with_target(mut meta: Value) -> Value {
+    let Some(name) = meta.get("target").and_then(Value::as_str) else { return meta };
+    let combinations = meta.get("combinations").and_then(Value::as_bool).unwrap_or_default();
+    let drugs =
+        meta.get("percentiles").and_then(Value::as_object).into_iter().flat_map(|drugs| drugs.values());
+    let responses: Vec<f64> = drugs.filter_map(Value::as_array).flatten().filter_map(Value::as_f64).collect();
+    let target = serde_json::to_value(target_named(name, &responses, combinations));
+    if let (Ok(target), Some(facts)) = (target, meta.as_object_mut()) {
+        facts.insert("target".into(), target);
+    }
+    meta
+}
+
+#[cfg(test)]
+mod tests {
+    use halfmax_core::{End, Target};
+    use serde_json::json;
+
+    use super::*;
+
+    fn target(meta: Value) -> Target {
+        serde_json::from_value(with_target(meta)["target"].clone()).unwrap()
+    }
+
+    #[test]
+    fn a_name_of_an_earlier_version_becomes_a_target() {
+        let ln_ic50 = target(json!({"target": "LN_IC50", "percentiles": {"a": [-3.0, 1.0, 4.0]}}));
+        assert_eq!((ln_ic50.ic50_um(0.0), ln_ic50.sensitive), (Some(1.0), Some(End::Low)));
+        let pic50 = target(json!({"target": "pIC50", "percentiles": {"a": [5.0, 6.0], "b": [7.5]}}));
+        assert_eq!((pic50.ic50_um(6.0), pic50.sensitive), (Some(1.0), Some(End::High)));
+        let synergy = target(json!({"target": "score", "combinations": true, "percentiles": {}}));
+        assert_eq!(synergy.sensitive, Some(End::High));
+        assert_eq!(target(json!({"target": "score", "percentiles": {}})).sensitive, None);
+    }
+
+    #[test]
+    fn a_target_stays_as_it_is() {
+        let stored = json!({"target": {"name": "x", "sensitive": "high"}});
+        assert_eq!(with_target(stored.clone()), stored);
     }
 }

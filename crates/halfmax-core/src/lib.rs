@@ -31,6 +31,7 @@ mod quadrature;
 mod screen;
 mod seed;
 mod space;
+mod target;
 
 pub use attribution::{Attribution, Attributor, check_entities, check_partners};
 pub use bits::BitColumns;
@@ -51,3 +52,4 @@ pub use quadrature::gauss_legendre;
 pub use screen::{FeatureSelection, Groups, Responses, SINGLE_AGENT, Screen, Side, TrainView};
 pub use seed::Seed;
 pub use space::{Alignment, Domain, Feature, FeatureSpace};
+pub use target::{End, LinearColumn, Quantity, Scale, Target, Unit};

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use halfmax_core::{End, Quantity, Scale, Unit};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::assign::SaidColumns;
@@ -163,11 +164,38 @@ pub struct TargetConfig {
     /// The column of the response table; absent = the first of LN_IC50, AUC, … that is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
+    /// What the column measures, where its name does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
+    /// The scale of the column, where its name does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
+    /// The unit of the column's concentrations, where its name does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// The end at which cell lines are sensitive, where nothing else says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitive: Option<End>,
+    /// The logarithm of the column to learn; absent = the column as it is, with a warning if it holds concentrations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transform: Option<Transform>,
     /// What to do with several responses of one cell line to one drug.
     pub duplicates: Duplicates,
-    /// Responses above this are positive, in the unit of the target: an evaluation then says how well they are detected.
+    /// Responses above this are positive, in the unit of the target (after `transform`): an evaluation then says how well they are detected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub positive_above: Option<f64>,
+}
+
+/// What to learn of a column of concentrations. Those whose unit is known are brought to µM first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transform {
+    /// The natural logarithm.
+    Ln,
+    /// The decimal logarithm.
+    Log10,
+    /// The values as they are.
+    None,
 }
 
 /// What to do with several responses of one cell line to one drug.

@@ -54,8 +54,8 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     let reading_name = if change { "inhibition_percent".to_owned() } else { table.names()[readings].clone() };
     let unit = crate::units::split_unit(&table.names()[doses]).1;
     let dose_name = match unit {
-        Some(crate::units::Unit::Molar(factor)) if factor == 1e-3 => "dose_nm",
-        Some(crate::units::Unit::Molar(_)) => "dose_um",
+        Some(crate::units::DoseUnit::Molar(factor)) if factor == 1e-3 => "dose_nm",
+        Some(crate::units::DoseUnit::Molar(_)) => "dose_um",
         _ => "dose",
     };
     let column = |name: &str, values: Values| RawColumn { name: name.to_owned(), values };

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use halfmax_core::{
-    Category, EntityTable, Error, FeatureBlock, FeatureSpace, Responses, Result, Screen, Side,
+    Category, EntityTable, Error, FeatureBlock, FeatureSpace, Responses, Result, Screen, Side, Target,
     ValidationGroup, listed,
 };
 use serde::Serialize;
@@ -28,6 +28,8 @@ use crate::table::RawTable;
 pub struct Loaded {
     /// The screen: tables of cell lines and drugs, responses sorted by cell line, then drug.
     pub screen: Screen,
+    /// What the responses mean.
+    pub target: Target,
     /// What was read, matched and left out.
     pub report: LoadReport,
     /// The single-agent responses among the features, where there are any.
@@ -140,7 +142,7 @@ pub fn load(
     };
     inputs.extend(files.inputs());
     let folds = fold_column.map(|_| responses.observed.iter().map(|one| one.fold).collect());
-    let screen = screen_of(&responses.target, cells, drugs, &responses.observed)?;
+    let screen = screen_of(&responses.target.name, cells, drugs, &responses.observed)?;
     let replicate = match &files.replicate {
         Some(_) if responses.combinations => {
             return Err(Error::config(
@@ -149,7 +151,8 @@ pub fn load(
             .help("leave it out: ceilings are for screens of single drugs"));
         }
         Some(table) => {
-            let measured = TargetConfig { column: Some(responses.target.clone()), ..target.clone() };
+            let measured =
+                TargetConfig { duplicates: target.duplicates, ..TargetConfig::like(&responses.target) };
             let mut again = read_responses(table, &lines, &measured, None)?;
             let joined = join_replicate(&screen, &again.observed);
             again.report.notes.push(format!(
@@ -157,6 +160,7 @@ pub fn load(
                 joined.len(),
                 again.observed.len()
             ));
+            again.report.notes.append(&mut again.warnings);
             reports.push(again.report);
             Some(joined)
         }
@@ -164,9 +168,11 @@ pub fn load(
     };
     reports.extend(annotation_report);
     let fold_conflicts = std::mem::take(&mut responses.fold_conflicts);
+    let target = responses.target.clone();
     let report = load_report(&screen, responses, reports, left_out);
     Ok(Loaded {
         screen,
+        target,
         report,
         single_agents,
         inputs,
@@ -564,7 +570,10 @@ fn load_report(
     warnings.extend(poor_drugs(screen));
     LoadReport {
         files: std::iter::once(first).chain(reports).collect(),
-        target: screen.target.clone(),
+        target: match responses.target.taken_from {
+            Some(_) => responses.target.label(),
+            None => screen.target.clone(),
+        },
         cell_lines,
         drugs,
         combinations,

@@ -1,23 +1,23 @@
 use std::collections::{BTreeMap, HashMap};
 
-use halfmax_core::{Error, Result, listed};
+use halfmax_core::{Error, Result, Target, listed};
 
 use crate::account::Account;
 use crate::assign::no_column;
-use crate::columns;
 use crate::config::{Duplicates, TargetConfig};
 use crate::names::{CellLines, Identified, drug_key};
 use crate::report::{FileReport, FileShape, LeftOut, grouped, range_of};
 use crate::roles::Role;
 use crate::separating::Repeats;
 use crate::table::RawTable;
+use crate::target::{Meaning, ResponseColumn, meaning};
 use crate::wide::wide_responses;
 
 /// The responses of one table, with names resolved and repeats brought together.
 #[derive(Clone, Debug)]
 pub struct ResponseTable {
-    /// The column that was read.
-    pub target: String,
+    /// What the column that was read means.
+    pub target: Target,
     /// One entry per cell line and drug (or combination), sorted by cell line, then drug.
     pub observed: Vec<Observed>,
     /// Whether the responses are to combinations of two drugs.
@@ -80,10 +80,13 @@ pub fn read_responses(
     let places = places(table, target, fold_column)?;
     let values = table.numbers(places.target, "a number")?;
     refuse_infinite(table, places.target, &values)?;
+    let duplicates = target.duplicates;
     let folds = places.fold.map(|column| fold_numbers(table, column)).transpose()?;
     let cells = lines.identify(&table.texts(places.cell_line)?);
     let drugs: Vec<Vec<Option<String>>> =
         places.drugs.iter().map(|column| table.texts(*column)).collect::<Result<_>>()?;
+    let response = ResponseColumn { table, column: places.target, drugs: &drugs };
+    let Meaning { target, values, notes, warnings } = meaning(&response, values, target)?;
     let combinations = drugs.len() == 2;
     let mut spelling: HashMap<String, String> = HashMap::new();
     let mut respelt: BTreeMap<String, String> = BTreeMap::new();
@@ -118,7 +121,7 @@ pub fn read_responses(
         }
         grouped_rows.entry((cell.clone(), members)).or_default().push(row);
     }
-    let repeats = refuse_or_count_repeats(table, &grouped_rows, target.duplicates)?;
+    let repeats = refuse_or_count_repeats(table, &grouped_rows, duplicates)?;
     let pooled = Repeats {
         what: if combinations { "combinations in a cell line" } else { "pairs of a drug and a cell line" },
         groups: grouped_rows.values().filter(|rows| rows.len() > 1).map(Vec::as_slice).collect(),
@@ -129,7 +132,7 @@ pub fn read_responses(
     let observed: Vec<Observed> = grouped_rows
         .into_iter()
         .map(|(named, rows)| {
-            let value = brought_together(&rows, &values, target.duplicates);
+            let value = brought_together(&rows, &values, duplicates);
             // A row without a fold says nothing of it.
             let of = folds.as_deref().into_iter();
             let of: Vec<(usize, usize)> =
@@ -147,8 +150,9 @@ pub fn read_responses(
         let pairs: Vec<String> = respelt.iter().map(|(name, first)| format!("{name} = {first}")).collect();
         report.notes.push(format!("spellings of one drug: {}", listed(&pairs, 5)));
     }
+    report.notes.extend(notes);
     if repeats > 0 {
-        let how = if target.duplicates == Duplicates::Median { "median" } else { "mean" };
+        let how = if duplicates == Duplicates::Median { "median" } else { "mean" };
         let what = if combinations { "combinations in a cell line" } else { "pairs" };
         report
             .notes
@@ -168,12 +172,10 @@ pub fn read_responses(
             left_out.push(LeftOut { what: "responses".into(), why: why.into(), count, examples: Vec::new() });
         }
     }
-    let name = table.names()[places.target].clone();
-    let warnings = suspicions(&name, &values).into_iter();
-    let warnings = warnings.map(|warning| format!("{}: {warning}", table.label())).collect();
+    let warnings = warnings.iter().map(|warning| format!("{}: {warning}", table.label())).collect();
     let identified = Identified { ids: Vec::new(), ..cells };
     Ok(ResponseTable {
-        target: name,
+        target,
         observed,
         combinations,
         identified,
@@ -363,30 +365,4 @@ fn report_on(table: &RawTable, values: &[f64], cells: &Identified, matched: usiz
         notes,
         ..FileReport::default()
     }
-}
-
-/// What the values of a response column say against its name.
-pub(crate) fn suspicions(column: &str, values: &[f64]) -> Vec<String> {
-    let Some([low, high]) = range_of(values.iter().copied()) else { return Vec::new() };
-    let name = columns::plain(column);
-    let mut found = Vec::new();
-    if name == "lnic50" && low >= 0.0 && high > 50.0 {
-        found.push(format!(
-            "{column} runs from {low} to {high}: these look like IC50 in µM, not their logarithms"
-        ));
-    } else if name == "lnic50" && (low < -30.0 || high > 30.0) {
-        found.push(format!("{column} runs from {low} to {high}: expected about -10 to 15 (ln of µM)"));
-    }
-    if name == "auc" && (low < -0.01 || high > 1.2) {
-        found.push(format!("{column} runs from {low} to {high}: expected 0 to 1 (1 = no effect)"));
-    }
-    if name == "ic50" && low >= 0.0 {
-        found.push(format!(
-            "{column} is not a logarithm: errors will be ruled by the largest values; use ln IC50"
-        ));
-    }
-    if low == high {
-        found.push(format!("every value of {column} is {low}"));
-    }
-    found
 }

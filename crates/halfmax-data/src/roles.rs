@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use serde::{Serialize, Serializer};
 
 use crate::columns::plain;
-use crate::units::{Unit, split_unit};
+use crate::units::{DoseUnit, split_unit};
 
 /// What a column is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -934,7 +934,7 @@ impl Serialize for Role {
 pub type Rank = usize;
 
 /// The roles that a column of this name can have, each with how well the name fits, and the unit that the name says.
-pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<Unit>) {
+pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {
     let (bare, unit) = split_unit(name);
     let mut found = by_list(name);
     if found.is_empty() && unit.is_some() {

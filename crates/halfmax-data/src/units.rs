@@ -6,7 +6,7 @@ use crate::table::RawTable;
 
 /// A unit of a dose, or of a quantity in doses (IC50, EC50).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Unit {
+pub enum DoseUnit {
     /// An amount of substance per volume: what a value is to be multiplied with to be in µM.
     Molar(f64),
     /// A mass per volume: what a value is to be multiplied with to be in µg/mL. It needs a molar mass to become µM.
@@ -37,8 +37,8 @@ impl DoseFactors {
             (None, None) => {
                 let name = &table.names()[doses];
                 return match split_unit(name).1 {
-                    Some(Unit::Molar(factor)) => Ok(Self { factors: all(factor), assumed: false }),
-                    Some(Unit::Mass(_)) => {
+                    Some(DoseUnit::Molar(factor)) => Ok(Self { factors: all(factor), assumed: false }),
+                    Some(DoseUnit::Mass(_)) => {
                         Err(needs_molar_mass(&format!("{}: column {name:?}", table.label())))
                     }
                     None => Ok(Self { factors: all(1.0), assumed: true }),
@@ -47,15 +47,15 @@ impl DoseFactors {
         };
         let units = table.labels(column)?;
         let values = table.numbers(doses, "a dose")?;
-        let known: Vec<Option<Unit>> = units.names.iter().map(|unit| unit_named(unit)).collect();
+        let known: Vec<Option<DoseUnit>> = units.names.iter().map(|unit| unit_named(unit)).collect();
         let factor = |row: usize| {
             match units.at(row) {
             // Where there is no dose, a unit says nothing; a dose of 0 is 0 in every unit.
             _ if values[row].is_nan() || values[row] == 0.0 => Ok(1.0),
             None => Err(missing_unit(table, column, row)),
             Some(unit) => match known[units.of_row[row] as usize] {
-                Some(Unit::Molar(factor)) => Ok(factor),
-                Some(Unit::Mass(_)) => {
+                Some(DoseUnit::Molar(factor)) => Ok(factor),
+                Some(DoseUnit::Mass(_)) => {
                     let place = format!("{}: column {:?}, row {}: {unit:?}", table.label(), table.names()[column], table.row_of(row));
                     Err(needs_molar_mass(&place))
                 }
@@ -89,13 +89,13 @@ fn needs_molar_mass(place: &str) -> Error {
 /// both molar: nobody doses in metres.
 pub fn dose_factor(unit: &str) -> Option<f64> {
     match unit_named(unit) {
-        Some(Unit::Molar(factor)) => Some(factor),
+        Some(DoseUnit::Molar(factor)) => Some(factor),
         _ => None,
     }
 }
 
 /// The unit of a name, whatever its case.
-pub fn unit_named(unit: &str) -> Option<Unit> {
+pub fn unit_named(unit: &str) -> Option<DoseUnit> {
     let plain: String = unit
         .trim()
         .to_lowercase()
@@ -118,14 +118,14 @@ pub fn unit_named(unit: &str) -> Option<Unit> {
         _ => None,
     };
     if let Some(factor) = molar {
-        return Some(Unit::Molar(factor));
+        return Some(DoseUnit::Molar(factor));
     }
     let mass = plain.replace("milliliter", "ml").replace("liter", "l");
     match mass.as_str() {
-        "ug/ml" | "mg/l" | "ugml" | "mcg/ml" => Some(Unit::Mass(1.0)),
-        "ng/ml" | "ug/l" | "ngml" => Some(Unit::Mass(1e-3)),
-        "mg/ml" | "g/l" | "mgml" => Some(Unit::Mass(1e3)),
-        "pg/ml" | "ng/l" => Some(Unit::Mass(1e-6)),
+        "ug/ml" | "mg/l" | "ugml" | "mcg/ml" => Some(DoseUnit::Mass(1.0)),
+        "ng/ml" | "ug/l" | "ngml" => Some(DoseUnit::Mass(1e-3)),
+        "mg/ml" | "g/l" | "mgml" => Some(DoseUnit::Mass(1e3)),
+        "pg/ml" | "ng/l" => Some(DoseUnit::Mass(1e-6)),
         _ => None,
     }
 }
@@ -138,7 +138,7 @@ pub fn unit_named(unit: &str) -> Option<Unit> {
 /// assert_eq!(split_unit("Dose (nM)").0, "Dose");
 /// assert_eq!(split_unit("cell_line"), ("cell_line".to_owned(), None));
 /// ```
-pub fn split_unit(name: &str) -> (String, Option<Unit>) {
+pub fn split_unit(name: &str) -> (String, Option<DoseUnit>) {
     let trimmed = name.trim();
     if let Some(open) = trimmed.rfind(['(', '[']).filter(|_| trimmed.ends_with([')', ']'])) {
         let inner = &trimmed[open + 1..trimmed.len() - 1];
@@ -157,7 +157,7 @@ pub fn split_unit(name: &str) -> (String, Option<Unit>) {
     for (ending, unit) in [("um", 1.0), ("µm", 1.0), ("μm", 1.0), ("nm", 1e-3)] {
         let lower = trimmed.to_lowercase();
         if let Some(before) = lower.strip_suffix(ending).filter(|before| speaks_of_doses(before)) {
-            return (before.trim_end_matches(separators).to_owned(), Some(Unit::Molar(unit)));
+            return (before.trim_end_matches(separators).to_owned(), Some(DoseUnit::Molar(unit)));
         }
     }
     (trimmed.to_owned(), None)
@@ -191,7 +191,7 @@ mod tests {
             assert_eq!(dose_factor(text), Some(factor), "{text}");
         }
         assert_eq!(dose_factor("ug/ml"), None);
-        assert_eq!(unit_named("µg/mL"), Some(Unit::Mass(1.0)));
+        assert_eq!(unit_named("µg/mL"), Some(DoseUnit::Mass(1.0)));
         assert_eq!(unit_named("cells"), None);
     }
 
@@ -206,7 +206,7 @@ mod tests {
             ("IC50 (nmol/L)", "IC50", 1e-3),
             ("doseuM", "dose", 1.0),
         ] {
-            assert_eq!(split_unit(name), (bare.to_owned(), Some(Unit::Molar(factor))), "{name}");
+            assert_eq!(split_unit(name), (bare.to_owned(), Some(DoseUnit::Molar(factor))), "{name}");
         }
         for name in ["drug_m", "album", "cell_line", "TP53 (7157)", "platinum"] {
             assert_eq!(split_unit(name).1, None, "{name}");

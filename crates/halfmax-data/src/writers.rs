@@ -389,12 +389,12 @@ pub struct ScoreBlock<'a> {
     pub drugs_b: Option<&'a [&'a str]>,
     /// The predictions, in the unit of the target.
     pub predicted: &'a [f32],
-    /// IC50 in µM, where the target is ln IC50.
+    /// IC50 in µM, where the target is an IC50 whose scale and unit are known; NaN where that is not a finite number above 0.
     pub ic50_um: Option<&'a [f32]>,
     /// The IC50 in µM of each drug of a combination by itself, where a model of single drugs says it.
     pub single_ic50_um: Option<[&'a [f32]; 2]>,
-    /// The percentile among the training responses of the drug, 0 to 100, of a combination among all; `None` for a drug not
-    /// trained on.
+    /// The percentile among the training responses of the drug, 0 to 100, of a combination among all: the share of them that is
+    /// lower than the prediction, whichever end is sensitive. `None` for a drug not trained on.
     pub percentile: &'a [Option<f32>],
     /// The ends of the predictions' intervals, where the model has intervals; NaN for a prediction that has none.
     pub interval: Option<[&'a [f32]; 2]>,

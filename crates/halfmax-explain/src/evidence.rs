@@ -10,9 +10,10 @@ pub struct Evidence {
     /// The mean over entities of |sum over features − its mean|, in the unit of the target: contributions that cancel do not count.
     pub attribution: f64,
     /// How far predictions rise per standard deviation of the set's features in the direction of the set, in the unit of the target: above 0
-    /// more of the mechanism makes resistant.
+    /// more of the mechanism makes resistant, if a higher response does.
     pub effect: f64,
-    /// The same in the directions that resist by the catalogue for this partner; None where it says nothing. Above 0 the model agrees.
+    /// The same in the directions in which responses rise by the catalogue for this partner; None where it says nothing. Above 0
+    /// the model agrees.
     pub agreement: Option<f64>,
     /// The probability that a random set of features like these contributes as much; None where no such sets can be drawn.
     pub p: Option<f64>,
@@ -25,8 +26,8 @@ const ENOUGH: usize = 20;
 
 impl Evidence {
     /// Of contributions (features × entities), the standardised values of the features, and random sets like the set.
-    /// `expected` says for each member in which direction it resists by the catalogue: 1 as its value rises, −1 as it falls, 0
-    /// unknown.
+    /// `expected` says for each member in which direction responses rise by the catalogue: 1 as its value rises, −1 as it falls,
+    /// 0 unknown.
     pub fn of(
         contributions: &Array2<f32>,
         standard: &Array2<f32>,

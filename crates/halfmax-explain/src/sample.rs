@@ -30,7 +30,7 @@ pub struct Samples {
 pub struct Argument {
     /// The set.
     pub set: usize,
-    /// How far it moves the prediction, in the unit of the target: above 0 towards resistance.
+    /// How far it moves the prediction, in the unit of the target.
     pub contribution: f64,
     /// Its features with the greatest part, in that order: the member of the set, and its contribution.
     pub members: Vec<(usize, f64)>,

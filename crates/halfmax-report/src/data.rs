@@ -2,7 +2,7 @@
 //!
 //! Every part may be empty and is then left out. Parts refer to drugs and mechanisms by their index in
 //! [`Report::drugs`] and [`Report::mechanisms`]; an index beyond the end is shown as missing, never an error.
-//! Values "above 0" push the predicted response up (ln IC50, AUC), that is towards resistance.
+//! Directions say whether something goes with resistance or sensitivity, whichever end of the response that is.
 
 use serde::{Deserialize, Serialize};
 
@@ -277,13 +277,13 @@ pub struct DrugPerformance {
     pub ceiling: Option<f64>,
 }
 
-/// Where something pushes the response.
+/// Where something pushes predictions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Higher values go with a higher response.
+    /// Higher values go with resistance.
     Resistance,
-    /// Higher values go with a lower response.
+    /// Higher values go with sensitivity.
     Sensitivity,
     /// Neither, or both.
     #[default]
@@ -511,9 +511,9 @@ pub struct SampleDrug {
     pub ic50_um: Option<f64>,
     /// Share of the drug's training responses that are better, 0 to 1.
     pub percentile: Option<f64>,
-    /// Mechanisms that lower the predicted response.
+    /// Mechanisms that move the prediction towards sensitivity.
     pub arguments_for: Vec<Argument>,
-    /// Mechanisms that raise it.
+    /// Mechanisms that move it towards resistance.
     pub arguments_against: Vec<Argument>,
     /// What would be predicted if.
     pub counterfactuals: Vec<Counterfactual>,

@@ -13,7 +13,7 @@ const TERMS: [(&str, &str); 20] = [
     ),
     (
         "AUC",
-        "Area under the dose–response curve, 0 to 1. Low: the drug kills at low doses. High: it hardly works.",
+        "Area under the viability curve, 0 to 1. Low: the drug kills at low doses. High: it hardly works. AAC: the area above it.",
     ),
     ("Calibration", "Whether intervals that promise to hold, say, 90 % of the observations really do."),
     (
@@ -52,7 +52,8 @@ const TERMS: [(&str, &str); 20] = [
     ("R²", "The share of the variation that predictions explain."),
     (
         "Resistance, sensitivity",
-        "▲ pushes the response up: the drug works less well. ▼ pushes it down: it works better.",
+        "▲ towards resistance: the drug works less well. ▼ towards sensitivity: it works better. Of ln IC50 or AUC, resistance is up; of \
+         pIC50 or AAC, down.",
     ),
     (
         "RMSE",

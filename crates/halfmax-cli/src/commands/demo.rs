@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result, Screen, Seed};
-use halfmax_data::RunFolder;
+use halfmax_data::{Loaded, RunFolder};
 use halfmax_eval::{DrugMetrics, ModelEvaluation};
 use serde::Serialize;
 
@@ -35,7 +35,7 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
     let unfinished = Unfinished::not_kept(Vec::new());
     let evaluation = cross_validate(&config, &prepared, &unfinished, &terminal.progress("evaluating"))?;
     let ceiling = ceiling(&prepared, &evaluation)?;
-    write_evaluation(&folder, &config, &prepared.loaded.screen, &evaluation, ceiling.as_ref())?;
+    write_evaluation(&folder, &config, &prepared.loaded, &evaluation, ceiling.as_ref())?;
     let leaderboard = evaluation.leaderboard();
     terminal.result(
         "leaderboard",
@@ -49,17 +49,16 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
     let best = best_drugs(model);
     terminal.result("best_drugs", &best, &best.text())?;
     for cell in CELL_LINES {
-        if let Some(top) = TopDrugs::of(cell, model, &prepared.loaded.screen) {
+        if let Some(top) = TopDrugs::of(cell, model, &prepared.loaded) {
             terminal.result("top_drugs", &top, &top.text())?;
         }
     }
     let trained = train_into(&config, &prepared, &unfinished, &folder, terminal)?;
     let manifest = Manifest::new("evaluate", &config, &prepared.loaded.inputs);
-    let screen = &prepared.loaded.screen;
-    let mut reporting = Reporting::new(&config, &manifest, screen)?;
+    let mut reporting = Reporting::new(&config, &manifest, &prepared.loaded)?;
     reporting.add_evaluation(&evaluation, ceiling.as_ref());
     let named = (trained.summary.name.as_str(), &*trained.fitted);
-    let explained = explain_into(named, (&config, screen, None), &mut reporting, terminal)?;
+    let explained = explain_into(named, (&config, &prepared.loaded, None), &mut reporting, terminal)?;
     write_tables(&folder.path(""), std::slice::from_ref(&explained))?;
     folder.write("report.html", reporting.html().as_bytes())?;
     let standing = Standing::of(&explained);
@@ -144,7 +143,7 @@ fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal)
     let unfinished = Unfinished::not_kept(Vec::new());
     let evaluation = cross_validate(&config, &prepared, &unfinished, &terminal.progress("combinations"))?;
     let screen = &prepared.loaded.screen;
-    write_evaluation(&folder, &config, screen, &evaluation, None)?;
+    write_evaluation(&folder, &config, &prepared.loaded, &evaluation, None)?;
     let leaderboard = evaluation.leaderboard();
     let title = "SIMULATED combinations of two drugs, of which the models saw neither order in any cell line: mean excess\n\
                  over Bliss's independence, percentage points (no combination was measured; see DESIGN.md)";
@@ -261,6 +260,9 @@ struct TopDrug {
     drug: String,
     predicted: f32,
     observed: f32,
+    /// The IC50s in µM that these stand for, where they do.
+    #[serde(skip)]
+    ic50_um: [Option<f64>; 2],
     /// Share of cell lines that are predicted more sensitive, in per cent.
     percentile: f64,
     /// The same of the measured responses.
@@ -268,7 +270,8 @@ struct TopDrug {
 }
 
 impl TopDrugs {
-    fn of(cell: &str, model: &ModelEvaluation, screen: &Screen) -> Option<Self> {
+    fn of(cell: &str, model: &ModelEvaluation, loaded: &Loaded) -> Option<Self> {
+        let screen = &loaded.screen;
         let at = screen.table(0).position(cell)?;
         let mut by_drug: BTreeMap<u32, Vec<(bool, f32, f32)>> = BTreeMap::new();
         for one in &model.predictions {
@@ -291,6 +294,7 @@ impl TopDrugs {
                     drug: screen.table(1).ids()[*drug as usize].clone(),
                     predicted,
                     observed,
+                    ic50_um: [predicted, observed].map(|value| loaded.target.ic50_um(f64::from(value))),
                     percentile: below(&|one| one.1 < predicted),
                     observed_percentile: below(&|one| one.2 < observed),
                 })
@@ -307,12 +311,11 @@ impl TopDrugs {
             self.cell_line
         );
         for drug in &self.drugs {
+            let [predicted, observed] = drug.ic50_um.map(|ic50| ic50.unwrap_or(f64::NAN));
             text.push_str(&format!(
-                "  {:<24} predicted IC50 {:>9.3} µM (most sensitive {:.0} %), measured {:>9.3} µM ({:.0} %)\n",
+                "  {:<24} predicted IC50 {predicted:>9.3} µM (most sensitive {:.0} %), measured {observed:>9.3} µM ({:.0} %)\n",
                 drug.drug,
-                f64::from(drug.predicted).exp(),
                 drug.percentile.max(1.0).ceil(),
-                f64::from(drug.observed).exp(),
                 drug.observed_percentile.max(1.0).ceil(),
             ));
         }

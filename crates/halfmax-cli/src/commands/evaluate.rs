@@ -19,7 +19,7 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     config.split().map_err(|error| error.at(args.config.display()))?;
     let folder = RunFolder::create(&args.out)?;
     let prepared = Prepared::new(&config, terminal)?;
-    check_explain(&config, &prepared.loaded.screen).map_err(|error| error.at(args.config.display()))?;
+    check_explain(&config, &prepared.loaded).map_err(|error| error.at(args.config.display()))?;
     let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
     let evaluated = evaluate_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|found| {
         report(&config, &prepared, (&found.0, found.1.as_ref()), &unfinished, &folder, terminal)?;
@@ -88,8 +88,8 @@ fn report(
     terminal: Terminal,
 ) -> Result<()> {
     let manifest = Manifest::new("evaluate", config, &prepared.loaded.inputs);
-    let screen = &prepared.loaded.screen;
-    let mut reporting = Reporting::new(config, &manifest, screen)?;
+    let loaded = &prepared.loaded;
+    let mut reporting = Reporting::new(config, &manifest, loaded)?;
     reporting.add_evaluation(evaluation, ceiling);
     if let Some(params) = &config.explain {
         let specs = config.specs(&unfinished.trials.log)?;
@@ -109,13 +109,13 @@ fn report(
             drop(progress);
             let model = (spec.name.as_str(), &*fitted);
             if at == 0 {
-                match explain_into(model, (config, screen, None), &mut reporting, terminal) {
+                match explain_into(model, (config, loaded, None), &mut reporting, terminal) {
                     Ok(explained) => all.push(explained),
                     Err(error) => unexplained(error, terminal)?,
                 }
             } else {
                 let progress = terminal.progress("explaining");
-                match Explained::new(model, screen, params, Seed::new(config.seed), &progress) {
+                match Explained::new(model, loaded, params, Seed::new(config.seed), &progress) {
                     Ok(explained) => all.push(explained),
                     Err(error) => unexplained(error, terminal)?,
                 }
@@ -140,6 +140,6 @@ pub fn evaluate_into(
     write_provenance(folder, config, &Manifest::new("evaluate", config, &prepared.loaded.inputs))?;
     unfinished.trials.write(folder)?;
     let ceiling = ceiling(prepared, &evaluation)?;
-    write_evaluation(folder, config, &prepared.loaded.screen, &evaluation, ceiling.as_ref())?;
+    write_evaluation(folder, config, &prepared.loaded, &evaluation, ceiling.as_ref())?;
     Ok((evaluation, ceiling))
 }

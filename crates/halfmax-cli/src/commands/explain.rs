@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax_core::{EntityTable, Error, FeatureSpace, Result};
+use halfmax_core::{End, EntityTable, Error, FeatureSpace, Result};
 use halfmax_data::{InputFile, read_cells_for_scoring, write_atomically};
 use serde_json::json;
 
@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::explaining::{ExplainParams, check_explain, explain_into, positions_of, write_tables};
 use crate::reporting::{Reporting, SampleTables};
 use crate::run::{Manifest, Prepared};
+use crate::sensitive::{Remedy, sensitive_end};
 use crate::terminal::Terminal;
 use crate::trained::Trained;
 
@@ -38,6 +39,9 @@ pub struct ExplainArgs {
     /// names. May be given more than once.
     #[arg(long, value_name = "FILE")]
     cells: Vec<PathBuf>,
+    /// The end at which cell lines are sensitive, of a model of something of which nothing says it (a z-score).
+    #[arg(long, value_name = "END", value_parser = ["low", "high"])]
+    sensitive: Option<String>,
 }
 
 /// Cell lines of a file that get a page where none is named.
@@ -57,19 +61,24 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     params.check()?;
     let others = args.other_cells(&facts, &fitted.space(0), terminal)?;
     config.explain = Some(params);
-    let prepared = Prepared::new(&Config { split: None, ..config.clone() }, terminal)?;
+    let mut prepared = Prepared::new(&Config { split: None, ..config.clone() }, terminal)?;
     check_same(&facts, &prepared.loaded.inputs)?;
-    let screen = &prepared.loaded.screen;
+    let target = &mut prepared.loaded.target;
+    target.sensitive = args.sensitive.as_deref().and_then(End::named).or(target.sensitive);
+    let place = args.model.display();
+    sensitive_end(target, "an explanation", Remedy::CommandLine).map_err(|error| error.at(place))?;
+    let loaded = &prepared.loaded;
+    let screen = &loaded.screen;
     // Before anything that takes long.
-    check_explain(&config, screen)?;
+    check_explain(&config, loaded)?;
     let mut manifest = Manifest::new("explain", &config, &prepared.loaded.inputs);
     manifest.add_file(&args.model)?;
-    let mut reporting = Reporting::new(&config, &manifest, screen)?;
+    let mut reporting = Reporting::new(&config, &manifest, loaded)?;
     let name = config.models.first().and_then(|model| model.get("name")).and_then(toml::Value::as_str);
     let name = name.unwrap_or(fitted.family()).to_owned();
     let mut tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
     let widths = |tables: &[&EntityTable]| facts.intervals.as_ref().map(|own| own.widths(tables)).transpose();
-    let setting = (&config, screen, widths(&tables)?);
+    let setting = (&config, loaded, widths(&tables)?);
     let explained = explain_into((&name, &*fitted), setting, &mut reporting, terminal)?;
     if let Some((table, cells)) = others {
         tables[0] = &table;

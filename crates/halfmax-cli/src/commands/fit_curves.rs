@@ -198,6 +198,7 @@ fn measured_ic50(fit: &CurveFit) -> Estimate {
 fn numbers(growth: GrowthColumns, fits: &[CurveFit]) -> Numbers<'_> {
     let mut numbers = Numbers { fits, columns: Vec::new() };
     numbers.estimate(["ic50", "_um", "log10_ic50_se"], measured_ic50);
+    numbers.add("ln_ic50", |fit| measured_ic50(fit).value.ln());
     numbers.add("ic50_extrapolated_um", |fit| match fit.ic50_position {
         Position::Within => f64::NAN,
         _ => fit.ic50.value,

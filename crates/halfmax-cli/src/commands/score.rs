@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax_core::{EntityTable, Error, FittedModel, Responses, Result, listed};
+use halfmax_core::{End, EntityTable, Error, FittedModel, Responses, Result, Target, listed};
 use halfmax_data::{
     CellLines, DrugFeatures, FileReport, Pieces, TargetConfig, drug_key, read_cells_for_scoring, read_drugs,
     read_responses, read_table, sha256_bytes, sha256_file, with_single_agents_for_scoring,
@@ -19,6 +19,7 @@ use self::scoring::{Monotherapy, Scoring};
 use self::shard::Shard;
 use crate::Global;
 use crate::commands::train::ModelFacts;
+use crate::sensitive::{Remedy, sensitive_end};
 use crate::terminal::Terminal;
 use crate::trained::Trained;
 
@@ -49,7 +50,7 @@ pub struct ScoreArgs {
     /// What the drugs do alone in cell lines, for a model of combinations that was trained with that.
     #[arg(long, value_name = "FILE")]
     single_agent: Option<PathBuf>,
-    /// A model of the ln IC50 of single drugs: adds what it predicts of both drugs of each combination.
+    /// A model of the IC50 of single drugs, on any scale: adds what it predicts of both drugs of each combination.
     #[arg(long, value_name = "MODEL")]
     monotherapy: Option<PathBuf>,
     /// Measured responses (columns cell_line, drug and the target's) that predictions are to take into account, repeated ones
@@ -61,9 +62,13 @@ pub struct ScoreArgs {
     /// combinations with the highest scores.
     #[arg(long, value_name = "K")]
     top: Option<usize>,
-    /// Which scores --top takes for the best: by default the lowest of single drugs, the highest of combinations.
+    /// Which scores --top takes for the best: by default those at the end at which cell lines are sensitive (the lowest ln IC50,
+    /// the highest pIC50), or combinations synergistic.
     #[arg(long, value_name = "ORDER", value_parser = ["highest", "lowest"])]
     best: Option<String>,
+    /// The end at which cell lines are sensitive, of a model of something of which nothing says it (a z-score).
+    #[arg(long, value_name = "END", value_parser = ["low", "high"])]
+    sensitive: Option<String>,
     /// Leave out predictions below this.
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     min_score: Option<f32>,
@@ -80,8 +85,11 @@ pub struct ScoreArgs {
 pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()> {
     args.check()?;
     global.may_write(&args.out)?;
-    let Trained { fitted, facts, applicability } = Trained::read(&args.model)?;
+    let Trained { fitted, mut facts, applicability } = Trained::read(&args.model)?;
+    let said = args.sensitive.as_deref().and_then(End::named);
+    facts.target.sensitive = said.or(facts.target.sensitive);
     args.check_for(&facts)?;
+    let kept = args.kept(&facts.target)?;
     let files: Vec<_> = args.cells.iter().map(|path| (path.as_path(), None)).collect();
     let (cells, reports) = read_cells_for_scoring(&files, Some(&fitted.space(0)), None)?;
     reports.iter().for_each(|report| terminal.note(&report.to_string()));
@@ -99,15 +107,10 @@ pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()
     let tables = if facts.combinations { vec![&cells, &drugs, &drugs] } else { vec![&cells, &drugs] };
     let scoring = Scoring::new(&*fitted, &facts, applicability.as_ref(), tables, monotherapy)?;
     scoring.tell_shares(terminal);
-    let mut out = Pieces::open(&args.out, &facts.target, &args.made_of()?)?;
+    let mut out = Pieces::open(&args.out, &facts.target.name, &args.made_of()?)?;
     if out.done() > 0 {
         terminal.note(&format!("{}: going on after {} scores", args.out.display(), out.rows()));
     }
-    let kept = Kept {
-        top: args.top,
-        least: args.min_score.unwrap_or(f32::NEG_INFINITY),
-        highest: args.best.as_ref().map_or(facts.combinations, |best| best == "highest"),
-    };
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let progress = terminal.progress("scoring");
     let scored = if facts.combinations {
@@ -144,6 +147,19 @@ impl ScoreArgs {
             return Err(Error::parameter("--min-score", "NaN", "a number"));
         }
         Ok(())
+    }
+
+    /// Which scores are kept.
+    fn kept(&self, target: &Target) -> Result<Kept> {
+        let best = match (self.best.as_deref(), self.top) {
+            (Some("highest"), _) => End::High,
+            (Some(_), _) => End::Low,
+            (None, Some(_)) => sensitive_end(target, "--top", Remedy::CommandLine)
+                .map_err(|error| error.at(self.model.display()))?,
+            (None, None) => End::Low,
+        };
+        let least = self.min_score.unwrap_or(f32::NEG_INFINITY);
+        Ok(Kept { top: self.top, least, highest: best == End::High })
     }
 
     /// Whether what is asked for suits the model.
@@ -186,20 +202,20 @@ impl ScoreArgs {
 
     fn monotherapy(&self, path: &Path, cells: &EntityTable, drugs: &EntityTable) -> Result<Monotherapy> {
         let Trained { fitted, facts, .. } = Trained::read(path)?;
-        if facts.combinations || !facts.target.eq_ignore_ascii_case("LN_IC50") {
+        if facts.combinations || !facts.target.has_ic50_um() {
             let what = if facts.combinations { "of combinations" } else { "of single drugs" };
             return Err(Error::config(format!(
-                "{}: predicts {} {what}: expected LN_IC50 of single drugs",
+                "{}: predicts {} {what}: expected the IC50 of single drugs, on a scale and in a unit that are known",
                 path.display(),
-                facts.target
+                facts.target.name
             ))
-            .help("train one on a table with a column LN_IC50"));
+            .help("train one on a table with a column LN_IC50 or pIC50, or say with target.scale and target.unit what the column is"));
         }
         let (own, _) = self.drugs(&*fitted, &facts.drug_features)?;
         if own.ids() != drugs.ids() {
             return Err(Error::failed(format!("{}: read to other drugs", self.drugs.display())));
         }
-        Ok(Monotherapy { fitted, cells: cells.clone(), drugs: own })
+        Ok(Monotherapy { fitted, target: facts.target, cells: cells.clone(), drugs: own })
     }
 
     /// The tables with what drugs do alone, if the model knows that.
@@ -236,8 +252,8 @@ impl ScoreArgs {
         for path in files.chain(lists.into_iter().flatten()) {
             text += &format!("{} {}\n", sha256_file(path)?, path.display());
         }
-        let Self { all_combinations, top, best, min_score, shard, .. } = self;
-        text += &format!("{all_combinations} {top:?} {best:?} {min_score:?} {shard:?}\n");
+        let Self { all_combinations, top, best, sensitive, min_score, shard, .. } = self;
+        text += &format!("{all_combinations} {top:?} {best:?} {sensitive:?} {min_score:?} {shard:?}\n");
         Ok(sha256_bytes(text.as_bytes()))
     }
 }
@@ -252,12 +268,12 @@ fn informed(
 ) -> Result<Box<dyn FittedModel>> {
     let place = path.display();
     let table = read_table(path)?;
-    if table.find(&[facts.target.as_str()]).is_none() {
-        let error = format!("{place}: has no column {}, which is what the model predicts", facts.target);
+    if table.find(&[facts.target.name.as_str()]).is_none() {
+        let error = format!("{place}: has no column {}, which is what the model predicts", facts.target.name);
         return Err(Error::data(error).help(format!("it has the columns {}", listed(table.names(), 8))));
     }
-    let target = TargetConfig { column: Some(facts.target.clone()), ..TargetConfig::default() };
-    let found = read_responses(&table, &CellLines::embedded()?, &target, None)?;
+    let found = read_responses(&table, &CellLines::embedded()?, &TargetConfig::like(&facts.target), None)?;
+    found.warnings.iter().for_each(|warning| terminal.note(&format!("warning: {warning}")));
     let by_key: BTreeMap<String, u32> = drugs.ids().iter().map(|id| drug_key(id)).zip(0..).collect();
     let (mut sides, mut values) = (vec![Vec::new(), Vec::new()], Vec::new());
     for one in &found.observed {

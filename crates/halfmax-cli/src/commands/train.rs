@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use halfmax_core::{EntityTable, Error, FittedModel, Result, Screen};
+use halfmax_core::{EntityTable, Error, FittedModel, Result, Screen, Target};
 use halfmax_data::{DrugFeatures, RunFolder, SingleAgentMeasures, write_model};
 use halfmax_eval::{Calibration, TrainingLog, fit_calibrated};
 use halfmax_kernel::Applicability;
@@ -17,8 +17,8 @@ use crate::{ConfigAndOut, Global};
 /// What a model file says besides the model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelFacts {
-    /// The measured quantity that it predicts.
-    pub target: String,
+    /// What it predicts. Files of earlier versions have a name, of which [`crate::trained::Trained::read`] makes a target.
+    pub target: Target,
     /// Whether it predicts combinations of two drugs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub combinations: bool,
@@ -53,7 +53,7 @@ pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result
     config.seed = global.seed.unwrap_or(config.seed);
     let folder = RunFolder::create(&args.out)?;
     let prepared = Prepared::new(&config, terminal)?;
-    check_explain(&config, &prepared.loaded.screen).map_err(|error| error.at(args.config.display()))?;
+    check_explain(&config, &prepared.loaded).map_err(|error| error.at(args.config.display()))?;
     let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
     let trained = train_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|trained| {
         report(&config, &prepared, &trained, &folder, terminal).map(|()| trained.summary)
@@ -81,7 +81,7 @@ fn report(
 ) -> Result<()> {
     let manifest = Manifest::new("train", config, &prepared.loaded.inputs);
     let screen = &prepared.loaded.screen;
-    let mut reporting = Reporting::new(config, &manifest, screen)?;
+    let mut reporting = Reporting::new(config, &manifest, &prepared.loaded)?;
     let Summary { name, family, fit_seconds, .. } = &trained.summary;
     reporting.add_training(name, family, *fit_seconds);
     if let Some(params) = &config.explain {
@@ -91,7 +91,7 @@ fn report(
         let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
         let widths = trained.calibration.as_ref().map(|own| own.widths(&tables)).transpose()?;
         let model = (name.as_str(), &*trained.fitted);
-        match explain_into(model, (config, screen, widths), &mut reporting, terminal) {
+        match explain_into(model, (config, &prepared.loaded, widths), &mut reporting, terminal) {
             Ok(explained) => write_tables(&folder.path(""), std::slice::from_ref(&explained))?,
             Err(error) => unexplained(error, terminal)?,
         }
@@ -150,7 +150,7 @@ pub fn train_into(
     let screen = &prepared.loaded.screen;
     let applicability = Applicability::new(&view, &*fitted)?.parts();
     let facts = ModelFacts {
-        target: screen.target.clone(),
+        target: prepared.loaded.target.clone(),
         combinations: screen.is_of_combinations(),
         drug_features: config.data.drug_features.clone(),
         percentiles: percentiles(screen),

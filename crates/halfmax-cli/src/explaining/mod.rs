@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use halfmax_core::{
-    DrugClass, EntityTable, Error, ErrorKind, FeatureSpace, FittedModel, Mechanism, Mechanisms, Progress,
-    Result, Screen, Seed, listed, parse_gmt,
+    DrugClass, End, EntityTable, Error, ErrorKind, FeatureSpace, FittedModel, Mechanism, Mechanisms,
+    Progress, Result, Seed, listed, parse_gmt,
 };
-use halfmax_data::harmonise;
+use halfmax_data::{Loaded, harmonise};
 use halfmax_eval::Widths;
 use halfmax_explain::{
     Explanation, FeatureGroup, FeatureSet, MechanismEvidence, PermutationImportance, Question, Settings,
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, nearest};
 use crate::reporting::{Reporting, SampleTables};
+use crate::sensitive::{Remedy, sensitive_end};
 use crate::terminal::Terminal;
 
 pub use tables::{direction, ranked, write_tables};
@@ -93,14 +94,15 @@ impl ExplainParams {
 /// Explains a model into a report: its features, mechanisms, and the cell lines that get a page.
 pub fn explain_into(
     model: (&str, &dyn FittedModel),
-    (config, screen, widths): (&Config, &Screen, Option<Widths>),
+    (config, loaded, widths): (&Config, &Loaded, Option<Widths>),
     reporting: &mut Reporting,
     terminal: Terminal,
 ) -> Result<Explained> {
     let params = config.explain.clone().unwrap_or_default();
+    let screen = &loaded.screen;
     let cells = positions_of(&params.cell_lines, screen.table(0))?;
     let progress = terminal.progress("explaining");
-    let explained = Explained::new(model, screen, &params, Seed::new(config.seed), &progress)?;
+    let explained = Explained::new(model, loaded, &params, Seed::new(config.seed), &progress)?;
     drop(progress);
     if let Some(note) = explained.without_genes(&model.1.space(0)) {
         terminal.note(&note);
@@ -112,10 +114,11 @@ pub fn explain_into(
 }
 
 /// Refuses what a section `[explain]` asks for and cannot be, before anything that takes long.
-pub fn check_explain(config: &Config, screen: &Screen) -> Result<()> {
+pub fn check_explain(config: &Config, loaded: &Loaded) -> Result<()> {
     let Some(params) = &config.explain else { return Ok(()) };
     params.catalogue()?;
-    positions_of(&params.cell_lines, screen.table(0)).map(|_| ())
+    sensitive_end(&loaded.target, "an explanation", Remedy::Configuration)?;
+    positions_of(&params.cell_lines, loaded.screen.table(0)).map(|_| ())
 }
 
 /// Goes on without an explanation that failed: the run itself is complete.
@@ -181,7 +184,7 @@ pub struct Explained {
     pub found: Option<Explanation>,
     /// False discovery rates, partner by partner, mechanism by mechanism.
     pub rates: Rates,
-    /// 1 where a higher response means resistance, −1 where it means that a combination works (synergy).
+    /// 1 where a higher response means resistance, −1 where it means that the drug or the combination works.
     pub upwards: f64,
     /// What exchanging groups of features costs: kinds of features, and mechanisms where the family says no contributions.
     pub groups: Vec<(String, PermutationImportance)>,
@@ -223,12 +226,17 @@ impl Explained {
     /// Explains a model that was trained on a screen.
     pub fn new(
         model: (&str, &dyn FittedModel),
-        screen: &Screen,
+        loaded: &Loaded,
         params: &ExplainParams,
         seed: Seed,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let (name, fitted) = model;
+        let screen = &loaded.screen;
+        let upwards = match sensitive_end(&loaded.target, "an explanation", Remedy::Configuration)? {
+            End::Low => 1.0,
+            End::High => -1.0,
+        };
         let catalogue = params.catalogue()?;
         let question = Question::new(fitted, screen);
         let classes: Vec<Vec<usize>> = question
@@ -248,7 +256,10 @@ impl Explained {
             // The catalogue speaks of responses to single drugs.
             let speaks = !screen.is_of_combinations();
             let sign = |partner: usize, set: usize, member: usize| match speaks {
-                true => expected(&catalogue.list[set], &sets[set].members[member], &lists[partner]),
+                true => {
+                    let resists = expected(&catalogue.list[set], &sets[set].members[member], &lists[partner]);
+                    upwards as f32 * resists
+                }
                 false => 0.0,
             };
             let settings = Settings { permutations: params.permutations, seed };
@@ -272,7 +283,7 @@ impl Explained {
             sets,
             found,
             rates,
-            upwards: if screen.is_of_combinations() { -1.0 } else { 1.0 },
+            upwards,
             groups,
         })
     }

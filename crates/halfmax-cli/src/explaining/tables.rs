@@ -42,7 +42,7 @@ pub fn ranked(importance: &[Importance]) -> Vec<(usize, u32, u32)> {
         .collect()
 }
 
-/// The direction that an effect is in: "resistant" where a higher value raises the prediction.
+/// The direction that an effect is in: "resistant" where it is above 0.
 pub fn direction(effect: f64) -> &'static str {
     match effect.partial_cmp(&0.0) {
         Some(std::cmp::Ordering::Greater) => "resistant",

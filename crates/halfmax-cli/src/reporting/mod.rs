@@ -6,7 +6,8 @@ mod samples;
 
 use std::collections::HashMap;
 
-use halfmax_core::{Error, Result, Screen};
+use halfmax_core::{Error, Result, Screen, Target};
+use halfmax_data::Loaded;
 use halfmax_report::{Drug, Fact, Finding, InputFile, NoteSection, Report, glossary, render};
 
 use crate::config::Config;
@@ -17,6 +18,7 @@ pub use samples::SampleTables;
 /// A report that is being put together.
 pub struct Reporting<'a> {
     screen: &'a Screen,
+    target: &'a Target,
     report: Report,
     /// For each drug that has a page its position in the report.
     drug_at: HashMap<String, usize>,
@@ -24,13 +26,14 @@ pub struct Reporting<'a> {
 
 impl<'a> Reporting<'a> {
     /// A report of a run that has said nothing yet.
-    pub fn new(config: &Config, manifest: &Manifest, screen: &'a Screen) -> Result<Self> {
+    pub fn new(config: &Config, manifest: &Manifest, loaded: &'a Loaded) -> Result<Self> {
+        let Loaded { screen, target, .. } = loaded;
         let configuration = toml::to_string(&config.clone().without_folders())
             .map_err(|error| Error::failed("the configuration cannot be written").because(error))?;
         let mut report = Report {
             title: config.name.clone(),
-            subtitle: described(screen),
-            response: response_of(&screen.target),
+            subtitle: described(loaded),
+            response: target.label(),
             ..Report::default()
         };
         report.notes.configuration = configuration;
@@ -44,10 +47,11 @@ impl<'a> Reporting<'a> {
         report.notes.settings = vec![
             fact("halfmax", &manifest.version),
             fact("Command", &manifest.command),
+            fact("Response", &target.words()),
             fact("Seed", &manifest.seed.to_string()),
             fact("Machine", &format!("{}, {}", manifest.machine.os, manifest.machine.architecture)),
         ];
-        Ok(Self { screen, report, drug_at: HashMap::new() })
+        Ok(Self { screen, target, report, drug_at: HashMap::new() })
     }
 
     /// Says what was trained.
@@ -86,25 +90,18 @@ impl<'a> Reporting<'a> {
     }
 }
 
-fn described(screen: &Screen) -> String {
+fn described(loaded: &Loaded) -> String {
+    let screen = &loaded.screen;
     let cells = screen.all().entities(0).0.len();
     let drugs = screen.all().entities(1).0.len();
     format!(
         "{} measured responses ({}) of {} cell lines to {} drugs{}",
         thousands(screen.responses.len()),
-        response_of(&screen.target),
+        loaded.target.words(),
         thousands(cells),
         thousands(drugs),
         if screen.is_of_combinations() { ", two at a time" } else { "" }
     )
-}
-
-/// What is predicted, in the words of axes.
-fn response_of(target: &str) -> String {
-    match target {
-        "LN_IC50" => "ln IC50".into(),
-        other => other.replace('_', " "),
-    }
 }
 
 fn fact(name: &str, value: &str) -> Fact {

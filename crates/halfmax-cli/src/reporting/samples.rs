@@ -78,7 +78,7 @@ impl Page<'_> {
         order.sort_by(|a, b| {
             let up = self.explained.upwards;
             let key = |partner: usize| {
-                (up * self.percentile(partner), up * self.samples.predicted[partner][self.at])
+                (self.share_that_responds_better(partner), up * self.samples.predicted[partner][self.at])
             };
             let (a, b) = (key(*a), key(*b));
             a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
@@ -139,12 +139,15 @@ impl Page<'_> {
         order.iter().take(3).map(named).collect::<Vec<_>>().join("; ")
     }
 
-    /// The share of a drug's training responses that are lower than the prediction.
-    fn percentile(&self, partner: usize) -> f64 {
+    /// The share of a drug's training responses that are nearer to the sensitive end than the prediction.
+    fn share_that_responds_better(&self, partner: usize) -> f64 {
         let values = &self.known[partner];
         let predicted = self.samples.predicted[partner][self.at];
-        let lower = values.partition_point(|value| f64::from(*value) < predicted);
-        lower as f64 / values.len().max(1) as f64
+        let better = match self.explained.upwards < 0.0 {
+            true => values.len() - values.partition_point(|value| f64::from(*value) <= predicted),
+            false => values.partition_point(|value| f64::from(*value) < predicted),
+        };
+        better as f64 / values.len().max(1) as f64
     }
 
     fn drug(&self, partner: usize, changed: &BTreeMap<u32, (String, Vec<f64>)>) -> SampleDrug {
@@ -155,7 +158,6 @@ impl Page<'_> {
             let kept = arguments.iter().filter(|argument| keep(up * argument.contribution));
             kept.take(ARGUMENTS).map(|argument| self.argument(argument)).collect()
         };
-        let percentile = self.percentile(partner);
         let dominant = arguments
             .iter()
             .find(|argument| self.explained.upwards * argument.contribution > 0.0)
@@ -167,8 +169,8 @@ impl Page<'_> {
         SampleDrug {
             drug: self.reporting.drug_at.get(&self.explained.names[partner]).copied().unwrap_or(usize::MAX),
             predicted: Estimate { value: predicted, interval: self.interval(partner, predicted) },
-            ic50_um: (self.reporting.screen.target == "LN_IC50").then(|| predicted.exp()),
-            percentile: Some(if self.explained.upwards < 0.0 { 1.0 - percentile } else { percentile }),
+            ic50_um: self.reporting.target.ic50_um(predicted),
+            percentile: Some(self.share_that_responds_better(partner)),
             arguments_for: side(&|contribution| contribution < 0.0),
             arguments_against: side(&|contribution| contribution > 0.0),
             counterfactuals: counterfactuals.collect(),
@@ -190,7 +192,7 @@ impl Page<'_> {
         self.samples.arguments(partner, self.at, &self.explained.sets)
     }
 
-    /// The feature that says most for a drug and the one that says most against it, among those of mechanisms.
+    /// The feature that says most against a drug and the one that says most for it, among those of mechanisms.
     fn decisive(&self, partner: usize) -> Vec<u32> {
         let arguments = self.arguments(partner);
         let parts = || {
@@ -204,7 +206,8 @@ impl Page<'_> {
             own.max_by(|a, b| (a.0 * sign).total_cmp(&(b.0 * sign)).then(b.1.cmp(&a.1)))
                 .map(|(_, feature)| feature)
         };
-        [most(1.0), most(-1.0)].into_iter().flatten().collect()
+        let up = self.explained.upwards;
+        [most(up), most(-up)].into_iter().flatten().collect()
     }
 
     /// Another value of a feature, and what that would be in words.

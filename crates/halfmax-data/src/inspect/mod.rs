@@ -20,10 +20,10 @@ use crate::open::{parts_of, read_file};
 use crate::orientation::{Known, orientation};
 use crate::readings::unit_of;
 use crate::report::{FileShape, grouped, range_of};
-use crate::responses::suspicions;
 use crate::roles::Role;
 use crate::scales::odd_lines;
 use crate::table::RawTable;
+use crate::target::doubts;
 use crate::wide::Wide;
 pub(crate) use recognise::cell_kind;
 use recognise::{Taken, recognise};
@@ -281,7 +281,7 @@ fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) 
         if range_of(values.iter().copied()).is_none_or(|[low, high]| low == high) {
             constant.push(name.as_str());
         } else {
-            found.problems.extend(suspicions(name, &values));
+            found.problems.extend(doubts(table, column, &values));
         }
     }
     if !constant.is_empty() && table.rows() > 1 {

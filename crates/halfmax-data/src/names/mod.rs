@@ -10,10 +10,9 @@ mod unlisted;
 
 use std::collections::{BTreeSet, HashMap};
 
-use halfmax_core::{Error, Result};
+use halfmax_core::Result;
 
 use crate::open::read_bytes;
-use crate::table::RawTable;
 
 pub use annotation::Annotation;
 pub use drug_names::drug_key;

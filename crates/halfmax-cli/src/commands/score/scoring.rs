@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use halfmax_core::{EntityTable, FittedModel, Progress, Query, Result, Tuples};
+use halfmax_core::{EntityTable, FittedModel, Progress, Query, Result, Target, Tuples};
 use halfmax_data::{Pieces, ScoreBlock, drug_key, read_wanted_pairs};
 use halfmax_eval::Widths;
 use halfmax_kernel::Applicability;
@@ -13,9 +13,10 @@ use super::best::Kept;
 use super::shard::Shard;
 use crate::commands::train::ModelFacts;
 
-/// A model of the ln IC50 of single drugs.
+/// A model of the IC50 of single drugs.
 pub struct Monotherapy {
     pub fitted: Box<dyn FittedModel>,
+    pub target: Target,
     pub cells: EntityTable,
     pub drugs: EntityTable,
 }
@@ -31,12 +32,14 @@ impl Monotherapy {
         let query = Query { tables: &[&self.cells, &self.drugs], tuples: Tuples::Listed(&[&cells, &drugs]) };
         let predicted = self.fitted.predict(&query)?;
         let at = |pair: (u32, u32)| distinct.binary_search(&pair).ok().map_or(f32::NAN, |at| predicted[at]);
-        Ok(pairs().map(|pair| micromolar(at(pair))).collect())
+        Ok(pairs().map(|pair| micromolar(&self.target, at(pair))).collect())
     }
 }
 
-fn micromolar(ln_ic50: f32) -> f32 {
-    f64::from(ln_ic50).exp() as f32
+/// The IC50 in µM that a response stands for; NaN, which is written as missing, if it is not a finite number above 0.
+fn micromolar(target: &Target, response: f32) -> f32 {
+    let ic50 = target.ic50_um(f64::from(response)).map(|ic50| ic50 as f32);
+    ic50.filter(|ic50| ic50.is_finite() && *ic50 > 0.0).unwrap_or(f32::NAN)
 }
 
 /// A model with the entities to score.
@@ -51,8 +54,8 @@ pub struct Scoring<'a> {
     closeness: Option<Vec<Vec<f32>>>,
     /// How wide intervals are, where the model has them.
     widths: Option<Widths>,
-    /// Whether the prediction is the natural logarithm of an IC50 in µM.
-    ln_ic50: bool,
+    /// What is predicted.
+    target: &'a Target,
     monotherapy: Option<Monotherapy>,
 }
 
@@ -91,7 +94,7 @@ impl<'a> Scoring<'a> {
             closeness: applicability.map(closeness).transpose()?,
             widths: facts.intervals.as_ref().map(|own| own.widths(&tables)).transpose()?,
             tables,
-            ln_ic50: facts.target.eq_ignore_ascii_case("LN_IC50"),
+            target: &facts.target,
             monotherapy,
         })
     }
@@ -194,8 +197,8 @@ impl<'a> Scoring<'a> {
         };
         let (cell_lines, drugs) = (names(0), names(1));
         let drugs_b = (sides.len() > 2).then(|| names(2));
-        let ic50: Option<Vec<f32>> =
-            self.ln_ic50.then(|| predicted.iter().map(|ln| micromolar(*ln)).collect());
+        let ic50 = || predicted.iter().map(|response| micromolar(self.target, *response)).collect();
+        let ic50: Option<Vec<f32>> = self.target.has_ic50_um().then(ic50);
         let percentile: Vec<Option<f32>> = match &self.percentiles {
             Percentiles::OfAll(all) => predicted.iter().map(|value| percentile(all, *value)).collect(),
             Percentiles::OfDrugs(each) => sides[1]

@@ -1,0 +1,32 @@
+//! Which end of a target is sensitive, where it matters and must be known.
+
+use halfmax_core::{End, Error, Result, Target};
+
+/// Where a user can say which end is sensitive.
+#[derive(Clone, Copy)]
+pub enum Remedy {
+    /// In the configuration.
+    Configuration,
+    /// With an option of the command, for a trained model.
+    CommandLine,
+}
+
+/// The sensitive end.
+///
+/// # Errors
+/// If nothing says it. `for_what` needs it.
+pub fn sensitive_end(target: &Target, for_what: &str, remedy: Remedy) -> Result<End> {
+    target.sensitive.ok_or_else(|| {
+        let help = match remedy {
+            Remedy::Configuration => {
+                "set target.sensitive = \"low\" if low values mean that the drug works, else \"high\""
+            }
+            Remedy::CommandLine => {
+                "give --sensitive low if low values mean that the drug works, else --sensitive high; target.sensitive in the \
+                 configuration says it once and for all when the model is trained"
+            }
+        };
+        let name = &target.name;
+        Error::config(format!("nothing says which end of {name} is sensitive, but {for_what} depends on it")).help(help)
+    })
+}

@@ -1,0 +1,421 @@
+//! What a response means: its quantity, its scale and unit, and which end is the sensitive one.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What the responses of a screen are. Everything that orders responses, words them or turns them into an IC50 asks it.
+///
+/// ```
+/// use halfmax_core::{End, Quantity, Scale, Target, Unit};
+/// let target = Target {
+///     scale: Some(Scale::NegLog10),
+///     unit: Some(Unit::Molar),
+///     sensitive: Some(End::High),
+///     ..Target::new("pIC50", Quantity::Ic50)
+/// };
+/// assert_eq!(target.higher_is_resistant(), Some(false));
+/// assert!((target.ic50_um(6.0).unwrap_or(0.0) - 1.0).abs() < 1e-9);
+/// assert_eq!(target.words(), "pIC50 (−log10 M), higher is more sensitive");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// The column, as it was called.
+    pub name: String,
+    /// What was measured.
+    #[serde(default)]
+    pub quantity: Quantity,
+    /// The scale of the responses; `None` if nothing says which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
+    /// The unit of the concentration that the responses are of, or are the logarithm of; `None` without one, or if nothing
+    /// says which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// The end at which cell lines are sensitive, or combinations synergistic; `None` if nothing says which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensitive: Option<End>,
+    /// What the column held, if the responses are its logarithms. `scale` and `unit` are those of the logarithms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<LinearColumn>,
+}
+
+/// A column of concentrations whose logarithms are the responses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinearColumn {
+    /// The unit of the column, if something says which. The concentrations are then brought to µM first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+}
+
+/// What was measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantity {
+    /// Nothing says what.
+    #[default]
+    Unknown,
+    /// The concentration that halves viability.
+    Ic50,
+    /// The concentration of half the drug's own greatest effect.
+    Ec50,
+    /// The concentration that halves growth.
+    Gi50,
+    /// The concentration that halves the growth rate.
+    Gr50,
+    /// Another concentration that has some effect: LC50, TGI, IC90.
+    Potency,
+    /// The area under the viability curve, divided by the range of doses (0 to 1) or not.
+    Auc,
+    /// The area above the viability curve, 1 − AUC.
+    Aac,
+    /// The area between the curve and no effect, not divided by the range of doses.
+    ActivityArea,
+    /// A drug sensitivity score: the area above the curve, normalised.
+    SensitivityScore,
+    /// Cells that are left, beside untreated ones; also the lowest share on a curve.
+    Viability,
+    /// 1 − viability.
+    Inhibition,
+    /// The greatest effect on a curve; as viability or as inhibition, which nothing says.
+    MaximalEffect,
+    /// Growth beside untreated cells; below 0 cells die.
+    Growth,
+    /// Growth-rate inhibition: 1 no effect, 0 no growth, below 0 cells die.
+    GrowthRate,
+    /// The area above the curve of growth-rate inhibition.
+    GrowthRateArea,
+    /// The logarithm of how abundant treated cells are beside untreated ones.
+    LogFoldChange,
+    /// Standard deviations from a mean.
+    ZScore,
+    /// What two drugs achieve beyond what a model expects.
+    Synergy,
+    /// The combination index: 1 additive, below 1 synergistic.
+    CombinationIndex,
+}
+
+/// The scale of responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Scale {
+    /// As measured.
+    #[serde(rename = "linear")]
+    Linear,
+    /// The natural logarithm.
+    #[serde(rename = "ln")]
+    Ln,
+    /// The decimal logarithm.
+    #[serde(rename = "log10")]
+    Log10,
+    /// The logarithm to base 2.
+    #[serde(rename = "log2")]
+    Log2,
+    /// The decimal logarithm with its sign turned: pIC50.
+    #[serde(rename = "neg_log10", alias = "-log10")]
+    NegLog10,
+}
+
+/// A unit of concentration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Unit {
+    /// mol/L.
+    #[serde(rename = "M", alias = "m", alias = "molar", alias = "mol/L", alias = "mol/l")]
+    Molar,
+    /// mmol/L.
+    #[serde(rename = "mM", alias = "mm", alias = "mmol/L", alias = "mmol/l")]
+    Millimolar,
+    /// µmol/L.
+    #[serde(
+        rename = "uM",
+        alias = "um",
+        alias = "µM",
+        alias = "µm",
+        alias = "μM",
+        alias = "μm",
+        alias = "umol/L",
+        alias = "umol/l"
+    )]
+    Micromolar,
+    /// nmol/L.
+    #[serde(rename = "nM", alias = "nm", alias = "nmol/L", alias = "nmol/l")]
+    Nanomolar,
+    /// pmol/L.
+    #[serde(rename = "pM", alias = "pm", alias = "pmol/L", alias = "pmol/l")]
+    Picomolar,
+}
+
+/// An end of a scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// The low end.
+    Low,
+    /// The high end.
+    High,
+}
+
+impl End {
+    /// "low" or "high".
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::High => "high",
+        }
+    }
+
+    /// The end of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Low, Self::High].into_iter().find(|end| end.name() == name)
+    }
+
+    /// The other end.
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Low => Self::High,
+            Self::High => Self::Low,
+        }
+    }
+}
+
+impl Unit {
+    /// What a concentration in this unit is to be multiplied with to be in µM.
+    pub fn to_um(self) -> f64 {
+        match self {
+            Self::Molar => 1e6,
+            Self::Millimolar => 1e3,
+            Self::Micromolar => 1.0,
+            Self::Nanomolar => 1e-3,
+            Self::Picomolar => 1e-6,
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Molar => "M",
+            Self::Millimolar => "mM",
+            Self::Micromolar => "µM",
+            Self::Nanomolar => "nM",
+            Self::Picomolar => "pM",
+        })
+    }
+}
+
+impl Scale {
+    /// Of a value on this scale what it stands for.
+    pub fn linear(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Ln => value.exp(),
+            Self::Log10 => 10f64.powf(value),
+            Self::Log2 => value.exp2(),
+            Self::NegLog10 => 10f64.powf(-value),
+        }
+    }
+
+    /// The value on this scale.
+    pub fn of(self, linear: f64) -> f64 {
+        match self {
+            Self::Linear => linear,
+            Self::Ln => linear.ln(),
+            Self::Log10 => linear.log10(),
+            Self::Log2 => linear.log2(),
+            Self::NegLog10 => -linear.log10(),
+        }
+    }
+
+    /// Its name in words: "ln", "−log10"; empty of the linear one.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Linear => "",
+            Self::Ln => "ln",
+            Self::Log10 => "log10",
+            Self::Log2 => "log2",
+            Self::NegLog10 => "−log10",
+        }
+    }
+}
+
+impl Quantity {
+    /// Whether it is a concentration: the lower, the more sensitive.
+    pub fn is_concentration(self) -> bool {
+        matches!(self, Self::Ic50 | Self::Ec50 | Self::Gi50 | Self::Gr50 | Self::Potency)
+    }
+
+    /// Whether it is of two drugs together.
+    pub fn is_of_combinations(self) -> bool {
+        matches!(self, Self::Synergy | Self::CombinationIndex)
+    }
+
+    /// The end of its linear scale at which cell lines are sensitive, or combinations synergistic.
+    pub fn sensitive(self) -> Option<End> {
+        match self {
+            Self::Unknown | Self::ZScore | Self::MaximalEffect => None,
+            Self::Aac
+            | Self::ActivityArea
+            | Self::SensitivityScore
+            | Self::Inhibition
+            | Self::GrowthRateArea
+            | Self::Synergy => Some(End::High),
+            _ => Some(End::Low),
+        }
+    }
+
+    /// What it is called in reports; `None` where its column's name says it better.
+    fn label(self) -> Option<&'static str> {
+        match self {
+            Self::Ic50 => Some("IC50"),
+            Self::Ec50 => Some("EC50"),
+            Self::Gi50 => Some("GI50"),
+            Self::Gr50 => Some("GR50"),
+            Self::Auc => Some("AUC"),
+            Self::Aac => Some("AAC"),
+            _ => None,
+        }
+    }
+}
+
+impl Target {
+    /// A target of a quantity, on a scale and in a unit that nothing says; the sensitive end is the quantity's own.
+    pub fn new(name: impl Into<String>, quantity: Quantity) -> Self {
+        Self { name: name.into(), quantity, sensitive: quantity.sensitive(), ..Self::default() }
+    }
+
+    /// Whether a higher response means that the drug works less well (that a combination is less synergistic); `None` if
+    /// nothing says which end is sensitive.
+    pub fn higher_is_resistant(&self) -> Option<bool> {
+        self.sensitive.map(|end| end == End::Low)
+    }
+
+    /// Whether [`Target::ic50_um`] can be known.
+    pub fn has_ic50_um(&self) -> bool {
+        self.quantity == Quantity::Ic50 && self.scale.is_some() && self.unit.is_some()
+    }
+
+    /// The IC50 in µM that a response stands for; `None` if the target is no IC50, its scale or unit are not known, or the
+    /// IC50 is not a finite number above 0.
+    pub fn ic50_um(&self, response: f64) -> Option<f64> {
+        let (Some(scale), Some(unit)) = (self.scale, self.unit) else { return None };
+        let ic50 = scale.linear(response) * unit.to_um();
+        (self.quantity == Quantity::Ic50 && ic50.is_finite() && ic50 > 0.0).then_some(ic50)
+    }
+
+    /// The response that a value of the column stands for. A target without a logarithm of its own leaves values as they
+    /// are; else what is not above 0 has no response and gives a value that is not finite.
+    pub fn response_of(&self, value: f64) -> f64 {
+        match (self.taken_from, self.scale) {
+            (Some(column), Some(scale)) => scale.of(value * column.unit.map_or(1.0, Unit::to_um)),
+            _ => value,
+        }
+    }
+
+    /// What is predicted, in the words of axes: "ln IC50", "pIC50", "AAC"; of other targets the column's name.
+    pub fn label(&self) -> String {
+        let Some(quantity) = self.quantity.label() else { return self.name.replace('_', " ") };
+        match self.scale {
+            Some(Scale::NegLog10) if self.quantity.is_concentration() => format!("p{quantity}"),
+            Some(scale) if scale != Scale::Linear => format!("{} {quantity}", scale.prefix()),
+            Some(_) => quantity.to_owned(),
+            None if self.quantity.is_concentration() => self.name.replace('_', " "),
+            None => quantity.to_owned(),
+        }
+    }
+
+    /// The label with the unit and the sensitive end: "ln IC50 (ln µM), lower is more sensitive".
+    pub fn words(&self) -> String {
+        let unit = match (self.unit, self.scale) {
+            (Some(unit), Some(scale)) => format!(" ({})", format!("{} {unit}", scale.prefix()).trim_start()),
+            _ => String::new(),
+        };
+        format!("{}{unit}, {}", self.label(), self.direction_words())
+    }
+
+    /// Which end is sensitive: "lower is more sensitive".
+    pub fn direction_words(&self) -> String {
+        let what = if self.quantity.is_of_combinations() { "synergistic" } else { "sensitive" };
+        match self.sensitive {
+            Some(End::Low) => format!("lower is more {what}"),
+            Some(End::High) => format!("higher is more {what}"),
+            None => format!("which end is {what} is not known"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ic50(scale: Scale, unit: Unit) -> Target {
+        Target { scale: Some(scale), unit: Some(unit), ..Target::new("x", Quantity::Ic50) }
+    }
+
+    #[test]
+    fn one_ic50_on_every_scale_and_in_every_unit_is_the_same_in_um() {
+        // 2.5 µM.
+        for (target, response) in [
+            (ic50(Scale::Linear, Unit::Nanomolar), 2500.0),
+            (ic50(Scale::Linear, Unit::Picomolar), 2.5e6),
+            (ic50(Scale::Ln, Unit::Micromolar), 2.5f64.ln()),
+            (ic50(Scale::Ln, Unit::Millimolar), 2.5e-3f64.ln()),
+            (ic50(Scale::Log10, Unit::Molar), 2.5e-6f64.log10()),
+            (ic50(Scale::Log2, Unit::Micromolar), 2.5f64.log2()),
+            (ic50(Scale::NegLog10, Unit::Molar), 6.0 - 2.5f64.log10()),
+        ] {
+            let found = target.ic50_um(response).unwrap();
+            assert!((found / 2.5 - 1.0).abs() < 1e-12, "{target:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn an_ic50_is_finite_and_above_0_or_is_not_there() {
+        let ln = ic50(Scale::Ln, Unit::Micromolar);
+        for response in [800.0, -800.0, f64::INFINITY, f64::NAN] {
+            assert_eq!(ln.ic50_um(response), None, "{response}");
+        }
+        assert_eq!(ic50(Scale::Linear, Unit::Micromolar).ic50_um(-1.0), None);
+        assert_eq!(Target { quantity: Quantity::Ec50, ..ln.clone() }.ic50_um(1.0), None);
+        assert_eq!(Target { unit: None, ..ln.clone() }.ic50_um(1.0), None);
+        assert_eq!(Target { scale: None, ..ln }.ic50_um(1.0), None);
+    }
+
+    #[test]
+    fn a_target_is_read_as_it_was_written_and_units_in_the_spellings_of_the_field() {
+        let taken_from = Some(LinearColumn { unit: Some(Unit::Nanomolar) });
+        let target = Target { taken_from, ..ic50(Scale::Ln, Unit::Micromolar) };
+        let text = serde_json::to_string(&target).unwrap();
+        assert!(text.contains(r#""scale":"ln","unit":"uM","sensitive":"low""#), "{text}");
+        assert_eq!(serde_json::from_str::<Target>(&text).unwrap(), target);
+        let unit = |text: &str| serde_json::from_str::<Unit>(&format!("{text:?}")).ok();
+        assert_eq!([unit("µM"), unit("μm"), unit("um")], [Some(Unit::Micromolar); 3]);
+        assert_eq!(
+            (unit("M"), unit("mM"), unit("furlong")),
+            (Some(Unit::Molar), Some(Unit::Millimolar), None)
+        );
+    }
+
+    #[test]
+    fn words_say_scale_unit_and_direction() {
+        let words = |target: Target| target.words();
+        assert_eq!(words(ic50(Scale::Ln, Unit::Micromolar)), "ln IC50 (ln µM), lower is more sensitive");
+        assert_eq!(words(ic50(Scale::Linear, Unit::Nanomolar)), "IC50 (nM), lower is more sensitive");
+        assert_eq!(words(Target::new("AAC", Quantity::Aac)), "AAC, higher is more sensitive");
+        assert_eq!(
+            words(Target::new("Z_SCORE", Quantity::ZScore)),
+            "Z SCORE, which end is sensitive is not known"
+        );
+        assert_eq!(
+            words(Target::new("synergy_zip", Quantity::Synergy)),
+            "synergy zip, higher is more synergistic"
+        );
+    }
+
+    #[test]
+    fn responses_are_logarithms_of_um_where_the_unit_is_known() {
+        let taken_from = Some(LinearColumn { unit: Some(Unit::Nanomolar) });
+        let target = Target { taken_from, ..ic50(Scale::Ln, Unit::Micromolar) };
+        assert!((target.response_of(1000.0)).abs() < 1e-12);
+        assert!(!target.response_of(0.0).is_finite() && !target.response_of(-1.0).is_finite());
+        assert_eq!(ic50(Scale::Ln, Unit::Micromolar).response_of(7.0), 7.0);
+    }
+}

@@ -1,0 +1,130 @@
+//! Which end of a column is sensitive, by the columns beside it.
+
+use std::collections::HashMap;
+
+use halfmax_core::{End, Result};
+
+use super::name::{self, Direction};
+use crate::columns;
+use crate::table::RawTable;
+
+/// Rows that a correlation is of, at least.
+const ROWS: usize = 10;
+/// How strong a correlation must be to say a direction.
+const STRENGTH: f64 = 0.3;
+
+/// What a column beside the responses says.
+pub(crate) struct Evidence {
+    /// The sensitive end of the responses.
+    pub sensitive: End,
+    /// The column.
+    pub column: String,
+    /// The rank correlation with it, within drugs.
+    pub correlation: f64,
+}
+
+/// The evidence of the first column whose own direction its name says.
+///
+/// # Errors
+/// If a column cannot be read.
+pub(crate) fn beside(
+    table: &RawTable,
+    target: usize,
+    values: &[f64],
+    drugs: &[Option<String>],
+) -> Result<Option<Evidence>> {
+    for (column, own_name) in table.names().iter().enumerate() {
+        let named = name::read(own_name);
+        let says = named.direction == Direction::Said && !named.accompanies && !named.standardised;
+        let Some(own) = named.quantity.sensitive().filter(|_| says && !named.quantity.is_of_combinations())
+        else {
+            continue;
+        };
+        if column == target || columns::is_identifier(own_name) || table.is_text(column) {
+            continue;
+        }
+        let own = if named.negated { own.opposite() } else { own };
+        let Some(correlation) = within_drugs(values, &table.numbers(column, "a number")?, drugs) else {
+            continue;
+        };
+        if correlation.abs() >= STRENGTH {
+            let sensitive = if correlation > 0.0 { own } else { own.opposite() };
+            return Ok(Some(Evidence { sensitive, column: own_name.clone(), correlation }));
+        }
+    }
+    Ok(None)
+}
+
+/// The correlation of ranks within each drug, over all drugs; `None` of too few rows, or where nothing varies.
+fn within_drugs(a: &[f64], b: &[f64], drugs: &[Option<String>]) -> Option<f64> {
+    let mut rows_of: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (row, drug) in drugs.iter().enumerate() {
+        if let Some(drug) = drug.as_deref().filter(|_| a[row].is_finite() && b[row].is_finite()) {
+            rows_of.entry(drug).or_default().push(row);
+        }
+    }
+    let (mut count, mut sums) = (0, [0.0; 3]);
+    // Sums of half numbers are exact, so that their order does not matter.
+    for rows in rows_of.values().filter(|rows| rows.len() > 2) {
+        let ranks = [a, b].map(|values| centred_ranks(rows.iter().map(|row| values[*row]).collect()));
+        count += rows.len();
+        for (x, y) in ranks[0].iter().zip(&ranks[1]) {
+            sums = [sums[0] + x * y, sums[1] + x * x, sums[2] + y * y];
+        }
+    }
+    let scale = (sums[1] * sums[2]).sqrt();
+    (count >= ROWS && scale > 0.0).then(|| sums[0] / scale)
+}
+
+/// Ranks less their mean; equal values have the mean of their ranks.
+fn centred_ranks(values: Vec<f64>) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let middle = (values.len() as f64 - 1.0) / 2.0;
+    let mut ranks = vec![0.0; values.len()];
+    let mut first = 0;
+    for equal in order.chunk_by(|a, b| values[*a] == values[*b]) {
+        let rank = first as f64 + (equal.len() as f64 - 1.0) / 2.0;
+        equal.iter().for_each(|at| ranks[*at] = rank - middle);
+        first += equal.len();
+    }
+    ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::read_bytes;
+
+    fn drugs(count: usize) -> Vec<Option<String>> {
+        (0..count).map(|row| Some(if row % 2 == 0 { "a" } else { "b" }.to_owned())).collect()
+    }
+
+    #[test]
+    fn ranks_are_compared_within_drugs() {
+        // Within each drug b rises with a; over both it falls.
+        let a: Vec<f64> = (0..20).map(|row| f64::from(row / 2) + 100.0 * f64::from(row % 2)).collect();
+        let b: Vec<f64> = (0..20).map(|row| f64::from(row / 2).exp() - 1e6 * f64::from(row % 2)).collect();
+        assert!((within_drugs(&a, &b, &drugs(20)).unwrap() - 1.0).abs() < 1e-12);
+        assert_eq!(within_drugs(&a[..8], &b[..8], &drugs(8)), None, "too few");
+        assert_eq!(within_drugs(&a, &[1.0; 20], &drugs(20)), None, "nothing varies");
+        assert_eq!(centred_ranks(vec![5.0, 5.0, 9.0]), [-0.5, -0.5, 1.0]);
+    }
+
+    #[test]
+    fn a_column_beside_says_which_end_is_sensitive() {
+        let ask = |named: &str, value: &dyn Fn(f64) -> f64| {
+            let rows: String = (0..20).map(|row| format!("{},{}\n", row, value(f64::from(row)))).collect();
+            let table = read_bytes("t.csv", format!("x,{named}\n{rows}").as_bytes()).unwrap();
+            let values = table.numbers(0, "").unwrap();
+            beside(&table, 0, &values, &drugs(20)).unwrap().map(|found| found.sensitive)
+        };
+        assert_eq!(ask("LN_IC50", &|x| x), Some(End::Low));
+        assert_eq!(ask("IC50 (nM)", &|x| (-x).exp()), Some(End::High));
+        assert_eq!(ask("pIC50", &|x| x), Some(End::High));
+        assert_eq!(ask("AAC", &|x| -x), Some(End::Low));
+        assert_eq!(ask("AUC", &|x| x), None, "what a mere convention says is no evidence");
+        assert_eq!(ask("log10_ic50_se", &|x| x), None);
+        assert_eq!(ask("LN_IC50", &|x| (x * 7.0) % 5.0), None, "a weak correlation");
+    }
+}
