@@ -88,6 +88,8 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Write a configuration for some files: what each was taken for, what is left open, splits and models that make sense.
+    Init(commands::init::InitArgs),
     /// Look at data before using them.
     #[command(subcommand)]
     Data(Data),
@@ -135,6 +137,14 @@ enum Data {
     Check {
         /// The configuration.
         config: PathBuf,
+    },
+    /// Write everything that a configuration names as a folder of Parquet files, with a configuration that reads them.
+    Convert {
+        /// The configuration.
+        config: PathBuf,
+        /// The folder to write; must not exist or be empty.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
     /// The embedded datasets.
     List,
@@ -188,8 +198,12 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
     let global = cli.global;
     match cli.command {
         Command::Demo { out } => commands::demo::demo(out, &global, terminal),
+        Command::Init(args) => commands::init::init(&args, &global, terminal),
         Command::Data(Data::Inspect { paths, table }) => commands::data::inspect(&paths, &table, terminal),
         Command::Data(Data::Check { config }) => commands::data::check(&config, &global, terminal),
+        Command::Data(Data::Convert { config, out }) => {
+            commands::data::convert(&config, &out, &global, terminal)
+        }
         Command::Data(Data::List) => commands::data::list(terminal),
         Command::Train(args) => commands::train::train(&args, &global, terminal),
         Command::Evaluate(args) => commands::evaluate::evaluate(&args, &global, terminal),

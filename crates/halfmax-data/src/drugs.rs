@@ -44,6 +44,19 @@ pub(crate) struct DrugRow {
     aliases: Vec<String>,
 }
 
+/// What a sheet says of one drug of a screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DrugRecord {
+    /// Its name in the screen.
+    pub name: String,
+    /// Its structure, as SMILES.
+    pub smiles: Option<String>,
+    /// Its targets, as the sheet lists them.
+    pub targets: Option<String>,
+    /// The pathway that it acts on.
+    pub target_pathway: Option<String>,
+}
+
 /// A molecule that could not be used.
 struct BadSmiles {
     row: usize,
@@ -213,6 +226,20 @@ impl DrugSheet {
         note("drugs found by a synonym", &by_synonym);
         note("drugs found by the name that R makes of theirs", &by_r);
         note("drugs not taken for each other, since a name lost its signs", &lost);
+    }
+
+    /// What the sheet says of these drugs.
+    pub fn records(&self, ids: &[String]) -> Vec<DrugRecord> {
+        let record = |id: &String| {
+            let row = self.row(id);
+            DrugRecord {
+                name: id.clone(),
+                smiles: row.and_then(|row| row.smiles.as_ref().map(|(_, smiles)| smiles.clone())),
+                targets: row.and_then(|row| row.targets.clone()),
+                target_pathway: row.and_then(|row| row.pathway.clone()),
+            }
+        };
+        ids.iter().map(record).collect()
     }
 
     /// The columns that may be features of one's own.

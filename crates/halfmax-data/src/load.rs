@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::assign::Scope;
 use crate::config::{CellFile, CellKind, DataConfig, TargetConfig};
-use crate::drugs::{DrugSheet, drug_entities};
+use crate::drugs::{DrugRecord, DrugSheet, drug_entities};
 use crate::embedded;
 use crate::feature_table::prepared;
 use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
@@ -32,6 +32,8 @@ pub struct Loaded {
     pub target: Target,
     /// What was read, matched and left out.
     pub report: LoadReport,
+    /// What the sheet of drugs says of each drug of the screen, in their order; nothing without a sheet.
+    pub drug_rows: Vec<DrugRecord>,
     /// The single-agent responses among the features, where there are any.
     pub single_agents: Option<SingleAgentMeasures>,
     /// The files, for a manifest.
@@ -118,6 +120,7 @@ pub fn load(
         .transpose()?;
     let (drugs, drug_report) =
         drug_entities(sheet.as_ref().unwrap_or(&DrugSheet::default()), &drug_ids, &data.drug_features, None)?;
+    let drug_rows = sheet.as_ref().map_or_else(Vec::new, |sheet| sheet.records(&drug_ids));
     if sheet.is_some() {
         reports.push(drug_report);
     } else if drugs.block("fingerprint").is_some() {
@@ -173,6 +176,7 @@ pub fn load(
     Ok(Loaded {
         screen,
         target,
+        drug_rows,
         report,
         single_agents,
         inputs,

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
+use halfmax_data::RunFolder;
 
 use crate::Global;
 use crate::config::Config;
@@ -51,4 +52,17 @@ pub fn list(terminal: Terminal) -> Result<()> {
         .map_err(|error| Error::failed("the dataset's manifest is unreadable").because(error))?;
     let title = parsed.get("title").and_then(toml::Value::as_str).unwrap_or_default();
     terminal.result("dataset", &parsed, &format!("gdsc-core   {title} (embedded)"))
+}
+
+/// `halfmax data convert`.
+pub fn convert(path: &Path, out: &Path, global: &Global, terminal: Terminal) -> Result<()> {
+    let folder = RunFolder::create(out)?;
+    let config = Config::read(path, &global.overrides)?;
+    let loaded = halfmax_data::load(&config.data, &config.target, Path::new(""), None)?;
+    terminal.note(&loaded.report.to_string());
+    halfmax_data::write_set(&loaded, &config.name, &config.data.drug_features, &folder)?;
+    let folder = folder.finish()?;
+    let text =
+        format!("{} written: halfmax data check {}", folder.display(), folder.join("screen.toml").display());
+    terminal.result("set", &serde_json::json!({"out": folder}), &text)
 }

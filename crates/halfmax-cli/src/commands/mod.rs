@@ -6,6 +6,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod export;
 pub mod fit_curves;
+pub mod init;
 pub mod reproduce;
 pub mod score;
 pub mod synergy;

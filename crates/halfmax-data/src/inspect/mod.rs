@@ -34,6 +34,9 @@ pub struct Inspection {
     /// What it is taken for.
     #[serde(flatten)]
     pub shape: FileShape,
+    /// The sheet of a workbook, or the file of an archive, that the table is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
     /// Different cell lines that are known by name.
     pub cell_lines_known: usize,
     /// Names of cell lines that are not known.

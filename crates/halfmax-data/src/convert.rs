@@ -1,0 +1,175 @@
+//! A screen as a folder of Parquet files in one documented layout, whatever its files were.
+
+use halfmax_core::{EntityTable, FeatureBlock, FeatureValues, Result, Target};
+
+use crate::config::{CellKind, DrugFeatures, TargetConfig};
+use crate::load::Loaded;
+use crate::output::RunFolder;
+use crate::writers::{OutputColumn, TableWriter};
+
+/// A column that is to be written.
+enum Column {
+    Text(Vec<String>),
+    Numbers(Vec<f32>),
+}
+
+/// Writes the tables of a screen into a folder and returns a configuration that reads them:
+///
+/// - `responses.parquet`: `cell_line, drug[, drug_b]` and one column that is called as the target is, single precision;
+/// - `expression.parquet`, `mutation.parquet`, `copy_number.parquet`, `events.parquet`, `category.parquet`: `cell_line` and one column per
+///   feature; of events 0 and 1, with the tissue as `TISSUE_FACTOR`;
+/// - `drugs.parquet`: `drug, smiles, targets, target_pathway`, empty where the sheet has nothing, and features of one's own.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write_set(loaded: &Loaded, name: &str, features: &DrugFeatures, folder: &RunFolder) -> Result<String> {
+    let screen = &loaded.screen;
+    let mut config =
+        format!("name = {}\n\n[data]\nresponse = \"responses.parquet\"\n", toml::Value::from(name));
+    write_responses(loaded, folder)?;
+    if !loaded.drug_rows.is_empty() {
+        write_drugs(loaded, folder)?;
+        config.push_str("drugs = \"drugs.parquet\"\n");
+        config.push_str(&format!(
+            "drug_features = {{ fingerprint_bits = {}, targets = {}, target_pathway = {}{} }}\n",
+            features.fingerprint_bits,
+            features.targets,
+            features.target_pathway,
+            if features.columns.is_empty() { "" } else { ", columns = [\"all\"]" }
+        ));
+    }
+    for (kind, columns) in of_kinds(&screen.tables[0]) {
+        let file = format!("{}.parquet", kind.name());
+        write_table(folder, &file, "cell_line", screen.tables[0].ids(), columns)?;
+        config.push_str(&format!("\n[[data.cells]]\nkind = \"{}\"\nfile = \"{file}\"\n", kind.name()));
+        if kind == CellKind::Expression && any_without(&screen.tables[0]) {
+            config.push_str("optional = true\n");
+        }
+    }
+    // The values are written as they are learnt: logarithms that were taken stay taken.
+    let target = TargetConfig::like(&Target { taken_from: None, ..loaded.target.clone() });
+    let target = TargetConfig { column: Some(screen.target.clone()), ..target };
+    config.push_str("\n[target]\n");
+    config.push_str(&toml::to_string(&target).unwrap_or_default());
+    config.push_str("\n[split]\nkind = \"");
+    config.push_str(if screen.sides.len() > 2 { "leave_combination" } else { "lco" });
+    config.push_str("\"\n\n[[model]]\nfamily = \"kernel\"\n");
+    folder.write("screen.toml", config.as_bytes())?;
+    Ok(config)
+}
+
+/// Whether some cell line has no expression at all.
+fn any_without(cells: &EntityTable) -> bool {
+    let Some(FeatureValues::Real(values)) = cells.block("expression").map(|block| &block.values) else {
+        return false;
+    };
+    values.rows().into_iter().any(|row| row.iter().all(|value| value.is_nan()))
+}
+
+fn write_responses(loaded: &Loaded, folder: &RunFolder) -> Result<()> {
+    let screen = &loaded.screen;
+    let named = |side: usize| -> Vec<String> {
+        let ids = screen.table(side).ids();
+        screen.responses.side(side).iter().map(|at| ids[*at as usize].clone()).collect()
+    };
+    let mut columns = vec![("drug".to_owned(), Column::Text(named(1)))];
+    if screen.sides.len() > 2 {
+        columns.push(("drug_b".to_owned(), Column::Text(named(2))));
+    }
+    columns.push((screen.target.clone(), Column::Numbers(screen.responses.values().to_vec())));
+    write_table(folder, "responses.parquet", "cell_line", &named(0), columns)
+}
+
+fn write_drugs(loaded: &Loaded, folder: &RunFolder) -> Result<()> {
+    let rows = &loaded.drug_rows;
+    let column = |of: fn(&crate::drugs::DrugRecord) -> &Option<String>| {
+        Column::Text(rows.iter().map(|row| of(row).clone().unwrap_or_default()).collect())
+    };
+    let mut columns = vec![
+        ("smiles".to_owned(), column(|row| &row.smiles)),
+        ("targets".to_owned(), column(|row| &row.targets)),
+        ("target_pathway".to_owned(), column(|row| &row.target_pathway)),
+    ];
+    let drugs = &loaded.screen.tables[1];
+    for kind in ["descriptor", "drug_bits"] {
+        columns.extend(drugs.block(kind).into_iter().flat_map(|block| columns_of(block, drugs.len())));
+    }
+    let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
+    write_table(folder, "drugs.parquet", "drug", &names, columns)
+}
+
+/// The columns of cell lines by the kind of file that they belong into.
+fn of_kinds(cells: &EntityTable) -> Vec<(CellKind, Vec<(String, Column)>)> {
+    let has_events = cells.block("events").is_some() || cells.block("factor").is_some();
+    let mut found: Vec<(CellKind, Vec<(String, Column)>)> = Vec::new();
+    for block in cells.blocks() {
+        let kind = match block.kind.as_str() {
+            "expression" => CellKind::Expression,
+            "mutation" => CellKind::Mutation,
+            "copy_number" => CellKind::CopyNumber,
+            "events" | "factor" => CellKind::Events,
+            "tissue" if has_events => CellKind::Events,
+            "category" | "tissue" => CellKind::Category,
+            // What drugs do alone is made again from its own file.
+            _ => continue,
+        };
+        let columns = columns_of(block, cells.len()).into_iter().map(|(name, column)| {
+            let tissue = kind == CellKind::Events && block.kind == "tissue";
+            (if tissue { "TISSUE_FACTOR".to_owned() } else { name }, column)
+        });
+        match found.iter_mut().find(|(other, _)| *other == kind) {
+            Some((_, all)) => all.extend(columns),
+            None => found.push((kind, columns.collect())),
+        }
+    }
+    found
+}
+
+fn columns_of(block: &FeatureBlock, entities: usize) -> Vec<(String, Column)> {
+    let column = |at: usize| match &block.values {
+        FeatureValues::Real(values) => Column::Numbers(values.column(at).to_vec()),
+        FeatureValues::Binary(bits) => Column::Numbers(
+            (0..entities)
+                .map(|entity| bits.get(entity, at).map_or(f32::NAN, |bit| f32::from(u8::from(bit))))
+                .collect(),
+        ),
+        FeatureValues::Category(categories) => {
+            let category = &categories[at];
+            let level = |code: &Option<u16>| {
+                code.map_or_else(String::new, |code| category.levels[usize::from(code)].clone())
+            };
+            Column::Text(category.codes.iter().map(level).collect())
+        }
+    };
+    block.names.iter().cloned().enumerate().map(|(at, name)| (name, column(at))).collect()
+}
+
+fn write_table(
+    folder: &RunFolder,
+    file: &str,
+    key: &str,
+    names: &[String],
+    columns: Vec<(String, Column)>,
+) -> Result<()> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let texts: Vec<Vec<&str>> = columns
+        .iter()
+        .map(|(_, column)| match column {
+            Column::Text(values) => values.iter().map(String::as_str).collect(),
+            Column::Numbers(_) => Vec::new(),
+        })
+        .collect();
+    let mut written: Vec<(&str, OutputColumn)> = vec![(key, OutputColumn::Text(&names))];
+    for ((name, column), texts) in columns.iter().zip(&texts) {
+        written.push((
+            name,
+            match column {
+                Column::Text(_) => OutputColumn::Text(texts),
+                Column::Numbers(values) => OutputColumn::F32(values),
+            },
+        ));
+    }
+    let mut table = TableWriter::create(folder.path(file))?;
+    table.write(&written)?;
+    table.finish()
+}
