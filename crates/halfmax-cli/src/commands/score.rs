@@ -257,7 +257,8 @@ fn informed(
         return Err(Error::data(error).help(format!("it has the columns {}", listed(table.names(), 8))));
     }
     let target = TargetConfig { column: Some(facts.target.clone()), ..TargetConfig::default() };
-    let found = read_responses(&table, &CellLines::embedded()?, &target, None)?;
+    let lines = CellLines::with_ids(cells.ids().iter().map(String::as_str))?;
+    let found = read_responses(&table, &lines, &target, None)?;
     let by_key: BTreeMap<String, u32> = drugs.ids().iter().map(|id| drug_key(id)).zip(0..).collect();
     let (mut sides, mut values) = (vec![Vec::new(), Vec::new()], Vec::new());
     for one in &found.observed {
