@@ -78,7 +78,7 @@ impl Unlisted {
         }
         let mut meant = BTreeMap::new();
         for (key, spellings) in groups {
-            let differ = spellings.iter().any(|name| gaps_differ(name, spellings[0]));
+            let differ = spellings.iter().any(|name| spellings.iter().any(|other| gaps_differ(name, other)));
             for name in &spellings {
                 let one = match (spellings.len(), differ) {
                     (_, true) => Collision::Different,
