@@ -254,7 +254,7 @@ fn data_that_cannot_be_used_are_refused_with_their_place() {
     says(&evaluate_with("expression.csv", &text, 3), &["expression.csv", "LINE3"]);
     says(
         &evaluate_with("expression.csv", "cell_line,G1\nOTHER-1,1\nOTHER-2,2\n", 3),
-        &["expression", "OTHER1"],
+        &["expression", "OTHER-1"],
     );
 }
 

@@ -298,6 +298,7 @@ fn both_sides_say_which_way_round_a_table_is() {
         ),
         ("either.csv", ",ME1,CHL1\nNOS1,0.5,1.5\nATN1,2.5,3.5\n"),
         ("numbered.csv", ",ABCB1,TP53\n696,0.5,1.5\n697,2.5,3.5\n698,2.5,3.5\n"),
+        ("numbered_columns.csv", "Pair,695,696,697,698,5636,5637\nS0,0.5,1,2,3,4,5\nS1,1.5,1,2,3,4,6\n"),
         (
             "described.csv",
             "GENE_SYMBOLS,GENE_title,A549,K-562\nABCB1,a transporter,0.5,1.5\n,none,1,2\nTP53,a factor,2.5,3\n",

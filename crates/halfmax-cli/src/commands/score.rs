@@ -272,7 +272,8 @@ fn informed(
         let error = format!("{place}: has no column {}, which is what the model predicts", facts.target.name);
         return Err(Error::data(error).help(format!("it has the columns {}", listed(table.names(), 8))));
     }
-    let found = read_responses(&table, &CellLines::embedded()?, &TargetConfig::like(&facts.target), None)?;
+    let lines = CellLines::with_ids(cells.ids().iter().map(String::as_str))?;
+    let found = read_responses(&table, &lines, &TargetConfig::like(&facts.target), None)?;
     found.warnings.iter().for_each(|warning| terminal.note(&format!("warning: {warning}")));
     let by_key: BTreeMap<String, u32> = drugs.ids().iter().map(|id| drug_key(id)).zip(0..).collect();
     let (mut sides, mut values) = (vec![Vec::new(), Vec::new()], Vec::new());

@@ -24,6 +24,16 @@ pub(crate) enum Meant {
     OneOf(Vec<String>),
 }
 
+/// Whether other names of a file have the same letters and digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Collision {
+    None,
+    /// They differ in punctuation or case: `PDX 3` and `pdx3`.
+    Alike,
+    /// They set digits apart at different places: `P1-12` and `P11-2`.
+    Different,
+}
+
 /// The harmonised form of an unlisted name: `12.0` is 12, not 120.
 pub(crate) fn key_of(name: &str) -> String {
     harmonise(without_decimal_zero(name).unwrap_or(name))
@@ -59,7 +69,8 @@ impl Unlisted {
         }
     }
 
-    /// What the unlisted names of one file mean. Names that differ in punctuation or case only are kept apart.
+    /// What the unlisted names of one file mean. Names that differ in punctuation or case only are kept apart, unless an
+    /// earlier file has one line that they can all be.
     pub fn resolve<'a>(&self, names: &BTreeSet<&'a str>) -> BTreeMap<&'a str, Meant> {
         let mut groups: BTreeMap<String, Vec<&'a str>> = BTreeMap::new();
         for name in names {
@@ -67,19 +78,25 @@ impl Unlisted {
         }
         let mut meant = BTreeMap::new();
         for (key, spellings) in groups {
+            let differ = spellings.iter().any(|name| spellings.iter().any(|other| gaps_differ(name, other)));
             for name in &spellings {
-                meant.insert(*name, self.meant(name, &key, spellings.len() > 1));
+                let one = match (spellings.len(), differ) {
+                    (_, true) => Collision::Different,
+                    (1, false) => Collision::None,
+                    (_, false) => Collision::Alike,
+                };
+                meant.insert(*name, self.meant(name, &key, one));
             }
         }
         meant
     }
 
-    fn meant(&self, name: &str, key: &str, collides: bool) -> Meant {
+    fn meant(&self, name: &str, key: &str, collision: Collision) -> Meant {
         let known = self.by_key.get(key).map_or(&[][..], Vec::as_slice);
         if let Some((_, id)) = known.iter().find(|(spelling, _)| spelling == name) {
             return Meant::Id(id.clone());
         }
-        if collides {
+        if collision == Collision::Different {
             return Meant::Id(name.to_owned());
         }
         let fits: Vec<&(String, String)> =
@@ -87,7 +104,7 @@ impl Unlisted {
         let ids: BTreeSet<&String> = fits.iter().map(|(_, id)| id).collect();
         match (ids.len(), ids.into_iter().next()) {
             (1, Some(id)) => Meant::Id(id.clone()),
-            (0, _) if !known.is_empty() => Meant::Id(name.to_owned()),
+            (0, _) if collision == Collision::Alike || !known.is_empty() => Meant::Id(name.to_owned()),
             (0, _) => match self.plainer.get(key).map(|ids| (ids.len(), ids.first())) {
                 Some((1, Some(id))) => Meant::Id(id.clone()),
                 _ => Meant::Id(key.to_owned()),
@@ -158,6 +175,7 @@ mod tests {
         assert_eq!(ids(&one, &["P11-2", "P1-12"]), ["P11-2", "P112"]);
         assert_eq!(ids(&one, &["P11-2"]), ["P11-2"]);
         assert_eq!(ids(&one, &["P1_12"]), ["P112"]);
+        assert_eq!(ids(&learnt(&[("LINE3", &["LINE3"])]), &["line 3", "LINE-3"]), ["LINE3", "LINE3"]);
     }
 
     #[test]
