@@ -24,6 +24,7 @@ mod matrices;
 mod model_file;
 mod names;
 mod output;
+pub mod pickle;
 mod pieces;
 mod readings;
 mod report;
