@@ -140,11 +140,10 @@ impl Config {
     /// Every path in it.
     fn paths(&mut self) -> Vec<&mut PathBuf> {
         let data = &mut self.data;
-        let mut paths: Vec<&mut PathBuf> =
-            data.drugs.iter_mut().chain(&mut data.annotation).chain(&mut data.single_agent).collect();
+        let mut paths: Vec<&mut PathBuf> = data.drugs.iter_mut().chain(&mut data.annotation).collect();
         let dataset = data.dataset.is_some();
-        paths.extend(data.response.iter_mut().filter(|path| !dataset || is_file_name(path)));
-        paths.extend(data.replicate.iter_mut().filter(|_| !dataset));
+        let tables = data.response.iter_mut().chain(&mut data.replicate).chain(&mut data.single_agent);
+        paths.extend(tables.filter(|path| !dataset || is_file_name(path)));
         paths.extend(data.cells.iter_mut().filter_map(|cells| cells.file.as_mut()));
         paths.extend(self.split.iter_mut().filter_map(|split| split.file.as_mut()));
         if let Some(explain) = &mut self.explain {

@@ -19,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 use halfmax_core::{Error, ErrorKind, Result};
 use halfmax_data::refuse_existing;
 
+use crate::config::Config;
 use crate::terminal::Terminal;
 
 /// Fits take and give back buffers of some hundred kilobytes thousands of times; the system's allocator returns each to
@@ -40,6 +41,7 @@ struct Cli {
 
 const EXAMPLES: &str = "Examples:
   halfmax demo
+  halfmax data fetch gdsc2
   halfmax data check screen.toml
   halfmax evaluate screen.toml --out runs/lco
   halfmax train screen.toml --out runs/model
@@ -66,6 +68,9 @@ pub(crate) struct Global {
     /// Replace an output file that exists.
     #[arg(long, global = true)]
     overwrite: bool,
+    /// The folder of fetched datasets; by default that of the environment variable HALFMAX_DATA, else the platform's.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Change the configuration: model.0.rounds=500. May be given more than once.
     #[arg(long = "config-override", global = true, value_name = "KEY=VALUE")]
     overrides: Vec<String>,
@@ -75,6 +80,13 @@ impl Global {
     /// Refuses to replace a file, unless that is asked for.
     fn may_write(&self, path: &Path) -> Result<()> {
         if self.overwrite { Ok(()) } else { refuse_existing(path) }
+    }
+
+    /// Reads a configuration with the overrides, and notes where fetched datasets are.
+    fn read_config(&self, path: &Path) -> Result<Config> {
+        let mut config = Config::read(path, &self.overrides)?;
+        config.data.data_dir.clone_from(&self.data_dir);
+        Ok(config)
     }
 }
 
@@ -86,9 +98,9 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// Look at data before using them.
+    /// Fetch datasets, and look at data before using them.
     #[command(subcommand)]
-    Data(Data),
+    Data(commands::data::DataCommand),
     /// Fit the first model of a configuration on everything that it names, and write RUN/model.halfmax.
     Train(ConfigAndOut),
     /// Cross-validate every model and the naive predictors without leaks, and write a leaderboard.
@@ -119,30 +131,26 @@ enum Command {
     },
 }
 
-#[derive(Subcommand)]
-enum Data {
-    /// Say what files are taken for, how their ids match, and what looks wrong.
-    Inspect {
-        /// The files.
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-    },
-    /// Load everything that a configuration names, and report how it joins.
-    Check {
-        /// The configuration.
-        config: PathBuf,
-    },
-    /// The embedded datasets.
-    List,
-}
-
 #[derive(Args)]
 pub(crate) struct ConfigAndOut {
     /// The configuration, a TOML file.
     pub(crate) config: PathBuf,
-    /// The folder to write; must not exist or be empty.
+    /// The folder to write; must not exist or be empty. By default the first of runs/NAME, runs/NAME-2, … that is free.
     #[arg(long, value_name = "RUN")]
-    pub(crate) out: PathBuf,
+    out: Option<PathBuf>,
+}
+
+impl ConfigAndOut {
+    /// The folder to write, which is said where it was not given.
+    pub(crate) fn folder(&self, name: &str, terminal: Terminal) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| {
+            let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+            let name: String = name.chars().map(plain).collect();
+            let folder = terminal::free_folder(&Path::new("runs").join(name.trim_start_matches('.')));
+            terminal.note(&format!("writing to {}", folder.display()));
+            folder
+        })
+    }
 }
 
 fn main() -> ExitCode {
@@ -184,9 +192,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
     let global = cli.global;
     match cli.command {
         Command::Demo { out } => commands::demo::demo(out, &global, terminal),
-        Command::Data(Data::Inspect { paths }) => commands::data::inspect(&paths, terminal),
-        Command::Data(Data::Check { config }) => commands::data::check(&config, &global, terminal),
-        Command::Data(Data::List) => commands::data::list(terminal),
+        Command::Data(command) => commands::data::data(&command, &global, terminal),
         Command::Train(args) => commands::train::train(&args, &global, terminal),
         Command::Evaluate(args) => commands::evaluate::evaluate(&args, &global, terminal),
         Command::Score(args) => commands::score::score(&args, &global, terminal),
@@ -194,7 +200,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::Synergy(args) => commands::synergy::synergy(&args, &global, terminal),
         Command::Explain(args) => commands::explain::explain(&args, &global, terminal),
         Command::Export { model, out, .. } => commands::export::export(&model, &out, &global, terminal),
-        Command::Reproduce { run } => commands::reproduce::reproduce(&run, terminal),
+        Command::Reproduce { run } => commands::reproduce::reproduce(&run, &global, terminal),
     }
 }
 

@@ -13,9 +13,9 @@
 
 pub mod columns;
 mod config;
+pub mod datasets;
 mod digest;
 mod drugs;
-mod embedded;
 mod features;
 mod folds;
 mod inspect;
@@ -39,7 +39,6 @@ mod writers;
 pub use config::{CellFile, CellKind, DataConfig, DrugFeatures, Duplicates, TargetConfig};
 pub use digest::{sha256_bytes, sha256_file};
 pub use drugs::read_drugs;
-pub use embedded::{DATASETS, dataset_manifest};
 pub use folds::{FoldFile, Uncovered, read_folds};
 pub use inspect::{Inspection, inspect};
 pub use load::{InputFile, Loaded, is_file_name, load, read_cells_for_scoring};

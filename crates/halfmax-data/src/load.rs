@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::config::{CellFile, CellKind, DataConfig, TargetConfig};
 use crate::drugs::{DrugSheet, drug_entities};
-use crate::embedded;
+use crate::datasets::Dataset;
 use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
 use crate::names::{CellLines, drug_key};
 use crate::report::{FileReport, LeftOut, LoadReport, range_of};
@@ -47,11 +47,14 @@ pub struct InputFile {
     pub sha256: String,
     /// Its size in bytes.
     pub bytes: u64,
+    /// For a file of a fetched dataset: `dataset:NAME/FILE`, by which it is found on another machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
 }
 
 impl InputFile {
     pub(crate) fn of(table: &RawTable) -> Self {
-        Self { path: table.label().to_owned(), sha256: table.sha256().to_owned(), bytes: table.bytes() }
+        Self { path: table.label().to_owned(), sha256: table.sha256().to_owned(), bytes: table.bytes(), dataset: None }
     }
 }
 
@@ -101,16 +104,18 @@ pub fn load(
             return Err(Error::config("data.single_agent is given, but the responses are to single drugs")
                 .help("leave it out: it is for screens of combinations"));
         }
-        Some(path) => {
-            let table = read_table(base.join(path))?;
+        Some(_) => {
+            let table = files.single_agent.as_ref();
+            let table = table.ok_or_else(|| Error::failed("the table of single agents is not open"))?;
             let (cells, drugs, report, measures) =
-                with_single_agents(&table, &data.single_agent_columns, &lines, cells, drugs)?;
-            inputs.push(InputFile::of(&table));
+                with_single_agents(table, &data.single_agent_columns, &lines, cells, drugs)?;
+            inputs.push(InputFile::of(table));
             reports.push(report);
             (cells, drugs, Some(measures))
         }
     };
     inputs.extend(files.inputs());
+    files.dataset.iter().for_each(|dataset| dataset.label(&mut inputs));
     let folds = fold_column.map(|_| responses.observed.iter().map(|one| one.fold).collect());
     let screen = screen_of(&responses.target, cells, drugs, &responses.observed)?;
     let replicate = match &files.replicate {
@@ -180,11 +185,19 @@ struct Files {
     replicate: Option<RawTable>,
     cells: Vec<OpenedCells>,
     drugs: Option<RawTable>,
+    single_agent: Option<RawTable>,
+    dataset: Option<Dataset>,
 }
 
-/// Whether `data.response` beside a dataset is a file rather than the name of one of its tables.
+/// Whether `data.response` (or `replicate`, `single_agent`) beside a dataset is a file rather than the name of one of its
+/// tables.
 pub fn is_file_name(response: &Path) -> bool {
     response.extension().is_some()
+}
+
+/// The name of a table of a dataset; nothing for a file.
+fn table_name(path: &Path) -> Option<String> {
+    (!is_file_name(path)).then(|| path.display().to_string())
 }
 
 impl Files {
@@ -194,7 +207,7 @@ impl Files {
         }
         let Some(response) = &data.response else {
             return Err(Error::config("data.response is missing: expected the table of responses")
-                .help("set response = \"file.csv\", or dataset = \"gdsc-core\" for the embedded data"));
+                .help("set response = \"file.csv\", or dataset = \"NAME\" for one that `halfmax data list` names"));
         };
         let mut cells = Vec::new();
         for (at, cell_file) in data.cells.iter().enumerate() {
@@ -205,36 +218,47 @@ impl Files {
         }
         let drugs = data.drugs.as_ref().map(|path| read_table(base.join(path))).transpose()?;
         let replicate = data.replicate.as_ref().map(|path| read_table(base.join(path))).transpose()?;
-        Ok(Self { response: read_table(base.join(response))?, replicate, cells, drugs })
+        let single_agent = data.single_agent.as_ref().map(|path| read_table(base.join(path))).transpose()?;
+        let response = read_table(base.join(response))?;
+        Ok(Self { response, replicate, cells, drugs, single_agent, dataset: None })
     }
 
     fn of_dataset(dataset: &str, data: &DataConfig, base: &Path) -> Result<Self> {
-        let embedded = embedded::dataset(dataset)?;
+        let dataset = Dataset::open(dataset, data.data_dir.as_deref())?;
         let mut cells = Vec::new();
         if data.cells.is_empty() {
-            for kind in [CellKind::Expression, CellKind::Events] {
+            for kind in dataset.usual_cells() {
                 let required = kind == CellKind::Expression;
-                cells.push(OpenedCells { kind, table: embedded.cells(kind)?, most: None, required });
+                cells.push(OpenedCells { kind, table: dataset.cells(kind)?, most: None, required });
             }
         }
         for cell_file in &data.cells {
             let table = match &cell_file.file {
                 Some(file) => read_table(base.join(file))?,
-                None => embedded.cells(cell_file.kind)?,
+                None => dataset.cells(cell_file.kind)?,
             };
             cells.push(OpenedCells::of(cell_file, table));
         }
         let drugs = match &data.drugs {
-            Some(path) => read_table(base.join(path))?,
-            None => embedded.drugs()?,
+            Some(path) => Some(read_table(base.join(path))?),
+            None => dataset.drugs()?,
         };
-        let replicate = data.replicate.as_ref().map(|name| name.display().to_string());
-        let replicate = replicate.map(|name| embedded.response(Some(&name))).transpose()?;
+        let responses = |key: &str, path: &Path| match table_name(path) {
+            Some(name) => dataset.response(key, Some(&name)),
+            None => read_table(base.join(path)),
+        };
         let response = match &data.response {
-            Some(path) if is_file_name(path) => read_table(base.join(path))?,
-            name => embedded.response(name.as_ref().map(|name| name.display().to_string()).as_deref())?,
+            Some(path) => responses("data.response", path)?,
+            None => dataset.response("data.response", None)?,
         };
-        Ok(Self { response, replicate, cells, drugs: Some(drugs) })
+        let replicate =
+            data.replicate.as_ref().map(|path| responses("data.replicate", path)).transpose()?;
+        let alone = |path: &std::path::PathBuf| match table_name(path) {
+            Some(name) => dataset.single_agent(&name),
+            None => read_table(base.join(path)),
+        };
+        let single_agent = data.single_agent.as_ref().map(alone).transpose()?;
+        Ok(Self { response, replicate, cells, drugs, single_agent, dataset: Some(dataset) })
     }
 
     fn inputs(&self) -> Vec<InputFile> {

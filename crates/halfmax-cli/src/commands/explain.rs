@@ -109,7 +109,7 @@ impl ExplainArgs {
             ))
             .help("give the model in the folder that `halfmax train` wrote"));
         }
-        Config::read(&path, &global.overrides)
+        global.read_config(&path)
     }
 
     /// Refuses a report that is none, or that would take the place of its own tables.

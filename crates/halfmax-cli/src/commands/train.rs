@@ -49,12 +49,13 @@ pub const APPLICABILITY: &str = "applicability/";
 
 /// `halfmax train`.
 pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result<()> {
-    let mut config = Config::read(&args.config, &global.overrides)?;
+    let mut config = global.read_config(&args.config)?;
     config.seed = global.seed.unwrap_or(config.seed);
-    let folder = RunFolder::create(&args.out)?;
+    let out = args.folder(&config.name, terminal);
+    let folder = RunFolder::create(&out)?;
     let prepared = Prepared::new(&config, terminal)?;
     check_explain(&config, &prepared.loaded.screen).map_err(|error| error.at(args.config.display()))?;
-    let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
+    let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &out, terminal)?;
     let trained = train_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|trained| {
         report(&config, &prepared, &trained, &folder, terminal).map(|()| trained.summary)
     });
