@@ -1,11 +1,9 @@
 //! Fetched datasets from the command line: a folder of files becomes a dataset, and recipes run on it.
 
-mod command;
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-
-use command::halfmax;
 
 /// The repository.
 fn root() -> PathBuf {
@@ -24,7 +22,7 @@ fn gdsc() -> Option<PathBuf> {
 
 /// Runs halfmax in a folder, with its datasets in `datasets` there.
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command: Command = halfmax();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_halfmax"));
     command.current_dir(folder).env("HALFMAX_DATA", folder.join("datasets")).env_remove("SSL_CERT_FILE");
     command.args(arguments).output().unwrap()
 }
@@ -50,7 +48,17 @@ fn every_dataset_is_listed() {
     let output = run(folder.path(), &["data", "list"]);
     let text = String::from_utf8(output.stdout).unwrap();
     let names: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    let known = ["gdsc-core", "gdsc1", "gdsc2", "oneil", "gdsc-release", "depmap", "ctrpv2", "almanac", "dreval-ctrpv2"];
+    let known = [
+        "gdsc-core",
+        "gdsc1",
+        "gdsc2",
+        "oneil",
+        "gdsc-release",
+        "depmap",
+        "ctrpv2",
+        "almanac",
+        "dreval-ctrpv2",
+    ];
     assert_eq!(names, known);
     assert!(text.lines().next().unwrap().contains("embedded"));
     assert_eq!(text.matches("not fetched").count(), 8);
@@ -113,7 +121,7 @@ fn recipes_run_on_a_dataset_from_a_folder() {
     // A small part of it: one fold, fifty genes.
     let small = [
         "--config-override",
-        "split.run=[0]",
+        "split.only_folds=[0]",
         "--config-override",
         "data.cells.0.top_variance=50",
         "--config-override",

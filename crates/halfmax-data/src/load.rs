@@ -7,8 +7,8 @@ use halfmax_core::{
 use serde::Serialize;
 
 use crate::config::{CellFile, CellKind, DataConfig, TargetConfig};
-use crate::drugs::{DrugSheet, drug_entities};
 use crate::datasets::Dataset;
+use crate::drugs::{DrugSheet, drug_entities};
 use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
 use crate::names::{CellLines, drug_key};
 use crate::report::{FileReport, LeftOut, LoadReport, range_of};
@@ -54,7 +54,12 @@ pub struct InputFile {
 
 impl InputFile {
     pub(crate) fn of(table: &RawTable) -> Self {
-        Self { path: table.label().to_owned(), sha256: table.sha256().to_owned(), bytes: table.bytes(), dataset: None }
+        Self {
+            path: table.label().to_owned(),
+            sha256: table.sha256().to_owned(),
+            bytes: table.bytes(),
+            dataset: None,
+        }
     }
 }
 
@@ -206,8 +211,9 @@ impl Files {
             return Self::of_dataset(dataset, data, base);
         }
         let Some(response) = &data.response else {
-            return Err(Error::config("data.response is missing: expected the table of responses")
-                .help("set response = \"file.csv\", or dataset = \"NAME\" for one that `halfmax data list` names"));
+            return Err(Error::config("data.response is missing: expected the table of responses").help(
+                "set response = \"file.csv\", or dataset = \"NAME\" for one that `halfmax data list` names",
+            ));
         };
         let mut cells = Vec::new();
         for (at, cell_file) in data.cells.iter().enumerate() {
@@ -251,8 +257,7 @@ impl Files {
             Some(path) => responses("data.response", path)?,
             None => dataset.response("data.response", None)?,
         };
-        let replicate =
-            data.replicate.as_ref().map(|path| responses("data.replicate", path)).transpose()?;
+        let replicate = data.replicate.as_ref().map(|path| responses("data.replicate", path)).transpose()?;
         let alone = |path: &std::path::PathBuf| match table_name(path) {
             Some(name) => dataset.single_agent(&name),
             None => read_table(base.join(path)),

@@ -90,7 +90,8 @@ mod tests {
         zip.write_all(b"zipped").unwrap();
         zip.finish().unwrap();
         let tar_path = folder.path().join("a.tar.gz");
-        let gzip = flate2::write::GzEncoder::new(File::create(&tar_path).unwrap(), flate2::Compression::fast());
+        let gzip =
+            flate2::write::GzEncoder::new(File::create(&tar_path).unwrap(), flate2::Compression::fast());
         let mut tar = tar::Builder::new(gzip);
         let mut header = tar::Header::new_gnu();
         header.set_size(5);

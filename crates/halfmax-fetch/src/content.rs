@@ -5,9 +5,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use halfmax_core::{Error, Result};
-use polars::prelude::{
-    AnyValue, CsvReadOptions, DataFrame, DataType, ParquetReader, SerReader,
-};
+use polars::prelude::{AnyValue, CsvReadOptions, DataFrame, DataType, ParquetReader, SerReader};
 use sha2::{Digest, Sha256};
 
 use crate::checksum::hexadecimal;
@@ -70,7 +68,8 @@ fn read(path: &Path) -> Result<DataFrame> {
         }
     };
     let frame = frame.map_err(|error| unreadable().because(error.to_string()))?;
-    let plain = |kind: &DataType| kind.is_primitive_numeric() || matches!(kind, DataType::String | DataType::Boolean);
+    let plain =
+        |kind: &DataType| kind.is_primitive_numeric() || matches!(kind, DataType::String | DataType::Boolean);
     match frame.columns().iter().all(|column| plain(column.dtype())) {
         true => Ok(frame),
         false => Err(unreadable().help("expected columns of text and numbers")),
@@ -92,7 +91,11 @@ mod tests {
     fn what_counts_is_what_the_table_holds() {
         let plain = digest("a.csv", b"cell_line,x\nA549,-0.000042\nHELA,0\n");
         assert_eq!(plain, digest("b.csv", b"cell_line,x\nA549,-4.2e-05\nHELA,-0.0\n"));
-        for other in ["cell_line,y\nA549,-0.000042\nHELA,0\n", "cell_line,x\nHELA,0\nA549,-0.000042\n", "cell_line,x\nA549,\nHELA,0\n"] {
+        for other in [
+            "cell_line,y\nA549,-0.000042\nHELA,0\n",
+            "cell_line,x\nHELA,0\nA549,-0.000042\n",
+            "cell_line,x\nA549,\nHELA,0\n",
+        ] {
             assert_ne!(plain, digest("c.csv", other.as_bytes()));
         }
     }

@@ -195,7 +195,9 @@ impl Download<'_> {
                     self.progress.step(done as usize, total.unwrap_or(done) as usize);
                 }
                 Ok(Err(error)) => {
-                    return Err(Cut::Passing(self.error(&format!("the connection broke: {error}"))));
+                    return Err(Cut::Passing(
+                        self.error(&format!("the connection broke after {done} bytes: {error}")),
+                    ));
                 }
                 Err(RecvTimeoutError::Timeout) if last.elapsed() < self.http.stall => {}
                 Err(_) => return Err(Cut::Passing(self.error("nothing arrives any more"))),
@@ -203,9 +205,9 @@ impl Download<'_> {
         }
         file.sync_all().map_err(|error| Cut::Final(self.part.unwritable(error)))?;
         match total {
-            Some(total) if done < total => Err(Cut::Passing(
-                self.error(&format!("the connection closed after {done} of {total} bytes")),
-            )),
+            Some(total) if done < total => {
+                Err(Cut::Passing(self.error(&format!("the connection closed after {done} of {total} bytes"))))
+            }
             _ => Ok(()),
         }
     }
@@ -292,7 +294,8 @@ impl Part {
 
     /// Keeps the strong ETag of an answer, else its date.
     fn keep_validator(&self, response: &Response<Body>) -> Result<()> {
-        let text = |name: header::HeaderName| response.headers().get(name).and_then(|text| text.to_str().ok());
+        let text =
+            |name: header::HeaderName| response.headers().get(name).and_then(|text| text.to_str().ok());
         let etag = text(header::ETAG).filter(|etag| !etag.starts_with("W/"));
         let validator = etag.or_else(|| text(header::LAST_MODIFIED)).unwrap_or_default();
         std::fs::write(&self.etag, validator).map_err(|error| self.unwritable(error))

@@ -115,9 +115,11 @@ impl Run<'_> {
         if sha256_file(&path)? == entry.sha256 {
             return Ok(Some(entry.clone()));
         }
-        self.progress.warn(&format!("{}: was changed since it was fetched, and is fetched again", path.display()));
-        std::fs::remove_file(&path)
-            .map_err(|error| Error::failed(format!("{}: cannot be removed", path.display())).because(error))?;
+        self.progress
+            .warn(&format!("{}: was changed since it was fetched, and is fetched again", path.display()));
+        std::fs::remove_file(&path).map_err(|error| {
+            Error::failed(format!("{}: cannot be removed", path.display())).because(error)
+        })?;
         Ok(None)
     }
 
@@ -243,7 +245,8 @@ impl Run<'_> {
         let mut archives = Vec::new();
         for part in &file.from {
             let source = self.folder.manifest.source_of(part);
-            let source = source.ok_or_else(|| Error::failed(format!("source {:?} is missing", part.source)))?;
+            let source =
+                source.ok_or_else(|| Error::failed(format!("source {:?} is missing", part.source)))?;
             places.push(source.place());
             archives.push(self.archive(source)?);
         }
@@ -260,8 +263,9 @@ impl Run<'_> {
         self.progress.detail(&format!("making {}", file.name));
         let bytes = |(part, archive): (&halfmax_data::datasets::Part, &PathBuf)| match &part.member {
             Some(name) => member(archive, name),
-            None => std::fs::read(archive)
-                .map_err(|error| Error::data(format!("{}: cannot be read", archive.display())).because(error)),
+            None => std::fs::read(archive).map_err(|error| {
+                Error::data(format!("{}: cannot be read", archive.display())).because(error)
+            }),
         };
         let parts = file.from.iter().zip(&archives).map(bytes).collect::<Result<Vec<_>>>()?;
         make(file.make, &parts, &partial).map_err(|error| error.at(&file.name))?;
@@ -270,8 +274,9 @@ impl Run<'_> {
             false => self.verify(file, &partial),
         };
         let renamed = verified.and_then(|verified| {
-            std::fs::rename(&partial, &own)
-                .map_err(|error| Error::failed(format!("{}: cannot be written", own.display())).because(error))?;
+            std::fs::rename(&partial, &own).map_err(|error| {
+                Error::failed(format!("{}: cannot be written", own.display())).because(error)
+            })?;
             Ok(verified)
         });
         if renamed.is_err() {
@@ -316,7 +321,8 @@ impl Run<'_> {
         let failed = |error: std::io::Error| {
             Error::failed(format!("{}: cannot be written", own.display())).because(error)
         };
-        let scratch = tempfile::Builder::new().prefix(".pip-").tempdir_in(&self.folder.path).map_err(failed)?;
+        let scratch =
+            tempfile::Builder::new().prefix(".pip-").tempdir_in(&self.folder.path).map_err(failed)?;
         let archive = self.fetcher.pip.download(package, scratch.path(), self.progress)?;
         Checksum::of(source).check(&archive)?;
         std::fs::rename(&archive, own).map_err(failed)

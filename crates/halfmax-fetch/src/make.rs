@@ -9,7 +9,8 @@ use halfmax_data::datasets::Make;
 use halfmax_data::pickle::{Vector, read_pickle};
 use halfmax_data::write_atomically;
 use polars::prelude::{
-    Column, CsvReadOptions, CsvWriter, DataFrame, DataType, NamedFrom, ParquetWriter, SerReader, SerWriter, Series,
+    Column, CsvReadOptions, CsvWriter, DataFrame, DataType, NamedFrom, ParquetWriter, SerReader, SerWriter,
+    Series,
 };
 
 /// GDSC's own list of drug targets and pathways of June 2019: `drug, targets, target_pathway`.
@@ -58,7 +59,8 @@ fn lines(bytes: &[u8]) -> Result<Vec<&str>> {
 
 fn frame_of(columns: Vec<Column>) -> Result<DataFrame> {
     let height = columns.first().map_or(0, Column::len);
-    DataFrame::new(height, columns).map_err(|error| Error::data("the table is not one").because(error.to_string()))
+    DataFrame::new(height, columns)
+        .map_err(|error| Error::data("the table is not one").because(error.to_string()))
 }
 
 /// A table of cell lines, in the order of their names, × genes.
@@ -78,7 +80,9 @@ fn cells_by_genes(pickle: &[u8], genes: &[u8]) -> Result<DataFrame> {
         let values = values.vector().map_err(|error| error.at(name))?;
         if values.len() != genes.len() {
             let (found, expected) = (values.len(), genes.len());
-            return Err(Error::data(format!("cell line {name} has {found} values, expected {expected} genes")));
+            return Err(Error::data(format!(
+                "cell line {name} has {found} values, expected {expected} genes"
+            )));
         }
         if cells.insert(name, values).is_some() {
             return Err(Error::data(format!("cell line {name} is there twice")));
@@ -109,7 +113,9 @@ fn gene_series<'a>(gene: &str, at: usize, cells: impl Iterator<Item = &'a Vector
     let values = cells.map(real).collect::<Option<Vec<f32>>>();
     let values = values.filter(|values| values.iter().all(|value| value.is_finite()));
     values.map(|values| Series::new(gene.into(), values)).ok_or_else(|| {
-        Error::data(format!("gene {gene} has values that are neither small whole numbers nor numbers of 32 bits"))
+        Error::data(format!(
+            "gene {gene} has values that are neither small whole numbers nor numbers of 32 bits"
+        ))
     })
 }
 
@@ -134,7 +140,8 @@ fn responses(ic50: &[u8], auc: &[u8]) -> Result<DataFrame> {
 fn drug_sheet(smiles: &[u8], responses: &[&Vec<u8>]) -> Result<DataFrame> {
     let read = read_pickle(smiles)?;
     let entries = read.root().entries().into_iter().flatten();
-    let smiles: HashMap<&str, &str> = entries.filter_map(|(name, text)| Some((name.text()?, text.text()?))).collect();
+    let smiles: HashMap<&str, &str> =
+        entries.filter_map(|(name, text)| Some((name.text()?, text.text()?))).collect();
     let mut names: BTreeSet<String> = smiles.keys().map(|name| (*name).to_owned()).collect();
     for bytes in responses {
         let table = texts("a table of responses", bytes)?;
@@ -144,14 +151,16 @@ fn drug_sheet(smiles: &[u8], responses: &[&Vec<u8>]) -> Result<DataFrame> {
     let mut by_key = Vec::new();
     for key in ["targets", "target_pathway"] {
         let drugs = column("the list of targets", &targets, "drug")?;
-        let own: HashMap<&str, &str> = drugs.into_iter().zip(column("the list of targets", &targets, key)?).collect();
+        let own: HashMap<&str, &str> =
+            drugs.into_iter().zip(column("the list of targets", &targets, key)?).collect();
         by_key.push((key, own));
     }
     by_key.insert(0, ("smiles", smiles));
     let drugs: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut columns = vec![Column::from(Series::new("drug".into(), &drugs[..]))];
     for (key, known) in by_key {
-        let values: Vec<&str> = drugs.iter().map(|drug| known.get(drug).copied().unwrap_or_default()).collect();
+        let values: Vec<&str> =
+            drugs.iter().map(|drug| known.get(drug).copied().unwrap_or_default()).collect();
         columns.push(Column::from(Series::new(key.into(), values)));
     }
     frame_of(columns)
@@ -169,7 +178,8 @@ fn gene_rows(matrix: &[u8], genes: &[u8]) -> Result<DataFrame> {
     for own in matrix.columns() {
         let name = own.name().as_str();
         let rounded = |text: &str| text.parse().ok().map(|value: f64| (value * 1e4).round_ties_even() / 1e4);
-        let values: Option<Vec<f64>> = column("the matrix", &matrix, name)?.into_iter().map(rounded).collect();
+        let values: Option<Vec<f64>> =
+            column("the matrix", &matrix, name)?.into_iter().map(rounded).collect();
         let values = values.ok_or_else(|| Error::data(format!("column {name} of the matrix has a gap")))?;
         columns.push(Column::from(Series::new(name.into(), values)));
     }
@@ -256,7 +266,11 @@ mod tests {
 
     #[test]
     fn a_matrix_gets_its_symbols() {
-        let table = made(Make::GeneRows, &[b"A549,HELA\n0.12345,1\n-2,3.00005\n", b"entrez,symbol\n1,A\n2,B\n"], "e.csv");
+        let table = made(
+            Make::GeneRows,
+            &[b"A549,HELA\n0.12345,1\n-2,3.00005\n", b"entrez,symbol\n1,A\n2,B\n"],
+            "e.csv",
+        );
         assert_eq!(table.unwrap(), "symbol,A549,HELA\nA,0.1234,1.0\nB,-2.0,3.0\n");
         assert!(made(Make::GeneRows, &[b"A549\n1\n", b"entrez,symbol\n1,A\n2,B\n"], "e.csv").is_err());
         assert!(made(Make::GeneRows, &[b"A549\n\n", b"entrez,symbol\n1,A\n"], "e.csv").is_err());

@@ -41,11 +41,17 @@ impl Pip {
     }
 
     /// Downloads a package into a folder. pip compares the checksum before it looks inside.
-    pub(crate) fn download(&self, package: Package<'_>, into: &Path, progress: &dyn Progress) -> Result<PathBuf> {
+    pub(crate) fn download(
+        &self,
+        package: Package<'_>,
+        into: &Path,
+        progress: &dyn Progress,
+    ) -> Result<PathBuf> {
         let requirement = into.join("requirement.txt");
         let line = format!("{}=={} --hash=sha256:{}\n", package.name, package.version, package.sha256);
-        std::fs::write(&requirement, line)
-            .map_err(|error| Error::failed(format!("{}: cannot be written", requirement.display())).because(error))?;
+        std::fs::write(&requirement, line).map_err(|error| {
+            Error::failed(format!("{}: cannot be written", requirement.display())).because(error)
+        })?;
         for command in &self.commands {
             let Some(mut child) = started(command, package, &requirement, into)? else { continue };
             let success = finished(&mut child, progress)?;
@@ -72,7 +78,12 @@ impl Pip {
 }
 
 /// The running pip, or nothing if there is no such program.
-fn started(command: &[String], package: Package<'_>, requirement: &Path, into: &Path) -> Result<Option<Child>> {
+fn started(
+    command: &[String],
+    package: Package<'_>,
+    requirement: &Path,
+    into: &Path,
+) -> Result<Option<Child>> {
     let Some((program, first)) = command.split_first() else { return Ok(None) };
     let mut command = Command::new(program);
     command.args(first).args(["download", "--no-deps", "--require-hashes", "--disable-pip-version-check"]);

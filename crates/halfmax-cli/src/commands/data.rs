@@ -178,7 +178,8 @@ fn report(manifest: &Manifest, fetched: &FetchedDataset, terminal: Terminal) -> 
         Verified::Manifest => "verified",
         Verified::FirstFetch => "not verified: no checksum is published",
     };
-    let mut text = format!("{}: {} files in {}", manifest.name, fetched.files.len(), fetched.folder.display());
+    let mut text =
+        format!("{}: {} files in {}", manifest.name, fetched.files.len(), fetched.folder.display());
     for one in &fetched.files {
         let file = &one.file;
         text.push_str(&format!(
@@ -189,11 +190,8 @@ fn report(manifest: &Manifest, fetched: &FetchedDataset, terminal: Terminal) -> 
             verified(file.verified)
         ));
     }
-    let files: Vec<_> = fetched
-        .files
-        .iter()
-        .map(|one| json!({"file": one.file, "action": action(one.action)}))
-        .collect();
+    let files: Vec<_> =
+        fetched.files.iter().map(|one| json!({"file": one.file, "action": action(one.action)})).collect();
     let value = json!({"name": manifest.name, "folder": fetched.folder, "files": files});
     terminal.result("fetched", &value, &text)?;
     terminal.note(&format!("please cite: {}", manifest.citation.join("; ")));

@@ -67,7 +67,8 @@ fn check_inputs(inputs: &[Input], global: &Global) -> Result<()> {
         if input.path.starts_with("dataset:") {
             continue;
         }
-        let fetched = input.dataset.as_deref().map(|label| fetched_file(label, global)).transpose()?.flatten();
+        let fetched =
+            input.dataset.as_deref().map(|label| fetched_file(label, global)).transpose()?.flatten();
         let path = fetched.as_ref().map_or_else(|| PathBuf::from(&input.path), |(path, _)| path.clone());
         let now = sha256_file(&path)?;
         // Two machines may write the same table in different bytes.

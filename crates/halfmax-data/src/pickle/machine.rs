@@ -54,8 +54,9 @@ impl<'a> Machine<'a> {
 
     /// An error at this place of the pickle.
     pub fn refuse(&self, what: &str) -> Error {
-        Error::data(format!("the pickle cannot be read: at byte {}, {what}", self.at))
-            .help("it is read as data only: numbers, texts, lists, dictionaries, tensors and arrays of numbers")
+        Error::data(format!("the pickle cannot be read: at byte {}, {what}", self.at)).help(
+            "it is read as data only: numbers, texts, lists, dictionaries, tensors and arrays of numbers",
+        )
     }
 
     /// Counts memory that is about to be taken.
@@ -157,7 +158,8 @@ impl<'a> Machine<'a> {
     /// A line of text, as names are written.
     fn line(&mut self) -> Result<&'a str> {
         let rest = &self.input[self.at..];
-        let end = rest.iter().position(|byte| *byte == b'\n').ok_or_else(|| self.refuse("it is cut short"))?;
+        let end =
+            rest.iter().position(|byte| *byte == b'\n').ok_or_else(|| self.refuse("it is cut short"))?;
         self.at += end + 1;
         std::str::from_utf8(&rest[..end]).map_err(|_| self.refuse("a name is not UTF-8"))
     }
@@ -198,11 +200,10 @@ impl<'a> Machine<'a> {
         let known = known.filter(|known| self.names == Names::Data || known.in_header());
         match known {
             Some(known) => self.push_object(Object::Global(known)),
-            None => Err(self.refuse(&format!(
-                "it names {:.60}.{:.60}, which is not among the names that are read",
-                module.escape_debug().to_string(),
-                name.escape_debug().to_string()
-            ))),
+            None => {
+                let named: String = format!("{module}.{name}").escape_debug().take(100).collect();
+                Err(self.refuse(&format!("it names {named}, which is not among the names that are read")))
+            }
         }
     }
 
@@ -254,7 +255,9 @@ impl<'a> Machine<'a> {
     fn set(&mut self, items: &[Value]) -> Result<()> {
         self.spend(2 * ENTRY * items.len())?;
         let (pairs, rest) = items.as_chunks::<2>();
-        let Value::At(place) = self.top()? else { return Err(self.refuse("entries are set of no dictionary")) };
+        let Value::At(place) = self.top()? else {
+            return Err(self.refuse("entries are set of no dictionary"));
+        };
         match self.objects.get_mut(place as usize) {
             Some(Object::Dict(own)) if rest.is_empty() => {
                 own.extend(pairs.iter().map(|[key, value]| (*key, *value)));

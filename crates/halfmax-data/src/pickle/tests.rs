@@ -82,7 +82,10 @@ fn objects_of_classes_are_refused() {
         assert!(refused(&bytes).contains("an object of a class"));
     }
     assert!(refused(b"\x80\x04\x82\x01.").contains("the opcode 0x82"));
-    assert!(refused(b"\x80\x04\x8c\x01aQ.").contains("the opcode 0x51"), "persistent ids are for headers only");
+    assert!(
+        refused(b"\x80\x04\x8c\x01aQ.").contains("the opcode 0x51"),
+        "persistent ids are for headers only"
+    );
 }
 
 #[test]
@@ -101,7 +104,9 @@ fn a_known_name_is_refused_with_other_arguments() {
 
 #[test]
 fn sizes_that_are_not_there_are_refused_at_once() {
-    assert!(refused(b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7fab.").contains("are announced, 3 are there"));
+    assert!(
+        refused(b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7fab.").contains("are announced, 3 are there")
+    );
     assert!(refused(b"\x80\x04X\xff\xff\xff\xffab.").contains("are announced"));
     assert!(refused(b"\x80\x04\x8b\xff\xff\xff\xff1.").contains("are announced"));
     assert!(refused(b"\x80\x04\x95\xff\x00\x00\x00\x00\x00\x00\x00N.").contains("a frame is longer"));
@@ -129,12 +134,9 @@ fn memory_stays_within_a_multiple_of_the_size() {
     // Bytes that each of many arrays would copy.
     let text = [b"X\x00\x00\x01\x00".as_slice(), &[b'a'; 1 << 16]].concat();
     let once = b"(h\x01h\x02tR0";
-    let head = [
-        b"\x80\x02c_codecs\nencode\nq\x000".as_slice(),
-        &text,
-        b"q\x010X\x06\x00\x00\x00latin1q\x020",
-    ]
-    .concat();
+    let head =
+        [b"\x80\x02c_codecs\nencode\nq\x000".as_slice(), &text, b"q\x010X\x06\x00\x00\x00latin1q\x020"]
+            .concat();
     let copies = [head, [b"h\x00".as_slice(), once].concat().repeat(200), b"N.".to_vec()].concat();
     assert!(refused(&copies).contains("more memory than its size allows"));
 }
