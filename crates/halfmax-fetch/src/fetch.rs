@@ -128,7 +128,7 @@ impl Run<'_> {
     fn copied(&self, file: &DataFile) -> Result<Option<FetchedFile>> {
         let own = self.folder.path.join(&file.name);
         let given = self.fetcher.from.iter().map(|from| from.join(&file.name));
-        for path in given.chain([own.clone()]).filter(|path| path.is_file()) {
+        if let Some(path) = given.chain([own.clone()]).find(|path| path.is_file()) {
             let verified = self.verify(file, &path)?;
             self.copy(&path, &own)?;
             return self.note(file, verified, &path.display().to_string()).map(Some);
@@ -295,7 +295,7 @@ impl Run<'_> {
     fn archive(&mut self, source: &Source) -> Result<PathBuf> {
         let own = self.folder.path.join(&source.archive);
         let given = self.fetcher.from.iter().map(|from| from.join(&source.archive));
-        for path in given.chain([own.clone()]).filter(|path| path.is_file()) {
+        if let Some(path) = given.chain([own.clone()]).find(|path| path.is_file()) {
             if !self.downloaded.contains(&path) {
                 Checksum::of(source).check(&path)?;
             }
