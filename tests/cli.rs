@@ -374,23 +374,31 @@ fn real_screens() -> Option<PathBuf> {
     found.then_some(folder)
 }
 
+/// Fetches a dataset from the folder of real screens, where that is there. Returns whether it is.
+fn fetched(folder: &Path, dataset: &str, screen: &str) -> bool {
+    let Some(shared) = real_screens() else { return false };
+    let from = shared.join("data").join(screen);
+    let arguments = ["data", "fetch", dataset, "--from", from.to_str().unwrap(), "--data-dir", "datasets"];
+    succeeds(folder, &arguments);
+    true
+}
+
 #[test]
 fn synergy_of_unseen_combinations_is_learnt() {
-    if real_screens().is_none() {
+    let folder = TempDir::new().unwrap();
+    if !fetched(folder.path(), "oneil", "oneil") {
         return;
     }
-    let folder = TempDir::new().unwrap();
     let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/oneil-synergy.toml");
-    // The recipe as it ships: its paths are relative to its folder, not to where the command runs.
-    succeeds(folder.path(), &["data", "check", recipe.to_str().unwrap()]);
+    // The recipe as it ships.
+    succeeds(folder.path(), &["data", "check", recipe.to_str().unwrap(), "--data-dir", "datasets"]);
     // The kernel model alone, whose fits take seconds.
     let text = fs::read_to_string(&recipe).unwrap();
     let kernel = text.split("[[model]]\nname = \"boost\"").next().unwrap();
     let shared = real_screens().unwrap();
-    let kernel = kernel.replace("../../shared", shared.to_str().unwrap());
     fs::write(folder.path().join("config.toml"), kernel).unwrap();
-    succeeds(folder.path(), &["evaluate", "config.toml", "--out", "run"]);
-    succeeds(folder.path(), &["reproduce", "run"]);
+    succeeds(folder.path(), &["evaluate", "config.toml", "--out", "run", "--data-dir", "datasets"]);
+    succeeds(folder.path(), &["reproduce", "run", "--data-dir", "datasets"]);
     let metrics = fs::read_to_string(folder.path().join("run/metrics.json")).unwrap();
     let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
     let model = &metrics["models"][0]["metrics"];
@@ -404,9 +412,10 @@ fn synergy_of_unseen_combinations_is_learnt() {
     // Without the choice of what to do with it, the combination in two folds is refused.
     let wrong =
         ["evaluate", "config.toml", "--out", "other", "--config-override", "split.conflicts=\"error\""];
+    let wrong = [&wrong[..], &["--data-dir", "datasets"]].concat();
     says(&fails(folder.path(), 3, &wrong), &["BEZ-235 + MK-8776", "rows 51 and 54", "majority"]);
     // A model of combinations is trained; other commands say what they do not do.
-    succeeds(folder.path(), &["train", "config.toml", "--out", "model"]);
+    succeeds(folder.path(), &["train", "config.toml", "--out", "model", "--data-dir", "datasets"]);
     let drugs = shared.join("data/oneil/drugs.csv");
     let score = ["score", "model/model.halfmax", "--cells", "config.toml", "--out", "scores.csv", "--drugs"];
     let score = [&score[..], &[drugs.to_str().unwrap()]].concat();
@@ -415,14 +424,17 @@ fn synergy_of_unseen_combinations_is_learnt() {
 
 #[test]
 fn gdsc2_is_learnt_on_unseen_cell_lines() {
-    if real_screens().is_none() {
+    let folder = TempDir::new().unwrap();
+    if !fetched(folder.path(), "gdsc2", "gdsc") {
         return;
     }
-    let folder = TempDir::new().unwrap();
     let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/boost-best.toml");
     let recipe = recipe.to_str().unwrap();
     let overrides = ["--config-override", "split.only_folds=[0]", "--config-override", "model.0.rounds=300"];
-    succeeds(folder.path(), &[&["evaluate", recipe, "--out", "run"], &overrides[..]].concat());
+    succeeds(
+        folder.path(),
+        &[&["evaluate", recipe, "--out", "run", "--data-dir", "datasets"], &overrides[..]].concat(),
+    );
     let metrics = fs::read_to_string(folder.path().join("run/metrics.json")).unwrap();
     let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
     let fold = &metrics["models"][0]["folds"][0];
@@ -435,12 +447,13 @@ fn gdsc2_is_learnt_on_unseen_cell_lines() {
 
 #[test]
 fn intervals_hold_nine_of_ten_responses_of_cell_lines_of_gdsc2_that_were_never_seen() {
-    if real_screens().is_none() {
+    let folder = TempDir::new().unwrap();
+    if !fetched(folder.path(), "gdsc2", "gdsc") {
         return;
     }
-    let folder = TempDir::new().unwrap();
     let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/gdsc2-kernel.toml");
-    succeeds(folder.path(), &["evaluate", recipe.to_str().unwrap(), "--out", "run"]);
+    let recipe = recipe.to_str().unwrap();
+    succeeds(folder.path(), &["evaluate", recipe, "--out", "run", "--data-dir", "datasets"]);
     let metrics = fs::read_to_string(folder.path().join("run/metrics.json")).unwrap();
     let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
     let kernel = &metrics["models"][0];

@@ -144,18 +144,11 @@ impl Config {
     /// Every path in it.
     fn paths(&mut self) -> Vec<&mut PathBuf> {
         let data = &mut self.data;
-        let mut paths: Vec<&mut PathBuf> = data
-            .drugs
-            .iter_mut()
-            .chain(&mut data.annotation)
-            .chain(&mut data.single_agent)
-            .map(|file| &mut file.file)
-            .collect();
+        let mut paths: Vec<&mut PathBuf> =
+            data.drugs.iter_mut().chain(&mut data.annotation).map(|file| &mut file.file).collect();
         let dataset = data.dataset.is_some();
-        paths.extend(
-            data.response.iter_mut().map(|file| &mut file.file).filter(|path| !dataset || is_file_name(path)),
-        );
-        paths.extend(data.replicate.iter_mut().map(|file| &mut file.file).filter(|_| !dataset));
+        let tables = data.response.iter_mut().chain(&mut data.replicate).chain(&mut data.single_agent);
+        paths.extend(tables.map(|file| &mut file.file).filter(|path| !dataset || is_file_name(path)));
         paths.extend(data.cells.iter_mut().filter_map(|cells| cells.file.as_mut()));
         paths.extend(self.split.iter_mut().filter_map(|split| split.file.as_mut()));
         if let Some(explain) = &mut self.explain {

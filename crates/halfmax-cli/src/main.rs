@@ -19,8 +19,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use halfmax_core::{Error, ErrorKind, Result};
-use halfmax_data::refuse_existing;
+use halfmax_data::{SaidColumns, TableFile, TableOptions, refuse_existing};
 
+use crate::config::Config;
 use crate::terminal::Terminal;
 
 /// Fits take and give back buffers of some hundred kilobytes thousands of times; the system's allocator returns each to
@@ -42,6 +43,7 @@ struct Cli {
 
 const EXAMPLES: &str = "Examples:
   halfmax demo
+  halfmax data fetch gdsc2
   halfmax data check screen.toml
   halfmax evaluate screen.toml --out runs/lco
   halfmax train screen.toml --out runs/model
@@ -68,15 +70,41 @@ pub(crate) struct Global {
     /// Replace an output file that exists.
     #[arg(long, global = true)]
     overwrite: bool,
+    /// The folder of fetched datasets; by default that of the environment variable HALFMAX_DATA, else the platform's.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Say which column has which role, in every file that has a column of this name: drug=inhibitor. May be given more than once;
+    /// ignore=COLUMN sets a column aside.
+    #[arg(long = "column", global = true, value_name = "ROLE=NAME")]
+    columns: Vec<String>,
     /// Change the configuration: model.0.rounds=500. May be given more than once.
     #[arg(long = "config-override", global = true, value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 }
 
 impl Global {
+    /// What is said of columns.
+    fn columns(&self) -> Result<SaidColumns> {
+        table_args::pairs("--column", &self.columns)
+    }
+
+    /// A file with what is said of columns.
+    fn table(&self, path: &Path) -> Result<TableFile> {
+        let options = TableOptions { everywhere: self.columns()?, ..TableOptions::default() };
+        Ok(TableFile { file: path.to_path_buf(), options })
+    }
+
     /// Refuses to replace a file, unless that is asked for.
     fn may_write(&self, path: &Path) -> Result<()> {
         if self.overwrite { Ok(()) } else { refuse_existing(path) }
+    }
+
+    /// Reads a configuration with the overrides, and notes where fetched datasets are.
+    fn read_config(&self, path: &Path) -> Result<Config> {
+        let mut config = Config::read(path, &self.overrides)?;
+        config.data.data_dir.clone_from(&self.data_dir);
+        config.data.columns.extend(self.columns()?);
+        Ok(config)
     }
 }
 
@@ -90,9 +118,9 @@ enum Command {
     },
     /// Write a configuration for some files: what each was taken for, what is left open, splits and models that make sense.
     Init(commands::init::InitArgs),
-    /// Look at data before using them.
+    /// Fetch datasets, and look at data before using them.
     #[command(subcommand)]
-    Data(Data),
+    Data(commands::data::DataCommand),
     /// Fit the first model of a configuration on everything that it names, and write RUN/model.halfmax.
     Train(ConfigAndOut),
     /// Cross-validate every model and the naive predictors without leaks, and write a leaderboard.
@@ -123,40 +151,26 @@ enum Command {
     },
 }
 
-#[derive(Subcommand)]
-enum Data {
-    /// Say what files are taken for, how their ids match, and what looks wrong.
-    Inspect {
-        /// The files.
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-        #[command(flatten)]
-        table: table_args::TableArgs,
-    },
-    /// Load everything that a configuration names, and report how it joins.
-    Check {
-        /// The configuration.
-        config: PathBuf,
-    },
-    /// Write everything that a configuration names as a folder of Parquet files, with a configuration that reads them.
-    Convert {
-        /// The configuration.
-        config: PathBuf,
-        /// The folder to write; must not exist or be empty.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-    },
-    /// The embedded datasets.
-    List,
-}
-
 #[derive(Args)]
 pub(crate) struct ConfigAndOut {
     /// The configuration, a TOML file.
     pub(crate) config: PathBuf,
-    /// The folder to write; must not exist or be empty.
+    /// The folder to write; must not exist or be empty. By default the first of runs/NAME, runs/NAME-2, … that is free.
     #[arg(long, value_name = "RUN")]
-    pub(crate) out: PathBuf,
+    out: Option<PathBuf>,
+}
+
+impl ConfigAndOut {
+    /// The folder to write, which is said where it was not given.
+    pub(crate) fn folder(&self, name: &str, terminal: Terminal) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| {
+            let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+            let name: String = name.chars().map(plain).collect();
+            let folder = terminal::free_folder(&Path::new("runs").join(name.trim_start_matches('.')));
+            terminal.note(&format!("writing to {}", folder.display()));
+            folder
+        })
+    }
 }
 
 fn main() -> ExitCode {
@@ -199,12 +213,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
     match cli.command {
         Command::Demo { out } => commands::demo::demo(out, &global, terminal),
         Command::Init(args) => commands::init::init(&args, &global, terminal),
-        Command::Data(Data::Inspect { paths, table }) => commands::data::inspect(&paths, &table, terminal),
-        Command::Data(Data::Check { config }) => commands::data::check(&config, &global, terminal),
-        Command::Data(Data::Convert { config, out }) => {
-            commands::data::convert(&config, &out, &global, terminal)
-        }
-        Command::Data(Data::List) => commands::data::list(terminal),
+        Command::Data(command) => commands::data::data(&command, &global, terminal),
         Command::Train(args) => commands::train::train(&args, &global, terminal),
         Command::Evaluate(args) => commands::evaluate::evaluate(&args, &global, terminal),
         Command::Score(args) => commands::score::score(&args, &global, terminal),
@@ -212,7 +221,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::Synergy(args) => commands::synergy::synergy(&args, &global, terminal),
         Command::Explain(args) => commands::explain::explain(&args, &global, terminal),
         Command::Export { model, out, .. } => commands::export::export(&model, &out, &global, terminal),
-        Command::Reproduce { run } => commands::reproduce::reproduce(&run, terminal),
+        Command::Reproduce { run } => commands::reproduce::reproduce(&run, &global, terminal),
     }
 }
 

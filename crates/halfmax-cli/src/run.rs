@@ -44,6 +44,9 @@ pub struct Input {
     pub sha256: String,
     /// Its size in bytes.
     pub bytes: u64,
+    /// For a file of a fetched dataset: `dataset:NAME/FILE`, by which it is found on another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
 }
 
 /// The machine of a run.
@@ -64,6 +67,7 @@ impl Manifest {
             path: input.path.clone(),
             sha256: input.sha256.clone(),
             bytes: input.bytes,
+            dataset: input.dataset.clone(),
         };
         Self {
             command: command.into(),
@@ -84,7 +88,7 @@ impl Manifest {
     pub fn add_file(&mut self, path: &Path) -> Result<()> {
         let sha256 = sha256_file(path)?;
         let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-        self.inputs.push(Input { path: path.display().to_string(), sha256, bytes });
+        self.inputs.push(Input { path: path.display().to_string(), sha256, bytes, dataset: None });
         Ok(())
     }
 }

@@ -4,12 +4,11 @@ use clap::Args;
 use halfmax_core::{Error, Result};
 use halfmax_data::{Names, Orientation, SaidColumns, TableOptions};
 
+use crate::Global;
+
 /// What is said of a table instead of having it found out.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TableArgs {
-    /// Say which column has which role: drug=inhibitor. May be given more than once; ignore=COLUMN sets a column aside.
-    #[arg(long = "column", value_name = "ROLE=NAME")]
-    columns: Vec<String>,
     /// Read the rows with this entry only: study=GDSC2. May be given more than once.
     #[arg(long = "where", value_name = "COLUMN=VALUE")]
     rows: Vec<String>,
@@ -29,28 +28,20 @@ impl TableArgs {
     ///
     /// # Errors
     /// If one is no pair, or names no orientation.
-    pub fn options(&self) -> Result<TableOptions> {
+    pub fn options(&self, global: &Global) -> Result<TableOptions> {
         Ok(TableOptions {
             sheet: self.sheet.clone(),
             separator: self.separator.clone(),
-            columns: self.columns()?,
+            columns: global.columns()?,
             rows: pairs("--where", &self.rows)?,
             orientation: self.orientation.as_deref().map(Orientation::named).transpose()?,
             ..TableOptions::default()
         })
     }
-
-    /// What is said of columns.
-    ///
-    /// # Errors
-    /// If one is no pair.
-    pub fn columns(&self) -> Result<SaidColumns> {
-        pairs("--column", &self.columns)
-    }
 }
 
 /// `key=value` arguments, those of one key together.
-fn pairs(flag: &str, given: &[String]) -> Result<SaidColumns> {
+pub fn pairs(flag: &str, given: &[String]) -> Result<SaidColumns> {
     let mut said = SaidColumns::new();
     for one in given {
         let (key, value) = one.split_once('=').ok_or_else(|| {

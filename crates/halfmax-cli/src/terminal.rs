@@ -1,6 +1,7 @@
 //! What a person, or a script, sees: text, JSON lines, progress, ctrl-C.
 
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use halfmax_core::{Error, Progress, Result};
@@ -17,6 +18,17 @@ pub fn listen_for_stop() {
             std::process::exit(130);
         }
     });
+}
+
+/// The first of NAME, NAME-2, NAME-3, … that does not exist.
+pub fn free_folder(name: &Path) -> PathBuf {
+    let numbered = |number: u32| {
+        let mut numbered = name.as_os_str().to_owned();
+        numbered.push(format!("-{number}"));
+        PathBuf::from(numbered)
+    };
+    let mut free = std::iter::once(name.to_owned()).chain((2..).map(numbered));
+    free.find(|path| !path.exists()).unwrap_or_else(|| name.to_owned())
 }
 
 /// Where output goes.
@@ -74,10 +86,19 @@ impl Terminal {
 
     /// A progress bar, on a terminal only.
     pub fn progress(self, what: &'static str) -> Bar {
+        self.bar(what, "{msg} {wide_bar} {percent:>3} % · {eta} left")
+    }
+
+    /// A progress bar that counts bytes.
+    pub fn bytes(self, what: &'static str) -> Bar {
+        self.bar(what, "{msg} {wide_bar} {decimal_bytes} of {decimal_total_bytes} · {eta} left")
+    }
+
+    fn bar(self, what: &'static str, template: &str) -> Bar {
         let visible = !self.quiet && !self.json && std::io::stderr().is_terminal();
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} % · {eta} left") {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_message(what);

@@ -14,13 +14,17 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<TableFile>,
     /// A second table of responses to the same drugs, with the same target: what a replicate achieves is the ceiling of
-    /// what a model can. With `dataset`, the name of one of its tables.
+    /// what a model can. With `dataset`, the name of one of its tables or a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicate: Option<TableFile>,
-    /// An embedded dataset that stands for all files: "gdsc-core".
+    /// A dataset that stands for all files: "gdsc-core", which is part of the program, or one that was fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
-    /// A table of what drugs do alone, for a screen of combinations: features of drugs and of cell lines.
+    /// The folder of fetched datasets, if it is not the usual one. It is not part of a configuration: machines differ.
+    #[serde(skip)]
+    pub data_dir: Option<PathBuf>,
+    /// A table of what drugs do alone, for a screen of combinations: features of drugs and of cell lines. With `dataset`, the
+    /// name of one of its tables or a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub single_agent: Option<TableFile>,
     /// Its columns to use; all columns of numbers if none are named.
@@ -69,7 +73,7 @@ impl Default for DrugFeatures {
 pub struct CellFile {
     /// What the file holds.
     pub kind: CellKind,
-    /// The file; may be absent for a file of an embedded dataset.
+    /// The file; may be absent for a file of a dataset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// How many of the most variable features to keep, chosen on training cell lines; absent = all.

@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::Path;
 
 use chematic::fp::{RdkitMorganConfig, RdkitMorganFpSize, RdkitMorganRadius, rdkit_morgan_bitvec};
 use halfmax_core::{
@@ -8,8 +7,8 @@ use halfmax_core::{
 
 use crate::config::DrugFeatures;
 use crate::drug_columns::{OwnColumn, own_blocks, own_columns};
+use crate::file_spec::TableFile;
 use crate::names::{drug_key, is_smiles, made_by_r, without_decimal_zero};
-use crate::open::read_table;
 use crate::report::{FileReport, FileShape};
 use crate::roles::Role;
 use crate::table::RawTable;
@@ -630,11 +629,11 @@ fn shared_targets(targets: &[Option<BTreeSet<&str>>]) -> Vec<String> {
 /// # Errors
 /// If the file cannot be read, has no column of drugs, or names none.
 pub fn read_drugs(
-    path: impl AsRef<Path>,
+    file: impl Into<TableFile>,
     features: &DrugFeatures,
     space: Option<&FeatureSpace>,
 ) -> Result<(EntityTable, FileReport)> {
-    let sheet = DrugSheet::read(&read_table(path)?)?;
+    let sheet = DrugSheet::read(&file.into().open()?)?;
     if sheet.drugs.is_empty() {
         return Err(
             Error::data(format!("{}: names no drug", sheet.shape.file)).help("fill the column of drug names")

@@ -24,6 +24,9 @@ pub struct TableOptions {
     /// Which column has which role: `columns = { drug = "inhibitor", ignore = ["note"] }`.
     #[serde(skip_serializing_if = "SaidColumns::is_empty")]
     pub columns: SaidColumns,
+    /// What is said of the columns of all files: this one may lack the column.
+    #[serde(skip)]
+    pub everywhere: SaidColumns,
     /// Which rows are read: those whose entries are these: `where = { study = "GDSC2" }`.
     #[serde(rename = "where", skip_serializing_if = "SaidColumns::is_empty")]
     pub rows: SaidColumns,
@@ -68,6 +71,7 @@ impl TableOptions {
         if let Some(rows) = rows {
             *table = table.with_rows(&rows);
         }
+        table.say(&self.everywhere, Scope::AllFiles)?;
         table.say(&self.columns, Scope::ThisFile)?;
         if let Some(key) = &self.key {
             let column = table.position_of(key).ok_or_else(|| {
@@ -142,11 +146,37 @@ impl TableFile {
     pub fn read(&self, base: &Path) -> Result<RawTable> {
         self.options.read(&base.join(&self.file))
     }
+
+    /// Reads the file, whose path is as it stands.
+    ///
+    /// # Errors
+    /// As [`TableOptions::read`].
+    pub(crate) fn open(&self) -> Result<RawTable> {
+        self.options.read(&self.file)
+    }
 }
 
 impl From<PathBuf> for TableFile {
     fn from(file: PathBuf) -> Self {
         Self { file, options: TableOptions::default() }
+    }
+}
+
+impl From<&Path> for TableFile {
+    fn from(file: &Path) -> Self {
+        file.to_path_buf().into()
+    }
+}
+
+impl From<&PathBuf> for TableFile {
+    fn from(file: &PathBuf) -> Self {
+        file.clone().into()
+    }
+}
+
+impl From<&TableFile> for TableFile {
+    fn from(file: &TableFile) -> Self {
+        file.clone()
     }
 }
 

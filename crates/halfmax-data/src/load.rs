@@ -7,15 +7,13 @@ use halfmax_core::{
 };
 use serde::Serialize;
 
-use crate::assign::Scope;
 use crate::config::{CellFile, CellKind, DataConfig, TargetConfig};
+use crate::datasets::Dataset;
 use crate::drugs::{DrugRecord, DrugSheet, drug_entities};
-use crate::embedded;
 use crate::feature_table::prepared;
 use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
-use crate::file_spec::TableFile;
+use crate::file_spec::{TableFile, TableOptions};
 use crate::names::{CellLines, IdKind, Identified, drug_key, linking_annotation};
-use crate::open::read_table;
 use crate::orientation::{Known, Orientation};
 use crate::report::{FileReport, FileShape, LeftOut, LoadReport, range_of};
 use crate::responses::{Observed, ResponseTable, read_responses};
@@ -58,11 +56,19 @@ pub struct InputFile {
     pub sha256: String,
     /// Its size in bytes.
     pub bytes: u64,
+    /// For a file of a fetched dataset: `dataset:NAME/FILE`, by which it is found on another machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
 }
 
 impl InputFile {
     pub(crate) fn of(table: &RawTable) -> Self {
-        Self { path: table.label().to_owned(), sha256: table.sha256().to_owned(), bytes: table.bytes() }
+        Self {
+            path: table.label().to_owned(),
+            sha256: table.sha256().to_owned(),
+            bytes: table.bytes(),
+            dataset: None,
+        }
     }
 }
 
@@ -134,16 +140,18 @@ pub fn load(
             return Err(Error::config("data.single_agent is given, but the responses are to single drugs")
                 .help("leave it out: it is for screens of combinations"));
         }
-        Some(file) => {
-            let table = read(file, data, base)?;
+        Some(_) => {
+            let table = files.single_agent.as_ref();
+            let table = table.ok_or_else(|| Error::failed("the table of single agents is not open"))?;
             let (cells, drugs, report, measures) =
-                with_single_agents(&table, &data.single_agent_columns, &lines, cells, drugs)?;
-            inputs.push(InputFile::of(&table));
+                with_single_agents(table, &data.single_agent_columns, &lines, cells, drugs)?;
+            inputs.push(InputFile::of(table));
             reports.push(report);
             (cells, drugs, Some(measures))
         }
     };
     inputs.extend(files.inputs());
+    files.dataset.iter().for_each(|dataset| dataset.label(&mut inputs));
     let folds = fold_column.map(|_| responses.observed.iter().map(|one| one.fold).collect());
     let screen = screen_of(&responses.target.name, cells, drugs, &responses.observed)?;
     let replicate = match &files.replicate {
@@ -199,11 +207,8 @@ fn join_replicate(screen: &Screen, observed: &[Observed]) -> Vec<(u32, u32, f32)
 
 /// Reads a file with what is said of it, and of the columns of all files.
 fn read(file: &TableFile, data: &DataConfig, base: &Path) -> Result<RawTable> {
-    let mut table = file.read(base)?;
-    table.say(&data.columns, Scope::AllFiles)?;
-    // What is said of this file goes before what is said of all.
-    table.say(&file.options.columns, Scope::ThisFile)?;
-    Ok(table)
+    let options = TableOptions { everywhere: data.columns.clone(), ..file.options.clone() };
+    options.read(&base.join(&file.file))
 }
 
 /// A file of cell-line features.
@@ -228,11 +233,19 @@ struct Files {
     replicate: Option<RawTable>,
     cells: Vec<OpenedCells>,
     drugs: Option<RawTable>,
+    single_agent: Option<RawTable>,
+    dataset: Option<Dataset>,
 }
 
-/// Whether `data.response` beside a dataset is a file rather than the name of one of its tables.
+/// Whether `data.response` (or `replicate`, `single_agent`) beside a dataset is a file rather than the name of one of its
+/// tables.
 pub fn is_file_name(response: &Path) -> bool {
     response.extension().is_some()
+}
+
+/// The name of a table of a dataset; nothing for a file.
+fn table_name(path: &Path) -> Option<String> {
+    (!is_file_name(path)).then(|| path.display().to_string())
 }
 
 impl Files {
@@ -241,8 +254,9 @@ impl Files {
             return Self::of_dataset(dataset, data, base);
         }
         let Some(response) = &data.response else {
-            return Err(Error::config("data.response is missing: expected the table of responses")
-                .help("set response = \"file.csv\", or dataset = \"gdsc-core\" for the embedded data"));
+            return Err(Error::config("data.response is missing: expected the table of responses").help(
+                "set response = \"file.csv\", or dataset = \"NAME\" for one that `halfmax data list` names",
+            ));
         };
         let mut cells = Vec::new();
         for (at, cell_file) in data.cells.iter().enumerate() {
@@ -253,38 +267,46 @@ impl Files {
         }
         let drugs = data.drugs.as_ref().map(|file| read(file, data, base)).transpose()?;
         let replicate = data.replicate.as_ref().map(|file| read(file, data, base)).transpose()?;
-        Ok(Self { response: read(response, data, base)?, replicate, cells, drugs })
+        let single_agent = data.single_agent.as_ref().map(|file| read(file, data, base)).transpose()?;
+        let response = read(response, data, base)?;
+        Ok(Self { response, replicate, cells, drugs, single_agent, dataset: None })
     }
 
     fn of_dataset(dataset: &str, data: &DataConfig, base: &Path) -> Result<Self> {
-        let embedded = embedded::dataset(dataset)?;
+        let dataset = Dataset::open(dataset, data.data_dir.as_deref())?;
         let mut cells = Vec::new();
         if data.cells.is_empty() {
-            for kind in [CellKind::Expression, CellKind::Events] {
+            for kind in dataset.usual_cells() {
                 let required = kind == CellKind::Expression;
-                cells.push(OpenedCells { kind, table: embedded.cells(kind)?, most: None, required });
+                cells.push(OpenedCells { kind, table: dataset.cells(kind)?, most: None, required });
             }
         }
         for cell_file in &data.cells {
             let table = match cell_file.table_file() {
                 Some(file) => read(&file, data, base)?,
-                None => embedded.cells(cell_file.kind)?,
+                None => dataset.cells(cell_file.kind)?,
             };
             cells.push(OpenedCells::of(cell_file, table));
         }
         let drugs = match &data.drugs {
-            Some(file) => read(file, data, base)?,
-            None => embedded.drugs()?,
+            Some(file) => Some(read(file, data, base)?),
+            None => dataset.drugs()?,
         };
-        let replicate = data.replicate.as_ref().map(|name| name.file.display().to_string());
-        let replicate = replicate.map(|name| embedded.response(Some(&name))).transpose()?;
+        let responses = |key: &str, file: &TableFile| match table_name(&file.file) {
+            Some(name) => dataset.response(key, Some(&name)),
+            None => read(file, data, base),
+        };
         let response = match &data.response {
-            Some(file) if is_file_name(&file.file) => read(file, data, base)?,
-            name => {
-                embedded.response(name.as_ref().map(|name| name.file.display().to_string()).as_deref())?
-            }
+            Some(file) => responses("data.response", file)?,
+            None => dataset.response("data.response", None)?,
         };
-        Ok(Self { response, replicate, cells, drugs: Some(drugs) })
+        let replicate = data.replicate.as_ref().map(|path| responses("data.replicate", path)).transpose()?;
+        let alone = |file: &TableFile| match table_name(&file.file) {
+            Some(name) => dataset.single_agent(&name),
+            None => read(file, data, base),
+        };
+        let single_agent = data.single_agent.as_ref().map(alone).transpose()?;
+        Ok(Self { response, replicate, cells, drugs, single_agent, dataset: Some(dataset) })
     }
 
     /// The drugs of the response table with their structures, one row each, where there is no sheet of drugs and the table has them.
@@ -599,15 +621,16 @@ fn load_report(
 ///
 /// # Errors
 /// If a file cannot be read, could be either way round, or two files hold the same kind.
-pub fn read_cells_for_scoring(
-    files: &[(&Path, Option<CellKind>)],
+pub fn read_cells_for_scoring<F: Clone + Into<TableFile>>(
+    files: &[(F, Option<CellKind>)],
     space: Option<&FeatureSpace>,
     set: Option<Orientation>,
 ) -> Result<(EntityTable, Vec<FileReport>)> {
     let mut lines = CellLines::embedded()?;
     let mut parts = Vec::new();
-    for (path, kind) in files {
-        let table = read_table(path)?;
+    for (file, kind) in files {
+        let table = Into::<TableFile>::into(file.clone()).open()?;
+        let set = table.orientation.or(set);
         let kind = match kind {
             Some(kind) => *kind,
             None => crate::inspect::cell_kind(&table).ok_or_else(|| {

@@ -1,6 +1,9 @@
 //! The scale of features: whether cell lines, and files, are on one scale.
 
-use halfmax_core::{FeatureBlock, FeatureValues, listed};
+use std::collections::HashSet;
+
+use halfmax_core::{EntityTable, Error, FeatureBlock, FeatureSpace, FeatureValues, Result, listed};
+use serde::{Deserialize, Serialize};
 
 /// A cell line is odd if its larger values are this many times those of the middle cell line.
 const ODD: f32 = 4.0;
@@ -42,4 +45,149 @@ fn upper_decile(values: impl Iterator<Item = f32>) -> f32 {
     }
     let at = (values.len() - 1) * 9 / 10;
     *values.select_nth_unstable_by(at, f32::total_cmp).1
+}
+
+/// How the values of one kind of features lie: what a model stores of its training, so that values on another scale are seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureScale {
+    /// The kind of features: "expression".
+    pub kind: String,
+    /// The 1st, 10th, 25th, 50th, 75th, 90th and 99th percentile of all values.
+    pub quantiles: [f32; 7],
+}
+
+/// The percentiles that are stored, as shares.
+const SHARES: [f64; 7] = [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99];
+/// Fewer values than these say too little of their scale.
+const FEW: usize = 8;
+/// The width between the quartiles may differ by this factor.
+const WIDTHS: f32 = 4.0;
+
+/// The scales of the blocks of real numbers of a table, as far as a model uses their features; single-agent responses have scales of their own.
+pub fn scales_of(table: &EntityTable, space: &FeatureSpace) -> Vec<FeatureScale> {
+    let blocks = table.blocks().iter().filter(|block| block.kind != halfmax_core::SINGLE_AGENT);
+    blocks.filter_map(|block| scale_of(block, space)).collect()
+}
+
+fn scale_of(block: &FeatureBlock, space: &FeatureSpace) -> Option<FeatureScale> {
+    let FeatureValues::Real(values) = &block.values else { return None };
+    let used: HashSet<&str> = space
+        .features
+        .iter()
+        .filter(|feature| feature.kind == block.kind)
+        .map(|feature| feature.name.as_str())
+        .collect();
+    let columns = block.names.iter().zip(values.columns()).filter(|(name, _)| used.contains(name.as_str()));
+    let mut all: Vec<f32> = columns
+        .flat_map(|(_, column)| column.iter().copied().collect::<Vec<f32>>())
+        .filter(|value| !value.is_nan())
+        .collect();
+    if all.len() < FEW {
+        return None;
+    }
+    all.sort_by(f32::total_cmp);
+    let quantiles = SHARES.map(|share| all[((all.len() - 1) as f64 * share).round() as usize]);
+    Some(FeatureScale { kind: block.kind.clone(), quantiles })
+}
+
+/// Refuses values that do not lie where those of a model's training did: TPM where the model knows log2(TPM + 1), z-scores, counts.
+///
+/// # Errors
+/// If the middle of the values of a kind lies outside of the 10th to 90th percentile of training, or their quartiles are more than four times as
+/// far apart, or as close. Names the kind, both ranges, and what the values look like.
+pub fn refuse_other_scales(stored: &[FeatureScale], table: &EntityTable, space: &FeatureSpace) -> Result<()> {
+    for own in scales_of(table, space) {
+        let Some(known) = stored.iter().find(|known| known.kind == own.kind) else { continue };
+        if own.fits(known) {
+            continue;
+        }
+        let range = |scale: &FeatureScale| {
+            let [low, _, _, middle, _, _, high] = scale.quantiles;
+            format!("{low:.2} to {high:.2}, {middle:.2} in the middle")
+        };
+        return Err(Error::data(format!(
+            "the values of {} lie elsewhere than those that the model was trained on: {} here, {} there",
+            own.kind,
+            range(&own),
+            range(known)
+        ))
+        .help(format!(
+            "{}; or, if they are meant to differ, say --any-scale",
+            own.looks_like(known).unwrap_or("bring them to the scale of the training data")
+        )));
+    }
+    Ok(())
+}
+
+impl FeatureScale {
+    fn width(&self) -> f32 {
+        self.quantiles[4] - self.quantiles[2]
+    }
+
+    fn fits(&self, known: &Self) -> bool {
+        let middle = (known.quantiles[1]..=known.quantiles[5]).contains(&self.quantiles[3]);
+        let (own, there) = (self.width(), known.width());
+        // Values that are nearly all the same (copy numbers) have no width to compare.
+        let widths = there <= 0.0 || own <= 0.0 || (own / there <= WIDTHS && there / own <= WIDTHS);
+        let beyond =
+            self.quantiles[6] > known.quantiles[6] + 2.0 * (known.quantiles[6] - known.quantiles[0]).max(1.0);
+        middle && widths && !beyond
+    }
+
+    /// What the values look like beside those of training, with what mends it.
+    fn looks_like(&self, known: &Self) -> Option<&'static str> {
+        let positive = self.quantiles[0] >= 0.0;
+        let logarithms = Self { quantiles: self.quantiles.map(|value| (value + 1.0).log2()), ..self.clone() };
+        let centred = |scale: &Self| scale.quantiles[3].abs() < 0.5 && (0.5..=3.0).contains(&scale.width());
+        match () {
+            () if positive && logarithms.fits(known) => {
+                Some("they look like TPM, counts or intensities: take log2(x + 1)")
+            }
+            () if centred(self) && !centred(known) => {
+                Some("they look like z-scores: give the values before they were standardised")
+            }
+            () if centred(known) && !centred(self) => {
+                Some("the training data look standardised: standardise these in the same way")
+            }
+            () if positive && self.quantiles[6] > 100.0 => {
+                Some("they look like TPM, counts or intensities, the training data do not")
+            }
+            () => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use halfmax_core::FeatureBlock;
+    use ndarray::Array2;
+
+    fn table(of: impl Fn(usize, usize) -> f32) -> (EntityTable, FeatureSpace) {
+        let names: Vec<String> = (0..20).map(|gene| format!("G{gene}")).collect();
+        let values = Array2::from_shape_fn((10, 20), |(row, column)| of(row, column));
+        let block = FeatureBlock::new("expression", names, FeatureValues::real(values)).unwrap();
+        let table = EntityTable::new((0..10).map(|line| format!("L{line}")), "cell line").unwrap();
+        let table = table.with_block(block).unwrap();
+        let space = FeatureSpace::whole(&table);
+        (table, space)
+    }
+
+    #[test]
+    fn values_on_another_scale_are_named() {
+        let log = |row: usize, column: usize| 2.0 + ((row * 7 + column * 13) % 60) as f32 / 10.0;
+        let (trained, space) = table(log);
+        let stored = scales_of(&trained, &space);
+        let check = |of: &dyn Fn(usize, usize) -> f32| refuse_other_scales(&stored, &table(of).0, &space);
+        assert!(check(&log).is_ok());
+        assert!(check(&|row, column| log(row, column) + 0.4).is_ok());
+        let tpm = check(&|row, column| log(row, column).exp2() - 1.0).unwrap_err();
+        assert!(
+            tpm.to_string().contains("expression") && tpm.advice().unwrap().contains("log2(x + 1)"),
+            "{tpm}"
+        );
+        let z = check(&|row, column| (log(row, column) - 5.0) / 1.7).unwrap_err();
+        assert!(z.advice().unwrap().contains("z-scores"), "{z}");
+    }
 }

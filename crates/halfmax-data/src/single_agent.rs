@@ -1,7 +1,6 @@
 //! What drugs do alone, as features of drugs and of cell lines in a screen of combinations.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::Path;
 
 use halfmax_core::{
     EntityTable, Error, FeatureBlock, FeatureSpace, FeatureValues, Result, SINGLE_AGENT, listed,
@@ -10,8 +9,8 @@ use ndarray::{Array2, ShapeBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::columns;
+use crate::file_spec::TableFile;
 use crate::names::{CellLines, drug_key};
-use crate::open::read_table;
 use crate::readings::finite;
 use crate::report::{FileReport, FileShape, grouped};
 use crate::roles::Role;
@@ -112,13 +111,13 @@ pub(crate) fn with_single_agents(
 /// # Errors
 /// If the file cannot be read, lacks a column, holds a number that cannot be, or no row is of the cell lines and drugs.
 pub fn with_single_agents_for_scoring(
-    path: &Path,
+    file: impl Into<TableFile>,
     measures: &SingleAgentMeasures,
     spaces: [&FeatureSpace; 2],
     cells: EntityTable,
     drugs: EntityTable,
 ) -> Result<(EntityTable, EntityTable, FileReport)> {
-    let table = read_table(path)?;
+    let table = file.into().open()?;
     let wanted: Vec<String> = match measures.by_dose {
         true => Vec::new(),
         false => measures.scales.keys().cloned().collect(),

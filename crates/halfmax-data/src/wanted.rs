@@ -1,12 +1,11 @@
 //! Lists of what is to be scored: pairs of a cell line and a drug, and combinations of drugs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use halfmax_core::{EntityTable, Error, Result, listed};
 
+use crate::file_spec::TableFile;
 use crate::names::{CellLines, drug_key};
-use crate::open::read_table;
 use crate::roles::Role;
 use crate::table::RawTable;
 
@@ -25,8 +24,12 @@ pub struct Wanted {
 ///
 /// # Errors
 /// If the file cannot be read, lacks a column, or no row is of cell lines and drugs that the tables have.
-pub fn read_wanted_pairs(path: &Path, cells: &EntityTable, drugs: &EntityTable) -> Result<Wanted> {
-    let table = read_table(path)?;
+pub fn read_wanted_pairs(
+    file: impl Into<TableFile>,
+    cells: &EntityTable,
+    drugs: &EntityTable,
+) -> Result<Wanted> {
+    let table = file.into().open()?;
     let cell_column = table.require(Role::CellLine)?;
     let drug_column = table.require(Role::Drug)?;
     read(&table, Some(cell_column), &[drug_column], cells, drugs)
@@ -36,8 +39,12 @@ pub fn read_wanted_pairs(path: &Path, cells: &EntityTable, drugs: &EntityTable) 
 ///
 /// # Errors
 /// As [`read_wanted_pairs`]; a combination of a drug with itself is left out like one of an unknown drug.
-pub fn read_wanted_combinations(path: &Path, cells: &EntityTable, drugs: &EntityTable) -> Result<Wanted> {
-    let table = read_table(path)?;
+pub fn read_wanted_combinations(
+    file: impl Into<TableFile>,
+    cells: &EntityTable,
+    drugs: &EntityTable,
+) -> Result<Wanted> {
+    let table = file.into().open()?;
     let second = table.require(Role::DrugB)?;
     let first = table.role(Role::DrugA).map_or_else(|| table.require(Role::Drug), Ok)?;
     if let Some(third) = table

@@ -1,17 +1,70 @@
 use std::path::{Path, PathBuf};
 
+use clap::Subcommand;
 use halfmax_core::{Error, Result};
 use halfmax_data::RunFolder;
+use halfmax_data::datasets::{
+    DATASETS, DatasetFolder, Manifest, State, Verified, data_dir, dataset_manifest, manifest, manifests,
+};
+use halfmax_fetch::{Action, FetchedDataset, Fetcher};
+use serde_json::json;
 
 use crate::Global;
-use crate::config::Config;
 use crate::run::Prepared;
 use crate::table_args::TableArgs;
 use crate::terminal::Terminal;
 
+/// Fetch datasets, and look at data before using them.
+#[derive(Subcommand)]
+pub enum DataCommand {
+    /// Say what files are taken for, how their ids match, and what looks wrong.
+    Inspect {
+        /// The files.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        table: TableArgs,
+    },
+    /// Load everything that a configuration names, and report how it joins.
+    Check {
+        /// The configuration.
+        config: PathBuf,
+    },
+    /// Write everything that a configuration names as a folder of Parquet files, with a configuration that reads them.
+    Convert {
+        /// The configuration.
+        config: PathBuf,
+        /// The folder to write; must not exist or be empty.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Say which datasets there are, and which of them were fetched.
+    List,
+    /// Fetch datasets, so that configurations with dataset = "NAME" run.
+    Fetch {
+        /// The datasets; `halfmax data list` names them.
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+        /// A folder with files that need not be downloaded, under the publisher's names or the dataset's.
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
+}
+
+/// `halfmax data …`.
+pub fn data(command: &DataCommand, global: &Global, terminal: Terminal) -> Result<()> {
+    match command {
+        DataCommand::Inspect { paths, table } => inspect(paths, table, global, terminal),
+        DataCommand::Convert { config, out } => convert(config, out, global, terminal),
+        DataCommand::Check { config } => check(config, global, terminal),
+        DataCommand::List => list(global, terminal),
+        DataCommand::Fetch { names, from } => fetch(names, from.as_deref(), global, terminal),
+    }
+}
+
 /// `halfmax data inspect`.
-pub fn inspect(paths: &[PathBuf], table: &TableArgs, terminal: Terminal) -> Result<()> {
-    let options = table.options()?;
+fn inspect(paths: &[PathBuf], table: &TableArgs, global: &Global, terminal: Terminal) -> Result<()> {
+    let options = table.options(global)?;
     for path in paths {
         for inspection in halfmax_data::inspect_with(path, &options)? {
             terminal.result("inspection", &inspection, &inspection.to_string())?;
@@ -21,8 +74,8 @@ pub fn inspect(paths: &[PathBuf], table: &TableArgs, terminal: Terminal) -> Resu
 }
 
 /// `halfmax data check`.
-pub fn check(path: &Path, global: &Global, terminal: Terminal) -> Result<()> {
-    let config = Config::read(path, &global.overrides)?;
+fn check(path: &Path, global: &Global, terminal: Terminal) -> Result<()> {
+    let config = global.read_config(path)?;
     // The report is this command's result, so it is not also a note.
     let prepared = Prepared::new(&config, Terminal::new(false, true)).map_err(|error| {
         Error::unmet(format!("{}: {error}", path.display()))
@@ -46,18 +99,124 @@ pub fn check(path: &Path, global: &Global, terminal: Terminal) -> Result<()> {
 }
 
 /// `halfmax data list`.
-pub fn list(terminal: Terminal) -> Result<()> {
-    let manifest = halfmax_data::dataset_manifest("gdsc-core")?;
-    let parsed: toml::Table = toml::from_str(manifest)
-        .map_err(|error| Error::failed("the dataset's manifest is unreadable").because(error))?;
-    let title = parsed.get("title").and_then(toml::Value::as_str).unwrap_or_default();
-    terminal.result("dataset", &parsed, &format!("gdsc-core   {title} (embedded)"))
+fn list(global: &Global, terminal: Terminal) -> Result<()> {
+    for name in DATASETS {
+        let parsed: toml::Table = toml::from_str(dataset_manifest(name)?)
+            .map_err(|error| Error::failed("the dataset's manifest is unreadable").because(error))?;
+        let text = |key: &str| parsed.get(key).and_then(toml::Value::as_str).unwrap_or_default();
+        let line = line(name, State::Embedded, "", text("title"), text("licence"));
+        terminal.result("dataset", &described(&parsed, State::Embedded, None), &line)?;
+    }
+    let data_dir = data_dir(global.data_dir.as_deref())?;
+    for manifest in manifests()? {
+        let folder = DatasetFolder::new(manifest, &data_dir);
+        let (manifest, state) = (&folder.manifest, folder.state()?);
+        let size = manifest.bytes().map_or_else(|| "size unknown".to_owned(), size);
+        let mut line = line(&manifest.name, state, &size, &manifest.title, &manifest.licence);
+        if !manifest.tried {
+            line.push_str(" · addresses not tried");
+        }
+        terminal.result("dataset", &described(manifest, state, Some(&folder.path)), &line)?;
+    }
+    terminal.note(&format!("datasets are fetched into {}", data_dir.display()));
+    Ok(())
+}
+
+fn line(name: &str, state: State, size: &str, title: &str, licence: &str) -> String {
+    let state = match state {
+        State::Embedded => "embedded",
+        State::Fetched => "fetched",
+        State::Partly => "partly fetched",
+        State::NotFetched => "not fetched",
+    };
+    format!("{name:<14} {state:<14} {size:>12}  {title} · {licence}")
+}
+
+/// A manifest, with how far the dataset is fetched.
+fn described(manifest: &impl serde::Serialize, state: State, folder: Option<&Path>) -> serde_json::Value {
+    let mut value = serde_json::to_value(manifest).unwrap_or_default();
+    if let serde_json::Value::Object(fields) = &mut value {
+        fields.insert("state".into(), json!(state));
+        fields.extend(folder.map(|folder| ("folder".to_owned(), json!(folder))));
+    }
+    value
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// `halfmax data fetch`.
+fn fetch(names: &[String], from: Option<&Path>, global: &Global, terminal: Terminal) -> Result<()> {
+    if let Some(from) = from.filter(|from| !from.is_dir()) {
+        return Err(Error::config(format!("--from {}: there is no such folder", from.display()))
+            .help("give the folder that the files are in"));
+    }
+    let from = from.map(std::path::absolute).transpose();
+    let from = from.map_err(|error| Error::config("--from is not a folder").because(error))?;
+    // All names first: a misspelt one must not wait for a download.
+    let wanted = names.iter().map(|name| Ok((name, manifest(name)?))).collect::<Result<Vec<_>>>()?;
+    let fetcher = Fetcher { data_dir: data_dir(global.data_dir.as_deref())?, from, ..Fetcher::default() };
+    for (name, manifest) in wanted {
+        let Some(manifest) = manifest else {
+            terminal.note(&format!("{name} is part of the program: there is nothing to fetch"));
+            continue;
+        };
+        announce(&manifest, terminal);
+        let progress = terminal.bytes("fetching");
+        let fetched = fetcher.fetch(&manifest, &progress)?;
+        drop(progress);
+        report(&manifest, &fetched, terminal)?;
+    }
+    Ok(())
+}
+
+/// Says what is fetched and under which terms.
+fn announce(manifest: &Manifest, terminal: Terminal) {
+    terminal.note(&format!("{}: {}\n  licence: {}", manifest.name, manifest.title, manifest.licence));
+    if let Some(note) = &manifest.note {
+        terminal.note(&format!("  note: {note}"));
+    }
+}
+
+fn report(manifest: &Manifest, fetched: &FetchedDataset, terminal: Terminal) -> Result<()> {
+    let action = |action: Action| match action {
+        Action::Kept => "was there",
+        Action::Copied => "copied",
+        Action::Downloaded => "downloaded",
+    };
+    let verified = |verified: Verified| match verified {
+        Verified::Manifest => "verified",
+        Verified::FirstFetch => "not verified: no checksum is published",
+    };
+    let mut text =
+        format!("{}: {} files in {}", manifest.name, fetched.files.len(), fetched.folder.display());
+    for one in &fetched.files {
+        let file = &one.file;
+        text.push_str(&format!(
+            "\n  {:<42} {:>9}  {}, {}",
+            file.name,
+            size(file.bytes),
+            action(one.action),
+            verified(file.verified)
+        ));
+    }
+    let files: Vec<_> =
+        fetched.files.iter().map(|one| json!({"file": one.file, "action": action(one.action)})).collect();
+    let value = json!({"name": manifest.name, "folder": fetched.folder, "files": files});
+    terminal.result("fetched", &value, &text)?;
+    terminal.note(&format!("please cite: {}", manifest.citation.join("; ")));
+    Ok(())
 }
 
 /// `halfmax data convert`.
-pub fn convert(path: &Path, out: &Path, global: &Global, terminal: Terminal) -> Result<()> {
+fn convert(path: &Path, out: &Path, global: &Global, terminal: Terminal) -> Result<()> {
     let folder = RunFolder::create(out)?;
-    let config = Config::read(path, &global.overrides)?;
+    let config = global.read_config(path)?;
     let loaded = halfmax_data::load(&config.data, &config.target, Path::new(""), None)?;
     terminal.note(&loaded.report.to_string());
     halfmax_data::write_set(&loaded, &config.name, &config.data.drug_features, &folder)?;

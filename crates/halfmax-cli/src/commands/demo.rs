@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::explaining::{Explained, direction, explain_into, write_tables};
 use crate::reporting::Reporting;
 use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, free_folder};
 use crate::unfinished::Unfinished;
 
 /// The recipe of the demo.
@@ -30,7 +30,7 @@ const CELL_LINES: [&str; 3] = ["K562", "A375", "MCF7"];
 pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result<()> {
     let mut config = Config::parse(RECIPE, &global.overrides)?;
     config.seed = global.seed.unwrap_or(config.seed);
-    let folder = RunFolder::create(out.unwrap_or_else(free_folder))?;
+    let folder = RunFolder::create(out.unwrap_or_else(|| free_folder(Path::new("halfmax-demo"))))?;
     let prepared = Prepared::new(&config, terminal)?;
     let unfinished = Unfinished::not_kept(Vec::new());
     let evaluation = cross_validate(&config, &prepared, &unfinished, &terminal.progress("evaluating"))?;
@@ -209,13 +209,6 @@ impl TopCombinations {
             lines.join("\n")
         )
     }
-}
-
-/// The first of halfmax-demo, halfmax-demo-2, … that does not exist.
-fn free_folder() -> PathBuf {
-    let names = (2..).map(|number| format!("halfmax-demo-{number}"));
-    let mut free = std::iter::once("halfmax-demo".to_owned()).chain(names).map(PathBuf::from);
-    free.find(|path| !path.exists()).unwrap_or_else(|| "halfmax-demo".into())
 }
 
 /// The best-predicted drugs.

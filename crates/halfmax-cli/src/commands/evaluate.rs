@@ -14,13 +14,14 @@ use crate::{ConfigAndOut, Global};
 
 /// `halfmax evaluate`.
 pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result<()> {
-    let mut config = Config::read(&args.config, &global.overrides)?;
+    let mut config = global.read_config(&args.config)?;
     config.seed = global.seed.unwrap_or(config.seed);
     config.split().map_err(|error| error.at(args.config.display()))?;
-    let folder = RunFolder::create(&args.out)?;
+    let out = args.folder(&config.name, terminal);
+    let folder = RunFolder::create(&out)?;
     let prepared = Prepared::new(&config, terminal)?;
     check_explain(&config, &prepared.loaded).map_err(|error| error.at(args.config.display()))?;
-    let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
+    let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &out, terminal)?;
     let evaluated = evaluate_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|found| {
         report(&config, &prepared, (&found.0, found.1.as_ref()), &unfinished, &folder, terminal)?;
         Ok(found)

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use halfmax_core::{End, EntityTable, Error, FeatureSpace, Result};
-use halfmax_data::{InputFile, read_cells_for_scoring, write_atomically};
+use halfmax_data::{InputFile, read_cells_for_scoring, refuse_other_scales, write_atomically};
 use serde_json::json;
 
 use crate::Global;
@@ -59,7 +59,7 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     config.seed = global.seed.unwrap_or(config.seed);
     let params = args.params(&config);
     params.check()?;
-    let others = args.other_cells(&facts, &fitted.space(0), terminal)?;
+    let others = args.other_cells(&facts, &fitted.space(0), global, terminal)?;
     config.explain = Some(params);
     let mut prepared = Prepared::new(&Config { split: None, ..config.clone() }, terminal)?;
     check_same(&facts, &prepared.loaded.inputs)?;
@@ -118,7 +118,7 @@ impl ExplainArgs {
             ))
             .help("give the model in the folder that `halfmax train` wrote"));
         }
-        Config::read(&path, &global.overrides)
+        global.read_config(&path)
     }
 
     /// Refuses a report that is none, or that would take the place of its own tables.
@@ -145,6 +145,7 @@ impl ExplainArgs {
         &self,
         facts: &ModelFacts,
         space: &FeatureSpace,
+        global: &Global,
         terminal: Terminal,
     ) -> Result<Option<(EntityTable, Vec<u32>)>> {
         if self.cells.is_empty() {
@@ -157,9 +158,11 @@ impl ExplainArgs {
             ))
             .help("leave out --cells, and name cell lines of the training with --cell-line"));
         }
-        let files: Vec<_> = self.cells.iter().map(|path| (path.as_path(), None)).collect();
+        let files: Vec<_> =
+            self.cells.iter().map(|path| Ok((global.table(path)?, None))).collect::<Result<_>>()?;
         let (cells, reports) = read_cells_for_scoring(&files, Some(space), None)?;
         reports.iter().for_each(|report| terminal.note(&report.to_string()));
+        refuse_other_scales(&facts.scales, &cells, space)?;
         if self.cell_lines.is_empty() && cells.len() > MOST_CELLS {
             return Err(Error::config(format!(
                 "--cells: {} cell lines, expected at most {MOST_CELLS} where none is named",

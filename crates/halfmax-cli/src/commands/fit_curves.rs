@@ -56,7 +56,7 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     };
     // Before the readings are looked at: a wrong ending is told at once.
     let mut writer = TableWriter::create(&args.out)?;
-    let readings = read_readings(&args.table.options()?.read(&args.raw)?, &options)?;
+    let readings = read_readings(&args.table.options(global)?.read(&args.raw)?, &options)?;
     tell(&args.raw, &readings, terminal);
     let summary = fit_and_write(args, &readings, &mut writer, &terminal.progress("fitting"))?;
     writer.finish()?;

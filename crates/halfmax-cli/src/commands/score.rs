@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{End, EntityTable, Error, FittedModel, Responses, Result, Target, listed};
 use halfmax_data::{
-    CellLines, DrugFeatures, FileReport, Pieces, TargetConfig, drug_key, read_cells_for_scoring, read_drugs,
-    read_responses, read_table, sha256_bytes, sha256_file, with_single_agents_for_scoring,
+    CellLines, DrugFeatures, FileReport, Orientation, Pieces, TableFile, TargetConfig, drug_key,
+    read_cells_for_scoring, read_drugs, read_responses, refuse_other_scales, sha256_bytes, sha256_file,
+    with_single_agents_for_scoring,
 };
 use serde_json::json;
 
@@ -76,6 +77,12 @@ pub struct ScoreArgs {
     /// are exactly the whole.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+    /// Score also where the values of features lie elsewhere than those that the model was trained on.
+    #[arg(long)]
+    any_scale: bool,
+    /// Which way round the files of cell lines are: cell_lines_in_rows or genes_in_rows; found out by default.
+    #[arg(long, value_name = "ORIENTATION")]
+    orientation: Option<String>,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -90,35 +97,40 @@ pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()
     facts.target.sensitive = said.or(facts.target.sensitive);
     args.check_for(&facts)?;
     let kept = args.kept(&facts.target)?;
-    let files: Vec<_> = args.cells.iter().map(|path| (path.as_path(), None)).collect();
-    let (cells, reports) = read_cells_for_scoring(&files, Some(&fitted.space(0)), None)?;
+    let files: Vec<_> =
+        args.cells.iter().map(|path| Ok((global.table(path)?, None))).collect::<Result<_>>()?;
+    let orientation = args.orientation.as_deref().map(Orientation::named).transpose()?;
+    let (cells, reports) = read_cells_for_scoring(&files, Some(&fitted.space(0)), orientation)?;
     reports.iter().for_each(|report| terminal.note(&report.to_string()));
-    let (drugs, report) = args.drugs(&*fitted, &facts.drug_features)?;
+    if !args.any_scale {
+        refuse_other_scales(&facts.scales, &cells, &fitted.space(0))?;
+    }
+    let (drugs, report) = args.drugs(&*fitted, &facts.drug_features, global)?;
     terminal.note(&report.to_string());
     let monotherapy = match &args.monotherapy {
         None => None,
-        Some(path) => Some(args.monotherapy(path, &cells, &drugs)?),
+        Some(path) => Some(args.monotherapy(path, &cells, &drugs, global)?),
     };
-    let (cells, drugs) = args.with_single_agents(&*fitted, &facts, cells, drugs, terminal)?;
+    let (cells, drugs) = args.with_single_agents(&*fitted, &facts, (cells, drugs), global, terminal)?;
     let fitted = match &args.responses {
         None => fitted,
-        Some(path) => informed(&*fitted, &facts, path, [&cells, &drugs], terminal)?,
+        Some(path) => informed(&*fitted, &facts, &global.table(path)?, [&cells, &drugs], terminal)?,
     };
     let tables = if facts.combinations { vec![&cells, &drugs, &drugs] } else { vec![&cells, &drugs] };
     let scoring = Scoring::new(&*fitted, &facts, applicability.as_ref(), tables, monotherapy)?;
     scoring.tell_shares(terminal);
-    let mut out = Pieces::open(&args.out, &facts.target.name, &args.made_of()?)?;
+    let mut out = Pieces::open(&args.out, &facts.target.name, &args.made_of(global)?)?;
     if out.done() > 0 {
         terminal.note(&format!("{}: going on after {} scores", args.out.display(), out.rows()));
     }
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let progress = terminal.progress("scoring");
     let scored = if facts.combinations {
-        let list = args.combinations.as_deref();
-        combinations::score(&scoring, list, (kept, shard), &mut out, &progress)
+        let list = args.combinations.as_deref().map(|path| global.table(path)).transpose()?;
+        combinations::score(&scoring, list.as_ref(), (kept, shard), &mut out, &progress)
     } else {
         match &args.pairs {
-            Some(pairs) => scoring.pairs(pairs, (kept, shard), &mut out, &progress),
+            Some(pairs) => scoring.pairs(&global.table(pairs)?, (kept, shard), &mut out, &progress),
             None => scoring.grid((kept, shard), &mut out, &progress),
         }
     };
@@ -196,11 +208,22 @@ impl ScoreArgs {
         }
     }
 
-    fn drugs(&self, fitted: &dyn FittedModel, features: &DrugFeatures) -> Result<(EntityTable, FileReport)> {
-        read_drugs(&self.drugs, features, Some(&fitted.space(1)))
+    fn drugs(
+        &self,
+        fitted: &dyn FittedModel,
+        features: &DrugFeatures,
+        global: &Global,
+    ) -> Result<(EntityTable, FileReport)> {
+        read_drugs(global.table(&self.drugs)?, features, Some(&fitted.space(1)))
     }
 
-    fn monotherapy(&self, path: &Path, cells: &EntityTable, drugs: &EntityTable) -> Result<Monotherapy> {
+    fn monotherapy(
+        &self,
+        path: &Path,
+        cells: &EntityTable,
+        drugs: &EntityTable,
+        global: &Global,
+    ) -> Result<Monotherapy> {
         let Trained { fitted, facts, .. } = Trained::read(path)?;
         if facts.combinations || !facts.target.has_ic50_um() {
             let what = if facts.combinations { "of combinations" } else { "of single drugs" };
@@ -211,7 +234,7 @@ impl ScoreArgs {
             ))
             .help("train one on a table with a column LN_IC50 or pIC50, or say with target.scale and target.unit what the column is"));
         }
-        let (own, _) = self.drugs(&*fitted, &facts.drug_features)?;
+        let (own, _) = self.drugs(&*fitted, &facts.drug_features, global)?;
         if own.ids() != drugs.ids() {
             return Err(Error::failed(format!("{}: read to other drugs", self.drugs.display())));
         }
@@ -223,15 +246,15 @@ impl ScoreArgs {
         &self,
         fitted: &dyn FittedModel,
         facts: &ModelFacts,
-        cells: EntityTable,
-        drugs: EntityTable,
+        (cells, drugs): (EntityTable, EntityTable),
+        global: &Global,
         terminal: Terminal,
     ) -> Result<(EntityTable, EntityTable)> {
         match (&facts.single_agents, &self.single_agent) {
             (Some(measures), Some(path)) => {
                 let spaces = [&fitted.space(0), &fitted.space(1)];
                 let (cells, drugs, report) =
-                    with_single_agents_for_scoring(path, measures, spaces, cells, drugs)?;
+                    with_single_agents_for_scoring(global.table(path)?, measures, spaces, cells, drugs)?;
                 terminal.note(&report.to_string());
                 Ok((cells, drugs))
             }
@@ -245,13 +268,14 @@ impl ScoreArgs {
     }
 
     /// What the scores depend on, in a few words: the files' digests and the options.
-    fn made_of(&self) -> Result<String> {
+    fn made_of(&self, global: &Global) -> Result<String> {
         let mut text = format!("halfmax {}\n", env!("CARGO_PKG_VERSION"));
         let lists = [&self.pairs, &self.combinations, &self.single_agent, &self.monotherapy, &self.responses];
         let files = [&self.model, &self.drugs].into_iter().chain(&self.cells);
         for path in files.chain(lists.into_iter().flatten()) {
             text += &format!("{} {}\n", sha256_file(path)?, path.display());
         }
+        text += &format!("{:?} {:?}\n", global.columns()?, self.orientation);
         let Self { all_combinations, top, best, sensitive, min_score, shard, .. } = self;
         text += &format!("{all_combinations} {top:?} {best:?} {sensitive:?} {min_score:?} {shard:?}\n");
         Ok(sha256_bytes(text.as_bytes()))
@@ -262,12 +286,12 @@ impl ScoreArgs {
 fn informed(
     fitted: &dyn FittedModel,
     facts: &ModelFacts,
-    path: &Path,
+    file: &TableFile,
     [cells, drugs]: [&EntityTable; 2],
     terminal: Terminal,
 ) -> Result<Box<dyn FittedModel>> {
-    let place = path.display();
-    let table = read_table(path)?;
+    let place = file.file.display();
+    let table = file.read(Path::new(""))?;
     if table.find(&[facts.target.name.as_str()]).is_none() {
         let error = format!("{place}: has no column {}, which is what the model predicts", facts.target.name);
         return Err(Error::data(error).help(format!("it has the columns {}", listed(table.names(), 8))));

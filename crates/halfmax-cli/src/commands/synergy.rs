@@ -75,7 +75,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     // Before the readings are looked at: a wrong ending is told at once.
     let mut cells = TableWriter::create(&args.out)?;
     let mut blocks = args.summary.as_ref().map(TableWriter::create).transpose()?;
-    let found = read_matrices(&args.table.options()?.read(&args.matrix)?, &options)?;
+    let found = read_matrices(&args.table.options(global)?.read(&args.matrix)?, &options)?;
     tell(&args.matrix, &found, terminal);
     let seed = Seed::new(global.seed.unwrap_or(1));
     let progress = terminal.progress("scoring");

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use halfmax_core::{EntityTable, Error, FittedModel, Result, Screen, Target};
-use halfmax_data::{DrugFeatures, RunFolder, SingleAgentMeasures, write_model};
+use halfmax_data::{DrugFeatures, FeatureScale, RunFolder, SingleAgentMeasures, scales_of, write_model};
 use halfmax_eval::{Calibration, TrainingLog, fit_calibrated};
 use halfmax_kernel::Applicability;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,9 @@ pub struct ModelFacts {
     /// What it was trained to know of single drugs, of a model of combinations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub single_agents: Option<SingleAgentMeasures>,
+    /// Where the values of the features of cell lines lay in training; none in a file of a version that did not store it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scales: Vec<FeatureScale>,
     /// SHA-256 of every training file.
     pub training_files: BTreeMap<String, String>,
     /// How wide its prediction intervals are, if they were asked for.
@@ -49,12 +52,13 @@ pub const APPLICABILITY: &str = "applicability/";
 
 /// `halfmax train`.
 pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result<()> {
-    let mut config = Config::read(&args.config, &global.overrides)?;
+    let mut config = global.read_config(&args.config)?;
     config.seed = global.seed.unwrap_or(config.seed);
-    let folder = RunFolder::create(&args.out)?;
+    let out = args.folder(&config.name, terminal);
+    let folder = RunFolder::create(&out)?;
     let prepared = Prepared::new(&config, terminal)?;
     check_explain(&config, &prepared.loaded).map_err(|error| error.at(args.config.display()))?;
-    let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &args.out, terminal)?;
+    let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &out, terminal)?;
     let trained = train_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|trained| {
         report(&config, &prepared, &trained, &folder, terminal).map(|()| trained.summary)
     });
@@ -159,6 +163,7 @@ pub fn train_into(
             false => Vec::new(),
         },
         single_agents: prepared.loaded.single_agents.clone(),
+        scales: scales_of(&screen.tables[0], &fitted.space(0)),
         training_files: prepared
             .loaded
             .inputs

@@ -1,10 +1,9 @@
 //! Scores of combinations: listed, or every one.
 
 use std::ops::Range;
-use std::path::Path;
 
 use halfmax_core::{CombinationScores, Error, PreparedCombinations, Progress, Result, pairs_before};
-use halfmax_data::{Pieces, read_wanted_combinations};
+use halfmax_data::{Pieces, TableFile, read_wanted_combinations};
 use rayon::prelude::*;
 
 use super::AT_A_TIME;
@@ -23,7 +22,7 @@ const CANDIDATES: usize = 1 << 24;
 /// Scores the combinations of a list, or every one, in every cell line or those that the list names.
 pub fn score(
     scoring: &Scoring,
-    list: Option<&Path>,
+    list: Option<&TableFile>,
     (kept, shard): (Kept, Shard),
     out: &mut Pieces,
     progress: &dyn Progress,

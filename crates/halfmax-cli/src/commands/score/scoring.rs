@@ -1,10 +1,9 @@
 //! A model with the entities to score.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use halfmax_core::{EntityTable, FittedModel, Progress, Query, Result, Target, Tuples};
-use halfmax_data::{Pieces, ScoreBlock, drug_key, read_wanted_pairs};
+use halfmax_data::{Pieces, ScoreBlock, TableFile, drug_key, read_wanted_pairs};
 use halfmax_eval::Widths;
 use halfmax_kernel::Applicability;
 
@@ -149,12 +148,12 @@ impl<'a> Scoring<'a> {
     /// Scores the pairs of a file.
     pub fn pairs(
         &self,
-        path: &Path,
+        file: &TableFile,
         (kept, shard): (Kept, Shard),
         out: &mut Pieces,
         progress: &dyn Progress,
     ) -> Result<()> {
-        let wanted = read_wanted_pairs(path, self.tables[0], self.tables[1])?;
+        let wanted = read_wanted_pairs(file, self.tables[0], self.tables[1])?;
         wanted.notes.iter().for_each(|note| progress.warn(note));
         let cells = wanted.cells.unwrap_or_default();
         self.rows(&[&cells, &wanted.drugs[0]], (kept, shard), out, progress)

