@@ -39,6 +39,7 @@ pub(crate) fn prepared(table: &RawTable, kind: CellKind) -> Result<RawTable> {
         let names: Vec<&str> =
             aside.iter().filter(|(own, _)| *own == why).map(|(_, name)| name.as_str()).collect();
         if !names.is_empty() && why.is_told() {
+            let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
             notes.push(format!("not features, set aside: {} ({})", listed(&names, 5), why.text()));
         }
     }

@@ -148,7 +148,12 @@ fn bounds(kind: CellKind) -> (f64, &'static str) {
 fn check(table: &RawTable, kind: CellKind, column: usize, values: &[f64]) -> Result<()> {
     if matches!(kind, CellKind::Mutation | CellKind::Events) {
         let other = values.iter().position(|value| !(value.is_nan() || *value == 0.0 || *value == 1.0));
-        return other.map_or(Ok(()), |at| Err(table.bad_value(column, at, values[at], "0 or 1")));
+        return other.map_or(Ok(()), |at| {
+            let error = table.bad_value(column, at, values[at], "0 or 1");
+            Err(error.help(
+                "if the file holds other numbers than 0 and 1 (shares, percentages, counts), give it as kind = \"expression\"; else correct the value, or leave it empty if it is missing",
+            ))
+        });
     }
     let (bound, expected) = bounds(kind);
     let beyond = values.iter().position(|value| value.abs() > bound);

@@ -148,8 +148,8 @@ pub static LAYOUTS: [Layout; 17] = [
     Layout {
         name: "predictions",
         yields: Yields::Predictions,
-        needs: &[&[Role::Predicted]],
-        takes: &[Role::CellLine, Role::Drug, Role::DrugA, Role::DrugB, Role::Response, Role::Fold],
+        needs: &[&[Role::CellLine], &[Role::Predicted]],
+        takes: &[Role::Drug, Role::DrugA, Role::DrugB, Role::Response, Role::Fold],
         lacks: &[],
         seen_in: "halfmax, DrEvalPy, IMPROVE",
     },

@@ -36,7 +36,8 @@ pub(crate) fn with_names(table: RawTable, path: &Path) -> Result<RawTable> {
     if !has(&table, "experiment_id") || !has(&table, "master_cpd_id") || has(&table, "ccl_name") {
         return Ok(table);
     }
-    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.to_path_buf();
     let mut joined = table;
     for link in CELL_LINES.iter().chain([&COMPOUND]) {
         if has(&joined, link.called) {
@@ -65,7 +66,7 @@ fn beside(table: &RawTable, folder: &Path, link: &Link) -> Result<RawTable> {
             table.label(),
             link.id
         ))
-        .help(format!("put {}.txt of the same release into {}", link.file, if folder.as_os_str().is_empty() { ".".into() } else { folder.display().to_string() }))),
+        .help(format!("put {}.txt of the same release into {}", link.file, folder.display()))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use halfmax_core::{Error, Result, listed};
 
+use crate::genes::count_known_genes;
 use crate::names::CellLines;
 use crate::orientation::Orientation;
 use crate::profile::{Content, IdKind};
@@ -128,14 +129,26 @@ pub(crate) fn drug_and_quantity(name: &str) -> Option<(String, String)> {
 }
 
 impl Wide {
-    /// Whether the names of the other side look like those of drugs: by their form, or words in small letters as genes are not.
-    pub fn names_drugs(&self) -> bool {
-        let drug = |name: &str| {
+    /// Whether the names of the other side look like those of drugs, by a role, their form, or words in small letters as genes are not.
+    pub fn names_drugs(&self, table: &RawTable) -> bool {
+        if self.quantity.is_some() {
+            return true;
+        }
+        let (Ok(keys), roles) = (table.labels(self.key), table.roles_of_column(self.key)) else {
+            return false;
+        };
+        let rows: Vec<&str> = keys.names.iter().map(String::as_str).collect();
+        let columns: Vec<&str> = self.columns.iter().map(|(_, name)| name.as_str()).collect();
+        let genes = |names: &[&str]| 4 * count_known_genes(names.iter().copied()) > names.len();
+        if roles.contains(&Role::Gene) || genes(&rows) || genes(&columns) {
+            return false;
+        }
+        let drug = |name: &&&str| {
             let id = ["BRD-", "NSC", "CHEMBL", "DB", "Drug_"].iter().any(|start| name.starts_with(start));
             id || name.bytes().filter(u8::is_ascii_lowercase).count() >= 4
         };
-        let count = self.columns.iter().filter(|(_, name)| drug(name)).count();
-        !self.cells_in_rows || self.quantity.is_some() || 2 * count > self.columns.len()
+        let others = if self.cells_in_rows { &columns } else { &rows };
+        roles.contains(&Role::Drug) || 2 * others.iter().filter(drug).count() > others.len()
     }
 
     /// The layout in words.

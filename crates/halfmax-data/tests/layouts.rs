@@ -12,7 +12,10 @@ fn the_page_of_layouts_is_current() {
         std::fs::write(&path, &page).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap();
-    assert!(written == page, "docs/layouts.md is not current: HALFMAX_WRITE_LAYOUTS=1 cargo test --test layouts writes it");
+    assert!(
+        written == page,
+        "docs/layouts.md is not current: HALFMAX_WRITE_LAYOUTS=1 cargo test --test layouts writes it"
+    );
 }
 
 #[test]

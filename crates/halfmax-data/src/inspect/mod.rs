@@ -16,7 +16,7 @@ use crate::file_spec::TableOptions;
 use crate::genes::count_known_genes;
 use crate::layouts::{Fit, Layout};
 use crate::names::{CellLines, drug_key};
-use crate::open::{parts_of, read_file};
+use crate::open::{OpenOptions, parts_of, read_file, read_table_with};
 use crate::orientation::{Known, orientation};
 use crate::readings::unit_of;
 use crate::report::{FileShape, grouped, range_of};
@@ -26,7 +26,7 @@ use crate::table::RawTable;
 use crate::target::doubts;
 use crate::wide::Wide;
 pub(crate) use recognise::cell_kind;
-use recognise::{Taken, recognise};
+use recognise::{Taken, recognise, with_lines_called_drugs};
 
 /// What a file looks like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -77,7 +77,7 @@ pub fn inspect_with(path: impl AsRef<Path>, options: &TableOptions) -> Result<Ve
     let lines = CellLines::embedded()?;
     let parts = if options.sheet.is_none() { parts_of(path)? } else { Vec::new() };
     if parts.len() < 2 {
-        return Ok(vec![inspect_table(&options.read(path)?, &lines)]);
+        return inspect_file(path, options, &lines).map(|found| vec![found]);
     }
     let one =
         |sheet: String| match (TableOptions { sheet: Some(sheet.clone()), ..options.clone() }).read(path) {
@@ -89,6 +89,20 @@ pub fn inspect_with(path: impl AsRef<Path>, options: &TableOptions) -> Result<Ve
             }
         };
     Ok(parts.into_iter().map(one).collect())
+}
+
+/// Looks at a file of one table. What the table lacks of others (names that a second file explains) is a problem, not an error.
+fn inspect_file(path: &Path, options: &TableOptions, lines: &CellLines) -> Result<Inspection> {
+    match options.read(path) {
+        Ok(table) => Ok(inspect_table(&table, lines)),
+        Err(error) if options.columns.is_empty() && options.rows.is_empty() => {
+            let open = OpenOptions { sheet: options.sheet.clone(), separator: options.separator.clone() };
+            let mut found = inspect_table(&read_table_with(path, &open)?, lines);
+            found.problems.push(with_help(&error));
+            Ok(found)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Gene sets, one per line, if the file's ending says so.
@@ -113,6 +127,7 @@ fn gene_sets(path: &Path) -> Result<Option<Inspection>> {
 
 /// Looks at a table that is open.
 pub(crate) fn inspect_table(table: &RawTable, lines: &CellLines) -> Inspection {
+    let table = &with_lines_called_drugs(table, lines);
     let taken = recognise(table, lines);
     let mut found = Inspection { shape: FileShape::of(table, taken.role()), ..Inspection::default() };
     found.notes = table.notes().to_vec();
@@ -122,6 +137,10 @@ pub(crate) fn inspect_table(table: &RawTable, lines: &CellLines) -> Inspection {
         Taken::List(layout) => {
             found.columns_used = Some(account_of(table, layout));
             look_at_columns(table, lines, &mut found)
+        }
+        Taken::Doses(error) => {
+            found.problems.push(with_help(error));
+            Ok(())
         }
         Taken::Unknown(nearest) => {
             found.notes.push(described(table, nearest.as_ref()));
@@ -212,7 +231,12 @@ fn look_at_features(
         found.ranges.insert("values".into(), range);
     }
     if kind == CellKind::Expression {
-        found.problems.extend(part.blocks.iter().filter_map(|block| odd_lines(block, &part.ids)));
+        let odd: Vec<String> = part.blocks.iter().filter_map(|block| odd_lines(block, &part.ids)).collect();
+        if !odd.is_empty() {
+            // One odd cell line does not make counts of all values.
+            found.problems.retain(|problem| !problem.contains("look like counts"));
+        }
+        found.problems.extend(odd);
     }
     for block in &part.blocks {
         let varying: HashSet<usize> = varying(block).into_iter().collect();

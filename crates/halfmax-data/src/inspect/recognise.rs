@@ -1,5 +1,8 @@
 //! What a table is, by its roles, its shape and what its rows and columns are called.
 
+use halfmax_core::Error;
+
+use crate::assign::{Names, SaidColumns, Scope};
 use crate::config::CellKind;
 use crate::feature_table::prepared;
 use crate::genes::count_known_genes;
@@ -7,7 +10,7 @@ use crate::layouts::{Fit, Layout, Yields, best_layout, nearest_layout};
 use crate::names::CellLines;
 use crate::profile::Content;
 use crate::roles::Role;
-use crate::table::RawTable;
+use crate::table::{Header, RawTable};
 use crate::wide::{Wide, wide_responses};
 
 /// What a table is taken for.
@@ -18,6 +21,8 @@ pub(crate) enum Taken {
     Features(CellKind),
     /// Responses, cell lines × drugs or the other way round.
     Matrix(Wide),
+    /// Readings, one column for each drug and dose, with why they cannot be used as they are.
+    Doses(Error),
     /// None of them: the layout it is nearest to.
     Unknown(Option<Fit>),
 }
@@ -29,9 +34,25 @@ impl Taken {
             Self::List(layout) => layout.yields.name(),
             Self::Features(kind) => kind.name(),
             Self::Matrix(_) => Yields::Responses.name(),
+            Self::Doses(_) => Yields::Readings.name(),
             Self::Unknown(_) => "unknown",
         }
     }
+}
+
+/// The table with its column of drugs said to hold cell lines, where most of its names are known cell lines: A549 under "name" is no drug.
+pub(crate) fn with_lines_called_drugs(table: &RawTable, lines: &CellLines) -> RawTable {
+    let mut table = table.clone();
+    let (Some(drug), None) = (table.role(Role::Drug), table.role(Role::CellLine)) else { return table };
+    let Ok(labels) = table.labels(drug) else { return table };
+    let known = lines.count_known(labels.names.iter().map(String::as_str));
+    if known >= 2 && 2 * known > labels.names.len() {
+        let said =
+            SaidColumns::from([(Role::CellLine.key().to_owned(), Names::One(table.names()[drug].clone()))]);
+        // The column is there, and so is the role.
+        let _ = table.say(&said, Scope::ThisFile);
+    }
+    table
 }
 
 /// Finds out what a table is. Layouts that need few roles yield to a matrix of features, which may have these roles as well.
@@ -43,8 +64,10 @@ pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
     if let Some(layout) = layout.filter(|layout| !weak(layout)) {
         return Taken::List(layout);
     }
-    if let Some(wide) = wide_responses(table, lines).ok().flatten().filter(Wide::names_drugs) {
-        return Taken::Matrix(wide);
+    match wide_responses(table, lines) {
+        Ok(Some(wide)) if wide.names_drugs(table) => return Taken::Matrix(wide),
+        Err(error) if table.header == Header::Found => return Taken::Doses(error),
+        _ => {}
     }
     match cell_kind(table).filter(|kind| *kind == CellKind::Events || is_of_cell_lines(table, lines)) {
         Some(CellKind::Category)
@@ -63,10 +86,15 @@ fn names_twice(table: &RawTable) -> bool {
 
 /// Whether anything says that a matrix is of cell lines: a column that is called so, cell lines or genes that are known.
 fn is_of_cell_lines(table: &RawTable, lines: &CellLines) -> bool {
-    if table.role(Role::CellLine).is_some() {
+    let called = |column: usize| {
+        let name = crate::columns::plain(&table.names()[column]);
+        ["cell", "line", "ccl", "model", "depmap", "cosmic", "sanger"].iter().any(|word| name.contains(word))
+    };
+    if table.role(Role::CellLine).is_some_and(called) {
         return true;
     }
-    let Ok(keys) = table.labels(table.key.unwrap_or(0)) else { return false };
+    let key = table.key.or_else(|| table.role(Role::CellLine)).unwrap_or(0);
+    let Ok(keys) = table.labels(key) else { return false };
     let names = &table.names()[1..];
     let share = |count: usize, all: usize| count as f64 / all.max(1) as f64;
     let rows = || keys.names.iter().map(String::as_str);
@@ -77,7 +105,7 @@ fn is_of_cell_lines(table: &RawTable, lines: &CellLines) -> bool {
         share(count_known_genes(rows()), keys.names.len()),
         share(count_known_genes(columns()), names.len()),
     ];
-    let ids = matches!(table.profile(table.key.unwrap_or(0)).content, Content::Ids(_));
+    let ids = matches!(table.profile(key).content, Content::Ids(_));
     names.len() > 1 && (ids || known.iter().any(|share| *share >= 0.2))
 }
 
