@@ -75,6 +75,15 @@ impl RawTable {
         Ok(())
     }
 
+    /// Says what was said of another table, as far as this one has its columns.
+    pub(crate) fn keep_what_was_said(&mut self, other: &Self) {
+        let kept = |column: usize| self.names().iter().position(|name| *name == other.names()[column]);
+        let said = other.said.iter().filter_map(|(role, column)| Some((*role, kept(*column)?))).collect();
+        let ignored = other.ignored.iter().filter_map(|column| kept(*column)).collect();
+        (self.said, self.ignored) = (said, ignored);
+        self.candidates = OnceLock::new();
+    }
+
     /// The column of this name: as it is written, else in its plain form.
     pub(crate) fn position_of(&self, name: &str) -> Option<usize> {
         self.names().iter().position(|other| other == name).or_else(|| self.find(&[name]))

@@ -2,8 +2,11 @@
 
 use halfmax_core::{Error, Result};
 
+use crate::missing::is_missing;
+use crate::profile::Content;
 use crate::roles::Role;
-use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
+use crate::table::{RawColumn, RawTable, RowPlaces, Values};
+use crate::units::{DoseUnit, split_unit};
 
 /// A table with a column of lists of doses and one of lists of readings as one of readings; none for other tables.
 ///
@@ -13,11 +16,8 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     let (Some(doses), Some(readings)) = (table.role(Role::DoseList), table.role(Role::ReadingList)) else {
         return Ok(None);
     };
-    let (cells, drugs) =
-        (table.labels(table.require(Role::CellLine)?)?, table.labels(table.require(Role::Drug)?)?);
     let (dose_lists, reading_lists) = (table.labels(doses)?, table.labels(readings)?);
-    let (mut cell_lines, mut drug_names) = (LabelsBuilder::default(), LabelsBuilder::default());
-    let (mut all_doses, mut all_readings, mut places) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut all_doses, mut all_readings, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     for row in 0..table.rows() {
         let (Some(some_doses), Some(some_readings)) = (dose_lists.at(row), reading_lists.at(row)) else {
             continue;
@@ -37,11 +37,9 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
             .help("give one reading for each dose"));
         }
         for (dose, reading) in some_doses.into_iter().zip(some_readings) {
-            cell_lines.push(cells.at(row));
-            drug_names.push(drugs.at(row));
             all_doses.push(dose);
             all_readings.push(reading);
-            places.push(table.row_of(row) as u32);
+            rows.push(row);
         }
     }
     let negative = all_readings.iter().filter(|reading| **reading < -5.0).count() * 4 > all_readings.len();
@@ -52,19 +50,17 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
         all_readings.iter_mut().for_each(|reading| *reading = -*reading);
     }
     let reading_name = if change { "inhibition_percent".to_owned() } else { table.names()[readings].clone() };
-    let unit = crate::units::split_unit(&table.names()[doses]).1;
-    let dose_name = match unit {
-        Some(crate::units::DoseUnit::Molar(factor)) if factor == 1e-3 => "dose_nm",
-        Some(crate::units::DoseUnit::Molar(_)) => "dose_um",
-        _ => "dose",
-    };
-    let column = |name: &str, values: Values| RawColumn { name: name.to_owned(), values };
-    let columns = vec![
-        column("cell_line", Values::Texts(cell_lines.finish())),
-        column("drug", Values::Texts(drug_names.finish())),
-        column(dose_name, Values::Numbers(all_doses)),
-        column(&reading_name, Values::Numbers(all_readings)),
-    ];
+    let dose_name = dose_name(&table.names()[doses]);
+    let listed = table.with_rows(&rows);
+    // The other columns say which curve a row is of; other lists (errors, numbers of wells) say nothing of a single reading.
+    let is_list = |column: usize| table.profile(column).content == Content::NumberLists;
+    let mut columns: Vec<RawColumn> = (0..table.names().len())
+        .filter(|column| *column != doses && *column != readings && !is_list(*column))
+        .map(|column| listed.columns[column].clone())
+        .filter(|column| column.name != dose_name && column.name != reading_name)
+        .collect();
+    columns.push(RawColumn { name: dose_name, values: Values::Numbers(all_doses) });
+    columns.push(RawColumn { name: reading_name, values: Values::Numbers(all_readings) });
     let mut notes = table.notes().to_vec();
     notes.push(format!(
         "each row holds a whole curve: {:?} and {:?}",
@@ -78,15 +74,35 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
         ));
     }
     let mut built = table.with_columns(columns, notes)?;
-    built.places = RowPlaces::Listed(places);
+    built.places = RowPlaces::Listed(rows.iter().map(|row| table.row_of(*row) as u32).collect());
+    built.keep_what_was_said(table);
     Ok(Some(built))
 }
 
+/// The name of the column of single doses: with the unit that the name of the lists says.
+fn dose_name(lists: &str) -> String {
+    match split_unit(lists).1 {
+        None => "dose".to_owned(),
+        Some(DoseUnit::Mass(_)) => "dose (ug/ml)".to_owned(),
+        Some(DoseUnit::Molar(factor)) => {
+            let units = [(1e-6, "pm"), (1e-3, "nm"), (1.0, "um"), (1e3, "mm"), (1e6, "m")];
+            let unit = units.iter().find(|(own, _)| *own == factor).map_or("um", |(_, name)| name);
+            format!("dose_{unit}")
+        }
+    }
+}
+
 fn numbers(table: &RawTable, column: usize, row: usize, list: &str) -> Result<Vec<f64>> {
-    let parts =
-        list.trim_matches(['[', ']']).split([',', ';', '|']).map(str::trim).filter(|part| !part.is_empty());
+    let parts = list
+        .trim_matches(['[', ']'])
+        .split([',', ';', '|', ' '])
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
     parts
         .map(|part| {
+            if is_missing(part) {
+                return Ok(f64::NAN);
+            }
             part.parse()
                 .map_err(|_| table.bad_value(column, row, part, "a list of numbers, separated by commas"))
         })

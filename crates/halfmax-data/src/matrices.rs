@@ -1,24 +1,34 @@
 //! Readings of combination experiments: one row per well, or per mean of wells, of two drugs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use halfmax_core::{Error, Result};
+use halfmax_core::{Error, Result, listed};
 
 use crate::assign::no_column;
+use crate::fellows::{Fellow, SMALLEST_PERCENT, usual_size};
+use crate::grid::looks_like_a_grid;
 use crate::names::drug_key;
-use crate::readings::{ReadingUnit, doses, finite, refuse_wrong_way_round, unit_of};
+use crate::plates::is_vehicle;
+use crate::reading_names::said_by_name;
+use crate::readings::{
+    ReadingUnit, check_scales, doses, finite, growth_note, refuse_wrong_way_round, unit_of,
+};
+use crate::report::counted;
 use crate::roles::Role;
-use crate::table::RawTable;
+use crate::separating::Repeats;
+use crate::table::{Labels, RawTable};
 use crate::units::DoseFactors;
 
 /// How the readings of combinations are to be taken.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct MatrixOptions {
     /// What the readings are; guessed from the column's name and range if not given.
     pub unit: Option<ReadingUnit>,
     /// What every dose is to be multiplied with to be in µM; by columns of units, else by the columns' names, else 1, if not
     /// given.
     pub dose_factor: Option<f64>,
+    /// The two drugs of a table without columns of drugs.
+    pub drugs: Option<[String; 2]>,
 }
 
 /// The readings of one pair of drugs in one cell line.
@@ -52,142 +62,395 @@ pub struct Matrices {
     pub dose_unit_assumed: bool,
     /// Rows left out because the reading is missing.
     pub incomplete: usize,
+    /// What else to know: rows whose drugs were put in order, vehicles, drugs alone that serve several blocks, what is pooled.
+    pub notes: Vec<String>,
 }
 
-/// Finds the dose matrices of a table. Without a column of blocks, a block is what one pair of drugs has in one cell line.
+/// Finds the dose matrices of a table. Without a column of blocks, a block is what one pair of drugs, in either order, has in one cell
+/// line; a drug alone then serves all its pairs in that cell line. A vehicle, or no drug, is dose 0 of the partner.
 ///
 /// # Errors
-/// If a column is missing; a drug, cell line or dose is missing, a dose is negative or its unit unknown, a reading cannot be; one
-/// block has several pairs of drugs or cell lines, or several units for the doses of one drug; what the readings are is not
-/// clear. Names the file, the column, the row and the value.
+/// If a column is missing; a drug, cell line or dose is missing, a dose is negative or its unit unknown, a reading cannot be; a third drug
+/// was given; one block has several pairs of drugs or cell lines, or several units for the doses of one drug; readings would be pooled
+/// that a column tells apart; what the readings are is not clear. Names the file, the column, the row and the value.
 pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matrices> {
-    let columns = Columns::new(table)?;
-    let names = Names::read(table, &columns)?;
-    let doses = Doses::read(table, &columns, options.dose_factor)?;
+    let columns = Columns::new(table, options)?;
+    columns.refuse_third_drug(table)?;
+    let wells = Wells::read(table, &columns, options)?;
     let readings = finite(table, columns.reading, "a number")?;
-    let unit = unit_of(table, columns.reading, &readings, options.unit)?;
-    let at_zero = (0..readings.len()).filter(|at| doses.at(*at) == [0.0, 0.0] && !readings[*at].is_nan());
-    let mut untreated: Vec<f64> = at_zero.map(|at| readings[at]).collect();
+    let mut notes = table.notes().to_vec();
+    let unit = unit_said_or_seen(table, &columns, &wells, &readings, options.unit, &mut notes)?;
+    let at_zero = |at: &usize| wells.doses[*at] == [0.0, 0.0] && !readings[*at].is_nan();
+    let mut untreated: Vec<f64> = (0..readings.len()).filter(at_zero).map(|at| readings[at]).collect();
     refuse_wrong_way_round(table, columns.reading, &mut untreated, unit)?;
-    let mut blocks: Vec<(Block, usize)> = Vec::new();
-    let mut known: HashMap<[&str; 3], usize> = HashMap::new();
-    let mut incomplete = 0;
-    for (at, reading) in readings.iter().enumerate() {
-        let row = names.row(table, &columns, at)?;
-        let place = *known.entry(row.key()).or_insert(blocks.len());
-        if place == blocks.len() {
-            blocks.push((row.begin_block(place), at));
-        }
-        let (block, first) = &mut blocks[place];
-        row.refuse_another(table, &columns, block, (at, *first))?;
-        doses.refuse_other_unit(table, &columns, block, (at, *first))?;
-        if reading.is_nan() {
-            incomplete += 1;
-            continue;
-        }
+    notes.extend(growth_note(&table.names()[columns.reading]));
+    let mut assembly = Assembly::of(table, &columns, &wells)?;
+    assembly.refuse_other_units(table, &columns, &wells)?;
+    notes.extend(wells.notes(table, &columns));
+    notes.extend(assembly.notes());
+    notes.extend(assembly.pooled(table, &columns, &wells)?);
+    let fellows = assembly.fellows(&wells, &readings);
+    notes.extend(check_scales(table, columns.reading, &fellows, unit, options.unit)?);
+    for (at, reading) in readings.iter().enumerate().filter(|(_, reading)| !reading.is_nan()) {
         let inhibition = unit.inhibition_percent(*reading);
         if !PLAUSIBLE.contains(&inhibition) {
             let [low, high] = [PLAUSIBLE.start(), PLAUSIBLE.end()];
             let expected = format!("a reading of {low} to {high} % inhibition; is it {}?", unit.name());
             return Err(table.bad_value(columns.reading, at, reading, &expected));
         }
-        let [a, b] = doses.at(at);
-        block.readings.push([a, b, inhibition]);
     }
-    let blocks = blocks.into_iter().map(|(block, _)| block).collect();
-    Ok(Matrices { blocks, unit, dose_unit_assumed: doses.assumed(), incomplete })
+    let incomplete = readings.iter().filter(|reading| reading.is_nan()).count();
+    let mut jittered = 0;
+    let blocks = assembly.blocks.drain(..).map(|draft| {
+        let mut block = draft.block;
+        let present = draft.rows.iter().filter(|row| !readings[row.at].is_nan());
+        block.readings =
+            present.map(|row| row.reading(&wells, unit.inhibition_percent(readings[row.at]))).collect();
+        jittered += usize::from(set_to_nominal(&mut block.readings));
+        block
+    });
+    let blocks = blocks.collect();
+    if jittered > 0 {
+        notes.push(format!(
+            "doses that differ by less than 4 % are one nominal dose, their mean, in {}",
+            counted(jittered, "block")
+        ));
+    }
+    Ok(Matrices { blocks, unit, dose_unit_assumed: wells.assumed, incomplete, notes })
 }
 
 /// Inhibitions, in percent, that a plate can show: below, there would be ten times as many cells as in the control.
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = -900.0..=200.0;
+/// Doses within this share of the lowest of them are one nominal dose: dispensers err by 1 to 2 %.
+const SAME_NOMINAL_DOSE: f64 = 0.04;
+/// Doses that differ by less are the same but for rounding; they stay as they are.
+const ROUNDING: f64 = 1e-6;
+
+/// Sets doses that differ only by the error of a dispenser to their mean. Returns whether there were any.
+fn set_to_nominal(readings: &mut [[f64; 3]]) -> bool {
+    let mut changed = false;
+    for side in 0..2 {
+        let mut order: Vec<usize> = (0..readings.len()).filter(|at| readings[*at][side] > 0.0).collect();
+        order.sort_by(|a, b| readings[*a][side].total_cmp(&readings[*b][side]));
+        let mut start = 0;
+        while start < order.len() {
+            let lowest = readings[order[start]][side];
+            let within = order[start..]
+                .iter()
+                .take_while(|at| readings[**at][side] <= lowest * (1.0 + SAME_NOMINAL_DOSE))
+                .count();
+            let group = &order[start..start + within];
+            let highest = group.last().map_or(lowest, |at| readings[*at][side]);
+            if highest > lowest * (1.0 + ROUNDING) {
+                let mean = group.iter().map(|at| readings[*at][side]).sum::<f64>() / group.len() as f64;
+                group.iter().for_each(|at| readings[*at][side] = mean);
+                changed = true;
+            }
+            start += within.max(1);
+        }
+    }
+    changed
+}
 
 struct Columns {
-    drugs: [usize; 2],
+    /// None where the two drugs were said.
+    drugs: Option<[usize; 2]>,
     doses: [usize; 2],
     units: [Option<usize>; 2],
     reading: usize,
     cell_line: Option<usize>,
     block: Option<usize>,
+    /// The dose of a third drug.
+    third_dose: Option<usize>,
 }
 
 impl Columns {
-    fn new(table: &RawTable) -> Result<Self> {
+    fn new(table: &RawTable, options: &MatrixOptions) -> Result<Self> {
+        let first = table.role(Role::DrugA).or_else(|| table.role(Role::Drug));
+        let drugs = match (first, table.role(Role::DrugB), &options.drugs) {
+            (Some(first), Some(second), None) => Some([first, second]),
+            (Some(column), Some(_), Some(_)) => return Err(names_its_drugs(table, column)),
+            (_, _, Some(_)) => None,
+            (Some(_), None, None) => return Err(no_column(table, Role::DrugB)),
+            (None, _, None) => return Err(no_drugs(table)),
+        };
+        let third_dose = third_dose(table);
         Ok(Self {
-            drugs: [first_of(table, Role::DrugA, Role::Drug)?, table.require(Role::DrugB)?],
-            doses: [first_of(table, Role::DoseA, Role::Dose)?, table.require_measure(Role::DoseB)?],
+            drugs,
+            doses: dose_columns(table, third_dose)?,
             units: [Role::DoseUnitA, Role::DoseUnitB]
                 .map(|role| table.role(role).or_else(|| table.role(Role::DoseUnit))),
             reading: table.require(Role::Reading)?,
             cell_line: table.role(Role::CellLine),
             block: table.role(Role::Block),
-        })
-    }
-}
-
-/// What is of the first drug of a pair may be called as that of a single one is.
-fn first_of(table: &RawTable, first: Role, alone: Role) -> Result<usize> {
-    match (table.role(first), table.role(alone)) {
-        (Some(column), _) | (None, Some(column)) => Ok(column),
-        (None, None) => Err(no_column(table, first)),
-    }
-}
-
-/// The doses of both drugs, as the file has them, and their units.
-struct Doses {
-    values: [Vec<f64>; 2],
-    units: [DoseFactors; 2],
-}
-
-impl Doses {
-    fn read(table: &RawTable, columns: &Columns, given: Option<f64>) -> Result<Self> {
-        let [a, b] = columns.doses;
-        let [units_a, units_b] = columns.units;
-        Ok(Self {
-            values: [complete_doses(table, a)?, complete_doses(table, b)?],
-            units: [DoseFactors::of(table, a, units_a, given)?, DoseFactors::of(table, b, units_b, given)?],
+            third_dose,
         })
     }
 
-    /// Whether nothing says what unit the doses of one drug are in.
-    fn assumed(&self) -> bool {
-        self.units.iter().any(|units| units.assumed)
+    /// Every column that is used.
+    fn used(&self, table: &RawTable) -> Vec<usize> {
+        let drugs = self.drugs.iter().flatten().copied();
+        let more = [self.cell_line, self.block, self.third_dose, table.role(Role::DrugC)];
+        let more = more.into_iter().chain(self.units).flatten();
+        drugs.chain(self.doses).chain([self.reading]).chain(more).collect()
     }
 
-    /// The doses of a row in µM.
-    fn at(&self, row: usize) -> [f64; 2] {
-        [0, 1].map(|side| self.values[side][row] * self.units[side].factors[row])
+    /// Refuses wells of three drugs: they are no replicates of the wells of two.
+    fn refuse_third_drug(&self, table: &RawTable) -> Result<()> {
+        let drug = table.role(Role::DrugC);
+        let Some(column) = self.third_dose.or(drug) else { return Ok(()) };
+        let rows: Vec<usize> = match self.third_dose {
+            Some(column) => {
+                let values = doses(table, column)?;
+                (0..values.len()).filter(|row| values[*row] > 0.0).collect()
+            }
+            None => {
+                let labels = table.labels(column)?;
+                let named =
+                    |row: &usize| labels.at(*row).is_some_and(|name| name != "0" && !is_vehicle(name));
+                (0..table.rows()).filter(named).collect()
+            }
+        };
+        let Some(first) = rows.first() else { return Ok(()) };
+        let name = &table.names()[column];
+        let third = drug.map(|column| format!(" ({:?})", table.names()[column])).unwrap_or_default();
+        let advice = match self.third_dose {
+            Some(_) => format!("score the pair where the third drug is absent: --where {name:?}=0"),
+            None => format!(
+                "leave the rows with a third drug out, or set the column aside on purpose (--column ignore={name:?})"
+            ),
+        };
+        Err(Error::data(format!(
+            "{}: column {name:?}: {} with a third drug{third}, for example row {}: a matrix is of two drugs",
+            table.label(),
+            match rows.len() {
+                1 => "1 row has a well".to_owned(),
+                many => format!("{} have wells", counted(many, "row")),
+            },
+            table.row_of(*first)
+        ))
+        .help(advice))
     }
+}
 
-    /// Refuses a row whose unit is not that of the same drug in its block.
-    fn refuse_other_unit(
-        &self,
-        table: &RawTable,
-        columns: &Columns,
-        block: &Block,
-        (at, first): (usize, usize),
-    ) -> Result<()> {
-        for (units, column) in self.units.iter().zip(columns.units) {
-            let differs = units.factors[at] != units.factors[first];
-            let Some(column) = column.filter(|_| differs) else { continue };
-            let units = table.texts(column)?;
-            let unit = |at: usize| units[at].as_deref().unwrap_or_default();
-            let (expected, row) = (unit(first), table.row_of(first));
-            let expected =
-                format!("{expected}, the unit of the same drug in row {row} of block {}", block.id);
-            return Err(table
-                .bad_value(column, at, unit(at), &expected)
-                .help("give the doses of one drug in one unit within a block; the two drugs may differ"));
+/// The column of a third drug's doses: `conc3`; `conc_c`, which is the column drug's dose beside `conc_r`, where `conc_b` is there, too.
+fn third_dose(table: &RawTable) -> Option<usize> {
+    let is_c = |column: usize| {
+        let name = crate::columns::plain(&crate::units::split_unit(&table.names()[column]).0);
+        name.ends_with("concc") || name.ends_with("dosec")
+    };
+    let seconds = table.candidates(Role::DoseB);
+    let other = seconds.iter().any(|candidate| !is_c(candidate.column));
+    table
+        .role(Role::DoseC)
+        .or_else(|| seconds.iter().map(|candidate| candidate.column).find(|column| other && is_c(*column)))
+}
+
+/// The columns of the doses of both drugs.
+fn dose_columns(table: &RawTable, third: Option<usize>) -> Result<[usize; 2]> {
+    let first = match (table.role(Role::DoseA), table.role(Role::Dose)) {
+        (Some(_), _) => table.require_measure(Role::DoseA),
+        (None, Some(column)) => Ok(column),
+        (None, None) => Err(no_doses(table, Role::DoseA)),
+    }?;
+    let seconds: Vec<usize> = table
+        .candidates(Role::DoseB)
+        .iter()
+        .map(|candidate| candidate.column)
+        .filter(|column| Some(*column) != third)
+        .collect();
+    match seconds.as_slice() {
+        [] => Err(no_doses(table, Role::DoseB)),
+        [one] => Ok([first, *one]),
+        _ if third.is_some() => Ok([first, seconds[0]]),
+        _ => Ok([first, table.require_measure(Role::DoseB)?]),
+    }
+}
+
+/// The error of a table without doses of one drug: suggests columns of numbers that no role has.
+fn no_doses(table: &RawTable, role: Role) -> Error {
+    let free: Vec<&String> = (0..table.names().len())
+        .filter(|column| table.is_numeric(*column) && table.roles_of_column(*column).is_empty())
+        .map(|column| &table.names()[column])
+        .collect();
+    match free.as_slice() {
+        [a, b, ..] if role == Role::DoseA => no_column(table, role).help(format!(
+            "say which columns hold the doses: --column dose_a={a:?} --column dose_b={b:?}; and which drugs they are of, if no column does: --drugs \"FIRST,SECOND\""
+        )),
+        _ => no_column(table, role),
+    }
+}
+
+fn names_its_drugs(table: &RawTable, column: usize) -> Error {
+    Error::config(format!(
+        "--drugs: {} names its drugs itself, in column {:?}",
+        table.label(),
+        table.names()[column]
+    ))
+    .help("leave --drugs out, or set the columns of drugs aside (--column ignore=NAME)")
+}
+
+/// The error of a table that does not name its drugs: says how to.
+fn no_drugs(table: &RawTable) -> Error {
+    let error = no_column(table, Role::DrugA);
+    if looks_like_a_grid(table) {
+        return error.help("if the table is a matrix with the doses on its edges, say --layout grid --drugs \"ROWS,COLUMNS\"; if it holds readings only, give the doses, too: --doses-a 0,0.1,1 (of the rows) --doses-b 0,0.5,5 (of the columns)");
+    }
+    let free: Vec<&String> = (0..table.names().len())
+        .filter(|column| table.is_numeric(*column) && table.roles_of_column(*column).is_empty())
+        .map(|column| &table.names()[column])
+        .collect();
+    let doses = match free.as_slice() {
+        [a, b, ..] if table.role(Role::DoseA).is_none() => {
+            format!(", and which columns hold their doses: --column dose_a={a:?} --column dose_b={b:?}")
         }
-        Ok(())
+        _ => String::new(),
+    };
+    error.help(format!(
+        "name columns drug_a and drug_b, say which they are (--column drug_a=NAME --column drug_b=NAME); or, for one pair, say which drugs they are: --drugs \"FIRST,SECOND\"{doses}"
+    ))
+}
+
+/// What the readings are: as said, as the column's name says, or as the untreated wells show.
+fn unit_said_or_seen(
+    table: &RawTable,
+    columns: &Columns,
+    wells: &Wells,
+    readings: &[f64],
+    said: Option<ReadingUnit>,
+    notes: &mut Vec<String>,
+) -> Result<ReadingUnit> {
+    let name = &table.names()[columns.reading];
+    if said.is_none() && said_by_name(name).measured.is_none() {
+        let seen = seen_from_untreated(wells, readings);
+        if let Some(unit) = seen {
+            notes.push(format!(
+                "{name:?} does not say what it holds: taken as {}, by the untreated wells; say it with --response",
+                unit.name()
+            ));
+        }
+        return unit_of(table, columns.reading, readings, seen);
+    }
+    unit_of(table, columns.reading, readings, said)
+}
+
+/// What readings are if the untreated wells show it: they read 0 as inhibition and 1 or 100 as viability, and treated ones otherwise.
+fn seen_from_untreated(wells: &Wells, readings: &[f64]) -> Option<ReadingUnit> {
+    let known = || (0..readings.len()).filter(|at| !readings[*at].is_nan());
+    let mut untreated: Vec<f64> =
+        known().filter(|at| wells.doses[*at] == [0.0, 0.0]).map(|at| readings[at]).collect();
+    let size = usual_size(readings.iter().copied());
+    let percent = size > SMALLEST_PERCENT;
+    let full = if percent { 100.0 } else { 1.0 };
+    if untreated.is_empty() || size > 2.0 * full {
+        return None;
+    }
+    untreated.sort_unstable_by(f64::total_cmp);
+    let control = untreated[untreated.len() / 2] / full;
+    let others = || known().map(|at| readings[at] / full);
+    let (low, high) = (others().fold(f64::INFINITY, f64::min), others().fold(f64::NEG_INFINITY, f64::max));
+    match control {
+        _ if control.abs() < 0.2 && high > control + 0.4 => Some(ReadingUnit { inhibition: true, percent }),
+        _ if (control - 1.0).abs() < 0.2 && low < control - 0.4 => {
+            Some(ReadingUnit { inhibition: false, percent })
+        }
+        _ => None,
     }
 }
 
-fn complete_doses(table: &RawTable, column: usize) -> Result<Vec<f64>> {
-    let values = doses(table, column)?;
-    match values.iter().position(|value| value.is_nan()) {
-        Some(at) => Err(missing(table, column, at, "a dose; 0 where the other drug is alone")),
-        None => Ok(values),
+/// What each row holds: up to two drugs, each with its dose in µM.
+struct Wells {
+    /// The names of all drugs.
+    names: Vec<String>,
+    /// The drugs of each row; none where a side has no drug or a vehicle.
+    drugs: Vec<[Option<usize>; 2]>,
+    /// The doses in µM; 0 where there is no drug.
+    doses: Vec<[f64; 2]>,
+    /// What the doses were multiplied with.
+    factors: Vec<[f64; 2]>,
+    /// Vehicles, by column and name, and in how many rows they stand.
+    vehicles: BTreeMap<(usize, String), usize>,
+    /// Whether nothing says what unit the doses of one drug are in.
+    assumed: bool,
+}
+
+impl Wells {
+    fn read(table: &RawTable, columns: &Columns, options: &MatrixOptions) -> Result<Self> {
+        let rows = table.rows();
+        let mut wells = Self {
+            names: Vec::new(),
+            drugs: vec![[None; 2]; rows],
+            doses: vec![[0.0; 2]; rows],
+            factors: vec![[1.0; 2]; rows],
+            vehicles: BTreeMap::new(),
+            assumed: false,
+        };
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for side in 0..2 {
+            let column = columns.doses[side];
+            let values = doses(table, column)?;
+            let factors = DoseFactors::of(table, column, columns.units[side], options.dose_factor)?;
+            wells.assumed |= factors.assumed;
+            let labels = columns.drugs.map(|drugs| table.labels(drugs[side])).transpose()?;
+            let mut number = |name: &str| {
+                *known.entry(name.to_owned()).or_insert_with(|| {
+                    wells.names.push(name.to_owned());
+                    wells.names.len() - 1
+                })
+            };
+            let numbers: Vec<Option<usize>> = match &labels {
+                Some(labels) => {
+                    labels.names.iter().map(|name| (!is_no_drug(name)).then(|| number(name))).collect()
+                }
+                None => options.drugs.iter().map(|drugs| Some(number(&drugs[side]))).collect(),
+            };
+            for row in 0..rows {
+                let label = labels.as_ref().map_or(Some(0), |labels| {
+                    (labels.of_row[row] != Labels::MISSING).then_some(labels.of_row[row] as usize)
+                });
+                let drug = label.and_then(|label| numbers[label]);
+                match (drug, columns.drugs) {
+                    (Some(_), _) if values[row].is_nan() => {
+                        return Err(missing(table, column, row, "a dose; 0 where the other drug is alone"));
+                    }
+                    (None, Some(drugs)) if label.is_none() && values[row] > 0.0 => {
+                        let expected = format!("the name of a drug, since its dose is {}", values[row]);
+                        return Err(missing(table, drugs[side], row, &expected));
+                    }
+                    (None, Some(drugs)) => {
+                        if let Some(name) = labels.as_ref().and_then(|labels| labels.at(row)) {
+                            *wells.vehicles.entry((drugs[side], name.to_owned())).or_default() += 1;
+                        }
+                    }
+                    (Some(_), _) => {
+                        wells.drugs[row][side] = drug;
+                        wells.factors[row][side] = factors.factors[row];
+                        wells.doses[row][side] = values[row] * factors.factors[row];
+                    }
+                    (None, None) => {}
+                }
+            }
+        }
+        Ok(wells)
     }
+
+    fn notes(&self, table: &RawTable, columns: &Columns) -> Vec<String> {
+        let vehicle = |((column, name), rows): (&(usize, String), &usize)| {
+            let partner =
+                if columns.drugs.is_some_and(|drugs| drugs[0] == *column) { "second" } else { "first" };
+            format!(
+                "{name:?} in column {:?} is no drug but a vehicle: {} of the {partner} drug alone, or untreated",
+                table.names()[*column],
+                counted(*rows, "row")
+            )
+        };
+        self.vehicles.iter().map(vehicle).collect()
+    }
+}
+
+/// Whether a name says that there is no drug.
+fn is_no_drug(name: &str) -> bool {
+    name == "0" || is_vehicle(name)
 }
 
 fn missing(table: &RawTable, column: usize, at: usize, expected: &str) -> Error {
@@ -200,98 +463,326 @@ fn missing(table: &RawTable, column: usize, at: usize, expected: &str) -> Error 
     .help("fill it in, or remove the row")
 }
 
-struct Names {
-    drugs: [Vec<Option<String>>; 2],
-    cell_lines: Option<Vec<Option<String>>>,
-    blocks: Option<Vec<Option<String>>>,
+/// A row in a block.
+#[derive(Clone, Copy, Debug)]
+struct BlockRow {
+    at: usize,
+    /// The side of the row, 0 or 1, that holds the block's first drug, and the one that holds its second; none where it is absent.
+    sides: [Option<usize>; 2],
 }
 
-impl Names {
-    fn read(table: &RawTable, columns: &Columns) -> Result<Self> {
-        let texts = |column: Option<usize>| column.map(|column| table.texts(column)).transpose();
-        Ok(Self {
-            drugs: [table.texts(columns.drugs[0])?, table.texts(columns.drugs[1])?],
-            cell_lines: texts(columns.cell_line)?,
-            blocks: texts(columns.block)?,
-        })
+impl BlockRow {
+    fn doses(&self, wells: &Wells) -> [f64; 2] {
+        self.sides.map(|side| side.map_or(0.0, |side| wells.doses[self.at][side]))
     }
 
-    fn row(&self, table: &RawTable, columns: &Columns, at: usize) -> Result<Row<'_>> {
-        let drug = |side: usize| {
-            let name = self.drugs[side][at].as_deref();
-            let expected = "the name of a drug, also where its dose is 0";
-            name.ok_or_else(|| missing(table, columns.drugs[side], at, expected))
+    fn reading(&self, wells: &Wells, inhibition: f64) -> [f64; 3] {
+        let [a, b] = self.doses(wells);
+        [a, b, inhibition]
+    }
+
+    fn is_turned(&self) -> bool {
+        self.sides == [Some(1), Some(0)]
+    }
+}
+
+/// A block under construction.
+struct Draft {
+    block: Block,
+    drugs: [usize; 2],
+    rows: Vec<BlockRow>,
+}
+
+/// The rows of a table, block by block.
+struct Assembly {
+    blocks: Vec<Draft>,
+    /// Rows of a drug alone, or of none, that serve more than one block.
+    shared: usize,
+    /// Rows of a drug alone that has no pair in the same block or cell line.
+    homeless: usize,
+}
+
+/// What rows of one block have in common before their drugs are looked at.
+type Group = (Option<u32>, Option<u32>);
+
+impl Assembly {
+    fn of(table: &RawTable, columns: &Columns, wells: &Wells) -> Result<Self> {
+        let lines = labels_of(table, columns.cell_line, "a cell line")?;
+        let ids = labels_of(table, columns.block, "the name of a block")?;
+        let label = |labels: &Option<Labels>, row: usize| labels.as_ref().map(|labels| labels.of_row[row]);
+        let group = |row: usize| -> Group {
+            let block = label(&ids, row);
+            (block, if block.is_some() { None } else { label(&lines, row) })
         };
-        let (cell_lines, blocks) = (self.cell_lines.as_deref(), self.blocks.as_deref());
-        Ok(Row {
-            drugs: [drug(0)?, drug(1)?],
-            cell_line: optional(table, cell_lines, columns.cell_line, at, "a cell line")?,
-            block: optional(table, blocks, columns.block, at, "the name of a block")?,
-        })
+        let mut groups: HashMap<Group, Vec<usize>> = HashMap::new();
+        let mut order: Vec<Group> = Vec::new();
+        for row in 0..table.rows() {
+            let rows = groups.entry(group(row)).or_default();
+            if rows.is_empty() {
+                order.push(group(row));
+            }
+            rows.push(row);
+        }
+        let mut drafts: Vec<(usize, Draft)> = Vec::new();
+        let mut found = Self { blocks: Vec::new(), shared: 0, homeless: 0 };
+        for key in order {
+            let rows = groups.remove(&key).unwrap_or_default();
+            let mut own = pairs_of(wells, &rows);
+            if key.0.is_some() {
+                refuse_several(table, columns, wells, (&rows, &own), (&ids, &lines))?;
+                own.extend(pair_of_drugs_alone(wells, &rows).filter(|_| own.is_empty()));
+            }
+            let first = drafts.len();
+            for (drugs, at) in &own {
+                let block = Block {
+                    id: ids.as_ref().and_then(|ids| ids.at(*at)).unwrap_or_default().to_owned(),
+                    drugs: drugs.map(|drug| wells.names[drug].clone()),
+                    cell_line: lines.as_ref().and_then(|lines| lines.at(*at)).map(str::to_owned),
+                    readings: Vec::new(),
+                };
+                drafts.push((*at, Draft { block, drugs: *drugs, rows: Vec::new() }));
+            }
+            found.fill(&mut drafts[first..], wells, &rows);
+        }
+        // In the order in which the file first has them.
+        drafts.sort_by_key(|(at, _)| *at);
+        for (place, (_, mut draft)) in drafts.into_iter().enumerate() {
+            if columns.block.is_none() {
+                draft.block.id = (place + 1).to_string();
+            }
+            found.blocks.push(draft);
+        }
+        if found.blocks.is_empty() {
+            return Err(Error::data(format!("{}: no row has two drugs", table.label())).help(
+                "a matrix needs wells of both drugs together; fit drugs alone with halfmax fit-curves",
+            ));
+        }
+        Ok(found)
     }
-}
 
-/// The names in a row.
-struct Row<'a> {
-    drugs: [&'a str; 2],
-    cell_line: Option<&'a str>,
-    block: Option<&'a str>,
-}
-
-impl<'a> Row<'a> {
-    /// What rows of one block have in common.
-    fn key(&self) -> [&'a str; 3] {
-        match self.block {
-            Some(block) => [block, "", ""],
-            None => [self.drugs[0], self.drugs[1], self.cell_line.unwrap_or_default()],
+    /// Gives each row to the blocks of its drugs.
+    fn fill(&mut self, drafts: &mut [(usize, Draft)], wells: &Wells, rows: &[usize]) {
+        let mut of_pair: HashMap<[usize; 2], usize> = HashMap::new();
+        let mut of_drug: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (place, (_, draft)) in drafts.iter().enumerate() {
+            let [a, b] = draft.drugs;
+            of_pair.insert([a, b], place);
+            of_drug.entry(a).or_default().push(place);
+            if a != b {
+                of_drug.entry(b).or_default().push(place);
+            }
+        }
+        let all: Vec<usize> = (0..drafts.len()).collect();
+        for at in rows.iter().copied() {
+            let places: &[usize] = match wells.drugs[at] {
+                [Some(a), Some(b)] => {
+                    let place = of_pair.get(&[a, b]).or_else(|| of_pair.get(&[b, a]));
+                    place.map_or(&[], std::slice::from_ref)
+                }
+                [Some(one), None] | [None, Some(one)] => of_drug.get(&one).map_or(&[], Vec::as_slice),
+                [None, None] => &all,
+            };
+            self.shared += usize::from(places.len() > 1);
+            self.homeless += usize::from(places.is_empty());
+            for place in places {
+                let draft = &mut drafts[*place].1;
+                draft.rows.extend(sides(wells.drugs[at], draft.drugs).map(|sides| BlockRow { at, sides }));
+            }
         }
     }
 
-    fn begin_block(&self, place: usize) -> Block {
-        Block {
-            id: self.block.map_or_else(|| (place + 1).to_string(), str::to_owned),
-            drugs: self.drugs.map(str::to_owned),
-            cell_line: self.cell_line.map(str::to_owned),
-            readings: Vec::new(),
-        }
-    }
-
-    /// Refuses a row whose drugs or cell line are not those of its block.
-    fn refuse_another(
-        &self,
-        table: &RawTable,
-        columns: &Columns,
-        block: &Block,
-        (at, first): (usize, usize),
-    ) -> Result<()> {
-        let here = [Some(self.drugs[0]), Some(self.drugs[1]), self.cell_line];
-        let there = [Some(block.drugs[0].as_str()), Some(&block.drugs[1]), block.cell_line.as_deref()];
-        let places = [Some(columns.drugs[0]), Some(columns.drugs[1]), columns.cell_line];
-        for ((here, there), column) in here.into_iter().zip(there).zip(places) {
-            if let (Some(here), Some(there), Some(column)) = (here, there, column)
-                && here != there
-            {
-                let row = table.row_of(first);
-                let expected = format!("{there:?}, as row {row} of block {} has", block.id);
-                return Err(table.bad_value(column, at, here, &expected).help(
-                    "a block is one pair of drugs in one cell line, the first drug always first: give other rows another block",
-                ));
+    /// Refuses a block in which the doses of one drug are in several units.
+    fn refuse_other_units(&self, table: &RawTable, columns: &Columns, wells: &Wells) -> Result<()> {
+        for draft in &self.blocks {
+            for drug in 0..2 {
+                let mut first: Option<(usize, usize)> = None;
+                for row in draft.rows.iter().filter(|row| row.doses(wells)[drug] > 0.0) {
+                    let Some(side) = row.sides[drug] else { continue };
+                    let (first_row, first_side) = *first.get_or_insert((row.at, side));
+                    if wells.factors[row.at][side] == wells.factors[first_row][first_side] {
+                        continue;
+                    }
+                    let Some(column) = columns.units[side] else { continue };
+                    let unit = |at: usize, side: usize| -> Result<String> {
+                        let labels = columns.units[side].map(|column| table.labels(column)).transpose()?;
+                        Ok(labels.and_then(|labels| labels.at(at).map(str::to_owned)).unwrap_or_default())
+                    };
+                    let expected = format!(
+                        "{}, the unit of the same drug in row {} of block {}",
+                        unit(first_row, first_side)?,
+                        table.row_of(first_row),
+                        draft.block.id
+                    );
+                    return Err(table.bad_value(column, row.at, unit(row.at, side)?, &expected).help(
+                        "give the doses of one drug in one unit within a block; the two drugs may differ",
+                    ));
+                }
             }
         }
         Ok(())
     }
+
+    fn notes(&self) -> Vec<String> {
+        let turned: Vec<(&Draft, usize)> = self
+            .blocks
+            .iter()
+            .map(|draft| (draft, draft.rows.iter().filter(|row| row.is_turned()).count()))
+            .filter(|(_, turned)| *turned > 0)
+            .collect();
+        let mut notes = Vec::new();
+        if !turned.is_empty() {
+            let rows = turned.iter().map(|(_, turned)| turned).sum();
+            let names: Vec<String> = turned
+                .iter()
+                .map(|(draft, _)| format!("{} with {}", draft.block.drugs[0], draft.block.drugs[1]))
+                .collect();
+            notes.push(format!(
+                "both orders of a pair are one block, and readings of the same doses are replicates: {} turned, of {}",
+                counted(rows, "row"),
+                listed(&names, 4)
+            ));
+        }
+        if self.shared > 0 {
+            notes.push(format!(
+                "{} of a drug alone, or untreated, serve every block of that drug in the cell line",
+                counted(self.shared, "row")
+            ));
+        }
+        if self.homeless > 0 {
+            notes.push(format!(
+                "{} of a drug alone, or untreated, left out: no pair of the drug in the same block or cell line",
+                counted(self.homeless, "row")
+            ));
+        }
+        notes
+    }
+
+    /// Notes of columns over which replicates are pooled.
+    fn pooled(&self, table: &RawTable, columns: &Columns, wells: &Wells) -> Result<Vec<String>> {
+        let mut cells: Vec<Vec<usize>> = Vec::new();
+        for draft in &self.blocks {
+            let mut own: BTreeMap<[u64; 2], Vec<usize>> = BTreeMap::new();
+            for row in &draft.rows {
+                own.entry(row.doses(wells).map(f64::to_bits)).or_default().push(row.at);
+            }
+            cells.extend(own.into_values().filter(|rows| rows.len() > 1));
+        }
+        let groups = cells.iter().map(Vec::as_slice).collect();
+        Repeats { what: "wells", groups, used: &columns.used(table) }.check(table)
+    }
+
+    fn fellows(&self, wells: &Wells, readings: &[f64]) -> Vec<Fellow> {
+        let fellow = |draft: &Draft| Fellow {
+            name: format!("block {}", draft.block.id),
+            readings: draft
+                .rows
+                .iter()
+                .map(|row| {
+                    let [a, b] = row.doses(wells);
+                    (a + b, readings[row.at])
+                })
+                .collect(),
+        };
+        self.blocks.iter().map(fellow).collect()
+    }
 }
 
-/// An entry of a column that need not be there, but is complete where it is.
-fn optional<'a>(
+/// The pairs of drugs in rows, in the order in which the file first has them, each with its first row; one entry for both orders.
+fn pairs_of(wells: &Wells, rows: &[usize]) -> Vec<([usize; 2], usize)> {
+    let mut pairs: Vec<([usize; 2], usize)> = Vec::new();
+    let mut known: HashMap<[usize; 2], ()> = HashMap::new();
+    for at in rows {
+        if let [Some(a), Some(b)] = wells.drugs[*at] {
+            let key = [a.min(b), a.max(b)];
+            if known.insert(key, ()).is_none() {
+                pairs.push(([a, b], *at));
+            }
+        }
+    }
+    pairs
+}
+
+/// The pair of a block that has no row with two drugs.
+fn pair_of_drugs_alone(wells: &Wells, rows: &[usize]) -> Option<([usize; 2], usize)> {
+    let mut drugs: Vec<usize> = Vec::new();
+    for at in rows {
+        for drug in wells.drugs[*at].into_iter().flatten() {
+            if !drugs.contains(&drug) {
+                drugs.push(drug);
+            }
+        }
+    }
+    match drugs.as_slice() {
+        [a, b] => Some(([*a, *b], rows[0])),
+        _ => None,
+    }
+}
+
+/// On which sides of a row the drugs of a block are; none if the row has another drug.
+fn sides(row: [Option<usize>; 2], block: [usize; 2]) -> Option<[Option<usize>; 2]> {
+    let [a, b] = block;
+    match row {
+        [Some(x), Some(y)] if [x, y] == [a, b] => Some([Some(0), Some(1)]),
+        [Some(x), Some(y)] if [x, y] == [b, a] => Some([Some(1), Some(0)]),
+        [Some(x), None] if x == a => Some([Some(0), None]),
+        [Some(x), None] if x == b => Some([None, Some(0)]),
+        [None, Some(x)] if x == b => Some([None, Some(1)]),
+        [None, Some(x)] if x == a => Some([Some(1), None]),
+        [None, None] => Some([None, None]),
+        _ => None,
+    }
+}
+
+/// The labels of a column that need not be there, but is complete where it is.
+fn labels_of(table: &RawTable, column: Option<usize>, expected: &str) -> Result<Option<Labels>> {
+    let Some(column) = column else { return Ok(None) };
+    let labels = table.labels(column)?;
+    match labels.of_row.iter().position(|label| *label == Labels::MISSING) {
+        Some(at) => Err(missing(table, column, at, expected)),
+        None => Ok(Some(labels)),
+    }
+}
+
+/// Refuses a block of several pairs or cell lines.
+fn refuse_several(
     table: &RawTable,
-    texts: Option<&'a [Option<String>]>,
-    column: Option<usize>,
-    at: usize,
-    expected: &str,
-) -> Result<Option<&'a str>> {
-    let (Some(texts), Some(column)) = (texts, column) else { return Ok(None) };
-    texts[at].as_deref().map(Some).ok_or_else(|| missing(table, column, at, expected))
+    columns: &Columns,
+    wells: &Wells,
+    (rows, pairs): (&[usize], &[([usize; 2], usize)]),
+    (ids, lines): (&Option<Labels>, &Option<Labels>),
+) -> Result<()> {
+    const ONE: &str = "a block is one pair of drugs in one cell line: give other rows another block";
+    let first = rows[0];
+    let id = ids.as_ref().and_then(|ids| ids.at(first)).unwrap_or_default();
+    let as_row =
+        |there: &str, row: usize| format!("{there:?}, as row {} of block {id} has", table.row_of(row));
+    if let (Some(lines), Some(column)) = (lines, columns.cell_line)
+        && let Some(other) = rows.iter().find(|row| lines.of_row[**row] != lines.of_row[first])
+    {
+        let (here, there) = (lines.at(*other).unwrap_or_default(), lines.at(first).unwrap_or_default());
+        return Err(table.bad_value(column, *other, here, &as_row(there, first)).help(ONE));
+    }
+    let Some(drugs) = columns.drugs else { return Ok(()) };
+    let other = match pairs {
+        [] => None,
+        [(pair, at), ..] => {
+            let strange = |row: &&usize| {
+                let own = wells.drugs[**row];
+                own.iter().flatten().any(|drug| !pair.contains(drug))
+                    || (own[0].is_some() && own[0] == own[1] && pair[0] != pair[1])
+            };
+            rows.iter().find(strange).map(|row| (*row, *pair, *at))
+        }
+    };
+    let Some((row, pair, at)) = other else { return Ok(()) };
+    let own = wells.drugs[row];
+    let side = (0..2).find(|side| own[*side].is_some_and(|drug| !pair.contains(&drug))).unwrap_or(1);
+    let here = own[side].map_or("", |drug| wells.names[drug].as_str());
+    // The drug that is missing from the row; where its partner stands on the other side, the order is that of the row.
+    let partner = own[1 - side];
+    let there = if partner == Some(pair[side]) { pair[1 - side] } else { pair[side] };
+    let there = wells.names[there].as_str();
+    Err(table.bad_value(drugs[side], row, here, &as_row(there, at)).help(ONE))
 }
 
 #[cfg(test)]
@@ -327,7 +818,13 @@ mod tests {
         let found = read(text).unwrap();
         let names: Vec<_> =
             found.blocks.iter().map(|block| (block.id.as_str(), block.readings.len())).collect();
-        assert_eq!(names, [("1", 2), ("2", 1), ("3", 1)]);
+        assert_eq!(names, [("1", 3), ("2", 1)]);
+        assert_eq!(found.blocks[0].readings[2], [1.0, 0.0, 9.0], "B with A is A with B");
+        assert!(
+            found.notes.iter().any(|note| note.contains("1 row turned, of A with B")),
+            "{:?}",
+            found.notes
+        );
         assert!(found.dose_unit_assumed);
         assert_eq!(found.blocks[1].cell_line.as_deref(), Some("y"));
     }

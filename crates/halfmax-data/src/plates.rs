@@ -4,11 +4,11 @@
 //! wells of its plate; without plates, of its cell line (and time). Where the signal at the time of treatment is known, the control divided
 //! log2(control / time zero) times (Hafner et al. 2016).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halfmax_core::{Error, Result, listed};
 
-use crate::report::grouped;
+use crate::report::{counted, grouped};
 use crate::roles::Role;
 use crate::table::{Labels, RawColumn, RawTable, RowPlaces, Values};
 
@@ -42,18 +42,22 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
     let wells = wells(table)?;
     let beside = |role: Role| table.role(role).map(|column| table.numbers(column, "a signal")).transpose();
     let (controls, time_zeros) = (beside(Role::Control)?, beside(Role::TimeZero)?);
-    let references =
-        plates.references(table, &signals, &wells, controls.as_deref(), time_zeros.as_deref())?;
+    let references = plates.references(table, &signals, &wells, controls.as_deref())?;
     let mut kept = Vec::new();
     let (mut viability, mut divisions) = (Vec::new(), Vec::new());
-    for (row, well) in wells.iter().enumerate().filter(|(_, well)| **well == Well::Treated) {
+    let mut without_growth = 0;
+    for row in (0..wells.len()).filter(|row| wells[*row] == Well::Treated) {
         let reference = references.at(row);
         let control = controls.as_ref().map_or(reference.control, |controls| controls[row]);
+        if let (Some(column), true) = (table.role(Role::Control), control <= reference.blank) {
+            let expected = format!("the signal of untreated wells, above {:.4}", reference.blank);
+            return Err(table.bad_value(column, row, control, &expected));
+        }
         let zero = time_zeros.as_ref().map_or(reference.time_zero, |zeros| zeros[row]);
+        without_growth += usize::from(zero > 0.0 && control <= zero);
         kept.push(row);
         viability.push((signals[row] - reference.blank) / (control - reference.blank));
         divisions.push(if zero > 0.0 && control > zero { (control / zero).log2() } else { f64::NAN });
-        debug_assert_eq!(*well, Well::Treated);
     }
     if kept.is_empty() {
         return Err(Error::data(format!(
@@ -64,7 +68,16 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
             "the column of kinds of wells may use other words: rename them to treated, control and blank",
         ));
     }
-    let notes = notes(table, signal, &wells, &plates);
+    let mut notes = notes(table, signal, &wells, &plates);
+    if without_growth > 0 {
+        notes.push(format!(
+            "the control did not grow between time zero and the end beside {}: no growth-rate metrics there",
+            counted(without_growth, "well")
+        ));
+    }
+    if divisions.iter().any(|value| value.is_finite()) {
+        notes.push("divisions of the control are log2(control / time zero)".to_owned());
+    }
     built(table, &kept, viability, divisions, notes).map(Some)
 }
 
@@ -81,14 +94,14 @@ fn notes(table: &RawTable, signal: usize, wells: &[Well], plates: &Plates) -> Ve
     let count = |is: fn(&Well) -> bool| wells.iter().filter(|well| is(well)).count();
     let controls = count(|well| matches!(well, Well::Control { .. }));
     let beside = table.role(Role::Control).map(|column| format!("the column {:?}", table.names()[column]));
-    let by = beside.unwrap_or_else(|| format!("{} untreated wells", grouped(controls)));
+    let by = beside.unwrap_or_else(|| format!("the mean of {}", counted(controls, "untreated well")));
     let mut notes = table.notes().to_vec();
     notes.push(format!(
         "{:?} holds raw signals: divided by {by}{}, by {}",
         table.names()[signal],
         match count(|well| *well == Well::Blank) {
             0 => String::new(),
-            blanks => format!(", less the mean of {} blanks", grouped(blanks)),
+            blanks => format!(", both less the mean of {}", counted(blanks, "blank")),
         },
         plates.what
     ));
@@ -99,46 +112,46 @@ fn notes(table: &RawTable, signal: usize, wells: &[Well], plates: &Plates) -> Ve
     notes
 }
 
-/// The groups of wells that share their controls.
+/// The wells that share their controls: those of one plate and cell line; without plates, of one cell line and experiment.
 struct Plates {
     /// What they are in words: "plate".
     what: String,
-    /// The group of each row.
-    of_row: Vec<usize>,
-    names: Vec<String>,
+    /// The plate (or experiment) of each row.
+    plate_of_row: Vec<usize>,
+    plates: Vec<String>,
+    /// The cell line of each row; none where the row has none, as blanks.
+    line_of_row: Vec<Option<usize>>,
+    lines: Vec<String>,
 }
 
 impl Plates {
     fn of(table: &RawTable) -> Result<Self> {
-        let columns: Vec<usize> = match table.role(Role::Plate) {
-            Some(plate) => vec![plate],
-            None => {
-                let roles = [Role::CellLine, Role::Experiment, Role::Replicate];
-                // Replicates of wells are not replicates of plates: only those of whole experiments share controls.
-                roles.into_iter().take(2).filter_map(|role| table.role(role)).collect()
-            }
+        let plate = table.role(Role::Plate).or_else(|| table.role(Role::Experiment));
+        let cell_line = table.role(Role::CellLine);
+        let what: Vec<&str> =
+            plate.iter().chain(&cell_line).map(|column| table.names()[*column].as_str()).collect();
+        let labels = |column: Option<usize>| column.map(|column| table.labels(column)).transpose();
+        let (plates, lines) = (labels(plate)?, labels(cell_line)?);
+        let of = |labels: &Option<Labels>, row: usize| {
+            let label = labels.as_ref().map(|labels| labels.of_row[row])?;
+            (label != Labels::MISSING).then_some(label as usize)
         };
-        let what: Vec<String> = columns.iter().map(|column| table.names()[*column].clone()).collect();
-        let labels: Vec<Labels> =
-            columns.iter().map(|column| table.labels(*column)).collect::<Result<_>>()?;
-        let mut known: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
-        let mut names = Vec::new();
-        let of_row = (0..table.rows())
-            .map(|row| {
-                let key: Vec<u32> = labels.iter().map(|column| column.of_row[row]).collect();
-                *known.entry(key).or_insert_with(|| {
-                    let parts: Vec<&str> =
-                        labels.iter().map(|column| column.at(row).unwrap_or("?")).collect();
-                    names.push(parts.join(", "));
-                    names.len() - 1
-                })
-            })
-            .collect();
+        let no_plate = plates.as_ref().map_or(0, |labels| labels.names.len());
+        let rows = 0..table.rows();
         Ok(Self {
             what: if what.is_empty() { "all wells together".into() } else { what.join(" and ") },
-            of_row,
-            names,
+            plate_of_row: rows.clone().map(|row| of(&plates, row).unwrap_or(no_plate)).collect(),
+            line_of_row: rows.map(|row| of(&lines, row)).collect(),
+            plates: plates.map_or_else(Vec::new, |labels| labels.names),
+            lines: lines.map_or_else(Vec::new, |labels| labels.names),
         })
+    }
+
+    /// The plate and cell line of a row, for messages.
+    fn named(&self, row: usize) -> String {
+        let plate = self.plates.get(self.plate_of_row[row]).map(String::as_str);
+        let line = self.line_of_row[row].map(|line| self.lines[line].as_str());
+        plate.into_iter().chain(line).collect::<Vec<&str>>().join(", ")
     }
 
     fn references(
@@ -147,47 +160,31 @@ impl Plates {
         signals: &[f64],
         wells: &[Well],
         controls: Option<&[f64]>,
-        time_zeros: Option<&[f64]>,
     ) -> Result<References> {
         let times = times(table)?;
-        let mean = |group: usize, time: Option<f64>, is: &dyn Fn(Well) -> bool| {
-            let rows = (0..signals.len())
-                .filter(|row| self.of_row[*row] == group && is(wells[*row]) && !signals[*row].is_nan());
-            let rows = rows.filter(|row| time.is_none_or(|time| times[*row] == time));
-            let (sum, count) = rows.fold((0.0, 0), |(sum, count), row| (sum + signals[row], count + 1));
-            (count > 0).then(|| sum / f64::from(count))
-        };
-        let mut known: BTreeMap<(usize, u64), Reference> = BTreeMap::new();
+        let sums = Sums::of(self, signals, wells, &times);
+        let mut known: BTreeMap<Place, Reference> = BTreeMap::new();
         let mut of_row = Vec::new();
         for row in 0..signals.len() {
-            let (group, time) = (self.of_row[row], times[row]);
-            let key = (group, time.to_bits());
-            if wells[row] == Well::Treated && !known.contains_key(&key) {
-                let time = (!time.is_nan()).then_some(time);
-                let preferred = mean(group, time, &|well| well == Well::Control { preferred: true });
-                let control =
-                    preferred.or_else(|| mean(group, time, &|well| matches!(well, Well::Control { .. })));
-                let reference = Reference {
-                    control: control.unwrap_or(f64::NAN),
-                    blank: mean(group, None, &|well| well == Well::Blank).unwrap_or(0.0),
-                    time_zero: mean(group, None, &|well| well == Well::TimeZero).unwrap_or(f64::NAN),
-                };
+            let place = (self.plate_of_row[row], self.line_of_row[row], times[row].to_bits());
+            if wells[row] == Well::Treated && !known.contains_key(&place) {
+                let reference = sums.reference(self, row, times[row]);
                 if controls.is_none() {
-                    self.check(table, group, &reference)?;
+                    self.check(table, row, &reference)?;
                 }
-                known.insert(key, reference);
+                known.insert(place, reference);
             }
-            of_row.push(key);
+            of_row.push(place);
         }
-        let _ = time_zeros;
         Ok(References { known, of_row })
     }
 
-    fn check(&self, table: &RawTable, group: usize, reference: &Reference) -> Result<()> {
-        let place = format!("{}: {} {}", table.label(), self.what, self.names[group]);
+    /// Refuses wells that have no control, or one that is not above the blanks.
+    fn check(&self, table: &RawTable, row: usize, reference: &Reference) -> Result<()> {
+        let place = format!("{}: {} {}", table.label(), self.what, self.named(row));
         if reference.control.is_nan() {
             return Err(Error::data(format!("{place}: has no untreated wells, by which its signals could be divided"))
-                .help("mark them in a column of kinds of wells (control), as rows of the drug DMSO or of dose 0, or give their mean in a column \"control\""));
+                .help("mark them in a column of kinds of wells (control), as rows of the drug DMSO or of dose 0; or give their mean in a column \"control\" or in a table of its own (--control FILE, and --time-zero FILE for the signals when the drug was given); or leave these wells out (--where)"));
         }
         if reference.control <= reference.blank {
             return Err(Error::data(format!(
@@ -208,15 +205,88 @@ struct Reference {
     time_zero: f64,
 }
 
+/// Plate, cell line and time.
+type Place = (usize, Option<usize>, u64);
+
 struct References {
-    known: BTreeMap<(usize, u64), Reference>,
-    of_row: Vec<(usize, u64)>,
+    known: BTreeMap<Place, Reference>,
+    of_row: Vec<Place>,
 }
 
 impl References {
     fn at(&self, row: usize) -> Reference {
         let nothing = Reference { control: f64::NAN, blank: 0.0, time_zero: f64::NAN };
         self.known.get(&self.of_row[row]).copied().unwrap_or(nothing)
+    }
+}
+
+/// Sum and number of signals.
+type Sum = (f64, f64);
+
+/// The signals of controls, blanks and wells at time zero, summed by plate, cell line and time.
+#[derive(Default)]
+struct Sums {
+    /// Preferred controls, and the others.
+    controls: [BTreeMap<Place, Sum>; 2],
+    blanks: BTreeMap<usize, Sum>,
+    time_zeros: BTreeMap<(usize, Option<usize>), Sum>,
+    time_zeros_of_lines: BTreeMap<Option<usize>, Sum>,
+    /// The cell lines of each plate.
+    lines: BTreeMap<usize, BTreeSet<usize>>,
+}
+
+impl Sums {
+    fn of(plates: &Plates, signals: &[f64], wells: &[Well], times: &[f64]) -> Self {
+        fn add<K: Ord>(to: &mut BTreeMap<K, Sum>, key: K, signal: f64) {
+            let sum = to.entry(key).or_default();
+            *sum = (sum.0 + signal, sum.1 + 1.0);
+        }
+        let mut sums = Self::default();
+        for (row, signal) in signals.iter().copied().enumerate() {
+            let (plate, line) = (plates.plate_of_row[row], plates.line_of_row[row]);
+            if let (Well::Treated, Some(line)) = (wells[row], line) {
+                sums.lines.entry(plate).or_default().insert(line);
+            }
+            if signal.is_nan() {
+                continue;
+            }
+            match wells[row] {
+                Well::Control { preferred } => {
+                    add(
+                        &mut sums.controls[usize::from(!preferred)],
+                        (plate, line, times[row].to_bits()),
+                        signal,
+                    );
+                }
+                Well::Blank => add(&mut sums.blanks, plate, signal),
+                Well::TimeZero => {
+                    add(&mut sums.time_zeros, (plate, line), signal);
+                    add(&mut sums.time_zeros_of_lines, line, signal);
+                }
+                Well::Treated | Well::Aside => {}
+            }
+        }
+        sums
+    }
+
+    fn reference(&self, plates: &Plates, row: usize, time: f64) -> Reference {
+        let (plate, line) = (plates.plate_of_row[row], plates.line_of_row[row]);
+        let mean = |sum: Option<&Sum>| sum.map(|(sum, count)| sum / count);
+        // Controls that name no cell line are of the plate's only one.
+        let only_line = self.lines.get(&plate).is_none_or(|lines| lines.len() <= 1);
+        let lines = [line, None];
+        let lines = || lines.iter().take(if only_line { 2 } else { 1 });
+        let control = self.controls.iter().find_map(|controls| {
+            lines().find_map(|line| mean(controls.get(&(plate, *line, time.to_bits()))))
+        });
+        let time_zero = lines()
+            .find_map(|line| mean(self.time_zeros.get(&(plate, *line))))
+            .or_else(|| mean(self.time_zeros_of_lines.get(&line)));
+        Reference {
+            control: control.unwrap_or(f64::NAN),
+            blank: mean(self.blanks.get(&plate)).unwrap_or(0.0),
+            time_zero: time_zero.unwrap_or(f64::NAN),
+        }
     }
 }
 
@@ -237,7 +307,7 @@ fn wells(table: &RawTable) -> Result<Vec<Well>> {
     let times = times(table)?;
     let several = times.iter().any(|time| *time > 0.0);
     let kinds = match table.role(Role::WellKind) {
-        Some(column) => by_kind(&table.labels(column)?)?,
+        Some(column) => by_kind(table, &table.labels(column)?)?,
         None => by_drug_and_dose(table)?,
     };
     let kind = |(well, time): (Well, f64)| match well {
@@ -247,9 +317,44 @@ fn wells(table: &RawTable) -> Result<Vec<Well>> {
     Ok(kinds.into_iter().zip(times).map(kind).collect())
 }
 
-fn by_kind(labels: &Labels) -> Result<Vec<Well>> {
+/// By the kinds of wells. A kind that is not known, or not said, leaves the decision to the drug and the dose.
+fn by_kind(table: &RawTable, labels: &Labels) -> Result<Vec<Well>> {
     let kinds: Vec<Well> = labels.names.iter().map(|name| kind_named(name)).collect();
-    Ok(labels.of_row.iter().map(|label| kinds.get(*label as usize).copied().unwrap_or(Well::Aside)).collect())
+    let has_drugs = table.role(Role::Drug).is_some();
+    let otherwise = if has_drugs { by_drug_and_dose(table)? } else { Vec::new() };
+    let well = |(row, label): (usize, &u32)| match kinds.get(*label as usize) {
+        // Without a drug, a well of an unknown kind is not a control for want of a drug.
+        Some(Well::Treated) => match otherwise.get(row) {
+            Some(Well::Control { .. }) if drug_or_dose_is_given(table, row) => otherwise[row],
+            _ => Well::Treated,
+        },
+        Some(kind) => *kind,
+        None => otherwise.get(row).copied().unwrap_or(Well::Aside),
+    };
+    Ok(labels.of_row.iter().enumerate().map(well).collect())
+}
+
+/// Whether a row names a drug (a vehicle included) or a dose.
+fn drug_or_dose_is_given(table: &RawTable, row: usize) -> bool {
+    [Role::Drug, Role::Dose].into_iter().filter_map(|role| table.role(role)).any(|column| {
+        match &table.columns[column].values {
+            Values::Numbers(values) => !values[row].is_nan(),
+            Values::Singles(values) => !values[row].is_nan(),
+            Values::Texts(labels) => labels.at(row).is_some(),
+            Values::Other(_) => false,
+        }
+    })
+}
+
+/// Whether a table has untreated wells: rows of dose 0 or of a vehicle.
+pub(crate) fn has_untreated_wells(table: &RawTable) -> Result<bool> {
+    if table.role(Role::Control).is_some() {
+        return Ok(true);
+    }
+    if table.role(Role::Drug).is_none() && table.role(Role::WellKind).is_none() {
+        return Ok(false);
+    }
+    Ok(wells(table)?.iter().any(|well| matches!(well, Well::Control { .. })))
 }
 
 /// What a well of this kind is. GDSC's tags are NC-0 (untreated), NC-1 (vehicle), B (blank), PC (positive control), and those of libraries.
@@ -266,18 +371,31 @@ fn kind_named(name: &str) -> Well {
                 "empty",
                 "media only",
                 "medium only",
+                "media_only",
+                "medium_only",
+                "bg",
             ]) =>
         {
             Well::Blank
         }
-        () if lower == "nc-0" || starts(&["untreated", "nc-0"]) => Well::Control { preferred: false },
+        () if starts(&["control_pos", "control pos", "ctrl_pos", "ctrl pos", "control+", "ctrl+"]) => {
+            Well::Aside
+        }
+        () if starts(&["untreated", "nc-0", "nc0", "non-treated", "no drug", "no_drug"]) => {
+            Well::Control { preferred: false }
+        }
         () if starts(&[
-            "nc", "neg", "control", "ctrl", "ctl_veh", "ctl_untr", "vehicle", "dmso", "solvent",
+            "nc", "neg", "control", "ctrl", "ctl_veh", "ctl_untr", "vehicle", "dmso", "solvent", "mock",
+            "veh",
         ]) =>
         {
             Well::Control { preferred: true }
         }
-        () if starts(&["pc", "pos", "ctl_pos", "un-used", "unused", "fail", "kill", "max"]) => Well::Aside,
+        () if lower.contains("poscon")
+            || starts(&["pc", "pos", "ctl_pos", "un-used", "unused", "fail", "kill", "max"]) =>
+        {
+            Well::Aside
+        }
         () if starts(&["time0", "time_0", "t0", "day0", "tz"]) => Well::TimeZero,
         () => Well::Treated,
     }
@@ -302,8 +420,16 @@ pub(crate) fn is_vehicle(name: &str) -> bool {
         "nontreated",
         "dmsocontrol",
         "vehiclecontrol",
+        "solventcontrol",
+        "veh",
+        "nontreatedcontrol",
+        "untreatedcontrol",
+        "notreatment",
+        "neg",
+        "nc",
         "water",
         "pbs",
+        "h2o",
     ]
     .contains(&plain.as_str())
 }
@@ -335,32 +461,41 @@ fn built(
     notes: Vec<String>,
 ) -> Result<RawTable> {
     let treated = table.with_rows(kept);
-    let roles = [
-        Role::CellLine,
-        Role::Drug,
-        Role::Dose,
-        Role::DoseUnit,
-        Role::Time,
-        Role::Plate,
-        Role::Experiment,
-        Role::Replicate,
-    ];
-    let mut taken: Vec<usize> = Vec::new();
-    for column in roles.into_iter().filter_map(|role| table.role(role)) {
-        if !taken.contains(&column) {
-            taken.push(column);
-        }
-    }
-    let mut columns: Vec<RawColumn> = taken.iter().map(|column| treated.columns[*column].clone()).collect();
-    columns.push(RawColumn { name: "viability_fraction".into(), values: Values::Numbers(viability) });
-    if divisions.iter().any(|value| value.is_finite()) {
+    let spent = [Role::Signal, Role::Reading, Role::Control, Role::TimeZero, Role::WellKind];
+    let is_spent = |column: usize| {
+        let of_role = |role: &Role| table.candidates(*role).iter().any(|other| other.column == column);
+        table.names()[column] == VIABILITY || spent.iter().any(of_role)
+    };
+    let mut columns: Vec<RawColumn> = (0..table.names().len())
+        .filter(|column| !is_spent(*column))
+        .map(|column| treated.columns[column].clone())
+        .collect();
+    columns.push(RawColumn { name: VIABILITY.into(), values: Values::Numbers(viability) });
+    let divided = divisions.iter().any(|value| value.is_finite());
+    if divided && table.role(Role::Divisions).is_none() {
         columns.push(RawColumn { name: "divisions".into(), values: Values::Numbers(divisions) });
     }
     let places = kept.iter().map(|row| table.row_of(*row) as u32).collect();
     let mut built = table.with_columns(columns, notes)?;
     built.places = RowPlaces::Listed(places);
     built.rows = kept.len();
+    built.keep_what_was_said(table);
+    if let Some(column) = built.position_of(VIABILITY) {
+        built.said.push((Role::Reading, column));
+    }
     Ok(built)
+}
+
+/// The column of viabilities that signals become.
+const VIABILITY: &str = "viability_fraction";
+
+/// Whether columns of a role say which wells share an untreated one. Drugs and doses do not: untreated wells have none.
+fn joins(own: Role, wanted: Role) -> bool {
+    match own {
+        Role::CellLine | Role::Plate | Role::Experiment | Role::Replicate | Role::Study => true,
+        Role::Time => wanted != Role::TimeZero,
+        _ => false,
+    }
 }
 
 /// A table with a column of another one, joined by the columns that both have; of several rows of one key the mean is taken.
@@ -373,6 +508,7 @@ pub fn with_column_of(table: &RawTable, other: &RawTable, role: Role) -> Result<
         .names()
         .iter()
         .enumerate()
+        .filter(|(at, _)| table.roles_of_column(*at).iter().any(|own| joins(*own, role)))
         .filter_map(|(at, name)| Some((at, other.find(&[name])?)))
         .filter(|(_, there)| *there != value)
         .collect();

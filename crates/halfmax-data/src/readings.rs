@@ -2,11 +2,16 @@
 
 use std::collections::HashMap;
 
-use halfmax_core::{Error, Result};
+use halfmax_core::{Error, Result, listed};
 
 use crate::columns::plain;
+use crate::fellows::{
+    Fellow, LARGEST_FRACTION, LARGEST_PERCENT, SMALLEST_PERCENT, on_another_scale, usual_size,
+};
 use crate::lists;
 use crate::plates::normalised;
+use crate::reading_names::{Measured, Scale, reading_name, said_by_name};
+use crate::report::counted;
 use crate::roles::Role;
 use crate::separating::Repeats;
 use crate::table::{Labels, RawTable};
@@ -99,36 +104,39 @@ pub struct Readings {
     pub notes: Vec<String>,
 }
 
-/// Finds the readings of a table.
+/// Finds the readings of a table: of wells that hold one drug. Raw signals are divided by those of the untreated wells first.
 ///
 /// # Errors
-/// If a column is missing, a value is no number or cannot be a dose, no row is complete, or what the readings are is not clear.
+/// If a column is missing, a value is no number or cannot be a dose, no row is complete, what the readings are is not clear, curves or
+/// plates are on different scales, or readings would be pooled that a column tells apart.
 pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readings> {
-    let listed = lists::readings_in_rows(table)?;
-    let table = listed.as_ref().unwrap_or(table);
+    let in_rows = lists::readings_in_rows(table)?;
+    let table = in_rows.as_ref().unwrap_or(table);
+    let alone = Alone::of(table)?;
+    let table = alone.table.as_ref().unwrap_or(table);
+    let raw = named_like_viabilities(table)?;
+    let table = raw.as_ref().unwrap_or(table);
     let plates = normalised(table)?;
     let table = plates.as_ref().unwrap_or(table);
-    let dose_column = table.require_measure(Role::Dose)?;
-    let reading_column = table.require(Role::Reading)?;
-    let mut named = vec![table.require(Role::CellLine)?, table.require(Role::Drug)?];
-    if options.by_experiment {
-        named.push(experiment_column(table)?);
-    }
-    let labels: Vec<Labels> = named.iter().map(|column| table.labels(*column)).collect::<Result<_>>()?;
-    let doses = doses(table, dose_column)?;
-    let readings = finite(table, reading_column, "a number")?;
-    let unit = unit_of(table, reading_column, &readings, options.unit)?;
-    let unit_column = table.role(Role::DoseUnit);
-    let units = DoseFactors::of(table, dose_column, unit_column, options.dose_factor)?;
+    let columns = Columns::of(table, options)?;
+    let labels: Vec<Labels> =
+        columns.named.iter().map(|column| table.labels(*column)).collect::<Result<_>>()?;
+    let doses = doses(table, columns.dose)?;
+    let readings = finite(table, columns.reading, "a number")?;
+    let unit = unit_of(table, columns.reading, &readings, options.unit)?;
+    let units = DoseFactors::of(table, columns.dose, columns.unit, options.dose_factor)?;
     let mut grouping = Grouping::default();
     let (mut controls, mut incomplete) = (0, 0);
     for at in 0..table.rows() {
         let mut key = [0; 3];
         key.iter_mut().zip(&labels).for_each(|(key, column)| *key = column.of_row[at]);
-        if key.contains(&Labels::MISSING) || doses[at].is_nan() || readings[at].is_nan() {
-            incomplete += 1;
-        } else if doses[at] == 0.0 {
+        if doses[at] == 0.0 && !readings[at].is_nan() {
             controls += 1;
+        } else if key[..labels.len()].contains(&Labels::MISSING)
+            || doses[at].is_nan()
+            || readings[at].is_nan()
+        {
+            incomplete += 1;
         } else {
             grouping.add(key, at);
         }
@@ -137,45 +145,45 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
         .filter(|at| doses[*at] == 0.0 && !readings[*at].is_nan())
         .map(|at| readings[at])
         .collect();
-    refuse_wrong_way_round(table, reading_column, &mut untreated, unit)?;
+    refuse_wrong_way_round(table, columns.reading, &mut untreated, unit)?;
     if grouping.keys.is_empty() {
         return Err(Error::data(format!(
             "{}: no row has a cell line, a drug, a dose above 0 and a reading",
             table.label()
         )));
     }
-    let used: Vec<usize> = named
-        .iter()
-        .copied()
-        .chain([dose_column, reading_column])
-        .chain(unit_column)
-        .chain(table.role(Role::Divisions))
-        .collect();
-    refuse_further_drugs(table, &used)?;
-    let mut notes = Repeats {
+    let mut notes = table.notes().to_vec();
+    notes.extend(alone.note);
+    notes.extend(columns.notes(table));
+    let mut used = columns.used(table);
+    used.extend(alone.columns.iter().filter_map(|name| table.position_of(name)));
+    let pooled = Repeats {
         what: "curves",
         groups: grouping.rows.iter().map(Vec::as_slice).filter(|rows| rows.len() > 1).collect(),
         used: &used,
-    }
-    .check(table)?;
+    };
+    notes.extend(pooled.check(table)?);
+    let name = |key: &[u32; 3], column: usize| {
+        labels.get(column).map_or_else(String::new, |own| own.names[key[column] as usize].clone())
+    };
+    let key_of =
+        |key: &[u32; 3]| CurveKey { cell_line: name(key, 0), drug: name(key, 1), experiment: name(key, 2) };
+    let curves: Vec<CurveKey> = grouping.keys.iter().map(key_of).collect();
+    let fellows = fellows(table, &curves, &grouping.rows, (&doses, &readings))?;
+    notes.extend(check_scales(table, columns.reading, &fellows, unit, options.unit)?);
     let order: Vec<usize> = grouping.rows.iter().flatten().copied().collect();
     let mut starts = vec![0];
     starts.extend(grouping.rows.iter().scan(0, |end, rows| {
         *end += rows.len();
         Some(*end)
     }));
-    let name = |key: &[u32; 3], column: usize| {
-        labels.get(column).map_or_else(String::new, |own| own.names[key[column] as usize].clone())
-    };
-    let key_of =
-        |key: &[u32; 3]| CurveKey { cell_line: name(key, 0), drug: name(key, 1), experiment: name(key, 2) };
-    notes.splice(0..0, table.notes().iter().cloned());
+    let of_signals = if plates.is_some() { Divided::ByWells } else { Divided::AsSaid };
     let mut found = Readings {
-        curves: grouping.keys.iter().map(key_of).collect(),
+        curves,
         starts,
         dose_um: order.iter().map(|at| doses[*at] * units.factors[*at]).collect(),
         viability: order.iter().map(|at| unit.viability(readings[*at])).collect(),
-        divisions: divisions(table, &grouping.rows)?,
+        divisions: divisions(table, &grouping.rows, of_signals)?,
         unit,
         dose_unit_assumed: units.assumed,
         controls,
@@ -186,25 +194,201 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     Ok(found)
 }
 
-/// Refuses a table that has a second drug with the first, whatever its doses: readings of two drugs are no curve of one.
-fn refuse_further_drugs(table: &RawTable, used: &[usize]) -> Result<()> {
-    for role in [Role::DrugB, Role::DrugC, Role::DoseB, Role::DoseC] {
-        let Some(column) = table.role(role).filter(|column| !used.contains(column)) else { continue };
-        let labels = table.labels(column)?;
-        let given = labels.names.iter().any(|name| name != "0" && !crate::plates::is_vehicle(name));
-        if given && labels.names.len() > usize::from(matches!(role, Role::DoseB | Role::DoseC)) {
-            let name = &table.names()[column];
+/// The columns that readings are taken from.
+struct Columns {
+    /// Cell lines, drugs and, where curves are told apart by them, experiments.
+    named: Vec<usize>,
+    dose: usize,
+    unit: Option<usize>,
+    reading: usize,
+}
+
+impl Columns {
+    fn of(table: &RawTable, options: &ReadingOptions) -> Result<Self> {
+        let drug = table.role(Role::Drug).or_else(|| table.role(Role::DrugA));
+        let drug = drug.ok_or_else(|| crate::assign::no_column(table, Role::Drug))?;
+        let dose = match (table.role(Role::Dose), table.role(Role::DoseA)) {
+            (None, Some(_)) => table.require_measure(Role::DoseA)?,
+            _ => table.require_measure(Role::Dose)?,
+        };
+        let mut named = vec![table.require(Role::CellLine)?, drug];
+        if options.by_experiment {
+            named.push(experiment_column(table)?);
+        }
+        let unit = table.role(Role::DoseUnit).or_else(|| table.role(Role::DoseUnitA));
+        Ok(Self { named, dose, unit, reading: table.require(Role::Reading)? })
+    }
+
+    fn used(&self, table: &RawTable) -> Vec<usize> {
+        let more = self.unit.into_iter().chain(table.role(Role::Divisions));
+        self.named.iter().copied().chain([self.dose, self.reading]).chain(more).collect()
+    }
+
+    /// What is said of the column of readings.
+    fn notes(&self, table: &RawTable) -> Vec<String> {
+        let name = &table.names()[self.reading];
+        let others: Vec<String> = table
+            .candidates(Role::Reading)
+            .iter()
+            .filter(|other| {
+                other.column != self.reading && reading_name(&table.names()[other.column]).is_some()
+            })
+            .map(|other| format!("{:?}", table.names()[other.column]))
+            .collect();
+        let mut notes = Vec::new();
+        if !others.is_empty() {
+            notes.push(format!(
+                "readings are taken from {name:?}, not from {}; choose with --column reading=NAME",
+                listed(&others, 4)
+            ));
+        }
+        notes.extend(growth_note(name));
+        notes
+    }
+}
+
+/// A note where readings are of growth: what half of it means.
+pub(crate) fn growth_note(name: &str) -> Option<String> {
+    let growth = plain(name).contains("growth") && said_by_name(name).measured == Some(Measured::Left);
+    growth.then(|| {
+        format!("{name:?} is growth relative to the control: inhibition is 100 - growth in percent, above 100 where cells die, and half of it is reached at the GI50")
+    })
+}
+
+/// The wells that hold one drug, of a table that also has wells of several.
+#[derive(Default)]
+struct Alone {
+    /// The table of these wells; none if every well has one drug.
+    table: Option<RawTable>,
+    note: Option<String>,
+    /// The columns that said which wells have several drugs.
+    columns: Vec<String>,
+}
+
+impl Alone {
+    /// Leaves out the wells of several drugs: their readings do not belong to the curve of one.
+    ///
+    /// # Errors
+    /// If every well holds several drugs.
+    fn of(table: &RawTable) -> Result<Self> {
+        let mut alone: Vec<usize> = (0..table.rows()).collect();
+        let mut columns = Vec::new();
+        for [drug, dose] in [[Role::DrugB, Role::DoseB], [Role::DrugC, Role::DoseC]] {
+            let [drug, dose] = [drug, dose].map(|role| table.role(role));
+            let present = partner_present(table, drug, dose)?;
+            alone.retain(|row| !present[*row]);
+            columns.extend(drug.into_iter().chain(dose));
+        }
+        let names: Vec<String> = columns.iter().map(|column| table.names()[*column].clone()).collect();
+        let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+        let left_out = table.rows() - alone.len();
+        if left_out == 0 {
+            return Ok(Self { columns: names, ..Self::default() });
+        }
+        if alone.is_empty() {
+            let one = &names[0];
             return Err(Error::data(format!(
-                "{}: column {name:?} ({}) says that wells hold more than one drug, which a curve of one drug must not pool",
+                "{}: every well holds more than one drug, by {}: a curve of one drug must not pool them",
                 table.label(),
-                role.what()
+                listed(&quoted, 4)
             ))
             .help(format!(
-                "choose the rows of one drug alone (--where {name:?}=…), score the matrix with halfmax synergy, or set the column aside on purpose (--column ignore={name:?})"
+                "score the matrices with halfmax synergy; or choose rows (--where {one:?}=VALUE) and set the column aside on purpose (--column ignore={one:?})"
             )));
         }
+        let note = format!(
+            "{} with a second drug, by {}, left out: these curves are of one drug alone; halfmax synergy scores the others",
+            counted(left_out, "row"),
+            listed(&quoted, 4)
+        );
+        Ok(Self { table: Some(table.with_rows(&alone)), note: Some(note), columns: names })
     }
-    Ok(())
+}
+
+/// Whether each row has a further drug: one that is named and no vehicle, at a dose that is not 0.
+fn partner_present(table: &RawTable, drug: Option<usize>, dose: Option<usize>) -> Result<Vec<bool>> {
+    let names = drug.map(|column| table.labels(column)).transpose()?;
+    let doses = dose.map(|column| table.numbers(column, "a dose")).transpose()?;
+    let named = |row: usize| {
+        names.as_ref().is_none_or(|labels| {
+            labels.at(row).is_some_and(|name| name != "0" && !crate::plates::is_vehicle(name))
+        })
+    };
+    let dosed = |row: usize| match &doses {
+        Some(doses) => doses[row] != 0.0 && !(doses[row].is_nan() && names.is_none()),
+        None => true,
+    };
+    let any = drug.is_some() || dose.is_some();
+    Ok((0..table.rows()).map(|row| any && named(row) && dosed(row)).collect())
+}
+
+/// A table whose column of viabilities holds raw signals, with that column as signals, if untreated wells are there to divide them by.
+fn named_like_viabilities(table: &RawTable) -> Result<Option<RawTable>> {
+    let Some(column) = table.role(Role::Reading) else { return Ok(None) };
+    let name = &table.names()[column];
+    let measured = said_by_name(name).measured;
+    let Ok(readings) = table.numbers(column, "a number") else { return Ok(None) };
+    let raw = usual_size(readings.iter().copied()) > LARGEST_PERCENT;
+    if measured != Some(Measured::Left) || !raw || !crate::plates::has_untreated_wells(table)? {
+        return Ok(None);
+    }
+    let mut signals = table.clone();
+    signals.said.retain(|(role, _)| *role != Role::Reading && *role != Role::Signal);
+    signals.said.push((Role::Signal, column));
+    signals.candidates = std::sync::OnceLock::new();
+    signals.notes.push(format!("{name:?} is called a viability, but its numbers are raw signals"));
+    Ok(Some(signals))
+}
+
+/// The curves and plates of a table, with their readings.
+fn fellows(
+    table: &RawTable,
+    curves: &[CurveKey],
+    rows: &[Vec<usize>],
+    (doses, readings): (&[f64], &[f64]),
+) -> Result<Vec<Fellow>> {
+    let of_rows = |rows: &[usize]| rows.iter().map(|row| (doses[*row], readings[*row])).collect();
+    let mut fellows: Vec<Fellow> = curves
+        .iter()
+        .zip(rows)
+        .map(|(curve, rows)| Fellow {
+            name: format!("the curve of {} in {}", curve.drug, curve.cell_line),
+            readings: of_rows(rows),
+        })
+        .collect();
+    for role in [Role::Plate, Role::Experiment] {
+        let Some(column) = table.role(role) else { continue };
+        let labels = table.labels(column)?;
+        let mut groups: Vec<Vec<usize>> = vec![Vec::new(); labels.names.len()];
+        for row in rows.iter().flatten() {
+            if let Some(group) = groups.get_mut(labels.of_row[*row] as usize) {
+                group.push(*row);
+            }
+        }
+        fellows.extend(labels.names.iter().zip(&groups).map(|(name, rows)| Fellow {
+            name: format!("{} {name}", table.names()[column]),
+            readings: of_rows(rows),
+        }));
+    }
+    Ok(fellows)
+}
+
+/// Refuses readings that are on another scale than their fellows; where the user said what all of them are, a note says so.
+pub(crate) fn check_scales(
+    table: &RawTable,
+    column: usize,
+    fellows: &[Fellow],
+    unit: ReadingUnit,
+    said: Option<ReadingUnit>,
+) -> Result<Option<String>> {
+    let Some(odd) = on_another_scale(fellows, unit.percent) else { return Ok(None) };
+    let name = &table.names()[column];
+    if said.is_some() && !odd.starts_with("raw") {
+        return Ok(Some(format!("{name:?} looks like {odd}; all are taken as {}, as you said", unit.name())));
+    }
+    Err(Error::data(format!("{}: column {name:?}: the scale is not the same everywhere: {odd}", table.label())).help(
+        format!("bring all readings to one scale; or leave some out (--where); or, if they are all right, say --response {}", unit.name()),
+    ))
 }
 
 /// The column that tells experiments apart: experiments, else plates, else replicates.
@@ -252,8 +436,20 @@ pub(crate) fn doses(table: &RawTable, column: usize) -> Result<Vec<f64>> {
     }
 }
 
+/// Where numbers of divisions come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Divided {
+    /// The file says them.
+    AsSaid,
+    /// They were taken from wells, and vary a little from well to well.
+    ByWells,
+}
+
+/// Numbers of divisions of one curve that were taken from wells may differ by this much.
+const DIVISIONS_DIFFER: f64 = 0.5;
+
 /// How often the control of each curve divided, by the column of that.
-fn divisions(table: &RawTable, curves: &[Vec<usize>]) -> Result<Option<Vec<f64>>> {
+fn divisions(table: &RawTable, curves: &[Vec<usize>], from: Divided) -> Result<Option<Vec<f64>>> {
     const EXPECTED: &str = "a number of divisions, above 0, at most 100";
     let Some(column) = table.role(Role::Divisions) else { return Ok(None) };
     let values = finite(table, column, EXPECTED)?;
@@ -262,9 +458,11 @@ fn divisions(table: &RawTable, curves: &[Vec<usize>]) -> Result<Option<Vec<f64>>
     }
     let of_curve = |rows: &Vec<usize>| {
         let first = values[rows[0]];
-        let same = |value: f64| value == first || (value.is_nan() && first.is_nan());
+        let allowed = if from == Divided::ByWells { DIVISIONS_DIFFER } else { 0.0 };
+        let same = |value: f64| (value - first).abs() <= allowed || (value.is_nan() && first.is_nan());
         match rows.iter().find(|at| !same(values[**at])) {
-            None => Ok(first),
+            None if from == Divided::AsSaid => Ok(first),
+            None => Ok(rows.iter().map(|row| values[*row]).sum::<f64>() / rows.len() as f64),
             Some(at) => {
                 let row = table.row_of(rows[0]);
                 let expected = format!("{first}, as row {row} of the same curve has");
@@ -277,58 +475,7 @@ fn divisions(table: &RawTable, curves: &[Vec<usize>]) -> Result<Option<Vec<f64>>
     curves.iter().map(of_curve).collect::<Result<Vec<f64>>>().map(Some)
 }
 
-/// The size below which nine tenths of the readings are.
-fn usual_size(readings: &[f64]) -> f64 {
-    let mut sizes: Vec<f64> =
-        readings.iter().filter(|value| !value.is_nan()).map(|value| value.abs()).collect();
-    if sizes.is_empty() {
-        return f64::NAN;
-    }
-    let at = (sizes.len() - 1) * 9 / 10;
-    *sizes.select_nth_unstable_by(at, f64::total_cmp).1
-}
-
-/// Fractions are hardly larger: twice the control.
-const LARGEST_FRACTION: f64 = 2.0;
-/// Percentages of a table whose drugs do anything are larger.
-const SMALLEST_PERCENT: f64 = 10.0;
-/// Percentages of the control are hardly larger: raw signals are.
-const LARGEST_PERCENT: f64 = 500.0;
-
 const SAY_WHICH: &str = "say which with --response viability-percent, viability-fraction, inhibition-percent or inhibition-fraction";
-
-/// What the name of a column says of its readings: whether they are inhibitions, and whether they are percentages.
-fn said_by_name(name: &str) -> (Option<bool>, Option<bool>) {
-    let name = plain(name);
-    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    let inhibition = if has(&["inhib", "mortality", "death", "killing", "deadcells"]) {
-        Some(true)
-    } else if has(&[
-        "viab",
-        "surviv",
-        "growth",
-        "percentcontrol",
-        "ofcontrol",
-        "relativecount",
-        "relativecellcount",
-        "cpdavgpv",
-        "cpdpredpv",
-        "normalizedintensity",
-        "normalisedintensity",
-    ]) {
-        Some(false)
-    } else {
-        None
-    };
-    let percent = if has(&["percent", "pct", "%"]) || name.starts_with("perc") || name == "growth" {
-        Some(true)
-    } else if has(&["fraction", "proportion", "ratio", "relative"]) {
-        Some(false)
-    } else {
-        None
-    };
-    (inhibition, percent)
-}
 
 /// What the readings are: as given, else by the column's name, and where that does not say whether they are percentages, by their range.
 pub(crate) fn unit_of(
@@ -338,11 +485,11 @@ pub(crate) fn unit_of(
     given: Option<ReadingUnit>,
 ) -> Result<ReadingUnit> {
     let place = format!("{}: column {:?}", table.label(), table.names()[column]);
-    let size = usual_size(readings);
+    let size = usual_size(readings.iter().copied());
     if size > LARGEST_PERCENT {
         return Err(raw_signal(&place, size));
     }
-    let (inhibition, percent) = said_by_name(&table.names()[column]);
+    let said = said_by_name(&table.names()[column]);
     if let Some(unit) = given {
         if !unit.percent && size > SMALLEST_PERCENT {
             return Err(Error::data(format!(
@@ -353,18 +500,20 @@ pub(crate) fn unit_of(
         }
         return Ok(unit);
     }
-    let Some(inhibition) = inhibition else {
+    let Some(measured) = said.measured else {
         let error = format!("{place}: its name does not say whether it is viability or inhibition");
         return Err(Error::data(error).help(SAY_WHICH));
     };
-    let percent = match percent {
-        Some(false) if size > SMALLEST_PERCENT => {
+    let percent = match said.scale {
+        Some(Scale::Fraction) if size > SMALLEST_PERCENT => {
             return Err(Error::data(format!(
                 "{place}: its name says fractions, but nine tenths of its readings are within ±{size}"
             ))
             .help(SAY_WHICH));
         }
-        Some(percent) => percent,
+        Some(Scale::Fraction) => false,
+        Some(Scale::Percent) => true,
+        Some(Scale::Relative) => size > SMALLEST_PERCENT,
         None if size <= LARGEST_FRACTION => false,
         None if size >= SMALLEST_PERCENT => true,
         None => {
@@ -374,7 +523,7 @@ pub(crate) fn unit_of(
             return Err(Error::data(error).help(SAY_WHICH));
         }
     };
-    Ok(ReadingUnit { inhibition, percent })
+    Ok(ReadingUnit { inhibition: measured == Measured::Gone, percent })
 }
 
 fn raw_signal(place: &str, size: f64) -> Error {
@@ -428,7 +577,8 @@ fn falling(readings: &Readings) -> Option<String> {
     }
     (rising > 2 * falling && rising >= 2).then(|| {
         format!(
-            "viability rises with the dose in {rising} curves and falls in {falling}: are the readings the other way round? ({})",
+            "viability rises with the dose in {} and falls in {falling}: are the readings the other way round? ({})",
+            counted(rising, "curve"),
             SAY_WHICH
         )
     })

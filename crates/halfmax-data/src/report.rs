@@ -106,6 +106,16 @@ impl LeftOut {
     }
 }
 
+/// A count with its noun, which has an s unless the count is 1: `1 curve`, `242,036 readings`.
+///
+/// ```
+/// assert_eq!(halfmax_data::counted(1, "curve"), "1 curve");
+/// assert_eq!(halfmax_data::counted(1200, "row"), "1,200 rows");
+/// ```
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
 /// A count with thousands set apart: `242,036`.
 pub(crate) fn grouped(count: usize) -> String {
     let digits = count.to_string();

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use serde::{Serialize, Serializer};
 
 use crate::columns::plain;
+use crate::reading_names::reading_name;
 use crate::units::{DoseUnit, split_unit};
 
 /// What a column is for.
@@ -933,6 +934,9 @@ impl Serialize for Role {
 /// How well a name fits a role: 0 is best.
 pub type Rank = usize;
 
+/// A name of readings that is in no list stands behind those that are.
+const TAKEN_APART: Rank = 100;
+
 /// The roles that a column of this name can have, each with how well the name fits, and the unit that the name says.
 pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {
     let (bare, unit) = split_unit(name);
@@ -944,6 +948,9 @@ pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {
         if found.iter().all(|(other, _)| *other != role) {
             found.push((role, 0));
         }
+    }
+    if reading_name(name).is_some() && found.iter().all(|(role, _)| *role != Role::Reading) {
+        found.push((Role::Reading, TAKEN_APART));
     }
     // A name of one of several drugs is no name of the drug alone.
     let member = found.iter().any(|(role, _)| matches!(role, Role::DrugA | Role::DrugB | Role::DrugC));
@@ -980,7 +987,7 @@ enum Member {
 }
 
 /// The words of a name: `Drug1_ID` is `drug`, `1`, `id`; `CONCUNIT2` is `concunit`, `2`.
-fn words(name: &str) -> Vec<String> {
+pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut last: Option<char> = None;
     for letter in name.chars() {
@@ -1125,5 +1132,8 @@ mod tests {
         assert!(roles("DRUG_TARGET").contains(&Role::Targets));
         assert_eq!(roles("drug_set"), []);
         assert_eq!(roles("ABCB1"), []);
+        for name in ["% Inhibition", "Viability (%)", "viability_fraction", "mean_viability"] {
+            assert_eq!(roles(name), [Role::Reading], "{name}");
+        }
     }
 }

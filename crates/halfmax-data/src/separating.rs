@@ -3,7 +3,7 @@
 use halfmax_core::{Error, Result, listed};
 
 use crate::profile::Content;
-use crate::report::grouped;
+use crate::report::counted;
 use crate::roles::{Nature, Role};
 use crate::table::{Labels, RawTable};
 
@@ -36,7 +36,7 @@ impl Repeats<'_> {
                 .separating_role(column)
                 .filter(|role| *role != Role::WellKind || is_kind(table, column));
             if let Some(role) = role {
-                return Err(self.refused(table, column, role, &examples));
+                return Err(self.refused(table, column, (role, groups), &examples));
             }
             let repeat =
                 table.roles_of_column(column).iter().any(|role| role.spec().nature == Nature::Repeat);
@@ -78,7 +78,13 @@ impl Repeats<'_> {
         Ok(Some((count, examples)))
     }
 
-    fn refused(&self, table: &RawTable, column: usize, role: Role, examples: &[String]) -> Error {
+    fn refused(
+        &self,
+        table: &RawTable,
+        column: usize,
+        (role, groups): (Role, usize),
+        examples: &[String],
+    ) -> Error {
         let name = &table.names()[column];
         let rows: Vec<usize> = self
             .groups
@@ -92,11 +98,11 @@ impl Repeats<'_> {
         let rows: Vec<String> = rows.iter().map(|row| table.row_of(*row).to_string()).collect();
         let first = examples.first().cloned().unwrap_or_default();
         Error::data(format!(
-            "{}: column {name:?} ({}) tells measurements apart that would be pooled: {} of {} have several rows, for example rows {} with {}",
+            "{}: column {name:?} ({}) tells measurements apart that would be pooled: {} {} rows that differ in it, for example rows {} with {}",
             table.label(),
             role.what(),
-            grouped(self.groups.len()),
-            self.what,
+            counted(groups, self.what.trim_end_matches('s')),
+            if groups == 1 { "has" } else { "have" },
             rows.join(" and "),
             listed(examples, 4)
         ))

@@ -127,7 +127,7 @@ pub struct CurveFit {
     pub readings: usize,
     /// Readings left out as outliers.
     pub outliers: usize,
-    /// Distinct doses above 0.
+    /// Nominal doses above 0: doses that differ only by the error of a dispenser count once.
     pub doses: usize,
     /// The lowest and the highest tested dose above 0, in µM.
     pub dose_range: [f64; 2],
@@ -157,7 +157,7 @@ impl CurveFit {
             p_flat: f64::NAN,
             readings: sorted.values.len(),
             outliers: 0,
-            doses: sorted.ln_doses.len(),
+            doses: sorted.nominal_doses(),
             dose_range: range.map(|ln_dose| ln_dose.map_or(f64::NAN, |ln| ln.exp())),
             growth: GrowthMetrics::NONE,
             flags: Flags::default(),
@@ -250,7 +250,7 @@ impl Kept {
     }
 }
 
-/// Distinct doses that the curves need.
+/// Nominal doses that the curves need.
 const DOSES_FOR_THREE: usize = 4;
 const DOSES_FOR_FOUR: usize = 5;
 
@@ -267,12 +267,12 @@ impl CurveFitter {
         let mut fit = CurveFit::empty(&sorted);
         let wanted = match self.params.model {
             ModelChoice::ThreeParameter | ModelChoice::AutoFixedTop => FittedModel::ThreeParameter,
-            _ if sorted.ln_doses.len() < DOSES_FOR_FOUR => FittedModel::ThreeParameter,
+            _ if fit.doses < DOSES_FOR_FOUR => FittedModel::ThreeParameter,
             _ => FittedModel::FourParameter,
         };
         let four_refused =
             self.params.model == ModelChoice::FourParameter && wanted != FittedModel::FourParameter;
-        if sorted.ln_doses.len() < DOSES_FOR_THREE || four_refused {
+        if fit.doses < DOSES_FOR_THREE || four_refused {
             fit.flags.insert(Flag::TooFewDoses);
             return fit;
         }

@@ -23,8 +23,23 @@ pub(crate) struct Sorted {
 
 /// Doses that differ by less than this share are one: what is left of a change of units.
 const SAME_DOSE: f64 = 1e-9;
+/// Doses within this share of the lowest of them are one nominal dose: dispensers err by 1 to 2 %.
+const SAME_NOMINAL_DOSE: f64 = 0.04;
 
 impl Sorted {
+    /// The number of nominal doses: doses that differ only by the error of a dispenser count once.
+    pub fn nominal_doses(&self) -> usize {
+        let mut lowest = f64::NEG_INFINITY;
+        let is_new = |ln_dose: &&f64| {
+            let new = **ln_dose - lowest > SAME_NOMINAL_DOSE;
+            if new {
+                lowest = **ln_dose;
+            }
+            new
+        };
+        self.ln_doses.iter().filter(is_new).count()
+    }
+
     /// Sorts pairs of ln dose and reading.
     pub fn new(mut readings: Vec<(f64, f64)>) -> Self {
         readings.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));

@@ -3,13 +3,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::{
-    CurveKey, OutputColumn, ReadingOptions, ReadingUnit, Readings, TableWriter, dose_factor, read_readings,
+    CurveKey, OutputColumn, RawTable, ReadingOptions, ReadingUnit, Readings, Role, TableWriter, counted,
+    read_readings, read_table, with_column_of,
 };
 use halfmax_dose::{CurveFit, CurveParams, CurveReadings, Estimate, Flag, ModelChoice, Position};
 use serde_json::json;
 
 use crate::Global;
-use crate::table_args::TableArgs;
+use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
 
 /// Curves that are fitted and written at a time: bounds memory whatever the number of curves is.
@@ -18,14 +19,16 @@ const AT_A_TIME: usize = 1 << 14;
 /// Fit dose–response curves to raw readings.
 #[derive(Args)]
 pub struct FitCurvesArgs {
-    /// The readings: columns of cell lines, drugs, doses and viabilities or inhibitions, recognised by name.
+    /// The readings: columns of cell lines, drugs, doses and viabilities or inhibitions, or raw signals with untreated wells,
+    /// recognised by name.
     raw: PathBuf,
-    /// What the readings are; guessed from the column's name and range by default.
+    /// What the readings are: viability or inhibition, in percent or as fractions of the control. By default the column's name
+    /// says it, and where it does not say the scale, the range of all readings does.
     #[arg(long, value_parser = ["viability-percent", "viability-fraction", "inhibition-percent", "inhibition-fraction"])]
     response: Option<String>,
-    /// The unit of the doses; by a column of units, else by the doses' column's name, else um, by default.
-    #[arg(long, value_parser = ["um", "nm", "m"])]
-    dose_unit: Option<String>,
+    /// The unit of the doses: um, nm, pm, mm or m; by a column of units, else by the doses' column's name, else um, by default.
+    #[arg(long, value_name = "UNIT", value_parser = dose_unit)]
+    dose_unit: Option<f64>,
     /// Fit a curve to each experiment; by default all experiments of a drug in a cell line are one curve.
     #[arg(long, value_parser = ["experiment"])]
     by: Option<String>,
@@ -36,6 +39,12 @@ pub struct FitCurvesArgs {
     /// Adds growth-rate metrics.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     divisions: Option<f64>,
+    /// A table of the signals of untreated wells, joined by its cell lines, plates and times, if the readings are raw signals.
+    #[arg(long, value_name = "FILE")]
+    control: Option<PathBuf>,
+    /// A table of the signals when the drug was given, joined likewise: tells how often the control divided.
+    #[arg(long, value_name = "FILE")]
+    time_zero: Option<PathBuf>,
     #[command(flatten)]
     table: TableArgs,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
@@ -51,12 +60,12 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     }
     let options = ReadingOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
-        dose_factor: args.dose_unit.as_deref().and_then(dose_factor),
+        dose_factor: args.dose_unit,
         by_experiment: args.by.is_some(),
     };
     // Before the readings are looked at: a wrong ending is told at once.
     let mut writer = TableWriter::create(&args.out)?;
-    let readings = read_readings(&args.table.options(global)?.read(&args.raw)?, &options)?;
+    let readings = read_readings(&raw_table(args, global)?, &options)?;
     tell(&args.raw, &readings, terminal);
     let summary = fit_and_write(args, &readings, &mut writer, &terminal.progress("fitting"))?;
     writer.finish()?;
@@ -75,8 +84,8 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         "out": args.out,
     });
     let text = format!(
-        "{} curves written to {}: {} with an IC50 within the tested doses, {} flat, {} with too few doses",
-        summary.curves,
+        "{} written to {}: {} with an IC50 within the tested doses, {} flat, {} with too few doses",
+        counted(summary.curves, "curve"),
         args.out.display(),
         summary.within,
         summary.flat,
@@ -85,11 +94,27 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     terminal.result("curves", &facts, &text)
 }
 
+/// The table of readings, with the signals of untreated wells that other files have.
+fn raw_table(args: &FitCurvesArgs, global: &Global) -> Result<RawTable> {
+    let mut table = args.table.options(global)?.read(&args.raw)?;
+    for (file, role) in [(&args.control, Role::Control), (&args.time_zero, Role::TimeZero)] {
+        if let Some(file) = file {
+            table = with_column_of(&table, &read_table(file)?, role)?;
+        }
+    }
+    Ok(table)
+}
+
 /// Says what was taken for what, and what was left out.
 fn tell(path: &Path, readings: &Readings, terminal: Terminal) {
     let place = path.display();
     let (rows, curves) = (readings.dose_um.len(), readings.curves.len());
-    terminal.note(&format!("{place}: {rows} readings of {curves} curves, taken as {}", readings.unit.name()));
+    terminal.note(&format!(
+        "{place}: {} of {}, taken as {}",
+        counted(rows, "reading"),
+        counted(curves, "curve"),
+        readings.unit.name()
+    ));
     readings.notes.iter().for_each(|note| terminal.note(&format!("{place}: {note}")));
     if readings.dose_unit_assumed {
         terminal.note(&format!(
@@ -98,14 +123,14 @@ fn tell(path: &Path, readings: &Readings, terminal: Terminal) {
     }
     if readings.controls > 0 {
         terminal.note(&format!(
-            "{place}: {} rows with dose 0 are controls, left out of the fits",
-            readings.controls
+            "{place}: controls, with dose 0, left out of the fits: {}",
+            counted(readings.controls, "row")
         ));
     }
     if readings.incomplete > 0 {
         terminal.note(&format!(
-            "{place}: {} rows lack a cell line, drug, experiment, dose or reading and are left out",
-            readings.incomplete
+            "{place}: without a cell line, drug, experiment, dose or reading, and left out: {}",
+            counted(readings.incomplete, "row")
         ));
     }
 }

@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{Error, Progress, Result, Seed, listed};
 use halfmax_data::{
-    Block, Matrices, MatrixOptions, OutputColumn, ReadingUnit, TableWriter, dose_factor, read_matrices,
+    Block, GridDoses, Matrices, MatrixOptions, OutputColumn, RawTable, ReadingUnit, TableWriter, counted,
+    read_grid, read_matrices,
 };
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
@@ -13,7 +14,7 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use crate::Global;
-use crate::table_args::TableArgs;
+use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
 
 /// Blocks that are scored and written at a time: bounds memory whatever their number is.
@@ -36,12 +37,26 @@ pub struct SynergyArgs {
     /// Draws of the bootstrap over replicates behind the intervals; 0 for none.
     #[arg(long, value_name = "N", default_value_t = 200)]
     bootstrap: usize,
-    /// What the readings are; guessed from the column's name and range by default.
+    /// What the readings are: viability or inhibition, in percent or as fractions of the control. By default the column's name
+    /// says it, or the untreated wells; the scale, the name or the range of all readings.
     #[arg(long, value_parser = ["viability-percent", "viability-fraction", "inhibition-percent", "inhibition-fraction"])]
     response: Option<String>,
-    /// The unit of all doses; by columns of units, else by the names of the doses' columns, else um, by default.
-    #[arg(long, value_parser = ["um", "nm", "m"])]
-    dose_unit: Option<String>,
+    /// The unit of all doses: um, nm, pm, mm or m; by columns of units, else by the names of the doses' columns, else um, by default.
+    #[arg(long, value_name = "UNIT", value_parser = dose_unit)]
+    dose_unit: Option<f64>,
+    /// The two drugs of a table that does not name them: "FIRST,SECOND"; of a grid, those of the rows and of the columns.
+    #[arg(long, value_name = "FIRST,SECOND")]
+    drugs: Option<String>,
+    /// How the readings stand: a list has one row per well; a grid one row per dose of the first drug and one column per dose of
+    /// the second, with the doses on its edges.
+    #[arg(long, value_parser = ["list", "grid"], default_value = "list")]
+    layout: String,
+    /// The doses of a grid's rows, if they are not on its edge.
+    #[arg(long, value_name = "DOSES", value_delimiter = ',', requires = "doses_b")]
+    doses_a: Option<Vec<f64>>,
+    /// The doses of a grid's columns, if they are not on its edge.
+    #[arg(long, value_name = "DOSES", value_delimiter = ',', requires = "doses_a")]
+    doses_b: Option<Vec<f64>>,
     #[command(flatten)]
     table: TableArgs,
     /// The file to write, one row per block and cell: .parquet, .csv or .ndjson; - for standard output.
@@ -70,40 +85,112 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     std::iter::once(&args.out).chain(&args.summary).try_for_each(|path| global.may_write(path))?;
     let options = MatrixOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
-        dose_factor: args.dose_unit.as_deref().and_then(dose_factor),
+        dose_factor: args.dose_unit,
+        drugs: args.drugs.as_deref().map(pair_of_drugs).transpose()?,
     };
     // Before the readings are looked at: a wrong ending is told at once.
     let mut cells = TableWriter::create(&args.out)?;
     let mut blocks = args.summary.as_ref().map(TableWriter::create).transpose()?;
-    let found = read_matrices(&args.table.options(global)?.read(&args.matrix)?, &options)?;
+    let found = read_matrices(&list_of_wells(args, global)?, &options)?;
     tell(&args.matrix, &found, terminal);
     let seed = Seed::new(global.seed.unwrap_or(1));
     let progress = terminal.progress("scoring");
-    let mut unscored = Vec::new();
+    let mut left = LeftUnscored::default();
     for (at, some) in found.blocks.chunks(AT_A_TIME).enumerate() {
         progress.check()?;
-        let scored = score(&args.matrix, some, at * AT_A_TIME, &scorer, seed, &progress)?;
+        let (scored, failed) = score(some, at * AT_A_TIME, &scorer, seed, &progress)?;
+        left.blocks.extend(failed);
+        if scored.is_empty() {
+            continue;
+        }
         write_cells(&mut cells, &scored)?;
         if let Some(writer) = &mut blocks {
             write_summary(writer, &scored)?;
         }
         print(args, at * AT_A_TIME, &scored, terminal)?;
-        unscored.extend(scored.iter().filter(|one| lacks_a_score(one)).map(|one| one.block.id.clone()));
+        left.models.extend(scored.iter().filter(|one| lacks_a_score(one)).map(|one| one.block.id.clone()));
         progress.step((at * AT_A_TIME + some.len()).min(found.blocks.len()), found.blocks.len());
     }
     drop(progress);
+    left.refuse_if_all(&args.matrix, found.blocks.len())?;
     cells.finish()?;
     blocks.map(TableWriter::finish).transpose()?;
-    if !unscored.is_empty() {
-        terminal.note(&format!(
-            "{}: {} blocks lack the score of a model: Loewe and ZIP need three doses of each drug alone, ZIP also in each row \
-             and column: {}",
-            args.matrix.display(),
-            unscored.len(),
-            listed(&unscored, 5)
-        ));
+    left.tell(&args.matrix, found.blocks.len(), terminal);
+    conclude(args, &found, &left, terminal)
+}
+
+/// The drugs of `--drugs`.
+fn pair_of_drugs(text: &str) -> Result<[String; 2]> {
+    let names: Vec<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    match names.as_slice() {
+        [a, b] => Ok([(*a).to_owned(), (*b).to_owned()]),
+        _ => Err(Error::parameter("--drugs", text, "the names of two drugs, separated by a comma")),
     }
-    conclude(args, &found, &unscored, terminal)
+}
+
+/// The table of readings, one row per well.
+fn list_of_wells(args: &SynergyArgs, global: &Global) -> Result<RawTable> {
+    let table = args.table.options(global)?.read(&args.matrix)?;
+    let doses = GridDoses { rows: args.doses_a.clone(), columns: args.doses_b.clone() };
+    match (args.layout.as_str(), &args.drugs) {
+        ("grid", Some(_)) => read_grid(&table, &doses),
+        ("grid", None) => Err(Error::config("--layout grid: a grid does not name its drugs")
+            .help("say them: --drugs \"ROWS,COLUMNS\"")),
+        _ if doses.rows.is_some() => {
+            Err(Error::config("--doses-a, --doses-b: are of a grid").help("say --layout grid, too"))
+        }
+        _ => Ok(table),
+    }
+}
+
+/// Blocks that have no score, or not of every model.
+#[derive(Default)]
+struct LeftUnscored {
+    /// Blocks that could not be scored: their ids, names and why.
+    blocks: Vec<(String, String, Error)>,
+    /// Ids of blocks that lack the score of a model.
+    models: Vec<String>,
+}
+
+impl LeftUnscored {
+    /// Refuses a file of which no block can be scored.
+    fn refuse_if_all(&mut self, path: &Path, blocks: usize) -> Result<()> {
+        if self.blocks.len() < blocks || self.blocks.is_empty() {
+            return Ok(());
+        }
+        let (_, name, error) = self.blocks.swap_remove(0);
+        let place = format!("{}: block {name}", path.display());
+        match blocks {
+            1 => Err(error.at(place)),
+            _ => {
+                Err(error
+                    .at(format!("{}: none of {blocks} blocks can be scored; block {name}", path.display())))
+            }
+        }
+    }
+
+    fn tell(&self, path: &Path, blocks: usize, terminal: Terminal) {
+        let place = path.display();
+        if !self.blocks.is_empty() {
+            let why: Vec<String> =
+                self.blocks.iter().map(|(_, name, error)| format!("block {name}: {error}")).collect();
+            terminal.note(&format!(
+                "{place}: {} of {blocks} cannot be scored and {} left out: {}",
+                counted(self.blocks.len(), "block"),
+                if self.blocks.len() == 1 { "is" } else { "are" },
+                listed(&why, 5)
+            ));
+        }
+        if !self.models.is_empty() {
+            let lack = if self.models.len() == 1 { "lacks" } else { "lack" };
+            terminal.note(&format!(
+                "{place}: {} {lack} the score of a model: Loewe and ZIP need three doses of each drug alone, ZIP also in each row \
+                 and column: {}",
+                counted(self.models.len(), "block"),
+                listed(&self.models, 5)
+            ));
+        }
+    }
 }
 
 fn scorer(args: &SynergyArgs) -> Result<SynergyScorer> {
@@ -121,14 +208,20 @@ fn tell(path: &Path, found: &Matrices, terminal: Terminal) {
     let place = path.display();
     let readings: usize = found.blocks.iter().map(|block| block.readings.len()).sum();
     let (blocks, unit) = (found.blocks.len(), found.unit.name());
-    terminal.note(&format!("{place}: {readings} readings of {blocks} blocks, taken as {unit}"));
+    terminal.note(&format!(
+        "{place}: {} of {}, taken as {unit}",
+        counted(readings, "reading"),
+        counted(blocks, "block")
+    ));
+    found.notes.iter().for_each(|note| terminal.note(&format!("{place}: {note}")));
     if found.dose_unit_assumed {
         terminal.note(&format!(
             "{place}: nothing says what unit the doses are in: taken as µM; say it with --dose-unit"
         ));
     }
     if found.incomplete > 0 {
-        terminal.note(&format!("{place}: {} rows without a reading are left out", found.incomplete));
+        terminal
+            .note(&format!("{place}: without a reading, and left out: {}", counted(found.incomplete, "row")));
     }
     let shams: Vec<&str> =
         found.blocks.iter().filter(|block| block.is_sham()).map(|block| block.id.as_str()).collect();
@@ -140,22 +233,34 @@ fn tell(path: &Path, found: &Matrices, terminal: Terminal) {
     }
 }
 
+/// The blocks that can be scored, and those that cannot, with why.
+type ScoredOrNot<'a> = (Vec<Scored<'a>>, Vec<(String, String, Error)>);
+
 fn score<'a>(
-    path: &Path,
     blocks: &'a [Block],
     first: usize,
     scorer: &SynergyScorer,
     seed: Seed,
     progress: &dyn Progress,
-) -> Result<Vec<Scored<'a>>> {
+) -> Result<ScoredOrNot<'a>> {
     let one = |(at, block): (usize, &'a Block)| {
         progress.check()?;
-        let matrix = DoseMatrix::new(&block.readings)
-            .map_err(|error| error.at(format!("{}: block {}", path.display(), described(block))))?;
-        let scores = scorer.score(&matrix, seed.derive((first + at) as u64));
-        Ok(Scored { block, matrix, scores })
+        Ok(DoseMatrix::new(&block.readings)
+            .map(|matrix| {
+                let scores = scorer.score(&matrix, seed.derive((first + at) as u64));
+                Scored { block, matrix, scores }
+            })
+            .map_err(|error| (block.id.clone(), described(block), error)))
     };
-    blocks.par_iter().enumerate().map(one).collect()
+    let all: Vec<Result<Scored<'a>, _>> = blocks.par_iter().enumerate().map(one).collect::<Result<_>>()?;
+    let (mut scored, mut failed) = (Vec::new(), Vec::new());
+    for one in all {
+        match one {
+            Ok(one) => scored.push(one),
+            Err(one) => failed.push(one),
+        }
+    }
+    Ok((scored, failed))
 }
 
 fn described(block: &Block) -> String {
@@ -313,23 +418,30 @@ fn means(scores: &BlockScores) -> String {
     scores.models.iter().map(one).collect::<Vec<String>>().join(", ")
 }
 
-fn conclude(args: &SynergyArgs, found: &Matrices, unscored: &[String], terminal: Terminal) -> Result<()> {
+fn conclude(args: &SynergyArgs, found: &Matrices, left: &LeftUnscored, terminal: Terminal) -> Result<()> {
     if args.out == Path::new("-") {
         return Ok(());
     }
+    let blocks = found.blocks.len() - left.blocks.len();
+    let not_scored: Vec<serde_json::Value> = left
+        .blocks
+        .iter()
+        .map(|(id, _, error)| json!({ "block_id": id, "why": error.to_string() }))
+        .collect();
     let facts = json!({
-        "blocks": found.blocks.len(),
+        "blocks": blocks,
         "response": found.unit.name(),
         "incomplete_left_out": found.incomplete,
-        "lacking_a_score": unscored,
+        "lacking_a_score": left.models,
+        "not_scored": not_scored,
         "out": args.out,
         "summary": args.summary,
     });
-    let more = found.blocks.len().saturating_sub(PRINTED);
+    let more = blocks.saturating_sub(PRINTED);
     let more = if more > 0 { format!("… and {more} more\n") } else { String::new() };
     let text = format!(
-        "{more}{} blocks written to {}; scores are percentage points of inhibition, above 0 is synergy",
-        found.blocks.len(),
+        "{more}{} written to {}; scores are percentage points of inhibition, above 0 is synergy",
+        counted(blocks, "block"),
         args.out.display()
     );
     terminal.result("synergy", &facts, &text)
