@@ -7,10 +7,16 @@ use std::path::Path;
 use command::halfmax;
 use halfmax_data::read_table;
 
-const LINES: [&str; 12] =
-    ["A549", "MCF7", "K-562", "HL-60", "PC-3", "SW620", "HT-29", "U-2-OS", "SK-OV-3", "HCT-116", "NCI-H226", "A673"];
-const DRUGS: [(&str, &str); 4] =
-    [("Lumetinib", "CC(=O)Oc1ccccc1C(=O)O"), ("Corvaxel", "CN1C=NC2=C1C(=O)N(C)C(=O)N2C"), ("Nolastat", "CCO"), ("Pradizomib", "c1ccccc1")];
+const LINES: [&str; 12] = [
+    "A549", "MCF7", "K-562", "HL-60", "PC-3", "SW620", "HT-29", "U-2-OS", "SK-OV-3", "HCT-116", "NCI-H226",
+    "A673",
+];
+const DRUGS: [(&str, &str); 4] = [
+    ("Lumetinib", "CC(=O)Oc1ccccc1C(=O)O"),
+    ("Corvaxel", "CN1C=NC2=C1C(=O)N(C)C(=O)N2C"),
+    ("Nolastat", "CCO"),
+    ("Pradizomib", "c1ccccc1"),
+];
 const GENES: [&str; 4] = ["ABCB1", "KRAS", "TP53", "EGFR"];
 
 /// Writes the files of a small screen.
@@ -20,11 +26,15 @@ fn screen(folder: &Path) {
     let mut expression = format!("gene\t{}\n", LINES.join("\t"));
     for (line, name) in LINES.iter().enumerate() {
         for (drug, (called, _)) in DRUGS.iter().enumerate() {
-            responses += &format!("{name};{called};{}\n", format!("{:.3}", 10.0 * number(line * 4 + drug) + 1.0).replace('.', ","));
+            responses += &format!(
+                "{name};{called};{}\n",
+                format!("{:.3}", 10.0 * number(line * 4 + drug) + 1.0).replace('.', ",")
+            );
         }
     }
     for (gene, name) in GENES.iter().enumerate() {
-        let values: Vec<String> = (0..LINES.len()).map(|line| format!("{:.2}", number(gene * 13 + line) + 1.0)).collect();
+        let values: Vec<String> =
+            (0..LINES.len()).map(|line| format!("{:.2}", number(gene * 13 + line) + 1.0)).collect();
         expression += &format!("{name}\t{}\n", values.join("\t"));
     }
     let drugs: String = DRUGS.iter().map(|(name, smiles)| format!("{name},{smiles},EGFR\n")).collect();
@@ -42,15 +52,28 @@ fn text(output: &std::process::Output) -> String {
 fn a_configuration_is_written_that_can_be_used() {
     let folder = tempfile::tempdir().unwrap();
     screen(folder.path());
-    let output = halfmax(folder.path(), &["init", "rna.txt", "ic50.csv", "compounds.csv", "readme.csv", "--out", "screen.toml"]);
+    let output = halfmax(
+        folder.path(),
+        &["init", "rna.txt", "ic50.csv", "compounds.csv", "readme.csv", "--out", "screen.toml"],
+    );
     let said = text(&output);
     assert!(output.status.success(), "{said}");
     let written = std::fs::read_to_string(folder.path().join("screen.toml")).unwrap();
-    for part in ["response = \"ic50.csv\"", "kind = \"expression\"", "file = \"rna.txt\"", "drugs = \"compounds.csv\"", "kind = \"lco\"", "# Not used: readme.csv"] {
+    for part in [
+        "response = \"ic50.csv\"",
+        "kind = \"expression\"",
+        "file = \"rna.txt\"",
+        "drugs = \"compounds.csv\"",
+        "kind = \"lco\"",
+        "# Not used: readme.csv",
+    ] {
         assert!(written.contains(part), "expected {part:?} in:\n{written}");
     }
     // IC50 in nM: what to decide is said, on the terminal and in the file.
-    assert!(said.contains("to decide") && written.contains("# TO DECIDE") && written.contains("transform"), "{said}\n{written}");
+    assert!(
+        said.contains("to decide") && written.contains("# TO DECIDE") && written.contains("transform"),
+        "{said}\n{written}"
+    );
     let checked = halfmax(folder.path(), &["data", "check", "screen.toml"]);
     assert!(checked.status.success(), "{}", text(&checked));
     assert!(text(&checked).contains("48 responses"), "{}", text(&checked));
@@ -87,7 +110,10 @@ fn a_screen_is_written_as_parquet_and_read_again() {
         assert!(trained.status.success(), "{}", text(&trained));
         let model = format!("{out}/model.halfmax");
         let scores = format!("{out}.csv");
-        let scored = halfmax(folder.path(), &["score", &model, "--cells", "rna.txt", "--drugs", "compounds.csv", "--out", &scores]);
+        let scored = halfmax(
+            folder.path(),
+            &["score", &model, "--cells", "rna.txt", "--drugs", "compounds.csv", "--out", &scores],
+        );
         assert!(scored.status.success(), "{}", text(&scored));
     }
     let predicted = |name: &str| {
