@@ -204,7 +204,9 @@ fn units_of_doses() {
 
 #[test]
 fn columns_that_tell_measurements_apart() {
-    or_skip!(fit("C03-second-drug-and-time", &["second_drug.csv"])).said.code(3).has(&["drug2"]);
+    let alone = or_skip!(fit("C03-second-drug-and-time", &["second_drug.csv"]));
+    alone.near(0, "ic50_um", 4.5, 0.01);
+    assert!(alone.said.text.contains("\"drug2\""), "{}", alone.said.text);
     or_skip!(fit("C03-second-drug-and-time", &["time.csv"])).said.code(3).has(&["time_h", "24, 72"]);
     or_skip!(fit("C03-second-drug-and-time", &["time.csv", "--where", "time_h=72"]))
         .near(0, "ic50_um", 0.64, 0.01);
@@ -232,6 +234,66 @@ fn scales_of_readings() {
     or_skip!(fit("S02-raw-signal", &["raw_inhibition.csv"])).said.code(3).has(&["raw signal"]);
     or_skip!(fit("S02-raw-signal", &["raw_luminescence.csv"])).near(0, "ic50_um", 0.28, 0.02);
     or_skip!(inspect("S03-expression-scale", "one_line_in_counts.csv")).code(0).has(&["SNB75"]);
+}
+
+/// A model that was trained on one of the cases, and what scoring with it says.
+fn trained(case: &Path, config: &str) -> (tempfile::TempDir, PathBuf) {
+    let out = tempfile::tempdir().unwrap();
+    let run = out.path().join("run");
+    say(case, &["train", config, "--out", run.to_str().unwrap()]).code(0);
+    let model = run.join("model.halfmax");
+    (out, model)
+}
+
+#[test]
+fn scales_of_features_when_scoring() {
+    let case = or_skip!(folder()).join("S03-expression-scale");
+    let (out, model) = trained(&case, "screen.toml");
+    let scores = out.path().join("scores.csv");
+    let score = |cells: &str, more: &[&str]| {
+        let arguments = [
+            "score",
+            model.to_str().unwrap(),
+            "--cells",
+            cells,
+            "--drugs",
+            "drugs.csv",
+            "--overwrite",
+            "--out",
+        ];
+        say(&case, &[&arguments[..], &[scores.to_str().unwrap()], more].concat())
+    };
+    score("new_log.csv", &[]).code(0);
+    score("new_tpm.csv", &[]).code(3).has(&["expression", "log2(x + 1)"]);
+    score("new_z.csv", &[]).code(3).has(&["expression", "z-scores"]);
+    score("new_tpm.csv", &["--any-scale"]).code(0);
+}
+
+#[test]
+fn the_sensitive_end_is_the_same_in_every_unit() {
+    let case = or_skip!(folder()).join("R01-higher-is-sensitive");
+    for config in ["lnic50.toml", "pic50.toml", "aac.toml"] {
+        let (out, model) = trained(&case, config);
+        let scores = out.path().join("top.csv");
+        let arguments = [
+            "score",
+            model.to_str().unwrap(),
+            "--cells",
+            "new.csv",
+            "--drugs",
+            "drugs.csv",
+            "--top",
+            "2",
+            "--out",
+            scores.to_str().unwrap(),
+        ];
+        say(&case, &arguments).code(0);
+        let table = read_table(&scores).unwrap();
+        let column = |name: &str| {
+            table.texts(table.find(&[name]).unwrap()).unwrap().into_iter().flatten().collect::<Vec<String>>()
+        };
+        assert_eq!(column("drug"), ["Lumetinib", "Nolastat", "Corvaxel", "Lumetinib"], "{config}");
+    }
 }
 
 #[test]
