@@ -77,7 +77,7 @@ fn synergy_that_was_put_in_is_found() {
     let (cells, blocks, said) = scored(&table(15.0), &[]);
     says(
         &said,
-        &["75 readings of 1 blocks, taken as inhibition-percent", "1 (A with B in A375)", "bliss 15.0 ["],
+        &["75 readings of 1 block, taken as inhibition-percent", "1 (A with B in A375)", "bliss 15.0 ["],
     );
     assert_eq!(cells.len(), 25);
     for cell in cells.iter().filter(|cell| number(cell, "dose_a_um") > 0.0 && number(cell, "dose_b_um") > 0.0)
