@@ -153,7 +153,10 @@ fn bad_input_is_refused_and_named() {
     says(&refused(&with("A375,Strong,1,high,0.4"), 3, &[]), &["\"dose_um\", row 50: \"high\""]);
     says(&refused(&with("A375,Strong,1,inf,0.4"), 3, &[]), &["\"dose_um\", row 50: \"inf\""]);
     says(&refused(&with("A375,Strong,1,1,dead"), 3, &[]), &["\"viability\", row 50: \"dead\""]);
-    says(&refused("cell_line,drug,viability\nA,B,1\n", 3, &[]), &["no column of doses among", "--column dose="]);
+    says(
+        &refused("cell_line,drug,viability\nA,B,1\n", 3, &[]),
+        &["no column of doses among", "--column dose="],
+    );
     says(&refused("cell_line,drug,dose,viability\nA,B,0,1\n", 3, &[]), &["no row has", "dose above 0"]);
     let no_plate = "cell_line,drug,dose,viability\nA,B,1,1\n";
     says(&refused(no_plate, 3, &["--by", "experiment"]), &["no column of experiments"]);

@@ -39,7 +39,8 @@ fn ran(command: &str, files: &[(&str, &str)], arguments: &[&str]) -> Ran {
     }
     let all = [&[command, files[0].0, "--out", "out.ndjson"], arguments].concat();
     let output = halfmax(folder.path(), &all);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let said =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     Ran { code: output.status.code(), rows: rows(&folder.path().join("out.ndjson")), said }
 }
 
@@ -104,8 +105,15 @@ fn raw_plates_are_divided_by_the_controls_of_their_cell_line() {
     for (line, ic50) in [("L1", 2.0), ("L2", 0.5), ("L3", 1.0)] {
         near(&curve(&rows, line, "17")["ic50_um"], ic50, 0.05);
     }
-    let without: String = raw_plates().lines().filter(|line| !line.starts_with("2,L3,,NC-0")).map(|line| format!("{line}\n")).collect();
-    says(&refused("fit-curves", &[("raw.csv", &without)], &[]), &["2, L3: has no untreated wells", "--where"]);
+    let without: String = raw_plates()
+        .lines()
+        .filter(|line| !line.starts_with("2,L3,,NC-0"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    says(
+        &refused("fit-curves", &[("raw.csv", &without)], &[]),
+        &["2, L3: has no untreated wells", "--where"],
+    );
     let below = raw_plates().replace("1,,,B,,100\n", "1,,,B,,90000\n");
     says(&refused("fit-curves", &[("raw.csv", &below)], &[]), &["1, L1", "not above its blanks"]);
 }
@@ -115,24 +123,33 @@ fn raw_plates_are_divided_by_the_controls_of_their_cell_line() {
 fn counts_with_controls_say_how_often_the_control_divided() {
     let count = |dose: f64| 3200.0 * left(dose, 0.6);
     let list = |row: &dyn Fn(f64) -> String| DOSES.iter().map(|dose| row(*dose)).collect::<String>();
-    let beside = String::from("cell_line\tagent\tconcentration\tcell_count\tcell_count__ctrl\tcell_count__time0\n")
-        + &list(&|dose| format!("L1\tD\t{dose}\t{}\t3200\t800\n", count(dose)));
+    let beside =
+        String::from("cell_line\tagent\tconcentration\tcell_count\tcell_count__ctrl\tcell_count__time0\n")
+            + &list(&|dose| format!("L1\tD\t{dose}\t{}\t3200\t800\n", count(dose)));
     let mut as_rows = String::from("cell_line\tagent\ttimepoint\tconcentration\tcell_count\n");
-    for (vehicle, time, cells) in [("-", 0, 790), ("-", 0, 810), ("DMSO", 96, 3150), ("untreated", 96, 3250)] {
+    for (vehicle, time, cells) in [("-", 0, 790), ("-", 0, 810), ("DMSO", 96, 3150), ("untreated", 96, 3250)]
+    {
         as_rows += &format!("L1\t{vehicle}\t{time}\t0\t{cells}\n");
     }
     as_rows += &list(&|dose| format!("L1\tD\t96\t{dose}\t{}\n", count(dose)));
     let alone = String::from("cell_line\tagent\tconcentration\tcell_count\n")
         + &list(&|dose| format!("L1\tD\t{dose}\t{}\n", count(dose)));
-    let more = [("control.tsv", "cell_line\tcell_count__ctrl\nL1\t3100\nL1\t3300\n"), ("zero.tsv", "cell_line\tcell_count__time0\nL1\t800\n")];
+    let more = [
+        ("control.tsv", "cell_line\tcell_count__ctrl\nL1\t3100\nL1\t3300\n"),
+        ("zero.tsv", "cell_line\tcell_count__time0\nL1\t800\n"),
+    ];
     let flags = ["--control", "control.tsv", "--time-zero", "zero.tsv"];
     let (expected, said) = done("fit-curves", &[("a.tsv", &beside)], &[]);
     says(&said, &["\"cell_count\" holds raw signals: divided by the column \"cell_count__ctrl\""]);
     near(&expected[0]["ic50_um"], 0.6, 0.05);
-    let (given, _) = done("fit-curves", &[("a.csv", &{
-        let list = list(&|dose| format!("L1,D,{dose},{}\n", left(dose, 0.6)));
-        format!("cell_line,drug,dose_um,viability\n{list}")
-    })], &["--divisions", "2"]);
+    let (given, _) = done(
+        "fit-curves",
+        &[("a.csv", &{
+            let list = list(&|dose| format!("L1,D,{dose},{}\n", left(dose, 0.6)));
+            format!("cell_line,drug,dose_um,viability\n{list}")
+        })],
+        &["--divisions", "2"],
+    );
     for (rows, _) in [
         done("fit-curves", &[("b.tsv", &as_rows)], &[]),
         done("fit-curves", &[("c.tsv", &alone), more[0], more[1]], &flags),
@@ -149,7 +166,9 @@ fn counts_with_controls_say_how_often_the_control_divided() {
 #[test]
 fn a_column_of_kinds_tells_controls_from_treated_wells() {
     let mut text = String::from("plate_id,cell_line,compound,well_type,dose_um,luminescence\n");
-    for (kind, signal) in [("vehicle", 900.0), ("vehicle", 1100.0), ("positive control", 20.0), ("blank", 0.0)] {
+    for (kind, signal) in
+        [("vehicle", 900.0), ("vehicle", 1100.0), ("positive control", 20.0), ("blank", 0.0)]
+    {
         text += &format!("P,L1,,{kind},,{signal}\n");
     }
     for dose in DOSES {
@@ -191,8 +210,14 @@ fn raw_signals_called_viabilities_are_divided_or_refused() {
     let (rows, said) = done("fit-curves", &[("raw.csv", &table("viability", &with_control))], &[]);
     near(&rows[0]["ic50_um"], 0.4, 0.05);
     says(&said, &["is called a viability, but its numbers are raw signals", "2 untreated wells"]);
-    says(&refused("fit-curves", &[("raw.csv", &table("inhibition", &with_control))], &[]), &["these are raw signals"]);
-    says(&refused("fit-curves", &[("raw.csv", &table("viability", &DOSES))], &[]), &["raw signals", "--column signal"]);
+    says(
+        &refused("fit-curves", &[("raw.csv", &table("inhibition", &with_control))], &[]),
+        &["these are raw signals"],
+    );
+    says(
+        &refused("fit-curves", &[("raw.csv", &table("viability", &DOSES))], &[]),
+        &["raw signals", "--column signal"],
+    );
 }
 
 #[test]
@@ -229,7 +254,8 @@ fn doses_of_one_nominal_dose_count_once() {
 #[test]
 fn units_are_said_by_a_flag_whatever_their_case() {
     let row = |dose: &f64| format!("L1,D,{},ug/ml,{}\n", dose * 1e3, left(*dose, 0.4));
-    let text = format!("cell_line,drug,dose,dose_unit,viability\n{}", DOSES.iter().map(row).collect::<String>());
+    let text =
+        format!("cell_line,drug,dose,dose_unit,viability\n{}", DOSES.iter().map(row).collect::<String>());
     says(&refused("fit-curves", &[("raw.csv", &text)], &[]), &["mass per volume", "molar mass"]);
     for (unit, ic50) in [("nM", 0.4), ("NM", 0.4), ("pM", 0.0004), ("mM", 400_000.0), ("µM", 400.0)] {
         let (rows, _) = done("fit-curves", &[("raw.csv", &text)], &["--dose-unit", unit]);
@@ -250,12 +276,19 @@ fn curves_in_one_cell_keep_what_tells_them_apart() {
         format!("{line},D,{time},\"{doses}\",\"{}\"\n", list(&|dose| 100.0 * left(dose, ic50) - 100.0))
     };
     let header = "CCLE Cell Line Name,Compound,time_h,Doses (uM),Activity Data (median)\n";
-    let (rows, said) = done("fit-curves", &[("c.csv", &format!("{header}{}{}", row("L1", 72, 0.3), row("L2", 72, 3.0)))], &[]);
+    let (rows, said) = done(
+        "fit-curves",
+        &[("c.csv", &format!("{header}{}{}", row("L1", 72, 0.3), row("L2", 72, 3.0)))],
+        &[],
+    );
     near(&curve(&rows, "L1", "D")["ic50_um"], 0.3, 0.05);
     near(&curve(&rows, "L2", "D")["ic50_um"], 3.0, 0.05);
     says(&said, &["18 readings of 2 curves", "each row holds a whole curve"]);
     let twice = format!("{header}{}{}", row("L1", 24, 3.0), row("L1", 72, 0.3));
-    says(&refused("fit-curves", &[("c.csv", &twice)], &[]), &["\"time_h\" (times)", "1 curve has rows that differ in it"]);
+    says(
+        &refused("fit-curves", &[("c.csv", &twice)], &[]),
+        &["\"time_h\" (times)", "1 curve has rows that differ in it"],
+    );
 }
 
 const A: [f64; 5] = [0.0, 0.04, 0.2, 1.0, 5.0];
@@ -283,7 +316,9 @@ fn mean(rows: &[Value], score: &str, block: &str) -> f64 {
 fn hsa() -> f64 {
     let cells: Vec<f64> = A[1..]
         .iter()
-        .flat_map(|a| B[1..].iter().map(move |b| inhibition(*a, *b) - inhibition(*a, 0.0).max(inhibition(0.0, *b))))
+        .flat_map(|a| {
+            B[1..].iter().map(move |b| inhibition(*a, *b) - inhibition(*a, 0.0).max(inhibition(0.0, *b)))
+        })
         .collect();
     cells.iter().sum::<f64>() / cells.len() as f64
 }
@@ -321,7 +356,11 @@ fn both_orders_and_vehicles_are_one_block() {
     let named: String = both
         .lines()
         .enumerate()
-        .map(|(at, line)| if at == 0 { format!("{line},block_id\n") } else { format!("{line},b{}\n", (at - 1) / 25) })
+        .map(
+            |(at, line)| {
+                if at == 0 { format!("{line},block_id\n") } else { format!("{line},b{}\n", (at - 1) / 25) }
+            },
+        )
         .collect();
     let (rows, _) = done("synergy", &[("m.csv", &named)], &[]);
     expects_hsa(&rows, "b0");
@@ -332,9 +371,12 @@ fn both_orders_and_vehicles_are_one_block() {
 /// Growth as the NCI's ALMANAC publishes it: a drug alone has no second drug, and stands once for all its partners.
 #[test]
 fn a_drug_alone_serves_all_its_partners() {
-    let mut text = String::from("COMBODRUGSEQ,NSC1,CONC1,CONCUNIT1,NSC2,CONC2,CONCUNIT2,PERCENTGROWTH,PERCENTGROWTHNOTZ,SCORE,PANEL,CELLNAME\n");
+    let mut text = String::from(
+        "COMBODRUGSEQ,NSC1,CONC1,CONCUNIT1,NSC2,CONC2,CONCUNIT2,PERCENTGROWTH,PERCENTGROWTHNOTZ,SCORE,PANEL,CELLNAME\n",
+    );
     let mut add = |drugs: [&str; 2], doses: [f64; 2], inhibition: f64| {
-        let dose = |drug: &str, dose: f64| if drug.is_empty() { ",".into() } else { format!("{:e},M", dose / 1e6) };
+        let dose =
+            |drug: &str, dose: f64| if drug.is_empty() { ",".into() } else { format!("{:e},M", dose / 1e6) };
         let growth = 100.0 - inhibition;
         let (a, b) = (dose(drugs[0], doses[0]), dose(drugs[1], doses[1]));
         text += &format!("1,{},{a},{},{b},{growth},{growth},,Panel,L1/X\n", drugs[0], drugs[1]);
@@ -370,16 +412,26 @@ fn a_block_that_cannot_be_scored_is_listed() {
     let (rows, said) = done("synergy", &[("m.csv", &both)], &[]);
     expects_hsa(&rows, "good");
     assert!(rows.iter().all(|row| row["block_id"] == "good"));
-    says(&said, &["1 block of 2 cannot be scored and is left out: block bad (X with Y)", "first drug was not measured alone"]);
+    says(
+        &said,
+        &[
+            "1 block of 2 cannot be scored and is left out: block bad (X with Y)",
+            "first drug was not measured alone",
+        ],
+    );
     let (_, said) = done("synergy", &[("m.csv", &both)], &["--json"]);
     says(&said, &["\"not_scored\":[{\"block_id\":\"bad\""]);
-    says(&refused("synergy", &[("m.csv", &format!("{header}{bad}"))], &[]), &["block bad", "not measured alone"]);
+    says(
+        &refused("synergy", &[("m.csv", &format!("{header}{bad}"))], &[]),
+        &["block bad", "not measured alone"],
+    );
 }
 
 #[test]
 fn a_third_drug_is_refused_or_chosen() {
     for [drug, dose] in [["drug3", "conc3"], ["drug_c", "dose_c"], ["agent 3", "concentration 3"]] {
-        let (first, second) = (dose.replace('3', "1").replace("_c", "_a"), dose.replace('3', "2").replace("_c", "_b"));
+        let (first, second) =
+            (dose.replace('3', "1").replace("_c", "_a"), dose.replace('3', "2").replace("_c", "_b"));
         let mut text = format!("drug1,drug2,{drug},{first},{second},{dose},inhibition\n");
         for third in [0.0, 1.0] {
             text += &matrix(&|a, b| format!("X,Y,Z,{a},{b},{third},{}\n", inhibition(a, b) + 30.0 * third));
@@ -393,7 +445,10 @@ fn a_third_drug_is_refused_or_chosen() {
 #[test]
 fn matrices_without_names_are_read_when_the_pair_is_said() {
     let list = format!("d1,d2,inhibition\n{}", matrix(&|a, b| format!("{a},{b},{}\n", inhibition(a, b))));
-    says(&refused("synergy", &[("m.csv", &list)], &[]), &["--drugs", "--column dose_a=\"d1\" --column dose_b=\"d2\""]);
+    says(
+        &refused("synergy", &[("m.csv", &list)], &[]),
+        &["--drugs", "--column dose_a=\"d1\" --column dose_b=\"d2\""],
+    );
     let flags = ["--drugs", "X,Y", "--column", "dose_a=d1", "--column", "dose_b=d2"];
     expects_hsa(&done("synergy", &[("m.csv", &list)], &flags).0, "1");
     let effect = matrix(&|a, b| format!("{a},{b},{}\n", 1.0 - inhibition(a, b) / 100.0));
@@ -408,16 +463,29 @@ fn matrices_without_names_are_read_when_the_pair_is_said() {
     says(&refused("synergy", &[("m.csv", &grid)], &[]), &["--layout grid"]);
     expects_hsa(&done("synergy", &[("m.csv", &grid)], &["--layout", "grid", "--drugs", "X,Y"]).0, "1");
     let bare: String = A.iter().map(|a| format!("{}\n", &line(*a)[1..])).collect();
-    let doses = ["--layout", "grid", "--drugs", "X,Y", "--doses-a", "0,0.04,0.2,1,5", "--doses-b", "0,0.02,0.1,0.5,2.5"];
+    let doses = [
+        "--layout",
+        "grid",
+        "--drugs",
+        "X,Y",
+        "--doses-a",
+        "0,0.04,0.2,1,5",
+        "--doses-b",
+        "0,0.02,0.1,0.5,2.5",
+    ];
     expects_hsa(&done("synergy", &[("m.csv", &bare)], &doses).0, "1");
     says(&refused("synergy", &[("m.csv", &bare)], &doses[..4]), &["--doses-a"]);
 }
 
 #[test]
 fn times_of_a_matrix_are_not_replicates() {
-    let mut text = String::from("drug_row,drug_col,conc_r,conc_c,conc_r_unit,conc_c_unit,cell_line_name,time_h,inhibition\n");
+    let mut text = String::from(
+        "drug_row,drug_col,conc_r,conc_c,conc_r_unit,conc_c_unit,cell_line_name,time_h,inhibition\n",
+    );
     for time in [24, 72] {
-        text += &matrix(&|a, b| format!("X,Y,{a},{b},uM,uM,L1,{time},{}\n", inhibition(a, b) * f64::from(time) / 72.0));
+        text += &matrix(&|a, b| {
+            format!("X,Y,{a},{b},uM,uM,L1,{time},{}\n", inhibition(a, b) * f64::from(time) / 72.0)
+        });
     }
     says(&refused("synergy", &[("m.csv", &text)], &[]), &["\"time_h\" (times)", "25 wells have rows"]);
     expects_hsa(&done("synergy", &[("m.csv", &text)], &["--where", "time_h=72"]).0, "1");

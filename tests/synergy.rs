@@ -211,7 +211,12 @@ fn sham_combinations_and_doubtful_blocks_are_named() {
     let (cells, _, said) = scored(small, &[]);
     says(
         &said,
-        &["taken as µM; say it with --dose-unit", "lack the score of a model", "three doses", "loewe none"],
+        &[
+            "taken as µM; say it with --dose-unit",
+            "1 block lacks the score of a model",
+            "three doses",
+            "loewe none",
+        ],
     );
     assert!((number(&cells[3], "synergy_hsa") - 50.0).abs() < 1e-9 && cells[3]["cell_line"].is_null());
     let (cells, _, said) = scored(small, &["--dose-unit", "nm"]);
@@ -229,7 +234,7 @@ fn what_cannot_be_used_is_refused_with_its_place() {
     says(&refused(&with("A,B,A375,30,10,mol,50"), 3, &[]), &["\"conc_unit\", row 77: \"mol\"", "nM"]);
     says(
         &refused(&with("A,B,A375,30,10,uM,50"), 3, &[]),
-        &["\"conc_unit\", row 77: \"uM\"", "row 2 of block 1"],
+        &["\"conc_unit\", row 77: \"uM\"", "row 17 of block 1"],
     );
     says(
         &refused(&with("A,B,A375,30,10,nM,5000"), 3, &[]),

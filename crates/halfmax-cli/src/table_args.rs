@@ -72,7 +72,9 @@ fn pairs(flag: &str, given: &[String]) -> Result<SaidColumns> {
 pub fn dose_unit(unit: &str) -> Result<f64, String> {
     const EXPECTED: &str = "expected um, nm, pm, mm or m, whatever their case";
     halfmax_data::dose_factor(unit).ok_or_else(|| match halfmax_data::unit_named(unit) {
-        Some(_) => format!("{EXPECTED}: convert a mass with the drug's molar mass, uM = 1000 x (ug/ml) / (g/mol)"),
+        Some(_) => {
+            format!("{EXPECTED}: convert a mass with the drug's molar mass, uM = 1000 x (ug/ml) / (g/mol)")
+        }
         None => EXPECTED.to_owned(),
     })
 }

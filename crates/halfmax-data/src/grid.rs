@@ -23,7 +23,8 @@ pub fn read_grid(table: &RawTable, doses: &GridDoses) -> Result<RawTable> {
     let (grid, notes) = match (&doses.rows, &doses.columns) {
         (Some(rows), Some(columns)) => (grid.with_doses(table, rows, columns)?, None),
         (None, None) => {
-            let note = "the doses on the edges are those of the first drug (rows) and of the second (columns)";
+            let note =
+                "the doses on the edges are those of the first drug (rows) and of the second (columns)";
             (grid.with_edges(table)?, Some(note.to_owned()))
         }
         _ => {
@@ -40,7 +41,8 @@ pub fn read_grid(table: &RawTable, doses: &GridDoses) -> Result<RawTable> {
             places.push(grid.places[at] as u32);
         }
     }
-    let column = |name: &str, values: Vec<f64>| RawColumn { name: name.into(), values: Values::Numbers(values) };
+    let column =
+        |name: &str, values: Vec<f64>| RawColumn { name: name.into(), values: Values::Numbers(values) };
     let columns = vec![column("dose_a", a), column("dose_b", b), column("reading", readings)];
     let mut notes: Vec<String> = notes.into_iter().collect();
     notes.push(format!("a grid of {} by {} doses", grid.doses[0].len(), grid.doses[1].len()));
@@ -58,7 +60,7 @@ pub(crate) fn looks_like_a_grid(table: &RawTable) -> bool {
     let columns = table.names().len();
     columns >= 2
         && (0..columns).all(speechless)
-        && (0..columns).all(|column| table.is_numeric(column))
+        && (1..columns).all(|column| table.is_numeric(column))
         && !table.names()[0].eq_ignore_ascii_case("cell_line")
 }
 
@@ -74,8 +76,12 @@ struct Grid {
 
 impl Grid {
     fn of(table: &RawTable) -> Result<Self> {
+        const EXPECTED: &str = "a number: a grid holds doses and readings only";
         let columns: Vec<Vec<f64>> = (0..table.names().len())
-            .map(|column| crate::readings::finite(table, column, "a number: a grid holds doses and readings only"))
+            .map(|column| match column {
+                0 => first_column(table, EXPECTED),
+                _ => crate::readings::finite(table, column, EXPECTED),
+            })
             .collect::<Result<_>>()?;
         let row = |at: usize| columns.iter().map(|column| column[at]).collect();
         Ok(Self {
@@ -133,12 +139,25 @@ impl Grid {
     }
 }
 
+/// The numbers of the first column, whose first entry, the corner between the edges, may be text.
+fn first_column(table: &RawTable, expected: &str) -> Result<Vec<f64>> {
+    let labels = table.labels(0)?;
+    let number = |row: usize| match labels.at(row) {
+        None => Ok(f64::NAN),
+        Some(text) => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            _ if row == 0 => Ok(f64::NAN),
+            _ => Err(table.bad_value(0, row, text, expected)),
+        },
+    };
+    (0..table.rows()).map(number).collect()
+}
+
 fn refuse_impossible(flag: &str, doses: &[f64]) -> Result<()> {
     match doses.iter().find(|dose| !(dose.is_finite() && **dose >= 0.0)) {
         Some(dose) => Err(Error::parameter(flag, dose, "doses, 0 or more, separated by commas")),
-        None if !doses.contains(&0.0) => {
-            Err(Error::config(format!("{flag}: has no dose 0")).help("a matrix needs each drug alone: dose 0 of the other"))
-        }
+        None if !doses.contains(&0.0) => Err(Error::config(format!("{flag}: has no dose 0"))
+            .help("a matrix needs each drug alone: dose 0 of the other")),
         None => Ok(()),
     }
 }
@@ -147,7 +166,10 @@ fn refuse_impossible(flag: &str, doses: &[f64]) -> Result<()> {
 fn are_doses(edge: &[f64]) -> bool {
     let ascending = edge.windows(2).all(|pair| pair[0] < pair[1]);
     let descending = edge.windows(2).all(|pair| pair[0] > pair[1]);
-    edge.len() >= 2 && edge.contains(&0.0) && edge.iter().all(|dose| *dose >= 0.0) && (ascending || descending)
+    edge.len() >= 2
+        && edge.contains(&0.0)
+        && edge.iter().all(|dose| *dose >= 0.0)
+        && (ascending || descending)
 }
 
 fn no_edges(table: &RawTable) -> Error {
@@ -176,9 +198,10 @@ mod tests {
             [2.5, 1.5, 50.5],
             [2.5, 3.5, 60.5],
         ];
-        for text in
-            [",0.0,1.5,3.5\n0.0,0.5,20.25,40.5\n2.5,30.5,50.5,60.5\n", "A/B,0,1.5,3.5\n0,0.5,20.25,40.5\n2.5,30.5,50.5,60.5\n"]
-        {
+        for text in [
+            ",0.0,1.5,3.5\n0.0,0.5,20.25,40.5\n2.5,30.5,50.5,60.5\n",
+            "A/B,0,1.5,3.5\n0,0.5,20.25,40.5\n2.5,30.5,50.5,60.5\n",
+        ] {
             let table = read_bytes("g.csv", text.as_bytes()).unwrap();
             let list = read_grid(&table, &GridDoses::default()).unwrap();
             assert_eq!(numbers(&list), expected, "{text}");

@@ -93,8 +93,11 @@ fn dose_name(lists: &str) -> String {
 }
 
 fn numbers(table: &RawTable, column: usize, row: usize, list: &str) -> Result<Vec<f64>> {
-    let parts =
-        list.trim_matches(['[', ']']).split([',', ';', '|', ' ']).map(str::trim).filter(|part| !part.is_empty());
+    let parts = list
+        .trim_matches(['[', ']'])
+        .split([',', ';', '|', ' '])
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
     parts
         .map(|part| {
             if is_missing(part) {

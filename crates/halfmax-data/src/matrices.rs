@@ -206,7 +206,8 @@ impl Columns {
             }
             None => {
                 let labels = table.labels(column)?;
-                let named = |row: &usize| labels.at(*row).is_some_and(|name| name != "0" && !is_vehicle(name));
+                let named =
+                    |row: &usize| labels.at(*row).is_some_and(|name| name != "0" && !is_vehicle(name));
                 (0..table.rows()).filter(named).collect()
             }
         };
@@ -215,7 +216,9 @@ impl Columns {
         let third = drug.map(|column| format!(" ({:?})", table.names()[column])).unwrap_or_default();
         let advice = match self.third_dose {
             Some(_) => format!("score the pair where the third drug is absent: --where {name:?}=0"),
-            None => format!("leave the rows with a third drug out, or set the column aside on purpose (--column ignore={name:?})"),
+            None => format!(
+                "leave the rows with a third drug out, or set the column aside on purpose (--column ignore={name:?})"
+            ),
         };
         Err(Error::data(format!(
             "{}: column {name:?}: {} with a third drug{third}, for example row {}: a matrix is of two drugs",
@@ -238,9 +241,9 @@ fn third_dose(table: &RawTable) -> Option<usize> {
     };
     let seconds = table.candidates(Role::DoseB);
     let other = seconds.iter().any(|candidate| !is_c(candidate.column));
-    table.role(Role::DoseC).or_else(|| {
-        seconds.iter().map(|candidate| candidate.column).find(|column| other && is_c(*column))
-    })
+    table
+        .role(Role::DoseC)
+        .or_else(|| seconds.iter().map(|candidate| candidate.column).find(|column| other && is_c(*column)))
 }
 
 /// The columns of the doses of both drugs.
@@ -345,8 +348,7 @@ fn seen_from_untreated(wells: &Wells, readings: &[f64]) -> Option<ReadingUnit> {
     untreated.sort_unstable_by(f64::total_cmp);
     let control = untreated[untreated.len() / 2] / full;
     let others = || known().map(|at| readings[at] / full);
-    let (low, high) =
-        (others().fold(f64::INFINITY, f64::min), others().fold(f64::NEG_INFINITY, f64::max));
+    let (low, high) = (others().fold(f64::INFINITY, f64::min), others().fold(f64::NEG_INFINITY, f64::max));
     match control {
         _ if control.abs() < 0.2 && high > control + 0.4 => Some(ReadingUnit { inhibition: true, percent }),
         _ if (control - 1.0).abs() < 0.2 && low < control - 0.4 => {
@@ -551,8 +553,9 @@ impl Assembly {
             found.blocks.push(draft);
         }
         if found.blocks.is_empty() {
-            return Err(Error::data(format!("{}: no row has two drugs", table.label()))
-                .help("a matrix needs wells of both drugs together; fit drugs alone with halfmax fit-curves"));
+            return Err(Error::data(format!("{}: no row has two drugs", table.label())).help(
+                "a matrix needs wells of both drugs together; fit drugs alone with halfmax fit-curves",
+            ));
         }
         Ok(found)
     }
@@ -610,9 +613,9 @@ impl Assembly {
                         table.row_of(first_row),
                         draft.block.id
                     );
-                    return Err(table
-                        .bad_value(column, row.at, unit(row.at, side)?, &expected)
-                        .help("give the doses of one drug in one unit within a block; the two drugs may differ"));
+                    return Err(table.bad_value(column, row.at, unit(row.at, side)?, &expected).help(
+                        "give the doses of one drug in one unit within a block; the two drugs may differ",
+                    ));
                 }
             }
         }
@@ -751,7 +754,8 @@ fn refuse_several(
     const ONE: &str = "a block is one pair of drugs in one cell line: give other rows another block";
     let first = rows[0];
     let id = ids.as_ref().and_then(|ids| ids.at(first)).unwrap_or_default();
-    let as_row = |there: &str, row: usize| format!("{there:?}, as row {} of block {id} has", table.row_of(row));
+    let as_row =
+        |there: &str, row: usize| format!("{there:?}, as row {} of block {id} has", table.row_of(row));
     if let (Some(lines), Some(column)) = (lines, columns.cell_line)
         && let Some(other) = rows.iter().find(|row| lines.of_row[**row] != lines.of_row[first])
     {
@@ -764,7 +768,8 @@ fn refuse_several(
         [(pair, at), ..] => {
             let strange = |row: &&usize| {
                 let own = wells.drugs[**row];
-                own.iter().flatten().any(|drug| !pair.contains(drug)) || (own[0].is_some() && own[0] == own[1] && pair[0] != pair[1])
+                own.iter().flatten().any(|drug| !pair.contains(drug))
+                    || (own[0].is_some() && own[0] == own[1] && pair[0] != pair[1])
             };
             rows.iter().find(strange).map(|row| (*row, *pair, *at))
         }
@@ -815,7 +820,11 @@ mod tests {
             found.blocks.iter().map(|block| (block.id.as_str(), block.readings.len())).collect();
         assert_eq!(names, [("1", 3), ("2", 1)]);
         assert_eq!(found.blocks[0].readings[2], [1.0, 0.0, 9.0], "B with A is A with B");
-        assert!(found.notes.iter().any(|note| note.contains("1 row turned, of A with B")), "{:?}", found.notes);
+        assert!(
+            found.notes.iter().any(|note| note.contains("1 row turned, of A with B")),
+            "{:?}",
+            found.notes
+        );
         assert!(found.dose_unit_assumed);
         assert_eq!(found.blocks[1].cell_line.as_deref(), Some("y"));
     }

@@ -42,8 +42,7 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
     let wells = wells(table)?;
     let beside = |role: Role| table.role(role).map(|column| table.numbers(column, "a signal")).transpose();
     let (controls, time_zeros) = (beside(Role::Control)?, beside(Role::TimeZero)?);
-    let references =
-        plates.references(table, &signals, &wells, controls.as_deref())?;
+    let references = plates.references(table, &signals, &wells, controls.as_deref())?;
     let mut kept = Vec::new();
     let (mut viability, mut divisions) = (Vec::new(), Vec::new());
     let mut without_growth = 0;
@@ -253,7 +252,11 @@ impl Sums {
             }
             match wells[row] {
                 Well::Control { preferred } => {
-                    add(&mut sums.controls[usize::from(!preferred)], (plate, line, times[row].to_bits()), signal);
+                    add(
+                        &mut sums.controls[usize::from(!preferred)],
+                        (plate, line, times[row].to_bits()),
+                        signal,
+                    );
                 }
                 Well::Blank => add(&mut sums.blanks, plate, signal),
                 Well::TimeZero => {
@@ -375,10 +378,15 @@ fn kind_named(name: &str) -> Well {
         {
             Well::Blank
         }
-        () if starts(&["control_pos", "control pos", "ctrl_pos", "ctrl pos", "control+", "ctrl+"]) => Well::Aside,
-        () if starts(&["untreated", "nc-0", "nc0", "non-treated", "no drug", "no_drug"]) => Well::Control { preferred: false },
+        () if starts(&["control_pos", "control pos", "ctrl_pos", "ctrl pos", "control+", "ctrl+"]) => {
+            Well::Aside
+        }
+        () if starts(&["untreated", "nc-0", "nc0", "non-treated", "no drug", "no_drug"]) => {
+            Well::Control { preferred: false }
+        }
         () if starts(&[
-            "nc", "neg", "control", "ctrl", "ctl_veh", "ctl_untr", "vehicle", "dmso", "solvent", "mock", "veh",
+            "nc", "neg", "control", "ctrl", "ctl_veh", "ctl_untr", "vehicle", "dmso", "solvent", "mock",
+            "veh",
         ]) =>
         {
             Well::Control { preferred: true }
@@ -458,8 +466,10 @@ fn built(
         let of_role = |role: &Role| table.candidates(*role).iter().any(|other| other.column == column);
         table.names()[column] == VIABILITY || spent.iter().any(of_role)
     };
-    let mut columns: Vec<RawColumn> =
-        (0..table.names().len()).filter(|column| !is_spent(*column)).map(|column| treated.columns[column].clone()).collect();
+    let mut columns: Vec<RawColumn> = (0..table.names().len())
+        .filter(|column| !is_spent(*column))
+        .map(|column| treated.columns[column].clone())
+        .collect();
     columns.push(RawColumn { name: VIABILITY.into(), values: Values::Numbers(viability) });
     let divided = divisions.iter().any(|value| value.is_finite());
     if divided && table.role(Role::Divisions).is_none() {

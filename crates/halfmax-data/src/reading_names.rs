@@ -32,17 +32,8 @@ pub(crate) struct SaidByName {
 }
 
 const LEFT: [&str; 7] = ["viability", "viabilities", "viab", "survival", "surviving", "growth", "alive"];
-const GONE: [&str; 9] = [
-    "inhibition",
-    "inhibitions",
-    "inhib",
-    "mortality",
-    "death",
-    "killing",
-    "kill",
-    "dead",
-    "cytotoxicity",
-];
+const GONE: [&str; 9] =
+    ["inhibition", "inhibitions", "inhib", "mortality", "death", "killing", "kill", "dead", "cytotoxicity"];
 const PERCENT: [&str; 5] = ["percent", "pct", "perc", "percentage", "prct"];
 const FRACTION: [&str; 6] = ["fraction", "fractional", "frac", "fractions", "proportion", "ratio"];
 const RELATIVE: [&str; 2] = ["relative", "rel"];
@@ -160,8 +151,15 @@ mod tests {
         ] {
             assert_eq!(reading_name(name), Some(SaidByName { measured: Some(measured), scale }), "{name}");
         }
-        for name in ["viability_sd", "PERCENTGROWTHNOTZ", "viability_score", "growth rate", "percent", "E", "inhibitor"]
-        {
+        for name in [
+            "viability_sd",
+            "PERCENTGROWTHNOTZ",
+            "viability_score",
+            "growth rate",
+            "percent",
+            "E",
+            "inhibitor",
+        ] {
             assert_eq!(reading_name(name), None, "{name}");
         }
     }

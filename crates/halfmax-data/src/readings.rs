@@ -133,7 +133,9 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
         key.iter_mut().zip(&labels).for_each(|(key, column)| *key = column.of_row[at]);
         if doses[at] == 0.0 && !readings[at].is_nan() {
             controls += 1;
-        } else if key[..labels.len()].contains(&Labels::MISSING) || doses[at].is_nan() || readings[at].is_nan()
+        } else if key[..labels.len()].contains(&Labels::MISSING)
+            || doses[at].is_nan()
+            || readings[at].is_nan()
         {
             incomplete += 1;
         } else {
@@ -229,7 +231,9 @@ impl Columns {
         let others: Vec<String> = table
             .candidates(Role::Reading)
             .iter()
-            .filter(|other| other.column != self.reading && reading_name(&table.names()[other.column]).is_some())
+            .filter(|other| {
+                other.column != self.reading && reading_name(&table.names()[other.column]).is_some()
+            })
             .map(|other| format!("{:?}", table.names()[other.column]))
             .collect();
         let mut notes = Vec::new();
@@ -466,8 +470,7 @@ fn divisions(table: &RawTable, curves: &[Vec<usize>], from: Divided) -> Result<O
     let of_curve = |rows: &Vec<usize>| {
         let first = values[rows[0]];
         let allowed = if from == Divided::ByWells { DIVISIONS_DIFFER } else { 0.0 };
-        let same =
-            |value: f64| (value - first).abs() <= allowed || (value.is_nan() && first.is_nan());
+        let same = |value: f64| (value - first).abs() <= allowed || (value.is_nan() && first.is_nan());
         match rows.iter().find(|at| !same(values[**at])) {
             None if from == Divided::AsSaid => Ok(first),
             None => Ok(rows.iter().map(|row| values[*row]).sum::<f64>() / rows.len() as f64),

@@ -162,7 +162,10 @@ impl LeftUnscored {
         let place = format!("{}: block {name}", path.display());
         match blocks {
             1 => Err(error.at(place)),
-            _ => Err(error.at(format!("{}: none of {blocks} blocks can be scored; block {name}", path.display()))),
+            _ => {
+                Err(error
+                    .at(format!("{}: none of {blocks} blocks can be scored; block {name}", path.display())))
+            }
         }
     }
 
@@ -217,10 +220,8 @@ fn tell(path: &Path, found: &Matrices, terminal: Terminal) {
         ));
     }
     if found.incomplete > 0 {
-        terminal.note(&format!(
-            "{place}: without a reading, and left out: {}",
-            counted(found.incomplete, "row")
-        ));
+        terminal
+            .note(&format!("{place}: without a reading, and left out: {}", counted(found.incomplete, "row")));
     }
     let shams: Vec<&str> =
         found.blocks.iter().filter(|block| block.is_sham()).map(|block| block.id.as_str()).collect();
@@ -417,12 +418,7 @@ fn means(scores: &BlockScores) -> String {
     scores.models.iter().map(one).collect::<Vec<String>>().join(", ")
 }
 
-fn conclude(
-    args: &SynergyArgs,
-    found: &Matrices,
-    left: &LeftUnscored,
-    terminal: Terminal,
-) -> Result<()> {
+fn conclude(args: &SynergyArgs, found: &Matrices, left: &LeftUnscored, terminal: Terminal) -> Result<()> {
     if args.out == Path::new("-") {
         return Ok(());
     }
