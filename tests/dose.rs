@@ -134,9 +134,9 @@ fn experiments_tops_and_divisions_on_request() {
 
 #[test]
 fn controls_and_gaps_are_left_out_and_said() {
-    let more = "A375,Strong,1,0,0.4\nA375,Strong,1,,0.4\nA375,,1,1,0.4\nA375,Few,1,1,0.4\n";
+    let more = "A375,Strong,1,0,0.97\nA375,Strong,1,,0.4\nA375,,1,1,0.4\nA375,Few,1,1,0.4\n";
     let (rows, said) = curves(&(table(HEADER, 1.0, |v| v) + more), &[]);
-    says(&said, &["1 rows with dose 0 are controls", "2 rows lack a cell line, drug"]);
+    says(&said, &["controls, with dose 0, left out of the fits: 1 row\n", "and left out: 2 rows"]);
     assert_eq!(rows["A375/Strong"]["readings"], 16);
     assert_eq!(rows["A375/Few"]["flags"], "too_few_doses");
     assert!(rows["A375/Few"]["ic50_um"].is_null());
@@ -153,7 +153,10 @@ fn bad_input_is_refused_and_named() {
     says(&refused(&with("A375,Strong,1,high,0.4"), 3, &[]), &["\"dose_um\", row 50: \"high\""]);
     says(&refused(&with("A375,Strong,1,inf,0.4"), 3, &[]), &["\"dose_um\", row 50: \"inf\""]);
     says(&refused(&with("A375,Strong,1,1,dead"), 3, &[]), &["\"viability\", row 50: \"dead\""]);
-    says(&refused("cell_line,drug,viability\nA,B,1\n", 3, &[]), &["has no column of doses", "dose_um"]);
+    says(
+        &refused("cell_line,drug,viability\nA,B,1\n", 3, &[]),
+        &["no column of doses among", "--column dose="],
+    );
     says(&refused("cell_line,drug,dose,viability\nA,B,0,1\n", 3, &[]), &["no row has", "dose above 0"]);
     let no_plate = "cell_line,drug,dose,viability\nA,B,1,1\n";
     says(&refused(no_plate, 3, &["--by", "experiment"]), &["no column of experiments"]);
@@ -196,7 +199,8 @@ fn doubtful_readings_are_refused() {
     let percent = table(HEADER, 1.0, |v| 100.0 * v);
     says(&refused(&percent, 3, &["--response", "viability-fraction"]), &["cannot be viability-fraction"]);
     let fraction = table(HEADER, 1.0, |v| v);
-    says(&refused(&fraction, 3, &["--response", "viability-percent"]), &["cannot be viability-percent"]);
+    let (_, said) = curves(&fraction, &["--response", "viability-percent"]);
+    says(&said, &["taken as viability-percent", "looks like fractions", "--response viability-fraction"]);
     refused(&fraction, 2, &["--response", "percent"]);
 }
 

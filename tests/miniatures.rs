@@ -335,7 +335,7 @@ fn names_of_genes_and_drugs() {
         let (model, report) = (run.join("model.halfmax"), out.path().join("why/report.html"));
         say(
             &explained,
-            &["explain", model.to_str().unwrap(), "--permutations", "50", "--out", report.to_str().unwrap()],
+            &["explain", model.to_str().unwrap(), "--permutations", "100", "--out", report.to_str().unwrap()],
         )
         .code(0);
         assert_eq!(read_table(out.path().join("why/mechanisms.parquet")).unwrap().rows(), 96, "{name}");

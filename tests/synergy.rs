@@ -77,7 +77,7 @@ fn synergy_that_was_put_in_is_found() {
     let (cells, blocks, said) = scored(&table(15.0), &[]);
     says(
         &said,
-        &["75 readings of 1 blocks, taken as inhibition-percent", "1 (A with B in A375)", "bliss 15.0 ["],
+        &["75 readings of 1 block, taken as inhibition-percent", "1 (A with B in A375)", "bliss 15.0 ["],
     );
     assert_eq!(cells.len(), 25);
     for cell in cells.iter().filter(|cell| number(cell, "dose_a_um") > 0.0 && number(cell, "dose_b_um") > 0.0)
@@ -211,7 +211,12 @@ fn sham_combinations_and_doubtful_blocks_are_named() {
     let (cells, _, said) = scored(small, &[]);
     says(
         &said,
-        &["taken as µM; say it with --dose-unit", "lack the score of a model", "three doses", "loewe none"],
+        &[
+            "taken as µM; say it with --dose-unit",
+            "1 block lacks the score of a model",
+            "three doses",
+            "loewe none",
+        ],
     );
     assert!((number(&cells[3], "synergy_hsa") - 50.0).abs() < 1e-9 && cells[3]["cell_line"].is_null());
     let (cells, _, said) = scored(small, &["--dose-unit", "nm"]);
@@ -229,7 +234,7 @@ fn what_cannot_be_used_is_refused_with_its_place() {
     says(&refused(&with("A,B,A375,30,10,mol,50"), 3, &[]), &["\"conc_unit\", row 77: \"mol\"", "nM"]);
     says(
         &refused(&with("A,B,A375,30,10,uM,50"), 3, &[]),
-        &["\"conc_unit\", row 77: \"uM\"", "row 2 of block 1"],
+        &["\"conc_unit\", row 77: \"uM\"", "row 17 of block 1"],
     );
     says(
         &refused(&with("A,B,A375,30,10,nM,5000"), 3, &[]),
@@ -250,10 +255,14 @@ fn what_cannot_be_used_is_refused_with_its_place() {
         ],
     );
     says(&refused("drug_a,cell,conc_a\nA,x,1\n", 3, &[]), &["no column of second drugs", "drug_b"]);
-    says(
-        &refused(&table(0.0).replace("inhibition", "response"), 3, &[]),
-        &["viability or inhibition", "--response"],
-    );
+    // Where no well is untreated, nothing shows what a response is.
+    let response: String = table(0.0)
+        .replace("inhibition", "response")
+        .lines()
+        .filter(|line| !line.contains(",A375,0,0,"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    says(&refused(&response, 3, &[]), &["viability or inhibition", "--response"]);
     says(
         &refused(&table(0.0), 3, &["--response", "inhibition-fraction"]),
         &["cannot be inhibition-fraction"],

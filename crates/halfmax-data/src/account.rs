@@ -39,7 +39,7 @@ fn reason(table: &RawTable, column: usize) -> String {
     }
     match table.roles_of_column(column).first() {
         Some(role) => role.what().to_owned(),
-        None => table.profile(column).content.name().to_owned(),
+        None => table.content(column).name().to_owned(),
     }
 }
 

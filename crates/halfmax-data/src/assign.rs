@@ -183,7 +183,7 @@ fn all_candidates(table: &RawTable) -> Vec<Candidate> {
         if roles.is_empty() {
             continue;
         }
-        let content = table.profile(column).content;
+        let content = table.content(column);
         // A column of drugs that holds structures gives the structures.
         if content == Content::Ids(IdKind::Smiles) && roles.iter().all(|(role, _)| *role != Role::Smiles) {
             found.push(Candidate { column, role: Role::Smiles, rank: DOUBTFUL / 2 });

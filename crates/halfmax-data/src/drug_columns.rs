@@ -35,7 +35,7 @@ pub(crate) fn own_columns(table: &RawTable, key: usize) -> Result<Vec<OwnColumn>
         if !table.roles_of_column(column).is_empty() {
             continue;
         }
-        let values = match table.profile(column).content {
+        let values = match table.content(column) {
             Content::Binary | Content::WholeNumbers | Content::Numbers => {
                 OwnValues::Numbers(table.numbers(column, "a number")?)
             }

@@ -21,7 +21,8 @@ pub(crate) fn prepared(table: &RawTable, kind: CellKind) -> Result<RawTable> {
         return Ok(matrix);
     }
     table.refuse_without_header()?;
-    let table = &default_entries(table)?;
+    let defaults = default_entries(table)?;
+    let table = defaults.as_ref().unwrap_or(table);
     let key = key_of(table, kind);
     let mut notes = table.notes().to_vec();
     let mut kept = vec![key];
@@ -81,9 +82,8 @@ impl Why {
 
 fn why_aside(table: &RawTable, kind: CellKind, column: usize, key: usize) -> Option<Why> {
     let name = &table.names()[column];
-    let profile = table.profile(column);
     let has = |role: Role| table.roles_of_column(column).contains(&role);
-    match profile.content {
+    match table.content(column) {
         _ if table.is_ignored(column) => Some(Why::Ignored),
         Content::Nested => Some(Why::Nested),
         Content::RowNumber => Some(Why::RowNumber),
@@ -138,7 +138,7 @@ fn key_of(table: &RawTable, kind: CellKind) -> usize {
         if matches!(kind, CellKind::Category | CellKind::Events) { None } else { table.role(Role::Gene) };
     let first = (0..table.names().len()).find(|column| {
         !table.is_ignored(*column)
-            && !matches!(table.profile(*column).content, Content::RowNumber | Content::Empty)
+            && !matches!(table.content(*column), Content::RowNumber | Content::Empty)
     });
     // A single column of row numbers may hide the names of the rows only where some column is left for them.
     table.key.or_else(|| table.role(Role::CellLine)).or(gene).or(first).unwrap_or(0)
@@ -179,13 +179,13 @@ fn no_features(table: &RawTable, key: usize, aside: &[(Why, String)]) -> Error {
 }
 
 /// Only the default profile of each cell line, where a column marks it and some cell line has several.
-fn default_entries(table: &RawTable) -> Result<RawTable> {
+fn default_entries(table: &RawTable) -> Result<Option<RawTable>> {
     let (Some(mark), Some(cell)) = (table.role(Role::DefaultEntry), table.role(Role::CellLine)) else {
-        return Ok(table.clone());
+        return Ok(None);
     };
     let cells = table.labels(cell)?;
     if cells.names.len() == table.rows() {
-        return Ok(table.clone());
+        return Ok(None);
     }
     let marks = table.labels(mark)?;
     let yes = |text: &str| ["yes", "true", "1", "y"].contains(&text.to_ascii_lowercase().as_str());
@@ -204,7 +204,7 @@ fn default_entries(table: &RawTable) -> Result<RawTable> {
         table.names()[mark],
         grouped(table.rows() - kept.len())
     ));
-    Ok(defaults)
+    Ok(Some(defaults))
 }
 
 /// A list of mutations, one per row, as a matrix of 0 and 1: cell lines × genes, 1 where a gene has a mutation that is not silent. None for

@@ -50,6 +50,14 @@ pub(crate) fn on_another_scale(fellows: &[Fellow], percent: bool) -> Option<Stri
     (!small.is_empty()).then(|| format!("fractions in {}, percentages in the others", listed(&small, 5)))
 }
 
+/// Whether all readings are as small as fractions, and follow the dose, so that they can hardly be percentages.
+pub(crate) fn look_like_fractions(fellows: &[Fellow]) -> bool {
+    let small = |fellow: &Fellow| {
+        fellow.readings.iter().all(|(_, value)| value.is_nan() || value.abs() <= LARGEST_FRACTION)
+    };
+    fellows.iter().all(small) && fellows.iter().any(|fellow| is_of_fractions(&fellow.readings))
+}
+
 /// Whether readings between percentages look like fractions: small, but not noise, since they follow the dose.
 fn is_of_fractions(readings: &[(f64, f64)]) -> bool {
     let mut known: Vec<(f64, f64)> =
@@ -99,6 +107,8 @@ mod tests {
         assert!(same(&[fractions, percent], false).unwrap().starts_with("percentages in plate 1"));
         let percent = fellow("plate 1", &[99.0, 95.0, 80.0, 50.0, 20.0, 5.0]);
         assert_eq!(same(&[percent, dead, inert], true), None);
+        assert!(look_like_fractions(&[fellow("x", &[0.99, 0.95, 0.8, 0.5, 0.2, 0.05])]));
+        assert!(!look_like_fractions(&[fellow("dead", &[0.7, 1.1, 0.3, 0.9, 0.5, 0.8])]));
         assert!(same(&[raw], true).unwrap().contains("raw signals in raw"));
     }
 }

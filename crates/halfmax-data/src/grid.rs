@@ -60,7 +60,7 @@ pub(crate) fn looks_like_a_grid(table: &RawTable) -> bool {
     let columns = table.names().len();
     columns >= 2
         && (0..columns).all(speechless)
-        && (0..columns).all(|column| table.is_numeric(column))
+        && (1..columns).all(|column| table.is_numeric(column))
         && !table.names()[0].eq_ignore_ascii_case("cell_line")
 }
 
@@ -76,9 +76,16 @@ struct Grid {
 
 impl Grid {
     fn of(table: &RawTable) -> Result<Self> {
+        const EXPECTED: &str = "a number: a grid holds doses and readings only";
         let columns: Vec<Vec<f64>> = (0..table.names().len())
+<<<<<<< HEAD
             .map(|column| {
                 crate::readings::finite(table, column, "a number: a grid holds doses and readings only")
+=======
+            .map(|column| match column {
+                0 => first_column(table, EXPECTED),
+                _ => crate::readings::finite(table, column, EXPECTED),
+>>>>>>> w-readings
             })
             .collect::<Result<_>>()?;
         let row = |at: usize| columns.iter().map(|column| column[at]).collect();
@@ -135,6 +142,20 @@ impl Grid {
         self.doses = [rows, columns];
         Ok(self)
     }
+}
+
+/// The numbers of the first column, whose first entry, the corner between the edges, may be text.
+fn first_column(table: &RawTable, expected: &str) -> Result<Vec<f64>> {
+    let labels = table.labels(0)?;
+    let number = |row: usize| match labels.at(row) {
+        None => Ok(f64::NAN),
+        Some(text) => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            _ if row == 0 => Ok(f64::NAN),
+            _ => Err(table.bad_value(0, row, text, expected)),
+        },
+    };
+    (0..table.rows()).map(number).collect()
 }
 
 fn refuse_impossible(flag: &str, doses: &[f64]) -> Result<()> {

@@ -53,7 +53,7 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     let dose_name = dose_name(&table.names()[doses]);
     let listed = table.with_rows(&rows);
     // The other columns say which curve a row is of; other lists (errors, numbers of wells) say nothing of a single reading.
-    let is_list = |column: usize| table.profile(column).content == Content::NumberLists;
+    let is_list = |column: usize| table.content(column) == Content::NumberLists;
     let mut columns: Vec<RawColumn> = (0..table.names().len())
         .filter(|column| *column != doses && *column != readings && !is_list(*column))
         .map(|column| listed.columns[column].clone())

@@ -436,10 +436,10 @@ impl Wells {
 
     fn notes(&self, table: &RawTable, columns: &Columns) -> Vec<String> {
         let vehicle = |((column, name), rows): (&(usize, String), &usize)| {
-            let partner =
-                if columns.drugs.is_some_and(|drugs| drugs[0] == *column) { "second" } else { "first" };
+            let is_first = columns.drugs.is_some_and(|drugs| drugs[0] == *column);
+            let partner = if is_first { "second" } else { "first" };
             format!(
-                "{name:?} in column {:?} is no drug but a vehicle: {} of the {partner} drug alone, or untreated",
+                "{name:?} in column {:?} is a vehicle, not a drug: {} of the {partner} drug alone, or untreated",
                 table.names()[*column],
                 counted(*rows, "row")
             )

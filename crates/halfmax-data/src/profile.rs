@@ -114,6 +114,17 @@ pub struct Profile {
 }
 
 impl RawTable {
+    /// What a column holds, without the figures of its profile: most columns of a matrix are told by their first fraction.
+    pub fn content(&self, column: usize) -> Content {
+        let fraction = match &self.columns[column].values {
+            Values::Numbers(numbers) => numbers.iter().any(|value| value.fract() != 0.0 && !value.is_nan()),
+            Values::Singles(singles) => singles.iter().any(|value| value.fract() != 0.0 && !value.is_nan()),
+            Values::Texts(labels) => return of_texts(&labels.names, self.rows()),
+            Values::Other(_) => return Content::Nested,
+        };
+        if fraction { Content::Numbers } else { self.profile(column).content }
+    }
+
     /// What a column holds.
     pub fn profile(&self, column: usize) -> Profile {
         let values = &self.columns[column].values;

@@ -6,7 +6,8 @@ use halfmax_core::{Error, Result, listed};
 
 use crate::columns::plain;
 use crate::fellows::{
-    Fellow, LARGEST_FRACTION, LARGEST_PERCENT, SMALLEST_PERCENT, on_another_scale, usual_size,
+    Fellow, LARGEST_FRACTION, LARGEST_PERCENT, SMALLEST_PERCENT, look_like_fractions, on_another_scale,
+    usual_size,
 };
 use crate::lists;
 use crate::plates::normalised;
@@ -381,8 +382,18 @@ pub(crate) fn check_scales(
     unit: ReadingUnit,
     said: Option<ReadingUnit>,
 ) -> Result<Option<String>> {
-    let Some(odd) = on_another_scale(fellows, unit.percent) else { return Ok(None) };
     let name = &table.names()[column];
+    let Some(odd) = on_another_scale(fellows, unit.percent) else {
+        let fraction = ReadingUnit { percent: false, ..unit };
+        return Ok((unit.percent && look_like_fractions(fellows)).then(|| {
+            format!(
+                "{name:?} looks like fractions of the control; taken as {}, as {}: if they are fractions, say --response {}",
+                unit.name(),
+                if said.is_some() { "you said" } else { "its name says" },
+                fraction.name()
+            )
+        }));
+    };
     if said.is_some() && !odd.starts_with("raw") {
         return Ok(Some(format!("{name:?} looks like {odd}; all are taken as {}, as you said", unit.name())));
     }

@@ -3,7 +3,7 @@
 use halfmax_core::{Error, Result, listed};
 
 use crate::profile::Content;
-use crate::report::counted;
+use crate::report::grouped;
 use crate::roles::{Nature, Role};
 use crate::table::{Labels, RawTable};
 
@@ -30,17 +30,21 @@ impl Repeats<'_> {
         for column in (0..table.names().len())
             .filter(|column| !self.used.contains(column) && !table.is_ignored(*column))
         {
-            let Some((groups, examples)) = self.differing(table, column)? else { continue };
-            let name = &table.names()[column];
             let role = table
                 .separating_role(column)
                 .filter(|role| *role != Role::WellKind || is_kind(table, column));
+            let repeat =
+                table.roles_of_column(column).iter().any(|role| role.spec().nature == Nature::Repeat);
+            let content = table.content(column);
+            // A measurement differs among repeats, and says nothing of what they are.
+            if role.is_none() && !repeat && content == Content::Numbers {
+                continue;
+            }
+            let Some((groups, examples)) = self.differing(table, column)? else { continue };
+            let name = &table.names()[column];
             if let Some(role) = role {
                 return Err(self.refused(table, column, (role, groups), &examples));
             }
-            let repeat =
-                table.roles_of_column(column).iter().any(|role| role.spec().nature == Nature::Repeat);
-            let content = table.profile(column).content;
             let by_name =
                 repeat || matches!(content, Content::Categories | Content::Ids(_) | Content::Binary);
             // Ids of what was pooled show in nearly every group of repeats; measurements differ, too, but say nothing.
@@ -101,7 +105,7 @@ impl Repeats<'_> {
             "{}: column {name:?} ({}) tells measurements apart that would be pooled: {} {} rows that differ in it, for example rows {} with {}",
             table.label(),
             role.what(),
-            counted(groups, self.what.trim_end_matches('s')),
+            format!("{} of the {}", grouped(groups), self.what),
             if groups == 1 { "has" } else { "have" },
             rows.join(" and "),
             listed(examples, 4)

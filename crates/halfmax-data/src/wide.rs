@@ -40,7 +40,7 @@ pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Opti
     let numbers: Vec<usize> = (0..table.names().len())
         .filter(|column| *column != key && !table.is_ignored(*column))
         .filter(|column| {
-            let content = table.profile(*column).content;
+            let content = table.content(*column);
             content.is_number() || content == Content::Empty
         })
         .collect();
@@ -56,7 +56,7 @@ pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Opti
     let in_columns = known(&mut names.iter().map(String::as_str)) as f64 / names.len().max(1) as f64;
     let key_role = table.roles_of_column(key);
     let ids = matches!(
-        table.profile(key).content,
+        table.content(key),
         Content::Ids(
             IdKind::DepMap | IdKind::SangerModel | IdKind::Cosmic | IdKind::Cellosaurus | IdKind::CcleName
         )
@@ -77,7 +77,7 @@ pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Opti
 /// Whether a column besides the key holds texts that describe neither cell lines nor drugs: then the table is no matrix.
 fn has_other_texts(table: &RawTable, key: usize) -> bool {
     (0..table.names().len()).filter(|column| *column != key && !table.is_ignored(*column)).any(|column| {
-        let content = table.profile(column).content;
+        let content = table.content(column);
         let text = matches!(content, Content::Texts | Content::Categories | Content::NumberLists);
         text && table.roles_of_column(column).is_empty()
     })

@@ -105,7 +105,7 @@ fn is_of_cell_lines(table: &RawTable, lines: &CellLines) -> bool {
         share(count_known_genes(rows()), keys.names.len()),
         share(count_known_genes(columns()), names.len()),
     ];
-    let ids = matches!(table.profile(key).content, Content::Ids(_));
+    let ids = matches!(table.content(key), Content::Ids(_));
     names.len() > 1 && (ids || known.iter().any(|share| *share >= 0.2))
 }
 
