@@ -137,8 +137,7 @@ fn key_of(table: &RawTable, kind: CellKind) -> usize {
     let gene =
         if matches!(kind, CellKind::Category | CellKind::Events) { None } else { table.role(Role::Gene) };
     let first = (0..table.names().len()).find(|column| {
-        !table.is_ignored(*column)
-            && !matches!(table.content(*column), Content::RowNumber | Content::Empty)
+        !table.is_ignored(*column) && !matches!(table.content(*column), Content::RowNumber | Content::Empty)
     });
     // A single column of row numbers may hide the names of the rows only where some column is left for them.
     table.key.or_else(|| table.role(Role::CellLine)).or(gene).or(first).unwrap_or(0)

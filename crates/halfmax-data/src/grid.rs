@@ -78,14 +78,9 @@ impl Grid {
     fn of(table: &RawTable) -> Result<Self> {
         const EXPECTED: &str = "a number: a grid holds doses and readings only";
         let columns: Vec<Vec<f64>> = (0..table.names().len())
-<<<<<<< HEAD
-            .map(|column| {
-                crate::readings::finite(table, column, "a number: a grid holds doses and readings only")
-=======
             .map(|column| match column {
                 0 => first_column(table, EXPECTED),
                 _ => crate::readings::finite(table, column, EXPECTED),
->>>>>>> w-readings
             })
             .collect::<Result<_>>()?;
         let row = |at: usize| columns.iter().map(|column| column[at]).collect();

@@ -82,6 +82,13 @@ impl Repeats<'_> {
         Ok(Some((count, examples)))
     }
 
+    /// `1 curve`, `12 curves`.
+    fn counted(&self, groups: usize) -> String {
+        let (first, rest) = self.what.split_once(' ').unwrap_or((self.what, ""));
+        let first = if groups == 1 { first.trim_end_matches('s') } else { first };
+        format!("{} {first} {rest}", grouped(groups)).trim_end().to_owned()
+    }
+
     fn refused(
         &self,
         table: &RawTable,
@@ -105,7 +112,7 @@ impl Repeats<'_> {
             "{}: column {name:?} ({}) tells measurements apart that would be pooled: {} {} rows that differ in it, for example rows {} with {}",
             table.label(),
             role.what(),
-            format!("{} of the {}", grouped(groups), self.what),
+            self.counted(groups),
             if groups == 1 { "has" } else { "have" },
             rows.join(" and "),
             listed(examples, 4)
