@@ -32,7 +32,9 @@ pub(crate) fn plain_number(text: &str) -> Option<f64> {
 pub(crate) fn styled_number(text: &str, style: NumberStyle) -> Option<f64> {
     match style {
         NumberStyle::Comma => {
-            if text.contains('.') && !grouped_by(text.split(',').next()?, '.') {
+            let (whole, _) = text.split_once(',').unwrap_or((text, ""));
+            let points = text.matches('.').count();
+            if points > 0 && (whole.matches('.').count() < points || !grouped_by(whole, '.')) {
                 return None;
             }
             let text: String = text
