@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
 
+use halfmax_core::Quantity;
 use serde::{Serialize, Serializer};
 
 use crate::columns::plain;
@@ -952,6 +953,12 @@ pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {
     if reading_name(name).is_some() && found.iter().all(|(role, _)| *role != Role::Reading) {
         found.push((Role::Reading, TAKEN_APART));
     }
+    if found.is_empty() {
+        found.extend(time_name(&bare).map(|role| (role, TAKEN_APART)));
+    }
+    if found.is_empty() {
+        found.extend(response_name(name).map(|role| (role, TAKEN_APART)));
+    }
     // A name of one of several drugs is no name of the drug alone.
     let member = found.iter().any(|(role, _)| matches!(role, Role::DrugA | Role::DrugB | Role::DrugC));
     if member {
@@ -1010,6 +1017,41 @@ pub(crate) fn words(name: &str) -> Vec<String> {
         last = Some(letter);
     }
     words
+}
+
+/// Names of times after treatment, taken apart: `assay_hours`, `Time (h)`, `incubation days`.
+fn time_name(name: &str) -> Option<Role> {
+    const TIME: [&str; 12] = [
+        "hour",
+        "hours",
+        "hr",
+        "hrs",
+        "day",
+        "days",
+        "time",
+        "timepoint",
+        "duration",
+        "incubation",
+        "exposure",
+        "timepoints",
+    ];
+    const REST: [&str; 12] =
+        ["h", "d", "assay", "treatment", "drug", "point", "post", "after", "of", "in", "min", "length"];
+    let words = words(name);
+    let is_time = words.iter().any(|word| TIME.contains(&word.as_str()));
+    let all = words.iter().all(|word| TIME.contains(&word.as_str()) || REST.contains(&word.as_str()));
+    (is_time && all).then_some(Role::Time)
+}
+
+/// Names of responses that the list lacks, by what the name says was measured: `AUC (%)`, `LN_IC50_curvecurator`.
+fn response_name(name: &str) -> Option<Role> {
+    let named = crate::target::read_name(name);
+    match named.quantity {
+        Quantity::Unknown => None,
+        _ if named.accompanies => None,
+        Quantity::Synergy | Quantity::CombinationIndex => Some(Role::Synergy),
+        _ => Some(Role::Response),
+    }
 }
 
 /// Names of drugs, doses and units of one of several drugs, taken apart.
@@ -1130,6 +1172,11 @@ mod tests {
             assert_eq!(roles(name), [role], "{name}");
         }
         assert!(roles("DRUG_TARGET").contains(&Role::Targets));
+        for name in ["assay_hours", "Time (h)", "incubation days", "Hours post treatment"] {
+            assert_eq!(roles(name), [Role::Time], "{name}");
+        }
+        assert_eq!(roles("doubling_time_hours"), []);
+        assert_eq!(roles("AUC (%)"), [Role::Response]);
         assert_eq!(roles("drug_set"), []);
         assert_eq!(roles("ABCB1"), []);
         for name in ["% Inhibition", "Viability (%)", "viability_fraction", "mean_viability"] {

@@ -9,24 +9,25 @@ use serde::Serialize;
 
 use crate::account::Account;
 use crate::columns;
-use crate::config::CellKind;
+use crate::config::{CellKind, TargetConfig};
 use crate::feature_table::prepared;
 use crate::features::{at_the_floor, cell_names, read_cell_features, varying};
 use crate::file_spec::TableOptions;
 use crate::genes::count_known_genes;
-use crate::layouts::{Fit, Layout};
+use crate::layouts::{Fit, Layout, Yields};
 use crate::names::{CellLines, drug_key};
 use crate::open::{OpenOptions, parts_of, read_file, read_table_with};
 use crate::orientation::{Known, orientation};
 use crate::readings::unit_of;
 use crate::report::{FileShape, grouped, range_of};
+use crate::responses::read_responses;
 use crate::roles::Role;
 use crate::scales::odd_lines;
 use crate::table::RawTable;
 use crate::target::doubts;
 use crate::wide::Wide;
 pub(crate) use recognise::cell_kind;
-use recognise::{Taken, recognise, with_lines_called_drugs};
+use recognise::{Taken, recognise, with_names_that_are_no_drugs};
 
 /// What a file looks like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -127,7 +128,7 @@ fn gene_sets(path: &Path) -> Result<Option<Inspection>> {
 
 /// Looks at a table that is open.
 pub(crate) fn inspect_table(table: &RawTable, lines: &CellLines) -> Inspection {
-    let table = &with_lines_called_drugs(table, lines);
+    let table = &with_names_that_are_no_drugs(table, lines);
     let taken = recognise(table, lines);
     let mut found = Inspection { shape: FileShape::of(table, taken.role()), ..Inspection::default() };
     found.notes = table.notes().to_vec();
@@ -136,6 +137,9 @@ pub(crate) fn inspect_table(table: &RawTable, lines: &CellLines) -> Inspection {
         Taken::Matrix(wide) => look_at_matrix(table, wide, lines, &mut found),
         Taken::List(layout) => {
             found.columns_used = Some(account_of(table, layout));
+            if matches!(layout.yields, Yields::Responses | Yields::Combinations) {
+                found.problems.extend(refusal_of(table, lines));
+            }
             look_at_columns(table, lines, &mut found)
         }
         Taken::Doses(error) => {
@@ -176,6 +180,11 @@ fn described(table: &RawTable, nearest: Option<&Fit>) -> String {
         Some(fit) => format!("nearest to {}: it lacks {}; {columns}", fit.yields.name(), fit.lacks()),
         None => format!("no layout is near: it lacks a column of cell lines, drugs or genes; {columns}"),
     }
+}
+
+/// Why a table of responses would be refused, if it would.
+fn refusal_of(table: &RawTable, lines: &CellLines) -> Option<String> {
+    read_responses(table, lines, &TargetConfig::default(), None).err().map(|error| with_help(&error))
 }
 
 fn with_help(error: &Error) -> String {

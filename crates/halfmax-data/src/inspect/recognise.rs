@@ -40,18 +40,22 @@ impl Taken {
     }
 }
 
-/// The table with its column of drugs said to hold cell lines, where most of its names are known cell lines: A549 under "name" is no drug.
-pub(crate) fn with_lines_called_drugs(table: &RawTable, lines: &CellLines) -> RawTable {
+/// The table with its column of drugs said to hold what its names are, where most of them are known cell lines or genes: A549 and TP53 under "name" are
+/// no drugs.
+pub(crate) fn with_names_that_are_no_drugs(table: &RawTable, lines: &CellLines) -> RawTable {
     let mut table = table.clone();
     let (Some(drug), None) = (table.role(Role::Drug), table.role(Role::CellLine)) else { return table };
     let Ok(labels) = table.labels(drug) else { return table };
-    let known = lines.count_known(labels.names.iter().map(String::as_str));
-    if known >= 2 && 2 * known > labels.names.len() {
-        let said =
-            SaidColumns::from([(Role::CellLine.key().to_owned(), Names::One(table.names()[drug].clone()))]);
-        // The column is there, and so is the role.
-        let _ = table.say(&said, Scope::ThisFile);
-    }
+    let names = || labels.names.iter().map(String::as_str);
+    let most = |count: usize| count >= 2 && 2 * count > labels.names.len();
+    let role = match () {
+        () if most(lines.count_known(names())) => Role::CellLine,
+        () if most(count_known_genes(names())) => Role::Gene,
+        () => return table,
+    };
+    let said = SaidColumns::from([(role.key().to_owned(), Names::One(table.names()[drug].clone()))]);
+    // The column is there, and so is the role.
+    let _ = table.say(&said, Scope::ThisFile);
     table
 }
 
@@ -115,7 +119,13 @@ pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
     if table.names().iter().any(events) {
         return Some(CellKind::Events);
     }
-    if [Role::Drug, Role::DrugA, Role::Signal].iter().any(|role| table.role(*role).is_some()) {
+    let genes = || {
+        let labels = table.role(Role::Drug).and_then(|drug| table.labels(drug).ok());
+        labels.is_some_and(|labels| {
+            2 * count_known_genes(labels.names.iter().map(String::as_str)) > labels.names.len()
+        })
+    };
+    if [Role::Drug, Role::DrugA, Role::Signal].iter().any(|role| table.role(*role).is_some()) && !genes() {
         return None;
     }
     let Ok(cleared) = prepared(table, CellKind::Expression) else {

@@ -47,6 +47,9 @@ pub(super) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> R
         return Err(super::no_rows(label));
     }
     take_commas(&mut parsed.columns, format.separator, &mut notes);
+    if parsed.remarks > 0 {
+        notes.push(format!("remarks (#) among the rows: {}", parsed.remarks));
+    }
     if parsed.blank > 0 {
         notes.push(format!("rows without any value: {}", parsed.blank));
     }
@@ -341,6 +344,8 @@ struct Parsed {
     rows: usize,
     /// Rows without any value, which are left out.
     blank: usize,
+    /// Lines of remarks among the rows, which are left out.
+    remarks: usize,
     places: RowPlaces,
 }
 
@@ -419,6 +424,7 @@ fn parse(
         columns: columns.collect(),
         rows: outcome.rows,
         blank: outcome.blank,
+        remarks: outcome.remarks,
         places: outcome.places,
     })
 }
@@ -435,6 +441,8 @@ struct Pass<'a> {
 struct Outcome {
     rows: usize,
     blank: usize,
+    /// Lines of remarks among the rows.
+    remarks: usize,
     places: RowPlaces,
 }
 
@@ -444,7 +452,7 @@ impl Pass<'_> {
         let mut reader = self.format.reader(self.text);
         let mut record = StringRecord::new();
         let mut at = 0;
-        let (mut rows, mut places, mut blank) = (0, Vec::new(), 0);
+        let (mut rows, mut places, mut blank, mut remarks) = (0, Vec::new(), 0, 0);
         while reader.read_record(&mut record).map_err(|error| {
             Error::data(format!("{}: row {} cannot be read", self.label, self.first_row + at)).because(error)
         })? {
@@ -453,6 +461,10 @@ impl Pass<'_> {
                 continue;
             }
             let row = self.first_row + at - self.before - 1;
+            if width > 1 && record.len() == 1 && record[0].starts_with('#') {
+                remarks += 1;
+                continue;
+            }
             if record.len() != width && !record.iter().skip(width).all(str::is_empty) || record.len() < width
             {
                 return Err(self.ragged(row, &record, width));
@@ -465,8 +477,9 @@ impl Pass<'_> {
             rows += 1;
             places.push(row as u32);
         }
-        let places = if blank == 0 { RowPlaces::From(self.first_row) } else { RowPlaces::Listed(places) };
-        Ok(Outcome { rows, blank, places })
+        let places =
+            if blank + remarks == 0 { RowPlaces::From(self.first_row) } else { RowPlaces::Listed(places) };
+        Ok(Outcome { rows, blank, remarks, places })
     }
 
     fn ragged(&self, row: usize, record: &StringRecord, width: usize) -> Error {

@@ -4,6 +4,8 @@ mod doubts;
 mod evidence;
 mod name;
 
+pub(crate) use name::read as read_name;
+
 use halfmax_core::{End, Error, LinearColumn, Quantity, Result, Scale, Target, Unit, listed};
 
 pub(crate) use self::doubts::doubts;
