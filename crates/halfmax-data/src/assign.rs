@@ -100,6 +100,11 @@ impl RawTable {
         self.candidates(role).first().map(|best| best.column)
     }
 
+    /// Whether a column has a role, by its content as well as by its name.
+    pub(crate) fn has_surely(&self, role: Role) -> bool {
+        self.candidates(role).first().is_some_and(|best| best.rank < DOUBTFUL)
+    }
+
     /// The column that has a role.
     ///
     /// # Errors
@@ -203,6 +208,13 @@ fn all_candidates(table: &RawTable) -> Vec<Candidate> {
 
 /// Whether what a column holds can be what a role says.
 fn fits(role: Role, content: Content) -> bool {
+    let of_cell_lines = matches!(content, Content::Ids(kind) if kind.is_of_cell_lines());
+    let of_drugs = matches!(content, Content::Ids(IdKind::BroadCompound | IdKind::InchiKey));
+    match role {
+        Role::Drug | Role::DrugA | Role::DrugB | Role::DrugC if of_cell_lines => return false,
+        Role::CellLine | Role::Gene if of_drugs => return false,
+        _ => {}
+    }
     match role.spec().nature {
         Nature::Entity => !matches!(
             content,

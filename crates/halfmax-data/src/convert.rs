@@ -16,6 +16,7 @@ enum Column {
 /// Writes the tables of a screen into a folder and returns a configuration that reads them:
 ///
 /// - `responses.parquet`: `cell_line, drug[, drug_b]` and one column that is called as the target is, single precision;
+///   `lowest_dose_um, highest_dose_um` where the table of responses says which doses were tested;
 /// - `expression.parquet`, `mutation.parquet`, `copy_number.parquet`, `events.parquet`, `category.parquet`: `cell_line` and one column per
 ///   feature; of events 0 and 1, with the tissue as `TISSUE_FACTOR`;
 /// - `drugs.parquet`: `drug, smiles, targets, target_pathway`, empty where the sheet has nothing, and features of one's own.
@@ -77,6 +78,13 @@ fn write_responses(loaded: &Loaded, folder: &RunFolder) -> Result<()> {
         columns.push(("drug_b".to_owned(), Column::Text(named(2))));
     }
     columns.push((screen.target.clone(), Column::Numbers(screen.responses.values().to_vec())));
+    if let Some(tested) = &loaded.tested_doses {
+        let dose = |at: usize| {
+            let one = |doses: &Option<[f64; 2]>| doses.map_or(f32::NAN, |doses| doses[at] as f32);
+            Column::Numbers(tested.iter().map(one).collect())
+        };
+        columns.extend([("lowest_dose_um".to_owned(), dose(0)), ("highest_dose_um".to_owned(), dose(1))]);
+    }
     write_table(folder, "responses.parquet", "cell_line", &named(0), columns)
 }
 

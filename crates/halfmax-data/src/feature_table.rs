@@ -1,7 +1,7 @@
 //! Tables of cell-line features as they are published, cleared of what is no feature: numbers of rows, further names, texts, responses,
 //! profiles that are not the default one; lists of mutations become matrices.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halfmax_core::{Error, Result, listed};
 
@@ -9,6 +9,7 @@ use crate::config::CellKind;
 use crate::profile::Content;
 use crate::report::grouped;
 use crate::roles::Role;
+use crate::separating::Repeats;
 use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
 use crate::wide::drug_and_quantity;
 
@@ -17,6 +18,9 @@ use crate::wide::drug_and_quantity;
 /// # Errors
 /// If nothing is left that could be a feature, or the table is a list of something else than what the kind holds.
 pub(crate) fn prepared(table: &RawTable, kind: CellKind) -> Result<RawTable> {
+    if let Some(matrix) = listed_values(table, kind)? {
+        return Ok(matrix);
+    }
     if let Some(matrix) = mutation_matrix(table, kind)? {
         return Ok(matrix);
     }
@@ -119,7 +123,7 @@ fn is_response(name: &str) -> bool {
         "dss",
         "areaundercurve",
     ];
-    let bare = crate::units::split_unit(name).0;
+    let bare = crate::units::split_unit(crate::roles::bare_of_fitter(name)).0;
     RESPONSES.contains(&crate::columns::plain(&bare).as_str()) || drug_and_quantity(name).is_some()
 }
 
@@ -204,6 +208,108 @@ fn default_entries(table: &RawTable) -> Result<Option<RawTable>> {
         grouped(table.rows() - kept.len())
     ));
     Ok(Some(defaults))
+}
+
+/// Names of columns of 0 and 1 that say whether a cell line has the feature of the row.
+const PRESENT: [&str; 8] =
+    ["is_mutated", "mutated", "is_mutant", "mutation_status", "is_altered", "altered", "is_present", "present"];
+
+/// The column of values of a list that names one cell line and one feature in each row; none of other tables.
+///
+/// # Errors
+/// If several columns of numbers could be the values.
+fn value_of_list(table: &RawTable, kind: CellKind) -> Result<Option<usize>> {
+    let named = table.find(&PRESENT).filter(|column| table.profile(*column).content == Content::Binary);
+    if named.is_some() {
+        return Ok(named);
+    }
+    if !matches!(kind, CellKind::Expression | CellKind::CopyNumber) || table.has_surely(Role::VariantClass) {
+        return Ok(None);
+    }
+    let numbers: Vec<usize> = (0..table.names().len())
+        .filter(|column| !table.is_ignored(*column) && table.profile(*column).content.is_number())
+        .filter(|column| table.roles_of_column(*column).is_empty())
+        .collect();
+    match numbers.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(*one)),
+        several => {
+            let names: Vec<String> =
+                several.iter().map(|column| format!("{:?}", table.names()[*column])).collect();
+            let others: Vec<&str> = names[1..].iter().map(String::as_str).collect();
+            Err(Error::data(format!(
+                "{}: is a list of one cell line and one gene in each row, and {} columns could hold its values: {}",
+                table.label(),
+                names.len(),
+                listed(&names, 5)
+            ))
+            .help(format!(
+                "set the others aside: columns = {{ ignore = [{}] }}; a list of mutations is kind = \"mutation\"",
+                others.join(", ")
+            )))
+        }
+    }
+}
+
+/// A list of values, one row for each cell line and feature, as a matrix of cell lines × features. None of other tables.
+///
+/// # Errors
+/// If several columns could hold the values, or repeats of a cell line and feature differ in a column that tells measurements apart.
+fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
+    let (true, true) = (table.has_surely(Role::CellLine), table.has_surely(Role::Gene)) else { return Ok(None) };
+    let (Some(cell), Some(gene)) = (table.role(Role::CellLine), table.role(Role::Gene)) else {
+        return Ok(None);
+    };
+    let (cells, genes) = (table.labels(cell)?, table.labels(gene)?);
+    if cell == gene || cells.names.len() == table.rows() || genes.names.len() == table.rows() {
+        return Ok(None);
+    }
+    let Some(value) = value_of_list(table, kind)? else { return Ok(None) };
+    let values = table.numbers(value, "a number")?;
+    let mut rows: BTreeMap<(u32, u32), Vec<usize>> = BTreeMap::new();
+    let mut unnamed = 0;
+    for row in 0..table.rows() {
+        if cells.at(row).is_none() || genes.at(row).is_none() {
+            unnamed += 1;
+        } else if !values[row].is_nan() {
+            rows.entry((genes.of_row[row], cells.of_row[row])).or_default().push(row);
+        }
+    }
+    let repeats = rows.values().filter(|rows| rows.len() > 1).map(Vec::as_slice);
+    let repeats =
+        Repeats { what: "genes in a cell line", groups: repeats.collect(), used: &[cell, gene, value] };
+    let (repeated, pooled) = (repeats.groups.len(), repeats.check(table)?);
+    let binary = table.profile(value).content == Content::Binary;
+    let of_pair = |pair: (u32, u32)| {
+        let Some(rows) = rows.get(&pair) else { return f64::NAN };
+        let all = rows.iter().map(|row| values[*row]);
+        if binary { all.fold(0.0, f64::max) } else { all.sum::<f64>() / rows.len() as f64 }
+    };
+    let mut keys = LabelsBuilder::default();
+    cells.names.iter().for_each(|name| keys.push(Some(name)));
+    let mut columns = vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
+    for (at, name) in genes.names.iter().enumerate() {
+        let values = (0..cells.names.len()).map(|cell| of_pair((at as u32, cell as u32))).collect();
+        columns.push(RawColumn { name: name.clone(), values: Values::Numbers(values) });
+    }
+    let mut notes = table.notes().to_vec();
+    notes.push(format!(
+        "a list of one cell line and one feature in each row ({}, {}), made a matrix of its {:?}",
+        table.names()[cell],
+        table.names()[gene],
+        table.names()[value]
+    ));
+    if repeated > 0 {
+        let how = if binary { "1 where one of them is 1" } else { "averaged" };
+        notes.push(format!("features of a cell line that are listed more than once, {how}: {}", grouped(repeated)));
+    }
+    notes.extend(pooled);
+    if unnamed > 0 {
+        notes.push(format!("rows without a cell line or a feature, left out: {}", grouped(unnamed)));
+    }
+    let mut matrix = table.with_columns(columns, notes)?;
+    matrix.said.push((Role::CellLine, 0));
+    Ok(Some(matrix))
 }
 
 /// A list of mutations, one per row, as a matrix of 0 and 1: cell lines × genes, 1 where a gene has a mutation that is not silent. None for
@@ -335,6 +441,27 @@ mod tests {
         assert_eq!(table.numbers(1, "0 or 1").unwrap(), [1.0, 0.0]);
         assert_eq!(table.numbers(2, "0 or 1").unwrap(), [1.0, 1.0]);
         assert!(clear(text, CellKind::Expression).unwrap_err().advice().unwrap().contains("mutation"));
+    }
+
+    #[test]
+    fn values_in_a_list_become_a_matrix() {
+        let text = "entrez_id,cell_line,tpm\n7157,A,1.5\n3845,A,2\n7157,B,3\n7157,B,4\n";
+        let table = clear(text, CellKind::Expression).unwrap();
+        assert_eq!(table.names(), ["cell_line", "7157", "3845"]);
+        assert_eq!(table.numbers(1, "a number").unwrap(), [1.5, 3.5]);
+        assert!(table.numbers(2, "a number").unwrap()[1].is_nan());
+        let notes = table.notes().join("\n");
+        assert!(notes.contains("listed more than once, averaged: 1"), "{notes}");
+        let two = "gene,cell_line,tpm,rpkm\nTP53,A,1.5,2\nKRAS,A,2,2.5\nTP53,B,3,2\n";
+        let error = clear(two, CellKind::Expression).unwrap_err();
+        assert!(error.to_string().contains("\"tpm\", \"rpkm\""), "{error}");
+        assert!(error.advice().unwrap().contains("ignore = [\"rpkm\"]"), "{error}");
+        let times = "gene,cell_line,time,tpm\nTP53,A,0,2.5\nTP53,A,24,3.5\nKRAS,B,0,2.5\nTP53,B,0,1.5\n";
+        let error = clear(times, CellKind::Expression).unwrap_err();
+        assert!(error.to_string().contains("\"time\" (times) tells measurements apart"), "{error}");
+        let marks = "cell_line,genetic_feature,is_mutated\nA,TP53_mut,1\nA,KRAS_mut,0\nB,TP53_mut,0\nB,KRAS_mut,1\n";
+        let table = clear(marks, CellKind::Events).unwrap();
+        assert_eq!(table.numbers(2, "0 or 1").unwrap(), [0.0, 1.0]);
     }
 
     #[test]

@@ -180,10 +180,19 @@ fn matrix(
         return Err(Error::data(format!("{}: has no feature columns", table.label()))
             .help("each column besides the cell lines is one feature"));
     }
+    let alleles = kind == CellKind::Mutation && counts_alleles(table, taken)?;
+    if alleles {
+        report.notes.push("values of 2 (mutations on both alleles) are taken as 1".into());
+    }
+    let numbers_of = |column: usize| -> Result<Vec<f64>> {
+        let numbers = table.numbers(column, expected(kind))?;
+        let at_most_one = |value: f64| if alleles && value > 1.0 { 1.0 } else { value };
+        Ok(numbers.into_iter().map(at_most_one).collect())
+    };
     if arrangement.orientation == Orientation::CellLinesInRows {
         let mut values = Array2::zeros((rows.len(), taken.len()).f());
         for (feature, column) in taken.iter().enumerate() {
-            let numbers = table.numbers(*column, expected(kind))?;
+            let numbers = numbers_of(*column)?;
             check(table, kind, *column, &numbers)?;
             for (to, from) in rows.iter().enumerate() {
                 values[[to, feature]] = numbers[*from] as f32;
@@ -194,13 +203,27 @@ fn matrix(
     let (places, names) = feature_names(table, arrangement.key, report)?;
     let mut values = Array2::zeros((rows.len(), names.len()).f());
     for (to, from) in rows.iter().enumerate() {
-        let numbers = table.numbers(taken[*from], expected(kind))?;
+        let numbers = numbers_of(taken[*from])?;
         check(table, kind, taken[*from], &numbers)?;
         for (feature, place) in places.iter().enumerate() {
             values[[to, feature]] = numbers[*place] as f32;
         }
     }
     Ok((names, values))
+}
+
+/// Whether a table of mutations holds 0, 1 and 2, and nothing else: on how many alleles a gene is mutated.
+fn counts_alleles(table: &RawTable, columns: &[usize]) -> Result<bool> {
+    let mut both = false;
+    for column in columns {
+        for value in table.numbers(*column, expected(CellKind::Mutation))? {
+            if !(value.is_nan() || value == 0.0 || value == 1.0 || value == 2.0) {
+                return Ok(false);
+            }
+            both |= value == 2.0;
+        }
+    }
+    Ok(both)
 }
 
 /// Features without repeats: of several of one name (probes or transcripts of one gene) the mean of those that are not missing.

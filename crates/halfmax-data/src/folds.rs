@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::load::InputFile;
 use crate::names::{CellLines, drug_key};
 use crate::open::read_table;
+use crate::profile::Content;
 use crate::report::{FileReport, FileShape, grouped};
 use crate::responses::fold_numbers;
 use crate::roles::Role;
@@ -49,7 +50,7 @@ pub enum Uncovered {
 /// screen and `uncovered` is [`Uncovered::Refuse`].
 pub fn read_folds(path: impl AsRef<Path>, screen: &Screen, uncovered: Uncovered) -> Result<FoldFile> {
     let table = read_table(path)?;
-    let fold_column = table.require(Role::Fold)?;
+    let fold_column = table.require(Role::Fold).map_err(|error| rows_not_folds(&table).unwrap_or(error))?;
     let folds = fold_numbers(&table, fold_column)?;
     let (keys, in_file) = keys_of_file(&table, screen)?;
     let by_key = fold_of_key(&table, &in_file, &folds)?;
@@ -65,6 +66,19 @@ pub fn read_folds(path: impl AsRef<Path>, screen: &Screen, uncovered: Uncovered)
     }
     let report = report_on(&table, &keys, &found, left_out);
     Ok(FoldFile { folds: found, keys, of_members: None, left_out, report, input: InputFile::of(&table) })
+}
+
+/// The error of a file that lists rows of the response table, one number each, as some benchmarks publish their splits.
+pub(crate) fn rows_not_folds(table: &RawTable) -> Option<Error> {
+    let numbers = table.names().len() == 1
+        && matches!(table.profile(0).content, Content::WholeNumbers | Content::RowNumber | Content::Binary);
+    numbers.then(|| {
+        Error::data(format!(
+            "{}: lists numbers of rows, one a line, and says neither cell lines nor drugs nor folds",
+            table.label()
+        ))
+        .help("add a column fold to the table of responses: row N of it (the first is 0) gets the number of the fold whose test file lists N; then set split.column = \"fold\"")
+    })
 }
 
 /// The folds of a screen of combinations from those of its drugs.

@@ -287,7 +287,7 @@ impl Layout {
     }
 
     fn is_ruled_out(&self, table: &RawTable) -> bool {
-        self.lacks.iter().any(|role| has_role(table, *role))
+        self.lacks.iter().any(|role| table.has_surely(*role))
     }
 }
 
@@ -357,7 +357,7 @@ This page is written from the program's own list, and a test compares the two.
 
 const ROLES_HEAD: &str = "
 Matrices (cell lines × features, cell lines × drugs, either way round) have no roles but that of their key column; they are
-recognised by what their rows and columns are called.
+recognised by what their rows and columns are called. A list of one cell line, one gene and one number in each row is made a matrix.
 
 # Roles
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
 
+use crate::columns::plain;
 use crate::open::{OpenOptions, read_file, read_table};
 use crate::report::grouped;
 use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
@@ -20,11 +21,11 @@ struct Link {
 
 /// CTRP: experiments say the cell line, compounds their names.
 const CELL_LINES: [Link; 2] = [
-    Link { file: "meta_per_experiment", id: "experiment_id", says: "master_ccl_id", called: "master_ccl_id" },
-    Link { file: "meta_per_cell_line", id: "master_ccl_id", says: "ccl_name", called: "ccl_name" },
+    Link { file: "meta.per_experiment", id: "experiment_id", says: "master_ccl_id", called: "master_ccl_id" },
+    Link { file: "meta.per_cell_line", id: "master_ccl_id", says: "ccl_name", called: "ccl_name" },
 ];
 const COMPOUND: Link =
-    Link { file: "meta_per_compound", id: "master_cpd_id", says: "cpd_name", called: "cpd_name" };
+    Link { file: "meta.per_compound", id: "master_cpd_id", says: "cpd_name", called: "cpd_name" };
 
 /// A table of CTRP's with the names of cell lines and compounds that its other tables hold, which are looked for beside it. Other tables are
 /// given back as they are.
@@ -49,6 +50,13 @@ pub(crate) fn with_names(table: RawTable, path: &Path) -> Result<RawTable> {
     Ok(joined)
 }
 
+/// Whether a file is called as a table is; releases differ in stops and underscores (`v20.meta.per_compound.txt`). What a Mac adds to
+/// archives is passed over.
+fn is_called(file: &str, part: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    !name.starts_with('.') && plain(name).contains(&plain(part))
+}
+
 /// The table of a link, from the folder (or archive) of the first table.
 fn beside(table: &RawTable, folder: &Path, link: &Link) -> Result<RawTable> {
     let files: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -56,7 +64,7 @@ fn beside(table: &RawTable, folder: &Path, link: &Link) -> Result<RawTable> {
         .unwrap_or_default();
     let mut found: Vec<&PathBuf> = files
         .iter()
-        .filter(|file| file.file_name().is_some_and(|name| name.to_string_lossy().contains(link.file)))
+        .filter(|file| file.file_name().is_some_and(|name| is_called(&name.to_string_lossy(), link.file)))
         .collect();
     found.sort();
     match found.first() {
@@ -113,7 +121,7 @@ pub(crate) fn curves_of_archive(path: &Path) -> Result<Option<RawTable>> {
     let label = path.display().to_string();
     let bytes = read_file(path)?;
     let members = crate::open::members(&label, &bytes)?;
-    let named = |part: &str| members.iter().find(|name| name.contains(part));
+    let named = |part: &str| members.iter().find(|name| is_called(name, part));
     let Some(curves) = named("curves_post_qc") else { return Ok(None) };
     let read = |name: &str| {
         let inner = crate::open::extract(&label, &bytes, name)?;

@@ -40,6 +40,8 @@ pub struct Loaded {
     pub top_variance: Vec<(String, usize)>,
     /// The fold of each response, where a fold column was asked for.
     pub folds: Option<Vec<Option<usize>>>,
+    /// The lowest and the highest dose tested of each response, in µM, where the table of responses says them.
+    pub tested_doses: Option<Vec<Option<[f64; 2]>>>,
     /// See [`ResponseTable::fold_conflicts`].
     pub fold_conflicts: Vec<String>,
     /// Responses of the replicate to drugs in cell lines of the screen, as positions in their tables: (cell line, drug,
@@ -113,7 +115,11 @@ pub fn load(
     responses.warnings.extend(joined_little(&measured, &parts));
     let mut left_out = std::mem::take(&mut responses.left_out);
     note_left_out(&measured, &kept, &mut left_out);
-    let (cells, mut reports) = cell_table(&kept, parts, &lines)?;
+    let (mut tissues, notes) = tissues(&kept, &lines, &responses);
+    let (cells, mut reports) = cell_table(&kept, parts, &mut tissues)?;
+    if tissues.is_empty() {
+        responses.report.notes.extend(notes);
+    }
     responses.observed.retain(|one| kept.contains(&one.cell_line));
     let drugs = responses.observed.iter().flat_map(|one| std::iter::once(&one.drug).chain(&one.drug_b));
     let drug_ids: Vec<String> = drugs.cloned().collect::<BTreeSet<_>>().into_iter().collect();
@@ -153,6 +159,8 @@ pub fn load(
     inputs.extend(files.inputs());
     files.dataset.iter().for_each(|dataset| dataset.label(&mut inputs));
     let folds = fold_column.map(|_| responses.observed.iter().map(|one| one.fold).collect());
+    let tested = |observed: &[Observed]| observed.iter().map(|one| one.tested).collect::<Vec<_>>();
+    let tested_doses = Some(tested(&responses.observed)).filter(|all| all.iter().any(Option::is_some));
     let screen = screen_of(&responses.target.name, cells, drugs, &responses.observed)?;
     let replicate = match &files.replicate {
         Some(_) if responses.combinations => {
@@ -190,6 +198,7 @@ pub fn load(
         inputs,
         top_variance: files.top_variance(),
         folds,
+        tested_doses,
         fold_conflicts,
         replicate,
     })
@@ -429,11 +438,46 @@ fn note_left_out(measured: &BTreeSet<String>, kept: &BTreeSet<String>, left_out:
     }
 }
 
-/// The table of cell lines: each file's blocks in the order of the ids, and the tissue as a grouping.
+/// The tissue of each cell line that is kept, by the lists of cell lines, else by the table of responses, and what is to be known of it. A
+/// label of the table (COREAD) is replaced by the lists' word for it (Bowel), which is that of most lines of this label that they know:
+/// two words for one tissue would make two groups of it.
+fn tissues(
+    kept: &BTreeSet<String>,
+    lines: &CellLines,
+    responses: &ResponseTable,
+) -> (Vec<Option<String>>, Vec<String>) {
+    let listed_tissue = |id: &String| lines.with_id(id).and_then(|line| line.tissue.clone());
+    let mut words: BTreeMap<&String, BTreeMap<String, usize>> = BTreeMap::new();
+    for (id, label) in &responses.tissues {
+        if let Some(word) = listed_tissue(id) {
+            *words.entry(label).or_default().entry(word).or_default() += 1;
+        }
+    }
+    let word_of = |label: &String| {
+        let most = words.get(label).and_then(|words| words.iter().rev().max_by_key(|(_, count)| **count));
+        most.map_or_else(|| label.clone(), |(word, _)| word.clone())
+    };
+    let mut added: Vec<String> = Vec::new();
+    let tissues = kept
+        .iter()
+        .map(|id| {
+            listed_tissue(id).or_else(|| {
+                let word = word_of(responses.tissues.get(id)?);
+                added.push(format!("{id} as {word}"));
+                Some(word)
+            })
+        })
+        .collect();
+    let note = format!("tissues of cell lines that no list knows, by this table: {} ({})", added.len(), listed(&added, 5));
+    (tissues, if added.is_empty() { Vec::new() } else { vec![note] })
+}
+
+/// The table of cell lines: each file's blocks in the order of the ids, and the tissue as a grouping: that of a file, else the known ones,
+/// which are taken.
 fn cell_table(
     kept: &BTreeSet<String>,
     parts: Vec<(CellKind, CellFeatures)>,
-    lines: &CellLines,
+    known_tissues: &mut Vec<Option<String>>,
 ) -> Result<(EntityTable, Vec<FileReport>)> {
     let mut table = EntityTable::new(kept.iter().cloned(), "cell line")?;
     let mut reports = Vec::new();
@@ -478,9 +522,7 @@ fn cell_table(
         }
         reports.push(report);
     }
-    let tissue = tissue.unwrap_or_else(|| {
-        kept.iter().map(|id| lines.with_id(id).and_then(|line| line.tissue.clone())).collect()
-    });
+    let tissue = tissue.unwrap_or_else(|| std::mem::take(known_tissues));
     if tissue.iter().any(Option::is_some) {
         table = table.with_group("tissue", Category::from_labels(&tissue)?)?;
     }

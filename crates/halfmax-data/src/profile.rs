@@ -59,6 +59,11 @@ pub enum IdKind {
 }
 
 impl IdKind {
+    /// Whether cell lines have such ids, and nothing else has.
+    pub fn is_of_cell_lines(self) -> bool {
+        matches!(self, Self::SangerModel | Self::DepMap | Self::Cellosaurus | Self::CcleName)
+    }
+
     /// The kind, in words.
     pub fn name(self) -> &'static str {
         match self {
@@ -218,7 +223,7 @@ fn of_texts(texts: &[String], rows: usize) -> Content {
         (IdKind::SangerModel, |text| has_form(text, "SIDM", 5)),
         (IdKind::Cellosaurus, is_cellosaurus),
         (IdKind::Ensembl, is_ensembl_gene),
-        (IdKind::BroadCompound, |text| text.starts_with("BRD-")),
+        (IdKind::BroadCompound, |text| text.starts_with("BRD-") || text.starts_with("BRD:")),
         (IdKind::InchiKey, is_inchi_key),
         (IdKind::Bits, |text| text.len() >= 16 && text.bytes().all(|byte| matches!(byte, b'0' | b'1'))),
         (IdKind::Cosmic, is_prefixed_cosmic),
@@ -240,6 +245,11 @@ fn has_form(text: &str, start: &str, digits: usize) -> bool {
     text.strip_prefix(start).is_some_and(|rest| {
         rest.len() >= digits && rest.bytes().take(digits).all(|byte| byte.is_ascii_digit())
     })
+}
+
+/// Whether a text has the form of an id that only cell lines have: `ACH-000681`, `SIDM00903`, `CVCL_0023`, `A549_LUNG`.
+pub(crate) fn is_cell_line_id(text: &str) -> bool {
+    has_form(text, "ACH-", 6) || has_form(text, "SIDM", 5) || is_cellosaurus(text) || is_ccle_name(text)
 }
 
 fn is_cellosaurus(text: &str) -> bool {

@@ -11,6 +11,7 @@ use crate::roles::Role;
 use crate::separating::Repeats;
 use crate::table::RawTable;
 use crate::target::{Meaning, ResponseColumn, meaning};
+use crate::units::{DoseFactors, split_unit};
 use crate::wide::wide_responses;
 
 /// The responses of one table, with names resolved and repeats brought together.
@@ -27,6 +28,8 @@ pub struct ResponseTable {
     /// Repeats of one response that the fold column puts into different folds, as sentences. Their fold here is that of most of
     /// the rows, of as many the first.
     pub fold_conflicts: Vec<String>,
+    /// The tissues of cell lines, by their ids, where the table has a column of tissues.
+    pub tissues: BTreeMap<String, String>,
     /// What was found.
     pub report: FileReport,
     /// What was left out.
@@ -48,6 +51,8 @@ pub struct Observed {
     pub value: f64,
     /// The fold, where a fold column was asked for and has an entry.
     pub fold: Option<usize>,
+    /// The lowest and the highest dose tested, in µM, where the table says them; of repeats the widest range.
+    pub tested: Option<[f64; 2]>,
 }
 
 struct Places {
@@ -128,6 +133,9 @@ pub fn read_responses(
         used: &places.all(),
     }
     .check(table)?;
+    let described = describing(table, combinations);
+    let tested = described.doses.map(|doses| tested_doses(table, doses)).transpose()?;
+    let tissues = described.tissue.map_or_else(|| Ok(BTreeMap::new()), |column| tissues_of(table, column, &cells))?;
     let mut fold_conflicts = Vec::new();
     let observed: Vec<Observed> = grouped_rows
         .into_iter()
@@ -142,7 +150,8 @@ pub fn read_responses(
             }
             let (cell_line, mut drugs) = (named.0, named.1.into_iter());
             let (drug, drug_b) = (drugs.next().unwrap_or_default(), drugs.next());
-            Observed { cell_line, drug, drug_b, value, fold: most_frequent(&of) }
+            let tested = tested.as_deref().and_then(|tested| widest(&rows, tested));
+            Observed { cell_line, drug, drug_b, value, fold: most_frequent(&of), tested }
         })
         .collect();
     let mut report = report_on(table, &values, &cells, observed.len());
@@ -160,7 +169,11 @@ pub fn read_responses(
     }
     report.notes.extend(pooled);
     report.notes.extend(table.notes().iter().cloned());
-    report.columns_used = Some(Account::new(table, &places.roles(combinations)));
+    let roles = [places.roles(combinations), described.roles()].concat();
+    report.columns_used = Some(Account::new(table, &roles));
+    if described.doses.is_some_and(|doses| doses.iter().all(|column| split_unit(&table.names()[*column]).1.is_none())) {
+        report.notes.push("the range of doses tested is taken to be in µM".into());
+    }
     let mut left_out = Vec::new();
     for (count, why) in [
         (missing, "the value is missing"),
@@ -180,6 +193,7 @@ pub fn read_responses(
         combinations,
         identified,
         fold_conflicts,
+        tissues,
         report,
         left_out,
         warnings,
@@ -206,6 +220,61 @@ impl Places {
             .chain(self.fold.map(|fold| (Role::Fold, fold)))
             .collect()
     }
+}
+
+/// Columns that describe cell lines and curves rather than being learnt.
+struct Describing {
+    tissue: Option<usize>,
+    /// The lowest and the highest dose tested.
+    doses: Option<[usize; 2]>,
+}
+
+impl Describing {
+    fn roles(&self) -> Vec<(Role, usize)> {
+        let doses = self.doses.map(|[low, high]| [(Role::LowestDose, low), (Role::HighestDose, high)]);
+        self.tissue.map(|column| (Role::Tissue, column)).into_iter().chain(doses.into_iter().flatten()).collect()
+    }
+}
+
+fn describing(table: &RawTable, combinations: bool) -> Describing {
+    let sure = |role: Role| table.role(role).filter(|_| table.has_surely(role));
+    let number = |role: Role| sure(role).filter(|column| table.is_numeric(*column));
+    let doses = number(Role::LowestDose).zip(number(Role::HighestDose)).map(|(low, high)| [low, high]);
+    Describing { tissue: sure(Role::Tissue), doses: doses.filter(|_| !combinations) }
+}
+
+/// The lowest and the highest dose tested of each row, in µM.
+fn tested_doses(table: &RawTable, columns: [usize; 2]) -> Result<Vec<Option<[f64; 2]>>> {
+    let [low, high] = columns.map(|column| {
+        let factors = DoseFactors::of(table, column, None, None)?.factors;
+        let doses = table.numbers(column, "a dose")?;
+        Ok::<Vec<f64>, Error>(doses.iter().zip(factors).map(|(dose, factor)| dose * factor).collect())
+    });
+    let range = |(low, high): (f64, f64)| (low <= high).then_some([low, high]);
+    Ok(low?.into_iter().zip(high?).map(range).collect())
+}
+
+/// The widest range of doses of some rows.
+fn widest(rows: &[usize], tested: &[Option<[f64; 2]>]) -> Option<[f64; 2]> {
+    let own = rows.iter().filter_map(|row| tested[*row]);
+    own.reduce(|[low, high], other| [low.min(other[0]), high.max(other[1])])
+}
+
+/// Labels of tissues that say nothing.
+const NO_TISSUE: [&str; 5] = ["unclassified", "unknown", "other", "unspecified", "notdefined"];
+
+/// The tissues of cell lines as a column calls them; the first label of a line counts.
+fn tissues_of(table: &RawTable, column: usize, cells: &Identified) -> Result<BTreeMap<String, String>> {
+    let labels = table.texts(column)?;
+    let mut tissues = BTreeMap::new();
+    for (id, label) in cells.ids.iter().zip(labels) {
+        if let (Some(id), Some(label)) = (id, label)
+            && !NO_TISSUE.contains(&crate::columns::plain(&label).as_str())
+        {
+            tissues.entry(id.clone()).or_insert(label);
+        }
+    }
+    Ok(tissues)
 }
 
 fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) -> Result<Places> {

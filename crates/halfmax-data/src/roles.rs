@@ -271,7 +271,6 @@ pub static ROLES: [RoleSpec; 41] = [
             "AUC",
             "AAC",
             "area_under_curve",
-            "auc_published",
             "ActArea",
             "activity_area",
             "fit_auc",
@@ -282,11 +281,6 @@ pub static ROLES: [RoleSpec; 41] = [
             "dss3",
             "IC50",
             "EC50",
-            "ic50_published",
-            "aac_published",
-            "aac_recomputed",
-            "ic50_recomputed",
-            "auc_recomputed",
             "GR50",
             "GRmax",
             "gr_aoc",
@@ -799,6 +793,7 @@ pub static ROLES: [RoleSpec; 41] = [
             "entrezgene",
             "Entrez_Gene_Id",
             "EntrezGeneID",
+            "genetic_feature",
         ],
     ),
     spec(
@@ -945,6 +940,10 @@ pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {
     if found.is_empty() && unit.is_some() {
         found = by_list(&bare);
     }
+    if found.is_empty() && bare_of_fitter(name) != name {
+        found = by_list(bare_of_fitter(name));
+        found.retain(|(role, _)| matches!(role, Role::Response | Role::Synergy));
+    }
     for role in by_grammar(&bare) {
         if found.iter().all(|(other, _)| *other != role) {
             found.push((role, 0));
@@ -965,6 +964,17 @@ pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {
         found.retain(|(role, _)| *role != Role::Drug);
     }
     (found, unit)
+}
+
+/// Words behind the name of a response that say who fitted the curve.
+const FITTERS: [&str; 5] = ["curvecurator", "recomputed", "published", "refitted", "refit"];
+
+/// A response's name without the word behind it that says who fitted the curve: `LN_IC50_curvecurator`, `aac_recomputed`.
+pub(crate) fn bare_of_fitter(name: &str) -> &str {
+    match name.rsplit_once(['_', '.', ' ', '-']) {
+        Some((bare, fitter)) if FITTERS.contains(&fitter.to_ascii_lowercase().as_str()) => bare,
+        _ => name,
+    }
 }
 
 fn by_list(name: &str) -> Vec<(Role, Rank)> {
@@ -1179,6 +1189,10 @@ mod tests {
         assert_eq!(roles("AUC (%)"), [Role::Response]);
         assert_eq!(roles("drug_set"), []);
         assert_eq!(roles("ABCB1"), []);
+        for name in ["LN_IC50_curvecurator", "aac_recomputed", "auc_published", "pEC50 refit"] {
+            assert_eq!(roles(name), [Role::Response], "{name}");
+        }
+        assert_eq!(roles("drug_published"), []);
         for name in ["% Inhibition", "Viability (%)", "viability_fraction", "mean_viability"] {
             assert_eq!(roles(name), [Role::Reading], "{name}");
         }

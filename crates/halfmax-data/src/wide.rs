@@ -1,11 +1,14 @@
 //! Responses as a matrix, cell lines × drugs or drugs × cell lines, made into one row per response.
 
+use std::collections::BTreeMap;
+
 use halfmax_core::{Error, Result, listed};
 
 use crate::genes::count_known_genes;
 use crate::names::CellLines;
 use crate::orientation::Orientation;
-use crate::profile::{Content, IdKind};
+use crate::profile::{Content, IdKind, is_cell_line_id};
+use crate::report::range_of;
 use crate::roles::Role;
 use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
 
@@ -20,6 +23,8 @@ pub(crate) struct Wide {
     pub cells_in_rows: bool,
     /// What was measured, where the columns' names say it.
     pub quantity: Option<String>,
+    /// What was decided of the columns' names.
+    pub notes: Vec<String>,
 }
 
 /// How the doses of a matrix of readings are written: `BRD-K1::2.5::HTS`.
@@ -32,7 +37,7 @@ const WITH_DOSE: &str = "::";
 pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Option<Wide>> {
     let has = |role: Role| table.role(role).is_some();
     let drug = has(Role::Drug) || has(Role::DrugA);
-    let is_list = (has(Role::CellLine) && drug) || has(Role::Signal) || has(Role::Reading);
+    let is_list = (has(Role::CellLine) && (drug || has(Role::Gene))) || has(Role::Signal) || has(Role::Reading);
     let key = key_of(table);
     if is_list || table.names().len() < 2 || has_other_texts(table, key) {
         return Ok(None);
@@ -49,11 +54,11 @@ pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Opti
     }
     table.refuse_without_header()?;
     let names: Vec<String> = numbers.iter().map(|column| table.names()[*column].clone()).collect();
-    refuse_doses(table, &names)?;
+    let (names, notes) = at_one_dose(table, names)?;
     let rows = table.texts(key)?;
-    let known = |names: &mut dyn Iterator<Item = &str>| lines.count_known(names);
-    let in_rows = known(&mut rows.iter().flatten().map(String::as_str)) as f64 / rows.len().max(1) as f64;
-    let in_columns = known(&mut names.iter().map(String::as_str)) as f64 / names.len().max(1) as f64;
+    let rows: Vec<&str> = rows.iter().flatten().map(String::as_str).collect();
+    let columns: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (in_rows, in_columns) = (share_of_cell_lines(&rows, lines), share_of_cell_lines(&columns, lines));
     let key_role = table.roles_of_column(key);
     let ids = matches!(
         table.content(key),
@@ -71,7 +76,14 @@ pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Opti
         None => return Ok(None),
     };
     let (columns, quantity) = named(&numbers, names);
-    Ok(Some(Wide { key, columns, cells_in_rows, quantity }))
+    Ok(Some(Wide { key, columns, cells_in_rows, quantity, notes }))
+}
+
+/// The share of names that are known cell lines, or have the form of their ids, 0 to 1.
+fn share_of_cell_lines(names: &[&str], lines: &CellLines) -> f64 {
+    let known = lines.count_known(names.iter().copied());
+    let ids = names.iter().filter(|name| is_cell_line_id(name)).count();
+    known.max(ids) as f64 / names.len().max(1) as f64
 }
 
 /// Whether a column besides the key holds texts that describe neither cell lines nor drugs: then the table is no matrix.
@@ -89,20 +101,63 @@ fn key_of(table: &RawTable) -> usize {
     table.key.or(by_role).unwrap_or(0)
 }
 
-fn refuse_doses(table: &RawTable, names: &[String]) -> Result<()> {
-    let with_dose = names.iter().filter(|name| {
-        let mut parts = name.split(WITH_DOSE).skip(1);
-        parts.next().is_some_and(|dose| dose.parse::<f64>().is_ok())
-    });
-    if 2 * with_dose.count() <= names.len() {
-        return Ok(());
+/// The drug and the dose of a column of readings at doses.
+fn drug_and_dose(name: &str) -> Option<(&str, f64)> {
+    let mut parts = name.split(WITH_DOSE);
+    let drug = parts.next()?;
+    let dose = parts.next()?.parse::<f64>().ok()?;
+    (dose > 0.0).then_some((drug, dose))
+}
+
+/// The names of columns without their doses, where each drug has one dose only; other names as they are. A drug that comes twice at its
+/// dose (in two screens) leaves all names as they are.
+///
+/// # Errors
+/// If a drug has several doses: then the table holds readings.
+fn at_one_dose(table: &RawTable, names: Vec<String>) -> Result<(Vec<String>, Vec<String>)> {
+    let parts: Vec<Option<(&str, f64)>> = names.iter().map(|name| drug_and_dose(name)).collect();
+    if 2 * parts.iter().flatten().count() <= names.len() {
+        return Ok((names, Vec::new()));
     }
-    Err(Error::data(format!(
+    let mut doses: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (drug, dose) in parts.iter().flatten() {
+        doses.entry(drug).or_default().push(*dose);
+    }
+    let several = |doses: &Vec<f64>| {
+        let [low, high] = doses.iter().fold([f64::INFINITY, 0.0], |[low, high]: [f64; 2], dose| {
+            [low.min(*dose), high.max(*dose)]
+        });
+        high > SAME_DOSE * low
+    };
+    if doses.values().any(several) {
+        return Err(several_doses(table, &names));
+    }
+    let all = doses.values().flatten().copied();
+    let [low, high] = range_of(all).unwrap_or_default();
+    let range = if low == high { format!("{low}") } else { format!("{low} to {high}") };
+    let once = doses.values().all(|doses| doses.len() == 1);
+    let note = format!(
+        "the columns hold one dose of each drug ({range}){}",
+        if once { "" } else { "; some drugs come in several screens, and each column is taken as a drug of its own" }
+    );
+    let bare: Vec<String> = names
+        .iter()
+        .zip(&parts)
+        .map(|(name, part)| part.filter(|_| once).map_or_else(|| name.clone(), |(drug, _)| drug.to_owned()))
+        .collect();
+    Ok((bare, vec![note]))
+}
+
+/// Doses of one drug that differ by less are one dose, dispensed unevenly.
+const SAME_DOSE: f64 = 1.5;
+
+fn several_doses(table: &RawTable, names: &[String]) -> Error {
+    Error::data(format!(
         "{}: holds readings at several doses, one column for each drug and dose ({}), not one response per drug",
         table.label(),
         listed(names, 2)
     ))
-    .help("use the table of curve parameters or the primary screen at one dose; or turn it into rows of cell_line, drug, dose, viability and fit curves (halfmax fit-curves)"))
+    .help("use the table of curve parameters or the primary screen at one dose; or turn it into rows of cell_line, drug, dose, viability and fit curves (halfmax fit-curves)")
 }
 
 /// The drugs (or cell lines) of columns, and what was measured: `Drug_1001_IC50` is the IC50 of drug 1001.
@@ -144,11 +199,18 @@ impl Wide {
             return false;
         }
         let drug = |name: &&&str| {
-            let id = ["BRD-", "NSC", "CHEMBL", "DB", "Drug_"].iter().any(|start| name.starts_with(start));
+            let id = ["BRD-", "BRD:", "NSC", "CHEMBL", "DB", "Drug_"].iter().any(|start| name.starts_with(start));
             id || name.bytes().filter(u8::is_ascii_lowercase).count() >= 4
         };
         let others = if self.cells_in_rows { &columns } else { &rows };
         roles.contains(&Role::Drug) || 2 * others.iter().filter(drug).count() > others.len()
+    }
+
+    /// Whether the other side than the drugs may be cell lines: they stand in rows, or some of the columns are known. Columns that nobody
+    /// knows beside a column of drugs are features of the drugs.
+    pub fn may_be_responses(&self, table: &RawTable, lines: &CellLines) -> bool {
+        let columns: Vec<&str> = self.columns.iter().map(|(_, name)| name.as_str()).collect();
+        self.cells_in_rows || table.orientation.is_some() || share_of_cell_lines(&columns, lines) > 0.0
     }
 
     /// The layout in words.
@@ -186,6 +248,7 @@ impl Wide {
             column(quantity, Values::Numbers(values)),
         ];
         let mut notes = table.notes().to_vec();
+        notes.extend(self.notes.iter().cloned());
         notes.push(format!(
             "a matrix of {} (the column {:?} names its rows)",
             self.orientation(),

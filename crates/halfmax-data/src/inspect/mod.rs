@@ -13,11 +13,13 @@ use crate::config::{CellKind, TargetConfig};
 use crate::feature_table::prepared;
 use crate::features::{at_the_floor, cell_names, read_cell_features, varying};
 use crate::file_spec::TableOptions;
+use crate::folds::rows_not_folds;
 use crate::genes::count_known_genes;
 use crate::layouts::{Fit, Layout, Yields};
 use crate::names::{CellLines, drug_key};
 use crate::open::{OpenOptions, parts_of, read_file, read_table_with};
 use crate::orientation::{Known, orientation};
+use crate::profile::{Content, IdKind};
 use crate::readings::unit_of;
 use crate::report::{FileShape, grouped, range_of};
 use crate::responses::read_responses;
@@ -172,6 +174,9 @@ fn account_of(table: &RawTable, layout: &Layout) -> Account {
 
 /// What an unknown table holds, and what it lacks to be of the layout that it is nearest to.
 fn described(table: &RawTable, nearest: Option<&Fit>) -> String {
+    if let Some(error) = rows_not_folds(table) {
+        return with_help(&error);
+    }
     let columns: Vec<String> = (0..table.names().len().min(6))
         .map(|column| format!("{:?} holds {}", table.names()[column], table.profile(column).content.name()))
         .collect();
@@ -302,7 +307,8 @@ fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) 
     let mut constant = Vec::new();
     for column in 0..table.names().len() {
         let name = &table.names()[column];
-        if columns::is_identifier(name) || table.is_text(column) {
+        let content = table.profile(column).content;
+        if columns::is_identifier(name) || table.is_text(column) || content == Content::Ids(IdKind::Bits) {
             missing += table.texts(column)?.iter().filter(|text| text.is_none()).count();
             continue;
         }

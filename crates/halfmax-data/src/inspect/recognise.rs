@@ -69,13 +69,15 @@ pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
         return Taken::List(layout);
     }
     match wide_responses(table, lines) {
-        Ok(Some(wide)) if wide.names_drugs(table) => return Taken::Matrix(wide),
+        Ok(Some(wide)) if wide.names_drugs(table) && wide.may_be_responses(table, lines) => return Taken::Matrix(wide),
         Err(error) if table.header == Header::Found => return Taken::Doses(error),
         _ => {}
     }
     match cell_kind(table).filter(|kind| *kind == CellKind::Events || is_of_cell_lines(table, lines)) {
-        Some(CellKind::Category)
-            if layout.is_some_and(|layout| layout.yields == Yields::Annotation) && names_twice(table) => {}
+        Some(kind)
+            if layout.is_some_and(|layout| layout.yields == Yields::Annotation)
+                && names_twice(table)
+                && (kind == CellKind::Category || mostly_describes(table)) => {}
         Some(kind) => return Taken::Features(kind),
         None => {}
     }
@@ -88,13 +90,23 @@ fn names_twice(table: &RawTable) -> bool {
         > 1
 }
 
+/// Whether most columns of a table of cell lines describe them, so that a few numbers (an age) are no features.
+fn mostly_describes(table: &RawTable) -> bool {
+    let numbers = (0..table.names().len()).filter(|column| {
+        table.profile(*column).content.is_number() && table.roles_of_column(*column).is_empty()
+    });
+    4 * numbers.count() < table.names().len()
+}
+
 /// Whether anything says that a matrix is of cell lines: a column that is called so, cell lines or genes that are known.
 fn is_of_cell_lines(table: &RawTable, lines: &CellLines) -> bool {
     let called = |column: usize| {
         let name = crate::columns::plain(&table.names()[column]);
         ["cell", "line", "ccl", "model", "depmap", "cosmic", "sanger"].iter().any(|word| name.contains(word))
     };
-    if table.role(Role::CellLine).is_some_and(called) {
+    // A list of one row for each cell line and gene names both.
+    let list = table.has_surely(Role::CellLine) && table.has_surely(Role::Gene);
+    if list || table.role(Role::CellLine).is_some_and(called) {
         return true;
     }
     let key = table.key.or_else(|| table.role(Role::CellLine)).unwrap_or(0);
@@ -135,13 +147,27 @@ pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
     };
     let columns = (1..cleared.names().len()).take(200);
     let all = columns.filter_map(|column| cleared.numbers(column, "a number").ok());
+    if cleared.names().iter().any(events) {
+        return Some(CellKind::Events);
+    }
     let mut kind = CellKind::Mutation;
+    let (mut zeros, mut others, mut beyond) = (0, 0, false);
     for value in all.flatten().filter(|value| !value.is_nan()) {
+        if value == 0.0 {
+            zeros += 1;
+        } else {
+            others += 1;
+            beyond |= !(0.0..=2.0).contains(&value);
+        }
         match value {
             value if value == 0.0 || value == 1.0 => {}
             value if value.fract() == 0.0 && (-2.0..=8.0).contains(&value) => kind = CellKind::CopyNumber,
             _ => return Some(CellKind::Expression),
         }
+    }
+    // Copies of most genes are not 0: mostly 0, besides 1 and 2, are mutations on one allele or both.
+    if kind == CellKind::CopyNumber && !beyond && zeros > others {
+        return Some(CellKind::Mutation);
     }
     Some(kind)
 }

@@ -144,8 +144,21 @@ fn further_names(below: &[Vec<String>], width: usize) -> usize {
             })
         })
     };
+    // Ids of genes may be numbers: a row of whole numbers above a row of names, its first field empty, holds names, too.
+    let ids = |row: &Vec<String>| {
+        let whole = |field: &String| plain_number(field.trim()).is_some_and(|number| number.fract() == 0.0);
+        row.first().is_some_and(|first| is_missing(first))
+            && numeric.iter().all(|column| row.get(*column).is_some_and(whole))
+    };
     // One column alone may hold a damaged value.
-    if numeric.len() < 2 { 0 } else { below[..start].iter().take_while(|row| names(row)).count() }
+    if numeric.len() < 2 {
+        return 0;
+    }
+    let last = below[..start].iter().rposition(names);
+    match last {
+        Some(last) if below[..last].iter().all(|row| names(row) || ids(row)) => last + 1,
+        _ => below[..start].iter().take_while(|row| names(row)).count(),
+    }
 }
 
 /// Gives the header as many names as the rows have fields.
