@@ -564,8 +564,7 @@ fn width(bits: usize) -> Result<RdkitMorganFpSize> {
 
 /// Morgan fingerprints of radius 2, the bits that RDKit sets (Rogers & Hahn 2010).
 fn fingerprints(rows: &[Option<&DrugRow>], bits: usize) -> Result<(FeatureBlock, Vec<BadSmiles>)> {
-    let config =
-        RdkitMorganConfig { radius: RdkitMorganRadius::R2, fp_size: width(bits)?, include_chirality: false };
+    let config = morgan(bits)?;
     let mut values = BitColumns::zeros(rows.len(), bits);
     let mut bad = Vec::new();
     for (at, row) in rows.iter().enumerate() {
@@ -580,6 +579,29 @@ fn fingerprints(rows: &[Option<&DrugRow>], bits: usize) -> Result<(FeatureBlock,
     }
     let names = (1..=bits).map(|bit| format!("bit{bit:04}"));
     Ok((FeatureBlock::new("fingerprint", names, FeatureValues::Binary(values))?, bad))
+}
+
+fn morgan(bits: usize) -> Result<RdkitMorganConfig> {
+    let fp_size = width(bits)?;
+    Ok(RdkitMorganConfig { radius: RdkitMorganRadius::R2, fp_size, include_chirality: false })
+}
+
+/// The Morgan fingerprint (radius 2) of one structure, `bits` long: the features that [`read_drugs`] makes of a drug's SMILES.
+///
+/// # Errors
+/// If the text is not a structure, or `bits` is not a length that [`DrugFeatures::fingerprint_bits`] can have.
+///
+/// ```
+/// let aspirin = halfmax_data::fingerprint_of("CC(=O)Oc1ccccc1C(=O)O", 512)?;
+/// assert!(aspirin.len() == 512 && aspirin.contains(&true));
+/// # Ok::<(), halfmax_core::Error>(())
+/// ```
+pub fn fingerprint_of(smiles: &str, bits: usize) -> Result<Vec<bool>> {
+    let made = fingerprint(smiles, &morgan(bits)?).map_err(|reason| {
+        Error::data(format!("{smiles:?} cannot be read as a structure: {reason}"))
+            .help("expected a SMILES such as CC(=O)Oc1ccccc1C(=O)O")
+    })?;
+    Ok((0..bits).map(|bit| made.get(bit)).collect())
 }
 
 fn fingerprint(smiles: &str, config: &RdkitMorganConfig) -> Result<chematic::fp::BitVecN, String> {

@@ -211,8 +211,16 @@ fn default_entries(table: &RawTable) -> Result<Option<RawTable>> {
 }
 
 /// Names of columns of 0 and 1 that say whether a cell line has the feature of the row.
-const PRESENT: [&str; 8] =
-    ["is_mutated", "mutated", "is_mutant", "mutation_status", "is_altered", "altered", "is_present", "present"];
+const PRESENT: [&str; 8] = [
+    "is_mutated",
+    "mutated",
+    "is_mutant",
+    "mutation_status",
+    "is_altered",
+    "altered",
+    "is_present",
+    "present",
+];
 
 /// The column of values of a list that names one cell line and one feature in each row; none of other tables.
 ///
@@ -256,7 +264,9 @@ fn value_of_list(table: &RawTable, kind: CellKind) -> Result<Option<usize>> {
 /// # Errors
 /// If several columns could hold the values, or repeats of a cell line and feature differ in a column that tells measurements apart.
 fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
-    let (true, true) = (table.has_surely(Role::CellLine), table.has_surely(Role::Gene)) else { return Ok(None) };
+    let (true, true) = (table.has_surely(Role::CellLine), table.has_surely(Role::Gene)) else {
+        return Ok(None);
+    };
     let (Some(cell), Some(gene)) = (table.role(Role::CellLine), table.role(Role::Gene)) else {
         return Ok(None);
     };
@@ -287,7 +297,8 @@ fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
     };
     let mut keys = LabelsBuilder::default();
     cells.names.iter().for_each(|name| keys.push(Some(name)));
-    let mut columns = vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
+    let mut columns =
+        vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
     for (at, name) in genes.names.iter().enumerate() {
         let values = (0..cells.names.len()).map(|cell| of_pair((at as u32, cell as u32))).collect();
         columns.push(RawColumn { name: name.clone(), values: Values::Numbers(values) });
@@ -301,7 +312,10 @@ fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
     ));
     if repeated > 0 {
         let how = if binary { "1 where one of them is 1" } else { "averaged" };
-        notes.push(format!("features of a cell line that are listed more than once, {how}: {}", grouped(repeated)));
+        notes.push(format!(
+            "features of a cell line that are listed more than once, {how}: {}",
+            grouped(repeated)
+        ));
     }
     notes.extend(pooled);
     if unnamed > 0 {
@@ -459,7 +473,8 @@ mod tests {
         let times = "gene,cell_line,time,tpm\nTP53,A,0,2.5\nTP53,A,24,3.5\nKRAS,B,0,2.5\nTP53,B,0,1.5\n";
         let error = clear(times, CellKind::Expression).unwrap_err();
         assert!(error.to_string().contains("\"time\" (times) tells measurements apart"), "{error}");
-        let marks = "cell_line,genetic_feature,is_mutated\nA,TP53_mut,1\nA,KRAS_mut,0\nB,TP53_mut,0\nB,KRAS_mut,1\n";
+        let marks =
+            "cell_line,genetic_feature,is_mutated\nA,TP53_mut,1\nA,KRAS_mut,0\nB,TP53_mut,0\nB,KRAS_mut,1\n";
         let table = clear(marks, CellKind::Events).unwrap();
         assert_eq!(table.numbers(2, "0 or 1").unwrap(), [0.0, 1.0]);
     }

@@ -64,17 +64,19 @@ pub use assign::{IGNORE, Names, SaidColumns};
 pub use config::{CellFile, CellKind, DataConfig, DrugFeatures, Duplicates, TargetConfig, Transform};
 pub use convert::write_set;
 pub use digest::{sha256_bytes, sha256_file};
-pub use drugs::{DrugRecord, read_drugs};
+pub use drugs::{DrugRecord, fingerprint_of, read_drugs};
 pub use file_spec::{TableFile, TableOptions};
 pub use folds::{FoldFile, Uncovered, read_folds};
 pub use genes::count_known_genes;
 pub use grid::{GridDoses, read_grid};
-pub use inspect::{Inspection, inspect, inspect_with};
+pub use inspect::{Inspection, inspect, inspect_table, inspect_with};
 pub use layouts::{Fit, LAYOUTS, Layout, Yields, best_layout, layouts_page, nearest_layout};
 pub use load::{InputFile, Loaded, is_file_name, load, read_cells_for_scoring};
 pub use matrices::{Block, Matrices, MatrixOptions, read_matrices};
 pub use missing::{MISSING, is_missing};
-pub use model_file::{MODEL_FORMAT, ModelHeader, TensorEntry, read_model, write_checkpoint, write_model};
+pub use model_file::{
+    MODEL_FORMAT, ModelHeader, TensorEntry, read_model, read_model_bytes, write_checkpoint, write_model,
+};
 pub use names::{
     Annotation, CellLine, CellLines, Form, Identified, Identity, Punctuation, drug_key, harmonise,
 };

@@ -87,7 +87,7 @@ pub fn load(
     base: &Path,
     fold_column: Option<&str>,
 ) -> Result<Loaded> {
-    let files = Files::open(data, base)?;
+    let mut files = Files::open(data, base)?;
     let mut lines = CellLines::embedded()?;
     let mut inputs = Vec::new();
     let mut annotation_report = None;
@@ -100,8 +100,10 @@ pub fn load(
     let measured: BTreeSet<String> = responses.observed.iter().map(|one| one.cell_line.clone()).collect();
     lines.learn(&responses.identified);
     let mut parts = Vec::new();
-    for opened in &files.cells {
+    for opened in &mut files.cells {
         let table = prepared(&opened.table, opened.kind)?;
+        // Large values are kept once.
+        opened.table.columns.clear();
         let known = Known { set: table.orientation, ..Known::lines(&lines) };
         let mut part = read_cell_features(&table, opened.kind, known)?;
         part.report.notes.splice(0..0, table.notes().iter().cloned());
@@ -468,7 +470,11 @@ fn tissues(
             })
         })
         .collect();
-    let note = format!("tissues of cell lines that no list knows, by this table: {} ({})", added.len(), listed(&added, 5));
+    let note = format!(
+        "tissues of cell lines that no list knows, by this table: {} ({})",
+        added.len(),
+        listed(&added, 5)
+    );
     (tissues, if added.is_empty() { Vec::new() } else { vec![note] })
 }
 
@@ -512,7 +518,7 @@ fn cell_table(
                 report.notes.push("its tissue is not used: an earlier file has one".into());
                 continue;
             }
-            let Some(block) = without_constants(&block, &mut report)? else { continue };
+            let Some(block) = without_constants(block, &mut report)? else { continue };
             table = table
                 .with_block(block.take(&order))
                 .map_err(|error| error.at(&report.shape.file).help("give each kind of features once"))?;
@@ -530,17 +536,17 @@ fn cell_table(
 }
 
 /// The block without constant features; none if all are.
-fn without_constants(block: &FeatureBlock, report: &mut FileReport) -> Result<Option<FeatureBlock>> {
-    let floor = at_the_floor(block);
+fn without_constants(block: FeatureBlock, report: &mut FileReport) -> Result<Option<FeatureBlock>> {
+    let floor = at_the_floor(&block);
     if floor > 0 {
         report.notes.push(format!(
             "{floor} features of {} are at the lowest value of every cell line: placeholders, not measurements",
             block.kind
         ));
     }
-    let columns = varying(block);
+    let columns = varying(&block);
     if columns.len() == block.len() || block.entities() < 2 {
-        return Ok(Some(block.clone()));
+        return Ok(Some(block));
     }
     report.constant += block.len() - columns.len();
     if columns.is_empty() {
@@ -551,7 +557,7 @@ fn without_constants(block: &FeatureBlock, report: &mut FileReport) -> Result<Op
         ));
         return Ok(None);
     }
-    take_columns(block, &columns).map(Some)
+    take_columns(&block, &columns).map(Some)
 }
 
 fn screen_of(target: &str, cells: EntityTable, drugs: EntityTable, observed: &[Observed]) -> Result<Screen> {

@@ -169,10 +169,22 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<(ModelHeader, Parts)> {
         }
         _ => Error::data(format!("{place}: cannot be read: {error}")).because(error),
     })?;
-    let mut archive = open_archive(file).map_err(|error| error.at(&place))?;
-    let document = entry(&mut archive, DESCRIPTION, LONGEST_DESCRIPTION).map_err(|error| error.at(&place))?;
-    let Document { header, description } = parse(&document).map_err(|error| error.at(&place))?;
-    let tensors = read_tensors(&mut archive, &header).map_err(|error| error.at(&place))?;
+    read_opened(BufReader::new(file)).map_err(|error| error.at(&place))
+}
+
+/// Reads a model file from its bytes, as [`read_model`] does; `label` names it in messages.
+///
+/// # Errors
+/// As [`read_model`].
+pub fn read_model_bytes(label: &str, bytes: &[u8]) -> Result<(ModelHeader, Parts)> {
+    read_opened(Cursor::new(bytes)).map_err(|error| error.at(label))
+}
+
+fn read_opened(file: impl Read + Seek) -> Result<(ModelHeader, Parts)> {
+    let mut archive = open_archive(file)?;
+    let document = entry(&mut archive, DESCRIPTION, LONGEST_DESCRIPTION)?;
+    let Document { header, description } = parse(&document)?;
+    let tensors = read_tensors(&mut archive, &header)?;
     Ok((header, Parts { description, tensors }))
 }
 
@@ -181,8 +193,7 @@ fn altered(what: impl std::fmt::Display) -> Error {
         .help("copy it again, or train the model anew")
 }
 
-fn open_archive(file: File) -> Result<ZipArchive<BufReader<File>>> {
-    let mut file = BufReader::new(file);
+fn open_archive<F: Read + Seek>(mut file: F) -> Result<ZipArchive<F>> {
     let mut start = [0; 4];
     let begins_as_zip = file.read_exact(&mut start).is_ok() && &start == b"PK\x03\x04";
     if !begins_as_zip {
@@ -199,7 +210,7 @@ fn open_archive(file: File) -> Result<ZipArchive<BufReader<File>>> {
 }
 
 /// One file of the archive, never more than `most` bytes of it.
-fn entry(archive: &mut ZipArchive<BufReader<File>>, name: &str, most: u64) -> Result<Vec<u8>> {
+fn entry(archive: &mut ZipArchive<impl Read + Seek>, name: &str, most: u64) -> Result<Vec<u8>> {
     let file = archive.by_name(name).map_err(|error| match error {
         zip::result::ZipError::FileNotFound => Error::data(format!("is no model file: it holds no {name}"))
             .help("expected a file that `halfmax train` wrote (*.halfmax)"),
@@ -241,7 +252,7 @@ fn element_size(dtype: &str) -> Option<u64> {
 }
 
 fn read_tensors(
-    archive: &mut ZipArchive<BufReader<File>>,
+    archive: &mut ZipArchive<impl Read + Seek>,
     header: &ModelHeader,
 ) -> Result<BTreeMap<String, Tensor>> {
     let mut listed: u64 = 0;

@@ -135,7 +135,8 @@ pub fn read_responses(
     .check(table)?;
     let described = describing(table, combinations);
     let tested = described.doses.map(|doses| tested_doses(table, doses)).transpose()?;
-    let tissues = described.tissue.map_or_else(|| Ok(BTreeMap::new()), |column| tissues_of(table, column, &cells))?;
+    let tissues =
+        described.tissue.map_or_else(|| Ok(BTreeMap::new()), |column| tissues_of(table, column, &cells))?;
     let mut fold_conflicts = Vec::new();
     let observed: Vec<Observed> = grouped_rows
         .into_iter()
@@ -171,7 +172,10 @@ pub fn read_responses(
     report.notes.extend(table.notes().iter().cloned());
     let roles = [places.roles(combinations), described.roles()].concat();
     report.columns_used = Some(Account::new(table, &roles));
-    if described.doses.is_some_and(|doses| doses.iter().all(|column| split_unit(&table.names()[*column]).1.is_none())) {
+    if described
+        .doses
+        .is_some_and(|doses| doses.iter().all(|column| split_unit(&table.names()[*column]).1.is_none()))
+    {
         report.notes.push("the range of doses tested is taken to be in µM".into());
     }
     let mut left_out = Vec::new();
@@ -232,7 +236,11 @@ struct Describing {
 impl Describing {
     fn roles(&self) -> Vec<(Role, usize)> {
         let doses = self.doses.map(|[low, high]| [(Role::LowestDose, low), (Role::HighestDose, high)]);
-        self.tissue.map(|column| (Role::Tissue, column)).into_iter().chain(doses.into_iter().flatten()).collect()
+        self.tissue
+            .map(|column| (Role::Tissue, column))
+            .into_iter()
+            .chain(doses.into_iter().flatten())
+            .collect()
     }
 }
 

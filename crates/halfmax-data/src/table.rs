@@ -94,16 +94,26 @@ pub(crate) struct LabelsBuilder {
 impl LabelsBuilder {
     pub fn push(&mut self, text: Option<&str>) {
         let text = text.map(str::trim).filter(|text| !is_missing(text));
-        let at = text.map_or(Labels::MISSING, |text| match self.known.get(text) {
-            Some(at) => *at,
-            None => {
-                let at = self.labels.names.len() as u32;
-                self.known.insert(text.to_owned(), at);
-                self.labels.names.push(text.to_owned());
-                at
-            }
-        });
+        let at = text.map_or(Labels::MISSING, |text| self.place_of(text));
         self.labels.of_row.push(at);
+    }
+
+    /// The position of a text among the names, where it gets one if it has none.
+    fn place_of(&mut self, text: &str) -> u32 {
+        if let Some(at) = self.known.get(text) {
+            return *at;
+        }
+        let at = self.labels.names.len() as u32;
+        self.known.insert(text.to_owned(), at);
+        self.labels.names.push(text.to_owned());
+        at
+    }
+
+    /// Takes the rows of another column behind its own.
+    pub fn append(&mut self, next: &Labels) {
+        let places: Vec<u32> = next.names.iter().map(|name| self.place_of(name)).collect();
+        let place = |at: &u32| places.get(*at as usize).copied().unwrap_or(Labels::MISSING);
+        self.labels.of_row.extend(next.of_row.iter().map(place));
     }
 
     pub fn finish(self) -> Labels {

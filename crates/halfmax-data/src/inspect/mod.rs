@@ -128,8 +128,8 @@ fn gene_sets(path: &Path) -> Result<Option<Inspection>> {
     Ok(Some(Inspection { shape, notes, ..Inspection::default() }))
 }
 
-/// Looks at a table that is open.
-pub(crate) fn inspect_table(table: &RawTable, lines: &CellLines) -> Inspection {
+/// Looks at a table that is open, with the cell lines that are known: as [`inspect`] does for a file of one table.
+pub fn inspect_table(table: &RawTable, lines: &CellLines) -> Inspection {
     let table = &with_names_that_are_no_drugs(table, lines);
     let taken = recognise(table, lines);
     let mut found = Inspection { shape: FileShape::of(table, taken.role()), ..Inspection::default() };

@@ -69,7 +69,9 @@ pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
         return Taken::List(layout);
     }
     match wide_responses(table, lines) {
-        Ok(Some(wide)) if wide.names_drugs(table) && wide.may_be_responses(table, lines) => return Taken::Matrix(wide),
+        Ok(Some(wide)) if wide.names_drugs(table) && wide.may_be_responses(table, lines) => {
+            return Taken::Matrix(wide);
+        }
         Err(error) if table.header == Header::Found => return Taken::Doses(error),
         _ => {}
     }

@@ -3,17 +3,49 @@
 use std::io::Cursor;
 
 use halfmax_core::{Error, Result};
-use polars::prelude::{Column, DataFrame, DataType, IpcReader, ParquetReader, SerReader};
+use polars::prelude::{
+    ChunkedArray, Column, DataFrame, DataType, IpcReader, ParquetReader, PolarsNumericType, SerReader,
+};
 
+use super::guard::guarded;
 use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
-pub(super) fn read_parquet(label: &str, bytes: &[u8]) -> Result<RawTable> {
+pub(super) fn read_parquet(label: &str, bytes: Vec<u8>) -> Result<RawTable> {
     if bytes.len() < 12 || !bytes.ends_with(b"PAR1") {
         return Err(Error::data(format!("{label}: the Parquet file is cut short"))
             .help("copy or download the file again"));
     }
-    let frame = ParquetReader::new(Cursor::new(bytes)).finish();
-    table_of_frame(label, frame.map_err(|error| unreadable(label, "Parquet", error))?)
+    let size = bytes.len();
+    guarded(label, "Parquet", || {
+        let failed = |error| unreadable(label, "Parquet", error);
+        let mut reader = ParquetReader::new(Cursor::new(bytes));
+        let about = reader.get_metadata().map_err(failed)?;
+        let rows: usize =
+            about.row_groups.iter().map(|group| group.num_rows()).fold(0, usize::saturating_add);
+        let columns = about.schema_descr.columns().len();
+        refuse_impossible_size(label, rows.max(about.num_rows), columns, size)?;
+        // The reader ends with the bytes of the file, before the values are copied.
+        table_of_frame(label, reader.finish().map_err(failed)?)
+    })
+}
+
+/// At most so many values for each byte of a file: one value that is repeated takes next to nothing, but a page of a
+/// thousand such values takes some bytes.
+const MOST_VALUES_PER_BYTE: usize = 1 << 14;
+
+/// So many values are never too many.
+const FEW_VALUES: usize = 1 << 22;
+
+/// Refuses a file that says it holds more values than a file of its size can.
+fn refuse_impossible_size(label: &str, rows: usize, columns: usize, bytes: usize) -> Result<()> {
+    let most = bytes.saturating_mul(MOST_VALUES_PER_BYTE).max(FEW_VALUES);
+    if rows.saturating_mul(columns) <= most && rows < u32::MAX as usize {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "{label}: the file says that it holds {rows} rows × {columns} columns, which its {bytes} bytes cannot"
+    ))
+    .help("copy or download the file again"))
 }
 
 pub(super) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
@@ -25,8 +57,10 @@ pub(super) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
             "write it again: arrow::write_feather(x, \"file.feather\") or frame.to_feather(\"file.feather\")",
         ));
     }
-    let frame = IpcReader::new(Cursor::new(bytes)).finish();
-    table_of_frame(label, frame.map_err(|error| unreadable(label, "Arrow", error))?)
+    guarded(label, "Arrow", || {
+        let frame = IpcReader::new(Cursor::new(bytes)).finish();
+        table_of_frame(label, frame.map_err(|error| unreadable(label, "Arrow", error))?)
+    })
 }
 
 fn unreadable(label: &str, kind: &str, error: polars::error::PolarsError) -> Error {
@@ -56,17 +90,13 @@ fn values_of(label: &str, column: &Column) -> Result<Values> {
     };
     let kind = column.dtype();
     Ok(match kind {
-        DataType::Float32 => Values::Singles(
-            column.f32().map_err(failed)?.iter().map(|value| value.unwrap_or(f32::NAN)).collect(),
-        ),
+        DataType::Float32 => Values::Singles(with_missing(column.f32().map_err(failed)?, f32::NAN)),
         DataType::Int64 | DataType::UInt64 if !fits_a_number(column) => {
             texts(&column.cast(&DataType::String).map_err(failed)?).map_err(failed)?
         }
         kind if kind.is_primitive_numeric() || kind.is_bool() || matches!(kind, DataType::Null) => {
             let numbers = column.cast(&DataType::Float64).map_err(failed)?;
-            Values::Numbers(
-                numbers.f64().map_err(failed)?.iter().map(|value| value.unwrap_or(f64::NAN)).collect(),
-            )
+            Values::Numbers(with_missing(numbers.f64().map_err(failed)?, f64::NAN))
         }
         DataType::String => texts(column).map_err(failed)?,
         kind => match column.cast(&DataType::String).and_then(|cast| texts(&cast)) {
@@ -74,6 +104,19 @@ fn values_of(label: &str, column: &Column) -> Result<Values> {
             _ => Values::Other(kind.to_string()),
         },
     })
+}
+
+/// The numbers of a column, with `missing` where one is missing.
+fn with_missing<T: PolarsNumericType>(column: &ChunkedArray<T>, missing: T::Native) -> Vec<T::Native> {
+    let mut values = Vec::with_capacity(column.len());
+    for chunk in column.downcast_iter() {
+        if column.null_count() == 0 {
+            values.extend_from_slice(chunk.values());
+        } else {
+            values.extend(chunk.iter().map(|value| value.copied().unwrap_or(missing)));
+        }
+    }
+    values
 }
 
 /// Whether whole numbers of 64 bits survive as numbers: ids of 20 digits do not.

@@ -134,13 +134,42 @@ fn refuse_what_is_no_text(label: &str, bytes: &[u8]) -> Result<()> {
 }
 
 pub(super) fn gunzip(label: &str, bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut text = Vec::new();
-    flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut text).map_err(|error| {
+    let damaged = |error| {
         Error::data(format!("{label}: the compressed data are cut short or damaged"))
             .help("copy or download the file again")
             .because(error)
-    })?;
-    Ok(text)
+    };
+    unpacked(label, flate2::read::MultiGzDecoder::new(bytes), bytes.len() as u64, damaged)
+}
+
+/// So many bytes may always come out of a compressed file.
+const ALWAYS_UNPACKED: u64 = 1 << 30;
+
+/// Beyond that, at most so many for each byte of the file: tables of text shrink to a tenth, hardly ever to a hundredth.
+const MOST_PER_BYTE: u64 = 200;
+
+/// What comes out of a compressed file of `packed` bytes.
+///
+/// # Errors
+/// If it is damaged, or far more comes out of it than any table gives.
+fn unpacked(
+    label: &str,
+    inner: impl Read,
+    packed: u64,
+    damaged: impl FnOnce(std::io::Error) -> Error,
+) -> Result<Vec<u8>> {
+    let most = packed.saturating_mul(MOST_PER_BYTE).max(ALWAYS_UNPACKED);
+    let mut bytes = Vec::new();
+    if let Err(error) = inner.take(most + 1).read_to_end(&mut bytes) {
+        return Err(damaged(error));
+    }
+    if bytes.len() as u64 > most {
+        return Err(Error::data(format!(
+            "{label}: {packed} compressed bytes unpack to more than {most}, as those of no table do"
+        ))
+        .help("if the file is to be trusted, unpack it and give the file that comes out"));
+    }
+    Ok(bytes)
 }
 
 fn archive<'a>(label: &str, bytes: &'a [u8]) -> Result<ZipArchive<Cursor<&'a [u8]>>> {
@@ -226,8 +255,7 @@ pub(crate) fn extract(label: &str, bytes: &[u8], member: &str) -> Result<Vec<u8>
             .because(error)
     };
     let mut archive = archive(label, bytes)?;
-    let mut file = archive.by_name(member).map_err(|error| damaged(error.into()))?;
-    let mut inner = Vec::new();
-    file.read_to_end(&mut inner).map_err(|error| damaged(error.into()))?;
-    Ok(inner)
+    let file = archive.by_name(member).map_err(|error| damaged(error.into()))?;
+    let packed = file.compressed_size().min(bytes.len() as u64);
+    unpacked(&format!("{label}/{member}"), file, packed, |error| damaged(error.into()))
 }

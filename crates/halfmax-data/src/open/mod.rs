@@ -6,9 +6,11 @@
 
 mod columnar;
 mod container;
+mod guard;
 mod header;
 mod text;
 mod workbook;
+mod xls;
 
 use std::fs::File;
 use std::io::Read;
@@ -113,7 +115,7 @@ fn open_inner(label: &str, bytes: Vec<u8>, options: &OpenOptions) -> Result<RawT
             }
             open_inner(label, inner, options)
         }
-        Container::Parquet => columnar::read_parquet(label, &bytes),
+        Container::Parquet => columnar::read_parquet(label, bytes),
         Container::Arrow => columnar::read_arrow(label, &bytes),
         Container::Workbook => workbook::read_workbook(label, bytes, options.sheet.as_deref()),
         Container::Zip => {

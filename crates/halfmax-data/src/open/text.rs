@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use csv::{ReaderBuilder, StringRecord};
 use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
 use halfmax_core::{Error, Result};
+use rayon::prelude::*;
 
 use super::header::{Heading, heading, ragged};
 use crate::missing::is_missing;
@@ -364,7 +365,7 @@ impl Builder {
         match self {
             Self::Numbers(values) => {
                 // Most fields are numbers: whether one is missing is asked where it is none.
-                let field = field.trim();
+                let field = trimmed(field);
                 match plain_number(field) {
                     Some(value) => values.push(value),
                     None if is_missing(field) => values.push(f64::NAN),
@@ -374,6 +375,34 @@ impl Builder {
             Self::Texts(labels) => labels.push(Some(field)),
             Self::Broken | Self::Done => {}
         }
+    }
+
+    /// A builder of the same kind, without a value.
+    fn fresh(&self, rows: usize) -> Self {
+        match self {
+            Self::Numbers(_) => Self::Numbers(Vec::with_capacity(rows)),
+            Self::Texts(_) => Self::Texts(LabelsBuilder::default()),
+            Self::Broken | Self::Done => Self::Done,
+        }
+    }
+
+    /// Takes the rows that come next.
+    fn append(&mut self, next: Self) {
+        match (&mut *self, next) {
+            (Self::Numbers(values), Self::Numbers(more)) => values.extend_from_slice(&more),
+            (Self::Numbers(_), Self::Broken) => *self = Self::Broken,
+            (Self::Texts(labels), Self::Texts(more)) => labels.append(&more.finish()),
+            _ => {}
+        }
+    }
+}
+
+/// A field without the blanks around it.
+fn trimmed(field: &str) -> &str {
+    let bytes = field.as_bytes();
+    match (bytes.first(), bytes.last()) {
+        (Some(first), Some(last)) if first.is_ascii_graphic() && last.is_ascii_graphic() => field,
+        _ => field.trim(),
     }
 }
 
@@ -389,13 +418,15 @@ fn parse(
     let sample = format.sample(text);
     let rows = sample.get(before..).unwrap_or(&[]);
     let number = |field: &String| is_missing(field) || plain_number(field).is_some();
+    // A row takes at least a byte for each of its fields.
+    let most = lines_in(text).min(text.len() / names.len().max(1) + 1);
     let mut builders: Vec<Builder> = (0..names.len())
         .map(|column| match rows.iter().filter_map(|row| row.get(column)).all(number) {
-            true => Builder::Numbers(Vec::new()),
+            true => Builder::Numbers(Vec::with_capacity(most)),
             false => Builder::Texts(LabelsBuilder::default()),
         })
         .collect();
-    let mut pass = Pass { label, text, format, before, first_row };
+    let pass = Pass { label, text, format, before, first_row };
     let outcome = pass.read(&mut builders)?;
     let mut columns: Vec<Option<Values>> = Vec::new();
     let mut again = Vec::new();
@@ -422,11 +453,19 @@ fn parse(
         .filter_map(|(name, values)| Some(RawColumn { name: name.clone(), values: values? }));
     Ok(Parsed {
         columns: columns.collect(),
-        rows: outcome.rows,
+        rows: outcome.places.len(),
         blank: outcome.blank,
         remarks: outcome.remarks,
-        places: outcome.places,
+        places: if outcome.blank + outcome.remarks == 0 {
+            RowPlaces::From(first_row)
+        } else {
+            RowPlaces::Listed(outcome.places)
+        },
     })
+}
+
+fn lines_in(text: &str) -> usize {
+    text.bytes().filter(|byte| matches!(byte, b'\n' | b'\r')).count() + 1
 }
 
 /// One reading of all rows.
@@ -438,51 +477,124 @@ struct Pass<'a> {
     first_row: usize,
 }
 
+/// What a reading found besides the values.
+#[derive(Default)]
 struct Outcome {
-    rows: usize,
+    /// How many records were read, with those before the rows of values.
+    records: usize,
     blank: usize,
     /// Lines of remarks among the rows.
     remarks: usize,
-    places: RowPlaces,
+    /// The row of the file of each row of values.
+    places: Vec<u32>,
 }
 
+/// The rows of one piece of the text.
+struct Piece {
+    builders: Vec<Builder>,
+    outcome: Outcome,
+}
+
+/// Why a piece was not read to its end, at the record of this number.
+enum Stopped {
+    Ragged(usize, StringRecord),
+    Unreadable(usize, csv::Error),
+}
+
+/// Long texts are read in pieces of so many bytes, as many at a time as there are threads.
+const PIECE: usize = 1 << 22;
+
 impl Pass<'_> {
-    fn read(&mut self, builders: &mut [Builder]) -> Result<Outcome> {
-        let width = builders.len();
-        let mut reader = self.format.reader(self.text);
+    fn read(&self, builders: &mut [Builder]) -> Result<Outcome> {
+        let pieces = self.pieces(PIECE);
+        let mut found = Outcome::default();
+        for (at, together) in pieces.chunks(rayon::current_num_threads()).enumerate() {
+            let read: Vec<Result<Piece, Stopped>> = together
+                .par_iter()
+                .enumerate()
+                .map(|(within, text)| {
+                    let skip = if at == 0 && within == 0 { self.before } else { 0 };
+                    self.read_piece(text, skip, builders)
+                })
+                .collect();
+            for piece in read {
+                self.append(piece, builders, &mut found)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The text in pieces that end where a line ends. Text with quotation marks is one piece: they may enclose ends of lines.
+    fn pieces(&self, length: usize) -> Vec<&str> {
+        let mut rest = self.text;
+        let mut pieces = Vec::new();
+        let whole = self.format.quoting && rest.len() > length && rest.contains('"');
+        while !whole && rest.len() > length {
+            let end = rest.as_bytes()[length..].iter().position(|byte| *byte == b'\n');
+            let Some(end) = end.map(|end| length + end + 1) else { break };
+            let (piece, next) = rest.split_at(end);
+            pieces.push(piece);
+            rest = next;
+        }
+        pieces.push(rest);
+        pieces
+    }
+
+    fn read_piece(&self, text: &str, skip: usize, like: &[Builder]) -> Result<Piece, Stopped> {
+        let width = like.len();
+        let rows = lines_in(text).min(text.len() / width.max(1) + 1);
+        let mut builders: Vec<Builder> = like.iter().map(|builder| builder.fresh(rows)).collect();
+        let mut found = Outcome::default();
+        let mut reader = self.format.reader(text);
         let mut record = StringRecord::new();
-        let mut at = 0;
-        let (mut rows, mut places, mut blank, mut remarks) = (0, Vec::new(), 0, 0);
-        while reader.read_record(&mut record).map_err(|error| {
-            Error::data(format!("{}: row {} cannot be read", self.label, self.first_row + at)).because(error)
-        })? {
-            at += 1;
-            if at <= self.before {
+        while reader.read_record(&mut record).map_err(|error| Stopped::Unreadable(found.records, error))? {
+            found.records += 1;
+            if found.records <= skip {
                 continue;
             }
-            let row = self.first_row + at - self.before - 1;
             if width > 1 && record.len() == 1 && record[0].starts_with('#') {
-                remarks += 1;
+                found.remarks += 1;
                 continue;
             }
             if record.len() != width && !record.iter().skip(width).all(str::is_empty) || record.len() < width
             {
-                return Err(self.ragged(row, &record, width));
+                return Err(Stopped::Ragged(found.records, record));
             }
             if record.iter().all(|field| field.trim().is_empty()) {
-                blank += 1;
+                found.blank += 1;
                 continue;
             }
             builders.iter_mut().zip(record.iter()).for_each(|(builder, field)| builder.push(field));
-            rows += 1;
-            places.push(row as u32);
+            found.places.push(found.records as u32);
         }
-        let places =
-            if blank + remarks == 0 { RowPlaces::From(self.first_row) } else { RowPlaces::Listed(places) };
-        Ok(Outcome { rows, blank, remarks, places })
+        Ok(Piece { builders, outcome: found })
     }
 
-    fn ragged(&self, row: usize, record: &StringRecord, width: usize) -> Error {
+    fn append(
+        &self,
+        piece: Result<Piece, Stopped>,
+        builders: &mut [Builder],
+        found: &mut Outcome,
+    ) -> Result<()> {
+        // The row of a record, counted from 1 in its piece.
+        let row = |record: usize| self.first_row + found.records + record - self.before - 1;
+        let Piece { builders: next, outcome } = match piece {
+            Ok(piece) => piece,
+            Err(Stopped::Ragged(record, fields)) => return Err(self.ragged(row(record), &fields)),
+            Err(Stopped::Unreadable(records, error)) => {
+                let row = self.first_row + found.records + records;
+                return Err(Error::data(format!("{}: row {row} cannot be read", self.label)).because(error));
+            }
+        };
+        builders.iter_mut().zip(next).for_each(|(builder, next)| builder.append(next));
+        found.places.extend(outcome.places.iter().map(|record| row(*record as usize) as u32));
+        found.blank += outcome.blank;
+        found.remarks += outcome.remarks;
+        found.records += outcome.records;
+        Ok(())
+    }
+
+    fn ragged(&self, row: usize, record: &StringRecord) -> Error {
         // A quotation mark that is never closed takes the rest of the file into one field.
         let odd = self.text.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
         if self.format.quoting && odd && record.iter().any(|field| field.contains('\n')) {
@@ -492,7 +604,7 @@ impl Pass<'_> {
             ))
             .help("close it, or double it (\"\") if it is part of the text");
         }
-        ragged(self.label, row, record.len(), width)
+        ragged(self.label, row, record.len(), self.format.width)
     }
 }
 

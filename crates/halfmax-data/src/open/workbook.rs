@@ -2,9 +2,10 @@
 
 use std::io::Cursor;
 
-use calamine::{Data, Range, Reader, Sheets, open_workbook_auto_from_rs};
+use calamine::{Cell, Data, Range, Reader, Sheets, open_workbook_auto_from_rs};
 use halfmax_core::{Error, Result, listed};
 
+use super::guard::guarded;
 use super::header::table_of_rows;
 use crate::table::RawTable;
 
@@ -41,19 +42,98 @@ pub(super) fn tables(label: &str, bytes: Vec<u8>) -> Result<Vec<String>> {
 }
 
 fn open_workbook(label: &str, bytes: Vec<u8>) -> Result<Workbook> {
-    open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| {
-        Error::data(format!("{label}: the workbook cannot be read"))
-            .help("if it needs a password, save it without; else save the sheet as CSV (UTF-8)")
-            .because(error)
+    super::xls::check(label, &bytes)?;
+    guarded(label, "workbook", || {
+        open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| {
+            Error::data(format!("{label}: the workbook cannot be read"))
+                .help("if it needs a password, save it without; else save the sheet as CSV (UTF-8)")
+                .because(error)
+        })
     })
 }
 
 fn sheet_of(label: &str, workbook: &mut Workbook, name: &str) -> Result<Range<Data>> {
-    workbook.worksheet_range(name).map_err(|error| {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
         Error::data(format!("{label}: the sheet {name:?} cannot be read"))
             .help("save the sheet as CSV (UTF-8)")
             .because(error)
+    };
+    let place = format!("{label} [{name}]");
+    guarded(label, "workbook", || match workbook {
+        Sheets::Xlsx(book) => match book.worksheet_cells_reader(name) {
+            Ok(mut reader) => compact(&place, || {
+                let cell = reader.next_cell().map_err(|error| failed(error.into()))?;
+                Ok(cell.map(|cell| Cell::new(cell.get_position(), cell.get_value().clone().into())))
+            }),
+            Err(calamine::XlsxError::NotAWorksheet(_)) => Ok(Range::empty()),
+            Err(error) => Err(failed(error.into())),
+        },
+        Sheets::Xlsb(book) => {
+            let mut reader = book.worksheet_cells_reader(name).map_err(|error| failed(error.into()))?;
+            compact(&place, || {
+                let cell = reader.next_cell().map_err(|error| failed(error.into()))?;
+                Ok(cell.map(|cell| Cell::new(cell.get_position(), cell.get_value().clone().into())))
+            })
+        }
+        other => other.worksheet_range(name).map_err(|error| failed(error.into())),
     })
+}
+
+/// A sheet may have this many places for each cell that is filled, ...
+const MOST_PLACES_PER_CELL: usize = 256;
+
+/// ... and this many at least.
+const FEW_PLACES: usize = 1 << 22;
+
+/// How many cells are filled, and the corners of the rectangle that holds them all.
+#[derive(Default)]
+pub(super) struct Extent {
+    pub cells: usize,
+    corners: Option<[(u32, u32); 2]>,
+}
+
+impl Extent {
+    /// Takes a filled cell in.
+    pub fn hold(&mut self, row: u32, column: u32) {
+        let [first, last] = self.corners.unwrap_or([(row, column); 2]);
+        self.corners = Some([(first.0.min(row), first.1.min(column)), (last.0.max(row), last.1.max(column))]);
+        self.cells += 1;
+    }
+
+    /// How many places the rectangle has.
+    pub fn places(&self) -> usize {
+        let side = |first: u32, last: u32| (last - first) as usize + 1;
+        self.corners.map_or(0, |[first, last]| side(first.0, last.0).saturating_mul(side(first.1, last.1)))
+    }
+}
+
+/// Refuses cells whose rectangle is as good as empty: one that was filled by mistake, far from the others, would take all memory.
+pub(super) fn refuse_scattered(label: &str, cells: usize, places: usize) -> Result<()> {
+    if places <= cells.saturating_mul(MOST_PLACES_PER_CELL).max(FEW_PLACES) {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "{label}: of a sheet's {places} places between its first and its last row and column only {cells} are filled"
+    ))
+    .help("clear the cells far below or beside the table, or save the table as CSV (UTF-8)"))
+}
+
+/// The cells of a sheet, in the smallest rectangle that holds all that are filled.
+///
+/// # Errors
+/// If a cell cannot be read, or they lie far apart.
+fn compact(label: &str, mut next: impl FnMut() -> Result<Option<Cell<Data>>>) -> Result<Range<Data>> {
+    let mut cells = Vec::new();
+    let mut extent = Extent::default();
+    while let Some(cell) = next()? {
+        if *cell.get_value() != Data::Empty {
+            let (row, column) = cell.get_position();
+            extent.hold(row, column);
+            cells.push(cell);
+        }
+    }
+    refuse_scattered(label, extent.cells, extent.places())?;
+    Ok(Range::from_sparse(cells))
 }
 
 fn chosen(label: &str, names: &[String], wanted: &str) -> Result<String> {

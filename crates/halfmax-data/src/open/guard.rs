@@ -1,0 +1,78 @@
+//! The boundary to the libraries that take a file apart: where one of them panics on a damaged file, that is an error of the file.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use halfmax_core::{Error, Result};
+
+/// How many calls are inside a library now, on all threads.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static HERE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Calls a library that reads a file of this kind. Nothing that `read` borrows may be used after its failure.
+///
+/// # Errors
+/// If the library panics, which it does only on a damaged file.
+pub(super) fn guarded<T>(label: &str, kind: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    silence_what_is_caught();
+    let _inside = Inside::enter();
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Error::data(format!("{label}: the {kind} file is damaged"))
+            .help("copy or download the file again"))
+    })
+}
+
+/// Counts a call while it runs, also when it ends by unwinding.
+struct Inside;
+
+impl Inside {
+    fn enter() -> Self {
+        INSIDE.fetch_add(1, Ordering::Relaxed);
+        HERE.set(HERE.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.fetch_sub(1, Ordering::Relaxed);
+        HERE.set(HERE.get() - 1);
+    }
+}
+
+/// Leaves out the message of a panic that is caught here. Every other panic is reported as before.
+fn silence_what_is_caught() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !is_caught() {
+                before(panic);
+            }
+        }));
+    });
+}
+
+/// Whether a panic of this thread will be caught: the thread is inside a library, or works for one that is.
+fn is_caught() -> bool {
+    let worker = std::thread::current().name().is_some_and(|name| name.starts_with("polars-"));
+    HERE.get() > 0 || (worker && INSIDE.load(Ordering::Relaxed) > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_inside_is_an_error() {
+        let error = guarded("t.parquet", "Parquet", || -> Result<()> { panic!("index out of bounds") });
+        assert_eq!(error.unwrap_err().to_string(), "t.parquet: the Parquet file is damaged");
+        assert_eq!(guarded("t.parquet", "Parquet", || Ok(7)).unwrap(), 7);
+        assert!(HERE.get() == 0 && !is_caught());
+    }
+}

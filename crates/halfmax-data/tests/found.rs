@@ -1,0 +1,85 @@
+//! What the fuzz targets once found, and the files that they start from: every reader ends on each, soon, without a panic, and
+//! without more memory than a small file may take.
+
+#[path = "../../../fuzz/src/readers.rs"]
+mod readers;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// For the readers of one file, on a machine that is busy and without optimisation.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// For the whole process, in kB.
+const MOST_MEMORY: u64 = 1 << 20;
+
+const TARGETS: [(&str, fn(&[u8])); 7] = [
+    ("text", readers::text),
+    ("workbook", readers::workbook),
+    ("parquet", readers::parquet),
+    ("smiles", readers::smiles),
+    ("gmt", readers::gmt),
+    ("config", readers::config),
+    ("model", readers::model),
+];
+
+fn fuzz_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
+}
+
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// Reads a file in a thread of its own, so that one that hangs is seen.
+fn read_in_time(file: &Path, reader: fn(&[u8])) {
+    let bytes = fs::read(file).unwrap();
+    let (done, wait) = mpsc::channel();
+    let worker = thread::spawn(move || {
+        reader(&bytes);
+        let _ = done.send(());
+    });
+    match wait.recv_timeout(LONGEST) {
+        Ok(()) => worker.join().unwrap(),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{}: not read in {LONGEST:?}", file.display()),
+        Err(mpsc::RecvTimeoutError::Disconnected) => panic!("{}: the reader panicked", file.display()),
+    }
+}
+
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn read_all(kind: &str) {
+    for (target, reader) in TARGETS {
+        for file in files_in(&fuzz_folder().join(kind).join(target)) {
+            read_in_time(&file, reader);
+            if let Some(peak) = peak_memory() {
+                assert!(peak < MOST_MEMORY, "{}: {peak} kB of memory", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_found_is_read_or_refused() {
+    let found = TARGETS.map(|(target, _)| files_in(&fuzz_folder().join("corpus-found").join(target)).len());
+    assert!(found.iter().sum::<usize>() > 0, "fuzz/corpus-found is empty");
+    read_all("corpus-found");
+}
+
+#[test]
+fn what_fuzzing_starts_from_is_read() {
+    for (target, _) in TARGETS {
+        assert!(!files_in(&fuzz_folder().join("seeds").join(target)).is_empty(), "no seeds for {target}");
+    }
+    read_all("seeds");
+}
