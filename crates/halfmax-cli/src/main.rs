@@ -130,11 +130,17 @@ enum Data {
         paths: Vec<PathBuf>,
         #[command(flatten)]
         table: table_args::TableArgs,
+        /// Also write a report on the quality of the data, one HTML file.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Load everything that a configuration names, and report how it joins.
     Check {
         /// The configuration.
         config: PathBuf,
+        /// Also write a report on the quality of the data, one HTML file.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// The embedded datasets.
     List,
@@ -188,8 +194,12 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
     let global = cli.global;
     match cli.command {
         Command::Demo { out } => commands::demo::demo(out, &global, terminal),
-        Command::Data(Data::Inspect { paths, table }) => commands::data::inspect(&paths, &table, terminal),
-        Command::Data(Data::Check { config }) => commands::data::check(&config, &global, terminal),
+        Command::Data(Data::Inspect { paths, table, html }) => {
+            commands::data::inspect(&paths, &table, html.as_deref(), &global, terminal)
+        }
+        Command::Data(Data::Check { config, html }) => {
+            commands::data::check(&config, html.as_deref(), &global, terminal)
+        }
         Command::Data(Data::List) => commands::data::list(terminal),
         Command::Train(args) => commands::train::train(&args, &global, terminal),
         Command::Evaluate(args) => commands::evaluate::evaluate(&args, &global, terminal),

@@ -40,6 +40,7 @@ mod output;
 mod pieces;
 mod plates;
 mod profile;
+mod quality;
 mod readings;
 mod report;
 mod responses;
@@ -78,6 +79,11 @@ pub use output::{RunFolder, refuse_existing, write_atomically};
 pub use pieces::Pieces;
 pub use plates::with_column_of;
 pub use profile::{Content, IdKind, Profile};
+pub use quality::{
+    Agreement, Coverage, Covered, Discordant, Distribution, FeatureQuality, Finding, FindingKind, Group, GroupNature,
+    Grouping, Histogram, Join, Likeness, Outlier, Outliers, Picture, Quality, Quantiles, ResponseQuality,
+    SideCoverage, Twins, Unused,
+};
 pub use readings::{CurveKey, ReadingOptions, ReadingUnit, Readings, read_readings};
 pub use report::{FileReport, FileShape, LeftOut, LoadReport};
 pub use responses::{Observed, ResponseTable, read_responses};

@@ -1,27 +1,52 @@
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
+use halfmax_data::{Inspection, Quality, write_atomically};
 
 use crate::Global;
 use crate::config::Config;
+use crate::reporting::{Looked, quality_html};
 use crate::run::Prepared;
 use crate::table_args::TableArgs;
 use crate::terminal::Terminal;
 
 /// `halfmax data inspect`.
-pub fn inspect(paths: &[PathBuf], table: &TableArgs, terminal: Terminal) -> Result<()> {
+pub fn inspect(
+    paths: &[PathBuf],
+    table: &TableArgs,
+    html: Option<&Path>,
+    global: &Global,
+    terminal: Terminal,
+) -> Result<()> {
     let options = table.options()?;
+    html.map_or(Ok(()), |path| global.may_write(path))?;
+    let mut all: Vec<(Inspection, Quality)> = Vec::new();
     for path in paths {
-        for inspection in halfmax_data::inspect_with(path, &options)? {
+        let inspections = halfmax_data::inspect_with(path, &options)?;
+        let qualities = Quality::of_inspected(path, &options, &inspections)?;
+        for (inspection, quality) in inspections.into_iter().zip(qualities) {
             terminal.result("inspection", &inspection, &inspection.to_string())?;
+            print_quality(&quality, terminal)?;
+            all.push((inspection, quality));
         }
     }
-    Ok(())
+    let Some(path) = html else { return Ok(()) };
+    let looked: Vec<Looked<'_>> = all
+        .iter()
+        .map(|(inspection, quality)| Looked {
+            quality,
+            notes: std::iter::once(inspection.shape.to_string()).chain(inspection.notes.iter().cloned()).collect(),
+            warnings: inspection.problems.clone(),
+        })
+        .collect();
+    let names: Vec<String> = all.iter().map(|(inspection, _)| inspection.shape.file.clone()).collect();
+    write_report(path, "Quality of data", &halfmax_core::listed(&names, 5), &looked, terminal)
 }
 
 /// `halfmax data check`.
-pub fn check(path: &Path, global: &Global, terminal: Terminal) -> Result<()> {
+pub fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) -> Result<()> {
     let config = Config::read(path, &global.overrides)?;
+    html.map_or(Ok(()), |path| global.may_write(path))?;
     // The report is this command's result, so it is not also a note.
     let prepared = Prepared::new(&config, Terminal::new(false, true)).map_err(|error| {
         Error::unmet(format!("{}: {error}", path.display()))
@@ -41,6 +66,26 @@ pub fn check(path: &Path, global: &Global, terminal: Terminal) -> Result<()> {
             serde_json::json!({"kind": folds.kind(), "folds": folds.count(), "left_out": folds.left_out()});
         terminal.result("folds", &value, &text)?;
     }
+    let quality = Quality::of_loaded(&prepared.loaded, &config.data, Path::new(""))?;
+    print_quality(&quality, terminal)?;
+    let Some(html) = html else { return Ok(()) };
+    let looked = [Looked { quality: &quality, notes: Vec::new(), warnings: report.warnings.clone() }];
+    write_report(html, &format!("Quality of the data of {}", config.name), &path.display().to_string(), &looked, terminal)
+}
+
+/// Prints what is noteworthy; as JSON, everything.
+fn print_quality(quality: &Quality, terminal: Terminal) -> Result<()> {
+    let text = quality.to_string();
+    if text.is_empty() && !terminal.is_json() {
+        return Ok(());
+    }
+    terminal.result("quality", quality, &text)
+}
+
+fn write_report(path: &Path, title: &str, subtitle: &str, looked: &[Looked<'_>], terminal: Terminal) -> Result<()> {
+    let html = quality_html(title, subtitle, looked);
+    write_atomically(path, |file| file.write_all(html.as_bytes()))?;
+    terminal.note(&format!("wrote {}", path.display()));
     Ok(())
 }
 
