@@ -3,7 +3,6 @@
 use halfmax_core::{Quantity, Scale, Target};
 
 use super::{Sides, described, named};
-use crate::columns;
 use crate::config::TargetConfig;
 use crate::table::RawTable;
 
