@@ -80,9 +80,9 @@ pub use pieces::Pieces;
 pub use plates::with_column_of;
 pub use profile::{Content, IdKind, Profile};
 pub use quality::{
-    Agreement, Coverage, Covered, Discordant, Distribution, FeatureQuality, Finding, FindingKind, Group, GroupNature,
-    Grouping, Histogram, Join, Likeness, Outlier, Outliers, Picture, Quality, Quantiles, ResponseQuality,
-    SideCoverage, Twins, Unused,
+    Agreement, Coverage, Covered, Discordant, Distribution, DrugAgreement, FeatureQuality, Finding,
+    FindingKind, Group, GroupNature, Grouping, Histogram, Join, Likeness, Outlier, Outliers, Picture,
+    Quality, Quantiles, ResponseQuality, SideCoverage, Twins, Unused,
 };
 pub use readings::{CurveKey, ReadingOptions, ReadingUnit, Readings, read_readings};
 pub use report::{FileReport, FileShape, LeftOut, LoadReport};

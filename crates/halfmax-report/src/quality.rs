@@ -72,7 +72,7 @@ pub enum TableColumn {
 /// A value of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableValue {
-    /// Words; empty ones are missing.
+    /// Words; there may be none.
     Words(String),
     /// A count.
     Count(usize),

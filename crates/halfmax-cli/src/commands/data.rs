@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
-use halfmax_data::{Inspection, Quality, write_atomically};
+use halfmax_data::{Inspection, LeftOut, LoadReport, Quality, write_atomically};
 
 use crate::Global;
 use crate::config::Config;
@@ -35,7 +35,9 @@ pub fn inspect(
         .iter()
         .map(|(inspection, quality)| Looked {
             quality,
-            notes: std::iter::once(inspection.shape.to_string()).chain(inspection.notes.iter().cloned()).collect(),
+            notes: std::iter::once(inspection.shape.to_string())
+                .chain(inspection.notes.iter().cloned())
+                .collect(),
             warnings: inspection.problems.clone(),
         })
         .collect();
@@ -69,8 +71,24 @@ pub fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Termin
     let quality = Quality::of_loaded(&prepared.loaded, &config.data, Path::new(""))?;
     print_quality(&quality, terminal)?;
     let Some(html) = html else { return Ok(()) };
-    let looked = [Looked { quality: &quality, notes: Vec::new(), warnings: report.warnings.clone() }];
-    write_report(html, &format!("Quality of the data of {}", config.name), &path.display().to_string(), &looked, terminal)
+    let looked = [Looked { quality: &quality, notes: left_out(report), warnings: report.warnings.clone() }];
+    write_report(
+        html,
+        &format!("Quality of the data of {}", config.name),
+        &path.display().to_string(),
+        &looked,
+        terminal,
+    )
+}
+
+/// What was left out, in sentences.
+fn left_out(report: &LoadReport) -> Vec<String> {
+    let sentence = |left: &LeftOut| {
+        let examples =
+            if left.examples.is_empty() { String::new() } else { format!(" ({})", left.examples.join(", ")) };
+        format!("left out: {} {}, {}{examples}", left.count, left.what, left.why)
+    };
+    report.left_out.iter().map(sentence).collect()
 }
 
 /// Prints what is noteworthy; as JSON, everything.
@@ -82,7 +100,13 @@ fn print_quality(quality: &Quality, terminal: Terminal) -> Result<()> {
     terminal.result("quality", quality, &text)
 }
 
-fn write_report(path: &Path, title: &str, subtitle: &str, looked: &[Looked<'_>], terminal: Terminal) -> Result<()> {
+fn write_report(
+    path: &Path,
+    title: &str,
+    subtitle: &str,
+    looked: &[Looked<'_>],
+    terminal: Terminal,
+) -> Result<()> {
     let html = quality_html(title, subtitle, looked);
     write_atomically(path, |file| file.write_all(html.as_bytes()))?;
     terminal.note(&format!("wrote {}", path.display()));

@@ -1,12 +1,12 @@
 //! The report on the quality of data.
 
 use halfmax_data::{
-    Agreement, Coverage, Covered, FeatureQuality, Grouping, Histogram, Join, Outliers, Quality, Quantiles,
-    ResponseQuality, SideCoverage, Twins,
+    Agreement, Coverage, Covered, Discordant, DrugAgreement, FeatureQuality, GroupNature, Grouping,
+    Histogram, Join, Outlier, Outliers, Quality, Quantiles, ResponseQuality, SideCoverage, Twins,
 };
 use halfmax_report::{
-    Fact, Finding, HistogramPicture, QualityChapter, QualityPart, QualityReport, QualityTable, RasterPicture, Spread,
-    TableColumn, TableValue, render_quality,
+    Finding, HistogramPicture, QualityChapter, QualityPart, QualityReport, QualityTable, RasterPicture,
+    Spread, TableColumn, TableValue, render_quality,
 };
 
 use super::{fact, thousands};
@@ -46,7 +46,10 @@ fn chapters_of(looked: &Looked<'_>) -> Vec<QualityChapter> {
     if let Some(responses) = &quality.responses {
         chapters.push(coverage(responses));
         chapters.push(distribution(responses));
-        chapters.push(chapter("Repeats", responses.agreement.iter().flat_map(|one| agreement(one, responses)).collect()));
+        chapters.push(chapter(
+            "Repeats",
+            responses.agreement.iter().flat_map(|one| agreement(one, responses)).collect(),
+        ));
         chapters.push(chapter("Outliers", responses.outliers.iter().flat_map(outliers).collect()));
         chapters.push(same_responses(responses));
     }
@@ -61,14 +64,18 @@ fn summary(looked: &Looked<'_>) -> QualityChapter {
     let mut figures = Vec::new();
     if let Some(responses) = &quality.responses {
         let Coverage { pairs, density, cell_lines, drugs, .. } = &responses.coverage;
-        figures.push(figure(*pairs, &format!("pairs of a cell line and a {} have a response", responses.partner)));
+        figures.push(figure(
+            *pairs,
+            &format!("pairs of a cell line and a {} have a response", responses.partner),
+        ));
         figures.push(figure(cell_lines.each.len(), "cell lines"));
         figures.push(figure(drugs.each.len(), &format!("{}s", responses.partner)));
         let measured = format!("{:.0} %", 100.0 * density);
         figures.push(Finding { figure: measured, text: "of all pairs are measured".into() });
     }
     for features in &quality.features {
-        let text = format!("features of kind {}, of {} cell lines", features.kind, thousands(features.cell_lines));
+        let text =
+            format!("features of kind {}, of {} cell lines", features.kind, thousands(features.cell_lines));
         figures.push(figure(features.features, &text));
     }
     parts.push(QualityPart::Findings(figures));
@@ -114,7 +121,13 @@ fn coverage(responses: &ResponseQuality) -> QualityChapter {
 
 fn side_coverage(side: &SideCoverage, what: &str, response: &str) -> Vec<QualityPart> {
     let Quantiles { min, q25, median, q75, max, .. } = side.responses;
-    let counts = [("Fewest", min), ("Lower quartile", q25), ("Median", median), ("Upper quartile", q75), ("Most", max)];
+    let counts = [
+        ("Fewest", min),
+        ("Lower quartile", q25),
+        ("Median", median),
+        ("Upper quartile", q75),
+        ("Most", max),
+    ];
     let facts = counts.map(|(name, value)| fact(name, &thousands(value.round() as usize)));
     let row = |one: &Covered| {
         vec![
@@ -133,10 +146,8 @@ fn side_coverage(side: &SideCoverage, what: &str, response: &str) -> Vec<Quality
         TableColumn::Words("remark".into()),
     ];
     let caption = format!("{what}, those with the fewest responses first");
-    let mut parts = vec![
-        QualityPart::Heading(format!("Responses of {what}")),
-        QualityPart::Facts(facts.to_vec()),
-    ];
+    let mut parts =
+        vec![QualityPart::Heading(format!("Responses of {what}")), QualityPart::Facts(facts.to_vec())];
     parts.extend(table(caption, what, columns, side.each.iter().map(row).collect()));
     parts
 }
@@ -144,8 +155,14 @@ fn side_coverage(side: &SideCoverage, what: &str, response: &str) -> Vec<Quality
 fn distribution(responses: &ResponseQuality) -> QualityChapter {
     let distribution = &responses.distribution;
     let Quantiles { min, q25, median, q75, max, .. } = distribution.overall;
-    let values = [("Lowest", min), ("Lower quartile", q25), ("Median", median), ("Upper quartile", q75), ("Highest", max)];
-    let facts = values.map(|(name, value)| fact(name, &format!("{value:.3}")));
+    let values = [
+        ("Lowest", min),
+        ("Lower quartile", q25),
+        ("Median", median),
+        ("Upper quartile", q75),
+        ("Highest", max),
+    ];
+    let facts = values.map(|(name, value)| fact(name, &decimal(value)));
     let title = format!("{}: {} measurements", responses.response, thousands(responses.measurements));
     let mut parts = vec![histogram(title, &distribution.histogram), QualityPart::Facts(facts.to_vec())];
     if distribution.groupings.is_empty() {
@@ -157,48 +174,61 @@ fn distribution(responses: &ResponseQuality) -> QualityChapter {
 
 fn grouping(grouping: &Grouping, responses: &ResponseQuality) -> Vec<QualityPart> {
     let number = |value: Option<f64>| value.map_or(TableValue::Missing, TableValue::Number);
+    // Nothing of a tissue is left once the medians of its cell lines are taken out.
+    let is_technical = grouping.nature == GroupNature::Technical;
     let rows = grouping.groups.iter().map(|group| {
-        vec![
+        let mut row = vec![
             words(&group.name),
             TableValue::Count(group.values.count),
             TableValue::Number(group.values.median),
             number(group.shift),
-            number(group.shift_left),
-            words(if group.is_shifted { "shifted" } else { "" }),
-            TableValue::Spread(spread(&group.values)),
-        ]
+        ];
+        row.extend(is_technical.then(|| number(group.shift_left)));
+        row.push(TableValue::Spread(spread(&group.values)));
+        row.push(words(if group.is_shifted { "shifted" } else { "" }));
+        row
     });
-    let columns = vec![
+    let mut columns = vec![
         TableColumn::Words("group".into()),
         TableColumn::Numbers("measurements".into()),
         TableColumn::Numbers("median".into()),
         TableColumn::Numbers(format!("shift, {}s taken out (MADs)", responses.partner)),
-        TableColumn::Numbers("shift, cell lines taken out, too (MADs)".into()),
-        TableColumn::Words("remark".into()),
-        TableColumn::Spreads(responses.response.clone()),
     ];
-    let caption = format!(
-        "{} groups by {:?}{}, the most shifted first",
-        thousands(grouping.count),
-        grouping.column,
-        if grouping.groups.len() < grouping.count { format!(", of which {}", grouping.groups.len()) } else { String::new() }
-    );
+    columns
+        .extend(is_technical.then(|| TableColumn::Numbers("shift, cell lines taken out, too (MADs)".into())));
+    columns.push(TableColumn::Spreads(responses.response.clone()));
+    columns.push(TableColumn::Words("remark".into()));
+    let shown = grouping.groups.len();
+    let part = if shown < grouping.count { format!(", {shown} of them here") } else { String::new() };
+    let count = thousands(grouping.count);
+    let caption = format!("{count} groups by {:?}, the most shifted first{part}", grouping.column);
     let mut parts = vec![QualityPart::Heading(format!("By {}", grouping.column))];
     parts.extend(table(caption, "groups", columns, rows.collect()));
     parts
 }
 
 fn agreement(agreement: &Agreement, responses: &ResponseQuality) -> Vec<QualityPart> {
-    let correlation = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
+    let correlation = |value: Option<f64>| value.map_or("–".to_owned(), decimal);
     let facts = vec![
         fact("Pairs", &thousands(agreement.pairs)),
         fact("Correlation", &correlation(agreement.pearson)),
         fact(&format!("Correlation within {}s", responses.partner), &correlation(agreement.within_drugs)),
-        fact("Median absolute difference", &format!("{:.3}", agreement.median_difference)),
-        fact("Pairs with ten times that, or more", &thousands(agreement.discordant)),
+        fact("Median absolute difference", &decimal(agreement.median_difference)),
+        fact("Pairs that differ by more than ten times that", &thousands(agreement.discordant)),
     ];
-    let row = |one: &halfmax_data::Discordant| {
-        let values: Vec<String> = one.values.iter().map(|value| format!("{value:.3}")).collect();
+    let mut parts = vec![
+        QualityPart::Heading(capitalised(&agreement.what)),
+        QualityPart::Facts(facts),
+        histogram("First less second measurement".into(), &agreement.differences),
+    ];
+    parts.extend(discordant(agreement, &responses.partner));
+    parts.extend(repeats_by_drug(agreement, &responses.partner));
+    parts
+}
+
+fn discordant(agreement: &Agreement, partner: &str) -> Option<QualityPart> {
+    let row = |one: &Discordant| {
+        let values: Vec<String> = one.values.iter().map(|value| decimal(*value)).collect();
         let rows: Vec<String> = one.rows.iter().map(ToString::to_string).collect();
         vec![
             words(&one.cell_line),
@@ -210,33 +240,47 @@ fn agreement(agreement: &Agreement, responses: &ResponseQuality) -> Vec<QualityP
     };
     let columns = vec![
         TableColumn::Words("cell line".into()),
-        TableColumn::Words(responses.partner.clone()),
+        TableColumn::Words(partner.into()),
         TableColumn::Numbers("difference".into()),
         TableColumn::Words("measurements".into()),
         TableColumn::Words("rows of the file".into()),
     ];
-    let mut parts = vec![
-        QualityPart::Heading(capitalised(&agreement.what)),
-        QualityPart::Facts(facts),
-        histogram("First less second measurement".into(), &agreement.differences),
-    ];
     let rows = agreement.worst.iter().map(row).collect();
-    parts.extend(table(format!("{}: those that differ most", agreement.what), "pairs", columns, rows));
-    parts
+    table(format!("{}: those that differ most", agreement.what), "pairs", columns, rows)
+}
+
+fn repeats_by_drug(agreement: &Agreement, partner: &str) -> Option<QualityPart> {
+    let row = |one: &DrugAgreement| {
+        vec![
+            words(&one.drug),
+            TableValue::Count(one.pairs),
+            TableValue::Number(one.median_difference),
+            one.pearson.map_or(TableValue::Missing, TableValue::Number),
+            words(if one.is_shifted { "differs in one direction" } else { "" }),
+        ]
+    };
+    let columns = vec![
+        TableColumn::Words(partner.into()),
+        TableColumn::Numbers("pairs with repeats".into()),
+        TableColumn::Numbers("median of first less second".into()),
+        TableColumn::Numbers("correlation".into()),
+        TableColumn::Words("remark".into()),
+    ];
+    let what = format!("{partner}s");
+    let rows = agreement.by_drug.iter().map(row).collect();
+    table(format!("{} by {partner}", agreement.what), &what, columns, rows)
 }
 
 fn outliers(outliers: &Outliers) -> Vec<QualityPart> {
-    let mut parts = vec![
-        text(&format!(
-            "Each response is compared with what the medians of its drug and of its cell line let expect. Half of the responses \
+    let mut parts = vec![text(&format!(
+        "Each response is compared with what the medians of its drug and of its cell line let expect. Half of the responses \
              are within {:.3} of that: one MAD. {} are 8 MADs or more away, {} of them 20 or more. A few are biology: a drug \
              that works in a few cell lines only.",
-            outliers.mad,
-            thousands(outliers.count),
-            thousands(outliers.far)
-        )),
-    ];
-    let row = |one: &halfmax_data::Outlier| {
+        outliers.mad,
+        thousands(outliers.count),
+        thousands(outliers.far)
+    ))];
+    let row = |one: &Outlier| {
         vec![
             words(&one.cell_line),
             words(&one.drug),
@@ -253,7 +297,12 @@ fn outliers(outliers: &Outliers) -> Vec<QualityPart> {
         TableColumn::Numbers("distance (MADs)".into()),
     ];
     let rows = outliers.worst.iter().map(row).collect();
-    parts.extend(table("Responses far from what is expected, the farthest first".into(), "responses", columns, rows));
+    parts.extend(table(
+        "Responses far from what is expected, the farthest first".into(),
+        "responses",
+        columns,
+        rows,
+    ));
     parts
 }
 
@@ -268,12 +317,18 @@ fn same_responses(responses: &ResponseQuality) -> QualityChapter {
         parts.push(QualityPart::Heading(capitalised(&what)));
         match twins {
             None => parts.push(note(&format!("There are too many {what} to compare each with each."))),
-            Some(twins) if twins.is_empty() => parts.push(text(&format!("No two {what} have the same responses."))),
-            Some(twins) => parts.extend(twins_table(&format!("{what} with the same responses"), &what, twins)),
+            Some(twins) if twins.is_empty() => {
+                parts.push(text(&format!("No two {what} have the same responses.")))
+            }
+            Some(twins) => {
+                parts.extend(twins_table(&format!("{what} with the same responses"), &what, twins))
+            }
         }
         let constant = side.each.iter().filter(|one| one.one_value);
         let rows: Vec<Vec<TableValue>> = constant
-            .map(|one| vec![words(&one.name), TableValue::Count(one.responses), TableValue::Number(one.median)])
+            .map(|one| {
+                vec![words(&one.name), TableValue::Count(one.responses), TableValue::Number(one.median)]
+            })
             .collect();
         let columns = vec![
             TableColumn::Words("name".into()),
@@ -291,7 +346,11 @@ fn twins_table(caption: &str, noun: &str, twins: &[Twins]) -> Option<QualityPart
             words(&one.first),
             words(&one.second),
             TableValue::Count(one.shared),
-            words(&if one.identical { "identical".into() } else { format!("correlation {:.5}", one.pearson) }),
+            words(&if one.identical {
+                "identical".into()
+            } else {
+                format!("correlation {:.5}", one.pearson)
+            }),
         ]
     };
     let columns = vec![
@@ -322,9 +381,15 @@ fn features(features: &FeatureQuality) -> Vec<QualityPart> {
         parts.extend(table(format!("{kind}: features with one value only"), "features", columns, rows));
     }
     match (features.compared, features.same.is_empty()) {
-        (false, _) => parts.push(note("Cell lines were not compared with each other: there are too many, or too few features.")),
+        (false, _) => parts.push(note(
+            "Cell lines were not compared with each other: there are too many, or too few features.",
+        )),
         (true, true) => parts.push(text("No two cell lines have the same profile.")),
-        (true, false) => parts.extend(twins_table(&format!("{kind}: cell lines with the same profile"), "pairs", &features.same)),
+        (true, false) => parts.extend(twins_table(
+            &format!("{kind}: cell lines with the same profile"),
+            "pairs",
+            &features.same,
+        )),
     }
     let rows = features.least_like.iter().map(|one| {
         vec![
@@ -353,7 +418,8 @@ fn join(join: &Join) -> Vec<QualityPart> {
     ];
     let rows = join.unused.iter().map(|one| vec![words(&one.name), words(&one.why)]).collect();
     let columns = vec![TableColumn::Words("name".into()), TableColumn::Words("why it is not used".into())];
-    let mut parts = vec![QualityPart::Heading(format!("{}: {}", join.file, join.what)), QualityPart::Facts(facts)];
+    let mut parts =
+        vec![QualityPart::Heading(format!("{}: {}", join.file, join.what)), QualityPart::Facts(facts)];
     parts.push(QualityPart::List(join.notes.clone()));
     parts.extend(table(format!("{}: {} that are not used", join.file, join.what), &join.what, columns, rows));
     parts
@@ -361,21 +427,44 @@ fn join(join: &Join) -> Vec<QualityPart> {
 
 fn terms() -> QualityChapter {
     let terms = [
-        ("MAD", "Median absolute deviation: half of the values are closer to the median than this. Of a normal distribution, 0.67 standard deviations."),
-        ("Median polish", "Takes the medians of drugs and of cell lines out in turn, until only what neither explains is left. Wrong values hardly move medians."),
-        ("Shift", "How far the median of a group is from that of the others, once what its drugs (and its cell lines) let expect is taken out, in MADs of what is left."),
-        ("Median profile", "Of each feature the median over all cell lines. A cell line that hardly correlates with it is unlike the others."),
-        ("Same profile", "Two names whose features correlate by more than 0.999, feature by feature standardised: one sample under two names, or a copied row."),
+        (
+            "MAD",
+            "Median absolute deviation: half of the values are closer to the median than this. Of a normal distribution, 0.67 standard deviations.",
+        ),
+        (
+            "Median polish",
+            "Takes the medians of drugs and of cell lines out in turn, until only what neither explains is left. Wrong values hardly move medians.",
+        ),
+        (
+            "Shift",
+            "How far the median of a group is from that of the others, once what its drugs (and its cell lines) let expect is taken out, in MADs of what is left.",
+        ),
+        (
+            "Median profile",
+            "Of each feature the median over all cell lines. A cell line that hardly correlates with it is unlike the others.",
+        ),
+        (
+            "Same profile",
+            "Two names whose features correlate by more than 0.999, feature by feature standardised: one sample under two names, or a copied row.",
+        ),
         ("Box", "The line is the median, the box holds the middle half, the whiskers reach from 5 to 95 %."),
     ];
-    chapter("Glossary", vec![QualityPart::Facts(terms.iter().map(|(name, meaning)| fact(name, meaning)).collect())])
+    chapter(
+        "Glossary",
+        vec![QualityPart::Facts(terms.iter().map(|(name, meaning)| fact(name, meaning)).collect())],
+    )
 }
 
 fn chapter(title: &str, parts: Vec<QualityPart>) -> QualityChapter {
     QualityChapter { title: title.into(), parts }
 }
 
-fn table(caption: String, noun: &str, columns: Vec<TableColumn>, mut rows: Vec<Vec<TableValue>>) -> Option<QualityPart> {
+fn table(
+    caption: String,
+    noun: &str,
+    columns: Vec<TableColumn>,
+    mut rows: Vec<Vec<TableValue>>,
+) -> Option<QualityPart> {
     if rows.is_empty() {
         return None;
     }
@@ -386,7 +475,12 @@ fn table(caption: String, noun: &str, columns: Vec<TableColumn>, mut rows: Vec<V
     } else {
         caption
     };
-    Some(QualityPart::Table(QualityTable { caption: capitalised(&caption), noun: noun.into(), columns, rows }))
+    Some(QualityPart::Table(QualityTable {
+        caption: capitalised(&caption),
+        noun: noun.into(),
+        columns,
+        rows,
+    }))
 }
 
 fn histogram(title: String, histogram: &Histogram) -> QualityPart {
@@ -413,6 +507,11 @@ fn note(text: &str) -> QualityPart {
 
 fn figure(count: usize, text: &str) -> Finding {
     Finding { figure: thousands(count), text: text.into() }
+}
+
+/// With three decimals and a true minus sign.
+fn decimal(value: f64) -> String {
+    format!("{value:.3}").replace('-', "−")
 }
 
 fn capitalised(text: &str) -> String {

@@ -122,9 +122,8 @@ impl Picture {
             let column = partner_rank[pair.partner as usize] * columns / partners;
             shares[row * columns + column] += 1.0;
         }
-        let held = |at: usize, bins: usize, all: usize| {
-            ((at + 1) * all).div_ceil(bins) - (at * all).div_ceil(bins)
-        };
+        let held =
+            |at: usize, bins: usize, all: usize| ((at + 1) * all).div_ceil(bins) - (at * all).div_ceil(bins);
         for row in 0..rows {
             for column in 0..columns {
                 let all = held(row, rows, cells) * held(column, columns, partners);

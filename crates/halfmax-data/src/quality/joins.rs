@@ -55,10 +55,10 @@ fn of_cell_lines(file: &FileReport, measured: &Measurements, screen: &Screen) ->
     let without = measured.cells.names.iter().filter(|id| table.position(id).is_none());
     let why = "it has responses, but a file of features that every cell line needs has no row of it";
     let unused = without.map(|name| Unused { name: name.clone(), why: why.into() });
-    let ambiguous = file.ambiguous.iter().map(|name| Unused {
-        name: name.clone(),
-        why: "the name could mean several cell lines".into(),
-    });
+    let ambiguous = file
+        .ambiguous
+        .iter()
+        .map(|name| Unused { name: name.clone(), why: "the name could mean several cell lines".into() });
     Join {
         unused: unused.chain(ambiguous).collect(),
         notes: file.notes.clone(),
@@ -88,14 +88,16 @@ fn of_file(file: &FileReport, measured: &BTreeSet<&str>) -> Join {
     };
     let why = |name: &str| match (is_of_drugs, measured.contains(name)) {
         (true, _) => "no response is to it",
-        (false, true) => "it has responses, but another file of features that every cell line needs has no row of it",
+        (false, true) => {
+            "it has responses, but another file of features that every cell line needs has no row of it"
+        }
         (false, false) => "it has no response",
     };
     let unused = file.unmatched.iter().map(|name| Unused { name: name.clone(), why: why(name).into() });
-    let ambiguous = file.ambiguous.iter().map(|name| Unused {
-        name: name.clone(),
-        why: "the name could mean several cell lines".into(),
-    });
+    let ambiguous = file
+        .ambiguous
+        .iter()
+        .map(|name| Unused { name: name.clone(), why: "the name could mean several cell lines".into() });
     Join {
         unused: unused.chain(ambiguous).collect(),
         notes: file.notes.clone(),
@@ -104,5 +106,11 @@ fn of_file(file: &FileReport, measured: &BTreeSet<&str>) -> Join {
 }
 
 fn joined(file: &FileReport, what: &str, used: usize) -> Join {
-    Join { file: file.shape.file.clone(), role: file.shape.role.clone(), what: what.into(), used, ..Join::default() }
+    Join {
+        file: file.shape.file.clone(),
+        role: file.shape.role.clone(),
+        what: what.into(),
+        used,
+        ..Join::default()
+    }
 }

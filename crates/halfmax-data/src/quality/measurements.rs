@@ -230,11 +230,7 @@ fn partners(table: &RawTable) -> Result<(Vec<String>, Vec<Option<u32>>, bool)> {
 }
 
 /// For each row the number of its name; spellings of one drug have one number.
-fn keyed(
-    labels: &Labels,
-    names: &mut Vec<String>,
-    known: &mut HashMap<String, u32>,
-) -> Vec<Option<u32>> {
+fn keyed(labels: &Labels, names: &mut Vec<String>, known: &mut HashMap<String, u32>) -> Vec<Option<u32>> {
     let number = |name: &String| {
         *known.entry(drug_key(name)).or_insert_with(|| {
             names.push(name.clone());

@@ -35,7 +35,7 @@ use crate::orientation::Known;
 use crate::report::grouped;
 use crate::table::RawTable;
 
-pub use agreement::{Agreement, Discordant};
+pub use agreement::{Agreement, Discordant, DrugAgreement};
 pub use coverage::{Coverage, Covered, Picture, SideCoverage};
 pub use distribution::{Distribution, Group, Grouping, Histogram};
 pub use joins::{Join, Unused};
@@ -206,7 +206,9 @@ impl Quality {
                     found.responses = Some(ResponseQuality::of(&measured));
                 }
             }),
-            Content::Features(kind) => features_of(table, kind, lines).map(|features| found.features = features),
+            Content::Features(kind) => {
+                features_of(table, kind, lines).map(|features| found.features = features)
+            }
             Content::Other => Ok(()),
         };
         found.findings = found.noteworthy(SaidBy::Inspecting);
@@ -248,9 +250,7 @@ impl Content {
         ];
         match role {
             "responses" | "combinations" => Self::Responses,
-            role => {
-                KINDS.into_iter().find(|kind| kind.name() == role).map_or(Self::Other, Self::Features)
-            }
+            role => KINDS.into_iter().find(|kind| kind.name() == role).map_or(Self::Other, Self::Features),
         }
     }
 }
@@ -319,19 +319,24 @@ impl ResponseQuality {
             distribution: Distribution::of(measured, &by_pair, &effects),
             agreement: Agreement::of_repeats(measured, &by_pair).into_iter().collect(),
             outliers: Outliers::of(measured, &pairs, &left),
-            same_drugs: twins::same_responses(&measured.partners, cells, &pairs, [
-                |pair| pair.partner,
-                |pair| pair.cell,
-            ]),
-            same_cell_lines: twins::same_responses(&measured.cells, partners, &pairs, [
-                |pair| pair.cell,
-                |pair| pair.partner,
-            ]),
+            same_drugs: twins::same_responses(
+                &measured.partners,
+                cells,
+                &pairs,
+                [|pair| pair.partner, |pair| pair.cell],
+            ),
+            same_cell_lines: twins::same_responses(
+                &measured.cells,
+                partners,
+                &pairs,
+                [|pair| pair.cell, |pair| pair.partner],
+            ),
         }
     }
 
     fn noteworthy(&self, said_by: SaidBy, found: &mut Findings) {
-        for (side, what) in [(&self.coverage.cell_lines, "cell line"), (&self.coverage.drugs, self.partner.as_str())]
+        for (side, what) in
+            [(&self.coverage.cell_lines, "cell line"), (&self.coverage.drugs, self.partner.as_str())]
         {
             if said_by == SaidBy::Loading && what != "cell line" {
                 continue;
@@ -339,7 +344,10 @@ impl ResponseQuality {
             let (few, constant) = (side.few(), side.constant());
             found.of_names(
                 FindingKind::Coverage,
-                &format!("with fewer than {FEW} responses, where half of them have {:.0} or more", side.responses.median),
+                &format!(
+                    "with fewer than {FEW} responses, where half of them have {:.0} or more",
+                    side.responses.median
+                ),
                 what,
                 &few,
             );
@@ -354,7 +362,8 @@ impl ResponseQuality {
             found.of_shifts(grouping);
         }
         for agreement in &self.agreement {
-            found.add(FindingKind::Repeats, agreement.finding());
+            let texts = agreement.findings().into_iter();
+            found.0.extend(texts.map(|text| Finding { kind: FindingKind::Repeats, text }));
         }
         found.add(FindingKind::Outliers, self.outliers.as_ref().and_then(Outliers::finding));
     }

@@ -55,9 +55,12 @@ mod tests {
         let pair = |cell: u32, partner: u32| Pair {
             cell,
             partner,
-            value: f64::from(cell) + 10.0 * f64::from(partner) + if (cell, partner) == (2, 3) { 7.0 } else { 0.0 },
+            value: f64::from(cell)
+                + 10.0 * f64::from(partner)
+                + if (cell, partner) == (2, 3) { 7.0 } else { 0.0 },
         };
-        let pairs: Vec<Pair> = (0..6).flat_map(|cell| (0..5).map(move |partner| pair(cell, partner))).collect();
+        let pairs: Vec<Pair> =
+            (0..6).flat_map(|cell| (0..5).map(move |partner| pair(cell, partner))).collect();
         let left = median_polish(&pairs, 6, 5);
         for (pair, left) in pairs.iter().zip(left) {
             let expected = if (pair.cell, pair.partner) == (2, 3) { 7.0 } else { 0.0 };

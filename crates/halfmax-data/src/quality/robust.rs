@@ -105,7 +105,10 @@ mod tests {
     #[test]
     fn quantiles_lie_between_values() {
         let found = Quantiles::of((0..=100).map(f64::from).chain([f64::NAN]).collect()).unwrap();
-        assert_eq!((found.count, found.min, found.q05, found.median, found.max), (101, 0.0, 5.0, 50.0, 100.0));
+        assert_eq!(
+            (found.count, found.min, found.q05, found.median, found.max),
+            (101, 0.0, 5.0, 50.0, 100.0)
+        );
         assert_eq!(Quantiles::of(vec![f64::NAN]), None);
     }
 

@@ -56,14 +56,15 @@ pub(crate) fn same_responses(
     }
     let values: Vec<f64> = pairs.iter().map(|pair| pair.value).collect();
     let close = (0.05 * mad(&values)) as f32;
+    let row = |at: usize| &matrix[at * others..(at + 1) * others];
+    let telling: Vec<usize> = (0..rows).filter(|at| is_telling(row(*at).iter().copied())).collect();
     let mut twins = Vec::new();
-    for first in 0..rows {
-        let a = &matrix[first * others..(first + 1) * others];
-        for second in first + 1..rows {
-            let b = &matrix[second * others..(second + 1) * others];
+    for (at, first) in telling.iter().copied().enumerate() {
+        for second in telling[at + 1..].iter().copied() {
+            let (a, b) = (row(first), row(second));
             if let Some(shared) = shared_if_close(a, b, close)
                 && let Some(pearson) = pearson(&shared).filter(|pearson| *pearson > SAME)
-                && is_telling(&shared)
+                && is_telling(shared.iter().map(|pair| pair.0 as f32))
             {
                 twins.push(Twins {
                     first: names.names[first].clone(),
@@ -97,12 +98,13 @@ fn shared_if_close(a: &[f32], b: &[f32], close: f32) -> Option<Vec<(f64, f64)>> 
     Some(both.map(|(a, b)| (f64::from(*a), f64::from(*b))).collect())
 }
 
-/// Whether values are various enough to be equal by more than chance.
-fn is_telling(shared: &[(f64, f64)]) -> bool {
-    let mut values: Vec<f64> = shared.iter().map(|pair| pair.0).collect();
-    values.sort_unstable_by(f64::total_cmp);
+/// Whether values are various enough to be equal to others by more than chance: neither 0 and 1, nor mostly at a cap.
+fn is_telling(values: impl Iterator<Item = f32>) -> bool {
+    let mut values: Vec<f32> = values.filter(|value| !value.is_nan()).collect();
+    let count = values.len();
+    values.sort_unstable_by(f32::total_cmp);
     values.dedup();
-    values.len() >= FEWEST && 2 * values.len() >= shared.len()
+    values.len() >= FEWEST && 2 * values.len() >= count
 }
 
 #[cfg(test)]
@@ -111,11 +113,14 @@ mod tests {
 
     fn rows(values: &[&[f64]]) -> (Names, Vec<Pair>) {
         let names = (0..values.len()).map(|row| format!("drug {row}")).collect();
-        let pair = |row: usize, cell: usize, value: f64| Pair { cell: cell as u32, partner: row as u32, value };
+        let pair =
+            |row: usize, cell: usize, value: f64| Pair { cell: cell as u32, partner: row as u32, value };
         let pairs = values
             .iter()
             .enumerate()
-            .flat_map(|(row, values)| values.iter().enumerate().map(move |(cell, value)| pair(row, cell, *value)))
+            .flat_map(|(row, values)| {
+                values.iter().enumerate().map(move |(cell, value)| pair(row, cell, *value))
+            })
             .filter(|pair| !pair.value.is_nan())
             .collect();
         (Names { names, of: Vec::new() }, pairs)
@@ -130,7 +135,10 @@ mod tests {
         let (names, pairs) = rows(&[&various, &other, &with_gap, &capped, &capped]);
         let found = same_responses(&names, 6, &pairs, [|pair| pair.partner, |pair| pair.cell]).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!((found[0].first.as_str(), found[0].second.as_str(), found[0].shared), ("drug 0", "drug 2", 5));
+        assert_eq!(
+            (found[0].first.as_str(), found[0].second.as_str(), found[0].shared),
+            ("drug 0", "drug 2", 5)
+        );
         assert!(found[0].identical);
     }
 }

@@ -13,7 +13,8 @@ pub(crate) struct BoxScale(Scale);
 impl BoxScale {
     /// Covers the 5 % and 95 % quantiles of all spreads; none without a spread.
     pub(crate) fn of<'a>(spreads: impl Iterator<Item = &'a Spread>) -> Option<Self> {
-        let ends: Vec<f64> = spreads.filter(|spread| is_finite(spread)).flat_map(|own| [own.q05, own.q95]).collect();
+        let ends: Vec<f64> =
+            spreads.filter(|spread| is_finite(spread)).flat_map(|own| [own.q05, own.q95]).collect();
         (!ends.is_empty()).then(|| Self(Scale::covering(ends, 4)))
     }
 

@@ -26,7 +26,11 @@ pub(crate) fn histogram_chart(html: &mut Html, histogram: &HistogramPicture) {
     }
     html.raw("<line class=base x1=\"0\" x2=\"100%\" y1=").at(HEIGHT).raw(" y2=").at(HEIGHT).raw(" />");
     for tick in scale.ticks() {
-        html.raw("<text class=mid x=\"").at(percent(scale.share(tick))).raw("%\" y=").at(HEIGHT + 16.0).raw(">");
+        html.raw("<text class=mid x=\"")
+            .at(percent(scale.share(tick)))
+            .raw("%\" y=")
+            .at(HEIGHT + 16.0)
+            .raw(">");
         html.text(&scale.label(tick)).raw("</text>");
     }
     html.raw("</svg>");
@@ -38,7 +42,8 @@ mod tests {
 
     #[test]
     fn bars_stand_for_counts() {
-        let histogram = HistogramPicture { low: 0.0, high: 3.0, counts: vec![10, 0, 5], ..HistogramPicture::default() };
+        let histogram =
+            HistogramPicture { low: 0.0, high: 3.0, counts: vec![10, 0, 5], ..HistogramPicture::default() };
         let mut html = Html::new();
         histogram_chart(&mut html, &histogram);
         let html = html.finish();

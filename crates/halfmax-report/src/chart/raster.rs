@@ -56,7 +56,12 @@ mod tests {
 
     #[test]
     fn neighbours_are_one_rectangle_and_gaps_are_empty() {
-        let raster = RasterPicture { rows: 1, columns: 4, shares: vec![1.0, 1.0, 0.0, 0.2], ..RasterPicture::default() };
+        let raster = RasterPicture {
+            rows: 1,
+            columns: 4,
+            shares: vec![1.0, 1.0, 0.0, 0.2],
+            ..RasterPicture::default()
+        };
         let mut html = Html::new();
         raster_chart(&mut html, &raster);
         let html = html.finish();

@@ -8,7 +8,8 @@ use crate::data::{Finding, Spread};
 use crate::html::Html;
 use crate::number::{count, fixed, percent};
 use crate::quality::{
-    HistogramPicture, QualityChapter, QualityPart, QualityReport, QualityTable, RasterPicture, TableColumn, TableValue,
+    HistogramPicture, QualityChapter, QualityPart, QualityReport, QualityTable, RasterPicture, TableColumn,
+    TableValue,
 };
 use crate::table;
 
@@ -164,7 +165,7 @@ fn axes(html: &mut Html, scales: &[Option<BoxScale>]) {
 fn cell(html: &mut Html, column: usize, value: &TableValue, scale: Option<&BoxScale>) {
     html.raw(if column == 0 { "<th scope=row>" } else { "<td>" });
     match value {
-        TableValue::Words(text) if text.trim().is_empty() => html.number(None),
+        TableValue::Words(text) if text.trim().is_empty() && column == 0 => html.text(named("")),
         TableValue::Words(text) => html.text(text),
         TableValue::Count(value) => html.text(&count(*value)),
         TableValue::Number(value) => html.number(fixed(Some(*value), 2)),
