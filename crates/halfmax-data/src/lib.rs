@@ -44,6 +44,7 @@ pub mod pickle;
 mod pieces;
 mod plates;
 mod profile;
+mod quality;
 mod reading_names;
 mod readings;
 mod report;
@@ -86,6 +87,11 @@ pub use output::{RunFolder, refuse_existing, write_atomically};
 pub use pieces::Pieces;
 pub use plates::with_column_of;
 pub use profile::{Content, IdKind, Profile};
+pub use quality::{
+    Agreement, Coverage, Covered, Discordant, Distribution, DrugAgreement, FeatureQuality, Finding,
+    FindingKind, Group, GroupNature, Grouping, Histogram, Join, Likeness, Outlier, Outliers, Picture,
+    Quality, Quantiles, ResponseQuality, SideCoverage, Twins, Unused,
+};
 pub use readings::{CurveKey, ReadingOptions, ReadingUnit, Readings, read_readings};
 pub use report::{FileReport, FileShape, LeftOut, LoadReport, counted};
 pub use responses::{Observed, ResponseTable, read_responses};

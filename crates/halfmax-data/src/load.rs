@@ -255,7 +255,7 @@ pub fn is_file_name(response: &Path) -> bool {
 }
 
 /// The name of a table of a dataset; nothing for a file.
-fn table_name(path: &Path) -> Option<String> {
+pub(crate) fn table_name(path: &Path) -> Option<String> {
     (!is_file_name(path)).then(|| path.display().to_string())
 }
 

@@ -7,6 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Anchor(String);
 
 impl Anchor {
+    /// One that the source of this crate names.
+    pub(crate) fn fixed(id: &'static str) -> Self {
+        Self(id.into())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

@@ -28,10 +28,12 @@ mod mark;
 mod number;
 mod page;
 mod policy;
+mod quality;
 mod table;
 
 pub use data::*;
 pub use glossary::glossary;
+pub use quality::*;
 
 /// The report as one HTML file. The same report always makes the same bytes.
 ///
@@ -45,4 +47,18 @@ pub use glossary::glossary;
 /// ```
 pub fn render(report: &Report) -> String {
     page::document(&context::Context::new(report)).finish()
+}
+
+/// The report on the quality of data as one HTML file, under the same rules as [`render`].
+///
+/// ```
+/// use halfmax_report::{QualityChapter, QualityPart, QualityReport, render_quality};
+///
+/// let text = QualityPart::Text("Two names, one profile: <A549> and COPY.".into());
+/// let chapter = QualityChapter { title: "Summary".into(), parts: vec![text] };
+/// let report = QualityReport { title: "Quality of a screen".into(), subtitle: String::new(), chapters: vec![chapter] };
+/// assert!(render_quality(&report).contains("&lt;A549&gt;"));
+/// ```
+pub fn render_quality(report: &QualityReport) -> String {
+    page::quality_document(report).finish()
 }

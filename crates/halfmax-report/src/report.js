@@ -141,7 +141,7 @@
         found += !entry.row.hidden;
       }
       for (const body of groups) body.hidden = !body.querySelector('tr:not(.group):not([hidden])');
-      status.textContent = words.length ? found + ' of ' + rows.length + ' found' : rows.length + ' drugs';
+      status.textContent = words.length ? found + ' of ' + rows.length + ' found' : rows.length + ' ' + (line.dataset.noun || 'drugs');
     };
     field.addEventListener('input', search);
     search();

@@ -1,5 +1,6 @@
 //! Tables: a caption, heads with their scope, and a box of their own to scroll in.
 
+use crate::anchor::Anchor;
 use crate::html::Html;
 
 /// A column's head.
@@ -39,11 +40,21 @@ pub(crate) fn open(html: &mut Html, id: Option<&'static str>, caption: &str, col
 
 /// As [`open`], but leaves the last column's head open.
 pub(crate) fn open_head(html: &mut Html, id: Option<&'static str>, caption: &str, columns: &[Column<'_>]) {
+    heads(html, id.map(Anchor::fixed).as_ref(), caption, columns);
+}
+
+/// As [`open`], for a table whose id is made from data.
+pub(crate) fn open_anchored(html: &mut Html, id: &Anchor, caption: &str, columns: &[Column<'_>]) {
+    heads(html, Some(id), caption, columns);
+    html.raw("<tbody>");
+}
+
+fn heads(html: &mut Html, id: Option<&Anchor>, caption: &str, columns: &[Column<'_>]) {
     open_box(html, caption);
     html.raw("<table");
     html.attr("class", &classes(columns));
     if let Some(id) = id {
-        html.raw(" id=").raw(id);
+        html.id(id);
     }
     html.raw("><caption>").text(caption).raw("</caption><thead><tr>");
     for column in columns {

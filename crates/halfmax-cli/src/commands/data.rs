@@ -2,14 +2,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use halfmax_core::{Error, Result};
-use halfmax_data::RunFolder;
 use halfmax_data::datasets::{
     DATASETS, DatasetFolder, Manifest, State, Verified, data_dir, dataset_manifest, manifest, manifests,
 };
+use halfmax_data::{Inspection, LeftOut, LoadReport, Quality, RunFolder, write_atomically};
 use halfmax_fetch::{Action, FetchedDataset, Fetcher};
 use serde_json::json;
 
 use crate::Global;
+use crate::reporting::{Looked, quality_html};
 use crate::run::Prepared;
 use crate::table_args::TableArgs;
 use crate::terminal::Terminal;
@@ -24,11 +25,17 @@ pub enum DataCommand {
         paths: Vec<PathBuf>,
         #[command(flatten)]
         table: TableArgs,
+        /// Also write a report on the quality of the data, one HTML file.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Load everything that a configuration names, and report how it joins.
     Check {
         /// The configuration.
         config: PathBuf,
+        /// Also write a report on the quality of the data, one HTML file.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Write everything that a configuration names as a folder of Parquet files, with a configuration that reads them.
     Convert {
@@ -54,28 +61,55 @@ pub enum DataCommand {
 /// `halfmax data …`.
 pub fn data(command: &DataCommand, global: &Global, terminal: Terminal) -> Result<()> {
     match command {
-        DataCommand::Inspect { paths, table } => inspect(paths, table, global, terminal),
+        DataCommand::Inspect { paths, table, html } => {
+            inspect(paths, table, html.as_deref(), global, terminal)
+        }
         DataCommand::Convert { config, out } => convert(config, out, global, terminal),
-        DataCommand::Check { config } => check(config, global, terminal),
+        DataCommand::Check { config, html } => check(config, html.as_deref(), global, terminal),
         DataCommand::List => list(global, terminal),
         DataCommand::Fetch { names, from } => fetch(names, from.as_deref(), global, terminal),
     }
 }
 
 /// `halfmax data inspect`.
-fn inspect(paths: &[PathBuf], table: &TableArgs, global: &Global, terminal: Terminal) -> Result<()> {
+fn inspect(
+    paths: &[PathBuf],
+    table: &TableArgs,
+    html: Option<&Path>,
+    global: &Global,
+    terminal: Terminal,
+) -> Result<()> {
     let options = table.options(global)?;
+    html.map_or(Ok(()), |path| global.may_write(path))?;
+    let mut all: Vec<(Inspection, Quality)> = Vec::new();
     for path in paths {
-        for inspection in halfmax_data::inspect_with(path, &options)? {
+        let inspections = halfmax_data::inspect_with(path, &options)?;
+        let qualities = Quality::of_inspected(path, &options, &inspections)?;
+        for (inspection, quality) in inspections.into_iter().zip(qualities) {
             terminal.result("inspection", &inspection, &inspection.to_string())?;
+            print_quality(&quality, terminal)?;
+            all.push((inspection, quality));
         }
     }
-    Ok(())
+    let Some(path) = html else { return Ok(()) };
+    let looked: Vec<Looked<'_>> = all
+        .iter()
+        .map(|(inspection, quality)| Looked {
+            quality,
+            notes: std::iter::once(inspection.shape.to_string())
+                .chain(inspection.notes.iter().cloned())
+                .collect(),
+            warnings: inspection.problems.clone(),
+        })
+        .collect();
+    let names: Vec<String> = all.iter().map(|(inspection, _)| inspection.shape.file.clone()).collect();
+    write_report(path, "Quality of data", &halfmax_core::listed(&names, 5), &looked, terminal)
 }
 
 /// `halfmax data check`.
-fn check(path: &Path, global: &Global, terminal: Terminal) -> Result<()> {
+fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) -> Result<()> {
     let config = global.read_config(path)?;
+    html.map_or(Ok(()), |path| global.may_write(path))?;
     // The report is this command's result, so it is not also a note.
     let prepared = Prepared::new(&config, Terminal::new(false, true)).map_err(|error| {
         Error::unmet(format!("{}: {error}", path.display()))
@@ -95,6 +129,48 @@ fn check(path: &Path, global: &Global, terminal: Terminal) -> Result<()> {
             serde_json::json!({"kind": folds.kind(), "folds": folds.count(), "left_out": folds.left_out()});
         terminal.result("folds", &value, &text)?;
     }
+    let quality = Quality::of_loaded(&prepared.loaded, &config.data, Path::new(""))?;
+    print_quality(&quality, terminal)?;
+    let Some(html) = html else { return Ok(()) };
+    let looked = [Looked { quality: &quality, notes: left_out(report), warnings: report.warnings.clone() }];
+    write_report(
+        html,
+        &format!("Quality of the data of {}", config.name),
+        &path.display().to_string(),
+        &looked,
+        terminal,
+    )
+}
+
+/// What was left out, in sentences.
+fn left_out(report: &LoadReport) -> Vec<String> {
+    let sentence = |left: &LeftOut| {
+        let examples =
+            if left.examples.is_empty() { String::new() } else { format!(" ({})", left.examples.join(", ")) };
+        format!("left out: {} {}, {}{examples}", left.count, left.what, left.why)
+    };
+    report.left_out.iter().map(sentence).collect()
+}
+
+/// Prints what is noteworthy; as JSON, everything.
+fn print_quality(quality: &Quality, terminal: Terminal) -> Result<()> {
+    let text = quality.to_string();
+    if text.is_empty() && !terminal.is_json() {
+        return Ok(());
+    }
+    terminal.result("quality", quality, &text)
+}
+
+fn write_report(
+    path: &Path,
+    title: &str,
+    subtitle: &str,
+    looked: &[Looked<'_>],
+    terminal: Terminal,
+) -> Result<()> {
+    let html = quality_html(title, subtitle, looked);
+    write_atomically(path, |file| file.write_all(html.as_bytes()))?;
+    terminal.note(&format!("wrote {}", path.display()));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod explanation;
+mod quality;
 mod samples;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use halfmax_report::{Drug, Fact, Finding, InputFile, NoteSection, Report, glossa
 use crate::config::Config;
 use crate::run::Manifest;
 
+pub use quality::{Looked, quality_html};
 pub use samples::SampleTables;
 
 /// A report that is being put together.

@@ -3,15 +3,21 @@
 //! One-dimensional charts place their marks in percent of the width, so that they fill whatever room there is and their
 //! text stays as large as it was; square ones have a viewBox. Colours come from the style sheet, by class.
 
+mod boxes;
 mod coverage;
 mod density;
+mod histogram;
 mod intervals;
+mod raster;
 mod scale;
 mod strip;
 
+pub(crate) use boxes::BoxScale;
 pub(crate) use coverage::coverage_chart;
 pub(crate) use density::{density_chart, density_legend};
+pub(crate) use histogram::histogram_chart;
 pub(crate) use intervals::{IntervalChart, IntervalRow, Look};
+pub(crate) use raster::raster_chart;
 pub(crate) use scale::Scale;
 pub(crate) use strip::{SpreadScale, dot_strip, performance_strip};
 

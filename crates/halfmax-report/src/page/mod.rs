@@ -9,6 +9,7 @@ mod importance;
 mod leaderboard;
 mod mechanisms;
 mod notes;
+mod quality;
 mod samples;
 mod summary;
 
@@ -17,6 +18,8 @@ use crate::context::{Context, named};
 use crate::data::Report;
 use crate::html::Html;
 use crate::policy::policy;
+
+pub(crate) use quality::quality_document;
 
 const STYLE: &str = include_str!("../report.css");
 const SCRIPT: &str = include_str!("../report.js");
@@ -100,14 +103,21 @@ pub(crate) fn document(context: &Context<'_>) -> Html {
     let chapters: Vec<&Chapter> = CHAPTERS.iter().filter(|chapter| (chapter.present)(report)).collect();
     let mut html = Html::new();
     head(&mut html, title(report));
-    banner(&mut html, report, &chapters);
+    let links: Vec<(Anchor, &str)> =
+        chapters.iter().map(|chapter| (Anchor::fixed(chapter.id), chapter.title)).collect();
+    banner(&mut html, title(report), &report.subtitle, &links);
     html.raw("<main id=main tabindex=-1>");
     for chapter in chapters {
         (chapter.write)(&mut html, context);
     }
+    foot(&mut html);
+    html
+}
+
+/// Closes what [`head`], [`banner`] and the opening of the pages opened.
+fn foot(html: &mut Html) {
     html.raw("</main><footer><p>Made by halfmax. Research use only: not for diagnosis, and not for the choice of a ");
     html.raw("treatment.</p></footer></body></html>\n");
-    html
 }
 
 fn title(report: &Report) -> &str {
@@ -126,19 +136,19 @@ fn head(html: &mut Html, title: &str) {
 }
 
 /// What stays above all pages.
-fn banner(html: &mut Html, report: &Report, chapters: &[&Chapter]) {
+fn banner(html: &mut Html, title: &str, subtitle: &str, chapters: &[(Anchor, &str)]) {
     html.raw("<body><a class=skip href=#main>Skip to the content</a><header><div class=top><div><h1>");
-    html.text(title(report)).raw("</h1>");
-    if !report.subtitle.trim().is_empty() {
-        html.raw("<p class=sub>").text(&report.subtitle).raw("</p>");
+    html.text(title).raw("</h1>");
+    if !subtitle.trim().is_empty() {
+        html.raw("<p class=sub>").text(subtitle).raw("</p>");
     }
     html.raw("</div><div class=aside><p class=use>Research use only</p><p class=print hidden>");
     html.raw("<button type=button data-print=page>Print this page</button> ");
     html.raw(
         "<button type=button data-print=all>Print all</button></p></div></div><nav aria-label=Report><ul>",
     );
-    for chapter in chapters {
-        html.raw("<li><a href=#").raw(chapter.id).raw(">").raw(chapter.title).raw("</a>");
+    for (anchor, title) in chapters {
+        html.raw("<li><a").href(anchor).raw(">").text(title).raw("</a>");
     }
     html.raw("</ul></nav></header>");
 }

@@ -1,0 +1,283 @@
+//! Single measurements of a table of responses, before repeats are brought together.
+
+use std::collections::HashMap;
+
+use halfmax_core::{Category, Quantity, Result, Scale, Screen, Target};
+
+use crate::assign::no_column;
+use crate::names::{CellLines, drug_key};
+use crate::roles::Role;
+use crate::table::{Labels, RawTable};
+use crate::target::target_named;
+use crate::wide::wide_responses;
+
+use super::robust::median;
+
+/// Measurements with the names of their cell lines and partners: drugs, or combinations.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Measurements {
+    pub cells: Names,
+    pub partners: Names,
+    /// The measured values; logarithms where the column holds concentrations.
+    pub values: Vec<f64>,
+    /// The row of the file that holds each measurement.
+    pub rows: Vec<usize>,
+    /// What else tells measurements apart: plates, experiments, tissues.
+    pub groupings: Vec<Labelled>,
+    /// What was measured, in words.
+    pub response: String,
+    /// Whether the partners are combinations of drugs.
+    pub combinations: bool,
+}
+
+/// Names, and for each measurement which it has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    pub names: Vec<String>,
+    pub of: Vec<u32>,
+}
+
+/// A column that groups measurements.
+#[derive(Clone, Debug)]
+pub(crate) struct Labelled {
+    pub column: String,
+    pub nature: GroupNature,
+    pub names: Vec<String>,
+    pub of: Vec<Option<u32>>,
+}
+
+/// What groups of measurements are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupNature {
+    /// Plates, experiments, studies, replicates: their responses should not differ.
+    Technical,
+    /// Tissues: their responses may differ.
+    Biological,
+}
+
+/// A cell line with a partner: the median of its measurements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Pair {
+    pub cell: u32,
+    pub partner: u32,
+    pub value: f64,
+}
+
+/// The columns by which measurements are grouped.
+const GROUPINGS: [(Role, GroupNature); 5] = [
+    (Role::Plate, GroupNature::Technical),
+    (Role::Experiment, GroupNature::Technical),
+    (Role::Study, GroupNature::Technical),
+    (Role::Replicate, GroupNature::Technical),
+    (Role::Tissue, GroupNature::Biological),
+];
+
+impl Names {
+    fn keep(&self, kept: &[usize]) -> Self {
+        let mut place: Vec<Option<u32>> = vec![None; self.names.len()];
+        let mut names = Vec::new();
+        let mut of = Vec::with_capacity(kept.len());
+        for at in kept {
+            let own = &mut place[self.of[*at] as usize];
+            let number = *own.get_or_insert_with(|| {
+                names.push(self.names[self.of[*at] as usize].clone());
+                names.len() as u32 - 1
+            });
+            of.push(number);
+        }
+        Self { names, of }
+    }
+}
+
+impl Measurements {
+    /// Reads a table of responses, as a list or as a matrix. With a target, the responses are that target's.
+    ///
+    /// # Errors
+    /// If a column that is needed is missing, or holds something else than is expected.
+    pub fn read(table: &RawTable, lines: &CellLines, target: Option<&Target>) -> Result<Self> {
+        let long = match wide_responses(table, lines)? {
+            Some(wide) => {
+                let said = target.map(|target| target.name.clone()).or_else(|| wide.quantity.clone());
+                Some(wide.long(table, said.as_deref().unwrap_or("response"))?)
+            }
+            None => None,
+        };
+        let table = long.as_ref().unwrap_or(table);
+        let cells = lines.identify(&table.texts(table.require(Role::CellLine)?)?).ids;
+        let (partner_names, partner_of, combinations) = partners(table)?;
+        let column = match target {
+            Some(target) => table.position_of(&target.name),
+            None => response_column(table, combinations),
+        };
+        let column = column.ok_or_else(|| no_column(table, Role::Response))?;
+        let raw = table.numbers(column, "a number")?;
+        let own;
+        let target = match target {
+            Some(target) => target,
+            None => {
+                own = target_named(&table.names()[column], &raw, combinations);
+                &own
+            }
+        };
+        let (values, response) = on_a_scale_of_differences(target, &raw);
+        let mut found = Self { response, combinations, ..Self::default() };
+        found.partners.names = partner_names;
+        let mut known: HashMap<&str, u32> = HashMap::new();
+        let mut kept = Vec::new();
+        for (row, cell) in cells.iter().enumerate() {
+            let (Some(cell), Some(partner)) = (cell, partner_of[row]) else { continue };
+            if !values[row].is_finite() {
+                continue;
+            }
+            let number = *known.entry(cell).or_insert_with(|| {
+                found.cells.names.push(cell.clone());
+                found.cells.names.len() as u32 - 1
+            });
+            found.cells.of.push(number);
+            found.partners.of.push(partner);
+            found.values.push(values[row]);
+            found.rows.push(table.row_of(row));
+            kept.push(row);
+        }
+        found.groupings = groupings(table, &kept, column)?;
+        // Partners without a measurement are none.
+        let all: Vec<usize> = (0..found.values.len()).collect();
+        found.partners = found.partners.keep(&all);
+        Ok(found)
+    }
+
+    /// Only the measurements of the cell lines of a screen, with the screen's tissues.
+    pub fn of_screen(&self, screen: &Screen) -> Self {
+        let place: Vec<Option<usize>> =
+            self.cells.names.iter().map(|id| screen.table(0).position(id)).collect();
+        let own = |at: usize| place[self.cells.of[at] as usize];
+        let kept: Vec<usize> = (0..self.values.len()).filter(|at| own(*at).is_some()).collect();
+        let keep = |labelled: &Labelled| Labelled {
+            of: kept.iter().map(|at| labelled.of[*at]).collect(),
+            ..labelled.clone()
+        };
+        let mut groupings: Vec<Labelled> = self.groupings.iter().map(keep).collect();
+        if let Some(Category { levels, codes }) = screen.table(0).group("tissue") {
+            groupings.retain(|labelled| labelled.nature == GroupNature::Technical);
+            let of = kept.iter().map(|at| own(*at).and_then(|cell| codes[cell]).map(u32::from)).collect();
+            let nature = GroupNature::Biological;
+            groupings.push(Labelled { column: "tissue".into(), nature, names: levels.clone(), of });
+        }
+        Self {
+            cells: self.cells.keep(&kept),
+            partners: self.partners.keep(&kept),
+            values: kept.iter().map(|at| self.values[*at]).collect(),
+            rows: kept.iter().map(|at| self.rows[*at]).collect(),
+            groupings,
+            response: self.response.clone(),
+            combinations: self.combinations,
+        }
+    }
+
+    /// The measurements of each pair that there is, as positions.
+    pub fn by_pair(&self) -> Vec<Vec<usize>> {
+        let mut order: Vec<usize> = (0..self.values.len()).collect();
+        let key = |at: &usize| (self.cells.of[*at], self.partners.of[*at]);
+        order.sort_by_key(key);
+        order.chunk_by(|a, b| key(a) == key(b)).map(<[usize]>::to_vec).collect()
+    }
+
+    /// Each pair with the median of its measurements.
+    pub fn pairs(&self, by_pair: &[Vec<usize>]) -> Vec<Pair> {
+        let pair = |rows: &Vec<usize>| {
+            let mut values: Vec<f64> = rows.iter().map(|at| self.values[*at]).collect();
+            let at = rows.first()?;
+            Some(Pair {
+                cell: self.cells.of[*at],
+                partner: self.partners.of[*at],
+                value: median(&mut values),
+            })
+        };
+        by_pair.iter().filter_map(pair).collect()
+    }
+
+    /// What the partners are, in the singular.
+    pub fn partner(&self) -> &'static str {
+        if self.combinations { "combination" } else { "drug" }
+    }
+}
+
+/// Of every row the drug or the combination, and the names of those.
+fn partners(table: &RawTable) -> Result<(Vec<String>, Vec<Option<u32>>, bool)> {
+    let roles = (table.role(Role::DrugA).or_else(|| table.role(Role::Drug)), table.role(Role::DrugB));
+    let first = roles.0.ok_or_else(|| no_column(table, Role::Drug))?;
+    let mut names = Vec::new();
+    let mut known = HashMap::new();
+    let first = keyed(&table.labels(first)?, &mut names, &mut known);
+    let Some(second) = roles.1 else { return Ok((names, first, false)) };
+    let second = keyed(&table.labels(second)?, &mut names, &mut known);
+    let mut combinations: HashMap<(u32, u32), u32> = HashMap::new();
+    let mut called = Vec::new();
+    let of = first
+        .iter()
+        .zip(&second)
+        .map(|(first, second)| {
+            let (first, second) = ((*first)?, (*second)?);
+            let (first, second) = (first.min(second), first.max(second));
+            Some(*combinations.entry((first, second)).or_insert_with(|| {
+                called.push(format!("{} + {}", names[first as usize], names[second as usize]));
+                called.len() as u32 - 1
+            }))
+        })
+        .collect();
+    Ok((called, of, true))
+}
+
+/// For each row the number of its name; spellings of one drug have one number.
+fn keyed(labels: &Labels, names: &mut Vec<String>, known: &mut HashMap<String, u32>) -> Vec<Option<u32>> {
+    let number = |name: &String| {
+        *known.entry(drug_key(name)).or_insert_with(|| {
+            names.push(name.clone());
+            names.len() as u32 - 1
+        })
+    };
+    let numbers: Vec<u32> = labels.names.iter().map(number).collect();
+    labels.of_row.iter().map(|label| numbers.get(*label as usize).copied()).collect()
+}
+
+fn response_column(table: &RawTable, combinations: bool) -> Option<usize> {
+    let [first, second] =
+        if combinations { [Role::Synergy, Role::Response] } else { [Role::Response, Role::Synergy] };
+    table.role(first).or_else(|| table.role(second))
+}
+
+/// The responses on a scale on which differences mean the same everywhere: concentrations become their natural logarithms.
+fn on_a_scale_of_differences(target: &Target, raw: &[f64]) -> (Vec<f64>, String) {
+    let values: Vec<f64> = raw.iter().map(|value| target.response_of(*value)).collect();
+    let is_linear = matches!(target.scale, None | Some(Scale::Linear)) && target.taken_from.is_none();
+    let is_concentration = target.quantity.is_concentration() && target.quantity != Quantity::Unknown;
+    let all_positive = values.iter().all(|value| value.is_nan() || *value > 0.0);
+    if is_linear && is_concentration && all_positive {
+        return (values.iter().map(|value| value.ln()).collect(), format!("ln of {}", target.label()));
+    }
+    (values, target.label())
+}
+
+/// The columns by which rows are grouped, where they hold more than one label.
+fn groupings(table: &RawTable, kept: &[usize], response: usize) -> Result<Vec<Labelled>> {
+    let mut found: Vec<(usize, Labelled)> = Vec::new();
+    for (role, nature) in GROUPINGS {
+        let Some(column) = table.role(role) else { continue };
+        if column == response || found.iter().any(|(other, _)| *other == column) {
+            continue;
+        }
+        let labels = table.labels(column)?;
+        let of: Vec<Option<u32>> = kept
+            .iter()
+            .map(|row| Some(labels.of_row[*row]).filter(|label| *label != Labels::MISSING))
+            .collect();
+        let mut known = of.iter().flatten();
+        let first = known.next();
+        if known.any(|label| Some(label) != first) {
+            let column_name = table.names()[column].clone();
+            found.push((column, Labelled { column: column_name, nature, names: labels.names, of }));
+        }
+    }
+    Ok(found.into_iter().map(|(_, labelled)| labelled).collect())
+}

@@ -1,0 +1,70 @@
+//! What is left of responses once the effects of cell lines and drugs are taken out.
+
+use super::measurements::Pair;
+use super::robust::median;
+
+/// How often the medians of drugs and cell lines are taken out.
+const ROUNDS: usize = 5;
+
+/// The residuals of Tukey's median polish: each pair's response less what its drug and its cell line let expect.
+///
+/// Tukey (1977), Exploratory Data Analysis.
+pub(crate) fn median_polish(pairs: &[Pair], cells: usize, partners: usize) -> Vec<f64> {
+    let mut residuals: Vec<f64> = pairs.iter().map(|pair| pair.value).collect();
+    let by_partner = members(pairs, partners, |pair| pair.partner);
+    let by_cell = members(pairs, cells, |pair| pair.cell);
+    for _ in 0..ROUNDS {
+        take_out(&mut residuals, &by_partner);
+        take_out(&mut residuals, &by_cell);
+    }
+    residuals
+}
+
+/// Each pair's response less the median of its drug.
+pub(crate) fn without_partners(pairs: &[Pair], partners: usize) -> Vec<f64> {
+    let mut residuals: Vec<f64> = pairs.iter().map(|pair| pair.value).collect();
+    take_out(&mut residuals, &members(pairs, partners, |pair| pair.partner));
+    residuals
+}
+
+/// The pairs of each entity, as positions.
+pub(crate) fn members(pairs: &[Pair], entities: usize, of: fn(&Pair) -> u32) -> Vec<Vec<usize>> {
+    let mut members = vec![Vec::new(); entities];
+    for (at, pair) in pairs.iter().enumerate() {
+        members[of(pair) as usize].push(at);
+    }
+    members
+}
+
+fn take_out(residuals: &mut [f64], members: &[Vec<usize>]) {
+    let mut own = Vec::new();
+    for members in members.iter().filter(|members| !members.is_empty()) {
+        own.clear();
+        own.extend(members.iter().map(|at| residuals[*at]));
+        let middle = median(&mut own);
+        members.iter().for_each(|at| residuals[*at] -= middle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn effects_of_both_sides_are_taken_out() {
+        let pair = |cell: u32, partner: u32| Pair {
+            cell,
+            partner,
+            value: f64::from(cell)
+                + 10.0 * f64::from(partner)
+                + if (cell, partner) == (2, 3) { 7.0 } else { 0.0 },
+        };
+        let pairs: Vec<Pair> =
+            (0..6).flat_map(|cell| (0..5).map(move |partner| pair(cell, partner))).collect();
+        let left = median_polish(&pairs, 6, 5);
+        for (pair, left) in pairs.iter().zip(left) {
+            let expected = if (pair.cell, pair.partner) == (2, 3) { 7.0 } else { 0.0 };
+            assert!((left - expected).abs() < 1e-9, "{pair:?}: {left}");
+        }
+    }
+}
