@@ -171,10 +171,10 @@ fn identical_profiles_under_two_names_are_found() {
         copy.iter().enumerate().map(|(gene, value)| value + 0.001 * noise(20, gene, 0)).collect();
     assert_says(&checked(&screen), &["1 pair of cell lines have the same expression", "MADEUP31", "MADEUP7"]);
     screen.expression[31].1 = copy;
-    assert_says(&checked(&screen), &["MADEUP31 = MADEUP7"]);
+    assert_says(&checked(&screen), &["same expression: MADEUP31 = MADEUP7"]);
     let folder = screen.write();
     let text = succeeds(folder.path(), &["data", "inspect", "expression.csv"]);
-    assert_says(&lines(&text).join("\n"), &["same expression", "MADEUP31 = MADEUP7"]);
+    assert_says(&lines(&text).join("\n"), &["same expression: MADEUP7 = MADEUP31"]);
 }
 
 #[test]
