@@ -89,6 +89,17 @@ pub struct CellFile {
 }
 
 impl CellFile {
+    /// A file of one kind, of which nothing else is said.
+    pub fn new(kind: CellKind, file: impl Into<PathBuf>) -> Self {
+        Self {
+            kind,
+            file: Some(file.into()),
+            top_variance: None,
+            optional: false,
+            options: TableOptions::default(),
+        }
+    }
+
     /// The file with what is said of it; none for a file of an embedded dataset.
     pub fn table_file(&self) -> Option<TableFile> {
         self.file.as_ref().map(|file| TableFile { file: file.clone(), options: self.options.clone() })

@@ -32,15 +32,7 @@ impl Folder {
     }
 
     fn load(&self, kinds: &[(CellKind, &str)], drugs: Option<&str>) -> Result<Loaded, Error> {
-        let cells = kinds
-            .iter()
-            .map(|(kind, file)| CellFile {
-                kind: *kind,
-                file: Some(file.into()),
-                top_variance: None,
-                optional: false,
-            })
-            .collect();
+        let cells = kinds.iter().map(|(kind, file)| CellFile::new(*kind, file)).collect();
         let data = DataConfig {
             response: Some("responses.csv".into()),
             drugs: drugs.map(Into::into),
@@ -233,15 +225,7 @@ fn lines_of_almost_one_name_stay_apart() {
     let data = DataConfig { response: Some("responses.csv".into()), ..DataConfig::default() };
     let loaded = load(&data, &TargetConfig::default(), folder.path(), None).unwrap();
     assert_eq!(loaded.screen.tables[0].ids(), ["A549", "KM-H2", "KMH-2", "T-T", "TT"]);
-    let data = DataConfig {
-        cells: vec![CellFile {
-            kind: CellKind::Expression,
-            file: Some("f.csv".into()),
-            top_variance: None,
-            optional: false,
-        }],
-        ..data
-    };
+    let data = DataConfig { cells: vec![CellFile::new(CellKind::Expression, "f.csv")], ..data };
     let loaded = load(&data, &TargetConfig::default(), folder.path(), None).unwrap();
     assert_eq!(loaded.screen.tables[0].ids(), ["A549"]);
     assert_eq!(loaded.report.files[1].ambiguous, ["KMH2", "TT"]);
@@ -352,11 +336,11 @@ fn an_inspection_says_what_looks_wrong() {
         ("responses.csv", &format!("{}A549,Erlotinib,900,0\n", RESPONSES.replace(",-", ","))),
         ("e.csv", "cell_line,A,B\nTT,1,0.5\nA549,1,1.5\n"),
     ]);
-    let found = inspect(folder.path().join("responses.csv")).unwrap();
+    let found = inspect(folder.path().join("responses.csv")).unwrap().remove(0);
     assert_eq!(found.shape.role, "responses");
     let text = found.to_string();
     assert!(text.contains("look like IC50 in µM") && text.contains("repeat an earlier"), "{text}");
-    let found = inspect(folder.path().join("e.csv")).unwrap();
+    let found = inspect(folder.path().join("e.csv")).unwrap().remove(0);
     assert_eq!(found.shape.role, "expression");
     let text = found.to_string();
     assert!(text.contains("TT could be TT or T-T"), "{text}");
@@ -426,7 +410,7 @@ fn readings_and_dose_matrices_are_recognised() {
         ("doubtful.csv", "drug,cell_line,dose,response\nSN-38,A549,1,90\nSN-38,A549,3,20\n"),
         ("matrix.csv", "drug1,drug2,conc1,conc2,inhibition\nSN-38,Erlotinib,0,1,9\nSN-38,Erlotinib,0,1,40\n"),
     ]);
-    let inspected = |name: &str| inspect(folder.path().join(name)).unwrap();
+    let inspected = |name: &str| inspect(folder.path().join(name)).unwrap().remove(0);
     let raw = inspected("raw.csv");
     // Replicates are no repeats.
     assert_eq!((raw.shape.role.as_str(), raw.problems.len()), ("readings", 0), "{raw}");

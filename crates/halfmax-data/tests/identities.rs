@@ -33,10 +33,7 @@ impl Folder {
             response: Some("responses.csv".into()),
             annotation: there("annotation.csv"),
             drugs: there("drugs.csv"),
-            cells: there(features)
-                .map(|file| CellFile { kind, file: Some(file), top_variance: None, optional: false })
-                .into_iter()
-                .collect(),
+            cells: there(features).map(|file| CellFile::new(kind, file)).into_iter().collect(),
             ..DataConfig::default()
         };
         load(&data, &TargetConfig::default(), self.path(), None)

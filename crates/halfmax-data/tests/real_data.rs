@@ -20,15 +20,7 @@ fn gdsc(response: &str, kinds: &[(CellKind, &str)]) -> DataConfig {
     DataConfig {
         response: Some(response.into()),
         drugs: Some("drugs.csv".into()),
-        cells: kinds
-            .iter()
-            .map(|(kind, file)| CellFile {
-                kind: *kind,
-                file: Some(file.into()),
-                top_variance: None,
-                optional: false,
-            })
-            .collect(),
+        cells: kinds.iter().map(|(kind, file)| CellFile::new(*kind, file)).collect(),
         ..DataConfig::default()
     }
 }
@@ -72,11 +64,11 @@ fn every_file_is_taken_for_what_it_is() {
     ];
     for (file, role) in expected {
         let start = Instant::now();
-        let found = inspect(folder.join(file)).unwrap();
+        let found = inspect(folder.join(file)).unwrap().remove(0);
         println!("{found}\n    ({:.2?})", start.elapsed());
         assert_eq!(found.shape.role, role, "{file}");
     }
-    let oneil = inspect(folder.join("oneil/expression.csv")).unwrap();
+    let oneil = inspect(folder.join("oneil/expression.csv")).unwrap().remove(0);
     assert_eq!(oneil.shape.orientation.as_deref(), Some("features × cell lines"));
 }
 

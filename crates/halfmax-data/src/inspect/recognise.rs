@@ -68,6 +68,9 @@ pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
     if let Some(layout) = layout.filter(|layout| !weak(layout)) {
         return Taken::List(layout);
     }
+    if is_of_events(table) {
+        return Taken::Features(CellKind::Events);
+    }
     match wide_responses(table, lines) {
         Ok(Some(wide)) if wide.names_drugs(table) && wide.may_be_responses(table, lines) => {
             return Taken::Matrix(wide);
@@ -127,10 +130,15 @@ fn is_of_cell_lines(table: &RawTable, lines: &CellLines) -> bool {
     names.len() > 1 && (ids || known.iter().any(|share| *share >= 0.2))
 }
 
+/// Whether a table has columns of GDSC's genomic events: `TP53_mut`, `TISSUE_FACTOR`, `gain_cnaPANCAN1`.
+fn is_of_events(table: &RawTable) -> bool {
+    let events = |name: &String| name.ends_with("_mut") || name.ends_with("_FACTOR") || name.contains("_cna");
+    table.names().iter().any(events)
+}
+
 /// What kind of cell-line features a table holds, judged from its column names and values; none where it has none.
 pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
-    let events = |name: &String| name.ends_with("_mut") || name.ends_with("_FACTOR") || name.contains("_cna");
-    if table.names().iter().any(events) {
+    if is_of_events(table) {
         return Some(CellKind::Events);
     }
     let genes = || {
