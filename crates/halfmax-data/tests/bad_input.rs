@@ -87,22 +87,40 @@ fn files_that_are_no_tables() {
     says(read_bytes("a.csv", b""), &["a.csv", "empty"]);
     says(read_bytes("a.csv", b"\n\n"), &["a.csv", "empty"]);
     says(read_bytes("a.csv", b"x,y\n"), &["a.csv", "no rows"]);
-    says(read_bytes("a.xlsx", b"PK"), &["a.xlsx", ".parquet"]);
-    says(read_bytes("a.csv", b"PK\x03\x04aaaa"), &["a.csv", "no text file"]);
-    says(read_bytes("a.csv.gz", b"x,y\n1,2\n"), &["not compressed"]);
-    says(read_bytes("a.csv", &[0x1f, 0x8b, 0, 0]), &["compressed with gzip"]);
+    says(read_bytes("a.xlsx", b"PK"), &["a.xlsx", "no rows"]);
+    says(read_bytes("a.csv", b"PK\x03\x04aaaa"), &["a.csv", "cut short or damaged"]);
+    says(read_bytes("a.csv", &[0x1f, 0x8b, 0, 0]), &["cut short"]);
     says(read_bytes("a.csv.gz", &[0x1f, 0x8b, 8, 0]), &["cut short"]);
-    says(read_bytes("a.parquet", b"x,y\n1,2\n"), &["a.parquet", "no Parquet file"]);
     says(read_bytes("a.parquet", b"PAR1aaaaaaaaaaaa"), &["cut short"]);
-    says(read_bytes("a.csv", b"x,y\n1,2\n1,\xff\n"), &["row 3", "UTF-8"]);
+    says(read_bytes("a.h5ad", b"\x89HDF\r\n\x1a\n0000"), &["HDF5"]);
+    says(read_bytes("a.csv", b"<!DOCTYPE html><html></html>"), &["web page"]);
+    says(read_bytes("a.csv", b"x,y\n1,\x01\xff\n"), &["row 2", "UTF-8"]);
     says(read_bytes("a.csv", b"x,x\n1,2\n"), &["columns occur twice", "\"x\""]);
+}
+
+#[test]
+fn files_are_what_their_bytes_say() {
+    for (name, bytes) in [
+        ("a.csv.gz", &b"x,y\n1,2\n"[..]),
+        ("a.parquet", b"x,y\n1,2\n"),
+        ("a", b"x;y\n1;2\n"),
+        ("a.csv", b"x\ty\n1\t2\n"),
+    ] {
+        let table = read_bytes(name, bytes).unwrap();
+        assert_eq!((table.names().len(), table.rows()), (2, 1), "{name}");
+    }
+    let latin = read_bytes("a.csv", b"drug,y\nLum\xe9tinib,2\n").unwrap();
+    assert_eq!(latin.texts(0).unwrap(), [Some("Lum\u{e9}tinib".to_owned())]);
+    assert!(latin.notes()[0].contains("row 2 is not valid UTF-8"), "{:?}", latin.notes());
 }
 
 #[test]
 fn ragged_rows_and_quotation_marks() {
     says(read_bytes("a.csv", b"x,y\n1,2\n1,2,3\n"), &["row 3 has 3 fields", "header has 2"]);
     says(read_bytes("a.csv", b"x,y\n1,\"2\n"), &["row 2", "never closed"]);
-    says(read_bytes("a.csv", b"x,y\n1,2\"\n"), &["row 2", "within a field"]);
+    says(read_bytes("a.csv", b"x,y\n1,\"2\n3,4\n"), &["row 2", "never closed"]);
+    let inches = read_bytes("a.csv", b"x,y\n1,2\"\n").unwrap();
+    assert_eq!(inches.texts(1).unwrap(), [Some("2\"".to_owned())]);
     let table = read_bytes("a.csv", b"\xEF\xBB\xBFdrug,y\r\n\"a, \"\"b\"\"\",2\r\n").unwrap();
     assert_eq!(table.names(), ["drug", "y"]);
     assert_eq!(table.texts(0).unwrap(), [Some("a, \"b\"".to_owned())]);

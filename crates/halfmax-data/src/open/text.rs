@@ -31,6 +31,7 @@ pub(super) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> R
         notes.push(format!("separated by {}", format.name()));
     }
     let body = format.prepared(body);
+    refuse_unclosed(label, &body, &format, remarks.rows)?;
     let sample = format.sample(&body);
     let Heading { mut names, body: before, mut header, notes: more } = heading(&sample, format.width);
     notes.extend(more);
@@ -57,6 +58,28 @@ pub(super) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> R
     let mut table = RawTable::new(label, parsed.columns, parsed.rows, parsed.places, notes)?;
     table.header = header;
     Ok(table)
+}
+
+/// Refuses text with a quotation mark that is never closed: it takes the rest of the file into one field, even where that leaves the row as
+/// long as the others.
+fn refuse_unclosed(label: &str, text: &str, format: &Format, before: usize) -> Result<()> {
+    if !format.quoting || text.bytes().filter(|byte| *byte == b'"').count() % 2 == 0 {
+        return Ok(());
+    }
+    let mut last = (0, false);
+    for (at, record) in format.reader(text).into_records().enumerate() {
+        let Ok(record) = record else { break };
+        last = (at, record.iter().any(|field| field.ends_with(['\n', '\r']) || field.contains('\n')));
+    }
+    match last {
+        (at, true) => Err(never_closed(label, before + at + 1)),
+        _ => Ok(()),
+    }
+}
+
+fn never_closed(label: &str, row: usize) -> Error {
+    Error::data(format!("{label}: row {row} opens a quotation mark that is never closed"))
+        .help("close it, or double it (\"\") if it is part of the text")
 }
 
 /// Text as UTF-8, whatever its encoding.
@@ -598,11 +621,7 @@ impl Pass<'_> {
         // A quotation mark that is never closed takes the rest of the file into one field.
         let odd = self.text.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
         if self.format.quoting && odd && record.iter().any(|field| field.contains('\n')) {
-            return Error::data(format!(
-                "{}: row {row} opens a quotation mark that is never closed",
-                self.label
-            ))
-            .help("close it, or double it (\"\") if it is part of the text");
+            return never_closed(self.label, row);
         }
         ragged(self.label, row, record.len(), self.format.width)
     }
