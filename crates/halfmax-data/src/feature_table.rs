@@ -212,8 +212,16 @@ fn default_entries(table: &RawTable) -> Result<RawTable> {
 }
 
 /// Names of columns of 0 and 1 that say whether a cell line has the feature of the row.
-const PRESENT: [&str; 8] =
-    ["is_mutated", "mutated", "is_mutant", "mutation_status", "is_altered", "altered", "is_present", "present"];
+const PRESENT: [&str; 8] = [
+    "is_mutated",
+    "mutated",
+    "is_mutant",
+    "mutation_status",
+    "is_altered",
+    "altered",
+    "is_present",
+    "present",
+];
 
 /// The column of values of a list that names one cell line and one feature in each row; none of other tables.
 ///
@@ -257,7 +265,9 @@ fn value_of_list(table: &RawTable, kind: CellKind) -> Result<Option<usize>> {
 /// # Errors
 /// If several columns could hold the values, or repeats of a cell line and feature differ in a column that tells measurements apart.
 fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
-    let (true, true) = (table.has_surely(Role::CellLine), table.has_surely(Role::Gene)) else { return Ok(None) };
+    let (true, true) = (table.has_surely(Role::CellLine), table.has_surely(Role::Gene)) else {
+        return Ok(None);
+    };
     let (Some(cell), Some(gene)) = (table.role(Role::CellLine), table.role(Role::Gene)) else {
         return Ok(None);
     };
@@ -288,7 +298,8 @@ fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
     };
     let mut keys = LabelsBuilder::default();
     cells.names.iter().for_each(|name| keys.push(Some(name)));
-    let mut columns = vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
+    let mut columns =
+        vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
     for (at, name) in genes.names.iter().enumerate() {
         let values = (0..cells.names.len()).map(|cell| of_pair((at as u32, cell as u32))).collect();
         columns.push(RawColumn { name: name.clone(), values: Values::Numbers(values) });
@@ -302,7 +313,10 @@ fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
     ));
     if repeated > 0 {
         let how = if binary { "1 where one of them is 1" } else { "averaged" };
-        notes.push(format!("features of a cell line that are listed more than once, {how}: {}", grouped(repeated)));
+        notes.push(format!(
+            "features of a cell line that are listed more than once, {how}: {}",
+            grouped(repeated)
+        ));
     }
     notes.extend(pooled);
     if unnamed > 0 {
@@ -354,13 +368,15 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
     if used.is_empty() {
         return Err(Error::data(format!("{}: every mutation of the list is silent", table.label())));
     }
+    let mut lines = cells.names.clone();
+    lines.extend(table.lines_before_choice.iter().filter(|name| !cells.names.contains(name)).cloned());
     let mut keys = LabelsBuilder::default();
-    cells.names.iter().for_each(|name| keys.push(Some(name)));
+    lines.iter().for_each(|name| keys.push(Some(name)));
     let mut columns =
         vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
     for gene in &used {
         let mutated = |cell: usize| f64::from(u8::from(pairs.contains(&(*gene, cell as u32))));
-        let values = (0..cells.names.len()).map(mutated).collect();
+        let values = (0..lines.len()).map(mutated).collect();
         columns
             .push(RawColumn { name: genes.names[*gene as usize].clone(), values: Values::Numbers(values) });
     }
@@ -371,6 +387,13 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
         grouped(table.rows() - quiet - unnamed),
         grouped(table.rows())
     ));
+    if lines.len() > cells.names.len() {
+        notes.push(format!(
+            "cell lines that the list names, but in no chosen row, 0 for every gene: {} ({})",
+            grouped(lines.len() - cells.names.len()),
+            listed(&lines[cells.names.len()..], 5)
+        ));
+    }
     if unnamed > 0 {
         notes.push(format!("rows without a cell line or a gene, left out: {}", grouped(unnamed)));
     }
@@ -460,7 +483,8 @@ mod tests {
         let times = "gene,cell_line,time,tpm\nTP53,A,0,2.5\nTP53,A,24,3.5\nKRAS,B,0,2.5\nTP53,B,0,1.5\n";
         let error = clear(times, CellKind::Expression).unwrap_err();
         assert!(error.to_string().contains("\"time\" (times) tells measurements apart"), "{error}");
-        let marks = "cell_line,genetic_feature,is_mutated\nA,TP53_mut,1\nA,KRAS_mut,0\nB,TP53_mut,0\nB,KRAS_mut,1\n";
+        let marks =
+            "cell_line,genetic_feature,is_mutated\nA,TP53_mut,1\nA,KRAS_mut,0\nB,TP53_mut,0\nB,KRAS_mut,1\n";
         let table = clear(marks, CellKind::Events).unwrap();
         assert_eq!(table.numbers(2, "0 or 1").unwrap(), [0.0, 1.0]);
     }

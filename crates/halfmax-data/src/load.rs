@@ -332,7 +332,11 @@ impl Files {
             }
         }
         let rows: Vec<usize> = rows.into_iter().flatten().collect();
+        let of_drugs = [Role::Drug, Role::Smiles, Role::Targets, Role::TargetPathway];
+        let columns: Vec<usize> = of_drugs.iter().filter_map(|role| self.response.role(*role)).collect();
         let mut table = self.response.with_rows(&rows);
+        // The other columns are of each response, not of its drug.
+        table.ignored = (0..table.names().len()).filter(|column| !columns.contains(column)).collect();
         table.notes = vec!["the structures of the drugs are in the table of responses".into()];
         Ok(Some(table))
     }
@@ -468,7 +472,11 @@ fn tissues(
             })
         })
         .collect();
-    let note = format!("tissues of cell lines that no list knows, by this table: {} ({})", added.len(), listed(&added, 5));
+    let note = format!(
+        "tissues of cell lines that no list knows, by this table: {} ({})",
+        added.len(),
+        listed(&added, 5)
+    );
     (tissues, if added.is_empty() { Vec::new() } else { vec![note] })
 }
 

@@ -229,6 +229,7 @@ pub static ROLES: [RoleSpec; 41] = [
             "substance",
             "dname",
             "drugs",
+            "Compound (code or generic name)",
             "inchikey",
         ],
     ),
@@ -720,6 +721,7 @@ pub static ROLES: [RoleSpec; 41] = [
             "gene_target",
             "target_gene",
             "drug_targets",
+            "repurposing_target",
         ],
     ),
     spec(

@@ -37,7 +37,8 @@ const WITH_DOSE: &str = "::";
 pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Option<Wide>> {
     let has = |role: Role| table.role(role).is_some();
     let drug = has(Role::Drug) || has(Role::DrugA);
-    let is_list = (has(Role::CellLine) && (drug || has(Role::Gene))) || has(Role::Signal) || has(Role::Reading);
+    let is_list =
+        (has(Role::CellLine) && (drug || has(Role::Gene))) || has(Role::Signal) || has(Role::Reading);
     let key = key_of(table);
     if is_list || table.names().len() < 2 || has_other_texts(table, key) {
         return Ok(None);
@@ -124,9 +125,9 @@ fn at_one_dose(table: &RawTable, names: Vec<String>) -> Result<(Vec<String>, Vec
         doses.entry(drug).or_default().push(*dose);
     }
     let several = |doses: &Vec<f64>| {
-        let [low, high] = doses.iter().fold([f64::INFINITY, 0.0], |[low, high]: [f64; 2], dose| {
-            [low.min(*dose), high.max(*dose)]
-        });
+        let [low, high] = doses
+            .iter()
+            .fold([f64::INFINITY, 0.0], |[low, high]: [f64; 2], dose| [low.min(*dose), high.max(*dose)]);
         high > SAME_DOSE * low
     };
     if doses.values().any(several) {
@@ -138,7 +139,11 @@ fn at_one_dose(table: &RawTable, names: Vec<String>) -> Result<(Vec<String>, Vec
     let once = doses.values().all(|doses| doses.len() == 1);
     let note = format!(
         "the columns hold one dose of each drug ({range}){}",
-        if once { "" } else { "; some drugs come in several screens, and each column is taken as a drug of its own" }
+        if once {
+            ""
+        } else {
+            "; some drugs come in several screens, and each column is taken as a drug of its own"
+        }
     );
     let bare: Vec<String> = names
         .iter()
@@ -199,7 +204,8 @@ impl Wide {
             return false;
         }
         let drug = |name: &&&str| {
-            let id = ["BRD-", "BRD:", "NSC", "CHEMBL", "DB", "Drug_"].iter().any(|start| name.starts_with(start));
+            let id =
+                ["BRD-", "BRD:", "NSC", "CHEMBL", "DB", "Drug_"].iter().any(|start| name.starts_with(start));
             id || name.bytes().filter(u8::is_ascii_lowercase).count() >= 4
         };
         let others = if self.cells_in_rows { &columns } else { &rows };

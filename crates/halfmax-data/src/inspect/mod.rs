@@ -278,13 +278,14 @@ fn look_at_cell_lines(names: &[Option<String>], lines: &CellLines, found: &mut I
 }
 
 fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) -> Result<()> {
+    let sure = |role: Role| table.role(role).filter(|_| table.has_surely(role));
     let cell = table.role(Role::CellLine);
-    let drug = table.role(Role::Drug).or_else(|| table.role(Role::DrugA));
+    let drug = sure(Role::Drug).or_else(|| sure(Role::DrugA));
     if let Some(column) = cell {
         look_at_cell_lines(&table.texts(column)?, lines, found);
     }
     let mut drugs = BTreeSet::new();
-    for column in drug.into_iter().chain(table.role(Role::DrugB)) {
+    for column in drug.into_iter().chain(sure(Role::DrugB)) {
         drugs.extend(table.texts(column)?.iter().flatten().map(|name| drug_key(name)));
     }
     found.drugs = drugs.len();

@@ -55,8 +55,25 @@ pub(crate) fn with_lines_called_drugs(table: &RawTable, lines: &CellLines) -> Ra
     table
 }
 
+/// The table with its column of drugs said to hold genes, where many of its names are known genes: TP53 under "Name" is no drug.
+fn with_genes_called_drugs(table: &RawTable) -> RawTable {
+    let mut table = table.clone();
+    let (Some(drug), None) = (table.role(Role::Drug), table.role(Role::Gene)) else { return table };
+    let Ok(labels) = table.labels(drug) else { return table };
+    let known = count_known_genes(labels.names.iter().map(String::as_str));
+    let said_by_user = table.said.iter().any(|(role, _)| *role == Role::Drug);
+    if known >= 2 && 2 * known > labels.names.len() && !said_by_user {
+        let said =
+            SaidColumns::from([(Role::Gene.key().to_owned(), Names::One(table.names()[drug].clone()))]);
+        // The column is there, and so is the role.
+        let _ = table.say(&said, Scope::ThisFile);
+    }
+    table
+}
+
 /// Finds out what a table is. Layouts that need few roles yield to a matrix of features, which may have these roles as well.
 pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
+    let table = &with_genes_called_drugs(table);
     let layout = best_layout(table);
     let weak = |layout: &&Layout| {
         matches!(layout.yields, Yields::Annotation | Yields::Drugs | Yields::DrugFeatures | Yields::GeneNames)
@@ -65,7 +82,9 @@ pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
         return Taken::List(layout);
     }
     match wide_responses(table, lines) {
-        Ok(Some(wide)) if wide.names_drugs(table) && wide.may_be_responses(table, lines) => return Taken::Matrix(wide),
+        Ok(Some(wide)) if wide.names_drugs(table) && wide.may_be_responses(table, lines) => {
+            return Taken::Matrix(wide);
+        }
         Err(error) if table.header == Header::Found => return Taken::Doses(error),
         _ => {}
     }
@@ -123,6 +142,7 @@ fn is_of_cell_lines(table: &RawTable, lines: &CellLines) -> bool {
 
 /// What kind of cell-line features a table holds, judged from its column names and values; none where it has none.
 pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
+    let table = &with_genes_called_drugs(table);
     let events = |name: &String| name.ends_with("_mut") || name.ends_with("_FACTOR") || name.contains("_cna");
     if table.names().iter().any(events) {
         return Some(CellKind::Events);
