@@ -279,7 +279,9 @@ fn judgements(table: &RawTable) -> Result<Vec<String>> {
         }
         let labels = table.labels(column)?;
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        (0..table.rows()).filter_map(|row| labels.at(row)).for_each(|text| *counts.entry(text).or_default() += 1);
+        (0..table.rows())
+            .filter_map(|row| labels.at(row))
+            .for_each(|text| *counts.entry(text).or_default() += 1);
         let held: Vec<String> =
             counts.iter().map(|(text, count)| format!("{text} in {} rows", grouped(*count))).collect();
         let name = &table.names()[column];

@@ -15,7 +15,7 @@ use crate::features::{at_the_floor, cell_names, read_cell_features, varying};
 use crate::file_spec::TableOptions;
 use crate::folds::rows_not_folds;
 use crate::genes::count_known_genes;
-use crate::layouts::{Fit, Layout};
+use crate::layouts::{Fit, Layout, Yields};
 use crate::names::{CellLines, drug_key};
 use crate::open::{OpenOptions, parts_of, read_file, read_table_with};
 use crate::orientation::{Known, orientation};
@@ -277,15 +277,21 @@ fn look_at_cell_lines(names: &[Option<String>], lines: &CellLines, found: &mut I
     }
 }
 
+/// Of more features of drugs than these one range is given for all.
+const MANY_FEATURES: usize = 8;
+
 fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) -> Result<()> {
-    let sure = |role: Role| table.role(role).filter(|_| table.has_surely(role));
+    // Ids of cell lines name no drugs, whatever their column is called.
+    let of_lines = |column: &usize| matches!(table.profile(*column).content, Content::Ids(kind) if kind.is_of_cell_lines());
+    let named = |role: Role| table.role(role).filter(|column| !of_lines(column));
     let cell = table.role(Role::CellLine);
-    let drug = sure(Role::Drug).or_else(|| sure(Role::DrugA));
+    let drug = named(Role::Drug).or_else(|| named(Role::DrugA));
+    let second = named(Role::DrugB).filter(|_| found.shape.role != Yields::Drugs.name());
     if let Some(column) = cell {
         look_at_cell_lines(&table.texts(column)?, lines, found);
     }
     let mut drugs = BTreeSet::new();
-    for column in drug.into_iter().chain(sure(Role::DrugB)) {
+    for column in drug.into_iter().chain(second) {
         drugs.extend(table.texts(column)?.iter().flatten().map(|name| drug_key(name)));
     }
     found.drugs = drugs.len();
@@ -324,6 +330,10 @@ fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) 
             grouped(constant.len()),
             listed(&constant, 5)
         ));
+    }
+    if found.shape.role == Yields::DrugFeatures.name() && found.ranges.len() > MANY_FEATURES {
+        let all = range_of(found.ranges.values().flatten().copied());
+        found.ranges = all.map(|all| ("values".to_owned(), all)).into_iter().collect();
     }
     found.missing_share = missing as f64 / (table.rows() * table.names().len()).max(1) as f64;
     look_for_repeats(table, cell, drug, found)
