@@ -367,13 +367,15 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
     if used.is_empty() {
         return Err(Error::data(format!("{}: every mutation of the list is silent", table.label())));
     }
+    let mut lines = cells.names.clone();
+    lines.extend(table.lines_before_choice.iter().filter(|name| !cells.names.contains(name)).cloned());
     let mut keys = LabelsBuilder::default();
-    cells.names.iter().for_each(|name| keys.push(Some(name)));
+    lines.iter().for_each(|name| keys.push(Some(name)));
     let mut columns =
         vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
     for gene in &used {
         let mutated = |cell: usize| f64::from(u8::from(pairs.contains(&(*gene, cell as u32))));
-        let values = (0..cells.names.len()).map(mutated).collect();
+        let values = (0..lines.len()).map(mutated).collect();
         columns
             .push(RawColumn { name: genes.names[*gene as usize].clone(), values: Values::Numbers(values) });
     }
@@ -384,6 +386,13 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
         grouped(table.rows() - quiet - unnamed),
         grouped(table.rows())
     ));
+    if lines.len() > cells.names.len() {
+        notes.push(format!(
+            "cell lines that the list names, but in no chosen row, 0 for every gene: {} ({})",
+            grouped(lines.len() - cells.names.len()),
+            listed(&lines[cells.names.len()..], 5)
+        ));
+    }
     if unnamed > 0 {
         notes.push(format!("rows without a cell line or a gene, left out: {}", grouped(unnamed)));
     }

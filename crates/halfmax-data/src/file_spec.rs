@@ -1,5 +1,6 @@
 //! How a configuration names a file: by its path, or with what is to be said of it.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
@@ -9,6 +10,7 @@ use crate::assign::{Names, SaidColumns, Scope};
 use crate::linked::{curves_of_archive, with_names};
 use crate::open::{OpenOptions, read_table_with};
 use crate::orientation::Orientation;
+use crate::roles::Role;
 use crate::table::RawTable;
 
 /// What can be said of a file, instead of having it found out.
@@ -68,11 +70,13 @@ impl TableOptions {
     /// If it does not fit.
     pub(crate) fn apply(&self, table: &mut RawTable) -> Result<()> {
         let rows = rows_where(table, &self.rows)?;
-        if let Some(rows) = rows {
-            *table = table.with_rows(&rows);
-        }
         table.say(&self.everywhere, Scope::AllFiles)?;
         table.say(&self.columns, Scope::ThisFile)?;
+        if let Some(rows) = rows {
+            let lines = lines_of_list(table, &self.rows)?;
+            *table = table.with_rows(&rows);
+            table.lines_before_choice = lines;
+        }
         if let Some(key) = &self.key {
             let column = table.position_of(key).ok_or_else(|| {
                 let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
@@ -84,6 +88,26 @@ impl TableOptions {
         table.orientation = self.orientation;
         Ok(())
     }
+}
+
+/// The cell lines that a list of genes in cell lines names, where rows are chosen by something that differs within a cell line: one without
+/// a chosen row was looked at all the same. None of other tables.
+fn lines_of_list(table: &RawTable, wanted: &SaidColumns) -> Result<Vec<String>> {
+    let (Some(cell), true) = (table.role(Role::CellLine), table.has_surely(Role::Gene)) else {
+        return Ok(Vec::new());
+    };
+    let cells = table.labels(cell)?;
+    for name in wanted.keys() {
+        let Some(column) = table.position_of(name) else { continue };
+        let labels = table.labels(column)?;
+        let mut first: HashMap<u32, u32> = HashMap::new();
+        let pairs = cells.of_row.iter().zip(&labels.of_row);
+        let differs = pairs.into_iter().any(|(cell, label)| first.entry(*cell).or_insert(*label) != label);
+        if !differs || column == cell {
+            return Ok(Vec::new());
+        }
+    }
+    Ok(cells.names)
 }
 
 /// The rows whose entries are as is asked for; none where nothing is asked.

@@ -18,9 +18,13 @@ pub fn count_known_genes<'a>(names: impl Iterator<Item = &'a str>) -> usize {
     names.filter(|name| is_known(name)).count()
 }
 
+/// What stands behind a gene's symbol in the name of an event: `KRAS_mut`, `MYC_AMP`.
+const EVENTS: [&str; 3] = ["mut", "amp", "del"];
+
 fn is_known(name: &str) -> bool {
     let name = name.trim();
-    let name = name.strip_suffix("_mut").unwrap_or(name);
+    let event = name.rsplit_once('_').filter(|(_, end)| EVENTS.contains(&end.to_ascii_lowercase().as_str()));
+    let name = event.map_or(name, |(gene, _)| gene);
     let is_approved = |name: &str| approved_symbol(name) == Some(name);
     let upper = || name.chars().any(char::is_lowercase).then(|| name.to_uppercase());
     is_approved(name)

@@ -334,7 +334,11 @@ impl Files {
             }
         }
         let rows: Vec<usize> = rows.into_iter().flatten().collect();
+        let of_drugs = [Role::Drug, Role::Smiles, Role::Targets, Role::TargetPathway];
+        let columns: Vec<usize> = of_drugs.iter().filter_map(|role| self.response.role(*role)).collect();
         let mut table = self.response.with_rows(&rows);
+        // The other columns are of each response, not of its drug.
+        table.ignored = (0..table.names().len()).filter(|column| !columns.contains(column)).collect();
         table.notes = vec!["the structures of the drugs are in the table of responses".into()];
         Ok(Some(table))
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::columns;
 use crate::genes::count_known_genes;
 use crate::names::CellLines;
+use crate::profile::is_cell_line_id;
 use crate::roles::Role;
 use crate::table::RawTable;
 
@@ -210,7 +211,11 @@ fn read(table: &RawTable, known: Known<'_>, orientation: Orientation) -> Result<
         .filter(|at| *at != key && !columns::is_cell_line(&table.names()[*at]))
         .map(|at| table.names()[at].as_str())
         .collect();
-    let lines = |names: &[&str]| known.lines.count_known(names.iter().copied());
+    // Ids that only cell lines have count as known, though no list has them.
+    let lines = |names: &[&str]| {
+        let ids = names.iter().filter(|name| is_cell_line_id(name)).count();
+        known.lines.count_known(names.iter().copied()).max(ids)
+    };
     let genes = |names: &[&str]| count_known_genes(names.iter().copied());
     let (rows, found, features) = match orientation {
         Orientation::CellLinesInRows => (lines(&keys), genes(&others), &others),

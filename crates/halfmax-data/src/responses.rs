@@ -169,6 +169,7 @@ pub fn read_responses(
             .push(format!("{} {what} measured more than once: their {how} is used", grouped(repeats)));
     }
     report.notes.extend(pooled);
+    report.notes.extend(judgements(table)?);
     report.notes.extend(table.notes().iter().cloned());
     let roles = [places.roles(combinations), described.roles()].concat();
     report.columns_used = Some(Account::new(table, &roles));
@@ -266,6 +267,31 @@ fn tested_doses(table: &RawTable, columns: [usize; 2]) -> Result<Vec<Option<[f64
 fn widest(rows: &[usize], tested: &[Option<[f64; 2]>]) -> Option<[f64; 2]> {
     let own = rows.iter().filter_map(|row| tested[*row]);
     own.reduce(|[low, high], other| [low.min(other[0]), high.max(other[1])])
+}
+
+/// What columns that judge the quality of rows hold, since no row is left out by them.
+fn judgements(table: &RawTable) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    for column in (0..table.names().len()).filter(|column| !table.is_ignored(*column)) {
+        let profile = table.profile(column);
+        if !table.roles_of_column(column).contains(&Role::Quality) || !(2..=8).contains(&profile.distinct) {
+            continue;
+        }
+        let labels = table.labels(column)?;
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        (0..table.rows())
+            .filter_map(|row| labels.at(row))
+            .for_each(|text| *counts.entry(text).or_default() += 1);
+        let held: Vec<String> =
+            counts.iter().map(|(text, count)| format!("{text} in {} rows", grouped(*count))).collect();
+        let name = &table.names()[column];
+        let most = counts.iter().max_by_key(|(_, count)| **count).map_or("", |(text, _)| *text);
+        notes.push(format!(
+            "{name} judges quality and leaves no row out: {}; where = {{ {name:?} = {most:?} }} chooses rows",
+            listed(&held, 8)
+        ));
+    }
+    Ok(notes)
 }
 
 /// Labels of tissues that say nothing.

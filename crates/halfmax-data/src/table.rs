@@ -33,6 +33,8 @@ pub struct RawTable {
     pub(crate) key: Option<usize>,
     /// Which way round a matrix is, where that was said.
     pub(crate) orientation: Option<Orientation>,
+    /// The cell lines that a list named before only some of each one's rows were chosen.
+    pub(crate) lines_before_choice: Vec<String>,
     /// The columns that could have each role, once they were asked for.
     pub(crate) candidates: OnceLock<Vec<Candidate>>,
     names: Vec<String>,
@@ -211,6 +213,7 @@ impl RawTable {
             ignored: Vec::new(),
             key: None,
             orientation: None,
+            lines_before_choice: Vec::new(),
             candidates: OnceLock::new(),
             names: Vec::new(),
         };
@@ -458,6 +461,7 @@ impl RawTable {
             ignored: self.ignored.clone(),
             key: self.key,
             orientation: self.orientation,
+            lines_before_choice: self.lines_before_choice.clone(),
             candidates: OnceLock::new(),
             names: self.names.clone(),
         }

@@ -29,7 +29,7 @@ use crate::table::RawTable;
 use crate::target::doubts;
 use crate::wide::Wide;
 pub(crate) use recognise::cell_kind;
-use recognise::{Taken, recognise, with_names_that_are_no_drugs};
+use recognise::{Taken, recognise, with_lines_called_drugs};
 
 /// What a file looks like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -130,7 +130,7 @@ fn gene_sets(path: &Path) -> Result<Option<Inspection>> {
 
 /// Looks at a table that is open, with the cell lines that are known: as [`inspect`] does for a file of one table.
 pub fn inspect_table(table: &RawTable, lines: &CellLines) -> Inspection {
-    let table = &with_names_that_are_no_drugs(table, lines);
+    let table = &with_lines_called_drugs(table, lines);
     let taken = recognise(table, lines);
     let mut found = Inspection { shape: FileShape::of(table, taken.role()), ..Inspection::default() };
     found.notes = table.notes().to_vec();
@@ -286,14 +286,21 @@ fn look_at_cell_lines(names: &[Option<String>], lines: &CellLines, found: &mut I
     }
 }
 
+/// Of more features of drugs than these one range is given for all.
+const MANY_FEATURES: usize = 8;
+
 fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) -> Result<()> {
+    // Ids of cell lines name no drugs, whatever their column is called.
+    let of_lines = |column: &usize| matches!(table.profile(*column).content, Content::Ids(kind) if kind.is_of_cell_lines());
+    let named = |role: Role| table.role(role).filter(|column| !of_lines(column));
     let cell = table.role(Role::CellLine);
-    let drug = table.role(Role::Drug).or_else(|| table.role(Role::DrugA));
+    let drug = named(Role::Drug).or_else(|| named(Role::DrugA));
+    let second = named(Role::DrugB).filter(|_| found.shape.role != Yields::Drugs.name());
     if let Some(column) = cell {
         look_at_cell_lines(&table.texts(column)?, lines, found);
     }
     let mut drugs = BTreeSet::new();
-    for column in drug.into_iter().chain(table.role(Role::DrugB)) {
+    for column in drug.into_iter().chain(second) {
         drugs.extend(table.texts(column)?.iter().flatten().map(|name| drug_key(name)));
     }
     found.drugs = drugs.len();
@@ -332,6 +339,10 @@ fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) 
             grouped(constant.len()),
             listed(&constant, 5)
         ));
+    }
+    if found.shape.role == Yields::DrugFeatures.name() && found.ranges.len() > MANY_FEATURES {
+        let all = range_of(found.ranges.values().flatten().copied());
+        found.ranges = all.map(|all| ("values".to_owned(), all)).into_iter().collect();
     }
     found.missing_share = missing as f64 / (table.rows() * table.names().len()).max(1) as f64;
     look_for_repeats(table, cell, drug, found)

@@ -1,5 +1,7 @@
 //! What a table is, by its roles, its shape and what its rows and columns are called.
 
+use std::borrow::Cow;
+
 use halfmax_core::Error;
 
 use crate::assign::{Names, SaidColumns, Scope};
@@ -40,27 +42,37 @@ impl Taken {
     }
 }
 
-/// The table with its column of drugs said to hold what its names are, where most of them are known cell lines or genes: A549 and TP53 under "name" are
-/// no drugs.
-pub(crate) fn with_names_that_are_no_drugs(table: &RawTable, lines: &CellLines) -> RawTable {
-    let mut table = table.clone();
-    let (Some(drug), None) = (table.role(Role::Drug), table.role(Role::CellLine)) else { return table };
-    let Ok(labels) = table.labels(drug) else { return table };
-    let names = || labels.names.iter().map(String::as_str);
-    let most = |count: usize| count >= 2 && 2 * count > labels.names.len();
-    let role = match () {
-        () if most(lines.count_known(names())) => Role::CellLine,
-        () if most(count_known_genes(names())) => Role::Gene,
-        () => return table,
+/// The table with its column of drugs said to hold cell lines, where most of its names are known ones: A549 under "name" is no drug.
+pub(crate) fn with_lines_called_drugs<'a>(table: &'a RawTable, lines: &CellLines) -> Cow<'a, RawTable> {
+    with_role(table, Role::CellLine, |names| lines.count_known(names.iter().map(String::as_str)))
+}
+
+/// The table with its column of drugs said to hold genes, where most of its names are known ones: TP53 under "Name" is no drug.
+fn with_genes_called_drugs(table: &RawTable) -> Cow<'_, RawTable> {
+    with_role(table, Role::Gene, |names| count_known_genes(names.iter().map(String::as_str)))
+}
+
+/// The table with another role for its column of drugs, where most of its names are of that role and nobody said that it holds drugs.
+fn with_role(table: &RawTable, role: Role, count: impl Fn(&[String]) -> usize) -> Cow<'_, RawTable> {
+    let said = table.said.iter().any(|(role, _)| *role == Role::Drug);
+    let (Some(drug), None, false) = (table.role(Role::Drug), table.role(role), said) else {
+        return Cow::Borrowed(table);
     };
+    let Ok(labels) = table.labels(drug) else { return Cow::Borrowed(table) };
+    let known = count(&labels.names);
+    if known < 2 || 2 * known <= labels.names.len() {
+        return Cow::Borrowed(table);
+    }
+    let mut table = table.clone();
     let said = SaidColumns::from([(role.key().to_owned(), Names::One(table.names()[drug].clone()))]);
     // The column is there, and so is the role.
     let _ = table.say(&said, Scope::ThisFile);
-    table
+    Cow::Owned(table)
 }
 
 /// Finds out what a table is. Layouts that need few roles yield to a matrix of features, which may have these roles as well.
 pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
+    let table = &with_genes_called_drugs(table);
     let layout = best_layout(table);
     let weak = |layout: &&Layout| {
         matches!(layout.yields, Yields::Annotation | Yields::Drugs | Yields::DrugFeatures | Yields::GeneNames)
@@ -97,9 +109,8 @@ fn names_twice(table: &RawTable) -> bool {
 
 /// Whether most columns of a table of cell lines describe them, so that a few numbers (an age) are no features.
 fn mostly_describes(table: &RawTable) -> bool {
-    let numbers = (0..table.names().len()).filter(|column| {
-        table.profile(*column).content.is_number() && table.roles_of_column(*column).is_empty()
-    });
+    let numbers = (0..table.names().len())
+        .filter(|column| table.content(*column).is_number() && table.roles_of_column(*column).is_empty());
     4 * numbers.count() < table.names().len()
 }
 
@@ -138,16 +149,11 @@ fn is_of_events(table: &RawTable) -> bool {
 
 /// What kind of cell-line features a table holds, judged from its column names and values; none where it has none.
 pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
+    let table = &with_genes_called_drugs(table);
     if is_of_events(table) {
         return Some(CellKind::Events);
     }
-    let genes = || {
-        let labels = table.role(Role::Drug).and_then(|drug| table.labels(drug).ok());
-        labels.is_some_and(|labels| {
-            2 * count_known_genes(labels.names.iter().map(String::as_str)) > labels.names.len()
-        })
-    };
-    if [Role::Drug, Role::DrugA, Role::Signal].iter().any(|role| table.role(*role).is_some()) && !genes() {
+    if [Role::Drug, Role::DrugA, Role::Signal].iter().any(|role| table.role(*role).is_some()) {
         return None;
     }
     let Ok(cleared) = prepared(table, CellKind::Expression) else {
@@ -157,7 +163,7 @@ pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
     };
     let columns = (1..cleared.names().len()).take(200);
     let all = columns.filter_map(|column| cleared.numbers(column, "a number").ok());
-    if cleared.names().iter().any(events) {
+    if is_of_events(&cleared) {
         return Some(CellKind::Events);
     }
     let mut kind = CellKind::Mutation;

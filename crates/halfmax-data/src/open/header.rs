@@ -155,10 +155,16 @@ fn further_names(below: &[Vec<String>], width: usize) -> usize {
         return 0;
     }
     let last = below[..start].iter().rposition(names);
-    match last {
+    let more = match last {
         Some(last) if below[..last].iter().all(|row| names(row) || ids(row)) => last + 1,
         _ => below[..start].iter().take_while(|row| names(row)).count(),
-    }
+    };
+    // The names of the columns that name the rows may stand in a row of their own below the others.
+    let of_keys = below.get(more).is_some_and(|row| {
+        numeric.iter().all(|column| row.get(*column).is_none_or(|field| field.trim().is_empty()))
+            && row.first().is_some_and(|first| crate::columns::is_known_name(first))
+    });
+    more + usize::from(more > 0 && of_keys)
 }
 
 /// Gives the header as many names as the rows have fields.
