@@ -94,7 +94,7 @@ fn centred_ranks(values: Vec<f64>) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::read_bytes;
+    use crate::open::read_bytes;
 
     fn drugs(count: usize) -> Vec<Option<String>> {
         (0..count).map(|row| Some(if row % 2 == 0 { "a" } else { "b" }.to_owned())).collect()
