@@ -83,3 +83,20 @@ fn what_fuzzing_starts_from_is_read() {
     }
     read_all("seeds");
 }
+
+#[test]
+fn sound_files_among_the_seeds_are_tables() {
+    let folder = fuzz_folder().join("seeds");
+    let rows = |file: &Path, skip: usize| {
+        let bytes = fs::read(file).unwrap();
+        let table = halfmax_data::read_bytes(&file.display().to_string(), &bytes[skip..]);
+        table.unwrap_or_else(|error| panic!("{error}")).rows()
+    };
+    for (name, expected) in [("one.xlsx", 3), ("one.xls", 2), ("one.ods", 3), ("table.zip", 2)] {
+        // The first byte says that the rest is the whole file.
+        assert_eq!(rows(&folder.join("workbook").join(name), 1), expected, "{name}");
+    }
+    for file in files_in(&folder.join("parquet")) {
+        assert_eq!(rows(&file, 0), 3, "{}", file.display());
+    }
+}

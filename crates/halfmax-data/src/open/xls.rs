@@ -180,7 +180,10 @@ impl<'a> Streams<'a> {
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.entries.chunks_exact(128).filter_map(entry_at)
+        // In files with small sectors the upper half of a length may hold anything.
+        let meant = if self.sectors.size == 512 { u64::from(u32::MAX) } else { u64::MAX };
+        let entries = self.entries.chunks_exact(128).filter_map(entry_at);
+        entries.map(move |entry| Entry { length: entry.length & meant, ..entry })
     }
 
     /// Whether the list of streams, the table of small sectors and every stream are no longer than the file.
@@ -222,7 +225,6 @@ fn entry_at(bytes: &[u8]) -> Option<Entry> {
     let letters: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
     let name = String::from_utf16_lossy(&letters);
     let name = name.split('\0').next().unwrap_or_default().to_owned();
-    // The upper half of the length is only meant in files with large sectors, and zero in every sound one.
     let (low, high) = (u32_at(bytes, 120)?, u32_at(bytes, 124)?);
     Some(Entry { name, start: u32_at(bytes, 116)?, length: u64::from(low) | u64::from(high) << 32 })
 }
