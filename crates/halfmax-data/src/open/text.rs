@@ -268,7 +268,7 @@ impl Format {
         if self.runs { Cow::Owned(single_blanks(text)) } else { Cow::Borrowed(text) }
     }
 
-    fn reader<'a>(self, text: &'a str) -> csv::Reader<&'a [u8]> {
+    fn reader(self, text: &str) -> csv::Reader<&[u8]> {
         ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
