@@ -121,6 +121,11 @@ impl LabelsBuilder {
     pub fn finish(self) -> Labels {
         self.labels
     }
+
+    #[cfg(test)]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
 }
 
 /// Where the rows of a table are in its file.

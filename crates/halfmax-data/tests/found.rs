@@ -1,6 +1,8 @@
 //! What the fuzz targets once found, and the files that they start from: every reader ends on each, soon, without a panic, and
 //! without more memory than a small file may take.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 #[path = "../../../fuzz/src/readers.rs"]
 mod readers;
 
@@ -16,7 +18,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// For the whole process, in kB.
 const MOST_MEMORY: u64 = 1 << 20;
 
-const TARGETS: [(&str, fn(&[u8])); 7] = [
+type Reader = fn(&[u8]);
+
+const TARGETS: [(&str, Reader); 7] = [
     ("text", readers::text),
     ("workbook", readers::workbook),
     ("parquet", readers::parquet),
@@ -38,7 +42,7 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Reads a file in a thread of its own, so that one that hangs is seen.
-fn read_in_time(file: &Path, reader: fn(&[u8])) {
+fn read_in_time(file: &Path, reader: Reader) {
     let bytes = fs::read(file).unwrap();
     let (done, wait) = mpsc::channel();
     let worker = thread::spawn(move || {
@@ -82,4 +86,21 @@ fn what_fuzzing_starts_from_is_read() {
         assert!(!files_in(&fuzz_folder().join("seeds").join(target)).is_empty(), "no seeds for {target}");
     }
     read_all("seeds");
+}
+
+#[test]
+fn sound_files_among_the_seeds_are_tables() {
+    let folder = fuzz_folder().join("seeds");
+    let rows = |file: &Path, skip: usize| {
+        let bytes = fs::read(file).unwrap();
+        let table = halfmax_data::read_bytes(&file.display().to_string(), &bytes[skip..]);
+        table.unwrap_or_else(|error| panic!("{error}")).rows()
+    };
+    for (name, expected) in [("one.xlsx", 3), ("one.xls", 2), ("one.ods", 3), ("table.zip", 2)] {
+        // The first byte says that the rest is the whole file.
+        assert_eq!(rows(&folder.join("workbook").join(name), 1), expected, "{name}");
+    }
+    for file in files_in(&folder.join("parquet")) {
+        assert_eq!(rows(&file, 0), 3, "{}", file.display());
+    }
 }

@@ -134,3 +134,17 @@ fn texts(column: &Column) -> Result<Values, polars::error::PolarsError> {
     column.str()?.iter().for_each(|text| builder.push(text));
     Ok(Values::Texts(builder.finish()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_values_than_a_file_can_hold_are_refused() {
+        assert!(refuse_impossible_size("t.parquet", 1_000_000, 4, 500).is_ok());
+        assert!(refuse_impossible_size("t.parquet", 1_000_000, 1000, 200_000).is_ok());
+        let error = refuse_impossible_size("t.parquet", 1 << 40, 3, 2044).unwrap_err().to_string();
+        assert!(error.contains("1099511627776 rows × 3 columns, which its 2044 bytes cannot"), "{error}");
+        assert!(refuse_impossible_size("t.parquet", usize::MAX, usize::MAX, usize::MAX).is_err());
+    }
+}

@@ -139,7 +139,7 @@ pub(super) fn gunzip(label: &str, bytes: &[u8]) -> Result<Vec<u8>> {
             .help("copy or download the file again")
             .because(error)
     };
-    unpacked(label, flate2::read::MultiGzDecoder::new(bytes), bytes.len() as u64, damaged)
+    unpacked(label, flate2::read::MultiGzDecoder::new(bytes), most_unpacked(bytes.len() as u64), damaged)
 }
 
 /// So many bytes may always come out of a compressed file.
@@ -148,26 +148,30 @@ const ALWAYS_UNPACKED: u64 = 1 << 30;
 /// Beyond that, at most so many for each byte of the file: tables of text shrink to a tenth, hardly ever to a hundredth.
 const MOST_PER_BYTE: u64 = 200;
 
-/// What comes out of a compressed file of `packed` bytes.
+/// How many bytes may come out of so many compressed ones.
+fn most_unpacked(packed: u64) -> u64 {
+    packed.saturating_mul(MOST_PER_BYTE).max(ALWAYS_UNPACKED)
+}
+
+/// What comes out of a compressed file.
 ///
 /// # Errors
-/// If it is damaged, or far more comes out of it than any table gives.
+/// If it is damaged, or more than `most` bytes come out of it.
 fn unpacked(
     label: &str,
     inner: impl Read,
-    packed: u64,
+    most: u64,
     damaged: impl FnOnce(std::io::Error) -> Error,
 ) -> Result<Vec<u8>> {
-    let most = packed.saturating_mul(MOST_PER_BYTE).max(ALWAYS_UNPACKED);
     let mut bytes = Vec::new();
-    if let Err(error) = inner.take(most + 1).read_to_end(&mut bytes) {
+    if let Err(error) = inner.take(most.saturating_add(1)).read_to_end(&mut bytes) {
         return Err(damaged(error));
     }
     if bytes.len() as u64 > most {
         return Err(Error::data(format!(
-            "{label}: {packed} compressed bytes unpack to more than {most}, as those of no table do"
+            "{label}: more than {most} bytes come out of the compressed file, far more than out of those of tables"
         ))
-        .help("if the file is to be trusted, unpack it and give the file that comes out"));
+        .help("if you trust the file, unpack it and give the file that comes out"));
     }
     Ok(bytes)
 }
@@ -257,5 +261,24 @@ pub(crate) fn extract(label: &str, bytes: &[u8], member: &str) -> Result<Vec<u8>
     let mut archive = archive(label, bytes)?;
     let file = archive.by_name(member).map_err(|error| damaged(error.into()))?;
     let packed = file.compressed_size().min(bytes.len() as u64);
-    unpacked(&format!("{label}/{member}"), file, packed, |error| damaged(error.into()))
+    unpacked(&format!("{label}/{member}"), file, most_unpacked(packed), |error| damaged(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_unpacks_without_end_is_refused() {
+        let read = |most| {
+            unpacked("t.csv.gz", std::io::repeat(b'0').take(1000), most, |error| {
+                Error::data(error.to_string())
+            })
+        };
+        assert_eq!(read(1000).unwrap().len(), 1000);
+        let error = read(999).unwrap_err();
+        assert!(error.to_string().starts_with("t.csv.gz: more than 999 bytes come out"), "{error}");
+        assert_eq!((most_unpacked(10), most_unpacked(10 << 20)), (1 << 30, 2000 << 20));
+        assert_eq!(most_unpacked(u64::MAX), u64::MAX);
+    }
 }

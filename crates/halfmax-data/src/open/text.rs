@@ -291,7 +291,7 @@ impl Format {
         if self.runs { Cow::Owned(single_blanks(text)) } else { Cow::Borrowed(text) }
     }
 
-    fn reader<'a>(self, text: &'a str) -> csv::Reader<&'a [u8]> {
+    fn reader(self, text: &str) -> csv::Reader<&[u8]> {
         ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -450,7 +450,7 @@ fn parse(
         })
         .collect();
     let pass = Pass { label, text, format, before, first_row };
-    let outcome = pass.read(&mut builders)?;
+    let outcome = pass.read(&mut builders, PIECE)?;
     let mut columns: Vec<Option<Values>> = Vec::new();
     let mut again = Vec::new();
     for builder in builders {
@@ -463,7 +463,7 @@ fn parse(
         again.push(next);
     }
     if columns.iter().any(Option::is_none) {
-        pass.read(&mut again)?;
+        pass.read(&mut again, PIECE)?;
         for (column, builder) in columns.iter_mut().zip(again) {
             if let Builder::Texts(labels) = builder {
                 *column = Some(Values::Texts(labels.finish()));
@@ -528,8 +528,8 @@ enum Stopped {
 const PIECE: usize = 1 << 22;
 
 impl Pass<'_> {
-    fn read(&self, builders: &mut [Builder]) -> Result<Outcome> {
-        let pieces = self.pieces(PIECE);
+    fn read(&self, builders: &mut [Builder], length: usize) -> Result<Outcome> {
+        let pieces = self.pieces(length);
         let mut found = Outcome::default();
         for (at, together) in pieces.chunks(rayon::current_num_threads()).enumerate() {
             let read: Vec<Result<Piece, Stopped>> = together
@@ -695,4 +695,63 @@ fn evidence_of(column: &RawColumn) -> Option<CommaEvidence> {
 fn has_small(column: &RawColumn) -> bool {
     let Values::Texts(labels) = &column.values else { return false };
     labels.names.iter().any(|text| plain_number(text).is_some_and(|value| value.abs() < 1000.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, piece: usize) -> Result<(Vec<Builder>, Outcome)> {
+        let format = Format { separator: b',', width: 3, quoting: true, runs: false };
+        let pass = Pass { label: "t.csv", text, format: &format, before: 1, first_row: 2 };
+        let mut builders = vec![
+            Builder::Texts(LabelsBuilder::default()),
+            Builder::Numbers(Vec::new()),
+            Builder::Numbers(Vec::new()),
+        ];
+        let found = pass.read(&mut builders, piece)?;
+        Ok((builders, found))
+    }
+
+    #[test]
+    fn pieces_give_what_the_whole_gives() {
+        let row = |at: usize| match at {
+            13 => ",,\r\n".to_owned(),
+            17 => "# a remark\n".to_owned(),
+            _ => format!("L{},{}.5,{}\n", at % 7, at, if at == 40 { "text" } else { "NA" }),
+        };
+        let text = format!("a,b,c\n{}", (0..60).map(row).collect::<String>());
+        let (whole, all) = read(&text, usize::MAX).unwrap();
+        for piece in [1, 10, 33, 500] {
+            let (parts, found) = read(&text, piece).unwrap();
+            assert_eq!((found.places, found.blank, found.remarks), (all.places.clone(), 1, 1), "{piece}");
+            assert_eq!(labels_of(&parts[0]), labels_of(&whole[0]), "{piece}");
+            assert!(matches!((&parts[1], &whole[1]), (Builder::Numbers(a), Builder::Numbers(b)) if a == b));
+            assert!(matches!((&parts[2], &whole[2]), (Builder::Broken, Builder::Broken)));
+        }
+        assert_eq!(&all.places[11..15], [13, 14, 16, 17]);
+    }
+
+    fn labels_of(builder: &Builder) -> Vec<String> {
+        let Builder::Texts(labels) = builder else { panic!("no texts") };
+        let labels = labels.labels();
+        (0..labels.of_row.len()).map(|row| labels.at(row).unwrap_or("-").to_owned()).collect()
+    }
+
+    #[test]
+    fn a_row_of_another_width_is_named_by_its_row_of_the_file() {
+        let text = format!("a,b,c\n{}L,1\n{}", "L,1,2\n".repeat(30), "L,1,2\n".repeat(30));
+        for piece in [usize::MAX, 50] {
+            let error = read(&text, piece).map(|_| ()).unwrap_err();
+            assert_eq!(error.to_string(), "t.csv: row 32 has 2 fields where the header has 3");
+        }
+    }
+
+    #[test]
+    fn text_with_quotation_marks_is_not_cut() {
+        let text = "a,b,c\n\"L\n1\",1,2\nL,3,4\n";
+        let (builders, found) = read(text, 3).unwrap();
+        assert_eq!(found.places, [2, 3]);
+        assert_eq!(labels_of(&builders[0]), ["L\n1", "L"]);
+    }
 }

@@ -17,7 +17,15 @@ const SECTOR_IDS: std::ops::Range<u32> = 0..0xffff_fffa;
 /// # Errors
 /// If cells lie far apart, or a sheet says it is larger than the format allows.
 pub(super) fn check(label: &str, bytes: &[u8]) -> Result<()> {
-    let Some(stream) = workbook_stream(bytes) else { return Ok(()) };
+    let damaged = || {
+        Error::data(format!("{label}: the workbook is damaged: a stream in it has no end"))
+            .help("copy or download the file again")
+    };
+    let Some(streams) = Streams::of(bytes) else { return Ok(()) };
+    if !streams.end() {
+        return Err(damaged());
+    }
+    let Some(stream) = streams.workbook() else { return Ok(()) };
     let starts = Records(&stream)
         .take_while(|(kind, _)| *kind != END)
         .filter(|(kind, _)| *kind == SHEET)
@@ -122,15 +130,15 @@ struct Sectors<'a> {
 impl Sectors<'_> {
     fn get(&self, id: u32) -> Option<&[u8]> {
         let start = (id as usize).checked_mul(self.size)?;
-        self.bytes
-            .get(start..self.bytes.len().min(start.checked_add(self.size)?))
-            .filter(|found| !found.is_empty())
+        let end = self.bytes.len().min(start.checked_add(self.size)?);
+        self.bytes.get(start..end).filter(|found| !found.is_empty())
     }
 
-    /// The bytes of the chain that begins with a sector, at most `most`.
+    /// The bytes of the chain that begins with a sector, at most `most`; not more than the file has, though a chain that comes
+    /// back to itself would give more.
     fn chain(&self, mut id: u32, most: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
-        while SECTOR_IDS.contains(&id) && bytes.len() < most.min(self.bytes.len()) {
+        while SECTOR_IDS.contains(&id) && bytes.len() < most.min(self.bytes.len() + self.size) {
             let Some(sector) = self.get(id) else { break };
             bytes.extend_from_slice(sector);
             id = self.next.get(id as usize).copied().unwrap_or(u32::MAX);
@@ -140,38 +148,65 @@ impl Sectors<'_> {
     }
 }
 
-/// The stream with the records of the workbook.
-fn workbook_stream(bytes: &[u8]) -> Option<Vec<u8>> {
-    let size = match u16_at(bytes, 30)? {
-        9 => 512,
-        12 => 4096,
-        _ => return None,
-    };
-    let mut sectors = Sectors { bytes: bytes.get(size..)?, size, next: Vec::new() };
-    let mut tables: Vec<u32> = words(bytes.get(76..512)?);
-    let (mut more, mut left) = (u32_at(bytes, 68)?, bytes.len() / size + 1);
-    while SECTOR_IDS.contains(&more) && left > 0 {
-        tables.extend(words(sectors.get(more)?));
-        more = tables.pop()?;
-        left -= 1;
+/// The streams of a compound file.
+struct Streams<'a> {
+    sectors: Sectors<'a>,
+    /// The list of the streams.
+    entries: Vec<u8>,
+    /// Where the table of small sectors begins, and its length in bytes.
+    small_table: (u32, usize),
+}
+
+impl<'a> Streams<'a> {
+    fn of(bytes: &'a [u8]) -> Option<Self> {
+        let size = match u16_at(bytes, 30)? {
+            9 => 512,
+            12 => 4096,
+            _ => return None,
+        };
+        let mut sectors = Sectors { bytes: bytes.get(size..)?, size, next: Vec::new() };
+        let mut tables: Vec<u32> = words(bytes.get(76..512)?);
+        let (mut more, mut left) = (u32_at(bytes, 68)?, bytes.len() / size + 1);
+        while SECTOR_IDS.contains(&more) && left > 0 {
+            tables.extend(words(sectors.get(more)?));
+            more = tables.pop()?;
+            left -= 1;
+        }
+        let tables = tables.iter().filter(|id| SECTOR_IDS.contains(*id));
+        sectors.next = tables.filter_map(|id| sectors.get(*id)).flat_map(words).collect();
+        let entries = sectors.chain(u32_at(bytes, 48)?, usize::MAX);
+        let small_table = (u32_at(bytes, 60)?, (u32_at(bytes, 64)? as usize).saturating_mul(size));
+        Some(Self { sectors, entries, small_table })
     }
-    sectors.next = tables
-        .iter()
-        .filter(|id| SECTOR_IDS.contains(*id))
-        .filter_map(|id| sectors.get(*id))
-        .flat_map(words)
-        .collect();
-    let entries = sectors.chain(u32_at(bytes, 48)?, usize::MAX);
-    let (root, named) = (entry_at(entries.get(..128)?)?, |name: &str| {
-        entries.chunks_exact(128).filter_map(entry_at).find(|entry| entry.name.eq_ignore_ascii_case(name))
-    });
-    let entry = named("Workbook").or_else(|| named("Book"))?;
-    if entry.length >= 4096 {
-        return Some(sectors.chain(entry.start, entry.length));
+
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        // In files with small sectors the upper half of a length may hold anything.
+        let meant = if self.sectors.size == 512 { u64::from(u32::MAX) } else { u64::MAX };
+        let entries = self.entries.chunks_exact(128).filter_map(entry_at);
+        entries.map(move |entry| Entry { length: entry.length & meant, ..entry })
     }
-    let small = sectors.chain(root.start, root.length);
-    let next = words(&sectors.chain(u32_at(bytes, 60)?, (u32_at(bytes, 64)? as usize).saturating_mul(size)));
-    Some(Sectors { bytes: &small, size: 64, next }.chain(entry.start, entry.length))
+
+    /// Whether the list of streams, the table of small sectors and every stream are no longer than the file.
+    fn end(&self) -> bool {
+        let most = self.sectors.bytes.len() + self.sectors.size;
+        self.entries.len() < most
+            && self.small_table.1 <= most
+            && self.entries().all(|entry| entry.name.is_empty() || entry.length <= most as u64)
+    }
+
+    /// The stream with the records of the workbook.
+    fn workbook(&self) -> Option<Vec<u8>> {
+        let named = |name: &str| self.entries().find(|entry| entry.name.eq_ignore_ascii_case(name));
+        let entry = named("Workbook").or_else(|| named("Book"))?;
+        let length = usize::try_from(entry.length).ok()?;
+        if length >= 4096 {
+            return Some(self.sectors.chain(entry.start, length));
+        }
+        let root = self.entries().next()?;
+        let small = self.sectors.chain(root.start, usize::try_from(root.length).ok()?);
+        let next = words(&self.sectors.chain(self.small_table.0, self.small_table.1));
+        Some(Sectors { bytes: &small, size: 64, next }.chain(entry.start, length))
+    }
 }
 
 fn words(bytes: &[u8]) -> Vec<u32> {
@@ -182,13 +217,56 @@ fn words(bytes: &[u8]) -> Vec<u32> {
 struct Entry {
     name: String,
     start: u32,
-    length: usize,
+    length: u64,
 }
 
 fn entry_at(bytes: &[u8]) -> Option<Entry> {
-    let letters: Vec<u16> =
-        bytes.get(..64)?.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+    let pairs = bytes.get(..64)?.as_chunks::<2>().0;
+    let letters: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
     let name = String::from_utf16_lossy(&letters);
     let name = name.split('\0').next().unwrap_or_default().to_owned();
-    Some(Entry { name, start: u32_at(bytes, 116)?, length: u32_at(bytes, 120)? as usize })
+    let (low, high) = (u32_at(bytes, 120)?, u32_at(bytes, 124)?);
+    Some(Entry { name, start: u32_at(bytes, 116)?, length: u64::from(low) | u64::from(high) << 32 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: u16, data: &[u8]) -> Vec<u8> {
+        [&kind.to_le_bytes(), &(data.len() as u16).to_le_bytes(), data].concat()
+    }
+
+    fn number(row: u16, column: u16) -> Vec<u8> {
+        record(0x0203, &[row.to_le_bytes().as_slice(), &column.to_le_bytes(), &[0; 10]].concat())
+    }
+
+    #[test]
+    fn cells_are_counted_up_to_the_end_of_the_sheet() {
+        let chart = [record(BEGIN, &[0; 16]), number(60_000, 200), record(END, &[])].concat();
+        let sheet =
+            [record(BEGIN, &[0; 16]), number(2, 1), chart, number(11, 4), record(END, &[]), number(9999, 9)];
+        let extent = sheet_at("t.xls", &sheet.concat()).unwrap();
+        assert_eq!((extent.cells, extent.places()), (2, 10 * 4));
+        let far = sheet_at("t.xls", &[number(0, 0), number(65_535, 255)].concat()).unwrap();
+        let error = refuse_scattered("t.xls", far.cells, far.places()).unwrap_err();
+        assert!(
+            error.to_string().contains("16777216 places") && error.to_string().contains("only 2"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn sizes_that_no_sheet_has_are_refused() {
+        let size = |rows: [u32; 2], columns: [u16; 2]| {
+            let mut data: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
+            data.extend(columns.iter().flat_map(|column| column.to_le_bytes()));
+            data.extend([0; 2]);
+            record(DIMENSIONS, &data)
+        };
+        assert!(sheet_at("t.xls", &size([0, 65_536], [0, 256])).is_ok());
+        assert!(sheet_at("t.xls", &size([0, 0], [0, 0])).is_ok());
+        assert!(sheet_at("t.xls", &size([0, u32::MAX], [0, 256])).is_err());
+        assert!(sheet_at("t.xls", &size([9, 3], [0, 2])).is_err());
+    }
 }
