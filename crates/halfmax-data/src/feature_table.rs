@@ -10,7 +10,7 @@ use crate::profile::Content;
 use crate::report::grouped;
 use crate::roles::Role;
 use crate::separating::Repeats;
-use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
+use crate::table::{Labels, LabelsBuilder, RawColumn, RawTable, Values};
 use crate::wide::drug_and_quantity;
 
 /// The table of one kind of features: its key first, then nothing but features (and, of events and categories, texts).
@@ -259,6 +259,24 @@ fn value_of_list(table: &RawTable, kind: CellKind) -> Result<Option<usize>> {
     }
 }
 
+/// The rows of each gene and cell line that have a value, and how many rows name not both.
+fn rows_of_pairs(
+    cells: &Labels,
+    genes: &Labels,
+    values: &[f64],
+) -> (BTreeMap<(u32, u32), Vec<usize>>, usize) {
+    let mut rows: BTreeMap<(u32, u32), Vec<usize>> = BTreeMap::new();
+    let mut unnamed = 0;
+    for (row, value) in values.iter().enumerate() {
+        if cells.at(row).is_none() || genes.at(row).is_none() {
+            unnamed += 1;
+        } else if !value.is_nan() {
+            rows.entry((genes.of_row[row], cells.of_row[row])).or_default().push(row);
+        }
+    }
+    (rows, unnamed)
+}
+
 /// A list of values, one row for each cell line and feature, as a matrix of cell lines × features. None of other tables.
 ///
 /// # Errors
@@ -276,15 +294,7 @@ fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
     }
     let Some(value) = value_of_list(table, kind)? else { return Ok(None) };
     let values = table.numbers(value, "a number")?;
-    let mut rows: BTreeMap<(u32, u32), Vec<usize>> = BTreeMap::new();
-    let mut unnamed = 0;
-    for row in 0..table.rows() {
-        if cells.at(row).is_none() || genes.at(row).is_none() {
-            unnamed += 1;
-        } else if !values[row].is_nan() {
-            rows.entry((genes.of_row[row], cells.of_row[row])).or_default().push(row);
-        }
-    }
+    let (rows, unnamed) = rows_of_pairs(&cells, &genes, &values);
     let repeats = rows.values().filter(|rows| rows.len() > 1).map(Vec::as_slice);
     let repeats =
         Repeats { what: "genes in a cell line", groups: repeats.collect(), used: &[cell, gene, value] };
@@ -431,9 +441,9 @@ mod tests {
         assert_eq!(table.names(), ["cell_line", "G1"]);
         let notes = table.notes().join("\n");
         assert!(
-            notes.contains("X (the numbers of the rows)")
-                && notes.contains("AUC (responses")
-                && notes.contains("note (texts)"),
+            notes.contains("\"X\" (the numbers of the rows)")
+                && notes.contains("\"AUC\" (responses")
+                && notes.contains("\"note\" (texts)"),
             "{notes}"
         );
     }
