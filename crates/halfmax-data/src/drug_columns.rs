@@ -28,6 +28,9 @@ enum OwnValues {
     Bits(Vec<Option<String>>),
 }
 
+/// Features by their names, each with one value for every drug.
+type Features = Vec<(String, Vec<f64>)>;
+
 /// The columns of a sheet that have no role and hold numbers or strings of bits.
 pub(crate) fn own_columns(table: &RawTable, key: usize) -> Result<Vec<OwnColumn>> {
     let mut found = Vec::new();
@@ -79,8 +82,7 @@ pub(crate) fn own_blocks(
             listed(&unused, 5)
         ));
     }
-    let (mut numbers, mut bits): (Vec<(String, Vec<f64>)>, Vec<(String, Vec<f64>)>) =
-        (Vec::new(), Vec::new());
+    let (mut numbers, mut bits) = (Features::new(), Features::new());
     for column in own.iter().filter(|column| is_wanted(column)) {
         match &column.values {
             OwnValues::Bits(texts) => bits.extend(expanded(sheet, &column.name, texts, rows)?),
@@ -125,7 +127,7 @@ fn expanded(
     name: &str,
     texts: &[Option<String>],
     rows: &[Option<&DrugRow>],
-) -> Result<Vec<(String, Vec<f64>)>> {
+) -> Result<Features> {
     let taken: Vec<Option<&str>> =
         rows.iter().map(|row| row.and_then(|row| texts[row.table_row()].as_deref())).collect();
     let width = taken.iter().flatten().map(|text| text.len()).max().unwrap_or(0);

@@ -404,17 +404,17 @@ impl Wells {
                 }
                 None => options.drugs.iter().map(|drugs| Some(number(&drugs[side]))).collect(),
             };
-            for row in 0..rows {
+            for (row, value) in values.iter().copied().enumerate() {
                 let label = labels.as_ref().map_or(Some(0), |labels| {
                     (labels.of_row[row] != Labels::MISSING).then_some(labels.of_row[row] as usize)
                 });
                 let drug = label.and_then(|label| numbers[label]);
                 match (drug, columns.drugs) {
-                    (Some(_), _) if values[row].is_nan() => {
+                    (Some(_), _) if value.is_nan() => {
                         return Err(missing(table, column, row, "a dose; 0 where the other drug is alone"));
                     }
-                    (None, Some(drugs)) if label.is_none() && values[row] > 0.0 => {
-                        let expected = format!("the name of a drug, since its dose is {}", values[row]);
+                    (None, Some(drugs)) if label.is_none() && value > 0.0 => {
+                        let expected = format!("the name of a drug, since its dose is {}", value);
                         return Err(missing(table, drugs[side], row, &expected));
                     }
                     (None, Some(drugs)) => {
@@ -425,7 +425,7 @@ impl Wells {
                     (Some(_), _) => {
                         wells.drugs[row][side] = drug;
                         wells.factors[row][side] = factors.factors[row];
-                        wells.doses[row][side] = values[row] * factors.factors[row];
+                        wells.doses[row][side] = value * factors.factors[row];
                     }
                     (None, None) => {}
                 }

@@ -210,6 +210,9 @@ fn is_row_number(name: &str, numbers: &[f64], distinct: usize, whole: bool) -> b
     in_order || index
 }
 
+/// A kind of ids and whether a text has its form.
+type Form = (IdKind, fn(&str) -> bool);
+
 fn of_texts(texts: &[String], rows: usize) -> Content {
     if texts.is_empty() {
         return Content::Empty;
@@ -218,7 +221,7 @@ fn of_texts(texts: &[String], rows: usize) -> Content {
     let share = |is: &dyn Fn(&str) -> bool| {
         looked_at.iter().filter(|text| is(text)).count() as f64 / looked_at.len() as f64
     };
-    let kinds: [(IdKind, fn(&str) -> bool); 10] = [
+    let kinds: [Form; 10] = [
         (IdKind::DepMap, |text| has_form(text, "ACH-", 6)),
         (IdKind::SangerModel, |text| has_form(text, "SIDM", 5)),
         (IdKind::Cellosaurus, is_cellosaurus),
