@@ -33,7 +33,10 @@ impl Folder {
             response: Some("responses.csv".into()),
             annotation: there("annotation.csv"),
             drugs: there("drugs.csv"),
-            cells: there(features).map(|file| CellFile::new(kind, file)).into_iter().collect(),
+            cells: there(features)
+                .map(|file: halfmax_data::TableFile| CellFile::new(kind, file.file))
+                .into_iter()
+                .collect(),
             ..DataConfig::default()
         };
         load(&data, &TargetConfig::default(), self.path(), None)
