@@ -248,7 +248,9 @@ fn interrupted_scoring_goes_on_where_it_was() {
     for ending in ["csv", "ndjson"] {
         let out = format!("scores.{ending}");
         let start = ["score", "run/model.halfmax", "--cells", "many_cells.csv", "--drugs", "many_drugs.csv"];
-        let arguments = [&start[..], &["--all-combinations", "--min-score", "13.5", "--out", &out]].concat();
+        let arguments =
+            [&start[..], &["--all-combinations", "--any-scale", "--min-score", "13.5", "--out", &out]]
+                .concat();
         let kept = format!("{out}.unfinished");
         // Stopped before there was anything to keep, it is given more time.
         for wait in [500, 1000, 2000, 4000, 8000] {
@@ -309,7 +311,7 @@ fn what_cannot_be_scored_is_refused() {
     refused("pairs", 3, &listed, &["list.csv", "none of its combinations", "a drug with itself", "row 2"]);
     list("drug_a,drug_b\nD0001,Unknown\n");
     refused("pairs", 3, &listed, &["none of its combinations", "D0001 with Unknown"]);
-    list("drug_a,partner\nD0001,D0002\n");
+    list("drug_a,beside\nD0001,D0002\n");
     refused("pairs", 3, &listed, &["no column of second drugs", "drug_b"]);
     list("drug_a,drug_b\n");
     refused("pairs", 3, &listed, &["list.csv"]);

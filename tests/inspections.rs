@@ -1,6 +1,8 @@
 //! What `data inspect` says of every file at hand, in one snapshot: a change of words or of meaning is seen. The files are beside the
 //! repository; without them the test is skipped. `INSTA_UPDATE=always` writes the snapshot again.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::path::{Path, PathBuf};
 
 use halfmax_data::inspect;

@@ -131,8 +131,8 @@ fn checked(screen: &MadeUp) -> String {
 /// The facts, as JSON.
 fn facts(folder: &Path, arguments: &[&str]) -> Value {
     let text = succeeds(folder, arguments);
-    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    events.filter(|event| event["event"] == "quality").last().expect("no event on quality")
+    let mut events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    events.rfind(|event| event["event"] == "quality").expect("no event on quality")
 }
 
 fn assert_says(found: &str, parts: &[&str]) {
@@ -154,7 +154,7 @@ fn a_clean_screen_shows_nothing() {
     let coverage = &found["responses"]["coverage"];
     assert_eq!(coverage["cell_lines"]["each"].as_array().unwrap().len(), CELLS);
     assert_eq!(coverage["drugs"]["each"].as_array().unwrap().len(), DRUGS);
-    let pairs = (0..CELLS * DRUGS).filter(|at| (at / DRUGS * 5 + at % DRUGS * 3) % 11 != 0).count();
+    let pairs = (0..CELLS * DRUGS).filter(|at| !(at / DRUGS * 5 + at % DRUGS * 3).is_multiple_of(11)).count();
     assert_eq!(coverage["pairs"], pairs);
     let agreement = &found["responses"]["agreement"][0];
     let repeated = (0..CELLS * 5).filter(|at| (at / 5 * 5 + at % 5 * 3) % 11 != 0).count();

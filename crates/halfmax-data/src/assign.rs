@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use halfmax_core::{Error, Result, listed};
 use serde::{Deserialize, Serialize};
 
+use crate::genes::is_known_gene;
 use crate::profile::{Content, IdKind};
-use crate::roles::{Nature, ROLES, Rank, Role, roles_of};
+use crate::roles::{Nature, ROLES, Rank, Role, TAKEN_APART, roles_of};
 use crate::table::RawTable;
 
 /// One name or several, as a configuration may give them.
@@ -181,11 +182,15 @@ pub(crate) enum Scope {
     AllFiles,
 }
 
+/// In tables of more columns than these the symbol of a gene (CPD, IDE) names that gene and nothing else.
+const FEW_COLUMNS: usize = 100;
+
 fn all_candidates(table: &RawTable) -> Vec<Candidate> {
     let mut found = Vec::new();
+    let is_wide = table.names().len() > FEW_COLUMNS;
     for (column, name) in table.names().iter().enumerate().filter(|(column, _)| !table.is_ignored(*column)) {
         let (roles, _) = roles_of(name);
-        if roles.is_empty() {
+        if roles.is_empty() || (is_wide && is_known_gene(name)) {
             continue;
         }
         let content = table.content(column);
@@ -194,7 +199,14 @@ fn all_candidates(table: &RawTable) -> Vec<Candidate> {
             found.push(Candidate { column, role: Role::Smiles, rank: DOUBTFUL / 2 });
         }
         for (role, rank) in roles {
-            let rank = if fits(role, content) { rank } else { rank + DOUBTFUL };
+            let fits = fits(role, content);
+            let rank = match () {
+                () if fits => rank,
+                () if rank >= TAKEN_APART => continue,
+                // Drugs may be called by their structures.
+                () if is_of_drugs(role) && content == Content::Ids(IdKind::Smiles) => rank + DOUBTFUL / 2,
+                () => rank + DOUBTFUL,
+            };
             found.push(Candidate { column, role, rank });
         }
     }
@@ -206,12 +218,16 @@ fn all_candidates(table: &RawTable) -> Vec<Candidate> {
     found
 }
 
+fn is_of_drugs(role: Role) -> bool {
+    matches!(role, Role::Drug | Role::DrugA | Role::DrugB | Role::DrugC)
+}
+
 /// Whether what a column holds can be what a role says.
 fn fits(role: Role, content: Content) -> bool {
     let of_cell_lines = matches!(content, Content::Ids(kind) if kind.is_of_cell_lines());
     let of_drugs = matches!(content, Content::Ids(IdKind::BroadCompound | IdKind::InchiKey));
     match role {
-        Role::Drug | Role::DrugA | Role::DrugB | Role::DrugC if of_cell_lines => return false,
+        role if is_of_drugs(role) && of_cell_lines => return false,
         Role::CellLine | Role::Gene if of_drugs => return false,
         _ => {}
     }

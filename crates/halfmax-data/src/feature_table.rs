@@ -140,9 +140,13 @@ fn mostly_numbers(table: &RawTable, column: usize) -> bool {
 fn key_of(table: &RawTable, kind: CellKind) -> usize {
     let gene =
         if matches!(kind, CellKind::Category | CellKind::Events) { None } else { table.role(Role::Gene) };
-    let first = (0..table.names().len()).find(|column| {
-        !table.is_ignored(*column) && !matches!(table.content(*column), Content::RowNumber | Content::Empty)
-    });
+    let holds_names = |column: &usize| {
+        let content = table.content(*column);
+        !table.is_ignored(*column)
+            && !content.is_number()
+            && !matches!(content, Content::RowNumber | Content::Empty)
+    };
+    let first = (0..table.names().len()).find(holds_names);
     // A single column of row numbers may hide the names of the rows only where some column is left for them.
     table.key.or_else(|| table.role(Role::CellLine)).or(gene).or(first).unwrap_or(0)
 }

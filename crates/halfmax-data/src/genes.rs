@@ -15,13 +15,14 @@ use crate::report::grouped;
 /// assert_eq!(halfmax_data::count_known_genes(names.into_iter()), 4);
 /// ```
 pub fn count_known_genes<'a>(names: impl Iterator<Item = &'a str>) -> usize {
-    names.filter(|name| is_known(name)).count()
+    names.filter(|name| is_known_gene(name)).count()
 }
 
 /// What stands behind a gene's symbol in the name of an event: `KRAS_mut`, `MYC_AMP`.
 const EVENTS: [&str; 3] = ["mut", "amp", "del"];
 
-fn is_known(name: &str) -> bool {
+/// Whether a name is a symbol of a gene, alone or with the kind of an event behind it.
+pub(crate) fn is_known_gene(name: &str) -> bool {
     let name = name.trim();
     let event = name.rsplit_once('_').filter(|(_, end)| EVENTS.contains(&end.to_ascii_lowercase().as_str()));
     let name = event.map_or(name, |(gene, _)| gene);

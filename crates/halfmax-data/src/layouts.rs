@@ -293,7 +293,7 @@ impl Layout {
 
 /// Whether a table has a role. The first drug of a pair may be called as a single one is.
 fn has_role(table: &RawTable, role: Role) -> bool {
-    let is_there = |role: Role| table.role(role).is_some();
+    let is_there = |role: Role| table.has_surely(role);
     match role {
         Role::DrugA => is_there(Role::DrugA) || (is_there(Role::Drug) && is_there(Role::DrugB)),
         Role::DoseA => is_there(Role::DoseA) || (is_there(Role::Dose) && is_there(Role::DoseB)),

@@ -194,6 +194,9 @@ fn of_numbers(name: &str, numbers: &[f64]) -> Profile {
     Profile { content, missing, distinct: distinct.len(), range }
 }
 
+/// With fewer rows, 1, 2, 3 … may well be values.
+const MANY_ROWS: usize = 10;
+
 /// Whether numbers are those of the rows: 0, 1, 2 … under whatever name; under the name of an index any different whole numbers, since
 /// a frame that was sorted or filtered keeps them.
 fn is_row_number(name: &str, numbers: &[f64], distinct: usize, whole: bool) -> bool {
@@ -201,7 +204,7 @@ fn is_row_number(name: &str, numbers: &[f64], distinct: usize, whole: bool) -> b
         return false;
     }
     let first = numbers.first().copied().unwrap_or(-1.0);
-    let in_order = numbers.len() >= 3
+    let in_order = numbers.len() >= MANY_ROWS
         && (first == 0.0 || first == 1.0)
         && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0);
     let largest = numbers.iter().fold(0.0, |most: f64, value| most.max(*value));
@@ -383,7 +386,8 @@ mod tests {
 
     #[test]
     fn row_numbers_are_seen_under_any_name() {
-        assert_eq!(content("a,b\n0,x\n1,y\n2,z\n")[0], Content::RowNumber);
+        assert_eq!(content("a,b\n0,x\n1,y\n2,z\n3,x\n4,x\n5,x\n6,x\n7,x\n8,x\n9,x\n")[0], Content::RowNumber);
+        assert_ne!(content("a,b\n0,x\n1,y\n2,z\n")[0], Content::RowNumber);
         assert_eq!(content("Unnamed: 0,b\n7,x\n3,y\n5,z\n")[0], Content::RowNumber);
         assert_eq!(content("G1,b\n7,x\n3,y\n5,z\n")[0], Content::WholeNumbers);
         assert_eq!(content(",b\n905949,x\n905946,y\n905940,z\n")[0], Content::Ids(IdKind::Cosmic));

@@ -914,7 +914,7 @@ impl Serialize for Role {
 pub type Rank = usize;
 
 /// A name of readings that is in no list stands behind those that are.
-const TAKEN_APART: Rank = 100;
+pub(crate) const TAKEN_APART: Rank = 100;
 
 /// The roles that a column of this name can have, each with how well the name fits, and the unit that the name says.
 pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {

@@ -130,9 +130,7 @@ impl FeatureScale {
         let (own, there) = (self.width(), known.width());
         // Values that are nearly all the same (copy numbers) have no width to compare.
         let widths = there <= 0.0 || own <= 0.0 || (own / there <= WIDTHS && there / own <= WIDTHS);
-        let beyond =
-            self.quantiles[6] > known.quantiles[6] + 2.0 * (known.quantiles[6] - known.quantiles[0]).max(1.0);
-        middle && widths && !beyond
+        middle && widths
     }
 
     /// What the values look like beside those of training, with what mends it.

@@ -130,8 +130,11 @@ fn ragged_rows_and_quotation_marks() {
 fn text_in_a_numeric_column() {
     let folder = Folder::with(&[("responses.csv", &RESPONSES.replace("2.5", "high"))]);
     says(folder.load(&[], None), &["responses.csv", "LN_IC50", "row 4", "\"high\"", "a number"]);
-    let folder = Folder::with(&[("responses.csv", RESPONSES), ("e.csv", "cell_line,A,B\nA549,1,x\n")]);
-    says(folder.load(&[(CellKind::Expression, "e.csv")], None), &["e.csv", "\"B\"", "row 2", "\"x\""]);
+    let folder = Folder::with(&[
+        ("responses.csv", RESPONSES),
+        ("e.csv", "cell_line,A,B\nA549,1,2\nMCF7,2,3\nNCI-H226,3,x\n"),
+    ]);
+    says(folder.load(&[(CellKind::Expression, "e.csv")], None), &["e.csv", "\"B\"", "row 4", "\"x\""]);
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn impossible_features() {
     for (kind, value, expected) in [
         (CellKind::Expression, "inf", "finite"),
         (CellKind::CopyNumber, "1e6", "copy number"),
-        (CellKind::Mutation, "2", "0 or 1"),
+        (CellKind::Mutation, "0.5", "0 or 1"),
     ] {
         let features = format!("cell_line,A\nA549,0\nNCI-H226,{value}\n");
         let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", &features)]);
@@ -397,8 +400,11 @@ fn both_orders_of_a_combination_are_one() {
     assert_eq!((responses.side(1), responses.side(2)), (&[0, 1, 1][..], &[2, 2, 2][..]));
     assert_eq!(loaded.folds, Some(vec![Some(0), Some(1), Some(1)]));
     let report = loaded.report.to_string();
-    for words in ["1 responses, they combine a drug with itself", "2 combinations of 3 drugs", "is not named"]
-    {
+    for words in [
+        "1 responses, they combine a drug with itself",
+        "2 combinations of 3 drugs",
+        "of a single drug: the other is missing",
+    ] {
         assert!(report.contains(words), "{report}");
     }
 }

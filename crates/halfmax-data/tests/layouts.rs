@@ -1,5 +1,7 @@
 //! The page of layouts in the documentation is the program's own list.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::path::Path;
 
 use halfmax_data::{LAYOUTS, ROLES, layouts_page};

@@ -292,12 +292,16 @@ const MANY_FEATURES: usize = 8;
 fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) -> Result<()> {
     // Ids of cell lines name no drugs, whatever their column is called.
     let of_lines = |column: &usize| matches!(table.profile(*column).content, Content::Ids(kind) if kind.is_of_cell_lines());
-    let named = |role: Role| table.role(role).filter(|column| !of_lines(column));
+    let named = |role: Role| table.role(role).filter(|column| table.has_surely(role) && !of_lines(column));
     let cell = table.role(Role::CellLine);
     let drug = named(Role::Drug).or_else(|| named(Role::DrugA));
     let second = named(Role::DrugB).filter(|_| found.shape.role != Yields::Drugs.name());
     if let Some(column) = cell {
         look_at_cell_lines(&table.texts(column)?, lines, found);
+        // Names of which none is a cell line's are not counted as cell lines in a table that nobody knows.
+        if found.shape.role == "unknown" && found.cell_lines_known == 0 {
+            found.cell_lines_unknown.clear();
+        }
     }
     let mut drugs = BTreeSet::new();
     for column in drug.into_iter().chain(second) {

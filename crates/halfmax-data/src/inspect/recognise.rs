@@ -153,7 +153,7 @@ pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
     if is_of_events(table) {
         return Some(CellKind::Events);
     }
-    if [Role::Drug, Role::DrugA, Role::Signal].iter().any(|role| table.role(*role).is_some()) {
+    if [Role::Drug, Role::DrugA, Role::Signal].iter().any(|role| table.has_surely(*role)) {
         return None;
     }
     let Ok(cleared) = prepared(table, CellKind::Expression) else {

@@ -642,6 +642,8 @@ fn take_commas(columns: &mut [RawColumn], separator: u8, notes: &mut Vec<String>
             CommaEvidence::Decimal => NumberStyle::Comma,
             CommaEvidence::Thousands => NumberStyle::Thousands,
             CommaEvidence::Either if decimal => NumberStyle::Comma,
+            // What separates cells with semicolons has decimal commas, unless a number says otherwise.
+            CommaEvidence::Either if !points && separator == b';' => NumberStyle::Comma,
             CommaEvidence::Either if points && separator == b',' && has_small(&columns[at]) => {
                 NumberStyle::Thousands
             }
