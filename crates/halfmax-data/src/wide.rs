@@ -212,11 +212,11 @@ impl Wide {
         roles.contains(&Role::Drug) || 2 * others.iter().filter(drug).count() > others.len()
     }
 
-    /// Whether the other side than the drugs may be cell lines: they stand in rows, or some of the columns are known. Columns that nobody
-    /// knows beside a column of drugs are features of the drugs.
+    /// Whether the other side than the drugs may be cell lines: they stand in rows, or a share of the columns is known. Columns of which
+    /// hardly one is known, beside a column of drugs, are features of the drugs: descriptors have names like S1 and TT too.
     pub fn may_be_responses(&self, table: &RawTable, lines: &CellLines) -> bool {
         let columns: Vec<&str> = self.columns.iter().map(|(_, name)| name.as_str()).collect();
-        self.cells_in_rows || table.orientation.is_some() || share_of_cell_lines(&columns, lines) > 0.0
+        self.cells_in_rows || table.orientation.is_some() || share_of_cell_lines(&columns, lines) >= 0.1
     }
 
     /// The layout in words.

@@ -8,7 +8,7 @@ use crate::assign::{Names, SaidColumns, Scope};
 use crate::config::CellKind;
 use crate::feature_table::prepared;
 use crate::genes::count_known_genes;
-use crate::layouts::{Fit, Layout, Yields, best_layout, nearest_layout};
+use crate::layouts::{Fit, LAYOUTS, Layout, Yields, best_layout, nearest_layout};
 use crate::names::CellLines;
 use crate::profile::Content;
 use crate::roles::Role;
@@ -77,6 +77,12 @@ pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
     let weak = |layout: &&Layout| {
         matches!(layout.yields, Yields::Annotation | Yields::Drugs | Yields::DrugFeatures | Yields::GeneNames)
     };
+    let wanted = layout.is_none_or(|layout| layout.yields == Yields::Wanted);
+    if let Some(annotation) =
+        LAYOUTS.iter().find(|layout| layout.yields == Yields::Annotation && wanted && links_ids(table))
+    {
+        return Taken::List(annotation);
+    }
     if let Some(layout) = layout.filter(|layout| !weak(layout)) {
         return Taken::List(layout);
     }
@@ -99,6 +105,18 @@ pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
         None => {}
     }
     layout.map_or_else(|| Taken::Unknown(nearest_layout(table)), Taken::List)
+}
+
+/// Whether a table is nothing but ids: two columns or more hold ids of cell lines, each once, and no column holds numbers.
+fn links_ids(table: &RawTable) -> bool {
+    let is_of_ids =
+        |column: &usize| matches!(table.content(*column), Content::Ids(kind) if kind.is_of_cell_lines());
+    let columns = || 0..table.names().len();
+    let is_key = |column: usize| table.labels(column).is_ok_and(|labels| labels.names.len() == table.rows());
+    let ids: Vec<usize> = columns().filter(is_of_ids).collect();
+    ids.len() > 1
+        && ids.into_iter().all(is_key)
+        && !columns().any(|column| table.content(column).is_number() && !is_of_ids(&column))
 }
 
 /// Whether two columns name the cell lines: then a table annotates them.
