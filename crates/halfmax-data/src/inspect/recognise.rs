@@ -114,9 +114,7 @@ fn links_ids(table: &RawTable) -> bool {
     let columns = || 0..table.names().len();
     let is_key = |column: usize| table.labels(column).is_ok_and(|labels| labels.names.len() == table.rows());
     let ids: Vec<usize> = columns().filter(is_of_ids).collect();
-    ids.len() > 1
-        && ids.into_iter().all(is_key)
-        && !columns().any(|column| table.content(column).is_number() && !is_of_ids(&column))
+    ids.len() > 1 && ids.into_iter().all(is_key) && !columns().any(|column| table.content(column).is_number())
 }
 
 /// Whether two columns name the cell lines: then a table annotates them.
