@@ -63,7 +63,7 @@ struct Places {
     fold: Option<usize>,
 }
 
-/// Reads a table of responses with one row per measurement. Columns are recognised by name (see [`columns`]). A table with
+/// Reads a table of responses with one row per measurement. Columns are recognised by name and content (see [`crate::Role`]). A table with
 /// columns for two drugs is one of combinations: both orders of a pair are the same combination.
 ///
 /// # Errors
