@@ -165,6 +165,19 @@ impl RawTable {
         own.map(|candidate| candidate.role).find(|role| role.spec().nature == Nature::Separating)
     }
 
+    /// Whether a column could have a role, by its content as well as by its name.
+    pub(crate) fn could_be(&self, column: usize, role: Role) -> bool {
+        self.roles_of_column(column).contains(&role)
+    }
+
+    /// Whether a column names or describes what was measured, so that its numbers are no values.
+    pub(crate) fn is_identifier(&self, column: usize) -> bool {
+        self.roles_of_column(column).into_iter().any(|role| {
+            role.spec().nature == Nature::Entity
+                || matches!(role, Role::Smiles | Role::Targets | Role::TargetPathway | Role::Tissue)
+        })
+    }
+
     /// The roles that a column could have.
     pub(crate) fn roles_of_column(&self, column: usize) -> Vec<Role> {
         let all = self.candidates.get_or_init(|| all_candidates(self));

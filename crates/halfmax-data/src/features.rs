@@ -3,12 +3,12 @@ use std::collections::BTreeMap;
 use halfmax_core::{BitColumns, Category, Error, FeatureBlock, FeatureSpace, FeatureValues, Result, listed};
 use ndarray::{Array2, ShapeBuilder};
 
-use crate::columns;
 use crate::config::CellKind;
 use crate::genes::{ModelGenes, looks_like_date, name_features};
 use crate::names::Identified;
 use crate::orientation::{Arrangement, Known, Orientation, orientation};
 use crate::report::{FileReport, FileShape, range_of};
+use crate::roles::Role;
 use crate::table::RawTable;
 
 /// The features of one file, one row per cell line.
@@ -320,7 +320,7 @@ fn events(table: &RawTable, arrangement: &Arrangement, rows: &[usize]) -> Result
     let (texts, numbers): (Vec<usize>, Vec<usize>) =
         arrangement.columns.iter().copied().partition(|column| {
             let factor = table.names()[*column].to_ascii_uppercase().ends_with("_FACTOR");
-            is_tissue(table, *column) || (factor && table.is_text(*column))
+            table.could_be(*column, Role::Tissue) || (factor && table.is_text(*column))
         });
     let mut values = Array2::zeros((rows.len(), numbers.len()).f());
     for (feature, column) in numbers.iter().enumerate() {
@@ -361,11 +361,6 @@ fn categories(
     text_blocks(table, &texts, rows, "category")
 }
 
-fn is_tissue(table: &RawTable, column: usize) -> bool {
-    let name = columns::plain(&table.names()[column]);
-    columns::TISSUE.iter().any(|tissue| columns::plain(tissue) == name)
-}
-
 /// The tissue as a block of its own, all other text columns as one block of `kind`.
 fn text_blocks(table: &RawTable, texts: &[usize], rows: &[usize], kind: &str) -> Result<Blocks> {
     let mut tissue = None;
@@ -377,7 +372,7 @@ fn text_blocks(table: &RawTable, texts: &[usize], rows: &[usize], kind: &str) ->
         let name = &table.names()[*column];
         let category = Category::from_labels(&labels)
             .map_err(|error| error.at(format!("{}: column {name:?}", table.label())))?;
-        if is_tissue(table, *column) && tissue.is_none() {
+        if table.role(Role::Tissue) == Some(*column) {
             blocks.push(FeatureBlock::new("tissue", ["tissue"], FeatureValues::Category(vec![category]))?);
             tissue = Some(labels);
         } else {

@@ -13,7 +13,7 @@
 
 mod account;
 mod assign;
-pub mod columns;
+mod columns;
 mod config;
 mod convert;
 pub mod datasets;

@@ -3,7 +3,6 @@
 use halfmax_core::{Error, FeatureSpace, Result, listed};
 use serde::{Deserialize, Serialize};
 
-use crate::columns;
 use crate::genes::count_known_genes;
 use crate::names::CellLines;
 use crate::profile::is_cell_line_id;
@@ -208,7 +207,7 @@ fn read(table: &RawTable, known: Known<'_>, orientation: Orientation) -> Result<
     let keys = table.texts(key)?;
     let keys: Vec<&str> = keys.iter().flatten().map(String::as_str).collect();
     let others: Vec<&str> = (0..words.len())
-        .filter(|at| *at != key && !columns::is_cell_line(&table.names()[*at]))
+        .filter(|at| *at != key && !table.could_be(*at, Role::CellLine))
         .map(|at| table.names()[at].as_str())
         .collect();
     // Ids that only cell lines have count as known, though no list has them.
@@ -256,7 +255,7 @@ fn nobody_known(table: &RawTable) -> Error {
         table.label(),
         listed(&names, 8)
     ))
-    .help(format!("name the column of cell lines one of {}", columns::CELL_LINE[..8].join(", ")))
+    .help(format!("name the column of cell lines one of {}", Role::CellLine.spec().names[..8].join(", ")))
 }
 
 /// Refuses numbers in a row, or columns of values, for names of rows.
@@ -295,7 +294,7 @@ fn arranged(table: &RawTable, reading: &Reading, nobody: bool, lines: &CellLines
     let names = table.names();
     let others = (0..names.len()).filter(|column| *column != reading.key);
     let (set_aside, columns) = others.partition(|column| match reading.orientation {
-        Orientation::CellLinesInRows => columns::is_cell_line(&names[*column]),
+        Orientation::CellLinesInRows => table.could_be(*column, Role::CellLine),
         Orientation::GenesInRows => describes_genes(table, *column, lines),
     });
     let evidence = match nobody {

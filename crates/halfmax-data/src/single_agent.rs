@@ -8,9 +8,9 @@ use halfmax_core::{
 use ndarray::{Array2, ShapeBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::columns;
 use crate::file_spec::TableFile;
 use crate::names::{CellLines, drug_key};
+use crate::profile::Content;
 use crate::readings::finite;
 use crate::report::{FileReport, FileShape, grouped};
 use crate::roles::Role;
@@ -251,7 +251,10 @@ fn by_dose(table: &RawTable, dose: usize, keys: &[Option<(u32, u32)>]) -> Result
 fn by_column(table: &RawTable, wanted: &[String], keys: &[Option<(u32, u32)>]) -> Result<Measured> {
     let columns: Vec<usize> = if wanted.is_empty() {
         let named = |at: &usize| {
-            !table.names()[*at].trim().is_empty() && !columns::is_identifier(&table.names()[*at])
+            !table.names()[*at].trim().is_empty()
+                && !table.is_ignored(*at)
+                && !table.is_identifier(*at)
+                && table.content(*at) != Content::RowNumber
         };
         (0..table.names().len()).filter(named).filter(|at| table.is_numeric(*at)).collect()
     } else {

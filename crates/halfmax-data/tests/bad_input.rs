@@ -451,6 +451,10 @@ fn single_agents_of_a_screen_of_combinations() {
         ("responses.csv", COMBINATIONS),
         ("readings.csv", readings),
         ("curves.csv", "drug,cell_line,auc,emax\nSN-38,A549,0.5,0.1\nErlotinib,MCF-7,0.7,0.9\n"),
+        (
+            "numbered.csv",
+            "drug,cell_line,pubchem_cid,auc\nSN-38,A549,104842,0.5\nErlotinib,MCF-7,176870,0.7\n",
+        ),
         ("strangers.csv", "drug,cell_line,auc\nAspirin,A549,0.5\n"),
         ("text.csv", "drug,cell_line,auc\nSN-38,A549,much\n"),
     ]);
@@ -472,6 +476,9 @@ fn single_agents_of_a_screen_of_combinations() {
     assert_eq!(loaded.screen.table(0).block("single_agent").unwrap().len(), 6);
     let curves = with("curves.csv", &["emax"]).unwrap();
     assert_eq!(curves.screen.table(1).block("single_agent").unwrap().names, ["A549/emax", "MCF7/emax"]);
+    // Ids of drugs are numbers, but measures of nothing.
+    let numbered = with("numbered.csv", &[]).unwrap();
+    assert_eq!(numbered.screen.table(1).block("single_agent").unwrap().names, ["A549/auc", "MCF7/auc"]);
     says(with("strangers.csv", &[]), &["strangers.csv", "same names"]);
     says(with("text.csv", &["auc"]), &["text.csv", "\"auc\"", "row 2", "much"]);
     says(with("curves.csv", &["ic50"]), &["single_agent_columns", "ic50", "auc"]);

@@ -8,7 +8,6 @@ use halfmax_core::{Error, Result, listed};
 use serde::Serialize;
 
 use crate::account::Account;
-use crate::columns;
 use crate::config::{CellKind, TargetConfig};
 use crate::feature_table::prepared;
 use crate::features::{at_the_floor, cell_names, read_cell_features, varying};
@@ -319,7 +318,7 @@ fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) 
     for column in 0..table.names().len() {
         let name = &table.names()[column];
         let content = table.profile(column).content;
-        if columns::is_identifier(name) || table.is_text(column) || content == Content::Ids(IdKind::Bits) {
+        if table.is_identifier(column) || table.is_text(column) || content == Content::Ids(IdKind::Bits) {
             missing += table.texts(column)?.iter().filter(|text| text.is_none()).count();
             continue;
         }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use halfmax_core::{End, Result};
 
 use super::name::{self, Direction};
-use crate::columns;
 use crate::table::RawTable;
 
 /// Rows that a correlation is of, at least.
@@ -40,7 +39,7 @@ pub(crate) fn beside(
         else {
             continue;
         };
-        if column == target || columns::is_identifier(own_name) || table.is_text(column) {
+        if column == target || table.is_identifier(column) || table.is_text(column) {
             continue;
         }
         let own = if named.negated { own.opposite() } else { own };

@@ -288,7 +288,7 @@ fn other_responses<'a>(of: &ResponseColumn<'a>) -> Result<Vec<&'a str>> {
         *column != of.column
             && named.quantity != Quantity::Unknown
             && !named.accompanies
-            && !columns::is_identifier(name)
+            && !of.table.is_identifier(*column)
             && !of.table.is_text(*column)
     };
     Ok(of.table.names().iter().enumerate().filter(holds).map(|(_, name)| name.as_str()).collect())
