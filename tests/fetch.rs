@@ -86,6 +86,7 @@ fn a_misspelt_dataset_is_refused_before_anything_is_fetched() {
 #[test]
 fn every_recipe_reads_and_names_no_folder_of_ours() {
     let mut recipes = 0;
+    let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(root().join("models")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|ending| ending != "toml") {
@@ -98,6 +99,15 @@ fn every_recipe_reads_and_names_no_folder_of_ours() {
         if let Some(file) = table.get("split").and_then(|split| split.get("file")) {
             assert!(root().join("models").join(file.as_str().unwrap()).is_file(), "{name}");
         }
+        // The whole configuration is read before the dataset is looked for.
+        let output = run(folder.path(), &["data", "check", path.to_str().unwrap()]);
+        let lacks = match name.as_str() {
+            "demo.toml" => None,
+            "demo-combinations.toml" => Some("simulated_synergy.csv: no such file"),
+            _ => Some("is not fetched"),
+        };
+        assert_eq!(output.status.success(), lacks.is_none(), "{name}: {}", said(&output));
+        assert!(said(&output).contains(lacks.unwrap_or("drugs")), "{name}: {}", said(&output));
         recipes += 1;
     }
     assert!(recipes >= 11);

@@ -168,7 +168,7 @@ fn columns_that_are_no_features() {
     }
     or_skip!(check("C01-row-number-as-gene", "without")).code(0).lacks("set aside");
     or_skip!(inspect("C05-index-as-feature", "cell2index.csv")).code(0).lacks("expression");
-    or_skip!(check("C05-index-as-feature", "screen")).refused().has(&["index"]);
+    or_skip!(check("C05-index-as-feature", "screen")).refused().has(&["\"index\" (the numbers of the rows)"]);
     or_skip!(check("C06-response-as-feature", "wide_as_features"))
         .refused()
         .has(&["Drug_1000_IC50", "responses"]);
@@ -377,7 +377,7 @@ fn orientations() {
         .code(0)
         .has(&["features × cell lines"]);
     let joined = or_skip!(check("O02-genes-taken-for-lines", "screen"));
-    assert!(joined.code != 0 || joined.text.contains("of 12 cell lines"), "{}", joined.text);
+    assert!(joined.code == 0 && joined.text.contains("of 12 cell lines"), "{}", joined.text);
     or_skip!(inspect("O03-numbers-called-like-lines", "numbered_rows.csv")).code(0).lacks("1 known");
     or_skip!(inspect("O03-numbers-called-like-lines", "numbered_columns.csv")).code(0).lacks("3 known");
     or_skip!(inspect("O03-numbers-called-like-lines", "compounds.csv")).code(0).lacks("cell lines: ");
@@ -491,6 +491,7 @@ fn readings_and_plates() {
     let plates = or_skip!(fit("L13-raw-plates", &["raw_data.csv"]));
     let mut found: Vec<f64> = (0..plates.rows()).map(|row| plates.value(row, "ic50_um")).collect();
     found.sort_by(f64::total_cmp);
+    assert_eq!(found.len(), 4, "{}", plates.said.text);
     for (value, expected) in found.iter().zip([0.43, 0.85, 2.3, 4.8]) {
         assert!((value / expected - 1.0).abs() < 0.05, "{found:?}");
     }

@@ -507,3 +507,32 @@ fn doses_of_a_matrix_may_be_off_by_the_dispenser() {
     says(&said, &["one nominal dose"]);
     assert_eq!(rows.len(), 25);
 }
+
+#[test]
+fn lists_with_decimal_commas_are_read_as_they_are_written() {
+    let lists = "cell_line\tdrug\tDoses (uM)\tActivity Data (median)\nA549\tErlotinib\t0,1;0,5;1,5;4,5;9,5\t99,5;90,5;70,5;30,5;9,5\nMCF7\tErlotinib\t0,1;0,5;1,5;4,5;9,5\t98,5;91,5;72,5;33,5;8,5\nT47D\tErlotinib\t0,1;0,5;1,5;4,5;9,5\t\n";
+    let (curves, said) = done("fit-curves", &[("lists.tsv", lists)], &["--response", "viability-percent"]);
+    assert_eq!(curves.len(), 2, "{said}");
+    says(&said, &["rows without doses or without readings, left out: 1"]);
+    assert!((curves[0]["dose_max_um"].as_f64().unwrap() - 9.5).abs() < 1e-9, "{}", curves[0]);
+}
+
+#[test]
+fn logarithms_of_doses_are_no_doses() {
+    let table =
+        "cell_line,drug,log10_dose_nM,viability\nA,x,0,0.99\nA,x,1,0.95\nA,x,2,0.8\nA,x,3,0.3\nA,x,4,0.05\n";
+    let said = refused("fit-curves", &[("doses.csv", table)], &["--column", "dose=log10_dose_nM"]);
+    says(&said, &["log10_dose_nM", "logarithms of doses"]);
+}
+
+#[test]
+fn a_file_of_controls_keeps_what_was_said_of_the_columns() {
+    let mut wells = String::from("cell_line,drug,dose,sig\n");
+    for (dose, signal) in [(0.01, 990), (0.1, 950), (1.0, 800), (10.0, 300), (100.0, 50)] {
+        wells += &format!("A,x,{dose},{signal}\n");
+    }
+    let files = [("raw.csv", wells.as_str()), ("controls.csv", "cell_line,signal\nA,1000\n")];
+    let arguments = ["--control", "controls.csv", "--column", "signal=sig"];
+    let (curves, said) = done("fit-curves", &files, &arguments);
+    assert_eq!(curves.len(), 1, "{said}");
+}

@@ -56,6 +56,9 @@ impl RawTable {
     /// If there is no such role, or no such column.
     pub(crate) fn say(&mut self, said: &SaidColumns, everywhere: Scope) -> Result<()> {
         for (key, names) in said {
+            if key != IGNORE && Role::named(key).is_none() {
+                return Err(unknown_role(key));
+            }
             for name in names.all() {
                 let Some(column) = self.position_of(name) else {
                     if everywhere == Scope::AllFiles {
@@ -309,6 +312,20 @@ fn unknown_role(key: &str) -> Error {
         crate::responses::nearest(key, &keys),
         keys.join(", ")
     ))
+}
+
+/// Refuses a column that is said of all files and that none of them has.
+///
+/// # Errors
+/// If there is one: names it, and the columns of the first table.
+pub(crate) fn refuse_unfound(said: &SaidColumns, tables: &[&RawTable]) -> Result<()> {
+    for (key, names) in said {
+        let is_there = |name: &String| tables.iter().any(|table| table.position_of(name).is_some());
+        if let (Some(name), Some(table)) = (names.all().iter().find(|name| !is_there(name)), tables.first()) {
+            return Err(no_such_column(table, key, name).at("no file has it"));
+        }
+    }
+    Ok(())
 }
 
 fn no_such_column(table: &RawTable, key: &str, name: &str) -> Error {

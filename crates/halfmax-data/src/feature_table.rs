@@ -214,7 +214,10 @@ fn default_entries(table: &RawTable) -> Result<Option<RawTable>> {
     Ok(Some(defaults))
 }
 
-/// Names of columns of 0 and 1 that say whether a cell line has the feature of the row.
+/// Names that columns have which say whether a cell line has the feature of the row, and others, too.
+const PERHAPS_PRESENT: [&str; 3] = ["mutation", "mutant", "mut"];
+
+/// Names of columns that say whether a cell line has the feature of the row.
 const PRESENT: [&str; 8] = [
     "is_mutated",
     "mutated",
@@ -226,14 +229,46 @@ const PRESENT: [&str; 8] = [
     "present",
 ];
 
+/// Whether a column says yes or no: 0 and 1, or true and false.
+fn is_yes_or_no(table: &RawTable, column: usize) -> bool {
+    let logical = |text: &String| matches!(text.to_ascii_lowercase().as_str(), "true" | "false");
+    match &table.columns[column].values {
+        Values::Texts(labels) => !labels.names.is_empty() && labels.names.iter().all(logical),
+        _ => table.content(column) == Content::Binary,
+    }
+}
+
+/// The column that says whether a cell line has the feature of the row; none where no column is called so.
+///
+/// # Errors
+/// If one is called so that holds something else, and no class of variants says which rows count.
+fn present_of_list(table: &RawTable) -> Result<Option<usize>> {
+    let named = |names: &[&str]| table.find(names).filter(|column| !table.is_ignored(*column));
+    let found = [named(&PRESENT), named(&PERHAPS_PRESENT)];
+    if let Some(column) = found.into_iter().flatten().find(|column| is_yes_or_no(table, *column)) {
+        return Ok(Some(column));
+    }
+    match found[0] {
+        Some(column) if !table.has_surely(Role::VariantClass) => {
+            let name = &table.names()[column];
+            Err(Error::data(format!(
+                "{}: column {name:?} seems to say whether a gene is mutated, but holds neither 0 and 1 nor true and false",
+                table.label()
+            ))
+            .help(format!("write 0 and 1; or set it aside with columns = {{ ignore = [{name:?}] }}, so that every row is a mutation")))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// The column of values of a list that names one cell line and one feature in each row; none of other tables.
 ///
 /// # Errors
 /// If several columns of numbers could be the values.
 fn value_of_list(table: &RawTable, kind: CellKind) -> Result<Option<usize>> {
-    let named = table.find(&PRESENT).filter(|column| table.profile(*column).content == Content::Binary);
-    if named.is_some() {
-        return Ok(named);
+    let present = present_of_list(table)?;
+    if present.is_some() {
+        return Ok(present);
     }
     if !matches!(kind, CellKind::Expression | CellKind::CopyNumber) || table.has_surely(Role::VariantClass) {
         return Ok(None);
@@ -293,7 +328,8 @@ fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
         return Ok(None);
     };
     let (cells, genes) = (table.labels(cell)?, table.labels(gene)?);
-    if cell == gene || cells.names.len() == table.rows() || genes.names.len() == table.rows() {
+    let is_list = cells.names.len() < table.rows() && genes.names.len() < table.rows();
+    if cell == gene || !(is_list || present_of_list(table)?.is_some()) {
         return Ok(None);
     }
     let Some(value) = value_of_list(table, kind)? else { return Ok(None) };
@@ -303,7 +339,7 @@ fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
     let repeats =
         Repeats { what: "genes in a cell line", groups: repeats.collect(), used: &[cell, gene, value] };
     let (repeated, pooled) = (repeats.groups.len(), repeats.check(table)?);
-    let binary = table.profile(value).content == Content::Binary;
+    let binary = is_yes_or_no(table, value);
     let of_pair = |pair: (u32, u32)| {
         let Some(rows) = rows.get(&pair) else { return f64::NAN };
         let all = rows.iter().map(|row| values[*row]);
@@ -415,15 +451,25 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
     Ok(Some(matrix))
 }
 
-/// Whether a class of variants changes no protein: silent, synonymous, outside of the coding sequence.
+/// Whether a class of variants changes no protein: silent, synonymous, outside of the coding sequence. Of classes that are joined
+/// (`stop_lost&3_prime_UTR_variant`) every one must be.
 fn is_silent(class: &str) -> bool {
-    let plain = crate::columns::plain(class);
-    let synonymous = plain.contains("synonymous") && !plain.contains("nonsynonymous");
-    synonymous
-        || ["silent", "intron", "utr", "flank", "igr", "intergenic", "upstream", "downstream", "rna"]
-            .iter()
-            .any(|word| plain.contains(word))
-            && !plain.contains("splice")
+    let parts: Vec<String> = class
+        .split(['&', ',', ';', '|'])
+        .map(crate::columns::plain)
+        .filter(|part| !part.is_empty())
+        .collect();
+    let synonymous = |part: &String| part.contains("synonymous") && !part.contains("nonsynonymous");
+    let outside = |part: &String| {
+        let rna = part.ends_with("rna") || part.contains("mirna") || part.contains("ncrna");
+        let words = ["silent", "intron", "utr", "flank", "igr", "intergenic", "upstream", "downstream"];
+        (rna || words.iter().any(|word| part.contains(word))) && !part.contains("splice")
+    };
+    // A region of splicing beside a synonymous change says where that is.
+    let spared = parts.iter().any(synonymous);
+    let is_silent =
+        |part: &String| synonymous(part) || outside(part) || (spared && part.contains("spliceregion"));
+    !parts.is_empty() && parts.iter().all(is_silent)
 }
 
 #[cfg(test)]
@@ -481,6 +527,30 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_says_no_is_not_mutated() {
+        let rows = |name: &str, yes: &str, no: &str| {
+            format!(
+                "cell_line,gene,{name}\nA,TP53,{yes}\nA,KRAS,{no}\nB,TP53,{no}\nB,KRAS,{yes}\nC,TP53,{no}\n"
+            )
+        };
+        for text in
+            [rows("is_mutated", "True", "False"), rows("mutation", "1", "0"), rows("mutated", "1", "0")]
+        {
+            let table = clear(&text, CellKind::Mutation).unwrap();
+            let tp53 = table.names().iter().position(|name| name == "TP53").unwrap();
+            assert_eq!(table.numbers(tp53, "0 or 1").unwrap(), [1.0, 0.0, 0.0], "{text}");
+        }
+        let once = "cell_line,gene,is_mutated\nA,TP53,True\nA,KRAS,False\n";
+        let table = clear(once, CellKind::Mutation).unwrap();
+        assert_eq!(table.names().len(), 3);
+        let error = clear(&rows("mutation_status", "MUT", "WT"), CellKind::Mutation).unwrap_err();
+        assert!(
+            error.to_string().contains("mutation_status") && error.to_string().contains("0 and 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn values_in_a_list_become_a_matrix() {
         let text = "entrez_id,cell_line,tpm\n7157,A,1.5\n3845,A,2\n7157,B,3\n7157,B,4\n";
         let table = clear(text, CellKind::Expression).unwrap();
@@ -504,11 +574,28 @@ mod tests {
 
     #[test]
     fn classes_that_change_no_protein() {
-        for class in ["Silent", "SILENT", "synonymous_variant", "Intron", "3'UTR", "5'Flank"] {
+        for class in [
+            "Silent",
+            "SILENT",
+            "synonymous_variant",
+            "Intron",
+            "3'UTR",
+            "5'Flank",
+            "RNA",
+            "lincRNA",
+            "splice_region_variant&synonymous_variant",
+        ] {
             assert!(is_silent(class), "{class}");
         }
-        for class in ["Missense_Mutation", "nonsynonymous SNV", "Splice_Site", "FRAME_SHIFT_DEL", "MUTATION"]
-        {
+        for class in [
+            "Missense_Mutation",
+            "nonsynonymous SNV",
+            "Splice_Site",
+            "FRAME_SHIFT_DEL",
+            "MUTATION",
+            "Internal_tandem_duplication",
+            "stop_lost&3_prime_UTR_variant",
+        ] {
             assert!(!is_silent(class), "{class}");
         }
     }

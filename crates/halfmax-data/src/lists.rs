@@ -3,6 +3,7 @@
 use halfmax_core::{Error, Result};
 
 use crate::missing::is_missing;
+use crate::number::{CommaEvidence, NumberStyle, comma_evidence, styled_number};
 use crate::profile::Content;
 use crate::roles::Role;
 use crate::table::{RawColumn, RawTable, RowPlaces, Values};
@@ -18,8 +19,10 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     };
     let (dose_lists, reading_lists) = (table.labels(doses)?, table.labels(readings)?);
     let (mut all_doses, mut all_readings, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    let mut incomplete = 0;
     for row in 0..table.rows() {
         let (Some(some_doses), Some(some_readings)) = (dose_lists.at(row), reading_lists.at(row)) else {
+            incomplete += 1;
             continue;
         };
         let (some_doses, some_readings) =
@@ -67,15 +70,20 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
         table.names()[doses],
         table.names()[readings]
     ));
+    if incomplete > 0 {
+        notes.push(format!("rows without doses or without readings, left out: {incomplete}"));
+    }
     if change {
         notes.push(format!(
             "{:?} is the change of the signal in percent: taken as inhibition with the sign turned",
             table.names()[readings]
         ));
     }
+    let (dose, reading) = (columns.len() - 2, columns.len() - 1);
     let mut built = table.with_columns(columns, notes)?;
     built.places = RowPlaces::Listed(rows.iter().map(|row| table.row_of(*row) as u32).collect());
     built.keep_what_was_said(table);
+    built.said.extend([(Role::Dose, dose), (Role::Reading, reading)]);
     Ok(Some(built))
 }
 
@@ -92,19 +100,39 @@ fn dose_name(lists: &str) -> String {
     }
 }
 
+/// The entries of a list in one cell: between semicolons or bars where there are any, else between blanks, else between commas. A comma
+/// within an entry is then one of a number.
+pub(crate) fn entries(list: &str) -> impl Iterator<Item = &str> {
+    let inner = list.trim().trim_matches(['[', ']']);
+    let marks: &[char] = match () {
+        () if inner.contains([';', '|']) => &[';', '|'],
+        () if inner.trim().contains(' ') => &[' '],
+        () => &[','],
+    };
+    inner
+        .split(marks)
+        .map(|entry| entry.trim_matches(|letter: char| letter == ',' || letter.is_whitespace()))
+        .filter(|entry| !entry.is_empty())
+}
+
+/// An entry as a number, with a decimal point or an unmistakable decimal comma.
+pub(crate) fn entry_number(entry: &str) -> Option<f64> {
+    let is_decimal = || entry.contains(',') && comma_evidence(entry) == CommaEvidence::Decimal;
+    let number = entry.parse().ok();
+    number.or_else(|| is_decimal().then(|| styled_number(entry, NumberStyle::Comma)).flatten())
+}
+
 fn numbers(table: &RawTable, column: usize, row: usize, list: &str) -> Result<Vec<f64>> {
-    let parts = list
-        .trim_matches(['[', ']'])
-        .split([',', ';', '|', ' '])
-        .map(str::trim)
-        .filter(|part| !part.is_empty());
-    parts
-        .map(|part| {
-            if is_missing(part) {
-                return Ok(f64::NAN);
-            }
-            part.parse()
-                .map_err(|_| table.bad_value(column, row, part, "a list of numbers, separated by commas"))
+    entries(list)
+        .map(|entry| match entry_number(entry) {
+            _ if is_missing(entry) => Ok(f64::NAN),
+            Some(number) => Ok(number),
+            None => Err(table.bad_value(
+                column,
+                row,
+                entry,
+                "a list of numbers, separated by semicolons or commas",
+            )),
         })
         .collect()
 }

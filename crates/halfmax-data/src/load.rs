@@ -7,6 +7,7 @@ use halfmax_core::{
 };
 use serde::Serialize;
 
+use crate::assign::refuse_unfound;
 use crate::config::{CellFile, CellKind, DataConfig, TargetConfig};
 use crate::datasets::Dataset;
 use crate::drugs::{DrugRecord, DrugSheet, drug_entities};
@@ -91,8 +92,9 @@ pub fn load(
     let mut lines = CellLines::embedded()?;
     let mut inputs = Vec::new();
     let mut annotation_report = None;
-    if let Some(annotation) = &data.annotation {
-        let table = read(annotation, data, base)?;
+    let annotation = data.annotation.as_ref().map(|file| read(file, data, base)).transpose()?;
+    refuse_unfound(&data.columns, &files.tables().chain(&annotation).collect::<Vec<_>>())?;
+    if let Some(table) = annotation {
         annotation_report = Some(lines.annotate(&table)?);
         inputs.push(InputFile::of(&table));
     }
@@ -246,6 +248,15 @@ struct Files {
     drugs: Option<RawTable>,
     single_agent: Option<RawTable>,
     dataset: Option<Dataset>,
+}
+
+impl Files {
+    fn tables(&self) -> impl Iterator<Item = &RawTable> {
+        let others = [&self.replicate, &self.drugs, &self.single_agent];
+        std::iter::once(&self.response)
+            .chain(others.into_iter().flatten())
+            .chain(self.cells.iter().map(|opened| &opened.table))
+    }
 }
 
 /// Whether `data.response` (or `replicate`, `single_agent`) beside a dataset is a file rather than the name of one of its

@@ -359,44 +359,27 @@ pub(crate) fn has_untreated_wells(table: &RawTable) -> Result<bool> {
 
 /// What a well of this kind is. GDSC's tags are NC-0 (untreated), NC-1 (vehicle), B (blank), PC (positive control), and those of libraries.
 fn kind_named(name: &str) -> Well {
-    let lower = name.to_lowercase();
-    let starts = |words: &[&str]| words.iter().any(|word| lower.starts_with(word));
+    let plain = crate::columns::plain(name);
+    let starts = |words: &[&str]| words.iter().any(|word| plain.starts_with(word));
     match () {
-        () if lower == "b"
-            || starts(&[
-                "blank",
-                "background",
-                "no cell",
-                "no_cell",
-                "empty",
-                "media only",
-                "medium only",
-                "media_only",
-                "medium_only",
-                "bg",
-            ]) =>
+        () if plain == "b"
+            || starts(&["blank", "background", "nocell", "empty", "mediaonly", "mediumonly", "bg"]) =>
         {
             Well::Blank
         }
-        () if starts(&["control_pos", "control pos", "ctrl_pos", "ctrl pos", "control+", "ctrl+"]) => {
-            Well::Aside
-        }
-        () if starts(&["untreated", "nc-0", "nc0", "non-treated", "no drug", "no_drug"]) => {
-            Well::Control { preferred: false }
-        }
+        () if starts(&["controlpos", "ctrlpos", "ctlpos", "control+", "ctrl+", "positive"]) => Well::Aside,
+        () if starts(&["untreated", "nc0", "nontreated", "nodrug"]) => Well::Control { preferred: false },
         () if starts(&[
-            "nc", "neg", "control", "ctrl", "ctl_veh", "ctl_untr", "vehicle", "dmso", "solvent", "mock",
-            "veh",
+            "nc", "neg", "control", "ctrl", "ctlveh", "ctluntr", "ctlneg", "vehicle", "dmso", "solvent",
+            "mock", "veh",
         ]) =>
         {
             Well::Control { preferred: true }
         }
-        () if lower.contains("poscon")
-            || starts(&["pc", "pos", "ctl_pos", "un-used", "unused", "fail", "kill", "max"]) =>
-        {
+        () if plain.contains("poscon") || starts(&["pc", "pos", "unused", "fail", "kill", "max"]) => {
             Well::Aside
         }
-        () if starts(&["time0", "time_0", "t0", "day0", "tz"]) => Well::TimeZero,
+        () if starts(&["time0", "timezero", "t0", "day0", "tz"]) => Well::TimeZero,
         () => Well::Treated,
     }
 }
@@ -559,5 +542,33 @@ pub fn with_column_of(table: &RawTable, other: &RawTable, role: Role) -> Result<
     let mut notes = table.notes().to_vec();
     let by: Vec<&str> = shared.iter().map(|(here, _)| table.names()[*here].as_str()).collect();
     notes.push(format!("{} joined from {} by {}", role.what(), other.label(), listed(&by, 4)));
-    table.with_columns(columns, notes)
+    let mut built = table.with_columns(columns, notes)?;
+    built.keep_what_was_said(table);
+    Ok(built)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_wells_are_known_however_they_are_written() {
+        for name in
+            ["ctrl_pos", "ctrl-pos", "Control Positive", "control-positive", "PC-1", "positive control"]
+        {
+            assert!(matches!(kind_named(name), Well::Aside), "{name}");
+        }
+        for name in ["ctrl-neg", "NC-1", "DMSO", "ctl_veh", "negative control"] {
+            assert!(matches!(kind_named(name), Well::Control { preferred: true }), "{name}");
+        }
+        for name in ["B", "no-cells", "media-only"] {
+            assert!(matches!(kind_named(name), Well::Blank), "{name}");
+        }
+        for name in ["time-0", "day 0", "T0"] {
+            assert!(matches!(kind_named(name), Well::TimeZero), "{name}");
+        }
+        for name in ["Bortezomib", "L12-D1-S", "sample"] {
+            assert!(matches!(kind_named(name), Well::Treated), "{name}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use crate::lists::{entries, entry_number};
 use crate::table::{RawTable, Values};
 
 /// What a column holds.
@@ -366,12 +367,10 @@ pub(crate) fn looks_like_smiles(text: &str) -> bool {
 }
 
 fn is_number_list(text: &str) -> bool {
-    let inner = text.trim_start_matches('[').trim_end_matches(']');
-    let mut parts =
-        inner.split([',', ';', '|', ' ']).map(str::trim).filter(|part| !part.is_empty()).peekable();
-    inner.contains([',', ';', '|', ' '])
-        && parts.peek().is_some()
-        && parts.all(|part| part.parse::<f64>().is_ok() || crate::missing::is_missing(part))
+    let number = |entry: &str| entry_number(entry).is_some() || crate::missing::is_missing(entry);
+    text.trim().trim_matches(['[', ']']).contains([',', ';', '|', ' '])
+        && entries(text).next().is_some()
+        && entries(text).all(number)
 }
 
 #[cfg(test)]

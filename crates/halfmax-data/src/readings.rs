@@ -440,6 +440,14 @@ pub(crate) fn finite(table: &RawTable, column: usize, expected: &str) -> Result<
 
 pub(crate) fn doses(table: &RawTable, column: usize) -> Result<Vec<f64>> {
     const EXPECTED: &str = "a dose, 0 or more (not its logarithm)";
+    let name = &table.names()[column];
+    if crate::target::names_logarithm(name) {
+        return Err(Error::data(format!(
+            "{}: column {name:?} holds logarithms of doses, expected doses",
+            table.label()
+        ))
+        .help("give the doses themselves, and call their column dose"));
+    }
     let values = finite(table, column, EXPECTED)?;
     match values.iter().position(|value| *value < 0.0) {
         Some(at) => Err(table.bad_value(column, at, values[at], EXPECTED)),

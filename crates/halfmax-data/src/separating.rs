@@ -40,17 +40,18 @@ impl Repeats<'_> {
             if role.is_none() && !repeat && content == Content::Numbers {
                 continue;
             }
-            let Some((groups, examples)) = self.differing(table, column)? else { continue };
+            let Some(differences) = self.differing(table, column) else { continue };
+            let Differences { groups, examples, .. } = &differences;
             let name = &table.names()[column];
             if let Some(role) = role {
-                return Err(self.refused(table, column, (role, groups), &examples));
+                return Err(refusal(table, column, role, &self.counted(differences.groups), &differences));
             }
             let by_name =
                 repeat || matches!(content, Content::Categories | Content::Ids(_) | Content::Binary);
             // Ids of what was pooled show in nearly every group of repeats; measurements differ, too, but say nothing.
-            let telling = by_name || (content == Content::WholeNumbers && 2 * groups > self.groups.len());
+            let telling = by_name || (content == Content::WholeNumbers && 2 * *groups > self.groups.len());
             if telling {
-                pooled.push(format!("{name} ({})", listed(&examples, 3)));
+                pooled.push(format!("{name} ({})", listed(examples, 3)));
             }
         }
         if pooled.is_empty() {
@@ -60,26 +61,35 @@ impl Repeats<'_> {
         Ok(vec![format!("repeats of {} differ in {shown}, and are pooled", self.what)])
     }
 
-    /// In how many groups of repeats a column differs, and some of its values; none if in none.
-    fn differing(&self, table: &RawTable, column: usize) -> Result<Option<(usize, Vec<String>)>> {
-        let Ok(labels) = table.labels(column) else { return Ok(None) };
-        let differs = |rows: &&[usize]| {
-            let mut known =
-                rows.iter().map(|row| labels.of_row[*row]).filter(|label| *label != Labels::MISSING);
-            let first = known.next();
-            known.any(|label| Some(label) != first)
+    /// How the rows of groups of repeats differ in a column; none if they do in no group.
+    fn differing(&self, table: &RawTable, column: usize) -> Option<Differences> {
+        let labels = table.labels(column).ok()?;
+        let known = |rows: &'_ [usize]| -> Vec<usize> {
+            rows.iter().copied().filter(|row| labels.of_row[*row] != Labels::MISSING).collect()
         };
-        let count = self.groups.iter().copied().filter(|rows| differs(rows)).count();
-        let Some(first) = self.groups.iter().copied().find(|rows| differs(rows)) else { return Ok(None) };
-        let mut examples: Vec<String> = Vec::new();
-        for row in first {
-            if let Some(text) = labels.at(*row)
-                && !examples.iter().any(|other| other == text)
-            {
-                examples.push(text.to_owned());
-            }
+        let other = |known: &[usize]| {
+            known.iter().copied().find(|row| labels.of_row[*row] != labels.of_row[known[0]])
+        };
+        let mut found: Option<Differences> = None;
+        for rows in &self.groups {
+            let known = known(rows);
+            let Some(second) = other(&known) else { continue };
+            let first = found.get_or_insert_with(|| Differences {
+                groups: 0,
+                rows: [known[0], second],
+                examples: known.iter().filter_map(|row| labels.at(*row)).map(str::to_owned).fold(
+                    Vec::new(),
+                    |mut examples, text| {
+                        if !examples.contains(&text) {
+                            examples.push(text);
+                        }
+                        examples
+                    },
+                ),
+            });
+            first.groups += 1;
         }
-        Ok(Some((count, examples)))
+        found
     }
 
     /// `1 curve`, `12 curves`.
@@ -88,39 +98,32 @@ impl Repeats<'_> {
         let first = if groups == 1 { first.trim_end_matches('s') } else { first };
         format!("{} {first} {rest}", grouped(groups)).trim_end().to_owned()
     }
+}
 
-    fn refused(
-        &self,
-        table: &RawTable,
-        column: usize,
-        (role, groups): (Role, usize),
-        examples: &[String],
-    ) -> Error {
-        let name = &table.names()[column];
-        let rows: Vec<usize> = self
-            .groups
-            .iter()
-            .find_map(|rows| {
-                let labels = table.labels(column).ok()?;
-                let other = rows.iter().find(|row| labels.of_row[**row] != labels.of_row[rows[0]])?;
-                Some(vec![rows[0], *other])
-            })
-            .unwrap_or_default();
-        let rows: Vec<String> = rows.iter().map(|row| table.row_of(*row).to_string()).collect();
-        let first = examples.first().cloned().unwrap_or_default();
-        Error::data(format!(
-            "{}: column {name:?} ({}) tells measurements apart that would be pooled: {} {} rows that differ in it, for example rows {} with {}",
-            table.label(),
-            role.what(),
-            self.counted(groups),
-            if groups == 1 { "has" } else { "have" },
-            rows.join(" and "),
-            listed(examples, 4)
-        ))
-        .help(format!(
-            "choose rows with where = {{ {name:?} = {first:?} }} (--where {name:?}={first:?} on the command line), or pool them on purpose with columns = {{ ignore = [{name:?}] }} (--column ignore={name:?})"
-        ))
-    }
+/// How the rows of groups of repeats differ in a column.
+struct Differences {
+    /// In how many groups they do.
+    groups: usize,
+    /// Two rows of the first of these groups that differ.
+    rows: [usize; 2],
+    /// The entries of that group.
+    examples: Vec<String>,
+}
+
+fn refusal(table: &RawTable, column: usize, role: Role, counted: &str, found: &Differences) -> Error {
+    let name = &table.names()[column];
+    let [first, second] = found.rows.map(|row| table.row_of(row));
+    let value = found.examples.first().cloned().unwrap_or_default();
+    Error::data(format!(
+        "{}: column {name:?} ({}) tells measurements apart that would be pooled: {counted} {} rows that differ in it, for example rows {first} and {second} with {}",
+        table.label(),
+        role.what(),
+        if found.groups == 1 { "has" } else { "have" },
+        listed(&found.examples, 4)
+    ))
+    .help(format!(
+        "choose rows with where = {{ {name:?} = {value:?} }} in the configuration (data inspect, fit-curves and synergy take --where {name:?}={value:?}), or pool them on purpose with columns = {{ ignore = [{name:?}] }} (--column ignore={name:?})"
+    ))
 }
 
 /// Whether a column of kinds of wells holds more than one kind.

@@ -178,7 +178,7 @@ impl Values {
         }
     }
 
-    fn taken(&self, rows: &[usize]) -> Self {
+    pub(crate) fn taken(&self, rows: &[usize]) -> Self {
         match self {
             Self::Numbers(values) => Self::Numbers(rows.iter().map(|row| values[*row]).collect()),
             Self::Singles(values) => Self::Singles(rows.iter().map(|row| values[*row]).collect()),

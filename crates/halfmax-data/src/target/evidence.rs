@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
-use halfmax_core::{End, Result};
+use halfmax_core::{End, Quantity, Result};
 
 use super::name::{self, Direction};
 use crate::table::RawTable;
 
 /// Rows that a correlation is of, at least.
-const ROWS: usize = 10;
+const ROWS: usize = 20;
 /// How strong a correlation must be to say a direction.
 const STRENGTH: f64 = 0.3;
+/// How many of its standard errors a correlation must be: a direction that chance turned is worse than none.
+const ERRORS: f64 = 4.0;
 
 /// What a column beside the responses says.
 pub(crate) struct Evidence {
@@ -22,7 +24,7 @@ pub(crate) struct Evidence {
     pub correlation: f64,
 }
 
-/// The evidence of the first column whose own direction its name says.
+/// The evidence of the column that goes most clearly with the responses, of those whose own direction their name says.
 ///
 /// # Errors
 /// If a column cannot be read.
@@ -32,11 +34,11 @@ pub(crate) fn beside(
     values: &[f64],
     drugs: &[Option<String>],
 ) -> Result<Option<Evidence>> {
+    let mut found: Option<Evidence> = None;
     for (column, own_name) in table.names().iter().enumerate() {
         let named = name::read(own_name);
         let says = named.direction == Direction::Said && !named.accompanies && !named.standardised;
-        let Some(own) = named.quantity.sensitive().filter(|_| says && !named.quantity.is_of_combinations())
-        else {
+        let Some(own) = named.quantity.sensitive().filter(|_| says && is_of_drugs(named.quantity)) else {
             continue;
         };
         if column == target || table.is_identifier(column) || table.is_text(column) {
@@ -46,15 +48,22 @@ pub(crate) fn beside(
         let Some(correlation) = within_drugs(values, &table.numbers(column, "a number")?, drugs) else {
             continue;
         };
-        if correlation.abs() >= STRENGTH {
+        if found.as_ref().is_none_or(|found| correlation.abs() > found.correlation.abs()) {
             let sensitive = if correlation > 0.0 { own } else { own.opposite() };
-            return Ok(Some(Evidence { sensitive, column: own_name.clone(), correlation }));
+            found = Some(Evidence { sensitive, column: own_name.clone(), correlation });
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
-/// The correlation of ranks within each drug, over all drugs; `None` of too few rows, or where nothing varies.
+/// Whether a quantity is one of a drug in a cell line. Growth and counts may be those of the cell line without a drug.
+fn is_of_drugs(quantity: Quantity) -> bool {
+    !quantity.is_of_combinations()
+        && !matches!(quantity, Quantity::Growth | Quantity::GrowthRate | Quantity::Viability)
+}
+
+/// The correlation of ranks within each drug, over all drugs; `None` of too few rows, where nothing varies, or where chance may have made
+/// it.
 fn within_drugs(a: &[f64], b: &[f64], drugs: &[Option<String>]) -> Option<f64> {
     let mut rows_of: HashMap<&str, Vec<usize>> = HashMap::new();
     for (row, drug) in drugs.iter().enumerate() {
@@ -62,17 +71,22 @@ fn within_drugs(a: &[f64], b: &[f64], drugs: &[Option<String>]) -> Option<f64> {
             rows_of.entry(drug).or_default().push(row);
         }
     }
-    let (mut count, mut sums) = (0, [0.0; 3]);
+    let (mut count, mut drugs, mut sums) = (0, 0, [0.0; 3]);
     // Sums of half numbers are exact, so that their order does not matter.
     for rows in rows_of.values().filter(|rows| rows.len() > 2) {
         let ranks = [a, b].map(|values| centred_ranks(rows.iter().map(|row| values[*row]).collect()));
         count += rows.len();
+        drugs += 1;
         for (x, y) in ranks[0].iter().zip(&ranks[1]) {
             sums = [sums[0] + x * y, sums[1] + x * x, sums[2] + y * y];
         }
     }
     let scale = (sums[1] * sums[2]).sqrt();
-    (count >= ROWS && scale > 0.0).then(|| sums[0] / scale)
+    if count < ROWS || scale <= 0.0 {
+        return None;
+    }
+    let (correlation, free) = (sums[0] / scale, (count - drugs).saturating_sub(1).max(1) as f64);
+    (correlation.abs() >= STRENGTH.max(ERRORS / free.sqrt())).then_some(correlation)
 }
 
 /// Ranks less their mean; equal values have the mean of their ranks.

@@ -4,7 +4,7 @@ mod doubts;
 mod evidence;
 mod name;
 
-pub(crate) use name::read as read_name;
+pub(crate) use name::{names_logarithm, read as read_name};
 
 use halfmax_core::{End, Error, LinearColumn, Quantity, Result, Scale, Target, Unit, listed};
 

@@ -80,7 +80,19 @@ pub(crate) fn read(name: &str) -> Named {
     let words = words(name);
     let has = |word: &str| words.iter().any(|other| other == word);
     let plain: String = words.concat();
-    let (quantity, direction) = quantity(&words, &plain);
+    let turned = is_turned(name);
+    let (quantity, direction) = match quantity(&words, &plain) {
+        (quantity, direction) if !turned => (quantity, direction),
+        // What is left of one is the other.
+        (Quantity::Auc, _) => (Quantity::Aac, Direction::Said),
+        (Quantity::Aac, _) => (Quantity::Auc, Direction::Said),
+        (Quantity::Viability, direction) => (Quantity::Inhibition, direction),
+        (Quantity::Inhibition, direction) => (Quantity::Viability, direction),
+        found => found,
+    };
+    let complement =
+        matches!(quantity, Quantity::Auc | Quantity::Aac | Quantity::Viability | Quantity::Inhibition)
+            && turned;
     let accompanies = ACCOMPANYING.iter().any(|word| has(word)) && plain != "ci";
     if quantity == Quantity::Unknown {
         return Named { accompanies, ..Named::default() };
@@ -95,12 +107,14 @@ pub(crate) fn read(name: &str) -> Named {
             Logarithm::None | Logarithm::Unsaid if p => Logarithm::Decimal,
             found => found,
         },
-        negated: p
-            || has("neg")
-            || has("negative")
-            || has("minus")
-            || has("inverse")
-            || begins_negative(name),
+        negated: !complement
+            && (p
+                || turned
+                || has("neg")
+                || has("negative")
+                || has("minus")
+                || has("inverse")
+                || begins_negative(name)),
         unit: if concentration { unit(&words) } else { None },
         standardised: is_standardised(&words, &plain),
         accompanies,
@@ -118,6 +132,27 @@ fn begins_negative(name: &str) -> bool {
         let dash = at > 0 && signs.get(at + 1) == Some(&' ');
         sign && free && !dash && next.is_some_and(|c| c.is_alphabetic())
     })
+}
+
+/// Whether a name is of what is left to one or a hundred, or of a reciprocal: `1 - viability`, `100-AAC`, `one_minus_auc`, `log10(1/IC50)`.
+/// The sign decides: `1 uM viability` is none.
+fn is_turned(name: &str) -> bool {
+    let lower = name.trim().to_lowercase();
+    let gap = [' ', '_', '.', '(', '['];
+    let logs = ["log10", "log2", "log", "ln"];
+    let of_log = logs.iter().find_map(|log| lower.strip_prefix(log)?.trim_start().strip_prefix(['(', '[']));
+    let inner = of_log.unwrap_or(&lower).trim_start_matches(gap);
+    ["100", "1", "one"].iter().filter_map(|whole| inner.strip_prefix(whole)).any(|rest| {
+        let rest = rest.trim_start_matches(gap);
+        let sign =
+            rest.strip_prefix(['-', '\u{2212}', '\u{2013}', '/']).or_else(|| rest.strip_prefix("minus"));
+        sign.is_some_and(|rest| rest.trim_start_matches(gap).starts_with(char::is_alphabetic))
+    })
+}
+
+/// Whether a name is of a logarithm: `log10_dose`, `logConc`, `ln dose`.
+pub(crate) fn names_logarithm(name: &str) -> bool {
+    words(name).iter().any(|word| word.starts_with("log") || word == "ln" || word == "lg")
 }
 
 /// The words of a name in lower case: `log10IC50 (µM)` has log10, ic50, um.
@@ -269,12 +304,7 @@ fn area(words: &[String], plain: &str) -> Option<(Quantity, Direction)> {
     if has("gr") && (has("aoc") || has("aac")) || plain.contains("graoc") {
         return Some((Quantity::GrowthRateArea, Said));
     }
-    if has("aac")
-        || has("aoc")
-        || (has("area") && has("above"))
-        || plain.starts_with("1auc")
-        || plain.starts_with("oneminusauc")
-    {
+    if has("aac") || has("aoc") || (has("area") && has("above")) {
         return Some((Quantity::Aac, Said));
     }
     if plain.contains("actarea") || plain.contains("activityarea") {
@@ -289,10 +319,10 @@ fn area(words: &[String], plain: &str) -> Option<(Quantity, Direction)> {
         return None;
     }
     let of = |parts: &[&str]| parts.iter().any(|part| plain.contains(part));
-    if of(&["viab", "survi", "growth"]) {
-        Some((Quantity::Auc, Said))
-    } else if of(&["inhib", "activity", "effect", "kill"]) {
+    if of(&["inhib", "activity", "effect", "kill", "cytotox", "death"]) {
         Some((Quantity::Aac, Said))
+    } else if of(&["viab", "survi", "growth"]) {
+        Some((Quantity::Auc, Said))
     } else {
         Some((Quantity::Auc, Conventional))
     }
@@ -309,6 +339,8 @@ fn effect(words: &[String], plain: &str) -> Option<Quantity> {
     } else if of(&["inhibition", "cytotox", "killing", "mortality", "lethality", "apoptosis", "affected"])
         || ["inh", "inhib", "kill", "killed", "dead", "death", "toxicity"].iter().any(|word| has(word))
     {
+        Some(Quantity::Inhibition)
+    } else if of(&["viab", "surviv", "growth"]) && of(&["reduction", "decrease", "loss"]) {
         Some(Quantity::Inhibition)
     } else if of(&["viability", "surviv", "confluence", "cellcount"])
         || ["viab", "alive", "live", "living"].iter().any(|word| has(word))
@@ -366,6 +398,30 @@ mod tests {
             let expected = (quantity, logarithm, negated, unit);
             let found = read(name);
             assert_eq!((found.quantity, found.logarithm, found.negated, found.unit), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_turned() {
+        for (name, quantity, negated) in [
+            ("one_minus_auc", Quantity::Aac, false),
+            ("1-AUC", Quantity::Aac, false),
+            ("1 - AAC", Quantity::Auc, false),
+            ("1-viability", Quantity::Inhibition, false),
+            ("100 - viability (%)", Quantity::Inhibition, false),
+            ("100-inhibition", Quantity::Viability, false),
+            ("log(1/IC50)", Quantity::Ic50, true),
+            ("log10(1/IC50)", Quantity::Ic50, true),
+            ("1 uM viability", Quantity::Viability, false),
+            ("auc_growth_inhibition", Quantity::Aac, false),
+            ("viability_reduction", Quantity::Inhibition, false),
+        ] {
+            let found = read(name);
+            assert_eq!((found.quantity, found.negated), (quantity, negated), "{name}");
+        }
+        assert_eq!(read("one_minus_auc").direction, Direction::Said);
+        for (name, is) in [("log10_dose_nM", true), ("logConc", true), ("ln dose", true), ("dose", false)] {
+            assert_eq!(names_logarithm(name), is, "{name}");
         }
     }
 
