@@ -126,8 +126,8 @@ fn recipes_run_on_a_dataset_from_a_folder() {
     let output = run(folder.path(), &["data", "fetch", "gdsc1"]);
     assert!(output.status.success(), "{}", said(&output));
 
-    let recipe = root().join("models/gdsc2-kernel.toml");
-    let recipe = recipe.to_str().unwrap();
+    // The recipe comes with the program.
+    let recipe = "models/gdsc2-kernel.toml";
     // A small part of it: one fold, fifty genes.
     let small = [
         "--config-override",
@@ -140,6 +140,11 @@ fn recipes_run_on_a_dataset_from_a_folder() {
     let output = run(folder.path(), &[&["evaluate", recipe], &small[..]].concat());
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("written to runs/gdsc2-kernel"), "{}", said(&output));
+    assert!(
+        said(&output).contains("models/gdsc2-kernel.toml: a recipe of halfmax, written here"),
+        "{}",
+        said(&output)
+    );
     let manifest = std::fs::read_to_string(folder.path().join("runs/gdsc2-kernel/manifest.json")).unwrap();
     for file in ["gdsc2_response.csv.gz", "gdsc1_response.csv.gz", "expression.parquet", "drugs.csv"] {
         assert!(manifest.contains(&format!("\"dataset:gdsc2/{file}\"")), "{manifest}");

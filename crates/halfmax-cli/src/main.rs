@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod explaining;
+mod recipes;
 mod registry;
 mod reporting;
 mod run;
@@ -97,6 +98,12 @@ impl Global {
     /// Refuses to replace a file, unless that is asked for.
     fn may_write(&self, path: &Path) -> Result<()> {
         if self.overwrite { Ok(()) } else { refuse_existing(path) }
+    }
+
+    /// As [`Self::read_config`]; a recipe that comes with the program need not be there.
+    fn read_recipe(&self, path: &Path, terminal: Terminal) -> Result<Config> {
+        recipes::bring(path, terminal)?;
+        self.read_config(path)
     }
 
     /// Reads a configuration with the overrides, and notes where fetched datasets are.

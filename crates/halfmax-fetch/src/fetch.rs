@@ -12,6 +12,7 @@ use crate::archive::member;
 use crate::checksum::Checksum;
 use crate::content::content_digest;
 use crate::download::{Http, download};
+use crate::lock::Lock;
 use crate::make::make;
 use crate::pip::{Package, Pip};
 
@@ -61,7 +62,7 @@ impl Fetcher {
     /// Fetches a dataset. What was fetched before and is unchanged stays as it is.
     ///
     /// # Errors
-    /// If something is neither there nor to be had (the error then lists what to put where), a file is not the published one, or
+    /// If another process is fetching it, something is neither there nor to be had (the error then lists what to put where), a file is not the published one, or
     /// the user stopped it.
     pub fn fetch(&self, manifest: &Manifest, progress: &dyn Progress) -> Result<FetchedDataset> {
         let folder = DatasetFolder::new(manifest.clone(), &self.data_dir);
@@ -70,6 +71,7 @@ impl Fetcher {
                 .help("give another --data-dir")
                 .because(error)
         })?;
+        let _lock = Lock::of(&folder.path)?;
         let mut run = Run { fetcher: self, folder: &folder, progress, downloaded: Vec::new() };
         let mut files = Vec::new();
         for file in &manifest.file {

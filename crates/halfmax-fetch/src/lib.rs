@@ -9,6 +9,7 @@ mod checksum;
 mod content;
 mod download;
 mod fetch;
+mod lock;
 mod make;
 mod pip;
 

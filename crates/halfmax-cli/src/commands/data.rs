@@ -108,7 +108,7 @@ fn inspect(
 
 /// `halfmax data check`.
 fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) -> Result<()> {
-    let config = global.read_config(path)?;
+    let config = global.read_recipe(path, terminal)?;
     html.map_or(Ok(()), |path| global.may_write(path))?;
     // The report is this command's result, so it is not also a note.
     let prepared = Prepared::new(&config, Terminal::new(false, true)).map_err(|error| {
@@ -292,7 +292,7 @@ fn report(manifest: &Manifest, fetched: &FetchedDataset, terminal: Terminal) -> 
 /// `halfmax data convert`.
 fn convert(path: &Path, out: &Path, global: &Global, terminal: Terminal) -> Result<()> {
     let folder = RunFolder::create(out)?;
-    let config = global.read_config(path)?;
+    let config = global.read_recipe(path, terminal)?;
     let loaded = halfmax_data::load(&config.data, &config.target, Path::new(""), None)?;
     terminal.note(&loaded.report.to_string());
     halfmax_data::write_set(&loaded, &config.name, &config.data.drug_features, &folder)?;

@@ -14,7 +14,7 @@ use crate::{ConfigAndOut, Global};
 
 /// `halfmax evaluate`.
 pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result<()> {
-    let mut config = global.read_config(&args.config)?;
+    let mut config = global.read_recipe(&args.config, terminal)?;
     config.seed = global.seed.unwrap_or(config.seed);
     config.split().map_err(|error| error.at(args.config.display()))?;
     let out = args.folder(&config.name, terminal);

@@ -52,7 +52,7 @@ pub const APPLICABILITY: &str = "applicability/";
 
 /// `halfmax train`.
 pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result<()> {
-    let mut config = global.read_config(&args.config)?;
+    let mut config = global.read_recipe(&args.config, terminal)?;
     config.seed = global.seed.unwrap_or(config.seed);
     let out = args.folder(&config.name, terminal);
     let folder = RunFolder::create(&out)?;
