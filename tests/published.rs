@@ -545,6 +545,10 @@ fn ctrp_in_four_tables_and_from_its_archive() {
         let table = convert(&folder, "responses.parquet");
         near(value(&table, "area_under_curve", &[("cell_line", "A549"), ("drug", "corvaxel")]), 7.656);
     }
+    // A list of experiments holds no features, whatever numbers it has.
+    let experiments = "experiment_id\trun_id\tculture_media\tbaseline_signal\tcells_per_well\tgrowth_mode\tmaster_ccl_id\n1\t1\tRPMI001\t11.2\t500\tadherent\t130\n2\t1\tDMEM001\t11.5\t500\tadherent\t569\n3\t2\tRPMI001\t10.8\t500\tsuspension\t682\n";
+    fs::write(folder.path().join("v20.meta.per_experiment.txt"), experiments).unwrap();
+    inspect(&folder, "v20.meta.per_experiment.txt").has(&["unknown, 3 rows × 7 columns"]).lacks("expression");
     fs::remove_file(folder.path().join(CTRP[3])).unwrap();
     refuse(&folder, &responses(CTRP[0], "")).has(&["master_cpd_id is not beside it", "meta.per_compound"]);
 }
@@ -623,9 +627,59 @@ fn almanac_growth_in_an_archive() {
     assert_eq!(said.code, 0, "{}", said.text);
     let scores = read_table(folder.path().join("scores.csv")).unwrap();
     assert_eq!(scores.rows(), 32, "{}", said.text);
+    // The names of its compounds have no header.
+    let names = "740\tMethotrexate\n750\tBusulfan\n752\tThioguanine\n3088\tChlorambucil\n";
+    fs::write(folder.path().join("ComboCompoundNames_small.txt"), names).unwrap();
+    inspect(&folder, "ComboCompoundNames_small.txt").has(&["4 rows × 2 columns", "there is no header row"]);
     // As responses, the rows of a pair are doses and not repeats.
     refuse(&folder, &responses(file, "[target]\ncolumn = \"SCORE\"\n"))
         .has(&["CONC1", "tells measurements apart"]);
+}
+
+#[test]
+fn oneil_wells_with_their_replicates_in_columns() {
+    let (single, pairs) = ("156849_1_supp_0_w2lh45.csv", "156849_1_supp_1_w2lrww.csv");
+    let folder = folder(&[single, pairs]);
+    inspect(&folder, single).has(&[
+        "readings, 24 rows × 12 columns",
+        "viability6 as reading",
+        "\"X/X0\" (numbers)",
+    ]);
+    let said = say(&folder, &["fit-curves", single, "--out", "curves.csv"]);
+    assert_eq!(said.code, 0, "{}", said.text);
+    said.has(&["120 readings of 4 curves", "\"viability6\" hold replicates"]);
+    let curves = read_table(folder.path().join("curves.csv")).unwrap();
+    let keys = [("cell_line", "A2058"), ("drug", "5-FU")];
+    // Four replicates at the three highest doses, six at the others.
+    assert_eq!(value(&curves, "readings", &keys), 30.0);
+    let ic50 = value(&curves, "ic50_um", &keys);
+    assert!((1.8..2.0).contains(&ic50), "{ic50}");
+
+    inspect(&folder, pairs).has(&["dose matrices, 32 rows × 13 columns"]);
+    // The wells of one drug are in the other file.
+    let said = say(&folder, &["synergy", pairs, "--out", "none.csv"]);
+    assert_eq!(said.code, 3, "{}", said.text);
+    said.has(&[
+        "128 readings of 2 blocks",
+        "at dose 0, only at 0.35, 1.08, 3.25, 10",
+        "with dose 0 of the other",
+    ]);
+    let mut both = fs::read_to_string(fixture(pairs)).unwrap();
+    for row in fs::read_to_string(fixture(single)).unwrap().lines().skip(1) {
+        let fields: Vec<&str> = row.split(',').collect();
+        let doses = if fields[2] == "5-FU" { [fields[3], "0"] } else { ["0", fields[3]] };
+        both += &format!(
+            "1,{},5-FU,{},ABT-888,{},,{},,\n",
+            fields[1],
+            doses[0],
+            doses[1],
+            fields[4..8].join(",")
+        );
+    }
+    fs::write(folder.path().join("both.csv"), both).unwrap();
+    let said = say(&folder, &["synergy", "both.csv", "--out", "scores.csv"]);
+    assert_eq!(said.code, 0, "{}", said.text);
+    said.has(&["224 readings of 2 blocks"]);
 }
 
 #[test]
@@ -676,6 +730,15 @@ fn drevalpy_tables() {
         "taken for ln IC50",
         "AUC_curvecurator",
     ]);
+    // Fingerprints have a column for each drug, by the id that the responses have beside its name.
+    fs::copy(fixture("pubchem_id_to_demorgan_128_map.csv"), folder.path().join("map.csv")).unwrap();
+    let by_id =
+        "drugs = \"map.csv\"\ndrug_features = { columns = [\"all\"] }\ncolumns = { drug = \"pubchem_id\" }\n";
+    check(&folder, &responses("TOYv1.csv", &(by_id.to_owned() + &more))).has(&[
+        "map.csv: drugs, 4 rows × 33 columns",
+        "its columns are drugs (4 of 4 of the responses)",
+        "missing: 0.0 %",
+    ]);
     let merged =
         "cell_line,LN_IC50_curvecurator,TP53,KRAS\nA549,1.5,2.5,3.5\nMCF7,2,3.5,1.5\nPC-3,3,1.5,0.5\n";
     fs::write(folder.path().join("merged.csv"), merged).unwrap();
@@ -692,6 +755,7 @@ fn improve_tables() {
         "drug_SMILES.tsv",
         "drug_ecfp4_nbits512.tsv",
         "CCLE_split_0_train.txt",
+        "CCLE_split_0_test.txt",
     ]);
     inspect(&folder, "cancer_gene_expression.tsv").has(&[
         "expression, 10 rows × 9 columns (cell lines × features)",
@@ -711,7 +775,34 @@ fn improve_tables() {
     let more = "drugs = \"drug_ecfp4_nbits512.tsv\"\ndrug_features = { columns = [\"all\"] }\n".to_owned()
         + &cells("expression", "cancer_gene_expression.tsv")
         + "[split]\nkind = \"lpo\"\nfile = \"CCLE_split_0_train.txt\"\n[[model]]\nfamily = \"kernel\"\n";
-    refuse(&folder, &responses("y_data.tsv", &more)).has(&["lists numbers of rows", "add a column fold"]);
+    refuse(&folder, &responses("y_data.tsv", &more)).has(&["lists numbers of rows", "split.rows"]);
+    let rows = |files: &str| {
+        more.replace("file = \"CCLE_split_0_train.txt\"", &format!("rows = [{files}]\nonly_folds = [0]"))
+    };
+    let one = "\"CCLE_split_0_test.txt\", \"CCLE_split_0_train.txt\"";
+    check(&folder, &responses("y_data.tsv", &rows(one))).has(&["folds: 40 rows by 2 files", "folds: 2"]);
+    // The rows are those of the file, also where some of them were chosen.
+    let chosen = responses("y_data.tsv", &rows(one)).replace(
+        "response = \"y_data.tsv\"",
+        "response = { file = \"y_data.tsv\", where = { improve_chem_id = [\"Drug_1001\", \"Drug_1002\"] } }",
+    );
+    let chosen =
+        chosen.replace("drugs = \"drug_ecfp4_nbits512.tsv\"\ndrug_features = { columns = [\"all\"] }\n", "");
+    check(&folder, &chosen).has(&["20 responses", "20 of them are not among the rows that are used"]);
+    let twice = "\"CCLE_split_0_train.txt\", \"CCLE_split_0_train.txt\"";
+    refuse(&folder, &responses("y_data.tsv", &rows(twice))).has(&["line 1: row 1 of", "share no row"]);
+}
+
+#[test]
+fn a_workbook_of_several_sheets_becomes_a_configuration() {
+    let folder = folder(&[]);
+    workbook(&folder, "screen.xlsx", &[("responses", "TOYv1.csv"), ("rna", "gene_expression.csv")]);
+    let said = say(&folder, &["init", "screen.xlsx", "--out", "screen.toml"]);
+    assert_eq!(said.code, 0, "{}", said.text);
+    let text = fs::read_to_string(folder.path().join("screen.toml")).unwrap();
+    assert!(text.contains("response = { file = \"screen.xlsx\", sheet = \"responses\" }"), "{text}");
+    assert!(text.contains("file = \"screen.xlsx\"\nsheet = \"rna\""), "{text}");
+    check(&folder, &text).has(&["40 responses (LN_IC50)", "10 cell lines × 4 drugs"]);
 }
 
 #[test]

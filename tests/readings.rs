@@ -518,6 +518,30 @@ fn lists_with_decimal_commas_are_read_as_they_are_written() {
 }
 
 #[test]
+fn replicates_in_columns_are_readings_of_their_own() {
+    let table = "cell_line,drug,dose,viability_rep1,viability_rep2,viability_rep3\nA,x,0.1,0.99,1.01,1\nA,x,1,0.9,0.92,\nA,x,3,0.6,0.62,0.64\nA,x,10,0.2,0.22,0.18\nA,x,30,0.1,0.08,0.12\n";
+    let (curves, said) = done("fit-curves", &[("wells.csv", table)], &[]);
+    assert_eq!(curves[0]["readings"], 14, "{said}");
+    says(&said, &["\"viability_rep1\", \"viability_rep2\", \"viability_rep3\" hold replicates"]);
+    // One that was said is the only one.
+    let (curves, said) = done("fit-curves", &[("wells.csv", table)], &["--column", "reading=viability_rep2"]);
+    assert_eq!(curves[0]["readings"], 5, "{said}");
+    // A column of their mean is the reading.
+    let with_mean = table
+        .lines()
+        .zip(["viability", "1", "0.91", "0.62", "0.2", "0.1"])
+        .map(|(row, mean)| format!("{row},{mean}\n"))
+        .collect::<String>();
+    let (curves, said) = done("fit-curves", &[("means.csv", &with_mean)], &[]);
+    assert_eq!(curves[0]["readings"], 5, "{said}");
+    says(&said, &["readings are taken from \"viability\", not from"]);
+    // Of two drugs, two columns may be one of each.
+    let pairs = "cell_line,drug1,dose1,drug2,dose2,viability1,viability2\nA,x,0,y,0,1,1\nA,x,1,y,0,0.5,0.6\nA,x,0,y,1,0.6,0.5\nA,x,1,y,1,0.3,0.3\n";
+    let said = refused("synergy", &[("pairs.csv", pairs)], &[]);
+    says(&said, &["could be two replicates, or one of each drug alone", "viability_rep1"]);
+}
+
+#[test]
 fn logarithms_of_doses_are_no_doses() {
     let table =
         "cell_line,drug,log10_dose_nM,viability\nA,x,0,0.99\nA,x,1,0.95\nA,x,2,0.8\nA,x,3,0.3\nA,x,4,0.05\n";

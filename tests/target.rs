@@ -186,7 +186,7 @@ impl Outcome {
         let said = |row: usize| {
             (format!("{} {}", drug[row], mechanism[row]), format!("{} {}", direction[row], agrees[row]))
         };
-        let ic50 = all.find(&["ic50_um"]).map(|at| all.numbers(at, "").unwrap());
+        let ic50 = all.find(&["ic50_um"]).map(|at| all.numbers(at, "").unwrap().to_vec());
         let outcome = Self {
             top: cells.into_iter().zip(drugs).map(|(cell, drug)| [cell, drug]).collect(),
             order: column(&order, "drug")[..DRUGS.len()].to_vec(),
@@ -393,7 +393,7 @@ fn the_output_of_fit_curves_trains_by_its_ln_ic50() {
     let curves = read_table(folder.path().join("curves.csv")).unwrap();
     let [ln, um] =
         ["ln_ic50", "ic50_um"].map(|name| curves.numbers(curves.find(&[name]).unwrap(), "").unwrap());
-    for (ln, um) in ln.iter().zip(&um) {
+    for (ln, um) in ln.iter().zip(um.iter()) {
         assert!(ln.is_nan() == um.is_nan() && (ln.is_nan() || (ln - um.ln()).abs() < 1e-9), "{ln}, {um}");
     }
     let config = fs::read_to_string(folder.path().join("screen.toml")).unwrap();

@@ -150,7 +150,9 @@ impl Config {
         let tables = data.response.iter_mut().chain(&mut data.replicate).chain(&mut data.single_agent);
         paths.extend(tables.map(|file| &mut file.file).filter(|path| !dataset || is_file_name(path)));
         paths.extend(data.cells.iter_mut().filter_map(|cells| cells.file.as_mut()));
-        paths.extend(self.split.iter_mut().filter_map(|split| split.file.as_mut()));
+        if let Some(split) = &mut self.split {
+            paths.extend(split.file.iter_mut().chain(split.rows.iter_mut().flatten()));
+        }
         if let Some(explain) = &mut self.explain {
             let own = explain.mechanisms.iter_mut().filter(|path| **path != Path::new(BUILTIN));
             paths.extend(own.chain(&mut explain.gene_sets));

@@ -7,7 +7,7 @@ use halfmax_core::{
     Checkpoint, CheckpointStore, Error, FitContext, Result, Seed, Target, TrainView, ValidationGroup,
 };
 use halfmax_data::{
-    InputFile, Loaded, PredictionColumns, RunFolder, Uncovered, load, read_folds, sha256_file,
+    FoldSource, InputFile, Loaded, PredictionColumns, RunFolder, Uncovered, load, read_folds, sha256_file,
 };
 use halfmax_eval::{
     Ceiling, Conflicts, Evaluation, Folds, NamedModel, Protocol, Replicate, Split, SplitKind, TrainingLog,
@@ -122,7 +122,7 @@ fn folds(split: &Split, loaded: &mut Loaded, terminal: Terminal) -> Result<Folds
         }
         (None, Some(_)) if split.kind == SplitKind::LeaveDrug => {
             return Err(Error::config(
-                "split.column with leave_drug: a response has one entry there, but its two drugs may be in two folds",
+                "split.column or split.rows with leave_drug: a response has one entry there, but its two drugs may be in two folds",
             )
             .help("give split.file, a table with the columns drug and fold, or let the folds be drawn"));
         }
@@ -152,8 +152,11 @@ fn folds(split: &Split, loaded: &mut Loaded, terminal: Terminal) -> Result<Folds
 impl Prepared {
     /// Loads the data and draws or reads the folds.
     pub fn new(config: &Config, terminal: Terminal) -> Result<Self> {
-        let column = config.split.as_ref().and_then(|split| split.column.as_deref());
-        let mut loaded = load(&config.data, &config.target, Path::new(""), column)?;
+        let given = config.split.as_ref().and_then(|split| match (&split.column, &split.rows) {
+            (Some(column), _) => Some(FoldSource::Column(column)),
+            (None, rows) => rows.as_deref().map(FoldSource::Rows),
+        });
+        let mut loaded = load(&config.data, &config.target, Path::new(""), given)?;
         terminal.note(&loaded.report.to_string());
         let folds = match &config.split {
             None => None,

@@ -267,6 +267,14 @@ impl FeatureBlock {
         Self { kind: self.kind.clone(), names: self.names.clone(), values }
     }
 
+    /// As [`FeatureBlock::take`]; a block that is in this order already stays where it is.
+    #[must_use]
+    pub fn into_order(self, entities: &[Option<usize>]) -> Self {
+        let same = entities.len() == self.entities()
+            && entities.iter().enumerate().all(|(at, entity)| *entity == Some(at));
+        if same { self } else { self.take(entities) }
+    }
+
     /// The share of values that are missing, 0 to 1; 0 for an empty block.
     pub fn missing_share(&self) -> f64 {
         let total = self.entities() * self.len();
@@ -274,7 +282,7 @@ impl FeatureBlock {
             return 0.0;
         }
         let missing: usize = match &self.values {
-            FeatureValues::Real(values) => values.iter().filter(|value| value.is_nan()).count(),
+            FeatureValues::Real(values) => values.t().iter().filter(|value| value.is_nan()).count(),
             FeatureValues::Binary(bits) => (0..bits.columns())
                 .filter_map(|column| bits.missing_in(column))
                 .flatten()

@@ -175,10 +175,14 @@ impl RawTable {
 
     /// Whether a column names or describes what was measured, so that its numbers are no values.
     pub(crate) fn is_identifier(&self, column: usize) -> bool {
-        self.roles_of_column(column).into_iter().any(|role| {
+        // A column that is called so and has no rival is taken for it, whatever it holds.
+        let has =
+            |role: Role| self.roles_of_column(column).contains(&role) || self.role(role) == Some(column);
+        let names = |role: Role| {
             role.spec().nature == Nature::Entity
                 || matches!(role, Role::Smiles | Role::Targets | Role::TargetPathway | Role::Tissue)
-        })
+        };
+        ROLES.iter().map(|spec| spec.role).filter(|role| names(*role)).any(has)
     }
 
     /// The roles that a column could have.

@@ -40,7 +40,7 @@ pub(crate) fn own_columns(table: &RawTable, key: usize) -> Result<Vec<OwnColumn>
         }
         let values = match table.content(column) {
             Content::Binary | Content::WholeNumbers | Content::Numbers => {
-                OwnValues::Numbers(table.numbers(column, "a number")?)
+                OwnValues::Numbers(table.numbers(column, "a number")?.to_vec())
             }
             Content::Ids(IdKind::Bits) => OwnValues::Bits(table.texts(column)?),
             _ => continue,

@@ -11,7 +11,7 @@ use crate::file_spec::TableFile;
 use crate::names::{drug_key, is_smiles, made_by_r, without_decimal_zero};
 use crate::report::{FileReport, FileShape};
 use crate::roles::Role;
-use crate::table::RawTable;
+use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
 
 /// What a file says about drugs.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +97,12 @@ impl DrugSheet {
                 best = Some((found, column));
             }
         }
-        let Some((found, key)) = best else { return Err(no_drug_found(table, named, drugs)) };
+        let Some((found, key)) = best else {
+            return match with_drugs_in_rows(table, drugs)? {
+                Some(turned) => Self::of_drugs(&turned, drugs),
+                None => Err(no_drug_found(table, named, drugs)),
+            };
+        };
         let mut sheet = Self::by_column(table, key)?;
         if Some(key) != named {
             sheet.notes.push(format!(
@@ -292,6 +297,39 @@ fn drugs_in(texts: &[Option<String>], drugs: &[String]) -> usize {
     let is_there =
         |drug: &&String| keys.contains(&drug_key(drug)) || keys.contains(&made_by_r(drug).to_lowercase());
     drugs.iter().filter(is_there).count()
+}
+
+/// A table of features whose columns are drugs, turned so that its rows are; none if its columns are not the drugs of the responses.
+fn with_drugs_in_rows(table: &RawTable, drugs: &[String]) -> Result<Option<RawTable>> {
+    let keys: HashSet<String> = drugs.iter().map(|drug| drug_key(drug)).collect();
+    let columns: Vec<usize> = (0..table.names().len())
+        .filter(|column| table.is_numeric(*column) && !table.is_ignored(*column))
+        .collect();
+    let found = columns.iter().filter(|column| keys.contains(&drug_key(&table.names()[**column]))).count();
+    if found == 0 || 2 * found < drugs.len().min(columns.len()) {
+        return Ok(None);
+    }
+    let mut names = LabelsBuilder::default();
+    columns.iter().for_each(|column| names.push(Some(&table.names()[*column])));
+    let values: Vec<_> =
+        columns.iter().map(|column| table.numbers(*column, "a number")).collect::<Result<_>>()?;
+    let called = (0..table.names().len()).find(|column| !columns.contains(column));
+    let called = called.map(|column| table.labels(column)).transpose()?;
+    let name = |row: usize| {
+        let own = called.as_ref().and_then(|labels| labels.at(row));
+        own.map_or_else(|| format!("feature {}", row + 1), str::to_owned)
+    };
+    let mut turned = vec![RawColumn { name: "drug".into(), values: Values::texts(names.finish()) }];
+    turned.extend((0..table.rows()).map(|row| RawColumn {
+        name: name(row),
+        values: Values::numbers(values.iter().map(|column| column[row]).collect()),
+    }));
+    let mut notes = table.notes().to_vec();
+    notes.push(format!(
+        "its columns are drugs ({found} of {} of the responses) and its rows features: it was turned round",
+        drugs.len()
+    ));
+    table.with_columns(turned, notes).map(Some)
 }
 
 fn no_drug_found(table: &RawTable, named: Option<usize>, drugs: &[String]) -> Error {
@@ -517,10 +555,15 @@ fn report_on(sheet: &DrugSheet, ids: &[String], rows: &[Option<&DrugRow>]) -> Fi
         notes.push(format!("drugs without a row here: {} ({})", absent.len(), listed(&absent, 5)));
     }
     notes.extend(sheet.notes.iter().cloned());
-    let fields = 3 * matched.max(1);
-    let present = count(&|row| row.smiles.is_some())
-        + count(&|row| row.targets.is_some())
-        + count(&|row| row.pathway.is_some());
+    // What the sheet has no column for is not missing in it.
+    let kept = [
+        count(&|row| row.smiles.is_some()),
+        count(&|row| row.targets.is_some()),
+        count(&|row| row.pathway.is_some()),
+    ];
+    let columns = kept.iter().filter(|present| **present > 0).count();
+    let fields = columns * matched;
+    let missing = if fields > 0 { 1.0 - kept.iter().sum::<usize>() as f64 / fields as f64 } else { 0.0 };
     FileReport {
         shape: sheet.shape.clone(),
         matched,
@@ -528,7 +571,7 @@ fn report_on(sheet: &DrugSheet, ids: &[String], rows: &[Option<&DrugRow>]) -> Fi
             .filter(|at| !wanted.contains(at))
             .map(|at| sheet.drugs[at].name.clone())
             .collect(),
-        missing_share: 1.0 - present as f64 / fields as f64,
+        missing_share: missing,
         notes,
         ..FileReport::default()
     }

@@ -348,10 +348,10 @@ fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
     let mut keys = LabelsBuilder::default();
     cells.names.iter().for_each(|name| keys.push(Some(name)));
     let mut columns =
-        vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
+        vec![RawColumn { name: table.names()[cell].clone(), values: Values::texts(keys.finish()) }];
     for (at, name) in genes.names.iter().enumerate() {
         let values = (0..cells.names.len()).map(|cell| of_pair((at as u32, cell as u32))).collect();
-        columns.push(RawColumn { name: name.clone(), values: Values::Numbers(values) });
+        columns.push(RawColumn { name: name.clone(), values: Values::numbers(values) });
     }
     let mut notes = table.notes().to_vec();
     notes.push(format!(
@@ -422,12 +422,12 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
     let mut keys = LabelsBuilder::default();
     lines.iter().for_each(|name| keys.push(Some(name)));
     let mut columns =
-        vec![RawColumn { name: table.names()[cell].clone(), values: Values::Texts(keys.finish()) }];
+        vec![RawColumn { name: table.names()[cell].clone(), values: Values::texts(keys.finish()) }];
     for gene in &used {
         let mutated = |cell: usize| f64::from(u8::from(pairs.contains(&(*gene, cell as u32))));
         let values = (0..lines.len()).map(mutated).collect();
         columns
-            .push(RawColumn { name: genes.names[*gene as usize].clone(), values: Values::Numbers(values) });
+            .push(RawColumn { name: genes.names[*gene as usize].clone(), values: Values::numbers(values) });
     }
     let mut notes = table.notes().to_vec();
     notes.push(format!(
@@ -521,8 +521,8 @@ mod tests {
         let text = "Hugo_Symbol,Variant_Classification,Tumor_Sample_Barcode\nTP53,Missense_Mutation,A\nTP53,Silent,B\nKRAS,Missense_Mutation,B\nKRAS,Nonsense_Mutation,A\n";
         let table = clear(text, CellKind::Mutation).unwrap();
         assert_eq!(table.names(), ["Tumor_Sample_Barcode", "TP53", "KRAS"]);
-        assert_eq!(table.numbers(1, "0 or 1").unwrap(), [1.0, 0.0]);
-        assert_eq!(table.numbers(2, "0 or 1").unwrap(), [1.0, 1.0]);
+        assert_eq!(*table.numbers(1, "0 or 1").unwrap(), [1.0, 0.0]);
+        assert_eq!(*table.numbers(2, "0 or 1").unwrap(), [1.0, 1.0]);
         assert!(clear(text, CellKind::Expression).unwrap_err().advice().unwrap().contains("mutation"));
     }
 
@@ -538,7 +538,7 @@ mod tests {
         {
             let table = clear(&text, CellKind::Mutation).unwrap();
             let tp53 = table.names().iter().position(|name| name == "TP53").unwrap();
-            assert_eq!(table.numbers(tp53, "0 or 1").unwrap(), [1.0, 0.0, 0.0], "{text}");
+            assert_eq!(*table.numbers(tp53, "0 or 1").unwrap(), [1.0, 0.0, 0.0], "{text}");
         }
         let once = "cell_line,gene,is_mutated\nA,TP53,True\nA,KRAS,False\n";
         let table = clear(once, CellKind::Mutation).unwrap();
@@ -555,7 +555,7 @@ mod tests {
         let text = "entrez_id,cell_line,tpm\n7157,A,1.5\n3845,A,2\n7157,B,3\n7157,B,4\n";
         let table = clear(text, CellKind::Expression).unwrap();
         assert_eq!(table.names(), ["cell_line", "7157", "3845"]);
-        assert_eq!(table.numbers(1, "a number").unwrap(), [1.5, 3.5]);
+        assert_eq!(*table.numbers(1, "a number").unwrap(), [1.5, 3.5]);
         assert!(table.numbers(2, "a number").unwrap()[1].is_nan());
         let notes = table.notes().join("\n");
         assert!(notes.contains("listed more than once, averaged: 1"), "{notes}");
@@ -569,7 +569,7 @@ mod tests {
         let marks =
             "cell_line,genetic_feature,is_mutated\nA,TP53_mut,1\nA,KRAS_mut,0\nB,TP53_mut,0\nB,KRAS_mut,1\n";
         let table = clear(marks, CellKind::Events).unwrap();
-        assert_eq!(table.numbers(2, "0 or 1").unwrap(), [0.0, 1.0]);
+        assert_eq!(*table.numbers(2, "0 or 1").unwrap(), [0.0, 1.0]);
     }
 
     #[test]

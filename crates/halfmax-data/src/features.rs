@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use halfmax_core::{BitColumns, Category, Error, FeatureBlock, FeatureSpace, FeatureValues, Result, listed};
 use ndarray::{Array2, ShapeBuilder};
+use rayon::prelude::*;
 
 use crate::config::CellKind;
 use crate::genes::{ModelGenes, looks_like_date, name_features};
@@ -65,7 +67,7 @@ pub(crate) fn read_cell_features(table: &RawTable, kind: CellKind, known: Known<
         }
         _ => {
             let (names, values) = matrix(table, &arrangement, kind, &rows, &mut report)?;
-            report.range = range_of(values.iter().map(|value| f64::from(*value)));
+            report.range = range_of(values.t().iter().map(|value| f64::from(*value)));
             let (names, values) = match kind {
                 CellKind::Expression | CellKind::CopyNumber => averaged(table, names, values, &mut report)?,
                 _ => (names, values),
@@ -184,20 +186,26 @@ fn matrix(
     if alleles {
         report.notes.push("values of 2 (mutations on both alleles) are taken as 1".into());
     }
-    let numbers_of = |column: usize| -> Result<Vec<f64>> {
+    let numbers_of = |column: usize| -> Result<Arc<Vec<f64>>> {
         let numbers = table.numbers(column, expected(kind))?;
-        let at_most_one = |value: f64| if alleles && value > 1.0 { 1.0 } else { value };
-        Ok(numbers.into_iter().map(at_most_one).collect())
+        let at_most_one = |value: &f64| if *value > 1.0 { 1.0 } else { *value };
+        Ok(if alleles { Arc::new(numbers.iter().map(at_most_one).collect()) } else { numbers })
     };
     if arrangement.orientation == Orientation::CellLinesInRows {
-        let mut values = Array2::zeros((rows.len(), taken.len()).f());
-        for (feature, column) in taken.iter().enumerate() {
+        let mut values = vec![0.0; rows.len() * taken.len()];
+        let fill = |(to, column): (&mut [f32], &usize)| -> Result<()> {
             let numbers = numbers_of(*column)?;
             check(table, kind, *column, &numbers)?;
-            for (to, from) in rows.iter().enumerate() {
-                values[[to, feature]] = numbers[*from] as f32;
-            }
+            to.iter_mut().zip(rows).for_each(|(to, from)| *to = numbers[*from] as f32);
+            Ok(())
+        };
+        let columns = values.par_chunks_mut(rows.len().max(1)).zip(taken);
+        // The first column that cannot be used, whatever the threads.
+        if let Some(error) = columns.map(fill).find_map_first(Result::err) {
+            return Err(error);
         }
+        let values = Array2::from_shape_vec((rows.len(), taken.len()).f(), values)
+            .map_err(|error| Error::failed(format!("{}: {error}", table.label())))?;
         return Ok((taken.iter().map(|column| table.names()[*column].clone()).collect(), values));
     }
     let (places, names) = feature_names(table, arrangement.key, report)?;
@@ -216,7 +224,7 @@ fn matrix(
 fn counts_alleles(table: &RawTable, columns: &[usize]) -> Result<bool> {
     let mut both = false;
     for column in columns {
-        for value in table.numbers(*column, expected(CellKind::Mutation))? {
+        for value in table.numbers(*column, expected(CellKind::Mutation))?.iter().copied() {
             if !(value.is_nan() || value == 0.0 || value == 1.0 || value == 2.0) {
                 return Ok(false);
             }
@@ -389,8 +397,12 @@ fn text_blocks(table: &RawTable, texts: &[usize], rows: &[usize], kind: &str) ->
 /// The columns of a block that hold more than one value.
 pub(crate) fn varying(block: &FeatureBlock) -> Vec<usize> {
     let varies = |column: &usize| match &block.values {
-        FeatureValues::Real(values) => range_of(values.column(*column).iter().map(|value| f64::from(*value)))
-            .is_some_and(|[low, high]| low < high),
+        FeatureValues::Real(values) => {
+            let values = values.column(*column);
+            let mut known = values.iter().filter(|value| !value.is_nan());
+            let first = known.next();
+            known.any(|value| Some(value) != first)
+        }
         FeatureValues::Binary(bits) => {
             let mut known = (0..bits.entities()).filter_map(|entity| bits.get(entity, *column));
             let first = known.next();

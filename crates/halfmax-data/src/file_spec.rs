@@ -107,7 +107,7 @@ fn lines_of_list(table: &RawTable, wanted: &SaidColumns) -> Result<Vec<String>> 
             return Ok(Vec::new());
         }
     }
-    Ok(cells.names)
+    Ok(cells.names.clone())
 }
 
 /// The rows whose entries are as is asked for; none where nothing is asked.

@@ -77,7 +77,7 @@ pub(crate) fn rows_not_folds(table: &RawTable) -> Option<Error> {
             "{}: lists numbers of rows, one a line, and says neither cell lines nor drugs nor folds",
             table.label()
         ))
-        .help("add a column fold to the table of responses: row N of it (the first is 0) gets the number of the fold whose test file lists N; then set split.column = \"fold\"")
+        .help("give such files as split.rows, one for each fold: rows = [\"split_0_test.txt\", \"split_1_test.txt\"]; or those of one split, with only_folds = [0]: rows = [\"split_0_test.txt\", \"split_0_train.txt\"]")
     })
 }
 

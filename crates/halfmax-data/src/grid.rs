@@ -1,5 +1,7 @@
 //! A dose matrix as a grid: one row per dose of the first drug, one column per dose of the second.
 
+use std::sync::Arc;
+
 use halfmax_core::{Error, Result};
 
 use crate::table::{RawColumn, RawTable, RowPlaces, Values};
@@ -42,7 +44,7 @@ pub fn read_grid(table: &RawTable, doses: &GridDoses) -> Result<RawTable> {
         }
     }
     let column =
-        |name: &str, values: Vec<f64>| RawColumn { name: name.into(), values: Values::Numbers(values) };
+        |name: &str, values: Vec<f64>| RawColumn { name: name.into(), values: Values::numbers(values) };
     let columns = vec![column("dose_a", a), column("dose_b", b), column("reading", readings)];
     let mut notes: Vec<String> = notes.into_iter().collect();
     notes.push(format!("a grid of {} by {} doses", grid.doses[0].len(), grid.doses[1].len()));
@@ -77,9 +79,9 @@ struct Grid {
 impl Grid {
     fn of(table: &RawTable) -> Result<Self> {
         const EXPECTED: &str = "a number: a grid holds doses and readings only";
-        let columns: Vec<Vec<f64>> = (0..table.names().len())
+        let columns: Vec<Arc<Vec<f64>>> = (0..table.names().len())
             .map(|column| match column {
-                0 => first_column(table, EXPECTED),
+                0 => first_column(table, EXPECTED).map(Arc::new),
                 _ => crate::readings::finite(table, column, EXPECTED),
             })
             .collect::<Result<_>>()?;

@@ -98,7 +98,7 @@ fn linked(table: RawTable, other: &RawTable, link: &Link) -> Result<RawTable> {
         named.push(says.map(String::as_str));
     }
     let mut columns = table.columns.clone();
-    columns.push(RawColumn { name: link.called.to_owned(), values: Values::Texts(named.finish()) });
+    columns.push(RawColumn { name: link.called.to_owned(), values: Values::texts(named.finish()) });
     let mut notes = table.notes().to_vec();
     notes.push(format!("{} from {}", link.says, other.label()));
     if unknown > 0 {

@@ -1,11 +1,13 @@
-//! Curves of which a row holds all doses and all readings, as CCLE publishes them, made into one row per reading.
+//! Rows that hold several readings, made into one row per reading: whole curves in lists, as CCLE publishes them, and replicates in columns of
+//! their own, as O'Neil and co-authors publish them.
 
-use halfmax_core::{Error, Result};
+use halfmax_core::{Error, Result, listed};
 
+use crate::columns::plain;
 use crate::missing::is_missing;
 use crate::number::{CommaEvidence, NumberStyle, comma_evidence, styled_number};
 use crate::profile::Content;
-use crate::roles::Role;
+use crate::roles::{Role, replicate_stem};
 use crate::table::{RawColumn, RawTable, RowPlaces, Values};
 use crate::units::{DoseUnit, split_unit};
 
@@ -62,8 +64,8 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
         .map(|column| listed.columns[column].clone())
         .filter(|column| column.name != dose_name && column.name != reading_name)
         .collect();
-    columns.push(RawColumn { name: dose_name, values: Values::Numbers(all_doses) });
-    columns.push(RawColumn { name: reading_name, values: Values::Numbers(all_readings) });
+    columns.push(RawColumn { name: dose_name, values: Values::numbers(all_doses) });
+    columns.push(RawColumn { name: reading_name, values: Values::numbers(all_readings) });
     let mut notes = table.notes().to_vec();
     notes.push(format!(
         "each row holds a whole curve: {:?} and {:?}",
@@ -84,6 +86,84 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     built.places = RowPlaces::Listed(rows.iter().map(|row| table.row_of(*row) as u32).collect());
     built.keep_what_was_said(table);
     built.said.extend([(Role::Dose, dose), (Role::Reading, reading)]);
+    Ok(Some(built))
+}
+
+/// The columns that hold the replicates of one reading: `viability1` … `viability4`.
+pub(crate) struct Replicates<'a> {
+    /// What they hold.
+    pub role: Role,
+    /// In their order in the table, two or more.
+    pub columns: Vec<usize>,
+    /// Their name without the numbers.
+    stem: &'a str,
+}
+
+impl<'a> Replicates<'a> {
+    /// The replicates of a table; none where its reading is one column, or was said to be.
+    pub fn of(table: &'a RawTable) -> Option<Self> {
+        let role = [Role::Reading, Role::Signal].into_iter().find(|role| table.role(*role).is_some())?;
+        let stem_of = |column: usize| replicate_stem(&table.names()[column]).map(|(stem, _)| stem);
+        let stem = stem_of(table.role(role)?).filter(|_| table.said.iter().all(|(said, _)| *said != role))?;
+        let columns: Vec<usize> = (0..table.names().len())
+            .filter(|column| stem_of(*column) == Some(stem) && !table.is_ignored(*column))
+            .filter(|column| table.roles_of_column(*column).contains(&role))
+            .collect();
+        (columns.len() > 1).then_some(Self { role, columns, stem })
+    }
+}
+
+/// A table whose replicates of one reading are in columns as one row for each; none for other tables.
+///
+/// # Errors
+/// If a value is no number; of a table of two drugs, if two columns could as well be of one drug each.
+pub(crate) fn replicates_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
+    let Some(Replicates { role, columns, stem }) = Replicates::of(table) else { return Ok(None) };
+    let quoted: Vec<String> = columns.iter().map(|column| format!("{:?}", table.names()[*column])).collect();
+    let plain_numbers = columns.iter().all(|column| !plain(&table.names()[*column]).contains("rep"));
+    if columns.len() == 2 && plain_numbers && table.role(Role::DrugB).is_some() {
+        return Err(Error::data(format!(
+            "{}: {} could be two replicates, or one of each drug alone",
+            table.label(),
+            quoted.join(" and ")
+        ))
+        .help(format!(
+            "call replicates \"{stem}_rep1\" and \"{stem}_rep2\"; or say which column holds the readings of both drugs: --column reading={}",
+            quoted[0]
+        )));
+    }
+    let values: Vec<_> =
+        columns.iter().map(|column| table.numbers(*column, "a number")).collect::<Result<_>>()?;
+    let (mut rows, mut readings, mut replicate) = (Vec::new(), Vec::new(), Vec::new());
+    for row in 0..table.rows() {
+        let before = rows.len();
+        for (at, values) in values.iter().enumerate().filter(|(_, values)| !values[row].is_nan()) {
+            rows.push(row);
+            readings.push(values[row]);
+            replicate.push((at + 1) as f64);
+        }
+        if rows.len() == before {
+            // A row without any reading is counted where the others are.
+            rows.push(row);
+            readings.push(f64::NAN);
+            replicate.push(1.0);
+        }
+    }
+    let listed_rows = table.with_rows(&rows);
+    let others = (0..table.names().len()).filter(|column| !columns.contains(column));
+    let mut all: Vec<RawColumn> = others.map(|column| listed_rows.columns[column].clone()).collect();
+    let own = "replicate";
+    if table.find(&[own]).is_none() {
+        all.push(RawColumn { name: own.to_owned(), values: Values::numbers(replicate) });
+    }
+    let place = all.len();
+    all.push(RawColumn { name: stem.to_owned(), values: Values::numbers(readings) });
+    let mut notes = table.notes().to_vec();
+    notes.push(format!("{} hold replicates: each is a reading of its own", listed(&quoted, 6)));
+    let mut built = table.with_columns(all, notes)?;
+    built.places = RowPlaces::Listed(rows.iter().map(|row| table.row_of(*row) as u32).collect());
+    built.keep_what_was_said(table);
+    built.said.push((role, place));
     Ok(Some(built))
 }
 

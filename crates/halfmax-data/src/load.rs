@@ -14,6 +14,7 @@ use crate::drugs::{DrugRecord, DrugSheet, drug_entities};
 use crate::feature_table::prepared;
 use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
 use crate::file_spec::{TableFile, TableOptions};
+use crate::fold_rows::FoldSource;
 use crate::names::{CellLines, IdKind, Identified, drug_key, linking_annotation};
 use crate::orientation::{Known, Orientation};
 use crate::report::{FileReport, FileShape, LeftOut, LoadReport, range_of};
@@ -86,7 +87,7 @@ pub fn load(
     data: &DataConfig,
     target: &TargetConfig,
     base: &Path,
-    fold_column: Option<&str>,
+    folds: Option<FoldSource<'_>>,
 ) -> Result<Loaded> {
     let mut files = Files::open(data, base)?;
     let mut lines = CellLines::embedded()?;
@@ -98,7 +99,8 @@ pub fn load(
         annotation_report = Some(lines.annotate(&table)?);
         inputs.push(InputFile::of(&table));
     }
-    let mut responses = read_responses(&files.response, &lines, target, fold_column)?;
+    let mut responses = read_responses(&files.response, &lines, target, folds)?;
+    inputs.append(&mut responses.fold_files);
     let measured: BTreeSet<String> = responses.observed.iter().map(|one| one.cell_line.clone()).collect();
     lines.learn(&responses.identified);
     let mut parts = Vec::new();
@@ -162,7 +164,7 @@ pub fn load(
     };
     inputs.extend(files.inputs());
     files.dataset.iter().for_each(|dataset| dataset.label(&mut inputs));
-    let folds = fold_column.map(|_| responses.observed.iter().map(|one| one.fold).collect());
+    let folds = folds.map(|_| responses.observed.iter().map(|one| one.fold).collect());
     let tested = |observed: &[Observed]| observed.iter().map(|one| one.tested).collect::<Vec<_>>();
     let tested_doses = Some(tested(&responses.observed)).filter(|all| all.iter().any(Option::is_some));
     let screen = screen_of(&responses.target.name, cells, drugs, &responses.observed)?;
@@ -522,20 +524,21 @@ fn cell_table(
             let first = known.next();
             labels.len() < 2 || known.any(|label| Some(label) != first)
         });
-        let all_constant = !blocks.is_empty()
-            && blocks.iter().all(|block| block.entities() > 1 && varying(block).is_empty());
-        if all_constant {
+        let varying: Vec<Vec<usize>> = blocks.iter().map(varying).collect();
+        let constant =
+            |(block, columns): (&FeatureBlock, &Vec<usize>)| block.entities() > 1 && columns.is_empty();
+        if !blocks.is_empty() && blocks.iter().zip(&varying).all(constant) {
             return Err(Error::data(format!("{}: every feature is constant", report.shape.file))
                 .help("check that the file holds the values it should"));
         }
-        for block in blocks {
+        for (block, columns) in blocks.into_iter().zip(varying) {
             if table.block(&block.kind).is_some() && block.kind == "tissue" {
                 report.notes.push("its tissue is not used: an earlier file has one".into());
                 continue;
             }
-            let Some(block) = without_constants(block, &mut report)? else { continue };
+            let Some(block) = without_constants(block, &columns, &mut report)? else { continue };
             table = table
-                .with_block(block.take(&order))
+                .with_block(block.into_order(&order))
                 .map_err(|error| error.at(&report.shape.file).help("give each kind of features once"))?;
         }
         if let (None, Some(own)) = (&tissue, own_tissue) {
@@ -550,8 +553,12 @@ fn cell_table(
     Ok((table, reports))
 }
 
-/// The block without constant features; none if all are.
-fn without_constants(block: FeatureBlock, report: &mut FileReport) -> Result<Option<FeatureBlock>> {
+/// The block without constant features, those that are not `varying`; none if all are.
+fn without_constants(
+    block: FeatureBlock,
+    varying: &[usize],
+    report: &mut FileReport,
+) -> Result<Option<FeatureBlock>> {
     let floor = at_the_floor(&block);
     if floor > 0 {
         report.notes.push(format!(
@@ -559,12 +566,11 @@ fn without_constants(block: FeatureBlock, report: &mut FileReport) -> Result<Opt
             block.kind
         ));
     }
-    let columns = varying(&block);
-    if columns.len() == block.len() || block.entities() < 2 {
+    if varying.len() == block.len() || block.entities() < 2 {
         return Ok(Some(block));
     }
-    report.constant += block.len() - columns.len();
-    if columns.is_empty() {
+    report.constant += block.len() - varying.len();
+    if varying.is_empty() {
         report.notes.push(format!(
             "no feature of {} is used: each holds one value only ({})",
             block.kind,
@@ -572,7 +578,7 @@ fn without_constants(block: FeatureBlock, report: &mut FileReport) -> Result<Opt
         ));
         return Ok(None);
     }
-    take_columns(&block, &columns).map(Some)
+    take_columns(&block, varying).map(Some)
 }
 
 fn screen_of(target: &str, cells: EntityTable, drugs: EntityTable, observed: &[Observed]) -> Result<Screen> {
@@ -719,8 +725,9 @@ pub fn read_cells_for_scoring<F: Clone + Into<TableFile>>(
         let place: HashMap<&String, usize> = part.ids.iter().enumerate().map(|(at, id)| (id, at)).collect();
         let order: Vec<Option<usize>> = all.iter().map(|id| place.get(id).copied()).collect();
         for block in part.blocks {
-            table =
-                table.with_block(block.take(&order)).map_err(|error| error.at(&part.report.shape.file))?;
+            table = table
+                .with_block(block.into_order(&order))
+                .map_err(|error| error.at(&part.report.shape.file))?;
         }
         reports.push(FileReport { matched: part.ids.len(), ..part.report });
     }

@@ -1,12 +1,14 @@
 //! Readings of combination experiments: one row per well, or per mean of wells, of two drugs.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use halfmax_core::{Error, Result, listed};
 
 use crate::assign::no_column;
 use crate::fellows::{Fellow, SMALLEST_PERCENT, usual_size};
 use crate::grid::looks_like_a_grid;
+use crate::lists::replicates_in_rows;
 use crate::names::drug_key;
 use crate::plates::is_vehicle;
 use crate::reading_names::said_by_name;
@@ -74,6 +76,8 @@ pub struct Matrices {
 /// was given; one block has several pairs of drugs or cell lines, or several units for the doses of one drug; readings would be pooled
 /// that a column tells apart; what the readings are is not clear. Names the file, the column, the row and the value.
 pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matrices> {
+    let replicates = replicates_in_rows(table)?;
+    let table = replicates.as_ref().unwrap_or(table);
     let columns = Columns::new(table, options)?;
     columns.refuse_third_drug(table)?;
     let wells = Wells::read(table, &columns, options)?;
@@ -509,7 +513,8 @@ impl Assembly {
     fn of(table: &RawTable, columns: &Columns, wells: &Wells) -> Result<Self> {
         let lines = labels_of(table, columns.cell_line, "a cell line")?;
         let ids = labels_of(table, columns.block, "the name of a block")?;
-        let label = |labels: &Option<Labels>, row: usize| labels.as_ref().map(|labels| labels.of_row[row]);
+        let label =
+            |labels: &Option<Arc<Labels>>, row: usize| labels.as_ref().map(|labels| labels.of_row[row]);
         let group = |row: usize| -> Group {
             let block = label(&ids, row);
             (block, if block.is_some() { None } else { label(&lines, row) })
@@ -734,7 +739,7 @@ fn sides(row: [Option<usize>; 2], block: [usize; 2]) -> Option<[Option<usize>; 2
 }
 
 /// The labels of a column that need not be there, but is complete where it is.
-fn labels_of(table: &RawTable, column: Option<usize>, expected: &str) -> Result<Option<Labels>> {
+fn labels_of(table: &RawTable, column: Option<usize>, expected: &str) -> Result<Option<Arc<Labels>>> {
     let Some(column) = column else { return Ok(None) };
     let labels = table.labels(column)?;
     match labels.of_row.iter().position(|label| *label == Labels::MISSING) {
@@ -749,7 +754,7 @@ fn refuse_several(
     columns: &Columns,
     wells: &Wells,
     (rows, pairs): (&[usize], &[([usize; 2], usize)]),
-    (ids, lines): (&Option<Labels>, &Option<Labels>),
+    (ids, lines): (&Option<Arc<Labels>>, &Option<Arc<Labels>>),
 ) -> Result<()> {
     const ONE: &str = "a block is one pair of drugs in one cell line: give other rows another block";
     let first = rows[0];

@@ -265,7 +265,7 @@ fn refuse_row_numbers(table: &RawTable, known: Known<'_>, reading: &Reading) -> 
         return Ok(());
     }
     let keys: Vec<f64> =
-        table.numbers(reading.key, "a name")?.into_iter().filter(|key| !key.is_nan()).collect();
+        table.numbers(reading.key, "a name")?.iter().copied().filter(|key| !key.is_nan()).collect();
     let in_a_row = keys.len() > 1 && keys.windows(2).all(|pair| pair[1] == pair[0] + 1.0);
     let is_line = known.lines.count_known(std::iter::once(name.as_str())) > 0;
     let (what, help) = match reading.orientation {

@@ -5,6 +5,7 @@
 //! log2(control / time zero) times (Hafner et al. 2016).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use halfmax_core::{Error, Result, listed};
 
@@ -42,7 +43,8 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
     let wells = wells(table)?;
     let beside = |role: Role| table.role(role).map(|column| table.numbers(column, "a signal")).transpose();
     let (controls, time_zeros) = (beside(Role::Control)?, beside(Role::TimeZero)?);
-    let references = plates.references(table, &signals, &wells, controls.as_deref())?;
+    let references =
+        plates.references(table, &signals, &wells, controls.as_ref().map(|values| values.as_slice()))?;
     let mut kept = Vec::new();
     let (mut viability, mut divisions) = (Vec::new(), Vec::new());
     let mut without_growth = 0;
@@ -132,7 +134,7 @@ impl Plates {
             plate.iter().chain(&cell_line).map(|column| table.names()[*column].as_str()).collect();
         let labels = |column: Option<usize>| column.map(|column| table.labels(column)).transpose();
         let (plates, lines) = (labels(plate)?, labels(cell_line)?);
-        let of = |labels: &Option<Labels>, row: usize| {
+        let of = |labels: &Option<Arc<Labels>>, row: usize| {
             let label = labels.as_ref().map(|labels| labels.of_row[row])?;
             (label != Labels::MISSING).then_some(label as usize)
         };
@@ -142,8 +144,8 @@ impl Plates {
             what: if what.is_empty() { "all wells together".into() } else { what.join(" and ") },
             plate_of_row: rows.clone().map(|row| of(&plates, row).unwrap_or(no_plate)).collect(),
             line_of_row: rows.map(|row| of(&lines, row)).collect(),
-            plates: plates.map_or_else(Vec::new, |labels| labels.names),
-            lines: lines.map_or_else(Vec::new, |labels| labels.names),
+            plates: plates.map_or_else(Vec::new, |labels| labels.names.clone()),
+            lines: lines.map_or_else(Vec::new, |labels| labels.names.clone()),
         })
     }
 
@@ -291,14 +293,14 @@ impl Sums {
 }
 
 /// The time of each row; NaN where there is no such column.
-fn times(table: &RawTable) -> Result<Vec<f64>> {
+fn times(table: &RawTable) -> Result<Arc<Vec<f64>>> {
     match table.role(Role::Time) {
         Some(column) if table.is_numeric(column) => table.numbers(column, "a time"),
         Some(column) => {
             let labels = table.labels(column)?;
-            Ok(labels.of_row.iter().map(|label| f64::from(*label)).collect())
+            Ok(Arc::new(labels.of_row.iter().map(|label| f64::from(*label)).collect()))
         }
-        None => Ok(vec![f64::NAN; table.rows()]),
+        None => Ok(Arc::new(vec![f64::NAN; table.rows()])),
     }
 }
 
@@ -307,14 +309,14 @@ fn wells(table: &RawTable) -> Result<Vec<Well>> {
     let times = times(table)?;
     let several = times.iter().any(|time| *time > 0.0);
     let kinds = match table.role(Role::WellKind) {
-        Some(column) => by_kind(table, &table.labels(column)?)?,
+        Some(column) => by_kind(table, table.labels(column)?.as_ref())?,
         None => by_drug_and_dose(table)?,
     };
     let kind = |(well, time): (Well, f64)| match well {
         Well::Treated | Well::Control { .. } if several && time == 0.0 => Well::TimeZero,
         well => well,
     };
-    Ok(kinds.into_iter().zip(times).map(kind).collect())
+    Ok(kinds.into_iter().zip(times.iter().copied()).map(kind).collect())
 }
 
 /// By the kinds of wells. A kind that is not known, or not said, leaves the decision to the drug and the dose.
@@ -453,10 +455,10 @@ fn built(
         .filter(|column| !is_spent(*column))
         .map(|column| treated.columns[column].clone())
         .collect();
-    columns.push(RawColumn { name: VIABILITY.into(), values: Values::Numbers(viability) });
+    columns.push(RawColumn { name: VIABILITY.into(), values: Values::numbers(viability) });
     let divided = divisions.iter().any(|value| value.is_finite());
     if divided && table.role(Role::Divisions).is_none() {
-        columns.push(RawColumn { name: "divisions".into(), values: Values::Numbers(divisions) });
+        columns.push(RawColumn { name: "divisions".into(), values: Values::numbers(divisions) });
     }
     let places = kept.iter().map(|row| table.row_of(*row) as u32).collect();
     let mut built = table.with_columns(columns, notes)?;
@@ -516,7 +518,9 @@ pub fn with_column_of(table: &RawTable, other: &RawTable, role: Role) -> Result<
     };
     let mut sums: BTreeMap<Vec<Option<String>>, (f64, f64)> = BTreeMap::new();
     let values = other.numbers(value, "a signal")?;
-    for (key, value) in keys(other, &mut shared.iter().map(|(_, there)| *there))?.into_iter().zip(values) {
+    for (key, value) in
+        keys(other, &mut shared.iter().map(|(_, there)| *there))?.into_iter().zip(values.iter())
+    {
         if !value.is_nan() {
             let sum = sums.entry(key).or_default();
             *sum = (sum.0 + value, sum.1 + 1.0);
@@ -538,7 +542,7 @@ pub fn with_column_of(table: &RawTable, other: &RawTable, role: Role) -> Result<
         joined.push(sum / count);
     }
     let mut columns = table.columns.clone();
-    columns.push(RawColumn { name: role.key().to_owned(), values: Values::Numbers(joined) });
+    columns.push(RawColumn { name: role.key().to_owned(), values: Values::numbers(joined) });
     let mut notes = table.notes().to_vec();
     let by: Vec<&str> = shared.iter().map(|(here, _)| table.names()[*here].as_str()).collect();
     notes.push(format!("{} joined from {} by {}", role.what(), other.label(), listed(&by, 4)));

@@ -1,6 +1,7 @@
 //! Readings of dose–response experiments: one row per well or per mean of wells.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use halfmax_core::{Error, Result, listed};
 
@@ -11,7 +12,7 @@ use crate::fellows::{
 };
 use crate::lists;
 use crate::plates::normalised;
-use crate::reading_names::{Measured, Scale, reading_name, said_by_name};
+use crate::reading_names::{Measured, Scale, said_by_name};
 use crate::report::counted;
 use crate::roles::Role;
 use crate::separating::Repeats;
@@ -113,6 +114,8 @@ pub struct Readings {
 pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readings> {
     let in_rows = lists::readings_in_rows(table)?;
     let table = in_rows.as_ref().unwrap_or(table);
+    let replicates = lists::replicates_in_rows(table)?;
+    let table = replicates.as_ref().unwrap_or(table);
     let alone = Alone::of(table)?;
     let table = alone.table.as_ref().unwrap_or(table);
     let raw = named_like_viabilities(table)?;
@@ -120,7 +123,7 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     let plates = normalised(table)?;
     let table = plates.as_ref().unwrap_or(table);
     let columns = Columns::of(table, options)?;
-    let labels: Vec<Labels> =
+    let labels: Vec<Arc<Labels>> =
         columns.named.iter().map(|column| table.labels(*column)).collect::<Result<_>>()?;
     let doses = doses(table, columns.dose)?;
     let readings = finite(table, columns.reading, "a number")?;
@@ -232,7 +235,7 @@ impl Columns {
             .candidates(Role::Reading)
             .iter()
             .filter(|other| {
-                other.column != self.reading && reading_name(&table.names()[other.column]).is_some()
+                other.column != self.reading && table.roles_of_column(other.column).contains(&Role::Reading)
             })
             .map(|other| format!("{:?}", table.names()[other.column]))
             .collect();
@@ -430,7 +433,7 @@ impl Grouping {
 }
 
 /// A column of numbers without infinite ones.
-pub(crate) fn finite(table: &RawTable, column: usize, expected: &str) -> Result<Vec<f64>> {
+pub(crate) fn finite(table: &RawTable, column: usize, expected: &str) -> Result<Arc<Vec<f64>>> {
     let values = table.numbers(column, expected)?;
     match values.iter().position(|value| value.is_infinite()) {
         Some(at) => Err(table.bad_value(column, at, values[at], expected)),
@@ -438,7 +441,7 @@ pub(crate) fn finite(table: &RawTable, column: usize, expected: &str) -> Result<
     }
 }
 
-pub(crate) fn doses(table: &RawTable, column: usize) -> Result<Vec<f64>> {
+pub(crate) fn doses(table: &RawTable, column: usize) -> Result<Arc<Vec<f64>>> {
     const EXPECTED: &str = "a dose, 0 or more (not its logarithm)";
     let name = &table.names()[column];
     if crate::target::names_logarithm(name) {

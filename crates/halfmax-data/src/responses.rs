@@ -1,15 +1,19 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use halfmax_core::{Error, Result, Target, listed};
 
 use crate::account::Account;
 use crate::assign::no_column;
 use crate::config::{Duplicates, TargetConfig};
-use crate::names::{CellLines, Identified, drug_key};
+use crate::fold_rows::{FoldSource, FoldsOfRows};
+use crate::load::InputFile;
+use crate::names::{CellLines, Identified};
+use crate::pairs::{Named, Pairs, RowsLeftOut};
 use crate::report::{FileReport, FileShape, LeftOut, grouped, range_of};
 use crate::roles::Role;
 use crate::separating::Repeats;
-use crate::table::RawTable;
+use crate::table::{Labels, RawTable};
 use crate::target::{Meaning, ResponseColumn, meaning};
 use crate::units::{DoseFactors, split_unit};
 use crate::wide::wide_responses;
@@ -28,6 +32,8 @@ pub struct ResponseTable {
     /// Repeats of one response that the fold column puts into different folds, as sentences. Their fold here is that of most of
     /// the rows, of as many the first.
     pub fold_conflicts: Vec<String>,
+    /// The files that say the folds, for a manifest.
+    pub fold_files: Vec<InputFile>,
     /// The tissues of cell lines, by their ids, where the table has a column of tissues.
     pub tissues: BTreeMap<String, String>,
     /// What was found.
@@ -72,7 +78,7 @@ pub fn read_responses(
     table: &RawTable,
     lines: &CellLines,
     target: &TargetConfig,
-    fold_column: Option<&str>,
+    given_folds: Option<FoldSource<'_>>,
 ) -> Result<ResponseTable> {
     let long = match wide_responses(table, lines)? {
         Some(wide) => {
@@ -82,84 +88,73 @@ pub fn read_responses(
         None => None,
     };
     let table = long.as_ref().unwrap_or(table);
+    let fold_column = match given_folds {
+        Some(FoldSource::Column(name)) => Some(name),
+        _ => None,
+    };
     let places = places(table, target, fold_column)?;
     let values = table.numbers(places.target, "a number")?;
     refuse_infinite(table, places.target, &values)?;
     let duplicates = target.duplicates;
-    let folds = places.fold.map(|column| fold_numbers(table, column)).transpose()?;
-    let cells = lines.identify(&table.texts(places.cell_line)?);
-    let drugs: Vec<Vec<Option<String>>> =
-        places.drugs.iter().map(|column| table.texts(*column)).collect::<Result<_>>()?;
-    let response = ResponseColumn { table, column: places.target, drugs: &drugs };
-    let Meaning { target, values, notes, warnings } = meaning(&response, values, target)?;
-    let combinations = drugs.len() == 2;
-    let mut spelling: HashMap<String, String> = HashMap::new();
-    let mut respelt: BTreeMap<String, String> = BTreeMap::new();
-    let mut grouped_rows: RowsOfPairs = BTreeMap::new();
-    let (mut missing, mut unnamed, mut alone, mut single) = (0, 0, 0, 0);
-    for (row, value) in values.iter().enumerate() {
-        let named: Option<Vec<&String>> = drugs.iter().map(|names| names[row].as_ref()).collect();
-        if combinations && named.is_none() && drugs.iter().any(|names| names[row].is_some()) {
-            single += 1;
-            continue;
+    let mut folds = places.fold.map(|column| fold_numbers(table, column)).transpose()?;
+    let (mut fold_files, mut fold_note) = (Vec::new(), None);
+    if let Some(FoldSource::Rows(files)) = given_folds {
+        if long.is_some() {
+            return Err(Error::config("split.rows is given, but a row of the responses holds several")
+                .help("give split.file, a table with the columns cell_line, drug and fold"));
         }
-        let (Some(cell), Some(named)) = (&cells.ids[row], named) else {
-            unnamed += 1;
-            continue;
-        };
-        if value.is_nan() {
-            missing += 1;
-            continue;
-        }
-        let spelt = |name: &&String| {
-            let first = spelling.entry(drug_key(name)).or_insert_with(|| (*name).clone());
-            if first != *name && !respelt.contains_key(*name) {
-                respelt.insert((*name).clone(), first.clone());
-            }
-            first.clone()
-        };
-        let mut members: Vec<String> = named.iter().map(spelt).collect();
-        members.sort_unstable();
-        if combinations && members[0] == members[1] {
-            alone += 1;
-            continue;
-        }
-        grouped_rows.entry((cell.clone(), members)).or_default().push(row);
+        let rows = FoldsOfRows::read(table, files)?;
+        (folds, fold_files, fold_note) = (Some(rows.folds), rows.inputs, Some(rows.note));
     }
-    let repeats = refuse_or_count_repeats(table, &grouped_rows, duplicates)?;
+    let cell_labels = table.labels(places.cell_line)?;
+    let cells = lines.identify(&cell_labels.names.iter().cloned().map(Some).collect::<Vec<_>>());
+    let drugs: Vec<Arc<Labels>> =
+        places.drugs.iter().map(|column| table.labels(*column)).collect::<Result<_>>()?;
+    let response = ResponseColumn { table, column: places.target, drugs: &drugs };
+    let Meaning { target, values, notes, warnings } = meaning(&response, values.to_vec(), target)?;
+    let combinations = drugs.len() == 2;
+    let pairs = Pairs::of(&cell_labels, &cells, &drugs, &values);
+    let repeats = refuse_or_count_repeats(table, &pairs, duplicates)?;
     let pooled = Repeats {
         what: if combinations { "combinations in a cell line" } else { "pairs of a drug and a cell line" },
-        groups: grouped_rows.values().filter(|rows| rows.len() > 1).map(Vec::as_slice).collect(),
+        groups: pairs.repeated().map(|(_, rows)| rows).collect(),
         used: &places.all(),
     }
     .check(table)?;
     let described = describing(table, combinations);
     let tested = described.doses.map(|doses| tested_doses(table, doses)).transpose()?;
-    let tissues =
-        described.tissue.map_or_else(|| Ok(BTreeMap::new()), |column| tissues_of(table, column, &cells))?;
+    let tissues = described
+        .tissue
+        .map_or_else(|| Ok(BTreeMap::new()), |column| tissues_of(table, column, &cell_labels, &cells))?;
     let mut fold_conflicts = Vec::new();
-    let observed: Vec<Observed> = grouped_rows
-        .into_iter()
+    let observed: Vec<Observed> = pairs
+        .iter()
         .map(|(named, rows)| {
-            let value = brought_together(&rows, &values, duplicates);
+            let value = brought_together(rows, &values, duplicates);
             // A row without a fold says nothing of it.
             let of = folds.as_deref().into_iter();
             let of: Vec<(usize, usize)> =
                 of.flat_map(|folds| rows.iter().filter_map(|row| Some((*row, folds[*row]?)))).collect();
             if let Some(other) = of.iter().find(|(_, fold)| *fold != of[0].1) {
-                fold_conflicts.push(conflict(table, &named, [of[0].0, other.0]));
+                fold_conflicts.push(conflict(table, named, [of[0].0, other.0]));
             }
-            let (cell_line, mut drugs) = (named.0, named.1.into_iter());
-            let (drug, drug_b) = (drugs.next().unwrap_or_default(), drugs.next());
-            let tested = tested.as_deref().and_then(|tested| widest(&rows, tested));
-            Observed { cell_line, drug, drug_b, value, fold: most_frequent(&of), tested }
+            let tested = tested.as_deref().and_then(|tested| widest(rows, tested));
+            Observed {
+                cell_line: named.cell_line.to_owned(),
+                drug: named.drug.to_owned(),
+                drug_b: named.drug_b.map(str::to_owned),
+                value,
+                fold: most_frequent(&of),
+                tested,
+            }
         })
         .collect();
     let mut report = report_on(table, &values, &cells, observed.len());
-    if !respelt.is_empty() {
-        let pairs: Vec<String> = respelt.iter().map(|(name, first)| format!("{name} = {first}")).collect();
-        report.notes.push(format!("spellings of one drug: {}", listed(&pairs, 5)));
+    if !pairs.respelt.is_empty() {
+        let spelt = pairs.respelt.iter().map(|(name, first)| format!("{name} = {first}"));
+        report.notes.push(format!("spellings of one drug: {}", listed(&spelt.collect::<Vec<_>>(), 5)));
     }
+    report.notes.extend(fold_note);
     report.notes.extend(notes);
     if repeats > 0 {
         let how = if duplicates == Duplicates::Median { "median" } else { "mean" };
@@ -180,6 +175,7 @@ pub fn read_responses(
         report.notes.push("the range of doses tested is taken to be in µM".into());
     }
     let mut left_out = Vec::new();
+    let RowsLeftOut { missing, unnamed, alone, single } = pairs.left_out;
     for (count, why) in [
         (missing, "the value is missing"),
         (unnamed, "the cell line or drug is not named, or the name could mean several cell lines"),
@@ -198,6 +194,7 @@ pub fn read_responses(
         combinations,
         identified,
         fold_conflicts,
+        fold_files,
         tissues,
         report,
         left_out,
@@ -298,17 +295,31 @@ fn judgements(table: &RawTable) -> Result<Vec<String>> {
 const NO_TISSUE: [&str; 5] = ["unclassified", "unknown", "other", "unspecified", "notdefined"];
 
 /// The tissues of cell lines as a column calls them; the first label of a line counts.
-fn tissues_of(table: &RawTable, column: usize, cells: &Identified) -> Result<BTreeMap<String, String>> {
-    let labels = table.texts(column)?;
-    let mut tissues = BTreeMap::new();
-    for (id, label) in cells.ids.iter().zip(labels) {
-        if let (Some(id), Some(label)) = (id, label)
-            && !NO_TISSUE.contains(&crate::columns::plain(&label).as_str())
+fn tissues_of(
+    table: &RawTable,
+    column: usize,
+    lines: &Labels,
+    cells: &Identified,
+) -> Result<BTreeMap<String, String>> {
+    let labels = table.labels(column)?;
+    let says_something = |label: &&String| !NO_TISSUE.contains(&crate::columns::plain(label).as_str());
+    let words: Vec<Option<&String>> =
+        labels.names.iter().map(|label| Some(label).filter(says_something)).collect();
+    let mut tissues: Vec<Option<&String>> = vec![None; lines.names.len()];
+    for (line, label) in lines.of_row.iter().zip(&labels.of_row) {
+        if let (Some(tissue), Some(Some(word))) =
+            (tissues.get_mut(*line as usize), words.get(*label as usize))
         {
-            tissues.entry(id.clone()).or_insert(label);
+            tissue.get_or_insert(word);
         }
     }
-    Ok(tissues)
+    let mut found = BTreeMap::new();
+    for (id, tissue) in cells.ids.iter().zip(tissues) {
+        if let (Some(id), Some(tissue)) = (id, tissue) {
+            found.entry(id.clone()).or_insert_with(|| tissue.clone());
+        }
+    }
+    Ok(found)
 }
 
 fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) -> Result<Places> {
@@ -399,21 +410,17 @@ pub(crate) fn fold_numbers(table: &RawTable, column: usize) -> Result<Vec<Option
     values.iter().enumerate().map(number).collect()
 }
 
-/// Rows by cell line and drugs.
-type RowsOfPairs = BTreeMap<(String, Vec<String>), Vec<usize>>;
-
-fn refuse_or_count_repeats(table: &RawTable, pairs: &RowsOfPairs, duplicates: Duplicates) -> Result<usize> {
-    let repeated: Vec<_> = pairs.iter().filter(|(_, rows)| rows.len() > 1).collect();
+fn refuse_or_count_repeats(table: &RawTable, pairs: &Pairs, duplicates: Duplicates) -> Result<usize> {
+    let repeated: Vec<_> = pairs.repeated().collect();
     if repeated.is_empty() || duplicates != Duplicates::Error {
         return Ok(repeated.len());
     }
     let examples: Vec<String> = repeated
         .iter()
         .take(5)
-        .map(|((cell, drugs), rows)| {
-            let drug = drugs.join(" + ");
+        .map(|(named, rows)| {
             let rows: Vec<String> = rows.iter().map(|row| table.row_of(*row).to_string()).collect();
-            format!("{cell} with {drug} (rows {})", listed(&rows, 3))
+            format!("{named} (rows {})", listed(&rows, 3))
         })
         .collect();
     Err(Error::data(format!(
@@ -441,10 +448,9 @@ fn most_frequent(folds: &[(usize, usize)]) -> Option<usize> {
     folds.iter().rev().max_by_key(|(_, fold)| count(*fold)).map(|(_, fold)| *fold)
 }
 
-fn conflict(table: &RawTable, (cell_line, drugs): &(String, Vec<String>), rows: [usize; 2]) -> String {
+fn conflict(table: &RawTable, named: Named<'_>, rows: [usize; 2]) -> String {
     let [first, second] = rows.map(|row| table.row_of(row));
-    let drugs = drugs.join(" + ");
-    format!("{}: {cell_line} with {drugs} is in different folds in rows {first} and {second}", table.label())
+    format!("{}: {named} is in different folds in rows {first} and {second}", table.label())
 }
 
 fn report_on(table: &RawTable, values: &[f64], cells: &Identified, matched: usize) -> FileReport {

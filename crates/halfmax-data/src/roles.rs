@@ -935,6 +935,10 @@ pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {
     if reading_name(name).is_some() && found.iter().all(|(role, _)| *role != Role::Reading) {
         found.push((Role::Reading, TAKEN_APART));
     }
+    // One of several replicates stands behind a column that has all of them, and behind those before it.
+    if let (true, Some((of, number))) = (found.is_empty(), replicate_of(name)) {
+        found.push((of, TAKEN_APART + 1 + number));
+    }
     if found.is_empty() {
         found.extend(time_name(&bare).map(|role| (role, TAKEN_APART)));
     }
@@ -958,6 +962,35 @@ pub(crate) fn bare_of_fitter(name: &str) -> &str {
         Some((bare, fitter)) if FITTERS.contains(&fitter.to_ascii_lowercase().as_str()) => bare,
         _ => name,
     }
+}
+
+/// Words before the number of a replicate.
+const REPLICATE_WORDS: [&str; 5] = ["rep", "replicate", "repl", "r", "well"];
+/// More replicates than these are not numbered from 1: the numbers are something else.
+const MOST_REPLICATES: usize = 99;
+
+/// What a name is of that is one of several columns of replicates, its reading or signal, and its number: 2 of `viability_rep2`.
+fn replicate_of(name: &str) -> Option<(Role, usize)> {
+    let (stem, number) = replicate_stem(name)?;
+    let listed = by_list(stem).into_iter().map(|(role, _)| role);
+    let role = listed.chain(reading_name(stem).map(|_| Role::Reading));
+    let mut role = role.filter(|role| matches!(role, Role::Reading | Role::Signal));
+    Some((role.next()?, number))
+}
+
+/// A name without the number of the replicate behind it, and that number.
+pub(crate) fn replicate_stem(name: &str) -> Option<(&str, usize)> {
+    let name = name.trim();
+    let stem = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let number: usize = name[stem.len()..].parse().ok()?;
+    let stem = stem.trim_end_matches(['_', '.', ' ', '-']);
+    let lower = stem.to_ascii_lowercase();
+    let word = REPLICATE_WORDS.iter().filter_map(|word| {
+        let before = lower.strip_suffix(word)?;
+        before.ends_with(['_', '.', ' ', '-']).then_some(before.len())
+    });
+    let stem = word.min().map_or(stem, |end| stem[..end].trim_end_matches(['_', '.', ' ', '-']));
+    (!stem.is_empty() && (1..=MOST_REPLICATES).contains(&number)).then_some((stem, number))
 }
 
 fn by_list(name: &str) -> Vec<(Role, Rank)> {

@@ -16,6 +16,10 @@ pub(crate) fn odd_lines(block: &FeatureBlock, ids: &[String]) -> Option<String> 
     if values.nrows() < 4 {
         return None;
     }
+    // Where all values are as logarithms are, no line is another than the others.
+    if !values.t().iter().any(|value| *value > LARGEST_LOGARITHM) {
+        return None;
+    }
     let large: Vec<f32> = values.rows().into_iter().map(|row| upper_decile(row.iter().copied())).collect();
     let mut sorted: Vec<f32> = large.iter().copied().filter(|value| !value.is_nan()).collect();
     sorted.sort_by(f32::total_cmp);

@@ -272,7 +272,7 @@ fn by_column(table: &RawTable, wanted: &[String], keys: &[Option<(u32, u32)>]) -
     }
     let mut sums: BTreeMap<(u32, u32, usize), (f64, usize)> = BTreeMap::new();
     for (measure, column) in columns.iter().enumerate() {
-        for (key, value) in keys.iter().zip(finite(table, *column, "a number")?) {
+        for (key, value) in keys.iter().zip(finite(table, *column, "a number")?.iter()) {
             if let (Some((cell, drug)), false) = (key, value.is_nan()) {
                 let sum = sums.entry((*cell, *drug, measure)).or_default();
                 *sum = (sum.0 + value, sum.1 + 1);

@@ -1,7 +1,7 @@
 //! A table as it was read: named columns of numbers or text, and where it came from.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use halfmax_core::{Error, Result, listed};
 
@@ -56,15 +56,15 @@ pub(crate) struct RawColumn {
     pub values: Values,
 }
 
-/// The values of a column.
+/// The values of a column. Copies share them.
 #[derive(Clone, Debug)]
 pub(crate) enum Values {
     /// Numbers; NaN where one is missing.
-    Numbers(Vec<f64>),
+    Numbers(Arc<Vec<f64>>),
     /// Numbers of single precision, as the file has them; NaN where one is missing.
-    Singles(Vec<f32>),
+    Singles(Arc<Vec<f32>>),
     /// Texts.
-    Texts(Labels),
+    Texts(Arc<Labels>),
     /// Values that are neither numbers nor texts: lists, structures. Holds the name of their type.
     Other(String),
 }
@@ -147,6 +147,18 @@ impl RowPlaces {
 }
 
 impl Values {
+    pub fn numbers(values: Vec<f64>) -> Self {
+        Self::Numbers(Arc::new(values))
+    }
+
+    pub fn singles(values: Vec<f32>) -> Self {
+        Self::Singles(Arc::new(values))
+    }
+
+    pub fn texts(labels: Labels) -> Self {
+        Self::Texts(Arc::new(labels))
+    }
+
     pub fn len(&self) -> Option<usize> {
         match self {
             Self::Numbers(values) => Some(values.len()),
@@ -168,10 +180,10 @@ impl Values {
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Numbers(a), Self::Numbers(b)) => {
-                a.iter().zip(b).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
+                a.iter().zip(b.iter()).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
             }
             (Self::Singles(a), Self::Singles(b)) => {
-                a.iter().zip(b).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
+                a.iter().zip(b.iter()).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
             }
             (Self::Texts(a), Self::Texts(b)) => (0..a.of_row.len()).all(|row| a.at(row) == b.at(row)),
             _ => false,
@@ -180,12 +192,12 @@ impl Values {
 
     pub(crate) fn taken(&self, rows: &[usize]) -> Self {
         match self {
-            Self::Numbers(values) => Self::Numbers(rows.iter().map(|row| values[*row]).collect()),
-            Self::Singles(values) => Self::Singles(rows.iter().map(|row| values[*row]).collect()),
+            Self::Numbers(values) => Self::numbers(rows.iter().map(|row| values[*row]).collect()),
+            Self::Singles(values) => Self::singles(rows.iter().map(|row| values[*row]).collect()),
             Self::Texts(labels) => {
                 let mut builder = LabelsBuilder::default();
                 rows.iter().for_each(|row| builder.push(labels.at(*row)));
-                Self::Texts(builder.finish())
+                Self::texts(builder.finish())
             }
             Self::Other(kind) => Self::Other(kind.clone()),
         }
@@ -341,7 +353,7 @@ impl RawTable {
     ///
     /// # Errors
     /// As [`RawTable::texts`].
-    pub(crate) fn labels(&self, column: usize) -> Result<Labels> {
+    pub(crate) fn labels(&self, column: usize) -> Result<Arc<Labels>> {
         let mut builder = LabelsBuilder::default();
         match &self.columns[column].values {
             Values::Texts(labels) => return Ok(labels.clone()),
@@ -353,7 +365,7 @@ impl RawTable {
                 .for_each(|value| builder.push((!value.is_nan()).then(|| value.to_string()).as_deref())),
             Values::Other(kind) => return Err(self.no_text(column, kind)),
         }
-        Ok(builder.finish())
+        Ok(Arc::new(builder.finish()))
     }
 
     fn no_text(&self, column: usize, kind: &str) -> Error {
@@ -369,10 +381,12 @@ impl RawTable {
     ///
     /// # Errors
     /// If a value is text: names the file, the column, the row, the value and what was expected.
-    pub fn numbers(&self, column: usize, expected: &str) -> Result<Vec<f64>> {
+    pub fn numbers(&self, column: usize, expected: &str) -> Result<Arc<Vec<f64>>> {
         let labels = match &self.columns[column].values {
             Values::Numbers(values) => return Ok(values.clone()),
-            Values::Singles(values) => return Ok(values.iter().map(|value| f64::from(*value)).collect()),
+            Values::Singles(values) => {
+                return Ok(Arc::new(values.iter().map(|value| f64::from(*value)).collect()));
+            }
             Values::Other(kind) => return Err(self.no_text(column, kind)),
             Values::Texts(labels) => labels,
         };
@@ -382,7 +396,7 @@ impl RawTable {
             return Err(self.no_number(column, at, &labels.names[wrong], expected));
         }
         let number = |label: &u32| parsed.get(*label as usize).copied().flatten().unwrap_or(f64::NAN);
-        Ok(labels.of_row.iter().map(number).collect())
+        Ok(Arc::new(labels.of_row.iter().map(number).collect()))
     }
 
     /// The error of a text where a number was expected: says what the text looks like.

@@ -240,7 +240,7 @@ impl Wide {
         let mut values = Vec::new();
         let (mut places, mut at) = (Vec::new(), Vec::new());
         for (column, name) in &self.columns {
-            for (row, value) in table.numbers(*column, "a number")?.into_iter().enumerate() {
+            for (row, value) in table.numbers(*column, "a number")?.iter().copied().enumerate() {
                 if !value.is_nan() {
                     rows.push(keys.at(row));
                     columns.push(Some(name));
@@ -256,9 +256,9 @@ impl Wide {
         let names = if self.cells_in_rows { ["cell_line", "drug"] } else { ["drug", "cell_line"] };
         let column = |name: &str, values: Values| RawColumn { name: name.to_owned(), values };
         let mut long = vec![
-            column(names[0], Values::Texts(rows.finish())),
-            column(names[1], Values::Texts(columns.finish())),
-            column(quantity, Values::Numbers(values)),
+            column(names[0], Values::texts(rows.finish())),
+            column(names[1], Values::texts(columns.finish())),
+            column(quantity, Values::numbers(values)),
         ];
         // What tells rows apart stays beside the values, so that nothing is pooled over it.
         let in_matrix: BTreeSet<usize> = self.columns.iter().map(|(column, _)| *column).collect();

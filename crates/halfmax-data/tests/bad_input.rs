@@ -7,8 +7,8 @@ use std::path::Path;
 
 use halfmax_core::{Error, ErrorKind};
 use halfmax_data::{
-    CellFile, CellKind, DataConfig, DrugFeatures, Duplicates, Loaded, TargetConfig, Uncovered, inspect, load,
-    read_bytes, read_cells_for_scoring, read_drugs, read_folds, read_table,
+    CellFile, CellKind, DataConfig, DrugFeatures, Duplicates, FoldSource, Loaded, TargetConfig, Uncovered,
+    inspect, load, read_bytes, read_cells_for_scoring, read_drugs, read_folds, read_table,
 };
 use proptest::prelude::*;
 
@@ -39,7 +39,7 @@ impl Folder {
             cells,
             ..DataConfig::default()
         };
-        load(&data, &TargetConfig::default(), self.path(), Some("fold"))
+        load(&data, &TargetConfig::default(), self.path(), Some(FoldSource::Column("fold")))
     }
 
     /// Responses alone, without folds.

@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use halfmax_data::{CellFile, CellKind, DataConfig, TargetConfig, Uncovered, inspect, load, read_folds};
+use halfmax_data::{
+    CellFile, CellKind, DataConfig, FoldSource, TargetConfig, Uncovered, inspect, load, read_folds,
+};
 
 fn folder() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
@@ -80,7 +82,9 @@ fn a_screen_of_combinations_is_read() {
         single_agent: Some("single_agent_raw.csv".into()),
         ..DataConfig::default()
     };
-    let loaded = load(&data, &TargetConfig::default(), &folder.join("oneil"), Some("fold")).unwrap();
+    let loaded =
+        load(&data, &TargetConfig::default(), &folder.join("oneil"), Some(FoldSource::Column("fold")))
+            .unwrap();
     println!("{}", loaded.report);
     let screen = &loaded.screen;
     assert!(screen.is_of_combinations());

@@ -92,7 +92,11 @@ pub struct Split {
     /// A column of the response table that holds each response's fold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// What to do where a file or a column puts what the split keeps together into two folds.
+    /// Files that list rows of the table of responses, one number a line, 0 for the first below the header: one for each fold, as
+    /// IMPROVE publishes them. Rows in none of them are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Vec<PathBuf>>,
+    /// What to do where files or a column put what the split keeps together into two folds.
     #[serde(default)]
     pub conflicts: Conflicts,
     /// The folds to run, counted from 0; all if absent.
@@ -128,6 +132,7 @@ impl Split {
             seed: year(),
             file: None,
             column: None,
+            rows: None,
             conflicts: Conflicts::Error,
             only_folds: None,
         }
@@ -136,18 +141,30 @@ impl Split {
     /// Checks what can be checked without data.
     ///
     /// # Errors
-    /// If `folds` is out of range, both a file and a column are given, or `only_folds` is empty, names a fold
+    /// If `folds` is out of range, two of a file, a column and rows are given, or `only_folds` is empty, names a fold
     /// twice, or one that is not there.
     pub fn check(&self) -> Result<()> {
         if !(2..=100).contains(&self.folds) {
             return Err(Error::parameter("split.folds", self.folds, "a number of folds from 2 to 100"));
         }
-        if self.file.is_some() && self.column.is_some() {
-            return Err(Error::config(
-                "split.file and split.column are both given: expected one of them at most",
+        let given: Vec<&str> =
+            [("file", self.file.is_some()), ("column", self.column.is_some()), ("rows", self.rows.is_some())]
+                .into_iter()
+                .filter_map(|(name, given)| given.then_some(name))
+                .collect();
+        if let [first, second, ..] = given[..] {
+            return Err(Error::config(format!(
+                "split.{first} and split.{second} are both given: expected one of them at most"
+            )));
+        }
+        if let Some(rows) = self.rows.as_ref().filter(|rows| rows.len() < 2) {
+            return Err(Error::parameter(
+                "split.rows",
+                format!("{rows:?}"),
+                "two files of row numbers or more: the test files of all folds, or those of one split with only_folds = [0]",
             ));
         }
-        let given = self.file.is_some() || self.column.is_some();
+        let given = !given.is_empty();
         self.to_run(if given { usize::MAX } else { self.folds }).map(|_| ())
     }
 

@@ -15,6 +15,7 @@ use crate::file_spec::TableOptions;
 use crate::folds::rows_not_folds;
 use crate::genes::count_known_genes;
 use crate::layouts::{Fit, Layout, Yields};
+use crate::lists::Replicates;
 use crate::names::{CellLines, drug_key};
 use crate::open::{OpenOptions, parts_of, read_file, read_table_with};
 use crate::orientation::{Known, orientation};
@@ -83,11 +84,16 @@ pub fn inspect_with(path: impl AsRef<Path>, options: &TableOptions) -> Result<Ve
     }
     let one =
         |sheet: String| match (TableOptions { sheet: Some(sheet.clone()), ..options.clone() }).read(path) {
-            Ok(table) => inspect_table(&table, &lines),
+            Ok(table) => Inspection { sheet: Some(sheet), ..inspect_table(&table, &lines) },
             Err(error) => {
                 let file = format!("{} [{sheet}]", path.display());
                 let shape = FileShape { file, role: "unknown".into(), ..FileShape::default() };
-                Inspection { shape, problems: vec![error.to_string()], ..Inspection::default() }
+                Inspection {
+                    sheet: Some(sheet),
+                    shape,
+                    problems: vec![with_help(&error)],
+                    ..Inspection::default()
+                }
             }
         };
     Ok(parts.into_iter().map(one).collect())
@@ -168,6 +174,11 @@ fn account_of(table: &RawTable, layout: &Layout) -> Account {
             used.push((*role, column));
         }
     }
+    if let Some(replicates) =
+        Replicates::of(table).filter(|found| used.contains(&(found.role, found.columns[0])))
+    {
+        used.extend(replicates.columns[1..].iter().map(|column| (replicates.role, *column)));
+    }
     Account::new(table, &used)
 }
 
@@ -209,7 +220,7 @@ fn look_at_matrix(table: &RawTable, wide: &Wide, lines: &CellLines, found: &mut 
     for (column, _) in &wide.columns {
         let values = table.numbers(*column, "a number")?;
         missing += values.iter().filter(|value| value.is_nan()).count();
-        range = range_of(values.into_iter().chain(range.into_iter().flatten()));
+        range = range_of(values.iter().copied().chain(range.into_iter().flatten()));
     }
     found.missing_share = missing as f64 / (table.rows() * wide.columns.len()).max(1) as f64;
     if let Some(range) = range {

@@ -138,8 +138,12 @@ fn is_of_cell_lines(table: &RawTable, lines: &CellLines) -> bool {
     };
     // A list of one row for each cell line and gene names both.
     let list = table.has_surely(Role::CellLine) && table.has_surely(Role::Gene);
+    // A list of experiments says of each which cell line it was made with, and how.
+    let experiments = || {
+        table.has_surely(Role::Experiment) && count_known_genes(table.names().iter().map(String::as_str)) == 0
+    };
     if list || table.role(Role::CellLine).is_some_and(called) {
-        return true;
+        return list || !experiments();
     }
     let key = table.key.or_else(|| table.role(Role::CellLine)).unwrap_or(0);
     let Ok(keys) = table.labels(key) else { return false };
@@ -184,7 +188,7 @@ pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
     }
     let mut kind = CellKind::Mutation;
     let (mut zeros, mut others, mut beyond) = (0, 0, false);
-    for value in all.flatten().filter(|value| !value.is_nan()) {
+    for value in all.flat_map(|values| values.to_vec()).filter(|value| !value.is_nan()) {
         if value == 0.0 {
             zeros += 1;
         } else {

@@ -10,7 +10,7 @@ use polars::prelude::{
 use super::guard::guarded;
 use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
-pub(super) fn read_parquet(label: &str, bytes: Vec<u8>) -> Result<RawTable> {
+pub(super) fn read_parquet(label: &str, bytes: &[u8]) -> Result<RawTable> {
     if bytes.len() < 12 || !bytes.ends_with(b"PAR1") {
         return Err(Error::data(format!("{label}: the Parquet file is cut short"))
             .help("copy or download the file again"));
@@ -24,7 +24,6 @@ pub(super) fn read_parquet(label: &str, bytes: Vec<u8>) -> Result<RawTable> {
             about.row_groups.iter().map(|group| group.num_rows()).fold(0, usize::saturating_add);
         let columns = about.schema_descr.columns().len();
         refuse_impossible_size(label, rows.max(about.num_rows), columns, size)?;
-        // The reader ends with the bytes of the file, before the values are copied.
         table_of_frame(label, reader.finish().map_err(failed)?)
     })
 }
@@ -78,27 +77,33 @@ fn table_of_frame(label: &str, frame: DataFrame) -> Result<RawTable> {
         .into_columns()
         .into_iter()
         .map(|column| {
-            Ok(RawColumn { name: column.name().trim().to_owned(), values: values_of(label, &column)? })
+            Ok(RawColumn { name: column.name().trim().to_owned(), values: values_of(label, column)? })
         })
         .collect::<Result<_>>()?;
     RawTable::new(label, columns, rows, RowPlaces::From(2), Vec::new())
 }
 
-fn values_of(label: &str, column: &Column) -> Result<Values> {
+fn values_of(label: &str, column: Column) -> Result<Values> {
+    let name = column.name().clone();
     let failed = |error: polars::error::PolarsError| {
-        Error::data(format!("{label}: column {:?}: {error}", column.name().as_str())).because(error)
+        Error::data(format!("{label}: column {:?}: {error}", name.as_str())).because(error)
     };
-    let kind = column.dtype();
-    Ok(match kind {
-        DataType::Float32 => Values::Singles(with_missing(column.f32().map_err(failed)?, f32::NAN)),
-        DataType::Int64 | DataType::UInt64 if !fits_a_number(column) => {
+    Ok(match column.dtype() {
+        DataType::Float32 => {
+            let singles = column.f32().map_err(failed)?.clone();
+            drop(column);
+            Values::singles(with_missing(singles, f32::NAN))
+        }
+        DataType::Int64 | DataType::UInt64 if !fits_a_number(&column) => {
             texts(&column.cast(&DataType::String).map_err(failed)?).map_err(failed)?
         }
         kind if kind.is_primitive_numeric() || kind.is_bool() || matches!(kind, DataType::Null) => {
-            let numbers = column.cast(&DataType::Float64).map_err(failed)?;
-            Values::Numbers(with_missing(numbers.f64().map_err(failed)?, f64::NAN))
+            let cast = column.cast(&DataType::Float64).map_err(failed)?;
+            let numbers = cast.f64().map_err(failed)?.clone();
+            drop((column, cast));
+            Values::numbers(with_missing(numbers, f64::NAN))
         }
-        DataType::String => texts(column).map_err(failed)?,
+        DataType::String => texts(&column).map_err(failed)?,
         kind => match column.cast(&DataType::String).and_then(|cast| texts(&cast)) {
             Ok(texts) if !kind.is_nested() => texts,
             _ => Values::Other(kind.to_string()),
@@ -106,17 +111,23 @@ fn values_of(label: &str, column: &Column) -> Result<Values> {
     })
 }
 
-/// The numbers of a column, with `missing` where one is missing.
-fn with_missing<T: PolarsNumericType>(column: &ChunkedArray<T>, missing: T::Native) -> Vec<T::Native> {
-    let mut values = Vec::with_capacity(column.len());
-    for chunk in column.downcast_iter() {
-        if column.null_count() == 0 {
-            values.extend_from_slice(chunk.values());
-        } else {
-            values.extend(chunk.iter().map(|value| value.copied().unwrap_or(missing)));
+/// The numbers of a column, with `missing` where one is missing. Those of one chunk are taken over, not copied, if nobody else holds them.
+fn with_missing<T: PolarsNumericType>(column: ChunkedArray<T>, missing: T::Native) -> Vec<T::Native> {
+    let rows = column.len();
+    let mut all = Vec::new();
+    for chunk in column.downcast_into_iter() {
+        let (_, values, present) = chunk.into_inner();
+        let mut values = values.into_mut().right_or_else(|shared| shared.to_vec());
+        if let Some(present) = present {
+            let absent = present.iter().enumerate().filter(|(_, present)| !present);
+            absent.for_each(|(at, _)| values[at] = missing);
         }
+        if values.len() == rows {
+            return values;
+        }
+        all.extend_from_slice(&values);
     }
-    values
+    all
 }
 
 /// Whether whole numbers of 64 bits survive as numbers: ids of 20 digits do not.
@@ -132,7 +143,7 @@ fn fits_a_number(column: &Column) -> bool {
 fn texts(column: &Column) -> Result<Values, polars::error::PolarsError> {
     let mut builder = LabelsBuilder::default();
     column.str()?.iter().for_each(|text| builder.push(text));
-    Ok(Values::Texts(builder.finish()))
+    Ok(Values::texts(builder.finish()))
 }
 
 #[cfg(test)]

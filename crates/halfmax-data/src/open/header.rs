@@ -119,6 +119,11 @@ fn looks_like_values(row: &[String], below: &[Vec<String>]) -> bool {
     if fractions > 0 && 2 * fractions >= numeric.len().min(4) {
         return true;
     }
+    if let [ids] = numeric[..]
+        && is_one_of_the_ids(&row[ids], below.iter().filter_map(|other| other.get(ids)))
+    {
+        return true;
+    }
     let texts: Vec<usize> = (0..row.len()).filter(|column| !numeric.contains(column)).collect();
     let again = |column: &usize| {
         !is_missing(&row[*column]) && below.iter().any(|other| other.get(*column) == Some(&row[*column]))
@@ -127,6 +132,20 @@ fn looks_like_values(row: &[String], below: &[Vec<String>]) -> bool {
     let numbers = !numeric.is_empty() && numeric.iter().all(|column| is_number(&row[*column]));
     // Without a column of numbers, a name that comes again is enough only if every field could be a value.
     row.len() <= 30 && all_filled && texts.iter().any(again) && (numbers || numeric.is_empty())
+}
+
+/// Whether a number above the only column of numbers is one of them: whole ones of three digits or more that are about as large, as numbers
+/// of compounds are. A gene's number above zeros and ones is its name.
+fn is_one_of_the_ids<'a>(first: &str, below: impl Iterator<Item = &'a String>) -> bool {
+    let whole = |field: &str| {
+        field.trim().parse::<f64>().ok().filter(|number| number.fract() == 0.0 && *number >= 100.0)
+    };
+    let below: Option<Vec<f64>> =
+        below.filter(|field| !is_missing(field)).map(|field| whole(field)).collect();
+    let (Some(first), Some(below)) = (whole(first), below) else { return false };
+    let (low, high) =
+        below.iter().fold((f64::MAX, 0.0_f64), |(low, high), number| (low.min(*number), high.max(*number)));
+    (low / 10.0..=10.0 * high).contains(&first)
 }
 
 /// How many rows below the header hold names, too: text in every column that has numbers further below.
@@ -225,9 +244,9 @@ pub(crate) fn values_of<'a>(fields: impl Iterator<Item = &'a str> + Clone) -> Va
         || {
             let mut builder = LabelsBuilder::default();
             fields.for_each(|field| builder.push(Some(field)));
-            Values::Texts(builder.finish())
+            Values::texts(builder.finish())
         },
-        Values::Numbers,
+        Values::numbers,
     )
 }
 
@@ -236,4 +255,27 @@ pub(super) fn ragged(label: &str, row: usize, fields: usize, width: usize) -> Er
     Error::data(format!("{label}: row {row} has {fields} fields where the header has {width}")).help(
         "check the separator and the quotation marks of that row: a text that holds the separator needs \"…\"",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> Vec<Vec<String>> {
+        text.lines().map(|row| row.split(',').map(str::to_owned).collect()).collect()
+    }
+
+    #[test]
+    fn a_number_among_ids_is_no_name() {
+        for (text, header) in [
+            ("740,Methotrexate\n750,Busulfan\n3088,Chlorambucil", Header::Missing),
+            // A gene by its number, above its mutations or its expression.
+            ("line,1956\nA549,0\nMCF7,1", Header::Found),
+            ("line,1956\nA549,5.25\nMCF7,6.5", Header::Found),
+            ("drug,740\nx,123456\ny,234567", Header::Found),
+            ("compound,number\nMethotrexate,740\nBusulfan,750", Header::Found),
+        ] {
+            assert_eq!(heading(&rows(text), 2).header, header, "{text}");
+        }
+    }
 }

@@ -98,8 +98,13 @@ pub fn read_bytes(label: &str, bytes: &[u8]) -> Result<RawTable> {
 
 /// Opens the bytes of a file.
 pub(crate) fn open(label: &str, bytes: Vec<u8>, options: &OpenOptions) -> Result<RawTable> {
-    let (size, sha256) = (bytes.len() as u64, sha256_bytes(&bytes));
-    let mut table = open_inner(label, bytes, options)?;
+    let size = bytes.len() as u64;
+    let (sha256, table) = match container::container_of(label, &bytes)? {
+        // Nothing takes these bytes, so that both can be done at once.
+        Container::Parquet => rayon::join(|| sha256_bytes(&bytes), || columnar::read_parquet(label, &bytes)),
+        _ => (sha256_bytes(&bytes), open_inner(label, bytes, options)),
+    };
+    let mut table = table?;
     (table.bytes, table.sha256) = (size, sha256);
     Ok(table)
 }
@@ -115,7 +120,7 @@ fn open_inner(label: &str, bytes: Vec<u8>, options: &OpenOptions) -> Result<RawT
             }
             open_inner(label, inner, options)
         }
-        Container::Parquet => columnar::read_parquet(label, bytes),
+        Container::Parquet => columnar::read_parquet(label, &bytes),
         Container::Arrow => columnar::read_arrow(label, &bytes),
         Container::Workbook => workbook::read_workbook(label, bytes, options.sheet.as_deref()),
         Container::Zip => {

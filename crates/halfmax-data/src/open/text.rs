@@ -43,6 +43,7 @@ pub(super) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> R
         let row = remarks.rows + before;
         return Err(ragged(label, row + 1, format.width, names.len()));
     }
+    drop(sample);
     let first_row = remarks.rows + before + 1;
     let mut parsed = parse(label, &body, &format, before, &names, first_row)?;
     if parsed.rows == 0 {
@@ -96,11 +97,11 @@ fn decoded(label: &str, bytes: Vec<u8>, notes: &mut Vec<String>) -> Result<Strin
         return Ok(text.into_owned());
     }
     let bytes = match String::from_utf8(bytes) {
-        Ok(text) => {
-            return Ok(match text.strip_prefix('\u{feff}') {
-                Some(rest) => rest.to_owned(),
-                None => text,
-            });
+        Ok(mut text) => {
+            if text.starts_with('\u{feff}') {
+                text.drain(..'\u{feff}'.len_utf8());
+            }
+            return Ok(text);
         }
         Err(error) => {
             let row = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
@@ -304,6 +305,17 @@ impl Format {
         let records = self.reader(text).into_records().take(SAMPLE).filter_map(Result::ok);
         records.map(|record| record.iter().map(|field| field.trim().to_owned()).collect()).collect()
     }
+
+    /// Which columns hold nothing but numbers in the first rows.
+    fn numeric_columns(self, text: &str, before: usize, width: usize) -> Vec<bool> {
+        let mut numeric = vec![true; width];
+        for record in self.reader(text).into_records().take(SAMPLE).filter_map(Result::ok).skip(before) {
+            for (numeric, field) in numeric.iter_mut().zip(record.iter().map(trimmed)) {
+                *numeric = *numeric && (plain_number(field).is_some() || is_missing(field));
+            }
+        }
+        numeric
+    }
 }
 
 impl Candidate {
@@ -438,13 +450,12 @@ fn parse(
     names: &[String],
     first_row: usize,
 ) -> Result<Parsed> {
-    let sample = format.sample(text);
-    let rows = sample.get(before..).unwrap_or(&[]);
-    let number = |field: &String| is_missing(field) || plain_number(field).is_some();
+    let numeric = format.numeric_columns(text, before, names.len());
     // A row takes at least a byte for each of its fields.
     let most = lines_in(text).min(text.len() / names.len().max(1) + 1);
-    let mut builders: Vec<Builder> = (0..names.len())
-        .map(|column| match rows.iter().filter_map(|row| row.get(column)).all(number) {
+    let mut builders: Vec<Builder> = numeric
+        .iter()
+        .map(|numeric| match numeric {
             true => Builder::Numbers(Vec::with_capacity(most)),
             false => Builder::Texts(LabelsBuilder::default()),
         })
@@ -455,8 +466,8 @@ fn parse(
     let mut again = Vec::new();
     for builder in builders {
         let (values, next) = match builder {
-            Builder::Numbers(values) => (Some(Values::Numbers(values)), Builder::Done),
-            Builder::Texts(labels) => (Some(Values::Texts(labels.finish())), Builder::Done),
+            Builder::Numbers(values) => (Some(Values::numbers(values)), Builder::Done),
+            Builder::Texts(labels) => (Some(Values::texts(labels.finish())), Builder::Done),
             Builder::Broken | Builder::Done => (None, Builder::Texts(LabelsBuilder::default())),
         };
         columns.push(values);
@@ -466,7 +477,7 @@ fn parse(
         pass.read(&mut again, PIECE)?;
         for (column, builder) in columns.iter_mut().zip(again) {
             if let Builder::Texts(labels) = builder {
-                *column = Some(Values::Texts(labels.finish()));
+                *column = Some(Values::texts(labels.finish()));
             }
         }
     }
@@ -658,7 +669,7 @@ fn take_commas(columns: &mut [RawColumn], separator: u8, notes: &mut Vec<String>
             .map(|label| numbers.get(*label as usize).copied().unwrap_or(f64::NAN))
             .collect();
         named[usize::from(style == NumberStyle::Thousands)].push(columns[at].name.clone());
-        columns[at].values = Values::Numbers(values);
+        columns[at].values = Values::numbers(values);
     }
     for (names, what) in named.iter().zip(["a decimal comma", "a comma between thousands"]) {
         if !names.is_empty() {

@@ -209,9 +209,9 @@ fn partners(table: &RawTable) -> Result<(Vec<String>, Vec<Option<u32>>, bool)> {
     let first = roles.0.ok_or_else(|| no_column(table, Role::Drug))?;
     let mut names = Vec::new();
     let mut known = HashMap::new();
-    let first = keyed(&table.labels(first)?, &mut names, &mut known);
+    let first = keyed(table.labels(first)?.as_ref(), &mut names, &mut known);
     let Some(second) = roles.1 else { return Ok((names, first, false)) };
-    let second = keyed(&table.labels(second)?, &mut names, &mut known);
+    let second = keyed(table.labels(second)?.as_ref(), &mut names, &mut known);
     let mut combinations: HashMap<(u32, u32), u32> = HashMap::new();
     let mut called = Vec::new();
     let of = first
@@ -276,7 +276,7 @@ fn groupings(table: &RawTable, kept: &[usize], response: usize) -> Result<Vec<La
         let first = known.next();
         if known.any(|label| Some(label) != first) {
             let column_name = table.names()[column].clone();
-            found.push((column, Labelled { column: column_name, nature, names: labels.names, of }));
+            found.push((column, Labelled { column: column_name, nature, names: labels.names.clone(), of }));
         }
     }
     Ok(found.into_iter().map(|(_, labelled)| labelled).collect())

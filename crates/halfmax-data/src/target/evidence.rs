@@ -1,11 +1,9 @@
 //! Which end of a column is sensitive, by the columns beside it.
 
-use std::collections::HashMap;
-
 use halfmax_core::{End, Quantity, Result};
 
 use super::name::{self, Direction};
-use crate::table::RawTable;
+use crate::table::{Labels, RawTable};
 
 /// Rows that a correlation is of, at least.
 const ROWS: usize = 20;
@@ -32,7 +30,7 @@ pub(crate) fn beside(
     table: &RawTable,
     target: usize,
     values: &[f64],
-    drugs: &[Option<String>],
+    drugs: &Labels,
 ) -> Result<Option<Evidence>> {
     let mut found: Option<Evidence> = None;
     for (column, own_name) in table.names().iter().enumerate() {
@@ -64,16 +62,18 @@ fn is_of_drugs(quantity: Quantity) -> bool {
 
 /// The correlation of ranks within each drug, over all drugs; `None` of too few rows, where nothing varies, or where chance may have made
 /// it.
-fn within_drugs(a: &[f64], b: &[f64], drugs: &[Option<String>]) -> Option<f64> {
-    let mut rows_of: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (row, drug) in drugs.iter().enumerate() {
-        if let Some(drug) = drug.as_deref().filter(|_| a[row].is_finite() && b[row].is_finite()) {
-            rows_of.entry(drug).or_default().push(row);
+fn within_drugs(a: &[f64], b: &[f64], drugs: &Labels) -> Option<f64> {
+    let mut rows_of: Vec<Vec<usize>> = vec![Vec::new(); drugs.names.len()];
+    for (row, drug) in drugs.of_row.iter().enumerate() {
+        if let (Some(rows), true) =
+            (rows_of.get_mut(*drug as usize), a[row].is_finite() && b[row].is_finite())
+        {
+            rows.push(row);
         }
     }
     let (mut count, mut drugs, mut sums) = (0, 0, [0.0; 3]);
     // Sums of half numbers are exact, so that their order does not matter.
-    for rows in rows_of.values().filter(|rows| rows.len() > 2) {
+    for rows in rows_of.iter().filter(|rows| rows.len() > 2) {
         let ranks = [a, b].map(|values| centred_ranks(rows.iter().map(|row| values[*row]).collect()));
         count += rows.len();
         drugs += 1;
@@ -109,8 +109,8 @@ mod tests {
     use super::*;
     use crate::open::read_bytes;
 
-    fn drugs(count: usize) -> Vec<Option<String>> {
-        (0..count).map(|row| Some(if row % 2 == 0 { "a" } else { "b" }.to_owned())).collect()
+    fn drugs(rows: usize) -> Labels {
+        Labels { names: vec!["a".into(), "b".into()], of_row: (0..rows as u32).map(|row| row % 2).collect() }
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod doubts;
 mod evidence;
 mod name;
 
+use std::sync::Arc;
+
 pub(crate) use name::{names_logarithm, read as read_name};
 
 use halfmax_core::{End, Error, LinearColumn, Quantity, Result, Scale, Target, Unit, listed};
@@ -14,14 +16,14 @@ use self::evidence::Evidence;
 use self::name::{Direction, Logarithm, Named};
 use crate::columns;
 use crate::config::{TargetConfig, Transform};
-use crate::table::RawTable;
+use crate::table::{Labels, RawTable};
 
 /// A column of responses in its table.
 pub(crate) struct ResponseColumn<'a> {
     pub table: &'a RawTable,
     pub column: usize,
-    /// For each row the drug; of combinations, twice.
-    pub drugs: &'a [Vec<Option<String>>],
+    /// The column of drugs; of combinations, two.
+    pub drugs: &'a [Arc<Labels>],
 }
 
 /// What a column of responses means.

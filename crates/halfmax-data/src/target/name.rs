@@ -331,6 +331,7 @@ fn area(words: &[String], plain: &str) -> Option<(Quantity, Direction)> {
 fn effect(words: &[String], plain: &str) -> Option<Quantity> {
     let has = |word: &str| words.iter().any(|other| other == word);
     let of = |parts: &[&str]| parts.iter().any(|part| plain.contains(part));
+    let lost = of(&["viab", "surviv", "growth"]) && of(&["reduction", "decrease", "loss"]);
     // Both how far growth is inhibited and the growth rate that is left are called so.
     if of(&["growthrateinhibition"]) {
         None
@@ -338,9 +339,8 @@ fn effect(words: &[String], plain: &str) -> Option<Quantity> {
         Some(Quantity::Viability)
     } else if of(&["inhibition", "cytotox", "killing", "mortality", "lethality", "apoptosis", "affected"])
         || ["inh", "inhib", "kill", "killed", "dead", "death", "toxicity"].iter().any(|word| has(word))
+        || lost
     {
-        Some(Quantity::Inhibition)
-    } else if of(&["viab", "surviv", "growth"]) && of(&["reduction", "decrease", "loss"]) {
         Some(Quantity::Inhibition)
     } else if of(&["viability", "surviv", "confluence", "cellcount"])
         || ["viab", "alive", "live", "living"].iter().any(|word| has(word))

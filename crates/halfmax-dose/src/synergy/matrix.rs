@@ -44,7 +44,8 @@ impl DoseMatrix {
         for (drug, name, other) in [(0, "first", "second"), (1, "second", "first")] {
             let mut alone = self.alone(drug).into_iter().zip(&self.doses[drug]);
             if !alone.any(|(at, dose)| *dose > 0.0 && !self.cells[at].is_empty()) {
-                let doses: Vec<String> = self.doses[1 - drug].iter().map(f64::to_string).collect();
+                let measured = self.doses[1 - drug].iter().filter(|dose| **dose > 0.0);
+                let doses: Vec<String> = measured.map(f64::to_string).collect();
                 return Err(Error::data(format!(
                     "the {name} drug was not measured alone: no reading has the {other} drug at dose 0, only at {}",
                     listed(&doses, 8)

@@ -1,0 +1,224 @@
+//! Which rows of a table of responses are of one drug, or of one combination, in one cell line.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::ops::Range;
+
+use crate::names::{Identified, drug_key};
+use crate::table::Labels;
+
+/// The rows of each drug, or of each combination of two, in each cell line. Names are compared once for each different one, not row by row.
+pub(crate) struct Pairs {
+    /// The ids of the cell lines, sorted.
+    cells: Vec<String>,
+    /// The drugs as first spelt, sorted.
+    drugs: Vec<String>,
+    /// Sorted by cell line, then drugs.
+    pairs: Vec<Pair>,
+    /// The rows of one pair after the other.
+    rows: Vec<usize>,
+    /// Further spellings of drugs, each with the first one.
+    pub respelt: BTreeMap<String, String>,
+    pub left_out: RowsLeftOut,
+}
+
+/// A drug, or two, in a cell line: positions among the names, and their rows.
+struct Pair {
+    cell: u32,
+    drugs: [u32; 2],
+    rows: Range<usize>,
+}
+
+/// How many rows belong to no pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RowsLeftOut {
+    /// The value is missing.
+    pub missing: usize,
+    /// The cell line or the drug has no name, or one that could mean several.
+    pub unnamed: usize,
+    /// A drug with itself.
+    pub alone: usize,
+    /// A combination of which one drug is missing.
+    pub single: usize,
+}
+
+/// What a pair is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Named<'a> {
+    pub cell_line: &'a str,
+    pub drug: &'a str,
+    /// The other drug of a combination.
+    pub drug_b: Option<&'a str>,
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {}", self.cell_line, self.drug)?;
+        self.drug_b.iter().try_for_each(|drug| write!(f, " + {drug}"))
+    }
+}
+
+impl Pairs {
+    /// Puts together the rows that have a value. `ids` are those of the different names of cell lines, `drugs` one column or two.
+    pub fn of(cells: &Labels, ids: &Identified, drugs: &[impl AsRef<Labels>], values: &[f64]) -> Self {
+        let known = sorted(ids.ids.iter().flatten());
+        let cell_of: Vec<Option<u32>> =
+            ids.ids.iter().map(|id| id.as_ref().and_then(|id| place(&known, id))).collect();
+        let mut spellings = Spellings::of(drugs);
+        let mut left_out = RowsLeftOut::default();
+        let mut found: Vec<(u32, [u32; 2], u32)> = Vec::new();
+        for (row, value) in values.iter().enumerate() {
+            let cell = cell_of.get(cells.of_row[row] as usize).copied().flatten();
+            let labels = drugs.iter().map(|column| column.as_ref().of_row[row]);
+            let named = labels.clone().filter(|label| *label != Labels::MISSING).count();
+            match cell {
+                _ if named == 1 && drugs.len() == 2 => left_out.single += 1,
+                Some(cell) if named == drugs.len() => {
+                    if value.is_nan() {
+                        left_out.missing += 1;
+                        continue;
+                    }
+                    let mut members = [Labels::MISSING; 2];
+                    for (side, label) in labels.enumerate() {
+                        members[side] = spellings.spelt(drugs, side, label);
+                    }
+                    if members[0] == members[1] {
+                        left_out.alone += 1;
+                    } else {
+                        found.push((cell, members, row as u32));
+                    }
+                }
+                _ => left_out.unnamed += 1,
+            }
+        }
+        let Spellings { first, respelt, .. } = spellings;
+        let sorted_drugs = sorted(first.iter());
+        let rank: Vec<u32> = first.iter().filter_map(|name| place(&sorted_drugs, name)).collect();
+        for (_, members, _) in &mut found {
+            *members = members.map(|member| rank.get(member as usize).copied().unwrap_or(Labels::MISSING));
+            members.sort_unstable();
+        }
+        found.sort_unstable();
+        let mut pairs: Vec<Pair> = Vec::new();
+        for (at, (cell, members, _)) in found.iter().enumerate() {
+            match pairs.last_mut() {
+                Some(last) if last.cell == *cell && last.drugs == *members => last.rows.end = at + 1,
+                _ => pairs.push(Pair { cell: *cell, drugs: *members, rows: at..at + 1 }),
+            }
+        }
+        Self {
+            cells: known,
+            drugs: sorted_drugs,
+            pairs,
+            rows: found.iter().map(|(_, _, row)| *row as usize).collect(),
+            respelt,
+            left_out,
+        }
+    }
+
+    /// The pairs with their rows, sorted by cell line, then drugs.
+    pub fn iter(&self) -> impl Iterator<Item = (Named<'_>, &[usize])> {
+        self.pairs.iter().map(|pair| {
+            let [drug, drug_b] = pair.drugs.map(|drug| self.drugs.get(drug as usize).map(String::as_str));
+            let cell_line = &self.cells[pair.cell as usize];
+            (Named { cell_line, drug: drug.unwrap_or_default(), drug_b }, &self.rows[pair.rows.clone()])
+        })
+    }
+
+    /// The pairs that have several rows.
+    pub fn repeated(&self) -> impl Iterator<Item = (Named<'_>, &[usize])> {
+        self.iter().filter(|(_, rows)| rows.len() > 1)
+    }
+}
+
+/// The different names, sorted.
+fn sorted<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut names: Vec<String> = names.cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn place(sorted: &[String], name: &String) -> Option<u32> {
+    sorted.binary_search(name).ok().map(|at| at as u32)
+}
+
+/// Drugs as they are first spelt.
+struct Spellings {
+    first: Vec<String>,
+    by_key: HashMap<String, u32>,
+    /// For each column and name which drug it is, once it was asked for.
+    known: Vec<Vec<Option<u32>>>,
+    respelt: BTreeMap<String, String>,
+}
+
+impl Spellings {
+    fn of(columns: &[impl AsRef<Labels>]) -> Self {
+        let known = columns.iter().map(|column| vec![None; column.as_ref().names.len()]).collect();
+        Self { first: Vec::new(), by_key: HashMap::new(), known, respelt: BTreeMap::new() }
+    }
+
+    fn spelt(&mut self, columns: &[impl AsRef<Labels>], side: usize, label: u32) -> u32 {
+        if let Some(drug) = self.known[side][label as usize] {
+            return drug;
+        }
+        let name = &columns[side].as_ref().names[label as usize];
+        let next = self.first.len() as u32;
+        let drug = *self.by_key.entry(drug_key(name)).or_insert(next);
+        if drug == next {
+            self.first.push(name.clone());
+        } else if self.first[drug as usize] != *name {
+            self.respelt.insert(name.clone(), self.first[drug as usize].clone());
+        }
+        self.known[side][label as usize] = Some(drug);
+        drug
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::CellLines;
+    use crate::table::LabelsBuilder;
+
+    fn labels(texts: &[&str]) -> std::sync::Arc<Labels> {
+        let mut builder = LabelsBuilder::default();
+        texts.iter().for_each(|text| builder.push(Some(text)));
+        builder.finish().into()
+    }
+
+    fn pairs(cells: &[&str], drugs: &[&[&str]], values: &[f64]) -> Pairs {
+        let cells = labels(cells);
+        let names: Vec<Option<String>> = cells.names.iter().cloned().map(Some).collect();
+        let columns: Vec<_> = drugs.iter().map(|column| labels(column)).collect();
+        Pairs::of(&cells, &CellLines::default().identify(&names), &columns, values)
+    }
+
+    #[test]
+    fn rows_of_one_drug_in_one_line_are_together_whatever_its_spelling() {
+        let found = pairs(
+            &["B", "A", "B", "A", "A", ""],
+            &[&["Zeta", "beta-1", "zeta", "Zeta", "", "Zeta"]],
+            &[1.0, 2.0, 3.0, f64::NAN, 5.0, 6.0],
+        );
+        let all: Vec<(String, Vec<usize>)> =
+            found.iter().map(|(named, rows)| (named.to_string(), rows.to_vec())).collect();
+        assert_eq!(all, [("A with beta-1".to_owned(), vec![1]), ("B with Zeta".to_owned(), vec![0, 2])]);
+        assert_eq!(found.left_out, RowsLeftOut { missing: 1, unnamed: 2, ..RowsLeftOut::default() });
+        assert_eq!(found.respelt["zeta"], "Zeta");
+        assert_eq!(found.repeated().count(), 1);
+    }
+
+    #[test]
+    fn both_orders_of_two_drugs_are_one_combination() {
+        let found = pairs(
+            &["A", "A", "A", "A", "A"],
+            &[&["y", "x", "x", "x", ""], &["x", "Y", "x", "", ""]],
+            &[1.0, 2.0, 3.0, 4.0, 5.0],
+        );
+        let all: Vec<(String, Vec<usize>)> =
+            found.iter().map(|(named, rows)| (named.to_string(), rows.to_vec())).collect();
+        assert_eq!(all, [("A with x + y".to_owned(), vec![0, 1])]);
+        assert_eq!(found.left_out, RowsLeftOut { alone: 1, single: 1, unnamed: 1, ..RowsLeftOut::default() });
+    }
+}
