@@ -650,13 +650,31 @@ pub fn fingerprint_of(smiles: &str, bits: usize) -> Result<Vec<bool>> {
 /// No drug has more atoms of any kind. Each that is in an aromatic ring doubles the time that finding the ring's bonds takes.
 const MOST_WILD_CARDS: usize = 10;
 
+/// No drug has more atoms, hydrogens aside: finding the rings of larger ones takes seconds.
+const MOST_ATOMS: usize = 1000;
+
 fn fingerprint(smiles: &str, config: &RdkitMorganConfig) -> Result<chematic::fp::BitVecN, String> {
     let wild_cards = smiles.matches('*').count() + smiles.matches("#0").count();
     if wild_cards > MOST_WILD_CARDS {
         return Err(format!("it has {wild_cards} atoms of any kind (*), expected at most {MOST_WILD_CARDS}"));
     }
+    let atoms = atoms_in(smiles);
+    if atoms > MOST_ATOMS {
+        return Err(format!("it has {atoms} atoms, expected at most {MOST_ATOMS}: a small molecule"));
+    }
     let molecule = chematic::smiles::parse(smiles).map_err(|error| error.to_string())?;
     rdkit_morgan_bitvec(&molecule, config).map_err(|error| error.to_string())
+}
+
+/// The number of atoms that a SMILES writes: one in each pair of brackets, and the symbols outside of them.
+fn atoms_in(smiles: &str) -> usize {
+    let mut within = false;
+    let atom = |letter: &char| {
+        let outside = !within;
+        within = *letter == '[' || (within && *letter != ']');
+        *letter == '[' || (outside && (letter.is_ascii_uppercase() || "bcnops*".contains(*letter)))
+    };
+    smiles.chars().filter(atom).count()
 }
 
 fn targets_of(text: &str) -> impl Iterator<Item = &str> {
@@ -712,4 +730,25 @@ pub fn read_drugs(
         );
     }
     drug_entities(&sheet, &sheet.names(), features, space)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn atoms_are_counted_as_they_are_written() {
+        for (smiles, atoms) in [
+            ("CC(=O)Oc1ccccc1C(=O)O", 13),
+            ("[Na+].[Cl-]", 2),
+            ("ClCCBr", 4),
+            ("C[C@@H](N)C(=O)O", 6),
+            ("", 0),
+            ("[", 1),
+        ] {
+            assert_eq!(atoms_in(smiles), atoms, "{smiles}");
+        }
+        let error = fingerprint_of(&"C".repeat(1001), 512).unwrap_err().to_string();
+        assert!(error.contains("1001 atoms, expected at most 1000"), "{error}");
+    }
 }

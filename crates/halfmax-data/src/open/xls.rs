@@ -148,11 +148,29 @@ impl Sectors<'_> {
     }
 }
 
+impl Sectors<'_> {
+    /// Whether the chain that begins with a sector comes to an end, through sectors that the file has. The reader follows one that leaves the
+    /// file or comes back to itself for ever.
+    fn ends(&self, mut id: u32) -> bool {
+        const END_OF_CHAIN: u32 = 0xffff_fffe;
+        for _ in 0..=self.bytes.len() / self.size + 1 {
+            if id == END_OF_CHAIN {
+                return true;
+            }
+            let (Some(_), Some(next)) = (self.get(id), self.next.get(id as usize)) else { return false };
+            id = *next;
+        }
+        false
+    }
+}
+
 /// The streams of a compound file.
 struct Streams<'a> {
     sectors: Sectors<'a>,
     /// The list of the streams.
     entries: Vec<u8>,
+    /// Whether the list has an end.
+    listed: bool,
     /// Where the table of small sectors begins, and its length in bytes.
     small_table: (u32, usize),
 }
@@ -174,9 +192,10 @@ impl<'a> Streams<'a> {
         }
         let tables = tables.iter().filter(|id| SECTOR_IDS.contains(*id));
         sectors.next = tables.filter_map(|id| sectors.get(*id)).flat_map(words).collect();
-        let entries = sectors.chain(u32_at(bytes, 48)?, usize::MAX);
+        let list = u32_at(bytes, 48)?;
+        let (entries, listed) = (sectors.chain(list, usize::MAX), sectors.ends(list));
         let small_table = (u32_at(bytes, 60)?, (u32_at(bytes, 64)? as usize).saturating_mul(size));
-        Some(Self { sectors, entries, small_table })
+        Some(Self { sectors, entries, listed, small_table })
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry> {
@@ -189,7 +208,8 @@ impl<'a> Streams<'a> {
     /// Whether the list of streams, the table of small sectors and every stream are no longer than the file.
     fn end(&self) -> bool {
         let most = self.sectors.bytes.len() + self.sectors.size;
-        self.entries.len() < most
+        self.listed
+            && self.entries.len() < most
             && self.small_table.1 <= most
             && self.entries().all(|entry| entry.name.is_empty() || entry.length <= most as u64)
     }
