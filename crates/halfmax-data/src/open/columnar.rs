@@ -32,6 +32,12 @@ pub(super) fn read_parquet(label: &str, bytes: &[u8]) -> Result<RawTable> {
 /// thousand such values takes some bytes.
 const MOST_VALUES_PER_BYTE: usize = 1 << 14;
 
+/// At most so many bytes are unpacked from one, of an Arrow file: as many as the best compression of one repeated value.
+const MOST_BYTES_PER_BYTE: usize = 1 << 14;
+
+/// So many bytes are never too many.
+const FEW_BYTES: usize = 1 << 25;
+
 /// So many values are never too many.
 const FEW_VALUES: usize = 1 << 22;
 
@@ -56,6 +62,7 @@ pub(super) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
             "write it again: arrow::write_feather(x, \"file.feather\") or frame.to_feather(\"file.feather\")",
         ));
     }
+    super::arrow::check(label, bytes, bytes.len().saturating_mul(MOST_BYTES_PER_BYTE).max(FEW_BYTES))?;
     guarded(label, "Arrow", || {
         let frame = IpcReader::new(Cursor::new(bytes)).finish();
         table_of_frame(label, frame.map_err(|error| unreadable(label, "Arrow", error))?)

@@ -4,6 +4,7 @@
 //! with one table. Text is read whatever its encoding, line ends, separator and preamble; what was decided beyond the ordinary
 //! is a note of the table.
 
+mod arrow;
 mod columnar;
 mod container;
 mod guard;

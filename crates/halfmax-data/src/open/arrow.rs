@@ -1,0 +1,85 @@
+//! Arrow (Feather) files, looked at before they are read: how much memory they ask for.
+//!
+//! The reader makes room for what a compressed buffer says it unpacks to, and for what a batch says it holds, before it finds that the bytes
+//! are not there. Format: the Arrow columnar format, "IPC File Format".
+
+use halfmax_core::{Error, Result};
+use polars_arrow_format::ipc::planus::{self, ReadAsRoot};
+use polars_arrow_format::ipc::{BlockRef, FooterRef, MessageHeaderRef, MessageRef, RecordBatchRef};
+
+/// The end of a file: the length of the footer (four bytes), and these.
+const MAGIC: &[u8] = b"ARROW1";
+
+/// Refuses a file whose buffers would take more than `most` bytes. What cannot be followed is left for the reader to refuse.
+///
+/// # Errors
+/// If they would.
+pub(super) fn check(label: &str, bytes: &[u8], most: usize) -> Result<()> {
+    let Ok(Some(asked)) = asked(bytes) else { return Ok(()) };
+    if asked <= most as u128 {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "{label}: the file says that it unpacks to {asked} bytes, which its {} bytes cannot",
+        bytes.len()
+    ))
+    .help("copy or download the file again"))
+}
+
+/// How many bytes all buffers take that the footer leads to; none where it leads out of the file.
+fn asked(bytes: &[u8]) -> planus::Result<Option<u128>> {
+    let Some(rest) = bytes.strip_suffix(MAGIC) else { return Ok(None) };
+    let Some((rest, length)) = rest.split_last_chunk::<4>() else { return Ok(None) };
+    let start =
+        usize::try_from(i32::from_le_bytes(*length)).ok().and_then(|length| rest.len().checked_sub(length));
+    let Some(footer) = start.and_then(|start| rest.get(start..)) else { return Ok(None) };
+    let footer = FooterRef::read_as_root(footer)?;
+    let mut sum = 0;
+    for block in footer.dictionaries()?.into_iter().chain(footer.record_batches()?).flatten() {
+        match asked_by_block(bytes, &block)? {
+            Some(asked) => sum += asked,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(sum))
+}
+
+fn asked_by_block(bytes: &[u8], block: &BlockRef<'_>) -> planus::Result<Option<u128>> {
+    let place = |at: i64| usize::try_from(at).ok();
+    let (Some(offset), Some(length)) = (place(block.offset()), place(block.meta_data_length().into())) else {
+        return Ok(None);
+    };
+    let Some(message) = bytes.get(offset..).and_then(|rest| rest.get(..length)) else { return Ok(None) };
+    let body = bytes.get(offset + length..).unwrap_or_default();
+    // A mark of four bytes, which old files lack, and the length of the message.
+    let skipped = if message.starts_with(&[0xff; 4]) { 8 } else { 4 };
+    let Some(message) = message.get(skipped..) else { return Ok(None) };
+    Ok(match MessageRef::read_as_root(message)?.header()? {
+        Some(MessageHeaderRef::RecordBatch(batch)) => asked_by_batch(&batch, body)?,
+        Some(MessageHeaderRef::DictionaryBatch(dictionary)) => match dictionary.data()? {
+            Some(batch) => asked_by_batch(&batch, body)?,
+            None => Some(0),
+        },
+        _ => Some(0),
+    })
+}
+
+fn asked_by_batch(batch: &RecordBatchRef<'_>, body: &[u8]) -> planus::Result<Option<u128>> {
+    let packed = batch.compression()?.is_some();
+    let mut sum = 0;
+    for buffer in batch.buffers()?.into_iter().flatten() {
+        let (Ok(offset), Ok(length)) = (usize::try_from(buffer.offset()), usize::try_from(buffer.length()))
+        else {
+            return Ok(None);
+        };
+        // A compressed buffer begins with the length that it unpacks to; −1 for one that is not compressed.
+        let unpacked = body
+            .get(offset..)
+            .and_then(|rest| rest.first_chunk::<8>())
+            .map(|first| i64::from_le_bytes(*first));
+        let unpacked =
+            unpacked.filter(|_| packed && length >= 8).and_then(|unpacked| u64::try_from(unpacked).ok());
+        sum += u128::from(unpacked.unwrap_or(0)).max(length as u128);
+    }
+    Ok(Some(sum))
+}
