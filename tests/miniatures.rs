@@ -501,6 +501,31 @@ fn readings_and_plates() {
 }
 
 #[test]
+fn curves_whose_readings_say_little() {
+    // Second phases and hooks: doses whose replicates agree are no outliers.
+    let curves = or_skip!(fit("U01-top-dose-left-out", &["readings.csv"]));
+    for row in 0..curves.rows() {
+        let (drug, hook) = (curves.text(row, "drug"), curves.text(row, "drug").starts_with("hook"));
+        assert_eq!(curves.value(row, "outliers"), 0.0, "{drug}");
+        curves.near(row, "emax_observed", if hook { 0.66 } else { 0.105 }, 0.12);
+        assert_eq!(curves.text(row, "flags").contains("non_monotone"), hook, "{drug}");
+    }
+    let curves = or_skip!(fit("U02-dispenser-jitter", &["three_doses.csv"]));
+    assert_eq!((curves.value(0, "doses"), curves.text(0, "flags")), (3.0, "too_few_doses".to_owned()));
+    // Where the sum of squares is flat in the slope, the slope is not the steepest, and the interval is open.
+    let curves = or_skip!(fit("U03-steep-curves", &["f1_ridge_hill_at_limit.csv"]));
+    assert!(curves.value(0, "hill") < 5.0 && curves.value(0, "ic50_um") > 1.0, "{}", curves.said.text);
+    assert!(curves.value(0, "ic50_upper_um").is_nan() || curves.value(0, "ic50_upper_um") > 1.7);
+    let curves = or_skip!(fit("U03-steep-curves", &["f3_interval_decades_wide.csv"]));
+    curves.near(0, "ic50_lower_um", 0.033, 0.1);
+    curves.near(0, "ic50_upper_um", 0.039, 0.1);
+    // Four doses with one reading each.
+    let curves = or_skip!(fit("U04-four-doses", &["f2_four_doses_flat_below_range.csv"]));
+    assert_eq!(curves.text(0, "ic50_position"), "within");
+    assert!((0.3..2.0).contains(&curves.value(0, "ic50_um")), "{}", curves.value(0, "ic50_um"));
+}
+
+#[test]
 fn dose_matrices() {
     or_skip!(synergy("L05-almanac", &["combo_growth.csv"])).code(0).has(&["hsa 12.7", "hsa 16.6"]);
     or_skip!(synergy("Y03-one-block-stops-all", &["f7_block_without_single_stops_file.csv"]))

@@ -10,8 +10,10 @@ use crate::distributions::f_upper_tail;
 use crate::estimate::{Estimate, Uncertainty};
 use crate::flags::{Flag, Flags};
 use crate::growth::{GrowthMetrics, growth_metrics};
-use crate::least_squares::{Level, Limits, Minimum, fit};
-use crate::params::{CurveParams, ModelChoice, Outliers};
+use crate::learnt::{Learnt, Own};
+use crate::least_squares::{Level, Limits, Minimum, Pull, descend, fit};
+use crate::params::{CurveParams, HillPrior, ModelChoice, Outliers};
+use crate::profile::{Function, Region};
 use crate::robust::{Sorted, fit_without_outliers};
 use crate::shape::{LogLogistic, Theta, softplus};
 
@@ -89,8 +91,9 @@ impl Position {
 }
 
 /// A fitted curve. Viabilities are fractions of the control; numbers that are not there are NaN. Intervals hold 95 %, from
-/// Student's t and the curvature at the minimum (delta method); they take readings as independent. Where the data chose three
-/// parameters over four, intervals allow for the top as if it had been fitted.
+/// Student's t: by the curvature at the minimum (delta method) where the sum of squares is quadratic that far, else by the profile of the
+/// sum of squares. They take readings as independent. Where the data chose three parameters over four, intervals allow for the top as if it had
+/// been fitted. An end that the readings do not bound, or only further than a decade beyond the tested doses, is NaN.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CurveFit {
     /// What was fitted.
@@ -179,6 +182,8 @@ impl CurveFit {
 #[derive(Clone, Debug)]
 pub struct CurveFitter {
     params: CurveParams,
+    /// What the curves that are fitted together have in common, once it was learnt.
+    learnt: Option<Learnt>,
 }
 
 /// One curve tried on the readings kept.
@@ -186,8 +191,10 @@ struct Candidate {
     model: FittedModel,
     limits: Limits,
     theta: Theta,
-    /// The sum of squares of the readings about the curve.
+    /// The sum of squares of the readings about the curve, without the pull.
     squares: f64,
+    /// The variance of a reading, with what other curves say of it, and its degrees of freedom.
+    variance: (f64, f64),
     /// What intervals are taken from.
     spread: Spread,
 }
@@ -197,8 +204,8 @@ struct Candidate {
 #[derive(Clone, Copy)]
 struct Spread {
     limits: Limits,
-    variance: f64,
-    freedom: usize,
+    minimum: Minimum,
+    variance: (f64, f64),
 }
 
 /// The readings kept, as every candidate sees them.
@@ -223,10 +230,11 @@ impl Kept {
         Self { levels, n, within, total, mean }
     }
 
-    fn candidate(&self, model: FittedModel, limits: Limits, minimum: &Minimum) -> Candidate {
-        let (squares, freedom) = (self.within + minimum.cost, self.freedom(model));
-        let spread = Spread { limits, variance: squares / freedom as f64, freedom };
-        Candidate { model, limits, theta: minimum.theta, squares, spread }
+    fn candidate(&self, model: FittedModel, limits: Limits, minimum: &Minimum, learnt: &Learnt) -> Candidate {
+        let squares = self.within + minimum.cost - limits.pull.cost(&minimum.theta);
+        let variance = learnt.moderated(squares, self.freedom(model));
+        let spread = Spread { limits, minimum: *minimum, variance };
+        Candidate { model, limits, theta: minimum.theta, squares, variance, spread }
     }
 
     fn freedom(&self, model: FittedModel) -> usize {
@@ -235,9 +243,10 @@ impl Kept {
 
     /// The p value of the F test against the mean; NaN without degrees of freedom.
     fn p_against_mean(&self, candidate: &Candidate) -> f64 {
-        let (more, rest) = (candidate.model.parameters() as f64 - 1.0, self.freedom(candidate.model) as f64);
-        let f = (self.total - candidate.squares) / more / (candidate.squares / rest).max(1e-300);
-        if rest > 0.0 { f_upper_tail(f, more, rest) } else { f64::NAN }
+        let more = candidate.model.parameters() as f64 - 1.0;
+        let (variance, freedom) = candidate.variance;
+        let f = (self.total - candidate.squares) / more / variance.max(1e-300);
+        if freedom > 0.0 { f_upper_tail(f, more, freedom) } else { f64::NAN }
     }
 
     /// Akaike's criterion with the correction for few readings, the variance counted as a parameter.
@@ -256,46 +265,43 @@ const DOSES_FOR_FOUR: usize = 5;
 
 impl CurveFitter {
     pub(crate) fn new(params: CurveParams) -> Self {
-        Self { params }
+        Self { params, learnt: None }
     }
 
     /// Fits one curve. Whatever the readings are there is an answer; what is wrong with it is in its flags.
     pub fn fit(&self, readings: &CurveReadings) -> CurveFit {
-        let pairs = readings.dose_um.iter().zip(readings.viability);
-        let usable = pairs.filter(|(dose, value)| **dose > 0.0 && dose.is_finite() && value.is_finite());
-        let sorted = Sorted::new(usable.map(|(dose, value)| (dose.ln(), *value)).collect());
+        let sorted = sorted(readings);
         let mut fit = CurveFit::empty(&sorted);
-        let wanted = match self.params.model {
-            ModelChoice::ThreeParameter | ModelChoice::AutoFixedTop => FittedModel::ThreeParameter,
-            _ if fit.doses < DOSES_FOR_FOUR => FittedModel::ThreeParameter,
-            _ => FittedModel::FourParameter,
-        };
-        let four_refused =
-            self.params.model == ModelChoice::FourParameter && wanted != FittedModel::FourParameter;
-        if fit.doses < DOSES_FOR_THREE || four_refused {
+        let Some(wanted) = self.wanted(fit.doses) else {
             fit.flags.insert(Flag::TooFewDoses);
             return fit;
-        }
-        let limits = self.limits(wanted, &sorted.ln_doses);
-        let (rest, minimum, outliers) = match self.params.outliers {
-            Outliers::LeftOut => fit_without_outliers(&sorted, &limits),
-            Outliers::Kept => (None, crate::least_squares::fit(&sorted.levels(|_| 1.0), &limits), 0),
         };
+        let limits = self.limits(wanted, &sorted.ln_doses);
+        let (rest, minimum, outliers) = self.without_outliers(&sorted, &limits);
         let used = rest.as_ref().unwrap_or(&sorted);
         let kept = Kept::new(used);
         fit.outliers = outliers;
         fit.readings = kept.n;
         fit.emax_observed = highest(&kept, fit.dose_range[1]);
-        let largest = kept.candidate(wanted, limits, &minimum);
+        let (variance, _) = self.learnt().moderated(kept.within + minimum.cost, kept.freedom(wanted));
+        let limits = Limits { pull: self.pull(variance), ..limits };
+        let minimum = descend(&kept.levels, &limits, &minimum.theta);
+        let largest = kept.candidate(wanted, limits, &minimum, &self.learnt());
         let chosen = self.choose(&kept, largest, &sorted.ln_doses);
         self.describe(&mut fit, &kept, &chosen);
+        // By all readings: a rise that was left out is a rise.
+        let all = Kept::new(&sorted);
+        if rises(&all, usual_error(&all, &fit)) {
+            fit.flags.insert(Flag::NonMonotone);
+        }
         if let Some(divisions) = readings.divisions.filter(|divisions| *divisions > 0.0) {
             fit.growth = growth_metrics(used, divisions);
         }
         fit
     }
 
-    /// Fits curves on all threads, in their order.
+    /// Fits curves on all threads, in their order. What they have in common is learnt from all of them first: the distribution of Hill slopes
+    /// (where [`CurveParams::hill_prior`] is so), and what readings err by, which helps curves of few readings.
     ///
     /// # Errors
     /// If a curve's lists differ in length, or the user asked to stop.
@@ -306,12 +312,89 @@ impl CurveFitter {
             let (doses, values) = (curves[at].dose_um.len(), curves[at].viability.len());
             return Err(Error::data(format!("curve {at}: {doses} doses and {values} viabilities")));
         }
+        let fitter = if self.learnt.is_some() { self.clone() } else { self.learning_from(curves) };
         let mut fits = Vec::with_capacity(curves.len());
         for some in curves.chunks(AT_A_TIME) {
             progress.check()?;
-            fits.par_extend(some.par_iter().with_min_len(16).map(|curve| self.fit(curve)));
+            fits.par_extend(some.par_iter().with_min_len(16).map(|curve| fitter.fit(curve)));
         }
         Ok(fits)
+    }
+
+    /// The fitter with what some curves have in common, as at most a thousand of them say, evenly taken. It is then used for all that the
+    /// fitter fits, as where a file is fitted part by part.
+    #[must_use]
+    pub fn learning_from(&self, curves: &[CurveReadings]) -> Self {
+        const MOST: usize = 1000;
+        let every = curves.len().div_ceil(MOST).max(1);
+        let some: Vec<&CurveReadings> = curves.iter().step_by(every).collect();
+        let own: Vec<Own> = some.par_iter().with_min_len(16).filter_map(|curve| self.own(curve)).collect();
+        Self { params: self.params.clone(), learnt: Some(Learnt::of(&own)) }
+    }
+
+    /// What was learnt from curves that are fitted together; nothing before.
+    pub fn learnt(&self) -> Learnt {
+        self.learnt.unwrap_or_default()
+    }
+
+    /// A curve by itself, by least squares; none with too few doses.
+    fn own(&self, readings: &CurveReadings) -> Option<Own> {
+        let sorted = sorted(readings);
+        let wanted = self.wanted(sorted.nominal_doses())?;
+        let limits = self.limits(wanted, &sorted.ln_doses);
+        let (rest, minimum, _) = self.without_outliers(&sorted, &limits);
+        let kept = Kept::new(rest.as_ref().unwrap_or(&sorted));
+        let alone = kept.candidate(wanted, limits, &minimum, &Learnt::default());
+        let falls = alone.theta[1] < alone.theta[0];
+        let explained = if falls { kept.total - alone.squares } else { 0.0 };
+        // A parameter at the end of its range explains nothing.
+        let held = (0..4).filter(|at| limits.holds(*at, alone.theta[*at])).count();
+        let freedom = kept.freedom(wanted) + if kept.freedom(wanted) > 0 { held } else { 0 };
+        Some(Own {
+            levels: kept.levels,
+            limits,
+            theta: alone.theta,
+            squares: alone.squares,
+            freedom,
+            explained,
+        })
+    }
+
+    fn without_outliers(&self, sorted: &Sorted, limits: &Limits) -> (Option<Sorted>, Minimum, usize) {
+        match self.params.outliers {
+            Outliers::LeftOut => fit_without_outliers(sorted, limits),
+            Outliers::Kept => (None, fit(&sorted.levels(|_| 1.0), limits), 0),
+        }
+    }
+
+    /// The largest curve that so many doses allow; none where there are too few.
+    fn wanted(&self, doses: usize) -> Option<FittedModel> {
+        let wanted = match self.params.model {
+            ModelChoice::ThreeParameter | ModelChoice::AutoFixedTop => FittedModel::ThreeParameter,
+            ModelChoice::FourParameter if doses < DOSES_FOR_FOUR => return None,
+            _ if doses < DOSES_FOR_FOUR => FittedModel::ThreeParameter,
+            _ => FittedModel::FourParameter,
+        };
+        (doses >= DOSES_FOR_THREE).then_some(wanted)
+    }
+
+    /// How much the top and the slope are drawn to usual ones, for readings of this variance.
+    fn pull(&self, variance: f64) -> Pull {
+        let ln_hill = match self.params.hill_prior {
+            HillPrior::None => None,
+            HillPrior::Given { median, spread } => Some([median.ln(), spread]),
+            HillPrior::Learnt => Some(self.learnt().ln_hill.unwrap_or(HillPrior::WEAK)),
+        };
+        // Without a degree of freedom nothing says what readings err by: as plate readers do.
+        let variance =
+            if variance.is_finite() { variance.max(LEAST_ERROR.powi(2)) } else { USUAL_ERROR.powi(2) };
+        let mut pull = Pull::default();
+        for (parameter, prior) in [(0, self.learnt().top), (3, ln_hill)] {
+            if let Some([mean, spread]) = prior {
+                (pull.at[parameter], pull.weight[parameter]) = (mean, variance / (spread * spread));
+            }
+        }
+        pull
     }
 
     fn limits(&self, model: FittedModel, ln_doses: &[f64]) -> Limits {
@@ -323,7 +406,7 @@ impl CurveFitter {
             _ => [params.fixed_top; 2],
         };
         let hill = params.hill.map(f64::ln);
-        Limits([top, params.bottom, [ends[0] - beyond, ends[1] + beyond], hill])
+        Limits::new([top, params.bottom, [ends[0] - beyond, ends[1] + beyond], hill])
     }
 
     /// The curve that is kept: the largest, a smaller one, or a constant.
@@ -333,14 +416,18 @@ impl CurveFitter {
         }
         let mut best = largest;
         if best.model == FittedModel::FourParameter {
-            let limits = self.limits(FittedModel::ThreeParameter, ln_doses);
-            let smaller = kept.candidate(FittedModel::ThreeParameter, limits, &fit(&kept.levels, &limits));
+            let limits =
+                Limits { pull: best.limits.pull, ..self.limits(FittedModel::ThreeParameter, ln_doses) };
+            let minimum = descend(&kept.levels, &limits, &best.theta);
+            let smaller = kept.candidate(FittedModel::ThreeParameter, limits, &minimum, &self.learnt());
             if kept.aicc(&smaller) <= kept.aicc(&best) {
                 best = Candidate { spread: best.spread, ..smaller };
             }
         }
         let p = kept.p_against_mean(&best);
-        if p.is_nan() || p >= self.params.significance {
+        let better = p < self.params.significance
+            || (!has_power(&best) && p_of_trend(&kept.levels) < self.params.significance);
+        if !better {
             best.model = FittedModel::Constant;
         }
         best
@@ -356,7 +443,14 @@ impl CurveFitter {
             (model, _) => model,
         };
         fit.p_flat = kept.p_against_mean(&Candidate { model: tried, ..*chosen });
-        if fit.p_flat.is_nan() || fit.p_flat >= self.params.significance {
+        if !has_power(chosen) {
+            // The p value of the test that decided.
+            fit.p_flat = p_of_trend(&kept.levels);
+        }
+        let undecided = chosen.model == FittedModel::Constant && !has_power(chosen) && varies(kept);
+        if undecided {
+            fit.flags.insert(Flag::TooFewToTell);
+        } else if fit.p_flat.is_nan() || fit.p_flat >= self.params.significance {
             fit.flags.insert(Flag::Flat);
         }
         if chosen.model == FittedModel::Constant {
@@ -366,9 +460,6 @@ impl CurveFitter {
         }
         if fit.outliers > 0 {
             fit.flags.insert(Flag::Outliers);
-        }
-        if rises(kept, fit.residual_standard_error) {
-            fit.flags.insert(Flag::NonMonotone);
         }
         let poor = fit.r2 < 0.5 && !fit.flags.contains(Flag::Flat);
         if poor || fit.residual_standard_error > 0.25 {
@@ -393,6 +484,9 @@ fn describe_constant(fit: &mut CurveFit, kept: &Kept) {
     (fit.top, fit.bottom, fit.auc, fit.emax) = (level, level, level, level);
     fit.residual_standard_error = variance.sqrt();
     fit.r2 = 0.0;
+    if fit.flags.contains(Flag::TooFewToTell) {
+        return;
+    }
     if kept.mean < 0.5 {
         fit.ic50_position = Position::Below;
         fit.flags.insert(Flag::Ic50BelowRange);
@@ -401,18 +495,79 @@ fn describe_constant(fit: &mut CurveFit, kept: &Kept) {
     }
 }
 
+/// Readings err by at least as much, and by as much where nothing says it, as fractions of the control.
+const LEAST_ERROR: f64 = 0.001;
+const USUAL_ERROR: f64 = 0.05;
+
+/// The readings of a curve that can be used, by dose.
+fn sorted(readings: &CurveReadings) -> Sorted {
+    let pairs = readings.dose_um.iter().zip(readings.viability);
+    let usable = pairs.filter(|(dose, value)| **dose > 0.0 && dose.is_finite() && value.is_finite());
+    Sorted::new(usable.map(|(dose, value)| (dose.ln(), *value)).collect())
+}
+
+/// Whether the F test of a curve against a constant can find anything: with fewer degrees of freedom only what is nearly exact is found.
+fn has_power(candidate: &Candidate) -> bool {
+    candidate.variance.1 >= 3.0
+}
+
+/// Whether the doses' means differ by more than readings usually err by.
+fn varies(kept: &Kept) -> bool {
+    let range = kept.levels.iter().map(|level| level.mean);
+    let [low, high] =
+        range.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], mean| [low.min(mean), high.max(mean)]);
+    high - low > 4.0 * USUAL_ERROR
+}
+
+/// The probability that the means of the doses fall as much or more by chance, by the number of pairs that fall (Mann 1945; exact).
+fn p_of_trend(levels: &[Level]) -> f64 {
+    let n = levels.len();
+    let rising = |at: usize| levels[at + 1..].iter().filter(|level| level.mean >= levels[at].mean).count();
+    let inversions: usize = (0..n).map(rising).sum();
+    // The number of orders of n values by their number of rising pairs.
+    let mut orders = vec![1.0_f64];
+    for more in 1..n {
+        let mut next = vec![0.0; orders.len() + more];
+        for (at, count) in orders.iter().enumerate() {
+            next[at..=at + more].iter_mut().for_each(|sum| *sum += count);
+        }
+        orders = next;
+    }
+    orders.iter().take(inversions + 1).sum::<f64>() / orders.iter().sum::<f64>()
+}
+
 fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
     let (limits, theta, spread) = (&chosen.limits, &chosen.theta, &chosen.spread);
-    let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, theta, spread.variance, spread.freedom);
+    let (variance, freedom) = spread.variance;
+    let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, theta, variance, freedom);
+    let region = Region {
+        levels: &kept.levels,
+        limits: &spread.limits,
+        minimum: spread.minimum.theta,
+        least: spread.minimum.cost,
+        allowed: uncertainty.allowed(variance),
+    };
     let unit = |at: usize| std::array::from_fn(|other| if other == at { 1.0 } else { 0.0 });
+    let parameter = |at: usize, bounds: [f64; 2]| {
+        let function = move |theta: &Theta| Some((theta[at], unit(at)));
+        uncertainty.ends(&region, &function, theta[at], &unit(at), bounds)
+    };
     let [top, bottom, ln_ec50, ln_hill] = *theta;
-    fit.top = if limits.is_free(0) { uncertainty.plain(top, &unit(0)) } else { Estimate::exact(top) };
-    fit.bottom = uncertainty.plain(bottom, &unit(1));
-    fit.ec50 = uncertainty.logarithmic(ln_ec50, &unit(2));
-    fit.hill = uncertainty.logarithmic(ln_hill, &unit(3));
+    let anywhere = [f64::NEG_INFINITY, f64::INFINITY];
+    fit.top = match limits.is_free(0) {
+        true => uncertainty.plain(top, &unit(0), parameter(0, anywhere)),
+        false => Estimate::exact(top),
+    };
+    fit.bottom = uncertainty.plain(bottom, &unit(1), parameter(1, anywhere));
+    let range = fit.dose_range.map(f64::ln);
+    let near = [range[0] - LN_10, range[1] + LN_10];
+    fit.ec50 = uncertainty.logarithmic(ln_ec50, &unit(2), parameter(2, near));
+    // A slope that may be as steep as is allowed may be steeper.
+    let [low, high] = spread.limits.ranges[3];
+    let within = [low + 1e-9, high - 1e-9];
+    fit.hill = uncertainty.logarithmic(ln_hill, &unit(3), parameter(3, within));
     // Of the slope itself, not of its logarithm.
     fit.hill.standard_error *= LN_10 * fit.hill.value;
-    let range = fit.dose_range.map(f64::ln);
     fit.ec50_position = position(ln_ec50, range);
     if fit.ec50_position != Position::Within {
         fit.flags.insert(Flag::Ec50OutsideRange);
@@ -420,30 +575,29 @@ fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
     if limits.holds(2, ln_ec50) || limits.holds(3, ln_hill) {
         fit.flags.insert(Flag::AtLimit);
     }
-    let (auc, gradient) = area(theta, range);
-    fit.auc = uncertainty.plain(auc, &gradient);
-    let (emax, gradient) = at_dose(theta, range[1]);
-    fit.emax = uncertainty.plain(emax, &gradient);
+    let derived = |function: Function<'_>| {
+        let (value, gradient) = function(theta)?;
+        Some(uncertainty.plain(
+            value,
+            &gradient,
+            uncertainty.ends(&region, function, value, &gradient, anywhere),
+        ))
+    };
+    fit.auc = derived(&|theta| Some(area(theta, range))).unwrap_or(Estimate::NONE);
+    fit.emax = derived(&|theta| Some(at_dose(theta, range[1]))).unwrap_or(Estimate::NONE);
     fit.residual_standard_error = (chosen.squares / kept.freedom(chosen.model) as f64).sqrt();
     fit.r2 = if kept.total > 0.0 { 1.0 - chosen.squares / kept.total } else { f64::NAN };
     if bottom > top {
         fit.flags.insert(Flag::Increasing);
     }
-    describe_ic50(fit, theta, &uncertainty, range);
-}
-
-fn describe_ic50(fit: &mut CurveFit, theta: &Theta, uncertainty: &Uncertainty, range: [f64; 2]) {
-    const HALF: f64 = 0.5;
-    let [top, bottom, ln_ec50, ln_hill] = *theta;
-    let hill = ln_hill.exp();
-    if top > HALF && HALF > bottom {
-        let exponent = ((top - HALF) / (HALF - bottom)).ln();
-        let ln_ic50 = ln_ec50 + exponent / hill;
-        let gradient = [1.0 / (hill * (top - HALF)), 1.0 / (hill * (HALF - bottom)), 1.0, -exponent / hill];
-        fit.ic50 = uncertainty.logarithmic(ln_ic50, &gradient);
-        fit.ic50_position = position(ln_ic50, range);
-    } else if top <= HALF && bottom < HALF {
-        fit.ic50_position = Position::Below;
+    match ln_ic50(theta) {
+        Some((value, gradient)) => {
+            let ends = uncertainty.ends(&region, &ln_ic50, value, &gradient, near);
+            fit.ic50 = uncertainty.logarithmic(value, &gradient, ends);
+            fit.ic50_position = position(value, range);
+        }
+        None if top <= HALF && bottom < HALF => fit.ic50_position = Position::Below,
+        None => {}
     }
     match fit.ic50_position {
         Position::Within => {}
@@ -451,6 +605,25 @@ fn describe_ic50(fit: &mut CurveFit, theta: &Theta, uncertainty: &Uncertainty, r
         Position::Above => fit.flags.insert(Flag::Ic50AboveRange),
         Position::Nowhere => fit.flags.insert(Flag::NoIc50),
     }
+    let open =
+        |estimate: &Estimate| estimate.is_known() && (estimate.lower.is_nan() || estimate.upper.is_nan());
+    if open(&fit.ic50) || open(&fit.ec50) {
+        fit.flags.insert(Flag::OpenInterval);
+    }
+}
+
+/// The viability that defines the absolute IC50.
+const HALF: f64 = 0.5;
+
+/// The logarithm of the absolute IC50 and its gradient; none where the curve does not fall through one half.
+fn ln_ic50([top, bottom, ln_ec50, ln_hill]: &Theta) -> Option<(f64, [f64; 4])> {
+    if !(*top > HALF && HALF > *bottom) {
+        return None;
+    }
+    let hill = ln_hill.exp();
+    let exponent = ((top - HALF) / (HALF - bottom)).ln();
+    let gradient = [1.0 / (hill * (top - HALF)), 1.0 / (hill * (HALF - bottom)), 1.0, -exponent / hill];
+    Some((ln_ec50 + exponent / hill, gradient))
 }
 
 fn position(ln_dose: f64, [low, high]: [f64; 2]) -> Position {
@@ -483,6 +656,18 @@ fn area(theta: &Theta, [low, high]: [f64; 2]) -> (f64, [f64; 4]) {
     let by_hill = -share + (u_high * share_high - u_low * share_low) / width;
     let value = bottom + (top - bottom) * share;
     (value, [share, 1.0 - share, (top - bottom) * by_ec50, (top - bottom) * by_hill])
+}
+
+/// What readings err by, by how far each dose lies from the middle of those beside it (Gasser, Sroka & Jennen-Steinmetz 1986), the middle such
+/// distance: a rise makes the residual standard error large, and would hide itself.
+fn usual_error(all: &Kept, fit: &CurveFit) -> f64 {
+    let off = |three: &[Level]| {
+        ((three[0].mean + three[2].mean) / 2.0 - three[1].mean).abs() * three[1].weight.sqrt()
+    };
+    let mut off: Vec<f64> = all.levels.windows(3).map(off).collect();
+    off.sort_unstable_by(f64::total_cmp);
+    let middle = off.get(off.len() / 2).map_or(f64::NAN, |middle| middle / 0.6745 * (2.0_f64 / 3.0).sqrt());
+    fit.residual_standard_error.min(middle)
 }
 
 /// Whether the mean rises from one dose to a higher one by more than 0.15 and four standard errors.

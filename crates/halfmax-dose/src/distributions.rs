@@ -27,6 +27,18 @@ pub fn t_quantile_95(freedom: usize) -> f64 {
     }
 }
 
+/// As [`t_quantile_95`], for a number of degrees of freedom that need not be whole: between those of the whole numbers beside it.
+pub(crate) fn t_quantile_95_between(freedom: f64) -> f64 {
+    let below = freedom.floor().max(1.0);
+    let share = if freedom <= below {
+        0.0
+    } else {
+        (1.0 / below - 1.0 / freedom) / (1.0 / below - 1.0 / (below + 1.0))
+    };
+    let [low, high] = [below, below + 1.0].map(|freedom| t_quantile_95(freedom as usize));
+    if freedom < 1.0 { f64::INFINITY } else { low + share * (high - low) }
+}
+
 /// The probability that |t| exceeds `t`, by bisection on `log t`: called once per degree of freedom.
 fn solve_quantile(freedom: f64) -> f64 {
     let beyond = |t: f64| incomplete_beta(freedom / 2.0, 0.5, freedom / (freedom + t * t));

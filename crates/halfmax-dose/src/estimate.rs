@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::distributions::t_quantile_95;
+use crate::distributions::t_quantile_95_between;
 use crate::least_squares::{Level, Limits, cholesky, normal, solve};
+use crate::profile::{End, Function, Region};
 use crate::shape::Theta;
 
 /// An estimate with its uncertainty; numbers that are not there are NaN.
@@ -13,9 +14,9 @@ pub struct Estimate {
     pub value: f64,
     /// Its standard error: of the value itself, or of its decimal logarithm where the documentation of the field says so.
     pub standard_error: f64,
-    /// The lower end of its 95 % interval.
+    /// The lower end of its 95 % interval; NaN where it is open.
     pub lower: f64,
-    /// The upper end of its 95 % interval.
+    /// The upper end of its 95 % interval; NaN where it is open.
     pub upper: f64,
 }
 
@@ -43,11 +44,17 @@ pub(crate) struct Uncertainty {
 }
 
 impl Uncertainty {
-    /// From the curvature at the minimum, `s² (JᵀJ)⁻¹`. A parameter at an end of its range counts as fixed there.
-    pub fn new(levels: &[Level], limits: &Limits, theta: &Theta, variance: f64, freedom: usize) -> Self {
-        let chosen: [bool; 4] = std::array::from_fn(|at| limits.is_free(at) && !limits.holds(at, theta[at]));
-        let matrix = normal(levels, theta).matrix;
-        let covariance = cholesky(&matrix, &chosen).filter(|_| freedom > 0).map(|factor| {
+    /// From the curvature at the minimum, `s² (JᵀJ)⁻¹`. A parameter at an end of its range counts as free: it is not known for that.
+    pub fn new(levels: &[Level], limits: &Limits, theta: &Theta, variance: f64, freedom: f64) -> Self {
+        let free: [bool; 4] = std::array::from_fn(|at| limits.is_free(at));
+        let within: [bool; 4] = std::array::from_fn(|at| free[at] && !limits.holds(at, theta[at]));
+        let matrix = normal(levels, &limits.pull, theta).matrix;
+        let (chosen, factor) = match cholesky(&matrix, &free) {
+            Some(factor) => (free, Some(factor)),
+            // The readings say nothing of it there.
+            None => (within, cholesky(&matrix, &within)),
+        };
+        let covariance = factor.filter(|_| freedom >= 1.0).map(|factor| {
             let column = |at: usize| {
                 let mut unit = [0.0; 4];
                 unit[at] = if chosen[at] { variance } else { 0.0 };
@@ -55,7 +62,7 @@ impl Uncertainty {
             };
             std::array::from_fn(column)
         });
-        Self { covariance, quantile: t_quantile_95(freedom) }
+        Self { covariance, quantile: t_quantile_95_between(freedom) }
     }
 
     /// The standard error of a function of the parameters with this gradient (the delta method); 0 becomes NaN: what only
@@ -67,22 +74,75 @@ impl Uncertainty {
         if variance > 0.0 { variance.sqrt() } else { f64::NAN }
     }
 
+    /// How much more than the least a curve may cost that is not ruled out; infinite where nothing says what readings err by.
+    pub fn allowed(&self, variance: f64) -> f64 {
+        let allowed = variance * self.quantile * self.quantile;
+        if allowed.is_finite() { allowed } else { f64::INFINITY }
+    }
+
+    /// How far the parameters move to the end of a function's interval, by the delta method.
+    fn direction(&self, gradient: &[f64; 4]) -> Option<[f64; 4]> {
+        let covariance = self.covariance.as_ref()?;
+        let along: [f64; 4] =
+            std::array::from_fn(|at| (0..4).map(|other| covariance[at][other] * gradient[other]).sum());
+        let variance: f64 = (0..4).map(|at| gradient[at] * along[at]).sum();
+        (variance > 0.0).then(|| along.map(|step| self.quantile * step / variance.sqrt()))
+    }
+
+    /// The ends of the interval of a function by the delta method.
+    pub fn straight_ends(&self, value: f64, gradient: &[f64; 4]) -> [End; 2] {
+        let half = self.quantile * self.standard_error(gradient);
+        [value - half, value + half].map(|end| if end.is_nan() { End::Open } else { End::At(end) })
+    }
+
+    /// The ends of the interval of a function whose value is `value`: those of the delta method where the sum of squares is quadratic that far,
+    /// else those of the profile. Ends beyond `bounds` are open.
+    pub fn ends(
+        &self,
+        region: &Region<'_>,
+        function: Function<'_>,
+        value: f64,
+        gradient: &[f64; 4],
+        bounds: [f64; 2],
+    ) -> [End; 2] {
+        let half = self.quantile * self.standard_error(gradient);
+        if !region.allowed.is_finite() {
+            return [End::Open; 2];
+        }
+        let straight = function(&region.minimum).and_then(|(there, gradient)| {
+            let direction = self.direction(&gradient)?;
+            let half = self.quantile * self.standard_error(&gradient);
+            Some(region.is_quadratic(function, &direction, there, half))
+        });
+        let ends = match straight {
+            Some(true) => [End::At(value - half), End::At(value + half)],
+            _ => [region.end(function, -1.0, bounds[0]), region.end(function, 1.0, bounds[1])],
+        };
+        let [low, high] = ends.map(|end| match end {
+            End::At(end) if end >= bounds[0] && end <= bounds[1] => end,
+            _ => f64::NAN,
+        });
+        // The curve that was preferred to the larger one is not ruled out either.
+        [
+            if low.is_nan() { End::Open } else { End::At(low.min(value)) },
+            if high.is_nan() { End::Open } else { End::At(high.max(value)) },
+        ]
+    }
+
     /// An estimate on its own scale.
-    pub fn plain(&self, value: f64, gradient: &[f64; 4]) -> Estimate {
+    pub fn plain(&self, value: f64, gradient: &[f64; 4], [low, high]: [End; 2]) -> Estimate {
         let standard_error = self.standard_error(gradient);
-        let half = self.quantile * standard_error;
-        Estimate { value, standard_error, lower: value - half, upper: value + half }
+        Estimate { value, standard_error, lower: low.value(), upper: high.value() }
     }
 
     /// An estimate whose natural logarithm has this gradient; the standard error is that of the decimal logarithm.
-    pub fn logarithmic(&self, ln_value: f64, gradient: &[f64; 4]) -> Estimate {
+    pub fn logarithmic(&self, ln_value: f64, gradient: &[f64; 4], [low, high]: [End; 2]) -> Estimate {
         let standard_error = self.standard_error(gradient);
-        let half = self.quantile * standard_error;
         Estimate {
             value: ln_value.exp(),
             standard_error: standard_error / std::f64::consts::LN_10,
-            lower: (ln_value - half).exp(),
-            upper: (ln_value + half).exp(),
+            lower: low.value().exp(),
+            upper: high.value().exp(),
         }
     }
 }

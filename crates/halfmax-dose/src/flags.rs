@@ -25,15 +25,19 @@ pub enum Flag {
     NonMonotone,
     /// R² below 0.5 for a curve that is not flat, or a residual standard error above 0.25.
     PoorFit,
-    /// The EC50 or the Hill slope is at the end of the range allowed; intervals hold it fixed there.
+    /// The EC50 or the Hill slope is at the end of the range allowed: it is not known.
     AtLimit,
     /// Outliers were left out.
     Outliers,
+    /// The readings fall too little or are too few to tell a curve from a constant: there is no position of an IC50.
+    TooFewToTell,
+    /// The 95 % interval of the IC50 or the EC50 has an open end: the tested doses do not bound it.
+    OpenInterval,
 }
 
 impl Flag {
     /// Every flag, in the order in which they are written.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::TooFewDoses,
         Self::Flat,
         Self::Increasing,
@@ -45,6 +49,8 @@ impl Flag {
         Self::PoorFit,
         Self::AtLimit,
         Self::Outliers,
+        Self::TooFewToTell,
+        Self::OpenInterval,
     ];
 
     /// The name in tables.
@@ -61,6 +67,8 @@ impl Flag {
             Self::PoorFit => "poor_fit",
             Self::AtLimit => "at_limit",
             Self::Outliers => "outliers",
+            Self::TooFewToTell => "too_few_to_tell",
+            Self::OpenInterval => "open_interval",
         }
     }
 }

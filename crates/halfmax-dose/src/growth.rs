@@ -61,7 +61,7 @@ pub(crate) fn growth_metrics(viabilities: &Sorted, divisions: f64) -> GrowthMetr
     let mut metrics =
         GrowthMetrics { gr_max: last.mean, gr_aoc: trapezoids.sum::<f64>() / width, ..GrowthMetrics::NONE };
     let beyond = 2.0 * std::f64::consts::LN_10;
-    let limits = Limits([
+    let limits = Limits::new([
         [1.0, 1.0],
         [-1.0, 1.0],
         [first.ln_dose - beyond, last.ln_dose + beyond],
@@ -85,8 +85,10 @@ pub(crate) fn growth_metrics(viabilities: &Sorted, divisions: f64) -> GrowthMetr
     if let Some(ln_gr50) = curve.dose_at(0.5).map(f64::ln).filter(|ln| inside.contains(ln)) {
         let [_, bottom, ln_ec50, _] = minimum.theta;
         let gradient = [0.0, 1.0 / (curve.hill * (0.5 - bottom)), 1.0, -(ln_gr50 - ln_ec50)];
-        let uncertainty = Uncertainty::new(&levels, &limits, &minimum.theta, rest / freedom as f64, freedom);
-        metrics.gr50 = uncertainty.logarithmic(ln_gr50, &gradient);
+        let uncertainty =
+            Uncertainty::new(&levels, &limits, &minimum.theta, rest / freedom as f64, freedom as f64);
+        let ends = uncertainty.straight_ends(ln_gr50, &gradient);
+        metrics.gr50 = uncertainty.logarithmic(ln_gr50, &gradient, ends);
     }
     metrics
 }

@@ -13,13 +13,35 @@ pub(crate) struct Level {
     pub mean: f64,
 }
 
-/// The ranges that parameters are kept in. A range of one value fixes the parameter.
+/// What parameters are held to: ranges, and values that they are drawn to. A range of one value fixes the parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Limits(pub [[f64; 2]; 4]);
+pub(crate) struct Limits {
+    pub ranges: [[f64; 2]; 4],
+    pub pull: Pull,
+}
+
+/// Normal priors, as a penalty on the sum of squares: `weight (parameter − at)²` each.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Pull {
+    pub at: Theta,
+    /// The variance of a reading over that of the prior; 0 for none.
+    pub weight: [f64; 4],
+}
+
+impl Pull {
+    pub fn cost(&self, theta: &Theta) -> f64 {
+        (0..4).map(|at| self.weight[at] * (theta[at] - self.at[at]).powi(2)).sum()
+    }
+}
 
 impl Limits {
+    /// Ranges, without a pull.
+    pub fn new(ranges: [[f64; 2]; 4]) -> Self {
+        Self { ranges, pull: Pull::default() }
+    }
+
     pub fn is_free(&self, parameter: usize) -> bool {
-        self.0[parameter][0] < self.0[parameter][1]
+        self.ranges[parameter][0] < self.ranges[parameter][1]
     }
 
     pub fn free(&self) -> usize {
@@ -28,13 +50,13 @@ impl Limits {
 
     /// Whether a free parameter has come to an end of its range.
     pub fn holds(&self, parameter: usize, value: f64) -> bool {
-        let [low, high] = self.0[parameter];
+        let [low, high] = self.ranges[parameter];
         let slack = 1e-9 * (high - low);
         self.is_free(parameter) && (value <= low + slack || value >= high - slack)
     }
 
-    fn clamp(&self, parameter: usize, value: f64) -> f64 {
-        value.clamp(self.0[parameter][0], self.0[parameter][1])
+    pub fn clamp(&self, parameter: usize, value: f64) -> f64 {
+        value.clamp(self.ranges[parameter][0], self.ranges[parameter][1])
     }
 }
 
@@ -42,7 +64,7 @@ impl Limits {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Minimum {
     pub theta: Theta,
-    /// The weighted sum of squares of the levels' means about the curve, without what readings of one dose differ by.
+    /// The weighted sum of squares of the levels' means about the curve, without what readings of one dose differ by; with the pull.
     pub cost: f64,
 }
 
@@ -50,12 +72,12 @@ pub(crate) struct Minimum {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Normal {
     pub matrix: [[f64; 4]; 4],
-    gradient: [f64; 4],
-    cost: f64,
+    pub gradient: [f64; 4],
+    pub cost: f64,
 }
 
 /// The weighted normal equations of the curve at `theta`.
-pub(crate) fn normal(levels: &[Level], theta: &Theta) -> Normal {
+pub(crate) fn normal(levels: &[Level], pull: &Pull, theta: &Theta) -> Normal {
     let [top, bottom, ln_ec50, ln_hill] = *theta;
     let hill = ln_hill.exp();
     let mut sums = Normal { matrix: [[0.0; 4]; 4], gradient: [0.0; 4], cost: 0.0 };
@@ -78,7 +100,23 @@ pub(crate) fn normal(levels: &[Level], theta: &Theta) -> Normal {
             sums.matrix[row][column] = sums.matrix[column][row];
         }
     }
+    sums.cost += pull.cost(theta);
+    for (at, value) in theta.iter().enumerate() {
+        sums.gradient[at] -= pull.weight[at] * (value - pull.at[at]);
+        sums.matrix[at][at] += pull.weight[at];
+    }
     sums
+}
+
+/// The weighted sum of squares of the levels about a curve, with the pull.
+pub(crate) fn cost(levels: &[Level], pull: &Pull, theta: &Theta) -> f64 {
+    let [top, bottom, ln_ec50, ln_hill] = *theta;
+    let hill = ln_hill.exp();
+    let square = |level: &Level| {
+        let residual = level.mean - (bottom + (top - bottom) * share_of_top(level.ln_dose, ln_ec50, hill).0);
+        level.weight * residual * residual
+    };
+    levels.iter().map(square).sum::<f64>() + pull.cost(theta)
 }
 
 /// The lower Cholesky factor of the rows and columns of `matrix` that are `chosen`; none if it is not positive definite.
@@ -117,7 +155,7 @@ pub(crate) fn solve(factor: &[[f64; 4]; 4], chosen: &[bool; 4], right: &[f64; 4]
 /// The parameters that may move: free, and not pressed against an end of their range.
 fn movable(limits: &Limits, theta: &Theta, gradient: &[f64; 4]) -> [bool; 4] {
     std::array::from_fn(|at| {
-        let [low, high] = limits.0[at];
+        let [low, high] = limits.ranges[at];
         let pressed = (theta[at] <= low && gradient[at] < 0.0) || (theta[at] >= high && gradient[at] > 0.0);
         limits.is_free(at) && !pressed
     })
@@ -133,7 +171,7 @@ pub(crate) fn descend(levels: &[Level], limits: &Limits, start: &Theta) -> Minim
 
 fn descend_within(levels: &[Level], limits: &Limits, start: &Theta, most: usize) -> Minimum {
     let mut theta: Theta = std::array::from_fn(|at| limits.clamp(at, start[at]));
-    let mut here = normal(levels, &theta);
+    let mut here = normal(levels, &limits.pull, &theta);
     let mut damping = 1e-3;
     for _ in 0..most {
         let chosen = movable(limits, &theta, &here.gradient);
@@ -145,7 +183,7 @@ fn descend_within(levels: &[Level], limits: &Limits, start: &Theta, most: usize)
         let step = solve(&factor, &chosen, &here.gradient);
         let next: Theta =
             std::array::from_fn(|at| limits.clamp(at, theta[at] + step[at].clamp(-LONGEST[at], LONGEST[at])));
-        let there = normal(levels, &next);
+        let there = normal(levels, &limits.pull, &next);
         let gain = here.cost - there.cost;
         let moved = (0..4).map(|at| (next[at] - theta[at]).abs()).fold(0.0, f64::max);
         if gain >= 0.0 {
@@ -240,7 +278,10 @@ pub(crate) fn fit(levels: &[Level], limits: &Limits) -> Minimum {
 mod tests {
     use super::*;
 
-    pub(crate) const WIDE: Limits = Limits([[-1.0, 2.0], [-1.0, 2.0], [-20.0, 20.0], [-3.0, 3.0]]);
+    pub(crate) const WIDE: Limits = Limits {
+        ranges: [[-1.0, 2.0], [-1.0, 2.0], [-20.0, 20.0], [-3.0, 3.0]],
+        pull: Pull { at: [0.0; 4], weight: [0.0; 4] },
+    };
 
     fn levels(curve: &Theta, doses: &[f64]) -> Vec<Level> {
         let shape = crate::LogLogistic::from_theta(curve);
@@ -273,12 +314,12 @@ mod tests {
     fn gradient_is_the_derivative_of_the_cost() {
         let levels = levels(&[1.0, 0.1, -1.0, 0.3], &[0.05, 0.2, 0.8, 3.0]);
         let theta = [0.9, 0.2, -0.7, 0.5];
-        let gradient = normal(&levels, &theta).gradient;
+        let gradient = normal(&levels, &Pull::default(), &theta).gradient;
         for at in 0..4 {
             let moved = |by: f64| {
                 let mut moved = theta;
                 moved[at] += by;
-                normal(&levels, &moved).cost
+                normal(&levels, &Pull::default(), &moved).cost
             };
             let slope = (moved(1e-6) - moved(-1e-6)) / 2e-6;
             assert!((gradient[at] + slope / 2.0).abs() < 1e-7, "{at}: {} {slope}", gradient[at]);

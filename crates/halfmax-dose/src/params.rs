@@ -31,6 +31,32 @@ pub enum Outliers {
     Kept,
 }
 
+/// What is known of Hill slopes before a curve's own readings: a normal distribution of ln Hill. Where one dose lies on the slope, the sum of
+/// squares is all but flat in the slope, and least squares reports the steep end; the prior takes a usual slope there, and hardly moves one that
+/// the readings tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HillPrior {
+    /// Learnt from all curves that are fitted together, as a mixed model shrinks them; from fewer than twenty, and for a curve alone, a
+    /// weak one: 1.2, within a factor of 2.5.
+    #[default]
+    Learnt,
+    /// Nothing: least squares.
+    None,
+    /// This one.
+    Given {
+        /// The median slope.
+        median: f64,
+        /// The standard deviation of ln Hill.
+        spread: f64,
+    },
+}
+
+impl HillPrior {
+    /// The prior of slopes of which nothing is known: mean and standard deviation of ln Hill.
+    pub(crate) const WEAK: [f64; 2] = [0.182, 0.9];
+}
+
 /// How dose–response curves are fitted. Viabilities are fractions of the control: 1 without effect, 0 all dead.
 ///
 /// ```
@@ -60,6 +86,8 @@ pub struct CurveParams {
     pub bottom: [f64; 2],
     /// The range of the Hill slope, above 0.
     pub hill: [f64; 2],
+    /// What is known of Hill slopes before.
+    pub hill_prior: HillPrior,
     /// How many decades beyond the tested doses the EC50 may lie.
     pub decades_beyond: f64,
     /// The p value of the F test below which a curve is no constant.
@@ -75,6 +103,7 @@ impl Default for CurveParams {
             top: [0.0, 2.0],
             bottom: [0.0, 2.0],
             hill: [0.1, 10.0],
+            hill_prior: HillPrior::Learnt,
             decades_beyond: 2.0,
             significance: 0.05,
         }
@@ -101,6 +130,18 @@ impl CurveParams {
                 self.fixed_top,
                 "a viability above 0, at most 10 (1 = control)",
             ));
+        }
+        if let HillPrior::Given { median, spread } = self.hill_prior {
+            if !(0.01..=100.0).contains(&median) {
+                return Err(Error::parameter("hill_prior.median", median, "a slope of 0.01 to 100"));
+            }
+            if !(0.01..=10.0).contains(&spread) {
+                return Err(Error::parameter(
+                    "hill_prior.spread",
+                    spread,
+                    "a standard deviation of ln Hill, 0.01 to 10",
+                ));
+            }
         }
         if !(0.0..=6.0).contains(&self.decades_beyond) {
             return Err(Error::parameter("decades_beyond", self.decades_beyond, "0 to 6 decades"));

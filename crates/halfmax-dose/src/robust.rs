@@ -195,6 +195,38 @@ impl Reweighting<'_> {
     }
 }
 
+impl Reweighting<'_> {
+    /// Whether other readings tell the same as one that the curve does not explain: those of its dose agree with it rather than with the curve,
+    /// or, where it has no replicate, a dose beside it lies off to the same side. At the ends, nothing beyond says otherwise. It is then the curve
+    /// that is wrong: a second phase, a hook.
+    fn has_fellows(&self, at: usize) -> bool {
+        let residual = self.residuals[at];
+        let place = self.sorted.place[at];
+        let of_dose = |place: u32| {
+            let rows = (0..self.residuals.len()).filter(move |other| self.sorted.place[*other] == place);
+            rows.map(|other| (other, self.residuals[other]))
+        };
+        let mut fellows: Vec<f64> =
+            of_dose(place).filter(|(other, _)| *other != at).map(|(_, residual)| residual).collect();
+        if !fellows.is_empty() {
+            fellows.sort_unstable_by(f64::total_cmp);
+            return (residual - median(&fellows)).abs() < AGREES * residual.abs();
+        }
+        let last = self.sorted.ln_doses.len() as u32 - 1;
+        let beside = |place: u32| {
+            let mut all: Vec<f64> = of_dose(place).map(|(_, residual)| residual).collect();
+            all.sort_unstable_by(f64::total_cmp);
+            median(&all) * residual.signum() > BESIDE * residual.abs()
+        };
+        place == 0 || place == last || beside(place - 1) || beside(place + 1)
+    }
+}
+
+/// A reading agrees with its fellows where it is this much nearer to their median than to the curve.
+const AGREES: f64 = 0.6;
+/// A dose beside lies off to the same side where it does so by this share.
+const BESIDE: f64 = 0.4;
+
 /// The readings without outliers, the curve through them, and how many outliers there were.
 pub(crate) fn fit_without_outliers(sorted: &Sorted, limits: &Limits) -> (Option<Sorted>, Minimum, usize) {
     let minimum = fit(&sorted.levels(|_| 1.0), limits);
@@ -220,8 +252,9 @@ pub(crate) fn fit_without_outliers(sorted: &Sorted, limits: &Limits) -> (Option<
     }
     work.iterate(huber, 5);
     work.iterate(biweight, 15);
-    let kept: Vec<bool> =
-        (0..readings).map(|at| work.residuals[at].abs() < BIWEIGHT * work.scale_of(at)).collect();
+    let kept: Vec<bool> = (0..readings)
+        .map(|at| work.residuals[at].abs() < BIWEIGHT * work.scale_of(at) || work.has_fellows(at))
+        .collect();
     let outliers = kept.iter().filter(|kept| !**kept).count();
     if outliers == 0 || outliers as f64 > MOST_OUTLIERS * readings as f64 {
         return (None, minimum, 0);

@@ -137,8 +137,12 @@ fn searched(doses: &[f64], values: &[f64]) -> f64 {
 #[test]
 fn no_search_finds_a_better_minimum() {
     let doses = doses(2);
-    let params =
-        CurveParams { model: ModelChoice::FourParameter, outliers: Outliers::Kept, ..CurveParams::default() };
+    let params = CurveParams {
+        model: ModelChoice::FourParameter,
+        outliers: Outliers::Kept,
+        hill_prior: HillPrior::None,
+        ..CurveParams::default()
+    };
     for curve in 0..40 {
         let shape = LogLogistic {
             top: 1.0,
@@ -257,7 +261,103 @@ fn order_and_threads_do_not_matter() {
     let fitter = CurveParams::default().check().unwrap();
     let curve = CurveReadings { dose_um: &doses, viability: &values, divisions: None };
     let all = fitter.fit_all(&[curve; 100], &Silent).unwrap();
-    assert!(all.iter().all(|fit| format!("{fit:?}") == format!("{:?}", fitter.fit(&curve))));
+    assert!(all.iter().all(|fit| format!("{fit:?}") == format!("{:?}", all[0])));
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let alone = one.install(|| fitter.fit_all(&[curve; 100], &Silent)).unwrap();
+    assert_eq!(format!("{alone:?}"), format!("{all:?}"));
+    // Too few curves teach nothing.
+    let few = fitter.fit_all(&[curve; 5], &Silent).unwrap();
+    assert_eq!(format!("{:?}", few[0]), format!("{:?}", fitter.fit(&curve)));
+}
+
+/// Of steep curves, most of whose doses lie on the plateaus, each alone says little of its slope; together they say it.
+#[test]
+fn the_curves_of_a_file_say_what_slopes_are_usual() {
+    let doses: Vec<f64> = (0..8).map(|at| 0.01 * 10.0_f64.powf(0.5 * f64::from(at))).collect();
+    let shape = |seed: u64| LogLogistic {
+        top: 1.0,
+        bottom: 0.1,
+        ec50: 10.0_f64.powf(-1.0 + (seed % 20) as f64 / 20.0),
+        hill: 4.0 * (0.3 * normal(seed, 900)).exp(),
+    };
+    let values: Vec<Vec<f64>> = (0..400).map(|seed| simulated(&shape(seed), 0.05, seed, &doses)).collect();
+    let curves: Vec<CurveReadings> = values
+        .iter()
+        .map(|viability| CurveReadings { dose_um: &doses, viability, divisions: None })
+        .collect();
+    let errors = |hill_prior: HillPrior| {
+        let fitter = CurveParams { hill_prior, ..CurveParams::default() }.check().unwrap();
+        let fits = fitter.fit_all(&curves, &Silent).unwrap();
+        let (mut squares, mut held) = (0.0, 0);
+        for (fit, seed) in fits.iter().zip(0..) {
+            let truth = shape(seed).dose_at(0.5).unwrap();
+            squares += (fit.ic50.value / truth).log10().powi(2) / 400.0;
+            held += usize::from(!(fit.ic50.lower > truth || fit.ic50.upper < truth));
+        }
+        (squares.sqrt(), held as f64 / 400.0)
+    };
+    let ((learnt, held), (least_squares, held_alone)) = (errors(HillPrior::Learnt), errors(HillPrior::None));
+    println!(
+        "errors of log10 IC50 {learnt:.4}, by least squares {least_squares:.4}; held {held}, {held_alone}"
+    );
+    assert!(
+        learnt < 0.85 * least_squares && (0.92..0.985).contains(&held),
+        "{learnt} {least_squares} {held}"
+    );
+}
+
+/// The sum of squares is all but flat from a Hill slope of 3 to 10.
+#[test]
+fn what_the_readings_do_not_tell_is_not_reported_as_known() {
+    let doses = doses(1);
+    let shape = LogLogistic { top: 1.0, bottom: 0.1, ec50: 0.28, hill: 8.0 };
+    let fit = by_default(&doses, &simulated(&shape, 0.02, 4, &doses));
+    assert!(fit.hill.upper.is_nan(), "{:?}", fit.hill);
+    // Between the two doses beside it, not much nearer.
+    assert!(fit.ic50.lower < 0.24 && fit.ic50.upper > 0.33, "{:?}", fit.ic50);
+}
+
+#[test]
+fn few_readings_that_fall_are_a_curve_and_others_are_not_judged() {
+    let doses = [0.1, 0.3, 1.0, 3.0];
+    let falling = by_default(&doses, &[0.985, 0.584, 0.203, 0.109]);
+    assert_eq!(falling.model, FittedModel::ThreeParameter);
+    assert_eq!(falling.ic50_position, Position::Within);
+    let mixed = by_default(&doses, &[0.9, 0.3, 0.7, 0.2]);
+    assert_eq!((mixed.model, mixed.ic50_position), (FittedModel::Constant, Position::Nowhere));
+    assert!(
+        mixed.flags.contains(Flag::TooFewToTell) && !mixed.flags.contains(Flag::Ic50BelowRange),
+        "{}",
+        mixed.flags
+    );
+    let flat = by_default(&doses, &[0.98, 1.01, 0.99, 1.02]);
+    assert!(flat.flags.contains(Flag::Flat) && !flat.flags.contains(Flag::TooFewToTell), "{}", flat.flags);
+}
+
+/// Doses that tell the same are no outliers, however the curve lies.
+#[test]
+fn a_second_phase_is_no_outlier() {
+    let doses: Vec<f64> = (0..10).map(|at| 0.001 * 10.0_f64.powf(0.5 * f64::from(at))).collect();
+    for replicates in [1, 2, 3, 6] {
+        for top in [[0.33, 0.66], [0.34, 0.1]] {
+            let shape = LogLogistic { top: 1.0, bottom: 0.05, ec50: 0.08, hill: 2.0 };
+            let (mut dose_um, mut values) = (Vec::new(), Vec::new());
+            for (at, dose) in doses.iter().enumerate() {
+                for replicate in 0..replicates {
+                    let level = if at < 8 {
+                        shape.at(*dose).max(0.3 * f64::from(u8::from(top[1] < 0.2)))
+                    } else {
+                        top[at - 8]
+                    };
+                    dose_um.push(*dose);
+                    values.push(level + 0.01 * normal(at as u64, replicate));
+                }
+            }
+            let fit = by_default(&dose_um, &values);
+            assert_eq!(fit.outliers, 0, "{replicates} {top:?}: {fit:?}");
+            near(fit.emax_observed, top[1], 0.03);
+        }
+    }
 }
 
 struct Stopped;

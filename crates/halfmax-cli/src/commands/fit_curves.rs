@@ -6,7 +6,9 @@ use halfmax_data::{
     CurveKey, OutputColumn, RawTable, ReadingOptions, ReadingUnit, Readings, Role, TableWriter, counted,
     read_readings, read_table, with_column_of,
 };
-use halfmax_dose::{CurveFit, CurveParams, CurveReadings, Estimate, Flag, ModelChoice, Position};
+use halfmax_dose::{
+    CurveFit, CurveParams, CurveReadings, Estimate, Flag, HillPrior, Learnt, ModelChoice, Outliers, Position,
+};
 use serde_json::json;
 
 use crate::Global;
@@ -15,6 +17,9 @@ use crate::terminal::Terminal;
 
 /// Curves that are fitted and written at a time: bounds memory whatever the number of curves is.
 const AT_A_TIME: usize = 1 << 14;
+
+/// Of so many curves, evenly taken, is learnt what all have in common.
+const LEARNT_FROM: usize = 1000;
 
 /// Fit dose–response curves to raw readings.
 #[derive(Args)]
@@ -35,6 +40,17 @@ pub struct FitCurvesArgs {
     /// Fix the plateau at low doses at the control.
     #[arg(long)]
     fixed_top: bool,
+    /// What is known of Hill slopes before: "learnt" from all curves of the file, as a mixed model shrinks them (a weak one of fewer than
+    /// twenty); "none", for least squares; or a median and the standard deviation of ln Hill: 1.2,0.5.
+    #[arg(long, value_name = "PRIOR", default_value = "learnt", value_parser = hill_prior)]
+    hill_prior: HillPrior,
+    /// The range of Hill slopes: the lowest and the highest.
+    #[arg(long, value_name = "LOW,HIGH", default_value = "0.1,10", value_parser = pair)]
+    hill: [f64; 2],
+    /// What becomes of readings that the curve does not explain: "leave-out" finds them by robust regression, leaves them out and counts them;
+    /// "keep" keeps them.
+    #[arg(long, value_name = "WHAT", default_value = "leave-out", value_parser = ["leave-out", "keep"])]
+    outliers: String,
     /// How often the control divided during the assay, for every curve; by the column "divisions", if there is one, by default.
     /// Adds growth-rate metrics.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -67,7 +83,7 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     let mut writer = TableWriter::create(&args.out)?;
     let readings = read_readings(&raw_table(args, global)?, &options)?;
     tell(&args.raw, &readings, terminal);
-    let summary = fit_and_write(args, &readings, &mut writer, &terminal.progress("fitting"))?;
+    let summary = fit_and_write(args, &readings, &mut writer, terminal)?;
     writer.finish()?;
     if args.out == Path::new("-") {
         return Ok(());
@@ -81,9 +97,11 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         "ic50_within": summary.within,
         "flat": summary.flat,
         "not_fitted": summary.not_fitted,
+        "too_few_to_tell": summary.undecided,
+        "open_intervals": summary.open,
         "out": args.out,
     });
-    let text = format!(
+    let mut text = format!(
         "{} written to {}: {} with an IC50 within the tested doses, {} flat, {} with too few doses",
         counted(summary.curves, "curve"),
         args.out.display(),
@@ -91,6 +109,14 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         summary.flat,
         summary.not_fitted
     );
+    for (count, what) in [
+        (summary.undecided, "with too few readings to tell a curve from a constant"),
+        (summary.open, "whose IC50 or EC50 the tested doses do not bound"),
+    ] {
+        if count > 0 {
+            text += &format!(", {count} {what}");
+        }
+    }
     terminal.result("curves", &facts, &text)
 }
 
@@ -135,12 +161,53 @@ fn tell(path: &Path, readings: &Readings, terminal: Terminal) {
     }
 }
 
+/// Says what was learnt from all curves and is used for each.
+fn tell_learnt(args: &FitCurvesArgs, learnt: &Learnt, terminal: Terminal) {
+    let mut said = Vec::new();
+    if let (HillPrior::Learnt, Some([mean, spread])) = (args.hill_prior, learnt.ln_hill) {
+        said.push(format!("Hill slopes are {:.2}, within a factor of {:.1}", mean.exp(), spread.exp()));
+    }
+    if let Some([mean, spread]) = learnt.top {
+        said.push(format!("tops {mean:.2} ± {spread:.2}"));
+    }
+    if let Some([variance, _]) = learnt.variance {
+        said.push(format!("a reading errs by {:.3} of the control", variance.sqrt()));
+    }
+    if !said.is_empty() {
+        terminal.note(&format!(
+            "{}: learnt from all curves: {}; curves whose own readings say little of it are drawn there",
+            args.raw.display(),
+            said.join(", ")
+        ));
+    }
+}
+
+/// A prior of Hill slopes, as `--hill-prior` takes it.
+fn hill_prior(text: &str) -> std::result::Result<HillPrior, String> {
+    match text {
+        "learnt" => Ok(HillPrior::Learnt),
+        "none" => Ok(HillPrior::None),
+        _ => pair(text).map(|[median, spread]| HillPrior::Given { median, spread }).map_err(|_| {
+            "expected learnt, none, or a median and the standard deviation of ln Hill: 1.2,0.5".into()
+        }),
+    }
+}
+
+/// Two numbers with a comma between them.
+fn pair(text: &str) -> std::result::Result<[f64; 2], String> {
+    let numbers =
+        text.split_once(',').and_then(|(a, b)| Some([a.trim().parse().ok()?, b.trim().parse().ok()?]));
+    numbers.ok_or_else(|| "expected two numbers with a comma between them: 0.1,10".into())
+}
+
 #[derive(Default)]
 struct Summary {
     curves: usize,
     within: usize,
     flat: usize,
     not_fitted: usize,
+    undecided: usize,
+    open: usize,
 }
 
 impl Summary {
@@ -150,6 +217,8 @@ impl Summary {
         self.within += count(&|fit| fit.ic50_position == Position::Within);
         self.flat += count(&|fit| fit.flags.contains(Flag::Flat));
         self.not_fitted += count(&|fit| fit.flags.contains(Flag::TooFewDoses));
+        self.undecided += count(&|fit| fit.flags.contains(Flag::TooFewToTell));
+        self.open += count(&|fit| fit.flags.contains(Flag::OpenInterval));
     }
 }
 
@@ -157,27 +226,40 @@ fn fit_and_write(
     args: &FitCurvesArgs,
     readings: &Readings,
     writer: &mut TableWriter,
-    progress: &dyn Progress,
+    terminal: Terminal,
 ) -> Result<Summary> {
+    let progress = terminal.progress("fitting");
     let model = if args.fixed_top { ModelChoice::AutoFixedTop } else { ModelChoice::Auto };
-    let fitter = CurveParams { model, ..CurveParams::default() }.check()?;
+    let outliers = if args.outliers == "keep" { Outliers::Kept } else { Outliers::LeftOut };
+    let params = CurveParams {
+        model,
+        hill_prior: args.hill_prior,
+        hill: args.hill,
+        outliers,
+        ..CurveParams::default()
+    };
+    let fitter = params.check()?;
     let mut summary = Summary::default();
     let growth = match (args.divisions, &readings.divisions) {
         (None, None) => GrowthColumns::LeftOut,
         _ => GrowthColumns::Written,
     };
+    let curve = |at: usize| {
+        let rows = readings.starts[at]..readings.starts[at + 1];
+        CurveReadings {
+            dose_um: &readings.dose_um[rows.clone()],
+            viability: &readings.viability[rows],
+            divisions: args.divisions.or_else(|| readings.divisions.as_ref().map(|list| list[at])),
+        }
+    };
+    let every = readings.curves.len().div_ceil(LEARNT_FROM).max(1);
+    let some: Vec<CurveReadings> = (0..readings.curves.len()).step_by(every).map(curve).collect();
+    let fitter = fitter.learning_from(&some);
+    tell_learnt(args, &fitter.learnt(), terminal);
     for (block, keys) in readings.curves.chunks(AT_A_TIME).enumerate() {
-        let curve = |at: usize| {
-            let rows = readings.starts[at]..readings.starts[at + 1];
-            CurveReadings {
-                dose_um: &readings.dose_um[rows.clone()],
-                viability: &readings.viability[rows],
-                divisions: args.divisions.or_else(|| readings.divisions.as_ref().map(|list| list[at])),
-            }
-        };
         let first = block * AT_A_TIME;
         let curves: Vec<CurveReadings> = (first..first + keys.len()).map(curve).collect();
-        let fits = fitter.fit_all(&curves, progress)?;
+        let fits = fitter.fit_all(&curves, &progress)?;
         write_block(args, growth, keys, &fits, writer)?;
         summary.add(&fits);
         progress.step(first + keys.len(), readings.curves.len());

@@ -79,7 +79,7 @@ pub(crate) fn fit_curve(levels: &[Level], top: Option<f64>) -> Option<LogLogisti
     let plateau = around(&mut levels.iter().map(|level| level.mean), [0.0, 1.0]);
     let doses = around(&mut ln_doses(), [f64::INFINITY, f64::NEG_INFINITY]);
     let beyond = DECADES_BEYOND * std::f64::consts::LN_10;
-    let limits = Limits([
+    let limits = Limits::new([
         top.map_or(plateau, |top| [top, top]),
         plateau,
         [doses[0] - beyond, doses[1] + beyond],

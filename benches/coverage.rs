@@ -1,0 +1,207 @@
+//! How often the 95 % intervals of fitted curves hold the truth, and how far IC50 are off, in simulated screens of many kinds.
+//!
+//! `cargo run --release -p halfmax-dose --example coverage [CURVES] [REGIME]`. Draws are fixed, so that two runs agree. Each regime is a screen
+//! of its own: what a fit learns from the whole file it learns from these curves.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use halfmax_core::{Seed, Silent};
+use halfmax_dose::{CurveFit, CurveParams, CurveReadings, Estimate, LogLogistic, Position};
+
+/// A kind of screen.
+struct Regime {
+    name: &'static str,
+    /// The number of doses, the factor between two, and the replicates of each.
+    doses: usize,
+    factor: f64,
+    replicates: usize,
+    /// The standard error of a reading.
+    error: f64,
+    /// The Hill slope: its middle, and the standard deviation of its logarithm.
+    hill: (f64, f64),
+    /// The range of the bottom.
+    bottom: [f64; 2],
+    /// The range of the EC50, as a share of the range of doses (logarithms): 0.2 to 0.8 lies well within.
+    ec50: [f64; 2],
+    /// The share of gross outliers.
+    outliers: f64,
+    /// The standard deviation of the factor of each replicate (a batch).
+    batch: f64,
+}
+
+const ORDINARY: Regime = Regime {
+    name: "ordinary",
+    doses: 8,
+    factor: 3.1623,
+    replicates: 3,
+    error: 0.05,
+    hill: (1.2, 0.4),
+    bottom: [0.0, 0.3],
+    ec50: [0.3, 0.75],
+    outliers: 0.0,
+    batch: 0.0,
+};
+
+const REGIMES: [Regime; 16] = [
+    ORDINARY,
+    Regime { name: "one replicate", replicates: 1, ..ORDINARY },
+    Regime { name: "steep", hill: (4.0, 0.3), ..ORDINARY },
+    Regime { name: "steep, one replicate", hill: (4.0, 0.3), replicates: 1, ..ORDINARY },
+    Regime { name: "steep among others", hill: (1.8, 0.7), ..ORDINARY },
+    Regime { name: "shallow", hill: (0.5, 0.25), ..ORDINARY },
+    Regime { name: "partial", bottom: [0.25, 0.45], ..ORDINARY },
+    Regime { name: "potent", ec50: [0.05, 0.3], ..ORDINARY },
+    Regime { name: "weak", ec50: [0.7, 0.95], ..ORDINARY },
+    Regime { name: "five doses", doses: 5, factor: 4.0, replicates: 2, ..ORDINARY },
+    Regime { name: "five doses, one replicate", doses: 5, factor: 4.0, replicates: 1, ..ORDINARY },
+    Regime { name: "outliers", outliers: 0.05, ..ORDINARY },
+    Regime { name: "errors of 15 %", error: 0.15, ..ORDINARY },
+    Regime { name: "batches", batch: 0.08, ..ORDINARY },
+    Regime {
+        name: "nine doses, GDSC",
+        doses: 9,
+        factor: 2.0,
+        replicates: 1,
+        error: 0.07,
+        hill: (1.2, 0.5),
+        ..ORDINARY
+    },
+    Regime {
+        name: "eight doses, O'Neil",
+        doses: 8,
+        factor: 2.2,
+        replicates: 6,
+        error: 0.06,
+        hill: (1.8, 0.7),
+        ..ORDINARY
+    },
+];
+
+/// Numbers that look random.
+struct Draws {
+    seed: Seed,
+    at: u64,
+}
+
+impl Draws {
+    fn uniform(&mut self) -> f64 {
+        self.at += 1;
+        (self.seed.derive(self.at).value() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn between(&mut self, [low, high]: [f64; 2]) -> f64 {
+        low + (high - low) * self.uniform()
+    }
+
+    fn normal(&mut self) -> f64 {
+        let (a, b) = (self.uniform().max(1e-300), self.uniform());
+        (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
+    }
+}
+
+struct Curve {
+    truth: LogLogistic,
+    dose_um: Vec<f64>,
+    viability: Vec<f64>,
+}
+
+impl Regime {
+    fn curve(&self, at: usize) -> Curve {
+        let mut draws = Draws { seed: Seed::new(at as u64).derive(self.name.len() as u64), at: 0 };
+        let decades = (self.doses - 1) as f64 * self.factor.log10();
+        let truth = LogLogistic {
+            top: 1.0,
+            bottom: draws.between(self.bottom),
+            ec50: 0.01 * 10.0_f64.powf(decades * draws.between(self.ec50)),
+            hill: self.hill.0 * (self.hill.1 * draws.normal()).exp(),
+        };
+        let (mut dose_um, mut viability) = (Vec::new(), Vec::new());
+        for _ in 0..self.replicates {
+            let batch = 1.0 + self.batch * draws.normal();
+            for dose in 0..self.doses {
+                let dose = 0.01 * self.factor.powi(dose as i32);
+                let gross = if draws.uniform() < self.outliers { draws.between([-0.6, 0.6]) } else { 0.0 };
+                dose_um.push(dose);
+                viability.push(batch * truth.at(dose) + self.error * draws.normal() + gross);
+            }
+        }
+        Curve { truth, dose_um, viability }
+    }
+}
+
+/// How often an interval held the truth, of how many, and how many had no end.
+#[derive(Default)]
+struct Held {
+    held: usize,
+    all: usize,
+    open: usize,
+}
+
+impl Held {
+    fn add(&mut self, estimate: &Estimate, truth: f64) {
+        if !estimate.is_known() {
+            return;
+        }
+        self.all += 1;
+        let (low, high) = (estimate.lower, estimate.upper);
+        self.open += usize::from(!(low.is_finite() && high.is_finite()));
+        self.held += usize::from(!(low > truth || high < truth));
+    }
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let share = |part: usize| 100.0 * part as f64 / self.all.max(1) as f64;
+        write!(f, "{:5.1} ({:3.0})", share(self.held), share(self.open))
+    }
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let count: usize = arguments.next().map_or(2000, |count| count.parse().unwrap());
+    let only = arguments.next();
+    let fitter = CurveParams::default().check().unwrap();
+    println!(
+        "95 % intervals that hold the truth, in % (those without an end); errors of log10 IC50 within the doses"
+    );
+    println!(
+        "{:26} {:>11} {:>11} {:>11} {:>11} {:>7} {:>7} {:>6}",
+        "", "IC50", "EC50", "Emax", "AUC", "rms", "bias", "curves"
+    );
+    for regime in REGIMES.iter().filter(|regime| only.as_ref().is_none_or(|only| regime.name == only)) {
+        let curves: Vec<Curve> = (0..count).map(|at| regime.curve(at)).collect();
+        let readings: Vec<CurveReadings> = curves
+            .iter()
+            .map(|curve| CurveReadings {
+                dose_um: &curve.dose_um,
+                viability: &curve.viability,
+                divisions: None,
+            })
+            .collect();
+        let fits: Vec<CurveFit> = fitter.fit_all(&readings, &Silent).unwrap();
+        let [mut ic50, mut ec50, mut emax, mut auc] = [const { Held { held: 0, all: 0, open: 0 } }; 4];
+        let (mut squares, mut sum, mut within, mut shaped) = (0.0, 0.0, 0, 0);
+        for (curve, fit) in curves.iter().zip(&fits) {
+            let [low, high] = fit.dose_range;
+            shaped += usize::from(fit.shape().is_some());
+            if let Some(truth) = curve.truth.dose_at(0.5) {
+                ic50.add(&fit.ic50, truth);
+                if fit.ic50_position == Position::Within && (low..=high).contains(&truth) {
+                    let error = (fit.ic50.value / truth).log10();
+                    (squares, sum, within) = (squares + error * error, sum + error, within + 1);
+                }
+            }
+            ec50.add(&fit.ec50, curve.truth.ec50);
+            emax.add(&fit.emax, curve.truth.at(high));
+            auc.add(&fit.auc, curve.truth.area(low, high));
+        }
+        let n = f64::from(within.max(1));
+        println!(
+            "{:26} {ic50:>11} {ec50:>11} {emax:>11} {auc:>11} {:7.4} {:7.4} {:6.1}",
+            regime.name,
+            (squares / n).sqrt(),
+            sum / n,
+            100.0 * f64::from(shaped as u32) / count as f64,
+        );
+    }
+}

@@ -1,0 +1,253 @@
+//! What the curves of one file have in common, learnt from all of them: how Hill slopes are distributed, and how much readings err. A curve
+//! with one dose on its slope, or with hardly more readings than parameters, says little of either by itself.
+
+use rayon::prelude::*;
+
+use crate::distributions::f_upper_tail;
+use crate::least_squares::{Level, Limits, Pull, cholesky, descend, normal, solve};
+use crate::shape::{Theta, share_of_top};
+
+/// Fewer curves say too little of a file.
+const LEAST_CURVES: usize = 20;
+/// The largest number of degrees of freedom that the error of the other curves is worth.
+const MOST_WORTH: f64 = 20.0;
+/// The least spread of ln Hill over curves that is believed.
+const LEAST_SPREAD: f64 = 0.25;
+
+/// The p value of the F test against a constant of curves whose slope says something.
+const CLEARLY: f64 = 0.01;
+
+/// What was learnt: distributions over the curves of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Learnt {
+    /// The mean and the standard deviation of the top.
+    pub top: Option<[f64; 2]>,
+    /// The mean and the standard deviation of ln Hill.
+    pub ln_hill: Option<[f64; 2]>,
+    /// The variance of a reading, and how many degrees of freedom it is worth.
+    pub variance: Option<[f64; 2]>,
+}
+
+/// One curve of the file, as it is by itself.
+pub(crate) struct Own {
+    pub levels: Vec<Level>,
+    pub limits: Limits,
+    pub theta: Theta,
+    /// The sum of squares of the readings about the curve.
+    pub squares: f64,
+    pub freedom: usize,
+    /// By how much the sum of squares about the mean is larger; 0 for a curve that rises.
+    pub explained: f64,
+}
+
+impl Learnt {
+    /// Learns from the curves of a file.
+    pub(crate) fn of(curves: &[Own]) -> Self {
+        let variance = common_variance(curves);
+        let learnt = Self { variance, ..Self::default() };
+        let falls = |own: &&Own| {
+            let more = own.limits.free() as f64;
+            let (variance, freedom) = learnt.moderated(own.squares, own.freedom);
+            freedom > 0.0
+                && f_upper_tail(own.explained / more / variance.max(1e-300), more, freedom) < CLEARLY
+        };
+        let ln_hill = slopes(curves.iter().filter(falls), &learnt);
+        Self { top: tops(curves, &learnt), ln_hill, ..learnt }
+    }
+
+    /// The variance of a curve's readings and its degrees of freedom, with what the other curves say (Smyth 2004, eq. 3 ff.).
+    pub(crate) fn moderated(&self, squares: f64, freedom: usize) -> (f64, f64) {
+        let own = freedom as f64;
+        match self.variance {
+            Some([variance, worth]) => ((squares + worth * variance) / (own + worth), own + worth),
+            None => (squares / own, own),
+        }
+    }
+}
+
+/// The variance that readings have in common and what it is worth, from the distribution of the curves' own (Smyth 2004, section 6.2).
+fn common_variance(curves: &[Own]) -> Option<[f64; 2]> {
+    let mut logs: Vec<(f64, f64)> = curves
+        .iter()
+        .filter(|own| own.freedom > 0 && own.squares > 0.0)
+        .map(|own| {
+            let half = own.freedom as f64 / 2.0;
+            ((own.squares / own.freedom as f64).ln() - digamma(half) + half.ln(), trigamma(half))
+        })
+        .collect();
+    if logs.len() < LEAST_CURVES {
+        return None;
+    }
+    // A few curves that no model fits must not say what readings err by: the middle says it, and what lies far above counts as not so far.
+    logs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let middle = logs[logs.len() / 2].0;
+    logs.iter_mut().for_each(|(log, expected)| *log = log.min(middle + 3.0 * expected.sqrt()));
+    let n = logs.len() as f64;
+    let mean = logs.iter().map(|(log, _)| log).sum::<f64>() / n;
+    let spread = logs.iter().map(|(log, _)| (log - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let spread = spread - logs.iter().map(|(_, expected)| expected).sum::<f64>() / n;
+    let worth = if spread > 0.0 { (2.0 * inverse_trigamma(spread)).min(MOST_WORTH) } else { MOST_WORTH };
+    let variance = (mean + digamma(worth / 2.0) - (worth / 2.0).ln()).exp();
+    Some([variance, worth])
+}
+
+/// The least spread of tops that is believed.
+const LEAST_SPREAD_OF_TOPS: f64 = 0.01;
+/// A top that is known less well, or lies further from the control, says nothing of the others.
+const KNOWN: f64 = 0.2;
+/// The share of the way to the top at which a lowest dose is at it.
+const REACHED: f64 = 0.95;
+
+/// The distribution of tops: their mean, and what they differ by beyond their standard errors (DerSimonian & Laird 1986).
+fn tops(curves: &[Own], learnt: &Learnt) -> Option<[f64; 2]> {
+    let known = |own: &Own| {
+        let free: [bool; 4] = std::array::from_fn(|at| own.limits.is_free(at));
+        let factor = cholesky(&normal(&own.levels, &Pull::default(), &own.theta).matrix, &free)?;
+        let (variance, freedom) = learnt.moderated(own.squares, own.freedom);
+        let squared = variance * solve(&factor, &free, &[1.0, 0.0, 0.0, 0.0])[0];
+        let top = own.theta[0];
+        // A curve that has left its top at the lowest dose tells it by its slope.
+        let lowest = own.levels.first()?.ln_dose;
+        let reached = share_of_top(lowest, own.theta[2], own.theta[3].exp()).0 > REACHED;
+        let usable = reached && free[0] && freedom >= 1.0 && squared > 0.0 && squared < KNOWN * KNOWN;
+        (usable && (top - 1.0).abs() < 2.0 * KNOWN).then_some((top, 1.0 / squared))
+    };
+    let tops: Vec<(f64, f64)> = curves.iter().filter_map(known).collect();
+    if tops.len() < LEAST_CURVES {
+        return None;
+    }
+    let (n, all) = (tops.len() as f64, tops.iter().map(|(_, weight)| weight).sum::<f64>());
+    let mean = tops.iter().map(|(top, weight)| weight * top).sum::<f64>() / all;
+    let apart = tops.iter().map(|(top, weight)| weight * (top - mean).powi(2)).sum::<f64>();
+    let squares = tops.iter().map(|(_, weight)| weight * weight).sum::<f64>();
+    let spread = ((apart - (n - 1.0)) / (all - squares / all)).max(0.0).sqrt();
+    Some([mean, spread.max(LEAST_SPREAD_OF_TOPS)])
+}
+
+/// Hill slopes that likelihoods are taken at.
+const GRID: usize = 17;
+/// Rounds of expectation and maximisation.
+const ROUNDS: usize = 60;
+
+/// The distribution of ln Hill: the normal one under which the readings of all curves are most likely. The likelihood of a slope is integrated
+/// over the other parameters (Laplace 1774; Tierney & Kadane 1986): the best curve with it would favour steep ones, which fit noise best.
+fn slopes<'a>(curves: impl Iterator<Item = &'a Own>, learnt: &Learnt) -> Option<[f64; 2]> {
+    let curves: Vec<&Own> = curves.collect();
+    let [low, high] = curves.first()?.limits.ranges[3];
+    let grid: [f64; GRID] = std::array::from_fn(|at| low + (high - low) * at as f64 / (GRID - 1) as f64);
+    let likelihood = |own: &&Own| {
+        let (variance, freedom) = learnt.moderated(own.squares, own.freedom);
+        let logs = (freedom > 0.0 && variance > 0.0).then(|| likelihoods_along(own, &grid, variance))?;
+        let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        Some(logs.map(|log| (log - most).exp()))
+    };
+    let likelihoods: Vec<[f64; GRID]> = curves.par_iter().with_min_len(16).filter_map(likelihood).collect();
+    if likelihoods.len() < LEAST_CURVES {
+        return None;
+    }
+    let (mut mean, mut spread) = (0.3, 0.7_f64);
+    for _ in 0..ROUNDS {
+        let prior = grid.map(|at| (-((at - mean) / spread).powi(2) / 2.0).exp());
+        let mut sums = [0.0; 3];
+        for likelihood in &likelihoods {
+            let weights: [f64; GRID] = std::array::from_fn(|at| prior[at] * likelihood[at]);
+            let total: f64 = weights.iter().sum();
+            if total > 0.0 {
+                let first = (0..GRID).map(|at| weights[at] * grid[at]).sum::<f64>() / total;
+                let second = (0..GRID).map(|at| weights[at] * grid[at] * grid[at]).sum::<f64>() / total;
+                sums = [sums[0] + 1.0, sums[1] + first, sums[2] + second];
+            }
+        }
+        let moments = [sums[1] / sums[0], sums[2] / sums[0]];
+        mean = moments[0];
+        spread = (moments[1] - mean * mean).max(0.0).sqrt().max(LEAST_SPREAD);
+    }
+    (mean.is_finite() && spread.is_finite()).then_some([mean, spread])
+}
+
+/// The logarithm of the integrated likelihood with the slope held at each of some values, from the curve's own slope to both sides.
+fn likelihoods_along(own: &Own, grid: &[f64; GRID], variance: f64) -> [f64; GRID] {
+    let mut logs = [f64::NEG_INFINITY; GRID];
+    let nearest = (0..GRID)
+        .min_by(|a, b| (grid[*a] - own.theta[3]).abs().total_cmp(&(grid[*b] - own.theta[3]).abs()))
+        .unwrap_or(0);
+    for order in [(nearest..GRID).collect::<Vec<_>>(), (0..=nearest).rev().collect()] {
+        let mut theta = own.theta;
+        for at in order {
+            let mut held = Limits { pull: Pull::default(), ..own.limits };
+            held.ranges[3] = [grid[at]; 2];
+            let found = descend(&own.levels, &held, &theta);
+            theta = found.theta;
+            let log = -found.cost / (2.0 * variance) - volume(own, &held, &theta, variance);
+            logs[at] = logs[at].max(log);
+        }
+    }
+    logs
+}
+
+/// Half the logarithm of the determinant of the information about the other parameters: how little of their range fits. Plateaus are known to
+/// within about one half beforehand. Between two doses of a steep curve, where the quadratic has no curvature, the EC50 is known to within them.
+fn volume(own: &Own, held: &Limits, theta: &Theta, variance: f64) -> f64 {
+    const PLATEAU: f64 = 0.5;
+    let free: [bool; 4] = std::array::from_fn(|at| held.is_free(at));
+    let mut information = normal(&own.levels, &Pull::default(), theta).matrix;
+    let doses = own.levels.iter().map(|level| level.ln_dose);
+    let [low, high] =
+        doses.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], ln| [low.min(ln), high.max(ln)]);
+    let gap = (high - low) / (own.levels.len() as f64 - 1.0).max(1.0);
+    let before = [1.0 / (PLATEAU * PLATEAU), 1.0 / (PLATEAU * PLATEAU), 12.0 / (gap * gap), 0.0];
+    for at in 0..4 {
+        information[at][at] += variance * before[at];
+    }
+    let factor = cholesky(&information, &free);
+    factor.map_or(f64::INFINITY, |factor| (0..4).filter(|at| free[*at]).map(|at| factor[at][at].ln()).sum())
+}
+
+/// The derivative of the logarithm of the gamma function, for arguments above 0.
+fn digamma(mut x: f64) -> f64 {
+    let mut sum = 0.0;
+    while x < 8.0 {
+        sum -= 1.0 / x;
+        x += 1.0;
+    }
+    let inverse = 1.0 / (x * x);
+    sum + x.ln() - 0.5 / x - inverse * (1.0 / 12.0 - inverse * (1.0 / 120.0 - inverse / 252.0))
+}
+
+/// The second derivative of the logarithm of the gamma function, for arguments above 0.
+fn trigamma(mut x: f64) -> f64 {
+    let mut sum = 0.0;
+    while x < 8.0 {
+        sum += 1.0 / (x * x);
+        x += 1.0;
+    }
+    let inverse = 1.0 / (x * x);
+    sum + 1.0 / x + inverse / 2.0 + inverse / x * (1.0 / 6.0 - inverse * (1.0 / 30.0 - inverse / 42.0))
+}
+
+/// The argument at which the trigamma function has this value, by bisection on its logarithm.
+fn inverse_trigamma(value: f64) -> f64 {
+    let (mut low, mut high) = (-10.0_f64, 15.0_f64);
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if trigamma(middle.exp()) > value { low = middle } else { high = middle }
+    }
+    f64::midpoint(low, high).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gamma_functions_are_those_of_the_tables() {
+        // Abramowitz & Stegun, table 6.1 and 6.4.10.
+        assert!((digamma(1.0) + 0.577_215_664_9).abs() < 1e-9);
+        assert!((digamma(0.5) + 1.963_510_026_0).abs() < 1e-9);
+        assert!((trigamma(1.0) - std::f64::consts::PI.powi(2) / 6.0).abs() < 1e-9);
+        assert!((trigamma(0.5) - std::f64::consts::PI.powi(2) / 2.0).abs() < 1e-9);
+        for x in [0.02, 0.7, 3.0, 400.0] {
+            assert!((inverse_trigamma(trigamma(x)) / x - 1.0).abs() < 1e-6, "{x}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Profile-likelihood intervals: the ends of a function of the parameters over all curves that the readings do not rule out.
+//!
+//! The curves that are not ruled out are those whose penalised sum of squares is at most `C = C_min + s² t²` (Bates & Watts 1988, ch. 6). The ends
+//! are found as by Venzon & Moolgavkar 1988: step by step the function is made linear and the sum of squares quadratic, and the largest value
+//! within `C` is gone to, until nothing moves. Where the quadratic at the minimum already holds at the ends, those of the delta method stay.
+
+use crate::least_squares::{Level, Limits, cholesky, cost, normal, solve};
+use crate::shape::Theta;
+
+/// An end of an interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum End {
+    /// The function's value there.
+    At(f64),
+    /// There is none: the readings rule out no value on this side.
+    Open,
+}
+
+impl End {
+    /// The value; NaN where there is none.
+    pub fn value(self) -> f64 {
+        match self {
+            Self::At(value) => value,
+            Self::Open => f64::NAN,
+        }
+    }
+}
+
+/// The curves that are not ruled out.
+pub(crate) struct Region<'a> {
+    pub levels: &'a [Level],
+    pub limits: &'a Limits,
+    /// The curve of the least cost, and that cost.
+    pub minimum: Theta,
+    pub least: f64,
+    /// How much more a curve may cost.
+    pub allowed: f64,
+}
+
+/// The value of a function of the parameters and its gradient; none where it has no value.
+pub(crate) type Function<'a> = &'a dyn Fn(&Theta) -> Option<(f64, [f64; 4])>;
+
+/// Where the quadratic is this near at both ends, the delta method's are taken.
+const NEAR: f64 = 0.1;
+/// An end is found where the cost is this near to what is allowed, and the function gains no more than this share of the way.
+const SETTLED: f64 = 0.01;
+/// Steps to an end, at most.
+const STEPS: usize = 25;
+/// The longest steps: in plateaus, and in the two logarithms.
+const LONGEST: [f64; 4] = [0.3, 0.3, 1.5, 0.7];
+
+impl Region<'_> {
+    /// Whether the delta method's interval, which is a straight line through the minimum, ends where the profile's does.
+    pub fn is_quadratic(&self, function: Function<'_>, direction: &[f64; 4], value: f64, half: f64) -> bool {
+        [-1.0, 1.0].iter().all(|sign| {
+            let theta: Theta = std::array::from_fn(|at| self.minimum[at] + sign * direction[at]);
+            let inside = (0..4).all(|at| self.limits.clamp(at, theta[at]) == theta[at]);
+            let more = cost(self.levels, &self.limits.pull, &theta) - self.least;
+            let there = function(&theta).map_or(f64::NAN, |(there, _)| there);
+            let off = (there - (value + sign * half)).abs();
+            inside && (more / self.allowed - 1.0).abs() < NEAR && off < NEAR * half
+        })
+    }
+
+    /// The largest (`sign` 1) or smallest (−1) value of a function within the region; open where it lies beyond `bound`.
+    pub fn end(&self, function: Function<'_>, sign: f64, bound: f64) -> End {
+        let mut theta = self.minimum;
+        let Some((mut value, mut gradient)) = function(&theta) else { return End::Open };
+        let first = value;
+        for step in 0..STEPS {
+            let here = normal(self.levels, &self.limits.pull, &theta);
+            let rest = self.allowed - (here.cost - self.least);
+            let Some(direction) = self.direction(&here.matrix, &here.gradient, &gradient, sign, rest, &theta)
+            else {
+                return End::At(value);
+            };
+            // A step too long is halved until the function is there, and the cost is not far beyond what is allowed.
+            let mut length =
+                (0..4).map(|at| LONGEST[at] / direction[at].abs().max(1e-300)).fold(1.0_f64, f64::min);
+            let mut next = None;
+            for _ in 0..6 {
+                let there: Theta =
+                    std::array::from_fn(|at| self.limits.clamp(at, theta[at] + length * direction[at]));
+                let over = cost(self.levels, &self.limits.pull, &there) - self.least - self.allowed;
+                if let Some(found) = function(&there).filter(|_| over < self.allowed) {
+                    next = Some((there, found, over));
+                    break;
+                }
+                length /= 2.0;
+            }
+            let Some((there, (next_value, next_gradient), over)) = next else {
+                // The function ends within the region: an IC50 of curves that come to 50 % ever later.
+                return End::Open;
+            };
+            let gained = sign * (next_value - value);
+            let moved = (0..4).map(|at| (there[at] - theta[at]).abs()).fold(0.0, f64::max);
+            (theta, value, gradient) = (there, next_value, next_gradient);
+            if sign * (value - bound) > 0.0 {
+                return End::Open;
+            }
+            // Along the border the function hardly changes any more: what is left is a hundredth of the interval.
+            if step > 0
+                && over.abs() < SETTLED * self.allowed
+                && (gained < SETTLED * (value - first).abs() || moved < 1e-4)
+            {
+                break;
+            }
+        }
+        End::At(value)
+    }
+
+    /// The step to the largest value of the linear function within the quadratic region. Parameters that it would push over their limits stay.
+    fn direction(
+        &self,
+        matrix: &[[f64; 4]; 4],
+        descent: &[f64; 4],
+        gradient: &[f64; 4],
+        sign: f64,
+        rest: f64,
+        theta: &Theta,
+    ) -> Option<[f64; 4]> {
+        let mut chosen: [bool; 4] = std::array::from_fn(|at| self.limits.is_free(at));
+        for _ in 0..4 {
+            let mut damped = *matrix;
+            for (at, row) in damped.iter_mut().enumerate() {
+                row[at] += 1e-9 * row[at] + 1e-12;
+            }
+            let factor = cholesky(&damped, &chosen)?;
+            let down = solve(&factor, &chosen, descent);
+            let along = solve(&factor, &chosen, gradient);
+            let dot = |a: &[f64; 4], b: &[f64; 4]| {
+                (0..4).filter(|at| chosen[*at]).map(|at| a[at] * b[at]).sum::<f64>()
+            };
+            let scale = dot(gradient, &along);
+            if scale <= 0.0 {
+                return None;
+            }
+            let length = ((rest + dot(descent, &down)).max(0.0) / scale).sqrt();
+            let step: [f64; 4] = std::array::from_fn(|at| down[at] + sign * length * along[at]);
+            let pushed = (0..4).find(|at| {
+                let [low, high] = self.limits.ranges[*at];
+                chosen[*at]
+                    && ((theta[*at] <= low && step[*at] < 0.0) || (theta[*at] >= high && step[*at] > 0.0))
+            });
+            match pushed {
+                None => return Some(step),
+                Some(at) => chosen[at] = false,
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::least_squares::{Pull, fit};
+
+    fn levels() -> Vec<Level> {
+        let shape = crate::LogLogistic { top: 1.0, bottom: 0.1, ec50: 1.0, hill: 1.2 };
+        let doses = (0..8).map(|at| 0.02 * 3.0_f64.powi(at));
+        let off = [0.02, -0.03, 0.01, 0.04, -0.02, 0.03, -0.01, -0.02];
+        doses
+            .zip(off)
+            .map(|(dose, off)| Level { ln_dose: dose.ln(), weight: 1.0, mean: shape.at(dose) + off })
+            .collect()
+    }
+
+    /// The ends against a dense search: the function held at a value, the other parameters free.
+    #[test]
+    fn ends_are_those_of_the_profile() {
+        let levels = levels();
+        for (pull, fixed) in [
+            (Pull::default(), 2),
+            (Pull { at: [1.0, 0.0, 0.0, 0.3], weight: [0.0, 0.0, 0.0, 0.02] }, 3),
+            (Pull::default(), 1),
+        ] {
+            let limits = Limits { ranges: [[1.0, 1.0], [0.0, 2.0], [-9.0, 9.0], [-2.3, 2.3]], pull };
+            let minimum = fit(&levels, &limits);
+            let region = Region {
+                levels: &levels,
+                limits: &limits,
+                minimum: minimum.theta,
+                least: minimum.cost,
+                allowed: 0.02,
+            };
+            let unit = |theta: &Theta| {
+                let mut gradient = [0.0; 4];
+                gradient[fixed] = 1.0;
+                Some((theta[fixed], gradient))
+            };
+            for sign in [-1.0, 1.0] {
+                let End::At(found) = region.end(&unit, sign, sign * 20.0) else { panic!("open") };
+                let at = |value: f64| {
+                    let mut held = limits;
+                    held.ranges[fixed] = [value, value];
+                    fit(&levels, &held).cost - minimum.cost
+                };
+                let [low, high] = limits.ranges[fixed];
+                if found > low + 1e-9 && found < high - 1e-9 {
+                    assert!((at(found) / 0.02 - 1.0).abs() < 0.02, "{fixed} {sign}: {found}, {}", at(found));
+                } else {
+                    assert!(at(found) <= 0.02, "{fixed} {sign}: {found}");
+                }
+            }
+        }
+    }
+}
