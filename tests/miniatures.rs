@@ -526,6 +526,20 @@ fn curves_whose_readings_say_little() {
 }
 
 #[test]
+fn what_scores_of_matrices_rest_on() {
+    // The lower of the two drugs' baselines.
+    let said = or_skip!(synergy(
+        "Y01-baseline",
+        &["f4_baseline.csv", "--response", "viability-percent", "--baseline", "part"]
+    ));
+    said.code(0).has(&["hsa -5.8"]);
+    // A well of a drug alone is missing: no cell of its row has a reference.
+    let said = or_skip!(synergy("Y02-missing-single", &["f6_missing_single_other_mean.csv"]));
+    said.code(0).has(&["hsa 4.4 (of 12 of 16 cells"]);
+    or_skip!(synergy("Y02-missing-single", &["f6_same_complete.csv"])).code(0).has(&["hsa 7.0,"]);
+}
+
+#[test]
 fn dose_matrices() {
     or_skip!(synergy("L05-almanac", &["combo_growth.csv"])).code(0).has(&["hsa 12.7", "hsa 16.6"]);
     or_skip!(synergy("Y03-one-block-stops-all", &["f7_block_without_single_stops_file.csv"]))

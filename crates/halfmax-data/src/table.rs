@@ -209,7 +209,7 @@ impl RawTable {
     /// last value one is kept, with a note.
     ///
     /// # Errors
-    /// If two columns have one name and hold different values.
+    /// If two columns have one name and hold different values, or no column is left.
     pub(crate) fn new(
         label: &str,
         columns: Vec<RawColumn>,
@@ -235,6 +235,12 @@ impl RawTable {
             names: Vec::new(),
         };
         table.leave_out_empty_columns();
+        if table.columns.is_empty() {
+            return Err(Error::data(format!(
+                "{label}: the file has rows but no column with a name or a value"
+            ))
+            .help("a table needs a header row and at least one row of values"));
+        }
         table.leave_out_repeated_columns()?;
         table.name_columns();
         Ok(table)

@@ -13,8 +13,10 @@ use crate::shape::LogLogistic;
 pub struct GrowthMetrics {
     /// The dose in µM at which the fitted GR curve is 0.5; its standard error is in decades. Only within the tested doses.
     pub gr50: Estimate,
-    /// GRmax: the mean GR value measured at the highest dose, −1 (all dead) through 0 (cytostatic) to 1 (no effect).
+    /// GRmax: the mean GR value measured at the highest dose, −1 (all dead) through 0 (cytostatic) to 1 (no effect), as the paper defines it.
     pub gr_max: f64,
+    /// GRmax as the authors' R package GRmetrics computes it: the lower of the mean GR values at the two highest doses.
+    pub gr_max_lowest_of_two: f64,
     /// The plateau of the fitted GR curve at high doses, GR∞.
     pub gr_infinity: f64,
     /// The area over the GR values, `∫ (1 − GR) d log dose` by trapezoids through the means at each dose, divided by the width
@@ -24,8 +26,13 @@ pub struct GrowthMetrics {
 
 impl GrowthMetrics {
     /// What is not known.
-    pub const NONE: Self =
-        Self { gr50: Estimate::NONE, gr_max: f64::NAN, gr_infinity: f64::NAN, gr_aoc: f64::NAN };
+    pub const NONE: Self = Self {
+        gr50: Estimate::NONE,
+        gr_max: f64::NAN,
+        gr_max_lowest_of_two: f64::NAN,
+        gr_infinity: f64::NAN,
+        gr_aoc: f64::NAN,
+    };
 }
 
 /// The GR value of a relative viability where the control divided `divisions` times (Hafner et al. 2016, equation 1):
@@ -58,8 +65,17 @@ pub(crate) fn growth_metrics(viabilities: &Sorted, divisions: f64) -> GrowthMetr
     let trapezoids = levels
         .windows(2)
         .map(|pair| (pair[1].ln_dose - pair[0].ln_dose) * (1.0 - (pair[0].mean + pair[1].mean) / 2.0));
-    let mut metrics =
-        GrowthMetrics { gr_max: last.mean, gr_aoc: trapezoids.sum::<f64>() / width, ..GrowthMetrics::NONE };
+    let mut metrics = GrowthMetrics {
+        gr_max: last.mean,
+        gr_max_lowest_of_two: levels
+            .iter()
+            .rev()
+            .take(2)
+            .map(|level| level.mean)
+            .fold(f64::INFINITY, f64::min),
+        gr_aoc: trapezoids.sum::<f64>() / width,
+        ..GrowthMetrics::NONE
+    };
     let beyond = 2.0 * std::f64::consts::LN_10;
     let limits = Limits::new([
         [1.0, 1.0],
@@ -111,6 +127,10 @@ mod tests {
             assert!((metrics.gr50.value - 1.0).abs() < 1e-3, "{metrics:?}");
             assert!(metrics.gr_infinity.abs() < 1e-3, "{metrics:?}");
             assert!((metrics.gr_max - 1.0 / (1.0 + doses[9])).abs() < 1e-9, "{metrics:?}");
+            assert!(
+                (metrics.gr_max_lowest_of_two - metrics.gr_max).abs() < 1e-12,
+                "it falls to the last dose"
+            );
         }
     }
 }

@@ -43,7 +43,8 @@ pub(crate) struct Own {
 impl Learnt {
     /// Learns from the curves of a file.
     pub(crate) fn of(curves: &[Own]) -> Self {
-        let variance = common_variance(curves);
+        let variances = curves.iter().map(|own| (own.squares, own.freedom));
+        let variance = common_variance(variances, LEAST_CURVES);
         let learnt = Self { variance, ..Self::default() };
         let falls = |own: &&Own| {
             let more = own.limits.free() as f64;
@@ -65,17 +66,17 @@ impl Learnt {
     }
 }
 
-/// The variance that readings have in common and what it is worth, from the distribution of the curves' own (Smyth 2004, section 6.2).
-fn common_variance(curves: &[Own]) -> Option<[f64; 2]> {
-    let mut logs: Vec<(f64, f64)> = curves
-        .iter()
-        .filter(|own| own.freedom > 0 && own.squares > 0.0)
-        .map(|own| {
-            let half = own.freedom as f64 / 2.0;
-            ((own.squares / own.freedom as f64).ln() - digamma(half) + half.ln(), trigamma(half))
+/// The variance that readings have in common and how many degrees of freedom it is worth, from sums of squares and their degrees of freedom
+/// (Smyth 2004, section 6.2); none from fewer than `least`.
+pub(crate) fn common_variance(sums: impl Iterator<Item = (f64, usize)>, least: usize) -> Option<[f64; 2]> {
+    let mut logs: Vec<(f64, f64)> = sums
+        .filter(|(squares, freedom)| *freedom > 0 && *squares > 0.0)
+        .map(|(squares, freedom)| {
+            let half = freedom as f64 / 2.0;
+            ((squares / freedom as f64).ln() - digamma(half) + half.ln(), trigamma(half))
         })
         .collect();
-    if logs.len() < LEAST_CURVES {
+    if logs.len() < least {
         return None;
     }
     // A few curves that no model fits must not say what readings err by: the middle says it, and what lies far above counts as not so far.

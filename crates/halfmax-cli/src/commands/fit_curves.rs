@@ -320,6 +320,7 @@ fn numbers(growth: GrowthColumns, fits: &[CurveFit]) -> Numbers<'_> {
     if growth == GrowthColumns::Written {
         numbers.estimate(["gr50", "_um", "log10_gr50_se"], |fit| fit.growth.gr50);
         numbers.add("gr_max", |fit| fit.growth.gr_max);
+        numbers.add("gr_max_lowest_of_two", |fit| fit.growth.gr_max_lowest_of_two);
         numbers.add("gr_infinity", |fit| fit.growth.gr_infinity);
         numbers.add("gr_aoc", |fit| fit.growth.gr_aoc);
     }

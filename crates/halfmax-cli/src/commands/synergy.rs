@@ -8,7 +8,8 @@ use halfmax_data::{
 };
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
-    Baseline, BlockScores, DoseMatrix, ModelScores, SynergyModel, SynergyParams, SynergyScorer, Window,
+    Baseline, BlockScores, DoseMatrix, ModelScores, Summary, SynergyModel, SynergyParams, SynergyScorer,
+    Window,
 };
 use rayon::prelude::*;
 use serde_json::json;
@@ -355,6 +356,7 @@ fn write_summary(writer: &mut TableWriter, scored: &[Scored]) -> Result<()> {
     for (at, name) in models(scored).into_iter().enumerate() {
         let summaries = || scored.iter().map(move |one| one.scores.models[at].summary);
         numbers.add(format!("synergy_{name}"), summaries().map(|summary| summary.mean));
+        numbers.add(format!("cells_{name}"), summaries().map(|summary| summary.cells as f64));
         numbers.add(format!("synergy_{name}_lower"), summaries().map(|summary| summary.interval[0]));
         numbers.add(format!("synergy_{name}_upper"), summaries().map(|summary| summary.interval[1]));
         let windows = || summaries().map(|summary| summary.window);
@@ -404,6 +406,16 @@ fn print(args: &SynergyArgs, first: usize, scored: &[Scored], terminal: Terminal
     Ok(())
 }
 
+/// Of how many cells a mean is, where some have no reference: one of the drugs was not measured alone at their dose.
+fn of_cells(summary: &Summary) -> String {
+    match summary.cells < summary.measured {
+        true => {
+            format!(" (of {} of {} cells: the others have no reference)", summary.cells, summary.measured)
+        }
+        false => String::new(),
+    }
+}
+
 /// `hsa 3.2 [1.1, 5.0], …`.
 fn means(scores: &BlockScores) -> String {
     let one = |scores: &ModelScores| {
@@ -411,8 +423,10 @@ fn means(scores: &BlockScores) -> String {
         let [low, high] = summary.interval;
         match (summary.mean.is_nan(), low.is_nan()) {
             (true, _) => format!("{name} none"),
-            (false, true) => format!("{name} {:.1}", summary.mean),
-            (false, false) => format!("{name} {:.1} [{low:.1}, {high:.1}]", summary.mean),
+            (false, true) => format!("{name} {:.1}{}", summary.mean, of_cells(summary)),
+            (false, false) => {
+                format!("{name} {:.1} [{low:.1}, {high:.1}]{}", summary.mean, of_cells(summary))
+            }
         }
     };
     scores.models.iter().map(one).collect::<Vec<String>>().join(", ")

@@ -3,63 +3,93 @@
 use halfmax_core::Seed;
 
 use super::matrix::DoseMatrix;
+use crate::distributions::t_quantile_95_between;
+use crate::learnt::common_variance;
 
 /// What replicates say of how the means of cells vary.
 pub(crate) struct Replicates<'a> {
     matrix: &'a DoseMatrix,
     means: &'a [f64],
     /// Of every cell with more than one reading: its deviations from its mean, stretched by √(n / (n − 1)) (Rao & Wu 1988),
-    /// without which means of two or three replicates would vary too little.
+    /// without which means of two or three replicates would vary too little. Two replicates of one cell give three different means; those of
+    /// all cells give many.
     deviations: Vec<f64>,
+    /// For each cell by how much its readings vary more or less than those of all.
+    spreads: Vec<f64>,
+    /// What standard errors are multiplied with.
+    quantile: f64,
 }
+
+/// Fewer cells with replicates than these say nothing of how much cells differ in their errors.
+const LEAST_CELLS: usize = 8;
 
 impl<'a> Replicates<'a> {
     /// None where no cell has two readings.
     pub fn of(matrix: &'a DoseMatrix, means: &'a [f64]) -> Option<Self> {
-        let replicated = (0..matrix.len()).filter(|cell| matrix.readings(*cell).len() > 1);
+        let replicated = || (0..matrix.len()).filter(|cell| matrix.readings(*cell).len() > 1);
+        let squares = |cell: usize| {
+            let readings = matrix.readings(cell);
+            (
+                readings.iter().map(|reading| (reading - means[cell]).powi(2)).sum::<f64>(),
+                readings.len().saturating_sub(1),
+            )
+        };
         let own = |cell: usize| {
             let readings = matrix.readings(cell);
             let stretch = (readings.len() as f64 / (readings.len() as f64 - 1.0)).sqrt();
             readings.iter().map(move |reading| (reading - means[cell]) * stretch)
         };
-        let deviations: Vec<f64> = replicated.flat_map(own).collect();
-        (!deviations.is_empty()).then_some(Self { matrix, means, deviations })
+        let deviations: Vec<f64> = replicated().flat_map(own).collect();
+        if deviations.is_empty() {
+            return None;
+        }
+        let (all, freedom) =
+            replicated().map(squares).fold((0.0, 0), |sum, (own, n)| (sum.0 + own, sum.1 + n));
+        let pooled = all / freedom as f64;
+        // How much cells differ in their errors, all say together (Smyth 2004).
+        let common = common_variance(replicated().map(squares), LEAST_CELLS);
+        let spread = |cell: usize| {
+            let (squares, n) = squares(cell);
+            let moderated = common.map(|[variance, worth]| (squares + worth * variance) / (n as f64 + worth));
+            (moderated.unwrap_or(pooled) / pooled).sqrt()
+        };
+        let spreads = (0..matrix.len()).map(|cell| if pooled > 0.0 { spread(cell) } else { 1.0 }).collect();
+        // A cell's own readings and what the others are worth; never more than all have.
+        let own = freedom as f64 / replicated().count() as f64;
+        let freedom = common.map_or(freedom as f64, |[_, worth]| (own + worth).min(freedom as f64));
+        Some(Self { matrix, means, deviations, spreads, quantile: t_quantile_95_between(freedom) })
     }
 
-    /// The means of readings drawn anew, with replacement, within each cell. A cell with one reading varies as the others do:
-    /// one of all deviations is added to it.
+    /// The means of readings drawn anew, with replacement, from the deviations of all cells, each cell's as large as its own readings and those
+    /// of the others say.
     pub fn redrawn(&self, seed: Seed) -> Vec<f64> {
-        let mut first = 0;
-        let mut drawn = Vec::with_capacity(self.means.len());
-        for (cell, mean) in self.means.iter().enumerate() {
+        let redrawn = |(cell, mean): (usize, &f64)| {
             let n = self.matrix.readings(cell).len();
-            let own = match n {
-                0 | 1 => &self.deviations[..],
-                _ => &self.deviations[first..first + n],
-            };
-            first += if n > 1 { n } else { 0 };
             let seed = seed.derive(cell as u64);
             let draw = |at: usize| {
                 let number = u128::from(seed.derive(at as u64).value());
-                own[((number * own.len() as u128) >> 64) as usize]
+                self.deviations[((number * self.deviations.len() as u128) >> 64) as usize]
             };
-            drawn.push(mean + (0..n).map(draw).sum::<f64>() / n.max(1) as f64);
-        }
-        drawn
+            mean + self.spreads[cell] * (0..n).map(draw).sum::<f64>() / n.max(1) as f64
+        };
+        self.means.iter().enumerate().map(redrawn).collect()
     }
-}
 
-/// The ends of the middle 95 % of some draws; NaN where there is none. Draws that are NaN are passed over.
-pub(crate) fn interval(draws: impl Iterator<Item = f64>) -> [f64; 2] {
-    let mut draws: Vec<f64> = draws.filter(|draw| !draw.is_nan()).collect();
-    draws.sort_unstable_by(f64::total_cmp);
-    let at = |share: f64| {
-        let position = share * (draws.len() as f64 - 1.0);
-        let (below, part) = (position.floor() as usize, position.fract());
-        let above = (below + 1).min(draws.len() - 1);
-        draws[below] + part * (draws[above] - draws[below])
-    };
-    if draws.is_empty() { [f64::NAN; 2] } else { [at(0.025), at(0.975)] }
+    /// The 95 % interval of an estimate from draws of it: Student's t times their standard deviation to both sides, about the estimate less its
+    /// bias, which is that of the draws (Efron & Tibshirani 1993, chapter 10): the larger of two means is too large on average. NaN without draws.
+    pub fn interval(&self, estimate: f64, draws: impl Iterator<Item = f64>) -> [f64; 2] {
+        let draws: Vec<f64> = draws.filter(|draw| !draw.is_nan()).collect();
+        if draws.len() < 2 {
+            return [f64::NAN; 2];
+        }
+        let n = draws.len() as f64;
+        let mean = draws.iter().sum::<f64>() / n;
+        let half =
+            self.quantile * (draws.iter().map(|draw| (draw - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+        let middle = 2.0 * estimate - mean;
+        // The bias is known less well than it is large: the estimate is within.
+        [(middle - half).min(estimate), (middle + half).max(estimate)]
+    }
 }
 
 #[cfg(test)]
@@ -82,18 +112,31 @@ mod tests {
         let replicates = Replicates::of(&matrix, &means).unwrap();
         let draws: Vec<Vec<f64>> =
             (0..40_000).map(|draw| replicates.redrawn(Seed::new(1).derive(draw))).collect();
-        for (cell, variance) in [(2, 9.0 / 3.0), (1, 8.0 / 2.0), (3, (3.0 * 9.0 + 2.0 * 8.0) / 5.0)] {
+        // All deviations together: of two cells with three and two readings, three degrees of freedom.
+        let pooled = (2.0 * 9.0 + 8.0) / 3.0;
+        let of_deviations = (3.0 * 9.0 + 2.0 * 8.0) / 5.0;
+        for (cell, n) in [(2, 3.0), (1, 2.0), (3, 1.0)] {
             let squares: f64 = draws.iter().map(|draw| (draw[cell] - means[cell]).powi(2)).sum();
             let found = squares / draws.len() as f64;
-            assert!((found / variance - 1.0).abs() < 0.03, "{found}, expected {variance}");
+            assert!(
+                (found / (of_deviations / n) - 1.0).abs() < 0.03,
+                "{found}, expected {of_deviations} / {n} ({pooled})"
+            );
         }
         assert!(draws[0][0].is_nan(), "a missing cell stays missing");
     }
 
     #[test]
     fn interval_of_draws() {
-        let [low, high] = interval((0..=1000).map(f64::from).chain([f64::NAN]));
-        assert!((low - 25.0).abs() < 1e-9 && (high - 975.0).abs() < 1e-9);
-        assert!(interval(std::iter::empty())[0].is_nan());
+        let readings =
+            [[1.0, 0.0, 10.0], [1.0, 0.0, 12.0], [0.0, 1.0, 5.0], [0.0, 1.0, 9.0], [1.0, 1.0, 40.0]];
+        let matrix = DoseMatrix::new(&readings).unwrap();
+        let means = matrix.means();
+        let replicates = Replicates::of(&matrix, &means).unwrap();
+        // Two degrees of freedom; draws of a mean of 1.5 about an estimate of 1 say that it is 0.5 too large.
+        let [low, high] = replicates.interval(1.0, [1.0, 2.0, f64::NAN].into_iter());
+        let half = 4.302_653 * 0.5_f64.sqrt();
+        assert!((low - (0.5 - half)).abs() < 1e-5 && (high - (0.5 + half)).abs() < 1e-5, "{low} {high}");
+        assert!(replicates.interval(1.0, std::iter::empty())[0].is_nan());
     }
 }

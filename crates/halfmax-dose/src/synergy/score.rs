@@ -2,7 +2,7 @@ use halfmax_core::{Error, Result, Seed};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{Replicates, interval};
+use super::bootstrap::Replicates;
 use super::loewe::loewe_reference;
 use super::matrix::DoseMatrix;
 use super::single::{Baseline, single_agents};
@@ -129,8 +129,12 @@ pub struct ModelScores {
 /// A matrix in a few numbers. NaN where there are no scores.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The mean score of the cells with both drugs.
+    /// The mean score of the cells with both drugs that have one.
     pub mean: f64,
+    /// How many these are.
+    pub cells: usize,
+    /// How many cells with both drugs were measured. Where these are more, what is expected of the others is not known.
+    pub measured: usize,
     /// The ends of its 95 % interval.
     pub interval: [f64; 2],
     /// The most synergistic window.
@@ -159,17 +163,26 @@ impl SynergyScorer {
         self.params.baseline.correct(matrix, &mut response);
         let alone = self.alone(matrix, &response);
         let found = self.surfaces(matrix, &response, &alone);
-        let draws = self.draws(matrix, &means, seed);
+        let replicates = Replicates::of(matrix, &means);
+        let draws = self.draws(matrix, replicates.as_ref(), seed);
+        let interval = |estimate: f64, draws: &mut dyn Iterator<Item = f64>| match &replicates {
+            Some(replicates) => replicates.interval(estimate, draws),
+            None => [f64::NAN; 2],
+        };
         let models = self.params.models.iter().enumerate().map(|(at, model)| {
             let Surface { reference, score } = found[at].clone();
             let of_cell = |cell: usize| match score[cell].is_nan() {
                 true => [f64::NAN; 2],
-                false => interval(draws.iter().map(|draw| draw[at][cell])),
+                false => interval(score[cell], &mut draws.iter().map(|draw| draw[at][cell])),
             };
             let (lower, upper) = (0..matrix.len()).map(of_cell).map(|[low, high]| (low, high)).unzip();
             let summary = Summary {
                 mean: mean_of(&score),
-                interval: interval(draws.iter().map(|draw| mean_of(&draw[at]))),
+                cells: score.iter().filter(|score| !score.is_nan()).count(),
+                measured: (0..matrix.len())
+                    .filter(|cell| matrix.is_combination(*cell) && !means[*cell].is_nan())
+                    .count(),
+                interval: interval(mean_of(&score), &mut draws.iter().map(|draw| mean_of(&draw[at]))),
                 window: best_window(matrix, &score),
             };
             ModelScores { model: *model, reference, score, interval: [lower, upper], summary }
@@ -179,8 +192,13 @@ impl SynergyScorer {
     }
 
     /// For each draw the scores of each model; without replicates there is nothing to draw.
-    fn draws(&self, matrix: &DoseMatrix, means: &[f64], seed: Seed) -> Vec<Vec<Vec<f64>>> {
-        let Some(replicates) = Replicates::of(matrix, means) else { return Vec::new() };
+    fn draws(
+        &self,
+        matrix: &DoseMatrix,
+        replicates: Option<&Replicates<'_>>,
+        seed: Seed,
+    ) -> Vec<Vec<Vec<f64>>> {
+        let Some(replicates) = replicates else { return Vec::new() };
         let draw = |at: usize| {
             let mut response = replicates.redrawn(seed.derive(at as u64));
             self.params.baseline.correct(matrix, &mut response);
@@ -298,6 +316,7 @@ mod tests {
             assert!(found.reference[2 * 4 + 1].is_nan() && found.score[2 * 4 + 1].is_nan());
             assert!(!found.score[3 * 4 + 1].is_nan());
             assert!(found.summary.window.is_none() && !found.summary.mean.is_nan());
+            assert_eq!((found.summary.cells, found.summary.measured), (6, 9));
         }
         // Two doses are too few for a curve.
         assert!(scores.of(SynergyModel::Zip).unwrap().summary.mean.is_nan());

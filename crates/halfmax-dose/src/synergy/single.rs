@@ -20,8 +20,8 @@ pub enum Baseline {
 }
 
 impl Baseline {
-    /// Corrects inhibitions in percent as SynergyFinder does (Zheng et al. 2022): the baseline `b` is the mean over the two
-    /// drugs of the lowest inhibition that the drug's fitted curve has at its doses, and `y` becomes `y − b (100 − y) / 100`.
+    /// Corrects inhibitions in percent as SynergyFinder does since version 2.4.2 (Zheng et al. 2022): the baseline `b` is the lowest inhibition
+    /// that either drug's fitted curve has at its doses, and `y` becomes `y − b (100 − y) / 100`.
     pub(crate) fn correct(self, matrix: &DoseMatrix, inhibitions: &mut [f64]) {
         if self == Self::None {
             return;
@@ -31,7 +31,7 @@ impl Baseline {
             let fitted = matrix.doses(drug).iter().map(|dose| 100.0 * (1.0 - curve.at(*dose)));
             fitted.fold(f64::INFINITY, f64::min)
         };
-        let baseline = (lowest(&a, 0) + lowest(&b, 1)) / 2.0;
+        let baseline = lowest(&a, 0).min(lowest(&b, 1));
         for value in inhibitions.iter_mut().filter(|value| self == Self::All || **value < 0.0) {
             *value -= baseline * (100.0 - *value) / 100.0;
         }
