@@ -27,6 +27,8 @@ struct Regime {
     outliers: f64,
     /// The standard deviation of the factor of each replicate (a batch).
     batch: f64,
+    /// Whether a column tells batches apart.
+    told: bool,
 }
 
 const ORDINARY: Regime = Regime {
@@ -40,9 +42,10 @@ const ORDINARY: Regime = Regime {
     ec50: [0.3, 0.75],
     outliers: 0.0,
     batch: 0.0,
+    told: true,
 };
 
-const REGIMES: [Regime; 16] = [
+const REGIMES: [Regime; 17] = [
     ORDINARY,
     Regime { name: "one replicate", replicates: 1, ..ORDINARY },
     Regime { name: "steep", hill: (4.0, 0.3), ..ORDINARY },
@@ -57,6 +60,7 @@ const REGIMES: [Regime; 16] = [
     Regime { name: "outliers", outliers: 0.05, ..ORDINARY },
     Regime { name: "errors of 15 %", error: 0.15, ..ORDINARY },
     Regime { name: "batches", batch: 0.08, ..ORDINARY },
+    Regime { name: "batches, not told", batch: 0.08, told: false, ..ORDINARY },
     Regime {
         name: "nine doses, GDSC",
         doses: 9,
@@ -103,6 +107,7 @@ struct Curve {
     truth: LogLogistic,
     dose_um: Vec<f64>,
     viability: Vec<f64>,
+    batch: Vec<u32>,
 }
 
 impl Regime {
@@ -115,17 +120,18 @@ impl Regime {
             ec50: 0.01 * 10.0_f64.powf(decades * draws.between(self.ec50)),
             hill: self.hill.0 * (self.hill.1 * draws.normal()).exp(),
         };
-        let (mut dose_um, mut viability) = (Vec::new(), Vec::new());
-        for _ in 0..self.replicates {
+        let (mut dose_um, mut viability, mut batches) = (Vec::new(), Vec::new(), Vec::new());
+        for replicate in 0..self.replicates {
             let batch = 1.0 + self.batch * draws.normal();
             for dose in 0..self.doses {
                 let dose = 0.01 * self.factor.powi(dose as i32);
                 let gross = if draws.uniform() < self.outliers { draws.between([-0.6, 0.6]) } else { 0.0 };
                 dose_um.push(dose);
+                batches.push(replicate as u32);
                 viability.push(batch * truth.at(dose) + self.error * draws.normal() + gross);
             }
         }
-        Curve { truth, dose_um, viability }
+        Curve { truth, dose_um, viability, batch: batches }
     }
 }
 
@@ -176,8 +182,12 @@ fn main() {
                 dose_um: &curve.dose_um,
                 viability: &curve.viability,
                 divisions: None,
+                batch: regime.told.then_some(&curve.batch[..]),
             })
             .collect();
+        if std::env::var_os("LEARNT").is_some() {
+            println!("{:?}", fitter.learning_from(&readings).learnt());
+        }
         let fits: Vec<CurveFit> = fitter.fit_all(&readings, &Silent).unwrap();
         let [mut ic50, mut ec50, mut emax, mut auc] = [const { Held { held: 0, all: 0, open: 0 } }; 4];
         let (mut squares, mut sum, mut within, mut shaped) = (0.0, 0.0, 0, 0);

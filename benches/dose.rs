@@ -41,7 +41,7 @@ fn throughput(criterion: &mut Criterion) {
         let data = curves(CURVES, replicates);
         let curves: Vec<CurveReadings> = data
             .iter()
-            .map(|(dose_um, viability)| CurveReadings { dose_um, viability, divisions: None })
+            .map(|(dose_um, viability)| CurveReadings { dose_um, viability, divisions: None, batch: None })
             .collect();
         group.bench_function(BenchmarkId::new("8 doses, replicates", replicates), |bencher| {
             bencher.iter(|| fitter.fit_all(&curves, &Silent).unwrap());

@@ -92,6 +92,8 @@ pub struct Readings {
     pub dose_um: Vec<f64>,
     /// The viabilities, as fractions of the control.
     pub viability: Vec<f64>,
+    /// For each reading its batch, where a column tells experiments, plates or replicates apart that are pooled in one curve.
+    pub batch: Option<Vec<u32>>,
     /// For each curve how often its control divided, where the file has a column of that; NaN where it has no entry.
     pub divisions: Option<Vec<f64>>,
     /// What the readings were taken for.
@@ -181,12 +183,15 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
         *end += rows.len();
         Some(*end)
     }));
+    let batches = if options.by_experiment { None } else { experiment_column(table).ok() };
+    let batches = batches.map(|column| table.labels(column)).transpose()?;
     let of_signals = if plates.is_some() { Divided::ByWells } else { Divided::AsSaid };
     let mut found = Readings {
         curves,
         starts,
         dose_um: order.iter().map(|at| doses[*at] * units.factors[*at]).collect(),
         viability: order.iter().map(|at| unit.viability(readings[*at])).collect(),
+        batch: batches.map(|labels| order.iter().map(|at| labels.of_row[*at]).collect()),
         divisions: divisions(table, &grouping.rows, of_signals)?,
         unit,
         dose_unit_assumed: units.assumed,

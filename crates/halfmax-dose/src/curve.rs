@@ -11,7 +11,7 @@ use crate::estimate::{Estimate, Uncertainty};
 use crate::flags::{Flag, Flags};
 use crate::growth::{GrowthMetrics, growth_metrics};
 use crate::learnt::{Learnt, Own};
-use crate::least_squares::{Level, Limits, Minimum, Pull, descend, fit};
+use crate::least_squares::{Level, Limits, MOST_BATCHES, Minimum, Pull, cost, descend, fit};
 use crate::params::{CurveParams, HillPrior, ModelChoice, Outliers};
 use crate::profile::{Function, Region};
 use crate::robust::{Sorted, fit_without_outliers};
@@ -27,6 +27,9 @@ pub struct CurveReadings<'a> {
     pub viability: &'a [f64],
     /// How often the control divided during the assay, where growth-rate metrics are wanted.
     pub divisions: Option<f64>,
+    /// For each reading its batch (experiment, plate, replicate), where a column says it. The readings of one batch differ together; whether they do
+    /// is learnt from all curves.
+    pub batch: Option<&'a [u32]>,
 }
 
 /// What was fitted.
@@ -210,24 +213,48 @@ struct Spread {
 
 /// The readings kept, as every candidate sees them.
 struct Kept {
+    /// The readings of each dose, and batch where batches differ.
     levels: Vec<Level>,
+    /// The readings of each dose.
+    doses: Vec<Level>,
     n: usize,
     /// What readings of one dose differ by: no curve explains it.
     within: f64,
     /// The sum of squares about the mean.
     total: f64,
     mean: f64,
+    /// The degrees of freedom that the factors of batches take.
+    spent: f64,
 }
 
 impl Kept {
     fn new(sorted: &Sorted) -> Self {
-        let levels = sorted.levels(|_| 1.0);
+        let doses = sorted.levels(|_| 1.0);
         let n = sorted.values.len();
         let mean = sorted.values.iter().sum::<f64>() / n as f64;
         let places = sorted.place.iter().zip(&sorted.values);
-        let within = places.map(|(place, value)| (value - levels[*place as usize].mean).powi(2)).sum();
+        let within = places.map(|(place, value)| (value - doses[*place as usize].mean).powi(2)).sum();
         let total = sorted.values.iter().map(|value| (value - mean).powi(2)).sum();
-        Self { levels, n, within, total, mean }
+        Self { levels: doses.clone(), doses, n, within, total, mean, spent: 0.0 }
+    }
+
+    /// The same with batches told apart, whose factors are penalised so (see [`Pull::batches`]), about a curve.
+    fn by_batch(self, sorted: &Sorted, pull: &Pull, theta: &Theta) -> Self {
+        let levels = sorted.levels_by_batch();
+        let between: f64 = levels.iter().map(|level| level.weight * level.mean * level.mean).sum();
+        let all: f64 = sorted.values.iter().map(|value| value * value).sum();
+        let mut curve = [0.0; MOST_BATCHES];
+        let shape = LogLogistic::from_theta(theta);
+        levels.iter().for_each(|level| {
+            curve[level.batch as usize] += level.weight * shape.at(level.ln_dose.exp()).powi(2);
+        });
+        let spent = curve.iter().map(|curve| curve / (pull.batches + curve)).sum();
+        // About a constant batches differ as well.
+        let flat: Theta = [self.mean, self.mean, 0.0, 0.0];
+        let within = (all - between).max(0.0);
+        let only = Pull { batches: pull.batches, ..Pull::default() };
+        let total = within + cost(&levels, &only, &flat);
+        Self { levels, within, total, spent, ..self }
     }
 
     fn candidate(&self, model: FittedModel, limits: Limits, minimum: &Minimum, learnt: &Learnt) -> Candidate {
@@ -238,7 +265,7 @@ impl Kept {
     }
 
     fn freedom(&self, model: FittedModel) -> usize {
-        self.n.saturating_sub(model.parameters())
+        self.n.saturating_sub(model.parameters() + self.spent.round() as usize)
     }
 
     /// The p value of the F test against the mean; NaN without degrees of freedom.
@@ -279,12 +306,15 @@ impl CurveFitter {
         let limits = self.limits(wanted, &sorted.ln_doses);
         let (rest, minimum, outliers) = self.without_outliers(&sorted, &limits);
         let used = rest.as_ref().unwrap_or(&sorted);
-        let kept = Kept::new(used);
+        let mut kept = Kept::new(used);
         fit.outliers = outliers;
         fit.readings = kept.n;
         fit.emax_observed = highest(&kept, fit.dose_range[1]);
         let (variance, _) = self.learnt().moderated(kept.within + minimum.cost, kept.freedom(wanted));
-        let limits = Limits { pull: self.pull(variance), ..limits };
+        let limits = Limits { pull: self.pull(variance, used), ..limits };
+        if limits.pull.batches > 0.0 {
+            kept = kept.by_batch(used, &limits.pull, &minimum.theta);
+        }
         let minimum = descend(&kept.levels, &limits, &minimum.theta);
         let largest = kept.candidate(wanted, limits, &minimum, &self.learnt());
         let chosen = self.choose(&kept, largest, &sorted.ln_doses);
@@ -350,14 +380,17 @@ impl CurveFitter {
         // A parameter at the end of its range explains nothing.
         let held = (0..4).filter(|at| limits.holds(*at, alone.theta[*at])).count();
         let freedom = kept.freedom(wanted) + if kept.freedom(wanted) > 0 { held } else { 0 };
-        Some(Own {
+        let mut own = Own {
             levels: kept.levels,
             limits,
             theta: alone.theta,
             squares: alone.squares,
             freedom,
             explained,
-        })
+            batches: None,
+        };
+        own.tell_batches_apart(&rest.as_ref().unwrap_or(&sorted).levels_by_batch());
+        Some(own)
     }
 
     fn without_outliers(&self, sorted: &Sorted, limits: &Limits) -> (Option<Sorted>, Minimum, usize) {
@@ -379,7 +412,7 @@ impl CurveFitter {
     }
 
     /// How much the top and the slope are drawn to usual ones, for readings of this variance.
-    fn pull(&self, variance: f64) -> Pull {
+    fn pull(&self, variance: f64, sorted: &Sorted) -> Pull {
         let ln_hill = match self.params.hill_prior {
             HillPrior::None => None,
             HillPrior::Given { median, spread } => Some([median.ln(), spread]),
@@ -389,6 +422,12 @@ impl CurveFitter {
         let variance =
             if variance.is_finite() { variance.max(LEAST_ERROR.powi(2)) } else { USUAL_ERROR.powi(2) };
         let mut pull = Pull::default();
+        let several = sorted.batch.iter().any(|batch| *batch != 0);
+        if let Some(spread) = self.learnt().batches.filter(|_| several) {
+            // Of the readings without what batches differ by.
+            let variance = self.learnt().variance.map_or(variance, |[variance, _]| variance);
+            pull.batches = variance / (spread * spread);
+        }
         for (parameter, prior) in [(0, self.learnt().top), (3, ln_hill)] {
             if let Some([mean, spread]) = prior {
                 (pull.at[parameter], pull.weight[parameter]) = (mean, variance / (spread * spread));
@@ -426,7 +465,7 @@ impl CurveFitter {
         }
         let p = kept.p_against_mean(&best);
         let better = p < self.params.significance
-            || (!has_power(&best) && p_of_trend(&kept.levels) < self.params.significance);
+            || (!has_power(&best) && p_of_trend(&kept.doses) < self.params.significance);
         if !better {
             best.model = FittedModel::Constant;
         }
@@ -445,7 +484,7 @@ impl CurveFitter {
         fit.p_flat = kept.p_against_mean(&Candidate { model: tried, ..*chosen });
         if !has_power(chosen) {
             // The p value of the test that decided.
-            fit.p_flat = p_of_trend(&kept.levels);
+            fit.p_flat = p_of_trend(&kept.doses);
         }
         let undecided = chosen.model == FittedModel::Constant && !has_power(chosen) && varies(kept);
         if undecided {
@@ -470,7 +509,7 @@ impl CurveFitter {
 
 /// The mean of the readings kept at the highest tested dose.
 fn highest(kept: &Kept, dose: f64) -> f64 {
-    let last = kept.levels.last().filter(|level| level.ln_dose >= dose.ln() - 1e-9);
+    let last = kept.doses.last().filter(|level| level.ln_dose >= dose.ln() - 1e-9);
     last.map_or(f64::NAN, |level| level.mean)
 }
 
@@ -501,9 +540,22 @@ const USUAL_ERROR: f64 = 0.05;
 
 /// The readings of a curve that can be used, by dose.
 fn sorted(readings: &CurveReadings) -> Sorted {
-    let pairs = readings.dose_um.iter().zip(readings.viability);
-    let usable = pairs.filter(|(dose, value)| **dose > 0.0 && dose.is_finite() && value.is_finite());
-    Sorted::new(usable.map(|(dose, value)| (dose.ln(), *value)).collect())
+    let pairs = || readings.dose_um.iter().zip(readings.viability).enumerate();
+    let usable =
+        |(_, (dose, value)): &(usize, (&f64, &f64))| **dose > 0.0 && dose.is_finite() && value.is_finite();
+    let Some(batch) = readings.batch.filter(|batch| batch.len() == readings.dose_um.len()) else {
+        return Sorted::new(pairs().filter(usable).map(|(_, (dose, value))| (dose.ln(), *value)).collect());
+    };
+    // Numbered anew for each curve; of more than can be told apart, none are.
+    let mut known: Vec<u32> = pairs().filter(usable).map(|(at, _)| batch[at]).collect();
+    known.sort_unstable();
+    known.dedup();
+    let number = |at: usize| match known.len() <= MOST_BATCHES {
+        true => known.binary_search(&batch[at]).unwrap_or_default() as u32,
+        false => 0,
+    };
+    let triples = pairs().filter(usable).map(|(at, (dose, value))| (dose.ln(), *value, number(at)));
+    Sorted::with_batches(triples.collect())
 }
 
 /// Whether the F test of a curve against a constant can find anything: with fewer degrees of freedom only what is nearly exact is found.
@@ -513,7 +565,7 @@ fn has_power(candidate: &Candidate) -> bool {
 
 /// Whether the doses' means differ by more than readings usually err by.
 fn varies(kept: &Kept) -> bool {
-    let range = kept.levels.iter().map(|level| level.mean);
+    let range = kept.doses.iter().map(|level| level.mean);
     let [low, high] =
         range.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], mean| [low.min(mean), high.max(mean)]);
     high - low > 4.0 * USUAL_ERROR
@@ -664,7 +716,7 @@ fn usual_error(all: &Kept, fit: &CurveFit) -> f64 {
     let off = |three: &[Level]| {
         ((three[0].mean + three[2].mean) / 2.0 - three[1].mean).abs() * three[1].weight.sqrt()
     };
-    let mut off: Vec<f64> = all.levels.windows(3).map(off).collect();
+    let mut off: Vec<f64> = all.doses.windows(3).map(off).collect();
     off.sort_unstable_by(f64::total_cmp);
     let middle = off.get(off.len() / 2).map_or(f64::NAN, |middle| middle / 0.6745 * (2.0_f64 / 3.0).sqrt());
     fit.residual_standard_error.min(middle)
@@ -672,10 +724,10 @@ fn usual_error(all: &Kept, fit: &CurveFit) -> f64 {
 
 /// Whether the mean rises from one dose to a higher one by more than 0.15 and four standard errors.
 fn rises(kept: &Kept, residual: f64) -> bool {
-    let replicated = kept.n.saturating_sub(kept.levels.len());
+    let replicated = kept.n.saturating_sub(kept.doses.len());
     let error = if replicated >= 4 { (kept.within / replicated as f64).sqrt() } else { residual };
     let mut lowest: Option<&Level> = None;
-    for level in &kept.levels {
+    for level in &kept.doses {
         let Some(low) = lowest else {
             lowest = Some(level);
             continue;

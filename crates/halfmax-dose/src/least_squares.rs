@@ -11,7 +11,12 @@ pub(crate) struct Level {
     pub weight: f64,
     /// The weighted mean of the readings.
     pub mean: f64,
+    /// The batch that they are of, below [`MOST_BATCHES`]; 0 where batches are not told apart.
+    pub batch: u32,
 }
+
+/// Batches of one curve that are told apart.
+pub(crate) const MOST_BATCHES: usize = 16;
 
 /// What parameters are held to: ranges, and values that they are drawn to. A range of one value fixes the parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +31,17 @@ pub(crate) struct Pull {
     pub at: Theta,
     /// The variance of a reading over that of the prior; 0 for none.
     pub weight: [f64; 4],
+    /// The variance of a reading over that of the factors of batches: each batch's curve is `1 + b` times the common one, with a penalty
+    /// `batches b²`; 0 where batches do not differ.
+    pub batches: f64,
+}
+
+/// Sums over the levels of one batch: of the curve times the slopes, the residuals and itself. What its factor explains follows from them.
+#[derive(Clone, Copy, Default)]
+struct OfBatch {
+    slopes: [f64; 4],
+    residual: f64,
+    curve: f64,
 }
 
 impl Pull {
@@ -81,12 +97,20 @@ pub(crate) fn normal(levels: &[Level], pull: &Pull, theta: &Theta) -> Normal {
     let [top, bottom, ln_ec50, ln_hill] = *theta;
     let hill = ln_hill.exp();
     let mut sums = Normal { matrix: [[0.0; 4]; 4], gradient: [0.0; 4], cost: 0.0 };
+    let mut batches = [OfBatch::default(); MOST_BATCHES];
     for level in levels {
         let (share, exponent) = share_of_top(level.ln_dose, ln_ec50, hill);
         let steep = (top - bottom) * share * (1.0 - share);
         let slopes = [share, 1.0 - share, steep * hill, -steep * exponent];
         let residual = level.mean - (bottom + (top - bottom) * share);
         sums.cost += level.weight * residual * residual;
+        if pull.batches > 0.0 {
+            let curve = level.weight * (bottom + (top - bottom) * share);
+            let own = &mut batches[level.batch as usize];
+            own.residual += curve * residual;
+            own.curve += curve * (level.mean - residual);
+            own.slopes.iter_mut().zip(&slopes).for_each(|(sum, slope)| *sum += curve * slope);
+        }
         for row in 0..4 {
             let weighted = level.weight * slopes[row];
             sums.gradient[row] += weighted * residual;
@@ -98,6 +122,17 @@ pub(crate) fn normal(levels: &[Level], pull: &Pull, theta: &Theta) -> Normal {
     for row in 0..4 {
         for column in row + 1..4 {
             sums.matrix[row][column] = sums.matrix[column][row];
+        }
+    }
+    // The factors of batches solved for (Golub & Pereyra 1973), their curve held as it is here.
+    for own in batches.iter().filter(|own| own.curve > 0.0) {
+        let rest = pull.batches + own.curve;
+        sums.cost -= own.residual * own.residual / rest;
+        for row in 0..4 {
+            sums.gradient[row] -= own.slopes[row] * own.residual / rest;
+            for column in 0..4 {
+                sums.matrix[row][column] -= own.slopes[row] * own.slopes[column] / rest;
+            }
         }
     }
     sums.cost += pull.cost(theta);
@@ -112,11 +147,21 @@ pub(crate) fn normal(levels: &[Level], pull: &Pull, theta: &Theta) -> Normal {
 pub(crate) fn cost(levels: &[Level], pull: &Pull, theta: &Theta) -> f64 {
     let [top, bottom, ln_ec50, ln_hill] = *theta;
     let hill = ln_hill.exp();
-    let square = |level: &Level| {
-        let residual = level.mean - (bottom + (top - bottom) * share_of_top(level.ln_dose, ln_ec50, hill).0);
-        level.weight * residual * residual
-    };
-    levels.iter().map(square).sum::<f64>() + pull.cost(theta)
+    let mut batches = [[0.0; 2]; MOST_BATCHES];
+    let mut sum = pull.cost(theta);
+    for level in levels {
+        let curve = bottom + (top - bottom) * share_of_top(level.ln_dose, ln_ec50, hill).0;
+        let residual = level.mean - curve;
+        sum += level.weight * residual * residual;
+        if pull.batches > 0.0 {
+            let own = &mut batches[level.batch as usize];
+            *own = [own[0] + level.weight * curve * residual, own[1] + level.weight * curve * curve];
+        }
+    }
+    for [residual, curve] in batches.iter().filter(|own| own[1] > 0.0) {
+        sum -= residual * residual / (pull.batches + curve);
+    }
+    sum
 }
 
 /// The lower Cholesky factor of the rows and columns of `matrix` that are `chosen`; none if it is not positive definite.
@@ -280,12 +325,12 @@ mod tests {
 
     pub(crate) const WIDE: Limits = Limits {
         ranges: [[-1.0, 2.0], [-1.0, 2.0], [-20.0, 20.0], [-3.0, 3.0]],
-        pull: Pull { at: [0.0; 4], weight: [0.0; 4] },
+        pull: Pull { at: [0.0; 4], weight: [0.0; 4], batches: 0.0 },
     };
 
     fn levels(curve: &Theta, doses: &[f64]) -> Vec<Level> {
         let shape = crate::LogLogistic::from_theta(curve);
-        let level = |dose: &f64| Level { ln_dose: dose.ln(), weight: 1.0, mean: shape.at(*dose) };
+        let level = |dose: &f64| Level { ln_dose: dose.ln(), weight: 1.0, mean: shape.at(*dose), batch: 0 };
         doses.iter().map(level).collect()
     }
 
@@ -301,6 +346,28 @@ mod tests {
                 assert!((found.theta[at] - theta[at]).abs() < 1e-3, "{theta:?}: {found:?}");
             }
         }
+    }
+
+    /// The factors of batches solved for, against a search over them.
+    #[test]
+    fn factors_of_batches_are_solved_for() {
+        let theta = [1.0, 0.1, -1.0, 0.3];
+        let mut levels = levels(&theta, &[0.05, 0.2, 0.8, 3.0]);
+        let mut second = levels.clone();
+        second.iter_mut().for_each(|level| (level.mean, level.batch) = (level.mean * 1.1, 1));
+        levels.extend(second);
+        let pull = Pull { batches: 0.5, ..Pull::default() };
+        let shape = crate::LogLogistic::from_theta(&theta);
+        let with = |factors: [f64; 2]| {
+            let residual = |level: &Level| {
+                level.mean - (1.0 + factors[level.batch as usize]) * shape.at(level.ln_dose.exp())
+            };
+            levels.iter().map(|level| residual(level).powi(2)).sum::<f64>()
+                + 0.5 * factors.iter().map(|factor| factor * factor).sum::<f64>()
+        };
+        let least = (0..2000).map(|at| with([0.0, f64::from(at) * 1e-4])).fold(f64::INFINITY, f64::min);
+        assert!((cost(&levels, &pull, &theta) - least).abs() < 1e-8);
+        assert!((normal(&levels, &pull, &theta).cost - least).abs() < 1e-8);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! let fitter = CurveParams::default().check()?;
 //! let dose_um = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
 //! let viability = [1.0, 0.98, 0.97, 0.91, 0.84, 0.71];
-//! let fit = fitter.fit(&CurveReadings { dose_um: &dose_um, viability: &viability, divisions: None });
+//! let fit = fitter.fit(&CurveReadings { dose_um: &dose_um, viability: &viability, divisions: None, batch: None });
 //! // The viability never fell to one half: no dose passes for an IC50.
 //! assert!(fit.flags.contains(Flag::Ic50AboveRange));
 //! # Ok::<(), halfmax_core::Error>(())

@@ -64,7 +64,7 @@ impl HillPrior {
 /// let fitter = CurveParams::default().check()?;
 /// let dose_um = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
 /// let viability = [0.99, 1.01, 0.93, 0.77, 0.51, 0.26, 0.12];
-/// let fit = fitter.fit(&CurveReadings { dose_um: &dose_um, viability: &viability, divisions: None });
+/// let fit = fitter.fit(&CurveReadings { dose_um: &dose_um, viability: &viability, divisions: None, batch: None });
 /// assert!((fit.ic50.value - 1.0).abs() < 0.1);
 /// assert!(fit.ic50.lower < 1.0 && 1.0 < fit.ic50.upper);
 /// let error = CurveParams { significance: 2.0, ..CurveParams::default() }.check().err().map(|e| e.to_string());

@@ -162,7 +162,12 @@ mod tests {
         let off = [0.02, -0.03, 0.01, 0.04, -0.02, 0.03, -0.01, -0.02];
         doses
             .zip(off)
-            .map(|(dose, off)| Level { ln_dose: dose.ln(), weight: 1.0, mean: shape.at(dose) + off })
+            .map(|(dose, off)| Level {
+                ln_dose: dose.ln(),
+                weight: 1.0,
+                mean: shape.at(dose) + off,
+                batch: 0,
+            })
             .collect()
     }
 
@@ -172,7 +177,7 @@ mod tests {
         let levels = levels();
         for (pull, fixed) in [
             (Pull::default(), 2),
-            (Pull { at: [1.0, 0.0, 0.0, 0.3], weight: [0.0, 0.0, 0.0, 0.02] }, 3),
+            (Pull { at: [1.0, 0.0, 0.0, 0.3], weight: [0.0, 0.0, 0.0, 0.02], batches: 0.0 }, 3),
             (Pull::default(), 1),
         ] {
             let limits = Limits { ranges: [[1.0, 1.0], [0.0, 2.0], [-9.0, 9.0], [-2.3, 2.3]], pull };

@@ -19,6 +19,8 @@ pub(crate) struct Sorted {
     pub place: Vec<u32>,
     /// The readings.
     pub values: Vec<f64>,
+    /// For each reading its batch, numbered from 0; empty where batches are not told apart.
+    pub batch: Vec<u32>,
 }
 
 /// Doses that differ by less than this share are one: what is left of a change of units.
@@ -40,10 +42,40 @@ impl Sorted {
         self.ln_doses.iter().filter(is_new).count()
     }
 
+    /// Sorts readings: ln dose, reading, and batch, where batches are told apart.
+    pub fn with_batches(mut readings: Vec<(f64, f64, u32)>) -> Self {
+        readings.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
+        let mut sorted = Self::new(readings.iter().map(|(ln_dose, value, _)| (*ln_dose, *value)).collect());
+        sorted.batch = readings.iter().map(|(_, _, batch)| *batch).collect();
+        sorted
+    }
+
+    /// The readings of each dose and batch.
+    pub fn levels_by_batch(&self) -> Vec<Level> {
+        let mut levels: Vec<Level> = Vec::with_capacity(self.values.len());
+        for (at, (place, value)) in self.readings().enumerate() {
+            let (ln_dose, batch) = (self.ln_doses[place], self.batch.get(at).copied().unwrap_or(0));
+            let same = levels.iter_mut().rev().take_while(|level| level.ln_dose == ln_dose);
+            match same.into_iter().find(|level| level.batch == batch) {
+                Some(level) => {
+                    level.mean = (level.mean * level.weight + value) / (level.weight + 1.0);
+                    level.weight += 1.0;
+                }
+                None => levels.push(Level { ln_dose, weight: 1.0, mean: value, batch }),
+            }
+        }
+        levels
+    }
+
     /// Sorts pairs of ln dose and reading.
     pub fn new(mut readings: Vec<(f64, f64)>) -> Self {
         readings.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let mut sorted = Self { ln_doses: Vec::with_capacity(12), place: Vec::new(), values: Vec::new() };
+        let mut sorted = Self {
+            ln_doses: Vec::with_capacity(12),
+            place: Vec::new(),
+            values: Vec::new(),
+            batch: Vec::new(),
+        };
         sorted.place.reserve_exact(readings.len());
         sorted.values.reserve_exact(readings.len());
         for (ln_dose, value) in readings {
@@ -72,7 +104,7 @@ impl Sorted {
         }
         let levels = self.ln_doses.iter().zip(sums);
         let level = |(ln_dose, (weight, sum)): (&f64, (f64, f64))| {
-            (weight > 0.0).then(|| Level { ln_dose: *ln_dose, weight, mean: sum / weight })
+            (weight > 0.0).then(|| Level { ln_dose: *ln_dose, weight, mean: sum / weight, batch: 0 })
         };
         levels.filter_map(level).collect()
     }
@@ -104,9 +136,15 @@ impl Sorted {
 
     /// The readings that are kept.
     fn without(&self, kept: &[bool]) -> Self {
-        let chosen =
-            |(at, (place, value)): (usize, (usize, f64))| kept[at].then(|| (self.ln_doses[place], value));
-        Self::new(self.readings().enumerate().filter_map(chosen).collect())
+        let batch = |at: usize| self.batch.get(at).copied().unwrap_or(0);
+        let chosen = |(at, (place, value)): (usize, (usize, f64))| {
+            kept[at].then(|| (self.ln_doses[place], value, batch(at)))
+        };
+        let mut rest = Self::with_batches(self.readings().enumerate().filter_map(chosen).collect());
+        if self.batch.is_empty() {
+            rest.batch.clear();
+        }
+        rest
     }
 }
 

@@ -25,7 +25,7 @@ fn simulated(shape: &LogLogistic, sigma: f64, seed: u64, doses: &[f64]) -> Vec<f
 }
 
 fn fitted(params: CurveParams, dose_um: &[f64], viability: &[f64]) -> CurveFit {
-    params.check().unwrap().fit(&CurveReadings { dose_um, viability, divisions: None })
+    params.check().unwrap().fit(&CurveReadings { dose_um, viability, divisions: None, batch: None })
 }
 
 fn by_default(dose_um: &[f64], viability: &[f64]) -> CurveFit {
@@ -70,7 +70,12 @@ fn coverage(params: &CurveParams, curves: u64) -> [f64; 3] {
             hill: 1.0 + 0.8 * ((curve % 10) as f64 / 10.0),
         };
         let viability = simulated(&shape, 0.05, 1_000 + curve, &doses);
-        let fit = fitter.fit(&CurveReadings { dose_um: &doses, viability: &viability, divisions: None });
+        let fit = fitter.fit(&CurveReadings {
+            dose_um: &doses,
+            viability: &viability,
+            divisions: None,
+            batch: None,
+        });
         let truths = [shape.ec50, shape.dose_at(0.5).unwrap(), shape.area(doses[0], doses[23])];
         for (at, (estimate, truth)) in [fit.ec50, fit.ic50, fit.auc].iter().zip(truths).enumerate() {
             inside[at] += u64::from(estimate.lower <= truth && truth <= estimate.upper);
@@ -240,12 +245,18 @@ fn growth_metrics_come_with_divisions() {
     let rate = |dose: &f64| 1.0 / (1.0 + dose / 0.3);
     let viability: Vec<f64> = doses.iter().map(|dose| (2.0 * rate(dose) - 2.0).exp2()).collect();
     let fitter = CurveParams::default().check().unwrap();
-    let fit = fitter.fit(&CurveReadings { dose_um: &doses, viability: &viability, divisions: Some(2.0) });
+    let fit = fitter.fit(&CurveReadings {
+        dose_um: &doses,
+        viability: &viability,
+        divisions: Some(2.0),
+        batch: None,
+    });
     // One half where 2^r = 1.5.
     near(fit.growth.gr50.value.ln(), (0.3 * (1.0 / 1.5_f64.log2() - 1.0)).ln(), 0.05);
     near(fit.growth.gr_max, rate(&doses[7]).exp2() - 1.0, 0.02);
     assert!(fit.growth.gr_aoc > 0.0, "{:?}", fit.growth);
-    let without = fitter.fit(&CurveReadings { dose_um: &doses, viability: &viability, divisions: None });
+    let without =
+        fitter.fit(&CurveReadings { dose_um: &doses, viability: &viability, divisions: None, batch: None });
     assert!(without.growth.gr_max.is_nan());
 }
 
@@ -259,7 +270,7 @@ fn order_and_threads_do_not_matter() {
     let back = by_default(&backwards(&doses), &backwards(&values));
     assert_eq!(format!("{there:?}"), format!("{back:?}"));
     let fitter = CurveParams::default().check().unwrap();
-    let curve = CurveReadings { dose_um: &doses, viability: &values, divisions: None };
+    let curve = CurveReadings { dose_um: &doses, viability: &values, divisions: None, batch: None };
     let all = fitter.fit_all(&[curve; 100], &Silent).unwrap();
     assert!(all.iter().all(|fit| format!("{fit:?}") == format!("{:?}", all[0])));
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
@@ -283,7 +294,7 @@ fn the_curves_of_a_file_say_what_slopes_are_usual() {
     let values: Vec<Vec<f64>> = (0..400).map(|seed| simulated(&shape(seed), 0.05, seed, &doses)).collect();
     let curves: Vec<CurveReadings> = values
         .iter()
-        .map(|viability| CurveReadings { dose_um: &doses, viability, divisions: None })
+        .map(|viability| CurveReadings { dose_um: &doses, viability, divisions: None, batch: None })
         .collect();
     let errors = |hill_prior: HillPrior| {
         let fitter = CurveParams { hill_prior, ..CurveParams::default() }.check().unwrap();
@@ -304,6 +315,50 @@ fn the_curves_of_a_file_say_what_slopes_are_usual() {
         learnt < 0.85 * least_squares && (0.92..0.985).contains(&held),
         "{learnt} {least_squares} {held}"
     );
+}
+
+/// Batches that differ by a factor: told apart, the area and its interval are right; their size is learnt from all curves.
+#[test]
+fn batches_differ_together() {
+    let doses = doses(3);
+    let batch: Vec<u32> = (0..doses.len()).map(|at| at as u32 % 3 + 7).collect();
+    let shape = |seed: u64| LogLogistic {
+        top: 1.0,
+        bottom: 0.1,
+        ec50: 0.1 * 1.02_f64.powi(seed as i32 % 60),
+        hill: 1.3,
+    };
+    let values = |seed: u64| -> Vec<f64> {
+        let factor = |at: usize| 1.0 + 0.1 * normal(seed, 500 + u64::from(batch[at]));
+        let of = |at: usize| factor(at) * shape(seed).at(doses[at]) + 0.03 * normal(seed, at as u64);
+        (0..doses.len()).map(of).collect()
+    };
+    let values: Vec<Vec<f64>> = (0..300).map(values).collect();
+    let held = |told: bool| {
+        let curve = |viability: &'_ Vec<f64>| -> (Vec<f64>, bool) { (viability.clone(), told) };
+        let all: Vec<(Vec<f64>, bool)> = values.iter().map(curve).collect();
+        let curves: Vec<CurveReadings> = all
+            .iter()
+            .map(|(viability, told)| CurveReadings {
+                dose_um: &doses,
+                viability,
+                divisions: None,
+                batch: told.then_some(&batch[..]),
+            })
+            .collect();
+        let fitter = CurveParams::default().check().unwrap().learning_from(&curves);
+        let fits = fitter.fit_all(&curves, &Silent).unwrap();
+        let inside = |(fit, seed): (&CurveFit, u64)| {
+            let truth = shape(seed).area(doses[0], doses[23]);
+            fit.auc.lower <= truth && truth <= fit.auc.upper
+        };
+        (fits.iter().zip(0..).filter(|one| inside(*one)).count(), fitter.learnt().batches)
+    };
+    let (told, learnt) = held(true);
+    near(learnt.unwrap(), 0.1, 0.01);
+    assert!(told > 276, "{told} of 300");
+    let (not_told, nothing) = held(false);
+    assert!(nothing.is_none() && not_told < 230, "{not_told} of 300");
 }
 
 /// The sum of squares is all but flat from a Hill slope of 3 to 10.
@@ -373,10 +428,10 @@ impl Progress for Stopped {
 #[test]
 fn bad_lists_and_stops_are_errors() {
     let fitter = CurveParams::default().check().unwrap();
-    let uneven = CurveReadings { dose_um: &[1.0, 2.0], viability: &[1.0], divisions: None };
+    let uneven = CurveReadings { dose_um: &[1.0, 2.0], viability: &[1.0], divisions: None, batch: None };
     let error = fitter.fit_all(&[uneven], &Silent).unwrap_err();
     assert_eq!(error.to_string(), "curve 0: 2 doses and 1 viabilities");
-    let fine = CurveReadings { dose_um: &[1.0], viability: &[1.0], divisions: None };
+    let fine = CurveReadings { dose_um: &[1.0], viability: &[1.0], divisions: None, batch: None };
     assert_eq!(fitter.fit_all(&[fine], &Stopped).unwrap_err().kind(), ErrorKind::Interrupted);
 }
 
@@ -406,7 +461,7 @@ proptest! {
         let dose_um: Vec<f64> = (0..readings.len()).map(dose).collect();
         let viability: Vec<f64> = readings.iter().map(|reading| reading.1).collect();
         let fitter = CurveParams { model, ..CurveParams::default() }.check().unwrap();
-        let fit = fitter.fit(&CurveReadings { dose_um: &dose_um, viability: &viability, divisions });
+        let fit = fitter.fit(&CurveReadings { dose_um: &dose_um, viability: &viability, divisions, batch: None });
         prop_assert!(fit.ic50_position != Position::Within || fit.ic50.value >= fit.dose_range[0] * (1.0 - 1e-9));
         prop_assert!(fit.doses >= 4 || fit.model == FittedModel::None);
     }

@@ -170,6 +170,9 @@ fn tell_learnt(args: &FitCurvesArgs, learnt: &Learnt, terminal: Terminal) {
     if let Some([mean, spread]) = learnt.top {
         said.push(format!("tops {mean:.2} ± {spread:.2}"));
     }
+    if let Some(spread) = learnt.batches {
+        said.push(format!("batches differ by {:.0} %", 100.0 * spread));
+    }
     if let Some([variance, _]) = learnt.variance {
         said.push(format!("a reading errs by {:.3} of the control", variance.sqrt()));
     }
@@ -248,7 +251,8 @@ fn fit_and_write(
         let rows = readings.starts[at]..readings.starts[at + 1];
         CurveReadings {
             dose_um: &readings.dose_um[rows.clone()],
-            viability: &readings.viability[rows],
+            viability: &readings.viability[rows.clone()],
+            batch: readings.batch.as_ref().map(|batch| &batch[rows]),
             divisions: args.divisions.or_else(|| readings.divisions.as_ref().map(|list| list[at])),
         }
     };

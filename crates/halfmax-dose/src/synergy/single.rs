@@ -62,6 +62,7 @@ pub(crate) fn levels(cells: impl Iterator<Item = (usize, f64)>, inhibitions: &[f
         ln_dose: dose.ln(),
         weight: 1.0,
         mean: 1.0 - inhibitions[cell] / 100.0,
+        batch: 0,
     };
     present.map(level).collect()
 }
