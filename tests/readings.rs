@@ -542,6 +542,19 @@ fn replicates_in_columns_are_readings_of_their_own() {
 }
 
 #[test]
+fn choosing_a_time_says_that_time_zero_is_left_out() {
+    let mut table = "cell_line,drug,dose_uM,timepoint,cell_count\nA,,0,0,100\nA,,0,72,800\n".to_owned();
+    for (dose, count) in [(0.1, 790), (1.0, 600), (3.0, 300), (10.0, 120), (30.0, 60)] {
+        table += &format!("A,x,{dose},72,{count}\n");
+    }
+    let (curves, said) = done("fit-curves", &[("counts.csv", &table)], &["--where", "timepoint=72"]);
+    says(&said, &["rows at time zero are left out as well"]);
+    assert!(curves[0].get("gr_max").is_none(), "{}", curves[0]);
+    let (curves, said) = done("fit-curves", &[("counts.csv", &table)], &[]);
+    assert!(curves[0]["gr_max"].as_f64().is_some() && !said.contains("time zero are left out"), "{said}");
+}
+
+#[test]
 fn logarithms_of_doses_are_no_doses() {
     let table =
         "cell_line,drug,log10_dose_nM,viability\nA,x,0,0.99\nA,x,1,0.95\nA,x,2,0.8\nA,x,3,0.3\nA,x,4,0.05\n";

@@ -1,6 +1,6 @@
 //! A screen as a folder of Parquet files in one documented layout, whatever its files were.
 
-use halfmax_core::{EntityTable, FeatureBlock, FeatureValues, Result, Target};
+use halfmax_core::{EntityTable, Error, FeatureBlock, FeatureValues, Result, Target};
 
 use crate::config::{CellKind, DrugFeatures, TargetConfig};
 use crate::load::Loaded;
@@ -51,7 +51,9 @@ pub fn write_set(loaded: &Loaded, name: &str, features: &DrugFeatures, folder: &
     let target = TargetConfig::like(&Target { taken_from: None, ..loaded.target.clone() });
     let target = TargetConfig { column: Some(screen.target.clone()), ..target };
     config.push_str("\n[target]\n");
-    config.push_str(&toml::to_string(&target).unwrap_or_default());
+    let target = toml::to_string(&target)
+        .map_err(|error| Error::failed("[target] cannot be written").because(error))?;
+    config.push_str(&target);
     config.push_str("\n[split]\nkind = \"");
     config.push_str(if screen.sides.len() > 2 { "leave_combination" } else { "lco" });
     config.push_str("\"\n\n[[model]]\nfamily = \"kernel\"\n");

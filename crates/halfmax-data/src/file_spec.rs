@@ -145,7 +145,25 @@ fn rows_where(table: &mut RawTable, wanted: &SaidColumns) -> Result<Option<Vec<u
         kept.len(),
         table.rows()
     ));
+    table.notes.extend(time_zeros_left_out(table, wanted, &kept)?);
     Ok(Some(kept))
+}
+
+/// A note where a time was chosen and the signals at time zero are left out: growth rates need them.
+fn time_zeros_left_out(table: &RawTable, wanted: &SaidColumns, kept: &[usize]) -> Result<Option<String>> {
+    let (Some(time), Some(_)) = (table.role(Role::Time), table.role(Role::Signal)) else { return Ok(None) };
+    let name = &table.names()[time];
+    if !table.is_numeric(time) || wanted.keys().all(|own| table.position_of(own) != Some(time)) {
+        return Ok(None);
+    }
+    let times = table.numbers(time, "a time")?;
+    let zero = times.iter().filter(|time| **time == 0.0).count();
+    let lost = zero > 0 && kept.iter().all(|row| times[*row] != 0.0);
+    Ok(lost.then(|| {
+        format!(
+            "the {zero} rows at time zero are left out as well: growth-rate metrics need them; choose them, too: where = {{ {name:?} = [\"0\", …] }}"
+        )
+    }))
 }
 
 fn in_words(said: &SaidColumns) -> String {

@@ -3,9 +3,9 @@
 /// What stands for a missing value in a table of text, in lower case. An empty entry is missing as well.
 ///
 /// The list holds what R, pandas, polars, Excel, SQL dumps and hand-made tables write.
-pub const MISSING: [&str; 20] = [
+pub const MISSING: [&str; 21] = [
     "na", "n/a", "n.a.", "nan", "none", "null", "\\n", "nd", "n.d.", "-", "--", ".", "#n/a", "#na",
-    "#div/0!", "#value!", "#ref!", "#name?", "#num!", "<na>",
+    "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "<na>",
 ];
 
 /// The longest of [`MISSING`], in bytes.
