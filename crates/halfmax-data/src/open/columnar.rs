@@ -24,6 +24,8 @@ pub(super) fn read_parquet(label: &str, bytes: &[u8]) -> Result<RawTable> {
             about.row_groups.iter().map(|group| group.num_rows()).fold(0, usize::saturating_add);
         let columns = about.schema_descr.columns().len();
         refuse_impossible_size(label, rows.max(about.num_rows), columns, size)?;
+        let columns = about.row_groups.iter().flat_map(|group| group.parquet_columns());
+        super::pages::check(label, bytes, columns.map(|column| (column.byte_range(), column.num_values())))?;
         table_of_frame(label, reader.finish().map_err(failed)?)
     })
 }

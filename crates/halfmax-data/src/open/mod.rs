@@ -9,6 +9,7 @@ mod columnar;
 mod container;
 mod guard;
 mod header;
+mod pages;
 mod text;
 mod workbook;
 mod xls;
