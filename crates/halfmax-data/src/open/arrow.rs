@@ -10,6 +10,9 @@ use polars_arrow_format::ipc::{BlockRef, FooterRef, MessageHeaderRef, MessageRef
 /// The end of a file: the length of the footer (four bytes), and these.
 const MAGIC: &[u8] = b"ARROW1";
 
+/// More bytes than any file asks for: those of a buffer with a place or a length below 0.
+const NOWHERE: u128 = 1 << 100;
+
 /// Refuses a file whose buffers would take more than `most` bytes. What cannot be followed is left for the reader to refuse.
 ///
 /// # Errors
@@ -18,6 +21,12 @@ pub(super) fn check(label: &str, bytes: &[u8], most: usize) -> Result<()> {
     let Ok(Some(asked)) = asked(bytes) else { return Ok(()) };
     if asked <= most as u128 {
         return Ok(());
+    }
+    if asked >= NOWHERE {
+        return Err(Error::data(format!(
+            "{label}: the file is damaged: a buffer in it begins or ends nowhere"
+        ))
+        .help("copy or download the file again"));
     }
     Err(Error::data(format!(
         "{label}: the file says that it unpacks to {asked} bytes, which its {} bytes cannot",
@@ -70,7 +79,7 @@ fn asked_by_batch(batch: &RecordBatchRef<'_>, body: &[u8]) -> planus::Result<Opt
     for buffer in batch.buffers()?.into_iter().flatten() {
         let (Ok(offset), Ok(length)) = (usize::try_from(buffer.offset()), usize::try_from(buffer.length()))
         else {
-            return Ok(None);
+            return Ok(Some(NOWHERE));
         };
         // A compressed buffer begins with the length that it unpacks to; −1 for one that is not compressed.
         let unpacked = body
