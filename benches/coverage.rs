@@ -111,8 +111,8 @@ struct Curve {
 }
 
 impl Regime {
-    fn curve(&self, at: usize) -> Curve {
-        let mut draws = Draws { seed: Seed::new(at as u64).derive(self.name.len() as u64), at: 0 };
+    fn curve(&self, seed: Seed) -> Curve {
+        let mut draws = Draws { seed, at: 0 };
         let decades = (self.doses - 1) as f64 * self.factor.log10();
         let truth = LogLogistic {
             top: 1.0,
@@ -136,7 +136,6 @@ impl Regime {
 }
 
 /// How often an interval held the truth, of how many, and how many had no end.
-#[derive(Default)]
 struct Held {
     held: usize,
     all: usize,
@@ -174,8 +173,10 @@ fn main() {
         "{:26} {:>11} {:>11} {:>11} {:>11} {:>7} {:>7} {:>6}",
         "", "IC50", "EC50", "Emax", "AUC", "rms", "bias", "curves"
     );
-    for regime in REGIMES.iter().filter(|regime| only.as_ref().is_none_or(|only| regime.name == only)) {
-        let curves: Vec<Curve> = (0..count).map(|at| regime.curve(at)).collect();
+    let wanted = |regime: &Regime| only.as_ref().is_none_or(|only| regime.name == only);
+    for (number, regime) in REGIMES.iter().enumerate().filter(|(_, regime)| wanted(regime)) {
+        let seed = Seed::new(number as u64);
+        let curves: Vec<Curve> = (0..count).map(|at| regime.curve(seed.derive(at as u64))).collect();
         let readings: Vec<CurveReadings> = curves
             .iter()
             .map(|curve| CurveReadings {
@@ -185,9 +186,6 @@ fn main() {
                 batch: regime.told.then_some(&curve.batch[..]),
             })
             .collect();
-        if std::env::var_os("LEARNT").is_some() {
-            println!("{:?}", fitter.learning_from(&readings).learnt());
-        }
         let fits: Vec<CurveFit> = fitter.fit_all(&readings, &Silent).unwrap();
         let [mut ic50, mut ec50, mut emax, mut auc] = [const { Held { held: 0, all: 0, open: 0 } }; 4];
         let (mut squares, mut sum, mut within, mut shaped) = (0.0, 0.0, 0, 0);

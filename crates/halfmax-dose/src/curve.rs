@@ -28,7 +28,7 @@ pub struct CurveReadings<'a> {
     /// How often the control divided during the assay, where growth-rate metrics are wanted.
     pub divisions: Option<f64>,
     /// For each reading its batch (experiment, plate, replicate), where a column says it. The readings of one batch differ together; whether they do
-    /// is learnt from all curves.
+    /// is learnt from all curves. Where one curve has more than 16 batches, its batches are not told apart.
     pub batch: Option<&'a [u32]>,
 }
 
@@ -331,16 +331,23 @@ impl CurveFitter {
     }
 
     /// Fits curves on all threads, in their order. What they have in common is learnt from all of them first: the distribution of Hill slopes
-    /// (where [`CurveParams::hill_prior`] is so), and what readings err by, which helps curves of few readings.
+    /// (where [`CurveParams::hill_prior`] is so), tops, what batches differ by, and what readings err by, which helps curves of few readings. With
+    /// [`HillPrior::None`] nothing is learnt: each curve is fitted as if it were alone.
     ///
     /// # Errors
-    /// If a curve's lists differ in length, or the user asked to stop.
+    /// If a curve's lists differ in length (doses, viabilities, batches where given), or the user asked to stop.
     pub fn fit_all(&self, curves: &[CurveReadings], progress: &dyn Progress) -> Result<Vec<CurveFit>> {
         /// Curves fitted between two looks at whether to stop.
         const AT_A_TIME: usize = 4096;
         if let Some(at) = curves.iter().position(|curve| curve.dose_um.len() != curve.viability.len()) {
             let (doses, values) = (curves[at].dose_um.len(), curves[at].viability.len());
             return Err(Error::data(format!("curve {at}: {doses} doses and {values} viabilities")));
+        }
+        let differs =
+            |curve: &CurveReadings| curve.batch.is_some_and(|batch| batch.len() != curve.dose_um.len());
+        if let Some(at) = curves.iter().position(differs) {
+            let (doses, batches) = (curves[at].dose_um.len(), curves[at].batch.map_or(0, <[u32]>::len));
+            return Err(Error::data(format!("curve {at}: {doses} doses and {batches} batches")));
         }
         let fitter = if self.learnt.is_some() { self.clone() } else { self.learning_from(curves) };
         let mut fits = Vec::with_capacity(curves.len());
@@ -351,12 +358,20 @@ impl CurveFitter {
         Ok(fits)
     }
 
-    /// The fitter with what some curves have in common, as at most a thousand of them say, evenly taken. It is then used for all that the
-    /// fitter fits, as where a file is fitted part by part.
+    /// Of so many curves, which one in how many is learnt from: a thousand at most say what all have in common.
+    pub fn learns_from_every(curves: usize) -> usize {
+        const MOST: usize = 1000;
+        curves.div_ceil(MOST).max(1)
+    }
+
+    /// The fitter with what some curves have in common, as at most a thousand of them say, evenly taken; nothing with [`HillPrior::None`]. It is
+    /// then used for all that the fitter fits, as where a file is fitted part by part.
     #[must_use]
     pub fn learning_from(&self, curves: &[CurveReadings]) -> Self {
-        const MOST: usize = 1000;
-        let every = curves.len().div_ceil(MOST).max(1);
+        if self.params.hill_prior == HillPrior::None {
+            return Self { params: self.params.clone(), learnt: Some(Learnt::default()) };
+        }
+        let every = Self::learns_from_every(curves.len());
         let some: Vec<&CurveReadings> = curves.iter().step_by(every).collect();
         let own: Vec<Own> = some.par_iter().with_min_len(16).filter_map(|curve| self.own(curve)).collect();
         Self { params: self.params.clone(), learnt: Some(Learnt::of(&own)) }

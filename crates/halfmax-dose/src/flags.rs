@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Flag {
     /// Fewer than four doses above 0, or too few readings: no curve was fitted.
     TooFewDoses,
-    /// The F test finds no curve better than a constant (or too few readings are left for the test).
+    /// The F test finds no curve better than a constant; nor, where too few readings are left for it, does a test of whether readings fall with the
+    /// dose.
     Flat,
     /// The viability rises with the dose.
     Increasing,

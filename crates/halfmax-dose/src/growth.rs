@@ -113,6 +113,16 @@ pub(crate) fn growth_metrics(viabilities: &Sorted, divisions: f64) -> GrowthMetr
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_curve_that_rises_at_the_last_dose_is_lowest_before_it() {
+        let readings = [1.0, 0.8, 0.3, 0.5].into_iter().zip(0..).map(|(value, at)| (f64::from(at), value));
+        let metrics = growth_metrics(&Sorted::new(readings.collect()), 1.0);
+        // Of one division: a rate of 1 doubles, of 0 keeps the number of cells.
+        let gr = |viability: f64| 2.0 * viability - 1.0;
+        assert!((metrics.gr_max - gr(0.5)).abs() < 1e-12, "{metrics:?}");
+        assert!((metrics.gr_max_lowest_of_two - gr(0.3)).abs() < 1e-12, "{metrics:?}");
+    }
+
     /// A cytostatic drug: the GR curve falls from 1 to 0, with EC50 = 1 and a slope of 1.
     #[test]
     fn known_gr_curve_is_found_whatever_the_divisions() {

@@ -2,6 +2,7 @@
 //! with one dose on its slope, or with hardly more readings than parameters, says little of either by itself.
 
 use rayon::prelude::*;
+use serde::Serialize;
 
 use crate::distributions::f_upper_tail;
 use crate::least_squares::{Level, Limits, MOST_BATCHES, Pull, cholesky, descend, normal, solve};
@@ -18,7 +19,7 @@ const LEAST_SPREAD: f64 = 0.25;
 const CLEARLY: f64 = 0.01;
 
 /// What was learnt: distributions over the curves of a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Learnt {
     /// The mean and the standard deviation of the top.
     pub top: Option<[f64; 2]>,
@@ -102,7 +103,8 @@ impl Learnt {
         let variance = common_variance(variances, LEAST_CURVES);
         let learnt = Self { variance, ..Self::default() };
         let falls = |own: &&Own| {
-            let more = own.limits.free() as f64;
+            // Those of the curve beside the mean.
+            let more = own.limits.free() as f64 - 1.0;
             let (variance, freedom) = learnt.moderated(own.squares, own.freedom);
             freedom > 0.0
                 && f_upper_tail(own.explained / more / variance.max(1e-300), more, freedom) < CLEARLY

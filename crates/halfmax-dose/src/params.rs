@@ -41,7 +41,7 @@ pub enum HillPrior {
     /// weak one: 1.2, within a factor of 2.5.
     #[default]
     Learnt,
-    /// Nothing: least squares.
+    /// Nothing, of slopes or of anything else that curves have in common: each curve by least squares, alone.
     None,
     /// This one.
     Given {

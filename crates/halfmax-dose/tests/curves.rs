@@ -281,6 +281,36 @@ fn order_and_threads_do_not_matter() {
     assert_eq!(format!("{:?}", few[0]), format!("{:?}", fitter.fit(&curve)));
 }
 
+/// Without a prior, a fit does not depend on what else the file holds.
+#[test]
+fn by_least_squares_each_curve_is_fitted_as_if_alone() {
+    let doses = doses(3);
+    let batch: Vec<u32> = (0..doses.len()).map(|at| at as u32 % 3).collect();
+    let shape =
+        |at: u64| LogLogistic { top: 1.0, bottom: 0.1, ec50: 0.1 * 1.05_f64.powi(at as i32), hill: 1.3 };
+    let values: Vec<Vec<f64>> = (0..40).map(|at| simulated(&shape(at), 0.05, at, &doses)).collect();
+    let curves: Vec<CurveReadings> = values
+        .iter()
+        .map(|viability| CurveReadings { dose_um: &doses, viability, divisions: None, batch: Some(&batch) })
+        .collect();
+    let differ = |hill_prior: HillPrior| {
+        let fitter = CurveParams { hill_prior, ..CurveParams::default() }.check().unwrap();
+        let fits = fitter.fit_all(&curves, &Silent).unwrap();
+        let alone = curves.iter().map(|curve| format!("{:?}", fitter.fit(curve)));
+        fits.iter().zip(alone).filter(|(fit, alone)| format!("{fit:?}") != *alone).count()
+    };
+    assert_eq!(differ(HillPrior::None), 0);
+    assert_eq!(differ(HillPrior::Learnt), 40);
+}
+
+#[test]
+fn batches_of_another_number_than_doses_are_refused() {
+    let doses = doses(1);
+    let curve = CurveReadings { dose_um: &doses, viability: &doses, divisions: None, batch: Some(&[1, 2]) };
+    let error = CurveParams::default().check().unwrap().fit_all(&[curve], &Silent).unwrap_err();
+    assert!(error.to_string().contains("curve 0: 8 doses and 2 batches"), "{error}");
+}
+
 /// Of steep curves, most of whose doses lie on the plateaus, each alone says little of its slope; together they say it.
 #[test]
 fn the_curves_of_a_file_say_what_slopes_are_usual() {

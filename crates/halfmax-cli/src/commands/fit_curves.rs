@@ -7,7 +7,8 @@ use halfmax_data::{
     read_readings, read_table, with_column_of,
 };
 use halfmax_dose::{
-    CurveFit, CurveParams, CurveReadings, Estimate, Flag, HillPrior, Learnt, ModelChoice, Outliers, Position,
+    CurveFit, CurveFitter, CurveParams, CurveReadings, Estimate, Flag, HillPrior, Learnt, ModelChoice,
+    Outliers, Position,
 };
 use serde_json::json;
 
@@ -17,9 +18,6 @@ use crate::terminal::Terminal;
 
 /// Curves that are fitted and written at a time: bounds memory whatever the number of curves is.
 const AT_A_TIME: usize = 1 << 14;
-
-/// Of so many curves, evenly taken, is learnt what all have in common.
-const LEARNT_FROM: usize = 1000;
 
 /// Fit dose–response curves to raw readings.
 #[derive(Args)]
@@ -41,7 +39,7 @@ pub struct FitCurvesArgs {
     #[arg(long)]
     fixed_top: bool,
     /// What is known of Hill slopes before: "learnt" from all curves of the file, as a mixed model shrinks them (a weak one of fewer than
-    /// twenty); "none", for least squares; or a median and the standard deviation of ln Hill: 1.2,0.5.
+    /// twenty); "none", for plain least squares, each curve by itself; or a median and the standard deviation of ln Hill: 1.2,0.5.
     #[arg(long, value_name = "PRIOR", default_value = "learnt", value_parser = hill_prior)]
     hill_prior: HillPrior,
     /// The range of Hill slopes: the lowest and the highest.
@@ -99,6 +97,7 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         "not_fitted": summary.not_fitted,
         "too_few_to_tell": summary.undecided,
         "open_intervals": summary.open,
+        "learnt": summary.learnt,
         "out": args.out,
     });
     let mut text = format!(
@@ -211,6 +210,7 @@ struct Summary {
     not_fitted: usize,
     undecided: usize,
     open: usize,
+    learnt: Learnt,
 }
 
 impl Summary {
@@ -256,10 +256,11 @@ fn fit_and_write(
             divisions: args.divisions.or_else(|| readings.divisions.as_ref().map(|list| list[at])),
         }
     };
-    let every = readings.curves.len().div_ceil(LEARNT_FROM).max(1);
+    let every = CurveFitter::learns_from_every(readings.curves.len());
     let some: Vec<CurveReadings> = (0..readings.curves.len()).step_by(every).map(curve).collect();
     let fitter = fitter.learning_from(&some);
     tell_learnt(args, &fitter.learnt(), terminal);
+    summary.learnt = fitter.learnt();
     for (block, keys) in readings.curves.chunks(AT_A_TIME).enumerate() {
         let first = block * AT_A_TIME;
         let curves: Vec<CurveReadings> = (first..first + keys.len()).map(curve).collect();
