@@ -552,6 +552,34 @@ fn dose_matrices() {
     or_skip!(synergy("Y05-both-orders", &["two_whole_matrices.csv"])).code(0).has(&["hsa 7.1", "1 block"]);
 }
 
+/// Few responses of each drug: intervals hold their own estimates, and are what a jackknife over cell lines says.
+#[test]
+fn intervals_of_metrics_hold_their_estimates() {
+    let Some(folder) = folder() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("run");
+    let screen = folder.join("V01-interval-without-its-estimate");
+    say(&screen, &["evaluate", "screen.toml", "--quiet", "--out", path.to_str().unwrap()]).code(0);
+    let metrics = std::fs::read_to_string(path.join("metrics.json")).unwrap();
+    let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap();
+    let jackknife = [
+        ("boost", [0.035, 0.132]),
+        ("drug_mean", [-0.237, -0.151]),
+        ("effects", [-0.220, -0.091]),
+        ("elastic_net", [0.233, 0.472]),
+    ];
+    for (name, right) in jackknife {
+        let models = metrics["models"].as_array().unwrap();
+        let model = models.iter().find(|model| model["name"] == name).unwrap();
+        let estimate = model["metrics"]["r2_within_drug"].as_f64().unwrap();
+        let interval = [0, 1].map(|end| model["intervals"]["r2_within_drug"][end].as_f64().unwrap());
+        assert!(interval[0] < estimate && estimate < interval[1], "{name}: {estimate} in {interval:?}");
+        for (end, right) in interval.iter().zip(right) {
+            assert!((end - right).abs() < 0.03, "{name}: {interval:?}, expected near {right}");
+        }
+    }
+}
+
 #[test]
 fn text_files_of_all_kinds() {
     for file in [

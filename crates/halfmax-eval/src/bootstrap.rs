@@ -2,9 +2,10 @@ use halfmax_core::{Error, Result, Seed};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::metrics::{Intervals, Scored};
-use crate::moments::{Moments, Pooled};
+use crate::moments::{DrugPart, Moments, Pooled};
 
 /// What a bootstrap draws with replacement: the entities that the test sets of a split are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,39 +19,48 @@ pub enum Resample {
 /// The metrics of one bootstrap replicate, in the order of [`crate::Metrics`].
 pub(crate) type Replicate = [Option<f64>; 7];
 
+/// Bootstrap replicates of the metrics.
+pub(crate) struct Bootstrap {
+    /// How many entities each replicate drew.
+    pub(crate) entities: usize,
+    pub(crate) replicates: Vec<Replicate>,
+}
+
 impl Scored {
-    /// 95 % intervals of the metrics: the 2.5th and 97.5th percentile over bootstrap replicates (Efron &
-    /// Tibshirani 1993, chapter 13), each of which draws as many entities as there are, with replacement.
+    /// 95 % intervals of the metrics: percentiles over bootstrap replicates (Efron & Tibshirani 1993, chapter 13), each
+    /// of which draws as many entities as there are, with replacement. The percentiles lie as far out as Student's t asks of so
+    /// few entities (Hesterberg 2015, "expanded percentile"): 2.5 and 97.5 with many.
     ///
     /// Responses of one cell line share its biology, and those of one drug its mechanism, so entities are
-    /// drawn and not single responses. Models are not fitted again. Ranks (Spearman) and the choice of drugs
-    /// that have enough cell lines for the per-drug Pearson are those of the whole test set. Of a metric that
-    /// fewer than half of the replicates define there is no interval. The result depends on the seed, not on
-    /// the number of threads.
+    /// drawn and not single responses. Models are not fitted again. A draw repeats cell lines and holds fewer different
+    /// ones; a drug's variance about a mean taken from them would be too small, by a tenth where a drug has ten responses. So ranks
+    /// (Spearman), drugs' means (within-drug R²; each response counts as the jackknife says) and the choice of drugs that have enough cell lines for the per-drug Pearson are
+    /// those of the whole test set, and the per-drug Pearson's replicates are shifted so that their mean is the estimate. Of a
+    /// metric that fewer than half of the replicates define, and of a single entity, there is no interval. The result depends
+    /// on the seed, not on the number of threads.
     ///
     /// # Errors
     /// If there are fewer than 10 replicates, or more than 1,000,000.
     pub fn intervals(&self, resample: Resample, replicates: usize, seed: Seed) -> Result<Intervals> {
-        Ok(intervals(&self.replicates(resample, replicates, seed)?))
+        Ok(self.bootstrap(resample, replicates, seed)?.intervals(self.metrics().per_drug_pearson))
     }
 
     /// The metrics of every replicate. Of two models with the same test responses and seed, replicates of one number
     /// draw the same entities.
-    pub(crate) fn replicates(
-        &self,
-        resample: Resample,
-        replicates: usize,
-        seed: Seed,
-    ) -> Result<Vec<Replicate>> {
+    pub(crate) fn bootstrap(&self, resample: Resample, replicates: usize, seed: Seed) -> Result<Bootstrap> {
         if !(10..=1_000_000).contains(&replicates) {
             return Err(Error::parameter("replicates", replicates, "a number from 10 to 1000000"));
         }
         if self.rows.is_empty() {
-            return Ok(vec![[None; 7]; replicates]);
+            return Ok(Bootstrap { entities: 0, replicates: vec![[None; 7]; replicates] });
         }
         Ok(match resample {
-            Resample::Cells => self.over_cells(replicates, seed),
-            Resample::Drugs => self.over_drugs(replicates, seed),
+            Resample::Cells => {
+                Bootstrap { entities: self.cells, replicates: self.over_cells(replicates, seed) }
+            }
+            Resample::Drugs => {
+                Bootstrap { entities: self.drugs.len(), replicates: self.over_drugs(replicates, seed) }
+            }
         })
     }
 
@@ -62,13 +72,16 @@ impl Scored {
             let part = &mut parts[row.cell as usize];
             *part = part.plus(row);
         }
+        let whole: Vec<Moments> = self.drugs.iter().map(|drug| self.moments(drug)).collect();
         replicate(replicates, |at| {
             let times = multiplicities(self.cells, seed.derive(at));
-            let drugs = self.drugs.iter().map(|drug| {
+            let drugs = self.drugs.iter().zip(&whole).map(|(drug, whole)| {
                 let rows = &self.rows[drug.rows.clone()];
                 let add =
                     |sum: Moments, row: &crate::metrics::Row| sum.plus(times[row.cell as usize], row.within);
-                (1.0, drug.counted, rows.iter().fold(Moments::default(), add))
+                let moments = rows.iter().fold(Moments::default(), add);
+                let spread = whole.spread_of_observed_in(&moments);
+                DrugPart { times: 1.0, counted: drug.counted, moments, spread }
             });
             let summary = weighted(&parts, &times).summary(drugs);
             summary.map_or([None; 7], |summary| summary.values)
@@ -79,11 +92,10 @@ impl Scored {
         let part =
             |rows: &[crate::metrics::Row]| rows.iter().fold(Pooled::default(), |sum, row| sum.plus(row));
         let parts: Vec<Pooled> = self.drugs.iter().map(|drug| part(&self.rows[drug.rows.clone()])).collect();
-        let moments: Vec<Moments> = self.drugs.iter().map(|drug| self.moments(drug)).collect();
+        let whole: Vec<DrugPart> = self.drugs.iter().map(|drug| self.part(drug)).collect();
         replicate(replicates, |at| {
             let times = multiplicities(self.drugs.len(), seed.derive(at));
-            let drugs = self.drugs.iter().zip(&moments).zip(&times);
-            let drugs = drugs.map(|((drug, moments), times)| (*times, drug.counted, *moments));
+            let drugs = whole.iter().zip(&times).map(|(drug, times)| DrugPart { times: *times, ..*drug });
             let summary = weighted(&parts, &times).summary(drugs);
             summary.map_or([None; 7], |summary| summary.values)
         })
@@ -108,32 +120,54 @@ fn weighted(parts: &[Pooled], times: &[f64]) -> Pooled {
     parts.iter().zip(times).fold(Pooled::default(), |sum, (part, times)| sum.plus_times(*times, part))
 }
 
-pub(crate) fn intervals(drawn: &[Replicate]) -> Intervals {
-    let interval = |metric: usize| {
-        let mut values: Vec<f64> = drawn.iter().filter_map(|one| one[metric]).collect();
+impl Bootstrap {
+    /// The 95 % intervals. The per-drug Pearson's is shifted to the estimate: each drug's correlation in a draw is too low on
+    /// average, and the mean of many drugs does not average that out.
+    pub(crate) fn intervals(&self, per_drug_pearson: Option<f64>) -> Intervals {
+        let shifted = per_drug_pearson.zip(self.interval(5)).map(|(estimate, ends)| {
+            let values: Vec<f64> = self.values(5).collect();
+            let shift = estimate - values.iter().sum::<f64>() / values.len() as f64;
+            ends.map(|end| (end + shift).clamp(-1.0, 1.0))
+        });
+        Intervals {
+            rmse: self.interval(0),
+            mae: self.interval(1),
+            r2: self.interval(2),
+            pearson: self.interval(3),
+            spearman: self.interval(4),
+            per_drug_pearson: shifted,
+            r2_within_drug: self.interval(6),
+        }
+    }
+
+    fn values(&self, metric: usize) -> impl Iterator<Item = f64> {
+        self.replicates.iter().filter_map(move |one| one[metric])
+    }
+
+    fn interval(&self, metric: usize) -> Option<[f64; 2]> {
+        let mut values: Vec<f64> = self.values(metric).collect();
         values.sort_by(f64::total_cmp);
-        percentiles(&values).filter(|_| 2 * values.len() >= drawn.len())
-    };
-    Intervals {
-        rmse: interval(0),
-        mae: interval(1),
-        r2: interval(2),
-        pearson: interval(3),
-        spearman: interval(4),
-        per_drug_pearson: interval(5),
-        r2_within_drug: interval(6),
+        percentiles(&values, self.entities).filter(|_| 2 * values.len() >= self.replicates.len())
     }
 }
 
-/// The 2.5th and 97.5th percentile of ascending values, interpolated between neighbours; `None` of none.
-pub(crate) fn percentiles(values: &[f64]) -> Option<[f64; 2]> {
-    if values.is_empty() {
-        return None;
-    }
+/// The ends of a 95 % interval from the ascending values of replicates that each drew so many entities, interpolated between
+/// neighbours; `None` of no value and of a single entity.
+pub(crate) fn percentiles(values: &[f64], entities: usize) -> Option<[f64; 2]> {
+    let below = share_below(entities).filter(|_| !values.is_empty())?;
     let at = |share: f64| {
         let place = share * (values.len() - 1) as f64;
         let (low, high) = (values[place.floor() as usize], values[place.ceil() as usize]);
         low + (high - low) * place.fract()
     };
-    Some([at(0.025), at(0.975)])
+    Some([at(below), at(1.0 - below)])
+}
+
+/// The share of replicates below a 95 % interval: Φ(−√(n / (n − 1)) · t), with t the 97.5 % quantile of Student's t with n − 1
+/// degrees of freedom (Hesterberg 2015, section 5.3).
+fn share_below(entities: usize) -> Option<f64> {
+    let freedom = entities.checked_sub(1).filter(|freedom| *freedom > 0)? as f64;
+    let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(0.975);
+    let z = t * (entities as f64 / freedom).sqrt();
+    Some(0.5 * libm::erfc(z / std::f64::consts::SQRT_2))
 }

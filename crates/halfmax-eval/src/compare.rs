@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::Serialize;
+use statrs::distribution::{ChiSquared, ContinuousCDF};
 
-use crate::bootstrap::Replicate;
+use crate::bootstrap::{Bootstrap, percentiles};
 use crate::{ModelEvaluation, SplitKind};
 
 /// How the models of an evaluation differ. Serialises as the `comparison` of `metrics.json`.
@@ -28,7 +29,7 @@ pub struct PairedDifference {
     pub metric: &'static str,
     /// The metric of the better model less that of the other.
     pub difference: f64,
-    /// Its 2.5th and 97.5th percentile over replicates.
+    /// Its 95 % interval by percentiles over replicates, see [`crate::Scored::intervals`].
     pub interval: [f64; 2],
     /// Twice the share of replicates in which the difference is zero or has the other sign, the observed one counted
     /// among them (Davison & Hinkley 1997, equation 4.11), at most 1.
@@ -59,7 +60,7 @@ const NEMENYI: [f64; 19] = [
 ];
 
 impl Comparison {
-    pub(crate) fn new(kind: SplitKind, models: &[ModelEvaluation], replicates: &[Vec<Replicate>]) -> Self {
+    pub(crate) fn new(kind: SplitKind, models: &[ModelEvaluation], drawn: &[Bootstrap]) -> Self {
         let (metric, at, sign) =
             if kind.leaves_drugs_out() { ("rmse", 0, -1.0) } else { ("r2_within_drug", 6, 1.0) };
         let value = |metrics: &crate::Metrics| match at {
@@ -73,10 +74,12 @@ impl Comparison {
                     continue;
                 };
                 let (first, second) = if sign * of_a >= sign * of_b { (a, b) } else { (b, a) };
-                let both = replicates[first].iter().zip(&replicates[second]);
-                let drawn = both.filter_map(|(first, second)| Some(first[at]? - second[at]?)).collect();
+                let entities = drawn[first].entities;
+                let both = drawn[first].replicates.iter().zip(&drawn[second].replicates);
+                let differences = both.filter_map(|(first, second)| Some(first[at]? - second[at]?)).collect();
                 let names = [&models[first].name, &models[second].name];
-                pairs.extend(PairedDifference::new(names, metric, sign, (of_a - of_b).abs() * sign, drawn));
+                let difference = (of_a - of_b).abs() * sign;
+                pairs.extend(PairedDifference::new(names, metric, sign, difference, differences, entities));
             }
         }
         Self { pairs, ranks: Ranks::new(metric, sign, models, value) }
@@ -90,9 +93,10 @@ impl PairedDifference {
         sign: f64,
         difference: f64,
         mut drawn: Vec<f64>,
+        entities: usize,
     ) -> Option<Self> {
         drawn.sort_by(f64::total_cmp);
-        let interval = crate::bootstrap::percentiles(&drawn)?;
+        let interval = percentiles(&drawn, entities)?;
         let against = drawn.iter().filter(|one| sign * **one <= 0.0).count();
         let p = (2.0 * (against + 1) as f64 / (drawn.len() + 1) as f64).min(1.0);
         let [better, worse] = names.map(Clone::clone);
@@ -137,23 +141,9 @@ impl Ranks {
     }
 }
 
-/// The probability that a χ² of so many degrees of freedom is above `x`, by the recursion over degrees of freedom
-/// (Abramowitz & Stegun 1964, 26.4.4 and 26.4.5).
+/// The probability that a χ² of so many degrees of freedom is above `x`.
 fn chi_squared_above(x: f64, degrees: usize) -> f64 {
-    let half = x / 2.0;
-    let odd = degrees % 2 == 1;
-    let (mut above, mut term, mut from) = if odd {
-        (libm::erfc(half.sqrt()), (half / std::f64::consts::PI).sqrt() * 2.0 * (-half).exp(), 3)
-    } else {
-        ((-half).exp(), half * (-half).exp(), 4)
-    };
-    while from <= degrees {
-        above += term;
-        // From (x/2)^(k/2 − 1) / Γ(k/2) to that of k + 2.
-        term *= half / (from as f64 / 2.0);
-        from += 2;
-    }
-    above.clamp(0.0, 1.0)
+    ChiSquared::new(degrees as f64).map_or(f64::NAN, |distribution| distribution.sf(x))
 }
 
 impl fmt::Display for Comparison {

@@ -8,7 +8,7 @@ use halfmax_core::{
 };
 use serde::Serialize;
 
-use crate::bootstrap::{self, intervals};
+use crate::bootstrap::Bootstrap;
 use crate::conformal::NOMINAL;
 use crate::cross::OtherStudy;
 use crate::fits::{Fits, Part, Plan, Work};
@@ -255,18 +255,18 @@ pub fn evaluate_resumable(
             found.extend(fits.result(model, &part, &drugs).map_err(placed)?);
         }
     }
-    let (mut results, mut replicates) = (Vec::new(), Vec::new());
+    let (mut results, mut drawn) = (Vec::new(), Vec::new());
     for (named, found) in models.iter().zip(found) {
         progress.check()?;
         // A model that failed, and may, is left out.
         if found.len() < run.len() {
             continue;
         }
-        let (result, drawn) = pool(work, named, found, &drugs)?;
+        let (result, replicates) = pool(work, named, found, &drugs)?;
         results.push(result);
-        replicates.push(drawn);
+        drawn.push(replicates);
     }
-    let comparison = Comparison::new(folds.kind(), &results, &replicates);
+    let comparison = Comparison::new(folds.kind(), &results, &drawn);
     Ok(Evaluation {
         kind: folds.kind(),
         models: results,
@@ -384,7 +384,7 @@ fn pool(
     named: &NamedModel,
     found: Vec<Fold>,
     drugs: &Drugs,
-) -> Result<(ModelEvaluation, Vec<bootstrap::Replicate>)> {
+) -> Result<(ModelEvaluation, Bootstrap)> {
     let Work { screen, folds, protocol, validation, other, .. } = work;
     let of_other: Vec<usize> = found.iter().flat_map(|fold| other.of_fold(fold.evaluation.fold)).collect();
     let said_of_other: Vec<f32> = found.iter().flat_map(|fold| &fold.other).copied().collect();
@@ -392,12 +392,13 @@ fn pool(
     let predicted: Vec<f32> = found.iter().flat_map(|fold| &fold.predicted).copied().collect();
     let scored = score(screen, &rows, &predicted, drugs)?;
     let resample = if folds.kind().leaves_drugs_out() { Resample::Drugs } else { Resample::Cells };
-    let drawn = scored.replicates(resample, protocol.replicates, protocol.seed.derive(u64::MAX))?;
+    let drawn = scored.bootstrap(resample, protocol.replicates, protocol.seed.derive(u64::MAX))?;
+    let metrics = scored.metrics();
     let evaluation = ModelEvaluation {
         name: named.name.clone(),
         family: named.family.clone(),
-        metrics: scored.metrics(),
-        intervals: intervals(&drawn),
+        metrics,
+        intervals: drawn.intervals(metrics.per_drug_pearson),
         detection: detection(screen, &rows, &predicted, protocol)?,
         fit_seconds: found.iter().map(|fold| fold.evaluation.fit_seconds).sum(),
         predict_seconds: found.iter().map(|fold| fold.evaluation.predict_seconds).sum(),

@@ -3,7 +3,7 @@ use std::ops::Range;
 use halfmax_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::moments::{Moments, Pooled};
+use crate::moments::{DrugPart, Moments, Pooled};
 
 /// How close predictions are to the observed responses of a test set, each response counting once.
 ///
@@ -161,7 +161,7 @@ impl Scored {
     /// All metrics of the test set.
     pub fn metrics(&self) -> Metrics {
         let pooled = self.rows.iter().fold(Pooled::default(), |sum, row| sum.plus(row));
-        let drugs = self.drugs.iter().map(|drug| (1.0, drug.counted, self.moments(drug)));
+        let drugs = self.drugs.iter().map(|drug| self.part(drug));
         let Some(summary) = pooled.summary(drugs) else { return Metrics::default() };
         let [rmse, mae, r2, pearson, spearman, per_drug_pearson, r2_within_drug] = summary.values;
         Metrics {
@@ -193,6 +193,12 @@ impl Scored {
             }
         };
         self.drugs.iter().map(one).collect()
+    }
+
+    /// A drug's part in the metrics, once.
+    pub(crate) fn part(&self, drug: &Drug) -> DrugPart {
+        let moments = self.moments(drug);
+        DrugPart { times: 1.0, counted: drug.counted, moments, spread: moments.spread_of_observed() }
     }
 
     pub(crate) fn moments(&self, drug: &Drug) -> Moments {

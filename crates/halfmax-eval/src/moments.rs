@@ -42,6 +42,18 @@ impl Moments {
         self.spread(0)
     }
 
+    /// Σw(y − ȳ)² of the observed values of a draw from these, without their mean being estimated again: what each response adds
+    /// or takes away is what the delete-one jackknife says, n / (n − 1) · (y − ȳ)², ȳ the mean of all. 0 where all are equal.
+    pub(crate) fn spread_of_observed_in(&self, draw: &Self) -> f64 {
+        let (n, spread) = (self.weight, self.spread(0));
+        if spread <= 0.0 {
+            return 0.0;
+        }
+        let mean = self.sums[0] / n;
+        let about_mean = draw.squares[0] - mean * (2.0 * draw.sums[0] - mean * draw.weight);
+        spread + n / (n - 1.0) * (about_mean - spread)
+    }
+
     /// The Pearson correlation; `None` where either variable is constant.
     pub(crate) fn pearson(&self) -> Option<f64> {
         let (observed, predicted) = (self.spread(0), self.spread(1));
@@ -61,6 +73,17 @@ pub(crate) struct Pooled {
     absolute_errors: f64,
     values: Moments,
     ranks: Moments,
+}
+
+/// A drug's part in the metrics.
+pub(crate) struct DrugPart {
+    /// How many times the drug counts.
+    pub(crate) times: f64,
+    /// Whether it counts in the per-drug Pearson.
+    pub(crate) counted: bool,
+    pub(crate) moments: Moments,
+    /// Σw(y − ȳ_d)² of its observed values, or what stands for it in a draw.
+    pub(crate) spread: f64,
 }
 
 /// The metrics in the order of [`crate::Metrics`]: rmse, mae, r2, pearson, spearman, per_drug_pearson,
@@ -89,22 +112,18 @@ impl Pooled {
         }
     }
 
-    /// The metrics, given for each drug how many times it counts, whether it counts in the per-drug Pearson,
-    /// and its sums; `None` of no response.
-    pub(crate) fn summary(&self, drugs: impl Iterator<Item = (f64, bool, Moments)>) -> Option<Summary> {
+    /// The metrics, given the part of each drug; `None` of no response.
+    pub(crate) fn summary(&self, drugs: impl Iterator<Item = DrugPart>) -> Option<Summary> {
         let n = self.values.weight;
         if n <= 0.0 {
             return None;
         }
         let (mut within, mut correlations, mut times_counted, mut drugs_counted) = (0.0, 0.0, 0.0, 0);
-        for (times, counted, moments) in
-            drugs.filter(|(times, _, moments)| *times > 0.0 && moments.weight > 0.0)
-        {
-            let spread = moments.spread_of_observed();
-            within += times * spread;
-            if counted && spread > 0.0 {
-                correlations += times * moments.pearson().unwrap_or(0.0);
-                times_counted += times;
+        for drug in drugs.filter(|drug| drug.times > 0.0 && drug.moments.weight > 0.0) {
+            within += drug.times * drug.spread;
+            if drug.counted && drug.moments.spread_of_observed() > 0.0 {
+                correlations += drug.times * drug.moments.pearson().unwrap_or(0.0);
+                times_counted += drug.times;
                 drugs_counted += 1;
             }
         }

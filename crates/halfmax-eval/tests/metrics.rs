@@ -109,6 +109,47 @@ fn intervals_hold_the_estimate_and_do_not_depend_on_threads() {
     assert!(scored.intervals(Resample::Cells, 9, Seed::new(1)).is_err());
 }
 
+/// Few responses of each drug: a variance about means estimated again in every draw put the intervals below their own estimates.
+#[test]
+fn intervals_of_sparse_screens_hold_the_truth() {
+    let (cells, drugs, test_sets) = (60_u32, 60_u32, 120_u64);
+    let noise = |seed: Seed, at: u32| {
+        let draw =
+            |part: u64| (seed.derive(4 * u64::from(at) + part).value() >> 11) as f64 / (1u64 << 53) as f64;
+        (draw(0) + draw(1) + draw(2) - 1.5) * 2.0
+    };
+    let one = |seed: Seed| {
+        let (mut cell, mut drug, mut observed, mut predicted) = (vec![], vec![], vec![], vec![]);
+        for pair in
+            (0..cells * drugs).filter(|pair| seed.derive(7_000_000 + u64::from(*pair)).value() % 10 == 0)
+        {
+            let (line, compound) = (pair / drugs, pair % drugs);
+            let level = 2.0 * noise(Seed::new(5), compound);
+            let signal = level + noise(seed, 1_000_000 + line);
+            cell.push(line);
+            drug.push(compound);
+            observed.push((signal + 0.8 * noise(seed, 2_000_000 + pair)) as f32);
+            predicted.push((level + 0.7 * (signal - level) + 0.3 * noise(seed, 3_000_000 + pair)) as f32);
+        }
+        let scored = Scored::new(&cell, &drug, &observed, &predicted).unwrap();
+        let interval = scored.intervals(Resample::Cells, 200, seed).unwrap().r2_within_drug.unwrap();
+        (scored.metrics().r2_within_drug.unwrap(), interval)
+    };
+    let found: Vec<(f64, [f64; 2])> = (0..test_sets).map(|at| one(Seed::new(11).derive(at))).collect();
+    assert!(found.iter().all(|(estimate, [low, high])| low < estimate && estimate < high));
+    let truth = found.iter().map(|one| one.0).sum::<f64>() / test_sets as f64;
+    let held = found.iter().filter(|(_, [low, high])| *low <= truth && truth <= *high).count();
+    assert!((109..=119).contains(&held), "{held} of {test_sets} intervals hold {truth}");
+}
+
+/// Nothing says how much one cell line differs from others.
+#[test]
+fn a_single_entity_has_no_interval() {
+    let one = Scored::new(&[0; 3], &[0, 1, 2], &[1.0, 2.0, 4.0], &[1.5, 2.5, 3.0]).unwrap();
+    assert_eq!(one.intervals(Resample::Cells, 100, Seed::new(1)).unwrap(), Default::default());
+    assert!(one.intervals(Resample::Drugs, 100, Seed::new(1)).unwrap().rmse.is_some());
+}
+
 /// The interval of a mean absolute error agrees with its normal theory: entities of one response each.
 #[test]
 fn the_interval_has_the_width_that_theory_gives() {
