@@ -14,7 +14,8 @@ import tables_matrices
 import tables_oneil
 from child import Runner
 from compare import markdown
-from simulate_curves import REGIMES
+from simulate_curves import REGIMES as CURVE_REGIMES
+from simulate_matrices import REGIMES as MATRIX_REGIMES
 
 HERE = Path(__file__).resolve().parent
 BUILT_BINARY = HERE.parents[2] / "target" / "release" / "halfmax"
@@ -67,24 +68,26 @@ class Comparison:
 
     def curves(self) -> str:
         """The simulated curves."""
+        if self.packages.isdisjoint(FITTERS.values()):
+            return "Not compared: none of the R packages that fit curves is installed."
         simulate = self.python("simulate_curves.py", "--out", ".", "--curves", str(self.options.curves))
         self.runner.make("curves_truth.csv", simulate)
         fits: dict[str, tables_curves.Fits] = {}
-        seconds: dict[str, float] = dict.fromkeys(["halfmax", *LABELS.values()], 0.0)
-        for readings in (f"curves_{at:02}" for at in range(len(REGIMES))):
+        results: dict[str, list[str]] = {}
+        for readings in (f"curves_{at:02}" for at in range(len(CURVE_REGIMES))):
             self.fit(readings, f"fits_halfmax_{readings}.csv")
             self.fit(readings, f"fits_halfmax_top_{readings}.csv", "--fixed-top")
             fits[readings] = {
                 "halfmax": tables_curves.read_halfmax(self.folder / f"fits_halfmax_{readings}.csv"),
                 "halfmax, top 1": tables_curves.read_halfmax(self.folder / f"fits_halfmax_top_{readings}.csv"),
             }
-            seconds["halfmax"] += self.seconds(f"fits_halfmax_{readings}.csv")
+            results.setdefault("halfmax", []).append(f"fits_halfmax_{readings}.csv")
             for peer, file in self.fit_peers(readings).items():
                 fits[readings][LABELS[peer]] = tables_curves.read_peer(self.folder / file, "delta")
-                seconds[LABELS[peer]] += self.seconds(file)
+                results.setdefault(LABELS[peer], []).append(file)
                 if peer == "drc":
                     fits[readings][tables_curves.ON_LOGS] = tables_curves.read_peer(self.folder / file, "tfls")
-        speed = self.throughput("curves", self.options.curves * len(fits), seconds)
+        speed = self.throughput("curves", self.options.curves, results)
         return "\n\n".join([tables_curves.tables(self.folder, fits), speed])
 
     def matrices(self) -> str:
@@ -100,10 +103,9 @@ class Comparison:
         out = "scores_synergy.csv"
         commands["synergy (Python)"] = (out, self.python("matrices_python.py", "matrices.csv", out))
         files = {name: file for name, (file, command) in commands.items() if self.runner.make(file, command)}
-        with (self.folder / "matrices.csv").open() as wells:
-            count = len({line.split(",", 1)[0] for line in wells}) - 1
-        total = {name: self.seconds(file) for name, file in files.items()}
-        return "\n\n".join([tables_matrices.tables(self.folder, files), self.throughput("matrices", count, total)])
+        results = {name: [file] for name, file in files.items()}
+        speed = self.throughput("matrices", self.options.matrices * len(MATRIX_REGIMES), results)
+        return "\n\n".join([tables_matrices.tables(self.folder, files), speed])
 
     def oneil(self) -> str:
         """The single agents of O'Neil's screen."""
@@ -118,17 +120,15 @@ class Comparison:
         files |= {LABELS[peer]: file for peer, file in peers.items()}
         return tables_oneil.tables(self.folder, files, "fits_plain_oneil.csv")
 
-    def seconds(self, result: str) -> float:
-        """CPU seconds that a result cost; 0 of one that is not there."""
-        return self.runner.seconds.get(result, 0.0)
-
-    def throughput(self, what: str, count: int, total: dict[str, float]) -> str:
-        """How many a CPU second each tool did, whole processes, and how many times more halfmax does."""
-        rows = []
-        for name, seconds in total.items():
+    def throughput(self, what: str, count: int, results: dict[str, list[str]]) -> str:
+        """How many a CPU second each tool did, whole processes, and how many times more halfmax does; `count` to a result."""
+        speeds = {}
+        for name, files in results.items():
+            seconds = [self.runner.seconds[file] for file in files if file in self.runner.seconds]
             if seconds:
-                rows.append([name, f"{count / seconds:,.1f}", f"{seconds / total['halfmax']:,.0f}"])
-        return markdown([f"{what}, {count:,}", "a CPU second", "halfmax times as many"], rows)
+                speeds[name] = count * len(seconds) / sum(seconds)
+        rows = [[name, f"{speed:,.1f}", f"{speeds['halfmax'] / speed:,.0f}"] for name, speed in speeds.items()]
+        return markdown([what, "a CPU second", "halfmax times as many"], rows)
 
 
 def arguments() -> argparse.Namespace:
@@ -143,6 +143,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rscript", default="Rscript", help="the R to run; R_LIBS says where its packages are")
     options = parser.parse_args()
     options.halfmax = options.halfmax.resolve()
+    if not options.halfmax.is_file():
+        parser.error(f"{options.halfmax} is missing: build it with cargo build --release, or name another with --halfmax")
     options.out.mkdir(parents=True, exist_ok=True)
     options.out = options.out.resolve()
     unknown = set(options.parts.split(",")) - set(PARTS)
