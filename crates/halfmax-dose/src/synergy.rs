@@ -19,13 +19,25 @@
 //! ```
 
 mod bootstrap;
+mod braid;
+mod combination_index;
 mod loewe;
 mod matrix;
+mod musyc;
 mod score;
+mod sensitivity;
 mod single;
+mod surface;
+mod surface_fit;
+mod surface_interval;
 mod zip;
 
+pub use braid::{BraidFit, BraidSurface, fit_braid};
+pub use combination_index::{CombinationIndex, Indices, MedianEffect, NoIndex, combination_index};
 pub use loewe::loewe_reference;
 pub use matrix::DoseMatrix;
+pub use musyc::{Cooperativity, MusycFit, MusycSurface, fit_musyc};
 pub use score::{BlockScores, ModelScores, Summary, SynergyModel, SynergyParams, SynergyScorer, Window};
+pub use sensitivity::{Sensitivity, sensitivity};
 pub use single::Baseline;
+pub use surface_fit::{SurfaceParameter, SurfaceQuality};
