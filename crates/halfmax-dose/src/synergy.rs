@@ -21,6 +21,7 @@
 mod bootstrap;
 mod braid;
 mod combination_index;
+mod hill;
 mod loewe;
 mod matrix;
 mod musyc;
@@ -32,8 +33,9 @@ mod surface_fit;
 mod surface_interval;
 mod zip;
 
-pub use braid::{BraidFit, BraidSurface, fit_braid};
+pub use braid::{BraidFit, BraidSurface, MaximalEffect, fit_braid};
 pub use combination_index::{CombinationIndex, Indices, MedianEffect, NoIndex, combination_index};
+pub use hill::hill_curves;
 pub use loewe::loewe_reference;
 pub use matrix::DoseMatrix;
 pub use musyc::{Cooperativity, MusycFit, MusycSurface, fit_musyc};

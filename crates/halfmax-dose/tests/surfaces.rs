@@ -47,6 +47,11 @@ fn independent() -> MusycSurface {
     MusycSurface { effects: [1.0, 0.4, 0.3, 0.12], alpha: [1.0; 2], ..musyc() }
 }
 
+fn indices(matrix: &DoseMatrix) -> CombinationIndex {
+    let means = matrix.means();
+    combination_index(matrix, &means, hill_curves(matrix, &means))
+}
+
 fn values(parameters: &[(&'static str, &SurfaceParameter)]) -> Vec<(&'static str, [f64; 3])> {
     let one = |(name, parameter): &(&'static str, &SurfaceParameter)| {
         let estimate = parameter.estimate;
@@ -176,12 +181,13 @@ fn swapped_drugs_have_swapped_answers() {
     assert_eq!(other.hill, turned(one.hill));
     assert_eq!(other.ec50, turned(one.ec50));
     assert_eq!(other.beta, one.beta);
-    let [one, other] = [&readings, &swapped].map(|readings| fit_braid(&matrix(readings)).unwrap());
+    let [one, other] =
+        [&readings, &swapped].map(|readings| fit_braid(&matrix(readings), MaximalEffect::Fitted).unwrap());
     assert_eq!(other.kappa, one.kappa);
     assert_eq!(other.ec50, turned(one.ec50));
     let [one, other] = [&readings, &swapped].map(|readings| {
         let matrix = matrix(readings);
-        (sensitivity(&matrix, &matrix.means()), combination_index(&matrix, &matrix.means()))
+        (sensitivity(&matrix, &matrix.means()), indices(&matrix))
     });
     assert_eq!(one.0.css_each, [other.0.css_each[1], other.0.css_each[0]]);
     assert_eq!(one.0.s_max, other.0.s_max);
@@ -210,28 +216,43 @@ fn too_few_readings_are_refused() {
     let doses = [1.0, 2.0, 3.0];
     let mut alone: Vec<[f64; 3]> = doses.iter().map(|a| [*a, 0.0, 10.0 * a]).collect();
     alone.extend(doses.map(|b| [0.0, b, 15.0 * b]));
-    let error = fit_braid(&matrix(&alone)).unwrap_err().to_string();
+    let error = fit_braid(&matrix(&alone), MaximalEffect::OfTheStronger).unwrap_err().to_string();
     assert!(error.contains("6 pairs of doses with readings: a surface of 8 parameters"), "{error}");
 }
 
-fn braid(kappa: f64) -> BraidSurface {
-    BraidSurface { effects: [1.0, 0.1, 0.3], hill: [1.2, 2.0], ec50: [0.5, 2.0], kappa }
+fn braid(kappa: f64, by_both: f64) -> BraidSurface {
+    BraidSurface { effects: [1.0, 0.2, 0.4, by_both], hill: [1.2, 2.0], ec50: [0.5, 2.0], kappa }
 }
 
 #[test]
 fn kappa_is_recovered_and_its_intervals_hold_it() {
-    for kappa in [-0.8, 0.0, 3.0] {
-        let exact = matrix(&readings(|doses| braid(kappa).viability(doses), 1, 0.0, Seed::new(1)));
-        let fit = fit_braid(&exact).unwrap();
-        assert!((fit.surface.kappa - kappa).abs() < 1e-3, "{fit:?}");
-        let mut held = 0;
+    use MaximalEffect::{Fitted, OfTheStronger};
+    for (kappa, by_both, maximal) in [
+        (-0.8, 0.2, OfTheStronger),
+        (0.0, 0.2, OfTheStronger),
+        (3.0, 0.2, OfTheStronger),
+        (1.0, 0.05, Fitted),
+    ] {
+        let truth = braid(kappa, by_both);
+        let exact = matrix(&readings(|doses| truth.viability(doses), 1, 0.0, Seed::new(1)));
+        let fit = fit_braid(&exact, maximal).unwrap();
+        assert!((fit.surface.kappa - kappa).abs() < 1e-2, "{fit:?}");
+        assert!((fit.surface.effects[3] - by_both).abs() < 1e-3, "{fit:?}");
+        let mut held = [0; 2];
         for block in 0..150 {
-            let readings = readings(|doses| braid(kappa).viability(doses), 1, 0.05, Seed::new(block));
-            let found = fit_braid(&matrix(&readings)).unwrap().kappa.estimate;
-            held += u32::from(!(found.lower > kappa || found.upper < kappa));
+            let readings = readings(|doses| truth.viability(doses), 1, 0.05, Seed::new(block));
+            let found = fit_braid(&matrix(&readings), maximal).unwrap();
+            for (held, (parameter, truth)) in
+                held.iter_mut().zip([(found.kappa, kappa), (found.effects[3], by_both)])
+            {
+                let found = parameter.estimate;
+                *held += u32::from(!(found.lower > truth || found.upper < truth));
+            }
         }
-        let share = f64::from(held) / 150.0;
-        assert!(share > 0.89, "kappa {kappa}: {share} of intervals hold it");
+        for held in held {
+            let share = f64::from(held) / 150.0;
+            assert!(share > 0.89, "kappa {kappa}: {share} of intervals hold it or the maximal effect");
+        }
     }
 }
 
@@ -239,9 +260,9 @@ fn kappa_is_recovered_and_its_intervals_hold_it() {
 fn a_drug_with_itself_is_additive() {
     let drug = LogLogistic { top: 1.0, bottom: 0.2, ec50: 1.5, hill: 1.4 };
     let sham = matrix(&readings(|[a, b]| drug.at(a + b), 1, 0.0, Seed::new(1)));
-    let fit = fit_braid(&sham).unwrap();
+    let fit = fit_braid(&sham, MaximalEffect::OfTheStronger).unwrap();
     assert!(fit.surface.kappa.abs() < 1e-4, "{fit:?}");
-    let found = combination_index(&sham, &sham.means());
+    let found = indices(&sham);
     for (cell, index) in found.loewe.index.iter().enumerate() {
         let why = found.loewe.why[cell];
         assert!(index.is_nan() || (index - 1.0).abs() < 0.01, "cell {cell}: {index}");
@@ -262,7 +283,7 @@ fn combination_indices_by_hand() {
         [4.0, 2.0, 100.0],
     ];
     let matrix = matrix(&readings);
-    let found = combination_index(&matrix, &matrix.means());
+    let found = indices(&matrix);
     let [Some(a), Some(b)] = found.lines else { panic!("no lines") };
     // ln(0.25) at 1 and ln(1) at 4: a slope of 1, half the effect at 4. Of drug b ln(1) at 2 and ln(4) at 8.
     assert!((a.m - 1.0).abs() < 1e-12 && (a.dm - 4.0).abs() < 1e-12, "{a:?}");
@@ -283,7 +304,7 @@ fn effects_out_of_reach_have_no_index_and_say_why() {
     let weak = LogLogistic { top: 1.0, bottom: 0.7, ec50: 1.0, hill: 1.0 };
     let strong = LogLogistic { top: 1.0, bottom: 0.0, ec50: 1.0, hill: 1.0 };
     let matrix = matrix(&readings(|[a, b]| weak.at(a) * strong.at(b), 1, 0.0, Seed::new(1)));
-    let found = combination_index(&matrix, &matrix.means()).loewe;
+    let found = indices(&matrix).loewe;
     let last = matrix.len() - 1;
     assert!(found.index[last].is_nan());
     assert_eq!(found.why[last], Some(NoIndex::BeyondDrugA));

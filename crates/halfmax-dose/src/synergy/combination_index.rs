@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hill::alone;
 use super::matrix::DoseMatrix;
-use super::single::single_agents;
 use crate::shape::LogLogistic;
 
 /// The median-effect line of a drug alone: `ln(f / (1 − f)) = m ln(d / D_m)`, with `f` the inhibition as a fraction (Chou & Talalay 1984), by
@@ -106,25 +106,28 @@ pub struct CombinationIndex {
     pub loewe: Indices,
 }
 
-/// The combination indices of a matrix whose cells have these inhibitions in percent.
+/// The combination indices of a matrix whose cells have these inhibitions in percent, and whose drugs alone have these curves in viability
+/// ([`super::hill_curves`]).
 ///
 /// ```
-/// use halfmax_dose::synergy::{DoseMatrix, combination_index};
+/// use halfmax_dose::synergy::{DoseMatrix, combination_index, hill_curves};
 /// // A drug with itself.
 /// let inhibition = |dose: f64| 100.0 * dose / (2.0 + dose);
 /// let doses = [0.0, 1.0, 2.0, 4.0];
 /// let pairs = doses.iter().flat_map(|a| doses.map(|b| [*a, b, inhibition(a + b)]));
 /// let matrix = DoseMatrix::new(&pairs.collect::<Vec<_>>())?;
-/// let found = combination_index(&matrix, &matrix.means());
+/// let curves = hill_curves(&matrix, &matrix.means());
+/// let found = combination_index(&matrix, &matrix.means(), curves);
+/// assert!((found.loewe.mean - 1.0).abs() < 0.001);
 /// assert!((found.median_effect.mean - 1.0).abs() < 1e-9);
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
-pub fn combination_index(matrix: &DoseMatrix, inhibitions: &[f64]) -> CombinationIndex {
-    let lines = [0, 1].map(|drug| {
-        let cells = matrix.alone(drug).into_iter().zip(matrix.doses(drug));
-        let points: Vec<[f64; 2]> = cells.map(|(cell, dose)| [*dose, inhibitions[cell]]).collect();
-        MedianEffect::of(&points)
-    });
+pub fn combination_index(
+    matrix: &DoseMatrix,
+    inhibitions: &[f64],
+    curves: [Option<LogLogistic>; 2],
+) -> CombinationIndex {
+    let lines = [0, 1].map(|drug| MedianEffect::of(&alone(matrix, inhibitions, drug)));
     let median_effect = indices(matrix, inhibitions, |inhibition| {
         if !(inhibition > 0.0 && inhibition < 100.0) {
             return Err(NoIndex::EffectOutside0To100);
@@ -134,7 +137,6 @@ pub fn combination_index(matrix: &DoseMatrix, inhibitions: &[f64]) -> Combinatio
             _ => Err(NoIndex::NoCurve),
         }
     });
-    let curves = single_agents(matrix, inhibitions);
     let falls = |curve: &LogLogistic| curve.bottom < curve.top;
     let loewe = indices(matrix, inhibitions, |inhibition| {
         let [Some(a), Some(b)] = &curves else { return Err(NoIndex::NoCurve) };

@@ -1,10 +1,10 @@
 //! MuSyC: the 2D Hill equation (Meyer et al. 2019; Wooten et al. 2021).
 
-use halfmax_core::{Error, Result};
+use halfmax_core::Result;
 use serde::{Deserialize, Serialize};
 
+use super::hill::curves;
 use super::matrix::DoseMatrix;
-use super::single::single_agents;
 use super::surface::{Cell, Problem, Readings, cholesky, solve};
 use super::surface_fit::{Asked, Scale, SurfaceParameter, SurfaceQuality, fit};
 use crate::shape::LogLogistic;
@@ -305,18 +305,6 @@ pub fn fit_musyc(matrix: &DoseMatrix, cooperativity: Cooperativity) -> Result<Mu
     };
     fit.open_what_nothing_shows(cooperativity);
     Ok(if readings.swapped { fit.swapped() } else { fit })
-}
-
-/// The curves of the drugs alone.
-pub(crate) fn curves(matrix: &DoseMatrix) -> Result<[LogLogistic; 2]> {
-    match single_agents(matrix, &matrix.means()) {
-        [Some(a), Some(b)] => Ok([a, b]),
-        [a, _] => {
-            let which = if a.is_none() { "first" } else { "second" };
-            Err(Error::data(format!("the {which} drug was measured alone at fewer than three doses above 0"))
-                .help("a response surface needs three doses of each drug alone"))
-        }
-    }
 }
 
 fn problem(readings: &Readings, cooperativity: Cooperativity) -> Problem<'_, 12> {

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hill::{alone, curve};
 use super::matrix::DoseMatrix;
-use super::single::{fit_curve, levels};
-use crate::shape::LogLogistic;
 
 /// Sensitivity scores of a matrix, as SynergyFinder (`CalculateSensitivity`) and DrugComb define them. Every score is a mean
 /// inhibition in percent: the area under a fitted four-parameter curve over the logarithm of the dose, from the lowest to the highest tested dose above
@@ -43,10 +42,7 @@ pub struct Sensitivity {
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
 pub fn sensitivity(matrix: &DoseMatrix, inhibitions: &[f64]) -> Sensitivity {
-    let alone = [0, 1].map(|drug| {
-        let cells = matrix.alone(drug).into_iter().zip(matrix.doses(drug).iter().copied());
-        cells.map(|(cell, dose)| [dose, inhibitions[cell]]).collect::<Vec<[f64; 2]>>()
-    });
+    let alone = [0, 1].map(|drug| alone(matrix, inhibitions, drug));
     let ri = [0, 1].map(|drug| mean_inhibition(&alone[drug]));
     let relative_ic50 = [0, 1].map(|drug| {
         let highest = alone[drug].iter().map(|point| point[0]).fold(0.0, f64::max);
@@ -75,12 +71,6 @@ pub fn sensitivity(matrix: &DoseMatrix, inhibitions: &[f64]) -> Sensitivity {
         s_max: css - larger,
         s_mean: css - (ri[0] + ri[1]) / 2.0,
     }
-}
-
-/// The four-parameter curve through `[dose, inhibition]`, in viability; none with fewer than three doses above 0.
-fn curve(points: &[[f64; 2]]) -> Option<LogLogistic> {
-    let inhibitions: Vec<f64> = points.iter().map(|point| point[1]).collect();
-    fit_curve(&levels(points.iter().map(|point| point[0]).enumerate(), &inhibitions), None)
 }
 
 /// The mean inhibition over the logarithm of the dose, dose 0 left out; with one dose the inhibition there.
