@@ -17,6 +17,9 @@
 //! assert_eq!(bliss.score[3], 16.0);
 //! # Ok::<(), halfmax_core::Error>(())
 //! ```
+//!
+//! Beside these scores, response surfaces ([`fit_musyc`], [`fit_braid`]) put synergy into parameters with intervals, [`combination_index`] says how
+//! much of both drugs an effect takes, and [`sensitivity`] how much both do over their doses.
 
 mod bootstrap;
 mod braid;
@@ -25,6 +28,7 @@ mod hill;
 mod loewe;
 mod matrix;
 mod musyc;
+mod musyc_surface;
 mod score;
 mod sensitivity;
 mod single;
@@ -38,7 +42,8 @@ pub use combination_index::{CombinationIndex, Indices, MedianEffect, NoIndex, co
 pub use hill::hill_curves;
 pub use loewe::loewe_reference;
 pub use matrix::DoseMatrix;
-pub use musyc::{Cooperativity, MusycFit, MusycSurface, fit_musyc};
+pub use musyc::{Cooperativity, MusycFit, fit_musyc};
+pub use musyc_surface::MusycSurface;
 pub use score::{BlockScores, ModelScores, Summary, SynergyModel, SynergyParams, SynergyScorer, Window};
 pub use sensitivity::{Sensitivity, sensitivity};
 pub use single::Baseline;

@@ -353,3 +353,67 @@ impl<const N: usize> Region<'_, N> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::surface::Cell;
+    use super::*;
+
+    /// A curve of one drug: E₀, E₁, ln EC50.
+    fn curve(theta: &[f64; 3], ln_doses: [f64; 2]) -> (f64, [f64; 3]) {
+        let taken = 1.0 / (1.0 + (theta[2] - ln_doses[0]).exp());
+        let steep = (theta[1] - theta[0]) * taken * (1.0 - taken);
+        (theta[0] + (theta[1] - theta[0]) * taken, [1.0 - taken, taken, -steep])
+    }
+
+    fn cells() -> Vec<Cell> {
+        let off = [0.02, -0.03, 0.01, 0.04, -0.02, 0.03];
+        let cell = |(at, off): (usize, f64)| {
+            let ln_doses = [at as f64 - 2.5, 0.0];
+            Cell { ln_doses, weight: 1.0, mean: curve(&[1.0, 0.2, 0.7], ln_doses).0 + off }
+        };
+        off.into_iter().enumerate().map(cell).collect()
+    }
+
+    /// Both searches against a dense one: the parameter held at a value, the others free.
+    #[test]
+    fn ends_are_those_of_the_profile() {
+        let cells = cells();
+        let ranges = [[0.0, 1.5], [-1.0, 1.0], [-6.0, 6.0]];
+        let problem = Problem { cells: &cells, surface: curve, ranges, longest: [0.5, 0.5, 1.5] };
+        let (minimum, least) = problem.descend(&[0.9, 0.3, 0.0], 100);
+        let region = Region { problem: &problem, minimum, least, variance: 0.0009, quantile: 3.0 };
+        for held in 0..3 {
+            let mut gradient = [0.0; 3];
+            gradient[held] = 1.0;
+            let function = move |theta: &[f64; 3]| Some((theta[held], gradient));
+            for sign in [-1.0, 1.0] {
+                let (End::At(found), _) = region.end(&function, sign, [-9.0, 9.0]) else { panic!("no end") };
+                let (End::At(profiled), _) = region.profiled_end(&function, sign, [-9.0, 9.0], 0.1) else {
+                    panic!("no end")
+                };
+                for end in [found, profiled] {
+                    let mut ranges = ranges;
+                    ranges[held] = [end; 2];
+                    let problem = Problem { cells: &cells, surface: curve, ranges, longest: [0.5, 0.5, 1.5] };
+                    let more = problem.descend(&minimum, 100).1 - least;
+                    assert!((more / region.allowed() - 1.0).abs() < 0.03, "{held} {sign}: {end}, {more}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_nothing_bounds_has_open_ends() {
+        let mut cells = cells();
+        // Doses far below the EC50: neither it nor E₁ is known.
+        cells.iter_mut().for_each(|cell| cell.ln_doses[0] -= 20.0);
+        let ranges = [[0.0, 1.5], [0.0, 1.0], [-6.0, 6.0]];
+        let problem = Problem { cells: &cells, surface: curve, ranges, longest: [0.5, 0.5, 1.5] };
+        let (minimum, least) = problem.descend(&[0.9, 0.3, 0.0], 100);
+        let region = Region { problem: &problem, minimum, least, variance: 0.3, quantile: 3.0 };
+        let function = |theta: &[f64; 3]| Some((theta[2], [0.0, 0.0, 1.0]));
+        let (found, _) = region.interval(&function, [-5.99, 5.99]).unwrap();
+        assert_eq!(found.ends, [None, None]);
+    }
+}
