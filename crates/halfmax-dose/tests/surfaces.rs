@@ -323,6 +323,16 @@ fn relative_inhibition_is_the_mean_over_log_dose() {
         (0..steps as usize).map(|at| 100.0 * (1.0 - drug.at(dose(at)))).sum::<f64>() / f64::from(steps);
     assert!((found.ri[0] - mean).abs() < 0.01, "{} {mean}", found.ri[0]);
     assert!((found.relative_ic50[0] - 8.0).abs() < 0.01);
+    assert!(!found.ic50_outside[0]);
     // The other drug does nothing: the combination is as sensitive as to the first alone.
     assert!((found.css_each[0] - mean).abs() < 0.02, "{} {mean}", found.css_each[0]);
+}
+
+#[test]
+fn a_relative_ic50_at_an_end_of_the_doses_is_said() {
+    // Even the lowest dose does all that the drug can.
+    let potent = LogLogistic { top: 1.0, bottom: 0.4, ec50: 1e-4, hill: 2.0 };
+    let other = LogLogistic { top: 1.0, bottom: 0.0, ec50: 1.0, hill: 1.0 };
+    let matrix = matrix(&readings(|[a, b]| potent.at(a) * other.at(b), 1, 0.01, Seed::new(5)));
+    assert_eq!(sensitivity(&matrix, &matrix.means()).ic50_outside, [true, false]);
 }

@@ -11,7 +11,7 @@ use crate::shape::LogLogistic;
 /// left out, which favours neither the method nor the drug: where the highest doses kill all cells the line rests on the low ones.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MedianEffect {
-    /// The dose of half the effect, D_m, in the unit of the doses.
+    /// The dose of half the effect, D_m, in the unit of the doses; NaN where the inhibition does not rise with the dose.
     pub dm: f64,
     /// The slope m; at most 0 where the inhibition falls with the dose.
     pub m: f64,
@@ -47,7 +47,8 @@ impl MedianEffect {
         }
         let m = sum(0, 1) / sum(0, 0);
         let r = sum(0, 1) / (sum(0, 0) * sum(1, 1)).sqrt();
-        Some(Self { dm: (x - y / m).exp(), m, r, doses: points.len() })
+        let dm = if m > 0.0 { (x - y / m).exp() } else { f64::NAN };
+        Some(Self { dm, m, r, doses: points.len() })
     }
 }
 

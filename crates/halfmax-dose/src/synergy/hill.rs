@@ -10,9 +10,18 @@ use crate::shape::LogLogistic;
 const DECADES_BEYOND: f64 = 2.0;
 const HILL: [f64; 2] = [0.1, 10.0];
 
-/// The curve through `[dose, inhibition in percent]`, in viability, by least squares; readings that are NaN are passed over. Plateaus stay within
-/// the readings, or within 0 and 1 where these do. None with fewer than three doses above 0.
-pub(crate) fn curve(points: &[[f64; 2]]) -> Option<LogLogistic> {
+/// How far the plateaus of a curve may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plateaus {
+    /// They stay within the readings, or within 0 and 1 where these do: for what is read beyond the tested doses.
+    WithinReadings,
+    /// They may lie twice the range of the readings beyond these, which is as good as anywhere: for what is read within the tested doses.
+    Free,
+}
+
+/// The curve through `[dose, inhibition in percent]`, in viability, by least squares; readings that are NaN are passed over. None with fewer than
+/// three doses above 0.
+pub(crate) fn curve(points: &[[f64; 2]], plateaus: Plateaus) -> Option<LogLogistic> {
     let level = |[dose, inhibition]: &[f64; 2]| Level {
         ln_dose: dose.ln(),
         weight: 1.0,
@@ -27,7 +36,9 @@ pub(crate) fn curve(points: &[[f64; 2]]) -> Option<LogLogistic> {
     let around = |values: &mut dyn Iterator<Item = f64>, start: [f64; 2]| {
         values.fold(start, |[low, high], value| [low.min(value), high.max(value)])
     };
-    let plateau = around(&mut levels.iter().map(|level| level.mean), [0.0, 1.0]);
+    let [low, high] = around(&mut levels.iter().map(|level| level.mean), [0.0, 1.0]);
+    let beyond = if plateaus == Plateaus::Free { 2.0 * (high - low) } else { 0.0 };
+    let plateau = [low - beyond, high + beyond];
     let [low, high] = around(&mut ln_doses(), [f64::INFINITY, f64::NEG_INFINITY]);
     let beyond = DECADES_BEYOND * std::f64::consts::LN_10;
     let limits = Limits::new([plateau, plateau, [low - beyond, high + beyond], HILL.map(f64::ln)]);
@@ -44,7 +55,7 @@ pub(crate) fn alone(matrix: &DoseMatrix, inhibitions: &[f64], drug: usize) -> Ve
 /// The curves of four parameters of the two drugs alone, in viability, from the inhibitions of cells in percent; none of a drug with fewer than
 /// three doses above 0.
 pub fn hill_curves(matrix: &DoseMatrix, inhibitions: &[f64]) -> [Option<LogLogistic>; 2] {
-    [0, 1].map(|drug| curve(&alone(matrix, inhibitions, drug)))
+    [0, 1].map(|drug| curve(&alone(matrix, inhibitions, drug), Plateaus::WithinReadings))
 }
 
 /// The curves of both drugs alone, where surfaces start from.

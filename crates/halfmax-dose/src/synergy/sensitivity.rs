@@ -2,16 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::hill::{alone, curve};
+use super::hill::{Plateaus, alone, curve};
 use super::matrix::DoseMatrix;
 
-/// Sensitivity scores of a matrix, as SynergyFinder (`CalculateSensitivity`) and DrugComb define them. Every score is a mean
-/// inhibition in percent: the area under a fitted four-parameter curve over the logarithm of the dose, from the lowest to the highest tested dose above
-/// 0, divided by the width of that range. NaN where a drug has two doses above 0 only, or a curve lacks readings.
+/// Sensitivity scores of a matrix, as SynergyFinder (`CalculateSensitivity`) and DrugComb (`S_sum`, `S_max`, `S_mean` of TidyComb) define them. Every
+/// score is a mean inhibition in percent: of a fitted four-parameter curve f from the lowest tested dose `x₁` above 0 to the highest `x₂`,
+/// `∫ f d(log x) / (log x₂ − log x₁)`. NaN where a drug has two doses above 0 only, or a curve lacks readings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sensitivity {
     /// The relative IC50 of each drug alone: the dose half way between its curve's plateaus, or the highest tested dose where it lies above that.
     pub relative_ic50: [f64; 2],
+    /// Whether each relative IC50 lies at or beyond an end of the tested doses. The readings do not determine it then, and CSS and S, which are
+    /// read there, depend on it.
+    pub ic50_outside: [bool; 2],
     /// RI, relative inhibition: the mean inhibition by each drug alone.
     pub ri: [f64; 2],
     /// The mean inhibition over the doses of each drug, with the other at its relative IC50. That dose lies between the tested ones: each
@@ -46,7 +49,13 @@ pub fn sensitivity(matrix: &DoseMatrix, inhibitions: &[f64]) -> Sensitivity {
     let ri = [0, 1].map(|drug| mean_inhibition(&alone[drug]));
     let relative_ic50 = [0, 1].map(|drug| {
         let highest = alone[drug].iter().map(|point| point[0]).fold(0.0, f64::max);
-        curve(&alone[drug]).map_or(f64::NAN, |curve| curve.ec50.min(highest))
+        curve(&alone[drug], Plateaus::Free).map_or(f64::NAN, |curve| curve.ec50.min(highest))
+    });
+    let ic50_outside = [0, 1].map(|drug| {
+        let above = alone[drug].iter().map(|point| point[0]).filter(|dose| *dose > 0.0);
+        let (low, high) =
+            above.fold((f64::INFINITY, 0.0_f64), |(low, high), dose| (low.min(dose), high.max(dose)));
+        relative_ic50[drug] <= low || relative_ic50[drug] >= high
     });
     let css_each = [0, 1].map(|drug| {
         let other = 1 - drug;
@@ -64,6 +73,7 @@ pub fn sensitivity(matrix: &DoseMatrix, inhibitions: &[f64]) -> Sensitivity {
     let larger = if ri[0] > ri[1] || ri[0].is_nan() { ri[0] } else { ri[1] };
     Sensitivity {
         relative_ic50,
+        ic50_outside,
         ri,
         css_each,
         css,
@@ -82,7 +92,7 @@ fn mean_inhibition(points: &[[f64; 2]]) -> f64 {
     let known = || above.iter().filter(|point| !point[1].is_nan()).map(|point| point[0]);
     let (low, high) =
         known().fold((f64::INFINITY, 0.0_f64), |(low, high), dose| (low.min(dose), high.max(dose)));
-    curve(&above).map_or(f64::NAN, |curve| 100.0 * (1.0 - curve.area(low, high)))
+    curve(&above, Plateaus::Free).map_or(f64::NAN, |curve| 100.0 * (1.0 - curve.area(low, high)))
 }
 
 /// The inhibition at a dose by the curve through a row, at most 100; with one dose above 0 the inhibition there.
@@ -91,5 +101,5 @@ fn inhibition_at(points: &[[f64; 2]], dose: f64) -> f64 {
     if let [inhibition] = above.as_slice() {
         return *inhibition;
     }
-    curve(points).map_or(f64::NAN, |curve| (100.0 * (1.0 - curve.at(dose))).min(100.0))
+    curve(points, Plateaus::Free).map_or(f64::NAN, |curve| (100.0 * (1.0 - curve.at(dose))).min(100.0))
 }

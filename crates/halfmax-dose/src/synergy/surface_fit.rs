@@ -4,7 +4,7 @@ use halfmax_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::surface::{Problem, Readings};
-use super::surface_interval::{Function, Region};
+use super::surface_interval::{Function, OwnedFunction, Region};
 use crate::distributions::{f_upper_tail, t_quantile_95};
 use crate::estimate::Estimate;
 
@@ -93,7 +93,7 @@ pub(crate) enum Scale {
 
 /// What is asked of a fit.
 pub(crate) struct Asked<'a, const N: usize> {
-    pub function: Box<dyn Fn(&[f64; N]) -> Option<(f64, [f64; N])> + 'a>,
+    pub function: OwnedFunction<'a, N>,
     pub scale: Scale,
     /// The parameter that the function is, if it is one.
     pub parameter: Option<usize>,

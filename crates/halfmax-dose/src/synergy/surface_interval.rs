@@ -28,8 +28,12 @@ pub(crate) struct Region<'a, const N: usize> {
     pub quantile: f64,
 }
 
-/// A function of the parameters and its gradient; none where it has no value.
-pub(crate) type Function<'a, const N: usize> = &'a dyn Fn(&[f64; N]) -> Option<(f64, [f64; N])>;
+/// The value of a function of the parameters and its gradient; none where it has no value.
+type ValueAndGradient<const N: usize> = Option<(f64, [f64; N])>;
+
+/// A function of the parameters.
+pub(crate) type Function<'a, const N: usize> = &'a dyn Fn(&[f64; N]) -> ValueAndGradient<N>;
+pub(crate) type OwnedFunction<'a, const N: usize> = Box<dyn Fn(&[f64; N]) -> ValueAndGradient<N> + 'a>;
 
 /// A function of the parameters with its interval: ends that are `None` are open.
 #[derive(Clone, Copy, Debug)]

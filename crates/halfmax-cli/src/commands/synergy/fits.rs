@@ -260,6 +260,13 @@ fn sensitivity_columns(blocks: &[&Fits], columns: &mut Vec<Column>) {
         let values = blocks.iter().map(|fits| fits.css.as_ref().map_or(f64::NAN, of)).collect();
         columns.push(Column::Numbers(name.to_owned(), values));
     }
+    let outside = |found: &Sensitivity| -> String {
+        let names = ["relative_ic50_a_outside_doses", "relative_ic50_b_outside_doses"];
+        let set = names.into_iter().zip(found.ic50_outside).filter(|(_, outside)| *outside);
+        set.map(|(name, _)| name).collect::<Vec<&str>>().join(";")
+    };
+    let flags = blocks.iter().map(|fits| fits.css.as_ref().map_or(String::new(), outside)).collect();
+    columns.push(Column::Texts("css_flags".to_owned(), flags));
 }
 
 impl Fits {
