@@ -1,4 +1,4 @@
-//! How many dose–response curves are fitted in a second, on all threads.
+//! How many dose–response curves, and response surfaces of two drugs, are fitted in a second, on all threads.
 //!
 //! `cargo bench --workspace --bench dose`.
 
@@ -6,7 +6,9 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use halfmax_core::{Seed, Silent};
+use halfmax_dose::synergy::{Cooperativity, DoseMatrix, MaximalEffect, MusycSurface, fit_braid, fit_musyc};
 use halfmax_dose::{CurveParams, CurveReadings, LogLogistic};
+use rayon::prelude::*;
 
 /// A number from 0 to 1 that looks random.
 fn noise(seed: usize) -> f64 {
@@ -50,5 +52,48 @@ fn throughput(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, throughput);
+/// Matrices of 8 × 8 doses over four decades, with errors of 5 %.
+fn matrices(count: usize) -> Vec<DoseMatrix> {
+    let doses: Vec<f64> =
+        std::iter::once(0.0).chain((0..7).map(|at| 0.01 * 10.0_f64.powf(4.0 * at as f64 / 6.0))).collect();
+    let one = |block: usize| {
+        let draw = |at: usize| noise(block * 10_000 + at);
+        let effects = [1.0, 0.1 + 0.5 * draw(0), 0.1 + 0.5 * draw(1), 0.1 * draw(2)];
+        let surface = MusycSurface {
+            effects,
+            hill: [0.8 + draw(3), 0.8 + draw(4)],
+            ec50: [0.1 * 30.0_f64.powf(draw(5)), 0.1 * 30.0_f64.powf(draw(6))],
+            alpha: [10.0_f64.powf(1.6 * draw(7) - 0.8), 10.0_f64.powf(1.6 * draw(8) - 0.8)],
+            gamma: [1.0, 1.0],
+        };
+        let error = |at: usize| 0.05 * ((0..12).map(|i| draw(10 + 12 * at + i)).sum::<f64>() - 6.0);
+        let pair = |at: usize| [doses[at / 8], doses[at % 8]];
+        let reading = |at: usize| {
+            let [a, b] = pair(at);
+            [a, b, 100.0 * (1.0 - surface.viability([a, b]) - error(at))]
+        };
+        DoseMatrix::new(&(0..64).map(reading).collect::<Vec<[f64; 3]>>()).unwrap()
+    };
+    (0..count).map(one).collect()
+}
+
+fn surfaces(criterion: &mut Criterion) {
+    const BLOCKS: usize = 400;
+    let matrices = matrices(BLOCKS);
+    let mut group = criterion.benchmark_group("surfaces");
+    group.throughput(Throughput::Elements(BLOCKS as u64)).sample_size(10);
+    group.bench_function("musyc, 8 × 8 doses", |bencher| {
+        bencher.iter(|| {
+            matrices.par_iter().filter(|matrix| fit_musyc(matrix, Cooperativity::Fitted).is_ok()).count()
+        });
+    });
+    group.bench_function("braid, 8 × 8 doses", |bencher| {
+        bencher.iter(|| {
+            matrices.par_iter().filter(|matrix| fit_braid(matrix, MaximalEffect::Fitted).is_ok()).count()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, throughput, surfaces);
 criterion_main!(benches);

@@ -276,3 +276,69 @@ fn what_cannot_be_used_is_refused_with_its_place() {
     says(&refused(&table(0.0), 2, &["--models", "hsa,hsa"]), &["each once"]);
     says(&refused(&table(0.0), 2, &["--bootstrap", "5"]), &["bootstrap = 5"]);
 }
+
+/// A matrix of the 2D Hill equation of MuSyC: drug 1 makes drug 2 eight times as potent.
+fn musyc_table() -> String {
+    let mut text = String::from("drug_a,drug_b,cell_line,conc_a,conc_b,conc_unit,viability\n");
+    let doses = [0.0, 0.01, 0.046, 0.22, 1.0, 4.6, 22.0, 100.0];
+    for a in doses {
+        for b in doses {
+            let [u1, u2] = [f64::powf(a / 0.5, 1.2), f64::powf(b / 2.0, 1.5)];
+            let [v1, v2] = [u1, f64::powf(8.0 * b / 2.0, 1.5)];
+            let shares = [
+                2.0 + v1 + v2,
+                u1 * (2.0 + v1) + u2 * v1,
+                u2 * (2.0 + v2) + u1 * v2,
+                (u1 + u2) * v1 * v2 + u2 * v1 + u1 * v2,
+            ];
+            let all: f64 = shares.iter().sum();
+            let viability = (shares[0] + 0.4 * shares[1] + 0.3 * shares[2] + 0.05 * shares[3]) / all;
+            for error in [-0.01, 0.01] {
+                text.push_str(&format!("A,B,A375,{a},{b},uM,{}\n", 100.0 * (viability + error)));
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn surfaces_indices_and_sensitivity_are_in_the_tables() {
+    let (cells, blocks, said) = scored(&musyc_table(), &["--fits", "musyc,braid,ci,css"]);
+    let block = &blocks[0];
+    for (name, truth) in
+        [("alpha_12", 8.0), ("alpha_21", 1.0), ("beta", 0.25 / 0.7), ("e3", 0.05), ("c2_um", 2.0)]
+    {
+        let [value, low, high] =
+            ["", "_lower", "_upper"].map(|end| number(block, &format!("musyc_{name}{end}")));
+        assert!((value - truth).abs() < 0.02 + 0.02 * truth, "{name}: {value}, expected {truth}");
+        assert!(low < truth && truth < high, "{name}: {truth} is not in [{low}, {high}]");
+    }
+    assert_eq!(block["musyc_flags"], "");
+    assert!(number(block, "braid_kappa_lower") > 0.0, "{block}");
+    assert!(number(block, "ci_loewe") < 1.0 && number(block, "s_max") > 0.0, "{block}");
+    says(&said, &["musyc alpha_12 8.0", "braid kappa", "ci_loewe 0.", "css "]);
+    for cell in &cells {
+        assert!((number(cell, "fitted_musyc") - number(cell, "inhibition")).abs() < 0.3, "{cell}");
+        let both = number(cell, "dose_a_um") > 0.0 && number(cell, "dose_b_um") > 0.0;
+        for index in ["ci_loewe", "ci_median_effect"] {
+            let why = cell[format!("{index}_why_none")].as_str().unwrap();
+            assert_eq!(cell[index].is_null(), !both || !why.is_empty(), "{cell}");
+        }
+    }
+    assert!(cells.iter().any(|cell| cell["ci_loewe_why_none"] == "beyond_both"));
+}
+
+#[test]
+fn fits_need_a_summary_and_say_what_they_lack() {
+    let folder = folder(&musyc_table());
+    let output = halfmax(folder.path(), &["synergy", "matrix.csv", "--out", "scores.csv", "--fits", "musyc"]);
+    assert_eq!(output.status.code(), Some(2));
+    says(&String::from_utf8_lossy(&output.stderr), &["--fits musyc", "--summary"]);
+    // Drug A is left with two doses alone.
+    let kept = |row: &&str| !row.contains(",300,") && !row.contains(",30,0,");
+    let few: String = table(0.0).lines().filter(kept).map(|row| format!("{row}\n")).collect();
+    let (_, blocks, said) = scored(&few, &["--fits", "musyc"]);
+    says(&said, &["1 block without a response surface: 1 (", "fewer than three doses"]);
+    assert!(blocks[0]["musyc_alpha_12"].is_null());
+    says(blocks[0]["musyc_flags"].as_str().unwrap(), &["not_fitted: "]);
+}

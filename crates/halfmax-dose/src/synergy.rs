@@ -17,15 +17,34 @@
 //! assert_eq!(bliss.score[3], 16.0);
 //! # Ok::<(), halfmax_core::Error>(())
 //! ```
+//!
+//! Beside these scores, response surfaces ([`fit_musyc`], [`fit_braid`]) put synergy into parameters with intervals, [`combination_index`] says how
+//! much of both drugs an effect takes, and [`sensitivity`] how much both do over their doses.
 
 mod bootstrap;
+mod braid;
+mod combination_index;
+mod hill;
 mod loewe;
 mod matrix;
+mod musyc;
+mod musyc_surface;
 mod score;
+mod sensitivity;
 mod single;
+mod surface;
+mod surface_fit;
+mod surface_interval;
 mod zip;
 
+pub use braid::{BraidFit, BraidSurface, MaximalEffect, fit_braid};
+pub use combination_index::{CombinationIndex, Indices, MedianEffect, NoIndex, combination_index};
+pub use hill::hill_curves;
 pub use loewe::loewe_reference;
 pub use matrix::DoseMatrix;
+pub use musyc::{Cooperativity, MusycFit, fit_musyc};
+pub use musyc_surface::MusycSurface;
 pub use score::{BlockScores, ModelScores, Summary, SynergyModel, SynergyParams, SynergyScorer, Window};
+pub use sensitivity::{Sensitivity, sensitivity};
 pub use single::Baseline;
+pub use surface_fit::{SurfaceParameter, SurfaceQuality};

@@ -1,3 +1,5 @@
+mod fits;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,6 +16,7 @@ use halfmax_dose::synergy::{
 use rayon::prelude::*;
 use serde_json::json;
 
+use self::fits::{Borrowed, Column, FitArgs, Fits};
 use crate::Global;
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
@@ -59,6 +62,8 @@ pub struct SynergyArgs {
     #[arg(long, value_name = "DOSES", value_delimiter = ',', requires = "doses_a")]
     doses_b: Option<Vec<f64>>,
     #[command(flatten)]
+    fits: FitArgs,
+    #[command(flatten)]
     table: TableArgs,
     /// The file to write, one row per block and cell: .parquet, .csv or .ndjson; - for standard output.
     #[arg(long, value_name = "FILE")]
@@ -74,6 +79,7 @@ struct Scored<'a> {
     block: &'a Block,
     matrix: DoseMatrix,
     scores: BlockScores,
+    fits: Fits,
 }
 
 /// `halfmax synergy`.
@@ -83,6 +89,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         let error = Error::config(format!("{}: named by both --out and --summary", args.out.display()));
         return Err(error.help("give two files"));
     }
+    args.fits.check(args.summary.is_some())?;
     std::iter::once(&args.out).chain(&args.summary).try_for_each(|path| global.may_write(path))?;
     let options = MatrixOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
@@ -99,7 +106,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     let mut left = LeftUnscored::default();
     for (at, some) in found.blocks.chunks(AT_A_TIME).enumerate() {
         progress.check()?;
-        let (scored, failed) = score(some, at * AT_A_TIME, &scorer, seed, &progress)?;
+        let (scored, failed) = score(some, at * AT_A_TIME, &scorer, (seed, &args.fits), &progress)?;
         left.blocks.extend(failed);
         if scored.is_empty() {
             continue;
@@ -109,6 +116,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
             write_summary(writer, &scored)?;
         }
         print(args, at * AT_A_TIME, &scored, terminal)?;
+        left.surfaces.extend(scored.iter().filter_map(without_surface));
         left.models.extend(scored.iter().filter(|one| lacks_a_score(one)).map(|one| one.block.id.clone()));
         progress.step((at * AT_A_TIME + some.len()).min(found.blocks.len()), found.blocks.len());
     }
@@ -151,6 +159,8 @@ struct LeftUnscored {
     blocks: Vec<(String, String, Error)>,
     /// Ids of blocks that lack the score of a model.
     models: Vec<String>,
+    /// Ids of blocks that lack a response surface, with why.
+    surfaces: Vec<String>,
 }
 
 impl LeftUnscored {
@@ -182,6 +192,7 @@ impl LeftUnscored {
                 listed(&why, 5)
             ));
         }
+        fits::note(&place.to_string(), &self.surfaces).iter().for_each(|note| terminal.note(note));
         if !self.models.is_empty() {
             let lack = if self.models.len() == 1 { "lacks" } else { "lack" };
             terminal.note(&format!(
@@ -241,7 +252,7 @@ fn score<'a>(
     blocks: &'a [Block],
     first: usize,
     scorer: &SynergyScorer,
-    seed: Seed,
+    (seed, fits): (Seed, &FitArgs),
     progress: &dyn Progress,
 ) -> Result<ScoredOrNot<'a>> {
     let one = |(at, block): (usize, &'a Block)| {
@@ -249,7 +260,8 @@ fn score<'a>(
         Ok(DoseMatrix::new(&block.readings)
             .map(|matrix| {
                 let scores = scorer.score(&matrix, seed.derive((first + at) as u64));
-                Scored { block, matrix, scores }
+                let fits = fits.fit(&matrix, &scores.response, [scores.alone[0], scores.alone[1]]);
+                Scored { block, matrix, scores, fits }
             })
             .map_err(|error| (block.id.clone(), described(block), error)))
     };
@@ -272,6 +284,11 @@ fn described(block: &Block) -> String {
 
 fn lacks_a_score(scored: &Scored) -> bool {
     scored.scores.models.iter().any(|model| model.summary.mean.is_nan())
+}
+
+/// A block that lacks a surface, with why.
+fn without_surface(scored: &Scored) -> Option<String> {
+    scored.fits.not_fitted().map(|why| format!("{} ({why})", scored.block.id))
 }
 
 /// Columns of numbers, by name.
@@ -329,10 +346,14 @@ fn write_cells(writer: &mut TableWriter, scored: &[Scored]) -> Result<()> {
         numbers.add(format!("synergy_{name}_lower"), of(|model| &model.interval[0]));
         numbers.add(format!("synergy_{name}_upper"), of(|model| &model.interval[1]));
     }
+    let fits: Vec<(&DoseMatrix, &Fits)> = scored.iter().map(|one| (&one.matrix, &one.fits)).collect();
+    let more = fits::cell_columns(&fits);
+    let more: Vec<Borrowed> = more.iter().map(Column::borrowed).collect();
     let mut table: Vec<(&str, OutputColumn)> =
         texts.iter().map(|(name, texts)| (*name, OutputColumn::Text(texts))).collect();
     table.push(("replicates", OutputColumn::U32(&replicates)));
     table.extend(numbers.borrowed());
+    table.extend(more.iter().map(Borrowed::column));
     writer.write(&table)
 }
 
@@ -373,9 +394,12 @@ fn write_summary(writer: &mut TableWriter, scored: &[Scored]) -> Result<()> {
             }
         }
     }
+    let more = fits::summary_columns(&scored.iter().map(|one| &one.fits).collect::<Vec<&Fits>>());
+    let more: Vec<Borrowed> = more.iter().map(Column::borrowed).collect();
     let mut table: Vec<(&str, OutputColumn)> =
         texts.iter().map(|(name, texts)| (*name, OutputColumn::Text(texts))).collect();
     table.extend(numbers.borrowed());
+    table.extend(more.iter().map(Borrowed::column));
     writer.write(&table)
 }
 
@@ -394,12 +418,13 @@ fn print(args: &SynergyArgs, first: usize, scored: &[Scored], terminal: Terminal
         let [a, b] = &one.block.drugs;
         let facts = json!({
             "block_id": one.block.id, "drug_a": a, "drug_b": b, "cell_line": one.block.cell_line, "synergy": models,
+            "fits": one.fits.facts(),
         });
         if terminal.is_json() || first + at < PRINTED {
             terminal.result(
                 "block",
                 &facts,
-                &format!("{}\n    {}", described(one.block), means(&one.scores)),
+                &format!("{}\n    {}{}", described(one.block), means(&one.scores), one.fits.text()),
             )?;
         }
     }

@@ -1,0 +1,74 @@
+//! Curves of four free parameters through a few readings.
+
+use halfmax_core::{Error, Result};
+
+use super::matrix::DoseMatrix;
+use crate::least_squares::{Level, Limits, fit};
+use crate::shape::LogLogistic;
+
+/// How many decades beyond the tested doses an EC50 may lie.
+const DECADES_BEYOND: f64 = 2.0;
+const HILL: [f64; 2] = [0.1, 10.0];
+
+/// How far the plateaus of a curve may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plateaus {
+    /// They stay within the readings, or within 0 and 1 where these do: for what is read beyond the tested doses.
+    WithinReadings,
+    /// They may lie twice the range of the readings beyond these, which is as good as anywhere: for what is read within the tested doses.
+    Free,
+}
+
+/// The curve through `[dose, inhibition in percent]`, in viability, by least squares; readings that are NaN are passed over. None with fewer than
+/// three doses above 0.
+pub(crate) fn curve(points: &[[f64; 2]], plateaus: Plateaus) -> Option<LogLogistic> {
+    let level = |[dose, inhibition]: &[f64; 2]| Level {
+        ln_dose: dose.ln(),
+        weight: 1.0,
+        mean: 1.0 - inhibition / 100.0,
+        batch: 0,
+    };
+    let levels: Vec<Level> = points.iter().filter(|point| !point[1].is_nan()).map(level).collect();
+    let ln_doses = || levels.iter().map(|level| level.ln_dose).filter(|ln| ln.is_finite());
+    if ln_doses().count() < 3 {
+        return None;
+    }
+    let around = |values: &mut dyn Iterator<Item = f64>, start: [f64; 2]| {
+        values.fold(start, |[low, high], value| [low.min(value), high.max(value)])
+    };
+    let [low, high] = around(&mut levels.iter().map(|level| level.mean), [0.0, 1.0]);
+    let beyond = if plateaus == Plateaus::Free { 2.0 * (high - low) } else { 0.0 };
+    let plateau = [low - beyond, high + beyond];
+    let [low, high] = around(&mut ln_doses(), [f64::INFINITY, f64::NEG_INFINITY]);
+    let beyond = DECADES_BEYOND * std::f64::consts::LN_10;
+    let limits = Limits::new([plateau, plateau, [low - beyond, high + beyond], HILL.map(f64::ln)]);
+    Some(LogLogistic::from_theta(&fit(&levels, &limits).theta))
+}
+
+/// The inhibitions of a drug alone, `[dose, inhibition]`, one of each dose.
+pub(crate) fn alone(matrix: &DoseMatrix, inhibitions: &[f64], drug: usize) -> Vec<[f64; 2]> {
+    let of_drug = |cell: &usize| matrix.at(*cell)[1 - drug] == 0;
+    let point = |cell: usize| [matrix.doses(drug)[matrix.at(cell)[drug]], inhibitions[cell]];
+    (0..matrix.len()).filter(of_drug).map(point).collect()
+}
+
+/// The curves of four parameters of the two drugs alone, in viability, from the inhibitions of cells in percent; none of a drug with fewer than
+/// three doses above 0.
+pub fn hill_curves(matrix: &DoseMatrix, inhibitions: &[f64]) -> [Option<LogLogistic>; 2] {
+    [0, 1].map(|drug| curve(&alone(matrix, inhibitions, drug), Plateaus::WithinReadings))
+}
+
+/// The curves of both drugs alone, where surfaces start from.
+///
+/// # Errors
+/// If a drug was measured at fewer than three doses alone.
+pub(crate) fn curves(matrix: &DoseMatrix) -> Result<[LogLogistic; 2]> {
+    match hill_curves(matrix, &matrix.means()) {
+        [Some(a), Some(b)] => Ok([a, b]),
+        [a, _] => {
+            let which = if a.is_none() { "first" } else { "second" };
+            Err(Error::data(format!("the {which} drug was measured alone at fewer than three doses above 0"))
+                .help("a response surface needs three doses of each drug alone"))
+        }
+    }
+}
