@@ -1,4 +1,4 @@
-//! Synergy of two drugs over a matrix of their doses.
+//! Synergy of two or more drugs over all combinations of their doses.
 //!
 //! Effects are inhibitions in percent of the control: 0 without effect, 100 all dead. A score is the measured inhibition less
 //! the one expected of drugs that do not interact, in percentage points: above 0 is synergy, below 0 antagonism.
@@ -19,13 +19,19 @@
 //! ```
 
 mod bootstrap;
+mod flags;
+mod lattice;
 mod loewe;
 mod matrix;
+mod noise;
 mod score;
 mod single;
 mod zip;
 
+pub use flags::{BlockFlag, BlockFlags};
 pub use loewe::loewe_reference;
-pub use matrix::DoseMatrix;
-pub use score::{BlockScores, ModelScores, Summary, SynergyModel, SynergyParams, SynergyScorer, Window};
-pub use single::Baseline;
+pub use matrix::{DoseMatrix, MultiMatrix};
+pub use score::{
+    BlockScores, Missing, ModelScores, Summary, SynergyModel, SynergyParams, SynergyScorer, Window,
+};
+pub use single::{Baseline, SingleAgent};
