@@ -1,7 +1,7 @@
 //! How far synergy scores are off the truth, how often their intervals hold it, and how p values of blocks without synergy are distributed, in
 //! simulated matrices of many kinds.
 //!
-//! `cargo run --release -p halfmax-dose --example surfaces [MATRICES] [REGIME]`. Draws are fixed, so that two runs agree. Each regime is a screen
+//! `cargo run --release -p halfmax-dose --example surfaces [MATRICES] [REGIME] [MODEL]`. Draws are fixed, so that two runs agree. Each regime is a screen
 //! of its own: what is learnt from the whole file is learnt from these matrices. ZIP and Bliss are held against drugs that act independently but for
 //! a potentiation, Loewe against drugs of which one is a dilution of the other, with the same.
 
@@ -226,6 +226,8 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let count: usize = arguments.next().map_or(400, |count| count.parse().unwrap());
     let only = arguments.next();
+    let models = arguments.next().and_then(|name| SynergyModel::named(&name)).map(|model| vec![model]);
+    let models = models.unwrap_or_else(|| vec![SynergyModel::Bliss, SynergyModel::Zip, SynergyModel::Loewe]);
     println!(
         "root mean square errors of cells and of means, bias of means (percentage points); cells and means that 95 % intervals hold, p < 0.05 (%)"
     );
@@ -235,7 +237,7 @@ fn main() {
         }
         print!("{:26}", regime.name);
         let start = Instant::now();
-        for model in [SynergyModel::Bliss, SynergyModel::Zip, SynergyModel::Loewe] {
+        for model in models.iter().copied() {
             let bootstrap = if regime.replicates > 1 { 200 } else { 0 };
             let params = SynergyParams { models: vec![model], bootstrap, ..SynergyParams::default() };
             let seed = Seed::new(1000 + number as u64);

@@ -66,7 +66,14 @@ impl<'a> Replicates<'a> {
             let moderated = common.map(|[variance, worth]| (squares + worth * variance) / (n as f64 + worth));
             (moderated.unwrap_or(pooled) / pooled).sqrt()
         };
-        let spreads = (0..lattice.len()).map(|cell| if pooled > 0.0 { spread(cell) } else { 1.0 }).collect();
+        let mut spreads: Vec<f64> =
+            (0..lattice.len()).map(|cell| if pooled > 0.0 { spread(cell) } else { 1.0 }).collect();
+        // Whatever all say of how cells differ: on average they err by what all replicates err by.
+        let average = replicated().map(|cell| squares(cell).1 as f64 * spreads[cell].powi(2)).sum::<f64>();
+        if average > 0.0 {
+            let stretch = (freedom as f64 / average).sqrt();
+            spreads.iter_mut().for_each(|spread| *spread *= stretch);
+        }
         // A cell's own readings and what the others are worth; never more than all have.
         let own = freedom as f64 / replicated().count() as f64;
         let all = freedom as f64;

@@ -21,7 +21,7 @@ pub enum BlockFlag {
     ZipDoubtful,
     /// In a row or column viability falls and then rises with the dose, or rises and then falls: no curve of ZIP's can follow.
     UShaped,
-    /// Cells with every drug were not measured.
+    /// Cells with every drug were not measured, though each of their doses was in another such cell.
     MissingCells,
     /// Measured cells have no reference in a model: a drug was not measured alone at their dose, or their row or column is too short.
     CellsWithoutReference,
@@ -100,7 +100,9 @@ impl BlockFlags {
         flags.insert_if(!few && doubtful && has(SynergyModel::Loewe), BlockFlag::LoeweDoubtful);
         flags.insert_if(!few && (doubtful || turns) && has(SynergyModel::Zip), BlockFlag::ZipDoubtful);
         flags.insert_if(turns, BlockFlag::UShaped);
-        flags.insert_if(complete().any(|cell| means[cell].is_nan()), BlockFlag::MissingCells);
+        let combined = lattice.combined_doses(means);
+        let missing = |cell: usize| means[cell].is_nan() && lattice.is_expected(cell, &combined);
+        flags.insert_if(complete().any(missing), BlockFlag::MissingCells);
         let lacks = |scores: &ModelScores| {
             !(few && scores.model.needs_curves())
                 && complete().any(|cell| !means[cell].is_nan() && scores.score[cell].is_nan())

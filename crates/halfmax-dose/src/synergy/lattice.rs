@@ -135,6 +135,20 @@ impl Lattice {
         (0..self.doses[drug].len()).map(|place| place * self.strides[drug]).collect()
     }
 
+    /// For each drug whether each of its doses was given in a measured combination: others were tested alone only.
+    pub fn combined_doses(&self, means: &[f64]) -> Vec<Vec<bool>> {
+        let mut combined: Vec<Vec<bool>> = self.doses.iter().map(|doses| vec![false; doses.len()]).collect();
+        for cell in (0..self.len()).filter(|cell| !means[*cell].is_nan() && self.is_combination(*cell)) {
+            self.given(cell).for_each(|drug| combined[drug][self.place(cell, drug)] = true);
+        }
+        combined
+    }
+
+    /// Whether a cell has only doses that were given in a measured combination, as [`Lattice::combined_doses`] has them.
+    pub fn is_expected(&self, cell: usize, combined: &[Vec<bool>]) -> bool {
+        self.given(cell).all(|drug| combined[drug][self.place(cell, drug)])
+    }
+
     /// The means of the cells, NaN where missing.
     pub fn means(&self) -> Vec<f64> {
         let mean = |cell: &Vec<f64>| cell.iter().sum::<f64>() / cell.len() as f64;

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use halfmax_core::{Error, Result, Seed};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -8,10 +10,10 @@ use super::lattice::Lattice;
 use super::loewe::expected as loewe_additive;
 use super::matrix::{DoseMatrix, MultiMatrix};
 use super::noise::Noise;
-use super::single::{Baseline, Fitted, Fitting, SingleAgent, without_curve};
+use super::single::{Baseline, Fitted, Fitting, Line, SingleAgent, without_curve};
 use super::zip::ZipSurface;
 use crate::learnt::{Learnt, Own};
-use crate::shape::LogLogistic;
+use crate::shape::{LogLogistic, Theta};
 
 /// What is expected of drugs that do not interact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,7 +228,7 @@ impl SynergyScorer {
     }
 
     fn fitting(&self, lattice: &Lattice, means: &[f64]) -> Fitting {
-        Fitting { learnt: self.learnt, noise: Noise::of(lattice, means) }
+        Fitting { learnt: self.learnt, noise: Noise::of(lattice, means), starts: HashMap::new() }
     }
 
     fn score_lattice(&self, lattice: &Lattice, seed: Seed) -> BlockScores {
@@ -243,13 +245,16 @@ impl SynergyScorer {
             .collect();
         let curves: Vec<Option<LogLogistic>> = single_agents.iter().map(|alone| alone.curve).collect();
         let found = self.surfaces(lattice, &response, &curves, &fitting);
+        let lines = found.iter().flat_map(|surface| surface.lines.iter().copied());
+        let starts = alone.iter().flatten().map(Fitted::start).chain(lines).collect();
+        let fitting = Fitting { starts, ..fitting };
         let replicates = Replicates::of(lattice, &means);
         let draws = self.draws(lattice, replicates.as_ref(), &fitting, seed);
         let mean =
             |score: &[f64]| mean_of((0..lattice.len()).filter(|cell| lattice.is_complete(*cell)), score);
         let complete = || (0..lattice.len()).filter(|cell| lattice.is_complete(*cell));
         let models = self.params.models.iter().enumerate().map(|(at, model)| {
-            let Surface { reference, score } = found[at].clone();
+            let Surface { reference, score, .. } = found[at].clone();
             let of_cell = |cell: usize| match (&replicates, score[cell].is_nan()) {
                 (Some(replicates), false) => {
                     replicates.of_cell(score[cell], draws.iter().map(|draw| draw[at][cell])).interval
@@ -266,7 +271,7 @@ impl SynergyScorer {
                 measured: complete().filter(|cell| !means[*cell].is_nan()).count(),
                 interval: of_mean.interval,
                 p_value: of_mean.p_value,
-                window: best_window(lattice, &score),
+                window: best_window(lattice, &means, &score),
             };
             ModelScores { model: *model, reference, score, interval: [lower, upper], summary }
         });
@@ -338,6 +343,7 @@ impl SynergyScorer {
                 };
                 let zip = ZipSurface::of(lattice, response, &curves, fitting);
                 let mut surface = Surface::new(lattice, response, |cell| zip.expected[cell]);
+                surface.lines = zip.lines;
                 for (cell, score) in surface.score.iter_mut().enumerate().filter(|(_, score)| !score.is_nan())
                 {
                     *score = zip.fitted[cell] - zip.expected[cell];
@@ -359,10 +365,11 @@ fn impute(lattice: &Lattice, fitting: &Fitting, response: &mut [f64]) {
         fitted.iter().map(|fitted| fitted.as_ref().map(Fitted::curve)).collect();
     let curves: Option<Vec<LogLogistic>> = alone.iter().copied().collect();
     let zip = curves.map(|curves| ZipSurface::of(lattice, response, &curves, fitting));
-    for cell in 0..lattice.len() {
-        if !response[cell].is_nan() {
-            continue;
-        }
+    let combined = lattice.combined_doses(response);
+    let missing: Vec<usize> = (0..lattice.len())
+        .filter(|cell| response[*cell].is_nan() && lattice.is_expected(*cell, &combined))
+        .collect();
+    for cell in missing {
         let given: Vec<usize> = lattice.given(cell).collect();
         response[cell] = match (given.as_slice(), &zip) {
             ([], _) => f64::NAN,
@@ -380,6 +387,8 @@ fn impute(lattice: &Lattice, fitting: &Fitting, response: &mut [f64]) {
 struct Surface {
     reference: Vec<f64>,
     score: Vec<f64>,
+    /// The curves of lines that were fitted.
+    lines: Vec<(Line, Theta)>,
 }
 
 impl Surface {
@@ -387,7 +396,7 @@ impl Surface {
         let of_cell = |cell: usize| if lattice.is_combination(cell) { reference(cell) } else { f64::NAN };
         let reference: Vec<f64> = (0..lattice.len()).map(of_cell).collect();
         let score = response.iter().zip(&reference).map(|(found, expected)| found - expected).collect();
-        Self { reference, score }
+        Self { reference, score, lines: Vec::new() }
     }
 
     /// From what was measured of each drug alone, two at a time; NaN where one was not.
@@ -411,22 +420,25 @@ fn mean_of(cells: impl Iterator<Item = usize>, scores: &[f64]) -> f64 {
     sum / f64::from(count)
 }
 
-/// Of two drugs only.
-fn best_window(lattice: &Lattice, score: &[f64]) -> Option<Window> {
-    if lattice.drugs() != 2 {
-        return None;
-    }
-    let [a, b] = [0, 1].map(|drug| lattice.doses(drug));
+/// Of two drugs only. Doses that were tested alone only are passed over.
+fn best_window(lattice: &Lattice, means: &[f64], score: &[f64]) -> Option<Window> {
+    let combined = lattice.combined_doses(means);
+    let places: Vec<Vec<usize>> =
+        combined.iter().map(|doses| (0..doses.len()).filter(|place| doses[*place]).collect()).collect();
+    let [a, b] = places.as_slice() else { return None };
     let mut best: Option<Window> = None;
-    for row in 1..(a.len() + 1).saturating_sub(WINDOW) {
-        for column in 1..(b.len() + 1).saturating_sub(WINDOW) {
-            let line = |at: usize| &score[(row + at) * b.len() + column..][..WINDOW];
-            let mean = (0..WINDOW).flat_map(line).sum::<f64>() / (WINDOW * WINDOW) as f64;
+    for rows in a.windows(WINDOW) {
+        for columns in b.windows(WINDOW) {
+            let of_row = |row: &usize| {
+                let row = row * lattice.stride(0);
+                columns.iter().map(move |column| score[row + column * lattice.stride(1)])
+            };
+            let mean = rows.iter().flat_map(of_row).sum::<f64>() / (WINDOW * WINDOW) as f64;
             // A window with a gap has no mean, and so is not better.
             if mean > best.map_or(f64::NEG_INFINITY, |best| best.mean) {
-                let doses_a = [a[row], a[row + WINDOW - 1]];
-                let doses_b = [b[column], b[column + WINDOW - 1]];
-                best = Some(Window { mean, doses_a, doses_b });
+                let ends =
+                    |drug: usize, places: &[usize]| [0, WINDOW - 1].map(|at| lattice.doses(drug)[places[at]]);
+                best = Some(Window { mean, doses_a: ends(0, rows), doses_b: ends(1, columns) });
             }
         }
     }

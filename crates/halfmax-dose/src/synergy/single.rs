@@ -1,5 +1,7 @@
 //! What each drug does alone: its curve, and what that rests on.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::lattice::Lattice;
@@ -89,6 +91,7 @@ impl SingleAgent {
 /// A fitted curve with what it was fitted to.
 #[derive(Clone, Debug)]
 pub(crate) struct Fitted {
+    line: Line,
     levels: Vec<Level>,
     limits: Limits,
     minimum: Minimum,
@@ -101,7 +104,12 @@ pub(crate) struct Fitting {
     pub learnt: Learnt,
     /// What the readings of this block err by.
     pub noise: Noise,
+    /// The curves that readings drawn anew start from, by their line: those of the readings themselves.
+    pub starts: HashMap<Line, Theta>,
 }
+
+/// A line of cells: its first one, which has the lowest dose, and the drug whose doses it has.
+pub(crate) type Line = (usize, usize);
 
 impl Fitting {
     /// The curves of the drugs alone; none of a drug with too few doses.
@@ -112,14 +120,14 @@ impl Fitting {
             let free = levels.len() >= DOSES_FOR_FOUR;
             let control =
                 levels.iter().find(|level| level.ln_dose.is_infinite()).map_or(1.0, |level| level.mean);
-            self.fit(levels, (!free).then_some(control))
+            self.fit((lattice.stride(drug), drug), levels, (!free).then_some(control))
         };
         (0..lattice.drugs()).map(alone).collect()
     }
 
     /// Fits a curve by least squares, with its top fixed where given. Plateaus stay within the readings, or within 0 and 1 where
     /// the readings do. None with fewer than three doses above 0.
-    pub fn fit(&self, levels: Vec<Level>, top: Option<f64>) -> Option<Fitted> {
+    pub fn fit(&self, line: Line, levels: Vec<Level>, top: Option<f64>) -> Option<Fitted> {
         let ln_doses = || levels.iter().map(|level| level.ln_dose).filter(|ln| ln.is_finite());
         if ln_doses().count() < 3 {
             return None;
@@ -136,13 +144,16 @@ impl Fitting {
             [doses[0] - beyond, doses[1] + beyond],
             HILL.map(f64::ln),
         ]);
-        let mut minimum = fit(&levels, &limits);
+        let mut minimum = match self.starts.get(&line) {
+            Some(start) => descend(&levels, &limits, start),
+            None => fit(&levels, &limits),
+        };
         let pull = self.pull(&levels, &limits, &minimum);
         let limits = Limits { pull, ..limits };
         if pull != Pull::default() {
             minimum = descend(&levels, &limits, &minimum.theta);
         }
-        Some(Fitted { levels, limits, minimum })
+        Some(Fitted { line, levels, limits, minimum })
     }
 
     /// How much a curve is drawn to what all curves have in common.
@@ -159,6 +170,11 @@ impl Fitting {
 }
 
 impl Fitted {
+    /// Its line and parameters, as a start for others.
+    pub fn start(&self) -> (Line, Theta) {
+        (self.line, self.minimum.theta)
+    }
+
     pub fn curve(&self) -> LogLogistic {
         LogLogistic::from_theta(&self.minimum.theta)
     }

@@ -1,8 +1,8 @@
 //! Zero interaction potency (Yadav, Wennerberg, Aittokallio & Tang 2015).
 
 use super::lattice::Lattice;
-use super::single::{Fitting, levels};
-use crate::shape::LogLogistic;
+use super::single::{Fitting, Line, levels};
+use crate::shape::{LogLogistic, Theta};
 
 /// What ZIP says of each cell with two drugs or more, in percent of inhibition; NaN elsewhere.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct ZipSurface {
     pub fitted: Vec<f64>,
     /// The mean of the lines that have a curve.
     pub smooth: Vec<f64>,
+    /// The curves of the lines.
+    pub lines: Vec<(Line, Theta)>,
 }
 
 impl ZipSurface {
@@ -30,7 +32,12 @@ impl ZipSurface {
         let expected = (0..count)
             .map(|cell| if given[cell] < 2 { f64::NAN } else { 100.0 * (1.0 - independent(cell)) })
             .collect();
-        let mut surface = Self { expected, fitted: vec![f64::NAN; count], smooth: vec![f64::NAN; count] };
+        let mut surface = Self {
+            expected,
+            fitted: vec![f64::NAN; count],
+            smooth: vec![f64::NAN; count],
+            lines: Vec::new(),
+        };
         let (mut sums, mut lines) = (vec![0.0; count], vec![0_u32; count]);
         for size in 2..=lattice.drugs() {
             for first in (0..count).filter(|cell| given[*cell] == size) {
@@ -46,9 +53,12 @@ impl ZipSurface {
                         doses.map(move |(place, dose)| (without + place * stride, dose))
                     };
                     let found = Some(begin).filter(|begin| !begin.is_nan());
-                    let found =
-                        found.and_then(|begin| fitting.fit(levels(cells(), inhibitions), Some(begin)));
-                    let Some(curve) = found.map(|found| found.curve()) else { continue };
+                    let found = found.and_then(|begin| {
+                        fitting.fit((first, drug), levels(cells(), inhibitions), Some(begin))
+                    });
+                    let Some(found) = found else { continue };
+                    surface.lines.push(found.start());
+                    let curve = found.curve();
                     for (cell, dose) in cells() {
                         sums[cell] += 100.0 * (1.0 - curve.at(dose));
                         lines[cell] += 1;
