@@ -10,11 +10,11 @@ use halfmax_data::{
     Block, GridDoses, Matrices, MatrixOptions, RawTable, ReadingOptions, ReadingUnit, TableWriter, counted,
     join_single_agents, read_grid, read_matrices, read_readings, read_table,
 };
-use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
     Baseline, BlockScores, DoseMatrix, Missing, ModelScores, SingleAgent, Summary, SynergyModel,
     SynergyParams, SynergyScorer, Window,
 };
+use halfmax_dose::{Learnt, LogLogistic};
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -42,6 +42,10 @@ pub struct SynergyArgs {
     /// Whether inhibitions that the drugs' curves have without effect are taken off: never, off negative inhibitions, or off all.
     #[arg(long, default_value = "none", value_parser = ["none", "part", "all"])]
     baseline: String,
+    /// Whether curves of drugs alone, and those of ZIP's rows and columns, are drawn to what all blocks of the file have in common: "learnt" (how Hill
+    /// slopes, tops and errors are distributed; of fewer than twenty curves nothing is learnt), or "none", for plain least squares.
+    #[arg(long, value_name = "PRIOR", default_value = "learnt", value_parser = ["learnt", "none"])]
+    hill_prior: String,
     /// Draws of the bootstrap over replicates behind the intervals and p values; 0 for none.
     #[arg(long, value_name = "N", default_value_t = 200)]
     bootstrap: usize,
@@ -111,7 +115,11 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     if let Some(path) = &args.single_agents {
         add_single_agent_file(path, args, &mut found, terminal)?;
     }
-    let scorer = scorer.learning_from(&some_matrices(&found.blocks));
+    let scorer = match args.hill_prior.as_str() {
+        "none" => scorer,
+        _ => scorer.learning_from(&some_matrices(&found.blocks)),
+    };
+    tell_learnt(args, &scorer.learnt(), terminal);
     let seed = Seed::new(global.seed.unwrap_or(1));
     let progress = terminal.progress("scoring");
     let mut left = LeftUnscored::default();
@@ -203,6 +211,27 @@ fn united(parts: [Columns; 2], found: &Matrices, drugs: usize, models: &[String]
     }
     // Which columns there are does not depend on the rows.
     [cells.united(&cells_of_many(&[], drugs, models)), blocks.united(&summary_of_many(&[], drugs, models))]
+}
+
+/// Says what was learnt from all curves of drugs alone and is used for each.
+fn tell_learnt(args: &SynergyArgs, learnt: &Learnt, terminal: Terminal) {
+    let mut said = Vec::new();
+    if let Some([mean, spread]) = learnt.ln_hill {
+        said.push(format!("Hill slopes are {:.2}, within a factor of {:.1}", mean.exp(), spread.exp()));
+    }
+    if let Some([mean, spread]) = learnt.top {
+        said.push(format!("tops {mean:.2} ± {spread:.2}"));
+    }
+    if let Some([variance, _]) = learnt.variance {
+        said.push(format!("the mean of a dose errs by {:.3} of the control", variance.sqrt()));
+    }
+    if !said.is_empty() {
+        terminal.note(&format!(
+            "{}: learnt from all drugs alone: {}; curves whose own readings say little of it are drawn there",
+            args.matrix.display(),
+            said.join(", ")
+        ));
+    }
 }
 
 /// The matrices that are learnt from: at most a thousand, evenly taken, of those that can be scored.

@@ -192,7 +192,7 @@ const WINDOW: usize = 3;
 
 impl SynergyScorer {
     /// The scorer with what the curves of drugs alone have in common, as at most a thousand matrices say, evenly taken: how Hill slopes are
-    /// distributed and what means of doses err by. Curves whose own readings say little of it are drawn there, as in
+    /// distributed, tops, and what means of doses err by. Curves whose own readings say little of it are drawn there, as in
     /// [`crate::CurveFitter::learning_from`]. Fewer than twenty curves say nothing.
     #[must_use]
     pub fn learning_from(&self, matrices: &[DoseMatrix]) -> Self {
@@ -202,13 +202,13 @@ impl SynergyScorer {
         let some: Vec<&DoseMatrix> = matrices.iter().step_by(every).collect();
         let own = |matrix: &&DoseMatrix| -> Vec<Own> {
             let (lattice, means) = (matrix.lattice(), matrix.means());
-            let fitted = plain.fitting(lattice, &means).single_agents(lattice, &means);
-            fitted.into_iter().flatten().map(Fitted::own).collect()
+            let fitting = plain.fitting(lattice, &means);
+            let fitted = fitting.single_agents(lattice, &means);
+            let noise = fitting.noise.of_means;
+            fitted.into_iter().flatten().map(|fitted| fitted.own(noise)).collect()
         };
         let own: Vec<Own> = some.par_iter().with_min_len(16).flat_map_iter(own).collect();
-        // A top is fitted or fixed at the control by each block.
-        let learnt = Learnt { top: None, ..Learnt::of(&own) };
-        Self { learnt, ..plain }
+        Self { learnt: Learnt::of(&own), ..plain }
     }
 
     /// What was learnt; nothing before.

@@ -159,11 +159,12 @@ impl Fitting {
     /// How much a curve is drawn to what all curves have in common.
     fn pull(&self, levels: &[Level], limits: &Limits, minimum: &Minimum) -> Pull {
         let mut pull = Pull::default();
-        let Some([mean, spread]) = self.learnt.ln_hill else { return pull };
-        let freedom = levels.len().saturating_sub(limits.free());
+        let freedom = freedom(levels, limits);
         let (variance, _) = self.noise.of_means.unwrap_or(self.learnt.moderated(minimum.cost, freedom));
-        if variance.is_finite() {
-            (pull.at[3], pull.weight[3]) = (mean, variance / (spread * spread));
+        for (parameter, prior) in [(0, self.learnt.top), (3, self.learnt.ln_hill)] {
+            if let Some([mean, spread]) = prior.filter(|_| variance.is_finite()) {
+                (pull.at[parameter], pull.weight[parameter]) = (mean, variance / (spread * spread));
+            }
         }
         pull
     }
@@ -179,19 +180,21 @@ impl Fitted {
         LogLogistic::from_theta(&self.minimum.theta)
     }
 
-    /// A curve as others learn from it.
-    pub fn own(self) -> Own {
+    /// A curve as others learn from it, with what replicates say of the error of its levels: variance and degrees of freedom.
+    pub fn own(self, noise: Option<(f64, f64)>) -> Own {
         let total = total(&self.levels);
         let theta: Theta = self.minimum.theta;
         let falls = theta[1] < theta[0];
         // A parameter at the end of its range explains nothing.
         let held = (0..4).filter(|at| self.limits.holds(*at, theta[*at])).count();
-        let freedom = self.levels.len().saturating_sub(self.limits.free());
+        let freedom = freedom(&self.levels, &self.limits);
+        let freedom = if freedom > 0 { freedom + held } else { 0 };
+        let (variance, replicated) = noise.unwrap_or((0.0, 0.0));
         Own {
             limits: self.limits,
             theta,
-            squares: self.minimum.cost,
-            freedom: if freedom > 0 { freedom + held } else { 0 },
+            squares: self.minimum.cost + variance * replicated,
+            freedom: freedom + replicated as usize,
             explained: if falls { total - self.minimum.cost } else { 0.0 },
             batches: None,
             levels: self.levels,
@@ -201,7 +204,7 @@ impl Fitted {
     /// The curve with what it rests on.
     pub fn described(&self, fitting: &Fitting) -> SingleAgent {
         let (levels, limits, theta) = (&self.levels, &self.limits, &self.minimum.theta);
-        let freedom = levels.len().saturating_sub(limits.free());
+        let freedom = freedom(levels, limits);
         let squares = (self.minimum.cost - limits.pull.cost(theta)).max(0.0);
         let total = total(levels);
         let mut flags = Flags::default();
@@ -265,6 +268,12 @@ pub(crate) fn without_curve(lattice: &Lattice, inhibitions: &[f64], drug: usize)
         residual_standard_error: none,
         flags,
     }
+}
+
+/// The degrees of freedom of a curve. A control that the top is fixed at has none.
+fn freedom(levels: &[Level], limits: &Limits) -> usize {
+    let counts = |level: &&Level| limits.is_free(0) || level.ln_dose.is_finite();
+    levels.iter().filter(counts).count().saturating_sub(limits.free())
 }
 
 /// The sum of squares of the levels' means about their mean.
