@@ -52,7 +52,7 @@ const DECADES_BEYOND: f64 = 2.0;
 const HILL: [f64; 2] = [0.1, 10.0];
 /// The p value from which on a drug has no clear effect.
 const SIGNIFICANCE: f64 = 0.05;
-/// With fewer degrees of freedom an F test finds only what is nearly exact.
+/// With fewer degrees of freedom an F test finds only what is nearly exact: whether readings fall with the dose may say it, too.
 const POWER: f64 = 3.0;
 
 /// The curve of a drug alone, in viability as a fraction of the control, and what it rests on. Numbers that are not there are NaN.
@@ -210,13 +210,14 @@ impl Fitted {
         let mut flags = Flags::default();
         let (variance, worth) = fitting.noise.of_means.unwrap_or(fitting.learnt.moderated(squares, freedom));
         let more = limits.free() as f64;
-        let p = match worth >= POWER {
+        let p = match worth > 0.0 {
             true => f_upper_tail((total - squares) / more / variance.max(1e-300), more, worth),
-            false => p_of_trend(levels),
+            false => f64::NAN,
         };
+        let falls = worth < POWER && p_of_trend(levels) < SIGNIFICANCE;
         let r2 = if total > 0.0 { 1.0 - squares / total } else { f64::NAN };
         let residual = (squares / freedom as f64).sqrt();
-        if p.is_nan() || p >= SIGNIFICANCE {
+        if !falls && (p.is_nan() || p >= SIGNIFICANCE) {
             flags.insert(Flag::Flat);
         } else if theta[1] > theta[0] {
             flags.insert(Flag::Increasing);
