@@ -428,7 +428,7 @@ fn a_block_that_cannot_be_scored_is_listed() {
 }
 
 #[test]
-fn a_third_drug_is_refused_or_chosen() {
+fn a_third_drug_makes_blocks_of_three() {
     for [drug, dose] in [["drug3", "conc3"], ["drug_c", "dose_c"], ["agent 3", "concentration 3"]] {
         let (first, second) =
             (dose.replace('3', "1").replace("_c", "_a"), dose.replace('3', "2").replace("_c", "_b"));
@@ -436,10 +436,22 @@ fn a_third_drug_is_refused_or_chosen() {
         for third in [0.0, 1.0] {
             text += &matrix(&|a, b| format!("X,Y,Z,{a},{b},{third},{}\n", inhibition(a, b) + 30.0 * third));
         }
-        says(&refused("synergy", &[("m.csv", &text)], &[]), &["third drug", drug, dose, "--where"]);
+        let (rows, said) = done("synergy", &[("m.csv", &text)], &[]);
+        says(&said, &["1 block of their own; 3 pairs", "X with Y and Z"]);
+        let of = |id: &str| rows.iter().filter(|row| row["block_id"] == id).cloned().collect::<Vec<_>>();
+        // The pair where the third drug is absent is what it was without it.
+        expects_hsa(&of("1"), "1");
+        let three = of("4");
+        assert_eq!((three.len(), three[0]["drug_c"].as_str()), (2 * A.len() * B.len(), Some("Z")));
+        let together =
+            three.iter().find(|row| row["dose_c_um"] == 1.0 && row["dose_a_um"].as_f64() > Some(0.0));
+        assert!(together.is_some_and(|row| row["reference_hsa"].as_f64() >= Some(30.0)), "{together:?}");
         let (rows, _) = done("synergy", &[("m.csv", &text)], &["--where", &format!("{dose}=0")]);
         expects_hsa(&rows, "1");
     }
+    // A dose without the name of its drug, and a name without its dose, are refused.
+    let text = "drug1,drug2,conc1,conc2,conc3,inhibition\nX,Y,0,1,0,5\nX,Y,1,0,1,5\nX,Y,1,1,0,5\n";
+    says(&refused("synergy", &[("m.csv", text)], &[]), &["third drug", "conc3", "--where"]);
 }
 
 #[test]

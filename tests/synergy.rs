@@ -342,3 +342,117 @@ fn fits_need_a_summary_and_say_what_they_lack() {
     assert!(blocks[0]["musyc_alpha_12"].is_null());
     says(blocks[0]["musyc_flags"].as_str().unwrap(), &["not_fitted: "]);
 }
+
+fn text<'a>(row: &'a Value, key: &str) -> &'a str {
+    row[key].as_str().unwrap_or_default()
+}
+
+#[test]
+fn what_scores_rest_on_is_shown() {
+    let (_, blocks, said) = scored(&table(15.0), &[]);
+    assert_eq!((text(&blocks[0], "model_a"), text(&blocks[0], "flags_a")), ("four_parameter", ""));
+    assert!(number(&blocks[0], "r2_b") > 0.999 && number(&blocks[0], "doses_b") == 4.0);
+    assert!(number(&blocks[0], "synergy_bliss_p") < 1e-6 && text(&blocks[0], "flags").is_empty());
+    assert!(!said.contains("flagged"), "{said}");
+    // Drug b without an effect: where its curve lies is noise.
+    let inert: String = table(0.0)
+        .lines()
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            let Ok(a) = cells[3].parse::<f64>() else { return format!("{line}\n") };
+            let error = cells[4].parse::<f64>().unwrap().sin();
+            format!("{},{}\n", cells[..6].join(","), 100.0 * (1.0 - 1.0 / (1.0 + a / 200.0)) + error)
+        })
+        .collect();
+    let single: String = inert
+        .lines()
+        .enumerate()
+        .filter(|(at, _)| at % 3 != 1)
+        .map(|(_, line)| format!("{line}\n"))
+        .collect();
+    let (_, blocks, said) = scored(&single, &[]);
+    says(&said, &["1 of 1 block flagged", "loewe_doubtful 1", "zip_doubtful 1"]);
+    assert!(text(&blocks[0], "flags_b").contains("flat"), "{}", blocks[0]);
+    assert!(text(&blocks[0], "flags").starts_with("loewe_doubtful;zip_doubtful"));
+    assert!(text(&blocks[0], "flags_a").is_empty(), "{}", blocks[0]);
+}
+
+#[test]
+fn drugs_of_two_doses_stand_beside_those_with_curves() {
+    let is_few = |line: &&str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        ["0", "30", "300"].contains(&cells[3]) && ["0", "10", "100"].contains(&cells[4])
+    };
+    let few: String = table(10.0)
+        .lines()
+        .filter(is_few)
+        .map(|line| format!("{}\n", line.replace("A,B,A375", "D,C,A375")))
+        .collect();
+    let (_, blocks, said) = scored(&(table(10.0) + &few), &[]);
+    says(&said, &["1 block lacks the score of a model", "too_few_doses 1"]);
+    let of = |drug: &str| blocks.iter().find(|row| text(row, "drug_b") == drug).unwrap();
+    assert!((number(of("C"), "synergy_bliss") - 10.0).abs() < 3.0 && of("C")["synergy_zip"].is_null());
+    assert_eq!((text(of("C"), "flags"), text(of("C"), "model_a")), ("too_few_doses", "none"));
+    assert!((number(of("B"), "synergy_zip") - 10.0).abs() < 5.0);
+}
+
+#[test]
+fn cells_are_filled_in_on_request() {
+    let gap: String = table(0.0)
+        .lines()
+        .filter(|line| !line.contains(",300,30,nM"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let (cells, blocks, said) = scored(&gap, &[]);
+    assert!(cells.iter().all(|cell| cell["imputed"] == 0) && said.contains("missing_cells 1"), "{said}");
+    assert!((text(&blocks[0], "flags") == "missing_cells") && number(&blocks[0], "cells_bliss") == 15.0);
+    let (cells, blocks, said) = scored(&gap, &["--impute"]);
+    says(&said, &["1 cell without a reading filled in, in 1 block"]);
+    let filled: Vec<&Value> = cells.iter().filter(|cell| cell["imputed"] == 1).collect();
+    assert!(
+        filled.len() == 1 && filled[0]["replicates"] == 0 && number(filled[0], "synergy_bliss").abs() < 2.0
+    );
+    assert_eq!((number(&blocks[0], "imputed_cells"), number(&blocks[0], "cells_bliss")), (1.0, 16.0));
+}
+
+#[test]
+fn drugs_alone_come_from_a_second_table() {
+    let is_alone = |line: &&str| line.contains(",A375,0,") || line.contains(",0,nM");
+    let together: String =
+        table(15.0).lines().filter(|line| !is_alone(line)).map(|line| format!("{line}\n")).collect();
+    let mut alone = String::from("cell_line,drug,dose_um,inhibition\n");
+    for line in table(15.0).lines().filter(is_alone) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let dose = |at: usize| cells[at].parse::<f64>().unwrap() / 1000.0;
+        // In the other table a dose is off by a dispenser's error.
+        match (dose(3), dose(4)) {
+            (0.0, 0.0) => {}
+            (a, 0.0) => alone.push_str(&format!("A-375,a,{},{}\n", a * 1.005, cells[6])),
+            (_, b) => alone.push_str(&format!("A-375,B,{b},{}\n", cells[6])),
+        }
+    }
+    says(&refused(&together, 3, &[]), &["not measured alone"]);
+    let folder = folder(&together);
+    fs::write(folder.path().join("alone.csv"), &alone).unwrap();
+    let arguments = [
+        "synergy",
+        "matrix.csv",
+        "--single-agents",
+        "alone.csv",
+        "--out",
+        "scores.ndjson",
+        "--summary",
+        "b.ndjson",
+    ];
+    let output = halfmax(folder.path(), &arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    says(
+        &said,
+        &["24 readings of drugs alone joined to 1 block", "12 readings of drugs alone at doses within 4 %"],
+    );
+    assert!((number(&rows(&folder.path().join("b.ndjson"))[0], "synergy_bliss") - 15.0).abs() < 1e-6);
+    fs::write(folder.path().join("alone.csv"), alone.replace("A-375", "HT-29")).unwrap();
+    let output = halfmax(folder.path(), &arguments);
+    says(&String::from_utf8_lossy(&output.stderr), &["none of the drugs", "A in A375", "help:"]);
+}

@@ -76,7 +76,9 @@ pub use grid::{GridDoses, read_grid};
 pub use inspect::{Inspection, inspect, inspect_table, inspect_with};
 pub use layouts::{Fit, LAYOUTS, Layout, Yields, best_layout, layouts_page, nearest_layout};
 pub use load::{InputFile, Loaded, is_file_name, load, read_cells_for_scoring};
-pub use matrices::{Block, Matrices, MatrixOptions, read_matrices};
+pub use matrices::{
+    Block, JoinedSingleAgents, Matrices, MatrixOptions, MultiBlock, join_single_agents, read_matrices,
+};
 pub use missing::{MISSING, is_missing};
 pub use model_file::{
     MODEL_FORMAT, ModelHeader, TensorEntry, read_model, read_model_bytes, write_checkpoint, write_model,

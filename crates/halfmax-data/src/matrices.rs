@@ -1,9 +1,16 @@
 //! Readings of combination experiments: one row per well, or per mean of wells, of two drugs.
 
+mod many_drugs;
+mod single_agents;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use halfmax_core::{Error, Result, listed};
+
+pub use many_drugs::MultiBlock;
+use many_drugs::{Further, ManyBlocks, ManyWells, further_columns, no_pair};
+pub use single_agents::{JoinedSingleAgents, join_single_agents};
 
 use crate::assign::no_column;
 use crate::fellows::{Fellow, SMALLEST_PERCENT, usual_size};
@@ -58,6 +65,8 @@ impl Block {
 pub struct Matrices {
     /// The blocks, in the order in which the file first has them.
     pub blocks: Vec<Block>,
+    /// The blocks of three and more drugs.
+    pub many: Vec<MultiBlock>,
     /// What the readings were taken for.
     pub unit: ReadingUnit,
     /// Whether nothing says what unit the doses are in, so that µM was assumed.
@@ -69,24 +78,26 @@ pub struct Matrices {
 }
 
 /// Finds the dose matrices of a table. Without a column of blocks, a block is what one pair of drugs, in either order, has in one cell
-/// line; a drug alone then serves all its pairs in that cell line. A vehicle, or no drug, is dose 0 of the partner.
+/// line; a drug alone then serves all its pairs in that cell line. A vehicle, or no drug, is dose 0 of the partner. Where wells have three or
+/// more drugs, every such set of drugs is a block, and every pair where the others are absent is one, too.
 ///
 /// # Errors
 /// If a column is missing; a drug, cell line or dose is missing, a dose is negative or its unit unknown, a reading cannot be; a third drug
-/// was given; one block has several pairs of drugs or cell lines, or several units for the doses of one drug; readings would be pooled
+/// was given whose name or dose no column has; one block has several pairs of drugs or cell lines, or several units for the doses of one drug; readings would be pooled
 /// that a column tells apart; what the readings are is not clear. Names the file, the column, the row and the value.
 pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matrices> {
     let replicates = replicates_in_rows(table)?;
     let table = replicates.as_ref().unwrap_or(table);
     let columns = Columns::new(table, options)?;
+    if let Some(wells) = ManyWells::of(table, &columns, options)? {
+        return read_many_drugs(table, options, &columns, &wells);
+    }
     columns.refuse_third_drug(table)?;
     let wells = Wells::read(table, &columns, options)?;
     let readings = finite(table, columns.reading, "a number")?;
     let mut notes = table.notes().to_vec();
-    let unit = unit_said_or_seen(table, &columns, &wells, &readings, options.unit, &mut notes)?;
-    let at_zero = |at: &usize| wells.doses[*at] == [0.0, 0.0] && !readings[*at].is_nan();
-    let mut untreated: Vec<f64> = (0..readings.len()).filter(at_zero).map(|at| readings[at]).collect();
-    refuse_wrong_way_round(table, columns.reading, &mut untreated, unit)?;
+    let untreated = untreated(&readings, |row| wells.doses[row] == [0.0, 0.0]);
+    let unit = unit_said_or_seen(table, &columns, untreated, &readings, options.unit, &mut notes)?;
     notes.extend(growth_note(&table.names()[columns.reading]));
     let mut assembly = Assembly::of(table, &columns, &wells)?;
     assembly.refuse_other_units(table, &columns, &wells)?;
@@ -95,32 +106,77 @@ pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matric
     notes.extend(assembly.pooled(table, &columns, &wells)?);
     let fellows = assembly.fellows(&wells, &readings);
     notes.extend(check_scales(table, columns.reading, &fellows, unit, options.unit)?);
-    for (at, reading) in readings.iter().enumerate().filter(|(_, reading)| !reading.is_nan()) {
-        let inhibition = unit.inhibition_percent(*reading);
-        if !PLAUSIBLE.contains(&inhibition) {
-            let [low, high] = [PLAUSIBLE.start(), PLAUSIBLE.end()];
-            let expected = format!("a reading of {low} to {high} % inhibition; is it {}?", unit.name());
-            return Err(table.bad_value(columns.reading, at, reading, &expected));
-        }
-    }
+    let inhibitions = inhibitions(table, &columns, &readings, unit)?;
     let incomplete = readings.iter().filter(|reading| reading.is_nan()).count();
     let mut jittered = 0;
     let blocks = assembly.blocks.drain(..).map(|draft| {
         let mut block = draft.block;
         let present = draft.rows.iter().filter(|row| !readings[row.at].is_nan());
-        block.readings =
-            present.map(|row| row.reading(&wells, unit.inhibition_percent(readings[row.at]))).collect();
-        jittered += usize::from(set_to_nominal(&mut block.readings));
+        block.readings = present.map(|row| row.reading(&wells, inhibitions[row.at])).collect();
+        let mut changed = false;
+        for side in 0..2 {
+            let mut of_side: Vec<&mut f64> =
+                block.readings.iter_mut().map(|reading| &mut reading[side]).collect();
+            changed |= set_to_nominal(&mut of_side);
+        }
+        jittered += usize::from(changed);
         block
     });
     let blocks = blocks.collect();
-    if jittered > 0 {
-        notes.push(format!(
+    notes.extend(jitter_note(jittered));
+    Ok(Matrices { blocks, many: Vec::new(), unit, dose_unit_assumed: wells.assumed, incomplete, notes })
+}
+
+/// The matrices of a table some of whose wells have three or more drugs.
+fn read_many_drugs(
+    table: &RawTable,
+    options: &MatrixOptions,
+    columns: &Columns,
+    wells: &ManyWells,
+) -> Result<Matrices> {
+    let readings = finite(table, columns.reading, "a number")?;
+    let mut notes = table.notes().to_vec();
+    let untreated = untreated(&readings, |row| wells.is_untreated(row));
+    let unit = unit_said_or_seen(table, columns, untreated, &readings, options.unit, &mut notes)?;
+    notes.extend(growth_note(&table.names()[columns.reading]));
+    let found = ManyBlocks::of(table, columns, wells)?;
+    notes.extend(found.notes(table, columns, wells)?);
+    let fellows = found.fellows(wells, &readings);
+    notes.extend(check_scales(table, columns.reading, &fellows, unit, options.unit)?);
+    let inhibitions = inhibitions(table, columns, &readings, unit)?;
+    let incomplete = inhibitions.iter().filter(|reading| reading.is_nan()).count();
+    let (blocks, many, jittered) = found.blocks(wells, &inhibitions);
+    notes.extend(jitter_note(jittered));
+    Ok(Matrices { blocks, many, unit, dose_unit_assumed: wells.assumed, incomplete, notes })
+}
+
+/// The readings of untreated wells.
+fn untreated(readings: &[f64], is_untreated: impl Fn(usize) -> bool) -> Vec<f64> {
+    let rows = (0..readings.len()).filter(|row| is_untreated(*row) && !readings[*row].is_nan());
+    rows.map(|row| readings[row]).collect()
+}
+
+/// The inhibitions in percent; NaN where a reading is missing. Refuses what no plate can show.
+fn inhibitions(table: &RawTable, columns: &Columns, readings: &[f64], unit: ReadingUnit) -> Result<Vec<f64>> {
+    let inhibition = |(at, reading): (usize, &f64)| {
+        let inhibition = unit.inhibition_percent(*reading);
+        if inhibition.is_nan() || PLAUSIBLE.contains(&inhibition) {
+            return Ok(inhibition);
+        }
+        let [low, high] = [PLAUSIBLE.start(), PLAUSIBLE.end()];
+        let expected = format!("a reading of {low} to {high} % inhibition; is it {}?", unit.name());
+        Err(table.bad_value(columns.reading, at, reading, &expected))
+    };
+    readings.iter().enumerate().map(inhibition).collect()
+}
+
+fn jitter_note(blocks: usize) -> Option<String> {
+    (blocks > 0).then(|| {
+        format!(
             "doses that differ by less than 4 % are one nominal dose, their mean, in {}",
-            counted(jittered, "block")
-        ));
-    }
-    Ok(Matrices { blocks, unit, dose_unit_assumed: wells.assumed, incomplete, notes })
+            counted(blocks, "block")
+        )
+    })
 }
 
 /// Inhibitions, in percent, that a plate can show: below, there would be ten times as many cells as in the control.
@@ -130,28 +186,24 @@ const SAME_NOMINAL_DOSE: f64 = 0.04;
 /// Doses that differ by less are the same but for rounding; they stay as they are.
 const ROUNDING: f64 = 1e-6;
 
-/// Sets doses that differ only by the error of a dispenser to their mean. Returns whether there were any.
-fn set_to_nominal(readings: &mut [[f64; 3]]) -> bool {
+/// Sets doses of one drug that differ only by the error of a dispenser to their mean. Returns whether there were any.
+fn set_to_nominal(doses: &mut [&mut f64]) -> bool {
     let mut changed = false;
-    for side in 0..2 {
-        let mut order: Vec<usize> = (0..readings.len()).filter(|at| readings[*at][side] > 0.0).collect();
-        order.sort_by(|a, b| readings[*a][side].total_cmp(&readings[*b][side]));
-        let mut start = 0;
-        while start < order.len() {
-            let lowest = readings[order[start]][side];
-            let within = order[start..]
-                .iter()
-                .take_while(|at| readings[**at][side] <= lowest * (1.0 + SAME_NOMINAL_DOSE))
-                .count();
-            let group = &order[start..start + within];
-            let highest = group.last().map_or(lowest, |at| readings[*at][side]);
-            if highest > lowest * (1.0 + ROUNDING) {
-                let mean = group.iter().map(|at| readings[*at][side]).sum::<f64>() / group.len() as f64;
-                group.iter().for_each(|at| readings[*at][side] = mean);
-                changed = true;
-            }
-            start += within.max(1);
+    let mut order: Vec<usize> = (0..doses.len()).filter(|at| *doses[*at] > 0.0).collect();
+    order.sort_by(|a, b| doses[*a].total_cmp(doses[*b]));
+    let mut start = 0;
+    while start < order.len() {
+        let lowest = *doses[order[start]];
+        let near = |at: &&usize| *doses[**at] <= lowest * (1.0 + SAME_NOMINAL_DOSE);
+        let within = order[start..].iter().take_while(near).count();
+        let group = &order[start..start + within];
+        let highest = group.last().map_or(lowest, |at| *doses[*at]);
+        if highest > lowest * (1.0 + ROUNDING) {
+            let mean = group.iter().map(|at| *doses[*at]).sum::<f64>() / group.len() as f64;
+            group.iter().for_each(|at| *doses[*at] = mean);
+            changed = true;
         }
+        start += within.max(1);
     }
     changed
 }
@@ -166,6 +218,8 @@ struct Columns {
     block: Option<usize>,
     /// The dose of a third drug.
     third_dose: Option<usize>,
+    /// The third, fourth, … drugs of which both the drug and the dose are there.
+    further: Vec<Further>,
 }
 
 impl Columns {
@@ -188,6 +242,7 @@ impl Columns {
             cell_line: table.role(Role::CellLine),
             block: table.role(Role::Block),
             third_dose,
+            further: further_columns(table, third_dose),
         })
     }
 
@@ -195,7 +250,8 @@ impl Columns {
     fn used(&self, table: &RawTable) -> Vec<usize> {
         let drugs = self.drugs.iter().flatten().copied();
         let more = [self.cell_line, self.block, self.third_dose, table.role(Role::DrugC)];
-        let more = more.into_iter().chain(self.units).flatten();
+        let further = self.further.iter().flat_map(|one| [Some(one.drug), Some(one.dose), one.unit]);
+        let more = more.into_iter().chain(self.units).chain(further).flatten();
         drugs.chain(self.doses).chain([self.reading]).chain(more).collect()
     }
 
@@ -319,30 +375,30 @@ fn no_drugs(table: &RawTable) -> Error {
 fn unit_said_or_seen(
     table: &RawTable,
     columns: &Columns,
-    wells: &Wells,
+    mut untreated: Vec<f64>,
     readings: &[f64],
     said: Option<ReadingUnit>,
     notes: &mut Vec<String>,
 ) -> Result<ReadingUnit> {
     let name = &table.names()[columns.reading];
+    let mut seen = said;
     if said.is_none() && said_by_name(name).measured.is_none() {
-        let seen = seen_from_untreated(wells, readings);
+        seen = seen_from_untreated(&mut untreated, readings);
         if let Some(unit) = seen {
             notes.push(format!(
                 "{name:?} does not say what it holds: taken as {}, by the untreated wells; say it with --response",
                 unit.name()
             ));
         }
-        return unit_of(table, columns.reading, readings, seen);
     }
-    unit_of(table, columns.reading, readings, said)
+    let unit = unit_of(table, columns.reading, readings, seen)?;
+    refuse_wrong_way_round(table, columns.reading, &mut untreated, unit)?;
+    Ok(unit)
 }
 
 /// What readings are if the untreated wells show it: they read 0 as inhibition and 1 or 100 as viability, and treated ones otherwise.
-fn seen_from_untreated(wells: &Wells, readings: &[f64]) -> Option<ReadingUnit> {
+fn seen_from_untreated(untreated: &mut [f64], readings: &[f64]) -> Option<ReadingUnit> {
     let known = || (0..readings.len()).filter(|at| !readings[*at].is_nan());
-    let mut untreated: Vec<f64> =
-        known().filter(|at| wells.doses[*at] == [0.0, 0.0]).map(|at| readings[at]).collect();
     let size = usual_size(readings.iter().copied());
     let percent = size > SMALLEST_PERCENT;
     let full = if percent { 100.0 } else { 1.0 };
@@ -558,9 +614,7 @@ impl Assembly {
             found.blocks.push(draft);
         }
         if found.blocks.is_empty() {
-            return Err(Error::data(format!("{}: no row has two drugs", table.label())).help(
-                "a matrix needs wells of both drugs together; fit drugs alone with halfmax fit-curves",
-            ));
+            return Err(no_pair(table));
         }
         Ok(found)
     }

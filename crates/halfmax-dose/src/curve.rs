@@ -587,7 +587,7 @@ fn varies(kept: &Kept) -> bool {
 }
 
 /// The probability that the means of the doses fall as much or more by chance, by the number of pairs that fall (Mann 1945; exact).
-fn p_of_trend(levels: &[Level]) -> f64 {
+pub(crate) fn p_of_trend(levels: &[Level]) -> f64 {
     let n = levels.len();
     let rising = |at: usize| levels[at + 1..].iter().filter(|level| level.mean >= levels[at].mean).count();
     let inversions: usize = (0..n).map(rising).sum();

@@ -1,4 +1,4 @@
-//! Synergy of two drugs over a matrix of their doses.
+//! Synergy of two or more drugs over all combinations of their doses.
 //!
 //! Effects are inhibitions in percent of the control: 0 without effect, 100 all dead. A score is the measured inhibition less
 //! the one expected of drugs that do not interact, in percentage points: above 0 is synergy, below 0 antagonism.
@@ -24,11 +24,14 @@
 mod bootstrap;
 mod braid;
 mod combination_index;
+mod flags;
 mod hill;
+mod lattice;
 mod loewe;
 mod matrix;
 mod musyc;
 mod musyc_surface;
+mod noise;
 mod score;
 mod sensitivity;
 mod single;
@@ -39,12 +42,15 @@ mod zip;
 
 pub use braid::{BraidFit, BraidSurface, MaximalEffect, fit_braid};
 pub use combination_index::{CombinationIndex, Indices, MedianEffect, NoIndex, combination_index};
+pub use flags::{BlockFlag, BlockFlags};
 pub use hill::hill_curves;
 pub use loewe::loewe_reference;
-pub use matrix::DoseMatrix;
+pub use matrix::{DoseMatrix, MultiMatrix};
 pub use musyc::{Cooperativity, MusycFit, fit_musyc};
 pub use musyc_surface::MusycSurface;
-pub use score::{BlockScores, ModelScores, Summary, SynergyModel, SynergyParams, SynergyScorer, Window};
+pub use score::{
+    BlockScores, Missing, ModelScores, Summary, SynergyModel, SynergyParams, SynergyScorer, Window,
+};
 pub use sensitivity::{Sensitivity, sensitivity};
-pub use single::Baseline;
+pub use single::{Baseline, SingleAgent};
 pub use surface_fit::{SurfaceParameter, SurfaceQuality};

@@ -166,3 +166,211 @@ fn intervals_do_not_depend_on_the_number_of_threads() {
     assert!(texts[0] == texts[1] && texts[1] == texts[2]);
     assert!(texts[0] != format!("{:?}", scorer.score(&independent(3), Seed::new(6))));
 }
+
+/// The share of blocks without synergy whose p value is below 5 %, in percent.
+fn below(model: SynergyModel, blocks: u64, replicates: usize) -> f64 {
+    let scorer = SynergyParams { models: vec![model], ..SynergyParams::default() }.check().unwrap();
+    let doses = doses(1.0, 3.0, 5);
+    let is_below = |block: &u64| {
+        let mut readings = Vec::new();
+        for (x, y) in doses.iter().flat_map(|x| doses.iter().map(move |y| (*x, *y))) {
+            for _ in 0..replicates {
+                let error = 5.0 * normal(1_000_000 + *block, readings.len() as u64);
+                readings.push([x, y, 100.0 * (1.0 - A.at(x) * B.at(y)) + error]);
+            }
+        }
+        let scores = scorer.score(&DoseMatrix::new(&readings).unwrap(), Seed::new(*block));
+        let summary = scores.models[0].summary;
+        let [low, high] = summary.interval;
+        assert!(
+            summary.p_value >= 0.05 || low > 0.0 || high < 0.0 || low == summary.mean || high == summary.mean
+        );
+        summary.p_value < 0.05
+    };
+    let found = (0..blocks).filter(is_below).count() as f64 * 100.0 / blocks as f64;
+    println!("{model:?}, {replicates} replicates: {found:.1} % of p values are below 0.05");
+    found
+}
+
+#[test]
+fn p_values_of_blocks_without_synergy_are_uniform() {
+    for replicates in [2, 3, 4] {
+        let found = below(SynergyModel::Bliss, 4000, replicates);
+        assert!((4.0..=6.0).contains(&found), "{found}");
+    }
+    // The fits of ZIP are a little biased, and the share is known to 1.5 points from 300 blocks.
+    let found = below(SynergyModel::Zip, 300, 3);
+    assert!((2.0..=10.0).contains(&found), "{found}");
+    let single = matrix(&doses(1.0, 3.0, 5), &doses(1.0, 3.0, 5), |x, y| 100.0 * (1.0 - A.at(x) * B.at(y)));
+    let summary = scores(&single).models[1].summary;
+    assert!(summary.p_value.is_nan(), "without replicates there is no p value");
+}
+
+/// Three drugs over three doses each, and none.
+fn three(viability: impl Fn(f64, f64, f64) -> f64) -> MultiMatrix {
+    let doses = doses(3.0, 4.0, 4);
+    let mut readings = Vec::new();
+    for (x, y) in doses.iter().flat_map(|x| doses.iter().map(move |y| (*x, *y))) {
+        readings.extend(doses.iter().map(|z| (vec![x, y, *z], 100.0 * (1.0 - viability(x, y, *z)))));
+    }
+    MultiMatrix::new(&readings).unwrap()
+}
+
+const C: LogLogistic = LogLogistic { top: 1.0, bottom: 0.1, ec50: 20.0, hill: 2.0 };
+
+#[test]
+fn three_drugs_are_scored_as_three() {
+    let scorer = SynergyParams::default().check().unwrap();
+    let independent = three(|x, y, z| A.at(x) * B.at(y) * C.at(z));
+    let scores = scorer.score_many(&independent, Seed::new(1));
+    assert_eq!(scores.flags.to_string(), "no_replicates");
+    let given = |cell: usize| (0..3).filter(|drug| independent.dose(cell, *drug) > 0.0).count();
+    for model in [SynergyModel::Bliss, SynergyModel::Zip] {
+        let found = scores.of(model).unwrap();
+        for cell in 0..independent.len() {
+            let score = found.score[cell];
+            assert_eq!(score.is_nan(), given(cell) < 2, "{model:?}");
+            assert!(score.is_nan() || score.abs() < 0.01, "{model:?}: {score}");
+        }
+        assert_eq!(found.summary.cells, 64, "means are over the cells with all three");
+        assert!(found.summary.window.is_none());
+    }
+    // The highest single agent: inhibitions of each drug alone at the highest doses.
+    let last = independent.len() - 1;
+    let doses = [0, 1, 2].map(|drug| independent.dose(last, drug));
+    let alone = [A.at(doses[0]), B.at(doses[1]), C.at(doses[2])].map(|viability| 100.0 * (1.0 - viability));
+    let hsa = scores.of(SynergyModel::Hsa).unwrap();
+    assert!((hsa.reference[last] - alone[2].max(alone[0]).max(alone[1])).abs() < 1e-12);
+    let sham = three(|x, y, z| A.at(x + y + z));
+    let scores = scorer.score_many(&sham, Seed::new(1));
+    let loewe = scores.of(SynergyModel::Loewe).unwrap();
+    for score in loewe.score.iter().filter(|score| !score.is_nan()) {
+        assert!(score.abs() < 0.01, "a drug with itself and itself: {score}");
+    }
+    // What only all three together do is no matter of the pairs.
+    let boosted = three(|x, y, z| {
+        let together = if x > 0.0 && y > 0.0 && z > 0.0 { 0.8 } else { 1.0 };
+        A.at(x) * B.at(y) * C.at(z) * together
+    });
+    let scores = scorer.score_many(&boosted, Seed::new(1));
+    let triples = (0..boosted.len()).filter(|cell| given(*cell) == 3);
+    let together = triples.map(|cell| {
+        let [x, y, z] = [0, 1, 2].map(|drug| boosted.dose(cell, drug));
+        100.0 * 0.2 * A.at(x) * B.at(y) * C.at(z)
+    });
+    let truth = together.sum::<f64>() / 64.0;
+    for (model, tolerance) in [(SynergyModel::Bliss, 1e-9), (SynergyModel::Zip, 0.3)] {
+        let found = scores.of(model).unwrap();
+        assert!((found.summary.mean - truth).abs() < tolerance, "{model:?}: {} {truth}", found.summary.mean);
+        let of_pairs =
+            (0..boosted.len()).filter(|cell| given(*cell) == 2).map(|cell| found.score[cell].abs());
+        assert!(of_pairs.fold(0.0, f64::max) < 0.01, "{model:?}");
+    }
+}
+
+#[test]
+fn two_drugs_score_alike_as_many() {
+    let block = independent(4);
+    let mut readings = Vec::new();
+    for cell in 0..block.len() {
+        let [a, b] = block.at(cell);
+        let doses = vec![block.doses(0)[a], block.doses(1)[b]];
+        readings.extend(block.readings(cell).iter().map(|reading| (doses.clone(), *reading)));
+    }
+    let scorer = SynergyParams::default().check().unwrap();
+    let many = scorer.score_many(&MultiMatrix::new(&readings).unwrap(), Seed::new(1));
+    assert_eq!(format!("{many:?}"), format!("{:?}", scorer.score(&block, Seed::new(1))));
+}
+
+#[test]
+fn missing_cells_are_filled_in_on_request_only() {
+    let doses = doses(1.0, 3.0, 6);
+    let gaps = [(3.0, 0.0), (9.0, 27.0), (81.0, 1.0)];
+    let truth = |x: f64, y: f64| 100.0 * (1.0 - A.at(x) * B.at(y));
+    let with_gaps =
+        matrix(&doses, &doses, |x, y| if gaps.contains(&(x, y)) { f64::NAN } else { truth(x, y) });
+    let kept = scores(&with_gaps);
+    assert!(kept.imputed.iter().all(|imputed| !imputed));
+    assert_eq!(kept.flags.to_string(), "missing_cells;cells_without_reference;no_replicates");
+    let params = SynergyParams { missing: Missing::Imputed, ..SynergyParams::default() };
+    let filled = params.check().unwrap().score(&with_gaps, Seed::new(1));
+    for cell in 0..with_gaps.len() {
+        let [a, b] = with_gaps.at(cell);
+        let (x, y) = (doses[a], doses[b]);
+        assert_eq!(filled.imputed[cell], gaps.contains(&(x, y)));
+        assert!((filled.response[cell] - truth(x, y)).abs() < 0.1, "{x} {y}: {}", filled.response[cell]);
+    }
+    let bliss = filled.of(SynergyModel::Bliss).unwrap();
+    assert_eq!((bliss.summary.cells, bliss.summary.measured), (36, 34));
+    assert!(filled.flags.contains(BlockFlag::Imputed));
+}
+
+#[test]
+fn doses_tested_alone_only_are_no_gaps() {
+    let mut readings = vec![[0.0, 0.0, 0.0]];
+    for dose in [1.0, 2.0, 4.0, 8.0, 16.0] {
+        readings.push([dose, 0.0, 100.0 * (1.0 - A.at(dose))]);
+        readings.push([0.0, dose, 100.0 * (1.0 - B.at(dose))]);
+    }
+    // Together at every other dose: 1, 4 and 16.
+    for x in [1.0, 4.0, 16.0] {
+        readings.extend([1.0, 4.0, 16.0].map(|y| [x, y, 110.0 - 100.0 * A.at(x) * B.at(y)]));
+    }
+    let found = scores(&DoseMatrix::new(&readings).unwrap());
+    assert!(!found.flags.contains(BlockFlag::MissingCells));
+    let window = found.of(SynergyModel::Bliss).unwrap().summary.window.unwrap();
+    assert!((window.mean - 10.0).abs() < 1e-9 && window.doses_a == [1.0, 16.0]);
+}
+
+/// Steep curves with an error of 5 points: what all blocks have in common makes ZIP scores of single ones better.
+#[test]
+fn blocks_learn_from_each_other() {
+    let blocks: Vec<DoseMatrix> = (0..60)
+        .map(|block| {
+            let draw =
+                |at: u64| (Seed::new(77).derive(10 * block + at).value() >> 11) as f64 / (1u64 << 53) as f64;
+            let drug = |at: u64| LogLogistic {
+                top: 1.0,
+                bottom: 0.3 * draw(at),
+                ec50: 3.0 + 40.0 * draw(at + 1),
+                hill: 4.0,
+            };
+            let (a, b) = (drug(0), drug(2));
+            let doses = doses(1.0, 3.0, 5);
+            let error = std::cell::Cell::new(0);
+            matrix(&doses, &doses, |x, y| {
+                error.set(error.get() + 1);
+                100.0 * (1.0 - a.at(x) * b.at(y)) + 5.0 * normal(9000 + block, error.get())
+            })
+        })
+        .collect();
+    let alone = SynergyParams::default().check().unwrap();
+    let together = alone.learning_from(&blocks);
+    let error = |scorer: &SynergyScorer| {
+        let squares = blocks.iter().flat_map(|block| {
+            let scores = scorer.score(block, Seed::new(1));
+            let zip = scores.of(SynergyModel::Zip).unwrap().score.clone();
+            zip.into_iter().filter(|score| !score.is_nan()).map(|score| score * score)
+        });
+        let (sum, count) = squares.fold((0.0, 0.0), |(sum, count), square| (sum + square, count + 1.0));
+        f64::sqrt(sum / count)
+    };
+    let (own, learnt) = (error(&alone), error(&together));
+    println!("root mean square ZIP score of independent drugs: {own:.2} alone, {learnt:.2} learnt");
+    assert!(learnt < 0.95 * own, "{learnt} {own}");
+    let [mean, _] = together.learnt().ln_hill.unwrap();
+    assert!((mean.exp() - 4.0).abs() < 0.8, "{}", mean.exp());
+    assert!(alone.learning_from(&blocks[..5]).learnt().ln_hill.is_none(), "ten curves say too little");
+}
+
+#[test]
+fn matrices_that_cannot_be_are_refused() {
+    let error = |readings: &[(Vec<f64>, f64)]| MultiMatrix::new(readings).unwrap_err().to_string();
+    assert!(error(&[]).contains("two or more"));
+    assert!(error(&[(vec![1.0, 0.0, 0.0], 5.0), (vec![1.0, 0.0], 5.0)]).contains("expected 3 numbers"));
+    assert!(error(&[(vec![1.0, 0.0, -1.0], 5.0)]).contains("0 or above"));
+    let pairs = [(vec![1.0, 0.0, 0.0], 5.0), (vec![0.0, 1.0, 0.0], 5.0), (vec![0.0, 1.0, 1.0], 5.0)];
+    assert!(error(&pairs).contains("the third drug was not measured alone"), "{}", error(&pairs));
+    let many: Vec<(Vec<f64>, f64)> = (0..100).map(|at| (vec![f64::from(at); 4], 1.0)).collect();
+    assert!(error(&many).contains("100000000 cells"), "{}", error(&many));
+}

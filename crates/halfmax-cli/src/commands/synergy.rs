@@ -1,22 +1,28 @@
+mod columns;
 mod fits;
+mod flagged;
+mod many;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use halfmax_core::{Error, Progress, Result, Seed, listed};
 use halfmax_data::{
-    Block, GridDoses, Matrices, MatrixOptions, OutputColumn, RawTable, ReadingUnit, TableWriter, counted,
-    read_grid, read_matrices,
+    Block, GridDoses, Matrices, MatrixOptions, RawTable, ReadingOptions, ReadingUnit, TableWriter, counted,
+    join_single_agents, read_grid, read_matrices, read_readings, read_table,
 };
-use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
-    Baseline, BlockScores, DoseMatrix, ModelScores, Summary, SynergyModel, SynergyParams, SynergyScorer,
-    Window,
+    Baseline, BlockScores, DoseMatrix, Missing, ModelScores, SingleAgent, Summary, SynergyModel,
+    SynergyParams, SynergyScorer, Window,
 };
+use halfmax_dose::{Learnt, LogLogistic};
 use rayon::prelude::*;
 use serde_json::json;
 
-use self::fits::{Borrowed, Column, FitArgs, Fits};
+use self::columns::Columns;
+use self::fits::{FitArgs, Fits};
+use self::flagged::Flagged;
+use self::many::{ScoredMany, cells_of_many, described_many, letter, score_many, summary_of_many};
 use crate::Global;
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
@@ -26,10 +32,10 @@ const AT_A_TIME: usize = 256;
 /// Blocks that are printed.
 const PRINTED: usize = 20;
 
-/// Score dose matrices of two drugs: HSA, Bliss, Loewe, ZIP.
+/// Score dose matrices of two or more drugs: HSA, Bliss, Loewe, ZIP.
 #[derive(Args)]
 pub struct SynergyArgs {
-    /// The readings: columns of two drugs, their doses (0 where the other is alone) and viabilities or inhibitions, and, as far
+    /// The readings: columns of two or more drugs, their doses (0 where another is alone) and viabilities or inhibitions, and, as far
     /// as there, of blocks, cell lines and units, recognised by name.
     matrix: PathBuf,
     /// What is expected of drugs that do not interact.
@@ -38,9 +44,20 @@ pub struct SynergyArgs {
     /// Whether inhibitions that the drugs' curves have without effect are taken off: never, off negative inhibitions, or off all.
     #[arg(long, default_value = "none", value_parser = ["none", "part", "all"])]
     baseline: String,
-    /// Draws of the bootstrap over replicates behind the intervals; 0 for none.
+    /// Whether curves of drugs alone, and those of ZIP's rows and columns, are drawn to what all blocks of the file have in common: "learnt" (how Hill
+    /// slopes, tops and errors are distributed; of fewer than twenty curves nothing is learnt), or "none", for plain least squares.
+    #[arg(long, value_name = "PRIOR", default_value = "learnt", value_parser = ["learnt", "none"])]
+    hill_prior: String,
+    /// Draws of the bootstrap over replicates behind the intervals and p values; 0 for none.
     #[arg(long, value_name = "N", default_value_t = 200)]
     bootstrap: usize,
+    /// Fill in cells without a reading: of a drug alone by its curve, of several drugs by the mean of the curves fitted through the lines of the
+    /// cell, as ZIP fits them. Filled cells are marked (column imputed) and counted. By default they stay empty.
+    #[arg(long)]
+    impute: bool,
+    /// A table of readings of drugs alone, joined by cell line and drug, for matrices without them (or in addition).
+    #[arg(long, value_name = "FILE")]
+    single_agents: Option<PathBuf>,
     /// What the readings are: viability or inhibition, in percent or as fractions of the control. By default the column's name
     /// says it, or the untreated wells; the scale, the name or the range of all readings.
     #[arg(long, value_parser = ["viability-percent", "viability-fraction", "inhibition-percent", "inhibition-fraction"])]
@@ -99,11 +116,26 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     // Before the readings are looked at: a wrong ending is told at once.
     let mut cells = TableWriter::create(&args.out)?;
     let mut blocks = args.summary.as_ref().map(TableWriter::create).transpose()?;
-    let found = read_matrices(&list_of_wells(args, global)?, &options)?;
+    let mut found = read_matrices(&list_of_wells(args, global)?, &options)?;
     tell(&args.matrix, &found, terminal);
+    if let Some(path) = &args.single_agents {
+        add_single_agent_file(path, args, &mut found, terminal)?;
+    }
+    let scorer = match args.hill_prior.as_str() {
+        "none" => scorer,
+        _ => scorer.learning_from(&some_matrices(&found.blocks)),
+    };
+    tell_learnt(args, &scorer.learnt(), terminal);
+    let place = args.matrix.display().to_string();
+    args.fits.note_many(&place, found.many.len()).iter().for_each(|note| terminal.note(note));
     let seed = Seed::new(global.seed.unwrap_or(1));
     let progress = terminal.progress("scoring");
     let mut left = LeftUnscored::default();
+    let mut flagged = Flagged::default();
+    let drugs = found.many.iter().map(|block| block.drugs.len()).max().unwrap_or(2);
+    let all = found.blocks.len() + found.many.len();
+    // The columns of all blocks: those of two drugs, and what those of more have besides.
+    let mut layouts: Option<[Columns; 2]> = None;
     for (at, some) in found.blocks.chunks(AT_A_TIME).enumerate() {
         progress.check()?;
         let (scored, failed) = score(some, at * AT_A_TIME, &scorer, (seed, &args.fits), &progress)?;
@@ -111,21 +143,112 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         if scored.is_empty() {
             continue;
         }
-        write_cells(&mut cells, &scored)?;
+        let parts = [cells_of(&scored, &args.models), summary_of(&scored, &args.models)];
+        let [of_cells, of_blocks] =
+            layouts.get_or_insert_with(|| united(parts.clone(), &found, drugs, &args.models));
+        parts[0].write(of_cells, &mut cells)?;
         if let Some(writer) = &mut blocks {
-            write_summary(writer, &scored)?;
+            parts[1].write(of_blocks, writer)?;
         }
         print(args, at * AT_A_TIME, &scored, terminal)?;
         left.surfaces.extend(scored.iter().filter_map(without_surface));
-        left.models.extend(scored.iter().filter(|one| lacks_a_score(one)).map(|one| one.block.id.clone()));
-        progress.step((at * AT_A_TIME + some.len()).min(found.blocks.len()), found.blocks.len());
+        scored.iter().for_each(|one| flagged.add(&one.scores));
+        left.models
+            .extend(scored.iter().filter(|one| lacks_a_score(&one.scores)).map(|one| one.block.id.clone()));
+        progress.step((at * AT_A_TIME + some.len()).min(all), all);
+    }
+    for (at, some) in found.many.chunks(AT_A_TIME).enumerate() {
+        progress.check()?;
+        let first = found.blocks.len() + at * AT_A_TIME;
+        let (scored, failed) = score_many(some, first, &scorer, seed, &progress)?;
+        left.blocks.extend(failed);
+        if scored.is_empty() {
+            continue;
+        }
+        let parts =
+            [cells_of_many(&scored, drugs, &args.models), summary_of_many(&scored, drugs, &args.models)];
+        let [of_cells, of_blocks] = layouts.get_or_insert_with(|| parts.clone());
+        parts[0].write(of_cells, &mut cells)?;
+        if let Some(writer) = &mut blocks {
+            parts[1].write(of_blocks, writer)?;
+        }
+        print_many(args, first, &scored, terminal)?;
+        scored.iter().for_each(|one| flagged.add(&one.scores));
+        left.models
+            .extend(scored.iter().filter(|one| lacks_a_score(&one.scores)).map(|one| one.block.id.clone()));
+        progress.step(first + some.len(), all);
     }
     drop(progress);
-    left.refuse_if_all(&args.matrix, found.blocks.len())?;
+    left.refuse_if_all(&args.matrix, all)?;
     cells.finish()?;
     blocks.map(TableWriter::finish).transpose()?;
-    left.tell(&args.matrix, found.blocks.len(), terminal);
-    conclude(args, &found, &left, terminal)
+    left.tell(&args.matrix, all, terminal);
+    flagged.tell(&args.matrix, args.summary.is_some(), terminal);
+    conclude(args, &found, &left, &flagged, terminal)
+}
+
+/// Adds readings of drugs alone from another table to the blocks of the same cell line and drug.
+fn add_single_agent_file(
+    path: &Path,
+    args: &SynergyArgs,
+    found: &mut Matrices,
+    terminal: Terminal,
+) -> Result<()> {
+    let options = ReadingOptions { dose_factor: args.dose_unit, ..ReadingOptions::default() };
+    let readings = read_readings(&read_table(path)?, &options)?;
+    let place = path.display();
+    terminal.note(&format!(
+        "{place}: {} of drugs alone, of {}, taken as {}",
+        counted(readings.dose_um.len(), "reading"),
+        counted(readings.curves.len(), "curve"),
+        readings.unit.name()
+    ));
+    readings.notes.iter().for_each(|note| terminal.note(&format!("{place}: {note}")));
+    if readings.dose_unit_assumed {
+        terminal.note(&format!("{place}: nothing says what unit the doses are in: taken as µM"));
+    }
+    let joined = join_single_agents(found, &readings)?;
+    joined.notes().iter().for_each(|note| terminal.note(&format!("{}: {note}", args.matrix.display())));
+    Ok(())
+}
+
+/// The columns of cells and of blocks that all parts are written with.
+fn united(parts: [Columns; 2], found: &Matrices, drugs: usize, models: &[String]) -> [Columns; 2] {
+    let [cells, blocks] = parts;
+    if found.many.is_empty() {
+        return [cells, blocks];
+    }
+    // Which columns there are does not depend on the rows.
+    [cells.united(&cells_of_many(&[], drugs, models)), blocks.united(&summary_of_many(&[], drugs, models))]
+}
+
+/// Says what was learnt from all curves of drugs alone and is used for each.
+fn tell_learnt(args: &SynergyArgs, learnt: &Learnt, terminal: Terminal) {
+    let mut said = Vec::new();
+    if let Some([mean, spread]) = learnt.ln_hill {
+        said.push(format!("Hill slopes are {:.2}, within a factor of {:.1}", mean.exp(), spread.exp()));
+    }
+    if let Some([mean, spread]) = learnt.top {
+        said.push(format!("tops {mean:.2} ± {spread:.2}"));
+    }
+    if let Some([variance, _]) = learnt.variance {
+        said.push(format!("the mean of a dose errs by {:.3} of the control", variance.sqrt()));
+    }
+    if !said.is_empty() {
+        terminal.note(&format!(
+            "{}: learnt from all drugs alone: {}; curves whose own readings say little of it are drawn there",
+            args.matrix.display(),
+            said.join(", ")
+        ));
+    }
+}
+
+/// The matrices that are learnt from: at most a thousand, evenly taken, of those that can be scored.
+fn some_matrices(blocks: &[Block]) -> Vec<DoseMatrix> {
+    const MOST: usize = 1000;
+    let every = blocks.len().div_ceil(MOST).max(1);
+    let some: Vec<&Block> = blocks.iter().step_by(every).collect();
+    some.par_iter().filter_map(|block| DoseMatrix::new(&block.readings).ok()).collect()
 }
 
 /// The drugs of `--drugs`.
@@ -212,14 +335,17 @@ fn scorer(args: &SynergyArgs) -> Result<SynergyScorer> {
         _ => Baseline::None,
     };
     let models = args.models.iter().filter_map(|name| SynergyModel::named(name)).collect();
-    SynergyParams { models, baseline, bootstrap: args.bootstrap }.check()
+    let missing = if args.impute { Missing::Imputed } else { Missing::Kept };
+    SynergyParams { models, baseline, bootstrap: args.bootstrap, missing }.check()
 }
 
 /// Says what was taken for what, and what was left out.
 fn tell(path: &Path, found: &Matrices, terminal: Terminal) {
     let place = path.display();
     let readings: usize = found.blocks.iter().map(|block| block.readings.len()).sum();
-    let (blocks, unit) = (found.blocks.len(), found.unit.name());
+    let of_many: usize = found.many.iter().map(|block| block.readings.len()).sum();
+    let (readings, unit) = (readings + of_many, found.unit.name());
+    let blocks = found.blocks.len() + found.many.len();
     terminal.note(&format!(
         "{place}: {} of {}, taken as {unit}",
         counted(readings, "reading"),
@@ -282,8 +408,8 @@ fn described(block: &Block) -> String {
     format!("{} ({a} with {b}{place})", block.id)
 }
 
-fn lacks_a_score(scored: &Scored) -> bool {
-    scored.scores.models.iter().any(|model| model.summary.mean.is_nan())
+fn lacks_a_score(scores: &BlockScores) -> bool {
+    scores.models.iter().any(|model| model.summary.mean.is_nan())
 }
 
 /// A block that lacks a surface, with why.
@@ -291,97 +417,112 @@ fn without_surface(scored: &Scored) -> Option<String> {
     scored.fits.not_fitted().map(|why| format!("{} ({why})", scored.block.id))
 }
 
-/// Columns of numbers, by name.
-#[derive(Default)]
-struct Numbers {
-    columns: Vec<(String, Vec<f64>)>,
-}
-
-impl Numbers {
-    fn add(&mut self, name: impl Into<String>, values: impl Iterator<Item = f64>) {
-        self.columns.push((name.into(), values.collect()));
-    }
-
-    fn borrowed(&self) -> impl Iterator<Item = (&str, OutputColumn<'_>)> {
-        self.columns.iter().map(|(name, values)| (name.as_str(), OutputColumn::F64(values)))
-    }
-}
-
 /// The columns that say what a row is of; those of cell lines only where the file names them.
-fn names<'a>(rows: &[&'a Block]) -> Vec<(&'static str, Vec<&'a str>)> {
-    let of = |name: fn(&'a Block) -> &'a str| rows.iter().copied().map(name).collect::<Vec<&str>>();
-    let mut names = vec![
-        ("block_id", of(|block| &block.id)),
-        ("drug_a", of(|block| &block.drugs[0])),
-        ("drug_b", of(|block| &block.drugs[1])),
-    ];
+fn names(rows: &[&Block]) -> Columns {
+    let mut columns = Columns::default();
+    columns.text("block_id", rows.iter().map(|block| block.id.as_str()));
+    columns.text("drug_a", rows.iter().map(|block| block.drugs[0].as_str()));
+    columns.text("drug_b", rows.iter().map(|block| block.drugs[1].as_str()));
     let cell_lines: Option<Vec<&str>> = rows.iter().map(|block| block.cell_line.as_deref()).collect();
-    names.extend(cell_lines.map(|list| ("cell_line", list)));
-    names
+    if let Some(list) = cell_lines {
+        columns.text("cell_line", list.into_iter());
+    }
+    columns
 }
 
-/// For each model of the first block; every block has the same.
-fn models(scored: &[Scored]) -> Vec<&'static str> {
-    scored
-        .first()
-        .map_or(Vec::new(), |one| one.scores.models.iter().map(|scores| scores.model.name()).collect())
-}
-
-fn write_cells(writer: &mut TableWriter, scored: &[Scored]) -> Result<()> {
+/// One row per block and cell.
+fn cells_of(scored: &[Scored], models: &[String]) -> Columns {
     let rows = || scored.iter().flat_map(|one| (0..one.matrix.len()).map(move |cell| (one, cell)));
     let blocks: Vec<&Block> = rows().map(|(one, _)| one.block).collect();
-    let texts = names(&blocks);
-    let replicates: Vec<u32> = rows().map(|(one, cell)| one.matrix.readings(cell).len() as u32).collect();
+    let mut columns = names(&blocks);
+    columns.counts("replicates", rows().map(|(one, cell)| one.matrix.readings(cell).len() as u32));
     let dose = |drug: usize| rows().map(move |(one, cell)| one.matrix.doses(drug)[one.matrix.at(cell)[drug]]);
-    let mut numbers = Numbers::default();
-    numbers.add("dose_a_um", dose(0));
-    numbers.add("dose_b_um", dose(1));
-    numbers.add("inhibition", rows().map(|(one, cell)| one.scores.response[cell]));
-    for (at, name) in models(scored).into_iter().enumerate() {
-        let of = |list: fn(&ModelScores) -> &[f64]| {
-            rows().map(move |(one, cell)| list(&one.scores.models[at])[cell])
-        };
-        numbers.add(format!("reference_{name}"), of(|model| &model.reference));
-        numbers.add(format!("synergy_{name}"), of(|model| &model.score));
-        numbers.add(format!("synergy_{name}_lower"), of(|model| &model.interval[0]));
-        numbers.add(format!("synergy_{name}_upper"), of(|model| &model.interval[1]));
-    }
+    columns.add("dose_a_um", dose(0));
+    columns.add("dose_b_um", dose(1));
+    columns.add("inhibition", rows().map(|(one, cell)| one.scores.response[cell]));
+    columns.counts("imputed", rows().map(|(one, cell)| u32::from(one.scores.imputed[cell])));
+    let of_rows: Vec<(&BlockScores, usize)> = rows().map(|(one, cell)| (&one.scores, cell)).collect();
+    add_models_of_cells(&mut columns, &of_rows, models);
     let fits: Vec<(&DoseMatrix, &Fits)> = scored.iter().map(|one| (&one.matrix, &one.fits)).collect();
-    let more = fits::cell_columns(&fits);
-    let more: Vec<Borrowed> = more.iter().map(Column::borrowed).collect();
-    let mut table: Vec<(&str, OutputColumn)> =
-        texts.iter().map(|(name, texts)| (*name, OutputColumn::Text(texts))).collect();
-    table.push(("replicates", OutputColumn::U32(&replicates)));
-    table.extend(numbers.borrowed());
-    table.extend(more.iter().map(Borrowed::column));
-    writer.write(&table)
+    fits::add_to_cells(&mut columns, &fits);
+    columns
 }
 
-fn write_summary(writer: &mut TableWriter, scored: &[Scored]) -> Result<()> {
-    let blocks: Vec<&Block> = scored.iter().map(|one| one.block).collect();
-    let texts = names(&blocks);
-    let mut numbers = Numbers::default();
+/// What each model says of cells.
+fn add_models_of_cells(columns: &mut Columns, rows: &[(&BlockScores, usize)], models: &[String]) {
+    for (at, name) in models.iter().enumerate() {
+        let of = |list: fn(&ModelScores) -> &[f64]| {
+            rows.iter()
+                .map(move |(scores, cell)| scores.models.get(at).map_or(f64::NAN, |model| list(model)[*cell]))
+        };
+        columns.add(format!("reference_{name}"), of(|model| &model.reference));
+        columns.add(format!("synergy_{name}"), of(|model| &model.score));
+        columns.add(format!("synergy_{name}_lower"), of(|model| &model.interval[0]));
+        columns.add(format!("synergy_{name}_upper"), of(|model| &model.interval[1]));
+    }
+}
+
+/// The curves of the drugs alone, and what they rest on.
+fn add_single_agents(columns: &mut Columns, scored: &[&BlockScores], drugs: usize) {
     type OfCurve = fn(&LogLogistic) -> f64;
+    type OfAgent = fn(&SingleAgent) -> f64;
     let curve: [(&str, OfCurve); 4] = [
         ("ec50_X_um", |curve| curve.ec50),
         ("hill_X", |curve| curve.hill),
         ("inhibition_X_low_dose", |curve| 100.0 * (1.0 - curve.top)),
         ("inhibition_X_high_dose", |curve| 100.0 * (1.0 - curve.bottom)),
     ];
-    for (drug, letter) in [(0, "a"), (1, "b")] {
+    let quality: [(&str, OfAgent); 3] = [
+        ("doses_X", |agent| agent.doses as f64),
+        ("r2_X", |agent| agent.r2),
+        ("residual_standard_error_X", |agent| agent.residual_standard_error),
+    ];
+    for drug in 0..drugs {
+        let named = |name: &str| name.replace('X', &letter(drug).to_string());
+        let agents = || scored.iter().map(move |scores| scores.single_agents.get(drug));
         for (name, of) in curve {
-            let of = |one: &Scored| one.scores.alone[drug].as_ref().map_or(f64::NAN, of);
-            numbers.add(name.replace('X', letter), scored.iter().map(of));
+            let value = |agent: Option<&SingleAgent>| {
+                agent.and_then(|agent| agent.curve.as_ref()).map_or(f64::NAN, of)
+            };
+            columns.add(named(name), agents().map(value));
         }
+        columns.text(named("model_X"), agents().map(|agent| agent.map_or("", |agent| agent.model.name())));
+        for (name, of) in quality {
+            columns.add(named(name), agents().map(|agent| agent.map_or(f64::NAN, of)));
+        }
+        let flags = |agent: Option<&SingleAgent>| agent.map(|agent| agent.flags.to_string());
+        columns.text(named("flags_X"), agents().map(|agent| flags(agent).unwrap_or_default()));
     }
-    for (at, name) in models(scored).into_iter().enumerate() {
-        let summaries = || scored.iter().map(move |one| one.scores.models[at].summary);
-        numbers.add(format!("synergy_{name}"), summaries().map(|summary| summary.mean));
-        numbers.add(format!("cells_{name}"), summaries().map(|summary| summary.cells as f64));
-        numbers.add(format!("synergy_{name}_lower"), summaries().map(|summary| summary.interval[0]));
-        numbers.add(format!("synergy_{name}_upper"), summaries().map(|summary| summary.interval[1]));
-        let windows = || summaries().map(|summary| summary.window);
-        numbers.add(
+    columns.text("flags", scored.iter().map(|scores| scores.flags.to_string()));
+    let imputed = |scores: &&BlockScores| scores.imputed.iter().filter(|imputed| **imputed).count() as u32;
+    columns.counts("imputed_cells", scored.iter().map(imputed));
+}
+
+/// The mean scores of blocks.
+fn add_models_of_blocks(columns: &mut Columns, scored: &[&BlockScores], models: &[String]) {
+    for (at, name) in models.iter().enumerate() {
+        let of = |value: fn(&Summary) -> f64| {
+            let summaries = scored.iter().map(move |scores| scores.models.get(at));
+            summaries.map(move |model| model.map_or(f64::NAN, |model| value(&model.summary)))
+        };
+        columns.add(format!("synergy_{name}"), of(|summary| summary.mean));
+        columns.add(format!("cells_{name}"), of(|summary| summary.cells as f64));
+        columns.add(format!("synergy_{name}_lower"), of(|summary| summary.interval[0]));
+        columns.add(format!("synergy_{name}_upper"), of(|summary| summary.interval[1]));
+        columns.add(format!("synergy_{name}_p"), of(|summary| summary.p_value));
+    }
+}
+
+/// One row per block.
+fn summary_of(scored: &[Scored], models: &[String]) -> Columns {
+    let blocks: Vec<&Block> = scored.iter().map(|one| one.block).collect();
+    let scores: Vec<&BlockScores> = scored.iter().map(|one| &one.scores).collect();
+    let mut columns = names(&blocks);
+    add_single_agents(&mut columns, &scores, 2);
+    add_models_of_blocks(&mut columns, &scores, models);
+    for (at, name) in models.iter().enumerate() {
+        let windows = || scores.iter().map(move |scores| scores.models[at].summary.window);
+        columns.add(
             format!("window_{name}"),
             windows().map(|window| window.map_or(f64::NAN, |window| window.mean)),
         );
@@ -390,17 +531,12 @@ fn write_summary(writer: &mut TableWriter, scored: &[Scored]) -> Result<()> {
         for (drug, of) in doses {
             for (end, which) in [(0, "from"), (1, "to")] {
                 let dose = windows().map(|window| window.map_or(f64::NAN, |window| of(window)[end]));
-                numbers.add(format!("window_{name}_dose_{drug}_um_{which}"), dose);
+                columns.add(format!("window_{name}_dose_{drug}_um_{which}"), dose);
             }
         }
     }
-    let more = fits::summary_columns(&scored.iter().map(|one| &one.fits).collect::<Vec<&Fits>>());
-    let more: Vec<Borrowed> = more.iter().map(Column::borrowed).collect();
-    let mut table: Vec<(&str, OutputColumn)> =
-        texts.iter().map(|(name, texts)| (*name, OutputColumn::Text(texts))).collect();
-    table.extend(numbers.borrowed());
-    table.extend(more.iter().map(Borrowed::column));
-    writer.write(&table)
+    fits::add_to_blocks(&mut columns, &scored.iter().map(|one| &one.fits).collect::<Vec<&Fits>>());
+    columns
 }
 
 /// Prints the mean scores of the first blocks for a person, or one JSON line for each block.
@@ -419,6 +555,7 @@ fn print(args: &SynergyArgs, first: usize, scored: &[Scored], terminal: Terminal
         let facts = json!({
             "block_id": one.block.id, "drug_a": a, "drug_b": b, "cell_line": one.block.cell_line, "synergy": models,
             "fits": one.fits.facts(),
+            "flags": one.scores.flags.to_string(),
         });
         if terminal.is_json() || first + at < PRINTED {
             terminal.result(
@@ -426,6 +563,26 @@ fn print(args: &SynergyArgs, first: usize, scored: &[Scored], terminal: Terminal
                 &facts,
                 &format!("{}\n    {}{}", described(one.block), means(&one.scores), one.fits.text()),
             )?;
+        }
+    }
+    Ok(())
+}
+
+/// The same of blocks of three and more drugs.
+fn print_many(args: &SynergyArgs, first: usize, scored: &[ScoredMany], terminal: Terminal) -> Result<()> {
+    if args.out == Path::new("-") {
+        return Ok(());
+    }
+    for (at, one) in scored.iter().enumerate() {
+        let of_model = |scores: &ModelScores| (scores.model.name().to_owned(), json!(scores.summary));
+        let models: serde_json::Map<_, _> = one.scores.models.iter().map(of_model).collect();
+        let facts = json!({
+            "block_id": one.block.id, "drugs": one.block.drugs, "cell_line": one.block.cell_line, "synergy": models,
+            "flags": one.scores.flags.to_string(),
+        });
+        if terminal.is_json() || first + at < PRINTED {
+            let text = format!("{}\n    {}", described_many(one.block), means(&one.scores));
+            terminal.result("block", &facts, &text)?;
         }
     }
     Ok(())
@@ -457,11 +614,17 @@ fn means(scores: &BlockScores) -> String {
     scores.models.iter().map(one).collect::<Vec<String>>().join(", ")
 }
 
-fn conclude(args: &SynergyArgs, found: &Matrices, left: &LeftUnscored, terminal: Terminal) -> Result<()> {
+fn conclude(
+    args: &SynergyArgs,
+    found: &Matrices,
+    left: &LeftUnscored,
+    flagged: &Flagged,
+    terminal: Terminal,
+) -> Result<()> {
     if args.out == Path::new("-") {
         return Ok(());
     }
-    let blocks = found.blocks.len() - left.blocks.len();
+    let blocks = found.blocks.len() + found.many.len() - left.blocks.len();
     let not_scored: Vec<serde_json::Value> = left
         .blocks
         .iter()
@@ -473,6 +636,8 @@ fn conclude(args: &SynergyArgs, found: &Matrices, left: &LeftUnscored, terminal:
         "incomplete_left_out": found.incomplete,
         "lacking_a_score": left.models,
         "not_scored": not_scored,
+        "flags": flagged.counts(),
+        "imputed_cells": flagged.imputed,
         "out": args.out,
         "summary": args.summary,
     });

@@ -2,13 +2,13 @@
 
 use halfmax_core::Seed;
 
-use super::matrix::DoseMatrix;
-use crate::distributions::t_quantile_95_between;
+use super::lattice::Lattice;
+use crate::distributions::{f_upper_tail, t_quantile_95_between};
 use crate::learnt::common_variance;
 
 /// What replicates say of how the means of cells vary.
 pub(crate) struct Replicates<'a> {
-    matrix: &'a DoseMatrix,
+    lattice: &'a Lattice,
     means: &'a [f64],
     /// Of every cell with more than one reading: its deviations from its mean, stretched by √(n / (n − 1)) (Rao & Wu 1988),
     /// without which means of two or three replicates would vary too little. Two replicates of one cell give three different means; those of
@@ -16,8 +16,21 @@ pub(crate) struct Replicates<'a> {
     deviations: Vec<f64>,
     /// For each cell by how much its readings vary more or less than those of all.
     spreads: Vec<f64>,
-    /// What standard errors are multiplied with.
-    quantile: f64,
+    /// The degrees of freedom of what a cell errs by, and of what all cells err by.
+    freedom: [f64; 2],
+}
+
+/// What draws say of an estimate. NaN without.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    /// The ends of the 95 % interval.
+    pub interval: [f64; 2],
+    /// The p value of a truth of 0.
+    pub p_value: f64,
+}
+
+impl Spread {
+    pub const NONE: Self = Self { interval: [f64::NAN; 2], p_value: f64::NAN };
 }
 
 /// Fewer cells with replicates than these say nothing of how much cells differ in their errors.
@@ -25,17 +38,17 @@ const LEAST_CELLS: usize = 8;
 
 impl<'a> Replicates<'a> {
     /// None where no cell has two readings.
-    pub fn of(matrix: &'a DoseMatrix, means: &'a [f64]) -> Option<Self> {
-        let replicated = || (0..matrix.len()).filter(|cell| matrix.readings(*cell).len() > 1);
+    pub fn of(lattice: &'a Lattice, means: &'a [f64]) -> Option<Self> {
+        let replicated = || (0..lattice.len()).filter(|cell| lattice.readings(*cell).len() > 1);
         let squares = |cell: usize| {
-            let readings = matrix.readings(cell);
+            let readings = lattice.readings(cell);
             (
                 readings.iter().map(|reading| (reading - means[cell]).powi(2)).sum::<f64>(),
                 readings.len().saturating_sub(1),
             )
         };
         let own = |cell: usize| {
-            let readings = matrix.readings(cell);
+            let readings = lattice.readings(cell);
             let stretch = (readings.len() as f64 / (readings.len() as f64 - 1.0)).sqrt();
             readings.iter().map(move |reading| (reading - means[cell]) * stretch)
         };
@@ -53,18 +66,26 @@ impl<'a> Replicates<'a> {
             let moderated = common.map(|[variance, worth]| (squares + worth * variance) / (n as f64 + worth));
             (moderated.unwrap_or(pooled) / pooled).sqrt()
         };
-        let spreads = (0..matrix.len()).map(|cell| if pooled > 0.0 { spread(cell) } else { 1.0 }).collect();
+        let mut spreads: Vec<f64> =
+            (0..lattice.len()).map(|cell| if pooled > 0.0 { spread(cell) } else { 1.0 }).collect();
+        // Whatever all say of how cells differ: on average they err by what all replicates err by.
+        let average = replicated().map(|cell| squares(cell).1 as f64 * spreads[cell].powi(2)).sum::<f64>();
+        if average > 0.0 {
+            let stretch = (freedom as f64 / average).sqrt();
+            spreads.iter_mut().for_each(|spread| *spread *= stretch);
+        }
         // A cell's own readings and what the others are worth; never more than all have.
         let own = freedom as f64 / replicated().count() as f64;
-        let freedom = common.map_or(freedom as f64, |[_, worth]| (own + worth).min(freedom as f64));
-        Some(Self { matrix, means, deviations, spreads, quantile: t_quantile_95_between(freedom) })
+        let all = freedom as f64;
+        let of_cell = common.map_or(all, |[_, worth]| (own + worth).min(all));
+        Some(Self { lattice, means, deviations, spreads, freedom: [of_cell, all] })
     }
 
     /// The means of readings drawn anew, with replacement, from the deviations of all cells, each cell's as large as its own readings and those
     /// of the others say.
     pub fn redrawn(&self, seed: Seed) -> Vec<f64> {
         let redrawn = |(cell, mean): (usize, &f64)| {
-            let n = self.matrix.readings(cell).len();
+            let n = self.lattice.readings(cell).len();
             let seed = seed.derive(cell as u64);
             let draw = |at: usize| {
                 let number = u128::from(seed.derive(at as u64).value());
@@ -75,25 +96,41 @@ impl<'a> Replicates<'a> {
         self.means.iter().enumerate().map(redrawn).collect()
     }
 
-    /// The 95 % interval of an estimate from draws of it: Student's t times their standard deviation to both sides, about the estimate less its
-    /// bias, which is that of the draws (Efron & Tibshirani 1993, chapter 10): the larger of two means is too large on average. NaN without draws.
-    pub fn interval(&self, estimate: f64, draws: impl Iterator<Item = f64>) -> [f64; 2] {
-        let draws: Vec<f64> = draws.filter(|draw| !draw.is_nan()).collect();
-        if draws.len() < 2 {
-            return [f64::NAN; 2];
-        }
-        let n = draws.len() as f64;
-        let mean = draws.iter().sum::<f64>() / n;
-        let half =
-            self.quantile * (draws.iter().map(|draw| (draw - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-        let middle = 2.0 * estimate - mean;
-        // The bias itself is a guess: an interval that is moved by it still holds the estimate.
-        [(middle - half).min(estimate), (middle + half).max(estimate)]
+    /// What draws say of the score of a cell.
+    pub fn of_cell(&self, estimate: f64, draws: impl Iterator<Item = f64>) -> Spread {
+        spread(estimate, draws, self.freedom[0])
     }
+
+    /// What draws say of the mean score of all cells: it errs by what all cells err by.
+    pub fn of_mean(&self, estimate: f64, draws: impl Iterator<Item = f64>) -> Spread {
+        spread(estimate, draws, self.freedom[1])
+    }
+}
+
+/// The 95 % interval of an estimate from draws of it: Student's t times their standard deviation to both sides, about the estimate less its
+/// bias, which is that of the draws (Efron & Tibshirani 1993, chapter 10): the larger of two means is too large on average. The p value is that of
+/// the same t. The standard deviation of few draws is itself a guess, which counts in the degrees of freedom.
+fn spread(estimate: f64, draws: impl Iterator<Item = f64>, freedom: f64) -> Spread {
+    let draws: Vec<f64> = draws.filter(|draw| !draw.is_nan()).collect();
+    if draws.len() < 2 || estimate.is_nan() {
+        return Spread::NONE;
+    }
+    let n = draws.len() as f64;
+    let mean = draws.iter().sum::<f64>() / n;
+    let error = (draws.iter().map(|draw| (draw - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+    let freedom = 1.0 / (1.0 / freedom + 1.0 / (n - 1.0));
+    let half = t_quantile_95_between(freedom) * error;
+    let middle = 2.0 * estimate - mean;
+    // The bias itself is a guess: an interval that is moved by it still holds the estimate.
+    let interval = [(middle - half).min(estimate), (middle + half).max(estimate)];
+    // Replicates that agree to the last digit say nothing of errors.
+    let p_value = if error > 0.0 { f_upper_tail((middle / error).powi(2), 1.0, freedom) } else { f64::NAN };
+    Spread { interval, p_value }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::matrix::DoseMatrix;
     use super::*;
 
     /// The variance of redrawn means is that of the mean: s² / n, whatever n is; of a single reading that of all readings.
@@ -109,7 +146,7 @@ mod tests {
         ];
         let matrix = DoseMatrix::new(&readings).unwrap();
         let means = matrix.means();
-        let replicates = Replicates::of(&matrix, &means).unwrap();
+        let replicates = Replicates::of(matrix.lattice(), &means).unwrap();
         let draws: Vec<Vec<f64>> =
             (0..40_000).map(|draw| replicates.redrawn(Seed::new(1).derive(draw))).collect();
         let of_deviations = (3.0 * 9.0 + 2.0 * 8.0) / 5.0;
@@ -125,16 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn interval_of_draws() {
-        let readings =
-            [[1.0, 0.0, 10.0], [1.0, 0.0, 12.0], [0.0, 1.0, 5.0], [0.0, 1.0, 9.0], [1.0, 1.0, 40.0]];
-        let matrix = DoseMatrix::new(&readings).unwrap();
-        let means = matrix.means();
-        let replicates = Replicates::of(&matrix, &means).unwrap();
-        // Two degrees of freedom; draws of a mean of 1.5 about an estimate of 1 say that it is 0.5 too large.
-        let [low, high] = replicates.interval(1.0, [1.0, 2.0, f64::NAN].into_iter());
-        let half = 4.302_653 * 0.5_f64.sqrt();
+    fn intervals_and_p_values_of_draws() {
+        // Two degrees of freedom, of which one draw more than one leaves two thirds; draws of a mean of 1.5 about an estimate of 1 say that it is 0.5
+        // too large.
+        let found = spread(1.0, [1.0, 2.0, f64::NAN].into_iter(), f64::INFINITY);
+        let half = 12.706_204_736 * 0.5_f64.sqrt();
+        let [low, high] = found.interval;
         assert!((low - (0.5 - half)).abs() < 1e-5 && (high - (0.5 + half)).abs() < 1e-5, "{low} {high}");
-        assert!(replicates.interval(1.0, std::iter::empty())[0].is_nan());
+        // Of a Cauchy variable, the probability beyond t is 1 − 2 atan(t) / π.
+        let expected = 1.0 - 2.0 * (0.5 / 0.5_f64.sqrt()).atan() / std::f64::consts::PI;
+        assert!((found.p_value - expected).abs() < 1e-9, "{} {expected}", found.p_value);
+        let none = spread(1.0, std::iter::empty(), 5.0);
+        assert!(none.interval[0].is_nan() && none.p_value.is_nan());
+        assert!(spread(1.0, [1.0, 1.0, 1.0].into_iter(), 5.0).p_value.is_nan(), "no error, no p value");
     }
 }

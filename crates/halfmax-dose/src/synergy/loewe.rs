@@ -1,33 +1,39 @@
 use crate::shape::LogLogistic;
 
-/// The inhibition, in percent, that Loewe additivity expects of two doses, both above 0 and each in the unit of its curve: the
-/// `y` at which `dose_a / D_a(y) + dose_b / D_b(y) = 1` (Loewe 1953), where `D(y)` is the dose of the drug alone with that
+/// The inhibition, in percent, that Loewe additivity expects of two or more doses, all above 0 and each in the unit of its curve: the
+/// `y` at which `d_1 / D_1(y) + d_2 / D_2(y) + … = 1` (Loewe 1953), where `D(y)` is the dose of the drug alone with that
 /// effect. Found by bisection: the left side falls with `y`.
 ///
-/// Where only one drug reaches an effect at any dose, the term of the other is 0, so that the expected effect is what the
-/// stronger drug does alone. (The term tends to 0 there, so that the expectation has no jump.) A drug whose curve rises, or is
-/// level, contributes nothing; of two such drugs the larger inhibition is expected.
+/// Where a drug does not reach an effect at any dose, its term is 0, so that the others are expected without it. (The term tends to 0 there, so
+/// that the expectation has no jump.) A drug whose curve rises, or is level, contributes nothing; of such drugs only, the largest inhibition is
+/// expected.
 ///
 /// ```
 /// use halfmax_dose::{LogLogistic, synergy::loewe_reference};
 /// let drug = LogLogistic { top: 1.0, bottom: 0.0, ec50: 2.0, hill: 1.0 };
 /// // A drug with itself is just more of it.
 /// assert!((loewe_reference([&drug, &drug], [0.5, 1.5]) - 50.0).abs() < 1e-9);
+/// assert!((loewe_reference([&drug, &drug, &drug], [0.5, 0.5, 1.0]) - 50.0).abs() < 1e-9);
 /// ```
-pub fn loewe_reference(curves: [&LogLogistic; 2], doses: [f64; 2]) -> f64 {
-    let alone = [0, 1].map(|drug| 1.0 - curves[drug].at(doses[drug]));
-    let inhibition = match curves.map(|curve| curve.bottom < curve.top) {
-        [true, true] => solve(curves, doses),
-        [true, false] => alone[0],
-        [false, true] => alone[1],
-        [false, false] => alone[0].max(alone[1]),
+pub fn loewe_reference<const DRUGS: usize>(curves: [&LogLogistic; DRUGS], doses: [f64; DRUGS]) -> f64 {
+    expected(curves.into_iter().zip(doses))
+}
+
+/// The same of any number of drugs that were given.
+pub(crate) fn expected<'a>(given: impl Iterator<Item = (&'a LogLogistic, f64)> + Clone) -> f64 {
+    let inhibiting = given.clone().filter(|(curve, _)| curve.bottom < curve.top);
+    let alone = |(curve, dose): (&LogLogistic, f64)| 1.0 - curve.at(dose);
+    let inhibition = match inhibiting.clone().count() {
+        0 => given.map(alone).fold(f64::NEG_INFINITY, f64::max),
+        1 => inhibiting.map(alone).fold(f64::NEG_INFINITY, f64::max),
+        _ => solve(inhibiting),
     };
     100.0 * inhibition
 }
 
-/// The isobole equation for two drugs that inhibit. Above the higher of their baselines its left side falls from infinity, and
-/// it is 0 at the higher of their maxima.
-fn solve(curves: [&LogLogistic; 2], doses: [f64; 2]) -> f64 {
+/// The isobole equation of drugs that inhibit. Above the highest of their baselines its left side falls from infinity, and it is 0 at the
+/// highest of their maxima.
+fn solve<'a>(given: impl Iterator<Item = (&'a LogLogistic, f64)> + Clone) -> f64 {
     let part = |curve: &LogLogistic, dose: f64, inhibition: f64| {
         let viability = 1.0 - inhibition;
         if viability <= curve.bottom {
@@ -36,14 +42,15 @@ fn solve(curves: [&LogLogistic; 2], doses: [f64; 2]) -> f64 {
             curve.dose_at(viability).map_or(f64::INFINITY, |alone| dose / alone)
         }
     };
-    let too_little =
-        |inhibition: f64| part(curves[0], doses[0], inhibition) + part(curves[1], doses[1], inhibition) > 1.0;
-    let mut low = (1.0 - curves[0].top).max(1.0 - curves[1].top);
-    let mut high = (1.0 - curves[0].bottom).max(1.0 - curves[1].bottom);
+    let highest = |level: fn(&LogLogistic) -> f64| {
+        given.clone().map(|(curve, _)| 1.0 - level(curve)).fold(f64::NEG_INFINITY, f64::max)
+    };
+    let (mut low, mut high) = (highest(|curve| curve.top), highest(|curve| curve.bottom));
     // Forty halvings leave 1e-10 percentage points.
     for _ in 0..40 {
         let middle = (low + high) / 2.0;
-        if too_little(middle) { low = middle } else { high = middle }
+        let sum: f64 = given.clone().map(|(curve, dose)| part(curve, dose, middle)).sum();
+        if sum > 1.0 { low = middle } else { high = middle }
     }
     (low + high) / 2.0
 }

@@ -1,14 +1,12 @@
-use halfmax_core::{Error, Result, listed};
+use halfmax_core::{Error, Result};
 
-/// Doses that differ by less than this share are one: what is left of a change of units.
-const SAME_DOSE: f64 = 1e-9;
+use super::lattice::Lattice;
 
 /// The readings of two drugs over a matrix of doses. Cells may be missing or replicated; cell `(i, j)`, dose `i` of drug a with
 /// dose `j` of drug b, is at `i * doses(1).len() + j`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DoseMatrix {
-    doses: [Vec<f64>; 2],
-    cells: Vec<Vec<f64>>,
+    lattice: Lattice,
 }
 
 impl DoseMatrix {
@@ -18,109 +16,130 @@ impl DoseMatrix {
     /// # Errors
     /// If a dose is negative or not finite, an inhibition is infinite, or one of the drugs was not measured alone.
     pub fn new(readings: &[[f64; 3]]) -> Result<Self> {
-        for [a, b, inhibition] in readings {
-            if !(*a >= 0.0 && *b >= 0.0 && a.is_finite() && b.is_finite()) {
-                return Err(Error::data(format!("doses {a} and {b}: expected two numbers, 0 or above")));
-            }
-            if inhibition.is_infinite() {
-                return Err(Error::data(format!(
-                    "doses {a} and {b}: inhibition {inhibition}: expected a number"
-                )));
-            }
-        }
-        let present = || readings.iter().filter(|reading| !reading[2].is_nan());
-        let doses = [0, 1].map(|drug| distinct(present().map(|reading| reading[drug])));
-        let mut cells = vec![Vec::new(); doses[0].len() * doses[1].len()];
-        for [a, b, inhibition] in present() {
-            let [row, column] = [place(&doses[0], *a), place(&doses[1], *b)];
-            cells[row * doses[1].len() + column].push(*inhibition);
-        }
-        let matrix = Self { doses, cells };
-        matrix.refuse_without_single_agents()?;
-        Ok(matrix)
+        let readings = readings.iter().map(|[doses @ .., inhibition]| (&doses[..], *inhibition));
+        Ok(Self { lattice: Lattice::new(readings, &["first".to_owned(), "second".to_owned()])? })
     }
 
-    fn refuse_without_single_agents(&self) -> Result<()> {
-        for (drug, name, other) in [(0, "first", "second"), (1, "second", "first")] {
-            let mut alone = self.alone(drug).into_iter().zip(&self.doses[drug]);
-            if !alone.any(|(at, dose)| *dose > 0.0 && !self.cells[at].is_empty()) {
-                let measured = self.doses[1 - drug].iter().filter(|dose| **dose > 0.0);
-                let doses: Vec<String> = measured.map(f64::to_string).collect();
-                return Err(Error::data(format!(
-                    "the {name} drug was not measured alone: no reading has the {other} drug at dose 0, only at {}",
-                    listed(&doses, 8)
-                ))
-                .help("add the readings of each drug alone, with dose 0 of the other"));
-            }
-        }
-        Ok(())
+    pub(crate) fn lattice(&self) -> &Lattice {
+        &self.lattice
     }
 
     /// The distinct doses of drug 0 or 1, ascending; the first is 0.
     pub fn doses(&self, drug: usize) -> &[f64] {
-        &self.doses[drug]
+        self.lattice.doses(drug)
     }
 
     /// The inhibitions of a cell, in percent, in the order given; none where the cell is missing.
     pub fn readings(&self, cell: usize) -> &[f64] {
-        &self.cells[cell]
+        self.lattice.readings(cell)
     }
 
     /// Number of cells, missing ones included.
     pub fn len(&self) -> usize {
-        self.cells.len()
+        self.lattice.len()
     }
 
     /// Whether there is no cell; a matrix that was made has some.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
+        self.lattice.len() == 0
     }
 
     /// The positions of a cell's doses.
     pub fn at(&self, cell: usize) -> [usize; 2] {
-        [cell / self.doses[1].len(), cell % self.doses[1].len()]
+        [0, 1].map(|drug| self.lattice.place(cell, drug))
     }
 
     /// Whether a cell has both drugs.
     pub fn is_combination(&self, cell: usize) -> bool {
-        self.at(cell).iter().zip(&self.doses).all(|(at, doses)| doses[*at] > 0.0)
+        self.lattice.is_combination(cell)
     }
 
     /// The means of the cells, NaN where missing.
     pub fn means(&self) -> Vec<f64> {
-        let mean = |cell: &Vec<f64>| cell.iter().sum::<f64>() / cell.len() as f64;
-        self.cells.iter().map(mean).collect()
+        self.lattice.means()
     }
+}
 
-    /// The cells of a drug alone, in the order of its doses: with the other at its first dose, which is 0 in a matrix that
-    /// was made.
-    pub(crate) fn alone(&self, drug: usize) -> Vec<usize> {
-        let columns = self.doses[1].len();
-        match drug {
-            0 => (0..self.doses[0].len()).map(|row| row * columns).collect(),
-            _ => (0..columns).collect(),
+/// The readings of three or more drugs over all combinations of their doses. Cells may be missing or replicated; their numbers count the doses
+/// of the last drug fastest.
+///
+/// ```
+/// use halfmax_core::Seed;
+/// use halfmax_dose::synergy::{MultiMatrix, SynergyModel, SynergyParams};
+///
+/// // Three drugs of one dose each, which inhibit 50 % alone and 90 % together.
+/// let mut readings = vec![(vec![0.0, 0.0, 0.0], 0.0), (vec![1.0, 1.0, 1.0], 90.0)];
+/// readings.extend([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(|doses| (doses.to_vec(), 50.0)));
+/// let matrix = MultiMatrix::new(&readings)?;
+/// let params = SynergyParams { models: vec![SynergyModel::Bliss], ..SynergyParams::default() };
+/// let scores = params.check()?.score_many(&matrix, Seed::new(1));
+/// assert_eq!(scores.models[0].summary.mean, 90.0 - 87.5);
+/// # Ok::<(), halfmax_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct MultiMatrix {
+    lattice: Lattice,
+}
+
+impl MultiMatrix {
+    /// From readings: a dose of each drug, and the inhibition in percent. The doses of each drug are in a unit of its own; an inhibition that is NaN
+    /// is a missing one.
+    ///
+    /// # Errors
+    /// If there are fewer than two drugs, readings differ in their number of doses, a dose is negative or not finite, an inhibition is infinite, one of
+    /// the drugs was not measured alone, or all doses together make more than half a million cells.
+    pub fn new(readings: &[(Vec<f64>, f64)]) -> Result<Self> {
+        let drugs = readings.first().map_or(0, |(doses, _)| doses.len());
+        if drugs < 2 {
+            return Err(Error::data(format!("{drugs} doses in the first reading: expected two or more")));
         }
+        let names: Vec<String> = (0..drugs).map(ordinal).collect();
+        let readings = readings.iter().map(|(doses, inhibition)| (&doses[..], *inhibition));
+        Ok(Self { lattice: Lattice::new(readings, &names)? })
+    }
+
+    pub(crate) fn lattice(&self) -> &Lattice {
+        &self.lattice
+    }
+
+    /// The number of drugs.
+    pub fn drugs(&self) -> usize {
+        self.lattice.drugs()
+    }
+
+    /// The distinct doses of a drug, numbered from 0, ascending; the first is 0.
+    pub fn doses(&self, drug: usize) -> &[f64] {
+        self.lattice.doses(drug)
+    }
+
+    /// The dose of a drug in a cell.
+    pub fn dose(&self, cell: usize, drug: usize) -> f64 {
+        self.lattice.dose(cell, drug)
+    }
+
+    /// The inhibitions of a cell, in percent, in the order given; none where the cell is missing.
+    pub fn readings(&self, cell: usize) -> &[f64] {
+        self.lattice.readings(cell)
+    }
+
+    /// Number of cells, missing ones included.
+    pub fn len(&self) -> usize {
+        self.lattice.len()
+    }
+
+    /// Whether there is no cell; a matrix that was made has some.
+    pub fn is_empty(&self) -> bool {
+        self.lattice.len() == 0
     }
 }
 
-/// The distinct doses, ascending, with 0 put first where it is missing.
-fn distinct(doses: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut sorted: Vec<f64> = doses.chain([0.0]).collect();
-    sorted.sort_unstable_by(f64::total_cmp);
-    sorted.dedup_by(|next, last| same(*next, *last));
-    sorted
-}
-
-fn same(a: f64, b: f64) -> bool {
-    (a - b).abs() <= SAME_DOSE * a.max(b)
-}
-
-fn place(doses: &[f64], dose: f64) -> usize {
-    let after = doses.partition_point(|other| *other < dose);
-    match doses.get(after) {
-        Some(found) if same(*found, dose) => after,
-        // A dose a rounding error above the one it is taken for.
-        _ => after.saturating_sub(1),
+/// What errors call a drug.
+fn ordinal(drug: usize) -> String {
+    match drug {
+        0 => "first".to_owned(),
+        1 => "second".to_owned(),
+        2 => "third".to_owned(),
+        more => format!("{}th", more + 1),
     }
 }
 

@@ -1,21 +1,27 @@
+use std::collections::HashMap;
+
 use halfmax_core::{Error, Result, Seed};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::Replicates;
-use super::loewe::loewe_reference;
-use super::matrix::DoseMatrix;
-use super::single::{Baseline, single_agents};
-use super::zip::expected_and_fitted;
-use crate::shape::LogLogistic;
+use super::bootstrap::{Replicates, Spread};
+use super::flags::BlockFlags;
+use super::lattice::Lattice;
+use super::loewe::expected as loewe_additive;
+use super::matrix::{DoseMatrix, MultiMatrix};
+use super::noise::Noise;
+use super::single::{Baseline, Fitted, Fitting, Line, SingleAgent, without_curve};
+use super::zip::ZipSurface;
+use crate::learnt::{Learnt, Own};
+use crate::shape::{LogLogistic, Theta};
 
 /// What is expected of drugs that do not interact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SynergyModel {
-    /// Highest single agent: the larger of the two inhibitions measured of each drug alone.
+    /// Highest single agent: the largest of the inhibitions measured of each drug alone.
     Hsa,
-    /// Independence (Bliss 1939): `a + b − a b / 100` of the inhibitions measured of each drug alone.
+    /// Independence (Bliss 1939): `a + b − a b / 100` of the inhibitions measured of each drug alone; of more drugs, what survives all.
     Bliss,
     /// Additivity of doses (Loewe 1953) along the fitted curves of each drug alone: see [`super::loewe_reference`].
     Loewe,
@@ -43,7 +49,7 @@ impl SynergyModel {
         Self::ALL.into_iter().find(|model| model.name() == name)
     }
 
-    fn needs_curves(self) -> bool {
+    pub(crate) fn needs_curves(self) -> bool {
         matches!(self, Self::Loewe | Self::Zip)
     }
 }
@@ -56,13 +62,32 @@ pub struct SynergyParams {
     pub models: Vec<SynergyModel>,
     /// What becomes of a baseline that is not 0.
     pub baseline: Baseline,
-    /// Draws of the bootstrap behind the intervals, 0 for none.
+    /// Draws of the bootstrap behind the intervals and p values, 0 for none.
     pub bootstrap: usize,
+    /// What becomes of cells without a reading.
+    pub missing: Missing,
+}
+
+/// What becomes of cells without a reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// They stay missing.
+    #[default]
+    Kept,
+    /// They are filled in: of a drug alone by its curve, of several drugs by the mean of the curves fitted through the lines of the cell, as ZIP
+    /// fits them (Yadav et al. 2015). Where there is no curve they stay missing.
+    Imputed,
 }
 
 impl Default for SynergyParams {
     fn default() -> Self {
-        Self { models: SynergyModel::ALL.to_vec(), baseline: Baseline::None, bootstrap: 200 }
+        Self {
+            models: SynergyModel::ALL.to_vec(),
+            baseline: Baseline::None,
+            bootstrap: 200,
+            missing: Missing::Kept,
+        }
     }
 }
 
@@ -81,7 +106,7 @@ impl SynergyParams {
         if !(self.bootstrap == 0 || (20..=100_000).contains(&self.bootstrap)) {
             return Err(Error::parameter("bootstrap", self.bootstrap, "0 for none, or 20 to 100,000 draws"));
         }
-        Ok(SynergyScorer { params: self })
+        Ok(SynergyScorer { params: self, learnt: Learnt::default() })
     }
 }
 
@@ -89,6 +114,8 @@ impl SynergyParams {
 #[derive(Clone, Debug)]
 pub struct SynergyScorer {
     params: SynergyParams,
+    /// What the curves of drugs alone have in common, once it was learnt.
+    learnt: Learnt,
 }
 
 /// A matrix with its scores. Numbers that are not there are NaN.
@@ -96,9 +123,15 @@ pub struct SynergyScorer {
 pub struct BlockScores {
     /// The mean inhibition of each cell in percent, its baseline corrected where asked for.
     pub response: Vec<f64>,
-    /// The curves of the two drugs alone, in viability as a fraction of the control; none where no model needs them, or of a drug
+    /// The curves of the drugs alone, in viability as a fraction of the control; none where no model needs them, or of a drug
     /// with fewer than three doses.
-    pub alone: [Option<LogLogistic>; 2],
+    pub alone: Vec<Option<LogLogistic>>,
+    /// What these curves rest on.
+    pub single_agents: Vec<SingleAgent>,
+    /// Whether each cell was filled in.
+    pub imputed: Vec<bool>,
+    /// What to know before scores are used.
+    pub flags: BlockFlags,
     /// The models, in the order asked for.
     pub models: Vec<ModelScores>,
 }
@@ -129,15 +162,17 @@ pub struct ModelScores {
 /// A matrix in a few numbers. NaN where there are no scores.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The mean score of the cells with both drugs that have one.
+    /// The mean score of the cells with every drug that have one.
     pub mean: f64,
     /// How many these are.
     pub cells: usize,
-    /// How many cells with both drugs were measured. Where these are more, what is expected of the others is not known.
+    /// How many cells with every drug were measured. Where these are more, what is expected of the others is not known.
     pub measured: usize,
     /// The ends of its 95 % interval.
     pub interval: [f64; 2],
-    /// The most synergistic window.
+    /// The p value of a mean of 0, from replicates; NaN without.
+    pub p_value: f64,
+    /// The most synergistic window of two drugs.
     pub window: Option<Window>,
 }
 
@@ -156,92 +191,194 @@ pub struct Window {
 const WINDOW: usize = 3;
 
 impl SynergyScorer {
+    /// The scorer with what the curves of drugs alone have in common, as at most a thousand matrices say, evenly taken: how Hill slopes are
+    /// distributed, tops, and what means of doses err by. Curves whose own readings say little of it are drawn there, as in
+    /// [`crate::CurveFitter::learning_from`]. Fewer than twenty curves say nothing.
+    #[must_use]
+    pub fn learning_from(&self, matrices: &[DoseMatrix]) -> Self {
+        const MOST: usize = 1000;
+        let plain = Self { params: self.params.clone(), learnt: Learnt::default() };
+        let every = matrices.len().div_ceil(MOST).max(1);
+        let some: Vec<&DoseMatrix> = matrices.iter().step_by(every).collect();
+        let own = |matrix: &&DoseMatrix| -> Vec<Own> {
+            let (lattice, means) = (matrix.lattice(), matrix.means());
+            let fitting = plain.fitting(lattice, &means);
+            let fitted = fitting.single_agents(lattice, &means);
+            let noise = fitting.noise.of_means;
+            fitted.into_iter().flatten().map(|fitted| fitted.own(noise)).collect()
+        };
+        let own: Vec<Own> = some.par_iter().with_min_len(16).flat_map_iter(own).collect();
+        Self { learnt: Learnt::of(&own), ..plain }
+    }
+
+    /// What was learnt; nothing before.
+    pub fn learnt(&self) -> Learnt {
+        self.learnt
+    }
+
     /// Scores a matrix. The draws of the bootstrap follow from the seed alone, whatever the number of threads.
     pub fn score(&self, matrix: &DoseMatrix, seed: Seed) -> BlockScores {
-        let means = matrix.means();
-        let mut response = means.clone();
-        self.params.baseline.correct(matrix, &mut response);
-        let alone = self.alone(matrix, &response);
-        let found = self.surfaces(matrix, &response, &alone);
-        let replicates = Replicates::of(matrix, &means);
-        let draws = self.draws(matrix, replicates.as_ref(), seed);
-        let interval = |estimate: f64, draws: &mut dyn Iterator<Item = f64>| match &replicates {
-            Some(replicates) => replicates.interval(estimate, draws),
-            None => [f64::NAN; 2],
-        };
+        self.score_lattice(matrix.lattice(), seed)
+    }
+
+    /// Scores a matrix of three or more drugs: every cell with at least two of them against what these do alone; means are over the cells with
+    /// every drug. The draws of the bootstrap follow from the seed alone.
+    pub fn score_many(&self, matrix: &MultiMatrix, seed: Seed) -> BlockScores {
+        self.score_lattice(matrix.lattice(), seed)
+    }
+
+    fn fitting(&self, lattice: &Lattice, means: &[f64]) -> Fitting {
+        Fitting { learnt: self.learnt, noise: Noise::of(lattice, means), starts: HashMap::new() }
+    }
+
+    fn score_lattice(&self, lattice: &Lattice, seed: Seed) -> BlockScores {
+        let means = lattice.means();
+        let fitting = self.fitting(lattice, &means);
+        let (response, alone) = self.prepared(lattice, &fitting, means.clone());
+        let single_agents: Vec<SingleAgent> = alone
+            .iter()
+            .enumerate()
+            .map(|(drug, fitted)| match fitted {
+                Some(fitted) => fitted.described(&fitting),
+                None => without_curve(lattice, &response, drug),
+            })
+            .collect();
+        let curves: Vec<Option<LogLogistic>> = single_agents.iter().map(|alone| alone.curve).collect();
+        let found = self.surfaces(lattice, &response, &curves, &fitting);
+        let lines = found.iter().flat_map(|surface| surface.lines.iter().copied());
+        let starts = alone.iter().flatten().map(Fitted::start).chain(lines).collect();
+        let fitting = Fitting { starts, ..fitting };
+        let replicates = Replicates::of(lattice, &means);
+        let draws = self.draws(lattice, replicates.as_ref(), &fitting, seed);
+        let mean =
+            |score: &[f64]| mean_of((0..lattice.len()).filter(|cell| lattice.is_complete(*cell)), score);
+        let complete = || (0..lattice.len()).filter(|cell| lattice.is_complete(*cell));
         let models = self.params.models.iter().enumerate().map(|(at, model)| {
-            let Surface { reference, score } = found[at].clone();
-            let of_cell = |cell: usize| match score[cell].is_nan() {
-                true => [f64::NAN; 2],
-                false => interval(score[cell], &mut draws.iter().map(|draw| draw[at][cell])),
+            let Surface { reference, score, .. } = found[at].clone();
+            let of_cell = |cell: usize| match (&replicates, score[cell].is_nan()) {
+                (Some(replicates), false) => {
+                    replicates.of_cell(score[cell], draws.iter().map(|draw| draw[at][cell])).interval
+                }
+                _ => [f64::NAN; 2],
             };
-            let (lower, upper) = (0..matrix.len()).map(of_cell).map(|[low, high]| (low, high)).unzip();
+            let (lower, upper) = (0..lattice.len()).map(of_cell).map(|[low, high]| (low, high)).unzip();
+            let of_mean = replicates.as_ref().map_or(Spread::NONE, |replicates| {
+                replicates.of_mean(mean(&score), draws.iter().map(|draw| mean(&draw[at])))
+            });
             let summary = Summary {
-                mean: mean_of(&score),
-                cells: score.iter().filter(|score| !score.is_nan()).count(),
-                measured: (0..matrix.len())
-                    .filter(|cell| matrix.is_combination(*cell) && !means[*cell].is_nan())
-                    .count(),
-                interval: interval(mean_of(&score), &mut draws.iter().map(|draw| mean_of(&draw[at]))),
-                window: best_window(matrix, &score),
+                mean: mean(&score),
+                cells: complete().filter(|cell| !score[*cell].is_nan()).count(),
+                measured: complete().filter(|cell| !means[*cell].is_nan()).count(),
+                interval: of_mean.interval,
+                p_value: of_mean.p_value,
+                window: best_window(lattice, &means, &score),
             };
             ModelScores { model: *model, reference, score, interval: [lower, upper], summary }
         });
-        let models = models.collect();
-        BlockScores { response, alone, models }
+        let models: Vec<ModelScores> = models.collect();
+        let imputed: Vec<bool> =
+            response.iter().zip(&means).map(|(filled, mean)| mean.is_nan() && !filled.is_nan()).collect();
+        let flags = BlockFlags::of(lattice, &means, &single_agents, &models, &fitting.noise, &imputed);
+        BlockScores { response, alone: curves, single_agents, imputed, flags, models }
+    }
+
+    /// The response that is scored, and the curves of the drugs alone where a model needs them.
+    fn prepared(
+        &self,
+        lattice: &Lattice,
+        fitting: &Fitting,
+        mut response: Vec<f64>,
+    ) -> (Vec<f64>, Vec<Option<Fitted>>) {
+        if self.params.missing == Missing::Imputed {
+            impute(lattice, fitting, &mut response);
+        }
+        self.params.baseline.correct(lattice, fitting, &mut response);
+        let needed = self.params.models.iter().any(|model| model.needs_curves());
+        let alone = match needed {
+            true => fitting.single_agents(lattice, &response),
+            false => vec![None; lattice.drugs()],
+        };
+        (response, alone)
     }
 
     /// For each draw the scores of each model; without replicates there is nothing to draw.
     fn draws(
         &self,
-        matrix: &DoseMatrix,
+        lattice: &Lattice,
         replicates: Option<&Replicates<'_>>,
+        fitting: &Fitting,
         seed: Seed,
     ) -> Vec<Vec<Vec<f64>>> {
         let Some(replicates) = replicates else { return Vec::new() };
         let draw = |at: usize| {
-            let mut response = replicates.redrawn(seed.derive(at as u64));
-            self.params.baseline.correct(matrix, &mut response);
-            let alone = self.alone(matrix, &response);
-            self.surfaces(matrix, &response, &alone).into_iter().map(|surface| surface.score).collect()
+            let (response, alone) =
+                self.prepared(lattice, fitting, replicates.redrawn(seed.derive(at as u64)));
+            let curves: Vec<Option<LogLogistic>> =
+                alone.iter().map(|fitted| fitted.as_ref().map(Fitted::curve)).collect();
+            let surfaces = self.surfaces(lattice, &response, &curves, fitting);
+            surfaces.into_iter().map(|surface| surface.score).collect()
         };
         (0..self.params.bootstrap).into_par_iter().map(draw).collect()
     }
 
-    /// The curves of the drugs alone, where a model needs them.
-    fn alone(&self, matrix: &DoseMatrix, response: &[f64]) -> [Option<LogLogistic>; 2] {
-        let needed = self.params.models.iter().any(|model| model.needs_curves());
-        if needed { single_agents(matrix, response) } else { [None, None] }
-    }
-
     fn surfaces(
         &self,
-        matrix: &DoseMatrix,
+        lattice: &Lattice,
         response: &[f64],
-        alone: &[Option<LogLogistic>; 2],
+        alone: &[Option<LogLogistic>],
+        fitting: &Fitting,
     ) -> Vec<Surface> {
-        let surface = |model: &SynergyModel| match (model, alone) {
-            (SynergyModel::Hsa, _) => Surface::of_singles(matrix, response, f64::max),
-            (SynergyModel::Bliss, _) => Surface::of_singles(matrix, response, |a, b| a + b - a * b / 100.0),
-            (SynergyModel::Loewe, [Some(a), Some(b)]) => {
-                let doses = |cell: usize| {
-                    let at = matrix.at(cell);
-                    [matrix.doses(0)[at[0]], matrix.doses(1)[at[1]]]
+        let surface = |model: &SynergyModel| match model {
+            SynergyModel::Hsa => Surface::of_singles(lattice, response, f64::max),
+            SynergyModel::Bliss => Surface::of_singles(lattice, response, |a, b| a + b - a * b / 100.0),
+            SynergyModel::Loewe => Surface::new(lattice, response, |cell| {
+                let given = lattice.given(cell);
+                let known: Option<Vec<(&LogLogistic, f64)>> =
+                    given.map(|drug| Some((alone[drug].as_ref()?, lattice.dose(cell, drug)))).collect();
+                known.map_or(f64::NAN, |given| loewe_additive(given.into_iter()))
+            }),
+            SynergyModel::Zip => {
+                let Some(curves) = alone.iter().copied().collect::<Option<Vec<LogLogistic>>>() else {
+                    return Surface::new(lattice, response, |_| f64::NAN);
                 };
-                Surface::new(matrix, response, |cell| loewe_reference([a, b], doses(cell)))
-            }
-            (SynergyModel::Zip, [Some(a), Some(b)]) => {
-                let [expected, fitted] = expected_and_fitted(matrix, response, [a, b]);
-                let mut surface = Surface::new(matrix, response, |cell| expected[cell]);
+                let zip = ZipSurface::of(lattice, response, &curves, fitting);
+                let mut surface = Surface::new(lattice, response, |cell| zip.expected[cell]);
+                surface.lines = zip.lines;
                 for (cell, score) in surface.score.iter_mut().enumerate().filter(|(_, score)| !score.is_nan())
                 {
-                    *score = fitted[cell] - expected[cell];
+                    *score = zip.fitted[cell] - zip.expected[cell];
                 }
                 surface
             }
-            _ => Surface::new(matrix, response, |_| f64::NAN),
         };
         self.params.models.iter().map(surface).collect()
+    }
+}
+
+/// Fills in missing cells: see [`Missing::Imputed`].
+fn impute(lattice: &Lattice, fitting: &Fitting, response: &mut [f64]) {
+    if response.iter().all(|value| !value.is_nan()) {
+        return;
+    }
+    let fitted = fitting.single_agents(lattice, response);
+    let alone: Vec<Option<LogLogistic>> =
+        fitted.iter().map(|fitted| fitted.as_ref().map(Fitted::curve)).collect();
+    let curves: Option<Vec<LogLogistic>> = alone.iter().copied().collect();
+    let zip = curves.map(|curves| ZipSurface::of(lattice, response, &curves, fitting));
+    let combined = lattice.combined_doses(response);
+    let missing: Vec<usize> = (0..lattice.len())
+        .filter(|cell| response[*cell].is_nan() && lattice.is_expected(*cell, &combined))
+        .collect();
+    for cell in missing {
+        let given: Vec<usize> = lattice.given(cell).collect();
+        response[cell] = match (given.as_slice(), &zip) {
+            ([], _) => f64::NAN,
+            ([drug], _) => {
+                alone[*drug].map_or(f64::NAN, |curve| 100.0 * (1.0 - curve.at(lattice.dose(cell, *drug))))
+            }
+            (_, Some(zip)) => zip.smooth[cell],
+            (_, None) => f64::NAN,
+        };
     }
 }
 
@@ -250,45 +387,58 @@ impl SynergyScorer {
 struct Surface {
     reference: Vec<f64>,
     score: Vec<f64>,
+    /// The curves of lines that were fitted.
+    lines: Vec<(Line, Theta)>,
 }
 
 impl Surface {
-    fn new(matrix: &DoseMatrix, response: &[f64], reference: impl Fn(usize) -> f64) -> Self {
-        let of_cell = |cell: usize| if matrix.is_combination(cell) { reference(cell) } else { f64::NAN };
-        let reference: Vec<f64> = (0..matrix.len()).map(of_cell).collect();
+    fn new(lattice: &Lattice, response: &[f64], reference: impl Fn(usize) -> f64) -> Self {
+        let of_cell = |cell: usize| if lattice.is_combination(cell) { reference(cell) } else { f64::NAN };
+        let reference: Vec<f64> = (0..lattice.len()).map(of_cell).collect();
         let score = response.iter().zip(&reference).map(|(found, expected)| found - expected).collect();
-        Self { reference, score }
+        Self { reference, score, lines: Vec::new() }
     }
 
-    /// From what was measured of each drug alone; NaN where one was not.
-    fn of_singles(matrix: &DoseMatrix, response: &[f64], expected: fn(f64, f64) -> f64) -> Self {
-        let alone = [matrix.alone(0), matrix.alone(1)];
-        Self::new(matrix, response, |cell| {
-            let [a, b] = matrix.at(cell);
-            let (a, b) = (response[alone[0][a]], response[alone[1][b]]);
+    /// From what was measured of each drug alone, two at a time; NaN where one was not.
+    fn of_singles(lattice: &Lattice, response: &[f64], expected: fn(f64, f64) -> f64) -> Self {
+        Self::new(lattice, response, |cell| {
+            let single = |drug: usize| response[lattice.single(cell, drug)];
             // The larger of a number and NaN would be the number.
-            if a.is_nan() || b.is_nan() { f64::NAN } else { expected(a, b) }
+            let both = |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { expected(a, b) };
+            lattice.given(cell).map(single).reduce(both).unwrap_or(f64::NAN)
         })
     }
 }
 
-fn mean_of(scores: &[f64]) -> f64 {
-    let present = || scores.iter().filter(|score| !score.is_nan());
-    present().sum::<f64>() / present().count() as f64
+/// The mean of the scores of some cells that have one.
+fn mean_of(cells: impl Iterator<Item = usize>, scores: &[f64]) -> f64 {
+    let (mut sum, mut count) = (0.0, 0_u32);
+    for cell in cells.filter(|cell| !scores[*cell].is_nan()) {
+        sum += scores[cell];
+        count += 1;
+    }
+    sum / f64::from(count)
 }
 
-fn best_window(matrix: &DoseMatrix, score: &[f64]) -> Option<Window> {
-    let [a, b] = [0, 1].map(|drug| matrix.doses(drug));
+/// Of two drugs only. Doses that were tested alone only are passed over.
+fn best_window(lattice: &Lattice, means: &[f64], score: &[f64]) -> Option<Window> {
+    let combined = lattice.combined_doses(means);
+    let places: Vec<Vec<usize>> =
+        combined.iter().map(|doses| (0..doses.len()).filter(|place| doses[*place]).collect()).collect();
+    let [a, b] = places.as_slice() else { return None };
     let mut best: Option<Window> = None;
-    for row in 1..(a.len() + 1).saturating_sub(WINDOW) {
-        for column in 1..(b.len() + 1).saturating_sub(WINDOW) {
-            let line = |at: usize| &score[(row + at) * b.len() + column..][..WINDOW];
-            let mean = (0..WINDOW).flat_map(line).sum::<f64>() / (WINDOW * WINDOW) as f64;
+    for rows in a.windows(WINDOW) {
+        for columns in b.windows(WINDOW) {
+            let of_row = |row: &usize| {
+                let row = row * lattice.stride(0);
+                columns.iter().map(move |column| score[row + column * lattice.stride(1)])
+            };
+            let mean = rows.iter().flat_map(of_row).sum::<f64>() / (WINDOW * WINDOW) as f64;
             // A window with a gap has no mean, and so is not better.
             if mean > best.map_or(f64::NEG_INFINITY, |best| best.mean) {
-                let doses_a = [a[row], a[row + WINDOW - 1]];
-                let doses_b = [b[column], b[column + WINDOW - 1]];
-                best = Some(Window { mean, doses_a, doses_b });
+                let ends =
+                    |drug: usize, places: &[usize]| [0, WINDOW - 1].map(|at| lattice.doses(drug)[places[at]]);
+                best = Some(Window { mean, doses_a: ends(0, rows), doses_b: ends(1, columns) });
             }
         }
     }

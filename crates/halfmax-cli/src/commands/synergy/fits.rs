@@ -2,13 +2,15 @@
 
 use clap::Args;
 use halfmax_core::{Error, Result, listed};
-use halfmax_data::{OutputColumn, counted};
+use halfmax_data::counted;
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
     BraidFit, CombinationIndex, Cooperativity, DoseMatrix, Indices, MaximalEffect, MusycFit, Sensitivity,
     SurfaceParameter, SurfaceQuality, combination_index, fit_braid, fit_musyc, hill_curves, sensitivity,
 };
 use serde_json::{Value, json};
+
+use super::columns::Columns;
 
 /// What is fitted beside the scores of models.
 #[derive(Args)]
@@ -34,37 +36,18 @@ pub(super) struct Fits {
     css: Option<Sensitivity>,
 }
 
-/// A column of the tables.
-pub(super) enum Column {
-    Numbers(String, Vec<f64>),
-    Texts(String, Vec<String>),
-}
-
-impl Column {
-    pub fn borrowed(&self) -> Borrowed<'_> {
-        match self {
-            Self::Numbers(name, values) => Borrowed::Numbers(name, values),
-            Self::Texts(name, values) => Borrowed::Texts(name, values.iter().map(String::as_str).collect()),
-        }
-    }
-}
-
-/// A column as the writer takes it.
-pub(super) enum Borrowed<'a> {
-    Numbers(&'a str, &'a [f64]),
-    Texts(&'a str, Vec<&'a str>),
-}
-
-impl Borrowed<'_> {
-    pub fn column(&self) -> (&str, OutputColumn<'_>) {
-        match self {
-            Self::Numbers(name, values) => (name, OutputColumn::F64(values)),
-            Self::Texts(name, values) => (name, OutputColumn::Text(values)),
-        }
-    }
-}
-
 impl FitArgs {
+    /// Says that blocks of more than two drugs, if there are any, have no fits.
+    pub fn note_many(&self, place: &str, many: usize) -> Option<String> {
+        (many > 0 && !self.fits.is_empty()).then(|| {
+            format!(
+                "{place}: {} of three or more drugs: --fits {} is of two drugs, and left out there",
+                counted(many, "block"),
+                self.fits.join(",")
+            )
+        })
+    }
+
     fn has(&self, name: &str) -> bool {
         self.fits.iter().any(|fit| fit == name)
     }
@@ -99,10 +82,9 @@ impl FitArgs {
     }
 }
 
-/// The columns of cells: what surfaces say there, and the combination indices with why there is none.
-pub(super) fn cell_columns(blocks: &[(&DoseMatrix, &Fits)]) -> Vec<Column> {
-    let Some((_, first)) = blocks.first() else { return Vec::new() };
-    let mut columns = Vec::new();
+/// Adds the columns of cells: what surfaces say there, and the combination indices with why there is none.
+pub(super) fn add_to_cells(columns: &mut Columns, blocks: &[(&DoseMatrix, &Fits)]) {
+    let Some((_, first)) = blocks.first() else { return };
     let mut fitted = |name: &str, viability: &dyn Fn(&Fits, [f64; 2]) -> f64| {
         let of_block = |(matrix, fits): &(&DoseMatrix, &Fits)| -> Vec<f64> {
             let doses = |cell: usize| {
@@ -111,7 +93,7 @@ pub(super) fn cell_columns(blocks: &[(&DoseMatrix, &Fits)]) -> Vec<Column> {
             };
             (0..matrix.len()).map(|cell| 100.0 * (1.0 - viability(fits, doses(cell)))).collect()
         };
-        columns.push(Column::Numbers(name.to_owned(), blocks.iter().flat_map(of_block).collect()));
+        columns.add(name, blocks.iter().flat_map(of_block));
     };
     if first.musyc.is_some() {
         fitted("fitted_musyc", &|fits, doses| {
@@ -129,53 +111,35 @@ pub(super) fn cell_columns(blocks: &[(&DoseMatrix, &Fits)]) -> Vec<Column> {
             let why = |indices: &Indices| -> Vec<String> {
                 indices.why.iter().map(|why| why.map_or("", |why| why.name()).to_owned()).collect()
             };
-            columns.push(Column::Numbers(
-                name.to_owned(),
-                indices().flat_map(|indices| indices.index.clone()).collect(),
-            ));
-            columns.push(Column::Texts(format!("{name}_why_none"), indices().flat_map(why).collect()));
+            columns.add(name, indices().flat_map(|indices| indices.index.clone()));
+            columns.text(format!("{name}_why_none"), indices().flat_map(why));
         }
     }
-    columns
 }
 
 type OfIndex = fn(&CombinationIndex) -> &Indices;
 const INDICES: [(&str, OfIndex); 2] =
     [("ci_median_effect", |found| &found.median_effect), ("ci_loewe", |found| &found.loewe)];
 
-/// The columns of blocks: parameters of surfaces with their intervals and flags, means of indices, sensitivity scores.
-pub(super) fn summary_columns(blocks: &[&Fits]) -> Vec<Column> {
-    let Some(first) = blocks.first() else { return Vec::new() };
-    let mut columns = Vec::new();
+/// Adds the columns of blocks: parameters of surfaces with their intervals and flags, means of indices, sensitivity scores.
+pub(super) fn add_to_blocks(columns: &mut Columns, blocks: &[&Fits]) {
+    let Some(first) = blocks.first() else { return };
     if first.musyc.is_some() {
         let surfaces: Vec<Option<Described>> = blocks.iter().map(|fits| fits.described_musyc()).collect();
         let why = |fits: &&Fits| fits.musyc.as_ref().and_then(|fit| fit.as_ref().err()).cloned();
-        surface_columns(
-            "musyc",
-            &MUSYC,
-            &surfaces,
-            &blocks.iter().map(why).collect::<Vec<_>>(),
-            &mut columns,
-        );
+        surface_columns("musyc", &MUSYC, &surfaces, &blocks.iter().map(why).collect::<Vec<_>>(), columns);
     }
     if first.braid.is_some() {
         let surfaces: Vec<Option<Described>> = blocks.iter().map(|fits| fits.described_braid()).collect();
         let why = |fits: &&Fits| fits.braid.as_ref().and_then(|fit| fit.as_ref().err()).cloned();
-        surface_columns(
-            "braid",
-            &BRAID,
-            &surfaces,
-            &blocks.iter().map(why).collect::<Vec<_>>(),
-            &mut columns,
-        );
+        surface_columns("braid", &BRAID, &surfaces, &blocks.iter().map(why).collect::<Vec<_>>(), columns);
     }
     if first.ci.is_some() {
-        index_columns(blocks, &mut columns);
+        index_columns(blocks, columns);
     }
     if first.css.is_some() {
-        sensitivity_columns(blocks, &mut columns);
+        sensitivity_columns(blocks, columns);
     }
-    columns
 }
 
 /// The parameters of the surfaces; those of doses are in µM.
@@ -195,11 +159,10 @@ fn surface_columns(
     names: &[&str],
     surfaces: &[Option<Described>],
     why: &[Option<String>],
-    columns: &mut Vec<Column>,
+    columns: &mut Columns,
 ) {
     let mut add = |name: String, of: &dyn Fn(&Described) -> f64| {
-        let values = surfaces.iter().map(|surface| surface.as_ref().map_or(f64::NAN, of)).collect();
-        columns.push(Column::Numbers(name, values));
+        columns.add(name, surfaces.iter().map(|surface| surface.as_ref().map_or(f64::NAN, of)));
     };
     for (at, name) in names.iter().enumerate() {
         let unit = if matches!(*name, "c1" | "c2") { "_um" } else { "" };
@@ -222,13 +185,12 @@ fn surface_columns(
         (None, Some(why)) => format!("not_fitted: {why}"),
         (None, None) => String::new(),
     });
-    columns.push(Column::Texts(format!("{model}_flags"), flags.collect()));
+    columns.text(format!("{model}_flags"), flags);
 }
 
-fn index_columns(blocks: &[&Fits], columns: &mut Vec<Column>) {
+fn index_columns(blocks: &[&Fits], columns: &mut Columns) {
     let mut add = |name: String, of: &dyn Fn(&CombinationIndex) -> f64| {
-        let values = blocks.iter().map(|fits| fits.ci.as_ref().map_or(f64::NAN, of)).collect();
-        columns.push(Column::Numbers(name, values));
+        columns.add(name, blocks.iter().map(|fits| fits.ci.as_ref().map_or(f64::NAN, of)));
     };
     for (name, of) in INDICES {
         add(name.to_owned(), &|found| of(found).mean);
@@ -242,7 +204,7 @@ fn index_columns(blocks: &[&Fits], columns: &mut Vec<Column>) {
     }
 }
 
-fn sensitivity_columns(blocks: &[&Fits], columns: &mut Vec<Column>) {
+fn sensitivity_columns(blocks: &[&Fits], columns: &mut Columns) {
     type Of = fn(&Sensitivity) -> f64;
     let scores: [(&str, Of); 10] = [
         ("css", |found| found.css),
@@ -257,16 +219,14 @@ fn sensitivity_columns(blocks: &[&Fits], columns: &mut Vec<Column>) {
         ("relative_ic50_b_um", |found| found.relative_ic50[1]),
     ];
     for (name, of) in scores {
-        let values = blocks.iter().map(|fits| fits.css.as_ref().map_or(f64::NAN, of)).collect();
-        columns.push(Column::Numbers(name.to_owned(), values));
+        columns.add(name, blocks.iter().map(|fits| fits.css.as_ref().map_or(f64::NAN, of)));
     }
     let outside = |found: &Sensitivity| -> String {
         let names = ["relative_ic50_a_outside_doses", "relative_ic50_b_outside_doses"];
         let set = names.into_iter().zip(found.ic50_outside).filter(|(_, outside)| *outside);
         set.map(|(name, _)| name).collect::<Vec<&str>>().join(";")
     };
-    let flags = blocks.iter().map(|fits| fits.css.as_ref().map_or(String::new(), outside)).collect();
-    columns.push(Column::Texts("css_flags".to_owned(), flags));
+    columns.text("css_flags", blocks.iter().map(|fits| fits.css.as_ref().map_or(String::new(), outside)));
 }
 
 impl Fits {
