@@ -1,5 +1,7 @@
 //! One dose–response curve from its readings, and everything that is read off it.
 
+mod picture;
+
 use std::f64::consts::LN_10;
 
 use halfmax_core::{Error, Progress, Result};
@@ -16,6 +18,8 @@ use crate::params::{CurveParams, HillPrior, ModelChoice, Outliers};
 use crate::profile::{Function, Region};
 use crate::robust::{Sorted, fit_without_outliers};
 use crate::shape::{LogLogistic, Theta, softplus};
+
+pub use picture::{BandPoint, CurvePicture, DrawnReading};
 
 /// The readings of one curve. All lists are of one length; entries that are not finite, and doses of 0 (control wells) or
 /// less, are passed over.
@@ -286,6 +290,14 @@ impl Kept {
     }
 }
 
+/// What a fit and its intervals were taken from.
+struct Basis {
+    /// The readings without outliers; none where there are no outliers.
+    rest: Option<Sorted>,
+    kept: Kept,
+    chosen: Candidate,
+}
+
 /// Nominal doses that the curves need.
 const DOSES_FOR_THREE: usize = 4;
 const DOSES_FOR_FOUR: usize = 5;
@@ -297,15 +309,19 @@ impl CurveFitter {
 
     /// Fits one curve. Whatever the readings are there is an answer; what is wrong with it is in its flags.
     pub fn fit(&self, readings: &CurveReadings) -> CurveFit {
-        let sorted = sorted(readings);
-        let mut fit = CurveFit::empty(&sorted);
+        self.fit_sorted(&sorted(readings), readings.divisions).0
+    }
+
+    /// The fit, and what its intervals are taken from; none of the latter with too few doses.
+    fn fit_sorted(&self, sorted: &Sorted, divisions: Option<f64>) -> (CurveFit, Option<Basis>) {
+        let mut fit = CurveFit::empty(sorted);
         let Some(wanted) = self.wanted(fit.doses) else {
             fit.flags.insert(Flag::TooFewDoses);
-            return fit;
+            return (fit, None);
         };
         let limits = self.limits(wanted, &sorted.ln_doses);
-        let (rest, minimum, outliers) = self.without_outliers(&sorted, &limits);
-        let used = rest.as_ref().unwrap_or(&sorted);
+        let (rest, minimum, outliers) = self.without_outliers(sorted, &limits);
+        let used = rest.as_ref().unwrap_or(sorted);
         let mut kept = Kept::new(used);
         fit.outliers = outliers;
         fit.readings = kept.n;
@@ -320,14 +336,14 @@ impl CurveFitter {
         let chosen = self.choose(&kept, largest, &sorted.ln_doses);
         self.describe(&mut fit, &kept, &chosen);
         // By all readings: a rise that was left out is a rise.
-        let all = Kept::new(&sorted);
+        let all = Kept::new(sorted);
         if rises(&all, usual_error(&all, &fit)) {
             fit.flags.insert(Flag::NonMonotone);
         }
-        if let Some(divisions) = readings.divisions.filter(|divisions| *divisions > 0.0) {
+        if let Some(divisions) = divisions.filter(|divisions| *divisions > 0.0) {
             fit.growth = growth_metrics(used, divisions);
         }
-        fit
+        (fit, Some(Basis { rest, kept, chosen }))
     }
 
     /// Fits curves on all threads, in their order. What they have in common is learnt from all of them first: the distribution of Hill slopes
@@ -603,10 +619,11 @@ fn p_of_trend(levels: &[Level]) -> f64 {
     orders.iter().take(inversions + 1).sum::<f64>() / orders.iter().sum::<f64>()
 }
 
-fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
-    let (limits, theta, spread) = (&chosen.limits, &chosen.theta, &chosen.spread);
+/// What the intervals of a curve are found with.
+fn intervals_of<'a>(kept: &'a Kept, chosen: &'a Candidate) -> (Uncertainty, Region<'a>) {
+    let spread = &chosen.spread;
     let (variance, freedom) = spread.variance;
-    let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, theta, variance, freedom);
+    let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, &chosen.theta, variance, freedom);
     let region = Region {
         levels: &kept.levels,
         limits: &spread.limits,
@@ -614,6 +631,12 @@ fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
         least: spread.minimum.cost,
         allowed: uncertainty.allowed(variance),
     };
+    (uncertainty, region)
+}
+
+fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
+    let (limits, theta, spread) = (&chosen.limits, &chosen.theta, &chosen.spread);
+    let (uncertainty, region) = intervals_of(kept, chosen);
     let unit = |at: usize| std::array::from_fn(|other| if other == at { 1.0 } else { 0.0 });
     let parameter = |at: usize, bounds: [f64; 2]| {
         let function = move |theta: &Theta| Some((theta[at], unit(at)));

@@ -29,7 +29,9 @@ mod robust;
 mod shape;
 pub mod synergy;
 
-pub use curve::{CurveFit, CurveFitter, CurveReadings, FittedModel, Position};
+pub use curve::{
+    BandPoint, CurveFit, CurveFitter, CurvePicture, CurveReadings, DrawnReading, FittedModel, Position,
+};
 pub use distributions::{f_upper_tail, t_quantile_95};
 pub use estimate::Estimate;
 pub use flags::{Flag, Flags};
