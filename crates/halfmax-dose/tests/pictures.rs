@@ -3,7 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use halfmax_core::Seed;
-use halfmax_dose::{CurveParams, CurvePicture, CurveReadings, Flag, FittedModel, HillPrior, LogLogistic};
+use halfmax_dose::{CurveParams, CurvePicture, CurveReadings, FittedModel, Flag, HillPrior, LogLogistic};
 
 /// Standard normal numbers, each by its own place in a sequence.
 fn normal(seed: u64, at: u64) -> f64 {

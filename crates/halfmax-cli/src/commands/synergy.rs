@@ -15,6 +15,8 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use crate::Global;
+use crate::picture_args::PictureArgs;
+use crate::reporting::{BlockPage, ScoredBlock, write_block_svgs};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
 
@@ -67,6 +69,8 @@ pub struct SynergyArgs {
     /// neighbouring doses of each drug with the highest.
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: PictureArgs,
 }
 
 /// A block with its matrix and scores.
@@ -74,6 +78,12 @@ struct Scored<'a> {
     block: &'a Block,
     matrix: DoseMatrix,
     scores: BlockScores,
+}
+
+impl Scored<'_> {
+    fn owned(&self) -> ScoredBlock {
+        ScoredBlock { block: self.block.clone(), matrix: self.matrix.clone(), scores: self.scores.clone() }
+    }
 }
 
 /// `halfmax synergy`.
@@ -84,6 +94,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         return Err(error.help("give two files"));
     }
     std::iter::once(&args.out).chain(&args.summary).try_for_each(|path| global.may_write(path))?;
+    args.pictures.check(&args.out, global)?;
     let options = MatrixOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
         dose_factor: args.dose_unit,
@@ -97,6 +108,8 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     let seed = Seed::new(global.seed.unwrap_or(1));
     let progress = terminal.progress("scoring");
     let mut left = LeftUnscored::default();
+    let mut page = args.pictures.html.as_ref().map(|_| BlockPage::new());
+    let mut folder = args.pictures.folder()?;
     for (at, some) in found.blocks.chunks(AT_A_TIME).enumerate() {
         progress.check()?;
         let (scored, failed) = score(some, at * AT_A_TIME, &scorer, seed, &progress)?;
@@ -108,6 +121,11 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         if let Some(writer) = &mut blocks {
             write_summary(writer, &scored)?;
         }
+        if page.is_some() || folder.is_some() {
+            let owned: Vec<ScoredBlock> = scored.iter().map(Scored::owned).collect();
+            page.iter_mut().for_each(|page| owned.iter().for_each(|one| page.add(one)));
+            folder.as_mut().map_or(Ok(()), |folder| write_block_svgs(folder, &owned))?;
+        }
         print(args, at * AT_A_TIME, &scored, terminal)?;
         left.models.extend(scored.iter().filter(|one| lacks_a_score(one)).map(|one| one.block.id.clone()));
         progress.step((at * AT_A_TIME + some.len()).min(found.blocks.len()), found.blocks.len());
@@ -117,6 +135,11 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     cells.finish()?;
     blocks.map(TableWriter::finish).transpose()?;
     left.tell(&args.matrix, found.blocks.len(), terminal);
+    if let (Some(page), Some(path)) = (&mut page, &args.pictures.html) {
+        let why = left.blocks.iter().map(|(_, name, error)| format!("block {name}: {error}"));
+        page.write(path, &args.matrix, &found, &why.collect::<Vec<String>>())?;
+    }
+    args.pictures.tell(found.blocks.len() - left.blocks.len(), terminal);
     conclude(args, &found, &left, terminal)
 }
 
@@ -450,6 +473,8 @@ fn conclude(args: &SynergyArgs, found: &Matrices, left: &LeftUnscored, terminal:
         "not_scored": not_scored,
         "out": args.out,
         "summary": args.summary,
+        "html": args.pictures.html,
+        "svg": args.pictures.svg,
     });
     let more = blocks.saturating_sub(PRINTED);
     let more = if more > 0 { format!("… and {more} more\n") } else { String::new() };

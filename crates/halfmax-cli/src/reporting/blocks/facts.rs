@@ -1,0 +1,173 @@
+//! What is listed of a block, and what is flagged.
+
+use halfmax_dose::synergy::Summary;
+use halfmax_report::Measure;
+
+use super::{ScoredBlock, title_of};
+use crate::reporting::words::{digits, interval};
+
+/// Flags of blocks, and what they mean.
+pub const FLAGS: [(&str, &str); 7] = [
+    (
+        "first drug's curve not determined",
+        "Its Hill slope is at its limit or its EC50 outside the tested doses: Loewe and ZIP rest on it.",
+    ),
+    (
+        "second drug's curve not determined",
+        "Its Hill slope is at its limit or its EC50 outside the tested doses: Loewe and ZIP rest on it.",
+    ),
+    (
+        "a model without a score",
+        "Loewe and ZIP need three doses of each drug alone, ZIP also in each row and column.",
+    ),
+    ("cells without a reference", "A drug was not measured alone at their dose: means leave them out."),
+    ("cells missing", "Some pairs of doses were not measured."),
+    ("no replicates", "Nothing says how much readings vary: there are no intervals."),
+    (
+        "a drug with itself",
+        "Any synergy that such a block shows is an error of the measurement or the model.",
+    ),
+];
+
+/// Ends of the range of Hill slopes that curves of drugs alone may have.
+const HILL: [f64; 2] = [0.1, 10.0];
+
+/// The flags of a block: positions in [`FLAGS`].
+pub fn flags_of(scored: &ScoredBlock) -> Vec<usize> {
+    let ScoredBlock { block, matrix, scores } = scored;
+    let undetermined = |drug: usize| {
+        scores.alone[drug].as_ref().is_some_and(|curve| {
+            let doses = matrix.doses(drug).iter().filter(|dose| **dose > 0.0);
+            let [low, high] =
+                doses.fold([f64::INFINITY, 0.0_f64], |[low, high], dose| [low.min(*dose), high.max(*dose)]);
+            let at_limit = curve.hill < HILL[0] * 1.001 || curve.hill > HILL[1] * 0.999;
+            at_limit || curve.ec50 < low || curve.ec50 > high
+        })
+    };
+    let summaries = || scores.models.iter().map(|scores| &scores.summary);
+    let set = [
+        undetermined(0),
+        undetermined(1),
+        summaries().any(|summary| summary.mean.is_nan()),
+        summaries().any(|summary| !summary.mean.is_nan() && summary.cells < summary.measured),
+        (0..matrix.len()).any(|cell| matrix.is_combination(cell) && matrix.readings(cell).is_empty()),
+        (0..matrix.len()).all(|cell| matrix.readings(cell).len() < 2),
+        block.is_sham(),
+    ];
+    (0..FLAGS.len()).filter(|flag| set[*flag]).collect()
+}
+
+/// What is listed of a block, in this order: one place for whatever is known of it.
+pub fn facts_of(scored: &ScoredBlock) -> Vec<Measure> {
+    let ScoredBlock { block, scores, .. } = scored;
+    let mut facts: Vec<Measure> = scores
+        .models
+        .iter()
+        .map(|model| {
+            let [low, high] = model.summary.interval;
+            Measure {
+                name: format!("mean {}", title_of(model.model)),
+                value: if model.summary.mean.is_nan() { "none".into() } else { signed(model.summary.mean) },
+                interval: if low.is_nan() { String::new() } else { interval([low, high], signed) },
+            }
+        })
+        .collect();
+    for (drug, curve) in block.drugs.iter().zip(&scores.alone) {
+        if let Some(curve) = curve {
+            facts.push(Measure {
+                name: format!("EC50 of {drug} alone"),
+                value: format!("{} µM", digits(curve.ec50)),
+                interval: format!(
+                    "Hill slope {}, plateau {} %",
+                    digits(curve.hill),
+                    digits(100.0 * (1.0 - curve.bottom))
+                ),
+            });
+        }
+    }
+    facts
+}
+
+/// A number with its sign and one decimal.
+pub fn signed(value: f64) -> String {
+    let text = format!("{value:+.1}").replace('-', "−");
+    if text == "+0.0" || text == "−0.0" { "0.0".into() } else { text }
+}
+
+/// A model's scores in a sentence.
+pub fn summary(summary: &Summary) -> String {
+    if summary.mean.is_nan() {
+        return String::new();
+    }
+    let [low, high] = summary.interval;
+    let ends = if low.is_nan() { String::new() } else { format!(" ({} to {})", signed(low), signed(high)) };
+    let cells = match summary.cells < summary.measured {
+        true => format!(" of {} of {} cells, the others have no reference", summary.cells, summary.measured),
+        false => String::new(),
+    };
+    let window = summary.window.map_or_else(String::new, |window| {
+        let doses = |[low, high]: [f64; 2]| format!("{} to {} µM", digits(low), digits(high));
+        format!(
+            "; highest {} at {} with {}",
+            signed(window.mean),
+            doses(window.doses_a),
+            doses(window.doses_b)
+        )
+    });
+    format!("mean {}{ends}{cells}{window}", signed(summary.mean))
+}
+
+#[cfg(test)]
+mod tests {
+    use halfmax_core::Seed;
+    use halfmax_data::Block;
+    use halfmax_dose::synergy::{DoseMatrix, SynergyParams};
+
+    use super::*;
+
+    fn scored(readings: &[[f64; 3]], drugs: [&str; 2]) -> ScoredBlock {
+        let matrix = DoseMatrix::new(readings).unwrap();
+        let scores = SynergyParams::default().check().unwrap().score(&matrix, Seed::new(1));
+        let block = Block {
+            id: "1".into(),
+            drugs: drugs.map(str::to_owned),
+            cell_line: None,
+            readings: readings.to_vec(),
+        };
+        ScoredBlock { block, matrix, scores }
+    }
+
+    fn said(scored: &ScoredBlock) -> Vec<&'static str> {
+        flags_of(scored).into_iter().map(|flag| FLAGS[flag].0).collect()
+    }
+
+    #[test]
+    fn a_small_block_of_a_drug_with_itself_is_flagged() {
+        let readings = [[1.0, 0.0, 30.0], [0.0, 1.0, 20.0], [1.0, 1.0, 60.0]];
+        assert_eq!(
+            said(&scored(&readings, ["A", "A"])),
+            ["a model without a score", "no replicates", "a drug with itself"]
+        );
+        let facts = facts_of(&scored(&readings, ["A", "B"]));
+        assert_eq!((facts[0].name.as_str(), facts[0].value.as_str()), ("mean HSA", "+30.0"));
+        assert_eq!(facts[3].value, "none");
+    }
+
+    #[test]
+    fn a_drug_that_does_nothing_has_no_curve_to_rest_on() {
+        let effect = |dose: f64| 100.0 * dose / (1.0 + dose);
+        let doses = [0.0, 0.1, 0.3, 1.0, 3.0, 10.0];
+        let cells =
+            doses.iter().flat_map(|a| doses.iter().map(move |b| [*a, *b, effect(*a) + 0.2 * (a + b).sin()]));
+        let readings: Vec<[f64; 3]> =
+            cells.flat_map(|cell| [cell, [cell[0], cell[1], cell[2] + 1.0]]).collect();
+        let found = said(&scored(&readings, ["A", "B"]));
+        assert!(!found.contains(&"first drug's curve not determined"), "{found:?}");
+        assert!(!found.contains(&"no replicates") && !found.contains(&"cells missing"), "{found:?}");
+    }
+
+    #[test]
+    fn numbers_have_signs() {
+        assert_eq!([3.21, -0.04, -12.0].map(signed), ["+3.2", "0.0", "−12.0"]);
+    }
+}
