@@ -1,7 +1,5 @@
 //! One dose–response curve from its readings, and everything that is read off it.
 
-mod picture;
-
 use std::f64::consts::LN_10;
 
 use halfmax_core::{Error, Progress, Result};
@@ -15,11 +13,10 @@ use crate::growth::{GrowthMetrics, growth_metrics};
 use crate::learnt::{Learnt, Own};
 use crate::least_squares::{Level, Limits, MOST_BATCHES, Minimum, Pull, cost, descend, fit};
 use crate::params::{CurveParams, HillPrior, ModelChoice, Outliers};
+use crate::picture::Band;
 use crate::profile::{Function, Region};
 use crate::robust::{Sorted, fit_without_outliers};
 use crate::shape::{LogLogistic, Theta, softplus};
-
-pub use picture::{BandPoint, CurvePicture, DrawnReading};
 
 /// The readings of one curve. All lists are of one length; entries that are not finite, and doses of 0 (control wells) or
 /// less, are passed over.
@@ -290,14 +287,6 @@ impl Kept {
     }
 }
 
-/// What a fit and its intervals were taken from.
-struct Basis {
-    /// The readings without outliers; none where there are no outliers.
-    rest: Option<Sorted>,
-    kept: Kept,
-    chosen: Candidate,
-}
-
 /// Nominal doses that the curves need.
 const DOSES_FOR_THREE: usize = 4;
 const DOSES_FOR_FOUR: usize = 5;
@@ -309,11 +298,16 @@ impl CurveFitter {
 
     /// Fits one curve. Whatever the readings are there is an answer; what is wrong with it is in its flags.
     pub fn fit(&self, readings: &CurveReadings) -> CurveFit {
-        self.fit_sorted(&sorted(readings), readings.divisions).0
+        self.fit_sorted(&sorted(readings), readings.divisions, &mut Band::default()).0
     }
 
-    /// The fit, and what its intervals are taken from; none of the latter with too few doses.
-    fn fit_sorted(&self, sorted: &Sorted, divisions: Option<f64>) -> (CurveFit, Option<Basis>) {
+    /// The fit, its curve at the doses of a band, and the readings without outliers, where there are any.
+    pub(crate) fn fit_sorted(
+        &self,
+        sorted: &Sorted,
+        divisions: Option<f64>,
+        band: &mut Band,
+    ) -> (CurveFit, Option<Sorted>) {
         let mut fit = CurveFit::empty(sorted);
         let Some(wanted) = self.wanted(fit.doses) else {
             fit.flags.insert(Flag::TooFewDoses);
@@ -334,7 +328,7 @@ impl CurveFitter {
         let minimum = descend(&kept.levels, &limits, &minimum.theta);
         let largest = kept.candidate(wanted, limits, &minimum, &self.learnt());
         let chosen = self.choose(&kept, largest, &sorted.ln_doses);
-        self.describe(&mut fit, &kept, &chosen);
+        self.describe(&mut fit, &kept, &chosen, band);
         // By all readings: a rise that was left out is a rise.
         let all = Kept::new(sorted);
         if rises(&all, usual_error(&all, &fit)) {
@@ -343,7 +337,7 @@ impl CurveFitter {
         if let Some(divisions) = divisions.filter(|divisions| *divisions > 0.0) {
             fit.growth = growth_metrics(used, divisions);
         }
-        (fit, Some(Basis { rest, kept, chosen }))
+        (fit, rest)
     }
 
     /// Fits curves on all threads, in their order. What they have in common is learnt from all of them first: the distribution of Hill slopes
@@ -504,7 +498,7 @@ impl CurveFitter {
     }
 
     /// Fills in everything that is read off the curve.
-    fn describe(&self, fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
+    fn describe(&self, fit: &mut CurveFit, kept: &Kept, chosen: &Candidate, band: &mut Band) {
         fit.model = chosen.model;
         // Of a constant, the p value is that of the curve it was preferred to.
         let tried = match (chosen.model, chosen.limits.is_free(0)) {
@@ -524,9 +518,9 @@ impl CurveFitter {
             fit.flags.insert(Flag::Flat);
         }
         if chosen.model == FittedModel::Constant {
-            describe_constant(fit, kept);
+            describe_constant(fit, kept, band);
         } else {
-            describe_curve(fit, kept, chosen);
+            describe_curve(fit, kept, chosen, band);
         }
         if fit.outliers > 0 {
             fit.flags.insert(Flag::Outliers);
@@ -544,7 +538,7 @@ fn highest(kept: &Kept, dose: f64) -> f64 {
     last.map_or(f64::NAN, |level| level.mean)
 }
 
-fn describe_constant(fit: &mut CurveFit, kept: &Kept) {
+fn describe_constant(fit: &mut CurveFit, kept: &Kept, band: &mut Band) {
     let freedom = kept.freedom(FittedModel::Constant);
     let variance = kept.total / freedom as f64;
     let standard_error = (variance / kept.n as f64).sqrt();
@@ -552,6 +546,7 @@ fn describe_constant(fit: &mut CurveFit, kept: &Kept) {
     let level =
         Estimate { value: kept.mean, standard_error, lower: kept.mean - half, upper: kept.mean + half };
     (fit.top, fit.bottom, fit.auc, fit.emax) = (level, level, level, level);
+    band.fill(|_| level);
     fit.residual_standard_error = variance.sqrt();
     fit.r2 = 0.0;
     if fit.flags.contains(Flag::TooFewToTell) {
@@ -570,7 +565,7 @@ const LEAST_ERROR: f64 = 0.001;
 const USUAL_ERROR: f64 = 0.05;
 
 /// The readings of a curve that can be used, by dose.
-fn sorted(readings: &CurveReadings) -> Sorted {
+pub(crate) fn sorted(readings: &CurveReadings) -> Sorted {
     let pairs = || readings.dose_um.iter().zip(readings.viability).enumerate();
     let usable =
         |(_, (dose, value)): &(usize, (&f64, &f64))| **dose > 0.0 && dose.is_finite() && value.is_finite();
@@ -619,11 +614,10 @@ fn p_of_trend(levels: &[Level]) -> f64 {
     orders.iter().take(inversions + 1).sum::<f64>() / orders.iter().sum::<f64>()
 }
 
-/// What the intervals of a curve are found with.
-fn intervals_of<'a>(kept: &'a Kept, chosen: &'a Candidate) -> (Uncertainty, Region<'a>) {
-    let spread = &chosen.spread;
+fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate, band: &mut Band) {
+    let (limits, theta, spread) = (&chosen.limits, &chosen.theta, &chosen.spread);
     let (variance, freedom) = spread.variance;
-    let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, &chosen.theta, variance, freedom);
+    let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, theta, variance, freedom);
     let region = Region {
         levels: &kept.levels,
         limits: &spread.limits,
@@ -631,12 +625,6 @@ fn intervals_of<'a>(kept: &'a Kept, chosen: &'a Candidate) -> (Uncertainty, Regi
         least: spread.minimum.cost,
         allowed: uncertainty.allowed(variance),
     };
-    (uncertainty, region)
-}
-
-fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
-    let (limits, theta, spread) = (&chosen.limits, &chosen.theta, &chosen.spread);
-    let (uncertainty, region) = intervals_of(kept, chosen);
     let unit = |at: usize| std::array::from_fn(|other| if other == at { 1.0 } else { 0.0 });
     let parameter = |at: usize, bounds: [f64; 2]| {
         let function = move |theta: &Theta| Some((theta[at], unit(at)));
@@ -675,6 +663,7 @@ fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
     };
     fit.auc = derived(&|theta| Some(area(theta, range))).unwrap_or(Estimate::NONE);
     fit.emax = derived(&|theta| Some(at_dose(theta, range[1]))).unwrap_or(Estimate::NONE);
+    band.fill(|ln_dose| derived(&|theta| Some(at_dose(theta, ln_dose))).unwrap_or(Estimate::NONE));
     fit.residual_standard_error = (chosen.squares / kept.freedom(chosen.model) as f64).sqrt();
     fit.r2 = if kept.total > 0.0 { 1.0 - chosen.squares / kept.total } else { f64::NAN };
     if bottom > top {

@@ -23,20 +23,20 @@ mod growth;
 mod learnt;
 mod least_squares;
 mod params;
+mod picture;
 mod potentiation;
 mod profile;
 mod robust;
 mod shape;
 pub mod synergy;
 
-pub use curve::{
-    BandPoint, CurveFit, CurveFitter, CurvePicture, CurveReadings, DrawnReading, FittedModel, Position,
-};
+pub use curve::{CurveFit, CurveFitter, CurveReadings, FittedModel, Position};
 pub use distributions::{f_upper_tail, t_quantile_95};
 pub use estimate::Estimate;
 pub use flags::{Flag, Flags};
 pub use growth::{GrowthMetrics, growth_rate_value};
 pub use learnt::Learnt;
 pub use params::{CurveParams, HillPrior, ModelChoice, Outliers};
+pub use picture::{BandPoint, CurvePicture, DrawnReading};
 pub use potentiation::Potentiation;
 pub use shape::LogLogistic;

@@ -1,8 +1,8 @@
 //! What a picture of a curve shows: its readings, those left out among them, the curve, and the band that its readings leave open.
 
-use super::{Basis, CurveFit, CurveFitter, CurveReadings, FittedModel, at_dose, intervals_of, sorted};
+use crate::curve::{CurveFit, CurveFitter, CurveReadings, sorted};
+use crate::estimate::Estimate;
 use crate::robust::Sorted;
-use crate::shape::Theta;
 
 /// A fit with what a picture of it needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,40 +58,46 @@ impl CurveFitter {
     /// ```
     pub fn picture(&self, readings: &CurveReadings, points: usize) -> CurvePicture {
         let sorted = sorted(readings);
-        let (fit, basis) = self.fit_sorted(&sorted, readings.divisions);
-        let rest = basis.as_ref().and_then(|basis| basis.rest.as_ref());
-        let band = basis.as_ref().map_or_else(Vec::new, |basis| band(&fit, basis, points));
-        CurvePicture { readings: drawn(&sorted, rest), fit, band }
+        let mut band = Band::over(&sorted.ln_doses, points);
+        let (fit, rest) = self.fit_sorted(&sorted, readings.divisions, &mut band);
+        CurvePicture { readings: drawn(&sorted, rest.as_ref()), fit, band: band.points() }
     }
 }
 
-/// Evenly spaced logarithms of doses; the ends exactly.
-fn ln_doses([low, high]: [f64; 2], points: usize) -> impl Iterator<Item = f64> {
-    let last = points.saturating_sub(1).max(1);
-    (0..points).map(move |at| if at == last { high } else { low + (high - low) * at as f64 / last as f64 })
+/// A curve at some doses, once it was fitted.
+#[derive(Default)]
+pub(crate) struct Band {
+    ln_doses: Vec<f64>,
+    found: Vec<Estimate>,
 }
 
-fn band(fit: &CurveFit, basis: &Basis, points: usize) -> Vec<BandPoint> {
-    let range = fit.dose_range.map(f64::ln);
-    if fit.model == FittedModel::Constant {
-        let level = fit.emax;
-        let point = |ln_dose: f64| BandPoint {
-            dose_um: ln_dose.exp(),
-            viability: level.value,
-            lower: level.lower,
-            upper: level.upper,
+impl Band {
+    /// At so many doses, evenly spaced from the first to the last.
+    fn over(ln_doses: &[f64], points: usize) -> Self {
+        let (Some(low), Some(high)) = (ln_doses.first(), ln_doses.last()) else { return Self::default() };
+        let last = points.saturating_sub(1).max(1);
+        let place = |at: usize| match at == last {
+            true => *high,
+            false => low + (high - low) * at as f64 / last as f64,
         };
-        return ln_doses(range, points).map(point).collect();
+        Self { ln_doses: (0..points).map(place).collect(), found: Vec::new() }
     }
-    let (uncertainty, region) = intervals_of(&basis.kept, &basis.chosen);
-    let point = |ln_dose: f64| {
-        let (value, gradient) = at_dose(&basis.chosen.theta, ln_dose);
-        let function = |theta: &Theta| Some(at_dose(theta, ln_dose));
-        let anywhere = [f64::NEG_INFINITY, f64::INFINITY];
-        let [lower, upper] = uncertainty.ends(&region, &function, value, &gradient, anywhere);
-        BandPoint { dose_um: ln_dose.exp(), viability: value, lower: lower.value(), upper: upper.value() }
-    };
-    ln_doses(range, points).map(point).collect()
+
+    /// Takes the curve at each ln dose.
+    pub fn fill(&mut self, curve: impl Fn(f64) -> Estimate) {
+        self.found = self.ln_doses.iter().map(|ln_dose| curve(*ln_dose)).collect();
+    }
+
+    /// The points that were found: none where nothing was fitted.
+    fn points(self) -> Vec<BandPoint> {
+        let point = |(ln_dose, found): (f64, Estimate)| BandPoint {
+            dose_um: ln_dose.exp(),
+            viability: found.value,
+            lower: found.lower,
+            upper: found.upper,
+        };
+        self.ln_doses.into_iter().zip(self.found).map(point).collect()
+    }
 }
 
 /// The readings, with those marked that are not in `rest`; none is missing there without a `rest`.
