@@ -43,7 +43,9 @@ pub fn matrix_svg(title: &str, note: &str, picture: &MatrixPicture) -> String {
     row(0, "Inhibition, %", picture, &picture.response, Shades::Inhibition);
     for (at, surface) in scored().enumerate() {
         let (own, surface) = picture.scored(surface);
-        let name = format!("Synergy by {}, percentage points: {}", surface.name, surface.summary);
+        // What does not fit on a line stands on the page.
+        let gist = surface.summary.split(';').next().unwrap_or_default();
+        let name = format!("Synergy by {}, percentage points: {gist}", surface.name);
         row(at + 1, &name, &own, &surface.scores, Shades::Synergy);
     }
     for (at, drug) in picture.alone.iter().enumerate().take(2) {
@@ -77,21 +79,48 @@ pub fn plate_svg(title: &str, note: &str, picture: &PlatePicture) -> String {
     close(html)
 }
 
+/// Opens the file and writes its head; the picture is moved down by as many lines as the note takes.
 fn open([width, height]: [usize; 2], title: &str, note: &str) -> Html {
+    // Letters of 12 pixels are half as wide, about.
+    let lines = lines(note, (width - 24) / 6);
+    let more = 16 * lines.len().saturating_sub(1);
     let mut html = Html::new();
-    html.raw("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 ").whole(width).raw(" ").whole(height);
-    html.raw("\" width=\"").whole(width).raw("\" height=\"").whole(height).raw("\" role=\"img\">\n<title>");
-    html.text(title)
-        .raw("</title>\n<style>")
-        .raw(STYLE)
-        .raw("</style>\n<rect width=\"100%\" height=\"100%\" class=\"paper\"/>");
+    html.raw("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 ")
+        .whole(width)
+        .raw(" ")
+        .whole(height + more);
+    html.raw("\" width=\"")
+        .whole(width)
+        .raw("\" height=\"")
+        .whole(height + more)
+        .raw("\" role=\"img\">\n<title>");
+    html.text(title).raw("</title>\n<style>").raw(STYLE);
+    html.raw("</style>\n<rect width=\"100%\" height=\"100%\" class=\"paper\"/>");
     html.raw("<text class=\"title\" x=\"12\" y=\"20\">").text(title).raw("</text>");
-    html.raw("<text x=\"12\" y=\"37\">").text(note).raw("</text>");
+    for (at, line) in lines.iter().enumerate() {
+        html.raw("<text x=\"12\" y=\"").whole(37 + 16 * at).raw("\">").text(line).raw("</text>");
+    }
+    html.raw("<g transform=\"translate(0 ").whole(more).raw(")\">");
     html
 }
 
+/// A text in lines of at most so many characters, where its words allow.
+fn lines(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut().filter(|line| line.chars().count() + word.chars().count() < most) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 fn close(mut html: Html) -> String {
-    html.raw("</svg>\n");
+    html.raw("</g></svg>\n");
     quoted(&html.finish())
 }
 
@@ -135,6 +164,14 @@ fn quote_tag(tag: &str, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_notes_are_broken_into_lines() {
+        assert_eq!(lines("IC50 0.3 µM · poor fit", 12), ["IC50 0.3 µM", "· poor fit"]);
+        assert!(lines("", 12).is_empty());
+        let svg = curve_svg("A", &"word ".repeat(30), &DosePicture::default());
+        assert!(svg.contains("viewBox=\"0 0 344 294\"") && svg.contains("translate(0 32)"), "{svg}");
+    }
 
     #[test]
     fn attributes_are_quoted_and_texts_stay() {

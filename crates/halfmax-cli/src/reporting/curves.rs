@@ -328,7 +328,8 @@ fn picture(key: &CurveKey, found: &CurvePicture) -> DosePicture {
         dose: fit.ic50.value,
         interval: [fit.ic50.lower, fit.ic50.upper],
     });
-    let shape = fit.shape();
+    // A constant has no EC50, and no plateaus either.
+    let is_curve = fit.ec50.is_known();
     DosePicture {
         description: format!(
             "{}: viability at {} from {low} to {high} µM",
@@ -341,7 +342,7 @@ fn picture(key: &CurveKey, found: &CurvePicture) -> DosePicture {
         readings: found.readings.iter().map(reading).collect(),
         curve: curve.collect(),
         mark,
-        plateaus: shape.map_or([f64::NAN; 2], |shape| [shape.top, shape.bottom]),
+        plateaus: if is_curve { [fit.top.value, fit.bottom.value] } else { [f64::NAN; 2] },
     }
 }
 
@@ -381,7 +382,7 @@ fn measures(fit: &CurveFit) -> Vec<Measure> {
             measures.push(Measure { name: name.into(), value: decimals(estimate.value), interval: ends });
         }
     };
-    if fit.shape().is_some() {
+    if fit.ec50.is_known() {
         add("Plateau", fit.bottom);
         add("Hill slope", fit.hill);
     }

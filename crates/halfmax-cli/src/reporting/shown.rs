@@ -21,6 +21,8 @@ pub struct Shown<T> {
     first: Vec<Offered<T>>,
     /// With their draws, of which the smallest are kept: each of those offered is as likely.
     sample: Vec<(u64, Offered<T>)>,
+    /// The last rank and the last draw that were kept, once so many were: what does not come before them is not shown.
+    last: Option<((u8, f64), u64)>,
     seed: Seed,
     offered: usize,
 }
@@ -31,7 +33,7 @@ const SAMPLE_OF: usize = 5;
 impl<T: Clone> Shown<T> {
     /// Keeps at most so many.
     pub fn new(most: usize, seed: Seed) -> Self {
-        Self { most: most.max(1), first: Vec::new(), sample: Vec::new(), seed, offered: 0 }
+        Self { most: most.max(1), first: Vec::new(), sample: Vec::new(), last: None, seed, offered: 0 }
     }
 
     /// Offers one. `make` is called only where it may be shown.
@@ -41,10 +43,8 @@ impl<T: Clone> Shown<T> {
         // A number that is none would have no place in an order.
         let rank = (rank.0, if rank.1.is_nan() { f64::INFINITY } else { rank.1 });
         let draw = self.seed.derive(at as u64).value();
-        let is_first =
-            self.first.len() < self.most || self.first.last().is_none_or(|last| before(rank, last.rank));
-        let is_drawn =
-            self.sample.len() < self.most || self.sample.last().is_none_or(|(last, _)| draw < *last);
+        let is_first = self.last.is_none_or(|(last, _)| before(rank, last));
+        let is_drawn = self.last.is_none_or(|(_, last)| draw < last);
         if !is_first && !is_drawn {
             return;
         }
@@ -67,6 +67,9 @@ impl<T: Clone> Shown<T> {
         self.first.truncate(self.most);
         self.sample.sort_by_key(|(draw, one)| (*draw, one.at));
         self.sample.truncate(self.most);
+        let full = self.first.len() >= self.most && self.sample.len() >= self.most;
+        self.last =
+            self.first.last().zip(self.sample.last()).filter(|_| full).map(|(a, (b, _))| (a.rank, *b));
     }
 
     /// How many were offered.
@@ -120,6 +123,20 @@ mod tests {
         // Worse towards the middle of the file.
         (0..count).for_each(|at| shown.offer((0, at.abs_diff(count / 2) as f64), || at));
         shown
+    }
+
+    /// Whatever the order in which they are offered, the same come first.
+    #[test]
+    fn the_first_are_found_in_any_order() {
+        for step in [1, 7, 377, 9_999] {
+            let ranks = || (0..10_000_usize).map(|at| at * step % 10_007);
+            let mut shown = Shown::new(50, Seed::new(1));
+            ranks().for_each(|rank| shown.offer((0, rank as f64), || rank));
+            let (chosen, sampled) = shown.chosen(50);
+            let mut all: Vec<usize> = ranks().collect();
+            all.sort_unstable();
+            assert_eq!(chosen[..50 - sampled], all[..50 - sampled], "{step}");
+        }
     }
 
     #[test]

@@ -61,6 +61,9 @@ pub fn meaning(flag: Flag) -> &'static str {
         "non_monotone" => {
             "The mean reading rises from one dose to a higher one by more than 0.15 and four standard errors."
         }
+        "lack_of_fit" => "The means of the doses lie further from the curve than their replicates explain.",
+        "biphasic" => "The readings fall in two steps.",
+        "hormetic" => "The readings rise at low doses before they fall.",
         "poor_fit" => {
             "R² is below 0.5 though the curve is not flat, or the residual standard error is above 0.25."
         }
