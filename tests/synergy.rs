@@ -202,7 +202,7 @@ fn a_page_and_svg_files_on_request() {
         &[
             "All 2 blocks are shown.",
             "C + C · &lt;i&gt;MCF7&lt;/i&gt;",
-            "<b>a drug with itself</b> <b>",
+            "<b>no replicates</b> <b>a drug with itself</b>",
             "by the mean score of ZIP",
             "<dt>mean Bliss</dt><dd>+8.0 <small>",
         ],

@@ -268,7 +268,7 @@ fn fit_and_write(
     let fitter = fitter.learning_from(&some);
     tell_learnt(args, &fitter.learnt(), terminal);
     summary.learnt = fitter.learnt();
-    let mut page = args.pictures.html.as_ref().map(|_| CurvePage::new());
+    let mut page = args.pictures.html.as_ref().map(|_| CurvePage::new(Vec::new()));
     let mut folder = args.pictures.folder()?;
     for (block, keys) in readings.curves.chunks(AT_A_TIME).enumerate() {
         let first = block * AT_A_TIME;

@@ -1,5 +1,6 @@
 //! The page of fitted curves, and their pictures.
 
+mod cards;
 mod flags;
 
 use std::collections::BTreeMap;
@@ -7,24 +8,22 @@ use std::path::Path;
 
 use halfmax_core::{Result, Seed};
 use halfmax_data::{CurveKey, Readings, counted, write_atomically};
-use halfmax_dose::{CurveFit, CurveFitter, CurvePicture, CurveReadings, Flag, Learnt, Position};
+use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Flag, Learnt, Position};
 use halfmax_report::{
-    Card, DoseCurvePoint, DoseMark, DosePicture, DoseReading, Finding, Gallery, GalleryOrder,
-    HistogramPicture, Measure, Picture, QualityChapter, QualityPart, QualityReport, Tally, curve_svg,
+    Card, Finding, Gallery, HistogramPicture, QualityChapter, QualityPart, QualityReport, Tally, curve_svg,
     render_quality,
 };
 use rayon::prelude::*;
 
 use super::shown::{Shown, within_limit};
 use super::svg::SvgFolder;
-use super::words::{decimals, digits, interval};
+use super::words::{decimals, digits};
 use super::{fact, thousands};
+use cards::{Drawn, POINTS, gallery, ic50, picture, title};
 use flags::{CONCERNS, concern, meaning, words};
 
 /// At most so many curves are shown.
 const MOST_SHOWN: usize = 1_500;
-/// Points of a curve that are drawn.
-const POINTS: usize = 33;
 /// Bins of the histogram of IC50 a decade.
 const BINS: f64 = 4.0;
 
@@ -56,17 +55,20 @@ pub struct CurvePage {
     flags: [usize; Flag::ALL.len()],
     /// Counts of IC50 by the bin of its decimal logarithm.
     ic50: BTreeMap<i32, usize>,
+    /// Pictures of the plates, those that fail first.
+    plates: Vec<Card>,
 }
 
 impl CurvePage {
-    /// A page that has seen no curve.
-    pub fn new() -> Self {
+    /// A page that has seen no curve, with pictures of the plates that readings come from, where wells have positions: those that fail first.
+    pub fn new(plates: Vec<Card>) -> Self {
         Self {
             shown: Shown::new(MOST_SHOWN, Seed::new(1)),
             within: 0,
             flagged: 0,
             flags: [0; Flag::ALL.len()],
             ic50: BTreeMap::new(),
+            plates,
         }
     }
 
@@ -124,12 +126,13 @@ impl CurvePage {
         )));
         parts.push(QualityPart::Gallery(gallery(drawn)));
         let curves = QualityChapter { title: "Curves".into(), parts };
+        let plates = QualityChapter { title: "Plates".into(), parts: plates(&self.plates, drawn.len()) };
         let name =
             file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into());
         QualityReport {
             title: "Dose–response curves".into(),
             subtitle: format!("{name}: {}", counted(self.shown.offered(), "curve")),
-            chapters: vec![overview, curves],
+            chapters: vec![overview, curves, plates],
         }
     }
 
@@ -197,6 +200,32 @@ impl CurvePage {
     }
 }
 
+/// At most so many plates are shown for each hundred curves that are.
+const PLATES_PER_HUNDRED: usize = 4;
+const FEWEST_PLATES: usize = 12;
+
+/// The plates, those that fail first; of many, the first. Fewer where fewer curves are shown, so that a page can be made smaller.
+fn plates(cards: &[Card], curves: usize) -> Vec<QualityPart> {
+    let most = (curves * PLATES_PER_HUNDRED / 100).max(FEWEST_PLATES);
+    if cards.is_empty() {
+        return Vec::new();
+    }
+    let shown: Vec<Card> = cards.iter().take(most).cloned().collect();
+    let which = match shown.len() < cards.len() {
+        true => {
+            format!("Shown are {} of {}, those that fail first.", shown.len(), counted(cards.len(), "plate"))
+        }
+        false => format!("All {} are shown, those that fail first.", counted(cards.len(), "plate")),
+    };
+    let gallery = Gallery {
+        noun: "plates".into(),
+        order: "those that fail first".into(),
+        orders: Vec::new(),
+        cards: shown,
+    };
+    vec![QualityPart::Text(which), QualityPart::Gallery(gallery)]
+}
+
 /// The worst first.
 fn rank(fit: &CurveFit) -> (u8, f64) {
     let error = fit.residual_standard_error;
@@ -245,160 +274,6 @@ fn assumed(readings: &Readings) -> Vec<String> {
     said
 }
 
-/// A curve with its picture.
-struct Drawn {
-    key: CurveKey,
-    found: CurvePicture,
-}
-
-impl Drawn {
-    fn of(own: &OwnCurve, fitter: &CurveFitter) -> Self {
-        Self { key: own.key.clone(), found: fitter.picture(&own.readings(), POINTS) }
-    }
-
-    fn card(&self) -> Card {
-        let fit = &self.found.fit;
-        let flags = Flag::ALL.into_iter().filter(|flag| fit.flags.contains(*flag)).map(words);
-        Card {
-            title: title(&self.key),
-            subtitle: self.key.experiment.clone(),
-            flags: flags.collect(),
-            picture: Picture::Dose(picture(&self.key, &self.found)),
-            measures: measures(fit),
-        }
-    }
-}
-
-fn title(key: &CurveKey) -> String {
-    format!("{} · {}", key.cell_line, key.drug)
-}
-
-fn gallery(drawn: &[Drawn]) -> Gallery {
-    let number = |name: &str, of: &dyn Fn(&CurveFit) -> f64| {
-        let mut cards: Vec<usize> = (0..drawn.len()).collect();
-        let key = |at: &usize| {
-            let value = of(&drawn[*at].found.fit);
-            if value.is_nan() { f64::INFINITY } else { value }
-        };
-        cards.sort_by(|a, b| key(a).total_cmp(&key(b)));
-        GalleryOrder { name: name.into(), cards }
-    };
-    let names = |name: &str, of: &dyn Fn(&CurveKey) -> [String; 3]| {
-        let mut cards: Vec<usize> = (0..drawn.len()).collect();
-        cards.sort_by_cached_key(|at| of(&drawn[*at].key).map(|text| text.to_lowercase()));
-        GalleryOrder { name: name.into(), cards }
-    };
-    let within =
-        |fit: &CurveFit| if fit.ic50_position == Position::Within { fit.ic50.value } else { f64::NAN };
-    Gallery {
-        noun: "curves".into(),
-        order: "worst fit first".into(),
-        orders: vec![
-            names("by cell line, then drug", &|key| {
-                [key.cell_line.clone(), key.drug.clone(), key.experiment.clone()]
-            }),
-            names("by drug, then cell line", &|key| {
-                [key.drug.clone(), key.cell_line.clone(), key.experiment.clone()]
-            }),
-            number("lowest IC50 first", &within),
-            number("lowest AUC first", &|fit| fit.auc.value),
-            number("lowest R² first", &|fit| fit.r2),
-            number("largest residual error first", &|fit| -fit.residual_standard_error),
-        ],
-        cards: drawn.iter().map(Drawn::card).collect(),
-    }
-}
-
-fn picture(key: &CurveKey, found: &CurvePicture) -> DosePicture {
-    let fit = &found.fit;
-    let [low, high] = fit.dose_range.map(digits);
-    let curve = found.band.iter().map(|point| DoseCurvePoint {
-        dose: point.dose_um,
-        value: point.viability,
-        lower: point.lower,
-        upper: point.upper,
-    });
-    let reading = |one: &halfmax_dose::DrawnReading| DoseReading {
-        dose: one.dose_um,
-        value: one.viability,
-        left_out: one.left_out,
-    };
-    let mark = (fit.ic50_position == Position::Within).then_some(DoseMark {
-        level: 0.5,
-        dose: fit.ic50.value,
-        interval: [fit.ic50.lower, fit.ic50.upper],
-    });
-    // A constant has no EC50, and no plateaus either.
-    let is_curve = fit.ec50.is_known();
-    DosePicture {
-        description: format!(
-            "{}: viability at {} from {low} to {high} µM",
-            title(key),
-            counted(fit.doses, "dose")
-        ),
-        x_name: "dose, µM".into(),
-        y_name: "viability".into(),
-        y_range: [0.0, 1.3],
-        readings: found.readings.iter().map(reading).collect(),
-        curve: curve.collect(),
-        mark,
-        plateaus: if is_curve { [fit.top.value, fit.bottom.value] } else { [f64::NAN; 2] },
-    }
-}
-
-/// What was fitted, in words.
-fn curve_in_words(name: &str) -> String {
-    match name {
-        "none" => "none fitted".into(),
-        "three_parameter" => "3 parameters, the top fixed".into(),
-        "four_parameter" => "4 parameters".into(),
-        other => other.replace('_', " "),
-    }
-}
-
-/// The IC50 in words and its interval.
-fn ic50(fit: &CurveFit) -> [String; 2] {
-    let [low, high] = fit.dose_range.map(digits);
-    let extrapolated = match fit.ic50.value.is_finite() {
-        true => format!("extrapolated: {} µM", digits(fit.ic50.value)),
-        false => String::new(),
-    };
-    match fit.ic50_position {
-        Position::Within => {
-            [format!("{} µM", digits(fit.ic50.value)), interval([fit.ic50.lower, fit.ic50.upper], digits)]
-        }
-        Position::Below => [format!("below {low} µM"), extrapolated],
-        Position::Above => [format!("above {high} µM"), extrapolated],
-        Position::Nowhere => ["none".into(), String::new()],
-    }
-}
-
-fn measures(fit: &CurveFit) -> Vec<Measure> {
-    let [value, ends] = ic50(fit);
-    let mut measures = vec![Measure { name: "IC50".into(), value, interval: ends }];
-    let mut add = |name: &str, estimate: halfmax_dose::Estimate| {
-        if estimate.is_known() {
-            let ends = interval([estimate.lower, estimate.upper], decimals);
-            measures.push(Measure { name: name.into(), value: decimals(estimate.value), interval: ends });
-        }
-    };
-    if fit.ec50.is_known() {
-        add("Plateau", fit.bottom);
-        add("Hill slope", fit.hill);
-    }
-    add("AUC", fit.auc);
-    let mut plain = |name: &str, value: String, more: String| {
-        measures.push(Measure { name: name.into(), value, interval: more });
-    };
-    if fit.r2.is_finite() {
-        plain("R²", decimals(fit.r2), format!("residual error {}", digits(fit.residual_standard_error)));
-    }
-    let left = if fit.outliers > 0 { format!("{} left out", fit.outliers) } else { String::new() };
-    plain("Readings", format!("{} at {}", fit.readings, counted(fit.doses, "dose")), left);
-    plain("Curve", curve_in_words(fit.model.name()), String::new());
-    measures
-}
-
 /// Writes a picture of each curve into a folder.
 pub fn write_svgs(
     folder: &mut SvgFolder,
@@ -419,4 +294,30 @@ pub fn write_svgs(
         let svg = curve_svg(&title(&keys[*at]), &said.join(" · "), &picture(&keys[*at], &found));
         SvgFolder::write(&places[*at], &svg)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use halfmax_report::{Picture, PlatePicture};
+
+    use super::*;
+
+    #[test]
+    fn of_many_plates_the_first_are_shown() {
+        let card = |at: usize| Card {
+            title: format!("plate {at}"),
+            subtitle: String::new(),
+            flags: Vec::new(),
+            picture: Picture::Plate(PlatePicture::default()),
+            measures: Vec::new(),
+        };
+        let cards: Vec<Card> = (0..100).map(card).collect();
+        let shown = |curves: usize| match plates(&cards, curves).as_slice() {
+            [QualityPart::Text(which), QualityPart::Gallery(gallery)] => (which.clone(), gallery.cards.len()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(shown(1_500), ("Shown are 60 of 100 plates, those that fail first.".into(), 60));
+        assert_eq!(shown(3).1, 12);
+        assert!(plates(&[], 10).is_empty());
+    }
 }
