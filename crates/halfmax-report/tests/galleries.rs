@@ -65,7 +65,7 @@ fn curve_card(seed: usize, replicates: usize) -> Card {
         flags: FLAGS
             .iter()
             .enumerate()
-            .filter(|(at, _)| seed % (at + 3) == 0)
+            .filter(|(at, _)| seed.is_multiple_of(at + 3))
             .map(|(_, flag)| (*flag).into())
             .collect(),
         picture: Picture::Dose(dose_picture(seed, replicates)),

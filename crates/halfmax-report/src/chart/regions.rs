@@ -67,7 +67,7 @@ impl Field<'_> {
                 let ahead = (1..4).map(|step| (leaving + step) % 4);
                 let back = |at: &usize| !inside[*at] && inside[(at + 1) % 4];
                 let mut coming = ahead.filter(back);
-                let entering = if saddle && !together { coming.last() } else { coming.next() };
+                let entering = if saddle && !together { coming.next_back() } else { coming.next() };
                 if let Some(entering) = entering {
                     next.insert(edges[leaving], edges[entering]);
                 }
