@@ -36,6 +36,105 @@ fn curves(table: &str, arguments: &[&str]) -> (BTreeMap<String, Value>, String) 
     (rows.collect(), said)
 }
 
+/// The names of the files in a folder, sorted.
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_page_and_svg_files_on_request() {
+    let folder = TempDir::new().unwrap();
+    let hostile = table(HEADER, 1.0, |v| v).replace("Inert", "<b>Inert</b>").replace("Weak", "strong");
+    fs::write(folder.path().join("raw.csv"), hostile).unwrap();
+    let run = |more: &[&str]| {
+        let all = [
+            &["fit-curves", "raw.csv", "--out", "curves.ndjson", "--html", "page.html", "--svg", "svg"],
+            more,
+        ];
+        halfmax(folder.path(), &all.concat())
+    };
+    let output = run(&["--json"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    says(&said, &["wrote 3 SVG files to svg", "wrote page.html"]);
+    let facts: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((facts["html"].as_str(), facts["svg"].as_str()), (Some("page.html"), Some("svg")));
+    let html = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    says(
+        &html,
+        &[
+            "All 3 curves are shown.",
+            "A375 · &lt;b&gt;Inert&lt;/b&gt;",
+            "<b>flat</b>",
+            "48 readings were taken as viability-fraction",
+        ],
+    );
+    assert_eq!(html.matches("<svg class=dose").count(), 3);
+    assert!(
+        !html.contains("src=") && !html.contains("http://") && !html.contains("https://"),
+        "nothing is loaded"
+    );
+    // The strong drug's IC50 with its interval, as the table has them.
+    let rows = fs::read_to_string(folder.path().join("curves.ndjson")).unwrap();
+    let mut rows = rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let row = rows.find(|row| row["drug"] == "Strong").unwrap();
+    let digits = |key: &str| format!("{:.3}", number(&row, key)).trim_end_matches('0').to_owned();
+    let [ic50, low, high] = ["ic50_um", "ic50_lower_um", "ic50_upper_um"].map(digits);
+    let strong = html.split("<h3>A375 · Strong</h3>").nth(1).unwrap().split("<li").next().unwrap();
+    let expected = format!("<dt>IC50</dt><dd>{ic50} µM <small>{low} to {high}</small>");
+    says(strong, &[&expected, "class=band", "class=mark", "<dt>Readings</dt><dd>16 at 8 doses"]);
+    // Two drugs whose names differ in capitals only have two files everywhere.
+    let expected = ["A375__-b-Inert--b.svg", "A375__Strong.svg", "A375__strong-2.svg"];
+    assert_eq!(names_in(&folder.path().join("svg")), expected);
+    let svg = fs::read_to_string(folder.path().join("svg/A375__Strong.svg")).unwrap();
+    says(
+        &svg,
+        &["<svg xmlns=", "A375 · Strong", &format!("IC50 {ic50} µM ({low} to {high})"), "class=\"trace\""],
+    );
+    // Nothing is replaced unless that is asked for.
+    fs::remove_file(folder.path().join("curves.ndjson")).unwrap();
+    let refused = run(&[]);
+    says(&String::from_utf8_lossy(&refused.stderr), &["page.html: exists already"]);
+    fs::remove_file(folder.path().join("page.html")).unwrap();
+    let refused = run(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    says(&String::from_utf8_lossy(&refused.stderr), &["svg: the folder exists and is not empty"]);
+    assert_eq!(names_in(folder.path()), ["raw.csv", "svg"]);
+    assert!(run(&["--overwrite"]).status.success());
+}
+
+/// Many curves: the page says which it shows, stays below 10 MB, and the worst fit comes first.
+#[test]
+fn a_page_of_many_curves_shows_the_worst_and_a_sample() {
+    let folder = TempDir::new().unwrap();
+    let mut text = format!("{HEADER}\n");
+    for curve in 0..2_000_u32 {
+        for step in 0..6_u32 {
+            let dose = 0.01 * 10.0_f64.powf(f64::from(step) * 0.7);
+            let error = 0.01 * f64::from((step * 7 + curve * 3) % 5) - 0.02;
+            // One curve is nothing but noise.
+            let wild = if curve == 1_234 { f64::from(step % 2) * 1.1 - 0.3 } else { 0.0 };
+            text.push_str(&format!("C{curve},D,1,{dose},{}\n", 1.0 / (1.0 + dose / 0.5) + error + wild));
+        }
+    }
+    fs::write(folder.path().join("raw.csv"), text).unwrap();
+    let output = halfmax(folder.path(), &["fit-curves", "raw.csv", "--out", "c.parquet", "--html", "c.html"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let html = fs::read_to_string(folder.path().join("c.html")).unwrap();
+    assert!(html.len() < 10_000_000, "{}", html.len());
+    says(
+        &html,
+        &["Shown are 1,500 of 2,000 curves: the 1,200 worst fits, and a random sample of 300 of the others"],
+    );
+    assert_eq!(html.matches("<svg class=dose").count(), 1_500);
+    let first = html.split("<h3>").find_map(|part| part.strip_prefix("C")).unwrap();
+    assert!(first.starts_with("1234 "), "{}", &first[..60]);
+}
+
 /// Fits the curves of a table that must be refused with this code, and returns what is said.
 fn refused(table: &str, code: i32, arguments: &[&str]) -> String {
     let folder = TempDir::new().unwrap();

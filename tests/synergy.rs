@@ -183,6 +183,52 @@ fn output_is_as_asked_and_does_not_depend_on_threads() {
 }
 
 #[test]
+fn a_page_and_svg_files_on_request() {
+    // A block with replicates, and one of a drug with itself without them.
+    let more = table(-12.0).lines().skip(2).step_by(3).collect::<Vec<_>>().join("\n");
+    let text = table(8.0) + &more.replace("A,B,A375", "C,C,<i>MCF7</i>");
+    let folder = folder(&text);
+    let run = |more: &[&str]| {
+        let all = ["synergy", "matrix.csv", "--out", "s.csv", "--html", "page.html", "--svg", "svg"];
+        halfmax(folder.path(), &[&all, more].concat())
+    };
+    let output = run(&[]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    says(&said, &["wrote 2 SVG files to svg", "wrote page.html"]);
+    let html = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    says(
+        &html,
+        &[
+            "All 2 blocks are shown.",
+            "C + C · &lt;i&gt;MCF7&lt;/i&gt;",
+            "<b>no replicates</b> <b>a drug with itself</b>",
+            "by the mean score of ZIP",
+            "<dt>mean Bliss</dt><dd>+8.0 <small>",
+        ],
+    );
+    // The block with the stronger synergy comes first.
+    assert!(html.find("<h3>A + B").unwrap() < html.find("<h3>C + C").unwrap());
+    // Two maps and two landscapes of the response and of each model, less the two of a model without a score.
+    assert_eq!(html.matches("<svg class=square").count(), html.matches("<table class=matrix").count());
+    assert!(html.matches("<table class=matrix").count() >= 8);
+    assert_eq!(html.matches("<svg class=dose").count(), 4);
+    // The cell of the highest doses: its reading is in the table.
+    let csv = fs::read_to_string(folder.path().join("s.csv")).unwrap();
+    assert!(csv.lines().count() == 1 + 2 * 25, "{csv}");
+    let viability: f64 = 1.0 / 6.0 * (0.3 + 0.7 / 7.0);
+    let highest = format!("<td class=h8 title=\"of 3 readings\">{:.0}", 100.0 * (1.0 - viability) + 8.0);
+    says(&html, &[&highest]);
+    let mut names: Vec<_> =
+        fs::read_dir(folder.path().join("svg")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["A__B__A375__1.svg", "C__C__-i-MCF7--i-__2.svg"]);
+    let refused = run(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(run(&["--overwrite"]).status.success());
+}
+
+#[test]
 fn a_baseline_is_taken_off_where_asked() {
     let shifted = |shift: f64| {
         let text = table(0.0);

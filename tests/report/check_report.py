@@ -19,6 +19,8 @@ import pypdfium2
 from playwright.sync_api import sync_playwright
 
 MOST_BYTES = 5_000_000
+# With pictures of curves, dose matrices or plates.
+MOST_BYTES_OF_PICTURES = 10_000_000
 WIDTHS = {"phone": 400, "desktop": 1600}
 NOTICE = "Research use only"
 
@@ -114,7 +116,8 @@ def check_file(path, check):
     text = path.read_text(encoding="utf-8")
     size = path.stat().st_size
     print(f"size: {size / 1e6:.2f} MB")
-    check(size < MOST_BYTES, f"{size} bytes")
+    most = MOST_BYTES_OF_PICTURES if re.search(r'<ol class="?gallery', text) else MOST_BYTES
+    check(size <= most, f"{size} bytes")
     check("Content-Security-Policy" in text[:1000], "no content security policy at the beginning")
     check(not re.search(r"[\u202a-\u202e\u2066-\u2069]", text), "characters that turn text around")
     check(not re.search(r'href=(?!"?(#|https?://|data:,))', text), "links that are neither inside nor to the web")
@@ -187,6 +190,64 @@ def check_search(page, check, chapter, table):
     check(count() == 0, f"{table}: a search for nothing finds something")
     field.fill("")
     check(count() == before, f"{table}: an empty search does not show everything")
+
+
+def check_gallery(page, check, line):
+    """Cards can be searched by title and flag, and put in the orders that are offered."""
+    list_id = line.get_attribute("data-gallery")
+    cards = f"#{list_id} > li"
+    go(page, page.evaluate("cards => document.querySelector(cards).closest('.page').id", cards))
+    check(line.is_visible(), f"{list_id}: its search is not shown")
+    visible = lambda: page.evaluate("cards => [...document.querySelectorAll(cards)].filter((card) => !card.hidden).length", cards)
+    titles = lambda: page.evaluate("cards => [...document.querySelectorAll(cards)].map((card) => card.querySelector('h3').textContent)", cards)
+    before, given = visible(), titles()
+    field, status = line.locator("input"), line.locator("[role=status]")
+    for text in [given[0].split(" · ")[0].replace('"', ""), *page.evaluate(
+            "cards => [...new Set([...document.querySelectorAll(cards + ' .flags b')].map((flag) => flag.textContent))].slice(0, 2)", cards)]:
+        field.fill(f'"{text}"' if '"' not in text else text)
+        found = visible()
+        check(0 < found <= before, f"{list_id}: searching {text!r} finds {found} of {before}")
+        check(str(found) in status.inner_text(), f"{list_id}: the count is not announced")
+    field.fill("no card has such a name")
+    check(visible() == 0, f"{list_id}: a search for nothing finds something")
+    field.fill("")
+    check(visible() == before, f"{list_id}: an empty search does not show everything")
+    if not line.locator("select").count():
+        return
+    options = line.locator("option").count()
+    for at in range(1, options):
+        line.locator("select").select_option(index=at)
+        places = page.evaluate("([cards, at]) => [...document.querySelectorAll(cards)].map((card) => Number(card.dataset.o.split(' ')[at]))", [cards, at - 1])
+        check(places == sorted(places), f"{list_id}: order {at} is not as said")
+    line.locator("select").select_option(index=0)
+    check(titles() == given, f"{list_id}: the first order does not come back")
+    field.focus()
+    page.keyboard.press("Tab")
+    check(page.evaluate("document.activeElement.tagName") == "SELECT", f"{list_id}: Tab does not reach the orders")
+
+
+def check_galleries(page, check):
+    for line in page.locator("p.search[data-gallery]").all():
+        check_gallery(page, check, line)
+    for button in page.locator("[data-find]").all()[:3]:
+        go(page, button.evaluate("button => button.closest('.page').id"))
+        if not button.is_visible():
+            # Two cards are not searched.
+            continue
+        flag = button.get_attribute("data-find")
+        button.click()
+        page.wait_for_function("() => document.querySelector('.page.open .gallery')")
+        without = page.evaluate("""flag => [...document.querySelectorAll('.page.open .gallery > li')].filter((card) => !card.hidden
+            && ![...card.querySelectorAll('.flags b')].some((own) => own.textContent === flag)).length""", flag)
+        check(not without, f"{flag}: {without} cards without the flag are shown")
+    unnamed = page.evaluate("[...document.querySelectorAll('.gallery svg[role=img]')].filter((svg) => !svg.querySelector('title')?.textContent.trim()).length")
+    check(not unnamed, f"{unnamed} pictures without a text alternative")
+    table = page.query_selector("table.matrix")
+    if table:
+        go(page, table.evaluate("table => table.closest('.page').id"))
+        cell = page.locator("table.matrix tbody td[class]").first
+        cell.hover()
+        check(" with " in (cell.get_attribute("title") or ""), "a cell of a dose matrix does not say its doses")
 
 
 def check_sorting(page, check):
@@ -341,6 +402,7 @@ def main():
             check_search(page, check, "drugs", "drug-table")
             check_search(page, check, "map", "heat-table")
             check_sorting(page, check)
+            check_galleries(page, check)
             check_map(page, check)
             check_way_back(page, check)
             check_keyboard(page, check)

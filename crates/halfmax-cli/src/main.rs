@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod explaining;
+mod picture_args;
 mod recipes;
 mod registry;
 mod reporting;

@@ -13,6 +13,7 @@ use crate::growth::{GrowthMetrics, growth_metrics};
 use crate::learnt::{Learnt, Own};
 use crate::least_squares::{Level, Limits, MOST_BATCHES, Minimum, Pull, cost, descend, fit};
 use crate::params::{CurveParams, HillPrior, ModelChoice, Outliers};
+use crate::picture::Band;
 use crate::profile::{Function, Region};
 use crate::robust::{Sorted, fit_without_outliers};
 use crate::shape::{LogLogistic, Theta, softplus};
@@ -297,15 +298,24 @@ impl CurveFitter {
 
     /// Fits one curve. Whatever the readings are there is an answer; what is wrong with it is in its flags.
     pub fn fit(&self, readings: &CurveReadings) -> CurveFit {
-        let sorted = sorted(readings);
-        let mut fit = CurveFit::empty(&sorted);
+        self.fit_sorted(&sorted(readings), readings.divisions, &mut Band::default()).0
+    }
+
+    /// The fit, its curve at the doses of a band, and the readings without outliers, where there are any.
+    pub(crate) fn fit_sorted(
+        &self,
+        sorted: &Sorted,
+        divisions: Option<f64>,
+        band: &mut Band,
+    ) -> (CurveFit, Option<Sorted>) {
+        let mut fit = CurveFit::empty(sorted);
         let Some(wanted) = self.wanted(fit.doses) else {
             fit.flags.insert(Flag::TooFewDoses);
-            return fit;
+            return (fit, None);
         };
         let limits = self.limits(wanted, &sorted.ln_doses);
-        let (rest, minimum, outliers) = self.without_outliers(&sorted, &limits);
-        let used = rest.as_ref().unwrap_or(&sorted);
+        let (rest, minimum, outliers) = self.without_outliers(sorted, &limits);
+        let used = rest.as_ref().unwrap_or(sorted);
         let mut kept = Kept::new(used);
         fit.outliers = outliers;
         fit.readings = kept.n;
@@ -318,16 +328,16 @@ impl CurveFitter {
         let minimum = descend(&kept.levels, &limits, &minimum.theta);
         let largest = kept.candidate(wanted, limits, &minimum, &self.learnt());
         let chosen = self.choose(&kept, largest, &sorted.ln_doses);
-        self.describe(&mut fit, &kept, &chosen);
+        self.describe(&mut fit, &kept, &chosen, band);
         // By all readings: a rise that was left out is a rise.
-        let all = Kept::new(&sorted);
+        let all = Kept::new(sorted);
         if rises(&all, usual_error(&all, &fit)) {
             fit.flags.insert(Flag::NonMonotone);
         }
-        if let Some(divisions) = readings.divisions.filter(|divisions| *divisions > 0.0) {
+        if let Some(divisions) = divisions.filter(|divisions| *divisions > 0.0) {
             fit.growth = growth_metrics(used, divisions);
         }
-        fit
+        (fit, rest)
     }
 
     /// Fits curves on all threads, in their order. What they have in common is learnt from all of them first: the distribution of Hill slopes
@@ -488,7 +498,7 @@ impl CurveFitter {
     }
 
     /// Fills in everything that is read off the curve.
-    fn describe(&self, fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
+    fn describe(&self, fit: &mut CurveFit, kept: &Kept, chosen: &Candidate, band: &mut Band) {
         fit.model = chosen.model;
         // Of a constant, the p value is that of the curve it was preferred to.
         let tried = match (chosen.model, chosen.limits.is_free(0)) {
@@ -508,9 +518,9 @@ impl CurveFitter {
             fit.flags.insert(Flag::Flat);
         }
         if chosen.model == FittedModel::Constant {
-            describe_constant(fit, kept);
+            describe_constant(fit, kept, band);
         } else {
-            describe_curve(fit, kept, chosen);
+            describe_curve(fit, kept, chosen, band);
         }
         if fit.outliers > 0 {
             fit.flags.insert(Flag::Outliers);
@@ -528,7 +538,7 @@ fn highest(kept: &Kept, dose: f64) -> f64 {
     last.map_or(f64::NAN, |level| level.mean)
 }
 
-fn describe_constant(fit: &mut CurveFit, kept: &Kept) {
+fn describe_constant(fit: &mut CurveFit, kept: &Kept, band: &mut Band) {
     let freedom = kept.freedom(FittedModel::Constant);
     let variance = kept.total / freedom as f64;
     let standard_error = (variance / kept.n as f64).sqrt();
@@ -536,6 +546,7 @@ fn describe_constant(fit: &mut CurveFit, kept: &Kept) {
     let level =
         Estimate { value: kept.mean, standard_error, lower: kept.mean - half, upper: kept.mean + half };
     (fit.top, fit.bottom, fit.auc, fit.emax) = (level, level, level, level);
+    band.fill(|_| level);
     fit.residual_standard_error = variance.sqrt();
     fit.r2 = 0.0;
     if fit.flags.contains(Flag::TooFewToTell) {
@@ -554,7 +565,7 @@ const LEAST_ERROR: f64 = 0.001;
 const USUAL_ERROR: f64 = 0.05;
 
 /// The readings of a curve that can be used, by dose.
-fn sorted(readings: &CurveReadings) -> Sorted {
+pub(crate) fn sorted(readings: &CurveReadings) -> Sorted {
     let pairs = || readings.dose_um.iter().zip(readings.viability).enumerate();
     let usable =
         |(_, (dose, value)): &(usize, (&f64, &f64))| **dose > 0.0 && dose.is_finite() && value.is_finite();
@@ -603,7 +614,7 @@ pub(crate) fn p_of_trend(levels: &[Level]) -> f64 {
     orders.iter().take(inversions + 1).sum::<f64>() / orders.iter().sum::<f64>()
 }
 
-fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
+fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate, band: &mut Band) {
     let (limits, theta, spread) = (&chosen.limits, &chosen.theta, &chosen.spread);
     let (variance, freedom) = spread.variance;
     let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, theta, variance, freedom);
@@ -652,6 +663,7 @@ fn describe_curve(fit: &mut CurveFit, kept: &Kept, chosen: &Candidate) {
     };
     fit.auc = derived(&|theta| Some(area(theta, range))).unwrap_or(Estimate::NONE);
     fit.emax = derived(&|theta| Some(at_dose(theta, range[1]))).unwrap_or(Estimate::NONE);
+    band.fill(|ln_dose| derived(&|theta| Some(at_dose(theta, ln_dose))).unwrap_or(Estimate::NONE));
     fit.residual_standard_error = (chosen.squares / kept.freedom(chosen.model) as f64).sqrt();
     fit.r2 = if kept.total > 0.0 { 1.0 - chosen.squares / kept.total } else { f64::NAN };
     if bottom > top {

@@ -86,6 +86,12 @@ impl Html {
         self
     }
 
+    /// Appends markup that was built apart and is needed once more.
+    pub(crate) fn append_copy(&mut self, part: &Html) -> &mut Self {
+        self.0.push_str(&part.0);
+        self
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

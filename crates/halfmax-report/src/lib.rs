@@ -27,13 +27,17 @@ mod html;
 mod mark;
 mod number;
 mod page;
+mod pictures;
 mod policy;
 mod quality;
+mod standalone;
 mod table;
 
 pub use data::*;
 pub use glossary::glossary;
+pub use pictures::*;
 pub use quality::*;
+pub use standalone::{curve_svg, matrix_svg, plate_svg};
 
 /// The report as one HTML file. The same report always makes the same bytes.
 ///

@@ -1,6 +1,7 @@
-//! What a report on the quality of data consists of: chapters of text, tables and charts, filled in by the caller.
+//! What a report in chapters consists of, on the quality of data or on fitted curves: text, tables and charts, filled in by the caller.
 
 use crate::data::{Fact, Finding, Spread};
+use crate::pictures::Gallery;
 
 /// Everything that one HTML file on the quality of data shows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +44,21 @@ pub enum QualityPart {
     Histogram(HistogramPicture),
     /// Shares on a grid.
     Raster(RasterPicture),
+    /// How often something is said of the cards of a gallery.
+    Tally(Vec<Tally>),
+    /// Pictures of curves, dose matrices or plates.
+    Gallery(Gallery),
+}
+
+/// Something that is said of cards of a gallery, and of how many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The flag, as cards have it: "poor fit".
+    pub flag: String,
+    /// What it means.
+    pub meaning: String,
+    /// How many there are in the file, shown or not.
+    pub count: usize,
 }
 
 /// A table that readers can sort and search.

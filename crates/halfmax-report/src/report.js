@@ -148,6 +148,66 @@
     line.hidden = false;
   };
 
+  // ---- Galleries --------------------------------------------------------------------------------------------------
+
+  // Cards are searched by their titles and flags.
+  const startGallery = (line) => {
+    const list = document.getElementById(line.dataset.gallery);
+    const field = line.querySelector('input');
+    const order = line.querySelector('select');
+    const status = line.querySelector('[role=status]');
+    const entries = [...list.children].map((card) => ({
+      card,
+      places: (card.dataset.o || '').split(' ').map(Number),
+      text: all('h3, .sub, .flags', card).map((part) => part.textContent).join(' ').toLowerCase(),
+    }));
+    const search = () => {
+      // Words, or phrases in quotation marks.
+      const words = (field.value.toLowerCase().match(/"[^"]+"|[^\s"]+/g) || []).map((word) => word.replaceAll('"', ''));
+      let found = 0;
+      for (const { card, text } of entries) {
+        card.hidden = !words.every((word) => text.includes(word));
+        found += !card.hidden;
+      }
+      status.textContent = words.length ? found + ' of ' + entries.length + ' found' : entries.length + ' ' + line.dataset.noun;
+    };
+    const arrange = () => {
+      const at = order.selectedIndex - 1;
+      const sorted = at < 0 ? entries : [...entries].sort((a, b) => a.places[at] - b.places[at]);
+      list.append(...sorted.map(({ card }) => card));
+    };
+    field.addEventListener('input', search);
+    if (order) order.addEventListener('change', arrange);
+    search();
+    line.hidden = false;
+  };
+
+  // Buttons that search the first gallery for a flag.
+  const startFind = (button) => {
+    const field = document.querySelector('[data-gallery] input');
+    if (!field) return;
+    button.hidden = false;
+    button.addEventListener('click', () => {
+      field.value = '"' + button.dataset.find + '"';
+      field.dispatchEvent(new Event('input'));
+      followed = true;
+      location.hash = field.closest('.page').id;
+    });
+  };
+
+  // ---- Dose matrices ----------------------------------------------------------------------------------------------
+
+  const startMatrix = (table) => {
+    table.addEventListener('mouseover', (event) => {
+      const cell = event.target.closest('td');
+      if (!cell || cell.dataset.told || !cell.textContent) return;
+      const more = cell.title;
+      const doses = [cell.parentElement.cells[0], table.tHead.rows[0].cells[cell.cellIndex]].map((head) => head.textContent);
+      cell.title = doses.join(' with ') + ': ' + cell.textContent + (more ? ' (' + more + ')' : '');
+      cell.dataset.told = '1';
+    });
+  };
+
   // ---- Heat map ---------------------------------------------------------------------------------------------------
 
   const startMap = (table) => {
@@ -193,7 +253,10 @@
       }
     });
     window.addEventListener('hashchange', () => show(false));
-    all('p.search').forEach(startSearch);
+    all('p.search[data-table]').forEach(startSearch);
+    all('p.search[data-gallery]').forEach(startGallery);
+    all('[data-find]').forEach(startFind);
+    all('table.matrix').forEach(startMatrix);
     all('table.heat').forEach(startMap);
     all('p.print').forEach(startPrinting);
     show(true);

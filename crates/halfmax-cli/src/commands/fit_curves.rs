@@ -13,6 +13,8 @@ use halfmax_dose::{
 use serde_json::json;
 
 use crate::Global;
+use crate::picture_args::PictureArgs;
+use crate::reporting::{CurvePage, write_curve_svgs};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
 
@@ -64,11 +66,14 @@ pub struct FitCurvesArgs {
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    #[command(flatten)]
+    pictures: PictureArgs,
 }
 
 /// `halfmax fit-curves`.
 pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> Result<()> {
     global.may_write(&args.out)?;
+    args.pictures.check(&args.out, global)?;
     if let Some(divisions) = args.divisions.filter(|divisions| !(*divisions > 0.0 && *divisions <= 100.0)) {
         return Err(Error::parameter("--divisions", divisions, "a number above 0, at most 100"));
     }
@@ -99,6 +104,8 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         "open_intervals": summary.open,
         "learnt": summary.learnt,
         "out": args.out,
+        "html": args.pictures.html,
+        "svg": args.pictures.svg,
     });
     let mut text = format!(
         "{} written to {}: {} with an IC50 within the tested doses, {} flat, {} with too few doses",
@@ -261,14 +268,26 @@ fn fit_and_write(
     let fitter = fitter.learning_from(&some);
     tell_learnt(args, &fitter.learnt(), terminal);
     summary.learnt = fitter.learnt();
+    let mut page = args.pictures.html.as_ref().map(|_| CurvePage::new(Vec::new()));
+    let mut folder = args.pictures.folder()?;
     for (block, keys) in readings.curves.chunks(AT_A_TIME).enumerate() {
         let first = block * AT_A_TIME;
         let curves: Vec<CurveReadings> = (first..first + keys.len()).map(curve).collect();
         let fits = fitter.fit_all(&curves, &progress)?;
         write_block(args, growth, keys, &fits, writer)?;
         summary.add(&fits);
+        if let Some(page) = &mut page {
+            page.add(keys, &curves, &fits);
+        }
+        if let Some(folder) = &mut folder {
+            write_curve_svgs(folder, keys, &curves, &fitter)?;
+        }
         progress.step(first + keys.len(), readings.curves.len());
     }
+    if let (Some(page), Some(path)) = (&mut page, &args.pictures.html) {
+        page.write(path, &args.raw, readings, &fitter)?;
+    }
+    args.pictures.tell(summary.curves, terminal);
     Ok(summary)
 }
 

@@ -24,6 +24,8 @@ use self::fits::{FitArgs, Fits};
 use self::flagged::Flagged;
 use self::many::{ScoredMany, cells_of_many, described_many, letter, score_many, summary_of_many};
 use crate::Global;
+use crate::picture_args::PictureArgs;
+use crate::reporting::{BlockPage, ScoredBlock, write_block_svgs};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
 
@@ -89,6 +91,8 @@ pub struct SynergyArgs {
     /// neighbouring doses of each drug with the highest.
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: PictureArgs,
 }
 
 /// A block with its matrix and scores.
@@ -97,6 +101,17 @@ struct Scored<'a> {
     matrix: DoseMatrix,
     scores: BlockScores,
     fits: Fits,
+}
+
+impl Scored<'_> {
+    fn owned(&self) -> ScoredBlock {
+        ScoredBlock {
+            block: self.block.clone(),
+            matrix: self.matrix.clone(),
+            scores: self.scores.clone(),
+            more: self.fits.measures(),
+        }
+    }
 }
 
 /// `halfmax synergy`.
@@ -108,6 +123,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     }
     args.fits.check(args.summary.is_some())?;
     std::iter::once(&args.out).chain(&args.summary).try_for_each(|path| global.may_write(path))?;
+    args.pictures.check(&args.out, global)?;
     let options = MatrixOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
         dose_factor: args.dose_unit,
@@ -136,6 +152,9 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     let all = found.blocks.len() + found.many.len();
     // The columns of all blocks: those of two drugs, and what those of more have besides.
     let mut layouts: Option<[Columns; 2]> = None;
+    let mut page = args.pictures.html.as_ref().map(|_| BlockPage::new());
+    let mut folder = args.pictures.folder()?;
+    let mut pictured = 0;
     for (at, some) in found.blocks.chunks(AT_A_TIME).enumerate() {
         progress.check()?;
         let (scored, failed) = score(some, at * AT_A_TIME, &scorer, (seed, &args.fits), &progress)?;
@@ -149,6 +168,12 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         parts[0].write(of_cells, &mut cells)?;
         if let Some(writer) = &mut blocks {
             parts[1].write(of_blocks, writer)?;
+        }
+        if page.is_some() || folder.is_some() {
+            let owned: Vec<ScoredBlock> = scored.iter().map(Scored::owned).collect();
+            pictured += owned.len();
+            page.iter_mut().for_each(|page| owned.iter().for_each(|one| page.add(one)));
+            folder.as_mut().map_or(Ok(()), |folder| write_block_svgs(folder, &owned))?;
         }
         print(args, at * AT_A_TIME, &scored, terminal)?;
         left.surfaces.extend(scored.iter().filter_map(without_surface));
@@ -183,6 +208,12 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     cells.finish()?;
     blocks.map(TableWriter::finish).transpose()?;
     left.tell(&args.matrix, all, terminal);
+    args.pictures.note_many(&place, found.many.len()).iter().for_each(|note| terminal.note(note));
+    if let (Some(page), Some(path)) = (&mut page, &args.pictures.html) {
+        let why = left.blocks.iter().map(|(_, name, error)| format!("block {name}: {error}"));
+        page.write(path, &args.matrix, &found, &why.collect::<Vec<String>>())?;
+    }
+    args.pictures.tell(pictured, terminal);
     flagged.tell(&args.matrix, args.summary.is_some(), terminal);
     conclude(args, &found, &left, &flagged, terminal)
 }
@@ -640,6 +671,8 @@ fn conclude(
         "imputed_cells": flagged.imputed,
         "out": args.out,
         "summary": args.summary,
+        "html": args.pictures.html,
+        "svg": args.pictures.svg,
     });
     let more = blocks.saturating_sub(PRINTED);
     let more = if more > 0 { format!("… and {more} more\n") } else { String::new() };

@@ -1,9 +1,14 @@
 //! The report of a run, one HTML file.
 
+mod blocks;
+mod curves;
 mod evaluation;
 mod explanation;
 mod quality;
 mod samples;
+mod shown;
+mod svg;
+mod words;
 
 use std::collections::HashMap;
 
@@ -14,8 +19,11 @@ use halfmax_report::{Drug, Fact, Finding, InputFile, NoteSection, Report, glossa
 use crate::config::Config;
 use crate::run::Manifest;
 
+pub use blocks::{BlockPage, ScoredBlock, write_svgs as write_block_svgs};
+pub use curves::{CurvePage, write_svgs as write_curve_svgs};
 pub use quality::{Looked, quality_html};
 pub use samples::SampleTables;
+pub use svg::{Existing, SvgFolder};
 
 /// A report that is being put together.
 pub struct Reporting<'a> {

@@ -4,19 +4,28 @@
 //! text stays as large as it was; square ones have a viewBox. Colours come from the style sheet, by class.
 
 mod boxes;
+mod contour;
 mod coverage;
 mod density;
+mod dose;
 mod histogram;
 mod intervals;
+mod matrix;
+mod plate;
 mod raster;
+mod regions;
 mod scale;
 mod strip;
 
 pub(crate) use boxes::BoxScale;
+pub(crate) use contour::{ContourAxes, contour_chart};
 pub(crate) use coverage::coverage_chart;
 pub(crate) use density::{density_chart, density_legend};
+pub(crate) use dose::{dose_chart, dose_label, open_dose_svg};
 pub(crate) use histogram::histogram_chart;
 pub(crate) use intervals::{IntervalChart, IntervalRow, Look};
+pub(crate) use matrix::{Shades, matrix_chart};
+pub(crate) use plate::{plate_chart, plate_range, plate_size};
 pub(crate) use raster::raster_chart;
 pub(crate) use scale::Scale;
 pub(crate) use strip::{SpreadScale, dot_strip, performance_strip};

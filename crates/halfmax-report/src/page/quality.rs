@@ -1,5 +1,6 @@
-//! The report on the quality of data: chapters of text, tables and charts.
+//! A report in chapters: text, tables, charts and galleries of pictures.
 
+use super::gallery::{draw_gallery, draw_tally};
 use super::{banner, close_page, facts, foot, head, remark};
 use crate::anchor::{Anchor, Anchors};
 use crate::chart::{BoxScale, histogram_chart, raster_chart};
@@ -59,6 +60,8 @@ fn write(html: &mut Html, anchor: &Anchor, chapter: &QualityChapter, anchors: &m
             QualityPart::Table(table) => draw_table(html, table, anchors),
             QualityPart::Histogram(histogram) => draw_histogram(html, histogram),
             QualityPart::Raster(raster) => draw_raster(html, raster),
+            QualityPart::Tally(tallies) => draw_tally(html, tallies),
+            QualityPart::Gallery(gallery) => draw_gallery(html, gallery, anchors),
         }
     }
     close_page(html);

@@ -8,6 +8,7 @@ use halfmax_dose::synergy::{
     BraidFit, CombinationIndex, Cooperativity, DoseMatrix, Indices, MaximalEffect, MusycFit, Sensitivity,
     SurfaceParameter, SurfaceQuality, combination_index, fit_braid, fit_musyc, hill_curves, sensitivity,
 };
+use halfmax_report::Measure;
 use serde_json::{Value, json};
 
 use super::columns::Columns;
@@ -289,6 +290,42 @@ impl Fits {
             parts.push(format!("css {:.1}, s_sum {:.1}, s_max {:.1}", css.css, css.s_sum, css.s_max));
         }
         parts.iter().map(|part| format!("\n    {part}")).collect()
+    }
+
+    /// The same for a page: the parameters that say what synergy is.
+    pub fn measures(&self) -> Vec<Measure> {
+        let of_surface = |model: &str, parameters: &[(&'static str, &SurfaceParameter)], names: &[&str]| {
+            let own = parameters.iter().filter(|(name, _)| names.contains(name));
+            own.map(|(name, parameter)| Measure {
+                name: format!("{model} {name}"),
+                value: known(parameter),
+                interval: String::new(),
+            })
+            .collect::<Vec<Measure>>()
+        };
+        let mut measures = Vec::new();
+        if let Some(fit) = self.musyc_fit() {
+            let names = ["alpha_12", "alpha_21", "gamma_12", "gamma_21", "beta"];
+            measures.extend(of_surface("MuSyC", &fit.parameters(), &names));
+        }
+        if let Some(fit) = self.braid_fit() {
+            measures.extend(of_surface("BRAID", &fit.parameters(), &["kappa"]));
+        }
+        let of_cells = |name: &str, indices: &Indices| Measure {
+            name: name.to_owned(),
+            value: format!("{:.2}", indices.mean),
+            interval: counted(indices.cells, "cell"),
+        };
+        if let Some(ci) = self.ci.as_ref() {
+            let both = [("CI by median effect", &ci.median_effect), ("CI by curves", &ci.loewe)];
+            let known = both.into_iter().filter(|(_, indices)| indices.cells > 0);
+            measures.extend(known.map(|(name, indices)| of_cells(name, indices)));
+        }
+        if let Some(css) = &self.css {
+            let interval = format!("S {:.1} (sum)", css.s_sum);
+            measures.push(Measure { name: "CSS".to_owned(), value: format!("{:.1}", css.css), interval });
+        }
+        measures
     }
 
     /// The same for a machine; null where nothing was asked for.

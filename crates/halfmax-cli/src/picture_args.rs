@@ -1,0 +1,66 @@
+//! Options of commands that draw pictures.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use halfmax_core::{Error, Result};
+use halfmax_data::counted;
+
+use crate::Global;
+use crate::reporting::{Existing, SvgFolder};
+use crate::terminal::Terminal;
+
+/// Where pictures are written.
+#[derive(Args)]
+pub struct PictureArgs {
+    /// Also write a page with pictures, one HTML file that needs no network, of at most 10 MB: of many, it shows the first of an order that it states
+    /// and a random sample.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Also write one SVG file for each picture into a folder, which must not exist or be empty.
+    #[arg(long, value_name = "DIR")]
+    pub svg: Option<PathBuf>,
+}
+
+impl PictureArgs {
+    /// Refuses places that may not be written, before any work is done.
+    pub fn check(&self, out: &Path, global: &Global) -> Result<()> {
+        if let Some(html) = &self.html {
+            if html.as_os_str() == "-" || html == out {
+                return Err(Error::parameter(
+                    "--html",
+                    html.display(),
+                    "a file of its own, not that of --out or -",
+                ));
+            }
+            global.may_write(html)?;
+        }
+        let existing = if global.overwrite { Existing::Replaced } else { Existing::Refused };
+        self.svg.as_ref().map_or(Ok(()), |folder| SvgFolder::check(folder, existing))
+    }
+
+    /// The folder of SVG files, made where it is missing.
+    pub fn folder(&self) -> Result<Option<SvgFolder>> {
+        self.svg.as_deref().map(SvgFolder::create).transpose()
+    }
+
+    /// Says that blocks of more than two drugs, if there are any, have no pictures.
+    pub fn note_many(&self, place: &str, many: usize) -> Option<String> {
+        (many > 0 && (self.html.is_some() || self.svg.is_some())).then(|| {
+            format!(
+                "{place}: {} of three or more drugs: pictures are of two, and left out there",
+                counted(many, "block")
+            )
+        })
+    }
+
+    /// Says what was written.
+    pub fn tell(&self, pictures: usize, terminal: Terminal) {
+        if let Some(folder) = &self.svg {
+            terminal.note(&format!("wrote {} to {}", counted(pictures, "SVG file"), folder.display()));
+        }
+        if let Some(html) = &self.html {
+            terminal.note(&format!("wrote {}", html.display()));
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The page of dose matrices, and their pictures.
+
+mod facts;
+
+use std::path::Path;
+
+use halfmax_core::{Result, Seed};
+use halfmax_data::{Block, Matrices, counted, write_atomically};
+use halfmax_dose::synergy::{BlockScores, DoseMatrix, ModelScores, SynergyModel};
+use halfmax_report::{
+    Card, DoseCurvePoint, DosePicture, DoseReading, Finding, Gallery, GalleryOrder, MatrixPicture, Measure,
+    Picture, QualityChapter, QualityPart, QualityReport, QualityTable, SurfacePicture, TableColumn,
+    TableValue, Tally, matrix_svg, render_quality,
+};
+use rayon::prelude::*;
+
+use super::shown::{Shown, within_limit};
+use super::svg::SvgFolder;
+use super::thousands;
+use facts::{facts_of, flags, flags_of, signed, summary};
+
+/// At most so many blocks are shown.
+const MOST_SHOWN: usize = 600;
+/// Of the places one in so many is for the worst founded.
+const DOUBTFUL_OF: usize = 4;
+/// Points of a drug's curve that are drawn.
+const POINTS: usize = 33;
+
+/// A block with its matrix and scores.
+#[derive(Clone)]
+pub struct ScoredBlock {
+    /// What it is of.
+    pub block: Block,
+    /// Its readings.
+    pub matrix: DoseMatrix,
+    /// Its scores.
+    pub scores: BlockScores,
+    /// What else is listed of it.
+    pub more: Vec<Measure>,
+}
+
+/// Gathers what the page shows while blocks are scored part by part.
+pub struct BlockPage {
+    strongest: Shown<(usize, ScoredBlock)>,
+    doubtful: Shown<(usize, ScoredBlock)>,
+    flags: Vec<usize>,
+    synergistic: usize,
+    antagonistic: usize,
+    certain: usize,
+}
+
+/// The model by whose mean blocks are put in order: the first of these that has a score.
+const RANKING: [SynergyModel; 4] =
+    [SynergyModel::Zip, SynergyModel::Bliss, SynergyModel::Hsa, SynergyModel::Loewe];
+
+fn ranking(scores: &BlockScores) -> Option<&ModelScores> {
+    RANKING.into_iter().filter_map(|model| scores.of(model)).find(|scores| !scores.summary.mean.is_nan())
+}
+
+fn mean(scored: &ScoredBlock) -> f64 {
+    ranking(&scored.scores).map_or(f64::NAN, |scores| scores.summary.mean)
+}
+
+impl BlockPage {
+    /// A page that has seen no block.
+    pub fn new() -> Self {
+        Self {
+            strongest: Shown::new(MOST_SHOWN, Seed::new(1)),
+            doubtful: Shown::new(MOST_SHOWN / DOUBTFUL_OF, Seed::new(1)),
+            flags: vec![0; flags().len()],
+            synergistic: 0,
+            antagonistic: 0,
+            certain: 0,
+        }
+    }
+
+    /// Adds a block.
+    pub fn add(&mut self, scored: &ScoredBlock) {
+        let at = self.strongest.offered();
+        let flags = flags_of(scored);
+        flags.iter().for_each(|flag| self.flags[*flag] += 1);
+        if let Some([low, high]) = ranking(&scored.scores).map(|scores| scores.summary.interval) {
+            self.certain += usize::from(low.is_finite());
+            self.synergistic += usize::from(low > 0.0);
+            self.antagonistic += usize::from(high < 0.0);
+        }
+        self.strongest.offer((0, -mean(scored)), || (at, scored.clone()));
+        self.doubtful.offer((0, -(flags.len() as f64)), || (at, scored.clone()));
+    }
+
+    /// The strongest, the worst founded and a sample of the others, and how many there are of each.
+    fn chosen(&mut self, most: usize) -> (Vec<ScoredBlock>, [usize; 3]) {
+        let doubtful = if self.strongest.offered() > most { most / DOUBTFUL_OF } else { 0 };
+        let (strongest, sampled) = self.strongest.chosen(most - doubtful);
+        let (doubtful, _) = self.doubtful.chosen(doubtful);
+        let (first, sample) = strongest.split_at(strongest.len() - sampled);
+        let has = |list: &[(usize, ScoredBlock)], at: usize| list.iter().any(|(other, _)| *other == at);
+        let doubtful: Vec<_> = doubtful.into_iter().filter(|(at, _)| !has(first, *at)).collect();
+        let sample: Vec<_> = sample.iter().filter(|(at, _)| !has(&doubtful, *at)).cloned().collect();
+        let counts = [first.len(), doubtful.len(), sample.len()];
+        let all = first.iter().cloned().chain(doubtful).chain(sample);
+        (all.map(|(_, scored)| scored).collect(), counts)
+    }
+
+    /// Writes the page.
+    pub fn write(&mut self, path: &Path, file: &Path, found: &Matrices, left_out: &[String]) -> Result<()> {
+        let html = within_limit(MOST_SHOWN.min(self.strongest.offered().max(1)), |most| {
+            let (chosen, counts) = self.chosen(most);
+            render_quality(&self.report(file, found, left_out, &chosen, counts))
+        });
+        write_atomically(path, |file| file.write_all(html.as_bytes()))
+    }
+
+    fn report(
+        &self,
+        file: &Path,
+        found: &Matrices,
+        left_out: &[String],
+        chosen: &[ScoredBlock],
+        counts: [usize; 3],
+    ) -> QualityReport {
+        let by = chosen.iter().find_map(|scored| ranking(&scored.scores));
+        let by = by.map_or("no model", |scores| title_of(scores.model));
+        let mut parts = self.overview(found, left_out, by);
+        parts.extend(means_table(chosen));
+        let overview = QualityChapter { title: "Overview".into(), parts };
+        let which = QualityPart::Text(self.which(counts));
+        let order = QualityPart::Note(format!(
+            "Strongest synergy first: by the mean score of {by} over the cells with both drugs."
+        ));
+        let parts = vec![which, order, QualityPart::Gallery(gallery(chosen))];
+        let blocks = QualityChapter { title: "Blocks".into(), parts };
+        let name =
+            file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into());
+        QualityReport {
+            title: "Synergy of two drugs".into(),
+            subtitle: format!("{name}: {}", counted(self.strongest.offered(), "block")),
+            chapters: vec![overview, blocks],
+        }
+    }
+
+    fn overview(&self, found: &Matrices, left_out: &[String], by: &str) -> Vec<QualityPart> {
+        let finding = |count: usize, text: String| Finding { figure: thousands(count), text };
+        let mut figures =
+            vec![finding(self.strongest.offered(), "blocks: a pair of drugs in a cell line".into())];
+        if self.certain > 0 {
+            figures.push(finding(
+                self.synergistic,
+                format!("whose mean score of {by} is above 0 with 95 % confidence"),
+            ));
+            figures.push(finding(
+                self.antagonistic,
+                format!("whose mean score of {by} is below 0 with 95 % confidence"),
+            ));
+        }
+        let mut parts = vec![QualityPart::Findings(figures), QualityPart::Heading("Flags".into())];
+        let tally = flags().into_iter().zip(&self.flags).filter(|(_, count)| **count > 0);
+        let tally: Vec<Tally> = tally
+            .map(|((flag, meaning), count)| Tally {
+                flag: flag.into(),
+                meaning: meaning.into(),
+                count: *count,
+            })
+            .collect();
+        parts.push(match tally.is_empty() {
+            true => QualityPart::Text("No block has a flag.".into()),
+            false => QualityPart::Tally(tally),
+        });
+        parts.push(QualityPart::Heading("What was assumed and left out".into()));
+        let readings: usize = found.blocks.iter().map(|block| block.readings.len()).sum();
+        let mut said = vec![format!("{} were taken as {}.", counted(readings, "reading"), found.unit.name())];
+        if found.dose_unit_assumed {
+            said.push("Nothing says what unit the doses are in: they were taken as µM.".into());
+        }
+        if found.incomplete > 0 {
+            said.push(format!("{} without a reading, left out.", counted(found.incomplete, "row")));
+        }
+        said.extend(found.notes.iter().cloned());
+        said.extend(left_out.iter().map(|why| format!("Not scored: {why}")));
+        said.push(
+            "Scores are percentage points of inhibition: above 0 is synergy, below 0 antagonism.".into(),
+        );
+        said.push("Intervals hold 95 %, each by itself, and come from replicates; without replicates there are none.".into());
+        parts.push(QualityPart::List(said));
+        parts
+    }
+
+    fn which(&self, [strongest, doubtful, sampled]: [usize; 3]) -> String {
+        let (all, shown) = (self.strongest.offered(), strongest + doubtful + sampled);
+        match shown < all {
+            true => format!(
+                "Shown are {} of {} blocks: the {} with the strongest synergy, then {} of the others with the most flags, then a random \
+                 sample of {} of the rest. The file that the command wrote has all of them.",
+                thousands(shown),
+                thousands(all),
+                thousands(strongest),
+                thousands(doubtful),
+                thousands(sampled)
+            ),
+            false => format!("All {} are shown.", counted(all, "block")),
+        }
+    }
+}
+
+/// A model's name as the field writes it.
+fn title_of(model: SynergyModel) -> &'static str {
+    match model.name() {
+        "hsa" => "HSA",
+        "bliss" => "Bliss",
+        "loewe" => "Loewe",
+        "zip" => "ZIP",
+        other => other,
+    }
+}
+
+fn names(block: &Block) -> String {
+    let [a, b] = &block.drugs;
+    match &block.cell_line {
+        Some(cell) => format!("{a} + {b} · {cell}"),
+        None => format!("{a} + {b}"),
+    }
+}
+
+/// The mean scores of the blocks shown, to sort by.
+fn means_table(chosen: &[ScoredBlock]) -> Option<QualityPart> {
+    let models: Vec<SynergyModel> = chosen.first()?.scores.models.iter().map(|scores| scores.model).collect();
+    let text = |words: &str| TableColumn::Words(words.into());
+    let mut columns = vec![text("block"), text("drug a"), text("drug b"), text("cell line")];
+    columns.extend(models.iter().map(|model| TableColumn::Numbers(format!("mean {}", title_of(*model)))));
+    let row = |scored: &ScoredBlock| {
+        let block = &scored.block;
+        let words = |text: &str| TableValue::Words(text.into());
+        let mut row = vec![words(&block.id), words(&block.drugs[0]), words(&block.drugs[1])];
+        row.push(block.cell_line.as_deref().map_or(TableValue::Missing, words));
+        let mean = |model: &SynergyModel| match scored.scores.of(*model) {
+            Some(scores) if !scores.summary.mean.is_nan() => TableValue::Number(scores.summary.mean),
+            _ => TableValue::Missing,
+        };
+        row.extend(models.iter().map(mean));
+        row
+    };
+    Some(QualityPart::Table(QualityTable {
+        caption: "Mean scores of the blocks shown, in percentage points".into(),
+        noun: "blocks".into(),
+        columns,
+        rows: chosen.iter().map(row).collect(),
+    }))
+}
+
+fn gallery(chosen: &[ScoredBlock]) -> Gallery {
+    let order = |name: &str, key: &dyn Fn(&ScoredBlock) -> f64| {
+        let mut cards: Vec<usize> = (0..chosen.len()).collect();
+        let key = |at: &usize| {
+            let value = key(&chosen[*at]);
+            if value.is_nan() { f64::INFINITY } else { value }
+        };
+        cards.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        GalleryOrder { name: name.into(), cards }
+    };
+    let mut by_name: Vec<usize> = (0..chosen.len()).collect();
+    by_name.sort_by_cached_key(|at| names(&chosen[*at].block).to_lowercase());
+    Gallery {
+        noun: "blocks".into(),
+        order: "as said above".into(),
+        orders: vec![
+            order("strongest synergy first", &|scored| -mean(scored)),
+            order("strongest antagonism first", &mean),
+            order("worst founded (most flags) first", &|scored| -(flags_of(scored).len() as f64)),
+            GalleryOrder { name: "by name".into(), cards: by_name },
+        ],
+        cards: chosen.iter().map(card).collect(),
+    }
+}
+
+fn card(scored: &ScoredBlock) -> Card {
+    Card {
+        title: names(&scored.block),
+        subtitle: format!("block {}", scored.block.id),
+        flags: flags_of(scored).into_iter().map(|flag| flags()[flag].0.into()).collect(),
+        picture: Picture::Matrix(picture(scored)),
+        measures: facts_of(scored),
+    }
+}
+
+fn picture(scored: &ScoredBlock) -> MatrixPicture {
+    let ScoredBlock { block, matrix, scores, .. } = scored;
+    let counts: Vec<usize> = (0..matrix.len()).map(|cell| matrix.readings(cell).len()).collect();
+    let surface = |scores: &ModelScores| SurfacePicture {
+        name: title_of(scores.model).into(),
+        summary: summary(&scores.summary),
+        scores: scores.score.clone(),
+        intervals: scores.interval.clone(),
+    };
+    MatrixPicture {
+        drugs: block.drugs.clone(),
+        doses: [0, 1].map(|drug| {
+            let (_, factor) = unit_of(matrix, drug);
+            matrix.doses(drug).iter().map(|dose| factor * dose).collect()
+        }),
+        units: [0, 1].map(|drug| unit_of(matrix, drug).0.to_owned()),
+        response: scores.response.clone(),
+        replicates: if counts.iter().all(|count| *count <= 1) { Vec::new() } else { counts },
+        surfaces: scores.models.iter().map(surface).collect(),
+        alone: vec![alone(scored, 0), alone(scored, 1)],
+    }
+}
+
+/// The unit in which a drug's doses have few digits, and what doses in µM are multiplied with.
+fn unit_of(matrix: &DoseMatrix, drug: usize) -> (&'static str, f64) {
+    match matrix.doses(drug).last() {
+        Some(highest) if *highest < 0.1 => ("nM", 1_000.0),
+        _ => ("µM", 1.0),
+    }
+}
+
+/// What one drug does alone: its readings as inhibitions, moved as their mean was by a correction of the baseline, and its curve.
+fn alone(scored: &ScoredBlock, drug: usize) -> DosePicture {
+    let ScoredBlock { block, matrix, scores, .. } = scored;
+    let is_alone = |cell: &usize| matrix.doses(1 - drug)[matrix.at(*cell)[1 - drug]] == 0.0;
+    let (unit, factor) = unit_of(matrix, drug);
+    let readings = (0..matrix.len()).filter(is_alone).flat_map(|cell| {
+        let own = matrix.readings(cell);
+        let moved = scores.response[cell] - own.iter().sum::<f64>() / own.len() as f64;
+        let dose = matrix.doses(drug)[matrix.at(cell)[drug]];
+        let dose = factor * dose;
+        own.iter().map(move |reading| DoseReading { dose, value: reading + moved, left_out: false })
+    });
+    let doses: Vec<f64> = matrix.doses(drug).iter().copied().filter(|dose| *dose > 0.0).collect();
+    let curve = scores.alone[drug].as_ref().map_or_else(Vec::new, |curve| {
+        let [low, high] = [doses.first(), doses.last()].map(|dose| dose.map_or(0.0, |dose| dose.ln()));
+        let point = |at: usize| {
+            let dose = (low + (high - low) * at as f64 / (POINTS - 1) as f64).exp();
+            let value = 100.0 * (1.0 - curve.at(dose));
+            DoseCurvePoint { dose: factor * dose, value, lower: f64::NAN, upper: f64::NAN }
+        };
+        (0..POINTS).map(point).collect()
+    });
+    DosePicture {
+        description: format!("{} alone: inhibition at {}", block.drugs[drug], counted(doses.len(), "dose")),
+        x_name: format!("{} alone, {unit}", block.drugs[drug]),
+        y_name: "inhibition, %".into(),
+        y_range: [-20.0, 120.0],
+        readings: readings.collect(),
+        curve,
+        mark: None,
+        plateaus: [f64::NAN; 2],
+    }
+}
+
+/// Writes a picture of each block into a folder.
+pub fn write_svgs(folder: &mut SvgFolder, blocks: &[ScoredBlock]) -> Result<()> {
+    let place = |scored: &ScoredBlock| {
+        let block = &scored.block;
+        folder.place(&[
+            &block.drugs[0],
+            &block.drugs[1],
+            block.cell_line.as_deref().unwrap_or_default(),
+            &block.id,
+        ])
+    };
+    let places: Vec<_> = blocks.iter().map(place).collect();
+    blocks.par_iter().zip(&places).try_for_each(|(scored, path)| {
+        let means = scored.scores.models.iter().map(|scores| match scores.summary.mean.is_nan() {
+            true => format!("{} none", title_of(scores.model)),
+            false => format!("{} {}", title_of(scores.model), signed(scores.summary.mean)),
+        });
+        let flags = flags_of(scored).into_iter().map(|flag| flags()[flag].0.to_owned());
+        let said: Vec<String> = means.chain(flags).collect();
+        SvgFolder::write(path, &matrix_svg(&names(&scored.block), &said.join(" · "), &picture(scored)))
+    })
+}

@@ -1,0 +1,323 @@
+//! The page of fitted curves, and their pictures.
+
+mod cards;
+mod flags;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use halfmax_core::{Result, Seed};
+use halfmax_data::{CurveKey, Readings, counted, write_atomically};
+use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Flag, Learnt, Position};
+use halfmax_report::{
+    Card, Finding, Gallery, HistogramPicture, QualityChapter, QualityPart, QualityReport, Tally, curve_svg,
+    render_quality,
+};
+use rayon::prelude::*;
+
+use super::shown::{Shown, within_limit};
+use super::svg::SvgFolder;
+use super::words::{decimals, digits};
+use super::{fact, thousands};
+use cards::{Drawn, POINTS, gallery, ic50, picture, title};
+use flags::{CONCERNS, concern, meaning, words};
+
+/// At most so many curves are shown.
+const MOST_SHOWN: usize = 1_500;
+/// Bins of the histogram of IC50 a decade.
+const BINS: f64 = 4.0;
+
+/// A curve that may be shown, with readings of its own, so that those of the file need not be kept.
+#[derive(Clone)]
+struct OwnCurve {
+    key: CurveKey,
+    dose_um: Vec<f64>,
+    viability: Vec<f64>,
+    batch: Option<Vec<u32>>,
+}
+
+impl OwnCurve {
+    fn readings(&self) -> CurveReadings<'_> {
+        CurveReadings {
+            dose_um: &self.dose_um,
+            viability: &self.viability,
+            batch: self.batch.as_deref(),
+            divisions: None,
+        }
+    }
+}
+
+/// Gathers what the page shows while curves are fitted part by part.
+pub struct CurvePage {
+    shown: Shown<OwnCurve>,
+    within: usize,
+    flagged: usize,
+    flags: [usize; Flag::ALL.len()],
+    /// Counts of IC50 by the bin of its decimal logarithm.
+    ic50: BTreeMap<i32, usize>,
+    /// Pictures of the plates, those that fail first.
+    plates: Vec<Card>,
+}
+
+impl CurvePage {
+    /// A page that has seen no curve, with pictures of the plates that readings come from, where wells have positions: those that fail first.
+    pub fn new(plates: Vec<Card>) -> Self {
+        Self {
+            shown: Shown::new(MOST_SHOWN, Seed::new(1)),
+            within: 0,
+            flagged: 0,
+            flags: [0; Flag::ALL.len()],
+            ic50: BTreeMap::new(),
+            plates,
+        }
+    }
+
+    /// Adds curves and their fits.
+    pub fn add(&mut self, keys: &[CurveKey], curves: &[CurveReadings<'_>], fits: &[CurveFit]) {
+        for ((key, curve), fit) in keys.iter().zip(curves).zip(fits) {
+            for (at, flag) in Flag::ALL.into_iter().enumerate() {
+                self.flags[at] += usize::from(fit.flags.contains(flag));
+            }
+            self.flagged += usize::from(!fit.flags.is_empty());
+            if fit.ic50_position == Position::Within {
+                self.within += 1;
+                *self.ic50.entry((fit.ic50.value.log10() * BINS).floor() as i32).or_default() += 1;
+            }
+            self.shown.offer(rank(fit), || OwnCurve {
+                key: key.clone(),
+                dose_um: curve.dose_um.to_vec(),
+                viability: curve.viability.to_vec(),
+                batch: curve.batch.map(<[u32]>::to_vec),
+            });
+        }
+    }
+
+    /// Writes the page.
+    pub fn write(
+        &mut self,
+        path: &Path,
+        file: &Path,
+        readings: &Readings,
+        fitter: &CurveFitter,
+    ) -> Result<()> {
+        let (all, _) = self.shown.chosen(MOST_SHOWN);
+        let html = within_limit(all.len(), |most| {
+            let (chosen, sampled) = self.shown.chosen(most);
+            let drawn: Vec<Drawn> = chosen.par_iter().map(|own| Drawn::of(own, fitter)).collect();
+            render_quality(&self.report(file, readings, fitter, &drawn, sampled))
+        });
+        write_atomically(path, |file| file.write_all(html.as_bytes()))
+    }
+
+    fn report(
+        &self,
+        file: &Path,
+        readings: &Readings,
+        fitter: &CurveFitter,
+        drawn: &[Drawn],
+        sampled: usize,
+    ) -> QualityReport {
+        let overview =
+            QualityChapter { title: "Overview".into(), parts: self.overview(readings, &fitter.learnt()) };
+        let mut parts = vec![QualityPart::Text(self.which(drawn.len(), sampled))];
+        parts.push(QualityPart::Note(format!(
+            "Worst fit first: {}; of these, those with the larger residual standard error first.",
+            CONCERNS.join("; then ")
+        )));
+        parts.push(QualityPart::Gallery(gallery(drawn)));
+        let curves = QualityChapter { title: "Curves".into(), parts };
+        let plates = QualityChapter { title: "Plates".into(), parts: plates(&self.plates, drawn.len()) };
+        let name =
+            file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into());
+        QualityReport {
+            title: "Dose–response curves".into(),
+            subtitle: format!("{name}: {}", counted(self.shown.offered(), "curve")),
+            chapters: vec![overview, curves, plates],
+        }
+    }
+
+    fn overview(&self, readings: &Readings, learnt: &Learnt) -> Vec<QualityPart> {
+        let finding = |count: usize, text: &str| Finding { figure: thousands(count), text: text.into() };
+        let curves = self.shown.offered();
+        let mut parts = vec![QualityPart::Findings(vec![
+            finding(curves, "curves"),
+            finding(self.within, "with an IC50 within the tested doses"),
+            finding(curves - self.flagged, "without any flag"),
+        ])];
+        parts.extend(self.histogram().map(QualityPart::Histogram));
+        parts.push(QualityPart::Heading("Flags".into()));
+        let tally = Flag::ALL.into_iter().zip(self.flags).filter(|(_, count)| *count > 0);
+        let mut tally: Vec<Tally> = tally
+            .map(|(flag, count)| Tally { flag: words(flag), meaning: meaning(flag).into(), count })
+            .collect();
+        tally.sort_by_key(|tally| std::cmp::Reverse(tally.count));
+        parts.push(match tally.is_empty() {
+            true => QualityPart::Text("No curve has a flag.".into()),
+            false => QualityPart::Tally(tally),
+        });
+        let facts = learnt_facts(learnt);
+        if !facts.is_empty() {
+            parts.push(QualityPart::Heading("Learnt from all curves".into()));
+            parts.push(QualityPart::Facts(facts));
+            parts.push(QualityPart::Note(
+                "Curves whose own readings say little of these are drawn towards them.".into(),
+            ));
+        }
+        parts.push(QualityPart::Heading("What was assumed and left out".into()));
+        parts.push(QualityPart::List(assumed(readings)));
+        parts
+    }
+
+    /// IC50 within the tested doses, on a scale of whole decades.
+    fn histogram(&self) -> Option<HistogramPicture> {
+        let (first, last) = (*self.ic50.keys().next()?, *self.ic50.keys().next_back()?);
+        let (low, high) = (f64::from(first).div_euclid(BINS), (f64::from(last) + 1.0) / BINS);
+        let (low, high) = (low.floor(), high.ceil());
+        let bins = ((high - low) * BINS) as i32;
+        let start = (low * BINS) as i32;
+        Some(HistogramPicture {
+            title: format!("log10 IC50 in µM of {} within the tested doses", counted(self.within, "curve")),
+            low,
+            high,
+            counts: (start..start + bins).map(|bin| self.ic50.get(&bin).copied().unwrap_or(0)).collect(),
+        })
+    }
+
+    /// Which curves are shown.
+    fn which(&self, drawn: usize, sampled: usize) -> String {
+        let all = self.shown.offered();
+        match drawn < all {
+            true => format!(
+                "Shown are {} of {} curves: the {} worst fits, and a random sample of {} of the others, after them. The file that \
+                 the command wrote has all of them.",
+                thousands(drawn),
+                thousands(all),
+                thousands(drawn - sampled),
+                thousands(sampled)
+            ),
+            false => format!("All {} are shown.", counted(all, "curve")),
+        }
+    }
+}
+
+/// At most so many plates are shown for each hundred curves that are.
+const PLATES_PER_HUNDRED: usize = 4;
+const FEWEST_PLATES: usize = 12;
+
+/// The plates, those that fail first; of many, the first. Fewer where fewer curves are shown, so that a page can be made smaller.
+fn plates(cards: &[Card], curves: usize) -> Vec<QualityPart> {
+    let most = (curves * PLATES_PER_HUNDRED / 100).max(FEWEST_PLATES);
+    if cards.is_empty() {
+        return Vec::new();
+    }
+    let shown: Vec<Card> = cards.iter().take(most).cloned().collect();
+    let which = match shown.len() < cards.len() {
+        true => {
+            format!("Shown are {} of {}, those that fail first.", shown.len(), counted(cards.len(), "plate"))
+        }
+        false => format!("All {} are shown, those that fail first.", counted(cards.len(), "plate")),
+    };
+    let gallery = Gallery {
+        noun: "plates".into(),
+        order: "those that fail first".into(),
+        orders: Vec::new(),
+        cards: shown,
+    };
+    vec![QualityPart::Text(which), QualityPart::Gallery(gallery)]
+}
+
+/// The worst first.
+fn rank(fit: &CurveFit) -> (u8, f64) {
+    let error = fit.residual_standard_error;
+    (concern(fit.flags), if error.is_finite() { -error } else { f64::INFINITY })
+}
+
+fn learnt_facts(learnt: &Learnt) -> Vec<halfmax_report::Fact> {
+    let mut facts = Vec::new();
+    if let Some([mean, spread]) = learnt.ln_hill {
+        let value = format!("{}, within a factor of {}", digits(mean.exp()), digits(spread.exp()));
+        facts.push(fact("Hill slopes", &value));
+    }
+    if let Some([mean, spread]) = learnt.top {
+        facts.push(fact("Tops", &format!("{} ± {}", decimals(mean), decimals(spread))));
+    }
+    if let Some(spread) = learnt.batches {
+        facts.push(fact("Batches differ by", &format!("{:.0} %", 100.0 * spread)));
+    }
+    if let Some([variance, _]) = learnt.variance {
+        facts.push(fact("A reading errs by", &format!("{} of the control", digits(variance.sqrt()))));
+    }
+    facts
+}
+
+fn assumed(readings: &Readings) -> Vec<String> {
+    let mut said = vec![format!(
+        "{} were taken as {}.",
+        counted(readings.dose_um.len(), "reading"),
+        readings.unit.name()
+    )];
+    if readings.dose_unit_assumed {
+        said.push("Nothing says what unit the doses are in: they were taken as µM.".into());
+    }
+    for (count, what) in [
+        (readings.controls, "dose 0 (controls), left out of the fits"),
+        (readings.incomplete, "a missing cell line, drug, experiment, dose or reading, left out"),
+    ] {
+        if count > 0 {
+            said.push(format!("{} with {what}.", counted(count, "row")));
+        }
+    }
+    said.extend(readings.notes.iter().cloned());
+    said.push("The IC50 is where the curve is at half of the control (absolute), the EC50 half way between its plateaus.".into());
+    said.push("The plateau is that at high doses, which the tested doses need not reach.".into());
+    said.push("Intervals hold 95 %, each by itself; the band is that of the curve at each dose, not of a single reading.".into());
+    said
+}
+
+/// Writes a picture of each curve into a folder.
+pub fn write_svgs(
+    folder: &mut SvgFolder,
+    keys: &[CurveKey],
+    curves: &[CurveReadings<'_>],
+    fitter: &CurveFitter,
+) -> Result<()> {
+    let place = |key: &CurveKey| folder.place(&[&key.cell_line, &key.drug, &key.experiment]);
+    let places: Vec<_> = keys.iter().map(place).collect();
+    let all: Vec<usize> = (0..keys.len()).collect();
+    all.par_iter().try_for_each(|at| {
+        let found = fitter.picture(&curves[*at], POINTS);
+        let set = Flag::ALL.into_iter().filter(|flag| found.fit.flags.contains(*flag));
+        let [value, ends] = ic50(&found.fit);
+        let ends = if ends.is_empty() { ends } else { format!(" ({ends})") };
+        let said: Vec<String> =
+            std::iter::once(format!("IC50 {value}{ends}")).chain(set.map(words)).collect();
+        let svg = curve_svg(&title(&keys[*at]), &said.join(" · "), &picture(&keys[*at], &found));
+        SvgFolder::write(&places[*at], &svg)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use halfmax_report::{Picture, PlatePicture};
+
+    use super::*;
+
+    #[test]
+    fn of_many_plates_the_first_are_shown() {
+        let card = |at: usize| Card {
+            title: format!("plate {at}"),
+            subtitle: String::new(),
+            flags: Vec::new(),
+            picture: Picture::Plate(PlatePicture::default()),
+            measures: Vec::new(),
+        };
+        let cards: Vec<Card> = (0..100).map(card).collect();
+        let shown = |curves: usize| match plates(&cards, curves).as_slice() {
+            [QualityPart::Text(which), QualityPart::Gallery(gallery)] => (which.clone(), gallery.cards.len()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(shown(1_500), ("Shown are 60 of 100 plates, those that fail first.".into(), 60));
+        assert_eq!(shown(3).1, 12);
+        assert!(plates(&[], 10).is_empty());
+    }
+}

@@ -1,0 +1,108 @@
+//! A folder of SVG files, one for each picture.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use halfmax_core::{Error, Result};
+use halfmax_data::write_atomically;
+
+/// A folder that pictures are written into.
+pub struct SvgFolder {
+    folder: PathBuf,
+    /// The names given, in small letters: some file systems do not tell capitals apart.
+    used: HashSet<String>,
+}
+
+/// Whether files that are there may be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// They may.
+    Replaced,
+    /// A folder that is not empty is refused.
+    Refused,
+}
+
+/// Names of files are no longer, so that every file system takes them.
+const LONGEST: usize = 100;
+
+impl SvgFolder {
+    /// Checks that pictures may be written into a folder. Nothing is made yet.
+    pub fn check(folder: &Path, existing: Existing) -> Result<()> {
+        if folder.exists() && !folder.is_dir() {
+            return Err(Error::config(format!("{}: is a file, expected a folder", folder.display()))
+                .help("name a folder for the SVG files"));
+        }
+        let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        if occupied && existing == Existing::Refused {
+            return Err(Error::config(format!("{}: the folder exists and is not empty", folder.display()))
+                .help("give another name, or --overwrite to replace files in it"));
+        }
+        Ok(())
+    }
+
+    /// Makes the folder where it is missing.
+    pub fn create(folder: &Path) -> Result<Self> {
+        let cannot = |error| Error::failed(format!("{}: cannot be made", folder.display())).because(error);
+        fs::create_dir_all(folder).map_err(cannot)?;
+        Ok(Self { folder: folder.to_owned(), used: HashSet::new() })
+    }
+
+    /// A path for a picture of what these names say; never the same twice.
+    pub fn place(&mut self, names: &[&str]) -> PathBuf {
+        let wished = file_name(names);
+        let numbered = (2_u32..).map(|number| format!("{wished}-{number}"));
+        let mut free = std::iter::once(wished.clone()).chain(numbered);
+        let name = free.find(|name| self.used.insert(name.to_lowercase())).unwrap_or(wished);
+        self.folder.join(format!("{name}.svg"))
+    }
+
+    /// Writes a picture.
+    pub fn write(path: &Path, svg: &str) -> Result<()> {
+        write_atomically(path, |file| file.write_all(svg.as_bytes()))
+    }
+}
+
+/// Names joined by two underscores, with hyphens for what is not a letter, a digit or one of `-_.+`.
+fn file_name(names: &[&str]) -> String {
+    let safe = |name: &&&str| {
+        let plain = |c: char| if c.is_alphanumeric() || "-_.+".contains(c) { c } else { '-' };
+        name.trim().chars().map(plain).collect::<String>()
+    };
+    let parts: Vec<String> =
+        names.iter().filter(|name| !name.trim().is_empty()).map(|name| safe(&name)).collect();
+    let mut joined = String::new();
+    for character in parts.join("__").trim_start_matches(['.', '-']).chars() {
+        if joined.len() + character.len_utf8() > LONGEST {
+            break;
+        }
+        joined.push(character);
+    }
+    let joined = joined.trim_end_matches(['.', '-']);
+    // Names of devices under Windows are all shorter.
+    if joined.chars().count() < 5 { format!("picture_{joined}") } else { joined.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_safe() {
+        assert_eq!(file_name(&["A375", "5-FU"]), "A375__5-FU");
+        assert_eq!(file_name(&["../../etc", "pass wd/x"]), "etc__pass-wd-x");
+        assert_eq!(file_name(&["A\\B:C*", "µ<drug>", ""]), "A-B-C-__µ-drug");
+        assert_eq!(file_name(&["NUL"]), "picture_NUL");
+        assert_eq!(file_name(&[""]), "picture_");
+        assert!(file_name(&["é".repeat(300).as_str()]).len() <= LONGEST);
+    }
+
+    #[test]
+    fn no_name_is_given_twice() {
+        let mut folder = SvgFolder { folder: PathBuf::from("x"), used: HashSet::new() };
+        let mut names = |a: &str| folder.place(&[a, "drug"]).display().to_string();
+        assert_eq!(names("A 1"), "x/A-1__drug.svg");
+        assert_eq!(names("a/1"), "x/a-1__drug-2.svg");
+        assert_eq!(names("A-1"), "x/A-1__drug-3.svg");
+    }
+}

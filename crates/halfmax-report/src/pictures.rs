@@ -1,0 +1,243 @@
+//! Pictures of dose–response curves, dose matrices and plates, as a caller describes them, and galleries of them.
+
+/// Cards with pictures, which readers can search and put in another order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gallery {
+    /// What the cards are, in the plural: "curves".
+    pub noun: String,
+    /// The order in which the cards are given: "worst fit first".
+    pub order: String,
+    /// Other orders.
+    pub orders: Vec<GalleryOrder>,
+    /// The cards.
+    pub cards: Vec<Card>,
+}
+
+/// An order of the cards of a gallery.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GalleryOrder {
+    /// Its name: "lowest IC50 first".
+    pub name: String,
+    /// The positions of the cards, in this order. Those that it does not name come last.
+    pub cards: Vec<usize>,
+}
+
+/// A picture with what is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Card {
+    /// What it is of: "A375 · Paclitaxel".
+    pub title: String,
+    /// A line below it; may be empty.
+    pub subtitle: String,
+    /// What to know, in a few words each: "poor fit". Readers can search for them.
+    pub flags: Vec<String>,
+    /// The picture.
+    pub picture: Picture,
+    /// Numbers.
+    pub measures: Vec<Measure>,
+}
+
+/// A number in words, with its interval.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Measure {
+    /// "IC50".
+    pub name: String,
+    /// "0.31 µM".
+    pub value: String,
+    /// "0.28 to 0.35"; may be empty.
+    pub interval: String,
+}
+
+/// What a card shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Picture {
+    /// Readings over the dose, and a curve.
+    Dose(DosePicture),
+    /// A matrix of doses of two drugs.
+    Matrix(MatrixPicture),
+    /// The wells of a plate.
+    Plate(PlatePicture),
+}
+
+/// Readings over the dose on a logarithmic axis, and the curve through them. What is not finite is not drawn, nor are doses of 0 or less.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DosePicture {
+    /// What it shows, for those who do not see it.
+    pub description: String,
+    /// What the horizontal axis is: "dose, µM".
+    pub x_name: String,
+    /// What the vertical axis is: "viability".
+    pub y_name: String,
+    /// The ends of the vertical axis, so that pictures compare; readings beyond are drawn as triangles at its ends.
+    pub y_range: [f64; 2],
+    /// The readings.
+    pub readings: Vec<DoseReading>,
+    /// Points of the curve.
+    pub curve: Vec<DoseCurvePoint>,
+    /// The dose at which the curve is at a level of interest.
+    pub mark: Option<DoseMark>,
+    /// The plateaus at low and at high doses; NaN for none.
+    pub plateaus: [f64; 2],
+}
+
+/// A reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DoseReading {
+    /// The dose.
+    pub dose: f64,
+    /// The reading.
+    pub value: f64,
+    /// Whether it was left out as an outlier.
+    pub left_out: bool,
+}
+
+/// A point of a curve with its interval, whose ends are NaN where they are not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DoseCurvePoint {
+    /// The dose.
+    pub dose: f64,
+    /// The value of the curve.
+    pub value: f64,
+    /// The lower end.
+    pub lower: f64,
+    /// The upper end.
+    pub upper: f64,
+}
+
+/// A dose that was read off a curve.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DoseMark {
+    /// The value of the curve there.
+    pub level: f64,
+    /// The dose.
+    pub dose: f64,
+    /// The ends of its interval; NaN where it is open.
+    pub interval: [f64; 2],
+}
+
+/// A matrix of doses of two drugs. Lists over cells have that of dose `i` of the first drug with dose `j` of the second at
+/// `i × (doses of the second) + j`; NaN where there is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MatrixPicture {
+    /// The two drugs.
+    pub drugs: [String; 2],
+    /// Their doses, ascending; 0 for none of it.
+    pub doses: [Vec<f64>; 2],
+    /// The units of their doses: "µM".
+    pub units: [String; 2],
+    /// The inhibitions, in percent.
+    pub response: Vec<f64>,
+    /// How many readings each cell has; empty where every cell has one.
+    pub replicates: Vec<usize>,
+    /// The synergy that each model finds.
+    pub surfaces: Vec<SurfacePicture>,
+    /// What each drug does alone.
+    pub alone: Vec<DosePicture>,
+}
+
+impl MatrixPicture {
+    /// The doses and the scores of a surface without the doses at which it has none: a score needs both drugs.
+    pub(crate) fn scored(&self, surface: &SurfacePicture) -> (Self, SurfacePicture) {
+        let columns = self.doses[1].len();
+        let has = |row: usize, column: usize| {
+            surface.scores.get(row * columns + column).is_some_and(|s| s.is_finite())
+        };
+        let rows: Vec<usize> =
+            (0..self.doses[0].len()).filter(|row| (0..columns).any(|column| has(*row, column))).collect();
+        let kept: Vec<usize> =
+            (0..columns).filter(|column| rows.iter().any(|row| has(*row, *column))).collect();
+        let of = |list: &Vec<f64>| {
+            let cells = rows.iter().flat_map(|row| kept.iter().map(move |column| row * columns + column));
+            cells.map(|cell| list.get(cell).copied().unwrap_or(f64::NAN)).collect::<Vec<f64>>()
+        };
+        let picture = Self {
+            drugs: self.drugs.clone(),
+            units: self.units.clone(),
+            doses: [
+                rows.iter().map(|row| self.doses[0][*row]).collect(),
+                kept.iter().map(|column| self.doses[1][*column]).collect(),
+            ],
+            ..Self::default()
+        };
+        let scores = SurfacePicture {
+            name: surface.name.clone(),
+            summary: surface.summary.clone(),
+            scores: of(&surface.scores),
+            intervals: [of(&surface.intervals[0]), of(&surface.intervals[1])],
+        };
+        (picture, scores)
+    }
+}
+
+/// The synergy that a model finds, in percentage points.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SurfacePicture {
+    /// The model: "ZIP".
+    pub name: String,
+    /// The gist, in a sentence: "mean 3.2 (1.1 to 5.0)"; may be empty.
+    pub summary: String,
+    /// The scores.
+    pub scores: Vec<f64>,
+    /// The ends of their intervals.
+    pub intervals: [Vec<f64>; 2],
+}
+
+/// The wells of a plate.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlatePicture {
+    /// Rows of the plate; they are lettered, A first.
+    pub rows: usize,
+    /// Columns of the plate; they are numbered, 1 first.
+    pub columns: usize,
+    /// What the shades stand for: "signal", "viability".
+    pub measure: String,
+    /// The wells; those that are not named are empty.
+    pub wells: Vec<Well>,
+    /// What to see, for those who do not see it.
+    pub description: String,
+}
+
+/// A well.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Well {
+    /// Its row, 0 for A.
+    pub row: usize,
+    /// Its column, 0 for 1.
+    pub column: usize,
+    /// Its value.
+    pub value: f64,
+    /// What is in it.
+    pub kind: WellKind,
+}
+
+/// What is in a well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WellKind {
+    /// A drug.
+    #[default]
+    Treated,
+    /// Cells without a drug: full signal.
+    Untreated,
+    /// A control that kills, or no cells: no signal.
+    Background,
+    /// A well that was left out.
+    LeftOut,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doses_without_a_score_are_left_out() {
+        const NONE: f64 = f64::NAN;
+        let picture =
+            MatrixPicture { doses: [vec![0.0, 1.0, 2.0], vec![0.0, 3.0]], ..MatrixPicture::default() };
+        let surface =
+            SurfacePicture { scores: vec![NONE, NONE, NONE, 5.0, NONE, 7.0], ..SurfacePicture::default() };
+        let (picture, surface) = picture.scored(&surface);
+        assert_eq!(picture.doses, [vec![1.0, 2.0], vec![3.0]]);
+        assert_eq!(surface.scores, [5.0, 7.0]);
+        assert!(surface.intervals[0].iter().all(|end| end.is_nan()));
+    }
+}

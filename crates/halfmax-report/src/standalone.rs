@@ -1,0 +1,181 @@
+//! Pictures as SVG files of their own, in light colours.
+
+use crate::chart::{Shades, contour_chart, dose_chart, matrix_chart, plate_chart, plate_range, plate_size};
+use crate::html::Html;
+use crate::number::significant;
+use crate::pictures::{DosePicture, MatrixPicture, PlatePicture};
+
+/// What the style sheet of pages says, with its light colours.
+const STYLE: &str = include_str!("standalone.css");
+
+/// A curve as the text of an SVG file.
+///
+/// ```
+/// use halfmax_report::{DosePicture, curve_svg};
+/// let svg = curve_svg("A375 · <Paclitaxel>", "IC50 0.3 µM", &DosePicture::default());
+/// assert!(svg.starts_with("<svg xmlns=") && svg.contains("&lt;Paclitaxel&gt;"));
+/// ```
+pub fn curve_svg(title: &str, note: &str, picture: &DosePicture) -> String {
+    let mut html = open([344, 262], title, note);
+    html.raw("<g transform=\"translate(12 46)\">");
+    dose_chart(&mut html, picture);
+    html.raw("</g>");
+    close(html)
+}
+
+/// A dose matrix as the text of an SVG file: a row of pictures each for the response and for the synergy of each model, with the values and as a
+/// landscape; below them the drugs alone.
+pub fn matrix_svg(title: &str, note: &str, picture: &MatrixPicture) -> String {
+    const ROW: usize = 366;
+    let scored =
+        || picture.surfaces.iter().filter(|surface| surface.scores.iter().any(|score| score.is_finite()));
+    let rows = 1 + scored().count();
+    let alone = if picture.alone.is_empty() { 0 } else { 240 };
+    let mut html = open([740, 50 + rows * ROW + alone], title, note);
+    let mut row = |at: usize, name: &str, picture: &MatrixPicture, values: &[f64], shades: Shades| {
+        html.raw("<g transform=\"translate(12 ").whole(50 + at * ROW).raw(")\"><text class=name y=12>");
+        html.text(name).raw("</text><g transform=\"translate(0 22)\">");
+        matrix_chart(&mut html, picture, values, shades);
+        html.raw("</g><g transform=\"translate(364 22)\">");
+        contour_chart(&mut html, picture, values, shades);
+        html.raw("</g></g>");
+    };
+    row(0, "Inhibition, %", picture, &picture.response, Shades::Inhibition);
+    for (at, surface) in scored().enumerate() {
+        let (own, surface) = picture.scored(surface);
+        // What does not fit on a line stands on the page.
+        let gist = surface.summary.split(';').next().unwrap_or_default();
+        let name = format!("Synergy by {}, percentage points: {gist}", surface.name);
+        row(at + 1, &name, &own, &surface.scores, Shades::Synergy);
+    }
+    for (at, drug) in picture.alone.iter().enumerate().take(2) {
+        html.raw("<g transform=\"translate(")
+            .whole(12 + at * 364)
+            .raw(" ")
+            .whole(70 + rows * ROW)
+            .raw(")\">");
+        dose_chart(&mut html, drug);
+        html.raw("</g>");
+    }
+    close(html)
+}
+
+/// A plate as the text of an SVG file.
+pub fn plate_svg(title: &str, note: &str, picture: &PlatePicture) -> String {
+    let [width, height] = plate_size(picture);
+    let mut html = open([width.max(240) + 24, height + 84], title, note);
+    html.raw("<g transform=\"translate(12 46)\">");
+    plate_chart(&mut html, picture);
+    html.raw("</g>");
+    if let Some([low, high]) = plate_range(&picture.wells) {
+        let ends = [low, high].map(|end| significant(Some(end)).unwrap_or_default());
+        html.raw("<text x=12 y=").whole(height + 68).raw(">");
+        html.text(&format!(
+            "{}: {} or less is lightest, {} or more darkest",
+            picture.measure, ends[0], ends[1]
+        ));
+        html.raw("</text>");
+    }
+    close(html)
+}
+
+/// Opens the file and writes its head; the picture is moved down by as many lines as the note takes.
+fn open([width, height]: [usize; 2], title: &str, note: &str) -> Html {
+    // Letters of 12 pixels are half as wide, about.
+    let lines = lines(note, (width - 24) / 6);
+    let more = 16 * lines.len().saturating_sub(1);
+    let mut html = Html::new();
+    html.raw("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 ")
+        .whole(width)
+        .raw(" ")
+        .whole(height + more);
+    html.raw("\" width=\"")
+        .whole(width)
+        .raw("\" height=\"")
+        .whole(height + more)
+        .raw("\" role=\"img\">\n<title>");
+    html.text(title).raw("</title>\n<style>").raw(STYLE);
+    html.raw("</style>\n<rect width=\"100%\" height=\"100%\" class=\"paper\"/>");
+    html.raw("<text class=\"title\" x=\"12\" y=\"20\">").text(title).raw("</text>");
+    for (at, line) in lines.iter().enumerate() {
+        html.raw("<text x=\"12\" y=\"").whole(37 + 16 * at).raw("\">").text(line).raw("</text>");
+    }
+    html.raw("<g transform=\"translate(0 ").whole(more).raw(")\">");
+    html
+}
+
+/// A text in lines of at most so many characters, where its words allow.
+fn lines(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut().filter(|line| line.chars().count() + word.chars().count() < most) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+fn close(mut html: Html) -> String {
+    html.raw("</g></svg>\n");
+    quoted(&html.finish())
+}
+
+/// Attributes in quotation marks, which pages leave out and XML asks for.
+fn quoted(markup: &str) -> String {
+    let mut text = String::with_capacity(markup.len() * 11 / 10);
+    let mut rest = markup;
+    while let Some(start) = rest.find('<') {
+        let (before, tag) = rest.split_at(start);
+        let end = tag.find('>').map_or(tag.len(), |end| end + 1);
+        text.push_str(before);
+        quote_tag(&tag[..end], &mut text);
+        rest = &tag[end..];
+    }
+    text.push_str(rest);
+    text
+}
+
+fn quote_tag(tag: &str, text: &mut String) {
+    let mut rest = tag;
+    while let Some(equals) = rest.find('=') {
+        let (name, value) = rest.split_at(equals + 1);
+        text.push_str(name);
+        let end = match value.strip_prefix('"') {
+            Some(inner) => inner.find('"').map_or(value.len(), |end| end + 2),
+            None => value.find([' ', '>']).unwrap_or(value.len()),
+        };
+        let (value, after) = value.split_at(end);
+        if value.starts_with('"') {
+            text.push_str(value);
+        } else {
+            text.push('"');
+            text.push_str(value);
+            text.push('"');
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_notes_are_broken_into_lines() {
+        assert_eq!(lines("IC50 0.3 µM · poor fit", 12), ["IC50 0.3 µM", "· poor fit"]);
+        assert!(lines("", 12).is_empty());
+        let svg = curve_svg("A", &"word ".repeat(30), &DosePicture::default());
+        assert!(svg.contains("viewBox=\"0 0 344 294\"") && svg.contains("translate(0 32)"), "{svg}");
+    }
+
+    #[test]
+    fn attributes_are_quoted_and_texts_stay() {
+        assert_eq!(quoted("<a b=c d=\"e=f\" /><t>x=y</t>"), "<a b=\"c\" d=\"e=f\" /><t>x=y</t>");
+        assert_eq!(quoted("<path class=x d=\"M1 2\"/>a<b"), "<path class=\"x\" d=\"M1 2\"/>a<b");
+    }
+}
