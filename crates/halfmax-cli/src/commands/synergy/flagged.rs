@@ -51,13 +51,12 @@ impl Flagged {
                 counted(of(BlockFlag::Imputed), "block")
             ));
         }
-        if of(BlockFlag::NoReplicates) > 0 {
-            let without = of(BlockFlag::NoReplicates);
+        let without = of(BlockFlag::NoReplicates);
+        if without > 0 {
+            let have = if without == 1 { "has" } else { "have" };
             terminal.note(&format!(
-                "{place}: {} of {} {} no replicates, and so neither intervals nor p values",
-                without,
-                counted(self.blocks, "block"),
-                if without == 1 { "has" } else { "have" }
+                "{place}: {} without replicates {have} neither intervals nor p values",
+                counted(without, "block")
             ));
         }
         let doubts: Vec<String> = BlockFlag::ALL
