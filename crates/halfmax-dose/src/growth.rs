@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::distributions::f_upper_tail;
 use crate::estimate::{Estimate, Uncertainty};
-use crate::least_squares::{Limits, fit};
+use crate::least_squares::Limits;
 use crate::robust::Sorted;
 use crate::shape::LogLogistic;
+use crate::starts::fit;
 
 /// Growth-rate metrics of one curve (Hafner et al. 2016, *Nature Methods* 13, 521). NaN where not known.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

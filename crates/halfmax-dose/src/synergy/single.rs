@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::matrix::DoseMatrix;
-use crate::least_squares::{Level, Limits, fit};
+use crate::least_squares::{Level, Limits};
 use crate::shape::LogLogistic;
+use crate::starts::fit;
 
 /// What becomes of a baseline that is not 0: of inhibitions that fitted curves have without effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
