@@ -32,7 +32,8 @@ struct Regime {
     batch: f64,
     /// Whether a column tells batches apart.
     told: bool,
-    /// What every seventh curve is, and the only ones then counted; the others are log-logistic.
+    /// What every seventh curve is, and the only ones then counted; the others are log-logistic. Where they have a second phase or a rise, intervals are
+    /// those of the curves found to have one (column "wider").
     kind: Kind,
 }
 
@@ -213,6 +214,9 @@ impl Regime {
 
 /// Where a curve falls through one half, by a search from the lowest dose.
 fn ic50(truth: &Shape) -> Option<f64> {
+    if let Shape::LogLogistic(curve) = truth {
+        return curve.dose_at(0.5);
+    }
     let place = |at: i32| 1e-6 * 10.0_f64.powf(f64::from(at) / 1000.0);
     let mut falls = (1..14_000).filter(|at| truth.at(place(at - 1)) > 0.5 && truth.at(place(*at)) <= 0.5);
     falls.next().map(place)
@@ -232,6 +236,9 @@ fn ec50(truth: &Shape) -> Option<f64> {
 
 /// The average of a curve over log dose.
 fn area(truth: &Shape, [low, high]: [f64; 2]) -> f64 {
+    if let Shape::LogLogistic(curve) = truth {
+        return curve.area(low, high);
+    }
     let place = |at: usize| low * (high / low).powf((at as f64 + 0.5) / 2000.0);
     (0..2000).map(|at| truth.at(place(at))).sum::<f64>() / 2000.0
 }
@@ -298,7 +305,14 @@ fn main() {
             let set = fits.iter().filter(|fit| flags.iter().any(|flag| fit.flags.contains(*flag))).count();
             100.0 * set as f64 / count as f64
         };
-        for (curve, fit) in curves.iter().zip(&fits) {
+        // Of a second phase that is not found, log-logistic intervals cannot hold what they promise.
+        let found = |fit: &CurveFit| match regime.kind {
+            Kind::TwoPhase | Kind::Hormetic => {
+                matches!(fit.curve, Some(Shape::TwoPhase(_) | Shape::BrainCousens(_)))
+            }
+            Kind::LogLogistic | Kind::Inactive => true,
+        };
+        for (curve, fit) in curves.iter().zip(&fits).filter(|(_, fit)| found(fit)) {
             let [low, high] = fit.dose_range;
             shaped += usize::from(fit.ec50.is_known());
             if let Some(truth) = ic50(&curve.truth) {

@@ -10,6 +10,7 @@ use crate::flatness::{has_power, p_of_trend, varies};
 use crate::hormesis::BrainCousens;
 use crate::kept::{Candidate, Kept};
 use crate::lack_of_fit::LackOfFit;
+use crate::least_squares::{Limits, Pull, descend};
 use crate::model::{Curve, Target};
 use crate::params::CurveParams;
 use crate::phases::Wider;
@@ -22,6 +23,8 @@ use crate::two_phase::{TwoPhase, TwoPhaseTheta};
 const HALF: f64 = 0.5;
 /// The p value of the lack-of-fit test below which a curve gets its flag.
 const LACK_OF_FIT: f64 = 0.01;
+/// The p value from which the test is made anew, without priors.
+const SUSPICIOUS: f64 = 0.05;
 
 /// What a curve is described from.
 pub(crate) struct Described<'a> {
@@ -148,6 +151,14 @@ impl Described<'_> {
         .p_value()
     }
 
+    fn lack_of_fit_of<const N: usize>(&self, theta: &[f64; N], squares: f64, parameters: usize) -> f64
+    where
+        [f64; N]: Curve<N>,
+    {
+        let ready = theta.ready();
+        self.lack_of_fit(|ln_dose| <[f64; N]>::value(&ready, ln_dose), squares, parameters)
+    }
+
     /// What all curves have.
     fn curve<'b, const N: usize>(&'b self, fit: &mut CurveFit, chosen: &'b Candidate<N>) -> Reader<'b, N>
     where
@@ -194,9 +205,15 @@ impl Described<'_> {
         if open(&fit.ic50) || open(&fit.ec50) {
             fit.flags.insert(Flag::OpenInterval);
         }
-        let ready = theta.ready();
-        let value = |ln_dose: f64| <[f64; N]>::value(&ready, ln_dose);
-        fit.p_lack_of_fit = self.lack_of_fit(value, chosen.squares, limits.free());
+        fit.p_lack_of_fit = self.lack_of_fit_of(theta, chosen.squares, limits.free());
+        if fit.p_lack_of_fit < SUSPICIOUS {
+            // The test is of least squares: what priors cost the curve is no lack of fit.
+            let limits = Limits { pull: Pull::of_batches(kept.batches), ..*limits };
+            let least = descend(&kept.levels, &limits, theta);
+            fit.p_lack_of_fit = self
+                .lack_of_fit_of(&least.theta, kept.within + least.cost, limits.free())
+                .max(fit.p_lack_of_fit);
+        }
         fit.sensitivity = SensitivityScores::of_curve(theta, range);
         fit.effect_doses = self.params.effects.iter().map(|effect| reader.effect(*effect)).collect();
         reader

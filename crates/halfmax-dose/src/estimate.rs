@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::distributions::t_quantile_95_between;
-use crate::least_squares::{Level, Limits, cholesky, normal, solve};
+use crate::least_squares::{Level, Limits, cholesky, normal};
 use crate::model::Curve;
 use crate::profile::{End, Function, Region};
 
@@ -61,7 +61,7 @@ where
             let column = |at: usize| {
                 let mut unit = [0.0; N];
                 unit[at] = if chosen[at] { variance } else { 0.0 };
-                solve(&factor, &chosen, &unit)
+                factor.solve(&unit)
             };
             std::array::from_fn(column)
         });

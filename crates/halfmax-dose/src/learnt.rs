@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::distributions::f_upper_tail;
-use crate::least_squares::{Level, Limits, OfBatch, Pull, cholesky, descend, normal, solve, sums_of_batches};
+use crate::least_squares::{Level, Limits, OfBatch, Pull, cholesky, descend, normal, sums_of_batches};
 use crate::model::Curve;
 use crate::shape::{Theta, share_of_top};
 
@@ -159,7 +159,7 @@ fn tops(curves: &[Own], learnt: &Learnt) -> Option<[f64; 2]> {
         let free: [bool; 4] = std::array::from_fn(|at| own.limits.is_free(at));
         let factor = cholesky(&normal(&own.levels, &Pull::NONE, &own.theta).matrix, &free)?;
         let (variance, freedom) = learnt.moderated(own.squares, own.freedom);
-        let squared = variance * solve(&factor, &free, &[1.0, 0.0, 0.0, 0.0])[0];
+        let squared = variance * factor.solve(&[1.0, 0.0, 0.0, 0.0])[0];
         let top = own.theta[0];
         // A curve that has left its top at the lowest dose tells it by its slope.
         let lowest = own.levels.first()?.ln_dose;
@@ -259,7 +259,7 @@ fn volume(own: &Own, held: &Limits, theta: &Theta, variance: f64) -> f64 {
         information[at][at] += variance * before[at];
     }
     let factor = cholesky(&information, &free);
-    factor.map_or(f64::INFINITY, |factor| (0..4).filter(|at| free[*at]).map(|at| factor[at][at].ln()).sum())
+    factor.map_or(f64::INFINITY, |factor| factor.half_ln_determinant())
 }
 
 /// The derivative of the logarithm of the gamma function, for arguments above 0.

@@ -199,41 +199,59 @@ where
     sum
 }
 
+/// The lower Cholesky factor of some rows and columns of a matrix; the others are those of the identity.
+#[derive(Clone, Copy)]
+pub(crate) struct Factor<const N: usize> {
+    lower: [[f64; N]; N],
+    /// One over the diagonal.
+    inverse: [f64; N],
+    chosen: [bool; N],
+}
+
 /// The lower Cholesky factor of the rows and columns of `matrix` that are `chosen`; none if it is not positive definite.
-pub(crate) fn cholesky<const N: usize>(matrix: &[[f64; N]; N], chosen: &[bool; N]) -> Option<[[f64; N]; N]> {
-    let mut factor = [[0.0; N]; N];
-    for row in (0..N).filter(|row| chosen[*row]) {
-        for column in (0..=row).filter(|column| chosen[*column]) {
-            let dot: f64 = (0..column).map(|at| factor[row][at] * factor[column][at]).sum();
-            let rest = matrix[row][column] - dot;
-            if row != column {
-                factor[row][column] = rest / factor[column][column];
-            } else if rest > 1e-13 * matrix[row][row] && rest.is_finite() {
-                factor[row][row] = rest.sqrt();
-            } else {
-                return None;
-            }
+pub(crate) fn cholesky<const N: usize>(matrix: &[[f64; N]; N], chosen: &[bool; N]) -> Option<Factor<N>> {
+    let mut factor = Factor { lower: [[0.0; N]; N], inverse: [1.0; N], chosen: *chosen };
+    let lower = &mut factor.lower;
+    for row in 0..N {
+        if !chosen[row] {
+            lower[row][row] = 1.0;
+            continue;
         }
+        for column in 0..row {
+            let dot: f64 = (0..column).map(|at| lower[row][at] * lower[column][at]).sum();
+            let rest = if chosen[column] { matrix[row][column] - dot } else { 0.0 };
+            lower[row][column] = rest * factor.inverse[column];
+        }
+        let dot: f64 = (0..row).map(|at| lower[row][at] * lower[row][at]).sum();
+        let rest = matrix[row][row] - dot;
+        if !(rest > 1e-13 * matrix[row][row] && rest.is_finite()) {
+            return None;
+        }
+        lower[row][row] = rest.sqrt();
+        factor.inverse[row] = 1.0 / lower[row][row];
     }
     Some(factor)
 }
 
-/// Solves `L Lᵀ x = right` over the chosen rows; the others are 0.
-pub(crate) fn solve<const N: usize>(
-    factor: &[[f64; N]; N],
-    chosen: &[bool; N],
-    right: &[f64; N],
-) -> [f64; N] {
-    let mut x = [0.0; N];
-    for row in (0..N).filter(|row| chosen[*row]) {
-        let dot: f64 = (0..row).map(|at| factor[row][at] * x[at]).sum();
-        x[row] = (right[row] - dot) / factor[row][row];
+impl<const N: usize> Factor<N> {
+    /// Solves `L Lᵀ x = right` over the chosen rows; the others are 0.
+    pub fn solve(&self, right: &[f64; N]) -> [f64; N] {
+        let mut x = [0.0; N];
+        for row in 0..N {
+            let dot: f64 = (0..row).map(|at| self.lower[row][at] * x[at]).sum();
+            x[row] = if self.chosen[row] { (right[row] - dot) * self.inverse[row] } else { 0.0 };
+        }
+        for row in (0..N).rev() {
+            let dot: f64 = (row + 1..N).map(|at| self.lower[at][row] * x[at]).sum();
+            x[row] = (x[row] - dot) * self.inverse[row];
+        }
+        x
     }
-    for row in (0..N).rev().filter(|row| chosen[*row]) {
-        let dot: f64 = (row + 1..N).map(|at| factor[at][row] * x[at]).sum();
-        x[row] = (x[row] - dot) / factor[row][row];
+
+    /// Half the logarithm of the determinant of the chosen rows and columns.
+    pub fn half_ln_determinant(&self) -> f64 {
+        (0..N).map(|at| self.lower[at][at].ln()).sum()
     }
-    x
 }
 
 /// The parameters that may move: free, and not pressed against an end of their range.
@@ -274,7 +292,7 @@ where
             row[at] += damping * row[at] + 1e-12;
         }
         let Some(factor) = cholesky(&damped, &chosen) else { break };
-        let step = solve(&factor, &chosen, &here.gradient);
+        let step = factor.solve(&here.gradient);
         let next: [f64; N] =
             std::array::from_fn(|at| limits.clamp(at, theta[at] + step[at].clamp(-longest[at], longest[at])));
         let there = normal(levels, &limits.pull, &next);

@@ -4,7 +4,7 @@
 //! are found as by Venzon & Moolgavkar 1988: step by step the function is made linear and the sum of squares quadratic, and the largest value
 //! within `C` is gone to, until nothing moves. Where the quadratic at the minimum already holds at the ends, those of the delta method stay.
 
-use crate::least_squares::{Level, Limits, cholesky, cost, normal, solve};
+use crate::least_squares::{Level, Limits, cholesky, cost, normal};
 use crate::model::Curve;
 
 /// An end of an interval.
@@ -134,8 +134,8 @@ where
                 row[at] += 1e-9 * row[at] + 1e-12;
             }
             let factor = cholesky(&damped, &chosen)?;
-            let down = solve(&factor, &chosen, descent);
-            let along = solve(&factor, &chosen, gradient);
+            let down = factor.solve(descent);
+            let along = factor.solve(gradient);
             let dot = |a: &[f64; N], b: &[f64; N]| {
                 (0..N).filter(|at| chosen[*at]).map(|at| a[at] * b[at]).sum::<f64>()
             };
