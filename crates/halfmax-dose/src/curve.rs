@@ -155,8 +155,8 @@ pub struct CurveFit {
     /// of its fall. The interval is that of its logarithm, the standard error its own.
     pub hill: Estimate,
     /// The EC50 in µM, half way between the plateaus: the relative IC50. Of a curve of two phases it is that of the first phase, half way from the
-    /// top to the plateau between the phases; of one with a rise at low doses, the dose at which it has fallen half way from its top, not from
-    /// its peak, to the bottom. The standard error is that of log10 EC50.
+    /// top to the plateau between the phases; of one with a rise at low doses (flag `hormetic`), the dose at which it has fallen half way from its
+    /// top, not from its peak, to the bottom. The standard error is that of log10 EC50.
     pub ec50: Estimate,
     /// Where the EC50 lies.
     pub ec50_position: Position,

@@ -53,7 +53,7 @@ impl Described<'_> {
             self.constant(fit);
         } else {
             fit.curve = Some(Shape::LogLogistic(LogLogistic::from_theta(&chosen.theta)));
-            self.curve(fit, chosen);
+            self.curve(fit, chosen, Half::OfParameter);
         }
         self.quality(fit);
     }
@@ -66,17 +66,18 @@ impl Described<'_> {
                 fit.model = FittedModel::BrainCousens;
                 fit.p_flat = self.kept.p_against_mean(chosen);
                 fit.curve = Some(Shape::BrainCousens(BrainCousens::from_theta(&chosen.theta)));
-                let reader = self.curve(fit, chosen);
-                fit.ec50 = reader.dose(Target::Effect(HALF)).map_or(Estimate::NONE, |(ec50, _)| ec50);
+                let reader = self.curve(fit, chosen, Half::OfFall);
                 (fit.peak, fit.peak_um) = reader.peak();
             }
             Wider::TwoPhase(chosen) => {
                 fit.model = FittedModel::TwoPhase;
                 fit.p_flat = self.kept.p_against_mean(chosen);
                 fit.curve = Some(Shape::TwoPhase(TwoPhase::from_theta(&chosen.theta)));
-                let reader = self.curve(fit, chosen);
+                let rises = wider.flag() == Flag::Hormetic;
+                let half = if rises { Half::OfFall } else { Half::OfParameter };
+                let reader = self.curve(fit, chosen, half);
                 fit.second = reader.second();
-                if wider.flag() == Flag::Hormetic {
+                if rises {
                     (fit.peak, fit.peak_um) = reader.peak();
                 }
             }
@@ -160,7 +161,12 @@ impl Described<'_> {
     }
 
     /// What all curves have.
-    fn curve<'b, const N: usize>(&'b self, fit: &mut CurveFit, chosen: &'b Candidate<N>) -> Reader<'b, N>
+    fn curve<'b, const N: usize>(
+        &'b self,
+        fit: &mut CurveFit,
+        chosen: &'b Candidate<N>,
+        half: Half,
+    ) -> Reader<'b, N>
     where
         [f64; N]: Curve<N>,
     {
@@ -173,13 +179,14 @@ impl Described<'_> {
             false => Estimate::exact(top),
         };
         fit.bottom = reader.parameter(1, ANYWHERE);
-        fit.ec50 =
-            reader.dose_parameter(&|theta: &[f64; N]| Some((theta[2], unit(2)))).unwrap_or(Estimate::NONE);
         fit.hill = reader.slope(3);
-        // Of a curve with a rise, the EC50 is no parameter.
-        let ln_ec50 =
-            if N == 5 { Target::Effect(HALF).ln_dose(theta).map(|found| found.0) } else { Some(theta[2]) };
-        fit.ec50_position = ln_ec50.map_or(Position::Nowhere, |ln_ec50| Position::of(ln_ec50, range));
+        (fit.ec50, fit.ec50_position) = match half {
+            Half::OfParameter => {
+                let ec50 = reader.dose_of(&|theta: &[f64; N]| Some((theta[2], unit(2))));
+                (ec50.unwrap_or(Estimate::NONE), Position::of(theta[2], range))
+            }
+            Half::OfFall => reader.dose(Target::Effect(HALF)).unwrap_or((Estimate::NONE, Position::Nowhere)),
+        };
         if fit.ec50_position != Position::Within {
             fit.flags.insert(Flag::Ec50OutsideRange);
         }
@@ -225,15 +232,13 @@ fn level_of(constant: &Estimate) -> f64 {
     if constant.upper.is_nan() { constant.value } else { constant.upper }
 }
 
-impl Wider {
-    /// The flag of a curve that was found: a rise at low doses, or a second phase.
-    pub fn flag(&self) -> Flag {
-        match self {
-            Self::Hormetic(_) => Flag::Hormetic,
-            Self::TwoPhase(curve) if curve.theta[4] > curve.theta[0].max(curve.theta[1]) => Flag::Hormetic,
-            Self::TwoPhase(_) => Flag::Biphasic,
-        }
-    }
+/// What the EC50 is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    /// The third parameter: half way between two plateaus.
+    OfParameter,
+    /// The dose at which the curve has fallen half way from its top to its bottom.
+    OfFall,
 }
 
 const ANYWHERE: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
@@ -293,7 +298,7 @@ where
     }
 
     /// A dose whose logarithm is a function of the parameters.
-    fn dose_parameter(&self, function: Function<'_, N>) -> Option<Estimate> {
+    fn dose_of(&self, function: Function<'_, N>) -> Option<Estimate> {
         let (value, gradient) = function(self.theta)?;
         let ends = self.uncertainty.ends(&self.region, function, value, &gradient, self.near);
         Some(self.uncertainty.logarithmic(value, &gradient, ends))
@@ -309,7 +314,7 @@ where
     fn dose(&self, target: Target) -> Option<(Estimate, Position)> {
         let function = |theta: &[f64; N]| target.ln_dose(theta);
         let (value, _) = function(self.theta)?;
-        Some((self.dose_parameter(&function)?, Position::of(value, self.range)))
+        Some((self.dose_of(&function)?, Position::of(value, self.range)))
     }
 
     /// The lowest dose at which the curve falls to a viability; below the tested doses without a value where all of the curve lies below.
@@ -360,7 +365,7 @@ impl Reader<'_, 7> {
             |theta: &TwoPhaseTheta| Some((theta[2] + theta[5], [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]));
         SecondPhase {
             plateau: self.parameter(4, ANYWHERE),
-            ec50: self.dose_parameter(&ln_ec50).unwrap_or(Estimate::NONE),
+            ec50: self.dose_of(&ln_ec50).unwrap_or(Estimate::NONE),
             hill: self.slope(6),
         }
     }

@@ -8,6 +8,7 @@
 use std::f64::consts::LN_10;
 
 use crate::distributions::f_upper_tail;
+use crate::flags::Flag;
 use crate::hormesis::HormeticTheta;
 use crate::kept::{Candidate, Kept};
 use crate::learnt::Learnt;
@@ -17,13 +18,11 @@ use crate::params::CurveParams;
 use crate::robust::Sorted;
 use crate::two_phase::TwoPhaseTheta;
 
-/// Of ordinary curves, at most this share is taken for one of two phases or with a rise.
-pub(crate) const LEVEL: f64 = 0.01;
-/// The p value below which either test finds a wider curve. With the readings left out below, 0 to 0.5 % of ordinary curves pass, with errors of 5 or 15 %,
+/// The p value below which either test finds a wider curve. With the readings left out below, 0 to 0.4 % of ordinary curves pass, with errors of 5 or 15 %,
 /// outliers or batches (benches/coverage.rs, column "wider").
-const FOUND: f64 = LEVEL * 2.0;
-/// What F is at least, with 1, 2 and 3 more parameters, for that p value: a 1,000th less than the quantile of χ² over their number.
-const LEAST_F: [f64; 4] = [0.0, 5.41, 3.91, 3.27];
+const FOUND: f64 = 0.01;
+/// What F is at least, with 1, 2 and 3 more parameters, for that p value: a little less than the quantile of χ² over their number.
+const LEAST_F: [f64; 4] = [0.0, 6.63, 4.6, 3.78];
 /// The p value without any one reading.
 const STILL_FOUND: f64 = 0.1;
 /// So many readings that speak most for a wider curve are left out, one at a time.
@@ -42,6 +41,25 @@ const HIGHEST_RISE: f64 = 5.0;
 pub(crate) enum Wider {
     Hormetic(Candidate<5>),
     TwoPhase(Candidate<7>),
+}
+
+impl Candidate<7> {
+    /// Whether the first phase is a rise at low doses.
+    fn rises(&self) -> bool {
+        let [top, bottom, _, _, plateau, _, _] = self.theta;
+        plateau > top.max(bottom)
+    }
+}
+
+impl Wider {
+    /// The flag of a curve that was found: a rise at low doses, or a second phase.
+    pub fn flag(&self) -> Flag {
+        match self {
+            Self::Hormetic(_) => Flag::Hormetic,
+            Self::TwoPhase(curve) if curve.rises() => Flag::Hormetic,
+            Self::TwoPhase(_) => Flag::Biphasic,
+        }
+    }
 }
 
 /// What is searched for a wider curve.
@@ -67,19 +85,22 @@ impl Search<'_> {
         let limits = Limits { pull: Pull::of_batches(self.plain.limits.pull.batches), ..self.plain.limits };
         let upper = self.plain.squares;
         let [hormetic, two_phase] = [self.hormetic_limits().free(), self.two_phase_limits().free()];
-        if ![hormetic, two_phase].iter().any(|free| self.could_pass(*free, upper)) {
+        let rises = self.could_pass(hormetic, upper) && self.may_rise();
+        if !rises && !self.could_pass(two_phase, upper) {
             return (None, f64::NAN);
         }
         let minimum = descend(&self.kept.levels, &limits, &self.plain.theta);
         let null = Null { limits, minimum, squares: self.kept.within + minimum.cost };
-        let hormetic = self.could_pass(hormetic, null.squares).then(|| self.hormetic(&null));
+        let hormetic = (rises && self.could_pass(hormetic, null.squares)).then(|| self.hormetic(&null));
         let two_phase = self.could_pass(two_phase, null.squares).then(|| self.two_phase(&null));
         let p = |p: Option<f64>| p.unwrap_or(f64::NAN);
         let least = p(hormetic.as_ref().map(|found| found.1)).min(p(two_phase.as_ref().map(|found| found.1)));
         let hormetic = hormetic.filter(|(found, p)| *p < FOUND && self.stands(&null, found));
         let two_phase = two_phase.filter(|(found, p)| *p < FOUND && self.stands(&null, found));
         match (hormetic, two_phase) {
-            (Some((one, p)), Some((two, _))) if self.kept.aicc(&one) <= self.kept.aicc(&two) => {
+            (Some((one, p)), Some((two, _)))
+                if two.rises() || self.kept.aicc(&one) <= self.kept.aicc(&two) =>
+            {
                 (Some(Wider::Hormetic(one)), p)
             }
             (_, Some((two, p))) => (Some(Wider::TwoPhase(two)), p),
@@ -96,6 +117,21 @@ impl Search<'_> {
         // Of any number of degrees of freedom, F at the level is at least that of infinitely many.
         let enough = squares - kept.within > more as f64 * LEAST_F[more.min(3)] * variance;
         kept.doses.len() > free && enough && self.p_value(kept, squares, kept.within, free) < FOUND
+    }
+
+    /// Whether a first step from the log-logistic curve leads to a rise, and comes half the way to passing the test.
+    fn may_rise(&self) -> bool {
+        let [top, bottom, ln_scale, ln_hill] = self.plain.theta;
+        let limits = self.hormetic_limits();
+        let start = [top, bottom, ln_scale, ln_hill.clamp(2.0_f64.ln(), 6.0_f64.ln()), 0.0];
+        let here = normal(&self.kept.levels, &Pull::of_batches(limits.pull.batches), &start);
+        let free: [bool; 5] = std::array::from_fn(|at| limits.is_free(at));
+        let Some(factor) = cholesky(&here.matrix, &free) else { return true };
+        let step = factor.solve(&here.gradient);
+        let gain: f64 = (0..5).map(|at| step[at] * here.gradient[at]).sum();
+        let reached = (self.kept.within + here.cost - gain).max(self.kept.within);
+        let (variance, _) = self.learnt.moderated(reached, self.kept.freedom(limits.free()));
+        step[4] > 0.0 && self.plain.squares - reached > LEAST_F[1] / 2.0 * variance
     }
 
     /// The p value of a wider curve of so many parameters by its sum of squares and that of the log-logistic curve.
@@ -193,14 +229,14 @@ impl Search<'_> {
     }
 
     fn two_phase(&self, null: &Null) -> (Candidate<7>, f64) {
-        const STEPS: i32 = 9;
+        const STEPS: i32 = 7;
         let limits = self.two_phase_limits();
         let [low, high] = self.ends();
         let place = |at: i32| low + (high - low) * f64::from(at) / f64::from(STEPS - 1);
         let mut starts: Vec<TwoPhaseTheta> = Vec::new();
         for first in 0..STEPS {
             for second in first + 1..=STEPS {
-                for hills in [[1.0_f64, 1.0], [1.0, 3.0], [3.0, 1.0], [3.0, 3.0]] {
+                for hills in [[1.2_f64, 1.5], [2.0, 4.0]] {
                     let [one, two] = hills.map(f64::ln);
                     starts.push([0.0, 0.0, place(first), one, 0.0, place(second) - place(first), two]);
                 }
