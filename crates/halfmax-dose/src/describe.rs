@@ -197,7 +197,10 @@ impl Described<'_> {
         fit.emax = reader.derived(&|theta: &[f64; N]| Some(<[f64; N]>::slopes(&theta.ready(), range[1])));
         fit.residual_standard_error = (chosen.squares / kept.freedom(limits.free()) as f64).sqrt();
         fit.r2 = if kept.total > 0.0 { 1.0 - chosen.squares / kept.total } else { f64::NAN };
-        if bottom > top {
+        let ready = theta.ready();
+        let [first, last] = range.map(|ln_dose| <[f64; N]>::value(&ready, ln_dose));
+        // A curve that falls before it rises, or the other way round, does not rise for its plateaus.
+        if if N == 4 { bottom > top } else { last > first } {
             fit.flags.insert(Flag::Increasing);
         }
         (fit.ic50, fit.ic50_position) = reader.absolute(HALF);

@@ -121,15 +121,9 @@ where
             Some(true) => [End::At(value - half), End::At(value + half)],
             _ => [region.end(function, -1.0, bounds[0]), region.end(function, 1.0, bounds[1])],
         };
-        let [low, high] = ends.map(|end| match end {
-            End::At(end) if end >= bounds[0] && end <= bounds[1] => end,
-            _ => f64::NAN,
-        });
+        let [low, high] = ends.map(|end| end.within(bounds));
         // The curve that was preferred to the larger one is not ruled out either.
-        [
-            if low.is_nan() { End::Open } else { End::At(low.min(value)) },
-            if high.is_nan() { End::Open } else { End::At(high.max(value)) },
-        ]
+        [low.map(|end| end.min(value)), high.map(|end| end.max(value))]
     }
 
     /// An estimate on its own scale.

@@ -85,7 +85,7 @@ impl CurveFitter {
             fit.flags.insert(Flag::NonMonotone);
         }
         if let Some(divisions) = readings.divisions.filter(|divisions| *divisions > 0.0) {
-            fit.growth = growth_metrics(used, divisions);
+            fit.growth = growth_metrics(used, divisions, &mut fit.effect_doses);
         }
         fit
     }

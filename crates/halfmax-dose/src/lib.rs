@@ -15,6 +15,7 @@
 //! # Ok::<(), halfmax_core::Error>(())
 //! ```
 
+mod compare;
 mod curve;
 mod describe;
 mod distributions;
@@ -40,6 +41,7 @@ mod starts;
 pub mod synergy;
 mod two_phase;
 
+pub use compare::{Comparison, Difference};
 pub use curve::{CurveFit, CurveReadings, FittedModel, Position, SecondPhase, Shape};
 pub use distributions::{f_upper_tail, t_quantile_95};
 pub use effects::{Effect, EffectDose, SensitivityScores};

@@ -164,9 +164,9 @@ pub(crate) mod tests {
         for &ln_dose in ln_doses {
             let (here, slopes) = <[f64; N]>::slopes(&theta.ready(), ln_dose);
             assert!((here - value(theta, ln_dose)).abs() < 1e-14);
-            for at in 0..N {
+            for (at, slope) in slopes.iter().enumerate() {
                 let [up, down] = [1e-6, -1e-6].map(|by| value(&moved(at, by), ln_dose));
-                near(slopes[at], up, down, &format!("parameter {at} at {ln_dose}"));
+                near(*slope, up, down, &format!("parameter {at} at {ln_dose}"));
             }
             let [up, down] = [1e-6, -1e-6].map(|by| value(theta, ln_dose + by));
             near(-slopes[2], up, down, "along the dose");
@@ -181,14 +181,14 @@ pub(crate) mod tests {
         for target in [Target::Viability(0.5), Target::Effect(0.3)] {
             let (ln_dose, by) = target.ln_dose(theta).unwrap();
             assert!((value(theta, ln_dose) - target.level([theta[0], theta[1]]).0).abs() < 1e-9);
-            for at in 0..N {
+            for (at, by) in by.iter().enumerate() {
                 let [up, down] = [1e-6, -1e-6].map(|step| target.ln_dose(&moved(at, step)).unwrap().0);
-                near(by[at], up, down, &format!("{target:?}, parameter {at}"));
+                near(*by, up, down, &format!("{target:?}, parameter {at}"));
             }
         }
-        for at in 0..N {
+        for (at, slope) in slopes.iter().enumerate() {
             let [up, down] = [1e-6, -1e-6].map(|by| moved(at, by).area(range).0);
-            near(slopes[at], up, down, &format!("area, parameter {at}"));
+            near(*slope, up, down, &format!("area, parameter {at}"));
         }
     }
 

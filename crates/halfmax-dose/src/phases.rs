@@ -279,6 +279,15 @@ impl Search<'_> {
             let found = others.map(|(_, start)| descend(levels, &limits, start));
             best = found.fold(best, |best, other| if other.cost < best.cost { other } else { best });
         }
+        let (found, p) = self.judged(null, limits, &best);
+        if p >= FOUND {
+            return (found, p);
+        }
+        // The pull was that of readings that err by all that a log-logistic curve leaves.
+        let mut limits = limits;
+        let less = (found.variance.0 / self.plain.variance.0).clamp(1e-6, 1.0);
+        limits.pull.weight.iter_mut().for_each(|weight| *weight *= less);
+        let best = descend(levels, &limits, &found.theta);
         self.judged(null, limits, &best)
     }
 

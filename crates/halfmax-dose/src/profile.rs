@@ -17,6 +17,22 @@ pub(crate) enum End {
 }
 
 impl End {
+    /// The end where it lies within bounds, else an open one.
+    pub fn within(self, [low, high]: [f64; 2]) -> Self {
+        match self {
+            Self::At(value) if value >= low && value <= high => self,
+            _ => Self::Open,
+        }
+    }
+
+    /// The end at another value; an open end stays open.
+    pub fn map(self, to: impl Fn(f64) -> f64) -> Self {
+        match self {
+            Self::At(value) => Self::At(to(value)),
+            Self::Open => Self::Open,
+        }
+    }
+
     /// The value; NaN where there is none.
     pub fn value(self) -> f64 {
         match self {

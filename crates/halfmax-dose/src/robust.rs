@@ -6,6 +6,12 @@
 //! about their median: on the steep part of a curve batches differ more, and a quiet plateau says nothing of them. Readings to
 //! which the biweight gives weight 0 are outliers; the curve is fitted to the others by plain least squares, so that standard
 //! errors and tests are the textbook's.
+//!
+//! A reading with fellows is kept all the same: where other readings tell what it tells, the curve is wrong, not they (a hook, a second phase). The
+//! fellows of a reading are the other readings of its dose, where there are any: it stays where it lies nearer to their median than 0.6 of its
+//! distance from the curve. A dose with one reading has the doses beside it for fellows: it stays where one of them lies off to the same side,
+//! by at least 0.4 of its residual. The lowest and the highest dose have nothing beyond that could contradict them: their only reading stays. Where more
+//! than a quarter of the readings would be outliers, none is.
 
 use crate::least_squares::{Level, Limits, Minimum, descend};
 use crate::shape::{Theta, share_of_top};
@@ -236,9 +242,7 @@ impl Reweighting<'_> {
             self.measure();
         }
     }
-}
 
-impl Reweighting<'_> {
     /// Whether other readings tell the same as one that the curve does not explain: those of its dose agree with it rather than with the curve,
     /// or, where it has no replicate, a dose beside it lies off to the same side. At the ends, nothing beyond says otherwise. It is then the curve
     /// that is wrong: a second phase, a hook.
