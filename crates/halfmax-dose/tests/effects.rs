@@ -121,7 +121,7 @@ fn sensitivity_scores_are_the_published_ones() {
         near(found.aac, 1.0 - curve.area(doses[0], doses[23]), 1e-4);
     }
     // An inactive drug, and one whose EC50 is not below the highest dose.
-    let found = fit(&CurveParams::default(), &vec![1.0; 24], None).sensitivity;
+    let found = fit(&CurveParams::default(), &[1.0; 24], None).sensitivity;
     assert_eq!((found.aac, found.dss), (0.0, [0.0; 3]));
     let weak = LogLogistic { ec50: 30.0, ..CURVE };
     assert_eq!(fit(&CurveParams::default(), &simulated(&weak, 0.0, 0), None).sensitivity.dss, [0.0; 3]);

@@ -72,6 +72,22 @@ impl Comparisons {
         Ok(Self { pair: pair.clone(), writer: TableWriter::create(out)?, curves: Default::default() })
     }
 
+    /// Whether the curves have both names.
+    ///
+    /// # Errors
+    /// If one of them is the name of no curve.
+    pub fn check(&self, keys: &[CurveKey]) -> Result<()> {
+        let column = self.pair.column;
+        for value in &self.pair.values {
+            if !keys.iter().any(|key| column.of(key) == value) {
+                let expected =
+                    format!("a {} of the file, as the column {0} of the curves names it", column.name());
+                return Err(Error::parameter("--compare", value, &expected));
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps the curves of the two.
     pub fn keep(&mut self, keys: &[CurveKey], fits: &[CurveFit]) {
         for (key, fit) in keys.iter().zip(fits) {
@@ -86,12 +102,6 @@ impl Comparisons {
     /// the number of comparisons.
     pub fn finish(mut self, terminal: Terminal) -> Result<usize> {
         let column = self.pair.column;
-        for (value, curves) in self.pair.values.iter().zip(&self.curves) {
-            if curves.is_empty() {
-                let expected = format!("a value of the column {} of the curves", column.name());
-                return Err(Error::parameter("--compare", value, &expected));
-            }
-        }
         let rest = |key: &CurveKey| {
             CompareColumn::ALL.map(|of| if of == column { String::new() } else { of.of(key).to_owned() })
         };

@@ -117,6 +117,9 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         args.compare.as_ref().zip(args.compare_out.as_ref()).map(Comparisons::create).transpose()?;
     let readings = read_readings(&raw_table(args, global)?, &options)?;
     tell(&args.raw, &readings, terminal);
+    if let Some(comparison) = &comparison {
+        comparison.check(&readings.curves)?;
+    }
     if !args.grx.is_empty() && args.divisions.is_none() && readings.divisions.is_none() {
         return Err(Error::parameter(
             "--grx",
