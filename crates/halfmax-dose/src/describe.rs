@@ -200,7 +200,8 @@ impl Described<'_> {
         let ready = theta.ready();
         let [first, last] = range.map(|ln_dose| <[f64; N]>::value(&ready, ln_dose));
         // A curve that falls before it rises, or the other way round, does not rise for its plateaus.
-        if if N == 4 { bottom > top } else { last > first } {
+        let rises = if N == 4 { bottom > top } else { last > first };
+        if rises {
             fit.flags.insert(Flag::Increasing);
         }
         (fit.ic50, fit.ic50_position) = reader.absolute(HALF);

@@ -29,6 +29,8 @@ const STILL_FOUND: f64 = 0.1;
 const LEFT_OUT: usize = 3;
 /// A search that has come to no better p value is given up.
 const NEAR: f64 = 0.1;
+/// A curve may lie by so much above the highest mean of a dose, or below the lowest.
+const BEYOND: f64 = 0.1;
 /// The factor between the EC50 of two phases, at least.
 const APART: f64 = 3.0;
 /// The slope of a curve with a rise is at least this.
@@ -96,7 +98,10 @@ impl Search<'_> {
         let p = |p: Option<f64>| p.unwrap_or(f64::NAN);
         let least = p(hormetic.as_ref().map(|found| found.1)).min(p(two_phase.as_ref().map(|found| found.1)));
         let hormetic = hormetic.filter(|(found, p)| *p < FOUND && self.stands(&null, found));
-        let two_phase = two_phase.filter(|(found, p)| *p < FOUND && self.stands(&null, found));
+        // Phases that would rather be nearer to each other than is allowed are no two phases.
+        let apart = |found: &Candidate<7>| !found.limits.holds(5, found.theta[5]);
+        let two_phase =
+            two_phase.filter(|(found, p)| *p < FOUND && apart(found) && self.stands(&null, found));
         match (hormetic, two_phase) {
             (Some((one, p)), Some((two, _)))
                 if two.rises() || self.kept.aicc(&one) <= self.kept.aicc(&two) =>
@@ -142,11 +147,29 @@ impl Search<'_> {
         if freedom >= 1.0 && more > 0.0 { f_upper_tail(f, more, freedom) } else { 1.0 }
     }
 
+    /// Whether the curve stays near the readings between the doses: a bump or a dip that no dose shows is none.
+    fn is_shown<const N: usize>(&self, theta: &[f64; N]) -> bool
+    where
+        [f64; N]: Curve<N>,
+    {
+        const GRID: usize = 60;
+        let means = self.kept.doses.iter().map(|level| level.mean);
+        let [least, most] = means
+            .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], mean| [low.min(mean), high.max(mean)]);
+        let ready = theta.ready();
+        let [low, high] = self.ends();
+        let value = |at: usize| <[f64; N]>::value(&ready, low + (high - low) * at as f64 / GRID as f64);
+        (0..=GRID).map(value).all(|value| value > least - BEYOND && value < most + BEYOND)
+    }
+
     /// Whether the wider curve is better still without any one of the readings that speak most for it.
     fn stands<const N: usize>(&self, null: &Null, found: &Candidate<N>) -> bool
     where
         [f64; N]: Curve<N>,
     {
+        if !self.is_shown(&found.theta) {
+            return false;
+        }
         let (plain, wider) = (null.minimum.theta.ready(), found.theta.ready());
         let readings = self.sorted.place.iter().zip(&self.sorted.values);
         let gain = |(place, value): (&u32, &f64)| {
