@@ -247,7 +247,7 @@ fn second_phases_and_rises_have_models_of_their_own() {
     says(&said, &["1 of two phases", "1 with a rise at low doses"]);
     let [two, rise, plain] = ["Two", "Rise", "Plain"].map(|drug| &rows[&format!("A375/{drug}")]);
     assert_eq!([&two["model"], &rise["model"]], ["two_phase", "brain_cousens"]);
-    assert_eq!([&two["flags"], &rise["flags"], &plain["flags"]], ["biphasic", "hormetic", ""]);
+    assert_eq!([&two["flags"], &rise["flags"], &plain["flags"]], ["biphasic", "non_monotone;hormetic", ""]);
     assert!(
         (number(two, "ec50_2_um") / 5.0).ln().abs() < 0.3 && (number(two, "plateau") - 0.65).abs() < 0.05
     );
