@@ -6,7 +6,10 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use halfmax_core::{Seed, Silent};
-use halfmax_dose::{CurveFit, CurveParams, CurveReadings, Estimate, LogLogistic, Position};
+use halfmax_dose::{
+    BrainCousens, CurveFit, CurveParams, CurveReadings, Estimate, Flag, LogLogistic, Position, Shape,
+    TwoPhase,
+};
 
 /// A kind of screen.
 struct Regime {
@@ -29,6 +32,21 @@ struct Regime {
     batch: f64,
     /// Whether a column tells batches apart.
     told: bool,
+    /// What every seventh curve is, and the only ones then counted; the others are log-logistic. Where they have a second phase or a rise, intervals are
+    /// those of the curves found to have one (column "wider").
+    kind: Kind,
+}
+
+/// What the curves of a screen are.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    LogLogistic,
+    /// A first phase to a plateau of 0.55 to 0.75, a second one to the bottom.
+    TwoPhase,
+    /// A rise of 0.15 to 0.4 at low doses.
+    Hormetic,
+    /// No effect.
+    Inactive,
 }
 
 const ORDINARY: Regime = Regime {
@@ -43,9 +61,10 @@ const ORDINARY: Regime = Regime {
     outliers: 0.0,
     batch: 0.0,
     told: true,
+    kind: Kind::LogLogistic,
 };
 
-const REGIMES: [Regime; 17] = [
+const REGIMES: [Regime; 22] = [
     ORDINARY,
     Regime { name: "one replicate", replicates: 1, ..ORDINARY },
     Regime { name: "steep", hill: (4.0, 0.3), ..ORDINARY },
@@ -79,6 +98,26 @@ const REGIMES: [Regime; 17] = [
         hill: (1.8, 0.7),
         ..ORDINARY
     },
+    Regime { name: "inactive", kind: Kind::Inactive, ..ORDINARY },
+    Regime { name: "outliers, one replicate", replicates: 1, outliers: 0.05, ..ORDINARY },
+    Regime {
+        name: "two phases",
+        kind: Kind::TwoPhase,
+        doses: 10,
+        hill: (1.5, 0.3),
+        bottom: [0.0, 0.15],
+        ..ORDINARY
+    },
+    Regime {
+        name: "two phases, one replicate",
+        kind: Kind::TwoPhase,
+        doses: 10,
+        replicates: 1,
+        hill: (1.5, 0.3),
+        bottom: [0.0, 0.15],
+        ..ORDINARY
+    },
+    Regime { name: "hormesis", kind: Kind::Hormetic, hill: (2.0, 0.15), ..ORDINARY },
 ];
 
 /// Numbers that look random.
@@ -104,21 +143,59 @@ impl Draws {
 }
 
 struct Curve {
-    truth: LogLogistic,
+    truth: Shape,
     dose_um: Vec<f64>,
     viability: Vec<f64>,
     batch: Vec<u32>,
 }
 
 impl Regime {
-    fn curve(&self, seed: Seed) -> Curve {
+    fn shape(&self, plain: LogLogistic, decades: f64, draws: &mut Draws) -> Shape {
+        let LogLogistic { top, bottom, ec50, hill } = plain;
+        match self.kind {
+            Kind::LogLogistic => Shape::LogLogistic(plain),
+            Kind::Inactive => Shape::Constant(1.0),
+            Kind::TwoPhase => Shape::TwoPhase(TwoPhase {
+                top,
+                bottom,
+                ec50: 0.01 * 10.0_f64.powf(decades * draws.between([0.15, 0.35])),
+                hill,
+                plateau: draws.between([0.55, 0.75]),
+                ec50_2: 0.01 * 10.0_f64.powf(decades * draws.between([0.65, 0.85])),
+                hill_2: self.hill.0 * (self.hill.1 * draws.normal()).exp(),
+            }),
+            Kind::Hormetic => {
+                // The rise at the dose of the scale that makes a peak so high.
+                let peak = draws.between([1.15, 1.4]);
+                let curve = |rise: f64| BrainCousens {
+                    top,
+                    bottom,
+                    scale: ec50,
+                    hill: hill + 1.0,
+                    rise: rise / ec50,
+                };
+                let highest = |rise: f64| {
+                    (0..400).map(|at| curve(rise).at(ec50 * 1.03_f64.powi(at - 300))).fold(0.0, f64::max)
+                };
+                let rise = (0..400).map(|at| f64::from(at) * 0.02).find(|rise| highest(*rise) >= peak);
+                Shape::BrainCousens(curve(rise.unwrap()))
+            }
+        }
+    }
+
+    fn curve(&self, seed: Seed, at: usize) -> Curve {
         let mut draws = Draws { seed, at: 0 };
         let decades = (self.doses - 1) as f64 * self.factor.log10();
-        let truth = LogLogistic {
+        let plain = LogLogistic {
             top: 1.0,
             bottom: draws.between(self.bottom),
             ec50: 0.01 * 10.0_f64.powf(decades * draws.between(self.ec50)),
             hill: self.hill.0 * (self.hill.1 * draws.normal()).exp(),
+        };
+        let truth = if at.is_multiple_of(7) {
+            self.shape(plain, decades, &mut draws)
+        } else {
+            Shape::LogLogistic(plain)
         };
         let (mut dose_um, mut viability, mut batches) = (Vec::new(), Vec::new(), Vec::new());
         for replicate in 0..self.replicates {
@@ -133,6 +210,37 @@ impl Regime {
         }
         Curve { truth, dose_um, viability, batch: batches }
     }
+}
+
+/// Where a curve falls through one half, by a search from the lowest dose.
+fn ic50(truth: &Shape) -> Option<f64> {
+    if let Shape::LogLogistic(curve) = truth {
+        return curve.dose_at(0.5);
+    }
+    let place = |at: i32| 1e-6 * 10.0_f64.powf(f64::from(at) / 1000.0);
+    let mut falls = (1..14_000).filter(|at| truth.at(place(at - 1)) > 0.5 && truth.at(place(*at)) <= 0.5);
+    falls.next().map(place)
+}
+
+/// The dose half way from the top to the bottom, or, of two phases, from the top to the plateau.
+fn ec50(truth: &Shape) -> Option<f64> {
+    let (top, bottom) = match truth {
+        Shape::LogLogistic(curve) => return Some(curve.ec50),
+        Shape::TwoPhase(curve) => return Some(curve.ec50),
+        Shape::Constant(_) => return None,
+        Shape::BrainCousens(curve) => (curve.top, curve.bottom),
+    };
+    let place = |at: i32| 1e-6 * 10.0_f64.powf(f64::from(at) / 1000.0);
+    (1..14_000).rev().find(|at| truth.at(place(at - 1)) > f64::midpoint(top, bottom)).map(place)
+}
+
+/// The average of a curve over log dose.
+fn area(truth: &Shape, [low, high]: [f64; 2]) -> f64 {
+    if let Shape::LogLogistic(curve) = truth {
+        return curve.area(low, high);
+    }
+    let place = |at: usize| low * (high / low).powf((at as f64 + 0.5) / 2000.0);
+    (0..2000).map(|at| truth.at(place(at))).sum::<f64>() / 2000.0
 }
 
 /// How often an interval held the truth, of how many, and how many had no end.
@@ -170,13 +278,13 @@ fn main() {
         "95 % intervals that hold the truth, in % (those without an end); errors of log10 IC50 within the doses"
     );
     println!(
-        "{:26} {:>11} {:>11} {:>11} {:>11} {:>7} {:>7} {:>6}",
-        "", "IC50", "EC50", "Emax", "AUC", "rms", "bias", "curves"
+        "{:26} {:>11} {:>11} {:>11} {:>11} {:>7} {:>7} {:>6} {:>6} {:>6}",
+        "", "IC50", "EC50", "Emax", "AUC", "rms", "bias", "curves", "wider", "lack"
     );
     let wanted = |regime: &Regime| only.as_ref().is_none_or(|only| regime.name == only);
     for (number, regime) in REGIMES.iter().enumerate().filter(|(_, regime)| wanted(regime)) {
         let seed = Seed::new(number as u64);
-        let curves: Vec<Curve> = (0..count).map(|at| regime.curve(seed.derive(at as u64))).collect();
+        let curves: Vec<Curve> = (0..count).map(|at| regime.curve(seed.derive(at as u64), at)).collect();
         let readings: Vec<CurveReadings> = curves
             .iter()
             .map(|curve| CurveReadings {
@@ -186,30 +294,49 @@ fn main() {
                 batch: regime.told.then_some(&curve.batch[..]),
             })
             .collect();
-        let fits: Vec<CurveFit> = fitter.fit_all(&readings, &Silent).unwrap();
-        let [mut ic50, mut ec50, mut emax, mut auc] = [const { Held { held: 0, all: 0, open: 0 } }; 4];
+        let every = if regime.kind == Kind::LogLogistic { 1 } else { 7 };
+        let fits = fitter.fit_all(&readings, &Silent).unwrap();
+        let (curves, fits): (Vec<Curve>, Vec<CurveFit>) = curves.into_iter().zip(fits).step_by(every).unzip();
+        let count = fits.len();
+        let [mut ic50_held, mut ec50_held, mut emax, mut auc] =
+            [const { Held { held: 0, all: 0, open: 0 } }; 4];
         let (mut squares, mut sum, mut within, mut shaped) = (0.0, 0.0, 0, 0);
-        for (curve, fit) in curves.iter().zip(&fits) {
+        let share = |flags: &[Flag]| {
+            let set = fits.iter().filter(|fit| flags.iter().any(|flag| fit.flags.contains(*flag))).count();
+            100.0 * set as f64 / count as f64
+        };
+        // Of a second phase that is not found, log-logistic intervals cannot hold what they promise.
+        let found = |fit: &CurveFit| match regime.kind {
+            Kind::TwoPhase | Kind::Hormetic => {
+                matches!(fit.curve, Some(Shape::TwoPhase(_) | Shape::BrainCousens(_)))
+            }
+            Kind::LogLogistic | Kind::Inactive => true,
+        };
+        for (curve, fit) in curves.iter().zip(&fits).filter(|(_, fit)| found(fit)) {
             let [low, high] = fit.dose_range;
-            shaped += usize::from(fit.shape().is_some());
-            if let Some(truth) = curve.truth.dose_at(0.5) {
-                ic50.add(&fit.ic50, truth);
+            shaped += usize::from(fit.ec50.is_known());
+            if let Some(truth) = ic50(&curve.truth) {
+                ic50_held.add(&fit.ic50, truth);
                 if fit.ic50_position == Position::Within && (low..=high).contains(&truth) {
                     let error = (fit.ic50.value / truth).log10();
                     (squares, sum, within) = (squares + error * error, sum + error, within + 1);
                 }
             }
-            ec50.add(&fit.ec50, curve.truth.ec50);
+            if let Some(truth) = ec50(&curve.truth) {
+                ec50_held.add(&fit.ec50, truth);
+            }
             emax.add(&fit.emax, curve.truth.at(high));
-            auc.add(&fit.auc, curve.truth.area(low, high));
+            auc.add(&fit.auc, area(&curve.truth, [low, high]));
         }
         let n = f64::from(within.max(1));
         println!(
-            "{:26} {ic50:>11} {ec50:>11} {emax:>11} {auc:>11} {:7.4} {:7.4} {:6.1}",
+            "{:26} {ic50_held:>11} {ec50_held:>11} {emax:>11} {auc:>11} {:7.4} {:7.4} {:6.1} {:6.2} {:6.2}",
             regime.name,
             (squares / n).sqrt(),
             sum / n,
             100.0 * f64::from(shaped as u32) / count as f64,
+            share(&[Flag::Biphasic, Flag::Hormetic]),
+            share(&[Flag::LackOfFit]),
         );
     }
 }

@@ -319,6 +319,111 @@ fn output_is_as_asked() {
     says(&String::from_utf8_lossy(&run(&["--out", "curves.xlsx"]).stderr), &["ending says no known format"]);
 }
 
+/// Readings of a curve at ten doses, three wells each, with small errors.
+fn wells(cell: &str, drug: &str, curve: impl Fn(f64) -> f64) -> String {
+    let mut text = String::new();
+    for step in 0..10 {
+        for well in 0..3 {
+            let dose = 0.001 * 10.0_f64.powf(f64::from(step) / 2.0);
+            let error = 0.006 * f64::from((step * 7 + well * 5) % 11 - 5);
+            text.push_str(&format!("{cell},{drug},{dose},{}\n", curve(dose) + error));
+        }
+    }
+    text
+}
+
+fn falls(ec50: f64) -> impl Fn(f64) -> f64 {
+    move |dose| 1.0 / (1.0 + (dose / ec50).powf(1.5))
+}
+
+#[test]
+fn second_phases_and_rises_have_models_of_their_own() {
+    let two = wells("A375", "Two", |dose| 0.35 * falls(0.01)(dose) + 0.65 * falls(5.0)(dose));
+    let rise = wells("A375", "Rise", |dose| (1.0 + 10.0 * dose) / (1.0 + (dose / 0.1).powf(2.5)));
+    let table =
+        format!("cell_line,drug,dose_um,viability\n{two}{rise}{}", wells("A375", "Plain", falls(0.3)));
+    let (rows, _) = curves(&table, &[]);
+    let [two, rise, plain] = ["Two", "Rise", "Plain"].map(|drug| &rows[&format!("A375/{drug}")]);
+    assert_eq!([&two["model"], &rise["model"]], ["two_phase", "brain_cousens"]);
+    assert_eq!([&two["flags"], &rise["flags"], &plain["flags"]], ["biphasic", "non_monotone;hormetic", ""]);
+    assert!(
+        (number(two, "ec50_2_um") / 5.0).ln().abs() < 0.3 && (number(two, "plateau") - 0.65).abs() < 0.05
+    );
+    assert!(number(rise, "peak") > 1.2 && (0.01..0.1).contains(&number(rise, "peak_um")));
+    assert!(
+        plain["plateau"].is_null()
+            && plain["peak"].is_null()
+            && plain["p_phases"].as_f64().is_none_or(|p| p > 0.01)
+    );
+    assert!(number(plain, "p_lack_of_fit") > 0.01);
+    let (rows, _) = curves(&table, &["--curves", "log-logistic"]);
+    let two = &rows["A375/Two"];
+    assert!(two["model"] != "two_phase" && two["flags"].as_str().unwrap().contains("biphasic"), "{two}");
+}
+
+#[test]
+fn doses_of_effects_and_scores_have_columns() {
+    let table = table(HEADER, 1.0, |v| v);
+    let (rows, _) = curves(&table, &["--icx", "10,99.9", "--ecx", "25", "--grx", "30", "--divisions", "2"]);
+    let strong = &rows["A375/Strong"];
+    assert!((number(strong, "ic10_um") / 0.0333).ln().abs() < 0.2, "{strong}");
+    assert!(number(strong, "ic10_lower_um") < 0.0333 && 0.0333 < number(strong, "ic10_upper_um"));
+    assert!((number(strong, "ec25_um") / 0.1).ln().abs() < 0.2, "{strong}");
+    assert_eq!((&strong["ec25_position"], &strong["gr30_position"]), (&"within".into(), &"within".into()));
+    // Beyond the doses, an extrapolation stands in a column of its own.
+    assert!(strong["ic99.9_um"].is_null() && strong["ic99.9_position"] != "within", "{strong}");
+    assert!((number(strong, "aac") + number(strong, "auc") - 1.0).abs() < 0.02);
+    assert!(number(strong, "dss1") > number(strong, "dss2") && number(&rows["A375/Inert"], "dss3") < 0.5);
+    says(&refused(&table, 2, &["--grx", "30"]), &["--grx", "--divisions"]);
+    says(&refused(&table, 2, &["--icx", "50"]), &["--icx", "always written"]);
+    says(&refused(&table, 2, &["--ecx", "120"]), &["ecx", "below 100"]);
+}
+
+#[test]
+fn two_cell_lines_are_compared() {
+    let text = ["A375", "MCF7"].map(|cell| {
+        let shift = if cell == "A375" { 1.0 } else { 4.0 };
+        wells(cell, "Strong", falls(0.1 * shift)) + &wells(cell, "Weak", falls(3000.0))
+    });
+    let table =
+        format!("cell_line,drug,dose_um,viability\n{}{}", text.concat(), wells("A375", "Alone", falls(1.0)));
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("raw.csv"), &table).unwrap();
+    let run = |compare: &str| {
+        let arguments = [
+            "fit-curves",
+            "raw.csv",
+            "--out",
+            "curves.csv",
+            "--compare",
+            compare,
+            "--compare-out",
+            "both.ndjson",
+        ];
+        let output = halfmax(folder.path(), &arguments);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = run("cell_line=A375,Nobody");
+    assert_eq!(code, Some(2), "{said}");
+    says(&said, &["Nobody", "a cell_line of the file"]);
+    assert!(!folder.path().join("curves.csv").exists());
+    let (code, said) = run("cell_line=A375,MCF7");
+    assert_eq!(code, Some(0), "{said}");
+    says(&said, &["without a partner, and left out: 1 curve"]);
+    let text = fs::read_to_string(folder.path().join("both.ndjson")).unwrap();
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let row = |drug: &str| rows.iter().find(|row| row["drug"] == drug).unwrap();
+    assert_eq!(rows.len(), 2);
+    let strong = row("Strong");
+    assert_eq!((&strong["cell_line_a"], &strong["cell_line_b"]), (&"A375".into(), &"MCF7".into()));
+    assert!((number(strong, "ic50_ratio") / 4.0).ln().abs() < 0.15 && number(strong, "ic50_ratio_p") < 1e-6);
+    assert!(number(strong, "ic50_ratio_lower") < 4.0 && 4.0 < number(strong, "ic50_ratio_upper"));
+    // The average distance of curves that are 0.6 decades apart, over 4.5 decades.
+    assert!((number(strong, "abc") - 0.602 / 4.5).abs() < 0.02, "{strong}");
+    let weak = row("Weak");
+    assert!(weak["ic50_ratio"].is_null() && weak["ic50_position_a"] != "within", "{weak}");
+}
+
 /// The single-agent readings of O'Neil et al. 2016, where they are there.
 #[test]
 fn published_screen_is_reproduced() {

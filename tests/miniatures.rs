@@ -514,6 +514,32 @@ fn curves_whose_readings_say_little() {
         curves.near(row, "emax_observed", if hook { 0.66 } else { 0.105 }, 0.12);
         assert_eq!(curves.text(row, "flags").contains("non_monotone"), hook, "{drug}");
     }
+    // A second phase that replicates tell has a model of its own, and 50 % is crossed where it falls; a hook keeps the IC50 of its fall.
+    for row in 0..curves.rows() {
+        let drug = curves.text(row, "drug");
+        let (ic50, flags) = (curves.value(row, "ic50_um"), curves.text(row, "flags"));
+        if drug.starts_with("hook") {
+            assert!((0.074..0.081).contains(&ic50), "{drug}: {ic50}");
+            curves.near(row, "emax", 0.66, 0.03);
+        } else if drug != "second_effect_n1" {
+            assert_eq!(
+                (curves.text(row, "model"), curves.text(row, "ic50_position")),
+                ("two_phase".into(), "within".into())
+            );
+            assert!((10.0..30.0).contains(&ic50) && flags.contains("biphasic"), "{drug}: {ic50} {flags}");
+            let [lower, upper] = ["ic50_lower_um", "ic50_upper_um"].map(|end| curves.value(row, end));
+            assert!(
+                (9.0..ic50).contains(&lower) && (ic50..33.0).contains(&upper),
+                "{drug}: {lower} to {upper}"
+            );
+        }
+    }
+    for (drug, expected) in
+        [("second_effect_n2", 0.104), ("second_effect_n3", 0.104), ("second_effect_n6", 0.100)]
+    {
+        let row = (0..curves.rows()).find(|row| curves.text(*row, "drug") == drug).unwrap();
+        curves.near(row, "emax_observed", expected, 0.01);
+    }
     let curves = or_skip!(fit("U02-dispenser-jitter", &["three_doses.csv"]));
     assert_eq!((curves.value(0, "doses"), curves.text(0, "flags")), (3.0, "too_few_doses".to_owned()));
     // Where the sum of squares is flat in the slope, the slope is not the steepest, and the interval is open.

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::distributions::t_quantile_95_between;
-use crate::least_squares::{Level, Limits, cholesky, normal, solve};
+use crate::least_squares::{Level, Limits, cholesky, normal};
+use crate::model::Curve;
 use crate::profile::{End, Function, Region};
-use crate::shape::Theta;
 
 /// An estimate with its uncertainty; numbers that are not there are NaN.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,16 +38,19 @@ impl Estimate {
 
 /// The covariance of the parameters of a fitted curve, and the degrees of freedom behind it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Uncertainty {
-    covariance: Option<[[f64; 4]; 4]>,
+pub(crate) struct Uncertainty<const N: usize = 4> {
+    covariance: Option<[[f64; N]; N]>,
     quantile: f64,
 }
 
-impl Uncertainty {
+impl<const N: usize> Uncertainty<N>
+where
+    [f64; N]: Curve<N>,
+{
     /// From the curvature at the minimum, `s² (JᵀJ)⁻¹`. A parameter at an end of its range counts as free: it is not known for that.
-    pub fn new(levels: &[Level], limits: &Limits, theta: &Theta, variance: f64, freedom: f64) -> Self {
-        let free: [bool; 4] = std::array::from_fn(|at| limits.is_free(at));
-        let within: [bool; 4] = std::array::from_fn(|at| free[at] && !limits.holds(at, theta[at]));
+    pub fn new(levels: &[Level], limits: &Limits<N>, theta: &[f64; N], variance: f64, freedom: f64) -> Self {
+        let free: [bool; N] = std::array::from_fn(|at| limits.is_free(at));
+        let within: [bool; N] = std::array::from_fn(|at| free[at] && !limits.holds(at, theta[at]));
         let matrix = normal(levels, &limits.pull, theta).matrix;
         let (chosen, factor) = match cholesky(&matrix, &free) {
             Some(factor) => (free, Some(factor)),
@@ -56,9 +59,9 @@ impl Uncertainty {
         };
         let covariance = factor.filter(|_| freedom >= 1.0).map(|factor| {
             let column = |at: usize| {
-                let mut unit = [0.0; 4];
+                let mut unit = [0.0; N];
                 unit[at] = if chosen[at] { variance } else { 0.0 };
-                solve(&factor, &chosen, &unit)
+                factor.solve(&unit)
             };
             std::array::from_fn(column)
         });
@@ -67,10 +70,10 @@ impl Uncertainty {
 
     /// The standard error of a function of the parameters with this gradient (the delta method); 0 becomes NaN: what only
     /// depends on fixed parameters was not estimated.
-    pub fn standard_error(&self, gradient: &[f64; 4]) -> f64 {
+    pub fn standard_error(&self, gradient: &[f64; N]) -> f64 {
         let Some(covariance) = &self.covariance else { return f64::NAN };
-        let row = |at: usize| (0..4).map(|other| covariance[at][other] * gradient[other]).sum::<f64>();
-        let variance: f64 = (0..4).map(|at| gradient[at] * row(at)).sum();
+        let row = |at: usize| (0..N).map(|other| covariance[at][other] * gradient[other]).sum::<f64>();
+        let variance: f64 = (0..N).map(|at| gradient[at] * row(at)).sum();
         if variance > 0.0 { variance.sqrt() } else { f64::NAN }
     }
 
@@ -81,16 +84,16 @@ impl Uncertainty {
     }
 
     /// How far the parameters move to the end of a function's interval, by the delta method.
-    fn direction(&self, gradient: &[f64; 4]) -> Option<[f64; 4]> {
+    fn direction(&self, gradient: &[f64; N]) -> Option<[f64; N]> {
         let covariance = self.covariance.as_ref()?;
-        let along: [f64; 4] =
-            std::array::from_fn(|at| (0..4).map(|other| covariance[at][other] * gradient[other]).sum());
-        let variance: f64 = (0..4).map(|at| gradient[at] * along[at]).sum();
+        let along: [f64; N] =
+            std::array::from_fn(|at| (0..N).map(|other| covariance[at][other] * gradient[other]).sum());
+        let variance: f64 = (0..N).map(|at| gradient[at] * along[at]).sum();
         (variance > 0.0).then(|| along.map(|step| self.quantile * step / variance.sqrt()))
     }
 
     /// The ends of the interval of a function by the delta method.
-    pub fn straight_ends(&self, value: f64, gradient: &[f64; 4]) -> [End; 2] {
+    pub fn straight_ends(&self, value: f64, gradient: &[f64; N]) -> [End; 2] {
         let half = self.quantile * self.standard_error(gradient);
         [value - half, value + half].map(|end| if end.is_nan() { End::Open } else { End::At(end) })
     }
@@ -99,10 +102,10 @@ impl Uncertainty {
     /// else those of the profile. Ends beyond `bounds` are open.
     pub fn ends(
         &self,
-        region: &Region<'_>,
-        function: Function<'_>,
+        region: &Region<'_, N>,
+        function: Function<'_, N>,
         value: f64,
-        gradient: &[f64; 4],
+        gradient: &[f64; N],
         bounds: [f64; 2],
     ) -> [End; 2] {
         let half = self.quantile * self.standard_error(gradient);
@@ -118,25 +121,19 @@ impl Uncertainty {
             Some(true) => [End::At(value - half), End::At(value + half)],
             _ => [region.end(function, -1.0, bounds[0]), region.end(function, 1.0, bounds[1])],
         };
-        let [low, high] = ends.map(|end| match end {
-            End::At(end) if end >= bounds[0] && end <= bounds[1] => end,
-            _ => f64::NAN,
-        });
+        let [low, high] = ends.map(|end| end.within(bounds));
         // The curve that was preferred to the larger one is not ruled out either.
-        [
-            if low.is_nan() { End::Open } else { End::At(low.min(value)) },
-            if high.is_nan() { End::Open } else { End::At(high.max(value)) },
-        ]
+        [low.map(|end| end.min(value)), high.map(|end| end.max(value))]
     }
 
     /// An estimate on its own scale.
-    pub fn plain(&self, value: f64, gradient: &[f64; 4], [low, high]: [End; 2]) -> Estimate {
+    pub fn plain(&self, value: f64, gradient: &[f64; N], [low, high]: [End; 2]) -> Estimate {
         let standard_error = self.standard_error(gradient);
         Estimate { value, standard_error, lower: low.value(), upper: high.value() }
     }
 
     /// An estimate whose natural logarithm has this gradient; the standard error is that of the decimal logarithm.
-    pub fn logarithmic(&self, ln_value: f64, gradient: &[f64; 4], [low, high]: [End; 2]) -> Estimate {
+    pub fn logarithmic(&self, ln_value: f64, gradient: &[f64; N], [low, high]: [End; 2]) -> Estimate {
         let standard_error = self.standard_error(gradient);
         Estimate {
             value: ln_value.exp(),

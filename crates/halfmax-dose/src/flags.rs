@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Flag {
     /// Fewer than four doses above 0, or too few readings: no curve was fitted.
     TooFewDoses,
-    /// The F test finds no curve better than a constant; nor, where too few readings are left for it, does a test of whether readings fall with the
-    /// dose.
+    /// The F test finds no curve better than a constant; nor, where it has fewer than three degrees of freedom (those that other curves lend counted),
+    /// does Mann's test of whether the means of the doses fall.
     Flat,
     /// The viability rises with the dose.
     Increasing,
@@ -30,15 +30,22 @@ pub enum Flag {
     AtLimit,
     /// Outliers were left out.
     Outliers,
-    /// The readings fall too little or are too few to tell a curve from a constant: there is no position of an IC50.
+    /// The readings are too few to tell a curve from a constant: the F test has fewer than three degrees of freedom, Mann's test finds no fall, and yet
+    /// the means of the doses differ by more than 0.2. There is no position of an IC50.
     TooFewToTell,
     /// The 95 % interval of the IC50 or the EC50 has an open end: the tested doses do not bound it.
     OpenInterval,
+    /// The curve has two phases (extra-sum-of-squares F test; at most 1 % of ordinary curves pass), or turns up again at high doses.
+    Biphasic,
+    /// The viability rises at low doses before it falls (the same test).
+    Hormetic,
+    /// Replicates agree better with each other than with the curve (lack-of-fit test at 1 %).
+    LackOfFit,
 }
 
 impl Flag {
     /// Every flag, in the order in which they are written.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::TooFewDoses,
         Self::Flat,
         Self::Increasing,
@@ -52,6 +59,9 @@ impl Flag {
         Self::Outliers,
         Self::TooFewToTell,
         Self::OpenInterval,
+        Self::Biphasic,
+        Self::Hormetic,
+        Self::LackOfFit,
     ];
 
     /// The name in tables.
@@ -70,6 +80,9 @@ impl Flag {
             Self::Outliers => "outliers",
             Self::TooFewToTell => "too_few_to_tell",
             Self::OpenInterval => "open_interval",
+            Self::Biphasic => "biphasic",
+            Self::Hormetic => "hormetic",
+            Self::LackOfFit => "lack_of_fit",
         }
     }
 }
@@ -84,7 +97,7 @@ impl Flag {
 /// assert_eq!(flags.to_string(), "flat;no_ic50");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flags(u16);
+pub struct Flags(u32);
 
 impl Flags {
     /// Adds a flag.

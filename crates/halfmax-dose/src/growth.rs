@@ -2,11 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::curve::Position;
 use crate::distributions::f_upper_tail;
+use crate::effects::{Effect, EffectDose};
 use crate::estimate::{Estimate, Uncertainty};
-use crate::least_squares::{Limits, fit};
+use crate::least_squares::Limits;
+use crate::model::Target;
 use crate::robust::Sorted;
 use crate::shape::LogLogistic;
+use crate::starts::fit;
 
 /// Growth-rate metrics of one curve (Hafner et al. 2016, *Nature Methods* 13, 521). NaN where not known.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,8 +56,12 @@ pub fn growth_rate_value(viability: f64, divisions: f64) -> f64 {
 }
 
 /// The metrics of readings whose control divided `divisions` times. The GR curve has its top at 1 (Hafner et al. 2016); it is a
-/// constant where the F test at 5 % does not find it better.
-pub(crate) fn growth_metrics(viabilities: &Sorted, divisions: f64) -> GrowthMetrics {
+/// constant where the F test at 5 % does not find it better. Fills in the doses of effects on growth rates.
+pub(crate) fn growth_metrics(
+    viabilities: &Sorted,
+    divisions: f64,
+    effects: &mut [EffectDose],
+) -> GrowthMetrics {
     let readings = viabilities.place.iter().zip(&viabilities.values);
     let readings = readings.map(|(place, viability)| {
         (viabilities.ln_doses[*place as usize], growth_rate_value(*viability, divisions))
@@ -97,14 +105,21 @@ pub(crate) fn growth_metrics(viabilities: &Sorted, divisions: f64) -> GrowthMetr
     }
     let curve = LogLogistic::from_theta(&minimum.theta);
     metrics.gr_infinity = curve.bottom;
-    let inside = first.ln_dose..=last.ln_dose;
-    if let Some(ln_gr50) = curve.dose_at(0.5).map(f64::ln).filter(|ln| inside.contains(ln)) {
-        let [_, bottom, ln_ec50, _] = minimum.theta;
-        let gradient = [0.0, 1.0 / (curve.hill * (0.5 - bottom)), 1.0, -(ln_gr50 - ln_ec50)];
-        let uncertainty =
-            Uncertainty::new(&levels, &limits, &minimum.theta, rest / freedom as f64, freedom as f64);
-        let ends = uncertainty.straight_ends(ln_gr50, &gradient);
-        metrics.gr50 = uncertainty.logarithmic(ln_gr50, &gradient, ends);
+    let uncertainty =
+        Uncertainty::new(&levels, &limits, &minimum.theta, rest / freedom as f64, freedom as f64);
+    let dose = |level: f64| {
+        let (ln_dose, gradient) = Target::Viability(level).ln_dose(&minimum.theta)?;
+        let ends = uncertainty.straight_ends(ln_dose, &gradient);
+        let position = Position::of(ln_dose, [first.ln_dose, last.ln_dose]);
+        Some((uncertainty.logarithmic(ln_dose, &gradient, ends), position))
+    };
+    if let Some((gr50, Position::Within)) = dose(0.5) {
+        metrics.gr50 = gr50;
+    }
+    for own in effects {
+        if let Effect::GrowthRate(percent) = own.effect {
+            (own.dose, own.position) = dose(1.0 - percent / 100.0).unwrap_or((own.dose, own.position));
+        }
     }
     metrics
 }
@@ -116,7 +131,7 @@ mod tests {
     #[test]
     fn a_curve_that_rises_at_the_last_dose_is_lowest_before_it() {
         let readings = [1.0, 0.8, 0.3, 0.5].into_iter().zip(0..).map(|(value, at)| (f64::from(at), value));
-        let metrics = growth_metrics(&Sorted::new(readings.collect()), 1.0);
+        let metrics = growth_metrics(&Sorted::new(readings.collect()), 1.0, &mut []);
         // Of one division: a rate of 1 doubles, of 0 keeps the number of cells.
         let gr = |viability: f64| 2.0 * viability - 1.0;
         assert!((metrics.gr_max - gr(0.5)).abs() < 1e-12, "{metrics:?}");
@@ -133,7 +148,7 @@ mod tests {
                 ((gr + 1.0).log2() * divisions - divisions).exp2()
             };
             let readings = doses.iter().map(|dose| (dose.ln(), viability(dose))).collect();
-            let metrics = growth_metrics(&Sorted::new(readings), divisions);
+            let metrics = growth_metrics(&Sorted::new(readings), divisions, &mut []);
             assert!((metrics.gr50.value - 1.0).abs() < 1e-3, "{metrics:?}");
             assert!(metrics.gr_infinity.abs() < 1e-3, "{metrics:?}");
             assert!((metrics.gr_max - 1.0 / (1.0 + doses[9])).abs() < 1e-9, "{metrics:?}");

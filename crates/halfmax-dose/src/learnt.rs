@@ -5,8 +5,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::distributions::f_upper_tail;
-use crate::least_squares::{Level, Limits, MOST_BATCHES, Pull, cholesky, descend, normal, solve};
-use crate::shape::{LogLogistic, Theta, share_of_top};
+use crate::least_squares::{Level, Limits, OfBatch, Pull, cholesky, descend, normal, sums_of_batches};
+use crate::model::Curve;
+use crate::shape::{Theta, share_of_top};
 
 /// Fewer curves say too little of a file.
 const LEAST_CURVES: usize = 20;
@@ -57,27 +58,21 @@ pub(crate) struct Batches {
 impl Own {
     /// Takes out of the sum of squares what a factor for each batch explains.
     pub fn tell_batches_apart(&mut self, levels: &[Level]) {
-        let shape = LogLogistic::from_theta(&self.theta);
-        let mut sums = [[0.0; 2]; MOST_BATCHES];
-        for level in levels {
-            let curve = shape.at(level.ln_dose.exp());
-            let own = &mut sums[level.batch as usize];
-            *own =
-                [own[0] + level.weight * curve * (level.mean - curve), own[1] + level.weight * curve * curve];
-        }
-        let of_batches: Vec<[f64; 2]> = sums.into_iter().filter(|own| own[1] > 0.0).collect();
+        let curve = self.theta.ready();
+        let sums = sums_of_batches(levels, |ln_dose| Theta::value(&curve, ln_dose));
+        let of_batches: Vec<OfBatch> = sums.into_iter().filter(|own| own.curve > 0.0).collect();
         let count = of_batches.len();
         if count < 2 || self.freedom < count {
             return;
         }
-        let factors: Vec<f64> = of_batches.iter().map(|[residual, curve]| residual / curve).collect();
+        let factors: Vec<f64> = of_batches.iter().map(|own| own.residual / own.curve).collect();
         let mean = factors.iter().sum::<f64>() / count as f64;
-        self.squares -= of_batches.iter().map(|[residual, curve]| residual * residual / curve).sum::<f64>();
+        self.squares -= of_batches.iter().map(|own| own.residual * own.residual / own.curve).sum::<f64>();
         self.freedom -= count - 1;
         self.batches = Some(Batches {
             squares: factors.iter().map(|factor| (factor - mean).powi(2)).sum(),
             freedom: count - 1,
-            error: of_batches.iter().map(|[_, curve]| 1.0 / curve).sum::<f64>() / count as f64,
+            error: of_batches.iter().map(|own| 1.0 / own.curve).sum::<f64>() / count as f64,
         });
     }
 }
@@ -162,9 +157,9 @@ const REACHED: f64 = 0.95;
 fn tops(curves: &[Own], learnt: &Learnt) -> Option<[f64; 2]> {
     let known = |own: &Own| {
         let free: [bool; 4] = std::array::from_fn(|at| own.limits.is_free(at));
-        let factor = cholesky(&normal(&own.levels, &Pull::default(), &own.theta).matrix, &free)?;
+        let factor = cholesky(&normal(&own.levels, &Pull::NONE, &own.theta).matrix, &free)?;
         let (variance, freedom) = learnt.moderated(own.squares, own.freedom);
-        let squared = variance * solve(&factor, &free, &[1.0, 0.0, 0.0, 0.0])[0];
+        let squared = variance * factor.solve(&[1.0, 0.0, 0.0, 0.0])[0];
         let top = own.theta[0];
         // A curve that has left its top at the lowest dose tells it by its slope.
         let lowest = own.levels.first()?.ln_dose;
@@ -238,7 +233,7 @@ fn likelihoods_along(own: &Own, grid: &[f64; GRID], variance: f64) -> [f64; GRID
     for order in [(nearest..GRID).collect::<Vec<_>>(), (0..=nearest).rev().collect()] {
         let mut theta = own.theta;
         for at in order {
-            let mut held = Limits { pull: Pull::default(), ..own.limits };
+            let mut held = Limits { pull: Pull::NONE, ..own.limits };
             held.ranges[3] = [grid[at]; 2];
             let found = descend(&own.levels, &held, &theta);
             theta = found.theta;
@@ -254,7 +249,7 @@ fn likelihoods_along(own: &Own, grid: &[f64; GRID], variance: f64) -> [f64; GRID
 fn volume(own: &Own, held: &Limits, theta: &Theta, variance: f64) -> f64 {
     const PLATEAU: f64 = 0.5;
     let free: [bool; 4] = std::array::from_fn(|at| held.is_free(at));
-    let mut information = normal(&own.levels, &Pull::default(), theta).matrix;
+    let mut information = normal(&own.levels, &Pull::NONE, theta).matrix;
     let doses = own.levels.iter().map(|level| level.ln_dose);
     let [low, high] =
         doses.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], ln| [low.min(ln), high.max(ln)]);
@@ -264,7 +259,7 @@ fn volume(own: &Own, held: &Limits, theta: &Theta, variance: f64) -> f64 {
         information[at][at] += variance * before[at];
     }
     let factor = cholesky(&information, &free);
-    factor.map_or(f64::INFINITY, |factor| (0..4).filter(|at| free[*at]).map(|at| factor[at][at].ln()).sum())
+    factor.map_or(f64::INFINITY, |factor| factor.half_ln_determinant())
 }
 
 /// The derivative of the logarithm of the gamma function, for arguments above 0.

@@ -1,6 +1,6 @@
-//! Bounded weighted least squares for log-logistic curves: a grid of starts, then Levenberg–Marquardt.
+//! Bounded weighted least squares by Levenberg–Marquardt, for curves of any number of parameters.
 
-use crate::shape::{Theta, share_of_top};
+use crate::model::Curve;
 
 /// The readings at one dose: what least squares needs of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,40 +20,67 @@ pub(crate) const MOST_BATCHES: usize = 16;
 
 /// What parameters are held to: ranges, and values that they are drawn to. A range of one value fixes the parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Limits {
-    pub ranges: [[f64; 2]; 4],
-    pub pull: Pull,
+pub(crate) struct Limits<const N: usize = 4> {
+    pub ranges: [[f64; 2]; N],
+    pub pull: Pull<N>,
 }
 
 /// Normal priors, as a penalty on the sum of squares: `weight (parameter − at)²` each.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Pull {
-    pub at: Theta,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Pull<const N: usize = 4> {
+    pub at: [f64; N],
     /// The variance of a reading over that of the prior; 0 for none.
-    pub weight: [f64; 4],
+    pub weight: [f64; N],
     /// The variance of a reading over that of the factors of batches: each batch's curve is `1 + b` times the common one, with a penalty
     /// `batches b²`; 0 where batches do not differ.
     pub batches: f64,
 }
 
-/// Sums over the levels of one batch: of the curve times the slopes, the residuals and itself. What its factor explains follows from them.
-#[derive(Clone, Copy, Default)]
-struct OfBatch {
-    slopes: [f64; 4],
-    residual: f64,
-    curve: f64,
-}
+impl<const N: usize> Pull<N> {
+    /// None.
+    pub const NONE: Self = Self { at: [0.0; N], weight: [0.0; N], batches: 0.0 };
 
-impl Pull {
-    pub fn cost(&self, theta: &Theta) -> f64 {
-        (0..4).map(|at| self.weight[at] * (theta[at] - self.at[at]).powi(2)).sum()
+    /// Of the factors of batches alone.
+    pub fn of_batches(batches: f64) -> Self {
+        Self { batches, ..Self::NONE }
+    }
+
+    pub fn cost(&self, theta: &[f64; N]) -> f64 {
+        (0..N).map(|at| self.weight[at] * (theta[at] - self.at[at]).powi(2)).sum()
     }
 }
 
-impl Limits {
+/// Sums over the levels of one batch: of the curve times the residuals, and of its square. What the factor of the batch explains follows
+/// from them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OfBatch {
+    pub residual: f64,
+    pub curve: f64,
+}
+
+impl OfBatch {
+    fn add(&mut self, level: &Level, curve: f64) {
+        self.residual += level.weight * curve * (level.mean - curve);
+        self.curve += level.weight * curve * curve;
+    }
+
+    /// By how much the factor of the batch lowers the sum of squares, for a penalty of `batches` on its square.
+    fn explains(&self, batches: f64) -> f64 {
+        if self.curve > 0.0 { self.residual * self.residual / (batches + self.curve) } else { 0.0 }
+    }
+}
+
+/// The sums of each batch about a curve.
+pub(crate) fn sums_of_batches(levels: &[Level], curve: impl Fn(f64) -> f64) -> [OfBatch; MOST_BATCHES] {
+    let mut sums = [OfBatch::default(); MOST_BATCHES];
+    levels.iter().for_each(|level| sums[level.batch as usize].add(level, curve(level.ln_dose)));
+    sums
+}
+
+impl<const N: usize> Limits<N> {
     /// Ranges, without a pull.
-    pub fn new(ranges: [[f64; 2]; 4]) -> Self {
-        Self { ranges, pull: Pull::default() }
+    pub fn new(ranges: [[f64; 2]; N]) -> Self {
+        Self { ranges, pull: Pull::NONE }
     }
 
     pub fn is_free(&self, parameter: usize) -> bool {
@@ -61,7 +88,7 @@ impl Limits {
     }
 
     pub fn free(&self) -> usize {
-        (0..4).filter(|parameter| self.is_free(*parameter)).count()
+        (0..N).filter(|parameter| self.is_free(*parameter)).count()
     }
 
     /// Whether a free parameter has come to an end of its range.
@@ -78,40 +105,32 @@ impl Limits {
 
 /// A minimum.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Minimum {
-    pub theta: Theta,
+pub(crate) struct Minimum<const N: usize = 4> {
+    pub theta: [f64; N],
     /// The weighted sum of squares of the levels' means about the curve, without what readings of one dose differ by; with the pull.
     pub cost: f64,
 }
 
 /// The normal equations at a point.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Normal {
-    pub matrix: [[f64; 4]; 4],
-    pub gradient: [f64; 4],
+pub(crate) struct Normal<const N: usize> {
+    pub matrix: [[f64; N]; N],
+    pub gradient: [f64; N],
     pub cost: f64,
 }
 
 /// The weighted normal equations of the curve at `theta`.
-pub(crate) fn normal(levels: &[Level], pull: &Pull, theta: &Theta) -> Normal {
-    let [top, bottom, ln_ec50, ln_hill] = *theta;
-    let hill = ln_hill.exp();
-    let mut sums = Normal { matrix: [[0.0; 4]; 4], gradient: [0.0; 4], cost: 0.0 };
-    let mut batches = [OfBatch::default(); MOST_BATCHES];
+pub(crate) fn normal<const N: usize>(levels: &[Level], pull: &Pull<N>, theta: &[f64; N]) -> Normal<N>
+where
+    [f64; N]: Curve<N>,
+{
+    let curve = theta.ready();
+    let mut sums = Normal { matrix: [[0.0; N]; N], gradient: [0.0; N], cost: 0.0 };
     for level in levels {
-        let (share, exponent) = share_of_top(level.ln_dose, ln_ec50, hill);
-        let steep = (top - bottom) * share * (1.0 - share);
-        let slopes = [share, 1.0 - share, steep * hill, -steep * exponent];
-        let residual = level.mean - (bottom + (top - bottom) * share);
+        let (value, slopes) = <[f64; N]>::slopes(&curve, level.ln_dose);
+        let residual = level.mean - value;
         sums.cost += level.weight * residual * residual;
-        if pull.batches > 0.0 {
-            let curve = level.weight * (bottom + (top - bottom) * share);
-            let own = &mut batches[level.batch as usize];
-            own.residual += curve * residual;
-            own.curve += curve * (level.mean - residual);
-            own.slopes.iter_mut().zip(&slopes).for_each(|(sum, slope)| *sum += curve * slope);
-        }
-        for row in 0..4 {
+        for row in 0..N {
             let weighted = level.weight * slopes[row];
             sums.gradient[row] += weighted * residual;
             for (sum, slope) in sums.matrix[row].iter_mut().zip(&slopes[..=row]) {
@@ -119,21 +138,13 @@ pub(crate) fn normal(levels: &[Level], pull: &Pull, theta: &Theta) -> Normal {
             }
         }
     }
-    for row in 0..4 {
-        for column in row + 1..4 {
+    for row in 0..N {
+        for column in row + 1..N {
             sums.matrix[row][column] = sums.matrix[column][row];
         }
     }
-    // The factors of batches solved for (Golub & Pereyra 1973), their curve held as it is here.
-    for own in batches.iter().filter(|own| own.curve > 0.0) {
-        let rest = pull.batches + own.curve;
-        sums.cost -= own.residual * own.residual / rest;
-        for row in 0..4 {
-            sums.gradient[row] -= own.slopes[row] * own.residual / rest;
-            for column in 0..4 {
-                sums.matrix[row][column] -= own.slopes[row] * own.slopes[column] / rest;
-            }
-        }
+    if pull.batches > 0.0 {
+        solve_for_batches(&mut sums, levels, pull.batches, &curve);
     }
     sums.cost += pull.cost(theta);
     for (at, value) in theta.iter().enumerate() {
@@ -143,62 +154,108 @@ pub(crate) fn normal(levels: &[Level], pull: &Pull, theta: &Theta) -> Normal {
     sums
 }
 
-/// The weighted sum of squares of the levels about a curve, with the pull.
-pub(crate) fn cost(levels: &[Level], pull: &Pull, theta: &Theta) -> f64 {
-    let [top, bottom, ln_ec50, ln_hill] = *theta;
-    let hill = ln_hill.exp();
-    let mut batches = [[0.0; 2]; MOST_BATCHES];
-    let mut sum = pull.cost(theta);
+/// Takes out of the normal equations what the factors of batches explain: they are solved for (Golub & Pereyra 1973), their curve held as it is here.
+fn solve_for_batches<const N: usize>(
+    sums: &mut Normal<N>,
+    levels: &[Level],
+    batches: f64,
+    curve: &<[f64; N] as Curve<N>>::Ready,
+) where
+    [f64; N]: Curve<N>,
+{
+    let mut of_batches = [(OfBatch::default(), [0.0; N]); MOST_BATCHES];
     for level in levels {
-        let curve = bottom + (top - bottom) * share_of_top(level.ln_dose, ln_ec50, hill).0;
-        let residual = level.mean - curve;
-        sum += level.weight * residual * residual;
-        if pull.batches > 0.0 {
-            let own = &mut batches[level.batch as usize];
-            *own = [own[0] + level.weight * curve * residual, own[1] + level.weight * curve * curve];
+        let (value, slopes) = <[f64; N]>::slopes(curve, level.ln_dose);
+        let (own, along) = &mut of_batches[level.batch as usize];
+        own.add(level, value);
+        along.iter_mut().zip(&slopes).for_each(|(sum, slope)| *sum += level.weight * value * slope);
+    }
+    for (own, along) in of_batches.iter().filter(|(own, _)| own.curve > 0.0) {
+        let rest = batches + own.curve;
+        sums.cost -= own.explains(batches);
+        for row in 0..N {
+            sums.gradient[row] -= along[row] * own.residual / rest;
+            for column in 0..N {
+                sums.matrix[row][column] -= along[row] * along[column] / rest;
+            }
         }
     }
-    for [residual, curve] in batches.iter().filter(|own| own[1] > 0.0) {
-        sum -= residual * residual / (pull.batches + curve);
+}
+
+/// The weighted sum of squares of the levels about a curve, with the pull.
+pub(crate) fn cost<const N: usize>(levels: &[Level], pull: &Pull<N>, theta: &[f64; N]) -> f64
+where
+    [f64; N]: Curve<N>,
+{
+    let curve = theta.ready();
+    let value = |ln_dose: f64| <[f64; N]>::value(&curve, ln_dose);
+    let square = |level: &Level| level.weight * (level.mean - value(level.ln_dose)).powi(2);
+    let sum = pull.cost(theta) + levels.iter().map(square).sum::<f64>();
+    if pull.batches > 0.0 {
+        let explained =
+            sums_of_batches(levels, value).iter().map(|own| own.explains(pull.batches)).sum::<f64>();
+        return sum - explained;
     }
     sum
 }
 
+/// The lower Cholesky factor of some rows and columns of a matrix; the others are those of the identity.
+#[derive(Clone, Copy)]
+pub(crate) struct Factor<const N: usize> {
+    lower: [[f64; N]; N],
+    /// One over the diagonal.
+    inverse: [f64; N],
+    chosen: [bool; N],
+}
+
 /// The lower Cholesky factor of the rows and columns of `matrix` that are `chosen`; none if it is not positive definite.
-pub(crate) fn cholesky(matrix: &[[f64; 4]; 4], chosen: &[bool; 4]) -> Option<[[f64; 4]; 4]> {
-    let mut factor = [[0.0; 4]; 4];
-    for row in (0..4).filter(|row| chosen[*row]) {
-        for column in (0..=row).filter(|column| chosen[*column]) {
-            let dot: f64 = (0..column).map(|at| factor[row][at] * factor[column][at]).sum();
-            let rest = matrix[row][column] - dot;
-            if row != column {
-                factor[row][column] = rest / factor[column][column];
-            } else if rest > 1e-13 * matrix[row][row] && rest.is_finite() {
-                factor[row][row] = rest.sqrt();
-            } else {
-                return None;
-            }
+pub(crate) fn cholesky<const N: usize>(matrix: &[[f64; N]; N], chosen: &[bool; N]) -> Option<Factor<N>> {
+    let mut factor = Factor { lower: [[0.0; N]; N], inverse: [1.0; N], chosen: *chosen };
+    let lower = &mut factor.lower;
+    for row in 0..N {
+        if !chosen[row] {
+            lower[row][row] = 1.0;
+            continue;
         }
+        for column in 0..row {
+            let dot: f64 = (0..column).map(|at| lower[row][at] * lower[column][at]).sum();
+            let rest = if chosen[column] { matrix[row][column] - dot } else { 0.0 };
+            lower[row][column] = rest * factor.inverse[column];
+        }
+        let dot: f64 = (0..row).map(|at| lower[row][at] * lower[row][at]).sum();
+        let rest = matrix[row][row] - dot;
+        if !(rest > 1e-13 * matrix[row][row] && rest.is_finite()) {
+            return None;
+        }
+        lower[row][row] = rest.sqrt();
+        factor.inverse[row] = 1.0 / lower[row][row];
     }
     Some(factor)
 }
 
-/// Solves `L Lᵀ x = right` over the chosen rows; the others are 0.
-pub(crate) fn solve(factor: &[[f64; 4]; 4], chosen: &[bool; 4], right: &[f64; 4]) -> [f64; 4] {
-    let mut x = [0.0; 4];
-    for row in (0..4).filter(|row| chosen[*row]) {
-        let dot: f64 = (0..row).map(|at| factor[row][at] * x[at]).sum();
-        x[row] = (right[row] - dot) / factor[row][row];
+impl<const N: usize> Factor<N> {
+    /// Solves `L Lᵀ x = right` over the chosen rows; the others are 0.
+    pub fn solve(&self, right: &[f64; N]) -> [f64; N] {
+        let mut x = [0.0; N];
+        for row in 0..N {
+            let dot: f64 = (0..row).map(|at| self.lower[row][at] * x[at]).sum();
+            x[row] = if self.chosen[row] { (right[row] - dot) * self.inverse[row] } else { 0.0 };
+        }
+        for row in (0..N).rev() {
+            let dot: f64 = (row + 1..N).map(|at| self.lower[at][row] * x[at]).sum();
+            x[row] = (x[row] - dot) * self.inverse[row];
+        }
+        x
     }
-    for row in (0..4).rev().filter(|row| chosen[*row]) {
-        let dot: f64 = (row + 1..4).map(|at| factor[at][row] * x[at]).sum();
-        x[row] = (x[row] - dot) / factor[row][row];
+
+    /// Half the logarithm of the determinant of the chosen rows and columns.
+    pub fn half_ln_determinant(&self) -> f64 {
+        (0..N).map(|at| self.lower[at][at].ln()).sum()
     }
-    x
 }
 
 /// The parameters that may move: free, and not pressed against an end of their range.
-fn movable(limits: &Limits, theta: &Theta, gradient: &[f64; 4]) -> [bool; 4] {
+fn movable<const N: usize>(limits: &Limits<N>, theta: &[f64; N], gradient: &[f64; N]) -> [bool; N] {
     std::array::from_fn(|at| {
         let [low, high] = limits.ranges[at];
         let pressed = (theta[at] <= low && gradient[at] < 0.0) || (theta[at] >= high && gradient[at] > 0.0);
@@ -206,16 +263,26 @@ fn movable(limits: &Limits, theta: &Theta, gradient: &[f64; 4]) -> [bool; 4] {
     })
 }
 
-/// The longest steps of one iteration in the two logarithms, so that a nearly flat start is not thrown far away.
-const LONGEST: [f64; 4] = [f64::INFINITY, f64::INFINITY, 3.0, 1.0];
-
 /// Levenberg–Marquardt (Marquardt 1963: the diagonal is scaled) from one start, projected onto the limits.
-pub(crate) fn descend(levels: &[Level], limits: &Limits, start: &Theta) -> Minimum {
+pub(crate) fn descend<const N: usize>(levels: &[Level], limits: &Limits<N>, start: &[f64; N]) -> Minimum<N>
+where
+    [f64; N]: Curve<N>,
+{
     descend_within(levels, limits, start, 100)
 }
 
-fn descend_within(levels: &[Level], limits: &Limits, start: &Theta, most: usize) -> Minimum {
-    let mut theta: Theta = std::array::from_fn(|at| limits.clamp(at, start[at]));
+/// The same in a limited number of iterations.
+pub(crate) fn descend_within<const N: usize>(
+    levels: &[Level],
+    limits: &Limits<N>,
+    start: &[f64; N],
+    most: usize,
+) -> Minimum<N>
+where
+    [f64; N]: Curve<N>,
+{
+    let longest = <[f64; N]>::LONGEST;
+    let mut theta: [f64; N] = std::array::from_fn(|at| limits.clamp(at, start[at]));
     let mut here = normal(levels, &limits.pull, &theta);
     let mut damping = 1e-3;
     for _ in 0..most {
@@ -225,12 +292,12 @@ fn descend_within(levels: &[Level], limits: &Limits, start: &Theta, most: usize)
             row[at] += damping * row[at] + 1e-12;
         }
         let Some(factor) = cholesky(&damped, &chosen) else { break };
-        let step = solve(&factor, &chosen, &here.gradient);
-        let next: Theta =
-            std::array::from_fn(|at| limits.clamp(at, theta[at] + step[at].clamp(-LONGEST[at], LONGEST[at])));
+        let step = factor.solve(&here.gradient);
+        let next: [f64; N] =
+            std::array::from_fn(|at| limits.clamp(at, theta[at] + step[at].clamp(-longest[at], longest[at])));
         let there = normal(levels, &limits.pull, &next);
         let gain = here.cost - there.cost;
-        let moved = (0..4).map(|at| (next[at] - theta[at]).abs()).fold(0.0, f64::max);
+        let moved = (0..N).map(|at| (next[at] - theta[at]).abs()).fold(0.0, f64::max);
         if gain >= 0.0 {
             (theta, here) = (next, there);
             damping = (damping * 0.1).max(1e-12);
@@ -248,80 +315,11 @@ fn descend_within(levels: &[Level], limits: &Limits, start: &Theta, most: usize)
     Minimum { theta, cost: here.cost }
 }
 
-/// Hill slopes that starts are tried with.
-const HILLS: [f64; 4] = [0.5, 1.0, 2.0, 5.0];
-/// Most positions of the EC50 that starts are tried with.
-const POSITIONS: usize = 12;
-
-/// Iterations after which a second start is given up unless it is nearly as good as the first.
-const FIRST_LOOK: usize = 8;
-
-/// The least-squares plateaus, within their limits, of a curve whose EC50 and slope are given, and the cost.
-fn plateaus(levels: &[Level], limits: &Limits, ln_ec50: f64, hill: f64) -> ([f64; 2], f64) {
-    let (mut tt, mut tb, mut bb, mut ty, mut by, mut yy) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-    for level in levels {
-        let (share, _) = share_of_top(level.ln_dose, ln_ec50, hill);
-        let (at_top, at_bottom) = (level.weight * share, level.weight * (1.0 - share));
-        tt += at_top * share;
-        tb += at_bottom * share;
-        bb += at_bottom * (1.0 - share);
-        ty += at_top * level.mean;
-        by += at_bottom * level.mean;
-        yy += level.weight * level.mean * level.mean;
-    }
-    let determinant = tt * bb - tb * tb;
-    let top = if limits.is_free(0) && determinant > 1e-12 * tt * bb {
-        (ty * bb - by * tb) / determinant
-    } else {
-        ty / tt.max(1e-300)
-    };
-    let top = limits.clamp(0, top);
-    let bottom = limits.clamp(1, (by - top * tb) / bb.max(1e-300));
-    let top = limits.clamp(0, (ty - bottom * tb) / tt.max(1e-300));
-    let cost =
-        yy - 2.0 * (top * ty + bottom * by) + top * top * tt + 2.0 * top * bottom * tb + bottom * bottom * bb;
-    ([top, bottom], cost)
-}
-
-/// The best minimum from two starts: the best point of a grid over EC50 and Hill slope (plateaus solved for), and the
-/// best one whose EC50 is elsewhere.
-pub(crate) fn fit(levels: &[Level], limits: &Limits) -> Minimum {
-    let finite = || levels.iter().map(|level| level.ln_dose).filter(|ln| ln.is_finite());
-    let (low, high) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), ln| (l.min(ln), h.max(ln)));
-    let positions = (finite().count() + 1).clamp(3, POSITIONS);
-    let width = (high - low) / (positions as f64 - 2.0).max(1.0);
-    let mut best: Vec<(f64, Theta)> = Vec::with_capacity(positions);
-    for position in 0..positions {
-        // From half a step below the lowest dose to half a step above the highest.
-        let ln_ec50 = limits.clamp(2, low + width * (position as f64 - 0.5));
-        let mut here = (f64::INFINITY, [0.0; 4]);
-        for hill in HILLS {
-            let ln_hill = limits.clamp(3, hill.ln());
-            let ([top, bottom], cost) = plateaus(levels, limits, ln_ec50, ln_hill.exp());
-            if cost < here.0 {
-                here = (cost, [top, bottom, ln_ec50, ln_hill]);
-            }
-        }
-        best.push(here);
-    }
-    let order = |a: &usize, b: &usize| best[*a].0.total_cmp(&best[*b].0);
-    let first = (0..best.len()).min_by(order).unwrap_or(0);
-    let mut found = descend(levels, limits, &best[first].1);
-    if let Some(second) = (0..best.len()).filter(|at| at.abs_diff(first) > 1).min_by(order) {
-        let mut other = descend_within(levels, limits, &best[second].1, FIRST_LOOK);
-        if other.cost < 1.2 * found.cost {
-            other = descend(levels, limits, &other.theta);
-        }
-        if other.cost < found.cost {
-            found = other;
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shape::Theta;
+    use crate::starts::fit;
 
     pub(crate) const WIDE: Limits = Limits {
         ranges: [[-1.0, 2.0], [-1.0, 2.0], [-20.0, 20.0], [-3.0, 3.0]],
@@ -356,7 +354,7 @@ mod tests {
         let mut second = levels.clone();
         second.iter_mut().for_each(|level| (level.mean, level.batch) = (level.mean * 1.1, 1));
         levels.extend(second);
-        let pull = Pull { batches: 0.5, ..Pull::default() };
+        let pull = Pull { batches: 0.5, ..Pull::NONE };
         let shape = crate::LogLogistic::from_theta(&theta);
         let with = |factors: [f64; 2]| {
             let residual = |level: &Level| {
@@ -381,12 +379,12 @@ mod tests {
     fn gradient_is_the_derivative_of_the_cost() {
         let levels = levels(&[1.0, 0.1, -1.0, 0.3], &[0.05, 0.2, 0.8, 3.0]);
         let theta = [0.9, 0.2, -0.7, 0.5];
-        let gradient = normal(&levels, &Pull::default(), &theta).gradient;
+        let gradient = normal(&levels, &Pull::NONE, &theta).gradient;
         for at in 0..4 {
             let moved = |by: f64| {
                 let mut moved = theta;
                 moved[at] += by;
-                normal(&levels, &Pull::default(), &moved).cost
+                normal(&levels, &Pull::NONE, &moved).cost
             };
             let slope = (moved(1e-6) - moved(-1e-6)) / 2e-6;
             assert!((gradient[at] + slope / 2.0).abs() < 1e-7, "{at}: {} {slope}", gradient[at]);

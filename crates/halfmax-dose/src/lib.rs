@@ -15,28 +15,45 @@
 //! # Ok::<(), halfmax_core::Error>(())
 //! ```
 
+mod compare;
 mod curve;
+mod describe;
 mod distributions;
+mod effects;
 mod estimate;
+mod fitter;
 mod flags;
+mod flatness;
 mod growth;
+mod hormesis;
+mod kept;
+mod lack_of_fit;
 mod learnt;
 mod least_squares;
+mod model;
 mod params;
+mod phases;
 mod picture;
 mod potentiation;
 mod profile;
 mod robust;
 mod shape;
+mod starts;
 pub mod synergy;
+mod two_phase;
 
-pub use curve::{CurveFit, CurveFitter, CurveReadings, FittedModel, Position};
+pub use compare::{Comparison, Difference};
+pub use curve::{CurveFit, CurveReadings, FittedModel, Position, SecondPhase, Shape};
 pub use distributions::{f_upper_tail, t_quantile_95};
+pub use effects::{Effect, EffectDose, SensitivityScores};
 pub use estimate::Estimate;
+pub use fitter::CurveFitter;
 pub use flags::{Flag, Flags};
 pub use growth::{GrowthMetrics, growth_rate_value};
+pub use hormesis::BrainCousens;
 pub use learnt::Learnt;
-pub use params::{CurveParams, HillPrior, ModelChoice, Outliers};
+pub use params::{CurveParams, Curves, HillPrior, ModelChoice, Outliers};
 pub use picture::{BandPoint, CurvePicture, DrawnReading};
 pub use potentiation::Potentiation;
 pub use shape::LogLogistic;
+pub use two_phase::TwoPhase;

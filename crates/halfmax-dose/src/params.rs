@@ -1,7 +1,8 @@
 use halfmax_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::curve::CurveFitter;
+use crate::effects::Effect;
+use crate::fitter::CurveFitter;
 
 /// Which curve is fitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,18 @@ pub enum ModelChoice {
     FourParameter,
     /// Bottom, EC50 and Hill slope; the top is [`CurveParams::fixed_top`].
     ThreeParameter,
+}
+
+/// Whether curves with a second phase or a rise at low doses have a model of their own, where the data choose the curve ([`ModelChoice::Auto`] and
+/// [`ModelChoice::AutoFixedTop`]). Flags say so in either case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Curves {
+    /// [`crate::TwoPhase`] or [`crate::BrainCousens`] where an F test finds them better than a log-logistic curve.
+    #[default]
+    Any,
+    /// Log-logistic curves only.
+    LogLogistic,
 }
 
 /// What becomes of readings that the curve does not explain.
@@ -76,6 +89,10 @@ impl HillPrior {
 pub struct CurveParams {
     /// Which curve.
     pub model: ModelChoice,
+    /// Whether curves with a second phase or a rise at low doses have a model of their own.
+    pub curves: Curves,
+    /// Effects whose doses are wanted beside the IC50 and the EC50.
+    pub effects: Vec<Effect>,
     /// The top of the three-parameter curve, a viability.
     pub fixed_top: f64,
     /// What becomes of outliers.
@@ -98,6 +115,8 @@ impl Default for CurveParams {
     fn default() -> Self {
         Self {
             model: ModelChoice::Auto,
+            curves: Curves::Any,
+            effects: Vec::new(),
             fixed_top: 1.0,
             outliers: Outliers::LeftOut,
             top: [0.0, 2.0],
@@ -149,6 +168,7 @@ impl CurveParams {
         if !(self.significance > 0.0 && self.significance < 1.0) {
             return Err(Error::parameter("significance", self.significance, "a number above 0, below 1"));
         }
+        self.effects.iter().try_for_each(Effect::check)?;
         Ok(CurveFitter::new(self))
     }
 }

@@ -1,7 +1,8 @@
 //! What a picture of a curve shows: its readings, those left out among them, the curve, and the band that its readings leave open.
 
-use crate::curve::{CurveFit, CurveFitter, CurveReadings, sorted};
+use crate::curve::{CurveFit, CurveReadings};
 use crate::estimate::Estimate;
+use crate::fitter::{CurveFitter, sorted};
 use crate::robust::Sorted;
 
 /// A fit with what a picture of it needs.

@@ -4,8 +4,8 @@
 //! are found as by Venzon & Moolgavkar 1988: step by step the function is made linear and the sum of squares quadratic, and the largest value
 //! within `C` is gone to, until nothing moves. Where the quadratic at the minimum already holds at the ends, those of the delta method stay.
 
-use crate::least_squares::{Level, Limits, cholesky, cost, normal, solve};
-use crate::shape::Theta;
+use crate::least_squares::{Level, Limits, cholesky, cost, normal};
+use crate::model::Curve;
 
 /// An end of an interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,6 +17,22 @@ pub(crate) enum End {
 }
 
 impl End {
+    /// The end where it lies within bounds, else an open one.
+    pub fn within(self, [low, high]: [f64; 2]) -> Self {
+        match self {
+            Self::At(value) if value >= low && value <= high => self,
+            _ => Self::Open,
+        }
+    }
+
+    /// The end at another value; an open end stays open.
+    pub fn map(self, to: impl Fn(f64) -> f64) -> Self {
+        match self {
+            Self::At(value) => Self::At(to(value)),
+            Self::Open => Self::Open,
+        }
+    }
+
     /// The value; NaN where there is none.
     pub fn value(self) -> f64 {
         match self {
@@ -27,18 +43,18 @@ impl End {
 }
 
 /// The curves that are not ruled out.
-pub(crate) struct Region<'a> {
+pub(crate) struct Region<'a, const N: usize = 4> {
     pub levels: &'a [Level],
-    pub limits: &'a Limits,
+    pub limits: &'a Limits<N>,
     /// The curve of the least cost, and that cost.
-    pub minimum: Theta,
+    pub minimum: [f64; N],
     pub least: f64,
     /// How much more a curve may cost.
     pub allowed: f64,
 }
 
 /// The value of a function of the parameters and its gradient; none where it has no value.
-pub(crate) type Function<'a> = &'a dyn Fn(&Theta) -> Option<(f64, [f64; 4])>;
+pub(crate) type Function<'a, const N: usize = 4> = &'a dyn Fn(&[f64; N]) -> Option<(f64, [f64; N])>;
 
 /// Where the quadratic is this near at both ends, the delta method's are taken.
 const NEAR: f64 = 0.1;
@@ -46,15 +62,22 @@ const NEAR: f64 = 0.1;
 const SETTLED: f64 = 0.01;
 /// Steps to an end, at most.
 const STEPS: usize = 25;
-/// The longest steps: in plateaus, and in the two logarithms.
-const LONGEST: [f64; 4] = [0.3, 0.3, 1.5, 0.7];
 
-impl Region<'_> {
+impl<const N: usize> Region<'_, N>
+where
+    [f64; N]: Curve<N>,
+{
     /// Whether the delta method's interval, which is a straight line through the minimum, ends where the profile's does.
-    pub fn is_quadratic(&self, function: Function<'_>, direction: &[f64; 4], value: f64, half: f64) -> bool {
+    pub fn is_quadratic(
+        &self,
+        function: Function<'_, N>,
+        direction: &[f64; N],
+        value: f64,
+        half: f64,
+    ) -> bool {
         [-1.0, 1.0].iter().all(|sign| {
-            let theta: Theta = std::array::from_fn(|at| self.minimum[at] + sign * direction[at]);
-            let inside = (0..4).all(|at| self.limits.clamp(at, theta[at]) == theta[at]);
+            let theta: [f64; N] = std::array::from_fn(|at| self.minimum[at] + sign * direction[at]);
+            let inside = (0..N).all(|at| self.limits.clamp(at, theta[at]) == theta[at]);
             let more = cost(self.levels, &self.limits.pull, &theta) - self.least;
             let there = function(&theta).map_or(f64::NAN, |(there, _)| there);
             let off = (there - (value + sign * half)).abs();
@@ -63,7 +86,7 @@ impl Region<'_> {
     }
 
     /// The largest (`sign` 1) or smallest (−1) value of a function within the region; open where it lies beyond `bound`.
-    pub fn end(&self, function: Function<'_>, sign: f64, bound: f64) -> End {
+    pub fn end(&self, function: Function<'_, N>, sign: f64, bound: f64) -> End {
         let mut theta = self.minimum;
         let Some((mut value, mut gradient)) = function(&theta) else { return End::Open };
         let first = value;
@@ -75,11 +98,12 @@ impl Region<'_> {
                 return End::At(value);
             };
             // A step too long is halved until the function is there, and the cost is not far beyond what is allowed.
-            let mut length =
-                (0..4).map(|at| LONGEST[at] / direction[at].abs().max(1e-300)).fold(1.0_f64, f64::min);
+            let mut length = (0..N)
+                .map(|at| <[f64; N]>::LONGEST_IN_PROFILE[at] / direction[at].abs().max(1e-300))
+                .fold(1.0_f64, f64::min);
             let mut next = None;
             for _ in 0..6 {
-                let there: Theta =
+                let there: [f64; N] =
                     std::array::from_fn(|at| self.limits.clamp(at, theta[at] + length * direction[at]));
                 let over = cost(self.levels, &self.limits.pull, &there) - self.least - self.allowed;
                 if let Some(found) = function(&there).filter(|_| over < self.allowed) {
@@ -93,7 +117,7 @@ impl Region<'_> {
                 return End::Open;
             };
             let gained = sign * (next_value - value);
-            let moved = (0..4).map(|at| (there[at] - theta[at]).abs()).fold(0.0, f64::max);
+            let moved = (0..N).map(|at| (there[at] - theta[at]).abs()).fold(0.0, f64::max);
             (theta, value, gradient) = (there, next_value, next_gradient);
             if sign * (value - bound) > 0.0 {
                 return End::Open;
@@ -112,32 +136,32 @@ impl Region<'_> {
     /// The step to the largest value of the linear function within the quadratic region. Parameters that it would push over their limits stay.
     fn direction(
         &self,
-        matrix: &[[f64; 4]; 4],
-        descent: &[f64; 4],
-        gradient: &[f64; 4],
+        matrix: &[[f64; N]; N],
+        descent: &[f64; N],
+        gradient: &[f64; N],
         sign: f64,
         rest: f64,
-        theta: &Theta,
-    ) -> Option<[f64; 4]> {
-        let mut chosen: [bool; 4] = std::array::from_fn(|at| self.limits.is_free(at));
-        for _ in 0..4 {
+        theta: &[f64; N],
+    ) -> Option<[f64; N]> {
+        let mut chosen: [bool; N] = std::array::from_fn(|at| self.limits.is_free(at));
+        for _ in 0..N {
             let mut damped = *matrix;
             for (at, row) in damped.iter_mut().enumerate() {
                 row[at] += 1e-9 * row[at] + 1e-12;
             }
             let factor = cholesky(&damped, &chosen)?;
-            let down = solve(&factor, &chosen, descent);
-            let along = solve(&factor, &chosen, gradient);
-            let dot = |a: &[f64; 4], b: &[f64; 4]| {
-                (0..4).filter(|at| chosen[*at]).map(|at| a[at] * b[at]).sum::<f64>()
+            let down = factor.solve(descent);
+            let along = factor.solve(gradient);
+            let dot = |a: &[f64; N], b: &[f64; N]| {
+                (0..N).filter(|at| chosen[*at]).map(|at| a[at] * b[at]).sum::<f64>()
             };
             let scale = dot(gradient, &along);
             if scale <= 0.0 {
                 return None;
             }
             let length = ((rest + dot(descent, &down)).max(0.0) / scale).sqrt();
-            let step: [f64; 4] = std::array::from_fn(|at| down[at] + sign * length * along[at]);
-            let pushed = (0..4).find(|at| {
+            let step: [f64; N] = std::array::from_fn(|at| down[at] + sign * length * along[at]);
+            let pushed = (0..N).find(|at| {
                 let [low, high] = self.limits.ranges[*at];
                 chosen[*at]
                     && ((theta[*at] <= low && step[*at] < 0.0) || (theta[*at] >= high && step[*at] > 0.0))
@@ -154,7 +178,9 @@ impl Region<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::least_squares::{Pull, fit};
+    use crate::least_squares::Pull;
+    use crate::shape::Theta;
+    use crate::starts::fit;
 
     fn levels() -> Vec<Level> {
         let shape = crate::LogLogistic { top: 1.0, bottom: 0.1, ec50: 1.0, hill: 1.2 };
@@ -176,9 +202,9 @@ mod tests {
     fn ends_are_those_of_the_profile() {
         let levels = levels();
         for (pull, fixed) in [
-            (Pull::default(), 2),
+            (Pull::NONE, 2),
             (Pull { at: [1.0, 0.0, 0.0, 0.3], weight: [0.0, 0.0, 0.0, 0.02], batches: 0.0 }, 3),
-            (Pull::default(), 1),
+            (Pull::NONE, 1),
         ] {
             let limits = Limits { ranges: [[1.0, 1.0], [0.0, 2.0], [-9.0, 9.0], [-2.3, 2.3]], pull };
             let minimum = fit(&levels, &limits);

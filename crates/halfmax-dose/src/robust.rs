@@ -6,9 +6,16 @@
 //! about their median: on the steep part of a curve batches differ more, and a quiet plateau says nothing of them. Readings to
 //! which the biweight gives weight 0 are outliers; the curve is fitted to the others by plain least squares, so that standard
 //! errors and tests are the textbook's.
+//!
+//! A reading with fellows is kept all the same: where other readings tell what it tells, the curve is wrong, not they (a hook, a second phase). The
+//! fellows of a reading are the other readings of its dose, where there are any: it stays where it lies nearer to their median than 0.6 of its
+//! distance from the curve. A dose with one reading has the doses beside it for fellows: it stays where one of them lies off to the same side,
+//! by at least 0.4 of its residual. The lowest and the highest dose have nothing beyond that could contradict them: their only reading stays. Where more
+//! than a quarter of the readings would be outliers, none is.
 
-use crate::least_squares::{Level, Limits, Minimum, descend, fit};
+use crate::least_squares::{Level, Limits, Minimum, descend};
 use crate::shape::{Theta, share_of_top};
+use crate::starts::fit;
 
 /// Readings of one curve, by dose.
 #[derive(Clone, Debug)]
@@ -31,15 +38,19 @@ const SAME_NOMINAL_DOSE: f64 = 0.04;
 impl Sorted {
     /// The number of nominal doses: doses that differ only by the error of a dispenser count once.
     pub fn nominal_doses(&self) -> usize {
-        let mut lowest = f64::NEG_INFINITY;
-        let is_new = |ln_dose: &&f64| {
-            let new = **ln_dose - lowest > SAME_NOMINAL_DOSE;
-            if new {
-                lowest = **ln_dose;
+        self.nominal_places().last().map_or(0, |last| last + 1)
+    }
+
+    /// For each distinct dose the position of its nominal dose.
+    pub fn nominal_places(&self) -> Vec<usize> {
+        let (mut lowest, mut count) = (f64::NEG_INFINITY, 0);
+        let place = |ln_dose: &f64| {
+            if count == 0 || *ln_dose - lowest > SAME_NOMINAL_DOSE {
+                (lowest, count) = (*ln_dose, count + 1);
             }
-            new
+            count - 1
         };
-        self.ln_doses.iter().filter(is_new).count()
+        self.ln_doses.iter().map(place).collect()
     }
 
     /// Sorts readings: ln dose, reading, and batch, where batches are told apart.
@@ -135,7 +146,7 @@ impl Sorted {
     }
 
     /// The readings that are kept.
-    fn without(&self, kept: &[bool]) -> Self {
+    pub fn without(&self, kept: &[bool]) -> Self {
         let batch = |at: usize| self.batch.get(at).copied().unwrap_or(0);
         let chosen = |(at, (place, value)): (usize, (usize, f64))| {
             kept[at].then(|| (self.ln_doses[place], value, batch(at)))
@@ -231,9 +242,7 @@ impl Reweighting<'_> {
             self.measure();
         }
     }
-}
 
-impl Reweighting<'_> {
     /// Whether other readings tell the same as one that the curve does not explain: those of its dose agree with it rather than with the curve,
     /// or, where it has no replicate, a dose beside it lies off to the same side. At the ends, nothing beyond says otherwise. It is then the curve
     /// that is wrong: a second phase, a hook.

@@ -3,16 +3,18 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::{
-    CurveKey, OutputColumn, RawTable, ReadingOptions, ReadingUnit, Readings, Role, TableWriter, counted,
-    read_readings, read_table, with_column_of,
+    RawTable, ReadingOptions, ReadingUnit, Readings, Role, TableWriter, counted, read_readings, read_table,
+    with_column_of,
 };
 use halfmax_dose::{
-    CurveFit, CurveFitter, CurveParams, CurveReadings, Estimate, Flag, HillPrior, Learnt, ModelChoice,
+    CurveFit, CurveFitter, CurveParams, CurveReadings, Curves, Effect, Flag, HillPrior, Learnt, ModelChoice,
     Outliers, Position,
 };
 use serde_json::json;
 
 use crate::Global;
+use crate::commands::compare_curves::{CompareColumn, Comparisons, Pair};
+use crate::commands::curve_columns::{GrowthColumns, write_block};
 use crate::picture_args::PictureArgs;
 use crate::reporting::{CurvePage, write_curve_svgs};
 use crate::table_args::{TableArgs, dose_unit};
@@ -51,6 +53,26 @@ pub struct FitCurvesArgs {
     /// "keep" keeps them.
     #[arg(long, value_name = "WHAT", default_value = "leave-out", value_parser = ["leave-out", "keep"])]
     outliers: String,
+    /// The curves tried: "any" also fits a curve of two phases or with a rise at low doses where an F test finds it better; "log-logistic" only flags such
+    /// curves.
+    #[arg(long, value_name = "WHICH", default_value = "any", value_parser = ["any", "log-logistic"])]
+    curves: String,
+    /// Further inhibitions, in percent of the control, whose doses are wanted: 10,25,90 for IC10, IC25 and IC90.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    icx: Vec<f64>,
+    /// Further effects, in percent of the way from the top to the bottom of each curve: 10,90 for EC10 and EC90.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    ecx: Vec<f64>,
+    /// Further growth-rate inhibitions in percent, 100 for as many cells as at the start: needs the divisions of the control.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    grx: Vec<f64>,
+    /// Compare the curves of two cell lines, drugs or (with --by experiment) experiments: cell_line=A549,MCF7. Writes how many times as potent the drug
+    /// is in one as in the other, and the area between the curves.
+    #[arg(long, value_name = "COLUMN=A,B", requires = "compare_out", value_parser = Pair::parse)]
+    compare: Option<Pair>,
+    /// The file of the comparisons: .parquet, .csv or .ndjson.
+    #[arg(long, value_name = "FILE", requires = "compare")]
+    compare_out: Option<PathBuf>,
     /// How often the control divided during the assay, for every curve; by the column "divisions", if there is one, by default.
     /// Adds growth-rate metrics.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -74,6 +96,18 @@ pub struct FitCurvesArgs {
 pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> Result<()> {
     global.may_write(&args.out)?;
     args.pictures.check(&args.out, global)?;
+    if let Some(out) = &args.compare_out {
+        global.may_write(out)?;
+    }
+    if args.compare.as_ref().is_some_and(|pair| pair.column == CompareColumn::Experiment) && args.by.is_none()
+    {
+        return Err(Error::parameter(
+            "--compare",
+            "experiment=…",
+            "--by experiment beside it, or experiments are pooled",
+        ));
+    }
+    let effects = effects(args)?;
     if let Some(divisions) = args.divisions.filter(|divisions| !(*divisions > 0.0 && *divisions <= 100.0)) {
         return Err(Error::parameter("--divisions", divisions, "a number above 0, at most 100"));
     }
@@ -84,10 +118,23 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     };
     // Before the readings are looked at: a wrong ending is told at once.
     let mut writer = TableWriter::create(&args.out)?;
+    let mut comparison =
+        args.compare.as_ref().zip(args.compare_out.as_ref()).map(Comparisons::create).transpose()?;
     let readings = read_readings(&raw_table(args, global)?, &options)?;
     tell(&args.raw, &readings, terminal);
-    let summary = fit_and_write(args, &readings, &mut writer, terminal)?;
+    if let Some(comparison) = &comparison {
+        comparison.check(&readings.curves)?;
+    }
+    if !args.grx.is_empty() && args.divisions.is_none() && readings.divisions.is_none() {
+        return Err(Error::parameter(
+            "--grx",
+            args.grx[0],
+            "how often the control divided: --divisions, or a column \"divisions\"",
+        ));
+    }
+    let summary = fit_and_write(args, effects, &readings, &mut writer, comparison.as_mut(), terminal)?;
     writer.finish()?;
+    let compared = comparison.map(|comparison| comparison.finish(terminal)).transpose()?;
     if args.out == Path::new("-") {
         return Ok(());
     }
@@ -102,6 +149,10 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         "not_fitted": summary.not_fitted,
         "too_few_to_tell": summary.undecided,
         "open_intervals": summary.open,
+        "biphasic": summary.biphasic,
+        "hormetic": summary.hormetic,
+        "lack_of_fit": summary.lack_of_fit,
+        "compared": compared,
         "learnt": summary.learnt,
         "out": args.out,
         "html": args.pictures.html,
@@ -118,6 +169,9 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     for (count, what) in [
         (summary.undecided, "with too few readings to tell a curve from a constant"),
         (summary.open, "whose IC50 or EC50 the tested doses do not bound"),
+        (summary.biphasic, "of two phases"),
+        (summary.hormetic, "with a rise at low doses"),
+        (summary.lack_of_fit, "that replicates say do not fit"),
     ] {
         if count > 0 {
             text += &format!(", {count} {what}");
@@ -165,6 +219,30 @@ fn tell(path: &Path, readings: &Readings, terminal: Terminal) {
             counted(readings.incomplete, "row")
         ));
     }
+}
+
+/// The effects whose doses are wanted, in the order of their columns.
+fn effects(args: &FitCurvesArgs) -> Result<Vec<Effect>> {
+    let lists: [(&str, &[f64], fn(f64) -> Effect); 3] = [
+        ("--icx", &args.icx, Effect::Inhibitory),
+        ("--ecx", &args.ecx, Effect::Effective),
+        ("--grx", &args.grx, Effect::GrowthRate),
+    ];
+    let mut effects = Vec::new();
+    for (flag, percents, effect) in lists {
+        for percent in percents {
+            let effect = effect(*percent);
+            if *percent == 50.0 || effects.contains(&effect) {
+                return Err(Error::parameter(
+                    flag,
+                    percent,
+                    "each percentage once, and not 50, which is always written",
+                ));
+            }
+            effects.push(effect);
+        }
+    }
+    Ok(effects)
 }
 
 /// Says what was learnt from all curves and is used for each.
@@ -217,6 +295,9 @@ struct Summary {
     not_fitted: usize,
     undecided: usize,
     open: usize,
+    biphasic: usize,
+    hormetic: usize,
+    lack_of_fit: usize,
     learnt: Learnt,
 }
 
@@ -229,20 +310,28 @@ impl Summary {
         self.not_fitted += count(&|fit| fit.flags.contains(Flag::TooFewDoses));
         self.undecided += count(&|fit| fit.flags.contains(Flag::TooFewToTell));
         self.open += count(&|fit| fit.flags.contains(Flag::OpenInterval));
+        self.biphasic += count(&|fit| fit.flags.contains(Flag::Biphasic));
+        self.hormetic += count(&|fit| fit.flags.contains(Flag::Hormetic));
+        self.lack_of_fit += count(&|fit| fit.flags.contains(Flag::LackOfFit));
     }
 }
 
 fn fit_and_write(
     args: &FitCurvesArgs,
+    effects: Vec<Effect>,
     readings: &Readings,
     writer: &mut TableWriter,
+    mut comparison: Option<&mut Comparisons>,
     terminal: Terminal,
 ) -> Result<Summary> {
     let progress = terminal.progress("fitting");
     let model = if args.fixed_top { ModelChoice::AutoFixedTop } else { ModelChoice::Auto };
     let outliers = if args.outliers == "keep" { Outliers::Kept } else { Outliers::LeftOut };
+    let curves = if args.curves == "any" { Curves::Any } else { Curves::LogLogistic };
     let params = CurveParams {
         model,
+        curves,
+        effects,
         hill_prior: args.hill_prior,
         hill: args.hill,
         outliers,
@@ -274,7 +363,10 @@ fn fit_and_write(
         let first = block * AT_A_TIME;
         let curves: Vec<CurveReadings> = (first..first + keys.len()).map(curve).collect();
         let fits = fitter.fit_all(&curves, &progress)?;
-        write_block(args, growth, keys, &fits, writer)?;
+        write_block(args.by.is_some(), growth, keys, &fits, writer)?;
+        if let Some(comparison) = comparison.as_mut() {
+            comparison.keep(keys, &fits);
+        }
         summary.add(&fits);
         if let Some(page) = &mut page {
             page.add(keys, &curves, &fits);
@@ -289,102 +381,4 @@ fn fit_and_write(
     }
     args.pictures.tell(summary.curves, terminal);
     Ok(summary)
-}
-
-/// Whether growth-rate metrics are written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum GrowthColumns {
-    Written,
-    LeftOut,
-}
-
-/// Columns of numbers under construction: name and values.
-struct Numbers<'a> {
-    fits: &'a [CurveFit],
-    columns: Vec<(String, Vec<f64>)>,
-}
-
-impl Numbers<'_> {
-    /// Adds a column; what is infinite (an end that the data leave open) is missing.
-    fn add(&mut self, name: &str, value: impl Fn(&CurveFit) -> f64) {
-        let finite = |value: f64| if value.is_finite() { value } else { f64::NAN };
-        let values = self.fits.iter().map(|fit| finite(value(fit))).collect();
-        self.columns.push((name.to_owned(), values));
-    }
-
-    /// Adds the columns of an estimate; `unit` ends the names of the value and its interval.
-    fn estimate(&mut self, [name, unit, error]: [&str; 3], of: impl Fn(&CurveFit) -> Estimate) {
-        self.add(&format!("{name}{unit}"), |fit| of(fit).value);
-        self.add(&format!("{name}_lower{unit}"), |fit| of(fit).lower);
-        self.add(&format!("{name}_upper{unit}"), |fit| of(fit).upper);
-        self.add(error, |fit| of(fit).standard_error);
-    }
-}
-
-/// The IC50 as far as it was measured.
-fn measured_ic50(fit: &CurveFit) -> Estimate {
-    if fit.ic50_position == Position::Within { fit.ic50 } else { Estimate::NONE }
-}
-
-fn numbers(growth: GrowthColumns, fits: &[CurveFit]) -> Numbers<'_> {
-    let mut numbers = Numbers { fits, columns: Vec::new() };
-    numbers.estimate(["ic50", "_um", "log10_ic50_se"], measured_ic50);
-    numbers.add("ln_ic50", |fit| measured_ic50(fit).value.ln());
-    numbers.add("ic50_extrapolated_um", |fit| match fit.ic50_position {
-        Position::Within => f64::NAN,
-        _ => fit.ic50.value,
-    });
-    numbers.estimate(["ec50", "_um", "log10_ec50_se"], |fit| fit.ec50);
-    numbers.estimate(["hill", "", "hill_se"], |fit| fit.hill);
-    numbers.estimate(["top", "", "top_se"], |fit| fit.top);
-    numbers.estimate(["bottom", "", "bottom_se"], |fit| fit.bottom);
-    numbers.estimate(["auc", "", "auc_se"], |fit| fit.auc);
-    numbers.estimate(["emax", "", "emax_se"], |fit| fit.emax);
-    numbers.add("emax_observed", |fit| fit.emax_observed);
-    if growth == GrowthColumns::Written {
-        numbers.estimate(["gr50", "_um", "log10_gr50_se"], |fit| fit.growth.gr50);
-        numbers.add("gr_max", |fit| fit.growth.gr_max);
-        numbers.add("gr_max_lowest_of_two", |fit| fit.growth.gr_max_lowest_of_two);
-        numbers.add("gr_infinity", |fit| fit.growth.gr_infinity);
-        numbers.add("gr_aoc", |fit| fit.growth.gr_aoc);
-    }
-    numbers.add("r2", |fit| fit.r2);
-    numbers.add("residual_se", |fit| fit.residual_standard_error);
-    numbers.add("p_flat", |fit| fit.p_flat);
-    numbers.add("dose_min_um", |fit| fit.dose_range[0]);
-    numbers.add("dose_max_um", |fit| fit.dose_range[1]);
-    numbers
-}
-
-fn write_block(
-    args: &FitCurvesArgs,
-    growth: GrowthColumns,
-    keys: &[CurveKey],
-    fits: &[CurveFit],
-    writer: &mut TableWriter,
-) -> Result<()> {
-    let text = |of: fn(&CurveKey) -> &str| keys.iter().map(of).collect::<Vec<&str>>();
-    let (cells, drugs) = (text(|key| &key.cell_line), text(|key| &key.drug));
-    let experiments = text(|key| &key.experiment);
-    let name = |of: fn(&CurveFit) -> &'static str| fits.iter().map(of).collect::<Vec<&str>>();
-    let models = name(|fit| fit.model.name());
-    let positions = [name(|fit| fit.ic50_position.name()), name(|fit| fit.ec50_position.name())];
-    let flags: Vec<String> = fits.iter().map(|fit| fit.flags.to_string()).collect();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let count = |of: fn(&CurveFit) -> usize| fits.iter().map(|fit| of(fit) as u32).collect::<Vec<u32>>();
-    let counts = [count(|fit| fit.doses), count(|fit| fit.readings), count(|fit| fit.outliers)];
-    let numbers = numbers(growth, fits);
-    let mut table = vec![("cell_line", OutputColumn::Text(&cells)), ("drug", OutputColumn::Text(&drugs))];
-    if args.by.is_some() {
-        table.push(("experiment", OutputColumn::Text(&experiments)));
-    }
-    table.push(("model", OutputColumn::Text(&models)));
-    table.push(("ic50_position", OutputColumn::Text(&positions[0])));
-    table.push(("ec50_position", OutputColumn::Text(&positions[1])));
-    table.extend(numbers.columns.iter().map(|(name, values)| (name.as_str(), OutputColumn::F64(values))));
-    for (name, values) in ["doses", "readings", "outliers"].into_iter().zip(&counts) {
-        table.push((name, OutputColumn::U32(values)));
-    }
-    table.push(("flags", OutputColumn::Text(&flags)));
-    writer.write(&table)
 }

@@ -146,9 +146,7 @@ impl Sectors<'_> {
         bytes.truncate(most);
         bytes
     }
-}
 
-impl Sectors<'_> {
     /// Whether the chain that begins with a sector comes to an end, through sectors that the file has. The reader follows one that leaves the
     /// file or comes back to itself for ever.
     fn ends(&self, mut id: u32) -> bool {

@@ -3,8 +3,9 @@
 use halfmax_core::{Error, Result};
 
 use super::matrix::DoseMatrix;
-use crate::least_squares::{Level, Limits, fit};
+use crate::least_squares::{Level, Limits};
 use crate::shape::LogLogistic;
+use crate::starts::fit;
 
 /// How many decades beyond the tested doses an EC50 may lie.
 const DECADES_BEYOND: f64 = 2.0;

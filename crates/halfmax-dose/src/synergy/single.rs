@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::lattice::Lattice;
 use super::noise::Noise;
-use crate::curve::{FittedModel, p_of_trend};
+use crate::curve::FittedModel;
 use crate::distributions::f_upper_tail;
 use crate::flags::{Flag, Flags};
+use crate::flatness::p_of_trend;
 use crate::learnt::{Learnt, Own};
-use crate::least_squares::{Level, Limits, Minimum, Pull, descend, fit};
+use crate::least_squares::{Level, Limits, Minimum, Pull, descend};
 use crate::shape::{LogLogistic, Theta};
+use crate::starts::fit;
 
 /// What becomes of a baseline that is not 0: of inhibitions that fitted curves have without effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,7 +152,7 @@ impl Fitting {
         };
         let pull = self.pull(&levels, &limits, &minimum);
         let limits = Limits { pull, ..limits };
-        if pull != Pull::default() {
+        if pull != Pull::NONE {
             minimum = descend(&levels, &limits, &minimum.theta);
         }
         Some(Fitted { line, levels, limits, minimum })
@@ -158,7 +160,7 @@ impl Fitting {
 
     /// How much a curve is drawn to what all curves have in common.
     fn pull(&self, levels: &[Level], limits: &Limits, minimum: &Minimum) -> Pull {
-        let mut pull = Pull::default();
+        let mut pull = Pull::NONE;
         let freedom = freedom(levels, limits);
         let (variance, _) = self.noise.of_means.unwrap_or(self.learnt.moderated(minimum.cost, freedom));
         for (parameter, prior) in [(0, self.learnt.top), (3, self.learnt.ln_hill)] {
