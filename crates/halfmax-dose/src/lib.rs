@@ -23,6 +23,8 @@ mod growth;
 mod learnt;
 mod least_squares;
 mod params;
+mod plate_effects;
+mod plate_quality;
 mod potentiation;
 mod profile;
 mod robust;
@@ -36,5 +38,9 @@ pub use flags::{Flag, Flags};
 pub use growth::{GrowthMetrics, growth_rate_value};
 pub use learnt::Learnt;
 pub use params::{CurveParams, HillPrior, ModelChoice, Outliers};
+pub use plate_effects::{Corrected, Effect, PlateFormat, PositionCorrection, PositionEffects};
+pub use plate_quality::{
+    ControlSummary, PlateFlag, PlateLimits, PlateQuality, PlateWell, WellUse, plate_quality,
+};
 pub use potentiation::Potentiation;
 pub use shape::LogLogistic;
