@@ -30,6 +30,7 @@ mod profile;
 mod robust;
 mod shape;
 pub mod synergy;
+mod time_course;
 
 pub use curve::{CurveFit, CurveFitter, CurveReadings, FittedModel, Position};
 pub use distributions::{f_upper_tail, t_quantile_95};
@@ -44,3 +45,4 @@ pub use plate_quality::{
 };
 pub use potentiation::Potentiation;
 pub use shape::LogLogistic;
+pub use time_course::{GrowthRate, growth_rate, growth_rate_inhibition, left_by_rates};

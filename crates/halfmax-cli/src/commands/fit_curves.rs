@@ -1,10 +1,13 @@
+mod plates;
+mod times;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::{
     CurveKey, OutputColumn, RawTable, ReadingOptions, ReadingUnit, Readings, Role, TableWriter, counted,
-    read_readings, read_table, with_column_of,
+    read_readings, read_table, with_column_of, with_molar_masses,
 };
 use halfmax_dose::{
     CurveFit, CurveFitter, CurveParams, CurveReadings, Estimate, Flag, HillPrior, Learnt, ModelChoice,
@@ -12,6 +15,8 @@ use halfmax_dose::{
 };
 use serde_json::json;
 
+use self::plates::{PlateArgs, judged};
+use self::times::TimeArgs;
 use crate::Global;
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
@@ -59,6 +64,13 @@ pub struct FitCurvesArgs {
     /// A table of the signals when the drug was given, joined likewise: tells how often the control divided.
     #[arg(long, value_name = "FILE")]
     time_zero: Option<PathBuf>,
+    /// A table of the drugs with their molar masses (a column molar_mass, g/mol) or structures (a column smiles), for doses in mass per volume.
+    #[arg(long, value_name = "FILE")]
+    drugs: Option<PathBuf>,
+    #[command(flatten)]
+    plates: PlateArgs,
+    #[command(flatten)]
+    times: TimeArgs,
     #[command(flatten)]
     table: TableArgs,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
@@ -76,10 +88,14 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         unit: args.response.as_deref().and_then(ReadingUnit::named),
         dose_factor: args.dose_unit,
         by_experiment: args.by.is_some(),
+        by_time: args.times.apart(),
+        divisions_vary: args.times.of_rates(),
     };
     // Before the readings are looked at: a wrong ending is told at once.
     let mut writer = TableWriter::create(&args.out)?;
-    let readings = read_readings(&raw_table(args, global)?, &options)?;
+    let judged = judged(raw_table(args, global)?, &args.plates, global, terminal)?;
+    let table = args.times.rated(judged.table, global)?;
+    let readings = read_readings(&table, &options)?;
     tell(&args.raw, &readings, terminal);
     let summary = fit_and_write(args, &readings, &mut writer, terminal)?;
     writer.finish()?;
@@ -98,6 +114,7 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         "too_few_to_tell": summary.undecided,
         "open_intervals": summary.open,
         "learnt": summary.learnt,
+        "plates": judged.facts,
         "out": args.out,
     });
     let mut text = format!(
@@ -126,6 +143,9 @@ fn raw_table(args: &FitCurvesArgs, global: &Global) -> Result<RawTable> {
         if let Some(file) = file {
             table = with_column_of(&table, &read_table(file)?, role)?;
         }
+    }
+    if let Some(file) = &args.drugs {
+        table = with_molar_masses(&table, &read_table(file)?)?;
     }
     Ok(table)
 }
@@ -265,7 +285,7 @@ fn fit_and_write(
         let first = block * AT_A_TIME;
         let curves: Vec<CurveReadings> = (first..first + keys.len()).map(curve).collect();
         let fits = fitter.fit_all(&curves, &progress)?;
-        write_block(args, growth, keys, &fits, writer)?;
+        write_block(args, growth, &Block { keys, hours: hours(readings, first, keys.len()) }, &fits, writer)?;
         summary.add(&fits);
         progress.step(first + keys.len(), readings.curves.len());
     }
@@ -337,10 +357,21 @@ fn numbers(growth: GrowthColumns, fits: &[CurveFit]) -> Numbers<'_> {
     numbers
 }
 
+/// The times of curves that have one each, in hours.
+fn hours(readings: &Readings, first: usize, count: usize) -> Option<&[f64]> {
+    readings.time_h.as_ref().and_then(|hours| hours.get(first..first + count))
+}
+
+/// What some curves are of.
+struct Block<'a> {
+    keys: &'a [CurveKey],
+    hours: Option<&'a [f64]>,
+}
+
 fn write_block(
     args: &FitCurvesArgs,
     growth: GrowthColumns,
-    keys: &[CurveKey],
+    Block { keys, hours }: &Block,
     fits: &[CurveFit],
     writer: &mut TableWriter,
 ) -> Result<()> {
@@ -359,6 +390,7 @@ fn write_block(
     if args.by.is_some() {
         table.push(("experiment", OutputColumn::Text(&experiments)));
     }
+    table.extend(hours.map(|hours| ("time_h", OutputColumn::F64(hours))));
     table.push(("model", OutputColumn::Text(&models)));
     table.push(("ic50_position", OutputColumn::Text(&positions[0])));
     table.push(("ec50_position", OutputColumn::Text(&positions[1])));

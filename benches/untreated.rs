@@ -1,0 +1,106 @@
+//! Whether untreated wells (dose 0) help the curves of readings that were divided by them: errors of log10 IC50 with and without them.
+//!
+//! `cargo run --release -p halfmax-dose --example untreated`. Draws are fixed. A file has 20 plates of 32 curves; readings are divided by the mean of the
+//! plate's untreated wells, whose error all its curves share. With them, each untreated well is one more reading of each curve of its plate, at a
+//! thousandth of the lowest dose.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use halfmax_core::Silent;
+use halfmax_dose::{CurveFitter, CurveParams, CurveReadings, Position};
+
+struct Regime {
+    name: &'static str,
+    doses: usize,
+    factor: f64,
+    /// The range of log10 IC50, as a share of the range of doses.
+    ic50: [f64; 2],
+    untreated: usize,
+    error: f64,
+}
+
+const ORDINARY: Regime =
+    Regime { name: "8 doses", doses: 8, factor: 3.1623, ic50: [0.3, 0.75], untreated: 8, error: 0.08 };
+
+const REGIMES: [Regime; 6] = [
+    ORDINARY,
+    Regime { name: "potent", ic50: [0.0, 0.2], ..ORDINARY },
+    Regime { name: "5 doses", doses: 5, factor: 4.0, ..ORDINARY },
+    Regime { name: "5 doses, potent", doses: 5, factor: 4.0, ic50: [0.0, 0.2], ..ORDINARY },
+    Regime { name: "2 untreated wells", untreated: 2, ..ORDINARY },
+    Regime { name: "errors of 15 %", error: 0.15, ..ORDINARY },
+];
+
+struct Draws(u64);
+
+impl Draws {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    }
+
+    fn normal(&mut self) -> f64 {
+        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+}
+
+/// Doses, viabilities and the true log10 IC50 of each curve; the first readings are those of untreated wells.
+fn file(regime: &Regime) -> Vec<(Vec<f64>, Vec<f64>, f64)> {
+    let mut draws = Draws(2026);
+    let mut curves = Vec::new();
+    let doses: Vec<f64> = (0..regime.doses).map(|at| 0.01 * regime.factor.powi(at as i32)).collect();
+    let range = (doses[regime.doses - 1] / doses[0]).log10();
+    for _ in 0..20 {
+        let untreated: Vec<f64> =
+            (0..regime.untreated).map(|_| 1.0 + regime.error * draws.normal()).collect();
+        let mean = untreated.iter().sum::<f64>() / untreated.len() as f64;
+        for _ in 0..32 {
+            let share = regime.ic50[0] + (regime.ic50[1] - regime.ic50[0]) * draws.uniform();
+            let log_ic50 = doses[0].log10() + share * range;
+            let hill = (0.2 + 0.4 * draws.normal()).exp();
+            let value = |dose: f64, noise: f64| {
+                (1.0 / (1.0 + (dose / 10.0_f64.powf(log_ic50)).powf(hill)) + regime.error * noise) / mean
+            };
+            let mut dose_um = vec![doses[0] / 1000.0; regime.untreated];
+            let mut viability: Vec<f64> = untreated.iter().map(|signal| signal / mean).collect();
+            for dose in &doses {
+                dose_um.push(*dose);
+                viability.push(value(*dose, draws.normal()));
+            }
+            curves.push((dose_um, viability, log_ic50));
+        }
+    }
+    curves
+}
+
+fn error(curves: &[(Vec<f64>, Vec<f64>, f64)], from: usize, params: CurveParams) -> String {
+    let readings: Vec<CurveReadings> = curves
+        .iter()
+        .map(|(doses, viability, _)| CurveReadings {
+            dose_um: &doses[from..],
+            viability: &viability[from..],
+            batch: None,
+            divisions: None,
+        })
+        .collect();
+    let fitter: CurveFitter = params.check().unwrap().learning_from(&readings);
+    let fits = fitter.fit_all(&readings, &Silent).unwrap();
+    let squares: Vec<f64> = fits
+        .iter()
+        .zip(curves)
+        .filter(|(fit, _)| fit.ic50_position == Position::Within)
+        .map(|(fit, (_, _, truth))| (fit.ic50.value.log10() - truth).powi(2))
+        .collect();
+    format!("{:.4} ({})", (squares.iter().sum::<f64>() / squares.len() as f64).sqrt(), squares.len())
+}
+
+fn main() {
+    println!("| regime | without | with untreated wells |");
+    println!("|---|---|---|");
+    for regime in &REGIMES {
+        let curves = file(regime);
+        let without = error(&curves, regime.untreated, CurveParams::default());
+        let with = error(&curves, 0, CurveParams::default());
+        println!("| {} | {without} | {with} |", regime.name);
+    }
+}
