@@ -7,7 +7,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use halfmax_core::Silent;
-use halfmax_dose::{CurveFitter, CurveParams, CurveReadings, Position};
+use halfmax_dose::{CurveFit, CurveFitter, CurveParams, CurveReadings, Position};
 
 struct Regime {
     name: &'static str,
@@ -73,7 +73,8 @@ fn file(regime: &Regime) -> Vec<(Vec<f64>, Vec<f64>, f64)> {
     curves
 }
 
-fn error(curves: &[(Vec<f64>, Vec<f64>, f64)], from: usize, params: CurveParams) -> String {
+/// The error of log10 IC50 of each curve whose IC50 lies within the tested doses.
+fn errors(curves: &[(Vec<f64>, Vec<f64>, f64)], from: usize, lowest: f64) -> Vec<Option<f64>> {
     let readings: Vec<CurveReadings> = curves
         .iter()
         .map(|(doses, viability, _)| CurveReadings {
@@ -83,24 +84,26 @@ fn error(curves: &[(Vec<f64>, Vec<f64>, f64)], from: usize, params: CurveParams)
             divisions: None,
         })
         .collect();
-    let fitter: CurveFitter = params.check().unwrap().learning_from(&readings);
+    let fitter: CurveFitter = CurveParams::default().check().unwrap().learning_from(&readings);
     let fits = fitter.fit_all(&readings, &Silent).unwrap();
-    let squares: Vec<f64> = fits
-        .iter()
-        .zip(curves)
-        .filter(|(fit, _)| fit.ic50_position == Position::Within)
-        .map(|(fit, (_, _, truth))| (fit.ic50.value.log10() - truth).powi(2))
-        .collect();
-    format!("{:.4} ({})", (squares.iter().sum::<f64>() / squares.len() as f64).sqrt(), squares.len())
+    let error = |(fit, (_, _, truth)): (&CurveFit, &(Vec<f64>, Vec<f64>, f64))| {
+        let within = fit.ic50_position == Position::Within && fit.ic50.value >= lowest;
+        within.then(|| fit.ic50.value.log10() - truth)
+    };
+    fits.iter().zip(curves).map(error).collect()
 }
 
 fn main() {
-    println!("| regime | without | with untreated wells |");
-    println!("|---|---|---|");
+    println!("| regime | without | with untreated wells | curves |");
+    println!("|---|---|---|---|");
     for regime in &REGIMES {
         let curves = file(regime);
-        let without = error(&curves, regime.untreated, CurveParams::default());
-        let with = error(&curves, 0, CurveParams::default());
-        println!("| {} | {without} | {with} |", regime.name);
+        let without = errors(&curves, regime.untreated, 0.01);
+        let with = errors(&curves, 0, 0.01);
+        let both: Vec<[f64; 2]> =
+            without.iter().zip(&with).filter_map(|(a, b)| Some([(*a)?, (*b)?])).collect();
+        let square =
+            |way: usize| (both.iter().map(|pair| pair[way].powi(2)).sum::<f64>() / both.len() as f64).sqrt();
+        println!("| {} | {:.4} | {:.4} | {} |", regime.name, square(0), square(1), both.len());
     }
 }
