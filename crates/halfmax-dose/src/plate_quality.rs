@@ -144,6 +144,11 @@ impl PlateFlag {
         }
     }
 
+    /// Whether it is an effect of the position.
+    pub fn is_of_position(self) -> bool {
+        matches!(self, Self::EdgeEffect | Self::Drift)
+    }
+
     /// Whether a plate with this flag fails.
     pub fn fails(self) -> bool {
         matches!(self, Self::NoControls | Self::ControlsCross | Self::LowZPrime | Self::HighControlCv)

@@ -1,6 +1,7 @@
 //! The quality of raw plates: judged, written, named, and mended on request, before signals are divided by their controls.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use halfmax_core::{Error, Result, listed};
@@ -68,6 +69,9 @@ pub fn judged(table: RawTable, args: &PlateArgs, global: &Global, terminal: Term
         drift: args.correct.iter().any(|effect| effect == "drift"),
     };
     plates.learn(which);
+    if which != Corrected::default() {
+        plates.correct(&limits);
+    }
     if let Some(path) = &args.plates {
         global.may_write(path)?;
         plates.write(path)?;
@@ -77,7 +81,8 @@ pub fn judged(table: RawTable, args: &PlateArgs, global: &Global, terminal: Term
     let facts = Some(plates.facts(args));
     let mut table = table;
     if which != Corrected::default() {
-        table = plates.corrected(&table)?;
+        let note = "effects of the position were taken out of the signals (--correct)".to_owned();
+        table = table.with_signals(plates.wells.signal.to_vec(), note)?;
     }
     if args.drop_failed_plates {
         table = plates.without_failed(&table)?;
@@ -139,11 +144,11 @@ impl Plates {
 
     /// Where controls cross on most plates, their names are likely to be the wrong way round.
     fn refuse_swapped(&self, table: &RawTable) -> Result<()> {
-        let crossed = self.with(PlateFlag::ControlsCross);
-        let of_positives = |at: &&usize| self.quality[**at].positive.wells > 0;
-        let all = self.quality.iter().filter(|quality| quality.positive.wells > 0).count();
-        let own: Vec<&usize> = crossed.iter().filter(of_positives).collect();
-        let Some(first) = own.first().filter(|_| 2 * own.len() > all) else { return Ok(()) };
+        let all: Vec<usize> =
+            (0..self.quality.len()).filter(|at| self.quality[*at].positive.wells > 0).collect();
+        let swapped = |at: &&usize| self.quality[**at].positive.mean >= self.quality[**at].negative.mean;
+        let own: Vec<&usize> = all.iter().filter(swapped).collect();
+        let Some(first) = own.first().filter(|_| 2 * own.len() > all.len()) else { return Ok(()) };
         let quality = &self.quality[**first];
         Err(Error::data(format!(
             "{}: positive controls lie above the untreated wells on {}, for example on {} (means {:.4} and {:.4})",
@@ -159,7 +164,7 @@ impl Plates {
     fn notes(&self, args: &PlateArgs, which: Corrected) -> Vec<String> {
         let asked = args.plates.is_some() || args.drop_failed_plates;
         let known = asked || self.quality.iter().any(|quality| quality.low.is_some());
-        let mut notes: Vec<String> = known.then(|| self.summary()).into_iter().collect();
+        let mut notes: Vec<String> = known.then(|| self.summary(args)).into_iter().collect();
         let failed = self.failed();
         if !failed.is_empty() {
             let named: Vec<String> = failed.iter().map(|at| self.described(*at)).collect();
@@ -200,7 +205,7 @@ impl Plates {
     }
 
     /// How many plates, and how good.
-    fn summary(&self) -> String {
+    fn summary(&self, args: &PlateArgs) -> String {
         let middle = |of: &dyn Fn(&PlateQuality) -> f64| {
             let mut values: Vec<f64> =
                 self.quality.iter().map(of).filter(|value| value.is_finite()).collect();
@@ -211,6 +216,9 @@ impl Plates {
             Some([(below + values.get(middle)?) / 2.0, lowest, *values.last()?])
         };
         let mut text = counted(self.quality.len(), "plate");
+        if !args.correct.is_empty() {
+            text += ", after correction";
+        }
         text += &match middle(&|quality| quality.z_prime) {
             Some([median, low, high]) => format!(": Z' is {median:.2} in the median ({low:.2} to {high:.2})"),
             None => ": Z' is not known (it needs two positive controls or two blanks)".to_owned(),
@@ -267,24 +275,28 @@ impl Plates {
         }
     }
 
-    /// The table with the effects of the position taken out of its signals.
-    fn corrected(&self, table: &RawTable) -> Result<RawTable> {
+    /// Takes the effects of the position out of the signals, and judges the plates by what is left. The effects stay as they were found.
+    fn correct(&mut self, limits: &PlateLimits) {
+        let Some(format) = self.format else { return };
         let mut signals = self.wells.signal.to_vec();
-        let Some(format) = self.format else { return Ok(table.clone()) };
         for (plate, quality) in self.wells.plates.iter().zip(&self.quality) {
             let blank = if quality.blank.wells > 0 { quality.blank.mean } else { 0.0 };
             for row in plate.wells.iter().map(|row| *row as usize) {
                 let cells = matches!(self.wells.kind[row], WellKind::Treated | WellKind::Control);
                 if let (true, Some(place)) = (cells, self.wells.place[row]) {
                     let factor = self.correction.factor(&quality.effects, format, place);
-                    // A well below the blank stays there: a factor says nothing of it.
-                    signals[row] = blank + (signals[row] - blank) / factor;
+                    signals[row] = (blank + (signals[row] - blank) / factor).max(0.0);
                 }
             }
         }
-        let signals = signals.into_iter().map(|signal| signal.max(0.0)).collect();
-        table
-            .with_signals(signals, "effects of the position were taken out of the signals (--correct)".into())
+        self.wells.signal = Arc::new(signals);
+        for at in 0..self.quality.len() {
+            let mut after = plate_quality(&wells_of(&self.wells, at), Some(format), limits);
+            after.effects = self.quality[at].effects;
+            after.flags.retain(|flag| !flag.is_of_position());
+            after.flags.extend(self.quality[at].flags.iter().filter(|flag| flag.is_of_position()));
+            self.quality[at] = after;
+        }
     }
 
     fn without_failed(&self, table: &RawTable) -> Result<RawTable> {
