@@ -123,8 +123,11 @@ fn polished(plate: &Plate) -> Vec<f64> {
     logs.into_iter().map(f64::exp).collect()
 }
 
+/// What makes signals of a plate.
+type Way<'a> = dyn Fn(&Plate) -> Vec<f64> + 'a;
+
 /// The root mean square error of log10 IC50 of the curves of a file, from the signals of its plates.
-fn error(plates: &[Plate], truths: &[f64], signals: &dyn Fn(&Plate) -> Vec<f64>) -> [f64; 2] {
+fn error(plates: &[Plate], truths: &[f64], signals: &Way) -> [f64; 2] {
     let mut doses = vec![Vec::new(); truths.len()];
     let mut viabilities = vec![Vec::new(); truths.len()];
     for plate in plates {
@@ -173,7 +176,7 @@ fn main() {
                     let factor = |well: &PlateWell| by.factor(&plate.effects, FORMAT, well.place.unwrap());
                     plate.wells.iter().map(|well| well.signal / factor(well)).collect()
                 };
-                let ways: [&dyn Fn(&Plate) -> Vec<f64>; 4] = [
+                let ways: [&Way; 4] = [
                     &|plate| plate.wells.iter().map(|well| well.signal).collect(),
                     &|plate| corrected(plate, &PositionCorrection::learnt(&[plate.effects], which)),
                     &|plate| corrected(plate, &pooled),

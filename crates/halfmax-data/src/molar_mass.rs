@@ -1,6 +1,6 @@
 //! Molar masses of drugs: from a column, or from structures, by the standard atomic weights.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use halfmax_core::{Error, Result, listed};
 
@@ -217,12 +217,10 @@ pub(crate) fn drugs_without(
     let Some(Ok(labels)) = table.role(Role::Drug).map(|column| table.labels(column)) else {
         return Vec::new();
     };
-    let mut seen: HashMap<u32, ()> = HashMap::new();
+    let mut seen: HashSet<u32> = HashSet::new();
     (0..table.rows())
-        .filter(|row| needed(*row) && !(masses.of_row[*row] > 0.0))
-        .filter(|row| {
-            labels.of_row[*row] != Labels::MISSING && seen.insert(labels.of_row[*row], ()).is_none()
-        })
+        .filter(|row| needed(*row) && masses.of_row[*row].is_nan())
+        .filter(|row| labels.of_row[*row] != Labels::MISSING && seen.insert(labels.of_row[*row]))
         .filter_map(|row| labels.at(row).map(str::to_owned))
         .collect()
 }

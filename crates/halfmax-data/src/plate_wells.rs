@@ -202,10 +202,9 @@ fn column_named(text: &str) -> Option<u16> {
 fn well_named(text: &str) -> Option<[u16; 2]> {
     let plain: String = text.chars().filter(|letter| letter.is_ascii_alphanumeric()).collect();
     let upper = plain.to_ascii_uppercase();
-    if let Some((row, column)) = upper.strip_prefix('R').and_then(|rest| rest.split_once('C')) {
-        if !row.is_empty() {
-            return Some([column_named(row).filter(|row| *row <= 32)?, column_named(column)?]);
-        }
+    let numbered = upper.strip_prefix('R').and_then(|rest| rest.split_once('C'));
+    if let Some((row, column)) = numbered.filter(|(row, _)| !row.is_empty()) {
+        return Some([column_named(row).filter(|row| *row <= 32)?, column_named(column)?]);
     }
     let digits = upper.find(|letter: char| letter.is_ascii_digit())?;
     let (row, column) = upper.split_at(digits);
@@ -265,7 +264,7 @@ fn by_well(table: &RawTable, column: usize) -> Result<Option<Vec<Option<[u16; 2]
 
 fn whole(text: &str) -> Option<usize> {
     let number: f64 = text.parse().ok()?;
-    (number.fract() == 0.0 && number >= 1.0 && number <= 1536.0).then_some(number as usize)
+    (number.fract() == 0.0 && (1.0..=1536.0).contains(&number)).then_some(number as usize)
 }
 
 impl RawTable {

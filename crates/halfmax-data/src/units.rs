@@ -129,7 +129,7 @@ fn refuse_unknown(
     place: &str,
     needed: impl Fn(usize) -> bool,
 ) -> Result<()> {
-    let drugs = drugs_without(table, masses, |row| needed(row));
+    let drugs = drugs_without(table, masses, needed);
     if drugs.is_empty() { Ok(()) } else { Err(lacks_molar_mass(place, &drugs)) }
 }
 

@@ -171,12 +171,11 @@ fn regressed(rows: &[[f64; TERMS]], lns: &[f64], told: [bool; TERMS]) -> [Effect
     let size = terms.len();
     let mut matrix = [[0.0; TERMS]; TERMS];
     let mut right = [0.0; TERMS];
-    for at in 0..lns.len() {
-        for a in 0..size {
-            right[a] += centred(at, a) * (lns[at] - level);
-            for b in 0..size {
-                matrix[a][b] += centred(at, a) * centred(at, b);
-            }
+    for (at, ln) in lns.iter().enumerate() {
+        let own: [f64; TERMS] = std::array::from_fn(|a| if a < size { centred(at, a) } else { 0.0 });
+        for ((right, cells), a) in right.iter_mut().zip(&mut matrix).zip(own) {
+            *right += a * (ln - level);
+            cells.iter_mut().zip(own).for_each(|(cell, b)| *cell += a * b);
         }
     }
     let Some(inverse) = inverse(matrix, size) else { return effects };
@@ -341,7 +340,7 @@ mod tests {
         assert!(column.columns.p.is_nan());
         let within = of(|place| FORMAT.terms(place)[0] == 0.0);
         assert!(within.edge.p.is_nan() && within.columns.p.is_finite());
-        assert_eq!(position_effects(&plate(0.1, 0.1, 0.1, 0.01), 50.0, None).edge.p.is_nan(), true);
+        assert!(position_effects(&plate(0.1, 0.1, 0.1, 0.01), 50.0, None).edge.p.is_nan());
     }
 
     #[test]

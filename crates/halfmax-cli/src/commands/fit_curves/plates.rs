@@ -91,10 +91,10 @@ pub fn judged(table: RawTable, args: &PlateArgs, global: &Global, terminal: Term
 }
 
 fn limits(args: &PlateArgs) -> Result<PlateLimits> {
-    if !(args.min_z_prime <= 1.0) {
+    if args.min_z_prime.is_nan() || args.min_z_prime > 1.0 {
         return Err(Error::parameter("--min-z-prime", args.min_z_prime, "a number, at most 1"));
     }
-    if !(args.max_control_cv > 0.0) {
+    if args.max_control_cv.is_nan() || args.max_control_cv <= 0.0 {
         return Err(Error::parameter("--max-control-cv", args.max_control_cv, "a number above 0"));
     }
     Ok(PlateLimits { z_prime: args.min_z_prime, control_cv: args.max_control_cv, ..PlateLimits::default() })
@@ -212,7 +212,7 @@ impl Plates {
             values.sort_unstable_by(f64::total_cmp);
             let lowest = values.first().copied()?;
             let middle = values.len() / 2;
-            let below = values.get(if values.len() % 2 == 0 { middle - 1 } else { middle })?;
+            let below = values.get(if values.len().is_multiple_of(2) { middle - 1 } else { middle })?;
             Some([(below + values.get(middle)?) / 2.0, lowest, *values.last()?])
         };
         let mut text = counted(self.quality.len(), "plate");
