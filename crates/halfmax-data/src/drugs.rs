@@ -246,6 +246,11 @@ impl DrugSheet {
         ids.iter().map(record).collect()
     }
 
+    /// The row of the sheet's table that is of a drug.
+    pub fn table_row_of(&self, name: &str) -> Option<usize> {
+        self.row(name).map(DrugRow::table_row)
+    }
+
     /// The columns that may be features of one's own.
     pub fn own_columns(&self) -> &[OwnColumn] {
         &self.own
@@ -654,6 +659,11 @@ const MOST_WILD_CARDS: usize = 10;
 const MOST_ATOMS: usize = 1000;
 
 fn fingerprint(smiles: &str, config: &RdkitMorganConfig) -> Result<chematic::fp::BitVecN, String> {
+    rdkit_morgan_bitvec(&readable_molecule(smiles)?, config).map_err(|error| error.to_string())
+}
+
+/// The molecule of a SMILES; refuses those that would take seconds to work on.
+pub(crate) fn readable_molecule(smiles: &str) -> Result<chematic::core::Molecule, String> {
     let wild_cards = smiles.matches('*').count() + smiles.matches("#0").count();
     if wild_cards > MOST_WILD_CARDS {
         return Err(format!("it has {wild_cards} atoms of any kind (*), expected at most {MOST_WILD_CARDS}"));
@@ -662,8 +672,7 @@ fn fingerprint(smiles: &str, config: &RdkitMorganConfig) -> Result<chematic::fp:
     if atoms > MOST_ATOMS {
         return Err(format!("it has {atoms} atoms, expected at most {MOST_ATOMS}: a small molecule"));
     }
-    let molecule = chematic::smiles::parse(smiles).map_err(|error| error.to_string())?;
-    rdkit_morgan_bitvec(&molecule, config).map_err(|error| error.to_string())
+    chematic::smiles::parse(smiles).map_err(|error| error.to_string())
 }
 
 /// The number of atoms that a SMILES writes: one in each pair of brackets, and the symbols outside of them.

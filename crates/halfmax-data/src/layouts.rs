@@ -101,7 +101,7 @@ pub static LAYOUTS: [Layout; 17] = [
         name: "raw_plates",
         yields: Yields::Plates,
         needs: &[&[Role::WellKind], &[Role::Signal], &[Role::Dose], &[Role::Drug]],
-        takes: &[Role::CellLine, Role::Plate, Role::DoseUnit, Role::Time, Role::Replicate],
+        takes: &[Role::CellLine, Role::Plate, Role::Well, Role::DoseUnit, Role::Time, Role::Replicate],
         lacks: &[],
         seen_in: "GDSC raw data (BARCODE, TAG, CONC, INTENSITY)",
     },

@@ -36,6 +36,7 @@ mod load;
 mod matrices;
 mod missing;
 mod model_file;
+mod molar_mass;
 mod names;
 mod number;
 mod open;
@@ -44,6 +45,7 @@ mod output;
 mod pairs;
 pub mod pickle;
 mod pieces;
+mod plate_wells;
 mod plates;
 mod profile;
 mod quality;
@@ -57,7 +59,9 @@ mod separating;
 mod single_agent;
 mod table;
 mod target;
+mod time_courses;
 mod units;
+mod untreated;
 mod wanted;
 mod wide;
 mod writers;
@@ -83,6 +87,7 @@ pub use missing::{MISSING, is_missing};
 pub use model_file::{
     MODEL_FORMAT, ModelHeader, TensorEntry, read_model, read_model_bytes, write_checkpoint, write_model,
 };
+pub use molar_mass::{molar_mass, with_molar_masses};
 pub use names::{
     Annotation, CellLine, CellLines, Form, Identified, Identity, Punctuation, drug_key, harmonise,
 };
@@ -90,6 +95,7 @@ pub use open::{OpenOptions, read_bytes, read_table, read_table_with};
 pub use orientation::{Arrangement, Known, Orientation, orientation};
 pub use output::{RunFolder, refuse_existing, write_atomically};
 pub use pieces::Pieces;
+pub use plate_wells::{PlateOf, PlateWells, WellKind, plate_wells};
 pub use plates::with_column_of;
 pub use profile::{Content, IdKind, Profile};
 pub use quality::{
@@ -105,6 +111,7 @@ pub use scales::{FeatureScale, refuse_other_scales, scales_of};
 pub use single_agent::{SingleAgentMeasures, with_single_agents_for_scoring};
 pub use table::RawTable;
 pub use target::target_named;
+pub use time_courses::{TimeCourse, TimeCourses, time_courses, with_viabilities};
 pub use units::{DoseUnit, dose_factor, split_unit, unit_named};
 pub use wanted::{Wanted, read_wanted_combinations, read_wanted_pairs};
 pub use writers::{OutputColumn, PredictionColumns, ScoreBlock, ScoreWriter, TableWriter, write_predictions};

@@ -15,7 +15,7 @@ use crate::table::{Labels, RawColumn, RawTable, RowPlaces, Values};
 
 /// What a well is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Well {
+pub(crate) enum Well {
     Treated,
     /// Untreated, or treated with the vehicle alone. The preferred ones are vehicle wells where a plate has both.
     Control {
@@ -25,7 +25,9 @@ enum Well {
     Blank,
     /// When the drug was given.
     TimeZero,
-    /// A positive control, a failed or an unused well.
+    /// A positive control: cells with a treatment that kills them.
+    Positive,
+    /// A failed or an unused well.
     Aside,
 }
 
@@ -37,7 +39,9 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
     let Some(signal) = signal_column(table) else { return Ok(None) };
     let signals = crate::readings::finite(table, signal, "a signal, 0 or more")?;
     if let Some(at) = signals.iter().position(|value| *value < 0.0) {
-        return Err(table.bad_value(signal, at, signals[at], "a signal, 0 or more"));
+        return Err(table.bad_value(signal, at, signals[at], "a signal, 0 or more").help(
+            "no reader gives less than 0: where the background was taken off already, add it back, or write 0; a reading that failed is left empty",
+        ));
     }
     let plates = Plates::of(table)?;
     let wells = wells(table)?;
@@ -71,6 +75,7 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
         ));
     }
     let mut notes = notes(table, signal, &wells, &plates);
+    notes.extend(below_blanks(&viability));
     if without_growth > 0 {
         notes.push(format!(
             "the control did not grow between time zero and the end beside {}: no growth-rate metrics there",
@@ -83,8 +88,26 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
     built(table, &kept, viability, divisions, notes).map(Some)
 }
 
+/// A viability below this is not explained by the variation of blanks.
+const FAR_BELOW: f64 = -0.1;
+
+/// A note of treated wells whose signal is far below that of the blanks.
+fn below_blanks(viability: &[f64]) -> Option<String> {
+    let below = viability.iter().filter(|viability| **viability < FAR_BELOW).count();
+    (below > 0).then(|| {
+        format!(
+            "{} below the blanks by more than a tenth of the control: are the blanks without cells?",
+            if below == 1 {
+                "1 treated well reads".to_owned()
+            } else {
+                format!("{} read", counted(below, "treated well"))
+            }
+        )
+    })
+}
+
 /// The column of raw signals, where no column says that readings are normalised.
-fn signal_column(table: &RawTable) -> Option<usize> {
+pub(crate) fn signal_column(table: &RawTable) -> Option<usize> {
     let signal = table.role(Role::Signal)?;
     let reading = table.role(Role::Reading);
     let said = table.said.iter().any(|(role, _)| *role == Role::Signal);
@@ -107,7 +130,7 @@ fn notes(table: &RawTable, signal: usize, wells: &[Well], plates: &Plates) -> Ve
         },
         plates.what
     ));
-    let aside = count(|well| *well == Well::Aside);
+    let aside = count(|well| matches!(well, Well::Positive | Well::Aside));
     if aside > 0 {
         notes.push(format!("positive controls, failed and unused wells left out: {}", grouped(aside)));
     }
@@ -115,19 +138,19 @@ fn notes(table: &RawTable, signal: usize, wells: &[Well], plates: &Plates) -> Ve
 }
 
 /// The wells that share their controls: those of one plate and cell line; without plates, of one cell line and experiment.
-struct Plates {
+pub(crate) struct Plates {
     /// What they are in words: "plate".
-    what: String,
+    pub what: String,
     /// The plate (or experiment) of each row.
-    plate_of_row: Vec<usize>,
-    plates: Vec<String>,
+    pub plate_of_row: Vec<usize>,
+    pub plates: Vec<String>,
     /// The cell line of each row; none where the row has none, as blanks.
-    line_of_row: Vec<Option<usize>>,
-    lines: Vec<String>,
+    pub line_of_row: Vec<Option<usize>>,
+    pub lines: Vec<String>,
 }
 
 impl Plates {
-    fn of(table: &RawTable) -> Result<Self> {
+    pub fn of(table: &RawTable) -> Result<Self> {
         let plate = table.role(Role::Plate).or_else(|| table.role(Role::Experiment));
         let cell_line = table.role(Role::CellLine);
         let what: Vec<&str> =
@@ -150,7 +173,7 @@ impl Plates {
     }
 
     /// The plate and cell line of a row, for messages.
-    fn named(&self, row: usize) -> String {
+    pub fn named(&self, row: usize) -> String {
         let plate = self.plates.get(self.plate_of_row[row]).map(String::as_str);
         let line = self.line_of_row[row].map(|line| self.lines[line].as_str());
         plate.into_iter().chain(line).collect::<Vec<&str>>().join(", ")
@@ -186,7 +209,7 @@ impl Plates {
         let place = format!("{}: {} {}", table.label(), self.what, self.named(row));
         if reference.control.is_nan() {
             return Err(Error::data(format!("{place}: has no untreated wells, by which its signals could be divided"))
-                .help("mark them in a column of kinds of wells (control), as rows of the drug DMSO or of dose 0; or give their mean in a column \"control\" or in a table of its own (--control FILE, and --time-zero FILE for the signals when the drug was given); or leave these wells out (--where)"));
+                .help("mark them in a column of kinds of wells (control), as rows of the drug DMSO or of dose 0; or give their mean in a column \"control\" or in a table of its own (--control FILE, and --time-zero FILE for the signals when the drug was given); or leave these wells out (--where, or all such plates with --drop-failed-plates)"));
         }
         if reference.control <= reference.blank {
             return Err(Error::data(format!(
@@ -265,7 +288,7 @@ impl Sums {
                     add(&mut sums.time_zeros, (plate, line), signal);
                     add(&mut sums.time_zeros_of_lines, line, signal);
                 }
-                Well::Treated | Well::Aside => {}
+                Well::Treated | Well::Positive | Well::Aside => {}
             }
         }
         sums
@@ -293,7 +316,7 @@ impl Sums {
 }
 
 /// The time of each row; NaN where there is no such column.
-fn times(table: &RawTable) -> Result<Arc<Vec<f64>>> {
+pub(crate) fn times(table: &RawTable) -> Result<Arc<Vec<f64>>> {
     match table.role(Role::Time) {
         Some(column) if table.is_numeric(column) => table.numbers(column, "a time"),
         Some(column) => {
@@ -305,18 +328,23 @@ fn times(table: &RawTable) -> Result<Arc<Vec<f64>>> {
 }
 
 /// What each well is: by the column of kinds of wells, else by its drug and dose.
-fn wells(table: &RawTable) -> Result<Vec<Well>> {
+pub(crate) fn wells(table: &RawTable) -> Result<Vec<Well>> {
     let times = times(table)?;
     let several = times.iter().any(|time| *time > 0.0);
-    let kinds = match table.role(Role::WellKind) {
-        Some(column) => by_kind(table, table.labels(column)?.as_ref())?,
-        None => by_drug_and_dose(table)?,
-    };
+    let kinds = kinds_of_wells(table)?;
     let kind = |(well, time): (Well, f64)| match well {
         Well::Treated | Well::Control { .. } if several && time == 0.0 => Well::TimeZero,
         well => well,
     };
     Ok(kinds.into_iter().zip(times.iter().copied()).map(kind).collect())
+}
+
+/// What each well is, whenever it was read.
+pub(crate) fn kinds_of_wells(table: &RawTable) -> Result<Vec<Well>> {
+    match table.role(Role::WellKind) {
+        Some(column) => by_kind(table, table.labels(column)?.as_ref()),
+        None => by_drug_and_dose(table),
+    }
 }
 
 /// By the kinds of wells. A kind that is not known, or not said, leaves the decision to the drug and the dose.
@@ -369,7 +397,7 @@ fn kind_named(name: &str) -> Well {
         {
             Well::Blank
         }
-        () if starts(&["controlpos", "ctrlpos", "ctlpos", "control+", "ctrl+", "positive"]) => Well::Aside,
+        () if starts(&["controlpos", "ctrlpos", "ctlpos", "control+", "ctrl+", "positive"]) => Well::Positive,
         () if starts(&["untreated", "nc0", "nontreated", "nodrug"]) => Well::Control { preferred: false },
         () if starts(&[
             "nc", "neg", "control", "ctrl", "ctlveh", "ctluntr", "ctlneg", "vehicle", "dmso", "solvent",
@@ -378,9 +406,8 @@ fn kind_named(name: &str) -> Well {
         {
             Well::Control { preferred: true }
         }
-        () if plain.contains("poscon") || starts(&["pc", "pos", "unused", "fail", "kill", "max"]) => {
-            Well::Aside
-        }
+        () if plain.contains("poscon") || starts(&["pc", "pos", "kill"]) => Well::Positive,
+        () if starts(&["unused", "fail", "max"]) => Well::Aside,
         () if starts(&["time0", "timezero", "t0", "day0", "tz"]) => Well::TimeZero,
         () => Well::Treated,
     }
@@ -438,7 +465,7 @@ fn by_drug_and_dose(table: &RawTable) -> Result<Vec<Well>> {
 }
 
 /// The table of the treated wells with their viabilities.
-fn built(
+pub(crate) fn built(
     table: &RawTable,
     kept: &[usize],
     viability: Vec<f64>,
@@ -560,6 +587,9 @@ mod tests {
         for name in
             ["ctrl_pos", "ctrl-pos", "Control Positive", "control-positive", "PC-1", "positive control"]
         {
+            assert!(matches!(kind_named(name), Well::Positive), "{name}");
+        }
+        for name in ["UN-USED", "FAIL"] {
             assert!(matches!(kind_named(name), Well::Aside), "{name}");
         }
         for name in ["ctrl-neg", "NC-1", "DMSO", "ctl_veh", "negative control"] {

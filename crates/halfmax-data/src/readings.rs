@@ -18,6 +18,7 @@ use crate::roles::Role;
 use crate::separating::Repeats;
 use crate::table::{Labels, RawTable};
 use crate::units::DoseFactors;
+use crate::untreated::untreated_notes;
 
 /// What a column of readings holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,10 @@ pub struct ReadingOptions {
     pub dose_factor: Option<f64>,
     /// Whether each experiment has its own curve.
     pub by_experiment: bool,
+    /// Whether each time has its own curve.
+    pub by_time: bool,
+    /// Whether numbers of divisions were taken from wells, so that those of one curve differ a little and are averaged.
+    pub divisions_vary: bool,
 }
 
 /// What a curve is of.
@@ -96,6 +101,8 @@ pub struct Readings {
     pub batch: Option<Vec<u32>>,
     /// For each curve how often its control divided, where the file has a column of that; NaN where it has no entry.
     pub divisions: Option<Vec<f64>>,
+    /// For each curve its time in hours, where each time has its own.
+    pub time_h: Option<Vec<f64>>,
     /// What the readings were taken for.
     pub unit: ReadingUnit,
     /// Whether nothing says what unit the doses are in, so that µM was assumed.
@@ -130,11 +137,11 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     let doses = doses(table, columns.dose)?;
     let readings = finite(table, columns.reading, "a number")?;
     let unit = unit_of(table, columns.reading, &readings, options.unit)?;
-    let units = DoseFactors::of(table, columns.dose, columns.unit, options.dose_factor)?;
+    let units = DoseFactors::of_one_drug(table, columns.dose, columns.unit, options.dose_factor)?;
     let mut grouping = Grouping::default();
     let (mut controls, mut incomplete) = (0, 0);
     for at in 0..table.rows() {
-        let mut key = [0; 3];
+        let mut key = [0; 4];
         key.iter_mut().zip(&labels).for_each(|(key, column)| *key = column.of_row[at]);
         if doses[at] == 0.0 && !readings[at].is_nan() {
             controls += 1;
@@ -160,6 +167,8 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     }
     let mut notes = table.notes().to_vec();
     notes.extend(alone.note);
+    notes.extend(units.note.clone());
+    notes.extend(untreated_notes(table, &doses, &readings, (columns.reading, unit))?);
     notes.extend(columns.notes(table));
     let mut used = columns.used(table);
     used.extend(alone.columns.iter().filter_map(|name| table.position_of(name)));
@@ -169,11 +178,15 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
         used: &used,
     };
     notes.extend(pooled.check(table)?);
-    let name = |key: &[u32; 3], column: usize| {
+    let name = |key: &[u32; 4], column: usize| {
         labels.get(column).map_or_else(String::new, |own| own.names[key[column] as usize].clone())
     };
-    let key_of =
-        |key: &[u32; 3]| CurveKey { cell_line: name(key, 0), drug: name(key, 1), experiment: name(key, 2) };
+    let experiment = |key: &[u32; 4]| if options.by_experiment { name(key, 2) } else { String::new() };
+    let key_of = |key: &[u32; 4]| CurveKey {
+        cell_line: name(key, 0),
+        drug: name(key, 1),
+        experiment: experiment(key),
+    };
     let curves: Vec<CurveKey> = grouping.keys.iter().map(key_of).collect();
     let fellows = fellows(table, &curves, &grouping.rows, (&doses, &readings))?;
     notes.extend(check_scales(table, columns.reading, &fellows, unit, options.unit)?);
@@ -185,7 +198,8 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     }));
     let batches = if options.by_experiment { None } else { experiment_column(table).ok() };
     let batches = batches.map(|column| table.labels(column)).transpose()?;
-    let of_signals = if plates.is_some() { Divided::ByWells } else { Divided::AsSaid };
+    let of_signals =
+        if plates.is_some() || options.divisions_vary { Divided::ByWells } else { Divided::AsSaid };
     let mut found = Readings {
         curves,
         starts,
@@ -193,6 +207,7 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
         viability: order.iter().map(|at| unit.viability(readings[*at])).collect(),
         batch: batches.map(|labels| order.iter().map(|at| labels.of_row[*at]).collect()),
         divisions: divisions(table, &grouping.rows, of_signals)?,
+        time_h: options.by_time.then(|| curve_hours(table, &grouping.rows)).transpose()?,
         unit,
         dose_unit_assumed: units.assumed,
         controls,
@@ -224,12 +239,18 @@ impl Columns {
         if options.by_experiment {
             named.push(experiment_column(table)?);
         }
+        if options.by_time {
+            named.push(table.require(Role::Time)?);
+        }
         let unit = table.role(Role::DoseUnit).or_else(|| table.role(Role::DoseUnitA));
         Ok(Self { named, dose, unit, reading: table.require(Role::Reading)? })
     }
 
     fn used(&self, table: &RawTable) -> Vec<usize> {
-        let more = self.unit.into_iter().chain(table.role(Role::Divisions));
+        // Where wells lie says nothing of what they hold.
+        let places = [Role::Well, Role::WellRow, Role::WellColumn];
+        let places = places.into_iter().filter_map(|role| table.role(role));
+        let more = self.unit.into_iter().chain(table.role(Role::Divisions)).chain(places);
         self.named.iter().copied().chain([self.dose, self.reading]).chain(more).collect()
     }
 
@@ -417,17 +438,25 @@ fn experiment_column(table: &RawTable) -> Result<usize> {
     found.ok_or_else(|| crate::assign::no_column(table, Role::Experiment))
 }
 
+/// The time of each curve in hours.
+fn curve_hours(table: &RawTable, curves: &[Vec<usize>]) -> Result<Vec<f64>> {
+    let column = table.require(Role::Time)?;
+    let (factor, _) = crate::time_courses::hours_in(&table.names()[column]);
+    let times = finite(table, column, "a time as a number")?;
+    Ok(curves.iter().map(|rows| rows.first().map_or(f64::NAN, |row| factor * times[*row])).collect())
+}
+
 /// The rows of each curve.
 #[derive(Default)]
 struct Grouping {
-    known: HashMap<[u32; 3], usize>,
-    /// Cell line, drug and experiment (0 where curves are not told apart by it), as positions among their names.
-    keys: Vec<[u32; 3]>,
+    known: HashMap<[u32; 4], usize>,
+    /// Cell line, drug and what else tells curves apart (experiment, time; 0 where nothing does), as positions among their names.
+    keys: Vec<[u32; 4]>,
     rows: Vec<Vec<usize>>,
 }
 
 impl Grouping {
-    fn add(&mut self, key: [u32; 3], row: usize) {
+    fn add(&mut self, key: [u32; 4], row: usize) {
         let at = *self.known.entry(key).or_insert(self.keys.len());
         if at == self.keys.len() {
             self.keys.push(key);

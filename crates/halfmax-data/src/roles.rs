@@ -67,6 +67,12 @@ pub enum Role {
     Experiment,
     /// Replicates.
     Replicate,
+    /// Wells of plates: `A01`, or numbers along the rows.
+    Well,
+    /// Rows of plates.
+    WellRow,
+    /// Columns of plates.
+    WellColumn,
     /// Studies, screens, datasets.
     Study,
     /// Names of what was measured, one kind of measurement per row.
@@ -141,7 +147,7 @@ const fn spec(
 }
 
 /// Every role.
-pub static ROLES: [RoleSpec; 41] = [
+pub static ROLES: [RoleSpec; 44] = [
     spec(
         Role::CellLine,
         "cell_line",
@@ -636,11 +642,28 @@ pub static ROLES: [RoleSpec; 41] = [
             "techrep",
             "biological_replicate",
             "technical_replicate",
-            "well",
-            "well_id",
-            "position",
-            "well_position",
         ],
+    ),
+    spec(
+        Role::Well,
+        "well",
+        "wells of plates",
+        Nature::Repeat,
+        &["well", "well_id", "position", "well_position", "well_name", "well_number", "plate_well"],
+    ),
+    spec(
+        Role::WellRow,
+        "well_row",
+        "rows of plates",
+        Nature::Describing,
+        &["well_row", "plate_row", "row_of_plate", "plate_row_id"],
+    ),
+    spec(
+        Role::WellColumn,
+        "well_column",
+        "columns of plates",
+        Nature::Describing,
+        &["well_column", "plate_column", "well_col", "plate_col", "column_of_plate", "plate_column_id"],
     ),
     spec(
         Role::Study,

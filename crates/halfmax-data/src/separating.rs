@@ -44,7 +44,7 @@ impl Repeats<'_> {
             let Differences { groups, examples, .. } = &differences;
             let name = &table.names()[column];
             if let Some(role) = role {
-                return Err(refusal(table, column, role, &self.counted(differences.groups), &differences));
+                return Err(refusal(table, column, role, self, &differences));
             }
             let by_name =
                 repeat || matches!(content, Content::Categories | Content::Ids(_) | Content::Binary);
@@ -110,7 +110,14 @@ struct Differences {
     examples: Vec<String>,
 }
 
-fn refusal(table: &RawTable, column: usize, role: Role, counted: &str, found: &Differences) -> Error {
+fn refusal(table: &RawTable, column: usize, role: Role, repeats: &Repeats, found: &Differences) -> Error {
+    let counted = repeats.counted(found.groups);
+    let or = match role {
+        Role::Time if repeats.what == "curves" => {
+            "; or fit a curve to each time (--times each), or to growth rates over all times (--times rate)"
+        }
+        _ => "",
+    };
     let name = &table.names()[column];
     let [first, second] = found.rows.map(|row| table.row_of(row));
     let value = found.examples.first().cloned().unwrap_or_default();
@@ -122,7 +129,7 @@ fn refusal(table: &RawTable, column: usize, role: Role, counted: &str, found: &D
         listed(&found.examples, 4)
     ))
     .help(format!(
-        "choose rows with where = {{ {name:?} = {value:?} }} in the configuration (data inspect, fit-curves and synergy take --where {name:?}={value:?}), or pool them on purpose with columns = {{ ignore = [{name:?}] }} (--column ignore={name:?})"
+        "choose rows with where = {{ {name:?} = {value:?} }} in the configuration (data inspect, fit-curves and synergy take --where {name:?}={value:?}), or pool them on purpose with columns = {{ ignore = [{name:?}] }} (--column ignore={name:?}){or}"
     ))
 }
 

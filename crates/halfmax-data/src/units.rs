@@ -2,6 +2,7 @@
 
 use halfmax_core::{Error, Result};
 
+use crate::molar_mass::{MolarMasses, drugs_without, lacks_molar_mass};
 use crate::table::RawTable;
 
 /// A unit of a dose, or of a quantity in doses (IC50, EC50).
@@ -20,6 +21,8 @@ pub(crate) struct DoseFactors {
     pub factors: Vec<f64>,
     /// Whether nothing says what the unit is, so that µM was assumed.
     pub assumed: bool,
+    /// Where molar masses came from, if doses are masses per volume.
+    pub note: Option<String>,
 }
 
 const EXPECTED: &str = "a unit of concentration: M, mM, uM, nM, pM, mol/L …";
@@ -30,44 +33,104 @@ impl DoseFactors {
     /// # Errors
     /// If a unit is missing beside a dose, not known, or a mass per volume: names the row.
     pub fn of(table: &RawTable, doses: usize, units: Option<usize>, given: Option<f64>) -> Result<Self> {
-        let all = |factor: f64| vec![factor; table.rows()];
+        Self::with_masses(table, doses, units, given, None)
+    }
+
+    /// As [`DoseFactors::of`], for the doses of one drug a row: masses per volume are divided by its molar mass, which the table says by a column of
+    /// molar masses or of structures.
+    ///
+    /// # Errors
+    /// As [`DoseFactors::of`], and if a molar mass is needed that the table lacks: names the drugs.
+    pub fn of_one_drug(
+        table: &RawTable,
+        doses: usize,
+        units: Option<usize>,
+        given: Option<f64>,
+    ) -> Result<Self> {
+        let is_mass = |unit: &Option<DoseUnit>| matches!(unit, Some(DoseUnit::Mass(_)));
+        let needed = match (given, units) {
+            (Some(_), _) => false,
+            (None, Some(column)) => table.labels(column)?.names.iter().any(|unit| is_mass(&unit_named(unit))),
+            (None, None) => is_mass(&split_unit(&table.names()[doses]).1),
+        };
+        let masses = if needed { MolarMasses::of(table)? } else { None };
+        Self::with_masses(table, doses, units, given, masses.as_ref())
+    }
+
+    fn with_masses(
+        table: &RawTable,
+        doses: usize,
+        units: Option<usize>,
+        given: Option<f64>,
+        masses: Option<&MolarMasses>,
+    ) -> Result<Self> {
+        let all = |factor: f64, assumed: bool| {
+            Ok(Self { factors: vec![factor; table.rows()], assumed, note: None })
+        };
+        let values = table.numbers(doses, "a dose")?;
+        let is_dose = |row: usize| !values[row].is_nan() && values[row] != 0.0;
+        let note = masses.map(|masses| masses.note.clone());
+        // µM of µg/mL and g/mol.
+        let molar = |factor: f64, mass: f64| 1000.0 * factor / mass;
         let column = match (given, units) {
-            (Some(factor), _) => return Ok(Self { factors: all(factor), assumed: false }),
+            (Some(factor), _) => return all(factor, false),
             (None, Some(column)) => column,
             (None, None) => {
                 let name = &table.names()[doses];
-                return match split_unit(name).1 {
-                    Some(DoseUnit::Molar(factor)) => Ok(Self { factors: all(factor), assumed: false }),
-                    Some(DoseUnit::Mass(_)) => {
-                        Err(needs_molar_mass(&format!("{}: column {name:?}", table.label())))
+                let place = format!("{}: column {name:?}", table.label());
+                return match (split_unit(name).1, masses) {
+                    (Some(DoseUnit::Molar(factor)), _) => all(factor, false),
+                    (Some(DoseUnit::Mass(_)), None) => Err(needs_molar_mass(&place)),
+                    (Some(DoseUnit::Mass(factor)), Some(masses)) => {
+                        refuse_unknown(table, masses, &place, is_dose)?;
+                        let of =
+                            |row: usize| if is_dose(row) { molar(factor, masses.of_row[row]) } else { 1.0 };
+                        Ok(Self { factors: (0..table.rows()).map(of).collect(), assumed: false, note })
                     }
-                    None => Ok(Self { factors: all(1.0), assumed: true }),
+                    (None, _) => all(1.0, true),
                 };
             }
         };
         let units = table.labels(column)?;
-        let values = table.numbers(doses, "a dose")?;
         let known: Vec<Option<DoseUnit>> = units.names.iter().map(|unit| unit_named(unit)).collect();
+        let unit_of = |row: usize| known.get(units.of_row[row] as usize).copied().flatten();
+        if let Some(masses) = masses {
+            let place = format!("{}: column {:?}", table.label(), table.names()[column]);
+            let needed = |row: usize| is_dose(row) && matches!(unit_of(row), Some(DoseUnit::Mass(_)));
+            refuse_unknown(table, masses, &place, needed)?;
+        }
         let factor = |row: usize| {
-            match units.at(row) {
+            match (units.at(row), unit_of(row)) {
             // Where there is no dose, a unit says nothing; a dose of 0 is 0 in every unit.
-            _ if values[row].is_nan() || values[row] == 0.0 => Ok(1.0),
-            None => Err(missing_unit(table, column, row)),
-            Some(unit) => match known[units.of_row[row] as usize] {
-                Some(DoseUnit::Molar(factor)) => Ok(factor),
-                Some(DoseUnit::Mass(_)) => {
-                    let place = format!("{}: column {:?}, row {}: {unit:?}", table.label(), table.names()[column], table.row_of(row));
-                    Err(needs_molar_mass(&place))
+            _ if !is_dose(row) => Ok(1.0),
+            (None, _) => Err(missing_unit(table, column, row)),
+            (Some(_), Some(DoseUnit::Molar(factor))) => Ok(factor),
+            (Some(unit), Some(DoseUnit::Mass(factor))) => match masses {
+                Some(masses) => Ok(molar(factor, masses.of_row[row])),
+                None => {
+                    let (name, row) = (&table.names()[column], table.row_of(row));
+                    Err(needs_molar_mass(&format!("{}: column {name:?}, row {row}: {unit:?}", table.label())))
                 }
-                None => Err(table.bad_value(column, row, unit, EXPECTED).help(
-                    "write the unit as uM or nM, or say the unit of all doses with --dose-unit, which sets the column aside",
-                )),
             },
+            (Some(unit), None) => Err(table.bad_value(column, row, unit, EXPECTED).help(
+                "write the unit as uM or nM, or say the unit of all doses with --dose-unit, which sets the column aside",
+            )),
         }
         };
         let factors = (0..table.rows()).map(factor).collect::<Result<_>>()?;
-        Ok(Self { factors, assumed: false })
+        Ok(Self { factors, assumed: false, note })
     }
+}
+
+/// Refuses masses per volume of drugs whose molar mass is not known.
+fn refuse_unknown(
+    table: &RawTable,
+    masses: &MolarMasses,
+    place: &str,
+    needed: impl Fn(usize) -> bool,
+) -> Result<()> {
+    let drugs = drugs_without(table, masses, needed);
+    if drugs.is_empty() { Ok(()) } else { Err(lacks_molar_mass(place, &drugs)) }
 }
 
 fn missing_unit(table: &RawTable, column: usize, row: usize) -> Error {
@@ -82,7 +145,7 @@ fn missing_unit(table: &RawTable, column: usize, row: usize) -> Error {
 
 fn needs_molar_mass(place: &str) -> Error {
     Error::data(format!("{place}: the doses are a mass per volume, which becomes µM only with the molar mass of each drug"))
-        .help("convert the doses first: µM = 1000 × (µg/mL) / (g/mol); without the molar mass they cannot be compared between drugs")
+        .help("fit-curves takes the molar mass (g/mol) from a column molar_mass or smiles, or from a table of drugs that has one of them (--drugs FILE); else convert the doses first: µM = 1000 × (µg/mL) / (g/mol)")
 }
 
 /// What a dose in this unit (M, mM, uM, nM, pM, mol/L …) is to be multiplied with to be in µM; none for other units. `M` and `m` are
@@ -147,6 +210,9 @@ pub fn split_unit(name: &str) -> (String, Option<DoseUnit>) {
         }
     }
     let separators = [' ', '_', '-', '.', ','];
+    if let Some((before, unit)) = mass_at_end(trimmed).filter(|(before, _)| speaks_of_doses(before)) {
+        return (before.trim_end_matches(separators).to_owned(), Some(unit));
+    }
     if let Some(at) = trimmed.rfind(separators) {
         let (before, end) = trimmed.split_at(at);
         // A lone m or M behind a letter of the alphabet of drugs (drug_M) would be a name, but doses are said in M.
@@ -161,6 +227,14 @@ pub fn split_unit(name: &str) -> (String, Option<DoseUnit>) {
         }
     }
     (trimmed.to_owned(), None)
+}
+
+/// A mass per volume at the end of a name without its stroke: `dose_ug_ml`.
+fn mass_at_end(name: &str) -> Option<(&str, DoseUnit)> {
+    let mut ends = name.rmatch_indices(['_', ' ', '-', '.']).map(|(at, _)| at);
+    let (volume, mass) = (ends.next()?, ends.next()?);
+    let unit = unit_named(&format!("{}/{}", &name[mass + 1..volume], &name[volume + 1..]))?;
+    matches!(unit, DoseUnit::Mass(_)).then_some((&name[..mass], unit))
 }
 
 /// Whether a name is of doses or of a quantity in doses.
@@ -208,6 +282,8 @@ mod tests {
         ] {
             assert_eq!(split_unit(name), (bare.to_owned(), Some(DoseUnit::Molar(factor))), "{name}");
         }
+        assert_eq!(split_unit("dose_ug_ml"), ("dose".to_owned(), Some(DoseUnit::Mass(1.0))));
+        assert_eq!(split_unit("Conc (ng/mL)"), ("Conc".to_owned(), Some(DoseUnit::Mass(1e-3))));
         for name in ["drug_m", "album", "cell_line", "TP53 (7157)", "platinum"] {
             assert_eq!(split_unit(name).1, None, "{name}");
         }

@@ -34,12 +34,15 @@ mod model;
 mod params;
 mod phases;
 mod picture;
+mod plate_effects;
+mod plate_quality;
 mod potentiation;
 mod profile;
 mod robust;
 mod shape;
 mod starts;
 pub mod synergy;
+mod time_course;
 mod two_phase;
 
 pub use compare::{Comparison, Difference};
@@ -54,6 +57,11 @@ pub use hormesis::BrainCousens;
 pub use learnt::Learnt;
 pub use params::{CurveParams, Curves, HillPrior, ModelChoice, Outliers};
 pub use picture::{BandPoint, CurvePicture, DrawnReading};
+pub use plate_effects::{Corrected, PlateFormat, PositionCorrection, PositionEffect, PositionEffects};
+pub use plate_quality::{
+    ControlSummary, PlateFlag, PlateLimits, PlateQuality, PlateWell, WellUse, plate_quality,
+};
 pub use potentiation::Potentiation;
 pub use shape::LogLogistic;
+pub use time_course::{GrowthRate, growth_rate, growth_rate_inhibition, left_by_rates};
 pub use two_phase::TwoPhase;

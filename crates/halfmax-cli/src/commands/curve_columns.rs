@@ -108,11 +108,19 @@ fn effects(fits: &[CurveFit]) -> Vec<Effect> {
     fits.first().map_or_else(Vec::new, |fit| fit.effect_doses.iter().map(|own| own.effect).collect())
 }
 
+/// What some curves are of.
+pub struct CurveBlock<'a> {
+    pub keys: &'a [CurveKey],
+    /// Their times in hours, where each has one.
+    pub hours: Option<&'a [f64]>,
+    /// Whether experiments are told apart.
+    pub by_experiment: bool,
+}
+
 /// Writes the rows of some curves.
 pub fn write_block(
-    by_experiment: bool,
+    CurveBlock { keys, hours, by_experiment }: &CurveBlock,
     growth: GrowthColumns,
-    keys: &[CurveKey],
     fits: &[CurveFit],
     writer: &mut TableWriter,
 ) -> Result<()> {
@@ -139,9 +147,10 @@ pub fn write_block(
         .map(|(at, effect)| (format!("{}_position", effect.name()), position(at)))
         .collect();
     let mut table = vec![("cell_line", OutputColumn::Text(&cells)), ("drug", OutputColumn::Text(&drugs))];
-    if by_experiment {
+    if *by_experiment {
         table.push(("experiment", OutputColumn::Text(&experiments)));
     }
+    table.extend(hours.map(|hours| ("time_h", OutputColumn::F64(hours))));
     table.push(("model", OutputColumn::Text(&models)));
     table.push(("ic50_position", OutputColumn::Text(&positions[0])));
     table.push(("ec50_position", OutputColumn::Text(&positions[1])));

@@ -1,10 +1,13 @@
+mod plates;
+mod times;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::{
     RawTable, ReadingOptions, ReadingUnit, Readings, Role, TableWriter, counted, read_readings, read_table,
-    with_column_of,
+    with_column_of, with_molar_masses,
 };
 use halfmax_dose::{
     CurveFit, CurveFitter, CurveParams, CurveReadings, Curves, Effect, Flag, HillPrior, Learnt, ModelChoice,
@@ -12,9 +15,11 @@ use halfmax_dose::{
 };
 use serde_json::json;
 
+use self::plates::{PlateArgs, judged};
+use self::times::TimeArgs;
 use crate::Global;
 use crate::commands::compare_curves::{CompareColumn, Comparisons, Pair};
-use crate::commands::curve_columns::{GrowthColumns, write_block};
+use crate::commands::curve_columns::{CurveBlock, GrowthColumns, write_block};
 use crate::picture_args::PictureArgs;
 use crate::reporting::{CurvePage, write_curve_svgs};
 use crate::table_args::{TableArgs, dose_unit};
@@ -83,6 +88,13 @@ pub struct FitCurvesArgs {
     /// A table of the signals when the drug was given, joined likewise: tells how often the control divided.
     #[arg(long, value_name = "FILE")]
     time_zero: Option<PathBuf>,
+    /// A table of the drugs with their molar masses (a column molar_mass, g/mol) or structures (a column smiles), for doses in mass per volume.
+    #[arg(long, value_name = "FILE")]
+    drugs: Option<PathBuf>,
+    #[command(flatten)]
+    plates: PlateArgs,
+    #[command(flatten)]
+    times: TimeArgs,
     #[command(flatten)]
     table: TableArgs,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
@@ -107,6 +119,13 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
             "--by experiment beside it, or experiments are pooled",
         ));
     }
+    if args.compare.is_some() && args.times.apart() {
+        return Err(Error::parameter(
+            "--compare",
+            "with --times each or interval",
+            "one time: --where time_h=72",
+        ));
+    }
     let effects = effects(args)?;
     if let Some(divisions) = args.divisions.filter(|divisions| !(*divisions > 0.0 && *divisions <= 100.0)) {
         return Err(Error::parameter("--divisions", divisions, "a number above 0, at most 100"));
@@ -115,12 +134,17 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         unit: args.response.as_deref().and_then(ReadingUnit::named),
         dose_factor: args.dose_unit,
         by_experiment: args.by.is_some(),
+        by_time: args.times.apart(),
+        divisions_vary: args.times.of_rates(),
     };
     // Before the readings are looked at: a wrong ending is told at once.
     let mut writer = TableWriter::create(&args.out)?;
     let mut comparison =
         args.compare.as_ref().zip(args.compare_out.as_ref()).map(Comparisons::create).transpose()?;
-    let readings = read_readings(&raw_table(args, global)?, &options)?;
+    let pictured = args.pictures.html.is_some();
+    let judged = judged(raw_table(args, global)?, &args.plates, pictured, global, terminal)?;
+    let table = args.times.rated(judged.table, global)?;
+    let readings = read_readings(&table, &options)?;
     tell(&args.raw, &readings, terminal);
     if let Some(comparison) = &comparison {
         comparison.check(&readings.curves)?;
@@ -132,7 +156,9 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
             "how often the control divided: --divisions, or a column \"divisions\"",
         ));
     }
-    let summary = fit_and_write(args, effects, &readings, &mut writer, comparison.as_mut(), terminal)?;
+    let pictures = args.pictures.html.as_ref().map(|_| CurvePage::new(judged.cards));
+    let summary =
+        fit_and_write(args, effects, &readings, &mut writer, comparison.as_mut(), pictures, terminal)?;
     writer.finish()?;
     let compared = comparison.map(|comparison| comparison.finish(terminal)).transpose()?;
     if args.out == Path::new("-") {
@@ -154,6 +180,7 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         "lack_of_fit": summary.lack_of_fit,
         "compared": compared,
         "learnt": summary.learnt,
+        "plates": judged.facts,
         "out": args.out,
         "html": args.pictures.html,
         "svg": args.pictures.svg,
@@ -187,6 +214,9 @@ fn raw_table(args: &FitCurvesArgs, global: &Global) -> Result<RawTable> {
         if let Some(file) = file {
             table = with_column_of(&table, &read_table(file)?, role)?;
         }
+    }
+    if let Some(file) = &args.drugs {
+        table = with_molar_masses(&table, &read_table(file)?)?;
     }
     Ok(table)
 }
@@ -322,6 +352,7 @@ fn fit_and_write(
     readings: &Readings,
     writer: &mut TableWriter,
     mut comparison: Option<&mut Comparisons>,
+    mut page: Option<CurvePage>,
     terminal: Terminal,
 ) -> Result<Summary> {
     let progress = terminal.progress("fitting");
@@ -357,13 +388,14 @@ fn fit_and_write(
     let fitter = fitter.learning_from(&some);
     tell_learnt(args, &fitter.learnt(), terminal);
     summary.learnt = fitter.learnt();
-    let mut page = args.pictures.html.as_ref().map(|_| CurvePage::new(Vec::new()));
     let mut folder = args.pictures.folder()?;
     for (block, keys) in readings.curves.chunks(AT_A_TIME).enumerate() {
         let first = block * AT_A_TIME;
         let curves: Vec<CurveReadings> = (first..first + keys.len()).map(curve).collect();
         let fits = fitter.fit_all(&curves, &progress)?;
-        write_block(args.by.is_some(), growth, keys, &fits, writer)?;
+        let of =
+            CurveBlock { keys, hours: hours(readings, first, keys.len()), by_experiment: args.by.is_some() };
+        write_block(&of, growth, &fits, writer)?;
         if let Some(comparison) = comparison.as_mut() {
             comparison.keep(keys, &fits);
         }
@@ -381,4 +413,9 @@ fn fit_and_write(
     }
     args.pictures.tell(summary.curves, terminal);
     Ok(summary)
+}
+
+/// The times of curves that have one each, in hours.
+fn hours(readings: &Readings, first: usize, count: usize) -> Option<&[f64]> {
+    readings.time_h.as_ref().and_then(|hours| hours.get(first..first + count))
 }

@@ -47,6 +47,20 @@ impl OwnCurve {
     }
 }
 
+/// Pictures of plates.
+#[derive(Default)]
+pub struct PlateCards {
+    /// The plates that may be shown, those that fail first.
+    pub cards: Vec<Card>,
+    /// How many plates there are.
+    pub all: usize,
+}
+
+impl PlateCards {
+    /// More are never shown.
+    pub const MOST: usize = 60;
+}
+
 /// Gathers what the page shows while curves are fitted part by part.
 pub struct CurvePage {
     shown: Shown<OwnCurve>,
@@ -55,13 +69,12 @@ pub struct CurvePage {
     flags: [usize; Flag::ALL.len()],
     /// Counts of IC50 by the bin of its decimal logarithm.
     ic50: BTreeMap<i32, usize>,
-    /// Pictures of the plates, those that fail first.
-    plates: Vec<Card>,
+    plates: PlateCards,
 }
 
 impl CurvePage {
     /// A page that has seen no curve, with pictures of the plates that readings come from, where wells have positions: those that fail first.
-    pub fn new(plates: Vec<Card>) -> Self {
+    pub fn new(plates: PlateCards) -> Self {
         Self {
             shown: Shown::new(MOST_SHOWN, Seed::new(1)),
             within: 0,
@@ -205,17 +218,16 @@ const PLATES_PER_HUNDRED: usize = 4;
 const FEWEST_PLATES: usize = 12;
 
 /// The plates, those that fail first; of many, the first. Fewer where fewer curves are shown, so that a page can be made smaller.
-fn plates(cards: &[Card], curves: usize) -> Vec<QualityPart> {
+fn plates(plates: &PlateCards, curves: usize) -> Vec<QualityPart> {
     let most = (curves * PLATES_PER_HUNDRED / 100).max(FEWEST_PLATES);
-    if cards.is_empty() {
+    if plates.cards.is_empty() {
         return Vec::new();
     }
-    let shown: Vec<Card> = cards.iter().take(most).cloned().collect();
-    let which = match shown.len() < cards.len() {
-        true => {
-            format!("Shown are {} of {}, those that fail first.", shown.len(), counted(cards.len(), "plate"))
-        }
-        false => format!("All {} are shown, those that fail first.", counted(cards.len(), "plate")),
+    let shown: Vec<Card> = plates.cards.iter().take(most).cloned().collect();
+    let all = counted(plates.all, "plate");
+    let which = match shown.len() < plates.all {
+        true => format!("Shown are {} of {all}, those that fail first.", shown.len()),
+        false => format!("All {all} are shown, those that fail first."),
     };
     let gallery = Gallery {
         noun: "plates".into(),
@@ -311,13 +323,13 @@ mod tests {
             picture: Picture::Plate(PlatePicture::default()),
             measures: Vec::new(),
         };
-        let cards: Vec<Card> = (0..100).map(card).collect();
-        let shown = |curves: usize| match plates(&cards, curves).as_slice() {
+        let of = PlateCards { cards: (0..PlateCards::MOST).map(card).collect(), all: 100 };
+        let shown = |curves: usize| match plates(&of, curves).as_slice() {
             [QualityPart::Text(which), QualityPart::Gallery(gallery)] => (which.clone(), gallery.cards.len()),
             other => panic!("{other:?}"),
         };
         assert_eq!(shown(1_500), ("Shown are 60 of 100 plates, those that fail first.".into(), 60));
         assert_eq!(shown(3).1, 12);
-        assert!(plates(&[], 10).is_empty());
+        assert!(plates(&PlateCards::default(), 10).is_empty());
     }
 }

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::run::Manifest;
 
 pub use blocks::{BlockPage, ScoredBlock, write_svgs as write_block_svgs};
-pub use curves::{CurvePage, write_svgs as write_curve_svgs};
+pub use curves::{CurvePage, PlateCards, write_svgs as write_curve_svgs};
 pub use quality::{Looked, quality_html};
 pub use samples::SampleTables;
 pub use svg::{Existing, SvgFolder};

@@ -25,7 +25,7 @@ fn grade(name: &str) -> u8 {
         "at_limit" | "open_interval" => 1,
         "outliers" => 2,
         "too_few_doses" | "too_few_to_tell" => 3,
-        "flat" | "no_ic50" => 5,
+        "flat" | "no_ic50" | "biphasic" | "hormetic" => 5,
         _ => 4,
     }
 }

@@ -1,0 +1,499 @@
+//! The quality of raw plates: judged, written, named, and mended on request, before signals are divided by their controls.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use halfmax_core::{Error, Result, listed};
+use halfmax_data::{OutputColumn, PlateWells, RawTable, TableWriter, WellKind, counted, plate_wells};
+use halfmax_dose::{
+    Corrected, PlateFlag, PlateFormat, PlateLimits, PlateQuality, PlateWell, PositionCorrection, WellUse,
+    plate_quality,
+};
+use halfmax_report::{Card, Measure, Picture, PlatePicture, Well};
+use serde_json::{Value, json};
+
+use crate::Global;
+use crate::reporting::PlateCards;
+use crate::terminal::Terminal;
+
+/// What is said of raw plates.
+#[derive(Args)]
+pub struct PlateArgs {
+    /// Write the quality of each plate of raw signals: Z', SSMD, signal window, variation of the controls, effects of the position; .parquet,
+    /// .csv or .ndjson.
+    #[arg(long, value_name = "FILE")]
+    plates: Option<PathBuf>,
+    /// Take effects of the position out of raw signals, as far as the untreated wells of a plate tell them: "edge", of the outer rows and
+    /// columns, and "drift", from the first row or column to the last. Both: edge,drift.
+    #[arg(long, value_name = "EFFECTS", value_delimiter = ',', value_parser = ["edge", "drift"])]
+    correct: Vec<String>,
+    /// Leave out plates that fail: without controls, with controls that cross, with Z' or the variation of the controls beyond its limit.
+    #[arg(long)]
+    drop_failed_plates: bool,
+    /// The lowest Z' of a plate that passes.
+    #[arg(long, value_name = "Z", default_value_t = 0.4, allow_negative_numbers = true)]
+    min_z_prime: f64,
+    /// The highest coefficient of variation of the untreated wells of a plate that passes, as a fraction.
+    #[arg(long, value_name = "CV", default_value_t = 0.2)]
+    max_control_cv: f64,
+}
+
+/// A table whose plates were judged, and what was found.
+pub struct Judged {
+    /// The table, with what was asked for done.
+    pub table: RawTable,
+    /// Figures for the result.
+    pub facts: Option<Value>,
+    /// Pictures of the plates as they were read.
+    pub cards: PlateCards,
+}
+
+/// Judges the plates of a table of raw signals, and draws them where `pictured`. Other tables stay as they are.
+///
+/// # Errors
+/// If the table has no raw signals though they are needed, most plates have controls that cross, all plates fail and are to be left out, or
+/// the file of plates cannot be written.
+pub fn judged(
+    table: RawTable,
+    args: &PlateArgs,
+    pictured: bool,
+    global: &Global,
+    terminal: Terminal,
+) -> Result<Judged> {
+    let limits = limits(args)?;
+    let asked = args.plates.is_some() || !args.correct.is_empty() || args.drop_failed_plates;
+    let mut plates = Plates::of(&table, &limits)?;
+    let Some(plates) = plates.as_mut().filter(|plates| plates.have_controls()) else {
+        let place = table.label();
+        return if asked {
+            Err(Error::data(format!("{place}: has no untreated wells of raw signals, by which plates could be judged"))
+                .help("--plates, --correct and --drop-failed-plates need raw signals (a column of luminescence, intensity, counts) with the untreated wells as rows of the same table"))
+        } else {
+            Ok(Judged { table, facts: None, cards: PlateCards::default() })
+        };
+    };
+    plates.refuse_swapped(&table)?;
+    let which = Corrected {
+        edge: args.correct.iter().any(|effect| effect == "edge"),
+        drift: args.correct.iter().any(|effect| effect == "drift"),
+    };
+    plates.learn(which);
+    let cards = if pictured { plates.cards() } else { PlateCards::default() };
+    if which != Corrected::default() {
+        plates.correct(&limits);
+    }
+    if let Some(path) = &args.plates {
+        global.may_write(path)?;
+        plates.write(path)?;
+    }
+    let place = table.label().to_owned();
+    plates.notes(args, which).iter().for_each(|note| terminal.note(&format!("{place}: {note}")));
+    let facts = Some(plates.facts(args));
+    let mut table = table;
+    if which != Corrected::default() {
+        let note = "effects of the position were taken out of the signals (--correct)".to_owned();
+        table = table.with_signals(plates.wells.signal.to_vec(), note)?;
+    }
+    if args.drop_failed_plates {
+        table = plates.without_failed(&table)?;
+    }
+    Ok(Judged { table, facts, cards })
+}
+
+fn limits(args: &PlateArgs) -> Result<PlateLimits> {
+    if args.min_z_prime.is_nan() || args.min_z_prime > 1.0 {
+        return Err(Error::parameter("--min-z-prime", args.min_z_prime, "a number, at most 1"));
+    }
+    if args.max_control_cv.is_nan() || args.max_control_cv <= 0.0 {
+        return Err(Error::parameter("--max-control-cv", args.max_control_cv, "a number above 0"));
+    }
+    Ok(PlateLimits { z_prime: args.min_z_prime, control_cv: args.max_control_cv, ..PlateLimits::default() })
+}
+
+/// The plates of a table with their quality.
+struct Plates {
+    wells: PlateWells,
+    format: Option<PlateFormat>,
+    quality: Vec<PlateQuality>,
+    correction: PositionCorrection,
+}
+
+impl Plates {
+    /// The plates as pictures, those that fail first; none where nothing says where wells lie.
+    fn cards(&self) -> PlateCards {
+        let Some(format) = self.format else { return PlateCards::default() };
+        let mut order: Vec<usize> = (0..self.quality.len()).collect();
+        order.sort_by_key(|at| (self.quality[*at].passes(), self.quality[*at].flags.is_empty()));
+        let all = order.len();
+        let shown = order.into_iter().take(PlateCards::MOST);
+        PlateCards { cards: shown.map(|at| self.card(at, format)).collect(), all }
+    }
+
+    fn card(&self, at: usize, format: PlateFormat) -> Card {
+        let quality = &self.quality[at];
+        let well = |row: &u32| {
+            let row = *row as usize;
+            let [line, column] = self.wells.place[row]?;
+            let kind = match self.wells.kind[row] {
+                WellKind::Treated => halfmax_report::WellKind::Treated,
+                WellKind::Control => halfmax_report::WellKind::Untreated,
+                WellKind::Positive | WellKind::Blank => halfmax_report::WellKind::Background,
+                _ => halfmax_report::WellKind::LeftOut,
+            };
+            let place = |number: u16| usize::from(number.saturating_sub(1));
+            Some(Well { row: place(line), column: place(column), value: self.wells.signal[row], kind })
+        };
+        let number = |name: &str, value: f64| {
+            let value = if value.is_finite() { format!("{value:.2}") } else { "–".into() };
+            Measure { name: name.into(), value, interval: String::new() }
+        };
+        Card {
+            title: self.name(at),
+            subtitle: String::new(),
+            flags: quality.flags.iter().map(|flag| flag.name().replace('_', " ")).collect(),
+            picture: Picture::Plate(PlatePicture {
+                rows: format.rows.into(),
+                columns: format.columns.into(),
+                measure: "signal".into(),
+                wells: self.wells.plates[at].wells.iter().filter_map(well).collect(),
+                description: format!("signals of the wells of {}", self.name(at)),
+            }),
+            measures: vec![
+                number("Z′", quality.z_prime),
+                number("SSMD", quality.ssmd),
+                number("control CV", quality.control_cv),
+                number("edge", quality.effects.edge.share()),
+                number("rows", quality.effects.rows.share()),
+                number("columns", quality.effects.columns.share()),
+            ],
+        }
+    }
+
+    fn of(table: &RawTable, limits: &PlateLimits) -> Result<Option<Self>> {
+        let Some(wells) = plate_wells(table)? else { return Ok(None) };
+        let format = wells.format.map(|[rows, columns]| PlateFormat { rows, columns });
+        let quality = |at: usize| plate_quality(&wells_of(&wells, at), format, limits);
+        let quality = (0..wells.plates.len()).map(quality).collect();
+        Ok(Some(Self { wells, format, quality, correction: PositionCorrection::default() }))
+    }
+
+    fn have_controls(&self) -> bool {
+        self.quality.iter().any(|quality| quality.negative.wells > 0)
+    }
+
+    fn name(&self, at: usize) -> String {
+        match self.wells.plates[at].name() {
+            name if name.is_empty() => "the only plate".to_owned(),
+            name => name,
+        }
+    }
+
+    /// Plates with a flag.
+    fn with(&self, flag: PlateFlag) -> Vec<usize> {
+        (0..self.quality.len()).filter(|at| self.quality[*at].flags.contains(&flag)).collect()
+    }
+
+    fn failed(&self) -> Vec<usize> {
+        (0..self.quality.len()).filter(|at| !self.quality[*at].passes()).collect()
+    }
+
+    fn learn(&mut self, which: Corrected) {
+        let effects: Vec<_> = self.quality.iter().map(|quality| quality.effects).collect();
+        self.correction = PositionCorrection::learnt(&effects, which);
+    }
+
+    /// Where controls cross on most plates, their names are likely to be the wrong way round.
+    fn refuse_swapped(&self, table: &RawTable) -> Result<()> {
+        let all: Vec<usize> =
+            (0..self.quality.len()).filter(|at| self.quality[*at].positive.wells > 0).collect();
+        let swapped = |at: &&usize| self.quality[**at].positive.mean >= self.quality[**at].negative.mean;
+        let own: Vec<&usize> = all.iter().filter(swapped).collect();
+        let Some(first) = own.first().filter(|_| 2 * own.len() > all.len()) else { return Ok(()) };
+        let quality = &self.quality[**first];
+        Err(Error::data(format!(
+            "{}: positive controls lie above the untreated wells on {}, for example on {} (means {:.4} and {:.4})",
+            table.label(),
+            counted(own.len(), "plate"),
+            self.name(**first),
+            quality.positive.mean,
+            quality.negative.mean
+        ))
+        .help("their names may be the wrong way round: correct the column of kinds of wells; or, if the signal rises as cells die, give viabilities or inhibitions instead of signals"))
+    }
+
+    fn notes(&self, args: &PlateArgs, which: Corrected) -> Vec<String> {
+        let asked = args.plates.is_some() || args.drop_failed_plates;
+        let known = asked || self.quality.iter().any(|quality| quality.low.is_some());
+        let mut notes: Vec<String> = known.then(|| self.summary(args)).into_iter().collect();
+        let failed = self.failed();
+        if !failed.is_empty() {
+            let named: Vec<String> = failed.iter().map(|at| self.described(*at)).collect();
+            notes.push(format!(
+                "{} of {} fail: {}; {}",
+                failed.len(),
+                counted(self.quality.len(), "plate"),
+                listed(&named, 5),
+                if args.drop_failed_plates {
+                    "left out, as you asked"
+                } else {
+                    "used all the same: --drop-failed-plates leaves them out"
+                }
+            ));
+        }
+        for (flag, what, correct) in
+            [(PlateFlag::EdgeEffect, "the edge", "edge"), (PlateFlag::Drift, "a drift", "drift")]
+        {
+            let plates = self.with(flag);
+            if !plates.is_empty() {
+                let named: Vec<String> = plates.iter().map(|at| self.effects(*at)).collect();
+                let done = if correct == "edge" { which.edge } else { which.drift };
+                let mend = if done { "taken out, as you asked" } else { "not taken out" };
+                notes.push(format!(
+                    "{what} changes the signal of untreated wells on {}: {}; {mend} (--correct {correct})",
+                    counted(plates.len(), "plate"),
+                    listed(&named, 5)
+                ));
+            }
+        }
+        if self.format.is_none() && (args.plates.is_some() || which != Corrected::default()) {
+            notes.push("nothing says where wells lie, so that effects of the position are not known: add a column well (A01), or well_row and well_column".into());
+        }
+        if which != Corrected::default() {
+            notes.push(self.what_was_corrected());
+        }
+        notes
+    }
+
+    /// How many plates, and how good.
+    fn summary(&self, args: &PlateArgs) -> String {
+        let middle = |of: &dyn Fn(&PlateQuality) -> f64| {
+            let mut values: Vec<f64> =
+                self.quality.iter().map(of).filter(|value| value.is_finite()).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            let lowest = values.first().copied()?;
+            let middle = values.len() / 2;
+            let below = values.get(if values.len().is_multiple_of(2) { middle - 1 } else { middle })?;
+            Some([(below + values.get(middle)?) / 2.0, lowest, *values.last()?])
+        };
+        let mut text = counted(self.quality.len(), "plate");
+        if !args.correct.is_empty() {
+            text += ", after correction";
+        }
+        text += &match middle(&|quality| quality.z_prime) {
+            Some([median, low, high]) => format!(": Z' is {median:.2} in the median ({low:.2} to {high:.2})"),
+            None => ": Z' is not known (it needs two positive controls or two blanks)".to_owned(),
+        };
+        if let Some([median, _, high]) = middle(&|quality| quality.control_cv) {
+            text += &format!(
+                ", the variation of untreated wells {:.0} % (at most {:.0} %)",
+                100.0 * median,
+                100.0 * high
+            );
+        }
+        text
+    }
+
+    /// A plate that fails, and by what.
+    fn described(&self, at: usize) -> String {
+        let quality = &self.quality[at];
+        let why = |flag: &PlateFlag| match flag {
+            PlateFlag::LowZPrime => format!("Z' {:.2}", quality.z_prime),
+            PlateFlag::HighControlCv => format!("control CV {:.0} %", 100.0 * quality.control_cv),
+            PlateFlag::ControlsCross => "controls cross".to_owned(),
+            flag => flag.name().replace('_', " "),
+        };
+        let flags: Vec<String> = quality.flags.iter().filter(|flag| flag.fails()).map(why).collect();
+        format!("{} ({})", self.name(at), flags.join(", "))
+    }
+
+    /// The effects of the position on a plate, in words.
+    fn effects(&self, at: usize) -> String {
+        let effects = &self.quality[at].effects;
+        let parts = [("edge", effects.edge), ("rows", effects.rows), ("columns", effects.columns)];
+        let known = parts.iter().filter(|(_, effect)| effect.p < 0.01);
+        let parts: Vec<String> =
+            known.map(|(name, effect)| format!("{name} {:+.0} %", 100.0 * effect.share())).collect();
+        format!("{} ({})", self.name(at), parts.join(", "))
+    }
+
+    fn what_was_corrected(&self) -> String {
+        let changes = |at: usize| {
+            let effects = self.correction.taken_out(&self.quality[at].effects);
+            effects.into_iter().map(|ln| ln.exp_m1().abs()).fold(0.0, f64::max)
+        };
+        let mut sizes: Vec<f64> = (0..self.quality.len()).map(changes).filter(|size| *size > 0.0).collect();
+        sizes.sort_unstable_by(f64::total_cmp);
+        match sizes.last() {
+            None => "nothing was corrected: the untreated wells show no effect of the position beyond chance, or do not lie where one would show".to_owned(),
+            Some(most) => format!(
+                "effects of the position taken out of {} of {}: {:.1} % of the signal in the median, at most {:.1} %",
+                sizes.len(),
+                counted(self.quality.len(), "plate"),
+                100.0 * sizes[sizes.len() / 2],
+                100.0 * most
+            ),
+        }
+    }
+
+    /// Takes the effects of the position out of the signals, and judges the plates by what is left. The effects stay as they were found.
+    fn correct(&mut self, limits: &PlateLimits) {
+        let Some(format) = self.format else { return };
+        let mut signals = self.wells.signal.to_vec();
+        for (plate, quality) in self.wells.plates.iter().zip(&self.quality) {
+            let blank = if quality.blank.wells > 0 { quality.blank.mean } else { 0.0 };
+            for row in plate.wells.iter().map(|row| *row as usize) {
+                let cells = matches!(self.wells.kind[row], WellKind::Treated | WellKind::Control);
+                if let (true, Some(place)) = (cells, self.wells.place[row]) {
+                    let factor = self.correction.factor(&quality.effects, format, place);
+                    signals[row] = (blank + (signals[row] - blank) / factor).max(0.0);
+                }
+            }
+        }
+        self.wells.signal = Arc::new(signals);
+        for at in 0..self.quality.len() {
+            let mut after = plate_quality(&wells_of(&self.wells, at), Some(format), limits);
+            after.effects = self.quality[at].effects;
+            after.flags.retain(|flag| !flag.is_of_position());
+            after.flags.extend(self.quality[at].flags.iter().filter(|flag| flag.is_of_position()));
+            self.quality[at] = after;
+        }
+    }
+
+    fn without_failed(&self, table: &RawTable) -> Result<RawTable> {
+        let failed = self.failed();
+        if failed.len() == self.quality.len() {
+            return Err(Error::data(format!("{}: every plate fails: none is left", table.label()))
+                .help("look at --plates FILE for why; or set other limits (--min-z-prime, --max-control-cv); or leave --drop-failed-plates away"));
+        }
+        if failed.is_empty() {
+            return Ok(table.clone());
+        }
+        // Blanks are shared by the cell lines of a plate: they leave with the last.
+        let rows: Vec<u32> = failed
+            .iter()
+            .flat_map(|at| &self.wells.plates[*at].wells)
+            .copied()
+            .filter(|row| self.wells.kind[*row as usize] != WellKind::Blank)
+            .collect();
+        let note = format!(
+            "{} of {} that fail left out (--drop-failed-plates)",
+            counted(rows.len(), "well"),
+            counted(failed.len(), "plate")
+        );
+        Ok(table.without_rows(&rows, note))
+    }
+
+    fn facts(&self, args: &PlateArgs) -> Value {
+        let names = |plates: Vec<usize>| plates.into_iter().map(|at| self.name(at)).collect::<Vec<String>>();
+        json!({
+            "count": self.quality.len(),
+            "failed": names(self.failed()),
+            "edge_effect": names(self.with(PlateFlag::EdgeEffect)),
+            "drift": names(self.with(PlateFlag::Drift)),
+            "failed_left_out": args.drop_failed_plates,
+            "corrected": args.correct,
+            "min_z_prime": args.min_z_prime,
+            "max_control_cv": args.max_control_cv,
+        })
+    }
+
+    /// Writes one row per plate.
+    fn write(&self, path: &Path) -> Result<()> {
+        let mut writer = TableWriter::create(path)?;
+        let plates = &self.wells.plates;
+        let texts: [Vec<&str>; 3] = [
+            plates.iter().map(|plate| plate.plate.as_str()).collect(),
+            plates.iter().map(|plate| plate.cell_line.as_str()).collect(),
+            plates.iter().map(|plate| plate.time.as_str()).collect(),
+        ];
+        let treated = |at: usize| {
+            let kinds = plates[at].wells.iter().map(|row| self.wells.kind[*row as usize]);
+            kinds.filter(|kind| *kind == WellKind::Treated).count() as u32
+        };
+        let count = |of: &dyn Fn(&PlateQuality) -> usize| -> Vec<u32> {
+            self.quality.iter().map(|quality| of(quality) as u32).collect()
+        };
+        let counts = [
+            ("treated_wells", (0..plates.len()).map(treated).collect()),
+            ("control_wells", count(&|quality| quality.negative.wells)),
+            ("positive_wells", count(&|quality| quality.positive.wells)),
+            ("blank_wells", count(&|quality| quality.blank.wells)),
+        ];
+        let numbers = self.numbers();
+        let low: Vec<&str> =
+            self.quality.iter().map(|quality| quality.low.map_or("", WellUse::name)).collect();
+        let passes: Vec<&str> =
+            self.quality.iter().map(|quality| if quality.passes() { "yes" } else { "no" }).collect();
+        let flags: Vec<String> = self
+            .quality
+            .iter()
+            .map(|quality| quality.flags.iter().map(|flag| flag.name()).collect::<Vec<&str>>().join(";"))
+            .collect();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let mut columns: Vec<(&str, OutputColumn)> = ["plate", "cell_line", "time"]
+            .into_iter()
+            .zip(&texts)
+            .filter(|(name, values)| *name == "plate" || values.iter().any(|value| !value.is_empty()))
+            .map(|(name, values)| (name, OutputColumn::Text(values)))
+            .collect();
+        columns.extend(counts.iter().map(|(name, values)| (*name, OutputColumn::U32(values))));
+        columns.push(("low_control", OutputColumn::Text(&low)));
+        columns.extend(numbers.iter().map(|(name, values)| (*name, OutputColumn::F64(values))));
+        columns.push(("passes", OutputColumn::Text(&passes)));
+        columns.push(("flags", OutputColumn::Text(&flags)));
+        writer.write(&columns)?;
+        writer.finish()
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, Vec<f64>)> {
+        let finite = |value: f64| if value.is_finite() { value } else { f64::NAN };
+        let of = |value: &dyn Fn(&PlateQuality) -> f64| -> Vec<f64> {
+            self.quality.iter().map(|quality| finite(value(quality))).collect()
+        };
+        let out = |term: usize| -> Vec<f64> {
+            let taken = |quality: &PlateQuality| self.correction.taken_out(&quality.effects)[term].exp_m1();
+            self.quality.iter().map(taken).collect()
+        };
+        vec![
+            ("control_mean", of(&|quality| quality.negative.mean)),
+            ("control_sd", of(&|quality| quality.negative.sd)),
+            ("control_cv", of(&|quality| quality.control_cv)),
+            ("positive_mean", of(&|quality| quality.positive.mean)),
+            ("positive_sd", of(&|quality| quality.positive.sd)),
+            ("blank_mean", of(&|quality| quality.blank.mean)),
+            ("blank_sd", of(&|quality| quality.blank.sd)),
+            ("z_prime", of(&|quality| quality.z_prime)),
+            ("robust_z_prime", of(&|quality| quality.robust_z_prime)),
+            ("ssmd", of(&|quality| quality.ssmd)),
+            ("robust_ssmd", of(&|quality| quality.robust_ssmd)),
+            ("signal_window", of(&|quality| quality.signal_window)),
+            ("signal_to_background", of(&|quality| quality.signal_to_background)),
+            ("edge_effect", of(&|quality| quality.effects.edge.share())),
+            ("edge_p", of(&|quality| quality.effects.edge.p)),
+            ("row_drift", of(&|quality| quality.effects.rows.share())),
+            ("row_p", of(&|quality| quality.effects.rows.p)),
+            ("column_drift", of(&|quality| quality.effects.columns.share())),
+            ("column_p", of(&|quality| quality.effects.columns.p)),
+            ("edge_taken_out", out(0)),
+            ("row_drift_taken_out", out(1)),
+            ("column_drift_taken_out", out(2)),
+        ]
+    }
+}
+
+/// The wells of one plate, as the numerics take them.
+fn wells_of(wells: &PlateWells, plate: usize) -> Vec<PlateWell> {
+    let of = |row: &u32| {
+        let row = *row as usize;
+        let holds = match wells.kind[row] {
+            WellKind::Treated => WellUse::Treated,
+            WellKind::Control => WellUse::NegativeControl,
+            WellKind::Positive => WellUse::PositiveControl,
+            WellKind::Blank => WellUse::Blank,
+            WellKind::Other => WellUse::Other,
+        };
+        PlateWell { holds, place: wells.place[row], signal: wells.signal[row] }
+    };
+    wells.plates[plate].wells.iter().map(of).collect()
+}

@@ -1,0 +1,340 @@
+//! The wells of raw plates: what each holds, where it lies, its signal; and the same table with other signals, or without some plates.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use halfmax_core::{Error, Result};
+
+use crate::plates::{Plates, Well, signal_column, times, wells};
+use crate::roles::Role;
+use crate::table::{RawTable, Values};
+
+/// What a well holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WellKind {
+    /// Cells with a drug.
+    Treated,
+    /// Untreated cells, or cells with the vehicle, by which signals are divided.
+    Control,
+    /// A positive control.
+    Positive,
+    /// No cells.
+    Blank,
+    /// Anything else: read when the drug was given, failed, unused, untreated where there is a vehicle.
+    Other,
+}
+
+/// The wells that share their controls: of one plate, cell line and time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlateOf {
+    /// The plate (or experiment), as the file names it; empty where the file has no such column.
+    pub plate: String,
+    /// The cell line; empty where the file has no such column.
+    pub cell_line: String,
+    /// The time, as the file has it; empty where it has no such column.
+    pub time: String,
+    /// Positions of its wells in the lists of [`PlateWells`]: its own, and the blanks and controls of the plate that name no cell line.
+    pub wells: Vec<u32>,
+}
+
+impl PlateOf {
+    /// Plate, cell line and time in words.
+    pub fn name(&self) -> String {
+        let parts = [&self.plate, &self.cell_line, &self.time];
+        parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<String>>().join(", ")
+    }
+}
+
+/// The wells of a table of raw signals. All lists but that of plates have one entry per row of the table.
+#[derive(Clone, Debug)]
+pub struct PlateWells {
+    /// The plates, in the order in which the file first has them.
+    pub plates: Vec<PlateOf>,
+    /// What each well holds.
+    pub kind: Vec<WellKind>,
+    /// Row and column of each well on its plate, both from 1; none where the file does not say it.
+    pub place: Vec<Option<[u16; 2]>>,
+    /// Rows and columns of the plates; none where the file does not say where wells lie.
+    pub format: Option<[u16; 2]>,
+    /// The signal of each well; NaN where it is missing.
+    pub signal: Arc<Vec<f64>>,
+}
+
+/// The wells of a table of raw signals; none if it has no raw signals.
+///
+/// # Errors
+/// If a signal is no number, or a position on a plate cannot be read: names the row.
+pub fn plate_wells(table: &RawTable) -> Result<Option<PlateWells>> {
+    let Some(column) = signal_column(table) else { return Ok(None) };
+    let signal = crate::readings::finite(table, column, "a signal, 0 or more")?;
+    let kinds = wells(table)?;
+    let of = Plates::of(table)?;
+    let times = times(table)?;
+    let time_names = table.role(Role::Time).map(|column| table.labels(column)).transpose()?;
+    let (place, format) = places(table)?;
+    let mut known: BTreeMap<(usize, Option<usize>, u64), usize> = BTreeMap::new();
+    let mut plates: Vec<PlateOf> = Vec::new();
+    let mut lines_of_plate: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    // Blanks and controls that name no cell line, by plate.
+    let mut shared: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    let mut blanks: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    for row in 0..table.rows() {
+        let (plate, line) = (of.plate_of_row[row], of.line_of_row[row]);
+        if kinds[row] == Well::Blank {
+            blanks.entry(plate).or_default().push(row as u32);
+            continue;
+        }
+        if line.is_none() && !of.lines.is_empty() {
+            shared.entry(plate).or_default().push(row as u32);
+            continue;
+        }
+        if let (Well::Treated, Some(line)) = (kinds[row], line) {
+            lines_of_plate.entry(plate).or_default().insert(line);
+        }
+        let at = *known.entry((plate, line, times[row].to_bits())).or_insert_with(|| {
+            plates.push(PlateOf {
+                plate: of.plates.get(plate).cloned().unwrap_or_default(),
+                cell_line: line.map_or_else(String::new, |line| of.lines[line].clone()),
+                time: time_names.as_ref().and_then(|names| names.at(row)).unwrap_or_default().to_owned(),
+                wells: Vec::new(),
+            });
+            plates.len() - 1
+        });
+        plates[at].wells.push(row as u32);
+    }
+    for ((plate, _, time), at) in &known {
+        let only_line = lines_of_plate.get(plate).is_none_or(|lines| lines.len() <= 1);
+        let same_time = |row: &&u32| times[**row as usize].to_bits() == *time;
+        if only_line {
+            let shared = shared.get(plate).into_iter().flatten().filter(same_time).copied();
+            plates[*at].wells.extend(shared);
+        }
+        plates[*at].wells.extend(blanks.get(plate).into_iter().flatten().copied());
+    }
+    let mut found =
+        PlateWells { kind: kinds.iter().map(|well| kind_of(*well)).collect(), plates, place, format, signal };
+    found.keep_preferred_controls(&kinds);
+    found.plates.retain(|plate| plate.wells.iter().any(|row| kinds[*row as usize] == Well::Treated));
+    Ok(Some(found))
+}
+
+fn kind_of(well: Well) -> WellKind {
+    match well {
+        Well::Treated => WellKind::Treated,
+        Well::Control { .. } => WellKind::Control,
+        Well::Positive => WellKind::Positive,
+        Well::Blank => WellKind::Blank,
+        Well::TimeZero | Well::Aside => WellKind::Other,
+    }
+}
+
+impl PlateWells {
+    /// Untreated wells count for nothing where a plate has vehicle wells, as in normalisation.
+    fn keep_preferred_controls(&mut self, kinds: &[Well]) {
+        for plate in &self.plates {
+            let preferred = |row: &&u32| kinds[**row as usize] == Well::Control { preferred: true };
+            if plate.wells.iter().any(|row| preferred(&row)) {
+                for row in &plate.wells {
+                    if kinds[*row as usize] == (Well::Control { preferred: false }) {
+                        self.kind[*row as usize] = WellKind::Other;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where the wells of each row lie, and the rows and columns of the plates.
+type Places = (Vec<Option<[u16; 2]>>, Option<[u16; 2]>);
+
+/// Where each well lies: by columns of rows and columns, else by a column of positions: `A01`, `a1`, `R01C02`, or numbers along the rows.
+fn places(table: &RawTable) -> Result<Places> {
+    let nowhere = (vec![None; table.rows()], None);
+    let beside = |role: Role, names: &[&str]| table.role(role).or_else(|| table.find(names));
+    let row_and_column = (
+        beside(Role::WellRow, &["row", "plate row", "row id"]),
+        beside(Role::WellColumn, &["column", "col", "plate col", "column id"]),
+    );
+    let named = match row_and_column {
+        (Some(row), Some(column)) => Some(by_row_and_column(table, row, column)?),
+        _ => None,
+    };
+    let named = match (named, table.role(Role::Well)) {
+        (Some(places), _) => Some(places),
+        (None, Some(well)) => by_well(table, well)?,
+        (None, None) => None,
+    };
+    let Some(places) = named else { return Ok(nowhere) };
+    let largest = |at: usize| places.iter().flatten().map(|place| place[at]).max().unwrap_or(0);
+    let format = smallest_format(largest(0), largest(1));
+    Ok(format.map_or(nowhere, |format| (places, Some(format))))
+}
+
+/// The formats of plates.
+const FORMATS: [[u16; 2]; 7] = [[2, 3], [3, 4], [4, 6], [6, 8], [8, 12], [16, 24], [32, 48]];
+
+fn smallest_format(rows: u16, columns: u16) -> Option<[u16; 2]> {
+    FORMATS.into_iter().find(|[of_rows, of_columns]| rows > 0 && rows <= *of_rows && columns <= *of_columns)
+}
+
+/// A row (`A`, `AF`, `3`) as a number from 1.
+fn row_named(text: &str) -> Option<u16> {
+    if let Ok(number) = text.parse::<f64>() {
+        let whole = number.fract() == 0.0 && (1.0..=32.0).contains(&number);
+        return whole.then_some(number as u16);
+    }
+    let letters = text.trim().to_ascii_uppercase();
+    let digit = |letter: u8| letter.is_ascii_uppercase().then(|| u16::from(letter - b'A'));
+    match letters.as_bytes() {
+        [one] => digit(*one).map(|at| at + 1),
+        [b'A', second] => digit(*second).map(|at| at + 27),
+        _ => None,
+    }
+    .filter(|row| *row <= 32)
+}
+
+fn column_named(text: &str) -> Option<u16> {
+    let number: f64 = text.trim().parse().ok()?;
+    (number.fract() == 0.0 && (1.0..=48.0).contains(&number)).then_some(number as u16)
+}
+
+/// A well (`A01`, `AF48`, `r3c12`) as row and column.
+fn well_named(text: &str) -> Option<[u16; 2]> {
+    let plain: String = text.chars().filter(|letter| letter.is_ascii_alphanumeric()).collect();
+    let upper = plain.to_ascii_uppercase();
+    let numbered = upper.strip_prefix('R').and_then(|rest| rest.split_once('C'));
+    if let Some((row, column)) = numbered.filter(|(row, _)| !row.is_empty()) {
+        return Some([column_named(row).filter(|row| *row <= 32)?, column_named(column)?]);
+    }
+    let digits = upper.find(|letter: char| letter.is_ascii_digit())?;
+    let (row, column) = upper.split_at(digits);
+    Some([row_named(row).filter(|_| !row.is_empty())?, column_named(column)?])
+}
+
+fn by_row_and_column(table: &RawTable, row: usize, column: usize) -> Result<Vec<Option<[u16; 2]>>> {
+    let rows = each_named(table, row, row_named, "a row of a plate: A to AF, or 1 to 32")?;
+    let columns = each_named(table, column, column_named, "a column of a plate: 1 to 48")?;
+    Ok(rows.into_iter().zip(columns).map(|(row, column)| Some([row?, column?])).collect())
+}
+
+/// What each label of a column says; none where it is empty.
+fn each_named<T: Copy>(
+    table: &RawTable,
+    column: usize,
+    named: fn(&str) -> Option<T>,
+    expected: &str,
+) -> Result<Vec<Option<T>>> {
+    let labels = table.labels(column)?;
+    let known: Vec<Option<T>> = labels.names.iter().map(|name| named(name)).collect();
+    if let Some(wrong) = known.iter().position(Option::is_none) {
+        let at = labels.of_row.iter().position(|label| *label as usize == wrong).unwrap_or_default();
+        return Err(table.bad_value(column, at, &labels.names[wrong], expected));
+    }
+    let of = |label: &u32| known.get(*label as usize).copied().flatten();
+    Ok(labels.of_row.iter().map(of).collect())
+}
+
+/// By a column of positions. None where its entries are neither names of wells nor their numbers: it tells replicates apart, not places.
+fn by_well(table: &RawTable, column: usize) -> Result<Option<Vec<Option<[u16; 2]>>>> {
+    let labels = table.labels(column)?;
+    let of_labels = |known: Vec<Option<[u16; 2]>>| {
+        let of = |label: &u32| known.get(*label as usize).copied().flatten();
+        labels.of_row.iter().map(of).collect()
+    };
+    let named: Vec<Option<[u16; 2]>> = labels.names.iter().map(|name| well_named(name)).collect();
+    if !named.is_empty() && named.iter().all(Option::is_some) {
+        return Ok(Some(of_labels(named)));
+    }
+    let numbers: Vec<Option<usize>> = labels.names.iter().map(|name| whole(name)).collect();
+    let largest = numbers.iter().flatten().max().copied().unwrap_or(0);
+    // Fewer than a quarter of the smallest plate that is numbered so are numbers of replicates.
+    let format = [[8_u16, 12], [16, 24], [32, 48]]
+        .into_iter()
+        .find(|[rows, columns]| largest <= usize::from(*rows) * usize::from(*columns));
+    let (true, Some([_, columns])) = (numbers.iter().all(Option::is_some) && largest > 24, format) else {
+        return Ok(None);
+    };
+    let columns = usize::from(columns);
+    let place = |number: &Option<usize>| {
+        let at = number.as_ref()?.checked_sub(1)?;
+        Some([u16::try_from(at / columns + 1).ok()?, u16::try_from(at % columns + 1).ok()?])
+    };
+    Ok(Some(of_labels(numbers.iter().map(place).collect())))
+}
+
+fn whole(text: &str) -> Option<usize> {
+    let number: f64 = text.parse().ok()?;
+    (number.fract() == 0.0 && (1.0..=1536.0).contains(&number)).then_some(number as usize)
+}
+
+impl RawTable {
+    /// The table with other signals.
+    ///
+    /// # Errors
+    /// If it has no raw signals, or not as many.
+    pub fn with_signals(&self, signals: Vec<f64>, note: String) -> Result<Self> {
+        let column = signal_column(self)
+            .filter(|_| signals.len() == self.rows())
+            .ok_or_else(|| Error::data(format!("{}: has no column of raw signals", self.label())))?;
+        let mut table = self.clone();
+        table.columns[column].values = Values::numbers(signals);
+        table.notes.push(note);
+        table.candidates = OnceLock::new();
+        Ok(table)
+    }
+
+    /// The table without these rows, positions in it.
+    pub fn without_rows(&self, rows: &[u32], note: String) -> Self {
+        let out: BTreeSet<u32> = rows.iter().copied().collect();
+        let kept: Vec<usize> = (0..self.rows()).filter(|row| !out.contains(&(*row as u32))).collect();
+        let mut table = self.with_rows(&kept);
+        table.notes.push(note);
+        table
+    }
+
+    /// The text of a row in the column of a role; none where there is no such column, or nothing in it.
+    pub fn text_of(&self, role: Role, row: usize) -> Option<String> {
+        let column = self.role(role)?;
+        match &self.columns[column].values {
+            Values::Texts(labels) => labels.at(row).map(str::to_owned),
+            Values::Numbers(values) => values.get(row).filter(|value| !value.is_nan()).map(f64::to_string),
+            Values::Singles(values) => values.get(row).filter(|value| !value.is_nan()).map(f32::to_string),
+            Values::Other(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wells_are_read_however_they_are_written() {
+        for (text, place) in [
+            ("A01", [1, 1]),
+            ("a1", [1, 1]),
+            ("H12", [8, 12]),
+            ("P24", [16, 24]),
+            ("AF48", [32, 48]),
+            ("AA 3", [27, 3]),
+            ("B-02", [2, 2]),
+            ("R3C12", [3, 12]),
+            ("r03_c07", [3, 7]),
+            ("C7", [3, 7]),
+            ("R7", [18, 7]),
+        ] {
+            assert_eq!(well_named(text), Some(place), "{text}");
+        }
+        for text in ["", "12", "A", "A49", "AG1", "ZZ1", "plate 1", "A0", "rep1"] {
+            assert_eq!(well_named(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn rows_are_letters_or_numbers() {
+        assert_eq!(["A", "h", "AF", "3", "3.0"].map(row_named), [1, 8, 32, 3, 3].map(Some));
+        assert_eq!(["", "AG", "0", "33", "1.5"].map(row_named), [None; 5]);
+        assert_eq!(smallest_format(7, 11), Some([8, 12]));
+        assert_eq!((smallest_format(0, 0), smallest_format(33, 1)), (None, None));
+    }
+}
