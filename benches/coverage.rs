@@ -2,6 +2,9 @@
 //!
 //! `cargo run --release -p halfmax-dose --example coverage [CURVES] [REGIME]`. Draws are fixed, so that two runs agree. Each regime is a screen
 //! of its own: what a fit learns from the whole file it learns from these curves.
+//!
+//! Column "wider" is the share of curves, in %, taken for ones with a second phase or a rise at low doses, "lack" that with the flag `lack_of_fit`: of ordinary
+//! curves both are false alarms.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

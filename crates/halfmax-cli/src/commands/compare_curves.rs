@@ -151,19 +151,17 @@ fn write(
         texts.push((format!("{name}_b"), pairs.iter().map(|(_, _, b)| position(b).to_owned()).collect()));
     }
     let mut numbers: Vec<(String, Vec<f64>)> = Vec::new();
-    let ratios: [(&str, fn(&Comparison) -> Difference); 2] =
-        [("ic50_ratio", |found| found.ic50_ratio), ("ec50_ratio", |found| found.ec50_ratio)];
-    for (name, ratio) in ratios {
-        let parts: [(&str, fn(Difference) -> f64); 4] = [
-            ("", |found| found.ratio),
-            ("_lower", |found| found.lower),
-            ("_upper", |found| found.upper),
-            ("_p", |found| found.p_value),
-        ];
-        for (end, part) in parts {
-            let values = compared.iter().map(|found| part(ratio(found))).collect();
-            numbers.push((format!("{name}{end}"), values));
-        }
+    for (name, ratio) in [
+        ("ic50_ratio", (|found| found.ic50_ratio) as fn(&Comparison) -> Difference),
+        ("ec50_ratio", |found| found.ec50_ratio),
+    ] {
+        let mut part = |end: &str, of: fn(Difference) -> f64| {
+            numbers.push((format!("{name}{end}"), compared.iter().map(|found| of(ratio(found))).collect()));
+        };
+        part("", |found| found.ratio);
+        part("_lower", |found| found.lower);
+        part("_upper", |found| found.upper);
+        part("_p", |found| found.p_value);
     }
     numbers.push(("abc".to_owned(), compared.iter().map(|found| found.abc).collect()));
     let flags = |fit: &CurveFit| fit.flags.to_string();

@@ -253,13 +253,12 @@ fn tell(path: &Path, readings: &Readings, terminal: Terminal) {
 
 /// The effects whose doses are wanted, in the order of their columns.
 fn effects(args: &FitCurvesArgs) -> Result<Vec<Effect>> {
-    let lists: [(&str, &[f64], fn(f64) -> Effect); 3] = [
-        ("--icx", &args.icx, Effect::Inhibitory),
+    let mut effects = Vec::new();
+    for (flag, percents, effect) in [
+        ("--icx", &args.icx, Effect::Inhibitory as fn(f64) -> Effect),
         ("--ecx", &args.ecx, Effect::Effective),
         ("--grx", &args.grx, Effect::GrowthRate),
-    ];
-    let mut effects = Vec::new();
-    for (flag, percents, effect) in lists {
+    ] {
         for percent in percents {
             let effect = effect(*percent);
             if *percent == 50.0 || effects.contains(&effect) {
