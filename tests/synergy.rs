@@ -382,6 +382,8 @@ fn drugs_alone_come_from_a_second_table() {
     );
     assert!((number(&rows(&folder.path().join("b.ndjson"))[0], "synergy_bliss") - 15.0).abs() < 1e-6);
     fs::write(folder.path().join("alone.csv"), alone.replace("A-375", "HT-29")).unwrap();
+    fs::remove_file(folder.path().join("scores.ndjson")).unwrap();
+    fs::remove_file(folder.path().join("b.ndjson")).unwrap();
     let output = halfmax(folder.path(), &arguments);
     says(&String::from_utf8_lossy(&output.stderr), &["none of the drugs", "A in A375", "help:"]);
 }
