@@ -303,6 +303,13 @@ fn missing_cells_are_filled_in_on_request_only() {
     let bliss = filled.of(SynergyModel::Bliss).unwrap();
     assert_eq!((bliss.summary.cells, bliss.summary.measured), (36, 34));
     assert!(filled.flags.contains(BlockFlag::Imputed));
+    let replicated = noisy(5, |x, y| if (x, y) == (9.0, 27.0) { f64::NAN } else { A.at(x) * B.at(y) });
+    let params = SynergyParams { missing: Missing::Imputed, ..SynergyParams::default() };
+    let filled = params.check().unwrap().score(&replicated, Seed::new(1));
+    let bliss = filled.of(SynergyModel::Bliss).unwrap();
+    for (cell, score) in bliss.score.iter().enumerate().filter(|(_, score)| !score.is_nan()) {
+        assert_eq!(bliss.interval[0][cell].is_nan(), filled.imputed[cell], "{cell}: {score}");
+    }
 }
 
 #[test]

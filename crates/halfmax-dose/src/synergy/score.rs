@@ -255,7 +255,8 @@ impl SynergyScorer {
         let complete = || (0..lattice.len()).filter(|cell| lattice.is_complete(*cell));
         let models = self.params.models.iter().enumerate().map(|(at, model)| {
             let Surface { reference, score, .. } = found[at].clone();
-            let of_cell = |cell: usize| match (&replicates, score[cell].is_nan()) {
+            // Replicates do not say how far a cell that was filled in lies from its truth.
+            let of_cell = |cell: usize| match (&replicates, score[cell].is_nan() || means[cell].is_nan()) {
                 (Some(replicates), false) => {
                     replicates.of_cell(score[cell], draws.iter().map(|draw| draw[at][cell])).interval
                 }
