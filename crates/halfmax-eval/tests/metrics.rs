@@ -120,8 +120,8 @@ fn intervals_of_sparse_screens_hold_the_truth() {
     };
     let one = |seed: Seed| {
         let (mut cell, mut drug, mut observed, mut predicted) = (vec![], vec![], vec![], vec![]);
-        for pair in
-            (0..cells * drugs).filter(|pair| seed.derive(7_000_000 + u64::from(*pair)).value() % 10 == 0)
+        for pair in (0..cells * drugs)
+            .filter(|pair| seed.derive(7_000_000 + u64::from(*pair)).value().is_multiple_of(10))
         {
             let (line, compound) = (pair / drugs, pair % drugs);
             let level = 2.0 * noise(Seed::new(5), compound);
