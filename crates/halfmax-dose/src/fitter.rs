@@ -17,6 +17,7 @@ use crate::params::{CurveParams, Curves, HillPrior, ModelChoice, Outliers};
 use crate::phases::{Search, Wider};
 use crate::picture::Band;
 use crate::robust::{Sorted, fit_without_outliers};
+use crate::sample::sample;
 use crate::starts::fit;
 
 /// Fits curves; made by [`CurveParams::check`].
@@ -137,21 +138,19 @@ impl CurveFitter {
         Ok(fits)
     }
 
-    /// Of so many curves, which one in how many is learnt from: a thousand at most say what all have in common.
-    pub fn learns_from_every(curves: usize) -> usize {
-        const MOST: usize = 1000;
-        curves.div_ceil(MOST).max(1)
+    /// Of so many curves, the positions of those that are learnt from: all, or a thousand, drawn evenly over the file.
+    pub fn learns_from(curves: usize) -> Vec<usize> {
+        sample(curves)
     }
 
-    /// The fitter with what some curves have in common, as at most a thousand of them say, evenly taken; nothing with [`HillPrior::None`]. It is
+    /// The fitter with what some curves have in common, as at most a thousand of them say (see [`Self::learns_from`]); nothing with [`HillPrior::None`]. It is
     /// then used for all that the fitter fits, as where a file is fitted part by part.
     #[must_use]
     pub fn learning_from(&self, curves: &[CurveReadings]) -> Self {
         if self.params.hill_prior == HillPrior::None {
             return Self { params: self.params.clone(), learnt: Some(Learnt::default()) };
         }
-        let every = Self::learns_from_every(curves.len());
-        let some: Vec<&CurveReadings> = curves.iter().step_by(every).collect();
+        let some: Vec<&CurveReadings> = sample(curves.len()).into_iter().map(|at| &curves[at]).collect();
         let own: Vec<Own> = some.par_iter().with_min_len(16).filter_map(|curve| self.own(curve)).collect();
         Self { params: self.params.clone(), learnt: Some(Learnt::of(&own)) }
     }

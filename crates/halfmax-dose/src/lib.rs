@@ -39,6 +39,7 @@ mod plate_quality;
 mod potentiation;
 mod profile;
 mod robust;
+mod sample;
 mod shape;
 mod starts;
 pub mod synergy;

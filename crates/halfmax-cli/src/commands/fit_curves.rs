@@ -382,8 +382,8 @@ fn fit_and_write(
             divisions: args.divisions.or_else(|| readings.divisions.as_ref().map(|list| list[at])),
         }
     };
-    let every = CurveFitter::learns_from_every(readings.curves.len());
-    let some: Vec<CurveReadings> = (0..readings.curves.len()).step_by(every).map(curve).collect();
+    let some: Vec<CurveReadings> =
+        CurveFitter::learns_from(readings.curves.len()).into_iter().map(curve).collect();
     let fitter = fitter.learning_from(&some);
     tell_learnt(args, &fitter.learnt(), terminal);
     summary.learnt = fitter.learnt();

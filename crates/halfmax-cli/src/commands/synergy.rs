@@ -274,12 +274,10 @@ fn tell_learnt(args: &SynergyArgs, learnt: &Learnt, terminal: Terminal) {
     }
 }
 
-/// The matrices that are learnt from: at most a thousand, evenly taken, of those that can be scored.
+/// The matrices that are learnt from, of those that can be scored.
 fn some_matrices(blocks: &[Block]) -> Vec<DoseMatrix> {
-    const MOST: usize = 1000;
-    let every = blocks.len().div_ceil(MOST).max(1);
-    let some: Vec<&Block> = blocks.iter().step_by(every).collect();
-    some.par_iter().filter_map(|block| DoseMatrix::new(&block.readings).ok()).collect()
+    let some = SynergyScorer::learns_from(blocks.len());
+    some.par_iter().filter_map(|at| DoseMatrix::new(&blocks[*at].readings).ok()).collect()
 }
 
 /// The drugs of `--drugs`.

@@ -13,6 +13,7 @@ use super::noise::Noise;
 use super::single::{Baseline, Fitted, Fitting, Line, SingleAgent, without_curve};
 use super::zip::ZipSurface;
 use crate::learnt::{Learnt, Own};
+use crate::sample::sample;
 use crate::shape::{LogLogistic, Theta};
 
 /// What is expected of drugs that do not interact.
@@ -196,10 +197,8 @@ impl SynergyScorer {
     /// [`crate::CurveFitter::learning_from`]. Fewer than twenty curves say nothing.
     #[must_use]
     pub fn learning_from(&self, matrices: &[DoseMatrix]) -> Self {
-        const MOST: usize = 1000;
         let plain = Self { params: self.params.clone(), learnt: Learnt::default() };
-        let every = matrices.len().div_ceil(MOST).max(1);
-        let some: Vec<&DoseMatrix> = matrices.iter().step_by(every).collect();
+        let some: Vec<&DoseMatrix> = sample(matrices.len()).into_iter().map(|at| &matrices[at]).collect();
         let own = |matrix: &&DoseMatrix| -> Vec<Own> {
             let (lattice, means) = (matrix.lattice(), matrix.means());
             let fitting = plain.fitting(lattice, &means);
@@ -209,6 +208,11 @@ impl SynergyScorer {
         };
         let own: Vec<Own> = some.par_iter().with_min_len(16).flat_map_iter(own).collect();
         Self { learnt: Learnt::of(&own), ..plain }
+    }
+
+    /// Of so many matrices, the positions of those that are learnt from: all, or a thousand, drawn evenly over the file.
+    pub fn learns_from(matrices: usize) -> Vec<usize> {
+        sample(matrices)
     }
 
     /// What was learnt; nothing before.
