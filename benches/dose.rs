@@ -84,12 +84,18 @@ fn surfaces(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(BLOCKS as u64)).sample_size(10);
     group.bench_function("musyc, 8 × 8 doses", |bencher| {
         bencher.iter(|| {
-            matrices.par_iter().filter(|matrix| fit_musyc(matrix, Cooperativity::Fitted).is_ok()).count()
+            matrices
+                .par_iter()
+                .filter(|matrix| fit_musyc(matrix, Cooperativity::Fitted, 0.95).is_ok())
+                .count()
         });
     });
     group.bench_function("braid, 8 × 8 doses", |bencher| {
         bencher.iter(|| {
-            matrices.par_iter().filter(|matrix| fit_braid(matrix, MaximalEffect::Fitted).is_ok()).count()
+            matrices
+                .par_iter()
+                .filter(|matrix| fit_braid(matrix, MaximalEffect::Fitted, 0.95).is_ok())
+                .count()
         });
     });
     group.finish();

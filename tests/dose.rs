@@ -460,3 +460,25 @@ fn published_screen_is_reproduced() {
     println!("{} pIC50 compared, median difference {median:.3}", differences.len());
     assert!(differences.len() > 500 && median < 0.2, "{} compared, median {median}", differences.len());
 }
+
+/// Options in a file, flags above them: intervals of another level, and an error that names the line.
+#[test]
+fn options_come_from_a_file_and_flags() {
+    let text = table(HEADER, 1.0, |v| v);
+    let folder = tempfile::tempdir().unwrap();
+    let options = folder.path().join("dose.toml");
+    let options = options.to_str().unwrap();
+    std::fs::write(options, "[curves]\nconfidence = 0.5\nhill = [0.2, 8.0]\n").unwrap();
+    let width = |arguments: &[&str]| {
+        let (rows, _) = curves(&text, arguments);
+        let row = &rows["A375/Strong"];
+        number(row, "ic50_upper_um").ln() - number(row, "ic50_lower_um").ln()
+    };
+    let [usual, narrow, said] =
+        [&[][..], &["--options", options], &["--options", options, "--confidence", "0.95"]].map(width);
+    assert!(narrow < 0.5 * usual, "{narrow} {usual}");
+    assert!((said / usual - 1.0).abs() < 0.05, "{said} {usual}");
+    std::fs::write(options, "[curves]\nhills = [0.2, 8.0]\n").unwrap();
+    says(&refused(&text, 2, &["--options", options]), &["dose.toml", "line 2", "hills", "hill"]);
+    says(&refused(&text, 2, &["--confidence", "95"]), &["confidence = 95", "0.95"]);
+}

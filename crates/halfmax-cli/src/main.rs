@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod dose_options;
 mod explaining;
 mod picture_args;
 mod recipes;
@@ -136,9 +137,9 @@ enum Command {
     /// Score cell lines and drugs, or combinations of two drugs, with a trained model.
     Score(commands::score::ScoreArgs),
     /// Fit dose–response curves to raw readings: IC50, EC50, Emax, Hill slope and AUC, with intervals and flags.
-    FitCurves(commands::fit_curves::FitCurvesArgs),
+    FitCurves(Box<commands::fit_curves::FitCurvesArgs>),
     /// Score dose matrices of two drugs against what HSA, Bliss, Loewe and ZIP expect of drugs that do not interact.
-    Synergy(commands::synergy::SynergyArgs),
+    Synergy(Box<commands::synergy::SynergyArgs>),
     /// Say what a trained model's predictions rest on: features, and the mechanisms of resistance that they tell of.
     Explain(commands::explain::ExplainArgs),
     /// Write a trained model in another program's format.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::curve::{CurveFit, FittedModel, Position};
-use crate::distributions::{f_upper_tail, t_quantile_95_between};
+use crate::distributions::{Quantiles, f_upper_tail};
 use crate::estimate::Estimate;
 
 /// What two curves differ by; NaN where it is not known. The readings of the two are taken as independent.
@@ -23,9 +23,9 @@ pub struct Comparison {
 pub struct Difference {
     /// The ratio.
     pub ratio: f64,
-    /// The lower end of its 95 % interval; NaN where it is open.
+    /// The lower end of its interval, of the level of the fits; NaN where it is open.
     pub lower: f64,
-    /// The upper end of its 95 % interval; NaN where it is open.
+    /// The upper end of its interval; NaN where it is open.
     pub upper: f64,
     /// The two-sided p value of a ratio of 1; it is below 0.05 where the interval does not hold 1.
     pub p_value: f64,
@@ -37,16 +37,16 @@ impl Difference {
 
     /// The ratio of two estimates above 0. Its interval follows from theirs on the scale of the logarithm (Zou & Donner 2008, *Statistics in Medicine*
     /// 27, 1693), so that one end may lie further than the other. An end that needs an open end is open.
-    fn of(first: &Estimate, second: &Estimate, freedom: f64) -> Self {
+    fn of(first: &Estimate, second: &Estimate, freedom: f64, confidence: f64) -> Self {
         let [a, b] = [first, second].map(|of| [of.lower.ln(), of.value.ln(), of.upper.ln()]);
         let difference = b[1] - a[1];
-        if difference.is_nan() {
+        if difference.is_nan() || confidence.is_nan() {
             return Self::NONE;
         }
         let below = (b[1] - b[0]).hypot(a[2] - a[1]);
         let above = (b[2] - b[1]).hypot(a[1] - a[0]);
         let towards = if difference > 0.0 { below } else { above };
-        let t = t_quantile_95_between(freedom) * difference / towards;
+        let t = Quantiles::one(confidence, freedom) * difference / towards;
         Self {
             ratio: difference.exp(),
             lower: (difference - below).exp(),
@@ -79,11 +79,13 @@ impl CurveFit {
             Position::Within if fit.model != FittedModel::None => of,
             _ => Estimate::NONE,
         };
+        // Of intervals of two levels nothing follows.
+        let confidence = if self.confidence == other.confidence { self.confidence } else { f64::NAN };
         let ic50 = [self, other].map(|fit| measured(fit, fit.ic50_position, fit.ic50));
         let ec50 = [self, other].map(|fit| measured(fit, fit.ec50_position, fit.ec50));
         Comparison {
-            ic50_ratio: Difference::of(&ic50[0], &ic50[1], freedom),
-            ec50_ratio: Difference::of(&ec50[0], &ec50[1], freedom),
+            ic50_ratio: Difference::of(&ic50[0], &ic50[1], freedom, confidence),
+            ec50_ratio: Difference::of(&ec50[0], &ec50[1], freedom, confidence),
             abc: self.area_between(other),
         }
     }

@@ -137,12 +137,14 @@ impl Position {
     }
 }
 
-/// A fitted curve. Viabilities are fractions of the control; numbers that are not there are NaN. Intervals hold 95 %, from
+/// A fitted curve. Viabilities are fractions of the control; numbers that are not there are NaN. Intervals hold 95 % if not asked for otherwise, from
 /// Student's t: by the curvature at the minimum (delta method) where the sum of squares is quadratic that far, else by the profile of the
 /// sum of squares. They take readings as independent. Where the data chose three parameters over four, intervals allow for the top as if it had
 /// been fitted. An end that the readings do not bound, or only further than a decade beyond the tested doses, is NaN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CurveFit {
+    /// The share of intervals that hold the truth: [`crate::CurveParams::confidence`].
+    pub confidence: f64,
     /// What was fitted.
     pub model: FittedModel,
     /// The fitted curve; none with too few doses.
@@ -214,6 +216,7 @@ impl CurveFit {
     pub(crate) fn empty(sorted: &Sorted) -> Self {
         let range = [sorted.ln_doses.first(), sorted.ln_doses.last()];
         Self {
+            confidence: 0.95,
             model: FittedModel::None,
             curve: None,
             top: Estimate::NONE,

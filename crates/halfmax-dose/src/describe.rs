@@ -3,6 +3,7 @@
 use std::f64::consts::LN_10;
 
 use crate::curve::{CurveFit, FittedModel, Position, SecondPhase, Shape};
+use crate::distributions::Quantiles;
 use crate::effects::{Effect, EffectDose, SensitivityScores};
 use crate::estimate::{Estimate, Uncertainty};
 use crate::flags::Flag;
@@ -33,6 +34,8 @@ pub(crate) struct Described<'a> {
     /// The readings kept.
     pub used: &'a Sorted,
     pub params: &'a CurveParams,
+    /// How far intervals reach.
+    pub quantiles: &'a Quantiles,
 }
 
 impl Described<'_> {
@@ -106,7 +109,7 @@ impl Described<'_> {
         let freedom = kept.freedom(1);
         let variance = kept.total / freedom as f64;
         let standard_error = (variance / kept.n as f64).sqrt();
-        let half = crate::distributions::t_quantile_95(freedom) * standard_error;
+        let half = self.quantiles.at(freedom as f64) * standard_error;
         let level =
             Estimate { value: kept.mean, standard_error, lower: kept.mean - half, upper: kept.mean + half };
         (fit.top, fit.bottom, fit.auc, fit.emax) = (level, level, level, level);
@@ -175,7 +178,7 @@ impl Described<'_> {
         [f64; N]: Curve<N>,
     {
         let (kept, theta, limits) = (self.kept, &chosen.theta, &chosen.limits);
-        let reader = Reader::new(kept, chosen, fit.dose_range.map(f64::ln));
+        let reader = Reader::new(kept, chosen, fit.dose_range.map(f64::ln), self.quantiles);
         let range = reader.range;
         let [top, bottom] = [theta[0], theta[1]];
         fit.top = match limits.is_free(0) {
@@ -272,10 +275,10 @@ impl<'a, const N: usize> Reader<'a, N>
 where
     [f64; N]: Curve<N>,
 {
-    fn new(kept: &'a Kept, chosen: &'a Candidate<N>, range: [f64; 2]) -> Self {
+    fn new(kept: &'a Kept, chosen: &'a Candidate<N>, range: [f64; 2], quantiles: &Quantiles) -> Self {
         let (theta, spread) = (&chosen.theta, &chosen.spread);
-        let (variance, freedom) = spread.variance;
-        let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, theta, variance, freedom);
+        let (variance, _) = spread.variance;
+        let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, theta, spread.variance, quantiles);
         let region = Region {
             levels: &kept.levels,
             limits: &spread.limits,

@@ -1,12 +1,79 @@
-//! The two distributions that intervals and tests of fitted curves need.
+//! Quantiles and tails that intervals and tests of fitted curves need.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+use statrs::function::beta::checked_beta_reg;
 
 /// Degrees of freedom up to which quantiles are kept once computed.
 const KEPT: usize = 512;
 
-static QUANTILES: LazyLock<Vec<f64>> =
-    LazyLock::new(|| (1..=KEPT).map(|freedom| solve_quantile(freedom as f64)).collect());
+static USUAL: LazyLock<Quantiles> = LazyLock::new(|| Quantiles::computed(0.95));
+
+/// How many standard errors an interval of some level reaches to each side, by degrees of freedom.
+#[derive(Clone, Debug)]
+pub(crate) struct Quantiles {
+    level: f64,
+    /// Of 1, 2, … degrees of freedom.
+    kept: Arc<[f64]>,
+    /// Of infinitely many.
+    normal: f64,
+}
+
+impl Quantiles {
+    /// For intervals that hold so much: 0.95 of 95 %.
+    pub fn of(level: f64) -> Self {
+        if level == USUAL.level { USUAL.clone() } else { Self::computed(level) }
+    }
+
+    fn computed(level: f64) -> Self {
+        let share = 0.5 + level / 2.0;
+        let of = |freedom: usize| {
+            StudentsT::new(0.0, 1.0, freedom as f64).map_or(f64::NAN, |t| t.inverse_cdf(share))
+        };
+        let normal = Normal::standard().inverse_cdf(share);
+        Self { level, kept: (1..=KEPT).map(of).collect(), normal }
+    }
+
+    /// The share of intervals that hold the truth.
+    pub fn level(&self) -> f64 {
+        self.level
+    }
+
+    fn whole(&self, freedom: usize) -> f64 {
+        match freedom.checked_sub(1) {
+            None => f64::INFINITY,
+            Some(at) if at < KEPT => self.kept[at],
+            // Abramowitz & Stegun 26.7.5, about the normal quantile.
+            Some(_) => {
+                let (z, v) = (self.normal, freedom as f64);
+                let z3 = z.powi(3);
+                z + (z3 + z) / (4.0 * v) + (5.0 * z.powi(5) + 16.0 * z3 + 3.0 * z) / (96.0 * v * v)
+            }
+        }
+    }
+
+    /// As [`Self::at`] of one number of degrees of freedom.
+    pub fn one(level: f64, freedom: f64) -> f64 {
+        if level == USUAL.level {
+            return USUAL.at(freedom);
+        }
+        let t = StudentsT::new(0.0, 1.0, freedom).ok().filter(|_| freedom >= 1.0);
+        t.map_or(f64::INFINITY, |t| t.inverse_cdf(0.5 + level / 2.0))
+    }
+
+    /// For a number of degrees of freedom that need not be whole: between those of the whole numbers beside it; infinite below one.
+    pub fn at(&self, freedom: f64) -> f64 {
+        let below = freedom.floor().max(1.0);
+        let share = if freedom <= below {
+            0.0
+        } else {
+            (1.0 / below - 1.0 / freedom) / (1.0 / below - 1.0 / (below + 1.0))
+        };
+        let [low, high] = [below, below + 1.0].map(|freedom| self.whole(freedom as usize));
+        if freedom < 1.0 { f64::INFINITY } else { low + share * (high - low) }
+    }
+}
 
 /// The value that a Student t variable exceeds in absolute value with a probability of 5 %; infinite without a degree of
 /// freedom.
@@ -15,39 +82,7 @@ static QUANTILES: LazyLock<Vec<f64>> =
 /// assert!((halfmax_dose::t_quantile_95(10) - 2.228138852).abs() < 1e-8);
 /// ```
 pub fn t_quantile_95(freedom: usize) -> f64 {
-    match freedom {
-        0 => f64::INFINITY,
-        known if known <= KEPT => QUANTILES[known - 1],
-        // Abramowitz & Stegun 26.7.5, about the normal quantile.
-        many => {
-            let (z, v) = (1.959_963_984_540_054_f64, many as f64);
-            let z3 = z.powi(3);
-            z + (z3 + z) / (4.0 * v) + (5.0 * z.powi(5) + 16.0 * z3 + 3.0 * z) / (96.0 * v * v)
-        }
-    }
-}
-
-/// As [`t_quantile_95`], for a number of degrees of freedom that need not be whole: between those of the whole numbers beside it.
-pub(crate) fn t_quantile_95_between(freedom: f64) -> f64 {
-    let below = freedom.floor().max(1.0);
-    let share = if freedom <= below {
-        0.0
-    } else {
-        (1.0 / below - 1.0 / freedom) / (1.0 / below - 1.0 / (below + 1.0))
-    };
-    let [low, high] = [below, below + 1.0].map(|freedom| t_quantile_95(freedom as usize));
-    if freedom < 1.0 { f64::INFINITY } else { low + share * (high - low) }
-}
-
-/// The probability that |t| exceeds `t`, by bisection on `log t`: called once per degree of freedom.
-fn solve_quantile(freedom: f64) -> f64 {
-    let beyond = |t: f64| incomplete_beta(freedom / 2.0, 0.5, freedom / (freedom + t * t));
-    let (mut low, mut high) = (1.0_f64, 20.0_f64);
-    for _ in 0..80 {
-        let middle = (low + high) / 2.0;
-        if beyond(middle) > 0.05 { low = middle } else { high = middle }
-    }
-    (low + high) / 2.0
+    USUAL.whole(freedom)
 }
 
 /// The probability that an F variable with these degrees of freedom exceeds `f`; 1 for an `f` that is not above 0.
@@ -62,61 +97,8 @@ pub fn f_upper_tail(f: f64, numerator: f64, denominator: f64) -> f64 {
     if f.is_infinite() {
         return 0.0;
     }
-    incomplete_beta(denominator / 2.0, numerator / 2.0, denominator / (denominator + numerator * f))
-}
-
-/// The regularised incomplete beta function I_x(a, b), by its continued fraction (Abramowitz & Stegun 26.5.8) in the
-/// evaluation of Lentz 1976.
-pub(crate) fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
-    if x <= 0.0 {
-        return 0.0;
-    }
-    if x >= 1.0 {
-        return 1.0;
-    }
-    // The fraction converges fast on this side of the mean only.
-    if x > (a + 1.0) / (a + b + 2.0) {
-        return 1.0 - incomplete_beta(b, a, 1.0 - x);
-    }
-    let front = a * x.ln() + b * (1.0 - x).ln() + ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b);
-    front.exp() / a * continued_fraction(a, b, x)
-}
-
-fn continued_fraction(a: f64, b: f64, x: f64) -> f64 {
-    const TINY: f64 = 1e-300;
-    let away = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let mut c = 1.0;
-    let mut d = 1.0 / away(1.0 - (a + b) * x / (a + 1.0));
-    let mut fraction = d;
-    for m in 1..500 {
-        let m = f64::from(m);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        let before = fraction;
-        for coefficient in [even, odd] {
-            d = 1.0 / away(1.0 + coefficient * d);
-            c = away(1.0 + coefficient / c);
-            fraction *= c * d;
-        }
-        if (fraction - before).abs() <= 1e-15 * fraction.abs() {
-            break;
-        }
-    }
-    fraction
-}
-
-/// ln Γ(x) for x > 0: Stirling's series (Abramowitz & Stegun 6.1.41) after shifting x above 10.
-fn ln_gamma(x: f64) -> f64 {
-    let (mut x, mut shift) = (x, 1.0_f64);
-    while x < 10.0 {
-        shift *= x;
-        x += 1.0;
-    }
-    let inverse = 1.0 / (x * x);
-    let series = (1.0 / 12.0
-        - inverse * (1.0 / 360.0 - inverse * (1.0 / 1260.0 - inverse * (1.0 / 1680.0 - inverse / 1188.0))))
-        / x;
-    (x - 0.5) * x.ln() - x + 0.5 * std::f64::consts::TAU.ln() + series - shift.ln()
+    let share = denominator / (denominator + numerator * f);
+    checked_beta_reg(denominator / 2.0, numerator / 2.0, share).unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]
@@ -125,13 +107,6 @@ mod tests {
 
     fn close(found: f64, expected: f64, tolerance: f64) {
         assert!((found - expected).abs() <= tolerance * expected.abs(), "{found}, expected {expected}");
-    }
-
-    #[test]
-    fn gamma_function() {
-        close(ln_gamma(0.5), std::f64::consts::PI.sqrt().ln(), 1e-13);
-        close(ln_gamma(5.0), 24.0_f64.ln(), 1e-13);
-        close(ln_gamma(100.0), 359.134_205_369_575_4, 1e-14);
     }
 
     /// Quantiles as scipy.stats.t.ppf(0.975, ν) gives them.
@@ -149,6 +124,24 @@ mod tests {
             close(t_quantile_95(freedom), expected, 1e-8);
         }
         close(t_quantile_95(KEPT), t_quantile_95(KEPT + 1), 1e-5);
+    }
+
+    /// Quantiles as scipy.stats.t.ppf gives them.
+    #[test]
+    fn quantiles_of_other_levels() {
+        let known = [
+            (0.5, 3, 0.764_892_328_404_345_2),
+            (0.9, 7, 1.894_578_605_061_305),
+            (0.99, 1, 63.656_741_162_871_58),
+            (0.999, 30, 3.645_958_635_048_282),
+            (0.9, 2000, 1.645_616_402_943_2),
+        ];
+        for (level, freedom, expected) in known {
+            close(Quantiles::of(level).at(f64::from(freedom)), expected, 1e-6);
+        }
+        let half_way = Quantiles::of(0.9);
+        assert!(half_way.at(4.5) < half_way.at(4.0) && half_way.at(4.5) > half_way.at(5.0));
+        assert_eq!(half_way.at(0.5), f64::INFINITY);
     }
 
     /// Tails as scipy.stats.f.sf gives them.

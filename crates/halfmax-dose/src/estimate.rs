@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::distributions::t_quantile_95_between;
+use crate::distributions::Quantiles;
 use crate::least_squares::{Level, Limits, cholesky, normal};
 use crate::model::Curve;
 use crate::profile::{End, Function, Region};
@@ -14,9 +14,9 @@ pub struct Estimate {
     pub value: f64,
     /// Its standard error: of the value itself, or of its decimal logarithm where the documentation of the field says so.
     pub standard_error: f64,
-    /// The lower end of its 95 % interval; NaN where it is open.
+    /// The lower end of its interval, of 95 % if not asked for otherwise; NaN where it is open.
     pub lower: f64,
-    /// The upper end of its 95 % interval; NaN where it is open.
+    /// The upper end of its interval; NaN where it is open.
     pub upper: f64,
 }
 
@@ -48,7 +48,14 @@ where
     [f64; N]: Curve<N>,
 {
     /// From the curvature at the minimum, `s² (JᵀJ)⁻¹`. A parameter at an end of its range counts as free: it is not known for that.
-    pub fn new(levels: &[Level], limits: &Limits<N>, theta: &[f64; N], variance: f64, freedom: f64) -> Self {
+    /// Intervals reach as far as the quantiles say.
+    pub fn new(
+        levels: &[Level],
+        limits: &Limits<N>,
+        theta: &[f64; N],
+        (variance, freedom): (f64, f64),
+        quantiles: &Quantiles,
+    ) -> Self {
         let free: [bool; N] = std::array::from_fn(|at| limits.is_free(at));
         let within: [bool; N] = std::array::from_fn(|at| free[at] && !limits.holds(at, theta[at]));
         let matrix = normal(levels, &limits.pull, theta).matrix;
@@ -65,7 +72,7 @@ where
             };
             std::array::from_fn(column)
         });
-        Self { covariance, quantile: t_quantile_95_between(freedom) }
+        Self { covariance, quantile: quantiles.at(freedom) }
     }
 
     /// The standard error of a function of the parameters with this gradient (the delta method); 0 becomes NaN: what only

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::curve::{CurveFit, CurveReadings, FittedModel};
 use crate::describe::Described;
+use crate::distributions::Quantiles;
 use crate::flags::Flag;
 use crate::flatness::{has_power, p_of_trend};
 use crate::growth::growth_metrics;
@@ -26,6 +27,8 @@ pub struct CurveFitter {
     params: CurveParams,
     /// What the curves that are fitted together have in common, once it was learnt.
     learnt: Option<Learnt>,
+    /// How far intervals reach.
+    quantiles: Quantiles,
 }
 
 /// Nominal doses that the curves need.
@@ -34,7 +37,8 @@ const DOSES_FOR_FOUR: usize = 5;
 
 impl CurveFitter {
     pub(crate) fn new(params: CurveParams) -> Self {
-        Self { params, learnt: None }
+        let quantiles = Quantiles::of(params.confidence);
+        Self { params, learnt: None, quantiles }
     }
 
     /// Fits one curve. Whatever the readings are there is an answer; what is wrong with it is in its flags.
@@ -49,7 +53,7 @@ impl CurveFitter {
         divisions: Option<f64>,
         band: &mut Band,
     ) -> (CurveFit, Option<Sorted>) {
-        let mut fit = CurveFit::empty(sorted);
+        let mut fit = CurveFit { confidence: self.quantiles.level(), ..CurveFit::empty(sorted) };
         let Some(wanted) = self.wanted(fit.doses) else {
             fit.flags.insert(Flag::TooFewDoses);
             return (fit, None);
@@ -78,7 +82,7 @@ impl CurveFitter {
         let largest = kept.candidate(limits, &minimum, &learnt);
         let (wider, p_phases) = self.wider(used, &kept, &largest);
         fit.p_phases = p_phases;
-        let readings_kept = Described { kept: &kept, used, params: &self.params };
+        let readings_kept = Described { kept: &kept, used, params: &self.params, quantiles: &self.quantiles };
         match wider {
             Some(wider) if self.params.curves == Curves::Any => readings_kept.wider(&mut fit, &wider, band),
             wider => {
@@ -96,7 +100,7 @@ impl CurveFitter {
             fit.flags.insert(Flag::NonMonotone);
         }
         if let Some(divisions) = divisions.filter(|divisions| *divisions > 0.0) {
-            fit.growth = growth_metrics(used, divisions, &mut fit.effect_doses);
+            fit.growth = growth_metrics(used, divisions, &self.quantiles, &mut fit.effect_doses);
         }
         (fit, rest)
     }
@@ -148,11 +152,16 @@ impl CurveFitter {
     #[must_use]
     pub fn learning_from(&self, curves: &[CurveReadings]) -> Self {
         if self.params.hill_prior == HillPrior::None {
-            return Self { params: self.params.clone(), learnt: Some(Learnt::default()) };
+            return Self { learnt: Some(Learnt::default()), ..self.clone() };
         }
         let some: Vec<&CurveReadings> = sample(curves.len()).into_iter().map(|at| &curves[at]).collect();
         let own: Vec<Own> = some.par_iter().with_min_len(16).filter_map(|curve| self.own(curve)).collect();
-        Self { params: self.params.clone(), learnt: Some(Learnt::of(&own)) }
+        Self { learnt: Some(Learnt::of(&own)), ..self.clone() }
+    }
+
+    /// The parameters it was made of.
+    pub fn params(&self) -> &CurveParams {
+        &self.params
     }
 
     /// What was learnt from curves that are fitted together; nothing before.

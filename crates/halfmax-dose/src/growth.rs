@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::curve::Position;
-use crate::distributions::f_upper_tail;
+use crate::distributions::{Quantiles, f_upper_tail};
 use crate::effects::{Effect, EffectDose};
 use crate::estimate::{Estimate, Uncertainty};
 use crate::least_squares::Limits;
@@ -60,6 +60,7 @@ pub fn growth_rate_value(viability: f64, divisions: f64) -> f64 {
 pub(crate) fn growth_metrics(
     viabilities: &Sorted,
     divisions: f64,
+    quantiles: &Quantiles,
     effects: &mut [EffectDose],
 ) -> GrowthMetrics {
     let readings = viabilities.place.iter().zip(&viabilities.values);
@@ -105,8 +106,8 @@ pub(crate) fn growth_metrics(
     }
     let curve = LogLogistic::from_theta(&minimum.theta);
     metrics.gr_infinity = curve.bottom;
-    let uncertainty =
-        Uncertainty::new(&levels, &limits, &minimum.theta, rest / freedom as f64, freedom as f64);
+    let error = (rest / freedom as f64, freedom as f64);
+    let uncertainty = Uncertainty::new(&levels, &limits, &minimum.theta, error, quantiles);
     let dose = |level: f64| {
         let (ln_dose, gradient) = Target::Viability(level).ln_dose(&minimum.theta)?;
         let ends = uncertainty.straight_ends(ln_dose, &gradient);
@@ -131,7 +132,7 @@ mod tests {
     #[test]
     fn a_curve_that_rises_at_the_last_dose_is_lowest_before_it() {
         let readings = [1.0, 0.8, 0.3, 0.5].into_iter().zip(0..).map(|(value, at)| (f64::from(at), value));
-        let metrics = growth_metrics(&Sorted::new(readings.collect()), 1.0, &mut []);
+        let metrics = growth_metrics(&Sorted::new(readings.collect()), 1.0, &Quantiles::of(0.95), &mut []);
         // Of one division: a rate of 1 doubles, of 0 keeps the number of cells.
         let gr = |viability: f64| 2.0 * viability - 1.0;
         assert!((metrics.gr_max - gr(0.5)).abs() < 1e-12, "{metrics:?}");
@@ -148,7 +149,7 @@ mod tests {
                 ((gr + 1.0).log2() * divisions - divisions).exp2()
             };
             let readings = doses.iter().map(|dose| (dose.ln(), viability(dose))).collect();
-            let metrics = growth_metrics(&Sorted::new(readings), divisions, &mut []);
+            let metrics = growth_metrics(&Sorted::new(readings), divisions, &Quantiles::of(0.95), &mut []);
             assert!((metrics.gr50.value - 1.0).abs() < 1e-3, "{metrics:?}");
             assert!(metrics.gr_infinity.abs() < 1e-3, "{metrics:?}");
             assert!((metrics.gr_max - 1.0 / (1.0 + doses[9])).abs() < 1e-9, "{metrics:?}");

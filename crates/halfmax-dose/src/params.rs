@@ -13,10 +13,13 @@ pub enum ModelChoice {
     #[default]
     Auto,
     /// Three parameters with the top fixed, or a constant where the F test does not find the curve better.
+    #[serde(alias = "auto-fixed-top")]
     AutoFixedTop,
     /// Top, bottom, EC50 and Hill slope.
+    #[serde(alias = "four-parameter")]
     FourParameter,
     /// Bottom, EC50 and Hill slope; the top is [`CurveParams::fixed_top`].
+    #[serde(alias = "three-parameter")]
     ThreeParameter,
 }
 
@@ -29,6 +32,7 @@ pub enum Curves {
     #[default]
     Any,
     /// Log-logistic curves only.
+    #[serde(alias = "log-logistic")]
     LogLogistic,
 }
 
@@ -39,8 +43,10 @@ pub enum Outliers {
     /// Found by M-estimation (Huber's function, then Tukey's biweight, on the scale of the median absolute residual),
     /// left out, and counted.
     #[default]
+    #[serde(alias = "leave-out")]
     LeftOut,
     /// Kept: plain least squares.
+    #[serde(alias = "keep")]
     Kept,
 }
 
@@ -109,6 +115,8 @@ pub struct CurveParams {
     pub decades_beyond: f64,
     /// The p value of the F test below which a curve is no constant.
     pub significance: f64,
+    /// The share of intervals that are to hold the truth.
+    pub confidence: f64,
 }
 
 impl Default for CurveParams {
@@ -125,6 +133,7 @@ impl Default for CurveParams {
             hill_prior: HillPrior::Learnt,
             decades_beyond: 2.0,
             significance: 0.05,
+            confidence: 0.95,
         }
     }
 }
@@ -169,6 +178,15 @@ impl CurveParams {
             return Err(Error::parameter("significance", self.significance, "a number above 0, below 1"));
         }
         self.effects.iter().try_for_each(Effect::check)?;
+        check_confidence(self.confidence)?;
         Ok(CurveFitter::new(self))
     }
+}
+
+/// Refuses a level of intervals that none can have.
+pub(crate) fn check_confidence(confidence: f64) -> Result<()> {
+    if (0.5..=0.999).contains(&confidence) {
+        return Ok(());
+    }
+    Err(Error::parameter("confidence", confidence, "a share of 0.5 to 0.999: 0.95 for intervals of 95 %"))
 }

@@ -106,7 +106,7 @@ fn musyc_is_the_steady_state_of_its_transitions() {
 fn musyc_is_recovered_from_exact_readings() {
     let truth = MusycSurface { gamma: [1.3, 0.8], ..musyc() };
     let exact = matrix(&readings(|doses| truth.viability(doses), 1, 0.0, Seed::new(1)));
-    let fit = fit_musyc(&exact, Cooperativity::Fitted).unwrap();
+    let fit = fit_musyc(&exact, Cooperativity::Fitted, 0.95).unwrap();
     let pairs = [
         (&fit.surface.effects[..], &truth.effects[..]),
         (&fit.surface.hill, &truth.hill),
@@ -133,7 +133,7 @@ fn covered(truth: &MusycSurface, replicates: usize, error: f64) {
     let mut held = [0; 13];
     for block in 0..BLOCKS {
         let readings = readings(|doses| truth.viability(doses), replicates, error, Seed::new(block));
-        let fit = fit_musyc(&matrix(&readings), Cooperativity::Fitted).unwrap();
+        let fit = fit_musyc(&matrix(&readings), Cooperativity::Fitted, 0.95).unwrap();
         for (at, (name, [low, value, high])) in values(&fit.parameters()).into_iter().enumerate() {
             held[at] += u32::from(!(low > expected[at] || high < expected[at]));
             assert!(!(low > value || high < value), "{name}: {low} {value} {high}");
@@ -156,7 +156,7 @@ fn independent_drugs_have_no_synergy_of_potency() {
     let mut ends = [[0.0; 2]; 2];
     for block in 0..40 {
         let readings = readings(|doses| independent().viability(doses), 1, 0.03, Seed::new(900 + block));
-        let fit = fit_musyc(&matrix(&readings), Cooperativity::One).unwrap();
+        let fit = fit_musyc(&matrix(&readings), Cooperativity::One, 0.95).unwrap();
         for (sum, alpha) in ends.iter_mut().zip(fit.alpha) {
             sum[0] += alpha.estimate.value.log10() / 40.0;
             sum[1] += alpha.estimate.value.log10().abs() / 40.0;
@@ -171,8 +171,8 @@ fn independent_drugs_have_no_synergy_of_potency() {
 fn swapped_drugs_have_swapped_answers() {
     let readings = readings(|doses| musyc().viability(doses), 2, 0.05, Seed::new(7));
     let swapped: Vec<[f64; 3]> = readings.iter().map(|[a, b, reading]| [*b, *a, *reading]).collect();
-    let [one, other] =
-        [&readings, &swapped].map(|readings| fit_musyc(&matrix(readings), Cooperativity::Fitted).unwrap());
+    let [one, other] = [&readings, &swapped]
+        .map(|readings| fit_musyc(&matrix(readings), Cooperativity::Fitted, 0.95).unwrap());
     let [e0, e1, e2, e3] = one.effects;
     assert_eq!(other.effects, [e0, e2, e1, e3]);
     let turned = |[a, b]: [SurfaceParameter; 2]| [b, a];
@@ -181,8 +181,8 @@ fn swapped_drugs_have_swapped_answers() {
     assert_eq!(other.hill, turned(one.hill));
     assert_eq!(other.ec50, turned(one.ec50));
     assert_eq!(other.beta, one.beta);
-    let [one, other] =
-        [&readings, &swapped].map(|readings| fit_braid(&matrix(readings), MaximalEffect::Fitted).unwrap());
+    let [one, other] = [&readings, &swapped]
+        .map(|readings| fit_braid(&matrix(readings), MaximalEffect::Fitted, 0.95).unwrap());
     assert_eq!(other.kappa, one.kappa);
     assert_eq!(other.ec50, turned(one.ec50));
     let [one, other] = [&readings, &swapped].map(|readings| {
@@ -198,7 +198,7 @@ fn swapped_drugs_have_swapped_answers() {
 fn a_drug_without_effect_leaves_its_parameters_open() {
     let truth = MusycSurface { effects: [1.0, 0.2, 1.0, 0.2], ..independent() };
     let readings = readings(|doses| truth.viability(doses), 1, 0.03, Seed::new(3));
-    let fit = fit_musyc(&matrix(&readings), Cooperativity::Fitted).unwrap();
+    let fit = fit_musyc(&matrix(&readings), Cooperativity::Fitted, 0.95).unwrap();
     assert_eq!(fit.without_effect, [false, true]);
     assert!(fit.ec50[1].open && fit.hill[1].open && fit.alpha[0].open, "{}", fit.flags());
     assert!(!fit.ec50[0].open, "{}", fit.flags());
@@ -211,12 +211,12 @@ fn a_drug_without_effect_leaves_its_parameters_open() {
 fn too_few_readings_are_refused() {
     let few: Vec<[f64; 3]> =
         [0.0, 1.0, 2.0].iter().flat_map(|a| [0.0, 1.0, 2.0].map(|b| [*a, b, 10.0 * (a + b)])).collect();
-    let error = fit_musyc(&matrix(&few), Cooperativity::Fitted).unwrap_err().to_string();
+    let error = fit_musyc(&matrix(&few), Cooperativity::Fitted, 0.95).unwrap_err().to_string();
     assert!(error.contains("first drug was measured alone at fewer than three doses"), "{error}");
     let doses = [1.0, 2.0, 3.0];
     let mut alone: Vec<[f64; 3]> = doses.iter().map(|a| [*a, 0.0, 10.0 * a]).collect();
     alone.extend(doses.map(|b| [0.0, b, 15.0 * b]));
-    let error = fit_braid(&matrix(&alone), MaximalEffect::OfTheStronger).unwrap_err().to_string();
+    let error = fit_braid(&matrix(&alone), MaximalEffect::OfTheStronger, 0.95).unwrap_err().to_string();
     assert!(error.contains("6 pairs of doses with readings: a surface of 8 parameters"), "{error}");
 }
 
@@ -235,13 +235,13 @@ fn kappa_is_recovered_and_its_intervals_hold_it() {
     ] {
         let truth = braid(kappa, by_both);
         let exact = matrix(&readings(|doses| truth.viability(doses), 1, 0.0, Seed::new(1)));
-        let fit = fit_braid(&exact, maximal).unwrap();
+        let fit = fit_braid(&exact, maximal, 0.95).unwrap();
         assert!((fit.surface.kappa - kappa).abs() < 1e-2, "{fit:?}");
         assert!((fit.surface.effects[3] - by_both).abs() < 1e-3, "{fit:?}");
         let mut held = [0; 2];
         for block in 0..150 {
             let readings = readings(|doses| truth.viability(doses), 1, 0.05, Seed::new(block));
-            let found = fit_braid(&matrix(&readings), maximal).unwrap();
+            let found = fit_braid(&matrix(&readings), maximal, 0.95).unwrap();
             for (held, (parameter, truth)) in
                 held.iter_mut().zip([(found.kappa, kappa), (found.effects[3], by_both)])
             {
@@ -260,7 +260,7 @@ fn kappa_is_recovered_and_its_intervals_hold_it() {
 fn a_drug_with_itself_is_additive() {
     let drug = LogLogistic { top: 1.0, bottom: 0.2, ec50: 1.5, hill: 1.4 };
     let sham = matrix(&readings(|[a, b]| drug.at(a + b), 1, 0.0, Seed::new(1)));
-    let fit = fit_braid(&sham, MaximalEffect::OfTheStronger).unwrap();
+    let fit = fit_braid(&sham, MaximalEffect::OfTheStronger, 0.95).unwrap();
     assert!(fit.surface.kappa.abs() < 1e-4, "{fit:?}");
     let found = indices(&sham);
     for (cell, index) in found.loewe.index.iter().enumerate() {

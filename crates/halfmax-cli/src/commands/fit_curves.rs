@@ -9,10 +9,7 @@ use halfmax_data::{
     RawTable, ReadingOptions, ReadingUnit, Readings, Role, TableWriter, counted, read_readings, read_table,
     with_column_of, with_molar_masses,
 };
-use halfmax_dose::{
-    CurveFit, CurveFitter, CurveParams, CurveReadings, Curves, Effect, Flag, HillPrior, Learnt, ModelChoice,
-    Outliers, Position,
-};
+use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Effect, Flag, HillPrior, Learnt, Position};
 use serde_json::json;
 
 use self::plates::{PlateArgs, judged};
@@ -20,6 +17,7 @@ use self::times::TimeArgs;
 use crate::Global;
 use crate::commands::compare_curves::{CompareColumn, Comparisons, Pair};
 use crate::commands::curve_columns::{CurveBlock, GrowthColumns, write_block};
+use crate::dose_options::CurveArgs;
 use crate::picture_args::PictureArgs;
 use crate::reporting::{CurvePage, write_curve_svgs};
 use crate::table_args::{TableArgs, dose_unit};
@@ -44,33 +42,8 @@ pub struct FitCurvesArgs {
     /// Fit a curve to each experiment; by default all experiments of a drug in a cell line are one curve.
     #[arg(long, value_parser = ["experiment"])]
     by: Option<String>,
-    /// Fix the plateau at low doses at the control.
-    #[arg(long)]
-    fixed_top: bool,
-    /// What is known of Hill slopes before: "learnt" from all curves of the file, as a mixed model shrinks them (a weak one of fewer than
-    /// twenty); "none", for plain least squares, each curve by itself; or a median and the standard deviation of ln Hill: 1.2,0.5.
-    #[arg(long, value_name = "PRIOR", default_value = "learnt", value_parser = hill_prior)]
-    hill_prior: HillPrior,
-    /// The range of Hill slopes: the lowest and the highest.
-    #[arg(long, value_name = "LOW,HIGH", default_value = "0.1,10", value_parser = pair)]
-    hill: [f64; 2],
-    /// What becomes of readings that the curve does not explain: "leave-out" finds them by robust regression, leaves them out and counts them;
-    /// "keep" keeps them.
-    #[arg(long, value_name = "WHAT", default_value = "leave-out", value_parser = ["leave-out", "keep"])]
-    outliers: String,
-    /// The curves tried: "any" also fits a curve of two phases or with a rise at low doses where an F test finds it better; "log-logistic" only flags such
-    /// curves.
-    #[arg(long, value_name = "WHICH", default_value = "any", value_parser = ["any", "log-logistic"])]
-    curves: String,
-    /// Further inhibitions, in percent of the control, whose doses are wanted: 10,25,90 for IC10, IC25 and IC90.
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    icx: Vec<f64>,
-    /// Further effects, in percent of the way from the top to the bottom of each curve: 10,90 for EC10 and EC90.
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    ecx: Vec<f64>,
-    /// Further growth-rate inhibitions in percent, 100 for as many cells as at the start: needs the divisions of the control.
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    grx: Vec<f64>,
+    #[command(flatten)]
+    curves: CurveArgs,
     /// Compare the curves of two cell lines, drugs or (with --by experiment) experiments: cell_line=A549,MCF7. Writes how many times as potent the drug
     /// is in one as in the other, and the area between the curves.
     #[arg(long, value_name = "COLUMN=A,B", requires = "compare_out", value_parser = Pair::parse)]
@@ -126,7 +99,8 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
             "one time: --where time_h=72",
         ));
     }
-    let effects = effects(args)?;
+    let params = args.curves.params()?;
+    let fitter = params.clone().check()?;
     if let Some(divisions) = args.divisions.filter(|divisions| !(*divisions > 0.0 && *divisions <= 100.0)) {
         return Err(Error::parameter("--divisions", divisions, "a number above 0, at most 100"));
     }
@@ -149,16 +123,17 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     if let Some(comparison) = &comparison {
         comparison.check(&readings.curves)?;
     }
-    if !args.grx.is_empty() && args.divisions.is_none() && readings.divisions.is_none() {
+    let growth = params.effects.iter().find(|effect| matches!(effect, Effect::GrowthRate(_)));
+    if let (Some(Effect::GrowthRate(percent)), None, None) = (growth, args.divisions, &readings.divisions) {
         return Err(Error::parameter(
             "--grx",
-            args.grx[0],
+            percent,
             "how often the control divided: --divisions, or a column \"divisions\"",
         ));
     }
     let pictures = args.pictures.html.as_ref().map(|_| CurvePage::new(judged.cards));
     let summary =
-        fit_and_write(args, effects, &readings, &mut writer, comparison.as_mut(), pictures, terminal)?;
+        fit_and_write(args, fitter, &readings, &mut writer, comparison.as_mut(), pictures, terminal)?;
     writer.finish()?;
     let compared = comparison.map(|comparison| comparison.finish(terminal)).transpose()?;
     if args.out == Path::new("-") {
@@ -251,33 +226,10 @@ fn tell(path: &Path, readings: &Readings, terminal: Terminal) {
     }
 }
 
-/// The effects whose doses are wanted, in the order of their columns.
-fn effects(args: &FitCurvesArgs) -> Result<Vec<Effect>> {
-    let mut effects = Vec::new();
-    for (flag, percents, effect) in [
-        ("--icx", &args.icx, Effect::Inhibitory as fn(f64) -> Effect),
-        ("--ecx", &args.ecx, Effect::Effective),
-        ("--grx", &args.grx, Effect::GrowthRate),
-    ] {
-        for percent in percents {
-            let effect = effect(*percent);
-            if *percent == 50.0 || effects.contains(&effect) {
-                return Err(Error::parameter(
-                    flag,
-                    percent,
-                    "each percentage once, and not 50, which is always written",
-                ));
-            }
-            effects.push(effect);
-        }
-    }
-    Ok(effects)
-}
-
 /// Says what was learnt from all curves and is used for each.
-fn tell_learnt(args: &FitCurvesArgs, learnt: &Learnt, terminal: Terminal) {
+fn tell_learnt(args: &FitCurvesArgs, prior: HillPrior, learnt: &Learnt, terminal: Terminal) {
     let mut said = Vec::new();
-    if let (HillPrior::Learnt, Some([mean, spread])) = (args.hill_prior, learnt.ln_hill) {
+    if let (HillPrior::Learnt, Some([mean, spread])) = (prior, learnt.ln_hill) {
         said.push(format!("Hill slopes are {:.2}, within a factor of {:.1}", mean.exp(), spread.exp()));
     }
     if let Some([mean, spread]) = learnt.top {
@@ -296,24 +248,6 @@ fn tell_learnt(args: &FitCurvesArgs, learnt: &Learnt, terminal: Terminal) {
             said.join(", ")
         ));
     }
-}
-
-/// A prior of Hill slopes, as `--hill-prior` takes it.
-fn hill_prior(text: &str) -> std::result::Result<HillPrior, String> {
-    match text {
-        "learnt" => Ok(HillPrior::Learnt),
-        "none" => Ok(HillPrior::None),
-        _ => pair(text).map(|[median, spread]| HillPrior::Given { median, spread }).map_err(|_| {
-            "expected learnt, none, or a median and the standard deviation of ln Hill: 1.2,0.5".into()
-        }),
-    }
-}
-
-/// Two numbers with a comma between them.
-fn pair(text: &str) -> std::result::Result<[f64; 2], String> {
-    let numbers =
-        text.split_once(',').and_then(|(a, b)| Some([a.trim().parse().ok()?, b.trim().parse().ok()?]));
-    numbers.ok_or_else(|| "expected two numbers with a comma between them: 0.1,10".into())
 }
 
 #[derive(Default)]
@@ -347,7 +281,7 @@ impl Summary {
 
 fn fit_and_write(
     args: &FitCurvesArgs,
-    effects: Vec<Effect>,
+    fitter: CurveFitter,
     readings: &Readings,
     writer: &mut TableWriter,
     mut comparison: Option<&mut Comparisons>,
@@ -355,19 +289,6 @@ fn fit_and_write(
     terminal: Terminal,
 ) -> Result<Summary> {
     let progress = terminal.progress("fitting");
-    let model = if args.fixed_top { ModelChoice::AutoFixedTop } else { ModelChoice::Auto };
-    let outliers = if args.outliers == "keep" { Outliers::Kept } else { Outliers::LeftOut };
-    let curves = if args.curves == "any" { Curves::Any } else { Curves::LogLogistic };
-    let params = CurveParams {
-        model,
-        curves,
-        effects,
-        hill_prior: args.hill_prior,
-        hill: args.hill,
-        outliers,
-        ..CurveParams::default()
-    };
-    let fitter = params.check()?;
     let mut summary = Summary::default();
     let growth = match (args.divisions, &readings.divisions) {
         (None, None) => GrowthColumns::LeftOut,
@@ -385,7 +306,7 @@ fn fit_and_write(
     let some: Vec<CurveReadings> =
         CurveFitter::learns_from(readings.curves.len()).into_iter().map(curve).collect();
     let fitter = fitter.learning_from(&some);
-    tell_learnt(args, &fitter.learnt(), terminal);
+    tell_learnt(args, fitter.params().hill_prior, &fitter.learnt(), terminal);
     summary.learnt = fitter.learnt();
     let mut folder = args.pictures.folder()?;
     for (block, keys) in readings.curves.chunks(AT_A_TIME).enumerate() {

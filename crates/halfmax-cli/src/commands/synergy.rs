@@ -13,7 +13,7 @@ use halfmax_data::{
 };
 use halfmax_dose::synergy::{
     Baseline, BlockScores, DoseMatrix, Missing, ModelScores, SingleAgent, Summary, SynergyModel,
-    SynergyParams, SynergyScorer, Window,
+    SynergyScorer, Window,
 };
 use halfmax_dose::{Learnt, LogLogistic};
 use rayon::prelude::*;
@@ -24,6 +24,7 @@ use self::fits::{FitArgs, Fits};
 use self::flagged::Flagged;
 use self::many::{ScoredMany, cells_of_many, described_many, letter, score_many, summary_of_many};
 use crate::Global;
+use crate::dose_options::DoseOptions;
 use crate::picture_args::PictureArgs;
 use crate::reporting::{BlockPage, ScoredBlock, write_block_svgs};
 use crate::table_args::{TableArgs, dose_unit};
@@ -40,19 +41,26 @@ pub struct SynergyArgs {
     /// The readings: columns of two or more drugs, their doses (0 where another is alone) and viabilities or inhibitions, and, as far
     /// as there, of blocks, cell lines and units, recognised by name.
     matrix: PathBuf,
-    /// What is expected of drugs that do not interact.
-    #[arg(long, value_delimiter = ',', default_value = "hsa,bliss,loewe,zip", value_parser = ["hsa", "bliss", "loewe", "zip"])]
+    /// A TOML file of options, in a table [synergy] (models, baseline, bootstrap, missing, confidence); flags come first.
+    #[arg(long, value_name = "FILE")]
+    options: Option<PathBuf>,
+    /// What is expected of drugs that do not interact. Default: hsa,bliss,loewe,zip.
+    #[arg(long, value_delimiter = ',', value_parser = ["hsa", "bliss", "loewe", "zip"])]
     models: Vec<String>,
-    /// Whether inhibitions that the drugs' curves have without effect are taken off: never, off negative inhibitions, or off all.
-    #[arg(long, default_value = "none", value_parser = ["none", "part", "all"])]
-    baseline: String,
+    /// Whether inhibitions that the drugs' curves have without effect are taken off: never ("none"), off negative inhibitions ("part"), or off all.
+    /// Default: none.
+    #[arg(long, value_parser = ["none", "part", "all"])]
+    baseline: Option<String>,
     /// Whether curves of drugs alone, and those of ZIP's rows and columns, are drawn to what all blocks of the file have in common: "learnt" (how Hill
     /// slopes, tops and errors are distributed; of fewer than twenty curves nothing is learnt), or "none", for plain least squares.
     #[arg(long, value_name = "PRIOR", default_value = "learnt", value_parser = ["learnt", "none"])]
     hill_prior: String,
-    /// Draws of the bootstrap over replicates behind the intervals and p values; 0 for none.
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    bootstrap: usize,
+    /// Draws of the bootstrap over replicates behind the intervals and p values; 0 for none. Default: 200.
+    #[arg(long, value_name = "N")]
+    bootstrap: Option<usize>,
+    /// The share of intervals that are to hold the truth. Default: 0.95.
+    #[arg(long, value_name = "SHARE")]
+    confidence: Option<f64>,
     /// Fill in cells without a reading: of a drug alone by its curve, of several drugs by the mean of the curves fitted through the lines of the
     /// cell, as ZIP fits them. Filled cells are marked (column imputed) and counted. By default they stay empty.
     #[arg(long)]
@@ -116,7 +124,10 @@ impl Scored<'_> {
 
 /// `halfmax synergy`.
 pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Result<()> {
-    let scorer = scorer(args)?;
+    let options = DoseOptions::read(args.options.as_deref())?;
+    let scorer = scorer(args, &options)?;
+    let models: Vec<String> = scorer.params().models.iter().map(|model| model.name().to_owned()).collect();
+    let seed = Seed::new(global.seed.or(options.seed).unwrap_or(1));
     if args.summary.as_ref() == Some(&args.out) {
         let error = Error::config(format!("{}: named by both --out and --summary", args.out.display()));
         return Err(error.help("give two files"));
@@ -124,7 +135,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     args.fits.check(args.summary.is_some())?;
     std::iter::once(&args.out).chain(&args.summary).try_for_each(|path| global.may_write(path))?;
     args.pictures.check(&args.out, global)?;
-    let options = MatrixOptions {
+    let reading = MatrixOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
         dose_factor: args.dose_unit,
         drugs: args.drugs.as_deref().map(pair_of_drugs).transpose()?,
@@ -132,7 +143,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     // Before the readings are looked at: a wrong ending is told at once.
     let mut cells = TableWriter::create(&args.out)?;
     let mut blocks = args.summary.as_ref().map(TableWriter::create).transpose()?;
-    let mut found = read_matrices(&list_of_wells(args, global)?, &options)?;
+    let mut found = read_matrices(&list_of_wells(args, global)?, &reading)?;
     tell(&args.matrix, &found, terminal);
     if let Some(path) = &args.single_agents {
         add_single_agent_file(path, args, &mut found, terminal)?;
@@ -144,7 +155,6 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     tell_learnt(args, &scorer.learnt(), terminal);
     let place = args.matrix.display().to_string();
     args.fits.note_many(&place, found.many.len()).iter().for_each(|note| terminal.note(note));
-    let seed = Seed::new(global.seed.unwrap_or(1));
     let progress = terminal.progress("scoring");
     let mut left = LeftUnscored::default();
     let mut flagged = Flagged::default();
@@ -152,7 +162,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     let all = found.blocks.len() + found.many.len();
     // The columns of all blocks: those of two drugs, and what those of more have besides.
     let mut layouts: Option<[Columns; 2]> = None;
-    let mut page = args.pictures.html.as_ref().map(|_| BlockPage::new());
+    let mut page = args.pictures.html.as_ref().map(|_| BlockPage::new(scorer.params().confidence));
     let mut folder = args.pictures.folder()?;
     let mut pictured = 0;
     for (at, some) in found.blocks.chunks(AT_A_TIME).enumerate() {
@@ -162,9 +172,9 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         if scored.is_empty() {
             continue;
         }
-        let parts = [cells_of(&scored, &args.models), summary_of(&scored, &args.models)];
+        let parts = [cells_of(&scored, &models), summary_of(&scored, &models)];
         let [of_cells, of_blocks] =
-            layouts.get_or_insert_with(|| united(parts.clone(), &found, drugs, &args.models));
+            layouts.get_or_insert_with(|| united(parts.clone(), &found, drugs, &models));
         parts[0].write(of_cells, &mut cells)?;
         if let Some(writer) = &mut blocks {
             parts[1].write(of_blocks, writer)?;
@@ -190,8 +200,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         if scored.is_empty() {
             continue;
         }
-        let parts =
-            [cells_of_many(&scored, drugs, &args.models), summary_of_many(&scored, drugs, &args.models)];
+        let parts = [cells_of_many(&scored, drugs, &models), summary_of_many(&scored, drugs, &models)];
         let [of_cells, of_blocks] = layouts.get_or_insert_with(|| parts.clone());
         parts[0].write(of_cells, &mut cells)?;
         if let Some(writer) = &mut blocks {
@@ -357,15 +366,24 @@ impl LeftUnscored {
     }
 }
 
-fn scorer(args: &SynergyArgs) -> Result<SynergyScorer> {
-    let baseline = match args.baseline.as_str() {
-        "part" => Baseline::Part,
-        "all" => Baseline::All,
-        _ => Baseline::None,
-    };
-    let models = args.models.iter().filter_map(|name| SynergyModel::named(name)).collect();
-    let missing = if args.impute { Missing::Imputed } else { Missing::Kept };
-    SynergyParams { models, baseline, bootstrap: args.bootstrap, missing }.check()
+/// How matrices are scored: flags, over the file of options.
+fn scorer(args: &SynergyArgs, options: &DoseOptions) -> Result<SynergyScorer> {
+    let mut params = options.synergy.clone();
+    match args.baseline.as_deref() {
+        Some("part") => params.baseline = Baseline::Part,
+        Some("all") => params.baseline = Baseline::All,
+        Some(_) => params.baseline = Baseline::None,
+        None => {}
+    }
+    if !args.models.is_empty() {
+        params.models = args.models.iter().filter_map(|name| SynergyModel::named(name)).collect();
+    }
+    if args.impute {
+        params.missing = Missing::Imputed;
+    }
+    params.bootstrap = args.bootstrap.unwrap_or(params.bootstrap);
+    params.confidence = args.confidence.unwrap_or(params.confidence);
+    params.check()
 }
 
 /// Says what was taken for what, and what was left out.
@@ -415,7 +433,12 @@ fn score<'a>(
         Ok(DoseMatrix::new(&block.readings)
             .map(|matrix| {
                 let scores = scorer.score(&matrix, seed.derive((first + at) as u64));
-                let fits = fits.fit(&matrix, &scores.response, [scores.alone[0], scores.alone[1]]);
+                let fits = fits.fit(
+                    &matrix,
+                    &scores.response,
+                    [scores.alone[0], scores.alone[1]],
+                    scorer.params().confidence,
+                );
                 Scored { block, matrix, scores, fits }
             })
             .map_err(|error| (block.id.clone(), described(block), error)))

@@ -17,6 +17,7 @@ use rayon::prelude::*;
 use super::shown::{Shown, within_limit};
 use super::svg::SvgFolder;
 use super::thousands;
+use super::words::digits;
 use facts::{facts_of, flags, flags_of, signed, summary};
 
 /// At most so many blocks are shown.
@@ -47,6 +48,8 @@ pub struct BlockPage {
     synergistic: usize,
     antagonistic: usize,
     certain: usize,
+    /// The level of the intervals in percent.
+    level: f64,
 }
 
 /// The model by whose mean blocks are put in order: the first of these that has a score.
@@ -63,7 +66,7 @@ fn mean(scored: &ScoredBlock) -> f64 {
 
 impl BlockPage {
     /// A page that has seen no block.
-    pub fn new() -> Self {
+    pub fn new(confidence: f64) -> Self {
         Self {
             strongest: Shown::new(MOST_SHOWN, Seed::new(1)),
             doubtful: Shown::new(MOST_SHOWN / DOUBTFUL_OF, Seed::new(1)),
@@ -71,6 +74,7 @@ impl BlockPage {
             synergistic: 0,
             antagonistic: 0,
             certain: 0,
+            level: 100.0 * confidence,
         }
     }
 
@@ -146,11 +150,11 @@ impl BlockPage {
         if self.certain > 0 {
             figures.push(finding(
                 self.synergistic,
-                format!("whose mean score of {by} is above 0 with 95 % confidence"),
+                format!("whose mean score of {by} is above 0 with {} % confidence", digits(self.level)),
             ));
             figures.push(finding(
                 self.antagonistic,
-                format!("whose mean score of {by} is below 0 with 95 % confidence"),
+                format!("whose mean score of {by} is below 0 with {} % confidence", digits(self.level)),
             ));
         }
         let mut parts = vec![QualityPart::Findings(figures), QualityPart::Heading("Flags".into())];
@@ -180,7 +184,10 @@ impl BlockPage {
         said.push(
             "Scores are percentage points of inhibition: above 0 is synergy, below 0 antagonism.".into(),
         );
-        said.push("Intervals hold 95 %, each by itself, and come from replicates; without replicates there are none.".into());
+        said.push(format!(
+            "Intervals hold {} %, each by itself, and come from replicates; without replicates there are none.",
+            digits(self.level)
+        ));
         parts.push(QualityPart::List(said));
         parts
     }

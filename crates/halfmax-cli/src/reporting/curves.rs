@@ -130,8 +130,7 @@ impl CurvePage {
         drawn: &[Drawn],
         sampled: usize,
     ) -> QualityReport {
-        let overview =
-            QualityChapter { title: "Overview".into(), parts: self.overview(readings, &fitter.learnt()) };
+        let overview = QualityChapter { title: "Overview".into(), parts: self.overview(readings, fitter) };
         let mut parts = vec![QualityPart::Text(self.which(drawn.len(), sampled))];
         parts.push(QualityPart::Note(format!(
             "Worst fit first: {}; of these, those with the larger residual standard error first.",
@@ -149,7 +148,8 @@ impl CurvePage {
         }
     }
 
-    fn overview(&self, readings: &Readings, learnt: &Learnt) -> Vec<QualityPart> {
+    fn overview(&self, readings: &Readings, fitter: &CurveFitter) -> Vec<QualityPart> {
+        let learnt = &fitter.learnt();
         let finding = |count: usize, text: &str| Finding { figure: thousands(count), text: text.into() };
         let curves = self.shown.offered();
         let mut parts = vec![QualityPart::Findings(vec![
@@ -177,7 +177,7 @@ impl CurvePage {
             ));
         }
         parts.push(QualityPart::Heading("What was assumed and left out".into()));
-        parts.push(QualityPart::List(assumed(readings)));
+        parts.push(QualityPart::List(assumed(readings, fitter.params().confidence)));
         parts
     }
 
@@ -262,7 +262,7 @@ fn learnt_facts(learnt: &Learnt) -> Vec<halfmax_report::Fact> {
     facts
 }
 
-fn assumed(readings: &Readings) -> Vec<String> {
+fn assumed(readings: &Readings, confidence: f64) -> Vec<String> {
     let mut said = vec![format!(
         "{} were taken as {}.",
         counted(readings.dose_um.len(), "reading"),
@@ -282,7 +282,10 @@ fn assumed(readings: &Readings) -> Vec<String> {
     said.extend(readings.notes.iter().cloned());
     said.push("The IC50 is where the curve is at half of the control (absolute), the EC50 half way between its plateaus.".into());
     said.push("The plateau is that at high doses, which the tested doses need not reach.".into());
-    said.push("Intervals hold 95 %, each by itself; the band is that of the curve at each dose, not of a single reading.".into());
+    said.push(format!(
+        "Intervals hold {} %, each by itself; the band is that of the curve at each dose, not of a single reading.",
+        digits(100.0 * confidence)
+    ));
     said
 }
 

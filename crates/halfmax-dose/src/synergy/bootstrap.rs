@@ -3,7 +3,7 @@
 use halfmax_core::Seed;
 
 use super::lattice::Lattice;
-use crate::distributions::{f_upper_tail, t_quantile_95_between};
+use crate::distributions::{Quantiles, f_upper_tail};
 use crate::learnt::common_variance;
 
 /// What replicates say of how the means of cells vary.
@@ -18,12 +18,14 @@ pub(crate) struct Replicates<'a> {
     spreads: Vec<f64>,
     /// The degrees of freedom of what a cell errs by, and of what all cells err by.
     freedom: [f64; 2],
+    /// The share of intervals that are to hold the truth.
+    confidence: f64,
 }
 
 /// What draws say of an estimate. NaN without.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread {
-    /// The ends of the 95 % interval.
+    /// The ends of the interval.
     pub interval: [f64; 2],
     /// The p value of a truth of 0.
     pub p_value: f64,
@@ -38,7 +40,7 @@ const LEAST_CELLS: usize = 8;
 
 impl<'a> Replicates<'a> {
     /// None where no cell has two readings.
-    pub fn of(lattice: &'a Lattice, means: &'a [f64]) -> Option<Self> {
+    pub fn of(lattice: &'a Lattice, means: &'a [f64], confidence: f64) -> Option<Self> {
         let replicated = || (0..lattice.len()).filter(|cell| lattice.readings(*cell).len() > 1);
         let squares = |cell: usize| {
             let readings = lattice.readings(cell);
@@ -78,7 +80,7 @@ impl<'a> Replicates<'a> {
         let own = freedom as f64 / replicated().count() as f64;
         let all = freedom as f64;
         let of_cell = common.map_or(all, |[_, worth]| (own + worth).min(all));
-        Some(Self { lattice, means, deviations, spreads, freedom: [of_cell, all] })
+        Some(Self { lattice, means, deviations, spreads, freedom: [of_cell, all], confidence })
     }
 
     /// The means of readings drawn anew, with replacement, from the deviations of all cells, each cell's as large as its own readings and those
@@ -98,19 +100,19 @@ impl<'a> Replicates<'a> {
 
     /// What draws say of the score of a cell.
     pub fn of_cell(&self, estimate: f64, draws: impl Iterator<Item = f64>) -> Spread {
-        spread(estimate, draws, self.freedom[0])
+        spread(estimate, draws, self.freedom[0], self.confidence)
     }
 
     /// What draws say of the mean score of all cells: it errs by what all cells err by.
     pub fn of_mean(&self, estimate: f64, draws: impl Iterator<Item = f64>) -> Spread {
-        spread(estimate, draws, self.freedom[1])
+        spread(estimate, draws, self.freedom[1], self.confidence)
     }
 }
 
-/// The 95 % interval of an estimate from draws of it: Student's t times their standard deviation to both sides, about the estimate less its
+/// The interval of an estimate from draws of it: Student's t times their standard deviation to both sides, about the estimate less its
 /// bias, which is that of the draws (Efron & Tibshirani 1993, chapter 10): the larger of two means is too large on average. The p value is that of
 /// the same t. The standard deviation of few draws is itself a guess, which counts in the degrees of freedom.
-fn spread(estimate: f64, draws: impl Iterator<Item = f64>, freedom: f64) -> Spread {
+fn spread(estimate: f64, draws: impl Iterator<Item = f64>, freedom: f64, confidence: f64) -> Spread {
     let draws: Vec<f64> = draws.filter(|draw| !draw.is_nan()).collect();
     if draws.len() < 2 || estimate.is_nan() {
         return Spread::NONE;
@@ -119,7 +121,7 @@ fn spread(estimate: f64, draws: impl Iterator<Item = f64>, freedom: f64) -> Spre
     let mean = draws.iter().sum::<f64>() / n;
     let error = (draws.iter().map(|draw| (draw - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
     let freedom = 1.0 / (1.0 / freedom + 1.0 / (n - 1.0));
-    let half = t_quantile_95_between(freedom) * error;
+    let half = Quantiles::one(confidence, freedom) * error;
     let middle = 2.0 * estimate - mean;
     // The bias itself is a guess: an interval that is moved by it still holds the estimate.
     let interval = [(middle - half).min(estimate), (middle + half).max(estimate)];
@@ -146,7 +148,7 @@ mod tests {
         ];
         let matrix = DoseMatrix::new(&readings).unwrap();
         let means = matrix.means();
-        let replicates = Replicates::of(matrix.lattice(), &means).unwrap();
+        let replicates = Replicates::of(matrix.lattice(), &means, 0.95).unwrap();
         let draws: Vec<Vec<f64>> =
             (0..40_000).map(|draw| replicates.redrawn(Seed::new(1).derive(draw))).collect();
         let of_deviations = (3.0 * 9.0 + 2.0 * 8.0) / 5.0;
@@ -165,15 +167,15 @@ mod tests {
     fn intervals_and_p_values_of_draws() {
         // Two degrees of freedom, of which one draw more than one leaves two thirds; draws of a mean of 1.5 about an estimate of 1 say that it is 0.5
         // too large.
-        let found = spread(1.0, [1.0, 2.0, f64::NAN].into_iter(), f64::INFINITY);
+        let found = spread(1.0, [1.0, 2.0, f64::NAN].into_iter(), f64::INFINITY, 0.95);
         let half = 12.706_204_736 * 0.5_f64.sqrt();
         let [low, high] = found.interval;
         assert!((low - (0.5 - half)).abs() < 1e-5 && (high - (0.5 + half)).abs() < 1e-5, "{low} {high}");
         // Of a Cauchy variable, the probability beyond t is 1 − 2 atan(t) / π.
         let expected = 1.0 - 2.0 * (0.5 / 0.5_f64.sqrt()).atan() / std::f64::consts::PI;
         assert!((found.p_value - expected).abs() < 1e-9, "{} {expected}", found.p_value);
-        let none = spread(1.0, std::iter::empty(), 5.0);
+        let none = spread(1.0, std::iter::empty(), 5.0, 0.95);
         assert!(none.interval[0].is_nan() && none.p_value.is_nan());
-        assert!(spread(1.0, [1.0, 1.0, 1.0].into_iter(), 5.0).p_value.is_nan(), "no error, no p value");
+        assert!(spread(1.0, [1.0, 1.0, 1.0].into_iter(), 5.0, 0.95).p_value.is_nan(), "no error, no p value");
     }
 }

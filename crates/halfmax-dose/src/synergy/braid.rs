@@ -7,6 +7,7 @@ use super::hill::curves;
 use super::matrix::DoseMatrix;
 use super::surface::{Problem, Readings};
 use super::surface_fit::{Asked, Scale, SurfaceParameter, SurfaceQuality, fit};
+use crate::params::check_confidence;
 use crate::shape::LogLogistic;
 
 /// The parameters of a BRAID surface. Effects are viabilities as fractions of the control; drug 1 is drug a of the matrix, drug 2 drug b.
@@ -212,17 +213,18 @@ impl BraidFit {
 
 /// Fits a BRAID surface to all readings of a matrix, of the drugs alone and together, by least squares, without a prior on κ (braidrm has
 /// one by default). E₀ and E_f stay within the means of the cells, or within 0 and 1 where these do; Hill slopes within 0.1 and 10, κ within −1.98 and
-/// 100, and EC50 within two decades of the tested doses.
+/// 100, and EC50 within two decades of the tested doses. Intervals hold the truth with this `confidence` (0.95 for 95 %).
 ///
 /// # Errors
-/// If a drug was measured at fewer than three doses alone, or there are no more pairs of doses than parameters (9, or 8 with
+/// If `confidence` is not within 0.5 and 0.999, a drug was measured at fewer than three doses alone, or there are no more pairs of doses than parameters (9, or 8 with
 /// [`MaximalEffect::OfTheStronger`]).
-pub fn fit_braid(matrix: &DoseMatrix, maximal: MaximalEffect) -> Result<BraidFit> {
+pub fn fit_braid(matrix: &DoseMatrix, maximal: MaximalEffect, confidence: f64) -> Result<BraidFit> {
+    check_confidence(confidence)?;
     let curves = curves(matrix)?;
     let readings = Readings::of(matrix);
     let curves = if readings.swapped { [curves[1], curves[0]] } else { curves };
     let problem = problem(&readings, maximal);
-    let fitted = fit(&problem, &starts(&problem, &curves), &readings, &asked(&problem))?;
+    let fitted = fit(&problem, &starts(&problem, &curves), &readings, &asked(&problem), confidence)?;
     let at = |at: usize| fitted.parameters[at];
     let fit = BraidFit {
         surface: BraidSurface::from_theta(&fitted.theta),

@@ -8,6 +8,7 @@ use super::matrix::DoseMatrix;
 use super::musyc_surface::{MusycSurface, Theta, beta, surface};
 use super::surface::{Cell, Problem, Readings, cholesky, solve};
 use super::surface_fit::{Asked, Scale, SurfaceParameter, SurfaceQuality, fit};
+use crate::params::check_confidence;
 use crate::shape::LogLogistic;
 
 /// Whether the drugs may change how steep each other's curve is.
@@ -112,10 +113,10 @@ impl MusycFit {
 
 /// Fits the 2D Hill equation to all readings of a matrix, of the drugs alone and together, by least squares. Plateaus stay within the means of
 /// the cells, or within 0 and 1 where these do; Hill slopes and γ within 0.1 and 10, α within 10⁻⁴ and 10⁴, and EC50 within two decades of
-/// the tested doses.
+/// the tested doses. Intervals hold the truth with this `confidence` (0.95 for 95 %).
 ///
 /// # Errors
-/// If a drug was measured at fewer than three doses alone, or there are no more pairs of doses than parameters (12, or 10 with
+/// If `confidence` is not within 0.5 and 0.999, a drug was measured at fewer than three doses alone, or there are no more pairs of doses than parameters (12, or 10 with
 /// [`Cooperativity::One`]).
 ///
 /// ```
@@ -125,17 +126,18 @@ impl MusycFit {
 /// };
 /// let doses = [0.0, 0.1, 0.3, 1.0, 3.0, 10.0];
 /// let pairs = doses.iter().flat_map(|a| doses.map(|b| [*a, b, 100.0 * (1.0 - truth.viability([*a, b]))]));
-/// let fit = fit_musyc(&DoseMatrix::new(&pairs.collect::<Vec<_>>())?, Cooperativity::Fitted)?;
+/// let fit = fit_musyc(&DoseMatrix::new(&pairs.collect::<Vec<_>>())?, Cooperativity::Fitted, 0.95)?;
 /// assert!((fit.alpha[0].estimate.value - 3.0).abs() < 0.01);
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
-pub fn fit_musyc(matrix: &DoseMatrix, cooperativity: Cooperativity) -> Result<MusycFit> {
+pub fn fit_musyc(matrix: &DoseMatrix, cooperativity: Cooperativity, confidence: f64) -> Result<MusycFit> {
+    check_confidence(confidence)?;
     let curves = curves(matrix)?;
     let readings = Readings::of(matrix);
     let curves = if readings.swapped { [curves[1], curves[0]] } else { curves };
     let problem = problem(&readings, cooperativity);
     let asked = asked(&problem);
-    let fitted = fit(&problem, &starts(&problem, &curves), &readings, &asked)?;
+    let fitted = fit(&problem, &starts(&problem, &curves), &readings, &asked, confidence)?;
     let at = |at: usize| fitted.parameters[at];
     let gamma = match cooperativity {
         Cooperativity::Fitted => [at(10), at(11)],

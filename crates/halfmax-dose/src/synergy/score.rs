@@ -13,6 +13,7 @@ use super::noise::Noise;
 use super::single::{Baseline, Fitted, Fitting, Line, SingleAgent, without_curve};
 use super::zip::ZipSurface;
 use crate::learnt::{Learnt, Own};
+use crate::params::check_confidence;
 use crate::sample::sample;
 use crate::shape::{LogLogistic, Theta};
 
@@ -67,6 +68,8 @@ pub struct SynergyParams {
     pub bootstrap: usize,
     /// What becomes of cells without a reading.
     pub missing: Missing,
+    /// The share of intervals that are to hold the truth.
+    pub confidence: f64,
 }
 
 /// What becomes of cells without a reading.
@@ -88,6 +91,7 @@ impl Default for SynergyParams {
             baseline: Baseline::None,
             bootstrap: 200,
             missing: Missing::Kept,
+            confidence: 0.95,
         }
     }
 }
@@ -107,6 +111,7 @@ impl SynergyParams {
         if !(self.bootstrap == 0 || (20..=100_000).contains(&self.bootstrap)) {
             return Err(Error::parameter("bootstrap", self.bootstrap, "0 for none, or 20 to 100,000 draws"));
         }
+        check_confidence(self.confidence)?;
         Ok(SynergyScorer { params: self, learnt: Learnt::default() })
     }
 }
@@ -215,6 +220,11 @@ impl SynergyScorer {
         sample(matrices)
     }
 
+    /// The parameters it was made of.
+    pub fn params(&self) -> &SynergyParams {
+        &self.params
+    }
+
     /// What was learnt; nothing before.
     pub fn learnt(&self) -> Learnt {
         self.learnt
@@ -252,7 +262,7 @@ impl SynergyScorer {
         let lines = found.iter().flat_map(|surface| surface.lines.iter().copied());
         let starts = alone.iter().flatten().map(Fitted::start).chain(lines).collect();
         let fitting = Fitting { starts, ..fitting };
-        let replicates = Replicates::of(lattice, &means);
+        let replicates = Replicates::of(lattice, &means, self.params.confidence);
         let draws = self.draws(lattice, replicates.as_ref(), &fitting, seed);
         let mean =
             |score: &[f64]| mean_of((0..lattice.len()).filter(|cell| lattice.is_complete(*cell)), score);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::surface::{Problem, Readings};
 use super::surface_interval::{Function, OwnedFunction, Region};
-use crate::distributions::{f_upper_tail, t_quantile_95};
+use crate::distributions::{Quantiles, f_upper_tail};
 use crate::estimate::Estimate;
 
 /// A parameter of a fitted response surface.
@@ -131,6 +131,7 @@ pub(crate) fn fit<const N: usize>(
     starts: &[[f64; N]],
     readings: &Readings,
     asked: &[Asked<'_, N>],
+    confidence: f64,
 ) -> Result<Fitted<N>> {
     let free = problem.free();
     if readings.cells.len() <= free || readings.count <= free {
@@ -143,7 +144,7 @@ pub(crate) fn fit<const N: usize>(
     let mut best = first_minimum(problem, starts);
     let mut parameters = Vec::new();
     for round in 0..=AGAIN {
-        let region = region(problem, best, readings, free);
+        let region = region(problem, best, readings, free, confidence);
         let (answers, better) = answers(&region, asked);
         parameters = answers;
         match better {
@@ -177,10 +178,11 @@ fn region<'a, const N: usize>(
     (minimum, least): ([f64; N], f64),
     readings: &Readings,
     free: usize,
+    confidence: f64,
 ) -> Region<'a, N> {
     let freedom = readings.count - free;
     let variance = (least + readings.within) / freedom as f64;
-    Region { problem, minimum, least, variance, quantile: t_quantile_95(freedom) }
+    Region { problem, minimum, least, variance, quantile: Quantiles::one(confidence, freedom as f64) }
 }
 
 /// The answers, and a surface of less cost, if one was met.

@@ -164,10 +164,10 @@ fn legends(html: &mut Html, gallery: &Gallery) {
             ("<path class=beyond d=\"M8 12l8 0l-4-7z\"/>", "beyond the axis"),
             ("<path class=trace d=\"M0 4L24 12\"/>", "fitted curve"),
             ("<path class=out d=\"M8.5 4.5l7 7m0-7l-7 7\"/>", "left out as an outlier"),
-            ("<path class=band d=\"M0 3h24v10h-24z\"/>", "its 95 % interval at each dose"),
+            ("<path class=band d=\"M0 3h24v10h-24z\"/>", "its interval at each dose"),
             (
                 "<path class=mark d=\"M1 8H23M1 4v8M23 4v8\"/><path class=point d=\"M12 3l5 5l-5 5l-5-5z\"/>",
-                "IC50, with its 95 % interval; an arrow where that is open or leaves the picture",
+                "IC50, with its interval; an arrow where that is open or leaves the picture",
             ),
             ("<path class=plateau d=\"M0 8H24\"/>", "plateau"),
         ];

@@ -63,7 +63,13 @@ impl FitArgs {
     }
 
     /// Fits what was asked for to a matrix: surfaces to all its readings, the others to the inhibitions that are scored.
-    pub fn fit(&self, matrix: &DoseMatrix, response: &[f64], alone: [Option<LogLogistic>; 2]) -> Fits {
+    pub fn fit(
+        &self,
+        matrix: &DoseMatrix,
+        response: &[f64],
+        alone: [Option<LogLogistic>; 2],
+        confidence: f64,
+    ) -> Fits {
         let gamma = if self.musyc_gamma == "one" { Cooperativity::One } else { Cooperativity::Fitted };
         let maximum = match self.braid_maximum.as_str() {
             "stronger" => MaximalEffect::OfTheStronger,
@@ -75,8 +81,12 @@ impl FitArgs {
             _ => hill_curves(matrix, response),
         };
         Fits {
-            musyc: self.has("musyc").then(|| fit_musyc(matrix, gamma).map_err(|error| error.to_string())),
-            braid: self.has("braid").then(|| fit_braid(matrix, maximum).map_err(|error| error.to_string())),
+            musyc: self
+                .has("musyc")
+                .then(|| fit_musyc(matrix, gamma, confidence).map_err(|error| error.to_string())),
+            braid: self
+                .has("braid")
+                .then(|| fit_braid(matrix, maximum, confidence).map_err(|error| error.to_string())),
             ci: self.has("ci").then(|| combination_index(matrix, response, of_models())),
             css: self.has("css").then(|| sensitivity(matrix, response)),
         }

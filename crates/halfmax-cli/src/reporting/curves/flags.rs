@@ -71,7 +71,7 @@ pub fn meaning(flag: Flag) -> &'static str {
         "outliers" => "Readings were left out as outliers; crosses mark them.",
         "too_few_to_tell" => "The readings are too few to tell a curve from a constant.",
         "open_interval" => {
-            "The 95 % interval of the IC50 or the EC50 has an open end: the tested doses do not bound it."
+            "The interval of the IC50 or the EC50 has an open end: the tested doses do not bound it."
         }
         _ => "",
     }

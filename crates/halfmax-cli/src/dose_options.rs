@@ -1,0 +1,225 @@
+//! How curves and dose matrices are fitted: by flags, else as a file of options says, else by default.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use halfmax_core::{Error, Result};
+use halfmax_dose::synergy::SynergyParams;
+use halfmax_dose::{CurveParams, Curves, Effect, HillPrior, ModelChoice, Outliers};
+use serde::Deserialize;
+
+use crate::config::unreadable;
+
+/// What a file of options may hold.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DoseOptions {
+    /// The seed of what is drawn at random; that of `--seed` comes first.
+    pub seed: Option<u64>,
+    /// How curves are fitted.
+    pub curves: CurveParams,
+    /// How dose matrices are scored.
+    pub synergy: SynergyParams,
+}
+
+impl DoseOptions {
+    /// Reads a file of options; without one, the defaults.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a key or a value is wrong: names the line.
+    pub fn read(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let place = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|error| {
+            Error::config(format!("{place}: cannot be read: {error}"))
+                .because(error)
+                .help("give the path of a TOML file with tables [curves] and [synergy]")
+        })?;
+        let options: Self =
+            toml::from_str(&text).map_err(|error| unreadable(&error, Some(&text)).at(&place))?;
+        options.curves.clone().check().map_err(|error| error.at(format!("{place}: [curves]")))?;
+        options.synergy.clone().check().map_err(|error| error.at(format!("{place}: [synergy]")))?;
+        Ok(options)
+    }
+}
+
+/// How curves are fitted.
+#[derive(Args)]
+pub struct CurveArgs {
+    /// A TOML file of these options, in a table [curves] with the names of the flags (hill = [0.1, 10]); flags come first.
+    #[arg(long, value_name = "FILE")]
+    pub options: Option<PathBuf>,
+    /// The curve: "auto" chooses between three and four parameters and a constant; "auto-fixed-top" between three parameters and a constant;
+    /// "four-parameter" and "three-parameter" (the top at the control) fit that one. Default: auto.
+    #[arg(long, value_name = "WHICH", value_parser = ["auto", "auto-fixed-top", "four-parameter", "three-parameter"])]
+    model: Option<String>,
+    /// Fix the plateau at low doses at the control: --model auto-fixed-top.
+    #[arg(long, conflicts_with = "model")]
+    fixed_top: bool,
+    /// What is known of Hill slopes before: "learnt" from all curves of the file, as a mixed model shrinks them (a weak one of fewer than
+    /// twenty); "none", for plain least squares, each curve by itself; or a median and the standard deviation of ln Hill: 1.2,0.5. Default: learnt.
+    #[arg(long, value_name = "PRIOR", value_parser = hill_prior)]
+    hill_prior: Option<HillPrior>,
+    /// The range of Hill slopes: the lowest and the highest. Default: 0.1,10.
+    #[arg(long, value_name = "LOW,HIGH", value_parser = pair)]
+    hill: Option<[f64; 2]>,
+    /// The range of the plateau at low doses, in viability as a fraction. Default: 0,2.
+    #[arg(long, value_name = "LOW,HIGH", value_parser = pair, allow_hyphen_values = true)]
+    top: Option<[f64; 2]>,
+    /// The range of the plateau at high doses, in viability as a fraction. Default: 0,2.
+    #[arg(long, value_name = "LOW,HIGH", value_parser = pair, allow_hyphen_values = true)]
+    bottom: Option<[f64; 2]>,
+    /// What becomes of readings that the curve does not explain: "leave-out" finds them by robust regression, leaves them out and counts them;
+    /// "keep" keeps them. Default: leave-out.
+    #[arg(long, value_name = "WHAT", value_parser = ["leave-out", "keep"])]
+    outliers: Option<String>,
+    /// The curves tried: "any" also fits a curve of two phases or with a rise at low doses where an F test finds it better; "log-logistic" only flags such
+    /// curves. Default: any.
+    #[arg(long, value_name = "WHICH", value_parser = ["any", "log-logistic"])]
+    curves: Option<String>,
+    /// The share of intervals that are to hold the truth. Default: 0.95.
+    #[arg(long, value_name = "SHARE")]
+    confidence: Option<f64>,
+    /// The p value from which on a curve is taken for a constant. Default: 0.05.
+    #[arg(long, value_name = "P")]
+    significance: Option<f64>,
+    /// Further inhibitions, in percent of the control, whose doses are wanted: 10,25,90 for IC10, IC25 and IC90.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    icx: Vec<f64>,
+    /// Further effects, in percent of the way from the top to the bottom of each curve: 10,90 for EC10 and EC90.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    ecx: Vec<f64>,
+    /// Further growth-rate inhibitions in percent, 100 for as many cells as at the start: needs the divisions of the control.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    grx: Vec<f64>,
+}
+
+impl CurveArgs {
+    /// The parameters of the fit.
+    ///
+    /// # Errors
+    /// If the file of options is wrong, or an effect is named twice.
+    pub fn params(&self) -> Result<CurveParams> {
+        let mut params = DoseOptions::read(self.options.as_deref())?.curves;
+        match self.model.as_deref() {
+            Some("auto") => params.model = ModelChoice::Auto,
+            Some("auto-fixed-top") => params.model = ModelChoice::AutoFixedTop,
+            Some("four-parameter") => params.model = ModelChoice::FourParameter,
+            Some(_) => params.model = ModelChoice::ThreeParameter,
+            None if self.fixed_top => params.model = ModelChoice::AutoFixedTop,
+            None => {}
+        }
+        match self.outliers.as_deref() {
+            Some("keep") => params.outliers = Outliers::Kept,
+            Some(_) => params.outliers = Outliers::LeftOut,
+            None => {}
+        }
+        match self.curves.as_deref() {
+            Some("log-logistic") => params.curves = Curves::LogLogistic,
+            Some(_) => params.curves = Curves::Any,
+            None => {}
+        }
+        let set = |own: &mut [f64; 2], said: Option<[f64; 2]>| *own = said.unwrap_or(*own);
+        set(&mut params.hill, self.hill);
+        set(&mut params.top, self.top);
+        set(&mut params.bottom, self.bottom);
+        params.hill_prior = self.hill_prior.unwrap_or(params.hill_prior);
+        params.confidence = self.confidence.unwrap_or(params.confidence);
+        params.significance = self.significance.unwrap_or(params.significance);
+        let said = self.effects()?;
+        if !said.is_empty() {
+            params.effects = said;
+        }
+        Ok(params)
+    }
+
+    /// The effects of the flags.
+    fn effects(&self) -> Result<Vec<Effect>> {
+        let mut effects = Vec::new();
+        for (flag, percents, effect) in [
+            ("--icx", &self.icx, Effect::Inhibitory as fn(f64) -> Effect),
+            ("--ecx", &self.ecx, Effect::Effective),
+            ("--grx", &self.grx, Effect::GrowthRate),
+        ] {
+            for percent in percents {
+                let effect = effect(*percent);
+                if *percent == 50.0 || effects.contains(&effect) {
+                    return Err(Error::parameter(
+                        flag,
+                        percent,
+                        "each percentage once, and not 50, which is always written",
+                    ));
+                }
+                effects.push(effect);
+            }
+        }
+        Ok(effects)
+    }
+}
+
+/// A prior of Hill slopes, as `--hill-prior` takes it.
+fn hill_prior(text: &str) -> std::result::Result<HillPrior, String> {
+    match text {
+        "learnt" => Ok(HillPrior::Learnt),
+        "none" => Ok(HillPrior::None),
+        _ => pair(text).map(|[median, spread]| HillPrior::Given { median, spread }).map_err(|_| {
+            "expected learnt, none, or a median and the standard deviation of ln Hill: 1.2,0.5".into()
+        }),
+    }
+}
+
+/// Two numbers with a comma between them.
+fn pair(text: &str) -> std::result::Result<[f64; 2], String> {
+    let numbers =
+        text.split_once(',').and_then(|(a, b)| Some([a.trim().parse().ok()?, b.trim().parse().ok()?]));
+    numbers.ok_or_else(|| "expected two numbers with a comma between them: 0.1,10".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        curves: CurveArgs,
+    }
+
+    fn params(arguments: &[&str]) -> Result<CurveParams> {
+        Command::try_parse_from([&["fit-curves"], arguments].concat()).unwrap().curves.params()
+    }
+
+    #[test]
+    fn flags_come_before_the_file_and_the_file_before_the_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dose.toml");
+        let text = "[curves]\nhill = [0.2, 6]\nmodel = \"four-parameter\"\noutliers = \"keep\"\nconfidence = 0.9\n\
+                    effects = [{ inhibitory = 90 }]\nhill_prior = { given = { median = 1.1, spread = 0.4 } }\n";
+        fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap();
+        let found = params(&["--options", path, "--confidence", "0.8", "--bottom=-0.1,1"]).unwrap();
+        assert_eq!((found.hill, found.bottom, found.top), ([0.2, 6.0], [-0.1, 1.0], [0.0, 2.0]));
+        assert_eq!((found.model, found.outliers), (ModelChoice::FourParameter, Outliers::Kept));
+        assert_eq!((found.confidence, found.effects), (0.8, vec![Effect::Inhibitory(90.0)]));
+        assert_eq!(found.hill_prior, HillPrior::Given { median: 1.1, spread: 0.4 });
+        assert_eq!(params(&[]).unwrap(), CurveParams::default());
+        assert_eq!(params(&["--fixed-top"]).unwrap().model, ModelChoice::AutoFixedTop);
+    }
+
+    #[test]
+    fn a_wrong_file_is_refused_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dose.toml");
+        let refused = |text: &str| {
+            fs::write(&path, text).unwrap();
+            params(&["--options", path.to_str().unwrap()]).unwrap_err().to_string()
+        };
+        assert!(refused("[curves]\nhil = [1, 2]\n").contains("line 2: unknown field `hil`"));
+        assert!(refused("[curves]\nconfidence = 95\n").contains("[curves]: confidence = 95"));
+        assert!(refused("[synergy]\nbootstrap = 3\n").contains("[synergy]: bootstrap = 3"));
+        assert!(params(&["--options", "none.toml"]).unwrap_err().to_string().contains("none.toml"));
+    }
+}
