@@ -15,7 +15,7 @@ mod workbook;
 mod xls;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use halfmax_core::{Error, Result};
@@ -155,11 +155,7 @@ pub(crate) fn parts_of(path: &Path) -> Result<Vec<String>> {
 
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let label = path.display();
-    let opened = File::open(path).and_then(|mut file| {
-        let mut bytes = Vec::with_capacity(file.metadata().map_or(0, |about| about.len() as usize + 1));
-        file.read_to_end(&mut bytes).map(|_| bytes)
-    });
-    opened.map_err(|error| match error.kind() {
+    File::open(path).and_then(whole).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::data(format!("{label}: no such file"))
             .help("check the spelling; paths in a configuration are relative to that configuration's folder"),
         _ if path.is_dir() => {
@@ -167,6 +163,32 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
         }
         _ => Error::data(format!("{label}: cannot be read: {error}")).because(error),
     })
+}
+
+/// All bytes of a file. Most of the time goes into giving the memory out, so a large file is read on all cores.
+fn whole(mut file: File) -> std::io::Result<Vec<u8>> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileExt;
+
+        use rayon::prelude::*;
+
+        const PART: usize = 1 << 23;
+        let about = file.metadata()?;
+        let size = usize::try_from(about.len()).unwrap_or(usize::MAX);
+        if about.is_file() && (2 * PART..=isize::MAX as usize).contains(&size) {
+            let mut bytes = vec![0; size];
+            let parts = bytes.par_chunks_mut(PART).enumerate();
+            parts.try_for_each(|(at, part)| file.read_exact_at(part, (at * PART) as u64))?;
+            // What was added meanwhile is read as well.
+            file.seek(SeekFrom::Start(size as u64))?;
+            file.read_to_end(&mut bytes)?;
+            return Ok(bytes);
+        }
+    }
+    let mut bytes = Vec::with_capacity(file.metadata().map_or(0, |about| about.len() as usize + 1));
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The error of a file without a row of values.
