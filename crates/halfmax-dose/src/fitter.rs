@@ -231,7 +231,7 @@ impl CurveFitter {
             let variance = self.learnt().variance.map_or(variance, |[variance, _]| variance);
             pull.batches = variance / (spread * spread);
         }
-        for (parameter, prior) in [(0, self.learnt().top), (3, ln_hill)] {
+        for (parameter, prior) in [(0, self.learnt().top), (1, self.learnt().bottom), (3, ln_hill)] {
             if let Some([mean, spread]) = prior {
                 (pull.at[parameter], pull.weight[parameter]) = (mean, variance / (spread * spread));
             }

@@ -24,6 +24,8 @@ const CLEARLY: f64 = 0.01;
 pub struct Learnt {
     /// The mean and the standard deviation of the top.
     pub top: Option<[f64; 2]>,
+    /// The mean and the standard deviation of the bottom, where curves are alike in it.
+    pub bottom: Option<[f64; 2]>,
     /// The mean and the standard deviation of ln Hill.
     pub ln_hill: Option<[f64; 2]>,
     /// The variance of a reading, and how many degrees of freedom it is worth.
@@ -107,7 +109,7 @@ impl Learnt {
         let ln_hill = slopes(curves.iter().filter(falls), &learnt);
         let batches = factors_of_batches(curves, &learnt);
         let learnt = Self { ln_hill, batches, ..learnt };
-        Self { top: tops(curves, &learnt), ..learnt }
+        Self { top: tops(curves, &learnt), bottom: bottoms(curves, &falls, &learnt), ..learnt }
     }
 
     /// The variance of a curve's readings and its degrees of freedom, with what the other curves say (Smyth 2004, eq. 3 ff.).
@@ -153,34 +155,60 @@ const KNOWN: f64 = 0.2;
 /// The share of the way to the top at which a lowest dose is at it.
 const REACHED: f64 = 0.95;
 
-/// The distribution of tops: their mean, and what they differ by beyond their standard errors (DerSimonian & Laird 1986).
-fn tops(curves: &[Own], learnt: &Learnt) -> Option<[f64; 2]> {
-    let known = |own: &Own| {
-        let free: [bool; 4] = std::array::from_fn(|at| own.limits.is_free(at));
-        let factor = cholesky(&normal(&own.levels, &Pull::NONE, &own.theta).matrix, &free)?;
-        let (variance, freedom) = learnt.moderated(own.squares, own.freedom);
-        let squared = variance * factor.solve(&[1.0, 0.0, 0.0, 0.0])[0];
-        let top = own.theta[0];
-        // A curve that has left its top at the lowest dose tells it by its slope.
-        let lowest = own.levels.first()?.ln_dose;
-        let reached = share_of_top(lowest, own.theta[2], own.theta[3].exp()).0 > REACHED;
-        let usable = reached && free[0] && freedom >= 1.0 && squared > 0.0 && squared < KNOWN * KNOWN;
-        (usable && (top - 1.0).abs() < 2.0 * KNOWN).then_some((top, 1.0 / squared))
-    };
-    let tops: Vec<(f64, f64)> = curves.iter().filter_map(known).collect();
-    if tops.len() < LEAST_CURVES {
+/// A plateau of a curve, and its variance where the readings tell it: parameter 0 or 1. A curve that has left its plateau at the dose next to it
+/// tells it by its slope alone.
+fn plateau(own: &Own, at: usize, learnt: &Learnt) -> Option<(f64, f64)> {
+    let free: [bool; 4] = std::array::from_fn(|at| own.limits.is_free(at));
+    let factor = cholesky(&normal(&own.levels, &Pull::NONE, &own.theta).matrix, &free)?;
+    let (variance, freedom) = learnt.moderated(own.squares, own.freedom);
+    let unit: Theta = std::array::from_fn(|other| if other == at { 1.0 } else { 0.0 });
+    let squared = variance * factor.solve(&unit)[at];
+    let dose = if at == 0 { own.levels.first()?.ln_dose } else { own.levels.last()?.ln_dose };
+    let (of_top, _) = share_of_top(dose, own.theta[2], own.theta[3].exp());
+    let reached = if at == 0 { of_top } else { 1.0 - of_top };
+    let usable = reached > REACHED && free[at] && freedom >= 1.0 && squared > 0.0 && squared < KNOWN * KNOWN;
+    usable.then_some((own.theta[at], squared))
+}
+
+/// The mean of some values, and the variance that they differ by beyond their own (DerSimonian & Laird 1986); none of too few.
+fn common(values: &[(f64, f64)]) -> Option<[f64; 2]> {
+    if values.len() < LEAST_CURVES {
         return None;
     }
-    let (n, all) = (tops.len() as f64, tops.iter().map(|(_, weight)| weight).sum::<f64>());
-    let mean = tops.iter().map(|(top, weight)| weight * top).sum::<f64>() / all;
-    let apart = tops.iter().map(|(top, weight)| weight * (top - mean).powi(2)).sum::<f64>();
-    let squares = tops.iter().map(|(_, weight)| weight * weight).sum::<f64>();
+    let weighted =
+        |of: fn(f64, f64) -> f64| values.iter().map(|(value, own)| of(*value, 1.0 / own)).sum::<f64>();
+    let (n, all) = (values.len() as f64, weighted(|_, weight| weight));
+    let mean = weighted(|value, weight| value * weight) / all;
+    let apart = values.iter().map(|(value, own)| (value - mean).powi(2) / own).sum::<f64>();
+    let squares = weighted(|_, weight| weight * weight);
+    Some([mean, (apart - (n - 1.0)) / (all - squares / all)])
+}
+
+/// The distribution of tops.
+fn tops(curves: &[Own], learnt: &Learnt) -> Option<[f64; 2]> {
+    let near = |(top, _): &(f64, f64)| (top - 1.0).abs() < 2.0 * KNOWN;
+    let tops: Vec<(f64, f64)> =
+        curves.iter().filter_map(|own| plateau(own, 0, learnt)).filter(near).collect();
+    let [mean, variance] = common(&tops)?;
     // The factors of a curve's batches move its top together.
     let counts = curves.iter().filter_map(|own| own.batches.as_ref()).map(|own| own.freedom + 1);
     let (curves, shares) = counts.fold((0.0, 0.0), |(n, sum), count| (n + 1.0, sum + 1.0 / count as f64));
     let of_batches = learnt.batches.map_or(0.0, |spread| spread * spread * shares / f64::max(curves, 1.0));
-    let spread = ((apart - (n - 1.0)) / (all - squares / all) - of_batches).max(0.0).sqrt();
+    let spread = (variance - of_batches).max(0.0).sqrt();
     Some([mean, spread.max(LEAST_SPREAD_OF_TOPS)])
+}
+
+/// The least spread of bottoms that is believed, and the largest of bottoms that are alike: of others nothing is learnt.
+const SPREADS_OF_BOTTOMS: [f64; 2] = [0.02, 0.12];
+
+/// The distribution of the bottoms of curves that fall.
+fn bottoms(curves: &[Own], falls: &impl Fn(&&Own) -> bool, learnt: &Learnt) -> Option<[f64; 2]> {
+    let known: Vec<(f64, f64)> =
+        curves.iter().filter(falls).filter_map(|own| plateau(own, 1, learnt)).collect();
+    let [mean, variance] = common(&known)?;
+    let [least, most] = SPREADS_OF_BOTTOMS;
+    let spread = variance.max(0.0).sqrt();
+    (spread < most).then_some([mean, spread.max(least)])
 }
 
 /// Hill slopes that likelihoods are taken at.

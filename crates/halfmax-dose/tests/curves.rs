@@ -347,6 +347,45 @@ fn the_curves_of_a_file_say_what_slopes_are_usual() {
     );
 }
 
+/// Where all drugs kill, curves that the doses do not reach the end of end there as well; where plateaus differ, nothing is learnt.
+#[test]
+fn the_curves_of_a_file_say_where_they_end() {
+    let doses = doses(1);
+    let highest = doses.iter().copied().fold(0.0, f64::max);
+    let found = |bottom: &dyn Fn(u64) -> f64| {
+        let shape = |seed: u64| LogLogistic {
+            top: 1.0,
+            bottom: bottom(seed),
+            // One in three is half way down at the highest dose.
+            ec50: if seed.is_multiple_of(3) { highest } else { 0.05 * 1.05_f64.powi(seed as i32 % 40) },
+            hill: 1.2,
+        };
+        let values: Vec<Vec<f64>> =
+            (0..240).map(|seed| simulated(&shape(seed), 0.05, seed, &doses)).collect();
+        let curve = |viability| CurveReadings { dose_um: &doses, viability, divisions: None, batch: None };
+        let curves: Vec<CurveReadings> = values.iter().map(|viability| curve(viability)).collect();
+        let fitter = CurveParams::default().check().unwrap().learning_from(&curves);
+        let fits = fitter.fit_all(&curves, &Silent).unwrap();
+        let squares = |alone: bool| {
+            let error = |(fit, seed): (&CurveFit, u64)| {
+                let own = if alone { by_default(&doses, &values[seed as usize]) } else { fit.clone() };
+                (own.ec50.value / shape(seed).ec50).log10().powi(2)
+            };
+            let unreached = fits.iter().zip(0..).filter(|(_, seed)| seed.is_multiple_of(3));
+            let errors: Vec<f64> = unreached.map(error).filter(|error| error.is_finite()).collect();
+            (errors.iter().sum::<f64>() / errors.len() as f64).sqrt()
+        };
+        (fitter.learnt().bottom, squares(false), squares(true))
+    };
+    let (learnt, together, alone) = found(&|seed| 0.05 + 0.03 * normal(seed, 900));
+    let [mean, spread] = learnt.unwrap();
+    near(mean, 0.05, 0.02);
+    assert!((0.02..0.09).contains(&spread), "{spread}");
+    assert!(together < 0.6 * alone, "{together} {alone}");
+    let (nothing, ..) = found(&|seed| if seed.is_multiple_of(2) { 0.05 } else { 0.55 });
+    assert!(nothing.is_none(), "{nothing:?}");
+}
+
 /// Batches that differ by a factor: told apart, the area and its interval are right; their size is learnt from all curves.
 #[test]
 fn batches_differ_together() {

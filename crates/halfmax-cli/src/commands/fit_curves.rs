@@ -235,6 +235,9 @@ fn tell_learnt(args: &FitCurvesArgs, prior: HillPrior, learnt: &Learnt, terminal
     if let Some([mean, spread]) = learnt.top {
         said.push(format!("tops {mean:.2} ± {spread:.2}"));
     }
+    if let Some([mean, spread]) = learnt.bottom {
+        said.push(format!("bottoms {mean:.2} ± {spread:.2}"));
+    }
     if let Some(spread) = learnt.batches {
         said.push(format!("batches differ by {:.0} %", 100.0 * spread));
     }

@@ -253,6 +253,9 @@ fn learnt_facts(learnt: &Learnt) -> Vec<halfmax_report::Fact> {
     if let Some([mean, spread]) = learnt.top {
         facts.push(fact("Tops", &format!("{} ± {}", decimals(mean), decimals(spread))));
     }
+    if let Some([mean, spread]) = learnt.bottom {
+        facts.push(fact("Bottoms", &format!("{} ± {}", decimals(mean), decimals(spread))));
+    }
     if let Some(spread) = learnt.batches {
         facts.push(fact("Batches differ by", &format!("{:.0} %", 100.0 * spread)));
     }
