@@ -371,7 +371,7 @@ fn the_curves_of_a_file_say_where_they_end() {
                 let own = if alone { by_default(&doses, &values[seed as usize]) } else { fit.clone() };
                 (own.ec50.value / shape(seed).ec50).log10().powi(2)
             };
-            let unreached = fits.iter().zip(0..).filter(|(_, seed)| seed.is_multiple_of(3));
+            let unreached = fits.iter().zip(0_u64..).filter(|(_, seed)| seed.is_multiple_of(3));
             let errors: Vec<f64> = unreached.map(error).filter(|error| error.is_finite()).collect();
             (errors.iter().sum::<f64>() / errors.len() as f64).sqrt()
         };
