@@ -10,6 +10,43 @@ pub(crate) struct Fellow {
     pub readings: Vec<(f64, f64)>,
 }
 
+/// Curves, plates or blocks of one file. They may be many: their readings are asked for one after the other.
+pub(crate) trait Fellows {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// What one is, as a message names it.
+    fn name(&self, at: usize) -> String;
+
+    /// Puts its doses and readings into a list that is empty.
+    fn put_readings(&self, at: usize, into: &mut Vec<(f64, f64)>);
+}
+
+impl Fellows for [Fellow] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn name(&self, at: usize) -> String {
+        self[at].name.clone()
+    }
+
+    fn put_readings(&self, at: usize, into: &mut Vec<(f64, f64)>) {
+        into.extend_from_slice(&self[at].readings);
+    }
+}
+
+/// What a test says of each of them.
+fn of_each<T>(fellows: &(impl Fellows + ?Sized), test: impl Fn(&[(f64, f64)]) -> T) -> Vec<T> {
+    let mut readings = Vec::new();
+    let one = |at: usize| {
+        readings.clear();
+        fellows.put_readings(at, &mut readings);
+        test(&readings)
+    };
+    (0..fellows.count()).map(one).collect()
+}
+
 /// Fractions are hardly larger: twice the control.
 pub(crate) const LARGEST_FRACTION: f64 = 2.0;
 /// Percentages of a table whose drugs do anything are larger.
@@ -30,12 +67,11 @@ pub(crate) fn usual_size(readings: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Names those whose readings are on another scale than the file's; none if all agree.
-pub(crate) fn on_another_scale(fellows: &[Fellow], percent: bool) -> Option<String> {
-    let sizes: Vec<f64> =
-        fellows.iter().map(|fellow| usual_size(fellow.readings.iter().map(|reading| reading.1))).collect();
+pub(crate) fn on_another_scale(fellows: &(impl Fellows + ?Sized), percent: bool) -> Option<String> {
+    let sizes = of_each(fellows, |readings| usual_size(readings.iter().map(|reading| reading.1)));
     let has_percentages = sizes.iter().any(|size| *size > SMALLEST_PERCENT);
-    let named = |is: &dyn Fn(usize) -> bool| -> Vec<&str> {
-        (0..fellows.len()).filter(|at| is(*at)).map(|at| fellows[at].name.as_str()).collect()
+    let named = |is: &dyn Fn(usize) -> bool| -> Vec<String> {
+        (0..fellows.count()).filter(|at| is(*at)).map(|at| fellows.name(at)).collect()
     };
     let raw = named(&|at| sizes[at] > LARGEST_PERCENT);
     if !raw.is_empty() {
@@ -46,16 +82,21 @@ pub(crate) fn on_another_scale(fellows: &[Fellow], percent: bool) -> Option<Stri
         return (!large.is_empty())
             .then(|| format!("percentages in {}, fractions in the others", listed(&large, 5)));
     }
-    let small = named(&|at| has_percentages && is_of_fractions(&fellows[at].readings));
+    if !has_percentages {
+        return None;
+    }
+    let of_fractions = of_each(fellows, is_of_fractions);
+    let small = named(&|at| of_fractions[at]);
     (!small.is_empty()).then(|| format!("fractions in {}, percentages in the others", listed(&small, 5)))
 }
 
 /// Whether all readings are as small as fractions, and follow the dose, so that they can hardly be percentages.
-pub(crate) fn look_like_fractions(fellows: &[Fellow]) -> bool {
-    let small = |fellow: &Fellow| {
-        fellow.readings.iter().all(|(_, value)| value.is_nan() || value.abs() <= LARGEST_FRACTION)
+pub(crate) fn look_like_fractions(fellows: &(impl Fellows + ?Sized)) -> bool {
+    let small = |readings: &[(f64, f64)]| {
+        readings.iter().all(|(_, value)| value.is_nan() || value.abs() <= LARGEST_FRACTION)
     };
-    fellows.iter().all(small) && fellows.iter().any(|fellow| is_of_fractions(&fellow.readings))
+    of_each(fellows, small).into_iter().all(|small| small)
+        && of_each(fellows, is_of_fractions).contains(&true)
 }
 
 /// Whether readings between percentages look like fractions: small, but not noise, since they follow the dose.
@@ -107,8 +148,9 @@ mod tests {
         assert!(same(&[fractions, percent], false).unwrap().starts_with("percentages in plate 1"));
         let percent = fellow("plate 1", &[99.0, 95.0, 80.0, 50.0, 20.0, 5.0]);
         assert_eq!(same(&[percent, dead, inert], true), None);
-        assert!(look_like_fractions(&[fellow("x", &[0.99, 0.95, 0.8, 0.5, 0.2, 0.05])]));
-        assert!(!look_like_fractions(&[fellow("dead", &[0.7, 1.1, 0.3, 0.9, 0.5, 0.8])]));
+        let fractions = |fellow: Fellow| look_like_fractions([fellow].as_slice());
+        assert!(fractions(fellow("x", &[0.99, 0.95, 0.8, 0.5, 0.2, 0.05])));
+        assert!(!fractions(fellow("dead", &[0.7, 1.1, 0.3, 0.9, 0.5, 0.8])));
         assert!(same(&[raw], true).unwrap().contains("raw signals in raw"));
     }
 }

@@ -105,7 +105,7 @@ pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matric
     notes.extend(assembly.notes());
     notes.extend(assembly.pooled(table, &columns, &wells)?);
     let fellows = assembly.fellows(&wells, &readings);
-    notes.extend(check_scales(table, columns.reading, &fellows, unit, options.unit)?);
+    notes.extend(check_scales(table, columns.reading, fellows.as_slice(), unit, options.unit)?);
     let inhibitions = inhibitions(table, &columns, &readings, unit)?;
     let incomplete = readings.iter().filter(|reading| reading.is_nan()).count();
     let mut jittered = 0;
@@ -142,7 +142,7 @@ fn read_many_drugs(
     let found = ManyBlocks::of(table, columns, wells)?;
     notes.extend(found.notes(table, columns, wells)?);
     let fellows = found.fellows(wells, &readings);
-    notes.extend(check_scales(table, columns.reading, &fellows, unit, options.unit)?);
+    notes.extend(check_scales(table, columns.reading, fellows.as_slice(), unit, options.unit)?);
     let inhibitions = inhibitions(table, columns, &readings, unit)?;
     let incomplete = inhibitions.iter().filter(|reading| reading.is_nan()).count();
     let (blocks, many, jittered) = found.blocks(wells, &inhibitions);
@@ -484,8 +484,8 @@ impl Wells {
                     }
                     (Some(_), _) => {
                         wells.drugs[row][side] = drug;
-                        wells.factors[row][side] = factors.factors[row];
-                        wells.doses[row][side] = value * factors.factors[row];
+                        wells.factors[row][side] = factors.at(row);
+                        wells.doses[row][side] = value * factors.at(row);
                     }
                     (None, None) => {}
                 }

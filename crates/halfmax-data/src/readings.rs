@@ -7,7 +7,7 @@ use halfmax_core::{Error, Result, listed};
 
 use crate::columns::plain;
 use crate::fellows::{
-    Fellow, LARGEST_FRACTION, LARGEST_PERCENT, SMALLEST_PERCENT, look_like_fractions, on_another_scale,
+    Fellows, LARGEST_FRACTION, LARGEST_PERCENT, SMALLEST_PERCENT, look_like_fractions, on_another_scale,
     usual_size,
 };
 use crate::lists;
@@ -138,20 +138,22 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     let readings = finite(table, columns.reading, "a number")?;
     let unit = unit_of(table, columns.reading, &readings, options.unit)?;
     let units = DoseFactors::of_one_drug(table, columns.dose, columns.unit, options.dose_factor)?;
-    let mut grouping = Grouping::default();
+    let mut grouping = Grouping::with_capacity(table.rows());
     let (mut controls, mut incomplete) = (0, 0);
     for at in 0..table.rows() {
         let mut key = [0; 4];
         key.iter_mut().zip(&labels).for_each(|(key, column)| *key = column.of_row[at]);
         if doses[at] == 0.0 && !readings[at].is_nan() {
             controls += 1;
+            grouping.leave_out();
         } else if key[..labels.len()].contains(&Labels::MISSING)
             || doses[at].is_nan()
             || readings[at].is_nan()
         {
             incomplete += 1;
+            grouping.leave_out();
         } else {
-            grouping.add(key, at);
+            grouping.add(key);
         }
     }
     let mut untreated: Vec<f64> = (0..table.rows())
@@ -159,7 +161,10 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
         .map(|at| readings[at])
         .collect();
     refuse_wrong_way_round(table, columns.reading, &mut untreated, unit)?;
-    if grouping.keys.is_empty() {
+    let Grouping { keys, of_row, .. } = grouping;
+    let grouped = Grouped::of(&of_row, keys.len());
+    drop(of_row);
+    if keys.is_empty() {
         return Err(Error::data(format!(
             "{}: no row has a cell line, a drug, a dose above 0 and a reading",
             table.label()
@@ -174,7 +179,7 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
     used.extend(alone.columns.iter().filter_map(|name| table.position_of(name)));
     let pooled = Repeats {
         what: "curves",
-        groups: grouping.rows.iter().map(Vec::as_slice).filter(|rows| rows.len() > 1).collect(),
+        groups: grouped.groups().filter(|rows| rows.len() > 1).collect(),
         used: &used,
     };
     notes.extend(pooled.check(table)?);
@@ -187,27 +192,22 @@ pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readi
         drug: name(key, 1),
         experiment: experiment(key),
     };
-    let curves: Vec<CurveKey> = grouping.keys.iter().map(key_of).collect();
-    let fellows = fellows(table, &curves, &grouping.rows, (&doses, &readings))?;
+    let curves: Vec<CurveKey> = keys.iter().map(key_of).collect();
+    let fellows = CurvesAndPlates::of(table, &curves, &grouped, [&doses, &readings])?;
     notes.extend(check_scales(table, columns.reading, &fellows, unit, options.unit)?);
-    let order: Vec<usize> = grouping.rows.iter().flatten().copied().collect();
-    let mut starts = vec![0];
-    starts.extend(grouping.rows.iter().scan(0, |end, rows| {
-        *end += rows.len();
-        Some(*end)
-    }));
+    drop(fellows);
     let batches = if options.by_experiment { None } else { experiment_column(table).ok() };
     let batches = batches.map(|column| table.labels(column)).transpose()?;
     let of_signals =
         if plates.is_some() || options.divisions_vary { Divided::ByWells } else { Divided::AsSaid };
     let mut found = Readings {
         curves,
-        starts,
-        dose_um: order.iter().map(|at| doses[*at] * units.factors[*at]).collect(),
-        viability: order.iter().map(|at| unit.viability(readings[*at])).collect(),
-        batch: batches.map(|labels| order.iter().map(|at| labels.of_row[*at]).collect()),
-        divisions: divisions(table, &grouping.rows, of_signals)?,
-        time_h: options.by_time.then(|| curve_hours(table, &grouping.rows)).transpose()?,
+        dose_um: grouped.order.iter().map(|at| doses[*at] * units.at(*at)).collect(),
+        viability: grouped.order.iter().map(|at| unit.viability(readings[*at])).collect(),
+        batch: batches.map(|labels| grouped.order.iter().map(|at| labels.of_row[*at]).collect()),
+        divisions: divisions(table, &grouped, of_signals)?,
+        time_h: options.by_time.then(|| curve_hours(table, &grouped)).transpose()?,
+        starts: grouped.starts,
         unit,
         dose_unit_assumed: units.assumed,
         controls,
@@ -370,44 +370,87 @@ fn named_like_viabilities(table: &RawTable) -> Result<Option<RawTable>> {
     Ok(Some(signals))
 }
 
+/// A column that groups rows: its name, that of each group, and their rows.
+struct GroupedColumn<'a> {
+    name: &'a str,
+    labels: Arc<Labels>,
+    rows: Grouped,
+}
+
 /// The curves and plates of a table, with their readings.
-fn fellows(
-    table: &RawTable,
-    curves: &[CurveKey],
-    rows: &[Vec<usize>],
-    (doses, readings): (&[f64], &[f64]),
-) -> Result<Vec<Fellow>> {
-    let of_rows = |rows: &[usize]| rows.iter().map(|row| (doses[*row], readings[*row])).collect();
-    let mut fellows: Vec<Fellow> = curves
-        .iter()
-        .zip(rows)
-        .map(|(curve, rows)| Fellow {
-            name: format!("the curve of {} in {}", curve.drug, curve.cell_line),
-            readings: of_rows(rows),
-        })
-        .collect();
-    for role in [Role::Plate, Role::Experiment] {
-        let Some(column) = table.role(role) else { continue };
-        let labels = table.labels(column)?;
-        let mut groups: Vec<Vec<usize>> = vec![Vec::new(); labels.names.len()];
-        for row in rows.iter().flatten() {
-            if let Some(group) = groups.get_mut(labels.of_row[*row] as usize) {
-                group.push(*row);
-            }
+struct CurvesAndPlates<'a> {
+    curves: &'a [CurveKey],
+    rows: &'a Grouped,
+    /// Plates and experiments.
+    others: Vec<GroupedColumn<'a>>,
+    doses: &'a [f64],
+    readings: &'a [f64],
+}
+
+impl<'a> CurvesAndPlates<'a> {
+    fn of(
+        table: &'a RawTable,
+        curves: &'a [CurveKey],
+        rows: &'a Grouped,
+        [doses, readings]: [&'a [f64]; 2],
+    ) -> Result<Self> {
+        let mut used = vec![false; table.rows()];
+        rows.order.iter().for_each(|row| used[*row] = true);
+        let mut others = Vec::new();
+        for column in [Role::Plate, Role::Experiment].into_iter().filter_map(|role| table.role(role)) {
+            let labels = table.labels(column)?;
+            let of_row = labels.of_row.iter().zip(&used).map(|(label, used)| match used {
+                true => *label,
+                false => Grouped::NONE,
+            });
+            let rows = Grouped::of(&of_row.collect::<Vec<u32>>(), labels.names.len());
+            others.push(GroupedColumn { name: &table.names()[column], labels, rows });
         }
-        fellows.extend(labels.names.iter().zip(&groups).map(|(name, rows)| Fellow {
-            name: format!("{} {name}", table.names()[column]),
-            readings: of_rows(rows),
-        }));
+        Ok(Self { curves, rows, others, doses, readings })
     }
-    Ok(fellows)
+
+    /// A plate or experiment: which column it is of, and which of that.
+    fn other(&self, at: usize) -> Option<(&GroupedColumn<'a>, usize)> {
+        let mut left = at - self.curves.len();
+        for other in &self.others {
+            let count = other.labels.names.len();
+            if left < count {
+                return Some((other, left));
+            }
+            left -= count;
+        }
+        None
+    }
+}
+
+impl Fellows for CurvesAndPlates<'_> {
+    fn count(&self) -> usize {
+        self.curves.len() + self.others.iter().map(|other| other.labels.names.len()).sum::<usize>()
+    }
+
+    fn name(&self, at: usize) -> String {
+        match self.curves.get(at) {
+            Some(curve) => format!("the curve of {} in {}", curve.drug, curve.cell_line),
+            None => self.other(at).map_or_else(String::new, |(column, own)| {
+                format!("{} {}", column.name, column.labels.names[own])
+            }),
+        }
+    }
+
+    fn put_readings(&self, at: usize, into: &mut Vec<(f64, f64)>) {
+        let rows = match at < self.curves.len() {
+            true => self.rows.group(at),
+            false => self.other(at).map_or(&[][..], |(column, own)| column.rows.group(own)),
+        };
+        into.extend(rows.iter().map(|row| (self.doses[*row], self.readings[*row])));
+    }
 }
 
 /// Refuses readings that are on another scale than their fellows; where the user said what all of them are, a note says so.
 pub(crate) fn check_scales(
     table: &RawTable,
     column: usize,
-    fellows: &[Fellow],
+    fellows: &(impl Fellows + ?Sized),
     unit: ReadingUnit,
     said: Option<ReadingUnit>,
 ) -> Result<Option<String>> {
@@ -439,30 +482,76 @@ fn experiment_column(table: &RawTable) -> Result<usize> {
 }
 
 /// The time of each curve in hours.
-fn curve_hours(table: &RawTable, curves: &[Vec<usize>]) -> Result<Vec<f64>> {
+fn curve_hours(table: &RawTable, curves: &Grouped) -> Result<Vec<f64>> {
     let column = table.require(Role::Time)?;
     let (factor, _) = crate::time_courses::hours_in(&table.names()[column]);
     let times = finite(table, column, "a time as a number")?;
-    Ok(curves.iter().map(|rows| rows.first().map_or(f64::NAN, |row| factor * times[*row])).collect())
+    Ok(curves.groups().map(|rows| rows.first().map_or(f64::NAN, |row| factor * times[*row])).collect())
 }
 
-/// The rows of each curve.
-#[derive(Default)]
+/// Numbers curves in the order in which rows first have them.
 struct Grouping {
-    known: HashMap<[u32; 4], usize>,
-    /// Cell line, drug and what else tells curves apart (experiment, time; 0 where nothing does), as positions among their names.
+    known: HashMap<[u32; 4], u32>,
+    /// Cell line, drug and experiment (0 where curves are not told apart by it), as positions among their names.
     keys: Vec<[u32; 4]>,
-    rows: Vec<Vec<usize>>,
+    /// For each row its curve.
+    of_row: Vec<u32>,
 }
 
 impl Grouping {
-    fn add(&mut self, key: [u32; 4], row: usize) {
-        let at = *self.known.entry(key).or_insert(self.keys.len());
-        if at == self.keys.len() {
+    fn with_capacity(rows: usize) -> Self {
+        Self { known: HashMap::new(), keys: Vec::new(), of_row: Vec::with_capacity(rows) }
+    }
+
+    fn add(&mut self, key: [u32; 4]) {
+        let next = self.keys.len() as u32;
+        let at = *self.known.entry(key).or_insert(next);
+        if at == next {
             self.keys.push(key);
-            self.rows.push(Vec::new());
         }
-        self.rows[at].push(row);
+        self.of_row.push(at);
+    }
+
+    fn leave_out(&mut self) {
+        self.of_row.push(Grouped::NONE);
+    }
+}
+
+/// Rows, group by group, in their order.
+struct Grouped {
+    order: Vec<usize>,
+    /// For each group where its rows start; one more entry ends the last.
+    starts: Vec<usize>,
+}
+
+impl Grouped {
+    /// The group of a row that is in none.
+    const NONE: u32 = u32::MAX;
+
+    /// From the group of each row.
+    fn of(of_row: &[u32], groups: usize) -> Self {
+        let mut starts = vec![0; groups + 1];
+        let counted = |group: &u32| (*group as usize) < groups;
+        of_row.iter().filter(|group| counted(group)).for_each(|group| starts[*group as usize + 1] += 1);
+        for at in 0..groups {
+            starts[at + 1] += starts[at];
+        }
+        let mut next = starts.clone();
+        let mut order = vec![0; starts[groups]];
+        for (row, group) in of_row.iter().enumerate().filter(|(_, group)| counted(group)) {
+            let place = &mut next[*group as usize];
+            order[*place] = row;
+            *place += 1;
+        }
+        Self { order, starts }
+    }
+
+    fn group(&self, at: usize) -> &[usize] {
+        &self.order[self.starts[at]..self.starts[at + 1]]
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &[usize]> {
+        (0..self.starts.len() - 1).map(|at| self.group(at))
     }
 }
 
@@ -505,14 +594,14 @@ enum Divided {
 const DIVISIONS_DIFFER: f64 = 0.5;
 
 /// How often the control of each curve divided, by the column of that.
-fn divisions(table: &RawTable, curves: &[Vec<usize>], from: Divided) -> Result<Option<Vec<f64>>> {
+fn divisions(table: &RawTable, curves: &Grouped, from: Divided) -> Result<Option<Vec<f64>>> {
     const EXPECTED: &str = "a number of divisions, above 0, at most 100";
     let Some(column) = table.role(Role::Divisions) else { return Ok(None) };
     let values = finite(table, column, EXPECTED)?;
     if let Some(at) = values.iter().position(|value| *value <= 0.0 || *value > 100.0) {
         return Err(table.bad_value(column, at, values[at], EXPECTED));
     }
-    let of_curve = |rows: &Vec<usize>| {
+    let of_curve = |rows: &[usize]| {
         let first = values[rows[0]];
         let allowed = if from == Divided::ByWells { DIVISIONS_DIFFER } else { 0.0 };
         let same = |value: f64| (value - first).abs() <= allowed || (value.is_nan() && first.is_nan());
@@ -528,7 +617,7 @@ fn divisions(table: &RawTable, curves: &[Vec<usize>], from: Divided) -> Result<O
             }
         }
     };
-    curves.iter().map(of_curve).collect::<Result<Vec<f64>>>().map(Some)
+    curves.groups().map(of_curve).collect::<Result<Vec<f64>>>().map(Some)
 }
 
 const SAY_WHICH: &str = "say which with --response viability-percent, viability-fraction, inhibition-percent or inhibition-fraction";

@@ -252,9 +252,9 @@ fn describing(table: &RawTable, combinations: bool) -> Describing {
 /// The lowest and the highest dose tested of each row, in µM.
 fn tested_doses(table: &RawTable, columns: [usize; 2]) -> Result<Vec<Option<[f64; 2]>>> {
     let [low, high] = columns.map(|column| {
-        let factors = DoseFactors::of(table, column, None, None)?.factors;
+        let factors = DoseFactors::of(table, column, None, None)?;
         let doses = table.numbers(column, "a dose")?;
-        Ok::<Vec<f64>, Error>(doses.iter().zip(factors).map(|(dose, factor)| dose * factor).collect())
+        Ok::<Vec<f64>, Error>(doses.iter().enumerate().map(|(row, dose)| dose * factors.at(row)).collect())
     });
     let range = |(low, high): (f64, f64)| (low <= high).then_some([low, high]);
     Ok(low?.into_iter().zip(high?).map(range).collect())

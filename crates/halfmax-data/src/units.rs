@@ -17,17 +17,32 @@ pub enum DoseUnit {
 /// What the doses of a column are to be multiplied with to be in µM.
 #[derive(Clone, Debug)]
 pub(crate) struct DoseFactors {
-    /// One entry per row.
-    pub factors: Vec<f64>,
+    factors: Factors,
     /// Whether nothing says what the unit is, so that µM was assumed.
     pub assumed: bool,
     /// Where molar masses came from, if doses are masses per volume.
     pub note: Option<String>,
 }
 
+#[derive(Clone, Debug)]
+enum Factors {
+    /// The same for every row.
+    One(f64),
+    /// One entry per row.
+    OfRows(Vec<f64>),
+}
+
 const EXPECTED: &str = "a unit of concentration: M, mM, uM, nM, pM, mol/L …";
 
 impl DoseFactors {
+    /// The factor of a row.
+    pub fn at(&self, row: usize) -> f64 {
+        match &self.factors {
+            Factors::One(factor) => *factor,
+            Factors::OfRows(factors) => factors[row],
+        }
+    }
+
     /// As given, else by a column of units, else by the name of the doses' column, else 1.
     ///
     /// # Errors
@@ -64,9 +79,8 @@ impl DoseFactors {
         given: Option<f64>,
         masses: Option<&MolarMasses>,
     ) -> Result<Self> {
-        let all = |factor: f64, assumed: bool| {
-            Ok(Self { factors: vec![factor; table.rows()], assumed, note: None })
-        };
+        let all =
+            |factor: f64, assumed: bool| Ok(Self { factors: Factors::One(factor), assumed, note: None });
         let values = table.numbers(doses, "a dose")?;
         let is_dose = |row: usize| !values[row].is_nan() && values[row] != 0.0;
         let note = masses.map(|masses| masses.note.clone());
@@ -85,7 +99,8 @@ impl DoseFactors {
                         refuse_unknown(table, masses, &place, is_dose)?;
                         let of =
                             |row: usize| if is_dose(row) { molar(factor, masses.of_row[row]) } else { 1.0 };
-                        Ok(Self { factors: (0..table.rows()).map(of).collect(), assumed: false, note })
+                        let factors = Factors::OfRows((0..table.rows()).map(of).collect());
+                        Ok(Self { factors, assumed: false, note })
                     }
                     (None, _) => all(1.0, true),
                 };
@@ -118,7 +133,7 @@ impl DoseFactors {
         }
         };
         let factors = (0..table.rows()).map(factor).collect::<Result<_>>()?;
-        Ok(Self { factors, assumed: false, note })
+        Ok(Self { factors: Factors::OfRows(factors), assumed: false, note })
     }
 }
 

@@ -119,6 +119,7 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     let judged = judged(raw_table(args, global)?, &args.plates, pictured, global, terminal)?;
     let table = args.times.rated(judged.table, global)?;
     let readings = read_readings(&table, &options)?;
+    drop(table);
     tell(&args.raw, &readings, terminal);
     if let Some(comparison) = &comparison {
         comparison.check(&readings.curves)?;

@@ -114,7 +114,7 @@ impl ManyWells {
                     let expected = "another drug than in the other columns of drugs of this row";
                     return Err(table.bad_value(slot.drug, row, name, expected));
                 }
-                wells.given[row].push((drug, value * factors.factors[row]));
+                wells.given[row].push((drug, value * factors.at(row)));
             }
         }
         Ok(third.then_some(wells))
