@@ -257,7 +257,7 @@ impl Plates {
             }
         }
         if self.format.is_none() && (args.plates.is_some() || which != Corrected::default()) {
-            notes.push("nothing says where wells lie, so that effects of the position are not known: add a column well (A01), or well_row and well_column".into());
+            notes.push("nothing says where wells lie: effects of the position are not estimated; add a column well (A01), or well_row and well_column".into());
         }
         if which != Corrected::default() {
             notes.push(self.what_was_corrected());
