@@ -41,7 +41,7 @@ pub struct SynergyArgs {
     /// The readings: columns of two or more drugs, their doses (0 where another is alone) and viabilities or inhibitions, and, as far
     /// as there, of blocks, cell lines and units, recognised by name.
     matrix: PathBuf,
-    /// A TOML file of options, in a table [synergy] (models, baseline, bootstrap, missing, confidence); flags come first.
+    /// A TOML file of options, in a table named synergy (models, baseline, bootstrap, missing, confidence); flags come first.
     #[arg(long, value_name = "FILE")]
     options: Option<PathBuf>,
     /// What is expected of drugs that do not interact. Default: hsa,bliss,loewe,zip.
