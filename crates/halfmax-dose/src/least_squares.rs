@@ -209,6 +209,7 @@ pub(crate) struct Factor<const N: usize> {
 }
 
 /// The lower Cholesky factor of the rows and columns of `matrix` that are `chosen`; none if it is not positive definite.
+#[inline(always)]
 pub(crate) fn cholesky<const N: usize>(matrix: &[[f64; N]; N], chosen: &[bool; N]) -> Option<Factor<N>> {
     let mut factor = Factor { lower: [[0.0; N]; N], inverse: [1.0; N], chosen: *chosen };
     let lower = &mut factor.lower;
@@ -235,6 +236,7 @@ pub(crate) fn cholesky<const N: usize>(matrix: &[[f64; N]; N], chosen: &[bool; N
 
 impl<const N: usize> Factor<N> {
     /// Solves `L Lᵀ x = right` over the chosen rows; the others are 0.
+    #[inline(always)]
     pub fn solve(&self, right: &[f64; N]) -> [f64; N] {
         let mut x = [0.0; N];
         for row in 0..N {
