@@ -482,3 +482,15 @@ fn options_come_from_a_file_and_flags() {
     says(&refused(&text, 2, &["--options", options]), &["dose.toml", "line 2", "hills", "hill"]);
     says(&refused(&text, 2, &["--confidence", "95"]), &["confidence = 95", "0.95"]);
 }
+
+/// Two files under one name: the later would replace the earlier.
+#[test]
+fn outputs_and_comparisons_that_cannot_be_are_refused() {
+    let text = format!("{}B,Other,1,0.1,0.9\n", table(HEADER, 1.0, |v| v));
+    let out = ["--compare", "cell_line=A375,B", "--compare-out"];
+    says(
+        &refused(&text, 2, &[&out[..], &["curves.csv"]].concat()),
+        &["named by both --out and --compare-out"],
+    );
+    says(&refused(&text, 3, &[&out[..], &["two.csv"]].concat()), &["A375 and B share no drug"]);
+}

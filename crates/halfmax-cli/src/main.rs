@@ -102,6 +102,19 @@ impl Global {
         if self.overwrite { Ok(()) } else { refuse_existing(path) }
     }
 
+    /// As [`Self::may_write`] for the files of several arguments, no two of which may name one file: the later would replace the earlier.
+    fn may_write_all(&self, files: &[(&str, Option<&Path>)]) -> Result<()> {
+        let named: Vec<(&str, &Path)> =
+            files.iter().filter_map(|(flag, path)| Some((*flag, (*path)?))).collect();
+        for (at, (flag, path)) in named.iter().enumerate() {
+            if let Some((earlier, _)) = named[..at].iter().find(|(_, other)| other == path) {
+                let error = Error::config(format!("{}: named by both {earlier} and {flag}", path.display()));
+                return Err(error.help("give two files"));
+            }
+        }
+        named.iter().try_for_each(|(_, path)| self.may_write(path))
+    }
+
     /// As [`Self::read_config`]; a recipe that comes with the program need not be there.
     fn read_recipe(&self, path: &Path, terminal: Terminal) -> Result<Config> {
         recipes::bring(path, terminal)?;

@@ -1,6 +1,6 @@
 //! Options of commands that draw pictures.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use halfmax_core::{Error, Result};
@@ -24,16 +24,13 @@ pub struct PictureArgs {
 
 impl PictureArgs {
     /// Refuses places that may not be written, before any work is done.
-    pub fn check(&self, out: &Path, global: &Global) -> Result<()> {
-        if let Some(html) = &self.html {
-            if html.as_os_str() == "-" || html == out {
-                return Err(Error::parameter(
-                    "--html",
-                    html.display(),
-                    "a file of its own, not that of --out or -",
-                ));
-            }
-            global.may_write(html)?;
+    pub fn check(&self, global: &Global) -> Result<()> {
+        if let Some(html) = self.html.as_ref().filter(|html| html.as_os_str() == "-") {
+            return Err(Error::parameter(
+                "--html",
+                html.display(),
+                "a file: a page is not written to standard output",
+            ));
         }
         let existing = if global.overwrite { Existing::Replaced } else { Existing::Refused };
         self.svg.as_ref().map_or(Ok(()), |folder| SvgFolder::check(folder, existing))

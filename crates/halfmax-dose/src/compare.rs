@@ -27,7 +27,7 @@ pub struct Difference {
     pub lower: f64,
     /// The upper end of its interval; NaN where it is open.
     pub upper: f64,
-    /// The two-sided p value of a ratio of 1; it is below 0.05 where the interval does not hold 1.
+    /// The two-sided p value of a ratio of 1; it is below 1 less the level of the interval where that does not hold 1.
     pub p_value: f64,
 }
 

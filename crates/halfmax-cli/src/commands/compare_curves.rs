@@ -1,6 +1,6 @@
 //! Comparisons of the curves of two cell lines, drugs or experiments.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use halfmax_core::{Error, Result};
@@ -34,6 +34,11 @@ impl CompareColumn {
             Self::Drug => &key.drug,
             Self::Experiment => &key.experiment,
         }
+    }
+
+    /// The other names of a curve.
+    fn rest(self, key: &CurveKey) -> [String; 3] {
+        Self::ALL.map(|of| if of == self { String::new() } else { of.of(key).to_owned() })
     }
 }
 
@@ -75,7 +80,7 @@ impl Comparisons {
     /// Whether the curves have both names.
     ///
     /// # Errors
-    /// If one of them is the name of no curve.
+    /// If one of them is the name of no curve, or the two have nothing else in common.
     pub fn check(&self, keys: &[CurveKey]) -> Result<()> {
         let column = self.pair.column;
         for value in &self.pair.values {
@@ -84,6 +89,16 @@ impl Comparisons {
                     format!("a {} of the file, as the column {0} of the curves names it", column.name());
                 return Err(Error::parameter("--compare", value, &expected));
             }
+        }
+        let [a, b] = &self.pair.values;
+        let of = |value: &str| -> HashSet<[String; 3]> {
+            keys.iter().filter(|key| column.of(key) == value).map(|key| column.rest(key)).collect()
+        };
+        if of(a).is_disjoint(&of(b)) {
+            return Err(Error::data(format!(
+                "--compare: {a} and {b} share no drug, cell line or experiment"
+            ))
+            .help("name two that were measured with the same drugs, or in the same cell lines"));
         }
         Ok(())
     }
@@ -102,9 +117,7 @@ impl Comparisons {
     /// the number of comparisons.
     pub fn finish(mut self, terminal: Terminal) -> Result<usize> {
         let column = self.pair.column;
-        let rest = |key: &CurveKey| {
-            CompareColumn::ALL.map(|of| if of == column { String::new() } else { of.of(key).to_owned() })
-        };
+        let rest = |key: &CurveKey| column.rest(key);
         let [first, second] = &self.curves;
         let others: HashMap<[String; 3], &CurveFit> =
             second.iter().map(|(key, fit)| (rest(key), fit)).collect();
@@ -115,9 +128,7 @@ impl Comparisons {
             terminal
                 .note(&format!("--compare: without a partner, and left out: {}", counted(alone, "curve")));
         }
-        if !pairs.is_empty() {
-            write(column, &self.pair.values, &pairs, &mut self.writer)?;
-        }
+        write(column, &self.pair.values, &pairs, &mut self.writer)?;
         self.writer.finish()?;
         Ok(pairs.len())
     }

@@ -32,9 +32,7 @@ impl Numbers<'_> {
         self.add(&format!("{name}_upper{unit}"), |fit| of(fit).upper);
         self.add(error, |fit| of(fit).standard_error);
     }
-}
 
-impl Numbers<'_> {
     /// Adds the columns of the dose of an effect, by the convention of the IC50: extrapolations have a column of their own.
     fn effect(&mut self, at: usize, name: &str) {
         let dose = |fit: &CurveFit| {

@@ -79,11 +79,14 @@ pub struct FitCurvesArgs {
 
 /// `halfmax fit-curves`.
 pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> Result<()> {
-    global.may_write(&args.out)?;
-    args.pictures.check(&args.out, global)?;
-    if let Some(out) = &args.compare_out {
-        global.may_write(out)?;
-    }
+    global.may_write_all(&[
+        ("--out", Some(&args.out)),
+        ("--compare-out", args.compare_out.as_deref()),
+        ("--plates", args.plates.file()),
+        ("--rates", args.times.file()),
+        ("--html", args.pictures.html.as_deref()),
+    ])?;
+    args.pictures.check(global)?;
     if args.compare.as_ref().is_some_and(|pair| pair.column == CompareColumn::Experiment) && args.by.is_none()
     {
         return Err(Error::parameter(
@@ -116,8 +119,8 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     let mut comparison =
         args.compare.as_ref().zip(args.compare_out.as_ref()).map(Comparisons::create).transpose()?;
     let pictured = args.pictures.html.is_some();
-    let judged = judged(raw_table(args, global)?, &args.plates, pictured, global, terminal)?;
-    let table = args.times.rated(judged.table, global)?;
+    let judged = judged(raw_table(args, global)?, &args.plates, pictured, terminal)?;
+    let table = args.times.rated(judged.table)?;
     let readings = read_readings(&table, &options)?;
     drop(table);
     tell(&args.raw, &readings, terminal);

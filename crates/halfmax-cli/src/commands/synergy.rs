@@ -128,13 +128,13 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     let scorer = scorer(args, &options)?;
     let models: Vec<String> = scorer.params().models.iter().map(|model| model.name().to_owned()).collect();
     let seed = Seed::new(global.seed.or(options.seed).unwrap_or(1));
-    if args.summary.as_ref() == Some(&args.out) {
-        let error = Error::config(format!("{}: named by both --out and --summary", args.out.display()));
-        return Err(error.help("give two files"));
-    }
     args.fits.check(args.summary.is_some())?;
-    std::iter::once(&args.out).chain(&args.summary).try_for_each(|path| global.may_write(path))?;
-    args.pictures.check(&args.out, global)?;
+    global.may_write_all(&[
+        ("--out", Some(&args.out)),
+        ("--summary", args.summary.as_deref()),
+        ("--html", args.pictures.html.as_deref()),
+    ])?;
+    args.pictures.check(global)?;
     let reading = MatrixOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
         dose_factor: args.dose_unit,
@@ -444,14 +444,19 @@ fn score<'a>(
             .map_err(|error| (block.id.clone(), described(block), error)))
     };
     let all: Vec<Result<Scored<'a>, _>> = blocks.par_iter().enumerate().map(one).collect::<Result<_>>()?;
-    let (mut scored, mut failed) = (Vec::new(), Vec::new());
+    Ok(parted(all))
+}
+
+/// What succeeded and what did not, each in its order.
+fn parted<T, E>(all: Vec<std::result::Result<T, E>>) -> (Vec<T>, Vec<E>) {
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
     for one in all {
         match one {
-            Ok(one) => scored.push(one),
+            Ok(one) => done.push(one),
             Err(one) => failed.push(one),
         }
     }
-    Ok((scored, failed))
+    (done, failed)
 }
 
 fn described(block: &Block) -> String {

@@ -13,7 +13,6 @@ use halfmax_dose::{
 use halfmax_report::{Card, Measure, Picture, PlatePicture, Well};
 use serde_json::{Value, json};
 
-use crate::Global;
 use crate::reporting::PlateCards;
 use crate::terminal::Terminal;
 
@@ -39,6 +38,13 @@ pub struct PlateArgs {
     max_control_cv: f64,
 }
 
+impl PlateArgs {
+    /// The file of the quality of plates.
+    pub fn file(&self) -> Option<&Path> {
+        self.plates.as_deref()
+    }
+}
+
 /// A table whose plates were judged, and what was found.
 pub struct Judged {
     /// The table, with what was asked for done.
@@ -54,13 +60,7 @@ pub struct Judged {
 /// # Errors
 /// If the table has no raw signals though they are needed, most plates have controls that cross, all plates fail and are to be left out, or
 /// the file of plates cannot be written.
-pub fn judged(
-    table: RawTable,
-    args: &PlateArgs,
-    pictured: bool,
-    global: &Global,
-    terminal: Terminal,
-) -> Result<Judged> {
+pub fn judged(table: RawTable, args: &PlateArgs, pictured: bool, terminal: Terminal) -> Result<Judged> {
     let limits = limits(args)?;
     let asked = args.plates.is_some() || !args.correct.is_empty() || args.drop_failed_plates;
     let mut plates = Plates::of(&table, &limits)?;
@@ -84,7 +84,6 @@ pub fn judged(
         plates.correct(&limits);
     }
     if let Some(path) = &args.plates {
-        global.may_write(path)?;
         plates.write(path)?;
     }
     let place = table.label().to_owned();

@@ -9,8 +9,6 @@ use halfmax_data::{
 };
 use halfmax_dose::{GrowthRate, growth_rate, growth_rate_inhibition, left_by_rates};
 
-use crate::Global;
-
 /// What is said of readings at several times.
 #[derive(Args)]
 pub struct TimeArgs {
@@ -35,6 +33,11 @@ pub enum Times {
 }
 
 impl TimeArgs {
+    /// The file of the growth rates.
+    pub fn file(&self) -> Option<&Path> {
+        self.rates.as_deref()
+    }
+
     /// Whether each time (or interval) has a curve of its own.
     pub fn apart(&self) -> bool {
         matches!(self.times, Some(Times::Each | Times::Interval))
@@ -49,7 +52,7 @@ impl TimeArgs {
     ///
     /// # Errors
     /// If the table lacks signals, times or untreated wells, or the file of rates cannot be written.
-    pub fn rated(&self, table: RawTable, global: &Global) -> Result<RawTable> {
+    pub fn rated(&self, table: RawTable) -> Result<RawTable> {
         if !self.of_rates() {
             return match &self.rates {
                 None => Ok(table),
@@ -70,7 +73,6 @@ impl TimeArgs {
                 .help("a growth rate needs signals above 0 (less the blanks) at two times"));
         }
         if let Some(path) = &self.rates {
-            global.may_write(path)?;
             write(path, &table, &rates)?;
         }
         let mut notes = courses.notes;

@@ -6,7 +6,7 @@ use halfmax_dose::synergy::{BlockScores, MultiMatrix, SynergyScorer};
 use rayon::prelude::*;
 
 use super::columns::Columns;
-use super::{add_models_of_blocks, add_models_of_cells, add_single_agents};
+use super::{add_models_of_blocks, add_models_of_cells, add_single_agents, parted};
 
 /// A block of three or more drugs with its matrix and scores.
 pub(super) struct ScoredMany<'a> {
@@ -37,14 +37,7 @@ pub(super) fn score_many<'a>(
     };
     let all: Vec<std::result::Result<_, _>> =
         blocks.par_iter().enumerate().map(one).collect::<Result<_>>()?;
-    let (mut scored, mut failed) = (Vec::new(), Vec::new());
-    for one in all {
-        match one {
-            Ok(one) => scored.push(one),
-            Err(one) => failed.push(one),
-        }
-    }
-    Ok((scored, failed))
+    Ok(parted(all))
 }
 
 /// `3 (A with B and C in K562)`.
