@@ -134,8 +134,8 @@ fn table(label: &str, bytes: &[u8]) {
     let Some(lines) = known_lines() else { return };
     let _ = black_box(inspect_table(&table, lines));
     let _ = black_box(read_responses(&table, lines, &TargetConfig::default(), None));
-    let _ = black_box(read_readings(&table, &ReadingOptions::default()));
     let _ = black_box(read_matrices(&table, &MatrixOptions::default()));
+    let _ = black_box(read_readings(table, &ReadingOptions::default()));
 }
 
 fn known_lines() -> Option<&'static CellLines> {

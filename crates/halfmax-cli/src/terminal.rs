@@ -20,6 +20,11 @@ pub fn listen_for_stop() {
     });
 }
 
+/// Whether the user asked to stop.
+pub fn stopped() -> bool {
+    STOPPED.load(Ordering::Relaxed)
+}
+
 /// The first of NAME, NAME-2, NAME-3, … that does not exist.
 pub fn free_folder(name: &Path) -> PathBuf {
     let numbered = |number: u32| {
@@ -128,7 +133,7 @@ impl Progress for Bar {
     }
 
     fn stopped(&self) -> bool {
-        STOPPED.load(Ordering::Relaxed)
+        stopped()
     }
 }
 

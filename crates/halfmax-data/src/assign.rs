@@ -85,6 +85,7 @@ impl RawTable {
         let said = other.said.iter().filter_map(|(role, column)| Some((*role, kept(*column)?))).collect();
         let ignored = other.ignored.iter().filter_map(|column| kept(*column)).collect();
         (self.said, self.ignored) = (said, ignored);
+        self.decided.clone_from(&other.decided);
         self.candidates = OnceLock::new();
     }
 

@@ -131,7 +131,7 @@ impl DrugSheet {
             .transpose()?;
         let mut sheet =
             Self { shape: FileShape::of(table, "drugs"), own: own_columns(table, key)?, ..Self::default() };
-        sheet.notes.extend(table.notes().iter().cloned());
+        sheet.notes.extend(table.notes());
         let (mut repeats, mut tidied) = (Repeats::default(), Tidied::default());
         for (row, name) in table.texts(key)?.into_iter().enumerate() {
             let Some(name) = name else { continue };
@@ -329,7 +329,7 @@ fn with_drugs_in_rows(table: &RawTable, drugs: &[String]) -> Result<Option<RawTa
         name: name(row),
         values: Values::numbers(values.iter().map(|column| column[row]).collect()),
     }));
-    let mut notes = table.notes().to_vec();
+    let mut notes = table.notes();
     notes.push(format!(
         "its columns are drugs ({found} of {} of the responses) and its rows features: it was turned round",
         drugs.len()

@@ -28,7 +28,7 @@ pub(crate) fn prepared(table: &RawTable, kind: CellKind) -> Result<RawTable> {
     let defaults = default_entries(table)?;
     let table = defaults.as_ref().unwrap_or(table);
     let key = key_of(table, kind);
-    let mut notes = table.notes().to_vec();
+    let mut notes = table.notes();
     let mut kept = vec![key];
     let mut aside: Vec<(Why, String)> = Vec::new();
     for column in (0..table.names().len()).filter(|column| *column != key) {
@@ -206,11 +206,14 @@ fn default_entries(table: &RawTable) -> Result<Option<RawTable>> {
         .help("expected Yes, True or 1 in one row of each cell line"));
     }
     let mut defaults = table.with_rows(&kept);
-    defaults.notes.push(format!(
-        "profiles that are not the default of their cell line ({}), left out: {}",
-        table.names()[mark],
-        grouped(table.rows() - kept.len())
-    ));
+    defaults.notes.push(
+        format!(
+            "profiles that are not the default of their cell line ({}), left out: {}",
+            table.names()[mark],
+            grouped(table.rows() - kept.len())
+        )
+        .into(),
+    );
     Ok(Some(defaults))
 }
 
@@ -353,7 +356,7 @@ fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
         let values = (0..cells.names.len()).map(|cell| of_pair((at as u32, cell as u32))).collect();
         columns.push(RawColumn { name: name.clone(), values: Values::numbers(values) });
     }
-    let mut notes = table.notes().to_vec();
+    let mut notes = table.notes();
     notes.push(format!(
         "a list of one cell line and one feature in each row ({}, {}), made a matrix of its {:?}",
         table.names()[cell],
@@ -429,7 +432,7 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
         columns
             .push(RawColumn { name: genes.names[*gene as usize].clone(), values: Values::numbers(values) });
     }
-    let mut notes = table.notes().to_vec();
+    let mut notes = table.notes();
     notes.push(format!(
         "a list of {} mutations: 1 for a gene with a mutation that is not silent ({} of {} rows), 0 for the other genes of a listed cell line",
         grouped(table.rows()),

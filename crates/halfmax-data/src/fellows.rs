@@ -1,6 +1,6 @@
 //! Readings of one file that are on different scales: each curve, plate and block is checked against its fellows.
 
-use halfmax_core::listed;
+use crate::note::Names;
 
 /// The readings of a curve, plate or block.
 pub(crate) struct Fellow {
@@ -36,17 +36,6 @@ impl Fellows for [Fellow] {
     }
 }
 
-/// What a test says of each of them.
-fn of_each<T>(fellows: &(impl Fellows + ?Sized), test: impl Fn(&[(f64, f64)]) -> T) -> Vec<T> {
-    let mut readings = Vec::new();
-    let one = |at: usize| {
-        readings.clear();
-        fellows.put_readings(at, &mut readings);
-        test(&readings)
-    };
-    (0..fellows.count()).map(one).collect()
-}
-
 /// Fractions are hardly larger: twice the control.
 pub(crate) const LARGEST_FRACTION: f64 = 2.0;
 /// Percentages of a table whose drugs do anything are larger.
@@ -62,41 +51,88 @@ pub(crate) fn usual_size(readings: impl Iterator<Item = f64>) -> f64 {
     if sizes.is_empty() {
         return f64::NAN;
     }
-    let at = (sizes.len() - 1) * 9 / 10;
+    let at = place_of_usual_size(sizes.len());
     *sizes.select_nth_unstable_by(at, f64::total_cmp).1
 }
 
-/// Names those whose readings are on another scale than the file's; none if all agree.
-pub(crate) fn on_another_scale(fellows: &(impl Fellows + ?Sized), percent: bool) -> Option<String> {
-    let sizes = of_each(fellows, |readings| usual_size(readings.iter().map(|reading| reading.1)));
-    let has_percentages = sizes.iter().any(|size| *size > SMALLEST_PERCENT);
-    let named = |is: &dyn Fn(usize) -> bool| -> Vec<String> {
-        (0..fellows.count()).filter(|at| is(*at)).map(|at| fellows.name(at)).collect()
-    };
-    let raw = named(&|at| sizes[at] > LARGEST_PERCENT);
-    if !raw.is_empty() {
-        return Some(format!("raw signals in {}", listed(&raw, 5)));
-    }
-    if !percent {
-        let large = named(&|at| sizes[at] > SMALLEST_PERCENT);
-        return (!large.is_empty())
-            .then(|| format!("percentages in {}, fractions in the others", listed(&large, 5)));
-    }
-    if !has_percentages {
-        return None;
-    }
-    let of_fractions = of_each(fellows, is_of_fractions);
-    let small = named(&|at| of_fractions[at]);
-    (!small.is_empty()).then(|| format!("fractions in {}, percentages in the others", listed(&small, 5)))
+/// The place of that size among so many sizes in order.
+pub(crate) fn place_of_usual_size(count: usize) -> usize {
+    count.saturating_sub(1) * 9 / 10
 }
 
-/// Whether all readings are as small as fractions, and follow the dose, so that they can hardly be percentages.
-pub(crate) fn look_like_fractions(fellows: &(impl Fellows + ?Sized)) -> bool {
-    let small = |readings: &[(f64, f64)]| {
-        readings.iter().all(|(_, value)| value.is_nan() || value.abs() <= LARGEST_FRACTION)
-    };
-    of_each(fellows, small).into_iter().all(|small| small)
-        && of_each(fellows, is_of_fractions).contains(&true)
+/// On which scales curves, plates or blocks are, of a file or of several parts of one.
+pub(crate) struct Scales {
+    /// Whether the file's readings are percentages.
+    percent: bool,
+    has_percentages: bool,
+    raw: Names,
+    large: Names,
+    /// Those that look like fractions between percentages.
+    small: Names,
+    /// Whether no reading of any is larger than fractions are.
+    all_small: bool,
+}
+
+impl Scales {
+    pub fn of(fellows: &(impl Fellows + ?Sized), percent: bool) -> Self {
+        let none = || Names::none(5);
+        let mut found = Self {
+            percent,
+            has_percentages: false,
+            raw: none(),
+            large: none(),
+            small: none(),
+            all_small: true,
+        };
+        let mut readings = Vec::new();
+        for at in 0..fellows.count() {
+            readings.clear();
+            fellows.put_readings(at, &mut readings);
+            let size = usual_size(readings.iter().map(|reading| reading.1));
+            if size > LARGEST_PERCENT {
+                found.raw.add(fellows.name(at));
+            }
+            if size > SMALLEST_PERCENT {
+                found.has_percentages = true;
+                found.large.add(fellows.name(at));
+            }
+            if percent {
+                let is_small = |(_, value): &(f64, f64)| value.is_nan() || value.abs() <= LARGEST_FRACTION;
+                found.all_small &= readings.iter().all(is_small);
+                if is_of_fractions(&readings) {
+                    found.small.add(fellows.name(at));
+                }
+            }
+        }
+        found
+    }
+
+    /// Takes over what was found in a further part.
+    pub fn join(&mut self, other: &Self) {
+        self.has_percentages |= other.has_percentages;
+        self.all_small &= other.all_small;
+        self.raw.join(&other.raw);
+        self.large.join(&other.large);
+        self.small.join(&other.small);
+    }
+
+    /// Names those whose readings are on another scale than the file's; none if all agree.
+    pub fn odd(&self) -> Option<String> {
+        let Self { raw, large, small, .. } = self;
+        match self.percent {
+            _ if !raw.is_empty() => Some(format!("raw signals in {raw}")),
+            false if !large.is_empty() => Some(format!("percentages in {large}, fractions in the others")),
+            true if self.has_percentages && !small.is_empty() => {
+                Some(format!("fractions in {small}, percentages in the others"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether all readings are as small as fractions, and follow the dose, so that they can hardly be percentages.
+    pub fn look_like_fractions(&self) -> bool {
+        self.percent && self.all_small && !self.small.is_empty()
+    }
 }
 
 /// Whether readings between percentages look like fractions: small, but not noise, since they follow the dose.
@@ -140,7 +176,7 @@ mod tests {
         let dead = fellow("dead", &[0.7, 1.1, 0.3, 0.9, 0.5, 0.8]);
         let inert = fellow("inert", &[1.0, -1.2, 0.4, -0.3, 1.4, 0.1]);
         let raw = fellow("raw", &[40_000.0, 38_000.0, 30_000.0, 9_000.0, 900.0]);
-        let same = |fellows: &[Fellow], percent: bool| on_another_scale(fellows, percent);
+        let same = |fellows: &[Fellow], percent: bool| Scales::of(fellows, percent).odd();
         let found = same(&[percent, fractions], true).unwrap();
         assert!(found.starts_with("fractions in plate 2"), "{found}");
         let percent = fellow("plate 1", &[99.0, 95.0, 80.0, 50.0, 20.0, 5.0]);
@@ -148,7 +184,7 @@ mod tests {
         assert!(same(&[fractions, percent], false).unwrap().starts_with("percentages in plate 1"));
         let percent = fellow("plate 1", &[99.0, 95.0, 80.0, 50.0, 20.0, 5.0]);
         assert_eq!(same(&[percent, dead, inert], true), None);
-        let fractions = |fellow: Fellow| look_like_fractions([fellow].as_slice());
+        let fractions = |fellow: Fellow| Scales::of([fellow].as_slice(), true).look_like_fractions();
         assert!(fractions(fellow("x", &[0.99, 0.95, 0.8, 0.5, 0.2, 0.05])));
         assert!(!fractions(fellow("dead", &[0.7, 1.1, 0.3, 0.9, 0.5, 0.8])));
         assert!(same(&[raw], true).unwrap().contains("raw signals in raw"));

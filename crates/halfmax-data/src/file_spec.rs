@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::assign::{Names, SaidColumns, Scope};
 use crate::linked::{curves_of_archive, with_names};
+use crate::note::Note;
 use crate::open::{OpenOptions, read_table_with};
 use crate::orientation::Orientation;
 use crate::roles::Role;
@@ -69,7 +70,12 @@ impl TableOptions {
     /// # Errors
     /// If it does not fit.
     pub(crate) fn apply(&self, table: &mut RawTable) -> Result<()> {
-        let rows = rows_where(table, &self.rows)?;
+        let mut choice = RowChoice::of(&self.rows);
+        let rows = choice.as_mut().map(|choice| choice.rows_of(table)).transpose()?;
+        if let Some(choice) = choice {
+            let notes = choice.conclude(table.label())?;
+            table.notes.extend(notes);
+        }
         table.say(&self.everywhere, Scope::AllFiles)?;
         table.say(&self.columns, Scope::ThisFile)?;
         if let Some(rows) = rows {
@@ -110,65 +116,105 @@ fn lines_of_list(table: &RawTable, wanted: &SaidColumns) -> Result<Vec<String>> 
     Ok(cells.names.clone())
 }
 
-/// The rows whose entries are as is asked for; none where nothing is asked.
-fn rows_where(table: &mut RawTable, wanted: &SaidColumns) -> Result<Option<Vec<usize>>> {
-    if wanted.is_empty() {
-        return Ok(None);
+/// The choice of rows by their entries, part by part of a table.
+pub(crate) struct RowChoice<'a> {
+    /// The columns with the entries that are wanted.
+    wanted: Vec<(&'a String, &'a Names)>,
+    /// For each of them, how many rows are left behind it, and some entries that the column holds.
+    left: Vec<(usize, Vec<String>)>,
+    rows: usize,
+    kept: usize,
+    /// Rows at time zero, and how many of them are kept, where a time was chosen among raw signals.
+    at_time_zero: Option<(String, [usize; 2])>,
+}
+
+/// So many entries of a column are shown where it has none that is wanted.
+const EXAMPLES: usize = 8;
+
+impl<'a> RowChoice<'a> {
+    /// None where nothing is asked for.
+    pub fn of(wanted: &'a SaidColumns) -> Option<Self> {
+        let wanted: Vec<(&String, &Names)> = wanted.iter().collect();
+        let left = vec![(0, Vec::new()); wanted.len()];
+        (!wanted.is_empty()).then_some(Self { wanted, left, rows: 0, kept: 0, at_time_zero: None })
     }
-    let mut kept: Vec<usize> = (0..table.rows()).collect();
-    for (name, values) in wanted {
-        let column = table.position_of(name).ok_or_else(|| {
-            let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
-            Error::config(format!("where.{name}: {} has no such column", table.label()))
-                .help(crate::responses::nearest(name, &found))
-        })?;
-        let labels = table.labels(column)?;
-        let same = |own: &str, value: &String| {
-            own == value || matches!((own.parse::<f64>(), value.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
-        };
-        kept.retain(|row| {
-            labels.at(*row).is_some_and(|own| values.all().iter().any(|value| same(own, value)))
-        });
-        if kept.is_empty() {
-            let first: Vec<String> = labels.names.iter().take(8).map(|name| format!("{name:?}")).collect();
-            return Err(Error::data(format!(
-                "{}: no row has {:?} in column {name:?}",
-                table.label(),
-                values.all().join(", ")
-            ))
-            .help(format!("the column holds {}", halfmax_core::listed(&first, 8))));
+
+    /// The rows of a part whose entries are as is asked for.
+    ///
+    /// # Errors
+    /// If the table lacks a column that is asked for.
+    pub fn rows_of(&mut self, table: &RawTable) -> Result<Vec<usize>> {
+        let mut kept: Vec<usize> = (0..table.rows()).collect();
+        for ((name, values), (left, examples)) in self.wanted.iter().zip(&mut self.left) {
+            let column = table.position_of(name).ok_or_else(|| {
+                let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
+                Error::config(format!("where.{name}: {} has no such column", table.label()))
+                    .help(crate::responses::nearest(name, &found))
+            })?;
+            let labels = table.labels(column)?;
+            let same = |own: &str, value: &String| {
+                own == value || matches!((own.parse::<f64>(), value.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
+            };
+            kept.retain(|row| {
+                labels.at(*row).is_some_and(|own| values.all().iter().any(|value| same(own, value)))
+            });
+            *left += kept.len();
+            for name in labels.names.iter().take(EXAMPLES) {
+                let name = format!("{name:?}");
+                if examples.len() < EXAMPLES && !examples.contains(&name) {
+                    examples.push(name);
+                }
+            }
         }
+        self.rows += table.rows();
+        self.kept += kept.len();
+        self.count_time_zeros(table, &kept)?;
+        Ok(kept)
     }
-    table.notes.push(format!(
-        "rows that where = {} leaves: {} of {}",
-        in_words(wanted),
-        kept.len(),
-        table.rows()
-    ));
-    table.notes.extend(time_zeros_left_out(table, wanted, &kept)?);
-    Ok(Some(kept))
-}
 
-/// A note where a time was chosen and the signals at time zero are left out: growth rates need them.
-fn time_zeros_left_out(table: &RawTable, wanted: &SaidColumns, kept: &[usize]) -> Result<Option<String>> {
-    let (Some(time), Some(_)) = (table.role(Role::Time), table.role(Role::Signal)) else { return Ok(None) };
-    let name = &table.names()[time];
-    if !table.is_numeric(time) || wanted.keys().all(|own| table.position_of(own) != Some(time)) {
-        return Ok(None);
+    fn count_time_zeros(&mut self, table: &RawTable, kept: &[usize]) -> Result<()> {
+        let (Some(time), Some(_)) = (table.role(Role::Time), table.role(Role::Signal)) else { return Ok(()) };
+        if !table.is_numeric(time) || self.wanted.iter().all(|(own, _)| table.position_of(own) != Some(time))
+        {
+            return Ok(());
+        }
+        let times = table.numbers(time, "a time")?;
+        let (_, [zeros, of_kept]) =
+            self.at_time_zero.get_or_insert_with(|| (table.names()[time].clone(), [0, 0]));
+        *zeros += times.iter().filter(|time| **time == 0.0).count();
+        *of_kept += kept.iter().filter(|row| times[**row] == 0.0).count();
+        Ok(())
     }
-    let times = table.numbers(time, "a time")?;
-    let zero = times.iter().filter(|time| **time == 0.0).count();
-    let lost = zero > 0 && kept.iter().all(|row| times[*row] != 0.0);
-    Ok(lost.then(|| {
-        format!(
-            "the {zero} rows at time zero are left out as well: growth-rate metrics need them; choose them, too: where = {{ {name:?} = [\"0\", …] }}"
-        )
-    }))
-}
 
-fn in_words(said: &SaidColumns) -> String {
-    let one = |(name, values): (&String, &Names)| format!("{name}: {}", values.all().join(" or "));
-    said.iter().map(one).collect::<Vec<_>>().join(", ")
+    /// What is to be said of the choice when all parts were seen.
+    ///
+    /// # Errors
+    /// If no row was kept: names the first column that left none, and what it holds.
+    pub fn conclude(&self, label: &str) -> Result<Vec<Note>> {
+        for ((name, values), (left, examples)) in self.wanted.iter().zip(&self.left) {
+            if *left == 0 {
+                return Err(Error::data(format!(
+                    "{label}: no row has {:?} in column {name:?}",
+                    values.all().join(", ")
+                ))
+                .help(format!("the column holds {}", halfmax_core::listed(examples, EXAMPLES))));
+            }
+        }
+        let one = |(name, values): &(&String, &Names)| format!("{name}: {}", values.all().join(" or "));
+        let words = self.wanted.iter().map(one).collect::<Vec<_>>().join(", ");
+        let mut notes: Vec<Note> =
+            vec![format!("rows that where = {words} leaves: {} of {}", self.kept, self.rows).into()];
+        // Growth rates need the signals at time zero, which the choice of a time leaves out.
+        if let Some((name, [zeros, 0])) = self.at_time_zero.as_ref().filter(|(_, [zeros, _])| *zeros > 0) {
+            notes.push(
+                format!(
+                    "the {zeros} rows at time zero are left out as well: growth-rate metrics need them; choose them, too: where = {{ {name:?} = [\"0\", …] }}"
+                )
+                .into(),
+            );
+        }
+        Ok(notes)
+    }
 }
 
 /// A file of a configuration: `"file.csv"`, or `{ file = "file.xlsx", sheet = "data", columns = { drug = "inhibitor" } }`.

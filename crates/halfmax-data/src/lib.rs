@@ -38,25 +38,31 @@ mod missing;
 mod model_file;
 mod molar_mass;
 mod names;
+mod note;
 mod number;
 mod open;
 mod orientation;
 mod output;
 mod pairs;
+mod parts;
 pub mod pickle;
 mod pieces;
+mod plate_tables;
 mod plate_wells;
 mod plates;
 mod profile;
 mod quality;
+mod reading_batches;
 mod reading_names;
 mod readings;
+mod regroup;
 mod report;
 mod responses;
 mod roles;
 mod scales;
 mod separating;
 mod single_agent;
+mod spread;
 mod table;
 mod target;
 mod time_courses;
@@ -91,10 +97,13 @@ pub use molar_mass::{molar_mass, with_molar_masses};
 pub use names::{
     Annotation, CellLine, CellLines, Form, Identified, Identity, Punctuation, drug_key, harmonise,
 };
+pub use note::Note;
 pub use open::{OpenOptions, read_bytes, read_table, read_table_with};
 pub use orientation::{Arrangement, Known, Orientation, orientation};
 pub use output::{RunFolder, refuse_existing, write_atomically};
+pub use parts::{PartSize, TableParts};
 pub use pieces::Pieces;
+pub use plate_tables::PlateTables;
 pub use plate_wells::{PlateOf, PlateWells, WellKind, plate_wells};
 pub use plates::with_column_of;
 pub use profile::{Content, IdKind, Profile};
@@ -103,7 +112,8 @@ pub use quality::{
     FindingKind, Group, GroupNature, Grouping, Histogram, Join, Likeness, Outlier, Outliers, Picture,
     Quality, Quantiles, ResponseQuality, SideCoverage, Twins, Unused,
 };
-pub use readings::{CurveKey, ReadingOptions, ReadingUnit, Readings, read_readings};
+pub use reading_batches::{ReadingBatches, ReadingFacts, Rows, read_readings};
+pub use readings::{CurveKey, ReadingOptions, ReadingUnit, Readings};
 pub use report::{FileReport, FileShape, LeftOut, LoadReport, counted};
 pub use responses::{Observed, ResponseTable, read_responses};
 pub use roles::{Nature, ROLES, Role, RoleSpec};

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use halfmax_core::{Error, Result};
 
 use crate::columns::plain;
+use crate::note::Note;
 use crate::open::{OpenOptions, read_file, read_table};
-use crate::report::grouped;
 use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
 
 /// A table that explains an id: the end of its file's name, the id, and what it says of it.
@@ -20,11 +20,11 @@ struct Link {
 }
 
 /// CTRP: experiments say the cell line, compounds their names.
-const CELL_LINES: [Link; 2] = [
+static CELL_LINES: [Link; 2] = [
     Link { file: "meta.per_experiment", id: "experiment_id", says: "master_ccl_id", called: "master_ccl_id" },
     Link { file: "meta.per_cell_line", id: "master_ccl_id", says: "ccl_name", called: "ccl_name" },
 ];
-const COMPOUND: Link =
+static COMPOUND: Link =
     Link { file: "meta.per_compound", id: "master_cpd_id", says: "cpd_name", called: "cpd_name" };
 
 /// A table of CTRP's with the names of cell lines and compounds that its other tables hold, which are looked for beside it. Other tables are
@@ -33,21 +33,35 @@ const COMPOUND: Link =
 /// # Errors
 /// If a table that is needed is not beside it: names the file; or an id is not explained.
 pub(crate) fn with_names(table: RawTable, path: &Path) -> Result<RawTable> {
-    let has = |table: &RawTable, name: &str| table.find(&[name]).is_some();
-    if !has(&table, "experiment_id") || !has(&table, "master_cpd_id") || has(&table, "ccl_name") {
-        return Ok(table);
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = folder.to_path_buf();
-    let mut joined = table;
-    for link in CELL_LINES.iter().chain([&COMPOUND]) {
-        if has(&joined, link.called) {
-            continue;
+    NameLinks::of(&table, path)?.link(table)
+}
+
+/// The tables that explain the ids of one of CTRP's tables; none for other tables.
+#[derive(Default)]
+pub(crate) struct NameLinks(Vec<(&'static Link, RawTable)>);
+
+impl NameLinks {
+    /// Looks for the tables beside the file of a table, or a sample of it.
+    ///
+    /// # Errors
+    /// If a table that is needed is not there: names the file.
+    pub fn of(table: &RawTable, path: &Path) -> Result<Self> {
+        let has = |name: &str| table.find(&[name]).is_some();
+        if !has("experiment_id") || !has("master_cpd_id") || has("ccl_name") {
+            return Ok(Self::default());
         }
-        let other = beside(&joined, &folder, link)?;
-        joined = linked(joined, &other, link)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let links = CELL_LINES.iter().chain([&COMPOUND]).filter(|link| !has(link.called));
+        links.map(|link| Ok((link, beside(table, folder, link)?))).collect::<Result<_>>().map(Self)
     }
-    Ok(joined)
+
+    /// The table with what the others say of its ids.
+    ///
+    /// # Errors
+    /// If one of the others lacks a column.
+    pub fn link(&self, table: RawTable) -> Result<RawTable> {
+        self.0.iter().try_fold(table, |table, (link, other)| linked(table, other, link))
+    }
 }
 
 /// Whether a file is called as a table is; releases differ in stops and underscores (`v20.meta.per_compound.txt`). What a Mac adds to
@@ -99,13 +113,17 @@ fn linked(table: RawTable, other: &RawTable, link: &Link) -> Result<RawTable> {
     }
     let mut columns = table.columns.clone();
     columns.push(RawColumn { name: link.called.to_owned(), values: Values::texts(named.finish()) });
-    let mut notes = table.notes().to_vec();
-    notes.push(format!("{} from {}", link.says, other.label()));
+    let mut notes = table.notes.clone();
+    notes.push(format!("{} from {}", link.says, other.label()).into());
     if unknown > 0 {
-        notes.push(format!("rows whose {} that file does not explain: {}", link.id, grouped(unknown)));
+        notes.push(
+            Note::new(format!("rows whose {} {} does not explain: ", link.id, other.label()))
+                .count(unknown, ""),
+        );
     }
     let places = table.places.clone();
     let mut joined = table.with_columns(columns, notes)?;
+    joined.keep_what_was_said(&table);
     joined.places = places;
     Ok(joined)
 }

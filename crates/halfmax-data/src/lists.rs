@@ -5,6 +5,7 @@ use halfmax_core::{Error, Result, listed};
 
 use crate::columns::plain;
 use crate::missing::is_missing;
+use crate::note::Note;
 use crate::number::{CommaEvidence, NumberStyle, comma_evidence, styled_number};
 use crate::profile::Content;
 use crate::roles::{Role, replicate_stem};
@@ -66,20 +67,22 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
         .collect();
     columns.push(RawColumn { name: dose_name, values: Values::numbers(all_doses) });
     columns.push(RawColumn { name: reading_name, values: Values::numbers(all_readings) });
-    let mut notes = table.notes().to_vec();
-    notes.push(format!(
-        "each row holds a whole curve: {:?} and {:?}",
-        table.names()[doses],
-        table.names()[readings]
-    ));
+    let mut notes = table.notes.clone();
+    notes.push(
+        format!("each row holds a whole curve: {:?} and {:?}", table.names()[doses], table.names()[readings])
+            .into(),
+    );
     if incomplete > 0 {
-        notes.push(format!("rows without doses or without readings, left out: {incomplete}"));
+        notes.push(Note::new("rows without doses or without readings, left out: ").count(incomplete, ""));
     }
     if change {
-        notes.push(format!(
-            "{:?} is the change of the signal in percent: taken as inhibition with the sign turned",
-            table.names()[readings]
-        ));
+        notes.push(
+            format!(
+                "{:?} is the change of the signal in percent: taken as inhibition with the sign turned",
+                table.names()[readings]
+            )
+            .into(),
+        );
     }
     let (dose, reading) = (columns.len() - 2, columns.len() - 1);
     let mut built = table.with_columns(columns, notes)?;
@@ -158,8 +161,8 @@ pub(crate) fn replicates_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     }
     let place = all.len();
     all.push(RawColumn { name: stem.to_owned(), values: Values::numbers(readings) });
-    let mut notes = table.notes().to_vec();
-    notes.push(format!("{} hold replicates: each is a reading of its own", listed(&quoted, 6)));
+    let mut notes = table.notes.clone();
+    notes.push(format!("{} hold replicates: each is a reading of its own", listed(&quoted, 6)).into());
     let mut built = table.with_columns(all, notes)?;
     built.places = RowPlaces::Listed(rows.iter().map(|row| table.row_of(*row) as u32).collect());
     built.keep_what_was_said(table);

@@ -110,7 +110,7 @@ pub fn load(
         opened.table.columns.clear();
         let known = Known { set: table.orientation, ..Known::lines(&lines) };
         let mut part = read_cell_features(&table, opened.kind, known)?;
-        part.report.notes.splice(0..0, table.notes().iter().cloned());
+        part.report.notes.splice(0..0, table.notes());
         part.name_genes(None);
         lines.learn(&part.identified);
         parts.push((opened.kind, part));
@@ -710,7 +710,7 @@ pub fn read_cells_for_scoring<F: Clone + Into<TableFile>>(
         let table = prepared(&table, kind)?;
         let part = read_cell_features(&table, kind, Known { lines: &lines, model: space, set })?;
         let mut part = by_prefix(part)?;
-        part.report.notes.splice(0..0, table.notes().iter().cloned());
+        part.report.notes.splice(0..0, table.notes());
         part.name_genes(space);
         lines.learn(&part.identified);
         parts.push((kind, part));

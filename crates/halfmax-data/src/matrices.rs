@@ -95,7 +95,7 @@ pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matric
     columns.refuse_third_drug(table)?;
     let wells = Wells::read(table, &columns, options)?;
     let readings = finite(table, columns.reading, "a number")?;
-    let mut notes = table.notes().to_vec();
+    let mut notes = table.notes();
     let untreated = untreated(&readings, |row| wells.doses[row] == [0.0, 0.0]);
     let unit = unit_said_or_seen(table, &columns, untreated, &readings, options.unit, &mut notes)?;
     notes.extend(growth_note(&table.names()[columns.reading]));
@@ -135,7 +135,7 @@ fn read_many_drugs(
     wells: &ManyWells,
 ) -> Result<Matrices> {
     let readings = finite(table, columns.reading, "a number")?;
-    let mut notes = table.notes().to_vec();
+    let mut notes = table.notes();
     let untreated = untreated(&readings, |row| wells.is_untreated(row));
     let unit = unit_said_or_seen(table, columns, untreated, &readings, options.unit, &mut notes)?;
     notes.extend(growth_note(&table.names()[columns.reading]));

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use halfmax_core::{Error, Result, listed};
 
 use crate::drugs::{DrugSheet, readable_molecule};
+use crate::note::Note;
 use crate::report::counted;
 use crate::roles::Role;
 use crate::table::{Labels, RawColumn, RawTable, Values};
@@ -15,7 +16,7 @@ pub(crate) struct MolarMasses {
     /// In g/mol, one entry per row; NaN where it is not known.
     pub of_row: Vec<f64>,
     /// What to know of them.
-    pub note: String,
+    pub notes: Vec<Note>,
 }
 
 /// Names of columns of molar masses.
@@ -46,37 +47,40 @@ impl MolarMasses {
                 return Err(table.bad_value(column, at, values[at], EXPECTED));
             }
             let note = format!("molar masses are taken from {:?}", table.names()[column]);
-            return Ok(Some(Self { of_row: values.to_vec(), note }));
+            return Ok(Some(Self { of_row: values.to_vec(), notes: vec![note.into()] }));
         }
         let Some(column) = table.role(Role::Smiles) else { return Ok(None) };
         let labels = table.labels(column)?;
         let mut masses = Vec::new();
-        let mut parts = 0;
+        let mut salts = Vec::new();
         for (at, smiles) in labels.names.iter().enumerate() {
             let found = mass_and_parts(smiles).map_err(|reason| {
                 let row = labels.of_row.iter().position(|label| *label as usize == at).unwrap_or_default();
                 table.bad_value(column, row, smiles, &format!("a structure of known mass ({reason})"))
             })?;
-            parts += usize::from(found.1 > 1);
+            if found.1 > 1 {
+                salts.push(smiles.clone());
+            }
             masses.push(found.0);
         }
         let of = |label: &u32| masses.get(*label as usize).copied().unwrap_or(f64::NAN);
-        let note = from_structures(&format!("{:?}", table.names()[column]), parts);
-        Ok(Some(Self { of_row: labels.of_row.iter().map(of).collect(), note }))
+        let notes = from_structures(&format!("{:?}", table.names()[column]), salts);
+        Ok(Some(Self { of_row: labels.of_row.iter().map(of).collect(), notes }))
     }
 }
 
-fn from_structures(source: &str, salts: usize) -> String {
-    let salts = match salts {
-        0 => "no structure has a salt or a solvent beside the drug".to_owned(),
-        salts => format!(
-            "{} a salt or a solvent, which is weighed with the drug",
-            if salts == 1 { "1 structure has".to_owned() } else { format!("{salts} structures have") }
-        ),
-    };
-    format!(
-        "molar masses are those of the structures in {source}: {salts}; a drug that was weighed as another salt needs its own molar mass (a column molar_mass)"
-    )
+/// What is said of molar masses by structures, some of which have a salt or a solvent.
+fn from_structures(source: &str, salts: Vec<String>) -> Vec<Note> {
+    let mut notes = vec![Note::new(format!(
+        "molar masses are those of the structures in {source}; a drug that was weighed as another salt needs its own molar mass (a column molar_mass)"
+    ))];
+    if !salts.is_empty() {
+        notes.push(
+            Note::new("structures with a salt or a solvent, which is weighed with the drug: ")
+                .names(salts, 5),
+        );
+    }
+    notes
 }
 
 /// The table with the molar masses of its drugs, in a column `molar_mass`, from a table of drugs that has them, or their structures.
@@ -90,7 +94,7 @@ pub fn with_molar_masses(table: &RawTable, drugs: &RawTable) -> Result<RawTable>
     let sheet = DrugSheet::of_drugs(drugs, &labels.names)?;
     let given =
         drugs.find(&NAMES).map(|column| drugs.numbers(column, "a molar mass in g/mol")).transpose()?;
-    let (mut masses, mut unknown, mut salts) = (Vec::new(), Vec::new(), 0);
+    let (mut masses, mut unknown, mut salts) = (Vec::new(), Vec::new(), Vec::new());
     for (name, record) in labels.names.iter().zip(sheet.records(&labels.names)) {
         let own = given.as_ref().zip(sheet.table_row_of(name)).map(|(given, row)| given[row]);
         let mass = match (own.filter(|mass| mass.is_finite() && *mass > 0.0), &record.smiles) {
@@ -103,7 +107,9 @@ pub fn with_molar_masses(table: &RawTable, drugs: &RawTable) -> Result<RawTable>
                     ))
                     .help("correct it, or give the molar mass in a column molar_mass")
                 })?;
-                salts += usize::from(parts > 1);
+                if parts > 1 {
+                    salts.push(name.clone());
+                }
                 Some(mass)
             }
             (None, None) => None,
@@ -128,13 +134,13 @@ pub fn with_molar_masses(table: &RawTable, drugs: &RawTable) -> Result<RawTable>
         name: "molar_mass".into(),
         values: Values::numbers(labels.of_row.iter().map(of).collect()),
     });
-    let mut notes = table.notes().to_vec();
-    notes.push(match given {
-        Some(_) => format!("molar masses are taken from {}", drugs.label()),
-        None => from_structures(drugs.label(), salts),
-    });
+    let mut notes = table.notes.clone();
+    match given {
+        Some(_) => notes.push(format!("molar masses are taken from {}", drugs.label()).into()),
+        None => notes.extend(from_structures(drugs.label(), salts)),
+    }
     if !unknown.is_empty() {
-        notes.push(format!("{} has no molar mass of {}", drugs.label(), listed(&unknown, 5)));
+        notes.push(Note::new(format!("{} has no molar mass of ", drugs.label())).names(unknown, 5));
     }
     let mut built = table.with_columns(columns, notes)?;
     built.keep_what_was_said(table);

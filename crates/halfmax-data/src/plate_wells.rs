@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use halfmax_core::{Error, Result};
 
+use crate::note::Note;
 use crate::plates::{Plates, Well, signal_column, times, wells};
 use crate::roles::Role;
 use crate::table::{RawTable, Values};
@@ -147,33 +148,127 @@ impl PlateWells {
 /// Where the wells of each row lie, and the rows and columns of the plates.
 type Places = (Vec<Option<[u16; 2]>>, Option<[u16; 2]>);
 
-/// Where each well lies: by columns of rows and columns, else by a column of positions: `A01`, `a1`, `R01C02`, or numbers along the rows.
+/// How a table says where wells lie: by columns of rows and columns, else by a column of positions: `A01`, `a1`, `R01C02`, or numbers along the rows.
+enum PlaceColumns {
+    RowAndColumn(usize, usize),
+    Well(usize),
+}
+
+impl PlaceColumns {
+    fn of(table: &RawTable) -> Option<Self> {
+        let beside = |role: Role, names: &[&str]| table.role(role).or_else(|| table.find(names));
+        let row = beside(Role::WellRow, &["row", "plate row", "row id"]);
+        let column = beside(Role::WellColumn, &["column", "col", "plate col", "column id"]);
+        match (row, column, table.role(Role::Well)) {
+            (Some(row), Some(column), _) => Some(Self::RowAndColumn(row, column)),
+            (_, _, Some(well)) => Some(Self::Well(well)),
+            _ => None,
+        }
+    }
+}
+
+/// How far the wells of a table reach, which says what plates they lie on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WellSpan {
+    /// The last row and column.
+    last: [u16; 2],
+    /// Whether all positions are names of wells.
+    named: bool,
+    /// The largest position, if all are numbers.
+    largest: Option<usize>,
+}
+
+impl Default for WellSpan {
+    fn default() -> Self {
+        Self { last: [0, 0], named: true, largest: Some(0) }
+    }
+}
+
+impl WellSpan {
+    /// # Errors
+    /// If the table has columns of rows and columns, and one cannot be read.
+    pub fn of(table: &RawTable) -> Result<Self> {
+        let mut span = Self::default();
+        match PlaceColumns::of(table) {
+            None => {}
+            Some(PlaceColumns::RowAndColumn(row, column)) => {
+                let rows = each_named(table, row, row_named, ROW)?;
+                let columns = each_named(table, column, column_named, COLUMN)?;
+                let last = |list: Vec<Option<u16>>| list.into_iter().flatten().max().unwrap_or(0);
+                span.last = [last(rows), last(columns)];
+            }
+            Some(PlaceColumns::Well(well)) => {
+                for name in &table.labels(well)?.names {
+                    let place = well_named(name);
+                    span.named &= place.is_some();
+                    if let Some([row, column]) = place {
+                        span.last = [span.last[0].max(row), span.last[1].max(column)];
+                    }
+                    span.largest = span.largest.zip(whole(name)).map(|(largest, own)| largest.max(own));
+                }
+            }
+        }
+        Ok(span)
+    }
+
+    pub fn join(&mut self, other: Self) {
+        self.last = [self.last[0].max(other.last[0]), self.last[1].max(other.last[1])];
+        self.named &= other.named;
+        self.largest = self.largest.zip(other.largest).map(|(own, other)| own.max(other));
+    }
+
+    /// The plates whose wells are numbered along their rows. Fewer than a quarter of the smallest of them are numbers of replicates.
+    fn numbered(&self) -> Option<[u16; 2]> {
+        let largest = self.largest.filter(|largest| *largest > 24)?;
+        [[8_u16, 12], [16, 24], [32, 48]]
+            .into_iter()
+            .find(|[rows, columns]| largest <= usize::from(*rows) * usize::from(*columns))
+    }
+}
+
+const ROW: &str = "a row of a plate: A to AF, or 1 to 32";
+const COLUMN: &str = "a column of a plate: 1 to 48";
+
+/// Where each well lies. Nowhere where positions are neither names of wells nor their numbers: they tell replicates apart, not places.
 fn places(table: &RawTable) -> Result<Places> {
-    let nowhere = (vec![None; table.rows()], None);
-    let beside = |role: Role, names: &[&str]| table.role(role).or_else(|| table.find(names));
-    let row_and_column = (
-        beside(Role::WellRow, &["row", "plate row", "row id"]),
-        beside(Role::WellColumn, &["column", "col", "plate col", "column id"]),
-    );
-    let named = match row_and_column {
-        (Some(row), Some(column)) => Some(by_row_and_column(table, row, column)?),
-        _ => None,
+    let nowhere = || (vec![None; table.rows()], None);
+    let span = match table.decided.as_ref().and_then(|whole| whole.wells) {
+        Some(span) => span,
+        None => WellSpan::of(table)?,
     };
-    let named = match (named, table.role(Role::Well)) {
-        (Some(places), _) => Some(places),
-        (None, Some(well)) => by_well(table, well)?,
-        (None, None) => None,
+    let (places, format) = match PlaceColumns::of(table) {
+        None => return Ok(nowhere()),
+        Some(PlaceColumns::RowAndColumn(row, column)) => {
+            let rows = each_named(table, row, row_named, ROW)?;
+            let columns = each_named(table, column, column_named, COLUMN)?;
+            let places = rows.into_iter().zip(columns).map(|(row, column)| Some([row?, column?])).collect();
+            (places, smallest_format(span.last))
+        }
+        Some(PlaceColumns::Well(well)) => {
+            let labels = table.labels(well)?;
+            let place = |name: &String| match span.named {
+                true => well_named(name),
+                false => numbered_place(whole(name)?, span.numbered()?),
+            };
+            let known: Vec<Option<[u16; 2]>> = labels.names.iter().map(place).collect();
+            let of = |label: &u32| known.get(*label as usize).copied().flatten();
+            let format = if span.named { smallest_format(span.last) } else { span.numbered() };
+            (labels.of_row.iter().map(of).collect(), format)
+        }
     };
-    let Some(places) = named else { return Ok(nowhere) };
-    let largest = |at: usize| places.iter().flatten().map(|place| place[at]).max().unwrap_or(0);
-    let format = smallest_format(largest(0), largest(1));
-    Ok(format.map_or(nowhere, |format| (places, Some(format))))
+    Ok(format.map_or_else(nowhere, |format| (places, Some(format))))
+}
+
+/// The place of a number that counts wells along the rows.
+fn numbered_place(number: usize, [_, columns]: [u16; 2]) -> Option<[u16; 2]> {
+    let (at, columns) = (number.checked_sub(1)?, usize::from(columns));
+    Some([u16::try_from(at / columns + 1).ok()?, u16::try_from(at % columns + 1).ok()?])
 }
 
 /// The formats of plates.
 const FORMATS: [[u16; 2]; 7] = [[2, 3], [3, 4], [4, 6], [6, 8], [8, 12], [16, 24], [32, 48]];
 
-fn smallest_format(rows: u16, columns: u16) -> Option<[u16; 2]> {
+fn smallest_format([rows, columns]: [u16; 2]) -> Option<[u16; 2]> {
     FORMATS.into_iter().find(|[of_rows, of_columns]| rows > 0 && rows <= *of_rows && columns <= *of_columns)
 }
 
@@ -211,12 +306,6 @@ fn well_named(text: &str) -> Option<[u16; 2]> {
     Some([row_named(row).filter(|_| !row.is_empty())?, column_named(column)?])
 }
 
-fn by_row_and_column(table: &RawTable, row: usize, column: usize) -> Result<Vec<Option<[u16; 2]>>> {
-    let rows = each_named(table, row, row_named, "a row of a plate: A to AF, or 1 to 32")?;
-    let columns = each_named(table, column, column_named, "a column of a plate: 1 to 48")?;
-    Ok(rows.into_iter().zip(columns).map(|(row, column)| Some([row?, column?])).collect())
-}
-
 /// What each label of a column says; none where it is empty.
 fn each_named<T: Copy>(
     table: &RawTable,
@@ -234,34 +323,6 @@ fn each_named<T: Copy>(
     Ok(labels.of_row.iter().map(of).collect())
 }
 
-/// By a column of positions. None where its entries are neither names of wells nor their numbers: it tells replicates apart, not places.
-fn by_well(table: &RawTable, column: usize) -> Result<Option<Vec<Option<[u16; 2]>>>> {
-    let labels = table.labels(column)?;
-    let of_labels = |known: Vec<Option<[u16; 2]>>| {
-        let of = |label: &u32| known.get(*label as usize).copied().flatten();
-        labels.of_row.iter().map(of).collect()
-    };
-    let named: Vec<Option<[u16; 2]>> = labels.names.iter().map(|name| well_named(name)).collect();
-    if !named.is_empty() && named.iter().all(Option::is_some) {
-        return Ok(Some(of_labels(named)));
-    }
-    let numbers: Vec<Option<usize>> = labels.names.iter().map(|name| whole(name)).collect();
-    let largest = numbers.iter().flatten().max().copied().unwrap_or(0);
-    // Fewer than a quarter of the smallest plate that is numbered so are numbers of replicates.
-    let format = [[8_u16, 12], [16, 24], [32, 48]]
-        .into_iter()
-        .find(|[rows, columns]| largest <= usize::from(*rows) * usize::from(*columns));
-    let (true, Some([_, columns])) = (numbers.iter().all(Option::is_some) && largest > 24, format) else {
-        return Ok(None);
-    };
-    let columns = usize::from(columns);
-    let place = |number: &Option<usize>| {
-        let at = number.as_ref()?.checked_sub(1)?;
-        Some([u16::try_from(at / columns + 1).ok()?, u16::try_from(at % columns + 1).ok()?])
-    };
-    Ok(Some(of_labels(numbers.iter().map(place).collect())))
-}
-
 fn whole(text: &str) -> Option<usize> {
     let number: f64 = text.parse().ok()?;
     (number.fract() == 0.0 && (1.0..=1536.0).contains(&number)).then_some(number as usize)
@@ -272,23 +333,23 @@ impl RawTable {
     ///
     /// # Errors
     /// If it has no raw signals, or not as many.
-    pub fn with_signals(&self, signals: Vec<f64>, note: String) -> Result<Self> {
+    pub fn with_signals(&self, signals: Vec<f64>, note: impl Into<Note>) -> Result<Self> {
         let column = signal_column(self)
             .filter(|_| signals.len() == self.rows())
             .ok_or_else(|| Error::data(format!("{}: has no column of raw signals", self.label())))?;
         let mut table = self.clone();
         table.columns[column].values = Values::numbers(signals);
-        table.notes.push(note);
+        table.notes.push(note.into());
         table.candidates = OnceLock::new();
         Ok(table)
     }
 
     /// The table without these rows, positions in it.
-    pub fn without_rows(&self, rows: &[u32], note: String) -> Self {
+    pub fn without_rows(&self, rows: &[u32], note: impl Into<Note>) -> Self {
         let out: BTreeSet<u32> = rows.iter().copied().collect();
         let kept: Vec<usize> = (0..self.rows()).filter(|row| !out.contains(&(*row as u32))).collect();
         let mut table = self.with_rows(&kept);
-        table.notes.push(note);
+        table.notes.push(note.into());
         table
     }
 
@@ -334,7 +395,7 @@ mod tests {
     fn rows_are_letters_or_numbers() {
         assert_eq!(["A", "h", "AF", "3", "3.0"].map(row_named), [1, 8, 32, 3, 3].map(Some));
         assert_eq!(["", "AG", "0", "33", "1.5"].map(row_named), [None; 5]);
-        assert_eq!(smallest_format(7, 11), Some([8, 12]));
-        assert_eq!((smallest_format(0, 0), smallest_format(33, 1)), (None, None));
+        assert_eq!(smallest_format([7, 11]), Some([8, 12]));
+        assert_eq!((smallest_format([0, 0]), smallest_format([33, 1])), (None, None));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use halfmax_core::{Error, Result, listed};
 
-use crate::report::{counted, grouped};
+use crate::note::Note;
 use crate::roles::Role;
 use crate::table::{Labels, RawColumn, RawTable, RowPlaces, Values};
 
@@ -65,44 +65,37 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
         viability.push((signals[row] - reference.blank) / (control - reference.blank));
         divisions.push(if zero > 0.0 && control > zero { (control / zero).log2() } else { f64::NAN });
     }
-    if kept.is_empty() {
-        return Err(Error::data(format!(
-            "{}: no well is treated: every row is a control, a blank or set aside",
-            table.label()
-        ))
-        .help(
-            "the column of kinds of wells may use other words: rename them to treated, control and blank",
-        ));
-    }
     let mut notes = notes(table, signal, &wells, &plates);
     notes.extend(below_blanks(&viability));
     if without_growth > 0 {
-        notes.push(format!(
-            "the control did not grow between time zero and the end beside {}: no growth-rate metrics there",
-            counted(without_growth, "well")
-        ));
+        notes.push(
+            Note::new("the control did not grow between time zero and the end beside ")
+                .count(without_growth, "well")
+                .then(": no growth-rate metrics there"),
+        );
     }
     if divisions.iter().any(|value| value.is_finite()) {
-        notes.push("divisions of the control are log2(control / time zero)".to_owned());
+        notes.push("divisions of the control are log2(control / time zero)".into());
     }
     built(table, &kept, viability, divisions, notes).map(Some)
+}
+
+/// The error of a table none of whose wells is treated.
+pub(crate) fn nothing_treated(label: &str) -> Error {
+    Error::data(format!("{label}: no well is treated: every row is a control, a blank or set aside"))
+        .help("the column of kinds of wells may use other words: rename them to treated, control and blank")
 }
 
 /// A viability below this is not explained by the variation of blanks.
 const FAR_BELOW: f64 = -0.1;
 
 /// A note of treated wells whose signal is far below that of the blanks.
-fn below_blanks(viability: &[f64]) -> Option<String> {
+fn below_blanks(viability: &[f64]) -> Option<Note> {
     let below = viability.iter().filter(|viability| **viability < FAR_BELOW).count();
     (below > 0).then(|| {
-        format!(
-            "{} below the blanks by more than a tenth of the control: are the blanks without cells?",
-            if below == 1 {
-                "1 treated well reads".to_owned()
-            } else {
-                format!("{} read", counted(below, "treated well"))
-            }
-        )
+        Note::new("below the blanks by more than a tenth of the control: ")
+            .count(below, "treated well")
+            .then("; are the blanks without cells?")
     })
 }
 
@@ -115,24 +108,23 @@ pub(crate) fn signal_column(table: &RawTable) -> Option<usize> {
 }
 
 /// What is said of the plates and their wells.
-fn notes(table: &RawTable, signal: usize, wells: &[Well], plates: &Plates) -> Vec<String> {
+fn notes(table: &RawTable, signal: usize, wells: &[Well], plates: &Plates) -> Vec<Note> {
     let count = |is: fn(&Well) -> bool| wells.iter().filter(|well| is(well)).count();
     let controls = count(|well| matches!(well, Well::Control { .. }));
-    let beside = table.role(Role::Control).map(|column| format!("the column {:?}", table.names()[column]));
-    let by = beside.unwrap_or_else(|| format!("the mean of {}", counted(controls, "untreated well")));
-    let mut notes = table.notes().to_vec();
-    notes.push(format!(
-        "{:?} holds raw signals: divided by {by}{}, by {}",
-        table.names()[signal],
-        match count(|well| *well == Well::Blank) {
-            0 => String::new(),
-            blanks => format!(", both less the mean of {}", counted(blanks, "blank")),
-        },
-        plates.what
-    ));
+    let mut divided = Note::new(format!("{:?} holds raw signals: divided by ", table.names()[signal]));
+    divided = match table.role(Role::Control) {
+        Some(column) => divided.then(format!("the column {:?}", table.names()[column])),
+        None => divided.then("the mean of ").count(controls, "untreated well"),
+    };
+    let blanks = count(|well| *well == Well::Blank);
+    if blanks > 0 {
+        divided = divided.then(", both less the mean of ").count(blanks, "blank");
+    }
+    let mut notes = table.notes.clone();
+    notes.push(divided.then(format!(", by {}", plates.what)));
     let aside = count(|well| matches!(well, Well::Positive | Well::Aside));
     if aside > 0 {
-        notes.push(format!("positive controls, failed and unused wells left out: {}", grouped(aside)));
+        notes.push(Note::new("positive controls, failed and unused wells left out: ").count(aside, ""));
     }
     notes
 }
@@ -320,8 +312,9 @@ pub(crate) fn times(table: &RawTable) -> Result<Arc<Vec<f64>>> {
     match table.role(Role::Time) {
         Some(column) if table.is_numeric(column) => table.numbers(column, "a time"),
         Some(column) => {
+            // Times in words are told apart, but none of them is known to be time zero.
             let labels = table.labels(column)?;
-            Ok(Arc::new(labels.of_row.iter().map(|label| f64::from(*label)).collect()))
+            Ok(Arc::new(labels.of_row.iter().map(|label| f64::from(*label) + 1.0).collect()))
         }
         None => Ok(Arc::new(vec![f64::NAN; table.rows()])),
     }
@@ -330,10 +323,13 @@ pub(crate) fn times(table: &RawTable) -> Result<Arc<Vec<f64>>> {
 /// What each well is: by the column of kinds of wells, else by its drug and dose.
 pub(crate) fn wells(table: &RawTable) -> Result<Vec<Well>> {
     let times = times(table)?;
-    let several = times.iter().any(|time| *time > 0.0);
+    let later = match &table.decided {
+        Some(whole) => whole.later_times,
+        None => times.iter().any(|time| *time > 0.0),
+    };
     let kinds = kinds_of_wells(table)?;
     let kind = |(well, time): (Well, f64)| match well {
-        Well::Treated | Well::Control { .. } if several && time == 0.0 => Well::TimeZero,
+        Well::Treated | Well::Control { .. } if later && time == 0.0 => Well::TimeZero,
         well => well,
     };
     Ok(kinds.into_iter().zip(times.iter().copied()).map(kind).collect())
@@ -470,7 +466,7 @@ pub(crate) fn built(
     kept: &[usize],
     viability: Vec<f64>,
     divisions: Vec<f64>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
 ) -> Result<RawTable> {
     let treated = table.with_rows(kept);
     let spent = [Role::Signal, Role::Reading, Role::Control, Role::TimeZero, Role::WellKind];
@@ -570,11 +566,12 @@ pub fn with_column_of(table: &RawTable, other: &RawTable, role: Role) -> Result<
     }
     let mut columns = table.columns.clone();
     columns.push(RawColumn { name: role.key().to_owned(), values: Values::numbers(joined) });
-    let mut notes = table.notes().to_vec();
+    let mut notes = table.notes.clone();
     let by: Vec<&str> = shared.iter().map(|(here, _)| table.names()[*here].as_str()).collect();
-    notes.push(format!("{} joined from {} by {}", role.what(), other.label(), listed(&by, 4)));
+    notes.push(format!("{} joined from {} by {}", role.what(), other.label(), listed(&by, 4)).into());
     let mut built = table.with_columns(columns, notes)?;
     built.keep_what_was_said(table);
+    built.places = table.places.clone();
     Ok(built)
 }
 

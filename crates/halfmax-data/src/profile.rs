@@ -122,6 +122,10 @@ pub struct Profile {
 impl RawTable {
     /// What a column holds, without the figures of its profile: most columns of a matrix are told by their first fraction.
     pub fn content(&self, column: usize) -> Content {
+        let name = self.columns.get(column).map(|column| column.name.as_str());
+        if let Some(content) = self.decided.as_ref().and_then(|whole| whole.contents.get(name?)) {
+            return *content;
+        }
         let fraction = match &self.columns[column].values {
             Values::Numbers(numbers) => numbers.iter().any(|value| value.fract() != 0.0 && !value.is_nan()),
             Values::Singles(singles) => singles.iter().any(|value| value.fract() != 0.0 && !value.is_nan()),
@@ -196,7 +200,7 @@ fn of_numbers(name: &str, numbers: &[f64]) -> Profile {
 }
 
 /// With fewer rows, 1, 2, 3 … may well be values.
-const MANY_ROWS: usize = 10;
+pub(crate) const MANY_ROWS: usize = 10;
 
 /// Whether numbers are those of the rows: 0, 1, 2 … under whatever name; under the name of an index any different whole numbers, since
 /// a frame that was sorted or filtered keeps them.

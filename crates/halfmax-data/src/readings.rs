@@ -6,19 +6,15 @@ use std::sync::Arc;
 use halfmax_core::{Error, Result, listed};
 
 use crate::columns::plain;
-use crate::fellows::{
-    Fellows, LARGEST_FRACTION, LARGEST_PERCENT, SMALLEST_PERCENT, look_like_fractions, on_another_scale,
-    usual_size,
-};
-use crate::lists;
-use crate::plates::normalised;
+use crate::fellows::{Fellows, LARGEST_FRACTION, LARGEST_PERCENT, SMALLEST_PERCENT, Scales, usual_size};
+use crate::note::{Note, join_notes};
 use crate::reading_names::{Measured, Scale, said_by_name};
+use crate::regroup::KEY;
 use crate::report::counted;
 use crate::roles::Role;
-use crate::separating::Repeats;
+use crate::separating::{Differing, Repeats};
 use crate::table::{Labels, RawTable};
 use crate::units::DoseFactors;
-use crate::untreated::untreated_notes;
 
 /// What a column of readings holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +83,7 @@ pub struct CurveKey {
 }
 
 /// Readings, curve by curve.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Readings {
     /// The curves, in the order in which the file first has them.
     pub curves: Vec<CurveKey>,
@@ -97,138 +93,128 @@ pub struct Readings {
     pub dose_um: Vec<f64>,
     /// The viabilities, as fractions of the control.
     pub viability: Vec<f64>,
-    /// For each reading its batch, where a column tells experiments, plates or replicates apart that are pooled in one curve.
+    /// For each reading its batch, numbered within its curve, where a column tells experiments, plates or replicates apart that are pooled in one curve.
     pub batch: Option<Vec<u32>>,
     /// For each curve how often its control divided, where the file has a column of that; NaN where it has no entry.
     pub divisions: Option<Vec<f64>>,
     /// For each curve its time in hours, where each time has its own.
     pub time_h: Option<Vec<f64>>,
-    /// What the readings were taken for.
-    pub unit: ReadingUnit,
-    /// Whether nothing says what unit the doses are in, so that µM was assumed.
-    pub dose_unit_assumed: bool,
-    /// Rows left out because their dose is 0: controls.
-    pub controls: usize,
-    /// Rows left out because a cell line, drug, dose or reading is missing.
-    pub incomplete: usize,
-    /// What else to know: columns over which readings are pooled.
-    pub notes: Vec<String>,
 }
 
-/// Finds the readings of a table: of wells that hold one drug. Raw signals are divided by those of the untreated wells first.
+/// What was decided of a file's readings as a whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decided {
+    pub unit: ReadingUnit,
+    /// Whether plates and experiments are whole in each table, so that their scales can be compared.
+    pub plates_are_whole: bool,
+    /// Whether numbers of divisions were taken from wells.
+    pub divisions_vary: bool,
+}
+
+/// What was found in the curves of a table.
+pub(crate) struct Found {
+    pub scales: Scales,
+    pub pooled: Differing,
+    /// In how many curves readings rise with the dose, and in how many they fall.
+    pub rising_and_falling: [usize; 2],
+    pub dose_unit_assumed: bool,
+    pub notes: Vec<Note>,
+}
+
+impl Found {
+    /// Takes over what was found in a further table.
+    pub fn join(&mut self, other: Self) {
+        self.scales.join(&other.scales);
+        self.pooled.join(other.pooled);
+        for (own, more) in self.rising_and_falling.iter_mut().zip(other.rising_and_falling) {
+            *own += more;
+        }
+        self.dose_unit_assumed |= other.dose_unit_assumed;
+        join_notes(&mut self.notes, other.notes);
+    }
+}
+
+/// Whole curves from the rows of a table that have all that a reading needs.
 ///
 /// # Errors
-/// If a column is missing, a value is no number or cannot be a dose, no row is complete, what the readings are is not clear, curves or
-/// plates are on different scales, or readings would be pooled that a column tells apart.
-pub fn read_readings(table: &RawTable, options: &ReadingOptions) -> Result<Readings> {
-    let in_rows = lists::readings_in_rows(table)?;
-    let table = in_rows.as_ref().unwrap_or(table);
-    let replicates = lists::replicates_in_rows(table)?;
-    let table = replicates.as_ref().unwrap_or(table);
-    let alone = Alone::of(table)?;
-    let table = alone.table.as_ref().unwrap_or(table);
-    let raw = named_like_viabilities(table)?;
-    let table = raw.as_ref().unwrap_or(table);
-    let plates = normalised(table)?;
-    let table = plates.as_ref().unwrap_or(table);
+/// If a unit or a number of divisions is missing or cannot be.
+pub(crate) fn curves_of(
+    table: &RawTable,
+    options: &ReadingOptions,
+    decided: Decided,
+    one_drug_by: &[String],
+) -> Result<(Readings, Found)> {
     let columns = Columns::of(table, options)?;
-    let labels: Vec<Arc<Labels>> =
-        columns.named.iter().map(|column| table.labels(*column)).collect::<Result<_>>()?;
-    let doses = doses(table, columns.dose)?;
-    let readings = finite(table, columns.reading, "a number")?;
-    let unit = unit_of(table, columns.reading, &readings, options.unit)?;
+    let labels = columns.labels(table)?;
+    let (doses, readings) = columns.numbers(table)?;
     let units = DoseFactors::of_one_drug(table, columns.dose, columns.unit, options.dose_factor)?;
     let mut grouping = Grouping::with_capacity(table.rows());
-    let (mut controls, mut incomplete) = (0, 0);
     for at in 0..table.rows() {
-        let mut key = [0; 4];
+        let mut key = [0; KEY];
         key.iter_mut().zip(&labels).for_each(|(key, column)| *key = column.of_row[at]);
-        if doses[at] == 0.0 && !readings[at].is_nan() {
-            controls += 1;
-            grouping.leave_out();
-        } else if key[..labels.len()].contains(&Labels::MISSING)
-            || doses[at].is_nan()
-            || readings[at].is_nan()
-        {
-            incomplete += 1;
-            grouping.leave_out();
-        } else {
-            grouping.add(key);
-        }
+        grouping.add(key);
     }
-    let mut untreated: Vec<f64> = (0..table.rows())
-        .filter(|at| doses[*at] == 0.0 && !readings[*at].is_nan())
-        .map(|at| readings[at])
-        .collect();
-    refuse_wrong_way_round(table, columns.reading, &mut untreated, unit)?;
     let Grouping { keys, of_row, .. } = grouping;
     let grouped = Grouped::of(&of_row, keys.len());
     drop(of_row);
-    if keys.is_empty() {
-        return Err(Error::data(format!(
-            "{}: no row has a cell line, a drug, a dose above 0 and a reading",
-            table.label()
-        )));
-    }
-    let mut notes = table.notes().to_vec();
-    notes.extend(alone.note);
-    notes.extend(units.note.clone());
-    notes.extend(untreated_notes(table, &doses, &readings, (columns.reading, unit))?);
-    notes.extend(columns.notes(table));
     let mut used = columns.used(table);
-    used.extend(alone.columns.iter().filter_map(|name| table.position_of(name)));
+    used.extend(one_drug_by.iter().filter_map(|name| table.position_of(name)));
     let pooled = Repeats {
-        what: "curves",
+        what: CURVES,
         groups: grouped.groups().filter(|rows| rows.len() > 1).collect(),
         used: &used,
-    };
-    notes.extend(pooled.check(table)?);
-    let name = |key: &[u32; 4], column: usize| {
+    }
+    .find(table);
+    let name = |key: &[u32; KEY], column: usize| {
         labels.get(column).map_or_else(String::new, |own| own.names[key[column] as usize].clone())
     };
-    let experiment = |key: &[u32; 4]| if options.by_experiment { name(key, 2) } else { String::new() };
-    let key_of = |key: &[u32; 4]| CurveKey {
+    let experiment = |key: &[u32; KEY]| if options.by_experiment { name(key, 2) } else { String::new() };
+    let key_of = |key: &[u32; KEY]| CurveKey {
         cell_line: name(key, 0),
         drug: name(key, 1),
         experiment: experiment(key),
     };
     let curves: Vec<CurveKey> = keys.iter().map(key_of).collect();
-    let fellows = CurvesAndPlates::of(table, &curves, &grouped, [&doses, &readings])?;
-    notes.extend(check_scales(table, columns.reading, &fellows, unit, options.unit)?);
+    let fellows =
+        CurvesAndPlates::of(table, &curves, &grouped, [&doses, &readings], decided.plates_are_whole)?;
+    let scales = Scales::of(&fellows, decided.unit.percent);
     drop(fellows);
     let batches = if options.by_experiment { None } else { experiment_column(table).ok() };
     let batches = batches.map(|column| table.labels(column)).transpose()?;
+    let unit = decided.unit;
     let of_signals =
-        if plates.is_some() || options.divisions_vary { Divided::ByWells } else { Divided::AsSaid };
-    let mut found = Readings {
+        if decided.divisions_vary || options.divisions_vary { Divided::ByWells } else { Divided::AsSaid };
+    let found = Readings {
         curves,
         dose_um: grouped.order.iter().map(|at| doses[*at] * units.at(*at)).collect(),
         viability: grouped.order.iter().map(|at| unit.viability(readings[*at])).collect(),
-        batch: batches.map(|labels| grouped.order.iter().map(|at| labels.of_row[*at]).collect()),
-        divisions: divisions(table, &grouped, of_signals)?,
+        batch: batches.map(|labels| grouped.numbered(&labels.of_row)),
+        // Readings that must not be pooled may well have divided differently.
+        divisions: if pooled.refuses() { None } else { divisions(table, &grouped, of_signals)? },
         time_h: options.by_time.then(|| curve_hours(table, &grouped)).transpose()?,
         starts: grouped.starts,
-        unit,
-        dose_unit_assumed: units.assumed,
-        controls,
-        incomplete,
-        notes,
     };
-    found.notes.extend(falling(&found));
-    Ok(found)
+    let rising_and_falling = found.rising_and_falling();
+    Ok((
+        found,
+        Found { scales, pooled, rising_and_falling, dose_unit_assumed: units.assumed, notes: units.notes },
+    ))
 }
 
+/// What is repeated where a curve has several rows.
+pub(crate) const CURVES: &str = "curves";
+
 /// The columns that readings are taken from.
-struct Columns {
-    /// Cell lines, drugs and, where curves are told apart by them, experiments.
+pub(crate) struct Columns {
+    /// Cell lines, drugs and, where curves are told apart by them, experiments and times.
     named: Vec<usize>,
     dose: usize,
     unit: Option<usize>,
-    reading: usize,
+    pub reading: usize,
 }
 
 impl Columns {
-    fn of(table: &RawTable, options: &ReadingOptions) -> Result<Self> {
+    pub fn of(table: &RawTable, options: &ReadingOptions) -> Result<Self> {
         let drug = table.role(Role::Drug).or_else(|| table.role(Role::DrugA));
         let drug = drug.ok_or_else(|| crate::assign::no_column(table, Role::Drug))?;
         let dose = match (table.role(Role::Dose), table.role(Role::DoseA)) {
@@ -246,6 +232,16 @@ impl Columns {
         Ok(Self { named, dose, unit, reading: table.require(Role::Reading)? })
     }
 
+    /// The labels that say which curve a row is of.
+    pub fn labels(&self, table: &RawTable) -> Result<Vec<Arc<Labels>>> {
+        self.named.iter().map(|column| table.labels(*column)).collect()
+    }
+
+    /// The doses and the readings.
+    pub fn numbers(&self, table: &RawTable) -> Result<(Arc<Vec<f64>>, Arc<Vec<f64>>)> {
+        Ok((doses(table, self.dose)?, finite(table, self.reading, "a number")?))
+    }
+
     fn used(&self, table: &RawTable) -> Vec<usize> {
         // Where wells lie says nothing of what they hold.
         let places = [Role::Well, Role::WellRow, Role::WellColumn];
@@ -255,7 +251,7 @@ impl Columns {
     }
 
     /// What is said of the column of readings.
-    fn notes(&self, table: &RawTable) -> Vec<String> {
+    pub fn notes(&self, table: &RawTable) -> Vec<String> {
         let name = &table.names()[self.reading];
         let others: Vec<String> = table
             .candidates(Role::Reading)
@@ -286,21 +282,16 @@ pub(crate) fn growth_note(name: &str) -> Option<String> {
 }
 
 /// The wells that hold one drug, of a table that also has wells of several.
-#[derive(Default)]
-struct Alone {
-    /// The table of these wells; none if every well has one drug.
-    table: Option<RawTable>,
-    note: Option<String>,
+pub(crate) struct Alone {
+    /// Positions of these wells; none if every well has one drug.
+    pub rows: Option<Vec<usize>>,
     /// The columns that said which wells have several drugs.
-    columns: Vec<String>,
+    pub columns: Vec<String>,
 }
 
 impl Alone {
-    /// Leaves out the wells of several drugs: their readings do not belong to the curve of one.
-    ///
-    /// # Errors
-    /// If every well holds several drugs.
-    fn of(table: &RawTable) -> Result<Self> {
+    /// Tells the wells of several drugs, whose readings do not belong to the curve of one.
+    pub fn of(table: &RawTable) -> Result<Self> {
         let mut alone: Vec<usize> = (0..table.rows()).collect();
         let mut columns = Vec::new();
         for [drug, dose] in [[Role::DrugB, Role::DoseB], [Role::DrugC, Role::DoseC]] {
@@ -309,29 +300,34 @@ impl Alone {
             alone.retain(|row| !present[*row]);
             columns.extend(drug.into_iter().chain(dose));
         }
-        let names: Vec<String> = columns.iter().map(|column| table.names()[*column].clone()).collect();
-        let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
-        let left_out = table.rows() - alone.len();
-        if left_out == 0 {
-            return Ok(Self { columns: names, ..Self::default() });
-        }
-        if alone.is_empty() {
-            let one = &names[0];
-            return Err(Error::data(format!(
-                "{}: every well holds more than one drug, by {}: a curve of one drug must not pool them",
-                table.label(),
+        Ok(Self {
+            rows: (alone.len() < table.rows()).then_some(alone),
+            columns: columns.iter().map(|column| table.names()[*column].clone()).collect(),
+        })
+    }
+
+    /// The error of a table all of whose wells hold several drugs, by these columns.
+    pub fn nowhere(label: &str, columns: &[String]) -> Error {
+        let quoted: Vec<String> = columns.iter().map(|name| format!("{name:?}")).collect();
+        let one = columns.first().map_or("drug_b", String::as_str);
+        Error::data(format!(
+            "{label}: every well holds more than one drug, by {}: a curve of one drug must not pool them",
+            listed(&quoted, 4)
+        ))
+        .help(format!(
+            "score the matrices with halfmax synergy; or choose rows (--where {one:?}=VALUE) and set the column aside on purpose (--column ignore={one:?})"
+        ))
+    }
+
+    /// A note of wells that were left out, if there are any.
+    pub fn note(left_out: usize, columns: &[String]) -> Option<Note> {
+        let quoted: Vec<String> = columns.iter().map(|name| format!("{name:?}")).collect();
+        (left_out > 0).then(|| {
+            Note::of(left_out, "row").then(format!(
+                " with a second drug, by {}, left out: these curves are of one drug alone; halfmax synergy scores the others",
                 listed(&quoted, 4)
             ))
-            .help(format!(
-                "score the matrices with halfmax synergy; or choose rows (--where {one:?}=VALUE) and set the column aside on purpose (--column ignore={one:?})"
-            )));
-        }
-        let note = format!(
-            "{} with a second drug, by {}, left out: these curves are of one drug alone; halfmax synergy scores the others",
-            counted(left_out, "row"),
-            listed(&quoted, 4)
-        );
-        Ok(Self { table: Some(table.with_rows(&alone)), note: Some(note), columns: names })
+        })
     }
 }
 
@@ -353,7 +349,7 @@ fn partner_present(table: &RawTable, drug: Option<usize>, dose: Option<usize>) -
 }
 
 /// A table whose column of viabilities holds raw signals, with that column as signals, if untreated wells are there to divide them by.
-fn named_like_viabilities(table: &RawTable) -> Result<Option<RawTable>> {
+pub(crate) fn named_like_viabilities(table: &RawTable) -> Result<Option<RawTable>> {
     let Some(column) = table.role(Role::Reading) else { return Ok(None) };
     let name = &table.names()[column];
     let measured = said_by_name(name).measured;
@@ -362,12 +358,19 @@ fn named_like_viabilities(table: &RawTable) -> Result<Option<RawTable>> {
     if measured != Some(Measured::Left) || !raw || !crate::plates::has_untreated_wells(table)? {
         return Ok(None);
     }
-    let mut signals = table.clone();
-    signals.said.retain(|(role, _)| *role != Role::Reading && *role != Role::Signal);
-    signals.said.push((Role::Signal, column));
-    signals.candidates = std::sync::OnceLock::new();
-    signals.notes.push(format!("{name:?} is called a viability, but its numbers are raw signals"));
+    let mut signals = table.clone().with_signal_column(column);
+    signals.notes.push(format!("{name:?} is called a viability, but its numbers are raw signals").into());
     Ok(Some(signals))
+}
+
+impl RawTable {
+    /// The table, with a column said to hold raw signals.
+    pub(crate) fn with_signal_column(mut self, column: usize) -> Self {
+        self.said.retain(|(role, _)| *role != Role::Reading && *role != Role::Signal);
+        self.said.push((Role::Signal, column));
+        self.candidates = std::sync::OnceLock::new();
+        self
+    }
 }
 
 /// A column that groups rows: its name, that of each group, and their rows.
@@ -393,11 +396,13 @@ impl<'a> CurvesAndPlates<'a> {
         curves: &'a [CurveKey],
         rows: &'a Grouped,
         [doses, readings]: [&'a [f64]; 2],
+        with_plates: bool,
     ) -> Result<Self> {
         let mut used = vec![false; table.rows()];
         rows.order.iter().for_each(|row| used[*row] = true);
         let mut others = Vec::new();
-        for column in [Role::Plate, Role::Experiment].into_iter().filter_map(|role| table.role(role)) {
+        let plates = [Role::Plate, Role::Experiment].into_iter().filter(|_| with_plates);
+        for column in plates.filter_map(|role| table.role(role)) {
             let labels = table.labels(column)?;
             let of_row = labels.of_row.iter().zip(&used).map(|(label, used)| match used {
                 true => *label,
@@ -454,24 +459,39 @@ pub(crate) fn check_scales(
     unit: ReadingUnit,
     said: Option<ReadingUnit>,
 ) -> Result<Option<String>> {
-    let name = &table.names()[column];
-    let Some(odd) = on_another_scale(fellows, unit.percent) else {
-        let fraction = ReadingUnit { percent: false, ..unit };
-        return Ok((unit.percent && look_like_fractions(fellows)).then(|| {
-            format!(
-                "{name:?} looks like fractions of the control; taken as {}, as {}: if they are fractions, say --response {}",
-                unit.name(),
-                if said.is_some() { "you said" } else { "its name says" },
-                fraction.name()
-            )
-        }));
-    };
-    if said.is_some() && !odd.starts_with("raw") {
-        return Ok(Some(format!("{name:?} looks like {odd}; all are taken as {}, as you said", unit.name())));
+    Scales::of(fellows, unit.percent).check(table.label(), &table.names()[column], unit, said)
+}
+
+impl Scales {
+    /// Refuses readings of a column that are on another scale than their fellows; where the user said what all of them are, a note says so.
+    pub fn check(
+        &self,
+        label: &str,
+        name: &str,
+        unit: ReadingUnit,
+        said: Option<ReadingUnit>,
+    ) -> Result<Option<String>> {
+        let Some(odd) = self.odd() else {
+            let fraction = ReadingUnit { percent: false, ..unit };
+            return Ok(self.look_like_fractions().then(|| {
+                format!(
+                    "{name:?} looks like fractions of the control; taken as {}, as {}: if they are fractions, say --response {}",
+                    unit.name(),
+                    if said.is_some() { "you said" } else { "its name says" },
+                    fraction.name()
+                )
+            }));
+        };
+        if said.is_some() && !odd.starts_with("raw") {
+            return Ok(Some(format!(
+                "{name:?} looks like {odd}; all are taken as {}, as you said",
+                unit.name()
+            )));
+        }
+        Err(Error::data(format!("{label}: column {name:?}: the scale is not the same everywhere: {odd}")).help(
+            format!("bring all readings to one scale; or leave some out (--where); or, if they are all right, say --response {}", unit.name()),
+        ))
     }
-    Err(Error::data(format!("{}: column {name:?}: the scale is not the same everywhere: {odd}", table.label())).help(
-        format!("bring all readings to one scale; or leave some out (--where); or, if they are all right, say --response {}", unit.name()),
-    ))
 }
 
 /// The column that tells experiments apart: experiments, else plates, else replicates.
@@ -491,9 +511,9 @@ fn curve_hours(table: &RawTable, curves: &Grouped) -> Result<Vec<f64>> {
 
 /// Numbers curves in the order in which rows first have them.
 struct Grouping {
-    known: HashMap<[u32; 4], u32>,
-    /// Cell line, drug and experiment (0 where curves are not told apart by it), as positions among their names.
-    keys: Vec<[u32; 4]>,
+    known: HashMap<[u32; KEY], u32>,
+    /// Cell line, drug, experiment and time (0 where curves are not told apart by it), as positions among their names.
+    keys: Vec<[u32; KEY]>,
     /// For each row its curve.
     of_row: Vec<u32>,
 }
@@ -503,17 +523,13 @@ impl Grouping {
         Self { known: HashMap::new(), keys: Vec::new(), of_row: Vec::with_capacity(rows) }
     }
 
-    fn add(&mut self, key: [u32; 4]) {
+    fn add(&mut self, key: [u32; KEY]) {
         let next = self.keys.len() as u32;
         let at = *self.known.entry(key).or_insert(next);
         if at == next {
             self.keys.push(key);
         }
         self.of_row.push(at);
-    }
-
-    fn leave_out(&mut self) {
-        self.of_row.push(Grouped::NONE);
     }
 }
 
@@ -552,6 +568,24 @@ impl Grouped {
 
     fn groups(&self) -> impl Iterator<Item = &[usize]> {
         (0..self.starts.len() - 1).map(|at| self.group(at))
+    }
+
+    /// The labels of the rows in the order of the groups, numbered within each group in the order in which they come. What has none is one.
+    fn numbered(&self, of_row: &[u32]) -> Vec<u32> {
+        let mut numbers = Vec::with_capacity(self.order.len());
+        let mut seen: Vec<u32> = Vec::new();
+        for rows in self.groups() {
+            seen.clear();
+            for row in rows {
+                let label = of_row[*row];
+                let at = seen.iter().position(|other| *other == label).unwrap_or_else(|| {
+                    seen.push(label);
+                    seen.len() - 1
+                });
+                numbers.push(at as u32);
+            }
+        }
+        numbers
     }
 }
 
@@ -629,12 +663,22 @@ pub(crate) fn unit_of(
     readings: &[f64],
     given: Option<ReadingUnit>,
 ) -> Result<ReadingUnit> {
-    let place = format!("{}: column {:?}", table.label(), table.names()[column]);
     let size = usual_size(readings.iter().copied());
+    unit_of_size(table.label(), &table.names()[column], size, given)
+}
+
+/// The same by the size below which nine tenths of the readings are.
+pub(crate) fn unit_of_size(
+    label: &str,
+    name: &str,
+    size: f64,
+    given: Option<ReadingUnit>,
+) -> Result<ReadingUnit> {
+    let place = format!("{label}: column {name:?}");
     if size > LARGEST_PERCENT {
         return Err(raw_signal(&place, size));
     }
-    let said = said_by_name(&table.names()[column]);
+    let said = said_by_name(name);
     if let Some(unit) = given {
         if !unit.percent && size > SMALLEST_PERCENT {
             return Err(Error::data(format!(
@@ -688,38 +732,69 @@ pub(crate) fn refuse_wrong_way_round(
     }
     let middle = untreated.len() / 2;
     let median = *untreated.select_nth_unstable_by(middle, f64::total_cmp).1;
+    refuse_untreated_median(table.label(), &table.names()[column], median, unit)
+}
+
+/// The same by the median of the untreated wells.
+pub(crate) fn refuse_untreated_median(label: &str, name: &str, median: f64, unit: ReadingUnit) -> Result<()> {
     let inhibition = unit.inhibition_percent(median);
     if inhibition < 50.0 {
         return Ok(());
     }
     let other = ReadingUnit { inhibition: !unit.inhibition, ..unit };
     Err(Error::data(format!(
-        "{}: column {:?}: untreated wells (dose 0) read {median} in the middle, which as {} is {inhibition:.0} % inhibition without a drug",
-        table.label(),
-        table.names()[column],
+        "{label}: column {name:?}: untreated wells (dose 0) read {median} in the middle, which as {} is {inhibition:.0} % inhibition without a drug",
         unit.name()
     ))
     .help(format!("if the readings are the other way round, say --response {}", other.name())))
 }
 
-/// A note where readings fall with the dose though they should rise, in most of the curves that change at all.
-fn falling(readings: &Readings) -> Option<String> {
-    let (mut rising, mut falling) = (0, 0);
-    for curve in readings.starts.windows(2) {
-        let rows = curve[0]..curve[1];
-        let doses = &readings.dose_um[rows.clone()];
-        let lowest = doses.iter().copied().fold(f64::INFINITY, f64::min);
-        let highest = doses.iter().copied().fold(0.0, f64::max);
-        let mean = |dose: f64| {
-            let own =
-                rows.clone().filter(|row| readings.dose_um[*row] == dose).map(|row| readings.viability[row]);
-            let (sum, count) = own.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-            sum / count
-        };
-        let change = mean(highest) - mean(lowest);
-        rising += usize::from(change > 0.3);
-        falling += usize::from(change < -0.3);
+impl Readings {
+    /// Some of the curves, by their positions.
+    #[must_use]
+    pub fn only(&self, curves: &[usize]) -> Self {
+        let rows = || curves.iter().flat_map(|at| self.starts[*at]..self.starts[at + 1]);
+        let of_rows = |values: &[f64]| rows().map(|row| values[row]).collect();
+        let of_curves = |values: &Vec<f64>| curves.iter().map(|at| values[*at]).collect();
+        let ends = curves.iter().scan(0, |end, at| {
+            *end += self.starts[at + 1] - self.starts[*at];
+            Some(*end)
+        });
+        Self {
+            curves: curves.iter().map(|at| self.curves[*at].clone()).collect(),
+            starts: std::iter::once(0).chain(ends).collect(),
+            dose_um: of_rows(&self.dose_um),
+            viability: of_rows(&self.viability),
+            batch: self.batch.as_ref().map(|batch| rows().map(|row| batch[row]).collect()),
+            divisions: self.divisions.as_ref().map(of_curves),
+            time_h: self.time_h.as_ref().map(of_curves),
+        }
     }
+
+    /// In how many curves viability rises with the dose, and in how many it falls, of those that change at all.
+    fn rising_and_falling(&self) -> [usize; 2] {
+        let (mut rising, mut falling) = (0, 0);
+        for curve in self.starts.windows(2) {
+            let rows = curve[0]..curve[1];
+            let doses = &self.dose_um[rows.clone()];
+            let lowest = doses.iter().copied().fold(f64::INFINITY, f64::min);
+            let highest = doses.iter().copied().fold(0.0, f64::max);
+            let mean = |dose: f64| {
+                let own =
+                    rows.clone().filter(|row| self.dose_um[*row] == dose).map(|row| self.viability[row]);
+                let (sum, count) = own.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+                sum / count
+            };
+            let change = mean(highest) - mean(lowest);
+            rising += usize::from(change > 0.3);
+            falling += usize::from(change < -0.3);
+        }
+        [rising, falling]
+    }
+}
+
+/// A note where viability rises with the dose in most of the curves that change at all.
+pub(crate) fn wrong_way_round_note([rising, falling]: [usize; 2]) -> Option<String> {
     (rising > 2 * falling && rising >= 2).then(|| {
         format!(
             "viability rises with the dose in {} and falls in {falling}: are the readings the other way round? ({})",

@@ -165,7 +165,7 @@ pub fn read_responses(
     }
     report.notes.extend(pooled);
     report.notes.extend(judgements(table)?);
-    report.notes.extend(table.notes().iter().cloned());
+    report.notes.extend(table.notes());
     let roles = [places.roles(combinations), described.roles()].concat();
     report.columns_used = Some(Account::new(table, &roles));
     if described

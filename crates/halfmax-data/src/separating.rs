@@ -23,13 +23,14 @@ impl Repeats<'_> {
     /// # Errors
     /// If a column that tells measurements apart by its role (a further drug, its dose, a time, a unit, a study) differs among repeats.
     pub fn check(&self, table: &RawTable) -> Result<Vec<String>> {
-        if self.groups.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut pooled = Vec::new();
-        for column in (0..table.names().len())
-            .filter(|column| !self.used.contains(column) && !table.is_ignored(*column))
-        {
+        self.find(table).conclude(table.label(), self.what)
+    }
+
+    /// The columns that are not used and differ among repeats.
+    pub fn find(&self, table: &RawTable) -> Differing {
+        let mut columns = Vec::new();
+        let unused = |column: &usize| !self.used.contains(column) && !table.is_ignored(*column);
+        for column in (0..table.names().len()).filter(|_| !self.groups.is_empty()).filter(unused) {
             let role = table
                 .separating_role(column)
                 .filter(|role| *role != Role::WellKind || is_kind(table, column));
@@ -40,25 +41,18 @@ impl Repeats<'_> {
             if role.is_none() && !repeat && content == Content::Numbers {
                 continue;
             }
-            let Some(differences) = self.differing(table, column) else { continue };
-            let Differences { groups, examples, .. } = &differences;
-            let name = &table.names()[column];
-            if let Some(role) = role {
-                return Err(refusal(table, column, role, self, &differences));
-            }
-            let by_name =
-                repeat || matches!(content, Content::Categories | Content::Ids(_) | Content::Binary);
-            // Ids of what was pooled show in nearly every group of repeats; measurements differ, too, but say nothing.
-            let telling = by_name || (content == Content::WholeNumbers && 2 * *groups > self.groups.len());
-            if telling {
-                pooled.push(format!("{name} ({})", listed(examples, 3)));
-            }
+            let Some(found) = self.differing(table, column) else { continue };
+            let rows = found.rows.map(|row| table.row_of(row));
+            let name = table.names()[column].clone();
+            columns.push(DifferingColumn {
+                name,
+                role,
+                repeat,
+                content,
+                found: Differences { rows, ..found },
+            });
         }
-        if pooled.is_empty() {
-            return Ok(Vec::new());
-        }
-        let shown = listed(&pooled, 4);
-        Ok(vec![format!("repeats of {} differ in {shown}, and are pooled", self.what)])
+        Differing { columns, groups: self.groups.len() }
     }
 
     /// How the rows of groups of repeats differ in a column; none if they do in no group.
@@ -91,12 +85,66 @@ impl Repeats<'_> {
         }
         found
     }
+}
 
-    /// `1 curve`, `12 curves`.
-    fn counted(&self, groups: usize) -> String {
-        let (first, rest) = self.what.split_once(' ').unwrap_or((self.what, ""));
-        let first = if groups == 1 { first.trim_end_matches('s') } else { first };
-        format!("{} {first} {rest}", grouped(groups)).trim_end().to_owned()
+/// Columns in which repeats differ, of a table or of several parts of one.
+#[derive(Default)]
+pub(crate) struct Differing {
+    columns: Vec<DifferingColumn>,
+    /// How many groups of repeats there are.
+    groups: usize,
+}
+
+struct DifferingColumn {
+    name: String,
+    /// Its role, if that tells measurements apart.
+    role: Option<Role>,
+    /// Whether repeats differ in it by its role.
+    repeat: bool,
+    content: Content,
+    found: Differences,
+}
+
+impl Differing {
+    /// Whether a column tells measurements apart by its role.
+    pub fn refuses(&self) -> bool {
+        self.columns.iter().any(|column| column.role.is_some())
+    }
+
+    /// Takes over what was found in a further part.
+    pub fn join(&mut self, other: Self) {
+        self.groups += other.groups;
+        for column in other.columns {
+            match self.columns.iter_mut().find(|own| own.name == column.name) {
+                Some(own) => own.found.groups += column.found.groups,
+                None => self.columns.push(column),
+            }
+        }
+    }
+
+    /// Notes that name the columns over which repeats (`what`, in the plural) are pooled.
+    ///
+    /// # Errors
+    /// If a column tells measurements apart by its role.
+    pub fn conclude(&self, label: &str, what: &str) -> Result<Vec<String>> {
+        let mut pooled = Vec::new();
+        for column in &self.columns {
+            if let Some(role) = column.role {
+                return Err(column.refusal(role, label, what));
+            }
+            let by_name = column.repeat
+                || matches!(column.content, Content::Categories | Content::Ids(_) | Content::Binary);
+            // Ids of what was pooled show in nearly every group of repeats; measurements differ, too, but say nothing.
+            let telling =
+                by_name || (column.content == Content::WholeNumbers && 2 * column.found.groups > self.groups);
+            if telling {
+                pooled.push(format!("{} ({})", column.name, listed(&column.found.examples, 3)));
+            }
+        }
+        if pooled.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(vec![format!("repeats of {what} differ in {}, and are pooled", listed(&pooled, 4))])
     }
 }
 
@@ -104,33 +152,41 @@ impl Repeats<'_> {
 struct Differences {
     /// In how many groups they do.
     groups: usize,
-    /// Two rows of the first of these groups that differ.
+    /// Two rows of the first of these groups that differ: positions in the table, or rows of the file.
     rows: [usize; 2],
     /// The entries of that group.
     examples: Vec<String>,
 }
 
-fn refusal(table: &RawTable, column: usize, role: Role, repeats: &Repeats, found: &Differences) -> Error {
-    let counted = repeats.counted(found.groups);
-    let or = match role {
-        Role::Time if repeats.what == "curves" => {
-            "; or fit a curve to each time (--times each), or to growth rates over all times (--times rate)"
-        }
-        _ => "",
-    };
-    let name = &table.names()[column];
-    let [first, second] = found.rows.map(|row| table.row_of(row));
-    let value = found.examples.first().cloned().unwrap_or_default();
-    Error::data(format!(
-        "{}: column {name:?} ({}) tells measurements apart that would be pooled: {counted} {} rows that differ in it, for example rows {first} and {second} with {}",
-        table.label(),
-        role.what(),
-        if found.groups == 1 { "has" } else { "have" },
-        listed(&found.examples, 4)
-    ))
-    .help(format!(
-        "choose rows with where = {{ {name:?} = {value:?} }} in the configuration (data inspect, fit-curves and synergy take --where {name:?}={value:?}), or pool them on purpose with columns = {{ ignore = [{name:?}] }} (--column ignore={name:?}){or}"
-    ))
+impl DifferingColumn {
+    fn refusal(&self, role: Role, label: &str, what: &str) -> Error {
+        let counted = counted_things(self.found.groups, what);
+        let or = match role {
+            Role::Time if what == "curves" => {
+                "; or fit a curve to each time (--times each), or to growth rates over all times (--times rate)"
+            }
+            _ => "",
+        };
+        let Self { name, found, .. } = self;
+        let [first, second] = found.rows;
+        let value = found.examples.first().cloned().unwrap_or_default();
+        Error::data(format!(
+            "{label}: column {name:?} ({}) tells measurements apart that would be pooled: {counted} {} rows that differ in it, for example rows {first} and {second} with {}",
+            role.what(),
+            if found.groups == 1 { "has" } else { "have" },
+            listed(&found.examples, 4)
+        ))
+        .help(format!(
+            "choose rows with where = {{ {name:?} = {value:?} }} in the configuration (data inspect, fit-curves and synergy take --where {name:?}={value:?}), or pool them on purpose with columns = {{ ignore = [{name:?}] }} (--column ignore={name:?}){or}"
+        ))
+    }
+}
+
+/// `1 curve`, `12 curves`, `1 pair of drugs`.
+fn counted_things(count: usize, what: &str) -> String {
+    let (first, rest) = what.split_once(' ').unwrap_or((what, ""));
+    let first = if count == 1 { first.trim_end_matches('s') } else { first };
+    format!("{} {first} {rest}", grouped(count)).trim_end().to_owned()
 }
 
 /// Whether a column of kinds of wells holds more than one kind.

@@ -7,8 +7,11 @@ use halfmax_core::{Error, Result, listed};
 
 use crate::assign::Candidate;
 use crate::missing::is_missing;
+use crate::note::Note;
 use crate::number::{NumberStyle, plain_number, styled_number};
 use crate::orientation::Orientation;
+use crate::plate_wells::WellSpan;
+use crate::profile::Content;
 use crate::roles::Role;
 
 /// A table: named columns of text or numbers, and where it came from.
@@ -20,7 +23,7 @@ pub struct RawTable {
     pub(crate) bytes: u64,
     pub(crate) sha256: String,
     /// What was decided when the file was opened, one sentence each.
-    pub(crate) notes: Vec<String>,
+    pub(crate) notes: Vec<Note>,
     /// The row of the file in which each row is; the header is row 1.
     pub(crate) places: RowPlaces,
     /// Whether the file has no row of names, so that the columns are called `column 1` and so on.
@@ -35,9 +38,22 @@ pub struct RawTable {
     pub(crate) orientation: Option<Orientation>,
     /// The cell lines that a list named before only some of each one's rows were chosen.
     pub(crate) lines_before_choice: Vec<String>,
+    /// What was decided of the whole, where the table is a part of one.
+    pub(crate) decided: Option<Arc<OfWhole>>,
     /// The columns that could have each role, once they were asked for.
     pub(crate) candidates: OnceLock<Vec<Candidate>>,
     names: Vec<String>,
+}
+
+/// What was decided of a table as a whole, so that it holds for each of its parts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OfWhole {
+    /// What columns hold, by their names.
+    pub contents: HashMap<String, Content>,
+    /// Whether wells were read after time zero.
+    pub later_times: bool,
+    /// Where wells lie; none where that was not asked.
+    pub wells: Option<WellSpan>,
 }
 
 /// Whether a file names its columns.
@@ -138,7 +154,7 @@ pub(crate) enum RowPlaces {
 }
 
 impl RowPlaces {
-    fn of(&self, at: usize) -> usize {
+    pub(crate) fn of(&self, at: usize) -> usize {
         match self {
             Self::From(first) => first + at,
             Self::Listed(rows) => rows.get(at).map_or(at + 2, |row| *row as usize),
@@ -177,7 +193,17 @@ impl Values {
         }
     }
 
-    fn same(&self, other: &Self) -> bool {
+    /// Whether it is the same values, not a copy of them.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Numbers(a), Self::Numbers(b)) => Arc::ptr_eq(a, b),
+            (Self::Singles(a), Self::Singles(b)) => Arc::ptr_eq(a, b),
+            (Self::Texts(a), Self::Texts(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Numbers(a), Self::Numbers(b)) => {
                 a.iter().zip(b.iter()).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
@@ -188,6 +214,46 @@ impl Values {
             (Self::Texts(a), Self::Texts(b)) => (0..a.of_row.len()).all(|row| a.at(row) == b.at(row)),
             _ => false,
         }
+    }
+
+    /// The values of several parts of a column, one after the other. Where one part holds texts, the numbers of the others are texts, too.
+    pub(crate) fn joined(parts: Vec<Self>) -> Self {
+        if let Some(Self::Other(kind)) = parts.iter().find(|part| matches!(part, Self::Other(_))) {
+            return Self::Other(kind.clone());
+        }
+        if parts.iter().any(|part| matches!(part, Self::Texts(_))) {
+            let mut builder = LabelsBuilder::default();
+            for part in &parts {
+                match part {
+                    Self::Texts(labels) => builder.append(labels),
+                    Self::Numbers(values) => {
+                        values.iter().for_each(|value| builder.push(number_text(*value).as_deref()));
+                    }
+                    Self::Singles(values) => {
+                        let text = |value: &f32| (!value.is_nan()).then(|| value.to_string());
+                        values.iter().for_each(|value| builder.push(text(value).as_deref()));
+                    }
+                    Self::Other(_) => {}
+                }
+            }
+            return Self::texts(builder.finish());
+        }
+        if parts.iter().all(|part| matches!(part, Self::Singles(_))) {
+            let all = parts.iter().flat_map(|part| match part {
+                Self::Singles(values) => values.as_slice(),
+                _ => &[],
+            });
+            return Self::singles(all.copied().collect());
+        }
+        let mut all = Vec::with_capacity(parts.iter().filter_map(Self::len).sum());
+        for part in &parts {
+            match part {
+                Self::Numbers(values) => all.extend_from_slice(values),
+                Self::Singles(values) => all.extend(values.iter().map(|value| f64::from(*value))),
+                Self::Texts(_) | Self::Other(_) => {}
+            }
+        }
+        Self::numbers(all)
     }
 
     pub(crate) fn taken(&self, rows: &[usize]) -> Self {
@@ -223,7 +289,7 @@ impl RawTable {
             rows,
             bytes: 0,
             sha256: String::new(),
-            notes,
+            notes: notes.into_iter().map(Note::from).collect(),
             places,
             header: Header::Found,
             said: Vec::new(),
@@ -231,6 +297,7 @@ impl RawTable {
             key: None,
             orientation: None,
             lines_before_choice: Vec::new(),
+            decided: None,
             candidates: OnceLock::new(),
             names: Vec::new(),
         };
@@ -250,8 +317,9 @@ impl RawTable {
         let before = self.columns.len();
         self.columns.retain(|column| !(column.name.is_empty() && column.values.is_all_missing()));
         if self.columns.len() < before {
-            self.notes
-                .push(format!("columns without a name and without a value: {}", before - self.columns.len()));
+            self.notes.push(
+                format!("columns without a name and without a value: {}", before - self.columns.len()).into(),
+            );
         }
     }
 
@@ -277,7 +345,7 @@ impl RawTable {
         }
         if !same.is_empty() {
             let names: Vec<&str> = same.iter().map(|at| self.columns[*at].name.as_str()).collect();
-            self.notes.push(format!("columns that repeat an earlier one: {}", listed(&names, 5)));
+            self.notes.push(format!("columns that repeat an earlier one: {}", listed(&names, 5)).into());
             let mut at = 0;
             self.columns.retain(|_| {
                 at += 1;
@@ -323,8 +391,8 @@ impl RawTable {
     }
 
     /// What was decided when the file was opened (its separator, a header that is missing, rows set aside), one sentence each.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.iter().map(Note::to_string).collect()
     }
 
     /// The row of the file that holds entry `at` of a column: the header is row 1.
@@ -472,7 +540,12 @@ impl RawTable {
         Self { columns, rows: rows.len(), places, ..self.without_columns() }
     }
 
-    fn without_columns(&self) -> Self {
+    /// A table of columns that are named and filled like those of another, in its order.
+    pub(crate) fn like(other: &Self, columns: Vec<RawColumn>, rows: usize, places: RowPlaces) -> Self {
+        Self { columns, rows, places, ..other.without_columns() }
+    }
+
+    pub(crate) fn without_columns(&self) -> Self {
         Self {
             label: self.label.clone(),
             columns: Vec::new(),
@@ -487,6 +560,7 @@ impl RawTable {
             key: self.key,
             orientation: self.orientation,
             lines_before_choice: self.lines_before_choice.clone(),
+            decided: self.decided.clone(),
             candidates: OnceLock::new(),
             names: self.names.clone(),
         }
@@ -496,11 +570,16 @@ impl RawTable {
     ///
     /// # Errors
     /// If two columns have one name and hold different values.
-    pub(crate) fn with_columns(&self, columns: Vec<RawColumn>, notes: Vec<String>) -> Result<Self> {
+    pub(crate) fn with_columns(
+        &self,
+        columns: Vec<RawColumn>,
+        notes: impl IntoIterator<Item = impl Into<Note>>,
+    ) -> Result<Self> {
         let rows = columns.iter().find_map(|column| column.values.len()).unwrap_or(0);
         let places = if rows == self.rows { self.places.clone() } else { RowPlaces::From(2) };
-        let table = Self::new(&self.label, columns, rows, places, notes)?;
-        Ok(Self { bytes: self.bytes, sha256: self.sha256.clone(), ..table })
+        let table = Self::new(&self.label, columns, rows, places, Vec::new())?;
+        let notes = notes.into_iter().map(Into::into).chain(table.notes.clone()).collect();
+        Ok(Self { bytes: self.bytes, sha256: self.sha256.clone(), notes, ..table })
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use halfmax_core::{Error, Result};
 
+use crate::note::Note;
 use crate::plates::{Plates, Well, built, kinds_of_wells, signal_column, times};
-use crate::report::counted;
 use crate::roles::{Role, words};
 use crate::table::{Labels, RawTable};
 
@@ -28,7 +28,7 @@ pub struct TimeCourses {
     /// The treated wells.
     pub wells: Vec<TimeCourse>,
     /// What to know of them.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// What a time is to be multiplied with to be in hours, by its column's name: hours where the name says nothing.
@@ -52,7 +52,7 @@ type Course = BTreeMap<u64, Logs>;
 /// The courses of the wells of a table of raw signals.
 ///
 /// # Errors
-/// If it has no raw signals, no column of times in numbers, one time only, or a plate without untreated wells: names it.
+/// If it has no raw signals, no column of times in numbers, or a plate without untreated wells: names it.
 pub fn time_courses(table: &RawTable) -> Result<TimeCourses> {
     let place = table.label();
     let column = signal_column(table).ok_or_else(|| {
@@ -69,7 +69,7 @@ pub fn time_courses(table: &RawTable) -> Result<TimeCourses> {
     let blanks = blanks(&plates, &kinds, &signals, &hours);
     let mut notes = Vec::new();
     if !said {
-        notes.push(format!("{:?} does not say its unit: taken as hours", table.names()[time]));
+        notes.push(format!("{:?} does not say its unit: taken as hours", table.names()[time]).into());
     }
     let mut lost = 0;
     let mut log = |row: usize| {
@@ -120,22 +120,15 @@ pub fn time_courses(table: &RawTable) -> Result<TimeCourses> {
         wells.extend(beside(last, &course, control));
     }
     if lost > 0 {
-        notes.push(format!(
-            "{} not above the blanks have no logarithm and say nothing of growth",
-            counted(lost, "signal")
-        ));
+        notes.push(
+            Note::of(lost, "signal")
+                .then(" not above the blanks have no logarithm and say nothing of growth"),
+        );
     }
     if started > 0 {
-        notes.push(format!(
-            "{} begin with the untreated wells' signal at the first time, before which no drug was given",
-            counted(started, "well")
+        notes.push(Note::of(started, "well").then(
+            " begin with the untreated wells' signal at the first time, before which no drug was given",
         ));
-    }
-    if wells.is_empty() {
-        return Err(Error::data(format!(
-            "{place}: no well has signals at two times or more that untreated wells have, too"
-        ))
-        .help("growth rates need several times; for one time leave --times away"));
     }
     wells.sort_by_key(|well| well.last_row);
     Ok(TimeCourses { wells, notes })
@@ -236,10 +229,10 @@ pub fn with_viabilities(
     viability: Vec<f64>,
     divisions: Vec<f64>,
     times: Option<Vec<f64>>,
-    notes: &[String],
+    notes: &[Note],
 ) -> Result<RawTable> {
     let time = table.role(Role::Time).map(|column| table.names()[column].clone());
-    let all = table.notes().iter().chain(notes).cloned().collect();
+    let all = table.notes.iter().chain(notes).cloned().collect();
     let mut made = built(table, rows, viability, divisions, all)?;
     let Some(column) = time.and_then(|name| made.position_of(&name)) else { return Ok(made) };
     match times {

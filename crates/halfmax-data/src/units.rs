@@ -3,6 +3,7 @@
 use halfmax_core::{Error, Result};
 
 use crate::molar_mass::{MolarMasses, drugs_without, lacks_molar_mass};
+use crate::note::Note;
 use crate::table::RawTable;
 
 /// A unit of a dose, or of a quantity in doses (IC50, EC50).
@@ -21,7 +22,7 @@ pub(crate) struct DoseFactors {
     /// Whether nothing says what the unit is, so that µM was assumed.
     pub assumed: bool,
     /// Where molar masses came from, if doses are masses per volume.
-    pub note: Option<String>,
+    pub notes: Vec<Note>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,11 +80,12 @@ impl DoseFactors {
         given: Option<f64>,
         masses: Option<&MolarMasses>,
     ) -> Result<Self> {
-        let all =
-            |factor: f64, assumed: bool| Ok(Self { factors: Factors::One(factor), assumed, note: None });
+        let all = |factor: f64, assumed: bool| {
+            Ok(Self { factors: Factors::One(factor), assumed, notes: Vec::new() })
+        };
         let values = table.numbers(doses, "a dose")?;
         let is_dose = |row: usize| !values[row].is_nan() && values[row] != 0.0;
-        let note = masses.map(|masses| masses.note.clone());
+        let notes = masses.map_or_else(Vec::new, |masses| masses.notes.clone());
         // µM of µg/mL and g/mol.
         let molar = |factor: f64, mass: f64| 1000.0 * factor / mass;
         let column = match (given, units) {
@@ -100,7 +102,7 @@ impl DoseFactors {
                         let of =
                             |row: usize| if is_dose(row) { molar(factor, masses.of_row[row]) } else { 1.0 };
                         let factors = Factors::OfRows((0..table.rows()).map(of).collect());
-                        Ok(Self { factors, assumed: false, note })
+                        Ok(Self { factors, assumed: false, notes })
                     }
                     (None, _) => all(1.0, true),
                 };
@@ -133,7 +135,7 @@ impl DoseFactors {
         }
         };
         let factors = (0..table.rows()).map(factor).collect::<Result<_>>()?;
-        Ok(Self { factors: Factors::OfRows(factors), assumed: false, note })
+        Ok(Self { factors: Factors::OfRows(factors), assumed: false, notes })
     }
 }
 

@@ -1,68 +1,114 @@
 //! Untreated wells (dose 0) among readings that are viabilities already: whether they are the control.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use halfmax_core::{Result, listed};
+use halfmax_core::Result;
 
+use crate::note::Note;
 use crate::plates::Plates;
 use crate::readings::ReadingUnit;
 use crate::report::counted;
+use crate::spread::Spread;
 use crate::table::RawTable;
 
 /// Untreated wells that differ from the control by less than this do, whatever their error.
 const NEAR: f64 = 0.05;
 
-/// What the untreated wells of a table say: their mean, and where it is not the control.
+/// What the untreated wells of a table read, gathered part by part.
 ///
 /// Readings that were divided by these wells have a mean of 1 here by construction, with the error of that mean: its curves share it. Wells that read
 /// otherwise say that readings were divided by something else.
-pub(crate) fn untreated_notes(
-    table: &RawTable,
-    doses: &[f64],
-    readings: &[f64],
-    (column, unit): (usize, ReadingUnit),
-) -> Result<Vec<String>> {
-    let rows: Vec<usize> =
-        (0..doses.len()).filter(|row| doses[*row] == 0.0 && !readings[*row].is_nan()).collect();
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let viability = |row: usize| 1.0 - unit.inhibition_percent(readings[row]) / 100.0;
-    let all: Vec<f64> = rows.iter().map(|row| viability(*row)).collect();
-    let (mean, error) = mean_and_error(&all);
-    let mut notes = vec![format!(
-        "{} (dose 0) read {mean:.3}{} of the control in the mean; they say what a viability of 1 is, and are no dose of a curve",
-        counted(rows.len(), "untreated well"),
-        if error.is_finite() { format!(" ± {error:.3}") } else { String::new() }
-    )];
-    let plates = Plates::of(table)?;
-    let mut groups: BTreeMap<(usize, Option<usize>), Vec<usize>> = BTreeMap::new();
-    for row in rows {
-        groups.entry((plates.plate_of_row[row], plates.line_of_row[row])).or_default().push(row);
-    }
-    let mut off = Vec::new();
-    for group in groups.values() {
-        let values: Vec<f64> = group.iter().map(|row| viability(*row)).collect();
-        let (mean, error) = mean_and_error(&values);
-        if (mean - 1.0).abs() > NEAR && (mean - 1.0).abs() > 3.0 * error {
-            off.push(format!("{} ({mean:.2})", plates.named(group[0])));
-        }
-    }
-    if !off.is_empty() {
-        let name = &table.names()[column];
-        notes.push(format!(
-            "untreated wells do not read as the control in {}: {}; these readings were divided by something else; --column signal={name:?} divides viabilities by their untreated wells",
-            counted(off.len(), if plates.plates.is_empty() { "cell line" } else { "plate" }),
-            listed(&off, 5)
-        ));
-    }
-    Ok(notes)
+#[derive(Default)]
+pub(crate) struct Untreated {
+    all: Moments,
+    readings: Spread,
+    /// By plate and cell line, in the order in which they come.
+    places: Vec<(String, Moments)>,
+    known: HashMap<String, usize>,
+    by_plate: bool,
 }
 
-/// The mean and its standard error; NaN of one value.
-fn mean_and_error(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, if values.len() < 2 { f64::NAN } else { (squares / (count - 1.0) / count).sqrt() })
+impl Untreated {
+    /// Adds the wells of dose 0.
+    pub fn add(&mut self, table: &RawTable, doses: &[f64], readings: &[f64]) -> Result<()> {
+        let rows: Vec<usize> =
+            (0..doses.len()).filter(|row| doses[*row] == 0.0 && !readings[*row].is_nan()).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let plates = Plates::of(table)?;
+        self.by_plate |= !plates.plates.is_empty();
+        for row in rows {
+            let reading = readings[row];
+            self.all.add(reading);
+            self.readings.add(reading);
+            let name = plates.named(row);
+            let at = *self.known.entry(name).or_insert_with_key(|name| {
+                self.places.push((name.clone(), Moments::default()));
+                self.places.len() - 1
+            });
+            self.places[at].1.add(reading);
+        }
+        Ok(())
+    }
+
+    /// The median reading; none without untreated wells.
+    pub fn median(&mut self) -> Option<f64> {
+        self.readings.at(|count| count / 2)
+    }
+
+    /// What the wells say: their mean, and where it is not the control.
+    pub fn notes(&self, column: &str, unit: ReadingUnit) -> Vec<Note> {
+        if self.all.count == 0 {
+            return Vec::new();
+        }
+        let (mean, error) = self.all.viability(unit);
+        let wells = counted(self.all.count, "untreated well");
+        let error = if error.is_finite() { format!(" ± {error:.3}") } else { String::new() };
+        let mut notes: Vec<Note> = vec![
+            format!("{wells} (dose 0) read {mean:.3}{error} of the control in the mean; they say what a viability of 1 is, and are no dose of a curve")
+                .into(),
+        ];
+        let off: Vec<String> = self
+            .places
+            .iter()
+            .map(|(name, moments)| (name, moments.viability(unit)))
+            .filter(|(_, (mean, error))| (mean - 1.0).abs() > NEAR && (mean - 1.0).abs() > 3.0 * error)
+            .map(|(name, (mean, _))| format!("{name} ({mean:.2})"))
+            .collect();
+        if !off.is_empty() {
+            let places = counted(off.len(), if self.by_plate { "plate" } else { "cell line" });
+            let note = Note::new(format!("untreated wells do not read as the control in {places}: "));
+            notes.push(note.names(off, 5).then(format!(
+                "; these readings were divided by something else; --column signal={column:?} divides viabilities by their untreated wells"
+            )));
+        }
+        notes
+    }
+}
+
+/// Number, mean and squared deviations of values that come one after the other (Welford 1962).
+#[derive(Clone, Copy, Default)]
+struct Moments {
+    count: usize,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn add(&mut self, value: f64) {
+        self.count += 1;
+        let before = value - self.mean;
+        self.mean += before / self.count as f64;
+        self.squares += before * (value - self.mean);
+    }
+
+    /// The mean viability of readings in a unit, and its standard error; NaN of one reading.
+    fn viability(&self, unit: ReadingUnit) -> (f64, f64) {
+        let viability = |reading: f64| 1.0 - unit.inhibition_percent(reading) / 100.0;
+        let scale = (viability(1.0) - viability(0.0)).abs();
+        let count = self.count as f64;
+        let error = if self.count < 2 { f64::NAN } else { (self.squares / (count - 1.0) / count).sqrt() };
+        (viability(self.mean), scale * error)
+    }
 }

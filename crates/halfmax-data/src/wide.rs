@@ -272,7 +272,7 @@ impl Wide {
         {
             long.push(column(&table.names()[other], table.columns[other].values.taken(&at)));
         }
-        let mut notes = table.notes().to_vec();
+        let mut notes = table.notes();
         notes.extend(self.notes.iter().cloned());
         notes.push(format!(
             "a matrix of {} (the column {:?} names its rows)",

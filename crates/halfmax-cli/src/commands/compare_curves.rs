@@ -81,10 +81,10 @@ impl Comparisons {
     ///
     /// # Errors
     /// If one of them is the name of no curve, or the two have nothing else in common.
-    pub fn check(&self, keys: &[CurveKey]) -> Result<()> {
+    pub fn check<K: Iterator<Item = CurveKey>>(&self, keys: impl Fn() -> K) -> Result<()> {
         let column = self.pair.column;
         for value in &self.pair.values {
-            if !keys.iter().any(|key| column.of(key) == value) {
+            if !keys().any(|key| column.of(&key) == value) {
                 let expected =
                     format!("a {} of the file, as the column {0} of the curves names it", column.name());
                 return Err(Error::parameter("--compare", value, &expected));
@@ -92,7 +92,7 @@ impl Comparisons {
         }
         let [a, b] = &self.pair.values;
         let of = |value: &str| -> HashSet<[String; 3]> {
-            keys.iter().filter(|key| column.of(key) == value).map(|key| column.rest(key)).collect()
+            keys().filter(|key| column.of(key) == value).map(|key| column.rest(&key)).collect()
         };
         if of(a).is_disjoint(&of(b)) {
             return Err(Error::data(format!(

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::{
-    RawTable, ReadingOptions, ReadingUnit, Readings, Role, TableWriter, counted, read_readings, read_table,
-    with_column_of, with_molar_masses,
+    PartSize, ReadingBatches, ReadingOptions, ReadingUnit, Readings, Role, TableParts, TableWriter, counted,
+    read_table,
 };
 use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Effect, Flag, HillPrior, Learnt, Position};
 use serde_json::json;
@@ -21,7 +21,7 @@ use crate::dose_options::CurveArgs;
 use crate::picture_args::PictureArgs;
 use crate::reporting::{CurvePage, write_curve_svgs};
 use crate::table_args::{TableArgs, dose_unit};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, stopped};
 
 /// Curves that are fitted and written at a time: bounds memory whatever the number of curves is.
 const AT_A_TIME: usize = 1 << 14;
@@ -70,6 +70,10 @@ pub struct FitCurvesArgs {
     times: TimeArgs,
     #[command(flatten)]
     table: TableArgs,
+    /// Read delimited text in parts of so many MiB if it is larger than four of them (packed text if it is larger than half of one): memory stays the same
+    /// however long the file is, with temporary files in the system's folder for these (TMPDIR).
+    #[arg(long, value_name = "MIB", default_value_t = 16.0, value_parser = part_size)]
+    part_size: f64,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -119,16 +123,17 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     let mut comparison =
         args.compare.as_ref().zip(args.compare_out.as_ref()).map(Comparisons::create).transpose()?;
     let pictured = args.pictures.html.is_some();
-    let judged = judged(raw_table(args, global)?, &args.plates, pictured, terminal)?;
-    let table = args.times.rated(judged.table)?;
-    let readings = read_readings(&table, &options)?;
-    drop(table);
+    let judged = judged(raw_rows(args, global)?, &args.plates, pictured, terminal)?;
+    let rows = args.times.rated(judged.rows)?;
+    let readings = ReadingBatches::of(rows.as_ref(), &options)?;
+    drop(rows);
     tell(&args.raw, &readings, terminal);
+    let about = readings.facts();
     if let Some(comparison) = &comparison {
-        comparison.check(&readings.curves)?;
+        comparison.check(|| readings.keys())?;
     }
     let growth = params.effects.iter().find(|effect| matches!(effect, Effect::GrowthRate(_)));
-    if let (Some(Effect::GrowthRate(percent)), None, None) = (growth, args.divisions, &readings.divisions) {
+    if let (Some(Effect::GrowthRate(percent)), None, false) = (growth, args.divisions, about.has_divisions) {
         return Err(Error::parameter(
             "--grx",
             percent,
@@ -145,10 +150,10 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     }
     let facts = json!({
         "curves": summary.curves,
-        "readings": readings.dose_um.len(),
-        "controls_left_out": readings.controls,
-        "incomplete_left_out": readings.incomplete,
-        "response": readings.unit.name(),
+        "readings": about.readings,
+        "controls_left_out": about.controls,
+        "incomplete_left_out": about.incomplete,
+        "response": about.unit.name(),
         "ic50_within": summary.within,
         "flat": summary.flat,
         "not_fitted": summary.not_fitted,
@@ -186,28 +191,36 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     terminal.result("curves", &facts, &text)
 }
 
-/// The table of readings, with the signals of untreated wells that other files have.
-fn raw_table(args: &FitCurvesArgs, global: &Global) -> Result<RawTable> {
-    let mut table = args.table.options(global)?.read(&args.raw)?;
+/// The rows of readings, with the signals of untreated wells that other files have.
+fn raw_rows(args: &FitCurvesArgs, global: &Global) -> Result<TableParts> {
+    let size = PartSize::of_bytes((args.part_size * f64::from(1 << 20)) as usize).stopping_when(stopped);
+    let mut rows = args.table.options(global)?.parts(&args.raw, size)?;
     for (file, role) in [(&args.control, Role::Control), (&args.time_zero, Role::TimeZero)] {
         if let Some(file) = file {
-            table = with_column_of(&table, &read_table(file)?, role)?;
+            rows = rows.with_column_of(read_table(file)?, role)?;
         }
     }
     if let Some(file) = &args.drugs {
-        table = with_molar_masses(&table, &read_table(file)?)?;
+        rows = rows.with_molar_masses(read_table(file)?)?;
     }
-    Ok(table)
+    Ok(rows)
 }
 
 /// Says what was taken for what, and what was left out.
-fn tell(path: &Path, readings: &Readings, terminal: Terminal) {
+fn tell(path: &Path, readings: &ReadingBatches, terminal: Terminal) {
     let place = path.display();
-    let (rows, curves) = (readings.dose_um.len(), readings.curves.len());
+    if let Some(bytes) = readings.bytes_on_disk() {
+        terminal.note(&format!(
+            "{place}: read part by part; {} MB of readings are kept in {} until the curves are fitted (TMPDIR names another folder)",
+            bytes.div_ceil(1_000_000),
+            std::env::temp_dir().display()
+        ));
+    }
+    let readings = readings.facts();
     terminal.note(&format!(
         "{place}: {} of {}, taken as {}",
-        counted(rows, "reading"),
-        counted(curves, "curve"),
+        counted(readings.readings, "reading"),
+        counted(readings.curves, "curve"),
         readings.unit.name()
     ));
     readings.notes.iter().for_each(|note| terminal.note(&format!("{place}: {note}")));
@@ -289,7 +302,7 @@ impl Summary {
 fn fit_and_write(
     args: &FitCurvesArgs,
     fitter: CurveFitter,
-    readings: &Readings,
+    readings: &ReadingBatches,
     writer: &mut TableWriter,
     mut comparison: Option<&mut Comparisons>,
     mut page: Option<CurvePage>,
@@ -297,52 +310,82 @@ fn fit_and_write(
 ) -> Result<Summary> {
     let progress = terminal.progress("fitting");
     let mut summary = Summary::default();
-    let growth = match (args.divisions, &readings.divisions) {
-        (None, None) => GrowthColumns::LeftOut,
+    let about = readings.facts();
+    let growth = match (args.divisions, about.has_divisions) {
+        (None, false) => GrowthColumns::LeftOut,
         _ => GrowthColumns::Written,
     };
-    let curve = |at: usize| {
-        let rows = readings.starts[at]..readings.starts[at + 1];
-        CurveReadings {
-            dose_um: &readings.dose_um[rows.clone()],
-            viability: &readings.viability[rows.clone()],
-            batch: readings.batch.as_ref().map(|batch| &batch[rows]),
-            divisions: args.divisions.or_else(|| readings.divisions.as_ref().map(|list| list[at])),
-        }
-    };
-    let some: Vec<CurveReadings> =
-        CurveFitter::learns_from(readings.curves.len()).into_iter().map(curve).collect();
-    let fitter = fitter.learning_from(&some);
+    let fitter = learnt(fitter, readings, args.divisions)?;
     tell_learnt(args, fitter.params().hill_prior, &fitter.learnt(), terminal);
     summary.learnt = fitter.learnt();
     let mut folder = args.pictures.folder()?;
-    for (block, keys) in readings.curves.chunks(AT_A_TIME).enumerate() {
-        let first = block * AT_A_TIME;
-        let curves: Vec<CurveReadings> = (first..first + keys.len()).map(curve).collect();
-        let fits = fitter.fit_all(&curves, &progress)?;
-        let of =
-            CurveBlock { keys, hours: hours(readings, first, keys.len()), by_experiment: args.by.is_some() };
-        write_block(&of, growth, &fits, writer)?;
-        if let Some(comparison) = comparison.as_mut() {
-            comparison.keep(keys, &fits);
+    readings.each(|start, batch| {
+        for (block, keys) in batch.curves.chunks(AT_A_TIME).enumerate() {
+            let first = block * AT_A_TIME;
+            let curves: Vec<CurveReadings> =
+                (first..first + keys.len()).map(|at| curve(batch, at, args.divisions)).collect();
+            let fits = fitter.fit_all(&curves, &progress)?;
+            let hours = hours(batch, first, keys.len());
+            write_block(
+                &CurveBlock { keys, hours, by_experiment: args.by.is_some() },
+                growth,
+                &fits,
+                writer,
+            )?;
+            if let Some(comparison) = comparison.as_mut() {
+                comparison.keep(keys, &fits);
+            }
+            summary.add(&fits);
+            if let Some(page) = &mut page {
+                page.add(keys, &curves, &fits);
+            }
+            if let Some(folder) = &mut folder {
+                write_curve_svgs(folder, keys, &curves, &fitter)?;
+            }
+            progress.step(start + first + keys.len(), about.curves);
         }
-        summary.add(&fits);
-        if let Some(page) = &mut page {
-            page.add(keys, &curves, &fits);
-        }
-        if let Some(folder) = &mut folder {
-            write_curve_svgs(folder, keys, &curves, &fitter)?;
-        }
-        progress.step(first + keys.len(), readings.curves.len());
-    }
+        Ok(())
+    })?;
     if let (Some(page), Some(path)) = (&mut page, &args.pictures.html) {
-        page.write(path, &args.raw, readings, &fitter)?;
+        page.write(path, &args.raw, about, &fitter)?;
     }
     args.pictures.tell(summary.curves, terminal);
     Ok(summary)
 }
 
+/// The readings of a curve.
+fn curve(batch: &Readings, at: usize, divisions: Option<f64>) -> CurveReadings<'_> {
+    let rows = batch.starts[at]..batch.starts[at + 1];
+    CurveReadings {
+        dose_um: &batch.dose_um[rows.clone()],
+        viability: &batch.viability[rows.clone()],
+        batch: batch.batch.as_ref().map(|batch| &batch[rows]),
+        divisions: divisions.or_else(|| batch.divisions.as_ref().map(|list| list[at])),
+    }
+}
+
+/// A fitter that has learnt from some of the curves.
+fn learnt(fitter: CurveFitter, readings: &ReadingBatches, divisions: Option<f64>) -> Result<CurveFitter> {
+    let some = CurveFitter::learns_from(readings.facts().curves);
+    let mut kept: Vec<Readings> = Vec::new();
+    readings.each(|start, batch| {
+        let own = start..start + batch.curves.len();
+        let wanted: Vec<usize> = some.iter().filter(|at| own.contains(at)).map(|at| at - start).collect();
+        kept.push(batch.only(&wanted));
+        Ok(())
+    })?;
+    let curves: Vec<CurveReadings> =
+        kept.iter().flat_map(|batch| (0..batch.curves.len()).map(|at| curve(batch, at, divisions))).collect();
+    Ok(fitter.learning_from(&curves))
+}
+
 /// The times of curves that have one each, in hours.
 fn hours(readings: &Readings, first: usize, count: usize) -> Option<&[f64]> {
     readings.time_h.as_ref().and_then(|hours| hours.get(first..first + count))
+}
+
+/// The size of parts, for a flag.
+fn part_size(text: &str) -> std::result::Result<f64, String> {
+    let size = text.parse().ok().filter(|size| (1e-5..=4096.0).contains(size));
+    size.ok_or_else(|| "expected a number of MiB above 0, at most 4096".to_owned())
 }

@@ -235,16 +235,16 @@ fn add_single_agent_file(
     terminal: Terminal,
 ) -> Result<()> {
     let options = ReadingOptions { dose_factor: args.dose_unit, ..ReadingOptions::default() };
-    let readings = read_readings(&read_table(path)?, &options)?;
+    let (readings, about) = read_readings(read_table(path)?, &options)?;
     let place = path.display();
     terminal.note(&format!(
         "{place}: {} of drugs alone, of {}, taken as {}",
-        counted(readings.dose_um.len(), "reading"),
-        counted(readings.curves.len(), "curve"),
-        readings.unit.name()
+        counted(about.readings, "reading"),
+        counted(about.curves, "curve"),
+        about.unit.name()
     ));
-    readings.notes.iter().for_each(|note| terminal.note(&format!("{place}: {note}")));
-    if readings.dose_unit_assumed {
+    about.notes.iter().for_each(|note| terminal.note(&format!("{place}: {note}")));
+    if about.dose_unit_assumed {
         terminal.note(&format!("{place}: nothing says what unit the doses are in: taken as µM"));
     }
     let joined = join_single_agents(found, &readings)?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use halfmax_core::{Result, Seed};
-use halfmax_data::{CurveKey, Readings, counted, write_atomically};
+use halfmax_data::{CurveKey, ReadingFacts, counted, write_atomically};
 use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Flag, Learnt, Position};
 use halfmax_report::{
     Card, Finding, Gallery, HistogramPicture, QualityChapter, QualityPart, QualityReport, Tally, curve_svg,
@@ -110,7 +110,7 @@ impl CurvePage {
         &mut self,
         path: &Path,
         file: &Path,
-        readings: &Readings,
+        readings: &ReadingFacts,
         fitter: &CurveFitter,
     ) -> Result<()> {
         let (all, _) = self.shown.chosen(MOST_SHOWN);
@@ -125,7 +125,7 @@ impl CurvePage {
     fn report(
         &self,
         file: &Path,
-        readings: &Readings,
+        readings: &ReadingFacts,
         fitter: &CurveFitter,
         drawn: &[Drawn],
         sampled: usize,
@@ -148,7 +148,7 @@ impl CurvePage {
         }
     }
 
-    fn overview(&self, readings: &Readings, fitter: &CurveFitter) -> Vec<QualityPart> {
+    fn overview(&self, readings: &ReadingFacts, fitter: &CurveFitter) -> Vec<QualityPart> {
         let learnt = &fitter.learnt();
         let finding = |count: usize, text: &str| Finding { figure: thousands(count), text: text.into() };
         let curves = self.shown.offered();
@@ -265,12 +265,9 @@ fn learnt_facts(learnt: &Learnt) -> Vec<halfmax_report::Fact> {
     facts
 }
 
-fn assumed(readings: &Readings, confidence: f64) -> Vec<String> {
-    let mut said = vec![format!(
-        "{} were taken as {}.",
-        counted(readings.dose_um.len(), "reading"),
-        readings.unit.name()
-    )];
+fn assumed(readings: &ReadingFacts, confidence: f64) -> Vec<String> {
+    let mut said =
+        vec![format!("{} were taken as {}.", counted(readings.readings, "reading"), readings.unit.name())];
     if readings.dose_unit_assumed {
         said.push("Nothing says what unit the doses are in: they were taken as µM.".into());
     }

@@ -138,7 +138,7 @@ pub fn inspect_table(table: &RawTable, lines: &CellLines) -> Inspection {
     let table = &with_lines_called_drugs(table, lines);
     let taken = recognise(table, lines);
     let mut found = Inspection { shape: FileShape::of(table, taken.role()), ..Inspection::default() };
-    found.notes = table.notes().to_vec();
+    found.notes = table.notes();
     let looked = match &taken {
         Taken::Features(kind) => look_at_features(table, *kind, lines, &mut found),
         Taken::Matrix(wide) => look_at_matrix(table, wide, lines, &mut found),
@@ -241,7 +241,7 @@ fn look_at_features(
     found: &mut Inspection,
 ) -> Result<()> {
     let table = &prepared(table, kind)?;
-    found.notes.clone_from(&table.notes);
+    found.notes = table.notes();
     let known = Known { set: table.orientation, ..Known::lines(lines) };
     let arrangement = orientation(table, known)?;
     found.shape.orientation = Some(arrangement.orientation.name().to_owned());

@@ -1,5 +1,6 @@
 //! Parquet and Arrow (Feather) files.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use halfmax_core::{Error, Result};
@@ -12,8 +13,7 @@ use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
 pub(super) fn read_parquet(label: &str, bytes: &[u8]) -> Result<RawTable> {
     if bytes.len() < 12 || !bytes.ends_with(b"PAR1") {
-        return Err(Error::data(format!("{label}: the Parquet file is cut short"))
-            .help("copy or download the file again"));
+        return Err(cut_short(label));
     }
     let size = bytes.len();
     guarded(label, "Parquet", || {
@@ -25,9 +25,14 @@ pub(super) fn read_parquet(label: &str, bytes: &[u8]) -> Result<RawTable> {
         let columns = about.schema_descr.columns().len();
         refuse_impossible_size(label, rows.max(about.num_rows), columns, size)?;
         let columns = about.row_groups.iter().flat_map(|group| group.parquet_columns());
-        super::pages::check(label, bytes, columns.map(|column| (column.byte_range(), column.num_values())))?;
+        let columns = columns.map(|column| (column.byte_range(), column.num_values()));
+        super::pages::check(label, size, columns, |place| bytes.get(place).map(Cow::Borrowed))?;
         table_of_frame(label, reader.finish().map_err(failed)?)
     })
+}
+
+pub(super) fn cut_short(label: &str) -> Error {
+    Error::data(format!("{label}: the Parquet file is cut short")).help("copy or download the file again")
 }
 
 /// At most so many values for each byte of a file: one value that is repeated takes next to nothing, but a page of a
@@ -44,7 +49,7 @@ const FEW_BYTES: usize = 1 << 25;
 const FEW_VALUES: usize = 1 << 22;
 
 /// Refuses a file that says it holds more values than a file of its size can.
-fn refuse_impossible_size(label: &str, rows: usize, columns: usize, bytes: usize) -> Result<()> {
+pub(super) fn refuse_impossible_size(label: &str, rows: usize, columns: usize, bytes: usize) -> Result<()> {
     let most = bytes.saturating_mul(MOST_VALUES_PER_BYTE).max(FEW_VALUES);
     if rows.saturating_mul(columns) <= most && rows < u32::MAX as usize {
         return Ok(());
@@ -71,7 +76,7 @@ pub(super) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
     })
 }
 
-fn unreadable(label: &str, kind: &str, error: polars::error::PolarsError) -> Error {
+pub(super) fn unreadable(label: &str, kind: &str, error: polars::error::PolarsError) -> Error {
     Error::data(format!("{label}: the {kind} file cannot be read: {error}"))
         .help("write it again with plain columns of text and numbers")
         .because(error)
@@ -82,14 +87,14 @@ fn table_of_frame(label: &str, frame: DataFrame) -> Result<RawTable> {
     if rows == 0 {
         return Err(super::no_rows(label));
     }
-    let columns = frame
-        .into_columns()
-        .into_iter()
-        .map(|column| {
-            Ok(RawColumn { name: column.name().trim().to_owned(), values: values_of(label, column)? })
-        })
-        .collect::<Result<_>>()?;
-    RawTable::new(label, columns, rows, RowPlaces::From(2), Vec::new())
+    RawTable::new(label, columns_of_frame(label, frame)?, rows, RowPlaces::From(2), Vec::new())
+}
+
+pub(super) fn columns_of_frame(label: &str, frame: DataFrame) -> Result<Vec<RawColumn>> {
+    let column = |column: Column| {
+        Ok(RawColumn { name: column.name().trim().to_owned(), values: values_of(label, column)? })
+    };
+    frame.into_columns().into_iter().map(column).collect()
 }
 
 fn values_of(label: &str, column: Column) -> Result<Values> {

@@ -134,12 +134,23 @@ fn refuse_what_is_no_text(label: &str, bytes: &[u8]) -> Result<()> {
 }
 
 pub(super) fn gunzip(label: &str, bytes: &[u8]) -> Result<Vec<u8>> {
-    let damaged = |error| {
-        Error::data(format!("{label}: the compressed data are cut short or damaged"))
-            .help("copy or download the file again")
-            .because(error)
-    };
-    unpacked(label, flate2::read::MultiGzDecoder::new(bytes), most_unpacked(bytes.len() as u64), damaged)
+    let most = most_unpacked(bytes.len() as u64);
+    unpacked(label, flate2::read::MultiGzDecoder::new(bytes), most, |error| damaged(label, error))
+}
+
+/// The error of compressed data that cannot be unpacked.
+pub(super) fn damaged(label: &str, error: std::io::Error) -> Error {
+    Error::data(format!("{label}: the compressed data are cut short or damaged"))
+        .help("copy or download the file again")
+        .because(error)
+}
+
+/// The error of a file out of which more comes than out of a table.
+pub(super) fn unpacks_to_too_much(label: &str, most: u64) -> Error {
+    Error::data(format!(
+        "{label}: more than {most} bytes come out of the compressed file, far more than out of those of tables"
+    ))
+    .help("if you trust the file, unpack it and give the file that comes out")
 }
 
 /// So many bytes may always come out of a compressed file.
@@ -149,7 +160,7 @@ const ALWAYS_UNPACKED: u64 = 1 << 30;
 const MOST_PER_BYTE: u64 = 200;
 
 /// How many bytes may come out of so many compressed ones.
-fn most_unpacked(packed: u64) -> u64 {
+pub(super) fn most_unpacked(packed: u64) -> u64 {
     packed.saturating_mul(MOST_PER_BYTE).max(ALWAYS_UNPACKED)
 }
 
@@ -168,10 +179,7 @@ fn unpacked(
         return Err(damaged(error));
     }
     if bytes.len() as u64 > most {
-        return Err(Error::data(format!(
-            "{label}: more than {most} bytes come out of the compressed file, far more than out of those of tables"
-        ))
-        .help("if you trust the file, unpack it and give the file that comes out"));
+        return Err(unpacks_to_too_much(label, most));
     }
     Ok(bytes)
 }

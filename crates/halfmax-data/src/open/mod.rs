@@ -10,6 +10,8 @@ mod container;
 mod guard;
 mod header;
 mod pages;
+mod parquet_parts;
+mod survey;
 mod text;
 mod workbook;
 mod xls;
@@ -25,6 +27,8 @@ use crate::digest::sha256_bytes;
 use crate::table::RawTable;
 
 pub(crate) use container::{Container, extract, members};
+pub(crate) use parquet_parts::ParquetParts;
+pub(crate) use text::TextParts;
 
 /// How a file is to be opened, where that is said instead of found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +47,7 @@ impl OpenOptions {
     ///
     /// # Errors
     /// If it is none of the names and not one ASCII character.
-    fn separator(&self) -> Result<Option<u8>> {
+    pub(crate) fn separator(&self) -> Result<Option<u8>> {
         let Some(said) = &self.separator else { return Ok(None) };
         let byte = match said.to_lowercase().as_str() {
             "tab" | "\\t" => b'\t',
@@ -130,7 +134,7 @@ fn open_inner(label: &str, bytes: Vec<u8>, options: &OpenOptions) -> Result<RawT
             drop(bytes);
             let options = OpenOptions { sheet: None, ..options.clone() };
             let mut table = open_inner(&format!("{label}/{member}"), inner, &options)?;
-            table.notes.insert(0, format!("read from {member} in the archive"));
+            table.notes.insert(0, format!("read from {member} in the archive").into());
             Ok(table)
         }
         Container::Text => text::read_text(label, bytes, options.separator()?),
@@ -189,6 +193,12 @@ fn whole(mut file: File) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(file.metadata().map_or(0, |about| about.len() as usize + 1));
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The error of a file that is not as it was when it was looked at.
+fn changed(label: &str) -> Error {
+    Error::data(format!("{label}: the file changed while it was read"))
+        .help("start again when the file is complete")
 }
 
 /// The error of a file without a row of values.

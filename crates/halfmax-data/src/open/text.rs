@@ -1,5 +1,7 @@
 //! Delimited text: encoding, line ends, remarks before the table, separator, and the parse itself.
 
+mod parts;
+
 use std::borrow::Cow;
 
 use csv::{ReaderBuilder, StringRecord};
@@ -7,6 +9,7 @@ use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
 use halfmax_core::{Error, Result};
 use rayon::prelude::*;
 
+pub(crate) use self::parts::TextParts;
 use super::header::{Heading, heading, ragged};
 use crate::missing::is_missing;
 use crate::number::{CommaEvidence, NumberStyle, comma_evidence, plain_number, styled_number};
@@ -19,46 +22,79 @@ const SAMPLE: usize = 60;
 pub(super) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> Result<RawTable> {
     let mut notes = Vec::new();
     let text = decoded(label, bytes, &mut notes)?;
-    let remarks = Remarks::of(&text);
-    notes.extend(remarks.notes.iter().cloned());
-    let body = &text[remarks.end..];
-    if body.trim().is_empty() {
-        return Err(super::empty(label));
-    }
-    let ending = ending_of(label);
-    let format = Format::of(body, separator.or(remarks.separator), ending);
-    if format.separator != ending && separator.is_none() {
-        notes.push(format!("separated by {}", format.name()));
-    }
-    let body = format.prepared(body);
-    refuse_unclosed(label, &body, &format, remarks.rows)?;
-    let sample = format.sample(&body);
-    let Heading { mut names, body: before, mut header, notes: more } = heading(&sample, format.width);
-    notes.extend(more);
-    if let Some(remark) = remarks.header(format.separator, &sample, format.width) {
-        notes.retain(|note| !note.starts_with("there is no header row"));
-        (names, header) = (remark, Header::Found);
-    }
-    if names.len() != format.width {
-        let row = remarks.rows + before;
-        return Err(ragged(label, row + 1, format.width, names.len()));
-    }
-    drop(sample);
-    let first_row = remarks.rows + before + 1;
-    let mut parsed = parse(label, &body, &format, before, &names, first_row)?;
+    let head = Head::of(label, &text, separator)?;
+    let Head { format, before, first_row, .. } = head;
+    let body = format.prepared(&text[head.end..]);
+    refuse_unclosed(label, &body, &format, head.rows)?;
+    let numeric = format.numeric_columns(&body, before, head.names.len());
+    let mut parsed =
+        parse(&Pass { label, text: &body, format: &format, before, first_row }, &head.names, &numeric)?;
     if parsed.rows == 0 {
         return Err(super::no_rows(label));
     }
-    take_commas(&mut parsed.columns, format.separator, &mut notes);
-    if parsed.remarks > 0 {
-        notes.push(format!("remarks (#) among the rows: {}", parsed.remarks));
-    }
-    if parsed.blank > 0 {
-        notes.push(format!("rows without any value: {}", parsed.blank));
-    }
+    notes.extend(head.notes);
+    let styles = comma_styles(&parsed.columns, format.separator);
+    notes.extend(take_commas(&mut parsed.columns, &styles));
+    notes.extend(left_out(parsed.remarks, parsed.blank));
     let mut table = RawTable::new(label, parsed.columns, parsed.rows, parsed.places, notes)?;
-    table.header = header;
+    table.header = head.header;
     Ok(table)
+}
+
+/// What is said of lines that are no rows of values.
+fn left_out(remarks: usize, blank: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if remarks > 0 {
+        notes.push(format!("remarks (#) among the rows: {remarks}"));
+    }
+    if blank > 0 {
+        notes.push(format!("rows without any value: {blank}"));
+    }
+    notes
+}
+
+/// What a text is, by its beginning.
+pub(super) struct Head {
+    format: Format,
+    /// Where the table begins, and how many rows of the file stand before it.
+    end: usize,
+    rows: usize,
+    names: Vec<String>,
+    header: Header,
+    /// How many records of the table stand before its rows of values.
+    before: usize,
+    /// The row of the file in which the first row of values is.
+    first_row: usize,
+    notes: Vec<String>,
+}
+
+impl Head {
+    fn of(label: &str, text: &str, separator: Option<u8>) -> Result<Self> {
+        let remarks = Remarks::of(text);
+        let mut notes = remarks.notes.clone();
+        let body = &text[remarks.end..];
+        if body.trim().is_empty() {
+            return Err(super::empty(label));
+        }
+        let ending = ending_of(label);
+        let format = Format::of(body, separator.or(remarks.separator), ending);
+        if format.separator != ending && separator.is_none() {
+            notes.push(format!("separated by {}", format.name()));
+        }
+        let body = format.prepared(body);
+        let sample = format.sample(&body);
+        let Heading { mut names, body: before, mut header, notes: more } = heading(&sample, format.width);
+        notes.extend(more);
+        if let Some(remark) = remarks.header(format.separator, &sample, format.width) {
+            notes.retain(|note| !note.starts_with("there is no header row"));
+            (names, header) = (remark, Header::Found);
+        }
+        let (end, rows) = (remarks.end, remarks.rows);
+        if names.len() != format.width {
+            return Err(ragged(label, rows + before + 1, format.width, names.len()));
+        }
+        Ok(Self { format, end, rows, names, header, before, first_row: rows + before + 1, notes })
+    }
 }
 
 /// Refuses text with a quotation mark that is never closed: it takes the rest of the file into one field, even where that leaves the row as
@@ -378,6 +414,8 @@ fn single_blanks(text: &str) -> String {
 struct Parsed {
     columns: Vec<RawColumn>,
     rows: usize,
+    /// How many records were read, with those before the rows of values.
+    records: usize,
     /// Rows without any value, which are left out.
     blank: usize,
     /// Lines of remarks among the rows, which are left out.
@@ -441,16 +479,9 @@ fn trimmed(field: &str) -> &str {
     }
 }
 
-/// Reads the rows of values. Columns whose first rows are numbers are read as such; those in which a text turns up later are read again.
-fn parse(
-    label: &str,
-    text: &str,
-    format: &Format,
-    before: usize,
-    names: &[String],
-    first_row: usize,
-) -> Result<Parsed> {
-    let numeric = format.numeric_columns(text, before, names.len());
+/// Reads the rows of values. Columns that are said to be numeric are read as such; those in which a text turns up are read again.
+fn parse(pass: &Pass, names: &[String], numeric: &[bool]) -> Result<Parsed> {
+    let text = pass.text;
     // A row takes at least a byte for each of its fields.
     let most = lines_in(text).min(text.len() / names.len().max(1) + 1);
     let mut builders: Vec<Builder> = numeric
@@ -460,7 +491,6 @@ fn parse(
             false => Builder::Texts(LabelsBuilder::default()),
         })
         .collect();
-    let pass = Pass { label, text, format, before, first_row };
     let outcome = pass.read(&mut builders, PIECE)?;
     let mut columns: Vec<Option<Values>> = Vec::new();
     let mut again = Vec::new();
@@ -488,10 +518,11 @@ fn parse(
     Ok(Parsed {
         columns: columns.collect(),
         rows: outcome.places.len(),
+        records: outcome.records,
         blank: outcome.blank,
         remarks: outcome.remarks,
         places: if outcome.blank + outcome.remarks == 0 {
-            RowPlaces::From(first_row)
+            RowPlaces::From(pass.first_row)
         } else {
             RowPlaces::Listed(outcome.places)
         },
@@ -638,44 +669,45 @@ impl Pass<'_> {
     }
 }
 
-/// Takes columns whose numbers have commas for numbers, where it is clear what the commas are.
-fn take_commas(columns: &mut [RawColumn], separator: u8, notes: &mut Vec<String>) {
+/// What the commas are in each column of text whose numbers have some, where that is clear.
+fn comma_styles(columns: &[RawColumn], separator: u8) -> Vec<Option<NumberStyle>> {
     let points = columns.iter().any(|column| match &column.values {
         Values::Numbers(values) => values.iter().any(|value| value.fract() != 0.0 && value.is_finite()),
         _ => false,
     });
-    let found: Vec<(usize, CommaEvidence)> =
-        columns.iter().enumerate().filter_map(|(at, column)| Some((at, evidence_of(column)?))).collect();
-    let decimal = found.iter().any(|(_, evidence)| *evidence == CommaEvidence::Decimal);
-    let mut named: [Vec<String>; 2] = [Vec::new(), Vec::new()];
-    for (at, evidence) in found {
-        let style = match evidence {
-            CommaEvidence::Decimal => NumberStyle::Comma,
-            CommaEvidence::Thousands => NumberStyle::Thousands,
-            CommaEvidence::Either if decimal => NumberStyle::Comma,
-            // What separates cells with semicolons has decimal commas, unless a number says otherwise.
-            CommaEvidence::Either if !points && separator == b';' => NumberStyle::Comma,
-            CommaEvidence::Either if points && separator == b',' && has_small(&columns[at]) => {
-                NumberStyle::Thousands
-            }
-            _ => continue,
-        };
-        let Values::Texts(labels) = &columns[at].values else { continue };
-        let numbers: Vec<f64> =
-            labels.names.iter().map(|text| styled_number(text, style).unwrap_or(f64::NAN)).collect();
-        let values = labels
-            .of_row
-            .iter()
-            .map(|label| numbers.get(*label as usize).copied().unwrap_or(f64::NAN))
-            .collect();
-        named[usize::from(style == NumberStyle::Thousands)].push(columns[at].name.clone());
-        columns[at].values = Values::numbers(values);
-    }
-    for (names, what) in named.iter().zip(["a decimal comma", "a comma between thousands"]) {
-        if !names.is_empty() {
-            notes.push(format!("numbers with {what}: {}", halfmax_core::listed(names, 5)));
+    let found: Vec<Option<CommaEvidence>> = columns.iter().map(evidence_of).collect();
+    let decimal = found.contains(&Some(CommaEvidence::Decimal));
+    let style = |(at, evidence): (usize, Option<CommaEvidence>)| match evidence? {
+        CommaEvidence::Decimal => Some(NumberStyle::Comma),
+        CommaEvidence::Thousands => Some(NumberStyle::Thousands),
+        CommaEvidence::Either if decimal => Some(NumberStyle::Comma),
+        // What separates cells with semicolons has decimal commas, unless a number says otherwise.
+        CommaEvidence::Either if !points && separator == b';' => Some(NumberStyle::Comma),
+        CommaEvidence::Either if points && separator == b',' && has_small(&columns[at]) => {
+            Some(NumberStyle::Thousands)
         }
+        _ => None,
+    };
+    found.into_iter().enumerate().map(style).collect()
+}
+
+/// Takes texts in these styles for numbers. A column with a text that is none stays as it is, so that the text is named where a number is
+/// needed. Returns notes of what was taken.
+fn take_commas(columns: &mut [RawColumn], styles: &[Option<NumberStyle>]) -> Vec<String> {
+    let mut named: [Vec<String>; 2] = [Vec::new(), Vec::new()];
+    for (column, style) in columns.iter_mut().zip(styles) {
+        let (Some(style), Values::Texts(labels)) = (*style, &column.values) else { continue };
+        let numbers: Option<Vec<f64>> = labels.names.iter().map(|text| styled_number(text, style)).collect();
+        let Some(numbers) = numbers else { continue };
+        let number = |label: &u32| numbers.get(*label as usize).copied().unwrap_or(f64::NAN);
+        column.values = Values::numbers(labels.of_row.iter().map(number).collect());
+        named[usize::from(style == NumberStyle::Thousands)].push(column.name.clone());
     }
+    let kinds = named.iter().zip(["a decimal comma", "a comma between thousands"]);
+    kinds
+        .filter(|(names, _)| !names.is_empty())
+        .map(|(names, what)| format!("numbers with {what}: {}", halfmax_core::listed(names, 5)))
+        .collect()
 }
 
 /// What the commas of a column of text say, if all of it could be numbers.

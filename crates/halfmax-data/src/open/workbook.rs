@@ -24,7 +24,7 @@ pub(super) fn read_workbook(label: &str, bytes: Vec<u8>, sheet: Option<&str>) ->
     let first_row = range.start().map_or(1, |(row, _)| row as usize + 1);
     let mut table = table_of_rows(&format!("{label} [{name}]"), rows, first_row)?;
     if names.len() > 1 {
-        table.notes.insert(0, format!("read from the sheet {name:?} of {}", names.len()));
+        table.notes.insert(0, format!("read from the sheet {name:?} of {}", names.len()).into());
     }
     Ok(table)
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use clap::Args;
 use halfmax_core::{Error, Result, listed};
-use halfmax_data::{OutputColumn, PlateWells, RawTable, TableWriter, WellKind, counted, plate_wells};
+use halfmax_data::{
+    Note, OutputColumn, PartSize, PlateTables, PlateWells, RawTable, Rows, TableParts, TableWriter, WellKind,
+    counted, plate_wells,
+};
 use halfmax_dose::{
     Corrected, PlateFlag, PlateFormat, PlateLimits, PlateQuality, PlateWell, PositionCorrection, WellUse,
     plate_quality,
@@ -45,10 +48,10 @@ impl PlateArgs {
     }
 }
 
-/// A table whose plates were judged, and what was found.
+/// Rows whose plates were judged, and what was found.
 pub struct Judged {
-    /// The table, with what was asked for done.
-    pub table: RawTable,
+    /// The rows, with what was asked for done.
+    pub rows: Box<dyn Rows>,
     /// Figures for the result.
     pub facts: Option<Value>,
     /// Pictures of the plates as they were read.
@@ -60,44 +63,95 @@ pub struct Judged {
 /// # Errors
 /// If the table has no raw signals though they are needed, most plates have controls that cross, all plates fail and are to be left out, or
 /// the file of plates cannot be written.
-pub fn judged(table: RawTable, args: &PlateArgs, pictured: bool, terminal: Terminal) -> Result<Judged> {
+pub fn judged(parts: TableParts, args: &PlateArgs, pictured: bool, terminal: Terminal) -> Result<Judged> {
     let limits = limits(args)?;
     let asked = args.plates.is_some() || !args.correct.is_empty() || args.drop_failed_plates;
-    let mut plates = Plates::of(&table, &limits)?;
-    let Some(plates) = plates.as_mut().filter(|plates| plates.have_controls()) else {
-        let place = table.label();
-        return if asked {
-            Err(Error::data(format!("{place}: has no untreated wells of raw signals, by which plates could be judged"))
-                .help("--plates, --correct and --drop-failed-plates need raw signals (a column of luminescence, intensity, counts) with the untreated wells as rows of the same table"))
-        } else {
-            Ok(Judged { table, facts: None, cards: PlateCards::default() })
-        };
+    let label = parts.sample()?.label().to_owned();
+    let no_controls = || {
+        Err(Error::data(format!("{label}: has no untreated wells of raw signals, by which plates could be judged"))
+            .help("--plates, --correct and --drop-failed-plates need raw signals (a column of luminescence, intensity, counts) with the untreated wells as rows of the same table"))
     };
-    plates.refuse_swapped(&table)?;
+    let unjudged = |rows: Box<dyn Rows>| Ok(Judged { rows, facts: None, cards: PlateCards::default() });
+    let Some(tables) = PlateTables::of(&parts)? else {
+        return if asked { no_controls() } else { unjudged(Box::new(parts)) };
+    };
+    drop(parts);
+    let mut plates = Plates::of(&tables, &limits)?;
+    if !plates.have_controls() {
+        return if asked { no_controls() } else { unjudged(Box::new(Mended::unchanged(tables))) };
+    }
+    plates.refuse_swapped(&label)?;
     let which = Corrected {
         edge: args.correct.iter().any(|effect| effect == "edge"),
         drift: args.correct.iter().any(|effect| effect == "drift"),
     };
     plates.learn(which);
-    let cards = if pictured { plates.cards() } else { PlateCards::default() };
+    let cards = if pictured { plates.cards(&tables)? } else { PlateCards::default() };
     if which != Corrected::default() {
-        plates.correct(&limits);
+        plates.correct(&tables, &limits)?;
     }
     if let Some(path) = &args.plates {
         plates.write(path)?;
     }
-    let place = table.label().to_owned();
-    plates.notes(args, which).iter().for_each(|note| terminal.note(&format!("{place}: {note}")));
+    plates.notes(args, which).iter().for_each(|note| terminal.note(&format!("{label}: {note}")));
     let facts = Some(plates.facts(args));
-    let mut table = table;
-    if which != Corrected::default() {
-        let note = "effects of the position were taken out of the signals (--correct)".to_owned();
-        table = table.with_signals(plates.wells.signal.to_vec(), note)?;
+    if args.drop_failed_plates && plates.failed().len() == plates.all.len() {
+        return Err(Error::data(format!("{label}: every plate fails: none is left"))
+            .help("look at --plates FILE for why; or set other limits (--min-z-prime, --max-control-cv); or leave --drop-failed-plates away"));
     }
-    if args.drop_failed_plates {
-        table = plates.without_failed(&table)?;
+    let rows = Box::new(Mended {
+        tables,
+        plates: Some(plates).filter(|_| which != Corrected::default() || args.drop_failed_plates),
+        corrected: which != Corrected::default(),
+        without_failed: args.drop_failed_plates,
+    });
+    Ok(Judged { rows, facts, cards })
+}
+
+/// Plates with what was asked for done.
+struct Mended {
+    tables: PlateTables,
+    /// None where nothing is to be done.
+    plates: Option<Plates>,
+    corrected: bool,
+    without_failed: bool,
+}
+
+impl Mended {
+    fn unchanged(tables: PlateTables) -> Self {
+        Self { tables, plates: None, corrected: false, without_failed: false }
     }
-    Ok(Judged { table, facts, cards })
+
+    fn table(&self, at: usize) -> Result<RawTable> {
+        let mut table = self.tables.table(at)?;
+        let Some(plates) = &self.plates else { return Ok(table) };
+        let Some(wells) = plate_wells(&table)? else { return Ok(table) };
+        if self.corrected {
+            let note = "effects of the position were taken out of the signals (--correct)";
+            table = table.with_signals(plates.corrected(at, &wells), note)?;
+        }
+        if self.without_failed {
+            table = plates.without_failed(at, &wells, table);
+        }
+        Ok(table)
+    }
+}
+
+impl Rows for Mended {
+    fn each(&self, take: &mut dyn FnMut(RawTable) -> Result<()>) -> Result<Vec<Note>> {
+        for at in 0..self.tables.tables() {
+            take(self.table(at)?)?;
+        }
+        Ok(self.tables.notes().to_vec())
+    }
+
+    fn size(&self) -> PartSize {
+        self.tables.size()
+    }
+
+    fn plates_are_whole(&self) -> bool {
+        true
+    }
 }
 
 fn limits(args: &PlateArgs) -> Result<PlateLimits> {
@@ -110,38 +164,92 @@ fn limits(args: &PlateArgs) -> Result<PlateLimits> {
     Ok(PlateLimits { z_prime: args.min_z_prime, control_cv: args.max_control_cv, ..PlateLimits::default() })
 }
 
-/// The plates of a table with their quality.
+/// A plate with its quality.
+struct JudgedPlate {
+    /// Its table, and its position there.
+    place: (usize, usize),
+    /// The row of the file that has its first well.
+    first_row: usize,
+    /// Plate, cell line and time, as the file has them.
+    names: [String; 3],
+    treated: u32,
+    quality: PlateQuality,
+}
+
+/// The plates of a file, in its order.
 struct Plates {
-    wells: PlateWells,
     format: Option<PlateFormat>,
-    quality: Vec<PlateQuality>,
+    all: Vec<JudgedPlate>,
     correction: PositionCorrection,
 }
 
 impl Plates {
-    /// The plates as pictures, those that fail first; none where nothing says where wells lie.
-    fn cards(&self) -> PlateCards {
-        let Some(format) = self.format else { return PlateCards::default() };
-        let mut order: Vec<usize> = (0..self.quality.len()).collect();
-        order.sort_by_key(|at| (self.quality[*at].passes(), self.quality[*at].flags.is_empty()));
-        let all = order.len();
-        let shown = order.into_iter().take(PlateCards::MOST);
-        PlateCards { cards: shown.map(|at| self.card(at, format)).collect(), all }
+    fn of(tables: &PlateTables, limits: &PlateLimits) -> Result<Self> {
+        let mut plates = Self { format: None, all: Vec::new(), correction: PositionCorrection::default() };
+        for at in 0..tables.tables() {
+            let table = tables.table(at)?;
+            let Some(wells) = plate_wells(&table)? else { continue };
+            plates.format = wells.format.map(|[rows, columns]| PlateFormat { rows, columns });
+            for (own, plate) in wells.plates.iter().enumerate() {
+                let kinds = plate.wells.iter().map(|row| wells.kind[*row as usize]);
+                let first = plate.wells.iter().map(|row| table.row_of(*row as usize)).next();
+                plates.all.push(JudgedPlate {
+                    place: (at, own),
+                    first_row: first.unwrap_or_default(),
+                    names: [plate.plate.clone(), plate.cell_line.clone(), plate.time.clone()],
+                    treated: kinds.filter(|kind| *kind == WellKind::Treated).count() as u32,
+                    quality: plate_quality(&wells_of(&wells, own), plates.format, limits),
+                });
+            }
+        }
+        plates.all.sort_by_key(|plate| plate.first_row);
+        Ok(plates)
     }
 
-    fn card(&self, at: usize, format: PlateFormat) -> Card {
-        let quality = &self.quality[at];
+    fn qualities(&self) -> impl Iterator<Item = &PlateQuality> {
+        self.all.iter().map(|plate| &plate.quality)
+    }
+
+    /// The plates of one table: positions in the list of all, and in the table.
+    fn of_table(&self, table: usize) -> impl Iterator<Item = (usize, usize)> {
+        let own = self.all.iter().enumerate().filter(move |(_, plate)| plate.place.0 == table);
+        own.map(|(at, plate)| (at, plate.place.1))
+    }
+
+    /// The plates as pictures, those that fail first; none where nothing says where wells lie.
+    fn cards(&self, tables: &PlateTables) -> Result<PlateCards> {
+        let Some(format) = self.format else { return Ok(PlateCards::default()) };
+        let mut order: Vec<usize> = (0..self.all.len()).collect();
+        order.sort_by_key(|at| (self.all[*at].quality.passes(), self.all[*at].quality.flags.is_empty()));
+        order.truncate(PlateCards::MOST);
+        let mut cards: Vec<Option<Card>> = vec![None; order.len()];
+        for table in 0..tables.tables() {
+            let shown = |(at, own)| Some((order.iter().position(|other| *other == at)?, at, own));
+            let shown: Vec<(usize, usize, usize)> = self.of_table(table).filter_map(shown).collect();
+            if shown.is_empty() {
+                continue;
+            }
+            let Some(wells) = plate_wells(&tables.table(table)?)? else { continue };
+            for (place, at, own) in shown {
+                cards[place] = Some(self.card(at, &wells, own, format));
+            }
+        }
+        Ok(PlateCards { cards: cards.into_iter().flatten().collect(), all: self.all.len() })
+    }
+
+    fn card(&self, at: usize, wells: &PlateWells, own: usize, format: PlateFormat) -> Card {
+        let quality = &self.all[at].quality;
         let well = |row: &u32| {
             let row = *row as usize;
-            let [line, column] = self.wells.place[row]?;
-            let kind = match self.wells.kind[row] {
+            let [line, column] = wells.place[row]?;
+            let kind = match wells.kind[row] {
                 WellKind::Treated => halfmax_report::WellKind::Treated,
                 WellKind::Control => halfmax_report::WellKind::Untreated,
                 WellKind::Positive | WellKind::Blank => halfmax_report::WellKind::Background,
                 _ => halfmax_report::WellKind::LeftOut,
             };
             let place = |number: u16| usize::from(number.saturating_sub(1));
-            Some(Well { row: place(line), column: place(column), value: self.wells.signal[row], kind })
+            Some(Well { row: place(line), column: place(column), value: wells.signal[row], kind })
         };
         let number = |name: &str, value: f64| {
             let value = if value.is_finite() { format!("{value:.2}") } else { "–".into() };
@@ -155,7 +263,7 @@ impl Plates {
                 rows: format.rows.into(),
                 columns: format.columns.into(),
                 measure: "signal".into(),
-                wells: self.wells.plates[at].wells.iter().filter_map(well).collect(),
+                wells: wells.plates[own].wells.iter().filter_map(well).collect(),
                 description: format!("signals of the wells of {}", self.name(at)),
             }),
             measures: vec![
@@ -169,20 +277,13 @@ impl Plates {
         }
     }
 
-    fn of(table: &RawTable, limits: &PlateLimits) -> Result<Option<Self>> {
-        let Some(wells) = plate_wells(table)? else { return Ok(None) };
-        let format = wells.format.map(|[rows, columns]| PlateFormat { rows, columns });
-        let quality = |at: usize| plate_quality(&wells_of(&wells, at), format, limits);
-        let quality = (0..wells.plates.len()).map(quality).collect();
-        Ok(Some(Self { wells, format, quality, correction: PositionCorrection::default() }))
-    }
-
     fn have_controls(&self) -> bool {
-        self.quality.iter().any(|quality| quality.negative.wells > 0)
+        self.qualities().any(|quality| quality.negative.wells > 0)
     }
 
     fn name(&self, at: usize) -> String {
-        match self.wells.plates[at].name() {
+        let parts = self.all[at].names.iter().filter(|part| !part.is_empty());
+        match parts.cloned().collect::<Vec<String>>().join(", ") {
             name if name.is_empty() => "the only plate".to_owned(),
             name => name,
         }
@@ -190,29 +291,29 @@ impl Plates {
 
     /// Plates with a flag.
     fn with(&self, flag: PlateFlag) -> Vec<usize> {
-        (0..self.quality.len()).filter(|at| self.quality[*at].flags.contains(&flag)).collect()
+        (0..self.all.len()).filter(|at| self.all[*at].quality.flags.contains(&flag)).collect()
     }
 
     fn failed(&self) -> Vec<usize> {
-        (0..self.quality.len()).filter(|at| !self.quality[*at].passes()).collect()
+        (0..self.all.len()).filter(|at| !self.all[*at].quality.passes()).collect()
     }
 
     fn learn(&mut self, which: Corrected) {
-        let effects: Vec<_> = self.quality.iter().map(|quality| quality.effects).collect();
+        let effects: Vec<_> = self.qualities().map(|quality| quality.effects).collect();
         self.correction = PositionCorrection::learnt(&effects, which);
     }
 
     /// Where controls cross on most plates, their names are likely to be the wrong way round.
-    fn refuse_swapped(&self, table: &RawTable) -> Result<()> {
+    fn refuse_swapped(&self, label: &str) -> Result<()> {
         let all: Vec<usize> =
-            (0..self.quality.len()).filter(|at| self.quality[*at].positive.wells > 0).collect();
-        let swapped = |at: &&usize| self.quality[**at].positive.mean >= self.quality[**at].negative.mean;
+            (0..self.all.len()).filter(|at| self.all[*at].quality.positive.wells > 0).collect();
+        let swapped =
+            |at: &&usize| self.all[**at].quality.positive.mean >= self.all[**at].quality.negative.mean;
         let own: Vec<&usize> = all.iter().filter(swapped).collect();
         let Some(first) = own.first().filter(|_| 2 * own.len() > all.len()) else { return Ok(()) };
-        let quality = &self.quality[**first];
+        let quality = &self.all[**first].quality;
         Err(Error::data(format!(
-            "{}: positive controls lie above the untreated wells on {}, for example on {} (means {:.4} and {:.4})",
-            table.label(),
+            "{label}: positive controls lie above the untreated wells on {}, for example on {} (means {:.4} and {:.4})",
             counted(own.len(), "plate"),
             self.name(**first),
             quality.positive.mean,
@@ -223,7 +324,7 @@ impl Plates {
 
     fn notes(&self, args: &PlateArgs, which: Corrected) -> Vec<String> {
         let asked = args.plates.is_some() || args.drop_failed_plates;
-        let known = asked || self.quality.iter().any(|quality| quality.low.is_some());
+        let known = asked || self.qualities().any(|quality| quality.low.is_some());
         let mut notes: Vec<String> = known.then(|| self.summary(args)).into_iter().collect();
         let failed = self.failed();
         if !failed.is_empty() {
@@ -231,7 +332,7 @@ impl Plates {
             notes.push(format!(
                 "{} of {} fail: {}; {}",
                 failed.len(),
-                counted(self.quality.len(), "plate"),
+                counted(self.all.len(), "plate"),
                 listed(&named, 5),
                 if args.drop_failed_plates {
                     "left out, as you asked"
@@ -267,15 +368,14 @@ impl Plates {
     /// How many plates, and how good.
     fn summary(&self, args: &PlateArgs) -> String {
         let middle = |of: &dyn Fn(&PlateQuality) -> f64| {
-            let mut values: Vec<f64> =
-                self.quality.iter().map(of).filter(|value| value.is_finite()).collect();
+            let mut values: Vec<f64> = self.qualities().map(of).filter(|value| value.is_finite()).collect();
             values.sort_unstable_by(f64::total_cmp);
             let lowest = values.first().copied()?;
             let middle = values.len() / 2;
             let below = values.get(if values.len().is_multiple_of(2) { middle - 1 } else { middle })?;
             Some([(below + values.get(middle)?) / 2.0, lowest, *values.last()?])
         };
-        let mut text = counted(self.quality.len(), "plate");
+        let mut text = counted(self.all.len(), "plate");
         if !args.correct.is_empty() {
             text += ", after correction";
         }
@@ -295,7 +395,7 @@ impl Plates {
 
     /// A plate that fails, and by what.
     fn described(&self, at: usize) -> String {
-        let quality = &self.quality[at];
+        let quality = &self.all[at].quality;
         let why = |flag: &PlateFlag| match flag {
             PlateFlag::LowZPrime => format!("Z' {:.2}", quality.z_prime),
             PlateFlag::HighControlCv => format!("control CV {:.0} %", 100.0 * quality.control_cv),
@@ -308,7 +408,7 @@ impl Plates {
 
     /// The effects of the position on a plate, in words.
     fn effects(&self, at: usize) -> String {
-        let effects = &self.quality[at].effects;
+        let effects = &self.all[at].quality.effects;
         let parts = [("edge", effects.edge), ("rows", effects.rows), ("columns", effects.columns)];
         let known = parts.iter().filter(|(_, effect)| effect.p < 0.01);
         let parts: Vec<String> =
@@ -318,75 +418,86 @@ impl Plates {
 
     fn what_was_corrected(&self) -> String {
         let changes = |at: usize| {
-            let effects = self.correction.taken_out(&self.quality[at].effects);
+            let effects = self.correction.taken_out(&self.all[at].quality.effects);
             effects.into_iter().map(|ln| ln.exp_m1().abs()).fold(0.0, f64::max)
         };
-        let mut sizes: Vec<f64> = (0..self.quality.len()).map(changes).filter(|size| *size > 0.0).collect();
+        let mut sizes: Vec<f64> = (0..self.all.len()).map(changes).filter(|size| *size > 0.0).collect();
         sizes.sort_unstable_by(f64::total_cmp);
         match sizes.last() {
             None => "nothing was corrected: the untreated wells show no effect of the position beyond chance, or do not lie where one would show".to_owned(),
             Some(most) => format!(
                 "effects of the position taken out of {} of {}: {:.1} % of the signal in the median, at most {:.1} %",
                 sizes.len(),
-                counted(self.quality.len(), "plate"),
+                counted(self.all.len(), "plate"),
                 100.0 * sizes[sizes.len() / 2],
                 100.0 * most
             ),
         }
     }
 
-    /// Takes the effects of the position out of the signals, and judges the plates by what is left. The effects stay as they were found.
-    fn correct(&mut self, limits: &PlateLimits) {
-        let Some(format) = self.format else { return };
-        let mut signals = self.wells.signal.to_vec();
-        for (plate, quality) in self.wells.plates.iter().zip(&self.quality) {
+    /// The signals of a table without the effects of the position.
+    fn corrected(&self, table: usize, wells: &PlateWells) -> Vec<f64> {
+        let mut signals = wells.signal.to_vec();
+        let Some(format) = self.format else { return signals };
+        for (at, own) in self.of_table(table) {
+            let quality = &self.all[at].quality;
             let blank = if quality.blank.wells > 0 { quality.blank.mean } else { 0.0 };
-            for row in plate.wells.iter().map(|row| *row as usize) {
-                let cells = matches!(self.wells.kind[row], WellKind::Treated | WellKind::Control);
-                if let (true, Some(place)) = (cells, self.wells.place[row]) {
+            for row in wells.plates[own].wells.iter().map(|row| *row as usize) {
+                let cells = matches!(wells.kind[row], WellKind::Treated | WellKind::Control);
+                if let (true, Some(place)) = (cells, wells.place[row]) {
                     let factor = self.correction.factor(&quality.effects, format, place);
                     signals[row] = (blank + (signals[row] - blank) / factor).max(0.0);
                 }
             }
         }
-        self.wells.signal = Arc::new(signals);
-        for at in 0..self.quality.len() {
-            let mut after = plate_quality(&wells_of(&self.wells, at), Some(format), limits);
-            after.effects = self.quality[at].effects;
-            after.flags.retain(|flag| !flag.is_of_position());
-            after.flags.extend(self.quality[at].flags.iter().filter(|flag| flag.is_of_position()));
-            self.quality[at] = after;
-        }
+        signals
     }
 
-    fn without_failed(&self, table: &RawTable) -> Result<RawTable> {
-        let failed = self.failed();
-        if failed.len() == self.quality.len() {
-            return Err(Error::data(format!("{}: every plate fails: none is left", table.label()))
-                .help("look at --plates FILE for why; or set other limits (--min-z-prime, --max-control-cv); or leave --drop-failed-plates away"));
+    /// Judges the plates by what is left without the effects of the position. The effects stay as they were found.
+    fn correct(&mut self, tables: &PlateTables, limits: &PlateLimits) -> Result<()> {
+        let Some(format) = self.format else { return Ok(()) };
+        let mut judged = Vec::new();
+        for table in 0..tables.tables() {
+            let Some(mut wells) = plate_wells(&tables.table(table)?)? else { continue };
+            wells.signal = Arc::new(self.corrected(table, &wells));
+            for (at, own) in self.of_table(table) {
+                let before = &self.all[at].quality;
+                let mut after = plate_quality(&wells_of(&wells, own), Some(format), limits);
+                after.effects = before.effects;
+                after.flags.retain(|flag| !flag.is_of_position());
+                after.flags.extend(before.flags.iter().filter(|flag| flag.is_of_position()));
+                judged.push((at, after));
+            }
         }
+        judged.into_iter().for_each(|(at, quality)| self.all[at].quality = quality);
+        Ok(())
+    }
+
+    /// A table without the wells of plates that fail.
+    fn without_failed(&self, table_at: usize, wells: &PlateWells, table: RawTable) -> RawTable {
+        let fails = |(at, own): (usize, usize)| (!self.all[at].quality.passes()).then_some(own);
+        let failed: Vec<usize> = self.of_table(table_at).filter_map(fails).collect();
         if failed.is_empty() {
-            return Ok(table.clone());
+            return table;
         }
         // Blanks are shared by the cell lines of a plate: they leave with the last.
         let rows: Vec<u32> = failed
             .iter()
-            .flat_map(|at| &self.wells.plates[*at].wells)
+            .flat_map(|own| &wells.plates[*own].wells)
             .copied()
-            .filter(|row| self.wells.kind[*row as usize] != WellKind::Blank)
+            .filter(|row| wells.kind[*row as usize] != WellKind::Blank)
             .collect();
-        let note = format!(
-            "{} of {} that fail left out (--drop-failed-plates)",
-            counted(rows.len(), "well"),
-            counted(failed.len(), "plate")
-        );
-        Ok(table.without_rows(&rows, note))
+        let note = Note::of(rows.len(), "well")
+            .then(" of ")
+            .count(failed.len(), "plate")
+            .then(" that fail left out (--drop-failed-plates)");
+        table.without_rows(&rows, note)
     }
 
     fn facts(&self, args: &PlateArgs) -> Value {
         let names = |plates: Vec<usize>| plates.into_iter().map(|at| self.name(at)).collect::<Vec<String>>();
         json!({
-            "count": self.quality.len(),
+            "count": self.all.len(),
             "failed": names(self.failed()),
             "edge_effect": names(self.with(PlateFlag::EdgeEffect)),
             "drift": names(self.with(PlateFlag::Drift)),
@@ -400,33 +511,24 @@ impl Plates {
     /// Writes one row per plate.
     fn write(&self, path: &Path) -> Result<()> {
         let mut writer = TableWriter::create(path)?;
-        let plates = &self.wells.plates;
-        let texts: [Vec<&str>; 3] = [
-            plates.iter().map(|plate| plate.plate.as_str()).collect(),
-            plates.iter().map(|plate| plate.cell_line.as_str()).collect(),
-            plates.iter().map(|plate| plate.time.as_str()).collect(),
-        ];
-        let treated = |at: usize| {
-            let kinds = plates[at].wells.iter().map(|row| self.wells.kind[*row as usize]);
-            kinds.filter(|kind| *kind == WellKind::Treated).count() as u32
-        };
+        let names =
+            |place: usize| self.all.iter().map(|plate| plate.names[place].as_str()).collect::<Vec<&str>>();
+        let texts = [names(0), names(1), names(2)];
         let count = |of: &dyn Fn(&PlateQuality) -> usize| -> Vec<u32> {
-            self.quality.iter().map(|quality| of(quality) as u32).collect()
+            self.qualities().map(|quality| of(quality) as u32).collect()
         };
         let counts = [
-            ("treated_wells", (0..plates.len()).map(treated).collect()),
+            ("treated_wells", self.all.iter().map(|plate| plate.treated).collect()),
             ("control_wells", count(&|quality| quality.negative.wells)),
             ("positive_wells", count(&|quality| quality.positive.wells)),
             ("blank_wells", count(&|quality| quality.blank.wells)),
         ];
         let numbers = self.numbers();
-        let low: Vec<&str> =
-            self.quality.iter().map(|quality| quality.low.map_or("", WellUse::name)).collect();
+        let low: Vec<&str> = self.qualities().map(|quality| quality.low.map_or("", WellUse::name)).collect();
         let passes: Vec<&str> =
-            self.quality.iter().map(|quality| if quality.passes() { "yes" } else { "no" }).collect();
+            self.qualities().map(|quality| if quality.passes() { "yes" } else { "no" }).collect();
         let flags: Vec<String> = self
-            .quality
-            .iter()
+            .qualities()
             .map(|quality| quality.flags.iter().map(|flag| flag.name()).collect::<Vec<&str>>().join(";"))
             .collect();
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
@@ -448,11 +550,11 @@ impl Plates {
     fn numbers(&self) -> Vec<(&'static str, Vec<f64>)> {
         let finite = |value: f64| if value.is_finite() { value } else { f64::NAN };
         let of = |value: &dyn Fn(&PlateQuality) -> f64| -> Vec<f64> {
-            self.quality.iter().map(|quality| finite(value(quality))).collect()
+            self.qualities().map(|quality| finite(value(quality))).collect()
         };
         let out = |term: usize| -> Vec<f64> {
             let taken = |quality: &PlateQuality| self.correction.taken_out(&quality.effects)[term].exp_m1();
-            self.quality.iter().map(taken).collect()
+            self.qualities().map(taken).collect()
         };
         vec![
             ("control_mean", of(&|quality| quality.negative.mean)),

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use halfmax_core::{Error, Result};
 use halfmax_data::{
-    OutputColumn, RawTable, Role, TableWriter, TimeCourse, counted, time_courses, with_viabilities,
+    Note, OutputColumn, PartSize, RawTable, Role, Rows, TableWriter, TimeCourse, time_courses,
+    with_viabilities,
 };
 use halfmax_dose::{GrowthRate, growth_rate, growth_rate_inhibition, left_by_rates};
 
@@ -48,55 +49,101 @@ impl TimeArgs {
         matches!(self.times, Some(Times::Rate | Times::Interval))
     }
 
-    /// The table of what growth rates make of the wells; the table as it is if no rates are asked for.
+    /// The rows of what growth rates make of the wells; the rows as they are if no rates are asked for.
     ///
     /// # Errors
-    /// If the table lacks signals, times or untreated wells, or the file of rates cannot be written.
-    pub fn rated(&self, table: RawTable) -> Result<RawTable> {
-        if !self.of_rates() {
-            return match &self.rates {
-                None => Ok(table),
-                Some(path) => Err(Error::parameter(
-                    "--rates",
-                    path.display(),
-                    "--times rate or --times interval beside it",
-                )),
-            };
+    /// If a file of rates is asked for without rates.
+    pub fn rated(&self, rows: Box<dyn Rows>) -> Result<Box<dyn Rows>> {
+        match (self.of_rates(), &self.rates) {
+            (true, file) => Ok(Box::new(RatedRows {
+                rows,
+                by_interval: self.times == Some(Times::Interval),
+                file: file.clone(),
+            })),
+            (false, None) => Ok(rows),
+            (false, Some(path)) => {
+                Err(Error::parameter("--rates", path.display(), "--times rate or --times interval beside it"))
+            }
         }
-        let courses = time_courses(&table)?;
-        let rates: Vec<Rated> = match self.times {
-            Some(Times::Interval) => courses.wells.iter().flat_map(by_interval).collect(),
-            _ => courses.wells.iter().filter_map(Rated::of).collect(),
-        };
-        if rates.is_empty() {
-            return Err(Error::data(format!("{}: no well has a growth rate", table.label()))
+    }
+}
+
+/// What growth rates make of wells that were read several times.
+struct RatedRows {
+    rows: Box<dyn Rows>,
+    /// Whether rates are between one time and the next, and not over all times.
+    by_interval: bool,
+    /// Where the rates are written to, whenever the rows are read.
+    file: Option<PathBuf>,
+}
+
+impl Rows for RatedRows {
+    /// # Errors
+    /// Also if the table lacks signals, times or untreated wells, or the file of rates cannot be written.
+    fn each(&self, take: &mut dyn FnMut(RawTable) -> Result<()>) -> Result<Vec<Note>> {
+        let mut writer = self.file.as_deref().map(TableWriter::create).transpose()?;
+        let mut label = String::new();
+        let (mut courses_found, mut rates_found) = (false, false);
+        let notes = self.rows.each(&mut |table| {
+            table.label().clone_into(&mut label);
+            let courses = time_courses(&table)?;
+            let rates: Vec<Rated> = match self.by_interval {
+                true => courses.wells.iter().flat_map(by_interval).collect(),
+                false => courses.wells.iter().filter_map(Rated::of).collect(),
+            };
+            courses_found |= !courses.wells.is_empty();
+            rates_found |= !rates.is_empty();
+            if let Some(writer) = &mut writer {
+                write(writer, &table, &rates)?;
+            }
+            let mut notes = courses.notes;
+            notes.extend(self.notes(&rates));
+            let rows: Vec<usize> = rates.iter().map(|rate| rate.row).collect();
+            let (viability, divisions) = rates.iter().map(Rated::left).unzip();
+            let ends = self.by_interval.then(|| rates.iter().map(|rate| rate.own.span[1]).collect());
+            take(with_viabilities(&table, &rows, viability, divisions, ends, &notes)?)
+        })?;
+        if !courses_found {
+            return Err(Error::data(format!(
+                "{label}: no well has signals at two times or more that untreated wells have, too"
+            ))
+            .help("growth rates need several times; for one time leave --times away"));
+        }
+        if !rates_found {
+            return Err(Error::data(format!("{label}: no well has a growth rate"))
                 .help("a growth rate needs signals above 0 (less the blanks) at two times"));
         }
-        if let Some(path) = &self.rates {
-            write(path, &table, &rates)?;
-        }
-        let mut notes = courses.notes;
-        notes.push(self.note(&rates));
-        let rows: Vec<usize> = rates.iter().map(|rate| rate.row).collect();
-        let (viability, divisions) = rates.iter().map(Rated::left).unzip();
-        let ends = self.apart().then(|| rates.iter().map(|rate| rate.own.span[1]).collect());
-        with_viabilities(&table, &rows, viability, divisions, ends, &notes)
+        writer.map(TableWriter::finish).transpose()?;
+        Ok(notes)
     }
 
-    fn note(&self, rates: &[Rated]) -> String {
-        let still = rates.iter().filter(|rate| rate.control.rate.value <= 0.0).count();
-        let between = match self.times {
-            Some(Times::Interval) => "between one time and the next (time_h is the later)",
-            _ => "over all times",
+    fn size(&self) -> PartSize {
+        self.rows.size()
+    }
+
+    fn plates_are_whole(&self) -> bool {
+        self.rows.plates_are_whole()
+    }
+}
+
+impl RatedRows {
+    fn notes(&self, rates: &[Rated]) -> Vec<Note> {
+        let between = match self.by_interval {
+            true => "between one time and the next (time_h is the later)",
+            false => "over all times",
         };
-        let mut note = format!(
-            "{} of wells {between}: viability is what a well's rate leaves of the control by the end, 2^((k - k_control) x hours), and GR is 2^(k / k_control) - 1",
-            counted(rates.len(), "growth rate")
-        );
+        let mut notes = vec![Note::of(rates.len(), "growth rate").then(format!(
+            " of wells {between}: viability is what a well's rate leaves of the control by the end, 2^((k - k_control) x hours), and GR is 2^(k / k_control) - 1"
+        ))];
+        let still = rates.iter().filter(|rate| rate.control.rate.value <= 0.0).count();
         if still > 0 {
-            note += &format!("; the control does not grow beside {still}: no growth-rate metrics there");
+            notes.push(
+                Note::new("the control does not grow beside ")
+                    .count(still, "well")
+                    .then(": no growth-rate metrics there"),
+            );
         }
-        note
+        notes
     }
 }
 
@@ -133,7 +180,7 @@ fn by_interval(course: &TimeCourse) -> Vec<Rated> {
 }
 
 /// Writes one row per well (and interval).
-fn write(path: &Path, table: &RawTable, rates: &[Rated]) -> Result<()> {
+fn write(writer: &mut TableWriter, table: &RawTable, rates: &[Rated]) -> Result<()> {
     let names = [
         ("plate", Role::Plate),
         ("experiment", Role::Experiment),
@@ -172,7 +219,5 @@ fn write(path: &Path, table: &RawTable, rates: &[Rated]) -> Result<()> {
         texts.iter().map(|(name, values)| (*name, OutputColumn::Text(values))).collect();
     columns.push(("times", OutputColumn::U32(&readings)));
     columns.extend(numbers.iter().map(|(name, values)| (*name, OutputColumn::F64(values))));
-    let mut writer = TableWriter::create(path)?;
-    writer.write(&columns)?;
-    writer.finish()
+    writer.write(&columns)
 }

@@ -1,0 +1,188 @@
+//! Parquet files that are read part by part, so that memory does not grow with the file.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use halfmax_core::{Error, Result};
+use polars::prelude::{ParquetReader, SerReader};
+
+use super::changed;
+use super::columnar::{columns_of_frame, cut_short, refuse_impossible_size, unreadable};
+use super::guard::guarded;
+use super::survey::{About, Survey, Surveyed};
+use crate::parts::PartSize;
+use crate::table::{Header, RawColumn, RawTable, RowPlaces};
+
+/// A Parquet file whose parts can be read as tables.
+pub(crate) struct ParquetParts {
+    source: Source,
+    surveyed: Surveyed,
+}
+
+struct Source {
+    path: PathBuf,
+    label: String,
+    rows: usize,
+    size: PartSize,
+    /// So many rows are a part.
+    part: usize,
+}
+
+impl ParquetParts {
+    /// Looks at a whole file. None of a file that is not to be read part by part: of another kind, or with columns of lists or structures.
+    ///
+    /// # Errors
+    /// If the file is damaged or has no row.
+    pub fn survey(path: &Path, size: PartSize) -> Result<Option<Self>> {
+        let label = path.display().to_string();
+        let Ok(mut file) = File::open(path) else { return Ok(None) };
+        let mut start = [0; 4];
+        if file.read_exact(&mut start).is_err() || &start != b"PAR1" {
+            return Ok(None);
+        }
+        let bytes = file.metadata().map_or(0, |about| about.len());
+        let Some((rows, columns)) = checked(&label, &mut file, bytes as usize)? else { return Ok(None) };
+        if rows == 0 {
+            return Err(super::no_rows(&label));
+        }
+        let part = (size.bytes() / (8 * columns.max(1))).max(1);
+        let source = Source { path: path.to_owned(), label, rows, size, part };
+        let mut survey: Option<Survey> = None;
+        source.each(|columns, first, rows| {
+            let survey = survey.get_or_insert_with(|| {
+                let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+                Survey::of(&names, vec![true; names.len()])
+            });
+            survey.see(&columns, rows, &RowPlaces::From(first));
+            Ok(())
+        })?;
+        let about = About { label: &source.label, header: Header::Found, bytes, notes: Vec::new() };
+        let surveyed = survey.map(|survey| survey.conclude(about, |_| Vec::new())).transpose()?.flatten();
+        Ok(surveyed.map(|surveyed| Self { source, surveyed }))
+    }
+
+    /// A sample of the rows, by which everything can be decided that is the same for all parts.
+    pub fn sample(&self) -> &RawTable {
+        &self.surveyed.sample
+    }
+
+    /// Reads one part after the other, without notes of their own.
+    ///
+    /// # Errors
+    /// If the file is not any more as it was, or what is done with a part fails.
+    pub fn each(&self, mut take: impl FnMut(RawTable) -> Result<()>) -> Result<()> {
+        self.source.each(|columns, first, rows| {
+            if self.surveyed.kept.iter().any(|at| *at >= columns.len()) {
+                return Err(changed(&self.source.label));
+            }
+            take(self.surveyed.part(&columns, rows, RowPlaces::From(first)))
+        })
+    }
+}
+
+/// Rows and columns of a file whose pages can be read; none where it has columns of several parts.
+fn checked(label: &str, file: &mut File, size: usize) -> Result<Option<(usize, usize)>> {
+    let mut end = [0; 4];
+    let ended = file.seek(SeekFrom::End(-4)).and_then(|_| file.read_exact(&mut end));
+    if size < 12 || ended.is_err() || &end != b"PAR1" {
+        return Err(cut_short(label));
+    }
+    let mut bytes = file.try_clone().map_err(|error| cannot_be_read(label, error))?;
+    guarded(label, "Parquet", || {
+        let mut reader = ParquetReader::new(file.try_clone().map_err(|error| cannot_be_read(label, error))?);
+        let about = reader.get_metadata().map_err(|error| unreadable(label, "Parquet", error))?;
+        let rows = about.row_groups.iter().map(|group| group.num_rows()).fold(0, usize::saturating_add);
+        let columns = about.schema_descr.columns().len();
+        refuse_impossible_size(label, rows.max(about.num_rows), columns, size)?;
+        let chunks = about.row_groups.iter().flat_map(|group| group.parquet_columns());
+        let chunks = chunks.map(|column| (column.byte_range(), column.num_values()));
+        let read = |place: Range<usize>| -> Option<Cow<'static, [u8]>> {
+            let mut chunk = vec![0; place.len()];
+            bytes.seek(SeekFrom::Start(place.start as u64)).ok()?;
+            bytes.read_exact(&mut chunk).ok().map(|()| Cow::Owned(chunk))
+        };
+        super::pages::check(label, size, chunks, read)?;
+        Ok((columns == about.schema_descr.fields().len()).then_some((rows, columns)))
+    })
+}
+
+fn cannot_be_read(label: &str, error: std::io::Error) -> Error {
+    Error::data(format!("{label}: cannot be read: {error}")).because(error)
+}
+
+impl Source {
+    /// Gives the columns of one part after the other, with the row of the file in which it begins, and how many rows it has.
+    fn each(&self, mut take: impl FnMut(Vec<RawColumn>, usize, usize) -> Result<()>) -> Result<()> {
+        let label = &self.label;
+        let mut first = 0;
+        while first < self.rows {
+            self.size.go_on()?;
+            let rows = self.part.min(self.rows - first);
+            let file = File::open(&self.path).map_err(|error| cannot_be_read(label, error))?;
+            let columns = guarded(label, "Parquet", || {
+                let reader = ParquetReader::new(file).with_slice(Some((first, rows)));
+                let frame = reader.finish().map_err(|error| unreadable(label, "Parquet", error))?;
+                if frame.height() != rows {
+                    return Err(changed(label));
+                }
+                columns_of_frame(label, frame)
+            })?;
+            take(columns, first + 2, rows)?;
+            first += rows;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::writers::{OutputColumn, TableWriter};
+
+    #[test]
+    fn parts_are_what_the_whole_is() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("t.parquet");
+        let mut writer = TableWriter::create(&path).unwrap();
+        for block in 0..7 {
+            let lines: Vec<String> = (0..50).map(|at| format!("L{}", (block * 50 + at) % 9)).collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let values: Vec<f64> = (0..50).map(|at| if at == 3 { f64::NAN } else { f64::from(at) }).collect();
+            let index: Vec<u32> = (0..50).map(|at| block * 50 + at).collect();
+            let columns = [
+                ("line", OutputColumn::Text(&lines)),
+                ("value", OutputColumn::F64(&values)),
+                ("place", OutputColumn::U32(&index)),
+            ];
+            writer.write(&columns).unwrap();
+        }
+        writer.finish().unwrap();
+        let whole = crate::open::read_table(&path).unwrap();
+        for part in [1, 24 * 33, 1 << 20] {
+            let parts = ParquetParts::survey(&path, PartSize::of_bytes(part)).unwrap().unwrap();
+            let (mut texts, mut places) = (Vec::new(), Vec::new());
+            parts
+                .each(|table| {
+                    assert_eq!(table.names(), whole.names());
+                    places.extend((0..table.rows()).map(|at| table.row_of(at)));
+                    texts.extend((0..table.rows()).map(|row| {
+                        (0..3).map(|column| table.texts(column).unwrap()[row].clone()).collect::<Vec<_>>()
+                    }));
+                    Ok(())
+                })
+                .unwrap();
+            let all: Vec<Vec<Option<String>>> = (0..3).map(|column| whole.texts(column).unwrap()).collect();
+            let expected: Vec<Vec<_>> =
+                (0..350).map(|row| all.iter().map(|column| column[row].clone()).collect()).collect();
+            assert_eq!((texts, places), (expected, (2..352).collect::<Vec<usize>>()), "{part}");
+            let content = |table: &RawTable| (0..3).map(|at| table.content(at)).collect::<Vec<_>>();
+            assert_eq!(content(parts.sample()), content(&whole));
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
+        assert!(ParquetParts::survey(&path, PartSize::of_bytes(1)).is_err());
+    }
+}

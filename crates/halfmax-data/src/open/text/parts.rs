@@ -1,0 +1,329 @@
+//! Delimited text that is read part by part, so that memory does not grow with the file. The whole is looked at first; then its parts can be read, as often
+//! as is needed, each as a table.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use halfmax_core::{Error, Result};
+
+use super::super::changed;
+use super::super::container::{Container, container_of, damaged, most_unpacked, unpacks_to_too_much};
+use super::super::survey::{About, Survey, Surveyed};
+use super::{Head, Parsed, Pass, comma_styles, left_out, looks_like_utf16, parse, take_commas};
+use crate::number::NumberStyle;
+use crate::parts::PartSize;
+use crate::table::RawTable;
+
+/// A text whose parts can be read as tables.
+pub(crate) struct TextParts {
+    source: Source,
+    head: Head,
+    styles: Vec<Option<NumberStyle>>,
+    surveyed: Surveyed,
+}
+
+impl TextParts {
+    /// Looks at a whole file. None of a file that is not to be read part by part: of another kind, in another encoding than UTF-8, or with quotation marks
+    /// that do not come in pairs.
+    ///
+    /// # Errors
+    /// If the file cannot be read, has no row, or one of another width than the others.
+    pub fn survey(path: &Path, separator: Option<u8>, size: PartSize) -> Result<Option<Self>> {
+        let Some(source) = Source::of(path, size)? else { return Ok(None) };
+        let label = &source.label;
+        let mut reader = source.open()?;
+        let Some(first) = reader.next_part()?.filter(|first| first.contains('\n')) else { return Ok(None) };
+        let head = Head::of(label, &first, separator)?;
+        reader.quoting = head.format.quoting;
+        let body = head.format.prepared(&first[head.end..]);
+        let numeric = head.format.numeric_columns(&body, head.before, head.names.len());
+        let mut survey = Survey::of(&head.names, numeric);
+        drop(body);
+        let mut position = Position::of(&head);
+        let (mut blank, mut remarks) = (0, 0);
+        let mut text = Some(first);
+        while let Some(own) = text {
+            let parsed = position.parse(label, &head, &own, &survey.numeric)?;
+            survey.see(&parsed.columns, parsed.rows, &parsed.places);
+            (blank, remarks) = (blank + parsed.blank, remarks + parsed.remarks);
+            text = reader.next_part()?;
+        }
+        if !reader.is_text || (head.format.quoting && reader.quotes % 2 == 1) {
+            return Ok(None);
+        }
+        if survey.rows == 0 {
+            return Err(super::super::no_rows(label));
+        }
+        let about = About { label, header: head.header, bytes: source.size, notes: head.notes.clone() };
+        let mut styles = Vec::new();
+        let surveyed = survey.conclude(about, |columns| {
+            styles = comma_styles(columns, head.format.separator);
+            let mut notes = take_commas(columns, &styles);
+            notes.extend(left_out(remarks, blank));
+            notes
+        })?;
+        Ok(surveyed.map(|surveyed| Self { source, head, styles, surveyed }))
+    }
+
+    /// A sample of the rows, by which everything can be decided that is the same for all parts.
+    pub fn sample(&self) -> &RawTable {
+        &self.surveyed.sample
+    }
+
+    /// Reads one part after the other, without notes of their own.
+    ///
+    /// # Errors
+    /// If the file is not any more as it was, or what is done with a part fails.
+    pub fn each(&self, mut take: impl FnMut(RawTable) -> Result<()>) -> Result<()> {
+        let label = &self.source.label;
+        let mut reader = self.source.open()?;
+        reader.quoting = self.head.format.quoting;
+        let mut position = Position::of(&self.head);
+        let mut rows = 0;
+        while let Some(text) = reader.next_part()? {
+            let parsed = position.parse(label, &self.head, &text, &self.surveyed.numeric)?;
+            drop(text);
+            rows += parsed.rows;
+            let mut columns = parsed.columns;
+            take_commas(&mut columns, &self.styles);
+            take(self.surveyed.part(&columns, parsed.rows, parsed.places))?;
+        }
+        if reader.is_text && rows == self.surveyed.rows {
+            return Ok(());
+        }
+        Err(changed(label))
+    }
+}
+
+/// Where the next part begins.
+struct Position {
+    /// Records that stand before the rows of the next part, and bytes of it that are passed over.
+    before: usize,
+    skipped: usize,
+    first_row: usize,
+}
+
+impl Position {
+    fn of(head: &Head) -> Self {
+        Self { before: head.before, skipped: head.end, first_row: head.first_row }
+    }
+
+    fn parse(&mut self, label: &str, head: &Head, text: &str, numeric: &[bool]) -> Result<Parsed> {
+        let body = head.format.prepared(text.get(self.skipped..).unwrap_or_default());
+        let (before, first_row) = (self.before, self.first_row);
+        let pass = Pass { label, text: &body, format: &head.format, before, first_row };
+        let parsed = parse(&pass, &head.names, numeric)?;
+        self.first_row += parsed.records.saturating_sub(before);
+        (self.before, self.skipped) = (0, 0);
+        Ok(parsed)
+    }
+}
+
+/// A file of text, packed or not.
+struct Source {
+    path: PathBuf,
+    label: String,
+    packed: bool,
+    /// The size of the file in bytes.
+    size: u64,
+    part: PartSize,
+}
+
+impl Source {
+    /// None of a file that is no text, as far as its beginning shows.
+    fn of(path: &Path, part: PartSize) -> Result<Option<Self>> {
+        let label = path.display().to_string();
+        let Ok(mut file) = File::open(path) else { return Ok(None) };
+        let Ok(about) = file.metadata() else { return Ok(None) };
+        let mut start = Vec::new();
+        if !about.is_file() || Read::by_ref(&mut file).take(4096).read_to_end(&mut start).is_err() {
+            return Ok(None);
+        }
+        // What an archive holds stands at its end.
+        if start.starts_with(b"PK") {
+            return Ok(None);
+        }
+        let packed = match container_of(&label, &start)? {
+            Container::Text => false,
+            Container::Gzip => true,
+            _ => return Ok(None),
+        };
+        Ok(Some(Self { path: path.to_owned(), label, packed, size: about.len(), part }))
+    }
+
+    fn open(&self) -> Result<Reader> {
+        let file = File::open(&self.path).map_err(|error| unreadable(&self.label, error))?;
+        let file = BufReader::with_capacity(1 << 18, file);
+        let inner: Box<dyn Read> = match self.packed {
+            true => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+            false => Box::new(file),
+        };
+        Ok(Reader {
+            inner,
+            label: self.label.clone(),
+            most: self.packed.then(|| most_unpacked(self.size)),
+            part: self.part,
+            buffer: Vec::new(),
+            ended: false,
+            quoting: true,
+            is_text: true,
+            read: 0,
+            quotes: 0,
+        })
+    }
+}
+
+fn unreadable(label: &str, error: io::Error) -> Error {
+    Error::data(format!("{label}: cannot be read: {error}")).because(error)
+}
+
+/// Reads parts that end where a record ends.
+struct Reader {
+    inner: Box<dyn Read>,
+    label: String,
+    /// More bytes do not come out of a packed file.
+    most: Option<u64>,
+    part: PartSize,
+    buffer: Vec<u8>,
+    ended: bool,
+    /// Whether quotation marks enclose ends of lines.
+    quoting: bool,
+    /// Whether all of it was text in UTF-8 whose records can be told apart. Where it was not, there is no further part.
+    is_text: bool,
+    /// Bytes that were read.
+    read: u64,
+    /// Quotation marks in the parts that were given out.
+    quotes: usize,
+}
+
+impl Reader {
+    /// The first part says what the text is, and is at least so long, however short the others are.
+    const BEGINNING: usize = 1 << 12;
+    /// A record is hardly as long: a quotation mark was not closed.
+    const LONGEST_RECORD: usize = 1 << 26;
+
+    /// The next part; none at the end.
+    fn next_part(&mut self) -> Result<Option<String>> {
+        let begins = self.read == 0;
+        let part = self.part.bytes();
+        let mut wanted = if begins { part.max(Self::BEGINNING) } else { part };
+        self.part.go_on()?;
+        let end = loop {
+            self.fill(wanted)?;
+            match self.last_end() {
+                _ if self.ended => break self.buffer.len(),
+                Some(end) => break end,
+                None if self.buffer.len() > Self::LONGEST_RECORD.max(part) => {
+                    self.is_text = false;
+                    return Ok(None);
+                }
+                None => wanted = 2 * self.buffer.len(),
+            }
+        };
+        let rest = self.buffer.split_off(end);
+        let mut part = std::mem::replace(&mut self.buffer, rest);
+        if begins {
+            let marked = [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| part.starts_with(mark));
+            self.is_text = !marked && !looks_like_utf16(&part);
+            if part.starts_with("\u{feff}".as_bytes()) {
+                part.drain(.."\u{feff}".len());
+            }
+        }
+        if !self.is_text || part.is_empty() {
+            return Ok(None);
+        }
+        self.quotes += part.iter().filter(|byte| **byte == b'"').count();
+        let text = String::from_utf8(part);
+        self.is_text = text.is_ok();
+        Ok(text.ok())
+    }
+
+    fn fill(&mut self, wanted: usize) -> Result<()> {
+        let missing = wanted.saturating_sub(self.buffer.len()) as u64;
+        if self.ended || missing == 0 {
+            return Ok(());
+        }
+        let read = self.inner.by_ref().take(missing).read_to_end(&mut self.buffer);
+        let read = read.map_err(|error| match self.most {
+            Some(_) => damaged(&self.label, error),
+            None => unreadable(&self.label, error),
+        })? as u64;
+        self.read += read;
+        self.ended = read < missing;
+        match self.most {
+            Some(most) if self.read > most => Err(unpacks_to_too_much(&self.label, most)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the last complete record in the buffer ends: at the end of a line that no quotation marks enclose.
+    fn last_end(&self) -> Option<usize> {
+        if !self.quoting || !self.buffer.contains(&b'"') {
+            return self.buffer.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+        }
+        let (mut inside, mut last) = (false, None);
+        for (at, byte) in self.buffer.iter().enumerate() {
+            match byte {
+                b'"' => inside = !inside,
+                b'\n' if !inside => last = Some(at + 1),
+                _ => {}
+            }
+        }
+        last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str, part: usize) -> Option<(TextParts, tempfile::NamedTempFile)> {
+        let file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        TextParts::survey(file.path(), None, PartSize::of_bytes(part)).unwrap().map(|parts| (parts, file))
+    }
+
+    /// Every entry of a table with its row in the file.
+    fn entries(table: &RawTable) -> Vec<(usize, Vec<String>)> {
+        let columns: Vec<_> = (0..table.names().len()).map(|at| table.texts(at).unwrap()).collect();
+        let row = |at: usize| columns.iter().map(|column| column[at].clone().unwrap_or_default()).collect();
+        (0..table.rows()).map(|at| (table.row_of(at), row(at))).collect()
+    }
+
+    #[test]
+    fn parts_are_what_the_whole_is() {
+        let row = |at: usize| match at {
+            13 => ",,\n".to_owned(),
+            17 => "# a remark\n".to_owned(),
+            700 => "\"A\n20\",20,\"say \"\"yes\"\"\"\n".to_owned(),
+            _ => format!("L{},{}.5,{}\n", at % 7, at, if at == 900 { "text" } else { "NA" }),
+        };
+        let text = format!("# made up\nline,b,c\n{}", (0..1200).map(row).collect::<String>());
+        for part in [1, 40, 300, 10_000] {
+            let (parts, file) = parts(&text, part).unwrap();
+            let whole = crate::open::read_table(file.path()).unwrap();
+            let mut all = Vec::new();
+            parts
+                .each(|table| {
+                    assert_eq!(table.names(), whole.names());
+                    all.extend(entries(&table));
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(all, entries(&whole), "{part}");
+            assert_eq!(parts.sample().notes(), whole.notes());
+            let content = |table: &RawTable| (0..3).map(|at| table.content(at)).collect::<Vec<_>>();
+            assert_eq!(content(parts.sample()), content(&whole));
+        }
+    }
+
+    #[test]
+    fn what_only_the_whole_can_tell_is_left_to_it() {
+        assert!(parts("a,b\nx,\"1\ny,2\n", 4).is_none());
+        assert!(parts("a,a\n1,1\n2,3\n", 4).is_none());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"a,b\nx,1\n\xe4,2\n").unwrap();
+        assert!(TextParts::survey(file.path(), None, PartSize::of_bytes(4)).unwrap().is_none());
+    }
+}

@@ -1,0 +1,241 @@
+//! Tables that may be larger than memory: read part by part, as often as is needed.
+
+use std::path::Path;
+
+use halfmax_core::{Error, Result};
+
+use crate::assign::Scope;
+use crate::file_spec::{RowChoice, TableOptions};
+use crate::linked::{NameLinks, curves_of_archive, with_names};
+use crate::molar_mass::with_molar_masses;
+use crate::note::{Note, join_notes};
+use crate::open::{OpenOptions, ParquetParts, TextParts, read_table_with};
+use crate::plates::with_column_of;
+use crate::roles::Role;
+use crate::table::RawTable;
+
+/// From which size on a file is read part by part, and how large its parts are.
+#[derive(Clone, Copy, Debug)]
+pub struct PartSize {
+    bytes: usize,
+    stopped: fn() -> bool,
+}
+
+impl Default for PartSize {
+    /// 16 MiB.
+    fn default() -> Self {
+        Self::of_bytes(1 << 24)
+    }
+}
+
+impl PartSize {
+    /// Parts of so many bytes of text.
+    pub fn of_bytes(bytes: usize) -> Self {
+        Self { bytes: bytes.max(1), stopped: || false }
+    }
+
+    /// Whether a file is read part by part. Tables of text shrink to a fifth and less when they are packed, or in Parquet.
+    fn divides(self, path: &Path) -> bool {
+        let is = |ending: &&str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
+        let packed = ["gz", "parquet", "pq"].iter().any(is);
+        let most = if packed { self.bytes as u64 / 2 } else { 4 * self.bytes as u64 };
+        std::fs::metadata(path).is_ok_and(|about| about.is_file() && about.len() > most)
+    }
+
+    /// In bytes of text.
+    pub(crate) fn bytes(self) -> usize {
+        self.bytes
+    }
+
+    /// As it is, but reading stops with an error when it is asked to.
+    #[must_use]
+    pub fn stopping_when(self, stopped: fn() -> bool) -> Self {
+        Self { stopped, ..self }
+    }
+
+    /// # Errors
+    /// If reading was asked to stop.
+    pub(crate) fn go_on(self) -> Result<()> {
+        if (self.stopped)() { Err(Error::interrupted()) } else { Ok(()) }
+    }
+}
+
+/// A table with what other tables say of its rows, read at once or part by part.
+pub struct TableParts {
+    source: Source,
+    options: TableOptions,
+    joins: Vec<Join>,
+    size: PartSize,
+}
+
+enum Source {
+    /// A table, with what is said of it, and with what was joined.
+    Whole(RawTable),
+    Divided(Divided, NameLinks),
+}
+
+/// A file that is read part by part.
+enum Divided {
+    Text(TextParts),
+    Parquet(ParquetParts),
+}
+
+impl Divided {
+    fn sample(&self) -> &RawTable {
+        match self {
+            Self::Text(text) => text.sample(),
+            Self::Parquet(parquet) => parquet.sample(),
+        }
+    }
+
+    fn each(&self, take: impl FnMut(RawTable) -> Result<()>) -> Result<()> {
+        match self {
+            Self::Text(text) => text.each(take),
+            Self::Parquet(parquet) => parquet.each(take),
+        }
+    }
+}
+
+/// What another table says of rows.
+enum Join {
+    ColumnOf(RawTable, Role),
+    MolarMasses(RawTable),
+}
+
+impl Join {
+    fn with(&self, table: &RawTable) -> Result<RawTable> {
+        match self {
+            Self::ColumnOf(other, role) => with_column_of(table, other, *role),
+            Self::MolarMasses(drugs) => with_molar_masses(table, drugs),
+        }
+    }
+}
+
+impl TableOptions {
+    /// Opens a file whose rows are read at once, or part by part if it is large delimited text or Parquet.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or what is said does not fit it.
+    pub fn parts(&self, path: &Path, size: PartSize) -> Result<TableParts> {
+        let open = OpenOptions { sheet: self.sheet.clone(), separator: self.separator.clone() };
+        let divided = match size.divides(path) && self.sheet.is_none() {
+            true => match TextParts::survey(path, open.separator()?, size)? {
+                Some(text) => Some(Divided::Text(text)),
+                None => ParquetParts::survey(path, size)?.map(Divided::Parquet),
+            },
+            false => None,
+        };
+        // Whole curves in a row are taken by the sign of most of their readings.
+        let has = |divided: &Divided, role: Role| divided.sample().role(role).is_some();
+        let divided = divided.filter(|file| !has(file, Role::DoseList) || !has(file, Role::ReadingList));
+        let source = match divided {
+            Some(divided) => {
+                let links = NameLinks::of(divided.sample(), path)?;
+                Source::Divided(divided, links)
+            }
+            None => {
+                let archive = if self.sheet.is_none() { curves_of_archive(path)? } else { None };
+                let mut table = match archive {
+                    Some(table) => table,
+                    None => with_names(read_table_with(path, &open)?, path)?,
+                };
+                self.apply(&mut table)?;
+                Source::Whole(table)
+            }
+        };
+        Ok(TableParts { source, options: self.clone(), joins: Vec::new(), size })
+    }
+}
+
+impl TableParts {
+    /// With a column of another table, joined by the columns that both have.
+    ///
+    /// # Errors
+    /// As [`with_column_of`]: of the whole table, or of a sample of its rows.
+    pub fn with_column_of(self, other: RawTable, role: Role) -> Result<Self> {
+        self.with(Join::ColumnOf(other, role))
+    }
+
+    /// With the molar masses of drugs.
+    ///
+    /// # Errors
+    /// As [`with_molar_masses`]: of the whole table, or of a sample of its rows.
+    pub fn with_molar_masses(self, drugs: RawTable) -> Result<Self> {
+        self.with(Join::MolarMasses(drugs))
+    }
+
+    fn with(mut self, join: Join) -> Result<Self> {
+        match &mut self.source {
+            Source::Whole(table) => *table = join.with(table)?,
+            Source::Divided(..) => {
+                join.with(&self.sample()?)?;
+                self.joins.push(join);
+            }
+        }
+        Ok(self)
+    }
+
+    /// The whole table, or where it is read part by part a sample of its rows, with notes on the whole file.
+    ///
+    /// # Errors
+    /// If what is said does not fit the table.
+    pub fn sample(&self) -> Result<RawTable> {
+        match &self.source {
+            Source::Whole(table) => Ok(table.clone()),
+            Source::Divided(divided, links) => self.prepared(divided.sample().clone(), links, None),
+        }
+    }
+
+    /// The size of parts.
+    pub fn size(&self) -> PartSize {
+        self.size
+    }
+
+    /// Whether the table is read part by part.
+    pub fn is_divided(&self) -> bool {
+        matches!(self.source, Source::Divided(..))
+    }
+
+    fn prepared(
+        &self,
+        table: RawTable,
+        links: &NameLinks,
+        choice: Option<&mut RowChoice>,
+    ) -> Result<RawTable> {
+        let mut table = links.link(table)?;
+        let rows = choice.map(|choice| choice.rows_of(&table)).transpose()?;
+        table.say(&self.options.everywhere, Scope::AllFiles)?;
+        table.say(&self.options.columns, Scope::ThisFile)?;
+        if let Some(rows) = rows {
+            table = table.with_rows(&rows);
+        }
+        self.joins.iter().try_fold(table, |table, join| join.with(&table))
+    }
+
+    /// Gives one part after the other to `take`, in the order of the file. Returns what is to be said of the table as a whole.
+    ///
+    /// # Errors
+    /// If the file cannot be read, no row is left, or `take` fails.
+    pub fn each(&self, mut take: impl FnMut(RawTable) -> Result<()>) -> Result<Vec<Note>> {
+        let (divided, links) = match &self.source {
+            Source::Whole(table) => {
+                let mut table = table.clone();
+                let notes = std::mem::take(&mut table.notes);
+                take(table)?;
+                return Ok(notes);
+            }
+            Source::Divided(divided, links) => (divided, links),
+        };
+        let mut choice = RowChoice::of(&self.options.rows);
+        let mut notes = divided.sample().notes.clone();
+        divided.each(|part| {
+            let mut table = self.prepared(part, links, choice.as_mut())?;
+            join_notes(&mut notes, std::mem::take(&mut table.notes));
+            if table.rows() > 0 { take(table) } else { Ok(()) }
+        })?;
+        if let Some(choice) = choice {
+            notes.extend(choice.conclude(divided.sample().label())?);
+        }
+        Ok(notes)
+    }
+}
