@@ -20,9 +20,9 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use self::columns::Columns;
-use self::fits::{FitArgs, Fits};
+use self::fits::{FitArgs, Fits, FittedCells};
 use self::flagged::Flagged;
-use self::many::{ScoredMany, cells_of_many, described_many, letter, score_many, summary_of_many};
+use self::many::{ScoredMany, cells_of_many, described_many, letter, pairs_of, score_many, summary_of_many};
 use crate::Global;
 use crate::dose_options::DoseOptions;
 use crate::picture_args::PictureArgs;
@@ -154,7 +154,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     };
     tell_learnt(args, &scorer.learnt(), terminal);
     let place = args.matrix.display().to_string();
-    args.fits.note_many(&place, found.many.len()).iter().for_each(|note| terminal.note(note));
+    args.fits.note_many(&place, &found.many).iter().for_each(|note| terminal.note(note));
     let progress = terminal.progress("scoring");
     let mut left = LeftUnscored::default();
     let mut flagged = Flagged::default();
@@ -172,9 +172,9 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         if scored.is_empty() {
             continue;
         }
-        let parts = [cells_of(&scored, &models), summary_of(&scored, &models)];
+        let parts = [cells_of(&scored, &models, &args.fits), summary_of(&scored, &models, &args.fits)];
         let [of_cells, of_blocks] =
-            layouts.get_or_insert_with(|| united(parts.clone(), &found, drugs, &models));
+            layouts.get_or_insert_with(|| united(parts.clone(), &found, drugs, (&models, &args.fits)));
         parts[0].write(of_cells, &mut cells)?;
         if let Some(writer) = &mut blocks {
             parts[1].write(of_blocks, writer)?;
@@ -192,15 +192,20 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
             .extend(scored.iter().filter(|one| lacks_a_score(&one.scores)).map(|one| one.block.id.clone()));
         progress.step((at * AT_A_TIME + some.len()).min(all), all);
     }
+    let pairs = pairs_of(&found);
     for (at, some) in found.many.chunks(AT_A_TIME).enumerate() {
         progress.check()?;
         let first = found.blocks.len() + at * AT_A_TIME;
-        let (scored, failed) = score_many(some, first, &scorer, seed, &progress)?;
+        let pairs = &pairs[at * AT_A_TIME..][..some.len()];
+        let (scored, failed) = score_many((some, pairs), first, &scorer, (seed, &args.fits), &progress)?;
         left.blocks.extend(failed);
         if scored.is_empty() {
             continue;
         }
-        let parts = [cells_of_many(&scored, drugs, &models), summary_of_many(&scored, drugs, &models)];
+        let parts = [
+            cells_of_many(&scored, drugs, &models, &args.fits),
+            summary_of_many(&scored, drugs, &models, &args.fits),
+        ];
         let [of_cells, of_blocks] = layouts.get_or_insert_with(|| parts.clone());
         parts[0].write(of_cells, &mut cells)?;
         if let Some(writer) = &mut blocks {
@@ -253,13 +258,19 @@ fn add_single_agent_file(
 }
 
 /// The columns of cells and of blocks that all parts are written with.
-fn united(parts: [Columns; 2], found: &Matrices, drugs: usize, models: &[String]) -> [Columns; 2] {
+fn united(
+    parts: [Columns; 2],
+    found: &Matrices,
+    drugs: usize,
+    (models, fits): (&[String], &FitArgs),
+) -> [Columns; 2] {
     let [cells, blocks] = parts;
     if found.many.is_empty() {
         return [cells, blocks];
     }
     // Which columns there are does not depend on the rows.
-    [cells.united(&cells_of_many(&[], drugs, models)), blocks.united(&summary_of_many(&[], drugs, models))]
+    let of_many = [cells_of_many(&[], drugs, models, fits), summary_of_many(&[], drugs, models, fits)];
+    [cells.united(&of_many[0]), blocks.united(&of_many[1])]
 }
 
 /// Says what was learnt from all curves of drugs alone and is used for each.
@@ -488,7 +499,7 @@ fn names(rows: &[&Block]) -> Columns {
 }
 
 /// One row per block and cell.
-fn cells_of(scored: &[Scored], models: &[String]) -> Columns {
+fn cells_of(scored: &[Scored], models: &[String], args: &FitArgs) -> Columns {
     let rows = || scored.iter().flat_map(|one| (0..one.matrix.len()).map(move |cell| (one, cell)));
     let blocks: Vec<&Block> = rows().map(|(one, _)| one.block).collect();
     let mut columns = names(&blocks);
@@ -500,8 +511,16 @@ fn cells_of(scored: &[Scored], models: &[String]) -> Columns {
     columns.counts("imputed", rows().map(|(one, cell)| u32::from(one.scores.imputed[cell])));
     let of_rows: Vec<(&BlockScores, usize)> = rows().map(|(one, cell)| (&one.scores, cell)).collect();
     add_models_of_cells(&mut columns, &of_rows, models);
-    let fits: Vec<(&DoseMatrix, &Fits)> = scored.iter().map(|one| (&one.matrix, &one.fits)).collect();
-    fits::add_to_cells(&mut columns, &fits);
+    let doses = |matrix: &DoseMatrix| {
+        let at = |cell: usize| {
+            let [a, b] = matrix.at(cell);
+            [matrix.doses(0)[a], matrix.doses(1)[b]]
+        };
+        (0..matrix.len()).map(at).collect()
+    };
+    let fits: Vec<FittedCells> =
+        scored.iter().map(|one| FittedCells { doses: doses(&one.matrix), fits: &one.fits }).collect();
+    fits::add_to_cells(&mut columns, &fits, args);
     columns
 }
 
@@ -571,7 +590,7 @@ fn add_models_of_blocks(columns: &mut Columns, scored: &[&BlockScores], models: 
 }
 
 /// One row per block.
-fn summary_of(scored: &[Scored], models: &[String]) -> Columns {
+fn summary_of(scored: &[Scored], models: &[String], args: &FitArgs) -> Columns {
     let blocks: Vec<&Block> = scored.iter().map(|one| one.block).collect();
     let scores: Vec<&BlockScores> = scored.iter().map(|one| &one.scores).collect();
     let mut columns = names(&blocks);
@@ -592,7 +611,8 @@ fn summary_of(scored: &[Scored], models: &[String]) -> Columns {
             }
         }
     }
-    fits::add_to_blocks(&mut columns, &scored.iter().map(|one| &one.fits).collect::<Vec<&Fits>>());
+    let fits: Vec<&Fits> = scored.iter().map(|one| &one.fits).collect();
+    fits::add_to_blocks(&mut columns, &fits, 2, args);
     columns
 }
 
@@ -634,11 +654,13 @@ fn print_many(args: &SynergyArgs, first: usize, scored: &[ScoredMany], terminal:
         let of_model = |scores: &ModelScores| (scores.model.name().to_owned(), json!(scores.summary));
         let models: serde_json::Map<_, _> = one.scores.models.iter().map(of_model).collect();
         let facts = json!({
-            "block_id": one.block.id, "drugs": one.block.drugs, "cell_line": one.block.cell_line, "synergy": models,
+            "block_id": one.block.id, "drugs": one.block.drugs, "cell_line": one.block.cell_line,
+            "pair_blocks": one.pairs, "synergy": models, "fits": one.fits.facts(),
             "flags": one.scores.flags.to_string(),
         });
         if terminal.is_json() || first + at < PRINTED {
-            let text = format!("{}\n    {}", described_many(one.block), means(&one.scores));
+            let text =
+                format!("{}\n    {}{}", described_many(one.block), means(&one.scores), one.fits.text());
             terminal.result("block", &facts, &text)?;
         }
     }

@@ -131,6 +131,23 @@ impl MultiMatrix {
     pub fn is_empty(&self) -> bool {
         self.lattice.len() == 0
     }
+
+    /// Whether a cell has two drugs or more.
+    pub fn is_combination(&self, cell: usize) -> bool {
+        self.lattice.is_combination(cell)
+    }
+
+    /// The means of the cells, NaN where missing.
+    pub fn means(&self) -> Vec<f64> {
+        self.lattice.means()
+    }
+}
+
+/// Two drugs as some drugs; cells keep their numbers.
+impl From<DoseMatrix> for MultiMatrix {
+    fn from(matrix: DoseMatrix) -> Self {
+        Self { lattice: matrix.lattice }
+    }
 }
 
 /// What errors call a drug.

@@ -1,11 +1,14 @@
 //! Blocks of three and more drugs.
 
+use std::collections::HashMap;
+
 use halfmax_core::{Error, Progress, Result, Seed};
-use halfmax_data::MultiBlock;
+use halfmax_data::{Block, Matrices, MultiBlock};
 use halfmax_dose::synergy::{BlockScores, MultiMatrix, SynergyScorer};
 use rayon::prelude::*;
 
 use super::columns::Columns;
+use super::fits::{FitArgs, Fits, FittedCells, add_to_blocks, add_to_cells};
 use super::{add_models_of_blocks, add_models_of_cells, add_single_agents, parted};
 
 /// A block of three or more drugs with its matrix and scores.
@@ -13,30 +16,68 @@ pub(super) struct ScoredMany<'a> {
     pub block: &'a MultiBlock,
     pub matrix: MultiMatrix,
     pub scores: BlockScores,
+    pub fits: Fits,
+    /// The ids of the blocks of its pairs.
+    pub pairs: &'a [String],
+}
+
+/// For each block of three and more drugs the ids of the blocks of its pairs: those of its drugs in its cell line, under the block's own name in the
+/// file where the file names blocks.
+pub(super) fn pairs_of(found: &Matrices) -> Vec<Vec<String>> {
+    let mut by_drugs: HashMap<(Option<&str>, [&str; 2]), Vec<&Block>> = HashMap::new();
+    for block in &found.blocks {
+        let mut drugs = [block.drugs[0].as_str(), block.drugs[1].as_str()];
+        drugs.sort_unstable();
+        by_drugs.entry((block.cell_line.as_deref(), drugs)).or_default().push(block);
+    }
+    let pairs = |block: &MultiBlock| {
+        let drugs = &block.drugs;
+        let pairs = (0..drugs.len()).flat_map(|a| (a + 1..drugs.len()).map(move |b| [a, b]));
+        let blocks = pairs.flat_map(|pair| {
+            let mut drugs = pair.map(|drug| drugs[drug].as_str());
+            drugs.sort_unstable();
+            by_drugs.get(&(block.cell_line.as_deref(), drugs)).into_iter().flatten()
+        });
+        let own = |pair: &&&Block| match (file_id(&pair.id, &pair.drugs), file_id(&block.id, drugs)) {
+            (Some(pair), many) => pair == many.unwrap_or(&block.id),
+            // A file without names of blocks: they are numbered.
+            (None, _) => true,
+        };
+        blocks.filter(own).map(|pair| pair.id.clone()).collect()
+    };
+    found.many.iter().map(pairs).collect()
+}
+
+/// What the file calls a block whose id is that with its drugs behind it, once or twice; none where it is not.
+fn file_id<'a>(id: &'a str, drugs: &[String]) -> Option<&'a str> {
+    let drugs = drugs.join("+");
+    let without = |id: &'a str| id.strip_suffix(&drugs)?.strip_suffix(':');
+    without(id).map(|once| without(once).unwrap_or(once))
 }
 
 /// The blocks that can be scored, and those that cannot, with id, description and why.
 type ScoredOrNot<'a> = (Vec<ScoredMany<'a>>, Vec<(String, String, Error)>);
 
-/// Scores some blocks; the first is number `first` of all blocks of the file.
+/// Scores some blocks with the ids of their pairs; the first is number `first` of all blocks of the file.
 pub(super) fn score_many<'a>(
-    blocks: &'a [MultiBlock],
+    (blocks, pairs): (&'a [MultiBlock], &'a [Vec<String>]),
     first: usize,
     scorer: &SynergyScorer,
-    seed: Seed,
+    (seed, fits): (Seed, &FitArgs),
     progress: &dyn Progress,
 ) -> Result<ScoredOrNot<'a>> {
-    let one = |(at, block): (usize, &'a MultiBlock)| {
+    let one = |(at, (block, pairs)): (usize, (&'a MultiBlock, &'a Vec<String>))| {
         progress.check()?;
         Ok(MultiMatrix::new(&block.readings)
             .map(|matrix| {
                 let scores = scorer.score_many(&matrix, seed.derive((first + at) as u64));
-                ScoredMany { block, matrix, scores }
+                let fits = fits.fit_many(&matrix, &scores.response, &scores.alone, pairs);
+                ScoredMany { block, matrix, scores, fits, pairs }
             })
             .map_err(|error| (block.id.clone(), described_many(block), error)))
     };
     let all: Vec<std::result::Result<_, _>> =
-        blocks.par_iter().enumerate().map(one).collect::<Result<_>>()?;
+        blocks.par_iter().zip(pairs).enumerate().map(one).collect::<Result<_>>()?;
     Ok(parted(all))
 }
 
@@ -69,7 +110,12 @@ fn names(rows: &[&MultiBlock], drugs: usize) -> Columns {
 }
 
 /// One row per block and cell.
-pub(super) fn cells_of_many(scored: &[ScoredMany], drugs: usize, models: &[String]) -> Columns {
+pub(super) fn cells_of_many(
+    scored: &[ScoredMany],
+    drugs: usize,
+    models: &[String],
+    args: &FitArgs,
+) -> Columns {
     let rows = || scored.iter().flat_map(|one| (0..one.matrix.len()).map(move |cell| (one, cell)));
     let blocks: Vec<&MultiBlock> = rows().map(|(one, _)| one.block).collect();
     let mut columns = names(&blocks, drugs);
@@ -85,15 +131,27 @@ pub(super) fn cells_of_many(scored: &[ScoredMany], drugs: usize, models: &[Strin
     columns.counts("imputed", rows().map(|(one, cell)| u32::from(one.scores.imputed[cell])));
     let of_rows: Vec<(&BlockScores, usize)> = rows().map(|(one, cell)| (&one.scores, cell)).collect();
     add_models_of_cells(&mut columns, &of_rows, models);
+    let fitted = |one: &ScoredMany| vec![[f64::NAN; 2]; one.matrix.len()];
+    let fits: Vec<FittedCells> =
+        scored.iter().map(|one| FittedCells { doses: fitted(one), fits: &one.fits }).collect();
+    add_to_cells(&mut columns, &fits, args);
     columns
 }
 
 /// One row per block.
-pub(super) fn summary_of_many(scored: &[ScoredMany], drugs: usize, models: &[String]) -> Columns {
+pub(super) fn summary_of_many(
+    scored: &[ScoredMany],
+    drugs: usize,
+    models: &[String],
+    args: &FitArgs,
+) -> Columns {
     let blocks: Vec<&MultiBlock> = scored.iter().map(|one| one.block).collect();
     let scores: Vec<&BlockScores> = scored.iter().map(|one| &one.scores).collect();
     let mut columns = names(&blocks, drugs);
+    columns.text("pair_blocks", scored.iter().map(|one| one.pairs.join(";")));
     add_single_agents(&mut columns, &scores, drugs);
     add_models_of_blocks(&mut columns, &scores, models);
+    let fits: Vec<&Fits> = scored.iter().map(|one| &one.fits).collect();
+    add_to_blocks(&mut columns, &fits, drugs, args);
     columns
 }
