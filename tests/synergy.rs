@@ -464,6 +464,67 @@ fn fits_of_three_drugs_are_over_all_or_over_their_pairs() {
     assert!(blocks[0]["css"].is_null() && (number(&blocks[0], "ci_loewe") - 1.0).abs() < 0.01);
 }
 
+#[test]
+fn blocks_of_three_drugs_are_drawn_beside_their_pairs() {
+    // Independent drugs, of which all three together do more.
+    let inhibition = |[a, b, c]: [f64; 3]| {
+        let together = if a * b * c > 0.0 { 0.7 } else { 1.0 };
+        Some(100.0 - 100.0 * together / (1.0 + a / 2.0) / (1.0 + b) / (1.0 + c / 5.0))
+    };
+    let text = three_table(&["<p>"], inhibition);
+    let folder = folder(&text);
+    let arguments = ["synergy", "matrix.csv", "--out", "s.csv", "--bootstrap", "0", "--fits", "ci"];
+    let output = halfmax(folder.path(), &[&arguments[..], &["--html", "page.html", "--svg", "svg"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    says(&said, &["wrote 4 SVG files to svg", "wrote page.html"]);
+    assert!(!said.contains("left out"), "{said}");
+    let html = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    says(
+        &html,
+        &[
+            "<h1>Synergy of two and more drugs",
+            "All 4 blocks are shown.",
+            "<h3>A + B + C</h3><p class=sub>block &lt;p&gt;, 3 drugs</p>",
+            "<dt>pairs</dt><dd>blocks &lt;p&gt;:A+B, &lt;p&gt;:A+C, &lt;p&gt;:B+C</dd>",
+            "<dt>CI by curves</dt>",
+            "Each map is of A with B, at the dose of C above it.",
+            "aria-label=\"Synergy by Bliss, percentage points, C 19.2 µM\"",
+        ],
+    );
+    // The strongest synergy comes first, and it is of all three.
+    assert!(html.find("<h3>A + B + C").unwrap() < html.find("<h3>A + B<").unwrap());
+    let (_, card) = html.split_once("<h3>A + B + C").unwrap();
+    let (card, _) = card.split_once("<h3>").unwrap();
+    // A map of the response and of each model's scores at each dose of the third drug.
+    assert_eq!(card.matches("<table class=matrix").count(), 5 * 5);
+    for caption in ["no C", "C 0.3 µM", "C 1.2 µM", "C 4.8 µM", "C 19.2 µM"] {
+        assert_eq!(card.matches(&format!("<caption>{caption}</caption>")).count(), 5, "{caption}");
+    }
+    assert_eq!(card.matches("<svg class=dose").count(), 3, "each drug alone");
+    // The highest doses of the first two drugs at one of the third: the cell is the first but four of its table, and has its reading.
+    let (_, table) = card.split_once("<caption>C 1.2 µM</caption>").unwrap();
+    let (row, _) = table.split_once("<tr><th scope=row>4.8").unwrap();
+    let expected = inhibition([19.2, 19.2, 1.2]).unwrap();
+    assert!(row.ends_with(&format!(">{expected:.0}")), "{row}, expected {expected}");
+    // And its excess over independent drugs.
+    let (_, bliss) = card.split_once("Synergy by Bliss, percentage points, C 1.2 µM").unwrap();
+    let (_, lowest) = bliss.split_once("<th scope=row>0.3").unwrap();
+    let excess = 100.0 * 0.3 / (1.0 + 0.3 / 2.0) / (1.0 + 0.3) / (1.0 + 1.2 / 5.0);
+    assert!(
+        lowest.starts_with(&format!("<td>0<td class=c-r2>+{excess:.0}")),
+        "{}, expected {excess}",
+        &lowest[..80]
+    );
+    let mut names: Vec<_> =
+        fs::read_dir(folder.path().join("svg")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["A__B__-p--A+B.svg", "A__B__C__-p.svg", "A__C__-p--A+C.svg", "B__C__-p--B+C.svg"]);
+    let svg = fs::read_to_string(folder.path().join("svg").join("A__B__C__-p.svg")).unwrap();
+    says(&svg, &["<title>A + B + C</title>", "<title>Inhibition, %, C 4.8 µM</title>", "Synergy by ZIP"]);
+    assert_eq!(svg.matches("<title>Synergy by Loewe, percentage points, ").count(), 5);
+}
+
 fn text<'a>(row: &'a Value, key: &str) -> &'a str {
     row[key].as_str().unwrap_or_default()
 }

@@ -90,7 +90,7 @@ fn curves(count: usize, replicates: usize) -> Gallery {
     }
 }
 
-fn matrix_card(seed: usize, side: usize) -> Card {
+fn matrix_picture(seed: usize, side: usize) -> MatrixPicture {
     let doses: Vec<f64> =
         (0..side).map(|at| if at == 0 { 0.0 } else { 0.002 * 4_f64.powi(at as i32) }).collect();
     let part = |at: usize| at as f64 / side as f64;
@@ -118,44 +118,52 @@ fn matrix_card(seed: usize, side: usize) -> Card {
             scores,
         }
     };
+    MatrixPicture {
+        drugs: [if seed == 2 { HOSTILE.into() } else { "Drug-X".into() }, format!("Drug-{seed}")],
+        doses: [doses.clone(), doses],
+        units: ["µM", "nM"].map(str::to_owned),
+        response: response.collect(),
+        replicates: vec![3; side * side],
+        surfaces: ["HSA", "Bliss", "Loewe", "ZIP"].into_iter().enumerate().map(surface).collect(),
+        alone: vec![
+            DosePicture { mark: None, ..dose_picture(seed, 2) },
+            DosePicture { mark: None, ..dose_picture(seed + 50, 2) },
+        ],
+    }
+}
+
+fn matrix_card(seed: usize, side: usize) -> Card {
     Card {
         title: format!("{} + Drug-{seed} · A375", if seed == 2 { HOSTILE } else { "Drug-X" }),
         subtitle: format!("block {seed}"),
         flags: if seed == 1 { vec!["no replicates".into()] } else { Vec::new() },
-        picture: Picture::Matrix(MatrixPicture {
-            drugs: [if seed == 2 { HOSTILE.into() } else { "Drug-X".into() }, format!("Drug-{seed}")],
-            doses: [doses.clone(), doses],
-            units: ["µM", "nM"].map(str::to_owned),
-            response: response.collect(),
-            replicates: vec![3; side * side],
-            surfaces: ["HSA", "Bliss", "Loewe", "ZIP"].into_iter().enumerate().map(surface).collect(),
-            alone: vec![
-                DosePicture { mark: None, ..dose_picture(seed, 2) },
-                DosePicture { mark: None, ..dose_picture(seed + 50, 2) },
-            ],
-        }),
+        picture: Picture::Matrix(matrix_picture(seed, side)),
         measures: vec![measure("mean ZIP", "+3.2", "+1.1 to +5.0")],
     }
 }
 
 /// A block of more than two drugs: as many matrices as it has panels.
-fn panels_card(seed: usize, side: usize, panels: usize) -> Card {
+fn panels_picture(seed: usize, side: usize, panels: usize) -> PanelPicture {
     let panel = |at: usize| {
-        let card = matrix_card(10 * seed + at + 3, side);
-        let Picture::Matrix(matrix) = card.picture else { panic!("no matrix") };
+        let matrix = matrix_picture(10 * seed + at + 3, side);
         let other = if seed == 1 { HOSTILE } else { "Drug-Z" };
         let name = if at == 0 { format!("no {other}") } else { format!("{other} {at} µM") };
-        Panel { name, matrix: MatrixPicture { alone: Vec::new(), ..matrix } }
+        let drugs = ["Drug-X", "Drug-Y"].map(str::to_owned);
+        Panel { name, matrix: MatrixPicture { drugs, alone: Vec::new(), ..matrix } }
     };
+    PanelPicture {
+        panels: (0..panels).map(panel).collect(),
+        note: "Each map is of Drug-X with Drug-Y, at the dose of Drug-Z above it.".into(),
+        alone: (0..3).map(|at| DosePicture { mark: None, ..dose_picture(60 + at, 2) }).collect(),
+    }
+}
+
+fn panels_card(seed: usize, side: usize, panels: usize) -> Card {
     Card {
         title: format!("Drug-X + Drug-Y + Drug-Z · line {seed}"),
         subtitle: format!("block {}, 3 drugs", 100 + seed),
         flags: if seed == 0 { vec!["cells missing".into()] } else { Vec::new() },
-        picture: Picture::Panels(PanelPicture {
-            panels: (0..panels).map(panel).collect(),
-            note: "Each map is of Drug-X with Drug-Y, at the dose of Drug-Z above it.".into(),
-            alone: (0..3).map(|at| DosePicture { mark: None, ..dose_picture(60 + at, 2) }).collect(),
-        }),
+        picture: Picture::Panels(panels_picture(seed, side, panels)),
         measures: vec![measure("mean ZIP", "+5.1", "+4.1 to +6.0"), measure("pairs", "blocks 1, 2, 3", "")],
     }
 }
@@ -245,8 +253,7 @@ fn fifteen_hundred_curves_are_below_ten_megabytes() {
 
 #[test]
 fn a_file_of_three_drugs_has_every_map() {
-    let Picture::Panels(picture) = panels_card(0, 5, 6).picture else { panic!("no panels") };
-    let svg = panels_svg("X + Y + Z", "ZIP +5.1", &picture);
+    let svg = panels_svg("X + Y + Z", "ZIP +5.1", &panels_picture(0, 5, 6));
     // Six panels of the response and of each of four models, of 25 cells each.
     assert_eq!(svg.matches("<title>Inhibition, %, ").count(), 6);
     assert_eq!(svg.matches("<title>Synergy by ").count(), 4 * 6);

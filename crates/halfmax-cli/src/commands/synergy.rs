@@ -22,11 +22,11 @@ use serde_json::json;
 use self::columns::Columns;
 use self::fits::{FitArgs, Fits, FittedCells};
 use self::flagged::Flagged;
-use self::many::{ScoredMany, cells_of_many, described_many, letter, pairs_of, score_many, summary_of_many};
+use self::many::{ScoredMany, cells_of_many, described_many, pairs_of, score_many, summary_of_many};
 use crate::Global;
 use crate::dose_options::DoseOptions;
 use crate::picture_args::PictureArgs;
-use crate::reporting::{BlockPage, ScoredBlock, write_block_svgs};
+use crate::reporting::{BlockPage, ScoredBlock, SvgFolder, drug_letter, write_block_svgs};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
 
@@ -114,8 +114,11 @@ struct Scored<'a> {
 impl Scored<'_> {
     fn owned(&self) -> ScoredBlock {
         ScoredBlock {
-            block: self.block.clone(),
-            matrix: self.matrix.clone(),
+            id: self.block.id.clone(),
+            drugs: self.block.drugs.to_vec(),
+            cell_line: self.block.cell_line.clone(),
+            is_sham: self.block.is_sham(),
+            matrix: self.matrix.clone().into(),
             scores: self.scores.clone(),
             more: self.fits.measures(),
         }
@@ -162,9 +165,11 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     let all = found.blocks.len() + found.many.len();
     // The columns of all blocks: those of two drugs, and what those of more have besides.
     let mut layouts: Option<[Columns; 2]> = None;
-    let mut page = args.pictures.html.as_ref().map(|_| BlockPage::new(scorer.params().confidence));
-    let mut folder = args.pictures.folder()?;
-    let mut pictured = 0;
+    let mut pictures = Pictures {
+        page: args.pictures.html.as_ref().map(|_| BlockPage::new(scorer.params().confidence)),
+        folder: args.pictures.folder()?,
+        drawn: 0,
+    };
     for (at, some) in found.blocks.chunks(AT_A_TIME).enumerate() {
         progress.check()?;
         let (scored, failed) = score(some, at * AT_A_TIME, &scorer, (seed, &args.fits), &progress)?;
@@ -179,12 +184,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         if let Some(writer) = &mut blocks {
             parts[1].write(of_blocks, writer)?;
         }
-        if page.is_some() || folder.is_some() {
-            let owned: Vec<ScoredBlock> = scored.iter().map(Scored::owned).collect();
-            pictured += owned.len();
-            page.iter_mut().for_each(|page| owned.iter().for_each(|one| page.add(one)));
-            folder.as_mut().map_or(Ok(()), |folder| write_block_svgs(folder, &owned))?;
-        }
+        pictures.add(scored.iter().map(Scored::owned))?;
         print(args, at * AT_A_TIME, &scored, terminal)?;
         left.surfaces.extend(scored.iter().filter_map(without_surface));
         scored.iter().for_each(|one| flagged.add(&one.scores));
@@ -211,6 +211,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         if let Some(writer) = &mut blocks {
             parts[1].write(of_blocks, writer)?;
         }
+        pictures.add(scored.iter().map(ScoredMany::owned))?;
         print_many(args, first, &scored, terminal)?;
         scored.iter().for_each(|one| flagged.add(&one.scores));
         left.models
@@ -222,14 +223,33 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     cells.finish()?;
     blocks.map(TableWriter::finish).transpose()?;
     left.tell(&args.matrix, all, terminal);
-    args.pictures.note_many(&place, found.many.len()).iter().for_each(|note| terminal.note(note));
-    if let (Some(page), Some(path)) = (&mut page, &args.pictures.html) {
+    if let (Some(page), Some(path)) = (&mut pictures.page, &args.pictures.html) {
         let why = left.blocks.iter().map(|(_, name, error)| format!("block {name}: {error}"));
         page.write(path, &args.matrix, &found, &why.collect::<Vec<String>>())?;
     }
-    args.pictures.tell(pictured, terminal);
+    args.pictures.tell(pictures.drawn, terminal);
     flagged.tell(&args.matrix, args.summary.is_some(), terminal);
     conclude(args, &found, &left, &flagged, terminal)
+}
+
+/// The page and the folder that blocks are drawn into, as far as asked for.
+struct Pictures {
+    page: Option<BlockPage>,
+    folder: Option<SvgFolder>,
+    drawn: usize,
+}
+
+impl Pictures {
+    /// Draws some blocks.
+    fn add(&mut self, blocks: impl Iterator<Item = ScoredBlock>) -> Result<()> {
+        if self.page.is_none() && self.folder.is_none() {
+            return Ok(());
+        }
+        let blocks: Vec<ScoredBlock> = blocks.collect();
+        self.drawn += blocks.len();
+        self.page.iter_mut().for_each(|page| blocks.iter().for_each(|one| page.add(one)));
+        self.folder.as_mut().map_or(Ok(()), |folder| write_block_svgs(folder, &blocks))
+    }
 }
 
 /// Adds readings of drugs alone from another table to the blocks of the same cell line and drug.
@@ -554,7 +574,7 @@ fn add_single_agents(columns: &mut Columns, scored: &[&BlockScores], drugs: usiz
         ("residual_standard_error_X", |agent| agent.residual_standard_error),
     ];
     for drug in 0..drugs {
-        let named = |name: &str| name.replace('X', &letter(drug).to_string());
+        let named = |name: &str| name.replace('X', &drug_letter(drug).to_string());
         let agents = || scored.iter().map(move |scores| scores.single_agents.get(drug));
         for (name, of) in curve {
             let value = |agent: Option<&SingleAgent>| {

@@ -112,6 +112,13 @@ impl MultiMatrix {
         self.lattice.doses(drug)
     }
 
+    /// The number of the cell at these positions of the drugs' doses; none where one is out of range or their number is not that of the drugs.
+    pub fn cell(&self, places: &[usize]) -> Option<usize> {
+        let known = places.len() == self.drugs()
+            && places.iter().enumerate().all(|(drug, place)| *place < self.doses(drug).len());
+        known.then(|| places.iter().enumerate().map(|(drug, place)| place * self.lattice.stride(drug)).sum())
+    }
+
     /// The dose of a drug in a cell.
     pub fn dose(&self, cell: usize, drug: usize) -> f64 {
         self.lattice.dose(cell, drug)

@@ -206,7 +206,9 @@ impl Fits {
         if let Some(css) = &self.css {
             parts.push(match (css.css.is_nan(), self.drugs) {
                 (true, _) => "css none".to_owned(),
-                (false, 2) => format!("css {:.1}, s_sum {:.1}, s_max {:.1}", css.css, css.s_sum, css.s_max),
+                (false, 2) => {
+                    format!("css {:.1}, s_sum {}, s_max {}", css.css, tenths(css.s_sum), tenths(css.s_max))
+                }
                 (false, _) => format!("css {:.1} (mean over the pairs)", css.css),
             });
         }
@@ -249,7 +251,7 @@ impl Fits {
         if let Some(css) = &self.css {
             let (value, interval) = match (css.css.is_nan(), self.drugs) {
                 (true, _) => ("none".to_owned(), String::new()),
-                (false, 2) => (format!("{:.1}", css.css), format!("S {:.1} (sum)", css.s_sum)),
+                (false, 2) => (format!("{:.1}", css.css), format!("S {} (sum)", tenths(css.s_sum))),
                 (false, _) => (format!("{:.1}", css.css), "mean over the pairs".to_owned()),
             };
             measures.push(Measure { name: "CSS".to_owned(), value, interval });
@@ -305,6 +307,11 @@ fn surface_facts(
     };
     let parameters: serde_json::Map<String, Value> = parameters.iter().map(one).collect();
     json!({ "parameters": parameters, "quality": quality, "flags": flags })
+}
+
+/// One decimal; none of a number that is not there.
+fn tenths(value: f64) -> String {
+    if value.is_nan() { "none".to_owned() } else { format!("{value:.1}") }
 }
 
 /// `8.1 [6.2, 10.9]`, with three dots at an open end.

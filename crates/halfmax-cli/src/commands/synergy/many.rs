@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use halfmax_core::{Error, Progress, Result, Seed};
 use halfmax_data::{Block, Matrices, MultiBlock};
 use halfmax_dose::synergy::{BlockScores, MultiMatrix, SynergyScorer};
+use halfmax_report::Measure;
 use rayon::prelude::*;
 
 use super::columns::Columns;
 use super::fits::{FitArgs, Fits, FittedCells, add_to_blocks, add_to_cells};
 use super::{add_models_of_blocks, add_models_of_cells, add_single_agents, parted};
+use crate::reporting::{ScoredBlock, drug_letter};
 
 /// A block of three or more drugs with its matrix and scores.
 pub(super) struct ScoredMany<'a> {
@@ -19,6 +21,30 @@ pub(super) struct ScoredMany<'a> {
     pub fits: Fits,
     /// The ids of the blocks of its pairs.
     pub pairs: &'a [String],
+}
+
+impl ScoredMany<'_> {
+    /// The block as pictures need it, with the blocks of its pairs among what is listed.
+    pub fn owned(&self) -> ScoredBlock {
+        let pairs = (!self.pairs.is_empty()).then(|| Measure {
+            name: "pairs".to_owned(),
+            value: format!(
+                "{} {}",
+                if self.pairs.len() == 1 { "block" } else { "blocks" },
+                self.pairs.join(", ")
+            ),
+            interval: String::new(),
+        });
+        ScoredBlock {
+            id: self.block.id.clone(),
+            drugs: self.block.drugs.clone(),
+            cell_line: self.block.cell_line.clone(),
+            is_sham: false,
+            matrix: self.matrix.clone(),
+            scores: self.scores.clone(),
+            more: self.fits.measures().into_iter().chain(pairs).collect(),
+        }
+    }
 }
 
 /// For each block of three and more drugs the ids of the blocks of its pairs: those of its drugs in its cell line, under the block's own name in the
@@ -90,18 +116,13 @@ pub(super) fn described_many(block: &MultiBlock) -> String {
     }
 }
 
-/// The letter of a drug in names of columns: a, b, c, …
-pub(super) fn letter(drug: usize) -> char {
-    u8::try_from(drug).ok().and_then(|drug| b'a'.checked_add(drug)).map_or('z', char::from)
-}
-
 /// The columns that say what rows are of; those of cell lines only where the file names them. `drugs` is the largest number of drugs.
 fn names(rows: &[&MultiBlock], drugs: usize) -> Columns {
     let mut columns = Columns::default();
     columns.text("block_id", rows.iter().map(|block| block.id.as_str()));
     for drug in 0..drugs {
         let name = |block: &&MultiBlock| block.drugs.get(drug).cloned().unwrap_or_default();
-        columns.text(format!("drug_{}", letter(drug)), rows.iter().map(name));
+        columns.text(format!("drug_{}", drug_letter(drug)), rows.iter().map(name));
     }
     if rows.iter().all(|block| block.cell_line.is_some()) && !rows.is_empty() {
         columns.text("cell_line", rows.iter().map(|block| block.cell_line.clone().unwrap_or_default()));
@@ -125,7 +146,7 @@ pub(super) fn cells_of_many(
             true => one.matrix.dose(cell, drug),
             false => f64::NAN,
         };
-        columns.add(format!("dose_{}_um", letter(drug)), rows().map(dose));
+        columns.add(format!("dose_{}_um", drug_letter(drug)), rows().map(dose));
     }
     columns.add("inhibition", rows().map(|(one, cell)| one.scores.response[cell]));
     columns.counts("imputed", rows().map(|(one, cell)| u32::from(one.scores.imputed[cell])));

@@ -5,8 +5,8 @@ use halfmax_dose::synergy::{
 };
 
 use super::super::columns::Columns;
-use super::super::many::letter;
 use super::{FitArgs, Fits};
+use crate::reporting::drug_letter;
 
 /// What was fitted to a block, and the doses of its cells.
 pub(in super::super) struct FittedCells<'a> {
@@ -128,7 +128,7 @@ fn index_columns(blocks: &[&Fits], drugs: usize, columns: &mut Columns) {
     let lines: [(&str, OfLine); 3] = [("dm_um", |line| line.dm), ("m", |line| line.m), ("r", |line| line.r)];
     for drug in 0..drugs {
         for (name, of) in lines {
-            add(format!("median_effect_{}_{name}", letter(drug)), &|found| {
+            add(format!("median_effect_{}_{name}", drug_letter(drug)), &|found| {
                 found.lines.get(drug).and_then(Option::as_ref).map_or(f64::NAN, of)
             });
         }
@@ -142,16 +142,16 @@ fn sensitivity_columns(blocks: &[&Fits], drugs: usize, columns: &mut Columns) {
     let of_drug = |values: &[f64], drug: usize| values.get(drug).copied().unwrap_or(f64::NAN);
     add("css".to_owned(), &|found| found.css);
     for drug in 0..drugs {
-        add(format!("css_{}", letter(drug)), &|found| of_drug(&found.css_each, drug));
+        add(format!("css_{}", drug_letter(drug)), &|found| of_drug(&found.css_each, drug));
     }
     for drug in 0..drugs {
-        add(format!("ri_{}", letter(drug)), &|found| of_drug(&found.ri, drug));
+        add(format!("ri_{}", drug_letter(drug)), &|found| of_drug(&found.ri, drug));
     }
     add("s_sum".to_owned(), &|found| found.s_sum);
     add("s_max".to_owned(), &|found| found.s_max);
     add("s_mean".to_owned(), &|found| found.s_mean);
     for drug in 0..drugs {
-        add(format!("relative_ic50_{}_um", letter(drug)), &|found| of_drug(&found.relative_ic50, drug));
+        add(format!("relative_ic50_{}_um", drug_letter(drug)), &|found| of_drug(&found.relative_ic50, drug));
     }
     columns.text("css_flags", blocks.iter().map(|fits| fits.css.as_ref().map_or(String::new(), css_flags)));
 }
@@ -159,8 +159,8 @@ fn sensitivity_columns(blocks: &[&Fits], drugs: usize, columns: &mut Columns) {
 /// What to know before CSS and S are used.
 fn css_flags(found: &Sensitivity) -> String {
     let outside = found.ic50_outside.iter().enumerate().filter(|(_, outside)| **outside);
-    let outside = outside.map(|(drug, _)| format!("relative_ic50_{}_outside_doses", letter(drug)));
+    let outside = outside.map(|(drug, _)| format!("relative_ic50_{}_outside_doses", drug_letter(drug)));
     let missing = found.missing_pairs.iter();
-    let missing = missing.map(|[a, b]| format!("pair_{}_{}_not_measured", letter(*a), letter(*b)));
+    let missing = missing.map(|[a, b]| format!("pair_{}_{}_not_measured", drug_letter(*a), drug_letter(*b)));
     outside.chain(missing).collect::<Vec<String>>().join(";")
 }
