@@ -53,21 +53,20 @@ impl FitArgs {
         }
         let mut said = Vec::new();
         if !surfaces.is_empty() {
-            let are = if surfaces.len() == 1 { "is" } else { "are" };
             said.push(format!(
-                "{} {are} fitted to two drugs: to their pairs, blocks of their own where they were measured",
-                surfaces.join(" and ")
+                "surfaces of two drugs ({}) are fitted to their pairs, which are blocks of their own",
+                surfaces.join(", ")
             ));
         }
         if self.has("css") {
-            said.push("CSS is the mean over their pairs, and S is of the pairs alone".to_owned());
+            said.push("their CSS is the mean over their pairs, and S is of two drugs only".to_owned());
         }
         let has_pair = |block: &&MultiBlock| {
             block.readings.iter().any(|(doses, _)| doses.iter().filter(|dose| **dose > 0.0).count() == 2)
         };
         let without = many.iter().filter(|block| !has_pair(block)).count();
         if without > 0 {
-            said.push(format!("no pair was measured in {} of them", without));
+            said.push(format!("no pair was measured in {without} of them"));
         }
         Some(format!("{place}: {} of three or more drugs: {}", counted(many.len(), "block"), said.join("; ")))
     }
