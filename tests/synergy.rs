@@ -389,6 +389,145 @@ fn fits_need_a_summary_and_say_what_they_lack() {
     says(blocks[0]["musyc_flags"].as_str().unwrap(), &["not_fitted: "]);
 }
 
+/// Three drugs over five doses each; `inhibition` by the doses, rows where it is none left out.
+fn three_table(blocks: &[&str], inhibition: impl Fn([f64; 3]) -> Option<f64>) -> String {
+    let mut text = String::from("block_id,drug1,drug2,drug3,conc1,conc2,conc3,conc_unit,inhibition\n");
+    let doses = [0.0, 0.3, 1.2, 4.8, 19.2];
+    for block in blocks {
+        for cell in 0..125 {
+            let [a, b, c] = [cell / 25, cell / 5 % 5, cell % 5].map(|at| doses[at]);
+            if let Some(inhibition) = inhibition([a, b, c]) {
+                text.push_str(&format!("{block},A,B,C,{a},{b},{c},uM,{inhibition}\n"));
+            }
+        }
+    }
+    text
+}
+
+/// A drug, itself four times as potent, and itself half as potent: additive by what Loewe means.
+fn sham([a, b, c]: [f64; 3]) -> Option<f64> {
+    let dose = a + 4.0 * b + 0.5 * c;
+    Some(100.0 * dose / (3.0 + dose))
+}
+
+#[test]
+fn fits_of_three_drugs_are_over_all_or_over_their_pairs() {
+    let (cells, blocks, said) =
+        scored(&three_table(&["p1", "p2"], sham), &["--fits", "musyc,braid,ci,css", "--bootstrap", "0"]);
+    says(
+        &said,
+        &[
+            "2 blocks of three or more drugs: surfaces of two drugs (MuSyC, BRAID) are fitted to their pairs",
+            "their CSS is the mean over their pairs",
+            "musyc of the pairs only",
+            "ci_loewe 1.00 (64 cells)",
+        ],
+    );
+    assert!(!said.contains("without a response surface") && !said.contains("no pair was measured"), "{said}");
+    let named = |id: &str| blocks.iter().find(|row| text(row, "block_id") == id).unwrap();
+    let three = named("p2");
+    assert_eq!(text(three, "pair_blocks"), "p2:A+B;p2:A+C;p2:B+C");
+    let pairs = ["p2:A+B", "p2:A+C", "p2:B+C"].map(named);
+    let mean = pairs.iter().map(|row| number(row, "css")).sum::<f64>() / 3.0;
+    assert!((number(three, "css") - mean).abs() < 1e-9, "{three}");
+    assert_eq!(number(three, "ri_c"), number(pairs[1], "ri_b"));
+    assert!(three["s_sum"].is_null() && pairs.iter().all(|row| row["s_sum"].is_number()), "{three}");
+    assert!(three["musyc_c1_um"].is_null() && pairs[0]["css_c"].is_null());
+    assert!(pairs.iter().all(|row| row["musyc_c1_um"].is_number() && text(row, "pair_blocks").is_empty()));
+    says(text(three, "musyc_flags"), &["not_fitted: MuSyC is of two drugs: see the pairs, blocks p2:A+B,"]);
+    says(text(three, "braid_flags"), &["not_fitted: BRAID is of two drugs"]);
+    assert!((number(three, "median_effect_c_dm_um") - 6.0).abs() < 1e-6, "{three}");
+    for row in &cells {
+        let given = ["a", "b", "c"]
+            .into_iter()
+            .filter(|drug| row[format!("dose_{drug}_um")].as_f64().is_some_and(|dose| dose > 0.0))
+            .count();
+        for index in ["ci_loewe", "ci_median_effect"] {
+            assert_eq!(text(row, &format!("{index}_why_none")), "", "{row}");
+            match given {
+                0 | 1 => assert!(row[index].is_null(), "{row}"),
+                _ => {
+                    assert!((number(row, index) - 1.0).abs() < 0.01, "{index}: {row}");
+                    assert!(number(row, "synergy_loewe").abs() < 0.05, "{row}");
+                }
+            }
+        }
+    }
+    // Without a pair there are indices all the same, but no CSS.
+    let alone_or_all =
+        |cell: [f64; 3]| sham(cell).filter(|_| cell.iter().filter(|dose| **dose > 0.0).count() != 2);
+    let (_, blocks, said) = scored(&three_table(&["p"], alone_or_all), &["--fits", "musyc,ci,css"]);
+    says(&said, &["no pair was measured in 1 of them", "css none"]);
+    assert_eq!((blocks.len(), text(&blocks[0], "pair_blocks")), (1, ""));
+    says(text(&blocks[0], "musyc_flags"), &["no pair of these was measured"]);
+    says(
+        text(&blocks[0], "css_flags"),
+        &["pair_a_b_not_measured;pair_a_c_not_measured;pair_b_c_not_measured"],
+    );
+    assert!(blocks[0]["css"].is_null() && (number(&blocks[0], "ci_loewe") - 1.0).abs() < 0.01);
+}
+
+#[test]
+fn blocks_of_three_drugs_are_drawn_beside_their_pairs() {
+    // Independent drugs, of which all three together do more.
+    let inhibition = |[a, b, c]: [f64; 3]| {
+        let together = if a * b * c > 0.0 { 0.7 } else { 1.0 };
+        Some(100.0 - 100.0 * together / (1.0 + a / 2.0) / (1.0 + b) / (1.0 + c / 5.0))
+    };
+    let text = three_table(&["<p>"], inhibition);
+    let folder = folder(&text);
+    let arguments = ["synergy", "matrix.csv", "--out", "s.csv", "--bootstrap", "0", "--fits", "ci"];
+    let output = halfmax(folder.path(), &[&arguments[..], &["--html", "page.html", "--svg", "svg"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    says(&said, &["wrote 4 SVG files to svg", "wrote page.html"]);
+    assert!(!said.contains("left out"), "{said}");
+    let html = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    says(
+        &html,
+        &[
+            "<h1>Synergy of two and more drugs",
+            "All 4 blocks are shown.",
+            "<h3>A + B + C</h3><p class=sub>block &lt;p&gt;, 3 drugs</p>",
+            "<dt>pairs</dt><dd>blocks &lt;p&gt;:A+B, &lt;p&gt;:A+C, &lt;p&gt;:B+C</dd>",
+            "<dt>CI by curves</dt>",
+            "Each map is of A with B, at the dose of C above it.",
+            "aria-label=\"Synergy by Bliss, percentage points, C 19.2 µM\"",
+        ],
+    );
+    // The strongest synergy comes first, and it is of all three.
+    assert!(html.find("<h3>A + B + C").unwrap() < html.find("<h3>A + B<").unwrap());
+    let (_, card) = html.split_once("<h3>A + B + C").unwrap();
+    let (card, _) = card.split_once("<h3>").unwrap();
+    // A map of the response and of each model's scores at each dose of the third drug.
+    assert_eq!(card.matches("<table class=matrix").count(), 5 * 5);
+    for caption in ["no C", "C 0.3 µM", "C 1.2 µM", "C 4.8 µM", "C 19.2 µM"] {
+        assert_eq!(card.matches(&format!("<caption>{caption}</caption>")).count(), 5, "{caption}");
+    }
+    assert_eq!(card.matches("<svg class=dose").count(), 3, "each drug alone");
+    // The highest doses of the first two drugs at one of the third: the cell is the first but four of its table, and has its reading.
+    let (_, table) = card.split_once("<caption>C 1.2 µM</caption>").unwrap();
+    let (row, _) = table.split_once("<tr><th scope=row>4.8").unwrap();
+    let expected = inhibition([19.2, 19.2, 1.2]).unwrap();
+    assert!(row.ends_with(&format!(">{expected:.0}")), "{row}, expected {expected}");
+    // And its excess over independent drugs.
+    let (_, bliss) = card.split_once("Synergy by Bliss, percentage points, C 1.2 µM").unwrap();
+    let (_, lowest) = bliss.split_once("<th scope=row>0.3").unwrap();
+    let excess = 100.0 * 0.3 / (1.0 + 0.3 / 2.0) / (1.0 + 0.3) / (1.0 + 1.2 / 5.0);
+    assert!(
+        lowest.starts_with(&format!("<td>0<td class=c-r2>+{excess:.0}")),
+        "{}, expected {excess}",
+        &lowest[..80]
+    );
+    let mut names: Vec<_> =
+        fs::read_dir(folder.path().join("svg")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["A__B__-p--A+B.svg", "A__B__C__-p.svg", "A__C__-p--A+C.svg", "B__C__-p--B+C.svg"]);
+    let svg = fs::read_to_string(folder.path().join("svg").join("A__B__C__-p.svg")).unwrap();
+    says(&svg, &["<title>A + B + C</title>", "<title>Inhibition, %, C 4.8 µM</title>", "Synergy by ZIP"]);
+    assert_eq!(svg.matches("<title>Synergy by Loewe, percentage points, ").count(), 5);
+}
+
 fn text<'a>(row: &'a Value, key: &str) -> &'a str {
     row[key].as_str().unwrap_or_default()
 }

@@ -242,12 +242,38 @@ def check_galleries(page, check):
         check(not without, f"{flag}: {without} cards without the flag are shown")
     unnamed = page.evaluate("[...document.querySelectorAll('.gallery svg[role=img]')].filter((svg) => !svg.querySelector('title')?.textContent.trim()).length")
     check(not unnamed, f"{unnamed} pictures without a text alternative")
+    check_panels(page, check)
     table = page.query_selector("table.matrix")
     if table:
         go(page, table.evaluate("table => table.closest('.page').id"))
         cell = page.locator("table.matrix tbody td[class]").first
         cell.hover()
         check(" with " in (cell.get_attribute("title") or ""), "a cell of a dose matrix does not say its doses")
+
+
+def check_panels(page, check):
+    """Maps of three and more drugs: each says at which doses of the other drugs it is, also to those who do not see it, and all have the same axes."""
+    wrong = page.evaluate("""() => [...document.querySelectorAll('.panels')].flatMap((panels) => {
+        const tables = [...panels.querySelectorAll('table.matrix')];
+        const captions = tables.map((table) => table.caption.textContent.trim());
+        const axes = (table) => [...table.querySelectorAll('th')].map((head) => head.textContent).join('|');
+        const labels = tables.map((table) => table.closest('[role=region]').getAttribute('aria-label'));
+        return [
+            tables.length ? '' : 'no map', captions.every(Boolean) ? '' : 'a map without a caption',
+            new Set(captions).size === captions.length ? '' : 'two maps of the same doses: ' + captions,
+            labels.every((label, at) => label.endsWith(captions[at]) && label !== captions[at]) ? '' : 'labels: ' + labels,
+            tables.every((table) => axes(table) === axes(tables[0])) ? '' : 'maps of different axes',
+        ].filter(Boolean);
+    })""")
+    check(not wrong, f"maps of three drugs: {wrong[:3]}")
+    table = page.query_selector(".panels table.matrix")
+    if table:
+        go(page, table.evaluate("table => table.closest('.page').id"))
+        cell = page.locator(".panels table.matrix tbody td[class]").first
+        cell.hover()
+        caption = table.evaluate("table => table.caption.textContent")
+        title = cell.get_attribute("title") or ""
+        check(" with " in title and caption in title, f"a cell does not say the doses of all drugs: {title!r}")
 
 
 def check_sorting(page, check):

@@ -151,7 +151,7 @@ enum Command {
     Score(commands::score::ScoreArgs),
     /// Fit dose–response curves to raw readings: IC50, EC50, Emax, Hill slope and AUC, with intervals and flags.
     FitCurves(Box<commands::fit_curves::FitCurvesArgs>),
-    /// Score dose matrices of two drugs against what HSA, Bliss, Loewe and ZIP expect of drugs that do not interact.
+    /// Score dose matrices of two or more drugs against what HSA, Bliss, Loewe and ZIP expect of drugs that do not interact.
     Synergy(Box<commands::synergy::SynergyArgs>),
     /// Say what a trained model's predictions rest on: features, and the mechanisms of resistance that they tell of.
     Explain(commands::explain::ExplainArgs),

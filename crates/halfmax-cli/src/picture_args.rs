@@ -41,16 +41,6 @@ impl PictureArgs {
         self.svg.as_deref().map(SvgFolder::create).transpose()
     }
 
-    /// Says that blocks of more than two drugs, if there are any, have no pictures.
-    pub fn note_many(&self, place: &str, many: usize) -> Option<String> {
-        (many > 0 && (self.html.is_some() || self.svg.is_some())).then(|| {
-            format!(
-                "{place}: {} of three or more drugs: pictures are of two, and left out there",
-                counted(many, "block")
-            )
-        })
-    }
-
     /// Says what was written.
     pub fn tell(&self, pictures: usize, terminal: Terminal) {
         if let Some(folder) = &self.svg {

@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Beside these scores, response surfaces ([`fit_musyc`], [`fit_braid`]) put synergy into parameters with intervals, [`combination_index`] says how
-//! much of both drugs an effect takes, and [`sensitivity`] how much both do over their doses.
+//! much of the drugs an effect takes, and [`sensitivity`] how much they do over their doses. Surfaces are of two drugs; the others are of more, too
+//! ([`combination_index_of_many`], [`sensitivity_of_many`]).
 
 mod bootstrap;
 mod braid;
@@ -41,9 +42,11 @@ mod surface_interval;
 mod zip;
 
 pub use braid::{BraidFit, BraidSurface, MaximalEffect, fit_braid};
-pub use combination_index::{CombinationIndex, Indices, MedianEffect, NoIndex, combination_index};
+pub use combination_index::{
+    CombinationIndex, DrugSet, Indices, MedianEffect, NoIndex, combination_index, combination_index_of_many,
+};
 pub use flags::{BlockFlag, BlockFlags};
-pub use hill::hill_curves;
+pub use hill::{hill_curves, hill_curves_of_many};
 pub use loewe::loewe_reference;
 pub use matrix::{DoseMatrix, MultiMatrix};
 pub use musyc::{Cooperativity, MusycFit, fit_musyc};
@@ -51,6 +54,6 @@ pub use musyc_surface::MusycSurface;
 pub use score::{
     BlockScores, Missing, ModelScores, Summary, SynergyModel, SynergyParams, SynergyScorer, Window,
 };
-pub use sensitivity::{Sensitivity, sensitivity};
+pub use sensitivity::{Sensitivity, sensitivity, sensitivity_of_many};
 pub use single::{Baseline, SingleAgent};
 pub use surface_fit::{SurfaceParameter, SurfaceQuality};

@@ -284,7 +284,7 @@ fn combination_indices_by_hand() {
     ];
     let matrix = matrix(&readings);
     let found = indices(&matrix);
-    let [Some(a), Some(b)] = found.lines else { panic!("no lines") };
+    let [Some(a), Some(b)] = found.lines[..] else { panic!("no lines") };
     // ln(0.25) at 1 and ln(1) at 4: a slope of 1, half the effect at 4. Of drug b ln(1) at 2 and ln(4) at 8.
     assert!((a.m - 1.0).abs() < 1e-12 && (a.dm - 4.0).abs() < 1e-12, "{a:?}");
     assert!((b.m - 1.0).abs() < 1e-12 && (b.dm - 2.0).abs() < 1e-12, "{b:?}");
@@ -307,7 +307,7 @@ fn effects_out_of_reach_have_no_index_and_say_why() {
     let found = indices(&matrix).loewe;
     let last = matrix.len() - 1;
     assert!(found.index[last].is_nan());
-    assert_eq!(found.why[last], Some(NoIndex::BeyondDrugA));
+    assert_eq!(found.why[last], Some(NoIndex::Beyond(DrugSet::of(&[0]))));
 }
 
 /// The area under the fitted curve of SynergyFinder's documentation (`CalculateRI`), by trapezoids over the curve itself.

@@ -37,7 +37,7 @@ pub use data::*;
 pub use glossary::glossary;
 pub use pictures::*;
 pub use quality::*;
-pub use standalone::{curve_svg, matrix_svg, plate_svg};
+pub use standalone::{curve_svg, matrix_svg, panels_svg, plate_svg};
 
 /// The report as one HTML file. The same report always makes the same bytes.
 ///

@@ -55,6 +55,8 @@ pub enum Picture {
     Dose(DosePicture),
     /// A matrix of doses of two drugs.
     Matrix(MatrixPicture),
+    /// Matrices of doses of two drugs side by side, by the doses of further drugs.
+    Panels(PanelPicture),
     /// The wells of a plate.
     Plate(PlatePicture),
 }
@@ -180,6 +182,45 @@ pub struct SurfacePicture {
     pub scores: Vec<f64>,
     /// The ends of their intervals.
     pub intervals: [Vec<f64>; 2],
+}
+
+/// Doses of three and more drugs: matrices of the first two side by side, one for each combination of doses of the others.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PanelPicture {
+    /// The matrices, in the order in which they are shown.
+    pub panels: Vec<Panel>,
+    /// Which combinations of doses these are; may be empty.
+    pub note: String,
+    /// What each drug does alone.
+    pub alone: Vec<DosePicture>,
+}
+
+/// A matrix at fixed doses of further drugs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Panel {
+    /// The doses of the other drugs: "Drug-C 0.3 µM".
+    pub name: String,
+    /// The matrix. Its surfaces are those of every panel, in one order; their summaries are of all panels together, and what is alone is left out.
+    pub matrix: MatrixPicture,
+}
+
+impl PanelPicture {
+    /// The surfaces by their positions: the first panel's that has one, and whether any panel has a score.
+    pub(crate) fn surfaces(&self) -> Vec<(&SurfacePicture, bool)> {
+        let most = self.panels.iter().map(|panel| panel.matrix.surfaces.len()).max().unwrap_or(0);
+        let of = |at: usize| {
+            let own = || self.panels.iter().filter_map(move |panel| panel.matrix.surfaces.get(at));
+            let scored = own().any(|surface| surface.scores.iter().any(|score| score.is_finite()));
+            own().next().map(|surface| (surface, scored))
+        };
+        (0..most).filter_map(of).collect()
+    }
+
+    /// The panels that have a score of a surface, with that.
+    pub(crate) fn scored(&self, at: usize) -> impl Iterator<Item = (&Panel, &SurfacePicture)> {
+        let own = self.panels.iter().filter_map(move |panel| Some((panel, panel.matrix.surfaces.get(at)?)));
+        own.filter(|(_, surface)| surface.scores.iter().any(|score| score.is_finite()))
+    }
 }
 
 /// The wells of a plate.

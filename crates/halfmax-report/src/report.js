@@ -203,7 +203,8 @@
       if (!cell || cell.dataset.told || !cell.textContent) return;
       const more = cell.title;
       const doses = [cell.parentElement.cells[0], table.tHead.rows[0].cells[cell.cellIndex]].map((head) => head.textContent);
-      cell.title = doses.join(' with ') + ': ' + cell.textContent + (more ? ' (' + more + ')' : '');
+      const others = table.closest('.panels') ? ', ' + table.caption.textContent : ''; // The doses of further drugs.
+      cell.title = doses.join(' with ') + others + ': ' + cell.textContent + (more ? ' (' + more + ')' : '');
       cell.dataset.told = '1';
     });
   };

@@ -1,9 +1,11 @@
 //! Pictures as SVG files of their own, in light colours.
 
-use crate::chart::{Shades, contour_chart, dose_chart, matrix_chart, plate_chart, plate_range, plate_size};
+use crate::chart::{
+    Shades, clipped, contour_chart, dose_chart, matrix_chart, plate_chart, plate_range, plate_size,
+};
 use crate::html::Html;
 use crate::number::significant;
-use crate::pictures::{DosePicture, MatrixPicture, PlatePicture};
+use crate::pictures::{DosePicture, MatrixPicture, Panel, PanelPicture, PlatePicture};
 
 /// What the style sheet of pages says, with its light colours.
 const STYLE: &str = include_str!("standalone.css");
@@ -54,6 +56,60 @@ pub fn matrix_svg(title: &str, note: &str, picture: &MatrixPicture) -> String {
             .raw(" ")
             .whole(70 + rows * ROW)
             .raw(")\">");
+        dose_chart(&mut html, drug);
+        html.raw("</g>");
+    }
+    close(html)
+}
+
+/// Doses of three and more drugs as the text of an SVG file: up to four maps a row, first of the response, then of the synergy of each model; below them
+/// the drugs alone.
+///
+/// ```
+/// use halfmax_report::{MatrixPicture, Panel, PanelPicture, panels_svg};
+/// let matrix = MatrixPicture { doses: [vec![0.0, 1.0], vec![0.0]], response: vec![0.0, 60.0], ..MatrixPicture::default() };
+/// let panel = Panel { name: "no <C>".into(), matrix };
+/// let svg = panels_svg("A + B + <C>", "", &PanelPicture { panels: vec![panel], ..PanelPicture::default() });
+/// assert!(svg.starts_with("<svg xmlns=") && svg.contains("<title>Inhibition, %, no &lt;C&gt;</title>"));
+/// ```
+pub fn panels_svg(title: &str, note: &str, picture: &PanelPicture) -> String {
+    /// Maps a row, and what each takes.
+    const ACROSS: usize = 4;
+    const PANEL: [usize; 2] = [360, 362];
+    const HEAD: usize = 30;
+    let across = picture.panels.len().max(picture.alone.len().min(ACROSS)).clamp(2, ACROSS);
+    type Maps<'a> = Vec<(&'a Panel, &'a [f64])>;
+    let mut parts: Vec<(String, Shades, Maps<'_>)> = Vec::new();
+    let response = picture.panels.iter().map(|panel| (panel, panel.matrix.response.as_slice())).collect();
+    parts.push(("Inhibition, %".into(), Shades::Inhibition, response));
+    for (at, (surface, _)) in picture.surfaces().into_iter().enumerate().filter(|(_, (_, scored))| *scored) {
+        let maps = picture.scored(at).map(|(panel, own)| (panel, own.scores.as_slice())).collect();
+        let gist = surface.summary.split(';').next().unwrap_or_default();
+        let name = format!("Synergy by {}, percentage points: {gist}", surface.name);
+        parts.push((name, Shades::Synergy, maps));
+    }
+    let rows = |count: usize| count.div_ceil(across);
+    let height: usize = parts.iter().map(|(_, _, maps)| HEAD + PANEL[1] * rows(maps.len())).sum();
+    let alone = if picture.alone.is_empty() { 0 } else { HEAD + 240 * rows(picture.alone.len()) };
+    let mut html = open([across * PANEL[0] + 20, 50 + height + alone], title, note);
+    let mut top = 50;
+    for (name, shades, maps) in &parts {
+        html.raw("<text class=title x=12 y=").whole(top + 16).raw(">").text(name).raw("</text>");
+        top += HEAD;
+        for (at, (panel, values)) in maps.iter().enumerate() {
+            html.raw("<g transform=\"translate(").whole(12 + at % across * PANEL[0]).raw(" ");
+            html.whole(top + at / across * PANEL[1]).raw(")\"><title>");
+            let what = name.split(':').next().unwrap_or_default();
+            html.text(&format!("{what}, {}", panel.name)).raw("</title><text class=name y=12>");
+            html.text(&clipped(&panel.name, 52)).raw("</text><g transform=\"translate(0 20)\">");
+            matrix_chart(&mut html, &panel.matrix, values, *shades);
+            html.raw("</g></g>");
+        }
+        top += PANEL[1] * rows(maps.len());
+    }
+    for (at, drug) in picture.alone.iter().enumerate() {
+        html.raw("<g transform=\"translate(").whole(12 + at % across * PANEL[0]).raw(" ");
+        html.whole(top + HEAD + at / across * 240).raw(")\">");
         dose_chart(&mut html, drug);
         html.raw("</g>");
     }

@@ -7,8 +7,8 @@
 
 use halfmax_report::{
     Card, DoseCurvePoint, DoseMark, DosePicture, DoseReading, Gallery, GalleryOrder, MatrixPicture, Measure,
-    Picture, PlatePicture, QualityChapter, QualityPart, QualityReport, SurfacePicture, Tally, Well, WellKind,
-    curve_svg, matrix_svg, plate_svg, render_quality,
+    Panel, PanelPicture, Picture, PlatePicture, QualityChapter, QualityPart, QualityReport, SurfacePicture,
+    Tally, Well, WellKind, curve_svg, matrix_svg, panels_svg, plate_svg, render_quality,
 };
 use proptest::prelude::*;
 
@@ -90,7 +90,7 @@ fn curves(count: usize, replicates: usize) -> Gallery {
     }
 }
 
-fn matrix_card(seed: usize, side: usize) -> Card {
+fn matrix_picture(seed: usize, side: usize) -> MatrixPicture {
     let doses: Vec<f64> =
         (0..side).map(|at| if at == 0 { 0.0 } else { 0.002 * 4_f64.powi(at as i32) }).collect();
     let part = |at: usize| at as f64 / side as f64;
@@ -118,23 +118,53 @@ fn matrix_card(seed: usize, side: usize) -> Card {
             scores,
         }
     };
+    MatrixPicture {
+        drugs: [if seed == 2 { HOSTILE.into() } else { "Drug-X".into() }, format!("Drug-{seed}")],
+        doses: [doses.clone(), doses],
+        units: ["µM", "nM"].map(str::to_owned),
+        response: response.collect(),
+        replicates: vec![3; side * side],
+        surfaces: ["HSA", "Bliss", "Loewe", "ZIP"].into_iter().enumerate().map(surface).collect(),
+        alone: vec![
+            DosePicture { mark: None, ..dose_picture(seed, 2) },
+            DosePicture { mark: None, ..dose_picture(seed + 50, 2) },
+        ],
+    }
+}
+
+fn matrix_card(seed: usize, side: usize) -> Card {
     Card {
         title: format!("{} + Drug-{seed} · A375", if seed == 2 { HOSTILE } else { "Drug-X" }),
         subtitle: format!("block {seed}"),
         flags: if seed == 1 { vec!["no replicates".into()] } else { Vec::new() },
-        picture: Picture::Matrix(MatrixPicture {
-            drugs: [if seed == 2 { HOSTILE.into() } else { "Drug-X".into() }, format!("Drug-{seed}")],
-            doses: [doses.clone(), doses],
-            units: ["µM", "nM"].map(str::to_owned),
-            response: response.collect(),
-            replicates: vec![3; side * side],
-            surfaces: ["HSA", "Bliss", "Loewe", "ZIP"].into_iter().enumerate().map(surface).collect(),
-            alone: vec![
-                DosePicture { mark: None, ..dose_picture(seed, 2) },
-                DosePicture { mark: None, ..dose_picture(seed + 50, 2) },
-            ],
-        }),
+        picture: Picture::Matrix(matrix_picture(seed, side)),
         measures: vec![measure("mean ZIP", "+3.2", "+1.1 to +5.0")],
+    }
+}
+
+/// A block of more than two drugs: as many matrices as it has panels.
+fn panels_picture(seed: usize, side: usize, panels: usize) -> PanelPicture {
+    let panel = |at: usize| {
+        let matrix = matrix_picture(10 * seed + at + 3, side);
+        let other = if seed == 1 { HOSTILE } else { "Drug-Z" };
+        let name = if at == 0 { format!("no {other}") } else { format!("{other} {at} µM") };
+        let drugs = ["Drug-X", "Drug-Y"].map(str::to_owned);
+        Panel { name, matrix: MatrixPicture { drugs, alone: Vec::new(), ..matrix } }
+    };
+    PanelPicture {
+        panels: (0..panels).map(panel).collect(),
+        note: "Each map is of Drug-X with Drug-Y, at the dose of Drug-Z above it.".into(),
+        alone: (0..3).map(|at| DosePicture { mark: None, ..dose_picture(60 + at, 2) }).collect(),
+    }
+}
+
+fn panels_card(seed: usize, side: usize, panels: usize) -> Card {
+    Card {
+        title: format!("Drug-X + Drug-Y + Drug-Z · line {seed}"),
+        subtitle: format!("block {}, 3 drugs", 100 + seed),
+        flags: if seed == 0 { vec!["cells missing".into()] } else { Vec::new() },
+        picture: Picture::Panels(panels_picture(seed, side, panels)),
+        measures: vec![measure("mean ZIP", "+5.1", "+4.1 to +6.0"), measure("pairs", "blocks 1, 2, 3", "")],
     }
 }
 
@@ -178,14 +208,16 @@ fn made_up(curve_count: usize, replicates: usize) -> QualityReport {
         count: 12_345,
     };
     let chapter = |title: &str, parts| QualityChapter { title: title.into(), parts };
-    let matrices = [5, 8, 11].into_iter().enumerate().map(|(seed, side)| matrix_card(seed, side)).collect();
+    let mut blocks: Vec<Card> =
+        [5, 8, 11].into_iter().enumerate().map(|(seed, side)| matrix_card(seed, side)).collect();
+    blocks.extend([panels_card(0, 5, 4), panels_card(1, 3, 6)]);
     QualityReport {
         title: "Made-up pictures".into(),
         subtitle: "Nothing in it was measured".into(),
         chapters: vec![
             chapter("Overview", vec![QualityPart::Tally(FLAGS.map(tally).to_vec())]),
             chapter("Curves", vec![QualityPart::Gallery(curves(curve_count, replicates))]),
-            chapter("Blocks", vec![QualityPart::Gallery(gallery("blocks", matrices))]),
+            chapter("Blocks", vec![QualityPart::Gallery(gallery("blocks", blocks))]),
             chapter(
                 "Plates",
                 vec![QualityPart::Gallery(gallery(
@@ -204,8 +236,9 @@ fn a_page_of_pictures() {
         std::fs::write(path, &html).unwrap();
     }
     assert_eq!(html, render_quality(&made_up(40, 3)));
-    assert_eq!(html.matches("<svg class=dose").count(), 40 + 6);
-    assert_eq!(html.matches("<table class=matrix").count(), 3 * 5);
+    assert_eq!(html.matches("<svg class=dose").count(), 40 + 6 + 6);
+    assert_eq!(html.matches("<table class=matrix").count(), 3 * 5 + 4 * 5 + 6 * 5);
+    assert_eq!(html.matches("<caption>Drug-Z 3 µM</caption>").count(), 5);
     assert_eq!(html.matches("<svg class=square").count(), 3 * 5);
     assert_eq!(html.matches("<svg class=plate").count(), 2);
     assert_eq!(html.matches("data-find=").count(), 4);
@@ -216,6 +249,22 @@ fn fifteen_hundred_curves_are_below_ten_megabytes() {
     // As many readings a curve as the largest public screens have.
     let html = render_quality(&made_up(1_500, 9));
     assert!(html.len() < 10_000_000, "{} bytes", html.len());
+}
+
+#[test]
+fn a_file_of_three_drugs_has_every_map() {
+    let svg = panels_svg("X + Y + Z", "ZIP +5.1", &panels_picture(0, 5, 6));
+    // Six panels of the response and of each of four models, of 25 cells each.
+    assert_eq!(svg.matches("<title>Inhibition, %, ").count(), 6);
+    assert_eq!(svg.matches("<title>Synergy by ").count(), 4 * 6);
+    assert_eq!(svg.matches("<rect class=\"h").count(), 6 * 25);
+    assert!(svg.contains("<title>Synergy by ZIP, percentage points, Drug-Z 5 µM</title>"));
+    let number = |name: &str| {
+        let (_, after) = svg.split_once(&format!(" {name}=\"")).unwrap();
+        after.split('"').next().unwrap().parse::<usize>().unwrap()
+    };
+    // Two rows of maps for each of five parts, four a row, and the drugs alone.
+    assert_eq!([number("width"), number("height")], [4 * 360 + 20, 50 + 5 * (30 + 2 * 362) + 30 + 240]);
 }
 
 #[test]
@@ -235,6 +284,7 @@ fn files(report: &QualityReport) -> Vec<String> {
     let file = |card: &Card| match &card.picture {
         Picture::Dose(picture) => curve_svg(&card.title, "IC50 <0.1 µM", picture),
         Picture::Matrix(picture) => matrix_svg(&card.title, "", picture),
+        Picture::Panels(picture) => panels_svg(&card.title, "", picture),
         Picture::Plate(picture) => plate_svg(&card.title, "", picture),
     };
     galleries.flat_map(|gallery| &gallery.cards).map(file).collect()
@@ -270,7 +320,7 @@ fn wrong_with(xml: &str) -> Option<String> {
 #[test]
 fn files_are_svg() {
     let files = files(&made_up(6, 2));
-    assert_eq!(files.len(), 6 + 3 + 2);
+    assert_eq!(files.len(), 6 + 3 + 2 + 2);
     for file in &files {
         assert!(file.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox="), "{file}");
         assert_eq!(wrong_with(file), None, "{file}");
@@ -311,10 +361,17 @@ proptest! {
             alone: vec![dose.clone()],
             ..MatrixPicture::default()
         };
+        let panels = (0..place.min(3))
+            .map(|at| {
+                let surfaces = matrix.surfaces.iter().take(at).cloned().collect();
+                Panel { name: String::new(), matrix: MatrixPicture { surfaces, ..matrix.clone() } }
+            })
+            .collect();
+        let panels = PanelPicture { panels, note: String::new(), alone: vec![dose.clone(); place.min(6)] };
         let well = Well { row: place, column: wells[0], value: at(0), kind: WellKind::LeftOut };
         let plate = PlatePicture { rows: wells[0], columns: wells[1], wells: vec![well], ..PlatePicture::default() };
         let card = |picture| Card { title: String::new(), subtitle: String::new(), flags: Vec::new(), picture, measures: Vec::new() };
-        let cards = vec![card(Picture::Dose(dose)), card(Picture::Matrix(matrix)), card(Picture::Plate(plate))];
+        let cards = vec![card(Picture::Dose(dose)), card(Picture::Matrix(matrix)), card(Picture::Panels(panels)), card(Picture::Plate(plate))];
         let mut gallery = gallery("things", cards);
         gallery.orders.push(GalleryOrder { name: String::new(), cards: vec![place, 1] });
         let report = QualityReport {

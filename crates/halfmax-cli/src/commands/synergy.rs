@@ -20,13 +20,13 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use self::columns::Columns;
-use self::fits::{FitArgs, Fits};
+use self::fits::{FitArgs, Fits, FittedCells};
 use self::flagged::Flagged;
-use self::many::{ScoredMany, cells_of_many, described_many, letter, score_many, summary_of_many};
+use self::many::{ScoredMany, cells_of_many, described_many, pairs_of, score_many, summary_of_many};
 use crate::Global;
 use crate::dose_options::DoseOptions;
 use crate::picture_args::PictureArgs;
-use crate::reporting::{BlockPage, ScoredBlock, write_block_svgs};
+use crate::reporting::{BlockPage, ScoredBlock, SvgFolder, drug_letter, write_block_svgs};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
 
@@ -114,8 +114,11 @@ struct Scored<'a> {
 impl Scored<'_> {
     fn owned(&self) -> ScoredBlock {
         ScoredBlock {
-            block: self.block.clone(),
-            matrix: self.matrix.clone(),
+            id: self.block.id.clone(),
+            drugs: self.block.drugs.to_vec(),
+            cell_line: self.block.cell_line.clone(),
+            is_sham: self.block.is_sham(),
+            matrix: self.matrix.clone().into(),
             scores: self.scores.clone(),
             more: self.fits.measures(),
         }
@@ -154,7 +157,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     };
     tell_learnt(args, &scorer.learnt(), terminal);
     let place = args.matrix.display().to_string();
-    args.fits.note_many(&place, found.many.len()).iter().for_each(|note| terminal.note(note));
+    args.fits.note_many(&place, &found.many).iter().for_each(|note| terminal.note(note));
     let progress = terminal.progress("scoring");
     let mut left = LeftUnscored::default();
     let mut flagged = Flagged::default();
@@ -162,9 +165,11 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     let all = found.blocks.len() + found.many.len();
     // The columns of all blocks: those of two drugs, and what those of more have besides.
     let mut layouts: Option<[Columns; 2]> = None;
-    let mut page = args.pictures.html.as_ref().map(|_| BlockPage::new(scorer.params().confidence));
-    let mut folder = args.pictures.folder()?;
-    let mut pictured = 0;
+    let mut pictures = Pictures {
+        page: args.pictures.html.as_ref().map(|_| BlockPage::new(scorer.params().confidence)),
+        folder: args.pictures.folder()?,
+        drawn: 0,
+    };
     for (at, some) in found.blocks.chunks(AT_A_TIME).enumerate() {
         progress.check()?;
         let (scored, failed) = score(some, at * AT_A_TIME, &scorer, (seed, &args.fits), &progress)?;
@@ -172,19 +177,14 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         if scored.is_empty() {
             continue;
         }
-        let parts = [cells_of(&scored, &models), summary_of(&scored, &models)];
+        let parts = [cells_of(&scored, &models, &args.fits), summary_of(&scored, &models, &args.fits)];
         let [of_cells, of_blocks] =
-            layouts.get_or_insert_with(|| united(parts.clone(), &found, drugs, &models));
+            layouts.get_or_insert_with(|| united(parts.clone(), &found, drugs, (&models, &args.fits)));
         parts[0].write(of_cells, &mut cells)?;
         if let Some(writer) = &mut blocks {
             parts[1].write(of_blocks, writer)?;
         }
-        if page.is_some() || folder.is_some() {
-            let owned: Vec<ScoredBlock> = scored.iter().map(Scored::owned).collect();
-            pictured += owned.len();
-            page.iter_mut().for_each(|page| owned.iter().for_each(|one| page.add(one)));
-            folder.as_mut().map_or(Ok(()), |folder| write_block_svgs(folder, &owned))?;
-        }
+        pictures.add(scored.iter().map(Scored::owned))?;
         print(args, at * AT_A_TIME, &scored, terminal)?;
         left.surfaces.extend(scored.iter().filter_map(without_surface));
         scored.iter().for_each(|one| flagged.add(&one.scores));
@@ -192,20 +192,26 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
             .extend(scored.iter().filter(|one| lacks_a_score(&one.scores)).map(|one| one.block.id.clone()));
         progress.step((at * AT_A_TIME + some.len()).min(all), all);
     }
+    let pairs = pairs_of(&found);
     for (at, some) in found.many.chunks(AT_A_TIME).enumerate() {
         progress.check()?;
         let first = found.blocks.len() + at * AT_A_TIME;
-        let (scored, failed) = score_many(some, first, &scorer, seed, &progress)?;
+        let pairs = &pairs[at * AT_A_TIME..][..some.len()];
+        let (scored, failed) = score_many((some, pairs), first, &scorer, (seed, &args.fits), &progress)?;
         left.blocks.extend(failed);
         if scored.is_empty() {
             continue;
         }
-        let parts = [cells_of_many(&scored, drugs, &models), summary_of_many(&scored, drugs, &models)];
+        let parts = [
+            cells_of_many(&scored, drugs, &models, &args.fits),
+            summary_of_many(&scored, drugs, &models, &args.fits),
+        ];
         let [of_cells, of_blocks] = layouts.get_or_insert_with(|| parts.clone());
         parts[0].write(of_cells, &mut cells)?;
         if let Some(writer) = &mut blocks {
             parts[1].write(of_blocks, writer)?;
         }
+        pictures.add(scored.iter().map(ScoredMany::owned))?;
         print_many(args, first, &scored, terminal)?;
         scored.iter().for_each(|one| flagged.add(&one.scores));
         left.models
@@ -217,14 +223,33 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     cells.finish()?;
     blocks.map(TableWriter::finish).transpose()?;
     left.tell(&args.matrix, all, terminal);
-    args.pictures.note_many(&place, found.many.len()).iter().for_each(|note| terminal.note(note));
-    if let (Some(page), Some(path)) = (&mut page, &args.pictures.html) {
+    if let (Some(page), Some(path)) = (&mut pictures.page, &args.pictures.html) {
         let why = left.blocks.iter().map(|(_, name, error)| format!("block {name}: {error}"));
         page.write(path, &args.matrix, &found, &why.collect::<Vec<String>>())?;
     }
-    args.pictures.tell(pictured, terminal);
+    args.pictures.tell(pictures.drawn, terminal);
     flagged.tell(&args.matrix, args.summary.is_some(), terminal);
     conclude(args, &found, &left, &flagged, terminal)
+}
+
+/// The page and the folder that blocks are drawn into, as far as asked for.
+struct Pictures {
+    page: Option<BlockPage>,
+    folder: Option<SvgFolder>,
+    drawn: usize,
+}
+
+impl Pictures {
+    /// Draws some blocks.
+    fn add(&mut self, blocks: impl Iterator<Item = ScoredBlock>) -> Result<()> {
+        if self.page.is_none() && self.folder.is_none() {
+            return Ok(());
+        }
+        let blocks: Vec<ScoredBlock> = blocks.collect();
+        self.drawn += blocks.len();
+        self.page.iter_mut().for_each(|page| blocks.iter().for_each(|one| page.add(one)));
+        self.folder.as_mut().map_or(Ok(()), |folder| write_block_svgs(folder, &blocks))
+    }
 }
 
 /// Adds readings of drugs alone from another table to the blocks of the same cell line and drug.
@@ -253,13 +278,19 @@ fn add_single_agent_file(
 }
 
 /// The columns of cells and of blocks that all parts are written with.
-fn united(parts: [Columns; 2], found: &Matrices, drugs: usize, models: &[String]) -> [Columns; 2] {
+fn united(
+    parts: [Columns; 2],
+    found: &Matrices,
+    drugs: usize,
+    (models, fits): (&[String], &FitArgs),
+) -> [Columns; 2] {
     let [cells, blocks] = parts;
     if found.many.is_empty() {
         return [cells, blocks];
     }
     // Which columns there are does not depend on the rows.
-    [cells.united(&cells_of_many(&[], drugs, models)), blocks.united(&summary_of_many(&[], drugs, models))]
+    let of_many = [cells_of_many(&[], drugs, models, fits), summary_of_many(&[], drugs, models, fits)];
+    [cells.united(&of_many[0]), blocks.united(&of_many[1])]
 }
 
 /// Says what was learnt from all curves of drugs alone and is used for each.
@@ -488,7 +519,7 @@ fn names(rows: &[&Block]) -> Columns {
 }
 
 /// One row per block and cell.
-fn cells_of(scored: &[Scored], models: &[String]) -> Columns {
+fn cells_of(scored: &[Scored], models: &[String], args: &FitArgs) -> Columns {
     let rows = || scored.iter().flat_map(|one| (0..one.matrix.len()).map(move |cell| (one, cell)));
     let blocks: Vec<&Block> = rows().map(|(one, _)| one.block).collect();
     let mut columns = names(&blocks);
@@ -500,8 +531,16 @@ fn cells_of(scored: &[Scored], models: &[String]) -> Columns {
     columns.counts("imputed", rows().map(|(one, cell)| u32::from(one.scores.imputed[cell])));
     let of_rows: Vec<(&BlockScores, usize)> = rows().map(|(one, cell)| (&one.scores, cell)).collect();
     add_models_of_cells(&mut columns, &of_rows, models);
-    let fits: Vec<(&DoseMatrix, &Fits)> = scored.iter().map(|one| (&one.matrix, &one.fits)).collect();
-    fits::add_to_cells(&mut columns, &fits);
+    let doses = |matrix: &DoseMatrix| {
+        let at = |cell: usize| {
+            let [a, b] = matrix.at(cell);
+            [matrix.doses(0)[a], matrix.doses(1)[b]]
+        };
+        (0..matrix.len()).map(at).collect()
+    };
+    let fits: Vec<FittedCells> =
+        scored.iter().map(|one| FittedCells { doses: doses(&one.matrix), fits: &one.fits }).collect();
+    fits::add_to_cells(&mut columns, &fits, args);
     columns
 }
 
@@ -535,7 +574,7 @@ fn add_single_agents(columns: &mut Columns, scored: &[&BlockScores], drugs: usiz
         ("residual_standard_error_X", |agent| agent.residual_standard_error),
     ];
     for drug in 0..drugs {
-        let named = |name: &str| name.replace('X', &letter(drug).to_string());
+        let named = |name: &str| name.replace('X', &drug_letter(drug).to_string());
         let agents = || scored.iter().map(move |scores| scores.single_agents.get(drug));
         for (name, of) in curve {
             let value = |agent: Option<&SingleAgent>| {
@@ -571,7 +610,7 @@ fn add_models_of_blocks(columns: &mut Columns, scored: &[&BlockScores], models: 
 }
 
 /// One row per block.
-fn summary_of(scored: &[Scored], models: &[String]) -> Columns {
+fn summary_of(scored: &[Scored], models: &[String], args: &FitArgs) -> Columns {
     let blocks: Vec<&Block> = scored.iter().map(|one| one.block).collect();
     let scores: Vec<&BlockScores> = scored.iter().map(|one| &one.scores).collect();
     let mut columns = names(&blocks);
@@ -592,7 +631,8 @@ fn summary_of(scored: &[Scored], models: &[String]) -> Columns {
             }
         }
     }
-    fits::add_to_blocks(&mut columns, &scored.iter().map(|one| &one.fits).collect::<Vec<&Fits>>());
+    let fits: Vec<&Fits> = scored.iter().map(|one| &one.fits).collect();
+    fits::add_to_blocks(&mut columns, &fits, 2, args);
     columns
 }
 
@@ -634,11 +674,13 @@ fn print_many(args: &SynergyArgs, first: usize, scored: &[ScoredMany], terminal:
         let of_model = |scores: &ModelScores| (scores.model.name().to_owned(), json!(scores.summary));
         let models: serde_json::Map<_, _> = one.scores.models.iter().map(of_model).collect();
         let facts = json!({
-            "block_id": one.block.id, "drugs": one.block.drugs, "cell_line": one.block.cell_line, "synergy": models,
+            "block_id": one.block.id, "drugs": one.block.drugs, "cell_line": one.block.cell_line,
+            "pair_blocks": one.pairs, "synergy": models, "fits": one.fits.facts(),
             "flags": one.scores.flags.to_string(),
         });
         if terminal.is_json() || first + at < PRINTED {
-            let text = format!("{}\n    {}", described_many(one.block), means(&one.scores));
+            let text =
+                format!("{}\n    {}{}", described_many(one.block), means(&one.scores), one.fits.text());
             terminal.result("block", &facts, &text)?;
         }
     }

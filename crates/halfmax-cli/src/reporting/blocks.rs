@@ -1,24 +1,25 @@
 //! The page of dose matrices, and their pictures.
 
 mod facts;
+mod panels;
 
 use std::path::Path;
 
 use halfmax_core::{Result, Seed};
-use halfmax_data::{Block, Matrices, counted, write_atomically};
-use halfmax_dose::synergy::{BlockScores, DoseMatrix, ModelScores, SynergyModel};
+use halfmax_data::{Matrices, counted, write_atomically};
+use halfmax_dose::synergy::{BlockScores, ModelScores, MultiMatrix, SynergyModel};
 use halfmax_report::{
     Card, DoseCurvePoint, DosePicture, DoseReading, Finding, Gallery, GalleryOrder, MatrixPicture, Measure,
-    Picture, QualityChapter, QualityPart, QualityReport, QualityTable, SurfacePicture, TableColumn,
-    TableValue, Tally, matrix_svg, render_quality,
+    Picture, QualityChapter, QualityPart, QualityReport, QualityTable, TableColumn, TableValue, Tally,
+    matrix_svg, panels_svg, render_quality,
 };
 use rayon::prelude::*;
 
 use super::shown::{Shown, within_limit};
 use super::svg::SvgFolder;
 use super::thousands;
-use super::words::digits;
-use facts::{facts_of, flags, flags_of, signed, summary};
+use super::words::{digits, drug_letter};
+use facts::{facts_of, flags, flags_of, signed};
 
 /// At most so many blocks are shown.
 const MOST_SHOWN: usize = 600;
@@ -30,10 +31,16 @@ const POINTS: usize = 33;
 /// A block with its matrix and scores.
 #[derive(Clone)]
 pub struct ScoredBlock {
-    /// What it is of.
-    pub block: Block,
+    /// What the file calls it.
+    pub id: String,
+    /// Its drugs, two or more.
+    pub drugs: Vec<String>,
+    /// Its cell line, where the file names it.
+    pub cell_line: Option<String>,
+    /// Whether it is of one drug with itself.
+    pub is_sham: bool,
     /// Its readings.
-    pub matrix: DoseMatrix,
+    pub matrix: MultiMatrix,
     /// Its scores.
     pub scores: BlockScores,
     /// What else is listed of it.
@@ -50,6 +57,8 @@ pub struct BlockPage {
     certain: usize,
     /// The level of the intervals in percent.
     level: f64,
+    /// The most drugs that a block has.
+    drugs: usize,
 }
 
 /// The model by whose mean blocks are put in order: the first of these that has a score.
@@ -75,12 +84,14 @@ impl BlockPage {
             antagonistic: 0,
             certain: 0,
             level: 100.0 * confidence,
+            drugs: 2,
         }
     }
 
     /// Adds a block.
     pub fn add(&mut self, scored: &ScoredBlock) {
         let at = self.strongest.offered();
+        self.drugs = self.drugs.max(scored.drugs.len());
         let flags = flags_of(scored);
         flags.iter().for_each(|flag| self.flags[*flag] += 1);
         if let Some([low, high]) = ranking(&scored.scores).map(|scores| scores.summary.interval) {
@@ -130,14 +141,16 @@ impl BlockPage {
         let overview = QualityChapter { title: "Overview".into(), parts };
         let which = QualityPart::Text(self.which(counts));
         let order = QualityPart::Note(format!(
-            "Strongest synergy first: by the mean score of {by} over the cells with both drugs."
+            "Strongest synergy first: by the mean score of {by} over the cells with {}.",
+            if self.drugs > 2 { "every drug of the block" } else { "both drugs" }
         ));
         let parts = vec![which, order, QualityPart::Gallery(gallery(chosen))];
         let blocks = QualityChapter { title: "Blocks".into(), parts };
         let name =
             file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into());
         QualityReport {
-            title: "Synergy of two drugs".into(),
+            title: if self.drugs > 2 { "Synergy of two and more drugs" } else { "Synergy of two drugs" }
+                .into(),
             subtitle: format!("{name}: {}", counted(self.strongest.offered(), "block")),
             chapters: vec![overview, blocks],
         }
@@ -145,8 +158,8 @@ impl BlockPage {
 
     fn overview(&self, found: &Matrices, left_out: &[String], by: &str) -> Vec<QualityPart> {
         let finding = |count: usize, text: String| Finding { figure: thousands(count), text };
-        let mut figures =
-            vec![finding(self.strongest.offered(), "blocks: a pair of drugs in a cell line".into())];
+        let of = if self.drugs > 2 { "two or more drugs" } else { "a pair of drugs" };
+        let mut figures = vec![finding(self.strongest.offered(), format!("blocks: {of} in a cell line"))];
         if self.certain > 0 {
             figures.push(finding(
                 self.synergistic,
@@ -172,6 +185,8 @@ impl BlockPage {
         });
         parts.push(QualityPart::Heading("What was assumed and left out".into()));
         let readings: usize = found.blocks.iter().map(|block| block.readings.len()).sum();
+        let of_many: usize = found.many.iter().map(|block| block.readings.len()).sum();
+        let readings = readings + of_many;
         let mut said = vec![format!("{} were taken as {}.", counted(readings, "reading"), found.unit.name())];
         if found.dose_unit_assumed {
             said.push("Nothing says what unit the doses are in: they were taken as µM.".into());
@@ -220,25 +235,30 @@ fn title_of(model: SynergyModel) -> &'static str {
     }
 }
 
-fn names(block: &Block) -> String {
-    let [a, b] = &block.drugs;
-    match &block.cell_line {
-        Some(cell) => format!("{a} + {b} · {cell}"),
-        None => format!("{a} + {b}"),
+fn names(scored: &ScoredBlock) -> String {
+    let drugs = scored.drugs.join(" + ");
+    match &scored.cell_line {
+        Some(cell) => format!("{drugs} · {cell}"),
+        None => drugs,
     }
 }
 
 /// The mean scores of the blocks shown, to sort by.
 fn means_table(chosen: &[ScoredBlock]) -> Option<QualityPart> {
     let models: Vec<SynergyModel> = chosen.first()?.scores.models.iter().map(|scores| scores.model).collect();
-    let text = |words: &str| TableColumn::Words(words.into());
-    let mut columns = vec![text("block"), text("drug a"), text("drug b"), text("cell line")];
+    let drugs = chosen.iter().map(|scored| scored.drugs.len()).max()?;
+    let text = |words: String| TableColumn::Words(words);
+    let mut columns = vec![text("block".into())];
+    columns.extend((0..drugs).map(|drug| text(format!("drug {}", drug_letter(drug)))));
+    columns.push(text("cell line".into()));
     columns.extend(models.iter().map(|model| TableColumn::Numbers(format!("mean {}", title_of(*model)))));
     let row = |scored: &ScoredBlock| {
-        let block = &scored.block;
         let words = |text: &str| TableValue::Words(text.into());
-        let mut row = vec![words(&block.id), words(&block.drugs[0]), words(&block.drugs[1])];
-        row.push(block.cell_line.as_deref().map_or(TableValue::Missing, words));
+        let mut row = vec![words(&scored.id)];
+        row.extend(
+            (0..drugs).map(|drug| scored.drugs.get(drug).map_or(TableValue::Missing, |drug| words(drug))),
+        );
+        row.push(scored.cell_line.as_deref().map_or(TableValue::Missing, words));
         let mean = |model: &SynergyModel| match scored.scores.of(*model) {
             Some(scores) if !scores.summary.mean.is_nan() => TableValue::Number(scores.summary.mean),
             _ => TableValue::Missing,
@@ -265,7 +285,7 @@ fn gallery(chosen: &[ScoredBlock]) -> Gallery {
         GalleryOrder { name: name.into(), cards }
     };
     let mut by_name: Vec<usize> = (0..chosen.len()).collect();
-    by_name.sort_by_cached_key(|at| names(&chosen[*at].block).to_lowercase());
+    by_name.sort_by_cached_key(|at| names(&chosen[*at]).to_lowercase());
     Gallery {
         noun: "blocks".into(),
         order: "as said above".into(),
@@ -281,39 +301,30 @@ fn gallery(chosen: &[ScoredBlock]) -> Gallery {
 
 fn card(scored: &ScoredBlock) -> Card {
     Card {
-        title: names(&scored.block),
-        subtitle: format!("block {}", scored.block.id),
+        title: names(scored),
+        subtitle: match scored.drugs.len() {
+            2 => format!("block {}", scored.id),
+            more => format!("block {}, {more} drugs", scored.id),
+        },
         flags: flags_of(scored).into_iter().map(|flag| flags()[flag].0.into()).collect(),
-        picture: Picture::Matrix(picture(scored)),
+        picture: picture(scored),
         measures: facts_of(scored),
     }
 }
 
-fn picture(scored: &ScoredBlock) -> MatrixPicture {
-    let ScoredBlock { block, matrix, scores, .. } = scored;
-    let counts: Vec<usize> = (0..matrix.len()).map(|cell| matrix.readings(cell).len()).collect();
-    let surface = |scores: &ModelScores| SurfacePicture {
-        name: title_of(scores.model).into(),
-        summary: summary(&scores.summary),
-        scores: scores.score.clone(),
-        intervals: scores.interval.clone(),
-    };
-    MatrixPicture {
-        drugs: block.drugs.clone(),
-        doses: [0, 1].map(|drug| {
-            let (_, factor) = unit_of(matrix, drug);
-            matrix.doses(drug).iter().map(|dose| factor * dose).collect()
+fn picture(scored: &ScoredBlock) -> Picture {
+    let alone: Vec<DosePicture> = (0..scored.drugs.len()).map(|drug| alone(scored, drug)).collect();
+    match scored.drugs.len() {
+        2 => Picture::Matrix(MatrixPicture {
+            alone,
+            ..panels::matrix(scored, (0..scored.matrix.len()).collect())
         }),
-        units: [0, 1].map(|drug| unit_of(matrix, drug).0.to_owned()),
-        response: scores.response.clone(),
-        replicates: if counts.iter().all(|count| *count <= 1) { Vec::new() } else { counts },
-        surfaces: scores.models.iter().map(surface).collect(),
-        alone: vec![alone(scored, 0), alone(scored, 1)],
+        _ => Picture::Panels(panels::picture(scored, alone)),
     }
 }
 
 /// The unit in which a drug's doses have few digits, and what doses in µM are multiplied with.
-fn unit_of(matrix: &DoseMatrix, drug: usize) -> (&'static str, f64) {
+fn unit_of(matrix: &MultiMatrix, drug: usize) -> (&'static str, f64) {
     match matrix.doses(drug).last() {
         Some(highest) if *highest < 0.1 => ("nM", 1_000.0),
         _ => ("µM", 1.0),
@@ -322,14 +333,19 @@ fn unit_of(matrix: &DoseMatrix, drug: usize) -> (&'static str, f64) {
 
 /// What one drug does alone: its readings as inhibitions, moved as their mean was by a correction of the baseline, and its curve.
 fn alone(scored: &ScoredBlock, drug: usize) -> DosePicture {
-    let ScoredBlock { block, matrix, scores, .. } = scored;
-    let is_alone = |cell: &usize| matrix.doses(1 - drug)[matrix.at(*cell)[1 - drug]] == 0.0;
+    let ScoredBlock { drugs, matrix, scores, .. } = scored;
+    let mut places = vec![0; drugs.len()];
+    let cells: Vec<usize> = (0..matrix.doses(drug).len())
+        .filter_map(|place| {
+            places[drug] = place;
+            matrix.cell(&places)
+        })
+        .collect();
     let (unit, factor) = unit_of(matrix, drug);
-    let readings = (0..matrix.len()).filter(is_alone).flat_map(|cell| {
+    let readings = cells.into_iter().flat_map(|cell| {
         let own = matrix.readings(cell);
         let moved = scores.response[cell] - own.iter().sum::<f64>() / own.len() as f64;
-        let dose = matrix.doses(drug)[matrix.at(cell)[drug]];
-        let dose = factor * dose;
+        let dose = factor * matrix.dose(cell, drug);
         own.iter().map(move |reading| DoseReading { dose, value: reading + moved, left_out: false })
     });
     let doses: Vec<f64> = matrix.doses(drug).iter().copied().filter(|dose| *dose > 0.0).collect();
@@ -343,8 +359,8 @@ fn alone(scored: &ScoredBlock, drug: usize) -> DosePicture {
         (0..POINTS).map(point).collect()
     });
     DosePicture {
-        description: format!("{} alone: inhibition at {}", block.drugs[drug], counted(doses.len(), "dose")),
-        x_name: format!("{} alone, {unit}", block.drugs[drug]),
+        description: format!("{} alone: inhibition at {}", drugs[drug], counted(doses.len(), "dose")),
+        x_name: format!("{} alone, {unit}", drugs[drug]),
         y_name: "inhibition, %".into(),
         y_range: [-20.0, 120.0],
         readings: readings.collect(),
@@ -357,13 +373,9 @@ fn alone(scored: &ScoredBlock, drug: usize) -> DosePicture {
 /// Writes a picture of each block into a folder.
 pub fn write_svgs(folder: &mut SvgFolder, blocks: &[ScoredBlock]) -> Result<()> {
     let place = |scored: &ScoredBlock| {
-        let block = &scored.block;
-        folder.place(&[
-            &block.drugs[0],
-            &block.drugs[1],
-            block.cell_line.as_deref().unwrap_or_default(),
-            &block.id,
-        ])
+        let mut names: Vec<&str> = scored.drugs.iter().map(String::as_str).collect();
+        names.extend([scored.cell_line.as_deref().unwrap_or_default(), &scored.id]);
+        folder.place(&names)
     };
     let places: Vec<_> = blocks.iter().map(place).collect();
     blocks.par_iter().zip(&places).try_for_each(|(scored, path)| {
@@ -373,6 +385,11 @@ pub fn write_svgs(folder: &mut SvgFolder, blocks: &[ScoredBlock]) -> Result<()> 
         });
         let flags = flags_of(scored).into_iter().map(|flag| flags()[flag].0.to_owned());
         let said: Vec<String> = means.chain(flags).collect();
-        SvgFolder::write(path, &matrix_svg(&names(&scored.block), &said.join(" · "), &picture(scored)))
+        let (title, note) = (names(scored), said.join(" · "));
+        match picture(scored) {
+            Picture::Matrix(picture) => SvgFolder::write(path, &matrix_svg(&title, &note, &picture)),
+            Picture::Panels(picture) => SvgFolder::write(path, &panels_svg(&title, &note, &picture)),
+            Picture::Dose(_) | Picture::Plate(_) => Ok(()),
+        }
     })
 }

@@ -24,6 +24,7 @@ pub use curves::{CurvePage, PlateCards, write_svgs as write_curve_svgs};
 pub use quality::{Looked, quality_html};
 pub use samples::SampleTables;
 pub use svg::{Existing, SvgFolder};
+pub use words::drug_letter;
 
 /// A report that is being put together.
 pub struct Reporting<'a> {

@@ -33,6 +33,11 @@ pub fn interval([low, high]: [f64; 2], word: fn(f64) -> String) -> String {
     }
 }
 
+/// The letter of a drug of a combination, numbered from 0: a, b, c, …
+pub fn drug_letter(drug: usize) -> char {
+    ('a'..='z').nth(drug).unwrap_or('z')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

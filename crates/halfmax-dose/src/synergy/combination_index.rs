@@ -1,9 +1,10 @@
-//! The combination index: how much of both drugs an effect takes, as a share of what each takes alone.
+//! The combination index: how much of all drugs an effect takes, as shares of what each takes alone.
 
 use serde::{Deserialize, Serialize};
 
 use super::hill::alone;
-use super::matrix::DoseMatrix;
+use super::lattice::Lattice;
+use super::matrix::{DoseMatrix, MultiMatrix};
 use crate::shape::LogLogistic;
 
 /// The median-effect line of a drug alone: `ln(f / (1 − f)) = m ln(d / D_m)`, with `f` the inhibition as a fraction (Chou & Talalay 1984), by
@@ -58,26 +59,61 @@ impl MedianEffect {
 pub enum NoIndex {
     /// The inhibition is not strictly between 0 and 100 %, beyond which no median-effect line goes.
     EffectOutside0To100,
-    /// The first drug alone has this effect at no dose, by its curve.
-    BeyondDrugA,
-    /// The second drug alone has this effect at no dose, by its curve.
-    BeyondDrugB,
-    /// Neither drug alone has this effect at any dose, by their curves.
-    BeyondBoth,
-    /// A drug has no curve or line, or one that does not rise: too few doses alone, or no effect.
+    /// These drugs of the cell alone have this effect at no dose, by their curves.
+    Beyond(DrugSet),
+    /// A drug of the cell has no curve or line, or one that does not rise: too few doses alone, or no effect.
     NoCurve,
 }
 
 impl NoIndex {
-    /// The name in tables.
-    pub fn name(self) -> &'static str {
+    /// The name in tables, of a block of so many drugs: `beyond_drug_a`, `beyond_both` of two drugs; `beyond_drug_c`, `beyond_drugs_a_c` of more.
+    pub fn name(self, drugs: usize) -> String {
         match self {
-            Self::EffectOutside0To100 => "effect_outside_0_to_100",
-            Self::BeyondDrugA => "beyond_drug_a",
-            Self::BeyondDrugB => "beyond_drug_b",
-            Self::BeyondBoth => "beyond_both",
-            Self::NoCurve => "no_curve",
+            Self::EffectOutside0To100 => "effect_outside_0_to_100".to_owned(),
+            Self::NoCurve => "no_curve".to_owned(),
+            Self::Beyond(beyond) => match beyond.letters().as_slice() {
+                [one] => format!("beyond_drug_{one}"),
+                [_, _] if drugs == 2 => "beyond_both".to_owned(),
+                several => {
+                    let letters: Vec<String> = several.iter().map(char::to_string).collect();
+                    format!("beyond_drugs_{}", letters.join("_"))
+                }
+            },
         }
+    }
+}
+
+/// Some drugs of a block. A block has fewer than thirty drugs: twenty of one dose each have more cells than any block may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrugSet(u32);
+
+impl DrugSet {
+    /// The set of these drugs, numbered from 0; numbers from 32 on are left out.
+    pub fn of(drugs: &[usize]) -> Self {
+        let mut set = Self::default();
+        drugs.iter().for_each(|drug| set.insert(*drug));
+        set
+    }
+
+    /// Whether a drug is in it.
+    pub fn contains(self, drug: usize) -> bool {
+        drug < 32 && self.0 & (1 << drug) != 0
+    }
+
+    /// Whether no drug is in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    fn insert(&mut self, drug: usize) {
+        if drug < 32 {
+            self.0 |= 1 << drug;
+        }
+    }
+
+    /// The letters of the drugs: a, b, c, …
+    fn letters(self) -> Vec<char> {
+        ('a'..='z').enumerate().filter(|(drug, _)| self.contains(*drug)).map(|(_, letter)| letter).collect()
     }
 }
 
@@ -85,25 +121,27 @@ impl NoIndex {
 /// there is no index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Indices {
-    /// `d_a / D_a + d_b / D_b`, where `D` is the dose of each drug alone with the effect measured of both: below 1 synergy, above 1 antagonism.
+    /// `d_a / D_a + d_b / D_b + …` over the drugs of the cell, where `D` is the dose of each drug alone with the effect measured of all: below 1
+    /// synergy, above 1 antagonism.
     pub index: Vec<f64>,
-    /// Why a cell with a reading of both drugs has none.
+    /// Why a cell with a reading of two drugs or more has none.
     pub why: Vec<Option<NoIndex>>,
-    /// The geometric mean of the indices.
+    /// The geometric mean of the indices of the cells with every drug.
     pub mean: f64,
-    /// How many cells have one.
+    /// How many cells with every drug have one.
     pub cells: usize,
 }
 
 /// The combination indices of a matrix, by two kinds of curves of the drugs alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CombinationIndex {
-    /// The median-effect lines of the two drugs.
-    pub lines: [Option<MedianEffect>; 2],
-    /// By the median-effect lines: the index of Chou & Talalay 1984 for mutually exclusive drugs. It takes for granted that each drug kills no cell
-    /// at low doses and all at high ones.
+    /// The median-effect lines of the drugs, in their order.
+    pub lines: Vec<Option<MedianEffect>>,
+    /// By the median-effect lines: the index of Chou & Talalay 1984 for mutually exclusive drugs, of n drugs as in Chou 2006. It takes for
+    /// granted that each drug kills no cell at low doses and all at high ones.
     pub median_effect: Indices,
-    /// By the fitted curves of four parameters, whose plateaus are free: the index of Loewe 1953 (Berenbaum 1989's interaction index).
+    /// By the fitted curves of four parameters, whose plateaus are free: the index of Loewe 1953 (Berenbaum 1989's interaction index, which he
+    /// gives of any number of drugs).
     pub loewe: Indices,
 }
 
@@ -128,51 +166,86 @@ pub fn combination_index(
     inhibitions: &[f64],
     curves: [Option<LogLogistic>; 2],
 ) -> CombinationIndex {
-    let lines = [0, 1].map(|drug| MedianEffect::of(&alone(matrix, inhibitions, drug)));
-    let median_effect = indices(matrix, inhibitions, |inhibition| {
+    of_lattice(matrix.lattice(), inhibitions, &curves)
+}
+
+/// As [`combination_index`], of three and more drugs: every cell with at least two of them has an index over the drugs that it has, and means are
+/// over the cells with every drug. `curves` are those of the drugs alone in their order ([`super::hill_curves_of_many`]); a drug beyond their end
+/// has none.
+///
+/// ```
+/// use halfmax_dose::synergy::{MultiMatrix, combination_index_of_many, hill_curves_of_many};
+/// // A drug with itself and itself.
+/// let inhibition = |dose: f64| 100.0 * dose / (2.0 + dose);
+/// let doses = [0.0, 1.0, 2.0, 4.0];
+/// let mut readings = Vec::new();
+/// for a in doses {
+///     for b in doses {
+///         readings.extend(doses.map(|c| (vec![a, b, c], inhibition(a + b + c))));
+///     }
+/// }
+/// let matrix = MultiMatrix::new(&readings)?;
+/// let means = matrix.means();
+/// let found = combination_index_of_many(&matrix, &means, &hill_curves_of_many(&matrix, &means));
+/// assert_eq!((found.loewe.cells, found.median_effect.cells), (27, 27));
+/// assert!((found.loewe.mean - 1.0).abs() < 0.001);
+/// assert!((found.median_effect.mean - 1.0).abs() < 1e-9);
+/// # Ok::<(), halfmax_core::Error>(())
+/// ```
+pub fn combination_index_of_many(
+    matrix: &MultiMatrix,
+    inhibitions: &[f64],
+    curves: &[Option<LogLogistic>],
+) -> CombinationIndex {
+    of_lattice(matrix.lattice(), inhibitions, curves)
+}
+
+fn of_lattice(lattice: &Lattice, inhibitions: &[f64], curves: &[Option<LogLogistic>]) -> CombinationIndex {
+    let lines: Vec<Option<MedianEffect>> =
+        (0..lattice.drugs()).map(|drug| MedianEffect::of(&alone(lattice, inhibitions, drug))).collect();
+    let median_effect = indices(lattice, inhibitions, |drug, inhibition| {
         if !(inhibition > 0.0 && inhibition < 100.0) {
             return Err(NoIndex::EffectOutside0To100);
         }
-        match lines.map(|line| line.and_then(|line| line.dose_at(inhibition))) {
-            [Some(a), Some(b)] => Ok([a, b]),
-            _ => Err(NoIndex::NoCurve),
-        }
+        lines[drug].and_then(|line| line.dose_at(inhibition)).ok_or(NoIndex::NoCurve)
     });
-    let falls = |curve: &LogLogistic| curve.bottom < curve.top;
-    let loewe = indices(matrix, inhibitions, |inhibition| {
-        let [Some(a), Some(b)] = &curves else { return Err(NoIndex::NoCurve) };
-        if !(falls(a) && falls(b)) {
-            return Err(NoIndex::NoCurve);
-        }
-        let viability = 1.0 - inhibition / 100.0;
-        match [a, b].map(|curve| curve.dose_at(viability)) {
-            [Some(a), Some(b)] => Ok([a, b]),
-            [None, Some(_)] => Err(NoIndex::BeyondDrugA),
-            [Some(_), None] => Err(NoIndex::BeyondDrugB),
-            [None, None] => Err(NoIndex::BeyondBoth),
-        }
+    let loewe = indices(lattice, inhibitions, |drug, inhibition| {
+        let curve = curves.get(drug).copied().flatten().filter(|curve| curve.bottom < curve.top);
+        let curve = curve.ok_or(NoIndex::NoCurve)?;
+        curve.dose_at(1.0 - inhibition / 100.0).ok_or(NoIndex::Beyond(DrugSet::of(&[drug])))
     });
     CombinationIndex { lines, median_effect, loewe }
 }
 
+/// The indices by what dose of each drug alone has an inhibition, or why none has.
 fn indices(
-    matrix: &DoseMatrix,
+    lattice: &Lattice,
     inhibitions: &[f64],
-    alone: impl Fn(f64) -> Result<[f64; 2], NoIndex>,
+    dose_alone: impl Fn(usize, f64) -> Result<f64, NoIndex>,
 ) -> Indices {
     let of_cell = |cell: usize| {
-        if !matrix.is_combination(cell) || inhibitions[cell].is_nan() {
+        if !lattice.is_combination(cell) || inhibitions[cell].is_nan() {
             return (f64::NAN, None);
         }
-        let [a, b] = matrix.at(cell);
-        match alone(inhibitions[cell]) {
-            Ok([alone_a, alone_b]) => (matrix.doses(0)[a] / alone_a + matrix.doses(1)[b] / alone_b, None),
-            Err(why) => (f64::NAN, Some(why)),
+        let (mut sum, mut beyond) = (0.0, DrugSet::default());
+        // A drug without a curve counts before those whose curve does not go far enough.
+        let mut why = None;
+        for drug in lattice.given(cell) {
+            match dose_alone(drug, inhibitions[cell]) {
+                Ok(alone) => sum += lattice.dose(cell, drug) / alone,
+                Err(NoIndex::Beyond(_)) => beyond.insert(drug),
+                Err(other) => why = Some(other),
+            }
+        }
+        match why.or((!beyond.is_empty()).then_some(NoIndex::Beyond(beyond))) {
+            None => (sum, None),
+            why => (f64::NAN, why),
         }
     };
-    let (index, why): (Vec<f64>, Vec<Option<NoIndex>>) = (0..matrix.len()).map(of_cell).unzip();
-    let known = || index.iter().filter(|index| !index.is_nan());
+    let (index, why): (Vec<f64>, Vec<Option<NoIndex>>) = (0..lattice.len()).map(of_cell).unzip();
+    let known =
+        || index.iter().enumerate().filter(|(cell, index)| !index.is_nan() && lattice.is_complete(*cell));
     let cells = known().count();
-    let mean = (known().map(|index| index.ln()).sum::<f64>() / cells as f64).exp();
+    let mean = (known().map(|(_, index)| index.ln()).sum::<f64>() / cells as f64).exp();
     Indices { mean, cells, why, index }
 }

@@ -2,7 +2,8 @@
 
 use halfmax_core::{Error, Result};
 
-use super::matrix::DoseMatrix;
+use super::lattice::Lattice;
+use super::matrix::{DoseMatrix, MultiMatrix};
 use crate::least_squares::{Level, Limits};
 use crate::shape::LogLogistic;
 use crate::starts::fit;
@@ -46,17 +47,25 @@ pub(crate) fn curve(points: &[[f64; 2]], plateaus: Plateaus) -> Option<LogLogist
     Some(LogLogistic::from_theta(&fit(&levels, &limits).theta))
 }
 
-/// The inhibitions of a drug alone, `[dose, inhibition]`, one of each dose.
-pub(crate) fn alone(matrix: &DoseMatrix, inhibitions: &[f64], drug: usize) -> Vec<[f64; 2]> {
-    let of_drug = |cell: &usize| matrix.at(*cell)[1 - drug] == 0;
-    let point = |cell: usize| [matrix.doses(drug)[matrix.at(cell)[drug]], inhibitions[cell]];
-    (0..matrix.len()).filter(of_drug).map(point).collect()
+/// The inhibitions of a drug alone, `[dose, inhibition]`, one of each dose, dose 0 first.
+pub(crate) fn alone(lattice: &Lattice, inhibitions: &[f64], drug: usize) -> Vec<[f64; 2]> {
+    let cells = lattice.alone(drug).into_iter().zip(lattice.doses(drug));
+    cells.map(|(cell, dose)| [*dose, inhibitions[cell]]).collect()
 }
 
 /// The curves of four parameters of the two drugs alone, in viability, from the inhibitions of cells in percent; none of a drug with fewer than
 /// three doses above 0.
 pub fn hill_curves(matrix: &DoseMatrix, inhibitions: &[f64]) -> [Option<LogLogistic>; 2] {
-    [0, 1].map(|drug| curve(&alone(matrix, inhibitions, drug), Plateaus::WithinReadings))
+    [0, 1].map(|drug| of_drug(matrix.lattice(), inhibitions, drug))
+}
+
+/// As [`hill_curves`], of three and more drugs: one curve a drug, in the order of the drugs.
+pub fn hill_curves_of_many(matrix: &MultiMatrix, inhibitions: &[f64]) -> Vec<Option<LogLogistic>> {
+    (0..matrix.drugs()).map(|drug| of_drug(matrix.lattice(), inhibitions, drug)).collect()
+}
+
+fn of_drug(lattice: &Lattice, inhibitions: &[f64], drug: usize) -> Option<LogLogistic> {
+    curve(&alone(lattice, inhibitions, drug), Plateaus::WithinReadings)
 }
 
 /// The curves of both drugs alone, where surfaces start from.

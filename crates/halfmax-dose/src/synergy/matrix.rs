@@ -112,6 +112,13 @@ impl MultiMatrix {
         self.lattice.doses(drug)
     }
 
+    /// The number of the cell at these positions of the drugs' doses; none where one is out of range or their number is not that of the drugs.
+    pub fn cell(&self, places: &[usize]) -> Option<usize> {
+        let known = places.len() == self.drugs()
+            && places.iter().enumerate().all(|(drug, place)| *place < self.doses(drug).len());
+        known.then(|| places.iter().enumerate().map(|(drug, place)| place * self.lattice.stride(drug)).sum())
+    }
+
     /// The dose of a drug in a cell.
     pub fn dose(&self, cell: usize, drug: usize) -> f64 {
         self.lattice.dose(cell, drug)
@@ -130,6 +137,23 @@ impl MultiMatrix {
     /// Whether there is no cell; a matrix that was made has some.
     pub fn is_empty(&self) -> bool {
         self.lattice.len() == 0
+    }
+
+    /// Whether a cell has two drugs or more.
+    pub fn is_combination(&self, cell: usize) -> bool {
+        self.lattice.is_combination(cell)
+    }
+
+    /// The means of the cells, NaN where missing.
+    pub fn means(&self) -> Vec<f64> {
+        self.lattice.means()
+    }
+}
+
+/// Two drugs as some drugs; cells keep their numbers.
+impl From<DoseMatrix> for MultiMatrix {
+    fn from(matrix: DoseMatrix) -> Self {
+        Self { lattice: matrix.lattice }
     }
 }
 

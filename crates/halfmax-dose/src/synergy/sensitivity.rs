@@ -3,31 +3,36 @@
 use serde::{Deserialize, Serialize};
 
 use super::hill::{Plateaus, alone, curve};
-use super::matrix::DoseMatrix;
+use super::lattice::Lattice;
+use super::matrix::{DoseMatrix, MultiMatrix};
 
-/// Sensitivity scores of a matrix, as SynergyFinder (`CalculateSensitivity`) and DrugComb (`S_sum`, `S_max`, `S_mean` of TidyComb) define them. Every
-/// score is a mean inhibition in percent: of a fitted four-parameter curve f from the lowest tested dose `x₁` above 0 to the highest `x₂`,
-/// `∫ f d(log x) / (log x₂ − log x₁)`. NaN where a drug has two doses above 0 only, or a curve lacks readings.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Sensitivity scores of a matrix, as SynergyFinder (`CalculateSensitivity`; Zheng et al. 2022) and DrugComb (`S_sum`, `S_max`, `S_mean` of TidyComb)
+/// define them. Every score is a mean inhibition in percent: of a fitted four-parameter curve f from the lowest tested dose `x₁` above 0 to the
+/// highest `x₂`, `∫ f d(log x) / (log x₂ − log x₁)`. NaN where a drug has two doses above 0 only, or a curve lacks readings. Lists have one entry per
+/// drug, in the order of the drugs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sensitivity {
     /// The relative IC50 of each drug alone: the dose half way between its curve's plateaus, or the highest tested dose where it lies above that.
-    pub relative_ic50: [f64; 2],
+    pub relative_ic50: Vec<f64>,
     /// Whether each relative IC50 lies at or beyond an end of the tested doses. The readings do not determine it then, and CSS and S, which are
     /// read there, depend on it.
-    pub ic50_outside: [bool; 2],
+    pub ic50_outside: Vec<bool>,
     /// RI, relative inhibition: the mean inhibition by each drug alone.
-    pub ri: [f64; 2],
-    /// The mean inhibition over the doses of each drug, with the other at its relative IC50. That dose lies between the tested ones: each
-    /// row (column) is fitted by a curve of four parameters and read there.
-    pub css_each: [f64; 2],
-    /// CSS, combination sensitivity score: the mean of the two.
+    pub ri: Vec<f64>,
+    /// The mean inhibition over the doses of each drug, with one other at its relative IC50, and of more than two drugs without the rest; the mean
+    /// over the others. That dose lies between the tested ones: each row (column) is fitted by a curve of four parameters and read there.
+    pub css_each: Vec<f64>,
+    /// CSS, combination sensitivity score: the mean of these. Of more than two drugs it is the mean over all pairs, as SynergyFinder has it: no cell
+    /// with three drugs is in it.
     pub css: f64,
-    /// S: CSS less the sum of both RI.
+    /// S: CSS less the sum of both RI. Defined of two drugs; NaN of more, as are the next two.
     pub s_sum: f64,
     /// S: CSS less the larger RI.
     pub s_max: f64,
     /// S: CSS less the mean RI.
     pub s_mean: f64,
+    /// Pairs of drugs, numbered from 0, of which no cell without the other drugs has an inhibition; without them there is no CSS.
+    pub missing_pairs: Vec<[usize; 2]>,
 }
 
 /// The sensitivity scores of a matrix whose cells have these inhibitions in percent.
@@ -45,42 +50,97 @@ pub struct Sensitivity {
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
 pub fn sensitivity(matrix: &DoseMatrix, inhibitions: &[f64]) -> Sensitivity {
-    let alone = [0, 1].map(|drug| alone(matrix, inhibitions, drug));
-    let ri = [0, 1].map(|drug| mean_inhibition(&alone[drug]));
-    let relative_ic50 = [0, 1].map(|drug| {
-        let highest = alone[drug].iter().map(|point| point[0]).fold(0.0, f64::max);
-        curve(&alone[drug], Plateaus::Free).map_or(f64::NAN, |curve| curve.ec50.min(highest))
-    });
-    let ic50_outside = [0, 1].map(|drug| {
-        let above = alone[drug].iter().map(|point| point[0]).filter(|dose| *dose > 0.0);
-        let (low, high) =
-            above.fold((f64::INFINITY, 0.0_f64), |(low, high), dose| (low.min(dose), high.max(dose)));
-        relative_ic50[drug] <= low || relative_ic50[drug] >= high
-    });
-    let css_each = [0, 1].map(|drug| {
-        let other = 1 - drug;
-        let at_ic50 = (0..matrix.doses(drug).len()).map(|line| {
-            let point = |at: usize| {
-                let [row, column] = if drug == 0 { [line, at] } else { [at, line] };
-                [matrix.doses(other)[at], inhibitions[row * matrix.doses(1).len() + column]]
-            };
-            let points: Vec<[f64; 2]> = (0..matrix.doses(other).len()).map(point).collect();
-            [matrix.doses(drug)[line], inhibition_at(&points, relative_ic50[other])]
-        });
-        mean_inhibition(&at_ic50.collect::<Vec<[f64; 2]>>())
-    });
-    let css = (css_each[0] + css_each[1]) / 2.0;
-    let larger = if ri[0] > ri[1] || ri[0].is_nan() { ri[0] } else { ri[1] };
+    of_lattice(matrix.lattice(), inhibitions)
+}
+
+/// As [`sensitivity`], of three and more drugs: RI and relative IC50 of each, and CSS, which reads the cells of every pair of drugs without the
+/// others. S is not defined of them.
+///
+/// ```
+/// use halfmax_dose::{LogLogistic, synergy::{MultiMatrix, sensitivity_of_many}};
+/// let drug = LogLogistic { top: 1.0, bottom: 0.0, ec50: 1.0, hill: 1.0 };
+/// let doses = [0.0, 0.1, 0.3, 1.0, 3.0, 10.0];
+/// let mut readings = Vec::new();
+/// for a in doses {
+///     for b in doses {
+///         readings.extend(doses.map(|c| (vec![a, b, c], 100.0 * (1.0 - drug.at(a) * drug.at(b) * drug.at(c)))));
+///     }
+/// }
+/// let matrix = MultiMatrix::new(&readings)?;
+/// let found = sensitivity_of_many(&matrix, &matrix.means());
+/// // Each pair as in the example of two drugs.
+/// assert!((found.ri[2] - 50.0).abs() < 0.01 && (found.css - 75.0).abs() < 0.01);
+/// assert!(found.s_sum.is_nan());
+/// # Ok::<(), halfmax_core::Error>(())
+/// ```
+pub fn sensitivity_of_many(matrix: &MultiMatrix, inhibitions: &[f64]) -> Sensitivity {
+    of_lattice(matrix.lattice(), inhibitions)
+}
+
+fn of_lattice(lattice: &Lattice, inhibitions: &[f64]) -> Sensitivity {
+    let drugs = lattice.drugs();
+    let alone: Vec<Vec<[f64; 2]>> = (0..drugs).map(|drug| alone(lattice, inhibitions, drug)).collect();
+    let ri: Vec<f64> = alone.iter().map(|points| mean_inhibition(points)).collect();
+    let highest = |points: &[[f64; 2]]| points.iter().map(|point| point[0]).fold(0.0, f64::max);
+    let relative_ic50: Vec<f64> = alone
+        .iter()
+        .map(|points| curve(points, Plateaus::Free).map_or(f64::NAN, |curve| curve.ec50.min(highest(points))))
+        .collect();
+    let is_outside = |(points, ic50): (&Vec<[f64; 2]>, &f64)| {
+        let above = points.iter().map(|point| point[0]).filter(|dose| *dose > 0.0);
+        *ic50 <= above.fold(f64::INFINITY, f64::min) || *ic50 >= highest(points)
+    };
+    let ic50_outside = alone.iter().zip(&relative_ic50).map(is_outside).collect();
+    let css_each: Vec<f64> = (0..drugs)
+        .map(|drug| {
+            let others = (0..drugs).filter(|other| *other != drug);
+            let sum: f64 =
+                others.map(|other| css(lattice, inhibitions, drug, (other, relative_ic50[other]))).sum();
+            sum / (drugs - 1) as f64
+        })
+        .collect();
+    let css = css_each.iter().sum::<f64>() / drugs as f64;
+    let s = |of_ri: f64| if drugs == 2 { css - of_ri } else { f64::NAN };
+    let sum = ri.iter().sum::<f64>();
     Sensitivity {
+        s_sum: s(sum),
+        s_max: s(if sum.is_nan() { sum } else { ri.iter().copied().fold(f64::NEG_INFINITY, f64::max) }),
+        s_mean: s(sum / drugs as f64),
+        missing_pairs: missing_pairs(lattice, inhibitions),
         relative_ic50,
         ic50_outside,
         ri,
         css_each,
         css,
-        s_sum: css - (ri[0] + ri[1]),
-        s_max: css - larger,
-        s_mean: css - (ri[0] + ri[1]) / 2.0,
     }
+}
+
+/// The mean inhibition over the doses of a drug, with one other at a dose between the tested ones, and no third.
+fn css(lattice: &Lattice, inhibitions: &[f64], drug: usize, (other, ic50): (usize, f64)) -> f64 {
+    let at_ic50 = lattice.doses(drug).iter().enumerate().map(|(line, dose)| {
+        let first = line * lattice.stride(drug);
+        let points: Vec<[f64; 2]> = lattice
+            .doses(other)
+            .iter()
+            .enumerate()
+            .map(|(at, dose)| [*dose, inhibitions[first + at * lattice.stride(other)]])
+            .collect();
+        [*dose, inhibition_at(&points, ic50)]
+    });
+    mean_inhibition(&at_ic50.collect::<Vec<[f64; 2]>>())
+}
+
+/// The pairs of drugs without an inhibition in any cell that has just these two.
+fn missing_pairs(lattice: &Lattice, inhibitions: &[f64]) -> Vec<[usize; 2]> {
+    let drugs = lattice.drugs();
+    let pairs = (0..drugs).flat_map(|a| (a + 1..drugs).map(move |b| [a, b]));
+    let is_missing = |[a, b]: &[usize; 2]| {
+        let cells = (1..lattice.doses(*a).len()).flat_map(|at| {
+            (1..lattice.doses(*b).len()).map(move |to| at * lattice.stride(*a) + to * lattice.stride(*b))
+        });
+        cells.into_iter().all(|cell| inhibitions[cell].is_nan())
+    };
+    pairs.filter(is_missing).collect()
 }
 
 /// The mean inhibition over the logarithm of the dose, dose 0 left out; with one dose the inhibition there.

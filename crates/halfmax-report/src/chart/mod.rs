@@ -49,7 +49,7 @@ fn naming(html: &mut Html, title: &str, description: &str) {
 }
 
 /// A text cut to so many characters.
-fn clipped(text: &str, length: usize) -> String {
+pub(crate) fn clipped(text: &str, length: usize) -> String {
     if text.chars().count() <= length {
         return text.into();
     }

@@ -1,6 +1,6 @@
 //! Cards with pictures, which readers can search and put in another order.
 
-use super::matrix;
+use super::{matrix, panels};
 use crate::anchor::{Anchor, Anchors};
 use crate::chart::{dose_chart, open_dose_svg, plate_chart, plate_range, plate_size};
 use crate::context::named;
@@ -95,6 +95,10 @@ fn draw_card(html: &mut Html, card: &Card, places: &[usize]) {
             measures(html, &card.measures);
             matrix::draw(html, picture);
         }
+        Picture::Panels(picture) => {
+            measures(html, &card.measures);
+            panels::draw(html, picture);
+        }
         Picture::Plate(picture) => {
             measures(html, &card.measures);
             draw_plate(html, picture);
@@ -156,7 +160,7 @@ fn shades(html: &mut Html, count: usize) {
 /// What the marks of the pictures mean.
 fn legends(html: &mut Html, gallery: &Gallery) {
     let any = |kind: fn(&Picture) -> bool| gallery.cards.iter().any(|card| kind(&card.picture));
-    if any(|picture| matches!(picture, Picture::Dose(_) | Picture::Matrix(_))) {
+    if any(|picture| matches!(picture, Picture::Dose(_) | Picture::Matrix(_) | Picture::Panels(_))) {
         html.raw("<p class=legend>");
         let curves = any(|picture| matches!(picture, Picture::Dose(_)));
         let marks = [
@@ -178,7 +182,7 @@ fn legends(html: &mut Html, gallery: &Gallery) {
         }
         html.raw("</p>");
     }
-    if any(|picture| matches!(picture, Picture::Matrix(_))) {
+    if any(|picture| matches!(picture, Picture::Matrix(_) | Picture::Panels(_))) {
         matrix::legend(html);
     }
     if any(|picture| matches!(picture, Picture::Plate(_))) {

@@ -9,12 +9,7 @@ use crate::table;
 pub(super) fn draw(html: &mut Html, picture: &MatrixPicture) {
     html.raw("<div class=charts>");
     let title = "Inhibition, %";
-    heat(html, picture, title, Shades::Inhibition, &|cell| {
-        let value = *picture.response.get(cell)?;
-        let readings =
-            picture.replicates.get(cell).map(|readings| format!("of {} readings", count(*readings)));
-        Some((value, readings))
-    });
+    heat(html, picture, [title, title], Shades::Inhibition, &|cell| response(picture, cell));
     contours(html, picture, title, &picture.response, Shades::Inhibition);
     for alone in &picture.alone {
         html.raw("<figure>");
@@ -32,12 +27,31 @@ pub(super) fn draw(html: &mut Html, picture: &MatrixPicture) {
     html.raw("</div>");
 }
 
-fn draw_surface(html: &mut Html, picture: &MatrixPicture, surface: &SurfacePicture) {
+/// The inhibition of a cell, and of how many readings it is.
+pub(super) fn response(picture: &MatrixPicture, cell: usize) -> Option<(f64, Option<String>)> {
+    let value = *picture.response.get(cell)?;
+    let readings = picture.replicates.get(cell).map(|readings| format!("of {} readings", count(*readings)));
+    Some((value, readings))
+}
+
+/// The score of a cell, and its interval.
+pub(super) fn score(surface: &SurfacePicture, cell: usize) -> Option<(f64, Option<String>)> {
+    let [lower, upper] = [0, 1].map(|end| surface.intervals[end].get(cell).copied());
+    let interval = signed(lower, 0).zip(signed(upper, 0)).map(|(low, high)| format!("{low} to {high}"));
+    Some((*surface.scores.get(cell)?, interval))
+}
+
+/// The name of a model and its gist, above its surface.
+pub(super) fn heading(html: &mut Html, surface: &SurfacePicture) {
     html.raw("<h4>Synergy by ").text(&surface.name);
     if !surface.summary.trim().is_empty() {
         html.raw(" <small>").text(&surface.summary).raw("</small>");
     }
     html.raw("</h4>");
+}
+
+fn draw_surface(html: &mut Html, picture: &MatrixPicture, surface: &SurfacePicture) {
+    heading(html, surface);
     if !surface.scores.iter().any(|score| score.is_finite()) {
         html.raw("<p class=note>No cell has a score.</p>");
         return;
@@ -45,11 +59,7 @@ fn draw_surface(html: &mut Html, picture: &MatrixPicture, surface: &SurfacePictu
     let (picture, surface) = &picture.scored(surface);
     html.raw("<div class=charts>");
     let title = format!("Synergy by {}, percentage points", surface.name);
-    heat(html, picture, &title, Shades::Synergy, &|cell| {
-        let [lower, upper] = [0, 1].map(|end| surface.intervals[end].get(cell).copied());
-        let interval = signed(lower, 0).zip(signed(upper, 0)).map(|(low, high)| format!("{low} to {high}"));
-        Some((*surface.scores.get(cell)?, interval))
-    });
+    heat(html, picture, [&title, &title], Shades::Synergy, &|cell| score(surface, cell));
     contours(html, picture, &title, &surface.scores, Shades::Synergy);
     html.raw("</div>");
 }
@@ -58,10 +68,17 @@ fn draw_surface(html: &mut Html, picture: &MatrixPicture, surface: &SurfacePictu
 type CellOf<'a> = &'a dyn Fn(usize) -> Option<(f64, Option<String>)>;
 
 /// The matrix as a table, the highest dose of the first drug on top, as in the landscape beside it. The script puts a cell's doses into its title.
-fn heat(html: &mut Html, picture: &MatrixPicture, title: &str, shades: Shades, cell: CellOf<'_>) {
+/// `names` are what the table is called where it stands alone, and its caption.
+pub(super) fn heat(
+    html: &mut Html,
+    picture: &MatrixPicture,
+    names: [&str; 2],
+    shades: Shades,
+    cell: CellOf<'_>,
+) {
     html.raw("<figure>");
-    table::open_box(html, title);
-    html.raw("<table class=matrix><caption>").text(title).raw("</caption><thead><tr><th scope=col>");
+    table::open_box(html, names[0]);
+    html.raw("<table class=matrix><caption>").text(names[1]).raw("</caption><thead><tr><th scope=col>");
     for (drug, arrow) in [(0, " ↓<br>"), (1, " →")] {
         html.text(&picture.drugs[drug]).raw(", ").text(&picture.units[drug]).raw(arrow);
     }

@@ -11,6 +11,7 @@ mod leaderboard;
 mod matrix;
 mod mechanisms;
 mod notes;
+mod panels;
 mod quality;
 mod samples;
 mod summary;

@@ -1,23 +1,27 @@
-//! What `--fits` adds to scores: response surfaces, combination indices and sensitivity scores of two drugs.
+//! What `--fits` adds to scores: response surfaces of two drugs, combination indices and sensitivity scores of two and more.
+
+mod tables;
 
 use clap::Args;
 use halfmax_core::{Error, Result, listed};
-use halfmax_data::counted;
+use halfmax_data::{MultiBlock, counted};
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
-    BraidFit, CombinationIndex, Cooperativity, DoseMatrix, Indices, MaximalEffect, MusycFit, Sensitivity,
-    SurfaceParameter, SurfaceQuality, combination_index, fit_braid, fit_musyc, hill_curves, sensitivity,
+    BraidFit, CombinationIndex, Cooperativity, DoseMatrix, Indices, MaximalEffect, MultiMatrix, MusycFit,
+    Sensitivity, SurfaceParameter, SurfaceQuality, combination_index, combination_index_of_many, fit_braid,
+    fit_musyc, hill_curves, hill_curves_of_many, sensitivity, sensitivity_of_many,
 };
 use halfmax_report::Measure;
 use serde_json::{Value, json};
 
-use super::columns::Columns;
+use tables::{Described, INDICES};
+pub(super) use tables::{FittedCells, add_to_blocks, add_to_cells};
 
 /// What is fitted beside the scores of models.
 #[derive(Args)]
 pub(super) struct FitArgs {
-    /// What else to fit to each block of two drugs: musyc and braid (response surfaces, their parameters with 95 % intervals), ci (combination
-    /// index of each cell, by median-effect lines and by fitted curves), css (sensitivity scores CSS, RI and S).
+    /// What else to fit to each block: musyc and braid (response surfaces of two drugs, their parameters with 95 % intervals), ci (combination
+    /// index of each cell, by median-effect lines and by fitted curves), css (sensitivity scores: CSS, RI and, of two drugs, S).
     #[arg(long, value_delimiter = ',', value_parser = ["musyc", "braid", "ci", "css"])]
     fits: Vec<String>,
     /// MuSyC: whether the drugs may change how steep each other's curve is (gamma fitted) or not (gamma one: fewer parameters, for matrices of few
@@ -31,6 +35,8 @@ pub(super) struct FitArgs {
 
 /// What was fitted to a block; surfaces that could not be, with why.
 pub(super) struct Fits {
+    /// The number of drugs of the block.
+    drugs: usize,
     musyc: Option<std::result::Result<MusycFit, String>>,
     braid: Option<std::result::Result<BraidFit, String>>,
     ci: Option<CombinationIndex>,
@@ -38,15 +44,31 @@ pub(super) struct Fits {
 }
 
 impl FitArgs {
-    /// Says that blocks of more than two drugs, if there are any, have no fits.
-    pub fn note_many(&self, place: &str, many: usize) -> Option<String> {
-        (many > 0 && !self.fits.is_empty()).then(|| {
-            format!(
-                "{place}: {} of three or more drugs: --fits {} is of two drugs, and left out there",
-                counted(many, "block"),
-                self.fits.join(",")
-            )
-        })
+    /// Says what of the fits asked for blocks of more than two drugs have, if there are any.
+    pub fn note_many(&self, place: &str, many: &[MultiBlock]) -> Option<String> {
+        let surfaces: Vec<&str> =
+            SURFACES.into_iter().filter(|(fit, _)| self.has(fit)).map(|(_, name)| name).collect();
+        if many.is_empty() || (surfaces.is_empty() && !self.has("css")) {
+            return None;
+        }
+        let mut said = Vec::new();
+        if !surfaces.is_empty() {
+            said.push(format!(
+                "surfaces of two drugs ({}) are fitted to their pairs, which are blocks of their own",
+                surfaces.join(", ")
+            ));
+        }
+        if self.has("css") {
+            said.push("their CSS is the mean over their pairs, and S is of two drugs only".to_owned());
+        }
+        let has_pair = |block: &&MultiBlock| {
+            block.readings.iter().any(|(doses, _)| doses.iter().filter(|dose| **dose > 0.0).count() == 2)
+        };
+        let without = many.iter().filter(|block| !has_pair(block)).count();
+        if without > 0 {
+            said.push(format!("no pair was measured in {without} of them"));
+        }
+        Some(format!("{place}: {} of three or more drugs: {}", counted(many.len(), "block"), said.join("; ")))
     }
 
     fn has(&self, name: &str) -> bool {
@@ -75,170 +97,54 @@ impl FitArgs {
             "stronger" => MaximalEffect::OfTheStronger,
             _ => MaximalEffect::Fitted,
         };
-        let of_models = || match alone {
-            [Some(a), Some(b)] => [Some(a), Some(b)],
-            // No model needed curves.
-            _ => hill_curves(matrix, response),
+        let curves = || {
+            let [a, b] = hill_curves(matrix, response);
+            // Where no model needed curves there are none yet.
+            [alone[0].or(a), alone[1].or(b)]
         };
         Fits {
+            drugs: 2,
             musyc: self
                 .has("musyc")
                 .then(|| fit_musyc(matrix, gamma, confidence).map_err(|error| error.to_string())),
             braid: self
                 .has("braid")
                 .then(|| fit_braid(matrix, maximum, confidence).map_err(|error| error.to_string())),
-            ci: self.has("ci").then(|| combination_index(matrix, response, of_models())),
+            ci: self.has("ci").then(|| combination_index(matrix, response, curves())),
             css: self.has("css").then(|| sensitivity(matrix, response)),
         }
     }
-}
 
-/// Adds the columns of cells: what surfaces say there, and the combination indices with why there is none.
-pub(super) fn add_to_cells(columns: &mut Columns, blocks: &[(&DoseMatrix, &Fits)]) {
-    let Some((_, first)) = blocks.first() else { return };
-    let mut fitted = |name: &str, viability: &dyn Fn(&Fits, [f64; 2]) -> f64| {
-        let of_block = |(matrix, fits): &(&DoseMatrix, &Fits)| -> Vec<f64> {
-            let doses = |cell: usize| {
-                let [a, b] = matrix.at(cell);
-                [matrix.doses(0)[a], matrix.doses(1)[b]]
-            };
-            (0..matrix.len()).map(|cell| 100.0 * (1.0 - viability(fits, doses(cell)))).collect()
+    /// The same of three and more drugs, with the ids of the blocks of their pairs. Surfaces are of two drugs, and say so.
+    pub fn fit_many(
+        &self,
+        matrix: &MultiMatrix,
+        response: &[f64],
+        alone: &[Option<LogLogistic>],
+        pairs: &[String],
+    ) -> Fits {
+        let of_two = |name: &str| match pairs {
+            [] => format!("{name} is of two drugs, and no pair of these was measured"),
+            [one] => format!("{name} is of two drugs: see the pair, block {one}"),
+            several => format!("{name} is of two drugs: see the pairs, blocks {}", listed(several, 10)),
         };
-        columns.add(name, blocks.iter().flat_map(of_block));
-    };
-    if first.musyc.is_some() {
-        fitted("fitted_musyc", &|fits, doses| {
-            fits.musyc_fit().map_or(f64::NAN, |fit| fit.surface.viability(doses))
-        });
-    }
-    if first.braid.is_some() {
-        fitted("fitted_braid", &|fits, doses| {
-            fits.braid_fit().map_or(f64::NAN, |fit| fit.surface.viability(doses))
-        });
-    }
-    if first.ci.is_some() {
-        for (name, of) in INDICES {
-            let indices = || blocks.iter().filter_map(|(_, fits)| fits.ci.as_ref()).map(of);
-            let why = |indices: &Indices| -> Vec<String> {
-                indices.why.iter().map(|why| why.map_or("", |why| why.name()).to_owned()).collect()
-            };
-            columns.add(name, indices().flat_map(|indices| indices.index.clone()));
-            columns.text(format!("{name}_why_none"), indices().flat_map(why));
+        let curves = || -> Vec<Option<LogLogistic>> {
+            let fitted = hill_curves_of_many(matrix, response);
+            alone.iter().zip(fitted).map(|(alone, fitted)| alone.or(fitted)).collect()
+        };
+        let [musyc, braid] = SURFACES.map(|(fit, name)| self.has(fit).then(|| of_two(name)));
+        Fits {
+            drugs: matrix.drugs(),
+            musyc: musyc.map(Err),
+            braid: braid.map(Err),
+            ci: self.has("ci").then(|| combination_index_of_many(matrix, response, &curves())),
+            css: self.has("css").then(|| sensitivity_of_many(matrix, response)),
         }
     }
 }
 
-type OfIndex = fn(&CombinationIndex) -> &Indices;
-const INDICES: [(&str, OfIndex); 2] =
-    [("ci_median_effect", |found| &found.median_effect), ("ci_loewe", |found| &found.loewe)];
-
-/// Adds the columns of blocks: parameters of surfaces with their intervals and flags, means of indices, sensitivity scores.
-pub(super) fn add_to_blocks(columns: &mut Columns, blocks: &[&Fits]) {
-    let Some(first) = blocks.first() else { return };
-    if first.musyc.is_some() {
-        let surfaces: Vec<Option<Described>> = blocks.iter().map(|fits| fits.described_musyc()).collect();
-        let why = |fits: &&Fits| fits.musyc.as_ref().and_then(|fit| fit.as_ref().err()).cloned();
-        surface_columns("musyc", &MUSYC, &surfaces, &blocks.iter().map(why).collect::<Vec<_>>(), columns);
-    }
-    if first.braid.is_some() {
-        let surfaces: Vec<Option<Described>> = blocks.iter().map(|fits| fits.described_braid()).collect();
-        let why = |fits: &&Fits| fits.braid.as_ref().and_then(|fit| fit.as_ref().err()).cloned();
-        surface_columns("braid", &BRAID, &surfaces, &blocks.iter().map(why).collect::<Vec<_>>(), columns);
-    }
-    if first.ci.is_some() {
-        index_columns(blocks, columns);
-    }
-    if first.css.is_some() {
-        sensitivity_columns(blocks, columns);
-    }
-}
-
-/// The parameters of the surfaces; those of doses are in µM.
-const MUSYC: [&str; 13] =
-    ["e0", "e1", "e2", "e3", "h1", "h2", "c1", "c2", "alpha_12", "alpha_21", "gamma_12", "gamma_21", "beta"];
-const BRAID: [&str; 9] = ["e0", "e1", "e2", "ef", "h1", "h2", "c1", "c2", "kappa"];
-
-/// A fitted surface as tables have it.
-struct Described {
-    parameters: Vec<SurfaceParameter>,
-    quality: SurfaceQuality,
-    flags: String,
-}
-
-fn surface_columns(
-    model: &str,
-    names: &[&str],
-    surfaces: &[Option<Described>],
-    why: &[Option<String>],
-    columns: &mut Columns,
-) {
-    let mut add = |name: String, of: &dyn Fn(&Described) -> f64| {
-        columns.add(name, surfaces.iter().map(|surface| surface.as_ref().map_or(f64::NAN, of)));
-    };
-    for (at, name) in names.iter().enumerate() {
-        let unit = if matches!(*name, "c1" | "c2") { "_um" } else { "" };
-        let estimate = |surface: &Described| surface.parameters.get(at).map(|parameter| parameter.estimate);
-        add(format!("{model}_{name}{unit}"), &|surface| {
-            estimate(surface).map_or(f64::NAN, |estimate| estimate.value)
-        });
-        add(format!("{model}_{name}{unit}_lower"), &|surface| {
-            estimate(surface).map_or(f64::NAN, |estimate| estimate.lower)
-        });
-        add(format!("{model}_{name}{unit}_upper"), &|surface| {
-            estimate(surface).map_or(f64::NAN, |estimate| estimate.upper)
-        });
-    }
-    add(format!("{model}_residual_sd"), &|surface| surface.quality.residual_standard_error);
-    add(format!("{model}_r2"), &|surface| surface.quality.r_squared);
-    add(format!("{model}_lack_of_fit_p"), &|surface| surface.quality.lack_of_fit);
-    let flags = surfaces.iter().zip(why).map(|(surface, why)| match (surface, why) {
-        (Some(surface), _) => surface.flags.clone(),
-        (None, Some(why)) => format!("not_fitted: {why}"),
-        (None, None) => String::new(),
-    });
-    columns.text(format!("{model}_flags"), flags);
-}
-
-fn index_columns(blocks: &[&Fits], columns: &mut Columns) {
-    let mut add = |name: String, of: &dyn Fn(&CombinationIndex) -> f64| {
-        columns.add(name, blocks.iter().map(|fits| fits.ci.as_ref().map_or(f64::NAN, of)));
-    };
-    for (name, of) in INDICES {
-        add(name.to_owned(), &|found| of(found).mean);
-        add(format!("{name}_cells"), &|found| of(found).cells as f64);
-    }
-    for (drug, letter) in ["a", "b"].into_iter().enumerate() {
-        let line = move |found: &CombinationIndex| found.lines[drug];
-        add(format!("median_effect_{letter}_dm_um"), &|found| line(found).map_or(f64::NAN, |line| line.dm));
-        add(format!("median_effect_{letter}_m"), &|found| line(found).map_or(f64::NAN, |line| line.m));
-        add(format!("median_effect_{letter}_r"), &|found| line(found).map_or(f64::NAN, |line| line.r));
-    }
-}
-
-fn sensitivity_columns(blocks: &[&Fits], columns: &mut Columns) {
-    type Of = fn(&Sensitivity) -> f64;
-    let scores: [(&str, Of); 10] = [
-        ("css", |found| found.css),
-        ("css_a", |found| found.css_each[0]),
-        ("css_b", |found| found.css_each[1]),
-        ("ri_a", |found| found.ri[0]),
-        ("ri_b", |found| found.ri[1]),
-        ("s_sum", |found| found.s_sum),
-        ("s_max", |found| found.s_max),
-        ("s_mean", |found| found.s_mean),
-        ("relative_ic50_a_um", |found| found.relative_ic50[0]),
-        ("relative_ic50_b_um", |found| found.relative_ic50[1]),
-    ];
-    for (name, of) in scores {
-        columns.add(name, blocks.iter().map(|fits| fits.css.as_ref().map_or(f64::NAN, of)));
-    }
-    let outside = |found: &Sensitivity| -> String {
-        let names = ["relative_ic50_a_outside_doses", "relative_ic50_b_outside_doses"];
-        let set = names.into_iter().zip(found.ic50_outside).filter(|(_, outside)| *outside);
-        set.map(|(name, _)| name).collect::<Vec<&str>>().join(";")
-    };
-    columns.text("css_flags", blocks.iter().map(|fits| fits.css.as_ref().map_or(String::new(), outside)));
-}
+/// The fits that are response surfaces: the name of the option and of the model.
+const SURFACES: [(&str, &str); 2] = [("musyc", "MuSyC"), ("braid", "BRAID")];
 
 impl Fits {
     fn musyc_fit(&self) -> Option<&MusycFit> {
@@ -276,13 +182,13 @@ impl Fits {
                     known(&fit.alpha[1]),
                     known(&fit.beta)
                 ),
-                Err(_) => "musyc none".to_owned(),
+                Err(_) => self.without("musyc"),
             });
         }
         if let Some(fit) = &self.braid {
             parts.push(match fit {
                 Ok(fit) => format!("braid kappa {}", known(&fit.kappa)),
-                Err(_) => "braid none".to_owned(),
+                Err(_) => self.without("braid"),
             });
         }
         if let Some(ci) = &self.ci {
@@ -297,9 +203,19 @@ impl Fits {
             ));
         }
         if let Some(css) = &self.css {
-            parts.push(format!("css {:.1}, s_sum {:.1}, s_max {:.1}", css.css, css.s_sum, css.s_max));
+            parts.push(match (css.css.is_nan(), self.drugs) {
+                (true, _) => "css none".to_owned(),
+                (false, 2) => {
+                    format!("css {:.1}, s_sum {}, s_max {}", css.css, tenths(css.s_sum), tenths(css.s_max))
+                }
+                (false, _) => format!("css {:.1} (mean over the pairs)", css.css),
+            });
         }
         parts.iter().map(|part| format!("\n    {part}")).collect()
+    }
+
+    fn without(&self, surface: &str) -> String {
+        format!("{surface} {}", if self.drugs > 2 { "of the pairs only" } else { "none" })
     }
 
     /// The same for a page: the parameters that say what synergy is.
@@ -332,8 +248,12 @@ impl Fits {
             measures.extend(known.map(|(name, indices)| of_cells(name, indices)));
         }
         if let Some(css) = &self.css {
-            let interval = format!("S {:.1} (sum)", css.s_sum);
-            measures.push(Measure { name: "CSS".to_owned(), value: format!("{:.1}", css.css), interval });
+            let (value, interval) = match (css.css.is_nan(), self.drugs) {
+                (true, _) => ("none".to_owned(), String::new()),
+                (false, 2) => (format!("{:.1}", css.css), format!("S {} (sum)", tenths(css.s_sum))),
+                (false, _) => (format!("{:.1}", css.css), "mean over the pairs".to_owned()),
+            };
+            measures.push(Measure { name: "CSS".to_owned(), value, interval });
         }
         measures
     }
@@ -386,6 +306,11 @@ fn surface_facts(
     };
     let parameters: serde_json::Map<String, Value> = parameters.iter().map(one).collect();
     json!({ "parameters": parameters, "quality": quality, "flags": flags })
+}
+
+/// One decimal; none of a number that is not there.
+fn tenths(value: f64) -> String {
+    if value.is_nan() { "none".to_owned() } else { format!("{value:.1}") }
 }
 
 /// `8.1 [6.2, 10.9]`, with three dots at an open end.

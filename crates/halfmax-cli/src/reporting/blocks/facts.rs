@@ -24,7 +24,7 @@ fn meaning(flag: BlockFlag) -> (&'static str, &'static str) {
             "a row or column turns",
             "Viability falls and then rises with the dose, or rises and then falls: no curve of ZIP's can follow.",
         ),
-        BlockFlag::MissingCells => ("cells missing", "Some pairs of doses were not measured."),
+        BlockFlag::MissingCells => ("cells missing", "Some combinations of doses were not measured."),
         BlockFlag::CellsWithoutReference => (
             "cells without a reference",
             "A drug was not measured alone at their dose, or their row or column is too short: means leave them out.",
@@ -48,13 +48,13 @@ pub fn flags() -> Vec<(&'static str, &'static str)> {
 /// The flags of a block: positions in [`flags`].
 pub fn flags_of(scored: &ScoredBlock) -> Vec<usize> {
     let set = BlockFlag::ALL.into_iter().map(|flag| scored.scores.flags.contains(flag));
-    let set = set.chain([scored.block.is_sham()]).enumerate();
+    let set = set.chain([scored.is_sham]).enumerate();
     set.filter(|(_, set)| *set).map(|(flag, _)| flag).collect()
 }
 
 /// What is listed of a block, in this order: one place for whatever is known of it.
 pub fn facts_of(scored: &ScoredBlock) -> Vec<Measure> {
-    let ScoredBlock { block, scores, .. } = scored;
+    let ScoredBlock { drugs, scores, .. } = scored;
     let mut facts: Vec<Measure> = scores
         .models
         .iter()
@@ -69,7 +69,7 @@ pub fn facts_of(scored: &ScoredBlock) -> Vec<Measure> {
             }
         })
         .collect();
-    for (drug, alone) in block.drugs.iter().zip(&scores.single_agents) {
+    for (drug, alone) in drugs.iter().zip(&scores.single_agents) {
         if let Some(curve) = &alone.curve {
             facts.push(Measure {
                 name: format!("EC50 of {drug} alone"),
@@ -125,7 +125,6 @@ pub fn summary(summary: &Summary) -> String {
 #[cfg(test)]
 mod tests {
     use halfmax_core::Seed;
-    use halfmax_data::Block;
     use halfmax_dose::synergy::{DoseMatrix, SynergyParams};
 
     use super::*;
@@ -133,13 +132,15 @@ mod tests {
     fn scored(readings: &[[f64; 3]], drugs: [&str; 2]) -> ScoredBlock {
         let matrix = DoseMatrix::new(readings).unwrap();
         let scores = SynergyParams::default().check().unwrap().score(&matrix, Seed::new(1));
-        let block = Block {
+        ScoredBlock {
             id: "1".into(),
-            drugs: drugs.map(str::to_owned),
+            is_sham: drugs[0] == drugs[1],
+            drugs: drugs.map(str::to_owned).to_vec(),
             cell_line: None,
-            readings: readings.to_vec(),
-        };
-        ScoredBlock { block, matrix, scores, more: Vec::new() }
+            matrix: matrix.into(),
+            scores,
+            more: Vec::new(),
+        }
     }
 
     fn said(scored: &ScoredBlock) -> Vec<&'static str> {
