@@ -25,7 +25,7 @@ use halfmax_core::{Error, ErrorKind, Result};
 use halfmax_data::{SaidColumns, TableFile, TableOptions, refuse_existing};
 
 use crate::config::Config;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, say};
 
 /// Fits take and give back buffers of some hundred kilobytes thousands of times; the system's allocator returns each to
 /// the kernel and has it cleared again.
@@ -249,13 +249,13 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
 
 /// Prints an error, what caused it, and how to mend it.
 fn explain(error: &Error) {
-    eprintln!("error: {error}");
+    say(&format!("error: {error}"));
     let mut cause = error.source();
     while let Some(source) = cause {
-        eprintln!("  because: {source}");
+        say(&format!("  because: {source}"));
         cause = source.source();
     }
     if let Some(help) = error.advice() {
-        eprintln!("  help: {help}");
+        say(&format!("  help: {help}"));
     }
 }

@@ -1,5 +1,6 @@
 //! What a person, or a script, sees: text, JSON lines, progress, ctrl-C.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +35,27 @@ pub fn free_folder(name: &Path) -> PathBuf {
     };
     let mut free = std::iter::once(name.to_owned()).chain((2..).map(numbered));
     free.find(|path| !path.exists()).unwrap_or_else(|| name.to_owned())
+}
+
+/// Writes a line on standard error. Where nobody can read it (it is closed, its disk is full) it is lost, and the command goes on.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", harmless(text));
+}
+
+/// A text without the signs by which names of a file could command a terminal: they are written as `\u{1b}`.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let commands = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
+    if !text.contains(commands) {
+        return Cow::Borrowed(text);
+    }
+    let mut harmless = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match commands(sign) {
+            true => harmless.extend(sign.escape_unicode()),
+            false => harmless.push(sign),
+        }
+    }
+    Cow::Owned(harmless)
 }
 
 /// Where output goes.
@@ -75,7 +97,7 @@ impl Terminal {
 
     fn print(self, text: &str) -> Result<()> {
         let mut out = std::io::stdout().lock();
-        match writeln!(out, "{text}") {
+        match writeln!(out, "{}", harmless(text)) {
             // Whoever read our output has seen enough.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Error::interrupted()),
             done => done.map_err(|error| Error::failed("standard output cannot be written").because(error)),
@@ -85,7 +107,7 @@ impl Terminal {
     /// Says what is going on, on standard error.
     pub fn note(self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            say(text);
         }
     }
 

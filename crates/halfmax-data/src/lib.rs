@@ -97,7 +97,7 @@ pub use molar_mass::{molar_mass, with_molar_masses};
 pub use names::{
     Annotation, CellLine, CellLines, Form, Identified, Identity, Punctuation, drug_key, harmonise,
 };
-pub use note::Note;
+pub use note::{Note, join_notes};
 pub use open::{OpenOptions, read_bytes, read_table, read_table_with};
 pub use orientation::{Arrangement, Known, Orientation, orientation};
 pub use output::{RunFolder, refuse_existing, write_atomically};

@@ -109,12 +109,17 @@ impl Names {
     }
 }
 
-/// Adds the notes of a further part of a table to those of the parts before.
-pub(crate) fn join_notes(all: &mut Vec<Note>, more: impl IntoIterator<Item = Note>) {
+/// Adds the notes of a further part of a table to those of the parts before. New ones stand behind those that they follow.
+pub fn join_notes(all: &mut Vec<Note>, more: impl IntoIterator<Item = Note>) {
+    let mut next = None;
     for note in more {
-        if !all.iter_mut().any(|own| own.joins(&note)) {
-            all.push(note);
-        }
+        let known = all.iter_mut().position(|own| own.joins(&note));
+        let at = known.unwrap_or_else(|| {
+            let at = next.unwrap_or(all.len());
+            all.insert(at, note);
+            at
+        });
+        next = Some(at + 1);
     }
 }
 
@@ -168,8 +173,10 @@ mod tests {
         let mut all = vec![said(1, &["a"])];
         assert_eq!(all[0].to_string(), "1 row left out: a");
         join_notes(&mut all, [said(1200, &["b", "a", "c"]), "another".into(), "another".into()]);
+        join_notes(&mut all, [said(0, &[]), "between".into(), "another".into()]);
         let said: Vec<String> = all.iter().map(Note::to_string).collect();
-        assert_eq!(said, [format!("1,201 rows left out: {}", listed(&["a", "b", "c"], 2)), "another".into()]);
+        let rows = format!("1,201 rows left out: {}", listed(&["a", "b", "c"], 2));
+        assert_eq!(said, [rows, "between".into(), "another".into()]);
     }
 
     #[test]

@@ -139,6 +139,7 @@ impl TableOptions {
                     Some(table) => table,
                     None => with_names(read_table_with(path, &open)?, path)?,
                 };
+                table.decide_contents();
                 self.apply(&mut table)?;
                 Source::Whole(table)
             }

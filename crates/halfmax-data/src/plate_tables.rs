@@ -61,7 +61,8 @@ impl PlateTables {
         let mut seen = Seen::default();
         parts.each(|table| seen.see(&column.said_of(table)))?;
         let contents = sample.decided.as_ref().map_or_else(Default::default, |whole| whole.contents.clone());
-        let whole = Arc::new(OfWhole { contents, later_times: seen.later_times, wells: Some(seen.wells) });
+        let whole =
+            Arc::new(OfWhole { contents, later_times: Some(seen.later_times), wells: Some(seen.wells) });
         let together = seen.together();
         let mut regroup = Regroup::new(size, BYTES_OF_A_PLATE, &std::env::temp_dir());
         let mut notes = parts.each(|table| {
@@ -109,6 +110,11 @@ impl PlateTables {
     /// What is to be said of all plates.
     pub fn notes(&self) -> &[Note] {
         &self.notes
+    }
+
+    /// Whether there may be several tables.
+    pub fn is_divided(&self) -> bool {
+        matches!(self.tables, Tables::Regrouped(..))
     }
 
     /// How large tables are.

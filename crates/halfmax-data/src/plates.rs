@@ -323,10 +323,8 @@ pub(crate) fn times(table: &RawTable) -> Result<Arc<Vec<f64>>> {
 /// What each well is: by the column of kinds of wells, else by its drug and dose.
 pub(crate) fn wells(table: &RawTable) -> Result<Vec<Well>> {
     let times = times(table)?;
-    let later = match &table.decided {
-        Some(whole) => whole.later_times,
-        None => times.iter().any(|time| *time > 0.0),
-    };
+    let decided = table.decided.as_ref().and_then(|whole| whole.later_times);
+    let later = decided.unwrap_or_else(|| times.iter().any(|time| *time > 0.0));
     let kinds = kinds_of_wells(table)?;
     let kind = |(well, time): (Well, f64)| match well {
         Well::Treated | Well::Control { .. } if later && time == 0.0 => Well::TimeZero,

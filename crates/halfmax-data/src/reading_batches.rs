@@ -28,6 +28,9 @@ pub trait Rows {
     /// How large tables are, if there may be several.
     fn size(&self) -> PartSize;
 
+    /// Whether there may be several tables.
+    fn is_divided(&self) -> bool;
+
     /// Whether all wells that share untreated ones are in one table.
     fn plates_are_whole(&self) -> bool;
 }
@@ -41,6 +44,10 @@ impl Rows for TableParts {
         Self::size(self)
     }
 
+    fn is_divided(&self) -> bool {
+        Self::is_divided(self)
+    }
+
     fn plates_are_whole(&self) -> bool {
         !self.is_divided()
     }
@@ -52,12 +59,17 @@ struct OneTable(RawTable);
 impl Rows for OneTable {
     fn each(&self, take: &mut dyn FnMut(RawTable) -> Result<()>) -> Result<Vec<Note>> {
         let mut table = self.0.clone();
+        table.decide_contents();
         let notes = std::mem::take(&mut table.notes);
         take(table).map(|()| notes)
     }
 
     fn size(&self) -> PartSize {
         PartSize::default()
+    }
+
+    fn is_divided(&self) -> bool {
+        false
     }
 
     fn plates_are_whole(&self) -> bool {
@@ -136,21 +148,38 @@ impl ReadingBatches {
         self.tables.bytes_on_disk()
     }
 
-    /// Gives one batch after the other to `take`, with the position of its first curve among all.
+    /// Gives so many curves after the other to `take`, the last ones fewer, with the position of the first among all.
     ///
     /// # Errors
     /// If the temporary file cannot be read, or `take` fails.
-    pub fn each(&self, mut take: impl FnMut(usize, &Readings) -> Result<()>) -> Result<()> {
-        if let Some(only) = &self.only {
+    pub fn each(&self, curves: usize, mut take: impl FnMut(usize, &Readings) -> Result<()>) -> Result<()> {
+        let curves = curves.max(1);
+        if let Some(only) = self.only.as_ref().filter(|only| only.curves.len() <= curves) {
             return take(0, only);
         }
-        let mut first = 0;
-        for at in 0..self.tables.tables() {
-            let (readings, _) = self.batch(at)?;
-            take(first, &readings)?;
+        let (mut first, mut left) = (0, Readings::default());
+        let mut give = |readings: &Readings| {
+            let given = take(first, readings);
             first += readings.curves.len();
+            given
+        };
+        for at in 0..self.tables.tables() {
+            let read = match &self.only {
+                Some(_) => None,
+                None => Some(self.batch(at)?.0),
+            };
+            let Some(readings) = read.as_ref().or(self.only.as_ref()) else { continue };
+            let mut from = 0;
+            while from < readings.curves.len() {
+                let to = readings.curves.len().min(from + curves - left.curves.len());
+                left.append(&readings.only(&(from..to).collect::<Vec<usize>>()));
+                from = to;
+                if left.curves.len() == curves {
+                    give(&std::mem::take(&mut left))?;
+                }
+            }
         }
-        Ok(())
+        if left.curves.is_empty() { Ok(()) } else { give(&left) }
     }
 
     fn batch(&self, at: usize) -> Result<(Readings, Found)> {
@@ -180,6 +209,7 @@ struct Gathered<'a> {
     options: &'a ReadingOptions,
     regroup: Regroup,
     plates_are_whole: bool,
+    is_divided: bool,
     label: String,
     /// The name of the column of readings.
     column: Option<String>,
@@ -206,6 +236,7 @@ impl<'a> Gathered<'a> {
             options,
             regroup: Regroup::new(rows.size(), BYTES_OF_A_CURVE, &std::env::temp_dir()),
             plates_are_whole: rows.plates_are_whole(),
+            is_divided: rows.is_divided(),
             label: String::new(),
             column: None,
             of_column: Vec::new(),
@@ -226,7 +257,7 @@ impl<'a> Gathered<'a> {
         let mut table = self.of_one_drug(table)?;
         if table.rows() > 0 {
             // Of parts it was decided before what they hold.
-            let signals = if table.decided.is_none() { named_like_viabilities(&table)? } else { None };
+            let signals = if self.is_divided { None } else { named_like_viabilities(&table)? };
             table = signals.unwrap_or(table);
             if signal_column(&table).is_some() && !self.plates_are_whole {
                 return Err(Error::failed(format!(

@@ -771,6 +771,26 @@ impl Readings {
         }
     }
 
+    /// Takes over further curves, of which the same is known.
+    pub(crate) fn append(&mut self, more: &Self) {
+        fn join<T: Clone>(own: &mut Option<Vec<T>>, more: Option<&Vec<T>>) {
+            if let Some(more) = more {
+                own.get_or_insert_default().extend_from_slice(more);
+            }
+        }
+        let end = self.dose_um.len();
+        if self.starts.is_empty() {
+            self.starts.push(0);
+        }
+        self.starts.extend(more.starts.iter().skip(1).map(|start| end + start));
+        self.curves.extend_from_slice(&more.curves);
+        self.dose_um.extend_from_slice(&more.dose_um);
+        self.viability.extend_from_slice(&more.viability);
+        join(&mut self.batch, more.batch.as_ref());
+        join(&mut self.divisions, more.divisions.as_ref());
+        join(&mut self.time_h, more.time_h.as_ref());
+    }
+
     /// In how many curves viability rises with the dose, and in how many it falls, of those that change at all.
     fn rising_and_falling(&self) -> [usize; 2] {
         let (mut rising, mut falling) = (0, 0);

@@ -50,10 +50,21 @@ pub struct RawTable {
 pub(crate) struct OfWhole {
     /// What columns hold, by their names.
     pub contents: HashMap<String, Content>,
-    /// Whether wells were read after time zero.
-    pub later_times: bool,
+    /// Whether wells were read after time zero; none where that was not asked.
+    pub later_times: Option<bool>,
     /// Where wells lie; none where that was not asked.
     pub wells: Option<WellSpan>,
+}
+
+impl RawTable {
+    /// Decides what its columns hold, so that it holds for any of its rows.
+    pub(crate) fn decide_contents(&mut self) {
+        if self.decided.is_none() {
+            let names = self.names.iter().cloned();
+            let contents = names.enumerate().map(|(at, name)| (name, self.content(at))).collect();
+            self.decided = Some(Arc::new(OfWhole { contents, ..OfWhole::default() }));
+        }
+    }
 }
 
 /// Whether a file names its columns.
@@ -393,6 +404,11 @@ impl RawTable {
     /// What was decided when the file was opened (its separator, a header that is missing, rows set aside), one sentence each.
     pub fn notes(&self) -> Vec<String> {
         self.notes.iter().map(Note::to_string).collect()
+    }
+
+    /// What was decided, which the table says no more.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
     }
 
     /// The row of the file that holds entry `at` of a column: the header is row 1.

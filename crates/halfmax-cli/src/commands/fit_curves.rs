@@ -19,7 +19,7 @@ use crate::commands::compare_curves::{CompareColumn, Comparisons, Pair};
 use crate::commands::curve_columns::{CurveBlock, GrowthColumns, write_block};
 use crate::dose_options::CurveArgs;
 use crate::picture_args::PictureArgs;
-use crate::reporting::{CurvePage, write_curve_svgs};
+use crate::reporting::{CurvePage, LearntFrom, tell_learnt, write_curve_svgs};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::{Terminal, stopped};
 
@@ -243,33 +243,6 @@ fn tell(path: &Path, readings: &ReadingBatches, terminal: Terminal) {
     }
 }
 
-/// Says what was learnt from all curves and is used for each.
-fn tell_learnt(args: &FitCurvesArgs, prior: HillPrior, learnt: &Learnt, terminal: Terminal) {
-    let mut said = Vec::new();
-    if let (HillPrior::Learnt, Some([mean, spread])) = (prior, learnt.ln_hill) {
-        said.push(format!("Hill slopes are {:.2}, within a factor of {:.1}", mean.exp(), spread.exp()));
-    }
-    if let Some([mean, spread]) = learnt.top {
-        said.push(format!("tops {mean:.2} ± {spread:.2}"));
-    }
-    if let Some([mean, spread]) = learnt.bottom {
-        said.push(format!("bottoms {mean:.2} ± {spread:.2}"));
-    }
-    if let Some(spread) = learnt.batches {
-        said.push(format!("batches differ by {:.0} %", 100.0 * spread));
-    }
-    if let Some([variance, _]) = learnt.variance {
-        said.push(format!("a reading errs by {:.3} of the control", variance.sqrt()));
-    }
-    if !said.is_empty() {
-        terminal.note(&format!(
-            "{}: learnt from all curves: {}; curves whose own readings say little of it are drawn there",
-            args.raw.display(),
-            said.join(", ")
-        ));
-    }
-}
-
 #[derive(Default)]
 struct Summary {
     curves: usize,
@@ -316,34 +289,29 @@ fn fit_and_write(
         _ => GrowthColumns::Written,
     };
     let fitter = learnt(fitter, readings, args.divisions)?;
-    tell_learnt(args, fitter.params().hill_prior, &fitter.learnt(), terminal);
     summary.learnt = fitter.learnt();
+    // Slopes that have a prior of the user's own draw on what was learnt of them no more.
+    let by_slopes = fitter.params().hill_prior == HillPrior::Learnt;
+    let used = Learnt { ln_hill: summary.learnt.ln_hill.filter(|_| by_slopes), ..summary.learnt };
+    tell_learnt(&args.raw, LearntFrom::Curves, &used, terminal);
     let mut folder = args.pictures.folder()?;
-    readings.each(|start, batch| {
-        for (block, keys) in batch.curves.chunks(AT_A_TIME).enumerate() {
-            let first = block * AT_A_TIME;
-            let curves: Vec<CurveReadings> =
-                (first..first + keys.len()).map(|at| curve(batch, at, args.divisions)).collect();
-            let fits = fitter.fit_all(&curves, &progress)?;
-            let hours = hours(batch, first, keys.len());
-            write_block(
-                &CurveBlock { keys, hours, by_experiment: args.by.is_some() },
-                growth,
-                &fits,
-                writer,
-            )?;
-            if let Some(comparison) = comparison.as_mut() {
-                comparison.keep(keys, &fits);
-            }
-            summary.add(&fits);
-            if let Some(page) = &mut page {
-                page.add(keys, &curves, &fits);
-            }
-            if let Some(folder) = &mut folder {
-                write_curve_svgs(folder, keys, &curves, &fitter)?;
-            }
-            progress.step(start + first + keys.len(), about.curves);
+    readings.each(AT_A_TIME, |first, batch| {
+        let keys = &batch.curves;
+        let curves: Vec<CurveReadings> = (0..keys.len()).map(|at| curve(batch, at, args.divisions)).collect();
+        let fits = fitter.fit_all(&curves, &progress)?;
+        let of = CurveBlock { keys, hours: batch.time_h.as_deref(), by_experiment: args.by.is_some() };
+        write_block(&of, growth, &fits, writer)?;
+        if let Some(comparison) = comparison.as_mut() {
+            comparison.keep(keys, &fits);
         }
+        summary.add(&fits);
+        if let Some(page) = &mut page {
+            page.add(keys, &curves, &fits);
+        }
+        if let Some(folder) = &mut folder {
+            write_curve_svgs(folder, keys, &curves, &fitter)?;
+        }
+        progress.step(first + keys.len(), about.curves);
         Ok(())
     })?;
     if let (Some(page), Some(path)) = (&mut page, &args.pictures.html) {
@@ -368,7 +336,7 @@ fn curve(batch: &Readings, at: usize, divisions: Option<f64>) -> CurveReadings<'
 fn learnt(fitter: CurveFitter, readings: &ReadingBatches, divisions: Option<f64>) -> Result<CurveFitter> {
     let some = CurveFitter::learns_from(readings.facts().curves);
     let mut kept: Vec<Readings> = Vec::new();
-    readings.each(|start, batch| {
+    readings.each(AT_A_TIME, |start, batch| {
         let own = start..start + batch.curves.len();
         let wanted: Vec<usize> = some.iter().filter(|at| own.contains(at)).map(|at| at - start).collect();
         kept.push(batch.only(&wanted));
@@ -377,11 +345,6 @@ fn learnt(fitter: CurveFitter, readings: &ReadingBatches, divisions: Option<f64>
     let curves: Vec<CurveReadings> =
         kept.iter().flat_map(|batch| (0..batch.curves.len()).map(|at| curve(batch, at, divisions))).collect();
     Ok(fitter.learning_from(&curves))
-}
-
-/// The times of curves that have one each, in hours.
-fn hours(readings: &Readings, first: usize, count: usize) -> Option<&[f64]> {
-    readings.time_h.as_ref().and_then(|hours| hours.get(first..first + count))
 }
 
 /// The size of parts, for a flag.

@@ -11,11 +11,11 @@ use halfmax_data::{
     Block, GridDoses, Matrices, MatrixOptions, RawTable, ReadingOptions, ReadingUnit, TableWriter, counted,
     join_single_agents, read_grid, read_matrices, read_readings, read_table,
 };
+use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
     Baseline, BlockScores, DoseMatrix, Missing, ModelScores, SingleAgent, Summary, SynergyModel,
     SynergyScorer, Window,
 };
-use halfmax_dose::{Learnt, LogLogistic};
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -26,7 +26,9 @@ use self::many::{ScoredMany, cells_of_many, described_many, pairs_of, score_many
 use crate::Global;
 use crate::dose_options::DoseOptions;
 use crate::picture_args::PictureArgs;
-use crate::reporting::{BlockPage, ScoredBlock, SvgFolder, drug_letter, write_block_svgs};
+use crate::reporting::{
+    BlockPage, LearntFrom, ScoredBlock, SvgFolder, drug_letter, tell_learnt, write_block_svgs,
+};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
 
@@ -155,7 +157,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         "none" => scorer,
         _ => scorer.learning_from(&some_matrices(&found.blocks)),
     };
-    tell_learnt(args, &scorer.learnt(), terminal);
+    tell_learnt(&args.matrix, LearntFrom::DrugsAlone, &scorer.learnt(), terminal);
     let place = args.matrix.display().to_string();
     args.fits.note_many(&place, &found.many).iter().for_each(|note| terminal.note(note));
     let progress = terminal.progress("scoring");
@@ -291,27 +293,6 @@ fn united(
     // Which columns there are does not depend on the rows.
     let of_many = [cells_of_many(&[], drugs, models, fits), summary_of_many(&[], drugs, models, fits)];
     [cells.united(&of_many[0]), blocks.united(&of_many[1])]
-}
-
-/// Says what was learnt from all curves of drugs alone and is used for each.
-fn tell_learnt(args: &SynergyArgs, learnt: &Learnt, terminal: Terminal) {
-    let mut said = Vec::new();
-    if let Some([mean, spread]) = learnt.ln_hill {
-        said.push(format!("Hill slopes are {:.2}, within a factor of {:.1}", mean.exp(), spread.exp()));
-    }
-    if let Some([mean, spread]) = learnt.top {
-        said.push(format!("tops {mean:.2} ± {spread:.2}"));
-    }
-    if let Some([variance, _]) = learnt.variance {
-        said.push(format!("the mean of a dose errs by {:.3} of the control", variance.sqrt()));
-    }
-    if !said.is_empty() {
-        terminal.note(&format!(
-            "{}: learnt from all drugs alone: {}; curves whose own readings say little of it are drawn there",
-            args.matrix.display(),
-            said.join(", ")
-        ));
-    }
 }
 
 /// The matrices that are learnt from, of those that can be scored.

@@ -8,16 +8,17 @@ use std::path::Path;
 
 use halfmax_core::{Result, Seed};
 use halfmax_data::{CurveKey, ReadingFacts, counted, write_atomically};
-use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Flag, Learnt, Position};
+use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Flag, Position};
 use halfmax_report::{
     Card, Finding, Gallery, HistogramPicture, QualityChapter, QualityPart, QualityReport, Tally, curve_svg,
     render_quality,
 };
 use rayon::prelude::*;
 
+use super::learnt::{LearntFrom, learnt_facts};
 use super::shown::{Shown, within_limit};
 use super::svg::SvgFolder;
-use super::words::{decimals, digits};
+use super::words::{capital, digits};
 use super::{fact, thousands};
 use cards::{Drawn, POINTS, gallery, ic50, picture, title};
 use flags::{CONCERNS, concern, meaning, words};
@@ -168,7 +169,8 @@ impl CurvePage {
             true => QualityPart::Text("No curve has a flag.".into()),
             false => QualityPart::Tally(tally),
         });
-        let facts = learnt_facts(learnt);
+        let facts = learnt_facts(LearntFrom::Curves, learnt);
+        let facts: Vec<_> = facts.iter().map(|(name, value)| fact(&capital(name), value)).collect();
         if !facts.is_empty() {
             parts.push(QualityPart::Heading("Learnt from all curves".into()));
             parts.push(QualityPart::Facts(facts));
@@ -242,27 +244,6 @@ fn plates(plates: &PlateCards, curves: usize) -> Vec<QualityPart> {
 fn rank(fit: &CurveFit) -> (u8, f64) {
     let error = fit.residual_standard_error;
     (concern(fit.flags), if error.is_finite() { -error } else { f64::INFINITY })
-}
-
-fn learnt_facts(learnt: &Learnt) -> Vec<halfmax_report::Fact> {
-    let mut facts = Vec::new();
-    if let Some([mean, spread]) = learnt.ln_hill {
-        let value = format!("{}, within a factor of {}", digits(mean.exp()), digits(spread.exp()));
-        facts.push(fact("Hill slopes", &value));
-    }
-    if let Some([mean, spread]) = learnt.top {
-        facts.push(fact("Tops", &format!("{} ± {}", decimals(mean), decimals(spread))));
-    }
-    if let Some([mean, spread]) = learnt.bottom {
-        facts.push(fact("Bottoms", &format!("{} ± {}", decimals(mean), decimals(spread))));
-    }
-    if let Some(spread) = learnt.batches {
-        facts.push(fact("Batches differ by", &format!("{:.0} %", 100.0 * spread)));
-    }
-    if let Some([variance, _]) = learnt.variance {
-        facts.push(fact("A reading errs by", &format!("{} of the control", digits(variance.sqrt()))));
-    }
-    facts
 }
 
 fn assumed(readings: &ReadingFacts, confidence: f64) -> Vec<String> {

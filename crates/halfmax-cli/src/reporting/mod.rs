@@ -4,6 +4,7 @@ mod blocks;
 mod curves;
 mod evaluation;
 mod explanation;
+mod learnt;
 mod quality;
 mod samples;
 mod shown;
@@ -21,6 +22,7 @@ use crate::run::Manifest;
 
 pub use blocks::{BlockPage, ScoredBlock, write_svgs as write_block_svgs};
 pub use curves::{CurvePage, PlateCards, write_svgs as write_curve_svgs};
+pub use learnt::{LearntFrom, tell_learnt};
 pub use quality::{Looked, quality_html};
 pub use samples::SampleTables;
 pub use svg::{Existing, SvgFolder};

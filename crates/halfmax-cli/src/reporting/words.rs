@@ -33,6 +33,12 @@ pub fn interval([low, high]: [f64; 2], word: fn(f64) -> String) -> String {
     }
 }
 
+/// A text that begins with a capital letter.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// The letter of a drug of a combination, numbered from 0: a, b, c, …
 pub fn drug_letter(drug: usize) -> char {
     ('a'..='z').nth(drug).unwrap_or('z')

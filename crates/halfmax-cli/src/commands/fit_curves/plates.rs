@@ -7,7 +7,7 @@ use clap::Args;
 use halfmax_core::{Error, Result, listed};
 use halfmax_data::{
     Note, OutputColumn, PartSize, PlateTables, PlateWells, RawTable, Rows, TableParts, TableWriter, WellKind,
-    counted, plate_wells,
+    counted, join_notes, plate_wells,
 };
 use halfmax_dose::{
     Corrected, PlateFlag, PlateFormat, PlateLimits, PlateQuality, PlateWell, PositionCorrection, WellUse,
@@ -139,14 +139,21 @@ impl Mended {
 
 impl Rows for Mended {
     fn each(&self, take: &mut dyn FnMut(RawTable) -> Result<()>) -> Result<Vec<Note>> {
+        let mut notes = self.tables.notes().to_vec();
         for at in 0..self.tables.tables() {
-            take(self.table(at)?)?;
+            let mut table = self.table(at)?;
+            join_notes(&mut notes, table.take_notes());
+            take(table)?;
         }
-        Ok(self.tables.notes().to_vec())
+        Ok(notes)
     }
 
     fn size(&self) -> PartSize {
         self.tables.size()
+    }
+
+    fn is_divided(&self) -> bool {
+        self.tables.is_divided()
     }
 
     fn plates_are_whole(&self) -> bool {

@@ -121,6 +121,10 @@ impl Rows for RatedRows {
         self.rows.size()
     }
 
+    fn is_divided(&self) -> bool {
+        self.rows.is_divided()
+    }
+
     fn plates_are_whole(&self) -> bool {
         self.rows.plates_are_whole()
     }
