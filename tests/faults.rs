@@ -72,3 +72,107 @@ fn a_folder_without_room_for_temporary_files_is_named() {
     assert!(said.contains("/nowhere: a temporary file of rows cannot be kept there"), "{said}");
     assert!(said.contains("TMPDIR") && !folder.path().join("out.csv").exists(), "{said}");
 }
+
+fn said(ran: &std::process::Output) -> String {
+    String::from_utf8_lossy(&ran.stderr).into_owned()
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn one_process_writes_an_output_and_clears_what_another_left() {
+    let folder = TempDir::new().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    fs::write(place("raw.csv"), READINGS).unwrap();
+    for name in [".out.csv.partial-Ab12Cd", ".out.csv.partial-notes", ".other.csv.partial-Ab12Cd"] {
+        fs::write(place(name), "left").unwrap();
+    }
+    fs::write(place(".out.csv.lock"), "4711 951827696").unwrap();
+    let lock = File::open(place(".out.csv.lock")).unwrap();
+    lock.lock().unwrap();
+    let refused = halfmax(folder.path(), &["fit-curves", "raw.csv", "--out", "out.csv"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let message = said(&refused);
+    assert!(message.contains("out.csv: another halfmax is writing it"), "{message}");
+    assert!(message.contains("process 4711, since 2000-02-29 12:34:56 UTC"), "{message}");
+    lock.unlock().unwrap();
+    let done = halfmax(folder.path(), &["fit-curves", "raw.csv", "--out", "out.csv"]).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    assert!(said(&done).contains("removed what a killed command had left: "), "{}", said(&done));
+    assert_eq!(
+        names_in(folder.path()),
+        [".other.csv.partial-Ab12Cd", ".out.csv.partial-notes", "out.csv", "raw.csv"]
+    );
+}
+
+#[test]
+fn a_command_that_was_killed_between_its_files_starts_anew() {
+    let folder = TempDir::new().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    fs::write(place("raw.csv"), READINGS).unwrap();
+    let page = ["fit-curves", "raw.csv", "--out", "out.csv", "--html", "page.html"];
+    // The table has its name, the page does not.
+    fs::write(place("out.csv"), "half").unwrap();
+    fs::write(place(".page.html.partial-Zz99zz"), "half").unwrap();
+    let names = |from: &str, to: &str| format!("{}\0{}\0", place(from).display(), place(to).display());
+    let journal =
+        names(".out.csv.partial-Ab12Cd", "out.csv") + &names(".page.html.partial-Zz99zz", "page.html");
+    fs::write(place(".out.csv.set"), journal).unwrap();
+    let done = halfmax(folder.path(), &page).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(names_in(folder.path()), ["out.csv", "page.html", "raw.csv"]);
+    assert!(fs::read_to_string(place("out.csv")).unwrap().lines().count() == 2);
+    let again = halfmax(folder.path(), &page).output().unwrap();
+    assert_eq!(again.status.code(), Some(2));
+    assert!(said(&again).contains("out.csv: exists already"), "{}", said(&again));
+}
+
+#[test]
+fn what_is_read_is_never_replaced_and_links_are_followed() {
+    let folder = TempDir::new().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    fs::write(place("raw.csv"), READINGS).unwrap();
+    std::os::unix::fs::symlink("raw.csv", place("same.csv")).unwrap();
+    for out in ["raw.csv", "./raw.csv", "same.csv"] {
+        let arguments = ["fit-curves", "raw.csv", "--out", out, "--overwrite"];
+        let ran = halfmax(folder.path(), &arguments).output().unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{out}: {}", said(&ran));
+        assert!(said(&ran).contains("is also an input"), "{}", said(&ran));
+    }
+    assert_eq!(fs::read_to_string(place("raw.csv")).unwrap(), READINGS);
+    let two = ["fit-curves", "raw.csv", "--out", "o.csv", "--plates", "./o.csv"];
+    let ran = halfmax(folder.path(), &two).output().unwrap();
+    assert!(said(&ran).contains("named by both --out and --plates"), "{}", said(&ran));
+    // A link to a file that does not exist yet.
+    std::os::unix::fs::symlink("real.csv", place("link.csv")).unwrap();
+    let ran = halfmax(folder.path(), &["fit-curves", "raw.csv", "--out", "link.csv"]).output().unwrap();
+    assert!(ran.status.success(), "{}", said(&ran));
+    assert!(place("link.csv").is_symlink() && place("real.csv").is_file());
+    // A pipe is no file.
+    assert!(Command::new("mkfifo").arg(place("pipe.csv")).status().unwrap().success());
+    let arguments = ["fit-curves", "raw.csv", "--out", "pipe.csv", "--overwrite"];
+    let ran = halfmax(folder.path(), &arguments).output().unwrap();
+    assert_eq!(ran.status.code(), Some(2));
+    assert!(said(&ran).contains("pipe.csv: is no ordinary file"), "{}", said(&ran));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_no_text_are_written() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("raw.csv"), READINGS).unwrap();
+    let name = std::ffi::OsStr::from_bytes(b"o\xff.csv");
+    let mut command = halfmax(folder.path(), &["fit-curves", "raw.csv", "--json", "--out"]);
+    let ran = command.arg(name).output().unwrap();
+    assert!(ran.status.success(), "{}", said(&ran));
+    assert!(folder.path().join(name).is_file());
+}

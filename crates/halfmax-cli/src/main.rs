@@ -19,10 +19,11 @@ mod unfinished;
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, Parser, Subcommand};
 use halfmax_core::{Error, ErrorKind, Result};
-use halfmax_data::{SaidColumns, TableFile, TableOptions, refuse_existing};
+use halfmax_data::{OutputLock, SaidColumns, TableFile, TableOptions, followed, refuse_existing};
 
 use crate::config::Config;
 use crate::terminal::{Terminal, say};
@@ -83,6 +84,22 @@ pub(crate) struct Global {
     /// Change the configuration: model.0.rounds=500. May be given more than once.
     #[arg(long = "config-override", global = true, value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    #[arg(skip)]
+    held: Held,
+}
+
+/// The outputs that this process may write, with their locks.
+#[derive(Clone, Default)]
+struct Held(Arc<Mutex<Vec<(PathBuf, OutputLock)>>>);
+
+/// Where a path leads, whatever its spelling: links are followed, also those to files that do not exist yet.
+fn place_of(path: &Path) -> PathBuf {
+    let path = followed(path);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
+    }
 }
 
 impl Global {
@@ -97,22 +114,48 @@ impl Global {
         Ok(TableFile { file: path.to_path_buf(), options })
     }
 
-    /// Refuses to replace a file, unless that is asked for.
-    fn may_write(&self, path: &Path) -> Result<()> {
-        if self.overwrite { Ok(()) } else { refuse_existing(path) }
+    /// Refuses to replace a file, unless that is asked for; never an input, or what is no file. Other processes may not write it until this one ends.
+    fn may_write(&self, path: &Path, inputs: &[&Path]) -> Result<()> {
+        if path.as_os_str() == "-" {
+            return Ok(());
+        }
+        let place = place_of(path);
+        if let Some(input) = inputs.iter().find(|input| place_of(input) == place) {
+            return Err(Error::config(format!("{}: is also an input ({})", path.display(), input.display()))
+                .help("give another name: an input is never replaced"));
+        }
+        if place.exists() && !place.is_file() && !place.is_dir() {
+            return Err(Error::config(format!(
+                "{}: is no ordinary file (a device or a pipe)",
+                path.display()
+            ))
+            .help("name a file, or - for standard output"));
+        }
+        if !self.overwrite {
+            refuse_existing(path)?;
+        }
+        let mut held = self.held.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.iter().any(|(own, _)| *own == place) {
+            return Ok(());
+        }
+        let lock = OutputLock::take(&place)?;
+        Terminal::new(self.json, self.quiet).removed(lock.removed());
+        held.push((place, lock));
+        Ok(())
     }
 
     /// As [`Self::may_write`] for the files of several arguments, no two of which may name one file: the later would replace the earlier.
-    fn may_write_all(&self, files: &[(&str, Option<&Path>)]) -> Result<()> {
+    fn may_write_all(&self, files: &[(&str, Option<&Path>)], inputs: &[&Path]) -> Result<()> {
         let named: Vec<(&str, &Path)> =
             files.iter().filter_map(|(flag, path)| Some((*flag, (*path)?))).collect();
         for (at, (flag, path)) in named.iter().enumerate() {
-            if let Some((earlier, _)) = named[..at].iter().find(|(_, other)| other == path) {
+            let same = |other: &Path| place_of(other) == place_of(path);
+            if let Some((earlier, _)) = named[..at].iter().find(|(_, other)| same(other)) {
                 let error = Error::config(format!("{}: named by both {earlier} and {flag}", path.display()));
                 return Err(error.help("give two files"));
             }
         }
-        named.iter().try_for_each(|(_, path)| self.may_write(path))
+        named.iter().try_for_each(|(_, path)| self.may_write(path, inputs))
     }
 
     /// As [`Self::read_config`]; a recipe that comes with the program need not be there.

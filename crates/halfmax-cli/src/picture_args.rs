@@ -1,6 +1,6 @@
 //! Options of commands that draw pictures.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use halfmax_core::{Error, Result};
@@ -20,6 +20,11 @@ pub struct PictureArgs {
     /// Also write one SVG file for each picture into a folder, which must not exist or be empty.
     #[arg(long, value_name = "DIR")]
     pub svg: Option<PathBuf>,
+}
+
+/// A path as JSON has it, also one that is not UTF-8.
+pub fn shown(path: Option<&Path>) -> Option<String> {
+    path.map(|path| path.display().to_string())
 }
 
 impl PictureArgs {

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use halfmax_core::{Error, Progress, Result};
+use halfmax_core::{Error, Progress, Result, listed};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -108,6 +108,14 @@ impl Terminal {
     pub fn note(self, text: &str) {
         if !self.quiet {
             say(text);
+        }
+    }
+
+    /// Says that what a killed command had left was removed.
+    pub fn removed(self, left: &[PathBuf]) {
+        if !left.is_empty() {
+            let left: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
+            self.note(&format!("removed what a killed command had left: {}", listed(&left, 5)));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Molar masses of drugs: from a column, or from structures, by the standard atomic weights.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use halfmax_core::{Error, Result, listed};
 
@@ -8,7 +8,7 @@ use crate::drugs::{DrugSheet, readable_molecule};
 use crate::note::Note;
 use crate::report::counted;
 use crate::roles::Role;
-use crate::table::{Labels, RawColumn, RawTable, Values};
+use crate::table::{Labels, LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
 /// The molar mass of each row's drug.
 #[derive(Clone, Debug)]
@@ -88,9 +88,7 @@ fn from_structures(source: &str, salts: Vec<String>) -> Vec<Note> {
 /// # Errors
 /// If the other table has neither, none of its drugs is in this one, or a structure cannot be read: names the drug.
 pub fn with_molar_masses(table: &RawTable, drugs: &RawTable) -> Result<RawTable> {
-    let column = table.role(Role::Drug).or_else(|| table.role(Role::DrugA));
-    let column = column.ok_or_else(|| crate::assign::no_column(table, Role::Drug))?;
-    let labels = table.labels(column)?;
+    let labels = table.labels(column_of_drugs(table)?)?;
     let sheet = DrugSheet::of_drugs(drugs, &labels.names)?;
     let given =
         drugs.find(&NAMES).map(|column| drugs.numbers(column, "a molar mass in g/mol")).transpose()?;
@@ -128,12 +126,6 @@ pub fn with_molar_masses(table: &RawTable, drugs: &RawTable) -> Result<RawTable>
         .help("give it a column molar_mass (g/mol) or smiles, beside the names of drugs"));
     }
     let of = |label: &u32| masses.get(*label as usize).copied().unwrap_or(f64::NAN);
-    let mut columns = table.columns.clone();
-    columns.retain(|column| column.name != "molar_mass");
-    columns.push(RawColumn {
-        name: "molar_mass".into(),
-        values: Values::numbers(labels.of_row.iter().map(of).collect()),
-    });
     let mut notes = table.notes.clone();
     match given {
         Some(_) => notes.push(format!("molar masses are taken from {}", drugs.label()).into()),
@@ -142,6 +134,88 @@ pub fn with_molar_masses(table: &RawTable, drugs: &RawTable) -> Result<RawTable>
     if !unknown.is_empty() {
         notes.push(Note::new(format!("{} has no molar mass of ", drugs.label())).names(unknown, 5));
     }
+    with_masses(table, labels.of_row.iter().map(of).collect(), notes)
+}
+
+/// The names of drugs of a table that comes in parts, each once.
+#[derive(Default)]
+pub(crate) struct DrugNames {
+    names: Vec<String>,
+    known: HashSet<String>,
+}
+
+impl DrugNames {
+    /// Adds those of a part.
+    ///
+    /// # Errors
+    /// If it has no column of drugs.
+    pub fn add(&mut self, part: &RawTable) -> Result<()> {
+        let labels = part.labels(column_of_drugs(part)?)?;
+        for name in &labels.names {
+            if self.known.insert(name.clone()) {
+                self.names.push(name.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Their molar masses by a table of drugs; `sample` is of the table that they are of.
+    ///
+    /// # Errors
+    /// As [`with_molar_masses`].
+    pub fn masses(self, sample: &RawTable, drugs: &RawTable) -> Result<MassesOfDrugs> {
+        let column = column_of_drugs(sample)?;
+        let mut builder = LabelsBuilder::default();
+        self.names.iter().for_each(|name| builder.push(Some(name)));
+        let name = sample.names()[column].clone();
+        let values = Values::texts(builder.finish());
+        let rows = self.names.len();
+        let mut table = RawTable::new(
+            sample.label(),
+            vec![RawColumn { name, values }],
+            rows,
+            RowPlaces::From(2),
+            Vec::new(),
+        )?;
+        table.said.push((Role::Drug, 0));
+        let with = with_molar_masses(&table, drugs)?;
+        let masses = with.find(&["molar_mass"]).map(|column| with.numbers(column, "a molar mass"));
+        let masses = masses.transpose()?.map_or_else(Vec::new, |masses| masses.to_vec());
+        Ok(MassesOfDrugs { masses: self.names.into_iter().zip(masses).collect(), notes: with.notes })
+    }
+}
+
+/// The molar mass of each drug of a table that comes in parts.
+pub(crate) struct MassesOfDrugs {
+    masses: HashMap<String, f64>,
+    notes: Vec<Note>,
+}
+
+impl MassesOfDrugs {
+    /// A part with the molar masses of its drugs, in a column `molar_mass`.
+    ///
+    /// # Errors
+    /// If it has no column of drugs.
+    pub fn with(&self, part: &RawTable) -> Result<RawTable> {
+        let labels = part.labels(column_of_drugs(part)?)?;
+        let mass = |name: &String| self.masses.get(name).copied().unwrap_or(f64::NAN);
+        let masses: Vec<f64> = labels.names.iter().map(mass).collect();
+        let of = |label: &u32| masses.get(*label as usize).copied().unwrap_or(f64::NAN);
+        let notes = part.notes.iter().chain(&self.notes).cloned().collect();
+        with_masses(part, labels.of_row.iter().map(of).collect(), notes)
+    }
+}
+
+fn column_of_drugs(table: &RawTable) -> Result<usize> {
+    let column = table.role(Role::Drug).or_else(|| table.role(Role::DrugA));
+    column.ok_or_else(|| crate::assign::no_column(table, Role::Drug))
+}
+
+/// A table with molar masses, which replace those that it has.
+fn with_masses(table: &RawTable, masses: Vec<f64>, notes: Vec<Note>) -> Result<RawTable> {
+    let mut columns = table.columns.clone();
+    columns.retain(|column| column.name != "molar_mass");
+    columns.push(RawColumn { name: "molar_mass".into(), values: Values::numbers(masses) });
     let mut built = table.with_columns(columns, notes)?;
     built.keep_what_was_said(table);
     built.places = table.places.clone();

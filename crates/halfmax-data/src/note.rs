@@ -18,6 +18,8 @@ enum Part {
     Text(String),
     /// How many, with the noun in the plural where it is needed; without a noun the number alone.
     Count(usize, &'static str),
+    /// The same behind some words, of which nothing is said where there are none.
+    IfAny(&'static str, usize, &'static str),
     Names(Names),
 }
 
@@ -55,6 +57,13 @@ impl Note {
         self
     }
 
+    /// Goes on with some words and a count, unless it is 0: `, less 3 blanks`.
+    #[must_use]
+    pub fn count_if_any(mut self, words: &'static str, count: usize, noun: &'static str) -> Self {
+        self.0.push(Part::IfAny(words, count, noun));
+        self
+    }
+
     /// Goes on with names, of which so many are shown.
     pub fn names(mut self, names: impl IntoIterator<Item = String>, shown: usize) -> Self {
         let mut list = Names::none(shown);
@@ -68,6 +77,9 @@ impl Note {
         let alike = |(own, other): (&Part, &Part)| match (own, other) {
             (Part::Text(own), Part::Text(other)) => own == other,
             (Part::Count(_, own), Part::Count(_, other)) => own == other,
+            (Part::IfAny(words, _, own), Part::IfAny(other_words, _, other)) => {
+                words == other_words && own == other
+            }
             (Part::Names(own), Part::Names(other)) => own.shown == other.shown,
             _ => false,
         };
@@ -76,7 +88,8 @@ impl Note {
         }
         for pair in self.0.iter_mut().zip(&other.0) {
             match pair {
-                (Part::Count(own, _), Part::Count(more, _)) => *own += more,
+                (Part::Count(own, _), Part::Count(more, _))
+                | (Part::IfAny(_, own, _), Part::IfAny(_, more, _)) => *own += more,
                 (Part::Names(own), Part::Names(more)) => own.join(more),
                 _ => {}
             }
@@ -142,6 +155,8 @@ impl fmt::Display for Note {
                 Part::Text(text) => f.write_str(text)?,
                 Part::Count(count, "") => f.write_str(&crate::report::grouped(*count))?,
                 Part::Count(count, noun) => f.write_str(&counted(*count, noun))?,
+                Part::IfAny(_, 0, _) => {}
+                Part::IfAny(words, count, noun) => write!(f, "{words}{}", counted(*count, noun))?,
                 Part::Names(names) => write!(f, "{names}")?,
             }
         }

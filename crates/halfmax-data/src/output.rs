@@ -1,5 +1,8 @@
 //! Files that are complete or not there: everything is written under another name first.
 
+mod lock;
+mod set;
+
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -7,6 +10,9 @@ use std::path::{Path, PathBuf};
 use halfmax_core::{Error, Result};
 use tempfile::{Builder, NamedTempFile, TempDir};
 
+pub use self::lock::OutputLock;
+use self::lock::PARTIAL;
+pub use self::set::OutputSet;
 use crate::writers::{PredictionColumns, write_predictions};
 
 /// Writes a file under a temporary name in the same folder and renames it once complete. If writing fails nothing is
@@ -19,9 +25,15 @@ pub fn write_atomically(
     write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<()> {
     let path = path.as_ref();
+    let file = complete(path, write)?;
+    named(file, path)
+}
+
+/// A file that is complete under a temporary name.
+fn complete(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<NamedTempFile> {
     let mut file = BufWriter::new(temporary_file(path)?);
     write(&mut file).map_err(|error| cannot_write(path, error))?;
-    persist(file, path)
+    completed(file, path)
 }
 
 /// Refuses to write a file over one that exists. `-` is standard output.
@@ -36,10 +48,37 @@ pub fn refuse_existing(path: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn persist(file: BufWriter<NamedTempFile>, path: &Path) -> Result<()> {
+/// Has all bytes of a file on the disk.
+pub(crate) fn completed(file: BufWriter<NamedTempFile>, path: &Path) -> Result<NamedTempFile> {
     let file = file.into_inner().map_err(|error| cannot_write(path, error.into_error()))?;
     file.as_file().sync_all().map_err(|error| cannot_write(path, error))?;
-    file.persist(path).map(|_| ()).map_err(|error| cannot_write(path, error.error))
+    Ok(file)
+}
+
+/// Gives a file that is complete its name.
+pub(crate) fn named(file: NamedTempFile, path: &Path) -> Result<()> {
+    let place = followed(path);
+    file.persist(&place).map_err(|error| cannot_write(path, error.error))?;
+    sync_folder(parent(&place));
+    Ok(())
+}
+
+/// Has the names of a folder on the disk. Where a file system cannot do that, nothing is lost but for a loss of power.
+fn sync_folder(folder: &Path) {
+    if let Ok(folder) = fs::File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+/// The file that a path stands for: a link is followed, also one to a file that does not exist yet.
+pub fn followed(path: &Path) -> PathBuf {
+    let mut place = path.to_owned();
+    // More links than that are a circle, which cannot be written.
+    for _ in 0..40 {
+        let Ok(to) = fs::read_link(&place) else { break };
+        place = parent(&place).join(to);
+    }
+    place
 }
 
 fn parent(path: &Path) -> &Path {
@@ -50,15 +89,16 @@ fn parent(path: &Path) -> &Path {
 }
 
 pub(crate) fn temporary_file(path: &Path) -> Result<NamedTempFile> {
-    let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
+    let place = followed(path);
+    let Some(name) = place.file_name().filter(|_| !path.is_dir()) else {
         return Err(Error::config(format!("{}: is a folder, expected the name of a file", path.display())));
     };
-    let prefix = format!(".{}.partial-", name.to_string_lossy());
+    let prefix = lock::hidden(name, PARTIAL);
     let mut builder = Builder::new();
     builder.prefix(&prefix);
     #[cfg(unix)]
     let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(parent(path)).map_err(|error| cannot_write(path, error))
+    builder.tempfile_in(parent(&place)).map_err(|error| cannot_write(path, error))
 }
 
 /// The error of a path that cannot be written.
@@ -86,33 +126,67 @@ fn is_full(kind: std::io::ErrorKind, error: &std::io::Error) -> bool {
 }
 
 /// The folder of a run: files go into `NAME.partial-XXXX`, which becomes `NAME` when [`RunFolder::finish`] is called and
-/// is removed if it never is.
+/// is removed if it never is. One process at a time can make a folder of one name.
 #[derive(Debug)]
 pub struct RunFolder {
     target: PathBuf,
     partial: TempDir,
+    /// Whether the temporary folder is inside of the target, which cannot be replaced: a mount point, or a folder in one that may not be written.
+    inside: bool,
+    /// None where nothing can be written beside the folder.
+    lock: Option<OutputLock>,
 }
 
 impl RunFolder {
-    /// Makes the temporary folder.
+    /// Makes the temporary folder, so that it can become the target: an empty folder is replaced, or, where it cannot be, filled at the end. A link
+    /// stands for the folder that it leads to.
     ///
     /// # Errors
-    /// If the target exists and is not empty, or its parent folder cannot be written.
+    /// If the target exists and is not empty, another process is making it, or its parent folder cannot be written.
     pub fn create(target: impl AsRef<Path>) -> Result<Self> {
-        let target = target.as_ref();
-        refuse_occupied(target)?;
+        // Without the stops of "run/." and "./run".
+        let named: PathBuf = target.as_ref().components().collect();
+        let target = followed(&named);
+        refuse_file(&target)?;
         let Some(name) = target.file_name() else {
             return Err(Error::config(format!("{}: expected the name of a folder", target.display())));
         };
-        let above = parent(target);
-        fs::create_dir_all(above).map_err(|error| cannot_write(target, error))?;
-        let prefix = format!("{}.partial-", name.to_string_lossy());
+        let above = parent(&target);
+        fs::create_dir_all(above).map_err(|error| cannot_write(&target, error))?;
+        let mut prefix = name.to_owned();
+        prefix.push(PARTIAL);
         let mut builder = Builder::new();
         builder.prefix(&prefix);
         #[cfg(unix)]
         let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-        let partial = builder.tempdir_in(above).map_err(|error| cannot_write(target, error))?;
-        Ok(Self { target: target.to_owned(), partial })
+        let exists = target.is_dir();
+        let lock = match OutputLock::take(&target) {
+            Ok(lock) => Some(lock),
+            Err(error) if !exists || is_writable(above) => return Err(error),
+            Err(_) => None,
+        };
+        if exists {
+            lock::remove_partial(&target, name);
+        }
+        refuse_occupied(&target)?;
+        let beside = || builder.tempdir_in(above).map_err(|error| cannot_write(&target, error));
+        let partial = match exists {
+            false => Some(beside()?),
+            // An empty folder becomes the target, as the run will.
+            true => beside().ok().filter(|trial| {
+                fs::rename(trial.path(), &target).is_ok() && fs::create_dir(trial.path()).is_ok()
+            }),
+        };
+        let (partial, inside) = match partial {
+            Some(partial) => (partial, false),
+            None => (builder.tempdir_in(&target).map_err(|error| cannot_write(&target, error))?, true),
+        };
+        Ok(Self { target, partial, inside, lock })
+    }
+
+    /// What a killed process had left of this folder, and is removed.
+    pub fn removed(&self) -> &[PathBuf] {
+        self.lock.as_ref().map_or(&[], OutputLock::removed)
     }
 
     /// The place of a file of the run while it is written.
@@ -145,24 +219,67 @@ impl RunFolder {
     /// Gives the folder its final name.
     ///
     /// # Errors
-    /// If the target has come into being meanwhile, or the folder cannot be renamed.
+    /// If the target has come into being meanwhile, or the folder cannot be renamed: then it is kept, and the error says where.
     pub fn finish(self) -> Result<PathBuf> {
-        refuse_occupied(&self.target)?;
-        if self.target.is_dir() {
-            fs::remove_dir(&self.target).map_err(|error| cannot_write(&self.target, error))?;
-        }
-        fs::rename(self.partial.path(), &self.target).map_err(|error| cannot_write(&self.target, error))?;
-        // Nothing is left under the temporary name; the guard must not look for it.
-        let _ = self.partial.keep();
-        Ok(self.target)
+        let finished = match self.inside {
+            true => fill(self.partial.path(), &self.target),
+            false => replace(self.partial.path(), &self.target),
+        };
+        let Err(error) = finished else {
+            sync_folder(parent(&self.target));
+            if !self.inside {
+                // Nothing is left under the temporary name; the guard must not look for it.
+                let _ = self.partial.keep();
+            }
+            return Ok(self.target);
+        };
+        // Under a name that no later command takes for a leftover.
+        let partial = self.partial.keep();
+        let kept = partial.to_string_lossy().replacen(PARTIAL, ".complete-", 1);
+        let kept = match fs::rename(&partial, &kept) {
+            Ok(()) => PathBuf::from(kept),
+            Err(_) => partial,
+        };
+        let help = format!("what was computed is complete in {}: move it where you want it", kept.display());
+        Err(Error::failed(error.to_string()).help(help).because(error))
     }
 }
 
-fn refuse_occupied(target: &Path) -> Result<()> {
+/// Whether files can be made in a folder.
+fn is_writable(folder: &Path) -> bool {
+    tempfile::tempfile_in(folder).is_ok()
+}
+
+/// Puts a folder in the place of one that is empty or not there.
+fn replace(partial: &Path, target: &Path) -> Result<()> {
+    refuse_occupied(target)?;
+    if target.is_dir() {
+        fs::remove_dir(target).map_err(|error| cannot_write(target, error))?;
+    }
+    fs::rename(partial, target).map_err(|error| cannot_write(target, error))
+}
+
+/// Moves what is in a folder into the folder around it.
+fn fill(partial: &Path, target: &Path) -> Result<()> {
+    let failed = |error| cannot_write(target, error);
+    for entry in fs::read_dir(partial).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        fs::rename(entry.path(), target.join(entry.file_name())).map_err(failed)?;
+    }
+    sync_folder(target);
+    Ok(())
+}
+
+fn refuse_file(target: &Path) -> Result<()> {
     if target.is_file() {
         return Err(Error::config(format!("{}: is a file, expected a folder to create", target.display()))
             .help("give another name"));
     }
+    Ok(())
+}
+
+fn refuse_occupied(target: &Path) -> Result<()> {
+    refuse_file(target)?;
     let occupied = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
     if occupied {
         return Err(Error::config(format!("{}: the folder exists and is not empty", target.display()))

@@ -7,9 +7,9 @@ use halfmax_core::{Error, Result};
 use crate::assign::Scope;
 use crate::file_spec::{RowChoice, TableOptions};
 use crate::linked::{NameLinks, curves_of_archive, with_names};
-use crate::molar_mass::with_molar_masses;
+use crate::molar_mass::{DrugNames, MassesOfDrugs, with_molar_masses};
 use crate::note::{Note, join_notes};
-use crate::open::{OpenOptions, ParquetParts, TextParts, read_table_with};
+use crate::open::{ChosenRows, OpenOptions, ParquetParts, TextParts, read_table_with};
 use crate::plates::with_column_of;
 use crate::roles::Role;
 use crate::table::RawTable;
@@ -66,6 +66,8 @@ pub struct TableParts {
     options: TableOptions,
     joins: Vec<Join>,
     size: PartSize,
+    /// A sample of the rows that are chosen, where only some are.
+    chosen: Option<RawTable>,
 }
 
 enum Source {
@@ -99,14 +101,14 @@ impl Divided {
 /// What another table says of rows.
 enum Join {
     ColumnOf(RawTable, Role),
-    MolarMasses(RawTable),
+    MolarMasses(MassesOfDrugs),
 }
 
 impl Join {
     fn with(&self, table: &RawTable) -> Result<RawTable> {
         match self {
             Self::ColumnOf(other, role) => with_column_of(table, other, *role),
-            Self::MolarMasses(drugs) => with_molar_masses(table, drugs),
+            Self::MolarMasses(masses) => masses.with(table),
         }
     }
 }
@@ -139,12 +141,14 @@ impl TableOptions {
                     Some(table) => table,
                     None => with_names(read_table_with(path, &open)?, path)?,
                 };
-                table.decide_contents();
                 self.apply(&mut table)?;
+                table.decide_contents();
                 Source::Whole(table)
             }
         };
-        Ok(TableParts { source, options: self.clone(), joins: Vec::new(), size })
+        let mut parts = TableParts { source, options: self.clone(), joins: Vec::new(), size, chosen: None };
+        parts.chosen = parts.chosen_rows()?;
+        Ok(parts)
     }
 }
 
@@ -153,27 +157,47 @@ impl TableParts {
     ///
     /// # Errors
     /// As [`with_column_of`]: of the whole table, or of a sample of its rows.
-    pub fn with_column_of(self, other: RawTable, role: Role) -> Result<Self> {
-        self.with(Join::ColumnOf(other, role))
-    }
-
-    /// With the molar masses of drugs.
-    ///
-    /// # Errors
-    /// As [`with_molar_masses`]: of the whole table, or of a sample of its rows.
-    pub fn with_molar_masses(self, drugs: RawTable) -> Result<Self> {
-        self.with(Join::MolarMasses(drugs))
-    }
-
-    fn with(mut self, join: Join) -> Result<Self> {
+    pub fn with_column_of(mut self, other: RawTable, role: Role) -> Result<Self> {
         match &mut self.source {
-            Source::Whole(table) => *table = join.with(table)?,
+            Source::Whole(table) => *table = with_column_of(table, &other, role)?,
             Source::Divided(..) => {
+                let join = Join::ColumnOf(other, role);
                 join.with(&self.sample()?)?;
                 self.joins.push(join);
             }
         }
         Ok(self)
+    }
+
+    /// With the molar masses of drugs.
+    ///
+    /// # Errors
+    /// As [`with_molar_masses`].
+    pub fn with_molar_masses(mut self, drugs: &RawTable) -> Result<Self> {
+        match &mut self.source {
+            Source::Whole(table) => *table = with_molar_masses(table, drugs)?,
+            Source::Divided(..) => {
+                let mut names = DrugNames::default();
+                self.each(|part| names.add(&part))?;
+                self.joins.push(Join::MolarMasses(names.masses(&self.sample()?, drugs)?));
+            }
+        }
+        Ok(self)
+    }
+
+    /// A sample of the rows that are chosen; none where all are, or the table is whole.
+    fn chosen_rows(&self) -> Result<Option<RawTable>> {
+        let Source::Divided(divided, links) = &self.source else { return Ok(None) };
+        if self.options.rows.is_empty() {
+            return Ok(None);
+        }
+        let mut chosen = ChosenRows::default();
+        self.each(|part| {
+            chosen.add(&part);
+            Ok(())
+        })?;
+        let like = self.prepared(divided.sample().clone(), links, None)?;
+        Ok(Some(chosen.sampled(&like)))
     }
 
     /// The whole table, or where it is read part by part a sample of its rows, with notes on the whole file.
@@ -183,8 +207,15 @@ impl TableParts {
     pub fn sample(&self) -> Result<RawTable> {
         match &self.source {
             Source::Whole(table) => Ok(table.clone()),
-            Source::Divided(divided, links) => self.prepared(divided.sample().clone(), links, None),
+            Source::Divided(divided, links) => match &self.chosen {
+                Some(chosen) => self.joined(chosen.clone()),
+                None => self.prepared(divided.sample().clone(), links, None),
+            },
         }
+    }
+
+    fn joined(&self, table: RawTable) -> Result<RawTable> {
+        self.joins.iter().try_fold(table, |table, join| join.with(&table))
     }
 
     /// The size of parts.
@@ -207,10 +238,13 @@ impl TableParts {
         let rows = choice.map(|choice| choice.rows_of(&table)).transpose()?;
         table.say(&self.options.everywhere, Scope::AllFiles)?;
         table.say(&self.options.columns, Scope::ThisFile)?;
+        if let Some(chosen) = &self.chosen {
+            table.decided.clone_from(&chosen.decided);
+        }
         if let Some(rows) = rows {
             table = table.with_rows(&rows);
         }
-        self.joins.iter().try_fold(table, |table, join| join.with(&table))
+        if table.rows() == 0 { Ok(table) } else { self.joined(table) }
     }
 
     /// Gives one part after the other to `take`, in the order of the file. Returns what is to be said of the table as a whole.
@@ -228,15 +262,17 @@ impl TableParts {
             Source::Divided(divided, links) => (divided, links),
         };
         let mut choice = RowChoice::of(&self.options.rows);
-        let mut notes = divided.sample().notes.clone();
+        let mut of_parts: Vec<Note> = Vec::new();
         divided.each(|part| {
             let mut table = self.prepared(part, links, choice.as_mut())?;
-            join_notes(&mut notes, std::mem::take(&mut table.notes));
+            join_notes(&mut of_parts, std::mem::take(&mut table.notes));
             if table.rows() > 0 { take(table) } else { Ok(()) }
         })?;
+        let mut notes = divided.sample().notes.clone();
         if let Some(choice) = choice {
             notes.extend(choice.conclude(divided.sample().label())?);
         }
+        notes.extend(of_parts);
         Ok(notes)
     }
 }

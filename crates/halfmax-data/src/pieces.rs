@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use halfmax_core::{Error, Result};
 
+use crate::digest::sha256_file;
 use crate::output::{cannot_write, write_atomically};
 use crate::writers::{ScoreBlock, ScoreWriter};
 
@@ -23,6 +24,8 @@ pub struct Pieces {
     /// What the work is made of: pieces of other work are not gone on with.
     made_of: String,
     pieces: Vec<Piece>,
+    /// Pieces that were damaged, or stood behind one that was.
+    damaged: usize,
     current: Option<Current>,
 }
 
@@ -44,7 +47,7 @@ impl Pieces {
     /// For a file that is to be written, with what an interrupted command left of it. `made_of` says what the scores depend on.
     ///
     /// # Errors
-    /// If the ending is not known, or what was left is of other work or incomplete.
+    /// If the ending is not known, or what was left is of other work.
     pub fn open(out: &Path, target: &str, made_of: &str) -> Result<Self> {
         let folder = (out.as_os_str() != "-").then(|| {
             let mut name = out.file_name().unwrap_or_default().to_owned();
@@ -57,10 +60,11 @@ impl Pieces {
             folder,
             made_of: made_of.to_owned(),
             pieces: Vec::new(),
+            damaged: 0,
             current: None,
         };
         if let Some(folder) = pieces.folder.as_ref().filter(|folder| folder.is_dir()) {
-            pieces.pieces = found(folder, made_of)?;
+            (pieces.pieces, pieces.damaged) = found(folder, made_of)?;
         }
         // A wrong ending, or a place that cannot be written, is told at once.
         pieces.begin()?;
@@ -77,6 +81,11 @@ impl Pieces {
     pub fn rows(&self) -> usize {
         let kept: usize = self.pieces.iter().map(|piece| piece.rows).sum();
         kept + self.current.as_ref().map_or(0, |current| current.rows)
+    }
+
+    /// How many pieces of an interrupted command were damaged (or stood behind one that was), and are computed again.
+    pub fn damaged(&self) -> usize {
+        self.damaged
     }
 
     fn begin(&mut self) -> Result<&mut Current> {
@@ -112,8 +121,12 @@ impl Pieces {
         }
         let units = [current.first, current.first + current.units];
         let ending = self.out.extension().unwrap_or_default().to_string_lossy();
-        let path = folder.join(format!("{:010}-{:010}-{}.{ending}", units[0], units[1], current.rows));
-        current.writer.finish_as(&path)?;
+        let name = format!("{:010}-{:010}-{}", units[0], units[1], current.rows);
+        // Its name says what it must hold: a piece that was cut or changed is not believed.
+        let unproved = folder.join(format!("{name}.{ending}"));
+        current.writer.finish_as(&unproved)?;
+        let path = folder.join(format!("{name}-{}.{ending}", digest_of(&unproved)?));
+        fs::rename(&unproved, &path).map_err(|error| cannot_write(&path, error))?;
         self.pieces.push(Piece { path, units, rows: current.rows });
         Ok(())
     }
@@ -142,7 +155,15 @@ impl Pieces {
         self.close()?;
         let mut whole = ScoreWriter::create(&self.out, &self.target)?;
         for piece in &self.pieces {
-            whole.append(&piece.path)?;
+            let written = whole.append(&piece.path)?;
+            if written != piece.rows {
+                return Err(Error::failed(format!(
+                    "{}: holds {written} rows, expected {}: it was changed meanwhile",
+                    piece.path.display(),
+                    piece.rows
+                ))
+                .help("start the command again: it computes this piece anew"));
+            }
         }
         whole.finish()?;
         if let Some(folder) = &self.folder {
@@ -155,33 +176,50 @@ impl Pieces {
 
 const MADE_OF: &str = "made-of.txt";
 
-/// The pieces in a folder, which must follow each other from the first unit on.
-fn found(folder: &Path, made_of: &str) -> Result<Vec<Piece>> {
+/// The beginning of a file's SHA-256, in hexadecimal.
+fn digest_of(path: &Path) -> Result<String> {
+    let mut digest = sha256_file(path)?;
+    digest.truncate(16);
+    Ok(digest)
+}
+
+/// The pieces in a folder that follow each other from the first unit on and are as they were written, and how many others there were, which are removed.
+fn found(folder: &Path, made_of: &str) -> Result<(Vec<Piece>, usize)> {
     let place = folder.display();
     let refused = |what: &str| {
         Error::config(format!("{place}: {what}")).help("remove it to start anew, or give another --out")
     };
     let unreadable = |error: std::io::Error| refused(&format!("cannot be read: {error}"));
-    let known = fs::read_to_string(folder.join(MADE_OF)).unwrap_or_default();
-    if known != made_of {
-        return Err(refused("holds part of what another command, or other files, gave"));
-    }
-    let mut pieces = Vec::new();
+    let mut pieces: Vec<(Piece, Option<String>)> = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let numbers: Option<Vec<usize>> = name.split('-').map(|part| part.parse().ok()).collect();
+        let parts: Vec<&str> = name.split('-').collect();
+        let numbers: Option<Vec<usize>> = parts.iter().take(3).map(|part| part.parse().ok()).collect();
         if let Some([first, last, rows]) = numbers.as_deref() {
-            pieces.push(Piece { path, units: [*first, *last], rows: *rows });
+            let digest = parts.get(3).map(|digest| (*digest).to_owned());
+            pieces.push((Piece { path, units: [*first, *last], rows: *rows }, digest));
         }
     }
-    pieces.sort_by_key(|piece| piece.units);
-    let mut next = 0;
-    for piece in &pieces {
-        if piece.units[0] != next {
-            return Err(refused(&format!("lacks the piece that begins with unit {next}")));
-        }
-        next = piece.units[1];
+    // A command that was killed before it wrote what it is made of left nothing.
+    match fs::read_to_string(folder.join(MADE_OF)) {
+        Ok(known) if known == made_of => {}
+        Err(_) if pieces.is_empty() => return Ok((Vec::new(), 0)),
+        _ => return Err(refused("holds part of what another command, or other files, gave")),
     }
-    Ok(pieces)
+    pieces.sort_by(|(a, _), (b, _)| a.units.cmp(&b.units));
+    let all = pieces.len();
+    let mut proved: Vec<Piece> = Vec::new();
+    for (piece, digest) in pieces {
+        let next = proved.last().map_or(0, |last| last.units[1]);
+        let is_whole = piece.units[0] == next && digest.is_some() && digest_of(&piece.path).ok() == digest;
+        // What stands behind a damaged piece does not follow any more.
+        if is_whole {
+            proved.push(piece);
+        } else {
+            fs::remove_file(&piece.path).map_err(unreadable)?;
+        }
+    }
+    let damaged = all - proved.len();
+    Ok((proved, damaged))
 }

@@ -117,9 +117,7 @@ fn notes(table: &RawTable, signal: usize, wells: &[Well], plates: &Plates) -> Ve
         None => divided.then("the mean of ").count(controls, "untreated well"),
     };
     let blanks = count(|well| *well == Well::Blank);
-    if blanks > 0 {
-        divided = divided.then(", both less the mean of ").count(blanks, "blank");
-    }
+    divided = divided.count_if_any(", both less the mean of ", blanks, "blank");
     let mut notes = table.notes.clone();
     notes.push(divided.then(format!(", by {}", plates.what)));
     let aside = count(|well| matches!(well, Well::Positive | Well::Aside));

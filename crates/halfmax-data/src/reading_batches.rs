@@ -2,7 +2,7 @@
 
 use halfmax_core::{Error, Result};
 
-use crate::fellows::place_of_usual_size;
+use crate::fellows::{Fellow, Scales, place_of_usual_size};
 use crate::lists;
 use crate::note::{Note, join_notes};
 use crate::parts::{PartSize, TableParts};
@@ -227,8 +227,13 @@ struct Gathered<'a> {
     controls: usize,
     incomplete: usize,
     has_divisions: bool,
+    /// The readings of each plate and experiment, where they come in parts: their scales are compared.
+    plates: Vec<(Role, Regroup)>,
     notes: Vec<Note>,
 }
+
+/// A plate of a few hundred readings has about so many bytes.
+const BYTES_OF_A_PLATE: usize = 1 << 13;
 
 impl<'a> Gathered<'a> {
     fn new(options: &'a ReadingOptions, rows: &dyn Rows) -> Self {
@@ -249,6 +254,12 @@ impl<'a> Gathered<'a> {
             controls: 0,
             incomplete: 0,
             has_divisions: false,
+            plates: match rows.is_divided() {
+                true => [Role::Plate, Role::Experiment]
+                    .map(|role| (role, Regroup::new(rows.size(), BYTES_OF_A_PLATE, &std::env::temp_dir())))
+                    .into(),
+                false => Vec::new(),
+            },
             notes: Vec::new(),
         }
     }
@@ -290,6 +301,12 @@ impl<'a> Gathered<'a> {
                 () if doses[row] == 0.0 && !readings[row].is_nan() => self.controls += 1,
                 () if named && !doses[row].is_nan() && !readings[row].is_nan() => complete.push(row),
                 () => self.incomplete += 1,
+            }
+        }
+        for (role, plates) in &mut self.plates {
+            if let Some(column) = table.role(*role) {
+                let readings = table.only_columns(&[column, columns.dose, columns.reading])?;
+                plates.add(&readings, &[readings.labels(0)?], &complete)?;
             }
         }
         self.readings += complete.len();
@@ -352,7 +369,14 @@ impl<'a> Gathered<'a> {
         };
         let one_drug_by = self.one_drug_by;
         let mut batches = ReadingBatches { tables, options, decided, one_drug_by, facts, only: None };
-        let Some(found) = batches.look()? else { return Ok(batches) };
+        let Some(mut found) = batches.look()? else { return Ok(batches) };
+        // Where all readings are one batch its plates are whole.
+        for (_, plates) in self.plates.into_iter().filter(|_| !decided.plates_are_whole) {
+            let plates = plates.finish(|readings| Ok(vec![readings.labels(0)?]))?;
+            for at in 0..plates.tables() {
+                found.scales.join(&scales_of_plates(&plates.table(at)?, unit.percent)?);
+            }
+        }
         let mut all = notes;
         join_notes(&mut all, self.notes);
         all.extend(Alone::note(wells - of_one_drug, &batches.one_drug_by));
@@ -366,6 +390,23 @@ impl<'a> Gathered<'a> {
         batches.facts.dose_unit_assumed = found.dose_unit_assumed;
         Ok(batches)
     }
+}
+
+/// The scales of the plates of a table of plates, doses and readings.
+fn scales_of_plates(table: &RawTable, percent: bool) -> Result<Scales> {
+    let plates = table.labels(0)?;
+    let (doses, readings) = (table.numbers(1, "a dose")?, table.numbers(2, "a reading")?);
+    let mut fellows: Vec<Fellow> = plates
+        .names
+        .iter()
+        .map(|name| Fellow { name: format!("{} {name}", table.names()[0]), readings: Vec::new() })
+        .collect();
+    for (row, plate) in plates.of_row.iter().enumerate() {
+        if let Some(fellow) = fellows.get_mut(*plate as usize) {
+            fellow.readings.push((doses[row], readings[row]));
+        }
+    }
+    Ok(Scales::of(fellows.as_slice(), percent))
 }
 
 /// Finds the readings of a table: of wells that hold one drug. Raw signals are divided by those of the untreated wells first.

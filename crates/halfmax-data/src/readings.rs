@@ -208,7 +208,7 @@ pub(crate) const CURVES: &str = "curves";
 pub(crate) struct Columns {
     /// Cell lines, drugs and, where curves are told apart by them, experiments and times.
     named: Vec<usize>,
-    dose: usize,
+    pub dose: usize,
     unit: Option<usize>,
     pub reading: usize,
 }

@@ -210,6 +210,8 @@ impl Values {
             (Self::Numbers(a), Self::Numbers(b)) => Arc::ptr_eq(a, b),
             (Self::Singles(a), Self::Singles(b)) => Arc::ptr_eq(a, b),
             (Self::Texts(a), Self::Texts(b)) => Arc::ptr_eq(a, b),
+            // Of lists and structures nothing is kept.
+            (Self::Other(a), Self::Other(b)) => a == b,
             _ => false,
         }
     }
@@ -554,6 +556,15 @@ impl RawTable {
             .collect();
         let places = RowPlaces::Listed(rows.iter().map(|row| self.row_of(*row) as u32).collect());
         Self { columns, rows: rows.len(), places, ..self.without_columns() }
+    }
+
+    /// The table with some of its columns only.
+    ///
+    /// # Errors
+    /// If it has no such columns.
+    pub(crate) fn only_columns(&self, columns: &[usize]) -> Result<Self> {
+        let own = columns.iter().map(|column| self.columns[*column].clone()).collect();
+        Self::new(&self.label, own, self.rows, self.places.clone(), Vec::new())
     }
 
     /// A table of columns that are named and filled like those of another, in its order.

@@ -12,7 +12,7 @@ use polars::prelude::{
 };
 use tempfile::NamedTempFile;
 
-use crate::output::{cannot_write, persist, temporary_file};
+use crate::output::{OutputSet, cannot_write, completed, named, temporary_file};
 
 /// One column of a table to write.
 #[derive(Clone, Debug)]
@@ -236,29 +236,46 @@ impl TableWriter {
         }
     }
 
-    /// Adds the rows of a file that another writer of the same columns wrote in the same format.
+    /// Adds the rows of a file that another writer of the same columns wrote in the same format. Returns how many they are.
     ///
     /// # Errors
     /// If it cannot be read, or writing fails.
-    pub fn append(&mut self, piece: &Path) -> Result<()> {
+    pub fn append(&mut self, piece: &Path) -> Result<usize> {
         let unreadable = |error: std::io::Error| {
             Error::failed(format!("{}: cannot be read: {error}", piece.display())).because(error)
         };
         let path = &self.path;
-        let first = std::mem::replace(&mut self.appended, true);
+        let behind = std::mem::replace(&mut self.appended, true);
         let mut file = File::open(piece).map_err(unreadable)?;
         match &mut self.target {
             Target::Parquet { file: out, writer } => {
                 let frame = ParquetReader::new(file).finish().map_err(|error| failed(piece, error))?;
                 let writer = parquet_writer(path, out, writer, &self.notes, || (**frame.schema()).clone())?;
-                writer.write_batch(&frame).map_err(|error| failed(path, error))
+                writer.write_batch(&frame).map_err(|error| failed(path, error))?;
+                Ok(frame.height())
             }
             Target::Text(out) => {
-                let mut file = std::io::BufReader::new(&mut file);
-                if self.format == Format::Csv && first {
+                let mut file = std::io::BufReader::with_capacity(1 << 20, &mut file);
+                let quoting = self.format == Format::Csv;
+                if quoting && behind {
                     file.skip_until(b'\n').map_err(unreadable)?;
                 }
-                std::io::copy(&mut file, out).map(|_| ()).map_err(|error| cannot_write(path, error))
+                let (mut rows, mut inside) = (0, false);
+                loop {
+                    let bytes = file.fill_buf().map_err(unreadable)?;
+                    if bytes.is_empty() {
+                        break;
+                    }
+                    for byte in bytes {
+                        inside ^= quoting && *byte == b'"';
+                        rows += usize::from(*byte == b'\n' && !inside);
+                    }
+                    out.write_all(bytes).map_err(|error| cannot_write(path, error))?;
+                    let read = bytes.len();
+                    file.consume(read);
+                }
+                // The header of the first piece is kept, and is no row.
+                Ok(rows - usize::from(quoting && !behind && rows > 0))
             }
             Target::Standard => Err(Error::failed("pieces of standard output")),
         }
@@ -278,16 +295,32 @@ impl TableWriter {
     /// # Errors
     /// As [`TableWriter::finish`].
     pub fn finish_as(self, path: &Path) -> Result<()> {
+        self.complete(path, named)
+    }
+
+    /// Completes the file, which gets its name with the others of a set.
+    ///
+    /// # Errors
+    /// If the last bytes cannot be written.
+    pub fn finish_into(self, set: &OutputSet) -> Result<()> {
+        let path = self.path.clone();
+        self.complete(&path, |file, path| {
+            set.add(file, path);
+            Ok(())
+        })
+    }
+
+    fn complete(self, path: &Path, give: impl FnOnce(NamedTempFile, &Path) -> Result<()>) -> Result<()> {
         match self.target {
             Target::Standard => std::io::stdout().flush().map_err(|error| cannot_write(path, error)),
-            Target::Text(out) => persist(out, path),
+            Target::Text(out) => give(completed(out, path)?, path),
             Target::Parquet { file, writer } => {
                 let Some(writer) = writer else {
                     return Err(Error::failed(format!("{}: no rows were written", path.display())));
                 };
                 writer.finish().map_err(|error| failed(path, error))?;
                 drop(writer);
-                persist(BufWriter::new(file), path)
+                give(completed(BufWriter::new(file), path)?, path)
             }
         }
     }
@@ -469,7 +502,7 @@ impl ScoreWriter {
     ///
     /// # Errors
     /// As [`TableWriter::append`].
-    pub fn append(&mut self, piece: &Path) -> Result<()> {
+    pub fn append(&mut self, piece: &Path) -> Result<usize> {
         self.table.append(piece)
     }
 }

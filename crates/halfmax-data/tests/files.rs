@@ -183,6 +183,38 @@ fn a_run_folder_gets_its_name_when_complete() {
     says(RunFolder::create(target.join("config.toml")), &["is a file"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_run_folder_may_be_spelt_and_linked_as_one_likes() {
+    let above = tempfile::tempdir().unwrap();
+    let target = above.path().join("run");
+    let write = |target: &std::path::Path| {
+        let run = RunFolder::create(target).unwrap();
+        run.write("config.toml", b"name = 1").unwrap();
+        run.finish().unwrap()
+    };
+    assert_eq!(write(&target.join(".")), target);
+    let empty = above.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    std::os::unix::fs::symlink("empty", above.path().join("link")).unwrap();
+    write(&above.path().join("link"));
+    assert!(above.path().join("link").is_symlink() && empty.join("config.toml").is_file());
+    std::os::unix::fs::symlink("later", above.path().join("dangling")).unwrap();
+    write(&above.path().join("dangling"));
+    let mut names = names_in(above.path());
+    names.sort_unstable();
+    assert_eq!(names, ["dangling", "empty", "later", "link", "run"]);
+    // What a killed process left, beside the folder and inside of it.
+    let left = above.path().join("next");
+    fs::create_dir_all(left.join("next.partial-Ab12Cd")).unwrap();
+    fs::create_dir(above.path().join("next.partial-Zz99zz")).unwrap();
+    let run = RunFolder::create(&left).unwrap();
+    assert_eq!(run.removed().len(), 1);
+    says(RunFolder::create(&left), &["next", "another halfmax is writing it"]);
+    drop(run);
+    assert_eq!(names_in(&left).len(), 0);
+}
+
 #[test]
 fn predictions_and_scores_are_written_in_each_format() {
     let folder = tempfile::tempdir().unwrap();

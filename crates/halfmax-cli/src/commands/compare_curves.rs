@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use halfmax_core::{Error, Result};
-use halfmax_data::{CurveKey, OutputColumn, TableWriter, counted};
+use halfmax_data::{CurveKey, OutputColumn, OutputSet, TableWriter, counted};
 use halfmax_dose::{Comparison, CurveFit, Difference};
 
 use crate::terminal::Terminal;
@@ -115,7 +115,7 @@ impl Comparisons {
 
     /// Compares every curve of the first with that of the second whose other names are the same, writes the table, and says what has no partner. Returns
     /// the number of comparisons.
-    pub fn finish(mut self, terminal: Terminal) -> Result<usize> {
+    pub fn finish(mut self, files: &OutputSet, terminal: Terminal) -> Result<usize> {
         let column = self.pair.column;
         let rest = |key: &CurveKey| column.rest(key);
         let [first, second] = &self.curves;
@@ -129,7 +129,7 @@ impl Comparisons {
                 .note(&format!("--compare: without a partner, and left out: {}", counted(alone, "curve")));
         }
         write(column, &self.pair.values, &pairs, &mut self.writer)?;
-        self.writer.finish()?;
+        self.writer.finish_into(files)?;
         Ok(pairs.len())
     }
 }

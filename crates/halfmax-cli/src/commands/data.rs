@@ -80,7 +80,8 @@ fn inspect(
     terminal: Terminal,
 ) -> Result<()> {
     let options = table.options(global)?;
-    html.map_or(Ok(()), |path| global.may_write(path))?;
+    let inputs: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    html.map_or(Ok(()), |path| global.may_write(path, &inputs))?;
     let mut all: Vec<(Inspection, Quality)> = Vec::new();
     for path in paths {
         let inspections = halfmax_data::inspect_with(path, &options)?;
@@ -109,7 +110,7 @@ fn inspect(
 /// `halfmax data check`.
 fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) -> Result<()> {
     let config = global.read_recipe(path, terminal)?;
-    html.map_or(Ok(()), |path| global.may_write(path))?;
+    html.map_or(Ok(()), |html| global.may_write(html, &[path]))?;
     // The report is this command's result, so it is not also a note.
     let prepared = Prepared::new(&config, Terminal::new(false, true)).map_err(|error| {
         Error::unmet(format!("{}: {error}", path.display()))
@@ -299,5 +300,5 @@ fn convert(path: &Path, out: &Path, global: &Global, terminal: Terminal) -> Resu
     let folder = folder.finish()?;
     let text =
         format!("{} written: halfmax data check {}", folder.display(), folder.join("screen.toml").display());
-    terminal.result("set", &serde_json::json!({"out": folder}), &text)
+    terminal.result("set", &serde_json::json!({"out": folder.display().to_string()}), &text)
 }

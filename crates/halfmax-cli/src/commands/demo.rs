@@ -59,7 +59,7 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
     reporting.add_evaluation(&evaluation, ceiling.as_ref());
     let named = (trained.summary.name.as_str(), &*trained.fitted);
     let explained = explain_into(named, (&config, &prepared.loaded, None), &mut reporting, terminal)?;
-    write_tables(&folder.path(""), std::slice::from_ref(&explained))?;
+    write_tables(&folder.path(""), std::slice::from_ref(&explained), None)?;
     folder.write("report.html", reporting.html().as_bytes())?;
     let standing = Standing::of(&explained);
     terminal.result("mechanisms", &standing, &standing.text())?;

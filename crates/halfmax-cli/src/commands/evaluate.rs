@@ -123,7 +123,7 @@ fn report(
             }
         }
         if !all.is_empty() {
-            write_tables(&folder.path(""), &all)?;
+            write_tables(&folder.path(""), &all, None)?;
         }
     }
     folder.write("report.html", reporting.html().as_bytes())

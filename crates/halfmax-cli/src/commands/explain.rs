@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use halfmax_core::{End, EntityTable, Error, FeatureSpace, Result};
-use halfmax_data::{InputFile, read_cells_for_scoring, refuse_other_scales, write_atomically};
+use halfmax_data::{InputFile, OutputSet, read_cells_for_scoring, refuse_other_scales};
 use serde_json::json;
 
 use crate::Global;
@@ -51,8 +51,10 @@ const MOST_CELLS: usize = 50;
 pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Result<()> {
     args.check_out()?;
     let outputs = ["importance.parquet", "mechanisms.parquet"].map(|name| args.out.with_file_name(name));
-    for path in outputs.iter().chain([&args.out]) {
-        global.may_write(path)?;
+    let lists = args.cells.iter().chain(&args.gene_sets).map(PathBuf::as_path);
+    let inputs: Vec<&Path> = lists.chain(args.mechanisms.as_deref()).chain([args.model.as_path()]).collect();
+    for path in [&args.out].into_iter().chain(&outputs) {
+        global.may_write(path, &inputs)?;
     }
     let Trained { fitted, facts, .. } = Trained::read(&args.model)?;
     let mut config = args.config(global)?;
@@ -86,10 +88,12 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
         reporting.add_samples(&*fitted, &explained, &SampleTables { tables, cells, widths })?;
     }
     let folder = args.out.parent().unwrap_or(Path::new(""));
-    write_tables(folder, std::slice::from_ref(&explained))?;
-    write_atomically(&args.out, |file| file.write_all(reporting.html().as_bytes()))?;
+    let files = OutputSet::of(&args.out);
+    write_tables(folder, std::slice::from_ref(&explained), Some(&files))?;
+    files.write(&args.out, |file| file.write_all(reporting.html().as_bytes()))?;
+    files.finish()?;
     let text = format!("report written to {}", args.out.display());
-    terminal.result("explained", &json!({"report": args.out}), &text)
+    terminal.result("explained", &json!({"report": args.out.display().to_string()}), &text)
 }
 
 /// Whether the data are those that the model was trained on.

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use halfmax_boost::FittedBoost;
 use halfmax_core::{Error, FittedModel, Result};
-use halfmax_data::{read_model, write_atomically};
+use halfmax_data::{OutputSet, read_model};
 use serde_json::json;
 
 use crate::Global;
@@ -12,7 +12,10 @@ use crate::terminal::Terminal;
 
 /// `halfmax export --format lightgbm`.
 pub fn export(model: &Path, out: &Path, global: &Global, terminal: Terminal) -> Result<()> {
-    global.may_write(out)?;
+    let columns = out.with_added_extension("columns.json");
+    for path in [out, columns.as_path()] {
+        global.may_write(path, &[model])?;
+    }
     let (header, parts) = read_model(model)?;
     let fitted = registry::fitted(&header.family, &parts).map_err(|error| error.at(model.display()))?;
     let Some(fitted) = (&*fitted as &dyn Any).downcast_ref::<FittedBoost>() else {
@@ -31,11 +34,12 @@ pub fn export(model: &Path, out: &Path, global: &Global, terminal: Terminal) -> 
         .help("export a model of single drugs"));
     }
     let text = halfmax_boost::to_lightgbm(fitted);
-    write_atomically(out, |file| file.write_all(text.as_bytes()))?;
+    let files = OutputSet::of(out);
+    files.write(out, |file| file.write_all(text.as_bytes()))?;
     // What the columns of the exported model stand for, which the format has no place for.
-    let columns = out.with_added_extension("columns.json");
     let described = halfmax_boost::lightgbm_columns(fitted).to_string();
-    write_atomically(&columns, |file| file.write_all(described.as_bytes()))?;
+    files.write(&columns, |file| file.write_all(described.as_bytes()))?;
+    files.finish()?;
     let facts = json!({"family": fitted.family(), "trees": fitted.trees().len(), "bytes": text.len()});
     let text = format!(
         "{} trees written to {}, what their columns stand for to {}",

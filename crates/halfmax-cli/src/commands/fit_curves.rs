@@ -2,12 +2,13 @@ mod plates;
 mod times;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::{
-    PartSize, ReadingBatches, ReadingOptions, ReadingUnit, Readings, Role, TableParts, TableWriter, counted,
-    read_table,
+    OutputSet, PartSize, ReadingBatches, ReadingOptions, ReadingUnit, Readings, Role, TableParts,
+    TableWriter, counted, read_table,
 };
 use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Effect, Flag, HillPrior, Learnt, Position};
 use serde_json::json;
@@ -18,7 +19,7 @@ use crate::Global;
 use crate::commands::compare_curves::{CompareColumn, Comparisons, Pair};
 use crate::commands::curve_columns::{CurveBlock, GrowthColumns, write_block};
 use crate::dose_options::CurveArgs;
-use crate::picture_args::PictureArgs;
+use crate::picture_args::{PictureArgs, shown};
 use crate::reporting::{CurvePage, LearntFrom, tell_learnt, write_curve_svgs};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::{Terminal, stopped};
@@ -83,13 +84,19 @@ pub struct FitCurvesArgs {
 
 /// `halfmax fit-curves`.
 pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> Result<()> {
-    global.may_write_all(&[
-        ("--out", Some(&args.out)),
-        ("--compare-out", args.compare_out.as_deref()),
-        ("--plates", args.plates.file()),
-        ("--rates", args.times.file()),
-        ("--html", args.pictures.html.as_deref()),
-    ])?;
+    let others = [&args.control, &args.time_zero, &args.drugs, &args.curves.options];
+    let inputs: Vec<&Path> =
+        others.into_iter().flat_map(|file| file.as_deref()).chain([args.raw.as_path()]).collect();
+    global.may_write_all(
+        &[
+            ("--out", Some(&args.out)),
+            ("--compare-out", args.compare_out.as_deref()),
+            ("--plates", args.plates.file()),
+            ("--rates", args.times.file()),
+            ("--html", args.pictures.html.as_deref()),
+        ],
+        &inputs,
+    )?;
     args.pictures.check(global)?;
     if args.compare.as_ref().is_some_and(|pair| pair.column == CompareColumn::Experiment) && args.by.is_none()
     {
@@ -123,8 +130,9 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
     let mut comparison =
         args.compare.as_ref().zip(args.compare_out.as_ref()).map(Comparisons::create).transpose()?;
     let pictured = args.pictures.html.is_some();
-    let judged = judged(raw_rows(args, global)?, &args.plates, pictured, terminal)?;
-    let rows = args.times.rated(judged.rows)?;
+    let files = Arc::new(OutputSet::of(&args.out));
+    let judged = judged(raw_rows(args, global)?, &args.plates, (pictured, &files), terminal)?;
+    let rows = args.times.rated(judged.rows, &files)?;
     let readings = ReadingBatches::of(rows.as_ref(), &options)?;
     drop(rows);
     tell(&args.raw, &readings, terminal);
@@ -141,10 +149,18 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         ));
     }
     let pictures = args.pictures.html.as_ref().map(|_| CurvePage::new(judged.cards));
-    let summary =
-        fit_and_write(args, fitter, &readings, &mut writer, comparison.as_mut(), pictures, terminal)?;
-    writer.finish()?;
-    let compared = comparison.map(|comparison| comparison.finish(terminal)).transpose()?;
+    let summary = fit_and_write(
+        args,
+        fitter,
+        &readings,
+        &mut writer,
+        comparison.as_mut(),
+        (pictures, &files),
+        terminal,
+    )?;
+    writer.finish_into(&files)?;
+    let compared = comparison.map(|comparison| comparison.finish(&files, terminal)).transpose()?;
+    Arc::into_inner(files).ok_or_else(|| Error::failed("an output is still being written"))?.finish()?;
     if args.out == Path::new("-") {
         return Ok(());
     }
@@ -165,9 +181,9 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         "compared": compared,
         "learnt": summary.learnt,
         "plates": judged.facts,
-        "out": args.out,
-        "html": args.pictures.html,
-        "svg": args.pictures.svg,
+        "out": args.out.display().to_string(),
+        "html": shown(args.pictures.html.as_deref()),
+        "svg": shown(args.pictures.svg.as_deref()),
     });
     let mut text = format!(
         "{} written to {}: {} with an IC50 within the tested doses, {} flat, {} with too few doses",
@@ -201,7 +217,7 @@ fn raw_rows(args: &FitCurvesArgs, global: &Global) -> Result<TableParts> {
         }
     }
     if let Some(file) = &args.drugs {
-        rows = rows.with_molar_masses(read_table(file)?)?;
+        rows = rows.with_molar_masses(&read_table(file)?)?;
     }
     Ok(rows)
 }
@@ -278,7 +294,7 @@ fn fit_and_write(
     readings: &ReadingBatches,
     writer: &mut TableWriter,
     mut comparison: Option<&mut Comparisons>,
-    mut page: Option<CurvePage>,
+    (mut page, files): (Option<CurvePage>, &OutputSet),
     terminal: Terminal,
 ) -> Result<Summary> {
     let progress = terminal.progress("fitting");
@@ -315,7 +331,7 @@ fn fit_and_write(
         Ok(())
     })?;
     if let (Some(page), Some(path)) = (&mut page, &args.pictures.html) {
-        page.write(path, &args.raw, about, &fitter)?;
+        page.write((path, files), &args.raw, about, &fitter)?;
     }
     args.pictures.tell(summary.curves, terminal);
     Ok(summary)

@@ -47,7 +47,8 @@ struct Taken<'a> {
 
 /// `halfmax init`.
 pub fn init(args: &InitArgs, global: &Global, terminal: Terminal) -> Result<()> {
-    global.may_write(&args.out)?;
+    let inputs: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
+    global.may_write(&args.out, &inputs)?;
     let mut looked = Vec::new();
     for path in &args.files {
         for found in inspect(path)? {
@@ -64,7 +65,7 @@ pub fn init(args: &InitArgs, global: &Global, terminal: Terminal) -> Result<()> 
     let text = taken.written(folder, &open)?;
     write_atomically(&args.out, |file| std::io::Write::write_all(file, text.as_bytes()))?;
     let facts = json!({
-        "out": args.out,
+        "out": args.out.display().to_string(),
         "taken": looked.iter().map(|one| json!({"file": one.path, "sheet": one.found.sheet, "role": one.found.shape.role})).collect::<Vec<_>>(),
         "open": open,
     });

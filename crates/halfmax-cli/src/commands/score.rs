@@ -91,7 +91,7 @@ pub struct ScoreArgs {
 /// `halfmax score`.
 pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()> {
     args.check()?;
-    global.may_write(&args.out)?;
+    global.may_write(&args.out, &args.inputs())?;
     let Trained { fitted, mut facts, applicability } = Trained::read(&args.model)?;
     let said = args.sensitive.as_deref().and_then(End::named);
     facts.target.sensitive = said.or(facts.target.sensitive);
@@ -143,7 +143,7 @@ pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()
     }
     let written = out.finish()?;
     if args.out != Path::new("-") {
-        let summary = json!({"scores": written, "out": args.out, "feature_share": scoring.shares()});
+        let summary = json!({"scores": written, "out": args.out.display().to_string(), "feature_share": scoring.shares()});
         let text = format!("{written} scores written to {}", args.out.display());
         terminal.result("scores", &summary, &text)?;
     }
@@ -151,6 +151,16 @@ pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()
 }
 
 impl ScoreArgs {
+    /// The files that are read.
+    fn inputs(&self) -> Vec<&Path> {
+        let one = [&self.pairs, &self.combinations, &self.monotherapy, &self.single_agent, &self.responses];
+        let cells = self.cells.iter().map(PathBuf::as_path);
+        cells
+            .chain(one.into_iter().flat_map(|file| file.as_deref()))
+            .chain([self.model.as_path(), self.drugs.as_path()])
+            .collect()
+    }
+
     fn check(&self) -> Result<()> {
         if self.top == Some(0) {
             return Err(Error::parameter("--top", 0, "at least 1"));

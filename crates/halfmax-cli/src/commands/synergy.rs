@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{Error, Progress, Result, Seed, listed};
 use halfmax_data::{
-    Block, GridDoses, Matrices, MatrixOptions, RawTable, ReadingOptions, ReadingUnit, TableWriter, counted,
-    join_single_agents, read_grid, read_matrices, read_readings, read_table,
+    Block, GridDoses, Matrices, MatrixOptions, OutputSet, RawTable, ReadingOptions, ReadingUnit, TableWriter,
+    counted, join_single_agents, read_grid, read_matrices, read_readings, read_table,
 };
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
@@ -25,7 +25,7 @@ use self::flagged::Flagged;
 use self::many::{ScoredMany, cells_of_many, described_many, pairs_of, score_many, summary_of_many};
 use crate::Global;
 use crate::dose_options::DoseOptions;
-use crate::picture_args::PictureArgs;
+use crate::picture_args::{PictureArgs, shown};
 use crate::reporting::{
     BlockPage, LearntFrom, ScoredBlock, SvgFolder, drug_letter, tell_learnt, write_block_svgs,
 };
@@ -134,11 +134,17 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     let models: Vec<String> = scorer.params().models.iter().map(|model| model.name().to_owned()).collect();
     let seed = Seed::new(global.seed.or(options.seed).unwrap_or(1));
     args.fits.check(args.summary.is_some())?;
-    global.may_write_all(&[
-        ("--out", Some(&args.out)),
-        ("--summary", args.summary.as_deref()),
-        ("--html", args.pictures.html.as_deref()),
-    ])?;
+    let others = [&args.single_agents, &args.options];
+    let inputs: Vec<&Path> =
+        others.into_iter().flat_map(|file| file.as_deref()).chain([args.matrix.as_path()]).collect();
+    global.may_write_all(
+        &[
+            ("--out", Some(&args.out)),
+            ("--summary", args.summary.as_deref()),
+            ("--html", args.pictures.html.as_deref()),
+        ],
+        &inputs,
+    )?;
     args.pictures.check(global)?;
     let reading = MatrixOptions {
         unit: args.response.as_deref().and_then(ReadingUnit::named),
@@ -222,13 +228,15 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     }
     drop(progress);
     left.refuse_if_all(&args.matrix, all)?;
-    cells.finish()?;
-    blocks.map(TableWriter::finish).transpose()?;
+    let files = OutputSet::of(&args.out);
+    cells.finish_into(&files)?;
+    blocks.map(|blocks| blocks.finish_into(&files)).transpose()?;
     left.tell(&args.matrix, all, terminal);
     if let (Some(page), Some(path)) = (&mut pictures.page, &args.pictures.html) {
         let why = left.blocks.iter().map(|(_, name, error)| format!("block {name}: {error}"));
-        page.write(path, &args.matrix, &found, &why.collect::<Vec<String>>())?;
+        page.write((path, &files), &args.matrix, &found, &why.collect::<Vec<String>>())?;
     }
+    files.finish()?;
     args.pictures.tell(pictures.drawn, terminal);
     flagged.tell(&args.matrix, args.summary.is_some(), terminal);
     conclude(args, &found, &left, &flagged, terminal)
@@ -718,10 +726,10 @@ fn conclude(
         "not_scored": not_scored,
         "flags": flagged.counts(),
         "imputed_cells": flagged.imputed,
-        "out": args.out,
-        "summary": args.summary,
-        "html": args.pictures.html,
-        "svg": args.pictures.svg,
+        "out": args.out.display().to_string(),
+        "summary": shown(args.summary.as_deref()),
+        "html": shown(args.pictures.html.as_deref()),
+        "svg": shown(args.pictures.svg.as_deref()),
     });
     let more = blocks.saturating_sub(PRINTED);
     let more = if more > 0 { format!("… and {more} more\n") } else { String::new() };

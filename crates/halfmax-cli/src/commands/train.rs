@@ -96,7 +96,7 @@ fn report(
         let widths = trained.calibration.as_ref().map(|own| own.widths(&tables)).transpose()?;
         let model = (name.as_str(), &*trained.fitted);
         match explain_into(model, (config, &prepared.loaded, widths), &mut reporting, terminal) {
-            Ok(explained) => write_tables(&folder.path(""), std::slice::from_ref(&explained))?,
+            Ok(explained) => write_tables(&folder.path(""), std::slice::from_ref(&explained), None)?,
             Err(error) => unexplained(error, terminal)?,
         }
     }

@@ -1,13 +1,13 @@
 use std::path::Path;
 
 use halfmax_core::Result;
-use halfmax_data::{OutputColumn, TableWriter};
+use halfmax_data::{OutputColumn, OutputSet, TableWriter};
 use halfmax_explain::{Explanation, Importance};
 
 use crate::explaining::Explained;
 
-/// Writes `importance.parquet` and `mechanisms.parquet` into a folder, of one or more models.
-pub fn write_tables(folder: &Path, models: &[Explained]) -> Result<()> {
+/// Writes `importance.parquet` and `mechanisms.parquet` into a folder, of one or more models; as files of a set if there is one.
+pub fn write_tables(folder: &Path, models: &[Explained], set: Option<&OutputSet>) -> Result<()> {
     let mut importance = TableWriter::create(folder.join("importance.parquet"))?;
     let mut mechanisms = TableWriter::create(folder.join("mechanisms.parquet"))?;
     for model in models {
@@ -21,8 +21,13 @@ pub fn write_tables(folder: &Path, models: &[Explained]) -> Result<()> {
     if models.iter().all(|model| model.found.is_none()) {
         importance.write(&importance_columns(&Rows::default()))?;
     }
-    importance.finish()?;
-    mechanisms.finish().map(|_| ())
+    for table in [importance, mechanisms] {
+        match set {
+            Some(set) => table.finish_into(set)?,
+            None => table.finish()?,
+        }
+    }
+    Ok(())
 }
 
 /// The features of a partner that contribute, the most important first, with their ranks before and after adjusting.

@@ -6,7 +6,7 @@ mod panels;
 use std::path::Path;
 
 use halfmax_core::{Result, Seed};
-use halfmax_data::{Matrices, counted, write_atomically};
+use halfmax_data::{Matrices, OutputSet, counted};
 use halfmax_dose::synergy::{BlockScores, ModelScores, MultiMatrix, SynergyModel};
 use halfmax_report::{
     Card, DoseCurvePoint, DosePicture, DoseReading, Finding, Gallery, GalleryOrder, MatrixPicture, Measure,
@@ -118,12 +118,18 @@ impl BlockPage {
     }
 
     /// Writes the page.
-    pub fn write(&mut self, path: &Path, file: &Path, found: &Matrices, left_out: &[String]) -> Result<()> {
+    pub fn write(
+        &mut self,
+        (path, files): (&Path, &OutputSet),
+        file: &Path,
+        found: &Matrices,
+        left_out: &[String],
+    ) -> Result<()> {
         let html = within_limit(MOST_SHOWN.min(self.strongest.offered().max(1)), |most| {
             let (chosen, counts) = self.chosen(most);
             render_quality(&self.report(file, found, left_out, &chosen, counts))
         });
-        write_atomically(path, |file| file.write_all(html.as_bytes()))
+        files.write(path, |file| file.write_all(html.as_bytes()))
     }
 
     fn report(

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use halfmax_core::{Result, Seed};
-use halfmax_data::{CurveKey, ReadingFacts, counted, write_atomically};
+use halfmax_data::{CurveKey, OutputSet, ReadingFacts, counted};
 use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Flag, Position};
 use halfmax_report::{
     Card, Finding, Gallery, HistogramPicture, QualityChapter, QualityPart, QualityReport, Tally, curve_svg,
@@ -109,7 +109,7 @@ impl CurvePage {
     /// Writes the page.
     pub fn write(
         &mut self,
-        path: &Path,
+        (path, files): (&Path, &OutputSet),
         file: &Path,
         readings: &ReadingFacts,
         fitter: &CurveFitter,
@@ -120,7 +120,7 @@ impl CurvePage {
             let drawn: Vec<Drawn> = chosen.par_iter().map(|own| Drawn::of(own, fitter)).collect();
             render_quality(&self.report(file, readings, fitter, &drawn, sampled))
         });
-        write_atomically(path, |file| file.write_all(html.as_bytes()))
+        files.write(path, |file| file.write_all(html.as_bytes()))
     }
 
     fn report(

@@ -28,6 +28,7 @@ use crate::table::RawTable;
 
 pub(crate) use container::{Container, extract, members};
 pub(crate) use parquet_parts::ParquetParts;
+pub(crate) use survey::ChosenRows;
 pub(crate) use text::TextParts;
 
 /// How a file is to be opened, where that is said instead of found out.

@@ -24,6 +24,32 @@ pub(super) struct Survey {
     sample: Sample,
 }
 
+/// A sample of chosen rows of a table that comes in parts.
+#[derive(Default)]
+pub(crate) struct ChosenRows {
+    rows: usize,
+    sample: Sample,
+}
+
+impl ChosenRows {
+    /// Adds the chosen rows of a part.
+    pub fn add(&mut self, part: &RawTable) {
+        self.sample.take(self.rows, part.rows(), &part.places, &part.columns);
+        self.rows += part.rows();
+    }
+
+    /// A sample of all of them, by which is decided what its columns hold.
+    pub fn sampled(self, like: &RawTable) -> RawTable {
+        let (rows, places, values) = self.sample.joined(like.names().len());
+        let named = like.names().iter().zip(values);
+        let columns = named.map(|(name, values)| RawColumn { name: name.clone(), values }).collect();
+        let mut sample = RawTable::like(like, columns, rows, RowPlaces::Listed(places));
+        sample.decided = None;
+        sample.decide_contents();
+        sample
+    }
+}
+
 /// What is known of a file besides its rows.
 pub(super) struct About<'a> {
     pub label: &'a str,
@@ -98,6 +124,9 @@ impl Survey {
         for column in &sample.columns {
             let from = kept.last().map_or(0, |last| last + 1);
             kept.extend((from..all.len()).find(|at| all[*at].is(&column.values)));
+        }
+        if kept.len() != sample.columns.len() {
+            return Ok(None);
         }
         let mut contents: HashMap<String, Content> = HashMap::new();
         for (at, name) in kept.iter().zip(sample.names()) {

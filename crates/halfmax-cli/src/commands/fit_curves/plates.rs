@@ -6,8 +6,8 @@ use std::sync::Arc;
 use clap::Args;
 use halfmax_core::{Error, Result, listed};
 use halfmax_data::{
-    Note, OutputColumn, PartSize, PlateTables, PlateWells, RawTable, Rows, TableParts, TableWriter, WellKind,
-    counted, join_notes, plate_wells,
+    Note, OutputColumn, OutputSet, PartSize, PlateTables, PlateWells, RawTable, Rows, TableParts,
+    TableWriter, WellKind, counted, join_notes, plate_wells,
 };
 use halfmax_dose::{
     Corrected, PlateFlag, PlateFormat, PlateLimits, PlateQuality, PlateWell, PositionCorrection, WellUse,
@@ -63,7 +63,12 @@ pub struct Judged {
 /// # Errors
 /// If the table has no raw signals though they are needed, most plates have controls that cross, all plates fail and are to be left out, or
 /// the file of plates cannot be written.
-pub fn judged(parts: TableParts, args: &PlateArgs, pictured: bool, terminal: Terminal) -> Result<Judged> {
+pub fn judged(
+    parts: TableParts,
+    args: &PlateArgs,
+    (pictured, files): (bool, &OutputSet),
+    terminal: Terminal,
+) -> Result<Judged> {
     let limits = limits(args)?;
     let asked = args.plates.is_some() || !args.correct.is_empty() || args.drop_failed_plates;
     let label = parts.sample()?.label().to_owned();
@@ -91,7 +96,7 @@ pub fn judged(parts: TableParts, args: &PlateArgs, pictured: bool, terminal: Ter
         plates.correct(&tables, &limits)?;
     }
     if let Some(path) = &args.plates {
-        plates.write(path)?;
+        plates.write(path, files)?;
     }
     plates.notes(args, which).iter().for_each(|note| terminal.note(&format!("{label}: {note}")));
     let facts = Some(plates.facts(args));
@@ -516,7 +521,7 @@ impl Plates {
     }
 
     /// Writes one row per plate.
-    fn write(&self, path: &Path) -> Result<()> {
+    fn write(&self, path: &Path, files: &OutputSet) -> Result<()> {
         let mut writer = TableWriter::create(path)?;
         let names =
             |place: usize| self.all.iter().map(|plate| plate.names[place].as_str()).collect::<Vec<&str>>();
@@ -551,7 +556,7 @@ impl Plates {
         columns.push(("passes", OutputColumn::Text(&passes)));
         columns.push(("flags", OutputColumn::Text(&flags)));
         writer.write(&columns)?;
-        writer.finish()
+        writer.finish_into(files)
     }
 
     fn numbers(&self) -> Vec<(&'static str, Vec<f64>)> {

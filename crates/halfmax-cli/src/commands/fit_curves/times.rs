@@ -1,11 +1,12 @@
 //! Readings at several times: a curve for each, or curves of growth rates.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use halfmax_core::{Error, Result};
 use halfmax_data::{
-    Note, OutputColumn, PartSize, RawTable, Role, Rows, TableWriter, TimeCourse, time_courses,
+    Note, OutputColumn, OutputSet, PartSize, RawTable, Role, Rows, TableWriter, TimeCourse, time_courses,
     with_viabilities,
 };
 use halfmax_dose::{GrowthRate, growth_rate, growth_rate_inhibition, left_by_rates};
@@ -53,12 +54,13 @@ impl TimeArgs {
     ///
     /// # Errors
     /// If a file of rates is asked for without rates.
-    pub fn rated(&self, rows: Box<dyn Rows>) -> Result<Box<dyn Rows>> {
+    pub fn rated(&self, rows: Box<dyn Rows>, files: &Arc<OutputSet>) -> Result<Box<dyn Rows>> {
         match (self.of_rates(), &self.rates) {
             (true, file) => Ok(Box::new(RatedRows {
                 rows,
                 by_interval: self.times == Some(Times::Interval),
                 file: file.clone(),
+                files: files.clone(),
             })),
             (false, None) => Ok(rows),
             (false, Some(path)) => {
@@ -75,6 +77,7 @@ struct RatedRows {
     by_interval: bool,
     /// Where the rates are written to, whenever the rows are read.
     file: Option<PathBuf>,
+    files: Arc<OutputSet>,
 }
 
 impl Rows for RatedRows {
@@ -113,7 +116,7 @@ impl Rows for RatedRows {
             return Err(Error::data(format!("{label}: no well has a growth rate"))
                 .help("a growth rate needs signals above 0 (less the blanks) at two times"));
         }
-        writer.map(TableWriter::finish).transpose()?;
+        writer.map(|writer| writer.finish_into(&self.files)).transpose()?;
         Ok(notes)
     }
 

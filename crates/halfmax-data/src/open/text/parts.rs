@@ -10,7 +10,7 @@ use halfmax_core::{Error, Result};
 use super::super::changed;
 use super::super::container::{Container, container_of, damaged, most_unpacked, unpacks_to_too_much};
 use super::super::survey::{About, Survey, Surveyed};
-use super::{Head, Parsed, Pass, comma_styles, left_out, looks_like_utf16, parse, take_commas};
+use super::{Head, Parsed, Pass, Remarks, comma_styles, left_out, looks_like_utf16, parse, take_commas};
 use crate::number::NumberStyle;
 use crate::parts::PartSize;
 use crate::table::RawTable;
@@ -33,9 +33,16 @@ impl TextParts {
         let Some(source) = Source::of(path, size)? else { return Ok(None) };
         let label = &source.label;
         let mut reader = source.open()?;
-        let Some(first) = reader.next_part()?.filter(|first| first.contains('\n')) else { return Ok(None) };
+        let Some(mut first) = reader.next_part()?.filter(|first| first.contains('\n')) else {
+            return Ok(None);
+        };
+        // Remarks may be longer than a part.
+        while Remarks::of(&first).end == first.len() {
+            let Some(next) = reader.next_part()? else { break };
+            first += &next;
+        }
         let head = Head::of(label, &first, separator)?;
-        reader.quoting = head.format.quoting;
+        reader.format(&head);
         let body = head.format.prepared(&first[head.end..]);
         let numeric = head.format.numeric_columns(&body, head.before, head.names.len());
         let mut survey = Survey::of(&head.names, numeric);
@@ -44,7 +51,11 @@ impl TextParts {
         let (mut blank, mut remarks) = (0, 0);
         let mut text = Some(first);
         while let Some(own) = text {
-            let parsed = position.parse(label, &head, &own, &survey.numeric)?;
+            let parsed = match position.parse(label, &head, &own, &survey.numeric) {
+                // Whether quotation marks enclose fields shows at the end of the file, which the table as a whole has.
+                Err(_) if reader.quotes > 0 => return Ok(None),
+                parsed => parsed?,
+            };
             survey.see(&parsed.columns, parsed.rows, &parsed.places);
             (blank, remarks) = (blank + parsed.blank, remarks + parsed.remarks);
             text = reader.next_part()?;
@@ -78,7 +89,7 @@ impl TextParts {
     pub fn each(&self, mut take: impl FnMut(RawTable) -> Result<()>) -> Result<()> {
         let label = &self.source.label;
         let mut reader = self.source.open()?;
-        reader.quoting = self.head.format.quoting;
+        reader.format(&self.head);
         let mut position = Position::of(&self.head);
         let mut rows = 0;
         while let Some(text) = reader.next_part()? {
@@ -167,6 +178,7 @@ impl Source {
             buffer: Vec::new(),
             ended: false,
             quoting: true,
+            separators: vec![b',', b'\t', b';', b'|'],
             is_text: true,
             read: 0,
             quotes: 0,
@@ -176,6 +188,16 @@ impl Source {
 
 fn unreadable(label: &str, error: io::Error) -> Error {
     Error::data(format!("{label}: cannot be read: {error}")).because(error)
+}
+
+/// Where in a field a byte is.
+#[derive(Clone, Copy)]
+enum Field {
+    Begins,
+    Plain,
+    Enclosed,
+    /// Behind a mark that ends what is enclosed, or is the first of two.
+    MayEnd,
 }
 
 /// Reads parts that end where a record ends.
@@ -189,6 +211,8 @@ struct Reader {
     ended: bool,
     /// Whether quotation marks enclose ends of lines.
     quoting: bool,
+    /// What stands between fields; several as long as that is not known.
+    separators: Vec<u8>,
     /// Whether all of it was text in UTF-8 whose records can be told apart. Where it was not, there is no further part.
     is_text: bool,
     /// Bytes that were read.
@@ -202,6 +226,11 @@ impl Reader {
     const BEGINNING: usize = 1 << 12;
     /// A record is hardly as long: a quotation mark was not closed.
     const LONGEST_RECORD: usize = 1 << 26;
+
+    fn format(&mut self, head: &Head) {
+        self.quoting = head.format.quoting;
+        self.separators = vec![head.format.separator];
+    }
 
     /// The next part; none at the end.
     fn next_part(&mut self) -> Result<Option<String>> {
@@ -262,13 +291,20 @@ impl Reader {
         if !self.quoting || !self.buffer.contains(&b'"') {
             return self.buffer.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
         }
-        let (mut inside, mut last) = (false, None);
+        // As the parser sees it: a mark encloses only at the beginning of a field, and two of them inside are one.
+        let (mut state, mut last) = (Field::Begins, None);
         for (at, byte) in self.buffer.iter().enumerate() {
-            match byte {
-                b'"' => inside = !inside,
-                b'\n' if !inside => last = Some(at + 1),
-                _ => {}
-            }
+            state = match (state, byte) {
+                (Field::Begins, b'"') | (Field::MayEnd, b'"') => Field::Enclosed,
+                (Field::Enclosed, b'"') => Field::MayEnd,
+                (Field::Enclosed, _) => Field::Enclosed,
+                (_, b'\n') => {
+                    last = Some(at + 1);
+                    Field::Begins
+                }
+                (_, byte) if self.separators.contains(byte) => Field::Begins,
+                _ => Field::Plain,
+            };
         }
         last
     }

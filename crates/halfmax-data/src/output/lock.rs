@@ -1,0 +1,185 @@
+//! One process at a time writes an output, and clears away what a killed one left there.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use halfmax_core::{Error, Result};
+
+use super::set::undo_interrupted;
+use super::{cannot_write, parent};
+
+/// Keeps other processes from writing an output, as long as it lives: a locked file `.NAME.lock` beside it.
+#[derive(Debug)]
+pub struct OutputLock {
+    /// None where the file system knows no locks.
+    held: Option<(File, PathBuf)>,
+    removed: Vec<PathBuf>,
+}
+
+impl OutputLock {
+    /// Takes the lock of an output, and removes what a killed process left of it.
+    ///
+    /// # Errors
+    /// If another process holds it: says which. If the folder cannot be written.
+    pub fn take(output: &Path) -> Result<Self> {
+        let Some(name) = output.file_name() else { return Ok(Self { held: None, removed: Vec::new() }) };
+        let path = parent(output).join(hidden(name, ".lock"));
+        let held = loop {
+            let mut options = OpenOptions::new();
+            let mut file = options
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+                .map_err(|error| cannot_write(output, error))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(taken(output, &mut file)),
+                Err(TryLockError::Error(_)) => break None,
+            }
+            // The one who had it may have removed the file before it was locked.
+            if is_still(&file, &path) {
+                say_who(&mut file);
+                break Some((file, path));
+            }
+        };
+        let mut removed = undo_interrupted(output);
+        removed.extend(remove_partial(parent(output), name));
+        Ok(Self { held, removed })
+    }
+
+    /// What a killed process had left, and is removed.
+    pub fn removed(&self) -> &[PathBuf] {
+        &self.removed
+    }
+}
+
+impl Drop for OutputLock {
+    fn drop(&mut self) {
+        if let Some((_, path)) = &self.held {
+            // A file that stays is no harm: it is not locked.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// A hidden name that belongs to an output: `.NAME.lock`.
+pub(super) fn hidden(name: &OsStr, ending: &str) -> OsString {
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(ending);
+    hidden
+}
+
+#[cfg(unix)]
+fn is_still(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let same = |own: fs::Metadata, named: fs::Metadata| (own.dev(), own.ino()) == (named.dev(), named.ino());
+    file.metadata().ok().zip(fs::metadata(path).ok()).is_some_and(|(own, named)| same(own, named))
+}
+
+#[cfg(not(unix))]
+fn is_still(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+/// Writes who holds a lock: the process and the seconds since 1970. Where that fails the lock holds all the same.
+fn say_who(file: &mut File) {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let _ = file.set_len(0);
+    let _ = write!(file, "{} {seconds}", std::process::id());
+}
+
+fn taken(output: &Path, file: &mut File) -> Error {
+    let mut text = String::new();
+    let _ = file.rewind();
+    let _ = file.take(64).read_to_string(&mut text);
+    let mut words = text.split(' ').map(|word| word.parse::<u64>().ok());
+    let who = match (words.next().flatten(), words.next().flatten()) {
+        (Some(process), Some(seconds)) => format!("process {process}, since {}", clock(seconds)),
+        _ => "which has just begun".to_owned(),
+    };
+    Error::failed(format!("{}: another halfmax is writing it ({who})", output.display()))
+        .help("wait until it ends, or give another name")
+}
+
+/// A time of day, as far as it tells when a process began: `2026-11-27 02:53:10 UTC`.
+fn clock(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Hinnant's civil_from_days, for days since 1970.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let place = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * place + 2) / 5 + 1;
+    let month = if place < 10 { place + 3 } else { place - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// Letters of a temporary name.
+const LETTERS: usize = 6;
+
+/// Removes the temporary files and folders of the output of a name in a folder: nobody else writes it, so they are a killed process's.
+pub(super) fn remove_partial(folder: &Path, name: &OsStr) -> Vec<PathBuf> {
+    let mut plain = OsString::from(name);
+    plain.push(PARTIAL);
+    let prefixes = [hidden(name, PARTIAL), plain];
+    let is_partial = |name: &OsStr| {
+        prefixes.iter().any(|prefix| {
+            let rest = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+            rest.is_some_and(|rest| rest.len() == LETTERS && rest.iter().all(u8::is_ascii_alphanumeric))
+        })
+    };
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let left = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let left = left.filter(|path| path.file_name().is_some_and(is_partial));
+    left.filter(|path| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.is_ok())
+        .collect()
+}
+
+/// What the name of an output that is being written ends in, before six letters.
+pub(super) const PARTIAL: &str = ".partial-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_dates() {
+        assert_eq!(clock(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(clock(951_827_696), "2000-02-29 12:34:56 UTC");
+        assert_eq!(clock(1_795_748_390), "2026-11-27 02:59:50 UTC");
+    }
+
+    #[test]
+    fn one_process_holds_an_output_and_leftovers_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("out.csv");
+        for name in [".out.csv.partial-Ab12Cd", "out.csv.partial-x", ".out.csv.partial-results", "other.csv"]
+        {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        fs::create_dir(folder.path().join("out.csv.partial-Zz99zz")).unwrap();
+        let lock = OutputLock::take(&output).unwrap();
+        assert_eq!(lock.removed().len(), 2, "{:?}", lock.removed());
+        let error = OutputLock::take(&output).unwrap_err().to_string();
+        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        assert!(OutputLock::take(&folder.path().join("other.csv")).is_ok());
+        drop(lock);
+        let mut names: Vec<String> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, [".out.csv.partial-results", "other.csv", "out.csv.partial-x"]);
+        assert!(OutputLock::take(&output).is_ok());
+    }
+}
