@@ -108,7 +108,7 @@ impl Described<'_> {
         let kept = self.kept;
         let freedom = kept.freedom(1);
         let variance = kept.total / freedom as f64;
-        let standard_error = (variance / kept.n as f64).sqrt();
+        let standard_error = (variance * kept.uncertainty_of_mean()).sqrt();
         let half = self.quantiles.at(freedom as f64) * standard_error;
         let level =
             Estimate { value: kept.mean, standard_error, lower: kept.mean - half, upper: kept.mean + half };
@@ -151,9 +151,10 @@ impl Described<'_> {
         LackOfFit {
             sorted: self.used,
             fitted,
-            squares,
+            squares: squares + self.kept.set_aside.unwrap_or(0.0),
             parameters,
-            batches: self.kept.batches,
+            // Batches that nothing tells apart are part of what replicates differ by.
+            batches: if self.kept.set_aside.is_some() { 0.0 } else { self.kept.batches },
             spent: self.kept.spent,
         }
         .p_value()

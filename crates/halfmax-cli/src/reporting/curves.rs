@@ -257,7 +257,11 @@ fn learnt_facts(learnt: &Learnt) -> Vec<halfmax_report::Fact> {
         facts.push(fact("Bottoms", &format!("{} ± {}", decimals(mean), decimals(spread))));
     }
     if let Some(spread) = learnt.batches {
-        facts.push(fact("Batches differ by", &format!("{:.0} %", 100.0 * spread)));
+        let name = match learnt.batches_not_told {
+            true => "Batches, which no column tells apart, differ by",
+            false => "Batches differ by",
+        };
+        facts.push(fact(name, &format!("{:.0} %", 100.0 * spread)));
     }
     if let Some([variance, _]) = learnt.variance {
         facts.push(fact("A reading errs by", &format!("{} of the control", digits(variance.sqrt()))));
