@@ -262,7 +262,7 @@ fn unit<const N: usize>(at: usize) -> [f64; N] {
 }
 
 /// A fitted curve from which estimates are read.
-struct Reader<'a, const N: usize> {
+pub(crate) struct Reader<'a, const N: usize> {
     theta: &'a [f64; N],
     uncertainty: Uncertainty<N>,
     region: Region<'a, N>,
@@ -276,7 +276,7 @@ impl<'a, const N: usize> Reader<'a, N>
 where
     [f64; N]: Curve<N>,
 {
-    fn new(kept: &'a Kept, chosen: &'a Candidate<N>, range: [f64; 2], quantiles: &Quantiles) -> Self {
+    pub fn new(kept: &'a Kept, chosen: &'a Candidate<N>, range: [f64; 2], quantiles: &Quantiles) -> Self {
         let (theta, spread) = (&chosen.theta, &chosen.spread);
         let (variance, _) = spread.variance;
         let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, theta, spread.variance, quantiles);
@@ -330,7 +330,7 @@ where
     }
 
     /// The lowest dose at which the curve falls to a level, and where it lies.
-    fn dose(&self, target: Target) -> Option<(Estimate, Position)> {
+    pub fn dose(&self, target: Target) -> Option<(Estimate, Position)> {
         let function = |theta: &[f64; N]| target.ln_dose(theta);
         let (value, _) = function(self.theta)?;
         Some((self.dose_of(&function)?, Position::of(value, self.range)))

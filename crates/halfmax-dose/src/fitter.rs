@@ -10,7 +10,7 @@ use crate::describe::Described;
 use crate::distributions::Quantiles;
 use crate::flags::Flag;
 use crate::flatness::{has_power, p_of_trend};
-use crate::growth::growth_metrics;
+use crate::growth::{Grown, growth_metrics};
 use crate::kept::{Candidate, Kept};
 use crate::learnt::{Learnt, Own, Replicates};
 use crate::least_squares::{Level, Limits, MOST_BATCHES, Minimum, Pull, descend};
@@ -107,7 +107,8 @@ impl CurveFitter {
             fit.flags.insert(Flag::NonMonotone);
         }
         if let Some(divisions) = divisions.filter(|divisions| *divisions > 0.0) {
-            fit.growth = growth_metrics(used, divisions, &self.quantiles, &mut fit.effect_doses);
+            let grown = Grown { used, kept: &kept, learnt: &learnt, divisions };
+            fit.growth = growth_metrics(&grown, &self.quantiles, &mut fit.effect_doses);
         }
         (fit, rest)
     }

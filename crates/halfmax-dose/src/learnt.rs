@@ -33,7 +33,7 @@ pub struct Learnt {
     pub variance: Option<[f64; 2]>,
     /// The standard deviation of the factors of batches, where curves have several that differ.
     pub batches: Option<f64>,
-    /// Whether replicates differ as batches do, though nothing says which reading is of which: see [`Replicates`].
+    /// Whether replicates differ as batches do, though nothing says which reading is of which.
     pub batches_not_told: bool,
 }
 

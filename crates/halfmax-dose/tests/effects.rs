@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{doses, near};
+use common::{doses, near, normal};
 use halfmax_dose::*;
 
 /// Readings at eight doses, three each.
@@ -157,4 +157,34 @@ fn area_between_curves_is_that_of_the_shared_doses() {
     // A drug whose IC50 was not reached has no ratio.
     let weak = exact(&LogLogistic { bottom: 0.7, ..CURVE });
     assert!(a.compare(&weak).ic50_ratio.ratio.is_nan() && a.compare(&weak).abc > 0.1);
+}
+
+/// Growth rates err the more the fewer cells live: intervals of their doses allow for it, where many die and where few do.
+#[test]
+fn doses_of_growth_rates_are_held() {
+    let (doses, divisions) = (doses(3), 2.0);
+    let effects = vec![Effect::GrowthRate(25.0), Effect::GrowthRate(100.0)];
+    let params = CurveParams { effects, ..CurveParams::default() };
+    let rates = |ec50: f64| LogLogistic { top: 1.0, bottom: -0.6, ec50, hill: 1.2 };
+    for ec50 in [0.3, 4.0] {
+        let (mut held, mut all) = ([0; 2], [0; 2]);
+        for seed in 0..400 {
+            let reading = |(at, dose): (u64, &f64)| {
+                let left = ((rates(ec50).at(*dose) + 1.0) / 2.0).powf(divisions);
+                left + 0.05 * normal(9000 + seed, at)
+            };
+            let values: Vec<f64> = (0..).zip(&doses).map(reading).collect();
+            let found = fit(&params, &values, Some(divisions));
+            for (at, level) in [0.75, 0.0].into_iter().enumerate() {
+                let dose = &found.effect_doses[at].dose;
+                let truth = rates(ec50).dose_at(level).unwrap();
+                all[at] += usize::from(dose.is_known());
+                held[at] += usize::from(dose.is_known() && !(dose.lower > truth || dose.upper < truth));
+            }
+        }
+        for at in 0..2 {
+            let share = held[at] as f64 / all[at] as f64;
+            assert!(all[at] > 380 && (0.92..0.98).contains(&share), "{ec50}, {at}: {share} of {all:?}");
+        }
+    }
 }
