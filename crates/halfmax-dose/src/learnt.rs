@@ -283,44 +283,55 @@ fn common(values: &[(f64, f64)]) -> Option<Common> {
     Some(Common { mean, middle, variance, error })
 }
 
-/// The top of a curve, and its variance where the readings tell it: one Newton step from the best curve whose top is at `from`, which the slopes of the
-/// other curves hold. The variance is that at `from`, which noise in the top does not change. That of the best curve is smaller where noise makes the top lower, for
-/// then the lowest doses seem to lie on a plateau: such tops would count for more, and all would seem to differ by more than they do.
-fn top(own: &Own, from: f64, learnt: &Learnt) -> Option<(f64, f64)> {
+/// The top of a curve, and its variance where the readings tell it: one Newton step from the best curve that is drawn to what tops and slopes have in
+/// common, with the variance there, which noise in the top hardly changes. That of a free fit is smaller where noise makes the top lower, for then the lowest doses
+/// seem to lie on a plateau: such tops would count for more, and all would seem to differ by more than they do.
+fn top(own: &Own, [mean, spread]: [f64; 2], learnt: &Learnt) -> Option<(f64, f64)> {
     let (variance, freedom) = learnt.moderated(own.squares, own.freedom);
     let mut pull = Pull::NONE;
     if let Some([mean, spread]) = learnt.ln_hill {
         (pull.at[3], pull.weight[3]) = (mean, variance / (spread * spread));
     }
-    let mut held = Limits { pull, ..own.limits };
-    held.ranges[0] = [from; 2];
-    let theta = descend(&own.levels, &held, &own.theta).theta;
+    let mut drawn = Limits { pull, ..own.limits };
+    (drawn.pull.at[0], drawn.pull.weight[0]) = (mean, variance / (spread * spread));
+    let theta = descend(&own.levels, &drawn, &own.theta).theta;
     let within = |at: usize| own.limits.is_free(at) && !own.limits.holds(at, theta[at]);
-    // The range of the top may end at `from`.
+    // A top at the end of its range would move, too.
     let free = [own.limits.is_free(0), within(1), within(2), within(3)];
     let here = normal(&own.levels, &pull, &theta);
     let factor = cholesky(&here.matrix, &free)?;
     let squared = variance * factor.solve(&[1.0, 0.0, 0.0, 0.0])[0];
+    let from = theta[0];
     let top = from + factor.solve(&here.gradient)[0];
     let usable = free[0] && freedom >= 1.0 && squared > 0.0 && squared < KNOWN * KNOWN;
     usable.then_some((top, squared))
 }
 
+/// So often are tops learnt anew, from curves drawn to what was learnt.
+const PASSES: usize = 4;
+
 /// The distribution of tops.
 fn tops(curves: &[Own], learnt: &Learnt) -> Option<[f64; 2]> {
     let near = |(top, _): &(f64, f64)| (top - 1.0).abs() < 2.0 * KNOWN;
-    let from = |from: f64| -> Vec<(f64, f64)> {
-        curves.par_iter().with_min_len(16).filter_map(|own| top(own, from, learnt)).filter(near).collect()
-    };
-    let tops = from(common(&from(1.0))?.mean);
-    let Common { mean, variance, error, .. } = common(&tops)?;
     // The factors of a curve's batches move its top together.
     let counts = curves.iter().filter_map(|own| own.factors(learnt));
-    let (curves, shares) = counts.fold((0.0, 0.0), |(n, sum), count| (n + 1.0, sum + 1.0 / count));
-    let of_batches = learnt.batches.map_or(0.0, |spread| spread * spread * shares / f64::max(curves, 1.0));
-    // What lies within one standard error of none may be none.
-    let spread = (variance - of_batches - error).max(0.0).sqrt();
-    Some([mean, spread.max(LEAST_SPREAD_OF_TOPS)])
+    let (several, shares) = counts.fold((0.0, 0.0), |(n, sum), count| (n + 1.0, sum + 1.0 / count));
+    let of_batches = learnt.batches.map_or(0.0, |spread| spread * spread * shares / f64::max(several, 1.0));
+    let mut prior = [1.0, LEAST_SPREAD_OF_TOPS];
+    let mut spread = LEAST_SPREAD_OF_TOPS;
+    for _ in 0..PASSES {
+        let tops: Vec<(f64, f64)> = curves
+            .par_iter()
+            .with_min_len(16)
+            .filter_map(|own| top(own, prior, learnt))
+            .filter(near)
+            .collect();
+        let Common { mean, variance, error, .. } = common(&tops)?;
+        prior = [mean, (variance - error).max(0.0).sqrt().max(LEAST_SPREAD_OF_TOPS)];
+        // What lies within one standard error of none may be none.
+        spread = (variance - of_batches - error).max(0.0).sqrt().max(LEAST_SPREAD_OF_TOPS);
+    }
+    Some([prior[0], spread])
 }
 
 /// The share of the way to the bottom at which a highest dose is at it.
