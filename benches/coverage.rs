@@ -1,6 +1,7 @@
 //! How often the 95 % intervals of fitted curves hold the truth, and how far IC50 are off, in simulated screens of many kinds.
 //!
-//! `cargo run --release -p halfmax-dose --example coverage [CURVES] [REGIME]`. Draws are fixed, so that two runs agree. Each regime is a screen
+//! `cargo run --release -p halfmax-dose --example coverage [CURVES] [REGIME] [SEED]` (a REGIME of "" for all). Draws are fixed, so that two runs agree; another SEED draws others, for
+//! what is chosen by simulation. Each regime is a screen
 //! of its own: what a fit learns from the whole file it learns from these curves.
 //!
 //! Column "wider" is the share of curves, in %, taken for ones with a second phase or a rise at low doses, "lack" that with the flag `lack_of_fit`: of ordinary
@@ -8,6 +9,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
+use common::{Draw, Draws};
 use halfmax_core::{Seed, Silent};
 use halfmax_dose::{
     BrainCousens, CurveFit, CurveParams, CurveReadings, Estimate, Flag, LogLogistic, Position, Shape,
@@ -67,7 +71,7 @@ const ORDINARY: Regime = Regime {
     kind: Kind::LogLogistic,
 };
 
-const REGIMES: [Regime; 22] = [
+const REGIMES: [Regime; 26] = [
     ORDINARY,
     Regime { name: "one replicate", replicates: 1, ..ORDINARY },
     Regime { name: "steep", hill: (4.0, 0.3), ..ORDINARY },
@@ -121,29 +125,11 @@ const REGIMES: [Regime; 22] = [
         ..ORDINARY
     },
     Regime { name: "hormesis", kind: Kind::Hormetic, hill: (2.0, 0.15), ..ORDINARY },
+    Regime { name: "batches of 4 %, not told", batch: 0.04, told: false, ..ORDINARY },
+    Regime { name: "inactive, batches", kind: Kind::Inactive, batch: 0.08, ..ORDINARY },
+    Regime { name: "inactive, not told", kind: Kind::Inactive, batch: 0.08, told: false, ..ORDINARY },
+    Regime { name: "five doses, not told", doses: 5, factor: 4.0, batch: 0.08, told: false, ..ORDINARY },
 ];
-
-/// Numbers that look random.
-struct Draws {
-    seed: Seed,
-    at: u64,
-}
-
-impl Draws {
-    fn uniform(&mut self) -> f64 {
-        self.at += 1;
-        (self.seed.derive(self.at).value() >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn between(&mut self, [low, high]: [f64; 2]) -> f64 {
-        low + (high - low) * self.uniform()
-    }
-
-    fn normal(&mut self) -> f64 {
-        let (a, b) = (self.uniform().max(1e-300), self.uniform());
-        (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
-    }
-}
 
 struct Curve {
     truth: Shape,
@@ -187,7 +173,7 @@ impl Regime {
     }
 
     fn curve(&self, seed: Seed, at: usize) -> Curve {
-        let mut draws = Draws { seed, at: 0 };
+        let mut draws = Draws::new(seed);
         let decades = (self.doses - 1) as f64 * self.factor.log10();
         let plain = LogLogistic {
             top: 1.0,
@@ -276,6 +262,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let count: usize = arguments.next().map_or(2000, |count| count.parse().unwrap());
     let only = arguments.next();
+    let first: u64 = arguments.next().map_or(0, |seed| seed.parse().unwrap());
     let fitter = CurveParams::default().check().unwrap();
     println!(
         "95 % intervals that hold the truth, in % (those without an end); errors of log10 IC50 within the doses"
@@ -284,9 +271,9 @@ fn main() {
         "{:26} {:>11} {:>11} {:>11} {:>11} {:>7} {:>7} {:>6} {:>6} {:>6}",
         "", "IC50", "EC50", "Emax", "AUC", "rms", "bias", "curves", "wider", "lack"
     );
-    let wanted = |regime: &Regime| only.as_ref().is_none_or(|only| regime.name == only);
+    let wanted = |regime: &Regime| only.as_ref().is_none_or(|only| only.is_empty() || regime.name == only);
     for (number, regime) in REGIMES.iter().enumerate().filter(|(_, regime)| wanted(regime)) {
-        let seed = Seed::new(number as u64);
+        let seed = Seed::new(first + number as u64);
         let curves: Vec<Curve> = (0..count).map(|at| regime.curve(seed.derive(at as u64), at)).collect();
         let readings: Vec<CurveReadings> = curves
             .iter()

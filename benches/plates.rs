@@ -7,6 +7,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
+use common::{Draw, Sequence};
 use halfmax_core::Silent;
 use halfmax_dose::{
     Corrected, CurveParams, CurveReadings, PlateFormat, PlateLimits, PlateWell, Position, PositionCorrection,
@@ -33,20 +36,6 @@ const REGIMES: [Regime; 6] = [
     Regime { name: "plates differ", effects: [0.0; 3], between: 0.15 },
 ];
 
-/// Draws of a normal variable.
-struct Draws(u64);
-
-impl Draws {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-}
-
 #[derive(Clone, Copy, PartialEq)]
 enum Layout {
     Scattered,
@@ -72,7 +61,7 @@ struct Plate {
     effects: PositionEffects,
 }
 
-fn plate(draws: &mut Draws, regime: &Regime, layout: Layout, truths: &mut Vec<f64>) -> Plate {
+fn plate(draws: &mut Sequence, regime: &Regime, layout: Layout, truths: &mut Vec<f64>) -> Plate {
     let own = regime.effects.map(|effect| effect + regime.between * draws.normal());
     let shift = truths.len();
     truths.extend((0..32).map(|_| 10.0_f64.powf(-1.0 + 2.0 * draws.uniform())));
@@ -166,7 +155,7 @@ fn main() {
         for regime in &REGIMES {
             let mut sums = [[0.0; 2]; 4];
             for file in 0..files {
-                let mut draws = Draws(17 + file as u64);
+                let mut draws = Sequence(17 + file as u64);
                 let mut truths = Vec::new();
                 let plates: Vec<Plate> =
                     (0..PLATES).map(|_| plate(&mut draws, regime, layout, &mut truths)).collect();

@@ -7,8 +7,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
 use std::time::Instant;
 
+use common::{Draw, Draws};
 use halfmax_core::Seed;
 use halfmax_dose::synergy::{DoseMatrix, SynergyModel, SynergyParams, SynergyScorer, loewe_reference};
 use halfmax_dose::{LogLogistic, Potentiation};
@@ -74,28 +77,6 @@ const REGIMES: [Regime; 16] = [
     Regime { name: "outliers", outliers: 0.05, replicates: 2, ..ORDINARY },
 ];
 
-/// Numbers that look random.
-struct Draws {
-    seed: Seed,
-    at: u64,
-}
-
-impl Draws {
-    fn uniform(&mut self) -> f64 {
-        self.at += 1;
-        (self.seed.derive(self.at).value() >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn between(&mut self, [low, high]: [f64; 2]) -> f64 {
-        low + (high - low) * self.uniform()
-    }
-
-    fn normal(&mut self) -> f64 {
-        let (a, b) = (self.uniform().max(1e-300), self.uniform());
-        (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
-    }
-}
-
 /// A matrix and the true scores of its cells, in percentage points.
 struct Simulated {
     matrix: DoseMatrix,
@@ -119,7 +100,7 @@ impl Regime {
 
     /// The true viability with both drugs, and without interaction.
     fn matrix(&self, seed: Seed, model: SynergyModel) -> Simulated {
-        let mut draws = Draws { seed, at: 0 };
+        let mut draws = Draws::new(seed);
         let first = self.drug(&mut draws);
         let second = match model {
             SynergyModel::Loewe => LogLogistic { ec50: self.drug(&mut draws).ec50, ..first },

@@ -6,6 +6,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
+use common::{Draw, Sequence};
 use halfmax_core::Silent;
 use halfmax_dose::{CurveFit, CurveFitter, CurveParams, CurveReadings, Position};
 
@@ -31,22 +34,9 @@ const REGIMES: [Regime; 6] = [
     Regime { name: "errors of 15 %", error: 0.15, ..ORDINARY },
 ];
 
-struct Draws(u64);
-
-impl Draws {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-}
-
 /// Doses, viabilities and the true log10 IC50 of each curve; the first readings are those of untreated wells.
 fn file(regime: &Regime) -> Vec<(Vec<f64>, Vec<f64>, f64)> {
-    let mut draws = Draws(2026);
+    let mut draws = Sequence(2026);
     let mut curves = Vec::new();
     let doses: Vec<f64> = (0..regime.doses).map(|at| 0.01 * regime.factor.powi(at as i32)).collect();
     let range = (doses[regime.doses - 1] / doses[0]).log10();

@@ -1,6 +1,7 @@
 """Writes simulated dose matrices of two drugs (`matrices.csv`) and the scores of their true surfaces (`matrices_truth.csv`).
 
-The true score of a cell is the true inhibition less what the model expects of the true curves of the two drugs alone.
+The true score of a cell is the true inhibition less what the model expects of the true curves of the two drugs alone. The true
+inhibition and MuSyC's true alphas stand beside it.
 """
 
 import argparse
@@ -89,6 +90,10 @@ def matrix(regime: Regime, number: int, random: np.random.Generator) -> tuple[pd
             "dose_b": dose_b[both],
             "zip": 100.0 * (inhibition[both] - independent(*alone)),
             "loewe": np.where(defined, 100.0 * (inhibition[both] - additive), np.nan),
+            "inhibition": 100.0 * inhibition[both],
+            # MuSyC raises its alpha to the slope of the drug that it makes more potent.
+            "log_alpha_12": np.nan if surface == "additive" else alpha / drugs[1].hill,
+            "log_alpha_21": np.nan if surface == "additive" else alpha / drugs[0].hill,
         }
     )
     viability = np.tile(1.0 - inhibition, regime.replicates)

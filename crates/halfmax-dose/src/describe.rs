@@ -108,7 +108,7 @@ impl Described<'_> {
         let kept = self.kept;
         let freedom = kept.freedom(1);
         let variance = kept.total / freedom as f64;
-        let standard_error = (variance / kept.n as f64).sqrt();
+        let standard_error = (variance * kept.uncertainty_of_mean()).sqrt();
         let half = self.quantiles.at(freedom as f64) * standard_error;
         let level =
             Estimate { value: kept.mean, standard_error, lower: kept.mean - half, upper: kept.mean + half };
@@ -151,9 +151,10 @@ impl Described<'_> {
         LackOfFit {
             sorted: self.used,
             fitted,
-            squares,
+            squares: squares + self.kept.set_aside.unwrap_or(0.0),
             parameters,
-            batches: self.kept.batches,
+            // Batches that nothing tells apart are part of what replicates differ by.
+            batches: if self.kept.set_aside.is_some() { 0.0 } else { self.kept.batches },
             spent: self.kept.spent,
         }
         .p_value()
@@ -261,7 +262,7 @@ fn unit<const N: usize>(at: usize) -> [f64; N] {
 }
 
 /// A fitted curve from which estimates are read.
-struct Reader<'a, const N: usize> {
+pub(crate) struct Reader<'a, const N: usize> {
     theta: &'a [f64; N],
     uncertainty: Uncertainty<N>,
     region: Region<'a, N>,
@@ -275,7 +276,7 @@ impl<'a, const N: usize> Reader<'a, N>
 where
     [f64; N]: Curve<N>,
 {
-    fn new(kept: &'a Kept, chosen: &'a Candidate<N>, range: [f64; 2], quantiles: &Quantiles) -> Self {
+    pub fn new(kept: &'a Kept, chosen: &'a Candidate<N>, range: [f64; 2], quantiles: &Quantiles) -> Self {
         let (theta, spread) = (&chosen.theta, &chosen.spread);
         let (variance, _) = spread.variance;
         let uncertainty = Uncertainty::new(&kept.levels, &spread.limits, theta, spread.variance, quantiles);
@@ -329,7 +330,7 @@ where
     }
 
     /// The lowest dose at which the curve falls to a level, and where it lies.
-    fn dose(&self, target: Target) -> Option<(Estimate, Position)> {
+    pub fn dose(&self, target: Target) -> Option<(Estimate, Position)> {
         let function = |theta: &[f64; N]| target.ln_dose(theta);
         let (value, _) = function(self.theta)?;
         Some((self.dose_of(&function)?, Position::of(value, self.range)))

@@ -99,12 +99,6 @@ where
         (variance > 0.0).then(|| along.map(|step| self.quantile * step / variance.sqrt()))
     }
 
-    /// The ends of the interval of a function by the delta method.
-    pub fn straight_ends(&self, value: f64, gradient: &[f64; N]) -> [End; 2] {
-        let half = self.quantile * self.standard_error(gradient);
-        [value - half, value + half].map(|end| if end.is_nan() { End::Open } else { End::At(end) })
-    }
-
     /// The ends of the interval of a function whose value is `value`: those of the delta method where the sum of squares is quadratic that far,
     /// else those of the profile. Ends beyond `bounds` are open.
     pub fn ends(

@@ -10,9 +10,9 @@ use crate::describe::Described;
 use crate::distributions::Quantiles;
 use crate::flags::Flag;
 use crate::flatness::{has_power, p_of_trend};
-use crate::growth::growth_metrics;
+use crate::growth::{Grown, growth_metrics};
 use crate::kept::{Candidate, Kept};
-use crate::learnt::{Learnt, Own};
+use crate::learnt::{Learnt, Own, Replicates};
 use crate::least_squares::{Level, Limits, MOST_BATCHES, Minimum, Pull, descend};
 use crate::params::{CurveParams, Curves, HillPrior, ModelChoice, Outliers};
 use crate::phases::{Search, Wider};
@@ -67,9 +67,16 @@ impl CurveFitter {
         fit.emax_observed = highest(&kept, fit.dose_range[1]);
         let learnt = self.learnt();
         let free = limits.free();
-        let (variance, _) = learnt.moderated(kept.within + minimum.cost, kept.freedom(free));
+        let not_told = learnt.batches_not_told && used.batch.iter().all(|batch| *batch == 0);
+        let (within, freedom) = match not_told {
+            true => (0.0, kept.doses.len().saturating_sub(free)),
+            false => (kept.within, kept.freedom(free)),
+        };
+        let (variance, _) = learnt.moderated(within + minimum.cost, freedom);
         let mut limits = Limits { pull: self.pull(variance, used), ..limits };
-        if limits.pull.batches > 0.0 {
+        if not_told {
+            kept = kept.means(limits.pull.batches);
+        } else if limits.pull.batches > 0.0 {
             let apart = Kept::new(used).by_batch(used, limits.pull.batches, &minimum.theta);
             // Without a degree of freedom left, nothing would say what readings err by.
             if apart.freedom(free) > 0 {
@@ -100,7 +107,8 @@ impl CurveFitter {
             fit.flags.insert(Flag::NonMonotone);
         }
         if let Some(divisions) = divisions.filter(|divisions| *divisions > 0.0) {
-            fit.growth = growth_metrics(used, divisions, &self.quantiles, &mut fit.effect_doses);
+            let grown = Grown { used, kept: &kept, learnt: &learnt, divisions };
+            fit.growth = growth_metrics(&grown, &self.quantiles, &mut fit.effect_doses);
         }
         (fit, rest)
     }
@@ -156,7 +164,7 @@ impl CurveFitter {
         }
         let some: Vec<&CurveReadings> = sample(curves.len()).into_iter().map(|at| &curves[at]).collect();
         let own: Vec<Own> = some.par_iter().with_min_len(16).filter_map(|curve| self.own(curve)).collect();
-        Self { learnt: Some(Learnt::of(&own)), ..self.clone() }
+        Self { learnt: Some(Learnt::of(own)), ..self.clone() }
     }
 
     /// The parameters it was made of.
@@ -183,7 +191,13 @@ impl CurveFitter {
         let held = (0..4).filter(|at| limits.holds(*at, alone.theta[*at])).count();
         let freedom = kept.freedom(limits.free());
         let freedom = freedom + if freedom > 0 { held } else { 0 };
+        let used = rest.as_ref().unwrap_or(&sorted);
+        let told = used.batch.iter().any(|batch| *batch != 0);
+        let replicates = (!told)
+            .then(|| Replicates::of(used, &kept.levels, &limits, &alone.theta, alone.squares - kept.within))
+            .flatten();
         let mut own = Own {
+            replicates,
             levels: kept.levels,
             limits,
             theta: alone.theta,
@@ -192,7 +206,7 @@ impl CurveFitter {
             explained,
             batches: None,
         };
-        own.tell_batches_apart(&rest.as_ref().unwrap_or(&sorted).levels_by_batch());
+        own.tell_batches_apart(&used.levels_by_batch());
         Some(own)
     }
 
@@ -226,10 +240,14 @@ impl CurveFitter {
             if variance.is_finite() { variance.max(LEAST_ERROR.powi(2)) } else { USUAL_ERROR.powi(2) };
         let mut pull = Pull::NONE;
         let several = sorted.batch.iter().any(|batch| *batch != 0);
-        if let Some(spread) = self.learnt().batches.filter(|_| several) {
+        let not_told = self.learnt().batches_not_told && !several;
+        if let Some(spread) = self.learnt().batches.filter(|_| several || not_told) {
             // Of the readings without what batches differ by.
             let variance = self.learnt().variance.map_or(variance, |[variance, _]| variance);
-            pull.batches = variance / (spread * spread);
+            // The means of doses have the mean of the factors of as many batches as a dose has readings.
+            let count =
+                if not_told { sorted.values.len() as f64 / sorted.ln_doses.len() as f64 } else { 1.0 };
+            pull.batches = variance * count / (spread * spread);
         }
         for (parameter, prior) in [(0, self.learnt().top), (1, self.learnt().bottom), (3, ln_hill)] {
             if let Some([mean, spread]) = prior {

@@ -3,13 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::curve::Position;
-use crate::distributions::{Quantiles, f_upper_tail};
+use crate::describe::Reader;
+use crate::distributions::Quantiles;
 use crate::effects::{Effect, EffectDose};
-use crate::estimate::{Estimate, Uncertainty};
-use crate::least_squares::Limits;
+use crate::estimate::Estimate;
+use crate::growth_curve::{DEAD, GrowthTheta};
+use crate::kept::Kept;
+use crate::learnt::Learnt;
+use crate::least_squares::{Limits, Pull, descend};
 use crate::model::Target;
 use crate::robust::Sorted;
-use crate::shape::LogLogistic;
 use crate::starts::fit;
 
 /// Growth-rate metrics of one curve (Hafner et al. 2016, *Nature Methods* 13, 521). NaN where not known.
@@ -21,7 +24,7 @@ pub struct GrowthMetrics {
     pub gr_max: f64,
     /// GRmax as the authors' R package GRmetrics computes it: the lower of the mean GR values at the two highest doses.
     pub gr_max_lowest_of_two: f64,
-    /// The plateau of the fitted GR curve at high doses, GR∞.
+    /// The plateau of the fitted GR curve at high doses, GR∞. The curve is fitted to the viabilities that it leaves.
     pub gr_infinity: f64,
     /// The area over the GR values, `∫ (1 − GR) d log dose` by trapezoids through the means at each dose, divided by the width
     /// of the tested range of log doses: 0 without effect.
@@ -55,20 +58,36 @@ pub fn growth_rate_value(viability: f64, divisions: f64) -> f64 {
     ((viability.log2() + divisions) / divisions).exp2() - 1.0
 }
 
-/// The metrics of readings whose control divided `divisions` times. The GR curve has its top at 1 (Hafner et al. 2016); it is a
+/// The viability at which the GR value is so large where the control divided `divisions` times: [`growth_rate_value`] the other way round.
+fn viability_of(rate: f64, divisions: f64) -> f64 {
+    ((rate - DEAD) / (1.0 - DEAD)).powf(divisions)
+}
+
+/// What a curve of growth rates is fitted to.
+pub(crate) struct Grown<'a> {
+    /// The readings kept, and as the viability curve sees them.
+    pub used: &'a Sorted,
+    pub kept: &'a Kept,
+    /// What the other curves say of the error of readings.
+    pub learnt: &'a Learnt,
+    /// How often the control divided.
+    pub divisions: f64,
+}
+
+/// The metrics. The GR curve has its top at 1 (Hafner et al. 2016), and is fitted to the viabilities that it leaves; it is a
 /// constant where the F test at 5 % does not find it better. Fills in the doses of effects on growth rates.
 pub(crate) fn growth_metrics(
-    viabilities: &Sorted,
-    divisions: f64,
+    grown: &Grown,
     quantiles: &Quantiles,
     effects: &mut [EffectDose],
 ) -> GrowthMetrics {
-    let readings = viabilities.place.iter().zip(&viabilities.values);
-    let readings = readings.map(|(place, viability)| {
-        (viabilities.ln_doses[*place as usize], growth_rate_value(*viability, divisions))
-    });
-    let sorted = Sorted::new(readings.collect());
-    let levels = sorted.levels(|_| 1.0);
+    let Grown { used, kept, learnt, divisions } = *grown;
+    let readings = used.place.iter().zip(&used.values);
+    let rates: Vec<(f64, f64)> = readings
+        .map(|(place, viability)| (used.ln_doses[*place as usize], growth_rate_value(*viability, divisions)))
+        .collect();
+    let mean = rates.iter().map(|(_, rate)| rate).sum::<f64>() / rates.len() as f64;
+    let levels = Sorted::new(rates).levels(|_| 1.0);
     let [Some(first), Some(last)] = [levels.first(), levels.last()] else { return GrowthMetrics::NONE };
     let width = last.ln_dose - first.ln_dose;
     let trapezoids = levels
@@ -86,34 +105,29 @@ pub(crate) fn growth_metrics(
         ..GrowthMetrics::NONE
     };
     let beyond = 2.0 * std::f64::consts::LN_10;
-    let limits = Limits::new([
+    let ranges = [
         [1.0, 1.0],
-        [-1.0, 1.0],
+        [DEAD, 1.0],
         [first.ln_dose - beyond, last.ln_dose + beyond],
         [0.1_f64.ln(), 5.0_f64.ln()],
-    ]);
-    let minimum = fit(&levels, &limits);
-    let n = sorted.values.len();
-    let freedom = n.saturating_sub(3);
-    let mean = sorted.values.iter().sum::<f64>() / n as f64;
-    let total: f64 = sorted.values.iter().map(|value| (value - mean).powi(2)).sum();
-    let means: f64 = levels.iter().map(|level| level.weight * (level.mean - mean).powi(2)).sum();
-    let rest = (total - means).max(0.0) + minimum.cost;
-    let f = (total - rest) / 2.0 / (rest / freedom as f64).max(1e-300);
-    if freedom == 0 || f_upper_tail(f, 2.0, freedom as f64) >= 0.05 {
+    ];
+    let start = fit(&levels, &Limits::new(ranges)).theta;
+    let [top, bottom, ln_ec50, ln_hill] = ranges;
+    let known = |value: f64| [value, value];
+    let limits = Limits {
+        ranges: [top, bottom, ln_ec50, ln_hill, known(divisions), known(DEAD)],
+        pull: Pull::of_batches(kept.batches),
+    };
+    let start: GrowthTheta = [start[0], start[1], start[2], start[3], divisions, DEAD];
+    let curve = kept.candidate(limits, &descend(&kept.levels, &limits, &start), learnt);
+    let p = kept.p_against_mean(&curve);
+    if p.is_nan() || p >= 0.05 {
         metrics.gr_infinity = mean;
         return metrics;
     }
-    let curve = LogLogistic::from_theta(&minimum.theta);
-    metrics.gr_infinity = curve.bottom;
-    let error = (rest / freedom as f64, freedom as f64);
-    let uncertainty = Uncertainty::new(&levels, &limits, &minimum.theta, error, quantiles);
-    let dose = |level: f64| {
-        let (ln_dose, gradient) = Target::Viability(level).ln_dose(&minimum.theta)?;
-        let ends = uncertainty.straight_ends(ln_dose, &gradient);
-        let position = Position::of(ln_dose, [first.ln_dose, last.ln_dose]);
-        Some((uncertainty.logarithmic(ln_dose, &gradient, ends), position))
-    };
+    metrics.gr_infinity = curve.theta[1];
+    let reader = Reader::new(kept, &curve, [first.ln_dose, last.ln_dose], quantiles);
+    let dose = |rate: f64| reader.dose(Target::Viability(viability_of(rate, divisions)));
     if let Some((gr50, Position::Within)) = dose(0.5) {
         metrics.gr50 = gr50;
     }
@@ -129,10 +143,16 @@ pub(crate) fn growth_metrics(
 mod tests {
     use super::*;
 
+    fn metrics_of(readings: Vec<(f64, f64)>, divisions: f64) -> GrowthMetrics {
+        let used = &Sorted::new(readings);
+        let (kept, learnt) = (&Kept::new(used), &Learnt::default());
+        growth_metrics(&Grown { used, kept, learnt, divisions }, &Quantiles::of(0.95), &mut [])
+    }
+
     #[test]
     fn a_curve_that_rises_at_the_last_dose_is_lowest_before_it() {
         let readings = [1.0, 0.8, 0.3, 0.5].into_iter().zip(0..).map(|(value, at)| (f64::from(at), value));
-        let metrics = growth_metrics(&Sorted::new(readings.collect()), 1.0, &Quantiles::of(0.95), &mut []);
+        let metrics = metrics_of(readings.collect(), 1.0);
         // Of one division: a rate of 1 doubles, of 0 keeps the number of cells.
         let gr = |viability: f64| 2.0 * viability - 1.0;
         assert!((metrics.gr_max - gr(0.5)).abs() < 1e-12, "{metrics:?}");
@@ -149,7 +169,7 @@ mod tests {
                 ((gr + 1.0).log2() * divisions - divisions).exp2()
             };
             let readings = doses.iter().map(|dose| (dose.ln(), viability(dose))).collect();
-            let metrics = growth_metrics(&Sorted::new(readings), divisions, &Quantiles::of(0.95), &mut []);
+            let metrics = metrics_of(readings, divisions);
             assert!((metrics.gr50.value - 1.0).abs() < 1e-3, "{metrics:?}");
             assert!(metrics.gr_infinity.abs() < 1e-3, "{metrics:?}");
             assert!((metrics.gr_max - 1.0 / (1.0 + doses[9])).abs() < 1e-9, "{metrics:?}");

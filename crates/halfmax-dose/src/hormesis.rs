@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Curve, search_fall};
+use crate::model::{Curve, by_quadrature, search_fall};
 use crate::shape::{share_of_top, softplus};
 
 /// A log-logistic curve with a rise at low doses, `y = bottom + (top − bottom + rise · x) / (1 + (x / scale)^hill)` (Brain & Cousens 1989, *Weed
@@ -66,9 +66,6 @@ impl Ready {
     }
 }
 
-/// Points of the quadrature of the area.
-const POINTS: usize = 96;
-
 impl Curve<5> for HormeticTheta {
     type Ready = Ready;
     const LONGEST: [f64; 5] = [f64::INFINITY, f64::INFINITY, 3.0, 1.0, 1.0];
@@ -101,21 +98,9 @@ impl Curve<5> for HormeticTheta {
         search_fall(|ln_dose| Self::value(&ready, ln_dose), level, range)
     }
 
-    /// By Simpson's rule: the integral of the rise has no closed form.
-    fn area(&self, [low, high]: [f64; 2]) -> (f64, [f64; 5]) {
-        let ready = self.ready();
-        let mut sums = (0.0, [0.0; 5]);
-        for at in 0..=POINTS {
-            let weight = match at {
-                0 | POINTS => 1.0,
-                odd if odd % 2 == 1 => 4.0,
-                _ => 2.0,
-            } / (3.0 * POINTS as f64);
-            let (value, slopes) = Self::slopes(&ready, low + (high - low) * at as f64 / POINTS as f64);
-            sums.0 += weight * value;
-            sums.1.iter_mut().zip(&slopes).for_each(|(sum, slope)| *sum += weight * slope);
-        }
-        sums
+    // The integral of the rise has no closed form.
+    fn area(&self, range: [f64; 2]) -> (f64, [f64; 5]) {
+        by_quadrature(&self.ready(), range)
     }
 }
 

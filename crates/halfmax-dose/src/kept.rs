@@ -2,7 +2,7 @@
 
 use crate::distributions::f_upper_tail;
 use crate::learnt::Learnt;
-use crate::least_squares::{Level, Limits, Minimum, Pull, cost, sums_of_batches};
+use crate::least_squares::{Level, Limits, MOST_BATCHES, Minimum, Pull, cost, sums_of_batches};
 use crate::model::Curve;
 use crate::robust::Sorted;
 use crate::shape::Theta;
@@ -45,6 +45,8 @@ pub(crate) struct Kept {
     pub batches: f64,
     /// The degrees of freedom that those factors take.
     pub spent: f64,
+    /// What readings of one dose differ by, where the curve is fitted to the means of doses alone; see [`Self::means`].
+    pub set_aside: Option<f64>,
 }
 
 impl Kept {
@@ -55,7 +57,25 @@ impl Kept {
         let places = sorted.place.iter().zip(&sorted.values);
         let within = places.map(|(place, value)| (value - doses[*place as usize].mean).powi(2)).sum();
         let total = sorted.values.iter().map(|value| (value - mean).powi(2)).sum();
-        Self { levels: doses.clone(), doses, n, within, total, mean, batches: 0.0, spent: 0.0 }
+        Self {
+            levels: doses.clone(),
+            doses,
+            n,
+            within,
+            total,
+            mean,
+            batches: 0.0,
+            spent: 0.0,
+            set_aside: None,
+        }
+    }
+
+    /// The means of doses alone, of readings that differ in a factor for each batch that nothing tells apart. All means have one factor, the mean of those of
+    /// the batches, penalised so. It takes no degree of freedom: it stands for the top, which is then known from the other curves.
+    pub fn means(self, batches: f64) -> Self {
+        let flat: Theta = [self.mean, self.mean, 0.0, 0.0];
+        let total = cost(&self.doses, &Pull::of_batches(batches), &flat);
+        Self { n: self.doses.len(), within: 0.0, set_aside: Some(self.within), total, batches, ..self }
     }
 
     /// The same with batches told apart, whose factors are penalised so (see [`Pull::batches`]), about a curve.
@@ -89,6 +109,16 @@ impl Kept {
     /// The degrees of freedom that so many parameters leave.
     pub fn freedom(&self, parameters: usize) -> usize {
         self.n.saturating_sub(parameters + self.spent.round() as usize)
+    }
+
+    /// The variance of the mean of the readings, for a variance of readings of 1: with that of the factors of batches, which move the mean.
+    pub fn uncertainty_of_mean(&self) -> f64 {
+        let mut weights = [0.0; MOST_BATCHES];
+        self.levels.iter().for_each(|level| weights[level.batch as usize] += level.weight);
+        let all: f64 = weights.iter().sum();
+        let shares: f64 = weights.iter().map(|weight| (weight / all).powi(2)).sum();
+        let of_factors = if self.batches > 0.0 { shares * self.mean * self.mean / self.batches } else { 0.0 };
+        1.0 / all + of_factors
     }
 
     /// The p value of the F test against the mean; NaN without degrees of freedom.

@@ -25,6 +25,7 @@ mod fitter;
 mod flags;
 mod flatness;
 mod growth;
+mod growth_curve;
 mod hormesis;
 mod kept;
 mod lack_of_fit;

@@ -1,5 +1,5 @@
 //! What least squares and intervals need of a curve. A curve is the array of its parameters; how many there are tells which curve it is: four are a
-//! log-logistic curve, five one with a rise at low doses ([`crate::BrainCousens`]), seven one of two phases ([`crate::TwoPhase`]).
+//! log-logistic curve, five one with a rise at low doses ([`crate::BrainCousens`]), six one of growth rates, seven one of two phases ([`crate::TwoPhase`]).
 //!
 //! The first four parameters are the same in each: top, bottom, and the logarithms of a dose and of a Hill slope. The third one moves the whole curve
 //! along the dose, so that the derivative by it is that by the logarithm of the dose, with the other sign.
@@ -85,6 +85,29 @@ pub(crate) fn average_share([low, high]: [f64; 2], ln_ec50: f64, hill: f64) -> (
     let by_ec50 = (share_low - share_high) / (high - low);
     let by_hill = -share + (u_high * share_high - u_low * share_low) / width;
     (share, by_ec50, by_hill)
+}
+
+/// The average viability over a range of ln doses and its derivative by each parameter, by Simpson's rule: for curves whose integral has no closed form.
+pub(crate) fn by_quadrature<const N: usize>(
+    ready: &<[f64; N] as Curve<N>>::Ready,
+    [low, high]: [f64; 2],
+) -> (f64, [f64; N])
+where
+    [f64; N]: Curve<N>,
+{
+    const POINTS: usize = 96;
+    let mut sums = (0.0, [0.0; N]);
+    for at in 0..=POINTS {
+        let weight = match at {
+            0 | POINTS => 1.0,
+            odd if odd % 2 == 1 => 4.0,
+            _ => 2.0,
+        } / (3.0 * POINTS as f64);
+        let (value, slopes) = <[f64; N]>::slopes(ready, low + (high - low) * at as f64 / POINTS as f64);
+        sums.0 += weight * value;
+        sums.1.iter_mut().zip(&slopes).for_each(|(sum, slope)| *sum += weight * slope);
+    }
+    sums
 }
 
 /// A level that a curve falls to: a viability, or a share of the way from the top to the bottom.

@@ -184,7 +184,9 @@ impl Search<'_> {
             let others: Vec<bool> = (0..gains.len()).map(|at| at != *left_out).collect();
             let rest = self.sorted.without(&others);
             let mut kept = Kept::new(&rest);
-            if null.limits.pull.batches > 0.0 {
+            if self.kept.set_aside.is_some() {
+                kept = kept.means(null.limits.pull.batches);
+            } else if null.limits.pull.batches > 0.0 {
                 kept = kept.by_batch(&rest, null.limits.pull.batches, &null.minimum.theta);
             }
             let squares = kept.within + descend::<4>(&kept.levels, &null.limits, &null.minimum.theta).cost;

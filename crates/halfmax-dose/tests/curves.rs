@@ -2,38 +2,15 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use halfmax_core::{ErrorKind, Progress, Seed, Silent};
+mod common;
+
+use common::{doses, fitted, near, normal, simulated};
+use halfmax_core::{ErrorKind, Progress, Silent};
 use halfmax_dose::*;
 use proptest::prelude::*;
 
-/// A normal number, from its place in a seeded sequence.
-fn normal(seed: u64, at: u64) -> f64 {
-    let uniform = |which: u64| {
-        let bits = Seed::new(seed).derive(2 * at + which).value() >> 11;
-        (bits as f64 + 0.5) / (1u64 << 53) as f64
-    };
-    (-2.0 * uniform(0).ln()).sqrt() * (std::f64::consts::TAU * uniform(1)).cos()
-}
-
-/// Eight doses over 3.5 decades, each `replicates` times.
-fn doses(replicates: usize) -> Vec<f64> {
-    (0..8 * replicates).map(|at| 0.005 * 10.0_f64.powf(0.5 * (at / replicates) as f64)).collect()
-}
-
-fn simulated(shape: &LogLogistic, sigma: f64, seed: u64, doses: &[f64]) -> Vec<f64> {
-    doses.iter().zip(0..).map(|(dose, at)| shape.at(*dose) + sigma * normal(seed, at)).collect()
-}
-
-fn fitted(params: CurveParams, dose_um: &[f64], viability: &[f64]) -> CurveFit {
-    params.check().unwrap().fit(&CurveReadings { dose_um, viability, divisions: None, batch: None })
-}
-
 fn by_default(dose_um: &[f64], viability: &[f64]) -> CurveFit {
     fitted(CurveParams::default(), dose_um, viability)
-}
-
-fn near(found: f64, expected: f64, tolerance: f64) {
-    assert!((found - expected).abs() <= tolerance, "{found}, expected {expected} ± {tolerance}");
 }
 
 #[test]
@@ -386,48 +363,132 @@ fn the_curves_of_a_file_say_where_they_end() {
     assert!(nothing.is_none(), "{nothing:?}");
 }
 
-/// Batches that differ by a factor: told apart, the area and its interval are right; their size is learnt from all curves.
+/// A screen of 300 curves whose batches differ in a factor of this standard deviation, the truth and the readings of each.
+fn in_batches(factors: f64, batch: &[u32], error: impl Fn(f64) -> f64) -> Vec<(LogLogistic, Vec<f64>)> {
+    let doses = doses(3);
+    let one = |seed: u64| {
+        let shape =
+            LogLogistic { top: 1.0, bottom: 0.1, ec50: 0.1 * 1.02_f64.powi(seed as i32 % 60), hill: 1.3 };
+        let factor = |at: usize| 1.0 + factors * normal(seed, 500 + u64::from(batch[at]));
+        let reading = |at: usize| {
+            let here = shape.at(doses[at]);
+            factor(at) * here + error(here) * normal(seed, at as u64)
+        };
+        (shape, (0..doses.len()).map(reading).collect())
+    };
+    (0..300).map(one).collect()
+}
+
+/// What is learnt from curves of eight doses with three readings each, and their fits.
+fn fitted_together<'a>(
+    doses: &'a [f64],
+    values: impl Iterator<Item = &'a Vec<f64>>,
+    batch: Option<&'a [u32]>,
+) -> (Learnt, Vec<CurveFit>) {
+    let curves: Vec<CurveReadings> =
+        values.map(|viability| CurveReadings { dose_um: doses, viability, divisions: None, batch }).collect();
+    let fitter = CurveParams::default().check().unwrap().learning_from(&curves);
+    (fitter.learnt(), fitter.fit_all(&curves, &Silent).unwrap())
+}
+
+/// Whether a column says of which batch a reading is or not: what batches differ by is learnt, and intervals hold what they promise.
 #[test]
 fn batches_differ_together() {
     let doses = doses(3);
     let batch: Vec<u32> = (0..doses.len()).map(|at| at as u32 % 3 + 7).collect();
+    let screen = in_batches(0.1, &batch, |_| 0.03);
+    let errors = |told: bool| {
+        let values = screen.iter().map(|(_, values)| values);
+        let (learnt, fits) = fitted_together(&doses, values, told.then_some(&batch[..]));
+        near(learnt.batches.unwrap(), 0.1, 0.01);
+        assert_eq!(learnt.batches_not_told, !told);
+        let held = |(fit, (shape, _)): (&CurveFit, &(LogLogistic, Vec<f64>))| {
+            let truth = shape.area(doses[0], doses[23]);
+            fit.auc.lower <= truth && truth <= fit.auc.upper
+        };
+        let held = fits.iter().zip(&screen).filter(|one| held(*one)).count();
+        assert!((276..=297).contains(&held), "told: {told}; {held} of 300");
+        let error = |(fit, (shape, _)): (&CurveFit, &(LogLogistic, Vec<f64>))| {
+            (fit.ic50.value / shape.dose_at(0.5).unwrap()).log10().powi(2)
+        };
+        fits.iter().zip(&screen).map(error).sum::<f64>()
+    };
+    // Where each dose has a reading of each batch, which is of which says little.
+    let (told, not_told) = (errors(true), errors(false));
+    assert!(not_told < 1.4 * told, "{not_told}, told {told}");
+    let alone = screen.iter().map(|(shape, values)| {
+        let by_itself = CurveParams { hill_prior: HillPrior::None, ..CurveParams::default() };
+        let found = fitted(by_itself, &doses, values).ic50.value;
+        (found / shape.dose_at(0.5).unwrap()).log10().powi(2)
+    });
+    let alone = alone.sum::<f64>();
+    assert!(not_told < 0.7 * alone, "{not_told}, alone {alone}");
+}
+
+/// Which replicate stands where in the file says nothing.
+#[test]
+fn batches_that_are_not_told_may_stand_in_any_order() {
+    let doses = doses(3);
+    let batch: Vec<u32> = (0..doses.len()).map(|at| at as u32 % 3).collect();
+    let screen = in_batches(0.1, &batch, |_| 0.03);
+    let mixed = |values: &Vec<f64>| -> Vec<f64> {
+        let shifted = |at: usize| values[at / 3 * 3 + (at + at / 3) % 3];
+        (0..values.len()).map(shifted).collect()
+    };
+    let mixed: Vec<Vec<f64>> = screen.iter().map(|(_, values)| mixed(values)).collect();
+    let (_, first) = fitted_together(&doses, screen.iter().map(|(_, values)| values), None);
+    let (_, second) = fitted_together(&doses, mixed.iter(), None);
+    assert_eq!(format!("{first:?}"), format!("{second:?}"));
+}
+
+/// Readings that err independently are no batches, though they err more where more cells live.
+#[test]
+fn independent_replicates_are_no_batches() {
+    let doses = doses(3);
+    for error in [|_| 0.05, |here: f64| 0.01 + 0.1 * here] {
+        let screen = in_batches(0.0, &[0; 24], error);
+        let (learnt, _) = fitted_together(&doses, screen.iter().map(|(_, values)| values), None);
+        assert_eq!((learnt.batches, learnt.batches_not_told), (None, false));
+    }
+}
+
+/// The mean of a curve without effect is that of its batches: its interval allows for how they differ.
+#[test]
+fn constants_in_batches_are_held() {
+    let doses = doses(3);
+    let batch: Vec<u32> = (0..doses.len()).map(|at| at as u32 % 3).collect();
+    let mut screen = in_batches(0.1, &batch, |_| 0.03);
+    for (seed, (_, values)) in (0..).zip(&mut screen).take(150) {
+        let reading =
+            |at: usize| 1.0 + 0.1 * normal(seed, 500 + u64::from(batch[at])) + 0.03 * normal(seed, at as u64);
+        *values = (0..values.len()).map(reading).collect();
+    }
+    for told in [true, false] {
+        let values = screen.iter().map(|(_, values)| values);
+        let (_, fits) = fitted_together(&doses, values, told.then_some(&batch[..]));
+        let constants: Vec<&CurveFit> =
+            fits.iter().take(150).filter(|fit| fit.model == FittedModel::Constant).collect();
+        let held = constants.iter().filter(|fit| fit.auc.lower <= 1.0 && 1.0 <= fit.auc.upper).count();
+        let all = constants.len();
+        assert!(all > 120 && held * 100 > 90 * all, "told: {told}; {held} of {all}");
+    }
+}
+
+/// Curves of potent drugs, whose lowest doses lie on the slope already, say where they begin all the same; they are not taken to begin lower.
+#[test]
+fn tops_are_learnt_where_no_dose_lies_on_them() {
+    let doses = doses(3);
     let shape = |seed: u64| LogLogistic {
         top: 1.0,
         bottom: 0.1,
-        ec50: 0.1 * 1.02_f64.powi(seed as i32 % 60),
-        hill: 1.3,
+        ec50: 0.01 * 1.05_f64.powi(seed as i32 % 40),
+        hill: 1.2 * (0.4 * normal(seed, 900)).exp(),
     };
-    let values = |seed: u64| -> Vec<f64> {
-        let factor = |at: usize| 1.0 + 0.1 * normal(seed, 500 + u64::from(batch[at]));
-        let of = |at: usize| factor(at) * shape(seed).at(doses[at]) + 0.03 * normal(seed, at as u64);
-        (0..doses.len()).map(of).collect()
-    };
-    let values: Vec<Vec<f64>> = (0..300).map(values).collect();
-    let held = |told: bool| {
-        let curve = |viability: &'_ Vec<f64>| -> (Vec<f64>, bool) { (viability.clone(), told) };
-        let all: Vec<(Vec<f64>, bool)> = values.iter().map(curve).collect();
-        let curves: Vec<CurveReadings> = all
-            .iter()
-            .map(|(viability, told)| CurveReadings {
-                dose_um: &doses,
-                viability,
-                divisions: None,
-                batch: told.then_some(&batch[..]),
-            })
-            .collect();
-        let fitter = CurveParams::default().check().unwrap().learning_from(&curves);
-        let fits = fitter.fit_all(&curves, &Silent).unwrap();
-        let inside = |(fit, seed): (&CurveFit, u64)| {
-            let truth = shape(seed).area(doses[0], doses[23]);
-            fit.auc.lower <= truth && truth <= fit.auc.upper
-        };
-        (fits.iter().zip(0..).filter(|one| inside(*one)).count(), fitter.learnt().batches)
-    };
-    let (told, learnt) = held(true);
-    near(learnt.unwrap(), 0.1, 0.01);
-    assert!(told > 276, "{told} of 300");
-    let (not_told, nothing) = held(false);
-    assert!(nothing.is_none() && not_told < 230, "{not_told} of 300");
+    let values: Vec<Vec<f64>> = (0..300).map(|seed| simulated(&shape(seed), 0.05, seed, &doses)).collect();
+    let (learnt, _) = fitted_together(&doses, values.iter(), None);
+    let [mean, spread] = learnt.top.unwrap();
+    near(mean, 1.0, 0.012);
+    assert!(spread < 0.02, "{spread}");
 }
 
 /// The sum of squares is all but flat from a Hill slope of 3 to 10.

@@ -2,38 +2,24 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use halfmax_core::Seed;
+mod common;
+
+use common::{doses, near, normal};
 use halfmax_dose::*;
 
-/// A normal number, from its place in a seeded sequence.
-fn normal(seed: u64, at: u64) -> f64 {
-    let uniform = |which: u64| {
-        let bits = Seed::new(seed).derive(2 * at + which).value() >> 11;
-        (bits as f64 + 0.5) / (1u64 << 53) as f64
-    };
-    (-2.0 * uniform(0).ln()).sqrt() * (std::f64::consts::TAU * uniform(1)).cos()
-}
-
-fn doses() -> Vec<f64> {
-    (0..24).map(|at| 0.005 * 10.0_f64.powf(0.5 * f64::from(at / 3))).collect()
-}
-
+/// Readings at eight doses, three each.
 fn simulated(shape: &LogLogistic, sigma: f64, seed: u64) -> Vec<f64> {
-    doses().iter().zip(0..).map(|(dose, at)| shape.at(*dose) + sigma * normal(seed, at)).collect()
+    common::simulated(shape, sigma, seed, &doses(3))
 }
 
 fn fit(params: &CurveParams, viability: &[f64], divisions: Option<f64>) -> CurveFit {
-    let dose_um = doses();
+    let dose_um = doses(3);
     params.clone().check().unwrap().fit(&CurveReadings {
         dose_um: &dose_um,
         viability,
         divisions,
         batch: None,
     })
-}
-
-fn near(found: f64, expected: f64, tolerance: f64) {
-    assert!((found - expected).abs() <= tolerance, "{found}, expected {expected} ± {tolerance}");
 }
 
 const CURVE: LogLogistic = LogLogistic { top: 1.0, bottom: 0.05, ec50: 0.2, hill: 1.3 };
@@ -110,7 +96,7 @@ fn published(curve: &LogLogistic, low: f64, high: f64) -> [f64; 3] {
 
 #[test]
 fn sensitivity_scores_are_the_published_ones() {
-    let doses = doses();
+    let doses = doses(3);
     for curve in
         [CURVE, LogLogistic { ec50: 0.004, ..CURVE }, LogLogistic { bottom: 0.5, hill: 0.8, ..CURVE }]
     {
@@ -159,7 +145,7 @@ fn ratios_of_potency_hold_the_truth() {
 #[test]
 fn area_between_curves_is_that_of_the_shared_doses() {
     let exact = |curve: &LogLogistic| fit(&CurveParams::default(), &simulated(curve, 0.0, 0), None);
-    let doses = doses();
+    let doses = doses(3);
     let other = LogLogistic { ec50: 2.0, ..CURVE };
     let (a, b) = (exact(&CURVE), exact(&other));
     // One lies above the other everywhere.
@@ -171,4 +157,34 @@ fn area_between_curves_is_that_of_the_shared_doses() {
     // A drug whose IC50 was not reached has no ratio.
     let weak = exact(&LogLogistic { bottom: 0.7, ..CURVE });
     assert!(a.compare(&weak).ic50_ratio.ratio.is_nan() && a.compare(&weak).abc > 0.1);
+}
+
+/// Growth rates err the more the fewer cells live: intervals of their doses allow for it, where many die and where few do.
+#[test]
+fn doses_of_growth_rates_are_held() {
+    let (doses, divisions) = (doses(3), 2.0);
+    let effects = vec![Effect::GrowthRate(25.0), Effect::GrowthRate(100.0)];
+    let params = CurveParams { effects, ..CurveParams::default() };
+    let rates = |ec50: f64| LogLogistic { top: 1.0, bottom: -0.6, ec50, hill: 1.2 };
+    for ec50 in [0.3, 4.0] {
+        let (mut held, mut all) = ([0; 2], [0; 2]);
+        for seed in 0..400 {
+            let reading = |(at, dose): (u64, &f64)| {
+                let left = ((rates(ec50).at(*dose) + 1.0) / 2.0).powf(divisions);
+                left + 0.05 * normal(9000 + seed, at)
+            };
+            let values: Vec<f64> = (0..).zip(&doses).map(reading).collect();
+            let found = fit(&params, &values, Some(divisions));
+            for (at, level) in [0.75, 0.0].into_iter().enumerate() {
+                let dose = &found.effect_doses[at].dose;
+                let truth = rates(ec50).dose_at(level).unwrap();
+                all[at] += usize::from(dose.is_known());
+                held[at] += usize::from(dose.is_known() && !(dose.lower > truth || dose.upper < truth));
+            }
+        }
+        for at in 0..2 {
+            let share = held[at] as f64 / all[at] as f64;
+            assert!(all[at] > 380 && (0.92..0.98).contains(&share), "{ec50}, {at}: {share} of {all:?}");
+        }
+    }
 }

@@ -2,29 +2,15 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use halfmax_core::{Seed, Silent};
-use halfmax_dose::*;
+mod common;
 
-/// A normal number, from its place in a seeded sequence.
-fn normal(seed: u64, at: u64) -> f64 {
-    let uniform = |which: u64| {
-        let bits = Seed::new(seed).derive(2 * at + which).value() >> 11;
-        (bits as f64 + 0.5) / (1u64 << 53) as f64
-    };
-    (-2.0 * uniform(0).ln()).sqrt() * (std::f64::consts::TAU * uniform(1)).cos()
-}
+use common::{fitted, half_decades, normal, simulated};
+use halfmax_core::Silent;
+use halfmax_dose::*;
 
 /// Ten doses over 4.5 decades, each `replicates` times.
 fn doses(replicates: usize) -> Vec<f64> {
-    (0..10 * replicates).map(|at| 0.001 * 10.0_f64.powf(0.5 * (at / replicates) as f64)).collect()
-}
-
-fn simulated(shape: &Shape, sigma: f64, seed: u64, doses: &[f64]) -> Vec<f64> {
-    doses.iter().zip(0..).map(|(dose, at)| shape.at(*dose) + sigma * normal(seed, at)).collect()
-}
-
-fn fitted(params: CurveParams, dose_um: &[f64], viability: &[f64]) -> CurveFit {
-    params.check().unwrap().fit(&CurveReadings { dose_um, viability, divisions: None, batch: None })
+    half_decades(0.001, 10, replicates)
 }
 
 const TWO: TwoPhase =

@@ -2,16 +2,14 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use halfmax_core::Seed;
 use halfmax_dose::{CurveParams, CurvePicture, CurveReadings, FittedModel, Flag, HillPrior, LogLogistic};
 
 /// Standard normal numbers, each by its own place in a sequence.
 fn normal(seed: u64, at: u64) -> f64 {
-    let uniform = |which: u64| {
-        let bits = Seed::new(seed).derive(at).derive(which).value() >> 11;
-        (bits as f64 + 0.5) / (1_u64 << 53) as f64
-    };
-    (-2.0 * uniform(0).ln()).sqrt() * (std::f64::consts::TAU * uniform(1)).cos()
+    common::normal_of(Seed::new(seed).derive(at), 0)
 }
 
 /// Nine doses from 0.01 to 66 µM, so often each.

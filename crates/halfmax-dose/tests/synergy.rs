@@ -2,6 +2,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
+use common::normal;
 use halfmax_core::Seed;
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::*;
@@ -102,14 +105,6 @@ fn synergy_has_the_size_that_was_put_in() {
     assert!((mean(SynergyModel::Bliss) - 15.0).abs() < 1e-9);
     assert!((mean(SynergyModel::Zip) - 15.0).abs() < 2.0, "{}", mean(SynergyModel::Zip));
     assert!(mean(SynergyModel::Hsa) > 15.0);
-}
-
-fn normal(seed: u64, at: u64) -> f64 {
-    let uniform = |which: u64| {
-        let bits = Seed::new(seed).derive(2 * at + which).value() >> 11;
-        (bits as f64 + 0.5) / (1u64 << 53) as f64
-    };
-    (-2.0 * uniform(0).ln()).sqrt() * (std::f64::consts::TAU * uniform(1)).cos()
 }
 
 /// Four replicates, with errors of 5 points, of a function of both doses.

@@ -29,7 +29,11 @@ pub fn learnt_facts(from: LearntFrom, learnt: &Learnt) -> Vec<(&'static str, Str
         }
     }
     if let Some(spread) = learnt.batches {
-        facts.push(("batches differ by", format!("{:.0} %", 100.0 * spread)));
+        let name = match learnt.batches_not_told {
+            true => "batches, which no column tells apart, differ by",
+            false => "batches differ by",
+        };
+        facts.push((name, format!("{:.0} %", 100.0 * spread)));
     }
     if let Some([variance, _]) = learnt.variance {
         let name = match from {

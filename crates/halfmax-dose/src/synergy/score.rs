@@ -212,7 +212,7 @@ impl SynergyScorer {
             fitted.into_iter().flatten().map(|fitted| fitted.own(noise)).collect()
         };
         let own: Vec<Own> = some.par_iter().with_min_len(16).flat_map_iter(own).collect();
-        Self { learnt: Learnt::of(&own), ..plain }
+        Self { learnt: Learnt::of(own), ..plain }
     }
 
     /// Of so many matrices, the positions of those that are learnt from: all, or a thousand, drawn evenly over the file.

@@ -199,6 +199,7 @@ impl Fitted {
             freedom: freedom + replicated as usize,
             explained: if falls { total - self.minimum.cost } else { 0.0 },
             batches: None,
+            replicates: None,
             levels: self.levels,
         }
     }
