@@ -131,15 +131,16 @@ impl Global {
             ))
             .help("name a file, or - for standard output"));
         }
-        if !self.overwrite {
-            refuse_existing(path)?;
-        }
         let mut held = self.held.0.lock().unwrap_or_else(PoisonError::into_inner);
         if held.iter().any(|(own, _)| *own == place) {
             return Ok(());
         }
         let lock = OutputLock::take(&place)?;
         Terminal::new(self.json, self.quiet).removed(lock.removed());
+        // Not before: what a killed command left of it is gone by now.
+        if !self.overwrite {
+            refuse_existing(path)?;
+        }
         held.push((place, lock));
         Ok(())
     }

@@ -223,3 +223,79 @@ fn found(folder: &Path, made_of: &str) -> Result<(Vec<Piece>, usize)> {
     let damaged = all - proved.len();
     Ok((proved, damaged))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK: ScoreBlock = ScoreBlock {
+        cell_lines: &["A", "B"],
+        drugs: &["x, \"new\nline\"", "x"],
+        drugs_b: None,
+        predicted: &[0.1, 0.2],
+        ic50_um: None,
+        single_ic50_um: None,
+        percentile: &[None, Some(50.0)],
+        interval: None,
+        in_domain: None,
+        feature_share: 1.0,
+    };
+
+    /// Two pieces of one unit each, as two interrupted commands leave them.
+    fn interrupted(out: &Path) -> Vec<PathBuf> {
+        let mut folder = PathBuf::new();
+        for done in 0..2 {
+            let mut pieces = Pieces::open(out, "y", "this").unwrap();
+            assert_eq!((pieces.done(), pieces.damaged()), (done, 0));
+            pieces.write_unit(&BLOCK).unwrap();
+            folder = pieces.keep().unwrap().unwrap();
+        }
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut paths: Vec<PathBuf> = entries.filter(|path| !path.ends_with(MADE_OF)).collect();
+        paths.sort();
+        paths
+    }
+
+    #[test]
+    fn pieces_are_believed_only_as_they_were_written() {
+        for ending in ["csv", "parquet", "ndjson"] {
+            let folder = tempfile::tempdir().unwrap();
+            let out = folder.path().join(format!("scores.{ending}"));
+            for (harmed, done) in [(0, 0), (1, 1)] {
+                let paths = interrupted(&out);
+                let bytes = fs::read(&paths[harmed]).unwrap();
+                for harm in [&bytes[..bytes.len() - 1], &[], &vec![0; bytes.len()]] {
+                    fs::write(&paths[harmed], harm).unwrap();
+                    let pieces = Pieces::open(&out, "y", "this").unwrap();
+                    assert_eq!((pieces.done(), pieces.damaged()), (done, 2 - done), "{ending}");
+                    drop(pieces);
+                    interrupted_again(&out, 2 - done);
+                    assert_eq!(fs::read(&paths[harmed]).unwrap(), bytes, "{ending}");
+                }
+                let written = Pieces::open(&out, "y", "this").unwrap().finish().unwrap();
+                assert_eq!((written, out.is_file()), (4, true));
+                fs::remove_file(&out).unwrap();
+            }
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
+    }
+
+    fn interrupted_again(out: &Path, units: usize) {
+        for _ in 0..units {
+            let mut pieces = Pieces::open(out, "y", "this").unwrap();
+            pieces.write_unit(&BLOCK).unwrap();
+            pieces.keep().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_folder_that_holds_nothing_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("scores.csv");
+        fs::create_dir(folder.path().join("scores.csv.unfinished")).unwrap();
+        assert_eq!(Pieces::open(&out, "y", "this").unwrap().done(), 0);
+        interrupted_again(&out, 1);
+        let error = Pieces::open(&out, "y", "other").map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("holds part of what another command"), "{error}");
+    }
+}

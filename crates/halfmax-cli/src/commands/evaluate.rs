@@ -19,6 +19,7 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     config.split().map_err(|error| error.at(args.config.display()))?;
     let out = args.folder(&config.name, terminal);
     let folder = RunFolder::create(&out)?;
+    terminal.removed(folder.removed());
     let prepared = Prepared::new(&config, terminal)?;
     check_explain(&config, &prepared.loaded).map_err(|error| error.at(args.config.display()))?;
     let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &out, terminal)?;

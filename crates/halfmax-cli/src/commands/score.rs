@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{End, EntityTable, Error, FittedModel, Responses, Result, Target, listed};
 use halfmax_data::{
-    CellLines, DrugFeatures, FileReport, Orientation, Pieces, TableFile, TargetConfig, drug_key,
+    CellLines, DrugFeatures, FileReport, Orientation, Pieces, TableFile, TargetConfig, counted, drug_key,
     read_cells_for_scoring, read_drugs, read_responses, refuse_other_scales, sha256_bytes, sha256_file,
     with_single_agents_for_scoring,
 };
@@ -120,6 +120,13 @@ pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()
     let scoring = Scoring::new(&*fitted, &facts, applicability.as_ref(), tables, monotherapy)?;
     scoring.tell_shares(terminal);
     let mut out = Pieces::open(&args.out, &facts.target.name, &args.made_of(global)?)?;
+    if out.damaged() > 0 {
+        terminal.note(&format!(
+            "{}: what an interrupted command left is damaged: {} computed again",
+            args.out.display(),
+            counted(out.damaged(), "piece")
+        ));
+    }
     if out.done() > 0 {
         terminal.note(&format!("{}: going on after {} scores", args.out.display(), out.rows()));
     }

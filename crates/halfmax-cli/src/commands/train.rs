@@ -56,6 +56,7 @@ pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result
     config.seed = global.seed.unwrap_or(config.seed);
     let out = args.folder(&config.name, terminal);
     let folder = RunFolder::create(&out)?;
+    terminal.removed(folder.removed());
     let prepared = Prepared::new(&config, terminal)?;
     check_explain(&config, &prepared.loaded).map_err(|error| error.at(args.config.display()))?;
     let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &out, terminal)?;
