@@ -7,7 +7,7 @@
 //! Column "wider" is the share of curves, in %, taken for ones with a second phase or a rise at low doses, "lack" that with the flag `lack_of_fit`: of ordinary
 //! curves both are false alarms.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod common;
 

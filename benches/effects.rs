@@ -4,7 +4,7 @@
 //! own: what a fit learns from the whole file it learns from these curves. Counted are effects whose true dose lies within the tested ones; in brackets stands the
 //! share of them, in %, that were given a dose, and the share of those whose interval has an open end.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod common;
 

@@ -3,7 +3,7 @@
 //! `cargo run --release -p halfmax-eval --example intervals [TEST SETS]`. Draws are fixed, so that two runs agree. The truth of a metric is its
 //! mean over the test sets of a grid's cell: the same drugs, and cell lines drawn anew (or the same cell lines, and drugs drawn anew).
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 use halfmax_core::Seed;
 use halfmax_eval::{Intervals, Metrics, Resample, Scored};

@@ -6,7 +6,7 @@
 //! drugs; on pairs it has 512 pairs, whose cell lines each go through the tower. An epoch on pairs takes minutes, so
 //! some of its steps are timed and multiplied.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 use std::time::Instant;
 

@@ -5,7 +5,7 @@
 //! of its own: what is learnt from the whole file is learnt from these matrices. ZIP and Bliss are held against drugs that act independently but for
 //! a potentiation, Loewe against drugs of which one is a dilution of the other, with the same.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod common;
 

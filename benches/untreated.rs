@@ -4,7 +4,7 @@
 //! plate's untreated wells, whose error all its curves share. With them, each untreated well is one more reading of each curve of its plate, at a
 //! thousandth of the lowest dose.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod common;
 

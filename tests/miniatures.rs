@@ -1,7 +1,14 @@
 //! Small files that are easily misread, each with what is right: read as it means, or refused with the name of what is wrong. The files are
 //! beside the repository; without them these tests are skipped.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 mod command;
 

@@ -66,6 +66,14 @@ impl Config {
         if config.name.is_empty() {
             config.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         }
+        // A run says where its files are: better told now than when everything is computed.
+        if base.to_str().is_none() {
+            return Err(Error::config(format!(
+                "{}: its path is no text in UTF-8, and a run could not say where its files are",
+                base.display()
+            ))
+            .help("rename the folder or the file"));
+        }
         Ok(config)
     }
 

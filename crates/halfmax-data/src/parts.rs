@@ -72,8 +72,8 @@ pub struct TableParts {
 
 enum Source {
     /// A table, with what is said of it, and with what was joined.
-    Whole(RawTable),
-    Divided(Divided, NameLinks),
+    Whole(Box<RawTable>),
+    Divided(Box<(Divided, NameLinks)>),
 }
 
 /// A file that is read part by part.
@@ -100,7 +100,7 @@ impl Divided {
 
 /// What another table says of rows.
 enum Join {
-    ColumnOf(RawTable, Role),
+    ColumnOf(Box<RawTable>, Role),
     MolarMasses(MassesOfDrugs),
 }
 
@@ -133,7 +133,7 @@ impl TableOptions {
         let source = match divided {
             Some(divided) => {
                 let links = NameLinks::of(divided.sample(), path)?;
-                Source::Divided(divided, links)
+                Source::Divided(Box::new((divided, links)))
             }
             None => {
                 let archive = if self.sheet.is_none() { curves_of_archive(path)? } else { None };
@@ -143,7 +143,7 @@ impl TableOptions {
                 };
                 self.apply(&mut table)?;
                 table.decide_contents();
-                Source::Whole(table)
+                Source::Whole(Box::new(table))
             }
         };
         let mut parts = TableParts { source, options: self.clone(), joins: Vec::new(), size, chosen: None };
@@ -159,9 +159,9 @@ impl TableParts {
     /// As [`with_column_of`]: of the whole table, or of a sample of its rows.
     pub fn with_column_of(mut self, other: RawTable, role: Role) -> Result<Self> {
         match &mut self.source {
-            Source::Whole(table) => *table = with_column_of(table, &other, role)?,
+            Source::Whole(table) => **table = with_column_of(table, &other, role)?,
             Source::Divided(..) => {
-                let join = Join::ColumnOf(other, role);
+                let join = Join::ColumnOf(Box::new(other), role);
                 join.with(&self.sample()?)?;
                 self.joins.push(join);
             }
@@ -175,7 +175,7 @@ impl TableParts {
     /// As [`with_molar_masses`].
     pub fn with_molar_masses(mut self, drugs: &RawTable) -> Result<Self> {
         match &mut self.source {
-            Source::Whole(table) => *table = with_molar_masses(table, drugs)?,
+            Source::Whole(table) => **table = with_molar_masses(table, drugs)?,
             Source::Divided(..) => {
                 let mut names = DrugNames::default();
                 self.each(|part| names.add(&part))?;
@@ -187,7 +187,8 @@ impl TableParts {
 
     /// A sample of the rows that are chosen; none where all are, or the table is whole.
     fn chosen_rows(&self) -> Result<Option<RawTable>> {
-        let Source::Divided(divided, links) = &self.source else { return Ok(None) };
+        let Source::Divided(file) = &self.source else { return Ok(None) };
+        let (divided, links) = file.as_ref();
         if self.options.rows.is_empty() {
             return Ok(None);
         }
@@ -206,10 +207,10 @@ impl TableParts {
     /// If what is said does not fit the table.
     pub fn sample(&self) -> Result<RawTable> {
         match &self.source {
-            Source::Whole(table) => Ok(table.clone()),
-            Source::Divided(divided, links) => match &self.chosen {
+            Source::Whole(table) => Ok(table.as_ref().clone()),
+            Source::Divided(file) => match &self.chosen {
                 Some(chosen) => self.joined(chosen.clone()),
-                None => self.prepared(divided.sample().clone(), links, None),
+                None => self.prepared(file.0.sample().clone(), &file.1, None),
             },
         }
     }
@@ -254,12 +255,12 @@ impl TableParts {
     pub fn each(&self, mut take: impl FnMut(RawTable) -> Result<()>) -> Result<Vec<Note>> {
         let (divided, links) = match &self.source {
             Source::Whole(table) => {
-                let mut table = table.clone();
+                let mut table = table.as_ref().clone();
                 let notes = std::mem::take(&mut table.notes);
                 take(table)?;
                 return Ok(notes);
             }
-            Source::Divided(divided, links) => (divided, links),
+            Source::Divided(file) => file.as_ref(),
         };
         let mut choice = RowChoice::of(&self.options.rows);
         let mut of_parts: Vec<Note> = Vec::new();

@@ -207,7 +207,7 @@ fn found(folder: &Path, made_of: &str) -> Result<(Vec<Piece>, usize)> {
         Err(_) if pieces.is_empty() => return Ok((Vec::new(), 0)),
         _ => return Err(refused("holds part of what another command, or other files, gave")),
     }
-    pieces.sort_by(|(a, _), (b, _)| a.units.cmp(&b.units));
+    pieces.sort_by_key(|(piece, _)| piece.units);
     let all = pieces.len();
     let mut proved: Vec<Piece> = Vec::new();
     for (piece, digest) in pieces {

@@ -21,9 +21,9 @@ pub struct PlateTables {
 }
 
 enum Tables {
-    Whole(RawTable),
+    Whole(Box<RawTable>),
     /// Put together plate by plate, with what was decided of all.
-    Regrouped(Regrouped, Arc<OfWhole>, SignalColumn),
+    Regrouped(Box<Regrouped>, Arc<OfWhole>, SignalColumn),
 }
 
 /// How the column of signals is known.
@@ -56,7 +56,7 @@ impl PlateTables {
         if !parts.is_divided() {
             let mut whole = sample;
             let notes = std::mem::take(&mut whole.notes);
-            return Ok(Some(Self { tables: Tables::Whole(whole), notes, size }));
+            return Ok(Some(Self { tables: Tables::Whole(Box::new(whole)), notes, size }));
         }
         let mut seen = Seen::default();
         parts.each(|table| seen.see(&column.said_of(table)))?;
@@ -76,7 +76,11 @@ impl PlateTables {
             );
         }
         Ok(Some(Self {
-            tables: Tables::Regrouped(regroup.finish(|table| together.labels(table))?, whole, column),
+            tables: Tables::Regrouped(
+                Box::new(regroup.finish(|table| together.labels(table))?),
+                whole,
+                column,
+            ),
             notes,
             size,
         }))
@@ -96,7 +100,7 @@ impl PlateTables {
     /// If the temporary file cannot be read.
     pub fn table(&self, at: usize) -> Result<RawTable> {
         match &self.tables {
-            Tables::Whole(table) => Ok(table.clone()),
+            Tables::Whole(table) => Ok(table.as_ref().clone()),
             Tables::Regrouped(tables, whole, column) => {
                 self.size.go_on()?;
                 let mut table = tables.table(at)?;

@@ -291,7 +291,7 @@ impl<'a> Gathered<'a> {
             self.of_column = columns.notes(&table).into_iter().map(Note::from).collect();
         }
         let labels = columns.labels(&table)?;
-        let (doses, readings) = columns.numbers(&table)?;
+        let [doses, readings] = columns.numbers(&table)?;
         readings.iter().for_each(|reading| self.sizes.add(reading.abs()));
         self.untreated.add(&table, &doses, &readings)?;
         let mut complete = Vec::new();

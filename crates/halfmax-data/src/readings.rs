@@ -146,7 +146,7 @@ pub(crate) fn curves_of(
 ) -> Result<(Readings, Found)> {
     let columns = Columns::of(table, options)?;
     let labels = columns.labels(table)?;
-    let (doses, readings) = columns.numbers(table)?;
+    let [doses, readings] = columns.numbers(table)?;
     let units = DoseFactors::of_one_drug(table, columns.dose, columns.unit, options.dose_factor)?;
     let mut grouping = Grouping::with_capacity(table.rows());
     for at in 0..table.rows() {
@@ -238,8 +238,8 @@ impl Columns {
     }
 
     /// The doses and the readings.
-    pub fn numbers(&self, table: &RawTable) -> Result<(Arc<Vec<f64>>, Arc<Vec<f64>>)> {
-        Ok((doses(table, self.dose)?, finite(table, self.reading, "a number")?))
+    pub fn numbers(&self, table: &RawTable) -> Result<[Arc<Vec<f64>>; 2]> {
+        Ok([doses(table, self.dose)?, finite(table, self.reading, "a number")?])
     }
 
     fn used(&self, table: &RawTable) -> Vec<usize> {

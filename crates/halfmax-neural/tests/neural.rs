@@ -1,7 +1,14 @@
 //! What neural models promise: training that goes on after an interruption, attributions that add up, units that see one
 //! mechanism, messages that help.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

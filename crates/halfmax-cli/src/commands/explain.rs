@@ -100,7 +100,8 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
 fn check_same(facts: &ModelFacts, inputs: &[InputFile]) -> Result<()> {
     for input in inputs {
         let name = input.path.rsplit(['/', '\\']).next().unwrap_or(&input.path);
-        if facts.training_files.get(name).is_some_and(|sha256| *sha256 != input.sha256) {
+        let known = facts.training_files.get(name);
+        if known.is_some_and(|digests| digests.split(' ').all(|digest| digest != input.sha256)) {
             return Err(Error::data(format!(
                 "{}: is not the file that the model was trained on",
                 input.path

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use halfmax_core::{EntityTable, Error, FittedModel, Result, Screen, Target};
-use halfmax_data::{DrugFeatures, FeatureScale, RunFolder, SingleAgentMeasures, scales_of, write_model};
+use halfmax_data::{
+    DrugFeatures, FeatureScale, InputFile, RunFolder, SingleAgentMeasures, scales_of, write_model,
+};
 use halfmax_eval::{Calibration, TrainingLog, fit_calibrated};
 use halfmax_kernel::Applicability;
 use serde::{Deserialize, Serialize};
@@ -36,7 +38,7 @@ pub struct ModelFacts {
     /// Where the values of the features of cell lines lay in training; none in a file of a version that did not store it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scales: Vec<FeatureScale>,
-    /// SHA-256 of every training file.
+    /// SHA-256 of every training file, by its name without its folder; of several files of one name, with blanks between them.
     pub training_files: BTreeMap<String, String>,
     /// How wide its prediction intervals are, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -165,12 +167,7 @@ pub fn train_into(
         },
         single_agents: prepared.loaded.single_agents.clone(),
         scales: scales_of(&screen.tables[0], &fitted.space(0)),
-        training_files: prepared
-            .loaded
-            .inputs
-            .iter()
-            .map(|i| (file_name(&i.path), i.sha256.clone()))
-            .collect(),
+        training_files: named_files(&prepared.loaded.inputs),
         intervals: calibration.clone(),
         applicability: applicability.description,
     };
@@ -217,4 +214,34 @@ fn percentiles(screen: &Screen) -> BTreeMap<String, Vec<f32>> {
     }
     let named = screen.table(1).ids().iter().cloned().zip(by_drug);
     named.filter(|(_, values)| !values.is_empty()).map(|(drug, values)| (drug, quantiles(values))).collect()
+}
+
+/// The SHA-256 of each file by its name without its folder; those of several files of one name with blanks between them.
+fn named_files(inputs: &[InputFile]) -> BTreeMap<String, String> {
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    for input in inputs {
+        let digests = files.entry(file_name(&input.path)).or_default();
+        if !digests.is_empty() {
+            digests.push(' ');
+        }
+        digests.push_str(&input.sha256);
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_one_name_are_all_known() {
+        let input = |path: &str, sha256: &str| InputFile {
+            path: path.to_owned(),
+            sha256: sha256.to_owned(),
+            bytes: 1,
+            dataset: None,
+        };
+        let files = named_files(&[input("a/f.csv", "1"), input("b/f.csv", "2"), input("g.csv", "3")]);
+        assert_eq!(files, [("f.csv".into(), "1 2".into()), ("g.csv".into(), "3".into())].into());
+    }
 }
