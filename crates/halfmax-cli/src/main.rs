@@ -210,6 +210,11 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Remove what killed commands left in a folder: temporary files and folders, and locks. The next command with the same output does it, too.
+    Clean {
+        /// The folder; those below it are not looked at.
+        folder: PathBuf,
+    },
     /// Run a run again and compare; exit 0 only if every prediction is identical.
     Reproduce {
         /// The folder of the run.
@@ -287,6 +292,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::Synergy(args) => commands::synergy::synergy(&args, &global, terminal),
         Command::Explain(args) => commands::explain::explain(&args, &global, terminal),
         Command::Export { model, out, .. } => commands::export::export(&model, &out, &global, terminal),
+        Command::Clean { folder } => commands::clean::clean(&folder, terminal),
         Command::Reproduce { run } => commands::reproduce::reproduce(&run, &global, terminal),
     }
 }

@@ -100,7 +100,9 @@ pub use names::{
 pub use note::{Note, join_notes};
 pub use open::{OpenOptions, read_bytes, read_table, read_table_with};
 pub use orientation::{Arrangement, Known, Orientation, orientation};
-pub use output::{OutputLock, OutputSet, RunFolder, followed, refuse_existing, write_atomically};
+pub use output::{
+    OutputLock, OutputSet, RunFolder, followed, refuse_existing, remove_leftovers, write_atomically,
+};
 pub use parts::{PartSize, TableParts};
 pub use pieces::Pieces;
 pub use plate_tables::PlateTables;

@@ -17,6 +17,8 @@ use crate::output::write_atomically;
 /// The version of the format that this program writes, and the newest that it reads.
 pub const MODEL_FORMAT: u32 = 1;
 
+/// The family of a file that holds the state of a fit.
+const CHECKPOINT: &str = "checkpoint";
 const DESCRIPTION: &str = "model.json";
 const TENSORS: &str = "tensors.safetensors";
 const LONGEST_DESCRIPTION: u64 = 1 << 28;
@@ -115,7 +117,7 @@ fn write_as(
 /// # Errors
 /// If the file cannot be written.
 pub fn write_checkpoint(path: impl AsRef<Path>, state: &Parts) -> Result<()> {
-    write_as(path.as_ref(), "checkpoint", state, serde_json::Value::Null, CompressionMethod::Stored)
+    write_as(path.as_ref(), CHECKPOINT, state, serde_json::Value::Null, CompressionMethod::Stored)
 }
 
 fn zipped(document: &[u8], tensors: &[u8], method: CompressionMethod) -> zip::result::ZipResult<Vec<u8>> {
@@ -239,6 +241,9 @@ fn parse(document: &[u8]) -> Result<Document> {
         ))
         .help(format!("use halfmax {} or later", version.crate_version)));
     }
+    if version.format_version == 0 {
+        return Err(altered("its format is 0, and the first format is 1"));
+    }
     serde_json::from_slice(document).map_err(not_json)
 }
 
@@ -285,7 +290,24 @@ fn read_tensors(
     if all.len() != header.tensors.len() {
         return Err(altered(format!("it holds {} arrays, expected {}", all.len(), header.tensors.len())));
     }
-    header.tensors.iter().map(|entry| Ok((entry.name.clone(), tensor(&all, entry)?))).collect()
+    let read = |entry: &TensorEntry| {
+        let tensor = tensor(&all, entry)?;
+        // The state of a fit may well hold what no model does: the loss before the first epoch.
+        if header.family != CHECKPOINT && !is_finite(&tensor) {
+            let what = format!("array {:?} holds a number that is infinite or missing", entry.name);
+            return Err(altered(what));
+        }
+        Ok((entry.name.clone(), tensor))
+    };
+    header.tensors.iter().map(read).collect()
+}
+
+fn is_finite(tensor: &Tensor) -> bool {
+    match tensor {
+        Tensor::F32(values) => values.iter().all(|value| value.is_finite()),
+        Tensor::F64(values) => values.iter().all(|value| value.is_finite()),
+        Tensor::I32(_) | Tensor::U32(_) | Tensor::U8(_) => true,
+    }
 }
 
 fn tensor(all: &safetensors::SafeTensors, entry: &TensorEntry) -> Result<Tensor> {

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use halfmax_core::{Error, Result};
 use tempfile::{Builder, NamedTempFile, TempDir};
 
-pub use self::lock::OutputLock;
 use self::lock::PARTIAL;
+pub use self::lock::{OutputLock, remove_leftovers};
 pub use self::set::OutputSet;
 use crate::writers::{PredictionColumns, write_predictions};
 

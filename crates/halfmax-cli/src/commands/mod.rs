@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+pub mod clean;
 pub mod compare_curves;
 pub mod curve_columns;
 pub mod data;

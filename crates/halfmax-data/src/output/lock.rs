@@ -145,6 +145,67 @@ pub(super) fn remove_partial(folder: &Path, name: &OsStr) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Removes what killed commands left in a folder (not in those below): temporary files and folders, locks that nobody holds, sets of files that did not all get
+/// their names. Returns what was removed, and the outputs that other processes are writing.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn remove_leftovers(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let unreadable = |error: std::io::Error| {
+        Error::data(format!("{}: cannot be read: {error}", folder.display())).because(error)
+    };
+    let mut outputs: Vec<OsString> = Vec::new();
+    let mut locks = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let Some((name, is_lock)) = path.file_name().and_then(|name| output_of(name, &path)) else {
+            continue;
+        };
+        if is_lock {
+            locks.push(path);
+        }
+        if !outputs.contains(&name) {
+            outputs.push(name);
+        }
+    }
+    let (mut removed, mut held) = (Vec::new(), Vec::new());
+    for output in outputs.iter().map(|name| folder.join(name)) {
+        match OutputLock::take(&output) {
+            Ok(lock) => removed.extend(lock.removed().iter().cloned()),
+            Err(_) => held.push(output),
+        }
+    }
+    // The lock that was taken is gone with what it guarded.
+    removed.extend(locks.into_iter().filter(|path| !path.exists()));
+    removed.sort_unstable();
+    Ok((removed, held))
+}
+
+/// The output to which a leftover belongs, and whether it is its lock; none of other files.
+fn output_of(name: &OsStr, path: &Path) -> Option<(OsString, bool)> {
+    // A name that is no text is removed by the next command of its output.
+    let text = name.to_str()?;
+    let plain = text.strip_prefix('.').unwrap_or(text);
+    if let Some((output, letters)) = plain.rsplit_once(PARTIAL) {
+        let is_ours = letters.len() == LETTERS && letters.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        return is_ours.then(|| (output.into(), false));
+    }
+    let hidden = text.strip_prefix('.')?;
+    let held = |output: &str| -> Option<String> {
+        let content = fs::read_to_string(path).ok().filter(|content| content.len() <= 64)?;
+        let (process, seconds) = content.split_once(' ')?;
+        let is_ours = process.parse::<u32>().is_ok() && seconds.parse::<u64>().is_ok();
+        is_ours.then(|| output.to_owned())
+    };
+    match (hidden.strip_suffix(".lock"), hidden.strip_suffix(".set")) {
+        (Some(output), _) => Some((held(output)?.into(), true)),
+        (_, Some(output)) if fs::read_to_string(path).is_ok_and(|text| text.ends_with('\0')) => {
+            Some((output.into(), false))
+        }
+        _ => None,
+    }
+}
+
 /// What the name of an output that is being written ends in, before six letters.
 pub(super) const PARTIAL: &str = ".partial-";
 
@@ -181,5 +242,38 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, [".out.csv.partial-results", "other.csv", "out.csv.partial-x"]);
         assert!(OutputLock::take(&output).is_ok());
+    }
+
+    #[test]
+    fn what_killed_commands_left_is_removed_from_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        for (name, content) in [
+            (".a.csv.partial-Ab12Cd", "x"),
+            ("run.partial-Zz99zz", "x"),
+            (".b.csv.lock", "4711 951827696"),
+            (".held.csv.partial-Ab12Cd", "x"),
+            (".package.lock", "another program's"),
+            (".list.set", "another program's"),
+            ("a.csv.partial-results", "x"),
+            ("a.csv", "x"),
+        ] {
+            fs::write(place(name), content).unwrap();
+        }
+        let held = OutputLock::take(&place("other.csv")).unwrap();
+        fs::write(place(".other.csv.partial-Ab12Cd"), "x").unwrap();
+        let (removed, writing) = remove_leftovers(folder.path()).unwrap();
+        let names =
+            [".a.csv.partial-Ab12Cd", ".b.csv.lock", ".held.csv.partial-Ab12Cd", "run.partial-Zz99zz"];
+        assert_eq!(removed, names.map(place));
+        assert_eq!(writing, [place("other.csv")]);
+        drop(held);
+        assert!(
+            ["a.csv", ".package.lock", ".list.set", "a.csv.partial-results"]
+                .map(place)
+                .iter()
+                .all(|p| p.is_file())
+        );
+        assert!(remove_leftovers(&place("nowhere")).is_err());
     }
 }

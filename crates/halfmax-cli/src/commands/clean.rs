@@ -1,0 +1,23 @@
+use std::path::{Path, PathBuf};
+
+use halfmax_core::{Result, listed};
+use halfmax_data::{counted, remove_leftovers};
+use serde_json::json;
+
+use crate::terminal::Terminal;
+
+/// `halfmax clean`.
+pub fn clean(folder: &Path, terminal: Terminal) -> Result<()> {
+    let (removed, writing) = remove_leftovers(folder)?;
+    let shown = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+    let (removed, writing) = (shown(&removed), shown(&writing));
+    if !writing.is_empty() {
+        terminal
+            .note(&format!("left alone, since other processes are writing them: {}", listed(&writing, 5)));
+    }
+    let text = match removed.is_empty() {
+        true => format!("{}: nothing that a killed command left", folder.display()),
+        false => format!("{} removed: {}", counted(removed.len(), "leftover"), listed(&removed, 10)),
+    };
+    terminal.result("cleaned", &json!({"removed": removed, "writing": writing}), &text)
+}
