@@ -292,9 +292,9 @@ fn read_tensors(
     }
     let read = |entry: &TensorEntry| {
         let tensor = tensor(&all, entry)?;
-        // The state of a fit may well hold what no model does: the loss before the first epoch.
-        if header.family != CHECKPOINT && !is_finite(&tensor) {
-            let what = format!("array {:?} holds a number that is infinite or missing", entry.name);
+        // The state of a fit may well hold what no model does: the loss before the first epoch. Missing numbers are features that an entity lacks.
+        if header.family != CHECKPOINT && has_infinite(&tensor) {
+            let what = format!("array {:?} holds an infinite number", entry.name);
             return Err(altered(what));
         }
         Ok((entry.name.clone(), tensor))
@@ -302,11 +302,11 @@ fn read_tensors(
     header.tensors.iter().map(read).collect()
 }
 
-fn is_finite(tensor: &Tensor) -> bool {
+fn has_infinite(tensor: &Tensor) -> bool {
     match tensor {
-        Tensor::F32(values) => values.iter().all(|value| value.is_finite()),
-        Tensor::F64(values) => values.iter().all(|value| value.is_finite()),
-        Tensor::I32(_) | Tensor::U32(_) | Tensor::U8(_) => true,
+        Tensor::F32(values) => values.iter().any(|value| value.is_infinite()),
+        Tensor::F64(values) => values.iter().any(|value| value.is_infinite()),
+        Tensor::I32(_) | Tensor::U32(_) | Tensor::U8(_) => false,
     }
 }
 

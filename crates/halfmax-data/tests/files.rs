@@ -17,7 +17,7 @@ use zip::write::SimpleFileOptions;
 
 fn parts() -> Parts {
     let tensors = BTreeMap::from([
-        ("a".to_owned(), Tensor::F32(vec![0.5, 0.25, -1.0])),
+        ("a".to_owned(), Tensor::F32(vec![0.5, f32::NAN, -1.0])),
         ("b".to_owned(), Tensor::U8(vec![1, 2, 255])),
         ("c".to_owned(), Tensor::F64(vec![1e-300])),
         ("d".to_owned(), Tensor::I32(vec![-7])),
@@ -278,7 +278,7 @@ fn predictions_and_scores_are_written_in_each_format() {
 }
 
 #[test]
-fn a_model_with_numbers_that_are_none_is_refused() {
+fn a_model_with_infinite_numbers_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.halfmax");
     let with = |tensor: Tensor| {
@@ -286,12 +286,8 @@ fn a_model_with_numbers_that_are_none_is_refused() {
         write_model(&path, "boost", &parts, json!({})).unwrap();
         read_model(&path)
     };
-    assert!(with(Tensor::F32(vec![0.5, -1.0])).is_ok());
-    for wrong in [
-        Tensor::F32(vec![0.5, f32::INFINITY]),
-        Tensor::F32(vec![f32::NAN]),
-        Tensor::F64(vec![f64::NEG_INFINITY, 1.0]),
-    ] {
-        says(with(wrong).map(|_| ()), &["model.halfmax", "\"offsets\"", "infinite or missing"]);
+    assert!(with(Tensor::F32(vec![0.5, f32::NAN])).is_ok());
+    for wrong in [Tensor::F32(vec![0.5, f32::INFINITY]), Tensor::F64(vec![f64::NEG_INFINITY, 1.0])] {
+        says(with(wrong).map(|_| ()), &["model.halfmax", "\"offsets\"", "infinite number"]);
     }
 }
