@@ -208,6 +208,8 @@ impl ReadingBatches {
 struct Gathered<'a> {
     options: &'a ReadingOptions,
     regroup: Regroup,
+    /// The size of a part in bytes.
+    part: usize,
     plates_are_whole: bool,
     is_divided: bool,
     label: String,
@@ -232,6 +234,9 @@ struct Gathered<'a> {
     notes: Vec<Note>,
 }
 
+/// So many bytes may always be of one plate.
+const LEAST_OF_A_PLATE: usize = 1 << 20;
+
 /// A plate of a few hundred readings has about so many bytes.
 const BYTES_OF_A_PLATE: usize = 1 << 13;
 
@@ -240,6 +245,7 @@ impl<'a> Gathered<'a> {
         Self {
             options,
             regroup: Regroup::new(rows.size(), BYTES_OF_A_CURVE, &std::env::temp_dir()),
+            part: rows.size().bytes().max(LEAST_OF_A_PLATE),
             plates_are_whole: rows.plates_are_whole(),
             is_divided: rows.is_divided(),
             label: String::new(),
@@ -373,7 +379,9 @@ impl<'a> Gathered<'a> {
         // Where all readings are one batch its plates are whole.
         for (_, plates) in self.plates.into_iter().filter(|_| !decided.plates_are_whole) {
             let plates = plates.finish(|readings| Ok(vec![readings.labels(0)?]))?;
-            for at in 0..plates.tables() {
+            // What has more readings than a part is no plate, but a batch of many.
+            let is_of_plates = |at: &usize| plates.bytes_of_table(*at).is_none_or(|bytes| bytes <= self.part);
+            for at in (0..plates.tables()).filter(is_of_plates) {
                 found.scales.join(&scales_of_plates(&plates.table(at)?, unit.percent)?);
             }
         }

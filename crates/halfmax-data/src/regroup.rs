@@ -223,6 +223,13 @@ impl Regrouped {
         }
     }
 
+    /// The bytes of a table in the temporary file; none where all rows stayed in memory.
+    pub fn bytes_of_table(&self, at: usize) -> Option<usize> {
+        let Tables::Kept(kept) = &self.tables else { return None };
+        let units = kept.tables.get(at)?.clone();
+        Some(kept.store.units[units].iter().flatten().map(|chunk| chunk.bytes).sum())
+    }
+
     /// The rows of some groups, in the order of the file.
     ///
     /// # Errors
