@@ -235,11 +235,11 @@ impl RunFolder {
         };
         // Under a name that no later command takes for a leftover.
         let partial = self.partial.keep();
-        let kept = partial.to_string_lossy().replacen(PARTIAL, ".complete-", 1);
-        let kept = match fs::rename(&partial, &kept) {
-            Ok(()) => PathBuf::from(kept),
-            Err(_) => partial,
-        };
+        // Only the folder's own name changes: one above it may be temporary, too.
+        let name = partial.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let complete = name.rsplit_once(PARTIAL).map(|(name, letters)| format!("{name}.complete-{letters}"));
+        let kept = complete.map(|name| partial.with_file_name(name));
+        let kept = kept.filter(|kept| fs::rename(&partial, kept).is_ok()).unwrap_or(partial);
         let help = format!("what was computed is complete in {}: move it where you want it", kept.display());
         Err(Error::failed(error.to_string()).help(help).because(error))
     }

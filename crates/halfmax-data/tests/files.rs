@@ -216,6 +216,25 @@ fn a_run_folder_may_be_spelt_and_linked_as_one_likes() {
 }
 
 #[test]
+fn a_run_that_cannot_get_its_name_is_kept() {
+    // A folder above that is temporary itself keeps its name.
+    let above = tempfile::Builder::new().prefix("above.partial-").tempdir().unwrap();
+    let target = above.path().join("run");
+    let run = RunFolder::create(&target).unwrap();
+    run.write("config.toml", b"name = 1").unwrap();
+    fs::create_dir(&target).unwrap();
+    fs::write(target.join("other"), b"of somebody else").unwrap();
+    let error = run.finish().unwrap_err();
+    let mut names = names_in(above.path());
+    names.sort_unstable();
+    let [_, kept] = names.as_slice() else { panic!("{names:?}") };
+    assert!(kept.starts_with("run.complete-"), "{kept}");
+    assert!(error.advice().unwrap().contains(kept.as_str()), "{error}");
+    assert_eq!(fs::read(above.path().join(kept).join("config.toml")).unwrap(), b"name = 1");
+    assert!(RunFolder::create(above.path().join("run2")).is_ok());
+}
+
+#[test]
 fn predictions_and_scores_are_written_in_each_format() {
     let folder = tempfile::tempdir().unwrap();
     let columns = PredictionColumns {

@@ -71,8 +71,8 @@ pub struct FitCurvesArgs {
     times: TimeArgs,
     #[command(flatten)]
     table: TableArgs,
-    /// Read delimited text in parts of so many MiB if it is larger than four of them (packed text if it is larger than half of one): memory stays the same
-    /// however long the file is, with temporary files in the system's folder for these (TMPDIR).
+    /// Read the table in parts of so many MiB if it is text larger than four of them, or gzip or Parquet larger than half of one. Memory stays about the same
+    /// however long the file is; rows wait in temporary files, in the system's folder for these (TMPDIR).
     #[arg(long, value_name = "MIB", default_value_t = 16.0, value_parser = part_size)]
     part_size: f64,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
