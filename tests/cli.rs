@@ -752,14 +752,19 @@ fn a_search_keeps_every_trial_and_goes_on_where_it_was_interrupted() {
     let header = kept_header(path);
     let five: Vec<&str> = whole.lines().take(5).collect();
     let sixth = whole.lines().nth(5).unwrap();
-    let marked = five.join("\n").replace("\"trial_seconds\":", "\"trial_seconds\":1000");
+    let marked = five.join("\n").replace("\"trial\":", "\"trial_seconds\":1000,\"trial\":");
     let killed = format!("{header}\n{marked}\n{}", &sixth[..20]);
     fs::write(path.join("resumed.trials.jsonl"), &killed).unwrap();
     let notes = run_with_notes(path, &["evaluate", "config.toml", "--out", "resumed"]);
     says(&notes, &["resumed.trials.jsonl: 5 trials are there already"]);
     let resumed = fs::read_to_string(path.join("resumed/trials.jsonl")).unwrap();
     assert_eq!(resumed.lines().count(), 12);
-    assert_eq!(resumed.matches("\"trial_seconds\":1000").count(), 5, "trials were made again: {resumed}");
+    assert!(resumed == whole);
+    let metrics: serde_json::Value =
+        serde_json::from_slice(&fs::read(path.join("resumed/metrics.json")).unwrap()).unwrap();
+    let seconds = metrics["trial_seconds"].as_array().unwrap();
+    assert_eq!(seconds.len(), 12);
+    assert!(seconds[..5].iter().all(|one| one == 1000.0), "trials were made again: {seconds:?}");
     let predictions = |run: &str| fs::read(path.join(run).join("predictions.parquet")).unwrap();
     assert!(predictions("run") == predictions("resumed"));
     // Trials of another configuration are not taken for those of this one.

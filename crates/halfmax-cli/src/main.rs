@@ -17,6 +17,7 @@ mod tuning;
 mod unfinished;
 
 use std::error::Error as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -131,18 +132,39 @@ impl Global {
             ))
             .help("name a file, or - for standard output"));
         }
+        // What a killed command left of it is gone then.
+        if self.hold(place)? && !self.overwrite {
+            refuse_existing(path)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses to write into a folder that holds something, unless files may be replaced. Other processes may not write it until this one ends.
+    fn may_fill(&self, folder: &Path) -> Result<()> {
+        let place = place_of(folder);
+        if place.exists() && !place.is_dir() {
+            return Err(Error::config(format!("{}: is a file, expected a folder", folder.display()))
+                .help("give another name"));
+        }
+        self.hold(place.clone())?;
+        let occupied = fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_some());
+        if occupied && !self.overwrite {
+            return Err(Error::config(format!("{}: the folder exists and is not empty", folder.display()))
+                .help("give another name, or --overwrite to replace files in it"));
+        }
+        Ok(())
+    }
+
+    /// Takes the lock of an output, and says what it removed of a killed command. False if this process has it already.
+    fn hold(&self, place: PathBuf) -> Result<bool> {
         let mut held = self.held.0.lock().unwrap_or_else(PoisonError::into_inner);
         if held.iter().any(|(own, _)| *own == place) {
-            return Ok(());
+            return Ok(false);
         }
         let lock = OutputLock::take(&place)?;
         Terminal::new(self.json, self.quiet).removed(lock.removed());
-        // Not before: what a killed command left of it is gone by now.
-        if !self.overwrite {
-            refuse_existing(path)?;
-        }
         held.push((place, lock));
-        Ok(())
+        Ok(true)
     }
 
     /// As [`Self::may_write`] for the files of several arguments, no two of which may name one file: the later would replace the earlier.

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use halfmax_core::{Error, Result};
-use halfmax_data::counted;
+use halfmax_data::{OutputSet, counted};
 
 use crate::Global;
-use crate::reporting::{Existing, SvgFolder};
+use crate::reporting::SvgFolder;
 use crate::terminal::Terminal;
 
 /// Where pictures are written.
@@ -37,13 +37,12 @@ impl PictureArgs {
                 "a file: a page is not written to standard output",
             ));
         }
-        let existing = if global.overwrite { Existing::Replaced } else { Existing::Refused };
-        self.svg.as_ref().map_or(Ok(()), |folder| SvgFolder::check(folder, existing))
+        self.svg.as_ref().map_or(Ok(()), |folder| global.may_fill(folder))
     }
 
-    /// The folder of SVG files, made where it is missing.
-    pub fn folder(&self) -> Result<Option<SvgFolder>> {
-        self.svg.as_deref().map(SvgFolder::create).transpose()
+    /// The folder of SVG files, which gets its name with the other files.
+    pub fn folder(&self, files: &OutputSet) -> Result<Option<SvgFolder>> {
+        self.svg.as_deref().map(|folder| SvgFolder::of(files, folder)).transpose()
     }
 
     /// Says what was written.

@@ -258,6 +258,12 @@ pub struct MetricsFile<'a> {
     /// What a replicate achieves, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<&'a Ceiling>,
+    /// The seconds of the epochs in `training.csv`, in its order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub training_seconds: Vec<f64>,
+    /// The seconds of the trials in `trials.jsonl`, in its order.
+    #[serde(skip_serializing_if = "<[f64]>::is_empty")]
+    pub trial_seconds: &'a [f64],
 }
 
 /// What a replicate achieves beside the models, where the data have one.
@@ -289,10 +295,20 @@ pub fn write_evaluation(
     config: &Config,
     loaded: &Loaded,
     evaluation: &Evaluation,
-    ceiling: Option<&Ceiling>,
+    (ceiling, trial_seconds): (Option<&Ceiling>, &[f64]),
 ) -> Result<()> {
     let (screen, target) = (&loaded.screen, &loaded.target);
-    let metrics = MetricsFile { name: &config.name, target, split: evaluation.kind, evaluation, ceiling };
+    let epochs = evaluation.training.iter().flat_map(|log| &log.epochs);
+    // All seconds are in this one file: the others are the same when the same is run again.
+    let metrics = MetricsFile {
+        name: &config.name,
+        target,
+        split: evaluation.kind,
+        evaluation,
+        ceiling,
+        training_seconds: epochs.map(|epoch| epoch.seconds).collect(),
+        trial_seconds,
+    };
     write_json(folder, "metrics.json", &metrics)?;
     write_training(folder, &evaluation.training)?;
     folder.write("leaderboard.csv", evaluation.leaderboard().to_csv(ceiling).as_bytes())?;
@@ -322,7 +338,7 @@ pub fn write_training(folder: &RunFolder, logs: &[TrainingLog]) -> Result<()> {
         return Ok(());
     }
     let mut text = String::from(
-        "model,left_out,member,epoch,learning_rate,training_loss,validation_rmse,validation_r2_within,seconds\n",
+        "model,left_out,member,epoch,learning_rate,training_loss,validation_rmse,validation_r2_within\n",
     );
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     for log in logs {
@@ -331,15 +347,14 @@ pub fn write_training(folder: &RunFolder, logs: &[TrainingLog]) -> Result<()> {
         let model = format!("\"{}\"", log.model.replace('"', "\"\""));
         for epoch in &log.epochs {
             text.push_str(&format!(
-                "{model},{},{},{},{},{},{},{},{:.3}\n",
+                "{model},{},{},{},{},{},{},{}\n",
                 left_out.join(" "),
                 epoch.member + 1,
                 epoch.epoch,
                 epoch.learning_rate,
                 epoch.training_loss,
                 number(epoch.validation_rmse),
-                number(epoch.validation_r2_within),
-                epoch.seconds
+                number(epoch.validation_r2_within)
             ));
         }
     }

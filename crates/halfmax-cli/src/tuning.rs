@@ -84,7 +84,12 @@ impl Trials {
         text.lines().enumerate().map(trial).collect()
     }
 
-    /// Writes every trial into the run's folder.
+    /// The seconds that each trial took, in the order in which [`Self::write`] writes them.
+    pub fn seconds(&self) -> Vec<f64> {
+        self.log.trials().iter().map(|trial| trial.trial_seconds).collect()
+    }
+
+    /// Writes every trial into the run's folder, without the seconds that it took: the same run has the same file.
     pub fn write(&self, folder: &RunFolder) -> Result<()> {
         let trials = self.log.trials();
         if trials.is_empty() {
@@ -93,7 +98,7 @@ impl Trials {
         let mut bytes = Vec::new();
         trials
             .iter()
-            .try_for_each(|trial| line(&mut bytes, trial))
+            .try_for_each(|trial| line(&mut bytes, &Trial { trial_seconds: 0.0, ..trial.clone() }))
             .map_err(|error| Error::failed("the trials cannot be written").because(error))?;
         folder.write(TRIALS, &bytes)
     }

@@ -1,6 +1,7 @@
 //! Files that are complete or not there: everything is written under another name first.
 
 mod lock;
+mod names;
 mod set;
 
 use std::fs;
@@ -10,8 +11,10 @@ use std::path::{Path, PathBuf};
 use halfmax_core::{Error, Result};
 use tempfile::{Builder, NamedTempFile, TempDir};
 
-use self::lock::PARTIAL;
+pub(crate) use self::lock::UNFINISHED;
+use self::lock::{LOCK, PARTIAL};
 pub use self::lock::{OutputLock, remove_leftovers};
+use self::names::{Move, give_names};
 pub use self::set::OutputSet;
 use crate::writers::{PredictionColumns, write_predictions};
 
@@ -101,6 +104,17 @@ pub(crate) fn temporary_file(path: &Path) -> Result<NamedTempFile> {
     builder.tempfile_in(parent(&place)).map_err(|error| cannot_write(path, error))
 }
 
+/// A temporary folder for what will be `target`, in the folder `within`.
+pub(crate) fn temporary_folder(target: &Path, within: &Path) -> Result<TempDir> {
+    let mut prefix = target.file_name().unwrap_or_default().to_owned();
+    prefix.push(PARTIAL);
+    let mut builder = Builder::new();
+    builder.prefix(&prefix);
+    #[cfg(unix)]
+    let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    builder.tempdir_in(within).map_err(|error| cannot_write(target, error))
+}
+
 /// The error of a path that cannot be written.
 pub(crate) fn cannot_write(path: &Path, error: std::io::Error) -> Error {
     let folder = parent(path).display();
@@ -133,8 +147,7 @@ pub struct RunFolder {
     partial: TempDir,
     /// Whether the temporary folder is inside of the target, which cannot be replaced: a mount point, or a folder in one that may not be written.
     inside: bool,
-    /// None where nothing can be written beside the folder.
-    lock: Option<OutputLock>,
+    lock: OutputLock,
 }
 
 impl RunFolder {
@@ -153,23 +166,14 @@ impl RunFolder {
         };
         let above = parent(&target);
         fs::create_dir_all(above).map_err(|error| cannot_write(&target, error))?;
-        let mut prefix = name.to_owned();
-        prefix.push(PARTIAL);
-        let mut builder = Builder::new();
-        builder.prefix(&prefix);
-        #[cfg(unix)]
-        let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
         let exists = target.is_dir();
         let lock = match OutputLock::take(&target) {
-            Ok(lock) => Some(lock),
-            Err(error) if !exists || is_writable(above) => return Err(error),
-            Err(_) => None,
+            // Where nothing can be written beside the folder, the lock is inside.
+            Err(_) if exists && !is_writable(above) => OutputLock::take(&target.join(name))?,
+            taken => taken?,
         };
-        if exists {
-            lock::remove_partial(&target, name);
-        }
         refuse_occupied(&target)?;
-        let beside = || builder.tempdir_in(above).map_err(|error| cannot_write(&target, error));
+        let beside = || temporary_folder(&target, above);
         let partial = match exists {
             false => Some(beside()?),
             // An empty folder becomes the target, as the run will.
@@ -179,14 +183,14 @@ impl RunFolder {
         };
         let (partial, inside) = match partial {
             Some(partial) => (partial, false),
-            None => (builder.tempdir_in(&target).map_err(|error| cannot_write(&target, error))?, true),
+            None => (temporary_folder(&target, &target)?, true),
         };
         Ok(Self { target, partial, inside, lock })
     }
 
     /// What a killed process had left of this folder, and is removed.
     pub fn removed(&self) -> &[PathBuf] {
-        self.lock.as_ref().map_or(&[], OutputLock::removed)
+        self.lock.removed()
     }
 
     /// The place of a file of the run while it is written.
@@ -262,12 +266,17 @@ fn replace(partial: &Path, target: &Path) -> Result<()> {
 /// Moves what is in a folder into the folder around it.
 fn fill(partial: &Path, target: &Path) -> Result<()> {
     let failed = |error| cannot_write(target, error);
+    let mut moves = Vec::new();
     for entry in fs::read_dir(partial).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        fs::rename(entry.path(), target.join(entry.file_name())).map_err(failed)?;
+        moves.push(Move { from: entry.path(), to: target.join(entry.file_name()) });
     }
-    sync_folder(target);
-    Ok(())
+    give_names(&journal_within(target), &moves).map_err(|(place, error)| cannot_write(&place, error))
+}
+
+/// The journal of a folder that is filled.
+fn journal_within(target: &Path) -> PathBuf {
+    set::journal_of(&target.join(target.file_name().unwrap_or_default()))
 }
 
 fn refuse_file(target: &Path) -> Result<()> {
@@ -280,8 +289,9 @@ fn refuse_file(target: &Path) -> Result<()> {
 
 fn refuse_occupied(target: &Path) -> Result<()> {
     refuse_file(target)?;
-    let occupied = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
-    if occupied {
+    let lock = lock::hidden(target.file_name().unwrap_or_default(), LOCK);
+    let occupied = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != lock);
+    if fs::read_dir(target).is_ok_and(|entries| entries.into_iter().any(occupied)) {
         return Err(Error::config(format!("{}: the folder exists and is not empty", target.display()))
             .help("give another name, or remove it first"));
     }

@@ -2,17 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use halfmax_core::{Error, Result};
 
-use crate::digest::sha256_file;
-use crate::output::{cannot_write, write_atomically};
+use crate::digest::{sha256_bytes, sha256_file};
+use crate::output::{UNFINISHED, cannot_write, named, temporary_folder, write_atomically};
 use crate::writers::{ScoreBlock, ScoreWriter};
 
-/// A piece is closed when it has this many rows, or is this old.
+/// A piece is closed when it has this many rows, or is as old as asked for.
 const ROWS: usize = 2_000_000;
-const AGE: Duration = Duration::from_secs(20);
 
 /// Scores that are computed in units, in order. Complete pieces are kept in a folder beside the file, `NAME.unfinished`, until
 /// the file is complete. What takes less time than one piece never has that folder.
@@ -23,7 +22,12 @@ pub struct Pieces {
     folder: Option<PathBuf>,
     /// What the work is made of: pieces of other work are not gone on with.
     made_of: String,
+    /// How old a piece or a draft becomes.
+    every: Duration,
     pieces: Vec<Piece>,
+    /// How far the unit is that comes next.
+    draft: Option<Draft>,
+    kept_at: Instant,
     /// Pieces that were damaged, or stood behind one that was.
     damaged: usize,
     current: Option<Current>,
@@ -35,36 +39,42 @@ struct Piece {
     rows: usize,
 }
 
+/// How far a unit is that is not complete.
+struct Draft {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
 struct Current {
     writer: ScoreWriter,
     first: usize,
     units: usize,
     rows: usize,
-    since: Instant,
 }
 
 impl Pieces {
-    /// For a file that is to be written, with what an interrupted command left of it. `made_of` says what the scores depend on.
+    /// For a file that is to be written, with what an interrupted command left of it. `made_of` says what the scores depend on;
+    /// complete work is kept after `every` so many seconds.
     ///
     /// # Errors
     /// If the ending is not known, or what was left is of other work.
-    pub fn open(out: &Path, target: &str, made_of: &str) -> Result<Self> {
-        let folder = (out.as_os_str() != "-").then(|| {
-            let mut name = out.file_name().unwrap_or_default().to_owned();
-            name.push(".unfinished");
-            out.with_file_name(name)
-        });
+    pub fn open(out: &Path, target: &str, made_of: &str, every: Duration) -> Result<Self> {
+        let folder = (out.as_os_str() != "-").then(|| folder_of(out));
         let mut pieces = Self {
             out: out.to_owned(),
             target: target.to_owned(),
             folder,
             made_of: made_of.to_owned(),
+            every,
             pieces: Vec::new(),
+            draft: None,
+            kept_at: Instant::now(),
             damaged: 0,
             current: None,
         };
         if let Some(folder) = pieces.folder.as_ref().filter(|folder| folder.is_dir()) {
             (pieces.pieces, pieces.damaged) = found(folder, made_of)?;
+            pieces.draft = draft_of(folder, pieces.done());
         }
         // A wrong ending, or a place that cannot be written, is told at once.
         pieces.begin()?;
@@ -88,11 +98,44 @@ impl Pieces {
         self.damaged
     }
 
+    /// What [`Self::keep_draft`] kept of the unit that comes next.
+    pub fn draft(&self) -> Option<&[u8]> {
+        self.draft.as_ref().map(|draft| draft.bytes.as_slice())
+    }
+
+    /// Whether it is time to keep how far the next unit is.
+    pub fn draft_is_due(&self) -> bool {
+        self.folder.is_some() && self.kept_at.elapsed() >= self.every
+    }
+
+    /// Keeps how far the next unit is, in place of what was kept of it before. Nothing is kept of what goes to standard output.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep_draft(&mut self, bytes: Vec<u8>) -> Result<()> {
+        self.close()?;
+        let Some(folder) = self.begun_folder()? else { return Ok(()) };
+        let path = folder.join(format!("{DRAFT}{:010}-{}", self.done(), short_digest(&bytes)));
+        write_atomically(&path, |file| file.write_all(&bytes))?;
+        self.forget_draft(&path);
+        self.draft = Some(Draft { path, bytes });
+        self.kept_at = Instant::now();
+        Ok(())
+    }
+
+    /// Removes the draft, unless it is at `other`.
+    fn forget_draft(&mut self, other: &Path) {
+        if let Some(draft) = self.draft.take().filter(|draft| draft.path != other) {
+            // One that stays is of a unit that is complete, and is not looked for.
+            let _ = fs::remove_file(draft.path);
+        }
+    }
+
     fn begin(&mut self) -> Result<&mut Current> {
         let first = self.done();
         if self.current.is_none() {
             let writer = ScoreWriter::create(&self.out, &self.target)?;
-            self.current = Some(Current { writer, first, units: 0, rows: 0, since: Instant::now() });
+            self.current = Some(Current { writer, first, units: 0, rows: 0 });
         }
         self.current.as_mut().ok_or_else(|| Error::failed("no piece was begun"))
     }
@@ -106,19 +149,25 @@ impl Pieces {
         current.writer.write_block(block)?;
         current.rows += block.predicted.len();
         current.units += 1;
-        let full = current.rows >= ROWS || current.since.elapsed() >= AGE;
-        if full && self.folder.is_some() { self.close() } else { Ok(()) }
+        let full = current.rows >= ROWS || self.kept_at.elapsed() >= self.every;
+        if (full || self.draft.is_some()) && self.folder.is_some() { self.close() } else { Ok(()) }
     }
 
-    /// Closes the piece that is being written.
-    fn close(&mut self) -> Result<()> {
-        let Some(current) = self.current.take().filter(|current| current.units > 0) else { return Ok(()) };
-        let Some(folder) = &self.folder else { return Ok(()) };
+    /// The folder of pieces, made where it is missing.
+    fn begun_folder(&self) -> Result<Option<&Path>> {
+        let Some(folder) = &self.folder else { return Ok(None) };
         fs::create_dir_all(folder).map_err(|error| cannot_write(folder, error))?;
         let note = folder.join(MADE_OF);
         if !note.exists() {
             write_atomically(&note, |file| file.write_all(self.made_of.as_bytes()))?;
         }
+        Ok(Some(folder))
+    }
+
+    /// Closes the piece that is being written.
+    fn close(&mut self) -> Result<()> {
+        let Some(current) = self.current.take().filter(|current| current.units > 0) else { return Ok(()) };
+        let Some(folder) = self.begun_folder()? else { return Ok(()) };
         let units = [current.first, current.first + current.units];
         let ending = self.out.extension().unwrap_or_default().to_string_lossy();
         let name = format!("{:010}-{:010}-{}", units[0], units[1], current.rows);
@@ -128,6 +177,9 @@ impl Pieces {
         let path = folder.join(format!("{name}-{}.{ending}", digest_of(&unproved)?));
         fs::rename(&unproved, &path).map_err(|error| cannot_write(&path, error))?;
         self.pieces.push(Piece { path, units, rows: current.rows });
+        self.kept_at = Instant::now();
+        // Its unit is complete.
+        self.forget_draft(Path::new(""));
         Ok(())
     }
 
@@ -137,7 +189,7 @@ impl Pieces {
     /// If it cannot be written.
     pub fn keep(mut self) -> Result<Option<PathBuf>> {
         self.close()?;
-        Ok(self.folder.filter(|_| !self.pieces.is_empty()))
+        Ok(self.folder.filter(|_| !self.pieces.is_empty() || self.draft.is_some()))
     }
 
     /// Puts the pieces together and gives the file its name. Returns its number of rows.
@@ -147,7 +199,7 @@ impl Pieces {
     pub fn finish(mut self) -> Result<usize> {
         let rows = self.rows();
         if self.pieces.is_empty() {
-            if let Some(current) = self.current {
+            if let Some(current) = self.current.take() {
                 current.writer.finish()?;
             }
             return Ok(rows);
@@ -165,22 +217,78 @@ impl Pieces {
                 .help("start the command again: it computes this piece anew"));
             }
         }
-        whole.finish()?;
-        if let Some(folder) = &self.folder {
-            // What cannot be removed does no harm: it says what it was made of.
-            let _ = fs::remove_dir_all(folder);
+        if let Some(whole) = whole.finish_unnamed()? {
+            if let (Some(folder), Some(marks)) = (&self.folder, marks_of(whole.path())) {
+                let _ = fs::write(folder.join(WHOLE), marks);
+            }
+            named(whole, &self.out)?;
         }
+        remove_complete(&self.out);
         Ok(rows)
     }
 }
 
 const MADE_OF: &str = "made-of.txt";
+const DRAFT: &str = "draft-";
+/// The file that says which whole the pieces were put together to.
+const WHOLE: &str = "whole.txt";
+
+/// The folder of a file's pieces.
+fn folder_of(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(UNFINISHED);
+    out.with_file_name(name)
+}
+
+/// What tells a file from others of its name, and stays when it gets another one: its size and when it was written.
+fn marks_of(file: &Path) -> Option<String> {
+    let facts = fs::metadata(file).ok()?;
+    let written = facts.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{} {}", facts.len(), written.as_nanos()))
+}
+
+/// Removes the pieces of a file that is complete, which a killed command may leave. Returns their folder if they were there.
+pub(crate) fn remove_complete(out: &Path) -> Option<PathBuf> {
+    let folder = folder_of(out);
+    let whole = fs::read_to_string(folder.join(WHOLE)).ok();
+    if whole.is_none() || whole != marks_of(out) {
+        return None;
+    }
+    // At once, so that never a part of the pieces is left.
+    let away = temporary_folder(out, folder.parent()?).ok()?;
+    fs::rename(&folder, away.path()).is_ok().then_some(folder)
+}
 
 /// The beginning of a file's SHA-256, in hexadecimal.
 fn digest_of(path: &Path) -> Result<String> {
     let mut digest = sha256_file(path)?;
     digest.truncate(16);
     Ok(digest)
+}
+
+/// The same of some bytes.
+fn short_digest(bytes: &[u8]) -> String {
+    let mut digest = sha256_bytes(bytes);
+    digest.truncate(16);
+    digest
+}
+
+/// The draft of a unit, if it is as it was written. Others are removed: their units are complete.
+fn draft_of(folder: &Path, unit: usize) -> Option<Draft> {
+    let mut found = None;
+    for path in fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Some((number, digest)) = name.strip_prefix(DRAFT).and_then(|rest| rest.split_once('-')) else {
+            continue;
+        };
+        let bytes = fs::read(&path).unwrap_or_default();
+        if number.parse() == Ok(unit) && short_digest(&bytes) == digest {
+            found = Some(Draft { path, bytes });
+        } else {
+            let _ = fs::remove_file(path);
+        }
+    }
+    found
 }
 
 /// The pieces in a folder that follow each other from the first unit on and are as they were written, and how many others there were, which are removed.
@@ -241,11 +349,39 @@ mod tests {
         feature_share: 1.0,
     };
 
+    const RARELY: Duration = Duration::from_secs(1000);
+
+    #[test]
+    fn drafts_are_of_the_next_unit_and_believed_only_as_they_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("scores.csv");
+        let open = || Pieces::open(&out, "y", "this", RARELY).unwrap();
+        let mut pieces = open();
+        assert!(pieces.draft().is_none() && !pieces.draft_is_due());
+        pieces.write_unit(&BLOCK).unwrap();
+        pieces.keep_draft(b"first".to_vec()).unwrap();
+        pieces.keep_draft(b"second".to_vec()).unwrap();
+        drop(pieces);
+        let mut pieces = open();
+        assert_eq!((pieces.done(), pieces.draft()), (1, Some(b"second".as_slice())));
+        // The unit is complete: what is kept of it is of no use.
+        pieces.write_unit(&BLOCK).unwrap();
+        assert!(pieces.draft().is_none());
+        pieces.keep_draft(b"third".to_vec()).unwrap();
+        let path = pieces.draft.as_ref().unwrap().path.clone();
+        drop(pieces);
+        fs::write(path, "thirD").unwrap();
+        let pieces = open();
+        assert_eq!((pieces.done(), pieces.draft()), (2, None));
+        assert_eq!(pieces.finish().unwrap(), 4);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
     /// Two pieces of one unit each, as two interrupted commands leave them.
     fn interrupted(out: &Path) -> Vec<PathBuf> {
         let mut folder = PathBuf::new();
         for done in 0..2 {
-            let mut pieces = Pieces::open(out, "y", "this").unwrap();
+            let mut pieces = Pieces::open(out, "y", "this", RARELY).unwrap();
             assert_eq!((pieces.done(), pieces.damaged()), (done, 0));
             pieces.write_unit(&BLOCK).unwrap();
             folder = pieces.keep().unwrap().unwrap();
@@ -266,13 +402,13 @@ mod tests {
                 let bytes = fs::read(&paths[harmed]).unwrap();
                 for harm in [&bytes[..bytes.len() - 1], &[], &vec![0; bytes.len()]] {
                     fs::write(&paths[harmed], harm).unwrap();
-                    let pieces = Pieces::open(&out, "y", "this").unwrap();
+                    let pieces = Pieces::open(&out, "y", "this", RARELY).unwrap();
                     assert_eq!((pieces.done(), pieces.damaged()), (done, 2 - done), "{ending}");
                     drop(pieces);
                     interrupted_again(&out, 2 - done);
                     assert_eq!(fs::read(&paths[harmed]).unwrap(), bytes, "{ending}");
                 }
-                let written = Pieces::open(&out, "y", "this").unwrap().finish().unwrap();
+                let written = Pieces::open(&out, "y", "this", RARELY).unwrap().finish().unwrap();
                 assert_eq!((written, out.is_file()), (4, true));
                 fs::remove_file(&out).unwrap();
             }
@@ -282,10 +418,25 @@ mod tests {
 
     fn interrupted_again(out: &Path, units: usize) {
         for _ in 0..units {
-            let mut pieces = Pieces::open(out, "y", "this").unwrap();
+            let mut pieces = Pieces::open(out, "y", "this", RARELY).unwrap();
             pieces.write_unit(&BLOCK).unwrap();
             pieces.keep().unwrap();
         }
+    }
+
+    #[test]
+    fn pieces_of_what_is_complete_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("scores.csv");
+        interrupted(&out);
+        let pieces = folder_of(&out);
+        fs::write(&out, "an older file").unwrap();
+        fs::write(pieces.join(WHOLE), "13 0").unwrap();
+        assert!(remove_complete(&out).is_none() && pieces.is_dir());
+        // As if the process was killed before it removed them.
+        fs::write(pieces.join(WHOLE), marks_of(&out).unwrap()).unwrap();
+        assert_eq!(crate::output::OutputLock::take(&out).unwrap().removed(), [pieces]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
@@ -293,9 +444,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("scores.csv");
         fs::create_dir(folder.path().join("scores.csv.unfinished")).unwrap();
-        assert_eq!(Pieces::open(&out, "y", "this").unwrap().done(), 0);
+        assert_eq!(Pieces::open(&out, "y", "this", RARELY).unwrap().done(), 0);
         interrupted_again(&out, 1);
-        let error = Pieces::open(&out, "y", "other").map(|_| ()).unwrap_err();
+        let error = Pieces::open(&out, "y", "other", RARELY).map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("holds part of what another command"), "{error}");
     }
 }

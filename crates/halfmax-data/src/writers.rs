@@ -298,6 +298,19 @@ impl TableWriter {
         self.complete(path, named)
     }
 
+    /// Completes the file, which keeps its temporary name; none for standard output.
+    ///
+    /// # Errors
+    /// If the last bytes cannot be written.
+    pub(crate) fn finish_unnamed(self) -> Result<Option<NamedTempFile>> {
+        let (path, mut complete) = (self.path.clone(), None);
+        self.complete(&path, |file, _| {
+            complete = Some(file);
+            Ok(())
+        })?;
+        Ok(complete)
+    }
+
     /// Completes the file, which gets its name with the others of a set.
     ///
     /// # Errors
@@ -496,6 +509,11 @@ impl ScoreWriter {
     /// As [`TableWriter::finish`].
     pub fn finish_as(self, path: &Path) -> Result<()> {
         self.table.finish_as(path)
+    }
+
+    /// As [`TableWriter::finish_unnamed`].
+    pub(crate) fn finish_unnamed(self) -> Result<Option<NamedTempFile>> {
+        self.table.finish_unnamed()
     }
 
     /// As [`TableWriter::append`].

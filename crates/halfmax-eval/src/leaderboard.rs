@@ -90,15 +90,15 @@ impl Leaderboard {
         naive.reduce(|best, next| if better(next.1, best.1) == Ordering::Greater { next } else { best })
     }
 
-    /// As a table with a header: model, family, naive, n, every metric with `_low` and `_high`, seconds,
+    /// As a table with a header: model, family, naive, n, every metric with `_low` and `_high`,
     /// whether it beats the naive ones, and what a replicate achieves beside the model on the same drugs. What is not
-    /// defined is left empty. Numbers are written so that they read back exactly.
+    /// defined is left empty. Numbers are written so that they read back exactly. Without seconds: the same run gives the same table.
     pub fn to_csv(&self, ceiling: Option<&Ceiling>) -> String {
         let mut csv = String::from("model,family,naive,n,drugs_counted");
         for (name, ..) in columns(&Metrics::default(), &Intervals::default()) {
             csv += &format!(",{name},{name}_low,{name}_high");
         }
-        csv += ",fit_seconds,predict_seconds,beats_naive_rmse,beats_naive_r2_within_drug";
+        csv += ",beats_naive_rmse,beats_naive_r2_within_drug";
         csv += ",replicate_per_drug_pearson,per_drug_pearson_on_replicated_drugs\n";
         for row in &self.rows {
             let Metrics { n, drugs_counted, .. } = row.metrics;
@@ -110,7 +110,7 @@ impl Leaderboard {
             }
             let rmse = or_empty(row.beats_naive.map(|beats| beats.rmse));
             let within = or_empty(row.beats_naive.map(|beats| beats.r2_within_drug));
-            csv += &format!(",{},{},{rmse},{within}", row.fit_seconds, row.predict_seconds);
+            csv += &format!(",{rmse},{within}");
             let replicate = or_empty(ceiling.and_then(|ceiling| ceiling.per_drug_pearson));
             let own = ceiling.and_then(|all| all.models.iter().find(|model| model.name == row.name));
             csv += &format!(",{replicate},{}\n", or_empty(own.and_then(|own| own.per_drug_pearson)));

@@ -229,11 +229,16 @@ pub struct Trial {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Seconds that it took.
+    /// Seconds that it took; 0 if that was not kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub trial_seconds: f64,
     /// Whether no further set was tried after it because the time was up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub out_of_time: bool,
+}
+
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 /// Where trials are kept.
@@ -376,13 +381,14 @@ impl<'a> Search<'a> {
                     break;
                 }
             }
+            let out_of_time = judged.last().is_some_and(|trial| trial.out_of_time);
             judged.retain(|trial| trial.rmse.is_some());
             judged.sort_by(|a, b| a.rmse.unwrap_or(f64::MAX).total_cmp(&b.rmse.unwrap_or(f64::MAX)));
             sets = judged.iter().map(|trial| trial.trial).collect();
             if let Some(first) = judged.into_iter().next() {
                 best = Some(first);
             }
-            if params.seconds.is_some_and(|most| seconds >= most) {
+            if out_of_time {
                 break;
             }
         }

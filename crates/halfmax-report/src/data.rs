@@ -150,8 +150,6 @@ pub struct ModelScores {
     pub standing: Standing,
     /// One for each of [`Leaderboard::metrics`].
     pub scores: Vec<Option<Estimate>>,
-    /// Seconds that fitting took.
-    pub fit_seconds: Option<f64>,
     /// Something to be said about it; may be empty.
     pub note: String,
 }

@@ -58,17 +58,6 @@ pub(crate) fn count(value: usize) -> String {
     group(&value.to_string())
 }
 
-/// Seconds, minutes or hours.
-pub(crate) fn seconds(value: Option<f64>) -> Option<String> {
-    let value = value.filter(|value| value.is_finite())?;
-    let (value, unit) = match value {
-        value if value < 120.0 => (value, "s"),
-        value if value < 7200.0 => (value / 60.0, "min"),
-        value => (value / 3600.0, "h"),
-    };
-    fixed(Some(value), usize::from(value < 100.0)).map(|text| format!("{text}{THIN}{unit}"))
-}
-
 /// A minus sign for the hyphen, thin spaces between thousands from five digits upwards, no sign before zero.
 fn group(plain: &str) -> String {
     let is_zero = !plain.contains(|character: char| character.is_ascii_digit() && character != '0');
@@ -149,9 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_and_shares() {
-        assert_eq!(seconds(Some(12.34)).as_deref(), Some("12.3\u{202f}s"));
-        assert_eq!(seconds(Some(600.0)).as_deref(), Some("10.0\u{202f}min"));
+    fn shares() {
         assert_eq!(percent(Some(0.906)).as_deref(), Some("91\u{202f}%"));
     }
 }

@@ -79,12 +79,7 @@ fn report(texts: &[String], numbers: &[f64], index: usize) -> Report {
         leaderboard: Some(Leaderboard {
             metrics: vec![Metric { rank: MetricRank::Chief, ceiling: Some(at(4)), ..Metric::default() }],
             models: vec![
-                ModelScores {
-                    name: text(0),
-                    scores: vec![Some(estimate)],
-                    fit_seconds: Some(at(2)),
-                    ..Default::default()
-                },
+                ModelScores { name: text(0), scores: vec![Some(estimate)], ..Default::default() },
                 ModelScores::default(),
             ],
             ..Leaderboard::default()

@@ -253,7 +253,6 @@ fn leaderboard(chance: &mut Chance) -> Leaderboard {
             score(1.5 - 0.06 * index as f64),
             score(0.5 + 0.05 * index as f64),
         ],
-        fit_seconds: Some(3.0 * 7f64.powi(index as i32)),
         note: String::new(),
     });
     Leaderboard {

@@ -35,7 +35,7 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
     let unfinished = Unfinished::not_kept(Vec::new());
     let evaluation = cross_validate(&config, &prepared, &unfinished, &terminal.progress("evaluating"))?;
     let ceiling = ceiling(&prepared, &evaluation)?;
-    write_evaluation(&folder, &config, &prepared.loaded, &evaluation, ceiling.as_ref())?;
+    write_evaluation(&folder, &config, &prepared.loaded, &evaluation, (ceiling.as_ref(), &[]))?;
     let leaderboard = evaluation.leaderboard();
     terminal.result(
         "leaderboard",
@@ -143,7 +143,7 @@ fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal)
     let unfinished = Unfinished::not_kept(Vec::new());
     let evaluation = cross_validate(&config, &prepared, &unfinished, &terminal.progress("combinations"))?;
     let screen = &prepared.loaded.screen;
-    write_evaluation(&folder, &config, &prepared.loaded, &evaluation, None)?;
+    write_evaluation(&folder, &config, &prepared.loaded, &evaluation, (None, &[]))?;
     let leaderboard = evaluation.leaderboard();
     let title = "SIMULATED combinations of two drugs, of which the models saw neither order in any cell line: mean excess\n\
                  over Bliss's independence, percentage points (no combination was measured; see DESIGN.md)";

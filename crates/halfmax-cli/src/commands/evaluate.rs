@@ -142,6 +142,7 @@ pub fn evaluate_into(
     write_provenance(folder, config, &Manifest::new("evaluate", config, &prepared.loaded.inputs))?;
     unfinished.trials.write(folder)?;
     let ceiling = ceiling(prepared, &evaluation)?;
-    write_evaluation(folder, config, &prepared.loaded, &evaluation, ceiling.as_ref())?;
+    let seconds = unfinished.trials.seconds();
+    write_evaluation(folder, config, &prepared.loaded, &evaluation, (ceiling.as_ref(), &seconds))?;
     Ok((evaluation, ceiling))
 }

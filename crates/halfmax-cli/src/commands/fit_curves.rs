@@ -310,7 +310,7 @@ fn fit_and_write(
     let by_slopes = fitter.params().hill_prior == HillPrior::Learnt;
     let used = Learnt { ln_hill: summary.learnt.ln_hill.filter(|_| by_slopes), ..summary.learnt };
     tell_learnt(&args.raw, LearntFrom::Curves, &used, terminal);
-    let mut folder = args.pictures.folder()?;
+    let mut folder = args.pictures.folder(files)?;
     readings.each(AT_A_TIME, |first, batch| {
         let keys = &batch.curves;
         let curves: Vec<CurveReadings> = (0..keys.len()).map(|at| curve(batch, at, args.divisions)).collect();

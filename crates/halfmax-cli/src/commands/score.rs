@@ -5,6 +5,7 @@ mod shard;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use halfmax_core::{End, EntityTable, Error, FittedModel, Responses, Result, Target, listed};
@@ -83,6 +84,9 @@ pub struct ScoreArgs {
     /// Which way round the files of cell lines are: cell_lines_in_rows or cell_lines_in_columns; found out by default.
     #[arg(long, value_name = "ORIENTATION")]
     orientation: Option<String>,
+    /// Keep complete work after so many seconds, so that a command that was stopped goes on from there.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0, value_parser = seconds)]
+    checkpoint_every: f64,
     /// The file to write: .parquet, .csv or .ndjson; - for standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -119,7 +123,12 @@ pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()
     let tables = if facts.combinations { vec![&cells, &drugs, &drugs] } else { vec![&cells, &drugs] };
     let scoring = Scoring::new(&*fitted, &facts, applicability.as_ref(), tables, monotherapy)?;
     scoring.tell_shares(terminal);
-    let mut out = Pieces::open(&args.out, &facts.target.name, &args.made_of(global)?)?;
+    let mut out = Pieces::open(
+        &args.out,
+        &facts.target.name,
+        &args.made_of(global)?,
+        Duration::from_secs_f64(args.checkpoint_every),
+    )?;
     if out.damaged() > 0 {
         terminal.note(&format!(
             "{}: what an interrupted command left is damaged: {} computed again",
@@ -297,6 +306,12 @@ impl ScoreArgs {
         text += &format!("{all_combinations} {top:?} {best:?} {sensitive:?} {min_score:?} {shard:?}\n");
         Ok(sha256_bytes(text.as_bytes()))
     }
+}
+
+/// Seconds, for a flag.
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "expected seconds, 0 to 86400".to_owned())
 }
 
 /// The model that also knows the responses of a file.

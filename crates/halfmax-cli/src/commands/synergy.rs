@@ -173,9 +173,10 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     let all = found.blocks.len() + found.many.len();
     // The columns of all blocks: those of two drugs, and what those of more have besides.
     let mut layouts: Option<[Columns; 2]> = None;
+    let files = OutputSet::of(&args.out);
     let mut pictures = Pictures {
         page: args.pictures.html.as_ref().map(|_| BlockPage::new(scorer.params().confidence)),
-        folder: args.pictures.folder()?,
+        folder: args.pictures.folder(&files)?,
         drawn: 0,
     };
     for (at, some) in found.blocks.chunks(AT_A_TIME).enumerate() {
@@ -228,7 +229,6 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     }
     drop(progress);
     left.refuse_if_all(&args.matrix, all)?;
-    let files = OutputSet::of(&args.out);
     cells.finish_into(&files)?;
     blocks.map(|blocks| blocks.finish_into(&files)).transpose()?;
     left.tell(&args.matrix, all, terminal);

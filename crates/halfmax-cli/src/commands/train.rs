@@ -89,8 +89,8 @@ fn report(
     let manifest = Manifest::new("train", config, &prepared.loaded.inputs);
     let screen = &prepared.loaded.screen;
     let mut reporting = Reporting::new(config, &manifest, &prepared.loaded)?;
-    let Summary { name, family, fit_seconds, .. } = &trained.summary;
-    reporting.add_training(name, family, *fit_seconds);
+    let Summary { name, family, .. } = &trained.summary;
+    reporting.add_training(name, family);
     if let Some(params) = &config.explain {
         if !params.models.is_empty() && !params.models.contains(name) {
             terminal.note(&format!("explain.models does not name {name:?}, the model that is trained: it is explained all the same"));

@@ -179,7 +179,6 @@ fn leaderboard(evaluation: &Evaluation, rows: &[LeaderboardRow], ceiling: Option
         family: row.family.clone(),
         standing: if row.naive { Standing::Naive } else { Standing::Model },
         scores: METRICS.iter().map(|(.., value)| estimate(row, value)).collect(),
-        fit_seconds: Some(row.fit_seconds),
         note: String::new(),
     };
     let naive = |name: &str| rows.iter().any(|row| row.naive && row.name == name);

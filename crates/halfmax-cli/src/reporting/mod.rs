@@ -25,7 +25,7 @@ pub use curves::{CurvePage, PlateCards, write_svgs as write_curve_svgs};
 pub use learnt::{LearntFrom, tell_learnt};
 pub use quality::{Looked, quality_html};
 pub use samples::SampleTables;
-pub use svg::{Existing, SvgFolder};
+pub use svg::SvgFolder;
 pub use words::drug_letter;
 
 /// A report that is being put together.
@@ -68,9 +68,9 @@ impl<'a> Reporting<'a> {
     }
 
     /// Says what was trained.
-    pub fn add_training(&mut self, model: &str, family: &str, seconds: f64) {
+    pub fn add_training(&mut self, model: &str, family: &str) {
         self.say(format!(
-            "{model} (family {family}) was trained on all responses in {seconds:.1} s. How well it predicts what it has not seen is \
+            "{model} (family {family}) was trained on all responses. How well it predicts what it has not seen is \
              what `halfmax evaluate` tells."
         ));
     }

@@ -1,11 +1,10 @@
 //! A folder of SVG files, one for each picture.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use halfmax_core::{Error, Result};
-use halfmax_data::write_atomically;
+use halfmax_core::Result;
+use halfmax_data::{OutputSet, write_atomically};
 
 /// A folder that pictures are written into.
 pub struct SvgFolder {
@@ -14,38 +13,13 @@ pub struct SvgFolder {
     used: HashSet<String>,
 }
 
-/// Whether files that are there may be replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// They may.
-    Replaced,
-    /// A folder that is not empty is refused.
-    Refused,
-}
-
 /// Names of files are no longer, so that every file system takes them.
 const LONGEST: usize = 100;
 
 impl SvgFolder {
-    /// Checks that pictures may be written into a folder. Nothing is made yet.
-    pub fn check(folder: &Path, existing: Existing) -> Result<()> {
-        if folder.exists() && !folder.is_dir() {
-            return Err(Error::config(format!("{}: is a file, expected a folder", folder.display()))
-                .help("name a folder for the SVG files"));
-        }
-        let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-        if occupied && existing == Existing::Refused {
-            return Err(Error::config(format!("{}: the folder exists and is not empty", folder.display()))
-                .help("give another name, or --overwrite to replace files in it"));
-        }
-        Ok(())
-    }
-
-    /// Makes the folder where it is missing.
-    pub fn create(folder: &Path) -> Result<Self> {
-        let cannot = |error| Error::failed(format!("{}: cannot be made", folder.display())).because(error);
-        fs::create_dir_all(folder).map_err(cannot)?;
-        Ok(Self { folder: folder.to_owned(), used: HashSet::new() })
+    /// A folder that gets its name with the other files of a command.
+    pub fn of(files: &OutputSet, folder: &Path) -> Result<Self> {
+        Ok(Self { folder: files.folder(folder)?, used: HashSet::new() })
     }
 
     /// A path for a picture of what these names say; never the same twice.

@@ -8,8 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use halfmax_core::{Error, Result};
 
-use super::set::undo_interrupted;
+use super::names::{is_journal, undo_interrupted};
+use super::set::journal_of;
 use super::{cannot_write, parent};
+use crate::pieces::remove_complete;
 
 /// Keeps other processes from writing an output, as long as it lives: a locked file `.NAME.lock` beside it.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ impl OutputLock {
     /// If another process holds it: says which. If the folder cannot be written.
     pub fn take(output: &Path) -> Result<Self> {
         let Some(name) = output.file_name() else { return Ok(Self { held: None, removed: Vec::new() }) };
-        let path = parent(output).join(hidden(name, ".lock"));
+        let path = parent(output).join(hidden(name, LOCK));
         let held = loop {
             let mut options = OpenOptions::new();
             let mut file = options
@@ -39,7 +41,10 @@ impl OutputLock {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(taken(output, &mut file)),
-                Err(TryLockError::Error(_)) => break None,
+                Err(TryLockError::Error(_)) => {
+                    let _ = fs::remove_file(&path);
+                    break None;
+                }
             }
             // The one who had it may have removed the file before it was locked.
             if is_still(&file, &path) {
@@ -47,8 +52,14 @@ impl OutputLock {
                 break Some((file, path));
             }
         };
-        let mut removed = undo_interrupted(output);
+        let mut removed = undo_interrupted(&journal_of(output));
         removed.extend(remove_partial(parent(output), name));
+        removed.extend(remove_complete(output));
+        if output.is_dir() {
+            // A folder onto which nothing can be renamed is filled from inside.
+            removed.extend(undo_interrupted(&journal_of(&output.join(name))));
+            removed.extend(remove_partial(output, name));
+        }
         Ok(Self { held, removed })
     }
 
@@ -128,7 +139,7 @@ fn clock(seconds: u64) -> String {
 const LETTERS: usize = 6;
 
 /// Removes the temporary files and folders of the output of a name in a folder: nobody else writes it, so they are a killed process's.
-pub(super) fn remove_partial(folder: &Path, name: &OsStr) -> Vec<PathBuf> {
+fn remove_partial(folder: &Path, name: &OsStr) -> Vec<PathBuf> {
     let mut plain = OsString::from(name);
     plain.push(PARTIAL);
     let prefixes = [hidden(name, PARTIAL), plain];
@@ -169,7 +180,11 @@ pub fn remove_leftovers(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
         }
     }
     let (mut removed, mut held) = (Vec::new(), Vec::new());
-    for output in outputs.iter().map(|name| folder.join(name)) {
+    let own = folder.canonicalize().map_err(unreadable)?;
+    // What is of the folder's own name is of a command that fills the folder.
+    let of_folder = |name: &OsString| own.file_name() == Some(name.as_os_str());
+    let place = |name| if of_folder(name) { own.clone() } else { folder.join(name) };
+    for output in outputs.iter().map(place) {
         match OutputLock::take(&output) {
             Ok(lock) => removed.extend(lock.removed().iter().cloned()),
             Err(_) => held.push(output),
@@ -190,6 +205,9 @@ fn output_of(name: &OsStr, path: &Path) -> Option<(OsString, bool)> {
         let is_ours = letters.len() == LETTERS && letters.bytes().all(|byte| byte.is_ascii_alphanumeric());
         return is_ours.then(|| (output.into(), false));
     }
+    if let Some(output) = text.strip_suffix(UNFINISHED).filter(|_| path.is_dir()) {
+        return Some((output.into(), false));
+    }
     let hidden = text.strip_prefix('.')?;
     let held = |output: &str| -> Option<String> {
         let content = fs::read_to_string(path).ok().filter(|content| content.len() <= 64)?;
@@ -199,7 +217,7 @@ fn output_of(name: &OsStr, path: &Path) -> Option<(OsString, bool)> {
     };
     match (hidden.strip_suffix(".lock"), hidden.strip_suffix(".set")) {
         (Some(output), _) => Some((held(output)?.into(), true)),
-        (_, Some(output)) if fs::read_to_string(path).is_ok_and(|text| text.ends_with('\0')) => {
+        (_, Some(output)) if fs::read(path).is_ok_and(|bytes| is_journal(&bytes)) => {
             Some((output.into(), false))
         }
         _ => None,
@@ -208,6 +226,10 @@ fn output_of(name: &OsStr, path: &Path) -> Option<(OsString, bool)> {
 
 /// What the name of an output that is being written ends in, before six letters.
 pub(super) const PARTIAL: &str = ".partial-";
+/// What the name of the folder of an output's pieces ends in.
+pub(crate) const UNFINISHED: &str = ".unfinished";
+/// What the hidden name of an output's lock ends in.
+pub(super) const LOCK: &str = ".lock";
 
 #[cfg(test)]
 mod tests {

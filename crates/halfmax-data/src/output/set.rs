@@ -6,23 +6,34 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use halfmax_core::Result;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::lock::hidden;
-use super::{cannot_write, followed, parent, sync_folder};
+use super::names::{Move, give_names};
+use super::{cannot_write, followed, parent, temporary_folder};
 
-/// Files that are complete under temporary names. They get their names when the last is complete; a process that is killed meanwhile leaves none of them, once the
-/// next one has begun.
+/// Files and folders that are complete under temporary names. They get their names when the last is complete; a process that is killed meanwhile leaves
+/// none of them, once the next one has begun.
 #[derive(Debug)]
 pub struct OutputSet {
     main: PathBuf,
     files: Mutex<Vec<(NamedTempFile, PathBuf)>>,
+    folders: Mutex<Vec<Folder>>,
+}
+
+/// A folder of a set.
+#[derive(Debug)]
+struct Folder {
+    meanwhile: TempDir,
+    place: PathBuf,
+    /// Whether it was there: then its files get their names one by one.
+    was_there: bool,
 }
 
 impl OutputSet {
-    /// The files of a command whose main output is `main`, of which its process holds the lock.
+    /// The files of a command whose main output is `main`; its process holds the locks of all.
     pub fn of(main: &Path) -> Self {
-        Self { main: main.to_owned(), files: Mutex::new(Vec::new()) }
+        Self { main: main.to_owned(), files: Mutex::default(), folders: Mutex::default() }
     }
 
     /// Writes a file of the set.
@@ -43,109 +54,104 @@ impl OutputSet {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).push((file, path.to_owned()));
     }
 
+    /// Makes a folder of the set. Returns where its files are to be written meanwhile. Where it exists, files of other names in it stay.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn folder(&self, path: &Path) -> Result<PathBuf> {
+        let place = followed(path);
+        let was_there = place.is_dir();
+        // One that is there may be a mount point: nothing can be renamed onto that.
+        let within = if was_there { &place } else { parent(&place) };
+        fs::create_dir_all(within).map_err(|error| cannot_write(path, error))?;
+        let meanwhile = temporary_folder(&place, within)?;
+        let files = meanwhile.path().to_owned();
+        let folder = Folder { meanwhile, place, was_there };
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
+        Ok(files)
+    }
+
     /// Gives the files their names.
     ///
     /// # Errors
     /// If one cannot be renamed: then none has its name.
     pub fn finish(self) -> Result<()> {
         let files = self.files.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let journal = journal_of(&self.main).filter(|_| files.len() > 1);
-        if let Some(journal) = &journal {
-            write_journal(journal, &files).map_err(|error| cannot_write(&self.main, error))?;
-        }
-        let mut named: Vec<PathBuf> = Vec::new();
-        for (file, path) in files {
-            let place = followed(&path);
-            if let Err(error) = file.persist(&place) {
-                // Those that replaced a file cannot bring it back; all are gone, not some.
-                named.iter().for_each(|path| drop(fs::remove_file(path)));
-                journal.iter().for_each(|journal| drop(fs::remove_file(journal)));
-                return Err(cannot_write(&path, error.error));
+        let folders = self.folders.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut moves = Vec::new();
+        for Folder { meanwhile, place, was_there } in &folders {
+            if !was_there {
+                moves.push(Move { from: meanwhile.path().to_owned(), to: place.clone() });
+                continue;
             }
-            named.push(place);
+            for entry in fs::read_dir(meanwhile.path()).map_err(|error| cannot_write(place, error))? {
+                let entry = entry.map_err(|error| cannot_write(place, error))?;
+                moves.push(Move { from: entry.path(), to: place.join(entry.file_name()) });
+            }
         }
-        named.iter().for_each(|path| sync_folder(parent(path)));
-        journal.iter().for_each(|journal| drop(fs::remove_file(journal)));
+        // Not removed by their guards any more.
+        let mut kept = Vec::new();
+        for (file, path) in files {
+            let from = file.path().to_owned();
+            let (_, file) = file.keep().map_err(|error| cannot_write(&path, error.error))?;
+            moves.push(Move { from, to: followed(&path) });
+            kept.push(file);
+        }
+        let first = moves.iter().map(|one| &one.to).next_back();
+        let main = if self.main.as_os_str() == "-" { first.unwrap_or(&self.main) } else { &self.main };
+        give_names(&journal_of(main), &moves).map_err(|(place, error)| {
+            kept.iter().for_each(|file| drop(fs::remove_file(file)));
+            cannot_write(&place, error)
+        })?;
+        // What has its name must not be looked for; what was emptied is removed.
+        folders.into_iter().filter(|one| !one.was_there).for_each(|one| drop(one.meanwhile.keep()));
         Ok(())
     }
 }
 
 /// Where it stands which files get their names: `.NAME.set` beside the main output.
-fn journal_of(main: &Path) -> Option<PathBuf> {
-    let name = main.file_name().filter(|_| main.as_os_str() != "-")?;
-    Some(parent(main).join(hidden(name, ".set")))
-}
-
-/// Writes the temporary and the final name of each file. Without a name that is not UTF-8: such files may be left.
-fn write_journal(journal: &Path, files: &[(NamedTempFile, PathBuf)]) -> std::io::Result<()> {
-    let names = files.iter().filter_map(|(file, path)| {
-        let absolute = std::path::absolute(followed(path)).ok()?;
-        let temporary = std::path::absolute(file.path()).ok()?;
-        Some(format!("{}\0{}\0", temporary.to_str()?, absolute.to_str()?))
-    });
-    let text: String = names.collect();
-    let mut file = fs::File::create(journal)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    sync_folder(parent(journal));
-    Ok(())
-}
-
-/// Removes the files of a set that did not get all their names. Returns those that were removed.
-pub(super) fn undo_interrupted(main: &Path) -> Vec<PathBuf> {
-    let Some(journal) = journal_of(main) else { return Vec::new() };
-    let Ok(text) = fs::read_to_string(&journal) else { return Vec::new() };
-    let names: Vec<&str> = text.split_terminator('\0').collect();
-    let pairs = names.chunks_exact(2).map(|pair| (Path::new(pair[0]), Path::new(pair[1])));
-    let mut removed = Vec::new();
-    for (temporary, path) in pairs {
-        // A file whose temporary name is gone has its final one.
-        let left = if temporary.exists() { temporary } else { path };
-        if left.is_file() && fs::remove_file(left).is_ok() {
-            removed.push(left.to_owned());
-        }
-    }
-    let _ = fs::remove_file(journal);
-    removed
+pub(super) fn journal_of(main: &Path) -> PathBuf {
+    parent(main).join(hidden(main.file_name().unwrap_or_default(), ".set"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::OutputLock;
 
     #[test]
-    fn files_get_their_names_together() {
+    fn files_and_folders_get_their_names_together() {
         let folder = tempfile::tempdir().unwrap();
-        let [a, b] = ["a.csv", "b.csv"].map(|name| folder.path().join(name));
-        let set = OutputSet::of(&a);
-        set.write(&a, |file| file.write_all(b"1")).unwrap();
-        set.write(&b, |file| file.write_all(b"2")).unwrap();
-        assert!(!a.exists() && !b.exists());
+        let place = |name: &str| folder.path().join(name);
+        let names = || {
+            let entries = fs::read_dir(folder.path()).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+        };
+        fs::create_dir(place("there")).unwrap();
+        fs::write(place("there/1.svg"), "old").unwrap();
+        fs::write(place("there/other"), "stays").unwrap();
+        let set = OutputSet::of(&place("a.csv"));
+        set.write(&place("a.csv"), |file| file.write_all(b"1")).unwrap();
+        set.write(&place("b.csv"), |file| file.write_all(b"2")).unwrap();
+        for name in ["new", "there"] {
+            fs::write(set.folder(&place(name)).unwrap().join("1.svg"), name).unwrap();
+        }
+        assert!(["a.csv", "b.csv", "new"].iter().all(|name| !place(name).exists()));
         set.finish().unwrap();
-        assert_eq!((fs::read(&a).unwrap(), fs::read(&b).unwrap()), (b"1".to_vec(), b"2".to_vec()));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        let read = |name: &str| fs::read_to_string(place(name)).unwrap();
+        assert_eq!(
+            ["a.csv", "b.csv", "new/1.svg", "there/1.svg", "there/other"].map(read),
+            ["1", "2", "new", "there", "stays"]
+        );
+        assert_eq!((names().len(), fs::read_dir(place("there")).unwrap().count()), (4, 2));
     }
 
     #[test]
-    fn a_set_that_was_interrupted_is_undone() {
+    fn a_set_that_is_not_finished_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let [a, b, old] = ["a.csv", "b.csv", "old.csv"].map(|name| folder.path().join(name));
-        fs::write(&old, "old").unwrap();
-        let set = OutputSet::of(&a);
-        for path in [&a, &b, &old] {
-            set.write(path, |file| file.write_all(b"new")).unwrap();
-        }
-        // As if the process was killed behind the first name.
-        let mut files = set.files.into_inner().unwrap();
-        write_journal(&journal_of(&a).unwrap(), &files).unwrap();
-        let (first, path) = files.remove(0);
-        first.persist(path).unwrap();
-        let kept: Vec<_> = files.into_iter().map(|(file, _)| file.keep().unwrap()).collect();
-        let lock = OutputLock::take(&a).unwrap();
-        assert_eq!(lock.removed().len(), 1 + kept.len(), "{:?}", lock.removed());
-        drop(lock);
-        assert_eq!(fs::read_to_string(&old).unwrap(), "old");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let set = OutputSet::of(&folder.path().join("a"));
+        set.write(&folder.path().join("a"), |file| file.write_all(b"1")).unwrap();
+        fs::write(set.folder(&folder.path().join("d")).unwrap().join("1"), "1").unwrap();
+        drop(set);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -5,7 +5,7 @@ use crate::chart::{IntervalChart, IntervalRow, Look};
 use crate::context::{Context, named};
 use crate::data::{Better, Estimate, Leaderboard, Metric, MetricRank, ModelScores, Standing};
 use crate::html::Html;
-use crate::number::{fixed, seconds};
+use crate::number::fixed;
 use crate::table;
 
 /// Decimals of scores.
@@ -63,7 +63,7 @@ fn scores(html: &mut Html, board: &Leaderboard) {
     let headings: Vec<String> = board.metrics.iter().map(heading).collect();
     let mut columns = vec![table::words("model"), table::words("family")];
     columns.extend(headings.iter().map(|heading| table::numbers(heading)));
-    columns.extend([table::numbers("fitting"), table::words("note")]);
+    columns.push(table::words("note"));
     table::open(html, None, "Scores with their 95 % intervals", &columns);
     for model in &board.models {
         html.raw("<tr><th scope=row>").text(named(&model.name)).raw("</th>");
@@ -71,7 +71,6 @@ fn scores(html: &mut Html, board: &Leaderboard) {
         for index in 0..board.metrics.len() {
             score(html, model.scores.get(index).copied().flatten());
         }
-        table::number(html, seconds(model.fit_seconds));
         html.raw("<td>").text(&model.note);
     }
     ceilings(html, board);
@@ -96,5 +95,5 @@ fn ceilings(html: &mut Html, board: &Leaderboard) {
     for metric in &board.metrics {
         table::number(html, fixed(metric.ceiling, DECIMALS));
     }
-    html.raw("<td><td></tfoot>");
+    html.raw("<td></tfoot>");
 }

@@ -1,6 +1,7 @@
 //! Scores of combinations: listed, or every one.
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use halfmax_core::{CombinationScores, Error, PreparedCombinations, Progress, Result, pairs_before};
 use halfmax_data::{Pieces, TableFile, read_wanted_combinations};
@@ -18,6 +19,8 @@ const SLICE: usize = 1 << 17;
 const CELLS: usize = 16;
 const SCORES: usize = 1 << 28;
 const CANDIDATES: usize = 1 << 24;
+/// As many slices are scored at a time as take at least half as long.
+const AT_LEAST: Duration = Duration::from_millis(500);
 
 /// Scores the combinations of a list, or every one, in every cell line or those that the list names.
 pub fn score(
@@ -200,12 +203,80 @@ fn in_cell_lines(
 ) -> Result<()> {
     let starts = combinations.starts();
     let units = units(shard.of(scoring.tables[0].len(), "cell lines")?, &starts, kept);
-    for (at, unit) in units.iter().enumerate().skip(out.done()) {
+    let all: usize = units.iter().map(|unit| unit.slices.len()).sum();
+    let mut before: usize = units.iter().take(out.done()).map(|unit| unit.slices.len()).sum();
+    for unit in units.iter().skip(out.done()) {
         progress.check()?;
         let cells: Vec<u32> = unit.cells.clone().map(|cell| cell as u32).collect();
         let scores = combinations.in_cell_lines(&cells)?;
+        let mut part = Part::begun(unit, out);
+        // More slices at a time where they take little time.
+        let mut at_a_time = rayon::current_num_threads();
+        while part.next < unit.slices.end {
+            let slices = part.next..(part.next + at_a_time).min(unit.slices.end);
+            let begun = Instant::now();
+            if let Err(error) = part.add(slices, &*scores, &starts, kept, progress) {
+                if kept.top.is_some() && part.next > unit.slices.start {
+                    part.keep(out)?;
+                }
+                return Err(error);
+            }
+            if begun.elapsed() < AT_LEAST {
+                at_a_time *= 2;
+            }
+            progress.step(before + part.next - unit.slices.start, all);
+            // Other units are small.
+            if kept.top.is_some() && part.next < unit.slices.end && out.draft_is_due() {
+                part.keep(out)?;
+            }
+        }
+        let mut rows = Rows::default();
+        for (cell, found) in cells.iter().zip(part.kept) {
+            rows.extend(*cell, found, |at| combinations.drugs(at));
+        }
+        rows.write(scoring, out)?;
+        before += unit.slices.len();
+    }
+    Ok(())
+}
+
+/// A unit of which some slices are scored.
+struct Part {
+    /// The slice that comes next.
+    next: usize,
+    /// What is kept of the scores of each cell line.
+    kept: Vec<Vec<Scored>>,
+}
+
+/// A draft of a part: the next slice, and of each cell line the positions and the bits of the scores.
+type Draft = (usize, Vec<Vec<(usize, u32)>>);
+
+impl Part {
+    /// A unit as an interrupted command left it, or at its beginning.
+    fn begun(unit: &Unit, out: &Pieces) -> Self {
+        let draft: Option<Draft> = out.draft().and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let fits = |(next, kept): &Draft| kept.len() == unit.cells.len() && unit.slices.contains(next);
+        match draft.filter(fits) {
+            Some((next, kept)) => {
+                let scored = |(at, bits)| Scored { at, score: f32::from_bits(bits) };
+                let of_cell = |own: Vec<(usize, u32)>| own.into_iter().map(scored).collect();
+                Self { next, kept: kept.into_iter().map(of_cell).collect() }
+            }
+            None => Self { next: unit.slices.start, kept: vec![Vec::new(); unit.cells.len()] },
+        }
+    }
+
+    /// Scores the next slices.
+    fn add(
+        &mut self,
+        slices: Range<usize>,
+        scores: &dyn Slices,
+        starts: &[usize],
+        kept: Kept,
+        progress: &dyn Progress,
+    ) -> Result<()> {
         let tasks: Vec<(usize, usize)> =
-            (0..cells.len()).flat_map(|cell| unit.slices.clone().map(move |slice| (cell, slice))).collect();
+            (0..self.kept.len()).flat_map(|cell| slices.clone().map(move |slice| (cell, slice))).collect();
         let found: Vec<Vec<Scored>> = tasks
             .par_iter()
             .map(|(cell, slice)| {
@@ -214,15 +285,21 @@ fn in_cell_lines(
             })
             .collect::<Result<_>>()?;
         let mut found = found.into_iter();
-        let mut rows = Rows::default();
-        for cell in &cells {
-            let parts = found.by_ref().take(unit.slices.len());
-            rows.extend(*cell, kept.together(parts), |at| combinations.drugs(at));
+        for own in &mut self.kept {
+            let parts = found.by_ref().take(slices.len());
+            *own = kept.together(std::iter::once(std::mem::take(own)).chain(parts));
         }
-        rows.write(scoring, out)?;
-        progress.step(at + 1, units.len());
+        self.next = slices.end;
+        Ok(())
     }
-    Ok(())
+
+    /// Keeps how far it is.
+    fn keep(&self, out: &mut Pieces) -> Result<()> {
+        let bits = |own: &Vec<Scored>| own.iter().map(|one| (one.at, one.score.to_bits())).collect();
+        let draft: Draft = (self.next, self.kept.iter().map(bits).collect());
+        let bytes = serde_json::to_vec(&draft);
+        out.keep_draft(bytes.map_err(|error| Error::failed("a draft cannot be written").because(error))?)
+    }
 }
 
 /// Rows to write.

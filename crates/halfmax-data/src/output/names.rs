@@ -1,0 +1,244 @@
+//! Files and folders that are complete get their final names: all of them, or none.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, NamedTempFile};
+
+use super::lock::{PARTIAL, hidden};
+use super::{parent, sync_folder};
+
+/// What a journal begins with, so that another program's file is not taken for one.
+const HEADER: &[u8] = b"halfmax-set-1\0";
+/// What a journal ends with, so that one that was being written when the process was killed is known: nothing had its name then.
+const END: &[u8] = b"end\0";
+
+/// A file or a folder under its temporary name, and its final name.
+#[derive(Debug)]
+pub(super) struct Move {
+    pub from: PathBuf,
+    pub to: PathBuf,
+}
+
+/// Gives all their names, in order. Where that fails, or the process is killed and [`undo_interrupted`] is called for the journal, none has its name, and what
+/// was to be replaced is back.
+///
+/// # Errors
+/// If one cannot be renamed, or the journal cannot be written: which one, and why. All are under their temporary names then.
+pub(super) fn give_names(journal: &Path, moves: &[Move]) -> Result<(), (PathBuf, io::Error)> {
+    if let [Move { from, to }] = moves {
+        fs::rename(from, to).map_err(|error| (to.clone(), error))?;
+        sync_folder(parent(to));
+        return Ok(());
+    }
+    // They are removed at the end.
+    let replaced: Vec<Option<NamedTempFile<()>>> = moves.iter().map(second_name).collect();
+    write_journal(journal, moves, &replaced).map_err(|error| {
+        forget(journal);
+        (journal.to_owned(), error)
+    })?;
+    for (at, Move { from, to }) in moves.iter().enumerate() {
+        let Err(error) = fs::rename(from, to) else { continue };
+        for (Move { from, to }, replaced) in moves.iter().zip(replaced).take(at) {
+            let _ = fs::rename(to, from);
+            if let Some(replaced) = replaced {
+                let _ = replaced.persist(to);
+            }
+        }
+        forget(journal);
+        return Err((to.clone(), error));
+    }
+    let mut folders: Vec<&Path> = moves.iter().map(|one| parent(&one.to)).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    folders.into_iter().for_each(sync_folder);
+    forget(journal);
+    Ok(())
+}
+
+/// A second name of a file that is to be replaced, beside the new one, where its file system knows such.
+fn second_name(Move { from, to }: &Move) -> Option<NamedTempFile<()>> {
+    let prefix = hidden(to.file_name().filter(|_| to.is_file())?, PARTIAL);
+    Builder::new().prefix(&prefix).make_in(parent(from), |second| fs::hard_link(to, second)).ok()
+}
+
+/// Removes a journal; one that cannot be removed is emptied, so that nothing is undone by it.
+fn forget(journal: &Path) {
+    if fs::remove_file(journal).is_err() && journal.exists() {
+        let _ = fs::File::create(journal);
+    }
+}
+
+/// Writes for each file its temporary and final name and the second name of what it replaces, and those of folders behind their files'.
+fn write_journal(journal: &Path, moves: &[Move], replaced: &[Option<NamedTempFile<()>>]) -> io::Result<()> {
+    let mut lines: Vec<[PathBuf; 3]> = Vec::new();
+    for (Move { from, to }, replaced) in moves.iter().zip(replaced) {
+        let [from, to] = [std::path::absolute(from)?, std::path::absolute(to)?];
+        let replaced = replaced.as_ref().map(|second| std::path::absolute(second.path()));
+        list(&from, &to, replaced.transpose()?.unwrap_or_default(), &mut lines)?;
+    }
+    let mut bytes = HEADER.to_vec();
+    for name in lines.iter().flatten() {
+        bytes.extend(name.as_os_str().as_encoded_bytes());
+        bytes.push(0);
+    }
+    bytes.extend(END);
+    let mut file = fs::File::create(journal)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    sync_folder(parent(journal));
+    Ok(())
+}
+
+fn list(from: &Path, to: &Path, replaced: PathBuf, lines: &mut Vec<[PathBuf; 3]>) -> io::Result<()> {
+    if from.is_dir() {
+        for entry in fs::read_dir(from)? {
+            let name = entry?.file_name();
+            list(&from.join(&name), &to.join(&name), PathBuf::new(), lines)?;
+        }
+    }
+    lines.push([from.to_owned(), to.to_owned(), replaced]);
+    Ok(())
+}
+
+/// Undoes what a process that was killed while it gave names has done. Returns what was removed.
+pub(super) fn undo_interrupted(journal: &Path) -> Vec<PathBuf> {
+    let Ok(bytes) = fs::read(journal) else { return Vec::new() };
+    if !is_journal(&bytes) {
+        return Vec::new();
+    }
+    let names = bytes.strip_prefix(HEADER).and_then(|names| names.strip_suffix(END)).unwrap_or_default();
+    let names: Vec<PathBuf> = names.split(|byte| *byte == 0).map(path_of).collect();
+    let mut removed = Vec::new();
+    for line in names.chunks_exact(3) {
+        let [from, to, replaced] = [&line[0], &line[1], &line[2]];
+        // What has its temporary name no more has its final one.
+        let left = if from.exists() { from } else { to };
+        let gone = match left.is_dir() {
+            // One that holds something else stays.
+            true => fs::remove_dir(left).is_ok(),
+            false => left.is_file() && fs::remove_file(left).is_ok(),
+        };
+        if gone {
+            removed.push(left.to_owned());
+        }
+        if !replaced.as_os_str().is_empty() && replaced.is_file() {
+            let _ = fs::rename(replaced, to);
+            // Two names of one file stay both.
+            let _ = fs::remove_file(replaced);
+        }
+    }
+    forget(journal);
+    removed
+}
+
+/// Whether a file is a journal, or the beginning of one.
+pub(super) fn is_journal(bytes: &[u8]) -> bool {
+    bytes.starts_with(HEADER) || (!bytes.is_empty() && HEADER.starts_with(bytes))
+}
+
+#[cfg(unix)]
+fn path_of(name: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+
+    OsStr::from_bytes(name).into()
+}
+
+#[cfg(not(unix))]
+fn path_of(name: &[u8]) -> PathBuf {
+    OsStr::new(String::from_utf8_lossy(name).as_ref()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(path: &Path) -> String {
+        fs::read_to_string(path).unwrap()
+    }
+
+    fn names_in(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// New files a, b and a folder d with two, of which b replaces an old one.
+    fn prepared(folder: &Path) -> Vec<Move> {
+        let place = |name: &str| folder.join(name);
+        fs::write(place("a.new"), "new a").unwrap();
+        fs::write(place("b.new"), "new b").unwrap();
+        fs::create_dir(place("d.new")).unwrap();
+        ["1", "2"].iter().for_each(|name| fs::write(place("d.new").join(name), "new").unwrap());
+        fs::write(place("b"), "old b").unwrap();
+        ["b", "a", "d"].map(|name| Move { from: place(&format!("{name}.new")), to: place(name) }).into()
+    }
+
+    #[test]
+    fn all_get_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let moves = prepared(folder.path());
+        give_names(&folder.path().join("journal"), &moves).unwrap();
+        assert_eq!(names_in(folder.path()), ["a", "b", "d"]);
+        assert_eq!(text(&folder.path().join("b")), "new b");
+        assert_eq!(names_in(&folder.path().join("d")), ["1", "2"]);
+    }
+
+    #[test]
+    fn one_that_fails_leaves_all_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut moves = prepared(folder.path());
+        moves[2].to = folder.path().join("nowhere/d");
+        let before = names_in(folder.path());
+        let (place, _) = give_names(&folder.path().join("journal"), &moves).unwrap_err();
+        assert_eq!((place, names_in(folder.path())), (moves[2].to.clone(), before));
+        assert_eq!(text(&folder.path().join("b")), "old b");
+    }
+
+    #[test]
+    fn what_a_killed_process_did_is_undone() {
+        for done in 0..=3 {
+            let folder = tempfile::tempdir().unwrap();
+            let (moves, journal) = (prepared(folder.path()), folder.path().join("journal"));
+            let replaced: Vec<_> = moves.iter().map(second_name).collect();
+            write_journal(&journal, &moves, &replaced).unwrap();
+            moves.iter().take(done).for_each(|one| fs::rename(&one.from, &one.to).unwrap());
+            // As the process does not end, its second names stay.
+            replaced.into_iter().flatten().for_each(|second| drop(second.into_temp_path().keep().unwrap()));
+            assert!(is_journal(&fs::read(&journal).unwrap()));
+            assert_eq!(undo_interrupted(&journal).len(), 5, "{done}");
+            assert_eq!(names_in(folder.path()), ["b"], "{done}");
+            assert_eq!(text(&folder.path().join("b")), "old b", "{done}");
+        }
+    }
+
+    #[test]
+    fn a_journal_that_was_being_written_says_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (moves, journal) = (prepared(folder.path()), folder.path().join("journal"));
+        write_journal(&journal, &moves, &[None, None, None]).unwrap();
+        let whole = fs::read(&journal).unwrap();
+        let before = names_in(folder.path());
+        for length in 1..whole.len() {
+            fs::write(&journal, &whole[..length]).unwrap();
+            assert!(undo_interrupted(&journal).is_empty());
+            assert!(!journal.exists());
+            fs::write(&journal, "").unwrap();
+            assert_eq!(names_in(folder.path()), before);
+        }
+    }
+
+    #[test]
+    fn what_is_no_journal_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = folder.path().join(".list.set");
+        fs::write(&other, "another program's\0").unwrap();
+        assert!(
+            !is_journal(&fs::read(&other).unwrap()) && undo_interrupted(&other).is_empty() && other.is_file()
+        );
+    }
+}
