@@ -125,7 +125,8 @@ fn a_command_that_was_killed_between_its_files_starts_anew() {
     let names = |from: &str, to: &str| format!("{}\0{}\0\0", place(from).display(), place(to).display());
     let journal = "halfmax-set-1\0".to_owned()
         + &names(".out.csv.partial-Ab12Cd", "out.csv")
-        + &names(".page.html.partial-Zz99zz", "page.html");
+        + &names(".page.html.partial-Zz99zz", "page.html")
+        + "end\0";
     fs::write(place(".out.csv.set"), journal).unwrap();
     let done = halfmax(folder.path(), &page).output().unwrap();
     assert!(done.status.success(), "{}", said(&done));

@@ -600,6 +600,29 @@ fn cells_are_filled_in_on_request() {
         filled.len() == 1 && filled[0]["replicates"] == 0 && number(filled[0], "synergy_bliss").abs() < 2.0
     );
     assert_eq!((number(&blocks[0], "imputed_cells"), number(&blocks[0], "cells_bliss")), (1.0, 16.0));
+    // What was filled in is no reading when the table is read again.
+    let folder = folder(&gap);
+    let again = |from: &str, to: &str, more: &[&str]| {
+        let arguments = ["synergy", from, "--out", to, "--bootstrap", "0"];
+        let output = halfmax(folder.path(), &[&arguments, more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    again("matrix.csv", "filled.csv", &["--impute"]);
+    again("matrix.csv", "first.ndjson", &[]);
+    let said = again("filled.csv", "second.ndjson", &[]);
+    says(&said, &["not measured and left out: 1 row"]);
+    let [first, second] = ["first.ndjson", "second.ndjson"].map(|name| rows(&folder.path().join(name)));
+    for (first, second) in first.iter().zip(&second) {
+        assert_eq!(text(first, "drug_a"), text(second, "drug_a"));
+        for key in ["dose_a_um", "dose_b_um", "inhibition", "synergy_bliss"] {
+            let close = match (first[key].as_f64(), second[key].as_f64()) {
+                (Some(first), Some(second)) => (first - second).abs() < 1e-6,
+                (first, second) => first == second,
+            };
+            assert!(close, "{key}: {first} {second}");
+        }
+    }
 }
 
 #[test]

@@ -97,11 +97,7 @@ impl Terminal {
 
     fn print(self, text: &str) -> Result<()> {
         let mut out = std::io::stdout().lock();
-        match writeln!(out, "{}", harmless(text)) {
-            // Whoever read our output has seen enough.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Error::interrupted()),
-            done => done.map_err(|error| Error::failed("standard output cannot be written").because(error)),
-        }
+        writeln!(out, "{}", harmless(text)).map_err(Error::standard_output)
     }
 
     /// Says what is going on, on standard error.

@@ -67,6 +67,15 @@ impl Error {
         Self::new(ErrorKind::Interrupted, "interrupted")
     }
 
+    /// Standard output cannot be written. Where whoever read it has seen enough, that is an interruption.
+    pub fn standard_output(error: std::io::Error) -> Self {
+        let what = "standard output was closed before everything was written";
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::new(ErrorKind::Interrupted, what),
+            _ => Self::failed(format!("standard output cannot be written: {error}")).because(error),
+        }
+    }
+
     /// Adds how to mend it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -86,6 +86,43 @@ pub struct Matrices {
 /// was given whose name or dose no column has; one block has several pairs of drugs or cell lines, or several units for the doses of one drug; readings would be pooled
 /// that a column tells apart; what the readings are is not clear. Names the file, the column, the row and the value.
 pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matrices> {
+    let (measured, filled_in) = without_filled_in(table)?;
+    let table = measured.as_ref().unwrap_or(table);
+    let mut found = read_measured(table, options)?;
+    if filled_in > 0 {
+        let rows = counted(filled_in, "row");
+        found
+            .notes
+            .push(format!("cells that a fit filled in (column imputed), not measured and left out: {rows}"));
+    }
+    Ok(found)
+}
+
+/// A table without the rows that `halfmax synergy --impute` filled in, if it has any, and how many they are.
+fn without_filled_in(table: &RawTable) -> Result<(Option<RawTable>, usize)> {
+    let Some(column) = table.find(&["imputed"]) else { return Ok((None, 0)) };
+    let marks = table.texts(column)?;
+    let is_measured = |row: &usize| match marks[*row].as_deref().map(str::to_lowercase).as_deref() {
+        None | Some("" | "0" | "0.0" | "false" | "no") => Ok(true),
+        Some("1" | "1.0" | "true" | "yes") => Ok(false),
+        Some(other) => Err(table.bad_value(
+            column,
+            *row,
+            &other,
+            "1 for a cell that a fit filled in, 0 for one that was measured",
+        )),
+    };
+    let mut measured = Vec::new();
+    for row in 0..table.rows() {
+        if is_measured(&row)? {
+            measured.push(row);
+        }
+    }
+    let filled_in = table.rows() - measured.len();
+    Ok(((filled_in > 0).then(|| table.with_rows(&measured)), filled_in))
+}
+
+fn read_measured(table: &RawTable, options: &MatrixOptions) -> Result<Matrices> {
     let replicates = replicates_in_rows(table)?;
     let table = replicates.as_ref().unwrap_or(table);
     let columns = Columns::new(table, options)?;

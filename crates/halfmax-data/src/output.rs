@@ -117,6 +117,9 @@ pub(crate) fn temporary_folder(target: &Path, within: &Path) -> Result<TempDir> 
 
 /// The error of a path that cannot be written.
 pub(crate) fn cannot_write(path: &Path, error: std::io::Error) -> Error {
+    if path.as_os_str() == "-" {
+        return Error::standard_output(error);
+    }
     let folder = parent(path).display();
     let (reason, help) = match error.kind() {
         std::io::ErrorKind::NotFound => (format!("the folder {folder} does not exist"), "create it first"),

@@ -223,7 +223,7 @@ impl Pieces {
             }
             named(whole, &self.out)?;
         }
-        remove_complete(&self.out);
+        self.folder.iter().for_each(|folder| drop(remove_pieces(folder, &self.out)));
         Ok(rows)
     }
 }
@@ -254,9 +254,14 @@ pub(crate) fn remove_complete(out: &Path) -> Option<PathBuf> {
     if whole.is_none() || whole != marks_of(out) {
         return None;
     }
-    // At once, so that never a part of the pieces is left.
-    let away = temporary_folder(out, folder.parent()?).ok()?;
-    fs::rename(&folder, away.path()).is_ok().then_some(folder)
+    remove_pieces(&folder, out).then_some(folder)
+}
+
+/// Removes a folder of pieces: at once where there is space for a name, so that never a part of them is left.
+fn remove_pieces(folder: &Path, out: &Path) -> bool {
+    let away = folder.parent().and_then(|above| temporary_folder(out, above).ok());
+    let is_away = away.is_some_and(|away| fs::rename(folder, away.path()).is_ok());
+    is_away || fs::remove_dir_all(folder).is_ok()
 }
 
 /// The beginning of a file's SHA-256, in hexadecimal.
