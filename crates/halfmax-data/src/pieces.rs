@@ -223,7 +223,9 @@ impl Pieces {
             }
             named(whole, &self.out)?;
         }
-        self.folder.iter().for_each(|folder| drop(remove_pieces(folder, &self.out)));
+        if let Some(folder) = &self.folder {
+            remove_pieces(folder, &self.out);
+        }
         Ok(rows)
     }
 }
