@@ -12,6 +12,7 @@ mod knn;
 mod linear;
 mod params;
 mod pls;
+mod sizes;
 mod stored;
 mod taken_apart;
 

@@ -1,18 +1,18 @@
 use halfmax_core::{Error, FitContext, Result, TrainView};
 
 /// The responses to learn from: (position, value, weight).
-pub(crate) struct Rows(Vec<(usize, f64, f64)>);
+pub(crate) struct Rows<'a>(&'a TrainView<'a>);
 
-impl Rows {
-    pub(crate) fn of(train: &TrainView) -> Self {
-        let responses = &train.screen.responses;
-        let row =
-            |row: &usize| (*row, f64::from(responses.values()[*row]), f64::from(responses.weight(*row)));
-        Self(train.rows.iter().map(row).collect())
+impl<'a> Rows<'a> {
+    pub(crate) fn of(train: &'a TrainView<'a>) -> Self {
+        Self(train)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, f64, f64)> + '_ {
-        self.0.iter().copied()
+        let responses = &self.0.screen.responses;
+        let row =
+            |row: &usize| (*row, f64::from(responses.values()[*row]), f64::from(responses.weight(*row)));
+        self.0.rows.iter().map(row)
     }
 
     pub(crate) fn mean(&self) -> f64 {
@@ -59,7 +59,8 @@ pub(crate) fn additive_effects(
     let weights: Vec<f64> = rows.iter().map(|(_, _, weight)| weight).collect();
     let squares: f64 = rest.iter().zip(&weights).map(|(rest, weight)| weight * rest * rest).sum();
     let scale = (squares / weights.iter().sum::<f64>()).sqrt();
-    let members: Vec<Members> = groups.iter().map(|sides| Members::of(train, rows, sides)).collect();
+    let members: Vec<Members> =
+        groups.iter().map(|sides| Members::of(train, sides)).collect::<Result<_>>()?;
     let mut effects: Vec<Vec<f64>> = members.iter().map(|members| vec![0.0; members.len()]).collect();
     for _ in 0..MOST_SWEEPS {
         context.progress.check()?;
@@ -84,52 +85,86 @@ pub(crate) fn additive_effects(
 /// itself).
 struct Members {
     start: Vec<usize>,
-    rows: Vec<(u32, f64)>,
+    rows: Vec<Occurring>,
+}
+
+/// A training response, and in the two highest bits how often an entity occurs in it, less one.
+#[derive(Clone, Copy)]
+struct Occurring(u32);
+
+impl Occurring {
+    const ONCE_MORE: u32 = 1 << 30;
+
+    fn row(self) -> usize {
+        (self.0 % Self::ONCE_MORE) as usize
+    }
+
+    fn times(self) -> f64 {
+        f64::from(self.0 / Self::ONCE_MORE + 1)
+    }
 }
 
 impl Members {
-    fn of(train: &TrainView, rows: &Rows, sides: &[usize]) -> Self {
-        let mut lists: Vec<Vec<(u32, f64)>> = vec![Vec::new(); train.screen.table(sides[0]).len()];
-        for (at, (row, ..)) in (0u32..).zip(rows.iter()) {
-            for side in sides {
-                let list = &mut lists[train.screen.responses.side(*side)[row] as usize];
-                match list.last_mut() {
-                    Some((last, times)) if *last == at => *times += 1.0,
-                    _ => list.push((at, 1.0)),
+    fn of(train: &TrainView, sides: &[usize]) -> Result<Self> {
+        if train.rows.len() >= Occurring::ONCE_MORE as usize {
+            let most = Occurring::ONCE_MORE;
+            return Err(Error::data(format!(
+                "effects of {} responses: expected fewer than {most}",
+                train.rows.len()
+            )));
+        }
+        let entity = |side: usize, row: usize| train.screen.responses.side(side)[row] as usize;
+        let mut next = vec![0; train.screen.table(sides[0]).len() + 1];
+        // An entity that occurs on several sides of a response is counted on the first.
+        let is_first = |at: usize, row: usize| {
+            sides[..at].iter().all(|side| entity(*side, row) != entity(sides[at], row))
+        };
+        for row in &train.rows {
+            for at in (0..sides.len()).filter(|at| is_first(*at, *row)) {
+                next[entity(sides[at], *row) + 1] += 1;
+            }
+        }
+        for entity in 1..next.len() {
+            next[entity] += next[entity - 1];
+        }
+        let start = next.clone();
+        let mut rows = vec![Occurring(0); start[start.len() - 1]];
+        for (place, row) in (0u32..).zip(&train.rows) {
+            for (at, side) in sides.iter().enumerate() {
+                let next = &mut next[entity(*side, *row)];
+                if is_first(at, *row) {
+                    rows[*next] = Occurring(place);
+                    *next += 1;
+                } else {
+                    rows[*next - 1].0 += Occurring::ONCE_MORE;
                 }
             }
         }
-        let mut start = vec![0];
-        let mut all = Vec::new();
-        for list in lists {
-            all.extend(list);
-            start.push(all.len());
-        }
-        Self { start, rows: all }
+        Ok(Self { start, rows })
     }
 
     fn len(&self) -> usize {
         self.start.len() - 1
     }
 
-    fn of_entity(&self, entity: usize) -> &[(u32, f64)] {
+    fn of_entity(&self, entity: usize) -> &[Occurring] {
         &self.rows[self.start[entity]..self.start[entity + 1]]
     }
 
     /// Moves one entity's effect to where it fits best, given the others: the step, already taken off `rest`.
     fn step(&self, entity: usize, rest: &mut [f64], weights: &[f64]) -> f64 {
         let (mut sum, mut total) = (0.0, 0.0);
-        for (row, times) in self.of_entity(entity) {
-            let weight = weights[*row as usize] * times;
-            sum += weight * rest[*row as usize];
-            total += weight * times;
+        for member in self.of_entity(entity) {
+            let weight = weights[member.row()] * member.times();
+            sum += weight * rest[member.row()];
+            total += weight * member.times();
         }
         if total == 0.0 {
             return 0.0;
         }
         let step = sum / total;
-        for (row, times) in self.of_entity(entity) {
-            rest[*row as usize] -= times * step;
+        for member in self.of_entity(entity) {
+            rest[member.row()] -= member.times() * step;
         }
         step
     }
@@ -138,8 +173,8 @@ impl Members {
     fn centre(&self, effects: &mut [f64], rest: &mut [f64], weights: &[f64]) {
         let (mut sum, mut total) = (0.0, 0.0);
         for (entity, effect) in effects.iter().enumerate() {
-            let weight: f64 =
-                self.of_entity(entity).iter().map(|(row, times)| weights[*row as usize] * times).sum();
+            let weight = |member: &Occurring| weights[member.row()] * member.times();
+            let weight: f64 = self.of_entity(entity).iter().map(weight).sum();
             sum += weight * effect;
             total += weight;
         }
@@ -149,8 +184,8 @@ impl Members {
                 continue;
             }
             *effect -= shift;
-            for (row, times) in self.of_entity(entity) {
-                rest[*row as usize] += times * shift;
+            for member in self.of_entity(entity) {
+                rest[member.row()] += member.times() * shift;
             }
         }
     }

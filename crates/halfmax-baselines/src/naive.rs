@@ -122,6 +122,20 @@ impl Model for Naive {
             .collect::<Result<_>>()?;
         Ok(fitted)
     }
+
+    fn memory(&self, train: &TrainView, _: &FitContext) -> Result<usize> {
+        let drugs = train.screen.table(1).len();
+        let tissues = match self {
+            Self::TissueDrugMean => train.screen.table(0).group("tissue").map_or(0, |own| own.levels.len()),
+            _ => 0,
+        };
+        let responses = match self {
+            // What is left of each, its weight, and its place among those of its cell line and of its drugs.
+            Self::Effects => 16 + 4 * train.screen.sides.len(),
+            _ => 0,
+        };
+        Ok(responses * train.rows.len() + 24 * tissues * drugs)
+    }
 }
 
 /// The mean deviation of every combination of the drug sides' entities, by their positions.

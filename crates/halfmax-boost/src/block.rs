@@ -113,6 +113,11 @@ const DENSE_SHARE: f64 = 0.2;
 const MIN_ROWS: usize = 64;
 
 impl Block {
+    /// Whether so many responses of so many pairs are held as a dense block, unless that is said.
+    pub fn is_dense(sides: usize, responses: usize, pairs: usize, said: Option<bool>) -> bool {
+        sides == 2 && said.unwrap_or(responses as f64 / pairs.max(1) as f64 >= DENSE_SHARE)
+    }
+
     /// A block of responses: their entities by side (numbered up to `counts` of each), residuals and weights. Weight 0
     /// keeps a response out of training but its residual up to date.
     pub fn new(
@@ -123,9 +128,8 @@ impl Block {
         dense: Option<bool>,
     ) -> Self {
         let cells: usize = counts.iter().product();
-        let share = residual.len() as f64 / cells.max(1) as f64;
         let unit_weights = weight.iter().all(|weight| *weight == 0.0 || *weight == 1.0);
-        if counts.len() != 2 || !dense.unwrap_or(share >= DENSE_SHARE) {
+        if !Self::is_dense(counts.len(), residual.len(), cells, dense) {
             let packed = vec![Packed::default(); residual.len()];
             return Self::List(List { entities, counts, residual, weight, packed, unit_weights });
         }

@@ -1,6 +1,6 @@
 //! The boosting loop.
 
-use halfmax_core::{Error, FeatureSpace, FitContext, Model, Result, Screen, Seed, TrainView};
+use halfmax_core::{Error, FeatureSpace, FitContext, FitSizes, Model, Result, Screen, Seed, TrainView};
 use rand::SeedableRng;
 use rand::seq::{SliceRandom, index};
 use rand_chacha::ChaCha8Rng;
@@ -58,6 +58,49 @@ impl Model for Boost {
         };
         rayon::join(fit, || ()).0
     }
+
+    fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
+        let params = &self.params;
+        let screen = train.screen;
+        refuse_vectors(params.trees, screen.sides.len())?;
+        let FitSizes { responses, entities, widths } = FitSizes::of(train);
+        let (sides, pairs) = (entities.len(), entities.iter().product::<usize>());
+        let listed = if screen.is_of_combinations() { 2 * responses } else { responses };
+        let vectors = params.trees != Trees::Box;
+        let dense = if vectors { Some(true) } else { self.dense };
+        // Each response with its entities, value, weight and whether it is held out; entities, residual and weight once more while the block is made.
+        let observed = listed * (4 * sides + 9);
+        let made = listed * (4 * sides + 8 + 8);
+        let block = match Block::is_dense(sides, listed, pairs, dense) {
+            true => 16 * pairs,
+            false => listed * (4 * sides + 16),
+        };
+        let groups = if params.validation_fraction > 0.0 { 28 * responses } else { 0 };
+        // One byte for each bin, and while bins are made the values of a feature for each thread.
+        let bins: usize = entities.iter().zip(&widths).map(|(count, width)| count * width).sum();
+        let leaves = params.rounds * params.leaves;
+        let vectors = match params.trees {
+            Trees::Box => 0,
+            Trees::CellVector | Trees::Alternate => 4 * leaves * entities.get(1).copied().unwrap_or(0),
+            Trees::DrugVector => 4 * leaves * entities[0],
+        };
+        let known = |side: usize| params.known.includes(side, context.validation);
+        let means: usize = (0..sides).filter(|side| known(*side)).map(|side| 12 * entities[side]).sum();
+        Ok(observed + groups.max(made) + block + bins + vectors + 64 * leaves + means)
+    }
+}
+
+/// # Errors
+/// If leaves are vectors and there are other sides than cell lines and drugs.
+fn refuse_vectors(trees: Trees, sides: usize) -> Result<()> {
+    if trees == Trees::Box || sides == 2 {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "trees = \"{}\" on a screen of {sides} sides: vector leaves need exactly two",
+        trees_name(trees)
+    ))
+    .help("use trees = \"box\""))
 }
 
 /// Parts of the seed.
@@ -113,14 +156,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
     fn new(boost: &'a Boost, train: &TrainView, context: &'a FitContext<'a>) -> Result<Self> {
         let params = &boost.params;
         let screen = train.screen;
-        if params.trees != Trees::Box && screen.sides.len() != 2 {
-            return Err(Error::config(format!(
-                "trees = \"{}\" on a screen of {} sides: vector leaves need exactly two",
-                trees_name(params.trees),
-                screen.sides.len()
-            ))
-            .help("use trees = \"box\""));
-        }
+        refuse_vectors(params.trees, screen.sides.len())?;
         let mut entities = Vec::new();
         let mut rows_of_side = Vec::new();
         for side in 0..screen.sides.len() {

@@ -1,9 +1,11 @@
 //! The `halfmax` command.
 
+mod available_memory;
 mod commands;
 mod config;
 mod dose_options;
 mod explaining;
+mod forecast;
 mod picture_args;
 mod recipes;
 mod registry;
@@ -12,6 +14,7 @@ mod run;
 mod sensitive;
 mod table_args;
 mod terminal;
+mod threads;
 mod trained;
 mod tuning;
 mod unfinished;
@@ -63,6 +66,10 @@ pub(crate) struct Global {
     /// Threads to use; all of the machine's by default. Results do not depend on it.
     #[arg(long, global = true, value_name = "N")]
     threads: Option<usize>,
+    /// Memory that fits may take: 8GB, 500MB, unlimited. By default what is free on the machine and what the container and ulimit -v leave. Fits that need
+    /// more are refused before they start.
+    #[arg(long, global = true, value_name = "SIZE")]
+    memory: Option<String>,
     /// Seed of everything random; the configuration's by default.
     #[arg(long, global = true, value_name = "N")]
     seed: Option<u64>,
@@ -293,15 +300,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, terminal: Terminal) -> Result<()> {
-    if let Some(threads) = cli.global.threads {
-        if !(1..=1024).contains(&threads) {
-            return Err(Error::parameter("--threads", threads, "1 to 1024"));
-        }
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .map_err(|error| Error::failed("the threads cannot be started").because(error))?;
+    if !matches!(cli.command, Command::Clean { .. }) {
+        threads::start(cli.global.threads)?;
     }
+    cli.global.memory.as_deref().map_or(Ok(()), available_memory::limit_memory)?;
     let global = cli.global;
     match cli.command {
         Command::Demo { out } => commands::demo::demo(out, &global, terminal),

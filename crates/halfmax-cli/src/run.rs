@@ -1,17 +1,19 @@
 //! A run on disk: what it was made of, and what came out.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use halfmax_baselines::Naive;
 use halfmax_core::{
     Checkpoint, CheckpointStore, Error, FitContext, Result, Seed, Target, TrainView, ValidationGroup,
 };
 use halfmax_data::{
-    FoldSource, InputFile, Loaded, PredictionColumns, RunFolder, Uncovered, load, read_folds, sha256_file,
+    FoldSource, InputFile, Loaded, PredictionColumns, PredictionRow, PredictionWriter, RunFolder, Uncovered,
+    load, read_folds, sha256_file,
 };
 use halfmax_eval::{
-    Ceiling, Conflicts, Evaluation, Folds, NamedModel, Protocol, Replicate, Split, SplitKind, TrainingLog,
-    evaluate_resumable,
+    Ceiling, Conflicts, Evaluation, Folds, ModelEvaluation, NamedModel, Prediction, Protocol, Replicate,
+    Split, SplitKind, TrainingLog, TrialLog, evaluate_resumable,
 };
 use serde::{Deserialize, Serialize};
 
@@ -205,16 +207,9 @@ impl Prepared {
     }
 }
 
-/// Cross-validates the models of a configuration beside the naive predictors.
-pub fn cross_validate(
-    config: &Config,
-    prepared: &Prepared,
-    unfinished: &Unfinished,
-    progress: &dyn halfmax_core::Progress,
-) -> Result<Evaluation> {
-    let split = config.split()?;
-    let Some(folds) = &prepared.folds else { return Err(Error::config("the section [split] is missing")) };
-    let mut specs = config.specs(&unfinished.trials.log)?;
+/// The models of a configuration, and the naive predictors that suit its data.
+pub fn evaluated_models(config: &Config, prepared: &Prepared, log: &Arc<TrialLog>) -> Result<Vec<ModelSpec>> {
+    let mut specs = config.specs(log)?;
     for naive in Naive::ALL {
         let tissue = prepared.loaded.screen.table(0).group("tissue").is_some();
         let usable = match naive {
@@ -226,6 +221,19 @@ pub fn cross_validate(
             specs.push(ModelSpec::naive(naive));
         }
     }
+    Ok(specs)
+}
+
+/// Cross-validates the models of a configuration beside the naive predictors.
+pub fn cross_validate(
+    config: &Config,
+    prepared: &Prepared,
+    unfinished: &Unfinished,
+    progress: &dyn halfmax_core::Progress,
+) -> Result<Evaluation> {
+    let split = config.split()?;
+    let Some(folds) = &prepared.folds else { return Err(Error::config("the section [split] is missing")) };
+    let specs = evaluated_models(config, prepared, &unfinished.trials.log)?;
     let models: Vec<NamedModel> = specs
         .iter()
         .map(|spec| NamedModel { name: spec.name.clone(), family: spec.family.clone(), model: &*spec.model })
@@ -315,21 +323,26 @@ pub fn write_evaluation(
     let responses = &screen.responses;
     let (cells, drugs) = (responses.side(0), responses.side(1));
     let second = (responses.sides() > 2).then(|| responses.side(2));
-    let mut columns = PredictionColumns::default();
+    let has_interval = |model: &ModelEvaluation| model.predictions.iter().any(|one| one.interval.is_some());
+    let columns = PredictionColumns {
+        second_drugs: second.is_some(),
+        intervals: evaluation.models.iter().any(has_interval),
+    };
+    let row = |one: Prediction| PredictionRow {
+        cell_line: cells[one.row],
+        drug: drugs[one.row],
+        drug_b: second.map(|drugs| drugs[one.row]),
+        fold: one.fold as u32,
+        observed: responses.values()[one.row],
+        predicted: one.predicted,
+        interval: one.interval,
+    };
+    let path = folder.path("predictions.parquet");
+    let mut writer = PredictionWriter::create(path, screen.table(0).ids(), screen.table(1).ids(), columns)?;
     for model in &evaluation.models {
-        for one in &model.predictions {
-            columns.cell_line.push(cells[one.row]);
-            columns.drug.push(drugs[one.row]);
-            columns.drug_b.extend(second.map(|drugs| drugs[one.row]));
-            columns.fold.push(one.fold as u32);
-            columns.observed.push(responses.values()[one.row]);
-            columns.predicted.push(one.predicted);
-            let interval = one.interval.unwrap_or([f32::NAN; 2]);
-            columns.interval.iter_mut().zip(interval).for_each(|(ends, end)| ends.push(end));
-        }
-        columns.model.push((model.name.clone(), model.predictions.len()));
+        writer.write(&model.name, model.predictions.iter().map(row))?;
     }
-    folder.write_predictions("predictions.parquet", &columns, screen.table(0).ids(), screen.table(1).ids())
+    writer.finish()
 }
 
 /// Writes `training.csv`, what fits reported epoch by epoch; nothing where none did.

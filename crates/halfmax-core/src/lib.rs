@@ -24,6 +24,7 @@ mod combinations;
 mod encode;
 mod entity;
 mod error;
+mod fit_sizes;
 mod mechanisms;
 mod model;
 mod progress;
@@ -39,6 +40,7 @@ pub use combinations::{CombinationScores, PreparedCombinations, pairs_before};
 pub use encode::Encoder;
 pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};
+pub use fit_sizes::FitSizes;
 pub use mechanisms::{
     CounterStrategy, Direction, DrugClass, Exception, GeneSet, Genes, Mechanism, Mechanisms, Reading,
     Reference, Sense, StrategyKind, approved_symbol, parse_gmt, symbol_of_ensembl, symbol_of_entrez,

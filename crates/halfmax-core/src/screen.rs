@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::{EntityTable, Error, FeatureValues, Result, ValidationGroup};
@@ -234,7 +234,10 @@ impl TrainView<'_> {
 /// What stays together when some responses of a view are set aside from others. Made by [`TrainView::groups`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Groups {
-    of: Vec<Vec<usize>>,
+    /// The groups of each response, one response after the other.
+    numbers: Vec<usize>,
+    /// Where the groups of each response begin, and where the last ones end; none where each response has one group.
+    starts: Option<Vec<usize>>,
     count: usize,
 }
 
@@ -246,13 +249,34 @@ impl Groups {
 
     /// The groups of response `at` of the view, ascending: one, or several where groups overlap.
     pub fn of(&self, at: usize) -> &[usize] {
-        &self.of[at]
+        match &self.starts {
+            Some(starts) => &self.numbers[starts[at]..starts[at + 1]],
+            None => &self.numbers[at..=at],
+        }
+    }
+
+    /// Number of responses.
+    fn responses(&self) -> usize {
+        self.starts.as_ref().map_or(self.numbers.len(), |starts| starts.len() - 1)
     }
 
     /// For every response of the view whether one of its groups is marked.
     pub fn holding(&self, marked: &[bool]) -> Vec<bool> {
-        self.of.iter().map(|groups| groups.iter().any(|group| marked[*group])).collect()
+        (0..self.responses()).map(|at| self.of(at).iter().any(|group| marked[*group])).collect()
     }
+}
+
+/// Numbers keys in ascending order: for each its number, and how many different ones there are.
+fn numbered<K: Ord>(keys: &[K]) -> (Vec<usize>, usize) {
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.sort_unstable_by(|a, b| keys[*a].cmp(&keys[*b]));
+    let mut numbers = vec![0; keys.len()];
+    let mut count = 0;
+    for same in order.chunk_by(|a, b| keys[*a] == keys[*b]) {
+        same.iter().for_each(|at| numbers[*at] = count);
+        count += 1;
+    }
+    (numbers, count)
 }
 
 impl TrainView<'_> {
@@ -271,30 +295,59 @@ impl TrainView<'_> {
     /// ```
     pub fn groups(&self, validation: ValidationGroup) -> Groups {
         let responses = &self.screen.responses;
-        let keys = |row: &usize| -> Vec<Vec<u32>> {
-            let entity = |side: usize| responses.side(side)[*row];
-            match validation {
-                ValidationGroup::Response => vec![(0..responses.sides()).map(entity).collect()],
-                ValidationGroup::Entity(side) => vec![vec![entity(side)]],
-                ValidationGroup::Groups(side, groups) => vec![vec![groups[entity(side) as usize] as u32]],
-                ValidationGroup::Combination => vec![self.screen.members(*row)],
-                ValidationGroup::Member => (1..responses.sides())
-                    .map(|side| vec![self.screen.sides[side].table as u32, entity(side)])
-                    .collect(),
+        let sides = responses.sides();
+        let entity = |side: usize, row: usize| responses.side(side)[row];
+        let rows = self.rows.iter().copied();
+        let (numbers, count) = match validation {
+            ValidationGroup::Entity(side) => {
+                numbered(&rows.map(|row| entity(side, row)).collect::<Vec<u32>>())
             }
+            ValidationGroup::Groups(side, groups) => {
+                numbered(&rows.map(|row| groups[entity(side, row) as usize] as u32).collect::<Vec<u32>>())
+            }
+            ValidationGroup::Response | ValidationGroup::Combination if sides <= 3 => {
+                // Members of combinations are in ascending order; those of single drugs and of two tables in that of the sides.
+                let key = |row: usize| {
+                    let mut key = [0; 3];
+                    let first = usize::from(matches!(validation, ValidationGroup::Combination));
+                    (first..sides).for_each(|side| key[side] = entity(side, row));
+                    if first == 1 && self.screen.is_of_combinations() {
+                        key[1..].sort_unstable();
+                    }
+                    key
+                };
+                numbered(&rows.map(key).collect::<Vec<[u32; 3]>>())
+            }
+            ValidationGroup::Response => {
+                let key = |row: usize| (0..sides).map(|side| entity(side, row)).collect();
+                numbered(&rows.map(key).collect::<Vec<Vec<u32>>>())
+            }
+            ValidationGroup::Combination => {
+                numbered(&rows.map(|row| self.screen.members(row)).collect::<Vec<Vec<u32>>>())
+            }
+            ValidationGroup::Member => return self.groups_of_members(),
         };
-        let keys: Vec<Vec<Vec<u32>>> = self.rows.iter().map(keys).collect();
-        let mut distinct: Vec<&Vec<u32>> = keys.iter().flatten().collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let numbers: HashMap<&Vec<u32>, usize> = distinct.iter().copied().zip(0..).collect();
-        let number = |keys: &Vec<Vec<u32>>| {
-            let mut groups: Vec<usize> = keys.iter().map(|key| numbers[key]).collect();
+        Groups { numbers, starts: None, count }
+    }
+
+    /// The groups of [`ValidationGroup::Member`]: one for each entity on every side but the first.
+    fn groups_of_members(&self) -> Groups {
+        let sides = 1..self.screen.responses.sides();
+        let key = |side: usize, row: usize| {
+            (self.screen.sides[side].table as u32, self.screen.responses.side(side)[row])
+        };
+        let keys: Vec<(u32, u32)> =
+            self.rows.iter().flat_map(|row| sides.clone().map(|side| key(side, *row))).collect();
+        let (of_keys, count) = numbered(&keys);
+        let (mut numbers, mut starts) = (Vec::with_capacity(of_keys.len()), vec![0]);
+        for groups in of_keys.chunks(sides.len().max(1)) {
+            let mut groups = groups.to_vec();
             groups.sort_unstable();
             groups.dedup();
-            groups
-        };
-        Groups { of: keys.iter().map(number).collect(), count: distinct.len() }
+            numbers.extend(groups);
+            starts.push(numbers.len());
+        }
+        Groups { numbers, starts: Some(starts), count }
     }
 }
 

@@ -8,8 +8,8 @@ use crate::output::RunFolder;
 use crate::writers::{OutputColumn, TableWriter};
 
 /// A column that is to be written.
-enum Column {
-    Text(Vec<String>),
+enum Column<'a> {
+    Text(Vec<&'a str>),
     Numbers(Vec<f32>),
 }
 
@@ -41,7 +41,8 @@ pub fn write_set(loaded: &Loaded, name: &str, features: &DrugFeatures, folder: &
     }
     for (kind, columns) in of_kinds(&screen.tables[0]) {
         let file = format!("{}.parquet", kind.name());
-        write_table(folder, &file, "cell_line", screen.tables[0].ids(), columns)?;
+        let ids: Vec<&str> = screen.tables[0].ids().iter().map(String::as_str).collect();
+        write_table(folder, &file, "cell_line", &ids, columns)?;
         config.push_str(&format!("\n[[data.cells]]\nkind = \"{}\"\nfile = \"{file}\"\n", kind.name()));
         if kind == CellKind::Expression && any_without(&screen.tables[0]) {
             config.push_str("optional = true\n");
@@ -71,9 +72,9 @@ fn any_without(cells: &EntityTable) -> bool {
 
 fn write_responses(loaded: &Loaded, folder: &RunFolder) -> Result<()> {
     let screen = &loaded.screen;
-    let named = |side: usize| -> Vec<String> {
+    let named = |side: usize| -> Vec<&str> {
         let ids = screen.table(side).ids();
-        screen.responses.side(side).iter().map(|at| ids[*at as usize].clone()).collect()
+        screen.responses.side(side).iter().map(|at| ids[*at as usize].as_str()).collect()
     };
     let mut columns = vec![("drug".to_owned(), Column::Text(named(1)))];
     if screen.sides.len() > 2 {
@@ -93,7 +94,7 @@ fn write_responses(loaded: &Loaded, folder: &RunFolder) -> Result<()> {
 fn write_drugs(loaded: &Loaded, folder: &RunFolder) -> Result<()> {
     let rows = &loaded.drug_rows;
     let column = |of: fn(&crate::drugs::DrugRecord) -> &Option<String>| {
-        Column::Text(rows.iter().map(|row| of(row).clone().unwrap_or_default()).collect())
+        Column::Text(rows.iter().map(|row| of(row).as_deref().unwrap_or_default()).collect())
     };
     let mut columns = vec![
         ("smiles".to_owned(), column(|row| &row.smiles)),
@@ -104,14 +105,14 @@ fn write_drugs(loaded: &Loaded, folder: &RunFolder) -> Result<()> {
     for kind in ["descriptor", "drug_bits"] {
         columns.extend(drugs.block(kind).into_iter().flat_map(|block| columns_of(block, drugs.len())));
     }
-    let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
+    let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
     write_table(folder, "drugs.parquet", "drug", &names, columns)
 }
 
 /// The columns of cell lines by the kind of file that they belong into.
-fn of_kinds(cells: &EntityTable) -> Vec<(CellKind, Vec<(String, Column)>)> {
+fn of_kinds(cells: &EntityTable) -> Vec<(CellKind, Vec<(String, Column<'_>)>)> {
     let has_events = cells.block("events").is_some() || cells.block("factor").is_some();
-    let mut found: Vec<(CellKind, Vec<(String, Column)>)> = Vec::new();
+    let mut found: Vec<(CellKind, Vec<(String, Column<'_>)>)> = Vec::new();
     for block in cells.blocks() {
         let kind = match block.kind.as_str() {
             "expression" => CellKind::Expression,
@@ -135,7 +136,7 @@ fn of_kinds(cells: &EntityTable) -> Vec<(CellKind, Vec<(String, Column)>)> {
     found
 }
 
-fn columns_of(block: &FeatureBlock, entities: usize) -> Vec<(String, Column)> {
+fn columns_of(block: &FeatureBlock, entities: usize) -> Vec<(String, Column<'_>)> {
     let column = |at: usize| match &block.values {
         FeatureValues::Real(values) => Column::Numbers(values.column(at).to_vec()),
         FeatureValues::Binary(bits) => Column::Numbers(
@@ -145,9 +146,8 @@ fn columns_of(block: &FeatureBlock, entities: usize) -> Vec<(String, Column)> {
         ),
         FeatureValues::Category(categories) => {
             let category = &categories[at];
-            let level = |code: &Option<u16>| {
-                code.map_or_else(String::new, |code| category.levels[usize::from(code)].clone())
-            };
+            let level =
+                |code: &Option<u16>| code.map_or("", |code| category.levels[usize::from(code)].as_str());
             Column::Text(category.codes.iter().map(level).collect())
         }
     };
@@ -158,23 +158,15 @@ fn write_table(
     folder: &RunFolder,
     file: &str,
     key: &str,
-    names: &[String],
-    columns: Vec<(String, Column)>,
+    names: &[&str],
+    columns: Vec<(String, Column<'_>)>,
 ) -> Result<()> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let texts: Vec<Vec<&str>> = columns
-        .iter()
-        .map(|(_, column)| match column {
-            Column::Text(values) => values.iter().map(String::as_str).collect(),
-            Column::Numbers(_) => Vec::new(),
-        })
-        .collect();
-    let mut written: Vec<(&str, OutputColumn)> = vec![(key, OutputColumn::Text(&names))];
-    for ((name, column), texts) in columns.iter().zip(&texts) {
+    let mut written: Vec<(&str, OutputColumn)> = vec![(key, OutputColumn::Text(names))];
+    for (name, column) in &columns {
         written.push((
             name,
             match column {
-                Column::Text(_) => OutputColumn::Text(texts),
+                Column::Text(values) => OutputColumn::Text(values),
                 Column::Numbers(values) => OutputColumn::F32(values),
             },
         ));

@@ -40,6 +40,7 @@ mod molar_mass;
 mod names;
 mod note;
 mod number;
+mod observed;
 mod open;
 mod orientation;
 mod output;
@@ -50,6 +51,7 @@ mod pieces;
 mod plate_tables;
 mod plate_wells;
 mod plates;
+mod prediction_writer;
 mod profile;
 mod quality;
 mod reading_batches;
@@ -98,6 +100,7 @@ pub use names::{
     Annotation, CellLine, CellLines, Form, Identified, Identity, Punctuation, drug_key, harmonise,
 };
 pub use note::{Note, join_notes};
+pub use observed::{Observed, ObservedResponses};
 pub use open::{OpenOptions, read_bytes, read_table, read_table_with};
 pub use orientation::{Arrangement, Known, Orientation, orientation};
 pub use output::{
@@ -108,6 +111,7 @@ pub use pieces::Pieces;
 pub use plate_tables::PlateTables;
 pub use plate_wells::{PlateOf, PlateWells, WellKind, plate_wells};
 pub use plates::with_column_of;
+pub use prediction_writer::{PredictionColumns, PredictionRow, PredictionWriter};
 pub use profile::{Content, IdKind, Profile};
 pub use quality::{
     Agreement, Coverage, Covered, Discordant, Distribution, DrugAgreement, FeatureQuality, Finding,
@@ -117,7 +121,7 @@ pub use quality::{
 pub use reading_batches::{ReadingBatches, ReadingFacts, Rows, read_readings};
 pub use readings::{CurveKey, ReadingOptions, ReadingUnit, Readings};
 pub use report::{FileReport, FileShape, LeftOut, LoadReport, counted};
-pub use responses::{Observed, ResponseTable, read_responses};
+pub use responses::{ResponseTable, read_responses};
 pub use roles::{Nature, ROLES, Role, RoleSpec};
 pub use scales::{FeatureScale, refuse_other_scales, scales_of};
 pub use single_agent::{SingleAgentMeasures, with_single_agents_for_scoring};
@@ -126,4 +130,4 @@ pub use target::target_named;
 pub use time_courses::{TimeCourse, TimeCourses, time_courses, with_viabilities};
 pub use units::{DoseUnit, dose_factor, split_unit, unit_named};
 pub use wanted::{Wanted, read_wanted_combinations, read_wanted_pairs};
-pub use writers::{OutputColumn, PredictionColumns, ScoreBlock, ScoreWriter, TableWriter, write_predictions};
+pub use writers::{OutputColumn, ScoreBlock, ScoreWriter, TableWriter};

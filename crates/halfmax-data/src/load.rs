@@ -16,9 +16,10 @@ use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_colum
 use crate::file_spec::{TableFile, TableOptions};
 use crate::fold_rows::FoldSource;
 use crate::names::{CellLines, IdKind, Identified, drug_key, linking_annotation};
+use crate::observed::ObservedResponses;
 use crate::orientation::{Known, Orientation};
 use crate::report::{FileReport, FileShape, LeftOut, LoadReport, range_of};
-use crate::responses::{Observed, ResponseTable, read_responses};
+use crate::responses::{ResponseTable, read_responses};
 use crate::roles::Role;
 use crate::single_agent::{SingleAgentMeasures, with_single_agents};
 use crate::table::RawTable;
@@ -101,12 +102,14 @@ pub fn load(
     }
     let mut responses = read_responses(&files.response, &lines, target, folds)?;
     inputs.append(&mut responses.fold_files);
-    let measured: BTreeSet<String> = responses.observed.iter().map(|one| one.cell_line.clone()).collect();
+    let measured: BTreeSet<String> = responses.observed.measured().cloned().collect();
     lines.learn(&responses.identified);
+    let in_rows = files.structures_in_rows(responses.combinations)?;
+    // Large values are kept once.
+    files.response.columns.clear();
     let mut parts = Vec::new();
     for opened in &mut files.cells {
         let table = prepared(&opened.table, opened.kind)?;
-        // Large values are kept once.
         opened.table.columns.clear();
         let known = Known { set: table.orientation, ..Known::lines(&lines) };
         let mut part = read_cell_features(&table, opened.kind, known)?;
@@ -126,10 +129,8 @@ pub fn load(
     if tissues.is_empty() {
         responses.report.notes.extend(notes);
     }
-    responses.observed.retain(|one| kept.contains(&one.cell_line));
-    let drugs = responses.observed.iter().flat_map(|one| std::iter::once(&one.drug).chain(&one.drug_b));
-    let drug_ids: Vec<String> = drugs.cloned().collect::<BTreeSet<_>>().into_iter().collect();
-    let in_rows = files.structures_in_rows(responses.combinations)?;
+    responses.observed.keep(|id| kept.contains(id));
+    let drug_ids: Vec<String> = responses.observed.treated_with().cloned().collect();
     let sheet = files
         .drugs
         .as_ref()
@@ -164,10 +165,10 @@ pub fn load(
     };
     inputs.extend(files.inputs());
     files.dataset.iter().for_each(|dataset| dataset.label(&mut inputs));
-    let folds = folds.map(|_| responses.observed.iter().map(|one| one.fold).collect());
-    let tested = |observed: &[Observed]| observed.iter().map(|one| one.tested).collect::<Vec<_>>();
-    let tested_doses = Some(tested(&responses.observed)).filter(|all| all.iter().any(Option::is_some));
-    let screen = screen_of(&responses.target.name, cells, drugs, &responses.observed)?;
+    let observed = std::mem::take(&mut responses.observed);
+    let screen = screen_of(&responses.target.name, cells, drugs, &observed)?;
+    let folds = folds.map(|_| observed.folds.unwrap_or_default());
+    let tested_doses = observed.tested.filter(|all| all.iter().any(Option::is_some));
     let replicate = match &files.replicate {
         Some(_) if responses.combinations => {
             return Err(Error::config(
@@ -211,13 +212,17 @@ pub fn load(
 }
 
 /// The responses whose cell line and drug the screen has, as positions in its tables.
-fn join_replicate(screen: &Screen, observed: &[Observed]) -> Vec<(u32, u32, f32)> {
-    let drugs: HashMap<String, u32> = screen.table(1).ids().iter().map(|id| drug_key(id)).zip(0..).collect();
-    let join = |one: &Observed| {
-        let cell = screen.table(0).position(&one.cell_line)?;
-        Some((cell as u32, *drugs.get(&drug_key(&one.drug))?, one.value as f32))
+fn join_replicate(screen: &Screen, observed: &ObservedResponses) -> Vec<(u32, u32, f32)> {
+    let by_key: HashMap<String, u32> = screen.table(1).ids().iter().map(|id| drug_key(id)).zip(0..).collect();
+    let drugs: Vec<Option<u32>> =
+        observed.drugs.iter().map(|drug| by_key.get(&drug_key(drug)).copied()).collect();
+    let cells: Vec<Option<usize>> =
+        observed.cell_lines.iter().map(|id| screen.table(0).position(id)).collect();
+    let join = |at: usize| {
+        let cell = cells[observed.of_cell_line[at] as usize]?;
+        Some((cell as u32, drugs[observed.of_drug[at] as usize]?, observed.values[at] as f32))
     };
-    observed.iter().filter_map(join).collect()
+    (0..observed.len()).filter_map(join).collect()
 }
 
 /// Reads a file with what is said of it, and of the columns of all files.
@@ -581,18 +586,27 @@ fn without_constants(
     take_columns(&block, varying).map(Some)
 }
 
-fn screen_of(target: &str, cells: EntityTable, drugs: EntityTable, observed: &[Observed]) -> Result<Screen> {
-    let place = |table: &EntityTable, id: &str| {
-        table
-            .position(id)
-            .and_then(|at| u32::try_from(at).ok())
-            .ok_or_else(|| Error::failed(format!("{} {id:?} is not in its table", table.sort())))
+fn screen_of(
+    target: &str,
+    cells: EntityTable,
+    drugs: EntityTable,
+    observed: &ObservedResponses,
+) -> Result<Screen> {
+    let placed = |table: &EntityTable, names: &[String], of: &[u32]| -> Result<Vec<u32>> {
+        let places: Vec<Option<u32>> =
+            names.iter().map(|id| table.position(id).and_then(|at| u32::try_from(at).ok())).collect();
+        let place = |at: &u32| {
+            places[*at as usize].ok_or_else(|| {
+                let id = &names[*at as usize];
+                Error::failed(format!("{} {id:?} is not in its table", table.sort()))
+            })
+        };
+        of.iter().map(place).collect()
     };
-    let cell_of = observed.iter().map(|one| place(&cells, &one.cell_line)).collect::<Result<_>>()?;
-    let drug_of = observed.iter().map(|one| place(&drugs, &one.drug)).collect::<Result<_>>()?;
-    let second = observed.iter().filter_map(|one| one.drug_b.as_ref());
-    let second_of: Vec<u32> = second.map(|drug| place(&drugs, drug)).collect::<Result<_>>()?;
-    let values = observed.iter().map(|one| one.value as f32).collect();
+    let cell_of = placed(&cells, &observed.cell_lines, &observed.of_cell_line)?;
+    let drug_of = placed(&drugs, &observed.drugs, &observed.of_drug)?;
+    let second_of = placed(&drugs, &observed.drugs, &observed.of_drug_b)?;
+    let values = observed.values.iter().map(|value| *value as f32).collect();
     let (mut entities, mut sides) = (vec![cell_of, drug_of], vec![Side::cell_line(0), Side::drug(1)]);
     if !second_of.is_empty() {
         entities.push(second_of);

@@ -16,7 +16,6 @@ use self::lock::{LOCK, PARTIAL};
 pub use self::lock::{OutputLock, remove_leftovers};
 use self::names::{Move, give_names};
 pub use self::set::OutputSet;
-use crate::writers::{PredictionColumns, write_predictions};
 
 /// Writes a file under a temporary name in the same folder and renames it once complete. If writing fails nothing is
 /// left behind, and an older file of that name stays as it was.
@@ -207,20 +206,6 @@ impl RunFolder {
     /// If it cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         write_atomically(self.path(name), |file| file.write_all(bytes))
-    }
-
-    /// Writes predictions into a file of the run; see [`write_predictions`].
-    ///
-    /// # Errors
-    /// As [`write_predictions`].
-    pub fn write_predictions(
-        &self,
-        name: &str,
-        columns: &PredictionColumns,
-        cell_lines: &[String],
-        drugs: &[String],
-    ) -> Result<()> {
-        write_predictions(self.path(name), columns, cell_lines, drugs)
     }
 
     /// Gives the folder its final name.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::ops::Range;
 
 use crate::names::{Identified, drug_key};
 use crate::table::Labels;
@@ -10,23 +9,34 @@ use crate::table::Labels;
 /// The rows of each drug, or of each combination of two, in each cell line. Names are compared once for each different one, not row by row.
 pub(crate) struct Pairs {
     /// The ids of the cell lines, sorted.
-    cells: Vec<String>,
+    pub cells: Vec<String>,
     /// The drugs as first spelt, sorted.
-    drugs: Vec<String>,
-    /// Sorted by cell line, then drugs.
-    pairs: Vec<Pair>,
-    /// The rows of one pair after the other.
-    rows: Vec<usize>,
+    pub drugs: Vec<String>,
+    /// The rows that have a value, sorted by cell line, drugs, row.
+    members: Vec<Member>,
+    /// The rows of pairs that have several, one pair after the other.
+    repeated: Vec<usize>,
     /// Further spellings of drugs, each with the first one.
     pub respelt: BTreeMap<String, String>,
     pub left_out: RowsLeftOut,
 }
 
-/// A drug, or two, in a cell line: positions among the names, and their rows.
-struct Pair {
-    cell: u32,
-    drugs: [u32; 2],
-    rows: Range<usize>,
+/// A row of a pair: the positions of a cell line and of a drug, or two, among the names, and the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Member {
+    pub cell: u32,
+    pub drugs: [u32; 2],
+    row: u32,
+}
+
+impl Member {
+    pub fn row(&self) -> usize {
+        self.row as usize
+    }
+
+    fn is_of_pair(&self, other: &Self) -> bool {
+        (self.cell, self.drugs) == (other.cell, other.drugs)
+    }
 }
 
 /// How many rows belong to no pair.
@@ -66,7 +76,7 @@ impl Pairs {
             ids.ids.iter().map(|id| id.as_ref().and_then(|id| place(&known, id))).collect();
         let mut spellings = Spellings::of(drugs);
         let mut left_out = RowsLeftOut::default();
-        let mut found: Vec<(u32, [u32; 2], u32)> = Vec::new();
+        let mut members: Vec<Member> = Vec::with_capacity(values.len());
         for (row, value) in values.iter().enumerate() {
             let cell = cell_of.get(cells.of_row[row] as usize).copied().flatten();
             let labels = drugs.iter().map(|column| column.as_ref().of_row[row]);
@@ -78,14 +88,14 @@ impl Pairs {
                         left_out.missing += 1;
                         continue;
                     }
-                    let mut members = [Labels::MISSING; 2];
+                    let mut own = [Labels::MISSING; 2];
                     for (side, label) in labels.enumerate() {
-                        members[side] = spellings.spelt(drugs, side, label);
+                        own[side] = spellings.spelt(drugs, side, label);
                     }
-                    if members[0] == members[1] {
+                    if own[0] == own[1] {
                         left_out.alone += 1;
                     } else {
-                        found.push((cell, members, row as u32));
+                        members.push(Member { cell, drugs: own, row: row as u32 });
                     }
                 }
                 _ => left_out.unnamed += 1,
@@ -94,40 +104,42 @@ impl Pairs {
         let Spellings { first, respelt, .. } = spellings;
         let sorted_drugs = sorted(first.iter());
         let rank: Vec<u32> = first.iter().filter_map(|name| place(&sorted_drugs, name)).collect();
-        for (_, members, _) in &mut found {
-            *members = members.map(|member| rank.get(member as usize).copied().unwrap_or(Labels::MISSING));
-            members.sort_unstable();
+        for member in &mut members {
+            member.drugs =
+                member.drugs.map(|drug| rank.get(drug as usize).copied().unwrap_or(Labels::MISSING));
+            member.drugs.sort_unstable();
         }
-        found.sort_unstable();
-        let mut pairs: Vec<Pair> = Vec::new();
-        for (at, (cell, members, _)) in found.iter().enumerate() {
-            match pairs.last_mut() {
-                Some(last) if last.cell == *cell && last.drugs == *members => last.rows.end = at + 1,
-                _ => pairs.push(Pair { cell: *cell, drugs: *members, rows: at..at + 1 }),
-            }
-        }
-        Self {
-            cells: known,
-            drugs: sorted_drugs,
-            pairs,
-            rows: found.iter().map(|(_, _, row)| *row as usize).collect(),
-            respelt,
-            left_out,
-        }
+        members.sort_unstable();
+        let several = members.chunk_by(Member::is_of_pair).filter(|pair| pair.len() > 1);
+        let repeated = several.flatten().map(Member::row).collect();
+        Self { cells: known, drugs: sorted_drugs, members, repeated, respelt, left_out }
     }
 
     /// The pairs with their rows, sorted by cell line, then drugs.
-    pub fn iter(&self) -> impl Iterator<Item = (Named<'_>, &[usize])> {
-        self.pairs.iter().map(|pair| {
-            let [drug, drug_b] = pair.drugs.map(|drug| self.drugs.get(drug as usize).map(String::as_str));
-            let cell_line = &self.cells[pair.cell as usize];
-            (Named { cell_line, drug: drug.unwrap_or_default(), drug_b }, &self.rows[pair.rows.clone()])
-        })
+    pub fn iter(&self) -> impl Iterator<Item = &[Member]> {
+        self.members.chunk_by(Member::is_of_pair)
     }
 
-    /// The pairs that have several rows.
+    /// Number of pairs.
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// What the pair of a row is called.
+    pub fn named(&self, member: &Member) -> Named<'_> {
+        let [drug, drug_b] = member.drugs.map(|drug| self.drugs.get(drug as usize).map(String::as_str));
+        let cell_line = &self.cells[member.cell as usize];
+        Named { cell_line, drug: drug.unwrap_or_default(), drug_b }
+    }
+
+    /// The pairs that have several rows, with these.
     pub fn repeated(&self) -> impl Iterator<Item = (Named<'_>, &[usize])> {
-        self.iter().filter(|(_, rows)| rows.len() > 1)
+        let several = self.iter().filter(|pair| pair.len() > 1);
+        several.scan(0, |start, pair| {
+            let rows = &self.repeated[*start..*start + pair.len()];
+            *start += pair.len();
+            Some((self.named(&pair[0]), rows))
+        })
     }
 }
 
@@ -194,6 +206,11 @@ mod tests {
         Pairs::of(&cells, &CellLines::default().identify(&names), &columns, values)
     }
 
+    fn all(found: &Pairs) -> Vec<(String, Vec<usize>)> {
+        let rows = |pair: &[Member]| pair.iter().map(Member::row).collect();
+        found.iter().map(|pair| (found.named(&pair[0]).to_string(), rows(pair))).collect()
+    }
+
     #[test]
     fn rows_of_one_drug_in_one_line_are_together_whatever_its_spelling() {
         let found = pairs(
@@ -201,12 +218,14 @@ mod tests {
             &[&["Zeta", "beta-1", "zeta", "Zeta", "", "Zeta"]],
             &[1.0, 2.0, 3.0, f64::NAN, 5.0, 6.0],
         );
-        let all: Vec<(String, Vec<usize>)> =
-            found.iter().map(|(named, rows)| (named.to_string(), rows.to_vec())).collect();
-        assert_eq!(all, [("A with beta-1".to_owned(), vec![1]), ("B with Zeta".to_owned(), vec![0, 2])]);
+        assert_eq!(
+            all(&found),
+            [("A with beta-1".to_owned(), vec![1]), ("B with Zeta".to_owned(), vec![0, 2])]
+        );
         assert_eq!(found.left_out, RowsLeftOut { missing: 1, unnamed: 2, ..RowsLeftOut::default() });
         assert_eq!(found.respelt["zeta"], "Zeta");
-        assert_eq!(found.repeated().count(), 1);
+        let repeated: Vec<_> = found.repeated().map(|(named, rows)| (named.drug, rows.to_vec())).collect();
+        assert_eq!(repeated, [("Zeta", vec![0, 2])]);
     }
 
     #[test]
@@ -216,9 +235,7 @@ mod tests {
             &[&["y", "x", "x", "x", ""], &["x", "Y", "x", "", ""]],
             &[1.0, 2.0, 3.0, 4.0, 5.0],
         );
-        let all: Vec<(String, Vec<usize>)> =
-            found.iter().map(|(named, rows)| (named.to_string(), rows.to_vec())).collect();
-        assert_eq!(all, [("A with x + y".to_owned(), vec![0, 1])]);
+        assert_eq!(all(&found), [("A with x + y".to_owned(), vec![0, 1])]);
         assert_eq!(found.left_out, RowsLeftOut { alone: 1, single: 1, unnamed: 1, ..RowsLeftOut::default() });
     }
 }

@@ -9,7 +9,8 @@ use crate::config::{Duplicates, TargetConfig};
 use crate::fold_rows::{FoldSource, FoldsOfRows};
 use crate::load::InputFile;
 use crate::names::{CellLines, Identified};
-use crate::pairs::{Named, Pairs, RowsLeftOut};
+use crate::observed::ObservedResponses;
+use crate::pairs::{Member, Named, Pairs, RowsLeftOut};
 use crate::report::{FileReport, FileShape, LeftOut, grouped, range_of};
 use crate::roles::Role;
 use crate::separating::Repeats;
@@ -23,8 +24,8 @@ use crate::wide::wide_responses;
 pub struct ResponseTable {
     /// What the column that was read means.
     pub target: Target,
-    /// One entry per cell line and drug (or combination), sorted by cell line, then drug.
-    pub observed: Vec<Observed>,
+    /// One response per cell line and drug (or combination).
+    pub observed: ObservedResponses,
     /// Whether the responses are to combinations of two drugs.
     pub combinations: bool,
     /// What the table calls its cell lines.
@@ -42,23 +43,6 @@ pub struct ResponseTable {
     pub left_out: Vec<LeftOut>,
     /// What may be wrong.
     pub warnings: Vec<String>,
-}
-
-/// One cell line's response to one drug, or to a combination of two.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Observed {
-    /// The id of the cell line.
-    pub cell_line: String,
-    /// The drug, as first spelt in the table; of two the one whose name comes first.
-    pub drug: String,
-    /// The other drug of a combination.
-    pub drug_b: Option<String>,
-    /// The response, in the unit of its column.
-    pub value: f64,
-    /// The fold, where a fold column was asked for and has an entry.
-    pub fold: Option<usize>,
-    /// The lowest and the highest dose tested, in µM, where the table says them; of repeats the widest range.
-    pub tested: Option<[f64; 2]>,
 }
 
 struct Places {
@@ -127,28 +111,32 @@ pub fn read_responses(
         .tissue
         .map_or_else(|| Ok(BTreeMap::new()), |column| tissues_of(table, column, &cell_labels, &cells))?;
     let mut fold_conflicts = Vec::new();
-    let observed: Vec<Observed> = pairs
-        .iter()
-        .map(|(named, rows)| {
-            let value = brought_together(rows, &values, duplicates);
+    let mut observed = ObservedResponses::default();
+    let count = pairs.len();
+    observed.of_cell_line.reserve_exact(count);
+    observed.of_drug.reserve_exact(count);
+    observed.values.reserve_exact(count);
+    for pair in pairs.iter() {
+        let first = &pair[0];
+        observed.of_cell_line.push(first.cell);
+        observed.of_drug.push(first.drugs[0]);
+        if combinations {
+            observed.of_drug_b.push(first.drugs[1]);
+        }
+        observed.values.push(brought_together(pair, &values, duplicates));
+        if let Some(folds) = &folds {
             // A row without a fold says nothing of it.
-            let of = folds.as_deref().into_iter();
             let of: Vec<(usize, usize)> =
-                of.flat_map(|folds| rows.iter().filter_map(|row| Some((*row, folds[*row]?)))).collect();
+                pair.iter().filter_map(|member| Some((member.row(), folds[member.row()]?))).collect();
             if let Some(other) = of.iter().find(|(_, fold)| *fold != of[0].1) {
-                fold_conflicts.push(conflict(table, named, [of[0].0, other.0]));
+                fold_conflicts.push(conflict(table, pairs.named(first), [of[0].0, other.0]));
             }
-            let tested = tested.as_deref().and_then(|tested| widest(rows, tested));
-            Observed {
-                cell_line: named.cell_line.to_owned(),
-                drug: named.drug.to_owned(),
-                drug_b: named.drug_b.map(str::to_owned),
-                value,
-                fold: most_frequent(&of),
-                tested,
-            }
-        })
-        .collect();
+            observed.folds.get_or_insert_with(|| Vec::with_capacity(count)).push(most_frequent(&of));
+        }
+        if let Some(tested) = &tested {
+            observed.tested.get_or_insert_with(|| Vec::with_capacity(count)).push(widest(pair, tested));
+        }
+    }
     let mut report = report_on(table, &values, &cells, observed.len());
     if !pairs.respelt.is_empty() {
         let spelt = pairs.respelt.iter().map(|(name, first)| format!("{name} = {first}"));
@@ -174,6 +162,7 @@ pub fn read_responses(
     {
         report.notes.push("the range of doses tested is taken to be in µM".into());
     }
+    (observed.cell_lines, observed.drugs) = (pairs.cells, pairs.drugs);
     let mut left_out = Vec::new();
     let RowsLeftOut { missing, unnamed, alone, single } = pairs.left_out;
     for (count, why) in [
@@ -261,8 +250,8 @@ fn tested_doses(table: &RawTable, columns: [usize; 2]) -> Result<Vec<Option<[f64
 }
 
 /// The widest range of doses of some rows.
-fn widest(rows: &[usize], tested: &[Option<[f64; 2]>]) -> Option<[f64; 2]> {
-    let own = rows.iter().filter_map(|row| tested[*row]);
+fn widest(rows: &[Member], tested: &[Option<[f64; 2]>]) -> Option<[f64; 2]> {
+    let own = rows.iter().filter_map(|member| tested[member.row()]);
     own.reduce(|[low, high], other| [low.min(other[0]), high.max(other[1])])
 }
 
@@ -433,8 +422,11 @@ fn refuse_or_count_repeats(table: &RawTable, pairs: &Pairs, duplicates: Duplicat
 }
 
 /// The mean or median of some rows' values.
-fn brought_together(rows: &[usize], values: &[f64], duplicates: Duplicates) -> f64 {
-    let mut all: Vec<f64> = rows.iter().map(|row| values[*row]).collect();
+fn brought_together(rows: &[Member], values: &[f64], duplicates: Duplicates) -> f64 {
+    if let [only] = rows {
+        return values[only.row()];
+    }
+    let mut all: Vec<f64> = rows.iter().map(|member| values[member.row()]).collect();
     all.sort_by(f64::total_cmp);
     match duplicates {
         Duplicates::Median => (all[(all.len() - 1) / 2] + all[all.len() / 2]) / 2.0,

@@ -1,4 +1,4 @@
-//! Predictions and scores as Parquet, CSV or NDJSON, by the file's ending.
+//! Tables and scores as Parquet, CSV or NDJSON, by the file's ending.
 
 use std::fs::File;
 use std::io::{BufRead, BufWriter, Write};
@@ -101,74 +101,6 @@ fn format_of(path: &Path) -> Result<Format> {
         _ => Err(Error::config(format!("{}: the ending says no known format", path.display()))
             .help("end it in .parquet, .csv or .ndjson, or give - for CSV on standard output")),
     }
-}
-
-/// Predictions of one or more models, each with what was observed.
-#[derive(Clone, Debug, Default)]
-pub struct PredictionColumns {
-    /// Positions of the cell lines.
-    pub cell_line: Vec<u32>,
-    /// Positions of the drugs.
-    pub drug: Vec<u32>,
-    /// Positions of the second drugs of combinations; empty for single drugs.
-    pub drug_b: Vec<u32>,
-    /// The fold in which each was predicted.
-    pub fold: Vec<u32>,
-    /// What was observed, in the unit of the target.
-    pub observed: Vec<f32>,
-    /// What was predicted, in the unit of the target.
-    pub predicted: Vec<f32>,
-    /// The ends of the predictions' intervals; NaN for a prediction that has none. If none has, they are not written.
-    pub interval: [Vec<f32>; 2],
-    /// The models and how many predictions each has, in order.
-    pub model: Vec<(String, usize)>,
-}
-
-/// Writes predictions as `cell_line, drug[, drug_b], fold, model, observed, predicted[, lower, upper]`: Parquet, CSV or
-/// NDJSON by the ending.
-///
-/// # Errors
-/// If the ending is not known, columns differ in length, a position has no id, or the file cannot be written.
-pub fn write_predictions(
-    path: impl AsRef<Path>,
-    columns: &PredictionColumns,
-    cell_lines: &[String],
-    drugs: &[String],
-) -> Result<()> {
-    let named = |ids: &'_ [String], at: &[u32]| -> Result<Vec<String>> {
-        let id = |at: &u32| {
-            let id = ids.get(*at as usize).cloned();
-            id.ok_or_else(|| Error::failed(format!("prediction of entity {at} of {}", ids.len())))
-        };
-        at.iter().map(id).collect()
-    };
-    let (cells, seconds) = (named(cell_lines, &columns.cell_line)?, named(drugs, &columns.drug_b)?);
-    let drugs = named(drugs, &columns.drug)?;
-    let (cells, drugs, seconds) = (borrowed(&cells), borrowed(&drugs), borrowed(&seconds));
-    let models: Vec<&str> =
-        columns.model.iter().flat_map(|(name, count)| std::iter::repeat_n(name.as_str(), *count)).collect();
-    let mut table = vec![("cell_line", OutputColumn::Text(&cells)), ("drug", OutputColumn::Text(&drugs))];
-    if !seconds.is_empty() {
-        table.push(("drug_b", OutputColumn::Text(&seconds)));
-    }
-    table.extend([
-        ("fold", OutputColumn::U32(&columns.fold)),
-        ("model", OutputColumn::Text(&models)),
-        ("observed", OutputColumn::F32(&columns.observed)),
-        ("predicted", OutputColumn::F32(&columns.predicted)),
-    ]);
-    let [lower, upper] = &columns.interval;
-    if lower.iter().any(|value| !value.is_nan()) {
-        table.push(("lower", OutputColumn::F32(lower)));
-        table.push(("upper", OutputColumn::F32(upper)));
-    }
-    let mut writer = TableWriter::create(path.as_ref())?;
-    writer.write(&table)?;
-    writer.finish()
-}
-
-fn borrowed(texts: &[String]) -> Vec<&str> {
-    texts.iter().map(String::as_str).collect()
 }
 
 enum Target {

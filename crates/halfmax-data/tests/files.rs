@@ -9,8 +9,8 @@ use std::path::Path;
 
 use halfmax_core::{Error, Parts, Tensor};
 use halfmax_data::{
-    PredictionColumns, RunFolder, ScoreBlock, ScoreWriter, read_model, read_table, sha256_file,
-    write_atomically, write_model, write_predictions,
+    PredictionColumns, PredictionRow, PredictionWriter, RunFolder, ScoreBlock, ScoreWriter, read_model,
+    read_table, sha256_file, write_atomically, write_model,
 };
 use serde_json::json;
 use zip::write::SimpleFileOptions;
@@ -237,33 +237,69 @@ fn a_run_that_cannot_get_its_name_is_kept() {
 #[test]
 fn predictions_and_scores_are_written_in_each_format() {
     let folder = tempfile::tempdir().unwrap();
-    let columns = PredictionColumns {
-        cell_line: vec![1, 0],
-        drug: vec![0, 0],
-        drug_b: Vec::new(),
-        fold: vec![2, 3],
-        observed: vec![0.5, f32::NAN],
-        predicted: vec![0.1, 1.5],
-        interval: [vec![f32::NAN; 2], vec![f32::NAN; 2]],
-        model: vec![("m, 1".into(), 1), ("n".into(), 1)],
+    let row = |cell_line, fold, observed, predicted| PredictionRow {
+        cell_line,
+        drug: 0,
+        drug_b: None,
+        fold,
+        observed,
+        predicted,
+        interval: None,
     };
-    let with_interval =
-        PredictionColumns { interval: [vec![-1.0, f32::NAN], vec![1.25, f32::NAN]], ..columns.clone() };
+    let rows = [row(1, 2, 0.5, 0.1), row(0, 3, f32::NAN, 1.5)];
+    let (cells, drugs) = (["A".to_owned(), "B".to_owned()], ["Drug \"x\"".to_owned()]);
     for ending in ["parquet", "csv"] {
         let path = folder.path().join(format!("p.{ending}"));
-        write_predictions(&path, &columns, &["A".into(), "B".into()], &["Drug \"x\"".into()]).unwrap();
+        let mut writer =
+            PredictionWriter::create(&path, &cells, &drugs, PredictionColumns::default()).unwrap();
+        writer.write("m, 1", [rows[0]]).unwrap();
+        writer.write("n", [rows[1]]).unwrap();
+        assert!(!path.exists());
+        writer.finish().unwrap();
         let table = read_table(&path).unwrap();
         assert_eq!(table.names(), ["cell_line", "drug", "fold", "model", "observed", "predicted"]);
         assert_eq!(table.texts(1).unwrap()[0].as_deref(), Some("Drug \"x\""));
         assert_eq!(table.texts(3).unwrap()[0].as_deref(), Some("m, 1"));
         assert_eq!(table.numbers(5, "").unwrap()[1], 1.5);
         assert!(table.numbers(4, "").unwrap()[1].is_nan());
-        write_predictions(&path, &with_interval, &["A".into(), "B".into()], &["x".into()]).unwrap();
+        let intervals = PredictionColumns { intervals: true, ..PredictionColumns::default() };
+        let mut writer = PredictionWriter::create(&path, &cells, &drugs, intervals).unwrap();
+        writer.write("m", [PredictionRow { interval: Some([-1.0, 1.25]), ..rows[0] }, rows[1]]).unwrap();
+        writer.finish().unwrap();
         let table = read_table(&path).unwrap();
         assert_eq!(table.names()[6..], ["lower", "upper"]);
         assert_eq!((table.numbers(6, "").unwrap()[0], table.numbers(7, "").unwrap()[0]), (-1.0, 1.25));
         assert!(table.numbers(7, "").unwrap()[1].is_nan());
     }
+    // More rows than are held at once, of models that end anywhere among them.
+    let path = folder.path().join("many.parquet");
+    let mut writer = PredictionWriter::create(&path, &cells, &drugs, PredictionColumns::default()).unwrap();
+    for (model, count) in [("m", 700_000), ("n", 900_000), ("o", 3)] {
+        let many =
+            (0..count).map(|at: u32| PredictionRow { cell_line: at % 2, predicted: at as f32, ..rows[0] });
+        writer.write(model, many).unwrap();
+    }
+    writer.finish().unwrap();
+    let table = read_table(&path).unwrap();
+    let (lines, models) = (table.texts(0).unwrap(), table.texts(3).unwrap());
+    let predicted = table.numbers(5, "").unwrap();
+    assert_eq!(table.rows(), 1_600_003);
+    for (row, model, at) in [
+        (0, "m", 0),
+        (699_999, "m", 699_999),
+        (700_000, "n", 0),
+        (1_048_576, "n", 348_576),
+        (1_600_002, "o", 2),
+    ] {
+        assert_eq!(models[row].as_deref(), Some(model), "{row}");
+        assert_eq!(lines[row].as_deref(), Some(["A", "B"][at % 2]), "{row}");
+        assert_eq!(predicted[row], at as f64, "{row}");
+    }
+    let mut writer =
+        PredictionWriter::create(folder.path().join("p.csv"), &cells, &drugs, PredictionColumns::default())
+            .unwrap();
+    writer.write("m", [PredictionRow { cell_line: 2, ..rows[0] }]).unwrap();
+    says(writer.finish(), &["entity 2 of 2"]);
     for ending in ["parquet", "csv", "ndjson"] {
         let path = folder.path().join(format!("s.{ending}"));
         let mut writer = ScoreWriter::create(&path, "LN_IC50").unwrap();

@@ -112,7 +112,7 @@ fn logarithms_are_of_micromolar_where_the_unit_is_known() {
     let ln = |name: &str, unit| {
         let target = TargetConfig { transform: Some(Transform::Ln), unit, ..TargetConfig::default() };
         let found = read(name, &values, &target);
-        (found.observed[1].value, found.target.unit, found.target)
+        (found.observed.values()[1], found.target.unit, found.target)
     };
     assert_eq!(ln("IC50_nM", None).0, 0.0);
     assert_eq!(ln("IC50", Some(Unit::Nanomolar)).0, 0.0);
@@ -123,7 +123,7 @@ fn logarithms_are_of_micromolar_where_the_unit_is_known() {
     assert_eq!((value, unit), (1e9f64.ln(), Some(Unit::Micromolar)), "what is said is obeyed");
     // Another table is read in the same way.
     let again = read("IC50_nM", &values, &TargetConfig::like(&target));
-    assert_eq!((again.observed[1].value, &again.target), (value, &target));
+    assert_eq!((again.observed.values()[1], &again.target), (value, &target));
 }
 
 #[test]

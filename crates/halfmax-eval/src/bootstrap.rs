@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::metrics::{Intervals, Scored};
+use crate::metrics::{Intervals, Scored, Stored};
 use crate::moments::{DrugPart, Moments, Pooled};
 
 /// What a bootstrap draws with replacement: the entities that the test sets of a split are made of.
@@ -70,15 +70,14 @@ impl Scored {
         let mut parts = vec![Pooled::default(); self.cells];
         for row in &self.rows {
             let part = &mut parts[row.cell as usize];
-            *part = part.plus(row);
+            *part = part.plus(&self.row(row));
         }
         let whole: Vec<Moments> = self.drugs.iter().map(|drug| self.moments(drug)).collect();
         replicate(replicates, |at| {
             let times = multiplicities(self.cells, seed.derive(at));
             let drugs = self.drugs.iter().zip(&whole).map(|(drug, whole)| {
                 let rows = &self.rows[drug.rows.clone()];
-                let add =
-                    |sum: Moments, row: &crate::metrics::Row| sum.plus(times[row.cell as usize], row.within);
+                let add = |sum: Moments, row: &Stored| sum.plus(times[row.cell as usize], row.within(drug));
                 let moments = rows.iter().fold(Moments::default(), add);
                 let spread = whole.spread_of_observed_in(&moments);
                 DrugPart { times: 1.0, counted: drug.counted, moments, spread }
@@ -89,8 +88,7 @@ impl Scored {
     }
 
     fn over_drugs(&self, replicates: usize, seed: Seed) -> Vec<Replicate> {
-        let part =
-            |rows: &[crate::metrics::Row]| rows.iter().fold(Pooled::default(), |sum, row| sum.plus(row));
+        let part = |rows: &[Stored]| rows.iter().fold(Pooled::default(), |sum, row| sum.plus(&self.row(row)));
         let parts: Vec<Pooled> = self.drugs.iter().map(|drug| part(&self.rows[drug.rows.clone()])).collect();
         let whole: Vec<DrugPart> = self.drugs.iter().map(|drug| self.part(drug)).collect();
         replicate(replicates, |at| {

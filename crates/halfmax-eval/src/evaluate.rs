@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use halfmax_core::{
@@ -15,6 +16,7 @@ use crate::fits::{Fits, Part, Plan, Work};
 use crate::folds::DrugSides;
 use crate::inner::groups_of;
 use crate::pilot::{LearningPoint, Pilot, PilotParams, learning_curve};
+use crate::predictions::Predictions;
 use crate::split::check_only;
 use crate::{
     Comparison, ConformalParams, Coverage, CrossStudy, Detection, DrugMetrics, Folds, Intervals, Leaderboard,
@@ -149,7 +151,7 @@ pub struct ModelEvaluation {
     pub per_drug: Vec<DrugMetrics>,
     /// The predictions for the test responses, fold by fold.
     #[serde(skip)]
-    pub predictions: Vec<Prediction>,
+    pub predictions: Predictions,
 }
 
 /// What an evaluation found for one model in one fold.
@@ -170,19 +172,6 @@ pub struct FoldEvaluation {
     /// The weights of a stack's members; empty for other models.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<String, f64>,
-}
-
-/// A prediction for a test response.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Prediction {
-    /// The fold it was tested in, counted from 0.
-    pub fold: usize,
-    /// Position of the response in the screen.
-    pub row: usize,
-    /// The prediction, in the unit of the target.
-    pub predicted: f32,
-    /// The ends of its interval, where the model has intervals.
-    pub interval: Option<[f32; 2]>,
 }
 
 impl Evaluation {
@@ -354,7 +343,7 @@ impl Drugs {
 /// What one model predicted in one fold.
 pub(crate) struct Fold {
     pub(crate) evaluation: FoldEvaluation,
-    pub(crate) test: Vec<usize>,
+    pub(crate) test: Arc<[usize]>,
     pub(crate) predicted: Vec<f32>,
     /// Half-widths of the intervals, if there are any.
     pub(crate) halves: Option<Halves>,
@@ -382,18 +371,20 @@ pub(crate) fn score(screen: &Screen, rows: &[usize], predicted: &[f32], drugs: &
 fn pool(
     work: Work,
     named: &NamedModel,
-    found: Vec<Fold>,
+    mut found: Vec<Fold>,
     drugs: &Drugs,
 ) -> Result<(ModelEvaluation, Bootstrap)> {
     let Work { screen, folds, protocol, validation, other, .. } = work;
     let of_other: Vec<usize> = found.iter().flat_map(|fold| other.of_fold(fold.evaluation.fold)).collect();
     let said_of_other: Vec<f32> = found.iter().flat_map(|fold| &fold.other).copied().collect();
-    let rows: Vec<usize> = found.iter().flat_map(|fold| &fold.test).copied().collect();
+    let rows: Vec<usize> = found.iter().flat_map(|fold| &*fold.test).copied().collect();
     let predicted: Vec<f32> = found.iter().flat_map(|fold| &fold.predicted).copied().collect();
     let scored = score(screen, &rows, &predicted, drugs)?;
     let resample = if folds.kind().leaves_drugs_out() { Resample::Drugs } else { Resample::Cells };
     let drawn = scored.bootstrap(resample, protocol.replicates, protocol.seed.derive(u64::MAX))?;
     let metrics = scored.metrics();
+    let per_drug = scored.per_drug(|drug| drugs.names[drug as usize].clone());
+    drop(scored);
     let evaluation = ModelEvaluation {
         name: named.name.clone(),
         family: named.family.clone(),
@@ -408,8 +399,8 @@ fn pool(
         })?,
         cross_study: other.score(&of_other, &said_of_other)?,
         constant_drugs: constant_drugs(&found, drugs),
-        per_drug: scored.per_drug(|drug| drugs.names[drug as usize].clone()),
-        predictions: found.iter().flat_map(Fold::predictions).collect(),
+        per_drug,
+        predictions: Predictions::of(&mut found),
         folds: found.into_iter().map(|fold| fold.evaluation).collect(),
     };
     Ok((evaluation, drawn))
@@ -428,18 +419,6 @@ fn detection(
     Detection::of(&observed, predicted, protocol.positive_above).map(Some)
 }
 
-impl Fold {
-    fn predictions(&self) -> Vec<Prediction> {
-        let one = |at: usize| {
-            let half = self.halves.as_ref().map(|halves| halves.asked[at]).filter(|half| !half.is_nan());
-            let predicted = self.predicted[at];
-            let interval = half.map(|half| [predicted - half, predicted + half]);
-            Prediction { fold: self.evaluation.fold, row: self.test[at], predicted, interval }
-        };
-        (0..self.test.len()).map(one).collect()
-    }
-}
-
 /// The number of drugs with enough cell lines whose predictions are all the same.
 fn constant_drugs(found: &[Fold], drugs: &Drugs) -> usize {
     let mut of_drug: HashMap<u32, (usize, f32, f32)> = HashMap::new();
@@ -455,7 +434,10 @@ fn constant_drugs(found: &[Fold], drugs: &Drugs) -> usize {
 
 /// How many of the test responses of all folds the intervals held.
 fn coverage(screen: &Screen, found: &[Fold], validation: &Validation) -> Vec<Coverage> {
-    let rows: Vec<usize> = found.iter().flat_map(|fold| &fold.test).copied().collect();
+    if found.iter().any(|fold| fold.halves.is_none()) {
+        return Vec::new();
+    }
+    let rows: Vec<usize> = found.iter().flat_map(|fold| &*fold.test).copied().collect();
     let view = TrainView { screen, rows, features: FeatureSelection::all(screen) };
     let groups = groups_of(&view, validation.group());
     let at_level = |level: usize| {

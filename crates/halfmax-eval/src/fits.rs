@@ -2,6 +2,7 @@
 //! out-of-fold predictions. Every fit is done once, whoever uses it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use halfmax_core::{
@@ -109,7 +110,7 @@ pub(crate) struct Part<'a> {
     /// The folds left out.
     folds: Vec<usize>,
     train: TrainView<'a>,
-    test: Vec<usize>,
+    test: Arc<[usize]>,
 }
 
 impl<'a> Part<'a> {
@@ -127,7 +128,7 @@ impl<'a> Part<'a> {
         }
         let mut train = TrainView { screen, rows, features: FeatureSelection::all(screen) };
         select(&mut train, protocol)?;
-        Ok(Self { folds: left_out.to_vec(), train, test })
+        Ok(Self { folds: left_out.to_vec(), train, test: test.into() })
     }
 
     fn name(&self) -> String {

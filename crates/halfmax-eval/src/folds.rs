@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use halfmax_core::{Category, Error, Result, Screen, Seed, ValidationGroup};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -44,13 +42,14 @@ impl Folds {
             return Self::draw_drugs(screen, folds, seed);
         }
         let units = Units::of(screen, kind)?;
-        enough(units.names.len(), folds, kind, &units.sort)?;
+        enough(units.count(), folds, kind, &units.sort())?;
         let mut random = ChaCha8Rng::seed_from_u64(Seed::new(seed).value());
         let of_unit = match kind {
             SplitKind::Lto => balanced(&units.sizes(screen), folds, &mut random),
-            _ => dealt(units.names.len(), folds, &mut random),
+            _ => dealt(units.count(), folds, &mut random),
         };
-        let of_response = units.of_response.iter().map(|unit| unit.map(|unit| of_unit[unit])).collect();
+        let of = |unit: &Option<u32>| unit.map(|unit| of_unit[unit as usize]);
+        let of_response = units.of_response.iter().map(of).collect();
         Ok(Self { kind, of_response, also: Vec::new(), count: folds })
     }
 
@@ -131,10 +130,10 @@ impl Folds {
             return Ok((self, 0));
         }
         let units = Units::of(screen, self.kind)?;
-        let mut counts = vec![vec![0usize; self.count]; units.names.len()];
+        let mut counts = vec![vec![0usize; self.count]; units.count()];
         for (unit, fold) in units.of_response.iter().zip(&self.of_response) {
             if let (Some(unit), Some(fold)) = (unit, fold) {
-                counts[*unit][usize::from(*fold)] += 1;
+                counts[*unit as usize][usize::from(*fold)] += 1;
             }
         }
         let most = |counts: &Vec<usize>| {
@@ -145,8 +144,8 @@ impl Folds {
         let mut moved = 0;
         for (unit, fold) in units.of_response.iter().zip(&mut self.of_response) {
             if let (Some(unit), Some(fold)) = (unit, fold) {
-                moved += usize::from(*fold != of_unit[*unit]);
-                *fold = of_unit[*unit];
+                moved += usize::from(*fold != of_unit[*unit as usize]);
+                *fold = of_unit[*unit as usize];
             }
         }
         Ok((self, moved))
@@ -234,14 +233,16 @@ impl Folds {
     }
 
     fn check_units(&self, units: &Units) -> Result<()> {
-        let mut of_unit: Vec<Option<u16>> = vec![None; units.names.len()];
+        let mut of_unit: Vec<Option<u16>> = vec![None; units.count()];
         for (unit, fold) in units.of_response.iter().zip(&self.of_response) {
             let (Some(unit), Some(fold)) = (unit, fold) else { continue };
-            let first = of_unit[*unit].get_or_insert(*fold);
+            let first = of_unit[*unit as usize].get_or_insert(*fold);
             if first != fold {
                 return Err(Error::data(format!(
                     "{} {} is in folds {first} and {fold} of a {} split: it would be trained on and tested",
-                    units.sort, units.names[*unit], self.kind
+                    units.sort(),
+                    units.name(*unit),
+                    self.kind
                 ))
                 .help("give all its responses one fold"));
             }
@@ -320,72 +321,115 @@ fn tissue(screen: &Screen) -> Result<&Category> {
 }
 
 /// The entities that a split keeps together, as they occur in the responses.
-struct Units {
-    sort: String,
-    names: Vec<String>,
-    of_response: Vec<Option<usize>>,
+struct Units<'a> {
+    screen: &'a Screen,
+    kind: SplitKind,
+    /// For each unit a response of it.
+    example: Vec<u32>,
+    of_response: Vec<Option<u32>>,
 }
 
-impl Units {
-    fn of(screen: &Screen, kind: SplitKind) -> Result<Self> {
+impl<'a> Units<'a> {
+    fn of(screen: &'a Screen, kind: SplitKind) -> Result<Self> {
         kind.check(screen)?;
-        let all = 0..screen.responses.len();
-        Ok(match kind {
+        let responses = &screen.responses;
+        let all = 0..responses.len();
+        let cell = |at: usize| responses.side(0)[at];
+        let (example, of_response) = match kind {
             SplitKind::Lto => {
                 let tissue = tissue(screen)?;
-                let code = |at| tissue.codes[screen.responses.side(0)[at] as usize].map(usize::from);
-                Self::number("tissue".into(), all.map(code), |code| format!("{:?}", tissue.levels[*code]))
+                numbered(all.map(|at| tissue.codes[cell(at) as usize]))
             }
-            SplitKind::Lco | SplitKind::LeaveCell => {
-                let table = screen.table(0);
-                let keys = all.map(|at| Some(screen.responses.side(0)[at]));
-                Self::number(table.sort().into(), keys, |cell| format!("{:?}", table.ids()[*cell as usize]))
-            }
+            SplitKind::Lco | SplitKind::LeaveCell => numbered(all.map(|at| Some(cell(at)))),
             // Of combinations; leave_drug has units that overlap, and does without.
-            SplitKind::Ldo | SplitKind::LeaveDrug | SplitKind::LeaveCombination => {
-                let drugs = DrugSides::of(screen);
-                let keys = all.map(|at| Some(screen.members(at)));
-                Self::number(drugs.sort(), keys, |key| format!("{:?}", drugs.name(key)))
-            }
-            SplitKind::Lpo => {
-                let drugs = DrugSides::of(screen);
-                let keys = all.map(|at| Some((screen.responses.side(0)[at], screen.members(at))));
-                let name = |(cell, key): &(u32, Vec<u32>)| {
-                    format!("{:?} × {:?}", screen.table(0).ids()[*cell as usize], drugs.name(key))
-                };
-                Self::number(format!("pair of {} and {}", screen.table(0).sort(), drugs.sort()), keys, name)
-            }
-        })
+            SplitKind::Ldo | SplitKind::LeaveDrug | SplitKind::LeaveCombination => match members(screen) {
+                Some(members) => numbered(all.map(|at| Some(members(at)))),
+                None => numbered(all.map(|at| Some(screen.members(at)))),
+            },
+            SplitKind::Lpo => match members(screen) {
+                Some(members) => numbered(all.map(|at| Some((cell(at), members(at))))),
+                None => numbered(all.map(|at| Some((cell(at), screen.members(at))))),
+            },
+        };
+        Ok(Self { screen, kind, example, of_response })
     }
 
-    /// Numbers the keys in their order, which does not depend on the order of the responses.
-    fn number<K: Ord + std::hash::Hash + Clone>(
-        sort: String,
-        keys: impl Iterator<Item = Option<K>>,
-        name: impl Fn(&K) -> String,
-    ) -> Self {
-        let keys: Vec<Option<K>> = keys.collect();
-        let mut distinct: Vec<&K> = keys.iter().flatten().collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let numbers: HashMap<&K, usize> = distinct.iter().copied().zip(0..).collect();
-        let of_response = keys.iter().map(|key| Some(numbers[key.as_ref()?])).collect();
-        Self { sort, names: distinct.into_iter().map(name).collect(), of_response }
+    fn count(&self) -> usize {
+        self.example.len()
+    }
+
+    /// What the units are, in the singular.
+    fn sort(&self) -> String {
+        let (cells, drugs) = (self.screen.table(0).sort(), DrugSides::of(self.screen).sort());
+        match self.kind {
+            SplitKind::Lto => "tissue".into(),
+            SplitKind::Lco | SplitKind::LeaveCell => cells.into(),
+            SplitKind::Ldo | SplitKind::LeaveDrug | SplitKind::LeaveCombination => drugs,
+            SplitKind::Lpo => format!("pair of {cells} and {drugs}"),
+        }
+    }
+
+    /// What a unit is called.
+    fn name(&self, unit: u32) -> String {
+        let at = self.example[unit as usize] as usize;
+        let cell = self.screen.responses.side(0)[at] as usize;
+        let line = || format!("{:?}", self.screen.table(0).ids()[cell]);
+        let drug = || format!("{:?}", DrugSides::of(self.screen).name(&self.screen.members(at)));
+        match self.kind {
+            SplitKind::Lto => {
+                let tissue = self.screen.table(0).group("tissue");
+                let level = |tissue: &'a Category| tissue.levels.get(usize::from(tissue.codes[cell]?));
+                format!("{:?}", tissue.and_then(level).map_or("", String::as_str))
+            }
+            SplitKind::Lco | SplitKind::LeaveCell => line(),
+            SplitKind::Ldo | SplitKind::LeaveDrug | SplitKind::LeaveCombination => drug(),
+            SplitKind::Lpo => format!("{} × {}", line(), drug()),
+        }
     }
 
     /// For each unit the number of cell lines in it.
     fn sizes(&self, screen: &Screen) -> Vec<usize> {
         let mut counted = vec![false; screen.table(0).len()];
-        let mut sizes = vec![0; self.names.len()];
+        let mut sizes = vec![0; self.count()];
         for (unit, cell) in self.of_response.iter().zip(screen.responses.side(0)) {
             if let Some(unit) = unit
                 && !std::mem::replace(&mut counted[*cell as usize], true)
             {
-                sizes[*unit] += 1;
+                sizes[*unit as usize] += 1;
             }
         }
         sizes
     }
+}
+
+/// What [`Screen::members`] gives, without a list for each response; none of a screen of more than three sides.
+fn members(screen: &Screen) -> Option<impl Fn(usize) -> [u32; 2]> {
+    let (responses, sides) = (&screen.responses, screen.sides.len());
+    let alike = screen.is_of_combinations();
+    (sides <= 3).then_some(move |at: usize| {
+        let second = if sides == 3 { responses.side(2)[at] } else { 0 };
+        let mut members = [responses.side(1)[at], second];
+        if alike {
+            members.sort_unstable();
+        }
+        members
+    })
+}
+
+/// Numbers keys in ascending order, which does not depend on the order of the responses: for each number the first response that has it, and for each
+/// response its number.
+fn numbered<K: Ord>(keys: impl Iterator<Item = Option<K>>) -> (Vec<u32>, Vec<Option<u32>>) {
+    let keys: Vec<Option<K>> = keys.collect();
+    let mut order: Vec<u32> = (0..keys.len() as u32).filter(|at| keys[*at as usize].is_some()).collect();
+    let key = |at: u32| &keys[at as usize];
+    order.sort_by(|a, b| key(*a).cmp(key(*b)));
+    let mut of_response = vec![None; keys.len()];
+    let mut example = Vec::new();
+    for same in order.chunk_by(|a, b| key(*a) == key(*b)) {
+        same.iter().for_each(|at| of_response[*at as usize] = Some(example.len() as u32));
+        example.push(same[0]);
+    }
+    (example, of_response)
 }
 
 /// All sides but the cell lines': what "the drug" of a response is, single or combined.

@@ -41,6 +41,7 @@ mod leaderboard;
 mod metrics;
 mod moments;
 mod pilot;
+mod predictions;
 mod split;
 mod stack;
 mod tables;
@@ -53,13 +54,14 @@ pub use conformal::{Calibration, ConformalParams, Coverage, NOMINAL, Widths, fit
 pub use cross::{CrossStudy, Drop};
 pub use detection::Detection;
 pub use evaluate::{
-    Evaluation, Failure, FoldEvaluation, ModelEvaluation, NamedModel, Prediction, Protocol, TrainingLog,
-    evaluate, evaluate_resumable,
+    Evaluation, Failure, FoldEvaluation, ModelEvaluation, NamedModel, Protocol, TrainingLog, evaluate,
+    evaluate_resumable,
 };
 pub use folds::{Folds, Validation};
 pub use leaderboard::{BeatsNaive, Leaderboard, LeaderboardRow};
 pub use metrics::{DrugMetrics, Intervals, Metrics, Scored};
 pub use pilot::{LearningPoint, PilotParams};
+pub use predictions::{Prediction, Predictions};
 pub use split::{Conflicts, Split, SplitKind};
 pub use stack::{FittedStack, Stack, StackParams, StackWeights};
 pub use tune::{Method, Range, Trial, TrialLog, TuneParams, Tuned};

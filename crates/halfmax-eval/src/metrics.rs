@@ -79,30 +79,57 @@ pub struct DrugMetrics {
 #[derive(Clone, Debug)]
 pub struct Scored {
     /// Rows, sorted by drug, then by cell line.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<Stored>,
     pub(crate) drugs: Vec<Drug>,
+    /// Observed and predicted of the first response.
+    first: [f64; 2],
     /// Number of different cell lines.
     pub(crate) cells: usize,
+}
+
+/// A test response. Its numbers are kept as they are given and made into those of [`Scored::row`] when they are needed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored {
+    /// Numbered among the cell lines of the test set.
+    pub(crate) cell: u32,
+    /// Observed and predicted.
+    pair: [f32; 2],
+    /// Twice the mid-ranks.
+    ranks: [u32; 2],
 }
 
 /// A test response; every number is taken relative to something, so that sums of squares stay exact.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
-    /// Numbered among the cell lines of the test set.
-    pub(crate) cell: u32,
     /// Observed and predicted, less the first of the test set.
     pub(crate) pooled: [f64; 2],
-    /// Observed and predicted, less the first of the drug.
-    pub(crate) within: [f64; 2],
     /// Mid-ranks, less their mean, over their number.
     pub(crate) ranks: [f64; 2],
     pub(crate) error: f64,
+}
+
+impl Stored {
+    fn pair(&self) -> [f64; 2] {
+        self.pair.map(f64::from)
+    }
+
+    /// Observed and predicted, less the first of the drug.
+    pub(crate) fn within(&self, drug: &Drug) -> [f64; 2] {
+        less(self.pair(), drug.first)
+    }
+
+    pub(crate) fn error(&self) -> f64 {
+        let [observed, predicted] = self.pair();
+        observed - predicted
+    }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Drug {
     pub(crate) number: u32,
     pub(crate) rows: Range<usize>,
+    /// Observed and predicted of its first response.
+    first: [f64; 2],
     /// Whether it has enough cell lines for the per-drug Pearson.
     pub(crate) counted: bool,
 }
@@ -115,7 +142,7 @@ impl Scored {
     /// predicted value.
     ///
     /// # Errors
-    /// If the lists differ in length or a value is not finite.
+    /// If the lists differ in length or are longer than 2,147,483,647, or a value is not finite.
     pub fn new(cells: &[u32], drugs: &[u32], observed: &[f32], predicted: &[f32]) -> Result<Self> {
         let n = observed.len();
         if [cells.len(), drugs.len(), predicted.len()].iter().any(|length| *length != n) {
@@ -132,26 +159,28 @@ impl Scored {
                 observed[at], predicted[at]
             )));
         }
+        if n > i32::MAX as usize {
+            return Err(Error::data(format!("{n} test responses: expected at most {}", i32::MAX)));
+        }
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by_key(|at| (drugs[*at], cells[*at]));
         let (cell_of, cell_count) = numbered(cells);
-        let ranks = [centred_ranks(observed), centred_ranks(predicted)];
-        let pair = |at: usize| [f64::from(observed[at]), f64::from(predicted[at])];
-        let mut scored = Self { rows: Vec::with_capacity(n), drugs: Vec::new(), cells: cell_count };
+        let ranks = [doubled_ranks(observed), doubled_ranks(predicted)];
+        let pair = |at: usize| [observed[at], predicted[at]];
+        let first = if n > 0 { pair(0).map(f64::from) } else { [0.0; 2] };
+        let mut scored = Self { rows: Vec::with_capacity(n), drugs: Vec::new(), first, cells: cell_count };
         for run in order.chunk_by(|a, b| drugs[*a] == drugs[*b]) {
-            let first = pair(run[0]);
             let start = scored.rows.len();
-            scored.rows.extend(run.iter().map(|at| Row {
+            scored.rows.extend(run.iter().map(|at| Stored {
                 cell: cell_of[*at],
-                pooled: less(pair(*at), pair(0)),
-                within: less(pair(*at), first),
+                pair: pair(*at),
                 ranks: [ranks[0][*at], ranks[1][*at]],
-                error: pair(*at)[0] - pair(*at)[1],
             }));
             let distinct = run.chunk_by(|a, b| cells[*a] == cells[*b]).count();
             scored.drugs.push(Drug {
                 number: drugs[run[0]],
                 rows: start..start + run.len(),
+                first: pair(run[0]).map(f64::from),
                 counted: distinct >= Self::LEAST_CELLS,
             });
         }
@@ -160,7 +189,7 @@ impl Scored {
 
     /// All metrics of the test set.
     pub fn metrics(&self) -> Metrics {
-        let pooled = self.rows.iter().fold(Pooled::default(), |sum, row| sum.plus(row));
+        let pooled = self.rows.iter().fold(Pooled::default(), |sum, row| sum.plus(&self.row(row)));
         let drugs = self.drugs.iter().map(|drug| self.part(drug));
         let Some(summary) = pooled.summary(drugs) else { return Metrics::default() };
         let [rmse, mae, r2, pearson, spearman, per_drug_pearson, r2_within_drug] = summary.values;
@@ -182,7 +211,7 @@ impl Scored {
         let one = |drug: &Drug| {
             let rows = &self.rows[drug.rows.clone()];
             let moments = self.moments(drug);
-            let squares: f64 = rows.iter().map(|row| row.error * row.error).sum();
+            let squares: f64 = rows.iter().map(|row| row.error() * row.error()).sum();
             let spread = moments.spread_of_observed();
             DrugMetrics {
                 drug: name(drug.number),
@@ -202,7 +231,15 @@ impl Scored {
     }
 
     pub(crate) fn moments(&self, drug: &Drug) -> Moments {
-        self.rows[drug.rows.clone()].iter().fold(Moments::default(), |sum, row| sum.plus(1.0, row.within))
+        let add = |sum: Moments, row: &Stored| sum.plus(1.0, row.within(drug));
+        self.rows[drug.rows.clone()].iter().fold(Moments::default(), add)
+    }
+
+    /// A response relative to the others of the test set.
+    pub(crate) fn row(&self, stored: &Stored) -> Row {
+        let n = self.rows.len() as f64;
+        let rank = |doubled: u32| (f64::from(doubled) / 2.0 - (n - 1.0) / 2.0) / n;
+        Row { pooled: less(stored.pair(), self.first), ranks: stored.ranks.map(rank), error: stored.error() }
     }
 }
 
@@ -219,19 +256,17 @@ fn numbered(keys: &[u32]) -> (Vec<u32>, usize) {
     (keys.iter().map(number).collect(), distinct.len())
 }
 
-/// Mid-ranks, less their mean, over their number: from −½ to ½.
-fn centred_ranks(values: &[f32]) -> Vec<f64> {
-    let n = values.len() as f64;
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
-    let mut ranks = vec![0.0; values.len()];
+/// Twice the mid-ranks, counted from 0: whole numbers.
+fn doubled_ranks(values: &[f32]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..values.len() as u32).collect();
+    let value = |at: u32| values[at as usize];
+    order.sort_by(|a, b| value(*a).total_cmp(&value(*b)));
+    let mut ranks = vec![0; values.len()];
     let mut before = 0;
-    for ties in order.chunk_by(|a, b| values[*a] == values[*b]) {
-        let middle = before as f64 + (ties.len() as f64 - 1.0) / 2.0;
-        for at in ties {
-            ranks[*at] = (middle - (n - 1.0) / 2.0) / n;
-        }
-        before += ties.len();
+    for ties in order.chunk_by(|a, b| value(*a) == value(*b)) {
+        let doubled = 2 * before + ties.len() as u32 - 1;
+        ties.iter().for_each(|at| ranks[*at as usize] = doubled);
+        before += ties.len() as u32;
     }
     ranks
 }

@@ -112,6 +112,19 @@ impl Model for Stack {
         let unused: Vec<&[f32]> = unused.iter().map(Vec::as_slice).collect();
         Ok(FittedStack::of(members, Blend::new(self.params.weights, &unused, train)?, train))
     }
+
+    /// That of the member that takes most, with the out-of-fold predictions of all; members that are fitted already take less.
+    fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
+        let mut most = 0;
+        for (name, model) in &self.members {
+            match model.memory_any(train, context) {
+                Ok(bytes) => most = most.max(bytes),
+                Err(_) if self.params.skip_failed => {}
+                Err(error) => return Err(Self::blame(name, error)),
+            }
+        }
+        Ok(most + 4 * train.rows.len() * self.members.len())
+    }
 }
 
 fn refuse_empty(train: &TrainView) -> Result<()> {

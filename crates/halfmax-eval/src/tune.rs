@@ -333,6 +333,19 @@ impl AnyModel for Tuned {
         let progress = Step { whole: context.progress, at: search.steps, of: search.steps + 1 };
         (self.build)(&best)?.fit_any(train, &FitContext { progress: &progress, ..*context })
     }
+
+    /// The most that any end of a range of parameters takes, with the others as they are set.
+    fn memory_any(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
+        let mut most = (self.build)(&Params::new())?.memory_any(train, context)?;
+        for (parameter, range) in &self.params.space {
+            for value in range.extremes() {
+                let model = (self.build)(&Params::from([(parameter.clone(), value)]))?;
+                // A set that cannot be fitted is passed over by the search.
+                most = most.max(model.memory_any(train, context).unwrap_or(0));
+            }
+        }
+        Ok(most)
+    }
 }
 
 /// One search in one training part.

@@ -73,6 +73,10 @@ impl Model for Fixed {
         self.seen.lock().unwrap().push((train.rows.len(), train.features.columns(0, 0).to_vec()));
         Ok(FittedFixed(self.offset))
     }
+
+    fn memory(&self, _: &TrainView, _: &FitContext) -> Result<usize> {
+        Ok(0)
+    }
 }
 
 impl FittedModel for FittedFixed {
@@ -118,7 +122,7 @@ fn every_split_is_evaluated() {
             assert_eq!(model.predictions.len(), CELLS * DRUGS);
             assert_eq!(model.metrics.n, CELLS * DRUGS);
             assert_eq!(model.per_drug.len(), DRUGS);
-            for prediction in &model.predictions {
+            for prediction in model.predictions.iter() {
                 assert_eq!(folds.of_response()[prediction.row].map(usize::from), Some(prediction.fold));
             }
         }
@@ -282,6 +286,9 @@ fn a_stack_holds_whole_groups_out_and_names_a_member_that_fails() {
         fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedFixed> {
             self.0.fit(train, context)
         }
+        fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
+            self.0.memory(train, context)
+        }
     }
     let member = |fixed: &Arc<Fixed>| Arc::new(Shared(fixed.clone())) as Arc<dyn halfmax_core::AnyModel>;
     let run = |skip_failed: bool| {
@@ -422,7 +429,7 @@ fn intervals_hold_what_they_promise_and_are_wider_for_drugs_that_are_hard_to_pre
         }
         assert_eq!(drugs.calibration.iter().map(|one| one.nominal).collect::<Vec<_>>(), NOMINAL);
         let (mut held, mut widths) = (0, [0.0; 2]);
-        for one in &drugs.predictions {
+        for one in drugs.predictions.iter() {
             let [low, high] = one.interval.unwrap();
             held += usize::from((low..=high).contains(&screen.responses.values()[one.row]));
             widths[screen.responses.side(1)[one.row] as usize % 2] += f64::from(high - low) / 4000.0;
@@ -433,7 +440,7 @@ fn intervals_hold_what_they_promise_and_are_wider_for_drugs_that_are_hard_to_pre
         let expected = (shrunken(4.25) / shrunken(0.34)).sqrt();
         assert!((widths[1] / widths[0] - expected).abs() < 0.15, "{kind}: {widths:?} {expected}");
         let other = evaluation.models.iter().find(|model| model.name != "drug_mean").unwrap();
-        assert!(other.calibration.is_empty() && other.predictions[0].interval.is_none());
+        assert!(other.calibration.is_empty() && other.predictions.iter().all(|one| one.interval.is_none()));
     }
 }
 
@@ -541,6 +548,10 @@ impl Model for Brittle {
             return Err(Error::failed("too little to learn from"));
         }
         Ok(FittedFixed(3.0))
+    }
+
+    fn memory(&self, _: &TrainView, _: &FitContext) -> Result<usize> {
+        Ok(0)
     }
 }
 

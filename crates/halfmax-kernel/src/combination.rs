@@ -13,7 +13,10 @@
 
 use std::collections::HashMap;
 
-use halfmax_core::{Error, FeatureSpace, FitContext, Progress, Result, SINGLE_AGENT, Screen, TrainView};
+use halfmax_core::{
+    Error, FeatureSpace, FitContext, FitSizes, Progress, Result, SINGLE_AGENT, Screen, TrainView,
+    ValidationGroup,
+};
 use ndarray::{Array1, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -154,13 +157,7 @@ impl Training {
         let mut combinations: Vec<[usize; 2]> = train.rows.iter().map(|row| pair(*row)).collect();
         combinations.sort_unstable();
         combinations.dedup();
-        if combinations.len() > MOST_COMBINATIONS {
-            return Err(Error::data(format!(
-                "family \"kernel\" with {} combinations: expected at most {MOST_COMBINATIONS}",
-                combinations.len()
-            ))
-            .help("use family = \"boost\", whose cost does not grow with their cube"));
-        }
+        refuse_many(combinations.len())?;
         let place: HashMap<[usize; 2], usize> = combinations.iter().copied().zip(0..).collect();
         let shape = (combinations.len(), cells.len());
         let (mut sums, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));
@@ -181,6 +178,30 @@ impl Training {
         values = (values - &own) * &count;
         Ok(Self { cells, drugs, combinations, baseline: own, observed: Observed { values, weights } })
     }
+}
+
+fn refuse_many(combinations: usize) -> Result<()> {
+    if combinations <= MOST_COMBINATIONS {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "family \"kernel\" with {combinations} combinations: expected at most {MOST_COMBINATIONS}"
+    ))
+    .help("use family = \"boost\", whose cost does not grow with their cube"))
+}
+
+/// Bytes of memory that a fit to the combinations of a view takes at its peak.
+///
+/// # Errors
+/// If there are too many combinations.
+pub(crate) fn memory(train: &TrainView) -> Result<usize> {
+    let combinations = train.groups(ValidationGroup::Combination).count();
+    refuse_many(combinations)?;
+    let FitSizes { entities, widths, .. } = FitSizes::of(train);
+    let (cells, drugs) = (entities[0], entities[1]);
+    let block = 8 * combinations * cells;
+    let features = 3 * 4 * (cells * widths[0] + drugs * widths[1]);
+    Ok(12 * block + 9 * 8 * combinations * combinations + 7 * 8 * (cells * cells + drugs * drugs) + features)
 }
 
 /// Fits to the combinations of a view.

@@ -22,7 +22,7 @@ mod model;
 mod regress;
 mod singular;
 
-use halfmax_core::{Error, FitContext, Model, Progress, Result, TrainView};
+use halfmax_core::{Error, FitContext, FitSizes, Model, Progress, Result, TrainView};
 use ndarray::{Array1, ArrayViewMut1, Axis, Zip, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -147,6 +147,37 @@ impl Model for Completion {
         let fit = || Fit::new(&self.params, train, context)?.run();
         rayon::join(fit, || ()).0
     }
+
+    fn memory(&self, train: &TrainView, _: &FitContext) -> Result<usize> {
+        refuse_sides(train.screen.sides.len())?;
+        let FitSizes { entities, .. } = FitSizes::of(train);
+        let (rows, columns) = (entities[0], entities[1]);
+        refuse_many((rows, columns))?;
+        let rank = self.params.max_rank.min(rows).min(columns);
+        Ok(BLOCKS * 8 * rows * columns + 6 * 8 * (rows + columns) * rank)
+    }
+}
+
+/// Copies of the block of responses that are held at once while the path of shrinkages is followed.
+const BLOCKS: usize = 17;
+
+fn refuse_sides(sides: usize) -> Result<()> {
+    if sides == 2 {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "family \"completion\" on a screen of {sides} sides: expected two, cell lines and drugs"
+    )))
+}
+
+fn refuse_many((rows, columns): (usize, usize)) -> Result<()> {
+    if rows.saturating_mul(columns) <= MOST_PAIRS {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "family \"completion\" with {rows} x {columns} entities: expected at most {MOST_PAIRS} pairs"
+    ))
+    .help("use family = \"boost\", which stores no block where few of the pairs are observed"))
 }
 
 struct Fit<'a> {
@@ -189,12 +220,7 @@ impl<'a> Fit<'a> {
         if train.rows.is_empty() {
             return Err(Error::data("there is no response to learn from"));
         }
-        if screen.sides.len() != 2 {
-            return Err(Error::config(format!(
-                "family \"completion\" on a screen of {} sides: expected two, cell lines and drugs",
-                screen.sides.len()
-            )));
-        }
+        refuse_sides(screen.sides.len())?;
         let of_sides = [train.entities(0), train.entities(1)];
         let sides = [0, 1].map(|side: usize| {
             let ids = screen.table(side).ids();
@@ -202,13 +228,7 @@ impl<'a> Fit<'a> {
             SideIds { name: screen.sides[side].name.clone(), ids: own.collect() }
         });
         let shape = (sides[0].ids.len(), sides[1].ids.len());
-        if shape.0.saturating_mul(shape.1) > MOST_PAIRS {
-            return Err(Error::data(format!(
-                "family \"completion\" with {} x {} entities: expected at most {MOST_PAIRS} pairs",
-                shape.0, shape.1
-            ))
-            .help("use family = \"boost\", which stores no block where few of the pairs are observed"));
-        }
+        refuse_many(shape)?;
         let observed = averaged(train, &of_sides.map(|(_, numbers)| numbers), shape);
         Ok(Self { params, context, target: &screen.target, sides, observed })
     }

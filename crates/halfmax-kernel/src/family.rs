@@ -17,6 +17,13 @@ impl AnyModel for AnyKernel {
         }
         Ok(Box::new(self.0.fit(train, context)?))
     }
+
+    fn memory_any(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
+        if train.screen.is_of_combinations() {
+            return combination::memory(train);
+        }
+        self.0.memory(train, context)
+    }
 }
 
 /// A model of single drugs or of combinations from its parts.

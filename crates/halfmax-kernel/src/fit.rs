@@ -1,6 +1,8 @@
 //! Fitting: baseline, profiles, the choice of parameters, the solution.
 
-use halfmax_core::{Error, FeatureSpace, FitContext, Model, Result, Seed, TrainView, ValidationGroup};
+use halfmax_core::{
+    Error, FeatureSpace, FitContext, FitSizes, Model, Result, Seed, TrainView, ValidationGroup,
+};
 use ndarray::{Array1, Axis, Zip};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -45,6 +47,61 @@ impl Model for Kernel {
         let fit = || Fit::new(&self.params, train, context)?.run();
         rayon::join(fit, || ()).0
     }
+
+    fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
+        let screen = train.screen;
+        refuse_sides(screen.sides.len())?;
+        let FitSizes { entities, widths, .. } = FitSizes::of(train);
+        refuse_many(train, [entities[0], entities[1]])?;
+        let row_side = row_side(&self.params, context);
+        let (rows, columns) = (entities[row_side], entities[1 - row_side]);
+        let (block, of_rows, of_columns) = (8 * rows * columns, 8 * rows * rows, 8 * columns * columns);
+        // The features of both sides, as they are and centred.
+        let features = 3 * 4 * (rows * widths[row_side] + columns * widths[1 - row_side]);
+        // Most is taken by the covariance of profiles and its decomposition, while that of the rows is made, or by the solution, whose steps hold a dozen
+        // blocks.
+        let decomposed = PROFILE_BLOCKS * block + DECOMPOSED * (of_columns + of_rows);
+        let solved = SOLUTION_BLOCKS * block + 2 * of_columns + 4 * of_rows;
+        let aside = match context.validation {
+            ValidationGroup::Response => 5 * block + 2 * of_columns,
+            _ => 0,
+        };
+        Ok(decomposed.max(solved) + aside + features)
+    }
+}
+
+/// Copies of the block of responses that are held at once while profiles are estimated.
+const PROFILE_BLOCKS: usize = 6;
+/// Copies of the block of responses that are held at once while coefficients are solved for.
+const SOLUTION_BLOCKS: usize = 17;
+/// Matrices of its size that the decomposition of a matrix takes at once, with the matrix and what it was made of.
+const DECOMPOSED: usize = 7;
+
+/// The side whose entities are the rows. Profiles run over the side that is asked about again; where both are, over the drugs.
+fn row_side(params: &KernelParams, context: &FitContext) -> usize {
+    let known = |side| params.known.includes(side, context.validation);
+    usize::from(known(0) && !known(1))
+}
+
+fn refuse_sides(sides: usize) -> Result<()> {
+    if sides == 2 {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "family \"kernel\" on a screen of {sides} sides: expected two, cell lines and drugs"
+    )))
+}
+
+/// Refuses more entities of a side than matrices can be decomposed for.
+fn refuse_many(train: &TrainView, entities: [usize; 2]) -> Result<()> {
+    for (side, count) in entities.into_iter().enumerate().filter(|(_, count)| *count > MOST_ENTITIES) {
+        let sort = train.screen.table(side).sort();
+        return Err(Error::data(format!(
+            "family \"kernel\" with {count} {sort}s: expected at most {MOST_ENTITIES}"
+        ))
+        .help("use family = \"boost\", whose cost does not grow with their cube"));
+    }
+    Ok(())
 }
 
 struct Fit<'a> {
@@ -65,27 +122,11 @@ impl<'a> Fit<'a> {
         if train.rows.is_empty() {
             return Err(Error::data("there is no response to learn from"));
         }
-        if screen.sides.len() != 2 {
-            return Err(Error::config(format!(
-                "family \"kernel\" on a screen of {} sides: expected two, cell lines and drugs",
-                screen.sides.len()
-            )));
-        }
-        // Profiles run over the side that is asked about again; where both are, over the drugs.
-        let known = |side| params.known.includes(side, context.validation);
-        let row_side = usize::from(known(0) && !known(1));
+        refuse_sides(screen.sides.len())?;
+        let row_side = row_side(params, context);
         let (cells, drugs) = (train.entities(0), train.entities(1));
         let (entities, numbers) = ([cells.0, drugs.0], [cells.1, drugs.1]);
-        for (side, list) in entities.iter().enumerate() {
-            if list.len() > MOST_ENTITIES {
-                let sort = screen.table(side).sort();
-                return Err(Error::data(format!(
-                    "family \"kernel\" with {} {sort}s: expected at most {MOST_ENTITIES}",
-                    list.len()
-                ))
-                .help("use family = \"boost\", whose cost does not grow with their cube"));
-            }
-        }
+        refuse_many(train, [entities[0].len(), entities[1].len()])?;
         let shape = (entities[row_side].len(), entities[1 - row_side].len());
         let (mut sums, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));
         let responses = &screen.responses;

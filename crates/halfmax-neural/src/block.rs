@@ -36,6 +36,19 @@ const FEWEST_GROUPS: usize = 5;
 /// What a drug adds to combinations, and what a combination does, is drawn to 0 as if by so many average responses of 0.
 const PRIOR_RESPONSES: f64 = 2.0;
 
+/// # Errors
+/// If the screen has other sides than cell lines and drugs, or than cell lines and two drugs out of one table.
+pub(crate) fn refuse_sides(screen: &Screen) -> Result<()> {
+    if screen.sides.len() == 2 || screen.is_of_combinations() {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "family \"neural\" on a screen of {} sides: expected cell lines and drugs, or cell lines and two drugs out of \
+         one table",
+        screen.sides.len()
+    )))
+}
+
 impl Block {
     /// # Errors
     /// If there is no response, or the screen has other sides than cell lines and drugs, or than cell lines and two drugs.
@@ -45,13 +58,7 @@ impl Block {
         if train.rows.is_empty() {
             return Err(Error::data("no response to fit a neural model on"));
         }
-        if screen.sides.len() != 2 && !screen.is_of_combinations() {
-            return Err(Error::config(format!(
-                "family \"neural\" on a screen of {} sides: expected cell lines and drugs, or cell lines and two drugs out of \
-                 one table",
-                screen.sides.len()
-            )));
-        }
+        refuse_sides(screen)?;
         let known = known(identities, screen, context.validation);
         let Layout { entities, pairs, places } = Layout::of(train);
         let counts = [0, 1].map(|side: usize| entities[side].len());
@@ -154,7 +161,7 @@ impl Layout {
 }
 
 /// Whether the entities of the sides of a screen are known one by one; drugs of combinations, on either side of them.
-fn known(identities: Known, screen: &Screen, validation: ValidationGroup) -> [bool; 2] {
+pub(crate) fn known(identities: Known, screen: &Screen, validation: ValidationGroup) -> [bool; 2] {
     let known = |side: usize| identities.includes(side, validation);
     [known(0), screen.interchangeable(1).all(known)]
 }

@@ -6,15 +6,15 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor as Numbers};
 use halfmax_core::{
-    Attributor, EntityTable, Epoch, Error, FeatureSpace, FitContext, FittedModel, Mechanisms, Model, Parts,
-    PreparedGrid, Query, Result, Tensor, TrainView, Tuples, check_entities,
+    Attributor, EntityTable, Epoch, Error, FeatureSpace, FitContext, FitSizes, FittedModel, Mechanisms,
+    Model, Parts, PreparedGrid, Query, Result, Tensor, TrainView, Tuples, ValidationGroup, check_entities,
 };
 use ndarray::{Array2, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::attributor::NeuralAttributor;
-use crate::block::Block;
+use crate::block::{Block, known, refuse_sides};
 use crate::checkpoint::{Keeper, MadeOf};
 use crate::device;
 use crate::inputs::Inputs;
@@ -131,7 +131,53 @@ impl Model for Neural {
         let level = Level { mean: block.mean, scale: block.scale, bases: block.bases, own };
         Ok(FittedNeural { epochs, ..FittedNeural::assembled(head, sides, level, weights, network, device) })
     }
+
+    fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
+        let params = &self.params;
+        let screen = train.screen;
+        refuse_sides(screen)?;
+        let FitSizes { responses, entities, widths } = FitSizes::of(train);
+        let columns = match screen.sides.len() {
+            2 => entities[1],
+            _ => train.groups(ValidationGroup::Combination).count(),
+        };
+        let pairs = entities[0] * columns;
+        let known = known(params.identities, screen, context.validation);
+        // Sums and weights in double precision and both once more in single precision, of which the latter stay.
+        let (made, kept) = (24 * pairs + 24 * responses, 8 * pairs + 16 * responses);
+        let inputs = 4 * (entities[0] * widths[0] + entities[1] * widths[1]);
+        let tower = |side: usize, hidden: &[usize]| {
+            let mut width = widths[side];
+            let mut weights = 0;
+            for units in hidden.iter().filter(|_| widths[side] > 0) {
+                weights += width * units;
+                width = *units;
+            }
+            let identities = if known[side] { entities[side] * (params.rank + 1) } else { 0 };
+            weights + width.min(widths[side].max(1) * width) * (params.rank + 1) + identities
+        };
+        let drug_hidden = match &params.drug_hidden {
+            Some(hidden) => hidden.clone(),
+            None if known[1] => Vec::new(),
+            None => vec![64],
+        };
+        let weights = 4 * (tower(0, &params.hidden) + tower(1, &drug_hidden));
+        let device = device::find(&params.device)?;
+        let (members, at_once) = match device::is_processor(&device) {
+            true => (params.members, params.members.min(rayon::current_num_threads())),
+            // What is on another device takes no memory of the machine.
+            false => (params.members, 0),
+        };
+        // A member that is trained has its weights, their moments and gradients, and those of two epochs before; and what each layer makes of a batch.
+        let batch =
+            4 * params.batch * (8 * columns + 6 * params.hidden.iter().sum::<usize>() + 4 * widths[0]);
+        let trained = members * 2 * weights + at_once * (TRAINED * weights + batch);
+        Ok((made + kept).max(kept + 3 * inputs).max(kept + inputs + trained))
+    }
 }
+
+/// Copies of its weights that a member takes while it is trained.
+const TRAINED: usize = 12;
 
 /// A group of members, trained from where its last checkpoint was.
 fn trained(group: &Group, context: &FitContext, made_of: &MadeOf, progress: &EpochProgress) -> Result<State> {

@@ -1,9 +1,9 @@
 //! Responses as a block: rows are the entities that the evaluation holds out, columns those that are asked about again.
 
-use std::collections::HashMap;
-
-use halfmax_core::{Error, FitContext, Known, Result, TrainView};
+use halfmax_core::{Error, FitContext, Result, TrainView};
 use linfa_ndarray::Array2;
+
+use super::sizes::{refuse_sides, row_side};
 
 /// Responses that a column needs to be learnt from; with fewer it is predicted as its mean.
 pub(crate) const FEWEST_RESPONSES: usize = 5;
@@ -53,27 +53,43 @@ impl Block {
         if train.rows.is_empty() {
             return Err(Error::data(format!("no response to fit {family} on")));
         }
-        if screen.sides.len() != 2 {
-            return Err(Error::config(format!(
-                "family {family:?} on a screen of {} sides: expected two, cell lines and drugs",
-                screen.sides.len()
-            )));
-        }
-        let known = |side| Known::Auto.includes(side, context.validation);
-        let row_side = usize::from(known(0) && !known(1));
+        refuse_sides(family, screen.sides.len())?;
+        let row_side = row_side(context);
         let (rows, row_of) = train.entities(row_side);
         let (columns, column_of) = train.entities(1 - row_side);
-        let mut cells: Vec<HashMap<u32, (f64, f64)>> = vec![HashMap::new(); columns.len()];
         let responses = &screen.responses;
-        for row in &train.rows {
-            let at = |side: usize| responses.side(side)[*row] as usize;
-            let weight = f64::from(responses.weight(*row));
-            let cell = cells[column_of[at(1 - row_side)]].entry(row_of[at(row_side)] as u32).or_default();
-            cell.0 += weight * f64::from(responses.values()[*row]);
-            cell.1 += weight;
+        let at = |side: usize, row: usize| responses.side(side)[row] as usize;
+        let column_at = |row: usize| column_of[at(1 - row_side, row)];
+        // The responses of one column after the other, each in the order of the view.
+        let mut ends = vec![0; columns.len()];
+        train.rows.iter().for_each(|row| ends[column_at(*row)] += 1);
+        let mut total = 0;
+        for end in &mut ends {
+            total += std::mem::replace(end, total);
         }
-        let columns: Vec<(Column, f64)> =
-            columns.into_iter().zip(cells).map(|(entity, cells)| column(entity, cells)).collect();
+        let mut order = vec![0u32; train.rows.len()];
+        for (place, row) in train.rows.iter().enumerate() {
+            let end = &mut ends[column_at(*row)];
+            order[*end] = place as u32;
+            *end += 1;
+        }
+        let mut sums = vec![(0.0, 0.0); rows.len()];
+        let mut first = 0;
+        let of_column = |(entity, end): (u32, usize)| {
+            let mut measured: Vec<u32> = Vec::with_capacity(end - first);
+            for place in &order[first..end] {
+                let row = train.rows[*place as usize];
+                let (place, weight) = (row_of[at(row_side, row)], f64::from(responses.weight(row)));
+                if sums[place].1 == 0.0 {
+                    measured.push(place as u32);
+                }
+                sums[place].0 += weight * f64::from(responses.values()[row]);
+                sums[place].1 += weight;
+            }
+            first = end;
+            column(entity, measured, &mut sums)
+        };
+        let columns: Vec<(Column, f64)> = columns.into_iter().zip(ends).map(of_column).collect();
         let weight: f64 = columns.iter().map(|(_, weight)| weight).sum();
         let overall = columns.iter().map(|(column, own)| column.mean * own).sum::<f64>() / weight;
         let columns = columns.into_iter().map(|(column, _)| column).collect();
@@ -108,14 +124,13 @@ impl Block {
     }
 }
 
-/// A column from its weighted sums by row, and its total weight.
-fn column(entity: u32, cells: HashMap<u32, (f64, f64)>) -> (Column, f64) {
-    let mut cells: Vec<(u32, (f64, f64))> = cells.into_iter().collect();
-    cells.sort_unstable_by_key(|(row, _)| *row);
-    let (sum, weight) =
-        cells.iter().fold((0.0, 0.0), |(sum, weight), (_, own)| (sum + own.0, weight + own.1));
+/// A column from its measured rows and their weighted sums, which are cleared; and its total weight, above 0 for each.
+fn column(entity: u32, mut rows: Vec<u32>, sums: &mut [(f64, f64)]) -> (Column, f64) {
+    rows.sort_unstable();
+    let own = || rows.iter().map(|row| sums[*row as usize]);
+    let (sum, weight) = own().fold((0.0, 0.0), |(sum, weight), own| (sum + own.0, weight + own.1));
     let mean = sum / weight;
-    let rows = cells.iter().map(|(row, _)| *row).collect();
-    let deviations = cells.iter().map(|(_, (sum, weight))| sum / weight - mean).collect();
+    let deviations = own().map(|(sum, weight)| sum / weight - mean).collect();
+    rows.iter().for_each(|row| sums[*row as usize] = (0.0, 0.0));
     (Column { entity, mean, rows, deviations }, weight)
 }

@@ -18,6 +18,7 @@ use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::linear::Linear;
 use super::params::{count, positive, share};
+use super::sizes::BlockSizes;
 
 /// Parameters of elastic nets: one for each column (drug, where cell lines are held out) on the features of the rows, by
 /// coordinate descent (`linfa-elasticnet`; Zou & Hastie 2005, Friedman, Hastie & Tibshirani 2010).
@@ -136,7 +137,8 @@ impl Model for ElasticNet {
         let (encoder, values) = encoder(train, &block, self.params.features)?;
         let columns = block.learnable(encoder.width());
         let fit = Fit { params: &self.params, context, block: &block, columns, turned: turned(&values) };
-        fit.afford()?;
+        let (width, rows) = fit.turned.dim();
+        afford(fit.params, rows, width, fit.columns.len())?;
         let mut params = self.params.clone();
         let mut linear = Linear::zeros(encoder.width(), block.columns.len());
         if !fit.columns.is_empty() {
@@ -150,6 +152,33 @@ impl Model for ElasticNet {
         }
         FittedClassical::new(family, &params, train, &block, encoder, Predictor::Linear(linear))
     }
+
+    fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
+        let sizes = BlockSizes::of(Classical::ElasticNet.name(), train, context, self.params.features)?;
+        let BlockSizes { rows, columns, learnable, width, .. } = sizes;
+        afford(&self.params, rows, width, learnable)?;
+        // Each fit has the features of its own rows in double precision, twice; together there is one.
+        let fits = if self.params.multi_task { 1 } else { rayon::current_num_threads() };
+        let designs = 2 * 8 * rows * width.max(rows) * fits.min(learnable);
+        let weights = 8 * width * learnable + 4 * width * columns;
+        Ok(sizes.gathered().max(sizes.kept() + 2 * sizes.features() + designs + weights))
+    }
+}
+
+/// # Errors
+/// If the fit would take too long.
+fn afford(params: &ElasticNetParams, rows: usize, width: usize, columns: usize) -> Result<()> {
+    let asked = MOST_ASKED.min(columns) * PARTS * PENALTIES.len();
+    let fits = columns + if params.penalty.is_none() { asked } else { 0 };
+    let most = params.max_iterations as f64;
+    let (sweeps, slower) = if params.multi_task { (most, TOGETHER) } else { (SWEEPS.min(most), 1.0) };
+    affordable(
+        Classical::ElasticNet.name(),
+        &format!("{rows} rows, {width} features and {columns} columns"),
+        fits as f64 * width as f64 * rows as f64 * sweeps * slower,
+        NANOSECONDS,
+        "take fewer `features` or `max_iterations`, or use family = \"kernel\" or \"boost\"",
+    )
 }
 
 /// Features × rows.
@@ -171,23 +200,6 @@ struct Fit<'a> {
 type Net = (Array1<f64>, f64);
 
 impl Fit<'_> {
-    fn afford(&self) -> Result<()> {
-        let (width, rows) = self.turned.dim();
-        let columns = self.columns.len();
-        let asked = MOST_ASKED.min(columns) * PARTS * PENALTIES.len();
-        let fits = columns + if self.params.penalty.is_none() { asked } else { 0 };
-        let most = self.params.max_iterations as f64;
-        let (sweeps, slower) =
-            if self.params.multi_task { (most, TOGETHER) } else { (SWEEPS.min(most), 1.0) };
-        affordable(
-            Classical::ElasticNet.name(),
-            &format!("{rows} rows, {width} features and {columns} columns"),
-            fits as f64 * width as f64 * rows as f64 * sweeps * slower,
-            NANOSECONDS,
-            "take fewer `features` or `max_iterations`, or use family = \"kernel\" or \"boost\"",
-        )
-    }
-
     /// The penalty that is given, or the best of [`PENALTIES`].
     fn penalty(&self) -> Result<f64> {
         if let Some(penalty) = self.params.penalty {

@@ -14,6 +14,7 @@ use super::elastic_net::Done;
 use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::params::count;
+use super::sizes::BlockSizes;
 use super::stored::malformed;
 use super::taken_apart::trees_of;
 
@@ -115,14 +116,11 @@ impl Model for Forest {
     /// If there is no response, the screen has more than two sides, more than 32,768 rows or 65,536 features, a feature is
     /// infinite, or the fit would take more than ten minutes; and if the user stopped it.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedClassical> {
-        let family = match self.kind {
-            ForestKind::Random => Classical::RandomForest,
-            ForestKind::Extra => Classical::ExtraTrees,
-        };
+        let family = self.family();
         let block = Block::of(family.name(), train, context)?;
         let (encoder, values) = encoder(train, &block, usize::MAX)?;
         let columns = block.learnable(encoder.width());
-        self.afford(family, &block, &columns, encoder.width())?;
+        self.afford(block.rows.len(), encoder.width(), columns.len())?;
         let relevance = relevance(&block, &values);
         let done = Done::new(context.progress, columns.len());
         let one = |at: &usize| {
@@ -136,11 +134,36 @@ impl Model for Forest {
         let forests = Forests::new(block.columns.len(), grown);
         FittedClassical::new(family, &self.params, train, &block, encoder, Predictor::Forests(forests))
     }
+
+    fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
+        let sizes = BlockSizes::of(self.family().name(), train, context, usize::MAX)?;
+        let BlockSizes { rows, columns, learnable, width, .. } = sizes;
+        self.afford(rows, width, learnable)?;
+        let params = &self.params;
+        let deepest = params
+            .max_depth
+            .map_or(usize::MAX, |depth| 1usize.checked_shl(depth as u32).unwrap_or(usize::MAX));
+        // Leaves are larger than the smallest that may be; a tree has about twice as many nodes as leaves, of 8 bytes.
+        let leaves = (rows * 2 / (3 * params.min_samples_leaf)).clamp(1, deepest);
+        let forest = 2 * leaves * params.trees;
+        // While it is grown a node takes about 120 bytes, then again as text.
+        let growing = rayon::current_num_threads() * (8 * rows * params.features.min(width) + 160 * forest);
+        let relevance = 4 * columns * (width + rows);
+        let grown = 2 * 8 * forest * learnable;
+        Ok(sizes.gathered().max(sizes.kept() + sizes.features() + relevance + growing + grown))
+    }
 }
 
 impl Forest {
-    fn afford(&self, family: Classical, block: &Block, columns: &[usize], width: usize) -> Result<()> {
-        let rows = block.rows.len();
+    fn family(&self) -> Classical {
+        match self.kind {
+            ForestKind::Random => Classical::RandomForest,
+            ForestKind::Extra => Classical::ExtraTrees,
+        }
+    }
+
+    fn afford(&self, rows: usize, width: usize, columns: usize) -> Result<()> {
+        let family = self.family();
         if rows > MOST_ROWS || width > MOST_NUMBERS {
             return Err(Error::data(format!(
                 "family {:?} on {rows} rows and {width} features: expected at most {MOST_ROWS} and {MOST_NUMBERS}",
@@ -154,12 +177,8 @@ impl Forest {
         let levels = (2.0 * (rows as f64 / params.min_samples_leaf as f64).max(2.0).log2()).min(deepest);
         affordable(
             family.name(),
-            &format!(
-                "{rows} rows, {features} features, {} columns and {} trees",
-                columns.len(),
-                params.trees
-            ),
-            rows as f64 * features as f64 * levels * columns.len() as f64 * params.trees as f64,
+            &format!("{rows} rows, {features} features, {columns} columns and {} trees", params.trees),
+            rows as f64 * features as f64 * levels * columns as f64 * params.trees as f64,
             NANOSECONDS,
             "take fewer `trees` or `features`, or use family = \"boost\"",
         )

@@ -14,6 +14,7 @@ use super::elastic_net::Done;
 use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::params::count;
+use super::sizes::BlockSizes;
 use super::stored::malformed;
 
 /// Parameters of nearest neighbours: a response is the mean over the training rows (cell lines, where these are held out)
@@ -116,6 +117,16 @@ impl Model for Knn {
         }
         let params = KnnParams { k: Some(neighbours.k), ..self.params.clone() };
         FittedClassical::new(family, &params, train, &block, encoder, Predictor::Neighbours(neighbours))
+    }
+
+    fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
+        let sizes = BlockSizes::of(Classical::Knn.name(), train, context, self.params.features)?;
+        if self.params.k.is_none() && sizes.learnable > 0 {
+            afford(sizes.rows, sizes.width)?;
+        }
+        // The features of the search, besides those by which k is chosen.
+        let fitted = sizes.kept() + 3 * sizes.features() + 4 * sizes.rows * sizes.columns;
+        Ok(sizes.gathered().max(fitted))
     }
 }
 

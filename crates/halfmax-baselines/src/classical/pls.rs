@@ -16,6 +16,7 @@ use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::linear::Linear;
 use super::params::{count, positive};
+use super::sizes::BlockSizes;
 
 /// Parameters of partial least squares: a regression of the whole block on a few directions of the features that covary with
 /// it most, by NIPALS (`linfa-pls`; Wegelin 2000).
@@ -109,7 +110,8 @@ impl Model for Pls {
         let mut linear = Linear::zeros(encoder.width(), block.columns.len());
         if !columns.is_empty() {
             let fit = Fit { params: &self.params, context, block: &block, columns, values };
-            fit.afford()?;
+            let (rows, width) = fit.values.dim();
+            afford(fit.params, rows, width, fit.columns.len())?;
             let components = fit.components()?;
             let all: Vec<usize> = (0..block.rows.len()).collect();
             let directions = fit.directions(&all, components)?;
@@ -122,6 +124,36 @@ impl Model for Pls {
         }
         FittedClassical::new(family, &params, train, &block, encoder, Predictor::Linear(linear))
     }
+
+    fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
+        let sizes = BlockSizes::of(Classical::Pls.name(), train, context, self.params.features)?;
+        let BlockSizes { rows, columns, learnable, width, .. } = sizes;
+        if learnable > 0 {
+            afford(&self.params, rows, width, learnable)?;
+        }
+        // Features and responses in double precision: as they are, centred and less what components explain. Parts for the
+        // choice of components run side by side.
+        let parts =
+            if self.params.components.is_none() { PARTS.min(rayon::current_num_threads()) } else { 1 };
+        let fit = 3 * 8 * rows * (width + learnable);
+        let fits = fit.max(parts * fit * (PARTS - 1) / PARTS);
+        let weights = 8 * width * learnable + 4 * width * columns;
+        Ok(sizes.gathered().max(sizes.kept() + 2 * sizes.features() + fits.max(fit + weights)))
+    }
+}
+
+/// # Errors
+/// If the fit would take too long.
+fn afford(params: &PlsParams, rows: usize, width: usize, columns: usize) -> Result<()> {
+    let fits = if params.components.is_none() { 1.0 + PARTS as f64 / 2.0 } else { 1.0 };
+    let steps = STEPS * params.components.unwrap_or(MOST_TRIED) as f64;
+    affordable(
+        Classical::Pls.name(),
+        &format!("{rows} rows, {width} features and {columns} columns"),
+        fits * rows as f64 * (width + columns) as f64 * steps,
+        NANOSECONDS,
+        "take fewer `features` or `components`, or use family = \"kernel\" or \"boost\"",
+    )
 }
 
 struct Fit<'a> {
@@ -154,20 +186,6 @@ impl Directions {
 }
 
 impl Fit<'_> {
-    fn afford(&self) -> Result<()> {
-        let (rows, width) = self.values.dim();
-        let columns = self.columns.len();
-        let fits = if self.params.components.is_none() { 1.0 + PARTS as f64 / 2.0 } else { 1.0 };
-        let steps = STEPS * self.params.components.unwrap_or(MOST_TRIED) as f64;
-        affordable(
-            Classical::Pls.name(),
-            &format!("{rows} rows, {width} features and {columns} columns"),
-            fits * rows as f64 * (width + columns) as f64 * steps,
-            NANOSECONDS,
-            "take fewer `features` or `components`, or use family = \"kernel\" or \"boost\"",
-        )
-    }
-
     /// The number of components that is given, or the best.
     fn components(&self) -> Result<usize> {
         if let Some(components) = self.params.components {

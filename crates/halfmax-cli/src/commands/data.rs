@@ -10,6 +10,7 @@ use halfmax_fetch::{Action, FetchedDataset, Fetcher};
 use serde_json::json;
 
 use crate::Global;
+use crate::forecast;
 use crate::reporting::{Looked, quality_html};
 use crate::run::Prepared;
 use crate::table_args::TableArgs;
@@ -132,7 +133,8 @@ fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) 
     }
     let quality = Quality::of_loaded(&prepared.loaded, &config.data, Path::new(""))?;
     print_quality(&quality, terminal)?;
-    let Some(html) = html else { return Ok(()) };
+    let models = forecast::check(&config, &prepared, terminal);
+    let Some(html) = html else { return models };
     let looked = [Looked { quality: &quality, notes: left_out(report), warnings: report.warnings.clone() }];
     write_report(
         html,
@@ -140,7 +142,8 @@ fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) 
         &path.display().to_string(),
         &looked,
         terminal,
-    )
+    )?;
+    models
 }
 
 /// What was left out, in sentences.

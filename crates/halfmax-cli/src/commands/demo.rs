@@ -267,7 +267,7 @@ impl TopDrugs {
         let screen = &loaded.screen;
         let at = screen.table(0).position(cell)?;
         let mut by_drug: BTreeMap<u32, Vec<(bool, f32, f32)>> = BTreeMap::new();
-        for one in &model.predictions {
+        for one in model.predictions.iter() {
             let own = screen.responses.side(0)[one.row] as usize == at;
             let observed = screen.responses.values()[one.row];
             by_drug.entry(screen.responses.side(1)[one.row]).or_default().push((

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::explaining::{Explained, check_explain, explain_into, unexplained, write_tables};
+use crate::forecast::{Work, refuse_too_large};
 use crate::registry::ModelSpec;
 use crate::reporting::Reporting;
 use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
@@ -138,6 +139,7 @@ pub fn evaluate_into(
     folder: &RunFolder,
     terminal: Terminal,
 ) -> Result<(Evaluation, Option<Ceiling>)> {
+    refuse_too_large(config, prepared, Work::Evaluate, terminal)?;
     let evaluation = cross_validate(config, prepared, unfinished, &terminal.progress("evaluating"))?;
     write_provenance(folder, config, &Manifest::new("evaluate", config, &prepared.loaded.inputs))?;
     unfinished.trials.write(folder)?;

@@ -333,9 +333,9 @@ fn informed(
     found.warnings.iter().for_each(|warning| terminal.note(&format!("warning: {warning}")));
     let by_key: BTreeMap<String, u32> = drugs.ids().iter().map(|id| drug_key(id)).zip(0..).collect();
     let (mut sides, mut values) = (vec![Vec::new(), Vec::new()], Vec::new());
-    for one in &found.observed {
-        let drug = by_key.get(&drug_key(&one.drug));
-        if let (Some(cell), Some(drug)) = (cells.position(&one.cell_line), drug) {
+    for one in found.observed.iter() {
+        let drug = by_key.get(&drug_key(one.drug));
+        if let (Some(cell), Some(drug)) = (cells.position(one.cell_line), drug) {
             sides[0].push(cell as u32);
             sides[1].push(*drug);
             values.push(one.value as f32);

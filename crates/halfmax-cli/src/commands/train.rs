@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::explaining::{check_explain, explain_into, unexplained, write_tables};
+use crate::forecast::{Work, refuse_too_large};
 use crate::reporting::Reporting;
 use crate::run::{Manifest, Prepared, write_provenance, write_training};
 use crate::terminal::Terminal;
@@ -141,6 +142,7 @@ pub fn train_into(
     if specs.len() > 1 {
         terminal.note(&format!("training the first of {} models, {:?}", specs.len(), spec.name));
     }
+    refuse_too_large(config, prepared, Work::Train, terminal)?;
     let progress = terminal.progress("training");
     let start = std::time::Instant::now();
     let view = prepared.everything()?;

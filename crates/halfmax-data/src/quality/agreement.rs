@@ -4,7 +4,7 @@ use halfmax_core::listed;
 use serde::Serialize;
 
 use super::distribution::Histogram;
-use super::measurements::Measurements;
+use super::measurements::{ByPair, Measurements};
 use super::robust::{Quantiles, median, pearson};
 use crate::report::grouped;
 
@@ -74,14 +74,14 @@ pub struct Discordant {
 
 impl Agreement {
     /// Of the pairs that a table measures more than once; none if there is no such pair.
-    pub(crate) fn of_repeats(measured: &Measurements, by_pair: &[Vec<usize>]) -> Option<Self> {
+    pub(crate) fn of_repeats(measured: &Measurements, by_pair: &ByPair) -> Option<Self> {
         let repeated = by_pair.iter().filter(|rows| rows.len() > 1);
         let pairs = repeated
             .map(|rows| Repeated {
-                cell: measured.cells.of[rows[0]],
-                partner: measured.partners.of[rows[0]],
-                values: rows.iter().map(|row| measured.values[*row]).collect(),
-                rows: rows.iter().map(|row| measured.rows[*row]).collect(),
+                cell: measured.cells.of[rows[0] as usize],
+                partner: measured.partners.of[rows[0] as usize],
+                values: rows.iter().map(|row| measured.values[*row as usize]).collect(),
+                rows: rows.iter().map(|row| measured.rows[*row as usize] as usize).collect(),
             })
             .collect();
         Self::of(

@@ -80,8 +80,8 @@ impl Coverage {
 impl SideCoverage {
     fn of(names: &Names, pairs: &[Pair], of: fn(&Pair) -> u32) -> Self {
         let members = members(pairs, names.names.len(), of);
-        let covered = |(name, members): (&String, Vec<usize>)| {
-            let mut values: Vec<f64> = members.iter().map(|at| pairs[*at].value).collect();
+        let covered = |(name, members): (&String, &[u32])| {
+            let mut values: Vec<f64> = members.iter().map(|at| pairs[*at as usize].value).collect();
             Covered {
                 name: name.clone(),
                 responses: values.len(),
@@ -90,7 +90,7 @@ impl SideCoverage {
                 median: median(&mut values),
             }
         };
-        let mut each: Vec<Covered> = names.names.iter().zip(members).map(covered).collect();
+        let mut each: Vec<Covered> = names.names.iter().zip(members.iter()).map(covered).collect();
         each.sort_by(|a, b| a.responses.cmp(&b.responses).then_with(|| a.name.cmp(&b.name)));
         let counts = each.iter().map(|one| one.responses as f64).collect();
         Self { responses: Quantiles::of(counts).unwrap_or_default(), each }
@@ -136,9 +136,10 @@ impl Picture {
 
 /// The rank of each entity by its number of pairs, the most first.
 fn ranks(pairs: &[Pair], entities: usize, of: fn(&Pair) -> u32) -> Vec<usize> {
-    let members = members(pairs, entities, of);
+    let mut counts = vec![0usize; entities];
+    pairs.iter().for_each(|pair| counts[of(pair) as usize] += 1);
     let mut order: Vec<usize> = (0..entities).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(members[*at].len()));
+    order.sort_by_key(|at| std::cmp::Reverse(counts[*at]));
     let mut ranks = vec![0; entities];
     order.iter().enumerate().for_each(|(rank, at)| ranks[*at] = rank);
     ranks

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::measurements::{GroupNature, Labelled, Measurements, Pair};
+use super::measurements::{ByPair, GroupNature, Labelled, Measurements, Pair};
+use super::polish::without_partners;
 use super::robust::{Quantiles, mad, median};
 
 /// Bars of a histogram.
@@ -85,33 +86,36 @@ impl Histogram {
 }
 
 impl Distribution {
-    /// `centred` and `left` belong to the pairs: their responses without the medians of drugs, and without those of cell lines, too.
-    pub(crate) fn of(measured: &Measurements, by_pair: &[Vec<usize>], effects: &Effects<'_>) -> Self {
+    pub(crate) fn of(measured: &Measurements, by_pair: &ByPair, effects: &Effects<'_>) -> Self {
         let overall = Quantiles::of(measured.values.clone()).unwrap_or_default();
+        let histogram = Histogram::of(&measured.values, &overall);
+        if measured.groupings.is_empty() {
+            return Self { overall, histogram, groupings: Vec::new() };
+        }
+        let of_pairs = without_partners(effects.pairs, measured.partners.names.len());
         // Each measurement less what is expected of its pair.
         let mut centred = vec![0.0; measured.values.len()];
         let mut left = vec![0.0; measured.values.len()];
         for (pair, rows) in by_pair.iter().enumerate() {
-            for row in rows {
-                let value = measured.values[*row] - effects.pairs[pair].value;
-                centred[*row] = value + effects.centred[pair];
-                left[*row] = value + effects.left[pair];
+            for row in rows.iter().map(|row| *row as usize) {
+                let value = measured.values[row] - effects.pairs[pair].value;
+                centred[row] = value + of_pairs[pair];
+                left[row] = value + effects.left[pair];
             }
         }
+        drop(of_pairs);
         let groupings = measured
             .groupings
             .iter()
             .map(|labelled| Grouping::of(labelled, &measured.values, [&centred, &left]))
             .collect();
-        Self { overall, histogram: Histogram::of(&measured.values, &overall), groupings }
+        Self { overall, histogram, groupings }
     }
 }
 
 /// Pairs, and what is left of their responses once effects are taken out.
 pub(crate) struct Effects<'a> {
     pub pairs: &'a [Pair],
-    /// Without the medians of drugs.
-    pub centred: &'a [f64],
     /// Without what drugs and cell lines let expect.
     pub left: &'a [f64],
 }

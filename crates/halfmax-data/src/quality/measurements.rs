@@ -21,7 +21,7 @@ pub(crate) struct Measurements {
     /// The measured values; logarithms where the column holds concentrations.
     pub values: Vec<f64>,
     /// The row of the file that holds each measurement.
-    pub rows: Vec<usize>,
+    pub rows: Vec<u32>,
     /// What else tells measurements apart: plates, experiments, tissues.
     pub groupings: Vec<Labelled>,
     /// What was measured, in words.
@@ -73,21 +73,49 @@ const GROUPINGS: [(Role, GroupNature); 5] = [
     (Role::Tissue, GroupNature::Biological),
 ];
 
+/// The position of a name that is missing.
+const MISSING: u32 = u32::MAX;
+
+/// The measurements of each pair, as positions.
+pub(crate) struct ByPair {
+    /// The measurements of one pair after the other.
+    order: Vec<u32>,
+    /// Where those of each pair begin, and where the last end.
+    starts: Vec<u32>,
+}
+
+impl ByPair {
+    /// The measurements of each pair.
+    pub fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        self.starts.windows(2).map(|ends| &self.order[ends[0] as usize..ends[1] as usize])
+    }
+}
+
 impl Names {
-    fn keep(&self, kept: &[usize]) -> Self {
+    /// Without names that no measurement has, numbered in the order in which they occur.
+    fn renumbered(&mut self) {
         let mut place: Vec<Option<u32>> = vec![None; self.names.len()];
         let mut names = Vec::new();
-        let mut of = Vec::with_capacity(kept.len());
-        for at in kept {
-            let own = &mut place[self.of[*at] as usize];
+        for at in &mut self.of {
+            let own = &mut place[*at as usize];
             let number = *own.get_or_insert_with(|| {
-                names.push(self.names[self.of[*at] as usize].clone());
+                names.push(self.names[*at as usize].clone());
                 names.len() as u32 - 1
             });
-            of.push(number);
+            *at = number;
         }
-        Self { names, of }
+        self.names = names;
     }
+
+    fn keep(&mut self, kept: &[bool]) {
+        keep(&mut self.of, kept);
+        self.renumbered();
+    }
+}
+
+fn keep<T>(values: &mut Vec<T>, kept: &[bool]) {
+    let mut kept = kept.iter();
+    values.retain(|_| kept.next().copied().unwrap_or(false));
 }
 
 impl Measurements {
@@ -104,7 +132,9 @@ impl Measurements {
             None => None,
         };
         let table = long.as_ref().unwrap_or(table);
-        let cells = lines.identify(&table.texts(table.require(Role::CellLine)?)?).ids;
+        let labels = table.labels(table.require(Role::CellLine)?)?;
+        let names: Vec<Option<String>> = labels.names.iter().cloned().map(Some).collect();
+        let ids = lines.identify(&names).ids;
         let (partner_names, partner_of, combinations) = partners(table)?;
         let column = match target {
             Some(target) => table.position_of(&target.name),
@@ -121,78 +151,80 @@ impl Measurements {
             }
         };
         let (values, response) = on_a_scale_of_differences(target, &raw);
-        let mut found = Self { response, combinations, ..Self::default() };
-        found.partners.names = partner_names;
+        let mut found = Self { response, combinations, values, ..Self::default() };
+        found.partners = Names { names: partner_names, of: partner_of };
         let mut known: HashMap<&str, u32> = HashMap::new();
-        let mut kept = Vec::new();
-        for (row, cell) in cells.iter().enumerate() {
-            let (Some(cell), Some(partner)) = (cell, partner_of[row]) else { continue };
-            if !values[row].is_finite() {
-                continue;
-            }
-            let number = *known.entry(cell).or_insert_with(|| {
-                found.cells.names.push(cell.clone());
-                found.cells.names.len() as u32 - 1
+        let mut number_of: Vec<Option<u32>> = vec![None; labels.names.len()];
+        let mut kept = Vec::with_capacity(table.rows());
+        for (row, label) in labels.of_row.iter().enumerate() {
+            let id = ids.get(*label as usize).and_then(Option::as_ref);
+            let named = id.filter(|_| found.partners.of[row] != MISSING && found.values[row].is_finite());
+            kept.push(named.is_some());
+            let Some(id) = named else { continue };
+            let number = *number_of[*label as usize].get_or_insert_with(|| {
+                *known.entry(id).or_insert_with(|| {
+                    found.cells.names.push(id.clone());
+                    found.cells.names.len() as u32 - 1
+                })
             });
             found.cells.of.push(number);
-            found.partners.of.push(partner);
-            found.values.push(values[row]);
-            found.rows.push(table.row_of(row));
-            kept.push(row);
+            found.rows.push(table.row_of(row) as u32);
         }
+        keep(&mut found.values, &kept);
         found.groupings = groupings(table, &kept, column)?;
         // Partners without a measurement are none.
-        let all: Vec<usize> = (0..found.values.len()).collect();
-        found.partners = found.partners.keep(&all);
+        found.partners.keep(&kept);
         Ok(found)
     }
 
+    /// The names of cell lines and partners, without the measurements.
+    pub fn without_values(&self) -> Self {
+        let names = |of: &Names| Names { names: of.names.clone(), of: Vec::new() };
+        let (cells, partners) = (names(&self.cells), names(&self.partners));
+        Self { cells, partners, combinations: self.combinations, ..Self::default() }
+    }
+
     /// Only the measurements of the cell lines of a screen, with the screen's tissues.
-    pub fn of_screen(&self, screen: &Screen) -> Self {
+    pub fn of_screen(mut self, screen: &Screen) -> Self {
         let place: Vec<Option<usize>> =
             self.cells.names.iter().map(|id| screen.table(0).position(id)).collect();
-        let own = |at: usize| place[self.cells.of[at] as usize];
-        let kept: Vec<usize> = (0..self.values.len()).filter(|at| own(*at).is_some()).collect();
-        let keep = |labelled: &Labelled| Labelled {
-            of: kept.iter().map(|at| labelled.of[*at]).collect(),
-            ..labelled.clone()
-        };
-        let mut groupings: Vec<Labelled> = self.groupings.iter().map(keep).collect();
+        let kept: Vec<bool> = self.cells.of.iter().map(|cell| place[*cell as usize].is_some()).collect();
         if let Some(Category { levels, codes }) = screen.table(0).group("tissue") {
-            groupings.retain(|labelled| labelled.nature == GroupNature::Technical);
-            let of = kept.iter().map(|at| own(*at).and_then(|cell| codes[cell]).map(u32::from)).collect();
-            let nature = GroupNature::Biological;
-            groupings.push(Labelled { column: "tissue".into(), nature, names: levels.clone(), of });
+            self.groupings.retain(|labelled| labelled.nature == GroupNature::Technical);
+            let tissue = |cell: &u32| codes[place[*cell as usize]?].map(u32::from);
+            let (nature, of) = (GroupNature::Biological, self.cells.of.iter().map(tissue).collect());
+            self.groupings.push(Labelled { column: "tissue".into(), nature, names: levels.clone(), of });
         }
-        Self {
-            cells: self.cells.keep(&kept),
-            partners: self.partners.keep(&kept),
-            values: kept.iter().map(|at| self.values[*at]).collect(),
-            rows: kept.iter().map(|at| self.rows[*at]).collect(),
-            groupings,
-            response: self.response.clone(),
-            combinations: self.combinations,
+        if kept.contains(&false) {
+            self.groupings.iter_mut().for_each(|labelled| keep(&mut labelled.of, &kept));
+            self.cells.keep(&kept);
+            self.partners.keep(&kept);
+            keep(&mut self.values, &kept);
+            keep(&mut self.rows, &kept);
         }
+        self
     }
 
     /// The measurements of each pair that there is, as positions.
-    pub fn by_pair(&self) -> Vec<Vec<usize>> {
-        let mut order: Vec<usize> = (0..self.values.len()).collect();
-        let key = |at: &usize| (self.cells.of[*at], self.partners.of[*at]);
+    pub fn by_pair(&self) -> ByPair {
+        let mut order: Vec<u32> = (0..self.values.len() as u32).collect();
+        let key = |at: &u32| (self.cells.of[*at as usize], self.partners.of[*at as usize]);
         order.sort_by_key(key);
-        order.chunk_by(|a, b| key(a) == key(b)).map(<[usize]>::to_vec).collect()
+        let mut starts = vec![0];
+        for pair in order.chunk_by(|a, b| key(a) == key(b)) {
+            starts.push(starts[starts.len() - 1] + pair.len() as u32);
+        }
+        ByPair { order, starts }
     }
 
     /// Each pair with the median of its measurements.
-    pub fn pairs(&self, by_pair: &[Vec<usize>]) -> Vec<Pair> {
-        let pair = |rows: &Vec<usize>| {
-            let mut values: Vec<f64> = rows.iter().map(|at| self.values[*at]).collect();
-            let at = rows.first()?;
-            Some(Pair {
-                cell: self.cells.of[*at],
-                partner: self.partners.of[*at],
-                value: median(&mut values),
-            })
+    pub fn pairs(&self, by_pair: &ByPair) -> Vec<Pair> {
+        let mut values = Vec::new();
+        let pair = |rows: &[u32]| {
+            values.clear();
+            values.extend(rows.iter().map(|at| self.values[*at as usize]));
+            let at = *rows.first()? as usize;
+            Some(Pair { cell: self.cells.of[at], partner: self.partners.of[at], value: median(&mut values) })
         };
         by_pair.iter().filter_map(pair).collect()
     }
@@ -203,8 +235,8 @@ impl Measurements {
     }
 }
 
-/// Of every row the drug or the combination, and the names of those.
-fn partners(table: &RawTable) -> Result<(Vec<String>, Vec<Option<u32>>, bool)> {
+/// Of every row the drug or the combination, [`MISSING`] where it names none, and the names of those.
+fn partners(table: &RawTable) -> Result<(Vec<String>, Vec<u32>, bool)> {
     let roles = (table.role(Role::DrugA).or_else(|| table.role(Role::Drug)), table.role(Role::DrugB));
     let first = roles.0.ok_or_else(|| no_column(table, Role::Drug))?;
     let mut names = Vec::new();
@@ -218,19 +250,21 @@ fn partners(table: &RawTable) -> Result<(Vec<String>, Vec<Option<u32>>, bool)> {
         .iter()
         .zip(&second)
         .map(|(first, second)| {
-            let (first, second) = ((*first)?, (*second)?);
-            let (first, second) = (first.min(second), first.max(second));
-            Some(*combinations.entry((first, second)).or_insert_with(|| {
+            let (first, second) = (*first.min(second), *first.max(second));
+            if second == MISSING {
+                return MISSING;
+            }
+            *combinations.entry((first, second)).or_insert_with(|| {
                 called.push(format!("{} + {}", names[first as usize], names[second as usize]));
                 called.len() as u32 - 1
-            }))
+            })
         })
         .collect();
     Ok((called, of, true))
 }
 
-/// For each row the number of its name; spellings of one drug have one number.
-fn keyed(labels: &Labels, names: &mut Vec<String>, known: &mut HashMap<String, u32>) -> Vec<Option<u32>> {
+/// For each row the number of its name, [`MISSING`] where it has none; spellings of one drug have one number.
+fn keyed(labels: &Labels, names: &mut Vec<String>, known: &mut HashMap<String, u32>) -> Vec<u32> {
     let number = |name: &String| {
         *known.entry(drug_key(name)).or_insert_with(|| {
             names.push(name.clone());
@@ -238,7 +272,7 @@ fn keyed(labels: &Labels, names: &mut Vec<String>, known: &mut HashMap<String, u
         })
     };
     let numbers: Vec<u32> = labels.names.iter().map(number).collect();
-    labels.of_row.iter().map(|label| numbers.get(*label as usize).copied()).collect()
+    labels.of_row.iter().map(|label| numbers.get(*label as usize).copied().unwrap_or(MISSING)).collect()
 }
 
 fn response_column(table: &RawTable, combinations: bool) -> Option<usize> {
@@ -260,7 +294,7 @@ fn on_a_scale_of_differences(target: &Target, raw: &[f64]) -> (Vec<f64>, String)
 }
 
 /// The columns by which rows are grouped, where they hold more than one label.
-fn groupings(table: &RawTable, kept: &[usize], response: usize) -> Result<Vec<Labelled>> {
+fn groupings(table: &RawTable, kept: &[bool], response: usize) -> Result<Vec<Labelled>> {
     let mut found: Vec<(usize, Labelled)> = Vec::new();
     for (role, nature) in GROUPINGS {
         let Some(column) = table.role(role) else { continue };
@@ -268,10 +302,9 @@ fn groupings(table: &RawTable, kept: &[usize], response: usize) -> Result<Vec<La
             continue;
         }
         let labels = table.labels(column)?;
-        let of: Vec<Option<u32>> = kept
-            .iter()
-            .map(|row| Some(labels.of_row[*row]).filter(|label| *label != Labels::MISSING))
-            .collect();
+        let rows = labels.of_row.iter().zip(kept).filter(|(_, kept)| **kept);
+        let of: Vec<Option<u32>> =
+            rows.map(|(label, _)| Some(*label).filter(|label| *label != Labels::MISSING)).collect();
         let mut known = of.iter().flatten();
         let first = known.next();
         if known.any(|label| Some(label) != first) {

@@ -144,7 +144,10 @@ impl Quality {
             lines.annotate(&said(annotation.read(base)?, data, annotation)?)?;
         }
         let screen = &loaded.screen;
+        let file = table.label().to_owned();
         let measured = Measurements::read(&table, &lines, Some(&loaded.target))?;
+        drop(table);
+        let names = measured.without_values();
         let mut responses = ResponseQuality::of(&measured.of_screen(screen));
         responses.agreement.extend(with_replicate(loaded));
         let cells = screen.table(0);
@@ -160,10 +163,10 @@ impl Quality {
             quality.constant += file.map_or(0, |file| file.constant);
         }
         let mut found = Self {
-            file: table.label().to_owned(),
+            file,
             responses: Some(responses),
             features,
-            joins: joins::joins(&loaded.report, &measured, screen),
+            joins: joins::joins(&loaded.report, &names, screen),
             ..Self::default()
         };
         found.findings = found.noteworthy(SaidBy::Loading);
@@ -316,8 +319,7 @@ impl ResponseQuality {
         let pairs = measured.pairs(&by_pair);
         let (cells, partners) = (measured.cells.names.len(), measured.partners.names.len());
         let left = polish::median_polish(&pairs, cells, partners);
-        let centred = polish::without_partners(&pairs, partners);
-        let effects = Effects { pairs: &pairs, centred: &centred, left: &left };
+        let effects = Effects { pairs: &pairs, left: &left };
         Self {
             response: measured.response.clone(),
             partner: measured.partner().into(),

@@ -56,7 +56,7 @@ impl Outliers {
         let spread: Vec<f64> = members(pairs, measured.partners.names.len(), |pair| pair.partner)
             .iter()
             .map(|members| {
-                let own: Vec<f64> = members.iter().map(|at| left[*at]).collect();
+                let own: Vec<f64> = members.iter().map(|at| left[*at as usize]).collect();
                 if own.len() < OWN_SPREAD { overall } else { mad(&own).max(overall) }
             })
             .collect();

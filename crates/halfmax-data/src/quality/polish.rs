@@ -28,21 +28,44 @@ pub(crate) fn without_partners(pairs: &[Pair], partners: usize) -> Vec<f64> {
 }
 
 /// The pairs of each entity, as positions.
-pub(crate) fn members(pairs: &[Pair], entities: usize, of: fn(&Pair) -> u32) -> Vec<Vec<usize>> {
-    let mut members = vec![Vec::new(); entities];
-    for (at, pair) in pairs.iter().enumerate() {
-        members[of(pair) as usize].push(at);
-    }
-    members
+pub(crate) struct Members {
+    /// The pairs of one entity after the other.
+    order: Vec<u32>,
+    /// Where those of each entity begin, and where the last end.
+    starts: Vec<usize>,
 }
 
-fn take_out(residuals: &mut [f64], members: &[Vec<usize>]) {
+impl Members {
+    /// The pairs of each entity, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        self.starts.windows(2).map(|ends| &self.order[ends[0]..ends[1]])
+    }
+}
+
+/// The pairs of each entity, as positions.
+pub(crate) fn members(pairs: &[Pair], entities: usize, of: fn(&Pair) -> u32) -> Members {
+    let mut starts = vec![0; entities + 1];
+    pairs.iter().for_each(|pair| starts[of(pair) as usize + 1] += 1);
+    for entity in 0..entities {
+        starts[entity + 1] += starts[entity];
+    }
+    let mut next = starts.clone();
+    let mut order = vec![0; pairs.len()];
+    for (at, pair) in pairs.iter().enumerate() {
+        let place = &mut next[of(pair) as usize];
+        order[*place] = at as u32;
+        *place += 1;
+    }
+    Members { order, starts }
+}
+
+fn take_out(residuals: &mut [f64], members: &Members) {
     let mut own = Vec::new();
     for members in members.iter().filter(|members| !members.is_empty()) {
         own.clear();
-        own.extend(members.iter().map(|at| residuals[*at]));
+        own.extend(members.iter().map(|at| residuals[*at as usize]));
         let middle = median(&mut own);
-        members.iter().for_each(|at| residuals[*at] -= middle);
+        members.iter().for_each(|at| residuals[*at as usize] -= middle);
     }
 }
 

@@ -1,0 +1,73 @@
+//! The sizes of a fit of a classical family, before it starts.
+
+use halfmax_core::{Error, FitContext, FitSizes, Known, Result, TrainView};
+
+use super::block::FEWEST_RESPONSES;
+
+/// The sizes of a block of responses and of its features.
+pub(crate) struct BlockSizes {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// How many columns can be learnt.
+    pub(crate) learnable: usize,
+    /// How many numbers a row has.
+    pub(crate) width: usize,
+    pub(crate) responses: usize,
+}
+
+impl BlockSizes {
+    /// The sizes of the block that [`super::block::Block`] makes of a view, with at most `features` real ones of each kind. Columns count as learnable by
+    /// their responses, repeated ones counted each.
+    ///
+    /// # Errors
+    /// If the screen has more than two sides.
+    pub(crate) fn of(family: &str, train: &TrainView, context: &FitContext, features: usize) -> Result<Self> {
+        let screen = train.screen;
+        refuse_sides(family, screen.sides.len())?;
+        let row_side = row_side(context);
+        let FitSizes { responses, entities, .. } = FitSizes::of(train);
+        let width = FitSizes::width(train, row_side, features);
+        let mut found: Vec<(usize, f32, f32)> =
+            vec![(0, f32::INFINITY, f32::NEG_INFINITY); screen.table(1 - row_side).len()];
+        let column_of = screen.responses.side(1 - row_side);
+        for row in &train.rows {
+            let (own, value) = (&mut found[column_of[*row] as usize], screen.responses.values()[*row]);
+            *own = (own.0 + 1, own.1.min(value), own.2.max(value));
+        }
+        let learnable = |own: &&(usize, f32, f32)| own.0 >= FEWEST_RESPONSES && own.1 < own.2 && width > 0;
+        let learnable = found.iter().filter(learnable).count();
+        Ok(Self { rows: entities[row_side], columns: entities[1 - row_side], learnable, width, responses })
+    }
+
+    /// Bytes that making the block takes: the order of the responses besides.
+    pub(crate) fn gathered(&self) -> usize {
+        4 * self.responses + self.kept()
+    }
+
+    /// Bytes of the block: a row and a deviation for each response.
+    pub(crate) fn kept(&self) -> usize {
+        12 * self.responses
+    }
+
+    /// Bytes of the features of all rows in single precision.
+    pub(crate) fn features(&self) -> usize {
+        4 * self.rows * self.width
+    }
+}
+
+/// The side whose entities are rows: what the evaluation holds out.
+pub(crate) fn row_side(context: &FitContext) -> usize {
+    let known = |side| Known::Auto.includes(side, context.validation);
+    usize::from(known(0) && !known(1))
+}
+
+/// # Errors
+/// If there are other sides than cell lines and drugs.
+pub(crate) fn refuse_sides(family: &str, sides: usize) -> Result<()> {
+    if sides == 2 {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "family {family:?} on a screen of {sides} sides: expected two, cell lines and drugs"
+    )))
+}

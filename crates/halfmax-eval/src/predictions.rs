@@ -1,0 +1,70 @@
+//! What a model predicted for the test responses of all folds.
+
+use std::sync::Arc;
+
+use crate::evaluate::{Fold, Halves};
+
+/// A prediction for a test response.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prediction {
+    /// The fold it was tested in, counted from 0.
+    pub fold: usize,
+    /// Position of the response in the screen.
+    pub row: usize,
+    /// The prediction, in the unit of the target.
+    pub predicted: f32,
+    /// The ends of its interval, where the model has intervals.
+    pub interval: Option<[f32; 2]>,
+}
+
+/// Predictions for test responses, fold by fold. Models share the positions of their test responses.
+#[derive(Clone, Debug, Default)]
+pub struct Predictions {
+    folds: Vec<OfFold>,
+}
+
+#[derive(Clone, Debug)]
+struct OfFold {
+    fold: usize,
+    rows: Arc<[usize]>,
+    predicted: Vec<f32>,
+    /// Half-widths of intervals, NaN where there is none; none where the model has no intervals.
+    halves: Option<Vec<f32>>,
+}
+
+impl OfFold {
+    fn prediction(&self, at: usize) -> Prediction {
+        let half = self.halves.as_ref().map(|halves| halves[at]).filter(|half| !half.is_nan());
+        let predicted = self.predicted[at];
+        let interval = half.map(|half| [predicted - half, predicted + half]);
+        Prediction { fold: self.fold, row: self.rows[at], predicted, interval }
+    }
+}
+
+impl Predictions {
+    /// Takes the predictions out of what was found fold by fold.
+    pub(crate) fn of(found: &mut [Fold]) -> Self {
+        let of_fold = |fold: &mut Fold| OfFold {
+            fold: fold.evaluation.fold,
+            rows: fold.test.clone(),
+            predicted: std::mem::take(&mut fold.predicted),
+            halves: fold.halves.take().map(|Halves { asked, .. }| asked),
+        };
+        Self { folds: found.iter_mut().map(of_fold).collect() }
+    }
+
+    /// Number of predictions.
+    pub fn len(&self) -> usize {
+        self.folds.iter().map(|fold| fold.predicted.len()).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The predictions, fold by fold.
+    pub fn iter(&self) -> impl Iterator<Item = Prediction> + Clone {
+        self.folds.iter().flat_map(|fold| (0..fold.predicted.len()).map(|at| fold.prediction(at)))
+    }
+}
