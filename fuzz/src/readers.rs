@@ -2,12 +2,13 @@
 
 use std::hint::black_box;
 use std::io::{Cursor, Write};
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use halfmax_core::parse_gmt;
 use halfmax_data::{
-    CellLines, DataConfig, MatrixOptions, ReadingOptions, TargetConfig, fingerprint_of, inspect_table,
-    read_bytes, read_matrices, read_model_bytes, read_readings, read_responses,
+    CellLines, DataConfig, MatrixOptions, PartSize, ReadingOptions, TableOptions, TargetConfig,
+    fingerprint_of, inspect_table, read_bytes, read_matrices, read_model_bytes, read_readings,
+    read_responses,
 };
 use serde::Deserialize;
 use zip::write::SimpleFileOptions;
@@ -82,6 +83,25 @@ pub fn parquet(bytes: &[u8]) {
     table("t.parquet", bytes);
 }
 
+/// Files that are read part by part. The first byte chooses the ending of the name, and the size of parts.
+pub fn parts(bytes: &[u8]) {
+    limited();
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let ending = [".parquet", ".csv", ".csv.gz", ".tsv"][usize::from(*first) % 4];
+    let size = PartSize::of_bytes([1, 16, 64, 256][usize::from(*first >> 2) % 4]);
+    let Ok(file) = tempfile::Builder::new().suffix(ending).tempfile() else { return };
+    if std::fs::write(file.path(), rest).is_err() {
+        return;
+    }
+    let Ok(parts) = TableOptions::default().parts(file.path(), size) else { return };
+    let _ = black_box(parts.sample());
+    let mut rows = 0;
+    let _ = black_box(parts.each(|part| {
+        rows += part.rows();
+        Ok(())
+    }));
+}
+
 /// Structures of drugs.
 pub fn smiles(bytes: &[u8]) {
     if let Ok(text) = str::from_utf8(bytes) {
@@ -112,30 +132,48 @@ pub fn config(bytes: &[u8]) {
 
 /// Model files. The first byte chooses what the others are: the whole file, its description, or its arrays.
 pub fn model(bytes: &[u8]) {
+    limited();
     let Some((first, rest)) = bytes.split_first() else { return };
     let description = |tensors: &[u8]| {
         let sha256 = halfmax_data::sha256_bytes(tensors);
         let length = tensors.len();
         format!(
-            r#"{{"format_version":1,"crate_version":"0","family":"naive","meta":null,"tensors":[{{"name":"a","dtype":"f64","length":1}}],"tensors_sha256":"{sha256}","tensors_bytes":{length},"description":{{}}}}"#
+            r#"{{"format_version":2,"crate_version":"0","family":"naive","meta":null,"tensors":[{{"name":"a","dtype":"f64","length":1}}],"tensors_sha256":"{sha256}","tensors_bytes":{length},"description":{{}}}}"#
         )
+    };
+    let whole = |description: &[u8], tensors: &[u8]| {
+        let [own, arrays] = [description, tensors].map(halfmax_data::sha256_bytes);
+        let digests = format!("{own}  model.json\n{arrays}  tensors.safetensors\n");
+        let files = [
+            ("model.json", description),
+            ("tensors.safetensors", tensors),
+            ("SHA256SUMS", digests.as_bytes()),
+        ];
+        archive(&files)
     };
     let file = match first % 3 {
         0 => rest.to_vec(),
-        1 => archive(&[("model.json", rest), ("tensors.safetensors", b"")]),
-        _ => archive(&[("model.json", description(rest).as_bytes()), ("tensors.safetensors", rest)]),
+        1 => whole(rest, b""),
+        _ => whole(description(rest).as_bytes(), rest),
     };
     let _ = black_box(read_model_bytes("t.halfmax", &file));
 }
 
 /// Opens a file and has every reader of tables look at what it holds.
 fn table(label: &str, bytes: &[u8]) {
+    limited();
     let Ok(table) = read_bytes(label, bytes) else { return };
     let Some(lines) = known_lines() else { return };
     let _ = black_box(inspect_table(&table, lines));
     let _ = black_box(read_responses(&table, lines, &TargetConfig::default(), None));
     let _ = black_box(read_matrices(&table, &MatrixOptions::default()));
     let _ = black_box(read_readings(table, &ReadingOptions::default()));
+}
+
+/// Lets files unpack to 64 MiB, so that what takes more is a fault.
+fn limited() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| halfmax_data::set_unpack_limit(64 << 20));
 }
 
 fn known_lines() -> Option<&'static CellLines> {

@@ -82,6 +82,12 @@ impl FittedNaive {
     /// If the description is not one of a naive predictor, or a tensor is missing, of another type, of
     /// another length, or not finite.
     pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let fitted = Self::read(parts)?;
+        parts.refuse_unknown(&fitted.parts())?;
+        Ok(fitted)
+    }
+
+    fn read(parts: &Parts) -> Result<Self> {
         let description: Description =
             serde::Deserialize::deserialize(&parts.description).map_err(|error| {
                 Error::data("the description of a naive predictor is malformed").because(error)

@@ -9,6 +9,7 @@ use crate::shape::Shape;
 use crate::tree::{Leaves, Test, Tree};
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Description {
     target: String,
     /// Absent in files of screens of single drugs.
@@ -135,6 +136,14 @@ impl<'a, T: Copy> Reader<'a, T> {
     fn one(&mut self) -> Result<T> {
         Ok(self.take(1)?[0])
     }
+
+    /// Refuses elements that nobody took.
+    fn end(&self) -> Result<()> {
+        match self.rest.len() {
+            0 => Ok(()),
+            left => Err(malformed(format!("array {:?} has {left} elements too many", self.name))),
+        }
+    }
 }
 
 fn malformed(what: impl std::fmt::Display) -> Error {
@@ -157,6 +166,12 @@ impl FittedBoost {
     /// # Errors
     /// If anything is missing, of the wrong length, or names a feature, leaf or entity that is not there.
     pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let fitted = Self::read(parts)?;
+        parts.refuse_unknown(&self::parts(&fitted))?;
+        Ok(fitted)
+    }
+
+    fn read(parts: &Parts) -> Result<Self> {
         let description: Description =
             serde_json::from_value(parts.description.clone()).map_err(malformed)?;
         let mut sides = description.sides;
@@ -165,11 +180,18 @@ impl FittedBoost {
             let Some(Tensor::F64(values)) = parts.tensors.get(&offsets) else {
                 return Err(malformed(format!("array {offsets:?} is not there")));
             };
+            if values.iter().any(|value| !value.is_finite()) {
+                return Err(malformed(format!("array {offsets:?} holds a number that is not finite")));
+            }
             side.offsets = values.clone();
             let means = format!("means_{at}");
             let Some(Tensor::F32(values)) = parts.tensors.get(&means) else {
                 return Err(malformed(format!("array {means:?} is not there")));
             };
+            // The mean of an entity without responses is missing.
+            if values.iter().any(|value| value.is_infinite()) {
+                return Err(malformed(format!("array {means:?} holds an infinite number")));
+            }
             side.means = values.clone();
             let fits = |length: usize| length == 0 || length == side.ids.len();
             if !fits(side.offsets.len()) || !fits(side.means.len()) {
@@ -211,6 +233,9 @@ fn trees(parts: &Parts, sides: &[FittedSide]) -> Result<Vec<Tree>> {
     let mut leaves = reader!(parts, "tree_leaves", Tensor::U8)?;
     let mut values = reader!(parts, "leaf_values", Tensor::I32)?;
     let mut covers = reader!(parts, "leaf_covers", Tensor::U32)?;
+    if threshold.rest.iter().any(|threshold| !threshold.is_finite()) {
+        return Err(malformed(format!("array {:?} holds a number that is not finite", threshold.name)));
+    }
     let mut trees = Vec::with_capacity(nodes.rest.len());
     while !nodes.rest.is_empty() {
         let count = nodes.one()? as usize;
@@ -266,6 +291,12 @@ fn trees(parts: &Parts, sides: &[FittedSide]) -> Result<Vec<Tree>> {
         let covers = covers.take(count + 1)?.to_vec();
         trees.push(Tree { shape, tests, leaves, covers });
     }
+    [side.end(), kind.end(), leaves.end(), left.end(), right.end(), values.end()]
+        .into_iter()
+        .collect::<Result<()>>()?;
+    [feature.end(), words.end(), levels.end(), covers.end(), threshold.end()]
+        .into_iter()
+        .collect::<Result<()>>()?;
     Ok(trees)
 }
 

@@ -92,6 +92,10 @@ pub(crate) struct Global {
     /// Change the configuration: model.0.rounds=500. May be given more than once.
     #[arg(long = "config-override", global = true, value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    /// How much may come out of one packed file (gzip, zip, workbook, Parquet, Feather, model) at once: 8GiB. 2GiB by default; a file that unpacks to
+    /// more is refused before it fills the memory.
+    #[arg(long, global = true, value_name = "SIZE", value_parser = halfmax_data::parse_size)]
+    unpack_limit: Option<u64>,
     #[arg(skip)]
     held: Held,
 }
@@ -304,6 +308,9 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
         threads::start(cli.global.threads)?;
     }
     cli.global.memory.as_deref().map_or(Ok(()), available_memory::limit_memory)?;
+    if let Some(bytes) = cli.global.unpack_limit {
+        halfmax_data::set_unpack_limit(bytes);
+    }
     let global = cli.global;
     match cli.command {
         Command::Demo { out } => commands::demo::demo(out, &global, terminal),

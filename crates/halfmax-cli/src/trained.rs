@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use halfmax_core::{Error, FittedModel, Parts, Result};
+use halfmax_core::{Error, FittedModel, Parts, Result, unknown_key};
 use halfmax_data::{read_model, target_named};
 use halfmax_kernel::Applicability;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::commands::train::{APPLICABILITY, ModelFacts};
 use crate::registry;
+use crate::terminal::Terminal;
 
 /// A model file, taken apart.
 pub struct Trained {
@@ -22,19 +24,23 @@ pub struct Trained {
 
 impl Trained {
     /// Reads a model file.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: &Path, terminal: Terminal) -> Result<Self> {
         let (header, mut parts) = read_model(path)?;
         let place = path.display();
-        let facts: ModelFacts = serde_json::from_value(with_target(header.meta)).map_err(|error| {
-            Error::data(format!("{place}: its description is not understood")).because(error)
-        })?;
+        if header.format_version == 1 {
+            terminal.note(&format!(
+                "{place}: a model of format 1, written by an earlier version: only its arrays are under a digest, a change of its parameters would not be seen"
+            ));
+        }
+        let facts = facts_of(header.meta).map_err(|error| error.at(&place))?;
         if let Some(intervals) = &facts.intervals {
             intervals.check().map_err(|error| error.at(&place))?;
         }
         let mut domain = Parts { description: facts.applicability.clone(), ..Parts::default() };
         let names: Vec<String> = parts.tensors.keys().cloned().collect();
         for name in names {
-            if let Some(own) = name.strip_prefix(APPLICABILITY)
+            if !domain.description.is_null()
+                && let Some(own) = name.strip_prefix(APPLICABILITY)
                 && let Some(tensor) = parts.tensors.remove(&name)
             {
                 domain.tensors.insert(own.to_owned(), tensor);
@@ -47,6 +53,29 @@ impl Trained {
         };
         Ok(Self { fitted, facts, applicability })
     }
+}
+
+/// What a file says besides the model.
+///
+/// # Errors
+/// If something is missing, not known, or a number that cannot be.
+fn facts_of(meta: Value) -> Result<ModelFacts> {
+    let help = "copy the file again, or use the version of halfmax that wrote it";
+    let meta = with_target(meta);
+    let not_understood =
+        |what: String| Error::data(format!("its description is not understood: {what}")).help(help);
+    let facts: ModelFacts =
+        ModelFacts::deserialize(&meta).map_err(|error| not_understood(error.to_string()).because(error))?;
+    let known = serde_json::to_value(&facts).map_err(|error| not_understood(error.to_string()))?;
+    if let Some(key) = unknown_key(&meta, &known) {
+        return Err(not_understood(format!("key \"meta.{key}\" is not known")));
+    }
+    let scales = facts.scales.iter().flat_map(|scale| &scale.quantiles);
+    let mut numbers = facts.percentiles.values().flatten().chain(&facts.all_percentiles).chain(scales);
+    if numbers.any(|number| !number.is_finite()) {
+        return Err(not_understood("a percentile is not a finite number".into()));
+    }
+    Ok(facts)
 }
 
 /// A file's description with a target, where a file of an earlier version has only a name: what that name means beside the

@@ -47,7 +47,7 @@ pub use mechanisms::{
 };
 pub use model::{
     AnyModel, Checkpoint, CheckpointStore, Epoch, FitContext, FittedModel, Informed, Known, Model, Parts,
-    PreparedGrid, Query, Tensor, Tuples, ValidationGroup,
+    PreparedGrid, Query, Tensor, Tuples, ValidationGroup, unknown_key,
 };
 pub use progress::{Progress, Silent};
 pub use quadrature::gauss_legendre;

@@ -469,6 +469,56 @@ impl Parts {
     }
 }
 
+impl Parts {
+    /// Refuses arrays and keys that a model of its family does not have. `known` is what the model that was loaded is stored as.
+    ///
+    /// # Errors
+    /// If there is one: names it.
+    ///
+    /// ```
+    /// use halfmax_core::Parts;
+    /// let parts = |description| Parts { description, ..Parts::default() };
+    /// let file = parts(serde_json::json!({"sides": [{"ids": [], "weigths": 1}]}));
+    /// let known = parts(serde_json::json!({"sides": [{"ids": [], "weights": 1}]}));
+    /// let error = file.refuse_unknown(&known).unwrap_err();
+    /// assert!(error.to_string().contains("\"sides[0].weigths\""));
+    /// ```
+    pub fn refuse_unknown(&self, known: &Parts) -> Result<()> {
+        let unknown = |what: String| {
+            Err(Error::data(format!("the model is malformed: {what} is not known to its family"))
+                .help("copy the file again, or use the version of halfmax that wrote it"))
+        };
+        if let Some(name) = self.tensors.keys().find(|name| !known.tensors.contains_key(*name)) {
+            return unknown(format!("array {name:?}"));
+        }
+        match unknown_key(&self.description, &known.description) {
+            Some(key) => unknown(format!("key {key:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The first key of a JSON value that another one of the same kind does not have, as a path: `sides[0].ids`.
+pub fn unknown_key(value: &serde_json::Value, known: &serde_json::Value) -> Option<String> {
+    use serde_json::Value;
+    match (value, known) {
+        (Value::Object(own), Value::Object(known)) => own.iter().find_map(|(key, value)| {
+            let Some(known) = known.get(key) else { return Some(key.clone()) };
+            let inner = unknown_key(value, known)?;
+            let dot = if inner.starts_with('[') { "" } else { "." };
+            Some(format!("{key}{dot}{inner}"))
+        }),
+        (Value::Array(own), Value::Array(known)) => {
+            own.iter().zip(known).enumerate().find_map(|(at, (value, known))| {
+                let inner = unknown_key(value, known)?;
+                let dot = if inner.starts_with('[') { "" } else { "." };
+                Some(format!("[{at}]{dot}{inner}"))
+            })
+        }
+        _ => None,
+    }
+}
+
 fn checked<'a, T>(
     values: Option<&'a [T]>,
     name: &str,

@@ -45,6 +45,7 @@ mod open;
 mod orientation;
 mod output;
 mod pairs;
+mod parquet_out;
 mod parts;
 pub mod pickle;
 mod pieces;
@@ -101,7 +102,9 @@ pub use names::{
 };
 pub use note::{Note, join_notes};
 pub use observed::{Observed, ObservedResponses};
-pub use open::{OpenOptions, read_bytes, read_table, read_table_with};
+pub use open::{
+    DEFAULT_UNPACK_LIMIT, OpenOptions, parse_size, read_bytes, read_table, read_table_with, set_unpack_limit,
+};
 pub use orientation::{Arrangement, Known, Orientation, orientation};
 pub use output::{
     OutputLock, OutputSet, RunFolder, followed, refuse_existing, remove_leftovers, write_atomically,

@@ -1,4 +1,4 @@
-//! A fitted model on disk: a zip of `model.json` and `tensors.safetensors`. Reading one runs nothing.
+//! A fitted model on disk: a zip of `model.json`, `tensors.safetensors` and `SHA256SUMS`, the digests of the two. Reading one runs nothing.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,16 +12,20 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::digest::sha256_bytes;
+use crate::open::unpack_limit;
 use crate::output::write_atomically;
 
-/// The version of the format that this program writes, and the newest that it reads.
-pub const MODEL_FORMAT: u32 = 1;
+/// The version of the format that this program writes, and the newest that it reads. In files of format 1 only the arrays are under a digest.
+pub const MODEL_FORMAT: u32 = 2;
 
 /// The family of a file that holds the state of a fit.
 const CHECKPOINT: &str = "checkpoint";
 const DESCRIPTION: &str = "model.json";
 const TENSORS: &str = "tensors.safetensors";
-const LONGEST_DESCRIPTION: u64 = 1 << 28;
+const DIGESTS: &str = "SHA256SUMS";
+const LONGEST_DIGESTS: u64 = 1 << 12;
+/// A description takes up to some thirty times its length in memory, so that this share of the limit is for it.
+const DESCRIPTION_SHARE: u64 = 32;
 const LONGEST_TENSOR_HEADER: u64 = 100_000_000;
 
 /// What a model file says about its model.
@@ -45,6 +49,7 @@ pub struct ModelHeader {
 
 /// One array of a model file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TensorEntry {
     /// Its name.
     pub name: String,
@@ -54,11 +59,42 @@ pub struct TensorEntry {
     pub length: usize,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Document {
     #[serde(flatten)]
     header: ModelHeader,
     description: serde_json::Value,
+}
+
+/// A [`Document`] as it is read: with the keys that it has, and no others.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredDocument {
+    format_version: u32,
+    crate_version: String,
+    family: String,
+    meta: serde_json::Value,
+    tensors: Vec<TensorEntry>,
+    tensors_sha256: String,
+    tensors_bytes: u64,
+    description: serde_json::Value,
+}
+
+impl From<StoredDocument> for Document {
+    fn from(stored: StoredDocument) -> Self {
+        let StoredDocument { format_version, crate_version, family, meta, tensors, .. } = stored;
+        let StoredDocument { tensors_sha256, tensors_bytes, description, .. } = stored;
+        let header = ModelHeader {
+            format_version,
+            crate_version,
+            family,
+            meta,
+            tensors,
+            tensors_sha256,
+            tensors_bytes,
+        };
+        Self { header, description }
+    }
 }
 
 #[derive(Deserialize)]
@@ -123,11 +159,17 @@ pub fn write_checkpoint(path: impl AsRef<Path>, state: &Parts) -> Result<()> {
 fn zipped(document: &[u8], tensors: &[u8], method: CompressionMethod) -> zip::result::ZipResult<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::with_capacity(tensors.len() / 2)));
     let options = SimpleFileOptions::default().compression_method(method).large_file(tensors.len() > 1 << 31);
-    for (name, bytes) in [(DESCRIPTION, document), (TENSORS, tensors)] {
+    let digests = digests(document, &sha256_bytes(tensors));
+    for (name, bytes) in [(DESCRIPTION, document), (TENSORS, tensors), (DIGESTS, digests.as_bytes())] {
         zip.start_file(name, options)?;
         zip.write_all(bytes)?;
     }
     Ok(zip.finish()?.into_inner())
+}
+
+/// The digests of the description and of the arrays, as `sha256sum` writes and checks them.
+fn digests(document: &[u8], tensors_sha256: &str) -> String {
+    format!("{}  {DESCRIPTION}\n{tensors_sha256}  {TENSORS}\n", sha256_bytes(document))
 }
 
 fn shape(tensor: &Tensor) -> (&'static str, usize) {
@@ -158,10 +200,10 @@ fn stored(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>, safetensors::Sa
     safetensors::serialize(views.collect::<Result<Vec<_>, _>>()?, None)
 }
 
-/// Reads a model file and checks every length, name and the SHA-256 of its arrays.
+/// Reads a model file and checks every length and name, and the SHA-256 of its description and its arrays.
 ///
 /// # Errors
-/// If the file is missing, no model file, cut short, altered, or of a newer format than this program reads.
+/// If the file is missing, no model file, cut short, altered, larger than the limit once it is unpacked, or of a newer format than this program reads.
 pub fn read_model(path: impl AsRef<Path>) -> Result<(ModelHeader, Parts)> {
     let path = path.as_ref();
     let place = path.display();
@@ -184,10 +226,36 @@ pub fn read_model_bytes(label: &str, bytes: &[u8]) -> Result<(ModelHeader, Parts
 
 fn read_opened(file: impl Read + Seek) -> Result<(ModelHeader, Parts)> {
     let mut archive = open_archive(file)?;
-    let document = entry(&mut archive, DESCRIPTION, LONGEST_DESCRIPTION)?;
+    let limit = unpack_limit();
+    let document = entry(&mut archive, DESCRIPTION, limit / DESCRIPTION_SHARE)?;
     let Document { header, description } = parse(&document)?;
-    let tensors = read_tensors(&mut archive, &header)?;
+    let known = match header.format_version {
+        1 => [DESCRIPTION, TENSORS].as_slice(),
+        _ => [DESCRIPTION, TENSORS, DIGESTS].as_slice(),
+    };
+    refuse_other_files(&archive, known)?;
+    if known.contains(&DIGESTS) {
+        let stored = entry(&mut archive, DIGESTS, LONGEST_DIGESTS)?;
+        if stored != digests(&document, &header.tensors_sha256).as_bytes() {
+            return Err(altered(format!("the SHA-256 of {DESCRIPTION} is not the one in {DIGESTS}")));
+        }
+    }
+    let tensors = read_tensors(&mut archive, &header, limit)?;
     Ok((header, Parts { description, tensors }))
+}
+
+/// Refuses an archive that holds more than the files of a model.
+fn refuse_other_files(archive: &ZipArchive<impl Read + Seek>, known: &[&str]) -> Result<()> {
+    for name in archive.file_names() {
+        let name = name.map_err(|error| altered("a file in it has a damaged name").because(error))?;
+        if !known.contains(&name.as_ref()) {
+            return Err(altered(format!("it holds a file {name:?}, which no model of its format has")));
+        }
+    }
+    if archive.len() != known.len() {
+        return Err(altered(format!("it holds {} files, expected {}", archive.len(), known.len())));
+    }
+    Ok(())
 }
 
 fn altered(what: impl std::fmt::Display) -> Error {
@@ -218,17 +286,21 @@ fn entry(archive: &mut ZipArchive<impl Read + Seek>, name: &str, most: u64) -> R
             .help("expected a file that `halfmax train` wrote (*.halfmax)"),
         other => altered(format!("{name} cannot be read")).because(other),
     })?;
-    if file.size() > most {
-        return Err(altered(format!("{name} is {} bytes long, expected at most {most}", file.size())));
-    }
     let mut bytes = Vec::new();
     file.take(most + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| altered(format!("{name} cannot be unpacked")).because(error))?;
     if bytes.len() as u64 > most {
-        return Err(altered(format!("{name} is longer than {most} bytes")));
+        return Err(longer_than(name, most));
     }
     Ok(bytes)
+}
+
+/// The error of a file of the archive that is longer than it may be.
+fn longer_than(name: &str, most: u64) -> Error {
+    Error::data(format!("the model file's {name} unpacks to more than {most} bytes, the limit")).help(
+        "if you trust the file and have the memory, raise the limit: --unpack-limit 8GiB; else copy it again, or train the model anew",
+    )
 }
 
 fn parse(document: &[u8]) -> Result<Document> {
@@ -244,7 +316,7 @@ fn parse(document: &[u8]) -> Result<Document> {
     if version.format_version == 0 {
         return Err(altered("its format is 0, and the first format is 1"));
     }
-    serde_json::from_slice(document).map_err(not_json)
+    serde_json::from_slice::<StoredDocument>(document).map(Document::from).map_err(not_json)
 }
 
 fn element_size(dtype: &str) -> Option<u64> {
@@ -259,6 +331,7 @@ fn element_size(dtype: &str) -> Option<u64> {
 fn read_tensors(
     archive: &mut ZipArchive<impl Read + Seek>,
     header: &ModelHeader,
+    limit: u64,
 ) -> Result<BTreeMap<String, Tensor>> {
     let mut listed: u64 = 0;
     for tensor in &header.tensors {
@@ -273,6 +346,9 @@ fn read_tensors(
             "{TENSORS} should be {} bytes for {listed} of arrays",
             header.tensors_bytes
         )));
+    }
+    if header.tensors_bytes > limit {
+        return Err(longer_than(TENSORS, limit));
     }
     let bytes = entry(archive, TENSORS, header.tensors_bytes)?;
     if bytes.len() as u64 != header.tensors_bytes {

@@ -127,18 +127,12 @@ pub(crate) fn cannot_write(path: &Path, error: std::io::Error) -> Error {
             "choose another place, or change its permissions",
         ),
         std::io::ErrorKind::NotADirectory => (format!("{folder} is no folder"), "choose another place"),
-        kind if is_full(kind, &error) => {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
             ("the disk is full".to_owned(), "free some space, or choose another place")
         }
         _ => (error.to_string(), "choose another place"),
     };
     Error::failed(format!("{}: cannot be written: {reason}", path.display())).help(help).because(error)
-}
-
-/// Whether there is no space left; the Parquet writer wraps the system's error in words of its own.
-fn is_full(kind: std::io::ErrorKind, error: &std::io::Error) -> bool {
-    matches!(kind, std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
-        || error.to_string().contains("(os error 28)")
 }
 
 /// The folder of a run: files go into `NAME.partial-XXXX`, which becomes `NAME` when [`RunFolder::finish`] is called and

@@ -675,6 +675,10 @@ pub(crate) fn unit_of_size(
     given: Option<ReadingUnit>,
 ) -> Result<ReadingUnit> {
     let place = format!("{label}: column {name:?}");
+    if size.is_nan() {
+        return Err(Error::data(format!("{place}: holds no number"))
+            .help("name the column that holds the readings: --column reading=NAME"));
+    }
     if size > LARGEST_PERCENT {
         return Err(raw_signal(&place, size));
     }

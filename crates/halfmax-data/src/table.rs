@@ -118,6 +118,7 @@ impl Labels {
 pub(crate) struct LabelsBuilder {
     labels: Labels,
     known: HashMap<String, u32>,
+    bytes: usize,
 }
 
 impl LabelsBuilder {
@@ -134,6 +135,7 @@ impl LabelsBuilder {
         }
         let at = self.labels.names.len() as u32;
         self.known.insert(text.to_owned(), at);
+        self.bytes += text.len();
         self.labels.names.push(text.to_owned());
         at
     }
@@ -143,6 +145,11 @@ impl LabelsBuilder {
         let places: Vec<u32> = next.names.iter().map(|name| self.place_of(name)).collect();
         let place = |at: &u32| places.get(*at as usize).copied().unwrap_or(Labels::MISSING);
         self.labels.of_row.extend(next.of_row.iter().map(place));
+    }
+
+    /// How long all distinct texts are together.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub fn finish(self) -> Labels {
@@ -462,11 +469,8 @@ impl RawTable {
 
     fn no_text(&self, column: usize, kind: &str) -> Error {
         let name = &self.names[column];
-        Error::data(format!(
-            "{}: column {name:?} holds values of type {kind}, expected text or numbers",
-            self.label
-        ))
-        .help("write the file again with plain columns of text and numbers")
+        Error::data(format!("{}: column {name:?} holds {kind}, expected text or numbers", self.label))
+            .help("write the file again with plain columns of text and numbers")
     }
 
     /// A column as numbers, NaN where a value is missing. `true` and `false` are 1 and 0.

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
+use polars::error::PolarsError;
 use polars::io::parquet::write::{BatchedWriter, KeyValueMetadata};
 use polars::prelude::{
     Column, CsvWriter, DataFrame, DataType, Field, NamedFrom, ParquetCompression, ParquetReader,
@@ -13,6 +14,7 @@ use polars::prelude::{
 use tempfile::NamedTempFile;
 
 use crate::output::{OutputSet, cannot_write, completed, named, temporary_file};
+use crate::parquet_out::ParquetOut;
 
 /// One column of a table to write.
 #[derive(Clone, Debug)]
@@ -106,7 +108,32 @@ fn format_of(path: &Path) -> Result<Format> {
 enum Target {
     Standard,
     Text(BufWriter<NamedTempFile>),
-    Parquet { file: NamedTempFile, writer: Option<Box<BatchedWriter<File>>> },
+    Parquet { file: NamedTempFile, writer: Option<Box<ParquetTarget>> },
+}
+
+/// A Parquet file whose columns are known.
+struct ParquetTarget {
+    writer: BatchedWriter<ParquetOut>,
+    out: ParquetOut,
+}
+
+impl ParquetTarget {
+    fn write(&mut self, path: &Path, frame: &DataFrame) -> Result<()> {
+        self.writer.write_batch(frame).map_err(|error| self.failed(path, error))
+    }
+
+    fn finish(mut self, path: &Path) -> Result<()> {
+        self.writer.finish().map_err(|error| self.failed(path, error))?;
+        self.out.flush().map_err(|error| cannot_write(path, error))
+    }
+
+    /// The error of the system, where that is why writing failed.
+    fn failed(&self, path: &Path, error: PolarsError) -> Error {
+        match self.out.take_error() {
+            Some(error) => cannot_write(path, error),
+            None => failed(path, error),
+        }
+    }
 }
 
 /// Writes a table in blocks of rows; nothing is under the final name until [`TableWriter::finish`].
@@ -183,7 +210,7 @@ impl TableWriter {
             Target::Parquet { file: out, writer } => {
                 let frame = ParquetReader::new(file).finish().map_err(|error| failed(piece, error))?;
                 let writer = parquet_writer(path, out, writer, &self.notes, || (**frame.schema()).clone())?;
-                writer.write_batch(&frame).map_err(|error| failed(path, error))?;
+                writer.write(path, &frame)?;
                 Ok(frame.height())
             }
             Target::Text(out) => {
@@ -263,17 +290,16 @@ impl TableWriter {
                 let Some(writer) = writer else {
                     return Err(Error::failed(format!("{}: no rows were written", path.display())));
                 };
-                writer.finish().map_err(|error| failed(path, error))?;
-                drop(writer);
+                writer.finish(path)?;
                 give(completed(BufWriter::new(file), path)?, path)
             }
         }
     }
 }
 
-fn failed(path: &Path, error: polars::error::PolarsError) -> Error {
+fn failed(path: &Path, error: PolarsError) -> Error {
     match error {
-        polars::error::PolarsError::IO { error, .. } => {
+        PolarsError::IO { error, .. } => {
             cannot_write(path, std::io::Error::new(error.kind(), error.to_string()))
         }
         other => Error::failed(format!("{}: cannot be written: {other}", path.display())).because(other),
@@ -289,21 +315,21 @@ fn frame(path: &Path, columns: &[(&str, OutputColumn)], rows: usize) -> Result<D
 fn parquet_writer<'a>(
     path: &Path,
     file: &NamedTempFile,
-    writer: &'a mut Option<Box<BatchedWriter<File>>>,
+    writer: &'a mut Option<Box<ParquetTarget>>,
     notes: &[(String, String)],
     schema: impl FnOnce() -> Schema,
-) -> Result<&'a mut BatchedWriter<File>> {
+) -> Result<&'a mut ParquetTarget> {
     let made = match writer.take() {
         Some(made) => made,
         None => {
-            let out = file.reopen().map_err(|error| cannot_write(path, error))?;
+            let out = ParquetOut::new(file.reopen().map_err(|error| cannot_write(path, error))?);
             let notes = (!notes.is_empty()).then(|| KeyValueMetadata::from_static(notes.to_vec()));
-            let made = ParquetWriter::new(out)
+            let writer = ParquetWriter::new(out.clone())
                 .with_compression(ParquetCompression::Zstd(None))
                 .with_key_value_metadata(notes)
                 .batched(&schema())
                 .map_err(|error| failed(path, error))?;
-            Box::new(made)
+            Box::new(ParquetTarget { writer, out })
         }
     };
     Ok(writer.insert(made))
@@ -312,7 +338,7 @@ fn parquet_writer<'a>(
 fn write_parquet(
     path: &Path,
     file: &NamedTempFile,
-    writer: &mut Option<Box<BatchedWriter<File>>>,
+    writer: &mut Option<Box<ParquetTarget>>,
     notes: &[(String, String)],
     columns: &[(&str, OutputColumn)],
     rows: usize,
@@ -321,7 +347,7 @@ fn write_parquet(
         || columns.iter().map(|(name, column)| Field::new(PlSmallStr::from(*name), column.data_type()));
     let writer = parquet_writer(path, file, writer, notes, || fields().collect())?;
     if rows > 0 {
-        writer.write_batch(&frame(path, columns, rows)?).map_err(|error| failed(path, error))?;
+        writer.write(path, &frame(path, columns, rows)?)?;
     }
     Ok(())
 }

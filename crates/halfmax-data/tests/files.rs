@@ -10,7 +10,7 @@ use std::path::Path;
 use halfmax_core::{Error, Parts, Tensor};
 use halfmax_data::{
     PredictionColumns, PredictionRow, PredictionWriter, RunFolder, ScoreBlock, ScoreWriter, read_model,
-    read_table, sha256_file, write_atomically, write_model,
+    read_table, sha256_bytes, sha256_file, write_atomically, write_model,
 };
 use serde_json::json;
 use zip::write::SimpleFileOptions;
@@ -91,30 +91,96 @@ fn a_model_file_that_is_not_whole_says_so() {
     says(read_model(&other), &["is no model file", "tensors.safetensors"]);
 }
 
+/// Changes the description of a model file, and its digest with it.
+fn described(path: &Path, other: &Path, from: &str, to: &str) {
+    let document = std::cell::RefCell::new(String::new());
+    changed(path, other, |name, bytes| {
+        let text = || String::from_utf8(bytes.clone()).unwrap();
+        Some(match name {
+            "model.json" => {
+                assert!(text().contains(from), "{from}");
+                *document.borrow_mut() = text().replace(from, to);
+                document.borrow().clone().into_bytes()
+            }
+            "SHA256SUMS" => {
+                let arrays = text().lines().nth(1).unwrap().to_owned();
+                let own = sha256_bytes(document.borrow().as_bytes());
+                format!("{own}  model.json\n{arrays}\n").into_bytes()
+            }
+            _ => bytes,
+        })
+    });
+}
+
 #[test]
 fn an_altered_or_newer_model_file_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.halfmax");
     let other = folder.path().join("other.halfmax");
     write_model(&path, "boost", &parts(), json!({})).unwrap();
-    changed(&path, &other, |name, mut bytes| {
-        if name == "tensors.safetensors" {
-            *bytes.last_mut().unwrap() ^= 1;
-        }
-        Some(bytes)
-    });
-    says(read_model(&other), &["other.halfmax", "altered", "SHA-256"]);
-    let rewritten = |from: &'static str, to: &'static str| {
-        changed(&path, &other, move |name, bytes| {
-            let text = || String::from_utf8(bytes.clone()).unwrap().replace(from, to).into_bytes();
-            Some(if name == "model.json" { text() } else { bytes.clone() })
+    for (file, named) in [
+        ("tensors.safetensors", "tensors.safetensors"),
+        ("model.json", "model.json"),
+        ("SHA256SUMS", "model.json"),
+    ] {
+        changed(&path, &other, |name, mut bytes| {
+            if name == file {
+                // A letter of the family, of a digest, or of a number.
+                let at = bytes.windows(5).position(|window| window == b"boost").unwrap_or(bytes.len() - 30);
+                bytes[at] ^= 1;
+            }
+            Some(bytes)
         });
+        says(read_model(&other), &["other.halfmax", "altered", "SHA-256", named]);
+    }
+    let rewritten = |from: &str, to: &str| {
+        described(&path, &other, from, to);
         read_model(&other)
     };
-    says(rewritten("\"format_version\":1", "\"format_version\":2"), &["format 2", "up to 1", "use halfmax"]);
+    assert!(rewritten("\"length\":3", "\"length\": 3").is_ok());
+    says(rewritten("\"format_version\":2", "\"format_version\":3"), &["format 3", "up to 2", "use halfmax"]);
+    says(rewritten("\"format_version\":2", "\"format_version\":0"), &["its format is 0"]);
     says(rewritten("\"length\":3", "\"length\":18446744073709551615"), &["altered"]);
     says(rewritten("\"length\":3", "\"length\":2"), &["altered", "expected 2"]);
-    says(rewritten("\"family\"", "\"famly\""), &["not understood"]);
+    says(rewritten("\"family\"", "\"famly\""), &["not understood", "famly"]);
+    says(rewritten("\"meta\":{}", "\"meta\":{},\"more\":1"), &["not understood", "more"]);
+    says(rewritten("\"length\":3", "\"length\":3,\"more\":1"), &["not understood", "more"]);
+}
+
+#[test]
+fn files_of_the_first_format_are_read_and_others_in_a_model_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.halfmax");
+    let first = folder.path().join("first.halfmax");
+    let other = folder.path().join("other.halfmax");
+    write_model(&path, "boost", &parts(), json!({})).unwrap();
+    describes_first(&path, &first);
+    let (header, read) = read_model(&first).unwrap();
+    assert_eq!((header.format_version, format!("{read:?}")), (1, format!("{:?}", parts())));
+    // The digests do not go with the first format, nor can the second do without.
+    described(&path, &other, "\"format_version\":2", "\"format_version\":1");
+    says(read_model(&other), &["other.halfmax", "altered", "SHA256SUMS"]);
+    changed(&path, &other, |name, bytes| (name != "SHA256SUMS").then_some(bytes));
+    says(read_model(&other), &["other.halfmax", "altered", "2 files"]);
+    changed(&path, &other, |name, bytes| Some(if name == "SHA256SUMS" { Vec::new() } else { bytes }));
+    says(read_model(&other), &["other.halfmax", "altered", "SHA256SUMS"]);
+    let mut zip =
+        zip::ZipWriter::new_append(fs::File::options().read(true).write(true).open(&path).unwrap()).unwrap();
+    zip.start_file("more.bin", SimpleFileOptions::default()).unwrap();
+    zip.finish().unwrap();
+    says(read_model(&path), &["m.halfmax", "\"more.bin\""]);
+}
+
+/// The file as the first version of the format had it.
+fn describes_first(path: &Path, first: &Path) {
+    changed(path, first, |name, bytes| {
+        let text = || String::from_utf8(bytes.clone()).unwrap();
+        match name {
+            "model.json" => Some(text().replace("\"format_version\":2", "\"format_version\":1").into_bytes()),
+            "SHA256SUMS" => None,
+            _ => Some(bytes),
+        }
+    });
 }
 
 #[test]
@@ -123,12 +189,13 @@ fn every_altered_byte_is_noticed_or_harmless() {
     let path = folder.path().join("m.halfmax");
     write_model(&path, "boost", &parts(), json!({})).unwrap();
     let bytes = fs::read(&path).unwrap();
+    let whole = read_model(&path).unwrap();
     for at in 0..bytes.len() {
         let mut altered = bytes.clone();
         altered[at] ^= 0x55;
         fs::write(&path, &altered).unwrap();
-        if let Ok((_, read)) = read_model(&path) {
-            assert_eq!(format!("{read:?}"), format!("{:?}", parts()), "byte {at}");
+        if let Ok(read) = read_model(&path) {
+            assert_eq!(format!("{read:?}"), format!("{whole:?}"), "byte {at}");
         }
     }
 }

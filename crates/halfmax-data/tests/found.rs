@@ -20,10 +20,11 @@ const MOST_MEMORY: u64 = 1 << 20;
 
 type Reader = fn(&[u8]);
 
-const TARGETS: [(&str, Reader); 7] = [
+const TARGETS: [(&str, Reader); 8] = [
     ("text", readers::text),
     ("workbook", readers::workbook),
     ("parquet", readers::parquet),
+    ("parts", readers::parts),
     ("smiles", readers::smiles),
     ("gmt", readers::gmt),
     ("config", readers::config),

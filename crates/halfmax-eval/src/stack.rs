@@ -341,7 +341,9 @@ impl FittedStack {
             let model = load(&family, &parts).map_err(|error| error.at(format!("stack member {name:?}")))?;
             members.push(Member { name, weight, model });
         }
-        Ok(Self { mean, sides, members })
+        let fitted = Self { mean, sides, members };
+        parts.refuse_unknown(&fitted.parts())?;
+        Ok(fitted)
     }
 }
 

@@ -11,7 +11,7 @@ use halfmax_baselines::{
 use halfmax_boost::{BoostParams, FittedBoost, Trees};
 use halfmax_core::{
     AnyModel, BitColumns, Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Parts,
-    Query, Responses, Result, Screen, Seed, Side, Silent, Tuples, ValidationGroup,
+    Query, Responses, Result, Screen, Seed, Side, Silent, Tensor, Tuples, ValidationGroup,
 };
 use halfmax_eval::{FittedStack, StackParams, StackWeights, Tuned};
 use halfmax_kernel::{CompletionParams, FittedCompletion, FittedKernel, KernelParams};
@@ -276,6 +276,71 @@ fn a_model_that_was_stored_predicts_the_same_bits() {
             assert!(load(fitted.family(), &without).is_err(), "{case}: without {name}");
         }
     });
+}
+
+/// Arrays in which a missing number is a feature, or a mean, that an entity lacks.
+const WITH_GAPS: [&str; 4] = ["row_features", "column_features", "means_0", "means_1"];
+
+#[test]
+fn a_model_with_what_its_family_does_not_know_is_refused() {
+    let screen = screen();
+    each(|case, model, validation| {
+        let fitted = fit(model, &screen, validation).unwrap();
+        let parts = fitted.parts();
+        let refused = |parts: &Parts, what: &str| match load(fitted.family(), parts) {
+            Ok(_) => panic!("{case}: {what} was taken"),
+            Err(error) => error,
+        };
+        let mut more = parts.clone();
+        more.tensors.insert("more".into(), Tensor::U8(vec![1]));
+        let error = refused(&more, "another array");
+        assert!(format!("{error}").contains("\"more\""), "{case}: {error}");
+        let mut more = parts.clone();
+        for path in places_of_objects(&more.description, "") {
+            let at = more.description.pointer_mut(&path).and_then(serde_json::Value::as_object_mut).unwrap();
+            at.insert("more".into(), 1.into());
+            let error = refused(&more, &format!("another key in {path:?}"));
+            let texts = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+            assert!(
+                texts.into_iter().any(|error| error.to_string().contains("more")),
+                "{case}, {path}: {error}"
+            );
+            let at = more.description.pointer_mut(&path).and_then(serde_json::Value::as_object_mut).unwrap();
+            at.remove("more");
+        }
+        for (name, tensor) in &parts.tensors {
+            let with_gaps = WITH_GAPS.contains(&name.rsplit('/').next().unwrap_or_default());
+            for wrong in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let mut bad = tensor.clone();
+                match &mut bad {
+                    Tensor::F32(values) if !values.is_empty() => values[0] = wrong as f32,
+                    Tensor::F64(values) if !values.is_empty() => values[0] = wrong,
+                    _ => continue,
+                }
+                if with_gaps && wrong.is_nan() {
+                    continue;
+                }
+                let mut parts = parts.clone();
+                parts.tensors.insert(name.clone(), bad);
+                refused(&parts, &format!("{wrong} in {name}"));
+            }
+        }
+    });
+}
+
+/// JSON pointers to all objects of a description; of a list, to its first.
+fn places_of_objects(value: &serde_json::Value, path: &str) -> Vec<String> {
+    match value {
+        serde_json::Value::Object(entries) => {
+            let inner =
+                entries.iter().flat_map(|(key, value)| places_of_objects(value, &format!("{path}/{key}")));
+            std::iter::once(path.to_owned()).chain(inner).collect()
+        }
+        serde_json::Value::Array(values) => {
+            values.first().map(|first| places_of_objects(first, &format!("{path}/0"))).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
 }
 
 #[test]

@@ -217,6 +217,12 @@ impl Applicability {
     /// # Errors
     /// If the description is not one of it, or a tensor is missing, of another length, or holds what cannot be.
     pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let fitted = Self::read(parts)?;
+        parts.refuse_unknown(&fitted.parts())?;
+        Ok(fitted)
+    }
+
+    fn read(parts: &Parts) -> Result<Self> {
         let described: Vec<Description> = Deserialize::deserialize(&parts.description)
             .map_err(|error| malformed("its description is not understood").because(error))?;
         let mut sides = Vec::new();

@@ -413,6 +413,12 @@ impl FittedKernel {
     /// If the description is not one of a kernel model, or a tensor is missing, of another type or length, or holds a
     /// number that cannot be.
     pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let fitted = Self::read(parts)?;
+        parts.refuse_unknown(&fitted.parts())?;
+        Ok(fitted)
+    }
+
+    fn read(parts: &Parts) -> Result<Self> {
         let description: Description = Deserialize::deserialize(&parts.description)
             .map_err(|error| malformed("its description is not understood").because(error))?;
         let Description { params, target, row_side, sides, pilots: informed } = description;
@@ -471,11 +477,14 @@ pub(crate) fn stored_kernel(
     terms: Vec<FittedTerm>,
 ) -> Result<SideKernel> {
     let shape = (entities, space.len());
-    // Not finite where a feature is missing.
+    // NaN where a feature is missing.
     let values = match parts.tensors.get(tensor) {
-        Some(Tensor::F32(values)) if values.len() == shape.0 * shape.1 => values.clone(),
+        Some(Tensor::F32(values)) if values.len() == shape.0.saturating_mul(shape.1) => values.clone(),
         _ => return Err(malformed(format!("{tensor} are missing or of another length"))),
     };
+    if values.iter().any(|value| value.is_infinite()) {
+        return Err(malformed(format!("{tensor} hold an infinite number")));
+    }
     let values = Array2::from_shape_vec(shape, values).map_err(|error| malformed(tensor).because(error))?;
     let kernel = SideKernel { space, values, terms };
     if kernel.is_possible() {

@@ -681,6 +681,12 @@ impl FittedNeural {
     /// If the description is not one of a neural model, or a tensor is missing, of another type or length, or holds a number
     /// that cannot be.
     pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let fitted = Self::read(parts)?;
+        parts.refuse_unknown(&fitted.parts())?;
+        Ok(fitted)
+    }
+
+    fn read(parts: &Parts) -> Result<Self> {
         let Description { head, sides } = Deserialize::deserialize(&parts.description)
             .map_err(|error| malformed("its description is not understood").because(error))?;
         head.params.check_numbers().map_err(malformed)?;

@@ -170,6 +170,12 @@ impl FittedClassical {
     /// If the description is not one of a classical family, or a tensor is missing, of another type or length, or holds a
     /// number that cannot be.
     pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let fitted = Self::read(parts)?;
+        parts.refuse_unknown(&fitted.parts())?;
+        Ok(fitted)
+    }
+
+    fn read(parts: &Parts) -> Result<Self> {
         let head: Head = Deserialize::deserialize(&parts.description)
             .map_err(|error| malformed("its description is not understood").because(error))?;
         if head.row_side > 1 {

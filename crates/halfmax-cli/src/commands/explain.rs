@@ -56,7 +56,7 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     for path in [&args.out].into_iter().chain(&outputs) {
         global.may_write(path, &inputs)?;
     }
-    let Trained { fitted, facts, .. } = Trained::read(&args.model)?;
+    let Trained { fitted, facts, .. } = Trained::read(&args.model, terminal)?;
     let mut config = args.config(global)?;
     config.seed = global.seed.unwrap_or(config.seed);
     let params = args.params(&config);

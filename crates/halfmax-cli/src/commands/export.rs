@@ -3,12 +3,12 @@ use std::path::Path;
 
 use halfmax_boost::FittedBoost;
 use halfmax_core::{Error, FittedModel, Result};
-use halfmax_data::{OutputSet, read_model};
+use halfmax_data::OutputSet;
 use serde_json::json;
 
 use crate::Global;
-use crate::registry;
 use crate::terminal::Terminal;
+use crate::trained::Trained;
 
 /// `halfmax export --format lightgbm`.
 pub fn export(model: &Path, out: &Path, global: &Global, terminal: Terminal) -> Result<()> {
@@ -16,13 +16,12 @@ pub fn export(model: &Path, out: &Path, global: &Global, terminal: Terminal) -> 
     for path in [out, columns.as_path()] {
         global.may_write(path, &[model])?;
     }
-    let (header, parts) = read_model(model)?;
-    let fitted = registry::fitted(&header.family, &parts).map_err(|error| error.at(model.display()))?;
+    let Trained { fitted, .. } = Trained::read(model, terminal)?;
     let Some(fitted) = (&*fitted as &dyn Any).downcast_ref::<FittedBoost>() else {
         return Err(Error::config(format!(
             "{}: a model of family {:?} has no trees to export",
             model.display(),
-            header.family
+            fitted.family()
         ))
         .help("export a model of family \"boost\""));
     };

@@ -96,7 +96,7 @@ pub struct ScoreArgs {
 pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()> {
     args.check()?;
     global.may_write(&args.out, &args.inputs())?;
-    let Trained { fitted, mut facts, applicability } = Trained::read(&args.model)?;
+    let Trained { fitted, mut facts, applicability } = Trained::read(&args.model, terminal)?;
     let said = args.sensitive.as_deref().and_then(End::named);
     facts.target.sensitive = said.or(facts.target.sensitive);
     args.check_for(&facts)?;
@@ -250,7 +250,7 @@ impl ScoreArgs {
         drugs: &EntityTable,
         global: &Global,
     ) -> Result<Monotherapy> {
-        let Trained { fitted, facts, .. } = Trained::read(path)?;
+        let Trained { fitted, facts, .. } = Trained::read(path, Terminal::new(global.json, global.quiet))?;
         if facts.combinations || !facts.target.has_ic50_um() {
             let what = if facts.combinations { "of combinations" } else { "of single drugs" };
             return Err(Error::config(format!(

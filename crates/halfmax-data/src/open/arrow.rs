@@ -5,7 +5,9 @@
 
 use halfmax_core::{Error, Result};
 use polars_arrow_format::ipc::planus::{self, ReadAsRoot};
-use polars_arrow_format::ipc::{BlockRef, FooterRef, MessageHeaderRef, MessageRef, RecordBatchRef};
+use polars_arrow_format::ipc::{BlockRef, FooterRef, MessageHeaderRef, MessageRef, RecordBatchRef, TypeRef};
+
+use super::limit::refuse_beyond_limit;
 
 /// The end of a file: the length of the footer (four bytes), and these.
 const MAGIC: &[u8] = b"ARROW1";
@@ -13,36 +15,58 @@ const MAGIC: &[u8] = b"ARROW1";
 /// More bytes than any file asks for: those of a buffer with a place or a length below 0.
 const NOWHERE: u128 = 1 << 100;
 
-/// Refuses a file whose buffers would take more than `most` bytes. What cannot be followed is left for the reader to refuse.
+/// A value takes so many bytes in a table, however few it takes in the file: a column of missing values has none, one of truth values a bit each.
+const BYTES_PER_VALUE: u128 = 8;
+
+/// Refuses a file whose buffers or values would take more bytes than the limit. What cannot be followed is left for the reader to refuse.
 ///
 /// # Errors
-/// If they would.
-pub(super) fn check(label: &str, bytes: &[u8], most: usize) -> Result<()> {
-    let Ok(Some(asked)) = asked(bytes) else { return Ok(()) };
-    if asked <= most as u128 {
-        return Ok(());
+/// If they would, or a column is of a type with which the reader cannot read any column.
+pub(super) fn check(label: &str, bytes: &[u8]) -> Result<()> {
+    if let Ok(Some((column, kind))) = unread(bytes) {
+        return Err(Error::data(format!(
+            "{label}: column {column:?} holds {kind}, which cannot be read, nor can the file with it"
+        ))
+        .help("write the file again without the column, or as Parquet"));
     }
+    let Ok(Some(asked)) = asked(bytes) else { return Ok(()) };
     if asked >= NOWHERE {
         return Err(Error::data(format!(
-            "{label}: the file is damaged: a buffer in it begins or ends nowhere"
+            "{label}: the file is damaged: a buffer in it begins or ends nowhere, or a column has fewer values than none"
         ))
         .help("copy or download the file again"));
     }
-    Err(Error::data(format!(
-        "{label}: the file says that it unpacks to {asked} bytes, which its {} bytes cannot",
-        bytes.len()
-    ))
-    .help("copy or download the file again"))
+    refuse_beyond_limit(label, asked)
 }
 
-/// How many bytes all buffers take that the footer leads to; none where it leads out of the file.
-fn asked(bytes: &[u8]) -> planus::Result<Option<u128>> {
+/// The first column of a type that the reader does not know, and what it holds.
+fn unread(bytes: &[u8]) -> planus::Result<Option<(String, &'static str)>> {
+    let Some(schema) = footer(bytes)?.map(|footer| footer.schema()).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    for field in schema.fields()?.into_iter().flatten() {
+        let field = field?;
+        let kind = match field.type_()? {
+            Some(TypeRef::RunEndEncoded(_)) => "runs of equal values",
+            Some(TypeRef::ListView(_) | TypeRef::LargeListView(_)) => "views of lists",
+            _ => continue,
+        };
+        return Ok(Some((field.name()?.unwrap_or_default().to_owned(), kind)));
+    }
+    Ok(None)
+}
+
+fn footer(bytes: &[u8]) -> planus::Result<Option<FooterRef<'_>>> {
     let Some(rest) = bytes.strip_suffix(MAGIC) else { return Ok(None) };
     let Some((rest, length)) = rest.split_last_chunk::<4>() else { return Ok(None) };
     let start =
         usize::try_from(i32::from_le_bytes(*length)).ok().and_then(|length| rest.len().checked_sub(length));
-    let Some(footer) = start.and_then(|start| rest.get(start..)) else { return Ok(None) };
-    let footer = FooterRef::read_as_root(footer)?;
+    start.and_then(|start| rest.get(start..)).map(FooterRef::read_as_root).transpose()
+}
+
+/// How many bytes all buffers take that the footer leads to; none where it leads out of the file.
+fn asked(bytes: &[u8]) -> planus::Result<Option<u128>> {
+    let Some(footer) = footer(bytes)? else { return Ok(None) };
     let mut sum = 0;
     for block in footer.dictionaries()?.into_iter().chain(footer.record_batches()?).flatten() {
         match asked_by_block(bytes, &block)? {
@@ -90,5 +114,10 @@ fn asked_by_batch(batch: &RecordBatchRef<'_>, body: &[u8]) -> planus::Result<Opt
             unpacked.filter(|_| packed && length >= 8).and_then(|unpacked| u64::try_from(unpacked).ok());
         sum += u128::from(unpacked.unwrap_or(0)).max(length as u128);
     }
-    Ok(Some(sum))
+    let mut values = 0;
+    for node in batch.nodes()?.into_iter().flatten() {
+        let Ok(length) = u64::try_from(node.length()) else { return Ok(Some(NOWHERE)) };
+        values += u128::from(length);
+    }
+    Ok(Some(sum.max(values * BYTES_PER_VALUE)))
 }

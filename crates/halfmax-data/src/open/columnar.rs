@@ -1,63 +1,111 @@
 //! Parquet and Arrow (Feather) files.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io::Cursor;
+use std::ops::Range;
 
-use halfmax_core::{Error, Result};
+use halfmax_core::{Error, Result, listed};
 use polars::prelude::{
-    ChunkedArray, Column, DataFrame, DataType, IpcReader, ParquetReader, PolarsNumericType, SerReader,
+    ArrowSchema, ChunkedArray, Column, DataFrame, DataType, IpcReader, ParquetReader, PlSmallStr,
+    PolarsNumericType, SerReader,
 };
+use polars_parquet::parquet::metadata::{FileMetadata, RowGroupMetadata};
+use polars_parquet::parquet::schema::types::PhysicalType;
 
 use super::guard::guarded;
+use super::kinds::{Source, set_aside};
+use super::limit::refuse_beyond_limit;
+use super::pages::{self, Unpacked};
 use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
 pub(super) fn read_parquet(label: &str, bytes: &[u8]) -> Result<RawTable> {
     if bytes.len() < 12 || !bytes.ends_with(b"PAR1") {
         return Err(cut_short(label));
     }
-    let size = bytes.len();
     guarded(label, "Parquet", || {
         let failed = |error| unreadable(label, "Parquet", error);
         let mut reader = ParquetReader::new(Cursor::new(bytes));
+        let schema = reader.schema().map_err(failed)?;
         let about = reader.get_metadata().map_err(failed)?;
-        let rows: usize =
-            about.row_groups.iter().map(|group| group.num_rows()).fold(0, usize::saturating_add);
-        let columns = about.schema_descr.columns().len();
-        refuse_impossible_size(label, rows.max(about.num_rows), columns, size)?;
-        let columns = about.row_groups.iter().flat_map(|group| group.parquet_columns());
-        let columns = columns.map(|column| (column.byte_range(), column.num_values()));
-        super::pages::check(label, size, columns, |place| bytes.get(place).map(Cow::Borrowed))?;
-        table_of_frame(label, reader.finish().map_err(failed)?)
+        let columns = FileColumns::of(label, &schema, Source::Parquet)?;
+        rows_of_parquet(label, about)?;
+        let mut unpacked = 0;
+        for group in &about.row_groups {
+            let read = |place: Range<usize>| bytes.get(place).map(Cow::Borrowed);
+            let values = bytes_of_values(group, &columns)?;
+            unpacked += pages_of_group(label, bytes.len(), group, &columns, read)?.all.max(values);
+        }
+        refuse_beyond_limit(label, unpacked)?;
+        columns.table(label, reader.with_projection(Some(columns.read.clone())).finish().map_err(failed)?)
     })
+}
+
+/// How many rows a Parquet file says that it has.
+///
+/// # Errors
+/// If they are more than a table can have.
+pub(super) fn rows_of_parquet(label: &str, about: &FileMetadata) -> Result<usize> {
+    let rows = about.row_groups.iter().map(RowGroupMetadata::num_rows).fold(0, usize::saturating_add);
+    let rows = rows.max(about.num_rows);
+    if rows < u32::MAX as usize {
+        return Ok(rows);
+    }
+    Err(Error::data(format!(
+        "{label}: the file says that it holds {rows} rows, a table can have {}",
+        u32::MAX - 1
+    ))
+    .help("copy or download the file again; if it has so many rows, split it"))
+}
+
+/// What the pages of the columns that are read unpack to, of one group of rows.
+///
+/// # Errors
+/// As [`pages::check`].
+pub(super) fn pages_of_group<'a>(
+    label: &str,
+    size: usize,
+    group: &RowGroupMetadata,
+    columns: &FileColumns,
+    read: impl FnMut(Range<usize>) -> Option<Cow<'a, [u8]>>,
+) -> Result<Unpacked> {
+    let own = group
+        .parquet_columns()
+        .iter()
+        .filter(|column| columns.reads(column.descriptor().path_in_schema.first()));
+    pages::check(label, size, own, read)
+}
+
+/// How many bytes the values of a group of rows take in a table, however few they take in the file.
+fn bytes_of_values(group: &RowGroupMetadata, columns: &FileColumns) -> Result<u128> {
+    let own = group
+        .parquet_columns()
+        .iter()
+        .filter(|column| columns.reads(column.descriptor().path_in_schema.first()));
+    let bytes = own.map(|column| {
+        let values = u128::try_from(column.num_values()).unwrap_or(u128::from(u64::MAX));
+        values * bytes_per_value(column.physical_type())
+    });
+    Ok(bytes.sum())
+}
+
+/// How many bytes one row takes in a table, in the columns of a Parquet file that are read.
+pub(super) fn bytes_per_row(about: &FileMetadata, columns: &FileColumns) -> u128 {
+    let own =
+        about.schema_descr.columns().iter().filter(|column| columns.reads(column.path_in_schema.first()));
+    own.map(|column| bytes_per_value(column.descriptor.primitive_type.physical_type)).sum()
+}
+
+/// How many bytes a value takes at least.
+fn bytes_per_value(kind: PhysicalType) -> u128 {
+    match kind {
+        PhysicalType::FixedLenByteArray(length) => (length as u128).max(8),
+        _ => 8,
+    }
 }
 
 pub(super) fn cut_short(label: &str) -> Error {
     Error::data(format!("{label}: the Parquet file is cut short")).help("copy or download the file again")
-}
-
-/// At most so many values for each byte of a file: one value that is repeated takes next to nothing, but a page of a
-/// thousand such values takes some bytes.
-const MOST_VALUES_PER_BYTE: usize = 1 << 14;
-
-/// At most so many bytes are unpacked from one, of an Arrow file: as many as the best compression of one repeated value.
-const MOST_BYTES_PER_BYTE: usize = 1 << 14;
-
-/// So many bytes are never too many.
-const FEW_BYTES: usize = 1 << 25;
-
-/// So many values are never too many.
-const FEW_VALUES: usize = 1 << 22;
-
-/// Refuses a file that says it holds more values than a file of its size can.
-pub(super) fn refuse_impossible_size(label: &str, rows: usize, columns: usize, bytes: usize) -> Result<()> {
-    let most = bytes.saturating_mul(MOST_VALUES_PER_BYTE).max(FEW_VALUES);
-    if rows.saturating_mul(columns) <= most && rows < u32::MAX as usize {
-        return Ok(());
-    }
-    Err(Error::data(format!(
-        "{label}: the file says that it holds {rows} rows × {columns} columns, which its {bytes} bytes cannot"
-    ))
-    .help("copy or download the file again"))
 }
 
 pub(super) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
@@ -69,11 +117,99 @@ pub(super) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
             "write it again: arrow::write_feather(x, \"file.feather\") or frame.to_feather(\"file.feather\")",
         ));
     }
-    super::arrow::check(label, bytes, bytes.len().saturating_mul(MOST_BYTES_PER_BYTE).max(FEW_BYTES))?;
+    super::arrow::check(label, bytes)?;
     guarded(label, "Arrow", || {
-        let frame = IpcReader::new(Cursor::new(bytes)).finish();
-        table_of_frame(label, frame.map_err(|error| unreadable(label, "Arrow", error))?)
+        let failed = |error| unreadable(label, "Arrow", error);
+        let mut reader = IpcReader::new(Cursor::new(bytes));
+        let schema = reader.schema().map_err(failed)?;
+        let columns = FileColumns::of(label, &schema, Source::Arrow)?;
+        columns.table(label, reader.with_projection(Some(columns.read.clone())).finish().map_err(failed)?)
     })
+}
+
+/// The columns of a file: those that are read, and those whose values are neither numbers nor texts, which are set aside unread.
+pub(super) struct FileColumns {
+    /// For each column its name, and what it holds if it is set aside.
+    all: Vec<(String, Option<String>)>,
+    /// The positions of those that are read.
+    pub read: Vec<usize>,
+    /// The names of the others.
+    aside: HashSet<String>,
+}
+
+impl FileColumns {
+    /// # Errors
+    /// If no column can be read.
+    pub fn of(label: &str, schema: &ArrowSchema, source: Source) -> Result<Self> {
+        let kind =
+            |field: &polars::prelude::ArrowField| (field.name.to_string(), set_aside(&field.dtype, source));
+        let all: Vec<(String, Option<String>)> = schema.iter_values().map(kind).collect();
+        let read: Vec<usize> = (0..all.len()).filter(|at| all[*at].1.is_none()).collect();
+        let aside = all.iter().filter(|(_, kind)| kind.is_some()).map(|(name, _)| name.clone()).collect();
+        let columns = Self { all, read, aside };
+        if columns.read.is_empty() {
+            let aside = columns.all.iter().filter_map(|(name, kind)| Some((name.as_str(), kind.as_deref()?)));
+            return Err(Error::data(format!(
+                "{label}: no column holds text or numbers, only {}",
+                listed_kinds(aside)
+            ))
+            .help("write the file again with plain columns of text and numbers"));
+        }
+        Ok(columns)
+    }
+
+    /// Whether a column of this name is read.
+    fn reads(&self, name: Option<&PlSmallStr>) -> bool {
+        name.is_none_or(|name| !self.aside.contains(name.as_str()))
+    }
+
+    /// The columns of a table, from a frame of those that are read.
+    ///
+    /// # Errors
+    /// If the values of one cannot be taken over.
+    pub fn columns(&self, label: &str, frame: DataFrame) -> Result<Vec<RawColumn>> {
+        let mut read = frame.into_columns().into_iter();
+        let mut columns = Vec::with_capacity(self.all.len());
+        for (name, kind) in &self.all {
+            let values = match kind {
+                Some(kind) => Values::Other(kind.clone()),
+                None => values_of(label, read.next().ok_or_else(|| super::changed(label))?)?,
+            };
+            columns.push(RawColumn { name: name.trim().to_owned(), values });
+        }
+        Ok(columns)
+    }
+
+    fn table(&self, label: &str, frame: DataFrame) -> Result<RawTable> {
+        let rows = frame.height();
+        if rows == 0 {
+            return Err(super::no_rows(label));
+        }
+        let columns = self.columns(label, frame)?;
+        let notes = notes_of(&columns);
+        RawTable::new(label, columns, rows, RowPlaces::From(2), notes)
+    }
+}
+
+/// What is to be said of columns that are set aside.
+pub(super) fn notes_of(columns: &[RawColumn]) -> Vec<String> {
+    let aside = columns.iter().filter_map(|column| match &column.values {
+        Values::Other(kind) => Some((column.name.as_str(), kind.as_str())),
+        _ => None,
+    });
+    let aside: Vec<(&str, &str)> = aside.collect();
+    match aside.is_empty() {
+        true => Vec::new(),
+        false => {
+            let aside = listed_kinds(aside.into_iter());
+            vec![format!("columns that hold neither numbers nor texts are set aside: {aside}")]
+        }
+    }
+}
+
+fn listed_kinds<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let texts: Vec<String> = columns.map(|(name, kind)| format!("{name:?} ({kind})")).collect();
+    listed(&texts, 8)
 }
 
 pub(super) fn unreadable(label: &str, kind: &str, error: polars::error::PolarsError) -> Error {
@@ -82,45 +218,44 @@ pub(super) fn unreadable(label: &str, kind: &str, error: polars::error::PolarsEr
         .because(error)
 }
 
-fn table_of_frame(label: &str, frame: DataFrame) -> Result<RawTable> {
-    let rows = frame.height();
-    if rows == 0 {
-        return Err(super::no_rows(label));
-    }
-    RawTable::new(label, columns_of_frame(label, frame)?, rows, RowPlaces::From(2), Vec::new())
-}
-
-pub(super) fn columns_of_frame(label: &str, frame: DataFrame) -> Result<Vec<RawColumn>> {
-    let column = |column: Column| {
-        Ok(RawColumn { name: column.name().trim().to_owned(), values: values_of(label, column)? })
-    };
-    frame.into_columns().into_iter().map(column).collect()
-}
-
 fn values_of(label: &str, column: Column) -> Result<Values> {
     let name = column.name().clone();
     let failed = |error: polars::error::PolarsError| {
         Error::data(format!("{label}: column {:?}: {error}", name.as_str())).because(error)
     };
     Ok(match column.dtype() {
-        DataType::Float32 => {
+        DataType::Float16 | DataType::Float32 => {
+            let column = column.cast(&DataType::Float32).map_err(failed)?;
             let singles = column.f32().map_err(failed)?.clone();
             drop(column);
             Values::singles(with_missing(singles, f32::NAN))
         }
         DataType::Int64 | DataType::UInt64 if !fits_a_number(&column) => {
-            texts(&column.cast(&DataType::String).map_err(failed)?).map_err(failed)?
+            texts(label, &column.cast(&DataType::String).map_err(failed)?, str::to_owned)?
         }
-        kind if kind.is_primitive_numeric() || kind.is_bool() || matches!(kind, DataType::Null) => {
+        kind if kind.is_primitive_numeric()
+            || kind.is_decimal()
+            || kind.is_bool()
+            || matches!(kind, DataType::Null) =>
+        {
             let cast = column.cast(&DataType::Float64).map_err(failed)?;
             let numbers = cast.f64().map_err(failed)?.clone();
             drop((column, cast));
             Values::numbers(with_missing(numbers, f64::NAN))
         }
-        DataType::String => texts(&column).map_err(failed)?,
-        kind => match column.cast(&DataType::String).and_then(|cast| texts(&cast)) {
-            Ok(texts) if !kind.is_nested() => texts,
-            _ => Values::Other(kind.to_string()),
+        DataType::String => texts(label, &column, str::to_owned)?,
+        DataType::Datetime(unit, zone) => {
+            let zoned = zone.is_some();
+            // The text of a time with a zone needs a list of zones; without one, all times are given in UTC.
+            let plain =
+                column.cast(&DataType::Int64).and_then(|ticks| ticks.cast(&DataType::Datetime(*unit, None)));
+            let plain = plain.and_then(|times| times.cast(&DataType::String)).map_err(failed)?;
+            texts(label, &plain, |time| time_text(time, zoned))?
+        }
+        kind => match column.cast(&DataType::String) {
+            Ok(cast) if !kind.is_nested() => texts(label, &cast, str::to_owned)?,
+            _ if kind.is_binary() => Values::Other("bytes that are no text".into()),
+            _ => Values::Other(format!("values of type {kind}")),
         },
     })
 }
@@ -154,9 +289,30 @@ fn fits_a_number(column: &Column) -> bool {
     largest.is_none_or(|largest| largest <= 9_007_199_254_740_992.0)
 }
 
-fn texts(column: &Column) -> Result<Values, polars::error::PolarsError> {
+/// A time without what is 0: `2024-01-31`, `2024-01-31 12:30:00 UTC`.
+fn time_text(time: &str, zoned: bool) -> String {
+    let (whole, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let time = if fraction.bytes().all(|digit| digit == b'0') { whole } else { time };
+    match time.strip_suffix(" 00:00:00") {
+        Some(day) if !zoned => day.to_owned(),
+        _ if zoned => format!("{time} UTC"),
+        _ => time.to_owned(),
+    }
+}
+
+/// The texts of a column, each as it is to be `written`.
+///
+/// # Errors
+/// If the distinct ones are longer than the limit: a file can hold one long text and say that each row is another part of it.
+fn texts(label: &str, column: &Column, written: impl Fn(&str) -> String) -> Result<Values> {
+    let column_texts = column.str().map_err(|error| {
+        Error::data(format!("{label}: column {:?}: {error}", column.name().as_str())).because(error)
+    })?;
     let mut builder = LabelsBuilder::default();
-    column.str()?.iter().for_each(|text| builder.push(text));
+    for text in column_texts.iter() {
+        builder.push(text.map(&written).as_deref());
+        refuse_beyond_limit(label, builder.bytes() as u128)?;
+    }
     Ok(Values::texts(builder.finish()))
 }
 
@@ -165,11 +321,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_values_than_a_file_can_hold_are_refused() {
-        assert!(refuse_impossible_size("t.parquet", 1_000_000, 4, 500).is_ok());
-        assert!(refuse_impossible_size("t.parquet", 1_000_000, 1000, 200_000).is_ok());
-        let error = refuse_impossible_size("t.parquet", 1 << 40, 3, 2044).unwrap_err().to_string();
-        assert!(error.contains("1099511627776 rows × 3 columns, which its 2044 bytes cannot"), "{error}");
-        assert!(refuse_impossible_size("t.parquet", usize::MAX, usize::MAX, usize::MAX).is_err());
+    fn times_are_written_without_what_is_zero() {
+        assert_eq!(time_text("2024-01-31 00:00:00.000", false), "2024-01-31");
+        assert_eq!(time_text("2024-01-31 12:30:00.000000", true), "2024-01-31 12:30:00 UTC");
+        assert_eq!(time_text("2024-01-31 12:30:00.5", false), "2024-01-31 12:30:00.5");
+        assert_eq!(time_text("2024-01-31 00:00:00", true), "2024-01-31 00:00:00 UTC");
     }
 }

@@ -5,6 +5,8 @@ use std::io::{Cursor, Read};
 use halfmax_core::{Error, Result, listed};
 use zip::ZipArchive;
 
+use super::limit::{unpack_limit, unpacks_beyond_limit};
+
 /// What a file is packed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Container {
@@ -134,8 +136,10 @@ fn refuse_what_is_no_text(label: &str, bytes: &[u8]) -> Result<()> {
 }
 
 pub(super) fn gunzip(label: &str, bytes: &[u8]) -> Result<Vec<u8>> {
-    let most = most_unpacked(bytes.len() as u64);
-    unpacked(label, flate2::read::MultiGzDecoder::new(bytes), most, |error| damaged(label, error))
+    // The last four bytes are the length of what was packed, where that is less than 4 GiB and in one piece.
+    let length = bytes.last_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length).into());
+    let inner = Packed { inner: flate2::read::MultiGzDecoder::new(bytes), length };
+    unpacked(label, inner, unpack_limit(), |error| damaged(label, error))
 }
 
 /// The error of compressed data that cannot be unpacked.
@@ -145,23 +149,10 @@ pub(super) fn damaged(label: &str, error: std::io::Error) -> Error {
         .because(error)
 }
 
-/// The error of a file out of which more comes than out of a table.
-pub(super) fn unpacks_to_too_much(label: &str, most: u64) -> Error {
-    Error::data(format!(
-        "{label}: more than {most} bytes come out of the compressed file, far more than out of those of tables"
-    ))
-    .help("if you trust the file, unpack it and give the file that comes out")
-}
-
-/// So many bytes may always come out of a compressed file.
-const ALWAYS_UNPACKED: u64 = 1 << 30;
-
-/// Beyond that, at most so many for each byte of the file: tables of text shrink to a tenth, hardly ever to a hundredth.
-const MOST_PER_BYTE: u64 = 200;
-
-/// How many bytes may come out of so many compressed ones.
-pub(super) fn most_unpacked(packed: u64) -> u64 {
-    packed.saturating_mul(MOST_PER_BYTE).max(ALWAYS_UNPACKED)
+/// What is packed, and how many bytes come out of it, as far as the file says.
+struct Packed<R> {
+    inner: R,
+    length: u64,
 }
 
 /// What comes out of a compressed file.
@@ -170,16 +161,18 @@ pub(super) fn most_unpacked(packed: u64) -> u64 {
 /// If it is damaged, or more than `most` bytes come out of it.
 fn unpacked(
     label: &str,
-    inner: impl Read,
+    packed: Packed<impl Read>,
     most: u64,
     damaged: impl FnOnce(std::io::Error) -> Error,
 ) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    if let Err(error) = inner.take(most.saturating_add(1)).read_to_end(&mut bytes) {
+    // One more byte shows that the end was reached. Where there is no such memory at once, it is asked for as it is needed.
+    let _ = bytes.try_reserve_exact(packed.length.min(most).saturating_add(1) as usize);
+    if let Err(error) = packed.inner.take(most.saturating_add(1)).read_to_end(&mut bytes) {
         return Err(damaged(error));
     }
     if bytes.len() as u64 > most {
-        return Err(unpacks_to_too_much(label, most));
+        return Err(unpacks_beyond_limit(label));
     }
     Ok(bytes)
 }
@@ -268,8 +261,39 @@ pub(crate) fn extract(label: &str, bytes: &[u8], member: &str) -> Result<Vec<u8>
     };
     let mut archive = archive(label, bytes)?;
     let file = archive.by_name(member).map_err(|error| damaged(error.into()))?;
-    let packed = file.compressed_size().min(bytes.len() as u64);
-    unpacked(&format!("{label}/{member}"), file, most_unpacked(packed), |error| damaged(error.into()))
+    let packed = Packed { length: file.size(), inner: file };
+    unpacked(&format!("{label}/{member}"), packed, unpack_limit(), |error| damaged(error.into()))
+}
+
+/// Refuses an archive whose files, all together, unpack to more than the limit. What cannot be unpacked is left for its reader to refuse.
+///
+/// # Errors
+/// If they do.
+pub(super) fn refuse_beyond_limit_in_all(label: &str, bytes: &[u8]) -> Result<()> {
+    let mut archive = archive(label, bytes)?;
+    let mut left = unpack_limit();
+    for at in 0..archive.len() {
+        let Ok(file) = archive.by_index(at) else { continue };
+        let mut counted = Counted(0);
+        // What comes before damage counts, too.
+        let _ = std::io::copy(&mut file.take(left.saturating_add(1)), &mut counted);
+        left = left.checked_sub(counted.0).ok_or_else(|| unpacks_beyond_limit(label))?;
+    }
+    Ok(())
+}
+
+/// Counts the bytes that are written, and keeps none.
+struct Counted(u64);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -279,14 +303,11 @@ mod tests {
     #[test]
     fn what_unpacks_without_end_is_refused() {
         let read = |most| {
-            unpacked("t.csv.gz", std::io::repeat(b'0').take(1000), most, |error| {
-                Error::data(error.to_string())
-            })
+            let packed = Packed { inner: std::io::repeat(b'0').take(1000), length: 10 };
+            unpacked("t.csv.gz", packed, most, |error| Error::data(error.to_string()))
         };
         assert_eq!(read(1000).unwrap().len(), 1000);
         let error = read(999).unwrap_err();
-        assert!(error.to_string().starts_with("t.csv.gz: more than 999 bytes come out"), "{error}");
-        assert_eq!((most_unpacked(10), most_unpacked(10 << 20)), (1 << 30, 2000 << 20));
-        assert_eq!(most_unpacked(u64::MAX), u64::MAX);
+        assert!(error.to_string().starts_with("t.csv.gz: unpacks to more than"), "{error}");
     }
 }

@@ -10,8 +10,12 @@ use halfmax_core::{Error, Result};
 use polars::prelude::{ParquetReader, SerReader};
 
 use super::changed;
-use super::columnar::{columns_of_frame, cut_short, refuse_impossible_size, unreadable};
+use super::columnar::{
+    FileColumns, bytes_per_row, cut_short, notes_of, pages_of_group, rows_of_parquet, unreadable,
+};
 use super::guard::guarded;
+use super::kinds::Source as FileSource;
+use super::limit::refuse_beyond_limit;
 use super::survey::{About, Survey, Surveyed};
 use crate::parts::PartSize;
 use crate::table::{Header, RawColumn, RawTable, RowPlaces};
@@ -25,6 +29,7 @@ pub(crate) struct ParquetParts {
 struct Source {
     path: PathBuf,
     label: String,
+    columns: FileColumns,
     rows: usize,
     size: PartSize,
     /// So many rows are a part.
@@ -32,7 +37,7 @@ struct Source {
 }
 
 impl ParquetParts {
-    /// Looks at a whole file. None of a file that is not to be read part by part: of another kind, or with columns of lists or structures.
+    /// Looks at a whole file. None of a file of another kind.
     ///
     /// # Errors
     /// If the file is damaged or has no row.
@@ -44,14 +49,18 @@ impl ParquetParts {
             return Ok(None);
         }
         let bytes = file.metadata().map_or(0, |about| about.len());
-        let Some((rows, columns)) = checked(&label, &mut file, bytes as usize)? else { return Ok(None) };
+        let Checked { rows, columns, row } = checked(&label, &mut file, bytes as usize)?;
         if rows == 0 {
             return Err(super::no_rows(&label));
         }
-        let part = (size.bytes() / (8 * columns.max(1))).max(1);
-        let source = Source { path: path.to_owned(), label, rows, size, part };
+        let part = usize::try_from(size.bytes() as u128 / row.max(1)).unwrap_or(usize::MAX).max(1);
+        let source = Source { path: path.to_owned(), label, columns, rows, size, part };
         let mut survey: Option<Survey> = None;
+        let mut notes = Vec::new();
         source.each(|columns, first, rows| {
+            if survey.is_none() {
+                notes = notes_of(&columns);
+            }
             let survey = survey.get_or_insert_with(|| {
                 let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
                 Survey::of(&names, vec![true; names.len()])
@@ -59,7 +68,7 @@ impl ParquetParts {
             survey.see(&columns, rows, &RowPlaces::From(first));
             Ok(())
         })?;
-        let about = About { label: &source.label, header: Header::Found, bytes, notes: Vec::new() };
+        let about = About { label: &source.label, header: Header::Found, bytes, notes };
         let surveyed = survey.map(|survey| survey.conclude(about, |_| Vec::new())).transpose()?.flatten();
         Ok(surveyed.map(|surveyed| Self { source, surveyed }))
     }
@@ -83,8 +92,15 @@ impl ParquetParts {
     }
 }
 
-/// Rows and columns of a file whose pages can be read; none where it has columns of several parts.
-fn checked(label: &str, file: &mut File, size: usize) -> Result<Option<(usize, usize)>> {
+/// A file whose pages can be read.
+struct Checked {
+    columns: FileColumns,
+    rows: usize,
+    /// How many bytes one row takes.
+    row: u128,
+}
+
+fn checked(label: &str, file: &mut File, size: usize) -> Result<Checked> {
     let mut end = [0; 4];
     let ended = file.seek(SeekFrom::End(-4)).and_then(|_| file.read_exact(&mut end));
     if size < 12 || ended.is_err() || &end != b"PAR1" {
@@ -92,20 +108,24 @@ fn checked(label: &str, file: &mut File, size: usize) -> Result<Option<(usize, u
     }
     let mut bytes = file.try_clone().map_err(|error| cannot_be_read(label, error))?;
     guarded(label, "Parquet", || {
+        let failed = |error| unreadable(label, "Parquet", error);
         let mut reader = ParquetReader::new(file.try_clone().map_err(|error| cannot_be_read(label, error))?);
-        let about = reader.get_metadata().map_err(|error| unreadable(label, "Parquet", error))?;
-        let rows = about.row_groups.iter().map(|group| group.num_rows()).fold(0, usize::saturating_add);
-        let columns = about.schema_descr.columns().len();
-        refuse_impossible_size(label, rows.max(about.num_rows), columns, size)?;
-        let chunks = about.row_groups.iter().flat_map(|group| group.parquet_columns());
-        let chunks = chunks.map(|column| (column.byte_range(), column.num_values()));
-        let read = |place: Range<usize>| -> Option<Cow<'static, [u8]>> {
+        let schema = reader.schema().map_err(failed)?;
+        let about = reader.get_metadata().map_err(failed)?;
+        let columns = FileColumns::of(label, &schema, FileSource::Parquet)?;
+        let rows = rows_of_parquet(label, about)?;
+        let row = bytes_per_row(about, &columns);
+        refuse_beyond_limit(label, row)?;
+        let mut read = |place: Range<usize>| -> Option<Cow<'static, [u8]>> {
             let mut chunk = vec![0; place.len()];
             bytes.seek(SeekFrom::Start(place.start as u64)).ok()?;
             bytes.read_exact(&mut chunk).ok().map(|()| Cow::Owned(chunk))
         };
-        super::pages::check(label, size, chunks, read)?;
-        Ok((columns == about.schema_descr.fields().len()).then_some((rows, columns)))
+        // Of each column one page is unpacked at a time.
+        for group in &about.row_groups {
+            refuse_beyond_limit(label, pages_of_group(label, size, group, &columns, &mut read)?.at_once)?;
+        }
+        Ok(Checked { columns, rows, row })
     })
 }
 
@@ -123,12 +143,13 @@ impl Source {
             let rows = self.part.min(self.rows - first);
             let file = File::open(&self.path).map_err(|error| cannot_be_read(label, error))?;
             let columns = guarded(label, "Parquet", || {
-                let reader = ParquetReader::new(file).with_slice(Some((first, rows)));
+                let read = Some(self.columns.read.clone());
+                let reader = ParquetReader::new(file).with_projection(read).with_slice(Some((first, rows)));
                 let frame = reader.finish().map_err(|error| unreadable(label, "Parquet", error))?;
                 if frame.height() != rows {
                     return Err(changed(label));
                 }
-                columns_of_frame(label, frame)
+                self.columns.columns(label, frame)
             })?;
             take(columns, first + 2, rows)?;
             first += rows;

@@ -5,8 +5,10 @@ use std::io::Cursor;
 use calamine::{Cell, Data, Range, Reader, Sheets, open_workbook_auto_from_rs};
 use halfmax_core::{Error, Result, listed};
 
+use super::container::{extract, members, refuse_beyond_limit_in_all};
 use super::guard::guarded;
 use super::header::table_of_rows;
+use super::limit::refuse_beyond_limit;
 use crate::table::RawTable;
 
 type Workbook = Sheets<Cursor<Vec<u8>>>;
@@ -43,6 +45,12 @@ pub(super) fn tables(label: &str, bytes: Vec<u8>) -> Result<Vec<String>> {
 
 fn open_workbook(label: &str, bytes: Vec<u8>) -> Result<Workbook> {
     super::xls::check(label, &bytes)?;
+    if bytes.starts_with(b"PK") {
+        refuse_beyond_limit_in_all(label, &bytes)?;
+        if members(label, &bytes)?.iter().any(|name| name == "content.xml") {
+            super::ods::check(label, &extract(label, &bytes, "content.xml")?)?;
+        }
+    }
     guarded(label, "workbook", || {
         open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| {
             Error::data(format!("{label}: the workbook cannot be read"))
@@ -121,11 +129,17 @@ pub(super) fn refuse_scattered(label: &str, cells: usize, places: usize) -> Resu
 /// The cells of a sheet, in the smallest rectangle that holds all that are filled.
 ///
 /// # Errors
-/// If a cell cannot be read, or they lie far apart.
+/// If a cell cannot be read, they lie far apart, or their texts are longer than the limit.
 fn compact(label: &str, mut next: impl FnMut() -> Result<Option<Cell<Data>>>) -> Result<Range<Data>> {
     let mut cells = Vec::new();
     let mut extent = Extent::default();
+    // A text that many cells share stands in the file once.
+    let mut texts = 0;
     while let Some(cell) = next()? {
+        if let Data::String(text) = cell.get_value() {
+            texts += text.len() as u128;
+            refuse_beyond_limit(label, texts)?;
+        }
         if *cell.get_value() != Data::Empty {
             let (row, column) = cell.get_position();
             extent.hold(row, column);

@@ -322,6 +322,12 @@ impl FittedCombinations {
     /// If the description is not one of a kernel model of combinations, or a tensor is missing, of another type or length, or
     /// holds a number that cannot be.
     pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let fitted = Self::read(parts)?;
+        parts.refuse_unknown(&fitted.parts())?;
+        Ok(fitted)
+    }
+
+    fn read(parts: &Parts) -> Result<Self> {
         let description: Description = Deserialize::deserialize(&parts.description)
             .map_err(|error| malformed("its description is not understood").because(error))?;
         let Description { params, target, cells, drugs, components, own, variances, .. } = description;

@@ -366,6 +366,12 @@ impl FittedCompletion {
     /// If the description is not one of a completion, its parameters cannot work, an id occurs twice, or a tensor is
     /// missing, of another type or length, or holds a number that cannot be.
     pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let fitted = Self::read(parts)?;
+        parts.refuse_unknown(&fitted.parts())?;
+        Ok(fitted)
+    }
+
+    fn read(parts: &Parts) -> Result<Self> {
         let description: Description = Deserialize::deserialize(&parts.description)
             .map_err(|error| malformed("its description is not understood").because(error))?;
         let Description { params, target, rank, sides } = description;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use halfmax_core::{Error, Result};
 
 use super::super::changed;
-use super::super::container::{Container, container_of, damaged, most_unpacked, unpacks_to_too_much};
+use super::super::container::{Container, container_of, damaged};
 use super::super::survey::{About, Survey, Surveyed};
 use super::{Head, Parsed, Pass, Remarks, comma_styles, left_out, looks_like_utf16, parse, take_commas};
 use crate::number::NumberStyle;
@@ -173,7 +173,7 @@ impl Source {
         Ok(Reader {
             inner,
             label: self.label.clone(),
-            most: self.packed.then(|| most_unpacked(self.size)),
+            packed: self.packed,
             part: self.part,
             buffer: Vec::new(),
             ended: false,
@@ -204,8 +204,7 @@ enum Field {
 struct Reader {
     inner: Box<dyn Read>,
     label: String,
-    /// More bytes do not come out of a packed file.
-    most: Option<u64>,
+    packed: bool,
     part: PartSize,
     buffer: Vec<u8>,
     ended: bool,
@@ -274,16 +273,13 @@ impl Reader {
             return Ok(());
         }
         let read = self.inner.by_ref().take(missing).read_to_end(&mut self.buffer);
-        let read = read.map_err(|error| match self.most {
-            Some(_) => damaged(&self.label, error),
-            None => unreadable(&self.label, error),
+        let read = read.map_err(|error| match self.packed {
+            true => damaged(&self.label, error),
+            false => unreadable(&self.label, error),
         })? as u64;
         self.read += read;
         self.ended = read < missing;
-        match self.most {
-            Some(most) if self.read > most => Err(unpacks_to_too_much(&self.label, most)),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Where the last complete record in the buffer ends: at the end of a line that no quotation marks enclose.

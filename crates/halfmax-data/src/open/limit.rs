@@ -1,0 +1,110 @@
+//! How much a packed file may unpack to. A few kilobytes can unpack to more than any machine's memory; what is there is counted as it comes, or
+//! added up before anything is unpacked where the file says how much it will be.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use halfmax_core::Error;
+
+/// So many bytes may come out of one file unless another limit is set: 2 GiB, twice the expression matrix of DepMap as text.
+pub const DEFAULT_UNPACK_LIMIT: u64 = 2 << 30;
+
+static LIMIT: AtomicU64 = AtomicU64::new(DEFAULT_UNPACK_LIMIT);
+
+/// Sets how many bytes the content of one packed file may take once it is unpacked: gzip, zip, workbooks, Parquet, Arrow and models. It holds for
+/// the whole process. Memory may be a few times that, since texts become tables.
+pub fn set_unpack_limit(bytes: u64) {
+    LIMIT.store(bytes, Ordering::Relaxed);
+}
+
+/// How many bytes may come out of one file.
+pub(crate) fn unpack_limit() -> u64 {
+    LIMIT.load(Ordering::Relaxed)
+}
+
+/// Refuses what takes more bytes than the limit.
+///
+/// # Errors
+/// If it does.
+pub(crate) fn refuse_beyond_limit(label: &str, bytes: u128) -> Result<(), Error> {
+    let limit = unpack_limit();
+    if bytes <= u128::from(limit) {
+        return Ok(());
+    }
+    Err(beyond_limit(format!("{label}: unpacks to {}, the limit is {}", Size(bytes), Size(limit.into()))))
+}
+
+/// The error of a file out of which more comes than the limit allows; how much is not known.
+pub(crate) fn unpacks_beyond_limit(label: &str) -> Error {
+    beyond_limit(format!("{label}: unpacks to more than {}, the limit", Size(unpack_limit().into())))
+}
+
+fn beyond_limit(message: String) -> Error {
+    Error::data(message).help(
+        "if you trust the file and have the memory, raise the limit: --unpack-limit 8GiB; else copy or download the file again, it may be damaged",
+    )
+}
+
+/// A number of bytes as people write it.
+struct Size(u128);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 7] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        let mut unit = 0;
+        let mut value = self.0 as f64;
+        while value >= 1024.0 && unit + 1 < UNITS.len() {
+            value /= 1024.0;
+            unit += 1;
+        }
+        let digits = usize::from(unit > 0 && value.fract() > 0.0);
+        write!(f, "{value:.digits$} {}", UNITS[unit])
+    }
+}
+
+/// A number of bytes from what a person writes: `8GiB`, `8G`, `512 MiB`, `1000000`. Units are powers of 1024.
+///
+/// # Errors
+/// If it is no number of bytes, or 0.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let power = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(0),
+        "k" | "kb" | "kib" => Some(1),
+        "m" | "mb" | "mib" => Some(2),
+        "g" | "gb" | "gib" => Some(3),
+        "t" | "tb" | "tib" => Some(4),
+        _ => None,
+    };
+    let bytes = power.and_then(|power| number.parse::<u64>().ok()?.checked_mul(1 << (10 * power)));
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "expected a number of bytes above 0: 8GiB, 512MiB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_and_written() {
+        for (text, bytes) in [("8GiB", 8 << 30), ("512 MiB", 512 << 20), ("3g", 3 << 30), ("17", 17)] {
+            assert_eq!(parse_size(text).unwrap(), bytes, "{text}");
+        }
+        for wrong in ["", "0", "GiB", "-1", "1.5G", "9999999999T", "8 pounds"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+        let text = |bytes| Size(bytes).to_string();
+        assert_eq!([text(17), text(2 << 30), text(3 << 29)], ["17 bytes", "2 GiB", "1.5 GiB"]);
+    }
+
+    #[test]
+    fn the_error_names_the_flag() {
+        assert!(refuse_beyond_limit("t.parquet", 1 << 20).is_ok());
+        let error = refuse_beyond_limit("t.parquet", 1 << 40).unwrap_err();
+        assert_eq!(error.to_string(), "t.parquet: unpacks to 1 TiB, the limit is 2 GiB");
+        assert!(error.advice().is_some_and(|help| help.contains("--unpack-limit")), "{error:?}");
+    }
+}
