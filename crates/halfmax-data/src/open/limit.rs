@@ -62,26 +62,28 @@ impl fmt::Display for Size {
     }
 }
 
-/// A number of bytes from what a person writes: `8GiB`, `8G`, `512 MiB`, `1000000`. Units are powers of 1024.
+/// A number of bytes from what a person writes: `8GiB`, `8GB`, `1.5G`, `512 MiB`, `1000000`. `GB` is 1000³, `G` and `GiB` are
+/// 1024³.
 ///
 /// # Errors
 /// If it is no number of bytes, or 0.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
-    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let power = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => Some(0),
-        "k" | "kb" | "kib" => Some(1),
-        "m" | "mb" | "mib" => Some(2),
-        "g" | "gb" | "gib" => Some(3),
-        "t" | "tb" | "tib" => Some(4),
+    let unit = unit.trim().to_ascii_lowercase();
+    let power =
+        ["k", "m", "g", "t"].iter().position(|letter| unit.starts_with(letter)).map_or(0, |at| at + 1);
+    let factor: Option<f64> = match unit.get(usize::from(power > 0)..) {
+        Some("b") => Some(1000.0),
+        Some("" | "ib") if power > 0 || unit.is_empty() => Some(1024.0),
         _ => None,
     };
-    let bytes = power.and_then(|power| number.parse::<u64>().ok()?.checked_mul(1 << (10 * power)));
+    let bytes = factor.and_then(|factor| Some(number.parse::<f64>().ok()? * factor.powi(power as i32)));
     bytes
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| "expected a number of bytes above 0: 8GiB, 512MiB".to_owned())
+        .filter(|bytes| (1.0..1e18).contains(bytes))
+        .map(|bytes| bytes as u64)
+        .ok_or_else(|| "expected a number of bytes above 0: 8GiB, 500MB".to_owned())
 }
 
 #[cfg(test)]
@@ -90,10 +92,18 @@ mod tests {
 
     #[test]
     fn sizes_are_read_and_written() {
-        for (text, bytes) in [("8GiB", 8 << 30), ("512 MiB", 512 << 20), ("3g", 3 << 30), ("17", 17)] {
+        for (text, bytes) in [
+            ("8GiB", 8 << 30),
+            ("512 MiB", 512 << 20),
+            ("3g", 3 << 30),
+            ("17", 17),
+            ("8GB", 8_000_000_000),
+            ("1.5k", 1536),
+            ("9 b", 9),
+        ] {
             assert_eq!(parse_size(text).unwrap(), bytes, "{text}");
         }
-        for wrong in ["", "0", "GiB", "-1", "1.5G", "9999999999T", "8 pounds"] {
+        for wrong in ["", "0", "GiB", "-1", "1.5.G", "9999999999T", "8 pounds", "8 ib", "8gg", "inf"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
         }
         let text = |bytes| Size(bytes).to_string();
