@@ -161,6 +161,8 @@ fn inputs() -> &'static Path {
             write("knn.toml", &format!("{SCREEN}[[model]]\nfamily = \"knn\"\n"));
             let boost = "[[model]]\nfamily = \"boost\"\nrounds = 5\nmin_leaf_weight = 2\n";
             write("boost.toml", &format!("{SCREEN}{boost}"));
+            let neural = "[[model]]\nfamily = \"neural\"\nepochs = 3\nmembers = 1\n";
+            write("neural.toml", &format!("{SCREEN}{neural}"));
             let search = "[tune]\ntrials = 2\n[tune.space]\nrounds = [3, 6]\n";
             write("search.toml", &format!("{SCREEN}{search}{boost}"));
             write(
@@ -452,6 +454,55 @@ fn exports() {
         &["o.txt", "o.txt.columns.json"],
         40,
     ));
+}
+
+#[test]
+fn networks_that_are_trained() {
+    let case = Case::new("train neural.toml --out run", &["run"], 40);
+    withstands(&case);
+}
+
+/// Where nobody reads standard output any more, every command ends alike.
+#[test]
+fn a_closed_standard_output_is_the_same_for_every_command() {
+    for arguments in [
+        "data list",
+        "data inspect raw.csv",
+        "data check knn.toml",
+        "init response.csv drugs.csv expression.csv --out o.toml",
+        "data convert knn.toml --out set",
+        "evaluate knn.toml --out run",
+        "train boost.toml --out run",
+        "score boost/model.halfmax --cells expression.csv --drugs drugs.csv --out -",
+        "score boost/model.halfmax --cells expression.csv --drugs drugs.csv --out o.csv",
+        "fit-curves raw.csv --out -",
+        "fit-curves raw.csv --out o.csv",
+        "synergy matrix.csv --out -",
+        "synergy matrix.csv --out o.csv",
+        "explain boost/model.halfmax --out why.html --permutations 100",
+        "export boost/model.halfmax --format lightgbm --out o.txt",
+        "reproduce boost",
+        "clean .",
+    ] {
+        let folder = fresh(&Case::new(arguments, &[], 0));
+        let mut child = Command::new(program())
+            .current_dir(folder.path())
+            .args(arguments.split(' '))
+            .args(["--json", "--quiet"])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(130), "{arguments}: {said}");
+        assert_eq!(
+            said.trim(),
+            "error: standard output was closed before everything was written",
+            "{arguments}"
+        );
+    }
 }
 
 #[test]

@@ -103,12 +103,9 @@ impl Trials {
         folder.write(TRIALS, &bytes)
     }
 
-    /// Forgets the trials of a run that is complete, which holds them itself now.
-    pub fn forget(self) {
-        if let Some((path, _)) = self.kept {
-            // What cannot be removed does no harm: it says what it was made of.
-            let _ = std::fs::remove_file(path);
-        }
+    /// Where they are kept until the run is complete.
+    pub fn path(&self) -> Option<PathBuf> {
+        self.kept.as_ref().map(|(path, _)| path.clone())
     }
 
     /// Says where the trials of a run are that did not come to its end; without any, nothing is left.
@@ -207,7 +204,7 @@ mod tests {
         let kept = std::fs::read_to_string(&path).unwrap();
         assert_eq!(kept.lines().nth(1), Some(trial));
         assert_eq!(kept.lines().count(), 2);
-        open().forget();
+        std::fs::remove_file(open().path().unwrap()).unwrap();
         assert!(!path.exists());
     }
 }

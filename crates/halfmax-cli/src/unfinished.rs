@@ -40,13 +40,16 @@ impl Unfinished {
         self.checkpoints.as_ref().map(|checkpoints| checkpoints as &dyn CheckpointStore)
     }
 
-    /// Forgets what belongs to a run that is complete.
-    pub fn forget(self) {
-        self.trials.forget();
-        if let Some(checkpoints) = self.checkpoints {
-            // What cannot be removed does no harm: it says what it was made of.
-            let _ = std::fs::remove_dir_all(checkpoints.folder);
-        }
+    /// Where all of it is, which is of no use when the run is complete.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let checkpoints =
+            self.checkpoints.as_ref().map(|own| own.folder.clone()).filter(|path| path.exists());
+        checkpoints.into_iter().chain(self.trials.path()).collect()
+    }
+
+    /// Takes out the checkpoints, so that they stay.
+    pub fn without_checkpoints(&mut self) -> Option<Checkpoints> {
+        self.checkpoints.take()
     }
 
     /// Says what is kept of a run that did not come to its end.
@@ -54,15 +57,10 @@ impl Unfinished {
         self.trials.keep(terminal);
         keep(self.checkpoints, terminal);
     }
-
-    /// Of a run that is complete but for models that failed: their checkpoints.
-    pub fn keep_checkpoints(self, terminal: Terminal) {
-        self.trials.forget();
-        keep(self.checkpoints, terminal);
-    }
 }
 
-fn keep(checkpoints: Option<Checkpoints>, terminal: Terminal) {
+/// Says where checkpoints are kept, if any were written.
+pub fn keep(checkpoints: Option<Checkpoints>, terminal: Terminal) {
     if let Some(checkpoints) = checkpoints.filter(|own| own.written.load(Ordering::Relaxed)) {
         terminal.note(&format!(
             "how far training got is kept in {}: the same command goes on from there",

@@ -107,7 +107,7 @@ pub use open::{
 };
 pub use orientation::{Arrangement, Known, Orientation, orientation};
 pub use output::{
-    OutputLock, OutputSet, RunFolder, followed, refuse_existing, remove_leftovers, write_atomically,
+    Obsolete, OutputLock, OutputSet, RunFolder, followed, refuse_existing, remove_leftovers, write_atomically,
 };
 pub use parts::{PartSize, TableParts};
 pub use pieces::Pieces;

@@ -2,6 +2,7 @@
 
 mod lock;
 mod names;
+mod obsolete;
 mod set;
 
 use std::fs;
@@ -11,10 +12,10 @@ use std::path::{Path, PathBuf};
 use halfmax_core::{Error, Result};
 use tempfile::{Builder, NamedTempFile, TempDir};
 
-pub(crate) use self::lock::UNFINISHED;
 use self::lock::{LOCK, PARTIAL};
 pub use self::lock::{OutputLock, remove_leftovers};
 use self::names::{Move, give_names};
+pub use self::obsolete::Obsolete;
 pub use self::set::OutputSet;
 
 /// Writes a file under a temporary name in the same folder and renames it once complete. If writing fails nothing is
@@ -104,7 +105,7 @@ pub(crate) fn temporary_file(path: &Path) -> Result<NamedTempFile> {
 }
 
 /// A temporary folder for what will be `target`, in the folder `within`.
-pub(crate) fn temporary_folder(target: &Path, within: &Path) -> Result<TempDir> {
+fn temporary_folder(target: &Path, within: &Path) -> Result<TempDir> {
     let mut prefix = target.file_name().unwrap_or_default().to_owned();
     prefix.push(PARTIAL);
     let mut builder = Builder::new();
@@ -200,6 +201,21 @@ impl RunFolder {
     /// If it cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         write_atomically(self.path(name), |file| file.write_all(bytes))
+    }
+
+    /// As [`Self::finish`], and removes what was kept beside the folder until it was complete.
+    ///
+    /// # Errors
+    /// As [`Self::finish`]; then nothing is removed.
+    pub fn finish_and_remove(self, paths: Vec<PathBuf>) -> Result<PathBuf> {
+        let obsolete = Obsolete::note(&self.target, self.partial.path(), paths);
+        let finished = self.finish();
+        if finished.is_ok() {
+            obsolete.remove()
+        } else {
+            obsolete.keep()
+        }
+        finished
     }
 
     /// Gives the folder its final name.

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use halfmax_core::{Error, Result};
 
 use crate::digest::{sha256_bytes, sha256_file};
-use crate::output::{UNFINISHED, cannot_write, named, temporary_folder, write_atomically};
+use crate::output::{Obsolete, cannot_write, followed, named, write_atomically};
 use crate::writers::{ScoreBlock, ScoreWriter};
 
 /// A piece is closed when it has this many rows, or is as old as asked for.
@@ -218,13 +218,13 @@ impl Pieces {
             }
         }
         if let Some(whole) = whole.finish_unnamed()? {
-            if let (Some(folder), Some(marks)) = (&self.folder, marks_of(whole.path())) {
-                let _ = fs::write(folder.join(WHOLE), marks);
+            let pieces =
+                Obsolete::note(&followed(&self.out), whole.path(), self.folder.into_iter().collect());
+            if let Err(error) = named(whole, &self.out) {
+                pieces.keep();
+                return Err(error);
             }
-            named(whole, &self.out)?;
-        }
-        if let Some(folder) = &self.folder {
-            remove_pieces(folder, &self.out);
+            pieces.remove();
         }
         Ok(rows)
     }
@@ -232,38 +232,11 @@ impl Pieces {
 
 const MADE_OF: &str = "made-of.txt";
 const DRAFT: &str = "draft-";
-/// The file that says which whole the pieces were put together to.
-const WHOLE: &str = "whole.txt";
-
 /// The folder of a file's pieces.
 fn folder_of(out: &Path) -> PathBuf {
     let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(UNFINISHED);
+    name.push(".unfinished");
     out.with_file_name(name)
-}
-
-/// What tells a file from others of its name, and stays when it gets another one: its size and when it was written.
-fn marks_of(file: &Path) -> Option<String> {
-    let facts = fs::metadata(file).ok()?;
-    let written = facts.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(format!("{} {}", facts.len(), written.as_nanos()))
-}
-
-/// Removes the pieces of a file that is complete, which a killed command may leave. Returns their folder if they were there.
-pub(crate) fn remove_complete(out: &Path) -> Option<PathBuf> {
-    let folder = folder_of(out);
-    let whole = fs::read_to_string(folder.join(WHOLE)).ok();
-    if whole.is_none() || whole != marks_of(out) {
-        return None;
-    }
-    remove_pieces(&folder, out).then_some(folder)
-}
-
-/// Removes a folder of pieces: at once where there is space for a name, so that never a part of them is left.
-fn remove_pieces(folder: &Path, out: &Path) -> bool {
-    let away = folder.parent().and_then(|above| temporary_folder(out, above).ok());
-    let is_away = away.is_some_and(|away| fs::rename(folder, away.path()).is_ok());
-    is_away || fs::remove_dir_all(folder).is_ok()
 }
 
 /// The beginning of a file's SHA-256, in hexadecimal.
@@ -429,21 +402,6 @@ mod tests {
             pieces.write_unit(&BLOCK).unwrap();
             pieces.keep().unwrap();
         }
-    }
-
-    #[test]
-    fn pieces_of_what_is_complete_are_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().join("scores.csv");
-        interrupted(&out);
-        let pieces = folder_of(&out);
-        fs::write(&out, "an older file").unwrap();
-        fs::write(pieces.join(WHOLE), "13 0").unwrap();
-        assert!(remove_complete(&out).is_none() && pieces.is_dir());
-        // As if the process was killed before it removed them.
-        fs::write(pieces.join(WHOLE), marks_of(&out).unwrap()).unwrap();
-        assert_eq!(crate::output::OutputLock::take(&out).unwrap().removed(), [pieces]);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

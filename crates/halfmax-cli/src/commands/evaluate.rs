@@ -10,7 +10,7 @@ use crate::registry::ModelSpec;
 use crate::reporting::Reporting;
 use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
 use crate::terminal::Terminal;
-use crate::unfinished::Unfinished;
+use crate::unfinished::{Unfinished, keep};
 use crate::{ConfigAndOut, Global};
 
 /// `halfmax evaluate`.
@@ -23,7 +23,7 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     terminal.removed(folder.removed());
     let prepared = Prepared::new(&config, terminal)?;
     check_explain(&config, &prepared.loaded).map_err(|error| error.at(args.config.display()))?;
-    let unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &out, terminal)?;
+    let mut unfinished = Unfinished::open(&config, &prepared.loaded.inputs, &out, terminal)?;
     let evaluated = evaluate_into(&config, &prepared, &unfinished, &folder, terminal).and_then(|found| {
         report(&config, &prepared, (&found.0, found.1.as_ref()), &unfinished, &folder, terminal)?;
         Ok(found)
@@ -35,13 +35,10 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
             return Err(error);
         }
     };
-    let path = folder.finish()?;
-    if evaluation.failed.is_empty() {
-        unfinished.forget();
-    } else {
-        // Messages of what failed may name them.
-        unfinished.keep_checkpoints(terminal);
-    }
+    // Messages of what failed may name checkpoints.
+    let kept = if evaluation.failed.is_empty() { None } else { unfinished.without_checkpoints() };
+    let path = folder.finish_and_remove(unfinished.paths())?;
+    keep(kept, terminal);
     let (leaderboard, comparison) = (evaluation.leaderboard(), &evaluation.comparison);
     terminal.result("leaderboard", &leaderboard, &leaderboard.to_string())?;
     if comparison.ranks.is_some() {

@@ -73,8 +73,7 @@ pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result
             return Err(error.at(args.config.display()));
         }
     };
-    let path = folder.finish()?;
-    unfinished.forget();
+    let path = folder.finish_and_remove(unfinished.paths())?;
     let model = path.join("model.halfmax");
     terminal.result("model", &summary, &format!("model written to {}", model.display()))
 }

@@ -9,9 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use halfmax_core::{Error, Result};
 
 use super::names::{is_journal, undo_interrupted};
+use super::obsolete::{DONE, is_note, remove_noted};
 use super::set::journal_of;
 use super::{cannot_write, parent};
-use crate::pieces::remove_complete;
 
 /// Keeps other processes from writing an output, as long as it lives: a locked file `.NAME.lock` beside it.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl OutputLock {
         };
         let mut removed = undo_interrupted(&journal_of(output));
         removed.extend(remove_partial(parent(output), name));
-        removed.extend(remove_complete(output));
+        removed.extend(remove_noted(output));
         if output.is_dir() {
             // A folder onto which nothing can be renamed is filled from inside.
             removed.extend(undo_interrupted(&journal_of(&output.join(name))));
@@ -205,9 +205,6 @@ fn output_of(name: &OsStr, path: &Path) -> Option<(OsString, bool)> {
         let is_ours = letters.len() == LETTERS && letters.bytes().all(|byte| byte.is_ascii_alphanumeric());
         return is_ours.then(|| (output.into(), false));
     }
-    if let Some(output) = text.strip_suffix(UNFINISHED).filter(|_| path.is_dir()) {
-        return Some((output.into(), false));
-    }
     let hidden = text.strip_prefix('.')?;
     let held = |output: &str| -> Option<String> {
         let content = fs::read_to_string(path).ok().filter(|content| content.len() <= 64)?;
@@ -215,19 +212,18 @@ fn output_of(name: &OsStr, path: &Path) -> Option<(OsString, bool)> {
         let is_ours = process.parse::<u32>().is_ok() && seconds.parse::<u64>().is_ok();
         is_ours.then(|| output.to_owned())
     };
-    match (hidden.strip_suffix(".lock"), hidden.strip_suffix(".set")) {
+    let is = |what: fn(&[u8]) -> bool| fs::read(path).is_ok_and(|bytes| what(&bytes));
+    let of_set = hidden.strip_suffix(".set").filter(|_| is(is_journal));
+    let of_note = hidden.strip_suffix(DONE).filter(|_| is(is_note));
+    match (hidden.strip_suffix(LOCK), of_set.or(of_note)) {
         (Some(output), _) => Some((held(output)?.into(), true)),
-        (_, Some(output)) if fs::read(path).is_ok_and(|bytes| is_journal(&bytes)) => {
-            Some((output.into(), false))
-        }
+        (_, Some(output)) => Some((output.into(), false)),
         _ => None,
     }
 }
 
 /// What the name of an output that is being written ends in, before six letters.
 pub(super) const PARTIAL: &str = ".partial-";
-/// What the name of the folder of an output's pieces ends in.
-pub(crate) const UNFINISHED: &str = ".unfinished";
 /// What the hidden name of an output's lock ends in.
 pub(super) const LOCK: &str = ".lock";
 

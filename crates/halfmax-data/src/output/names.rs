@@ -80,10 +80,7 @@ fn write_journal(journal: &Path, moves: &[Move], replaced: &[Option<NamedTempFil
         list(&from, &to, replaced.transpose()?.unwrap_or_default(), &mut lines)?;
     }
     let mut bytes = HEADER.to_vec();
-    for name in lines.iter().flatten() {
-        bytes.extend(name.as_os_str().as_encoded_bytes());
-        bytes.push(0);
-    }
+    lines.iter().flatten().for_each(|name| bytes.extend(terminated(name)));
     bytes.extend(END);
     let mut file = fs::File::create(journal)?;
     file.write_all(&bytes)?;
@@ -139,15 +136,21 @@ pub(super) fn is_journal(bytes: &[u8]) -> bool {
     bytes.starts_with(HEADER) || (!bytes.is_empty() && HEADER.starts_with(bytes))
 }
 
+/// A path as it stands in a journal.
+pub(super) fn terminated(path: &Path) -> Vec<u8> {
+    [path.as_os_str().as_encoded_bytes(), &[0]].concat()
+}
+
+/// The path of bytes of a journal.
 #[cfg(unix)]
-fn path_of(name: &[u8]) -> PathBuf {
+pub(super) fn path_of(name: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
 
     OsStr::from_bytes(name).into()
 }
 
 #[cfg(not(unix))]
-fn path_of(name: &[u8]) -> PathBuf {
+pub(super) fn path_of(name: &[u8]) -> PathBuf {
     OsStr::new(String::from_utf8_lossy(name).as_ref()).into()
 }
 

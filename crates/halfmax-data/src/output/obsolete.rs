@@ -1,0 +1,140 @@
+//! What is kept until an output is complete, and is of no use then.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use super::lock::hidden;
+use super::names::{path_of, terminated};
+use super::{parent, temporary_folder};
+
+const HEADER: &[u8] = b"halfmax-done-1\0";
+const END: &[u8] = b"end\0";
+
+/// What the hidden name of an output's note ends in.
+pub(super) const DONE: &str = ".done";
+
+/// Files and folders that are removed when an output has its name; a process that is killed in between leaves them to the next one.
+#[derive(Debug)]
+pub struct Obsolete {
+    output: PathBuf,
+    paths: Vec<PathBuf>,
+}
+
+impl Obsolete {
+    /// Notes what becomes of no use. `complete` is the output under its temporary name.
+    pub fn note(output: &Path, complete: &Path, paths: Vec<PathBuf>) -> Self {
+        let mut bytes = HEADER.to_vec();
+        bytes.extend(terminated(marks_of(complete).unwrap_or_default().as_ref()));
+        let absolute = paths.iter().filter_map(|path| std::path::absolute(path).ok());
+        absolute.for_each(|path| bytes.extend(terminated(&path)));
+        bytes.extend(END);
+        // Without the note they are removed all the same, unless the process is killed.
+        let _ = fs::write(note_of(output), bytes);
+        Self { output: output.to_owned(), paths }
+    }
+
+    /// Removes them: the output has its name.
+    pub fn remove(self) {
+        self.paths.iter().for_each(|path| drop(removed(path)));
+        let _ = fs::remove_file(note_of(&self.output));
+    }
+
+    /// Keeps them: the output did not get its name.
+    pub fn keep(self) {
+        let _ = fs::remove_file(note_of(&self.output));
+    }
+}
+
+/// Removes what a killed process had noted, if the output is the one that it had made. Returns what was removed.
+pub(super) fn remove_noted(output: &Path) -> Vec<PathBuf> {
+    let note = note_of(output);
+    let Ok(bytes) = fs::read(&note) else { return Vec::new() };
+    if !is_note(&bytes) {
+        return Vec::new();
+    }
+    let names = bytes.strip_prefix(HEADER).and_then(|names| names.strip_suffix(END)).unwrap_or_default();
+    let mut names = names.split(|byte| *byte == 0).map(path_of);
+    let marks = names.next().unwrap_or_default();
+    let is_complete = marks_of(output).is_some_and(|own| Path::new(&own) == marks);
+    let paths = names.filter(|path| is_complete && !path.as_os_str().is_empty());
+    let gone = paths.filter_map(|path| removed(&path)).collect();
+    let _ = fs::remove_file(note);
+    gone
+}
+
+/// Whether a file is a note, or the beginning of one.
+pub(super) fn is_note(bytes: &[u8]) -> bool {
+    bytes.starts_with(HEADER) || (!bytes.is_empty() && HEADER.starts_with(bytes))
+}
+
+fn note_of(output: &Path) -> PathBuf {
+    parent(output).join(hidden(output.file_name().unwrap_or_default(), DONE))
+}
+
+/// What tells an output from others of its name, and stays when it gets another one: of a file its size and when it was written, of a folder that it holds something.
+fn marks_of(output: &Path) -> Option<String> {
+    if output.is_dir() {
+        return fs::read_dir(output).ok()?.next().map(|_| "folder".to_owned());
+    }
+    let facts = fs::metadata(output).ok()?;
+    let written = facts.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{} {}", facts.len(), written.as_nanos()))
+}
+
+/// Removes a file or a folder: a folder at once where there is space for a name, so that never a part of it is left.
+fn removed(path: &Path) -> Option<PathBuf> {
+    let gone = if path.is_dir() {
+        let away = temporary_folder(path, parent(path)).ok();
+        away.is_some_and(|away| fs::rename(path, away.path()).is_ok()) || fs::remove_dir_all(path).is_ok()
+    } else {
+        fs::remove_file(path).is_ok()
+    };
+    gone.then(|| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::OutputLock;
+
+    /// A folder with an output that was made under a temporary name, and what is of no use then.
+    fn prepared() -> (tempfile::TempDir, [PathBuf; 4]) {
+        let folder = tempfile::tempdir().unwrap();
+        let places =
+            ["out", "temporary", "out.unfinished", "out.trials"].map(|name| folder.path().join(name));
+        fs::write(&places[1], "new").unwrap();
+        fs::create_dir(&places[2]).unwrap();
+        fs::write(places[2].join("piece"), "piece").unwrap();
+        fs::write(&places[3], "trials").unwrap();
+        (folder, places)
+    }
+
+    fn count(folder: &tempfile::TempDir) -> usize {
+        fs::read_dir(folder.path()).unwrap().count()
+    }
+
+    #[test]
+    fn what_is_of_no_use_is_removed() {
+        let (folder, [out, temporary, pieces, trials]) = prepared();
+        let obsolete = Obsolete::note(&out, &temporary, vec![pieces, trials]);
+        fs::rename(temporary, out).unwrap();
+        obsolete.remove();
+        assert_eq!(count(&folder), 1);
+    }
+
+    #[test]
+    fn a_process_that_was_killed_leaves_it_to_the_next() {
+        let (folder, [out, temporary, pieces, trials]) = prepared();
+        Obsolete::note(&out, &temporary, vec![pieces.clone(), trials.clone()]);
+        // Killed before the output had its name: an older one is there.
+        fs::write(&out, "old").unwrap();
+        assert!(OutputLock::take(&out).unwrap().removed().is_empty());
+        assert!(pieces.is_dir() && trials.is_file());
+        Obsolete::note(&out, &temporary, vec![pieces.clone(), trials.clone()]);
+        fs::rename(temporary, &out).unwrap();
+        // Killed behind that.
+        assert_eq!(OutputLock::take(&out).unwrap().removed(), [pieces, trials]);
+        assert_eq!(count(&folder), 1);
+    }
+}
