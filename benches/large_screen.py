@@ -37,11 +37,11 @@ def make(folder, lines, drugs, genes, gaps):
             values = [f"{level + weight * own[factor] + draw.gauss(0.0, 1.0):.4f}" for factor, weight, level in loadings]
             out.write(name + "," + ",".join(values) + "\n")
     with open(folder / "drugs.csv", "w", encoding="utf-8") as out:
-        out.write("drug\n" + "".join(f"Drug {drug}\n" for drug in range(drugs)))
+        out.write("drug\n" + "".join(f"BRD-K{drug:05}\n" for drug in range(drugs)))
     effects = [(draw.gauss(0.7, 0.1), numbers(draw, FACTORS)) for _ in range(drugs)]
     with open(folder / "long.csv", "w", encoding="utf-8") as long, open(folder / "wide.csv", "w", encoding="utf-8") as wide:
         long.write("cell_line,drug,auc\n")
-        wide.write(",".join(["cell_line", *(f"Drug {drug}" for drug in range(drugs))]) + "\n")
+        wide.write(",".join(["cell_line", *(f"BRD-K{drug:05}" for drug in range(drugs))]) + "\n")
         for name, own in zip(names, scores):
             row = []
             for drug, (level, weights) in enumerate(effects):
@@ -49,7 +49,7 @@ def make(folder, lines, drugs, genes, gaps):
                 text = "" if draw.random() < gaps else f"{min(max(value, 0.0), 1.2):.4f}"
                 row.append(text)
                 if text:
-                    long.write(f"{name},Drug {drug},{text}\n")
+                    long.write(f"{name},BRD-K{drug:05},{text}\n")
             wide.write(name + "," + ",".join(row) + "\n")
 
 

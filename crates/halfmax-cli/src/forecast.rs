@@ -73,7 +73,7 @@ struct Parts<'a> {
     loaded: usize,
     /// Bytes that the command keeps besides its fits: of an evaluation, predictions.
     kept: usize,
-    /// Bytes that an evaluation takes to score the predictions of a model.
+    /// Bytes that an evaluation takes to score the predictions of a model, or to write those of all.
     scored: usize,
 }
 
@@ -94,17 +94,15 @@ impl<'a> Parts<'a> {
             Some(run) => run.to_vec(),
             None => (0..folds.count()).collect(),
         };
-        let views = run.iter().map(|fold| (format!(", fold {fold}"), training_part(folds, *fold, &whole)));
-        let rows = whole.rows.len();
-        // Folds and drugs by response, the positions of a fold, predictions of each model; to score a model two lists of all its responses, their order, ranks and
-        // sums.
+        let part = |fold: &usize| (format!(", fold {fold}"), training_part(folds, *fold, &whole));
+        let views: Vec<(String, TrainView<'a>)> = run.iter().map(part).collect();
+        let tested: usize = run.iter().map(|fold| folds.train_test(&[*fold]).1.len()).sum();
+        // Folds and drugs by response, the positions of what is tested, predictions of each model; to score a model two lists of all its
+        // responses, their order, ranks and sums; to write predictions their rows, columns and pages.
         let models = config.models.len() + halfmax_baselines::Naive::ALL.len();
-        Ok(Self {
-            loaded: loaded(prepared),
-            views: views.collect(),
-            kept: rows * (16 + 4 * models),
-            scored: 72 * rows,
-        })
+        let kept = 8 * whole.rows.len() + (8 + 4 * models) * tested;
+        let written = 180 * (models * tested).min(1 << 20);
+        Ok(Self { loaded: loaded(prepared), views, kept, scored: (72 * tested).max(written) })
     }
 
     fn forecast(

@@ -94,14 +94,10 @@ fn refuse_sides(sides: usize) -> Result<()> {
 
 /// Refuses more entities of a side than matrices can be decomposed for.
 fn refuse_many(train: &TrainView, entities: [usize; 2]) -> Result<()> {
-    for (side, count) in entities.into_iter().enumerate().filter(|(_, count)| *count > MOST_ENTITIES) {
-        let sort = train.screen.table(side).sort();
-        return Err(Error::data(format!(
-            "family \"kernel\" with {count} {sort}s: expected at most {MOST_ENTITIES}"
-        ))
-        .help("use family = \"boost\", whose cost does not grow with their cube"));
-    }
-    Ok(())
+    let Some(side) = entities.iter().position(|count| *count > MOST_ENTITIES) else { return Ok(()) };
+    let (count, sort) = (entities[side], train.screen.table(side).sort());
+    Err(Error::data(format!("family \"kernel\" with {count} {sort}s: expected at most {MOST_ENTITIES}"))
+        .help("use family = \"boost\", whose cost does not grow with their cube"))
 }
 
 struct Fit<'a> {
