@@ -17,6 +17,7 @@ use polars::prelude::{IntoColumn, IpcWriter, NamedFrom, SerWriter, Series};
 use zip::write::SimpleFileOptions;
 
 const LIMIT: u64 = 1 << 20;
+const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
 
 fn gzip(path: &Path, text: &str) {
     let mut out = GzEncoder::new(fs::File::create(path).unwrap(), Compression::best());
@@ -46,10 +47,15 @@ fn workbook(path: &Path, shared: &str, rows: &str) {
         path,
         &[
             (
-                "xl/_rels/workbook.xml.rels",
+                "_rels/.rels",
                 &format!(
-                    r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{related}</Relationships>"#
+                    r#"<Relationships xmlns="{PACKAGE}">{}</Relationships>"#,
+                    relation("rId1", "officeDocument", "xl/workbook.xml")
                 ),
+            ),
+            (
+                "xl/_rels/workbook.xml.rels",
+                &format!(r#"<Relationships xmlns="{PACKAGE}">{related}</Relationships>"#),
             ),
             (
                 "xl/workbook.xml",
