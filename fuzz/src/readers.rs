@@ -31,7 +31,7 @@ pub fn workbook(bytes: &[u8]) {
         2 => "xl/sharedStrings.xml",
         3 => "xl/workbook.xml",
         4 => "xl/styles.xml",
-        5 => return table("t.ods", &archive(&[("mimetype", ODS.as_bytes()), ("content.xml", rest)])),
+        5 => return table("t.ods", &open_document_with(rest)),
         6 => return table("t.zip", &archive(&[("t.csv", rest)])),
         _ => return table("t.zip", &archive(&[("t.xls", rest)])),
     };
@@ -44,6 +44,17 @@ pub fn workbook_with(name: &str, bytes: &[u8]) -> Vec<u8> {
         (*part, if *part == name { bytes } else { sound.as_bytes() })
     };
     archive(&SOUND.iter().map(own).collect::<Vec<(&str, &[u8])>>())
+}
+
+/// A workbook in OpenDocument whose content is these bytes.
+pub fn open_document_with(content: &[u8]) -> Vec<u8> {
+    let manifest =
+        r#"<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>"#;
+    archive(&[
+        ("mimetype", ODS.as_bytes()),
+        ("META-INF/manifest.xml", manifest.as_bytes()),
+        ("content.xml", content),
+    ])
 }
 
 const ODS: &str = "application/vnd.oasis.opendocument.spreadsheet";
