@@ -31,21 +31,40 @@ pub fn workbook(bytes: &[u8]) {
         2 => "xl/sharedStrings.xml",
         3 => "xl/workbook.xml",
         4 => "xl/styles.xml",
-        5 => return table("t.ods", &archive(&[("mimetype", ODS.as_bytes()), ("content.xml", rest)])),
+        5 => return table("t.ods", &open_document_with(rest)),
         6 => return table("t.zip", &archive(&[("t.csv", rest)])),
         _ => return table("t.zip", &archive(&[("t.xls", rest)])),
     };
-    let parts: Vec<(&str, &[u8])> = SOUND
-        .iter()
-        .map(|(part, sound)| (*part, if *part == name { rest } else { sound.as_bytes() }))
-        .collect();
-    table("t.xlsx", &archive(&parts));
+    table("t.xlsx", &workbook_with(name, rest));
+}
+
+/// A small workbook, one part of which holds these bytes; a sound one, where it has no part of this name.
+pub fn workbook_with(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let own = |(part, sound): &(&'static str, &'static str)| {
+        (*part, if *part == name { bytes } else { sound.as_bytes() })
+    };
+    archive(&SOUND.iter().map(own).collect::<Vec<(&str, &[u8])>>())
+}
+
+/// A workbook in OpenDocument whose content is these bytes.
+pub fn open_document_with(content: &[u8]) -> Vec<u8> {
+    let manifest =
+        r#"<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>"#;
+    archive(&[
+        ("mimetype", ODS.as_bytes()),
+        ("META-INF/manifest.xml", manifest.as_bytes()),
+        ("content.xml", content),
+    ])
 }
 
 const ODS: &str = "application/vnd.oasis.opendocument.spreadsheet";
 
 /// The parts of a small workbook.
-const SOUND: [(&str, &str); 5] = [
+const SOUND: [(&str, &str); 6] = [
+    (
+        "_rels/.rels",
+        r#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#,
+    ),
     (
         "xl/_rels/workbook.xml.rels",
         r#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings" Target="sharedStrings.xml"/></Relationships>"#,

@@ -97,6 +97,13 @@ fn sound_files_among_the_seeds_are_tables() {
         let table = halfmax_data::read_bytes(&file.display().to_string(), &bytes[skip..]);
         table.unwrap_or_else(|error| panic!("{error}")).rows()
     };
+    let sound = readers::workbook_with("", b"");
+    let table = halfmax_data::read_bytes("sound.xlsx", &sound).unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(table.rows(), 1);
+    let content = fs::read(folder.join("workbook/ods-content")).unwrap();
+    let sound = readers::open_document_with(&content[1..]);
+    let table = halfmax_data::read_bytes("sound.ods", &sound).unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(table.rows(), 3);
     for (name, expected) in [("one.xlsx", 3), ("one.xls", 2), ("one.ods", 3), ("table.zip", 2)] {
         // The first byte says that the rest is the whole file.
         assert_eq!(rows(&folder.join("workbook").join(name), 1), expected, "{name}");

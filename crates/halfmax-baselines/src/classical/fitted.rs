@@ -13,9 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::attribution::LinearAttributor;
 use super::block::Block;
-use super::forest::Forests;
-use super::knn::Neighbours;
+use super::elastic_net::ElasticNetParams;
+use super::forest::{ForestParams, Forests};
+use super::knn::{KnnParams, Neighbours};
 use super::linear::Linear;
+use super::pls::PlsParams;
 use super::stored::malformed;
 
 /// A classical family, by its name in a configuration.
@@ -181,6 +183,8 @@ impl FittedClassical {
         if head.row_side > 1 {
             return Err(malformed(format!("its rows are side {}", head.row_side)));
         }
+        check_params(head.family, &head.params)
+            .map_err(|error| malformed(format!("its parameters are not understood: {error}")))?;
         let columns = head.columns.len();
         let plain = Encoder::width_of(&head.space);
         let encoder = Encoder {
@@ -256,6 +260,16 @@ impl FittedClassical {
         let known = self.columns(tables[1 - row_side], &column_list);
         let block = self.block(&numbers, &known)?;
         Ok(row_at.into_iter().zip(column_at).map(|at| block[at]).collect())
+    }
+}
+
+/// Whether parameters are those of a family.
+fn check_params(family: Classical, params: &serde_json::Value) -> Result<(), serde_json::Error> {
+    match family {
+        Classical::ElasticNet => ElasticNetParams::deserialize(params).map(drop),
+        Classical::Pls => PlsParams::deserialize(params).map(drop),
+        Classical::Knn => KnnParams::deserialize(params).map(drop),
+        Classical::RandomForest | Classical::ExtraTrees => ForestParams::deserialize(params).map(drop),
     }
 }
 

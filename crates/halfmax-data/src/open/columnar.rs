@@ -15,7 +15,7 @@ use polars_parquet::parquet::schema::types::PhysicalType;
 
 use super::guard::guarded;
 use super::kinds::{Source, set_aside};
-use super::limit::refuse_beyond_limit;
+use super::limit::{refuse_beyond_limit, refuse_so_far};
 use super::pages::{self, Unpacked};
 use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
@@ -311,7 +311,7 @@ fn texts(label: &str, column: &Column, written: impl Fn(&str) -> String) -> Resu
     let mut builder = LabelsBuilder::default();
     for text in column_texts.iter() {
         builder.push(text.map(&written).as_deref());
-        refuse_beyond_limit(label, builder.bytes() as u128)?;
+        refuse_so_far(label, builder.bytes())?;
     }
     Ok(Values::texts(builder.finish()))
 }

@@ -34,6 +34,14 @@ pub(crate) fn refuse_beyond_limit(label: &str, bytes: u128) -> Result<(), Error>
     Err(beyond_limit(format!("{label}: unpacks to {}, the limit is {}", Size(bytes), Size(limit.into()))))
 }
 
+/// Refuses what has taken more bytes than the limit so far.
+///
+/// # Errors
+/// If it has.
+pub(crate) fn refuse_so_far(label: &str, bytes: usize) -> Result<(), Error> {
+    if bytes as u64 > unpack_limit() { Err(unpacks_beyond_limit(label)) } else { Ok(()) }
+}
+
 /// The error of a file out of which more comes than the limit allows; how much is not known.
 pub(crate) fn unpacks_beyond_limit(label: &str) -> Error {
     beyond_limit(format!("{label}: unpacks to more than {}, the limit", Size(unpack_limit().into())))

@@ -8,7 +8,7 @@ use halfmax_core::{Error, Result, listed};
 use super::container::{extract, members, refuse_beyond_limit_in_all};
 use super::guard::guarded;
 use super::header::table_of_rows;
-use super::limit::refuse_beyond_limit;
+use super::limit::refuse_so_far;
 use crate::table::RawTable;
 
 type Workbook = Sheets<Cursor<Vec<u8>>>;
@@ -137,8 +137,8 @@ fn compact(label: &str, mut next: impl FnMut() -> Result<Option<Cell<Data>>>) ->
     let mut texts = 0;
     while let Some(cell) = next()? {
         if let Data::String(text) = cell.get_value() {
-            texts += text.len() as u128;
-            refuse_beyond_limit(label, texts)?;
+            texts += text.len();
+            refuse_so_far(label, texts)?;
         }
         if *cell.get_value() != Data::Empty {
             let (row, column) = cell.get_position();
