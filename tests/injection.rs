@@ -1,7 +1,7 @@
 //! Every command is stopped at each system call by which it changes files: it is killed there, the call fails, or the disk is full from there on. Whatever
 //! happens, nothing incomplete has a final name, and the same command comes to the same bytes afterwards.
 //!
-//! Some points of each command are tried, or all of them: `HALFMAX_EVERY_POINT=1 cargo test --release --test injection -- --nocapture`.
+//! `cargo test --release --test injection -- --nocapture` says how many points each command has.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
@@ -29,13 +29,11 @@ struct Case {
     before: &'static [(&'static str, Option<&'static str>)],
     /// Files that may differ from run to run: seconds.
     differ: &'static [&'static str],
-    /// How many of its points are tried.
-    points: usize,
 }
 
 impl Case {
-    fn new(arguments: &str, outputs: &'static [&'static str], points: usize) -> Self {
-        Self { arguments: arguments.to_owned(), outputs, before: &[], differ: &[], points }
+    fn new(arguments: &str, outputs: &'static [&'static str]) -> Self {
+        Self { arguments: arguments.to_owned(), outputs, before: &[], differ: &[] }
     }
 
     fn words(&self) -> Vec<&str> {
@@ -335,10 +333,6 @@ fn disturbed(case: &Case, reference: &Reference, at: usize, fault: Fault) -> Res
     Ok(())
 }
 
-fn every_point() -> bool {
-    std::env::var_os("HALFMAX_EVERY_POINT").is_some()
-}
-
 /// Disturbs a command at its points, in turn with each fault.
 fn withstands(case: &Case) {
     let reference = Reference::of(case);
@@ -353,14 +347,11 @@ fn withstands(case: &Case) {
             _ => true,
         })
         .collect();
-    let wanted = if every_point() { all.len() } else { case.points.min(all.len()) };
-    // Spread over the command.
-    let chosen: Vec<(usize, Fault)> = (0..wanted).map(|at| all[at * all.len() / wanted]).collect();
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Some((at, fault)) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some((at, fault)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if let Err(error) = disturbed(case, &reference, *at, *fault) {
                         let call = reference.calls[*at];
                         wrong.lock().unwrap().push(format!("{fault:?} at call {at}, {call:?}: {error}"));
@@ -370,8 +361,8 @@ fn withstands(case: &Case) {
         }
     });
     let wrong = wrong.into_inner().unwrap();
-    eprintln!("{}: {} of {} points, {} wrong", case.arguments, chosen.len(), all.len(), wrong.len());
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), chosen.len(), wrong.join("\n"));
+    eprintln!("{}: {} points, {} wrong", case.arguments, all.len(), wrong.len());
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
 }
 
 #[test]
@@ -379,9 +370,8 @@ fn curves() {
     withstands(&Case::new(
         "fit-curves raw.csv --out o.csv --html o.html --svg pictures",
         &["o.csv", "o.html", "pictures"],
-        60,
     ));
-    withstands(&Case::new("fit-curves raw.csv --out o.parquet --part-size 0.0001", &["o.parquet"], 30));
+    withstands(&Case::new("fit-curves raw.csv --out o.parquet --part-size 0.0001", &["o.parquet"]));
 }
 
 #[test]
@@ -391,7 +381,6 @@ fn curves_in_the_place_of_older_ones() {
         ..Case::new(
             "fit-curves raw.csv --out o.csv --html o.html --svg pictures --overwrite",
             &["o.csv", "o.html", "pictures"],
-            60,
         )
     });
 }
@@ -401,24 +390,20 @@ fn synergy() {
     withstands(&Case::new(
         "synergy matrix.csv --out o.parquet --summary s.csv --html o.html --svg pictures --bootstrap 20",
         &["o.parquet", "s.csv", "o.html", "pictures"],
-        60,
     ));
 }
 
 #[test]
 fn evaluations() {
-    let case = Case { differ: &["metrics.json"], ..Case::new("evaluate knn.toml --out run", &["run"], 50) };
+    let case = Case { differ: &["metrics.json"], ..Case::new("evaluate knn.toml --out run", &["run"]) };
     withstands(&case);
-    withstands(&Case { before: &[("run", None)], points: 30, ..case });
-    withstands(&Case {
-        differ: &["metrics.json"],
-        ..Case::new("evaluate search.toml --out run", &["run"], 60)
-    });
+    withstands(&Case { before: &[("run", None)], ..case });
+    withstands(&Case { differ: &["metrics.json"], ..Case::new("evaluate search.toml --out run", &["run"]) });
 }
 
 #[test]
 fn training() {
-    withstands(&Case::new("train boost.toml --out run", &["run"], 50));
+    withstands(&Case::new("train boost.toml --out run", &["run"]));
 }
 
 #[test]
@@ -426,16 +411,14 @@ fn scores() {
     withstands(&Case::new(
         "score boost/model.halfmax --cells expression.csv --drugs drugs.csv --out o.csv",
         &["o.csv"],
-        20,
     ));
     withstands(&Case::new(
         "score boost/model.halfmax --cells expression.csv --drugs drugs.csv --top 2 --out o.parquet",
         &["o.parquet"],
-        20,
     ));
     let pairs = "score pairs/model.halfmax --cells expression.csv --drugs drugs.csv --all-combinations --checkpoint-every 0";
-    withstands(&Case::new(&format!("{pairs} --top 3 --out o.csv"), &["o.csv"], 60));
-    withstands(&Case::new(&format!("{pairs} --out o.csv"), &["o.csv"], 30));
+    withstands(&Case::new(&format!("{pairs} --top 3 --out o.csv"), &["o.csv"]));
+    withstands(&Case::new(&format!("{pairs} --out o.csv"), &["o.csv"]));
 }
 
 #[test]
@@ -443,7 +426,6 @@ fn explanations() {
     withstands(&Case::new(
         "explain boost/model.halfmax --out why.html --permutations 100",
         &["why.html", "importance.parquet", "mechanisms.parquet"],
-        40,
     ));
 }
 
@@ -452,13 +434,12 @@ fn exports() {
     withstands(&Case::new(
         "export boost/model.halfmax --format lightgbm --out o.txt",
         &["o.txt", "o.txt.columns.json"],
-        40,
     ));
 }
 
 #[test]
 fn networks_that_are_trained() {
-    let case = Case::new("train neural.toml --out run", &["run"], 40);
+    let case = Case::new("train neural.toml --out run", &["run"]);
     withstands(&case);
 }
 
@@ -484,7 +465,7 @@ fn a_closed_standard_output_is_the_same_for_every_command() {
         "reproduce boost",
         "clean .",
     ] {
-        let folder = fresh(&Case::new(arguments, &[], 0));
+        let folder = fresh(&Case::new(arguments, &[]));
         let mut child = Command::new(program())
             .current_dir(folder.path())
             .args(arguments.split(' '))
@@ -507,7 +488,7 @@ fn a_closed_standard_output_is_the_same_for_every_command() {
 
 #[test]
 fn configurations_and_reports_of_data() {
-    withstands(&Case::new("init response.csv drugs.csv expression.csv --out o.toml", &["o.toml"], 20));
-    withstands(&Case::new("data check knn.toml --html o.html", &["o.html"], 20));
-    withstands(&Case::new("data convert knn.toml --out set", &["set"], 40));
+    withstands(&Case::new("init response.csv drugs.csv expression.csv --out o.toml", &["o.toml"]));
+    withstands(&Case::new("data check knn.toml --html o.html", &["o.html"]));
+    withstands(&Case::new("data convert knn.toml --out set", &["set"]));
 }

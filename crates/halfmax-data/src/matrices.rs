@@ -108,7 +108,7 @@ fn without_filled_in(table: &RawTable) -> Result<(Option<RawTable>, usize)> {
         Some(other) => Err(table.bad_value(
             column,
             *row,
-            &other,
+            other,
             "1 for a cell that a fit filled in, 0 for one that was measured",
         )),
     };

@@ -255,8 +255,10 @@ fn is_writable(folder: &Path) -> bool {
 /// Puts a folder in the place of one that is empty or not there.
 fn replace(partial: &Path, target: &Path) -> Result<()> {
     refuse_occupied(target)?;
-    if target.is_dir() {
-        fs::remove_dir(target).map_err(|error| cannot_write(target, error))?;
+    match fs::rename(partial, target) {
+        // Not every system renames onto an empty folder.
+        Err(_) if target.is_dir() => fs::remove_dir(target).map_err(|error| cannot_write(target, error))?,
+        renamed => return renamed.map_err(|error| cannot_write(target, error)),
     }
     fs::rename(partial, target).map_err(|error| cannot_write(target, error))
 }

@@ -64,10 +64,10 @@ fn second_name(Move { from, to }: &Move) -> Option<NamedTempFile<()>> {
     Builder::new().prefix(&prefix).make_in(parent(from), |second| fs::hard_link(to, second)).ok()
 }
 
-/// Removes a journal; one that cannot be removed is emptied, so that nothing is undone by it.
+/// Removes a journal; one that cannot be removed becomes that of nothing, so that nothing is undone by it.
 fn forget(journal: &Path) {
     if fs::remove_file(journal).is_err() && journal.exists() {
-        let _ = fs::File::create(journal);
+        let _ = fs::write(journal, [HEADER, END].concat());
     }
 }
 

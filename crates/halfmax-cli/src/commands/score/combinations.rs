@@ -168,6 +168,18 @@ struct Unit {
     slices: Range<usize>,
 }
 
+impl Unit {
+    /// How many tasks it has: a slice in a cell line each.
+    fn tasks(&self) -> usize {
+        self.cells.len() * self.slices.len()
+    }
+
+    /// Which of its cell lines, and which slice, a task is: all cell lines have a slice before the next begins.
+    fn task(&self, at: usize) -> (usize, usize) {
+        (at % self.cells.len(), self.slices.start + at / self.cells.len())
+    }
+}
+
 /// The units of some cell lines. Where only the best are kept, a unit has whole cell lines.
 fn units(cells: Range<usize>, starts: &[usize], kept: Kept) -> Vec<Unit> {
     let slices = starts.len() - 1;
@@ -203,20 +215,20 @@ fn in_cell_lines(
 ) -> Result<()> {
     let starts = combinations.starts();
     let units = units(shard.of(scoring.tables[0].len(), "cell lines")?, &starts, kept);
-    let all: usize = units.iter().map(|unit| unit.slices.len()).sum();
-    let mut before: usize = units.iter().take(out.done()).map(|unit| unit.slices.len()).sum();
+    let all: usize = units.iter().map(Unit::tasks).sum();
+    let mut before: usize = units.iter().take(out.done()).map(Unit::tasks).sum();
     for unit in units.iter().skip(out.done()) {
         progress.check()?;
         let cells: Vec<u32> = unit.cells.clone().map(|cell| cell as u32).collect();
         let scores = combinations.in_cell_lines(&cells)?;
         let mut part = Part::begun(unit, out);
-        // More slices at a time where they take little time.
+        // More at a time where they take little time.
         let mut at_a_time = rayon::current_num_threads();
-        while part.next < unit.slices.end {
-            let slices = part.next..(part.next + at_a_time).min(unit.slices.end);
+        while part.next < unit.tasks() {
+            let tasks = part.next..(part.next + at_a_time).min(unit.tasks());
             let begun = Instant::now();
-            if let Err(error) = part.add(slices, &*scores, &starts, kept, progress) {
-                if kept.top.is_some() && part.next > unit.slices.start {
+            if let Err(error) = part.add((unit, tasks), &*scores, &starts, kept, progress) {
+                if kept.top.is_some() && part.next > 0 {
                     part.keep(out)?;
                 }
                 return Err(error);
@@ -224,9 +236,9 @@ fn in_cell_lines(
             if begun.elapsed() < AT_LEAST {
                 at_a_time *= 2;
             }
-            progress.step(before + part.next - unit.slices.start, all);
+            progress.step(before + part.next, all);
             // Other units are small.
-            if kept.top.is_some() && part.next < unit.slices.end && out.draft_is_due() {
+            if kept.top.is_some() && part.next < unit.tasks() && out.draft_is_due() {
                 part.keep(out)?;
             }
         }
@@ -235,61 +247,61 @@ fn in_cell_lines(
             rows.extend(*cell, found, |at| combinations.drugs(at));
         }
         rows.write(scoring, out)?;
-        before += unit.slices.len();
+        before += unit.tasks();
     }
     Ok(())
 }
 
-/// A unit of which some slices are scored.
+/// A unit of which some tasks are done.
 struct Part {
-    /// The slice that comes next.
+    /// The task that comes next.
     next: usize,
     /// What is kept of the scores of each cell line.
     kept: Vec<Vec<Scored>>,
 }
 
-/// A draft of a part: the next slice, and of each cell line the positions and the bits of the scores.
+/// A draft of a part: the next task, and of each cell line the positions and the bits of the scores.
 type Draft = (usize, Vec<Vec<(usize, u32)>>);
 
 impl Part {
     /// A unit as an interrupted command left it, or at its beginning.
     fn begun(unit: &Unit, out: &Pieces) -> Self {
         let draft: Option<Draft> = out.draft().and_then(|bytes| serde_json::from_slice(bytes).ok());
-        let fits = |(next, kept): &Draft| kept.len() == unit.cells.len() && unit.slices.contains(next);
+        let fits = |(next, kept): &Draft| kept.len() == unit.cells.len() && *next < unit.tasks();
         match draft.filter(fits) {
             Some((next, kept)) => {
                 let scored = |(at, bits)| Scored { at, score: f32::from_bits(bits) };
                 let of_cell = |own: Vec<(usize, u32)>| own.into_iter().map(scored).collect();
                 Self { next, kept: kept.into_iter().map(of_cell).collect() }
             }
-            None => Self { next: unit.slices.start, kept: vec![Vec::new(); unit.cells.len()] },
+            None => Self { next: 0, kept: vec![Vec::new(); unit.cells.len()] },
         }
     }
 
-    /// Scores the next slices.
+    /// Does the next tasks of a unit.
     fn add(
         &mut self,
-        slices: Range<usize>,
+        (unit, tasks): (&Unit, Range<usize>),
         scores: &dyn Slices,
         starts: &[usize],
         kept: Kept,
         progress: &dyn Progress,
     ) -> Result<()> {
-        let tasks: Vec<(usize, usize)> =
-            (0..self.kept.len()).flat_map(|cell| slices.clone().map(move |slice| (cell, slice))).collect();
         let found: Vec<Vec<Scored>> = tasks
-            .par_iter()
-            .map(|(cell, slice)| {
+            .clone()
+            .into_par_iter()
+            .map(|task| {
                 progress.check()?;
-                Ok(kept.of(&scores.scores(*cell, *slice)?, starts[*slice]))
+                let (cell, slice) = unit.task(task);
+                Ok(kept.of(&scores.scores(cell, slice)?, starts[slice]))
             })
             .collect::<Result<_>>()?;
-        let mut found = found.into_iter();
-        for own in &mut self.kept {
-            let parts = found.by_ref().take(slices.len());
+        self.next = tasks.end;
+        let mut of_cells: Vec<Vec<Vec<Scored>>> = vec![Vec::new(); self.kept.len()];
+        tasks.zip(found).for_each(|(task, found)| of_cells[unit.task(task).0].push(found));
+        for (own, parts) in self.kept.iter_mut().zip(of_cells).filter(|(_, parts)| !parts.is_empty()) {
             *own = kept.together(std::iter::once(std::mem::take(own)).chain(parts));
         }
-        self.next = slices.end;
         Ok(())
     }
 
