@@ -1,4 +1,4 @@
-//! The models of all families, from descriptions and arrays that may hold anything: loading gives a model or an error, and what was loaded predicts.
+//! The models of all families but the neural one, whose library takes as long to build as all others, from descriptions and arrays that may hold anything: loading gives a model or an error, and what was loaded predicts.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -11,7 +11,6 @@ use halfmax_core::{
 };
 use halfmax_eval::FittedStack;
 use halfmax_kernel::{Applicability, FittedCompletion, kernel_from_parts};
-use halfmax_neural::FittedNeural;
 use ndarray::Array2;
 use serde::Deserialize;
 
@@ -86,7 +85,6 @@ fn load(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
         "boost" => Box::new(FittedBoost::from_parts(parts)?),
         "completion" => Box::new(FittedCompletion::from_parts(parts)?),
         "kernel" => kernel_from_parts(parts)?,
-        "neural" => Box::new(FittedNeural::from_parts(parts)?),
         "stack" => Box::new(FittedStack::from_parts(parts, load)?),
         _ if Classical::from_name(family).is_some() => Box::new(FittedClassical::from_parts(parts)?),
         _ => Box::new(FittedNaive::from_parts(parts)?),

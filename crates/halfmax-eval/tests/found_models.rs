@@ -40,7 +40,6 @@ fn every_family_is_among_the_models_that_fuzzing_starts_from() {
         "extra_trees",
         "kernel",
         "knn",
-        "neural",
         "pls",
         "random_forest",
         "stack",
