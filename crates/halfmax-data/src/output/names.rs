@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, TempPath};
 
 use super::lock::{PARTIAL, hidden};
 use super::{parent, sync_folder};
@@ -29,7 +29,7 @@ pub(super) struct Move {
 /// If one cannot be renamed, or the journal cannot be written: which one, and why. All are under their temporary names then.
 pub(super) fn give_names(journal: &Path, moves: &[Move]) -> Result<(), (PathBuf, io::Error)> {
     if let [Move { from, to }] = moves {
-        fs::rename(from, to).map_err(|error| (to.clone(), error))?;
+        rename(from, to).map_err(|error| (to.clone(), error))?;
         sync_folder(parent(to));
         return Ok(());
     }
@@ -40,7 +40,7 @@ pub(super) fn give_names(journal: &Path, moves: &[Move]) -> Result<(), (PathBuf,
         (journal.to_owned(), error)
     })?;
     for (at, Move { from, to }) in moves.iter().enumerate() {
-        let Err(error) = fs::rename(from, to) else { continue };
+        let Err(error) = rename(from, to) else { continue };
         for (Move { from, to }, replaced) in moves.iter().zip(replaced).take(at) {
             let _ = fs::rename(to, from);
             if let Some(replaced) = replaced {
@@ -56,6 +56,14 @@ pub(super) fn give_names(journal: &Path, moves: &[Move]) -> Result<(), (PathBuf,
     folders.into_iter().for_each(sync_folder);
     forget(journal);
     Ok(())
+}
+
+/// Gives a temporary file or folder its name, so that also Windows, which marks temporary files, forgets that it was one.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    TempPath::try_from_path(from)?.persist(to).map_err(|error| {
+        let _ = error.path.keep();
+        error.error
+    })
 }
 
 /// A second name of a file that is to be replaced, beside the new one, where its file system knows such.
