@@ -136,8 +136,9 @@ pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()
             counted(out.damaged(), "piece")
         ));
     }
-    if out.done() > 0 {
-        terminal.note(&format!("{}: going on after {} scores", args.out.display(), out.rows()));
+    if out.done() > 0 || out.draft().is_some() {
+        let within = if out.draft().is_some() { ", within what comes next" } else { "" };
+        terminal.note(&format!("{}: going on after {} scores{within}", args.out.display(), out.rows()));
     }
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let progress = terminal.progress("scoring");
