@@ -12,7 +12,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::digest::sha256_bytes;
-use crate::open::unpack_limit;
+use crate::open::{unpack_limit, unpacks_beyond};
 use crate::output::write_atomically;
 
 /// The version of the format that this program writes, and the newest that it reads. In files of format 1 only the arrays are under a digest.
@@ -291,16 +291,9 @@ fn entry(archive: &mut ZipArchive<impl Read + Seek>, name: &str, most: u64) -> R
         .read_to_end(&mut bytes)
         .map_err(|error| altered(format!("{name} cannot be unpacked")).because(error))?;
     if bytes.len() as u64 > most {
-        return Err(longer_than(name, most));
+        return Err(unpacks_beyond(name, most));
     }
     Ok(bytes)
-}
-
-/// The error of a file of the archive that is longer than it may be.
-fn longer_than(name: &str, most: u64) -> Error {
-    Error::data(format!("the model file's {name} unpacks to more than {most} bytes, the limit")).help(
-        "if you trust the file and have the memory, raise the limit: --unpack-limit 8GiB; else copy it again, or train the model anew",
-    )
 }
 
 fn parse(document: &[u8]) -> Result<Document> {
@@ -348,7 +341,7 @@ fn read_tensors(
         )));
     }
     if header.tensors_bytes > limit {
-        return Err(longer_than(TENSORS, limit));
+        return Err(unpacks_beyond(TENSORS, limit));
     }
     let bytes = entry(archive, TENSORS, header.tensors_bytes)?;
     if bytes.len() as u64 != header.tensors_bytes {

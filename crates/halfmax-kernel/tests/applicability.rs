@@ -143,5 +143,8 @@ fn it_is_stored_exactly_and_damage_is_refused() {
     }
     let mut empty = stored.clone();
     empty.description = serde_json::json!([]);
+    // Arrays that no side has.
+    assert!(Applicability::from_parts(&empty).is_err());
+    empty.tensors.clear();
     assert!(Applicability::from_parts(&empty).unwrap().closeness(0, screen.table(0)).is_err());
 }

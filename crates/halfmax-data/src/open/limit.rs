@@ -44,7 +44,12 @@ pub(crate) fn refuse_so_far(label: &str, bytes: usize) -> Result<(), Error> {
 
 /// The error of a file out of which more comes than the limit allows; how much is not known.
 pub(crate) fn unpacks_beyond_limit(label: &str) -> Error {
-    beyond_limit(format!("{label}: unpacks to more than {}, the limit", Size(unpack_limit().into())))
+    unpacks_beyond(label, unpack_limit())
+}
+
+/// The same of what may only take a share of the limit.
+pub(crate) fn unpacks_beyond(label: &str, share: u64) -> Error {
+    beyond_limit(format!("{label}: unpacks to more than {}, the limit", Size(share.into())))
 }
 
 fn beyond_limit(message: String) -> Error {

@@ -31,8 +31,8 @@ use crate::digest::sha256_bytes;
 use crate::table::RawTable;
 
 pub(crate) use container::{Container, extract, members};
-pub(crate) use limit::unpack_limit;
 pub use limit::{DEFAULT_UNPACK_LIMIT, parse_size, set_unpack_limit};
+pub(crate) use limit::{unpack_limit, unpacks_beyond};
 pub(crate) use parquet_parts::ParquetParts;
 pub(crate) use survey::ChosenRows;
 pub(crate) use text::TextParts;
