@@ -128,7 +128,7 @@ mod tests {
         let (folder, [out, temporary, pieces, trials]) = prepared();
         Obsolete::note(&out, &temporary, vec![pieces.clone(), trials.clone()]);
         // Killed before the output had its name: an older one is there.
-        fs::write(&out, "old").unwrap();
+        fs::write(&out, "an older one").unwrap();
         assert!(OutputLock::take(&out).unwrap().removed().is_empty());
         assert!(pieces.is_dir() && trials.is_file());
         Obsolete::note(&out, &temporary, vec![pieces.clone(), trials.clone()]);
