@@ -82,6 +82,8 @@ pub struct Ended {
 }
 
 /// Runs a program in a folder until it ends. `fault` is what happens at the call of that number. `own` is a folder for what it prints.
+// It is waited for with waitpid(2), as its threads are.
+#[allow(clippy::zombie_processes)]
 pub fn run(
     program: &Path,
     arguments: &[&str],
