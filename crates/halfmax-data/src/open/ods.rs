@@ -1,7 +1,9 @@
-//! OpenDocument sheets, looked at before they are read: a cell or a row that is repeated stands in the file once, and the reader writes it out as often as
-//! the file says. Format: OpenDocument 1.3, "Tables".
+//! OpenDocument sheets, looked at before they are read. A cell or a row that is repeated stands in the file once, and the reader writes it out as often as
+//! the file says; of a document that ends inside a table, calamine 0.38 looks for the rest for ever. Format: OpenDocument 1.3, "Tables".
 
-use halfmax_core::Result;
+use std::borrow::Cow;
+
+use halfmax_core::{Error, Result};
 
 use super::limit::refuse_beyond_limit;
 
@@ -12,91 +14,162 @@ const BYTES_PER_CELL: u128 = 64;
 const MOST_COLUMNS: u128 = 16_384;
 const MOST_ROWS: u128 = 1_048_576;
 
-/// Refuses sheets that take more than the limit once their repeated cells and rows are written out.
+/// Refuses sheets that are not whole, or take more than the limit once their repeated cells and rows are written out.
 ///
 /// # Errors
-/// If they do.
+/// If that is so.
 pub(super) fn check(label: &str, content: &[u8]) -> Result<()> {
-    refuse_beyond_limit(label, written_out(content))
+    let written_out = written_out(content).map_err(|what| {
+        Error::data(format!("{label}: the workbook is damaged: {what}"))
+            .help("copy or download the file again, or save the sheet as CSV (UTF-8)")
+    })?;
+    refuse_beyond_limit(label, written_out)
 }
 
-/// How many bytes all cells take.
-fn written_out(content: &[u8]) -> u128 {
+/// A cell that has begun.
+struct Cell {
+    repeats: u128,
+    begins: usize,
+    filled: bool,
+}
+
+/// How many bytes all cells take, or what is wrong with the document.
+fn written_out(content: &[u8]) -> Result<u128, String> {
     let (mut sum, mut row, mut row_repeats, mut empty) = (0_u128, 0_u128, 1_u128, 0_u128);
-    for tag in Tags(content) {
-        if tag.is("table:table-row") {
-            sum += row * row_repeats;
-            (row, empty) = (0, 0);
-            row_repeats = tag.repeats("table:number-rows-repeated").min(MOST_ROWS);
-        } else if tag.is("table:table-cell") || tag.is("table:covered-table-cell") {
-            let repeats = tag.repeats("table:number-columns-repeated").min(MOST_COLUMNS);
-            // Empty cells at the end of a row are not written out.
-            if tag.is_empty() {
-                empty += repeats;
-            } else {
-                row += empty * BYTES_PER_CELL + repeats * (BYTES_PER_CELL + tag.size() as u128);
-                empty = 0;
+    let mut cell: Option<Cell> = None;
+    let mut open: Vec<&[u8]> = Vec::new();
+    let mut tags = Tags { content, at: 0 };
+    while let Some(tag) = tags.next()? {
+        let name = tag.name();
+        let is_cell = matches!(name, b"table:table-cell" | b"table:covered-table-cell");
+        if !tag.ends {
+            match name {
+                b"table:table-row" => {
+                    (row, empty) = (0, 0);
+                    row_repeats = tag.repeats("table:number-rows-repeated").min(MOST_ROWS);
+                }
+                b"text:p" => cell.iter_mut().for_each(|cell| cell.filled = true),
+                _ if is_cell => {
+                    let repeats = tag.repeats("table:number-columns-repeated").min(MOST_COLUMNS);
+                    cell = Some(Cell { repeats, begins: tag.begins, filled: tag.has_value() });
+                }
+                _ => {}
             }
+            if !tag.is_closed() {
+                open.push(name);
+                continue;
+            }
+        } else if open.pop() != Some(name) {
+            return Err(format!("{} ends where it did not begin", shown(name)));
+        }
+        if is_cell && let Some(Cell { repeats, begins, filled }) = cell.take() {
+            // Empty cells at the end of a row are not written out.
+            if filled {
+                row += empty * BYTES_PER_CELL + repeats * (BYTES_PER_CELL + (tags.at - begins) as u128);
+                empty = 0;
+            } else {
+                empty += repeats;
+            }
+        } else if name == b"table:table-row" {
+            sum += std::mem::take(&mut row) * row_repeats;
         }
     }
-    sum + row * row_repeats
-}
-
-/// The tags of a document, each with the text up to the next one that begins a row or a cell.
-struct Tags<'a>(&'a [u8]);
-
-struct Tag<'a> {
-    /// From its name to the bracket that closes it.
-    head: &'a [u8],
-    /// What follows up to the next row or cell.
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for Tags<'a> {
-    type Item = Tag<'a>;
-
-    fn next(&mut self) -> Option<Tag<'a>> {
-        const START: &[u8] = b"<table:";
-        let find = |bytes: &[u8]| bytes.windows(START.len()).position(|window| window == START);
-        let own = self.0.get(find(self.0)? + 1..)?;
-        let end = find(own).unwrap_or(own.len());
-        let (tag, next) = own.split_at(end);
-        self.0 = next;
-        let closed = tag.iter().position(|byte| *byte == b'>').unwrap_or(tag.len());
-        let (head, rest) = tag.split_at(closed);
-        Some(Tag { head, rest })
+    match open.last() {
+        None => Ok(sum),
+        Some(name) => Err(format!("the document ends inside of {}", shown(name))),
     }
 }
 
-impl Tag<'_> {
-    fn is(&self, name: &str) -> bool {
-        self.head
-            .strip_prefix(name.as_bytes())
-            .is_some_and(|rest| rest.first().is_none_or(|next| next.is_ascii_whitespace() || *next == b'/'))
+fn shown(name: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(&name[..name.len().min(80)])
+}
+
+/// The tags of a document, without those in remarks.
+struct Tags<'a> {
+    content: &'a [u8],
+    at: usize,
+}
+
+struct Tag<'a> {
+    /// What stands between the brackets, without the slash at the beginning.
+    inside: &'a [u8],
+    begins: usize,
+    /// Whether it ends an element.
+    ends: bool,
+}
+
+impl<'a> Tags<'a> {
+    /// The next tag; none at the end.
+    fn next(&mut self) -> Result<Option<Tag<'a>>, String> {
+        loop {
+            let rest = self.content.get(self.at..).unwrap_or_default();
+            let Some(begins) = rest.iter().position(|byte| *byte == b'<') else { return Ok(None) };
+            let own = &rest[begins..];
+            let begins = self.at + begins;
+            let passed_over: [(&[u8], &[u8]); 3] =
+                [(b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>")];
+            if let Some((from, to)) = passed_over.iter().find(|(from, _)| own.starts_with(from)) {
+                let inner = &own[from.len()..];
+                let end = inner.windows(to.len()).position(|window| window == *to);
+                let end = end.ok_or_else(|| format!("{} has no end", shown(from)))?;
+                self.at = begins + from.len() + end + to.len();
+                continue;
+            }
+            if own.starts_with(b"<!") {
+                return Err("it declares a type of document, which no sheet does".into());
+            }
+            let ends = own.starts_with(b"</");
+            let from = if ends { 2 } else { 1 };
+            let inside = &own[from..];
+            let Some(length) = length_of_tag(inside, ends) else {
+                return Err(format!("{} has no end", shown(own)));
+            };
+            self.at = begins + from + length + 1;
+            return Ok(Some(Tag { inside: &inside[..length], begins, ends }));
+        }
+    }
+}
+
+/// Where the bracket is that closes a tag; brackets in quotation marks do not.
+fn length_of_tag(inside: &[u8], ends: bool) -> Option<usize> {
+    let mut quoted = None;
+    inside.iter().position(|byte| {
+        match (quoted, byte) {
+            (None, b'"' | b'\'') if !ends => quoted = Some(*byte),
+            (Some(mark), byte) if mark == *byte => quoted = None,
+            (None, b'>') => return true,
+            _ => {}
+        }
+        false
+    })
+}
+
+impl<'a> Tag<'a> {
+    fn name(&self) -> &'a [u8] {
+        let end = self.inside.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'/');
+        &self.inside[..end.unwrap_or(self.inside.len())]
+    }
+
+    /// Whether the element has no content.
+    fn is_closed(&self) -> bool {
+        self.inside.ends_with(b"/")
     }
 
     /// The number that an attribute holds; 1 without one, or one that is no number.
     fn repeats(&self, name: &str) -> u128 {
         let name = name.as_bytes();
-        let at = self.head.windows(name.len()).position(|window| window == name);
-        let value = at.and_then(|at| self.head.get(at + name.len()..)).unwrap_or_default();
+        let at = self.inside.windows(name.len()).position(|window| window == name);
+        let value = at.and_then(|at| self.inside.get(at + name.len()..)).unwrap_or_default();
         let from = value.iter().position(u8::is_ascii_digit).unwrap_or(value.len());
         let digits = value[from..].iter().take_while(|byte| byte.is_ascii_digit()).take(20);
         let number = digits.fold(0_u128, |number, digit| 10 * number + u128::from(digit - b'0'));
         number.max(1)
     }
 
-    /// Whether the cell has neither value nor formula nor text.
-    fn is_empty(&self) -> bool {
-        let has = |name: &[u8]| self.head.windows(name.len()).any(|window| window == name);
-        !has(b"office:")
-            && !has(b"calcext:")
-            && !has(b"table:formula")
-            && !self.rest.windows(6).any(|window| window == b"<text:")
-    }
-
-    fn size(&self) -> usize {
-        self.head.len() + self.rest.len()
+    /// Whether a cell has a value or a formula.
+    fn has_value(&self) -> bool {
+        let has = |name: &[u8]| self.inside.windows(name.len()).any(|window| window == name);
+        has(b"office:") || has(b"calcext:") || has(b"table:formula")
     }
 }
 
@@ -112,15 +185,34 @@ mod tests {
         let row = |repeats: u32, cells: &str| {
             format!(r#"<table:table-row table:number-rows-repeated="{repeats}">{cells}</table:table-row>"#)
         };
+        let size = |text: String| written_out(text.as_bytes()).unwrap();
         let empty = r#"<table:table-cell table:number-columns-repeated="16000"/>"#;
-        let one = written_out(row(1, &cell(1)).as_bytes());
+        let one = size(row(1, &cell(1)));
         assert!((BYTES_PER_CELL..4 * BYTES_PER_CELL).contains(&one), "{one}");
-        assert!(written_out(row(1000, &cell(100)).as_bytes()) >= 100_000 * BYTES_PER_CELL);
+        assert!(size(row(1000, &cell(100))) >= 100_000 * BYTES_PER_CELL);
+        let text = "<table:table-cell><text:p>a &gt; b</text:p></table:table-cell>";
+        assert!(size(row(1000, text)) >= 1000 * BYTES_PER_CELL);
         // Those at the end of a row, and empty rows, take nothing; those between cells do.
-        assert!(written_out(row(1, &(cell(1) + empty)).as_bytes()) < 4 * BYTES_PER_CELL);
-        assert_eq!(written_out(row(1_000_000, empty).as_bytes()), 0);
-        assert!(written_out(row(1, &(empty.to_owned() + &cell(1))).as_bytes()) > 16_000 * BYTES_PER_CELL);
+        assert!(size(row(1, &(cell(1) + empty))) < 4 * BYTES_PER_CELL);
+        assert_eq!(size(row(1_000_000, empty)), 0);
+        assert!(size(row(1, &(empty.to_owned() + &cell(1)))) > 16_000 * BYTES_PER_CELL);
         assert!(check("t.ods", row(1_048_576, &cell(16_384)).as_bytes()).is_err());
-        assert!(check("t.ods", b"<table:table-cell <table:").is_ok());
+    }
+
+    #[test]
+    fn documents_that_are_not_whole_are_refused() {
+        let whole = "<?xml version='1.0'?><a><!-- <b> --><b c='>' d=\"'\"/><![CDATA[</a>]]></a >";
+        assert_eq!(written_out(whole.as_bytes()), Ok(0));
+        for (wrong, what) in [
+            ("<table:table><b></b>", "ends inside of table:table"),
+            ("<a><b></a></b>", "a ends where it did not begin"),
+            ("</a>", "a ends where"),
+            ("<a><!-- </a>", "<!-- has no end"),
+            ("<a b='></a>", "has no end"),
+            ("<!DOCTYPE a><a/>", "type of document"),
+        ] {
+            let error = check("t.ods", wrong.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with("t.ods: the workbook is damaged") && error.contains(what), "{error}");
+        }
     }
 }
