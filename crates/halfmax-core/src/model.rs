@@ -18,7 +18,7 @@ pub trait Model: Send + Sync {
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<Self::Fitted>;
 
     /// How many bytes of memory a fit to a view takes at its peak, besides the screen: an estimate from sizes, so that a fit which
-    /// cannot succeed need not start. Of fits that take hundreds of megabytes it is between 0.8 and 1.5 of what they take.
+    /// cannot succeed need not start. Of fits that take hundreds of megabytes it is meant to be between 0.8 and 1.5 of what they take.
     ///
     /// # Errors
     /// If the family does not take data of these sizes: the error that the fit would end with.

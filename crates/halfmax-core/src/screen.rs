@@ -169,6 +169,20 @@ impl Screen {
         matches!(self.sides.as_slice(), [_, first, second] if first.table == second.table)
     }
 
+    /// Refuses a screen that has other sides than cell lines and drugs, which a family does not take.
+    ///
+    /// # Errors
+    /// If it has.
+    pub fn expect_two_sides(&self, family: &str) -> Result<()> {
+        if self.sides.len() == 2 {
+            return Ok(());
+        }
+        let sides = self.sides.len();
+        Err(Error::config(format!(
+            "family {family:?} on a screen of {sides} sides: expected two, cell lines and drugs"
+        )))
+    }
+
     /// What identifies the drug, or the combination of drugs, of a response: its entities on every side but the first, ascending
     /// where their order means nothing.
     pub fn members(&self, response: usize) -> Vec<u32> {

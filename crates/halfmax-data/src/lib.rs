@@ -13,6 +13,7 @@
 
 mod account;
 mod assign;
+mod bytes;
 mod columns;
 mod config;
 mod convert;
@@ -107,7 +108,8 @@ pub use open::{
 };
 pub use orientation::{Arrangement, Known, Orientation, orientation};
 pub use output::{
-    Obsolete, OutputLock, OutputSet, RunFolder, followed, refuse_existing, remove_leftovers, write_atomically,
+    Obsolete, OutputLock, OutputSet, RunFolder, followed, refuse_existing, refuse_occupied, remove_leftovers,
+    write_atomically, write_beside, write_meanwhile,
 };
 pub use parts::{PartSize, TableParts};
 pub use pieces::Pieces;

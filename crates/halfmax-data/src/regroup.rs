@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use halfmax_core::{Error, Result};
 
+use crate::bytes::Bytes;
 use crate::parts::PartSize;
 use crate::table::{Labels, LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
@@ -406,16 +407,8 @@ fn encode(values: &Values, rows: &[usize], into: &mut Vec<u8>) {
     }
 }
 
-/// What is left to read of a piece.
-struct Bytes<'a>(&'a [u8]);
-
+/// What a piece holds.
 impl<'a> Bytes<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.try_into().ok()
     }

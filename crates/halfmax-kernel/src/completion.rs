@@ -149,7 +149,7 @@ impl Model for Completion {
     }
 
     fn memory(&self, train: &TrainView, _: &FitContext) -> Result<usize> {
-        refuse_sides(train.screen.sides.len())?;
+        train.screen.expect_two_sides("completion")?;
         let FitSizes { entities, .. } = FitSizes::of(train);
         let (rows, columns) = (entities[0], entities[1]);
         refuse_many((rows, columns))?;
@@ -160,15 +160,6 @@ impl Model for Completion {
 
 /// Copies of the block of responses that are held at once while the path of shrinkages is followed.
 const BLOCKS: usize = 17;
-
-fn refuse_sides(sides: usize) -> Result<()> {
-    if sides == 2 {
-        return Ok(());
-    }
-    Err(Error::config(format!(
-        "family \"completion\" on a screen of {sides} sides: expected two, cell lines and drugs"
-    )))
-}
 
 fn refuse_many((rows, columns): (usize, usize)) -> Result<()> {
     if rows.saturating_mul(columns) <= MOST_PAIRS {
@@ -220,7 +211,7 @@ impl<'a> Fit<'a> {
         if train.rows.is_empty() {
             return Err(Error::data("there is no response to learn from"));
         }
-        refuse_sides(screen.sides.len())?;
+        screen.expect_two_sides("completion")?;
         let of_sides = [train.entities(0), train.entities(1)];
         let sides = [0, 1].map(|side: usize| {
             let ids = screen.table(side).ids();

@@ -50,7 +50,7 @@ impl Model for Kernel {
 
     fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
         let screen = train.screen;
-        refuse_sides(screen.sides.len())?;
+        screen.expect_two_sides("kernel")?;
         let FitSizes { entities, widths, .. } = FitSizes::of(train);
         refuse_many(train, [entities[0], entities[1]])?;
         let row_side = row_side(&self.params, context);
@@ -83,15 +83,6 @@ fn row_side(params: &KernelParams, context: &FitContext) -> usize {
     usize::from(known(0) && !known(1))
 }
 
-fn refuse_sides(sides: usize) -> Result<()> {
-    if sides == 2 {
-        return Ok(());
-    }
-    Err(Error::config(format!(
-        "family \"kernel\" on a screen of {sides} sides: expected two, cell lines and drugs"
-    )))
-}
-
 /// Refuses more entities of a side than matrices can be decomposed for.
 fn refuse_many(train: &TrainView, entities: [usize; 2]) -> Result<()> {
     let Some(side) = entities.iter().position(|count| *count > MOST_ENTITIES) else { return Ok(()) };
@@ -118,7 +109,7 @@ impl<'a> Fit<'a> {
         if train.rows.is_empty() {
             return Err(Error::data("there is no response to learn from"));
         }
-        refuse_sides(screen.sides.len())?;
+        screen.expect_two_sides("kernel")?;
         let row_side = row_side(params, context);
         let (cells, drugs) = (train.entities(0), train.entities(1));
         let (entities, numbers) = ([cells.0, drugs.0], [cells.1, drugs.1]);

@@ -3,7 +3,7 @@
 use halfmax_core::{Error, FitContext, Result, TrainView};
 use linfa_ndarray::Array2;
 
-use super::sizes::{refuse_sides, row_side};
+use super::sizes::row_side;
 
 /// Responses that a column needs to be learnt from; with fewer it is predicted as its mean.
 pub(crate) const FEWEST_RESPONSES: usize = 5;
@@ -53,7 +53,7 @@ impl Block {
         if train.rows.is_empty() {
             return Err(Error::data(format!("no response to fit {family} on")));
         }
-        refuse_sides(family, screen.sides.len())?;
+        screen.expect_two_sides(family)?;
         let row_side = row_side(context);
         let (rows, row_of) = train.entities(row_side);
         let (columns, column_of) = train.entities(1 - row_side);

@@ -1,6 +1,6 @@
 //! The sizes of a fit of a classical family, before it starts.
 
-use halfmax_core::{Error, FitContext, FitSizes, Known, Result, TrainView};
+use halfmax_core::{FitContext, FitSizes, Known, Result, TrainView};
 
 use super::block::FEWEST_RESPONSES;
 
@@ -23,7 +23,7 @@ impl BlockSizes {
     /// If the screen has more than two sides.
     pub(crate) fn of(family: &str, train: &TrainView, context: &FitContext, features: usize) -> Result<Self> {
         let screen = train.screen;
-        refuse_sides(family, screen.sides.len())?;
+        screen.expect_two_sides(family)?;
         let row_side = row_side(context);
         let FitSizes { responses, entities, .. } = FitSizes::of(train);
         let width = FitSizes::width(train, row_side, features);
@@ -59,15 +59,4 @@ impl BlockSizes {
 pub(crate) fn row_side(context: &FitContext) -> usize {
     let known = |side| Known::Auto.includes(side, context.validation);
     usize::from(known(0) && !known(1))
-}
-
-/// # Errors
-/// If there are other sides than cell lines and drugs.
-pub(crate) fn refuse_sides(family: &str, sides: usize) -> Result<()> {
-    if sides == 2 {
-        return Ok(());
-    }
-    Err(Error::config(format!(
-        "family {family:?} on a screen of {sides} sides: expected two, cell lines and drugs"
-    )))
 }

@@ -10,7 +10,7 @@ use polars::prelude::{
     ArrowSchema, ChunkedArray, Column, DataFrame, DataType, IpcReader, ParquetReader, PlSmallStr,
     PolarsNumericType, SerReader,
 };
-use polars_parquet::parquet::metadata::{FileMetadata, RowGroupMetadata};
+use polars_parquet::parquet::metadata::{ColumnChunkMetadata, FileMetadata, RowGroupMetadata};
 use polars_parquet::parquet::schema::types::PhysicalType;
 
 use super::guard::guarded;
@@ -69,20 +69,12 @@ pub(super) fn pages_of_group<'a>(
     columns: &FileColumns,
     read: impl FnMut(Range<usize>) -> Option<Cow<'a, [u8]>>,
 ) -> Result<Unpacked> {
-    let own = group
-        .parquet_columns()
-        .iter()
-        .filter(|column| columns.reads(column.descriptor().path_in_schema.first()));
-    pages::check(label, size, own, read)
+    pages::check(label, size, columns.of_group(group), read)
 }
 
 /// How many bytes the values of a group of rows take in a table, however few they take in the file.
 fn bytes_of_values(group: &RowGroupMetadata, columns: &FileColumns) -> Result<u128> {
-    let own = group
-        .parquet_columns()
-        .iter()
-        .filter(|column| columns.reads(column.descriptor().path_in_schema.first()));
-    let bytes = own.map(|column| {
+    let bytes = columns.of_group(group).map(|column| {
         let values = u128::try_from(column.num_values()).unwrap_or(u128::from(u64::MAX));
         values * bytes_per_value(column.physical_type())
     });
@@ -156,6 +148,12 @@ impl FileColumns {
             .help("write the file again with plain columns of text and numbers"));
         }
         Ok(columns)
+    }
+
+    /// The columns of a group of rows that are read.
+    fn of_group<'a>(&'a self, group: &'a RowGroupMetadata) -> impl Iterator<Item = &'a ColumnChunkMetadata> {
+        let columns = group.parquet_columns().iter();
+        columns.filter(|column| self.reads(column.descriptor().path_in_schema.first()))
     }
 
     /// Whether a column of this name is read.

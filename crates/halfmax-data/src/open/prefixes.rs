@@ -5,6 +5,8 @@ use polars_parquet::parquet::compression::{Compression, DecompressionContext, de
 use polars_parquet::parquet::page::{split_buffer_v1, split_buffer_v2};
 use polars_parquet_format::{Encoding, PageHeader};
 
+use crate::bytes::Bytes;
+
 /// How many bytes the beginnings take that the texts of a page share with those before them; 0 for pages in other encodings, and for pages
 /// that cannot be followed, which the reader refuses. `body` is the page as it is in the file.
 pub(super) fn bytes_of(header: &PageHeader, body: &[u8], compression: Compression) -> u128 {
@@ -50,14 +52,14 @@ fn added_up(header: &PageHeader, body: &[u8], compression: Compression) -> Optio
 /// The sum of the lengths that stand at the beginning of some values (encoding `DELTA_BINARY_PACKED`); none if they are no lengths.
 fn sum_of_lengths(values: &[u8]) -> Option<u128> {
     let mut rest = Bytes(values);
-    let (block, parts) = (rest.number()?, rest.number()?);
-    let mut left = rest.number()?;
-    let mut last = i128::from(rest.signed()?);
+    let (block, parts) = (rest.varint()?, rest.varint()?);
+    let mut left = rest.varint()?;
+    let mut last = i128::from(rest.zigzag()?);
     let mut sum = last.max(0);
     let part = block.checked_div(parts).filter(|part| *part > 0 && part % 8 == 0)?;
     left = left.saturating_sub(1);
     while left > 0 {
-        let least = i128::from(rest.signed()?);
+        let least = i128::from(rest.zigzag()?);
         let widths = rest.take(usize::try_from(parts).ok()?)?;
         for width in widths {
             if left == 0 {
@@ -91,18 +93,10 @@ fn bits(packed: &[u8], from: usize, width: u8) -> Option<u64> {
     (0..usize::from(width.min(64))).try_fold(0, |number, at| Some(number | bit(from + at)? << at))
 }
 
-/// Bytes that are taken off the front.
-struct Bytes<'a>(&'a [u8]);
-
-impl<'a> Bytes<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
+/// Numbers of variable length.
+impl Bytes<'_> {
     /// A number of seven bits a byte (ULEB128).
-    fn number(&mut self) -> Option<u64> {
+    fn varint(&mut self) -> Option<u64> {
         let mut number = 0;
         for place in 0..10 {
             let byte = self.take(1)?[0];
@@ -115,8 +109,8 @@ impl<'a> Bytes<'a> {
     }
 
     /// A number whose lowest bit is its sign (zigzag).
-    fn signed(&mut self) -> Option<i64> {
-        self.number().map(|number| (number >> 1) as i64 ^ -((number & 1) as i64))
+    fn zigzag(&mut self) -> Option<i64> {
+        self.varint().map(|number| (number >> 1) as i64 ^ -((number & 1) as i64))
     }
 }
 
