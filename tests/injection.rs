@@ -328,9 +328,9 @@ fn disturbed(case: &Case, reference: &Reference, at: usize, fault: Fault) -> Res
     }
     if !left.is_empty() {
         succeeds(folder.path(), &["clean", "."]);
-        let left = reference.leftovers(case, &files_in(folder.path()));
-        // A refused command removes what is its own; a successful one leaves nothing.
-        if again.status.success() || !left.is_empty() {
+        let kept = reference.leftovers(case, &files_in(folder.path()));
+        // A successful command leaves nothing; what a refused one did not come to, `clean` removes.
+        if again.status.success() || !kept.is_empty() {
             return Err(format!("{left:?} is left; {said_again}"));
         }
     }

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use halfmax_core::{Error, FeatureBlock, FeatureValues, FitContext, FitSizes, Result, Silent, TrainView};
-use halfmax_eval::Folds;
 use serde::Serialize;
 
 use crate::available_memory::{Available, size, taken};
@@ -50,15 +49,63 @@ const MARGIN: f64 = 1.25;
 impl Forecast {
     /// The forecasts of all models of a configuration, and the errors of those whose families do not take the data.
     pub fn all(config: &Config, prepared: &Prepared, work: Work) -> Result<(Vec<Self>, Vec<Error>)> {
-        let parts = Parts::of(config, prepared, work)?;
         let specs = match work {
             Work::Evaluate => evaluated_models(config, prepared, &std::sync::Arc::default())?,
             Work::Train => config.specs(&std::sync::Arc::default())?.into_iter().take(1).collect(),
         };
+        let whole = prepared.everything()?;
+        let mut most: Vec<Result<Most>> = specs.iter().map(|_| Ok(Most::default())).collect();
+        let mut ask = |place: &str, view: &TrainView| {
+            for (spec, most) in specs.iter().zip(&mut most) {
+                if let Ok(own) = most {
+                    match fit_bytes(spec, (place, view), config, prepared) {
+                        Ok(bytes) if own.sizes.is_empty() || bytes > own.bytes => {
+                            *own = Most { bytes, sizes: words_of(view) };
+                        }
+                        Ok(_) => {}
+                        Err(error) => *most = Err(error),
+                    }
+                }
+            }
+        };
+        // Bytes that the command keeps besides its fits, and those that it takes to score the predictions of a model, or to write those of all.
+        let (kept, scored) = match (work, &prepared.folds) {
+            (Work::Evaluate, Some(folds)) => {
+                let run = match config.split()?.to_run(folds.count())? {
+                    Some(run) => run.to_vec(),
+                    None => (0..folds.count()).collect(),
+                };
+                let mut tested = 0;
+                for fold in run {
+                    let (rows, test) = folds.train_test(&[fold]);
+                    tested += test.len();
+                    let view = TrainView { rows, screen: whole.screen, features: whole.features.clone() };
+                    ask(&format!(", fold {fold}"), &view);
+                }
+                // Folds and drugs by response, the positions of what is tested, predictions of each model; to score a model two lists of all its
+                // responses, their order, ranks and sums; to write predictions their rows, columns and pages.
+                let models = specs.len();
+                let written = 180 * (models * tested).min(1 << 20);
+                (8 * whole.rows.len() + (8 + 4 * models) * tested, (72 * tested).max(written))
+            }
+            _ => {
+                ask("", &whole);
+                // The percentiles of responses, and how far entities are from one another.
+                (12 * whole.rows.len(), 0)
+            }
+        };
+        let besides = loaded(prepared) + kept;
         let (mut forecasts, mut errors) = (Vec::new(), Vec::new());
-        for spec in &specs {
-            match parts.forecast(spec, config, prepared, work) {
-                Ok(forecast) => forecasts.push(forecast),
+        for (spec, most) in specs.iter().zip(most) {
+            match most {
+                Ok(Most { bytes, sizes }) => {
+                    let intervals = config.intervals.as_ref().is_some_and(|own| own.includes(&spec.name));
+                    // Out of fold, two are fitted at a time.
+                    let two = work == Work::Evaluate && (intervals || spec.family == "stack");
+                    let fits = if two { 2 * bytes } else { bytes };
+                    let bytes = ((besides + fits.max(scored)) as u64).max(taken());
+                    forecasts.push(Self { model: spec.name.clone(), work, sizes, bytes });
+                }
                 Err(error) => errors.push(error),
             }
         }
@@ -66,72 +113,25 @@ impl Forecast {
     }
 }
 
-/// The training parts of a command.
-struct Parts<'a> {
-    views: Vec<(String, TrainView<'a>)>,
-    /// Bytes that the data and the program take.
-    loaded: usize,
-    /// Bytes that the command keeps besides its fits: of an evaluation, predictions.
-    kept: usize,
-    /// Bytes that an evaluation takes to score the predictions of a model, or to write those of all.
-    scored: usize,
+/// The fit of a model that takes most.
+#[derive(Default)]
+struct Most {
+    bytes: usize,
+    /// What it is a fit to, in words.
+    sizes: String,
 }
 
-impl<'a> Parts<'a> {
-    fn of(config: &Config, prepared: &'a Prepared, work: Work) -> Result<Self> {
-        let whole = prepared.everything()?;
-        let (Work::Evaluate, Some(folds)) = (work, &prepared.folds) else {
-            // The percentiles of responses, and how far entities are from one another.
-            let kept = 12 * whole.rows.len();
-            return Ok(Self {
-                loaded: loaded(prepared),
-                views: vec![(String::new(), whole)],
-                kept,
-                scored: 0,
-            });
-        };
-        let run = match config.split()?.to_run(folds.count())? {
-            Some(run) => run.to_vec(),
-            None => (0..folds.count()).collect(),
-        };
-        let part = |fold: &usize| (format!(", fold {fold}"), training_part(folds, *fold, &whole));
-        let views: Vec<(String, TrainView<'a>)> = run.iter().map(part).collect();
-        let tested: usize = run.iter().map(|fold| folds.train_test(&[*fold]).1.len()).sum();
-        // Folds and drugs by response, the positions of what is tested, predictions of each model; to score a model two lists of all its
-        // responses, their order, ranks and sums; to write predictions their rows, columns and pages.
-        let models = config.models.len() + halfmax_baselines::Naive::ALL.len();
-        let kept = 8 * whole.rows.len() + (8 + 4 * models) * tested;
-        let written = 180 * (models * tested).min(1 << 20);
-        Ok(Self { loaded: loaded(prepared), views, kept, scored: (72 * tested).max(written) })
-    }
-
-    fn forecast(
-        &self,
-        spec: &ModelSpec,
-        config: &Config,
-        prepared: &Prepared,
-        work: Work,
-    ) -> Result<Forecast> {
-        let mut most = (0, String::new());
-        for (place, view) in &self.views {
-            // Positions of the view, and what is predicted for the rest.
-            let around =
-                8 * view.rows.len() + 40 * (prepared.loaded.screen.responses.len() - view.rows.len());
-            let memory = |context: &FitContext| spec.model.memory_any(view, context);
-            let bytes = prepared
-                .with_context(config.seed, &Silent, None, memory)
-                .map_err(|error| error.at(format!("model {:?}{place}", spec.name)))?;
-            if most.1.is_empty() || bytes + around > most.0 {
-                most = (bytes + around, words_of(view));
-            }
-        }
-        let intervals = config.intervals.as_ref().is_some_and(|own| own.includes(&spec.name));
-        // Out of fold, two are fitted at a time.
-        let at_once = if work == Work::Evaluate && (intervals || spec.family == "stack") { 2 } else { 1 };
-        let bytes = (self.loaded + self.kept + (at_once * most.0).max(self.scored)) as u64;
-        let bytes = bytes.max(taken());
-        Ok(Forecast { model: spec.name.clone(), work, sizes: most.1, bytes })
-    }
+/// Bytes that a fit to a view takes, with the positions of the view and what is predicted for the rest.
+fn fit_bytes(
+    spec: &ModelSpec,
+    (place, view): (&str, &TrainView),
+    config: &Config,
+    prepared: &Prepared,
+) -> Result<usize> {
+    let around = 8 * view.rows.len() + 40 * (prepared.loaded.screen.responses.len() - view.rows.len());
+    let memory = |context: &FitContext| spec.model.memory_any(view, context);
+    let bytes = prepared.with_context(config.seed, &Silent, None, memory);
+    Ok(bytes.map_err(|error| error.at(format!("model {:?}{place}", spec.name)))? + around)
 }
 
 /// Bytes that the program takes without data: its code, and the lists of cell lines and genes.
@@ -153,11 +153,6 @@ fn loaded(prepared: &Prepared) -> usize {
     let doses = if prepared.loaded.tested_doses.is_some() { 24 } else { 0 };
     let replicate = 12 * prepared.loaded.replicate.as_ref().map_or(0, Vec::len);
     PROGRAM + features + replicate + screen.responses.len() * (4 * screen.sides.len() + 4 + folds + doses)
-}
-
-/// The part of a view that is trained on when a fold is left out.
-fn training_part<'a>(folds: &Folds, fold: usize, whole: &TrainView<'a>) -> TrainView<'a> {
-    TrainView { rows: folds.train_test(&[fold]).0, screen: whole.screen, features: whole.features.clone() }
 }
 
 /// The sizes of a view in words: "600 cell lines × 6500 drugs, 3900000 responses, 20000 features of a cell line".
@@ -187,8 +182,7 @@ pub fn refuse_too_large(config: &Config, prepared: &Prepared, work: Work, termin
             return Err(forecast.too_large(&available));
         }
         if forecast.bytes as f64 * MARGIN > available.bytes as f64 {
-            let text = forecast.in_words();
-            terminal.note(&format!("warning: {text}, and there are {available}: this may not suffice"));
+            terminal.note(&format!("warning: {}; {available}: this may not suffice", forecast.in_words()));
         }
     }
     Ok(())
@@ -203,7 +197,7 @@ impl Forecast {
     /// The error of a forecast beyond what there is.
     fn too_large(&self, available: &Available) -> Error {
         let all = self.bytes.div_ceil(100_000_000) as f64 / 10.0;
-        Error::failed(format!("{}, and there are {available}", self.in_words())).help(format!(
+        Error::failed(format!("{}; {available}", self.in_words())).help(format!(
             "take fewer features ([[data.cells]] top_variance), fewer drugs, another family (boost takes least of those that learn interactions), or a \
              machine with more memory; --memory {all:.1}GB goes on as if there were so much"
         ))

@@ -20,14 +20,15 @@ mod tuning;
 mod unfinished;
 
 use std::error::Error as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, Parser, Subcommand};
 use halfmax_core::{Error, ErrorKind, Result};
-use halfmax_data::{OutputLock, SaidColumns, TableFile, TableOptions, followed, refuse_existing};
+use halfmax_data::{
+    OutputLock, SaidColumns, TableFile, TableOptions, followed, refuse_existing, refuse_occupied,
+};
 
 use crate::config::Config;
 use crate::terminal::{Terminal, say};
@@ -153,17 +154,12 @@ impl Global {
     /// Refuses to write into a folder that holds something, unless files may be replaced. Other processes may not write it until this one ends.
     fn may_fill(&self, folder: &Path) -> Result<()> {
         let place = place_of(folder);
-        if place.exists() && !place.is_dir() {
-            return Err(Error::config(format!("{}: is a file, expected a folder", folder.display()))
-                .help("give another name"));
-        }
         self.hold(place.clone())?;
-        let occupied = fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_some());
-        if occupied && !self.overwrite {
-            return Err(Error::config(format!("{}: the folder exists and is not empty", folder.display()))
-                .help("give another name, or --overwrite to replace files in it"));
+        if self.overwrite && place.is_dir() {
+            return Ok(());
         }
-        Ok(())
+        refuse_occupied(&place, folder)
+            .map_err(|error| error.help("give another name, or --overwrite to replace files in the folder"))
     }
 
     /// Takes the lock of an output, and says what it removed of a killed command. False if this process has it already.

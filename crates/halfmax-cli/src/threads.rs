@@ -35,8 +35,7 @@ pub fn start(asked: Option<usize>) -> Result<()> {
     };
     if threads < wanted {
         say(&format!(
-            "warning: of {wanted} threads only {threads} can be started (ulimit -u, or a limit of the container, allows no more processes): \
-             the work goes on with {threads}"
+            "warning: the work goes on with {threads} of {wanted} threads: no more can be started (see ulimit -u, or the container's limit of processes)"
         ));
     }
     ThreadPoolBuilder::new()
@@ -72,7 +71,7 @@ fn too_few(startable: usize) -> Error {
         "only {startable} further threads can be started: expected at least {}",
         2 + BESIDES
     ))
-    .help("allow this user more processes (ulimit -u, or the limit of the container), or end some that run; --threads 1 is not fewer")
+    .help("allow this user more processes (ulimit -u, or the limit of the container), or end some that run; --threads does not help")
 }
 
 /// How many threads can be started at once, at most `most`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use halfmax_core::{Error, Result};
-use halfmax_data::{InputFile, RunFolder, sha256_bytes, write_atomically};
+use halfmax_data::{InputFile, RunFolder, sha256_bytes, write_beside};
 use halfmax_eval::{Trial, TrialLog};
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,7 @@ impl Trials {
             terminal.note(&format!("{}: {} trials are there already", path.display(), known.len()));
         }
         // Without the last line, if it is half a trial.
-        write_atomically(&path, |file| {
+        write_beside(out, &path, |file| {
             line(file, &header)?;
             known.iter().try_for_each(|trial| line(file, trial))
         })?;

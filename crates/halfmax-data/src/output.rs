@@ -32,6 +32,33 @@ pub fn write_atomically(
     named(file, path)
 }
 
+/// As [`write_atomically`], for a file that is kept beside an output until that is complete: the temporary file has the name of the output's, so that who has its lock
+/// next removes it.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_beside(
+    output: &Path,
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<()> {
+    let mut file = BufWriter::new(temporary_file_of(output, path)?);
+    write(&mut file).map_err(|error| cannot_write(path, error))?;
+    named(completed(file, path)?, path)
+}
+
+/// Writes a file of a folder that has not got its name yet, and has its bytes on the disk.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_meanwhile(path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = fs::File::create(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|error| cannot_write(path, error))
+}
+
 /// A file that is complete under a temporary name.
 fn complete(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<NamedTempFile> {
     let mut file = BufWriter::new(temporary_file(path)?);
@@ -92,11 +119,16 @@ fn parent(path: &Path) -> &Path {
 }
 
 pub(crate) fn temporary_file(path: &Path) -> Result<NamedTempFile> {
+    temporary_file_of(path, path)
+}
+
+/// A temporary file for what will be at `path`, named as one of `output`.
+fn temporary_file_of(output: &Path, path: &Path) -> Result<NamedTempFile> {
     let place = followed(path);
-    let Some(name) = place.file_name().filter(|_| !path.is_dir()) else {
+    if path.is_dir() || place.file_name().is_none() {
         return Err(Error::config(format!("{}: is a folder, expected the name of a file", path.display())));
-    };
-    let prefix = lock::hidden(name, PARTIAL);
+    }
+    let prefix = lock::hidden(followed(output).file_name().unwrap_or_default(), PARTIAL);
     let mut builder = Builder::new();
     builder.prefix(&prefix);
     #[cfg(unix)]
@@ -157,7 +189,7 @@ impl RunFolder {
         // Without the stops of "run/." and "./run".
         let named: PathBuf = target.as_ref().components().collect();
         let target = followed(&named);
-        refuse_file(&target)?;
+        refuse_file(&target, &named)?;
         let Some(name) = target.file_name() else {
             return Err(Error::config(format!("{}: expected the name of a folder", target.display())));
         };
@@ -169,7 +201,7 @@ impl RunFolder {
             Err(_) if exists && !is_writable(above) => OutputLock::take(&target.join(name))?,
             taken => taken?,
         };
-        refuse_occupied(&target)?;
+        refuse_occupied(&target, &named)?;
         let beside = || temporary_folder(&target, above);
         let partial = match exists {
             false => Some(beside()?),
@@ -200,7 +232,7 @@ impl RunFolder {
     /// # Errors
     /// If it cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        write_atomically(self.path(name), |file| file.write_all(bytes))
+        write_meanwhile(&self.path(name), bytes)
     }
 
     /// As [`Self::finish`], and removes what was kept beside the folder until it was complete.
@@ -254,7 +286,7 @@ fn is_writable(folder: &Path) -> bool {
 
 /// Puts a folder in the place of one that is empty or not there.
 fn replace(partial: &Path, target: &Path) -> Result<()> {
-    refuse_occupied(target)?;
+    refuse_occupied(target, target)?;
     match fs::rename(partial, target) {
         // Not every system renames onto an empty folder.
         Err(_) if target.is_dir() => fs::remove_dir(target).map_err(|error| cannot_write(target, error))?,
@@ -279,20 +311,24 @@ fn journal_within(target: &Path) -> PathBuf {
     set::journal_of(&target.join(target.file_name().unwrap_or_default()))
 }
 
-fn refuse_file(target: &Path) -> Result<()> {
+fn refuse_file(target: &Path, named: &Path) -> Result<()> {
     if target.is_file() {
-        return Err(Error::config(format!("{}: is a file, expected a folder to create", target.display()))
+        return Err(Error::config(format!("{}: is a file, expected a folder to create", named.display()))
             .help("give another name"));
     }
     Ok(())
 }
 
-fn refuse_occupied(target: &Path) -> Result<()> {
-    refuse_file(target)?;
+/// Refuses a folder that holds something besides its lock, or what is a file. Errors name it as the user did.
+///
+/// # Errors
+/// If that is so.
+pub fn refuse_occupied(target: &Path, named: &Path) -> Result<()> {
+    refuse_file(target, named)?;
     let lock = lock::hidden(target.file_name().unwrap_or_default(), LOCK);
     let occupied = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != lock);
     if fs::read_dir(target).is_ok_and(|entries| entries.into_iter().any(occupied)) {
-        return Err(Error::config(format!("{}: the folder exists and is not empty", target.display()))
+        return Err(Error::config(format!("{}: the folder exists and is not empty", named.display()))
             .help("give another name, or remove it first"));
     }
     Ok(())

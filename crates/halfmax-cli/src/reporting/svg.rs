@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use halfmax_core::Result;
-use halfmax_data::{OutputSet, write_atomically};
+use halfmax_data::{OutputSet, write_meanwhile};
 
 /// A folder that pictures are written into.
 pub struct SvgFolder {
@@ -33,7 +33,7 @@ impl SvgFolder {
 
     /// Writes a picture.
     pub fn write(path: &Path, svg: &str) -> Result<()> {
-        write_atomically(path, |file| file.write_all(svg.as_bytes()))
+        write_meanwhile(path, svg.as_bytes())
     }
 }
 

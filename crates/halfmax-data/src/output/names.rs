@@ -28,6 +28,9 @@ pub(super) struct Move {
 /// # Errors
 /// If one cannot be renamed, or the journal cannot be written: which one, and why. All are under their temporary names then.
 pub(super) fn give_names(journal: &Path, moves: &[Move]) -> Result<(), (PathBuf, io::Error)> {
+    if moves.is_empty() {
+        return Ok(());
+    }
     if let [Move { from, to }] = moves {
         rename(from, to).map_err(|error| (to.clone(), error))?;
         sync_folder(parent(to));

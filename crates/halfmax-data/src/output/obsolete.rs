@@ -24,25 +24,34 @@ pub struct Obsolete {
 impl Obsolete {
     /// Notes what becomes of no use. `complete` is the output under its temporary name.
     pub fn note(output: &Path, complete: &Path, paths: Vec<PathBuf>) -> Self {
+        let obsolete = Self { output: output.to_owned(), paths };
+        if obsolete.paths.is_empty() {
+            return obsolete;
+        }
         let mut bytes = HEADER.to_vec();
         bytes.extend(terminated(marks_of(complete).unwrap_or_default().as_ref()));
-        let absolute = paths.iter().filter_map(|path| std::path::absolute(path).ok());
+        let absolute = obsolete.paths.iter().filter_map(|path| std::path::absolute(path).ok());
         absolute.for_each(|path| bytes.extend(terminated(&path)));
         bytes.extend(END);
         // Without the note they are removed all the same, unless the process is killed.
         let _ = fs::write(note_of(output), bytes);
-        Self { output: output.to_owned(), paths }
+        obsolete
     }
 
     /// Removes them: the output has its name.
     pub fn remove(self) {
-        self.paths.iter().for_each(|path| drop(removed(path)));
-        let _ = fs::remove_file(note_of(&self.output));
+        let gone = self.paths.iter().filter(|path| removed(path).is_some()).count();
+        // The next command tries again with what could not be removed.
+        if gone == self.paths.len() {
+            self.keep();
+        }
     }
 
-    /// Keeps them: the output did not get its name.
+    /// Takes the note back: the output did not get its name, or they are gone.
     pub fn keep(self) {
-        let _ = fs::remove_file(note_of(&self.output));
+        if !self.paths.is_empty() {
+            let _ = fs::remove_file(note_of(&self.output));
+        }
     }
 }
 

@@ -146,6 +146,12 @@ mod tests {
     }
 
     #[test]
+    fn a_set_of_nothing_writes_nothing() {
+        // As where a table goes to standard output: the folder need not be one that may be written.
+        assert!(OutputSet::of(Path::new("/nowhere/at/all")).finish().is_ok());
+    }
+
+    #[test]
     fn a_set_that_is_not_finished_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let set = OutputSet::of(&folder.path().join("a"));
