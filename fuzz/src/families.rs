@@ -1,16 +1,13 @@
-//! The models of all families but the neural one, whose library takes as long to build as all others, from descriptions and arrays that may hold anything: loading gives a model or an error, and what was loaded predicts.
+//! The models of all families, in a build without the neural one, whose library takes as long to build as all others, from descriptions and arrays that may hold anything: loading gives a model or an error, and what was loaded predicts.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use halfmax_baselines::{Classical, FittedClassical, FittedNaive};
-use halfmax_boost::FittedBoost;
+use halfmax::fitted as load;
 use halfmax_core::{
-    BitColumns, Domain, EntityTable, FeatureBlock, FeatureSpace, FeatureValues, FittedModel, Parts, Query,
-    Result, Tensor, Tuples,
+    BitColumns, Domain, EntityTable, FeatureBlock, FeatureSpace, FeatureValues, Parts, Query, Tensor, Tuples,
 };
-use halfmax_eval::FittedStack;
-use halfmax_kernel::{Applicability, FittedCompletion, kernel_from_parts};
+use halfmax_kernel::Applicability;
 use ndarray::Array2;
 use serde::Deserialize;
 
@@ -78,17 +75,6 @@ pub fn family(bytes: &[u8]) {
     if let Ok(Some(attributor)) = fitted.attribute(&[&cells, &drugs], 0, &[0, 2]) {
         let _ = black_box(attributor.of(&[1]));
     }
-}
-
-fn load(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
-    Ok(match family {
-        "boost" => Box::new(FittedBoost::from_parts(parts)?),
-        "completion" => Box::new(FittedCompletion::from_parts(parts)?),
-        "kernel" => kernel_from_parts(parts)?,
-        "stack" => Box::new(FittedStack::from_parts(parts, load)?),
-        _ if Classical::from_name(family).is_some() => Box::new(FittedClassical::from_parts(parts)?),
-        _ => Box::new(FittedNaive::from_parts(parts)?),
-    })
 }
 
 /// Three entities with the features of a model.

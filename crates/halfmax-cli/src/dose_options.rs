@@ -9,7 +9,7 @@ use halfmax_dose::synergy::SynergyParams;
 use halfmax_dose::{CurveParams, Curves, Effect, HillPrior, ModelChoice, Outliers};
 use serde::Deserialize;
 
-use crate::config::unreadable;
+use halfmax::unreadable;
 
 /// What a file of options may hold.
 #[derive(Clone, Debug, Default, Deserialize)]

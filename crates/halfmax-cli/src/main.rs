@@ -1,23 +1,12 @@
 //! The `halfmax` command.
 
-mod available_memory;
 mod commands;
-mod config;
 mod dose_options;
-mod explaining;
-mod forecast;
 mod picture_args;
 mod recipes;
-mod registry;
-mod reporting;
-mod run;
-mod sensitive;
 mod table_args;
 mod terminal;
 mod threads;
-mod trained;
-mod tuning;
-mod unfinished;
 
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
@@ -25,12 +14,12 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, Parser, Subcommand};
+use halfmax::Config;
 use halfmax_core::{Error, ErrorKind, Result};
 use halfmax_data::{
     OutputLock, SaidColumns, TableFile, TableOptions, followed, refuse_existing, refuse_occupied,
 };
 
-use crate::config::Config;
 use crate::terminal::{Terminal, say};
 
 /// Fits take and give back buffers of some hundred kilobytes thousands of times; the system's allocator returns each to
@@ -287,6 +276,7 @@ fn main() -> ExitCode {
     match run(cli, terminal) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            terminal::end_phase();
             explain(&error);
             ExitCode::from(match error.kind() {
                 ErrorKind::Failed => 1,
@@ -303,7 +293,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
     if !matches!(cli.command, Command::Clean { .. }) {
         threads::start(cli.global.threads)?;
     }
-    cli.global.memory.as_deref().map_or(Ok(()), available_memory::limit_memory)?;
+    cli.global.memory.as_deref().map_or(Ok(()), halfmax::memory::limit_memory)?;
     if let Some(bytes) = cli.global.unpack_limit {
         halfmax_data::set_unpack_limit(bytes);
     }

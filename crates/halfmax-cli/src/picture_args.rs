@@ -7,8 +7,8 @@ use halfmax_core::{Error, Result};
 use halfmax_data::{OutputSet, counted};
 
 use crate::Global;
-use crate::reporting::SvgFolder;
 use crate::terminal::Terminal;
+use halfmax::report::SvgFolder;
 
 /// Where pictures are written.
 #[derive(Args)]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use halfmax_core::{Error, Progress, Result, listed};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -96,6 +97,7 @@ impl Terminal {
     }
 
     fn print(self, text: &str) -> Result<()> {
+        *phase() = None;
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", harmless(text)).map_err(Error::standard_output)
     }
@@ -137,6 +139,54 @@ impl Terminal {
     }
 }
 
+/// The progress bar of the piece of work that a library function began last.
+static PHASE: Mutex<Option<Bar>> = Mutex::new(None);
+
+fn phase() -> MutexGuard<'static, Option<Bar>> {
+    PHASE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes the progress bar of the last piece of work off the terminal.
+pub fn end_phase() {
+    *phase() = None;
+}
+
+impl Progress for Terminal {
+    fn phase(&self, what: &'static str) {
+        let mut phase = phase();
+        // The old bar goes before the new one comes.
+        *phase = None;
+        *phase = Some(self.progress(what));
+    }
+
+    fn step(&self, done: usize, total: usize) {
+        if let Some(bar) = &*phase() {
+            bar.step(done, total);
+        }
+    }
+
+    fn detail(&self, text: &str) {
+        if let Some(bar) = &*phase() {
+            bar.detail(text);
+        }
+    }
+
+    fn note(&self, text: &str) {
+        match &*phase() {
+            Some(bar) => bar.note(text),
+            None => Self::note(*self, text),
+        }
+    }
+
+    fn warn(&self, text: &str) {
+        Progress::note(self, text);
+    }
+
+    fn stopped(&self) -> bool {
+        stopped()
+    }
+}
+
 /// A progress bar that also tells when the user asked to stop.
 pub struct Bar {
     bar: ProgressBar,
@@ -154,8 +204,12 @@ impl Progress for Bar {
         self.bar.set_message(format!("{}: {text}", self.what));
     }
 
-    fn warn(&self, text: &str) {
+    fn note(&self, text: &str) {
         self.bar.suspend(|| self.terminal.note(text));
+    }
+
+    fn warn(&self, text: &str) {
+        Self::note(self, text);
     }
 
     fn stopped(&self) -> bool {

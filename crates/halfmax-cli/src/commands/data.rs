@@ -1,7 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use halfmax_core::{Error, Result};
+use halfmax::report::{Looked, quality_html};
+use halfmax::{Config, PreparedScreen, memory};
+use halfmax_core::{Error, Result, Silent};
 use halfmax_data::datasets::{
     DATASETS, DatasetFolder, Manifest, State, Verified, data_dir, dataset_manifest, manifest, manifests,
 };
@@ -10,9 +12,6 @@ use halfmax_fetch::{Action, FetchedDataset, Fetcher};
 use serde_json::json;
 
 use crate::Global;
-use crate::forecast;
-use crate::reporting::{Looked, quality_html};
-use crate::run::Prepared;
 use crate::table_args::TableArgs;
 use crate::terminal::Terminal;
 
@@ -113,7 +112,7 @@ fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) 
     let config = global.read_recipe(path, terminal)?;
     html.map_or(Ok(()), |html| global.may_write(html, &[path]))?;
     // The report is this command's result, so it is not also a note.
-    let prepared = Prepared::new(&config, Terminal::new(false, true)).map_err(|error| {
+    let prepared = PreparedScreen::load(&config, &Silent).map_err(|error| {
         Error::unmet(format!("{}: {error}", path.display()))
             .help(error.advice().unwrap_or("mend the data, then check again").to_owned())
     })?;
@@ -133,7 +132,7 @@ fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) 
     }
     let quality = Quality::of_loaded(&prepared.loaded, &config.data, Path::new(""))?;
     print_quality(&quality, terminal)?;
-    let models = forecast::check(&config, &prepared, terminal);
+    let models = check_memory(&config, &prepared, terminal);
     let Some(html) = html else { return models };
     let looked = [Looked { quality: &quality, notes: left_out(report), warnings: report.warnings.clone() }];
     write_report(
@@ -144,6 +143,20 @@ fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) 
         terminal,
     )?;
     models
+}
+
+/// Forecasts of less than this are not worth a word.
+const WORTH_A_WORD: u64 = 1_000_000_000;
+
+/// Says what memory the models of a configuration need, and refuses what their families do not take.
+fn check_memory(config: &Config, prepared: &PreparedScreen, terminal: Terminal) -> Result<()> {
+    let memory = memory::check(config, prepared)?;
+    for forecast in &memory.forecasts {
+        if forecast.bytes >= WORTH_A_WORD || terminal.is_json() {
+            terminal.result("memory", forecast, &format!("memory: {}", forecast.in_words()))?;
+        }
+    }
+    memory.problem.map_or(Ok(()), Err)
 }
 
 /// What was left out, in sentences.

@@ -3,19 +3,19 @@ mod simulated;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use halfmax_core::{Error, Result, Screen, Seed};
+use halfmax::explain::{Explained, direction, explain_into, write_tables};
+use halfmax::report::Reporting;
+use halfmax::{
+    Config, Manifest, PreparedScreen, RunState, ceiling, cross_validate, train_into, write_evaluation,
+    write_provenance,
+};
+use halfmax_core::{Error, Result, Screen, Seed, Silent};
 use halfmax_data::{Loaded, RunFolder};
 use halfmax_eval::{DrugMetrics, ModelEvaluation};
 use serde::Serialize;
 
 use crate::Global;
-use crate::commands::train::train_into;
-use crate::config::Config;
-use crate::explaining::{Explained, direction, explain_into, write_tables};
-use crate::reporting::Reporting;
-use crate::run::{Manifest, Prepared, ceiling, cross_validate, write_evaluation, write_provenance};
 use crate::terminal::{Terminal, free_folder};
-use crate::unfinished::Unfinished;
 
 /// The recipe of the demo.
 const RECIPE: &str = include_str!("../../../../models/demo.toml");
@@ -31,9 +31,9 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
     let mut config = Config::parse(RECIPE, &global.overrides)?;
     config.seed = global.seed.unwrap_or(config.seed);
     let folder = RunFolder::create(out.unwrap_or_else(|| free_folder(Path::new("halfmax-demo"))))?;
-    let prepared = Prepared::new(&config, terminal)?;
-    let unfinished = Unfinished::not_kept(Vec::new());
-    let evaluation = cross_validate(&config, &prepared, &unfinished, &terminal.progress("evaluating"))?;
+    let prepared = PreparedScreen::load(&config, &terminal)?;
+    let state = RunState::in_memory(Vec::new());
+    let evaluation = cross_validate(&config, &prepared, &state, &terminal)?;
     let ceiling = ceiling(&prepared, &evaluation)?;
     write_evaluation(&folder, &config, &prepared.loaded, &evaluation, (ceiling.as_ref(), &[]))?;
     let leaderboard = evaluation.leaderboard();
@@ -53,12 +53,12 @@ pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result
             terminal.result("top_drugs", &top, &top.text())?;
         }
     }
-    let trained = train_into(&config, &prepared, &unfinished, &folder, terminal)?;
+    let trained = train_into(&config, &prepared, &state, &folder, &terminal)?;
     let manifest = Manifest::new("evaluate", &config, &prepared.loaded.inputs);
     let mut reporting = Reporting::new(&config, &manifest, &prepared.loaded)?;
     reporting.add_evaluation(&evaluation, ceiling.as_ref());
-    let named = (trained.summary.name.as_str(), &*trained.fitted);
-    let explained = explain_into(named, (&config, &prepared.loaded, None), &mut reporting, terminal)?;
+    let named = (trained.summary.name.as_str(), &*trained.model.fitted);
+    let explained = explain_into(named, (&config, &prepared.loaded, None), &mut reporting, &terminal)?;
     write_tables(&folder.path(""), std::slice::from_ref(&explained), None)?;
     folder.write("report.html", reporting.html().as_bytes())?;
     let standing = Standing::of(&explained);
@@ -133,15 +133,15 @@ fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal)
     folder.write("config.toml", COMBINATIONS.as_bytes())?;
     let mut config = Config::read(&folder.path("config.toml"), &[])?;
     config.seed = seed;
-    let mut prepared = Prepared::new(&config, Terminal::new(false, true))?;
+    let mut prepared = PreparedScreen::load(&config, &Silent)?;
     // The run's folder does not have its name yet.
     for input in &mut prepared.loaded.inputs {
         if Path::new(&input.path).ends_with(SIMULATED) {
             input.path = SIMULATED.into();
         }
     }
-    let unfinished = Unfinished::not_kept(Vec::new());
-    let evaluation = cross_validate(&config, &prepared, &unfinished, &terminal.progress("combinations"))?;
+    let state = RunState::in_memory(Vec::new());
+    let evaluation = cross_validate(&config, &prepared, &state, &terminal)?;
     let screen = &prepared.loaded.screen;
     write_evaluation(&folder, &config, &prepared.loaded, &evaluation, (None, &[]))?;
     let leaderboard = evaluation.leaderboard();
@@ -154,7 +154,7 @@ fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal)
             terminal.result("simulated_top_combinations", &top, &top.text())?;
         }
     }
-    train_into(&config, &prepared, &unfinished, &folder, Terminal::new(false, true))?;
+    train_into(&config, &prepared, &state, &folder, &Silent)?;
     // In place of the resolved one, whose paths are those of the unfinished folder.
     folder.write("config.toml", COMBINATIONS.as_bytes())?;
     folder.finish()?;

@@ -1,19 +1,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use halfmax::explain::{ExplainParams, check_explain, explain_into, positions_of, write_tables};
+use halfmax::report::{Reporting, SampleTables};
+use halfmax::{Config, Manifest, ModelFacts, PreparedScreen, Remedy, TrainedModel, sensitive_end};
 use halfmax_core::{End, EntityTable, Error, FeatureSpace, Result};
 use halfmax_data::{InputFile, OutputSet, read_cells_for_scoring, refuse_other_scales};
 use serde_json::json;
 
 use crate::Global;
-use crate::commands::train::ModelFacts;
-use crate::config::Config;
-use crate::explaining::{ExplainParams, check_explain, explain_into, positions_of, write_tables};
-use crate::reporting::{Reporting, SampleTables};
-use crate::run::{Manifest, Prepared};
-use crate::sensitive::{Remedy, sensitive_end};
 use crate::terminal::Terminal;
-use crate::trained::Trained;
 
 /// Say what a trained model's predictions rest on: features, and the mechanisms of resistance that they tell of.
 #[derive(Args)]
@@ -56,14 +52,14 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     for path in [&args.out].into_iter().chain(&outputs) {
         global.may_write(path, &inputs)?;
     }
-    let Trained { fitted, facts, .. } = Trained::read(&args.model, terminal)?;
+    let TrainedModel { fitted, facts, .. } = TrainedModel::read(&args.model, &terminal)?;
     let mut config = args.config(global)?;
     config.seed = global.seed.unwrap_or(config.seed);
     let params = args.params(&config);
     params.check()?;
     let others = args.other_cells(&facts, &fitted.space(0), global, terminal)?;
     config.explain = Some(params);
-    let mut prepared = Prepared::new(&Config { split: None, ..config.clone() }, terminal)?;
+    let mut prepared = PreparedScreen::load(&Config { split: None, ..config.clone() }, &terminal)?;
     check_same(&facts, &prepared.loaded.inputs)?;
     let target = &mut prepared.loaded.target;
     target.sensitive = args.sensitive.as_deref().and_then(End::named).or(target.sensitive);
@@ -81,7 +77,7 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     let mut tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
     let widths = |tables: &[&EntityTable]| facts.intervals.as_ref().map(|own| own.widths(tables)).transpose();
     let setting = (&config, loaded, widths(&tables)?);
-    let explained = explain_into((&name, &*fitted), setting, &mut reporting, terminal)?;
+    let explained = explain_into((&name, &*fitted), setting, &mut reporting, &terminal)?;
     if let Some((table, cells)) = others {
         tables[0] = &table;
         let widths = widths(&tables)?;

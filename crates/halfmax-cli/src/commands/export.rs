@@ -1,6 +1,7 @@
 use std::any::Any;
 use std::path::Path;
 
+use halfmax::TrainedModel;
 use halfmax_boost::FittedBoost;
 use halfmax_core::{Error, FittedModel, Result};
 use halfmax_data::OutputSet;
@@ -8,7 +9,6 @@ use serde_json::json;
 
 use crate::Global;
 use crate::terminal::Terminal;
-use crate::trained::Trained;
 
 /// `halfmax export --format lightgbm`.
 pub fn export(model: &Path, out: &Path, global: &Global, terminal: Terminal) -> Result<()> {
@@ -16,7 +16,7 @@ pub fn export(model: &Path, out: &Path, global: &Global, terminal: Terminal) -> 
     for path in [out, columns.as_path()] {
         global.may_write(path, &[model])?;
     }
-    let Trained { fitted, .. } = Trained::read(model, terminal)?;
+    let TrainedModel { fitted, .. } = TrainedModel::read(model, &terminal)?;
     let Some(fitted) = (&*fitted as &dyn Any).downcast_ref::<FittedBoost>() else {
         return Err(Error::config(format!(
             "{}: a model of family {:?} has no trees to export",

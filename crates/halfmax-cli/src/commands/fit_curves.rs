@@ -20,9 +20,9 @@ use crate::commands::compare_curves::{CompareColumn, Comparisons, Pair};
 use crate::commands::curve_columns::{CurveBlock, GrowthColumns, write_block};
 use crate::dose_options::CurveArgs;
 use crate::picture_args::{PictureArgs, shown};
-use crate::reporting::{CurvePage, LearntFrom, tell_learnt, write_curve_svgs};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::{Terminal, stopped};
+use halfmax::report::{CurvePage, LearntFrom, learnt_in_words, write_curve_svgs};
 
 /// Curves that are fitted and written at a time: bounds memory whatever the number of curves is.
 const AT_A_TIME: usize = 1 << 14;
@@ -309,7 +309,7 @@ fn fit_and_write(
     // Slopes that have a prior of the user's own draw on what was learnt of them no more.
     let by_slopes = fitter.params().hill_prior == HillPrior::Learnt;
     let used = Learnt { ln_hill: summary.learnt.ln_hill.filter(|_| by_slopes), ..summary.learnt };
-    tell_learnt(&args.raw, LearntFrom::Curves, &used, terminal);
+    learnt_in_words(&args.raw, LearntFrom::Curves, &used).iter().for_each(|note| terminal.note(note));
     let mut folder = args.pictures.folder(files)?;
     readings.each(AT_A_TIME, |first, batch| {
         let keys = &batch.curves;

@@ -9,8 +9,8 @@ use halfmax_data::{Inspection, inspect, load, write_atomically};
 use serde_json::json;
 
 use crate::Global;
-use crate::config::Config;
 use crate::terminal::Terminal;
+use halfmax::Config;
 
 /// Write a configuration for some files: says what each was taken for, what is left open, and which splits and models make sense.
 #[derive(Args)]

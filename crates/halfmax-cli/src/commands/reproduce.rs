@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use halfmax::{Config, Input, Manifest, PreparedScreen, RunState, Trials, evaluate_into, train_into};
 use halfmax_core::{Error, Result};
 use halfmax_data::datasets::{DatasetFolder, data_dir, manifest};
 use halfmax_data::{RunFolder, read_model, sha256_file};
@@ -7,12 +8,7 @@ use halfmax_fetch::content_digest;
 use serde_json::json;
 
 use crate::Global;
-use crate::commands::{evaluate::evaluate_into, train::train_into};
-use crate::config::Config;
-use crate::run::{Input, Manifest, Prepared};
 use crate::terminal::Terminal;
-use crate::tuning::Trials;
-use crate::unfinished::Unfinished;
 
 /// `halfmax reproduce`.
 pub fn reproduce(run: &Path, global: &Global, terminal: Terminal) -> Result<()> {
@@ -28,11 +24,11 @@ pub fn reproduce(run: &Path, global: &Global, terminal: Terminal) -> Result<()> 
     let folder = RunFolder::create(again.path().join("run"))?;
     // A search that ran out of time depends on the machine: its trials are taken as they were.
     let timed = config.tune.as_ref().is_some_and(|tune| tune.seconds.is_some());
-    let unfinished = Unfinished::not_kept(if timed { Trials::of_run(run)? } else { Vec::new() });
-    let prepared = Prepared::new(&config, terminal)?;
+    let state = RunState::in_memory(if timed { Trials::of_run(run)? } else { Vec::new() });
+    let prepared = PreparedScreen::load(&config, &terminal)?;
     let outcome = match manifest.command.as_str() {
-        "train" => train_into(&config, &prepared, &unfinished, &folder, terminal).map(|_| ()),
-        "evaluate" => evaluate_into(&config, &prepared, &unfinished, &folder, terminal).map(|_| ()),
+        "train" => train_into(&config, &prepared, &state, &folder, &terminal).map(|_| ()),
+        "evaluate" => evaluate_into(&config, &prepared, &state, &folder, &terminal).map(|_| ()),
         other => Err(Error::data(format!("manifest.json names a command {other:?}"))),
     };
     outcome.map_err(|error| error.at(run.display()))?;

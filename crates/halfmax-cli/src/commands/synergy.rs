@@ -26,11 +26,11 @@ use self::many::{ScoredMany, cells_of_many, described_many, pairs_of, score_many
 use crate::Global;
 use crate::dose_options::DoseOptions;
 use crate::picture_args::{PictureArgs, shown};
-use crate::reporting::{
-    BlockPage, LearntFrom, ScoredBlock, SvgFolder, drug_letter, tell_learnt, write_block_svgs,
-};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
+use halfmax::report::{
+    BlockPage, LearntFrom, ScoredBlock, SvgFolder, drug_letter, learnt_in_words, write_block_svgs,
+};
 
 /// Blocks that are scored and written at a time: bounds memory whatever their number is.
 const AT_A_TIME: usize = 256;
@@ -163,7 +163,8 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
         "none" => scorer,
         _ => scorer.learning_from(&some_matrices(&found.blocks)),
     };
-    tell_learnt(&args.matrix, LearntFrom::DrugsAlone, &scorer.learnt(), terminal);
+    let learnt = learnt_in_words(&args.matrix, LearntFrom::DrugsAlone, &scorer.learnt());
+    learnt.iter().for_each(|note| terminal.note(note));
     let place = args.matrix.display().to_string();
     args.fits.note_many(&place, &found.many).iter().for_each(|note| terminal.note(note));
     let progress = terminal.progress("scoring");

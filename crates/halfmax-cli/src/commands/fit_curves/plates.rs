@@ -16,8 +16,8 @@ use halfmax_dose::{
 use halfmax_report::{Card, Measure, Picture, PlatePicture, Well};
 use serde_json::{Value, json};
 
-use crate::reporting::PlateCards;
 use crate::terminal::Terminal;
+use halfmax::report::PlateCards;
 
 /// What is said of raw plates.
 #[derive(Args)]

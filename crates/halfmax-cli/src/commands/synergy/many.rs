@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::columns::Columns;
 use super::fits::{FitArgs, Fits, FittedCells, add_to_blocks, add_to_cells};
 use super::{add_models_of_blocks, add_models_of_cells, add_single_agents, parted};
-use crate::reporting::{ScoredBlock, drug_letter};
+use halfmax::report::{ScoredBlock, drug_letter};
 
 /// A block of three or more drugs with its matrix and scores.
 pub(super) struct ScoredMany<'a> {

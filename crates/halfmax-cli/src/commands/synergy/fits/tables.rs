@@ -6,7 +6,7 @@ use halfmax_dose::synergy::{
 
 use super::super::columns::Columns;
 use super::{FitArgs, Fits};
-use crate::reporting::drug_letter;
+use halfmax::report::drug_letter;
 
 /// What was fitted to a block, and the doses of its cells.
 pub(in super::super) struct FittedCells<'a> {

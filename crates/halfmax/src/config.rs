@@ -1,0 +1,209 @@
+//! The configuration of a run.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use halfmax_baselines::Naive;
+use halfmax_core::{Error, Result};
+use halfmax_data::{DataConfig, TargetConfig, is_file_name};
+use halfmax_eval::{ConformalParams, PilotParams, Split, TrialLog, TuneParams};
+use serde::{Deserialize, Serialize};
+
+use crate::explain::{BUILTIN, ExplainParams};
+use crate::families::ModelSpec;
+use crate::suggest::{nearest, unreadable};
+
+/// A configuration: data, target, split, models.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What the run is called; the file's name without its ending by default.
+    #[serde(default)]
+    pub name: String,
+    /// The seed of everything random but the drawing of folds.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// Where the data come from.
+    pub data: DataConfig,
+    /// What is predicted.
+    #[serde(default)]
+    pub target: TargetConfig,
+    /// How the screen is split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
+    /// Prediction intervals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<ConformalParams>,
+    /// The learning curve over pilot measurements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pilot: Option<PilotParams>,
+    /// A search for the parameters of a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tune: Option<TuneParams>,
+    /// What predictions rest on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<ExplainParams>,
+    /// The models.
+    #[serde(rename = "model", default)]
+    pub models: Vec<toml::Table>,
+}
+
+const fn default_seed() -> u64 {
+    2026
+}
+
+impl Config {
+    /// Reads a configuration, applies `key=value` overrides, and makes its paths absolute.
+    pub fn read(path: &Path, overrides: &[String]) -> Result<Self> {
+        let place = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::config(format!("{place}: cannot be read"))
+                .because(error)
+                .help("give the path of a TOML file")
+        })?;
+        let mut config = Self::parse(&text, overrides).map_err(|error| error.at(&place))?;
+        let base = std::path::absolute(path).map_err(|error| Error::failed(place).because(error))?;
+        config.make_absolute(base.parent().unwrap_or(Path::new("/")));
+        if config.name.is_empty() {
+            config.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        }
+        // A run says where its files are: better told now than when everything is computed.
+        if base.to_str().is_none() {
+            return Err(Error::config(format!(
+                "{}: its path is no text in UTF-8, and a run could not say where its files are",
+                base.display()
+            ))
+            .help("rename the folder or the file"));
+        }
+        Ok(config)
+    }
+
+    /// Parses a configuration and checks its split and models.
+    pub fn parse(text: &str, overrides: &[String]) -> Result<Self> {
+        let config: Self = if overrides.is_empty() {
+            toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?
+        } else {
+            let mut table: toml::Table =
+                toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?;
+            for one in overrides {
+                apply(&mut table, one)?;
+            }
+            table.try_into().map_err(|error| unreadable(&error, None))?
+        };
+        if let Some(split) = &config.split {
+            split.check()?;
+        }
+        let specs = config.specs(&Arc::default())?;
+        if let Some(intervals) = &config.intervals {
+            intervals.check()?;
+            let names = || specs.iter().map(|spec| spec.name.as_str()).chain(Naive::ALL.map(Naive::name));
+            if let Some(wrong) = intervals.models.iter().find(|wrong| names().all(|name| name != *wrong)) {
+                let help = nearest(wrong, names()).map(|near| format!("did you mean {near:?}?"));
+                return Err(Error::config(format!("intervals.models names {wrong:?}, which is no model"))
+                    .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
+            }
+        }
+        if let Some(explain) = &config.explain {
+            explain.check().map_err(|error| error.at("[explain]"))?;
+            if let Some(wrong) =
+                explain.models.iter().find(|wrong| specs.iter().all(|spec| spec.name != **wrong))
+            {
+                let known = specs.iter().map(|spec| spec.name.as_str());
+                let help = nearest(wrong, known).map(|near| format!("did you mean {near:?}?"));
+                return Err(Error::config(format!("explain.models names {wrong:?}, which is no model"))
+                    .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
+            }
+        }
+        config.pilot.as_ref().map_or(Ok(()), PilotParams::check)?;
+        if let Some(threshold) = config.target.positive_above.filter(|threshold| !threshold.is_finite()) {
+            return Err(Error::parameter("target.positive_above", threshold, "a finite number"));
+        }
+        Ok(config)
+    }
+
+    /// The models, checked. A search among them looks its trials up in `log` and adds to it.
+    pub fn specs(&self, log: &Arc<TrialLog>) -> Result<Vec<ModelSpec>> {
+        ModelSpec::parse_all(&self.models, self.tune.as_ref(), log)
+    }
+
+    /// The split, which an evaluation needs.
+    pub fn split(&self) -> Result<&Split> {
+        self.split.as_ref().ok_or_else(|| {
+            Error::config("the section [split] is missing: expected what is unseen in the test sets")
+                .help("add, for unseen cell lines:\n    [split]\n    kind = \"lco\"")
+        })
+    }
+
+    fn make_absolute(&mut self, base: &Path) {
+        for path in self.paths() {
+            *path = base.join(&*path);
+        }
+    }
+
+    /// The configuration with the names of files only: for readers who have other folders.
+    pub fn without_folders(mut self) -> Self {
+        for path in self.paths() {
+            if let Some(name) = path.file_name() {
+                *path = name.into();
+            }
+        }
+        self
+    }
+
+    /// Every path in it.
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        let data = &mut self.data;
+        let mut paths: Vec<&mut PathBuf> =
+            data.drugs.iter_mut().chain(&mut data.annotation).map(|file| &mut file.file).collect();
+        let dataset = data.dataset.is_some();
+        let tables = data.response.iter_mut().chain(&mut data.replicate).chain(&mut data.single_agent);
+        paths.extend(tables.map(|file| &mut file.file).filter(|path| !dataset || is_file_name(path)));
+        paths.extend(data.cells.iter_mut().filter_map(|cells| cells.file.as_mut()));
+        if let Some(split) = &mut self.split {
+            paths.extend(split.file.iter_mut().chain(split.rows.iter_mut().flatten()));
+        }
+        if let Some(explain) = &mut self.explain {
+            let own = explain.mechanisms.iter_mut().filter(|path| **path != Path::new(BUILTIN));
+            paths.extend(own.chain(&mut explain.gene_sets));
+        }
+        paths
+    }
+}
+
+/// Sets `a.b.c = value`; a number steps into an array: `model.0.rounds=500`.
+fn apply(table: &mut toml::Table, one: &str) -> Result<()> {
+    let refuse = |why: &str| {
+        Error::config(format!("--config-override {one:?}: {why}"))
+            .help("write a path and a TOML value: model.0.rounds=500")
+    };
+    let (key, value) = one.split_once('=').ok_or_else(|| refuse("has no ="))?;
+    let value = value.trim();
+    // What is no TOML value is taken for text, so that split.kind=lco needs no quotes.
+    let parsed: toml::Value = toml::from_str::<toml::Table>(&format!("value = {value}"))
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| value.into());
+    let steps: Vec<&str> = key.trim().split('.').collect();
+    let Some((last, path)) = steps.split_last() else { return Err(refuse("has no key")) };
+    let mut at = None::<&mut toml::Value>;
+    for step in path {
+        let next = match (at, step.parse::<usize>()) {
+            (None, _) => table.entry(*step).or_insert_with(|| toml::Table::new().into()),
+            (Some(toml::Value::Array(items)), Ok(index)) => {
+                items.get_mut(index).ok_or_else(|| refuse("has a number past the end of its list"))?
+            }
+            (Some(toml::Value::Table(inner)), _) => {
+                inner.entry(*step).or_insert_with(|| toml::Table::new().into())
+            }
+            _ => return Err(refuse("steps into something that is no table")),
+        };
+        at = Some(next);
+    }
+    let into = match at {
+        None => table,
+        Some(toml::Value::Table(inner)) => inner,
+        Some(_) => return Err(refuse("sets a key of something that is no table")),
+    };
+    into.insert((*last).to_owned(), parsed);
+    Ok(())
+}

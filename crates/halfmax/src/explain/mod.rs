@@ -1,0 +1,360 @@
+//! What a model's predictions rest on, tied to mechanisms of resistance.
+
+mod tables;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use halfmax_core::{
+    DrugClass, End, EntityTable, Error, ErrorKind, FeatureSpace, FittedModel, Mechanism, Mechanisms,
+    Progress, Result, Seed, listed, parse_gmt,
+};
+use halfmax_data::{Loaded, harmonise};
+use halfmax_eval::Widths;
+use halfmax_explain::{
+    Explanation, FeatureGroup, FeatureSet, MechanismEvidence, PermutationImportance, Question, Settings,
+    expected, false_discovery_rates, permutation_importance,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::report::{Reporting, SampleTables};
+use crate::sensitive::{Remedy, sensitive_end};
+use crate::suggest::nearest;
+
+pub use tables::{direction, ranked, write_tables};
+
+/// How a model is explained: the section `[explain]` of a configuration, or the options of `halfmax explain`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExplainParams {
+    /// The models to explain, by name; the first without any.
+    pub models: Vec<String>,
+    /// A catalogue of mechanisms in place of the one that comes with halfmax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mechanisms: Option<PathBuf>,
+    /// Files of further gene sets, GMT.
+    pub gene_sets: Vec<PathBuf>,
+    /// Random sets and permutations that mechanisms are compared with.
+    pub permutations: usize,
+    /// Cell lines of the training that get a page of their own.
+    pub cell_lines: Vec<String>,
+}
+
+impl Default for ExplainParams {
+    fn default() -> Self {
+        Self {
+            models: Vec::new(),
+            mechanisms: None,
+            gene_sets: Vec::new(),
+            permutations: 2000,
+            cell_lines: Vec::new(),
+        }
+    }
+}
+
+impl ExplainParams {
+    /// Checks the parameters.
+    pub fn check(&self) -> Result<()> {
+        let fits = (100..=20_000).contains(&self.permutations);
+        if fits { Ok(()) } else { Err(Error::parameter("permutations", self.permutations, "100 to 20000")) }
+    }
+
+    /// The catalogue with the further gene sets.
+    pub fn catalogue(&self) -> Result<Mechanisms> {
+        let mut catalogue = match &self.mechanisms {
+            None => Mechanisms::named(BUILTIN)?,
+            Some(path) => Mechanisms::named(&path.to_string_lossy())?,
+        };
+        let mut ids: HashSet<String> = catalogue.list.iter().map(|mechanism| mechanism.id.clone()).collect();
+        for path in &self.gene_sets {
+            let place = path.display().to_string();
+            let bytes = std::fs::read(path).map_err(|error| {
+                Error::config(format!("{place}: the gene sets cannot be read"))
+                    .because(error)
+                    .help("give the path of a GMT file")
+            })?;
+            let text = String::from_utf8(bytes).map_err(|error| {
+                Error::data(format!("{place}: is no text: expected a GMT file"))
+                    .because(error)
+                    .help("unpack it first if it is packed; GMT files of MSigDB and Reactome are plain text")
+            })?;
+            for set in parse_gmt(&text, &place)? {
+                if !ids.insert(set.name.clone()) {
+                    return Err(Error::data(format!("{place}: two sets are called {:?}", set.name))
+                        .help("rename one of them"));
+                }
+                catalogue.list.push(Mechanism::from(set));
+            }
+        }
+        Ok(catalogue)
+    }
+}
+
+/// Explains a model into a report: its features, mechanisms, and the cell lines that get a page.
+pub fn explain_into(
+    model: (&str, &dyn FittedModel),
+    (config, loaded, widths): (&Config, &Loaded, Option<Widths>),
+    reporting: &mut Reporting,
+    progress: &dyn Progress,
+) -> Result<Explained> {
+    let params = config.explain.clone().unwrap_or_default();
+    let screen = &loaded.screen;
+    let cells = positions_of(&params.cell_lines, screen.table(0))?;
+    progress.phase("explaining");
+    let explained = Explained::new(model, loaded, &params, Seed::new(config.seed), progress)?;
+    if let Some(note) = explained.without_genes(&model.1.space(0)) {
+        progress.note(&note);
+    }
+    reporting.add_explanation(&explained);
+    let tables = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
+    reporting.add_samples(model.1, &explained, &SampleTables { tables, cells, widths })?;
+    Ok(explained)
+}
+
+/// Refuses what a section `[explain]` asks for and cannot be, before anything that takes long.
+pub fn check_explain(config: &Config, loaded: &Loaded) -> Result<()> {
+    let Some(params) = &config.explain else { return Ok(()) };
+    params.catalogue()?;
+    sensitive_end(&loaded.target, "an explanation", Remedy::Configuration)?;
+    positions_of(&params.cell_lines, loaded.screen.table(0)).map(|_| ())
+}
+
+/// Goes on without an explanation that failed: the run itself is complete.
+pub fn unexplained(error: Error, progress: &dyn Progress) -> Result<()> {
+    if error.kind() == ErrorKind::Interrupted {
+        return Err(error);
+    }
+    progress.note(&format!("the model is not explained: {error}"));
+    Ok(())
+}
+
+/// The positions of cell lines that pages are asked for, each once.
+pub fn positions_of(names: &[String], cells: &EntityTable) -> Result<Vec<u32>> {
+    let mut positions = Vec::new();
+    for name in names {
+        let at = position_of(name, cells)?;
+        if !positions.contains(&at) {
+            positions.push(at);
+        }
+    }
+    Ok(positions)
+}
+
+/// The position of a cell line that a page is asked for.
+fn position_of(name: &str, cells: &EntityTable) -> Result<u32> {
+    let wanted = harmonise(name);
+    let alike: Vec<usize> = (0..cells.len()).filter(|at| harmonise(&cells.ids()[*at]) == wanted).collect();
+    if let (None, [_, _, ..]) = (cells.position(name), alike.as_slice()) {
+        let names: Vec<&String> = alike.iter().map(|at| &cells.ids()[*at]).collect();
+        return Err(Error::config(format!("cell line {name:?} could be {}", listed(&names, 5)))
+            .help("spell it as one of them"));
+    }
+    let at = cells.position(name).or_else(|| alike.first().copied());
+    at.map(|at| at as u32).ok_or_else(|| {
+        let help = nearest(name, cells.ids().iter().map(String::as_str))
+            .map(|near| format!("did you mean {near:?}?"));
+        Error::config(format!("cell line {name:?} is not among the {} there are", cells.len())).help(
+            help.unwrap_or_else(|| {
+                "name one of the response table, or of the file given with --cells".into()
+            }),
+        )
+    })
+}
+
+/// The name of the catalogue that comes with halfmax.
+pub const BUILTIN: &str = "builtin";
+
+/// A model, explained.
+pub struct Explained {
+    /// What the model is called.
+    pub model: String,
+    /// The mechanisms.
+    pub catalogue: Mechanisms,
+    /// What each partner (drug or combination) is called.
+    pub names: Vec<String>,
+    /// For each partner the positions of its drugs.
+    pub partners: Vec<Vec<u32>>,
+    /// For each partner the positions of its classes in the catalogue.
+    pub classes: Vec<Vec<usize>>,
+    /// The features of each mechanism; empty without an explanation.
+    pub sets: Vec<FeatureSet>,
+    /// Contributions of features; none for a family that says none.
+    pub found: Option<Explanation>,
+    /// False discovery rates, partner by partner, mechanism by mechanism.
+    pub rates: Rates,
+    /// 1 where a higher response means resistance, −1 where it means that the drug or the combination works.
+    pub upwards: f64,
+    /// What exchanging groups of features costs: kinds of features, and mechanisms where the family says no contributions.
+    pub groups: Vec<(String, PermutationImportance)>,
+}
+
+/// False discovery rates of all tests of a kind.
+#[derive(Default)]
+pub struct Rates {
+    /// Competitive, adjusted for confounders.
+    pub adjusted: Vec<Option<f64>>,
+    /// Competitive, not adjusted.
+    pub all: Vec<Option<f64>>,
+    /// Self-contained.
+    pub own: Vec<Option<f64>>,
+}
+
+/// Times that features are exchanged.
+const REPETITIONS: usize = 3;
+const GROUPS: u64 = 33;
+
+/// The features of each kind.
+fn kinds(space: &FeatureSpace) -> Vec<(String, FeatureGroup)> {
+    let group = FeatureGroup::of(&space.features);
+    let one = |(kind, names): (String, Vec<String>)| (kind.clone(), FeatureGroup(vec![(kind, names)]));
+    group.0.into_iter().map(one).collect()
+}
+
+/// The features of each mechanism that has any.
+fn mechanisms(catalogue: &Mechanisms, space: &FeatureSpace) -> Vec<(String, FeatureGroup)> {
+    let sets = FeatureSet::of(catalogue, space);
+    let group = |(mechanism, set): (&Mechanism, &FeatureSet)| {
+        let features = set.members.iter().map(|member| &space.features[member.feature as usize]);
+        (!set.members.is_empty()).then(|| (mechanism.name.clone(), FeatureGroup::of(features)))
+    };
+    catalogue.list.iter().zip(&sets).filter_map(group).collect()
+}
+
+impl Explained {
+    /// Explains a model that was trained on a screen.
+    pub fn new(
+        model: (&str, &dyn FittedModel),
+        loaded: &Loaded,
+        params: &ExplainParams,
+        seed: Seed,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let (name, fitted) = model;
+        let screen = &loaded.screen;
+        let upwards = match sensitive_end(&loaded.target, "an explanation", Remedy::Configuration)? {
+            End::Low => 1.0,
+            End::High => -1.0,
+        };
+        let catalogue = params.catalogue()?;
+        let question = Question::new(fitted, screen);
+        let classes: Vec<Vec<usize>> = question
+            .partners
+            .iter()
+            .map(|partner| classes_of(&catalogue, screen.table(1), partner))
+            .collect();
+        let names = question.partners.iter().map(|partner| question.name_of(partner)).collect();
+        let mut found = None;
+        let mut sets = Vec::new();
+        if let Some(attributor) = question.attributor()? {
+            sets = FeatureSet::of(&catalogue, attributor.space());
+            let lists: Vec<Vec<&DrugClass>> = classes
+                .iter()
+                .map(|classes| classes.iter().map(|class| &catalogue.classes[*class]).collect())
+                .collect();
+            // The catalogue speaks of responses to single drugs.
+            let speaks = !screen.is_of_combinations();
+            let sign = |partner: usize, set: usize, member: usize| match speaks {
+                true => {
+                    let resists = expected(&catalogue.list[set], &sets[set].members[member], &lists[partner]);
+                    upwards as f32 * resists
+                }
+                false => 0.0,
+            };
+            let settings = Settings { permutations: params.permutations, seed };
+            found = Some(question.explain(&*attributor, &sets, &sign, settings, progress)?);
+        }
+        let rates = found.as_ref().map_or_else(Rates::default, Rates::of);
+        let (names_of_groups, members): (Vec<String>, Vec<FeatureGroup>) = match &found {
+            Some(_) => kinds(&fitted.space(0)),
+            None => [kinds(&fitted.space(0)), mechanisms(&catalogue, &fitted.space(0))].concat(),
+        }
+        .into_iter()
+        .unzip();
+        let rises = permutation_importance(fitted, screen, &members, REPETITIONS, seed.derive(GROUPS))?;
+        let groups = names_of_groups.into_iter().zip(rises).collect();
+        Ok(Self {
+            model: name.to_owned(),
+            catalogue,
+            names,
+            partners: question.partners,
+            classes,
+            sets,
+            found,
+            rates,
+            upwards,
+            groups,
+        })
+    }
+
+    /// What to say where no feature is of a gene that the catalogue knows.
+    fn without_genes(&self, space: &FeatureSpace) -> Option<String> {
+        let sets = FeatureSet::of(&self.catalogue, space);
+        if sets.iter().any(|set| !set.members.is_empty()) {
+            return None;
+        }
+        let names: Vec<&str> = space.features.iter().map(|feature| feature.name.as_str()).collect();
+        Some(match names.as_slice() {
+            [] => "the model has no features of cell lines: nothing is said of mechanisms".to_owned(),
+            names => format!(
+                "none of the model's {} features of cell lines is of a gene that the catalogue knows ({}): nothing is said of \
+                 mechanisms; name features by the symbols of genes, or by their Entrez or Ensembl ids",
+                names.len(),
+                listed(names, 5)
+            ),
+        })
+    }
+
+    /// Whether a mechanism concerns a partner's drugs, by the catalogue.
+    pub fn concerns(&self, partner: usize, set: usize) -> bool {
+        let classes: Vec<&DrugClass> =
+            self.classes[partner].iter().map(|class| &self.catalogue.classes[*class]).collect();
+        self.catalogue.list[set].concerns(&classes)
+    }
+
+    /// Where a partner's mechanism stands in lists of all tests.
+    pub fn test(&self, partner: usize, set: usize) -> usize {
+        partner * self.sets.len() + set
+    }
+
+    /// A mechanism's part in the predictions for a partner.
+    pub fn evidence(&self, partner: usize, set: usize) -> Option<&MechanismEvidence> {
+        self.found.as_ref()?.partners.get(partner)?.mechanisms.get(set)
+    }
+}
+
+impl Rates {
+    fn of(explanation: &Explanation) -> Self {
+        let all = || explanation.partners.iter().flat_map(|partner| &partner.mechanisms);
+        let rates = |p: &dyn Fn(&MechanismEvidence) -> Option<f64>| {
+            false_discovery_rates(&all().map(p).collect::<Vec<_>>())
+        };
+        Self {
+            adjusted: rates(&|one| one.adjusted.p),
+            all: rates(&|one| one.all.p),
+            own: rates(&|one| one.self_contained),
+        }
+    }
+}
+
+/// The classes of the drugs of a partner.
+fn classes_of(catalogue: &Mechanisms, drugs: &EntityTable, partner: &[u32]) -> Vec<usize> {
+    let label = |group: &str, drug: u32| {
+        let group = drugs.group(group)?;
+        let code = group.codes.get(drug as usize).copied().flatten()?;
+        group.levels.get(usize::from(code)).map(String::as_str)
+    };
+    let mut found: Vec<usize> = partner
+        .iter()
+        .flat_map(|drug| {
+            let of = |group: &str| label(group, *drug).unwrap_or_default();
+            let classes =
+                catalogue.classes_of(&drugs.ids()[*drug as usize], of("targets"), of("target_pathway"));
+            let place = |class: &DrugClass| catalogue.classes.iter().position(|other| other.id == class.id);
+            classes.into_iter().filter_map(place).collect::<Vec<usize>>()
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}

@@ -1,0 +1,42 @@
+use std::sync::Arc;
+
+use halfmax_boost::{BoostParams, FittedBoost};
+use halfmax_core::{AnyModel, FittedModel, Parts, Result};
+
+use super::{Family, FamilyKind, Trial, params};
+
+/// Factorised gradient boosting: trees on cell lines and on drugs, whose pairs of leaves predict.
+pub(super) struct Boost;
+
+impl Family for Boost {
+    fn name(&self) -> &'static str {
+        "boost"
+    }
+
+    fn summary(&self) -> &'static str {
+        "gradient-boosted trees on the features of cell lines and drugs, fitted without ever building the table of pairs"
+    }
+
+    fn kind(&self) -> FamilyKind {
+        FamilyKind::Learnt
+    }
+
+    fn model(&self, table: &toml::Table) -> Result<Arc<dyn AnyModel>> {
+        Ok(Arc::new(params::<BoostParams>(table)?.check()?))
+    }
+
+    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
+        Ok(Box::new(FittedBoost::from_parts(parts)?))
+    }
+
+    fn trials(&self) -> &'static [Trial] {
+        &[
+            Trial {
+                name: "",
+                single_drugs: Some("rounds = 40\nmin_leaf_weight = 2.0"),
+                combinations: Some("rounds = 120\nmin_leaf_weight = 2.0"),
+            },
+            Trial::of_single_drugs("vectors", "rounds = 40\nmin_leaf_weight = 2.0\ntrees = \"cell_vector\""),
+        ]
+    }
+}

@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use halfmax_baselines::{
+    Classical, ElasticNetParams, FittedClassical, ForestKind, ForestParams, KnnParams, PlsParams,
+};
+use halfmax_core::{AnyModel, FittedModel, Parts, Result};
+
+use super::{Family, FamilyKind, Trial, params};
+
+/// The classical families of linfa and smartcore: a regression for every drug.
+pub(super) struct OfDrugs(pub(super) Classical);
+
+impl Family for OfDrugs {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn summary(&self) -> &'static str {
+        match self.0 {
+            Classical::ElasticNet => "an elastic net for each drug, or for all drugs together (linfa)",
+            Classical::Pls => "partial least squares for each drug (linfa)",
+            Classical::Knn => "the mean of the nearest cell lines, for each drug (smartcore)",
+            Classical::RandomForest => "a random forest for each drug (smartcore)",
+            Classical::ExtraTrees => "extremely randomised trees for each drug (smartcore)",
+        }
+    }
+
+    fn kind(&self) -> FamilyKind {
+        FamilyKind::Learnt
+    }
+
+    fn model(&self, table: &toml::Table) -> Result<Arc<dyn AnyModel>> {
+        Ok(match self.0 {
+            Classical::ElasticNet => Arc::new(params::<ElasticNetParams>(table)?.check()?),
+            Classical::Pls => Arc::new(params::<PlsParams>(table)?.check()?),
+            Classical::Knn => Arc::new(params::<KnnParams>(table)?.check()?),
+            Classical::RandomForest => Arc::new(params::<ForestParams>(table)?.check(ForestKind::Random)?),
+            Classical::ExtraTrees => Arc::new(params::<ForestParams>(table)?.check(ForestKind::Extra)?),
+        })
+    }
+
+    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
+        Ok(Box::new(FittedClassical::from_parts(parts)?))
+    }
+
+    fn trials(&self) -> &'static [Trial] {
+        match self.0 {
+            Classical::ElasticNet => &[
+                Trial::of_single_drugs("", ""),
+                Trial::of_single_drugs("together", "multi_task = true\npenalty = 0.05"),
+            ],
+            Classical::Pls => &[Trial::of_single_drugs("", "")],
+            Classical::Knn => &[
+                Trial::of_single_drugs("", ""),
+                Trial::of_single_drugs("by distance", "weights = \"distance\""),
+            ],
+            Classical::RandomForest | Classical::ExtraTrees => {
+                &[Trial::of_single_drugs("", "min_samples_leaf = 2\nfeatures_per_split = 5")]
+            }
+        }
+    }
+}

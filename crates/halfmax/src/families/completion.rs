@@ -1,0 +1,35 @@
+use std::sync::Arc;
+
+use halfmax_core::{AnyModel, FittedModel, Parts, Result};
+use halfmax_kernel::{CompletionParams, FittedCompletion};
+
+use super::{Family, FamilyKind, Trial, params};
+
+/// Completion of the table of responses by a low rank.
+pub(super) struct Completion;
+
+impl Family for Completion {
+    fn name(&self) -> &'static str {
+        "completion"
+    }
+
+    fn summary(&self) -> &'static str {
+        "fills the gaps of a screen by a matrix of low rank, without any features; takes pilot measurements"
+    }
+
+    fn kind(&self) -> FamilyKind {
+        FamilyKind::WithoutFeatures
+    }
+
+    fn model(&self, table: &toml::Table) -> Result<Arc<dyn AnyModel>> {
+        Ok(Arc::new(params::<CompletionParams>(table)?.check()?))
+    }
+
+    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
+        Ok(Box::new(FittedCompletion::from_parts(parts)?))
+    }
+
+    fn trials(&self) -> &'static [Trial] {
+        &[Trial::of_single_drugs("", "")]
+    }
+}

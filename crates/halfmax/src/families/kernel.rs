@@ -1,0 +1,35 @@
+use std::sync::Arc;
+
+use halfmax_core::{AnyModel, FittedModel, Parts, Result};
+use halfmax_kernel::{AnyKernel, KernelParams, kernel_from_parts};
+
+use super::{Family, FamilyKind, Trial, params};
+
+/// Gaussian processes with Kronecker covariances.
+pub(super) struct Kernel;
+
+impl Family for Kernel {
+    fn name(&self) -> &'static str {
+        "kernel"
+    }
+
+    fn summary(&self) -> &'static str {
+        "a Gaussian process whose covariance is a product of similarities of cell lines and of drugs; takes pilot measurements"
+    }
+
+    fn kind(&self) -> FamilyKind {
+        FamilyKind::Learnt
+    }
+
+    fn model(&self, table: &toml::Table) -> Result<Arc<dyn AnyModel>> {
+        Ok(Arc::new(AnyKernel(params::<KernelParams>(table)?.check()?)))
+    }
+
+    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
+        kernel_from_parts(parts)
+    }
+
+    fn trials(&self) -> &'static [Trial] {
+        &[Trial::of_both("", "")]
+    }
+}

@@ -1,0 +1,314 @@
+//! The model families, by name: each is a file here and a line in [`FAMILIES`].
+
+mod boost;
+mod classical;
+mod completion;
+mod kernel;
+mod naive;
+mod neural;
+mod stack;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use halfmax_baselines::{Classical, Naive};
+use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result, listed};
+use halfmax_eval::{StackParams, TrialLog, TuneParams, Tuned};
+use serde::de::DeserializeOwned;
+
+use crate::suggest::{nearest, unreadable};
+
+/// Every model family. Configurations, model files, the conformance tests and the reference go through this list.
+pub static FAMILIES: &[&dyn Family] = &[
+    &boost::Boost,
+    &completion::Completion,
+    &kernel::Kernel,
+    &neural::Neural,
+    &stack::Blend,
+    &classical::OfDrugs(Classical::ElasticNet),
+    &classical::OfDrugs(Classical::Pls),
+    &classical::OfDrugs(Classical::Knn),
+    &classical::OfDrugs(Classical::RandomForest),
+    &classical::OfDrugs(Classical::ExtraTrees),
+    &naive::Means(Naive::GlobalMean),
+    &naive::Means(Naive::DrugMean),
+    &naive::Means(Naive::CellMean),
+    &naive::Means(Naive::Effects),
+    &naive::Means(Naive::TissueDrugMean),
+    &naive::Means(Naive::CombinationMean),
+];
+
+/// A model family: how its models are configured, built and read from their files.
+pub trait Family: Sync {
+    /// The name in configurations and model files: "boost".
+    fn name(&self) -> &'static str;
+
+    /// What it is, in a few words.
+    fn summary(&self) -> &'static str;
+
+    /// What its models learn from.
+    fn kind(&self) -> FamilyKind;
+
+    /// A model with the parameters of a table, those that are missing at their defaults.
+    ///
+    /// # Errors
+    /// If a key is unknown or a value cannot work, or the family blends others.
+    fn model(&self, params: &toml::Table) -> Result<Arc<dyn AnyModel>>;
+
+    /// A model made of others, which it asks for by its parameters. Only of [`FamilyKind::Blend`].
+    ///
+    /// # Errors
+    /// If a key is unknown, a value cannot work, or the family does not blend others.
+    fn blend(
+        &self,
+        _params: &toml::Table,
+        _others: &dyn Fn(&StackParams) -> Result<Vec<(String, Arc<dyn AnyModel>)>>,
+    ) -> Result<Arc<dyn AnyModel>> {
+        Err(Error::config(format!("family {:?} is not made of other models", self.name())))
+    }
+
+    /// A fitted model from its file's description and arrays.
+    ///
+    /// # Errors
+    /// If something is missing or damaged.
+    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>>;
+
+    /// Settings with which small screens can be fitted in a moment: what the conformance tests try.
+    fn trials(&self) -> &'static [Trial];
+}
+
+/// What the models of a family learn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FamilyKind {
+    /// From features.
+    Learnt,
+    /// From responses alone.
+    WithoutFeatures,
+    /// From other models.
+    Blend,
+    /// They are means, which others are held against.
+    Naive,
+}
+
+/// Settings of a small fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial {
+    /// What is special about them; nothing of the first of a family.
+    pub name: &'static str,
+    /// The parameters for a screen of single drugs, as TOML; none if the family does not take such a screen.
+    pub single_drugs: Option<&'static str>,
+    /// The same for a screen of combinations.
+    pub combinations: Option<&'static str>,
+}
+
+impl Trial {
+    const fn of_both(name: &'static str, params: &'static str) -> Self {
+        Self { name, single_drugs: Some(params), combinations: Some(params) }
+    }
+
+    const fn of_single_drugs(name: &'static str, params: &'static str) -> Self {
+        Self { name, single_drugs: Some(params), combinations: None }
+    }
+}
+
+/// A model of a configuration: its name, its family, and the model with checked parameters.
+#[derive(Clone)]
+pub struct ModelSpec {
+    /// What it is called in results.
+    pub name: String,
+    /// Its family.
+    pub family: String,
+    /// The model.
+    pub model: Arc<dyn AnyModel>,
+}
+
+/// One `[[model]]` of a configuration: its name, its family, and its parameters yet to be read.
+#[derive(Clone)]
+struct Section {
+    place: String,
+    name: String,
+    family: &'static dyn Family,
+    params: toml::Table,
+}
+
+impl ModelSpec {
+    /// The `[[model]]`s of a configuration, in their order. A stack may name any of the others.
+    /// A model whose parameters are searched looks its trials up in `log` and adds to it.
+    pub fn parse_all(
+        tables: &[toml::Table],
+        tune: Option<&TuneParams>,
+        log: &Arc<TrialLog>,
+    ) -> Result<Vec<Self>> {
+        let sections: Vec<Section> = tables
+            .iter()
+            .enumerate()
+            .map(|(at, table)| Section::read(at + 1, table))
+            .collect::<Result<_>>()?;
+        for (at, section) in sections.iter().enumerate() {
+            if sections[..at].iter().any(|other| other.name == section.name) {
+                return Err(Error::config(format!("two models are called {:?}", section.name))
+                    .help("give one of them another name: name = \"...\""));
+            }
+        }
+        let single = |section: &Section| match section.family.kind() {
+            FamilyKind::Blend => Ok(None),
+            _ => section.model().map(Some),
+        };
+        let mut singles: Vec<Option<Arc<dyn AnyModel>>> =
+            sections.iter().map(single).collect::<Result<_>>()?;
+        if let Some(tune) = tune {
+            let at = searched(&sections, tune)?;
+            singles[at] = Some(Arc::new(sections[at].tuned(tune, log)?));
+        }
+        let members: Vec<(&Section, &Arc<dyn AnyModel>)> = sections
+            .iter()
+            .zip(&singles)
+            .filter_map(|(section, model)| Some((section, model.as_ref()?)))
+            .collect();
+        let spec = |(section, model): (&Section, &Option<Arc<dyn AnyModel>>)| {
+            let model = match model {
+                Some(model) => model.clone(),
+                None => section.blend(&members)?,
+            };
+            Ok(Self { name: section.name.clone(), family: section.family.name().to_owned(), model })
+        };
+        sections.iter().zip(&singles).map(spec).collect()
+    }
+
+    /// A naive predictor.
+    pub fn naive(naive: Naive) -> Self {
+        Self { name: naive.name().into(), family: naive.name().into(), model: Arc::new(naive) }
+    }
+}
+
+/// Which model a search is for.
+fn searched(sections: &[Section], tune: &TuneParams) -> Result<usize> {
+    let can = |section: &&Section| {
+        matches!(section.family.kind(), FamilyKind::Learnt | FamilyKind::WithoutFeatures)
+    };
+    let names: Vec<&str> = sections.iter().filter(can).map(|section| section.name.as_str()).collect();
+    let name = match (&tune.model, names.as_slice()) {
+        (Some(name), _) => name.as_str(),
+        (None, [only]) => only,
+        (None, _) => {
+            return Err(Error::config(format!(
+                "tune.model is missing, and there are {} models",
+                names.len()
+            ))
+            .help(format!("name the one whose parameters to search: {}", listed(&names, 20))));
+        }
+    };
+    let found = sections.iter().position(|section| section.name == name && can(&section));
+    found.ok_or_else(|| {
+        let help = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("expected one of {}", listed(&names, 20)),
+        };
+        Error::config(format!("tune.model names {name:?}, which has no parameters to search")).help(help)
+    })
+}
+
+impl Section {
+    /// The model with a search for some of its parameters.
+    fn tuned(&self, tune: &TuneParams, log: &Arc<TrialLog>) -> Result<Tuned> {
+        let section = self.clone();
+        let build = move |changed: &BTreeMap<String, serde_json::Value>| {
+            let mut own = section.clone();
+            for (name, value) in changed {
+                let value = toml::Value::try_from(value).map_err(|error| {
+                    Error::config(format!("{name} = {value}: is no value of a configuration")).because(error)
+                })?;
+                own.params.insert(name.clone(), value);
+            }
+            own.model()
+        };
+        Tuned::new(&self.name, tune.clone(), Arc::new(build), log.clone())
+    }
+
+    fn read(number: usize, table: &toml::Table) -> Result<Self> {
+        let mut params = table.clone();
+        let mut text = |key: &str| match params.remove(key) {
+            None => Ok(None),
+            Some(toml::Value::String(value)) => Ok(Some(value)),
+            Some(other) => Err(Error::parameter(key, other, "a text").at(format!("[[model]] {number}"))),
+        };
+        let name = text("name")?;
+        let Some(family) = text("family")? else {
+            return Err(Error::config(format!("[[model]] {number} has no family"))
+                .help(format!("expected one of {}", listed(&families(), 20))));
+        };
+        let place = format!("[[model]] {number}, family {family:?}");
+        let Some(own) = family_named(&family) else {
+            let known = families();
+            let help = match nearest(&family, known.iter().copied()) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("expected one of {}", listed(&known, 20)),
+            };
+            return Err(
+                Error::config(format!("[[model]] {number}: family {family:?} is not known")).help(help)
+            );
+        };
+        Ok(Self { place, name: name.unwrap_or(family), family: own, params })
+    }
+
+    /// The model, unless it is made of others.
+    fn model(&self) -> Result<Arc<dyn AnyModel>> {
+        self.family.model(&self.params).map_err(|error| error.at(&self.place))
+    }
+
+    /// The model that is made of others.
+    fn blend(&self, others: &[(&Self, &Arc<dyn AnyModel>)]) -> Result<Arc<dyn AnyModel>> {
+        let members = |params: &StackParams| {
+            let named = |(section, model): (&Self, &Arc<dyn AnyModel>)| (section.name.clone(), model.clone());
+            let mut members = Vec::new();
+            for name in &params.members {
+                let Some(found) = others.iter().find(|(section, _)| section.name == *name) else {
+                    let names: Vec<&str> = others.iter().map(|(section, _)| section.name.as_str()).collect();
+                    let help = match nearest(name, names.iter().copied()) {
+                        Some(near) => format!("did you mean {near:?}?"),
+                        None => format!("expected some of {}", listed(&names, 20)),
+                    };
+                    return Err(
+                        Error::config(format!("members names {name:?}, which is no single model")).help(help)
+                    );
+                };
+                members.push(named(*found));
+            }
+            if params.members.is_empty() {
+                let learnt = |(section, _): &&(&Self, _)| section.family.kind() != FamilyKind::Naive;
+                members.extend(others.iter().filter(learnt).map(|other| named(*other)));
+            }
+            Ok(members)
+        };
+        self.family.blend(&self.params, &members).map_err(|error| error.at(&self.place))
+    }
+}
+
+/// The parameters of a family from their table.
+fn params<P: DeserializeOwned>(table: &toml::Table) -> Result<P> {
+    table.clone().try_into().map_err(|error| unreadable(&error, None))
+}
+
+/// The family of a name.
+pub fn family_named(name: &str) -> Option<&'static dyn Family> {
+    FAMILIES.iter().copied().find(|family| family.name() == name)
+}
+
+/// The names of all families.
+pub fn families() -> Vec<&'static str> {
+    FAMILIES.iter().map(|family| family.name()).collect()
+}
+
+/// A fitted model from its family and parts.
+///
+/// # Errors
+/// If the family is not known, or the parts are damaged.
+pub fn fitted(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
+    let Some(family) = family_named(family) else {
+        return Err(Error::data(format!(
+            "the model is of family {family:?}, which this version does not know"
+        ))
+        .help("use a newer halfmax"));
+    };
+    family.load(parts)
+}

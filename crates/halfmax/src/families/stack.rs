@@ -1,0 +1,56 @@
+use std::sync::Arc;
+
+use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result};
+use halfmax_eval::{FittedStack, StackParams};
+
+use super::{Family, FamilyKind, Trial, params};
+
+/// Blends of other models.
+pub(super) struct Blend;
+
+impl Family for Blend {
+    fn name(&self) -> &'static str {
+        "stack"
+    }
+
+    fn summary(&self) -> &'static str {
+        "a blend of other models of the configuration, with weights from predictions that those models make out of fold"
+    }
+
+    fn kind(&self) -> FamilyKind {
+        FamilyKind::Blend
+    }
+
+    fn model(&self, _table: &toml::Table) -> Result<Arc<dyn AnyModel>> {
+        Err(Error::config("a stack is made of other models of the configuration"))
+    }
+
+    fn blend(
+        &self,
+        table: &toml::Table,
+        others: &dyn Fn(&StackParams) -> Result<Vec<(String, Arc<dyn AnyModel>)>>,
+    ) -> Result<Arc<dyn AnyModel>> {
+        let params: StackParams = params(table)?;
+        let members = others(&params)?;
+        Ok(Arc::new(params.of(members)?))
+    }
+
+    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
+        Ok(Box::new(FittedStack::from_parts(parts, super::fitted)?))
+    }
+
+    fn trials(&self) -> &'static [Trial] {
+        &[
+            Trial {
+                name: "",
+                single_drugs: Some("folds = 2\nmembers = [\"boost\", \"kernel\"]"),
+                combinations: Some("folds = 2\nmembers = [\"boost\", \"kernel\"]"),
+            },
+            Trial {
+                name: "equal weights",
+                single_drugs: Some("weights = \"equal\"\nmembers = [\"boost\", \"kernel\"]"),
+                combinations: None,
+            },
+        ]
+    }
+}

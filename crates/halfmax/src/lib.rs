@@ -1,0 +1,69 @@
+//! Predicts how cancer cell lines respond to drugs and to combinations of two drugs, judges the predictions without leaks, and says
+//! which mechanisms of resistance they rest on.
+//!
+//! This crate is the whole of halfmax for Rust programs: what the `halfmax` command does, without a terminal. Its parts are crates of
+//! their own, which are here under the names [`core`], [`data`], [`eval`], [`boost`], [`kernel`], [`baselines`], [`dose`] and
+//! [`mechanisms`](explain).
+//!
+//! | to | see |
+//! |---|---|
+//! | read a configuration | [`Config`] |
+//! | load and split its data | [`PreparedScreen`] |
+//! | compare models | [`cross_validate`] |
+//! | train, store and read a model | [`train`], [`TrainedModel`] |
+//! | score cell lines, drugs and combinations | [`ScoreRequest`] |
+//! | explain a model | [`explain`] |
+
+#![warn(missing_docs)]
+
+mod bundle;
+mod config;
+mod evaluate;
+pub mod explain;
+mod families;
+pub mod memory;
+mod provenance;
+pub mod report;
+mod run;
+mod score;
+mod screen;
+mod sensitive;
+mod suggest;
+mod train;
+
+pub use halfmax_baselines as baselines;
+pub use halfmax_boost as boost;
+pub use halfmax_core as core;
+pub use halfmax_data as data;
+pub use halfmax_dose as dose;
+pub use halfmax_eval as eval;
+pub use halfmax_kernel as kernel;
+#[cfg(feature = "neural")]
+pub use halfmax_neural as neural;
+
+pub use halfmax_core::{Error, ErrorKind, Result};
+
+pub use bundle::{ModelFacts, TrainedModel};
+pub use config::Config;
+pub use evaluate::{
+    MetricsFile, ceiling, cross_validate, evaluate_into, evaluated_models, write_evaluation,
+    write_evaluation_report, write_training,
+};
+pub use families::{FAMILIES, Family, FamilyKind, ModelSpec, Trial, families, family_named, fitted};
+pub use provenance::{Input, Machine, Manifest, write_json, write_provenance};
+pub use run::{Checkpoints, RunState, Trials, keep};
+pub use score::{PreparedScores, ScoreRequest, Scored, Scorer, Selection, Shard};
+pub use screen::PreparedScreen;
+pub use sensitive::{Remedy, sensitive_end};
+pub use suggest::{nearest, unreadable};
+pub use train::{Training, TrainingSummary, train, train_into, write_training_report};
+
+/// What most programs need.
+pub mod prelude {
+    pub use halfmax_core::{End, Error, ErrorKind, FittedModel, Progress, Result, Silent};
+    pub use halfmax_data::TableFile;
+
+    pub use crate::{
+        Config, PreparedScreen, RunState, ScoreRequest, Scored, TrainedModel, Training, cross_validate, train,
+    };
+}

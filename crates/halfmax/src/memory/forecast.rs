@@ -1,0 +1,262 @@
+//! How much memory the fits of a configuration need, and what their families do not take: said before the work.
+
+use std::fmt;
+
+use halfmax_core::{
+    Error, FeatureBlock, FeatureValues, FitContext, FitSizes, Progress, Result, Silent, TrainView,
+};
+use serde::Serialize;
+
+use super::available::{Available, size, taken};
+use crate::config::Config;
+use crate::evaluate::evaluated_models;
+use crate::families::ModelSpec;
+use crate::screen::PreparedScreen;
+
+/// What a command does with the models of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Cross-validates all of them.
+    Evaluate,
+    /// Fits the first to all responses.
+    Train,
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Evaluate => "evaluate",
+            Self::Train => "train",
+        })
+    }
+}
+
+/// How much memory a command needs at its peak because of one model, with the data.
+#[derive(Clone, Debug, Serialize)]
+pub struct Forecast {
+    /// The model's name.
+    pub model: String,
+    /// For which command.
+    pub work: Work,
+    /// What is fitted on, in words.
+    pub sizes: String,
+    /// In bytes.
+    pub bytes: u64,
+}
+
+/// Memory that is free as a share of what an estimate says, below which there is a warning: estimates are rarely too low by more.
+const MARGIN: f64 = 1.25;
+
+impl Forecast {
+    /// The forecasts of all models of a configuration, and the errors of those whose families do not take the data.
+    ///
+    /// # Errors
+    /// If the configuration or the data are wrong.
+    pub fn all(config: &Config, prepared: &PreparedScreen, work: Work) -> Result<(Vec<Self>, Vec<Error>)> {
+        let specs = match work {
+            Work::Evaluate => evaluated_models(config, prepared, &std::sync::Arc::default())?,
+            Work::Train => config.specs(&std::sync::Arc::default())?.into_iter().take(1).collect(),
+        };
+        let whole = prepared.everything()?;
+        let mut most: Vec<Result<Most>> = specs.iter().map(|_| Ok(Most::default())).collect();
+        let mut ask = |place: &str, view: &TrainView| {
+            for (spec, most) in specs.iter().zip(&mut most) {
+                if let Ok(own) = most {
+                    match fit_bytes(spec, (place, view), config, prepared) {
+                        Ok(bytes) if own.sizes.is_empty() || bytes > own.bytes => {
+                            *own = Most { bytes, sizes: words_of(view) };
+                        }
+                        Ok(_) => {}
+                        Err(error) => *most = Err(error),
+                    }
+                }
+            }
+        };
+        // Bytes that the command keeps besides its fits, and those that it takes to score the predictions of a model, or to write those of all.
+        let (kept, scored) = match (work, &prepared.folds) {
+            (Work::Evaluate, Some(folds)) => {
+                let run = match config.split()?.to_run(folds.count())? {
+                    Some(run) => run.to_vec(),
+                    None => (0..folds.count()).collect(),
+                };
+                let mut tested = 0;
+                for fold in run {
+                    let (rows, test) = folds.train_test(&[fold]);
+                    tested += test.len();
+                    let view = TrainView { rows, screen: whole.screen, features: whole.features.clone() };
+                    ask(&format!(", fold {fold}"), &view);
+                }
+                // Folds and drugs by response, the positions of what is tested, predictions of each model; to score a model two lists of all its
+                // responses, their order, ranks and sums; to write predictions their rows, columns and pages.
+                let models = specs.len();
+                let written = 180 * (models * tested).min(1 << 20);
+                (8 * whole.rows.len() + (8 + 4 * models) * tested, (72 * tested).max(written))
+            }
+            _ => {
+                ask("", &whole);
+                // The percentiles of responses, and how far entities are from one another.
+                (12 * whole.rows.len(), 0)
+            }
+        };
+        let besides = loaded(prepared) + kept;
+        let (mut forecasts, mut errors) = (Vec::new(), Vec::new());
+        for (spec, most) in specs.iter().zip(most) {
+            match most {
+                Ok(Most { bytes, sizes }) => {
+                    let intervals = config.intervals.as_ref().is_some_and(|own| own.includes(&spec.name));
+                    // Out of fold, two are fitted at a time.
+                    let two = work == Work::Evaluate && (intervals || spec.family == "stack");
+                    let fits = if two { 2 * bytes } else { bytes };
+                    let bytes = ((besides + fits.max(scored)) as u64).max(taken());
+                    forecasts.push(Self { model: spec.name.clone(), work, sizes, bytes });
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        Ok((forecasts, errors))
+    }
+}
+
+/// The fit of a model that takes most.
+#[derive(Default)]
+struct Most {
+    bytes: usize,
+    /// What it is a fit to, in words.
+    sizes: String,
+}
+
+/// Bytes that a fit to a view takes, with the positions of the view and what is predicted for the rest.
+fn fit_bytes(
+    spec: &ModelSpec,
+    (place, view): (&str, &TrainView),
+    config: &Config,
+    prepared: &PreparedScreen,
+) -> Result<usize> {
+    let around = 8 * view.rows.len() + 40 * (prepared.loaded.screen.responses.len() - view.rows.len());
+    let memory = |context: &FitContext| spec.model.memory_any(view, context);
+    let bytes = prepared.with_context(config.seed, &Silent, None, memory);
+    Ok(bytes.map_err(|error| error.at(format!("model {:?}{place}", spec.name)))? + around)
+}
+
+/// Bytes that the program takes without data: its code, and the lists of cell lines and genes.
+const PROGRAM: usize = 70_000_000;
+
+/// Bytes that the program and its data take once they are loaded.
+fn loaded(prepared: &PreparedScreen) -> usize {
+    let screen = &prepared.loaded.screen;
+    let features = |block: &FeatureBlock| {
+        let numbers = block.entities() * block.len();
+        match &block.values {
+            FeatureValues::Real(_) => 4 * numbers,
+            FeatureValues::Binary(_) => numbers / 8,
+            FeatureValues::Category(_) => 4 * numbers,
+        }
+    };
+    let features: usize = screen.tables.iter().flat_map(|table| table.blocks()).map(features).sum();
+    let folds = if prepared.folds.is_some() { 4 } else { 0 };
+    let doses = if prepared.loaded.tested_doses.is_some() { 24 } else { 0 };
+    let replicate = 12 * prepared.loaded.replicate.as_ref().map_or(0, Vec::len);
+    PROGRAM + features + replicate + screen.responses.len() * (4 * screen.sides.len() + 4 + folds + doses)
+}
+
+/// The sizes of a view in words: "600 cell lines × 6500 drugs, 3900000 responses, 20000 features of a cell line".
+fn words_of(view: &TrainView) -> String {
+    let FitSizes { responses, entities, widths } = FitSizes::of(view);
+    let sort = |side: usize| view.screen.table(side).sort();
+    let sides = 0..if view.screen.is_of_combinations() { 2 } else { entities.len() };
+    let counts: Vec<String> =
+        sides.clone().map(|side| format!("{} {}s", entities[side], sort(side))).collect();
+    let features = sides.filter(|side| widths[*side] > 0);
+    let features = features.map(|side| format!(", {} features of a {}", widths[side], sort(side)));
+    format!("{}, {responses} responses{}", counts.join(" × "), features.collect::<String>())
+}
+
+/// Refuses work whose fits need more memory than there is, or whose families do not take the data. Warns where it may be too little.
+///
+/// # Errors
+/// Of the first such model.
+pub fn refuse_too_large(
+    config: &Config,
+    prepared: &PreparedScreen,
+    work: Work,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let (forecasts, errors) = Forecast::all(config, prepared, work)?;
+    if let Some(error) = errors.into_iter().next() {
+        return Err(error);
+    }
+    let Some(available) = Available::now() else { return Ok(()) };
+    for forecast in forecasts {
+        if forecast.bytes > available.bytes {
+            return Err(forecast.too_large(&available));
+        }
+        if forecast.bytes as f64 * MARGIN > available.bytes as f64 {
+            progress.note(&format!("warning: {}; {available}: this may not suffice", forecast.in_words()));
+        }
+    }
+    Ok(())
+}
+
+impl Forecast {
+    /// In a sentence.
+    pub fn in_words(&self) -> String {
+        let Self { model, work, sizes, bytes } = self;
+        format!("{work} needs about {} of memory for model {model:?} ({sizes})", size(*bytes))
+    }
+
+    /// The error of a forecast beyond what there is.
+    fn too_large(&self, available: &Available) -> Error {
+        let all = self.bytes.div_ceil(100_000_000) as f64 / 10.0;
+        Error::failed(format!("{}; {available}", self.in_words())).help(format!(
+            "take fewer features ([[data.cells]] top_variance), fewer drugs, another family (boost takes least of those that learn interactions), or a \
+             machine with more memory; --memory {all:.1}GB goes on as if there were so much"
+        ))
+    }
+}
+
+/// What the models of a configuration need, and what is wrong with that.
+pub struct MemoryCheck {
+    /// The forecasts that the memory there is suffices for.
+    pub forecasts: Vec<Forecast>,
+    /// If a family does not take the data, or needs more memory than there is.
+    pub problem: Option<Error>,
+}
+
+/// What the models of a configuration need and what their families do not take.
+///
+/// # Errors
+/// If the configuration or the data are wrong.
+pub fn check(config: &Config, prepared: &PreparedScreen) -> Result<MemoryCheck> {
+    let mut works = vec![Work::Train];
+    if prepared.folds.is_some() {
+        works.insert(0, Work::Evaluate);
+    }
+    let (mut suffices, mut problems, mut advice) = (Vec::new(), Vec::new(), None);
+    let available = Available::now();
+    for work in works.into_iter().filter(|_| !config.models.is_empty()) {
+        let (forecasts, errors) = Forecast::all(config, prepared, work)?;
+        for error in errors {
+            advice = advice.or_else(|| error.advice().map(str::to_owned));
+            problems.push(format!("{work}: {error}"));
+        }
+        for forecast in forecasts {
+            let too_large = available.as_ref().filter(|available| forecast.bytes > available.bytes);
+            if let Some(available) = too_large {
+                let error = forecast.too_large(available);
+                advice = advice.or_else(|| error.advice().map(str::to_owned));
+                problems.push(error.to_string());
+            } else {
+                suffices.push(forecast);
+            }
+        }
+    }
+    let problem = (!problems.is_empty()).then(|| {
+        let error = Error::unmet(problems.join("; "));
+        match advice {
+            Some(advice) => error.help(advice),
+            None => error,
+        }
+    });
+    Ok(MemoryCheck { forecasts: suffices, problem })
+}

@@ -1,0 +1,148 @@
+//! What a run that was interrupted leaves beside its place, so that the same command goes on from there: the trials of a
+//! search, and the states of fits that take long.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use halfmax_core::{CheckpointStore, Error, Parts, Progress, Result};
+use halfmax_data::{InputFile, read_model, sha256_bytes, write_checkpoint};
+use halfmax_eval::Trial;
+
+use super::trials::Trials;
+use crate::config::Config;
+
+/// The trials and checkpoints of a run.
+pub struct RunState {
+    /// The trials of its search.
+    pub trials: Trials,
+    /// The states of its fits; none for a run that is not to be gone on with.
+    pub checkpoints: Option<Checkpoints>,
+}
+
+impl RunState {
+    /// Of a run that will be at `out`, with what one there left that was interrupted.
+    ///
+    /// # Errors
+    /// If what was left is of another configuration, or cannot be read.
+    pub fn open(config: &Config, inputs: &[InputFile], out: &Path, progress: &dyn Progress) -> Result<Self> {
+        let checkpoints = Checkpoints::at(beside(out, ".checkpoints"));
+        if checkpoints.folder.is_dir() {
+            progress.note(&format!("{}: going on from the checkpoints there", checkpoints.folder.display()));
+        }
+        Ok(Self { trials: Trials::open(config, inputs, out, progress)?, checkpoints: Some(checkpoints) })
+    }
+
+    /// Of a run that leaves nothing, and may know some trials already.
+    pub fn in_memory(known: Vec<Trial>) -> Self {
+        Self { trials: Trials::in_memory(known), checkpoints: None }
+    }
+
+    /// The states of the run's fits.
+    pub fn store(&self) -> Option<&dyn CheckpointStore> {
+        self.checkpoints.as_ref().map(|checkpoints| checkpoints as &dyn CheckpointStore)
+    }
+
+    /// Where all of it is, which is of no use when the run is complete.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let checkpoints =
+            self.checkpoints.as_ref().map(|own| own.folder.clone()).filter(|path| path.exists());
+        checkpoints.into_iter().chain(self.trials.path()).collect()
+    }
+
+    /// Takes out the checkpoints, so that they stay.
+    pub fn without_checkpoints(&mut self) -> Option<Checkpoints> {
+        self.checkpoints.take()
+    }
+
+    /// Says what is kept of a run that did not come to its end.
+    pub fn keep(self, progress: &dyn Progress) {
+        self.trials.keep(progress);
+        keep(self.checkpoints, progress);
+    }
+}
+
+/// Says where checkpoints are kept, if any were written.
+pub fn keep(checkpoints: Option<Checkpoints>, progress: &dyn Progress) {
+    if let Some(checkpoints) = checkpoints.filter(|own| own.written.load(Ordering::Relaxed)) {
+        progress.note(&format!(
+            "how far training got is kept in {}: the same command goes on from there",
+            checkpoints.folder.display()
+        ));
+    }
+}
+
+/// A path beside the place of a run.
+pub fn beside(out: &Path, ending: &str) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    out.with_file_name(name)
+}
+
+/// States of fits in a folder, each a file like that of a model.
+pub struct Checkpoints {
+    folder: PathBuf,
+    written: AtomicBool,
+}
+
+impl Checkpoints {
+    /// Those in a folder, which is made when the first is kept.
+    pub fn at(folder: PathBuf) -> Self {
+        Self { folder, written: AtomicBool::new(false) }
+    }
+
+    /// The file of a state: its name made fit for a file system, and part of its digest, since others may be made alike.
+    fn file(&self, name: &str) -> PathBuf {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let readable: String = name.chars().map(plain).take(80).collect();
+        self.folder.join(format!("{readable}-{}.checkpoint", &sha256_bytes(name.as_bytes())[..8]))
+    }
+}
+
+impl CheckpointStore for Checkpoints {
+    fn load(&self, name: &str) -> Result<Option<Parts>> {
+        let path = self.file(name);
+        if !path.exists() {
+            return Ok(None);
+        }
+        match read_model(&path) {
+            Ok((_, parts)) => Ok(Some(parts)),
+            Err(error) => Err(error.help(format!("remove {} to start anew", path.display()))),
+        }
+    }
+
+    fn save(&self, name: &str, state: &Parts) -> Result<()> {
+        std::fs::create_dir_all(&self.folder).map_err(|error| {
+            Error::failed(format!("{}: checkpoints cannot be kept: {error}", self.folder.display()))
+                .because(error)
+                .help("give an --out in a folder that may be written")
+        })?;
+        self.written.store(true, Ordering::Relaxed);
+        write_checkpoint(self.file(name), state)
+    }
+
+    fn place(&self) -> String {
+        self.folder.display().to_string()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_found_again_by_their_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Checkpoints::at(folder.path().join("run.checkpoints"));
+        assert_eq!(store.load("a, fold 0").unwrap(), None);
+        let parts = |number: i32| Parts { description: number.into(), ..Parts::default() };
+        store.save("a, fold 0", &parts(1)).unwrap();
+        store.save("a, fold-0", &parts(2)).unwrap();
+        store.save("a, fold 0", &parts(3)).unwrap();
+        assert_eq!(store.load("a, fold 0").unwrap(), Some(parts(3)));
+        assert_eq!(store.load("a, fold-0").unwrap(), Some(parts(2)));
+        std::fs::write(store.file("a, fold 0"), b"half").unwrap();
+        let error = store.load("a, fold 0").unwrap_err();
+        assert!(error.advice().unwrap().contains("to start anew"), "{error}");
+    }
+}

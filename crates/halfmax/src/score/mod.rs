@@ -1,0 +1,409 @@
+//! Scores of cell lines and drugs, or of combinations of two drugs, by a trained model.
+
+mod combinations;
+mod scorer;
+mod shard;
+mod top_k;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use halfmax_core::{End, EntityTable, Error, FittedModel, Progress, Responses, Result, listed};
+use halfmax_data::{
+    CellLines, DrugFeatures, FileReport, Orientation, Pieces, TableFile, TargetConfig, drug_key,
+    read_cells_for_scoring, read_drugs, read_responses, refuse_other_scales, sha256_bytes, sha256_file,
+    with_single_agents_for_scoring,
+};
+
+use crate::bundle::{ModelFacts, TrainedModel};
+use crate::sensitive::{Remedy, sensitive_end};
+
+use scorer::Monotherapy;
+pub use scorer::Scorer;
+pub use shard::Shard;
+pub use top_k::Selection;
+
+/// Scores that are written at a time: bounds memory whatever their number is.
+const AT_A_TIME: usize = 1 << 19;
+
+/// What is scored.
+#[derive(Clone, Debug, Default)]
+pub enum Scored {
+    /// Every cell line with every drug.
+    #[default]
+    EveryPair,
+    /// The pairs of a table with the columns cell_line and drug.
+    Pairs(TableFile),
+    /// Every combination of two drugs in every cell line.
+    EveryCombination,
+    /// The combinations of a table with the columns drug_a and drug_b: in every cell line, unless it has a column cell_line.
+    Combinations(TableFile),
+}
+
+/// What is scored with a trained model, and which scores are kept.
+///
+/// ```no_run
+/// use halfmax::prelude::*;
+///
+/// # fn main() -> halfmax::Result<()> {
+/// let request = ScoreRequest {
+///     cells: vec![TableFile::from("new_cell_lines.csv")],
+///     drugs: TableFile::from("drugs.csv"),
+///     top: Some(10),
+///     ..ScoreRequest::default()
+/// };
+/// let written = request.write("model.halfmax", "scores.parquet", &Silent)?;
+/// println!("{written} scores");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ScoreRequest {
+    /// Features of the cell lines; several files of different kinds may be given.
+    pub cells: Vec<TableFile>,
+    /// Which way round those files are; found out without.
+    pub orientation: Option<Orientation>,
+    /// The drugs: names, SMILES, targets.
+    pub drugs: TableFile,
+    /// What is scored.
+    pub scored: Scored,
+    /// What the drugs do alone in cell lines, for a model of combinations that was trained with that.
+    pub single_agent: Option<TableFile>,
+    /// A model file of the IC50 of single drugs: adds what it predicts of both drugs of each combination.
+    pub monotherapy: Option<PathBuf>,
+    /// Measured responses that predictions are to take into account.
+    pub responses: Option<TableFile>,
+    /// Keep only so many of each cell line, best first.
+    pub top: Option<usize>,
+    /// Which end the best scores are at; the end at which cell lines are sensitive, or combinations synergistic, without.
+    pub best: Option<End>,
+    /// The end at which cell lines are sensitive, of a model of something of which nothing says it.
+    pub sensitive: Option<End>,
+    /// Leave out predictions below this.
+    pub min_score: Option<f32>,
+    /// Score one part of the cell lines, or of the rows of a list that names cell lines.
+    pub shard: Shard,
+    /// Score also where the values of features lie elsewhere than those that the model was trained on.
+    pub any_scale: bool,
+}
+
+/// A model with the entities to score, read from their files.
+pub struct PreparedScores {
+    fitted: Arc<dyn FittedModel>,
+    facts: ModelFacts,
+    applicability: Option<Arc<halfmax_kernel::Applicability>>,
+    cells: EntityTable,
+    drugs: EntityTable,
+    monotherapy: Option<Monotherapy>,
+    scored: Scored,
+    selection: Selection,
+    shard: Shard,
+}
+
+impl PreparedScores {
+    /// What is predicted.
+    pub fn target(&self) -> &halfmax_core::Target {
+        &self.facts.target
+    }
+
+    /// The model with the entities, ready to score.
+    ///
+    /// # Errors
+    /// If the entities lack most of the model's features.
+    pub fn scorer(&self) -> Result<Scorer<'_>> {
+        let Self { cells, drugs, .. } = self;
+        let tables = if self.facts.combinations { vec![cells, drugs, drugs] } else { vec![cells, drugs] };
+        Scorer::new(
+            &*self.fitted,
+            &self.facts,
+            self.applicability.as_deref(),
+            tables,
+            self.monotherapy.as_ref(),
+        )
+    }
+
+    /// Scores what was asked for into pieces of an output.
+    ///
+    /// # Errors
+    /// If a list cannot be read, the output cannot be written, or the user stopped it.
+    pub fn write(&self, scorer: &Scorer, out: &mut Pieces, progress: &dyn Progress) -> Result<()> {
+        let options = ScoreOptions { selection: self.selection, shard: self.shard };
+        progress.phase("scoring");
+        match &self.scored {
+            Scored::EveryPair => scorer.grid(options, out, progress),
+            Scored::Pairs(pairs) => scorer.pairs(pairs, options, out, progress),
+            Scored::EveryCombination => combinations::score(scorer, None, options, out, progress),
+            Scored::Combinations(list) => combinations::score(scorer, Some(list), options, out, progress),
+        }
+    }
+}
+
+/// Which scores of which part are written.
+#[derive(Clone, Copy, Debug)]
+struct ScoreOptions {
+    selection: Selection,
+    shard: Shard,
+}
+
+impl ScoreRequest {
+    /// Reads the model and all files, and checks that they fit together.
+    ///
+    /// # Errors
+    /// If something cannot be read, does not suit the model, or is missing.
+    pub fn prepare(&self, model: &Path, progress: &dyn Progress) -> Result<PreparedScores> {
+        self.check()?;
+        let TrainedModel { fitted, mut facts, applicability } = TrainedModel::read(model, progress)?;
+        facts.target.sensitive = self.sensitive.or(facts.target.sensitive);
+        self.check_for(model, &facts)?;
+        let selection = self.selection(model, &facts)?;
+        let files: Vec<_> = self.cells.iter().map(|file| (file.clone(), None)).collect();
+        let (cells, reports) = read_cells_for_scoring(&files, Some(&fitted.space(0)), self.orientation)?;
+        reports.iter().for_each(|report| progress.note(&report.to_string()));
+        if !self.any_scale {
+            refuse_other_scales(&facts.scales, &cells, &fitted.space(0))?;
+        }
+        let (drugs, report) = self.read_drugs(&*fitted, &facts.drug_features)?;
+        progress.note(&report.to_string());
+        let monotherapy = match &self.monotherapy {
+            None => None,
+            Some(path) => Some(self.read_monotherapy(path, &cells, &drugs, progress)?),
+        };
+        let (cells, drugs) = self.with_single_agents(model, &*fitted, &facts, (cells, drugs), progress)?;
+        let fitted = match &self.responses {
+            None => fitted,
+            Some(file) => Arc::from(conditioned(&*fitted, &facts, file, [&cells, &drugs], progress)?),
+        };
+        let (scored, shard) = (self.scored.clone(), self.shard);
+        Ok(PreparedScores {
+            fitted,
+            facts,
+            applicability,
+            cells,
+            drugs,
+            monotherapy,
+            scored,
+            selection,
+            shard,
+        })
+    }
+
+    /// Scores with a model file into a file: .parquet, .csv or .ndjson. Gives the number of scores written.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`], or if the output exists or cannot be written.
+    pub fn write(
+        &self,
+        model: impl AsRef<Path>,
+        out: impl AsRef<Path>,
+        progress: &dyn Progress,
+    ) -> Result<u64> {
+        let prepared = self.prepare(model.as_ref(), progress)?;
+        let scorer = prepared.scorer()?;
+        halfmax_data::refuse_existing(out.as_ref())?;
+        let digest = self.digest(model.as_ref())?;
+        let every = std::time::Duration::from_secs(20);
+        let mut pieces = Pieces::open(out.as_ref(), &prepared.target().name, &digest, every)?;
+        prepared.write(&scorer, &mut pieces, progress)?;
+        Ok(pieces.finish()? as u64)
+    }
+
+    /// What the scores depend on, in a few words: the files' digests and the options.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn digest(&self, model: &Path) -> Result<String> {
+        let mut text = format!("halfmax {}\n", env!("CARGO_PKG_VERSION"));
+        let list = match &self.scored {
+            Scored::Pairs(file) | Scored::Combinations(file) => Some(file),
+            Scored::EveryPair | Scored::EveryCombination => None,
+        };
+        let tables = self.cells.iter().chain([&self.drugs]).chain(list);
+        let tables = tables.chain([&self.single_agent, &self.responses].into_iter().flatten());
+        for table in tables {
+            text += &format!("{} {} {:?}\n", sha256_file(&table.file)?, table.file.display(), table.options);
+        }
+        for path in [Some(model), self.monotherapy.as_deref()].into_iter().flatten() {
+            text += &format!("{} {}\n", sha256_file(path)?, path.display());
+        }
+        let Self { orientation, top, best, sensitive, min_score, shard, .. } = self;
+        let scored = std::mem::discriminant(&self.scored);
+        text +=
+            &format!("{scored:?} {orientation:?} {top:?} {best:?} {sensitive:?} {min_score:?} {shard:?}\n");
+        Ok(sha256_bytes(text.as_bytes()))
+    }
+
+    /// Checks the numbers, which needs no file.
+    ///
+    /// # Errors
+    /// If one is out of its range.
+    pub fn check(&self) -> Result<()> {
+        if self.top == Some(0) {
+            return Err(Error::parameter("--top", 0, "at least 1"));
+        }
+        if self.min_score.is_some_and(f32::is_nan) {
+            return Err(Error::parameter("--min-score", "NaN", "a number"));
+        }
+        Ok(())
+    }
+
+    /// Which scores are kept.
+    fn selection(&self, model: &Path, facts: &ModelFacts) -> Result<Selection> {
+        let best = match (self.best, self.top) {
+            (Some(best), _) => best,
+            (None, Some(_)) => sensitive_end(&facts.target, "--top", Remedy::CommandLine)
+                .map_err(|error| error.at(model.display()))?,
+            (None, None) => End::Low,
+        };
+        let min_score = self.min_score.unwrap_or(f32::NEG_INFINITY);
+        Ok(Selection { top: self.top, min_score, best })
+    }
+
+    /// Whether what is asked for suits the model.
+    fn check_for(&self, model: &Path, facts: &ModelFacts) -> Result<()> {
+        let place = model.display();
+        let refused = |what: &str, help: &str| Err(Error::config(format!("{place}: {what}")).help(help));
+        let for_combinations = matches!(self.scored, Scored::EveryCombination | Scored::Combinations(_));
+        if !facts.combinations
+            && (for_combinations || self.single_agent.is_some() || self.monotherapy.is_some())
+        {
+            return refused(
+                "predicts responses to single drugs, not to combinations",
+                "give a model of combinations, or leave out --combinations, --all-combinations, --single-agent and \
+                 --monotherapy",
+            );
+        }
+        if facts.combinations && !for_combinations {
+            return refused(
+                "predicts combinations of two drugs",
+                "say which: --combinations FILE, or --all-combinations",
+            );
+        }
+        if facts.combinations && self.responses.is_some() {
+            return refused(
+                "takes no measured responses, as a model of combinations",
+                "leave out --responses",
+            );
+        }
+        match (&facts.single_agents, &self.single_agent) {
+            (None, Some(_)) => {
+                refused("was trained without single-agent responses", "leave out --single-agent")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn read_drugs(
+        &self,
+        fitted: &dyn FittedModel,
+        features: &DrugFeatures,
+    ) -> Result<(EntityTable, FileReport)> {
+        read_drugs(self.drugs.clone(), features, Some(&fitted.space(1)))
+    }
+
+    fn read_monotherapy(
+        &self,
+        path: &Path,
+        cells: &EntityTable,
+        drugs: &EntityTable,
+        progress: &dyn Progress,
+    ) -> Result<Monotherapy> {
+        let TrainedModel { fitted, facts, .. } = TrainedModel::read(path, progress)?;
+        if facts.combinations || !facts.target.has_ic50_um() {
+            let what = if facts.combinations { "of combinations" } else { "of single drugs" };
+            return Err(Error::config(format!(
+                "{}: predicts {} {what}: expected the IC50 of single drugs, on a scale and in a unit that are known",
+                path.display(),
+                facts.target.name
+            ))
+            .help("train one on a table with a column LN_IC50 or pIC50, or say with target.scale and target.unit what the column is"));
+        }
+        let (own, _) = self.read_drugs(&*fitted, &facts.drug_features)?;
+        if own.ids() != drugs.ids() {
+            return Err(Error::failed(format!("{}: read to other drugs", self.drugs.file.display())));
+        }
+        Ok(Monotherapy { fitted, target: facts.target, cells: cells.clone(), drugs: own })
+    }
+
+    /// The tables with what drugs do alone, if the model knows that.
+    fn with_single_agents(
+        &self,
+        model: &Path,
+        fitted: &dyn FittedModel,
+        facts: &ModelFacts,
+        (cells, drugs): (EntityTable, EntityTable),
+        progress: &dyn Progress,
+    ) -> Result<(EntityTable, EntityTable)> {
+        match (&facts.single_agents, &self.single_agent) {
+            (Some(measures), Some(file)) => {
+                let spaces = [&fitted.space(0), &fitted.space(1)];
+                let (cells, drugs, report) =
+                    with_single_agents_for_scoring(file.clone(), measures, spaces, cells, drugs)?;
+                progress.note(&report.to_string());
+                Ok((cells, drugs))
+            }
+            (Some(_), None) => Err(Error::config(format!(
+                "{}: was trained with what drugs do alone, which is not given",
+                model.display()
+            ))
+            .help("give it with --single-agent FILE; entries may be missing")),
+            (None, _) => Ok((cells, drugs)),
+        }
+    }
+}
+
+/// The model that also knows the responses of a file.
+fn conditioned(
+    fitted: &dyn FittedModel,
+    facts: &ModelFacts,
+    file: &TableFile,
+    [cells, drugs]: [&EntityTable; 2],
+    progress: &dyn Progress,
+) -> Result<Box<dyn FittedModel>> {
+    let place = file.file.display();
+    let table = file.read(Path::new(""))?;
+    if table.find(&[facts.target.name.as_str()]).is_none() {
+        let error = format!("{place}: has no column {}, which is what the model predicts", facts.target.name);
+        return Err(Error::data(error).help(format!("it has the columns {}", listed(table.names(), 8))));
+    }
+    let lines = CellLines::with_ids(cells.ids().iter().map(String::as_str))?;
+    let found = read_responses(&table, &lines, &TargetConfig::like(&facts.target), None)?;
+    found.warnings.iter().for_each(|warning| progress.note(&format!("warning: {warning}")));
+    let by_key: BTreeMap<String, u32> = drugs.ids().iter().map(|id| drug_key(id)).zip(0..).collect();
+    let (mut sides, mut values) = (vec![Vec::new(), Vec::new()], Vec::new());
+    for one in found.observed.iter() {
+        let drug = by_key.get(&drug_key(one.drug));
+        if let (Some(cell), Some(drug)) = (cells.position(one.cell_line), drug) {
+            sides[0].push(cell as u32);
+            sides[1].push(*drug);
+            values.push(one.value as f32);
+        }
+    }
+    if values.is_empty() {
+        return Err(Error::data(format!(
+            "{place}: none of its {} responses is of a cell line and a drug of the files given",
+            found.observed.len()
+        ))
+        .help("use the same names, and give the features of the measured cell lines and drugs too"));
+    }
+    let named = values.len();
+    let conditioned = fitted
+        .given(&[cells, drugs], &Responses::new(sides, values, None)?)
+        .map_err(|error| error.at(&place))?;
+    if conditioned.used == 0 {
+        return Err(Error::data(format!(
+            "{place}: the model can use none of the {named} responses of cell lines and drugs that are scored: they are of \
+             entities that it was trained on, or not of the side that its split held out"
+        ))
+        .help("a kernel model that was trained with split lco or lto takes responses of new cell lines, with ldo of new drugs"));
+    }
+    progress.note(&format!(
+        "{place}: {} of {} responses are used; {} are of cell lines or drugs that are not scored, {} of entities that the \
+         model was trained on or with partners that it was not",
+        conditioned.used,
+        found.observed.len(),
+        found.observed.len() - named,
+        named - conditioned.used
+    ));
+    Ok(conditioned.model)
+}

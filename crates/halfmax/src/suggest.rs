@@ -1,0 +1,44 @@
+//! Errors of what is misspelt, with the nearest name there is.
+
+use halfmax_core::Error;
+
+/// An error of the TOML reader: where, what, and for a misspelt key the nearest one there is.
+pub fn unreadable(error: &toml::de::Error, text: Option<&str>) -> Error {
+    let mut message = error.message().trim().to_owned();
+    for (name, meaning) in [("usize", "a whole number"), ("u64", "a whole number"), ("f64", "a number")] {
+        message = message.replace(&format!("expected {name}"), &format!("expected {meaning}"));
+    }
+    let line = text.zip(error.span()).map(|(text, span)| {
+        let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
+        format!("line {line}: ")
+    });
+    let help = suggestion(&message);
+    // Where there is no text to point into, the reader's own words say which key it is about.
+    let words = error.to_string();
+    let key = words.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+    let key = key.filter(|key| !message.contains(&format!("`{key}`"))).map(|key| format!("{key}: "));
+    let place = line.or(key).unwrap_or_default();
+    let error = Error::config(format!("{place}{message}"));
+    match help {
+        Some(help) => error.help(help),
+        None => error,
+    }
+}
+
+/// For "unknown field `a`, expected one of `b`, `c`": the nearest of those.
+fn suggestion(message: &str) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let known = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    let wrong = quoted.next().filter(|_| known)?;
+    nearest(wrong, quoted).map(|near| format!("did you mean `{near}`?"))
+}
+
+/// The name that is most like another, if any is much like it.
+pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |name: &str| strsim::jaro_winkler(wrong, name);
+    known
+        .map(|name| (likeness(name), name))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
