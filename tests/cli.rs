@@ -143,7 +143,7 @@ fn the_demo_writes_a_complete_run() {
         assert!(line.is_some(), "{drug} without {gene} in:\n{stands_out}");
     }
     let report = fs::read_to_string(run.join("report.html")).unwrap();
-    says(&report, &["K562", "Research use only", "R² within drugs", "ABC transporters"]);
+    says(&report, &["K562", "Research use only", "within-drug R²", "ABC transporters"]);
     let metrics: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(run.join("metrics.json")).unwrap()).unwrap();
     let model = &metrics["models"][0];

@@ -262,7 +262,7 @@ fn runs_have_reports_and_explain_models_where_that_is_asked_for() {
     let folder = screen(str::to_owned);
     succeeds(folder.path(), &["evaluate", "config.toml", "--out", "plain"]);
     let report = fs::read_to_string(folder.path().join("plain/report.html")).unwrap();
-    assert!(report.contains("R² within drugs") && report.contains("cell lines that no model had seen"));
+    assert!(report.contains("within-drug R²") && report.contains("cell lines that no model had seen"));
     assert!(!folder.path().join("plain/importance.parquet").exists());
     let config = format!(
         "{CONFIG}\n[[model]]\nfamily = \"boost\"\nrounds = 20\nmin_leaf_weight = 2\n[explain]\npermutations = 100\n\

@@ -4,8 +4,10 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::metrics::{Intervals, Scored, Stored};
-use crate::moments::{DrugPart, Moments, Pooled};
+use crate::draw::{Draw, DrugPart, Pooled};
+use crate::metric::{COUNT, Intervals, METRICS, Metrics};
+use crate::metrics::{Scored, Stored};
+use crate::moments::Moments;
 
 /// What a bootstrap draws with replacement: the entities that the test sets of a split are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +18,8 @@ pub enum Resample {
     Drugs,
 }
 
-/// The metrics of one bootstrap replicate, in the order of [`crate::Metrics`].
-pub(crate) type Replicate = [Option<f64>; 7];
+/// The metrics of one bootstrap replicate, in the order of [`METRICS`].
+pub(crate) type Replicate = [Option<f64>; COUNT];
 
 /// Bootstrap replicates of the metrics.
 pub(crate) struct Bootstrap {
@@ -42,7 +44,7 @@ impl Scored {
     /// # Errors
     /// If there are fewer than 10 replicates, or more than 1,000,000.
     pub fn intervals(&self, resample: Resample, replicates: usize, seed: Seed) -> Result<Intervals> {
-        Ok(self.bootstrap(resample, replicates, seed)?.intervals(self.metrics().per_drug_pearson))
+        Ok(self.bootstrap(resample, replicates, seed)?.intervals(&self.metrics()))
     }
 
     /// The metrics of every replicate. Of two models with the same test responses and seed, replicates of one number
@@ -52,7 +54,7 @@ impl Scored {
             return Err(Error::parameter("replicates", replicates, "a number from 10 to 1000000"));
         }
         if self.rows.is_empty() {
-            return Ok(Bootstrap { entities: 0, replicates: vec![[None; 7]; replicates] });
+            return Ok(Bootstrap { entities: 0, replicates: vec![[None; COUNT]; replicates] });
         }
         Ok(match resample {
             Resample::Cells => {
@@ -82,8 +84,8 @@ impl Scored {
                 let spread = whole.spread_of_observed_in(&moments);
                 DrugPart { times: 1.0, counted: drug.counted, moments, spread }
             });
-            let summary = weighted(&parts, &times).summary(drugs);
-            summary.map_or([None; 7], |summary| summary.values)
+            let areas = self.areas(|row| times[self.rows[row].cell as usize]);
+            values(weighted(&parts, &times).draw(drugs, areas))
         })
     }
 
@@ -94,10 +96,15 @@ impl Scored {
         replicate(replicates, |at| {
             let times = multiplicities(self.drugs.len(), seed.derive(at));
             let drugs = whole.iter().zip(&times).map(|(drug, times)| DrugPart { times: *times, ..*drug });
-            let summary = weighted(&parts, &times).summary(drugs);
-            summary.map_or([None; 7], |summary| summary.values)
+            let drug_of_row = self.positive.as_ref().map_or(&[][..], |positive| &positive.drug_of_row);
+            let areas = self.areas(|row| times[drug_of_row[row] as usize]);
+            values(weighted(&parts, &times).draw(drugs, areas))
         })
     }
+}
+
+fn values(draw: Option<Draw>) -> Replicate {
+    draw.map_or([None; COUNT], |draw| draw.metrics())
 }
 
 fn replicate(replicates: usize, one: impl Fn(u64) -> Replicate + Sync + Send) -> Vec<Replicate> {
@@ -119,23 +126,21 @@ fn weighted(parts: &[Pooled], times: &[f64]) -> Pooled {
 }
 
 impl Bootstrap {
-    /// The 95 % intervals. The per-drug Pearson's is shifted to the estimate: each drug's correlation in a draw is too low on
-    /// average, and the mean of many drugs does not average that out.
-    pub(crate) fn intervals(&self, per_drug_pearson: Option<f64>) -> Intervals {
-        let shifted = per_drug_pearson.zip(self.interval(5)).map(|(estimate, ends)| {
-            let values: Vec<f64> = self.values(5).collect();
-            let shift = estimate - values.iter().sum::<f64>() / values.len() as f64;
-            ends.map(|end| (end + shift).clamp(-1.0, 1.0))
-        });
-        Intervals {
-            rmse: self.interval(0),
-            mae: self.interval(1),
-            r2: self.interval(2),
-            pearson: self.interval(3),
-            spearman: self.interval(4),
-            per_drug_pearson: shifted,
-            r2_within_drug: self.interval(6),
+    /// The 95 % intervals, those of metrics that are off their estimates in draws shifted to these.
+    pub(crate) fn intervals(&self, estimates: &Metrics) -> Intervals {
+        let mut intervals = Intervals::default();
+        for (at, metric) in METRICS.iter().enumerate() {
+            let ends = self.interval(at);
+            intervals.values[at] = match metric.shifted_within() {
+                None => ends,
+                Some([least, most]) => estimates.values[at].zip(ends).map(|(estimate, ends)| {
+                    let values: Vec<f64> = self.values(at).collect();
+                    let shift = estimate - values.iter().sum::<f64>() / values.len() as f64;
+                    ends.map(|end| (end + shift).clamp(least, most))
+                }),
+            };
         }
+        intervals
     }
 
     fn values(&self, metric: usize) -> impl Iterator<Item = f64> {

@@ -105,9 +105,9 @@ impl Ceiling {
         let drugs_counted = counted.len();
         Ok(Self {
             pairs: first.len(),
-            per_drug_pearson: metrics.per_drug_pearson,
+            per_drug_pearson: metrics.per_drug_pearson(),
             drugs_counted,
-            rmse: metrics.rmse,
+            rmse: metrics.rmse(),
             drugs: of_drug.into_iter().map(beside).collect(),
             models: models_on,
         })

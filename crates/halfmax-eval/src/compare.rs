@@ -6,12 +6,14 @@ use serde::Serialize;
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use crate::bootstrap::{Bootstrap, percentiles};
+use crate::metric::{METRICS, Metric, MetricGroup, R2WithinDrug, Rmse, position};
 use crate::{ModelEvaluation, SplitKind};
 
 /// How the models of an evaluation differ. Serialises as the `comparison` of `metrics.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Every two models, the better one first: the difference of their metrics on the same test responses.
+    /// Every two models, the better one first: the difference of their metrics on the same test responses. By the metric that models are
+    /// ranked by, then, where positive responses are detected, by those of [`MetricGroup::Detection`].
     pub pairs: Vec<PairedDifference>,
     /// The ranks of the models over folds; `None` with fewer than two folds or models.
     pub ranks: Option<Ranks>,
@@ -25,7 +27,7 @@ pub struct PairedDifference {
     pub better: String,
     /// The other.
     pub worse: String,
-    /// The metric: "r2_within_drug", or "rmse" where whole drugs are unseen.
+    /// The metric: "r2_within_drug", or "rmse" where whole drugs are unseen; of detection "mse", "roc_auc" and "pr_auc".
     pub metric: &'static str,
     /// The metric of the better model less that of the other.
     pub difference: f64,
@@ -61,28 +63,33 @@ const NEMENYI: [f64; 19] = [
 
 impl Comparison {
     pub(crate) fn new(kind: SplitKind, models: &[ModelEvaluation], drawn: &[Bootstrap]) -> Self {
-        let (metric, at, sign) =
-            if kind.leaves_drugs_out() { ("rmse", 0, -1.0) } else { ("r2_within_drug", 6, 1.0) };
-        let value = |metrics: &crate::Metrics| match at {
-            0 => metrics.rmse,
-            _ => metrics.r2_within_drug,
-        };
+        let main: &dyn Metric = if kind.leaves_drugs_out() { &Rmse } else { &R2WithinDrug };
+        let detects = models.iter().any(|model| model.detection.is_some());
+        let detection = METRICS.iter().filter(|metric| detects && metric.group() == MetricGroup::Detection);
+        let mut pairs = Self::paired(main, models, drawn);
+        detection.for_each(|metric| pairs.extend(Self::paired(*metric, models, drawn)));
+        Self { pairs, ranks: Ranks::new(main, models) }
+    }
+
+    /// Every two models by a metric.
+    fn paired(metric: &dyn Metric, models: &[ModelEvaluation], drawn: &[Bootstrap]) -> Vec<PairedDifference> {
+        let (name, sign) = (metric.name(), metric.better().sign());
+        let Some(at) = position(name) else { return Vec::new() };
         let mut pairs = Vec::new();
         for a in 0..models.len() {
             for b in a + 1..models.len() {
-                let (Some(of_a), Some(of_b)) = (value(&models[a].metrics), value(&models[b].metrics)) else {
-                    continue;
-                };
+                let value = |model: &ModelEvaluation| model.metrics.values[at];
+                let (Some(of_a), Some(of_b)) = (value(&models[a]), value(&models[b])) else { continue };
                 let (first, second) = if sign * of_a >= sign * of_b { (a, b) } else { (b, a) };
                 let entities = drawn[first].entities;
                 let both = drawn[first].replicates.iter().zip(&drawn[second].replicates);
                 let differences = both.filter_map(|(first, second)| Some(first[at]? - second[at]?)).collect();
                 let names = [&models[first].name, &models[second].name];
                 let difference = (of_a - of_b).abs() * sign;
-                pairs.extend(PairedDifference::new(names, metric, sign, difference, differences, entities));
+                pairs.extend(PairedDifference::new(names, name, sign, difference, differences, entities));
             }
         }
-        Self { pairs, ranks: Ranks::new(metric, sign, models, value) }
+        pairs
     }
 }
 
@@ -105,12 +112,8 @@ impl PairedDifference {
 }
 
 impl Ranks {
-    fn new(
-        metric: &'static str,
-        sign: f64,
-        models: &[ModelEvaluation],
-        value: impl Fn(&crate::Metrics) -> Option<f64>,
-    ) -> Option<Self> {
+    fn new(by: &dyn Metric, models: &[ModelEvaluation]) -> Option<Self> {
+        let (metric, sign) = (by.name(), by.better().sign());
         let folds = models.first()?.folds.len();
         let count = models.len();
         if folds < 2 || count < 2 {
@@ -120,7 +123,7 @@ impl Ranks {
         for fold in 0..folds {
             // What is not defined ranks last.
             let score = |model: &ModelEvaluation| {
-                value(&model.folds[fold].metrics).map_or(f64::NEG_INFINITY, |value| sign * value)
+                model.folds[fold].metrics.get(metric).map_or(f64::NEG_INFINITY, |value| sign * value)
             };
             let scores: Vec<f64> = models.iter().map(score).collect();
             for (sum, score) in sums.iter_mut().zip(&scores) {
@@ -158,8 +161,21 @@ impl fmt::Display for Comparison {
             Some(critical) => writeln!(f, "; ranks closer than {critical:.1} do not differ (Nemenyi, 5 %).")?,
             None => writeln!(f, ".")?,
         }
-        let Some(best) = self.pairs.iter().max_by_key(|pair| self.wins(&pair.better)) else { return Ok(()) };
-        for pair in self.pairs.iter().filter(|pair| pair.better == best.better) {
+        let metrics = self.pairs.chunk_by(|a, b| a.metric == b.metric);
+        for pairs in metrics {
+            let wins = |name: &str| pairs.iter().filter(|pair| pair.better == name).count();
+            let Some(best) = pairs.iter().max_by_key(|pair| wins(&pair.better)) else { continue };
+            let of_best = pairs.iter().filter(|pair| pair.better == best.better);
+            of_best.clone().try_for_each(|pair| pair.write(f))?;
+        }
+        Ok(())
+    }
+}
+
+impl PairedDifference {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pair = self;
+        {
             writeln!(
                 f,
                 "{} − {}: {} {:+.4} [{:+.4}, {:+.4}], p = {:.3}",
@@ -173,12 +189,6 @@ impl fmt::Display for Comparison {
             )?;
         }
         Ok(())
-    }
-}
-
-impl Comparison {
-    fn wins(&self, name: &str) -> usize {
-        self.pairs.iter().filter(|pair| pair.better == name).count()
     }
 }
 

@@ -7,8 +7,9 @@ use halfmax_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::{Step, as_stack};
 use crate::inner::{InnerFolds, groups_of};
+use crate::stack::as_stack;
+use crate::step::Step;
 
 /// Parameters of prediction intervals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

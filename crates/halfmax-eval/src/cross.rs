@@ -106,9 +106,9 @@ impl<'a> OtherStudy<'a> {
         let across = metrics(&common, &other)?;
         let less = |a: Option<f64>, b: Option<f64>| Some(a? - b?);
         let drop = Drop {
-            rmse: less(across.rmse, within.rmse),
-            per_drug_pearson: less(within.per_drug_pearson, across.per_drug_pearson),
-            r2_within_drug: less(within.r2_within_drug, across.r2_within_drug),
+            rmse: less(across.rmse(), within.rmse()),
+            per_drug_pearson: less(within.per_drug_pearson(), across.per_drug_pearson()),
+            r2_within_drug: less(within.r2_within_drug(), across.r2_within_drug()),
         };
         Ok(Some(CrossStudy { metrics: metrics(&all, &other)?, within, across, drop }))
     }

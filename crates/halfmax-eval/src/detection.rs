@@ -1,75 +1,62 @@
-use halfmax_core::{Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
-/// What is usual to say of predicted synergy besides [`crate::Metrics`]: the squared error, and how well combinations above a
-/// threshold are told from the others by their predictions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+use crate::metric::{Intervals, METRICS, MetricGroup, Metrics};
+use crate::metrics::Scored;
+
+/// What is usual to say of predicted synergy besides the other metrics: the squared error, and how well combinations above a
+/// threshold are told from the others by their predictions. The metrics are those of [`MetricGroup::Detection`].
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detection {
-    /// Mean squared error, in the squared unit of the target.
-    pub mse: f64,
     /// Observed responses above this are positive, in the unit of the target; none where none was given.
     pub threshold: Option<f64>,
     /// Number of positive responses.
     pub positives: Option<usize>,
-    /// The area under the receiver operating characteristic: the chance that a positive response has the higher prediction of
-    /// it and a negative one, ties counting half. None without both.
-    pub roc_auc: Option<f64>,
-    /// The average precision: the mean, over the positive responses, of the share of positive ones among all that are predicted
-    /// at least as high. A predictor that knows nothing has the share of positive responses.
-    pub pr_auc: Option<f64>,
+    metrics: Metrics,
+    intervals: Intervals,
 }
 
 impl Detection {
-    /// From one entry per test response.
-    ///
-    /// ```
-    /// use halfmax_eval::Detection;
-    /// let found = Detection::of(&[40.0, -3.0, 35.0, 2.0], &[9.0, 5.0, 3.0, 1.0], Some(30.0))?;
-    /// assert_eq!((found.positives, found.roc_auc), (Some(2), Some(0.75)));
-    /// assert_eq!(found.pr_auc, Some((1.0 + 2.0 / 3.0) / 2.0));
-    /// # Ok::<(), halfmax_core::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If the lists differ in length or are empty, or a value is not finite.
-    pub fn of(observed: &[f32], predicted: &[f32], threshold: Option<f64>) -> Result<Self> {
-        let finite = observed.iter().chain(predicted).all(|value| value.is_finite());
-        if observed.len() != predicted.len() || observed.is_empty() || !finite {
-            return Err(Error::failed(format!(
-                "{} observed and {} predicted responses: expected as many finite ones, at least one",
-                observed.len(),
-                predicted.len()
-            )));
+    pub(crate) fn new(scored: &Scored, threshold: Option<f64>, intervals: Intervals) -> Self {
+        Self { threshold, positives: scored.positives(), metrics: scored.metrics(), intervals }
+    }
+
+    /// The value of a metric: "mse", "roc_auc" or "pr_auc". None where it is not defined, or no threshold was given.
+    pub fn get(&self, metric: &str) -> Option<f64> {
+        self.metrics.get(metric)
+    }
+
+    /// The 95 % interval of a metric, by bootstrap over entities.
+    pub fn interval(&self, metric: &str) -> Option<[f64; 2]> {
+        self.intervals.get(metric)
+    }
+}
+
+/// The metrics of the group, by name.
+fn names() -> impl Iterator<Item = &'static str> {
+    let detects = METRICS.into_iter().filter(|metric| metric.group() == MetricGroup::Detection);
+    detects.map(|metric| metric.name())
+}
+
+impl Serialize for Detection {
+    /// The threshold, the number of positive responses, every metric by its name, and `intervals` by name.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Named<'a>(&'a Intervals);
+
+        impl Serialize for Named<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(names().map(|name| (name, self.0.get(name))))
+            }
         }
-        let squares = observed.iter().zip(predicted).map(|(o, p)| (f64::from(*o) - f64::from(*p)).powi(2));
-        let mse = squares.sum::<f64>() / observed.len() as f64;
-        let Some(threshold) = threshold else {
-            return Ok(Self { mse, threshold: None, positives: None, roc_auc: None, pr_auc: None });
-        };
-        let is_positive = |value: &f32| f64::from(*value) > threshold;
-        let mut ranked: Vec<(f32, bool)> =
-            predicted.iter().copied().zip(observed.iter().map(is_positive)).collect();
-        ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        let positives = ranked.iter().filter(|one| one.1).count();
-        let negatives = ranked.len() - positives;
-        let (mut above, mut all) = (0usize, 0usize);
-        let (mut won, mut precision) = (0.0, 0.0);
-        // Equal predictions come at once.
-        for tied in ranked.chunk_by(|a, b| a.0 == b.0) {
-            let own = tied.iter().filter(|one| one.1).count();
-            let lost = (tied.len() - own) as f64;
-            won += lost * (above as f64 + own as f64 / 2.0);
-            above += own;
-            all += tied.len();
-            precision += own as f64 * above as f64 / all as f64;
+
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("threshold", &self.threshold)?;
+        map.serialize_entry("positives", &self.positives)?;
+        for name in names() {
+            map.serialize_entry(name, &self.metrics.get(name))?;
         }
-        Ok(Self {
-            mse,
-            threshold: Some(threshold),
-            positives: Some(positives),
-            roc_auc: (positives > 0 && negatives > 0).then(|| won / (positives as f64 * negatives as f64)),
-            pr_auc: (positives > 0).then(|| precision / positives as f64),
-        })
+        map.serialize_entry("intervals", &Named(&self.intervals))?;
+        map.end()
     }
 }
 
@@ -77,13 +64,31 @@ impl Detection {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::Scored;
+
+    fn detection(observed: &[f32], predicted: &[f32], threshold: Option<f64>) -> Detection {
+        let side: Vec<u32> = (0..observed.len() as u32).collect();
+        let scored = Scored::new(&side, &side, observed, predicted).unwrap();
+        let scored = match threshold {
+            Some(threshold) => scored.with_threshold(threshold),
+            None => scored,
+        };
+        Detection::new(&scored, threshold, Intervals::default())
+    }
+
+    #[test]
+    fn areas_are_those_of_a_small_example() {
+        let found = detection(&[40.0, -3.0, 35.0, 2.0], &[9.0, 5.0, 3.0, 1.0], Some(30.0));
+        assert_eq!((found.positives, found.get("roc_auc")), (Some(2), Some(0.75)));
+        assert_eq!(found.get("pr_auc"), Some((1.0 + 2.0 / 3.0) / 2.0));
+    }
 
     /// Against the definition: every positive with every negative.
     #[test]
     fn areas_are_what_they_are_defined_as() {
         let observed: Vec<f32> = (0..300u64).map(|at| (at * 7919 % 101) as f32 - 50.0).collect();
         let predicted: Vec<f32> = (0..300u64).map(|at| (at * 104_729 % 23) as f32).collect();
-        let found = Detection::of(&observed, &predicted, Some(20.0)).unwrap();
+        let found = detection(&observed, &predicted, Some(20.0));
         let pairs = || observed.iter().zip(&predicted);
         let (mut won, mut count, mut precision) = (0.0, 0.0, 0.0);
         for (_, high) in pairs().filter(|(value, _)| **value > 20.0) {
@@ -101,10 +106,11 @@ mod tests {
             let positive = at_least.iter().filter(|(value, _)| **value > 20.0).count();
             precision += positive as f64 / at_least.len() as f64;
         }
-        assert!((found.roc_auc.unwrap() - won / count).abs() < 1e-12);
-        assert!((found.pr_auc.unwrap() - precision / found.positives.unwrap() as f64).abs() < 1e-12);
-        let none = Detection::of(&observed, &predicted, Some(1e9)).unwrap();
-        assert_eq!((none.positives, none.roc_auc, none.pr_auc), (Some(0), None, None));
-        assert!(Detection::of(&[], &[], None).is_err());
+        assert!((found.get("roc_auc").unwrap() - won / count).abs() < 1e-12);
+        assert!((found.get("pr_auc").unwrap() - precision / found.positives.unwrap() as f64).abs() < 1e-12);
+        let none = detection(&observed, &predicted, Some(1e9));
+        assert_eq!((none.positives, none.get("roc_auc"), none.get("pr_auc")), (Some(0), None, None));
+        let without = detection(&observed, &predicted, None);
+        assert_eq!((without.positives, without.get("mse") > Some(0.0)), (None, true));
     }
 }

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::evaluate::Step;
+use crate::step::Step;
 
 const SEED_FOLDS: u64 = 21;
 const SEED_FITS: u64 = 22;

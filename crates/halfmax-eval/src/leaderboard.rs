@@ -4,6 +4,7 @@ use std::fmt;
 
 use halfmax_baselines::Naive;
 
+use crate::metric::{METRICS, Metric, MetricGroup};
 use crate::tables::aligned;
 use crate::{Ceiling, Intervals, Metrics, ModelEvaluation, SplitKind};
 
@@ -17,6 +18,9 @@ pub struct Leaderboard {
     pub kind: SplitKind,
     /// The models, the best first.
     pub rows: Vec<LeaderboardRow>,
+    /// Whether positive responses are detected.
+    #[serde(skip)]
+    detects: bool,
 }
 
 /// One model of a [`Leaderboard`].
@@ -63,21 +67,22 @@ impl Leaderboard {
             naive: Naive::from_name(&model.family).is_some(),
             beats_naive: None,
         };
-        let mut board = Self { kind, rows: models.iter().map(row).collect() };
+        let detects = models.iter().any(|model| model.detection.is_some());
+        let mut board = Self { kind, rows: models.iter().map(row).collect(), detects };
         let by_rmse = |a: &LeaderboardRow, b: &LeaderboardRow| better(minus(b), minus(a));
         let by_within = |a: &LeaderboardRow, b: &LeaderboardRow| {
-            better(b.metrics.r2_within_drug, a.metrics.r2_within_drug)
+            better(b.metrics.r2_within_drug(), a.metrics.r2_within_drug())
         };
         board.rows.sort_by(|a, b| match kind.leaves_drugs_out() {
             true => by_rmse(a, b).then(by_within(a, b)),
             false => by_within(a, b).then(by_rmse(a, b)),
         });
-        let (rmse, within) = (board.best_naive(minus), board.best_naive(|row| row.metrics.r2_within_drug));
+        let (rmse, within) = (board.best_naive(minus), board.best_naive(|row| row.metrics.r2_within_drug()));
         if let (Some((_, rmse)), Some((_, within))) = (rmse, within) {
             for row in board.rows.iter_mut().filter(|row| !row.naive) {
                 row.beats_naive = Some(BeatsNaive {
                     rmse: better(minus(row), rmse) == Ordering::Greater,
-                    r2_within_drug: better(row.metrics.r2_within_drug, within) == Ordering::Greater,
+                    r2_within_drug: better(row.metrics.r2_within_drug(), within) == Ordering::Greater,
                 });
             }
         }
@@ -90,12 +95,24 @@ impl Leaderboard {
         naive.reduce(|best, next| if better(next.1, best.1) == Ordering::Greater { next } else { best })
     }
 
+    /// The names of the metrics that it has.
+    fn metrics(&self) -> Vec<&'static str> {
+        let has = |metric: &&dyn Metric| match metric.group() {
+            MetricGroup::Accuracy => true,
+            MetricGroup::Detection => {
+                self.detects && self.rows.iter().any(|row| row.metrics.get(metric.name()).is_some())
+            }
+        };
+        METRICS.into_iter().filter(has).map(|metric| metric.name()).collect()
+    }
+
     /// As a table with a header: model, family, naive, n, every metric with `_low` and `_high`,
     /// whether it beats the naive ones, and what a replicate achieves beside the model on the same drugs. What is not
     /// defined is left empty. Numbers are written so that they read back exactly. Without seconds: the same run gives the same table.
     pub fn to_csv(&self, ceiling: Option<&Ceiling>) -> String {
         let mut csv = String::from("model,family,naive,n,drugs_counted");
-        for (name, ..) in columns(&Metrics::default(), &Intervals::default()) {
+        let metrics = self.metrics();
+        for name in &metrics {
             csv += &format!(",{name},{name}_low,{name}_high");
         }
         csv += ",beats_naive_rmse,beats_naive_r2_within_drug";
@@ -104,7 +121,8 @@ impl Leaderboard {
             let Metrics { n, drugs_counted, .. } = row.metrics;
             let (name, family) = (quoted(&row.name), quoted(&row.family));
             csv += &format!("{name},{family},{},{n},{drugs_counted}", row.naive);
-            for (_, value, interval) in columns(&row.metrics, &row.intervals) {
+            for name in &metrics {
+                let (value, interval) = (row.metrics.get(name), row.intervals.get(name));
                 let [low, high] = interval.map_or([None; 2], |bounds| bounds.map(Some));
                 csv += &format!(",{},{},{}", or_empty(value), or_empty(low), or_empty(high));
             }
@@ -119,20 +137,6 @@ impl Leaderboard {
     }
 }
 
-type Column = (&'static str, Option<f64>, Option<[f64; 2]>);
-
-fn columns(metrics: &Metrics, intervals: &Intervals) -> [Column; 7] {
-    [
-        ("rmse", metrics.rmse, intervals.rmse),
-        ("mae", metrics.mae, intervals.mae),
-        ("r2", metrics.r2, intervals.r2),
-        ("pearson", metrics.pearson, intervals.pearson),
-        ("spearman", metrics.spearman, intervals.spearman),
-        ("per_drug_pearson", metrics.per_drug_pearson, intervals.per_drug_pearson),
-        ("r2_within_drug", metrics.r2_within_drug, intervals.r2_within_drug),
-    ]
-}
-
 /// Orders values of which more is better; one that is not defined is the worst.
 fn better(a: Option<f64>, b: Option<f64>) -> Ordering {
     let value = |value: Option<f64>| value.unwrap_or(f64::NEG_INFINITY);
@@ -140,7 +144,7 @@ fn better(a: Option<f64>, b: Option<f64>) -> Ordering {
 }
 
 fn minus(row: &LeaderboardRow) -> Option<f64> {
-    row.metrics.rmse.map(|rmse| -rmse)
+    row.metrics.rmse().map(|rmse| -rmse)
 }
 
 fn or_empty(value: Option<impl ToString>) -> String {
@@ -167,31 +171,16 @@ fn with_interval(value: Option<f64>, interval: Option<[f64; 2]>) -> String {
 
 impl fmt::Display for Leaderboard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let header = [
-            "model",
-            "RMSE",
-            "MAE",
-            "R²",
-            "Pearson",
-            "Spearman",
-            "per-drug Pearson",
-            "within-drug R²",
-            "fit s",
-        ];
-        let mut lines = vec![header.map(str::to_owned).to_vec()];
+        let shown = || METRICS.into_iter().filter(|metric| metric.group() == MetricGroup::Accuracy);
+        let header = std::iter::once("model").chain(shown().map(|metric| metric.label())).chain(["fit s"]);
+        let mut lines = vec![header.map(str::to_owned).collect::<Vec<String>>()];
         lines.extend(self.rows.iter().map(|row| {
-            let (metrics, intervals) = (&row.metrics, &row.intervals);
-            vec![
-                row.name.clone(),
-                with_interval(metrics.rmse, intervals.rmse),
-                number(metrics.mae),
-                number(metrics.r2),
-                number(metrics.pearson),
-                number(metrics.spearman),
-                with_interval(metrics.per_drug_pearson, intervals.per_drug_pearson),
-                with_interval(metrics.r2_within_drug, intervals.r2_within_drug),
-                format!("{:.2}", row.fit_seconds),
-            ]
+            let cell = |metric: &dyn Metric| match metric.chief() {
+                Some(_) => with_interval(row.metrics.get(metric.name()), row.intervals.get(metric.name())),
+                None => number(row.metrics.get(metric.name())),
+            };
+            let first = std::iter::once(row.name.clone());
+            first.chain(shown().map(cell)).chain([format!("{:.2}", row.fit_seconds)]).collect()
         }));
         f.write_str(&aligned(&lines))?;
         self.write_verdicts(f)
@@ -201,7 +190,7 @@ impl fmt::Display for Leaderboard {
 impl Leaderboard {
     fn write_verdicts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rmse = self.best_naive(minus);
-        let within = self.best_naive(|row| row.metrics.r2_within_drug);
+        let within = self.best_naive(|row| row.metrics.r2_within_drug());
         let (Some((by_rmse, rmse)), Some((by_within, within))) = (rmse, within) else {
             return writeln!(f, "\nNo naive predictor was evaluated, so these figures stand alone.");
         };
@@ -213,10 +202,10 @@ impl Leaderboard {
                 "\n{}: RMSE {} {} the best naive one, {by_rmse} ({}); \
                  within-drug R² {} {} the best naive one, {by_within} ({})",
                 row.name,
-                number(row.metrics.rmse),
+                number(row.metrics.rmse()),
                 verb(beats.rmse),
                 number(rmse.map(|rmse| -rmse)),
-                number(row.metrics.r2_within_drug),
+                number(row.metrics.r2_within_drug()),
                 verb(beats.r2_within_drug),
                 number(within)
             )?;

@@ -23,7 +23,7 @@
 //! let evaluation = evaluate(&screen, &folds, &models, &Protocol::default(), &Silent)?;
 //! let board = evaluation.leaderboard();
 //! assert_eq!(board.rows[0].name, "drug_mean");
-//! assert!(board.rows[0].metrics.r2 > Some(0.8));
+//! assert!(board.rows[0].metrics.r2() > Some(0.8));
 //! # Ok::<(), halfmax_core::Error>(())
 //! ```
 
@@ -33,18 +33,29 @@ mod compare;
 mod conformal;
 mod cross;
 mod detection;
+mod draw;
 mod evaluate;
+mod evaluation;
 mod fits;
+mod fold;
 mod folds;
 mod inner;
 mod leaderboard;
+mod merge;
+pub mod metric;
 mod metrics;
 mod moments;
+mod part;
 mod pilot;
+mod plan;
+mod pool;
 mod predictions;
+mod protocol;
 mod split;
 mod stack;
+mod step;
 mod tables;
+mod tasks;
 mod tune;
 
 pub use bootstrap::Resample;
@@ -53,15 +64,17 @@ pub use compare::{Comparison, PairedDifference, Ranks};
 pub use conformal::{Calibration, ConformalParams, Coverage, NOMINAL, Widths, fit_calibrated};
 pub use cross::{CrossStudy, Drop};
 pub use detection::Detection;
-pub use evaluate::{
-    Evaluation, Failure, FoldEvaluation, ModelEvaluation, NamedModel, Protocol, TrainingLog, evaluate,
-    evaluate_resumable,
-};
+pub use draw::Draw;
+pub use evaluate::{evaluate, evaluate_resumable};
+pub use evaluation::{Evaluation, Failure, FoldEvaluation, ModelEvaluation, TrainingLog};
 pub use folds::{Folds, Validation};
 pub use leaderboard::{BeatsNaive, Leaderboard, LeaderboardRow};
-pub use metrics::{DrugMetrics, Intervals, Metrics, Scored};
+pub use metric::{Intervals, Metrics};
+pub use metrics::{DrugMetrics, Scored};
 pub use pilot::{LearningPoint, PilotParams};
 pub use predictions::{Prediction, Predictions};
+pub use protocol::{NamedModel, Protocol};
 pub use split::{Conflicts, Split, SplitKind};
 pub use stack::{FittedStack, Stack, StackParams, StackWeights};
+pub use tasks::{EvaluationPlan, EvaluationTask, FitResult};
 pub use tune::{Method, Range, Trial, TrialLog, TuneParams, Tuned};

@@ -3,51 +3,9 @@ use std::ops::Range;
 use halfmax_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::moments::{DrugPart, Moments, Pooled};
-
-/// How close predictions are to the observed responses of a test set, each response counting once.
-///
-/// A metric is `None` (`null` in JSON) where it is not defined: a correlation with constant predictions, a
-/// share of a variance that is 0, a mean over no drugs. In a screen of combinations, "drug" stands for the
-/// combination.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// Root mean squared error, in the unit of the target.
-    pub rmse: Option<f64>,
-    /// Mean absolute error, in the unit of the target.
-    pub mae: Option<f64>,
-    /// 1 − Σ(y − p)² / Σ(y − ȳ)², with ȳ the mean of the test responses.
-    pub r2: Option<f64>,
-    /// Pearson correlation over all test responses.
-    pub pearson: Option<f64>,
-    /// Spearman correlation over all test responses: Pearson of the ranks, ties at their mid-rank.
-    pub spearman: Option<f64>,
-    /// Mean of the drugs' Pearson correlations, over drugs with at least [`Scored::LEAST_CELLS`] test cell
-    /// lines. A drug whose predictions are constant counts as 0; one whose responses are constant is left
-    /// out.
-    pub per_drug_pearson: Option<f64>,
-    /// 1 − Σ(y − p)² / Σ(y − ȳ_d)², with ȳ_d the mean of the test responses of the drug: 0 for a predictor
-    /// that knows nothing but the exact mean of every drug. The predictions are not centred, so an error in a
-    /// drug's level counts.
-    pub r2_within_drug: Option<f64>,
-    /// Number of test responses.
-    pub n: usize,
-    /// Number of drugs that `per_drug_pearson` is the mean of.
-    pub drugs_counted: usize,
-}
-
-/// 95 % intervals of [`Metrics`], as `[low, high]`; `None` where a metric is not defined.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct Intervals {
-    pub rmse: Option<[f64; 2]>,
-    pub mae: Option<[f64; 2]>,
-    pub r2: Option<[f64; 2]>,
-    pub pearson: Option<[f64; 2]>,
-    pub spearman: Option<[f64; 2]>,
-    pub per_drug_pearson: Option<[f64; 2]>,
-    pub r2_within_drug: Option<[f64; 2]>,
-}
+use crate::draw::{Areas, DrugPart, Pooled};
+use crate::metric::Metrics;
+use crate::moments::Moments;
 
 /// How close the predictions for one drug (or combination) are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,10 +28,10 @@ pub struct DrugMetrics {
 /// use halfmax_eval::Scored;
 /// let scored = Scored::new(&[0, 1, 0, 1], &[0, 0, 1, 1], &[1.0, 3.0, 5.0, 7.0], &[2.0, 2.0, 6.0, 6.0])?;
 /// let metrics = scored.metrics();
-/// assert_eq!(metrics.rmse, Some(1.0));
-/// assert_eq!(metrics.r2, Some(0.8));
-/// assert_eq!(metrics.r2_within_drug, Some(0.0));
-/// assert_eq!(metrics.per_drug_pearson, None); // fewer than 20 cell lines
+/// assert_eq!(metrics.rmse(), Some(1.0));
+/// assert_eq!(metrics.get("r2"), Some(0.8));
+/// assert_eq!(metrics.r2_within_drug(), Some(0.0));
+/// assert_eq!(metrics.per_drug_pearson(), None); // fewer than 20 cell lines
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -85,6 +43,18 @@ pub struct Scored {
     first: [f64; 2],
     /// Number of different cell lines.
     pub(crate) cells: usize,
+    /// Which responses are positive, where that is asked.
+    pub(crate) positive: Option<Positive>,
+}
+
+/// Which responses are positive: those above a threshold.
+#[derive(Clone, Debug)]
+pub(crate) struct Positive {
+    threshold: f64,
+    /// The positions of the rows in descending order of their predictions.
+    ranked: Vec<u32>,
+    /// For each row the position of its drug.
+    pub(crate) drug_of_row: Vec<u32>,
 }
 
 /// A test response. Its numbers are kept as they are given and made into those of [`Scored::row`] when they are needed.
@@ -168,7 +138,8 @@ impl Scored {
         let ranks = [doubled_ranks(observed), doubled_ranks(predicted)];
         let pair = |at: usize| [observed[at], predicted[at]];
         let first = if n > 0 { pair(0).map(f64::from) } else { [0.0; 2] };
-        let mut scored = Self { rows: Vec::with_capacity(n), drugs: Vec::new(), first, cells: cell_count };
+        let mut scored =
+            Self { rows: Vec::with_capacity(n), drugs: Vec::new(), first, cells: cell_count, positive: None };
         for run in order.chunk_by(|a, b| drugs[*a] == drugs[*b]) {
             let start = scored.rows.len();
             scored.rows.extend(run.iter().map(|at| Stored {
@@ -187,23 +158,43 @@ impl Scored {
         Ok(scored)
     }
 
+    /// The same with a threshold above which responses are positive, so that there are metrics of how well these are detected.
+    #[must_use]
+    pub fn with_threshold(mut self, threshold: f64) -> Self {
+        let mut ranked: Vec<u32> = (0..self.rows.len() as u32).collect();
+        ranked.sort_by(|a, b| {
+            let predicted = |at: u32| self.rows[at as usize].pair[1];
+            predicted(*b).total_cmp(&predicted(*a))
+        });
+        let mut drug_of_row = vec![0; self.rows.len()];
+        for (at, drug) in self.drugs.iter().enumerate() {
+            drug_of_row[drug.rows.clone()].fill(at as u32);
+        }
+        self.positive = Some(Positive { threshold, ranked, drug_of_row });
+        self
+    }
+
     /// All metrics of the test set.
     pub fn metrics(&self) -> Metrics {
         let pooled = self.rows.iter().fold(Pooled::default(), |sum, row| sum.plus(&self.row(row)));
         let drugs = self.drugs.iter().map(|drug| self.part(drug));
-        let Some(summary) = pooled.summary(drugs) else { return Metrics::default() };
-        let [rmse, mae, r2, pearson, spearman, per_drug_pearson, r2_within_drug] = summary.values;
-        Metrics {
-            rmse,
-            mae,
-            r2,
-            pearson,
-            spearman,
-            per_drug_pearson,
-            r2_within_drug,
-            n: self.rows.len(),
-            drugs_counted: summary.drugs_counted,
-        }
+        let Some(draw) = pooled.draw(drugs, self.areas(|_| 1.0)) else { return Metrics::default() };
+        Metrics { values: draw.metrics(), n: self.rows.len(), drugs_counted: draw.drugs_counted }
+    }
+
+    /// How well positive responses are detected, each counted so often; none without a threshold.
+    pub(crate) fn areas(&self, times: impl Fn(usize) -> f64) -> Option<Areas> {
+        let positive = self.positive.as_ref()?;
+        Some(Areas::of(positive.ranked.iter().map(|at| {
+            let [observed, predicted] = self.rows[*at as usize].pair;
+            (predicted, f64::from(observed) > positive.threshold, times(*at as usize))
+        })))
+    }
+
+    /// The number of positive responses; none without a threshold.
+    pub(crate) fn positives(&self) -> Option<usize> {
+        let threshold = self.positive.as_ref()?.threshold;
+        Some(self.rows.iter().filter(|row| f64::from(row.pair[0]) > threshold).count())
     }
 
     /// The metrics of each drug, in the order of the drugs' numbers; `name` names a number.

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::Metrics;
-use crate::evaluate::Fold;
+use crate::fold::Fold;
 use crate::inner::predict_rows;
 
 /// Parameters of the learning curve over pilot measurements.
@@ -42,6 +42,8 @@ pub struct LearningPoint {
 }
 
 /// What a model predicts once it is given some responses, in one fold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Pilot {
     given: usize,
     rows: Vec<usize>,

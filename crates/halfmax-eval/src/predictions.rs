@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::evaluate::{Fold, Halves};
+use crate::fold::{Fold, Halves};
 
 /// A prediction for a test response.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,5 +1,6 @@
 //! Models combined by weights that their out-of-fold predictions earn.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,10 +10,15 @@ use halfmax_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::Step;
 use crate::inner::InnerFolds;
+use crate::step::Step;
 
 mod attribution;
+
+/// The stack that a model is, if it is one.
+pub(crate) fn as_stack(model: &dyn AnyModel) -> Option<&Stack> {
+    (model as &dyn Any).downcast_ref::<Stack>()
+}
 
 /// Parameters of a stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

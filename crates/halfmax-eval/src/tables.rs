@@ -35,9 +35,9 @@ impl Evaluation {
         let mut lines = vec![header];
         for model in &self.models {
             let Some(found) = &model.detection else { continue };
-            let mut line = vec![model.name.clone(), format!("{:.1}", found.mse)];
+            let mut line = vec![model.name.clone(), number_of(found.get("mse"), 1)];
             if found.threshold.is_some() {
-                line.extend([number(found.roc_auc), number(found.pr_auc)]);
+                line.extend([number(found.get("roc_auc")), number(found.get("pr_auc"))]);
             }
             lines.push(line);
         }
@@ -57,7 +57,7 @@ impl Evaluation {
                 let mut line = vec![format!("{}, {name}", model.name)];
                 line.extend(model.learning_curve.iter().map(|point| {
                     let metrics = &point.metrics;
-                    number([metrics.per_drug_pearson, metrics.r2_within_drug, metrics.rmse][value])
+                    number([metrics.per_drug_pearson(), metrics.r2_within_drug(), metrics.rmse()][value])
                 }));
                 lines.push(line);
             }
@@ -80,11 +80,15 @@ impl Evaluation {
             lines.push(vec![
                 model.name.clone(),
                 three(
-                    cross.within.per_drug_pearson,
-                    cross.across.per_drug_pearson,
+                    cross.within.per_drug_pearson(),
+                    cross.across.per_drug_pearson(),
                     cross.drop.per_drug_pearson,
                 ),
-                three(cross.within.r2_within_drug, cross.across.r2_within_drug, cross.drop.r2_within_drug),
+                three(
+                    cross.within.r2_within_drug(),
+                    cross.across.r2_within_drug(),
+                    cross.drop.r2_within_drug,
+                ),
                 cross.within.n.to_string(),
             ]);
         }
@@ -93,7 +97,11 @@ impl Evaluation {
 }
 
 fn number(value: Option<f64>) -> String {
-    value.map_or("–".into(), |value| format!("{value:.3}"))
+    number_of(value, 3)
+}
+
+fn number_of(value: Option<f64>, decimals: usize) -> String {
+    value.map_or("–".into(), |value| format!("{value:.decimals$}"))
 }
 
 /// Lines of cells with the columns made equally wide.

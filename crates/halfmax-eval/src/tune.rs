@@ -13,8 +13,8 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::evaluate::Step;
 use crate::inner::InnerFolds;
+use crate::step::Step;
 
 /// Parameters of a model by name.
 pub type Params = BTreeMap<String, Value>;

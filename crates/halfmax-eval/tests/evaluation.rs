@@ -260,7 +260,7 @@ fn models_are_compared_on_the_same_entities() {
     let equal = pair("drugs", "drugs again");
     assert_eq!((equal.difference, equal.interval, equal.p), (0.0, [0.0, 0.0], 1.0));
     let clear = pair("effects", "drugs");
-    let r2 = |at: usize| evaluation.models[at].metrics.r2_within_drug.unwrap();
+    let r2 = |at: usize| evaluation.models[at].metrics.r2_within_drug().unwrap();
     assert!((clear.difference - (r2(2) - r2(0))).abs() < 1e-12);
     assert!(
         clear.interval[0] > 0.0 && clear.interval[1] > clear.difference && clear.p == 2.0 / 401.0,
@@ -314,7 +314,7 @@ fn a_stack_holds_whole_groups_out_and_names_a_member_that_fails() {
     );
     let drugs = evaluation.models.iter().find(|model| model.name == "drug_mean").unwrap();
     let stack = evaluation.models.last().unwrap();
-    assert!((stack.metrics.rmse.unwrap() - drugs.metrics.rmse.unwrap()).abs() < 0.02);
+    assert!((stack.metrics.rmse().unwrap() - drugs.metrics.rmse().unwrap()).abs() < 0.02);
     assert_eq!(stack.folds[0].weights.keys().collect::<Vec<_>>(), ["drugs", "watched"]);
     // Each fold left out, and each pair of folds, once; always whole cell lines.
     let mut rows: Vec<usize> = watched.seen.lock().unwrap().iter().map(|fit| fit.0).collect();
@@ -525,9 +525,9 @@ fn another_study_is_tested_by_models_that_never_saw_its_entities() {
         shifted += (error + 1.0) * (error + 1.0);
         count += 1.0;
     }
-    assert!((cross.within.rmse.unwrap() - (squares / count).sqrt()).abs() < 1e-6);
-    assert!((cross.across.rmse.unwrap() - (shifted / count).sqrt()).abs() < 1e-6);
-    let drop = cross.across.rmse.unwrap() - cross.within.rmse.unwrap();
+    assert!((cross.within.rmse().unwrap() - (squares / count).sqrt()).abs() < 1e-6);
+    assert!((cross.across.rmse().unwrap() - (shifted / count).sqrt()).abs() < 1e-6);
+    let drop = cross.across.rmse().unwrap() - cross.within.rmse().unwrap();
     assert!((cross.drop.rmse.unwrap() - drop).abs() < 1e-12 && drop > 0.2);
     assert!(evaluation.cross_study_table().unwrap().contains("drug_mean"));
     // Without a pair in common there is nothing to compare.

@@ -56,12 +56,12 @@ impl Sample {
 fn hand_computed() {
     let scored = Scored::new(&[0, 1, 2, 3], &[0; 4], &[1.0, 2.0, 3.0, 4.0], &[1.0, 3.0, 3.0, 5.0]).unwrap();
     let metrics = scored.metrics();
-    assert_eq!(metrics.rmse, Some(0.5f64.sqrt()));
-    assert_eq!(metrics.mae, Some(0.5));
-    assert_eq!(metrics.r2, Some(0.6));
-    assert!((metrics.pearson.unwrap() - 6.0 / 40f64.sqrt()).abs() < 1e-12);
-    assert!((metrics.spearman.unwrap() - 4.5 / (5.0f64 * 4.5).sqrt()).abs() < 1e-12);
-    assert_eq!((metrics.per_drug_pearson, metrics.n, metrics.drugs_counted), (None, 4, 0));
+    assert_eq!(metrics.rmse(), Some(0.5f64.sqrt()));
+    assert_eq!(metrics.mae(), Some(0.5));
+    assert_eq!(metrics.r2(), Some(0.6));
+    assert!((metrics.pearson().unwrap() - 6.0 / 40f64.sqrt()).abs() < 1e-12);
+    assert!((metrics.spearman().unwrap() - 4.5 / (5.0f64 * 4.5).sqrt()).abs() < 1e-12);
+    assert_eq!((metrics.per_drug_pearson(), metrics.n, metrics.drugs_counted), (None, 4, 0));
     let drug = &scored.per_drug(|drug| format!("drug {drug}"))[0];
     assert_eq!((drug.drug.as_str(), drug.n, drug.r2), ("drug 0", 4, Some(0.6)));
 }
@@ -75,11 +75,11 @@ fn what_is_not_defined_is_none() {
     let cells: Vec<u32> = (0..30).collect();
     let rising: Vec<f32> = (0..30).map(|at| at as f32 * 0.37).collect();
     let flat_prediction = Scored::new(&cells, &[0; 30], &rising, &constant).unwrap().metrics();
-    assert_eq!((flat_prediction.pearson, flat_prediction.spearman), (None, None));
-    assert_eq!((flat_prediction.per_drug_pearson, flat_prediction.drugs_counted), (Some(0.0), 1));
+    assert_eq!((flat_prediction.pearson(), flat_prediction.spearman()), (None, None));
+    assert_eq!((flat_prediction.per_drug_pearson(), flat_prediction.drugs_counted), (Some(0.0), 1));
     let flat_response = Scored::new(&cells, &[0; 30], &constant, &rising).unwrap().metrics();
     assert_eq!(
-        (flat_response.r2, flat_response.r2_within_drug, flat_response.per_drug_pearson),
+        (flat_response.r2(), flat_response.r2_within_drug(), flat_response.per_drug_pearson()),
         (None, None, None)
     );
     assert!(serde_json::to_value(flat_response).unwrap()["r2"].is_null());
@@ -132,8 +132,8 @@ fn intervals_of_sparse_screens_hold_the_truth() {
             predicted.push((level + 0.7 * (signal - level) + 0.3 * noise(seed, 3_000_000 + pair)) as f32);
         }
         let scored = Scored::new(&cell, &drug, &observed, &predicted).unwrap();
-        let interval = scored.intervals(Resample::Cells, 200, seed).unwrap().r2_within_drug.unwrap();
-        (scored.metrics().r2_within_drug.unwrap(), interval)
+        let interval = scored.intervals(Resample::Cells, 200, seed).unwrap().get("r2_within_drug").unwrap();
+        (scored.metrics().r2_within_drug().unwrap(), interval)
     };
     let found: Vec<(f64, [f64; 2])> = (0..test_sets).map(|at| one(Seed::new(11).derive(at))).collect();
     assert!(found.iter().all(|(estimate, [low, high])| low < estimate && estimate < high));
@@ -147,7 +147,7 @@ fn intervals_of_sparse_screens_hold_the_truth() {
 fn a_single_entity_has_no_interval() {
     let one = Scored::new(&[0; 3], &[0, 1, 2], &[1.0, 2.0, 4.0], &[1.5, 2.5, 3.0]).unwrap();
     assert_eq!(one.intervals(Resample::Cells, 100, Seed::new(1)).unwrap(), Default::default());
-    assert!(one.intervals(Resample::Drugs, 100, Seed::new(1)).unwrap().rmse.is_some());
+    assert!(one.intervals(Resample::Drugs, 100, Seed::new(1)).unwrap().get("rmse").is_some());
 }
 
 /// The interval of a mean absolute error agrees with its normal theory: entities of one response each.
@@ -161,7 +161,7 @@ fn the_interval_has_the_width_that_theory_gives() {
     let predicted: Vec<f32> = errors.iter().map(|error| *error as f32).collect();
     let observed = vec![0.0; n as usize];
     let scored = Scored::new(&cells, &vec![0; n as usize], &observed, &predicted).unwrap();
-    let [low, high] = scored.intervals(Resample::Cells, 2_000, Seed::new(1)).unwrap().mae.unwrap();
+    let [low, high] = scored.intervals(Resample::Cells, 2_000, Seed::new(1)).unwrap().get("mae").unwrap();
     let centre = mean(&errors);
     let deviation = (errors.iter().map(|error| (error - centre).powi(2)).sum::<f64>() / f64::from(n)).sqrt();
     let expected = 2.0 * 1.96 * deviation / f64::from(n).sqrt();
@@ -196,14 +196,14 @@ proptest! {
         let near = |found: Option<f64>, expected: f64| {
             (found.unwrap() - expected).abs() < 1e-9 * expected.abs().max(1.0)
         };
-        prop_assert!(near(metrics.rmse, (sse / y.len() as f64).sqrt()));
-        prop_assert!(near(metrics.r2, 1.0 - sse / sst(&y)));
-        prop_assert!(near(metrics.pearson, pearson(&y, &p)));
-        prop_assert!(near(metrics.spearman, pearson(&ranks(&y), &ranks(&p))));
-        prop_assert!(near(metrics.r2_within_drug, 1.0 - sse / within));
+        prop_assert!(near(metrics.rmse(), (sse / y.len() as f64).sqrt()));
+        prop_assert!(near(metrics.r2(), 1.0 - sse / sst(&y)));
+        prop_assert!(near(metrics.pearson(), pearson(&y, &p)));
+        prop_assert!(near(metrics.spearman(), pearson(&ranks(&y), &ranks(&p))));
+        prop_assert!(near(metrics.r2_within_drug(), 1.0 - sse / within));
         prop_assert_eq!(metrics.drugs_counted, correlations.len());
         if !correlations.is_empty() {
-            prop_assert!(near(metrics.per_drug_pearson, mean(&correlations)));
+            prop_assert!(near(metrics.per_drug_pearson(), mean(&correlations)));
         }
     }
 }

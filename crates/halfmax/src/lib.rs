@@ -49,7 +49,9 @@ pub use evaluate::{
     MetricsFile, ceiling, cross_validate, evaluate_into, evaluated_models, write_evaluation,
     write_evaluation_report, write_training,
 };
-pub use families::{FAMILIES, Family, FamilyKind, ModelSpec, Trial, families, family_named, fitted};
+pub use families::{
+    FAMILIES, Family, FamilyKind, ModelSpec, NamedMember, Trial, families, family_named, fitted,
+};
 pub use provenance::{Input, Machine, Manifest, write_json, write_provenance};
 pub use run::{Checkpoints, RunState, Trials, keep};
 pub use score::{PreparedScores, ScoreRequest, Scored, Scorer, Selection, Shard};

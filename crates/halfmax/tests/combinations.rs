@@ -4,12 +4,16 @@
 
 mod trials;
 
+use std::sync::Arc;
+
 use halfmax::fitted as load;
+use halfmax_baselines::Naive;
 use halfmax_core::{
-    EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Query, Responses, SINGLE_AGENT,
-    Screen, Seed, Side, Silent, Tuples, ValidationGroup,
+    AnyModel, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Query, Responses,
+    SINGLE_AGENT, Screen, Seed, Side, Silent, Tuples, ValidationGroup,
 };
 use halfmax_eval::{ConformalParams, Folds, NamedModel, Protocol, SplitKind, evaluate};
+use halfmax_kernel::{AnyKernel, KernelParams};
 use ndarray::Array2;
 use trials::{Tried, trials};
 
@@ -182,7 +186,7 @@ fn unseen_combinations_drugs_and_cell_lines_are_predicted_better_than_by_effects
         let found = evaluate(&screen, &folds, &models, &protocol, &Silent).unwrap();
         let of = |name: &str| found.models.iter().find(|model| model.name == name).unwrap();
         for name in ["boost", "kernel", "stack", "neural"] {
-            let r2 = of(name).metrics.r2.unwrap();
+            let r2 = of(name).metrics.r2().unwrap();
             println!("{kind}, {name}: {r2}");
             let [of_trees, of_kernels, of_networks] = least;
             let least = match name {
@@ -192,7 +196,7 @@ fn unseen_combinations_drugs_and_cell_lines_are_predicted_better_than_by_effects
             };
             assert!(r2 > least, "{kind}, {name}: {r2}");
             if name != "boost" || kind != SplitKind::LeaveDrug {
-                assert!(of(name).metrics.rmse < of("effects").metrics.rmse, "{kind}, {name}");
+                assert!(of(name).metrics.rmse() < of("effects").metrics.rmse(), "{kind}, {name}");
             }
             if protocol.intervals.is_some() {
                 let held = &of(name).calibration.iter().find(|own| own.nominal == 0.8).unwrap();

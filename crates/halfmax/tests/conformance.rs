@@ -458,7 +458,7 @@ fn learnt_families_find_the_planted_signal_in_cell_lines_they_never_saw() {
             Query { tables: &[screen.table(0), screen.table(1)], tuples: Tuples::Listed(&[&cell, &drug]) };
         let predicted = fitted.predict(&query).unwrap();
         let scored = halfmax_eval::Scored::new(&cell, &drug, &observed, &predicted).unwrap();
-        let within = scored.metrics().r2_within_drug.unwrap();
+        let within = scored.metrics().r2_within_drug().unwrap();
         assert!(within > 0.5, "{family}: within-drug R² {within}");
     }
 }

@@ -29,8 +29,8 @@ impl Family for Boost {
         Ok(Box::new(FittedBoost::from_parts(parts)?))
     }
 
-    fn trials(&self) -> &'static [Trial] {
-        &[
+    fn trials(&self) -> Vec<Trial> {
+        vec![
             Trial {
                 name: "",
                 single_drugs: Some("rounds = 40\nmin_leaf_weight = 2.0"),

@@ -43,19 +43,19 @@ impl Family for OfDrugs {
         Ok(Box::new(FittedClassical::from_parts(parts)?))
     }
 
-    fn trials(&self) -> &'static [Trial] {
+    fn trials(&self) -> Vec<Trial> {
         match self.0 {
-            Classical::ElasticNet => &[
+            Classical::ElasticNet => vec![
                 Trial::of_single_drugs("", ""),
                 Trial::of_single_drugs("together", "multi_task = true\npenalty = 0.05"),
             ],
-            Classical::Pls => &[Trial::of_single_drugs("", "")],
-            Classical::Knn => &[
+            Classical::Pls => vec![Trial::of_single_drugs("", "")],
+            Classical::Knn => vec![
                 Trial::of_single_drugs("", ""),
                 Trial::of_single_drugs("by distance", "weights = \"distance\""),
             ],
             Classical::RandomForest | Classical::ExtraTrees => {
-                &[Trial::of_single_drugs("", "min_samples_leaf = 2\nfeatures_per_split = 5")]
+                vec![Trial::of_single_drugs("", "min_samples_leaf = 2\nfeatures_per_split = 5")]
             }
         }
     }

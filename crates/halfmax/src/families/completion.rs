@@ -29,7 +29,7 @@ impl Family for Completion {
         Ok(Box::new(FittedCompletion::from_parts(parts)?))
     }
 
-    fn trials(&self) -> &'static [Trial] {
-        &[Trial::of_single_drugs("", "")]
+    fn trials(&self) -> Vec<Trial> {
+        vec![Trial::of_single_drugs("", "")]
     }
 }

@@ -62,7 +62,7 @@ pub trait Family: Sync {
     fn blend(
         &self,
         _params: &toml::Table,
-        _others: &dyn Fn(&StackParams) -> Result<Vec<(String, Arc<dyn AnyModel>)>>,
+        _others: &dyn Fn(&StackParams) -> Result<Vec<NamedMember>>,
     ) -> Result<Arc<dyn AnyModel>> {
         Err(Error::config(format!("family {:?} is not made of other models", self.name())))
     }
@@ -74,8 +74,11 @@ pub trait Family: Sync {
     fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>>;
 
     /// Settings with which small screens can be fitted in a moment: what the conformance tests try.
-    fn trials(&self) -> &'static [Trial];
+    fn trials(&self) -> Vec<Trial>;
 }
+
+/// A model that others blend, with its name.
+pub type NamedMember = (String, Arc<dyn AnyModel>);
 
 /// What the models of a family learn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -39,11 +39,11 @@ impl Family for Means {
         Ok(Box::new(FittedNaive::from_parts(parts)?))
     }
 
-    fn trials(&self) -> &'static [Trial] {
+    fn trials(&self) -> Vec<Trial> {
         match self.0 {
             // The screen of combinations has no tissues.
-            Naive::TissueDrugMean => &[Trial::of_single_drugs("", "")],
-            _ => &[Trial::of_both("", "")],
+            Naive::TissueDrugMean => vec![Trial::of_single_drugs("", "")],
+            _ => vec![Trial::of_both("", "")],
         }
     }
 }

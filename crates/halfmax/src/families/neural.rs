@@ -40,8 +40,8 @@ impl Family for Neural {
         Err(not_built())
     }
 
-    fn trials(&self) -> &'static [Trial] {
-        &[
+    fn trials(&self) -> Vec<Trial> {
+        vec![
             Trial {
                 name: "",
                 single_drugs: Some(

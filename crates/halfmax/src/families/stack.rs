@@ -3,7 +3,7 @@ use std::sync::Arc;
 use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result};
 use halfmax_eval::{FittedStack, StackParams};
 
-use super::{Family, FamilyKind, Trial, params};
+use super::{Family, FamilyKind, NamedMember, Trial, params};
 
 /// Blends of other models.
 pub(super) struct Blend;
@@ -28,7 +28,7 @@ impl Family for Blend {
     fn blend(
         &self,
         table: &toml::Table,
-        others: &dyn Fn(&StackParams) -> Result<Vec<(String, Arc<dyn AnyModel>)>>,
+        others: &dyn Fn(&StackParams) -> Result<Vec<NamedMember>>,
     ) -> Result<Arc<dyn AnyModel>> {
         let params: StackParams = params(table)?;
         let members = others(&params)?;
@@ -39,8 +39,8 @@ impl Family for Blend {
         Ok(Box::new(FittedStack::from_parts(parts, super::fitted)?))
     }
 
-    fn trials(&self) -> &'static [Trial] {
-        &[
+    fn trials(&self) -> Vec<Trial> {
+        vec![
             Trial {
                 name: "",
                 single_drugs: Some("folds = 2\nmembers = [\"boost\", \"kernel\"]"),

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
-use halfmax_eval::{Ceiling, Evaluation, Intervals, LeaderboardRow, Metrics, ModelEvaluation, SplitKind};
+use halfmax_eval::metric::{self, MetricGroup};
+use halfmax_eval::{Ceiling, Evaluation, LeaderboardRow, ModelEvaluation, SplitKind};
 use halfmax_report::{
     Better, Calibration, Coverage, Density, DrugPerformance, Estimate, Leaderboard, Metric, MetricRank,
     ModelScores, Standing,
@@ -13,18 +14,14 @@ const BINS: usize = 60;
 /// Models whose predictions are drawn.
 const DRAWN: usize = 4;
 
-type Value = (fn(&Metrics) -> Option<f64>, fn(&Intervals) -> Option<[f64; 2]>);
-
-/// Name, which way is better, whether it is drawn, value and interval.
-const METRICS: [(&str, Better, MetricRank, Value); 7] = [
-    ("R² within drugs", Better::Higher, MetricRank::Chief, (|m| m.r2_within_drug, |i| i.r2_within_drug)),
-    ("Pearson per drug", Better::Higher, MetricRank::Chief, (|m| m.per_drug_pearson, |i| i.per_drug_pearson)),
-    ("RMSE", Better::Lower, MetricRank::Chief, (|m| m.rmse, |i| i.rmse)),
-    ("MAE", Better::Lower, MetricRank::Other, (|m| m.mae, |i| i.mae)),
-    ("R²", Better::Higher, MetricRank::Other, (|m| m.r2, |i| i.r2)),
-    ("Pearson", Better::Higher, MetricRank::Other, (|m| m.pearson, |i| i.pearson)),
-    ("Spearman", Better::Higher, MetricRank::Other, (|m| m.spearman, |i| i.spearman)),
-];
+/// The metrics in the order of a report: the chief ones first, which it draws.
+fn shown(evaluation: &Evaluation) -> Vec<&'static dyn metric::Metric> {
+    let detects = evaluation.models.iter().any(|model| model.detection.is_some());
+    let mut shown: Vec<&dyn metric::Metric> =
+        metric::METRICS.into_iter().filter(|own| detects || own.group() == MetricGroup::Accuracy).collect();
+    shown.sort_by_key(|own| own.chief().unwrap_or(u8::MAX));
+    shown
+}
 
 impl Reporting<'_> {
     /// Adds what an evaluation found.
@@ -47,8 +44,8 @@ impl Reporting<'_> {
     fn summarise(&mut self, kind: SplitKind, rows: &[LeaderboardRow], ceiling: Option<&Ceiling>) {
         let Some(best) = rows.iter().find(|row| !row.naive) else { return };
         let metrics = best.metrics;
-        let interval = best.intervals.r2_within_drug;
-        if let Some(within) = metrics.r2_within_drug {
+        let interval = best.intervals.get("r2_within_drug");
+        if let Some(within) = metrics.r2_within_drug() {
             let range = interval.map_or_else(String::new, |[low, high]| format!(" [{low:.2}, {high:.2}]"));
             self.finding(
                 format!("{within:.2}"),
@@ -58,7 +55,7 @@ impl Reporting<'_> {
                 ),
             );
         }
-        if let Some(pearson) = metrics.per_drug_pearson {
+        if let Some(pearson) = metrics.per_drug_pearson() {
             self.finding(
                 format!("{pearson:.2}"),
                 format!("mean correlation of predicted and observed over {} drugs", metrics.drugs_counted),
@@ -72,7 +69,7 @@ impl Reporting<'_> {
         }
         let naive = rows.iter().find(|row| row.naive);
         let beside = naive.map_or_else(String::new, |naive| {
-            let value = |row: &LeaderboardRow| row.metrics.r2_within_drug.map_or("–".into(), |v| format!("{v:.3}"));
+            let value = |row: &LeaderboardRow| row.metrics.r2_within_drug().map_or("–".into(), |v| format!("{v:.3}"));
             format!(
                 " The best predictor that knows no features ({}) has an R² within drugs of {}, the best model {}.",
                 naive.name,
@@ -115,7 +112,7 @@ impl Reporting<'_> {
             counts,
             low: f64::from(low),
             high: f64::from(high),
-            pearson: model.metrics.pearson,
+            pearson: model.metrics.pearson(),
             note,
         }
     }
@@ -160,33 +157,37 @@ impl Reporting<'_> {
 
 fn leaderboard(evaluation: &Evaluation, rows: &[LeaderboardRow], ceiling: Option<&Ceiling>) -> Leaderboard {
     let ceiling_of = |name: &str| match name {
-        "Pearson per drug" => ceiling.and_then(|ceiling| ceiling.per_drug_pearson),
-        "RMSE" => ceiling.and_then(|ceiling| ceiling.rmse),
+        "per_drug_pearson" => ceiling.and_then(|ceiling| ceiling.per_drug_pearson),
+        "rmse" => ceiling.and_then(|ceiling| ceiling.rmse),
         _ => None,
     };
-    let metrics = METRICS.iter().map(|(name, better, rank, _)| Metric {
-        name: (*name).into(),
-        better: *better,
-        rank: *rank,
-        ceiling: ceiling_of(name),
+    let shown = shown(evaluation);
+    let metrics = shown.iter().map(|own| Metric {
+        name: own.label().into(),
+        better: match own.better() {
+            metric::Better::Higher => Better::Higher,
+            metric::Better::Lower => Better::Lower,
+        },
+        rank: if own.chief().is_some() { MetricRank::Chief } else { MetricRank::Other },
+        ceiling: ceiling_of(own.name()),
     });
-    let estimate = |row: &LeaderboardRow, (value, interval): &Value| {
-        let interval = interval(&row.intervals).map(|[low, high]| (low, high));
-        value(&row.metrics).map(|value| Estimate { value, interval })
+    let estimate = |row: &LeaderboardRow, name: &str| {
+        let interval = row.intervals.get(name).map(|[low, high]| (low, high));
+        row.metrics.get(name).map(|value| Estimate { value, interval })
     };
     let model = |row: &LeaderboardRow| ModelScores {
         name: row.name.clone(),
         family: row.family.clone(),
         standing: if row.naive { Standing::Naive } else { Standing::Model },
-        scores: METRICS.iter().map(|(.., value)| estimate(row, value)).collect(),
+        scores: shown.iter().map(|own| estimate(row, own.name())).collect(),
         note: String::new(),
     };
     let naive = |name: &str| rows.iter().any(|row| row.naive && row.name == name);
     let comparisons = evaluation.comparison.pairs.iter().filter(|pair| !naive(&pair.better)).map(|pair| {
-        let metric = if pair.metric == "rmse" { "RMSE" } else { "R² within drugs" };
+        let label = shown.iter().find(|own| own.name() == pair.metric).map_or(pair.metric, |own| own.label());
         let [low, high] = pair.interval;
         format!(
-            "{} against {}: {metric} {:+.4} [{low:+.4}, {high:+.4}], p {:.3}",
+            "{} against {}: {label} {:+.4} [{low:+.4}, {high:+.4}], p {:.3}",
             pair.better, pair.worse, pair.difference, pair.p
         )
     });

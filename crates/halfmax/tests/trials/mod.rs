@@ -1,3 +1,4 @@
+#![allow(missing_docs, clippy::unwrap_used)]
 //! The models that conformance tests fit: the trials of every registered family.
 
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use halfmax::{FAMILIES, Family, FamilyKind, ModelSpec, Trial};
 use halfmax_core::AnyModel;
 
 /// A model to try, its name ("boost, vectors"), and its family.
+#[allow(dead_code)]
 pub struct Tried {
     pub name: String,
     pub model: Arc<dyn AnyModel>,
@@ -17,8 +19,8 @@ pub fn trials(params: fn(&Trial) -> Option<&'static str>) -> Vec<Tried> {
     let mut tables = Vec::new();
     for family in FAMILIES.iter().copied() {
         for trial in family.trials() {
-            if let Some(params) = params(trial) {
-                tables.push(table(family, trial, params));
+            if let Some(params) = params(&trial) {
+                tables.push(table(family, &trial, params));
             }
         }
     }

@@ -1,0 +1,60 @@
+//! What one model predicted in one fold.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use halfmax_core::{Result, Screen};
+
+use crate::conformal::NOMINAL;
+use crate::evaluation::FoldEvaluation;
+use crate::folds::DrugSides;
+use crate::metrics::Scored;
+use crate::pilot::Pilot;
+
+/// The drug or combination of every response, numbered, and the names.
+pub(crate) struct Drugs {
+    pub(crate) of_response: Vec<u32>,
+    pub(crate) names: Vec<String>,
+}
+
+impl Drugs {
+    pub(crate) fn of(screen: &Screen) -> Self {
+        let sides = DrugSides::of(screen);
+        let mut numbers: HashMap<Vec<u32>, u32> = HashMap::new();
+        let mut names = Vec::new();
+        let of_response = (0..screen.responses.len()).map(|at| {
+            *numbers.entry(screen.members(at)).or_insert_with_key(|key| {
+                names.push(sides.name(key));
+                names.len() as u32 - 1
+            })
+        });
+        Self { of_response: of_response.collect(), names }
+    }
+}
+
+/// What one model predicted in one fold.
+pub(crate) struct Fold {
+    pub(crate) evaluation: FoldEvaluation,
+    pub(crate) test: Arc<[usize]>,
+    pub(crate) predicted: Vec<f32>,
+    /// Half-widths of the intervals, if there are any.
+    pub(crate) halves: Option<Halves>,
+    pub(crate) pilots: Option<Vec<Pilot>>,
+    /// Predictions for the responses of the other study that belong to the fold.
+    pub(crate) other: Vec<f32>,
+}
+
+/// Half-widths of the intervals of a fold's test responses; NaN where there is none.
+pub(crate) struct Halves {
+    /// At the level asked for.
+    pub(crate) asked: Vec<f32>,
+    /// At each of [`NOMINAL`].
+    pub(crate) nominal: [Vec<f32>; NOMINAL.len()],
+}
+
+pub(crate) fn score(screen: &Screen, rows: &[usize], predicted: &[f32], drugs: &Drugs) -> Result<Scored> {
+    let cells: Vec<u32> = rows.iter().map(|row| screen.responses.side(0)[*row]).collect();
+    let of: Vec<u32> = rows.iter().map(|row| drugs.of_response[*row]).collect();
+    let observed: Vec<f32> = rows.iter().map(|row| screen.responses.values()[*row]).collect();
+    Scored::new(&cells, &of, &observed, predicted)
+}
