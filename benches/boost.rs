@@ -1,6 +1,6 @@
 //! How the time of a fit grows with drugs and with genes, and how many pairs a model scores and explains in a second.
 //!
-//! `cargo bench -p halfmax-boost`; the cost formula that the growth is held against is in DESIGN.md.
+//! `cargo bench -p halfmax-boost`; the cost formula for this growth is in docs/design/trees.md.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

@@ -47,7 +47,7 @@ impl DoseOptions {
 /// How curves are fitted.
 #[derive(Args)]
 pub struct CurveArgs {
-    /// A TOML file of these options, in a table named curves, with the names of the flags (see the README); flags come first.
+    /// A TOML file of these options, in a table named curves, with the names of the flags (see docs/guide/dose-response.md); flags come first.
     #[arg(long, value_name = "FILE")]
     pub options: Option<PathBuf>,
     /// The curve: "auto" chooses between three and four parameters and a constant; "auto-fixed-top" between three parameters and a constant;
