@@ -936,3 +936,34 @@ fn networks_that_cannot_be_are_refused() {
     let message = with("family = \"neural\"\nmechanisms = \"nowhere.toml\"\n");
     says(&message, &["mechanisms = \"nowhere.toml\": the catalogue cannot be read"]);
 }
+
+#[test]
+fn a_model_is_trained_by_its_name() {
+    let folder = small_screen();
+    let two = format!("{CONFIG}\n[[model]]\nname = \"near\"\nfamily = \"knn\"\n");
+    fs::write(folder.path().join("two.toml"), two).unwrap();
+    let error = fails(folder.path(), 2, &["train", "two.toml", "--model", "nera", "--out", "run"]);
+    says(&error, &["two.toml: no [[model]] is called \"nera\"", "did you mean \"near\"?"]);
+    assert!(!folder.path().join("run").exists());
+    let said = succeeds(folder.path(), &["train", "two.toml", "--model", "near", "--out", "run", "--json"]);
+    says(&said, &["\"family\":\"knn\"", "\"name\":\"near\""]);
+    // The run says which model it is of: it can be run again, and explained.
+    succeeds(folder.path(), &["reproduce", "run"]);
+    let first = halfmax(folder.path(), &["train", "two.toml", "--out", "first"]);
+    says(&String::from_utf8_lossy(&first.stderr), &["training \"boost\", the first of 2 models"]);
+}
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    let folder = TempDir::new().unwrap();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = succeeds(folder.path(), &["shell", "completions", shell]);
+        says(&script, &["fit-curves", "checkpoint-every"]);
+    }
+    succeeds(folder.path(), &["shell", "man", "--out", "man"]);
+    for page in ["halfmax.1", "halfmax-score.1", "halfmax-data-fetch.1", "halfmax-shell-man.1"] {
+        assert!(folder.path().join("man").join(page).is_file(), "{page}");
+    }
+    let page = fs::read_to_string(folder.path().join("man/halfmax-train.1")).unwrap();
+    says(&page, &["The model to train, by its name"]);
+}

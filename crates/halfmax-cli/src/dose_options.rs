@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use halfmax::unreadable;
 use halfmax_core::{Error, Result};
 use halfmax_dose::synergy::SynergyParams;
 use halfmax_dose::{CurveParams, Curves, Effect, HillPrior, ModelChoice, Outliers};
 use serde::Deserialize;
 
-use halfmax::unreadable;
+use crate::values::{CurvesValue, ModelValue, OutliersValue};
 
 /// What a file of options may hold.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -52,8 +53,8 @@ pub struct CurveArgs {
     pub options: Option<PathBuf>,
     /// The curve: "auto" chooses between three and four parameters and a constant; "auto-fixed-top" between three parameters and a constant;
     /// "four-parameter" and "three-parameter" (the top at the control) fit that one. Default: auto.
-    #[arg(long, value_name = "WHICH", value_parser = ["auto", "auto-fixed-top", "four-parameter", "three-parameter"])]
-    model: Option<String>,
+    #[arg(long, value_name = "WHICH", value_enum)]
+    model: Option<ModelValue>,
     /// Fix the plateau at low doses at the control: --model auto-fixed-top.
     #[arg(long, conflicts_with = "model")]
     fixed_top: bool,
@@ -72,12 +73,12 @@ pub struct CurveArgs {
     bottom: Option<[f64; 2]>,
     /// What becomes of readings that the curve does not explain: "leave-out" finds them by robust regression, leaves them out and counts them;
     /// "keep" keeps them. Default: leave-out.
-    #[arg(long, value_name = "WHAT", value_parser = ["leave-out", "keep"])]
-    outliers: Option<String>,
+    #[arg(long, value_name = "WHAT", value_enum)]
+    outliers: Option<OutliersValue>,
     /// The curves tried: "any" also fits a curve of two phases or with a rise at low doses where an F test finds it better; "log-logistic" only flags such
     /// curves. Default: any.
-    #[arg(long, value_name = "WHICH", value_parser = ["any", "log-logistic"])]
-    curves: Option<String>,
+    #[arg(long, value_name = "WHICH", value_enum)]
+    curves: Option<CurvesValue>,
     /// The share of intervals that are to hold the truth. Default: 0.95.
     #[arg(long, value_name = "SHARE")]
     confidence: Option<f64>,
@@ -102,24 +103,10 @@ impl CurveArgs {
     /// If the file of options is wrong, or an effect is named twice.
     pub fn params(&self) -> Result<CurveParams> {
         let mut params = DoseOptions::read(self.options.as_deref())?.curves;
-        match self.model.as_deref() {
-            Some("auto") => params.model = ModelChoice::Auto,
-            Some("auto-fixed-top") => params.model = ModelChoice::AutoFixedTop,
-            Some("four-parameter") => params.model = ModelChoice::FourParameter,
-            Some(_) => params.model = ModelChoice::ThreeParameter,
-            None if self.fixed_top => params.model = ModelChoice::AutoFixedTop,
-            None => {}
-        }
-        match self.outliers.as_deref() {
-            Some("keep") => params.outliers = Outliers::Kept,
-            Some(_) => params.outliers = Outliers::LeftOut,
-            None => {}
-        }
-        match self.curves.as_deref() {
-            Some("log-logistic") => params.curves = Curves::LogLogistic,
-            Some(_) => params.curves = Curves::Any,
-            None => {}
-        }
+        let fixed_top = self.fixed_top.then_some(ModelChoice::AutoFixedTop);
+        params.model = self.model.map(ModelChoice::from).or(fixed_top).unwrap_or(params.model);
+        params.outliers = self.outliers.map_or(params.outliers, Outliers::from);
+        params.curves = self.curves.map_or(params.curves, Curves::from);
         let set = |own: &mut [f64; 2], said: Option<[f64; 2]>| *own = said.unwrap_or(*own);
         set(&mut params.hill, self.hill);
         set(&mut params.top, self.top);

@@ -7,13 +7,14 @@ mod recipes;
 mod table_args;
 mod terminal;
 mod threads;
+mod values;
 
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use halfmax::Config;
 use halfmax_core::{Error, ErrorKind, Result};
 use halfmax_data::{
@@ -195,18 +196,14 @@ impl Global {
 #[derive(Subcommand)]
 enum Command {
     /// Everything once on the embedded dataset: evaluate, train, score, explain.
-    Demo {
-        /// Folder for the run; must not exist. By default the first of halfmax-demo, halfmax-demo-2, … that is free.
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-    },
+    Demo(commands::demo::DemoArgs),
     /// Write a configuration for some files: what each was taken for, what is left open, splits and models that make sense.
     Init(commands::init::InitArgs),
     /// Fetch datasets, and look at data before using them.
     #[command(subcommand)]
     Data(commands::data::DataCommand),
-    /// Fit the first model of a configuration on everything that it names, and write RUN/model.halfmax.
-    Train(ConfigAndOut),
+    /// Fit a model of a configuration on everything that it names, and write RUN/model.halfmax.
+    Train(commands::train::TrainArgs),
     /// Cross-validate every model and the naive predictors without leaks, and write a leaderboard.
     Evaluate(ConfigAndOut),
     /// Score cell lines and drugs, or combinations of two drugs, with a trained model.
@@ -218,26 +215,14 @@ enum Command {
     /// Say what a trained model's predictions rest on: features, and the mechanisms of resistance that they tell of.
     Explain(commands::explain::ExplainArgs),
     /// Write a trained model in another program's format.
-    Export {
-        /// The model.
-        model: PathBuf,
-        /// The format.
-        #[arg(long, value_parser = ["lightgbm"])]
-        format: String,
-        /// The file to write.
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
+    Export(commands::export::ExportArgs),
     /// Remove what killed commands left in a folder: temporary files and folders, and locks. The next command with the same output does it, too.
-    Clean {
-        /// The folder; those below it are not looked at.
-        folder: PathBuf,
-    },
+    Clean(commands::clean::CleanArgs),
     /// Run a run again and compare; exit 0 only if every prediction is identical.
-    Reproduce {
-        /// The folder of the run.
-        run: PathBuf,
-    },
+    Reproduce(commands::reproduce::ReproduceArgs),
+    /// Print the completions of a shell, or write the manual pages.
+    #[command(subcommand)]
+    Shell(commands::shell::ShellCommand),
 }
 
 #[derive(Args)]
@@ -290,7 +275,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, terminal: Terminal) -> Result<()> {
-    if !matches!(cli.command, Command::Clean { .. }) {
+    if !matches!(cli.command, Command::Clean(_) | Command::Shell(_)) {
         threads::start(cli.global.threads)?;
     }
     cli.global.memory.as_deref().map_or(Ok(()), halfmax::memory::limit_memory)?;
@@ -299,7 +284,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
     }
     let global = cli.global;
     match cli.command {
-        Command::Demo { out } => commands::demo::demo(out, &global, terminal),
+        Command::Demo(args) => commands::demo::demo(&args, &global, terminal),
         Command::Init(args) => commands::init::init(&args, &global, terminal),
         Command::Data(command) => commands::data::data(&command, &global, terminal),
         Command::Train(args) => commands::train::train(&args, &global, terminal),
@@ -308,9 +293,10 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::FitCurves(args) => commands::fit_curves::fit_curves(&args, &global, terminal),
         Command::Synergy(args) => commands::synergy::synergy(&args, &global, terminal),
         Command::Explain(args) => commands::explain::explain(&args, &global, terminal),
-        Command::Export { model, out, .. } => commands::export::export(&model, &out, &global, terminal),
-        Command::Clean { folder } => commands::clean::clean(&folder, terminal),
-        Command::Reproduce { run } => commands::reproduce::reproduce(&run, &global, terminal),
+        Command::Export(args) => commands::export::export(&args, &global, terminal),
+        Command::Clean(args) => commands::clean::clean(&args, terminal),
+        Command::Reproduce(args) => commands::reproduce::reproduce(&args, &global, terminal),
+        Command::Shell(command) => commands::shell::shell(&command, &Cli::command()),
     }
 }
 

@@ -7,9 +7,9 @@ use halfmax_core::{Result, Screen};
 
 use crate::conformal::NOMINAL;
 use crate::evaluation::FoldEvaluation;
-use crate::folds::DrugSides;
 use crate::metrics::Scored;
 use crate::pilot::Pilot;
+use crate::units::DrugSides;
 
 /// The drug or combination of every response, numbered, and the names.
 pub(crate) struct Drugs {

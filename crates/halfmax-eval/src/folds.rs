@@ -1,9 +1,9 @@
-use halfmax_core::{Category, Error, Result, Screen, Seed, ValidationGroup};
+use halfmax_core::{Error, Result, Screen, Seed, ValidationGroup};
 use rand::SeedableRng;
-use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::SplitKind;
+use crate::units::{DrugSides, Units, dealt};
 
 /// Which fold each response of a screen is tested in.
 ///
@@ -38,23 +38,20 @@ impl Folds {
         if !(2..=100).contains(&folds) {
             return Err(Error::parameter("split.folds", folds, "a number of folds from 2 to 100"));
         }
-        if kind == SplitKind::LeaveDrug {
+        if kind.grouping().overlaps() {
             return Self::draw_drugs(screen, folds, seed);
         }
-        let units = Units::of(screen, kind)?;
-        enough(units.count(), folds, kind, &units.sort())?;
+        let units = units_of(screen, kind)?;
+        enough(units.count(), folds, kind, &kind.grouping().unit(screen))?;
         let mut random = ChaCha8Rng::seed_from_u64(Seed::new(seed).value());
-        let of_unit = match kind {
-            SplitKind::Lto => balanced(&units.sizes(screen), folds, &mut random),
-            _ => dealt(units.count(), folds, &mut random),
-        };
+        let of_unit = kind.grouping().deal(&units, screen, folds, &mut random);
         let of = |unit: &Option<u32>| unit.map(|unit| of_unit[unit as usize]);
         let of_response = units.of_response.iter().map(of).collect();
         Ok(Self { kind, of_response, also: Vec::new(), count: folds })
     }
 
     fn draw_drugs(screen: &Screen, folds: usize, seed: u64) -> Result<Self> {
-        let kind = SplitKind::LeaveDrug;
+        let kind = SplitKind::LEAVE_DRUG;
         kind.check(screen)?;
         let drugs = screen.all().groups(ValidationGroup::Member);
         enough(drugs.count(), folds, kind, screen.table(1).sort())?;
@@ -83,7 +80,7 @@ impl Folds {
         };
         let both: Vec<[Option<usize>; 2]> = of_members.iter().enumerate().map(of).collect();
         let mut folds =
-            Self::from_assignment(SplitKind::LeaveDrug, both.iter().map(|[first, _]| *first).collect())?;
+            Self::from_assignment(SplitKind::LEAVE_DRUG, both.iter().map(|[first, _]| *first).collect())?;
         // Narrow enough: each fold tests some response.
         folds.also = both.iter().map(|[_, second]| second.map(|fold| fold as u16)).collect();
         Ok(folds)
@@ -126,10 +123,10 @@ impl Folds {
     /// # Errors
     /// As [`Folds::check_no_leak`], but for an entity in two folds.
     pub fn settled(mut self, screen: &Screen) -> Result<(Self, usize)> {
-        if self.kind == SplitKind::LeaveDrug {
+        if self.kind.grouping().overlaps() {
             return Ok((self, 0));
         }
-        let units = Units::of(screen, self.kind)?;
+        let units = units_of(screen, self.kind)?;
         let mut counts = vec![vec![0usize; self.count]; units.count()];
         for (unit, fold) in units.of_response.iter().zip(&self.of_response) {
             if let (Some(unit), Some(fold)) = (unit, fold) {
@@ -202,13 +199,13 @@ impl Folds {
                 screen.responses.len()
             )));
         }
-        if self.kind == SplitKind::LeaveDrug {
+        if self.kind.grouping().overlaps() {
             return self.check_drugs(screen);
         }
-        if self.kind == SplitKind::Lto {
-            self.check_units(&Units::of(screen, SplitKind::Lco)?)?;
+        if let Some(also) = self.kind.grouping().also_whole() {
+            self.check_units(screen, also)?;
         }
-        self.check_units(&Units::of(screen, self.kind)?)
+        self.check_units(screen, self.kind)
     }
 
     /// Whether every test combination has a drug that is in no training combination.
@@ -232,7 +229,8 @@ impl Folds {
         Ok(())
     }
 
-    fn check_units(&self, units: &Units) -> Result<()> {
+    fn check_units(&self, screen: &Screen, kind: SplitKind) -> Result<()> {
+        let units = units_of(screen, kind)?;
         let mut of_unit: Vec<Option<u16>> = vec![None; units.count()];
         for (unit, fold) in units.of_response.iter().zip(&self.of_response) {
             let (Some(unit), Some(fold)) = (unit, fold) else { continue };
@@ -240,8 +238,8 @@ impl Folds {
             if first != fold {
                 return Err(Error::data(format!(
                     "{} {} is in folds {first} and {fold} of a {} split: it would be trained on and tested",
-                    units.sort(),
-                    units.name(*unit),
+                    kind.grouping().unit(screen),
+                    kind.grouping().unit_name(screen, units.example[*unit as usize] as usize),
                     self.kind
                 ))
                 .help("give all its responses one fold"));
@@ -256,20 +254,7 @@ impl Folds {
     /// # Errors
     /// If tissues are not known that a leave-tissue-out split needs.
     pub fn validation(&self, screen: &Screen) -> Result<Validation> {
-        Ok(match self.kind {
-            SplitKind::Lpo => Validation::Response,
-            SplitKind::LeaveCombination => Validation::Combination,
-            SplitKind::LeaveDrug => Validation::Member,
-            SplitKind::Lco | SplitKind::LeaveCell => Validation::Entity(0),
-            SplitKind::Ldo => Validation::Entity(1),
-            SplitKind::Lto => {
-                let tissue = tissue(screen)?;
-                let alone = |(cell, code): (usize, &Option<u16>)| {
-                    code.map_or(tissue.levels.len() + cell, usize::from)
-                };
-                Validation::Groups(0, tissue.codes.iter().enumerate().map(alone).collect())
-            }
-        })
+        self.kind.grouping().validation(screen)
     }
 }
 
@@ -301,6 +286,12 @@ impl Validation {
     }
 }
 
+/// The units of a kind of split, which must suit the screen.
+fn units_of(screen: &Screen, kind: SplitKind) -> Result<Units> {
+    kind.check(screen)?;
+    kind.grouping().units(screen)
+}
+
 fn enough(units: usize, folds: usize, kind: SplitKind, sort: &str) -> Result<()> {
     if units >= folds {
         return Ok(());
@@ -309,176 +300,4 @@ fn enough(units: usize, folds: usize, kind: SplitKind, sort: &str) -> Result<()>
         "split {kind} into {folds} folds, but the responses are of {units} {sort}s: expected at least as many"
     ))
     .help("ask for fewer folds"))
-}
-
-fn tissue(screen: &Screen) -> Result<&Category> {
-    let cells = screen.table(0);
-    let known = cells.group("tissue").filter(|group| group.codes.iter().any(Option::is_some));
-    known.ok_or_else(|| {
-        Error::data(format!("split lto needs the tissue of the {}s, which is not known", cells.sort()))
-            .help("give a file that names the tissue of each cell line, or use lco")
-    })
-}
-
-/// The entities that a split keeps together, as they occur in the responses.
-struct Units<'a> {
-    screen: &'a Screen,
-    kind: SplitKind,
-    /// For each unit a response of it.
-    example: Vec<u32>,
-    of_response: Vec<Option<u32>>,
-}
-
-impl<'a> Units<'a> {
-    fn of(screen: &'a Screen, kind: SplitKind) -> Result<Self> {
-        kind.check(screen)?;
-        let responses = &screen.responses;
-        let all = 0..responses.len();
-        let cell = |at: usize| responses.side(0)[at];
-        let (example, of_response) = match kind {
-            SplitKind::Lto => {
-                let tissue = tissue(screen)?;
-                numbered(all.map(|at| tissue.codes[cell(at) as usize]))
-            }
-            SplitKind::Lco | SplitKind::LeaveCell => numbered(all.map(|at| Some(cell(at)))),
-            // Of combinations; leave_drug has units that overlap, and does without.
-            SplitKind::Ldo | SplitKind::LeaveDrug | SplitKind::LeaveCombination => match members(screen) {
-                Some(members) => numbered(all.map(|at| Some(members(at)))),
-                None => numbered(all.map(|at| Some(screen.members(at)))),
-            },
-            SplitKind::Lpo => match members(screen) {
-                Some(members) => numbered(all.map(|at| Some((cell(at), members(at))))),
-                None => numbered(all.map(|at| Some((cell(at), screen.members(at))))),
-            },
-        };
-        Ok(Self { screen, kind, example, of_response })
-    }
-
-    fn count(&self) -> usize {
-        self.example.len()
-    }
-
-    /// What the units are, in the singular.
-    fn sort(&self) -> String {
-        let (cells, drugs) = (self.screen.table(0).sort(), DrugSides::of(self.screen).sort());
-        match self.kind {
-            SplitKind::Lto => "tissue".into(),
-            SplitKind::Lco | SplitKind::LeaveCell => cells.into(),
-            SplitKind::Ldo | SplitKind::LeaveDrug | SplitKind::LeaveCombination => drugs,
-            SplitKind::Lpo => format!("pair of {cells} and {drugs}"),
-        }
-    }
-
-    /// What a unit is called.
-    fn name(&self, unit: u32) -> String {
-        let at = self.example[unit as usize] as usize;
-        let cell = self.screen.responses.side(0)[at] as usize;
-        let line = || format!("{:?}", self.screen.table(0).ids()[cell]);
-        let drug = || format!("{:?}", DrugSides::of(self.screen).name(&self.screen.members(at)));
-        match self.kind {
-            SplitKind::Lto => {
-                let tissue = self.screen.table(0).group("tissue");
-                let level = |tissue: &'a Category| tissue.levels.get(usize::from(tissue.codes[cell]?));
-                format!("{:?}", tissue.and_then(level).map_or("", String::as_str))
-            }
-            SplitKind::Lco | SplitKind::LeaveCell => line(),
-            SplitKind::Ldo | SplitKind::LeaveDrug | SplitKind::LeaveCombination => drug(),
-            SplitKind::Lpo => format!("{} × {}", line(), drug()),
-        }
-    }
-
-    /// For each unit the number of cell lines in it.
-    fn sizes(&self, screen: &Screen) -> Vec<usize> {
-        let mut counted = vec![false; screen.table(0).len()];
-        let mut sizes = vec![0; self.count()];
-        for (unit, cell) in self.of_response.iter().zip(screen.responses.side(0)) {
-            if let Some(unit) = unit
-                && !std::mem::replace(&mut counted[*cell as usize], true)
-            {
-                sizes[*unit as usize] += 1;
-            }
-        }
-        sizes
-    }
-}
-
-/// What [`Screen::members`] gives, without a list for each response; none of a screen of more than three sides.
-fn members(screen: &Screen) -> Option<impl Fn(usize) -> [u32; 2]> {
-    let (responses, sides) = (&screen.responses, screen.sides.len());
-    let alike = screen.is_of_combinations();
-    (sides <= 3).then_some(move |at: usize| {
-        let second = if sides == 3 { responses.side(2)[at] } else { 0 };
-        let mut members = [responses.side(1)[at], second];
-        if alike {
-            members.sort_unstable();
-        }
-        members
-    })
-}
-
-/// Numbers keys in ascending order, which does not depend on the order of the responses: for each number the first response that has it, and for each
-/// response its number.
-fn numbered<K: Ord>(keys: impl Iterator<Item = Option<K>>) -> (Vec<u32>, Vec<Option<u32>>) {
-    let keys: Vec<Option<K>> = keys.collect();
-    let mut order: Vec<u32> = (0..keys.len() as u32).filter(|at| keys[*at as usize].is_some()).collect();
-    let key = |at: u32| &keys[at as usize];
-    order.sort_by(|a, b| key(*a).cmp(key(*b)));
-    let mut of_response = vec![None; keys.len()];
-    let mut example = Vec::new();
-    for same in order.chunk_by(|a, b| key(*a) == key(*b)) {
-        same.iter().for_each(|at| of_response[*at as usize] = Some(example.len() as u32));
-        example.push(same[0]);
-    }
-    (example, of_response)
-}
-
-/// All sides but the cell lines': what "the drug" of a response is, single or combined.
-pub(crate) struct DrugSides<'a> {
-    screen: &'a Screen,
-    sides: Vec<usize>,
-}
-
-impl<'a> DrugSides<'a> {
-    pub(crate) fn of(screen: &'a Screen) -> Self {
-        let sides: Vec<usize> = (1..screen.sides.len()).collect();
-        Self { screen, sides }
-    }
-
-    /// The name of a drug, or of a combination, by its [`Screen::members`]: "A + B".
-    pub(crate) fn name(&self, key: &[u32]) -> String {
-        let id = |(side, drug): (&usize, &u32)| self.screen.table(*side).ids()[*drug as usize].as_str();
-        self.sides.iter().zip(key).map(id).collect::<Vec<_>>().join(" + ")
-    }
-
-    fn sort(&self) -> String {
-        if self.sides.len() == 1 { self.screen.table(1).sort().into() } else { "drug combination".into() }
-    }
-}
-
-/// Deals shuffled units out like cards.
-fn dealt(units: usize, folds: usize, random: &mut ChaCha8Rng) -> Vec<u16> {
-    let mut order: Vec<usize> = (0..units).collect();
-    order.shuffle(random);
-    let mut of_unit = vec![0; units];
-    for (unit, fold) in order.into_iter().zip((0..folds as u16).cycle()) {
-        of_unit[unit] = fold;
-    }
-    of_unit
-}
-
-/// The largest unit first, each into the fold that holds least so far; ties at random.
-fn balanced(sizes: &[usize], folds: usize, random: &mut ChaCha8Rng) -> Vec<u16> {
-    let mut order: Vec<usize> = (0..sizes.len()).collect();
-    order.shuffle(random);
-    order.sort_by_key(|unit| std::cmp::Reverse(sizes[*unit]));
-    let mut held: Vec<(usize, u16)> = (0..folds as u16).map(|fold| (0, fold)).collect();
-    held.shuffle(random);
-    let mut of_unit = vec![0; sizes.len()];
-    for unit in order {
-        if let Some(emptiest) = held.iter_mut().min_by_key(|(size, _)| *size) {
-            of_unit[unit] = emptiest.1;
-            emptiest.0 += sizes[unit];
-        }
-    }
-    of_unit
 }

@@ -14,7 +14,7 @@
 //! let sides = vec![Side::cell_line(0), Side::drug(1)];
 //! let screen = Screen::new("LN_IC50", vec![cells, drugs], sides, responses)?;
 //!
-//! let folds = Split::new(SplitKind::Lco).draw(&screen)?;
+//! let folds = Split::new(SplitKind::LCO).draw(&screen)?;
 //! let naive = [Naive::GlobalMean, Naive::DrugMean];
 //! let models: Vec<NamedModel> = naive
 //!     .iter()
@@ -57,6 +57,7 @@ mod step;
 mod tables;
 mod tasks;
 mod tune;
+mod units;
 
 pub use bootstrap::Resample;
 pub use ceiling::{Ceiling, DrugCeiling, ModelOnCeiling, Replicate};
@@ -74,7 +75,8 @@ pub use metrics::{DrugMetrics, Scored};
 pub use pilot::{LearningPoint, PilotParams};
 pub use predictions::{Prediction, Predictions};
 pub use protocol::{NamedModel, Protocol};
-pub use split::{Conflicts, Split, SplitKind};
+pub use split::{Conflicts, Grouping, SPLITS, Screens, Split, SplitKind};
 pub use stack::{FittedStack, Stack, StackParams, StackWeights};
 pub use tasks::{EvaluationPlan, EvaluationTask, FitResult};
 pub use tune::{Method, Range, Trial, TrialLog, TuneParams, Tuned};
+pub use units::Units;

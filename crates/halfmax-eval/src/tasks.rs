@@ -64,7 +64,7 @@ pub(crate) enum Outcome {
 /// # let responses = Responses::new(vec![cell, drug], (0..80).map(|at| (at % 7) as f32).collect(), None)?;
 /// # let sides = vec![Side::cell_line(0), Side::drug(1)];
 /// # let screen = Screen::new("LN_IC50", vec![cells, drugs], sides, responses)?;
-/// # let folds = Split::new(SplitKind::Lco).draw(&screen)?;
+/// # let folds = Split::new(SplitKind::LCO).draw(&screen)?;
 /// # let models = [NamedModel { name: "mean".into(), family: "drug_mean".into(), model: &Naive::DrugMean }];
 /// let protocol = Protocol::default();
 /// let plan = EvaluationPlan::new(&screen, &folds, &models, &protocol)?;

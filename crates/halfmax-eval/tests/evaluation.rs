@@ -113,7 +113,7 @@ fn with<'a>(fixed: &'a Fixed) -> Vec<NamedModel<'a>> {
 fn every_split_is_evaluated() {
     let screen = screen();
     let fixed = Fixed::at(2.5);
-    for kind in [SplitKind::Lpo, SplitKind::Lco, SplitKind::Lto, SplitKind::Ldo] {
+    for kind in [SplitKind::LPO, SplitKind::LCO, SplitKind::LTO, SplitKind::LDO] {
         let folds = Split::new(kind).draw(&screen).unwrap();
         let protocol = Protocol { top_variance: vec![("expression".into(), 2)], ..Protocol::default() };
         let evaluation = evaluate(&screen, &folds, &with(&fixed), &protocol, &Silent).unwrap();
@@ -149,7 +149,7 @@ fn every_split_is_evaluated() {
 #[test]
 fn the_leaderboard_says_who_beats_the_naive_ones() {
     let screen = screen();
-    let folds = Split::new(SplitKind::Lpo).draw(&screen).unwrap();
+    let folds = Split::new(SplitKind::LPO).draw(&screen).unwrap();
     let fixed = Fixed::at(2.5);
     let board =
         evaluate(&screen, &folds, &with(&fixed), &Protocol::default(), &Silent).unwrap().leaderboard();
@@ -175,7 +175,7 @@ fn the_leaderboard_says_who_beats_the_naive_ones() {
 #[test]
 fn folds_can_be_restricted() {
     let screen = screen();
-    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let folds = Split::new(SplitKind::LCO).draw(&screen).unwrap();
     let only = |folds: Vec<usize>| Protocol { only_folds: Some(folds), ..Protocol::default() };
     let evaluation = evaluate(&screen, &folds, &naive(), &only(vec![3]), &Silent).unwrap();
     assert_eq!(evaluation.models[0].folds.len(), 1);
@@ -187,7 +187,7 @@ fn folds_can_be_restricted() {
 #[test]
 fn errors_say_where() {
     let screen = screen();
-    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let folds = Split::new(SplitKind::LCO).draw(&screen).unwrap();
     let message = |models: &[NamedModel], protocol: &Protocol| {
         evaluate(&screen, &folds, models, protocol, &Silent).unwrap_err().to_string()
     };
@@ -200,7 +200,7 @@ fn errors_say_where() {
     let wrong = Protocol { top_variance: vec![("methylation".into(), 5)], ..Protocol::default() };
     assert!(message(&naive(), &wrong).contains("methylation"));
     let leaky = (0..CELLS * DRUGS).map(|at| Some(at % 2)).collect();
-    let leaky = Folds::from_assignment(SplitKind::Lco, leaky).unwrap();
+    let leaky = Folds::from_assignment(SplitKind::LCO, leaky).unwrap();
     assert!(
         evaluate(&screen, &leaky, &naive(), &default, &Silent).unwrap_err().to_string().contains("cell line")
     );
@@ -224,7 +224,7 @@ impl Progress for Watch {
 #[test]
 fn progress_rises_to_the_end_and_can_stop() {
     let screen = screen();
-    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let folds = Split::new(SplitKind::LCO).draw(&screen).unwrap();
     let fixed = Fixed::at(1.0);
     let watch = Watch { steps: Mutex::default(), stop_after: usize::MAX };
     evaluate(&screen, &folds, &with(&fixed), &Protocol::default(), &watch).unwrap();
@@ -241,7 +241,7 @@ fn progress_rises_to_the_end_and_can_stop() {
 #[test]
 fn models_are_compared_on_the_same_entities() {
     let screen = screen();
-    let folds = Split::new(SplitKind::Lpo).draw(&screen).unwrap();
+    let folds = Split::new(SplitKind::LPO).draw(&screen).unwrap();
     let named = |name: &str, model: &'static Naive| NamedModel {
         name: name.into(),
         family: model.to_string(),
@@ -278,7 +278,7 @@ fn models_are_compared_on_the_same_entities() {
 #[test]
 fn a_stack_holds_whole_groups_out_and_names_a_member_that_fails() {
     let screen = screen();
-    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let folds = Split::new(SplitKind::LCO).draw(&screen).unwrap();
     let (watched, broken) = (Arc::new(Fixed::at(2.5)), Arc::new(Fixed::at(-1.0)));
     struct Shared(Arc<Fixed>);
     impl Model for Shared {
@@ -326,7 +326,7 @@ fn a_stack_holds_whole_groups_out_and_names_a_member_that_fails() {
 #[test]
 fn a_stack_in_an_evaluation_is_the_stack_of_its_members_predictions() {
     let screen = screen();
-    let folds = Split::new(SplitKind::Lpo).draw(&screen).unwrap();
+    let folds = Split::new(SplitKind::LPO).draw(&screen).unwrap();
     let members: Vec<(String, Arc<dyn halfmax_core::AnyModel>)> =
         [Naive::Effects, Naive::DrugMean].map(|naive| (naive.to_string(), Arc::new(naive) as _)).into();
     let stack = StackParams::default().of(members.clone()).unwrap();
@@ -415,7 +415,7 @@ fn noisy(cells: usize, drugs: usize) -> Screen {
 #[test]
 fn intervals_hold_what_they_promise_and_are_wider_for_drugs_that_are_hard_to_predict() {
     let screen = noisy(400, 20);
-    for kind in [SplitKind::Lco, SplitKind::Lpo] {
+    for kind in [SplitKind::LCO, SplitKind::LPO] {
         let folds = Split::new(kind).draw(&screen).unwrap();
         let intervals = ConformalParams { level: 0.7, models: vec!["drug_mean".into()], folds: 5 };
         let protocol = Protocol { intervals: Some(intervals), ..Protocol::default() };
@@ -471,7 +471,7 @@ fn intervals_need_groups_enough_and_a_model_trained_on_everything_has_them_too()
 #[test]
 fn a_replicate_says_what_can_be_reached() {
     let screen = screen();
-    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let folds = Split::new(SplitKind::LCO).draw(&screen).unwrap();
     let evaluation = evaluate(&screen, &folds, &naive(), &Protocol::default(), &Silent).unwrap();
     // Drugs 0 and 1 were measured again, half a unit higher; drug 2 in five cell lines only.
     let responses = &screen.responses;
@@ -505,7 +505,7 @@ fn another_study_is_tested_by_models_that_never_saw_its_entities() {
     let mut of_response: Vec<Option<usize>> =
         (0..responses.len()).map(|at| Some(responses.side(0)[at] as usize % 5)).collect();
     of_response.iter_mut().take(DRUGS).for_each(|fold| *fold = None);
-    let folds = Folds::from_assignment(SplitKind::Lco, of_response).unwrap();
+    let folds = Folds::from_assignment(SplitKind::LCO, of_response).unwrap();
     let all = (0..responses.len()).map(|at| Replicate {
         cell: responses.side(0)[at],
         drug: responses.side(1)[at],
@@ -558,7 +558,7 @@ impl Model for Brittle {
 #[test]
 fn a_model_that_fails_without_one_more_fold_is_left_out_even_if_its_own_fit_worked() {
     let screen = screen();
-    let folds = Split::new(SplitKind::Lco).draw(&screen).unwrap();
+    let folds = Split::new(SplitKind::LCO).draw(&screen).unwrap();
     let brittle: Arc<dyn halfmax_core::AnyModel> = Arc::new(Brittle);
     let drugs: Arc<dyn halfmax_core::AnyModel> = Arc::new(Naive::DrugMean);
     let members = vec![("brittle".to_owned(), brittle.clone()), ("drugs".to_owned(), drugs)];

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use halfmax_baselines::Naive;
-use halfmax_core::{Error, Result};
+use halfmax_core::{Error, Result, listed};
 use halfmax_data::{DataConfig, TargetConfig, is_file_name};
 use halfmax_eval::{ConformalParams, PilotParams, Split, TrialLog, TuneParams};
 use serde::{Deserialize, Serialize};
@@ -124,6 +124,24 @@ impl Config {
     /// The models, checked. A search among them looks its trials up in `log` and adds to it.
     pub fn specs(&self, log: &Arc<TrialLog>) -> Result<Vec<ModelSpec>> {
         ModelSpec::parse_all(&self.models, self.tune.as_ref(), log)
+    }
+
+    /// Puts the model of a name before the others: the one that is trained.
+    ///
+    /// # Errors
+    /// If no model has that name.
+    pub fn put_first(&mut self, name: &str) -> Result<()> {
+        let specs = self.specs(&Arc::default())?;
+        let Some(at) = specs.iter().position(|spec| spec.name == name) else {
+            let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+            let help = match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("expected one of {}", listed(&names, 20)),
+            };
+            return Err(Error::config(format!("no [[model]] is called {name:?}")).help(help));
+        };
+        self.models[..=at].rotate_right(1);
+        Ok(())
     }
 
     /// The split, which an evaluation needs.

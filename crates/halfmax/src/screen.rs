@@ -6,7 +6,7 @@ use halfmax_core::{
     Checkpoint, CheckpointStore, Error, FitContext, Progress, Result, Seed, TrainView, ValidationGroup,
 };
 use halfmax_data::{FoldSource, Loaded, Uncovered, load, read_folds};
-use halfmax_eval::{Conflicts, Folds, Replicate, Split, SplitKind};
+use halfmax_eval::{Conflicts, Folds, Replicate, Split};
 
 use crate::config::Config;
 
@@ -25,19 +25,20 @@ fn folds(split: &Split, loaded: &mut Loaded, progress: &dyn Progress) -> Result<
             let read = read_folds(file, &loaded.screen, Uncovered::LeaveOut)?;
             progress.note(&read.report.to_string());
             loaded.inputs.push(read.input);
-            let folds = match (split.kind, read.of_members) {
-                (SplitKind::LeaveDrug, Some(of_members)) => Folds::of_drugs(&loaded.screen, of_members),
-                (SplitKind::LeaveDrug, None) => Err(Error::data("leave_drug needs the fold of every drug")
+            let overlaps = split.kind.grouping().overlaps();
+            let folds = match (overlaps, read.of_members) {
+                (true, Some(of_members)) => Folds::of_drugs(&loaded.screen, of_members),
+                (true, None) => Err(Error::data("leave_drug needs the fold of every drug")
                     .help("give a file with the columns drug and fold")),
-                (kind, None) => Folds::from_assignment(kind, read.folds),
-                (kind, Some(_)) => {
-                    Err(Error::data(format!("gives folds to single drugs, which {kind} does not"))
+                (false, None) => Folds::from_assignment(split.kind, read.folds),
+                (false, Some(_)) => {
+                    Err(Error::data(format!("gives folds to single drugs, which {} does not", split.kind))
                         .help("add a column drug_b, or use leave_drug"))
                 }
             };
             folds.map_err(|error| error.at(file.display()))?
         }
-        (None, Some(_)) if split.kind == SplitKind::LeaveDrug => {
+        (None, Some(_)) if split.kind.grouping().overlaps() => {
             return Err(Error::config(
                 "split.column or split.rows with leave_drug: a response has one entry there, but its two drugs may be in two folds",
             )

@@ -56,7 +56,7 @@ pub fn train(
             .help("add one, for example:\n    [[model]]\n    family = \"boost\""));
     };
     if specs.len() > 1 {
-        progress.note(&format!("training the first of {} models, {:?}", specs.len(), spec.name));
+        progress.note(&format!("training {:?}, the first of {} models", spec.name, specs.len()));
     }
     refuse_too_large(config, prepared, Work::Train, progress)?;
     progress.phase("training");

@@ -169,10 +169,10 @@ fn unseen_combinations_drugs_and_cell_lines_are_predicted_better_than_by_effects
     // Trees see too few combinations here to learn a product of unseen ones well, and of unseen drugs nothing, as a leaf
     // needs ten drugs; a kernel does.
     for (kind, least) in [
-        (SplitKind::Lpo, [0.8, 0.8, 0.8]),
-        (SplitKind::LeaveCombination, [0.3, 0.75, 0.75]),
-        (SplitKind::LeaveDrug, [-0.2, 0.3, 0.1]),
-        (SplitKind::LeaveCell, [0.75, 0.75, 0.75]),
+        (SplitKind::LPO, [0.8, 0.8, 0.8]),
+        (SplitKind::LEAVE_COMBINATION, [0.3, 0.75, 0.75]),
+        (SplitKind::LEAVE_DRUG, [-0.2, 0.3, 0.1]),
+        (SplitKind::LEAVE_CELL, [0.75, 0.75, 0.75]),
     ] {
         let folds = Folds::draw(&screen, kind, 4, 7).unwrap();
         let families = families();
@@ -181,7 +181,7 @@ fn unseen_combinations_drugs_and_cell_lines_are_predicted_better_than_by_effects
             .map(|one| NamedModel { name: one.name.clone(), family: one.name.clone(), model: &*one.model })
             .collect();
         let intervals = Some(ConformalParams { level: 0.8, ..ConformalParams::default() });
-        let intervals = intervals.filter(|_| kind != SplitKind::LeaveDrug);
+        let intervals = intervals.filter(|_| kind != SplitKind::LEAVE_DRUG);
         let protocol = Protocol { intervals, replicates: 20, ..Protocol::default() };
         let found = evaluate(&screen, &folds, &models, &protocol, &Silent).unwrap();
         let of = |name: &str| found.models.iter().find(|model| model.name == name).unwrap();
@@ -195,7 +195,7 @@ fn unseen_combinations_drugs_and_cell_lines_are_predicted_better_than_by_effects
                 _ => of_kernels,
             };
             assert!(r2 > least, "{kind}, {name}: {r2}");
-            if name != "boost" || kind != SplitKind::LeaveDrug {
+            if name != "boost" || kind != SplitKind::LEAVE_DRUG {
                 assert!(of(name).metrics.rmse() < of("effects").metrics.rmse(), "{kind}, {name}");
             }
             if protocol.intervals.is_some() {
@@ -241,7 +241,7 @@ fn single_agent_features_of_what_is_held_out_are_left_out() {
     view.leave_out_unseen_single_agents();
     let kept = view.features.columns(1, 0);
     assert!(kept.len() == CELLS - 1 && !kept.contains(&5));
-    let folds = Folds::draw(&screen, SplitKind::LeaveCell, 7, 1).unwrap();
+    let folds = Folds::draw(&screen, SplitKind::LEAVE_CELL, 7, 1).unwrap();
     let held: Vec<usize> =
         folds.train_test(&[0]).1.iter().map(|row| screen.responses.side(0)[*row] as usize).collect();
     let poisoned = |of: &dyn Fn(usize) -> bool| {

@@ -1,13 +1,22 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use clap::Args;
 use halfmax_core::{Result, listed};
 use halfmax_data::{counted, remove_leftovers};
 use serde_json::json;
 
 use crate::terminal::Terminal;
 
+/// Remove what killed commands left in a folder.
+#[derive(Args)]
+pub struct CleanArgs {
+    /// The folder; those below it are not looked at.
+    folder: PathBuf,
+}
+
 /// `halfmax clean`.
-pub fn clean(folder: &Path, terminal: Terminal) -> Result<()> {
+pub fn clean(args: &CleanArgs, terminal: Terminal) -> Result<()> {
+    let folder = &args.folder;
     let (removed, writing) = remove_leftovers(folder)?;
     let shown = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
     let (removed, writing) = (shown(&removed), shown(&writing));

@@ -3,6 +3,7 @@ mod simulated;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use halfmax::explain::{Explained, direction, explain_into, write_tables};
 use halfmax::report::Reporting;
 use halfmax::{
@@ -26,11 +27,20 @@ const SIMULATED: &str = "simulated_synergy.csv";
 /// Cell lines that everybody knows: a leukaemia with BCR-ABL, a melanoma with BRAF V600E, a breast cancer.
 const CELL_LINES: [&str; 3] = ["K562", "A375", "MCF7"];
 
+/// Everything once on the embedded dataset.
+#[derive(Args)]
+pub struct DemoArgs {
+    /// Folder for the run; must not exist. By default the first of halfmax-demo, halfmax-demo-2, … that is free.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
 /// `halfmax demo`.
-pub fn demo(out: Option<PathBuf>, global: &Global, terminal: Terminal) -> Result<()> {
+pub fn demo(args: &DemoArgs, global: &Global, terminal: Terminal) -> Result<()> {
     let mut config = Config::parse(RECIPE, &global.overrides)?;
     config.seed = global.seed.unwrap_or(config.seed);
-    let folder = RunFolder::create(out.unwrap_or_else(|| free_folder(Path::new("halfmax-demo"))))?;
+    let folder =
+        RunFolder::create(args.out.clone().unwrap_or_else(|| free_folder(Path::new("halfmax-demo"))))?;
     let prepared = PreparedScreen::load(&config, &terminal)?;
     let state = RunState::in_memory(Vec::new());
     let evaluation = cross_validate(&config, &prepared, &state, &terminal)?;

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::Global;
 use crate::terminal::Terminal;
+use crate::values::EndValue;
 
 /// Say what a trained model's predictions rest on: features, and the mechanisms of resistance that they tell of.
 #[derive(Args)]
@@ -36,8 +37,8 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "FILE")]
     cells: Vec<PathBuf>,
     /// The end at which cell lines are sensitive, of a model of something of which nothing says it (a z-score).
-    #[arg(long, value_name = "END", value_parser = ["low", "high"])]
-    sensitive: Option<String>,
+    #[arg(long, value_name = "END", value_enum)]
+    sensitive: Option<EndValue>,
 }
 
 /// Cell lines of a file that get a page where none is named.
@@ -62,7 +63,7 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     let mut prepared = PreparedScreen::load(&Config { split: None, ..config.clone() }, &terminal)?;
     check_same(&facts, &prepared.loaded.inputs)?;
     let target = &mut prepared.loaded.target;
-    target.sensitive = args.sensitive.as_deref().and_then(End::named).or(target.sensitive);
+    target.sensitive = args.sensitive.map(End::from).or(target.sensitive);
     let place = args.model.display();
     sensitive_end(target, "an explanation", Remedy::CommandLine).map_err(|error| error.at(place))?;
     let loaded = &prepared.loaded;

@@ -1,6 +1,7 @@
 use std::any::Any;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use halfmax::TrainedModel;
 use halfmax_boost::FittedBoost;
 use halfmax_core::{Error, FittedModel, Result};
@@ -9,9 +10,29 @@ use serde_json::json;
 
 use crate::Global;
 use crate::terminal::Terminal;
+use crate::values::ExportFormat;
 
-/// `halfmax export --format lightgbm`.
-pub fn export(model: &Path, out: &Path, global: &Global, terminal: Terminal) -> Result<()> {
+/// Write a trained model in another program's format.
+#[derive(Args)]
+pub struct ExportArgs {
+    /// The model.
+    model: PathBuf,
+    /// The format.
+    #[arg(long, value_enum)]
+    format: ExportFormat,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// `halfmax export`.
+pub fn export(args: &ExportArgs, global: &Global, terminal: Terminal) -> Result<()> {
+    match args.format {
+        ExportFormat::Lightgbm => to_lightgbm(&args.model, &args.out, global, terminal),
+    }
+}
+
+fn to_lightgbm(model: &Path, out: &Path, global: &Global, terminal: Terminal) -> Result<()> {
     let columns = out.with_added_extension("columns.json");
     for path in [out, columns.as_path()] {
         global.may_write(path, &[model])?;

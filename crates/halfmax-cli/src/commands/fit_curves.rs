@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clap::Args;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::{
-    OutputSet, PartSize, ReadingBatches, ReadingOptions, ReadingUnit, Readings, Role, TableParts,
-    TableWriter, counted, read_table,
+    OutputSet, PartSize, ReadingBatches, ReadingOptions, Readings, Role, TableParts, TableWriter, counted,
+    read_table,
 };
 use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Effect, Flag, HillPrior, Learnt, Position};
 use serde_json::json;
@@ -22,6 +22,7 @@ use crate::dose_options::CurveArgs;
 use crate::picture_args::{PictureArgs, shown};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::{Terminal, stopped};
+use crate::values::{CurveOf, ReadingValue};
 use halfmax::report::{CurvePage, LearntFrom, learnt_in_words, write_curve_svgs};
 
 /// Curves that are fitted and written at a time: bounds memory whatever the number of curves is.
@@ -35,14 +36,14 @@ pub struct FitCurvesArgs {
     raw: PathBuf,
     /// What the readings are: viability or inhibition, in percent or as fractions of the control. By default the column's name
     /// says it, and where it does not say the scale, the range of all readings does.
-    #[arg(long, value_parser = ["viability-percent", "viability-fraction", "inhibition-percent", "inhibition-fraction"])]
-    response: Option<String>,
+    #[arg(long, value_enum)]
+    response: Option<ReadingValue>,
     /// The unit of the doses: um, nm, pm, mm or m; by a column of units, else by the doses' column's name, else um, by default.
     #[arg(long, value_name = "UNIT", value_parser = dose_unit)]
     dose_unit: Option<f64>,
     /// Fit a curve to each experiment; by default all experiments of a drug in a cell line are one curve.
-    #[arg(long, value_parser = ["experiment"])]
-    by: Option<String>,
+    #[arg(long, value_enum)]
+    by: Option<CurveOf>,
     #[command(flatten)]
     curves: CurveArgs,
     /// Compare the curves of two cell lines, drugs or (with --by experiment) experiments: cell_line=A549,MCF7. Writes how many times as potent the drug
@@ -119,7 +120,7 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         return Err(Error::parameter("--divisions", divisions, "a number above 0, at most 100"));
     }
     let options = ReadingOptions {
-        unit: args.response.as_deref().and_then(ReadingUnit::named),
+        unit: args.response.and_then(ReadingValue::unit),
         dose_factor: args.dose_unit,
         by_experiment: args.by.is_some(),
         by_time: args.times.apart(),

@@ -12,5 +12,6 @@ pub mod fit_curves;
 pub mod init;
 pub mod reproduce;
 pub mod score;
+pub mod shell;
 pub mod synergy;
 pub mod train;

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use halfmax::{Config, Input, Manifest, PreparedScreen, RunState, Trials, evaluate_into, train_into};
 use halfmax_core::{Error, Result};
 use halfmax_data::datasets::{DatasetFolder, data_dir, manifest};
@@ -10,8 +11,16 @@ use serde_json::json;
 use crate::Global;
 use crate::terminal::Terminal;
 
+/// Run a run again and compare.
+#[derive(Args)]
+pub struct ReproduceArgs {
+    /// The folder of the run.
+    run: PathBuf,
+}
+
 /// `halfmax reproduce`.
-pub fn reproduce(run: &Path, global: &Global, terminal: Terminal) -> Result<()> {
+pub fn reproduce(args: &ReproduceArgs, global: &Global, terminal: Terminal) -> Result<()> {
+    let run = args.run.as_path();
     let manifest = read_manifest(run)?;
     let mut config = Config::read(&run.join("config.toml"), &[])?;
     config.data.data_dir.clone_from(&global.data_dir);

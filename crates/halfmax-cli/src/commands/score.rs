@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::Global;
 use crate::terminal::Terminal;
+use crate::values::{EndValue, OrderValue};
 
 /// Score cell lines and drugs, or combinations of two drugs, with a trained model. An interrupted command goes on where it was
 /// when it is given again.
@@ -48,11 +49,11 @@ pub struct ScoreArgs {
     top: Option<usize>,
     /// Which scores --top takes for the best: by default those at the end at which cell lines are sensitive (the lowest ln IC50,
     /// the highest pIC50), or combinations synergistic.
-    #[arg(long, value_name = "ORDER", value_parser = ["highest", "lowest"])]
-    best: Option<String>,
+    #[arg(long, value_name = "ORDER", value_enum)]
+    best: Option<OrderValue>,
     /// The end at which cell lines are sensitive, of a model of something of which nothing says it (a z-score).
-    #[arg(long, value_name = "END", value_parser = ["low", "high"])]
-    sensitive: Option<String>,
+    #[arg(long, value_name = "END", value_enum)]
+    sensitive: Option<EndValue>,
     /// Leave out predictions below this.
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     min_score: Option<f32>,
@@ -133,7 +134,6 @@ impl ScoreArgs {
             (None, None) if self.all_combinations => Scored::EveryCombination,
             (None, None) => Scored::EveryPair,
         };
-        let best = |order: &str| if order == "highest" { End::High } else { End::Low };
         Ok(ScoreRequest {
             cells: self.cells.iter().map(|path| global.table(path)).collect::<Result<_>>()?,
             orientation: self.orientation.as_deref().map(Orientation::named).transpose()?,
@@ -143,8 +143,8 @@ impl ScoreArgs {
             monotherapy: self.monotherapy.clone(),
             responses: table(&self.responses)?,
             top: self.top,
-            best: self.best.as_deref().map(best),
-            sensitive: self.sensitive.as_deref().and_then(End::named),
+            best: self.best.map(End::from),
+            sensitive: self.sensitive.map(End::from),
             min_score: self.min_score,
             shard: self.shard.unwrap_or_default(),
             any_scale: self.any_scale,

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{Error, Progress, Result, Seed, listed};
 use halfmax_data::{
-    Block, GridDoses, Matrices, MatrixOptions, OutputSet, RawTable, ReadingOptions, ReadingUnit, TableWriter,
-    counted, join_single_agents, read_grid, read_matrices, read_readings, read_table,
+    Block, GridDoses, Matrices, MatrixOptions, OutputSet, RawTable, ReadingOptions, TableWriter, counted,
+    join_single_agents, read_grid, read_matrices, read_readings, read_table,
 };
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
@@ -28,6 +28,7 @@ use crate::dose_options::DoseOptions;
 use crate::picture_args::{PictureArgs, shown};
 use crate::table_args::{TableArgs, dose_unit};
 use crate::terminal::Terminal;
+use crate::values::{BaselineValue, LayoutValue, PriorValue, ReadingValue, SynergyValue};
 use halfmax::report::{
     BlockPage, LearntFrom, ScoredBlock, SvgFolder, drug_letter, learnt_in_words, write_block_svgs,
 };
@@ -47,16 +48,16 @@ pub struct SynergyArgs {
     #[arg(long, value_name = "FILE")]
     options: Option<PathBuf>,
     /// What is expected of drugs that do not interact. Default: hsa,bliss,loewe,zip.
-    #[arg(long, value_delimiter = ',', value_parser = ["hsa", "bliss", "loewe", "zip"])]
-    models: Vec<String>,
+    #[arg(long, value_delimiter = ',', value_enum)]
+    models: Vec<SynergyValue>,
     /// Whether inhibitions that the drugs' curves have without effect are taken off: never ("none"), off negative inhibitions ("part"), or off all.
     /// Default: none.
-    #[arg(long, value_parser = ["none", "part", "all"])]
-    baseline: Option<String>,
+    #[arg(long, value_enum)]
+    baseline: Option<BaselineValue>,
     /// Whether curves of drugs alone, and those of ZIP's rows and columns, are drawn to what all blocks of the file have in common: "learnt" (how Hill
     /// slopes, tops and errors are distributed; of fewer than twenty curves nothing is learnt), or "none", for plain least squares.
-    #[arg(long, value_name = "PRIOR", default_value = "learnt", value_parser = ["learnt", "none"])]
-    hill_prior: String,
+    #[arg(long, value_name = "PRIOR", default_value = "learnt", value_enum)]
+    hill_prior: PriorValue,
     /// Draws of the bootstrap over replicates behind the intervals and p values; 0 for none. Default: 200.
     #[arg(long, value_name = "N")]
     bootstrap: Option<usize>,
@@ -72,8 +73,8 @@ pub struct SynergyArgs {
     single_agents: Option<PathBuf>,
     /// What the readings are: viability or inhibition, in percent or as fractions of the control. By default the column's name
     /// says it, or the untreated wells; the scale, the name or the range of all readings.
-    #[arg(long, value_parser = ["viability-percent", "viability-fraction", "inhibition-percent", "inhibition-fraction"])]
-    response: Option<String>,
+    #[arg(long, value_enum)]
+    response: Option<ReadingValue>,
     /// The unit of all doses: um, nm, pm, mm or m; by columns of units, else by the names of the doses' columns, else um, by default.
     #[arg(long, value_name = "UNIT", value_parser = dose_unit)]
     dose_unit: Option<f64>,
@@ -82,8 +83,8 @@ pub struct SynergyArgs {
     drugs: Option<String>,
     /// How the readings stand: a list has one row per well; a grid one row per dose of the first drug and one column per dose of
     /// the second, with the doses on its edges.
-    #[arg(long, value_parser = ["list", "grid"], default_value = "list")]
-    layout: String,
+    #[arg(long, value_enum, default_value = "list")]
+    layout: LayoutValue,
     /// The doses of a grid's rows, if they are not on its edge.
     #[arg(long, value_name = "DOSES", value_delimiter = ',', requires = "doses_b")]
     doses_a: Option<Vec<f64>>,
@@ -147,7 +148,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     )?;
     args.pictures.check(global)?;
     let reading = MatrixOptions {
-        unit: args.response.as_deref().and_then(ReadingUnit::named),
+        unit: args.response.and_then(ReadingValue::unit),
         dose_factor: args.dose_unit,
         drugs: args.drugs.as_deref().map(pair_of_drugs).transpose()?,
     };
@@ -159,9 +160,9 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     if let Some(path) = &args.single_agents {
         add_single_agent_file(path, args, &mut found, terminal)?;
     }
-    let scorer = match args.hill_prior.as_str() {
-        "none" => scorer,
-        _ => scorer.learning_from(&some_matrices(&found.blocks)),
+    let scorer = match args.hill_prior {
+        PriorValue::None => scorer,
+        PriorValue::Learnt => scorer.learning_from(&some_matrices(&found.blocks)),
     };
     let learnt = learnt_in_words(&args.matrix, LearntFrom::DrugsAlone, &scorer.learnt());
     learnt.iter().for_each(|note| terminal.note(note));
@@ -323,9 +324,9 @@ fn pair_of_drugs(text: &str) -> Result<[String; 2]> {
 fn list_of_wells(args: &SynergyArgs, global: &Global) -> Result<RawTable> {
     let table = args.table.options(global)?.read(&args.matrix)?;
     let doses = GridDoses { rows: args.doses_a.clone(), columns: args.doses_b.clone() };
-    match (args.layout.as_str(), &args.drugs) {
-        ("grid", Some(_)) => read_grid(&table, &doses),
-        ("grid", None) => Err(Error::config("--layout grid: a grid does not name its drugs")
+    match (args.layout, &args.drugs) {
+        (LayoutValue::Grid, Some(_)) => read_grid(&table, &doses),
+        (LayoutValue::Grid, None) => Err(Error::config("--layout grid: a grid does not name its drugs")
             .help("say them: --drugs \"ROWS,COLUMNS\"")),
         _ if doses.rows.is_some() => {
             Err(Error::config("--doses-a, --doses-b: are of a grid").help("say --layout grid, too"))
@@ -390,14 +391,9 @@ impl LeftUnscored {
 /// How matrices are scored: flags, over the file of options.
 fn scorer(args: &SynergyArgs, options: &DoseOptions) -> Result<SynergyScorer> {
     let mut params = options.synergy.clone();
-    match args.baseline.as_deref() {
-        Some("part") => params.baseline = Baseline::Part,
-        Some("all") => params.baseline = Baseline::All,
-        Some(_) => params.baseline = Baseline::None,
-        None => {}
-    }
+    params.baseline = args.baseline.map_or(params.baseline, Baseline::from);
     if !args.models.is_empty() {
-        params.models = args.models.iter().filter_map(|name| SynergyModel::named(name)).collect();
+        params.models = args.models.iter().map(|model| SynergyModel::from(*model)).collect();
     }
     if args.impute {
         params.missing = Missing::Imputed;

@@ -1,3 +1,4 @@
+use clap::Args;
 use halfmax::explain::check_explain;
 use halfmax::{PreparedScreen, RunState, train_into, write_training_report};
 use halfmax_core::Result;
@@ -6,9 +7,23 @@ use halfmax_data::RunFolder;
 use crate::terminal::Terminal;
 use crate::{ConfigAndOut, Global};
 
+/// Fit a model of a configuration on everything that it names.
+#[derive(Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    run: ConfigAndOut,
+    /// The model to train, by its name; the first of the configuration by default.
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+}
+
 /// `halfmax train`.
-pub fn train(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result<()> {
+pub fn train(args: &TrainArgs, global: &Global, terminal: Terminal) -> Result<()> {
+    let TrainArgs { run: args, model } = args;
     let mut config = global.read_recipe(&args.config, terminal)?;
+    if let Some(name) = model {
+        config.put_first(name).map_err(|error| error.at(args.config.display()))?;
+    }
     config.seed = global.seed.unwrap_or(config.seed);
     let out = args.folder(&config.name, terminal);
     let folder = RunFolder::create(&out)?;

@@ -223,14 +223,6 @@ fn calibration(model: &ModelEvaluation) -> Calibration {
 }
 
 /// What a split's test sets consist of.
-fn unseen(kind: SplitKind) -> &'static str {
-    match kind {
-        SplitKind::Lpo => "pairs of cell line and drug that no model had seen",
-        SplitKind::Lco => "cell lines that no model had seen",
-        SplitKind::Lto => "tissues that no model had seen",
-        SplitKind::Ldo => "drugs that no model had seen",
-        SplitKind::LeaveCombination => "combinations that no model had seen",
-        SplitKind::LeaveDrug => "combinations with a drug that no model had seen",
-        SplitKind::LeaveCell => "cell lines that no model had seen",
-    }
+fn unseen(kind: SplitKind) -> String {
+    format!("{} that no model had seen", kind.grouping().unseen())
 }

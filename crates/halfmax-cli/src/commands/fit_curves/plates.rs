@@ -17,6 +17,7 @@ use halfmax_report::{Card, Measure, Picture, PlatePicture, Well};
 use serde_json::{Value, json};
 
 use crate::terminal::Terminal;
+use crate::values::{PositionValue, spelt};
 use halfmax::report::PlateCards;
 
 /// What is said of raw plates.
@@ -28,8 +29,8 @@ pub struct PlateArgs {
     plates: Option<PathBuf>,
     /// Take effects of the position out of raw signals, as far as the untreated wells of a plate tell them: "edge", of the outer rows and
     /// columns, and "drift", from the first row or column to the last. Both: edge,drift.
-    #[arg(long, value_name = "EFFECTS", value_delimiter = ',', value_parser = ["edge", "drift"])]
-    correct: Vec<String>,
+    #[arg(long, value_name = "EFFECTS", value_delimiter = ',', value_enum)]
+    correct: Vec<PositionValue>,
     /// Leave out plates that fail: without controls, with controls that cross, with Z' or the variation of the controls beyond its limit.
     #[arg(long)]
     drop_failed_plates: bool,
@@ -87,8 +88,8 @@ pub fn judged(
     }
     plates.refuse_swapped(&label)?;
     let which = Corrected {
-        edge: args.correct.iter().any(|effect| effect == "edge"),
-        drift: args.correct.iter().any(|effect| effect == "drift"),
+        edge: args.correct.contains(&PositionValue::Edge),
+        drift: args.correct.contains(&PositionValue::Drift),
     };
     plates.learn(which);
     let cards = if pictured { plates.cards(&tables)? } else { PlateCards::default() };
@@ -514,7 +515,7 @@ impl Plates {
             "edge_effect": names(self.with(PlateFlag::EdgeEffect)),
             "drift": names(self.with(PlateFlag::Drift)),
             "failed_left_out": args.drop_failed_plates,
-            "corrected": args.correct,
+            "corrected": args.correct.iter().map(|effect| spelt(*effect)).collect::<Vec<_>>(),
             "min_z_prime": args.min_z_prime,
             "max_control_cv": args.max_control_cv,
         })

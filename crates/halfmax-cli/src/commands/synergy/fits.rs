@@ -14,6 +14,8 @@ use halfmax_dose::synergy::{
 use halfmax_report::Measure;
 use serde_json::{Value, json};
 
+use crate::values::{FitValue, GammaValue, MaximumValue, spelt};
+
 use tables::{Described, INDICES};
 pub(super) use tables::{FittedCells, add_to_blocks, add_to_cells};
 
@@ -22,15 +24,15 @@ pub(super) use tables::{FittedCells, add_to_blocks, add_to_cells};
 pub(super) struct FitArgs {
     /// What else to fit to each block: musyc and braid (response surfaces of two drugs, their parameters with 95 % intervals), ci (combination
     /// index of each cell, by median-effect lines and by fitted curves), css (sensitivity scores: CSS, RI and, of two drugs, S).
-    #[arg(long, value_delimiter = ',', value_parser = ["musyc", "braid", "ci", "css"])]
-    fits: Vec<String>,
+    #[arg(long, value_delimiter = ',', value_enum)]
+    fits: Vec<FitValue>,
     /// MuSyC: whether the drugs may change how steep each other's curve is (gamma fitted) or not (gamma one: fewer parameters, for matrices of few
     /// doses).
-    #[arg(long, value_parser = ["fitted", "one"], default_value = "fitted")]
-    musyc_gamma: String,
+    #[arg(long, value_enum, default_value = "fitted")]
+    musyc_gamma: GammaValue,
     /// BRAID: whether both drugs together can do more than the stronger one ever does (fitted) or not (stronger).
-    #[arg(long, value_parser = ["fitted", "stronger"], default_value = "fitted")]
-    braid_maximum: String,
+    #[arg(long, value_enum, default_value = "fitted")]
+    braid_maximum: MaximumValue,
 }
 
 /// What was fitted to a block; surfaces that could not be, with why.
@@ -47,8 +49,8 @@ impl FitArgs {
     /// Says what of the fits asked for blocks of more than two drugs have, if there are any.
     pub fn note_many(&self, place: &str, many: &[MultiBlock]) -> Option<String> {
         let surfaces: Vec<&str> =
-            SURFACES.into_iter().filter(|(fit, _)| self.has(fit)).map(|(_, name)| name).collect();
-        if many.is_empty() || (surfaces.is_empty() && !self.has("css")) {
+            SURFACES.into_iter().filter(|(fit, _)| self.has(*fit)).map(|(_, name)| name).collect();
+        if many.is_empty() || (surfaces.is_empty() && !self.has(FitValue::Css)) {
             return None;
         }
         let mut said = Vec::new();
@@ -58,7 +60,7 @@ impl FitArgs {
                 surfaces.join(", ")
             ));
         }
-        if self.has("css") {
+        if self.has(FitValue::Css) {
             said.push("their CSS is the mean over their pairs, and S is of two drugs only".to_owned());
         }
         let has_pair = |block: &&MultiBlock| {
@@ -71,15 +73,17 @@ impl FitArgs {
         Some(format!("{place}: {} of three or more drugs: {}", counted(many.len(), "block"), said.join("; ")))
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.fits.iter().any(|fit| fit == name)
+    fn has(&self, fit: FitValue) -> bool {
+        self.fits.contains(&fit)
     }
 
     /// Refuses fits whose parameters no file would hold.
     pub fn check(&self, has_summary: bool) -> Result<()> {
-        match self.fits.iter().find(|fit| *fit != "ci").filter(|_| !has_summary) {
-            Some(fit) => Err(Error::config(format!("--fits {fit}: its results are of whole blocks"))
-                .help("name a file for them: --summary blocks.csv")),
+        match self.fits.iter().find(|fit| **fit != FitValue::Ci).filter(|_| !has_summary) {
+            Some(fit) => {
+                Err(Error::config(format!("--fits {}: its results are of whole blocks", spelt(*fit)))
+                    .help("name a file for them: --summary blocks.csv"))
+            }
             None => Ok(()),
         }
     }
@@ -92,11 +96,8 @@ impl FitArgs {
         alone: [Option<LogLogistic>; 2],
         confidence: f64,
     ) -> Fits {
-        let gamma = if self.musyc_gamma == "one" { Cooperativity::One } else { Cooperativity::Fitted };
-        let maximum = match self.braid_maximum.as_str() {
-            "stronger" => MaximalEffect::OfTheStronger,
-            _ => MaximalEffect::Fitted,
-        };
+        let gamma = Cooperativity::from(self.musyc_gamma);
+        let maximum = MaximalEffect::from(self.braid_maximum);
         let curves = || {
             let [a, b] = hill_curves(matrix, response);
             // Where no model needed curves there are none yet.
@@ -105,13 +106,13 @@ impl FitArgs {
         Fits {
             drugs: 2,
             musyc: self
-                .has("musyc")
+                .has(FitValue::Musyc)
                 .then(|| fit_musyc(matrix, gamma, confidence).map_err(|error| error.to_string())),
             braid: self
-                .has("braid")
+                .has(FitValue::Braid)
                 .then(|| fit_braid(matrix, maximum, confidence).map_err(|error| error.to_string())),
-            ci: self.has("ci").then(|| combination_index(matrix, response, curves())),
-            css: self.has("css").then(|| sensitivity(matrix, response)),
+            ci: self.has(FitValue::Ci).then(|| combination_index(matrix, response, curves())),
+            css: self.has(FitValue::Css).then(|| sensitivity(matrix, response)),
         }
     }
 
@@ -137,14 +138,14 @@ impl FitArgs {
             drugs: matrix.drugs(),
             musyc: musyc.map(Err),
             braid: braid.map(Err),
-            ci: self.has("ci").then(|| combination_index_of_many(matrix, response, &curves())),
-            css: self.has("css").then(|| sensitivity_of_many(matrix, response)),
+            ci: self.has(FitValue::Ci).then(|| combination_index_of_many(matrix, response, &curves())),
+            css: self.has(FitValue::Css).then(|| sensitivity_of_many(matrix, response)),
         }
     }
 }
 
 /// The fits that are response surfaces: the name of the option and of the model.
-const SURFACES: [(&str, &str); 2] = [("musyc", "MuSyC"), ("braid", "BRAID")];
+const SURFACES: [(FitValue, &str); 2] = [(FitValue::Musyc, "MuSyC"), (FitValue::Braid, "BRAID")];
 
 impl Fits {
     fn musyc_fit(&self) -> Option<&MusycFit> {

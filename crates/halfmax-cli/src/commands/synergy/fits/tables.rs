@@ -1,12 +1,13 @@
 //! The columns of fits, of cells and of blocks. Which there are does not depend on the rows.
 
+use halfmax::report::drug_letter;
 use halfmax_dose::synergy::{
     CombinationIndex, Indices, MedianEffect, Sensitivity, SurfaceParameter, SurfaceQuality,
 };
 
 use super::super::columns::Columns;
 use super::{FitArgs, Fits};
-use halfmax::report::drug_letter;
+use crate::values::FitValue;
 
 /// What was fitted to a block, and the doses of its cells.
 pub(in super::super) struct FittedCells<'a> {
@@ -23,17 +24,17 @@ pub(in super::super) fn add_to_cells(columns: &mut Columns, blocks: &[FittedCell
         };
         columns.add(name, blocks.iter().flat_map(of_block));
     };
-    if args.has("musyc") {
+    if args.has(FitValue::Musyc) {
         fitted("fitted_musyc", &|fits, doses| {
             fits.musyc_fit().map_or(f64::NAN, |fit| fit.surface.viability(doses))
         });
     }
-    if args.has("braid") {
+    if args.has(FitValue::Braid) {
         fitted("fitted_braid", &|fits, doses| {
             fits.braid_fit().map_or(f64::NAN, |fit| fit.surface.viability(doses))
         });
     }
-    if args.has("ci") {
+    if args.has(FitValue::Ci) {
         for (name, of) in INDICES {
             let indices =
                 || blocks.iter().filter_map(|block| Some((block.fits.drugs, of(block.fits.ci.as_ref()?))));
@@ -52,20 +53,20 @@ pub(super) const INDICES: [(&str, OfIndex); 2] =
 
 /// Adds the columns of blocks of at most so many drugs: parameters of surfaces with their intervals and flags, means of indices, sensitivity scores.
 pub(in super::super) fn add_to_blocks(columns: &mut Columns, blocks: &[&Fits], drugs: usize, args: &FitArgs) {
-    if args.has("musyc") {
+    if args.has(FitValue::Musyc) {
         let surfaces: Vec<Option<Described>> = blocks.iter().map(|fits| fits.described_musyc()).collect();
         let why = |fits: &&Fits| fits.musyc.as_ref().and_then(|fit| fit.as_ref().err()).cloned();
         surface_columns("musyc", &MUSYC, &surfaces, &blocks.iter().map(why).collect::<Vec<_>>(), columns);
     }
-    if args.has("braid") {
+    if args.has(FitValue::Braid) {
         let surfaces: Vec<Option<Described>> = blocks.iter().map(|fits| fits.described_braid()).collect();
         let why = |fits: &&Fits| fits.braid.as_ref().and_then(|fit| fit.as_ref().err()).cloned();
         surface_columns("braid", &BRAID, &surfaces, &blocks.iter().map(why).collect::<Vec<_>>(), columns);
     }
-    if args.has("ci") {
+    if args.has(FitValue::Ci) {
         index_columns(blocks, drugs, columns);
     }
-    if args.has("css") {
+    if args.has(FitValue::Css) {
         sensitivity_columns(blocks, drugs, columns);
     }
 }

@@ -1,4 +1,12 @@
-use std::fmt;
+mod cell_lines;
+mod cells_of_combinations;
+mod combinations;
+mod drugs;
+mod drugs_of_combinations;
+mod grouping;
+mod pairs;
+mod tissues;
+
 use std::path::PathBuf;
 
 use halfmax_core::{Error, Result, Screen};
@@ -6,72 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Folds;
 
-/// What is unseen in a test set, and so which question the evaluation answers.
-///
-/// With two or more drug sides, a "drug" of [`SplitKind::Lpo`] is the combination, in whatever order its
-/// drugs stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SplitKind {
-    /// Leave pairs out: unseen pairs of cell line and drug, both of which training may know. Fills gaps of a
-    /// screen.
-    Lpo,
-    /// Leave cell lines out: a new tumour.
-    Lco,
-    /// Leave tissues out (the grouping "tissue" of the cell lines): a new cancer type.
-    Lto,
-    /// Leave drugs out: a new compound. For screens of single drugs.
-    Ldo,
-    /// Leave combinations of drugs out, in all cell lines. For screens of combinations.
-    LeaveCombination,
-    /// Leave drugs of combinations out: at least one drug of every test combination is in no training combination. For
-    /// screens of combinations.
-    LeaveDrug,
-    /// Leave cell lines out, in a screen of combinations.
-    LeaveCell,
-}
-
-impl SplitKind {
-    /// The name, as in a configuration: "lco".
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Lpo => "lpo",
-            Self::Lco => "lco",
-            Self::Lto => "lto",
-            Self::Ldo => "ldo",
-            Self::LeaveCombination => "leave_combination",
-            Self::LeaveDrug => "leave_drug",
-            Self::LeaveCell => "leave_cell",
-        }
-    }
-
-    /// Whether whole drugs or combinations are unseen, so that intervals resample those and not cell lines.
-    pub const fn leaves_drugs_out(self) -> bool {
-        matches!(self, Self::Ldo | Self::LeaveCombination | Self::LeaveDrug)
-    }
-
-    /// Refuses a kind that a screen with this many sides has no meaning for.
-    pub(crate) fn check(self, screen: &Screen) -> Result<()> {
-        let of_combinations = matches!(self, Self::LeaveCombination | Self::LeaveDrug | Self::LeaveCell);
-        match screen.sides.len() {
-            2 if of_combinations => Err(Error::config(format!(
-                "split kind {self} is for screens of drug combinations; this screen is of single drugs"
-            ))
-            .help("use lpo, lco, lto or ldo")),
-            3.. if self == Self::Ldo => Err(Error::config(format!(
-                "split kind {self} is for screens of single drugs; this screen is of drug combinations"
-            ))
-            .help("use leave_drug, leave_combination, leave_cell, lpo, lco or lto")),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for SplitKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+pub use grouping::{Grouping, SPLITS, Screens, SplitKind};
 
 /// How a screen is split into folds: the `[split]` table of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

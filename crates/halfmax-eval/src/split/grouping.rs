@@ -1,0 +1,206 @@
+//! The kinds of splits, by name: each is a file here and a line in [`SPLITS`].
+
+use std::fmt;
+
+use halfmax_core::{Error, Result, Screen};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::cell_lines::CellLines;
+use super::cells_of_combinations::CellsOfCombinations;
+use super::combinations::Combinations;
+use super::drugs::Drugs;
+use super::drugs_of_combinations::DrugsOfCombinations;
+use super::pairs::Pairs;
+use super::tissues::Tissues;
+use crate::Validation;
+use crate::units::{Units, dealt};
+
+/// Every kind of split. Configurations, folds, reports and the reference go through this list.
+pub const SPLITS: [SplitKind; 7] = [
+    SplitKind::LPO,
+    SplitKind::LCO,
+    SplitKind::LTO,
+    SplitKind::LDO,
+    SplitKind::LEAVE_COMBINATION,
+    SplitKind::LEAVE_DRUG,
+    SplitKind::LEAVE_CELL,
+];
+
+/// What a split keeps together, so that it is unseen in test sets.
+pub trait Grouping: Sync {
+    /// The name in configurations and files: "lco".
+    fn name(&self) -> &'static str;
+
+    /// The name in full, which configurations may use as well: "leave_cell_line".
+    fn alias(&self) -> &'static str;
+
+    /// What the models have not seen of a test set, in the plural: "cell lines".
+    fn unseen(&self) -> &'static str;
+
+    /// The screens that it suits.
+    fn screens(&self) -> Screens;
+
+    /// Whether whole drugs or combinations are unseen, so that intervals resample those and not cell lines.
+    fn leaves_drugs_out(&self) -> bool {
+        false
+    }
+
+    /// What stays together, for each response.
+    ///
+    /// # Errors
+    /// If the screen does not say it: its cell lines have no tissues.
+    fn units(&self, screen: &Screen) -> Result<Units>;
+
+    /// What a unit is, in the singular: "cell line".
+    fn unit(&self, screen: &Screen) -> String;
+
+    /// What the unit of a response is called.
+    fn unit_name(&self, screen: &Screen, response: usize) -> String;
+
+    /// What has to stay together when a model sets responses aside for validation, so that the validation asks the question of
+    /// the split.
+    ///
+    /// # Errors
+    /// As [`Self::units`].
+    fn validation(&self, screen: &Screen) -> Result<Validation>;
+
+    /// The fold of each unit, drawn at random.
+    fn deal(&self, units: &Units, _screen: &Screen, folds: usize, random: &mut ChaCha8Rng) -> Vec<u16> {
+        dealt(units.count(), folds, random)
+    }
+
+    /// Whether a response can belong to two units.
+    fn overlaps(&self) -> bool {
+        false
+    }
+
+    /// Another kind whose units may not cross folds either.
+    fn also_whole(&self) -> Option<SplitKind> {
+        None
+    }
+}
+
+/// The screens that a split suits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screens {
+    /// All.
+    All,
+    /// Screens of single drugs.
+    SingleDrugs,
+    /// Screens of combinations.
+    Combinations,
+}
+
+/// What is unseen in a test set, and so which question the evaluation answers.
+///
+/// With two or more drug sides, a "drug" of [`SplitKind::LPO`] is the combination, in whatever order its drugs stand.
+#[derive(Clone, Copy)]
+pub struct SplitKind(&'static dyn Grouping);
+
+impl SplitKind {
+    /// Leave pairs out: unseen pairs of cell line and drug, both of which training may know. Fills gaps of a screen.
+    pub const LPO: Self = Self(&Pairs);
+    /// Leave cell lines out: a new tumour.
+    pub const LCO: Self = Self(&CellLines);
+    /// Leave tissues out (the grouping "tissue" of the cell lines): a new cancer type.
+    pub const LTO: Self = Self(&Tissues);
+    /// Leave drugs out: a new compound. For screens of single drugs.
+    pub const LDO: Self = Self(&Drugs);
+    /// Leave combinations of drugs out, in all cell lines. For screens of combinations.
+    pub const LEAVE_COMBINATION: Self = Self(&Combinations);
+    /// Leave drugs of combinations out: at least one drug of every test combination is in no training combination. For screens of
+    /// combinations.
+    pub const LEAVE_DRUG: Self = Self(&DrugsOfCombinations);
+    /// Leave cell lines out, in a screen of combinations.
+    pub const LEAVE_CELL: Self = Self(&CellsOfCombinations);
+
+    /// The kind of a name, or of a name in full.
+    ///
+    /// ```
+    /// use halfmax_eval::SplitKind;
+    /// assert_eq!(SplitKind::named("lco"), Some(SplitKind::LCO));
+    /// assert_eq!(SplitKind::named("leave_cell_line"), Some(SplitKind::LCO));
+    /// assert_eq!(SplitKind::named("random"), None);
+    /// ```
+    pub fn named(name: &str) -> Option<Self> {
+        SPLITS.into_iter().find(|kind| kind.0.name() == name || kind.0.alias() == name)
+    }
+
+    /// The name, as in a configuration: "lco".
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// What it keeps together.
+    pub fn grouping(self) -> &'static dyn Grouping {
+        self.0
+    }
+
+    /// Whether whole drugs or combinations are unseen, so that intervals resample those and not cell lines.
+    pub fn leaves_drugs_out(self) -> bool {
+        self.0.leaves_drugs_out()
+    }
+
+    /// Refuses a kind that does not suit a screen.
+    pub(crate) fn check(self, screen: &Screen) -> Result<()> {
+        let names = |unsuited: Screens| {
+            let suited = SPLITS.into_iter().filter(|kind| kind.0.screens() != unsuited);
+            let names: Vec<&str> = suited.map(Self::name).collect();
+            names
+                .split_last()
+                .map_or_else(String::new, |(last, first)| format!("{} or {last}", first.join(", ")))
+        };
+        let refused = |meant: &str, this: &str, unsuited: Screens| {
+            Err(Error::config(format!(
+                "split kind {self} is for screens of {meant}; this screen is of {this}"
+            ))
+            .help(format!("use {}", names(unsuited))))
+        };
+        match (screen.sides.len(), self.0.screens()) {
+            (2, Screens::Combinations) => refused("drug combinations", "single drugs", Screens::Combinations),
+            (3.., Screens::SingleDrugs) => refused("single drugs", "drug combinations", Screens::SingleDrugs),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl PartialEq for SplitKind {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for SplitKind {}
+
+impl fmt::Debug for SplitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for SplitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for SplitKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for SplitKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::named(&name).ok_or_else(|| {
+            let known: Vec<String> = SPLITS.iter().map(|kind| format!("`{kind}`")).collect();
+            // As serde says it of an enum, so that the nearest name can be suggested.
+            serde::de::Error::custom(format!(
+                "unknown variant `{name}`, expected one of {}",
+                known.join(", ")
+            ))
+        })
+    }
+}

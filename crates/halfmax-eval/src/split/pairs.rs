@@ -1,0 +1,48 @@
+use halfmax_core::{Result, Screen};
+
+use super::grouping::{Grouping, Screens};
+use crate::Validation;
+use crate::units::{Units, cell_name, drug_name, drug_sort, members};
+
+/// Unseen pairs of cell line and drug (or combination), both of which training may know: fills gaps of a screen.
+pub(super) struct Pairs;
+
+impl Grouping for Pairs {
+    fn name(&self) -> &'static str {
+        "lpo"
+    }
+
+    fn alias(&self) -> &'static str {
+        "leave_pair"
+    }
+
+    fn unseen(&self) -> &'static str {
+        "pairs of cell line and drug"
+    }
+
+    fn screens(&self) -> Screens {
+        Screens::All
+    }
+
+    fn units(&self, screen: &Screen) -> Result<Units> {
+        let responses = &screen.responses;
+        let cell = |at: usize| responses.side(0)[at];
+        let all = 0..responses.len();
+        Ok(match members(screen) {
+            Some(members) => Units::numbered(all.map(|at| Some((cell(at), members(at))))),
+            None => Units::numbered(all.map(|at| Some((cell(at), screen.members(at))))),
+        })
+    }
+
+    fn unit(&self, screen: &Screen) -> String {
+        format!("pair of {} and {}", screen.table(0).sort(), drug_sort(screen))
+    }
+
+    fn unit_name(&self, screen: &Screen, response: usize) -> String {
+        format!("{} × {}", cell_name(screen, response), drug_name(screen, response))
+    }
+
+    fn validation(&self, _screen: &Screen) -> Result<Validation> {
+        Ok(Validation::Response)
+    }
+}
