@@ -1,4 +1,5 @@
 use halfmax_core::{Error, Known, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of factorised gradient-boosted trees. The defaults are a sensible start for a screen of some hundred cell
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(error.as_deref(), Some("leaves = 1: expected 2 to 4096"));
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BoostParams {
     /// Number of boosting rounds, one tree each.
@@ -74,7 +75,7 @@ pub struct BoostParams {
 }
 
 /// What a tree splits on and what its leaves hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trees {
     /// Splits on features of every side; a leaf is a box of entities with one value.
@@ -88,7 +89,7 @@ pub enum Trees {
 }
 
 /// The loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Objective {
     /// Squared error.

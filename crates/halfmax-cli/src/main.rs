@@ -199,6 +199,8 @@ enum Command {
     Demo(commands::demo::DemoArgs),
     /// Write a configuration for some files: what each was taken for, what is left open, splits and models that make sense.
     Init(commands::init::InitArgs),
+    /// Say what the keys of a configuration mean, or print their JSON schema for editors.
+    Config(commands::config::ConfigArgs),
     /// Fetch datasets, and look at data before using them.
     #[command(subcommand)]
     Data(commands::data::DataCommand),
@@ -275,7 +277,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, terminal: Terminal) -> Result<()> {
-    if !matches!(cli.command, Command::Clean(_) | Command::Shell(_)) {
+    if !matches!(cli.command, Command::Clean(_) | Command::Config(_) | Command::Shell(_)) {
         threads::start(cli.global.threads)?;
     }
     cli.global.memory.as_deref().map_or(Ok(()), halfmax::memory::limit_memory)?;
@@ -286,6 +288,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
     match cli.command {
         Command::Demo(args) => commands::demo::demo(&args, &global, terminal),
         Command::Init(args) => commands::init::init(&args, &global, terminal),
+        Command::Config(args) => commands::config::config(&args, terminal),
         Command::Data(command) => commands::data::data(&command, &global, terminal),
         Command::Train(args) => commands::train::train(&args, &global, terminal),
         Command::Evaluate(args) => commands::evaluate::evaluate(&args, &global, terminal),

@@ -1,6 +1,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::combinations::{self, PreparedCombinations};
@@ -281,7 +282,7 @@ pub enum ValidationGroup<'a> {
 
 /// The sides whose entities a model may know one by one. An entity of such a side that was not seen in training has no
 /// mean and goes where most go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Known {
     /// Those that the split does not hold out: drugs for unseen cell lines, cell lines for unseen drugs, both for

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the responses of a screen are. Everything that orders responses, words them or turns them into an IC50 asks it.
@@ -49,7 +50,7 @@ pub struct LinearColumn {
 }
 
 /// What was measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
     /// Nothing says what.
@@ -96,7 +97,7 @@ pub enum Quantity {
 }
 
 /// The scale of responses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Scale {
     /// As measured.
     #[serde(rename = "linear")]
@@ -116,7 +117,7 @@ pub enum Scale {
 }
 
 /// A unit of concentration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Unit {
     /// mol/L.
     #[serde(rename = "M", alias = "m", alias = "molar", alias = "mol/L", alias = "mol/l")]
@@ -145,7 +146,7 @@ pub enum Unit {
 }
 
 /// An end of a scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
     /// The low end.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use halfmax_core::{Error, Result, listed};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::genes::is_known_gene;
@@ -12,7 +13,7 @@ use crate::roles::{Nature, ROLES, Rank, Role, TAKEN_APART, roles_of};
 use crate::table::RawTable;
 
 /// One name or several, as a configuration may give them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Names {
     /// One.

@@ -1,13 +1,14 @@
 use std::path::PathBuf;
 
 use halfmax_core::{End, Quantity, Scale, Unit};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::assign::SaidColumns;
 use crate::file_spec::{TableFile, TableOptions, refuse_unknown};
 
 /// Where the data of a run come from: the `[data]` part of a configuration. Paths are relative to the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// The response table; with `dataset`, the name of one of its tables ("gdsc1", "gdsc2") or a file.
@@ -48,7 +49,7 @@ pub struct DataConfig {
 }
 
 /// Which features to make of drugs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DrugFeatures {
     /// Bits of the Morgan fingerprint (radius 2): 128, 256, 512, 1024, 2048, or 0 for none.
@@ -69,7 +70,7 @@ impl Default for DrugFeatures {
 }
 
 /// A file of cell-line features.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CellFile {
     /// What the file holds.
     pub kind: CellKind,
@@ -144,7 +145,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// What a file of cell-line features holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CellKind {
     /// Gene expression, real numbers.
@@ -173,7 +174,7 @@ impl CellKind {
 }
 
 /// What is to be predicted: the `[target]` part of a configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TargetConfig {
     /// The column of the response table; absent = the first of LN_IC50, AUC, … that is there.
@@ -202,7 +203,7 @@ pub struct TargetConfig {
 }
 
 /// What to learn of a column of concentrations. Those whose unit is known are brought to µM first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transform {
     /// The natural logarithm.
@@ -214,7 +215,7 @@ pub enum Transform {
 }
 
 /// What to do with several responses of one cell line to one drug.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Duplicates {
     /// Their mean.

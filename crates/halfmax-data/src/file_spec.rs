@@ -1,9 +1,11 @@
 //! How a configuration names a file: by its path, or with what is to be said of it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::assign::{Names, SaidColumns, Scope};
@@ -15,7 +17,7 @@ use crate::roles::Role;
 use crate::table::RawTable;
 
 /// What can be said of a file, instead of having it found out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TableOptions {
     /// The sheet of a workbook, by its name or its number from 1; of an archive, the file inside.
@@ -291,12 +293,27 @@ pub(crate) fn refuse_unknown<E: serde::de::Error>(
     }
 }
 
-/// The table form of a file in a configuration.
-#[derive(Serialize, Deserialize)]
+/// A file, and what is said of it instead of having it found out.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FileTable")]
 struct Spelt {
+    /// Where it is; a path relative to the configuration.
     file: PathBuf,
     #[serde(flatten)]
     options: TableOptions,
+}
+
+impl JsonSchema for TableFile {
+    fn schema_name() -> Cow<'static, str> {
+        "TableFile".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A file: its path, or a table such as { file = \"file.xlsx\", sheet = \"data\" }.",
+            "anyOf": [{ "type": "string" }, generator.subschema_for::<Spelt>()],
+        })
+    }
 }
 
 impl Serialize for TableFile {

@@ -1,6 +1,7 @@
 //! Which way round a table of features is.
 
 use halfmax_core::{Error, FeatureSpace, Result, listed};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::genes::count_known_genes;
@@ -10,7 +11,7 @@ use crate::roles::Role;
 use crate::table::RawTable;
 
 /// Which way round a table of cell-line features is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Orientation {
     /// One row per cell line, one column per feature.

@@ -1,6 +1,7 @@
 //! Doses of effects other than one half, and scores of sensitivity over the tested doses.
 
 use halfmax_core::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::curve::Position;
@@ -8,7 +9,7 @@ use crate::estimate::Estimate;
 use crate::model::{Curve, Target};
 
 /// An effect whose dose is asked for, in percent.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// ICx: the viability is x % lower than that of the control.

@@ -1,11 +1,12 @@
 use halfmax_core::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::effects::Effect;
 use crate::fitter::CurveFitter;
 
 /// Which curve is fitted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelChoice {
     /// Three or four parameters, whichever has the lower AICc (Hurvich & Tsai 1989), or a constant where the F test
@@ -25,7 +26,7 @@ pub enum ModelChoice {
 
 /// Whether curves with a second phase or a rise at low doses have a model of their own, where the data choose the curve ([`ModelChoice::Auto`] and
 /// [`ModelChoice::AutoFixedTop`]). Flags say so in either case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Curves {
     /// [`crate::TwoPhase`] or [`crate::BrainCousens`] where an F test finds them better than a log-logistic curve.
@@ -37,7 +38,7 @@ pub enum Curves {
 }
 
 /// What becomes of readings that the curve does not explain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outliers {
     /// Found by M-estimation (Huber's function, then Tukey's biweight, on the scale of the median absolute residual),
@@ -53,7 +54,7 @@ pub enum Outliers {
 /// What is known of Hill slopes before a curve's own readings: a normal distribution of ln Hill. Where one dose lies on the slope, the sum of
 /// squares is all but flat in the slope, and least squares reports the steep end; the prior takes a usual slope there, and hardly moves one that
 /// the readings tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HillPrior {
     /// Learnt from all curves that are fitted together, as a mixed model shrinks them; from fewer than twenty, and for a curve alone, a
@@ -90,7 +91,7 @@ impl HillPrior {
 /// assert_eq!(error.as_deref(), Some("significance = 2: expected a number above 0, below 1"));
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CurveParams {
     /// Which curve.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use halfmax_core::{
     AnyModel, EntityTable, Error, FitContext, FittedModel, Known, Result, TrainView, ValidationGroup,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::inner::{InnerFolds, groups_of};
@@ -12,7 +13,7 @@ use crate::stack::as_stack;
 use crate::step::Step;
 
 /// Parameters of prediction intervals.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConformalParams {
     /// The share of responses that an interval is to hold: above 0, below 1.

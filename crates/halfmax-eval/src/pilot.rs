@@ -8,6 +8,7 @@ use halfmax_core::{
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Metrics;
@@ -15,7 +16,7 @@ use crate::fold::Fold;
 use crate::inner::predict_rows;
 
 /// Parameters of the learning curve over pilot measurements.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PilotParams {
     /// How many responses of every held-out entity a model is given, in ascending order.

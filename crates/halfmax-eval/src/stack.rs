@@ -8,6 +8,7 @@ use halfmax_core::{
     AnyModel, Attributor, EntityTable, Error, ErrorKind, FeatureSpace, FitContext, FittedModel, Model, Parts,
     PreparedGrid, Query, Result, TrainView, Tuples,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::inner::InnerFolds;
@@ -21,7 +22,7 @@ pub(crate) fn as_stack(model: &dyn AnyModel) -> Option<&Stack> {
 }
 
 /// Parameters of a stack.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StackParams {
     /// The names of the models to combine; empty for all others of the configuration that are not naive.
@@ -36,7 +37,7 @@ pub struct StackParams {
 }
 
 /// How the members of a stack are weighed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StackWeights {
     /// By what their out-of-fold predictions earn: the most accurate.

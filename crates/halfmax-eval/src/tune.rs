@@ -8,6 +8,7 @@ use std::time::Instant;
 use halfmax_core::{AnyModel, Error, ErrorKind, FitContext, FittedModel, Result, Seed, TrainView};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -20,7 +21,7 @@ use crate::step::Step;
 pub type Params = BTreeMap<String, Value>;
 
 /// How a search goes about it: the `[tune]` of a configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TuneParams {
     /// The model whose parameters are searched; may be absent where there is but one that is not naive and no stack.
@@ -52,7 +53,7 @@ const fn default_folds() -> usize {
 }
 
 /// A method of search.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Sets drawn at random (Bergstra & Bengio 2012), each judged by all inner folds.
@@ -64,7 +65,7 @@ pub enum Method {
 }
 
 /// The values that a parameter may take.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Range {
     /// One of these.
@@ -74,7 +75,7 @@ pub enum Range {
 }
 
 /// A range of numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Between {
     /// The least.

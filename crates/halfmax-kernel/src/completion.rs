@@ -25,6 +25,7 @@ mod singular;
 use halfmax_core::{Error, FitContext, FitSizes, Model, Progress, Result, TrainView};
 use ndarray::{Array1, ArrayViewMut1, Axis, Zip, s};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::fit::set_aside;
@@ -46,7 +47,7 @@ use regress::{Measured, Regression};
 /// assert_eq!(message.as_deref(), Some("shrinkage = 0: expected a number above 0, at most 1"));
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CompletionParams {
     /// The most singular values that are kept, 1 to 10000. Where it cuts off values that the shrinkage would keep, the
@@ -66,7 +67,7 @@ pub struct CompletionParams {
 }
 
 /// What the rows of a completed block are predicted from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Finish {
     /// Each row's effect and factor, regressed on its responses given the factors of the columns.

@@ -1,4 +1,5 @@
 use halfmax_core::{Error, Known, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of the Kronecker kernel model. What is left out is chosen on the training data.
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(error.as_deref(), Some("shrinkage = 2: expected a number from 0 to 1"));
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KernelParams {
     /// Whose entities the model will be asked about again: their responses make a profile kernel.
@@ -42,7 +43,7 @@ pub struct KernelParams {
 }
 
 /// One term of a side's kernel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KernelTerm {
     /// The kind of a feature block: "expression", "fingerprint".
@@ -65,7 +66,7 @@ pub struct KernelTerm {
 }
 
 /// A kernel that another is multiplied with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KernelFactor {
     /// The kind of a feature block.
@@ -99,7 +100,7 @@ const fn one() -> f64 {
 }
 
 /// A kernel between the features of two entities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KernelKind {
     /// The dot product of centred features. Its predictions are linear in them.

@@ -1,11 +1,12 @@
 use halfmax_core::{Error, Known, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::device::check_name;
 use crate::model::Neural;
 
 /// Parameters of a neural model, as in a configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NeuralParams {
     /// Where it is trained: "cpu", "cuda:0", "wgpu", "libtorch", "libtorch:cuda:0"; "auto" takes the first graphics
@@ -65,7 +66,7 @@ pub struct NeuralParams {
 }
 
 /// A loss of standardised responses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// The squared error.

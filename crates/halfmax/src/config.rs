@@ -7,6 +7,7 @@ use halfmax_baselines::Naive;
 use halfmax_core::{Error, Result, listed};
 use halfmax_data::{DataConfig, TargetConfig, is_file_name};
 use halfmax_eval::{ConformalParams, PilotParams, Split, TrialLog, TuneParams};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::{BUILTIN, ExplainParams};
@@ -14,7 +15,7 @@ use crate::families::ModelSpec;
 use crate::suggest::{nearest, unreadable};
 
 /// A configuration: data, target, split, models.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// What the run is called; the file's name without its ending by default.
@@ -43,8 +44,9 @@ pub struct Config {
     /// What predictions rest on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<ExplainParams>,
-    /// The models.
+    /// The models: each a table with its `family`, a `name` of its own, and the parameters of the family.
     #[serde(rename = "model", default)]
+    #[schemars(with = "Vec<std::collections::BTreeMap<String, serde_json::Value>>")]
     pub models: Vec<toml::Table>,
 }
 

@@ -23,6 +23,7 @@ pub mod explain;
 mod families;
 pub mod memory;
 mod provenance;
+pub mod reference;
 pub mod report;
 mod run;
 mod score;

@@ -9,6 +9,7 @@ use linfa_elasticnet::{ElasticNet as LinfaNet, MultiTaskElasticNet};
 use linfa_ndarray::{Array1, Array2, ShapeBuilder};
 use ndarray::Array2 as Matrix;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::block::Block;
@@ -50,7 +51,7 @@ use super::sizes::BlockSizes;
 /// assert!((fitted.predict(&query)?[0] - response(55, 3)).abs() < 0.2);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ElasticNetParams {
     /// The penalty, as linfa and scikit-learn (`alpha`) have it. If left out, one for all columns is chosen among 0.4, 0.2,

@@ -3,6 +3,7 @@
 use halfmax_core::{Error, FitContext, Model, Parts, Result, Seed, Tensor, TrainView};
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smartcore::ensemble::extra_trees_regressor::{ExtraTreesRegressor, ExtraTreesRegressorParameters};
 use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, RandomForestRegressorParameters};
@@ -50,7 +51,7 @@ use super::taken_apart::trees_of;
 /// assert!((fitted.predict(&query)?[0] - response(55, 3)).abs() < 0.3);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForestParams {
     /// Trees of each column's forest.

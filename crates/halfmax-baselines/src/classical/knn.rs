@@ -3,6 +3,7 @@
 use halfmax_core::{Error, FitContext, Model, Parts, Result, Tensor, TrainView};
 use ndarray::Array2;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smartcore::algorithm::neighbour::linear_search::LinearKNNSearch;
 use smartcore::metrics::distance::euclidian::Euclidian;
@@ -46,7 +47,7 @@ use super::stored::malformed;
 /// assert!((fitted.predict(&query)?[0] - 5.0).abs() < 1e-5);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KnnParams {
     /// Number of neighbours. If left out, chosen among 5, 10, 20, 40 and 80 by the squared error on three parts of the training
@@ -59,7 +60,7 @@ pub struct KnnParams {
 }
 
 /// What each neighbour counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NeighbourWeights {
     /// All the same.

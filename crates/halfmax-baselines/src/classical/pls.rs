@@ -7,6 +7,7 @@ use linfa_ndarray::{Array1, Array2, Axis, ShapeBuilder, s};
 use linfa_pls::PlsRegression;
 use ndarray::Array2 as Matrix;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::block::Block;
@@ -49,7 +50,7 @@ use super::sizes::BlockSizes;
 /// assert!((fitted.predict(&query)?[0] - response(55, 3)).abs() < 0.01);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlsParams {
     /// Number of directions; fewer are used where features or rows have no more. If left out, chosen from 1 to 20 by the

@@ -2,6 +2,7 @@
 
 pub mod clean;
 pub mod compare_curves;
+pub mod config;
 pub mod curve_columns;
 pub mod data;
 pub mod demo;

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use halfmax_core::{Error, Result, Seed};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{Replicates, Spread};
@@ -18,7 +19,7 @@ use crate::sample::sample;
 use crate::shape::{LogLogistic, Theta};
 
 /// What is expected of drugs that do not interact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SynergyModel {
     /// Highest single agent: the largest of the inhibitions measured of each drug alone.
@@ -57,7 +58,7 @@ impl SynergyModel {
 }
 
 /// How synergy is scored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SynergyParams {
     /// The models, each once.
@@ -73,7 +74,7 @@ pub struct SynergyParams {
 }
 
 /// What becomes of cells without a reading.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// They stay missing.

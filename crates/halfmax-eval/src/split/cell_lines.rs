@@ -16,6 +16,10 @@ impl Grouping for CellLines {
         "leave_cell_line"
     }
 
+    fn summary(&self) -> &'static str {
+        "Unseen cell lines: a new tumour."
+    }
+
     fn unseen(&self) -> &'static str {
         "cell lines"
     }

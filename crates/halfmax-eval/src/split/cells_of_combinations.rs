@@ -16,6 +16,10 @@ impl Grouping for CellsOfCombinations {
         "leave_cell"
     }
 
+    fn summary(&self) -> &'static str {
+        "Unseen cell lines, in a screen of combinations."
+    }
+
     fn unseen(&self) -> &'static str {
         "cell lines"
     }

@@ -16,6 +16,10 @@ impl Grouping for Combinations {
         "leave_combination"
     }
 
+    fn summary(&self) -> &'static str {
+        "Unseen combinations of drugs, in all cell lines. For screens of combinations."
+    }
+
     fn unseen(&self) -> &'static str {
         "combinations"
     }

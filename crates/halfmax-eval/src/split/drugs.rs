@@ -16,6 +16,10 @@ impl Grouping for Drugs {
         "leave_single_drug"
     }
 
+    fn summary(&self) -> &'static str {
+        "Unseen drugs: a new compound. For screens of single drugs."
+    }
+
     fn unseen(&self) -> &'static str {
         "drugs"
     }

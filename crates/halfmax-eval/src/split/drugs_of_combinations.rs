@@ -16,6 +16,10 @@ impl Grouping for DrugsOfCombinations {
         "leave_drug"
     }
 
+    fn summary(&self) -> &'static str {
+        "Unseen drugs of combinations: at least one drug of every test combination is in no training combination. For screens of combinations."
+    }
+
     fn unseen(&self) -> &'static str {
         "combinations with a drug"
     }

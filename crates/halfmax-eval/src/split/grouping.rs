@@ -1,10 +1,13 @@
 //! The kinds of splits, by name: each is a file here and a line in [`SPLITS`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use halfmax_core::{Error, Result, Screen};
 use rand_chacha::ChaCha8Rng;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::json;
 
 use super::cell_lines::CellLines;
 use super::cells_of_combinations::CellsOfCombinations;
@@ -34,6 +37,9 @@ pub trait Grouping: Sync {
 
     /// The name in full, which configurations may use as well: "leave_cell_line".
     fn alias(&self) -> &'static str;
+
+    /// What it leaves out, in a sentence.
+    fn summary(&self) -> &'static str;
 
     /// What the models have not seen of a test set, in the plural: "cell lines".
     fn unseen(&self) -> &'static str;
@@ -182,6 +188,20 @@ impl fmt::Debug for SplitKind {
 impl fmt::Display for SplitKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl JsonSchema for SplitKind {
+    fn schema_name() -> Cow<'static, str> {
+        "SplitKind".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let one = |kind: SplitKind| json!({ "const": kind.name(), "description": kind.0.summary() });
+        json_schema!({
+            "description": "What is unseen in a test set.",
+            "oneOf": SPLITS.map(one),
+        })
     }
 }
 

@@ -10,6 +10,7 @@ mod tissues;
 use std::path::PathBuf;
 
 use halfmax_core::{Error, Result, Screen};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Folds;
@@ -17,7 +18,7 @@ use crate::Folds;
 pub use grouping::{Grouping, SPLITS, Screens, SplitKind};
 
 /// How a screen is split into folds: the `[split]` table of a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Split {
     /// What is unseen in a test set.
@@ -48,7 +49,7 @@ pub struct Split {
 }
 
 /// What to do where given folds would have an entity trained on and tested.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Conflicts {
     /// Refuse the folds.

@@ -16,6 +16,10 @@ impl Grouping for Pairs {
         "leave_pair"
     }
 
+    fn summary(&self) -> &'static str {
+        "Unseen pairs of cell line and drug (or combination), both of which training may know: fills gaps of a screen."
+    }
+
     fn unseen(&self) -> &'static str {
         "pairs of cell line and drug"
     }

@@ -17,6 +17,10 @@ impl Grouping for Tissues {
         "leave_tissue"
     }
 
+    fn summary(&self) -> &'static str {
+        "Unseen tissues (the grouping \"tissue\" of the cell lines): a new cancer type."
+    }
+
     fn unseen(&self) -> &'static str {
         "tissues"
     }

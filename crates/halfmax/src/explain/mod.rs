@@ -15,6 +15,7 @@ use halfmax_explain::{
     Explanation, FeatureGroup, FeatureSet, MechanismEvidence, PermutationImportance, Question, Settings,
     expected, false_discovery_rates, permutation_importance,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -25,7 +26,7 @@ use crate::suggest::nearest;
 pub use tables::{direction, ranked, write_tables};
 
 /// How a model is explained: the section `[explain]` of a configuration, or the options of `halfmax explain`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExplainParams {
     /// The models to explain, by name; the first without any.

@@ -4,6 +4,7 @@ use halfmax_baselines::{
     Classical, ElasticNetParams, FittedClassical, ForestKind, ForestParams, KnnParams, PlsParams,
 };
 use halfmax_core::{AnyModel, FittedModel, Parts, Result};
+use schemars::{Schema, schema_for};
 
 use super::{Family, FamilyKind, Trial, params};
 
@@ -36,6 +37,15 @@ impl Family for OfDrugs {
             Classical::Knn => Arc::new(params::<KnnParams>(table)?.check()?),
             Classical::RandomForest => Arc::new(params::<ForestParams>(table)?.check(ForestKind::Random)?),
             Classical::ExtraTrees => Arc::new(params::<ForestParams>(table)?.check(ForestKind::Extra)?),
+        })
+    }
+
+    fn schema(&self) -> Option<Schema> {
+        Some(match self.0 {
+            Classical::ElasticNet => schema_for!(ElasticNetParams),
+            Classical::Pls => schema_for!(PlsParams),
+            Classical::Knn => schema_for!(KnnParams),
+            Classical::RandomForest | Classical::ExtraTrees => schema_for!(ForestParams),
         })
     }
 

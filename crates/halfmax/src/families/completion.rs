@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use halfmax_core::{AnyModel, FittedModel, Parts, Result};
 use halfmax_kernel::{CompletionParams, FittedCompletion};
+use schemars::{Schema, schema_for};
 
 use super::{Family, FamilyKind, Trial, params};
 
@@ -23,6 +24,10 @@ impl Family for Completion {
 
     fn model(&self, table: &toml::Table) -> Result<Arc<dyn AnyModel>> {
         Ok(Arc::new(params::<CompletionParams>(table)?.check()?))
+    }
+
+    fn schema(&self) -> Option<Schema> {
+        Some(schema_for!(CompletionParams))
     }
 
     fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {

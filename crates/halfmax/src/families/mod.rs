@@ -14,6 +14,7 @@ use std::sync::Arc;
 use halfmax_baselines::{Classical, Naive};
 use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result, listed};
 use halfmax_eval::{StackParams, TrialLog, TuneParams, Tuned};
+use schemars::Schema;
 use serde::de::DeserializeOwned;
 
 use crate::suggest::{nearest, unreadable};
@@ -66,6 +67,9 @@ pub trait Family: Sync {
     ) -> Result<Arc<dyn AnyModel>> {
         Err(Error::config(format!("family {:?} is not made of other models", self.name())))
     }
+
+    /// The JSON schema of its parameters; none of a family without any.
+    fn schema(&self) -> Option<Schema>;
 
     /// A fitted model from its file's description and arrays.
     ///

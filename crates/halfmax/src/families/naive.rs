@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use halfmax_baselines::{FittedNaive, Naive};
 use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result};
+use schemars::Schema;
 
 use super::{Family, FamilyKind, Trial};
 
@@ -33,6 +34,10 @@ impl Family for Means {
             None => Ok(Arc::new(self.0)),
             Some(key) => Err(Error::config(format!("unknown field `{key}`: this family has no parameters"))),
         }
+    }
+
+    fn schema(&self) -> Option<Schema> {
+        None
     }
 
     fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {

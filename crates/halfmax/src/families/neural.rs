@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use halfmax_core::{AnyModel, FittedModel, Parts, Result};
+use schemars::Schema;
 
 use super::{Family, FamilyKind, Trial};
 
@@ -28,6 +29,16 @@ impl Family for Neural {
     #[cfg(not(feature = "neural"))]
     fn model(&self, _table: &toml::Table) -> Result<Arc<dyn AnyModel>> {
         Err(not_built())
+    }
+
+    #[cfg(feature = "neural")]
+    fn schema(&self) -> Option<Schema> {
+        Some(schemars::schema_for!(halfmax_neural::NeuralParams))
+    }
+
+    #[cfg(not(feature = "neural"))]
+    fn schema(&self) -> Option<Schema> {
+        None
     }
 
     #[cfg(feature = "neural")]

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result};
 use halfmax_eval::{FittedStack, StackParams};
+use schemars::{Schema, schema_for};
 
 use super::{Family, FamilyKind, NamedMember, Trial, params};
 
@@ -33,6 +34,10 @@ impl Family for Blend {
         let params: StackParams = params(table)?;
         let members = others(&params)?;
         Ok(Arc::new(params.of(members)?))
+    }
+
+    fn schema(&self) -> Option<Schema> {
+        Some(schema_for!(StackParams))
     }
 
     fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {

@@ -1,0 +1,38 @@
+use clap::Args;
+use halfmax::{nearest, reference};
+use halfmax_core::{Error, Result};
+use serde_json::json;
+
+use crate::terminal::Terminal;
+
+/// Say what the keys of a configuration mean.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub struct ConfigArgs {
+    /// Say what a key means: data.response, top_variance, model.boost.rounds.
+    #[arg(long, value_name = "KEY")]
+    explain: Option<String>,
+    /// Print the JSON schema of configurations, for editors.
+    #[arg(long)]
+    schema: bool,
+}
+
+/// `halfmax config`.
+pub fn config(args: &ConfigArgs, terminal: Terminal) -> Result<()> {
+    let Some(key) = &args.explain else {
+        let schema = reference::configuration_schema();
+        let text = serde_json::to_string_pretty(&schema)
+            .map_err(|error| Error::failed("the schema cannot be written").because(error))?;
+        return terminal.result("schema", &schema, &text);
+    };
+    let found = reference::explain_key(key.trim());
+    if found.is_empty() {
+        let known = reference::keys();
+        let help = match nearest(key, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => "docs/reference/configuration.md lists every key".to_owned(),
+        };
+        return Err(Error::config(format!("--explain {key:?}: no key of a configuration is called so")).help(help));
+    }
+    terminal.result("keys", &json!({ "key": key, "found": found }), &found.join("\n\n"))
+}
