@@ -967,3 +967,27 @@ fn shells_and_manuals_know_every_command() {
     let page = fs::read_to_string(folder.path().join("man/halfmax-train.1")).unwrap();
     says(&page, &["The model to train, by its name"]);
 }
+
+#[test]
+fn the_reference_of_commands_is_current() {
+    let folder = TempDir::new().unwrap();
+    succeeds(folder.path(), &["shell", "reference", "--out", "."]);
+    let made = fs::read_to_string(folder.path().join("commands.md")).unwrap();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/commands.md");
+    assert!(fs::read_to_string(page).unwrap_or_default() == made, "cargo xtask reference");
+    says(&made, &["## `halfmax data fetch`", "--checkpoint-every SECONDS", "Default: `20`"]);
+}
+
+#[test]
+fn keys_of_a_configuration_are_explained() {
+    let folder = TempDir::new().unwrap();
+    let said = succeeds(folder.path(), &["config", "--explain", "split.kind"]);
+    says(&said, &["split.kind", "required", "lco: ", "leave_drug: "]);
+    let said = succeeds(folder.path(), &["config", "--explain", "rounds"]);
+    says(&said, &["model.boost.rounds: whole number, by default"]);
+    let error = fails(folder.path(), 2, &["config", "--explain", "top_varaince"]);
+    says(&error, &["did you mean \"top_variance\"?"]);
+    let schema = succeeds(folder.path(), &["config", "--schema"]);
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert!(schema.pointer("/properties/model/items/oneOf").unwrap().as_array().unwrap().len() > 10);
+}

@@ -299,7 +299,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::Export(args) => commands::export::export(&args, &global, terminal),
         Command::Clean(args) => commands::clean::clean(&args, terminal),
         Command::Reproduce(args) => commands::reproduce::reproduce(&args, &global, terminal),
-        Command::Shell(command) => commands::shell::shell(&command, &Cli::command()),
+        Command::Shell(command) => commands::shell::shell(&command, &Cli::command(), &global),
     }
 }
 
@@ -313,5 +313,71 @@ fn explain(error: &Error) {
     }
     if let Some(help) = error.advice() {
         say(&format!("  help: {help}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_list_of_commands_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    /// The lines of code blocks that call halfmax, of every page of the documentation.
+    fn calls() -> Vec<(PathBuf, String)> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut folders = vec![root.join("docs")];
+        let mut pages: Vec<PathBuf> =
+            ["README.md", "COMPARE.md", "CONTRIBUTING.md"].iter().map(|name| root.join(name)).collect();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|ending| ending == "md") {
+                    pages.push(path);
+                }
+            }
+        }
+        let mut calls = Vec::new();
+        for page in pages {
+            let text = fs::read_to_string(&page).unwrap();
+            // Commands that go on in the next line.
+            let text = text.replace("\\\n", " ");
+            let mut fenced = false;
+            for line in text.lines() {
+                fenced ^= line.trim_start().starts_with("```");
+                if !fenced && !line.starts_with("    ") {
+                    continue;
+                }
+                for part in line.split(" && ") {
+                    let part = part.trim().trim_start_matches("$ ").trim_start_matches("target/release/");
+                    if part.starts_with("halfmax ") {
+                        calls.push((page.clone(), part.split(" #").next().unwrap().trim().to_owned()));
+                    }
+                }
+            }
+        }
+        calls
+    }
+
+    #[test]
+    fn every_command_of_the_documentation_is_one() {
+        let calls = calls();
+        assert!(calls.len() > 30, "only {} were found", calls.len());
+        for (page, call) in calls {
+            // Templates and continued examples are not complete commands.
+            if call.contains('…') || call.contains("...") || call.contains('[') || call.contains("COMMAND") {
+                continue;
+            }
+            let words: Vec<String> = call.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned()).collect();
+            if let Err(error) = Cli::try_parse_from(&words) {
+                assert!(!error.use_stderr(), "{}: {call}\n{error}", page.display());
+            }
+        }
     }
 }

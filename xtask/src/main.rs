@@ -1,0 +1,185 @@
+//! The tasks of halfmax's contributors: `cargo xtask` lists them. They only run other programs, so that they build in a moment.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// A task: its name, what it does, and how.
+struct Task {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Result<(), String>,
+}
+
+const TASKS: &[Task] = &[
+    Task { name: "fmt", about: "format the code", run: |_| cargo("fmt --all", &[]) },
+    Task { name: "lint", about: "check format and lints, warnings denied", run: |_| lint() },
+    Task { name: "test", about: "run all tests; arguments go to cargo test", run: test },
+    Task { name: "docs", about: "build the documentation of all crates, warnings denied", run: |_| docs() },
+    Task { name: "reference", about: "write the generated pages of docs/reference", run: |_| reference() },
+    Task { name: "features", about: "check the build without neural models, and those for other devices", run: |_| features() },
+    Task { name: "msrv", about: "check with the oldest supported compiler, if it is installed", run: |_| msrv() },
+    Task { name: "deny", about: "check licences, sources and advisories, and that NOTICE is current", run: |_| deny() },
+    Task { name: "examples", about: "run the examples of the library", run: |_| examples() },
+    Task { name: "package", about: "check that every crate can be packed", run: |_| package() },
+    Task { name: "bench", about: "run the benchmarks; arguments go to cargo bench", run: bench },
+    Task { name: "ci", about: "everything that a change must pass here: lint, test, docs, features, deny, examples", run: |_| ci() },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let task = arguments.first().and_then(|name| TASKS.iter().find(|task| task.name == *name));
+    let Some(task) = task else {
+        say("Usage: cargo xtask TASK\n");
+        TASKS.iter().for_each(|task| say(&format!("  {:<10} {}", task.name, task.about)));
+        return ExitCode::from(2);
+    };
+    match (task.run)(&arguments[1..]) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    say(&format!("+ {command:?}"));
+    match command.current_dir(root()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{command:?}: {status}")),
+        Err(error) => Err(format!("{command:?}: cannot be run: {error}")),
+    }
+}
+
+/// Runs cargo with arguments that are separated by blanks, and some more.
+fn cargo(arguments: &str, more: &[String]) -> Result<(), String> {
+    run(Command::new("cargo").args(arguments.split(' ')).args(more))
+}
+
+/// Whether a program is installed.
+fn is_there(program: &str, argument: &str) -> bool {
+    Command::new(program).arg(argument).output().is_ok_and(|output| output.status.success())
+}
+
+fn lint() -> Result<(), String> {
+    cargo("fmt --all --check", &[])?;
+    cargo("clippy --release --workspace --all-targets -- -D warnings", &[])?;
+    match is_there("typos", "--version") {
+        true => run(&mut Command::new("typos")),
+        false => {
+            say("skipped: typos is not installed");
+            Ok(())
+        }
+    }
+}
+
+/// The same drawn cases every time: what passed once passes again.
+fn test(more: &[String]) -> Result<(), String> {
+    run(Command::new("cargo")
+        .args(["test", "--release", "--workspace"])
+        .args(more)
+        .env("PROPTEST_RNG_SEED", "1"))
+}
+
+fn docs() -> Result<(), String> {
+    run(Command::new("cargo")
+        .args(["doc", "--release", "--workspace", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings"))?;
+    match is_there("mdbook", "--version") {
+        true => run(Command::new("mdbook").args(["build", "docs", "--dest-dir", "../target/book"])),
+        false => {
+            say("skipped: mdbook is not installed; tests check the links of the book");
+            Ok(())
+        }
+    }
+}
+
+fn reference() -> Result<(), String> {
+    cargo("run --release -- shell reference --out docs/reference --overwrite --quiet", &[])
+}
+
+/// Checked only: `DOCS_RS` spares a build script the download of LLVM, `tch-check` the search for `LibTorch`.
+fn features() -> Result<(), String> {
+    run(Command::new("cargo")
+        .args(["check", "--release", "-p", "halfmax-neural", "--features", "cuda,wgpu,tch-check"])
+        .env("DOCS_RS", "1"))?;
+    cargo("check --release -p halfmax-cli --no-default-features", &[])
+}
+
+fn msrv() -> Result<(), String> {
+    let text = std::fs::read_to_string(root().join("Cargo.toml")).map_err(|error| error.to_string())?;
+    let version = text.lines().find_map(|line| line.strip_prefix("rust-version = \"")?.strip_suffix('"'));
+    let version = version.ok_or("Cargo.toml names no rust-version")?;
+    let here = Command::new("rustc").arg("--version").output().map_err(|error| error.to_string())?;
+    if String::from_utf8_lossy(&here.stdout).contains(&format!("rustc {version}.")) {
+        say(&format!("the compiler here is {version}, the oldest supported one"));
+        return cargo("check --release --workspace --all-targets", &[]);
+    }
+    let toolchain = format!("+{version}");
+    match is_there("cargo", &toolchain) {
+        true => cargo(&format!("{toolchain} check --release --workspace --all-targets"), &[]),
+        false => {
+            say(&format!("skipped: Rust {version} is not installed (rustup toolchain install {version})"));
+            Ok(())
+        }
+    }
+}
+
+fn deny() -> Result<(), String> {
+    let notice = Command::new(root().join(".ci/notice")).current_dir(root()).output();
+    let notice = notice.map_err(|error| format!(".ci/notice: {error}"))?;
+    let there = std::fs::read(root().join("NOTICE")).map_err(|error| format!("NOTICE: {error}"))?;
+    if notice.stdout != there {
+        return Err("NOTICE is not current: .ci/notice > NOTICE".into());
+    }
+    if !is_there("cargo-deny", "--version") {
+        say("skipped: cargo-deny is not installed");
+        return Ok(());
+    }
+    cargo("deny check licenses bans sources", &[])?;
+    match cargo("deny fetch", &[]) {
+        Ok(()) => cargo("deny check --disable-fetch advisories", &[]),
+        Err(_) => {
+            say("skipped: the database of advisories cannot be had here");
+            Ok(())
+        }
+    }
+}
+
+fn examples() -> Result<(), String> {
+    let folder = root().join("crates/halfmax/examples");
+    let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    // Built with the features of the whole workspace, so that nothing is built twice.
+    names.iter().try_for_each(|name| cargo(&format!("run --release --workspace --example {name}"), &[]))
+}
+
+fn package() -> Result<(), String> {
+    cargo("package --workspace --no-verify --allow-dirty --exclude xtask", &[])
+}
+
+fn bench(more: &[String]) -> Result<(), String> {
+    cargo("bench --workspace", more)
+}
+
+fn ci() -> Result<(), String> {
+    lint()?;
+    test(&[])?;
+    docs()?;
+    features()?;
+    deny()?;
+    examples()
+}
