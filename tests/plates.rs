@@ -371,3 +371,36 @@ fn masses_per_volume_become_amounts_by_the_molar_mass() {
     let wrong = masses("dose (ug/mL)", ",smiles", ",C*C");
     says(&refused(&[("raw.csv", &wrong)], &[]), &["C*C", "row 2"]);
 }
+
+/// Blanks and positive controls must not be taken for untreated wells because their column has a name of its own.
+#[test]
+fn a_column_of_kinds_under_another_name_is_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let mut text = String::from("plate,cell_line,drug,dose_um,signal,KIND\n");
+    for well in 0..4 {
+        text += &format!("P,L,,,{},vehicle\nP,L,,,{},blank\n", 1000 + well, 10 + well);
+    }
+    for (dose, signal) in [(0.01, 990), (0.1, 900), (1.0, 500), (10.0, 100), (100.0, 20)] {
+        text += &format!("P,L,D,{dose},{signal},compound\n");
+    }
+    fs::write(folder.path().join("kind.csv"), text.replace("KIND", "kind")).unwrap();
+    fs::write(folder.path().join("tag.csv"), text.replace("KIND", "tag")).unwrap();
+    fs::write(folder.path().join("other.csv"), text.replace("KIND", "what_it_is")).unwrap();
+    let fitted = |arguments: &[&str]| {
+        let output = halfmax(folder.path(), arguments);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for file in ["kind", "tag"] {
+        let (code, said) = fitted(&["fit-curves", &format!("{file}.csv"), "--out", &format!("{file}.out.csv")]);
+        assert_eq!(code, Some(0), "{said}");
+    }
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("kind.out.csv"), read("tag.out.csv"));
+    let (code, said) = fitted(&["fit-curves", "other.csv", "--out", "other.out.csv"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("column \"what_it_is\" looks like the kinds of wells"), "{said}");
+    assert!(said.contains("--column well_kind=what_it_is"), "{said}");
+    let said = ["fit-curves", "other.csv", "--column", "well_kind=what_it_is", "--out", "other.out.csv"];
+    assert_eq!(fitted(&said).0, Some(0));
+    assert_eq!(read("other.out.csv"), read("tag.out.csv"));
+}

@@ -335,8 +335,34 @@ pub(crate) fn wells(table: &RawTable) -> Result<Vec<Well>> {
 pub(crate) fn kinds_of_wells(table: &RawTable) -> Result<Vec<Well>> {
     match table.role(Role::WellKind) {
         Some(column) => by_kind(table, table.labels(column)?.as_ref()),
-        None => by_drug_and_dose(table),
+        None => {
+            refuse_unsaid_kinds(table)?;
+            by_drug_and_dose(table)
+        }
     }
+}
+
+/// Refuses a table that has a column of kinds of wells under a name that says something else: blanks and positive controls would be
+/// taken for untreated wells.
+fn refuse_unsaid_kinds(table: &RawTable) -> Result<()> {
+    for (at, name) in table.names().iter().enumerate() {
+        if table.is_ignored(at) || !table.roles_of_column(at).is_empty() {
+            continue;
+        }
+        let Values::Texts(labels) = &table.columns[at].values else { continue };
+        let kinds: Vec<Well> = labels.names.iter().map(|label| kind_named(label)).collect();
+        let has = |which: fn(&Well) -> bool| kinds.iter().any(which);
+        let special = has(|well| matches!(well, Well::Blank)) || has(|well| matches!(well, Well::Positive));
+        if special && has(|well| matches!(well, Well::Control { .. })) {
+            return Err(Error::data(format!(
+                "{}: column {name:?} looks like the kinds of wells ({})",
+                table.label(),
+                listed(&labels.names, 4)
+            ))
+            .help(format!("say that it is: --column well_kind={name}; or leave it alone: --column ignore={name}")));
+        }
+    }
+    Ok(())
 }
 
 /// By the kinds of wells. A kind that is not known, or not said, leaves the decision to the drug and the dose.

@@ -534,6 +534,13 @@ pub static ROLES: [RoleSpec; 44] = [
             "pert_type",
             "type_of_well",
             "sample_type",
+            "kind",
+            "kind_of_well",
+            "well_role",
+            "well_class",
+            "well_content",
+            "content",
+            "contents",
         ],
     ),
     spec(

@@ -101,14 +101,16 @@ pub fn judged(
     }
     plates.notes(args, which).iter().for_each(|note| terminal.note(&format!("{label}: {note}")));
     let facts = Some(plates.facts(args));
+    // Where no effect was found there is nothing to take out.
+    let corrected = which != Corrected::default() && plates.any_correction();
     if args.drop_failed_plates && plates.failed().len() == plates.all.len() {
         return Err(Error::data(format!("{label}: every plate fails: none is left"))
             .help("look at --plates FILE for why; or set other limits (--min-z-prime, --max-control-cv); or leave --drop-failed-plates away"));
     }
     let rows = Box::new(Mended {
         tables,
-        plates: Some(plates).filter(|_| which != Corrected::default() || args.drop_failed_plates),
-        corrected: which != Corrected::default(),
+        plates: Some(plates).filter(|_| corrected || args.drop_failed_plates),
+        corrected,
         without_failed: args.drop_failed_plates,
     });
     Ok(Judged { rows, facts, cards })
@@ -429,12 +431,21 @@ impl Plates {
         format!("{} ({})", self.name(at), parts.join(", "))
     }
 
-    fn what_was_corrected(&self) -> String {
-        let changes = |at: usize| {
+    /// For each plate the largest effect that is taken out of its signals, as a share.
+    fn corrections(&self) -> impl Iterator<Item = f64> {
+        (0..self.all.len()).map(|at| {
             let effects = self.correction.taken_out(&self.all[at].quality.effects);
             effects.into_iter().map(|ln| ln.exp_m1().abs()).fold(0.0, f64::max)
-        };
-        let mut sizes: Vec<f64> = (0..self.all.len()).map(changes).filter(|size| *size > 0.0).collect();
+        })
+    }
+
+    /// Whether any effect is taken out.
+    fn any_correction(&self) -> bool {
+        self.corrections().any(|size| size > 0.0)
+    }
+
+    fn what_was_corrected(&self) -> String {
+        let mut sizes: Vec<f64> = self.corrections().filter(|size| *size > 0.0).collect();
         sizes.sort_unstable_by(f64::total_cmp);
         match sizes.last() {
             None => "nothing was corrected: the untreated wells show no effect of the position beyond chance, or do not lie where one would show".to_owned(),
