@@ -391,7 +391,8 @@ fn a_column_of_kinds_under_another_name_is_asked_for() {
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     for file in ["kind", "tag"] {
-        let (code, said) = fitted(&["fit-curves", &format!("{file}.csv"), "--out", &format!("{file}.out.csv")]);
+        let (code, said) =
+            fitted(&["fit-curves", &format!("{file}.csv"), "--out", &format!("{file}.out.csv")]);
         assert_eq!(code, Some(0), "{said}");
     }
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();

@@ -17,13 +17,29 @@ const TASKS: &[Task] = &[
     Task { name: "test", about: "run all tests; arguments go to cargo test", run: test },
     Task { name: "docs", about: "build the documentation of all crates, warnings denied", run: |_| docs() },
     Task { name: "reference", about: "write the generated pages of docs/reference", run: |_| reference() },
-    Task { name: "features", about: "check the build without neural models, and those for other devices", run: |_| features() },
-    Task { name: "msrv", about: "check with the oldest supported compiler, if it is installed", run: |_| msrv() },
-    Task { name: "deny", about: "check licences, sources and advisories, and that NOTICE is current", run: |_| deny() },
+    Task {
+        name: "features",
+        about: "check the build without neural models, and those for other devices",
+        run: |_| features(),
+    },
+    Task {
+        name: "msrv",
+        about: "check with the oldest supported compiler, if it is installed",
+        run: |_| msrv(),
+    },
+    Task {
+        name: "deny",
+        about: "check licences, sources and advisories, and that NOTICE is current",
+        run: |_| deny(),
+    },
     Task { name: "examples", about: "run the examples of the library", run: |_| examples() },
     Task { name: "package", about: "check that every crate can be packed", run: |_| package() },
     Task { name: "bench", about: "run the benchmarks; arguments go to cargo bench", run: bench },
-    Task { name: "ci", about: "everything that a change must pass here: lint, test, docs, features, deny, examples", run: |_| ci() },
+    Task {
+        name: "ci",
+        about: "everything that a change must pass here: lint, test, docs, features, deny, examples",
+        run: |_| ci(),
+    },
 ];
 
 fn main() -> ExitCode {
@@ -159,9 +175,8 @@ fn deny() -> Result<(), String> {
 fn examples() -> Result<(), String> {
     let folder = root().join("crates/halfmax/examples");
     let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
-        .collect();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned())).collect();
     names.sort();
     // Built with the features of the whole workspace, so that nothing is built twice.
     names.iter().try_for_each(|name| cargo(&format!("run --release --workspace --example {name}"), &[]))

@@ -371,10 +371,12 @@ mod tests {
         assert!(calls.len() > 30, "only {} were found", calls.len());
         for (page, call) in calls {
             // Templates and continued examples are not complete commands.
-            if call.contains('…') || call.contains("...") || call.contains('[') || call.contains("COMMAND") {
+            if call.contains('…') || call.contains("...") || call.contains('[') || call.contains("COMMAND")
+            {
                 continue;
             }
-            let words: Vec<String> = call.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned()).collect();
+            let words: Vec<String> =
+                call.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned()).collect();
             if let Err(error) = Cli::try_parse_from(&words) {
                 assert!(!error.use_stderr(), "{}: {call}\n{error}", page.display());
             }

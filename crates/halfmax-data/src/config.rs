@@ -83,6 +83,7 @@ pub struct CellFile {
     /// Whether cell lines stay that the file lacks, their values missing; for expression, which every cell line needs
     /// otherwise.
     #[serde(skip_serializing_if = "is_false")]
+    #[schemars(default)]
     pub optional: bool,
     /// What is said of the file instead of having it found out.
     #[serde(flatten)]

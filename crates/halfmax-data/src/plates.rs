@@ -359,7 +359,9 @@ fn refuse_unsaid_kinds(table: &RawTable) -> Result<()> {
                 table.label(),
                 listed(&labels.names, 4)
             ))
-            .help(format!("say that it is: --column well_kind={name}; or leave it alone: --column ignore={name}")));
+            .help(format!(
+                "say that it is: --column well_kind={name}; or leave it alone: --column ignore={name}"
+            )));
         }
     }
     Ok(())

@@ -18,7 +18,8 @@ pub fn configuration_schema() -> Value {
         let mut own = family.schema().map_or_else(|| json!({}), Schema::to_value);
         definitions.extend(taken(&mut own, "$defs"));
         let mut properties = taken(&mut own, "properties");
-        properties.insert("family".into(), json!({ "const": family.name(), "description": family.summary() }));
+        properties
+            .insert("family".into(), json!({ "const": family.name(), "description": family.summary() }));
         properties.insert("name".into(), json!({ "type": "string", "description": NAME }));
         families.push(json!({
             "title": family.name(),
@@ -93,7 +94,9 @@ impl Reader<'_> {
 
     /// What a value may be, without "nothing".
     fn present<'a>(&'a self, schema: &'a Value) -> &'a Value {
-        let Some(choices) = schema.get("anyOf").and_then(Value::as_array) else { return self.resolved(schema) };
+        let Some(choices) = schema.get("anyOf").and_then(Value::as_array) else {
+            return self.resolved(schema);
+        };
         let mut some = choices.iter().filter(|own| own.get("type").and_then(Value::as_str) != Some("null"));
         match (some.next(), some.next()) {
             (Some(only), None) => self.resolved(only),
@@ -121,6 +124,11 @@ impl Reader<'_> {
             return "one of the values below".into();
         }
         if let Some(choices) = own.get("anyOf").and_then(Value::as_array) {
+            let is_file =
+                |choice: &Value| choice.get("$ref").and_then(Value::as_str) == Some("#/$defs/FileTable");
+            if choices.iter().any(is_file) {
+                return "[file](#a-file)".into();
+            }
             let names: Vec<String> = choices.iter().map(|choice| self.kind(choice)).collect();
             return names.join(" or ");
         }
@@ -399,7 +407,8 @@ pub fn keys() -> Vec<String> {
 
 impl Key {
     fn in_words(&self, path: &str) -> String {
-        let mut text = format!("{path}: {}", self.kind);
+        let kind = if self.kind.starts_with("[file]") { "file" } else { &self.kind };
+        let mut text = format!("{path}: {kind}");
         match &self.default {
             Some(default) if !default.is_null() => {
                 let _ = write!(text, ", by default {default}");

@@ -32,7 +32,9 @@ pub fn config(args: &ConfigArgs, terminal: Terminal) -> Result<()> {
             Some(near) => format!("did you mean {near:?}?"),
             None => "docs/reference/configuration.md lists every key".to_owned(),
         };
-        return Err(Error::config(format!("--explain {key:?}: no key of a configuration is called so")).help(help));
+        return Err(
+            Error::config(format!("--explain {key:?}: no key of a configuration is called so")).help(help)
+        );
     }
     terminal.result("keys", &json!({ "key": key, "found": found }), &found.join("\n\n"))
 }

@@ -73,7 +73,9 @@ fn commands_page(program: &Command) -> String {
         "# Commands\n\n<!-- Generated from the code: cargo xtask reference -->\n\n`halfmax COMMAND --help` prints the same. The options at the end of \
          this page are part of every command.\n",
     );
-    for command in program.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help") {
+    for command in
+        program.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
+    {
         describe(command, &mut text);
     }
     text += "\n## Options of every command\n\n";
@@ -98,16 +100,23 @@ fn describe(command: &Command, text: &mut String) {
 /// Arguments as a table.
 fn arguments<'a>(all: impl Iterator<Item = &'a Arg>) -> String {
     let mut text = String::from("| argument | meaning |\n|---|---|\n");
-    for argument in all.filter(|argument| !argument.is_hide_set() && !["help", "version"].contains(&argument.get_id().as_str())) {
-        let values: Vec<String> = argument.get_value_names().into_iter().flatten().map(ToString::to_string).collect();
+    for argument in all.filter(|argument| {
+        !argument.is_hide_set() && !["help", "version"].contains(&argument.get_id().as_str())
+    }) {
+        let values: Vec<String> =
+            argument.get_value_names().into_iter().flatten().map(ToString::to_string).collect();
         let takes = argument.get_action().takes_values();
         let spelt = match argument.get_long() {
             Some(long) if takes => format!("--{long} {}", values.join(" ")),
             Some(long) => format!("--{long}"),
             None => values.join(" "),
         };
-        let about = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
+        let about =
+            argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
         let mut meaning = about.replace('\n', " ").replace('|', "\\|");
+        if !meaning.ends_with(['.', '!', '?']) {
+            meaning.push('.');
+        }
         let possible = argument.get_possible_values();
         if takes && !possible.is_empty() {
             let names: Vec<String> = possible.iter().map(|value| format!("`{}`", value.get_name())).collect();
