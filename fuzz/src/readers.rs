@@ -4,12 +4,12 @@ use std::hint::black_box;
 use std::io::{Cursor, Write};
 use std::sync::{Once, OnceLock};
 
-use halfmax_core::parse_gmt;
 use halfmax_data::{
     CellLines, DataConfig, MatrixOptions, PartSize, ReadingOptions, TableOptions, TargetConfig,
     fingerprint_of, inspect_table, read_bytes, read_matrices, read_model_bytes, read_readings,
     read_responses,
 };
+use halfmax_mechanisms::parse_gmt;
 use serde::Deserialize;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};

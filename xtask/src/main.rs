@@ -179,7 +179,9 @@ fn examples() -> Result<(), String> {
         entries.filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned())).collect();
     names.sort();
     // Built with the features of the whole workspace, so that nothing is built twice.
-    names.iter().try_for_each(|name| cargo(&format!("run --release --workspace --example {name}"), &[]))
+    cargo("build --release --workspace --examples", &[])?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    names.iter().try_for_each(|name| run(&mut Command::new(target.join("release/examples").join(name))))
 }
 
 fn package() -> Result<(), String> {
@@ -196,5 +198,6 @@ fn ci() -> Result<(), String> {
     docs()?;
     features()?;
     deny()?;
-    examples()
+    examples()?;
+    package()
 }

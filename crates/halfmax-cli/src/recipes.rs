@@ -5,36 +5,9 @@ use std::path::Path;
 
 use halfmax_core::{Error, Result};
 use halfmax_data::write_atomically;
+use halfmax_recipes::{FOLDS, RECIPES};
 
 use crate::terminal::Terminal;
-
-macro_rules! files {
-    ($($name:literal),+ $(,)?) => {
-        &[$(($name, include_bytes!(concat!("../../../models/", $name)))),+]
-    };
-}
-
-/// The recipes that run on datasets. `demo-combinations.toml` is no such one: it needs what `halfmax demo` makes.
-const RECIPES: &[(&str, &[u8])] = files![
-    "boost-best.toml",
-    "demo.toml",
-    "gdsc2-classical.toml",
-    "gdsc2-explain.toml",
-    "gdsc2-kernel.toml",
-    "gdsc2-leaderboard.toml",
-    "neural-large.toml",
-    "neural-mechanism.toml",
-    "neural-small.toml",
-    "oneil-synergy.toml",
-];
-
-/// The folds of GDSC2.
-const FOLDS: &[(&str, &[u8])] = files![
-    "splits/gdsc2_lco.csv",
-    "splits/gdsc2_ldo.csv",
-    "splits/gdsc2_lpo.parquet",
-    "splits/gdsc2_lto.csv"
-];
 
 /// Writes a recipe that comes with the program, with its folds, where `models/NAME.toml` is asked for and not there, as in an empty
 /// folder. Other paths, and files that are there, are left alone.

@@ -25,7 +25,6 @@ mod encode;
 mod entity;
 mod error;
 mod fit_sizes;
-mod mechanisms;
 mod model;
 mod progress;
 mod quadrature;
@@ -41,10 +40,6 @@ pub use encode::Encoder;
 pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};
 pub use fit_sizes::FitSizes;
-pub use mechanisms::{
-    CounterStrategy, Direction, DrugClass, Exception, GeneSet, Genes, Mechanism, Mechanisms, Reading,
-    Reference, Sense, StrategyKind, approved_symbol, parse_gmt, symbol_of_ensembl, symbol_of_entrez,
-};
 pub use model::{
     AnyModel, Checkpoint, CheckpointStore, Epoch, FitContext, FittedModel, Informed, Known, Model, Parts,
     PreparedGrid, Query, Tensor, Tuples, ValidationGroup, unknown_key,

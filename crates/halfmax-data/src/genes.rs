@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use halfmax_core::{FeatureSpace, approved_symbol, listed, symbol_of_ensembl, symbol_of_entrez};
+use halfmax_core::{FeatureSpace, listed};
+use halfmax_mechanisms::{approved_symbol, symbol_of_ensembl, symbol_of_entrez};
 
 use crate::names::without_decimal_zero;
 use crate::report::grouped;

@@ -34,7 +34,7 @@ pub struct Protocol {
     pub pilot: Option<PilotParams>,
     /// Responses of another study to test on too; empty for none. For screens of single drugs.
     pub other_study: Vec<Replicate>,
-    /// Responses above this are positive: see [`Detection`]. None where nothing is to be detected.
+    /// Responses above this are positive: see [`crate::Detection`]. None where nothing is to be detected.
     pub positive_above: Option<f64>,
 }
 

@@ -1,4 +1,5 @@
-use halfmax_core::{Direction, DrugClass, FeatureSpace, Mechanism, Mechanisms, Reading, Sense};
+use halfmax_core::FeatureSpace;
+use halfmax_mechanisms::{Direction, DrugClass, Mechanism, Mechanisms, Reading, Sense};
 
 /// A set of features that stand for one mechanism, or for any other set of genes.
 #[derive(Clone, Debug, Default, PartialEq)]

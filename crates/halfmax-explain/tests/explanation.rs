@@ -3,14 +3,15 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use halfmax_core::{
-    Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Known, Model, Reading,
-    Responses, Screen, Seed, Sense, Side, Silent, ValidationGroup,
+    Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Known, Model, Responses,
+    Screen, Seed, Side, Silent, ValidationGroup,
 };
 use halfmax_explain::{
     Confounders, Explanation, FeatureGroup, FeatureSet, Member, Question, Samples, Settings, counterfactual,
     false_discovery_rates, permutation_importance,
 };
 use halfmax_kernel::{FittedKernel, KernelKind, KernelParams, KernelTerm};
+use halfmax_mechanisms::{Reading, Sense};
 use ndarray::Array2;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};

@@ -8,13 +8,11 @@ use halfmax_core::{Error, Result};
 use halfmax_data::datasets::Make;
 use halfmax_data::pickle::{Vector, read_pickle};
 use halfmax_data::write_atomically;
+use halfmax_datasets::GDSC_TARGETS;
 use polars::prelude::{
     Column, CsvReadOptions, CsvWriter, DataFrame, DataType, NamedFrom, ParquetWriter, SerReader, SerWriter,
     Series,
 };
-
-/// GDSC's own list of drug targets and pathways of June 2019: `drug, targets, target_pathway`.
-const TARGETS: &str = include_str!("../../../datasets/gdsc/targets.csv");
 
 /// Makes a file from the bytes of its parts; see [`Make`]. The ending of its name says the format: `.parquet`, `.csv` or
 /// `.csv.gz`.
@@ -147,7 +145,7 @@ fn drug_sheet(smiles: &[u8], responses: &[&Vec<u8>]) -> Result<DataFrame> {
         let table = texts("a table of responses", bytes)?;
         names.extend(column("a table of responses", &table, "DRUG_NAME")?.into_iter().map(str::to_owned));
     }
-    let targets = texts("the list of targets", TARGETS.as_bytes())?;
+    let targets = texts("the list of targets", GDSC_TARGETS.as_bytes())?;
     let mut by_key = Vec::new();
     for key in ["targets", "target_pathway"] {
         let drugs = column("the list of targets", &targets, "drug")?;

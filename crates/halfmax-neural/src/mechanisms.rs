@@ -1,6 +1,7 @@
 //! Units of the first layer that see the genes of one mechanism each.
 
-use halfmax_core::{Error, Mechanisms, Result};
+use halfmax_core::{Error, Result};
+use halfmax_mechanisms::Mechanisms;
 use ndarray::Array2;
 
 use crate::inputs::Inputs;

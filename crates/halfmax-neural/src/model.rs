@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor as Numbers};
 use halfmax_core::{
-    Attributor, EntityTable, Epoch, Error, FeatureSpace, FitContext, FitSizes, FittedModel, Mechanisms,
-    Model, Parts, PreparedGrid, Query, Result, Tensor, TrainView, Tuples, ValidationGroup, check_entities,
+    Attributor, EntityTable, Epoch, Error, FeatureSpace, FitContext, FitSizes, FittedModel, Model, Parts,
+    PreparedGrid, Query, Result, Tensor, TrainView, Tuples, ValidationGroup, check_entities,
 };
+use halfmax_mechanisms::Mechanisms;
 use ndarray::{Array2, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

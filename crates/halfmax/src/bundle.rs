@@ -46,7 +46,7 @@ pub struct ModelFacts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intervals: Option<Calibration>,
     /// The description of its training entities, by which others are told to be in the domain or not; the arrays are among
-    /// the model's, after [`APPLICABILITY`].
+    /// the model's, after "applicability/".
     #[serde(default)]
     pub applicability: serde_json::Value,
 }

@@ -3,7 +3,7 @@
 //!
 //! This crate is the whole of halfmax for Rust programs: what the `halfmax` command does, without a terminal. Its parts are crates of
 //! their own, which are here under the names [`core`], [`data`], [`eval`], [`boost`], [`kernel`], [`baselines`], [`dose`] and
-//! [`mechanisms`](explain).
+//! [`mechanisms`].
 //!
 //! | to | see |
 //! |---|---|
@@ -39,6 +39,7 @@ pub use halfmax_data as data;
 pub use halfmax_dose as dose;
 pub use halfmax_eval as eval;
 pub use halfmax_kernel as kernel;
+pub use halfmax_mechanisms as mechanisms;
 #[cfg(feature = "neural")]
 pub use halfmax_neural as neural;
 

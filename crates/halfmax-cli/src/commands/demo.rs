@@ -13,15 +13,12 @@ use halfmax::{
 use halfmax_core::{Error, Result, Screen, Seed, Silent};
 use halfmax_data::{Loaded, RunFolder};
 use halfmax_eval::{DrugMetrics, ModelEvaluation};
+use halfmax_recipes::{DEMO, DEMO_COMBINATIONS};
 use serde::Serialize;
 
 use crate::Global;
 use crate::terminal::{Terminal, free_folder};
 
-/// The recipe of the demo.
-const RECIPE: &str = include_str!("../../../../models/demo.toml");
-/// The recipe of its part with combinations.
-const COMBINATIONS: &str = include_str!("../../../../models/demo-combinations.toml");
 /// The table that it simulates.
 const SIMULATED: &str = "simulated_synergy.csv";
 /// Cell lines that everybody knows: a leukaemia with BCR-ABL, a melanoma with BRAF V600E, a breast cancer.
@@ -37,7 +34,7 @@ pub struct DemoArgs {
 
 /// `halfmax demo`.
 pub fn demo(args: &DemoArgs, global: &Global, terminal: Terminal) -> Result<()> {
-    let mut config = Config::parse(RECIPE, &global.overrides)?;
+    let mut config = Config::parse(DEMO, &global.overrides)?;
     config.seed = global.seed.unwrap_or(config.seed);
     let folder =
         RunFolder::create(args.out.clone().unwrap_or_else(|| free_folder(Path::new("halfmax-demo"))))?;
@@ -140,7 +137,7 @@ impl Standing {
 fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal) -> Result<()> {
     let folder = RunFolder::create(run.path("simulated-combinations"))?;
     simulated::write(screen, &CELL_LINES, Seed::new(seed), &folder.path(SIMULATED))?;
-    folder.write("config.toml", COMBINATIONS.as_bytes())?;
+    folder.write("config.toml", DEMO_COMBINATIONS.as_bytes())?;
     let mut config = Config::read(&folder.path("config.toml"), &[])?;
     config.seed = seed;
     let mut prepared = PreparedScreen::load(&config, &Silent)?;
@@ -166,7 +163,7 @@ fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal)
     }
     train_into(&config, &prepared, &state, &folder, &Silent)?;
     // In place of the resolved one, whose paths are those of the unfinished folder.
-    folder.write("config.toml", COMBINATIONS.as_bytes())?;
+    folder.write("config.toml", DEMO_COMBINATIONS.as_bytes())?;
     folder.finish()?;
     Ok(())
 }

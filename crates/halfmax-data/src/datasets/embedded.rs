@@ -13,7 +13,7 @@ pub const DATASETS: [&str; 1] = ["gdsc-core"];
 /// If there is no embedded dataset of this name.
 pub fn dataset_manifest(name: &str) -> Result<&'static str> {
     match DATASETS.contains(&name) {
-        true => Ok(include_str!("../../../../datasets/gdsc-core/dataset.toml")),
+        true => Ok(halfmax_datasets::GDSC_CORE),
         false => Err(Error::config(format!("{name:?} is not among the datasets of the program"))),
     }
 }
@@ -24,14 +24,12 @@ pub(crate) struct Embedded;
 impl Embedded {
     pub fn response(&self, key: &str, name: Option<&str>) -> Result<RawTable> {
         match name {
-            None | Some("gdsc1") => read_bytes(
-                "dataset:gdsc-core/gdsc1_response.csv.gz",
-                include_bytes!("../../../../datasets/gdsc-core/gdsc1_response.csv.gz"),
-            ),
-            Some("gdsc2") => read_bytes(
-                "dataset:gdsc-core/gdsc2_response.csv.gz",
-                include_bytes!("../../../../datasets/gdsc-core/gdsc2_response.csv.gz"),
-            ),
+            None | Some("gdsc1") => {
+                read_bytes("dataset:gdsc-core/gdsc1_response.csv.gz", halfmax_datasets::GDSC_CORE_GDSC1)
+            }
+            Some("gdsc2") => {
+                read_bytes("dataset:gdsc-core/gdsc2_response.csv.gz", halfmax_datasets::GDSC_CORE_GDSC2)
+            }
             Some(other) => Err(Error::config(format!(
                 "{key} = {other:?}: gdsc-core has the response tables gdsc1 and gdsc2"
             ))
@@ -41,20 +39,18 @@ impl Embedded {
 
     pub fn cells(&self, kind: CellKind) -> Result<RawTable> {
         match kind {
-            CellKind::Expression => read_bytes(
-                "dataset:gdsc-core/expression.csv.gz",
-                include_bytes!("../../../../datasets/gdsc-core/expression.csv.gz"),
-            ),
-            CellKind::Events => read_bytes(
-                "dataset:gdsc-core/events.csv.gz",
-                include_bytes!("../../../../datasets/gdsc-core/events.csv.gz"),
-            ),
+            CellKind::Expression => {
+                read_bytes("dataset:gdsc-core/expression.csv.gz", halfmax_datasets::GDSC_CORE_EXPRESSION)
+            }
+            CellKind::Events => {
+                read_bytes("dataset:gdsc-core/events.csv.gz", halfmax_datasets::GDSC_CORE_EVENTS)
+            }
             _ => Err(Error::config(format!("gdsc-core has no file of kind {:?}", kind.name()))
                 .help("it has expression and events; set file = … for your own")),
         }
     }
 
     pub fn drugs(&self) -> Result<RawTable> {
-        read_bytes("dataset:gdsc-core/drugs.csv", include_bytes!("../../../../datasets/gdsc-core/drugs.csv"))
+        read_bytes("dataset:gdsc-core/drugs.csv", halfmax_datasets::GDSC_CORE_DRUGS)
     }
 }

@@ -3,23 +3,12 @@
 use std::collections::HashSet;
 
 use halfmax_core::{Error, Result};
+use halfmax_datasets::MANIFESTS;
 use serde::{Deserialize, Serialize};
 
 use crate::config::CellKind;
 use crate::datasets::embedded::DATASETS;
 use crate::responses::nearest;
-
-/// The manifests, each by the name of its file.
-const MANIFESTS: [(&str, &str); 8] = [
-    ("gdsc1", include_str!("../../../../datasets/gdsc1.toml")),
-    ("gdsc2", include_str!("../../../../datasets/gdsc2.toml")),
-    ("oneil", include_str!("../../../../datasets/oneil.toml")),
-    ("gdsc-release", include_str!("../../../../datasets/gdsc-release.toml")),
-    ("depmap", include_str!("../../../../datasets/depmap.toml")),
-    ("ctrpv2", include_str!("../../../../datasets/ctrpv2.toml")),
-    ("almanac", include_str!("../../../../datasets/almanac.toml")),
-    ("dreval-ctrpv2", include_str!("../../../../datasets/dreval-ctrpv2.toml")),
-];
 
 /// What a dataset is and where its files come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -120,7 +120,7 @@ fn gene_sets(path: &Path) -> Result<Option<Inspection>> {
     }
     let label = path.display().to_string();
     let text = String::from_utf8_lossy(&read_file(path)?).into_owned();
-    let sets = halfmax_core::parse_gmt(&text, &label)?;
+    let sets = halfmax_mechanisms::parse_gmt(&text, &label)?;
     let genes: BTreeSet<&String> = sets.iter().flat_map(|set| &set.genes).collect();
     let known = count_known_genes(genes.iter().map(|gene| gene.as_str()));
     let shape = FileShape { file: label, role: "gene sets".into(), rows: sets.len(), ..FileShape::default() };

@@ -25,8 +25,6 @@ pub(crate) use ids::{IdKind, linking_annotation, without_decimal_zero};
 use forms::plainer;
 use unlisted::Unlisted;
 
-static COSMIC_CELL_LINES: &[u8] = include_bytes!("../../../../datasets/cell-lines/cosmic.csv.gz");
-
 /// Other names of cell lines of the list, by their COSMIC ids. The last 19 are what GDSC's tables of responses call lines
 /// that its list of cell lines calls otherwise (H2369, NCI-SNU-1).
 const SYNONYMS: [(&str, &str); 30] = [
@@ -140,7 +138,7 @@ impl CellLines {
     /// None in practice: the list is part of the program.
     pub fn embedded() -> Result<Self> {
         let mut lines = Self::default();
-        let table = read_bytes("cell-lines/cosmic.csv.gz", COSMIC_CELL_LINES)?;
+        let table = read_bytes("cell-lines/cosmic.csv.gz", halfmax_datasets::COSMIC_CELL_LINES)?;
         lines.annotate(&table)?;
         for (alternative, cosmic) in SYNONYMS {
             if let Some(line) = lines.by_database_id.get(cosmic).copied() {

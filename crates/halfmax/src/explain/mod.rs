@@ -6,8 +6,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use halfmax_core::{
-    DrugClass, End, EntityTable, Error, ErrorKind, FeatureSpace, FittedModel, Mechanism, Mechanisms,
-    Progress, Result, Seed, listed, parse_gmt,
+    End, EntityTable, Error, ErrorKind, FeatureSpace, FittedModel, Progress, Result, Seed, listed,
 };
 use halfmax_data::{Loaded, harmonise};
 use halfmax_eval::Widths;
@@ -15,6 +14,7 @@ use halfmax_explain::{
     Explanation, FeatureGroup, FeatureSet, MechanismEvidence, PermutationImportance, Question, Settings,
     expected, false_discovery_rates, permutation_importance,
 };
+use halfmax_mechanisms::{DrugClass, Mechanism, Mechanisms, parse_gmt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-use halfmax_core::{Direction as Expected, DrugClass, Mechanism as Known, Reading};
 use halfmax_explain::{Explanation, MechanismEvidence, Spreads};
+use halfmax_mechanisms::{Direction as Expected, DrugClass, Mechanism as Known, Reading};
 use halfmax_report::{
     Agreement, Confounder, Direction, DrugMechanism, Estimate, Feature, GeneSet, GroupImportance, HeatCell,
     HeatGroup, HeatMap, HeatRow, Importance, Mechanism, MechanismDrug, Reference, Spread, Strategy,
@@ -410,7 +410,7 @@ fn mechanisms(explained: &Explained, partner: usize) -> Vec<DrugMechanism> {
 }
 
 /// What can be tried against a mechanism, in the report's form.
-pub fn strategy(known: &halfmax_core::CounterStrategy) -> Strategy {
+pub fn strategy(known: &halfmax_mechanisms::CounterStrategy) -> Strategy {
     Strategy {
         text: known.text.clone(),
         reference: Reference { text: known.reference.clone(), url: String::new() },

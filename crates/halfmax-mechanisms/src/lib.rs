@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use halfmax_core::{Error, Result};
 
 pub use classes::DrugClass;
 pub use gmt::{GeneSet, parse_gmt};
@@ -157,7 +157,7 @@ pub enum Direction {
     Sensitive,
 }
 
-const BUILTIN: &str = include_str!("../../../../datasets/mechanisms.toml");
+const BUILTIN: &str = halfmax_datasets::MECHANISMS;
 
 impl Mechanisms {
     /// The catalogue that comes with halfmax ("builtin"), or that of a TOML file.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Mechanism, Reference, symbols};
-use crate::{Error, Result};
+use halfmax_core::{Error, Result};
 
 /// A named set of genes, without directions.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::{DrugClass, Exception, Mechanism, Mechanisms, symbols};
-use crate::{Error, Result, listed};
+use halfmax_core::{Error, Result, listed};
 
 /// The id that stands for every class of drugs.
 pub(super) const ALL: &str = "all";

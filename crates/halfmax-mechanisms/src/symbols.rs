@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
-const SYMBOLS: &str = include_str!("../../../../datasets/hgnc/symbols.tsv");
+const SYMBOLS: &str = halfmax_datasets::HGNC_SYMBOLS;
 
 /// The genes that have, or have had, a name; none for a name of several.
 type Names = HashMap<&'static str, Option<&'static str>>;

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::Seed;
+use halfmax_core::Seed;
 
 fn builtin() -> Mechanisms {
     Mechanisms::named("builtin").unwrap()
@@ -427,7 +427,7 @@ fn no_text_makes_the_readers_panic() {
 
 /// The drugs of the dataset that ships with halfmax: name, targets, target pathway.
 fn shipped_drugs() -> Vec<[String; 3]> {
-    let text = include_str!("../../../../datasets/gdsc-core/drugs.csv");
+    let text = std::str::from_utf8(halfmax_datasets::GDSC_CORE_DRUGS).unwrap();
     let columns = |line: &str| -> Vec<String> {
         let mut quoted = false;
         let split = line.split(|letter| {
