@@ -43,11 +43,6 @@ impl<'a> Context<'a> {
     pub(crate) fn mechanism_link(&self, html: &mut Html, index: usize) {
         link(html, self.mechanisms.get(index), self.mechanism(index).map(full_name));
     }
-
-    /// A link to a mechanism's page under its short name.
-    pub(crate) fn mechanism_short_link(&self, html: &mut Html, index: usize) {
-        link(html, self.mechanisms.get(index), self.mechanism(index).map(short_name));
-    }
 }
 
 fn link(html: &mut Html, anchor: Option<&Anchor>, name: Option<&str>) {

@@ -46,6 +46,8 @@ pub struct Summary {
     pub paragraphs: Vec<String>,
     /// Key findings.
     pub findings: Vec<Finding>,
+    /// What a reader should doubt, a sentence each.
+    pub doubts: Vec<String>,
 }
 
 /// A key finding.

@@ -367,6 +367,7 @@ fn made_up() -> Report {
                 Finding { figure: "14 of 23".into(), text: "mechanisms push the way the catalogue expects, made up".into() },
                 Finding { figure: "ABCB1".into(), text: "is the gene that most often speaks against a drug, made up".into() },
             ],
+            doubts: vec!["Everything: all values are made up.".into()],
         },
         samples: ["MADE-UP-1", "MADE-UP-2", HOSTILE].map(|name| sample(chance, name)).to_vec(),
         leaderboard: Some(leaderboard(chance)),

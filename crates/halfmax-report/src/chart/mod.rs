@@ -28,7 +28,7 @@ pub(crate) use matrix::{Shades, matrix_chart};
 pub(crate) use plate::{plate_chart, plate_range, plate_size};
 pub(crate) use raster::raster_chart;
 pub(crate) use scale::Scale;
-pub(crate) use strip::{SpreadScale, dot_strip, performance_strip};
+pub(crate) use strip::{SpreadScale, dot_strip, performance_strip, share_bar};
 
 use crate::html::Html;
 

@@ -67,6 +67,12 @@ pub(crate) fn performance_strip(html: &mut Html, pearson: Option<f64>, ceiling: 
     html.raw("</svg>");
 }
 
+/// A bar of a share of the width.
+pub(crate) fn share_bar(html: &mut Html, share: f64) {
+    html.raw("<svg class=\"perf share\" aria-hidden=true><rect x=0 y=4 height=8 width=\"");
+    html.at(100.0 * share.clamp(0.0, 1.0)).raw("%\" /></svg>");
+}
+
 /// The common scale, symmetric about 0, of a drug's spreads of attributions.
 pub(crate) struct SpreadScale {
     scale: Scale,

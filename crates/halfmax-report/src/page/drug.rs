@@ -143,7 +143,7 @@ fn mechanisms(html: &mut Html, context: &Context<'_>, mechanisms: &[DrugMechanis
     table::open(html, None, "Resistance mechanisms behind the predictions", &columns);
     for mechanism in mechanisms {
         html.raw("<tr><th scope=row>");
-        context.mechanism_short_link(html, mechanism.mechanism);
+        context.mechanism_link(html, mechanism.mechanism);
         mark::direction(html, mechanism.direction);
         table::number(html, signed(mechanism.attribution, 3));
         table::number(html, signed(mechanism.adjusted, 3));

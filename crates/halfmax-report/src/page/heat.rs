@@ -35,7 +35,7 @@ fn grid(html: &mut Html, context: &Context<'_>, map: &HeatMap) {
         .raw("</caption><thead><tr><th scope=col>drug");
     for mechanism in &map.mechanisms {
         html.raw("<th scope=col><div>");
-        context.mechanism_short_link(html, *mechanism);
+        context.mechanism_link(html, *mechanism);
         html.raw("</div>");
     }
     html.raw("</thead>");

@@ -17,12 +17,12 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
 
 fn index(html: &mut Html, context: &Context<'_>) {
     open_chapter(html, "mechanisms", "Mechanisms");
-    let columns = [table::words("mechanism"), table::words("what it is"), table::words("matters most for")];
+    let columns = [table::words("mechanism"), table::words("matters most for")];
     table::open(html, None, "Resistance mechanisms", &columns);
     for (index, mechanism) in context.report.mechanisms.iter().enumerate() {
         html.raw("<tr><th scope=row>");
-        context.mechanism_short_link(html, index);
-        html.raw("<td>").text(full_name(mechanism)).raw("<td>");
+        context.mechanism_link(html, index);
+        html.raw("<td>");
         if mechanism.drugs.is_empty() {
             html.number(None);
         }

@@ -1,14 +1,34 @@
-//! The gist.
+//! The first page: pictures of what matters, what to doubt, and the gist in words.
 
 use super::{close_page, open_chapter};
-use crate::context::Context;
+use crate::chart::{IntervalChart, IntervalRow, Look, performance_strip, share_bar};
+use crate::context::{Context, named};
+use crate::data::{Better, Drug, Leaderboard, MechanismDrug, MetricRank, ModelScores, Standing};
 use crate::html::Html;
-use crate::number::count;
+use crate::mark;
+use crate::number::{count, fixed};
+use crate::table;
+
+/// Models that are drawn, and of these the yardsticks.
+const MODELS: usize = 6;
+const YARDSTICKS: usize = 2;
+/// Drugs that are shown at either end.
+const DRUGS: usize = 5;
+/// Pairs of drug and mechanism that are shown.
+const PAIRS: usize = 8;
+/// The q value from which on a pair does not stand out.
+const STANDS_OUT: f64 = 0.05;
 
 pub(super) fn write(html: &mut Html, context: &Context<'_>) {
     let summary = &context.report.summary;
     open_chapter(html, "summary", "Summary");
     html.raw("<div class=lead>").paragraphs(&summary.paragraphs).raw("</div>");
+    html.raw("<div class=first>");
+    models(html, context);
+    doubts(html, &summary.doubts);
+    drugs(html, context);
+    pairs(html, context);
+    html.raw("</div>");
     if !summary.findings.is_empty() {
         html.raw("<ul class=findings>");
         for finding in &summary.findings {
@@ -22,6 +42,138 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
     }
     contents(html, context);
     close_page(html);
+}
+
+/// The best models beside the best yardsticks and the ceiling, by the first of the chief metrics.
+fn models(html: &mut Html, context: &Context<'_>) {
+    let Some(board) = &context.report.leaderboard else { return };
+    let Some((index, metric)) =
+        board.metrics.iter().enumerate().find(|(_, metric)| metric.rank == MetricRank::Chief)
+    else {
+        return;
+    };
+    let shown = shown_models(board);
+    if shown.is_empty() {
+        return;
+    }
+    let row = |model: &&ModelScores| IntervalRow {
+        label: named(&model.name),
+        estimate: model.scores.get(index).copied().flatten(),
+        look: if model.standing == Standing::Naive { Look::Hollow } else { Look::Accent },
+    };
+    let rows: Vec<IntervalRow<'_>> = shown.iter().map(row).collect();
+    let better = match metric.better {
+        Better::Higher => "higher is better",
+        Better::Lower => "lower is better",
+    };
+    let title = format!("How well models predict: {} ({better})", named(&metric.name));
+    let rest = board.models.len() - shown.len();
+    html.raw("<section><h3>How well models predict</h3><figure><figcaption>")
+        .text(&format!("{} ({better})", named(&metric.name)))
+        .raw("</figcaption>");
+    let reference = metric.ceiling.map(|ceiling| ("ceiling", ceiling));
+    IntervalChart { title: &title, rows: &rows, reference, decimals: 3 }.draw(html);
+    html.raw("</figure><p class=note>Hollow dots are yardsticks that know no features; lines are 95 % intervals. ");
+    html.raw("<a href=#models>All models and metrics</a>");
+    if rest > 0 {
+        html.raw(", ").text(&count(rest)).raw(" more");
+    }
+    html.raw(".</p></section>");
+}
+
+/// The first models, with the first yardsticks.
+fn shown_models(board: &Leaderboard) -> Vec<&ModelScores> {
+    let of = |standing: Standing| board.models.iter().filter(move |model| model.standing == standing);
+    let yardsticks = of(Standing::Naive).take(YARDSTICKS).count();
+    let models = of(Standing::Model).take(MODELS - yardsticks);
+    models.chain(of(Standing::Naive).take(YARDSTICKS)).collect()
+}
+
+fn doubts(html: &mut Html, doubts: &[String]) {
+    if doubts.is_empty() {
+        return;
+    }
+    html.raw("<section><h3>What to doubt</h3><ul class=doubts>");
+    doubts.iter().for_each(|doubt| {
+        html.raw("<li>").text(doubt);
+    });
+    html.raw("</ul></section>");
+}
+
+/// The drugs that are predicted best and worst.
+fn drugs(html: &mut Html, context: &Context<'_>) {
+    let pearson = |drug: &Drug| drug.performance.as_ref()?.pearson.filter(|value| value.is_finite());
+    let mut order: Vec<(f64, usize)> = context
+        .report
+        .drugs
+        .iter()
+        .enumerate()
+        .filter_map(|(index, drug)| Some((pearson(drug)?, index)))
+        .collect();
+    if order.is_empty() {
+        return;
+    }
+    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    html.raw("<section><h3>Drugs that are predicted best and worst</h3>");
+    let columns = [
+        table::words("drug"),
+        table::charts("Pearson (dot) and ceiling (line), −0.2 to 1"),
+        table::numbers("Pearson"),
+    ];
+    let both = order.len() > 2 * DRUGS;
+    let best = if both { DRUGS } else { order.len() };
+    table::open(html, None, if both { "Best" } else { "All drugs" }, &columns);
+    order[..best].iter().for_each(|(_, index)| drug_row(html, context, *index));
+    table::close(html);
+    if both {
+        table::open(html, None, "Worst", &columns);
+        order[order.len() - DRUGS..].iter().for_each(|(_, index)| drug_row(html, context, *index));
+        table::close(html);
+    }
+    html.raw("<p class=note><a href=#drugs>").text(&count(order.len())).raw(" drugs</a></p></section>");
+}
+
+fn drug_row(html: &mut Html, context: &Context<'_>, index: usize) {
+    let performance = context.drug(index).and_then(|drug| drug.performance.as_ref());
+    let pearson = performance.and_then(|performance| performance.pearson);
+    html.raw("<tr><th scope=row>");
+    context.drug_link(html, index);
+    html.raw("</th><td>");
+    performance_strip(html, pearson, performance.and_then(|performance| performance.ceiling));
+    table::number(html, fixed(pearson, 2));
+}
+
+/// The pairs of drug and mechanism that stand out most.
+fn pairs(html: &mut Html, context: &Context<'_>) {
+    let of_mechanism = |(index, drugs): (usize, &[MechanismDrug])| {
+        let drugs = drugs.iter().filter(|drug| drug.q.is_some_and(|q| q < STANDS_OUT)).copied();
+        drugs.map(|drug| (index, drug)).collect::<Vec<_>>()
+    };
+    let mechanisms = context.report.mechanisms.iter().map(|mechanism| mechanism.drugs.as_slice()).enumerate();
+    let mut pairs: Vec<(usize, MechanismDrug)> = mechanisms.flat_map(of_mechanism).collect();
+    let size = |drug: &MechanismDrug| drug.attribution.map_or(0.0, f64::abs);
+    pairs.sort_by(|a, b| size(&b.1).total_cmp(&size(&a.1)).then(a.0.cmp(&b.0)).then(a.1.drug.cmp(&b.1.drug)));
+    pairs.truncate(PAIRS);
+    let Some(largest) = pairs.first().map(|pair| size(&pair.1)).filter(|largest| *largest > 0.0) else { return };
+    html.raw("<section><h3>Mechanisms that matter most</h3>");
+    let columns = [
+        table::words("drug"),
+        table::words("mechanism"),
+        table::words("pushes towards"),
+        table::charts("size"),
+    ];
+    table::open(html, None, "Pairs of drug and mechanism with a false discovery rate below 5 %", &columns);
+    for (mechanism, drug) in &pairs {
+        html.raw("<tr><th scope=row>");
+        context.drug_link(html, drug.drug);
+        html.raw("</th><td>");
+        context.mechanism_link(html, *mechanism);
+        mark::direction(html, drug.direction);
+        html.raw("<td>");
+        share_bar(html, size(drug) / largest);
+    }
+    table::close(html);
+    html.raw("<p class=note><a href=#mechanisms>All mechanisms</a>, <a href=#map>heat map</a></p></section>");
 }
 
 /// What the report holds.

@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 
+use halfmax_core::listed;
 use halfmax_eval::metric::{self, MetricGroup};
-use halfmax_eval::{Ceiling, Evaluation, LeaderboardRow, ModelEvaluation, SplitKind};
+use halfmax_eval::{Ceiling, Evaluation, LeaderboardRow, ModelEvaluation, PairedDifference, Scored, SplitKind};
 use halfmax_report::{
     Better, Calibration, Coverage, Density, DrugPerformance, Estimate, Leaderboard, Metric, MetricRank,
     ModelScores, Standing,
@@ -38,6 +39,75 @@ impl Reporting<'_> {
         self.report.calibrations = calibrated.map(calibration).collect();
         if let Some(best) = best.first() {
             self.add_performance(best, ceiling);
+            self.doubt_evaluation(evaluation, best, ceiling);
+        }
+    }
+
+    /// What is to be doubted of an evaluation: of the best model beside the yardsticks and the ceiling, of single drugs, intervals and
+    /// failed models.
+    fn doubt_evaluation(&mut self, evaluation: &Evaluation, best: &ModelEvaluation, ceiling: Option<&Ceiling>) {
+        let board = evaluation.leaderboard();
+        if let Some(naive) = board.rows.iter().find(|row| row.naive) {
+            let beaten = |pair: &&PairedDifference| pair.better == best.name && pair.worse == naive.name;
+            match evaluation.comparison.pairs.iter().find(beaten) {
+                Some(pair) if pair.p < 0.05 => {}
+                Some(pair) => self.doubt(format!(
+                    "{} is not clearly better than {}, which knows no features (p = {:.2}).",
+                    best.name, naive.name, pair.p
+                )),
+                None => self.doubt(format!("{} is not better than {}, which knows no features.", best.name, naive.name)),
+            }
+        }
+        let pearson = best.metrics.per_drug_pearson();
+        match ceiling.and_then(|ceiling| ceiling.per_drug_pearson).zip(pearson) {
+            Some((ceiling, own)) if own >= ceiling => self.doubt(format!(
+                "The per-drug Pearson of {} ({own:.2}) is as high as that of a second laboratory ({ceiling:.2}): the model may \
+                 predict what is particular to this screen.",
+                best.name
+            )),
+            Some(_) => {}
+            None => self.doubt(
+                "No second study of the same pairs was given, so nothing says how close to the truth a model could come \
+                 ([data] replicate).",
+            ),
+        }
+        let worse: Vec<&str> = best
+            .per_drug
+            .iter()
+            .filter(|drug| drug.r2.is_some_and(|r2| r2 < 0.0))
+            .map(|drug| drug.drug.as_str())
+            .collect();
+        if !worse.is_empty() {
+            self.doubt(format!(
+                "For {} of {} drugs, predictions are further off than the mean of the drug would be: {}.",
+                worse.len(),
+                best.per_drug.len(),
+                listed(&worse, 4)
+            ));
+        }
+        let few = best.per_drug.iter().filter(|drug| drug.n < Scored::LEAST_CELLS).count();
+        if few > 0 {
+            self.doubt(format!(
+                "{few} drugs have fewer than {} tested cell lines: they do not count in the per-drug Pearson.",
+                Scored::LEAST_CELLS
+            ));
+        }
+        for model in &evaluation.models {
+            let off = model.calibration.iter().find(|one| (one.observed - one.nominal).abs() > 0.05);
+            if let Some(off) = off {
+                self.doubt(format!(
+                    "Intervals of {} that should hold {:.0} % of the responses hold {:.0} %.",
+                    model.name,
+                    100.0 * off.nominal,
+                    100.0 * off.observed
+                ));
+            }
+        }
+        for failed in &evaluation.failed {
+            self.doubt(format!("{} failed and is left out.", failed.name));
+        }
+        if evaluation.kind == SplitKind::LPO {
+            self.doubt("The cell lines and drugs of the test sets are known to the models: the figures say nothing of new ones.");
         }
     }
 

@@ -31,6 +31,10 @@ impl Reporting<'_> {
             Some(found) => {
                 self.report.heat_map = Some(self.heat_map(explained));
                 self.summarise_explanation(explained, found);
+                self.doubt(
+                    "Mechanisms say what predictions rest on. A gene that goes with resistance need not cause it: it may stand for a \
+                     tissue or for a gene that it is expressed with.",
+                );
             }
             None => self.say(format!(
                 "Models of this family say no contributions of single features, so that mechanisms of {} can only be \

@@ -28,6 +28,9 @@ pub use samples::SampleTables;
 pub use svg::SvgFolder;
 pub use words::drug_letter;
 
+/// Warnings of the data that the first page repeats.
+const MOST_WARNINGS: usize = 3;
+
 /// A report that is being put together.
 pub struct Reporting<'a> {
     screen: &'a Screen,
@@ -64,7 +67,14 @@ impl<'a> Reporting<'a> {
             fact("Seed", &manifest.seed.to_string()),
             fact("Machine", &format!("{}, {}", manifest.machine.os, manifest.machine.architecture)),
         ];
-        Ok(Self { screen, target, report, drug_at: HashMap::new() })
+        let mut reporting = Self { screen, target, report, drug_at: HashMap::new() };
+        for warning in loaded.report.warnings.iter().take(MOST_WARNINGS) {
+            reporting.doubt(format!("The data: {warning}."));
+        }
+        if let Some(more @ 1..) = loaded.report.warnings.len().checked_sub(MOST_WARNINGS) {
+            reporting.doubt(format!("The data have {more} more warnings: halfmax data check prints them."));
+        }
+        Ok(reporting)
     }
 
     /// Says what was trained.
@@ -82,6 +92,11 @@ impl<'a> Reporting<'a> {
 
     fn say(&mut self, paragraph: impl Into<String>) {
         self.report.summary.paragraphs.push(paragraph.into());
+    }
+
+    /// Says what a reader should doubt.
+    fn doubt(&mut self, sentence: impl Into<String>) {
+        self.report.summary.doubts.push(sentence.into());
     }
 
     fn finding(&mut self, figure: impl Into<String>, text: impl Into<String>) {
