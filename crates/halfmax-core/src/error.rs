@@ -18,18 +18,36 @@ pub enum ErrorKind {
     Interrupted,
 }
 
-/// An error that reads like a sentence: what is wrong and where, and how to mend it.
+/// An error that reads like a sentence: what is wrong and where, and how to mend it. Where it is of a file, of a value in a table or of
+/// a parameter, it also has these as fields, for programs.
+///
+/// ```
+/// let error = halfmax_core::Error::data("doses.csv: column \"dose\", row 3: \"x\": expected a number").in_value("doses.csv", "dose", 3);
+/// assert_eq!((error.path(), error.column(), error.row()), (Some("doses.csv"), Some("dose"), Some(3)));
+/// let error = halfmax_core::Error::parameter("folds", 1, "2 to 100");
+/// assert_eq!(error.parameter_name(), Some("folds"));
+/// ```
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
     help: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    place: Box<Place>,
+}
+
+/// Where an error is, as far as a program may want to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Place {
+    path: Option<String>,
+    column: Option<String>,
+    row: Option<usize>,
+    parameter: Option<String>,
 }
 
 impl Error {
     fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), help: None, source: None }
+        Self { kind, message: message.into(), help: None, source: None, place: Box::default() }
     }
 
     /// A parameter or configuration that cannot work.
@@ -44,7 +62,9 @@ impl Error {
     /// assert_eq!(error.to_string(), "learning_rate = -1: expected a number above 0, at most 1");
     /// ```
     pub fn parameter(name: &str, value: impl fmt::Display, expected: &str) -> Self {
-        Self::config(format!("{name} = {value}: expected {expected}"))
+        let mut error = Self::config(format!("{name} = {value}: expected {expected}"));
+        error.place.parameter = Some(name.to_owned());
+        error
     }
 
     /// Input data that cannot be used.
@@ -95,6 +115,42 @@ impl Error {
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.message = format!("{place}: {}", self.message);
         self
+    }
+
+    /// Notes which file it is of, unless that is known. The message stays as it is.
+    #[must_use]
+    pub fn in_file(mut self, path: impl fmt::Display) -> Self {
+        self.place.path.get_or_insert_with(|| path.to_string());
+        self
+    }
+
+    /// Notes which value of a table it is of: the file, the column, and the row as a person counts. The message stays as it is.
+    #[must_use]
+    pub fn in_value(self, path: impl fmt::Display, column: impl Into<String>, row: usize) -> Self {
+        let mut error = self.in_file(path);
+        error.place.column = Some(column.into());
+        error.place.row = Some(row);
+        error
+    }
+
+    /// The file that it is of, where that is known.
+    pub fn path(&self) -> Option<&str> {
+        self.place.path.as_deref()
+    }
+
+    /// The column that it is of, where it is of one.
+    pub fn column(&self) -> Option<&str> {
+        self.place.column.as_deref()
+    }
+
+    /// The row of the file that it is of, as a person counts: the header is row 1.
+    pub fn row(&self) -> Option<usize> {
+        self.place.row
+    }
+
+    /// The parameter that it is of, where it is of one.
+    pub fn parameter_name(&self) -> Option<&str> {
+        self.place.parameter.as_deref()
     }
 
     /// What kind of error it is.

@@ -42,6 +42,11 @@ impl CellFeatures {
 /// # Errors
 /// If a cell line occurs twice, or a value is not what the kind holds.
 pub(crate) fn read_cell_features(table: &RawTable, kind: CellKind, known: Known<'_>) -> Result<CellFeatures> {
+    let label = table.label();
+    read_features_of(table, kind, known).map_err(|error| error.in_file(label))
+}
+
+fn read_features_of(table: &RawTable, kind: CellKind, known: Known<'_>) -> Result<CellFeatures> {
     let arrangement = orientation(table, known)?;
     let names = cell_names(table, &arrangement)?;
     let identified = known.lines.identify(&names);

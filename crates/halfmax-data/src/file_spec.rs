@@ -57,6 +57,10 @@ impl TableOptions {
     /// # Errors
     /// If the file cannot be read, or what is said does not fit it.
     pub fn read(&self, path: &Path) -> Result<RawTable> {
+        self.read_as_said(path).map_err(|error| error.in_file(path.display()))
+    }
+
+    fn read_as_said(&self, path: &Path) -> Result<RawTable> {
         let open = OpenOptions { sheet: self.sheet.clone(), separator: self.separator.clone() };
         let archive = if self.sheet.is_none() { curves_of_archive(path)? } else { None };
         let mut table = match archive {

@@ -86,6 +86,11 @@ pub struct Matrices {
 /// was given whose name or dose no column has; one block has several pairs of drugs or cell lines, or several units for the doses of one drug; readings would be pooled
 /// that a column tells apart; what the readings are is not clear. Names the file, the column, the row and the value.
 pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matrices> {
+    let label = table.label();
+    read_blocks(table, options).map_err(|error| error.in_file(label))
+}
+
+fn read_blocks(table: &RawTable, options: &MatrixOptions) -> Result<Matrices> {
     let (measured, filled_in) = without_filled_in(table)?;
     let table = measured.as_ref().unwrap_or(table);
     let mut found = read_measured(table, options)?;
@@ -557,6 +562,7 @@ fn missing(table: &RawTable, column: usize, at: usize, expected: &str) -> Error 
         table.label(),
         table.row_of(at)
     ))
+    .in_value(table.label(), name, table.row_of(at))
     .help("fill it in, or remove the row")
 }
 

@@ -422,6 +422,11 @@ fn scales_of_plates(table: &RawTable, percent: bool) -> Result<Scales> {
 /// # Errors
 /// As [`ReadingBatches::of`].
 pub fn read_readings(table: RawTable, options: &ReadingOptions) -> Result<(Readings, ReadingFacts)> {
+    let label = table.label().to_owned();
+    read_all_readings(table, options).map_err(|error| error.in_file(label))
+}
+
+fn read_all_readings(table: RawTable, options: &ReadingOptions) -> Result<(Readings, ReadingFacts)> {
     let batches = ReadingBatches::of(&OneTable(table), options)?;
     match batches.only {
         Some(readings) => Ok((readings, batches.facts)),

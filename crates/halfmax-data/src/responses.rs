@@ -64,6 +64,16 @@ pub fn read_responses(
     target: &TargetConfig,
     given_folds: Option<FoldSource<'_>>,
 ) -> Result<ResponseTable> {
+    let label = table.label();
+    read_response_rows(table, lines, target, given_folds).map_err(|error| error.in_file(label))
+}
+
+fn read_response_rows(
+    table: &RawTable,
+    lines: &CellLines,
+    target: &TargetConfig,
+    given_folds: Option<FoldSource<'_>>,
+) -> Result<ResponseTable> {
     let long = match wide_responses(table, lines)? {
         Some(wide) => {
             let said = target.column.clone().or_else(|| wide.quantity.clone());

@@ -525,6 +525,7 @@ impl RawTable {
         let name = &self.names[column];
         let row = self.row_of(at);
         Error::data(format!("{}: column {name:?}, row {row}: \"{value}\": expected {expected}", self.label))
+            .in_value(&self.label, name, row)
             .help("correct the value, leave it empty if it is missing, or remove the column")
     }
 

@@ -157,6 +157,7 @@ fn missing_unit(table: &RawTable, column: usize, row: usize) -> Error {
         table.names()[column],
         table.row_of(row)
     ))
+    .in_value(table.label(), &table.names()[column], table.row_of(row))
     .help("fill it in, or say the unit of all doses with --dose-unit, which sets the column aside")
 }
 
