@@ -34,7 +34,7 @@ const TASKS: &[Task] = &[
     },
     Task { name: "examples", about: "run the examples of the library", run: |_| examples() },
     Task { name: "package", about: "check that every crate can be packed", run: |_| package() },
-    Task { name: "bench", about: "run the benchmarks; arguments go to cargo bench", run: bench },
+    Task { name: "bench", about: "run the benchmarks, and add their medians to benches/history.csv; arguments go to cargo bench", run: bench },
     Task {
         name: "ci",
         about: "everything that a change must pass here: lint, test, docs, features, deny, examples",
@@ -188,8 +188,57 @@ fn package() -> Result<(), String> {
     cargo("package --workspace --no-verify --allow-dirty --exclude xtask", &[])
 }
 
+/// Runs the benchmarks and adds a line for each to the history: the day, the commit, the processors and the median.
 fn bench(more: &[String]) -> Result<(), String> {
-    cargo("bench --workspace", more)
+    let begun = std::time::SystemTime::now();
+    cargo("bench --workspace", more)?;
+    let answer = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(root()).output();
+        output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let (day, commit) = (answer("date", &["+%Y-%m-%d"]), answer("git", &["rev-parse", "--short", "HEAD"]));
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let mut medians = Vec::new();
+    collect_medians(&target.join("criterion"), "", begun, &mut medians)?;
+    medians.sort();
+    let path = root().join("benches/history.csv");
+    let mut text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|_| "day,commit,processors,benchmark,median_seconds\n".to_owned());
+    for (name, seconds) in medians {
+        text += &format!("{day},{commit},{processors},{name},{seconds}\n");
+    }
+    std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The medians, in seconds, of all benchmarks below a folder of criterion's that were run since then.
+fn collect_medians(
+    folder: &Path,
+    name: &str,
+    since: std::time::SystemTime,
+    into: &mut Vec<(String, String)>,
+) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let estimates = folder.join("new/estimates.json");
+    if let Ok(text) = std::fs::read_to_string(&estimates) {
+        let changed = std::fs::metadata(&estimates).and_then(|data| data.modified()).map_err(failed)?;
+        let median = text.split("\"median\"").nth(1).and_then(|rest| rest.split("\"point_estimate\":").nth(1));
+        let number = median.and_then(|rest| rest.split([',', '}']).next()).and_then(|text| text.trim().parse::<f64>().ok());
+        if let Some(nanoseconds) = number.filter(|_| changed >= since) {
+            into.push((name.to_owned(), format!("{:.6e}", nanoseconds / 1e9)));
+        }
+        return Ok(());
+    }
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        let own = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && own != "report" {
+            let name = if name.is_empty() { own } else { format!("{name}/{own}") };
+            collect_medians(&path, &name, since, into)?;
+        }
+    }
+    Ok(())
 }
 
 fn ci() -> Result<(), String> {
