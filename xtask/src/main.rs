@@ -34,7 +34,11 @@ const TASKS: &[Task] = &[
     },
     Task { name: "examples", about: "run the examples of the library", run: |_| examples() },
     Task { name: "package", about: "check that every crate can be packed", run: |_| package() },
-    Task { name: "bench", about: "run the benchmarks, and add their medians to benches/history.csv; arguments go to cargo bench", run: bench },
+    Task {
+        name: "bench",
+        about: "run the benchmarks, and add their medians to benches/history.csv; arguments go to cargo bench",
+        run: bench,
+    },
     Task {
         name: "ci",
         about: "everything that a change must pass here: lint, test, docs, features, deny, examples",
@@ -194,7 +198,10 @@ fn bench(more: &[String]) -> Result<(), String> {
     cargo("bench --workspace", more)?;
     let answer = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).current_dir(root()).output();
-        output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        output.map_or_else(
+            |_| String::new(),
+            |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        )
     };
     let (day, commit) = (answer("date", &["+%Y-%m-%d"]), answer("git", &["rev-parse", "--short", "HEAD"]));
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
@@ -222,8 +229,11 @@ fn collect_medians(
     let estimates = folder.join("new/estimates.json");
     if let Ok(text) = std::fs::read_to_string(&estimates) {
         let changed = std::fs::metadata(&estimates).and_then(|data| data.modified()).map_err(failed)?;
-        let median = text.split("\"median\"").nth(1).and_then(|rest| rest.split("\"point_estimate\":").nth(1));
-        let number = median.and_then(|rest| rest.split([',', '}']).next()).and_then(|text| text.trim().parse::<f64>().ok());
+        let median =
+            text.split("\"median\"").nth(1).and_then(|rest| rest.split("\"point_estimate\":").nth(1));
+        let number = median
+            .and_then(|rest| rest.split([',', '}']).next())
+            .and_then(|text| text.trim().parse::<f64>().ok());
         if let Some(nanoseconds) = number.filter(|_| changed >= since) {
             into.push((name.to_owned(), format!("{:.6e}", nanoseconds / 1e9)));
         }

@@ -45,7 +45,8 @@ fn charts(html: &mut Html, board: &Leaderboard) {
     );
 }
 
-fn row(model: &ModelScores, metric: usize) -> IntervalRow<'_> {
+/// A model's row in a chart of a metric.
+pub(super) fn row(model: &ModelScores, metric: usize) -> IntervalRow<'_> {
     let look = if model.standing == Standing::Naive { Look::Hollow } else { Look::Accent };
     IntervalRow { label: named(&model.name), estimate: model.scores.get(metric).copied().flatten(), look }
 }

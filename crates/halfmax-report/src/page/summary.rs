@@ -1,7 +1,8 @@
 //! The first page: pictures of what matters, what to doubt, and the gist in words.
 
+use super::leaderboard::row;
 use super::{close_page, open_chapter};
-use crate::chart::{IntervalChart, IntervalRow, Look, performance_strip, share_bar};
+use crate::chart::{IntervalChart, IntervalRow, performance_strip, share_bar};
 use crate::context::{Context, named};
 use crate::data::{Better, Drug, Leaderboard, MechanismDrug, MetricRank, ModelScores, Standing};
 use crate::html::Html;
@@ -56,12 +57,7 @@ fn models(html: &mut Html, context: &Context<'_>) {
     if shown.is_empty() {
         return;
     }
-    let row = |model: &&ModelScores| IntervalRow {
-        label: named(&model.name),
-        estimate: model.scores.get(index).copied().flatten(),
-        look: if model.standing == Standing::Naive { Look::Hollow } else { Look::Accent },
-    };
-    let rows: Vec<IntervalRow<'_>> = shown.iter().map(row).collect();
+    let rows: Vec<IntervalRow<'_>> = shown.iter().map(|model| row(model, index)).collect();
     let better = match metric.better {
         Better::Higher => "higher is better",
         Better::Lower => "lower is better",
@@ -73,7 +69,9 @@ fn models(html: &mut Html, context: &Context<'_>) {
         .raw("</figcaption>");
     let reference = metric.ceiling.map(|ceiling| ("ceiling", ceiling));
     IntervalChart { title: &title, rows: &rows, reference, decimals: 3 }.draw(html);
-    html.raw("</figure><p class=note>Hollow dots are yardsticks that know no features; lines are 95 % intervals. ");
+    html.raw(
+        "</figure><p class=note>Hollow dots are yardsticks that know no features; lines are 95 % intervals. ",
+    );
     html.raw("<a href=#models>All models and metrics</a>");
     if rest > 0 {
         html.raw(", ").text(&count(rest)).raw(" more");
@@ -154,7 +152,9 @@ fn pairs(html: &mut Html, context: &Context<'_>) {
     let size = |drug: &MechanismDrug| drug.attribution.map_or(0.0, f64::abs);
     pairs.sort_by(|a, b| size(&b.1).total_cmp(&size(&a.1)).then(a.0.cmp(&b.0)).then(a.1.drug.cmp(&b.1.drug)));
     pairs.truncate(PAIRS);
-    let Some(largest) = pairs.first().map(|pair| size(&pair.1)).filter(|largest| *largest > 0.0) else { return };
+    let Some(largest) = pairs.first().map(|pair| size(&pair.1)).filter(|largest| *largest > 0.0) else {
+        return;
+    };
     html.raw("<section><h3>Mechanisms that matter most</h3>");
     let columns = [
         table::words("drug"),

@@ -2,7 +2,9 @@ use std::collections::HashMap;
 
 use halfmax_core::listed;
 use halfmax_eval::metric::{self, MetricGroup};
-use halfmax_eval::{Ceiling, Evaluation, LeaderboardRow, ModelEvaluation, PairedDifference, Scored, SplitKind};
+use halfmax_eval::{
+    Ceiling, Evaluation, LeaderboardRow, ModelEvaluation, PairedDifference, Scored, SplitKind,
+};
 use halfmax_report::{
     Better, Calibration, Coverage, Density, DrugPerformance, Estimate, Leaderboard, Metric, MetricRank,
     ModelScores, Standing,
@@ -45,7 +47,12 @@ impl Reporting<'_> {
 
     /// What is to be doubted of an evaluation: of the best model beside the yardsticks and the ceiling, of single drugs, intervals and
     /// failed models.
-    fn doubt_evaluation(&mut self, evaluation: &Evaluation, best: &ModelEvaluation, ceiling: Option<&Ceiling>) {
+    fn doubt_evaluation(
+        &mut self,
+        evaluation: &Evaluation,
+        best: &ModelEvaluation,
+        ceiling: Option<&Ceiling>,
+    ) {
         let board = evaluation.leaderboard();
         if let Some(naive) = board.rows.iter().find(|row| row.naive) {
             let beaten = |pair: &&PairedDifference| pair.better == best.name && pair.worse == naive.name;
@@ -55,7 +62,10 @@ impl Reporting<'_> {
                     "{} is not clearly better than {}, which knows no features (p = {:.2}).",
                     best.name, naive.name, pair.p
                 )),
-                None => self.doubt(format!("{} is not better than {}, which knows no features.", best.name, naive.name)),
+                None => self.doubt(format!(
+                    "{} is not better than {}, which knows no features.",
+                    best.name, naive.name
+                )),
             }
         }
         let pearson = best.metrics.per_drug_pearson();
