@@ -45,14 +45,12 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
     close_page(html);
 }
 
-/// The best models beside the best yardsticks and the ceiling, by the first of the chief metrics.
+/// The best models beside the best yardsticks and the ceiling, by the first of the chief metrics that has a ceiling, else the first.
 fn models(html: &mut Html, context: &Context<'_>) {
     let Some(board) = &context.report.leaderboard else { return };
-    let Some((index, metric)) =
-        board.metrics.iter().enumerate().find(|(_, metric)| metric.rank == MetricRank::Chief)
-    else {
-        return;
-    };
+    let chief = || board.metrics.iter().enumerate().filter(|(_, metric)| metric.rank == MetricRank::Chief);
+    let with_ceiling = chief().find(|(_, metric)| metric.ceiling.is_some());
+    let Some((index, metric)) = with_ceiling.or_else(|| chief().next()) else { return };
     let shown = shown_models(board);
     if shown.is_empty() {
         return;
@@ -72,11 +70,11 @@ fn models(html: &mut Html, context: &Context<'_>) {
     html.raw(
         "</figure><p class=note>Hollow dots are yardsticks that know no features; lines are 95 % intervals. ",
     );
-    html.raw("<a href=#models>All models and metrics</a>");
+    html.raw("<a href=#models>All metrics");
     if rest > 0 {
-        html.raw(", ").text(&count(rest)).raw(" more");
+        html.raw(", and ").text(&count(rest)).raw(" more models");
     }
-    html.raw(".</p></section>");
+    html.raw("</a></p></section>");
 }
 
 /// The first models, with the first yardsticks.
@@ -115,16 +113,16 @@ fn drugs(html: &mut Html, context: &Context<'_>) {
     html.raw("<section><h3>Drugs that are predicted best and worst</h3>");
     let columns = [
         table::words("drug"),
-        table::charts("Pearson (dot) and ceiling (line), −0.2 to 1"),
+        table::charts("from −0.2 to 1"),
         table::numbers("Pearson"),
     ];
     let both = order.len() > 2 * DRUGS;
     let best = if both { DRUGS } else { order.len() };
-    table::open(html, None, if both { "Best" } else { "All drugs" }, &columns);
+    table::open(html, None, if both { "Best: Pearson (dot) and ceiling (line)" } else { "Pearson (dot) and ceiling (line)" }, &columns);
     order[..best].iter().for_each(|(_, index)| drug_row(html, context, *index));
     table::close(html);
     if both {
-        table::open(html, None, "Worst", &columns);
+        table::open(html, None, "Worst: Pearson (dot) and ceiling (line)", &columns);
         order[order.len() - DRUGS..].iter().for_each(|(_, index)| drug_row(html, context, *index));
         table::close(html);
     }
