@@ -163,7 +163,7 @@ fn what_is_read_is_never_replaced_and_links_are_followed() {
     let arguments = ["fit-curves", "raw.csv", "--out", "pipe.csv", "--overwrite"];
     let ran = halfmax(folder.path(), &arguments).output().unwrap();
     assert_eq!(ran.status.code(), Some(2));
-    assert!(said(&ran).contains("pipe.csv: is no ordinary file"), "{}", said(&ran));
+    assert!(said(&ran).contains("pipe.csv: is not an ordinary file"), "{}", said(&ran));
 }
 
 #[cfg(target_os = "linux")]

@@ -245,7 +245,7 @@ fn trees(parts: &Parts, sides: &[FittedSide]) -> Result<Vec<Tree>> {
             right: right.take(count)?.to_vec(),
         };
         if !shape.is_sound(sides.len()) {
-            return Err(malformed(format!("tree {} is no tree", trees.len())));
+            return Err(malformed(format!("tree {} is invalid", trees.len())));
         }
         let mut tests = Vec::with_capacity(count);
         for tested in &shape.sides {

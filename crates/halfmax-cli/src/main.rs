@@ -129,7 +129,7 @@ impl Global {
         }
         if place.exists() && !place.is_file() && !place.is_dir() {
             return Err(Error::config(format!(
-                "{}: is no ordinary file (a device or a pipe)",
+                "{}: is not an ordinary file (a device or a pipe)",
                 path.display()
             ))
             .help("name a file, or - for standard output"));

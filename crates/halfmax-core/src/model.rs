@@ -280,8 +280,8 @@ pub enum ValidationGroup<'a> {
     Member,
 }
 
-/// The sides whose entities a model may know one by one. An entity of such a side that was not seen in training has no
-/// mean and goes where most go.
+/// The sides whose entities a model may know one by one. Unseen entities have no mean and follow the
+/// majority branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Known {

@@ -412,7 +412,7 @@ impl Repeats {
             note("spellings brought together", &self.together),
             note("rows that repeat a drug", &self.rows),
             note(
-                "rows of one drug that say different things, of which the first counts",
+                "rows of one drug that say different things: the first is used",
                 &self.contradictions,
             ),
             note(
@@ -451,7 +451,7 @@ impl Tidied {
             (!all.is_empty()).then(|| format!("{what}: {} ({})", all.len(), listed(all, 5)))
         };
         [
-            note("lists of structures, of which the first is used", &self.lists),
+            note("lists of structures: the first is used", &self.lists),
             note("structures with doubled backslashes, read with single ones", &self.doubled),
         ]
         .into_iter()

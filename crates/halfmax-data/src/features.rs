@@ -369,7 +369,7 @@ fn categories(
         let names: Vec<&str> = numbers.iter().map(|column| table.names()[*column].as_str()).collect();
         report
             .notes
-            .push(format!("columns of numbers are no categories and not used: {}", listed(&names, 5)));
+            .push(format!("columns of numbers cannot be categories and are not used: {}", listed(&names, 5)));
     }
     text_blocks(table, &texts, rows, "category")
 }

@@ -268,7 +268,7 @@ fn open_archive<F: Read + Seek>(mut file: F) -> Result<ZipArchive<F>> {
     let begins_as_zip = file.read_exact(&mut start).is_ok() && &start == b"PK\x03\x04";
     if !begins_as_zip {
         return Err(
-            Error::data("is no model file").help("expected a file that `halfmax train` wrote (*.halfmax)")
+            Error::data("is not a model file").help("expected a file that `halfmax train` wrote (*.halfmax)")
         );
     }
     file.rewind().map_err(|error| Error::data(format!("cannot be read: {error}")).because(error))?;
@@ -282,7 +282,7 @@ fn open_archive<F: Read + Seek>(mut file: F) -> Result<ZipArchive<F>> {
 /// One file of the archive, never more than `most` bytes of it.
 fn entry(archive: &mut ZipArchive<impl Read + Seek>, name: &str, most: u64) -> Result<Vec<u8>> {
     let file = archive.by_name(name).map_err(|error| match error {
-        zip::result::ZipError::FileNotFound => Error::data(format!("is no model file: it holds no {name}"))
+        zip::result::ZipError::FileNotFound => Error::data(format!("is not a model file: it lacks {name}"))
             .help("expected a file that `halfmax train` wrote (*.halfmax)"),
         other => altered(format!("{name} cannot be read")).because(other),
     })?;

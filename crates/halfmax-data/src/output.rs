@@ -159,7 +159,7 @@ pub(crate) fn cannot_write(path: &Path, error: std::io::Error) -> Error {
             format!("the folder {folder} may not be written"),
             "choose another place, or change its permissions",
         ),
-        std::io::ErrorKind::NotADirectory => (format!("{folder} is no folder"), "choose another place"),
+        std::io::ErrorKind::NotADirectory => (format!("{folder} is not a folder"), "choose another place"),
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
             ("the disk is full".to_owned(), "free some space, or choose another place")
         }

@@ -66,7 +66,7 @@ impl Untreated {
         let wells = counted(self.all.count, "untreated well");
         let error = if error.is_finite() { format!(" ± {error:.3}") } else { String::new() };
         let mut notes: Vec<Note> = vec![
-            format!("{wells} (dose 0) read {mean:.3}{error} of the control in the mean; they say what a viability of 1 is, and are no dose of a curve")
+            format!("{wells} (dose 0) read {mean:.3}{error} of the control in the mean; they define a viability of 1, and do not count as a dose")
                 .into(),
         ];
         let off: Vec<String> = self

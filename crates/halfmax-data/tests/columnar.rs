@@ -37,7 +37,7 @@ const ASIDE: [(&str, &str); 14] = [
     ("lstr", "lists of texts"),
     ("lstruct", "lists of structures of \"a\""),
     ("uuid", "extension type \"arrow.uuid\""),
-    ("bin_raw", "bytes that are no text"),
+    ("bin_raw", "bytes that are not text"),
     ("time32s", "times of the day in seconds"),
 ];
 

@@ -80,7 +80,7 @@ fn a_model_file_that_is_not_whole_says_so() {
     let bytes = fs::read(&path).unwrap();
     says(read_model(folder.path().join("none.halfmax")), &["none.halfmax", "no such file"]);
     fs::write(&other, b"cell_line,x\n").unwrap();
-    says(read_model(&other), &["other.halfmax", "is no model file"]);
+    says(read_model(&other), &["other.halfmax", "is not a model file"]);
     for length in (5..bytes.len()).step_by(7) {
         fs::write(&other, &bytes[..length]).unwrap();
         says(read_model(&other), &["other.halfmax"]);
@@ -88,7 +88,7 @@ fn a_model_file_that_is_not_whole_says_so() {
     fs::write(&other, &bytes[..bytes.len() / 2]).unwrap();
     says(read_model(&other), &["cut short"]);
     changed(&path, &other, |name, bytes| (name != "tensors.safetensors").then_some(bytes));
-    says(read_model(&other), &["is no model file", "tensors.safetensors"]);
+    says(read_model(&other), &["is not a model file", "tensors.safetensors"]);
 }
 
 /// Changes the description of a model file, and its digest with it.

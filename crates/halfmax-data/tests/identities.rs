@@ -368,7 +368,7 @@ fn structures_are_tidied_and_names_may_be_structures() {
     assert_eq!(table.block("fingerprint").unwrap().missing_share(), 0.0);
     let report = report.to_string();
     for note in [
-        "of which the first is used: 2 (b, c)",
+        "the first is used: 2 (b, c)",
         "doubled backslashes, read with single ones: 1 (a)",
         "row 6 repeats d of row 5",
         "kept apart: e-1 and e1",

@@ -206,7 +206,7 @@ impl TuneParams {
 
 const SEED_DRAWS: u64 = 31;
 const SEED_FITS: u64 = 32;
-/// Of the sets of one rung of successive halving one in so many goes on.
+/// Successive halving keeps one set of parameters in so many.
 const HALVING: usize = 3;
 /// Fewer groups than this say nothing.
 const LEAST_GROUPS: f64 = 20.0;

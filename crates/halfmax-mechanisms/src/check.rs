@@ -37,7 +37,7 @@ fn entries<T: DeserializeOwned>(table: &mut Table, key: &str) -> Result<Vec<T>> 
         None => return Ok(Vec::new()),
         Some(Value::Array(entries)) => entries,
         Some(_) => {
-            return Err(Error::config(format!("{key} is no list of entries: expected [[{key}]]"))
+            return Err(Error::config(format!("{key} is not a list of entries: expected [[{key}]]"))
                 .help(format!("write [[{key}]], in double brackets, above each entry")));
         }
     };
@@ -169,7 +169,7 @@ fn genes(catalogue: &Mechanisms, place: &str, mechanism: &Mechanism) -> Result<(
     }
     if genes.len() == mechanism.markers.len() {
         return Err(Error::config(format!("{place} has no gene: expected some in up, down or altered"))
-            .help("list the genes of which more (up), less (down) or a change (altered) resists"));
+            .help("list genes whose higher level (up), lower level (down) or change (altered) confers resistance"));
     }
     if let Some(gene) = repeated(&genes) {
         return Err(Error::config(format!("{place} names {gene:?} twice")).help("keep the one that is right"));

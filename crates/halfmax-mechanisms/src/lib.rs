@@ -58,7 +58,7 @@ pub struct Mechanism {
     /// How it makes cells resist, in plain words.
     #[serde(default)]
     pub summary: String,
-    /// Genes of which more resists.
+    /// Genes whose higher expression or copy number confers resistance.
     #[serde(default)]
     pub up: Vec<String>,
     /// Genes of which less resists.

@@ -71,7 +71,7 @@ impl Model for Neural {
         for (side, inputs) in [&cells, &drugs].into_iter().enumerate() {
             if !block.known[side] && inputs.width() == 0 {
                 context.progress.warn(&format!(
-                    "family \"neural\": {}s are told apart by features only, and there are none: all are predicted alike",
+                    "family \"neural\": {}s differ by their features only, and they have none: all get the same prediction",
                     screen.table(side).sort()
                 ));
             }

@@ -388,7 +388,7 @@ fn drugs_that_are_held_out_are_told_apart_by_their_structure() {
     let heard = watcher.heard.into_inner().unwrap();
     assert_eq!(
         heard[0],
-        "family \"neural\": drugs are told apart by features only, and there are none: all are predicted alike"
+        "family \"neural\": drugs differ by their features only, and they have none: all get the same prediction"
     );
     assert!(heard[1].contains("epoch 1 loss") && heard[1].contains("validation RMSE"), "{}", heard[1]);
 }

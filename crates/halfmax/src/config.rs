@@ -72,7 +72,7 @@ impl Config {
         // A run says where its files are: better told now than when everything is computed.
         if base.to_str().is_none() {
             return Err(Error::config(format!(
-                "{}: its path is no text in UTF-8, and a run could not say where its files are",
+                "{}: its path is not text in UTF-8, so a run could not store where its files are",
                 base.display()
             ))
             .help("rename the folder or the file"));
@@ -101,7 +101,7 @@ impl Config {
             let names = || specs.iter().map(|spec| spec.name.as_str()).chain(Naive::ALL.map(Naive::name));
             if let Some(wrong) = intervals.models.iter().find(|wrong| names().all(|name| name != *wrong)) {
                 let help = nearest(wrong, names()).map(|near| format!("did you mean {near:?}?"));
-                return Err(Error::config(format!("intervals.models names {wrong:?}, which is no model"))
+                return Err(Error::config(format!("intervals.models names {wrong:?}, which is not a model of the configuration"))
                     .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
             }
         }
@@ -112,7 +112,7 @@ impl Config {
             {
                 let known = specs.iter().map(|spec| spec.name.as_str());
                 let help = nearest(wrong, known).map(|near| format!("did you mean {near:?}?"));
-                return Err(Error::config(format!("explain.models names {wrong:?}, which is no model"))
+                return Err(Error::config(format!("explain.models names {wrong:?}, which is not a model of the configuration"))
                     .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
             }
         }
@@ -215,14 +215,14 @@ fn apply(table: &mut toml::Table, one: &str) -> Result<()> {
             (Some(toml::Value::Table(inner)), _) => {
                 inner.entry(*step).or_insert_with(|| toml::Table::new().into())
             }
-            _ => return Err(refuse("steps into something that is no table")),
+            _ => return Err(refuse("steps into a value that is not a table")),
         };
         at = Some(next);
     }
     let into = match at {
         None => table,
         Some(toml::Value::Table(inner)) => inner,
-        Some(_) => return Err(refuse("sets a key of something that is no table")),
+        Some(_) => return Err(refuse("sets a key of a value that is not a table")),
     };
     into.insert((*last).to_owned(), parsed);
     Ok(())

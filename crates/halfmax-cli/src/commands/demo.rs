@@ -152,7 +152,7 @@ fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal)
     let screen = &prepared.loaded.screen;
     write_evaluation(&folder, &config, &prepared.loaded, &evaluation, (None, &[]))?;
     let leaderboard = evaluation.leaderboard();
-    let title = "SIMULATED combinations of two drugs, of which the models saw neither order in any cell line: mean excess\n\
+    let title = "SIMULATED combinations of two drugs that the models saw in neither order and in no cell line: mean excess\n\
                  over Bliss's independence, percentage points (no combination was measured; see DESIGN.md)";
     terminal.result("simulated_combinations", &leaderboard, &format!("\n{title}\n\n{leaderboard}"))?;
     if let Some(model) = evaluation.models.first() {

@@ -38,7 +38,7 @@ pub struct FitCurvesArgs {
     /// says it, and where it does not say the scale, the range of all readings does.
     #[arg(long, value_enum)]
     response: Option<ReadingValue>,
-    /// The unit of the doses: um, nm, pm, mm or m; by a column of units, else by the doses' column's name, else um, by default.
+    /// Dose unit: um, nm, pm, mm or m. Default: the unit column, else the suffix of the dose column, else um.
     #[arg(long, value_name = "UNIT", value_parser = dose_unit)]
     dose_unit: Option<f64>,
     /// Fit a curve to each experiment; by default all experiments of a drug in a cell line are one curve.

@@ -63,7 +63,7 @@ fn read_manifest(run: &Path) -> Result<Manifest> {
             .help("give a folder that `halfmax train` or `halfmax evaluate` wrote")
     })?;
     serde_json::from_str(&text)
-        .map_err(|error| Error::data(format!("{}: is no manifest of a run", path.display())).because(error))
+        .map_err(|error| Error::data(format!("{}: is not the manifest of a run", path.display())).because(error))
 }
 
 fn check_inputs(inputs: &[Input], global: &Global) -> Result<()> {

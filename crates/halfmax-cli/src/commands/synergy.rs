@@ -47,11 +47,10 @@ pub struct SynergyArgs {
     /// A TOML file of options, in a table named synergy (models, baseline, bootstrap, missing, confidence); flags come first.
     #[arg(long, value_name = "FILE")]
     options: Option<PathBuf>,
-    /// What is expected of drugs that do not interact. Default: hsa,bliss,loewe,zip.
+    /// Reference models to score against. Default: hsa,bliss,loewe,zip.
     #[arg(long, value_delimiter = ',', value_enum)]
     models: Vec<SynergyValue>,
-    /// Whether inhibitions that the drugs' curves have without effect are taken off: never ("none"), off negative inhibitions ("part"), or off all.
-    /// Default: none.
+    /// Baseline correction, as in SynergyFinder: "none", "part" (negative wells only) or "all". Default: none.
     #[arg(long, value_enum)]
     baseline: Option<BaselineValue>,
     /// Whether curves of drugs alone, and those of ZIP's rows and columns, are drawn to what all blocks of the file have in common: "learnt" (how Hill

@@ -125,7 +125,7 @@ fn gene_sets(path: &Path) -> Result<Option<Inspection>> {
     let known = count_known_genes(genes.iter().map(|gene| gene.as_str()));
     let shape = FileShape { file: label, role: "gene sets".into(), rows: sets.len(), ..FileShape::default() };
     let notes = vec![format!(
-        "{} gene sets of {} genes, of which {} are known symbols or ids",
+        "{} gene sets of {} genes; {} of the genes are known symbols or ids",
         grouped(sets.len()),
         grouped(genes.len()),
         grouped(known)

@@ -249,7 +249,7 @@ fn report(
             notes.push(format!("{what}: {} ({})", grouped(names.len()), listed(names, 5)));
         }
     };
-    note("rows whose ids are of several cell lines, of which the COSMIC id counts", &conflicts.ids);
+    note("rows whose ids belong to several cell lines: the COSMIC id is used", &conflicts.ids);
     note("cell lines of one name with different ids, kept apart", &conflicts.lines);
     let names: Vec<String> = conflicts.names.into_iter().collect();
     note("names and ids that belong to another cell line already, not moved", &names);

@@ -252,7 +252,7 @@ fn values_of(label: &str, column: Column) -> Result<Values> {
         }
         kind => match column.cast(&DataType::String) {
             Ok(cast) if !kind.is_nested() => texts(label, &cast, str::to_owned)?,
-            _ if kind.is_binary() => Values::Other("bytes that are no text".into()),
+            _ if kind.is_binary() => Values::Other("bytes that are not text".into()),
             _ => Values::Other(format!("values of type {kind}")),
         },
     })

@@ -129,7 +129,7 @@ fn refuse_what_is_no_text(label: &str, bytes: &[u8]) -> Result<()> {
     let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     let zeros = bytes.iter().take(4096).filter(|byte| **byte == 0).count();
     if zeros > 0 && !utf16 && !super::text::looks_like_utf16(bytes) {
-        return Err(Error::data(format!("{label}: this is no text file, and of no other kind that is known"))
+        return Err(Error::data(format!("{label}: is not a text file, nor a file of another known kind"))
             .help("expected delimited text (also .gz), Parquet, Feather, a workbook (.xlsx), or a .zip with one of these"));
     }
     Ok(())

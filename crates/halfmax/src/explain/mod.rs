@@ -76,7 +76,7 @@ impl ExplainParams {
                     .help("give the path of a GMT file")
             })?;
             let text = String::from_utf8(bytes).map_err(|error| {
-                Error::data(format!("{place}: is no text: expected a GMT file"))
+                Error::data(format!("{place}: is not text in UTF-8: expected a GMT file"))
                     .because(error)
                     .help("unpack it first if it is packed; GMT files of MSigDB and Reactome are plain text")
             })?;

@@ -223,7 +223,7 @@ impl Section {
             let mut own = section.clone();
             for (name, value) in changed {
                 let value = toml::Value::try_from(value).map_err(|error| {
-                    Error::config(format!("{name} = {value}: is no value of a configuration")).because(error)
+                    Error::config(format!("{name} = {value}: is not a value of a configuration")).because(error)
                 })?;
                 own.params.insert(name.clone(), value);
             }
@@ -276,7 +276,7 @@ impl Section {
                         None => format!("expected some of {}", listed(&names, 20)),
                     };
                     return Err(
-                        Error::config(format!("members names {name:?}, which is no single model")).help(help)
+                        Error::config(format!("members names {name:?}, which is not a single model of the configuration")).help(help)
                     );
                 };
                 members.push(named(*found));

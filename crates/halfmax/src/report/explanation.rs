@@ -299,7 +299,7 @@ impl Reporting<'_> {
         self.note(
             "Limits",
             &[
-                "A contribution says what a model relies on. It is no proof of cause: genes that go together share \
+                "A contribution says what a model relies on. It does not prove a cause: genes that go together share \
                  contributions, and what models of cell lines learn need not hold in patients.",
                 "Research use only. Strategies are those that the literature discusses, for research, and no advice on treatment.",
             ],

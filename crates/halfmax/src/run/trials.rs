@@ -83,7 +83,7 @@ impl Trials {
             .map_err(|error| Error::data(format!("{}: cannot be read", path.display())).because(error))?;
         let trial = |(at, line): (usize, &str)| {
             serde_json::from_str(line).map_err(|error| {
-                Error::data(format!("{}: line {} is no trial", path.display(), at + 1)).because(error)
+                Error::data(format!("{}: line {} is not a trial", path.display(), at + 1)).because(error)
             })
         };
         text.lines().enumerate().map(trial).collect()
@@ -135,7 +135,7 @@ impl Trials {
 fn whole_lines(mut bytes: Vec<u8>, path: &Path) -> Result<String> {
     bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
     String::from_utf8(bytes).map_err(|error| {
-        Error::data(format!("{}: is no text", path.display()))
+        Error::data(format!("{}: is not text in UTF-8", path.display()))
             .because(error)
             .help("give another --out, or remove that file")
     })
@@ -164,7 +164,7 @@ fn read(text: &str, path: &Path, expected: &Header) -> Result<Vec<Trial>> {
     }
     let trial = |(at, line): (usize, &str)| {
         serde_json::from_str(line).map_err(|error| {
-            Error::data(format!("{}: line {} is no trial", path.display(), at + 2))
+            Error::data(format!("{}: line {} is not a trial", path.display(), at + 2))
                 .because(error)
                 .help("remove that line, or the file")
         })
