@@ -568,7 +568,10 @@ fn a_stack_names_members_that_are_not_there_and_a_kernel_its_parameters() {
         evaluate_with("config.toml", &config, 2)
     };
     let message = with("[[model]]\nfamily = \"stack\"\nmembers = [\"bost\"]\n\n[[model]]");
-    says(&message, &["family \"stack\"", "members names \"bost\", which is not a single model of the configuration"]);
+    says(
+        &message,
+        &["family \"stack\"", "members names \"bost\", which is not a single model of the configuration"],
+    );
     let message = with("[[model]]\nfamily = \"kernel\"\nshrinkage = 3\n\n[[model]]");
     says(&message, &["family \"kernel\"", "shrinkage = 3: expected a number from 0 to 1"]);
     let message = with("[[model]]\nfamily = \"kernel\"\nlenghtscale = 3\n\n[[model]]");

@@ -411,10 +411,7 @@ impl Repeats {
         [
             note("spellings brought together", &self.together),
             note("rows that repeat a drug", &self.rows),
-            note(
-                "rows of one drug that say different things: the first is used",
-                &self.contradictions,
-            ),
+            note("rows of one drug that say different things: the first is used", &self.contradictions),
             note(
                 "names that differ in punctuation or case only and say different things, kept apart",
                 &self.apart,

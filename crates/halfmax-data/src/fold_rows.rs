@@ -90,7 +90,8 @@ impl FoldsOfRows {
 /// The row numbers of a file with their lines.
 fn row_numbers(label: &str, bytes: &[u8]) -> Result<Vec<(usize, usize)>> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
-        Error::data(format!("{label}: is not text in UTF-8")).help("expected one row number a line, counted from 0")
+        Error::data(format!("{label}: is not text in UTF-8"))
+            .help("expected one row number a line, counted from 0")
     })?;
     let lines = text.lines().zip(1..).map(|(text, line)| (line, text.trim()));
     let number = |(line, text): (usize, &str)| match text.parse() {

@@ -499,7 +499,8 @@ impl RawTable {
     fn no_number(&self, column: usize, at: usize, text: &str, expected: &str) -> Error {
         let error = self.bad_value(column, at, text, expected);
         if text.starts_with(['<', '>', '≤', '≥']) {
-            return error.help("a bound is not a measurement: leave the value empty, or give the number alone");
+            return error
+                .help("a bound is not a measurement: leave the value empty, or give the number alone");
         }
         if text.ends_with('%') {
             return error.help("give the number without the sign, in a column whose name says percent");

@@ -71,7 +71,9 @@ impl Protocol {
         if let Some(intervals) = &protocol.intervals {
             intervals.check()?;
             if let Some(unknown) = intervals.models.iter().find(|name| !names.contains(name)) {
-                return Err(Error::config(format!("intervals.models names {unknown:?}, which is not a model of the configuration")));
+                return Err(Error::config(format!(
+                    "intervals.models names {unknown:?}, which is not a model of the configuration"
+                )));
             }
             if folds.count() < 3 {
                 return Err(Error::config(format!(

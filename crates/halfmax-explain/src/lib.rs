@@ -5,6 +5,7 @@
 //!
 //! ```
 //! use halfmax_core::*;
+//! use halfmax_mechanisms::Mechanisms;
 //! use halfmax_explain::{FeatureSet, Question, Settings};
 //! use halfmax_kernel::KernelParams;
 //! use ndarray::Array2;

@@ -34,7 +34,7 @@ impl Mechanisms {
     /// enough: `PDK1 (PDPK1)` is found as PDK1 and as PDPK1, `Nutlin-3a (-)` as Nutlin-3a.
     ///
     /// ```
-    /// use halfmax_core::Mechanisms;
+    /// use halfmax_mechanisms::Mechanisms;
     /// let catalogue = Mechanisms::named("builtin")?;
     /// let ids = |name: &str, targets: &str, pathway: &str| -> Vec<String> {
     ///     catalogue.classes_of(name, targets, pathway).iter().map(|class| class.id.clone()).collect()

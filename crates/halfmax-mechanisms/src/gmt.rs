@@ -25,7 +25,7 @@ pub struct GeneSet {
 /// page. The error names the file, the line, what was found and what was expected.
 ///
 /// ```
-/// use halfmax_core::{Mechanism, parse_gmt};
+/// use halfmax_mechanisms::{Mechanism, parse_gmt};
 /// let sets = parse_gmt("HALLMARK_X\thttps://example.org\tTP53\tMLL2\n", "x.gmt")?;
 /// assert_eq!(sets[0].genes, ["TP53", "KMT2D"]);
 /// let mechanism = Mechanism::from(sets[0].clone());

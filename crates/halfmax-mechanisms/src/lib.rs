@@ -166,7 +166,7 @@ impl Mechanisms {
     /// If the file cannot be read or is no catalogue.
     ///
     /// ```
-    /// use halfmax_core::Mechanisms;
+    /// use halfmax_mechanisms::Mechanisms;
     /// let builtin = Mechanisms::named("builtin")?;
     /// assert!(builtin.list[0].genes().any(|gene| gene == "ABCB1"));
     /// # Ok::<(), halfmax_core::Error>(())
@@ -191,7 +191,7 @@ impl Mechanisms {
     /// key and its value, and what was expected.
     ///
     /// ```
-    /// use halfmax_core::Mechanisms;
+    /// use halfmax_mechanisms::Mechanisms;
     /// let error = Mechanisms::parse("[[mechanism]]\nid = \"efflux\"\nname = \"Efflux\"").unwrap_err();
     /// assert_eq!(error.to_string(), "mechanism \"efflux\" has no gene: expected some in up, down or altered");
     /// ```
@@ -209,7 +209,7 @@ impl Mechanisms {
     /// The mechanism of this id.
     ///
     /// ```
-    /// use halfmax_core::Mechanisms;
+    /// use halfmax_mechanisms::Mechanisms;
     /// assert_eq!(Mechanisms::named("builtin")?.mechanism("emt").map(|emt| emt.sections.len()), Some(1));
     /// # Ok::<(), halfmax_core::Error>(())
     /// ```
@@ -230,7 +230,7 @@ impl Mechanism {
     /// Whether it makes cells resist drugs of any of these classes.
     ///
     /// ```
-    /// use halfmax_core::Mechanisms;
+    /// use halfmax_mechanisms::Mechanisms;
     /// let catalogue = Mechanisms::named("builtin")?;
     /// let efflux = catalogue.mechanism("efflux").unwrap();
     /// assert!(efflux.concerns(&catalogue.classes_of("Vinblastine", "", "")));
@@ -248,7 +248,7 @@ impl Mechanism {
     /// for its loss. Whether the mechanism [concerns](Self::concerns) the drug at all is not asked.
     ///
     /// ```
-    /// use halfmax_core::{Direction, Mechanisms, Sense};
+    /// use halfmax_mechanisms::{Direction, Mechanisms, Sense};
     /// let catalogue = Mechanisms::named("builtin")?;
     /// let mapk = catalogue.mechanism("mapk_erk").unwrap();
     /// let expected = |drug: &str| mapk.expected("KRAS", Sense::Altered, &catalogue.classes_of(drug, "", ""));
@@ -299,7 +299,7 @@ impl Direction {
     /// The other direction.
     ///
     /// ```
-    /// use halfmax_core::Direction;
+    /// use halfmax_mechanisms::Direction;
     /// assert_eq!(Direction::Resistant.opposite(), Direction::Sensitive);
     /// ```
     #[must_use]

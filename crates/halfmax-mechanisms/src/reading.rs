@@ -34,7 +34,7 @@ impl Mechanisms {
     /// no reading.
     ///
     /// ```
-    /// use halfmax_core::{Mechanisms, Sense};
+    /// use halfmax_mechanisms::{Mechanisms, Sense};
     /// let catalogue = Mechanisms::named("builtin")?;
     /// let read = |kind: &str, name: &str| -> Vec<(String, Sense)> {
     ///     catalogue.genes_of_feature(kind, name).into_iter().map(|reading| (reading.gene, reading.sense)).collect()

@@ -59,7 +59,7 @@ fn ids() -> &'static Ids {
 /// The approved symbol of the gene that has this NCBI Gene (Entrez) id; none for an id that HGNC's table lacks.
 ///
 /// ```
-/// assert_eq!(halfmax_core::symbol_of_entrez(5243), Some("ABCB1"));
+/// assert_eq!(halfmax_mechanisms::symbol_of_entrez(5243), Some("ABCB1"));
 /// ```
 pub fn symbol_of_entrez(id: u32) -> Option<&'static str> {
     ids().entrez.get(&id).copied()
@@ -68,7 +68,7 @@ pub fn symbol_of_entrez(id: u32) -> Option<&'static str> {
 /// The approved symbol of the gene that has this Ensembl id, without a version; none for an id that HGNC's table lacks.
 ///
 /// ```
-/// assert_eq!(halfmax_core::symbol_of_ensembl("ENSG00000085563"), Some("ABCB1"));
+/// assert_eq!(halfmax_mechanisms::symbol_of_ensembl("ENSG00000085563"), Some("ABCB1"));
 /// ```
 pub fn symbol_of_ensembl(id: &str) -> Option<&'static str> {
     ids().ensembl.get(id).copied()
@@ -92,7 +92,7 @@ pub(super) fn is_approved(symbol: &str) -> bool {
 /// symbol of one gene outranks an alias of another. Source: HUGO Gene Nomenclature Committee.
 ///
 /// ```
-/// assert_eq!(halfmax_core::approved_symbol("MLL2"), Some("KMT2D"));
+/// assert_eq!(halfmax_mechanisms::approved_symbol("MLL2"), Some("KMT2D"));
 /// ```
 pub fn approved(name: &str) -> Option<&'static str> {
     let table = table();

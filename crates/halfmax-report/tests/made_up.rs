@@ -166,7 +166,7 @@ fn strategy() -> Strategy {
 fn mechanism(chance: &mut Chance, index: usize) -> Mechanism {
     Mechanism {
         id: if index == 1 { HOSTILE.into() } else { format!("mechanism {index}") },
-        name: format!("Made-up mechanism {index}: cells escape in a way that does not exist"),
+        name: format!("Made-up mechanism {index}: an escape"),
         summary: vec!["What the mechanism is, in plain words, would stand here.".into()],
         genes: vec![
             GeneSet {

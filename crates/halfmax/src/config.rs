@@ -101,8 +101,10 @@ impl Config {
             let names = || specs.iter().map(|spec| spec.name.as_str()).chain(Naive::ALL.map(Naive::name));
             if let Some(wrong) = intervals.models.iter().find(|wrong| names().all(|name| name != *wrong)) {
                 let help = nearest(wrong, names()).map(|near| format!("did you mean {near:?}?"));
-                return Err(Error::config(format!("intervals.models names {wrong:?}, which is not a model of the configuration"))
-                    .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
+                return Err(Error::config(format!(
+                    "intervals.models names {wrong:?}, which is not a model of the configuration"
+                ))
+                .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
             }
         }
         if let Some(explain) = &config.explain {
@@ -112,8 +114,10 @@ impl Config {
             {
                 let known = specs.iter().map(|spec| spec.name.as_str());
                 let help = nearest(wrong, known).map(|near| format!("did you mean {near:?}?"));
-                return Err(Error::config(format!("explain.models names {wrong:?}, which is not a model of the configuration"))
-                    .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
+                return Err(Error::config(format!(
+                    "explain.models names {wrong:?}, which is not a model of the configuration"
+                ))
+                .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
             }
         }
         config.pilot.as_ref().map_or(Ok(()), PilotParams::check)?;

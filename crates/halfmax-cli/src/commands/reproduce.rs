@@ -62,8 +62,9 @@ fn read_manifest(run: &Path) -> Result<Manifest> {
             .because(error)
             .help("give a folder that `halfmax train` or `halfmax evaluate` wrote")
     })?;
-    serde_json::from_str(&text)
-        .map_err(|error| Error::data(format!("{}: is not the manifest of a run", path.display())).because(error))
+    serde_json::from_str(&text).map_err(|error| {
+        Error::data(format!("{}: is not the manifest of a run", path.display())).because(error)
+    })
 }
 
 fn check_inputs(inputs: &[Input], global: &Global) -> Result<()> {

@@ -111,14 +111,15 @@ fn drugs(html: &mut Html, context: &Context<'_>) {
     }
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     html.raw("<section><h3>Drugs that are predicted best and worst</h3>");
-    let columns = [
-        table::words("drug"),
-        table::charts("from −0.2 to 1"),
-        table::numbers("Pearson"),
-    ];
+    let columns = [table::words("drug"), table::charts("from −0.2 to 1"), table::numbers("Pearson")];
     let both = order.len() > 2 * DRUGS;
     let best = if both { DRUGS } else { order.len() };
-    table::open(html, None, if both { "Best: Pearson (dot) and ceiling (line)" } else { "Pearson (dot) and ceiling (line)" }, &columns);
+    table::open(
+        html,
+        None,
+        if both { "Best: Pearson (dot) and ceiling (line)" } else { "Pearson (dot) and ceiling (line)" },
+        &columns,
+    );
     order[..best].iter().for_each(|(_, index)| drug_row(html, context, *index));
     table::close(html);
     if both {

@@ -223,7 +223,8 @@ impl Section {
             let mut own = section.clone();
             for (name, value) in changed {
                 let value = toml::Value::try_from(value).map_err(|error| {
-                    Error::config(format!("{name} = {value}: is not a value of a configuration")).because(error)
+                    Error::config(format!("{name} = {value}: is not a value of a configuration"))
+                        .because(error)
                 })?;
                 own.params.insert(name.clone(), value);
             }
@@ -275,9 +276,10 @@ impl Section {
                         Some(near) => format!("did you mean {near:?}?"),
                         None => format!("expected some of {}", listed(&names, 20)),
                     };
-                    return Err(
-                        Error::config(format!("members names {name:?}, which is not a single model of the configuration")).help(help)
-                    );
+                    return Err(Error::config(format!(
+                        "members names {name:?}, which is not a single model of the configuration"
+                    ))
+                    .help(help));
                 };
                 members.push(named(*found));
             }
