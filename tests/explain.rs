@@ -204,7 +204,7 @@ fn what_cannot_be_explained_is_told_with_a_way_out() {
     };
     sets(b"<!DOCTYPE html>", &["web page", ".gmt"], 3);
     sets(b"SET,ABCB1,ABCC1", &["line 1", "no tab"], 3);
-    sets(&[0x1f, 0x8b, 0xff], &["no text"], 3);
+    sets(&[0x1f, 0x8b, 0xff], &["not text in UTF-8"], 3);
     explain(&["--gene-sets", "nowhere.gmt"], &["nowhere.gmt", "cannot be read"], 2);
     fs::rename(place.join("run/config.toml"), place.join("elsewhere.toml")).unwrap();
     explain(&[], &["config.toml", "halfmax train"], 2);

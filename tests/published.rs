@@ -934,7 +934,8 @@ fn drug_features_of_ones_own() {
 
 #[test]
 fn gene_sets() {
-    inspect(&folder(&["gene_sets.gmt"]), "gene_sets.gmt").has(&["gene sets, 2 rows", "5 are known symbols"]);
+    inspect(&folder(&["gene_sets.gmt"]), "gene_sets.gmt")
+        .has(&["gene sets, 2 rows", "5 of the genes are known symbols"]);
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn catalogues_with_mistakes_are_refused() {
     assert_eq!(message(&twice).0, "two mechanisms are called \"a\"");
     assert_eq!(message("mechanism = []").0, "the catalogue has no mechanism");
     assert!(message("mechanism = [").0.starts_with("no catalogue of mechanisms: TOML parse error at line 1"));
-    assert_eq!(message("mechanism = 3").0, "mechanism is no list of entries: expected [[mechanism]]");
+    assert_eq!(message("mechanism = 3").0, "mechanism is not a list of entries: expected [[mechanism]]");
     let (error, help) = message(&one("a", "up = [\"TP53\"]\nupp = [\"RB1\"]"));
     assert!(
         error.starts_with("mechanism \"a\": unknown field `upp`, expected one of `id`, `name`"),
