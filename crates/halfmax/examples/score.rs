@@ -13,6 +13,12 @@ const CONFIG: &str = r#"
 dataset = "gdsc-core"
 response = "gdsc1"
 
+# The drugs to score are those of the screen, known by their names. New drugs would need features, made from their SMILES.
+[data.drug_features]
+fingerprint_bits = 0
+targets = false
+target_pathway = false
+
 [[data.cells]]
 kind = "expression"
 
