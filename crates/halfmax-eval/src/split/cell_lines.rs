@@ -4,20 +4,39 @@ use super::grouping::{Grouping, Screens};
 use crate::Validation;
 use crate::units::{Units, cell_name};
 
-/// Unseen cell lines: a new tumour.
-pub(super) struct CellLines;
+/// Unseen cell lines, under the name that a kind of screen has for them.
+pub(super) struct CellLines {
+    name: &'static str,
+    alias: &'static str,
+    summary: &'static str,
+    screens: Screens,
+}
+
+pub(super) static LCO: CellLines = CellLines {
+    name: "lco",
+    alias: "leave_cell_line",
+    summary: "Unseen cell lines: a new tumour.",
+    screens: Screens::All,
+};
+
+pub(super) static LEAVE_CELL: CellLines = CellLines {
+    name: "leave_cell",
+    alias: "leave_cell",
+    summary: "Unseen cell lines, in a screen of combinations.",
+    screens: Screens::Combinations,
+};
 
 impl Grouping for CellLines {
     fn name(&self) -> &'static str {
-        "lco"
+        self.name
     }
 
     fn alias(&self) -> &'static str {
-        "leave_cell_line"
+        self.alias
     }
 
     fn summary(&self) -> &'static str {
-        "Unseen cell lines: a new tumour."
+        self.summary
     }
 
     fn unseen(&self) -> &'static str {
@@ -25,7 +44,7 @@ impl Grouping for CellLines {
     }
 
     fn screens(&self) -> Screens {
-        Screens::All
+        self.screens
     }
 
     fn units(&self, screen: &Screen) -> Result<Units> {

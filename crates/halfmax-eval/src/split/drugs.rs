@@ -4,28 +4,67 @@ use super::grouping::{Grouping, Screens};
 use crate::Validation;
 use crate::units::{Units, drug_name, drug_sort};
 
-/// Unseen drugs: a new compound. For screens of single drugs.
-pub(super) struct Drugs;
+/// Unseen drugs, combinations, or drugs of combinations.
+pub(super) struct Drugs {
+    name: &'static str,
+    alias: &'static str,
+    summary: &'static str,
+    unseen: &'static str,
+    screens: Screens,
+    validation: Validation,
+    overlaps: bool,
+}
+
+pub(super) static LDO: Drugs = Drugs {
+    name: "ldo",
+    alias: "leave_single_drug",
+    summary: "Unseen drugs: a new compound. For screens of single drugs.",
+    unseen: "drugs",
+    screens: Screens::SingleDrugs,
+    validation: Validation::Entity(1),
+    overlaps: false,
+};
+
+pub(super) static LEAVE_COMBINATION: Drugs = Drugs {
+    name: "leave_combination",
+    alias: "leave_combination",
+    summary: "Unseen combinations of drugs, in all cell lines. For screens of combinations.",
+    unseen: "combinations",
+    screens: Screens::Combinations,
+    validation: Validation::Combination,
+    overlaps: false,
+};
+
+/// A combination whose drugs are in two folds is tested in one of them, and trained on in neither.
+pub(super) static LEAVE_DRUG: Drugs = Drugs {
+    name: "leave_drug",
+    alias: "leave_drug",
+    summary: "Unseen drugs of combinations: at least one drug of every test combination is in no training combination. For screens of combinations.",
+    unseen: "combinations with a drug",
+    screens: Screens::Combinations,
+    validation: Validation::Member,
+    overlaps: true,
+};
 
 impl Grouping for Drugs {
     fn name(&self) -> &'static str {
-        "ldo"
+        self.name
     }
 
     fn alias(&self) -> &'static str {
-        "leave_single_drug"
+        self.alias
     }
 
     fn summary(&self) -> &'static str {
-        "Unseen drugs: a new compound. For screens of single drugs."
+        self.summary
     }
 
     fn unseen(&self) -> &'static str {
-        "drugs"
+        self.unseen
     }
 
     fn screens(&self) -> Screens {
-        Screens::SingleDrugs
+        self.screens
     }
 
     fn leaves_drugs_out(&self) -> bool {
@@ -45,6 +84,10 @@ impl Grouping for Drugs {
     }
 
     fn validation(&self, _screen: &Screen) -> Result<Validation> {
-        Ok(Validation::Entity(1))
+        Ok(self.validation.clone())
+    }
+
+    fn overlaps(&self) -> bool {
+        self.overlaps
     }
 }

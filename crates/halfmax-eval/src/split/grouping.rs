@@ -1,4 +1,4 @@
-//! The kinds of splits, by name: each is a file here and a line in [`SPLITS`].
+//! The kinds of splits, by name: each is a [`Grouping`] in a file here, and a line in [`SPLITS`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,13 +9,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
-use super::cell_lines::CellLines;
-use super::cells_of_combinations::CellsOfCombinations;
-use super::combinations::Combinations;
-use super::drugs::Drugs;
-use super::drugs_of_combinations::DrugsOfCombinations;
 use super::pairs::Pairs;
 use super::tissues::Tissues;
+use super::{cell_lines, drugs};
 use crate::Validation;
 use crate::units::{Units, dealt};
 
@@ -108,18 +104,18 @@ impl SplitKind {
     /// Leave pairs out: unseen pairs of cell line and drug, both of which training may know. Fills gaps of a screen.
     pub const LPO: Self = Self(&Pairs);
     /// Leave cell lines out: a new tumour.
-    pub const LCO: Self = Self(&CellLines);
+    pub const LCO: Self = Self(&cell_lines::LCO);
     /// Leave tissues out (the grouping "tissue" of the cell lines): a new cancer type.
     pub const LTO: Self = Self(&Tissues);
     /// Leave drugs out: a new compound. For screens of single drugs.
-    pub const LDO: Self = Self(&Drugs);
+    pub const LDO: Self = Self(&drugs::LDO);
     /// Leave combinations of drugs out, in all cell lines. For screens of combinations.
-    pub const LEAVE_COMBINATION: Self = Self(&Combinations);
+    pub const LEAVE_COMBINATION: Self = Self(&drugs::LEAVE_COMBINATION);
     /// Leave drugs of combinations out: at least one drug of every test combination is in no training combination. For screens of
     /// combinations.
-    pub const LEAVE_DRUG: Self = Self(&DrugsOfCombinations);
+    pub const LEAVE_DRUG: Self = Self(&drugs::LEAVE_DRUG);
     /// Leave cell lines out, in a screen of combinations.
-    pub const LEAVE_CELL: Self = Self(&CellsOfCombinations);
+    pub const LEAVE_CELL: Self = Self(&cell_lines::LEAVE_CELL);
 
     /// The kind of a name, or of a name in full.
     ///

@@ -1,8 +1,5 @@
 mod cell_lines;
-mod cells_of_combinations;
-mod combinations;
 mod drugs;
-mod drugs_of_combinations;
 mod grouping;
 mod pairs;
 mod tissues;
