@@ -377,12 +377,15 @@ fn masses_per_volume_become_amounts_by_the_molar_mass() {
 fn a_column_of_kinds_under_another_name_is_asked_for() {
     let folder = TempDir::new().unwrap();
     let mut text = String::from("plate,cell_line,drug,dose_um,signal,KIND\n");
-    for well in 0..4 {
-        text += &format!("P,L,,,{},vehicle\nP,L,,,{},blank\n", 1000 + well, 10 + well);
-    }
+    let wells = |kind: &str, signal: usize| {
+        (0..4).map(|well| format!("P,L,,,{},{kind}\n", signal + well)).collect::<String>()
+    };
+    text += &wells("vehicle", 1000);
     for (dose, signal) in [(0.01, 990), (0.1, 900), (1.0, 500), (10.0, 100), (100.0, 20)] {
         text += &format!("P,L,D,{dose},{signal},compound\n");
     }
+    // Far from the untreated wells: the table may be read part by part.
+    text += &wells("blank", 10);
     fs::write(folder.path().join("kind.csv"), text.replace("KIND", "kind")).unwrap();
     fs::write(folder.path().join("tag.csv"), text.replace("KIND", "tag")).unwrap();
     fs::write(folder.path().join("other.csv"), text.replace("KIND", "what_it_is")).unwrap();
@@ -404,4 +407,11 @@ fn a_column_of_kinds_under_another_name_is_asked_for() {
     let said = ["fit-curves", "other.csv", "--column", "well_kind=what_it_is", "--out", "other.out.csv"];
     assert_eq!(fitted(&said).0, Some(0));
     assert_eq!(read("other.out.csv"), read("tag.out.csv"));
+    // What does not contradict drugs and doses is not asked for.
+    fs::write(folder.path().join("same.csv"), text.replace("KIND", "what_it_is").replace("blank", "vehicle"))
+        .unwrap();
+    assert_eq!(fitted(&["fit-curves", "same.csv", "--out", "same.out.csv"]).0, Some(0));
+    let unnamed = text.replace("KIND", "what_it_is").replace("vehicle", "well 1");
+    fs::write(folder.path().join("unnamed.csv"), unnamed).unwrap();
+    assert_eq!(fitted(&["fit-curves", "unnamed.csv", "--out", "unnamed.out.csv"]).0, Some(3));
 }

@@ -336,24 +336,27 @@ pub(crate) fn kinds_of_wells(table: &RawTable) -> Result<Vec<Well>> {
     match table.role(Role::WellKind) {
         Some(column) => by_kind(table, table.labels(column)?.as_ref()),
         None => {
-            refuse_unsaid_kinds(table)?;
-            by_drug_and_dose(table)
+            let kinds = by_drug_and_dose(table)?;
+            refuse_unsaid_kinds(table, &kinds)?;
+            Ok(kinds)
         }
     }
 }
 
-/// Refuses a table that has a column of kinds of wells under a name that says something else: blanks and positive controls would be
-/// taken for untreated wells.
-fn refuse_unsaid_kinds(table: &RawTable) -> Result<()> {
+/// Refuses a table whose wells, by drug and dose untreated, are blanks or positive controls by a column under a name that says something
+/// else.
+fn refuse_unsaid_kinds(table: &RawTable, kinds: &[Well]) -> Result<()> {
+    let says_otherwise = |label: &str| matches!(kind_named(label), Well::Blank | Well::Positive);
     for (at, name) in table.names().iter().enumerate() {
         if table.is_ignored(at) || !table.roles_of_column(at).is_empty() {
             continue;
         }
         let Values::Texts(labels) = &table.columns[at].values else { continue };
-        let kinds: Vec<Well> = labels.names.iter().map(|label| kind_named(label)).collect();
-        let has = |which: fn(&Well) -> bool| kinds.iter().any(which);
-        let special = has(|well| matches!(well, Well::Blank)) || has(|well| matches!(well, Well::Positive));
-        if special && has(|well| matches!(well, Well::Control { .. })) {
+        let other: Vec<bool> = labels.names.iter().map(|label| says_otherwise(label)).collect();
+        let is_other = |label: &u32| other.get(*label as usize).copied().unwrap_or_default();
+        let contradicts =
+            |(kind, label): (&Well, &u32)| matches!(kind, Well::Control { .. }) && is_other(label);
+        if other.contains(&true) && kinds.iter().zip(&labels.of_row).any(contradicts) {
             return Err(Error::data(format!(
                 "{}: column {name:?} looks like the kinds of wells ({})",
                 table.label(),

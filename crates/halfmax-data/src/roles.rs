@@ -539,8 +539,6 @@ pub static ROLES: [RoleSpec; 44] = [
             "well_role",
             "well_class",
             "well_content",
-            "content",
-            "contents",
         ],
     ),
     spec(
