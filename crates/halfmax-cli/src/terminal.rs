@@ -102,10 +102,14 @@ impl Terminal {
         writeln!(out, "{}", harmless(text)).map_err(Error::standard_output)
     }
 
-    /// Says what is going on, on standard error.
+    /// Says what is going on, on standard error, above the progress bar if there is one.
     pub fn note(self, text: &str) {
-        if !self.quiet {
-            say(text);
+        if self.quiet {
+            return;
+        }
+        match &*phase() {
+            Some(bar) => bar.bar.suspend(|| say(text)),
+            None => say(text),
         }
     }
 
@@ -172,14 +176,11 @@ impl Progress for Terminal {
     }
 
     fn note(&self, text: &str) {
-        match &*phase() {
-            Some(bar) => bar.note(text),
-            None => Self::note(*self, text),
-        }
+        Self::note(*self, text);
     }
 
     fn warn(&self, text: &str) {
-        Progress::note(self, text);
+        Self::note(*self, text);
     }
 
     fn stopped(&self) -> bool {

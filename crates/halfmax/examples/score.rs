@@ -69,6 +69,6 @@ fn main() -> halfmax::Result<()> {
     let written = request.write(&model, &scores, &Silent)?;
     let text = fs::read_to_string(&scores).map_err(failed)?;
     fs::remove_dir_all(&folder).map_err(failed)?;
-    writeln!(std::io::stdout(), "{written} scores, the two best drugs of each cell line:\n{text}")
+    writeln!(std::io::stdout(), "{} scores, the two best drugs of each cell line:\n{text}", written.scores)
         .map_err(Error::standard_output)
 }

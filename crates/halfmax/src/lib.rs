@@ -56,7 +56,7 @@ pub use families::{
 };
 pub use provenance::{Input, Machine, Manifest, write_json, write_provenance};
 pub use run::{Checkpoints, RunState, Trials, keep};
-pub use score::{PreparedScores, ScoreRequest, Scored, Scorer, Selection, Shard};
+pub use score::{ScoreRequest, Scored, Shard, WrittenScores};
 pub use screen::PreparedScreen;
 pub use sensitive::{Remedy, sensitive_end};
 pub use suggest::{nearest, unreadable};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clap::Args;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::{
-    OutputSet, PartSize, ReadingBatches, ReadingOptions, Readings, Role, TableParts, TableWriter, counted,
-    read_table,
+    OutputSet, PartSize, ReadingBatches, ReadingOptions, ReadingUnit, Readings, Role, TableParts,
+    TableWriter, counted, read_table,
 };
 use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Effect, Flag, HillPrior, Learnt, Position};
 use serde_json::json;
@@ -120,7 +120,7 @@ pub fn fit_curves(args: &FitCurvesArgs, global: &Global, terminal: Terminal) -> 
         return Err(Error::parameter("--divisions", divisions, "a number above 0, at most 100"));
     }
     let options = ReadingOptions {
-        unit: args.response.and_then(ReadingValue::unit),
+        unit: args.response.map(ReadingUnit::from),
         dose_factor: args.dose_unit,
         by_experiment: args.by.is_some(),
         by_time: args.times.apart(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 use clap::Args;
 use halfmax::{ScoreRequest, Scored, Shard};
 use halfmax_core::{End, Result};
-use halfmax_data::{Orientation, Pieces, counted};
+use halfmax_data::Orientation;
 use serde_json::json;
 
 use crate::Global;
@@ -80,39 +80,18 @@ pub fn score(args: &ScoreArgs, global: &Global, terminal: Terminal) -> Result<()
     let request = args.request(global)?;
     request.check()?;
     global.may_write(&args.out, &args.inputs())?;
-    let prepared = request.prepare(&args.model, &terminal)?;
-    let scorer = prepared.scorer()?;
-    scorer.missing_features().iter().for_each(|note| terminal.note(note));
-    let mut out = Pieces::open(
-        &args.out,
-        &prepared.target().name,
-        &request.digest(&args.model)?,
-        Duration::from_secs_f64(args.checkpoint_every),
-    )?;
-    if out.damaged() > 0 {
-        terminal.note(&format!(
-            "{}: what an interrupted command left is damaged: {} computed again",
-            args.out.display(),
-            counted(out.damaged(), "piece")
-        ));
+    let every = Duration::from_secs_f64(args.checkpoint_every);
+    let written = request.write_held(&args.model, &args.out, every, &terminal)?;
+    if args.out == Path::new("-") {
+        return Ok(());
     }
-    if out.done() > 0 || out.draft().is_some() {
-        let within = if out.draft().is_some() { ", within what comes next" } else { "" };
-        terminal.note(&format!("{}: going on after {} scores{within}", args.out.display(), out.rows()));
-    }
-    if let Err(error) = prepared.write(&scorer, &mut out, &terminal) {
-        if let Some(folder) = out.keep()? {
-            terminal.note(&format!("{} is kept: the same command goes on from there", folder.display()));
-        }
-        return Err(error);
-    }
-    let written = out.finish()?;
-    if args.out != Path::new("-") {
-        let summary = json!({"scores": written, "out": args.out.display().to_string(), "feature_share": scorer.shares()});
-        let text = format!("{written} scores written to {}", args.out.display());
-        terminal.result("scores", &summary, &text)?;
-    }
-    Ok(())
+    let summary = json!({
+        "scores": written.scores,
+        "out": args.out.display().to_string(),
+        "feature_share": written.feature_share,
+    });
+    let text = format!("{} scores written to {}", written.scores, args.out.display());
+    terminal.result("scores", &summary, &text)
 }
 
 impl ScoreArgs {

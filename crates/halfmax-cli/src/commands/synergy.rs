@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use halfmax_core::{Error, Progress, Result, Seed, listed};
 use halfmax_data::{
-    Block, GridDoses, Matrices, MatrixOptions, OutputSet, RawTable, ReadingOptions, TableWriter, counted,
-    join_single_agents, read_grid, read_matrices, read_readings, read_table,
+    Block, GridDoses, Matrices, MatrixOptions, OutputSet, RawTable, ReadingOptions, ReadingUnit, TableWriter,
+    counted, join_single_agents, read_grid, read_matrices, read_readings, read_table,
 };
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
@@ -147,7 +147,7 @@ pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Resul
     )?;
     args.pictures.check(global)?;
     let reading = MatrixOptions {
-        unit: args.response.and_then(ReadingValue::unit),
+        unit: args.response.map(ReadingUnit::from),
         dose_factor: args.dose_unit,
         drugs: args.drugs.as_deref().map(pair_of_drugs).transpose()?,
     };

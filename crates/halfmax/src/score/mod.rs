@@ -8,21 +8,21 @@ mod top_k;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use halfmax_core::{End, EntityTable, Error, FittedModel, Progress, Responses, Result, listed};
 use halfmax_data::{
-    CellLines, DrugFeatures, FileReport, Orientation, Pieces, TableFile, TargetConfig, drug_key,
-    read_cells_for_scoring, read_drugs, read_responses, refuse_other_scales, sha256_bytes, sha256_file,
-    with_single_agents_for_scoring,
+    CellLines, DrugFeatures, FileReport, Orientation, OutputLock, Pieces, TableFile, TargetConfig, counted,
+    drug_key, read_cells_for_scoring, read_drugs, read_responses, refuse_existing, refuse_other_scales,
+    sha256_bytes, sha256_file, with_single_agents_for_scoring,
 };
 
 use crate::bundle::{ModelFacts, TrainedModel};
 use crate::sensitive::{Remedy, sensitive_end};
 
-use scorer::Monotherapy;
-pub use scorer::Scorer;
+use scorer::{Monotherapy, Scorer};
 pub use shard::Shard;
-pub use top_k::Selection;
+use top_k::Selection;
 
 /// Scores that are written at a time: bounds memory whatever their number is.
 const AT_A_TIME: usize = 1 << 19;
@@ -54,7 +54,7 @@ pub enum Scored {
 ///     ..ScoreRequest::default()
 /// };
 /// let written = request.write("model.halfmax", "scores.parquet", &Silent)?;
-/// println!("{written} scores");
+/// println!("{} scores", written.scores);
 /// # Ok(())
 /// # }
 /// ```
@@ -89,7 +89,7 @@ pub struct ScoreRequest {
 }
 
 /// A model with the entities to score, read from their files.
-pub struct PreparedScores {
+struct PreparedScores {
     fitted: Arc<dyn FittedModel>,
     facts: ModelFacts,
     applicability: Option<Arc<halfmax_kernel::Applicability>>,
@@ -102,16 +102,11 @@ pub struct PreparedScores {
 }
 
 impl PreparedScores {
-    /// What is predicted.
-    pub fn target(&self) -> &halfmax_core::Target {
-        &self.facts.target
-    }
-
     /// The model with the entities, ready to score.
     ///
     /// # Errors
     /// If the entities lack most of the model's features.
-    pub fn scorer(&self) -> Result<Scorer<'_>> {
+    fn scorer(&self) -> Result<Scorer<'_>> {
         let Self { cells, drugs, .. } = self;
         let tables = if self.facts.combinations { vec![cells, drugs, drugs] } else { vec![cells, drugs] };
         Scorer::new(
@@ -127,7 +122,7 @@ impl PreparedScores {
     ///
     /// # Errors
     /// If a list cannot be read, the output cannot be written, or the user stopped it.
-    pub fn write(&self, scorer: &Scorer, out: &mut Pieces, progress: &dyn Progress) -> Result<()> {
+    fn write(&self, scorer: &Scorer, out: &mut Pieces, progress: &dyn Progress) -> Result<()> {
         let options = ScoreOptions { selection: self.selection, shard: self.shard };
         progress.phase("scoring");
         match &self.scored {
@@ -137,6 +132,15 @@ impl PreparedScores {
             Scored::Combinations(list) => combinations::score(scorer, Some(list), options, out, progress),
         }
     }
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WrittenScores {
+    /// The number of scores.
+    pub scores: usize,
+    /// The share of the model's features that the cell lines and the drugs have.
+    pub feature_share: Vec<f64>,
 }
 
 /// Which scores of which part are written.
@@ -151,7 +155,7 @@ impl ScoreRequest {
     ///
     /// # Errors
     /// If something cannot be read, does not suit the model, or is missing.
-    pub fn prepare(&self, model: &Path, progress: &dyn Progress) -> Result<PreparedScores> {
+    fn prepare(&self, model: &Path, progress: &dyn Progress) -> Result<PreparedScores> {
         self.check()?;
         let TrainedModel { fitted, mut facts, applicability } = TrainedModel::read(model, progress)?;
         facts.target.sensitive = self.sensitive.or(facts.target.sensitive);
@@ -188,31 +192,64 @@ impl ScoreRequest {
         })
     }
 
-    /// Scores with a model file into a file: .parquet, .csv or .ndjson. Gives the number of scores written.
+    /// Scores with a model file into a file: .parquet, .csv or .ndjson. The output is checked, and locked against other processes,
+    /// before anything is computed. The same request goes on where an interrupted one was.
     ///
     /// # Errors
-    /// As [`Self::prepare`], or if the output exists or cannot be written.
+    /// As [`Self::write_held`], or if the output exists, or another process is writing it.
     pub fn write(
         &self,
         model: impl AsRef<Path>,
         out: impl AsRef<Path>,
         progress: &dyn Progress,
-    ) -> Result<u64> {
-        let prepared = self.prepare(model.as_ref(), progress)?;
+    ) -> Result<WrittenScores> {
+        let out = out.as_ref();
+        let _lock = OutputLock::take(out)?;
+        refuse_existing(out)?;
+        self.write_held(model.as_ref(), out, Duration::from_secs(20), progress)
+    }
+
+    /// As [`Self::write`], for a caller that has checked the output and holds its lock: replaces what is there. Keeps complete work
+    /// after so much time, so that an interrupted request goes on from there. `-` is standard output.
+    ///
+    /// # Errors
+    /// If something cannot be read, does not suit the model, or is missing; if the output cannot be written; or if the user stopped it.
+    pub fn write_held(
+        &self,
+        model: &Path,
+        out: &Path,
+        every: Duration,
+        progress: &dyn Progress,
+    ) -> Result<WrittenScores> {
+        let prepared = self.prepare(model, progress)?;
         let scorer = prepared.scorer()?;
-        halfmax_data::refuse_existing(out.as_ref())?;
-        let digest = self.digest(model.as_ref())?;
-        let every = std::time::Duration::from_secs(20);
-        let mut pieces = Pieces::open(out.as_ref(), &prepared.target().name, &digest, every)?;
-        prepared.write(&scorer, &mut pieces, progress)?;
-        Ok(pieces.finish()? as u64)
+        scorer.missing_features().iter().for_each(|note| progress.note(note));
+        let mut pieces = Pieces::open(out, &prepared.facts.target.name, &self.digest(model)?, every)?;
+        let place = out.display();
+        if pieces.damaged() > 0 {
+            progress.note(&format!(
+                "{place}: what an interrupted command left is damaged: {} computed again",
+                counted(pieces.damaged(), "piece")
+            ));
+        }
+        if pieces.done() > 0 || pieces.draft().is_some() {
+            let within = if pieces.draft().is_some() { ", within what comes next" } else { "" };
+            progress.note(&format!("{place}: going on after {} scores{within}", pieces.rows()));
+        }
+        if let Err(error) = prepared.write(&scorer, &mut pieces, progress) {
+            if let Some(folder) = pieces.keep()? {
+                progress.note(&format!("{} is kept: the same command goes on from there", folder.display()));
+            }
+            return Err(error);
+        }
+        Ok(WrittenScores { scores: pieces.finish()?, feature_share: scorer.shares().to_vec() })
     }
 
     /// What the scores depend on, in a few words: the files' digests and the options.
     ///
     /// # Errors
     /// If a file cannot be read.
-    pub fn digest(&self, model: &Path) -> Result<String> {
+    fn digest(&self, model: &Path) -> Result<String> {
         let mut text = format!("halfmax {}\n", env!("CARGO_PKG_VERSION"));
         let list = match &self.scored {
             Scored::Pairs(file) | Scored::Combinations(file) => Some(file),
