@@ -47,10 +47,15 @@ pub enum ReadingValue {
     InhibitionFraction,
 }
 
-impl ReadingValue {
-    /// What the readings are, in the words of the library.
-    pub fn unit(self) -> Option<ReadingUnit> {
-        ReadingUnit::named(&spelt(self))
+impl From<ReadingValue> for ReadingUnit {
+    fn from(value: ReadingValue) -> Self {
+        let (inhibition, percent) = match value {
+            ReadingValue::ViabilityPercent => (false, true),
+            ReadingValue::ViabilityFraction => (false, false),
+            ReadingValue::InhibitionPercent => (true, true),
+            ReadingValue::InhibitionFraction => (true, false),
+        };
+        Self { inhibition, percent }
     }
 }
 

@@ -168,12 +168,16 @@ impl<'a> EvaluationPlan<'a> {
     /// Puts the results of all tasks together, in whatever order they come: the same evaluation, to the last bit, wherever they
     /// were made. Its `run_seconds` are those of all fits and predictions together.
     ///
+    /// Results of other responses, folds or protocols are refused. Nothing can tell results of other features, or of models with other
+    /// parameters under the same name: keep results of one configuration together.
+    ///
     /// # Errors
     /// If the result of a task is missing, is there twice, or belongs to another evaluation; and as [`crate::evaluate`].
     pub fn merge(&self, results: Vec<FitResult>, progress: &dyn Progress) -> Result<Evaluation> {
         if let Some(other) = results.iter().find(|result| result.evaluation != self.fingerprint) {
-            return Err(Error::data(format!("the result of {} is of another evaluation", other.task))
-                .help("merge results of the same screen, folds, models, protocol and version"));
+            return Err(Error::data(format!("the result of {} is of another evaluation", other.task)).help(
+                "merge results of the same screen, folds, models and protocol, made by the same version",
+            ));
         }
         let seconds = |result: &FitResult| match &result.outcome {
             Outcome::Fitted(found) => found.fit_seconds + found.predict_seconds,
@@ -292,7 +296,8 @@ fn tasks_of(plan: &Plan, run: &[usize], folds: usize) -> (Vec<EvaluationTask>, V
     (tasks, ends)
 }
 
-/// A number that two evaluations share only if they have the same responses, folds, seed and tasks.
+/// A number that two evaluations of one version of halfmax share only if they have the same responses, entities, folds, protocol and
+/// tasks. It does not see features, nor parameters of models.
 fn fingerprint(screen: &Screen, folds: &Folds, protocol: &Protocol, tasks: &[EvaluationTask]) -> u64 {
     let mut mixed = protocol.seed;
     let mut mix = |number: u64| mixed = mixed.derive(number);
@@ -302,9 +307,21 @@ fn fingerprint(screen: &Screen, folds: &Folds, protocol: &Protocol, tasks: &[Eva
         (0..responses.sides()).for_each(|side| mix(u64::from(responses.side(side)[at])));
     }
     folds.of_response().iter().for_each(|fold| mix(fold.map_or(u64::MAX, u64::from)));
+    for one in &protocol.other_study {
+        [u64::from(one.cell), u64::from(one.drug), u64::from(one.value.to_bits())]
+            .into_iter()
+            .for_each(&mut mix);
+    }
+    let Protocol { top_variance, intervals, pilot, .. } = protocol;
+    let asked = format!("{} {top_variance:?} {intervals:?} {pilot:?}", env!("CARGO_PKG_VERSION"));
+    let ids = screen.tables.iter().flat_map(|table| table.ids()).map(String::as_str);
+    let models = tasks.iter().map(|task| task.model.as_str());
+    for text in std::iter::once(asked.as_str()).chain(ids).chain(models) {
+        mix(text.len() as u64);
+        text.bytes().for_each(|byte| mix(u64::from(byte)));
+    }
     for task in tasks {
         mix(task.single as u64);
-        task.model.bytes().for_each(|byte| mix(u64::from(byte)));
         task.left_out.iter().for_each(|fold| mix(*fold as u64));
     }
     mixed.value()

@@ -41,8 +41,7 @@ pub fn configuration_schema() -> Value {
 
 /// [`configuration_schema`] as the text of a file.
 pub fn configuration_schema_text() -> String {
-    // A schema has no keys that are not texts: it can always be written.
-    serde_json::to_string_pretty(&configuration_schema()).unwrap_or_default() + "\n"
+    format!("{:#}\n", configuration_schema())
 }
 
 /// What the key "name" of every model means.
@@ -283,28 +282,29 @@ fn keys_in_markdown(keys: &[Key]) -> String {
 
 const GENERATED: &str = "<!-- Generated from the code: cargo xtask reference -->\n";
 
-/// The sections of a configuration, but for its models.
-fn sections() -> Vec<Section> {
-    let root = schema_for!(Config).to_value();
-    let none = Map::new();
-    let reader = Reader { definitions: root.get("$defs").and_then(Value::as_object).unwrap_or(&none) };
-    let mut sections = Vec::new();
-    reader.sections("", &root, false, &mut sections);
-    if let Some(file) = reader.definitions.get("FileTable") {
-        reader.sections("FILE", file, false, &mut sections);
-    }
-    sections
-}
-
-/// The parameters of a family.
-fn parameters(family: &dyn Family) -> Vec<Section> {
-    let Some(schema) = family.schema() else { return Vec::new() };
+/// The sections of a schema, and those of one of its definitions under another name.
+fn sections_of(schema: Schema, path: &str, definition: Option<(&str, &str)>) -> Vec<Section> {
     let root = schema.to_value();
     let none = Map::new();
     let reader = Reader { definitions: root.get("$defs").and_then(Value::as_object).unwrap_or(&none) };
     let mut sections = Vec::new();
-    reader.sections("model", &root, true, &mut sections);
+    reader.sections(path, &root, false, &mut sections);
+    if let Some((name, path)) = definition
+        && let Some(schema) = reader.definitions.get(name)
+    {
+        reader.sections(path, schema, false, &mut sections);
+    }
     sections
+}
+
+/// The sections of a configuration, but for its models.
+fn sections() -> Vec<Section> {
+    sections_of(schema_for!(Config), "", Some(("FileTable", "FILE")))
+}
+
+/// The parameters of a family.
+fn parameters(family: &dyn Family) -> Vec<Section> {
+    family.schema().map_or_else(Vec::new, |schema| sections_of(schema, "model", None))
 }
 
 /// The page of the book on every key of a configuration.

@@ -20,10 +20,8 @@ pub struct ConfigArgs {
 /// `halfmax config`.
 pub fn config(args: &ConfigArgs, terminal: Terminal) -> Result<()> {
     let Some(key) = &args.explain else {
-        let schema = reference::configuration_schema();
-        let text = serde_json::to_string_pretty(&schema)
-            .map_err(|error| Error::failed("the schema cannot be written").because(error))?;
-        return terminal.result("schema", &schema, &text);
+        let text = reference::configuration_schema_text();
+        return terminal.result("schema", &reference::configuration_schema(), text.trim_end());
     };
     let found = reference::explain_key(key.trim());
     if found.is_empty() {
@@ -33,7 +31,7 @@ pub fn config(args: &ConfigArgs, terminal: Terminal) -> Result<()> {
             None => "docs/reference/configuration.md lists every key".to_owned(),
         };
         return Err(
-            Error::config(format!("--explain {key:?}: no key of a configuration is called so")).help(help)
+            Error::config(format!("--explain {key:?}: no key of a configuration has this name")).help(help)
         );
     }
     terminal.result("keys", &json!({ "key": key, "found": found }), &found.join("\n\n"))

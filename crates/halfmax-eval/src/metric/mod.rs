@@ -11,12 +11,8 @@ mod rmse;
 mod roc_auc;
 mod spearman;
 
-use std::collections::BTreeMap;
-use std::fmt;
-
-use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::draw::Draw;
 
@@ -214,49 +210,5 @@ impl Serialize for Intervals {
             map.serialize_entry(name, &self.values[at])?;
         }
         map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Metrics {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Metrics;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("metrics by name")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metrics, A::Error> {
-                let mut metrics = Metrics::default();
-                while let Some(name) = map.next_key::<String>()? {
-                    match (name.as_str(), position(&name)) {
-                        ("n", _) => metrics.n = map.next_value()?,
-                        ("drugs_counted", _) => metrics.drugs_counted = map.next_value()?,
-                        (_, Some(at)) => metrics.values[at] = map.next_value()?,
-                        (_, None) => {
-                            return Err(serde::de::Error::custom(format!("no metric is called {name:?}")));
-                        }
-                    }
-                }
-                Ok(metrics)
-            }
-        }
-
-        deserializer.deserialize_map(Fields)
-    }
-}
-
-impl<'de> Deserialize<'de> for Intervals {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let named = BTreeMap::<String, Option<[f64; 2]>>::deserialize(deserializer)?;
-        let mut intervals = Self::default();
-        for (name, interval) in named {
-            let at = position(&name);
-            let at = at.ok_or_else(|| serde::de::Error::custom(format!("no metric is called {name:?}")))?;
-            intervals.values[at] = interval;
-        }
-        Ok(intervals)
     }
 }

@@ -41,7 +41,7 @@ impl Reporting<'_> {
         self.report.calibrations = calibrated.map(calibration).collect();
         if let Some(best) = best.first() {
             self.add_performance(best, ceiling);
-            self.doubt_evaluation(evaluation, best, ceiling);
+            self.doubt_evaluation(evaluation, &board.rows, best, ceiling);
         }
     }
 
@@ -50,11 +50,11 @@ impl Reporting<'_> {
     fn doubt_evaluation(
         &mut self,
         evaluation: &Evaluation,
+        rows: &[LeaderboardRow],
         best: &ModelEvaluation,
         ceiling: Option<&Ceiling>,
     ) {
-        let board = evaluation.leaderboard();
-        if let Some(naive) = board.rows.iter().find(|row| row.naive) {
+        if let Some(naive) = rows.iter().find(|row| row.naive) {
             let beaten = |pair: &&PairedDifference| pair.better == best.name && pair.worse == naive.name;
             match evaluation.comparison.pairs.iter().find(beaten) {
                 Some(pair) if pair.p < 0.05 => {}
