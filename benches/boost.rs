@@ -96,7 +96,7 @@ fn shapley(criterion: &mut Criterion) {
     let tables = [&screen.tables[0], &screen.tables[1]];
     let entities: Vec<u32> = (0..cells).collect();
     let mean_sizes = |attributor: &dyn Attributor, drug: u32| -> Vec<f32> {
-        let values = attributor.of(&[drug]).unwrap().values;
+        let values = attributor.contributions(&[drug]).unwrap().values;
         values
             .rows()
             .into_iter()
@@ -107,7 +107,7 @@ fn shapley(criterion: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements(u64::from(cells * drugs)));
     group.bench_function("contributions of all genes", |bencher| {
         bencher.iter(|| {
-            let attributor = fitted.attribute(&tables, 0, &entities).unwrap().unwrap();
+            let attributor = fitted.as_attributable(0).unwrap().attribute(&tables, 0, &entities).unwrap();
             let drugs = (0..drugs).into_par_iter();
             drugs.map(|drug| mean_sizes(attributor.as_ref(), drug)).collect::<Vec<_>>()
         });

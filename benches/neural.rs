@@ -53,14 +53,15 @@ fn screen() -> Screen {
 fn on_entities() -> f64 {
     let params = NeuralParams {
         device: "cpu".into(),
-        members: 1,
+        ensemble_size: 1,
         epochs: EPOCHS,
-        validation: 0.0,
+        validation_fraction: 0.0,
         ..NeuralParams::default()
     };
     let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Entity(0));
     let fitted = params.check().unwrap().fit(&screen().all(), &context).unwrap();
-    let ends: Vec<f64> = fitted.epochs().iter().map(|epoch| epoch.seconds).collect();
+    let ends: Vec<f64> =
+        fitted.as_epochwise().map_or(&[][..], |fit| fit.epochs()).iter().map(|epoch| epoch.seconds).collect();
     median((0..EPOCHS).map(|at| ends[at] - if at == 0 { 0.0 } else { ends[at - 1] }).collect())
 }
 

@@ -114,7 +114,7 @@ fn the_demo_writes_a_complete_run() {
             "A375",
             "MCF7",
             "beats the best naive one",
-            "A replicate of",
+            "The reference study, with",
             "SIMULATED combinations of two drugs",
             "K562: SIMULATED combinations",
             "mechanisms that stand out",
@@ -297,7 +297,7 @@ fn a_configuration_that_cannot_work_is_refused() {
     says(&with("rounds = 20", "rounds = 0"), &["rounds = 0", "1 to 1000000"]);
     says(&with("rounds = 20", "learning_rate = -0.5"), &["learning_rate = -0.5", "above 0"]);
     says(&with("family = \"boost\"", "family = \"bost\""), &["bost", "did you mean \"boost\"?"]);
-    says(&with("rounds = 20", "known = \"drugs\""), &["known", "`drugs`", "did you mean `drug`?"]);
+    says(&with("rounds = 20", "seen_again = \"drugs\""), &["seen_again", "`drugs`", "did you mean `drug`?"]);
     says(&with("rounds = 20", "rounds = \"many\""), &["rounds: ", "\"many\"", "expected a whole number"]);
     says(&with("folds = 3", "folds = 1"), &["folds = 1"]);
     says(&with("[split]\nkind = \"lco\"\nfolds = 3", ""), &["[split]", "is missing"]);
@@ -539,15 +539,15 @@ fn kernels_and_stacks_train_score_and_reproduce() {
     assert!(metrics["comparison"]["pairs"].as_array().is_some_and(|pairs| pairs.len() > 20));
     assert_eq!(metrics["ceiling"]["rmse"], 0.0);
     succeeds(folder.path(), &["reproduce", "run"]);
-    // A replicate of other cell lines is refused, not ignored.
+    // A reference study of other cell lines is refused, not ignored.
     fs::write(folder.path().join("again.csv"), "CELL_LINE_NAME,DRUG_NAME,LN_IC50\nElsewhere,Drug 1,2.0\n")
         .unwrap();
     let message = fails(
         folder.path(),
         3,
-        &["evaluate", "config.toml", "--out", "other", "--config-override", "data.replicate=again.csv"],
+        &["evaluate", "config.toml", "--out", "other", "--config-override", "data.reference_study=again.csv"],
     );
-    says(&message, &["the replicate has no pair of cell line and drug in common"]);
+    says(&message, &["the reference study has no pair of cell line and drug in common"]);
     succeeds(folder.path(), &["train", "config.toml", "--out", "trained"]);
     let score = ["score", "trained/model.halfmax", "--cells", "expression.csv", "--drugs", "drugs.csv"];
     succeeds(folder.path(), &[&score[..], &["--out", "scores.csv"]].concat());
@@ -573,7 +573,7 @@ fn a_stack_names_members_that_are_not_there_and_a_kernel_its_parameters() {
         &["family \"stack\"", "members names \"bost\", which is not a single model of the configuration"],
     );
     let message = with("[[model]]\nfamily = \"kernel\"\nshrinkage = 3\n\n[[model]]");
-    says(&message, &["family \"kernel\"", "shrinkage = 3: expected a number from 0 to 1"]);
+    says(&message, &["family \"kernel\"", "profile_shrinkage = 3: expected a number from 0 to 1"]);
     let message = with("[[model]]\nfamily = \"kernel\"\nlenghtscale = 3\n\n[[model]]");
     says(&message, &["unknown field `lenghtscale`"]);
 }
@@ -695,7 +695,7 @@ fn an_evaluation_tells_of_intervals_pilot_measurements_and_another_study() {
     fs::write(path.join("again.csv"), again).unwrap();
     let text = succeeds(
         path,
-        &["evaluate", "config.toml", "--out", "run", "--config-override", "data.replicate=again.csv"],
+        &["evaluate", "config.toml", "--out", "run", "--config-override", "data.reference_study=again.csv"],
     );
     says(&text, &["intervals of", "95 % held", "given responses", "kernel, within-drug R²", "other study"]);
     let metrics: serde_json::Value =
@@ -845,7 +845,7 @@ fn drugs_that_say_little_and_constant_predictions_are_told() {
     );
 }
 
-const NEURAL: &str = "[[model]]\nfamily = \"neural\"\nmembers = 2\nhidden = [16]\nrank = 4\nbatch = 8\nepochs = 20\n\
+const NEURAL: &str = "[[model]]\nfamily = \"neural\"\nensemble_size = 2\nhidden = [16]\nrank = 4\nbatch = 8\nepochs = 20\n\
                       learning_rate = 0.02\nvalidation = 0.2\ndevice = \"cpu\"\n";
 
 /// The small screen with a neural model, and whatever sections before it.

@@ -159,7 +159,7 @@ fn inputs() -> &'static Path {
             write("knn.toml", &format!("{SCREEN}[[model]]\nfamily = \"knn\"\n"));
             let boost = "[[model]]\nfamily = \"boost\"\nrounds = 5\nmin_leaf_weight = 2\n";
             write("boost.toml", &format!("{SCREEN}{boost}"));
-            let neural = "[[model]]\nfamily = \"neural\"\nepochs = 3\nmembers = 1\n";
+            let neural = "[[model]]\nfamily = \"neural\"\nepochs = 3\nensemble_size = 1\n";
             write("neural.toml", &format!("{SCREEN}{neural}"));
             let search = "[tune]\ntrials = 2\n[tune.space]\nrounds = [3, 6]\n";
             write("search.toml", &format!("{SCREEN}{search}{boost}"));

@@ -5,7 +5,8 @@ use std::hint::black_box;
 
 use halfmax::fitted as load;
 use halfmax_core::{
-    BitColumns, Domain, EntityTable, FeatureBlock, FeatureSpace, FeatureValues, Parts, Query, Tensor, Tuples,
+    BitColumns, Domain, EntityTable, FeatureBlock, FeatureSpace, FeatureValues, Query, StoredModel, Tensor,
+    Tuples,
 };
 use halfmax_kernel::Applicability;
 use ndarray::Array2;
@@ -41,16 +42,16 @@ impl From<Array> for Tensor {
     }
 }
 
-fn read(bytes: &[u8]) -> Option<(String, Parts)> {
+fn read(bytes: &[u8]) -> Option<(String, StoredModel)> {
     let Input { family, description, arrays } = serde_json::from_slice(bytes).ok()?;
     let tensors = arrays.into_iter().map(|(name, array)| (name, array.into())).collect();
-    Some((family, Parts { description, tensors }))
+    Some((family, StoredModel { description, tensors }))
 }
 
 /// Whether a model can be loaded.
 pub fn loads(bytes: &[u8]) -> bool {
     read(bytes).is_some_and(|(family, parts)| match family.as_str() {
-        "applicability" => Applicability::from_parts(&parts).is_ok(),
+        "applicability" => Applicability::from_stored(&parts).is_ok(),
         _ => load(&family, &parts).is_ok(),
     })
 }
@@ -59,12 +60,12 @@ pub fn loads(bytes: &[u8]) -> bool {
 pub fn family(bytes: &[u8]) {
     let Some((family, parts)) = read(bytes) else { return };
     if family == "applicability" {
-        let _ = black_box(Applicability::from_parts(&parts).map(|read| read.parts()));
+        let _ = black_box(Applicability::from_stored(&parts).map(|read| read.stored()));
         return;
     }
     let Ok(fitted) = load(&family, &parts) else { return };
-    let _ = black_box(fitted.parts());
-    let (Some(cells), Some(drugs)) = (table(&fitted.space(0)), table(&fitted.space(1))) else { return };
+    let _ = black_box(fitted.stored());
+    let (Some(cells), Some(drugs)) = (table(fitted.space(0)), table(fitted.space(1))) else { return };
     let two = [[0, 1, 2, 2].as_slice(), &[2, 1, 0, 2]];
     let three = [two[0], two[1], &[1, 1, 2, 0]];
     let _ = black_box(fitted.predict(&Query { tables: &[&cells, &drugs], tuples: Tuples::Listed(&two) }));
@@ -72,8 +73,10 @@ pub fn family(bytes: &[u8]) {
         fitted.predict(&Query { tables: &[&cells, &drugs, &drugs], tuples: Tuples::Listed(&three) }),
     );
     let _ = black_box(fitted.prepare(&[&cells, &drugs], &[0, 2]).and_then(|grid| grid.scores(&[1, 2])));
-    if let Ok(Some(attributor)) = fitted.attribute(&[&cells, &drugs], 0, &[0, 2]) {
-        let _ = black_box(attributor.of(&[1]));
+    if let Some(fitted) = fitted.as_attributable(0)
+        && let Ok(attributor) = fitted.attribute(&[&cells, &drugs], 0, &[0, 2])
+    {
+        let _ = black_box(attributor.contributions(&[1]));
     }
 }
 

@@ -10,10 +10,8 @@ mod fitted;
 mod forest;
 mod knn;
 mod linear;
-mod params;
 mod pls;
 mod sizes;
-mod stored;
 mod taken_apart;
 
 pub use elastic_net::{ElasticNet, ElasticNetParams};

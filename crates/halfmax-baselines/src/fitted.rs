@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, HashMap};
 
-use halfmax_core::{EntityTable, Error, FittedModel, Parts, Query, Result, Tensor};
+use halfmax_core::{
+    EntityTable, Error, FeatureSpace, FittedModel, Query, Result, StoredModel, Tensor, malformed,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Naive;
@@ -76,47 +78,39 @@ impl FittedNaive {
         self.mean
     }
 
-    /// A predictor from its [`FittedModel::parts`], exactly as it was.
+    /// A predictor from its [`FittedModel::stored`], exactly as it was.
     ///
     /// # Errors
     /// If the description is not one of a naive predictor, or a tensor is missing, of another type, of
     /// another length, or not finite.
-    pub fn from_parts(parts: &Parts) -> Result<Self> {
-        let fitted = Self::read(parts)?;
-        parts.refuse_unknown(&fitted.parts())?;
+    pub fn from_stored(stored: &StoredModel) -> Result<Self> {
+        let fitted = Self::read(stored)?;
+        stored.refuse_unknown(&fitted.stored()?)?;
         Ok(fitted)
     }
 
-    fn read(parts: &Parts) -> Result<Self> {
-        let description: Description =
-            serde::Deserialize::deserialize(&parts.description).map_err(|error| {
-                Error::data("the description of a naive predictor is malformed").because(error)
-            })?;
-        let Description { family: naive, sides, terms: described, tissues: levels } = description;
+    fn read(stored: &StoredModel) -> Result<Self> {
+        let Description { family: naive, sides, terms: described, tissues: levels } = stored.described()?;
         if sides < 2 || described.iter().flat_map(|term| &term.sides).any(|side| *side >= sides) {
-            return Err(Error::data(format!(
-                "{naive}: the sides of its effects are not among its {sides} sides"
-            )));
+            return Err(malformed(format!("the sides of its effects are not among its {sides} sides")));
         }
         if levels.is_some() != (naive == Naive::TissueDrugMean) {
-            return Err(Error::data(format!(
-                "{naive}: the description has tissues where it should not, or lacks them"
-            )));
+            return Err(malformed("its description has tissues where it should not, or lacks them"));
         }
-        let mean = parts.f64s("mean", 1)?[0];
+        let mean = stored.f64s("mean", 1)?[0];
         let mut terms = Vec::new();
         let mut deviations = Vec::new();
         for (at, term) in described.into_iter().enumerate() {
-            let effects = parts.f64s(&format!("effects_{at}"), term.ids.len())?.to_vec();
+            let effects = stored.f64s(&format!("effects_{at}"), term.ids.len())?.to_vec();
             if let Some(levels) = &levels {
                 let length = levels.len() * term.ids.len();
-                deviations.push(parts.f64s(&format!("tissue_deviations_{at}"), length)?.to_vec());
+                deviations.push(stored.f64s(&format!("tissue_deviations_{at}"), length)?.to_vec());
             }
             terms.push(Term::new(term.sides, term.ids, effects)?);
         }
         let tissues = levels.map(|levels| Tissues { levels, deviations });
         let combinations = match naive {
-            Naive::CombinationMean => combinations(parts, sides)?,
+            Naive::CombinationMean => combinations(stored, sides)?,
             _ => BTreeMap::new(),
         };
         Ok(Self { naive, mean, sides, terms, tissues, combinations })
@@ -169,6 +163,15 @@ impl FittedModel for FittedNaive {
         self.naive.name()
     }
 
+    fn sides(&self) -> usize {
+        self.sides
+    }
+
+    /// None: a naive predictor needs no features.
+    fn space(&self, _side: usize) -> &FeatureSpace {
+        FeatureSpace::none()
+    }
+
     /// # Errors
     /// If the query has another number of sides than the training data, or names an entity that its table
     /// lacks.
@@ -199,23 +202,14 @@ impl FittedModel for FittedNaive {
         Ok((0..query.tuples.len()).map(predict).collect())
     }
 
-    /// 1 for every side: a naive predictor needs no features.
-    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        Ok(vec![1.0; query.tables.len()])
-    }
-
-    fn parts(&self) -> Parts {
-        let terms: Vec<_> = self
-            .terms
-            .iter()
-            .map(|term| serde_json::json!({ "sides": term.sides, "ids": term.ids }))
-            .collect();
-        let description = serde_json::json!({
-            "family": self.naive.name(),
-            "sides": self.sides,
-            "terms": terms,
-            "tissues": self.tissues.as_ref().map(|tissues| &tissues.levels),
-        });
+    fn stored(&self) -> Result<StoredModel> {
+        let described = |term: &Term| TermDescription { sides: term.sides.clone(), ids: term.ids.clone() };
+        let description = Description {
+            family: self.naive,
+            sides: self.sides,
+            terms: self.terms.iter().map(described).collect(),
+            tissues: self.tissues.as_ref().map(|tissues| tissues.levels.clone()),
+        };
         let mut tensors = BTreeMap::from([("mean".to_owned(), Tensor::F64(vec![self.mean]))]);
         for (at, term) in self.terms.iter().enumerate() {
             tensors.insert(format!("effects_{at}"), Tensor::F64(term.effects.clone()));
@@ -229,17 +223,17 @@ impl FittedModel for FittedNaive {
             let values = self.combinations.values().copied().collect();
             tensors.insert("combination_deviations".into(), Tensor::F64(values));
         }
-        Parts { description, tensors }
+        StoredModel::new(&description, tensors)
     }
 }
 
 /// The deviations of combinations that a file holds.
-fn combinations(parts: &Parts, sides: usize) -> Result<BTreeMap<Vec<u32>, f64>> {
-    let count = match parts.tensors.get("combination_deviations") {
+fn combinations(stored: &StoredModel, sides: usize) -> Result<BTreeMap<Vec<u32>, f64>> {
+    let count = match stored.tensors.get("combination_deviations") {
         Some(Tensor::F64(values)) => values.len(),
         _ => 0,
     };
-    let values = parts.f64s("combination_deviations", count)?;
-    let members = parts.u32s("combinations", count * (sides - 1))?;
+    let values = stored.f64s("combination_deviations", count)?;
+    let members = stored.u32s("combinations", count * (sides - 1))?;
     Ok(members.chunks(sides - 1).map(<[u32]>::to_vec).zip(values.iter().copied()).collect())
 }

@@ -176,14 +176,14 @@ fn tissue_deviations(
         return Err(Error::data(format!(
             "{} needs the tissue of the {}s",
             Naive::TissueDrugMean,
-            cells.sort()
+            cells.entity_kind()
         ))
         .help("give a file that names the tissue of each cell line, or leave this model out"));
     };
     if codes.iter().flatten().any(|code| usize::from(*code) >= levels.len()) {
         return Err(Error::data(format!(
             "a tissue of the {}s is none of {}",
-            cells.sort(),
+            cells.entity_kind(),
             listed(levels, 5)
         )));
     }

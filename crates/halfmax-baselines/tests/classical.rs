@@ -8,8 +8,8 @@ use halfmax_baselines::{
 };
 use halfmax_core::{
     BitColumns, Category, EntityTable, ErrorKind, FeatureBlock, FeatureValues, FitContext, FittedModel,
-    Model, Parts, Progress, Query, Responses, Result, Screen, Seed, Side, Silent, Tensor, TrainView, Tuples,
-    ValidationGroup,
+    Model, Progress, Query, Responses, Result, Screen, Seed, Side, Silent, StoredModel, Tensor, TrainView,
+    Tuples, ValidationGroup,
 };
 use linfa::DatasetBase;
 use linfa::traits::{Fit, Predict};
@@ -236,8 +236,12 @@ fn forests_see_the_features_that_correlate_most() {
     let screen = screen();
     let params = ForestParams { features: 1, ..ForestParams::default() };
     let fitted = fit(params.check(ForestKind::Random), &screen);
-    let Some(Tensor::U32(splits)) = fitted.parts().tensors.remove("splits") else { panic!("no splits") };
-    let Some(Tensor::U32(nodes)) = fitted.parts().tensors.remove("nodes") else { panic!("no nodes") };
+    let Some(Tensor::U32(splits)) = fitted.stored().unwrap().tensors.remove("splits") else {
+        panic!("no splits")
+    };
+    let Some(Tensor::U32(nodes)) = fitted.stored().unwrap().tensors.remove("nodes") else {
+        panic!("no nodes")
+    };
     let numbers = |tree: usize| {
         let own = &splits[nodes[tree] as usize..nodes[tree + 1] as usize];
         own.iter().filter(|split| **split & 0xFFFF != 0).map(|split| split >> 16).collect::<Vec<u32>>()
@@ -356,7 +360,7 @@ fn categories_bits_and_gaps_are_numbers() {
     let screen = of_pairs(cells, drugs, |_, _| true);
     each(|family, fit| {
         let fitted = fit(&screen.all(), &context()).unwrap();
-        let Some(Tensor::F32(centres)) = fitted.parts().tensors.remove("feature_centres") else {
+        let Some(Tensor::F32(centres)) = fitted.stored().unwrap().tensors.remove("feature_centres") else {
             panic!("{family:?} has no centres")
         };
         assert_eq!(centres.len(), 4, "{family:?}");
@@ -473,14 +477,14 @@ fn malformed_models_are_refused_and_never_panic() {
     let screen = screen();
     each(|family, fit| {
         let fitted = fit(&screen.all(), &context()).unwrap();
-        let parts = fitted.parts();
+        let parts = fitted.stored().unwrap();
         // Every number in turn becomes one that it should not be: either that is refused, or the model predicts.
         for (name, tensor) in &parts.tensors {
             let mut refused = 0;
             for at in 0..length(tensor).min(400) {
                 let mut other = parts.clone();
                 spoil(other.tensors.get_mut(name).unwrap(), at);
-                match FittedClassical::from_parts(&other) {
+                match FittedClassical::from_stored(&other) {
                     Ok(model) => assert_eq!(predicted(&model, &screen, &[0, 5]).len(), 20, "{family:?}"),
                     Err(_) => refused += 1,
                 }
@@ -488,10 +492,10 @@ fn malformed_models_are_refused_and_never_panic() {
             assert!(refused > 0 || name == "neighbours", "{family:?}: every {name} will do");
             let mut short = parts.clone();
             shorten(short.tensors.get_mut(name).unwrap());
-            assert!(FittedClassical::from_parts(&short).is_err(), "{family:?}: a short {name}");
+            assert!(FittedClassical::from_stored(&short).is_err(), "{family:?}: a short {name}");
         }
-        let other = Parts { description: serde_json::json!({ "family": "pls" }), ..parts };
-        assert!(FittedClassical::from_parts(&other).is_err(), "{family:?}");
+        let other = StoredModel { description: serde_json::json!({ "family": "pls" }), ..parts };
+        assert!(FittedClassical::from_stored(&other).is_err(), "{family:?}");
     });
 }
 

@@ -115,9 +115,9 @@ proptest! {
         let screen = screen(&rows);
         for naive in Naive::ALL {
             let fitted = naive.fit(&screen.all(), &context()).unwrap();
-            let again = FittedNaive::from_parts(&fitted.parts()).unwrap();
+            let again = FittedNaive::from_stored(&fitted.stored().unwrap()).unwrap();
             prop_assert_eq!(&again, &fitted);
-            prop_assert_eq!(again.parts(), fitted.parts());
+            prop_assert_eq!(again.stored().unwrap(), fitted.stored().unwrap());
             prop_assert_eq!(grid(&again, &screen), grid(&fitted, &screen));
         }
     }
@@ -217,7 +217,7 @@ fn malformed_parts_and_queries_are_errors() {
     let screen = screen(&full());
     for naive in Naive::ALL {
         let fitted = naive.fit(&screen.all(), &context()).unwrap();
-        let parts = fitted.parts();
+        let parts = fitted.stored().unwrap();
         for name in parts.tensors.keys() {
             for wrong in [
                 None,
@@ -230,7 +230,7 @@ fn malformed_parts_and_queries_are_errors() {
                     None => broken.tensors.remove(name),
                     Some(tensor) => broken.tensors.insert(name.clone(), tensor),
                 };
-                assert!(FittedNaive::from_parts(&broken).is_err(), "{name}");
+                assert!(FittedNaive::from_stored(&broken).is_err(), "{name}");
             }
         }
         for (key, value) in [
@@ -240,15 +240,12 @@ fn malformed_parts_and_queries_are_errors() {
         ] {
             let mut broken = parts.clone();
             broken.description[key] = value;
-            assert!(FittedNaive::from_parts(&broken).is_err(), "{key}");
+            assert!(FittedNaive::from_stored(&broken).is_err(), "{key}");
         }
         let tables = [screen.table(0)];
         assert!(fitted.predict(&Query { tables: &tables, tuples: Tuples::Grid(&[&[0]]) }).is_err());
         let tables = [screen.table(0), screen.table(1)];
         assert!(fitted.predict(&Query { tables: &tables, tuples: Tuples::Grid(&[&[99], &[0]]) }).is_err());
-        assert_eq!(
-            fitted.feature_share(&Query { tables: &tables, tuples: Tuples::Grid(&[&[], &[]]) }).unwrap(),
-            [1.0, 1.0]
-        );
+        assert_eq!(fitted.feature_shares(&tables).unwrap(), [1.0, 1.0]);
     }
 }

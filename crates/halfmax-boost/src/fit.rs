@@ -2,7 +2,7 @@
 
 use halfmax_core::{Error, FeatureSpace, FitContext, FitSizes, Model, Result, Screen, Seed, TrainView};
 use rand::SeedableRng;
-use rand::seq::{SliceRandom, index};
+use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
 use crate::bins::SideBins;
@@ -84,7 +84,7 @@ impl Model for Boost {
             Trees::CellVector | Trees::Alternate => 4 * leaves * entities.get(1).copied().unwrap_or(0),
             Trees::DrugVector => 4 * leaves * entities[0],
         };
-        let known = |side: usize| params.known.includes(side, context.validation);
+        let known = |side: usize| params.seen_again.includes(side, context.validation);
         let means: usize = (0..sides).filter(|side| known(*side)).map(|side| 12 * entities[side]).sum();
         Ok(observed + groups.max(made) + block + bins + vectors + 64 * leaves + means)
     }
@@ -190,7 +190,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         for (side, rows) in rows_of_side.iter().enumerate() {
             let table = screen.table(side);
             let space = FeatureSpace::of(table, screen.sides[side].table, &train.features);
-            let known = params.known.includes(side, context.validation);
+            let known = params.seen_again.includes(side, context.validation);
             let alignment = space.align(table)?;
             let identity = known && params.identity_feature;
             bins.push(SideBins::build(
@@ -264,7 +264,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
                 let loss = self.validation_loss();
                 if loss < best.0 {
                     best = (loss, round + 1);
-                } else if round + 1 >= best.1 + self.params.early_stopping_rounds {
+                } else if round + 1 >= best.1 + self.params.patience {
                     break;
                 }
             }
@@ -505,11 +505,7 @@ fn held_out(params: &BoostParams, train: &TrainView, context: &FitContext) -> Re
             &format!("a share that leaves at least one of the {} groups to train on", groups.count()),
         ));
     }
-    let mut order: Vec<usize> = (0..groups.count()).collect();
-    order.shuffle(&mut rng(context.seed.derive(SEED_VALIDATION)));
-    let mut marked = vec![false; groups.count()];
-    order[..held].iter().for_each(|group| marked[*group] = true);
-    Ok(groups.holding(&marked))
+    Ok(groups.hold_out(held, context.seed.derive(SEED_VALIDATION)))
 }
 
 /// Mean responses: of all, and of the entities of each side.
@@ -543,7 +539,7 @@ impl Means {
         };
         // A few sweeps over the sides settle the offsets of a two-way layout.
         let offset_sides: Vec<usize> = (0..counts.len())
-            .filter(|side| params.baseline && params.known.includes(*side, context.validation))
+            .filter(|side| params.baseline && params.seen_again.includes(*side, context.validation))
             .collect();
         for side in &offset_sides {
             means.offsets[*side] = vec![0.0; counts[*side]];
@@ -563,7 +559,8 @@ impl Means {
                 means.offsets[*side] = shrunk.collect();
             }
         }
-        let known = |side: &usize| params.mean_feature && params.known.includes(*side, context.validation);
+        let known =
+            |side: &usize| params.mean_feature && params.seen_again.includes(*side, context.validation);
         for side in (0..counts.len()).filter(known) {
             let (mut sums, mut weights) = (vec![0.0; counts[side]], vec![0.0; counts[side]]);
             for at in &learnt {

@@ -37,7 +37,7 @@
 //!
 //! // The first gene, and none of the others, tells the cell lines apart: here what it says of four of them and drug "y".
 //! let attributor = fitted.attribute(&tables, 0, &[0, 1, 2, 3])?.expect("trees can be attributed");
-//! let contributions = attributor.of(&[2])?;
+//! let contributions = attributor.contributions(&[2])?;
 //! assert_eq!(attributor.space().features[0].name, "A");
 //! assert!((contributions.values[[0, 1]] - contributions.values[[0, 0]] - 1.0).abs() < 0.1);
 //! # Ok::<(), Error>(())
@@ -62,7 +62,7 @@ mod tree;
 mod vector;
 
 pub use fit::Boost;
-pub use halfmax_core::Known;
+pub use halfmax_core::SeenAgain;
 pub use lightgbm::{lightgbm_columns, to_lightgbm};
 pub use model::{FittedBoost, FittedSide};
 pub use params::{BoostParams, Objective, Trees};

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use halfmax_core::{
-    Attributor, Domain, EntityTable, Error, Feature, FeatureSpace, FittedModel, Parts, PreparedGrid, Query,
-    Result, Tuples,
+    Attributable, Attributor, Domain, EntityTable, Error, Feature, FeatureSpace, FittedModel, PreparedGrid,
+    Query, Result, StoredModel, Tuples,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -270,6 +270,14 @@ impl FittedModel for FittedBoost {
         "boost"
     }
 
+    fn sides(&self) -> usize {
+        self.sides.len()
+    }
+
+    fn space(&self, side: usize) -> &FeatureSpace {
+        self.sides.get(side).map_or(FeatureSpace::none(), |side| &side.space)
+    }
+
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         query.check(self.sides.len())?;
         if self.symmetric {
@@ -305,26 +313,22 @@ impl FittedModel for FittedBoost {
         Ok(Box::new(Grid::new(self, entities, columns)))
     }
 
+    fn as_attributable(&self, side: usize) -> Option<&dyn Attributable> {
+        (side < self.sides.len()).then_some(self as _)
+    }
+
+    fn stored(&self) -> Result<StoredModel> {
+        crate::store::stored(self)
+    }
+}
+
+impl Attributable for FittedBoost {
     fn attribute<'a>(
         &'a self,
         tables: &'a [&'a EntityTable],
         side: usize,
         entities: &'a [u32],
-    ) -> Result<Option<Box<dyn Attributor + 'a>>> {
-        Ok(Some(Box::new(Shapley::new(self, tables, side, entities)?)))
-    }
-
-    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        query.check(self.sides.len())?;
-        let share = |(side, table): (&FittedSide, &&_)| Ok(side.space.align(table)?.share());
-        self.sides.iter().zip(query.tables).map(share).collect()
-    }
-
-    fn space(&self, side: usize) -> FeatureSpace {
-        self.sides.get(side).map(|side| side.space.clone()).unwrap_or_default()
-    }
-
-    fn parts(&self) -> Parts {
-        crate::store::parts(self)
+    ) -> Result<Box<dyn Attributor + 'a>> {
+        Ok(Box::new(Shapley::new(self, tables, side, entities)?))
     }
 }

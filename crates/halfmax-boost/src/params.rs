@@ -1,4 +1,4 @@
-use halfmax_core::{Error, Known, Result};
+use halfmax_core::{Result, SeenAgain, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,13 +27,13 @@ pub struct BoostParams {
     pub learning_rate: f64,
     /// L2 penalty λ on leaf values.
     pub l2: f64,
-    /// L2 penalty counted in entities of every side whose entities are not `known`: a leaf's value shrinks as if it held
+    /// L2 penalty counted in entities of every side whose entities are not `seen_again`: a leaf's value shrinks as if it held
     /// this many more of them (cell lines, say) whose responses were no different from the prediction so far. Responses
     /// of one cell line to many drugs err together, so they say less about a new cell line than their number promises.
     pub entity_l2: f64,
     /// Least sum of weights of the responses in a leaf.
     pub min_leaf_weight: f64,
-    /// Least number of entities in a leaf, for the sides whose entities are not `known` and the side that a vector tree
+    /// Least number of entities in a leaf, for the sides whose entities are not `seen_again` and the side that a vector tree
     /// splits on. Where responses are missing or weighted, entities count by their average weight in the node.
     pub min_leaf_entities: usize,
     /// Least gain of a split.
@@ -55,7 +55,7 @@ pub struct BoostParams {
     /// Which quantile is predicted, between 0 and 1; for `quantile`.
     pub quantile: f64,
     /// Whose entities the model will be asked about again, so that it may learn what each of them is like.
-    pub known: Known,
+    pub seen_again: SeenAgain,
     /// Start from the training means of known entities instead of the overall mean.
     pub baseline: bool,
     /// Give known entities their training mean as a numeric feature.
@@ -71,7 +71,7 @@ pub struct BoostParams {
     /// of the evaluation.
     pub validation_fraction: f64,
     /// Rounds without a better validation error after which training stops.
-    pub early_stopping_rounds: usize,
+    pub patience: usize,
 }
 
 /// What a tree splits on and what its leaves hold.
@@ -121,14 +121,14 @@ impl Default for BoostParams {
             objective: Objective::Squared,
             huber_delta: 1.0,
             quantile: 0.5,
-            known: Known::Auto,
+            seen_again: SeenAgain::Auto,
             baseline: true,
             mean_feature: true,
             identity_feature: true,
             category_smoothing: 10.0,
             sketch: 7,
             validation_fraction: 0.0,
-            early_stopping_rounds: 50,
+            patience: 50,
         }
     }
 }
@@ -139,49 +139,25 @@ impl BoostParams {
     /// # Errors
     /// The first parameter that cannot work, with its value and what is allowed.
     pub fn check(self) -> Result<crate::Boost> {
-        let fraction = |name: &str, value: f64| {
-            let fits = value > 0.0 && value <= 1.0;
-            if fits { Ok(()) } else { Err(Error::parameter(name, value, "a number above 0, at most 1")) }
-        };
-        let at_least_zero = |name: &str, value: f64| {
-            let fits = value.is_finite() && value >= 0.0;
-            if fits { Ok(()) } else { Err(Error::parameter(name, value, "a finite number, at least 0")) }
-        };
-        let within = |name: &str, value: usize, low: usize, high: usize| {
-            let fits = (low..=high).contains(&value);
-            if fits { Ok(()) } else { Err(Error::parameter(name, value, &format!("{low} to {high}"))) }
-        };
-        within("rounds", self.rounds, 1, 1_000_000)?;
-        within("leaves", self.leaves, 2, 4096)?;
-        within("max_bins", self.max_bins, 2, 255)?;
-        within("min_leaf_entities", self.min_leaf_entities, 1, 1_000_000)?;
-        within("early_stopping_rounds", self.early_stopping_rounds, 1, 1_000_000)?;
-        fraction("learning_rate", self.learning_rate)?;
-        fraction("feature_fraction", self.feature_fraction)?;
-        fraction("row_fraction", self.row_fraction)?;
-        fraction("cell_fraction", self.cell_fraction)?;
-        fraction("drug_fraction", self.drug_fraction)?;
-        at_least_zero("l2", self.l2)?;
-        at_least_zero("entity_l2", self.entity_l2)?;
-        at_least_zero("min_leaf_weight", self.min_leaf_weight)?;
-        at_least_zero("min_gain", self.min_gain)?;
-        at_least_zero("category_smoothing", self.category_smoothing)?;
-        if !(self.huber_delta.is_finite() && self.huber_delta > 0.0) {
-            return Err(Error::parameter("huber_delta", self.huber_delta, "a finite number above 0"));
-        }
-        if !(self.quantile > 0.0 && self.quantile < 1.0) {
-            return Err(Error::parameter("quantile", self.quantile, "a number between 0 and 1"));
-        }
-        if !(0.0..1.0).contains(&self.validation_fraction) {
-            return Err(Error::parameter(
-                "validation_fraction",
-                self.validation_fraction,
-                "a number from 0 to below 1",
-            ));
-        }
-        if ![7, 15].contains(&self.sketch) {
-            return Err(Error::parameter("sketch", self.sketch, "7 or 15"));
-        }
+        check::within("rounds", self.rounds, 1..=1_000_000)?;
+        check::within("leaves", self.leaves, 2..=4096)?;
+        check::within("max_bins", self.max_bins, 2..=255)?;
+        check::within("min_leaf_entities", self.min_leaf_entities, 1..=1_000_000)?;
+        check::within("patience", self.patience, 1..=1_000_000)?;
+        check::fraction("learning_rate", self.learning_rate)?;
+        check::fraction("feature_fraction", self.feature_fraction)?;
+        check::fraction("row_fraction", self.row_fraction)?;
+        check::fraction("cell_fraction", self.cell_fraction)?;
+        check::fraction("drug_fraction", self.drug_fraction)?;
+        check::at_least_zero("l2", self.l2)?;
+        check::at_least_zero("entity_l2", self.entity_l2)?;
+        check::at_least_zero("min_leaf_weight", self.min_leaf_weight)?;
+        check::at_least_zero("min_gain", self.min_gain)?;
+        check::at_least_zero("category_smoothing", self.category_smoothing)?;
+        check::positive("huber_delta", self.huber_delta)?;
+        check::between_zero_and_one("quantile", self.quantile)?;
+        check::below_one("validation_fraction", self.validation_fraction)?;
+        check::expect("sketch", self.sketch, [7, 15].contains(&self.sketch), "7 or 15")?;
         Ok(crate::Boost::from_checked(self))
     }
 }

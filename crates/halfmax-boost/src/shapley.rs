@@ -103,7 +103,7 @@ impl Attributor for Shapley<'_> {
         "exact Shapley values of the trees (TreeSHAP)".into()
     }
 
-    fn of(&self, partners: &[u32]) -> Result<Attribution> {
+    fn contributions(&self, partners: &[u32]) -> Result<Attribution> {
         let tuple = self.any_tuple(partners)?;
         let width = self.entities.len();
         let mut values = vec![0f32; self.space.len() * width];
@@ -117,7 +117,7 @@ impl Attributor for Shapley<'_> {
         let predicted: Vec<f32> = predicted.into_iter().map(|value| value as f32).collect();
         let values = Array2::from_shape_vec((self.space.len(), width), values)
             .map_err(|error| Error::failed("the contributions do not fill their table").because(error))?;
-        Ok(Attribution::of(values, &predicted))
+        Ok(Attribution::new(values, &predicted))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A fitted model as data, and back.
 
-use halfmax_core::{Domain, Error, Parts, Result, Tensor};
+use halfmax_core::{Domain, Result, StoredModel, Tensor, malformed};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{FittedBoost, FittedSide};
@@ -45,7 +45,7 @@ struct Arrays {
     covers: Vec<u32>,
 }
 
-pub(crate) fn parts(model: &FittedBoost) -> Parts {
+pub(crate) fn stored(model: &FittedBoost) -> Result<StoredModel> {
     let description = Description {
         target: model.target.clone(),
         symmetric: model.symmetric,
@@ -56,15 +56,12 @@ pub(crate) fn parts(model: &FittedBoost) -> Parts {
     };
     let mut arrays = Arrays::default();
     model.trees.iter().for_each(|tree| arrays.push(tree));
-    let mut parts = Parts {
-        description: serde_json::to_value(description).unwrap_or_default(),
-        tensors: arrays.tensors(),
-    };
+    let mut stored = StoredModel::new(&description, arrays.tensors())?;
     for (at, side) in model.sides.iter().enumerate() {
-        parts.tensors.insert(format!("offsets_{at}"), Tensor::F64(side.offsets.clone()));
-        parts.tensors.insert(format!("means_{at}"), Tensor::F32(side.means.clone()));
+        stored.tensors.insert(format!("offsets_{at}"), Tensor::F64(side.offsets.clone()));
+        stored.tensors.insert(format!("means_{at}"), Tensor::F32(side.means.clone()));
     }
-    parts
+    Ok(stored)
 }
 
 impl Arrays {
@@ -98,7 +95,7 @@ impl Arrays {
         }
     }
 
-    fn tensors(self) -> std::collections::BTreeMap<String, Tensor> {
+    fn tensors(self) -> [(&'static str, Tensor); 12] {
         [
             ("tree_nodes", Tensor::U32(self.nodes)),
             ("node_side", Tensor::U8(self.side)),
@@ -113,8 +110,6 @@ impl Arrays {
             ("leaf_values", Tensor::I32(self.values)),
             ("leaf_covers", Tensor::U32(self.covers)),
         ]
-        .map(|(name, tensor)| (name.to_owned(), tensor))
-        .into()
     }
 }
 
@@ -146,14 +141,9 @@ impl<'a, T: Copy> Reader<'a, T> {
     }
 }
 
-fn malformed(what: impl std::fmt::Display) -> Error {
-    Error::data(format!("the boosted-tree model is malformed: {what}"))
-        .help("the file was altered, or written by another program; train the model again")
-}
-
 macro_rules! reader {
-    ($parts:expr, $name:literal, $kind:path) => {
-        match $parts.tensors.get($name) {
+    ($stored:expr, $name:literal, $kind:path) => {
+        match $stored.tensors.get($name) {
             Some($kind(values)) => Ok(Reader { name: $name, rest: values.as_slice() }),
             _ => Err(malformed(format!("array {:?} is not there or of another type", $name))),
         }
@@ -161,23 +151,22 @@ macro_rules! reader {
 }
 
 impl FittedBoost {
-    /// The model that [`halfmax_core::FittedModel::parts`] took apart.
+    /// A model from its [`halfmax_core::FittedModel::stored`], exactly as it was.
     ///
     /// # Errors
     /// If anything is missing, of the wrong length, or names a feature, leaf or entity that is not there.
-    pub fn from_parts(parts: &Parts) -> Result<Self> {
-        let fitted = Self::read(parts)?;
-        parts.refuse_unknown(&self::parts(&fitted))?;
+    pub fn from_stored(stored: &StoredModel) -> Result<Self> {
+        let fitted = Self::read(stored)?;
+        stored.refuse_unknown(&self::stored(&fitted)?)?;
         Ok(fitted)
     }
 
-    fn read(parts: &Parts) -> Result<Self> {
-        let description: Description =
-            serde_json::from_value(parts.description.clone()).map_err(malformed)?;
+    fn read(stored: &StoredModel) -> Result<Self> {
+        let description: Description = stored.described()?;
         let mut sides = description.sides;
         for (at, side) in sides.iter_mut().enumerate() {
             let offsets = format!("offsets_{at}");
-            let Some(Tensor::F64(values)) = parts.tensors.get(&offsets) else {
+            let Some(Tensor::F64(values)) = stored.tensors.get(&offsets) else {
                 return Err(malformed(format!("array {offsets:?} is not there")));
             };
             if values.iter().any(|value| !value.is_finite()) {
@@ -185,7 +174,7 @@ impl FittedBoost {
             }
             side.offsets = values.clone();
             let means = format!("means_{at}");
-            let Some(Tensor::F32(values)) = parts.tensors.get(&means) else {
+            let Some(Tensor::F32(values)) = stored.tensors.get(&means) else {
                 return Err(malformed(format!("array {means:?} is not there")));
             };
             // The mean of an entity without responses is missing.
@@ -214,25 +203,25 @@ impl FittedBoost {
             params: description.params,
             intercept: description.intercept,
             quantum: description.quantum,
-            trees: trees(parts, &sides)?,
+            trees: trees(stored, &sides)?,
             sides,
         })
     }
 }
 
-fn trees(parts: &Parts, sides: &[FittedSide]) -> Result<Vec<Tree>> {
-    let mut nodes = reader!(parts, "tree_nodes", Tensor::U32)?;
-    let mut side = reader!(parts, "node_side", Tensor::U8)?;
-    let mut left = reader!(parts, "node_left", Tensor::I32)?;
-    let mut right = reader!(parts, "node_right", Tensor::I32)?;
-    let mut feature = reader!(parts, "node_feature", Tensor::U32)?;
-    let mut kind = reader!(parts, "node_kind", Tensor::U8)?;
-    let mut threshold = reader!(parts, "node_threshold", Tensor::F32)?;
-    let mut words = reader!(parts, "node_words", Tensor::U32)?;
-    let mut levels = reader!(parts, "levels", Tensor::U32)?;
-    let mut leaves = reader!(parts, "tree_leaves", Tensor::U8)?;
-    let mut values = reader!(parts, "leaf_values", Tensor::I32)?;
-    let mut covers = reader!(parts, "leaf_covers", Tensor::U32)?;
+fn trees(stored: &StoredModel, sides: &[FittedSide]) -> Result<Vec<Tree>> {
+    let mut nodes = reader!(stored, "tree_nodes", Tensor::U32)?;
+    let mut side = reader!(stored, "node_side", Tensor::U8)?;
+    let mut left = reader!(stored, "node_left", Tensor::I32)?;
+    let mut right = reader!(stored, "node_right", Tensor::I32)?;
+    let mut feature = reader!(stored, "node_feature", Tensor::U32)?;
+    let mut kind = reader!(stored, "node_kind", Tensor::U8)?;
+    let mut threshold = reader!(stored, "node_threshold", Tensor::F32)?;
+    let mut words = reader!(stored, "node_words", Tensor::U32)?;
+    let mut levels = reader!(stored, "levels", Tensor::U32)?;
+    let mut leaves = reader!(stored, "tree_leaves", Tensor::U8)?;
+    let mut values = reader!(stored, "leaf_values", Tensor::I32)?;
+    let mut covers = reader!(stored, "leaf_covers", Tensor::U32)?;
     if threshold.rest.iter().any(|threshold| !threshold.is_finite()) {
         return Err(malformed(format!("array {:?} holds a number that is not finite", threshold.name)));
     }

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use halfmax_boost::{Boost, BoostParams, FittedBoost, Known, Leaves, Objective, Test, Tree, Trees};
+use halfmax_boost::{Boost, BoostParams, FittedBoost, Leaves, Objective, SeenAgain, Test, Tree, Trees};
 use halfmax_core::*;
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -119,11 +119,11 @@ impl Plain {
 }
 
 fn known(params: &BoostParams, side: usize) -> bool {
-    match params.known {
-        Known::None => false,
-        Known::Cell => side == 0,
-        Known::Drug => side == 1,
-        Known::Both | Known::Auto => true,
+    match params.seen_again {
+        SeenAgain::None => false,
+        SeenAgain::Cell => side == 0,
+        SeenAgain::Drug => side == 1,
+        SeenAgain::Both | SeenAgain::Auto => true,
     }
 }
 
@@ -387,7 +387,12 @@ fn params() -> impl Strategy<Value = BoostParams> {
         4 => Just(Objective::Squared),
         1 => Just(Objective::Huber),
     ];
-    let known = prop_oneof![Just(Known::None), Just(Known::Cell), Just(Known::Drug), Just(Known::Both)];
+    let known = prop_oneof![
+        Just(SeenAgain::None),
+        Just(SeenAgain::Cell),
+        Just(SeenAgain::Drug),
+        Just(SeenAgain::Both)
+    ];
     let limits = (0u8..3, 1u8..4, 0u8..3, 1usize..4);
     (2usize..9, 0usize..4, limits, objective, known).prop_map(
         |(leaves, max_depth, limits, objective, known)| {
@@ -403,7 +408,7 @@ fn params() -> impl Strategy<Value = BoostParams> {
                 feature_fraction: 1.0,
                 row_fraction: 1.0,
                 objective,
-                known,
+                seen_again: known,
                 baseline: false,
                 mean_feature: false,
                 entity_l2: f64::from(entity_l2),
@@ -436,7 +441,7 @@ proptest! {
             let params = BoostParams { rounds: 12, trees, min_leaf_weight: 1.0, min_leaf_entities: 1, ..BoostParams::default() };
             let context = FitContext::new(Seed::new(seed), &Silent, ValidationGroup::Response);
             let fitted = params.check().unwrap().fit(&screen.all(), &context).unwrap();
-            let fitted = FittedBoost::from_parts(&fitted.parts()).unwrap();
+            let fitted = FittedBoost::from_stored(&fitted.stored().unwrap()).unwrap();
             let tables = [&screen.tables[0], &screen.tables[1]];
             let cells: Vec<u32> = (0..tables[0].len() as u32).collect();
             let drugs: Vec<u32> = (0..tables[1].len() as u32).rev().collect();
@@ -509,7 +514,7 @@ fn quantiles_are_quantiles_whatever_the_unit() {
             trees,
             objective: Objective::Quantile,
             quantile: 0.9,
-            known: Known::None,
+            seen_again: SeenAgain::None,
             entity_l2: 0.0,
             ..BoostParams::default()
         };

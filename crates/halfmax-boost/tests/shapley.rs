@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use halfmax_boost::{BoostParams, FittedBoost, FittedSide, Known, Leaves, Tree, Trees, to_lightgbm};
+use halfmax_boost::{BoostParams, FittedBoost, FittedSide, Leaves, SeenAgain, Tree, Trees, to_lightgbm};
 use halfmax_core::*;
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -94,16 +94,16 @@ fn screen(small: &Small) -> Screen {
 fn fit(params: BoostParams, screen: &Screen, seed: u64) -> FittedBoost {
     let context = FitContext::new(Seed::new(seed), &Silent, ValidationGroup::Response);
     let fitted = params.check().unwrap().fit(&screen.all(), &context).unwrap();
-    let again = FittedBoost::from_parts(&fitted.parts()).unwrap();
+    let again = FittedBoost::from_stored(&fitted.stored().unwrap()).unwrap();
     assert_eq!(fitted, again);
     again
 }
 
-fn params(trees: Trees, known: Known) -> BoostParams {
+fn params(trees: Trees, seen_again: SeenAgain) -> BoostParams {
     BoostParams {
         rounds: 4,
         trees,
-        known,
+        seen_again,
         leaves: 7,
         min_leaf_weight: 1.0,
         min_leaf_entities: 1,
@@ -212,13 +212,13 @@ fn check(fitted: &FittedBoost, screen: &Screen, side: usize) {
     let sides = screen.sides.len();
     let tables: Vec<&EntityTable> = (0..sides).map(|at| screen.table(at)).collect();
     let entities: Vec<u32> = (0..tables[side].len() as u32).rev().collect();
-    let attributor = fitted.attribute(&tables, side, &entities).unwrap().unwrap();
+    let attributor = fitted.as_attributable(side).unwrap().attribute(&tables, side, &entities).unwrap();
     let others: Vec<usize> = (0..sides).filter(|at| *at != side).collect();
     let partners = others.iter().map(|at| tables[*at].len() as u32).collect::<Vec<u32>>();
     // The first, the last and some in between.
     for step in 0..4u32 {
         let partners: Vec<u32> = partners.iter().zip(1..).map(|(count, at)| step * at * 2 % count).collect();
-        let found = attributor.of(&partners).unwrap();
+        let found = attributor.contributions(&partners).unwrap();
         assert_eq!(found.values.dim(), (attributor.space().len(), entities.len()));
         for (at, entity) in entities.iter().enumerate() {
             let mut tuple = vec![*entity; sides];
@@ -274,8 +274,8 @@ fn enumerated(
     values
 }
 
-fn known() -> impl Strategy<Value = Known> {
-    prop_oneof![Just(Known::None), Just(Known::Cell), Just(Known::Drug), Just(Known::Both)]
+fn known() -> impl Strategy<Value = SeenAgain> {
+    prop_oneof![Just(SeenAgain::None), Just(SeenAgain::Cell), Just(SeenAgain::Drug), Just(SeenAgain::Both)]
 }
 
 proptest! {
@@ -324,15 +324,15 @@ proptest! {
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let screen = planted();
-    let fitted = fit(params(Trees::Alternate, Known::Both), &screen, 1);
+    let fitted = fit(params(Trees::Alternate, SeenAgain::Both), &screen, 1);
     let tables = [&screen.tables[0], &screen.tables[1]];
     let entities: Vec<u32> = (0..tables[0].len() as u32).collect();
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let attributor = fitted.attribute(&tables, 0, &entities).unwrap().unwrap();
+            let attributor = fitted.as_attributable(0).unwrap().attribute(&tables, 0, &entities).unwrap();
             let drugs = (0..tables[1].len() as u32).into_par_iter();
-            drugs.map(|drug| attributor.of(&[drug]).unwrap()).collect::<Vec<Attribution>>()
+            drugs.map(|drug| attributor.contributions(&[drug]).unwrap()).collect::<Vec<Attribution>>()
         })
     };
     let one = with(1);
@@ -344,17 +344,27 @@ fn the_number_of_threads_changes_nothing() {
 #[test]
 fn what_cannot_be_attributed_is_said() {
     let screen = planted();
-    let fitted = fit(params(Trees::Box, Known::None), &screen, 1);
+    let fitted = fit(params(Trees::Box, SeenAgain::None), &screen, 1);
     let tables = [&screen.tables[0], &screen.tables[1]];
     let refused =
         |side: usize, entities: &[u32]| fitted.attribute(&tables, side, entities).err().unwrap().to_string();
     assert!(refused(2, &[0]).contains("side number 2"), "{}", refused(2, &[0]));
     assert!(refused(0, &[99]).contains("cell line number 99"), "{}", refused(0, &[99]));
-    let attributor = fitted.attribute(&tables, 0, &[0]).unwrap().unwrap();
-    let refused = |partners: &[u32]| attributor.of(partners).unwrap_err().to_string();
+    let attributor = fitted.as_attributable(0).unwrap().attribute(&tables, 0, &[0]).unwrap();
+    let refused = |partners: &[u32]| attributor.contributions(partners).unwrap_err().to_string();
     assert!(refused(&[10]).contains("drug number 10 of 10"), "{}", refused(&[10]));
     assert!(refused(&[1, 2]).contains("2 partners"), "{}", refused(&[1, 2]));
-    assert_eq!(fitted.attribute(&tables, 0, &[]).unwrap().unwrap().of(&[0]).unwrap().base, Vec::<f64>::new());
+    assert_eq!(
+        fitted
+            .as_attributable(0)
+            .unwrap()
+            .attribute(&tables, 0, &[])
+            .unwrap()
+            .contributions(&[0])
+            .unwrap()
+            .base,
+        Vec::<f64>::new()
+    );
 }
 
 /// A screen without chance: genes with gaps, a tissue, drugs with bits and a pathway.
@@ -392,7 +402,7 @@ const CONTRIBUTIONS: &str = include_str!("lightgbm/contributions.json");
 /// `tests/lightgbm/check_export.py` wrote the contributions; its documentation tells how to renew them.
 #[test]
 fn pairs_are_attributed_as_by_lightgbm() {
-    let model = FittedBoost::from_parts(&parts_of(&serde_json::from_str(MODEL).unwrap())).unwrap();
+    let model = FittedBoost::from_stored(&parts_of(&serde_json::from_str(MODEL).unwrap())).unwrap();
     let expected: Vec<Vec<f64>> = serde_json::from_str(CONTRIBUTIONS).unwrap();
     let found = contributions(&model, &planted());
     assert_eq!(found.len(), expected.len());
@@ -411,13 +421,13 @@ fn pairs_are_attributed_as_by_lightgbm() {
 fn contributions_are_written_for_lightgbm() {
     let screen = planted();
     // Offsets are no splits, so LightGBM would take them for contributions of entities and we would not.
-    let params = BoostParams { rounds: 12, baseline: false, ..params(Trees::Box, Known::Drug) };
+    let params = BoostParams { rounds: 12, baseline: false, ..params(Trees::Box, SeenAgain::Drug) };
     let model = fit(params, &screen, 7);
     let table = json!({"rows": rows(&model, &screen), "contributions": contributions(&model, &screen)});
     let Ok(folder) = std::env::var("HALFMAX_CONTRIBUTIONS") else { return };
     let write = |name: &str, text: String| std::fs::write(Path::new(&folder).join(name), text).unwrap();
     write("model.txt", to_lightgbm(&model));
-    write("model.json", json_of(&model.parts()).to_string());
+    write("model.json", json_of(&model.stored().unwrap()).to_string());
     write("table.json", table.to_string());
 }
 
@@ -443,7 +453,7 @@ fn contributions(model: &FittedBoost, screen: &Screen) -> Vec<Vec<f64>> {
     let all = [0, 1].map(|side| (0..tables[side].len() as u32).collect::<Vec<u32>>());
     let widths = [0, 1].map(|side| model.sides()[side].space.len() + 2);
     let of_side = |side: usize| -> Vec<(Attribution, Vec<usize>)> {
-        let attributor = model.attribute(&tables, side, &all[side]).unwrap().unwrap();
+        let attributor = model.as_attributable(side).unwrap().attribute(&tables, side, &all[side]).unwrap();
         let place = |feature: &Feature| {
             let side = &model.sides()[side];
             let extras = ["mean_response", "training_number"];
@@ -452,7 +462,10 @@ fn contributions(model: &FittedBoost, screen: &Screen) -> Vec<Vec<f64>> {
             after.map_or_else(own, |after| side.space.len() + after)
         };
         let places: Vec<usize> = attributor.space().features.iter().map(place).collect();
-        all[1 - side].iter().map(|partner| (attributor.of(&[*partner]).unwrap(), places.clone())).collect()
+        all[1 - side]
+            .iter()
+            .map(|partner| (attributor.contributions(&[*partner]).unwrap(), places.clone()))
+            .collect()
     };
     let sides = [of_side(0), of_side(1)];
     let pair = |cell: usize, drug: usize| {
@@ -471,7 +484,7 @@ fn contributions(model: &FittedBoost, screen: &Screen) -> Vec<Vec<f64>> {
     pairs.map(|(cell, drug)| pair(cell, drug)).collect()
 }
 
-fn json_of(parts: &Parts) -> Value {
+fn json_of(parts: &StoredModel) -> Value {
     let tensor = |tensor: &Tensor| match tensor {
         Tensor::F32(values) => json!(["F32", values]),
         Tensor::F64(values) => json!(["F64", values]),
@@ -484,7 +497,7 @@ fn json_of(parts: &Parts) -> Value {
     json!({"description": parts.description, "tensors": tensors})
 }
 
-fn parts_of(json: &Value) -> Parts {
+fn parts_of(json: &Value) -> StoredModel {
     let tensor = |tensor: &Value| {
         let values = tensor[1].clone();
         match tensor[0].as_str().unwrap() {
@@ -496,7 +509,7 @@ fn parts_of(json: &Value) -> Parts {
         }
     };
     let tensors = json["tensors"].as_object().unwrap();
-    Parts {
+    StoredModel {
         description: json["description"].clone(),
         tensors: tensors.iter().map(|(name, values)| (name.clone(), tensor(values))).collect(),
     }

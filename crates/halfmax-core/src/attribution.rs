@@ -19,14 +19,14 @@ pub trait Attributor: Send + Sync {
     ///
     /// # Errors
     /// If a partner is not in its table, or the contributions do not add up.
-    fn of(&self, partners: &[u32]) -> Result<Attribution>;
+    fn contributions(&self, partners: &[u32]) -> Result<Attribution>;
 
     /// What the features of every entity contribute to the mean of its predictions over some lists of partners, which is the mean of its
     /// contributions.
     ///
     /// # Errors
     /// As [`Attributor::of`]; or if there is no list, or the user stopped it.
-    fn mean(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
+    fn mean_contributions(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
         mean(self, partners, progress)
     }
 }
@@ -73,7 +73,7 @@ fn mean<A: Attributor + ?Sized>(
     for (at, block) in partners.chunks(BLOCK).enumerate() {
         progress.check()?;
         let found: Vec<Attribution> =
-            block.par_iter().map(|partner| attributor.of(partner)).collect::<Result<_>>()?;
+            block.par_iter().map(|partner| attributor.contributions(partner)).collect::<Result<_>>()?;
         for one in found {
             match &mut sum {
                 None => sum = Some(one),
@@ -106,10 +106,10 @@ impl Attribution {
     ///
     /// ```
     /// use halfmax_core::Attribution;
-    /// let attribution = Attribution::of(ndarray::array![[0.5], [-2.0]], &[1.0]);
+    /// let attribution = Attribution::new(ndarray::array![[0.5], [-2.0]], &[1.0]);
     /// assert_eq!(attribution.base, [2.5]);
     /// ```
-    pub fn of(values: Array2<f32>, predicted: &[f32]) -> Self {
+    pub fn new(values: Array2<f32>, predicted: &[f32]) -> Self {
         let mut base: Vec<f64> = predicted.iter().map(|value| f64::from(*value)).collect();
         for row in values.rows() {
             base.iter_mut().zip(row).for_each(|(base, value)| *base -= f64::from(*value));

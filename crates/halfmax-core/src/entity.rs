@@ -4,10 +4,10 @@ use ndarray::{Array2, ShapeBuilder};
 
 use crate::{BitColumns, Error, Result, listed};
 
-/// Entities of one sort (cell lines, or drugs): their ids and their features, each stored once.
+/// Entities of one kind (cell lines, or drugs): their ids and their features, each stored once.
 #[derive(Clone, Debug, Default)]
 pub struct EntityTable {
-    sort: String,
+    kind: String,
     ids: Vec<String>,
     index: HashMap<String, usize>,
     blocks: Vec<FeatureBlock>,
@@ -15,21 +15,21 @@ pub struct EntityTable {
 }
 
 impl EntityTable {
-    /// A table of entities without features. `sort` is what messages call one of them: "cell line", "drug".
+    /// A table of entities without features. `kind` is what messages call one of them: "cell line", "drug".
     ///
     /// # Errors
     /// If an id occurs twice.
-    pub fn new<S: Into<String>>(ids: impl IntoIterator<Item = S>, sort: impl Into<String>) -> Result<Self> {
-        let sort = sort.into();
+    pub fn new<S: Into<String>>(ids: impl IntoIterator<Item = S>, kind: impl Into<String>) -> Result<Self> {
+        let kind = kind.into();
         let ids: Vec<String> = ids.into_iter().map(Into::into).collect();
         let mut index = HashMap::with_capacity(ids.len());
         for (at, id) in ids.iter().enumerate() {
             if index.insert(id.clone(), at).is_some() {
-                return Err(Error::data(format!("{sort} {id:?} occurs twice"))
+                return Err(Error::data(format!("{kind} {id:?} occurs twice"))
                     .help("keep one row for each, or average them"));
             }
         }
-        Ok(Self { sort, ids, index, blocks: Vec::new(), groups: HashMap::new() })
+        Ok(Self { kind, ids, index, blocks: Vec::new(), groups: HashMap::new() })
     }
 
     /// Adds a block of features, one row per entity in the order of the ids.
@@ -43,7 +43,7 @@ impl EntityTable {
                 block.kind,
                 block.entities(),
                 self.len(),
-                self.sort
+                self.kind
             )));
         }
         if self.block(&block.kind).is_some() {
@@ -64,7 +64,7 @@ impl EntityTable {
                 "grouping {name:?} has {} entries for {} {}s",
                 group.codes.len(),
                 self.len(),
-                self.sort
+                self.kind
             )));
         }
         self.groups.insert(name, group);
@@ -77,8 +77,8 @@ impl EntityTable {
     }
 
     /// What one entity is called: "cell line", "drug".
-    pub fn sort(&self) -> &str {
-        &self.sort
+    pub fn entity_kind(&self) -> &str {
+        &self.kind
     }
 
     /// The ids, in order.

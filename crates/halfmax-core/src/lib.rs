@@ -20,17 +20,25 @@
 
 mod attribution;
 mod bits;
+pub mod check;
 mod combinations;
 mod encode;
 mod entity;
 mod error;
 mod fit_sizes;
+mod fitted;
+mod grouping;
+mod hold_out;
 mod model;
 mod progress;
 mod quadrature;
+mod query;
+mod response_block;
 mod screen;
 mod seed;
 mod space;
+mod stored;
+mod suggest;
 mod target;
 
 pub use attribution::{Attribution, Attributor, check_entities, check_partners};
@@ -40,13 +48,19 @@ pub use encode::Encoder;
 pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};
 pub use fit_sizes::FitSizes;
-pub use model::{
-    AnyModel, Checkpoint, CheckpointStore, Epoch, FitContext, FittedModel, Informed, Known, Model, Parts,
-    PreparedGrid, Query, Tensor, Tuples, ValidationGroup, unknown_key,
+pub use fitted::{
+    Attributable, Conditionable, Conditioned, Ensemble, Epoch, Epochwise, FittedModel, PreparedGrid,
 };
+pub use grouping::{SeenAgain, ValidationGroup};
+pub use hold_out::deal;
+pub use model::{AnyModel, Checkpoint, CheckpointStore, FitContext, Model};
 pub use progress::{Progress, Silent};
 pub use quadrature::gauss_legendre;
+pub use query::{Query, Tuples};
+pub use response_block::ResponseBlock;
 pub use screen::{FeatureSelection, Groups, Responses, SINGLE_AGENT, Screen, Side, TrainView};
 pub use seed::Seed;
 pub use space::{Alignment, Domain, Feature, FeatureSpace};
+pub use stored::{StoredModel, Tensor, malformed, unknown_key};
+pub use suggest::{nearest, nearest_by_edits};
 pub use target::{End, LinearColumn, Quantity, Scale, Target, Unit};

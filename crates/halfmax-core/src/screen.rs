@@ -141,7 +141,7 @@ impl Screen {
             if let Some(entity) = beyond {
                 return Err(Error::data(format!(
                     "a response names {} number {entity} of {}",
-                    table.sort(),
+                    table.entity_kind(),
                     table.len()
                 )));
             }

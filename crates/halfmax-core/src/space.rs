@@ -49,7 +49,15 @@ pub struct Alignment<'a> {
     columns: Vec<Option<(usize, usize)>>,
 }
 
+/// The space of a side whose features a model does not use.
+static NONE: FeatureSpace = FeatureSpace { features: Vec::new() };
+
 impl FeatureSpace {
+    /// The space without features: of a side whose features a model does not use.
+    pub fn none() -> &'static Self {
+        &NONE
+    }
+
     /// All features of a table.
     pub fn whole(table: &EntityTable) -> Self {
         let all = |block: &FeatureBlock| (0..block.len()).collect();
@@ -109,7 +117,7 @@ impl FeatureSpace {
             return Err(Error::data(format!(
                 "the {} table has {:.0} % of the {} features that the model was fitted on: expected at least half; \
                  missing are {}",
-                table.sort(),
+                table.entity_kind(),
                 100.0 * alignment.share(),
                 self.len(),
                 listed(&missing, 5)
@@ -157,7 +165,7 @@ impl Alignment<'_> {
         let Feature { kind, name, .. } = &self.space.features[feature];
         Err(Error::data(format!(
             "feature {name:?} of the {kind} features is infinite for {} {:?}: expected a finite number",
-            self.table.sort(),
+            self.table.entity_kind(),
             self.table.ids()[entities[at] as usize]
         ))
         .help("leave the value empty if it is not known"))

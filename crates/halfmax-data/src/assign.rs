@@ -315,7 +315,7 @@ fn unknown_role(key: &str) -> Error {
     let keys: Vec<&str> = ROLES.iter().map(|spec| spec.key).collect();
     Error::config(format!("columns.{key}: there is no role of this name")).help(format!(
         "{}; the roles are {}, {IGNORE}",
-        crate::responses::nearest(key, &keys),
+        crate::responses::meant(key, &keys),
         keys.join(", ")
     ))
 }
@@ -341,7 +341,7 @@ fn no_such_column(table: &RawTable, key: &str, name: &str) -> Error {
         table.label(),
         listed(&found, 12)
     ))
-    .help(crate::responses::nearest(name, &found))
+    .help(crate::responses::meant(name, &found))
 }
 
 #[cfg(test)]

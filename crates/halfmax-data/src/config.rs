@@ -14,10 +14,10 @@ pub struct DataConfig {
     /// The response table; with `dataset`, the name of one of its tables ("gdsc1", "gdsc2") or a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<TableFile>,
-    /// A second table of responses to the same drugs, with the same target: what a replicate achieves is the ceiling of
-    /// what a model can. With `dataset`, the name of one of its tables or a file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replicate: Option<TableFile>,
+    /// A second table of responses to the same drugs, with the same target: how well the two studies agree is the
+    /// ceiling for models. With `dataset`, the name of one of its tables or a file.
+    #[serde(default, alias = "replicate", skip_serializing_if = "Option::is_none")]
+    pub reference_study: Option<TableFile>,
     /// A dataset that stands for all files: "gdsc-core", which is part of the program, or one that was fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,

@@ -47,9 +47,9 @@ pub struct Loaded {
     pub tested_doses: Option<Vec<Option<[f64; 2]>>>,
     /// See [`ResponseTable::fold_conflicts`].
     pub fold_conflicts: Vec<String>,
-    /// Responses of the replicate to drugs in cell lines of the screen, as positions in their tables: (cell line, drug,
-    /// response). `None` without a replicate.
-    pub replicate: Option<Vec<(u32, u32, f32)>>,
+    /// Responses of the reference study to drugs in cell lines of the screen, as positions in their tables: (cell line, drug,
+    /// response). `None` without one.
+    pub reference_study: Option<Vec<(u32, u32, f32)>>,
 }
 
 /// A file that was read.
@@ -169,10 +169,10 @@ pub fn load(
     let screen = screen_of(&responses.target.name, cells, drugs, &observed)?;
     let folds = folds.map(|_| observed.folds.unwrap_or_default());
     let tested_doses = observed.tested.filter(|all| all.iter().any(Option::is_some));
-    let replicate = match &files.replicate {
+    let reference_study = match &files.reference_study {
         Some(_) if responses.combinations => {
             return Err(Error::config(
-                "data.replicate is given, but the responses are to combinations of drugs",
+                "data.reference_study is given, but the responses are to combinations of drugs",
             )
             .help("leave it out: ceilings are for screens of single drugs"));
         }
@@ -180,9 +180,9 @@ pub fn load(
             let measured =
                 TargetConfig { duplicates: target.duplicates, ..TargetConfig::like(&responses.target) };
             let mut again = read_responses(table, &lines, &measured, None)?;
-            let joined = join_replicate(&screen, &again.observed);
+            let joined = join_reference_study(&screen, &again.observed);
             again.report.notes.push(format!(
-                "a replicate: {} of its {} responses are of cell lines and drugs of the screen",
+                "the reference study: {} of its {} responses are of cell lines and drugs of the screen",
                 joined.len(),
                 again.observed.len()
             ));
@@ -207,12 +207,12 @@ pub fn load(
         folds,
         tested_doses,
         fold_conflicts,
-        replicate,
+        reference_study,
     })
 }
 
 /// The responses whose cell line and drug the screen has, as positions in its tables.
-fn join_replicate(screen: &Screen, observed: &ObservedResponses) -> Vec<(u32, u32, f32)> {
+fn join_reference_study(screen: &Screen, observed: &ObservedResponses) -> Vec<(u32, u32, f32)> {
     let by_key: HashMap<String, u32> = screen.table(1).ids().iter().map(|id| drug_key(id)).zip(0..).collect();
     let drugs: Vec<Option<u32>> =
         observed.drugs.iter().map(|drug| by_key.get(&drug_key(drug)).copied()).collect();
@@ -250,7 +250,7 @@ impl OpenedCells {
 
 struct Files {
     response: RawTable,
-    replicate: Option<RawTable>,
+    reference_study: Option<RawTable>,
     cells: Vec<OpenedCells>,
     drugs: Option<RawTable>,
     single_agent: Option<RawTable>,
@@ -259,14 +259,14 @@ struct Files {
 
 impl Files {
     fn tables(&self) -> impl Iterator<Item = &RawTable> {
-        let others = [&self.replicate, &self.drugs, &self.single_agent];
+        let others = [&self.reference_study, &self.drugs, &self.single_agent];
         std::iter::once(&self.response)
             .chain(others.into_iter().flatten())
             .chain(self.cells.iter().map(|opened| &opened.table))
     }
 }
 
-/// Whether `data.response` (or `replicate`, `single_agent`) beside a dataset is a file rather than the name of one of its
+/// Whether `data.response` (or `reference_study`, `single_agent`) beside a dataset is a file rather than the name of one of its
 /// tables.
 pub fn is_file_name(response: &Path) -> bool {
     response.extension().is_some()
@@ -295,10 +295,10 @@ impl Files {
             cells.push(OpenedCells::of(cell_file, read(&file, data, base)?));
         }
         let drugs = data.drugs.as_ref().map(|file| read(file, data, base)).transpose()?;
-        let replicate = data.replicate.as_ref().map(|file| read(file, data, base)).transpose()?;
+        let reference_study = data.reference_study.as_ref().map(|file| read(file, data, base)).transpose()?;
         let single_agent = data.single_agent.as_ref().map(|file| read(file, data, base)).transpose()?;
         let response = read(response, data, base)?;
-        Ok(Self { response, replicate, cells, drugs, single_agent, dataset: None })
+        Ok(Self { response, reference_study, cells, drugs, single_agent, dataset: None })
     }
 
     fn of_dataset(dataset: &str, data: &DataConfig, base: &Path) -> Result<Self> {
@@ -329,13 +329,14 @@ impl Files {
             Some(file) => responses("data.response", file)?,
             None => dataset.response("data.response", None)?,
         };
-        let replicate = data.replicate.as_ref().map(|path| responses("data.replicate", path)).transpose()?;
+        let reference_study =
+            data.reference_study.as_ref().map(|path| responses("data.reference_study", path)).transpose()?;
         let alone = |file: &TableFile| match table_name(&file.file) {
             Some(name) => dataset.single_agent(&name),
             None => read(file, data, base),
         };
         let single_agent = data.single_agent.as_ref().map(alone).transpose()?;
-        Ok(Self { response, replicate, cells, drugs, single_agent, dataset: Some(dataset) })
+        Ok(Self { response, reference_study, cells, drugs, single_agent, dataset: Some(dataset) })
     }
 
     /// The drugs of the response table with their structures, one row each, where there is no sheet of drugs and the table has them.
@@ -364,7 +365,7 @@ impl Files {
     fn inputs(&self) -> Vec<InputFile> {
         let cells = self.cells.iter().map(|opened| &opened.table);
         std::iter::once(&self.response)
-            .chain(&self.replicate)
+            .chain(&self.reference_study)
             .chain(cells)
             .chain(&self.drugs)
             .map(InputFile::of)
@@ -598,7 +599,7 @@ fn screen_of(
         let place = |at: &u32| {
             places[*at as usize].ok_or_else(|| {
                 let id = &names[*at as usize];
-                Error::failed(format!("{} {id:?} is not in its table", table.sort()))
+                Error::failed(format!("{} {id:?} is not in its table", table.entity_kind()))
             })
         };
         of.iter().map(place).collect()

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, Write};
 use std::path::Path;
 
-use halfmax_core::{Error, Parts, Result, Tensor};
+use halfmax_core::{Error, Result, StoredModel, Tensor};
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 use zip::write::SimpleFileOptions;
@@ -111,7 +111,7 @@ struct VersionOnly {
 pub fn write_model(
     path: impl AsRef<Path>,
     family: &str,
-    parts: &Parts,
+    parts: &StoredModel,
     meta: serde_json::Value,
 ) -> Result<()> {
     write_as(path.as_ref(), family, parts, meta, CompressionMethod::Deflated)
@@ -120,7 +120,7 @@ pub fn write_model(
 fn write_as(
     path: &Path,
     family: &str,
-    parts: &Parts,
+    parts: &StoredModel,
     meta: serde_json::Value,
     method: CompressionMethod,
 ) -> Result<()> {
@@ -152,7 +152,7 @@ fn write_as(
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn write_checkpoint(path: impl AsRef<Path>, state: &Parts) -> Result<()> {
+pub fn write_checkpoint(path: impl AsRef<Path>, state: &StoredModel) -> Result<()> {
     write_as(path.as_ref(), CHECKPOINT, state, serde_json::Value::Null, CompressionMethod::Stored)
 }
 
@@ -204,7 +204,7 @@ fn stored(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>, safetensors::Sa
 ///
 /// # Errors
 /// If the file is missing, no model file, cut short, altered, larger than the limit once it is unpacked, or of a newer format than this program reads.
-pub fn read_model(path: impl AsRef<Path>) -> Result<(ModelHeader, Parts)> {
+pub fn read_model(path: impl AsRef<Path>) -> Result<(ModelHeader, StoredModel)> {
     let path = path.as_ref();
     let place = path.display();
     let file = File::open(path).map_err(|error| match error.kind() {
@@ -220,11 +220,11 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<(ModelHeader, Parts)> {
 ///
 /// # Errors
 /// As [`read_model`].
-pub fn read_model_bytes(label: &str, bytes: &[u8]) -> Result<(ModelHeader, Parts)> {
+pub fn read_model_bytes(label: &str, bytes: &[u8]) -> Result<(ModelHeader, StoredModel)> {
     read_opened(Cursor::new(bytes)).map_err(|error| error.at(label))
 }
 
-fn read_opened(file: impl Read + Seek) -> Result<(ModelHeader, Parts)> {
+fn read_opened(file: impl Read + Seek) -> Result<(ModelHeader, StoredModel)> {
     let mut archive = open_archive(file)?;
     let limit = unpack_limit();
     let document = entry(&mut archive, DESCRIPTION, limit / DESCRIPTION_SHARE)?;
@@ -241,7 +241,7 @@ fn read_opened(file: impl Read + Seek) -> Result<(ModelHeader, Parts)> {
         }
     }
     let tensors = read_tensors(&mut archive, &header, limit)?;
-    Ok((header, Parts { description, tensors }))
+    Ok((header, StoredModel { description, tensors }))
 }
 
 /// Refuses an archive that holds more than the files of a model.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use halfmax_core::{Error, Result, Target, listed};
+use halfmax_core::{Error, Result, Target, listed, nearest};
 
 use crate::account::Account;
 use crate::assign::no_column;
@@ -340,7 +340,7 @@ fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) ->
                 table.label(),
                 listed(&found, 12)
             ))
-            .help(nearest(name, &found))
+            .help(meant(name, &found))
         })
     };
     let target = match &target.column {
@@ -381,12 +381,11 @@ fn refuse_third_drug(table: &RawTable) -> Result<()> {
     )))
 }
 
-pub(crate) fn nearest(name: &str, found: &[&str]) -> String {
-    let score =
-        |other: &&&str| (1000.0 * strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase())) as u32;
-    match found.iter().max_by_key(score) {
-        Some(best) if score(&best) > 700 => format!("did you mean {best:?}?"),
-        _ => "give the name of a column that is there".to_owned(),
+/// The help for a name that is not there: the nearest that is.
+pub(crate) fn meant(name: &str, found: &[&str]) -> String {
+    match nearest(name, found.iter().copied()) {
+        Some(best) => format!("did you mean {best:?}?"),
+        None => "give the name of a column that is there".to_owned(),
     }
 }
 

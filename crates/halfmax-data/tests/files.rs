@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use halfmax_core::{Error, Parts, Tensor};
+use halfmax_core::{Error, StoredModel, Tensor};
 use halfmax_data::{
     PredictionColumns, PredictionRow, PredictionWriter, RunFolder, ScoreBlock, ScoreWriter, read_model,
     read_table, sha256_bytes, sha256_file, write_atomically, write_model,
@@ -15,7 +15,7 @@ use halfmax_data::{
 use serde_json::json;
 use zip::write::SimpleFileOptions;
 
-fn parts() -> Parts {
+fn parts() -> StoredModel {
     let tensors = BTreeMap::from([
         ("a".to_owned(), Tensor::F32(vec![0.5, f32::NAN, -1.0])),
         ("b".to_owned(), Tensor::U8(vec![1, 2, 255])),
@@ -23,7 +23,7 @@ fn parts() -> Parts {
         ("d".to_owned(), Tensor::I32(vec![-7])),
         ("e".to_owned(), Tensor::U32(vec![])),
     ]);
-    Parts { description: json!({"rounds": 3, "base": 0.1}), tensors }
+    StoredModel { description: json!({"rounds": 3, "base": 0.1}), tensors }
 }
 
 #[track_caller]
@@ -404,7 +404,7 @@ fn a_model_with_infinite_numbers_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.halfmax");
     let with = |tensor: Tensor| {
-        let parts = Parts { description: json!({}), tensors: [("offsets".to_owned(), tensor)].into() };
+        let parts = StoredModel { description: json!({}), tensors: [("offsets".to_owned(), tensor)].into() };
         write_model(&path, "boost", &parts, json!({})).unwrap();
         read_model(&path)
     };

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use halfmax_core::{Error, Parts, Tensor};
+use halfmax_core::{Error, StoredModel, Tensor};
 use halfmax_data::{
     OutputColumn, PartSize, TableOptions, TableWriter, read_model, read_table, set_unpack_limit, write_model,
 };
@@ -163,12 +163,14 @@ fn what_unpacks_beyond_the_limit_is_refused_until_it_is_raised() {
     arrow(&place("t.feather"), 200_000);
     assert_eq!(is_refused(&place("t.feather"), rows), 200_000);
 
-    let parts =
-        Parts { tensors: [("a".to_owned(), Tensor::F64(vec![0.0; 200_000]))].into(), ..Parts::default() };
+    let parts = StoredModel {
+        tensors: [("a".to_owned(), Tensor::F64(vec![0.0; 200_000]))].into(),
+        ..StoredModel::default()
+    };
     write_model(place("arrays.halfmax"), "naive", &parts, serde_json::Value::Null).unwrap();
     is_refused(&place("arrays.halfmax"), |path| read_model(path).map(|_| ()));
     let text = serde_json::Value::from(" ".repeat(100_000));
-    write_model(place("text.halfmax"), "naive", &Parts::default(), text).unwrap();
+    write_model(place("text.halfmax"), "naive", &StoredModel::default(), text).unwrap();
     is_refused(&place("text.halfmax"), |path| read_model(path).map(|_| ()));
 
     // What is read part by part is never in memory as a whole.

@@ -18,18 +18,18 @@ pub enum Resample {
     Drugs,
 }
 
-/// The metrics of one bootstrap replicate, in the order of [`METRICS`].
-pub(crate) type Replicate = [Option<f64>; COUNT];
+/// The metrics of one draw of the bootstrap, in the order of [`METRICS`].
+pub(crate) type DrawnMetrics = [Option<f64>; COUNT];
 
-/// Bootstrap replicates of the metrics.
+/// Bootstrap draws of the metrics.
 pub(crate) struct Bootstrap {
-    /// How many entities each replicate drew.
+    /// How many entities each draw took.
     pub(crate) entities: usize,
-    pub(crate) replicates: Vec<Replicate>,
+    pub(crate) draws: Vec<DrawnMetrics>,
 }
 
 impl Scored {
-    /// 95 % intervals of the metrics: percentiles over bootstrap replicates (Efron & Tibshirani 1993, chapter 13), each
+    /// 95 % intervals of the metrics: percentiles over bootstrap draws (Efron & Tibshirani 1993, chapter 13), each
     /// of which draws as many entities as there are, with replacement. The percentiles lie as far out as Student's t asks of so
     /// few entities (Hesterberg 2015, "expanded percentile"): 2.5 and 97.5 with many.
     ///
@@ -37,45 +37,41 @@ impl Scored {
     /// drawn and not single responses. Models are not fitted again. A draw repeats cell lines and holds fewer different
     /// ones; a drug's variance about a mean taken from them would be too small, by a tenth where a drug has ten responses. So ranks
     /// (Spearman), drugs' means (within-drug R²; each response counts as the jackknife says) and the choice of drugs that have enough cell lines for the per-drug Pearson are
-    /// those of the whole test set, and the per-drug Pearson's replicates are shifted so that their mean is the estimate. Of a
-    /// metric that fewer than half of the replicates define, and of a single entity, there is no interval. The result depends
+    /// those of the whole test set, and the per-drug Pearson's draws are shifted so that their mean is the estimate. Of a
+    /// metric that fewer than half of the draws define, and of a single entity, there is no interval. The result depends
     /// on the seed, not on the number of threads.
     ///
     /// # Errors
-    /// If there are fewer than 10 replicates, or more than 1,000,000.
-    pub fn intervals(&self, resample: Resample, replicates: usize, seed: Seed) -> Result<Intervals> {
-        Ok(self.bootstrap(resample, replicates, seed)?.intervals(&self.metrics()))
+    /// If there are fewer than 10 draws, or more than 1,000,000.
+    pub fn intervals(&self, resample: Resample, draws: usize, seed: Seed) -> Result<Intervals> {
+        Ok(self.bootstrap(resample, draws, seed)?.intervals(&self.metrics()))
     }
 
-    /// The metrics of every replicate. Of two models with the same test responses and seed, replicates of one number
+    /// The metrics of every draw. Of two models with the same test responses and seed, draws of one number
     /// draw the same entities.
-    pub(crate) fn bootstrap(&self, resample: Resample, replicates: usize, seed: Seed) -> Result<Bootstrap> {
-        if !(10..=1_000_000).contains(&replicates) {
-            return Err(Error::parameter("replicates", replicates, "a number from 10 to 1000000"));
+    pub(crate) fn bootstrap(&self, resample: Resample, draws: usize, seed: Seed) -> Result<Bootstrap> {
+        if !(10..=1_000_000).contains(&draws) {
+            return Err(Error::parameter("bootstrap_draws", draws, "a number from 10 to 1000000"));
         }
         if self.rows.is_empty() {
-            return Ok(Bootstrap { entities: 0, replicates: vec![[None; COUNT]; replicates] });
+            return Ok(Bootstrap { entities: 0, draws: vec![[None; COUNT]; draws] });
         }
         Ok(match resample {
-            Resample::Cells => {
-                Bootstrap { entities: self.cells, replicates: self.over_cells(replicates, seed) }
-            }
-            Resample::Drugs => {
-                Bootstrap { entities: self.drugs.len(), replicates: self.over_drugs(replicates, seed) }
-            }
+            Resample::Cells => Bootstrap { entities: self.cells, draws: self.over_cells(draws, seed) },
+            Resample::Drugs => Bootstrap { entities: self.drugs.len(), draws: self.over_drugs(draws, seed) },
         })
     }
 
-    /// Sums over all responses are kept per cell line, so that a replicate runs over the rows for the drugs'
+    /// Sums over all responses are kept per cell line, so that a draw runs over the rows for the drugs'
     /// sums only.
-    fn over_cells(&self, replicates: usize, seed: Seed) -> Vec<Replicate> {
+    fn over_cells(&self, draws: usize, seed: Seed) -> Vec<DrawnMetrics> {
         let mut parts = vec![Pooled::default(); self.cells];
         for row in &self.rows {
             let part = &mut parts[row.cell as usize];
             *part = part.plus(&self.row(row));
         }
         let whole: Vec<Moments> = self.drugs.iter().map(|drug| self.moments(drug)).collect();
-        replicate(replicates, |at| {
+        each_draw(draws, |at| {
             let times = multiplicities(self.cells, seed.derive(at));
             let drugs = self.drugs.iter().zip(&whole).map(|(drug, whole)| {
                 let rows = &self.rows[drug.rows.clone()];
@@ -89,11 +85,11 @@ impl Scored {
         })
     }
 
-    fn over_drugs(&self, replicates: usize, seed: Seed) -> Vec<Replicate> {
+    fn over_drugs(&self, draws: usize, seed: Seed) -> Vec<DrawnMetrics> {
         let part = |rows: &[Stored]| rows.iter().fold(Pooled::default(), |sum, row| sum.plus(&self.row(row)));
         let parts: Vec<Pooled> = self.drugs.iter().map(|drug| part(&self.rows[drug.rows.clone()])).collect();
         let whole: Vec<DrugPart> = self.drugs.iter().map(|drug| self.part(drug)).collect();
-        replicate(replicates, |at| {
+        each_draw(draws, |at| {
             let times = multiplicities(self.drugs.len(), seed.derive(at));
             let drugs = whole.iter().zip(&times).map(|(drug, times)| DrugPart { times: *times, ..*drug });
             let drug_of_row = self.positive.as_ref().map_or(&[][..], |positive| &positive.drug_of_row);
@@ -103,12 +99,12 @@ impl Scored {
     }
 }
 
-fn values(draw: Option<Draw>) -> Replicate {
+fn values(draw: Option<Draw>) -> DrawnMetrics {
     draw.map_or([None; COUNT], |draw| draw.metrics())
 }
 
-fn replicate(replicates: usize, one: impl Fn(u64) -> Replicate + Sync + Send) -> Vec<Replicate> {
-    (0..replicates as u64).into_par_iter().map(one).collect()
+fn each_draw(draws: usize, one: impl Fn(u64) -> DrawnMetrics + Sync + Send) -> Vec<DrawnMetrics> {
+    (0..draws as u64).into_par_iter().map(one).collect()
 }
 
 /// How often each of `entities` is drawn when as many are drawn with replacement.
@@ -144,17 +140,17 @@ impl Bootstrap {
     }
 
     fn values(&self, metric: usize) -> impl Iterator<Item = f64> {
-        self.replicates.iter().filter_map(move |one| one[metric])
+        self.draws.iter().filter_map(move |one| one[metric])
     }
 
     fn interval(&self, metric: usize) -> Option<[f64; 2]> {
         let mut values: Vec<f64> = self.values(metric).collect();
         values.sort_by(f64::total_cmp);
-        percentiles(&values, self.entities).filter(|_| 2 * values.len() >= self.replicates.len())
+        percentiles(&values, self.entities).filter(|_| 2 * values.len() >= self.draws.len())
     }
 }
 
-/// The ends of a 95 % interval from the ascending values of replicates that each drew so many entities, interpolated between
+/// The ends of a 95 % interval from the ascending values of draws that each drew so many entities, interpolated between
 /// neighbours; `None` of no value and of a single entity.
 pub(crate) fn percentiles(values: &[f64], entities: usize) -> Option<[f64; 2]> {
     let below = share_below(entities).filter(|_| !values.is_empty())?;
@@ -166,7 +162,7 @@ pub(crate) fn percentiles(values: &[f64], entities: usize) -> Option<[f64; 2]> {
     Some([at(below), at(1.0 - below)])
 }
 
-/// The share of replicates below a 95 % interval: Φ(−√(n / (n − 1)) · t), with t the 97.5 % quantile of Student's t with n − 1
+/// The share of draws below a 95 % interval: Φ(−√(n / (n − 1)) · t), with t the 97.5 % quantile of Student's t with n − 1
 /// degrees of freedom (Hesterberg 2015, section 5.3).
 fn share_below(entities: usize) -> Option<f64> {
     let freedom = entities.checked_sub(1).filter(|freedom| *freedom > 0)? as f64;

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::{DrugMetrics, ModelEvaluation, Scored};
 
-/// A second measurement of a pair.
+/// The response of a pair in the reference study.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Replicate {
+pub struct ReferenceResponse {
     /// The cell line, as a position in the screen's table.
     pub cell: u32,
     /// The drug, as a position in the screen's table.
@@ -19,7 +19,7 @@ pub struct Replicate {
     pub value: f32,
 }
 
-/// How well a replicate screen predicts the responses of a screen, over the pairs that both measured. Serialises as the
+/// How well a reference study predicts the responses of a screen, over the pairs that both measured. Serialises as the
 /// `ceiling` of `metrics.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ceiling {
@@ -40,9 +40,9 @@ pub struct Ceiling {
 /// One drug of a [`Ceiling`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DrugCeiling {
-    /// What the replicate achieves.
+    /// What the reference study achieves.
     #[serde(flatten)]
-    pub replicate: DrugMetrics,
+    pub reference: DrugMetrics,
     /// The Pearson correlation of every model, by name; `null` where it is not defined.
     pub models: Vec<(String, Option<f64>)>,
 }
@@ -57,13 +57,13 @@ pub struct ModelOnCeiling {
 }
 
 impl Ceiling {
-    /// Compares a replicate with a screen of single drugs, and models with both.
+    /// Compares a reference study with a screen of single drugs, and models with both.
     ///
     /// # Errors
     /// If no pair was measured twice.
-    pub fn new(screen: &Screen, replicate: &[Replicate], models: &[ModelEvaluation]) -> Result<Self> {
+    pub fn new(screen: &Screen, reference: &[ReferenceResponse], models: &[ModelEvaluation]) -> Result<Self> {
         let second: HashMap<(u32, u32), f32> =
-            replicate.iter().map(|one| ((one.cell, one.drug), one.value)).collect();
+            reference.iter().map(|one| ((one.cell, one.drug), one.value)).collect();
         let responses = &screen.responses;
         let (mut cells, mut drugs, mut first, mut again) = (vec![], vec![], vec![], vec![]);
         for at in 0..responses.len() {
@@ -77,7 +77,7 @@ impl Ceiling {
         }
         if first.is_empty() {
             return Err(Error::data(
-                "the replicate has no pair of cell line and drug in common with the screen",
+                "the reference study has no pair of cell line and drug in common with the screen",
             )
             .help("give a table with the same names of cell lines and drugs"));
         }
@@ -95,12 +95,12 @@ impl Ceiling {
             ModelOnCeiling { name: model.name.clone(), per_drug_pearson: mean }
         };
         let models_on: Vec<ModelOnCeiling> = models.iter().map(on_these).collect();
-        let beside = |replicate: DrugMetrics| {
+        let beside = |reference: DrugMetrics| {
             let own = |model: &ModelEvaluation| {
-                let found = model.per_drug.iter().find(|drug| drug.drug == replicate.drug);
+                let found = model.per_drug.iter().find(|drug| drug.drug == reference.drug);
                 (model.name.clone(), found.and_then(|drug| drug.pearson))
             };
-            DrugCeiling { models: models.iter().map(own).collect(), replicate }
+            DrugCeiling { models: models.iter().map(own).collect(), reference }
         };
         let drugs_counted = counted.len();
         Ok(Self {
@@ -119,7 +119,7 @@ impl fmt::Display for Ceiling {
         let number = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.3}"));
         writeln!(
             f,
-            "A replicate of {} pairs reaches RMSE {} and, over {} drugs, a mean per-drug Pearson of {}.",
+            "The reference study, with {} pairs, reaches RMSE {} and, over {} drugs, a mean per-drug Pearson of {}.",
             self.pairs,
             number(self.rmse),
             self.drugs_counted,

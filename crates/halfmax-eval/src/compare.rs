@@ -19,7 +19,7 @@ pub struct Comparison {
     pub ranks: Option<Ranks>,
 }
 
-/// A metric of one model less that of another, with a 95 % interval by paired bootstrap: every replicate draws the same
+/// A metric of one model less that of another, with a 95 % interval by paired bootstrap: every draw takes the same
 /// entities for both models.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PairedDifference {
@@ -31,9 +31,9 @@ pub struct PairedDifference {
     pub metric: &'static str,
     /// The metric of the better model less that of the other.
     pub difference: f64,
-    /// Its 95 % interval by percentiles over replicates, see [`crate::Scored::intervals`].
+    /// Its 95 % interval by percentiles over draws, see [`crate::Scored::intervals`].
     pub interval: [f64; 2],
-    /// Twice the share of replicates in which the difference is zero or has the other sign, the observed one counted
+    /// Twice the share of draws in which the difference is zero or has the other sign, the observed one counted
     /// among them (Davison & Hinkley 1997, equation 4.11), at most 1.
     pub p: f64,
 }
@@ -82,7 +82,7 @@ impl Comparison {
                 let (Some(of_a), Some(of_b)) = (value(&models[a]), value(&models[b])) else { continue };
                 let (first, second) = if sign * of_a >= sign * of_b { (a, b) } else { (b, a) };
                 let entities = drawn[first].entities;
-                let both = drawn[first].replicates.iter().zip(&drawn[second].replicates);
+                let both = drawn[first].draws.iter().zip(&drawn[second].draws);
                 let differences = both.filter_map(|(first, second)| Some(first[at]? - second[at]?)).collect();
                 let names = [&models[first].name, &models[second].name];
                 let difference = (of_a - of_b).abs() * sign;

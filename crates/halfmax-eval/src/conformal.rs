@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use halfmax_core::{
-    AnyModel, EntityTable, Error, FitContext, FittedModel, Known, Result, TrainView, ValidationGroup,
+    AnyModel, EntityTable, Error, FitContext, FittedModel, Result, SeenAgain, TrainView, ValidationGroup,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -188,7 +188,7 @@ impl Calibration {
         let residuals: Vec<f64> = residuals.iter().enumerate().map(|(at, one)| one / own(at)).collect();
         let spreads: Vec<Option<Spreads>> = (0..responses.sides())
             .map(|side| {
-                let known = Known::Auto.includes(side, validation);
+                let known = SeenAgain::Auto.includes(side, validation);
                 known.then(|| Spreads::of(train, side, &residuals, groups))
             })
             .collect();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use halfmax_core::{Result, Screen, ValidationGroup};
 use serde::Serialize;
 
-use crate::{Folds, Metrics, Replicate, Scored, Validation};
+use crate::{Folds, Metrics, ReferenceResponse, Scored, Validation};
 
 /// How a model that was trained on one study does on another that measured the same drugs, with the same entities held out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -33,7 +33,7 @@ pub struct Drop {
 
 /// Which responses of the other study are tested in which fold.
 pub(crate) struct OtherStudy<'a> {
-    responses: &'a [Replicate],
+    responses: &'a [ReferenceResponse],
     fold_of: Vec<Option<usize>>,
     /// What the screen itself measured of the same pair.
     own: Vec<Option<f32>>,
@@ -46,7 +46,7 @@ impl<'a> OtherStudy<'a> {
         screen: &Screen,
         folds: &Folds,
         validation: &Validation,
-        responses: &'a [Replicate],
+        responses: &'a [ReferenceResponse],
         run: &[usize],
     ) -> Self {
         let own = &screen.responses;
@@ -61,14 +61,15 @@ impl<'a> OtherStudy<'a> {
             Some(side) => (0..own.len()).filter_map(|at| Some((own.side(side)[at], fold(at)?))).collect(),
             None => HashMap::new(),
         };
-        let fold_of = |one: &Replicate| match held {
+        let fold_of = |one: &ReferenceResponse| match held {
             Some(side) => of_entity.get(if side == 0 { &one.cell } else { &one.drug }).copied(),
             None => match of_pair.get(&(one.cell, one.drug)) {
                 Some(at) => fold(*at),
                 None => run.first().copied(),
             },
         };
-        let own_value = |one: &Replicate| of_pair.get(&(one.cell, one.drug)).map(|at| own.values()[*at]);
+        let own_value =
+            |one: &ReferenceResponse| of_pair.get(&(one.cell, one.drug)).map(|at| own.values()[*at]);
         Self {
             responses,
             fold_of: responses.iter().map(fold_of).collect(),

@@ -80,7 +80,7 @@ impl Work<'_> {
             Some(_) => spread_rows(&*fitted, screen, &part.test)?,
             None => None,
         };
-        let epochs = fitted.epochs().to_vec();
+        let epochs = fitted.as_epochwise().map_or(Vec::new(), |fit| fit.epochs().to_vec());
         Ok(Predicted { values, spread, other, pilots, epochs, fit_seconds, predict_seconds })
     }
 

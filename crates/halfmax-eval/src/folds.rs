@@ -54,7 +54,7 @@ impl Folds {
         let kind = SplitKind::LEAVE_DRUG;
         kind.check(screen)?;
         let drugs = screen.all().groups(ValidationGroup::Member);
-        enough(drugs.count(), folds, kind, screen.table(1).sort())?;
+        enough(drugs.count(), folds, kind, screen.table(1).entity_kind())?;
         let of_drug = dealt(drugs.count(), folds, &mut ChaCha8Rng::seed_from_u64(Seed::new(seed).value()));
         let of = |at: usize| drugs.of(at).iter().map(|drug| Some(usize::from(of_drug[*drug]))).collect();
         Self::of_drugs(screen, (0..screen.responses.len()).map(of).collect())

@@ -4,9 +4,6 @@ use halfmax_core::{
     AnyModel, EntityTable, Error, FitContext, FittedModel, Query, Result, Screen, TrainView, Tuples,
     ValidationGroup,
 };
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 
 use crate::step::Step;
 
@@ -56,8 +53,7 @@ impl InnerFolds {
             ))
             .help("set the number of folds lower"));
         }
-        let mut order: Vec<usize> = (0..count).collect();
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(context.seed.derive(SEED_FOLDS).value()));
+        let order = groups.shuffled(context.seed.derive(SEED_FOLDS));
         let mut place = vec![0; count];
         order.into_iter().enumerate().for_each(|(at, group)| place[group] = at);
         let of = |at: usize| {
@@ -152,11 +148,12 @@ pub(crate) fn spread_rows(
     screen: &Screen,
     rows: &[usize],
 ) -> Result<Option<Vec<f32>>> {
-    let found = listed(screen, rows, |query| model.spread(query))?;
-    if found.as_ref().is_some_and(|found| found.len() != rows.len()) {
-        return Err(Error::failed(format!("not one spread for each of {} responses", rows.len())));
+    let Some(ensemble) = model.as_ensemble() else { return Ok(None) };
+    let found = listed(screen, rows, |query| ensemble.spread(query))?;
+    if found.len() != rows.len() {
+        return Err(Error::failed(format!("{} spreads for {} responses", found.len(), rows.len())));
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
 /// Asks for the tuples of some responses of a screen.
@@ -180,7 +177,11 @@ pub(crate) fn predict_rows(model: &dyn FittedModel, screen: &Screen, rows: &[usi
     if let Some(at) = predicted.iter().position(|value| !value.is_finite()) {
         let name = |side: usize| {
             let table = screen.table(side);
-            format!("{} {:?}", table.sort(), table.ids()[screen.responses.side(side)[rows[at]] as usize])
+            format!(
+                "{} {:?}",
+                table.entity_kind(),
+                table.ids()[screen.responses.side(side)[rows[at]] as usize]
+            )
         };
         let names: Vec<String> = (0..screen.sides.len()).map(name).collect();
         return Err(Error::failed(format!(

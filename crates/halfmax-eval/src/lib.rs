@@ -60,7 +60,7 @@ mod tune;
 mod units;
 
 pub use bootstrap::Resample;
-pub use ceiling::{Ceiling, DrugCeiling, ModelOnCeiling, Replicate};
+pub use ceiling::{Ceiling, DrugCeiling, ModelOnCeiling, ReferenceResponse};
 pub use compare::{Comparison, PairedDifference, Ranks};
 pub use conformal::{Calibration, ConformalParams, Coverage, NOMINAL, Widths, fit_calibrated};
 pub use cross::{CrossStudy, Drop};

@@ -65,7 +65,7 @@ fn select(train: &mut TrainView, protocol: &Protocol) -> Result<()> {
                     .at(format!("features {kind:?}")));
             }
             None => {
-                let sort = screen.tables[table].sort();
+                let sort = screen.tables[table].entity_kind();
                 return Err(Error::config(format!("top_variance: the {sort}s have no features {kind:?}")));
             }
         }

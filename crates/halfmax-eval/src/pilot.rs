@@ -83,9 +83,7 @@ impl PilotParams {
         let (ValidationGroup::Entity(side) | ValidationGroup::Groups(side, _)) = validation else {
             return Ok(None);
         };
-        if !fitted.takes_responses() {
-            return Ok(None);
-        }
+        let Some(conditionable) = fitted.as_conditionable() else { return Ok(None) };
         let most = self.responses.last().copied().unwrap_or(0);
         let mut of_entity: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for row in test {
@@ -102,11 +100,11 @@ impl PilotParams {
         for given in &self.responses {
             progress.check()?;
             let measured: Vec<usize> = of_entity.values().flat_map(|rows| &rows[..*given]).copied().collect();
-            let informed = fitted.given(&tables, &pick(&screen.responses, &measured)?)?;
-            if informed.used == 0 && !measured.is_empty() {
+            let conditioned = conditionable.condition_on(&tables, &pick(&screen.responses, &measured)?)?;
+            if conditioned.used == 0 && !measured.is_empty() {
                 return Ok(None);
             }
-            let predicted = predict_rows(&*informed.model, screen, &rows)?;
+            let predicted = predict_rows(&*conditioned.model, screen, &rows)?;
             pilots.push(Pilot { given: *given, rows: rows.clone(), predicted });
         }
         Ok(Some(pilots))

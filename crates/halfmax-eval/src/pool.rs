@@ -31,7 +31,7 @@ pub(crate) fn pool(
         None => scored,
     };
     let resample = if folds.kind().leaves_drugs_out() { Resample::Drugs } else { Resample::Cells };
-    let drawn = scored.bootstrap(resample, protocol.replicates, protocol.seed.derive(u64::MAX))?;
+    let drawn = scored.bootstrap(resample, protocol.bootstrap_draws, protocol.seed.derive(u64::MAX))?;
     let metrics = scored.metrics();
     let per_drug = scored.per_drug(|drug| drugs.names[drug as usize].clone());
     let intervals = drawn.intervals(&metrics);

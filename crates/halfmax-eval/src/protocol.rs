@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use halfmax_core::{AnyModel, Error, Result, Screen, Seed};
 
 use crate::split::check_only;
-use crate::{ConformalParams, Folds, PilotParams, Replicate};
+use crate::{ConformalParams, Folds, PilotParams, ReferenceResponse};
 
 /// A model to evaluate, and what it is called.
 #[derive(Clone)]
@@ -26,26 +26,26 @@ pub struct Protocol {
     pub only_folds: Option<Vec<usize>>,
     /// The seed of fits and of the bootstrap.
     pub seed: Seed,
-    /// Number of bootstrap replicates behind the intervals of metrics.
-    pub replicates: usize,
+    /// Number of draws of the bootstrap behind the intervals of metrics.
+    pub bootstrap_draws: usize,
     /// Prediction intervals, if any are wanted.
     pub intervals: Option<ConformalParams>,
     /// The learning curve over pilot measurements, if one is wanted.
     pub pilot: Option<PilotParams>,
     /// Responses of another study to test on too; empty for none. For screens of single drugs.
-    pub other_study: Vec<Replicate>,
+    pub other_study: Vec<ReferenceResponse>,
     /// Responses above this are positive: see [`crate::Detection`]. None where nothing is to be detected.
     pub positive_above: Option<f64>,
 }
 
 impl Default for Protocol {
-    /// All features, all folds, seed 2026, 400 replicates, neither prediction intervals nor pilot measurements.
+    /// All features, all folds, seed 2026, 400 draws of the bootstrap, neither prediction intervals nor pilot measurements.
     fn default() -> Self {
         Self {
             top_variance: Vec::new(),
             only_folds: None,
             seed: Seed::new(2026),
-            replicates: 400,
+            bootstrap_draws: 400,
             intervals: None,
             pilot: None,
             other_study: Vec::new(),
@@ -93,8 +93,8 @@ impl Protocol {
     }
 }
 
-fn check_other_study(screen: &Screen, responses: &[Replicate]) -> Result<()> {
-    let fits = |one: &Replicate| {
+fn check_other_study(screen: &Screen, responses: &[ReferenceResponse]) -> Result<()> {
+    let fits = |one: &ReferenceResponse| {
         let there = |side: usize, entity: u32| (entity as usize) < screen.table(side).len();
         there(0, one.cell) && there(1, one.drug) && one.value.is_finite()
     };

@@ -1,12 +1,12 @@
 //! Models combined by weights that their out-of-fold predictions earn.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use halfmax_core::{
-    AnyModel, Attributor, EntityTable, Error, ErrorKind, FeatureSpace, FitContext, FittedModel, Model, Parts,
-    PreparedGrid, Query, Result, TrainView, Tuples,
+    AnyModel, Attributable, Attributor, EntityTable, Error, ErrorKind, Feature, FeatureSpace, FitContext,
+    FittedModel, Model, PreparedGrid, Query, Result, StoredModel, TrainView, malformed,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,8 @@ pub struct Stack {
 /// A fitted [`Stack`].
 pub struct FittedStack {
     mean: f64,
-    sides: usize,
+    /// For each side the features of all members.
+    spaces: Vec<FeatureSpace>,
     members: Vec<Member>,
 }
 
@@ -303,7 +304,19 @@ impl FittedStack {
     fn of(members: Vec<NamedFit>, blend: Blend, train: &TrainView) -> Self {
         let earning = members.into_iter().zip(blend.weights).filter(|(_, weight)| *weight > 0.0);
         let member = |((name, model), weight)| Member { name, weight, model };
-        Self { mean: blend.mean, sides: train.screen.sides.len(), members: earning.map(member).collect() }
+        Self::assembled(blend.mean, train.screen.sides.len(), earning.map(member).collect())
+    }
+
+    /// With the features of all members.
+    fn assembled(mean: f64, sides: usize, members: Vec<Member>) -> Self {
+        let space = |side: usize| {
+            let all = members.iter().flat_map(|member| &member.model.space(side).features);
+            let mut seen = HashSet::new();
+            let first = |feature: &&Feature| seen.insert((feature.kind.clone(), feature.name.clone()));
+            FeatureSpace { features: all.filter(first).cloned().collect() }
+        };
+        let spaces = (0..sides).map(space).collect();
+        Self { mean, spaces, members }
     }
 
     /// The names and weights of the members that earned any.
@@ -320,17 +333,15 @@ impl FittedStack {
         blended(self.mean, &weights, &parts)
     }
 
-    /// A stack from its [`FittedModel::parts`]; `load` makes a member of its family and parts.
+    /// A stack from its [`FittedModel::stored`]; `load` makes a member from its family and its stored form.
     ///
     /// # Errors
     /// If the description is not one of a stack, or a member cannot be loaded.
-    pub fn from_parts(
-        parts: &Parts,
-        load: impl Fn(&str, &Parts) -> Result<Box<dyn FittedModel>>,
+    pub fn from_stored(
+        stored: &StoredModel,
+        load: impl Fn(&str, &StoredModel) -> Result<Box<dyn FittedModel>>,
     ) -> Result<Self> {
-        let malformed = |what: &str| Error::data(format!("the stack is malformed: {what}"));
-        let Description { mean, sides, members: described } = Deserialize::deserialize(&parts.description)
-            .map_err(|error| malformed("its description is not understood").because(error))?;
+        let Description { mean, sides, members: described } = stored.described()?;
         if !mean.is_finite()
             || described.iter().any(|member| !(member.weight.is_finite() && member.weight >= 0.0))
         {
@@ -340,16 +351,19 @@ impl FittedStack {
         for (at, MemberDescription { name, family, weight, description }) in described.into_iter().enumerate()
         {
             let prefix = format!("{at}/");
-            let own = parts
+            let own = stored
                 .tensors
                 .iter()
                 .filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?.to_owned(), tensor.clone())));
-            let parts = Parts { description, tensors: own.collect() };
-            let model = load(&family, &parts).map_err(|error| error.at(format!("stack member {name:?}")))?;
+            let member = StoredModel { description, tensors: own.collect() };
+            let model = load(&family, &member).map_err(|error| error.at(format!("stack member {name:?}")))?;
             members.push(Member { name, weight, model });
         }
-        let fitted = Self { mean, sides, members };
-        parts.refuse_unknown(&fitted.parts())?;
+        if !(2..=3).contains(&sides) || members.iter().any(|member| member.model.sides() != sides) {
+            return Err(malformed(format!("a member does not have its {sides} sides")));
+        }
+        let fitted = Self::assembled(mean, sides, members);
+        stored.refuse_unknown(&fitted.stored()?)?;
         Ok(fitted)
     }
 }
@@ -392,8 +406,17 @@ impl FittedModel for FittedStack {
         "stack"
     }
 
+    fn sides(&self) -> usize {
+        self.spaces.len()
+    }
+
+    /// The features of any member.
+    fn space(&self, side: usize) -> &FeatureSpace {
+        self.spaces.get(side).unwrap_or(FeatureSpace::none())
+    }
+
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
-        query.check(self.sides)?;
+        query.check(self.spaces.len())?;
         let mut parts = Vec::new();
         for member in &self.members {
             parts.push(member.model.predict(query)?);
@@ -406,7 +429,7 @@ impl FittedModel for FittedStack {
         tables: &'a [&'a EntityTable],
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
-        Query { tables, tuples: Tuples::Grid(&[]) }.check(self.sides)?;
+        Query::check_tables(tables, self.spaces.len())?;
         let mut members = Vec::new();
         for member in &self.members {
             members.push(member.model.prepare(tables, columns)?);
@@ -414,52 +437,43 @@ impl FittedModel for FittedStack {
         Ok(Box::new(Prepared { stack: self, members, columns: columns.len() }))
     }
 
-    fn attribute<'a>(
-        &'a self,
-        tables: &'a [&'a EntityTable],
-        side: usize,
-        entities: &'a [u32],
-    ) -> Result<Option<Box<dyn Attributor + 'a>>> {
-        let found = attribution::StackAttributor::new(self, tables, side, entities)?;
-        Ok(found.map(|found| Box::new(found) as Box<dyn Attributor>))
-    }
-
-    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        let mut least = vec![1.0f64; query.tables.len()];
+    /// For each side the least share of any member.
+    fn feature_shares(&self, tables: &[&EntityTable]) -> Result<Vec<f64>> {
+        let mut least = vec![1.0f64; tables.len()];
         for member in &self.members {
-            let shares = member.model.feature_share(query)?;
+            let shares = member.model.feature_shares(tables)?;
             least.iter_mut().zip(shares).for_each(|(least, share)| *least = least.min(share));
         }
         Ok(least)
     }
 
-    fn space(&self, side: usize) -> FeatureSpace {
-        let mut union = FeatureSpace::default();
-        for member in &self.members {
-            let own = member.model.space(side).features;
-            union.features.extend(own);
-        }
-        let mut seen = std::collections::HashSet::new();
-        union.features.retain(|feature| seen.insert((feature.kind.clone(), feature.name.clone())));
-        union
+    /// If any member can attribute predictions: the others are part of the base. A stack whose members earned no weight attributes
+    /// nothing to any feature.
+    fn as_attributable(&self, side: usize) -> Option<&dyn Attributable> {
+        let mut members = self.members.iter().map(|member| member.model.as_attributable(side).is_some());
+        (self.members.is_empty() || members.any(|can| can)).then_some(self as _)
     }
 
-    fn parts(&self) -> Parts {
+    fn stored(&self) -> Result<StoredModel> {
         let mut tensors = BTreeMap::new();
         let mut members = Vec::new();
-        for (at, member) in self.members.iter().enumerate() {
-            let Parts { description, tensors: own } = member.model.parts();
+        for (at, Member { name, weight, model }) in self.members.iter().enumerate() {
+            let StoredModel { description, tensors: own } = model.stored()?;
             tensors.extend(own.into_iter().map(|(name, tensor)| (format!("{at}/{name}"), tensor)));
-            members.push(serde_json::json!({
-                "name": member.name,
-                "family": member.model.family(),
-                "weight": member.weight,
-                "description": description,
-            }));
+            let (name, family) = (name.clone(), model.family().to_owned());
+            members.push(MemberDescription { name, family, weight: *weight, description });
         }
-        Parts {
-            description: serde_json::json!({ "mean": self.mean, "sides": self.sides, "members": members }),
-            tensors,
-        }
+        StoredModel::new(&Description { mean: self.mean, sides: self.spaces.len(), members }, tensors)
+    }
+}
+
+impl Attributable for FittedStack {
+    fn attribute<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        side: usize,
+        entities: &'a [u32],
+    ) -> Result<Box<dyn Attributor + 'a>> {
+        Ok(Box::new(attribution::StackAttributor::new(self, tables, side, entities)?))
     }
 }

@@ -261,9 +261,9 @@ impl<'a> Merging<'a> {
             if found.len() < run.len() {
                 continue;
             }
-            let (result, replicates) = pool(self.plan.work(), named, found, &self.drugs)?;
+            let (result, draws) = pool(self.plan.work(), named, found, &self.drugs)?;
             models.push(result);
-            drawn.push(replicates);
+            drawn.push(draws);
         }
         let comparison = Comparison::new(folds.kind(), &models, &drawn);
         let Merge { failed, training, .. } = self.merge;

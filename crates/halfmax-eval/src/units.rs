@@ -90,7 +90,11 @@ impl<'a> DrugSides<'a> {
     }
 
     pub(crate) fn sort(&self) -> String {
-        if self.sides.len() == 1 { self.screen.table(1).sort().into() } else { "drug combination".into() }
+        if self.sides.len() == 1 {
+            self.screen.table(1).entity_kind().into()
+        } else {
+            "drug combination".into()
+        }
     }
 }
 
@@ -114,7 +118,7 @@ pub(crate) fn tissue(screen: &Screen) -> Result<&Category> {
     let cells = screen.table(0);
     let known = cells.group("tissue").filter(|group| group.codes.iter().any(Option::is_some));
     known.ok_or_else(|| {
-        Error::data(format!("split lto needs the tissue of the {}s, which is not known", cells.sort()))
+        Error::data(format!("split lto needs the tissue of the {}s, which is not known", cells.entity_kind()))
             .help("give a file that names the tissue of each cell line, or use lco")
     })
 }

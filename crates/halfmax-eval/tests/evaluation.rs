@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use halfmax_baselines::Naive;
 use halfmax_core::{
-    Category, EntityTable, Error, ErrorKind, FeatureBlock, FeatureValues, FitContext, FittedModel, Model,
-    Parts, Progress, Query, Responses, Result, Screen, Seed, Side, Silent, TrainView,
+    Category, EntityTable, Error, ErrorKind, FeatureBlock, FeatureSpace, FeatureValues, FitContext,
+    FittedModel, Model, Progress, Query, Responses, Result, Screen, Seed, Side, Silent, StoredModel,
+    TrainView,
 };
 use halfmax_eval::{
-    Calibration, Ceiling, ConformalParams, Folds, NOMINAL, NamedModel, Protocol, Replicate, Split, SplitKind,
-    StackParams, evaluate, fit_calibrated,
+    Calibration, Ceiling, ConformalParams, Folds, NOMINAL, NamedModel, Protocol, ReferenceResponse, Split,
+    SplitKind, StackParams, evaluate, fit_calibrated,
 };
 use ndarray::Array2;
 
@@ -88,12 +89,16 @@ impl FittedModel for FittedFixed {
         Ok(vec![self.0; query.tuples.len()])
     }
 
-    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        Ok(vec![1.0; query.tables.len()])
+    fn sides(&self) -> usize {
+        2
     }
 
-    fn parts(&self) -> Parts {
-        Parts::default()
+    fn space(&self, _side: usize) -> &FeatureSpace {
+        FeatureSpace::none()
+    }
+
+    fn stored(&self) -> Result<StoredModel> {
+        Ok(StoredModel::default())
     }
 }
 
@@ -475,12 +480,13 @@ fn a_replicate_says_what_can_be_reached() {
     let evaluation = evaluate(&screen, &folds, &naive(), &Protocol::default(), &Silent).unwrap();
     // Drugs 0 and 1 were measured again, half a unit higher; drug 2 in five cell lines only.
     let responses = &screen.responses;
-    let again = (0..responses.len()).map(|at| Replicate {
+    let again = (0..responses.len()).map(|at| ReferenceResponse {
         cell: responses.side(0)[at],
         drug: responses.side(1)[at],
         value: responses.values()[at] + 0.5,
     });
-    let again: Vec<Replicate> = again.filter(|one| one.drug < 2 || (one.drug == 2 && one.cell < 5)).collect();
+    let again: Vec<ReferenceResponse> =
+        again.filter(|one| one.drug < 2 || (one.drug == 2 && one.cell < 5)).collect();
     let ceiling = Ceiling::new(&screen, &again, &evaluation.models).unwrap();
     assert_eq!((ceiling.pairs, ceiling.drugs_counted, ceiling.drugs.len()), (2 * CELLS + 5, 2, 3));
     assert!((ceiling.rmse.unwrap() - 0.5).abs() < 1e-6 && ceiling.per_drug_pearson.unwrap() > 0.9999);
@@ -506,12 +512,12 @@ fn another_study_is_tested_by_models_that_never_saw_its_entities() {
         (0..responses.len()).map(|at| Some(responses.side(0)[at] as usize % 5)).collect();
     of_response.iter_mut().take(DRUGS).for_each(|fold| *fold = None);
     let folds = Folds::from_assignment(SplitKind::LCO, of_response).unwrap();
-    let all = (0..responses.len()).map(|at| Replicate {
+    let all = (0..responses.len()).map(|at| ReferenceResponse {
         cell: responses.side(0)[at],
         drug: responses.side(1)[at],
         value: responses.values()[at] + 1.0,
     });
-    let other_study: Vec<Replicate> = all.filter(|one| one.drug < DRUGS as u32 / 2).collect();
+    let other_study: Vec<ReferenceResponse> = all.filter(|one| one.drug < DRUGS as u32 / 2).collect();
     let protocol = Protocol { other_study: other_study.clone(), ..Protocol::default() };
     let models: Vec<NamedModel> = naive().into_iter().filter(|model| model.name == "drug_mean").collect();
     let evaluation = evaluate(&screen, &folds, &models, &protocol, &Silent).unwrap();
@@ -531,8 +537,10 @@ fn another_study_is_tested_by_models_that_never_saw_its_entities() {
     assert!((cross.drop.rmse.unwrap() - drop).abs() < 1e-12 && drop > 0.2);
     assert!(evaluation.cross_study_table().unwrap().contains("drug_mean"));
     // Without a pair in common there is nothing to compare.
-    let none =
-        Protocol { other_study: vec![Replicate { cell: 0, drug: 0, value: 1.0 }], ..Protocol::default() };
+    let none = Protocol {
+        other_study: vec![ReferenceResponse { cell: 0, drug: 0, value: 1.0 }],
+        ..Protocol::default()
+    };
     let evaluation = evaluate(&screen, &folds, &models, &none, &Silent).unwrap();
     assert!(evaluation.models[0].cross_study.is_none());
 }

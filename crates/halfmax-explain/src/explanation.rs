@@ -174,7 +174,7 @@ impl<'a> Question<'a> {
     ) -> Result<Explanation> {
         let values = Values::new(attributor.space(), self.tables[0], &self.cells)?;
         let predicted = self.predicted()?;
-        let general = attributor.mean(&self.partners, progress)?.values;
+        let general = attributor.mean_contributions(&self.partners, progress)?.values;
         let count = predicted.len().max(1) as f64;
         let means =
             (0..self.cells.len()).map(|cell| predicted.iter().map(|own| own[cell]).sum::<f64>() / count);
@@ -186,7 +186,7 @@ impl<'a> Question<'a> {
         let whole = Whole { values, within, general, confounders, random, sets };
         let one = |at: usize| -> Result<PartnerExplanation> {
             progress.check()?;
-            let found = attributor.of(&self.partners[at])?;
+            let found = attributor.contributions(&self.partners[at])?;
             let expected = |set: usize, member: usize| expected(at, set, member);
             let seed = settings.seed.derive(PERMUTATIONS).derive(at as u64);
             let tests =

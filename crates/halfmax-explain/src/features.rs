@@ -20,7 +20,8 @@ pub(crate) fn attributor<'a>(
     tables: &'a [&'a EntityTable],
     entities: &'a [u32],
 ) -> Result<Option<Box<dyn Attributor + 'a>>> {
-    let Some(whole) = model.attribute(tables, 0, entities)? else { return Ok(None) };
+    let Some(attributable) = model.as_attributable(0) else { return Ok(None) };
+    let whole = attributable.attribute(tables, 0, entities)?;
     let all = model.space(0);
     let known: HashSet<(&str, &str)> =
         all.features.iter().map(|feature| (feature.kind.as_str(), feature.name.as_str())).collect();
@@ -58,11 +59,11 @@ impl Attributor for OfFeatures<'_> {
         self.whole.method()
     }
 
-    fn of(&self, partners: &[u32]) -> Result<Attribution> {
-        Ok(self.selected(&self.whole.of(partners)?))
+    fn contributions(&self, partners: &[u32]) -> Result<Attribution> {
+        Ok(self.selected(&self.whole.contributions(partners)?))
     }
 
-    fn mean(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
-        Ok(self.selected(&self.whole.mean(partners, progress)?))
+    fn mean_contributions(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
+        Ok(self.selected(&self.whole.mean_contributions(partners, progress)?))
     }
 }

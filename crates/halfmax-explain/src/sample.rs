@@ -63,7 +63,7 @@ impl Samples {
         let found: Vec<(Array2<f32>, Vec<f64>)> = partners
             .par_iter()
             .map(|partner| {
-                let found = attributor.of(partner)?;
+                let found = attributor.contributions(partner)?;
                 let sum = |(cell, base): (usize, &f64)| {
                     base + found.values.column(cell).iter().map(|value| f64::from(*value)).sum::<f64>()
                 };
@@ -116,7 +116,7 @@ pub fn counterfactual(
     }
     let own = tables[0];
     let id = own.ids().get(cell as usize).cloned().unwrap_or_default();
-    let mut table = EntityTable::new([id], own.sort())?;
+    let mut table = EntityTable::new([id], own.entity_kind())?;
     if let Some(tissue) = own.group("tissue") {
         let code = tissue.codes.get(cell as usize).copied().flatten();
         table = table.with_group("tissue", Category { levels: tissue.levels.clone(), codes: vec![code] })?;
@@ -137,7 +137,11 @@ pub fn counterfactual(
         table = table.with_block(one)?;
     }
     if !found {
-        return Err(Error::data(format!("the {} table has no feature {:?}", own.sort(), changed.name)));
+        return Err(Error::data(format!(
+            "the {} table has no feature {:?}",
+            own.entity_kind(),
+            changed.name
+        )));
     }
     let mut changed: Vec<&EntityTable> = vec![&table];
     changed.extend(&tables[1..]);
@@ -157,7 +161,7 @@ pub(crate) fn with_features_of(
     table: &EntityTable,
     changes: &dyn Fn(&FeatureBlock) -> Option<FeatureBlock>,
 ) -> Result<EntityTable> {
-    let mut changed = EntityTable::new(table.ids().iter().cloned(), table.sort())?;
+    let mut changed = EntityTable::new(table.ids().iter().cloned(), table.entity_kind())?;
     if let Some(tissue) = table.group("tissue") {
         changed = changed.with_group("tissue", tissue.clone())?;
     }

@@ -3,8 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use halfmax_core::{
-    Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Known, Model, Responses,
-    Screen, Seed, Side, Silent, ValidationGroup,
+    Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Model, Responses, Screen,
+    Seed, SeenAgain, Side, Silent, ValidationGroup,
 };
 use halfmax_explain::{
     Confounders, Explanation, FeatureGroup, FeatureSet, Member, Question, Samples, Settings, counterfactual,
@@ -87,7 +87,8 @@ fn fit(screen: &Screen) -> FittedKernel {
         standardise: false,
         times: Vec::new(),
     };
-    let params = KernelParams { cell_kernels: vec![linear], known: Known::Drug, ..KernelParams::default() };
+    let params =
+        KernelParams { cell_kernels: vec![linear], seen_again: SeenAgain::Drug, ..KernelParams::default() };
     let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Entity(0));
     params.check().unwrap().fit(&screen.all(), &context).unwrap()
 }
@@ -204,8 +205,8 @@ fn a_sample_is_argued_with_its_own_contributions_and_predictions() {
     let partners: Vec<Vec<u32>> = (0..DRUGS as u32).map(|drug| vec![drug]).collect();
     let sets = sets();
     let samples = Samples::new(&fitted, &tables, &[7, 30], &partners, &sets).unwrap();
-    let attributor = fitted.attribute(&tables, 0, &[7, 30]).unwrap().unwrap();
-    let all = attributor.of(&[0]).unwrap();
+    let attributor = fitted.as_attributable(0).unwrap().attribute(&tables, 0, &[7, 30]).unwrap();
+    let all = attributor.contributions(&[0]).unwrap();
     let argument = samples.arguments(0, 1, &sets).into_iter().find(|one| one.set == 0).unwrap();
     let expected: f64 = (0..SET).map(|gene| f64::from(all.values[[gene, 1]])).sum();
     assert!((argument.contribution - expected).abs() < 1e-6);
@@ -276,7 +277,7 @@ fn what_a_model_knows_of_an_entity_is_part_of_the_base() {
     let study = study(7, 1.0, false);
     let model = halfmax_boost::BoostParams {
         rounds: 40,
-        known: Known::Cell,
+        seen_again: SeenAgain::Cell,
         mean_feature: true,
         baseline: false,
         ..Default::default()
@@ -285,7 +286,7 @@ fn what_a_model_knows_of_an_entity_is_part_of_the_base() {
     let fitted = model.check().unwrap().fit(&study.screen.all(), &context).unwrap();
     let tables = [study.screen.table(0), study.screen.table(1)];
     let all: Vec<u32> = (0..CELLS as u32).collect();
-    let whole = fitted.attribute(&tables, 0, &all).unwrap().unwrap();
+    let whole = fitted.as_attributable(0).unwrap().attribute(&tables, 0, &all).unwrap();
     let kinds = ["mean_response", "training_number"];
     assert!(whole.space().features.iter().any(|feature| kinds.contains(&feature.kind.as_str())));
     let question = Question::new(&fitted, &study.screen);
@@ -295,7 +296,9 @@ fn what_a_model_knows_of_an_entity_is_part_of_the_base() {
         let sum = |cell: usize| found.values.column(cell).iter().map(|value| f64::from(*value)).sum::<f64>();
         found.base.iter().enumerate().map(|(cell, base)| base + sum(cell)).collect()
     };
-    for (one, other) in sums(&whole.of(&[2]).unwrap()).iter().zip(sums(&own.of(&[2]).unwrap())) {
+    for (one, other) in
+        sums(&whole.contributions(&[2]).unwrap()).iter().zip(sums(&own.contributions(&[2]).unwrap()))
+    {
         assert!((one - other).abs() < 1e-5);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use halfmax_core::{Domain, EntityTable, Error, FeatureSpace, FittedModel, Parts, Result, Tensor, TrainView};
+use halfmax_core::{
+    Domain, EntityTable, Error, FeatureSpace, FittedModel, Result, StoredModel, Tensor, TrainView, malformed,
+};
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +55,7 @@ impl Applicability {
             let table = train.screen.table(side);
             let seen = train.seen(side);
             let rows: Vec<u32> = (0..table.len() as u32).filter(|row| seen[*row as usize]).collect();
-            Reach::new(table, &rows, &fitted.space(side), side == 0)
+            Reach::new(table, &rows, fitted.space(side), side == 0)
         };
         Ok(Self { sides: (0..train.screen.sides.len()).map(side).collect::<Result<_>>()? })
     }
@@ -192,7 +194,10 @@ struct Description {
 
 impl Applicability {
     /// As data, for a file.
-    pub fn parts(&self) -> Parts {
+    ///
+    /// # Errors
+    /// If its description cannot be written as JSON.
+    pub fn stored(&self) -> Result<StoredModel> {
         let mut tensors = BTreeMap::new();
         let mut described = Vec::new();
         for (side, reach) in self.sides.iter().enumerate() {
@@ -209,28 +214,27 @@ impl Applicability {
             tensors.insert(format!("own_{side}"), Tensor::F64(reach.own.clone()));
             tensors.insert(format!("reaches_{side}"), Tensor::F32(reach.reaches.clone()));
         }
-        Parts { description: serde_json::json!(described), tensors }
+        StoredModel::new(&described, tensors)
     }
 
-    /// From its [`Applicability::parts`], exactly as it was.
+    /// From its [`Applicability::stored`], exactly as it was.
     ///
     /// # Errors
     /// If the description is not one of it, or a tensor is missing, of another length, or holds what cannot be.
-    pub fn from_parts(parts: &Parts) -> Result<Self> {
-        let fitted = Self::read(parts)?;
-        parts.refuse_unknown(&fitted.parts())?;
+    pub fn from_stored(stored: &StoredModel) -> Result<Self> {
+        let fitted = Self::read(stored)?;
+        stored.refuse_unknown(&fitted.stored()?)?;
         Ok(fitted)
     }
 
-    fn read(parts: &Parts) -> Result<Self> {
-        let described: Vec<Description> = Deserialize::deserialize(&parts.description)
-            .map_err(|error| malformed("its description is not understood").because(error))?;
+    fn read(stored: &StoredModel) -> Result<Self> {
+        let described: Vec<Description> = stored.described()?;
         let mut sides = Vec::new();
         for (side, described) in described.into_iter().enumerate() {
             let Description { ids, space, terms, entities } = described;
-            let codes = Codes::read(parts, side, entities, space.len())?;
-            let own = parts.f64s(&format!("own_{side}"), entities)?.to_vec();
-            let reaches = parts.f32s(&format!("reaches_{side}"), entities)?.to_vec();
+            let codes = Codes::read(stored, side, entities, space.len())?;
+            let own = stored.f64s(&format!("own_{side}"), entities)?.to_vec();
+            let reaches = stored.f32s(&format!("reaches_{side}"), entities)?.to_vec();
             let kernel = SideKernel { values: codes.values(entities), space, terms };
             if !kernel.is_possible() || !reaches.is_sorted() {
                 return Err(malformed(format!("a kernel of side {side} is impossible")));
@@ -243,16 +247,11 @@ impl Applicability {
 }
 
 impl Codes {
-    fn read(parts: &Parts, side: usize, entities: usize, features: usize) -> Result<Self> {
-        let codes = parts.u8s(&format!("codes_{side}"), entities.saturating_mul(features))?.to_vec();
-        let floats = |name: &str| parts.f32s(&format!("{name}_{side}"), features).map(<[f32]>::to_vec);
+    fn read(stored: &StoredModel, side: usize, entities: usize, features: usize) -> Result<Self> {
+        let codes = stored.u8s(&format!("codes_{side}"), entities.saturating_mul(features))?.to_vec();
+        let floats = |name: &str| stored.f32s(&format!("{name}_{side}"), features).map(<[f32]>::to_vec);
         Ok(Self { codes, least: floats("least")?, step: floats("step")? })
     }
-}
-
-fn malformed(what: impl std::fmt::Display) -> Error {
-    Error::data(format!("the model's applicability is malformed: {what}"))
-        .help("copy the file again, or train the model anew")
 }
 
 impl SideKernel {

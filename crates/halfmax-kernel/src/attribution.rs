@@ -184,7 +184,7 @@ impl<'a> KernelAttributor<'a> {
                 place += &row;
             }
         }
-        Attribution::of(values, predicted)
+        Attribution::new(values, predicted)
     }
 
     /// The coefficients of the training rows for one column.
@@ -220,14 +220,14 @@ impl Attributor for KernelAttributor<'_> {
         "integrated gradients from the mean of the training (Aumann–Shapley values)".into()
     }
 
-    fn of(&self, partners: &[u32]) -> Result<Attribution> {
+    fn contributions(&self, partners: &[u32]) -> Result<Attribution> {
         let column = self.column(partners)?;
         let predicted = self.predicted.column(column as usize).to_vec();
         Ok(self.contributions(&self.coefficients(column)?, &predicted))
     }
 
     /// Contributions are linear in the coefficients, so that those to the mean take one product.
-    fn mean(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
+    fn mean_contributions(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
         progress.check()?;
         let mut coefficients = Array1::zeros(self.model.profiles.nrows());
         let mut predicted = Array1::<f64>::zeros(self.predicted.nrows());

@@ -14,8 +14,8 @@
 use std::collections::HashMap;
 
 use halfmax_core::{
-    Error, FeatureSpace, FitContext, FitSizes, Progress, Result, SINGLE_AGENT, Screen, TrainView,
-    ValidationGroup,
+    Error, FeatureSpace, FitContext, FitSizes, Progress, ResponseBlock, Result, SINGLE_AGENT, Screen,
+    TrainView, ValidationGroup,
 };
 use ndarray::{Array1, Axis};
 use rayon::prelude::*;
@@ -160,19 +160,11 @@ impl Training {
         refuse_many(combinations.len())?;
         let place: HashMap<[usize; 2], usize> = combinations.iter().copied().zip(0..).collect();
         let shape = (combinations.len(), cells.len());
-        let (mut sums, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));
-        for row in &train.rows {
-            let at = [place[&pair(*row)], cell_of[responses.side(0)[*row] as usize]];
-            let weight = f64::from(responses.weight(*row));
-            sums[at] += weight * f64::from(responses.values()[*row]);
-            weights[at] += weight;
-        }
-        let overall = sums.sum() / weights.sum();
+        let at = |_, row: usize| [place[&pair(row)], cell_of[responses.side(0)[row] as usize]];
+        let block = ResponseBlock::new(train, shape, at);
+        let overall = block.mean();
+        let (mut values, weights) = block.into_means();
         let count = weights.mapv(|weight| if weight > 0.0 { 1.0 } else { 0.0 });
-        let mut values = sums;
-        values.zip_mut_with(&weights, |value, weight| {
-            *value = if *weight > 0.0 { *value / weight } else { 0.0 }
-        });
         let own = (values.sum_axis(Axis(0)) + PRIOR_RESPONSES * overall)
             / (count.sum_axis(Axis(0)) + PRIOR_RESPONSES);
         values = (values - &own) * &count;
@@ -424,7 +416,7 @@ fn solved(
         decomposed: Decomposed { rows, columns: &columns },
         rows: v,
         columns: cells,
-        steps: params.iterations,
+        steps: params.max_iterations,
         tolerance: params.tolerance,
     };
     gradients.solve(&training.observed, Shares { features: 1.0, noise: noise / mean }, None, progress)

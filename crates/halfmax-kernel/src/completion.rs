@@ -22,7 +22,7 @@ mod model;
 mod regress;
 mod singular;
 
-use halfmax_core::{Error, FitContext, FitSizes, Model, Progress, Result, TrainView};
+use halfmax_core::{Error, FitContext, FitSizes, Model, Progress, ResponseBlock, Result, TrainView, check};
 use ndarray::{Array1, ArrayViewMut1, Axis, Zip, s};
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -42,9 +42,9 @@ use regress::{Measured, Regression};
 /// ```
 /// use halfmax_kernel::CompletionParams;
 /// let model = CompletionParams { max_rank: 20, ..CompletionParams::default() }.check()?;
-/// let error = CompletionParams { shrinkage: Some(0.0), ..CompletionParams::default() }.check().err();
+/// let error = CompletionParams { nuclear_penalty: Some(0.0), ..CompletionParams::default() }.check().err();
 /// let message = error.map(|error| error.to_string());
-/// assert_eq!(message.as_deref(), Some("shrinkage = 0: expected a number above 0, at most 1"));
+/// assert_eq!(message.as_deref(), Some("nuclear_penalty = 0: expected a number above 0, at most 1"));
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,13 +55,13 @@ pub struct CompletionParams {
     pub max_rank: usize,
     /// λ as a share of the largest singular value of the weighted block after main effects, above 0, at most 1. The rank
     /// falls as it rises; at 1 nothing but main effects is left.
-    pub shrinkage: Option<f64>,
+    pub nuclear_penalty: Option<f64>,
     /// Variance of a response of weight 1 about its row's regression, in squared units of the target.
-    pub noise: Option<f64>,
+    pub noise_variance: Option<f64>,
     /// What rows are predicted from once the block is complete.
     pub finish: Finish,
     /// Most steps for each λ of the path, 1 to 10000.
-    pub iterations: usize,
+    pub max_iterations: usize,
     /// Steps stop once they move the completed block by less than this share of its length.
     pub tolerance: f64,
 }
@@ -80,10 +80,10 @@ impl Default for CompletionParams {
     fn default() -> Self {
         Self {
             max_rank: 300,
-            shrinkage: None,
-            noise: None,
+            nuclear_penalty: None,
+            noise_variance: None,
             finish: Finish::Regression,
-            iterations: 100,
+            max_iterations: 100,
             tolerance: 1e-4,
         }
     }
@@ -95,21 +95,11 @@ impl CompletionParams {
     /// # Errors
     /// The first parameter that cannot work, with its value and what is allowed.
     pub fn check(self) -> Result<Completion> {
-        for (name, value) in [("max_rank", self.max_rank), ("iterations", self.iterations)] {
-            if !(1..=10_000).contains(&value) {
-                return Err(Error::parameter(name, value, "1 to 10000"));
-            }
-        }
-        if let Some(value) = self.shrinkage.filter(|value| !(*value > 0.0 && *value <= 1.0)) {
-            return Err(Error::parameter("shrinkage", value, "a number above 0, at most 1"));
-        }
-        let positive = |value: &f64| value.is_finite() && *value > 0.0;
-        if let Some(value) = self.noise.filter(|value| !positive(value)) {
-            return Err(Error::parameter("noise", value, "a finite number above 0"));
-        }
-        if !positive(&self.tolerance) {
-            return Err(Error::parameter("tolerance", self.tolerance, "a finite number above 0"));
-        }
+        check::within("max_rank", self.max_rank, 1..=10_000)?;
+        check::within("max_iterations", self.max_iterations, 1..=10_000)?;
+        self.nuclear_penalty.map_or(Ok(()), |value| check::fraction("nuclear_penalty", value))?;
+        self.noise_variance.map_or(Ok(()), |value| check::positive("noise_variance", value))?;
+        check::positive("tolerance", self.tolerance)?;
         Ok(Completion { params: self })
     }
 }
@@ -235,7 +225,7 @@ impl<'a> Fit<'a> {
         let penalty = chosen.shrinkage * problem.largest;
         let completed = self.complete(&mut problem, chosen.shrinkage)?;
         progress.step(8, 10);
-        let noise = self.params.noise.or(chosen.noise).unwrap_or(effects.rest);
+        let noise = self.params.noise_variance.or(chosen.noise).unwrap_or(effects.rest);
         let noise = if noise > 0.0 { noise } else { 1.0 };
         let mut fitted = Fitted {
             params: self.params.clone(),
@@ -261,8 +251,8 @@ impl<'a> Fit<'a> {
     }
 
     fn limits(&self) -> Limits {
-        let CompletionParams { max_rank, iterations, tolerance, .. } = *self.params;
-        Limits { rank: max_rank, iterations, tolerance }
+        let CompletionParams { max_rank, max_iterations, tolerance, .. } = *self.params;
+        Limits { rank: max_rank, iterations: max_iterations, tolerance }
     }
 
     fn problem<'b>(&self, rest: &'b Matrix, weights: &Matrix) -> Result<Problem<'b>> {
@@ -285,9 +275,11 @@ impl<'a> Fit<'a> {
 
     /// Chooses shrinkage and noise, as far as they are not given, by responses that are set aside.
     fn choose(&self) -> Result<Chosen> {
-        let given =
-            Chosen { shrinkage: self.params.shrinkage.unwrap_or(SHRINKAGE), noise: self.params.noise };
-        if self.params.shrinkage.is_some() && self.params.noise.is_some() {
+        let given = Chosen {
+            shrinkage: self.params.nuclear_penalty.unwrap_or(SHRINKAGE),
+            noise: self.params.noise_variance,
+        };
+        if self.params.nuclear_penalty.is_some() && self.params.noise_variance.is_some() {
             return Ok(given);
         }
         let rows: Vec<usize> = (0..self.observed.values.nrows()).collect();
@@ -297,11 +289,11 @@ impl<'a> Fit<'a> {
         }
         let centred = Centred::of(&kept, self.context)?;
         let mut problem = self.problem(&centred.rest, &kept.weights)?;
-        let (shrinkage, completed) = match self.params.shrinkage {
+        let (shrinkage, completed) = match self.params.nuclear_penalty {
             Some(shrinkage) => (shrinkage, self.complete(&mut problem, shrinkage)?),
             None => self.follow(&mut problem, &centred.effects, &held)?,
         };
-        let noise = match self.params.noise {
+        let noise = match self.params.noise_variance {
             Some(noise) => noise,
             None => self.choose_noise(&kept, &held, &centred.effects, &completed)?,
         };
@@ -379,19 +371,9 @@ impl<'a> Fit<'a> {
 
 /// The block of responses, repeated ones averaged, given each entity's place in it.
 fn averaged(train: &TrainView, numbers: &[Vec<usize>; 2], shape: (usize, usize)) -> Observed {
-    let (mut values, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));
     let responses = &train.screen.responses;
-    for row in &train.rows {
-        let at = [0, 1].map(|side| numbers[side][responses.side(side)[*row] as usize]);
-        let weight = f64::from(responses.weight(*row));
-        values[at] += weight * f64::from(responses.values()[*row]);
-        weights[at] += weight;
-    }
-    Zip::from(&mut values).and(&weights).for_each(|value, weight| {
-        if *weight > 0.0 {
-            *value /= weight;
-        }
-    });
+    let place = |_, row: usize| [0, 1].map(|side| numbers[side][responses.side(side)[row] as usize]);
+    let (values, weights) = ResponseBlock::new(train, shape, place).into_means();
     Observed { values, weights }
 }
 

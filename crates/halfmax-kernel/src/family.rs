@@ -1,6 +1,6 @@
 //! The family as others know it: one name for single drugs and for combinations.
 
-use halfmax_core::{AnyModel, FitContext, FittedModel, Model, Parts, Result, TrainView};
+use halfmax_core::{AnyModel, FitContext, FittedModel, Model, Result, StoredModel, TrainView};
 
 use crate::combination::{self, FittedCombinations};
 use crate::{FittedKernel, Kernel};
@@ -26,13 +26,13 @@ impl AnyModel for AnyKernel {
     }
 }
 
-/// A model of single drugs or of combinations from its parts.
+/// A model of single drugs or of combinations from its stored form.
 ///
 /// # Errors
-/// As [`FittedKernel::from_parts`].
-pub fn kernel_from_parts(parts: &Parts) -> Result<Box<dyn FittedModel>> {
-    if parts.description.get("combinations").is_some() {
-        return Ok(Box::new(FittedCombinations::from_parts(parts)?));
+/// As [`FittedKernel::from_stored`].
+pub fn kernel_from_stored(stored: &StoredModel) -> Result<Box<dyn FittedModel>> {
+    if stored.description.get("combinations").is_some() {
+        return Ok(Box::new(FittedCombinations::from_stored(stored)?));
     }
-    Ok(Box::new(FittedKernel::from_parts(parts)?))
+    Ok(Box::new(FittedKernel::from_stored(stored)?))
 }

@@ -330,7 +330,7 @@ fn place(
         let kinds: Vec<&str> = table.blocks().iter().map(|block| block.kind.as_str()).collect();
         Error::config(format!(
             "a kernel on the features {kind:?} of the {}s: expected one of {}",
-            table.sort(),
+            table.entity_kind(),
             kinds.join(", ")
         ))
     })

@@ -1,7 +1,8 @@
 //! Fitting: baseline, profiles, the choice of parameters, the solution.
 
 use halfmax_core::{
-    Error, FeatureSpace, FitContext, FitSizes, Model, Result, Seed, TrainView, ValidationGroup,
+    Error, FeatureSpace, FitContext, FitSizes, Model, ResponseBlock, Result, Seed, TrainView,
+    ValidationGroup, deal,
 };
 use ndarray::{Array1, Axis, Zip};
 use rand::SeedableRng;
@@ -79,14 +80,14 @@ const DECOMPOSED: usize = 7;
 
 /// The side whose entities are the rows. Profiles run over the side that is asked about again; where both are, over the drugs.
 fn row_side(params: &KernelParams, context: &FitContext) -> usize {
-    let known = |side| params.known.includes(side, context.validation);
+    let known = |side| params.seen_again.includes(side, context.validation);
     usize::from(known(0) && !known(1))
 }
 
 /// Refuses more entities of a side than matrices can be decomposed for.
 fn refuse_many(train: &TrainView, entities: [usize; 2]) -> Result<()> {
     let Some(side) = entities.iter().position(|count| *count > MOST_ENTITIES) else { return Ok(()) };
-    let (count, sort) = (entities[side], train.screen.table(side).sort());
+    let (count, sort) = (entities[side], train.screen.table(side).entity_kind());
     Err(Error::data(format!("family \"kernel\" with {count} {sort}s: expected at most {MOST_ENTITIES}"))
         .help("use family = \"boost\", whose cost does not grow with their cube"))
 }
@@ -115,20 +116,17 @@ impl<'a> Fit<'a> {
         let (entities, numbers) = ([cells.0, drugs.0], [cells.1, drugs.1]);
         refuse_many(train, [entities[0].len(), entities[1].len()])?;
         let shape = (entities[row_side].len(), entities[1 - row_side].len());
-        let (mut sums, mut weights) = (Matrix::zeros(shape), Matrix::zeros(shape));
         let responses = &screen.responses;
-        for row in &train.rows {
-            let number = |side: usize| numbers[side][responses.side(side)[*row] as usize];
-            let at = [number(row_side), number(1 - row_side)];
-            let weight = f64::from(responses.weight(*row));
-            sums[at] += weight * f64::from(responses.values()[*row]);
-            weights[at] += weight;
-        }
-        let overall = sums.sum() / weights.sum();
-        let baseline = column_means(&sums, &weights, overall);
-        let mut values = sums;
+        let place = |_, row: usize| {
+            [row_side, 1 - row_side].map(|side| numbers[side][responses.side(side)[row] as usize])
+        };
+        let block = ResponseBlock::new(train, shape, place);
+        let baseline = column_means(&block.sums, &block.weights, block.mean());
+        let (mut values, weights) = block.into_means();
         Zip::indexed(&mut values).and(&weights).for_each(|(_, column), value, weight| {
-            *value = if *weight > 0.0 { *value / weight - baseline[column] } else { 0.0 };
+            if *weight > 0.0 {
+                *value -= baseline[column];
+            }
         });
         let observed = Observed { values, weights };
         Ok(Self { params, context, train, row_side, entities, baseline, observed })
@@ -214,7 +212,7 @@ impl<'a> Fit<'a> {
             decomposed: Decomposed { rows, columns },
             rows: covariance,
             columns: of_columns,
-            steps: self.params.iterations,
+            steps: self.params.max_iterations,
             tolerance: self.params.tolerance,
         }
     }
@@ -237,7 +235,7 @@ impl<'a> Fit<'a> {
             } else {
                 self.params.feature_share.unwrap_or(FIRST.features)
             },
-            noise: self.params.noise.unwrap_or(FIRST.noise),
+            noise: self.params.noise_ratio.unwrap_or(FIRST.noise),
         };
         let weights = &self.observed.weights;
         let (mut shares, mut loss) = self.search(
@@ -296,7 +294,8 @@ impl<'a> Fit<'a> {
     fn search(&self, question: &mut Asked, from: Shares, without_features: bool) -> Result<(Shares, f64)> {
         let logit = |share: f64| (share / (1.0 - share)).ln();
         let share = |logit: f64| 1.0 / (1.0 + (-logit).exp());
-        let free = [self.params.feature_share.is_none() && !without_features, self.params.noise.is_none()];
+        let free =
+            [self.params.feature_share.is_none() && !without_features, self.params.noise_ratio.is_none()];
         let at = |point: [f64; 2]| Shares {
             features: if free[0] { share(point[0]) } else { from.features },
             noise: point[1].exp(),
@@ -426,7 +425,7 @@ impl<'a> Question<'a> {
     fn profile(&self, params: &KernelParams) -> (f64, Option<&Profile>) {
         match self {
             Self::Responses(aside) => (aside.shrinkage, Some(&aside.profile)),
-            _ => (params.shrinkage.unwrap_or(SHRINKAGES[0]), None),
+            _ => (params.profile_shrinkage.unwrap_or(SHRINKAGES[0]), None),
         }
     }
 
@@ -515,11 +514,11 @@ impl<'a> SetAside<'a> {
             return Ok(None);
         }
         let held = held.select(Axis(0), &rows);
-        if let Some(shrinkage) = fit.params.shrinkage {
+        if let Some(shrinkage) = fit.params.profile_shrinkage {
             return Self::shrunk(fit, &rows, &left, held, (shrinkage, None)).map(Some);
         }
         let mut best = Self::shrunk(fit, &rows, &left, held, (SHRINKAGES[0], None))?;
-        let from = Shares { features: 0.0, noise: fit.params.noise.unwrap_or(FIRST.noise) };
+        let from = Shares { features: 0.0, noise: fit.params.noise_ratio.unwrap_or(FIRST.noise) };
         let (shares, mut least) = fit.search(&mut best.profiles_alone()?, from, true)?;
         for shrinkage in &SHRINKAGES[1..] {
             let held = best.held.clone();
@@ -597,23 +596,11 @@ impl HeldOut {
     }
 }
 
-/// Parts of whole groups, as even in rows as a greedy dealing makes them.
+/// Parts of whole groups: for each part which rows it holds out.
 fn parts(of_row: &[usize], seed: Seed) -> Vec<Vec<bool>> {
-    let mut groups: Vec<usize> = of_row.to_vec();
-    groups.sort_unstable();
-    groups.dedup();
-    groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.derive(SEED_PARTS).value()));
-    let size = |group: &usize| of_row.iter().filter(|own| *own == group).count();
-    let mut sized: Vec<(usize, usize)> = groups.iter().map(|group| (size(group), *group)).collect();
-    sized.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-    let count = GROUP_PARTS.min(sized.len());
-    let mut parts: Vec<(usize, Vec<bool>)> = vec![(0, vec![false; of_row.len()]); count];
-    for (size, group) in sized {
-        let Some(part) = parts.iter_mut().min_by_key(|part| part.0) else { break };
-        part.0 += size;
-        part.1.iter_mut().zip(of_row).for_each(|(held, own)| *held |= *own == group);
-    }
-    parts.into_iter().map(|part| part.1).collect()
+    let part_of = deal(of_row, GROUP_PARTS, seed.derive(SEED_PARTS));
+    let used = part_of.iter().max().map_or(0, |last| last + 1);
+    (0..used).map(|part| part_of.iter().map(|own| *own == part).collect()).collect()
 }
 
 const SEED_PARTS: u64 = 11;

@@ -62,7 +62,7 @@ mod solve;
 pub use applicability::Applicability;
 pub use combination::{CellVariances, Component, FittedCombinations, Part};
 pub use completion::{Completion, CompletionParams, Finish, FittedCompletion};
-pub use family::{AnyKernel, kernel_from_parts};
+pub use family::{AnyKernel, kernel_from_stored};
 pub use features::{FittedFactor, FittedTerm};
 pub use fit::Kernel;
 pub use model::{FittedKernel, FittedSide};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use halfmax_core::{
-    Attributor, EntityTable, Error, FeatureSpace, FittedModel, Informed, Parts, PreparedGrid, Query,
-    Responses, Result, Tensor, Tuples, check_entities,
+    Attributable, Attributor, Conditionable, Conditioned, EntityTable, Error, FeatureSpace, FittedModel,
+    PreparedGrid, Query, Responses, Result, StoredModel, Tensor, Tuples, check_entities, malformed,
 };
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -295,6 +295,14 @@ impl FittedModel for FittedKernel {
         "kernel"
     }
 
+    fn sides(&self) -> usize {
+        2
+    }
+
+    fn space(&self, side: usize) -> &FeatureSpace {
+        &self.side(side).kernel.space
+    }
+
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         query.check(2)?;
         let (Tuples::Listed(&[cells, drugs]) | Tuples::Grid(&[cells, drugs])) = query.tuples else {
@@ -313,77 +321,72 @@ impl FittedModel for FittedKernel {
         tables: &'a [&'a EntityTable],
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
-        Query { tables, tuples: Tuples::Grid(&[]) }.check(2)?;
+        Query::check_tables(tables, 2)?;
         let rows: Vec<u32> = (0..tables[0].len() as u32).collect();
         Ok(Box::new(Grid { prepared: self.prepared(tables, [&rows, columns])?, columns }))
     }
 
+    /// Entities of the rows' side, if it has features.
+    fn as_attributable(&self, side: usize) -> Option<&dyn Attributable> {
+        (side == self.fitted.row_side && !self.terms(side).is_empty()).then_some(self as _)
+    }
+
+    fn as_conditionable(&self) -> Option<&dyn Conditionable> {
+        Some(self)
+    }
+
+    fn stored(&self) -> Result<StoredModel> {
+        let fitted = &self.fitted;
+        let side = |at: usize| {
+            let FittedSide { name, ids, kernel } = &fitted.sides[at];
+            SideDescription {
+                name: name.clone(),
+                ids: ids.clone(),
+                space: kernel.space.clone(),
+                terms: kernel.terms.clone(),
+            }
+        };
+        let description = Description {
+            params: fitted.params.clone(),
+            target: fitted.target.clone(),
+            row_side: fitted.row_side,
+            sides: [side(0), side(1)],
+            pilots: self.pilots.keys().cloned().collect(),
+        };
+        let pilots = self.pilots.values().flatten().copied().collect();
+        let numbers = vec![fitted.shares.features, fitted.shares.noise, fitted.noise, fitted.column_ridge];
+        let doubles = |matrix: &Matrix| Tensor::F64(matrix.iter().copied().collect());
+        let values = |side: usize| Tensor::F32(fitted.sides[side].kernel.values.iter().copied().collect());
+        let tensors = [
+            ("numbers", Tensor::F64(numbers)),
+            ("baseline", Tensor::F64(fitted.baseline.to_vec())),
+            ("covariance", doubles(&fitted.covariance)),
+            ("coefficients", doubles(&fitted.coefficients)),
+            ("row_features", values(0)),
+            ("column_features", values(1)),
+            ("pilots", Tensor::F64(pilots)),
+        ];
+        StoredModel::new(&description, tensors)
+    }
+}
+
+impl Attributable for FittedKernel {
     fn attribute<'a>(
         &'a self,
         tables: &'a [&'a EntityTable],
         side: usize,
         entities: &'a [u32],
-    ) -> Result<Option<Box<dyn Attributor + 'a>>> {
+    ) -> Result<Box<dyn Attributor + 'a>> {
         check_entities(tables, 2, side, entities)?;
-        if side != self.fitted.row_side || self.terms(side).is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Box::new(KernelAttributor::new(self, tables, entities)?)))
+        Ok(Box::new(KernelAttributor::new(self, tables, entities)?))
     }
+}
 
-    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        query.check(2)?;
-        let share = |side: usize| Ok(self.side(side).kernel.space.align(query.tables[side])?.share());
-        (0..2).map(share).collect()
-    }
-
-    fn space(&self, side: usize) -> FeatureSpace {
-        self.side(side).kernel.space.clone()
-    }
-
-    fn takes_responses(&self) -> bool {
-        true
-    }
-
-    fn given(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
+impl Conditionable for FittedKernel {
+    fn condition_on(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
         let sides: Vec<&[u32]> = (0..measured.sides()).map(|side| measured.side(side)).collect();
         Query { tables, tuples: Tuples::Listed(&sides) }.check(2)?;
         self.informed(tables, measured)
-    }
-
-    fn parts(&self) -> Parts {
-        let fitted = &self.fitted;
-        let sides: Vec<SideDescription> = fitted
-            .sides
-            .iter()
-            .map(|side| SideDescription {
-                name: side.name.clone(),
-                ids: side.ids.clone(),
-                space: side.kernel.space.clone(),
-                terms: side.kernel.terms.clone(),
-            })
-            .collect();
-        let description = serde_json::json!({
-            "params": fitted.params,
-            "target": fitted.target,
-            "row_side": fitted.row_side,
-            "sides": sides,
-            "pilots": self.pilots.keys().collect::<Vec<_>>(),
-        });
-        let pilots = self.pilots.values().flatten().copied().collect();
-        let numbers = vec![fitted.shares.features, fitted.shares.noise, fitted.noise, fitted.column_ridge];
-        let of = |matrix: &Matrix| Tensor::F64(matrix.iter().copied().collect());
-        let values = |side: usize| Tensor::F32(fitted.sides[side].kernel.values.iter().copied().collect());
-        let tensors = [
-            ("numbers", Tensor::F64(numbers)),
-            ("baseline", Tensor::F64(fitted.baseline.to_vec())),
-            ("covariance", of(&fitted.covariance)),
-            ("coefficients", of(&fitted.coefficients)),
-            ("row_features", values(0)),
-            ("column_features", values(1)),
-            ("pilots", Tensor::F64(pilots)),
-        ];
-        Parts { description, tensors: tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into() }
     }
 }
 
@@ -407,26 +410,24 @@ struct SideDescription {
 }
 
 impl FittedKernel {
-    /// A model from its [`FittedModel::parts`], exactly as it was.
+    /// A model from its [`FittedModel::stored`], exactly as it was.
     ///
     /// # Errors
     /// If the description is not one of a kernel model, or a tensor is missing, of another type or length, or holds a
     /// number that cannot be.
-    pub fn from_parts(parts: &Parts) -> Result<Self> {
-        let fitted = Self::read(parts)?;
-        parts.refuse_unknown(&fitted.parts())?;
+    pub fn from_stored(stored: &StoredModel) -> Result<Self> {
+        let fitted = Self::read(stored)?;
+        stored.refuse_unknown(&fitted.stored()?)?;
         Ok(fitted)
     }
 
-    fn read(parts: &Parts) -> Result<Self> {
-        let description: Description = Deserialize::deserialize(&parts.description)
-            .map_err(|error| malformed("its description is not understood").because(error))?;
-        let Description { params, target, row_side, sides, pilots: informed } = description;
+    fn read(stored: &StoredModel) -> Result<Self> {
+        let Description { params, target, row_side, sides, pilots: informed } = stored.described()?;
         if row_side > 1 {
             return Err(malformed(format!("its rows are side {row_side}")));
         }
         let (rows, columns) = (sides[0].ids.len(), sides[1].ids.len());
-        let [features, share, noise, column_ridge] = *parts.f64s("numbers", 4)? else {
+        let [features, share, noise, column_ridge] = *stored.f64s("numbers", 4)? else {
             return Err(malformed("it lacks numbers"));
         };
         let possible = noise > 0.0 && column_ridge > 0.0 && share > 0.0;
@@ -434,14 +435,14 @@ impl FittedKernel {
             return Err(malformed("its noise or shares are impossible"));
         }
         let matrix = |name: &str, shape: (usize, usize)| {
-            let values = parts.f64s(name, shape.0 * shape.1)?.to_vec();
+            let values = stored.f64s(name, shape.0 * shape.1)?.to_vec();
             Matrix::from_shape_vec(shape, values).map_err(|error| malformed(name).because(error))
         };
         let covariance = matrix("covariance", (columns, columns))?;
         let coefficients = matrix("coefficients", (rows, columns))?;
-        let baseline = parts.f64s("baseline", columns)?.to_vec().into();
+        let baseline = stored.f64s("baseline", columns)?.to_vec().into();
         let [first, second] = sides;
-        let sides = [side(parts, "row_features", first)?, side(parts, "column_features", second)?];
+        let sides = [side(stored, "row_features", first)?, side(stored, "column_features", second)?];
         let shares = Shares { features, noise: share };
         let mut model = Self::new(Fitted {
             params,
@@ -455,22 +456,22 @@ impl FittedKernel {
             covariance,
             coefficients,
         })?;
-        let shifts = parts.f64s("pilots", informed.len() * columns)?;
+        let shifts = stored.f64s("pilots", informed.len() * columns)?;
         let shifts = shifts.chunks(columns.max(1)).map(|shift| Array1::from(shift.to_vec()));
         model.pilots = informed.into_iter().zip(shifts).collect();
         Ok(model)
     }
 }
 
-fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<FittedSide> {
+fn side(stored: &StoredModel, tensor: &str, described: SideDescription) -> Result<FittedSide> {
     let SideDescription { name, ids, space, terms } = described;
-    let kernel = stored_kernel(parts, tensor, ids.len(), space, terms)?;
+    let kernel = stored_kernel(stored, tensor, ids.len(), space, terms)?;
     Ok(FittedSide { name, ids, kernel })
 }
 
 /// The kernel of a side whose features a tensor holds.
 pub(crate) fn stored_kernel(
-    parts: &Parts,
+    stored: &StoredModel,
     tensor: &str,
     entities: usize,
     space: FeatureSpace,
@@ -478,7 +479,7 @@ pub(crate) fn stored_kernel(
 ) -> Result<SideKernel> {
     let shape = (entities, space.len());
     // NaN where a feature is missing.
-    let values = match parts.tensors.get(tensor) {
+    let values = match stored.tensors.get(tensor) {
         Some(Tensor::F32(values)) if values.len() == shape.0.saturating_mul(shape.1) => values.clone(),
         _ => return Err(malformed(format!("{tensor} are missing or of another length"))),
     };
@@ -492,9 +493,4 @@ pub(crate) fn stored_kernel(
     } else {
         Err(malformed(format!("a kernel of {tensor} is impossible")))
     }
-}
-
-pub(crate) fn malformed(what: impl std::fmt::Display) -> Error {
-    Error::data(format!("the kernel model is malformed: {what}"))
-        .help("copy the file again, or train the model anew")
 }

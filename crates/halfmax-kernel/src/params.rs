@@ -1,4 +1,4 @@
-use halfmax_core::{Error, Known, Result};
+use halfmax_core::{Error, Result, SeenAgain, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```
 /// use halfmax_kernel::KernelParams;
-/// let model = KernelParams { noise: Some(0.5), ..KernelParams::default() }.check()?;
-/// let error = KernelParams { shrinkage: Some(2.0), ..KernelParams::default() }.check().err().map(|e| e.to_string());
-/// assert_eq!(error.as_deref(), Some("shrinkage = 2: expected a number from 0 to 1"));
+/// let model = KernelParams { noise_ratio: Some(0.5), ..KernelParams::default() }.check()?;
+/// let error = KernelParams { profile_shrinkage: Some(2.0), ..KernelParams::default() }.check().err().map(|e| e.to_string());
+/// assert_eq!(error.as_deref(), Some("profile_shrinkage = 2: expected a number from 0 to 1"));
 /// # Ok::<(), halfmax_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KernelParams {
     /// Whose entities the model will be asked about again: their responses make a profile kernel.
-    pub known: Known,
+    pub seen_again: SeenAgain,
     /// The terms of the kernel between cell lines. Without any: a linear and an RBF kernel on the expression; without
     /// expression, on every block of real numbers, then whatever suits the blocks there are.
     pub cell_kernels: Vec<KernelTerm>,
@@ -30,14 +30,14 @@ pub struct KernelParams {
     /// How much of the variation between entities their features explain, 0 to 1; the rest is their own.
     pub feature_share: Option<f64>,
     /// Variance of the noise, as a multiple of the average variance of a response profile.
-    pub noise: Option<f64>,
+    pub noise_ratio: Option<f64>,
     /// How far the covariance of response profiles is shrunk towards its diagonal, 0 to 1 (Ledoit & Wolf 2004). If it is not
     /// given: 0.2, 0.1 or 0.05 for unseen pairs, whichever predicts responses best that are set aside, else 0.2.
-    pub shrinkage: Option<f64>,
+    pub profile_shrinkage: Option<f64>,
     /// Steps of expectation-maximisation for that covariance.
     pub profile_iterations: usize,
     /// Most steps of conjugate gradients.
-    pub iterations: usize,
+    pub max_iterations: usize,
     /// Conjugate gradients stop when the residual is this share of the responses.
     pub tolerance: f64,
 }
@@ -133,16 +133,16 @@ impl KernelKind {
 impl Default for KernelParams {
     fn default() -> Self {
         Self {
-            known: Known::Auto,
+            seen_again: SeenAgain::Auto,
             cell_kernels: Vec::new(),
             drug_kernels: Vec::new(),
             tune_weights: true,
             tune_lengthscales: false,
             feature_share: None,
-            noise: None,
-            shrinkage: None,
+            noise_ratio: None,
+            profile_shrinkage: None,
             profile_iterations: 6,
-            iterations: 100,
+            max_iterations: 100,
             tolerance: 1e-3,
         }
     }
@@ -154,21 +154,9 @@ impl KernelParams {
     /// # Errors
     /// The first parameter that cannot work, with its value and what is allowed.
     pub fn check(self) -> Result<crate::Kernel> {
-        let share = |name: &str, value: f64| {
-            let fits = (0.0..=1.0).contains(&value);
-            if fits { Ok(()) } else { Err(Error::parameter(name, value, "a number from 0 to 1")) }
-        };
-        let positive = |name: &str, value: f64| {
-            let fits = value.is_finite() && value > 0.0;
-            if fits { Ok(()) } else { Err(Error::parameter(name, value, "a finite number above 0")) }
-        };
-        let within = |name: &str, value: usize| {
-            let fits = (1..=10_000).contains(&value);
-            if fits { Ok(()) } else { Err(Error::parameter(name, value, "1 to 10000")) }
-        };
         for (name, terms) in [("cell_kernels", &self.cell_kernels), ("drug_kernels", &self.drug_kernels)] {
             for (at, term) in terms.iter().enumerate() {
-                positive(&format!("{name}[{at}].weight"), term.weight)?;
+                check::positive(&format!("{name}[{at}].weight"), term.weight)?;
                 for factor in term.factors() {
                     if factor.standardise && !matches!(factor.kernel, KernelKind::Linear | KernelKind::Rbf) {
                         return Err(Error::config(format!(
@@ -176,16 +164,16 @@ impl KernelParams {
                             factor.kernel.name()
                         )));
                     }
-                    positive(&format!("{name}[{at}].lengthscale"), factor.lengthscale)?;
+                    check::positive(&format!("{name}[{at}].lengthscale"), factor.lengthscale)?;
                 }
             }
         }
-        self.feature_share.map_or(Ok(()), |value| share("feature_share", value))?;
-        self.noise.map_or(Ok(()), |value| positive("noise", value))?;
-        self.shrinkage.map_or(Ok(()), |value| share("shrinkage", value))?;
-        within("profile_iterations", self.profile_iterations)?;
-        within("iterations", self.iterations)?;
-        positive("tolerance", self.tolerance)?;
+        self.feature_share.map_or(Ok(()), |value| check::share("feature_share", value))?;
+        self.noise_ratio.map_or(Ok(()), |value| check::positive("noise_ratio", value))?;
+        self.profile_shrinkage.map_or(Ok(()), |value| check::share("profile_shrinkage", value))?;
+        check::within("profile_iterations", self.profile_iterations, 1..=10_000)?;
+        check::within("max_iterations", self.max_iterations, 1..=10_000)?;
+        check::positive("tolerance", self.tolerance)?;
         Ok(crate::Kernel { params: self })
     }
 }

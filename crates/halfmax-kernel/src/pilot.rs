@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use halfmax_core::{EntityTable, Error, Informed, Responses, Result};
+use halfmax_core::{Conditioned, EntityTable, Error, Responses, Result};
 use ndarray::{Array1, Axis};
 
 use crate::linalg::{Eigen, Matrix, eigen, inverse, product};
@@ -46,7 +46,7 @@ impl FittedKernel {
     /// `q_l = Σ_k (r_i·v_k)² / (λ_k s_l + σ²)` what training explains (as if its block had been complete). Measured responses
     /// y at columns J then move the profile by `C_·J (C_JJ + σ²)⁻¹ (y − mean_J)`. New rows learn from their own responses
     /// only, not from those of other new rows.
-    pub(crate) fn informed(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
+    pub(crate) fn informed(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
         let row_side = self.fitted.row_side;
         let [row_ids, column_ids] = [&self.fitted.sides[0].ids, &self.fitted.sides[1].ids];
         let known_rows = positions(row_ids, tables[row_side]);
@@ -67,7 +67,7 @@ impl FittedKernel {
             let ids = rows.iter().map(|row| tables[row_side].ids()[*row as usize].clone());
             model.pilots.extend(ids.zip(shifts));
         }
-        Ok(Informed { model: Box::new(model), used })
+        Ok(Conditioned { model: Box::new(model), used })
     }
 
     /// How far the measured responses of rows move their profiles.

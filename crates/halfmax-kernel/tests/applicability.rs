@@ -3,8 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use halfmax_core::{
-    BitColumns, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Model, Parts, Responses,
-    Screen, Seed, Side, Silent, Tensor, ValidationGroup,
+    BitColumns, EntityTable, FeatureBlock, FeatureSpace, FeatureValues, FitContext, FittedModel, Model,
+    Responses, Screen, Seed, Side, Silent, StoredModel, Tensor, ValidationGroup,
 };
 use halfmax_kernel::{Applicability, FittedKernel, KernelParams};
 use ndarray::Array2;
@@ -108,11 +108,14 @@ fn a_cell_line_far_from_all_others_is_out_of_the_domain() {
         fn predict(&self, query: &halfmax_core::Query) -> halfmax_core::Result<Vec<f32>> {
             self.0.predict(query)
         }
-        fn feature_share(&self, query: &halfmax_core::Query) -> halfmax_core::Result<Vec<f64>> {
-            FittedModel::feature_share(&self.0, query)
+        fn sides(&self) -> usize {
+            2
         }
-        fn parts(&self) -> Parts {
-            self.0.parts()
+        fn space(&self, _side: usize) -> &FeatureSpace {
+            FeatureSpace::none()
+        }
+        fn stored(&self) -> halfmax_core::Result<StoredModel> {
+            self.0.stored()
         }
     }
     let bare = Applicability::new(&screen.all(), &Bare(fitted(&screen))).unwrap();
@@ -124,14 +127,15 @@ fn a_cell_line_far_from_all_others_is_out_of_the_domain() {
 fn it_is_stored_exactly_and_damage_is_refused() {
     let screen = screen();
     let applicability = Applicability::new(&screen.all(), &fitted(&screen)).unwrap();
-    let parts = applicability.parts();
+    let parts = applicability.stored().unwrap();
     let text = parts.description.to_string();
-    let stored = Parts { description: serde_json::from_str(&text).unwrap(), tensors: parts.tensors.clone() };
-    assert_eq!(Applicability::from_parts(&stored).unwrap(), applicability);
+    let stored =
+        StoredModel { description: serde_json::from_str(&text).unwrap(), tensors: parts.tensors.clone() };
+    assert_eq!(Applicability::from_stored(&stored).unwrap(), applicability);
     for name in parts.tensors.keys() {
         let mut without = stored.clone();
         without.tensors.remove(name);
-        assert!(Applicability::from_parts(&without).is_err(), "without {name}");
+        assert!(Applicability::from_stored(&without).is_err(), "without {name}");
         let mut short = stored.clone();
         match short.tensors.get_mut(name) {
             Some(Tensor::F32(values)) => values.truncate(values.len() - 1),
@@ -139,12 +143,12 @@ fn it_is_stored_exactly_and_damage_is_refused() {
             Some(Tensor::F64(values)) => values.truncate(values.len() - 1),
             other => panic!("{other:?}"),
         }
-        assert!(Applicability::from_parts(&short).is_err(), "short {name}");
+        assert!(Applicability::from_stored(&short).is_err(), "short {name}");
     }
     let mut empty = stored.clone();
     empty.description = serde_json::json!([]);
     // Arrays that no side has.
-    assert!(Applicability::from_parts(&empty).is_err());
+    assert!(Applicability::from_stored(&empty).is_err());
     empty.tensors.clear();
-    assert!(Applicability::from_parts(&empty).unwrap().closeness(0, screen.table(0)).is_err());
+    assert!(Applicability::from_stored(&empty).unwrap().closeness(0, screen.table(0)).is_err());
 }

@@ -4,7 +4,7 @@
 
 use halfmax_core::{
     Attribution, BitColumns, Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel,
-    Known, Model, Query, Responses, Screen, Seed, Side, Silent, Tuples, ValidationGroup,
+    Model, Query, Responses, Screen, Seed, SeenAgain, Side, Silent, Tuples, ValidationGroup,
 };
 use halfmax_kernel::{FittedKernel, KernelFactor, KernelKind, KernelParams, KernelTerm};
 use ndarray::Array2;
@@ -107,10 +107,10 @@ fn terms() -> impl Strategy<Value = Vec<KernelTerm>> {
 fn fit(screen: &Screen, cell_kernels: Vec<KernelTerm>) -> FittedKernel {
     let params = KernelParams {
         cell_kernels,
-        known: Known::Drug,
+        seen_again: SeenAgain::Drug,
         feature_share: Some(0.8),
-        noise: Some(0.5),
-        shrinkage: Some(0.2),
+        noise_ratio: Some(0.5),
+        profile_shrinkage: Some(0.2),
         ..KernelParams::default()
     };
     let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Entity(0));
@@ -126,7 +126,7 @@ fn predicted(fitted: &FittedKernel, cells: &EntityTable, drugs: &EntityTable, dr
 fn attributed(fitted: &FittedKernel, cells: &EntityTable, drugs: &EntityTable, drug: u32) -> Attribution {
     let all: Vec<u32> = (0..cells.len() as u32).collect();
     let tables = [cells, drugs];
-    fitted.attribute(&tables, 0, &all).unwrap().unwrap().of(&[drug]).unwrap()
+    fitted.as_attributable(0).unwrap().attribute(&tables, 0, &all).unwrap().contributions(&[drug]).unwrap()
 }
 
 /// The integral along the path, by the midpoint rule and differences of predictions.
@@ -231,12 +231,22 @@ fn a_linear_kernel_has_its_weights_times_the_differences() {
     let fitted = fit(&screen, vec![linear(false)]);
     let all: Vec<u32> = (0..CELLS as u32).collect();
     let tables = [&screen.tables[0], &screen.tables[1]];
-    let attributor = fitted.attribute(&tables, 0, &all).unwrap().unwrap();
+    let attributor = fitted.as_attributable(0).unwrap().attribute(&tables, 0, &all).unwrap();
     assert_eq!(attributor.method(), "exact Shapley values of a linear model");
-    assert_eq!(attributor.of(&[9]).unwrap_err().to_string(), "a query names drug number 9 of 5");
-    assert_eq!(attributor.of(&[]).unwrap_err().to_string(), "0 partners for a model of 2 sides");
+    assert_eq!(attributor.contributions(&[9]).unwrap_err().to_string(), "a query names drug number 9 of 5");
+    assert_eq!(attributor.contributions(&[]).unwrap_err().to_string(), "0 partners for a model of 2 sides");
     // Drugs are columns: what they are is no part of the profiles of cell lines.
-    assert!(fitted.attribute(&tables, 1, &[0]).unwrap().is_none());
-    assert!(fitted.attribute(&tables, 0, &[99]).is_err());
-    assert!(fitted.attribute(&tables, 0, &[]).unwrap().unwrap().of(&[0]).unwrap().base.is_empty());
+    assert!(fitted.as_attributable(1).is_none());
+    assert!(fitted.as_attributable(0).unwrap().attribute(&tables, 0, &[99]).is_err());
+    assert!(
+        fitted
+            .as_attributable(0)
+            .unwrap()
+            .attribute(&tables, 0, &[])
+            .unwrap()
+            .contributions(&[0])
+            .unwrap()
+            .base
+            .is_empty()
+    );
 }

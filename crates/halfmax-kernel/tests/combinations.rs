@@ -6,7 +6,7 @@ use halfmax_core::{
     AnyModel, BitColumns, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Query,
     Responses, Screen, Seed, Side, Silent, Tensor, Tuples, ValidationGroup,
 };
-use halfmax_kernel::{AnyKernel, FittedCombinations, KernelParams, Part, kernel_from_parts};
+use halfmax_kernel::{AnyKernel, FittedCombinations, KernelParams, Part, kernel_from_stored};
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 
@@ -79,10 +79,10 @@ fn more_drugs(case: &Case, strangers: usize) -> EntityTable {
 }
 
 fn fitted(screen: &Screen) -> FittedCombinations {
-    let params = KernelParams { tolerance: 1e-12, iterations: 2000, ..KernelParams::default() };
+    let params = KernelParams { tolerance: 1e-12, max_iterations: 2000, ..KernelParams::default() };
     let context = FitContext::new(Seed::new(1), &Silent, ValidationGroup::Combination);
     let fitted = AnyKernel(params.check().unwrap()).fit_any(&screen.all(), &context).unwrap();
-    FittedCombinations::from_parts(&fitted.parts()).unwrap()
+    FittedCombinations::from_stored(&fitted.stored().unwrap()).unwrap()
 }
 
 /// Which combinations and cell lines are in training, and what is left of each response.
@@ -106,7 +106,7 @@ impl Plain {
 }
 
 fn numbers(fitted: &FittedCombinations, name: &str) -> Vec<f64> {
-    match &fitted.parts().tensors[name] {
+    match &fitted.stored().unwrap().tensors[name] {
         Tensor::F64(values) => values.clone(),
         _ => panic!("{name} is of another type"),
     }
@@ -146,7 +146,7 @@ proptest! {
         let screen = case.screen();
         let model = fitted(&screen);
         let plain = Plain::of(&case);
-        let description = model.parts().description;
+        let description = model.stored().unwrap().description;
         let own = description["own"].as_f64().unwrap();
         let variances = model.cell_variances();
         let ids: Vec<String> = serde_json::from_value(description["cells"]["ids"].clone()).unwrap();
@@ -280,17 +280,17 @@ fn a_model_file_that_was_altered_is_refused() {
             .filter(|(t, ..)| t[1] != t[2])
             .collect(),
     };
-    let whole = fitted(&case.screen()).parts();
-    assert!(kernel_from_parts(&whole).is_ok());
+    let whole = fitted(&case.screen()).stored().unwrap();
+    assert!(kernel_from_stored(&whole).is_ok());
     for name in whole.tensors.keys() {
         let mut parts = whole.clone();
         parts.tensors.remove(name);
-        assert!(kernel_from_parts(&parts).is_err(), "{name}");
+        assert!(kernel_from_stored(&parts).is_err(), "{name}");
     }
     let with = |change: &dyn Fn(&mut serde_json::Value)| {
         let mut parts = whole.clone();
         change(&mut parts.description);
-        assert!(kernel_from_parts(&parts).is_err());
+        assert!(kernel_from_stored(&parts).is_err());
     };
     with(&|description| description["own"] = (-1.0).into());
     with(&|description| description["variances"]["noise"] = (-1.0).into());
@@ -298,5 +298,5 @@ fn a_model_file_that_was_altered_is_refused() {
     with(&|description| description["drugs"]["ids"] = serde_json::json!(["a"]));
     let mut parts = whole.clone();
     parts.tensors.insert("combinations".into(), Tensor::U32(vec![1, 0]));
-    assert!(kernel_from_parts(&parts).is_err());
+    assert!(kernel_from_stored(&parts).is_err());
 }

@@ -3,8 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use halfmax_core::{
-    EntityTable, ErrorKind, FitContext, FittedModel, Model, Parts, Progress, Query, Responses, Result,
-    Screen, Seed, Side, Silent, Tensor, TrainView, Tuples, ValidationGroup,
+    Conditionable, EntityTable, ErrorKind, FitContext, FittedModel, Model, Progress, Query, Responses,
+    Result, Screen, Seed, Side, Silent, StoredModel, Tensor, TrainView, Tuples, ValidationGroup,
 };
 use halfmax_kernel::{CompletionParams, Finish, FittedCompletion};
 use ndarray::{Array1, Array2, Axis};
@@ -65,7 +65,7 @@ struct Tensors {
 
 impl Tensors {
     fn of(fitted: &FittedCompletion) -> Self {
-        let parts = fitted.parts();
+        let parts = fitted.stored().unwrap();
         let list = |name: &str| match &parts.tensors[name] {
             Tensor::F64(values) => values.clone(),
             other => panic!("{name} is {other:?}"),
@@ -160,10 +160,10 @@ fn block() -> impl Strategy<Value = Block> {
 
 fn exactly(shrinkage: f64, finish: Finish) -> CompletionParams {
     CompletionParams {
-        shrinkage: Some(shrinkage),
-        noise: Some(0.3),
+        nuclear_penalty: Some(shrinkage),
+        noise_variance: Some(0.3),
         finish,
-        iterations: 10_000,
+        max_iterations: 10_000,
         tolerance: 1e-11,
         ..CompletionParams::default()
     }
@@ -315,7 +315,7 @@ fn a_model_given_responses_predicts_the_profiles_that_they_tell() {
     let sides = vec![vec![0, 0, 2], vec![3, 7, 7]];
     let measured = Responses::new(sides, vec![1.5, -0.5, 2.0], None).unwrap();
     let tables = [&cells, &drugs];
-    let informed = fitted.given(&tables, &measured).unwrap();
+    let informed = fitted.condition_on(&tables, &measured).unwrap();
     assert_eq!(informed.used, 3);
     let columns: Vec<u32> = (0..12).collect();
     let query = Query { tables: &tables, tuples: Tuples::Grid(&[&[0, 1, 2], &columns]) };
@@ -347,7 +347,7 @@ fn strangers_have_the_effect_of_the_other_side() {
     let drugs = table("other drug", 1);
     let query = Query { tables: &[&cells, &drugs], tuples: Tuples::Listed(&[&[0], &[0]]) };
     assert_eq!(fitted.predict(&query).unwrap(), [tensors.numbers[0] as f32]);
-    assert_eq!(fitted.feature_share(&query).unwrap(), [1.0, 1.0]);
+    assert_eq!(fitted.feature_shares(query.tables).unwrap(), [1.0, 1.0]);
 }
 
 #[test]
@@ -355,7 +355,7 @@ fn the_number_of_threads_changes_no_bit_of_a_large_block() {
     let block = planted(260, 150, 5, 0.5);
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| block.fit(CompletionParams::default()).parts())
+        pool.install(|| block.fit(CompletionParams::default()).stored().unwrap())
     };
     let one = with(1);
     assert!(one == with(2) && one == with(8));
@@ -404,10 +404,10 @@ fn parameters_that_cannot_work_are_refused() {
     };
     let default = CompletionParams::default;
     refused(CompletionParams { max_rank: 0, ..default() }, "max_rank = 0: expected 1 to 10000");
-    refused(CompletionParams { iterations: 0, ..default() }, "iterations = 0: expected 1 to 10000");
+    refused(CompletionParams { max_iterations: 0, ..default() }, "max_iterations = 0: expected 1 to 10000");
     refused(
-        CompletionParams { noise: Some(0.0), ..default() },
-        "noise = 0: expected a finite number above 0",
+        CompletionParams { noise_variance: Some(0.0), ..default() },
+        "noise_variance = 0: expected a finite number above 0",
     );
     refused(
         CompletionParams { tolerance: f64::NAN, ..default() },
@@ -420,16 +420,16 @@ fn parameters_that_cannot_work_are_refused() {
 
 #[test]
 fn malformed_parts_are_refused() {
-    let parts = planted(30, 6, 1, 0.3).fit(CompletionParams::default()).parts();
-    assert!(FittedCompletion::from_parts(&parts).is_ok());
-    let refused = |change: &dyn Fn(&mut Parts), message: &str| {
+    let parts = planted(30, 6, 1, 0.3).fit(CompletionParams::default()).stored().unwrap();
+    assert!(FittedCompletion::from_stored(&parts).is_ok());
+    let refused = |change: &dyn Fn(&mut StoredModel), message: &str| {
         let mut changed = parts.clone();
         change(&mut changed);
-        let error = FittedCompletion::from_parts(&changed).unwrap_err().to_string();
+        let error = FittedCompletion::from_stored(&changed).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
     };
     let number = |name: &'static str, at: usize, value: f64| {
-        move |parts: &mut Parts| match parts.tensors.get_mut(name) {
+        move |parts: &mut StoredModel| match parts.tensors.get_mut(name) {
             Some(Tensor::F64(values)) => values[at] = value,
             other => panic!("{other:?}"),
         }

@@ -3,8 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use halfmax_core::{
-    BitColumns, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Model, Query, Responses,
-    Screen, Seed, Side, Silent, Tensor, Tuples, ValidationGroup,
+    BitColumns, Conditionable, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Model,
+    Query, Responses, Screen, Seed, Side, Silent, Tensor, Tuples, ValidationGroup,
 };
 use halfmax_kernel::{FittedKernel, KernelFactor, KernelKind, KernelParams, KernelTerm};
 use ndarray::{Array1, Array2};
@@ -82,9 +82,9 @@ impl Case {
         let params = KernelParams {
             cell_kernels: vec![linear],
             feature_share: Some(self.share),
-            noise: Some(self.noise),
+            noise_ratio: Some(self.noise),
             tolerance: 1e-12,
-            iterations: 1000,
+            max_iterations: 1000,
             ..KernelParams::default()
         };
         params.check().unwrap().fit(&screen.all(), &context(ValidationGroup::Entity(0))).unwrap()
@@ -104,7 +104,7 @@ struct Found {
 
 impl Found {
     fn of(fitted: &FittedKernel) -> Self {
-        let parts = fitted.parts();
+        let parts = fitted.stored().unwrap();
         let numbers = |name: &str| match &parts.tensors[name] {
             Tensor::F64(values) => values.clone(),
             _ => panic!("{name} is of another type"),
@@ -262,9 +262,9 @@ proptest! {
         // One of a cell line that was in training, which is not used.
         let sides = vec![vec![NEW as u32, 2, NEW as u32], vec![1, 0, 3]];
         let measured = Responses::new(sides, vec![value(1), 9.0, value(3)], Some(vec![weight; 3])).unwrap();
-        let informed = fitted.given(&[screen.table(0), screen.table(1)], &measured).unwrap();
+        let informed = fitted.condition_on(&[screen.table(0), screen.table(1)], &measured).unwrap();
         prop_assert_eq!(informed.used, 2);
-        let stored = FittedKernel::from_parts(&informed.model.parts()).unwrap();
+        let stored = FittedKernel::from_stored(&informed.model.stored().unwrap()).unwrap();
         let (before, after) = (grid(&fitted, &screen), grid(&stored, &screen));
         for drug in 0..DRUGS {
             let sum: f64 = pairs.iter().zip(&coefficients).map(|(pair, c)| c * between((NEW, drug), *pair)).sum();
@@ -335,7 +335,7 @@ fn drugs_that_repeat_each_other_leave_a_covariance() {
     for (at, value) in case.values.iter_mut().enumerate() {
         *value = if at % DRUGS < 2 { 2.0 - (at / DRUGS % 2 * 4) as f32 } else { *value * 1e-3 };
     }
-    let params = KernelParams { shrinkage: Some(0.0), ..KernelParams::default() };
+    let params = KernelParams { profile_shrinkage: Some(0.0), ..KernelParams::default() };
     let screen = case.screen();
     let fitted = params.check().unwrap().fit(&screen.all(), &context(ValidationGroup::Entity(0))).unwrap();
     assert!(grid(&fitted, &screen).iter().all(|value| value.is_finite()));

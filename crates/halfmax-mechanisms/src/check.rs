@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::{DrugClass, Exception, Mechanism, Mechanisms, symbols};
-use halfmax_core::{Error, Result, listed};
+use halfmax_core::{Error, Result, listed, nearest_by_edits};
 
 /// The id that stands for every class of drugs.
 pub(super) const ALL: &str = "all";
@@ -76,7 +76,7 @@ fn advice(said: &str) -> String {
 
 fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
-    match symbols::nearest(word, known.iter().copied()) {
+    match nearest_by_edits(word, known.iter().copied()) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("use one of {}", listed(&known, 60)),
     }

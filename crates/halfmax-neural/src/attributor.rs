@@ -42,14 +42,19 @@ const SMALL: f64 = 0.01;
 const SMALL_OF_SCALE: f64 = 1e-3;
 
 impl<'a> NeuralAttributor<'a> {
-    /// None for a side without features.
+    /// # Errors
+    /// If the side has no features, or its table lacks most of them.
     pub(crate) fn new(
         model: &'a FittedNeural,
         tables: &'a [&'a EntityTable],
         side: usize,
         entities: &'a [u32],
-    ) -> Result<Option<Self>> {
-        let Some(weights) = model.first_weights(side) else { return Ok(None) };
+    ) -> Result<Self> {
+        let Some(weights) = model.first_weights(side) else {
+            return Err(Error::failed(format!(
+                "side number {side} has no features to attribute predictions to"
+            )));
+        };
         let of = &model.sides[side];
         let inputs = of.of(tables[side], entities)?;
         let mut feature: Vec<usize> = of.encoder.feature_of().collect();
@@ -66,7 +71,7 @@ impl<'a> NeuralAttributor<'a> {
         };
         let sums = weights.iter().map(sums_of).collect();
         let space = of.encoder.space.clone();
-        Ok(Some(Self { model, tables, side, entities, space, feature, inputs, weights, sums }))
+        Ok(Self { model, tables, side, entities, space, feature, inputs, weights, sums })
     }
 
     /// The mean slopes, along the paths of some entities (at most `paths`, by place), of their first layer's sums: for each
@@ -175,7 +180,7 @@ impl Attributor for NeuralAttributor<'_> {
         "integrated gradients from the mean of the training".into()
     }
 
-    fn of(&self, partners: &[u32]) -> Result<Attribution> {
+    fn contributions(&self, partners: &[u32]) -> Result<Attribution> {
         let (model, side) = (self.model, self.side);
         check_partners(self.tables, side, partners)?;
         let mut sides = [self.entities, self.entities];
@@ -193,11 +198,11 @@ impl Attributor for NeuralAttributor<'_> {
             let table = self.tables[side];
             return Err(Error::failed(format!(
                 "the contributions to the prediction for {} {:?} add up to {sum:.4}, expected {difference:.4} within 1 %",
-                table.sort(),
+                table.entity_kind(),
                 table.ids()[self.entities[*at] as usize]
             ))
             .help("train the network without a pair network: pair_hidden = 0"));
         }
-        Ok(Attribution::of(values, &predicted))
+        Ok(Attribution::new(values, &predicted))
     }
 }

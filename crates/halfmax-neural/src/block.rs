@@ -1,11 +1,11 @@
 //! Training responses as a block, standardised, with the part that is set aside for validation.
 
-use halfmax_core::{Error, FitContext, Known, Result, Screen, Seed, TrainView, ValidationGroup};
+use halfmax_core::{
+    Error, FitContext, ResponseBlock, Result, Screen, Seed, SeenAgain, TrainView, ValidationGroup,
+};
 use ndarray::{Array2, Zip};
-use rand::seq::SliceRandom;
 
 use crate::combination::{drug_effects, numbered};
-use crate::random::generator;
 
 /// The training responses of cell lines (rows) and drugs, or combinations of two (columns).
 pub(crate) struct Block {
@@ -52,28 +52,24 @@ pub(crate) fn refuse_sides(screen: &Screen) -> Result<()> {
 impl Block {
     /// # Errors
     /// If there is no response, or the screen has other sides than cell lines and drugs, or than cell lines and two drugs.
-    pub(crate) fn of(train: &TrainView, context: &FitContext, identities: Known) -> Result<Self> {
+    pub(crate) fn of(train: &TrainView, context: &FitContext, seen_again: SeenAgain) -> Result<Self> {
         context.progress.check()?;
         let screen = train.screen;
         if train.rows.is_empty() {
             return Err(Error::data("no response to fit a neural model on"));
         }
         refuse_sides(screen)?;
-        let known = known(identities, screen, context.validation);
+        let known = known(seen_again, screen, context.validation);
         let Layout { entities, pairs, places } = Layout::of(train);
         let counts = [0, 1].map(|side: usize| entities[side].len());
         let shape = (counts[0], pairs.as_ref().map_or(counts[1], Vec::len));
-        let (mut sums, mut weights) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
-        let responses = &screen.responses;
-        for (row, at) in train.rows.iter().zip(&places) {
-            let weight = f64::from(responses.weight(*row));
-            sums[*at] += weight * f64::from(responses.values()[*row]);
-            weights[*at] += weight;
-        }
-        let mean = sums.sum() / weights.sum();
-        let mut left = sums;
+        let block = ResponseBlock::new(train, shape, |at, _| places[at]);
+        let mean = block.mean();
+        let (mut left, weights) = block.into_means();
         Zip::from(&mut left).and(&weights).for_each(|left, weight| {
-            *left = if *weight > 0.0 { *left / weight - mean } else { 0.0 };
+            if *weight > 0.0 {
+                *left -= mean;
+            }
         });
         let mut bases = counts.map(|count| vec![0.0; count]);
         let mut own = Vec::new();
@@ -120,12 +116,8 @@ impl Block {
             return None;
         }
         let count = ((share * groups.count() as f64).round() as usize).clamp(1, groups.count() - 1);
-        let mut order: Vec<usize> = (0..groups.count()).collect();
-        order.shuffle(&mut generator(seed));
-        let mut marked = vec![false; groups.count()];
-        order[..count].iter().for_each(|group| marked[*group] = true);
         let mut aside = Array2::from_elem(self.weights.dim(), false);
-        for (at, held) in self.places.iter().zip(groups.holding(&marked)) {
+        for (at, held) in self.places.iter().zip(groups.hold_out(count, seed)) {
             aside[*at] |= held;
         }
         Some(aside)
@@ -161,8 +153,8 @@ impl Layout {
 }
 
 /// Whether the entities of the sides of a screen are known one by one; drugs of combinations, on either side of them.
-pub(crate) fn known(identities: Known, screen: &Screen, validation: ValidationGroup) -> [bool; 2] {
-    let known = |side: usize| identities.includes(side, validation);
+pub(crate) fn known(seen_again: SeenAgain, screen: &Screen, validation: ValidationGroup) -> [bool; 2] {
+    let known = |side: usize| seen_again.includes(side, validation);
     [known(0), screen.interchangeable(1).all(known)]
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::optim::{AdamWState, AdaptiveMomentumState};
 use burn::tensor::Tensor as Numbers;
-use halfmax_core::{Checkpoint, Epoch, Error, Parts, Result, Tensor};
+use halfmax_core::{Checkpoint, Epoch, Error, Result, StoredModel, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -153,7 +153,7 @@ impl Keeper<'_> {
         };
         let description = serde_json::to_value(description)
             .map_err(|error| Error::failed("a checkpoint cannot be written").because(error))?;
-        checkpoint.store.save(&self.name, &Parts { description, tensors })
+        checkpoint.store.save(&self.name, &StoredModel { description, tensors })
     }
 
     /// The state that was kept last, if there is one, and whether it is the end of training.

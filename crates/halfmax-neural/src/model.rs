@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor as Numbers};
 use halfmax_core::{
-    Attributor, EntityTable, Epoch, Error, FeatureSpace, FitContext, FitSizes, FittedModel, Model, Parts,
-    PreparedGrid, Query, Result, Tensor, TrainView, Tuples, ValidationGroup, check_entities,
+    Attributable, Attributor, Ensemble, EntityTable, Epoch, Epochwise, FeatureSpace, FitContext, FitSizes,
+    FittedModel, Model, PreparedGrid, Query, Result, StoredModel, Tensor, TrainView, Tuples, ValidationGroup,
+    check_entities, malformed,
 };
 use halfmax_mechanisms::Mechanisms;
 use ndarray::{Array2, s};
@@ -49,7 +50,7 @@ impl Neural {
     /// How many members to train together on a device: as many as there are where it computes them at once, one where
     /// members share its threads.
     fn together(&self, device: &Device) -> usize {
-        if device::is_processor(device) { 1 } else { self.params.members }
+        if device::is_processor(device) { 1 } else { self.params.ensemble_size }
     }
 }
 
@@ -58,7 +59,7 @@ impl Model for Neural {
 
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedNeural> {
         let params = &self.params;
-        let block = Block::of(train, context, params.identities)?;
+        let block = Block::of(train, context, params.seen_again)?;
         let device = device::find(&params.device)?;
         let screen = train.screen;
         let prepared = |side: usize| {
@@ -72,7 +73,7 @@ impl Model for Neural {
             if !block.known[side] && inputs.width() == 0 {
                 context.progress.warn(&format!(
                     "family \"neural\": {}s differ by their features only, and they have none: all get the same prediction",
-                    screen.table(side).sort()
+                    screen.table(side).entity_kind()
                 ));
             }
         }
@@ -90,21 +91,25 @@ impl Model for Neural {
         };
         let network = head.network([&cells, &drugs])?;
         let data = Data { block: &block, inputs: [&cell_numbers, &drug_numbers] };
-        let members: Vec<Member> = (0..params.members)
+        let members: Vec<Member> = (0..params.ensemble_size)
             .map(|number| {
                 let seed = context.seed.derive(SEED_MEMBER).derive(number as u64);
-                let aside =
-                    block.set_aside(train, context.validation, params.validation, seed.derive(SEED_ASIDE));
+                let aside = block.set_aside(
+                    train,
+                    context.validation,
+                    params.validation_fraction,
+                    seed.derive(SEED_ASIDE),
+                );
                 Member { number, seed, aside }
             })
             .collect();
-        if params.validation > 0.0 && members.iter().all(|member| member.aside.is_none()) {
+        if params.validation_fraction > 0.0 && members.iter().all(|member| member.aside.is_none()) {
             context.progress.warn(
                 "family \"neural\": too little to set a validation part aside (fewer than 5 of what the split holds out), \
                  trained for all epochs",
             );
         }
-        let progress = EpochProgress::new(context.progress, params.members * params.epochs);
+        let progress = EpochProgress::new(context.progress, params.ensemble_size * params.epochs);
         let states = if block.scale > 0.0 && !network.slots.is_empty() {
             let made_of = MadeOf::new(&network, params, context.seed.value(), &data, &members);
             let groups: Vec<&[Member]> = members.chunks(self.together(&device)).collect();
@@ -143,7 +148,7 @@ impl Model for Neural {
             _ => train.groups(ValidationGroup::Combination).count(),
         };
         let pairs = entities[0] * columns;
-        let known = known(params.identities, screen, context.validation);
+        let known = known(params.seen_again, screen, context.validation);
         // Sums and weights in double precision and both once more in single precision, of which the latter stay.
         let (made, kept) = (24 * pairs + 24 * responses, 8 * pairs + 16 * responses);
         let inputs = 4 * (entities[0] * widths[0] + entities[1] * widths[1]);
@@ -165,9 +170,9 @@ impl Model for Neural {
         let weights = 4 * (tower(0, &params.hidden) + tower(1, &drug_hidden));
         let device = device::find(&params.device)?;
         let (members, at_once) = match device::is_processor(&device) {
-            true => (params.members, params.members.min(rayon::current_num_threads())),
+            true => (params.ensemble_size, params.ensemble_size.min(rayon::current_num_threads())),
             // What is on another device takes no memory of the machine.
-            false => (params.members, 0),
+            false => (params.ensemble_size, 0),
         };
         // A member that is trained has its weights, their moments and gradients, and those of two epochs before; and what each layer makes of a batch.
         let batch =
@@ -324,7 +329,7 @@ impl FittedNeural {
     }
 
     pub(crate) fn members(&self) -> usize {
-        self.head.params.members
+        self.head.params.ensemble_size
     }
 
     pub(crate) fn scale(&self) -> f64 {
@@ -582,6 +587,14 @@ impl FittedModel for FittedNeural {
         "neural"
     }
 
+    fn sides(&self) -> usize {
+        self.sides_of_query()
+    }
+
+    fn space(&self, side: usize) -> &FeatureSpace {
+        &self.sides[side.min(1)].encoder.space
+    }
+
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         self.of_pairs(query, |cells, drugs, cell, drug| self.pair(cells, drugs, cell, drug))
     }
@@ -597,50 +610,27 @@ impl FittedModel for FittedNeural {
         Ok(Box::new(Grid { model: self, table: tables[0], columns, drugs }))
     }
 
-    /// Not for models of combinations, whose predictions depend on three entities.
-    fn attribute<'a>(
-        &'a self,
-        tables: &'a [&'a EntityTable],
-        side: usize,
-        entities: &'a [u32],
-    ) -> Result<Option<Box<dyn Attributor + 'a>>> {
-        check_entities(tables, self.sides_of_query(), side, entities)?;
-        if self.head.combinations {
-            return Ok(None);
-        }
-        let found = NeuralAttributor::new(self, tables, side, entities)?;
-        Ok(found.map(|found| Box::new(found) as Box<dyn Attributor>))
+    /// A side with features, for models of single drugs: predictions for combinations depend on three entities.
+    fn as_attributable(&self, side: usize) -> Option<&dyn Attributable> {
+        (!self.head.combinations && side < 2 && self.network.has_tower(side)).then_some(self as _)
     }
 
-    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        query.check(self.sides_of_query())?;
-        let share = |(side, table): (usize, &&EntityTable)| Ok(self.space(side).align(table)?.share());
-        query.tables.iter().enumerate().map(share).collect()
+    fn as_ensemble(&self) -> Option<&dyn Ensemble> {
+        (self.members() > 1).then_some(self as _)
     }
 
-    fn space(&self, side: usize) -> FeatureSpace {
-        self.sides[side.min(1)].encoder.space.clone()
+    fn as_epochwise(&self) -> Option<&dyn Epochwise> {
+        (!self.epochs.is_empty()).then_some(self as _)
     }
 
-    fn epochs(&self) -> &[Epoch] {
-        &self.epochs
-    }
-
-    fn spread(&self, query: &Query) -> Result<Option<Vec<f32>>> {
-        if self.members() < 2 {
-            return Ok(None);
-        }
-        self.of_pairs(query, |cells, drugs, cell, drug| self.deviation(cells, drugs, cell, drug)).map(Some)
-    }
-
-    fn parts(&self) -> Parts {
+    fn stored(&self) -> Result<StoredModel> {
         let side = |side: usize| {
             let Inputs { encoder, flagged, .. } = &self.sides[side];
-            serde_json::json!({ "space": encoder.space, "flagged": flagged })
+            SideDescription { space: encoder.space.clone(), flagged: flagged.clone() }
         };
-        let description = serde_json::json!({ "head": self.head, "sides": [side(0), side(1)] });
+        let description = Description { head: self.head.clone(), sides: [side(0), side(1)] };
         let mut tensors = BTreeMap::new();
-        tensors.insert("numbers".into(), Tensor::F64(vec![self.level.mean, self.level.scale]));
+        tensors.insert("numbers".to_owned(), Tensor::F64(vec![self.level.mean, self.level.scale]));
         for (name, side) in ["cell", "drug"].into_iter().zip(0..) {
             let Inputs { encoder, flag_means, .. } = &self.sides[side];
             tensors.insert(format!("{name}/centres"), Tensor::F32(encoder.centres.clone()));
@@ -656,18 +646,42 @@ impl FittedModel for FittedNeural {
         for (slot, numbers) in self.network.slots.iter().zip(&self.weights) {
             tensors.insert(slot.name.clone(), Tensor::F32(numbers.clone()));
         }
-        Parts { description, tensors }
+        StoredModel::new(&description, tensors)
     }
 }
 
-#[derive(Deserialize)]
+impl Attributable for FittedNeural {
+    fn attribute<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        side: usize,
+        entities: &'a [u32],
+    ) -> Result<Box<dyn Attributor + 'a>> {
+        check_entities(tables, self.sides_of_query(), side, entities)?;
+        Ok(Box::new(NeuralAttributor::new(self, tables, side, entities)?))
+    }
+}
+
+impl Ensemble for FittedNeural {
+    fn spread(&self, query: &Query) -> Result<Vec<f32>> {
+        self.of_pairs(query, |cells, drugs, cell, drug| self.deviation(cells, drugs, cell, drug))
+    }
+}
+
+impl Epochwise for FittedNeural {
+    fn epochs(&self) -> &[Epoch] {
+        &self.epochs
+    }
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
     head: Head,
     sides: [SideDescription; 2],
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SideDescription {
     space: FeatureSpace,
@@ -675,53 +689,53 @@ struct SideDescription {
 }
 
 impl FittedNeural {
-    /// A model from its [`FittedModel::parts`], exactly as it was. It runs on the device that it was trained on where this
+    /// A model from its [`FittedModel::stored`], exactly as it was. It runs on the device that it was trained on where this
     /// build and machine have it, else on the processor.
     ///
     /// # Errors
     /// If the description is not one of a neural model, or a tensor is missing, of another type or length, or holds a number
     /// that cannot be.
-    pub fn from_parts(parts: &Parts) -> Result<Self> {
-        let fitted = Self::read(parts)?;
-        parts.refuse_unknown(&fitted.parts())?;
+    pub fn from_stored(stored: &StoredModel) -> Result<Self> {
+        let fitted = Self::read(stored)?;
+        stored.refuse_unknown(&fitted.stored()?)?;
         Ok(fitted)
     }
 
-    fn read(parts: &Parts) -> Result<Self> {
-        let Description { head, sides } = Deserialize::deserialize(&parts.description)
-            .map_err(|error| malformed("its description is not understood").because(error))?;
+    fn read(stored: &StoredModel) -> Result<Self> {
+        let Description { head, sides } = stored.described()?;
         head.params.check_numbers().map_err(malformed)?;
         if head.params.mechanisms.is_some() != head.mechanisms.is_some() {
             return Err(malformed("its catalogue of mechanisms is missing"));
         }
-        let [mean, scale] = *parts.f64s("numbers", 2)? else { return Err(malformed("it lacks numbers")) };
+        let [mean, scale] = *stored.f64s("numbers", 2)? else { return Err(malformed("it lacks numbers")) };
         if scale < 0.0 {
             return Err(malformed("its scale is negative"));
         }
         let [cells, drugs] = sides;
-        let sides = [stored_inputs(parts, "cell", cells)?, stored_inputs(parts, "drug", drugs)?];
-        let bases = |name: &str, side: usize| Ok(parts.f64s(name, head.ids[side].len())?.to_vec());
-        let own = if head.combinations { stored_combinations(parts, head.ids[1].len())? } else { Vec::new() };
+        let sides = [stored_inputs(stored, "cell", cells)?, stored_inputs(stored, "drug", drugs)?];
+        let bases = |name: &str, side: usize| Ok(stored.f64s(name, head.ids[side].len())?.to_vec());
+        let own =
+            if head.combinations { stored_combinations(stored, head.ids[1].len())? } else { Vec::new() };
         let level = Level { mean, scale, bases: [bases("cell/bases", 0)?, bases("drug/bases", 1)?], own };
         let network = head.network([&sides[0], &sides[1]])?;
-        let members = head.params.members;
+        let members = head.params.ensemble_size;
         let weights = network
             .slots
             .iter()
-            .map(|slot| Ok(parts.f32s(&slot.name, members * slot.len())?.to_vec()))
+            .map(|slot| Ok(stored.f32s(&slot.name, members * slot.len())?.to_vec()))
             .collect::<Result<Vec<_>>>()?;
         let device = device::usable(&head.params.device);
         Ok(Self::assembled(head, sides, level, weights, network, device))
     }
 }
 
-fn stored_inputs(parts: &Parts, name: &str, described: SideDescription) -> Result<Inputs> {
+fn stored_inputs(stored: &StoredModel, name: &str, described: SideDescription) -> Result<Inputs> {
     let SideDescription { space, flagged } = described;
     let width = halfmax_core::Encoder::width_of(&space);
     if flagged.iter().any(|numbers| numbers.is_empty() || numbers.iter().any(|at| *at as usize >= width)) {
         return Err(malformed("a flag of missing features names none, or one that is not there"));
     }
-    let numbers = |kind: &str, length: usize| Ok(parts.f32s(&format!("{name}/{kind}"), length)?.to_vec());
+    let numbers = |kind: &str, length: usize| Ok(stored.f32s(&format!("{name}/{kind}"), length)?.to_vec());
     let scales: Vec<f32> = numbers("scales", width)?;
     if scales.contains(&0.0) {
         return Err(malformed("a scale is 0"));
@@ -731,8 +745,8 @@ fn stored_inputs(parts: &Parts, name: &str, described: SideDescription) -> Resul
     Ok(Inputs { encoder, flagged, flag_means })
 }
 
-fn stored_combinations(parts: &Parts, drugs: usize) -> Result<Vec<([u32; 2], f64)>> {
-    let pairs = match parts.tensors.get("combination/drugs") {
+fn stored_combinations(stored: &StoredModel, drugs: usize) -> Result<Vec<([u32; 2], f64)>> {
+    let pairs = match stored.tensors.get("combination/drugs") {
         Some(Tensor::U32(pairs)) if pairs.len() % 2 == 0 => pairs.as_chunks::<2>().0,
         _ => return Err(malformed("its combinations are missing")),
     };
@@ -740,11 +754,6 @@ fn stored_combinations(parts: &Parts, drugs: usize) -> Result<Vec<([u32; 2], f64
     if !pairs.is_sorted_by(|a, b| a < b) || !pairs.iter().all(sound) {
         return Err(malformed("its combinations are out of order, or of drugs that it lacks"));
     }
-    let own = parts.f64s("combination/bases", pairs.len())?;
+    let own = stored.f64s("combination/bases", pairs.len())?;
     Ok(pairs.iter().copied().zip(own.iter().copied()).collect())
-}
-
-fn malformed(what: impl fmt::Display) -> Error {
-    Error::data(format!("the neural model is malformed: {what}"))
-        .help("copy the file again, or train the model anew")
 }

@@ -271,6 +271,11 @@ impl Network {
         Some(product(x, weights[weight].clone()) + weights[bias].clone())
     }
 
+    /// Whether a side has features that a tower reads.
+    pub(crate) fn has_tower(&self, side: usize) -> bool {
+        self.towers.get(side).is_some_and(|tower| tower.out.is_some())
+    }
+
     /// What the inputs of a side's tower are multiplied with first, for each member: inputs × units. `numbers` are those of every slot,
     /// members × rows × columns. None for a tower without features.
     pub(crate) fn first_weights(

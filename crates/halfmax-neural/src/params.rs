@@ -1,4 +1,4 @@
-use halfmax_core::{Error, Known, Result};
+use halfmax_core::{Error, Result, SeenAgain, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub struct NeuralParams {
     pub device: String,
     /// Members of the ensemble: the same network from other seeds, each with a validation part of its own. Their mean is
     /// predicted. At least 1.
-    pub members: usize,
+    pub ensemble_size: usize,
     /// Widths of the hidden layers of the cell-line tower, first to last. With `mechanisms` the first one is the free part
     /// of the first layer, and may be 0.
     pub hidden: Vec<usize>,
@@ -29,7 +29,7 @@ pub struct NeuralParams {
     /// Width of the hidden layer of a network on pairs, which is added to the low-rank interaction; 0 for none.
     pub pair_hidden: usize,
     /// Which sides have a learned embedding for each training entity besides what the tower makes of its features.
-    pub identities: Known,
+    pub seen_again: SeenAgain,
     /// A catalogue of mechanisms, "builtin" or the path of a TOML file: part of the cell-line tower's first layer is then
     /// made of units that each see the genes of one mechanism only.
     pub mechanisms: Option<String>,
@@ -60,7 +60,7 @@ pub struct NeuralParams {
     /// The share of what the split holds out (cell lines, drugs, tissues, responses) that each member sets aside for
     /// validation, up to 0.5: the weights of the best epoch are kept, and training stops where patience is lost. By default 0:
     /// the learning rate falls to 0 by itself, and a tenth less to learn from costs more than the best epoch gains.
-    pub validation: f64,
+    pub validation_fraction: f64,
     /// Epochs without a better validation loss after which training stops. At least 1.
     pub patience: usize,
 }
@@ -79,13 +79,13 @@ impl Default for NeuralParams {
     fn default() -> Self {
         Self {
             device: "auto".into(),
-            members: 5,
+            ensemble_size: 5,
             hidden: vec![256],
             drug_hidden: None,
             rank: 64,
             combination_hidden: vec![256],
             pair_hidden: 0,
-            identities: Known::Auto,
+            seen_again: SeenAgain::Auto,
             mechanisms: None,
             units_per_mechanism: 2,
             layer_norm: true,
@@ -99,7 +99,7 @@ impl Default for NeuralParams {
             warmup: 0.1,
             weight_decay: 0.01,
             clip: 1.0,
-            validation: 0.0,
+            validation_fraction: 0.0,
             patience: 20,
         }
     }
@@ -129,7 +129,7 @@ impl NeuralParams {
     /// Checks what does not depend on this build and machine.
     pub(crate) fn check_numbers(&self) -> Result<()> {
         let counts = [
-            ("members", self.members, 1000),
+            ("ensemble_size", self.ensemble_size, 1000),
             ("rank", self.rank, WIDEST),
             ("epochs", self.epochs, 1_000_000),
             ("batch", self.batch, usize::MAX),
@@ -137,12 +137,9 @@ impl NeuralParams {
             ("units_per_mechanism", self.units_per_mechanism, 1000),
         ];
         for (name, value, most) in counts {
-            if value == 0 {
-                return Err(Error::parameter(name, value, "at least 1"));
-            }
-            if value > most {
-                return Err(Error::parameter(name, value, &format!("at most {most}")));
-            }
+            let fits = (1..=most).contains(&value);
+            let expected = if most == usize::MAX { "at least 1".to_owned() } else { format!("1 to {most}") };
+            check::expect(name, value, fits, &expected)?;
         }
         let free = usize::from(self.mechanisms.is_some());
         let of_drugs = self.drug_hidden.as_deref().unwrap_or_default();
@@ -165,31 +162,15 @@ impl NeuralParams {
                 "at least one width, since units of mechanisms are in the first layer",
             ));
         }
-        if self.pair_hidden > WIDEST {
-            return Err(Error::parameter("pair_hidden", self.pair_hidden, &format!("0 to {WIDEST}")));
-        }
-        let below_one = |value: f64| (0.0..1.0).contains(&value);
-        let above_zero = |value: f64| value > 0.0 && value.is_finite();
-        let numbers = [
-            ("input_dropout", self.input_dropout, below_one(self.input_dropout), "0 to below 1"),
-            ("dropout", self.dropout, below_one(self.dropout), "0 to below 1"),
-            ("warmup", self.warmup, below_one(self.warmup), "0 to below 1"),
-            ("huber_delta", self.huber_delta, above_zero(self.huber_delta), "a number above 0"),
-            (
-                "learning_rate",
-                self.learning_rate,
-                above_zero(self.learning_rate) && self.learning_rate <= 10.0,
-                "above 0, at most 10",
-            ),
-            ("weight_decay", self.weight_decay, (0.0..=100.0).contains(&self.weight_decay), "0 to 100"),
-            ("clip", self.clip, above_zero(self.clip), "a number above 0"),
-            ("validation", self.validation, (0.0..=0.5).contains(&self.validation), "0 to 0.5"),
-        ];
-        for (name, value, fits, expected) in numbers {
-            if !fits {
-                return Err(Error::parameter(name, value, expected));
-            }
-        }
-        Ok(())
+        check::within("pair_hidden", self.pair_hidden, 0..=WIDEST)?;
+        check::below_one("input_dropout", self.input_dropout)?;
+        check::below_one("dropout", self.dropout)?;
+        check::below_one("warmup", self.warmup)?;
+        check::positive("huber_delta", self.huber_delta)?;
+        let steps = self.learning_rate > 0.0 && self.learning_rate <= 10.0;
+        check::expect("learning_rate", self.learning_rate, steps, "a number above 0, at most 10")?;
+        check::within("weight_decay", self.weight_decay, 0.0..=100.0)?;
+        check::positive("clip", self.clip)?;
+        check::within("validation_fraction", self.validation_fraction, 0.0..=0.5)
     }
 }

@@ -43,7 +43,7 @@ fn screen(turned: impl Fn(usize) -> bool) -> Screen {
 fn params() -> NeuralParams {
     NeuralParams {
         device: "cpu".into(),
-        members: 2,
+        ensemble_size: 2,
         hidden: vec![8],
         rank: 4,
         combination_hidden: vec![12],
@@ -61,10 +61,10 @@ fn fit(params: NeuralParams, screen: &Screen, validation: ValidationGroup) -> Fi
 #[test]
 fn training_does_not_depend_on_which_drug_is_named_first() {
     for validation in [ValidationGroup::Combination, ValidationGroup::Member, ValidationGroup::Entity(0)] {
-        let params = NeuralParams { validation: 0.2, ..params() };
+        let params = NeuralParams { validation_fraction: 0.2, ..params() };
         let one = fit(params.clone(), &screen(|_| false), validation);
         let other = fit(params, &screen(|at| at % 3 == 0), validation);
-        assert!(one.parts() == other.parts(), "{validation:?}");
+        assert!(one.stored().unwrap() == other.stored().unwrap(), "{validation:?}");
     }
 }
 
@@ -85,11 +85,11 @@ fn tables_of_the_two_drugs_may_be_different_ones_and_members_differ() {
     let (expected, found) = (fitted.predict(&whole).unwrap(), fitted.predict(&other).unwrap());
     assert_eq!(expected, found[..2]);
     assert!(found[2].is_finite());
-    let (expected, found) =
-        (fitted.spread(&whole).unwrap().unwrap(), fitted.spread(&other).unwrap().unwrap());
+    let ensemble = fitted.as_ensemble().unwrap();
+    let (expected, found) = (ensemble.spread(&whole).unwrap(), ensemble.spread(&other).unwrap());
     assert_eq!(expected, found[..2]);
     assert!(found.iter().all(|spread| *spread > 0.0));
-    assert_eq!(fitted.feature_share(&other).unwrap(), [1.0; 3]);
+    assert_eq!(fitted.feature_shares(other.tables).unwrap(), [1.0; 3]);
     assert_eq!(fitted.space(2), fitted.space(1));
 }
 
@@ -122,8 +122,7 @@ fn what_it_cannot_do_it_says() {
     let screen = screen(|_| false);
     let fitted = fit(params(), &screen, ValidationGroup::Entity(0));
     let tables = [screen.table(0), screen.table(1)];
-    let all = [screen.table(0), screen.table(1), screen.table(2)];
-    assert!(fitted.attribute(&all, 0, &[0]).unwrap().is_none());
+    assert!(fitted.as_attributable(0).is_none());
     assert!(fitted.prepare(&tables, &[0]).is_err());
     let mut apart = screen.clone();
     apart.tables.push(table(DRUGS, "drug"));
@@ -132,9 +131,9 @@ fn what_it_cannot_do_it_says() {
     let error = params().check().unwrap().fit(&apart.all(), &context).unwrap_err();
     assert!(error.to_string().ends_with("or cell lines and two drugs out of one table"), "{error}");
     for pairs in [vec![0, 1, 0, 1], vec![1, 0], vec![0, DRUGS as u32], vec![0]] {
-        let mut parts = fitted.parts();
+        let mut parts = fitted.stored().unwrap();
         parts.tensors.insert("combination/drugs".into(), Tensor::U32(pairs));
-        let error = FittedNeural::from_parts(&parts).unwrap_err().to_string();
+        let error = FittedNeural::from_stored(&parts).unwrap_err().to_string();
         assert!(error.starts_with("the neural model is malformed: its combinations are"), "{error}");
     }
 }

@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use halfmax_core::{
     Attribution, BitColumns, Checkpoint, CheckpointStore, EntityTable, ErrorKind, FeatureBlock,
-    FeatureValues, FitContext, FittedModel, Known, Model, Parts, Progress, Query, Responses, Result, Screen,
-    Seed, Side, Silent, Tensor, Tuples, ValidationGroup,
+    FeatureValues, FitContext, FittedModel, Model, Progress, Query, Responses, Result, Screen, Seed,
+    SeenAgain, Side, Silent, StoredModel, Tensor, Tuples, ValidationGroup,
 };
 use halfmax_neural::{FittedNeural, Loss, NeuralParams};
 use ndarray::Array2;
@@ -72,14 +72,14 @@ fn screen() -> Screen {
 fn params() -> NeuralParams {
     NeuralParams {
         device: "cpu".into(),
-        members: 2,
+        ensemble_size: 2,
         hidden: vec![24],
         rank: 6,
         pair_hidden: 5,
         epochs: 12,
         batch: 16,
         learning_rate: 0.02,
-        validation: 0.1,
+        validation_fraction: 0.1,
         ..NeuralParams::default()
     }
 }
@@ -100,16 +100,16 @@ fn grid(fitted: &FittedNeural, cells: &EntityTable) -> Vec<f32> {
 
 /// Keeps states in memory, with descriptions as a file would have them.
 #[derive(Default)]
-struct Memory(Mutex<BTreeMap<String, Parts>>);
+struct Memory(Mutex<BTreeMap<String, StoredModel>>);
 
 impl CheckpointStore for Memory {
-    fn load(&self, name: &str) -> Result<Option<Parts>> {
+    fn load(&self, name: &str) -> Result<Option<StoredModel>> {
         Ok(self.0.lock().unwrap().get(name).cloned())
     }
 
-    fn save(&self, name: &str, state: &Parts) -> Result<()> {
+    fn save(&self, name: &str, state: &StoredModel) -> Result<()> {
         let description = serde_json::from_str(&state.description.to_string()).unwrap();
-        let parts = Parts { description, tensors: state.tensors.clone() };
+        let parts = StoredModel { description, tensors: state.tensors.clone() };
         self.0.lock().unwrap().insert(name.into(), parts);
         Ok(())
     }
@@ -164,13 +164,13 @@ fn training_that_was_interrupted_again_and_again_comes_to_the_same_model() {
         assert!(times < 100);
     };
     assert!(times >= 2, "interrupted {times} times");
-    assert!(resumed.parts() == whole.parts());
+    assert!(resumed.stored().unwrap() == whole.stored().unwrap());
     let epochs = |fitted: &FittedNeural| -> Vec<_> {
-        let of = fitted.epochs().iter();
+        let of = fitted.as_epochwise().unwrap().epochs().iter();
         of.map(|epoch| (epoch.member, epoch.epoch, epoch.training_loss, epoch.validation_rmse)).collect()
     };
     assert_eq!(epochs(&resumed), epochs(&whole));
-    assert_eq!(whole.epochs().len(), 2 * 12);
+    assert_eq!(whole.as_epochwise().unwrap().epochs().len(), 2 * 12);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_checkpoint_of_something_else_is_refused() {
 /// Parameters that diverge.
 fn wild() -> NeuralParams {
     NeuralParams {
-        members: 1,
+        ensemble_size: 1,
         learning_rate: 10.0,
         weight_decay: 100.0,
         clip: 1e30,
@@ -236,11 +236,11 @@ fn a_diverged_run_says_so_keeps_its_last_good_weights_and_goes_on_with_a_lower_r
 fn what_diverged_in_epochs_of_one_step_goes_on_from_weights_that_are_good() {
     let store = Memory::default();
     let context = FitContext { checkpoint: Some(Checkpoint { store: &store, name: "model" }), ..plain() };
-    let wild = NeuralParams { batch: 1000, validation: 0.0, epochs: 60, ..wild() };
+    let wild = NeuralParams { batch: 1000, validation_fraction: 0.0, epochs: 60, ..wild() };
     fit(wild.clone(), &context).unwrap_err();
     let calmer = NeuralParams { learning_rate: 1e-6, clip: 1e-3, ..wild };
     let fitted = fit(calmer, &context).unwrap();
-    assert!(FittedNeural::from_parts(&fitted.parts()).is_ok());
+    assert!(FittedNeural::from_stored(&fitted.stored().unwrap()).is_ok());
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn entities_of_which_nothing_is_known_are_predicted_by_the_mean() {
     let mut bare = screen();
     bare.tables[0] = EntityTable::new((0..CELLS).map(|cell| format!("cell {cell}")), "cell line").unwrap();
     bare.tables[1] = bare_drugs();
-    let params = NeuralParams { identities: Known::None, pair_hidden: 0, ..params() };
+    let params = NeuralParams { seen_again: SeenAgain::None, pair_hidden: 0, ..params() };
     let fitted = params.check().unwrap().fit(&bare.all(), &plain()).unwrap();
     let tables = [bare.table(0), bare.table(1)];
     let query = Query { tables: &tables, tuples: Tuples::Listed(&[&[0, 5], &[3, 1]]) };
@@ -259,16 +259,16 @@ fn entities_of_which_nothing_is_known_are_predicted_by_the_mean() {
 
 #[test]
 fn a_model_file_that_cannot_be_is_refused() {
-    let parts = fit(params(), &plain()).unwrap().parts();
+    let parts = fit(params(), &plain()).unwrap().stored().unwrap();
     let with = |name: &str, value: serde_json::Value| {
         let mut changed = parts.clone();
         changed.description["head"]["params"][name] = value;
-        FittedNeural::from_parts(&changed).unwrap_err().to_string()
+        FittedNeural::from_stored(&changed).unwrap_err().to_string()
     };
     let start = "the neural model is malformed: ";
     assert_eq!(
         with("members", (1u64 << 62).into()),
-        format!("{start}members = 4611686018427387904: expected at most 1000")
+        format!("{start}ensemble_size = 4611686018427387904: expected 1 to 1000")
     );
     assert_eq!(with("hidden", serde_json::json!([0])), format!("{start}hidden[0] = 0: expected 1 to 65536"));
     assert_eq!(
@@ -280,11 +280,11 @@ fn a_model_file_that_cannot_be_is_refused() {
 #[test]
 fn a_file_from_before_models_knew_of_combinations_is_read() {
     let fitted = fit(params(), &plain()).unwrap();
-    let mut parts = fitted.parts();
+    let mut parts = fitted.stored().unwrap();
     assert!(parts.description["head"].get("combinations").is_none());
     let params = parts.description["head"]["params"].as_object_mut().unwrap();
     params.remove("combination_hidden").unwrap();
-    let read = FittedNeural::from_parts(&parts).unwrap();
+    let read = FittedNeural::from_stored(&parts).unwrap();
     assert_eq!(grid(&read, &as_they_are()), grid(&fitted, &as_they_are()));
 }
 
@@ -292,7 +292,13 @@ fn a_file_from_before_models_knew_of_combinations_is_read() {
 fn contributions(fitted: &FittedNeural, cells: &EntityTable, entities: &[u32], drug: u32) -> Attribution {
     let drugs = drugs();
     let tables = [cells, &drugs];
-    fitted.attribute(&tables, 0, entities).unwrap().unwrap().of(&[drug]).unwrap()
+    fitted
+        .as_attributable(0)
+        .unwrap()
+        .attribute(&tables, 0, entities)
+        .unwrap()
+        .contributions(&[drug])
+        .unwrap()
 }
 
 #[test]
@@ -311,9 +317,15 @@ fn contributions_add_up_to_the_difference_of_predictions() {
     }
     let (drugs, tables) = (drugs(), as_they_are());
     let tables = [&tables, &drugs];
-    let of_drugs = fitted.attribute(&tables, 1, &[1, 4]).unwrap().unwrap().of(&[9]).unwrap();
+    let of_drugs = fitted
+        .as_attributable(1)
+        .unwrap()
+        .attribute(&tables, 1, &[1, 4])
+        .unwrap()
+        .contributions(&[9])
+        .unwrap();
     assert_eq!(of_drugs.values.ncols(), 2);
-    let error = fitted.attribute(&tables, 0, &[99]).err().unwrap();
+    let error = fitted.as_attributable(0).unwrap().attribute(&tables, 0, &[99]).err().unwrap();
     assert_eq!(error.to_string(), "a query names cell line number 99 of 60");
 }
 
@@ -369,14 +381,14 @@ fn what_is_missing_is_the_training_mean_and_flagged() {
     let (gap, filled) = (grid(&fitted, &with(f32::NAN)), grid(&fitted, &with(mean)));
     // No gene was missing in training, so there is no flag for it; events were.
     assert!(gap.iter().zip(&filled).all(|(a, b)| (a - b).abs() < 1e-4));
-    assert_eq!(fitted.parts().description["sides"][0]["flagged"], serde_json::json!([[6, 7]]));
+    assert_eq!(fitted.stored().unwrap().description["sides"][0]["flagged"], serde_json::json!([[6, 7]]));
 }
 
 #[test]
 fn drugs_that_are_held_out_are_told_apart_by_their_structure() {
     let context = FitContext::new(Seed::new(3), &Silent, ValidationGroup::Entity(1));
-    let fitted = fit(NeuralParams { validation: 0.0, ..params() }, &context).unwrap();
-    let tensors = fitted.parts().tensors;
+    let fitted = fit(NeuralParams { validation_fraction: 0.0, ..params() }, &context).unwrap();
+    let tensors = fitted.stored().unwrap().tensors;
     assert!(tensors.contains_key("cell/identity") && tensors.contains_key("drug/0/weight"));
     assert!(!tensors.contains_key("drug/identity"));
     // Without structure they are all the same, and the model says so.
@@ -398,12 +410,12 @@ fn members_differ_and_do_not_depend_on_each_other() {
     let fitted = fit(params(), &plain()).unwrap();
     let (cells, drugs) = (as_they_are(), drugs());
     let query = Query { tables: &[&cells, &drugs], tuples: Tuples::Listed(&[&[1, 2], &[3, 4]]) };
-    let spread = fitted.spread(&query).unwrap().unwrap();
+    let spread = fitted.as_ensemble().unwrap().spread(&query).unwrap();
     assert!(spread.iter().all(|spread| *spread > 1e-4), "{spread:?}");
-    let one = fit(NeuralParams { members: 1, ..params() }, &plain()).unwrap();
-    assert_eq!(one.spread(&query).unwrap(), None);
-    let all = fitted.parts().tensors;
-    for (name, tensor) in one.parts().tensors {
+    let one = fit(NeuralParams { ensemble_size: 1, ..params() }, &plain()).unwrap();
+    assert!(one.as_ensemble().is_none());
+    let all = fitted.stored().unwrap().tensors;
+    for (name, tensor) in one.stored().unwrap().tensors {
         if let (Tensor::F32(own), Tensor::F32(both)) = (tensor, &all[&name]) {
             assert_eq!(own[..], both[..own.len()], "{name}");
         }
@@ -414,7 +426,7 @@ fn members_differ_and_do_not_depend_on_each_other() {
 fn parameters_that_cannot_work_are_refused_with_what_can() {
     let message = |params: NeuralParams| params.check().unwrap_err().to_string();
     let p = NeuralParams::default;
-    assert_eq!(message(NeuralParams { members: 0, ..p() }), "members = 0: expected at least 1");
+    assert_eq!(message(NeuralParams { ensemble_size: 0, ..p() }), "ensemble_size = 0: expected 1 to 1000");
     assert_eq!(message(NeuralParams { hidden: vec![8, 0], ..p() }), "hidden[1] = 0: expected 1 to 65536");
     assert_eq!(message(NeuralParams { rank: 1 << 20, ..p() }), "rank = 1048576: expected at most 65536");
     for rate in [-1.0, f64::NAN, 11.0] {
@@ -422,7 +434,10 @@ fn parameters_that_cannot_work_are_refused_with_what_can() {
         assert_eq!(found, format!("learning_rate = {rate}: expected above 0, at most 10"));
     }
     assert_eq!(message(NeuralParams { dropout: 1.0, ..p() }), "dropout = 1: expected 0 to below 1");
-    assert_eq!(message(NeuralParams { validation: 0.6, ..p() }), "validation = 0.6: expected 0 to 0.5");
+    assert_eq!(
+        message(NeuralParams { validation_fraction: 0.6, ..p() }),
+        "validation_fraction = 0.6: expected 0 to 0.5"
+    );
     let device = message(NeuralParams { device: "gpu".into(), ..p() });
     assert!(device.starts_with("device = \"gpu\": expected \"auto\""), "{device}");
     let nowhere = message(NeuralParams { mechanisms: Some("nowhere.toml".into()), ..p() });
@@ -437,7 +452,8 @@ fn large_errors_count_less_with_the_huber_loss() {
     values.iter_mut().step_by(17).for_each(|value| *value += 40.0);
     let spoilt = Screen { responses: Responses::new(sides, values, None).unwrap(), ..clean.clone() };
     let error = |loss: Loss| -> f32 {
-        let params = NeuralParams { loss, huber_delta: 0.2, epochs: 60, identities: Known::None, ..params() };
+        let params =
+            NeuralParams { loss, huber_delta: 0.2, epochs: 60, seen_again: SeenAgain::None, ..params() };
         let predicted = grid(&params.check().unwrap().fit(&spoilt.all(), &plain()).unwrap(), &as_they_are());
         let pairs = clean.responses.side(0).iter().zip(clean.responses.side(1));
         let of = |(cell, drug): (&u32, &u32)| predicted[*cell as usize * DRUGS + *drug as usize];
@@ -452,7 +468,8 @@ fn agrees_on(device: &str) -> Result<()> {
     let fitted = fit(params(), &plain())?;
     let here = grid(&fitted, &as_they_are());
     let worst = |there: Vec<f32>| here.iter().zip(there).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    let moved = worst(grid(&FittedNeural::from_parts(&fitted.parts())?.on(device)?, &as_they_are()));
+    let moved =
+        worst(grid(&FittedNeural::from_stored(&fitted.stored().unwrap())?.on(device)?, &as_they_are()));
     assert!(moved < 1e-4, "{device}: {moved}");
     // Elsewhere all members are trained at once.
     let trained = fit(NeuralParams { device: device.into(), ..params() }, &plain())?;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use halfmax::baselines::Naive;
-use halfmax::core::{FitContext, Model, Parts, Query, TrainView, Tuples};
+use halfmax::core::{FeatureSpace, FitContext, Model, Query, StoredModel, TrainView, Tuples};
 use halfmax::eval::{NamedModel, Protocol, evaluate};
 use halfmax::prelude::*;
 
@@ -54,6 +54,15 @@ impl FittedModel for FittedShrunkenMean {
         "shrunken_mean"
     }
 
+    fn sides(&self) -> usize {
+        2
+    }
+
+    /// It uses no features of either side.
+    fn space(&self, _side: usize) -> &FeatureSpace {
+        FeatureSpace::none()
+    }
+
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         let drugs = query.tables[1].ids();
         let of = |drug: u32| *self.drugs.get(&drugs[drug as usize]).unwrap_or(&self.mean) as f32;
@@ -67,13 +76,9 @@ impl FittedModel for FittedShrunkenMean {
         })
     }
 
-    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        Ok(vec![1.0; query.tables.len()])
-    }
-
-    /// What a file would hold of it. This one is not stored.
-    fn parts(&self) -> Parts {
-        Parts::default()
+    /// What a file would hold. This model is not stored.
+    fn stored(&self) -> Result<StoredModel> {
+        Ok(StoredModel::default())
     }
 }
 

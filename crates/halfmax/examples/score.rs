@@ -42,7 +42,7 @@ fn main() -> halfmax::Result<()> {
     trained.model.write(&model)?;
 
     // Two new cell lines: here copies of known ones under other names. Features that a file lacks are filled in, and said.
-    let genes = trained.model.fitted.space(0).features;
+    let genes = &trained.model.fitted.space(0).features;
     let known = screen.loaded.screen.table(0);
     let block = &known.blocks()[0];
     let mut cells = String::from("cell_line");
@@ -51,7 +51,7 @@ fn main() -> halfmax::Result<()> {
         let row = known.position(of).ok_or_else(|| Error::data(format!("no cell line {of}")))?;
         let halfmax::core::FeatureValues::Real(values) = &block.values else { continue };
         let _ = write!(cells, "\n{name}");
-        for gene in &genes {
+        for gene in genes {
             let column = block.names.iter().position(|own| *own == gene.name).unwrap_or_default();
             let _ = write!(cells, ",{}", values[[row, column]]);
         }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use halfmax_core::{Error, FittedModel, Parts, Progress, Result, Screen, Target, TrainView, unknown_key};
+use halfmax_core::{
+    Error, FittedModel, Progress, Result, Screen, StoredModel, Target, TrainView, unknown_key,
+};
 use halfmax_data::{
     DrugFeatures, FeatureScale, InputFile, SingleAgentMeasures, read_model, scales_of, target_named,
     write_model,
@@ -89,7 +91,7 @@ impl TrainedModel {
                 false => Vec::new(),
             },
             single_agents: prepared.loaded.single_agents.clone(),
-            scales: scales_of(&screen.tables[0], &fitted.space(0)),
+            scales: scales_of(&screen.tables[0], fitted.space(0)),
             training_files: named_files(&prepared.loaded.inputs),
             intervals: calibration,
             applicability: Value::Null,
@@ -102,17 +104,17 @@ impl TrainedModel {
     /// # Errors
     /// If it cannot be written.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
-        let mut parts = self.fitted.parts();
+        let mut model = self.fitted.stored()?;
         let mut facts = self.facts.clone();
         if let Some(applicability) = &self.applicability {
-            let stored = applicability.parts();
-            facts.applicability = stored.description;
+            let domain = applicability.stored()?;
+            facts.applicability = domain.description;
             let named = |(name, tensor)| (format!("{APPLICABILITY}{name}"), tensor);
-            parts.tensors.extend(stored.tensors.into_iter().map(named));
+            model.tensors.extend(domain.tensors.into_iter().map(named));
         }
         let facts = serde_json::to_value(facts)
             .map_err(|error| Error::failed("the model's description cannot be written").because(error))?;
-        write_model(path, self.fitted.family(), &parts, facts)
+        write_model(path, self.fitted.family(), &model, facts)
     }
 
     /// Reads a model's file.
@@ -121,7 +123,7 @@ impl TrainedModel {
     /// If it cannot be read, is damaged, or is of a family that this build does not have.
     pub fn read(path: impl AsRef<Path>, progress: &dyn Progress) -> Result<Self> {
         let path = path.as_ref();
-        let (header, mut parts) = read_model(path)?;
+        let (header, mut stored) = read_model(path)?;
         let place = path.display();
         if header.format_version == 1 {
             progress.note(&format!(
@@ -132,20 +134,20 @@ impl TrainedModel {
         if let Some(intervals) = &facts.intervals {
             intervals.check().map_err(|error| error.at(&place))?;
         }
-        let mut domain = Parts { description: facts.applicability.clone(), ..Parts::default() };
-        let names: Vec<String> = parts.tensors.keys().cloned().collect();
+        let mut domain = StoredModel { description: facts.applicability.clone(), ..StoredModel::default() };
+        let names: Vec<String> = stored.tensors.keys().cloned().collect();
         for name in names {
             if !domain.description.is_null()
                 && let Some(own) = name.strip_prefix(APPLICABILITY)
-                && let Some(tensor) = parts.tensors.remove(&name)
+                && let Some(tensor) = stored.tensors.remove(&name)
             {
                 domain.tensors.insert(own.to_owned(), tensor);
             }
         }
-        let fitted = families::fitted(&header.family, &parts).map_err(|error| error.at(&place))?;
+        let fitted = families::fitted(&header.family, &stored).map_err(|error| error.at(&place))?;
         let applicability = match domain.description.is_null() {
             true => None,
-            false => Some(Arc::new(Applicability::from_parts(&domain).map_err(|error| error.at(&place))?)),
+            false => Some(Arc::new(Applicability::from_stored(&domain).map_err(|error| error.at(&place))?)),
         };
         Ok(Self { fitted: Arc::from(fitted), facts, applicability })
     }

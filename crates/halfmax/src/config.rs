@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use halfmax_baselines::Naive;
-use halfmax_core::{Error, Result, listed};
+use halfmax_core::{Error, Result, listed, nearest};
 use halfmax_data::{DataConfig, TargetConfig, is_file_name};
 use halfmax_eval::{ConformalParams, PilotParams, Split, TrialLog, TuneParams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::{BUILTIN, ExplainParams};
-use crate::families::ModelSpec;
-use crate::suggest::{nearest, unreadable};
+use crate::families::{ModelSpec, Renamed, renamed_parameters};
+use crate::suggest::unreadable;
 
 /// A configuration: data, target, split, models.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +48,10 @@ pub struct Config {
     #[serde(rename = "model", default)]
     #[schemars(with = "Vec<std::collections::BTreeMap<String, serde_json::Value>>")]
     pub models: Vec<toml::Table>,
+    /// Notes of keys with old names, which [`PreparedScreen::load`](crate::PreparedScreen::load) passes on.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub notes: Vec<String>,
 }
 
 const fn default_seed() -> u64 {
@@ -82,7 +86,7 @@ impl Config {
 
     /// Parses a configuration and checks its split and models.
     pub fn parse(text: &str, overrides: &[String]) -> Result<Self> {
-        let config: Self = if overrides.is_empty() {
+        let mut config: Self = if overrides.is_empty() {
             toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?
         } else {
             let mut table: toml::Table =
@@ -92,6 +96,7 @@ impl Config {
             }
             table.try_into().map_err(|error| unreadable(&error, None))?
         };
+        config.notes = old_names(text, &config.models)?;
         if let Some(split) = &config.split {
             split.check()?;
         }
@@ -180,7 +185,7 @@ impl Config {
         let mut paths: Vec<&mut PathBuf> =
             data.drugs.iter_mut().chain(&mut data.annotation).map(|file| &mut file.file).collect();
         let dataset = data.dataset.is_some();
-        let tables = data.response.iter_mut().chain(&mut data.replicate).chain(&mut data.single_agent);
+        let tables = data.response.iter_mut().chain(&mut data.reference_study).chain(&mut data.single_agent);
         paths.extend(tables.map(|file| &mut file.file).filter(|path| !dataset || is_file_name(path)));
         paths.extend(data.cells.iter_mut().filter_map(|cells| cells.file.as_mut()));
         if let Some(split) = &mut self.split {
@@ -192,6 +197,15 @@ impl Config {
         }
         paths
     }
+}
+
+/// Notes of the keys of a configuration that have old names.
+fn old_names(text: &str, models: &[toml::Table]) -> Result<Vec<String>> {
+    let table: toml::Table = toml::from_str(text).unwrap_or_default();
+    let data = table.get("data").and_then(toml::Value::as_table);
+    let old = data.is_some_and(|data| data.contains_key("replicate"));
+    let note = Renamed { old: "replicate", new: "reference_study" }.note("[data]");
+    Ok(old.then_some(note).into_iter().chain(renamed_parameters(models)?).collect())
 }
 
 /// Sets `a.b.c = value`; a number steps into an array: `model.0.rounds=500`.

@@ -69,7 +69,7 @@ pub fn cross_validate(
         seed: Seed::new(config.seed),
         intervals: config.intervals.clone(),
         pilot: config.pilot.clone(),
-        other_study: prepared.replicate(),
+        other_study: prepared.reference_study(),
         positive_above: config.target.positive_above,
         ..Protocol::default()
     };
@@ -106,8 +106,8 @@ pub struct MetricsFile<'a> {
 /// If something cannot be computed or written.
 pub fn ceiling(prepared: &PreparedScreen, evaluation: &Evaluation) -> Result<Option<Ceiling>> {
     let screen = &prepared.loaded.screen;
-    let asked = prepared.loaded.replicate.as_ref();
-    asked.map(|_| Ceiling::new(screen, &prepared.replicate(), &evaluation.models)).transpose()
+    let asked = prepared.loaded.reference_study.as_ref();
+    asked.map(|_| Ceiling::new(screen, &prepared.reference_study(), &evaluation.models)).transpose()
 }
 
 /// Writes what an evaluation found.

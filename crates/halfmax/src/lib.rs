@@ -52,14 +52,14 @@ pub use evaluate::{
     write_evaluation_report, write_training,
 };
 pub use families::{
-    FAMILIES, Family, FamilyKind, ModelSpec, NamedMember, Trial, families, family_named, fitted,
+    FAMILIES, Family, FamilyKind, ModelSpec, NamedMember, Renamed, Trial, families, family_named, fitted,
 };
 pub use provenance::{Input, Machine, Manifest, write_json, write_provenance};
 pub use run::{Checkpoints, RunState, Trials, keep};
 pub use score::{ScoreRequest, Scored, Shard, WrittenScores};
 pub use screen::PreparedScreen;
 pub use sensitive::{Remedy, sensitive_end};
-pub use suggest::{nearest, unreadable};
+pub use suggest::unreadable;
 pub use train::{Training, TrainingSummary, train, train_into, write_training_report};
 
 /// What most programs need.

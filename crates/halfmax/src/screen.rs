@@ -6,7 +6,7 @@ use halfmax_core::{
     Checkpoint, CheckpointStore, Error, FitContext, Progress, Result, Seed, TrainView, ValidationGroup,
 };
 use halfmax_data::{FoldSource, Loaded, Uncovered, load, read_folds};
-use halfmax_eval::{Conflicts, Folds, Replicate, Split};
+use halfmax_eval::{Conflicts, Folds, ReferenceResponse, Split};
 
 use crate::config::Config;
 
@@ -77,6 +77,7 @@ impl PreparedScreen {
             (Some(column), _) => Some(FoldSource::Column(column)),
             (None, rows) => rows.as_deref().map(FoldSource::Rows),
         });
+        config.notes.iter().for_each(|note| progress.note(note));
         let mut loaded = load(&config.data, &config.target, Path::new(""), given)?;
         progress.note(&loaded.report.to_string());
         let folds = match &config.split {
@@ -103,11 +104,14 @@ impl PreparedScreen {
         }
     }
 
-    /// The responses of the replicate; empty without one.
-    pub(crate) fn replicate(&self) -> Vec<Replicate> {
-        let one =
-            |(cell, drug, value): &(u32, u32, f32)| Replicate { cell: *cell, drug: *drug, value: *value };
-        self.loaded.replicate.iter().flatten().map(one).collect()
+    /// The responses of the reference study; empty without one.
+    pub(crate) fn reference_study(&self) -> Vec<ReferenceResponse> {
+        let one = |(cell, drug, value): &(u32, u32, f32)| ReferenceResponse {
+            cell: *cell,
+            drug: *drug,
+            value: *value,
+        };
+        self.loaded.reference_study.iter().flatten().map(one).collect()
     }
 
     /// All responses, with the features that the configuration keeps.

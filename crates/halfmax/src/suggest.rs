@@ -1,6 +1,6 @@
 //! Errors of what is misspelt, with the nearest name there is.
 
-use halfmax_core::Error;
+use halfmax_core::{Error, nearest};
 
 /// An error of the TOML reader: where, what, and for a misspelt key the nearest one there is.
 pub fn unreadable(error: &toml::de::Error, text: Option<&str>) -> Error {
@@ -31,14 +31,4 @@ fn suggestion(message: &str) -> Option<String> {
     let known = message.starts_with("unknown field") || message.starts_with("unknown variant");
     let wrong = quoted.next().filter(|_| known)?;
     nearest(wrong, quoted).map(|near| format!("did you mean `{near}`?"))
-}
-
-/// The name that is most like another, if any is much like it.
-pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |name: &str| strsim::jaro_winkler(wrong, name);
-    known
-        .map(|name| (likeness(name), name))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
 }

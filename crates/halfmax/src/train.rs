@@ -95,8 +95,8 @@ pub fn train_into(
     let training = train(config, prepared, state, progress)?;
     let Training { model, summary } = &training;
     model.write(folder.path("model.halfmax"))?;
-    let epochs = model.fitted.epochs().to_vec();
-    if !epochs.is_empty() {
+    if let Some(fit) = model.fitted.as_epochwise() {
+        let epochs = fit.epochs().to_vec();
         let log = TrainingLog { model: summary.name.clone(), left_out: Vec::new(), epochs };
         write_training(folder, &[log])?;
     }

@@ -127,8 +127,8 @@ fn lists_and_grids_agree_and_models_survive_storage_whatever_the_threads() {
         let lists = [side(&|at| at / DRUGS / DRUGS), side(&|at| at / DRUGS % DRUGS), side(&|at| at % DRUGS)];
         let asked = Tuples::Listed(&[&lists[0], &lists[1], &lists[2]]);
         let listed = predict(&*fitted, &screen.tables, asked);
-        let stored = load(fitted.family(), &fitted.parts()).unwrap();
-        assert_eq!(stored.parts(), fitted.parts(), "{name}");
+        let stored = load(fitted.family(), &fitted.stored().unwrap()).unwrap();
+        assert_eq!(stored.stored().unwrap(), fitted.stored().unwrap(), "{name}");
         let same = |other: &[f32], what: &str| {
             for (at, value) in places.iter().zip(other) {
                 assert_eq!(value.to_bits(), grid[*at].to_bits(), "{name}: {what}");
@@ -182,7 +182,7 @@ fn unseen_combinations_drugs_and_cell_lines_are_predicted_better_than_by_effects
             .collect();
         let intervals = Some(ConformalParams { level: 0.8, ..ConformalParams::default() });
         let intervals = intervals.filter(|_| kind != SplitKind::LEAVE_DRUG);
-        let protocol = Protocol { intervals, replicates: 20, ..Protocol::default() };
+        let protocol = Protocol { intervals, bootstrap_draws: 20, ..Protocol::default() };
         let found = evaluate(&screen, &folds, &models, &protocol, &Silent).unwrap();
         let of = |name: &str| found.models.iter().find(|model| model.name == name).unwrap();
         for name in ["boost", "kernel", "stack", "neural"] {
@@ -258,7 +258,7 @@ fn single_agent_features_of_what_is_held_out_are_left_out() {
     let kernel: Arc<dyn AnyModel> = Arc::new(AnyKernel(KernelParams::default().check().unwrap()));
     let predicted = |screen: &Screen| -> Vec<u32> {
         let models = [NamedModel { name: "kernel".into(), family: "kernel".into(), model: &*kernel }];
-        let protocol = Protocol { only_folds: Some(vec![0]), replicates: 10, ..Protocol::default() };
+        let protocol = Protocol { only_folds: Some(vec![0]), bootstrap_draws: 10, ..Protocol::default() };
         let found = evaluate(screen, &folds, &models, &protocol, &Silent).unwrap();
         found.models[0].predictions.iter().map(|one| one.predicted.to_bits()).collect()
     };

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use halfmax::{FamilyKind, fitted as load};
 use halfmax_boost::{BoostParams, Trees};
 use halfmax_core::{
-    AnyModel, BitColumns, Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Parts,
-    Query, Responses, Result, Screen, Seed, Side, Silent, Tensor, Tuples, ValidationGroup,
+    AnyModel, BitColumns, Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Query,
+    Responses, Result, Screen, Seed, Side, Silent, StoredModel, Tensor, Tuples, ValidationGroup,
 };
 use halfmax_eval::Tuned;
 use ndarray::Array2;
@@ -193,13 +193,13 @@ fn a_model_that_was_stored_predicts_the_same_bits() {
     let (cells, drugs) = strangers();
     each(|case, model, validation| {
         let fitted = fit(model, &screen, validation).unwrap();
-        let parts = fitted.parts();
+        let parts = fitted.stored().unwrap();
         let text = parts.description.to_string();
         let stored =
-            Parts { description: serde_json::from_str(&text).unwrap(), tensors: parts.tensors.clone() };
+            StoredModel { description: serde_json::from_str(&text).unwrap(), tensors: parts.tensors.clone() };
         let loaded = load(fitted.family(), &stored).unwrap();
         assert_eq!(bits(&grid(&*loaded, &cells, &drugs)), bits(&grid(&*fitted, &cells, &drugs)), "{case}");
-        assert!(loaded.parts() == parts, "{case}: other parts");
+        assert!(loaded.stored().unwrap() == parts, "{case}: other parts");
         for name in parts.tensors.keys() {
             let mut without = stored.clone();
             without.tensors.remove(name);
@@ -216,8 +216,8 @@ fn a_model_with_what_its_family_does_not_know_is_refused() {
     let screen = screen();
     each(|case, model, validation| {
         let fitted = fit(model, &screen, validation).unwrap();
-        let parts = fitted.parts();
-        let refused = |parts: &Parts, what: &str| match load(fitted.family(), parts) {
+        let parts = fitted.stored().unwrap();
+        let refused = |parts: &StoredModel, what: &str| match load(fitted.family(), parts) {
             Ok(_) => panic!("{case}: {what} was taken"),
             Err(error) => error,
         };
@@ -295,10 +295,10 @@ fn attributed(
     side: usize,
     entities: &[u32],
 ) -> Option<Vec<(Vec<f32>, Vec<f64>)>> {
-    let attributor = fitted.attribute(tables, side, entities).unwrap()?;
+    let attributor = fitted.as_attributable(side)?.attribute(tables, side, entities).unwrap();
     assert!(!attributor.method().is_empty());
     let of = |partner: u32| {
-        let found = attributor.of(&[partner]).unwrap();
+        let found = attributor.contributions(&[partner]).unwrap();
         assert_eq!(found.values.dim(), (attributor.space().len(), entities.len()));
         (found.values.iter().copied().collect(), found.base)
     };
@@ -392,10 +392,8 @@ fn features_that_are_mostly_missing_are_refused_with_their_share() {
         let query = Query { tables: &[&bare, screen.table(1)], tuples: Tuples::Listed(&[&[0], &[0]]) };
         let error = fitted.predict(&query).unwrap_err().to_string();
         assert!(error.contains("has 0 %") && error.contains("expected at least half"), "{case}: {error}");
-        assert_eq!(
-            fitted.feature_share(&Query { tables: &[screen.table(0), screen.table(1)], ..query }).unwrap(),
-            [1.0, 1.0]
-        );
+        assert!(fitted.feature_shares(&[&bare, screen.table(1)]).is_err(), "{case}");
+        assert_eq!(fitted.feature_shares(&[screen.table(0), screen.table(1)]).unwrap(), [1.0, 1.0]);
     });
 }
 
@@ -464,7 +462,7 @@ fn learnt_families_find_the_planted_signal_in_cell_lines_they_never_saw() {
 }
 
 #[test]
-fn measured_responses_move_the_entity_they_are_of_or_are_refused_with_a_way_out() {
+fn measured_responses_move_the_entity_they_are_of() {
     let screen = screen();
     let (cells, drugs) = strangers();
     // A cell line and a drug that were not in training, with partners that were.
@@ -473,17 +471,12 @@ fn measured_responses_move_the_entity_they_are_of_or_are_refused_with_a_way_out(
     each(|case, model, validation| {
         let fitted = fit(model, &screen, validation).unwrap();
         let tables = [&cells, &drugs];
-        if !fitted.takes_responses() {
-            let error = fitted.given(&tables, &measured).err().unwrap();
-            assert!(error.to_string().contains("takes no measured responses"), "{case}: {error}");
-            assert!(error.advice().is_some(), "{case}");
-            return;
-        }
+        let Some(fitted_to) = fitted.as_conditionable() else { return };
         let before = grid(&*fitted, &cells, &drugs);
         let nothing = Responses::new(vec![vec![], vec![]], vec![], None).unwrap();
-        let same = fitted.given(&tables, &nothing).unwrap();
+        let same = fitted_to.condition_on(&tables, &nothing).unwrap();
         assert_eq!((same.used, bits(&grid(&*same.model, &cells, &drugs))), (0, bits(&before)), "{case}");
-        let informed = fitted.given(&tables, &measured).unwrap();
+        let informed = fitted_to.condition_on(&tables, &measured).unwrap();
         assert!((1..=3).contains(&informed.used), "{case}");
         let after = grid(&*informed.model, &cells, &drugs);
         assert!(after.iter().all(|value| value.is_finite()), "{case}");
@@ -492,7 +485,7 @@ fn measured_responses_move_the_entity_they_are_of_or_are_refused_with_a_way_out(
         assert!(moved(7, 0) > 0.05 || moved(1, 5) > 0.05, "{case}");
         assert_eq!(moved(0, 0), 0.0, "{case}: a cell line and a drug of the training");
         let beyond = Responses::new(vec![vec![99], vec![0]], vec![1.0], None).unwrap();
-        assert!(fitted.given(&tables, &beyond).is_err(), "{case}");
+        assert!(fitted_to.condition_on(&tables, &beyond).is_err(), "{case}");
     });
 }
 

@@ -68,7 +68,7 @@ fn fits_made_elsewhere_are_one_evaluation_equal_to_the_bit_to_the_one_made_here(
         .map(|spec| NamedModel { name: spec.name.clone(), family: spec.family.clone(), model: &*spec.model })
         .collect();
     let protocol = Protocol {
-        replicates: 20,
+        bootstrap_draws: 20,
         intervals: Some(toml::from_str("").unwrap()),
         pilot: Some(toml::from_str("responses = [0, 2]").unwrap()),
         ..Protocol::default()

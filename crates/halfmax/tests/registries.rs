@@ -31,7 +31,7 @@ fn every_family_is_found_by_its_name_and_builds_a_model_with_its_defaults() {
         let unknown = family.model(&toml::from_str("no_such_key = 1").unwrap());
         let message = unknown.err().unwrap().to_string();
         assert!(family.kind() == FamilyKind::Blend || message.contains("no_such_key"), "{name}: {message}");
-        assert!(family.load(&halfmax_core::Parts::default()).is_err(), "{name} loads from nothing");
+        assert!(family.load(&halfmax_core::StoredModel::default()).is_err(), "{name} loads from nothing");
     }
 }
 

@@ -63,7 +63,7 @@ impl Attributor for LinearAttributor<'_> {
         "exact Shapley values of a linear model".into()
     }
 
-    fn of(&self, partners: &[u32]) -> Result<Attribution> {
+    fn contributions(&self, partners: &[u32]) -> Result<Attribution> {
         check_partners(self.tables, self.model.row_side(), partners)?;
         let partner = partners[0];
         let mut values = Array2::zeros((self.space().len(), self.numbers.ncols()));
@@ -71,6 +71,6 @@ impl Attributor for LinearAttributor<'_> {
         for ((feature, weight), numbers) in self.feature.iter().zip(&weights).zip(self.numbers.rows()) {
             values.row_mut(*feature).scaled_add(*weight, &numbers);
         }
-        Ok(Attribution::of(values, &self.predicted.row(partner as usize).to_vec()))
+        Ok(Attribution::new(values, &self.predicted.row(partner as usize).to_vec()))
     }
 }

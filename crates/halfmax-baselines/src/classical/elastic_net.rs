@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use halfmax_core::{Error, FitContext, Model, Progress, Result, TrainView};
+use halfmax_core::{Error, FitContext, Model, Progress, Result, TrainView, check};
 use linfa::DatasetBase;
 use linfa::traits::Fit as _;
 use linfa_elasticnet::{ElasticNet as LinfaNet, MultiTaskElasticNet};
@@ -18,7 +18,6 @@ use super::cost::affordable;
 use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::linear::Linear;
-use super::params::{count, positive, share};
 use super::sizes::BlockSizes;
 
 /// Parameters of elastic nets: one for each column (drug, where cell lines are held out) on the features of the rows, by
@@ -99,7 +98,7 @@ impl ElasticNetParams {
     /// # Errors
     /// The first parameter that cannot work, with its value and what is allowed.
     pub fn check(self) -> Result<ElasticNet> {
-        self.penalty.map_or(Ok(()), |penalty| positive("penalty", penalty))?;
+        self.penalty.map_or(Ok(()), |penalty| check::positive("penalty", penalty))?;
         if self.multi_task && self.penalty.is_none() {
             return Err(Error::config(
                 "penalty is missing: expected a finite number above 0 where multi_task = true",
@@ -108,10 +107,10 @@ impl ElasticNetParams {
                 "try the standard deviation of the responses about their columns' means, then smaller ones",
             ));
         }
-        share("l1_ratio", self.l1_ratio)?;
-        count("features", self.features, 1_000_000)?;
-        count("max_iterations", self.max_iterations, 1_000_000)?;
-        positive("tolerance", self.tolerance)?;
+        check::share("l1_ratio", self.l1_ratio)?;
+        check::within("features", self.features, 1..=1_000_000)?;
+        check::within("max_iterations", self.max_iterations, 1..=1_000_000)?;
+        check::positive("tolerance", self.tolerance)?;
         Ok(ElasticNet { params: self })
     }
 }

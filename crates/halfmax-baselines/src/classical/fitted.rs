@@ -1,11 +1,11 @@
 //! The fitted form that the classical families share: prediction and storage.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 
 use halfmax_core::{
-    Attributor, Encoder, EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedGrid, Query, Result,
-    Tensor, TrainView, Tuples, check_entities,
+    Attributable, Attributor, Encoder, EntityTable, Error, FeatureSpace, FittedModel, PreparedGrid, Query,
+    Result, StoredModel, Tensor, TrainView, Tuples, check_entities, malformed,
 };
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -18,7 +18,6 @@ use super::forest::{ForestParams, Forests};
 use super::knn::{KnnParams, Neighbours};
 use super::linear::Linear;
 use super::pls::PlsParams;
-use super::stored::malformed;
 
 /// A classical family, by its name in a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,20 +165,19 @@ impl FittedClassical {
         &self.head.params
     }
 
-    /// A model from its [`FittedModel::parts`], exactly as it was.
+    /// A model from its [`FittedModel::stored`], exactly as it was.
     ///
     /// # Errors
     /// If the description is not one of a classical family, or a tensor is missing, of another type or length, or holds a
     /// number that cannot be.
-    pub fn from_parts(parts: &Parts) -> Result<Self> {
-        let fitted = Self::read(parts)?;
-        parts.refuse_unknown(&fitted.parts())?;
+    pub fn from_stored(stored: &StoredModel) -> Result<Self> {
+        let fitted = Self::read(stored)?;
+        stored.refuse_unknown(&fitted.stored()?)?;
         Ok(fitted)
     }
 
-    fn read(parts: &Parts) -> Result<Self> {
-        let head: Head = Deserialize::deserialize(&parts.description)
-            .map_err(|error| malformed("its description is not understood").because(error))?;
+    fn read(stored: &StoredModel) -> Result<Self> {
+        let head: Head = stored.described()?;
         if head.row_side > 1 {
             return Err(malformed(format!("its rows are side {}", head.row_side)));
         }
@@ -189,20 +187,20 @@ impl FittedClassical {
         let plain = Encoder::width_of(&head.space);
         let encoder = Encoder {
             space: head.space.clone(),
-            centres: parts.f32s("feature_centres", plain)?.to_vec(),
-            scales: parts.f32s("feature_scales", plain)?.to_vec(),
+            centres: stored.f32s("feature_centres", plain)?.to_vec(),
+            scales: stored.f32s("feature_scales", plain)?.to_vec(),
         };
         if encoder.scales.iter().any(|scale| *scale <= 0.0) {
             return Err(malformed("a feature's scale is not above 0"));
         }
-        let means = parts.f64s("means", columns + 1)?.to_vec();
+        let means = stored.f64s("means", columns + 1)?.to_vec();
         let predictor = match head.family {
             Classical::ElasticNet | Classical::Pls => {
-                Predictor::Linear(Linear::from_parts(parts, plain, columns)?)
+                Predictor::Linear(Linear::from_stored(stored, plain, columns)?)
             }
-            Classical::Knn => Predictor::Neighbours(Neighbours::from_parts(parts, plain, columns)?),
+            Classical::Knn => Predictor::Neighbours(Neighbours::from_stored(stored, plain, columns)?),
             Classical::RandomForest | Classical::ExtraTrees => {
-                Predictor::Forests(Forests::from_parts(parts, plain, columns)?)
+                Predictor::Forests(Forests::from_stored(stored, plain, columns)?)
             }
         };
         let fitted = Self::assembled(head, encoder, means, predictor);
@@ -210,6 +208,13 @@ impl FittedClassical {
             return Err(malformed("one of its columns occurs twice"));
         }
         Ok(fitted)
+    }
+
+    fn linear(&self) -> Option<&Linear> {
+        match &self.predictor {
+            Predictor::Linear(linear) => Some(linear),
+            Predictor::Neighbours(_) | Predictor::Forests(_) => None,
+        }
     }
 
     pub(super) const fn encoder(&self) -> &Encoder {
@@ -312,6 +317,15 @@ impl FittedModel for FittedClassical {
         self.head.family.name()
     }
 
+    fn sides(&self) -> usize {
+        2
+    }
+
+    /// The features of the row side; none of the column side are used.
+    fn space(&self, side: usize) -> &FeatureSpace {
+        if side == self.head.row_side { &self.head.space } else { FeatureSpace::none() }
+    }
+
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         query.check(2)?;
         match query.tuples {
@@ -337,45 +351,29 @@ impl FittedModel for FittedClassical {
     }
 
     /// For the linear families, and entities of the row side.
-    fn attribute<'a>(
-        &'a self,
-        tables: &'a [&'a EntityTable],
-        side: usize,
-        entities: &'a [u32],
-    ) -> Result<Option<Box<dyn Attributor + 'a>>> {
-        check_entities(tables, 2, side, entities)?;
-        match &self.predictor {
-            Predictor::Linear(linear) if side == self.head.row_side => {
-                Ok(Some(Box::new(LinearAttributor::new(self, linear, tables, entities)?)))
-            }
-            Predictor::Linear(_) | Predictor::Neighbours(_) | Predictor::Forests(_) => Ok(None),
-        }
+    fn as_attributable(&self, side: usize) -> Option<&dyn Attributable> {
+        (self.linear().is_some() && side == self.head.row_side).then_some(self as _)
     }
 
-    /// The share of the row side's features; 1 for the column side, whose features are not used.
-    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        query.check(2)?;
-        let mut shares = vec![1.0; 2];
-        shares[self.head.row_side] = self.head.space.align(query.tables[self.head.row_side])?.share();
-        Ok(shares)
-    }
-
-    fn space(&self, side: usize) -> FeatureSpace {
-        if side == self.head.row_side { self.head.space.clone() } else { FeatureSpace::default() }
-    }
-
-    fn parts(&self) -> Parts {
-        let description = serde_json::json!(self.head);
+    fn stored(&self) -> Result<StoredModel> {
         let common = [
             ("means", Tensor::F64(self.means.clone())),
             ("feature_centres", Tensor::F32(self.encoder.centres.clone())),
             ("feature_scales", Tensor::F32(self.encoder.scales.clone())),
         ];
-        let tensors: BTreeMap<String, Tensor> = common
-            .into_iter()
-            .chain(self.predictor.tensors())
-            .map(|(name, tensor)| (name.to_owned(), tensor))
-            .collect();
-        Parts { description, tensors }
+        StoredModel::new(&self.head, common.into_iter().chain(self.predictor.tensors()))
+    }
+}
+
+impl Attributable for FittedClassical {
+    fn attribute<'a>(
+        &'a self,
+        tables: &'a [&'a EntityTable],
+        side: usize,
+        entities: &'a [u32],
+    ) -> Result<Box<dyn Attributor + 'a>> {
+        check_entities(tables, 2, side, entities)?;
+        let linear = self.linear().ok_or_else(|| Error::failed("the model has no linear weights"))?;
+        Ok(Box::new(LinearAttributor::new(self, linear, tables, entities)?))
     }
 }

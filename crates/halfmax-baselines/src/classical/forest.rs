@@ -1,6 +1,8 @@
 //! Random forests and extremely randomised trees through `smartcore`.
 
-use halfmax_core::{Error, FitContext, Model, Parts, Result, Seed, Tensor, TrainView};
+use halfmax_core::{
+    Error, FitContext, Model, Result, Seed, StoredModel, Tensor, TrainView, check, malformed,
+};
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -14,9 +16,7 @@ use super::cost::affordable;
 use super::elastic_net::Done;
 use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
-use super::params::count;
 use super::sizes::BlockSizes;
-use super::stored::malformed;
 use super::taken_apart::trees_of;
 
 /// Parameters of forests: one for each column (drug, where cell lines are held out) on features of the rows, by `smartcore`
@@ -94,12 +94,12 @@ impl ForestParams {
     /// # Errors
     /// The first parameter that cannot work, with its value and what is allowed.
     pub fn check(self, kind: ForestKind) -> Result<Forest> {
-        count("trees", self.trees, 100_000)?;
-        self.max_depth.map_or(Ok(()), |depth| count("max_depth", depth, 1000))?;
-        count("min_samples_leaf", self.min_samples_leaf, 100_000)?;
+        check::within("trees", self.trees, 1..=100_000)?;
+        self.max_depth.map_or(Ok(()), |depth| check::within("max_depth", depth, 1..=1000))?;
+        check::within("min_samples_leaf", self.min_samples_leaf, 1..=100_000)?;
         self.features_per_split
-            .map_or(Ok(()), |features| count("features_per_split", features, 1_000_000))?;
-        count("features", self.features, 1_000_000)?;
+            .map_or(Ok(()), |features| check::within("features_per_split", features, 1..=1_000_000))?;
+        check::within("features", self.features, 1..=1_000_000)?;
         Ok(Forest { params: self, kind })
     }
 }
@@ -322,13 +322,13 @@ impl Forests {
         ]
     }
 
-    pub(crate) fn from_parts(parts: &Parts, width: usize, columns: usize) -> Result<Self> {
-        let trees = parts.u32s("trees", columns + 1)?.to_vec();
+    pub(crate) fn from_stored(stored: &StoredModel, width: usize, columns: usize) -> Result<Self> {
+        let trees = stored.u32s("trees", columns + 1)?.to_vec();
         let count = starts(&trees, "trees")?;
-        let nodes = parts.u32s("nodes", count + 1)?.to_vec();
+        let nodes = stored.u32s("nodes", count + 1)?.to_vec();
         let count = starts(&nodes, "nodes")?;
-        let splits = parts.u32s("splits", count)?.to_vec();
-        let values = parts.f32s("values", count)?.to_vec();
+        let splits = stored.u32s("splits", count)?.to_vec();
+        let values = stored.f32s("values", count)?.to_vec();
         for tree in nodes.windows(2) {
             let (from, to) = (tree[0] as usize, tree[1] as usize);
             let fits = |(at, split): (usize, &u32)| {

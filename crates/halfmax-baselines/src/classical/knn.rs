@@ -1,6 +1,6 @@
 //! Nearest neighbours through `smartcore`.
 
-use halfmax_core::{Error, FitContext, Model, Parts, Result, Tensor, TrainView};
+use halfmax_core::{Error, FitContext, Model, Result, StoredModel, Tensor, TrainView, check, malformed};
 use ndarray::Array2;
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -14,9 +14,7 @@ use super::cost::affordable;
 use super::elastic_net::Done;
 use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
-use super::params::count;
 use super::sizes::BlockSizes;
-use super::stored::malformed;
 
 /// Parameters of nearest neighbours: a response is the mean over the training rows (cell lines, where these are held out)
 /// whose features are nearest, of those that were measured in its column (distances by `smartcore`; Fix & Hodges 1951).
@@ -87,8 +85,8 @@ impl KnnParams {
     /// # Errors
     /// The first parameter that cannot work, with its value and what is allowed.
     pub fn check(self) -> Result<Knn> {
-        self.k.map_or(Ok(()), |k| count("k", k, 10_000))?;
-        count("features", self.features, 1_000_000)?;
+        self.k.map_or(Ok(()), |k| check::within("k", k, 1..=10_000))?;
+        check::within("features", self.features, 1..=1_000_000)?;
         Ok(Knn { params: self })
     }
 }
@@ -253,14 +251,14 @@ impl Neighbours {
         ]
     }
 
-    pub(crate) fn from_parts(parts: &Parts, width: usize, columns: usize) -> Result<Self> {
-        let (k, weights) = match parts.u32s("neighbours", 2)? {
+    pub(crate) fn from_stored(stored: &StoredModel, width: usize, columns: usize) -> Result<Self> {
+        let (k, weights) = match stored.u32s("neighbours", 2)? {
             [0, _] => return Err(malformed("it has no neighbours")),
             [k, 0] => (*k as usize, NeighbourWeights::Uniform),
             [k, 1] => (*k as usize, NeighbourWeights::Distance),
             _ => return Err(malformed("what its neighbours count is not known")),
         };
-        let length = match parts.tensors.get("responses") {
+        let length = match stored.tensors.get("responses") {
             Some(Tensor::F32(responses)) => responses.len(),
             _ => 0,
         };
@@ -269,9 +267,9 @@ impl Neighbours {
             Array2::from_shape_vec((rows, width), values.to_vec())
                 .map_err(|error| malformed("its neighbours do not make a block").because(error))
         };
-        let values = matrix(parts.f32s("rows", rows * width)?, width)?;
-        let mut responses = matrix(parts.f32s("responses", rows * columns)?, columns)?;
-        let measured = parts.u8s("measured", rows * columns)?;
+        let values = matrix(stored.f32s("rows", rows * width)?, width)?;
+        let mut responses = matrix(stored.f32s("responses", rows * columns)?, columns)?;
+        let measured = stored.u8s("measured", rows * columns)?;
         if measured.iter().any(|bit| *bit > 1) {
             return Err(malformed("what was measured is neither 0 nor 1"));
         }

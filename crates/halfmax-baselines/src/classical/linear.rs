@@ -1,9 +1,7 @@
 //! Linear predictors: elastic nets and partial least squares.
 
-use halfmax_core::{Parts, Result, Tensor};
+use halfmax_core::{Result, StoredModel, Tensor, malformed};
 use ndarray::Array2;
-
-use super::stored::malformed;
 
 /// A linear function of a row's numbers for every column.
 pub(crate) struct Linear {
@@ -59,10 +57,10 @@ impl Linear {
         ]
     }
 
-    pub(crate) fn from_parts(parts: &Parts, width: usize, columns: usize) -> Result<Self> {
-        let weights = parts.f32s("weights", width * columns)?.to_vec();
+    pub(crate) fn from_stored(stored: &StoredModel, width: usize, columns: usize) -> Result<Self> {
+        let weights = stored.f32s("weights", width * columns)?.to_vec();
         let weights = Array2::from_shape_vec((width, columns), weights)
             .map_err(|error| malformed("weights").because(error))?;
-        Ok(Self { weights, intercepts: parts.f64s("intercepts", columns)?.to_vec() })
+        Ok(Self { weights, intercepts: stored.f64s("intercepts", columns)?.to_vec() })
     }
 }

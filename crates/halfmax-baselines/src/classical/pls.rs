@@ -1,6 +1,6 @@
 //! Partial least squares through `linfa-pls`.
 
-use halfmax_core::{Error, FitContext, Model, Result, TrainView};
+use halfmax_core::{Error, FitContext, Model, Result, TrainView, check};
 use linfa::DatasetBase;
 use linfa::traits::Fit as _;
 use linfa_ndarray::{Array1, Array2, Axis, ShapeBuilder, s};
@@ -16,7 +16,6 @@ use super::cost::affordable;
 use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::linear::Linear;
-use super::params::{count, positive};
 use super::sizes::BlockSizes;
 
 /// Parameters of partial least squares: a regression of the whole block on a few directions of the features that covary with
@@ -82,10 +81,10 @@ impl PlsParams {
     /// # Errors
     /// The first parameter that cannot work, with its value and what is allowed.
     pub fn check(self) -> Result<Pls> {
-        self.components.map_or(Ok(()), |components| count("components", components, 1000))?;
-        count("features", self.features, 1_000_000)?;
-        count("max_iterations", self.max_iterations, 1_000_000)?;
-        positive("tolerance", self.tolerance)?;
+        self.components.map_or(Ok(()), |components| check::within("components", components, 1..=1000))?;
+        check::within("features", self.features, 1..=1_000_000)?;
+        check::within("max_iterations", self.max_iterations, 1..=1_000_000)?;
+        check::positive("tolerance", self.tolerance)?;
         Ok(Pls { params: self })
     }
 }

@@ -1,6 +1,6 @@
 //! The sizes of a fit of a classical family, before it starts.
 
-use halfmax_core::{FitContext, FitSizes, Known, Result, TrainView};
+use halfmax_core::{FitContext, FitSizes, Result, SeenAgain, TrainView};
 
 use super::block::FEWEST_RESPONSES;
 
@@ -57,6 +57,6 @@ impl BlockSizes {
 
 /// The side whose entities are rows: what the evaluation holds out.
 pub(crate) fn row_side(context: &FitContext) -> usize {
-    let known = |side| Known::Auto.includes(side, context.validation);
+    let known = |side| SeenAgain::Auto.includes(side, context.validation);
     usize::from(known(0) && !known(1))
 }

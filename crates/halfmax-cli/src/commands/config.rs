@@ -1,5 +1,6 @@
 use clap::Args;
-use halfmax::{nearest, reference};
+use halfmax::reference;
+use halfmax_core::nearest;
 use halfmax_core::{Error, Result};
 use serde_json::json;
 

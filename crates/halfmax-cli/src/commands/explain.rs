@@ -58,7 +58,7 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     config.seed = global.seed.unwrap_or(config.seed);
     let params = args.params(&config);
     params.check()?;
-    let others = args.other_cells(&facts, &fitted.space(0), global, terminal)?;
+    let others = args.other_cells(&facts, fitted.space(0), global, terminal)?;
     config.explain = Some(params);
     let mut prepared = PreparedScreen::load(&Config { split: None, ..config.clone() }, &terminal)?;
     check_same(&facts, &prepared.loaded.inputs)?;

@@ -33,7 +33,7 @@ struct Looked {
 #[derive(Default)]
 struct Taken<'a> {
     response: Option<&'a Looked>,
-    replicate: Option<&'a Looked>,
+    reference_study: Option<&'a Looked>,
     combinations: bool,
     cells: Vec<&'a Looked>,
     drugs: Option<&'a Looked>,
@@ -114,8 +114,8 @@ impl<'a> Taken<'a> {
                         self.rest.push((earlier, "responses to single drugs beside combinations".into()));
                     }
                     self.combinations = combinations;
-                } else if !combinations && !self.combinations && self.replicate.is_none() {
-                    self.replicate = Some(one);
+                } else if !combinations && !self.combinations && self.reference_study.is_none() {
+                    self.reference_study = Some(one);
                 } else {
                     self.rest.push((one, again(role)));
                 }
@@ -159,11 +159,11 @@ impl<'a> Taken<'a> {
             response.remarks().iter().for_each(|remark| line(remark));
             line(&format!("response = {}", response.value(folder)));
         }
-        if let Some(replicate) = self.replicate {
+        if let Some(reference) = self.reference_study {
             line(
                 "# A second table of responses: taken for the same measured again, as a ceiling. Which of the two is to be learnt?",
             );
-            line(&format!("replicate = {}", replicate.value(folder)));
+            line(&format!("reference_study = {}", reference.value(folder)));
         }
         for (key, file) in [("drugs", self.drugs), ("annotation", self.annotation)] {
             if let Some(file) = file {

@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 
-use halfmax_core::{Error, Result};
+use halfmax_core::{Error, Result, nearest};
 use halfmax_datasets::MANIFESTS;
 use serde::{Deserialize, Serialize};
 
 use crate::config::CellKind;
 use crate::datasets::embedded::DATASETS;
-use crate::responses::nearest;
 
 /// What a dataset is and where its files come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -318,8 +317,8 @@ pub fn manifest(name: &str) -> Result<Option<Manifest>> {
         Some((_, text)) => Manifest::parse(text).map(Some),
         None => {
             let known: Vec<&str> = DATASETS.into_iter().chain(MANIFESTS.map(|(name, _)| name)).collect();
-            let near = Some(nearest(name, &known)).filter(|near| near.starts_with("did"));
-            let near = near.map(|near| near + " ").unwrap_or_default();
+            let near = nearest(name, known.iter().copied());
+            let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
             let help = format!("{near}there are {}", known.join(", "));
             Err(Error::config(format!("there is no dataset {name:?}")).help(help))
         }

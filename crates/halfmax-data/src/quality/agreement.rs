@@ -22,7 +22,7 @@ const FEWEST: usize = 10;
 /// How well repeats agree: of the pairs within one table, or of two tables.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Agreement {
-    /// What is compared: "measurements of one pair", "the replicate".
+    /// What is compared: "measurements of one pair", "the reference study".
     pub what: String,
     /// Pairs measured more than once.
     pub pairs: usize,
@@ -66,7 +66,7 @@ pub struct Discordant {
     pub drug: String,
     /// The measurements.
     pub values: Vec<f64>,
-    /// The rows of the file that hold them; of the replicate, none.
+    /// The rows of the file that hold them; of the reference study, none.
     pub rows: Vec<usize>,
     /// The difference of the largest and the smallest.
     pub difference: f64,
@@ -91,15 +91,15 @@ impl Agreement {
         )
     }
 
-    /// Of the responses of a screen and those of its replicate: (cell line, drug, response, response of the replicate).
-    pub(crate) fn of_replicate(pairs: &[(u32, u32, f64, f64)], named: Named<'_>) -> Option<Self> {
+    /// Of the responses of a screen and those of its reference study: (cell line, drug, response, response of the reference study).
+    pub(crate) fn of_reference_study(pairs: &[(u32, u32, f64, f64)], named: Named<'_>) -> Option<Self> {
         let pair = |(cell, partner, first, second): &(u32, u32, f64, f64)| Repeated {
             cell: *cell,
             partner: *partner,
             values: vec![*first, *second],
             rows: Vec::new(),
         };
-        Self::of("responses and those of the replicate", pairs.iter().map(pair).collect(), named)
+        Self::of("responses and those of the reference study", pairs.iter().map(pair).collect(), named)
     }
 
     fn of(what: &str, pairs: Vec<Repeated>, named: Named<'_>) -> Option<Self> {

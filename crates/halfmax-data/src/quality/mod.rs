@@ -111,7 +111,7 @@ pub struct ResponseQuality {
     pub coverage: Coverage,
     /// How they are distributed.
     pub distribution: Distribution,
-    /// How well repeats agree: within the table, and with the replicate.
+    /// How well repeats agree: within the table, and with the reference study.
     pub agreement: Vec<Agreement>,
     /// Responses far from what drug and cell line let expect; none of a few responses.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,7 +149,7 @@ impl Quality {
         drop(table);
         let names = measured.without_values();
         let mut responses = ResponseQuality::of(&measured.of_screen(screen));
-        responses.agreement.extend(with_replicate(loaded));
+        responses.agreement.extend(with_reference_study(loaded));
         let cells = screen.table(0);
         let mut features: Vec<FeatureQuality> = cells
             .blocks()
@@ -291,9 +291,9 @@ fn features_of(table: &RawTable, kind: CellKind, lines: &CellLines) -> Result<Ve
     Ok(part.blocks.iter().map(|block| FeatureQuality::of(block, &part.ids)).collect())
 }
 
-/// The responses of a screen beside those of its replicate.
-fn with_replicate(loaded: &Loaded) -> Option<Agreement> {
-    let replicate = loaded.replicate.as_ref()?;
+/// The responses of a screen beside those of its reference study.
+fn with_reference_study(loaded: &Loaded) -> Option<Agreement> {
+    let reference = loaded.reference_study.as_ref()?;
     let (screen, responses) = (&loaded.screen, &loaded.screen.responses);
     let measured: HashMap<(u32, u32), f32> = responses
         .side(0)
@@ -302,7 +302,7 @@ fn with_replicate(loaded: &Loaded) -> Option<Agreement> {
         .zip(responses.values())
         .map(|((cell, drug), value)| ((*cell, *drug), *value))
         .collect();
-    let pairs: Vec<(u32, u32, f64, f64)> = replicate
+    let pairs: Vec<(u32, u32, f64, f64)> = reference
         .iter()
         .filter_map(|(cell, drug, again)| {
             let value = measured.get(&(*cell, *drug))?;
@@ -310,7 +310,7 @@ fn with_replicate(loaded: &Loaded) -> Option<Agreement> {
         })
         .collect();
     let named = agreement::Named { cells: screen.table(0).ids(), partners: screen.table(1).ids() };
-    Agreement::of_replicate(&pairs, named)
+    Agreement::of_reference_study(&pairs, named)
 }
 
 impl ResponseQuality {

@@ -52,7 +52,7 @@ impl Grouping for CellLines {
     }
 
     fn unit(&self, screen: &Screen) -> String {
-        screen.table(0).sort().into()
+        screen.table(0).entity_kind().into()
     }
 
     fn unit_name(&self, screen: &Screen, response: usize) -> String {

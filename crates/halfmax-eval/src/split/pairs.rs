@@ -39,7 +39,7 @@ impl Grouping for Pairs {
     }
 
     fn unit(&self, screen: &Screen) -> String {
-        format!("pair of {} and {}", screen.table(0).sort(), drug_sort(screen))
+        format!("pair of {} and {}", screen.table(0).entity_kind(), drug_sort(screen))
     }
 
     fn unit_name(&self, screen: &Screen, response: usize) -> String {

@@ -28,21 +28,21 @@ struct Part<'a> {
 }
 
 impl<'a> StackAttributor<'a> {
-    /// None if no member can say what features contribute.
     pub(super) fn new(
         stack: &'a FittedStack,
         tables: &'a [&'a EntityTable],
         side: usize,
         entities: &'a [u32],
-    ) -> Result<Option<Self>> {
+    ) -> Result<Self> {
         let mut space = FeatureSpace::default();
         let mut place_of = HashMap::new();
         let (mut members, mut silent) = (Vec::new(), Vec::new());
         for member in &stack.members {
-            let Some(attributor) = member.model.attribute(tables, side, entities)? else {
+            let Some(attributable) = member.model.as_attributable(side) else {
                 silent.push(member);
                 continue;
             };
+            let attributor = attributable.attribute(tables, side, entities)?;
             let mut places = Vec::new();
             for feature in &attributor.space().features {
                 let key = (feature.kind.clone(), feature.name.clone());
@@ -53,9 +53,7 @@ impl<'a> StackAttributor<'a> {
             }
             members.push(Part { name: &member.name, weight: member.weight, attributor, places });
         }
-        let found = Self { stack, tables, side, entities, space, members, silent };
-        // Of a stack whose members earned no weight, no feature contributes.
-        Ok((!found.members.is_empty() || found.silent.is_empty()).then_some(found))
+        Ok(Self { stack, tables, side, entities, space, members, silent })
     }
 }
 
@@ -73,16 +71,17 @@ impl Attributor for StackAttributor<'_> {
         if silent.is_empty() { sum } else { format!("{sum}; without {}", silent.join(", ")) }
     }
 
-    fn of(&self, partners: &[u32]) -> Result<Attribution> {
-        let own = self.members.iter().map(|part| part.attributor.of(partners)).collect::<Result<_>>()?;
+    fn contributions(&self, partners: &[u32]) -> Result<Attribution> {
+        let own =
+            self.members.iter().map(|part| part.attributor.contributions(partners)).collect::<Result<_>>()?;
         self.sum(own, std::slice::from_ref(&partners.to_vec()))
     }
 
-    fn mean(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
+    fn mean_contributions(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
         let own = self
             .members
             .iter()
-            .map(|part| part.attributor.mean(partners, progress))
+            .map(|part| part.attributor.mean_contributions(partners, progress))
             .collect::<Result<_>>()?;
         self.sum(own, partners)
     }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use halfmax_core::{
-    CombinationScores, EntityTable, Error, FeatureSpace, FittedModel, Parts, PreparedCombinations, Query,
-    Result, Tensor, Tuples,
+    CombinationScores, EntityTable, Error, FeatureSpace, FittedModel, PreparedCombinations, Query, Result,
+    StoredModel, Tensor, malformed,
 };
 use ndarray::{Array1, Axis};
 use rayon::prelude::*;
@@ -15,7 +15,7 @@ use super::scores::{CellLine, Members, Panels};
 use super::{CellVariances, Component, Part};
 use crate::features::{FittedTerm, SideKernel};
 use crate::linalg::{Matrix, product};
-use crate::model::{malformed, stored_kernel};
+use crate::model::stored_kernel;
 use crate::params::KernelParams;
 
 /// A fitted kernel model of drug combinations.
@@ -190,6 +190,14 @@ impl FittedModel for FittedCombinations {
         "kernel"
     }
 
+    fn sides(&self) -> usize {
+        3
+    }
+
+    fn space(&self, side: usize) -> &FeatureSpace {
+        &self.kernel(side).space
+    }
+
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         query.check(3)?;
         let mut tuple = [0; 3];
@@ -236,7 +244,7 @@ impl FittedModel for FittedCombinations {
         tables: &'a [&'a EntityTable],
         drugs: &'a [u32],
     ) -> Result<Box<dyn PreparedCombinations + 'a>> {
-        Query { tables, tuples: Tuples::Listed(&[&[], drugs, drugs][..0]) }.check(3)?;
+        Query::check_tables(tables, 3)?;
         let id = |drug: &u32| &tables[1].ids()[*drug as usize];
         if !drugs.is_sorted_by(|a, b| id(a) < id(b)) {
             return Err(Error::failed("drugs out of order: expected them in the order of their ids"));
@@ -247,17 +255,7 @@ impl FittedModel for FittedCombinations {
         Ok(Box::new(Combinations { model: self, cells: tables[0], members, panels }))
     }
 
-    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        query.check(3)?;
-        let share = |side: usize| Ok(self.kernel(side).space.align(query.tables[side])?.share());
-        (0..3).map(share).collect()
-    }
-
-    fn space(&self, side: usize) -> FeatureSpace {
-        self.kernel(side).space.clone()
-    }
-
-    fn parts(&self) -> Parts {
+    fn stored(&self) -> Result<StoredModel> {
         let fitted = &self.fitted;
         let side = |ids: &[String], kernel: &SideKernel| SideDescription {
             ids: ids.to_vec(),
@@ -283,10 +281,7 @@ impl FittedModel for FittedCombinations {
             ("cell_features", values(&fitted.cells)),
             ("drug_features", values(&fitted.drugs)),
         ];
-        Parts {
-            description: serde_json::to_value(description).unwrap_or_default(),
-            tensors: tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into(),
-        }
+        StoredModel::new(&description, tensors)
     }
 }
 
@@ -316,21 +311,20 @@ impl FittedCombinations {
         if side == 0 { &self.fitted.cells } else { &self.fitted.drugs }
     }
 
-    /// A model from its [`FittedModel::parts`], exactly as it was.
+    /// A model from its [`FittedModel::stored`], exactly as it was.
     ///
     /// # Errors
     /// If the description is not one of a kernel model of combinations, or a tensor is missing, of another type or length, or
     /// holds a number that cannot be.
-    pub fn from_parts(parts: &Parts) -> Result<Self> {
-        let fitted = Self::read(parts)?;
-        parts.refuse_unknown(&fitted.parts())?;
+    pub fn from_stored(stored: &StoredModel) -> Result<Self> {
+        let fitted = Self::read(stored)?;
+        stored.refuse_unknown(&fitted.stored()?)?;
         Ok(fitted)
     }
 
-    fn read(parts: &Parts) -> Result<Self> {
-        let description: Description = Deserialize::deserialize(&parts.description)
-            .map_err(|error| malformed("its description is not understood").because(error))?;
-        let Description { params, target, cells, drugs, components, own, variances, .. } = description;
+    fn read(stored: &StoredModel) -> Result<Self> {
+        let Description { params, target, cells, drugs, components, own, variances, .. } =
+            stored.described()?;
         let CellVariances { common, features, own: each, noise } = variances;
         let sound = |value: f64| value.is_finite() && value >= 0.0;
         let weights = components.iter().map(|one| one.weight);
@@ -345,7 +339,7 @@ impl FittedCombinations {
         if !components.iter().all(there) {
             return Err(malformed("a component names a kernel that it lacks"));
         }
-        let pairs = match parts.tensors.get("combinations") {
+        let pairs = match stored.tensors.get("combinations") {
             Some(Tensor::U32(pairs)) if pairs.len() % 2 == 0 => pairs,
             _ => return Err(malformed("its combinations are missing")),
         };
@@ -356,7 +350,7 @@ impl FittedCombinations {
             return Err(malformed("its combinations are out of order, or of drugs that it lacks"));
         }
         let shape = (combinations.len(), cells.ids.len());
-        let coefficients = parts.f64s("coefficients", shape.0 * shape.1)?.to_vec();
+        let coefficients = stored.f64s("coefficients", shape.0 * shape.1)?.to_vec();
         let coefficients = Matrix::from_shape_vec(shape, coefficients)
             .map_err(|error| malformed("coefficients").because(error))?;
         Self::new(Fitted {
@@ -365,17 +359,17 @@ impl FittedCombinations {
             components,
             own,
             variances,
-            baseline: parts.f64s("baseline", cells.ids.len())?.to_vec().into(),
+            baseline: stored.f64s("baseline", cells.ids.len())?.to_vec().into(),
             combinations,
             coefficients,
             cell_ids: cells.ids.clone(),
             drug_ids: drugs.ids.clone(),
-            cells: side(parts, "cell_features", cells)?,
-            drugs: side(parts, "drug_features", drugs)?,
+            cells: side(stored, "cell_features", cells)?,
+            drugs: side(stored, "drug_features", drugs)?,
         })
     }
 }
 
-fn side(parts: &Parts, tensor: &str, described: SideDescription) -> Result<SideKernel> {
-    stored_kernel(parts, tensor, described.ids.len(), described.space, described.terms)
+fn side(stored: &StoredModel, tensor: &str, described: SideDescription) -> Result<SideKernel> {
+    stored_kernel(stored, tensor, described.ids.len(), described.space, described.terms)
 }

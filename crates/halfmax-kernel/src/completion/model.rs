@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use halfmax_core::{
-    EntityTable, Error, FittedModel, Informed, Parts, PreparedGrid, Query, Responses, Result, Tensor, Tuples,
+    Conditionable, Conditioned, EntityTable, Error, FeatureSpace, FittedModel, PreparedGrid, Query,
+    Responses, Result, StoredModel, Tensor, Tuples, malformed,
 };
 use ndarray::{Array1, s};
 use rayon::prelude::*;
@@ -209,7 +210,7 @@ impl FittedCompletion {
     }
 
     /// The model with strangers of both sides added that were measured with entities of the training.
-    fn informed(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
+    fn informed(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
         let known = [0, 1].map(|side| positions(&self.fitted.sides[side].ids, tables[side]));
         let mut strangers: [Strangers; 2] = [Strangers::new(), Strangers::new()];
         let mut used = 0;
@@ -240,7 +241,7 @@ impl FittedCompletion {
             fitted.effects[side] = effects.into();
             fitted.factors[side] = factors;
         }
-        Ok(Informed { model: Box::new(Self::new(fitted)?), used })
+        Ok(Conditioned { model: Box::new(Self::new(fitted)?), used })
     }
 
     fn prepared(&self, tables: &[&EntityTable]) -> Prepared<'_> {
@@ -289,6 +290,14 @@ impl FittedModel for FittedCompletion {
         "completion"
     }
 
+    fn sides(&self) -> usize {
+        2
+    }
+
+    fn space(&self, _side: usize) -> &FeatureSpace {
+        FeatureSpace::none()
+    }
+
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         query.check(2)?;
         let prepared = self.prepared(query.tables);
@@ -311,29 +320,18 @@ impl FittedModel for FittedCompletion {
         Ok(Box::new(Grid { prepared: self.prepared(tables), columns }))
     }
 
-    fn feature_share(&self, query: &Query) -> Result<Vec<f64>> {
-        query.check(2)?;
-        Ok(vec![1.0; 2])
+    fn as_conditionable(&self) -> Option<&dyn Conditionable> {
+        Some(self)
     }
 
-    fn takes_responses(&self) -> bool {
-        true
-    }
-
-    fn given(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Informed> {
-        let sides: Vec<&[u32]> = (0..measured.sides()).map(|side| measured.side(side)).collect();
-        Query { tables, tuples: Tuples::Listed(&sides) }.check(2)?;
-        self.informed(tables, measured)
-    }
-
-    fn parts(&self) -> Parts {
+    fn stored(&self) -> Result<StoredModel> {
         let fitted = &self.fitted;
-        let description = serde_json::json!({
-            "params": fitted.params,
-            "target": fitted.target,
-            "rank": self.rank(),
-            "sides": fitted.sides,
-        });
+        let description = Description {
+            params: fitted.params.clone(),
+            target: fitted.target.clone(),
+            rank: self.rank(),
+            sides: fitted.sides.clone(),
+        };
         let [row_variance, column_variance] = fitted.variances;
         let numbers = vec![fitted.mean, fitted.shrinkage, fitted.noise, row_variance, column_variance];
         let tensors = [
@@ -345,12 +343,19 @@ impl FittedModel for FittedCompletion {
             ("row_factors", fitted.factors[0].iter().copied().collect()),
             ("column_factors", fitted.factors[1].iter().copied().collect()),
         ];
-        let tensors = tensors.map(|(name, values)| (name.to_owned(), Tensor::F64(values)));
-        Parts { description, tensors: tensors.into() }
+        StoredModel::new(&description, tensors.map(|(name, values)| (name, Tensor::F64(values))))
     }
 }
 
-#[derive(Deserialize)]
+impl Conditionable for FittedCompletion {
+    fn condition_on(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
+        let sides: Vec<&[u32]> = (0..measured.sides()).map(|side| measured.side(side)).collect();
+        Query { tables, tuples: Tuples::Listed(&sides) }.check(2)?;
+        self.informed(tables, measured)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
     params: CompletionParams,
@@ -360,32 +365,30 @@ struct Description {
 }
 
 impl FittedCompletion {
-    /// A model from its [`FittedModel::parts`], exactly as it was.
+    /// A model from its [`FittedModel::stored`], exactly as it was.
     ///
     /// # Errors
     /// If the description is not one of a completion, its parameters cannot work, an id occurs twice, or a tensor is
     /// missing, of another type or length, or holds a number that cannot be.
-    pub fn from_parts(parts: &Parts) -> Result<Self> {
-        let fitted = Self::read(parts)?;
-        parts.refuse_unknown(&fitted.parts())?;
+    pub fn from_stored(stored: &StoredModel) -> Result<Self> {
+        let fitted = Self::read(stored)?;
+        stored.refuse_unknown(&fitted.stored()?)?;
         Ok(fitted)
     }
 
-    fn read(parts: &Parts) -> Result<Self> {
-        let description: Description = Deserialize::deserialize(&parts.description)
-            .map_err(|error| malformed("its description is not understood").because(error))?;
-        let Description { params, target, rank, sides } = description;
+    fn read(stored: &StoredModel) -> Result<Self> {
+        let Description { params, target, rank, sides } = stored.described()?;
         params.clone().check().map_err(|error| malformed("its parameters cannot work").because(error))?;
         let counts = counts(&sides, rank)?;
-        let [mean, shrinkage, noise, row_variance, column_variance] = *parts.f64s("numbers", 5)? else {
+        let [mean, shrinkage, noise, row_variance, column_variance] = *stored.f64s("numbers", 5)? else {
             return Err(malformed("it lacks numbers"));
         };
         if !(noise > 0.0 && shrinkage >= 0.0 && row_variance >= 0.0 && column_variance >= 0.0) {
             return Err(malformed("its noise, shrinkage or variances are impossible"));
         }
-        let list = |name: &str, length: usize| parts.f64s(name, length).map(|list| list.to_vec().into());
+        let list = |name: &str, length: usize| stored.f64s(name, length).map(|list| list.to_vec().into());
         let matrix = |name: &str, rows: usize| {
-            let values = parts.f64s(name, rows * rank)?.to_vec();
+            let values = stored.f64s(name, rows * rank)?.to_vec();
             Matrix::from_shape_vec((rows, rank), values).map_err(|error| malformed(name).because(error))
         };
         let (row_prior, column_prior): (Array1<f64>, Array1<f64>) =
@@ -422,9 +425,4 @@ fn counts(sides: &[SideIds; 2], rank: usize) -> Result<[usize; 2]> {
         return Err(malformed(format!("its rank is {rank} for a block of {rows} x {columns}")));
     }
     Ok([rows, columns])
-}
-
-fn malformed(what: impl std::fmt::Display) -> Error {
-    Error::data(format!("the completion is malformed: {what}"))
-        .help("copy the file again, or train the model anew")
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use halfmax_core::{
-    End, EntityTable, Error, ErrorKind, FeatureSpace, FittedModel, Progress, Result, Seed, listed,
+    End, EntityTable, Error, ErrorKind, FeatureSpace, FittedModel, Progress, Result, Seed, listed, nearest,
 };
 use halfmax_data::{Loaded, harmonise};
 use halfmax_eval::Widths;
@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::report::{Reporting, SampleTables};
 use crate::sensitive::{Remedy, sensitive_end};
-use crate::suggest::nearest;
 
 pub use tables::{direction, ranked, write_tables};
 
@@ -104,7 +103,7 @@ pub fn explain_into(
     let cells = positions_of(&params.cell_lines, screen.table(0))?;
     progress.phase("explaining");
     let explained = Explained::new(model, loaded, &params, Seed::new(config.seed), progress)?;
-    if let Some(note) = explained.without_genes(&model.1.space(0)) {
+    if let Some(note) = explained.without_genes(model.1.space(0)) {
         progress.note(&note);
     }
     reporting.add_explanation(&explained);
@@ -267,8 +266,8 @@ impl Explained {
         }
         let rates = found.as_ref().map_or_else(Rates::default, Rates::of);
         let (names_of_groups, members): (Vec<String>, Vec<FeatureGroup>) = match &found {
-            Some(_) => kinds(&fitted.space(0)),
-            None => [kinds(&fitted.space(0)), mechanisms(&catalogue, &fitted.space(0))].concat(),
+            Some(_) => kinds(fitted.space(0)),
+            None => [kinds(fitted.space(0)), mechanisms(&catalogue, fitted.space(0))].concat(),
         }
         .into_iter()
         .unzip();

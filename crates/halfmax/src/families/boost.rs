@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use halfmax_boost::{BoostParams, FittedBoost};
-use halfmax_core::{AnyModel, FittedModel, Parts, Result};
+use halfmax_core::{AnyModel, FittedModel, Result, StoredModel};
 use schemars::{Schema, schema_for};
 
-use super::{Family, FamilyKind, Trial, params};
+use super::{Family, FamilyKind, Renamed, Trial, params};
 
 /// Factorised gradient boosting: trees on cell lines and on drugs, whose pairs of leaves predict.
 pub(super) struct Boost;
@@ -30,8 +30,12 @@ impl Family for Boost {
         Some(schema_for!(BoostParams))
     }
 
-    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
-        Ok(Box::new(FittedBoost::from_parts(parts)?))
+    fn load(&self, stored: &StoredModel) -> Result<Box<dyn FittedModel>> {
+        Ok(Box::new(FittedBoost::from_stored(stored)?))
+    }
+
+    fn renamed(&self) -> &'static [Renamed] {
+        const { &[Renamed::new("known", "seen_again"), Renamed::new("early_stopping_rounds", "patience")] }
     }
 
     fn trials(&self) -> Vec<Trial> {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use halfmax_baselines::{
     Classical, ElasticNetParams, FittedClassical, ForestKind, ForestParams, KnnParams, PlsParams,
 };
-use halfmax_core::{AnyModel, FittedModel, Parts, Result};
+use halfmax_core::{AnyModel, FittedModel, Result, StoredModel};
 use schemars::{Schema, schema_for};
 
 use super::{Family, FamilyKind, Trial, params};
@@ -49,8 +49,8 @@ impl Family for OfDrugs {
         })
     }
 
-    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
-        Ok(Box::new(FittedClassical::from_parts(parts)?))
+    fn load(&self, stored: &StoredModel) -> Result<Box<dyn FittedModel>> {
+        Ok(Box::new(FittedClassical::from_stored(stored)?))
     }
 
     fn trials(&self) -> Vec<Trial> {

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use halfmax_core::{AnyModel, FittedModel, Parts, Result};
+use halfmax_core::{AnyModel, FittedModel, Result, StoredModel};
 use halfmax_kernel::{CompletionParams, FittedCompletion};
 use schemars::{Schema, schema_for};
 
-use super::{Family, FamilyKind, Trial, params};
+use super::{Family, FamilyKind, Renamed, Trial, params};
 
 /// Completion of the table of responses by a low rank.
 pub(super) struct Completion;
@@ -30,8 +30,18 @@ impl Family for Completion {
         Some(schema_for!(CompletionParams))
     }
 
-    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
-        Ok(Box::new(FittedCompletion::from_parts(parts)?))
+    fn load(&self, stored: &StoredModel) -> Result<Box<dyn FittedModel>> {
+        Ok(Box::new(FittedCompletion::from_stored(stored)?))
+    }
+
+    fn renamed(&self) -> &'static [Renamed] {
+        const {
+            &[
+                Renamed::new("shrinkage", "nuclear_penalty"),
+                Renamed::new("noise", "noise_variance"),
+                Renamed::new("iterations", "max_iterations"),
+            ]
+        }
     }
 
     fn trials(&self) -> Vec<Trial> {

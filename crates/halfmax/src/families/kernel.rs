@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use halfmax_core::{AnyModel, FittedModel, Parts, Result};
-use halfmax_kernel::{AnyKernel, KernelParams, kernel_from_parts};
+use halfmax_core::{AnyModel, FittedModel, Result, StoredModel};
+use halfmax_kernel::{AnyKernel, KernelParams, kernel_from_stored};
 use schemars::{Schema, schema_for};
 
-use super::{Family, FamilyKind, Trial, params};
+use super::{Family, FamilyKind, Renamed, Trial, params};
 
 /// Gaussian processes with Kronecker covariances.
 pub(super) struct Kernel;
@@ -30,8 +30,19 @@ impl Family for Kernel {
         Some(schema_for!(KernelParams))
     }
 
-    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
-        kernel_from_parts(parts)
+    fn load(&self, stored: &StoredModel) -> Result<Box<dyn FittedModel>> {
+        kernel_from_stored(stored)
+    }
+
+    fn renamed(&self) -> &'static [Renamed] {
+        const {
+            &[
+                Renamed::new("known", "seen_again"),
+                Renamed::new("noise", "noise_ratio"),
+                Renamed::new("shrinkage", "profile_shrinkage"),
+                Renamed::new("iterations", "max_iterations"),
+            ]
+        }
     }
 
     fn trials(&self) -> Vec<Trial> {

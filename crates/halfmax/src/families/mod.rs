@@ -6,18 +6,21 @@ mod completion;
 mod kernel;
 mod naive;
 mod neural;
+mod renamed;
 mod stack;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use halfmax_baselines::{Classical, Naive};
-use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result, listed};
+use halfmax_core::{AnyModel, Error, FittedModel, Result, StoredModel, listed, nearest};
 use halfmax_eval::{StackParams, TrialLog, TuneParams, Tuned};
 use schemars::Schema;
 use serde::de::DeserializeOwned;
 
-use crate::suggest::{nearest, unreadable};
+pub use self::renamed::Renamed;
+use self::renamed::{rename_keys, with_present_names};
+use crate::suggest::unreadable;
 
 /// Every model family. Configurations, model files, the conformance tests and the reference go through this list.
 pub static FAMILIES: &[&dyn Family] = &[
@@ -71,11 +74,21 @@ pub trait Family: Sync {
     /// The JSON schema of its parameters; none of a family without any.
     fn schema(&self) -> Option<Schema>;
 
+    /// Parameters that had other names in earlier versions.
+    fn renamed(&self) -> &'static [Renamed] {
+        &[]
+    }
+
+    /// Where in the description of a stored model its parameters are: a JSON pointer.
+    fn stored_params(&self) -> &'static str {
+        "/params"
+    }
+
     /// A fitted model from its file's description and arrays.
     ///
     /// # Errors
     /// If something is missing or damaged.
-    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>>;
+    fn load(&self, stored: &StoredModel) -> Result<Box<dyn FittedModel>>;
 
     /// Settings with which small screens can be fitted in a moment: what the conformance tests try.
     fn trials(&self) -> Vec<Trial>;
@@ -188,6 +201,19 @@ impl ModelSpec {
     }
 }
 
+/// Notes of the parameters in a configuration's `[[model]]`s that have old names.
+pub(crate) fn renamed_parameters(tables: &[toml::Table]) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    for (number, table) in (1..).zip(tables) {
+        let Some(family) = table.get("family").and_then(toml::Value::as_str).and_then(family_named) else {
+            continue;
+        };
+        let found = rename_keys(family, &mut table.clone())?;
+        notes.extend(found.iter().map(|renamed| renamed.note(&format!("[[model]] {number}"))));
+    }
+    Ok(notes)
+}
+
 /// Which model a search is for.
 fn searched(sections: &[Section], tune: &TuneParams) -> Result<usize> {
     let can = |section: &&Section| {
@@ -219,6 +245,12 @@ impl Section {
     /// The model with a search for some of its parameters.
     fn tuned(&self, tune: &TuneParams, log: &Arc<TrialLog>) -> Result<Tuned> {
         let section = self.clone();
+        let mut tune = tune.clone();
+        for Renamed { old, new } in self.family.renamed() {
+            if let Some(range) = tune.space.remove(*old) {
+                tune.space.entry((*new).to_owned()).or_insert(range);
+            }
+        }
         let build = move |changed: &BTreeMap<String, serde_json::Value>| {
             let mut own = section.clone();
             for (name, value) in changed {
@@ -230,7 +262,7 @@ impl Section {
             }
             own.model()
         };
-        Tuned::new(&self.name, tune.clone(), Arc::new(build), log.clone())
+        Tuned::new(&self.name, tune, Arc::new(build), log.clone())
     }
 
     fn read(number: usize, table: &toml::Table) -> Result<Self> {
@@ -256,6 +288,7 @@ impl Section {
                 Error::config(format!("[[model]] {number}: family {family:?} is not known")).help(help)
             );
         };
+        rename_keys(own, &mut params).map_err(|error| error.at(&place))?;
         Ok(Self { place, name: name.unwrap_or(family), family: own, params })
     }
 
@@ -308,16 +341,16 @@ pub fn families() -> Vec<&'static str> {
     FAMILIES.iter().map(|family| family.name()).collect()
 }
 
-/// A fitted model from its family and parts.
+/// A fitted model from its family and its stored form.
 ///
 /// # Errors
-/// If the family is not known, or the parts are damaged.
-pub fn fitted(family: &str, parts: &Parts) -> Result<Box<dyn FittedModel>> {
+/// If the family is not known, or the stored form is malformed.
+pub fn fitted(family: &str, stored: &StoredModel) -> Result<Box<dyn FittedModel>> {
     let Some(family) = family_named(family) else {
         return Err(Error::data(format!(
             "the model is of family {family:?}, which this version does not know"
         ))
         .help("use a newer halfmax"));
     };
-    family.load(parts)
+    family.load(&with_present_names(family, stored))
 }

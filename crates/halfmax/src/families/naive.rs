@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use halfmax_baselines::{FittedNaive, Naive};
-use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result};
+use halfmax_core::{AnyModel, Error, FittedModel, Result, StoredModel};
 use schemars::Schema;
 
 use super::{Family, FamilyKind, Trial};
@@ -40,8 +40,8 @@ impl Family for Means {
         None
     }
 
-    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
-        Ok(Box::new(FittedNaive::from_parts(parts)?))
+    fn load(&self, stored: &StoredModel) -> Result<Box<dyn FittedModel>> {
+        Ok(Box::new(FittedNaive::from_stored(stored)?))
     }
 
     fn trials(&self) -> Vec<Trial> {

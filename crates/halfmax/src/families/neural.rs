@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use halfmax_core::{AnyModel, FittedModel, Parts, Result};
+use halfmax_core::{AnyModel, FittedModel, Result, StoredModel};
 use schemars::Schema;
 
-use super::{Family, FamilyKind, Trial};
+use super::{Family, FamilyKind, Renamed, Trial};
 
 /// Neural networks on burn.
 pub(super) struct Neural;
@@ -42,13 +42,27 @@ impl Family for Neural {
     }
 
     #[cfg(feature = "neural")]
-    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
-        Ok(Box::new(halfmax_neural::FittedNeural::from_parts(parts)?))
+    fn load(&self, stored: &StoredModel) -> Result<Box<dyn FittedModel>> {
+        Ok(Box::new(halfmax_neural::FittedNeural::from_stored(stored)?))
     }
 
     #[cfg(not(feature = "neural"))]
-    fn load(&self, _parts: &Parts) -> Result<Box<dyn FittedModel>> {
+    fn load(&self, _stored: &StoredModel) -> Result<Box<dyn FittedModel>> {
         Err(not_built())
+    }
+
+    fn renamed(&self) -> &'static [Renamed] {
+        const {
+            &[
+                Renamed::new("members", "ensemble_size"),
+                Renamed::new("identities", "seen_again"),
+                Renamed::new("validation", "validation_fraction"),
+            ]
+        }
+    }
+
+    fn stored_params(&self) -> &'static str {
+        "/head/params"
     }
 
     fn trials(&self) -> Vec<Trial> {
@@ -56,23 +70,23 @@ impl Family for Neural {
             Trial {
                 name: "",
                 single_drugs: Some(
-                    "device = \"cpu\"\nmembers = 2\nhidden = [32]\nrank = 8\nepochs = 30\nbatch = 16\nlearning_rate = 0.01\n\
-                     validation = 0.1\ninput_dropout = 0.1\ndropout = 0.1",
+                    "device = \"cpu\"\nensemble_size = 2\nhidden = [32]\nrank = 8\nepochs = 30\nbatch = 16\nlearning_rate = 0.01\n\
+                     validation_fraction = 0.1\ninput_dropout = 0.1\ndropout = 0.1",
                 ),
                 combinations: Some(
-                    "device = \"cpu\"\nmembers = 2\nhidden = [16]\nrank = 8\nepochs = 60\nbatch = 4\nlearning_rate = 0.01\n\
+                    "device = \"cpu\"\nensemble_size = 2\nhidden = [16]\nrank = 8\nepochs = 60\nbatch = 4\nlearning_rate = 0.01\n\
                      input_dropout = 0.1\ndropout = 0.1",
                 ),
             },
             Trial {
                 name: "with a pair network",
                 single_drugs: Some(
-                    "device = \"cpu\"\nmembers = 2\nhidden = [32]\nrank = 8\npair_hidden = 4\nepochs = 30\nbatch = 16\n\
-                     learning_rate = 0.01\nvalidation = 0.1\ninput_dropout = 0.1\ndropout = 0.1",
+                    "device = \"cpu\"\nensemble_size = 2\nhidden = [32]\nrank = 8\npair_hidden = 4\nepochs = 30\nbatch = 16\n\
+                     learning_rate = 0.01\nvalidation_fraction = 0.1\ninput_dropout = 0.1\ndropout = 0.1",
                 ),
                 combinations: Some(
-                    "device = \"cpu\"\nmembers = 2\nhidden = [16]\nrank = 8\npair_hidden = 4\nepochs = 60\nbatch = 4\n\
-                     learning_rate = 0.01\nvalidation = 0.2\ninput_dropout = 0.1\ndropout = 0.1",
+                    "device = \"cpu\"\nensemble_size = 2\nhidden = [16]\nrank = 8\npair_hidden = 4\nepochs = 60\nbatch = 4\n\
+                     learning_rate = 0.01\nvalidation_fraction = 0.2\ninput_dropout = 0.1\ndropout = 0.1",
                 ),
             },
         ]

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use halfmax_core::{AnyModel, Error, FittedModel, Parts, Result};
+use halfmax_core::{AnyModel, Error, FittedModel, Result, StoredModel};
 use halfmax_eval::{FittedStack, StackParams};
 use schemars::{Schema, schema_for};
 
@@ -40,8 +40,8 @@ impl Family for Blend {
         Some(schema_for!(StackParams))
     }
 
-    fn load(&self, parts: &Parts) -> Result<Box<dyn FittedModel>> {
-        Ok(Box::new(FittedStack::from_parts(parts, super::fitted)?))
+    fn load(&self, stored: &StoredModel) -> Result<Box<dyn FittedModel>> {
+        Ok(Box::new(FittedStack::from_stored(stored, super::fitted)?))
     }
 
     fn trials(&self) -> Vec<Trial> {

@@ -156,14 +156,14 @@ fn loaded(prepared: &PreparedScreen) -> usize {
     let features: usize = screen.tables.iter().flat_map(|table| table.blocks()).map(features).sum();
     let folds = if prepared.folds.is_some() { 4 } else { 0 };
     let doses = if prepared.loaded.tested_doses.is_some() { 24 } else { 0 };
-    let replicate = 12 * prepared.loaded.replicate.as_ref().map_or(0, Vec::len);
-    PROGRAM + features + replicate + screen.responses.len() * (4 * screen.sides.len() + 4 + folds + doses)
+    let reference = 12 * prepared.loaded.reference_study.as_ref().map_or(0, Vec::len);
+    PROGRAM + features + reference + screen.responses.len() * (4 * screen.sides.len() + 4 + folds + doses)
 }
 
 /// The sizes of a view in words: "600 cell lines × 6500 drugs, 3900000 responses, 20000 features of a cell line".
 fn words_of(view: &TrainView) -> String {
     let FitSizes { responses, entities, widths } = FitSizes::of(view);
-    let sort = |side: usize| view.screen.table(side).sort();
+    let sort = |side: usize| view.screen.table(side).entity_kind();
     let sides = 0..if view.screen.is_of_combinations() { 2 } else { entities.len() };
     let counts: Vec<String> =
         sides.clone().map(|side| format!("{} {}s", entities[side], sort(side))).collect();

@@ -78,7 +78,7 @@ impl Reporting<'_> {
             Some(_) => {}
             None => self.doubt(
                 "No second study of the same pairs was given, so nothing says how close to the truth a model could come \
-                 ([data] replicate).",
+                 ([data] reference_study).",
             ),
         }
         let worse: Vec<&str> = best
@@ -141,9 +141,9 @@ impl Reporting<'_> {
                 format!("mean correlation of predicted and observed over {} drugs", metrics.drugs_counted),
             );
         }
-        if let Some(replicate) = ceiling.and_then(|ceiling| ceiling.per_drug_pearson) {
+        if let Some(reference) = ceiling.and_then(|ceiling| ceiling.per_drug_pearson) {
             self.finding(
-                format!("{replicate:.2}"),
+                format!("{reference:.2}"),
                 "is what a second laboratory's measurements of the same pairs achieve",
             );
         }
@@ -201,7 +201,7 @@ impl Reporting<'_> {
         let ceilings: HashMap<&str, Option<f64>> = ceiling
             .iter()
             .flat_map(|ceiling| &ceiling.drugs)
-            .map(|drug| (drug.replicate.drug.as_str(), drug.replicate.pearson))
+            .map(|drug| (drug.reference.drug.as_str(), drug.reference.pearson))
             .collect();
         let pathways = self.pathways();
         for drug in &model.per_drug {

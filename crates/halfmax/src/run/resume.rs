@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use halfmax_core::{CheckpointStore, Error, Parts, Progress, Result};
+use halfmax_core::{CheckpointStore, Error, Progress, Result, StoredModel};
 use halfmax_data::{InputFile, read_model, sha256_bytes, write_checkpoint};
 use halfmax_eval::Trial;
 
@@ -99,7 +99,7 @@ impl Checkpoints {
 }
 
 impl CheckpointStore for Checkpoints {
-    fn load(&self, name: &str) -> Result<Option<Parts>> {
+    fn load(&self, name: &str) -> Result<Option<StoredModel>> {
         let path = self.file(name);
         if !path.exists() {
             return Ok(None);
@@ -110,7 +110,7 @@ impl CheckpointStore for Checkpoints {
         }
     }
 
-    fn save(&self, name: &str, state: &Parts) -> Result<()> {
+    fn save(&self, name: &str, state: &StoredModel) -> Result<()> {
         std::fs::create_dir_all(&self.folder).map_err(|error| {
             Error::failed(format!("{}: checkpoints cannot be kept: {error}", self.folder.display()))
                 .because(error)
@@ -135,7 +135,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Checkpoints::at(folder.path().join("run.checkpoints"));
         assert_eq!(store.load("a, fold 0").unwrap(), None);
-        let parts = |number: i32| Parts { description: number.into(), ..Parts::default() };
+        let parts = |number: i32| StoredModel { description: number.into(), ..StoredModel::default() };
         store.save("a, fold 0", &parts(1)).unwrap();
         store.save("a, fold-0", &parts(2)).unwrap();
         store.save("a, fold 0", &parts(3)).unwrap();

@@ -162,10 +162,10 @@ impl ScoreRequest {
         self.check_for(model, &facts)?;
         let selection = self.selection(model, &facts)?;
         let files: Vec<_> = self.cells.iter().map(|file| (file.clone(), None)).collect();
-        let (cells, reports) = read_cells_for_scoring(&files, Some(&fitted.space(0)), self.orientation)?;
+        let (cells, reports) = read_cells_for_scoring(&files, Some(fitted.space(0)), self.orientation)?;
         reports.iter().for_each(|report| progress.note(&report.to_string()));
         if !self.any_scale {
-            refuse_other_scales(&facts.scales, &cells, &fitted.space(0))?;
+            refuse_other_scales(&facts.scales, &cells, fitted.space(0))?;
         }
         let (drugs, report) = self.read_drugs(&*fitted, &facts.drug_features)?;
         progress.note(&report.to_string());
@@ -335,7 +335,7 @@ impl ScoreRequest {
         fitted: &dyn FittedModel,
         features: &DrugFeatures,
     ) -> Result<(EntityTable, FileReport)> {
-        read_drugs(self.drugs.clone(), features, Some(&fitted.space(1)))
+        read_drugs(self.drugs.clone(), features, Some(fitted.space(1)))
     }
 
     fn read_monotherapy(
@@ -373,7 +373,7 @@ impl ScoreRequest {
     ) -> Result<(EntityTable, EntityTable)> {
         match (&facts.single_agents, &self.single_agent) {
             (Some(measures), Some(file)) => {
-                let spaces = [&fitted.space(0), &fitted.space(1)];
+                let spaces = [fitted.space(0), fitted.space(1)];
                 let (cells, drugs, report) =
                     with_single_agents_for_scoring(file.clone(), measures, spaces, cells, drugs)?;
                 progress.note(&report.to_string());
@@ -424,8 +424,13 @@ fn conditioned(
         .help("use the same names, and give the features of the measured cell lines and drugs too"));
     }
     let named = values.len();
-    let conditioned = fitted
-        .given(&[cells, drugs], &Responses::new(sides, values, None)?)
+    let conditionable = fitted.as_conditionable().ok_or_else(|| {
+        let family = fitted.family();
+        Error::config(format!("family {family:?} takes no measured responses after its fit"))
+            .help("train a model of family \"kernel\" or \"completion\"")
+    })?;
+    let conditioned = conditionable
+        .condition_on(&[cells, drugs], &Responses::new(sides, values, None)?)
         .map_err(|error| error.at(&place))?;
     if conditioned.used == 0 {
         return Err(Error::data(format!(

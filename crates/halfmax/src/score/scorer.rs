@@ -73,7 +73,7 @@ impl<'a> Scorer<'a> {
         tables: Vec<&'a EntityTable>,
         monotherapy: Option<&'a Monotherapy>,
     ) -> Result<Self> {
-        let shares = fitted.feature_share(&Query { tables: &tables, tuples: Tuples::Listed(&[]) })?;
+        let shares = fitted.feature_shares(&tables)?;
         let closeness = |known: &Applicability| {
             tables.iter().enumerate().map(|(side, table)| known.closeness(side, table)).collect::<Result<_>>()
         };
@@ -106,7 +106,7 @@ impl<'a> Scorer<'a> {
     pub fn missing_features(&self) -> Vec<String> {
         let sides = self.shares().iter().zip(&self.tables).filter(|(share, _)| **share < 1.0);
         let sentence = |(share, table): (&f64, &&EntityTable)| {
-            format!("the {} file has {:.0} % of the model's features", table.sort(), 100.0 * share)
+            format!("the {} file has {:.0} % of the model's features", table.entity_kind(), 100.0 * share)
         };
         sides.map(sentence).collect()
     }
@@ -233,10 +233,9 @@ impl<'a> Scorer<'a> {
     /// The ends of the intervals, where the model has them.
     fn intervals(&self, sides: &[&[u32]], predicted: &[f32]) -> Result<Option<[Vec<f32>; 2]>> {
         let Some(widths) = &self.widths else { return Ok(None) };
-        let spread = match widths.uses_spread() {
-            true => self.fitted.spread(&Query { tables: &self.tables, tuples: Tuples::Listed(sides) })?,
-            false => None,
-        };
+        let query = Query { tables: &self.tables, tuples: Tuples::Listed(sides) };
+        let ensemble = self.fitted.as_ensemble().filter(|_| widths.uses_spread());
+        let spread = ensemble.map(|ensemble| ensemble.spread(&query)).transpose()?;
         let mut tuple = vec![0; sides.len()];
         let mut half = |at: usize| {
             tuple.iter_mut().zip(sides).for_each(|(entity, side)| *entity = side[at]);

@@ -1,0 +1,60 @@
+//! Groups of responses that are held out, by chance.
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::{Groups, Seed};
+
+impl Groups {
+    /// The numbers of the groups in a random order.
+    pub fn shuffled(&self, seed: Seed) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.count()).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.value()));
+        order
+    }
+
+    /// For every response of the view whether it is held out with one of `count` groups that are drawn at random.
+    ///
+    /// ```
+    /// use halfmax_core::{EntityTable, Responses, Screen, Seed, Side, ValidationGroup};
+    /// let tables = vec![EntityTable::new(["A549", "K-562"], "cell line")?, EntityTable::new(["SN-38", "AZD1775"], "drug")?];
+    /// let responses = Responses::new(vec![vec![0, 0, 1, 1], vec![0, 1, 0, 1]], vec![1.0; 4], None)?;
+    /// let screen = Screen::new("LN_IC50", tables, vec![Side::cell_line(0), Side::drug(1)], responses)?;
+    /// let held = screen.all().groups(ValidationGroup::Entity(0)).hold_out(1, Seed::new(1));
+    /// assert!(held == [true, true, false, false] || held == [false, false, true, true]);
+    /// # Ok::<(), halfmax_core::Error>(())
+    /// ```
+    pub fn hold_out(&self, count: usize, seed: Seed) -> Vec<bool> {
+        let mut marked = vec![false; self.count()];
+        self.shuffled(seed).iter().take(count).for_each(|group| marked[*group] = true);
+        self.holding(&marked)
+    }
+}
+
+/// Deals members into parts of about equal size: members of one group stay together, and the largest groups are dealt first, each to the
+/// smallest part. Returns the part of every member, 0 to below `parts`; fewer groups than parts leave parts empty.
+///
+/// ```
+/// use halfmax_core::{Seed, deal};
+/// let parts = deal(&[7, 7, 7, 2, 2, 5], 2, Seed::new(1));
+/// assert_eq!(parts[..3], [parts[0]; 3]);
+/// assert_eq!(parts[3..], [1 - parts[0]; 3]);
+/// ```
+pub fn deal(group_of: &[usize], parts: usize, seed: Seed) -> Vec<usize> {
+    let mut groups = group_of.to_vec();
+    groups.sort_unstable();
+    groups.dedup();
+    groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.value()));
+    let size = |group: &usize| group_of.iter().filter(|own| *own == group).count();
+    let mut sized: Vec<(usize, usize)> = groups.iter().map(|group| (size(group), *group)).collect();
+    sized.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    let mut sizes = vec![0; parts];
+    let mut part_of = vec![0; group_of.len()];
+    for (size, group) in sized {
+        let part = (0..parts).min_by_key(|part| sizes[*part]).unwrap_or(0);
+        sizes[part] += size;
+        part_of.iter_mut().zip(group_of).filter(|(_, own)| **own == group).for_each(|(own, _)| *own = part);
+    }
+    part_of
+}
