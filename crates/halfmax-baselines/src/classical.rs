@@ -2,17 +2,17 @@
 
 mod attribution;
 mod block;
-mod choose;
-mod cost;
 mod elastic_net;
 mod features;
 mod fitted;
 mod forest;
+mod inner_parts;
 mod knn;
 mod linear;
 mod pls;
 mod sizes;
-mod taken_apart;
+mod smartcore_forest;
+mod time_limit;
 
 pub use elastic_net::{ElasticNet, ElasticNetParams};
 pub use fitted::{Classical, FittedClassical};

@@ -4,7 +4,7 @@ use halfmax_core::Seed;
 use rayon::prelude::*;
 
 use crate::grow::{NodeSide, Source};
-use crate::lanes::{Lanes, Packed, grid};
+use crate::packed_sums::{Lanes, Packed, grid};
 use crate::shape::{Patterns, common_leaf};
 
 /// A loss, as what it asks of a residual `r = y - prediction`.

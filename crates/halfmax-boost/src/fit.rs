@@ -9,8 +9,8 @@ use crate::bins::SideBins;
 use crate::block::{Block, Loss, Scales, weighted_quantile};
 use crate::grow::{Candidates, Care, Grown, Growth, NodeSide, grow};
 use crate::histogram::Pool;
-use crate::lanes::{Packed, Wide};
 use crate::model::{FittedBoost, FittedSide};
+use crate::packed_sums::{Packed, Wide};
 use crate::params::{BoostParams, Objective, Trees};
 use crate::search::Rule;
 use crate::shape::Patterns;
@@ -63,7 +63,7 @@ impl Model for Boost {
         let params = &self.params;
         let screen = train.screen;
         refuse_vectors(params.trees, screen.sides.len())?;
-        let FitSizes { responses, entities, widths } = FitSizes::of(train);
+        let FitSizes { responses, entities, widths } = FitSizes::new(train);
         let (sides, pairs) = (entities.len(), entities.iter().product::<usize>());
         let listed = if screen.is_of_combinations() { 2 * responses } else { responses };
         let vectors = params.trees != Trees::Box;
@@ -189,7 +189,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         let (mut sides, mut bins, mut care) = (Vec::new(), Vec::new(), Vec::new());
         for (side, rows) in rows_of_side.iter().enumerate() {
             let table = screen.table(side);
-            let space = FeatureSpace::of(table, screen.sides[side].table, &train.features);
+            let space = FeatureSpace::selected(table, screen.sides[side].table, &train.features);
             let known = params.seen_again.includes(side, context.validation);
             let alignment = space.align(table)?;
             let identity = known && params.identity_feature;
@@ -376,7 +376,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
     /// A leaf's value in quanta: the shrunken Newton step. The pinball loss has no curvature to step by; its leaves take
     /// the quantile of their residuals instead, shrunken alike.
     fn leaf(&self, total: Packed, present: &[f64], scales: Scales, quantile: Option<f64>) -> i32 {
-        use crate::lanes::Lanes;
+        use crate::packed_sums::Lanes;
         let (gradient, weight) = (total.gradient(0) / scales.gradient, total.weight() / scales.weight);
         let stretch = self.care.iter().zip(present).map(|(care, entities)| care.lambda / entities);
         let stretched = weight * (1.0 + stretch.sum::<f64>());
@@ -470,7 +470,7 @@ pub(crate) fn trees_name(trees: Trees) -> &'static str {
 impl NodeSide<Packed> {
     /// The entities that have any weight.
     fn of_present(sums: Vec<Packed>) -> Self {
-        use crate::lanes::Lanes;
+        use crate::packed_sums::Lanes;
         let present = (0u32..).zip(sums).filter(|(_, lane)| lane.weight() > 0.0);
         let (entities, lanes): (Vec<u32>, Vec<Packed>) = present.unzip();
         Self { entities: entities.into(), lanes: lanes.into() }

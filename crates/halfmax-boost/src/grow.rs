@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::bins::SideBins;
 use crate::histogram::{BLOCK, Histograms, Pool, Tile, accumulate};
-use crate::lanes::Lanes;
+use crate::packed_sums::Lanes;
 use crate::search::{Limits, Rule, Split, binary_sums, category_sums};
 use crate::shape::Shape;
 

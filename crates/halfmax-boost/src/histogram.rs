@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::bins::SideBins;
-use crate::lanes::Lanes;
+use crate::packed_sums::Lanes;
 
 /// Features are handled in blocks of this many, so that one 8-byte load brings an entity's codes of a whole block.
 pub const BLOCK: usize = 8;

@@ -2,7 +2,7 @@
 
 use crate::bins::{BinaryFeature, CategoryFeature, MISSING};
 use crate::histogram::{BLOCK, Histograms};
-use crate::lanes::{Denominator, Lanes};
+use crate::packed_sums::{Denominator, Lanes};
 
 /// What limits a split, in the integer units of the lanes.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use crate::block::{Block, Dense, Loss, OneSide, Scales, weighted_quantile};
 use crate::fit::{Fit, SEED_SKETCH, quanta, step};
 use crate::grow::{Candidates, Care, NodeSide, grow};
 use crate::histogram::Pool;
-use crate::lanes::{Wide, grid};
+use crate::packed_sums::{Wide, grid};
 use crate::tree::{Leaves, Tree};
 
 /// Gradient and weight sums of one leaf: for every entity of the other side.

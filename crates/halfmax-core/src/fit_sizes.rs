@@ -22,11 +22,11 @@ impl FitSizes {
     /// let tables = vec![EntityTable::new(["A549", "HeLa"], "cell line")?, EntityTable::new(["SN-38"], "drug")?];
     /// let responses = Responses::new(vec![vec![0, 1], vec![0, 0]], vec![1.0, 2.0], None)?;
     /// let screen = Screen::new("LN_IC50", tables, vec![Side::cell_line(0), Side::drug(1)], responses)?;
-    /// let sizes = FitSizes::of(&screen.all());
+    /// let sizes = FitSizes::new(&screen.all());
     /// assert_eq!((sizes.responses, sizes.entities, sizes.widths), (2, vec![2, 1], vec![0, 0]));
     /// # Ok::<(), halfmax_core::Error>(())
     /// ```
-    pub fn of(train: &TrainView) -> Self {
+    pub fn new(train: &TrainView) -> Self {
         let sides = 0..train.screen.sides.len();
         let entities = sides.clone().map(|side| train.seen(side).iter().filter(|seen| **seen).count());
         let widths = sides.map(|side| Self::width(train, side, usize::MAX));

@@ -262,7 +262,7 @@ impl Groups {
     }
 
     /// The groups of response `at` of the view, ascending: one, or several where groups overlap.
-    pub fn of(&self, at: usize) -> &[usize] {
+    pub fn of_response(&self, at: usize) -> &[usize] {
         match &self.starts {
             Some(starts) => &self.numbers[starts[at]..starts[at + 1]],
             None => &self.numbers[at..=at],
@@ -276,7 +276,7 @@ impl Groups {
 
     /// For every response of the view whether one of its groups is marked.
     pub fn holding(&self, marked: &[bool]) -> Vec<bool> {
-        (0..self.responses()).map(|at| self.of(at).iter().any(|group| marked[*group])).collect()
+        (0..self.responses()).map(|at| self.of_response(at).iter().any(|group| marked[*group])).collect()
     }
 }
 
@@ -304,7 +304,7 @@ impl TrainView<'_> {
     /// let screen = Screen::new("synergy", tables, sides, responses)?;
     /// assert_eq!(screen.all().groups(ValidationGroup::Combination).count(), 2);
     /// let drugs = screen.all().groups(ValidationGroup::Member);
-    /// assert_eq!((drugs.count(), drugs.of(0), drugs.of(1)), (3, &[0, 1][..], &[1, 2][..]));
+    /// assert_eq!((drugs.count(), drugs.of_response(0), drugs.of_response(1)), (3, &[0, 1][..], &[1, 2][..]));
     /// # Ok::<(), halfmax_core::Error>(())
     /// ```
     pub fn groups(&self, validation: ValidationGroup) -> Groups {

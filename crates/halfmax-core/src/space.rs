@@ -65,7 +65,7 @@ impl FeatureSpace {
     }
 
     /// The selected features of a table, in the order of its blocks.
-    pub fn of(table: &EntityTable, table_at: usize, selection: &FeatureSelection) -> Self {
+    pub fn selected(table: &EntityTable, table_at: usize, selection: &FeatureSelection) -> Self {
         Self::gathered(table, |block| selection.columns(table_at, block).to_vec())
     }
 

@@ -216,7 +216,7 @@ impl Scale {
     }
 
     /// The value on this scale.
-    pub fn of(self, linear: f64) -> f64 {
+    pub fn scaled(self, linear: f64) -> f64 {
         match self {
             Self::Linear => linear,
             Self::Ln => linear.ln(),
@@ -306,7 +306,7 @@ impl Target {
     /// are; else what is not above 0 has no response and gives a value that is not finite.
     pub fn response_of(&self, value: f64) -> f64 {
         match (self.taken_from, self.scale) {
-            (Some(column), Some(scale)) => scale.of(value * column.unit.map_or(1.0, Unit::to_um)),
+            (Some(column), Some(scale)) => scale.scaled(value * column.unit.map_or(1.0, Unit::to_um)),
             _ => value,
         }
     }

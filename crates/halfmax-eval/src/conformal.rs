@@ -8,7 +8,7 @@ use halfmax_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::inner::{InnerFolds, groups_of};
+use crate::inner_folds::{InnerFolds, groups_of};
 use crate::stack::as_stack;
 use crate::step::Step;
 

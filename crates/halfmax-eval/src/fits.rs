@@ -8,8 +8,8 @@ use halfmax_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::cross::OtherStudy;
-use crate::inner::{predict_rows, spread_rows};
+use crate::cross_study::OtherStudy;
+use crate::inner_folds::{predict_rows, spread_rows};
 use crate::part::Part;
 use crate::pilot::Pilot;
 use crate::plan::Single;

@@ -56,7 +56,8 @@ impl Folds {
         let drugs = screen.all().groups(ValidationGroup::Member);
         enough(drugs.count(), folds, kind, screen.table(1).entity_kind())?;
         let of_drug = dealt(drugs.count(), folds, &mut ChaCha8Rng::seed_from_u64(Seed::new(seed).value()));
-        let of = |at: usize| drugs.of(at).iter().map(|drug| Some(usize::from(of_drug[*drug]))).collect();
+        let of =
+            |at: usize| drugs.of_response(at).iter().map(|drug| Some(usize::from(of_drug[*drug]))).collect();
         Self::of_drugs(screen, (0..screen.responses.len()).map(of).collect())
     }
 
@@ -215,8 +216,8 @@ impl Folds {
         for fold in 0..self.count {
             let (train, test) = self.train_test(&[fold]);
             let mut seen = vec![false; drugs.count()];
-            train.iter().flat_map(|at| drugs.of(*at)).for_each(|drug| seen[*drug] = true);
-            if let Some(at) = test.iter().find(|at| drugs.of(**at).iter().all(|drug| seen[*drug])) {
+            train.iter().flat_map(|at| drugs.of_response(*at)).for_each(|drug| seen[*drug] = true);
+            if let Some(at) = test.iter().find(|at| drugs.of_response(**at).iter().all(|drug| seen[*drug])) {
                 let sides = DrugSides::of(screen);
                 return Err(Error::data(format!(
                     "{:?} is tested in fold {fold} of a {} split, but each of its drugs is also trained on",

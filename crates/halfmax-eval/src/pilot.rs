@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Metrics;
 use crate::fold::Fold;
-use crate::inner::predict_rows;
+use crate::inner_folds::predict_rows;
 
 /// Parameters of the learning curve over pilot measurements.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

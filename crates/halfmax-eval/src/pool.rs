@@ -8,7 +8,7 @@ use crate::bootstrap::Bootstrap;
 use crate::conformal::NOMINAL;
 use crate::fits::Work;
 use crate::fold::{Drugs, Fold, score};
-use crate::inner::groups_of;
+use crate::inner_folds::groups_of;
 use crate::pilot::learning_curve;
 use crate::predictions::Predictions;
 use crate::{Coverage, Detection, ModelEvaluation, NamedModel, Resample, Scored, Validation};

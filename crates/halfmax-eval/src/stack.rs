@@ -11,7 +11,7 @@ use halfmax_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::inner::InnerFolds;
+use crate::inner_folds::InnerFolds;
 use crate::step::Step;
 
 mod attribution;
@@ -59,7 +59,7 @@ impl StackParams {
     ///
     /// # Errors
     /// If there is no member, one is there twice, or `folds` is out of range.
-    pub fn of(self, members: Vec<(String, Arc<dyn AnyModel>)>) -> Result<Stack> {
+    pub fn with_members(self, members: Vec<(String, Arc<dyn AnyModel>)>) -> Result<Stack> {
         if !(2..=20).contains(&self.folds) {
             return Err(Error::parameter("folds", self.folds, "2 to 20"));
         }

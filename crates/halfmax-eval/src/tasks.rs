@@ -5,7 +5,7 @@ use std::fmt;
 use halfmax_core::{CheckpointStore, Error, ErrorKind, Progress, Result, Screen};
 use serde::{Deserialize, Serialize};
 
-use crate::cross::OtherStudy;
+use crate::cross_study::OtherStudy;
 use crate::fits::{Predicted, Work};
 use crate::fold::{Drugs, Fold};
 use crate::merge::Merge;

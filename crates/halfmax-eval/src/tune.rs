@@ -14,7 +14,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::inner::InnerFolds;
+use crate::inner_folds::InnerFolds;
 use crate::step::Step;
 
 /// Parameters of a model by name.

@@ -302,7 +302,8 @@ fn a_stack_holds_whole_groups_out_and_names_a_member_that_fails() {
             ("broken".to_owned(), member(&broken)),
             ("drugs".to_owned(), Arc::new(Naive::DrugMean) as Arc<dyn halfmax_core::AnyModel>),
         ];
-        let stack = StackParams { folds: 3, skip_failed, ..StackParams::default() }.of(members).unwrap();
+        let stack =
+            StackParams { folds: 3, skip_failed, ..StackParams::default() }.with_members(members).unwrap();
         let mut models = naive();
         models.push(NamedModel { name: "stack".into(), family: "stack".into(), model: &stack });
         evaluate(&screen, &folds, &models, &Protocol::default(), &Silent)
@@ -334,7 +335,7 @@ fn a_stack_in_an_evaluation_is_the_stack_of_its_members_predictions() {
     let folds = Split::new(SplitKind::LPO).draw(&screen).unwrap();
     let members: Vec<(String, Arc<dyn halfmax_core::AnyModel>)> =
         [Naive::Effects, Naive::DrugMean].map(|naive| (naive.to_string(), Arc::new(naive) as _)).into();
-    let stack = StackParams::default().of(members.clone()).unwrap();
+    let stack = StackParams::default().with_members(members.clone()).unwrap();
     let mut models: Vec<NamedModel> = members
         .iter()
         .map(|(name, model)| NamedModel { name: name.clone(), family: name.clone(), model: &**model })
@@ -570,7 +571,7 @@ fn a_model_that_fails_without_one_more_fold_is_left_out_even_if_its_own_fit_work
     let brittle: Arc<dyn halfmax_core::AnyModel> = Arc::new(Brittle);
     let drugs: Arc<dyn halfmax_core::AnyModel> = Arc::new(Naive::DrugMean);
     let members = vec![("brittle".to_owned(), brittle.clone()), ("drugs".to_owned(), drugs)];
-    let stack = StackParams { skip_failed: true, ..StackParams::default() }.of(members).unwrap();
+    let stack = StackParams { skip_failed: true, ..StackParams::default() }.with_members(members).unwrap();
     let mut models = naive();
     models.push(NamedModel { name: "brittle".into(), family: "fixed".into(), model: &*brittle });
     models.push(NamedModel { name: "stack".into(), family: "stack".into(), model: &stack });

@@ -23,7 +23,7 @@ pub struct Confounders {
 
 /// How much of the variance of a drug's predictions each confounder explains, 0 to 1; none where it is not known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Explained {
+pub struct ConfounderR2 {
     /// By tissue.
     pub tissue: Option<f64>,
     /// By general sensitivity.
@@ -110,13 +110,13 @@ impl Confounders {
     }
 
     /// How much of a drug's predictions the confounders explain.
-    pub fn explained(&self, predicted: &[f64]) -> Explained {
+    pub fn explained(&self, predicted: &[f64]) -> ConfounderR2 {
         let mut within = predicted.to_vec();
         self.centre(&mut within);
         let total = variance(predicted);
         let tissue = (self.known && total > 0.0).then(|| 1.0 - variance(&within) / total);
         let general = self.general(predicted).map(|general| correlation(predicted, &general).powi(2));
-        Explained { tissue, general }
+        ConfounderR2 { tissue, general }
     }
 }
 

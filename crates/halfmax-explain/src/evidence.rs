@@ -28,7 +28,7 @@ impl Evidence {
     /// Of contributions (features × entities), the standardised values of the features, and random sets like the set.
     /// `expected` says for each member in which direction responses rise by the catalogue: 1 as its value rises, −1 as it falls,
     /// 0 unknown.
-    pub fn of(
+    pub fn new(
         contributions: &Array2<f32>,
         standard: &Array2<f32>,
         set: &FeatureSet,

@@ -5,7 +5,7 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
 use crate::association::{Measured, self_contained};
-use crate::confounders::{Confounders, Explained};
+use crate::confounders::{ConfounderR2, Confounders};
 use crate::evidence::{Evidence, effect};
 use crate::features::attributor;
 use crate::matched::{Bins, random_sets};
@@ -58,7 +58,7 @@ pub struct PartnerExplanation {
     /// For each set.
     pub mechanisms: Vec<MechanismEvidence>,
     /// How much the confounders explain.
-    pub explained: Explained,
+    pub explained: ConfounderR2,
     /// The mean over cell lines of |prediction − mean prediction|, in the unit of the target: what contributions are to be
     /// compared with.
     pub spread: f64,
@@ -83,7 +83,7 @@ pub struct Importance {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MechanismEvidence {
     /// As the model has it.
-    pub all: Evidence,
+    pub unadjusted: Evidence,
     /// After tissue and general sensitivity are adjusted for.
     pub adjusted: Evidence,
     /// The probability of the self-contained test; see [`self_contained`].
@@ -299,7 +299,7 @@ impl Whole<'_> {
         let evidence = |contributions: &Array2<f32>, standard: &Array2<f32>| -> Vec<Evidence> {
             let all = self.sets.iter().zip(&expected).zip(&self.random);
             all.map(|((set, expected), random)| {
-                Evidence::of(contributions, standard, set, expected, random.as_deref())
+                Evidence::new(contributions, standard, set, expected, random.as_deref())
             })
             .collect()
         };
@@ -325,7 +325,11 @@ impl Whole<'_> {
             .into_iter()
             .zip(adjusted)
             .zip(tests)
-            .map(|((all, adjusted), test)| MechanismEvidence { all, adjusted, self_contained: *test })
+            .map(|((unadjusted, adjusted), test)| MechanismEvidence {
+                unadjusted,
+                adjusted,
+                self_contained: *test,
+            })
             .collect();
         let explained = self.confounders.explained(predicted);
         let mean = predicted.iter().sum::<f64>() / predicted.len().max(1) as f64;

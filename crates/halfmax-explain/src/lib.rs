@@ -30,7 +30,7 @@
 //! let model = KernelParams::default().check()?.fit(&screen.all(), &context)?;
 //! let question = Question::new(&model, &screen);
 //! let attributor = question.attributor()?.ok_or_else(|| Error::failed("a kernel says contributions"))?;
-//! let sets = FeatureSet::of(&Mechanisms::named("builtin")?, attributor.space());
+//! let sets = FeatureSet::from_catalogue(&Mechanisms::named("builtin")?, attributor.space());
 //! let settings = Settings { permutations: 100, seed: Seed::new(1) };
 //! let found = question.explain(&*attributor, &sets, &|_, _, _| 1.0, settings, &Silent)?;
 //! let abcb1 = found.partners[0].importance[0];
@@ -51,7 +51,7 @@ mod sets;
 mod values;
 
 pub use association::{Measured, self_contained};
-pub use confounders::{Confounders, Explained};
+pub use confounders::{ConfounderR2, Confounders};
 pub use discoveries::false_discovery_rates;
 pub use evidence::Evidence;
 pub use explanation::{

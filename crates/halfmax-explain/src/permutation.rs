@@ -13,7 +13,7 @@ pub struct FeatureGroup(pub Vec<(String, Vec<String>)>);
 
 impl FeatureGroup {
     /// These features.
-    pub fn of<'a>(features: impl IntoIterator<Item = &'a Feature>) -> Self {
+    pub fn new<'a>(features: impl IntoIterator<Item = &'a Feature>) -> Self {
         let mut group = Self::default();
         for feature in features {
             match group.0.iter_mut().find(|(kind, _)| *kind == feature.kind) {

@@ -22,7 +22,7 @@ pub struct Member {
 
 impl FeatureSet {
     /// The features of a model that tell of each mechanism of a catalogue, in its order; empty where the model has none.
-    pub fn of(catalogue: &Mechanisms, space: &FeatureSpace) -> Vec<Self> {
+    pub fn from_catalogue(catalogue: &Mechanisms, space: &FeatureSpace) -> Vec<Self> {
         let readings: Vec<Vec<Reading>> = space
             .features
             .iter()

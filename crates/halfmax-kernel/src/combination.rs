@@ -189,7 +189,7 @@ fn refuse_many(combinations: usize) -> Result<()> {
 pub(crate) fn memory(train: &TrainView) -> Result<usize> {
     let combinations = train.groups(ValidationGroup::Combination).count();
     refuse_many(combinations)?;
-    let FitSizes { entities, widths, .. } = FitSizes::of(train);
+    let FitSizes { entities, widths, .. } = FitSizes::new(train);
     let (cells, drugs) = (entities[0], entities[1]);
     let block = 8 * combinations * cells;
     let features = 3 * 4 * (cells * widths[0] + drugs * widths[1]);
@@ -210,7 +210,7 @@ pub(crate) fn fit(
     let training = Training::of(train)?;
     let screen = train.screen;
     let kernel_of = |side: usize, entities: &[u32], terms| {
-        let whole = FeatureSpace::of(screen.table(side), screen.sides[side].table, &train.features);
+        let whole = FeatureSpace::selected(screen.table(side), screen.sides[side].table, &train.features);
         SideKernel::new(&whole, screen.table(side), entities, terms, side == 0)
     };
     let mut drugs = kernel_of(1, &training.drugs, &params.drug_kernels)?;

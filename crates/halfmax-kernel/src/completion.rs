@@ -141,7 +141,7 @@ impl Model for Completion {
 
     fn memory(&self, train: &TrainView, _: &FitContext) -> Result<usize> {
         train.screen.expect_two_sides("completion")?;
-        let FitSizes { entities, .. } = FitSizes::of(train);
+        let FitSizes { entities, .. } = FitSizes::new(train);
         let (rows, columns) = (entities[0], entities[1]);
         refuse_many((rows, columns))?;
         let rank = self.params.max_rank.min(rows).min(columns);

@@ -52,7 +52,7 @@ impl Model for Kernel {
     fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
         let screen = train.screen;
         screen.expect_two_sides("kernel")?;
-        let FitSizes { entities, widths, .. } = FitSizes::of(train);
+        let FitSizes { entities, widths, .. } = FitSizes::new(train);
         refuse_many(train, [entities[0], entities[1]])?;
         let row_side = row_side(&self.params, context);
         let (rows, columns) = (entities[row_side], entities[1 - row_side]);
@@ -135,7 +135,8 @@ impl<'a> Fit<'a> {
     fn side_kernel(&self, side: usize) -> Result<SideKernel> {
         let screen = self.train.screen;
         let terms = if side == 0 { &self.params.cell_kernels } else { &self.params.drug_kernels };
-        let whole = FeatureSpace::of(screen.table(side), screen.sides[side].table, &self.train.features);
+        let whole =
+            FeatureSpace::selected(screen.table(side), screen.sides[side].table, &self.train.features);
         SideKernel::new(&whole, screen.table(side), &self.entities[side], terms, side == 0)
     }
 

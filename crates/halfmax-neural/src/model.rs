@@ -64,7 +64,7 @@ impl Model for Neural {
         let screen = train.screen;
         let prepared = |side: usize| {
             let table = screen.table(side);
-            let space = FeatureSpace::of(table, screen.sides[side].table, &train.features);
+            let space = FeatureSpace::selected(table, screen.sides[side].table, &train.features);
             Inputs::fit(space, table, &block.entities[side])
         };
         let (cells, cell_numbers) = prepared(0)?;
@@ -142,7 +142,7 @@ impl Model for Neural {
         let params = &self.params;
         let screen = train.screen;
         refuse_sides(screen)?;
-        let FitSizes { responses, entities, widths } = FitSizes::of(train);
+        let FitSizes { responses, entities, widths } = FitSizes::new(train);
         let columns = match screen.sides.len() {
             2 => entities[1],
             _ => train.groups(ValidationGroup::Combination).count(),

@@ -13,7 +13,7 @@ use halfmax_eval::{
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::explain::{Explained, explain_into, unexplained, write_tables};
+use crate::explain::{ModelExplanation, explain_into, unexplained, write_tables};
 use crate::families::ModelSpec;
 use crate::memory::{Work, refuse_too_large};
 use crate::provenance::{Manifest, write_json, write_provenance};
@@ -230,7 +230,7 @@ pub fn write_evaluation_report(
                 }
             } else {
                 progress.phase("explaining");
-                match Explained::new(model, loaded, params, Seed::new(config.seed), progress) {
+                match ModelExplanation::new(model, loaded, params, Seed::new(config.seed), progress) {
                     Ok(explained) => all.push(explained),
                     Err(error) => unexplained(error, progress)?,
                 }

@@ -13,12 +13,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::block::Block;
-use super::choose::{PARTS, parts};
-use super::cost::affordable;
 use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
+use super::inner_parts::{PARTS, parts};
 use super::linear::Linear;
 use super::sizes::BlockSizes;
+use super::time_limit::affordable;
 
 /// Parameters of elastic nets: one for each column (drug, where cell lines are held out) on the features of the rows, by
 /// coordinate descent (`linfa-elasticnet`; Zou & Hastie 2005, Friedman, Hastie & Tibshirani 2010).

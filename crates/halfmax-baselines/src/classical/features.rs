@@ -18,7 +18,8 @@ pub(crate) fn encoder(train: &TrainView, block: &Block, most: usize) -> Result<(
             selection.keep_most_variable(screen, table_at, at, most, &seen);
         }
     }
-    let (encoder, raw) = Encoder::fit(FeatureSpace::of(table, table_at, &selection), table, &block.rows)?;
+    let (encoder, raw) =
+        Encoder::fit(FeatureSpace::selected(table, table_at, &selection), table, &block.rows)?;
     let values = encoder.scaled(raw);
     Ok((encoder, values))
 }

@@ -12,12 +12,12 @@ use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, Random
 use smartcore::linalg::basic::matrix::DenseMatrix;
 
 use super::block::{Block, Column};
-use super::cost::affordable;
 use super::elastic_net::Done;
 use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
 use super::sizes::BlockSizes;
-use super::taken_apart::trees_of;
+use super::smartcore_forest::trees_of;
+use super::time_limit::affordable;
 
 /// Parameters of forests: one for each column (drug, where cell lines are held out) on features of the rows, by `smartcore`
 /// (random forests: Breiman 2001; extremely randomised trees: Geurts, Ernst & Wehenkel 2006).

@@ -9,12 +9,12 @@ use smartcore::algorithm::neighbour::linear_search::LinearKNNSearch;
 use smartcore::metrics::distance::euclidian::Euclidian;
 
 use super::block::Block;
-use super::choose::parts;
-use super::cost::affordable;
 use super::elastic_net::Done;
 use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
+use super::inner_parts::parts;
 use super::sizes::BlockSizes;
+use super::time_limit::affordable;
 
 /// Parameters of nearest neighbours: a response is the mean over the training rows (cell lines, where these are held out)
 /// whose features are nearest, of those that were measured in its column (distances by `smartcore`; Fix & Hodges 1951).

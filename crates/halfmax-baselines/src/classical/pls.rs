@@ -11,12 +11,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::block::Block;
-use super::choose::{PARTS, parts};
-use super::cost::affordable;
 use super::features::encoder;
 use super::fitted::{Classical, FittedClassical, Predictor};
+use super::inner_parts::{PARTS, parts};
 use super::linear::Linear;
 use super::sizes::BlockSizes;
+use super::time_limit::affordable;
 
 /// Parameters of partial least squares: a regression of the whole block on a few directions of the features that covary with
 /// it most, by NIPALS (`linfa-pls`; Wegelin 2000).

@@ -25,7 +25,7 @@ impl BlockSizes {
         let screen = train.screen;
         screen.expect_two_sides(family)?;
         let row_side = row_side(context);
-        let FitSizes { responses, entities, .. } = FitSizes::of(train);
+        let FitSizes { responses, entities, .. } = FitSizes::new(train);
         let width = FitSizes::width(train, row_side, features);
         let mut found: Vec<(usize, f32, f32)> =
             vec![(0, f32::INFINITY, f32::NEG_INFINITY); screen.table(1 - row_side).len()];

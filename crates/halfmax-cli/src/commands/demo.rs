@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax::explain::{Explained, direction, explain_into, write_tables};
+use halfmax::explain::{ModelExplanation, direction, explain_into, write_tables};
 use halfmax::report::Reporting;
 use halfmax::{
     Config, Manifest, PreparedScreen, RunState, ceiling, cross_validate, train_into, write_evaluation,
@@ -97,7 +97,7 @@ struct StandingOut {
 }
 
 impl Standing {
-    fn of(explained: &Explained) -> Self {
+    fn of(explained: &ModelExplanation) -> Self {
         let mut found: Vec<(f64, StandingOut)> = Vec::new();
         for (partner, drug) in explained.names.iter().enumerate() {
             for set in 0..explained.sets.len() {

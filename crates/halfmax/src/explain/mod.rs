@@ -97,12 +97,12 @@ pub fn explain_into(
     (config, loaded, widths): (&Config, &Loaded, Option<Widths>),
     reporting: &mut Reporting,
     progress: &dyn Progress,
-) -> Result<Explained> {
+) -> Result<ModelExplanation> {
     let params = config.explain.clone().unwrap_or_default();
     let screen = &loaded.screen;
     let cells = positions_of(&params.cell_lines, screen.table(0))?;
     progress.phase("explaining");
-    let explained = Explained::new(model, loaded, &params, Seed::new(config.seed), progress)?;
+    let explained = ModelExplanation::new(model, loaded, &params, Seed::new(config.seed), progress)?;
     if let Some(note) = explained.without_genes(model.1.space(0)) {
         progress.note(&note);
     }
@@ -166,7 +166,7 @@ fn position_of(name: &str, cells: &EntityTable) -> Result<u32> {
 pub const BUILTIN: &str = "builtin";
 
 /// A model, explained.
-pub struct Explained {
+pub struct ModelExplanation {
     /// What the model is called.
     pub model: String,
     /// The mechanisms.
@@ -195,9 +195,9 @@ pub struct Rates {
     /// Competitive, adjusted for confounders.
     pub adjusted: Vec<Option<f64>>,
     /// Competitive, not adjusted.
-    pub all: Vec<Option<f64>>,
+    pub unadjusted: Vec<Option<f64>>,
     /// Self-contained.
-    pub own: Vec<Option<f64>>,
+    pub self_contained: Vec<Option<f64>>,
 }
 
 /// Times that features are exchanged.
@@ -206,22 +206,22 @@ const GROUPS: u64 = 33;
 
 /// The features of each kind.
 fn kinds(space: &FeatureSpace) -> Vec<(String, FeatureGroup)> {
-    let group = FeatureGroup::of(&space.features);
+    let group = FeatureGroup::new(&space.features);
     let one = |(kind, names): (String, Vec<String>)| (kind.clone(), FeatureGroup(vec![(kind, names)]));
     group.0.into_iter().map(one).collect()
 }
 
 /// The features of each mechanism that has any.
 fn mechanisms(catalogue: &Mechanisms, space: &FeatureSpace) -> Vec<(String, FeatureGroup)> {
-    let sets = FeatureSet::of(catalogue, space);
+    let sets = FeatureSet::from_catalogue(catalogue, space);
     let group = |(mechanism, set): (&Mechanism, &FeatureSet)| {
         let features = set.members.iter().map(|member| &space.features[member.feature as usize]);
-        (!set.members.is_empty()).then(|| (mechanism.name.clone(), FeatureGroup::of(features)))
+        (!set.members.is_empty()).then(|| (mechanism.name.clone(), FeatureGroup::new(features)))
     };
     catalogue.list.iter().zip(&sets).filter_map(group).collect()
 }
 
-impl Explained {
+impl ModelExplanation {
     /// Explains a model that was trained on a screen.
     pub fn new(
         model: (&str, &dyn FittedModel),
@@ -247,7 +247,7 @@ impl Explained {
         let mut found = None;
         let mut sets = Vec::new();
         if let Some(attributor) = question.attributor()? {
-            sets = FeatureSet::of(&catalogue, attributor.space());
+            sets = FeatureSet::from_catalogue(&catalogue, attributor.space());
             let lists: Vec<Vec<&DrugClass>> = classes
                 .iter()
                 .map(|classes| classes.iter().map(|class| &catalogue.classes[*class]).collect())
@@ -289,7 +289,7 @@ impl Explained {
 
     /// What to say where no feature is of a gene that the catalogue knows.
     fn without_genes(&self, space: &FeatureSpace) -> Option<String> {
-        let sets = FeatureSet::of(&self.catalogue, space);
+        let sets = FeatureSet::from_catalogue(&self.catalogue, space);
         if sets.iter().any(|set| !set.members.is_empty()) {
             return None;
         }
@@ -331,8 +331,8 @@ impl Rates {
         };
         Self {
             adjusted: rates(&|one| one.adjusted.p),
-            all: rates(&|one| one.all.p),
-            own: rates(&|one| one.self_contained),
+            unadjusted: rates(&|one| one.unadjusted.p),
+            self_contained: rates(&|one| one.self_contained),
         }
     }
 }

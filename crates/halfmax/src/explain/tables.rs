@@ -4,10 +4,10 @@ use halfmax_core::Result;
 use halfmax_data::{OutputColumn, OutputSet, TableWriter};
 use halfmax_explain::{Explanation, Importance};
 
-use crate::explain::Explained;
+use crate::explain::ModelExplanation;
 
 /// Writes `importance.parquet` and `mechanisms.parquet` into a folder, of one or more models; as files of a set if there is one.
-pub fn write_tables(folder: &Path, models: &[Explained], set: Option<&OutputSet>) -> Result<()> {
+pub fn write_tables(folder: &Path, models: &[ModelExplanation], set: Option<&OutputSet>) -> Result<()> {
     let mut importance = TableWriter::create(folder.join("importance.parquet"))?;
     let mut mechanisms = TableWriter::create(folder.join("mechanisms.parquet"))?;
     for model in models {
@@ -87,7 +87,7 @@ fn importance_columns<'a>(rows: &'a Rows) -> [(&'static str, OutputColumn<'a>); 
 
 fn write_importance(
     table: &mut TableWriter,
-    model: &Explained,
+    model: &ModelExplanation,
     found: &Explanation,
     partner: usize,
 ) -> Result<()> {
@@ -112,7 +112,7 @@ fn write_importance(
 /// Genes that are named of a mechanism.
 const GENES: usize = 5;
 
-fn write_mechanisms(table: &mut TableWriter, model: &Explained) -> Result<()> {
+fn write_mechanisms(table: &mut TableWriter, model: &ModelExplanation) -> Result<()> {
     let tests: Vec<(usize, usize)> = (0..model.names.len())
         .flat_map(|partner| (0..model.sets.len()).map(move |set| (partner, set)))
         .filter(|(partner, set)| model.evidence(*partner, *set).is_some())
@@ -158,19 +158,19 @@ fn write_mechanisms(table: &mut TableWriter, model: &Explained) -> Result<()> {
         ("agrees", OutputColumn::Text(&agrees)),
         (
             "unadjusted_attribution",
-            OutputColumn::F64(&evidence().map(|one| one.all.attribution).collect::<Vec<_>>()),
+            OutputColumn::F64(&evidence().map(|one| one.unadjusted.attribution).collect::<Vec<_>>()),
         ),
-        ("unadjusted_p", OutputColumn::F64(&evidence().map(|one| p(one.all.p)).collect::<Vec<_>>())),
-        ("unadjusted_q", OutputColumn::F64(&rate(&model.rates.all))),
+        ("unadjusted_p", OutputColumn::F64(&evidence().map(|one| p(one.unadjusted.p)).collect::<Vec<_>>())),
+        ("unadjusted_q", OutputColumn::F64(&rate(&model.rates.unadjusted))),
         (
             "self_contained_p",
             OutputColumn::F64(&evidence().map(|one| p(one.self_contained)).collect::<Vec<_>>()),
         ),
-        ("self_contained_q", OutputColumn::F64(&rate(&model.rates.own))),
+        ("self_contained_q", OutputColumn::F64(&rate(&model.rates.self_contained))),
     ])
 }
 
-impl Explained {
+impl ModelExplanation {
     /// The genes of a mechanism on which the predictions for a partner depend most, the first first.
     pub fn leading_genes(&self, partner: usize, set: usize, most: usize) -> Vec<&str> {
         let Some(found) = self.evidence(partner, set) else { return Vec::new() };

@@ -33,7 +33,7 @@ impl Family for Blend {
     ) -> Result<Arc<dyn AnyModel>> {
         let params: StackParams = params(table)?;
         let members = others(&params)?;
-        Ok(Arc::new(params.of(members)?))
+        Ok(Arc::new(params.with_members(members)?))
     }
 
     fn schema(&self) -> Option<Schema> {

@@ -162,7 +162,7 @@ fn loaded(prepared: &PreparedScreen) -> usize {
 
 /// The sizes of a view in words: "600 cell lines × 6500 drugs, 3900000 responses, 20000 features of a cell line".
 fn words_of(view: &TrainView) -> String {
-    let FitSizes { responses, entities, widths } = FitSizes::of(view);
+    let FitSizes { responses, entities, widths } = FitSizes::new(view);
     let sort = |side: usize| view.screen.table(side).entity_kind();
     let sides = 0..if view.screen.is_of_combinations() { 2 } else { entities.len() };
     let counts: Vec<String> =

@@ -6,7 +6,7 @@ use halfmax_report::{
 };
 
 use super::{Reporting, thousands};
-use crate::explain::{Explained, ranked};
+use crate::explain::{ModelExplanation, ranked};
 
 /// Drugs that a mechanism's page names.
 const DRUGS: usize = 15;
@@ -19,7 +19,7 @@ const RATE: f64 = 0.05;
 
 impl Reporting<'_> {
     /// Adds what a model's predictions rest on.
-    pub fn add_explanation(&mut self, explained: &Explained) {
+    pub fn add_explanation(&mut self, explained: &ModelExplanation) {
         self.add_groups(explained);
         if let Some(found) = &explained.found {
             self.add_overall(explained, found);
@@ -45,7 +45,7 @@ impl Reporting<'_> {
         self.add_method(explained);
     }
 
-    fn add_groups(&mut self, explained: &Explained) {
+    fn add_groups(&mut self, explained: &ModelExplanation) {
         let group = |(name, importance): &(String, halfmax_explain::PermutationImportance)| {
             let [value, low, high] = importance.rise;
             GroupImportance { name: name.clone(), value: Estimate { value, interval: Some((low, high)) } }
@@ -62,7 +62,7 @@ impl Reporting<'_> {
     }
 
     /// The features that matter most over all drugs.
-    fn add_overall(&mut self, explained: &Explained, found: &Explanation) {
+    fn add_overall(&mut self, explained: &ModelExplanation, found: &Explanation) {
         let drugs = found.partners.len().max(1) as f64;
         let mut means: Vec<(f64, usize)> = (0..found.space.len())
             .map(|at| {
@@ -83,7 +83,7 @@ impl Reporting<'_> {
         });
     }
 
-    fn add_drugs(&mut self, explained: &Explained, found: &Explanation) {
+    fn add_drugs(&mut self, explained: &ModelExplanation, found: &Explanation) {
         let (targets, pathways) = (self.labels("targets"), self.labels("target_pathway"));
         for (partner, name) in explained.names.iter().enumerate() {
             let classes: Vec<&DrugClass> =
@@ -109,7 +109,7 @@ impl Reporting<'_> {
         }
     }
 
-    fn heat_map(&self, explained: &Explained) -> HeatMap {
+    fn heat_map(&self, explained: &ModelExplanation) -> HeatMap {
         let columns: Vec<usize> =
             (0..explained.sets.len()).filter(|set| !explained.sets[*set].members.is_empty()).collect();
         let row = |partner: usize| HeatRow {
@@ -145,7 +145,7 @@ impl Reporting<'_> {
         }
     }
 
-    fn mechanism(&self, explained: &Explained, set: usize) -> Mechanism {
+    fn mechanism(&self, explained: &ModelExplanation, set: usize) -> Mechanism {
         let known = &explained.catalogue.list[set];
         let genes = [
             ("more of it resists", &known.up),
@@ -173,7 +173,7 @@ impl Reporting<'_> {
     }
 
     /// The drugs for which a mechanism stands out most.
-    fn drugs_of(&self, explained: &Explained, set: usize) -> Vec<MechanismDrug> {
+    fn drugs_of(&self, explained: &ModelExplanation, set: usize) -> Vec<MechanismDrug> {
         let mut found: Vec<(f64, MechanismDrug)> = (0..explained.names.len())
             .filter_map(|partner| {
                 let evidence = explained.evidence(partner, set)?;
@@ -192,7 +192,7 @@ impl Reporting<'_> {
         found.into_iter().take(DRUGS).map(|(_, drug)| drug).collect()
     }
 
-    fn summarise_explanation(&mut self, explained: &Explained, found: &Explanation) {
+    fn summarise_explanation(&mut self, explained: &ModelExplanation, found: &Explanation) {
         let discovered = |at: &usize| explained.rates.adjusted[*at].is_some_and(|rate| rate < RATE);
         let tests = explained.rates.adjusted.iter().flatten().count();
         let hits = (0..explained.rates.adjusted.len()).filter(discovered).count();
@@ -231,7 +231,7 @@ impl Reporting<'_> {
         ));
     }
 
-    fn add_method(&mut self, explained: &Explained) {
+    fn add_method(&mut self, explained: &ModelExplanation) {
         if let Some(found) = &explained.found {
             let method = format!("Contributions of features: {}.", found.method);
             self.note(
@@ -316,7 +316,7 @@ fn direction(effect: f64) -> Direction {
 }
 
 /// 1 where more of a mechanism makes resistant, else −1.
-fn sign_of(explained: &Explained, evidence: &MechanismEvidence) -> f64 {
+fn sign_of(explained: &ModelExplanation, evidence: &MechanismEvidence) -> f64 {
     if explained.upwards * evidence.adjusted.effect < 0.0 { -1.0 } else { 1.0 }
 }
 
@@ -328,7 +328,7 @@ fn agreement(evidence: &MechanismEvidence) -> Agreement {
     }
 }
 
-fn cell(explained: &Explained, partner: usize, set: usize) -> Option<HeatCell> {
+fn cell(explained: &ModelExplanation, partner: usize, set: usize) -> Option<HeatCell> {
     let evidence = explained.evidence(partner, set)?;
     let spread = explained.found.as_ref()?.partners.get(partner)?.spread;
     let sign = sign_of(explained, evidence);
@@ -343,7 +343,7 @@ fn cell(explained: &Explained, partner: usize, set: usize) -> Option<HeatCell> {
 }
 
 fn features(
-    explained: &Explained,
+    explained: &ModelExplanation,
     found: &Explanation,
     partner: usize,
     classes: &[&DrugClass],
@@ -387,7 +387,7 @@ fn expected(known: &[Known], reading: &Reading, classes: &[&DrugClass]) -> Optio
     })
 }
 
-fn mechanisms(explained: &Explained, partner: usize) -> Vec<DrugMechanism> {
+fn mechanisms(explained: &ModelExplanation, partner: usize) -> Vec<DrugMechanism> {
     let mut found: Vec<DrugMechanism> = (0..explained.sets.len())
         .filter(|set| !explained.sets[*set].members.is_empty())
         .filter_map(|set| {
@@ -396,11 +396,11 @@ fn mechanisms(explained: &Explained, partner: usize) -> Vec<DrugMechanism> {
             let genes = explained.leading_genes(partner, set, GENES);
             Some(DrugMechanism {
                 mechanism: set,
-                attribution: Some(sign_of(explained, evidence) * evidence.all.attribution),
+                attribution: Some(sign_of(explained, evidence) * evidence.unadjusted.attribution),
                 direction: direction(explained.upwards * evidence.adjusted.effect),
                 p: evidence.adjusted.p,
                 q_competitive: explained.rates.adjusted[test],
-                q_self_contained: explained.rates.own[test],
+                q_self_contained: explained.rates.self_contained[test],
                 agreement: agreement(evidence),
                 adjusted: Some(sign_of(explained, evidence) * evidence.adjusted.attribution),
                 genes: genes.into_iter().map(str::to_owned).collect(),

@@ -7,7 +7,7 @@ use halfmax_report::{Argument, Counterfactual, Estimate, GeneValue, Sample, Samp
 
 use super::explanation::strategy;
 use super::{Reporting, fact};
-use crate::explain::Explained;
+use crate::explain::ModelExplanation;
 
 /// Drugs that are shown as predicted to work, and not to.
 const WORKS: usize = 6;
@@ -30,7 +30,7 @@ impl Reporting<'_> {
     pub fn add_samples(
         &mut self,
         model: &dyn FittedModel,
-        explained: &Explained,
+        explained: &ModelExplanation,
         shown: &SampleTables,
     ) -> Result<()> {
         if shown.cells.is_empty() || explained.found.is_none() {
@@ -47,7 +47,7 @@ impl Reporting<'_> {
     }
 
     /// The training responses of every partner, ascending.
-    fn known_responses(&self, explained: &Explained) -> Vec<Vec<f32>> {
+    fn known_responses(&self, explained: &ModelExplanation) -> Vec<Vec<f32>> {
         let responses = &self.screen.responses;
         let mut known = vec![Vec::new(); explained.partners.len()];
         for row in 0..responses.len() {
@@ -63,7 +63,7 @@ impl Reporting<'_> {
 /// The page of one cell line.
 struct Page<'a> {
     reporting: &'a Reporting<'a>,
-    explained: &'a Explained,
+    explained: &'a ModelExplanation,
     samples: &'a Samples,
     shown: &'a SampleTables<'a>,
     known: &'a [Vec<f32>],

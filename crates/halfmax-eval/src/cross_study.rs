@@ -17,12 +17,12 @@ pub struct CrossStudy {
     /// The same predictions against the other study, over the pairs that both measured.
     pub across: Metrics,
     /// `within` less `across`: what the change of study costs.
-    pub drop: Drop,
+    pub drop: MetricDrop,
 }
 
 /// A difference of metrics; positive where the other study is predicted worse.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Drop {
+pub struct MetricDrop {
     /// RMSE across less RMSE within, in the unit of the target.
     pub rmse: Option<f64>,
     /// Mean per-drug Pearson within less across.
@@ -106,7 +106,7 @@ impl<'a> OtherStudy<'a> {
         let within = metrics(&common, &|row| self.own[row].unwrap_or(f32::NAN))?;
         let across = metrics(&common, &other)?;
         let less = |a: Option<f64>, b: Option<f64>| Some(a? - b?);
-        let drop = Drop {
+        let drop = MetricDrop {
             rmse: less(across.rmse(), within.rmse()),
             per_drug_pearson: less(within.per_drug_pearson(), across.per_drug_pearson()),
             r2_within_drug: less(within.r2_within_drug(), across.r2_within_drug()),

@@ -27,7 +27,7 @@ pub(crate) fn groups_of(train: &TrainView, validation: ValidationGroup) -> Vec<u
     let mut numbers = vec![usize::MAX; groups.count()];
     let mut count = 0;
     let mut number = |at: usize| {
-        let number = &mut numbers[one_of(groups.of(at))];
+        let number = &mut numbers[one_of(groups.of_response(at))];
         if *number == usize::MAX {
             *number = count;
             count += 1;
@@ -57,11 +57,11 @@ impl InnerFolds {
         let mut place = vec![0; count];
         order.into_iter().enumerate().for_each(|(at, group)| place[group] = at);
         let of = |at: usize| {
-            let tested = one_of(groups.of(at));
-            let others = groups.of(at).iter().filter(|group| **group != tested);
+            let tested = one_of(groups.of_response(at));
+            let others = groups.of_response(at).iter().filter(|group| **group != tested);
             std::iter::once(&tested).chain(others).map(|group| place[*group] % folds).collect()
         };
-        let last = |at: usize| groups.of(at).iter().map(|group| place[*group]).max().unwrap_or(0);
+        let last = |at: usize| groups.of_response(at).iter().map(|group| place[*group]).max().unwrap_or(0);
         Ok(Self {
             of: (0..train.rows.len()).map(of).collect(),
             place: (0..train.rows.len()).map(|at| last(at) as f64 / count as f64).collect(),
