@@ -6,18 +6,7 @@ use std::fmt;
 use halfmax_core::{Error, Result, Screen};
 use serde::Serialize;
 
-use crate::{DrugMetrics, ModelEvaluation, Scored};
-
-/// The response of a pair in the reference study.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ReferenceResponse {
-    /// The cell line, as a position in the screen's table.
-    pub cell: u32,
-    /// The drug, as a position in the screen's table.
-    pub drug: u32,
-    /// The response.
-    pub value: f32,
-}
+use crate::{DrugMetrics, ModelEvaluation, ReferenceResponse, Scored};
 
 /// How well a reference study predicts the responses of a screen, over the pairs that both measured. Serialises as the
 /// `ceiling` of `metrics.json`.

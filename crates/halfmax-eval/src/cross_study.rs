@@ -5,7 +5,18 @@ use std::collections::HashMap;
 use halfmax_core::{Result, Screen, ValidationGroup};
 use serde::Serialize;
 
-use crate::{Folds, Metrics, ReferenceResponse, Scored, Validation};
+use crate::{Folds, Metrics, Scored, Validation};
+
+/// The response of a pair in the reference study.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReferenceResponse {
+    /// The cell line, as a position in the screen's table.
+    pub cell: u32,
+    /// The drug, as a position in the screen's table.
+    pub drug: u32,
+    /// The response.
+    pub value: f32,
+}
 
 /// How a model that was trained on one study does on another that measured the same drugs, with the same entities held out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

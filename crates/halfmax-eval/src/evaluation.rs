@@ -1,13 +1,14 @@
+//! What an evaluation found.
+
 use std::collections::BTreeMap;
 
 use halfmax_core::Epoch;
 use serde::Serialize;
 
+use crate::comparison::Comparison;
 use crate::pilot::LearningPoint;
 use crate::predictions::Predictions;
-use crate::{
-    Comparison, Coverage, CrossStudy, Detection, DrugMetrics, Intervals, Leaderboard, Metrics, SplitKind,
-};
+use crate::{Coverage, CrossStudy, Detection, DrugMetrics, Intervals, Metrics, SplitKind};
 
 /// What an evaluation found. Serialises as the `models` of `metrics.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -109,11 +110,4 @@ pub struct FoldEvaluation {
     /// The weights of a stack's members; empty for other models.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<String, f64>,
-}
-
-impl Evaluation {
-    /// The models side by side, the best first.
-    pub fn leaderboard(&self) -> Leaderboard {
-        Leaderboard::new(self.kind, &self.models)
-    }
 }

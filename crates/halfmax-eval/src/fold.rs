@@ -7,9 +7,10 @@ use halfmax_core::{Result, Screen};
 
 use crate::conformal::NOMINAL;
 use crate::evaluation::FoldEvaluation;
-use crate::metrics::Scored;
-use crate::pilot::Pilot;
+use crate::pilot::{LearningPoint, Pilot};
+use crate::predictions::Predictions;
 use crate::units::DrugSides;
+use crate::{Metrics, Scored};
 
 /// The drug or combination of every response, numbered, and the names.
 pub(crate) struct Drugs {
@@ -57,4 +58,32 @@ pub(crate) fn score(screen: &Screen, rows: &[usize], predicted: &[f32], drugs: &
     let of: Vec<u32> = rows.iter().map(|row| drugs.of_response[*row]).collect();
     let observed: Vec<f32> = rows.iter().map(|row| screen.responses.values()[*row]).collect();
     Scored::new(&cells, &of, &observed, predicted)
+}
+
+/// Takes the predictions out of what was found fold by fold.
+pub(crate) fn take_predictions(found: &mut [Fold]) -> Predictions {
+    let mut predictions = Predictions::default();
+    for fold in found {
+        let halves = fold.halves.take().map(|Halves { asked, .. }| asked);
+        let predicted = std::mem::take(&mut fold.predicted);
+        predictions.push(fold.evaluation.fold, fold.test.clone(), predicted, halves);
+    }
+    predictions
+}
+
+/// The learning curve of a model over the folds that were run; empty if there is none.
+pub(crate) fn learning_curve(
+    found: &[Fold],
+    score: impl Fn(&[usize], &[f32]) -> Result<Metrics>,
+) -> Result<Vec<LearningPoint>> {
+    let Some(of_folds) = found.iter().map(|fold| fold.pilots.as_ref()).collect::<Option<Vec<_>>>() else {
+        return Ok(Vec::new());
+    };
+    let points = of_folds.iter().map(|pilots| pilots.len()).min().unwrap_or(0);
+    let point = |at: usize| {
+        let rows: Vec<usize> = of_folds.iter().flat_map(|pilots| &pilots[at].rows).copied().collect();
+        let predicted: Vec<f32> = of_folds.iter().flat_map(|pilots| &pilots[at].predicted).copied().collect();
+        Ok(LearningPoint { responses: of_folds[0][at].given, metrics: score(&rows, &predicted)? })
+    };
+    (0..points).map(point).collect()
 }

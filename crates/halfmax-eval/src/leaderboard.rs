@@ -6,7 +6,7 @@ use halfmax_baselines::Naive;
 
 use crate::metric::{METRICS, Metric, MetricGroup};
 use crate::tables::aligned;
-use crate::{Ceiling, Intervals, Metrics, ModelEvaluation, SplitKind};
+use crate::{Ceiling, Evaluation, Intervals, Metrics, ModelEvaluation, SplitKind};
 
 /// The models of an evaluation side by side, the best first.
 ///
@@ -52,6 +52,13 @@ pub struct BeatsNaive {
     pub rmse: bool,
     /// Whether its within-drug R² is above that of each naive predictor.
     pub r2_within_drug: bool,
+}
+
+impl Evaluation {
+    /// The models side by side, the best first.
+    pub fn leaderboard(&self) -> Leaderboard {
+        Leaderboard::new(self.kind, &self.models)
+    }
 }
 
 impl Leaderboard {

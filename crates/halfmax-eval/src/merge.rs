@@ -7,12 +7,12 @@ use halfmax_core::{EntityTable, Error, Result, Screen};
 
 use crate::conformal::{NOMINAL, Widths};
 use crate::evaluation::{Failure, FoldEvaluation, TrainingLog};
+use crate::fit_result::{EvaluationTask, FitResult, Outcome};
 use crate::fits::{Predicted, Work};
 use crate::fold::{Drugs, Fold, Halves, score};
 use crate::part::Part;
 use crate::plan::{Plan, Role};
 use crate::stack::Blend;
-use crate::tasks::{EvaluationTask, FitResult, Outcome};
 use crate::{Calibration, Stack};
 
 /// The results of fits, by model and folds left out.

@@ -12,7 +12,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Metrics;
-use crate::fold::Fold;
 use crate::inner_folds::predict_rows;
 
 /// Parameters of the learning curve over pilot measurements.
@@ -46,9 +45,9 @@ pub struct LearningPoint {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pilot {
-    given: usize,
-    rows: Vec<usize>,
-    predicted: Vec<f32>,
+    pub(crate) given: usize,
+    pub(crate) rows: Vec<usize>,
+    pub(crate) predicted: Vec<f32>,
 }
 
 impl PilotParams {
@@ -116,21 +115,4 @@ fn pick(responses: &Responses, rows: &[usize]) -> Result<Responses> {
     let values = rows.iter().map(|row| responses.values()[*row]).collect();
     let weights = responses.weights().map(|weights| rows.iter().map(|row| weights[*row]).collect());
     Responses::new((0..responses.sides()).map(side).collect(), values, weights)
-}
-
-/// The learning curve of a model over the folds that were run; empty if there is none.
-pub(crate) fn learning_curve(
-    found: &[Fold],
-    score: impl Fn(&[usize], &[f32]) -> Result<Metrics>,
-) -> Result<Vec<LearningPoint>> {
-    let Some(of_folds) = found.iter().map(|fold| fold.pilots.as_ref()).collect::<Option<Vec<_>>>() else {
-        return Ok(Vec::new());
-    };
-    let points = of_folds.iter().map(|pilots| pilots.len()).min().unwrap_or(0);
-    let point = |at: usize| {
-        let rows: Vec<usize> = of_folds.iter().flat_map(|pilots| &pilots[at].rows).copied().collect();
-        let predicted: Vec<f32> = of_folds.iter().flat_map(|pilots| &pilots[at].predicted).copied().collect();
-        Ok(LearningPoint { responses: of_folds[0][at].given, metrics: score(&rows, &predicted)? })
-    };
-    (0..points).map(point).collect()
 }

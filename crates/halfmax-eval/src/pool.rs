@@ -7,10 +7,8 @@ use halfmax_core::{FeatureSelection, Result, Screen, TrainView};
 use crate::bootstrap::Bootstrap;
 use crate::conformal::NOMINAL;
 use crate::fits::Work;
-use crate::fold::{Drugs, Fold, score};
+use crate::fold::{Drugs, Fold, learning_curve, score, take_predictions};
 use crate::inner_folds::groups_of;
-use crate::pilot::learning_curve;
-use crate::predictions::Predictions;
 use crate::{Coverage, Detection, ModelEvaluation, NamedModel, Resample, Scored, Validation};
 
 /// Scores the test responses of all folds together.
@@ -53,7 +51,7 @@ pub(crate) fn pool(
         cross_study: other.score(&of_other, &said_of_other)?,
         constant_drugs: constant_drugs(&found, drugs),
         per_drug,
-        predictions: Predictions::of(&mut found),
+        predictions: take_predictions(&mut found),
         folds: found.into_iter().map(|fold| fold.evaluation).collect(),
     };
     Ok((evaluation, drawn))

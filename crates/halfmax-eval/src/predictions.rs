@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::fold::{Fold, Halves};
-
 /// A prediction for a test response.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction {
@@ -42,15 +40,15 @@ impl OfFold {
 }
 
 impl Predictions {
-    /// Takes the predictions out of what was found fold by fold.
-    pub(crate) fn of(found: &mut [Fold]) -> Self {
-        let of_fold = |fold: &mut Fold| OfFold {
-            fold: fold.evaluation.fold,
-            rows: fold.test.clone(),
-            predicted: std::mem::take(&mut fold.predicted),
-            halves: fold.halves.take().map(|Halves { asked, .. }| asked),
-        };
-        Self { folds: found.iter_mut().map(of_fold).collect() }
+    /// Adds those of a fold: the rows, what was predicted, and half-widths of intervals, NaN where there is none.
+    pub(crate) fn push(
+        &mut self,
+        fold: usize,
+        rows: Arc<[usize]>,
+        predicted: Vec<f32>,
+        halves: Option<Vec<f32>>,
+    ) {
+        self.folds.push(OfFold { fold, rows, predicted, halves });
     }
 
     /// Number of predictions.

@@ -1,56 +1,17 @@
 //! An evaluation as tasks, each one fit, which may run anywhere.
 
-use std::fmt;
-
 use halfmax_core::{CheckpointStore, Error, ErrorKind, Progress, Result, Screen};
-use serde::{Deserialize, Serialize};
 
 use crate::cross_study::OtherStudy;
-use crate::fits::{Predicted, Work};
+use crate::fit_result::{EvaluationTask, FitResult, Outcome};
+use crate::fits::Work;
 use crate::fold::{Drugs, Fold};
 use crate::merge::Merge;
-use crate::part::{Part, name_of};
+use crate::part::Part;
 use crate::plan::Plan;
 use crate::pool::pool;
 use crate::step::Step;
 use crate::{Comparison, Evaluation, Folds, NamedModel, Protocol, Stack, Validation};
-
-/// One fit of an evaluation: a model without some folds.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EvaluationTask {
-    /// The number of the model among all that are fitted.
-    pub(crate) single: usize,
-    /// The name of the model.
-    pub model: String,
-    /// The folds that it does not see, counted from 0: one, or two for stacks and intervals.
-    pub left_out: Vec<usize>,
-}
-
-impl fmt::Display for EvaluationTask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "model {:?}, {}", self.model, name_of(&self.left_out))
-    }
-}
-
-/// What a task came to. It can be stored, or sent elsewhere, in any format of serde that keeps numbers exactly.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FitResult {
-    /// The task.
-    pub task: EvaluationTask,
-    /// The fingerprint of the evaluation that it belongs to.
-    pub(crate) evaluation: u64,
-    pub(crate) outcome: Outcome,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Outcome {
-    Fitted(Box<Predicted>),
-    /// The error of a model that may fail.
-    Failed(String),
-}
 
 /// An evaluation as tasks, each one fit, that may run in other processes or on other machines, and are merged into one result.
 ///

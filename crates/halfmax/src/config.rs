@@ -10,7 +10,7 @@ use halfmax_eval::{ConformalParams, PilotParams, Split, TrialLog, TuneParams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::explain::{BUILTIN, ExplainParams};
+use crate::explain::params::{BUILTIN, ExplainParams};
 use crate::families::{ModelSpec, Renamed, renamed_parameters};
 use crate::suggest::unreadable;
 

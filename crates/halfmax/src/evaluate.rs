@@ -7,7 +7,7 @@ use halfmax_baselines::Naive;
 use halfmax_core::{Error, Progress, Result, Seed, Target};
 use halfmax_data::{Loaded, PredictionColumns, PredictionRow, PredictionWriter, RunFolder};
 use halfmax_eval::{
-    Ceiling, Evaluation, ModelEvaluation, NamedModel, Prediction, Protocol, SplitKind, TrainingLog, TrialLog,
+    Ceiling, Evaluation, ModelEvaluation, NamedModel, Prediction, Protocol, SplitKind, TrialLog,
     evaluate_resumable,
 };
 use serde::Serialize;
@@ -18,7 +18,7 @@ use crate::families::ModelSpec;
 use crate::memory::{Work, refuse_too_large};
 use crate::provenance::{Manifest, write_json, write_provenance};
 use crate::report::Reporting;
-use crate::run::RunState;
+use crate::run::{RunState, write_training};
 use crate::screen::PreparedScreen;
 use crate::train::fit_to_all;
 
@@ -159,38 +159,6 @@ pub fn write_evaluation(
         writer.write(&model.name, model.predictions.iter().map(row))?;
     }
     writer.finish()
-}
-
-/// Writes `training.csv`, what fits reported epoch by epoch; nothing where none did.
-///
-/// # Errors
-/// If something cannot be computed or written.
-pub fn write_training(folder: &RunFolder, logs: &[TrainingLog]) -> Result<()> {
-    if logs.is_empty() {
-        return Ok(());
-    }
-    let mut text = String::from(
-        "model,left_out,member,epoch,learning_rate,training_loss,validation_rmse,validation_r2_within\n",
-    );
-    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    for log in logs {
-        let left_out: Vec<String> = log.left_out.iter().map(usize::to_string).collect();
-        // Quoted as in RFC 4180.
-        let model = format!("\"{}\"", log.model.replace('"', "\"\""));
-        for epoch in &log.epochs {
-            text.push_str(&format!(
-                "{model},{},{},{},{},{},{},{}\n",
-                left_out.join(" "),
-                epoch.member + 1,
-                epoch.epoch,
-                epoch.learning_rate,
-                epoch.training_loss,
-                number(epoch.validation_rmse),
-                number(epoch.validation_r2_within)
-            ));
-        }
-    }
-    folder.write("training.csv", text.as_bytes())
 }
 
 /// Writes `report.html`. With a section `[explain]`, the models that it names (else the first) are fitted to all responses and

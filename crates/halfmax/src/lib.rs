@@ -49,13 +49,13 @@ pub use bundle::{ModelFacts, TrainedModel};
 pub use config::Config;
 pub use evaluate::{
     MetricsFile, ceiling, cross_validate, evaluate_into, evaluated_models, write_evaluation,
-    write_evaluation_report, write_training,
+    write_evaluation_report,
 };
 pub use families::{
     FAMILIES, Family, FamilyKind, ModelSpec, NamedMember, Renamed, Trial, families, family_named, fitted,
 };
 pub use provenance::{Input, Machine, Manifest, write_json, write_provenance};
-pub use run::{Checkpoints, RunState, Trials, keep};
+pub use run::{Checkpoints, RunState, Trials, keep, write_training};
 pub use score::{ScoreRequest, Scored, Shard, WrittenScores};
 pub use screen::PreparedScreen;
 pub use sensitive::{Remedy, sensitive_end};

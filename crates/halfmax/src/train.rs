@@ -10,13 +10,12 @@ use serde::Serialize;
 
 use crate::bundle::TrainedModel;
 use crate::config::Config;
-use crate::evaluate::write_training;
 use crate::explain::{explain_into, unexplained, write_tables};
 use crate::families::ModelSpec;
 use crate::memory::{Work, refuse_too_large};
 use crate::provenance::{Manifest, write_provenance};
 use crate::report::Reporting;
-use crate::run::RunState;
+use crate::run::{RunState, write_training};
 use crate::screen::PreparedScreen;
 
 /// A model that was trained, and what is to be said of it.

@@ -1,9 +1,7 @@
 //! What a model's predictions rest on, tied to mechanisms of resistance.
 
+pub(crate) mod params;
 mod tables;
-
-use std::collections::HashSet;
-use std::path::PathBuf;
 
 use halfmax_core::{
     End, EntityTable, Error, ErrorKind, FeatureSpace, FittedModel, Progress, Result, Seed, listed, nearest,
@@ -14,82 +12,14 @@ use halfmax_explain::{
     Explanation, FeatureGroup, FeatureSet, MechanismEvidence, PermutationImportance, Question, Settings,
     expected, false_discovery_rates, permutation_importance,
 };
-use halfmax_mechanisms::{DrugClass, Mechanism, Mechanisms, parse_gmt};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use halfmax_mechanisms::{DrugClass, Mechanism, Mechanisms};
 
 use crate::config::Config;
 use crate::report::{Reporting, SampleTables};
 use crate::sensitive::{Remedy, sensitive_end};
 
+pub use params::{BUILTIN, ExplainParams};
 pub use tables::{direction, ranked, write_tables};
-
-/// How a model is explained: the section `[explain]` of a configuration, or the options of `halfmax explain`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ExplainParams {
-    /// The models to explain, by name; the first without any.
-    pub models: Vec<String>,
-    /// A catalogue of mechanisms in place of the one that comes with halfmax.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mechanisms: Option<PathBuf>,
-    /// Files of further gene sets, GMT.
-    pub gene_sets: Vec<PathBuf>,
-    /// Random sets and permutations that mechanisms are compared with.
-    pub permutations: usize,
-    /// Cell lines of the training that get a page of their own.
-    pub cell_lines: Vec<String>,
-}
-
-impl Default for ExplainParams {
-    fn default() -> Self {
-        Self {
-            models: Vec::new(),
-            mechanisms: None,
-            gene_sets: Vec::new(),
-            permutations: 2000,
-            cell_lines: Vec::new(),
-        }
-    }
-}
-
-impl ExplainParams {
-    /// Checks the parameters.
-    pub fn check(&self) -> Result<()> {
-        let fits = (100..=20_000).contains(&self.permutations);
-        if fits { Ok(()) } else { Err(Error::parameter("permutations", self.permutations, "100 to 20000")) }
-    }
-
-    /// The catalogue with the further gene sets.
-    pub fn catalogue(&self) -> Result<Mechanisms> {
-        let mut catalogue = match &self.mechanisms {
-            None => Mechanisms::named(BUILTIN)?,
-            Some(path) => Mechanisms::named(&path.to_string_lossy())?,
-        };
-        let mut ids: HashSet<String> = catalogue.list.iter().map(|mechanism| mechanism.id.clone()).collect();
-        for path in &self.gene_sets {
-            let place = path.display().to_string();
-            let bytes = std::fs::read(path).map_err(|error| {
-                Error::config(format!("{place}: the gene sets cannot be read"))
-                    .because(error)
-                    .help("give the path of a GMT file")
-            })?;
-            let text = String::from_utf8(bytes).map_err(|error| {
-                Error::data(format!("{place}: is not text in UTF-8: expected a GMT file"))
-                    .because(error)
-                    .help("unpack it first if it is packed; GMT files of MSigDB and Reactome are plain text")
-            })?;
-            for set in parse_gmt(&text, &place)? {
-                if !ids.insert(set.name.clone()) {
-                    return Err(Error::data(format!("{place}: two sets are called {:?}", set.name))
-                        .help("rename one of them"));
-                }
-                catalogue.list.push(Mechanism::from(set));
-            }
-        }
-        Ok(catalogue)
-    }
-}
 
 /// Explains a model into a report: its features, mechanisms, and the cell lines that get a page.
 pub fn explain_into(
@@ -161,9 +91,6 @@ fn position_of(name: &str, cells: &EntityTable) -> Result<u32> {
         )
     })
 }
-
-/// The name of the catalogue that comes with halfmax.
-pub const BUILTIN: &str = "builtin";
 
 /// A model, explained.
 pub struct ModelExplanation {

@@ -8,6 +8,7 @@ use halfmax_core::{CheckpointStore, Error, Progress, Result, StoredModel};
 use halfmax_data::{InputFile, read_model, sha256_bytes, write_checkpoint};
 use halfmax_eval::Trial;
 
+use super::beside::beside;
 use super::trials::Trials;
 use crate::config::Config;
 
@@ -69,13 +70,6 @@ pub fn keep(checkpoints: Option<Checkpoints>, progress: &dyn Progress) {
             checkpoints.folder.display()
         ));
     }
-}
-
-/// A path beside the place of a run.
-pub fn beside(out: &Path, ending: &str) -> PathBuf {
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(ending);
-    out.with_file_name(name)
 }
 
 /// States of fits in a folder, each a file like that of a model.

@@ -10,7 +10,7 @@ use halfmax_data::{InputFile, RunFolder, sha256_bytes, write_beside};
 use halfmax_eval::{Trial, TrialLog};
 use serde::{Deserialize, Serialize};
 
-use super::resume::beside;
+use super::beside::beside;
 use crate::config::Config;
 
 /// The file of a run that holds every trial.
