@@ -121,7 +121,7 @@ fn docs() -> Result<(), String> {
         .args(["doc", "--release", "--workspace", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings"))?;
     match is_there("mdbook", "--version") {
-        true => run(Command::new("mdbook").args(["build", "docs", "--dest-dir", "../target/book"])),
+        true => run(Command::new("mdbook").args(["build", "docs"])),
         false => {
             say("skipped: mdbook is not installed; tests check the links of the book");
             Ok(())
