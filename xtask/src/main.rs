@@ -14,6 +14,7 @@ struct Task {
 const TASKS: &[Task] = &[
     Task { name: "fmt", about: "format the code", run: |_| cargo("fmt --all", &[]) },
     Task { name: "lint", about: "check format and lints, warnings denied", run: |_| lint() },
+    Task { name: "typos", about: "check the spelling of code and documentation", run: |_| typos() },
     Task { name: "test", about: "run all tests; arguments go to cargo test", run: test },
     Task { name: "docs", about: "build the documentation of all crates, warnings denied", run: |_| docs() },
     Task { name: "reference", about: "write the generated pages of docs/reference", run: |_| reference() },
@@ -41,7 +42,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "ci",
-        about: "everything that a change must pass here: lint, test, docs, features, deny, examples",
+        about: "everything that a change must pass here: lint, typos, test, docs, features, deny, examples, package",
         run: |_| ci(),
     },
 ];
@@ -93,11 +94,15 @@ fn is_there(program: &str, argument: &str) -> bool {
 
 fn lint() -> Result<(), String> {
     cargo("fmt --all --check", &[])?;
-    cargo("clippy --release --workspace --all-targets -- -D warnings", &[])?;
+    cargo("clippy --release --workspace --all-targets -- -D warnings", &[])
+}
+
+/// British English, with the exceptions of `_typos.toml`.
+fn typos() -> Result<(), String> {
     match is_there("typos", "--version") {
         true => run(&mut Command::new("typos")),
         false => {
-            say("skipped: typos is not installed");
+            say("skipped: typos is not installed (pip install -r xtask/requirements.txt)");
             Ok(())
         }
     }
@@ -116,7 +121,7 @@ fn docs() -> Result<(), String> {
         .args(["doc", "--release", "--workspace", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings"))?;
     match is_there("mdbook", "--version") {
-        true => run(Command::new("mdbook").args(["build", "docs", "--dest-dir", "../target/book"])),
+        true => run(Command::new("mdbook").args(["build", "docs"])),
         false => {
             say("skipped: mdbook is not installed; tests check the links of the book");
             Ok(())
@@ -253,6 +258,7 @@ fn collect_medians(
 
 fn ci() -> Result<(), String> {
     lint()?;
+    typos()?;
     test(&[])?;
     docs()?;
     features()?;

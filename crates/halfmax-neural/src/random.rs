@@ -11,7 +11,7 @@ pub(crate) fn generator(seed: Seed) -> ChaCha8Rng {
 }
 
 /// Dropout for the members of a group: inverted, so that the expectation of what is left is what there was (Srivastava et
-/// al. 2014). The share is that of 256ths which is nearest.
+/// al. 2014). The share is rounded to a multiple of 1/256.
 pub(crate) struct Dropout<'a> {
     pub(crate) generators: &'a mut [ChaCha8Rng],
 }
