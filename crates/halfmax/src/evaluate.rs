@@ -13,7 +13,7 @@ use halfmax_eval::{
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::explain::{ModelExplanation, explain_into, unexplained, write_tables};
+use crate::explain::{ExplainRequest, ModelExplanation, unexplained, write_tables};
 use crate::families::ModelSpec;
 use crate::memory::{Work, refuse_too_large};
 use crate::provenance::{Manifest, write_json, write_provenance};
@@ -100,115 +100,129 @@ pub struct MetricsFile<'a> {
     pub trial_seconds: &'a [f64],
 }
 
-/// What a replicate achieves beside the models, where the data have one.
-///
-/// # Errors
-/// If something cannot be computed or written.
-pub fn ceiling(prepared: &PreparedScreen, evaluation: &Evaluation) -> Result<Option<Ceiling>> {
-    let screen = &prepared.loaded.screen;
-    let asked = prepared.loaded.reference_study.as_ref();
-    asked.map(|_| Ceiling::new(screen, &prepared.reference_study(), &evaluation.models)).transpose()
+/// What an evaluation found, with what is written beside it.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// The models and how they differ.
+    pub evaluation: Evaluation,
+    /// How well the reference study predicts the screen; `None` without one.
+    pub ceiling: Option<Ceiling>,
+    /// Seconds of the trials of a search, in their order; empty without one.
+    pub trial_seconds: Vec<f64>,
 }
 
-/// Writes what an evaluation found.
-///
-/// # Errors
-/// If something cannot be computed or written.
-pub fn write_evaluation(
-    folder: &RunFolder,
-    config: &Config,
-    loaded: &Loaded,
-    evaluation: &Evaluation,
-    (ceiling, trial_seconds): (Option<&Ceiling>, &[f64]),
-) -> Result<()> {
-    let (screen, target) = (&loaded.screen, &loaded.target);
-    let epochs = evaluation.training.iter().flat_map(|log| &log.epochs);
-    // All seconds are in this one file: the others are the same when the same is run again.
-    let metrics = MetricsFile {
-        name: &config.name,
-        target,
-        split: evaluation.kind,
-        evaluation,
-        ceiling,
-        training_seconds: epochs.map(|epoch| epoch.seconds).collect(),
-        trial_seconds,
-    };
-    write_json(folder, "metrics.json", &metrics)?;
-    write_training(folder, &evaluation.training)?;
-    folder.write("leaderboard.csv", evaluation.leaderboard().to_csv(ceiling).as_bytes())?;
-    let responses = &screen.responses;
-    let (cells, drugs) = (responses.side(0), responses.side(1));
-    let second = (responses.sides() > 2).then(|| responses.side(2));
-    let has_interval = |model: &ModelEvaluation| model.predictions.iter().any(|one| one.interval.is_some());
-    let columns = PredictionColumns {
-        second_drugs: second.is_some(),
-        intervals: evaluation.models.iter().any(has_interval),
-    };
-    let row = |one: Prediction| PredictionRow {
-        cell_line: cells[one.row],
-        drug: drugs[one.row],
-        drug_b: second.map(|drugs| drugs[one.row]),
-        fold: one.fold as u32,
-        observed: responses.values()[one.row],
-        predicted: one.predicted,
-        interval: one.interval,
-    };
-    let path = folder.path("predictions.parquet");
-    let mut writer = PredictionWriter::create(path, screen.table(0).ids(), screen.table(1).ids(), columns)?;
-    for model in &evaluation.models {
-        writer.write(&model.name, model.predictions.iter().map(row))?;
+impl Evaluated {
+    /// An evaluation with the ceiling of its screen.
+    ///
+    /// # Errors
+    /// If the reference study measured no pair of the screen.
+    pub fn new(prepared: &PreparedScreen, evaluation: Evaluation) -> Result<Self> {
+        let asked = prepared.loaded.reference_study.as_ref();
+        let screen = &prepared.loaded.screen;
+        let ceiling = asked.map(|_| Ceiling::new(screen, &prepared.reference_study(), &evaluation.models));
+        Ok(Self { evaluation, ceiling: ceiling.transpose()?, trial_seconds: Vec::new() })
     }
-    writer.finish()
-}
 
-/// Writes `report.html`. With a section `[explain]`, the models that it names (else the first) are fitted to all responses and
-/// explained; the report shows the first of them, the tables all.
-///
-/// # Errors
-/// If something cannot be written, or the user stopped it.
-pub fn write_evaluation_report(
-    config: &Config,
-    prepared: &PreparedScreen,
-    (evaluation, ceiling): (&Evaluation, Option<&Ceiling>),
-    state: &RunState,
-    folder: &RunFolder,
-    progress: &dyn Progress,
-) -> Result<()> {
-    let manifest = Manifest::new("evaluate", config, &prepared.loaded.inputs);
-    let loaded = &prepared.loaded;
-    let mut reporting = Reporting::new(config, &manifest, loaded)?;
-    reporting.add_evaluation(evaluation, ceiling);
-    if let Some(params) = &config.explain {
-        let specs = config.specs(&state.trials.log)?;
-        let named = |name: &String| specs.iter().find(|spec| spec.name == *name);
-        let mut chosen: Vec<&ModelSpec> = params.models.iter().filter_map(named).collect();
-        let mut met = HashSet::new();
-        chosen.retain(|spec| met.insert(&spec.name));
-        if chosen.is_empty() {
-            chosen.extend(specs.first());
+    /// Writes `metrics.json`, `training.csv`, `leaderboard.csv` and `predictions.parquet` into the folder of a run.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write(&self, folder: &RunFolder, config: &Config, loaded: &Loaded) -> Result<()> {
+        let Self { evaluation, ceiling, trial_seconds } = self;
+        let ceiling = ceiling.as_ref();
+        let (screen, target) = (&loaded.screen, &loaded.target);
+        let epochs = evaluation.training.iter().flat_map(|log| &log.epochs);
+        // All seconds are in this one file: the others are the same when the same is run again.
+        let metrics = MetricsFile {
+            name: &config.name,
+            target,
+            split: evaluation.kind,
+            evaluation,
+            ceiling,
+            training_seconds: epochs.map(|epoch| epoch.seconds).collect(),
+            trial_seconds,
+        };
+        write_json(folder, "metrics.json", &metrics)?;
+        write_training(folder, &evaluation.training)?;
+        folder.write("leaderboard.csv", evaluation.leaderboard().to_csv(ceiling).as_bytes())?;
+        let responses = &screen.responses;
+        let (cells, drugs) = (responses.side(0), responses.side(1));
+        let second = (responses.sides() > 2).then(|| responses.side(2));
+        let has_interval =
+            |model: &ModelEvaluation| model.predictions.iter().any(|one| one.interval.is_some());
+        let columns = PredictionColumns {
+            second_drugs: second.is_some(),
+            intervals: evaluation.models.iter().any(has_interval),
+        };
+        let row = |one: Prediction| PredictionRow {
+            cell_line: cells[one.row],
+            drug: drugs[one.row],
+            drug_b: second.map(|drugs| drugs[one.row]),
+            fold: one.fold as u32,
+            observed: responses.values()[one.row],
+            predicted: one.predicted,
+            interval: one.interval,
+        };
+        let path = folder.path("predictions.parquet");
+        let mut writer =
+            PredictionWriter::create(path, screen.table(0).ids(), screen.table(1).ids(), columns)?;
+        for model in &evaluation.models {
+            writer.write(&model.name, model.predictions.iter().map(row))?;
         }
-        let mut all = Vec::new();
-        for (at, spec) in chosen.into_iter().enumerate() {
-            let fitted = fit_to_all(spec, config, prepared, progress)?;
-            let model = (spec.name.as_str(), &*fitted);
-            if at == 0 {
-                match explain_into(model, (config, loaded, None), &mut reporting, progress) {
-                    Ok(explained) => all.push(explained),
-                    Err(error) => unexplained(error, progress)?,
-                }
-            } else {
-                progress.phase("explaining");
-                match ModelExplanation::new(model, loaded, params, Seed::new(config.seed), progress) {
-                    Ok(explained) => all.push(explained),
-                    Err(error) => unexplained(error, progress)?,
+        writer.finish()
+    }
+
+    /// Writes `report.html`. With a section `[explain]`, the models that it names (else the first) are fitted to all responses and
+    /// explained; the report shows the first of them, the tables all.
+    ///
+    /// # Errors
+    /// If something cannot be written, or the user stopped it.
+    pub fn write_report(
+        &self,
+        config: &Config,
+        prepared: &PreparedScreen,
+        state: &RunState,
+        folder: &RunFolder,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let manifest = Manifest::new("evaluate", config, &prepared.loaded.inputs);
+        let loaded = &prepared.loaded;
+        let mut reporting = Reporting::new(config, &manifest, loaded)?;
+        reporting.add_evaluation(&self.evaluation, self.ceiling.as_ref());
+        if let Some(params) = &config.explain {
+            let specs = config.specs(&state.trials.log)?;
+            let named = |name: &String| specs.iter().find(|spec| spec.name == *name);
+            let mut chosen: Vec<&ModelSpec> = params.models.iter().filter_map(named).collect();
+            let mut met = HashSet::new();
+            chosen.retain(|spec| met.insert(&spec.name));
+            if chosen.is_empty() {
+                chosen.extend(specs.first());
+            }
+            let mut all = Vec::new();
+            for (at, spec) in chosen.into_iter().enumerate() {
+                let fitted = fit_to_all(spec, config, prepared, progress)?;
+                let model = (spec.name.as_str(), &*fitted);
+                if at == 0 {
+                    let request =
+                        ExplainRequest { name: &spec.name, model: &*fitted, config, loaded, widths: None };
+                    match request.explain_into(&mut reporting, progress) {
+                        Ok(explained) => all.push(explained),
+                        Err(error) => unexplained(error, progress)?,
+                    }
+                } else {
+                    progress.phase("explaining");
+                    match ModelExplanation::new(model, loaded, params, Seed::new(config.seed), progress) {
+                        Ok(explained) => all.push(explained),
+                        Err(error) => unexplained(error, progress)?,
+                    }
                 }
             }
+            if !all.is_empty() {
+                write_tables(&folder.path(""), &all, None)?;
+            }
         }
-        if !all.is_empty() {
-            write_tables(&folder.path(""), &all, None)?;
-        }
+        folder.write("report.html", reporting.html().as_bytes())
     }
-    folder.write("report.html", reporting.html().as_bytes())
 }
 
 /// Evaluates a configuration into a folder.
@@ -221,13 +235,13 @@ pub fn evaluate_into(
     state: &RunState,
     folder: &RunFolder,
     progress: &dyn Progress,
-) -> Result<(Evaluation, Option<Ceiling>)> {
+) -> Result<Evaluated> {
     refuse_too_large(config, prepared, Work::Evaluate, progress)?;
     let evaluation = cross_validate(config, prepared, state, progress)?;
     write_provenance(folder, config, &Manifest::new("evaluate", config, &prepared.loaded.inputs))?;
     state.trials.write(folder)?;
-    let ceiling = ceiling(prepared, &evaluation)?;
-    let seconds = state.trials.seconds();
-    write_evaluation(folder, config, &prepared.loaded, &evaluation, (ceiling.as_ref(), &seconds))?;
-    Ok((evaluation, ceiling))
+    let evaluated =
+        Evaluated { trial_seconds: state.trials.seconds(), ..Evaluated::new(prepared, evaluation)? };
+    evaluated.write(folder, config, &prepared.loaded)?;
+    Ok(evaluated)
 }

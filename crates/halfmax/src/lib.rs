@@ -47,10 +47,7 @@ pub use halfmax_core::{Error, ErrorKind, Result};
 
 pub use bundle::{ModelFacts, TrainedModel};
 pub use config::Config;
-pub use evaluate::{
-    MetricsFile, ceiling, cross_validate, evaluate_into, evaluated_models, write_evaluation,
-    write_evaluation_report,
-};
+pub use evaluate::{Evaluated, MetricsFile, cross_validate, evaluate_into, evaluated_models};
 pub use families::{
     FAMILIES, Family, FamilyKind, ModelSpec, NamedMember, Renamed, Trial, families, family_named, fitted,
 };

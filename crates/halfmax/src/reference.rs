@@ -201,7 +201,12 @@ fn values(schema: &Value) -> Vec<(String, String)> {
     for choice in choices {
         match (choice.get("const"), choice.get("enum").and_then(Value::as_array)) {
             (Some(value), _) => all.push((text(value), meaning(choice))),
-            (None, Some(several)) => all.extend(several.iter().map(|value| (text(value), meaning(choice)))),
+            // Names of one thing, where it says what that is.
+            (None, Some(several)) if choice.get("description").is_some() => {
+                let names: Vec<String> = several.iter().map(text).collect();
+                all.push((names.join(" or "), meaning(choice)));
+            }
+            (None, Some(several)) => all.extend(several.iter().map(|value| (text(value), String::new()))),
             (None, None) => {
                 let keys = choice.get("properties").and_then(Value::as_object);
                 let form = keys.into_iter().flat_map(Map::keys).map(|key| format!("{{ {key} = … }}"));

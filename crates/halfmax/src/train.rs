@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::bundle::TrainedModel;
 use crate::config::Config;
-use crate::explain::{explain_into, unexplained, write_tables};
+use crate::explain::{ExplainRequest, unexplained, write_tables};
 use crate::families::ModelSpec;
 use crate::memory::{Work, refuse_too_large};
 use crate::provenance::{Manifest, write_provenance};
@@ -128,8 +128,9 @@ pub fn write_training_report(
         }
         let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
         let widths = training.model.facts.intervals.as_ref().map(|own| own.widths(&tables)).transpose()?;
-        let model = (name.as_str(), &*training.model.fitted);
-        match explain_into(model, (config, &prepared.loaded, widths), &mut reporting, progress) {
+        let model = &*training.model.fitted;
+        let request = ExplainRequest { name, model, config, loaded: &prepared.loaded, widths };
+        match request.explain_into(&mut reporting, progress) {
             Ok(explained) => write_tables(&folder.path(""), std::slice::from_ref(&explained), None)?,
             Err(error) => unexplained(error, progress)?,
         }

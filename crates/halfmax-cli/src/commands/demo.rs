@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax::explain::{ModelExplanation, direction, explain_into, write_tables};
+use halfmax::explain::{ExplainRequest, ModelExplanation, direction, write_tables};
 use halfmax::report::Reporting;
 use halfmax::{
-    Config, Manifest, PreparedScreen, RunState, ceiling, cross_validate, train_into, write_evaluation,
-    write_provenance,
+    Config, Evaluated, Manifest, PreparedScreen, RunState, cross_validate, train_into, write_provenance,
 };
 use halfmax_core::{Error, Result, Screen, Seed, Silent};
 use halfmax_data::{Loaded, RunFolder};
@@ -41,15 +40,16 @@ pub fn demo(args: &DemoArgs, global: &Global, terminal: Terminal) -> Result<()> 
     let prepared = PreparedScreen::load(&config, &terminal)?;
     let state = RunState::in_memory(Vec::new());
     let evaluation = cross_validate(&config, &prepared, &state, &terminal)?;
-    let ceiling = ceiling(&prepared, &evaluation)?;
-    write_evaluation(&folder, &config, &prepared.loaded, &evaluation, (ceiling.as_ref(), &[]))?;
+    let evaluated = Evaluated::new(&prepared, evaluation)?;
+    evaluated.write(&folder, &config, &prepared.loaded)?;
+    let Evaluated { evaluation, ceiling, .. } = &evaluated;
     let leaderboard = evaluation.leaderboard();
     terminal.result(
         "leaderboard",
         &leaderboard,
         &format!("\nUnseen cell lines, ln IC50\n\n{leaderboard}"),
     )?;
-    if let Some(ceiling) = &ceiling {
+    if let Some(ceiling) = ceiling {
         terminal.result("ceiling", ceiling, &ceiling.to_string())?;
     }
     let Some(model) = evaluation.models.first() else { return Err(Error::config("the demo has no model")) };
@@ -63,9 +63,10 @@ pub fn demo(args: &DemoArgs, global: &Global, terminal: Terminal) -> Result<()> 
     let trained = train_into(&config, &prepared, &state, &folder, &terminal)?;
     let manifest = Manifest::new("evaluate", &config, &prepared.loaded.inputs);
     let mut reporting = Reporting::new(&config, &manifest, &prepared.loaded)?;
-    reporting.add_evaluation(&evaluation, ceiling.as_ref());
-    let named = (trained.summary.name.as_str(), &*trained.model.fitted);
-    let explained = explain_into(named, (&config, &prepared.loaded, None), &mut reporting, &terminal)?;
+    reporting.add_evaluation(evaluation, ceiling.as_ref());
+    let (name, model) = (&*trained.summary.name, &*trained.model.fitted);
+    let request = ExplainRequest { name, model, config: &config, loaded: &prepared.loaded, widths: None };
+    let explained = request.explain_into(&mut reporting, &terminal)?;
     write_tables(&folder.path(""), std::slice::from_ref(&explained), None)?;
     folder.write("report.html", reporting.html().as_bytes())?;
     let standing = Standing::of(&explained);
@@ -150,7 +151,9 @@ fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal)
     let state = RunState::in_memory(Vec::new());
     let evaluation = cross_validate(&config, &prepared, &state, &terminal)?;
     let screen = &prepared.loaded.screen;
-    write_evaluation(&folder, &config, &prepared.loaded, &evaluation, (None, &[]))?;
+    let evaluated = Evaluated::new(&prepared, evaluation)?;
+    evaluated.write(&folder, &config, &prepared.loaded)?;
+    let evaluation = &evaluated.evaluation;
     let leaderboard = evaluation.leaderboard();
     let title = "SIMULATED combinations of two drugs that the models saw in neither order and in no cell line: mean excess\n\
                  over Bliss's independence, percentage points (no combination was measured; see DESIGN.md)";

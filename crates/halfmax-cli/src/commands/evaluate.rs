@@ -1,5 +1,5 @@
 use halfmax::explain::check_explain;
-use halfmax::{PreparedScreen, RunState, evaluate_into, keep, write_evaluation_report};
+use halfmax::{Evaluated, PreparedScreen, RunState, evaluate_into, keep};
 use halfmax_core::Result;
 use halfmax_data::RunFolder;
 use halfmax_eval::ModelEvaluation;
@@ -20,17 +20,10 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     check_explain(&config, &prepared.loaded).map_err(|error| error.at(args.config.display()))?;
     let mut state = RunState::open(&config, &prepared.loaded.inputs, &out, &terminal)?;
     let evaluated = evaluate_into(&config, &prepared, &state, &folder, &terminal).and_then(|found| {
-        write_evaluation_report(
-            &config,
-            &prepared,
-            (&found.0, found.1.as_ref()),
-            &state,
-            &folder,
-            &terminal,
-        )?;
+        found.write_report(&config, &prepared, &state, &folder, &terminal)?;
         Ok(found)
     });
-    let (evaluation, ceiling) = match evaluated {
+    let Evaluated { evaluation, ceiling, .. } = match evaluated {
         Ok(found) => found,
         Err(error) => {
             state.keep(&terminal);

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use halfmax::explain::{ExplainParams, check_explain, explain_into, positions_of, write_tables};
+use halfmax::explain::{ExplainParams, ExplainRequest, check_explain, positions_of, write_tables};
 use halfmax::report::{Reporting, SampleTables};
 use halfmax::{Config, Manifest, ModelFacts, PreparedScreen, Remedy, TrainedModel, sensitive_end};
 use halfmax_core::{End, EntityTable, Error, FeatureSpace, Result};
@@ -77,8 +77,9 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     let name = name.unwrap_or(fitted.family()).to_owned();
     let mut tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
     let widths = |tables: &[&EntityTable]| facts.intervals.as_ref().map(|own| own.widths(tables)).transpose();
-    let setting = (&config, loaded, widths(&tables)?);
-    let explained = explain_into((&name, &*fitted), setting, &mut reporting, &terminal)?;
+    let own = widths(&tables)?;
+    let request = ExplainRequest { name: &name, model: &*fitted, config: &config, loaded, widths: own };
+    let explained = request.explain_into(&mut reporting, &terminal)?;
     if let Some((table, cells)) = others {
         tables[0] = &table;
         let widths = widths(&tables)?;

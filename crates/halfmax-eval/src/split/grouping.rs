@@ -193,7 +193,10 @@ impl JsonSchema for SplitKind {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let one = |kind: SplitKind| json!({ "const": kind.name(), "description": kind.0.summary() });
+        let one = |kind: SplitKind| match (kind.name(), kind.0.alias()) {
+            (name, alias) if name == alias => json!({ "const": name, "description": kind.0.summary() }),
+            both => json!({ "enum": both, "description": kind.0.summary() }),
+        };
         json_schema!({
             "description": "What is unseen in a test set.",
             "oneOf": SPLITS.map(one),

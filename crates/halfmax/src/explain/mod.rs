@@ -21,25 +21,45 @@ use crate::sensitive::{Remedy, sensitive_end};
 pub use params::{BUILTIN, ExplainParams};
 pub use tables::{direction, ranked, write_tables};
 
-/// Explains a model into a report: its features, mechanisms, and the cell lines that get a page.
-pub fn explain_into(
-    model: (&str, &dyn FittedModel),
-    (config, loaded, widths): (&Config, &Loaded, Option<Widths>),
-    reporting: &mut Reporting,
-    progress: &dyn Progress,
-) -> Result<ModelExplanation> {
-    let params = config.explain.clone().unwrap_or_default();
-    let screen = &loaded.screen;
-    let cells = positions_of(&params.cell_lines, screen.table(0))?;
-    progress.phase("explaining");
-    let explained = ModelExplanation::new(model, loaded, &params, Seed::new(config.seed), progress)?;
-    if let Some(note) = explained.without_genes(model.1.space(0)) {
-        progress.note(&note);
+/// A model to explain, and what an explanation needs to know.
+pub struct ExplainRequest<'a> {
+    /// What the report calls the model.
+    pub name: &'a str,
+    /// The model.
+    pub model: &'a dyn FittedModel,
+    /// The configuration, with its section `[explain]`.
+    pub config: &'a Config,
+    /// The data that the model was trained on.
+    pub loaded: &'a Loaded,
+    /// The widths of its prediction intervals; `None` for a model without intervals.
+    pub widths: Option<Widths>,
+}
+
+impl ExplainRequest<'_> {
+    /// Explains the model into a report: its features, mechanisms, and the cell lines that get a page.
+    ///
+    /// # Errors
+    /// If a cell line is unknown, the catalogue cannot be read, or the user stopped it.
+    pub fn explain_into(
+        self,
+        reporting: &mut Reporting,
+        progress: &dyn Progress,
+    ) -> Result<ModelExplanation> {
+        let Self { name, model, config, loaded, widths } = self;
+        let params = config.explain.clone().unwrap_or_default();
+        let screen = &loaded.screen;
+        let cells = positions_of(&params.cell_lines, screen.table(0))?;
+        progress.phase("explaining");
+        let seed = Seed::new(config.seed);
+        let explained = ModelExplanation::new((name, model), loaded, &params, seed, progress)?;
+        if let Some(note) = explained.without_genes(model.space(0)) {
+            progress.note(&note);
+        }
+        reporting.add_explanation(&explained);
+        let tables = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
+        reporting.add_samples(model, &explained, &SampleTables { tables, cells, widths })?;
+        Ok(explained)
     }
-    reporting.add_explanation(&explained);
-    let tables = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
-    reporting.add_samples(model.1, &explained, &SampleTables { tables, cells, widths })?;
-    Ok(explained)
 }
 
 /// Refuses what a section `[explain]` asks for and cannot be, before anything that takes long.
