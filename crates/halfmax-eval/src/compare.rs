@@ -1,4 +1,4 @@
-//! Whether one model is better than another by more than chance: paired differences, and ranks over folds.
+//! Whether one model is better than another beyond chance: paired differences, and ranks over folds.
 
 use std::fmt;
 
@@ -12,50 +12,51 @@ use crate::{ModelEvaluation, SplitKind};
 /// How the models of an evaluation differ. Serialises as the `comparison` of `metrics.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Every two models, the better one first: the difference of their metrics on the same test responses. By the metric that models are
-    /// ranked by, then, where positive responses are detected, by those of [`MetricGroup::Detection`].
+    /// All pairs of models, the better one first: the difference of their metrics on the same test responses. First by
+    /// the metric that ranks the models. If positive responses are detected, then by the metrics of
+    /// [`MetricGroup::Detection`].
     pub pairs: Vec<PairedDifference>,
     /// The ranks of the models over folds; `None` with fewer than two folds or models.
     pub ranks: Option<Ranks>,
 }
 
-/// A metric of one model less that of another, with a 95 % interval by paired bootstrap: every draw takes the same
-/// entities for both models.
+/// The difference between two models' metrics, with a 95 % interval by paired bootstrap: every draw takes the same entities
+/// for both models.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PairedDifference {
     /// The better model.
     pub better: String,
-    /// The other.
+    /// The worse model.
     pub worse: String,
-    /// The metric: "r2_within_drug", or "rmse" where whole drugs are unseen; of detection "mse", "roc_auc" and "pr_auc".
+    /// The metric: "r2_within_drug", or "rmse" if whole drugs are unseen; for detection "mse", "roc_auc" and "pr_auc".
     pub metric: &'static str,
-    /// The metric of the better model less that of the other.
+    /// The metric of the better model minus that of the worse model.
     pub difference: f64,
-    /// Its 95 % interval by percentiles over draws, see [`crate::Scored::intervals`].
+    /// The 95 % interval of the difference, by percentiles over draws; see [`crate::Scored::intervals`].
     pub interval: [f64; 2],
-    /// Twice the share of draws in which the difference is zero or has the other sign, the observed one counted
-    /// among them (Davison & Hinkley 1997, equation 4.11), at most 1.
+    /// Twice the share of draws in which the difference is zero or has the other sign, at most 1. The observed difference
+    /// counts as one of the draws (Davison & Hinkley 1997, equation 4.11).
     pub p: f64,
 }
 
 /// Friedman's test over folds and Nemenyi's critical difference (Demšar 2006, section 3.2.2).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ranks {
-    /// The metric that models are ranked by within every fold.
+    /// The metric that ranks the models within every fold.
     pub metric: &'static str,
     /// Number of folds.
     pub folds: usize,
-    /// The mean rank of every model, the best (1 is first) first.
+    /// The mean rank of every model, the best model first. Rank 1 is the best.
     pub mean_ranks: Vec<(String, f64)>,
     /// Friedman's χ².
     pub friedman: f64,
-    /// The probability of a χ² as large if all models were equal.
+    /// The probability of an equal or larger χ² if all models were equal.
     pub p: f64,
-    /// Models whose mean ranks differ by less than this do not differ at the 5 % level; `None` for more than 20 models.
+    /// Models whose mean ranks differ by less than this do not differ at the 5 % level. `None` for more than 20 models.
     pub critical_difference: Option<f64>,
 }
 
-/// Critical values of Nemenyi's test at the 5 % level for 2 to 20 models: the studentised range over √2.
+/// Critical values of Nemenyi's test at the 5 % level for 2 to 20 models: the studentised range divided by √2.
 const NEMENYI: [f64; 19] = [
     1.960, 2.344, 2.569, 2.728, 2.850, 2.948, 3.031, 3.102, 3.164, 3.219, 3.268, 3.313, 3.354, 3.391, 3.426,
     3.458, 3.489, 3.517, 3.544,
@@ -71,7 +72,7 @@ impl Comparison {
         Self { pairs, ranks: Ranks::new(main, models) }
     }
 
-    /// Every two models by a metric.
+    /// All pairs of models by a metric.
     fn paired(metric: &dyn Metric, models: &[ModelEvaluation], drawn: &[Bootstrap]) -> Vec<PairedDifference> {
         let (name, sign) = (metric.name(), metric.better().sign());
         let Some(at) = position(name) else { return Vec::new() };
@@ -121,7 +122,7 @@ impl Ranks {
         }
         let mut sums = vec![0.0; count];
         for fold in 0..folds {
-            // What is not defined ranks last.
+            // An undefined metric ranks last.
             let score = |model: &ModelEvaluation| {
                 model.folds[fold].metrics.get(metric).map_or(f64::NEG_INFINITY, |value| sign * value)
             };
@@ -144,13 +145,13 @@ impl Ranks {
     }
 }
 
-/// The probability that a χ² of so many degrees of freedom is above `x`.
+/// The probability that a χ² with this many degrees of freedom is above `x`.
 fn chi_squared_above(x: f64, degrees: usize) -> f64 {
     ChiSquared::new(degrees as f64).map_or(f64::NAN, |distribution| distribution.sf(x))
 }
 
 impl fmt::Display for Comparison {
-    /// The ranks with their critical difference, then the best model against each other one.
+    /// The ranks with their critical difference, then the best model against each other model.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(ranks) = &self.ranks else { return Ok(()) };
         let names: Vec<String> =

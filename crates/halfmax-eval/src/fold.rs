@@ -1,4 +1,4 @@
-//! What one model predicted in one fold.
+//! The predictions of one model in one fold.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,21 +32,21 @@ impl Drugs {
     }
 }
 
-/// What one model predicted in one fold.
+/// The predictions of one model in one fold.
 pub(crate) struct Fold {
     pub(crate) evaluation: FoldEvaluation,
     pub(crate) test: Arc<[usize]>,
     pub(crate) predicted: Vec<f32>,
-    /// Half-widths of the intervals, if there are any.
+    /// Half-widths of the intervals, if any.
     pub(crate) halves: Option<Halves>,
     pub(crate) pilots: Option<Vec<Pilot>>,
     /// Predictions for the responses of the other study that belong to the fold.
     pub(crate) other: Vec<f32>,
 }
 
-/// Half-widths of the intervals of a fold's test responses; NaN where there is none.
+/// Half-widths of the intervals of a fold's test responses; NaN for responses without an interval.
 pub(crate) struct Halves {
-    /// At the level asked for.
+    /// At the configured level.
     pub(crate) asked: Vec<f32>,
     /// At each of [`NOMINAL`].
     pub(crate) nominal: [Vec<f32>; NOMINAL.len()],
