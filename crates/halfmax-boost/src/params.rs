@@ -66,7 +66,8 @@ pub struct BoostParams {
     /// Let trees divide the `seen_again` entities into any two sets: every tree may use the entity as a categorical
     /// feature. For sides with up to 65,534 entities.
     pub identity_feature: bool,
-    /// Smoothing of the order in which the levels of a category are tried, in units of response weight. It keeps rare levels from the ends of the order.
+    /// Smoothing of the order in which the levels of a category are tried, in units of response weight. It keeps rare levels
+    /// from the ends of the order.
     pub category_smoothing: f64,
     /// Number of columns of the random projection that vector trees use to search splits: 7 or 15.
     pub sketch: usize,

@@ -64,7 +64,7 @@ pub trait FittedModel: Send + Sync + Any {
     }
 
     /// Prepares to score a grid some rows at a time: entities of the first table with these `columns` of the second
-    /// table. A family overrides this method to do work that does not depend on the rows only once. Scores equal those of
+    /// table. A family overrides this method to do the work that is the same for all rows once. Scores equal those of
     /// [`FittedModel::predict`].
     ///
     /// # Errors
@@ -78,8 +78,8 @@ pub trait FittedModel: Send + Sync + Any {
     }
 
     /// Prepares to score every combination of `drugs`. These are positions in the second table, in the order of their
-    /// ids; the third table is the same table. A family overrides this method to do work that does not depend on the cell
-    /// lines only once. Scores equal those of [`FittedModel::predict`].
+    /// ids; the third table is the same table. A family overrides this method to do the work that is the same for
+    /// all cell lines once. Scores equal those of [`FittedModel::predict`].
     ///
     /// # Errors
     /// As [`FittedModel::predict`].

@@ -118,7 +118,7 @@ impl FeatureSpace {
             let missing = alignment.missing();
             return Err(Error::data(format!(
                 "the {} table has {:.0} % of the {} features that the model was fitted on: expected at least half; \
-                 missing are {}",
+                 missing: {}",
                 table.entity_kind(),
                 100.0 * alignment.share(),
                 self.len(),

@@ -37,6 +37,7 @@ impl Scored {
     ///
     /// Responses of one cell line share its biology, and those of one drug its mechanism. Therefore entities are drawn,
     /// not single responses. Models are not fitted again.
+    ///
     /// A draw repeats cell lines and so has fewer different ones. A drug's variance around a mean estimated in the draw
     /// would be too small: by a tenth for a drug with ten responses. Three quantities are therefore taken from the whole
     /// test set: the ranks (Spearman), the drugs' means (within-drug R²; each response counts by the jackknife), and the

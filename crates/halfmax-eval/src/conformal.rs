@@ -67,6 +67,7 @@ pub const NOMINAL: [f64; 4] = [0.5, 0.8, 0.9, 0.95];
 /// whose entities are seen again. Each factor is the spread of the entity's residuals relative to that of all residuals. It
 /// shrinks towards 1 as if ten more responses had the average spread. A drug that is hard to predict therefore gets wider
 /// intervals.
+///
 /// The half-width is the scale times a quantile of the scores. In this quantile, every group that the split keeps together
 /// (cell line, drug, tissue) has the same weight, and one more group counts as infinite. If groups are exchangeable, an
 /// interval contains a response of an unseen group with at least the nominal probability (Lee, Barber & Willett 2023, arXiv
