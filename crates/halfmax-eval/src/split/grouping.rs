@@ -101,7 +101,7 @@ pub enum Screens {
 pub struct SplitKind(&'static dyn Grouping);
 
 impl SplitKind {
-    /// Leave pairs out: unseen pairs of a cell line and a drug that both occur in training. Fills gaps of a screen.
+    /// Leave pairs out: unseen pairs of a cell line and a drug that may both occur in training. Fills gaps of a screen.
     pub const LPO: Self = Self(&Pairs);
     /// Leave cell lines out: a new tumour.
     pub const LCO: Self = Self(&cell_lines::LCO);

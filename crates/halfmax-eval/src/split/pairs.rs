@@ -6,7 +6,7 @@ use super::grouping::{Grouping, Screens};
 use crate::Validation;
 use crate::units::{Units, cell_name, drug_name, drug_sort, members};
 
-/// Unseen pairs of a cell line and a drug (or combination) that both occur in training. Fills gaps of a screen.
+/// Unseen pairs of a cell line and a drug (or combination) that may both occur in training. Fills gaps of a screen.
 pub(super) struct Pairs;
 
 impl Grouping for Pairs {
@@ -19,7 +19,7 @@ impl Grouping for Pairs {
     }
 
     fn summary(&self) -> &'static str {
-        "Unseen pairs of a cell line and a drug (or combination) that both occur in training. Fills gaps of a screen."
+        "Unseen pairs of a cell line and a drug (or combination) that may both occur in training. Fills gaps of a screen."
     }
 
     fn unseen(&self) -> &'static str {
