@@ -113,7 +113,7 @@ fn the_demo_writes_a_complete_run() {
             "K562",
             "A375",
             "MCF7",
-            "beats the best naive one",
+            "beats the best naive predictor",
             "The reference study, with",
             "SIMULATED combinations of two drugs",
             "K562: SIMULATED combinations",
@@ -547,7 +547,7 @@ fn kernels_and_stacks_train_score_and_reproduce() {
         3,
         &["evaluate", "config.toml", "--out", "other", "--config-override", "data.reference_study=again.csv"],
     );
-    says(&message, &["the reference study has no pair of cell line and drug in common"]);
+    says(&message, &["the reference study and the screen have no pair of cell line and drug in common"]);
     succeeds(folder.path(), &["train", "config.toml", "--out", "trained"]);
     let score = ["score", "trained/model.halfmax", "--cells", "expression.csv", "--drugs", "drugs.csv"];
     succeeds(folder.path(), &[&score[..], &["--out", "scores.csv"]].concat());
@@ -913,7 +913,7 @@ fn training_that_was_interrupted_goes_on_and_comes_to_the_same() {
     let wider = [&train("run")[..], &["--config-override", "model.0.hidden=[17]"]].concat();
     says(
         &fails(path, 2, &wider),
-        &["run.checkpoints", "the checkpoint is of another architecture", "help: "],
+        &["run.checkpoints", "the checkpoint belongs to another architecture", "help: "],
     );
     succeeds(path, &train("run"));
     assert!(!path.join("run.checkpoints").exists());

@@ -96,7 +96,7 @@ fn a_check_says_what_models_need() {
 #[test]
 fn a_check_says_what_a_family_does_not_take() {
     let folder = screen(4, 6001, "kernel");
-    let words = "family \"kernel\" with 6001 drugs: expected at most 6000";
+    let words = "family \"kernel\" takes at most 6000 drugs, these data have 6001";
     let ran = halfmax(folder.path(), &["data", "check", "m.toml"]);
     assert_eq!(ran.status.code(), Some(4));
     assert!(said(&ran).contains(words) && said(&ran).contains("family = \"boost\""), "{}", said(&ran));

@@ -1,3 +1,5 @@
+//! Mean and additive effects of entities, by least squares.
+
 use halfmax_core::{Error, FitContext, Result, TrainView};
 
 /// The responses to learn from: (position, value, weight).
@@ -23,8 +25,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// For each entity of the table of `sides` its mean response on any of them, less the global mean; 0 where it
-/// has none.
+/// For each entity of the table of `sides`, its mean response on any of these sides minus the global mean; 0 without responses.
 pub(crate) fn mean_deviations(train: &TrainView, rows: &Rows, sides: &[usize], mean: f64) -> Vec<f64> {
     let mut sums = vec![(0.0, 0.0); train.screen.table(sides[0]).len()];
     for side in sides {
@@ -38,16 +39,14 @@ pub(crate) fn mean_deviations(train: &TrainView, rows: &Rows, sides: &[usize], m
     sums.into_iter().map(|(sum, weight)| if weight > 0.0 { sum / weight } else { 0.0 }).collect()
 }
 
-/// Sweeps over the entities stop once no effect moves by more than this share of the responses' standard
-/// deviation.
+/// Sweeps over the entities stop when no effect changes by more than this share of the responses' standard deviation.
 const SETTLED: f64 = 1e-8;
 const MOST_SWEEPS: usize = 20_000;
 
-/// The least-squares effects of the entities of each group of sides, in the model value = mean + sum of
-/// effects.
+/// The least-squares effects of the entities of each group of sides, in the model value = mean + sum of effects.
 ///
-/// Backfitting (Gauss–Seidel): each entity in turn takes the mean of what the other effects leave of its
-/// responses, until nothing moves. The effects of each group then have mean 0 over the training responses.
+/// Backfitting (Gauss–Seidel): each entity in turn takes the mean of its responses minus the other effects, until nothing
+/// changes. The effects of each group then have mean 0 over the training responses.
 pub(crate) fn additive_effects(
     train: &TrainView,
     rows: &Rows,
@@ -78,17 +77,16 @@ pub(crate) fn additive_effects(
         }
     }
     Err(Error::failed(format!("the effects did not settle within {MOST_SWEEPS} sweeps"))
-        .help("the responses link too few cell lines and drugs with one another; use drug_mean instead"))
+        .help("the responses connect too few cell lines and drugs; use drug_mean instead"))
 }
 
-/// Which training responses each entity has, with how often it occurs in the response (twice in a drug with
-/// itself).
+/// The training responses of each entity, with how often the entity occurs in the response (twice for a drug combined with itself).
 struct Members {
     start: Vec<usize>,
     rows: Vec<Occurring>,
 }
 
-/// A training response, and in the two highest bits how often an entity occurs in it, less one.
+/// A training response. The two highest bits hold how often an entity occurs in it, minus one.
 #[derive(Clone, Copy)]
 struct Occurring(u32);
 
@@ -109,13 +107,13 @@ impl Members {
         if train.rows.len() >= Occurring::ONCE_MORE as usize {
             let most = Occurring::ONCE_MORE;
             return Err(Error::data(format!(
-                "effects of {} responses: expected fewer than {most}",
+                "effects cannot be fitted to {} responses: expected fewer than {most}",
                 train.rows.len()
             )));
         }
         let entity = |side: usize, row: usize| train.screen.responses.side(side)[row] as usize;
         let mut next = vec![0; train.screen.table(sides[0]).len() + 1];
-        // An entity that occurs on several sides of a response is counted on the first.
+        // An entity that occurs on several sides of a response is counted on the first side.
         let is_first = |at: usize, row: usize| {
             sides[..at].iter().all(|side| entity(*side, row) != entity(sides[at], row))
         };
@@ -151,7 +149,7 @@ impl Members {
         &self.rows[self.start[entity]..self.start[entity + 1]]
     }
 
-    /// Moves one entity's effect to where it fits best, given the others: the step, already taken off `rest`.
+    /// Moves one entity's effect to its best value, given the other effects. Returns the step, which is already subtracted from `rest`.
     fn step(&self, entity: usize, rest: &mut [f64], weights: &[f64]) -> f64 {
         let (mut sum, mut total) = (0.0, 0.0);
         for member in self.of_entity(entity) {
@@ -169,7 +167,7 @@ impl Members {
         step
     }
 
-    /// Gives the effects mean 0 over the responses, weighted. Entities without responses keep effect 0.
+    /// Gives the effects a weighted mean of 0 over the responses. Entities without responses keep effect 0.
     fn centre(&self, effects: &mut [f64], rest: &mut [f64], weights: &[f64]) {
         let (mut sum, mut total) = (0.0, 0.0);
         for (entity, effect) in effects.iter().enumerate() {

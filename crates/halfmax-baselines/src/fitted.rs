@@ -1,3 +1,5 @@
+//! Fitted naive predictors: prediction and storage.
+
 use std::collections::{BTreeMap, HashMap};
 
 use halfmax_core::{
@@ -9,7 +11,7 @@ use crate::Naive;
 
 /// A fitted [`Naive`] predictor: a mean, and deviations from it per entity.
 ///
-/// Entities are found again by their ids, in whatever table a query brings. It needs no features.
+/// It finds entities by their ids, in any table of a query. It needs no features.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FittedNaive {
     pub(crate) naive: Naive,
@@ -17,11 +19,11 @@ pub struct FittedNaive {
     pub(crate) sides: usize,
     pub(crate) terms: Vec<Term>,
     pub(crate) tissues: Option<Tissues>,
-    /// The deviations of combinations, by the positions of their drugs, ascending where they share a table.
+    /// The deviations of combinations, by the positions of their drugs. The positions are ascending if the drugs share a table.
     pub(crate) combinations: BTreeMap<Vec<u32>, f64>,
 }
 
-/// The effects of the entities that stand on some sides; sides of one table share them.
+/// The effects of the entities on some sides. Sides with the same table share them.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Term {
     sides: Vec<usize>,
@@ -30,7 +32,7 @@ pub(crate) struct Term {
     effects: Vec<f64>,
 }
 
-/// For each term the deviations of tissue × drug from the global mean, tissue-major.
+/// For each term, the deviations of tissue × drug from the global mean, tissue-major.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tissues {
     pub(crate) levels: Vec<String>,
@@ -68,7 +70,7 @@ impl Term {
 }
 
 impl FittedNaive {
-    /// Which predictor it is.
+    /// The kind of the predictor.
     pub fn naive(&self) -> Naive {
         self.naive
     }
@@ -78,11 +80,10 @@ impl FittedNaive {
         self.mean
     }
 
-    /// A predictor from its [`FittedModel::stored`], exactly as it was.
+    /// Reads a predictor from its [`FittedModel::stored`] form, exactly as it was.
     ///
     /// # Errors
-    /// If the description is not one of a naive predictor, or a tensor is missing, of another type, of
-    /// another length, or not finite.
+    /// If the description is not that of a naive predictor, or a tensor is missing, has the wrong type or length, or is not finite.
     pub fn from_stored(stored: &StoredModel) -> Result<Self> {
         let fitted = Self::read(stored)?;
         stored.refuse_unknown(&fitted.stored()?)?;
@@ -92,10 +93,10 @@ impl FittedNaive {
     fn read(stored: &StoredModel) -> Result<Self> {
         let Description { family: naive, sides, terms: described, tissues: levels } = stored.described()?;
         if sides < 2 || described.iter().flat_map(|term| &term.sides).any(|side| *side >= sides) {
-            return Err(malformed(format!("the sides of its effects are not among its {sides} sides")));
+            return Err(malformed(format!("an effect names a side beyond its {sides} sides")));
         }
         if levels.is_some() != (naive == Naive::TissueDrugMean) {
-            return Err(malformed("its description has tissues where it should not, or lacks them"));
+            return Err(malformed("its description has unexpected tissues, or lacks tissues"));
         }
         let mean = stored.f64s("mean", 1)?[0];
         let mut terms = Vec::new();
@@ -116,7 +117,7 @@ impl FittedNaive {
         Ok(Self { naive, mean, sides, terms, tissues, combinations })
     }
 
-    /// The deviation of the combination that a tuple holds, where it was in training.
+    /// The deviation of the combination of a tuple, if the combination was in training.
     fn of_combination(&self, tuple: &[u32], addends: &[Addend]) -> Option<f64> {
         let members = addends.iter().map(|addend| addend.positions[tuple[addend.side] as usize]);
         let mut members: Vec<u32> =
@@ -127,7 +128,7 @@ impl FittedNaive {
         self.combinations.get(&members).copied()
     }
 
-    /// For each entity of a query's cell-line table the tissue among those of training.
+    /// For each entity of a query's cell-line table, its tissue among the training tissues.
     fn tissue_of(&self, cells: &EntityTable) -> Vec<Option<usize>> {
         let (Some(tissues), Some(group)) = (&self.tissues, cells.group("tissue")) else {
             return vec![None; cells.len()];
@@ -140,7 +141,7 @@ impl FittedNaive {
     }
 }
 
-/// What one side adds to the mean, for every entity of the query's table.
+/// The deviations of one side, for every entity of the query's table.
 struct Addend<'a> {
     side: usize,
     positions: Vec<Option<usize>>,
@@ -167,14 +168,13 @@ impl FittedModel for FittedNaive {
         self.sides
     }
 
-    /// None: a naive predictor needs no features.
+    /// Empty: a naive predictor needs no features.
     fn space(&self, _side: usize) -> &FeatureSpace {
         FeatureSpace::none()
     }
 
     /// # Errors
-    /// If the query has another number of sides than the training data, or names an entity that its table
-    /// lacks.
+    /// If the numbers of sides of the query and the training data differ, or the query names an entity that its table lacks.
     fn predict(&self, query: &Query) -> Result<Vec<f32>> {
         query.check(self.sides)?;
         let mut addends = Vec::new();
@@ -227,7 +227,7 @@ impl FittedModel for FittedNaive {
     }
 }
 
-/// The deviations of combinations that a file holds.
+/// The deviations of combinations in a file.
 fn combinations(stored: &StoredModel, sides: usize) -> Result<BTreeMap<Vec<u32>, f64>> {
     let count = match stored.tensors.get("combination_deviations") {
         Some(Tensor::F64(values)) => values.len(),

@@ -1,11 +1,10 @@
-//! Baselines: what a model has to beat before it may claim to have learnt anything about resistance.
+//! Baselines: a model must beat them before it can claim to have learnt anything about resistance.
 //!
-//! [`Classical`] families are the field's usual ones, as adapters over linfa and smartcore: [`ElasticNetParams`],
-//! [`PlsParams`], [`KnnParams`], [`ForestParams`]. [`Naive`] predictors are simpler still.
+//! The [`Classical`] families are the field's usual baselines, as adapters over linfa and smartcore: [`ElasticNetParams`],
+//! [`PlsParams`], [`KnnParams`], [`ForestParams`]. The [`Naive`] predictors are simpler still.
 //!
-//! Most of the variance of ln IC50 lies between drugs, so the mean of a drug already looks like a good
-//! prediction. The [`Naive`] families predict from means alone and use no features; a table of results
-//! without them misleads.
+//! Most of the variance of ln IC50 lies between drugs, so the mean of a drug already looks like a good prediction. The
+//! [`Naive`] families predict from means alone and use no features. A table of results without them misleads.
 //!
 //! ```
 //! use halfmax_baselines::Naive;

@@ -1,3 +1,5 @@
+//! Naive predictors: means and additive effects, without features.
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,11 +11,10 @@ use crate::fitted::{FittedNaive, Term, Tissues};
 
 /// The naive predictors. Each is a [`Model`] without parameters or features.
 ///
-/// Side 0 is the cell line, every further side a drug. Means are weighted by the responses' weights. Sides
-/// that share a table (the two drugs of a pair) share their effects; where there are several drug sides, the
-/// predictions below add the deviations of all of them from the global mean. An entity that was not in
-/// training has no deviation: with a new cell line, [`Naive::Effects`] is close to [`Naive::DrugMean`]; with
-/// a new drug, that one is [`Naive::GlobalMean`].
+/// Side 0 is the cell line, every further side a drug. Means are weighted by the responses' weights. Sides that share a table
+/// (the two drugs of a pair) share their effects. With several drug sides, the predictions below add the deviations of all
+/// drugs from the global mean. A new entity has no deviation. With a new cell line, [`Naive::Effects`] is therefore close to
+/// [`Naive::DrugMean`]; with a new drug, [`Naive::DrugMean`] equals [`Naive::GlobalMean`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Naive {
@@ -25,18 +26,18 @@ pub enum Naive {
     CellMean,
     /// Global mean + effect of the cell line + effect of the drug: the additive model, by least squares.
     Effects,
-    /// The mean of the drug in cell lines of the same tissue (the grouping "tissue" of the cell lines),
-    /// shrunken towards the mean of the drug as if the tissue had five more responses there: the mean of a
-    /// rare tissue is mostly noise, and a baseline should be hard to beat. The mean of the drug where the
-    /// tissue is missing or was not in training with that drug.
+    /// The mean of the drug in cell lines of the same tissue (the grouping "tissue" of the cell lines). It shrinks
+    /// towards the mean of the drug as if the tissue had five more responses at that mean. The mean of a rare tissue is
+    /// mostly noise, and a baseline should be hard to beat. If the tissue is missing, or was not in training with the
+    /// drug, the prediction is the mean of the drug.
     TissueDrugMean,
-    /// The mean of the combination of drugs, whatever their order; as [`Naive::DrugMean`] where it was not in training. For
-    /// single drugs that is the mean of the drug.
+    /// The mean of the combination of drugs, in any order. For a combination that was not in training, as
+    /// [`Naive::DrugMean`]. For single drugs, the mean of the drug.
     CombinationMean,
 }
 
 impl Naive {
-    /// All of them, from the simplest to the richest.
+    /// All naive predictors, from the simplest to the richest.
     pub const ALL: [Self; 6] = [
         Self::GlobalMean,
         Self::DrugMean,
@@ -58,7 +59,7 @@ impl Naive {
         }
     }
 
-    /// The predictor of this family name, if it is one.
+    /// The predictor with this family name, if there is one.
     ///
     /// ```
     /// use halfmax_baselines::Naive;
@@ -80,12 +81,14 @@ impl Model for Naive {
     type Fitted = FittedNaive;
 
     /// # Errors
-    /// If the view has no response, a least-squares fit does not settle, or [`Naive::TissueDrugMean`] is
-    /// asked for without a grouping "tissue" of the cell lines; and if the user stopped it.
+    /// If the view has no responses, if a least-squares fit does not converge, if [`Naive::TissueDrugMean`] has no
+    /// grouping "tissue" of the cell lines, or if the user stopped the fit.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedNaive> {
         context.progress.check()?;
         if train.rows.is_empty() {
-            return Err(Error::data(format!("no response to fit {self} on")));
+            return Err(Error::data(format!(
+                "{self} needs responses to fit, but the training data have none"
+            )));
         }
         let sides = train.screen.sides.len();
         let rows = Rows::of(train);
@@ -130,7 +133,7 @@ impl Model for Naive {
             _ => 0,
         };
         let responses = match self {
-            // What is left of each, its weight, and its place among those of its cell line and of its drugs.
+            // The residual of each response, its weight, and its position among the responses of its cell line and drugs.
             Self::Effects => 16 + 4 * train.screen.sides.len(),
             _ => 0,
         };
@@ -148,7 +151,7 @@ fn combination_deviations(train: &TrainView, rows: &Rows, mean: f64) -> BTreeMap
     sums.into_iter().map(|(members, (sum, weight))| (members, sum / weight)).collect()
 }
 
-/// The sides from `first` on, those that share a table together.
+/// The sides starting at `first`, grouped by their table.
 fn sides_by_table(train: &TrainView, first: usize) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (side, place) in train.screen.sides.iter().enumerate().skip(first) {
@@ -160,10 +163,10 @@ fn sides_by_table(train: &TrainView, first: usize) -> Vec<Vec<usize>> {
     groups
 }
 
-/// How many responses at the drug's mean every tissue is given.
+/// Number of additional responses at the drug's mean that every tissue gets.
 const PRIOR_RESPONSES: f64 = 5.0;
 
-/// For each term the deviation of tissue × drug from the global mean, tissue-major, shrunken towards the drug's own.
+/// For each term, the deviation of tissue × drug from the global mean, tissue-major, shrunken towards the drug's own deviation.
 fn tissue_deviations(
     train: &TrainView,
     rows: &Rows,
@@ -178,11 +181,11 @@ fn tissue_deviations(
             Naive::TissueDrugMean,
             cells.entity_kind()
         ))
-        .help("give a file that names the tissue of each cell line, or leave this model out"));
+        .help("add a file with the tissue of each cell line, or remove this model"));
     };
     if codes.iter().flatten().any(|code| usize::from(*code) >= levels.len()) {
         return Err(Error::data(format!(
-            "a tissue of the {}s is none of {}",
+            "a tissue of the {}s is not among {}",
             cells.entity_kind(),
             listed(levels, 5)
         )));

@@ -382,7 +382,7 @@ fn impossible_parameters_are_refused_with_their_range() {
     );
     refused(
         ElasticNetParams { multi_task: true, ..net() }.check(),
-        "penalty is missing: expected a finite number above 0 where multi_task = true",
+        "penalty is missing: multi_task = true needs a finite number above 0",
     );
     refused(
         ElasticNetParams { l1_ratio: 1.5, ..net() }.check(),
@@ -454,7 +454,8 @@ fn a_screen_of_three_sides_is_refused() {
     let screen = Screen::new("synergy", plain.tables.clone(), sides, responses).unwrap();
     each(|family, fit| {
         let error = fit(&screen.all(), &context()).unwrap_err().to_string();
-        let expected = format!("family {:?} on a screen of 3 sides: expected two", family.name());
+        let expected =
+            format!("family {:?} does not take a screen with 3 sides: expected two", family.name());
         assert!(error.starts_with(&expected), "{error}");
     });
 }

@@ -1,12 +1,12 @@
-//! The features of one side, brought into the form that histograms are built from.
+//! The features of one side, in the form that histograms are built from.
 
 use halfmax_core::{Alignment, Domain, FeatureSpace};
 use rayon::prelude::*;
 
-/// Code 0 of a numeric or categorical feature stands for a missing value.
+/// Code 0 of a numeric or categorical feature means that the value is missing.
 pub const MISSING: u8 = 0;
 
-/// The features of one side's training entities: numeric ones as bins, binary ones as bit sets, categories as levels.
+/// The features of one side's training entities: numeric features as bins, binary features as bit sets, categories as levels.
 #[derive(Debug)]
 pub struct SideBins {
     /// Number of training entities.
@@ -19,7 +19,7 @@ pub struct SideBins {
     pub binary: Vec<BinaryFeature>,
     /// Categorical features.
     pub category: Vec<CategoryFeature>,
-    /// Whether the last category tells every entity apart.
+    /// Whether the last category has a separate level for every entity.
     pub identity: bool,
 }
 
@@ -32,7 +32,7 @@ pub struct NumericFeature {
     pub cuts: Vec<f32>,
 }
 
-/// A binary feature: which training entities have it, and for which it is missing.
+/// A binary feature: the training entities that have it, and those whose value is missing.
 #[derive(Debug)]
 pub struct BinaryFeature {
     /// Number in the feature space.
@@ -50,14 +50,14 @@ pub struct CategoryFeature {
     pub feature: usize,
     /// Number of levels.
     pub levels: usize,
-    /// For each entity 0 (missing) or 1 + its level.
+    /// For each entity, 0 (missing) or 1 + its level.
     pub codes: Vec<u16>,
 }
 
 impl SideBins {
-    /// Bins the features found by an alignment for the entities `rows` of its table, then the mean responses of those
-    /// entities where they are a feature. Features without two different values among them are left out: no split could
-    /// use them. With `identity`, the last category tells every entity apart.
+    /// Bins the features of an alignment for the entities `rows` of its table, then the mean responses of those entities
+    /// if they are a feature. Features without two different values among the entities are left out: no split could use
+    /// them. With `identity`, the last category has a separate level for every entity.
     pub fn build(
         space: &FeatureSpace,
         alignment: &Alignment,
@@ -109,7 +109,7 @@ impl SideBins {
         &self.codes[numeric * self.entities..(numeric + 1) * self.entities]
     }
 
-    /// Number of features that can be split on.
+    /// Number of features that a tree can split on.
     pub fn len(&self) -> usize {
         self.numeric.len() + self.binary.len() + self.category.len()
     }
@@ -154,7 +154,7 @@ impl Column {
         if !set.is_empty() && set.len() + missing.len() < values.len() {
             return Self::Binary(set, missing);
         }
-        // All known values are equal; only whether they are known can tell entities apart.
+        // All known values are equal. Only missingness can separate entities.
         Self::numeric(values, max_bins)
     }
 
@@ -168,8 +168,8 @@ impl Column {
     }
 }
 
-/// Cuts that part the values into at most `max_bins` bins of about equal size, each midway between two neighbouring
-/// values. Few different values get a bin each.
+/// Cuts that divide the values into at most `max_bins` bins of about equal size. Each cut is midway between two neighbouring
+/// values. If there are few different values, each gets its own bin.
 fn cuts(values: &[f32], max_bins: usize) -> Vec<f32> {
     let mut sorted: Vec<f32> = values.iter().copied().filter(|value| !value.is_nan()).collect();
     sorted.sort_unstable_by(f32::total_cmp);

@@ -7,7 +7,7 @@ use crate::grow::{NodeSide, Source};
 use crate::packed_sums::{Lanes, Packed, grid};
 use crate::shape::{Patterns, common_leaf};
 
-/// A loss, as what it asks of a residual `r = y - prediction`.
+/// A loss, as a function of a residual `r = y - prediction`.
 #[derive(Clone, Copy, Debug)]
 pub enum Loss {
     /// `r²/2`.
@@ -35,7 +35,7 @@ impl Loss {
         }
     }
 
-    /// The loss itself.
+    /// The loss of a residual.
     pub fn value(self, residual: f32) -> f64 {
         let r = f64::from(residual);
         match self {
@@ -52,7 +52,7 @@ impl Loss {
     }
 }
 
-/// The smallest value such that values up to it hold at least a share `at` of the weight; 0 where there is none.
+/// The smallest value at which the values up to it hold at least a share `at` of the weight; 0 without values.
 pub fn weighted_quantile(mut values: Vec<(f32, f32)>, at: f64) -> f64 {
     values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let total: f64 = values.iter().map(|value| f64::from(value.1)).sum();
@@ -73,7 +73,7 @@ pub struct Scales {
     pub weight: f64,
 }
 
-/// Responses of two sides as a dense block, or of any number of sides as a list.
+/// The responses: a dense block for two sides, or a list for any number of sides.
 #[derive(Debug)]
 pub enum Block {
     /// First side × second side, row-major.
@@ -82,14 +82,14 @@ pub enum Block {
     List(List),
 }
 
-/// A dense block: side 0 are the rows.
+/// A dense block. Side 0 holds the rows.
 #[derive(Debug)]
 pub struct Dense {
     rows: usize,
     columns: usize,
-    /// Residuals; arbitrary where nothing was observed.
+    /// Residuals; arbitrary where no response was observed.
     pub residual: Vec<f32>,
-    /// Weights; 0 where nothing is to be learnt from.
+    /// Weights; 0 where there is no response to learn from.
     pub weight: Vec<f32>,
     packed: Vec<Packed>,
     unit_weights: bool,
@@ -106,20 +106,20 @@ pub struct List {
     unit_weights: bool,
 }
 
-/// Below this share of observed pairs, a list takes less time than a dense block.
+/// If a smaller share of pairs is observed, a list is faster than a dense block.
 const DENSE_SHARE: f64 = 0.2;
 
-/// Rows that are worth a task of their own.
+/// The fewest rows worth a separate task.
 const MIN_ROWS: usize = 64;
 
 impl Block {
-    /// Whether so many responses of so many pairs are held as a dense block, unless that is said.
+    /// Whether to hold this many responses of this many pairs as a dense block. `said` overrides the default rule.
     pub fn is_dense(sides: usize, responses: usize, pairs: usize, said: Option<bool>) -> bool {
         sides == 2 && said.unwrap_or(responses as f64 / pairs.max(1) as f64 >= DENSE_SHARE)
     }
 
-    /// A block of responses: their entities by side (numbered up to `counts` of each), residuals and weights. Weight 0
-    /// keeps a response out of training but its residual up to date.
+    /// A block of responses: their entities by side (numbered below `counts` of the side), residuals and weights. A
+    /// response with weight 0 takes no part in training, but its residual stays up to date.
     pub fn new(
         entities: Vec<Vec<u32>>,
         counts: Vec<usize>,
@@ -150,7 +150,7 @@ impl Block {
         Self::Dense(block)
     }
 
-    /// The residual of a response: `at` in the list that the block was made of, at these entities.
+    /// The residual of the response at position `at` of the list that the block was made from, with these entities.
     pub fn residual(&self, at: usize, entities: &[Vec<u32>]) -> f32 {
         match self {
             Self::Dense(block) => {
@@ -160,8 +160,8 @@ impl Block {
         }
     }
 
-    /// Computes this round's integer gradients: of a sample of the responses, and of those only whose entities are all
-    /// in this round's bag.
+    /// Computes this round's integer gradients, for a sample of the responses. A response takes part only if all its
+    /// entities are in this round's bag.
     pub fn draw(&mut self, loss: Loss, fraction: f64, bags: &[Vec<bool>], seed: Seed) -> Scales {
         match self {
             Self::Dense(block) => block.draw(loss, fraction, bags, seed),
@@ -184,7 +184,7 @@ impl Block {
         }
     }
 
-    /// For each leaf of a tree a quantile of the residuals in it.
+    /// For each leaf of a tree, a quantile of its residuals.
     pub fn leaf_quantiles(&self, patterns: &[Patterns], leaves: usize, at: f64) -> Vec<f64> {
         let mut members: Vec<Vec<(f32, f32)>> = vec![Vec::new(); leaves];
         match self {
@@ -215,7 +215,7 @@ impl Block {
         members.into_par_iter().map(|members| weighted_quantile(members, at)).collect()
     }
 
-    /// For each leaf of a tree how many of the responses that there is anything to learn from reach it.
+    /// For each leaf of a tree, the number of responses with a weight that reach it.
     pub fn covers(&self, patterns: &[Patterns], leaves: usize) -> Vec<u32> {
         match self {
             Self::Dense(block) => block.covers(&patterns[0], &patterns[1], leaves),
@@ -223,8 +223,7 @@ impl Block {
         }
     }
 
-    /// Takes a tree's leaf values off the residuals. `value(leaf, column)` is the value of a leaf for an entity of the
-    /// last side.
+    /// Subtracts a tree's leaf values from the residuals. `value(leaf, column)` is the value of a leaf for an entity of the last side.
     pub fn subtract(&mut self, patterns: &[Patterns], value: impl Fn(usize, usize) -> f32 + Sync) {
         match self {
             Self::Dense(block) => block.subtract(&patterns[0], &patterns[1], value),
@@ -233,7 +232,7 @@ impl Block {
     }
 }
 
-/// Draws responses: each has a random number, compared with the share to keep.
+/// Samples responses: keeps a response if its random number is below the share to keep.
 #[derive(Clone, Copy)]
 struct Sampler {
     seed: u32,
@@ -246,7 +245,7 @@ impl Sampler {
         Self { seed: seed.value() as u32, keep_up_to: keep_up_to.saturating_sub(1) as u32 }
     }
 
-    /// All bits set for a response that is kept, none for the others.
+    /// All bits set for a kept response, no bits for the others.
     #[inline(always)]
     fn mask(self, at: u32) -> i64 {
         // A Weyl sequence through the finaliser of MurmurHash3 (Appleby 2011).
@@ -355,7 +354,7 @@ impl Dense {
         scales
     }
 
-    /// The sum of each of these rows, over all columns or those marked.
+    /// The sum of each of these rows, over all columns or the listed columns.
     pub fn row_sums(&self, rows: &[u32], columns: Option<&[u32]>) -> Vec<Packed> {
         let row_of = |row: u32| &self.packed[row as usize * self.columns..(row as usize + 1) * self.columns];
         match columns {
@@ -386,7 +385,7 @@ impl Dense {
     }
 
     fn subtract(&mut self, rows: &Patterns, columns: &Patterns, value: impl Fn(usize, usize) -> f32 + Sync) {
-        // Rows that reach the same leaves lose the same values.
+        // Rows that reach the same leaves change by the same values.
         let deltas: Vec<Vec<f32>> = rows
             .leaves
             .par_iter()
@@ -450,7 +449,7 @@ impl List {
         scales
     }
 
-    /// For every entity of a side, the sum over those of `rows` that are its.
+    /// For every entity of a side, the sum over its responses in `rows`.
     pub fn sums(&self, side: usize, rows: impl Iterator<Item = usize>) -> Vec<Packed> {
         let mut sums = vec![Packed::default(); self.counts[side]];
         for row in rows {
@@ -459,7 +458,7 @@ impl List {
         sums
     }
 
-    /// Positions of the responses that have any weight this round.
+    /// Positions of the responses with a weight this round.
     pub fn active(&self) -> Vec<u32> {
         (0..self.packed.len() as u32).filter(|row| self.packed[*row as usize].0 != 0).collect()
     }
@@ -473,7 +472,7 @@ impl List {
     }
 
     fn subtract(&mut self, patterns: &[Patterns], value: impl Fn(usize, usize) -> f32 + Sync) {
-        // Taken out for the while, since a step is found by what else the list holds.
+        // Taken out for now: computing a step borrows the rest of the list.
         let mut residuals = std::mem::take(&mut self.residual);
         let column = |at: usize| self.entities.last().map_or(0, |side| side[at] as usize);
         let step = |at: usize| value(self.leaf(patterns, at), column(at));
@@ -514,7 +513,7 @@ impl Source<Packed> for Block {
     }
 }
 
-/// The source of trees that split on one side only: nothing else changes with a split.
+/// The source for trees that split on one side only. A split changes no other sums.
 pub struct OneSide;
 
 impl<L> Source<L> for OneSide {

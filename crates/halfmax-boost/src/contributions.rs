@@ -1,4 +1,4 @@
-//! The contributions of a tree's features, by the patterns of entities in its leaves. See [`crate::shapley`] for the formula.
+//! The contributions of a tree's features, computed for the patterns of entities in its leaves. See [`crate::shapley`] for the formula.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,10 +9,10 @@ use crate::model::Entities;
 use crate::shape::Patterns;
 use crate::tree::{Test, Tree};
 
-/// Leaves are added up together as long as the entities show at most this many joint patterns.
+/// A bundle of leaves has at most this many joint patterns of the entities.
 const JOINT: usize = 128;
 
-/// A tree with everything about the entities that does not depend on their partners.
+/// A tree with all information about the entities that does not depend on their partners.
 pub(crate) struct Routed<'a> {
     pub(crate) tree: &'a Tree,
     /// The leaves that each entity can reach.
@@ -20,7 +20,7 @@ pub(crate) struct Routed<'a> {
     bundles: Vec<Bundle>,
 }
 
-/// Neighbouring leaves, added up for the joint patterns of the entities.
+/// Neighbouring leaves, added up by the joint patterns of the entities.
 struct Bundle {
     leaves: Vec<Member>,
     joint: Partition,
@@ -30,16 +30,16 @@ struct Bundle {
 /// A leaf of a bundle.
 struct Member {
     leaf: Leaf,
-    /// The pattern of the leaf that each joint pattern is part of.
+    /// For each joint pattern, the leaf's pattern that contains it.
     of_joint: Vec<u32>,
-    /// Where the leaf's contributions begin in those of the bundle.
+    /// Where the leaf's contributions begin in the bundle's contributions.
     start: usize,
 }
 
 /// A feature that leaves of a bundle depend on.
 struct BundleRow {
     row: usize,
-    /// For each of those leaves its position in the bundle, and where the feature's contributions begin.
+    /// For each of these leaves, its position in the bundle and where the feature's contributions begin.
     parts: Vec<(usize, usize)>,
 }
 
@@ -52,8 +52,8 @@ struct Leaf {
     others: Vec<Tested>,
     /// Points × patterns: the product of the factors of the entities' features.
     products: Vec<f32>,
-    /// What turns the product of all factors into an integrand, by point: first of features whose tests are not satisfied, then
-    /// of each of `own` whose tests are.
+    /// Factors that turn the product of all factors into an integrand, by point. The first row is for features whose
+    /// tests are not satisfied; each further row is for a feature of `own` whose tests are satisfied.
     slopes: Vec<f32>,
     patterns: usize,
 }
@@ -61,7 +61,7 @@ struct Leaf {
 /// A feature of the entities that a leaf depends on.
 struct Own {
     row: usize,
-    /// For each pattern whether it satisfies the path's tests.
+    /// For each pattern, whether it satisfies the path's tests.
     holds: Vec<bool>,
 }
 
@@ -82,14 +82,14 @@ struct Quadrature {
     weights: Vec<f64>,
 }
 
-/// Entities sorted into numbered parts.
+/// Entities divided into numbered parts.
 struct Partition {
     of_entity: Vec<u32>,
     parts: usize,
 }
 
 impl<'a> Routed<'a> {
-    /// Routes entities of a side, of whose features some tree tests `features`, ascending.
+    /// Routes the entities of a side. `features` lists the side's features that some tree tests, ascending.
     pub(crate) fn new(tree: &'a Tree, side: u8, seen: &Entities, entities: &[u32], features: &[u32]) -> Self {
         let goes_left = decisions(tree, side, seen, entities);
         let reach =
@@ -106,8 +106,8 @@ impl<'a> Routed<'a> {
         Self { tree, reach, bundles }
     }
 
-    /// Adds the contributions to those of the entities, features × entities. `value(leaf)` is the value of a leaf for the
-    /// partners, `decided` tells where each node sends them.
+    /// Adds the tree's contributions to `values`, features × entities. `value(leaf)` is the value of a leaf for the
+    /// partners. `decided` says where each node sends the partners.
     pub(crate) fn add(
         &self,
         decided: &[bool],
@@ -119,7 +119,7 @@ impl<'a> Routed<'a> {
     }
 }
 
-/// For each node of a side where it sends the entities.
+/// For each node of a side, where it sends the entities.
 fn decisions(tree: &Tree, side: u8, seen: &Entities, entities: &[u32]) -> Vec<Vec<bool>> {
     let decide = |((feature, test), tested): (&(u32, Test), &u8)| {
         if *tested != side {
@@ -141,9 +141,9 @@ pub(crate) struct Tables {
     leaves: Vec<f32>,
     /// Contributions of a feature by joint pattern.
     joint: Vec<f32>,
-    /// For each point what the integrands of a leaf are multiplied by.
+    /// For each point, the coefficient of a leaf's integrands.
     coefficients: Vec<f32>,
-    /// For each row of a leaf's slopes the integrals by pattern.
+    /// For each row of a leaf's slopes, the integrals by pattern.
     integrals: Vec<f32>,
 }
 
@@ -153,7 +153,7 @@ impl Bundle {
         Self { leaves: vec![Member { leaf, of_joint, start: 0 }], joint, rows: Vec::new() }
     }
 
-    /// Adds a leaf to the last bundle, or begins another one.
+    /// Adds a leaf to the last bundle, or begins a new bundle.
     fn add_leaf(bundles: &mut Vec<Self>, leaf: Leaf, partition: Partition) {
         if let Some(bundle) = bundles.last_mut()
             && let Some((joint, from)) = bundle.joint.refine(&partition, JOINT)
@@ -164,7 +164,7 @@ impl Bundle {
         }
     }
 
-    /// Takes one more leaf in. `from` tells the old joint pattern and the leaf's pattern of each new joint pattern.
+    /// Adds a leaf. `from` gives, for each new joint pattern, the old joint pattern and the leaf's pattern.
     fn push(&mut self, leaf: Leaf, joint: Partition, from: &[(u32, u32)]) {
         for member in &mut self.leaves {
             member.of_joint = from.iter().map(|(old, _)| member.of_joint[*old as usize]).collect();
@@ -176,7 +176,7 @@ impl Bundle {
         self.joint = joint;
     }
 
-    /// Finds the features that the leaves depend on.
+    /// Collects the features that the leaves depend on.
     fn gather_rows(&mut self) {
         let mut rows: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
         for (at, member) in self.leaves.iter().enumerate() {
@@ -207,13 +207,13 @@ impl Bundle {
     }
 }
 
-/// Adds to each sum the value that its pattern has.
+/// Adds to each sum the value of its pattern.
 fn look_up(values: &[f32], patterns: &[u32], sums: &mut [f32]) {
     sums.iter_mut().zip(patterns).for_each(|(sum, pattern)| *sum += values[*pattern as usize]);
 }
 
 impl Leaf {
-    /// A leaf with the patterns that the entities fall into; none if its path tests no feature of theirs.
+    /// A leaf with the patterns of the entities; `None` if its path tests no feature of the entities.
     fn new(
         number: usize,
         tested: Vec<Tested>,
@@ -244,7 +244,7 @@ impl Leaf {
         };
         let products =
             points.iter().flat_map(|q| (0..patterns).map(move |pattern| product(*q, pattern))).collect();
-        // (o - z) over the feature's own factor, which the integrand is without.
+        // (o - z) divided by the feature's own factor, which the integrand leaves out.
         let unmet = points.iter().map(|q| -1.0 / (1.0 - q));
         let met = own
             .iter()
@@ -252,7 +252,8 @@ impl Leaf {
         (products, unmet.chain(met).map(|slope| slope as f32).collect())
     }
 
-    /// Sorts the entities by which features' tests they satisfy; with, for each feature, whether each pattern does.
+    /// Groups the entities by the features whose tests they satisfy. Also returns, for each feature, whether each pattern
+    /// satisfies its tests.
     fn patterns(own: &[Tested], entities: usize, goes_left: &[Vec<bool>]) -> (Partition, Vec<Vec<bool>>) {
         let mut partition = Partition { of_entity: vec![0; entities], parts: usize::from(entities > 0) };
         let mut all: Vec<Vec<bool>> = Vec::new();
@@ -290,7 +291,7 @@ impl Leaf {
     }
 }
 
-/// For each row of slopes and each pattern the sum over the points of coefficient × slope × product.
+/// For each row of slopes and each pattern, the sum over the points of coefficient × slope × product.
 #[multiversion::multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
     "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
@@ -307,9 +308,9 @@ fn integrate(coefficients: &[f32], slopes: &[f32], products: &[f32], patterns: u
 }
 
 impl Tested {
-    /// For each leaf the features that its path tests.
+    /// For each leaf, the features that its path tests.
     fn of_leaves(tree: &Tree) -> Vec<Vec<Self>> {
-        // How many responses reach leaves of lower numbers.
+        // Number of responses that reach leaves with lower numbers.
         let mut before = vec![0u64];
         for cover in &tree.covers {
             before.push(before[before.len() - 1] + u64::from(*cover));
@@ -317,7 +318,7 @@ impl Tested {
         let count = |leaves: &Range<usize>| (before[leaves.end] - before[leaves.start]) as f64;
         let share = |part: &Range<usize>, whole: &Range<usize>| count(part) / count(whole).max(1.0);
         let mut paths: Vec<Vec<Self>> = vec![Vec::new(); tree.shape.leaves()];
-        // Parents come before their children, so every path is gone from the root.
+        // Parents come before their children, so every path starts at the root.
         for (node, (start, middle, end)) in tree.shape.leaf_ranges().into_iter().enumerate() {
             let (side, feature) = (tree.shape.sides[node], tree.tests[node].0);
             for (leaves, left) in [(start..middle, true), (middle..end, false)] {
@@ -340,7 +341,7 @@ impl Tested {
         }
     }
 
-    /// Whether the tests are satisfied, given where each node sends.
+    /// Whether the tests are satisfied, given the direction of each node.
     fn holds(&self, goes_left: impl Fn(usize) -> bool) -> bool {
         self.steps.iter().all(|(node, left)| goes_left(*node) == *left)
     }
@@ -361,8 +362,8 @@ impl Quadrature {
 }
 
 impl Partition {
-    /// The parts that entities have in common in both, and for each the parts that it is of. None if there are more than
-    /// `most`.
+    /// The common refinement of two partitions, and for each of its parts the two parts that contain it. `None` if there
+    /// are more than `most` parts.
     fn refine(&self, other: &Self, most: usize) -> Option<(Self, Vec<(u32, u32)>)> {
         if self.parts > most {
             return None;

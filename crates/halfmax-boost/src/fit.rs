@@ -33,7 +33,7 @@ impl Boost {
         &self.params
     }
 
-    /// Keeps responses as a dense block (`true`) or a list (`false`) whatever their share of the block is.
+    /// Keeps responses as a dense block (`true`) or a list (`false`), whatever share of the block they fill.
     #[must_use]
     pub fn with_dense_block(mut self, dense: bool) -> Self {
         self.dense = Some(dense);
@@ -46,9 +46,9 @@ impl Model for Boost {
 
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedBoost> {
         if train.rows.is_empty() {
-            return Err(Error::data("there is no response to learn from"));
+            return Err(Error::data("the training data have no responses"));
         }
-        // Inside the thread pool, so that no step has to wake it first.
+        // This runs inside the thread pool, so that no step has to wake the pool first.
         let fit = || match self.params.max_bins + 1 {
             0..=16 => Fit::<16>::new(self, train, context)?.run(),
             17..=32 => Fit::<32>::new(self, train, context)?.run(),
@@ -68,7 +68,8 @@ impl Model for Boost {
         let listed = if screen.is_of_combinations() { 2 * responses } else { responses };
         let vectors = params.trees != Trees::Box;
         let dense = if vectors { Some(true) } else { self.dense };
-        // Each response with its entities, value, weight and whether it is held out; entities, residual and weight once more while the block is made.
+        // Each response has its entities, value, weight and whether it is held out. While the block is made, the
+        // entities, residual and weight exist a second time.
         let observed = listed * (4 * sides + 9);
         let made = listed * (4 * sides + 8 + 8);
         let block = match Block::is_dense(sides, listed, pairs, dense) {
@@ -76,7 +77,7 @@ impl Model for Boost {
             false => listed * (4 * sides + 16),
         };
         let groups = if params.validation_fraction > 0.0 { 28 * responses } else { 0 };
-        // One byte for each bin, and while bins are made the values of a feature for each thread.
+        // One byte for each bin. While bins are made, also the values of one feature for each thread.
         let bins: usize = entities.iter().zip(&widths).map(|(count, width)| count * width).sum();
         let leaves = params.rounds * params.leaves;
         let vectors = match params.trees {
@@ -91,16 +92,16 @@ impl Model for Boost {
 }
 
 /// # Errors
-/// If leaves are vectors and there are other sides than cell lines and drugs.
+/// If leaves are vectors and the sides are not cell lines and drugs.
 fn refuse_vectors(trees: Trees, sides: usize) -> Result<()> {
     if trees == Trees::Box || sides == 2 {
         return Ok(());
     }
     Err(Error::config(format!(
-        "trees = \"{}\" on a screen of {sides} sides: vector leaves need exactly two",
+        "trees = \"{}\" needs a screen with two sides, this screen has {sides}",
         trees_name(trees)
     ))
-    .help("use trees = \"box\""))
+    .help("set trees = \"box\""))
 }
 
 /// Parts of the seed.
@@ -121,7 +122,7 @@ struct Observed {
 }
 
 impl Observed {
-    /// Lists every response twice, each with half its weight: once for each order of its drugs.
+    /// Lists every response twice, each time with half its weight: once for each order of its drugs.
     fn mirror(&mut self) {
         self.values.extend_from_within(..);
         self.held_out.extend_from_within(..);
@@ -130,7 +131,7 @@ impl Observed {
     }
 }
 
-/// The side that an entity of this side stands on when the drugs of a combination change their order; none for single drugs.
+/// The side that an entity of this side moves to when the drugs of a combination swap; `None` for single drugs.
 fn other_order(screen: &Screen, side: usize) -> Option<usize> {
     screen.is_of_combinations().then(|| if side > 0 { 3 - side } else { side })
 }
@@ -162,7 +163,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         for side in 0..screen.sides.len() {
             let (rows, compact) = compact(&train.seen(side));
             let mut own: Vec<u32> = Vec::new();
-            // Of combinations every response is listed twice, the second time with its drugs the other way round.
+            // Each response of a combination is listed twice, the second time with its drugs swapped.
             for side in [Some(side), other_order(screen, side)].into_iter().flatten() {
                 let all = screen.responses.side(side);
                 own.extend(train.rows.iter().map(|row| compact[all[*row] as usize]));
@@ -308,7 +309,7 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         bag
     }
 
-    /// This round's features of these sides, drawn from all of theirs together.
+    /// This round's features of these sides, drawn from all their features together.
     pub(crate) fn features(
         params: &BoostParams,
         bins: &[SideBins],
@@ -373,8 +374,8 @@ impl<'a, const BINS: usize> Fit<'a, BINS> {
         self.tree(grown, Leaves::Scalar(values), covers)
     }
 
-    /// A leaf's value in quanta: the shrunken Newton step. The pinball loss has no curvature to step by; its leaves take
-    /// the quantile of their residuals instead, shrunken alike.
+    /// A leaf's value in quanta: the shrunken Newton step. The pinball loss has no curvature, so its leaves use the
+    /// shrunken quantile of their residuals instead.
     fn leaf(&self, total: Packed, present: &[f64], scales: Scales, quantile: Option<f64>) -> i32 {
         use crate::packed_sums::Lanes;
         let (gradient, weight) = (total.gradient(0) / scales.gradient, total.weight() / scales.weight);
@@ -425,7 +426,7 @@ fn test(rule: &Rule, bins: &SideBins) -> Test {
     match rule {
         Rule::UpTo { numeric, last, missing_left } => {
             let cuts = &bins.numeric[*numeric].cuts;
-            // Past the last cut every known value goes left.
+            // Beyond the last cut every known value goes left.
             let threshold = cuts.get(usize::from(*last) - 1).copied().unwrap_or(f32::MAX);
             Test::AtMost { threshold, missing_left: *missing_left }
         }
@@ -445,7 +446,7 @@ fn test(rule: &Rule, bins: &SideBins) -> Test {
     }
 }
 
-/// `G / (H + λ)`, 0 where there is nothing.
+/// `G / (H + λ)`; 0 without weight.
 pub(crate) fn step(gradient: f64, weight: f64, l2: f64) -> f64 {
     if weight > 0.0 { gradient / (weight + l2) } else { 0.0 }
 }
@@ -468,7 +469,7 @@ pub(crate) fn trees_name(trees: Trees) -> &'static str {
 }
 
 impl NodeSide<Packed> {
-    /// The entities that have any weight.
+    /// The entities that have a weight.
     fn of_present(sums: Vec<Packed>) -> Self {
         use crate::packed_sums::Lanes;
         let present = (0u32..).zip(sums).filter(|(_, lane)| lane.weight() > 0.0);
@@ -490,7 +491,7 @@ fn compact(seen: &[bool]) -> (Vec<u32>, Vec<u32>) {
     (rows, numbers)
 }
 
-/// Which responses are set aside for validation.
+/// Marks the responses that are set aside for validation.
 fn held_out(params: &BoostParams, train: &TrainView, context: &FitContext) -> Result<Vec<bool>> {
     let rows = &train.rows;
     if params.validation_fraction == 0.0 {
@@ -508,13 +509,12 @@ fn held_out(params: &BoostParams, train: &TrainView, context: &FitContext) -> Re
     Ok(groups.hold_out(held, context.seed.derive(SEED_VALIDATION)))
 }
 
-/// Mean responses: of all, and of the entities of each side.
+/// Mean responses: overall, and for the entities of each side.
 struct Means {
     intercept: f64,
-    /// For each side the offsets that the first tree starts from; empty where none are used.
+    /// For each side, the offsets that the first tree starts from; empty if offsets are not used.
     offsets: Vec<Vec<f64>>,
-    /// For each side the mean response of every entity, where that is a feature, else empty; NaN for entities without a
-    /// response.
+    /// For each side, the mean response of every entity if it is a feature, otherwise empty. NaN for entities without a response.
     features: Vec<Vec<f32>>,
 }
 
@@ -537,7 +537,7 @@ impl Means {
             offsets: vec![Vec::new(); counts.len()],
             features: vec![Vec::new(); counts.len()],
         };
-        // A few sweeps over the sides settle the offsets of a two-way layout.
+        // A few sweeps over the sides are enough for the offsets of a two-way layout.
         let offset_sides: Vec<usize> = (0..counts.len())
             .filter(|side| params.baseline && params.seen_again.includes(*side, context.validation))
             .collect();

@@ -1,8 +1,8 @@
 //! Scores of whole grids of entities.
 //!
-//! Every tree sorts the columns of a grid into a few patterns. Trees are merged into groups as long as the columns show
-//! at most 256 joint patterns; for a row, a group is then a table of at most 256 sums, and a score is one look-up per
-//! group instead of one walk per tree.
+//! Every tree sorts the columns of a grid into a few patterns. Trees are merged into groups with at most 256 joint patterns
+//! of the columns. For a row, a group is then a table of at most 256 sums. A score is one look-up per group instead of one
+//! walk per tree.
 
 use halfmax_core::{PreparedGrid, Result};
 use rayon::prelude::*;
@@ -11,9 +11,9 @@ use crate::model::{Entities, FittedBoost};
 use crate::shape::{Patterns, common_leaf};
 use crate::tree::{Leaves, Tree};
 
-/// Groups are looked up this many at a time.
+/// Number of groups that are looked up together.
 const LANES: usize = 4;
-/// Most joint column patterns of a group.
+/// Maximum number of joint column patterns of a group.
 const JOINT: usize = 256;
 
 /// A model prepared for the rows and columns of a grid.
@@ -22,11 +22,11 @@ pub(crate) struct Grid<'a> {
     entities: Vec<Entities>,
     columns: &'a [u32],
     groups: Vec<Group>,
-    /// For every column its joint pattern in each of `LANES` groups, group quadruple by quadruple.
+    /// For every column, its joint pattern in each of `LANES` groups; groups come in blocks of `LANES`.
     joints: Vec<Vec<[u8; LANES]>>,
     /// Trees with a vector over the columns' side, with the leaf that every row entity reaches.
     over_columns: Vec<(&'a [i32], Vec<u32>)>,
-    /// For every column the summed vectors over the training entities of the rows' side; empty without such trees.
+    /// For every column, the summed vectors over the training entities of the rows' side; empty without such trees.
     over_rows: Vec<Vec<i32>>,
 }
 
@@ -38,7 +38,7 @@ struct Group {
     size: usize,
 }
 
-/// A tree with the patterns of both sides' entities and, for scalar leaves, its value for each pair of patterns.
+/// A tree with the patterns of both sides' entities. Scalar leaves also have a value for each pair of patterns.
 struct Routed {
     rows: Patterns,
     columns: Patterns,
@@ -50,7 +50,7 @@ struct Member {
     /// Values by row pattern and column pattern.
     table: Vec<i32>,
     width: usize,
-    /// The tree's column pattern of each joint pattern of the group.
+    /// For each joint pattern of the group, the tree's column pattern.
     of_joint: Vec<u32>,
 }
 
@@ -137,19 +137,19 @@ impl<'a> Grid<'a> {
                 self.groups.push(Group { trees: vec![Member { of_joint, ..member }], joint, size });
             }
             None => {
-                // A tree with more column patterns than a group may have: its own columns, each a vector.
+                // The tree has more column patterns than a group may have: it gets its own groups of columns.
                 let (rows, table) = (member.row_pattern, member.table);
                 self.wide(&rows, &table, width, columns);
             }
         }
     }
 
-    /// Adds a tree that has too many column patterns for a group, as several groups that each see some of them.
+    /// Adds a tree that has too many column patterns for one group, as several groups that each cover some of the patterns.
     fn wide(&mut self, rows: &[u32], table: &[i32], width: usize, columns: &Patterns) {
         for from in (0..width).step_by(JOINT - 1) {
             let until = width.min(from + JOINT - 1);
             let here = |pattern: u32| (from..until).contains(&(pattern as usize));
-            // Joint pattern 0 stands for all columns of other groups and adds nothing.
+            // Joint pattern 0 means all columns of other groups and adds nothing.
             let joint = self.columns.iter().map(|column| {
                 let pattern = columns.of_entity[*column as usize];
                 if here(pattern) { (pattern as usize - from + 1) as u8 } else { 0 }
@@ -248,8 +248,8 @@ fn add(sums: &mut [i32], values: &[i32]) {
     sums.iter_mut().zip(values).for_each(|(sum, value)| *sum = sum.wrapping_add(*value));
 }
 
-/// The joint patterns of a group and one more tree: for every column, their number, and for each what it is made of.
-/// `None` if there are too many.
+/// The joint patterns of a group and one more tree: for every column its pattern number, and for each pattern the two
+/// patterns that it combines. `None` if there are too many.
 #[allow(clippy::type_complexity)]
 fn refine(
     joint: &[u8],

@@ -1,8 +1,8 @@
-//! Growing one tree, best leaf first, on integer sums.
+//! Grows one tree, best leaf first, on integer sums.
 //!
-//! A node is a box: for every side a list of entities with their sums over the box. Splitting on one side leaves the
-//! other sides' entity lists as they are and the split side's sums too, so one pass over the lighter child's responses
-//! brings everything up to date; histograms of the heavier child are those of the parent less those of the lighter.
+//! A node is a box: for every side a list of entities with their sums over the box. A split on one side does not change the
+//! other sides' entity lists, nor the sums of the split side. So one pass over the lighter child's responses updates
+//! everything. The heavier child's histograms are those of the parent minus those of the lighter child.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,12 +24,12 @@ pub struct Candidates<'a> {
     care: Care,
 }
 
-/// What keeps a tree from relying on too few entities of a side.
+/// Limits that keep a tree from relying on too few entities of a side.
 #[derive(Clone, Copy, Debug)]
 pub struct Care {
     /// λ in entities.
     pub lambda: f64,
-    /// Least number of entities in a leaf.
+    /// Minimum number of entities in a leaf.
     pub least: f64,
 }
 
@@ -50,20 +50,20 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// How far a tree may grow.
+/// The limits of a tree's growth.
 #[derive(Clone, Copy, Debug)]
 pub struct Growth {
     /// λ in units of weight.
     pub lambda: f64,
-    /// Least weight of a leaf.
+    /// Minimum weight of a leaf.
     pub min_weight: f64,
     /// Smoothing of the order of category levels.
     pub category_smoothing: f64,
-    /// Most leaves.
+    /// Maximum number of leaves.
     pub leaves: usize,
-    /// Most splits above a leaf.
+    /// Maximum number of splits above a leaf.
     pub max_depth: usize,
-    /// Least gain, in integer units.
+    /// Minimum gain, in integer units.
     pub min_gain: f64,
 }
 
@@ -78,16 +78,16 @@ pub struct Grown<L> {
     pub features: Vec<usize>,
     /// The sums of every leaf.
     pub totals: Vec<L>,
-    /// For every leaf and side the number of entities.
+    /// For every leaf and side, the number of entities.
     pub present: Vec<Vec<f64>>,
 }
 
-/// Where the sums of a box come from, once a split has changed it.
+/// Computes the sums of a box after a split has changed it.
 pub trait Source<L>: Sync {
     /// The sums of the entities of `side` over the box, in the order of its list.
     fn sums(&self, sides: &[NodeSide<L>], rows: &[u32], side: usize) -> Vec<L>;
 
-    /// Parts the responses of a box, for sources that list them, by where their entities of `side` go.
+    /// Divides the responses of a box by the direction of their entities of `side`, for sources that list responses.
     fn part(&self, rows: &[u32], side: usize, goes_left: &[bool]) -> (Vec<u32>, Vec<u32>);
 }
 
@@ -104,7 +104,7 @@ struct Node<L, const BINS: usize> {
     sides: Vec<NodeSide<L>>,
     rows: Vec<u32>,
     total: L,
-    /// For each side the number of entities with any weight.
+    /// For each side, the number of entities with a weight.
     present: Vec<f64>,
     depth: usize,
     place: Place,
@@ -112,7 +112,7 @@ struct Node<L, const BINS: usize> {
     best: Option<Best<L>>,
 }
 
-/// Where a node hangs: below an inner node, on its left or right; the root hangs nowhere.
+/// The place of a node: on the left or right below an inner node, or the root.
 #[derive(Clone, Copy)]
 enum Place {
     Root,
@@ -188,7 +188,7 @@ struct Grower<'a, L, S, const BINS: usize> {
 }
 
 impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
-    /// Splits the leaf that gains most, the first of equals; none once no split gains anything.
+    /// Splits the leaf with the largest gain, the first on ties. Returns `None` if no split has a gain.
     fn split_best(&mut self) -> Option<Pair<L, BINS>> {
         let mut most: Option<(f64, usize)> = None;
         for (at, node) in self.nodes.iter().enumerate() {
@@ -240,7 +240,7 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
         };
         let light_node = new(light_sides, light_rows, light_total, light_place);
         let heavy_node = new(heavy_sides, heavy_rows, heavy_total, heavy_place);
-        // The left child keeps its parent's number, so that ties between leaves do not depend on which is lighter.
+        // The left child keeps its parent's number, so that ties between leaves do not depend on which child is lighter.
         let number = self.nodes.len();
         let (light, heavy) = if left_is_light { (at, number) } else { (number, at) };
         let (left_node, right_node) =
@@ -250,8 +250,9 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
         Some(Pair { parent, light, heavy })
     }
 
-    /// The limits of a split of the node on `side`. λ counted in entities of a side weighs as much as that many average
-    /// ones of the node: a split on another side leaves their number as it is, and λ grows with the child's weight.
+    /// The limits of a split of the node on `side`. λ is counted in entities of a side: each weighs as much as an average
+    /// entity of the node. A split on another side does not change the number of entities, so λ grows with the child's
+    /// weight.
     fn limits(&self, node: &Node<L, BINS>, side: usize) -> Limits {
         let Growth { lambda, min_weight, category_smoothing, .. } = self.growth;
         let weight = node.total.weight();
@@ -303,13 +304,13 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
         (heavy.best, heavy.histograms) = (best_heavy, pair.parent);
     }
 
-    /// Room for one node's histograms, side by side.
+    /// Buffers for one node's histograms, one list for each side.
     fn buffers(&mut self) -> Vec<Vec<Histograms<L, BINS>>> {
         self.candidates.iter().map(|side| self.pool.take(side.tile.blocks())).collect()
     }
 
-    /// Searches a node and, where there is one, its sibling. Fills the node's histograms and takes them off those of
-    /// the parent in `rest`, which become the sibling's.
+    /// Searches a node and its sibling, if it has one. Fills the node's histograms and subtracts them from the parent's
+    /// histograms in `rest`, which become the sibling's.
     fn search(
         &self,
         nodes: &[&Node<L, BINS>],
@@ -364,7 +365,7 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
         best
     }
 
-    /// What is looked for in each node, on each side.
+    /// The goal of the search in each node, on each side.
     fn goals(&self, nodes: &[&Node<L, BINS>]) -> Vec<Vec<Goal<L>>> {
         let of = |node: &&Node<L, BINS>| {
             let least =
@@ -372,7 +373,7 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
             let reached = Arc::new(AtomicU64::new(0));
             let goal = |side| {
                 let limits = self.limits(node, side);
-                // Two children that are both heavy enough need a parent of twice the weight.
+                // Both children must be heavy enough, so the parent needs twice the weight.
                 let floor = if node.total.weight() < 2.0 * limits.min_weight { f64::MAX } else { least };
                 Goal { total: node.total, limits, floor, reached: Arc::clone(&reached) }
             };
@@ -381,7 +382,7 @@ impl<L: Lanes, S: Source<L>, const BINS: usize> Grower<'_, L, S, BINS> {
         nodes.iter().map(of).collect()
     }
 
-    /// Brings nodes into the order of a left-first walk.
+    /// Puts nodes into the order of a left-first walk.
     fn finish(self) -> Grown<L> {
         #[derive(Clone, Copy)]
         enum Child {
@@ -456,19 +457,19 @@ impl<L: Lanes> NodeSide<L> {
     }
 }
 
-/// What is looked for in a node on one side.
+/// The goal of the search in a node on one side.
 struct Goal<L> {
     total: L,
     limits: Limits,
     /// The score that a split must exceed.
     floor: f64,
-    /// The bits of the best score that any thread found on any side: no smaller one is of interest. Scores are not
-    /// negative, so that they compare like their bits.
+    /// The bits of the best score that any thread found on any side. Smaller scores are ignored. Scores are not negative,
+    /// so they compare like their bits.
     reached: Arc<AtomicU64>,
 }
 
 impl<L: Lanes> Goal<L> {
-    /// The score that a split must exceed by now. Equals of the best are still of interest, as they may come first.
+    /// The score that a split must exceed now. A score equal to the best still counts, because its split may come first.
     fn floor(&self) -> f64 {
         self.floor.max(f64::from_bits(self.reached.load(Ordering::Relaxed)).next_down())
     }
@@ -481,7 +482,7 @@ impl<L: Lanes> Goal<L> {
 }
 
 impl<L> Best<L> {
-    /// Whether this split is to be preferred: the larger score, then the side and the feature that come first.
+    /// Whether this split is better: a larger score, or on ties an earlier side and feature.
     fn beats(&self, other: &Self) -> bool {
         let (mine, its) = (&self.split, &other.split);
         mine.score > its.score
@@ -489,9 +490,9 @@ impl<L> Best<L> {
     }
 }
 
-/// A piece of a search.
+/// A part of a search.
 enum Job<'a, L, const BINS: usize> {
-    /// Blocks of numeric features: a node's histograms, and those of its parent.
+    /// Blocks of numeric features: a node's histograms, and its parent's histograms.
     Blocks {
         side: usize,
         first: usize,
@@ -502,10 +503,10 @@ enum Job<'a, L, const BINS: usize> {
     Others { side: usize, node: usize },
 }
 
-/// Work below this many histogram updates is not worth sharing out.
+/// Work with fewer histogram updates than this is not shared between threads.
 const SHARE_OUT: usize = 20_000;
 
-/// The best numeric split of a node, and of its sibling where `rest` holds its parent's histograms.
+/// The best numeric split of a node, and of its sibling if `rest` holds the histograms of their parent.
 #[multiversion::multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi1+bmi2+lzcnt+popcnt",
     "x86_64+avx2+fma+bmi1+bmi2+lzcnt+popcnt"
@@ -583,7 +584,7 @@ impl Candidates<'_> {
                 }
             }
         }
-        // An equally good category is to be preferred where its feature comes first.
+        // An equally good category wins if its feature comes first.
         floor = if best.is_some() { floor.next_down() } else { floor };
         for category in &self.category {
             let feature = &self.side.category[*category];
@@ -603,7 +604,7 @@ impl Candidates<'_> {
 }
 
 impl Rule {
-    /// Marks which of these entities go left; the others are not touched.
+    /// Marks which of these entities go left. Other entities are not changed.
     pub fn decide(&self, side: &SideBins, entities: &[u32], goes_left: &mut [bool]) {
         match self {
             Self::UpTo { numeric, last, missing_left } => {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::bins::SideBins;
 use crate::packed_sums::Lanes;
 
-/// Features are handled in blocks of this many, so that one 8-byte load brings an entity's codes of a whole block.
+/// Number of features in a block. One 8-byte load reads an entity's codes of a whole block.
 pub const BLOCK: usize = 8;
 
 /// The codes of the numeric features that one tree uses, block by block, entity by entity.
@@ -14,7 +14,7 @@ pub struct Tile {
     /// Positions in [`SideBins::numeric`]; padded to whole blocks in `codes` only.
     pub features: Vec<usize>,
     codes: Vec<[u8; BLOCK]>,
-    /// For each block the most bins, without the one for missing values, of its features.
+    /// For each block, the maximum number of bins of its features, without the bin for missing values.
     bins: Vec<usize>,
     entities: usize,
 }
@@ -56,7 +56,7 @@ impl Tile {
         &self.codes[block * self.entities..(block + 1) * self.entities]
     }
 
-    /// The most bins of a feature of one block, without the one for missing values.
+    /// The maximum number of bins of a feature in one block, without the bin for missing values.
     pub fn bins_of(&self, block: usize) -> usize {
         self.bins[block]
     }
@@ -68,8 +68,8 @@ impl Tile {
     }
 }
 
-/// The histograms of a block of features, bin by bin: the sums of one bin lie side by side for all features, so that
-/// cuts of all of them can be compared at once.
+/// The histograms of a block of features, bin by bin. The sums of one bin are adjacent for all features, so that cuts of all
+/// features can be compared at once.
 pub type Histograms<L, const BINS: usize> = [[L; BLOCK]; BINS];
 
 /// Adds the lanes of `entities` (one each, in the same order) to the histograms of one block.
@@ -84,14 +84,14 @@ pub fn accumulate<L: Lanes, const BINS: usize>(
     for (entity, lane) in entities.iter().zip(lanes) {
         let (codes, lane) = (u64::from_le_bytes(codes[*entity as usize]), *lane);
         for feature in 0..BLOCK {
-            // Codes are below BINS; the remainder only tells the compiler so.
+            // Codes are below BINS. The remainder only lets the compiler know.
             let code = (codes >> (8 * feature)) as usize % BINS;
             histograms[code][feature].add(lane);
         }
     }
 }
 
-/// Histogram buffers that are used again, since most of their life they are all zeros being filled.
+/// Histogram buffers for reuse.
 #[derive(Debug)]
 pub struct Pool<L, const BINS: usize> {
     free: Vec<Vec<Histograms<L, BINS>>>,

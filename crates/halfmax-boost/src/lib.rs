@@ -1,14 +1,14 @@
 //! Factorised gradient-boosted trees for drug-response screens.
 //!
 //! Every split tests one feature of one side, so every node of every tree is a *box*: some cell lines × some drugs. The
-//! histogram of a feature is therefore built from one sum per entity of the box, not from its responses: for a screen
-//! of 900 cell lines and 300 drugs that is some 300 times less work than on the table that joins features onto
-//! responses, and the table is never made. Trees of the second kind split on one side only and hold a value for every
-//! entity of the other in each leaf.
+//! histogram of a feature is therefore built from one sum per entity of the box, not from its responses. For a screen of 900
+//! cell lines and 300 drugs this is some 300 times less work than on a table that joins features to responses, and that table
+//! is never made. A second kind of tree splits on one side only. Each of its leaves holds a value for every entity of the
+//! other side.
 //!
-//! What every feature contributes to a prediction ([`attribute`](halfmax_core::FittedModel::attribute)) is its exact Shapley
-//! value in the game of path-dependent TreeSHAP (Lundberg, Erion & Lee 2018, arXiv:1802.03888), computed for boxes too: once for
-//! the entities that satisfy the same tests on the way to a leaf.
+//! The contribution of a feature to a prediction ([`attribute`](halfmax_core::Attributable::attribute)) is its exact Shapley
+//! value in the game of path-dependent TreeSHAP (Lundberg, Erion & Lee 2018, arXiv:1802.03888). It is also computed by boxes:
+//! once for all entities that satisfy the same tests on the way to a leaf.
 //!
 //! ```
 //! use halfmax_boost::BoostParams;
@@ -35,8 +35,8 @@
 //! let query = Query { tables: &tables, tuples: Tuples::Listed(&[&[3], &[2]]) };
 //! assert!((fitted.predict(&query)?[0] - response(3, 2)).abs() < 0.1);
 //!
-//! // The first gene, and none of the others, tells the cell lines apart: here what it says of four of them and drug "y".
-//! let attributor = fitted.attribute(&tables, 0, &[0, 1, 2, 3])?.expect("trees can be attributed");
+//! Only the first gene separates the cell lines. Here are its contributions for four cell lines and drug "y".
+//! let attributor = fitted.attribute(&tables, 0, &[0, 1, 2, 3])?;
 //! let contributions = attributor.contributions(&[2])?;
 //! assert_eq!(attributor.space().features[0].name, "A");
 //! assert!((contributions.values[[0, 1]] - contributions.values[[0, 0]] - 1.0).abs() < 0.1);

@@ -9,15 +9,19 @@ use serde_json::json;
 use crate::model::FittedBoost;
 use crate::tree::{Leaves, Test, Tree};
 
-/// The model as LightGBM's text format, version 4: one row of the table it predicts is one tuple of entities.
+/// The model in LightGBM's text format, version 4. Each row of the table that it predicts is one tuple of entities.
 ///
-/// The columns are, side by side: the features of the side in the order of its feature space (categories as the
-/// position of their level), then, where the model uses it, the mean response of the training entity, then the number
-/// of the training entity (missing for others), which nodes test as a category where the model knows the entities. `feature_names` names them `side/kind/name`.
+/// For each side, the columns are:
+/// 1. the features of the side in the order of its feature space (a category as the position of its level);
+/// 2. if the model uses it, the mean response of the training entity;
+/// 3. the number of the training entity (missing for other entities). Nodes test it as a category if the model recognises entities.
 ///
-/// Nodes and leaves count the training responses that reach them, so LightGBM's `pred_contrib` gives the contributions of
-/// [`attribute`](halfmax_core::FittedModel::attribute) for trees with one value a leaf. Vectors it takes for splits on the
-/// number of the training entity, each as frequent as the others: their contributions differ from ours.
+/// `feature_names` names the columns `side/kind/name`.
+///
+/// Nodes and leaves count the training responses that reach them. For trees with one value per leaf, LightGBM's
+/// `pred_contrib` therefore gives the contributions of [`attribute`](halfmax_core::Attributable::attribute). LightGBM treats
+/// vector leaves as splits on the number of the training entity, with equal frequencies, so for these trees its contributions
+/// differ from ours.
 pub fn to_lightgbm(model: &FittedBoost) -> String {
     let columns = Columns::of(model);
     let mut trees = vec![columns.baseline(model)];
@@ -38,9 +42,9 @@ pub fn to_lightgbm(model: &FittedBoost) -> String {
     out
 }
 
-/// What to put into the columns of the table that the exported model predicts: for each column its name, the side, kind
-/// and feature it stands for, the levels of a category in the order of their numbers, and for the two columns that
-/// follow a side's features the value for each training entity.
+/// Describes the columns of the table that the exported model predicts. For each column: its name, side, kind and feature,
+/// and the levels of a category in the order of their numbers. For the two columns after a side's features: the value for
+/// each training entity.
 pub fn lightgbm_columns(model: &FittedBoost) -> serde_json::Value {
     let names = Columns::of(model).names;
     let mut columns = Vec::new();
@@ -54,7 +58,7 @@ pub fn lightgbm_columns(model: &FittedBoost) -> serde_json::Value {
                 json!({"side": side.name, "kind": feature.kind, "feature": feature.name, "levels": levels}),
             );
         }
-        // JSON has no NaN; an entity without a mean is left out, and so missing.
+        // JSON has no NaN. An entity without a mean is left out, so its value is missing.
         let means = side.ids.iter().zip(&side.means).filter(|(_, mean)| mean.is_finite());
         let means: BTreeMap<&String, &f32> = means.collect();
         columns.push(json!({"side": side.name, "kind": "mean_response", "values": means}));
@@ -67,16 +71,16 @@ pub fn lightgbm_columns(model: &FittedBoost) -> serde_json::Value {
     columns.into()
 }
 
-/// The columns of the table: where each side's begin.
+/// The columns of the table, and where the columns of each side begin.
 struct Columns {
     names: Vec<String>,
     infos: Vec<String>,
     start: Vec<usize>,
-    /// For each side the column that numbers the training entities.
+    /// For each side, the column that numbers the training entities.
     number: Vec<usize>,
 }
 
-/// A tree of LightGBM's, in growth.
+/// A LightGBM tree under construction.
 #[derive(Default)]
 struct Text {
     feature: Vec<usize>,
@@ -118,7 +122,7 @@ impl Columns {
         columns
     }
 
-    /// What every prediction starts from, as a tree over the numbers of the training entities, each of which counts once.
+    /// The start value of every prediction, as a tree over the numbers of the training entities. Each entity counts once.
     fn baseline(&self, model: &FittedBoost) -> Text {
         let mut text = Text::default();
         let sides = model.sides().iter().map(|side| side.offsets.as_slice()).collect::<Vec<_>>();
@@ -139,7 +143,7 @@ impl Columns {
         })
     }
 
-    /// A balanced search over the numbers of training entities; the last value is for entities without a number.
+    /// A balanced search over the numbers of training entities. The last value is for entities without a number.
     fn by_number(
         &self,
         column: usize,
@@ -222,7 +226,7 @@ impl Text {
         !(self.values.len() as i64 - 1)
     }
 
-    /// How many responses reach each leaf and each inner node. LightGBM takes shares of them only, and counts in 32 bits.
+    /// Number of responses that reach each leaf and each inner node. LightGBM uses only their ratios, and counts in 32 bits.
     fn counts(&self) -> (Vec<u64>, Vec<u64>) {
         let divisor = self.counts.iter().sum::<u64>() / (1 << 30) + 1;
         let leaves: Vec<u64> = self.counts.iter().map(|count| count.div_ceil(divisor)).collect();
@@ -273,7 +277,7 @@ fn joined<T: std::fmt::Display>(values: &[T]) -> String {
     values.iter().map(T::to_string).collect::<Vec<String>>().join(" ")
 }
 
-/// A name without the characters that the format gives a meaning.
+/// The name with `_` in place of characters that have a meaning in the format.
 fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || "/_.-".contains(c) { c } else { '_' }).collect()
 }

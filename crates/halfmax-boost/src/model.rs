@@ -19,7 +19,7 @@ use crate::tree::{Leaves, Tree};
 #[derive(Clone, Debug, PartialEq)]
 pub struct FittedBoost {
     pub(crate) target: String,
-    /// Whether its last two sides are the drugs of a combination, whose order means nothing.
+    /// Whether its last two sides are the drugs of a combination, whose order has no meaning.
     pub(crate) symmetric: bool,
     pub(crate) params: BoostParams,
     pub(crate) intercept: f64,
@@ -28,34 +28,34 @@ pub struct FittedBoost {
     pub(crate) trees: Vec<Tree>,
 }
 
-/// What a fitted model knows of one side.
+/// What a fitted model stores about one side.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FittedSide {
     /// The side's name.
     pub name: String,
     /// Ids of the training entities.
     pub ids: Vec<String>,
-    /// The features. Two more are numbered after these: the mean response, and which training entity it is.
+    /// The features. Two more numbers follow these: the mean response, and the training entity.
     pub space: FeatureSpace,
-    /// What each training entity adds to the intercept; may be empty.
+    /// The offset of each training entity from the intercept; may be empty.
     #[serde(skip)]
     pub offsets: Vec<f64>,
-    /// The mean response of each training entity, where it is a feature; NaN where it had none.
+    /// The mean response of each training entity, if it is a feature; NaN for entities without responses.
     #[serde(skip)]
     pub means: Vec<f32>,
 }
 
-/// A side's entities as the model sees them: feature columns, and which training entity each is.
+/// A side's entities as the model sees them: feature columns, and the training entity that each entity is.
 pub(crate) struct Entities {
     /// Values of the features that some tree tests.
     columns: HashMap<u32, Vec<f32>>,
-    /// The training entity that each entity is.
+    /// The training entity that each entity is; `None` for new entities.
     known: Vec<Option<u32>>,
     pub(crate) len: usize,
 }
 
 impl FittedSide {
-    /// What a tree tests under this number.
+    /// The feature that a tree tests under this number.
     pub(crate) fn feature(&self, number: u32) -> Feature {
         let after = (number as usize).checked_sub(self.space.len());
         let own = |kind: &str, domain| Feature { kind: kind.into(), name: kind.into(), domain };
@@ -78,7 +78,7 @@ impl FittedSide {
         tested
     }
 
-    /// Brings the entities of a table into the model's terms.
+    /// Converts the entities of a table to the model's features and numbers.
     fn see(&self, side: u8, query: &Query, trees: &[Tree]) -> Result<Entities> {
         let table = query.tables[usize::from(side)];
         let alignment = self.space.align(table)?;
@@ -102,7 +102,7 @@ impl FittedSide {
 }
 
 impl Entities {
-    /// Which leaves of a tree each entity can reach.
+    /// The leaves of a tree that each entity can reach.
     pub(crate) fn patterns(&self, tree: &Tree, side: u8) -> Patterns {
         tree.patterns(side, self.len, |feature| self.column(feature))
     }
@@ -117,13 +117,13 @@ impl Entities {
         self.columns.get(&feature).map_or(&[], Vec::as_slice)
     }
 
-    /// The number of the training entity, or one past the last.
+    /// The number of the training entity, or one past the last training entity for a new entity.
     pub(crate) fn number(&self, entity: u32, training: usize) -> usize {
         self.known[entity as usize].map_or(training, |known| known as usize)
     }
 }
 
-/// Tuples are predicted in pieces of this many.
+/// Number of tuples that are predicted at a time.
 const PIECE: usize = 4096;
 
 impl FittedBoost {
@@ -132,12 +132,12 @@ impl FittedBoost {
         &self.trees
     }
 
-    /// The parameters it was fitted with.
+    /// The parameters of the fit.
     pub fn params(&self) -> &BoostParams {
         &self.params
     }
 
-    /// What it knows of each side.
+    /// What the model stores about each side.
     pub fn sides(&self) -> &[FittedSide] {
         &self.sides
     }
@@ -157,19 +157,19 @@ impl FittedBoost {
         (0u8..).zip(&self.sides).map(|(at, side)| side.see(at, query, &self.trees)).collect()
     }
 
-    /// The part of a prediction that is no tree's.
+    /// The part of a prediction that does not come from a tree.
     pub(crate) fn baseline(&self, entities: &[Entities], tuple: &[u32]) -> f64 {
         let parts = entities.iter().zip(&self.sides).zip(tuple);
         parts.fold(self.intercept, |sum, ((seen, side), entity)| sum + seen.offset(*entity, &side.offsets))
     }
 
-    /// Whether its last two sides are the drugs of a combination: predictions are the mean of both orders, each of which is
-    /// what the trees say.
+    /// Whether the last two sides are the drugs of a combination. A prediction is then the mean of the trees' predictions
+    /// for both orders.
     pub fn is_symmetric(&self) -> bool {
         self.symmetric
     }
 
-    /// What the trees say of tuples, the last two sides in this order.
+    /// The trees' predictions for tuples, with the last two sides in this order.
     fn ordered(&self, query: &Query, order: Order) -> Result<Vec<f64>> {
         let tables: Vec<&EntityTable> = order.of(query.tables.to_vec());
         let entities = self.see(&Query { tables: &tables, ..*query })?;
@@ -186,7 +186,7 @@ impl FittedBoost {
     /// Sums of the trees' leaf values for tuples, in quanta.
     fn sums(&self, entities: &[Entities], tuples: &Tuples, order: Order) -> Vec<i32> {
         let mut sums = vec![0i32; tuples.len()];
-        // Some trees at a time, so that their patterns fit into memory whatever the number of trees is.
+        // Trees are taken in chunks, so that their patterns fit into memory whatever the number of trees.
         for trees in self.trees.chunks(64) {
             let routed: Vec<Vec<Patterns>> = trees
                 .par_iter()
@@ -243,8 +243,8 @@ impl Order {
     }
 }
 
-/// Pairs as cells of the smallest grid that holds them: its rows, its columns, and the cell of every pair. `None` where
-/// they are so few of its cells that one by one takes less.
+/// Pairs as cells of the smallest grid that holds them: its rows, its columns, and the cell of every pair. `None` if the
+/// pairs fill so few cells that single predictions are faster.
 fn as_grid(rows: &[u32], columns: &[u32]) -> Option<(Vec<u32>, Vec<u32>, Vec<usize>)> {
     const SHARE: usize = 4;
     let different = |entities: &[u32]| {
@@ -308,7 +308,7 @@ impl FittedModel for FittedBoost {
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
         let entities = self.see(&Query { tables, tuples: Tuples::Grid(&[]) })?;
         if self.sides.len() != 2 {
-            return Err(Error::data(format!("a grid has two sides; the model has {}", self.sides.len())));
+            return Err(Error::data(format!("a grid has two sides, but the model has {}", self.sides.len())));
         }
         Ok(Box::new(Grid::new(self, entities, columns)))
     }

@@ -1,8 +1,8 @@
-//! What a histogram bin holds: integer sums of gradients and weights.
+//! The content of a histogram bin: integer sums of gradients and weights.
 //!
-//! Gradients and weights are rounded to multiples of powers of two that are chosen once a round so that no sum can
-//! overflow. Integer sums are exact and do not depend on their order: histograms can be subtracted without error, and
-//! any number of threads gives the same tree.
+//! Gradients and weights are rounded to multiples of powers of two. These are chosen once a round so that no sum can
+//! overflow. Integer sums are exact and do not depend on their order. So histograms can be subtracted without error, and any
+//! number of threads gives the same tree.
 
 use crate::histogram::BLOCK;
 
@@ -14,7 +14,7 @@ pub trait Lanes: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 's
     /// Adds another sum.
     fn add(&mut self, other: Self);
 
-    /// Takes another sum away.
+    /// Subtracts another sum.
     fn sub(&mut self, other: Self);
 
     /// The sum of weights, in integer units.
@@ -23,7 +23,7 @@ pub trait Lanes: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 's
     /// The sum of one gradient column, in integer units.
     fn gradient(self, column: usize) -> f64;
 
-    /// `Σ G² / (sH + λ)` over the gradient columns; 0 where there is nothing. λ is in integer units of weight.
+    /// `Σ G² / (sH + λ)` over the gradient columns; 0 without weight. λ is in integer units of weight.
     #[inline(always)]
     fn score(self, stretch: f64, lambda: f64) -> f64 {
         let weight = self.weight();
@@ -39,18 +39,18 @@ pub trait Lanes: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 's
         squares / (stretch * weight + lambda)
     }
 
-    /// For each feature of a block, whether any cut may reach the floor. `cuts` holds the bins in order, `left` what is
-    /// left of the first.
+    /// For each feature of a block, whether any cut may reach the floor. `cuts` holds the bins in order. `left` holds the
+    /// sums to the left of the first bin.
     fn screen(cuts: &[[Self; BLOCK]], left: [Self; BLOCK], total: Self, by: Denominator) -> [bool; BLOCK];
 }
 
-/// What a score is divided by and compared with, in single precision: a cut may be worth a closer look if
-/// `Gl²/(s·Hl + λ) + Gr²/(s·Hr + λ)` reaches the floor.
+/// The terms of a score in single precision. A cut may be worth an exact computation if `Gl²/(s·Hl + λ) + Gr²/(s·Hr + λ)`
+/// reaches the floor.
 #[derive(Clone, Copy)]
 pub struct Denominator {
-    /// What a weight is multiplied by.
+    /// The factor s of a weight.
     pub stretch: f32,
-    /// What is added to it.
+    /// λ, which is added to the product.
     pub lambda: f32,
     /// The floor.
     pub floor: f32,
@@ -63,8 +63,8 @@ impl Denominator {
     }
 }
 
-/// One gradient column and weights, packed into 64 bits: the gradient sum in the upper half (signed), the sum of
-/// weights in the lower (unsigned, below 2³²), so that one integer addition adds both.
+/// One gradient column and weights, packed into 64 bits. The upper half holds the gradient sum (signed), the lower half the
+/// sum of weights (unsigned, below 2³²). One integer addition adds both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Packed(pub i64);
@@ -110,7 +110,7 @@ impl Lanes for Packed {
     fn screen(cuts: &[[Self; BLOCK]], left: [Self; BLOCK], total: Self, by: Denominator) -> [bool; BLOCK] {
         let (mut left, mut most) = (left, [f32::NEG_INFINITY; BLOCK]);
         for bins in cuts {
-            // One short loop after the other, each of which becomes a few vector instructions.
+            // One short loop after the other. Each becomes a few vector instructions.
             let (mut squares, mut weights) = ([[0.0f32; BLOCK]; 2], [[0.0f32; BLOCK]; 2]);
             let mut right = [Self::default(); BLOCK];
             for at in 0..BLOCK {
@@ -127,7 +127,7 @@ impl Lanes for Packed {
                     squares[child][at] *= squares[child][at];
                 }
                 for at in 0..BLOCK {
-                    // Weights stay below 2³¹, so the signed conversion, which is the cheaper one, is exact.
+                    // Weights stay below 2³¹, so the signed conversion is exact. It is cheaper than the unsigned one.
                     weights[child][at] = by.of(sums[at].0 as i32 as f32);
                 }
             }
@@ -186,7 +186,7 @@ impl<const W: usize> Lanes for Wide<W> {
     #[inline(always)]
     #[allow(clippy::needless_range_loop)]
     fn screen(cuts: &[[Self; BLOCK]], left: [Self; BLOCK], total: Self, by: Denominator) -> [bool; BLOCK] {
-        // Plain loops: closures would not be compiled for the instructions of the function they are called from.
+        // Plain loops: closures would not be compiled for the instruction set of the calling function.
         let mut promising = [false; BLOCK];
         for feature in 0..BLOCK {
             let mut left = left[feature];
@@ -211,7 +211,7 @@ impl<const W: usize> Lanes for Wide<W> {
     }
 }
 
-/// The sum, pairwise, so that it can be done in vector registers.
+/// The pairwise sum, so that it can be computed in vector registers.
 #[inline(always)]
 fn folded<const W: usize>(mut values: [f32; W]) -> f32 {
     let mut width = W / 2;
@@ -224,8 +224,7 @@ fn folded<const W: usize>(mut values: [f32; W]) -> f32 {
     values[0]
 }
 
-/// A power of two by which values may be multiplied and rounded to integers so that the sum of their magnitudes stays
-/// below 2³⁰.
+/// A power of two for scaling values before they are rounded to integers. The sum of the scaled magnitudes stays below 2³⁰.
 pub fn grid(sum_of_magnitudes: f64) -> f64 {
     if sum_of_magnitudes <= 0.0 || !sum_of_magnitudes.is_finite() {
         return 1.0;

@@ -1,9 +1,10 @@
+//! Parameters of boosted trees, and their checks.
+
 use halfmax_core::{Result, SeenAgain, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Parameters of factorised gradient-boosted trees. The defaults are a sensible start for a screen of some hundred cell
-/// lines and drugs.
+/// Parameters of factorised gradient-boosted trees. The defaults suit a screen of a few hundred cell lines and drugs.
 ///
 /// ```
 /// use halfmax_boost::BoostParams;
@@ -17,64 +18,67 @@ use serde::{Deserialize, Serialize};
 pub struct BoostParams {
     /// Number of boosting rounds, one tree each.
     pub rounds: usize,
-    /// What a tree splits on and what its leaves hold.
+    /// Which features a tree splits on, and what its leaves hold.
     pub trees: Trees,
-    /// Most leaves of a tree; the leaf with the largest gain is split first.
+    /// Maximum number of leaves of a tree, 2 to 4096. The leaf with the largest gain is split first.
     pub leaves: usize,
-    /// Most splits between the root and a leaf; 0 for no limit.
+    /// Maximum number of splits between the root and a leaf; 0 for no limit.
     pub max_depth: usize,
-    /// Shrinkage of every tree, above 0 and at most 1.
+    /// Factor on the values of every tree, above 0 and at most 1.
     pub learning_rate: f64,
-    /// L2 penalty λ on leaf values.
+    /// L2 penalty λ on leaf values, in units of response weight.
     pub l2: f64,
-    /// L2 penalty counted in entities of every side whose entities are not `seen_again`: a leaf's value shrinks as if it held
-    /// this many more of them (cell lines, say) whose responses were no different from the prediction so far. Responses
-    /// of one cell line to many drugs err together, so they say less about a new cell line than their number promises.
+    /// L2 penalty in numbers of entities, for every side whose entities are not `seen_again`. A leaf's value shrinks as
+    /// if the leaf held this many more entities (for example cell lines) with residuals of zero. The responses of one
+    /// cell line to many drugs share errors. They therefore say less about a new cell line than their number suggests.
     pub entity_l2: f64,
-    /// Least sum of weights of the responses in a leaf.
+    /// Minimum sum of the response weights in a leaf.
     pub min_leaf_weight: f64,
-    /// Least number of entities in a leaf, for the sides whose entities are not `seen_again` and the side that a vector tree
-    /// splits on. Where responses are missing or weighted, entities count by their average weight in the node.
+    /// Minimum number of entities in a leaf. It applies to the sides whose entities are not `seen_again`, and to the side
+    /// that a vector tree splits on. If responses are missing or weighted, each entity counts by its average weight in
+    /// the node.
     pub min_leaf_entities: usize,
-    /// Least gain of a split.
+    /// Minimum gain of a split, in squared units of the target times response weight.
     pub min_gain: f64,
-    /// Most bins of a numeric feature, 2 to 255.
+    /// Maximum number of bins of a numeric feature, 2 to 255.
     pub max_bins: usize,
-    /// Share of the features that each tree may use.
+    /// Share of the features that each tree may use, above 0 and at most 1.
     pub feature_fraction: f64,
-    /// Share of the responses that each box tree is grown on; vector trees use all responses of their bag.
+    /// Share of the responses that each box tree is grown on, above 0 and at most 1. Vector trees use all responses of
+    /// the entities that they are grown on.
     pub row_fraction: f64,
-    /// Share of the entities of the first side (cell lines) that each tree is grown on.
+    /// Share of the entities of the first side (cell lines) that each tree is grown on, above 0 and at most 1.
     pub cell_fraction: f64,
-    /// Share of the entities of the other sides (drugs) that each tree is grown on.
+    /// Share of the entities of the other sides (drugs) that each tree is grown on, above 0 and at most 1.
     pub drug_fraction: f64,
-    /// What is minimised. `quantile` finds splits by gradient and gives leaves the quantile of their residuals.
+    /// The loss. `quantile` searches splits by gradient and sets each leaf to the quantile of its residuals.
     pub objective: Objective,
-    /// Where a residual turns from squared to absolute loss, in the unit of the target; for `huber`.
+    /// The residual beyond which the loss is absolute instead of squared, in the unit of the target. Only for `huber`.
     pub huber_delta: f64,
-    /// Which quantile is predicted, between 0 and 1; for `quantile`.
+    /// The quantile that the model predicts, between 0 and 1. Only for `quantile`.
     pub quantile: f64,
-    /// Whose entities the model will be asked about again, so that it may learn what each of them is like.
+    /// The sides whose training entities occur again in later predictions. The model may learn individual effects of these entities.
     pub seen_again: SeenAgain,
-    /// Start from the training means of known entities instead of the overall mean.
+    /// Start from the training means of the `seen_again` entities instead of the overall mean.
     pub baseline: bool,
-    /// Give known entities their training mean as a numeric feature.
+    /// Give the `seen_again` entities their training mean as a numeric feature.
     pub mean_feature: bool,
-    /// Let trees part known entities into any two sets, as the levels of a category that every tree may use (for sides
-    /// of up to 65,534 entities).
+    /// Let trees divide the `seen_again` entities into any two sets: every tree may use the entity as a categorical
+    /// feature. For sides with up to 65,534 entities.
     pub identity_feature: bool,
-    /// Smoothing of the order in which the levels of a category are tried.
+    /// Smoothing of the order in which the levels of a category are tried, in units of response weight. It keeps rare levels
+    /// from the ends of the order.
     pub category_smoothing: f64,
-    /// Columns of the random projection that vector trees search splits on: 7 or 15.
+    /// Number of columns of the random projection that vector trees use to search splits: 7 or 15.
     pub sketch: usize,
-    /// Share of the training data set aside to stop early; 0 trains all rounds. What stays together follows the split
-    /// of the evaluation.
+    /// Share of the training data that is set aside for early stopping, from 0 to below 1. 0 trains all rounds. The
+    /// evaluation's split decides which responses are set aside together.
     pub validation_fraction: f64,
-    /// Rounds without a better validation error after which training stops.
+    /// Training stops after this many rounds without a better validation error.
     pub patience: usize,
 }
 
-/// What a tree splits on and what its leaves hold.
+/// Which features a tree splits on, and what its leaves hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trees {
@@ -84,7 +88,7 @@ pub enum Trees {
     CellVector,
     /// Splits on drug features only; a leaf holds one value for every cell line.
     DrugVector,
-    /// Rounds of cell-line vector trees and of box trees in turn.
+    /// Rounds alternate between cell-line vector trees and box trees.
     Alternate,
 }
 
@@ -137,7 +141,7 @@ impl BoostParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// The first parameter that cannot work, with its value and what is allowed.
+    /// If a parameter is out of range. The error names the first such parameter, its value and the allowed values.
     pub fn check(self) -> Result<crate::Boost> {
         check::within("rounds", self.rounds, 1..=1_000_000)?;
         check::within("leaves", self.leaves, 2..=4096)?;

@@ -4,14 +4,14 @@ use crate::bins::{BinaryFeature, CategoryFeature, MISSING};
 use crate::histogram::{BLOCK, Histograms};
 use crate::packed_sums::{Denominator, Lanes};
 
-/// What limits a split, in the integer units of the lanes.
+/// The limits of a split, in the integer units of the lanes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// What a weight is multiplied by in the denominator of a score.
+    /// The factor of a weight in the denominator of a score.
     pub stretch: f64,
-    /// λ, what is added to it.
+    /// λ, which is added to the product.
     pub lambda: f64,
-    /// Least weight of either child.
+    /// Minimum weight of either child.
     pub min_weight: f64,
     /// Smoothing of the order of category levels.
     pub category_smoothing: f64,
@@ -33,7 +33,7 @@ pub struct Split<L> {
 /// Which entities go left, in terms of codes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rule {
-    /// Numeric: codes from 1 to `last` go left; missing ones as told.
+    /// Numeric: codes from 1 to `last` go left. `missing_left` decides about missing values.
     UpTo {
         /// Position in [`crate::bins::SideBins::numeric`].
         numeric: usize,
@@ -42,7 +42,7 @@ pub enum Rule {
         /// Whether missing values go left.
         missing_left: bool,
     },
-    /// Binary: 0 goes left, and 1 too where only the missing ones are to go right; missing ones as told.
+    /// Binary: 0 goes left. 1 also goes left if only missing values go right. `missing_left` decides about missing values.
     Binary {
         /// Position in [`crate::bins::SideBins::binary`].
         binary: usize,
@@ -51,7 +51,7 @@ pub enum Rule {
         /// Whether missing values go left.
         missing_left: bool,
     },
-    /// Category: these codes go left; missing ones right.
+    /// Category: these codes go left. Missing values go right.
     OneOf {
         /// Position in [`crate::bins::SideBins::category`].
         category: usize,
@@ -61,7 +61,7 @@ pub enum Rule {
 }
 
 impl<L> Split<L> {
-    /// Whether this split is to be preferred: the larger score, then the feature that comes first.
+    /// Whether this split is better: a larger score, or on ties an earlier feature.
     pub fn beats(&self, other: &Option<Self>) -> bool {
         other.as_ref().is_none_or(|other| {
             self.score > other.score || (self.score == other.score && self.feature < other.feature)
@@ -80,8 +80,8 @@ impl Limits {
         heavy.then(|| left.score(self.stretch, self.lambda) + right.score(self.stretch, self.lambda))
     }
 
-    /// Which features of a block may have a cut whose score exceeds `floor`: cuts are screened in single precision and
-    /// without a division, those of all features of the block at once.
+    /// Marks the features of a block that may have a cut with a score above `floor`. All features of the block are
+    /// screened at once, in single precision and without a division.
     #[inline(always)]
     pub fn promising<L: Lanes, const BINS: usize>(
         &self,
@@ -106,8 +106,8 @@ impl Limits {
         promising
     }
 
-    /// The best cut of a numeric feature whose score exceeds `floor`, as (score, last code left, missing left, left
-    /// sums). `bin` gives the sums of a code.
+    /// The best cut of a numeric feature with a score above `floor`, as (score, last code left, missing left, left sums).
+    /// `bin` returns the sums of a code.
     pub fn cut<L: Lanes>(
         &self,
         bin: impl Fn(usize) -> L,
@@ -147,8 +147,9 @@ impl Limits {
         best
     }
 
-    /// The split of a binary feature, a numeric one of two values, from the sums of the entities that have it and of
-    /// those for which it is missing: score, whether 1 goes left too, whether missing goes left, left sums.
+    /// The split of a binary feature, which is a numeric feature with two values. `set` and `missing` are the sums of the
+    /// entities with the feature and of those whose value is missing. Returns the score, whether 1 goes left too, whether
+    /// missing values go left, and the left sums.
     pub fn binary<L: Lanes>(&self, set: L, missing: L, total: L, floor: f64) -> Option<(f64, bool, bool, L)> {
         let mut unset = total;
         unset.sub(set);
@@ -157,8 +158,9 @@ impl Limits {
         cut.map(|(score, last, missing_left, left)| (score, last == 2, missing_left, left))
     }
 
-    /// The best split of a category: for every gradient column the levels are ordered by gradient over weight (Fisher
-    /// 1958; with smoothing, as rare levels say little), and every prefix is tried. Missing counts as a level.
+    /// The best split of a category. For every gradient column, the levels are ordered by gradient divided by weight
+    /// (Fisher 1958), and every prefix is tried. Smoothing moves rare levels towards the middle of the order. Missing
+    /// values count as a level.
     pub fn one_of<L: Lanes>(&self, sums: &[L], total: L, floor: f64) -> Option<(f64, Vec<u16>, L)> {
         let present: Vec<usize> = (0..sums.len()).filter(|code| sums[*code].weight() > 0.0).collect();
         let mut keyed: Vec<(f64, usize)> = Vec::with_capacity(present.len());
@@ -187,8 +189,9 @@ impl Limits {
         let mut codes: Vec<u16> = keyed[..prefix].iter().map(|(_, code)| *code as u16).collect();
         let mut left = L::default();
         codes.iter().for_each(|code| left.add(sums[usize::from(*code)]));
-        // Levels that were not seen go right with the missing ones, where those want to go; without missing ones to
-        // tell, to the heavier child. So the children may have to change places.
+        // Unseen levels go right together with missing values, so the better side for missing values must be the right
+        // one. Without missing values, the heavier child must be on the right. The children may therefore have to
+        // swap.
         let mut right = total;
         right.sub(left);
         let missing = sums[usize::from(MISSING)].weight() > 0.0;
@@ -204,8 +207,8 @@ impl Limits {
     }
 }
 
-/// Sums of the entities of a node that have a binary feature, and of those for which it is missing. `lane_of` holds the
-/// lanes of every entity of the side, zero for those outside the node.
+/// Sums of a node's entities that have a binary feature, and of those whose value is missing. `lane_of` holds the lanes of
+/// every entity of the side; they are zero for entities outside the node.
 pub fn binary_sums<L: Lanes>(feature: &BinaryFeature, lane_of: &[L]) -> (L, L) {
     let sum = |entities: &[u32]| {
         let mut sum = L::default();
@@ -217,7 +220,7 @@ pub fn binary_sums<L: Lanes>(feature: &BinaryFeature, lane_of: &[L]) -> (L, L) {
     (sum(&feature.set), sum(&feature.missing))
 }
 
-/// Sums of each level among the entities of a node; position 0 is for missing values.
+/// Sums of each level among the entities of a node. Position 0 is for missing values.
 pub fn category_sums<L: Lanes>(feature: &CategoryFeature, entities: &[u32], lanes: &[L]) -> Vec<L> {
     let mut sums = vec![L::default(); feature.levels + 1];
     for (entity, lane) in entities.iter().zip(lanes) {

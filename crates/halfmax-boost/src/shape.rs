@@ -1,4 +1,4 @@
-//! Trees as structure: which entities can still reach which leaves.
+//! The structure of trees: which entities can still reach which leaves.
 
 use std::collections::HashMap;
 
@@ -13,12 +13,12 @@ pub struct Shape {
     pub right: Vec<i32>,
 }
 
-/// The entities of one side, grouped by the leaves they can reach given their own features alone.
+/// The entities of one side, grouped by the leaves that they can reach given their own features alone.
 #[derive(Clone, Debug)]
 pub struct Patterns {
     /// The pattern of every entity.
     pub of_entity: Vec<u32>,
-    /// For each pattern the words of its leaf set.
+    /// For each pattern, the words of its leaf set.
     pub leaves: Vec<Vec<u64>>,
 }
 
@@ -28,8 +28,8 @@ impl Shape {
         self.sides.len() + 1
     }
 
-    /// For every inner node the leaves below it, as the half-open range of its left child's leaves and the end of its
-    /// right child's.
+    /// For every inner node, the leaves below it: the half-open range of its left child's leaves, and the end of its
+    /// right child's leaves.
     pub(crate) fn leaf_ranges(&self) -> Vec<(usize, usize, usize)> {
         let mut ranges = vec![(0, 0, 0); self.sides.len()];
         // Children come after their parents, so a backward pass sees them first.
@@ -50,8 +50,8 @@ impl Shape {
         ranges
     }
 
-    /// Groups the entities of one side by the leaves that they can reach. `decide(node, goes_left)` tells for every
-    /// entity whether an inner node of that side sends it left.
+    /// Groups the entities of one side by the leaves that they can reach. `decide(node, goes_left)` marks the entities
+    /// that an inner node of that side sends left.
     pub fn patterns(
         &self,
         side: u8,
@@ -97,7 +97,7 @@ impl Shape {
     }
 }
 
-/// All bits set but those of a range.
+/// All bits set except those of a range.
 fn without(range: std::ops::Range<usize>, words: usize) -> Vec<u64> {
     let mut bits = vec![u64::MAX; words];
     for leaf in range {
@@ -106,7 +106,7 @@ fn without(range: std::ops::Range<usize>, words: usize) -> Vec<u64> {
     bits
 }
 
-/// The leaf that patterns of all sides have in common: exactly one, as a tuple of entities reaches exactly one leaf.
+/// The leaf that the patterns of all sides share. There is exactly one: a tuple of entities reaches exactly one leaf.
 #[inline]
 pub fn common_leaf<'a>(patterns: impl Iterator<Item = &'a [u64]> + Clone) -> usize {
     let words = patterns.clone().next().map_or(0, <[u64]>::len);
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn every_pair_reaches_the_leaf_that_a_walk_reaches() {
-        // Root tests side 0; its left child tests side 1; the right child of that tests side 0 again.
+        // The root tests side 0. Its left child tests side 1, and the right child of that node tests side 0 again.
         let shape = Shape { sides: vec![0, 1, 0], left: vec![1, !0, !1], right: vec![!3, 2, !2] };
         let decisions = [[true, false, true, true], [true, false, false, true], [false, true, true, false]];
         let of = |side| shape.patterns(side, 4, |node, left| left.copy_from_slice(&decisions[node]));

@@ -1,25 +1,25 @@
-//! What each feature of an entity contributes to a prediction: the exact Shapley values of the trees.
+//! The contribution of each feature of an entity to a prediction: the exact Shapley values of the trees.
 //!
 //! The game is that of path-dependent TreeSHAP (Lundberg, Erion & Lee 2018, "Consistent individualized feature attribution
-//! for tree ensembles", arXiv:1802.03888): where a node tests a feature that is not in the coalition, the prediction goes both
-//! ways, in the shares of the training responses that went there. A leaf of value `v` whose path tests the features `1..=M` then
-//! adds to the value of a coalition `S` the product `v · Π_{j∈S} o_j · Π_{j∉S} z_j`: `o_j` is 1 if the features of the tuple
-//! satisfy the path's tests of feature `j`, else 0, and `z_j` is the share of the responses that satisfy them. The Shapley value
-//! of feature `i` in that game is, with `k!(M-1-k)!/M! = ∫ q^k (1-q)^(M-1-k) dq`,
+//! for tree ensembles", arXiv:1802.03888). If a node tests a feature outside the coalition, the prediction follows both
+//! branches, weighted by the shares of the training responses. Consider a leaf of value `v` whose path tests the features
+//! `1..=M`. It adds the product `v · Π_{j∈S} o_j · Π_{j∉S} z_j` to the value of a coalition `S`. Here `o_j` is 1 if the
+//! features of the tuple satisfy the path's tests of feature `j`, otherwise 0, and `z_j` is the share of the responses that
+//! satisfy these tests. The Shapley value of feature `i` in this game is, with `k!(M-1-k)!/M! = ∫ q^k (1-q)^(M-1-k) dq`,
 //!
 //! ```text
 //! φ_i = v · (o_i - z_i) · ∫ Π_{j≠i} (q o_j + (1-q) z_j) dq        (q from 0 to 1)
 //! ```
 //!
-//! The integrand is a polynomial of degree `M - 1`, so Gauss–Legendre quadrature at `⌈M/2⌉` points is exact, and at a point the
-//! product over features is one factor for each side. The entities of a side fall into the few patterns of which features'
-//! tests they satisfy: their factors are computed once per pattern, when attribution is prepared, and the factors of the
-//! partners once per leaf and call. Neighbouring leaves are added up for their joint patterns before the sums go to the
-//! entities.
+//! The integrand is a polynomial of degree `M - 1`, so Gauss–Legendre quadrature at `⌈M/2⌉` points is exact. At each point,
+//! the product over features has one factor for each side. Entities that satisfy the tests of the same features share a
+//! pattern, and there are few patterns. The factors of the entities are computed once per pattern, when attribution is
+//! prepared. The factors of the partners are computed once per leaf and call. Neighbouring leaves are added up by their joint
+//! patterns before the sums are added to the entities.
 //!
-//! A leaf that holds a vector is worth what the partners' entry says; a vector over the attributed entities themselves is no
-//! feature's, and so part of the base, as are the offsets of training entities. Predictions for combinations are the mean of
-//! both orders of the drugs, and so are the contributions to them.
+//! For a leaf that holds a vector over the partners' side, the value is the partner's entry. A vector over the attributed
+//! entities does not belong to any feature: it is part of the base, like the offsets of training entities. Predictions for
+//! combinations are the mean of both orders of the drugs, and so are their contributions.
 
 use halfmax_core::{
     Attribution, Attributor, EntityTable, Error, Feature, FeatureSpace, Query, Result, Tuples,
@@ -39,7 +39,7 @@ pub(crate) struct Shapley<'a> {
     side: usize,
     entities: &'a [u32],
     space: FeatureSpace,
-    /// One, or for combinations both orders of the drugs.
+    /// One order, or both orders of the drugs for combinations.
     orders: Vec<Ordered<'a>>,
 }
 
@@ -48,7 +48,7 @@ struct Ordered<'a> {
     model: &'a FittedBoost,
     entities: &'a [u32],
     order: Order,
-    /// The side that the entities stand on.
+    /// The side of the entities.
     side: u8,
     seen: Vec<Entities>,
     trees: Vec<Routed<'a>>,
@@ -87,7 +87,7 @@ impl<'a> Shapley<'a> {
         [before, &[entity], after].concat()
     }
 
-    /// The tuple of the first entity, for what does not depend on which entity it is.
+    /// The tuple of the first entity, for values that are the same for every entity.
     fn any_tuple(&self, partners: &[u32]) -> Result<Vec<u32>> {
         check_partners(self.tables, self.side, partners)?;
         Ok(self.tuple(self.entities.first().copied().unwrap_or(0), partners))
@@ -113,10 +113,11 @@ impl Attributor for Shapley<'_> {
             let tuple = ordered.order.of(tuple.clone());
             ordered.add(&tuple, share, &mut values, &mut predicted);
         }
-        // Rounded as predictions are.
+        // Rounded in the same way as predictions.
         let predicted: Vec<f32> = predicted.into_iter().map(|value| value as f32).collect();
-        let values = Array2::from_shape_vec((self.space.len(), width), values)
-            .map_err(|error| Error::failed("the contributions do not fill their table").because(error))?;
+        let values = Array2::from_shape_vec((self.space.len(), width), values).map_err(|error| {
+            Error::failed("the number of contributions does not fit their table").because(error)
+        })?;
         Ok(Attribution::new(values, &predicted))
     }
 }
@@ -158,7 +159,7 @@ impl<'a> Ordered<'a> {
         }
     }
 
-    /// For each node whether it sends the partners left; false at nodes of the entities' side.
+    /// For each node, whether it sends the partners left; false at nodes of the entities' side.
     fn decisions(&self, tree: &Tree, tuple: &[u32]) -> Vec<bool> {
         let nodes = tree.tests.iter().zip(&tree.shape.sides);
         let decide = |((feature, test), side): (&(u32, Test), &u8)| {
@@ -172,7 +173,7 @@ impl<'a> Ordered<'a> {
         nodes.map(decide).collect()
     }
 
-    /// The number of the training entity that an entity is, or one past the last.
+    /// The number of the training entity that an entity is, or one past the last for a new entity.
     fn number(&self, side: usize, entity: u32) -> usize {
         self.seen[side].number(entity, self.model.sides()[side].ids.len())
     }

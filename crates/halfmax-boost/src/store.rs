@@ -12,7 +12,7 @@ use crate::tree::{Leaves, Test, Tree};
 #[serde(deny_unknown_fields)]
 struct Description {
     target: String,
-    /// Absent in files of screens of single drugs.
+    /// Absent in files of single-drug screens.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     symmetric: bool,
     params: BoostParams,
@@ -21,11 +21,11 @@ struct Description {
     sides: Vec<FittedSide>,
 }
 
-/// How a node's test is written: its kind, and for a set of levels their words.
+/// Codes of a node's kind of test. For a set of levels, the code also holds the number of its words.
 const AT_MOST: u8 = 0;
 const AT_MOST_OR_MISSING: u8 = 1;
 const ONE_OF: u8 = 2;
-/// How a tree's leaves are written: 0 for one value each, else 1 + the side that their vectors run over.
+/// Codes of a tree's leaves: 0 for scalar leaves, otherwise 1 + the side that their vectors run over.
 const SCALAR: u8 = 0;
 
 /// The trees, one array for each of their fields.
@@ -113,7 +113,7 @@ impl Arrays {
     }
 }
 
-/// Takes elements off the front of an array.
+/// Takes elements from the front of an array.
 struct Reader<'a, T> {
     name: &'static str,
     rest: &'a [T],
@@ -132,11 +132,11 @@ impl<'a, T: Copy> Reader<'a, T> {
         Ok(self.take(1)?[0])
     }
 
-    /// Refuses elements that nobody took.
+    /// Refuses elements that were not read.
     fn end(&self) -> Result<()> {
         match self.rest.len() {
             0 => Ok(()),
-            left => Err(malformed(format!("array {:?} has {left} elements too many", self.name))),
+            left => Err(malformed(format!("array {:?} has {left} extra elements", self.name))),
         }
     }
 }
@@ -145,16 +145,16 @@ macro_rules! reader {
     ($stored:expr, $name:literal, $kind:path) => {
         match $stored.tensors.get($name) {
             Some($kind(values)) => Ok(Reader { name: $name, rest: values.as_slice() }),
-            _ => Err(malformed(format!("array {:?} is not there or of another type", $name))),
+            _ => Err(malformed(format!("array {:?} is missing or has another type", $name))),
         }
     };
 }
 
 impl FittedBoost {
-    /// A model from its [`halfmax_core::FittedModel::stored`], exactly as it was.
+    /// Makes a model from its [`halfmax_core::FittedModel::stored`] form, exactly as it was.
     ///
     /// # Errors
-    /// If anything is missing, of the wrong length, or names a feature, leaf or entity that is not there.
+    /// If an array is missing or has the wrong length, or if a feature, leaf or entity does not exist.
     pub fn from_stored(stored: &StoredModel) -> Result<Self> {
         let fitted = Self::read(stored)?;
         stored.refuse_unknown(&self::stored(&fitted)?)?;
@@ -167,7 +167,7 @@ impl FittedBoost {
         for (at, side) in sides.iter_mut().enumerate() {
             let offsets = format!("offsets_{at}");
             let Some(Tensor::F64(values)) = stored.tensors.get(&offsets) else {
-                return Err(malformed(format!("array {offsets:?} is not there")));
+                return Err(malformed(format!("array {offsets:?} is missing")));
             };
             if values.iter().any(|value| !value.is_finite()) {
                 return Err(malformed(format!("array {offsets:?} holds a number that is not finite")));
@@ -175,27 +175,35 @@ impl FittedBoost {
             side.offsets = values.clone();
             let means = format!("means_{at}");
             let Some(Tensor::F32(values)) = stored.tensors.get(&means) else {
-                return Err(malformed(format!("array {means:?} is not there")));
+                return Err(malformed(format!("array {means:?} is missing")));
             };
-            // The mean of an entity without responses is missing.
+            // The mean of an entity without responses is NaN.
             if values.iter().any(|value| value.is_infinite()) {
                 return Err(malformed(format!("array {means:?} holds an infinite number")));
             }
             side.means = values.clone();
             let fits = |length: usize| length == 0 || length == side.ids.len();
             if !fits(side.offsets.len()) || !fits(side.means.len()) {
-                return Err(malformed(format!("side {:?} has offsets of another length", side.name)));
+                return Err(malformed(format!(
+                    "side {:?} has a wrong number of offsets or means",
+                    side.name
+                )));
             }
         }
         let sound = |value: f64| value.is_finite();
         if !sound(description.intercept) || !sound(description.quantum) || description.quantum <= 0.0 {
-            return Err(malformed("its intercept or quantum is not a finite number"));
+            return Err(malformed(
+                "its intercept is not finite, or its quantum is not a finite number above 0",
+            ));
         }
         if description.symmetric && sides.len() != 3 {
-            return Err(malformed(format!("it is of combinations, but has {} sides", sides.len())));
+            return Err(malformed(format!(
+                "a model of combinations needs 3 sides, this model has {}",
+                sides.len()
+            )));
         }
         if description.symmetric && sides[1].space != sides[2].space {
-            return Err(malformed("the drugs of a combination differ in their features"));
+            return Err(malformed("the two drug sides of a combination have different features"));
         }
         Ok(Self {
             target: description.target,
@@ -246,7 +254,7 @@ fn trees(stored: &StoredModel, sides: &[FittedSide]) -> Result<Vec<Tree>> {
                     let halves = levels.take(2 * words)?.as_chunks::<2>().0.iter();
                     Test::OneOf(halves.map(|[low, high]| u64::from(*low) | u64::from(*high) << 32).collect())
                 }
-                (kind, ..) => return Err(malformed(format!("a test of kind {kind}"))),
+                (kind, ..) => return Err(malformed(format!("a tree has a test of unknown kind {kind}"))),
             };
             let side = &sides[usize::from(*tested)];
             let fits = match (side.space.features.get(number as usize).map(|f| &f.domain), &test) {
@@ -258,7 +266,7 @@ fn trees(stored: &StoredModel, sides: &[FittedSide]) -> Result<Vec<Tree>> {
             };
             if !fits {
                 return Err(malformed(format!(
-                    "tree {} tests feature {number}, which does not fit",
+                    "tree {} tests feature {number}, which does not exist or has another kind",
                     trees.len()
                 )));
             }
@@ -271,7 +279,10 @@ fn trees(stored: &StoredModel, sides: &[FittedSide]) -> Result<Vec<Tree>> {
                 let split = shape.sides.first().copied();
                 let sound = shape.sides.iter().all(|side| Some(*side) == split && *side != over);
                 let Some(side) = sides.get(usize::from(over)).filter(|_| sound && sides.len() == 2) else {
-                    return Err(malformed(format!("tree {} has vectors over side {over}", trees.len())));
+                    return Err(malformed(format!(
+                        "tree {} has vectors over the invalid side {over}",
+                        trees.len()
+                    )));
                 };
                 let values = values.take((count + 1) * (side.ids.len() + 1))?.to_vec();
                 Leaves::Vector { side: over, values }
@@ -290,8 +301,8 @@ fn trees(stored: &StoredModel, sides: &[FittedSide]) -> Result<Vec<Tree>> {
 }
 
 impl Shape {
-    /// Whether children come after their parents, leaves are numbered in the order of a left-first walk, and every
-    /// node tests one of `sides` sides.
+    /// Whether children come after their parents, leaves are numbered in the order of a left-first walk, and every node
+    /// tests one of `sides` sides.
     pub(crate) fn is_sound(&self, sides: usize) -> bool {
         let count = self.sides.len();
         if self.left.len() != count || self.right.len() != count {

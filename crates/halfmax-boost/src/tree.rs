@@ -4,40 +4,40 @@ use crate::shape::{Patterns, Shape};
 
 /// A fitted tree: its shape, a test for each inner node, and the values of its leaves.
 ///
-/// Leaf values are integers, multiples of the model's quantum. Their sums are exact, so a prediction does not depend on
-/// the order in which trees are added up.
+/// Leaf values are integers: multiples of the model's quantum. Their sums are exact, so a prediction does not depend on the
+/// order of the trees.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
     /// The structure.
     pub shape: Shape,
-    /// For each inner node the feature it tests, in its side's feature space, and how.
+    /// For each inner node, the number of the tested feature in its side's feature space, and the test.
     pub tests: Vec<(u32, Test)>,
     /// What the leaves hold.
     pub leaves: Leaves,
-    /// For each leaf how many training responses reach it.
+    /// For each leaf, the number of training responses that reach it.
     pub covers: Vec<u32>,
 }
 
 /// How an inner node tests a feature's value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Test {
-    /// Left if the value is at most the threshold; a missing one as told.
+    /// A value goes left if it is at most the threshold. `missing_left` decides about missing values.
     AtMost {
         /// The threshold.
         threshold: f32,
         /// Whether missing values go left.
         missing_left: bool,
     },
-    /// Left if the level is one of these (bits); missing and unknown levels go right.
+    /// A level goes left if its bit is set. Missing and unknown levels go right.
     OneOf(Vec<u64>),
 }
 
 /// The values of a tree's leaves, in quanta.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Leaves {
-    /// One for each leaf.
+    /// One value for each leaf.
     Scalar(Vec<i32>),
-    /// For each leaf one for every training entity of a side, then one for entities that were not seen in training.
+    /// For each leaf, one value for every training entity of a side, then one value for new entities.
     Vector {
         /// The side that the values run over.
         side: u8,
@@ -50,7 +50,7 @@ impl Test {
     /// Marks the entities whose values go left.
     pub fn decide(&self, values: &[f32], goes_left: &mut [bool]) {
         match self {
-            // A NaN compares as false both ways.
+            // A comparison with NaN is false in both directions.
             Self::AtMost { threshold, missing_left: false } => {
                 goes_left.iter_mut().zip(values).for_each(|(left, value)| *left = *value <= *threshold);
             }
@@ -71,7 +71,7 @@ impl Test {
 }
 
 impl Tree {
-    /// Groups entities of a side by the leaves they can reach; `column(feature)` gives a feature's values.
+    /// Groups the entities of a side by the leaves that they can reach. `column(feature)` returns a feature's values.
     pub fn patterns<'v>(&self, side: u8, entities: usize, column: impl Fn(u32) -> &'v [f32]) -> Patterns {
         self.shape.patterns(side, entities, |node, goes_left| {
             let (feature, test) = &self.tests[node];
@@ -79,7 +79,7 @@ impl Tree {
         })
     }
 
-    /// The side that the leaves' vectors run over and the values of one leaf, for a vector tree.
+    /// For a vector tree: the side that the leaf vectors run over, and the values of one leaf.
     pub fn vector(&self, leaf: usize) -> Option<(u8, &[i32])> {
         match &self.leaves {
             Leaves::Scalar(_) => None,

@@ -1,4 +1,4 @@
-//! Trees that split on one side and whose leaves hold one value for every entity of the other.
+//! Trees that split on one side and whose leaves hold one value for every entity of the other side.
 
 use halfmax_core::Seed;
 use rayon::prelude::*;
@@ -10,7 +10,7 @@ use crate::histogram::Pool;
 use crate::packed_sums::{Wide, grid};
 use crate::tree::{Leaves, Tree};
 
-/// Gradient and weight sums of one leaf: for every entity of the other side.
+/// Gradient and weight sums of one leaf, for every entity of the other side.
 #[derive(Clone)]
 struct LeafSums {
     gradient: Vec<f32>,
@@ -18,8 +18,8 @@ struct LeafSums {
 }
 
 impl<const BINS: usize> Fit<'_, BINS> {
-    /// Grows a tree on the features of `side`. Splits are searched on a random projection of the gradient block to
-    /// `W - 1` columns (the sketch of Iosipoi & Vakhrushev 2022, SketchBoost), leaves are computed on all of it.
+    /// Grows a tree on the features of `side`. Splits are searched on a random projection of the gradient block to `W -
+    /// 1` columns (the sketch of Iosipoi & Vakhrushev 2022, SketchBoost). Leaf values are computed on the whole block.
     pub(crate) fn vector_tree<const W: usize>(
         &mut self,
         side: usize,
@@ -46,7 +46,8 @@ impl<const BINS: usize> Fit<'_, BINS> {
         let root = vec![NodeSide { entities: entities.into(), lanes: lanes.into() }];
         let scales = Scales { gradient: scale, weight: 1.0 };
         let mut growth = Self::growth(self.params, scales, 0.0);
-        // The expected square of a projection onto signs is the sum of squares: W - 1 columns count it W - 1 times.
+        // The expected square of a projection onto random signs is the sum of squares. The `W - 1` columns therefore
+        // count it `W - 1` times.
         growth.min_gain *= (W - 1) as f64;
         let mut grown = grow(&candidates, &OneSide, root, Vec::new(), growth, pool);
         grown.shape.sides.fill(side as u8);
@@ -87,7 +88,7 @@ fn single(leaves: &[u64]) -> usize {
     word * 64 + leaves[word].trailing_zeros() as usize
 }
 
-/// Random signs, `W - 1` for every entity; the last lane counts.
+/// Random signs, `W - 1` for every entity. The last lane counts.
 fn signs<const W: usize>(entities: usize, seed: Seed) -> Vec<[f32; W]> {
     let of = |entity: usize| {
         let bits = seed.derive(entity as u64).value();
@@ -125,8 +126,8 @@ fn add_gradients(loss: Loss, residuals: &[f32], weights: &[f32], sums: &mut Leaf
 }
 
 impl Dense {
-    /// For every entity of `side` the projection of its gradients onto the signs of the other side's entities; the
-    /// last lane holds the sum of its weights.
+    /// For every entity of `side`, the projection of its gradients onto the signs of the other side's entities. The last
+    /// lane holds the sum of its weights.
     fn sketch<const W: usize>(&self, loss: Loss, side: usize, signs: &[[f32; W]]) -> Vec<[f32; W]> {
         let columns = self.columns();
         let rows = self.residual.par_chunks(columns).zip(self.weight.par_chunks(columns));
@@ -146,7 +147,7 @@ impl Dense {
         sums
     }
 
-    /// For every leaf and every entity of the other side the sums over the leaf's entities in the bag.
+    /// For every leaf and every entity of the other side, the sums over the leaf's entities in the bag.
     fn leaf_sums(
         &self,
         loss: Loss,
@@ -180,8 +181,8 @@ impl Dense {
         sums
     }
 
-    /// For every leaf a quantile of the residuals of every entity of the other side, then of all of them together, over
-    /// the leaf's entities in the bag.
+    /// For every leaf, a quantile of the residuals over its entities in the bag: one for every entity of the other side,
+    /// then one for all of them together.
     fn leaf_quantiles(
         &self,
         side: usize,
@@ -213,7 +214,7 @@ impl Dense {
         (0..leaves).into_par_iter().map(of_leaf).collect()
     }
 
-    /// Takes the leaves' vectors off the residuals.
+    /// Subtracts the leaves' vectors from the residuals.
     fn subtract_vectors(&mut self, side: usize, leaf_of: &[usize], steps: &[f32], width: usize) {
         let columns = self.columns();
         let rows = self.residual.par_chunks_mut(columns).enumerate().with_min_len(64);

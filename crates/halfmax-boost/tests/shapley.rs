@@ -348,7 +348,7 @@ fn what_cannot_be_attributed_is_said() {
     let tables = [&screen.tables[0], &screen.tables[1]];
     let refused =
         |side: usize, entities: &[u32]| fitted.attribute(&tables, side, entities).err().unwrap().to_string();
-    assert!(refused(2, &[0]).contains("side number 2"), "{}", refused(2, &[0]));
+    assert!(refused(2, &[0]).contains("side 2 does not exist"), "{}", refused(2, &[0]));
     assert!(refused(0, &[99]).contains("cell line number 99"), "{}", refused(0, &[99]));
     let attributor = fitted.as_attributable(0).unwrap().attribute(&tables, 0, &[0]).unwrap();
     let refused = |partners: &[u32]| attributor.contributions(partners).unwrap_err().to_string();

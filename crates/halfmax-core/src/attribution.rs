@@ -1,57 +1,57 @@
-//! What features contribute to predictions.
+//! How much each feature contributes to predictions.
 
 use ndarray::{Array2, Zip};
 use rayon::prelude::*;
 
 use crate::{EntityTable, Error, FeatureSpace, Progress, Query, Result, Tuples};
 
-/// Attributes predictions for some entities of one side to their features. Made by
-/// [`FittedModel::attribute`](crate::FittedModel::attribute).
+/// Attributes the predictions for some entities of one side to their features. Made by
+/// [`Attributable::attribute`](crate::Attributable::attribute).
 pub trait Attributor: Send + Sync {
-    /// The features that have a part in any prediction, in the order of the rows of [`Attribution::values`].
+    /// The features that any prediction uses, in the order of the rows of [`Attribution::values`].
     fn space(&self) -> &FeatureSpace;
 
-    /// How, in a few words for readers: "exact Shapley values".
+    /// The method in a few words for readers: "exact Shapley values".
     fn method(&self) -> String;
 
-    /// What the features of every entity contribute to the predictions with these partners: one entity of each other side, in
-    /// the order of the sides.
+    /// The contribution of each feature of every entity to the predictions with these partners. `partners` holds one
+    /// entity of each other side, in the order of the sides.
     ///
     /// # Errors
     /// If a partner is not in its table, or the contributions do not add up.
     fn contributions(&self, partners: &[u32]) -> Result<Attribution>;
 
-    /// What the features of every entity contribute to the mean of its predictions over some lists of partners, which is the mean of its
-    /// contributions.
+    /// The contribution of each feature of every entity to its mean prediction over some lists of partners. This is the
+    /// mean of the contributions with each list.
     ///
     /// # Errors
-    /// As [`Attributor::of`]; or if there is no list, or the user stopped it.
+    /// As [`Attributor::contributions`]; or if the list of partners is empty, or the user stopped it.
     fn mean_contributions(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
         mean(self, partners, progress)
     }
 }
 
-/// Whether a model of this many sides can be asked for contributions of these entities of a side.
+/// Checks that a model with this many sides can attribute predictions for these entities of a side.
 ///
 /// # Errors
-/// If the model has no such side, or another number of tables is given, or an entity is not in its table.
+/// If the model does not have this side, if the number of tables differs from the number of sides, or if an entity is not in its table.
 pub fn check_entities(tables: &[&EntityTable], sides: usize, side: usize, entities: &[u32]) -> Result<()> {
     let mut lists: Vec<&[u32]> = vec![&[]; sides];
     let Some(own) = lists.get_mut(side) else {
-        return Err(Error::data(format!("side number {side} of a model of {sides} sides")));
+        return Err(Error::data(format!("side {side} does not exist: the model has {sides} sides")));
     };
     *own = entities;
     Query { tables, tuples: Tuples::Grid(&lists) }.check(sides)
 }
 
-/// Whether these are one partner for each side but `side`.
+/// Checks that `partners` holds one entity for each side except `side`.
 ///
 /// # Errors
-/// If there is another number of partners, or one is not in its table.
+/// If the number of partners is wrong, or a partner is not in its table.
 pub fn check_partners(tables: &[&EntityTable], side: usize, partners: &[u32]) -> Result<()> {
     if partners.len() + 1 != tables.len() || side > partners.len() {
         return Err(Error::data(format!(
-            "{} partners for a model of {} sides",
+            "{} partners for a model with {} sides: expected one for each other side",
             partners.len(),
             tables.len()
         )));
@@ -61,7 +61,7 @@ pub fn check_partners(tables: &[&EntityTable], side: usize, partners: &[u32]) ->
     Query { tables, tuples: Tuples::Grid(&lists) }.check(tables.len())
 }
 
-/// Lists of partners whose contributions are found side by side, whatever the number of threads.
+/// Number of lists of partners that are computed in parallel, whatever the number of threads.
 const BLOCK: usize = 4;
 
 fn mean<A: Attributor + ?Sized>(
@@ -85,24 +85,26 @@ fn mean<A: Attributor + ?Sized>(
         }
         progress.step((at * BLOCK + block.len()).min(partners.len()), partners.len());
     }
-    let mut mean = sum.ok_or_else(|| Error::data("the mean of contributions with no partner"))?;
+    let mut mean =
+        sum.ok_or_else(|| Error::data("the mean of contributions needs at least one list of partners"))?;
     let count = partners.len() as f64;
     mean.values.par_mapv_inplace(|value| (f64::from(value) / count) as f32);
     mean.base.iter_mut().for_each(|base| *base /= count);
     Ok(mean)
 }
 
-/// Contributions to the predictions for some entities with the same partners: `base + Σ values = prediction`, for every entity.
+/// Contributions to the predictions for some entities with the same partners. For every entity `base + Σ values = prediction`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribution {
-    /// Features × entities, in the unit of the target: above 0 what pushes the prediction up.
+    /// Features × entities, in the unit of the target. A positive value raises the prediction.
     pub values: Array2<f32>,
-    /// For each entity the prediction less the contributions of its features: what the partners and the entity's identity say.
+    /// For each entity, the prediction minus the contributions of its features: the part that the partners and the
+    /// entity's identity explain.
     pub base: Vec<f64>,
 }
 
 impl Attribution {
-    /// What some features contribute, and the rest of the predictions as the base.
+    /// The contributions of some features. The base is the rest of each prediction.
     ///
     /// ```
     /// use halfmax_core::Attribution;

@@ -1,3 +1,5 @@
+//! Binary features, one bit per entity and feature.
+
 /// Binary features of entities, one bit each, column by column: mutations, events, fingerprints.
 ///
 /// A value may be missing. Columns are stored as `u64` words over the entities, so that "the entities of this node that

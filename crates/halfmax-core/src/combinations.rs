@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use crate::{EntityTable, FittedModel, Query, Result, Tuples};
 
-/// Every combination of some drugs, of which the cell lines are left to choose. Made by
-/// [`FittedModel::prepare_combinations`].
+/// Every combination of some drugs; the caller then chooses the cell lines. Made by [`FittedModel::prepare_combinations`].
 pub trait PreparedCombinations: Send + Sync {
-    /// The same in some cell lines, positions in the first table.
+    /// Scores of the combinations in some cell lines, given as positions in the first table.
     ///
     /// # Errors
     /// As [`FittedModel::predict`].
@@ -16,8 +15,9 @@ pub trait PreparedCombinations: Send + Sync {
 
 /// Scores of every combination of some drugs in some cell lines.
 pub trait CombinationScores: Send + Sync {
-    /// In cell line number `cell` of those chosen the predictions for each of the first drugs `rows` with every later drug of
-    /// the list: for the pairs (i, j) of positions with i in `rows` and j > i, in their order. [`pairs_before`] counts them.
+    /// Predictions in one cell line: `cell` is its position among the chosen cell lines. Each first drug in `rows` is
+    /// paired with every later drug of the list. The order is that of the pairs (i, j) of positions, with i in `rows` and
+    /// j > i. [`pairs_before`] counts them.
     ///
     /// # Errors
     /// As [`FittedModel::predict`].
@@ -34,7 +34,7 @@ pub fn pairs_before(row: usize, count: usize) -> usize {
     row * count.saturating_sub(1) - row * row.saturating_sub(1) / 2
 }
 
-/// The combinations of a model that has nothing to prepare: every call predicts.
+/// The combinations of a model that prepares nothing: every call predicts.
 pub(crate) struct Unprepared<'a, M: ?Sized> {
     pub model: &'a M,
     pub tables: &'a [&'a EntityTable],

@@ -1,28 +1,30 @@
+//! Features as numbers, for models that calculate with them.
+
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
 use crate::{Domain, EntityTable, FeatureSpace, Result};
 
-/// How the features of an entity become numbers, for models that calculate with them.
+/// Turns the features of an entity into numbers, for models that calculate with them.
 ///
-/// Real features are standardised by their training mean and standard deviation; bits are 0 or 1 and each level of a
-/// category is one such bit, less the training mean. What is missing becomes 0, the training mean.
+/// Real features are standardised by their training mean and standard deviation. A bit is 0 or 1, and each level of a
+/// category is one bit; the training mean is subtracted from bits. A missing value becomes 0, the training mean.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Encoder {
     /// The features.
     pub space: FeatureSpace,
-    /// What is subtracted from each number.
+    /// The number that is subtracted from each encoded number.
     pub centres: Vec<f32>,
-    /// What it is then divided by.
+    /// The number that the difference is then divided by.
     pub scales: Vec<f32>,
 }
 
 impl Encoder {
-    /// The encoder of some features, with the means and standard deviations of these entities of a table; and their numbers
-    /// before [`Encoder::scaled`], entities × width, NaN where missing.
+    /// Makes the encoder of some features, with the means and standard deviations of these entities of a table. Also
+    /// returns the entities' numbers before [`Encoder::scaled`]: entities × width, NaN where missing.
     ///
     /// # Errors
-    /// If the table lacks most of the features, or one is infinite.
+    /// If the table lacks most of the features, or a value is infinite.
     ///
     /// ```
     /// use halfmax_core::{Encoder, EntityTable, FeatureBlock, FeatureSelection, FeatureSpace, FeatureValues};
@@ -51,7 +53,7 @@ impl Encoder {
         space.features.iter().map(|feature| numbers_of(&feature.domain)).sum()
     }
 
-    /// For each number the position of the feature that it belongs to.
+    /// For each number, the position of the feature that it encodes.
     pub fn feature_of(&self) -> impl Iterator<Item = usize> + '_ {
         let numbers = self.space.features.iter().map(|feature| numbers_of(&feature.domain));
         numbers.enumerate().flat_map(|(at, count)| std::iter::repeat_n(at, count))
@@ -60,7 +62,7 @@ impl Encoder {
     /// The numbers of some entities of a table, entities × width.
     ///
     /// # Errors
-    /// If the table lacks most of the features, or one is infinite.
+    /// If the table lacks most of the features, or a value is infinite.
     pub fn encode(&self, table: &EntityTable, entities: &[u32]) -> Result<Array2<f32>> {
         Ok(self.scaled(self.raw(table, entities)?))
     }
@@ -97,7 +99,7 @@ impl Encoder {
         Ok(raw)
     }
 
-    /// Centres and scales numbers; what is missing becomes 0.
+    /// Centres and scales numbers. A missing number becomes 0.
     pub fn scaled(&self, mut raw: Array2<f32>) -> Array2<f32> {
         raw.outer_iter_mut().into_par_iter().for_each(|mut row| {
             let places = self.centres.iter().zip(&self.scales);

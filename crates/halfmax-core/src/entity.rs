@@ -1,3 +1,5 @@
+//! Entities (cell lines, drugs) and their features.
+
 use std::collections::HashMap;
 
 use ndarray::{Array2, ShapeBuilder};
@@ -15,7 +17,7 @@ pub struct EntityTable {
 }
 
 impl EntityTable {
-    /// A table of entities without features. `kind` is what messages call one of them: "cell line", "drug".
+    /// A table of entities without features. `kind` is the word for an entity in messages: "cell line", "drug".
     ///
     /// # Errors
     /// If an id occurs twice.
@@ -26,7 +28,7 @@ impl EntityTable {
         for (at, id) in ids.iter().enumerate() {
             if index.insert(id.clone(), at).is_some() {
                 return Err(Error::data(format!("{kind} {id:?} occurs twice"))
-                    .help("keep one row for each, or average them"));
+                    .help("keep one row for each id, or average its rows"));
             }
         }
         Ok(Self { kind, ids, index, blocks: Vec::new(), groups: HashMap::new() })
@@ -35,7 +37,7 @@ impl EntityTable {
     /// Adds a block of features, one row per entity in the order of the ids.
     ///
     /// # Errors
-    /// If the block has another number of rows than the table has entities, or its kind is already there.
+    /// If the number of rows differs from the number of entities, or the table already has a block of this kind.
     pub fn with_block(mut self, block: FeatureBlock) -> Result<Self> {
         if block.entities() != self.len() {
             return Err(Error::data(format!(
@@ -47,16 +49,16 @@ impl EntityTable {
             )));
         }
         if self.block(&block.kind).is_some() {
-            return Err(Error::data(format!("feature block {:?} is given twice", block.kind)));
+            return Err(Error::data(format!("feature block {:?} occurs twice", block.kind)));
         }
         self.blocks.push(block);
         Ok(self)
     }
 
-    /// Adds a grouping of the entities that is no feature: the tissue of cell lines, for splits and naive predictors.
+    /// Adds a grouping of the entities that is not a feature: the tissue of cell lines, for splits and naive predictors.
     ///
     /// # Errors
-    /// If it has another length than the table.
+    /// If the grouping and the table differ in length.
     pub fn with_group(mut self, name: impl Into<String>, group: Category) -> Result<Self> {
         let name = name.into();
         if group.codes.len() != self.len() {
@@ -76,7 +78,7 @@ impl EntityTable {
         self.groups.get(name)
     }
 
-    /// What one entity is called: "cell line", "drug".
+    /// The word for one entity: "cell line", "drug".
     pub fn entity_kind(&self) -> &str {
         &self.kind
     }
@@ -91,7 +93,7 @@ impl EntityTable {
         self.ids.len()
     }
 
-    /// Whether there is no entity.
+    /// Whether the table has no entities.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
@@ -134,12 +136,12 @@ pub enum FeatureValues {
     Category(Vec<Category>),
 }
 
-/// A categorical feature: a level for each entity, or none where it is missing.
+/// A categorical feature: a level for each entity, or `None` where the level is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Category {
     /// The levels, sorted.
     pub levels: Vec<String>,
-    /// For each entity the position of its level, `None` where missing.
+    /// For each entity, the position of its level; `None` where missing.
     pub codes: Vec<Option<u16>>,
 }
 
@@ -155,7 +157,7 @@ impl Category {
         levels.dedup();
         if levels.len() > usize::from(u16::MAX) {
             return Err(Error::data(format!("{} different categories in one feature", levels.len()))
-                .help("a category is for a few hundred levels at most"));
+                .help("a categorical feature should have a few hundred levels at most"));
         }
         let codes = labels
             .iter()
@@ -182,7 +184,7 @@ impl FeatureValues {
 }
 
 impl FeatureBlock {
-    /// A block; checks that names and values agree in number and that no name occurs twice.
+    /// Makes a block. Checks that the numbers of names and columns agree and that no name occurs twice.
     ///
     /// # Errors
     /// If the number of names differs from the number of columns, or a name occurs twice.
@@ -267,7 +269,7 @@ impl FeatureBlock {
         Self { kind: self.kind.clone(), names: self.names.clone(), values }
     }
 
-    /// As [`FeatureBlock::take`]; a block that is in this order already stays where it is.
+    /// As [`FeatureBlock::take`], but without a copy if the block is already in this order.
     #[must_use]
     pub fn into_order(self, entities: &[Option<usize>]) -> Self {
         let same = entities.len() == self.entities()

@@ -1,25 +1,27 @@
+//! The error of every halfmax crate.
+
 use std::fmt;
 
 /// A result whose error is halfmax's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, as far as a caller (or an exit code) needs to tell.
+/// What went wrong, in the classes that a caller or an exit code distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// A parameter or a configuration that cannot work.
     Config,
     /// Input data that cannot be used.
     Data,
-    /// The work itself failed: a file that cannot be written, a computation that broke down.
+    /// The work failed: a file could not be written, or a computation broke down.
     Failed,
-    /// The result is not what was asked for.
+    /// The work finished, but its result does not meet the request.
     Unmet,
-    /// The user stopped it.
+    /// The user stopped the work.
     Interrupted,
 }
 
-/// An error that reads like a sentence: what is wrong and where, and how to mend it. Where it is of a file, of a value in a table or of
-/// a parameter, it also has these as fields, for programs.
+/// An error that reads like a sentence: what is wrong, where, and how to mend it. An error about a file, a table value or a
+/// parameter also has the place as fields, for programs.
 ///
 /// ```
 /// let error = halfmax_core::Error::data("doses.csv: column \"dose\", row 3: \"x\": expected a number").in_value("doses.csv", "dose", 3);
@@ -36,7 +38,7 @@ pub struct Error {
     place: Box<Place>,
 }
 
-/// Where an error is, as far as a program may want to know.
+/// The place of an error, for programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Place {
     path: Option<String>,
@@ -55,7 +57,7 @@ impl Error {
         Self::new(ErrorKind::Config, message)
     }
 
-    /// A parameter out of its range: names it, its value and what is allowed.
+    /// A parameter out of its range. The message names the parameter, its value and the allowed values.
     ///
     /// ```
     /// let error = halfmax_core::Error::parameter("learning_rate", -1.0, "a number above 0, at most 1");
@@ -77,17 +79,17 @@ impl Error {
         Self::new(ErrorKind::Failed, message)
     }
 
-    /// The result is not what was asked for.
+    /// The work finished, but its result does not meet the request.
     pub fn unmet(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unmet, message)
     }
 
-    /// The user stopped it.
+    /// The user stopped the work.
     pub fn interrupted() -> Self {
         Self::new(ErrorKind::Interrupted, "interrupted")
     }
 
-    /// Standard output cannot be written. Where whoever read it has seen enough, that is an interruption.
+    /// Standard output cannot be written. A closed pipe counts as an interruption: its reader has seen enough.
     pub fn standard_output(error: std::io::Error) -> Self {
         let what = "standard output was closed before everything was written";
         match error.kind() {
@@ -96,7 +98,7 @@ impl Error {
         }
     }
 
-    /// Adds how to mend it.
+    /// Adds advice on how to mend the error.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -117,14 +119,15 @@ impl Error {
         self
     }
 
-    /// Notes which file it is of, unless that is known. The message stays as it is.
+    /// Records the file that the error is about, unless the error already has one. The message does not change.
     #[must_use]
     pub fn in_file(mut self, path: impl fmt::Display) -> Self {
         self.place.path.get_or_insert_with(|| path.to_string());
         self
     }
 
-    /// Notes which value of a table it is of: the file, the column, and the row as a person counts. The message stays as it is.
+    /// Records the table value that the error is about: the file, the column, and the row as a person counts. The message
+    /// does not change.
     #[must_use]
     pub fn in_value(self, path: impl fmt::Display, column: impl Into<String>, row: usize) -> Self {
         let mut error = self.in_file(path);
@@ -133,32 +136,32 @@ impl Error {
         error
     }
 
-    /// The file that it is of, where that is known.
+    /// The file that the error is about, if known.
     pub fn path(&self) -> Option<&str> {
         self.place.path.as_deref()
     }
 
-    /// The column that it is of, where it is of one.
+    /// The column that the error is about, if any.
     pub fn column(&self) -> Option<&str> {
         self.place.column.as_deref()
     }
 
-    /// The row of the file that it is of, as a person counts: the header is row 1.
+    /// The row of the file that the error is about, as a person counts: the header is row 1.
     pub fn row(&self) -> Option<usize> {
         self.place.row
     }
 
-    /// The parameter that it is of, where it is of one.
+    /// The parameter that the error is about, if any.
     pub fn parameter_name(&self) -> Option<&str> {
         self.place.parameter.as_deref()
     }
 
-    /// What kind of error it is.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// How to mend it, where that is known.
+    /// How to mend the error, if known.
     pub fn advice(&self) -> Option<&str> {
         self.help.as_deref()
     }
@@ -176,7 +179,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// The first few of `names`, then how many more there are: `a, b, c and 4 more`.
+/// The first `most` of `names`, then the number of the others: `a, b, c and 4 more`.
 ///
 /// ```
 /// assert_eq!(halfmax_core::listed(&["a", "b", "c"], 2), "a, b and 1 more");

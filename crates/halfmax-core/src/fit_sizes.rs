@@ -1,16 +1,16 @@
-//! How large a fit is, known before it starts.
+//! The size of a fit, known before it starts.
 
 use crate::{FeatureValues, TrainView};
 
-/// The sizes that the time and the memory of a fit depend on.
+/// The sizes that determine the time and the memory of a fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FitSizes {
     /// Number of responses to learn from.
     pub responses: usize,
-    /// For each side the number of entities that any of these responses names.
+    /// For each side, the number of entities that these responses name.
     pub entities: Vec<usize>,
-    /// For each side how many numbers the selected features of an entity make (see [`crate::Encoder`]): one for each, of a category
-    /// one for each level.
+    /// For each side, how many numbers encode the selected features of an entity (see [`crate::Encoder`]). A categorical
+    /// feature takes one number for each level, any other feature one number.
     pub widths: Vec<usize>,
 }
 
@@ -33,7 +33,7 @@ impl FitSizes {
         Self { responses: train.rows.len(), entities: entities.collect(), widths: widths.collect() }
     }
 
-    /// The width of a side whose blocks of real numbers keep `most` features at most.
+    /// The width of a side when each of its blocks of real numbers keeps at most `most` features.
     pub fn width(train: &TrainView, side: usize, most: usize) -> usize {
         let table = train.screen.sides[side].table;
         let blocks = train.screen.tables[table].blocks().iter().enumerate();

@@ -1,4 +1,4 @@
-//! What a fitted model can do: every model predicts, and says which further capabilities it has.
+//! What a fitted model can do. Every model predicts and names its further capabilities.
 
 use std::any::Any;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::combinations::{self, PreparedCombinations};
 use crate::{Attributor, EntityTable, FeatureSpace, Query, Responses, Result, StoredModel, Tuples};
 
-/// A model that has been fitted. Every model predicts and can be stored. What only some families can do is a capability: a trait
-/// of its own, which `as_…` returns where the model has it.
+/// A model that has been fitted. Every model predicts and can be stored. Some families can do more. Each such capability is a
+/// separate trait, and a method `as_…` returns it if the model has it.
 ///
 /// ```
 /// use halfmax_core::{EntityTable, FeatureSpace, FittedModel, Query, Result, StoredModel, Tuples};
@@ -37,7 +37,7 @@ pub trait FittedModel: Send + Sync + Any {
     /// Number of sides of its queries: 2 for cell lines and drugs, 3 for cell lines and pairs of drugs.
     fn sides(&self) -> usize;
 
-    /// The features of one side that it was fitted on; [`FeatureSpace::none`] for a side whose features it does not use.
+    /// The features of one side that the model was fitted on. [`FeatureSpace::none`] for a side whose features the model does not use.
     fn space(&self, side: usize) -> &FeatureSpace;
 
     /// Predictions in the unit of the target: one per listed tuple, or the grid in row-major order (the last side
@@ -50,20 +50,22 @@ pub trait FittedModel: Send + Sync + Any {
     /// The model as data, for a file.
     ///
     /// # Errors
-    /// If its description cannot be written as JSON.
+    /// If the model's description cannot be written as JSON.
     fn stored(&self) -> Result<StoredModel>;
 
-    /// For each side, the share of the model's features that the table has, 0 to 1; 1 for a side whose features it does not use.
+    /// For each side, the share of the model's features that the table has, 0 to 1. It is 1 for a side whose features the
+    /// model does not use.
     ///
     /// # Errors
-    /// If there is another number of tables than sides, or a table has less than half of the features.
+    /// If the numbers of tables and sides differ, or a table has less than half of the features.
     fn feature_shares(&self, tables: &[&EntityTable]) -> Result<Vec<f64>> {
         Query::check_tables(tables, self.sides())?;
         tables.iter().enumerate().map(|(side, table)| Ok(self.space(side).align(table)?.share())).collect()
     }
 
-    /// Prepares to score a grid some rows at a time: entities of the first table with these `columns` of the second. Families
-    /// override it to do once what does not depend on the rows. Scores are those of [`FittedModel::predict`].
+    /// Prepares to score a grid some rows at a time: entities of the first table with these `columns` of the second
+    /// table. A family overrides this method to do the work that is the same for all rows once. Scores equal those of
+    /// [`FittedModel::predict`].
     ///
     /// # Errors
     /// As [`FittedModel::predict`].
@@ -75,9 +77,9 @@ pub trait FittedModel: Send + Sync + Any {
         Ok(Box::new(Unprepared { model: self, tables, columns }))
     }
 
-    /// Prepares to score every combination of `drugs`, positions in the second table, which the third is too, in the order of
-    /// their ids. Families override it to do once what does not depend on the cell lines. Scores are those of
-    /// [`FittedModel::predict`].
+    /// Prepares to score every combination of `drugs`. These are positions in the second table, in the order of their
+    /// ids; the third table is the same table. A family overrides this method to do the work that is the same for
+    /// all cell lines once. Scores equal those of [`FittedModel::predict`].
     ///
     /// # Errors
     /// As [`FittedModel::predict`].
@@ -104,7 +106,7 @@ pub trait FittedModel: Send + Sync + Any {
         None
     }
 
-    /// The model, if its fit passed over the data in epochs and the record is there. A stored model does not keep it.
+    /// The model, if it was fitted in epochs and still has their record. A stored model does not keep this record.
     fn as_epochwise(&self) -> Option<&dyn Epochwise> {
         None
     }
@@ -112,8 +114,8 @@ pub trait FittedModel: Send + Sync + Any {
 
 /// A model that says how much each feature contributes to its predictions.
 pub trait Attributable {
-    /// Prepares to attribute predictions for these `entities` of a side's table to their features. The model was asked for this
-    /// `side` by [`FittedModel::as_attributable`].
+    /// Prepares to attribute predictions for these `entities` of a side's table to their features. `side` is the side that was
+    /// given to [`FittedModel::as_attributable`].
     ///
     /// # Errors
     /// If an entity is not in its table, or the tables lack most of the model's features.
@@ -125,7 +127,7 @@ pub trait Attributable {
     ) -> Result<Box<dyn Attributor + 'a>>;
 }
 
-/// A model that can take a few measured responses of entities that were not in training (pilot measurements), without another fit.
+/// A model that can use a few measured responses of new entities (pilot measurements) without another fit.
 pub trait Conditionable {
     /// The model conditioned on these responses. The entities of `measured` are positions in these tables, one table for each side.
     ///
@@ -136,15 +138,15 @@ pub trait Conditionable {
 
 /// A model of several members, each of which predicts.
 pub trait Ensemble {
-    /// How much the members differ: for every tuple, in the order of [`FittedModel::predict`], the standard deviation of their
-    /// predictions in the unit of the target.
+    /// How much the members differ: the standard deviation of their predictions, in the unit of the target. One value for
+    /// each tuple, in the order of [`FittedModel::predict`].
     ///
     /// # Errors
     /// As [`FittedModel::predict`].
     fn spread(&self, query: &Query) -> Result<Vec<f32>>;
 }
 
-/// A model whose fit passed over the data in epochs.
+/// A model that was fitted in epochs.
 pub trait Epochwise {
     /// What the fit reported, epoch by epoch.
     fn epochs(&self) -> &[Epoch];
@@ -154,7 +156,7 @@ pub trait Epochwise {
 pub struct Conditioned {
     /// The model.
     pub model: Box<dyn FittedModel>,
-    /// How many of the responses it could use: those of entities that were not in training, with partners that were.
+    /// Number of responses that it could use: responses of entities that were not in training, with partners that were.
     pub used: usize,
 }
 
@@ -167,7 +169,7 @@ pub trait PreparedGrid: Send + Sync {
     fn scores(&self, rows: &[u32]) -> Result<Vec<f32>>;
 }
 
-/// The grid of a model that has nothing to prepare: every call predicts.
+/// The grid of a model that prepares nothing: every call predicts.
 struct Unprepared<'a, M: ?Sized> {
     model: &'a M,
     tables: &'a [&'a EntityTable],
@@ -180,23 +182,24 @@ impl<M: FittedModel + ?Sized> PreparedGrid for Unprepared<'_, M> {
     }
 }
 
-/// What a fit that learns step by step reports of one pass over its data.
+/// What an iterative fit reports about one pass over its data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Epoch {
-    /// Which member of an ensemble, from 0.
+    /// The number of the ensemble member, from 0.
     pub member: usize,
-    /// Which epoch, from 1.
+    /// The number of the epoch, from 1.
     pub epoch: usize,
-    /// The learning rate of its last step.
+    /// The learning rate of the epoch's last step.
     pub learning_rate: f64,
-    /// The mean training loss, of standardised responses and with dropout.
+    /// The mean training loss, on standardised responses and with dropout.
     pub training_loss: f64,
-    /// The root mean square error of the validation part, in the unit of the target; none without one. Means that predictions
-    /// are relative to (of drugs, say) include that part, so it flatters a little.
+    /// The root mean square error on the validation part, in the unit of the target; `None` without a validation part.
+    /// Means that predictions are relative to (for example drug means) include the validation part, so this error is
+    /// slightly optimistic.
     pub validation_rmse: Option<f64>,
-    /// The share of the validation part's variance within drugs (columns) that is explained; none without one.
+    /// The share of the validation part's variance within drugs (columns) that is explained; `None` without a validation part.
     pub validation_r2_within: Option<f64>,
-    /// Seconds since the training of its member began, without those before an interruption.
+    /// Seconds since the training of this member began. Time before an interruption is not counted.
     pub seconds: f64,
 }

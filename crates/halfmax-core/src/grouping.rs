@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What stays together when responses are set aside for validation, so that they ask the question of the evaluation.
+/// Which responses stay together when a fit sets some aside for validation, so that validation asks the same question as the
+/// evaluation.
 #[derive(Clone, Copy, Debug)]
 pub enum ValidationGroup<'a> {
     /// Single responses.
@@ -12,22 +13,21 @@ pub enum ValidationGroup<'a> {
     Entity(usize),
     /// All responses of the entities of this side that have the same group number.
     Groups(usize, &'a [usize]),
-    /// All responses to a combination: the same entities on every side but the first, in whatever order.
+    /// All responses to a combination: the same entities on every side except the first, in any order.
     Combination,
-    /// All responses to combinations that an entity is part of, on any side but the first. A combination of two drugs
-    /// belongs to both.
+    /// All responses to combinations that contain an entity, on any side except the first. A combination of two drugs
+    /// belongs to both drugs.
     Member,
 }
 
-/// The sides whose entities a model may know one by one. Unseen entities have no mean and follow the
-/// majority branch.
+/// The sides whose entities a model may recognise individually. An unseen entity has no mean and follows the majority branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SeenAgain {
-    /// Those that the split does not hold out: drugs for unseen cell lines, cell lines for unseen drugs, both for
+    /// The sides that the split does not hold out: drugs for unseen cell lines, cell lines for unseen drugs, both for
     /// unseen pairs and unseen combinations.
     Auto,
-    /// Neither.
+    /// No side.
     None,
     /// Cell lines.
     Cell,
@@ -38,7 +38,7 @@ pub enum SeenAgain {
 }
 
 impl SeenAgain {
-    /// Whether the entities of a side are known, given what the evaluation holds out.
+    /// Whether the model may recognise the entities of a side, given what the evaluation holds out.
     ///
     /// ```
     /// use halfmax_core::{SeenAgain, ValidationGroup};
@@ -53,7 +53,7 @@ impl SeenAgain {
             Self::Drug => side != 0,
             Self::Both => true,
             Self::Auto => match validation {
-                // Each drug of an unseen combination was seen with others.
+                // The training data hold each drug of an unseen combination with other drugs.
                 ValidationGroup::Response | ValidationGroup::Combination => true,
                 ValidationGroup::Member => side == 0,
                 ValidationGroup::Entity(held) | ValidationGroup::Groups(held, _) => side != held,

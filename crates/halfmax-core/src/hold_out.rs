@@ -1,4 +1,4 @@
-//! Groups of responses that are held out, by chance.
+//! Holds out random groups of responses.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -14,7 +14,7 @@ impl Groups {
         order
     }
 
-    /// For every response of the view whether it is held out with one of `count` groups that are drawn at random.
+    /// Holds out `count` groups, drawn at random. Returns for every response of the view whether it is held out.
     ///
     /// ```
     /// use halfmax_core::{EntityTable, Responses, Screen, Seed, Side, ValidationGroup};
@@ -32,8 +32,9 @@ impl Groups {
     }
 }
 
-/// Deals members into parts of about equal size: members of one group stay together, and the largest groups are dealt first, each to the
-/// smallest part. Returns the part of every member, 0 to below `parts`; fewer groups than parts leave parts empty.
+/// Deals members into parts of about equal size. Members of one group stay together. The largest groups are dealt first, each
+/// to the smallest part. Returns the part of every member, from 0 to below `parts`. Some parts stay empty if there are fewer
+/// groups than parts.
 ///
 /// ```
 /// use halfmax_core::{Seed, deal};

@@ -1,5 +1,5 @@
-//! What every part of halfmax agrees on: a [`Screen`] of responses over entities, the [`Model`] and [`FittedModel`]
-//! traits, errors, seeds and progress.
+//! What all of halfmax shares: a [`Screen`] of responses over entities, the [`Model`] and [`FittedModel`] traits, errors,
+//! seeds and progress.
 //!
 //! A screen is a block of responses over *entities*: cell lines × drugs, or cell lines × drugs × drugs. Features are
 //! kept once per entity, never once per response, and everything else in the workspace works on that representation.

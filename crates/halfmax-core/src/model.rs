@@ -15,11 +15,12 @@ pub trait Model: Send + Sync {
     /// If the view holds too little to learn from, or the user stopped it.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<Self::Fitted>;
 
-    /// How many bytes of memory a fit to a view takes at its peak, besides the screen: an estimate from sizes, so that a fit which
-    /// cannot succeed need not start. Of fits that take hundreds of megabytes it is meant to be between 0.8 and 1.5 of what they take.
+    /// An estimate of the peak memory of a fit to a view, in bytes, without the screen. It depends on sizes only, so that
+    /// a fit that cannot succeed need not start. For fits of hundreds of megabytes it should be between 0.8 and 1.5 times
+    /// the true peak.
     ///
     /// # Errors
-    /// If the family does not take data of these sizes: the error that the fit would end with.
+    /// If the family does not accept data of these sizes. The error is the one that the fit would return.
     fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize>;
 }
 
@@ -56,11 +57,11 @@ where
 pub struct FitContext<'a> {
     /// The seed of everything random in the fit.
     pub seed: Seed,
-    /// Where progress goes.
+    /// Receives the progress.
     pub progress: &'a dyn Progress,
-    /// What stays together when a fit sets a validation part aside.
+    /// Which responses stay together when a fit sets a validation part aside.
     pub validation: ValidationGroup<'a>,
-    /// Where a long fit keeps how far it got, so that it can go on there after an interruption.
+    /// Where a long fit saves its state, so that it can resume after an interruption.
     pub checkpoint: Option<Checkpoint<'a>>,
 }
 
@@ -70,7 +71,7 @@ impl<'a> FitContext<'a> {
         Self { seed, progress, validation, checkpoint: None }
     }
 
-    /// The name for the checkpoints of a fit that is a part of this one; empty without checkpoints.
+    /// The checkpoint name for a part of this fit; empty without checkpoints.
     pub fn name_of(&self, part: &str) -> String {
         self.checkpoint.map_or_else(String::new, |checkpoint| format!("{}, {part}", checkpoint.name))
     }
@@ -81,28 +82,28 @@ impl<'a> FitContext<'a> {
     }
 }
 
-/// Where the states of fits that take long are kept until the run is complete.
+/// Keeps the states of long fits until the run is complete.
 pub trait CheckpointStore: Sync {
-    /// The last state kept under a name, if there is one.
+    /// The last state saved under a name, if any.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If the state cannot be read.
     fn load(&self, name: &str) -> Result<Option<StoredModel>>;
 
-    /// Keeps a state under a name, in place of the last one; complete or not at all.
+    /// Saves a state under a name and replaces the last one. The state is written completely or not at all.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the state cannot be written.
     fn save(&self, name: &str, state: &StoredModel) -> Result<()>;
 
-    /// Where states are kept, for messages.
+    /// The place of the states, for messages.
     fn place(&self) -> String;
 }
 
-/// The checkpoints of one fit: those whose name begins with its own.
+/// The checkpoints of one fit. Their names begin with the name of the fit.
 #[derive(Clone, Copy)]
 pub struct Checkpoint<'a> {
-    /// Where they are kept.
+    /// The store of the checkpoints.
     pub store: &'a dyn CheckpointStore,
     /// The name of the fit.
     pub name: &'a str,

@@ -1,20 +1,22 @@
+//! Progress of long work, and the user's wish to stop it.
+
 use crate::{Error, Result};
 
-/// Where long work reports how far it is and what it found on the way, and learns that the user wants it to stop.
+/// Receives progress and findings from long work, and tells the work when the user wants to stop it.
 pub trait Progress: Sync {
-    /// A new piece of work begins: "training". The steps that follow are its own.
+    /// A new phase begins: "training". The next steps belong to this phase.
     fn phase(&self, _what: &'static str) {}
 
     /// `done` of `total` steps of the current work are finished.
     fn step(&self, done: usize, total: usize);
 
-    /// A few words on how the current work goes: the loss of a training.
+    /// A few words on the state of the current work: the loss of a training.
     fn detail(&self, _text: &str) {}
 
-    /// What was done: which column was taken for what, how many rows were used.
+    /// What was done: how a column was used, how many rows were used.
     fn note(&self, _text: &str) {}
 
-    /// Something that the user should know and that is not an error.
+    /// Something that the user should know, but not an error.
     fn warn(&self, _text: &str) {}
 
     /// Whether the user asked to stop.

@@ -1,5 +1,7 @@
-/// Nodes in 0 to 1 and their weights, which add up to 1, of the rule of Gauss and Legendre: the roots of the Legendre polynomial of degree
-/// `count`, by Newton's method. It is exact for polynomials of degree `2 × count − 1`.
+//! Gauss–Legendre quadrature.
+
+/// Nodes in 0 to 1 of the Gauss–Legendre rule and their weights, which add up to 1. The nodes are the roots of the Legendre
+/// polynomial of degree `count`, found by Newton's method. The rule is exact for polynomials of degree `2 × count − 1`.
 ///
 /// ```
 /// use halfmax_core::gauss_legendre;

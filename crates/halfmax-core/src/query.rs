@@ -5,9 +5,9 @@ use crate::{EntityTable, Error, Result};
 /// What to predict: tuples of entities out of tables, one table per side.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
-    /// For each side the table its entities are in.
+    /// For each side, the table of its entities.
     pub tables: &'a [&'a EntityTable],
-    /// Which tuples.
+    /// The tuples to predict.
     pub tuples: Tuples<'a>,
 }
 
@@ -15,16 +15,16 @@ impl Query<'_> {
     /// Checks that there is one table for each side.
     ///
     /// # Errors
-    /// If there is another number of tables.
+    /// If the number of tables differs from the number of sides.
     pub fn check_tables(tables: &[&EntityTable], sides: usize) -> Result<()> {
         Query { tables, tuples: Tuples::Grid(&[]) }.check(sides)
     }
 
-    /// Whether it has this many sides, lists of one length, and only entities that its tables have. A grid or list without
-    /// any side asks for nothing.
+    /// Checks that the query has this many sides, lists of one length, and only entities that its tables have. A grid or
+    /// list without any side is an empty query.
     ///
     /// # Errors
-    /// The first of these that does not hold.
+    /// If one of these conditions does not hold; the error names the first.
     ///
     /// ```
     /// use halfmax_core::{EntityTable, Query, Tuples};
@@ -37,14 +37,14 @@ impl Query<'_> {
         let (Tuples::Listed(lists) | Tuples::Grid(lists)) = self.tuples;
         if self.tables.len() != sides || !(lists.len() == sides || lists.is_empty()) {
             return Err(Error::data(format!(
-                "a query of {} tables and {} sides for a model of {sides}",
+                "a query has {} tables and {} sides, but the model has {sides} sides",
                 self.tables.len(),
                 lists.len()
             )));
         }
         let listed = matches!(self.tuples, Tuples::Listed(_));
         if listed && lists.iter().any(|list| list.len() != lists[0].len()) {
-            return Err(Error::data("the sides of a query differ in length"));
+            return Err(Error::data("the lists of a query's sides differ in length"));
         }
         for (table, list) in self.tables.iter().zip(lists) {
             if let Some(entity) = list.iter().find(|entity| **entity as usize >= table.len()) {
@@ -59,7 +59,7 @@ impl Query<'_> {
 /// Tuples of entities, as positions in the tables of a [`Query`].
 #[derive(Clone, Copy, Debug)]
 pub enum Tuples<'a> {
-    /// One list of positions per side, all of one length.
+    /// One list of positions per side, all of the same length.
     Listed(&'a [&'a [u32]]),
     /// Every combination of these entities, one list per side.
     Grid(&'a [&'a [u32]]),
@@ -74,7 +74,7 @@ impl Tuples<'_> {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are no tuples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

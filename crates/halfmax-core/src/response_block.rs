@@ -4,8 +4,8 @@ use ndarray::{Array2, Zip};
 
 use crate::TrainView;
 
-/// The responses of a view as a block: repeated measurements are added up by weight. Which entities, or combinations, are its rows and
-/// columns is the family's choice.
+/// The responses of a view as a block. Repeated measurements are added up by weight. Each family chooses which entities or
+/// combinations are its rows and columns.
 ///
 /// ```
 /// use halfmax_core::{EntityTable, ResponseBlock, Responses, Screen, Side};
@@ -20,15 +20,15 @@ use crate::TrainView;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResponseBlock {
-    /// For every place the weighted sum of its responses, in the unit of the target.
+    /// For every place, the weighted sum of its responses, in the unit of the target.
     pub sums: Array2<f64>,
-    /// For every place the sum of their weights; 0 where nothing was measured.
+    /// For every place, the sum of the weights; 0 where nothing was measured.
     pub weights: Array2<f64>,
 }
 
 impl ResponseBlock {
-    /// The block of a view. `place` is where the response at some position of the view goes; it is given that position, and the
-    /// response's row in the screen.
+    /// The block of a view. `place` returns the place of a response. Its arguments are the response's position in the
+    /// view and its row in the screen.
     ///
     /// # Panics
     /// If a place is outside the shape.
@@ -49,7 +49,7 @@ impl ResponseBlock {
         self.sums.sum() / self.weights.sum()
     }
 
-    /// The weighted mean of every place, 0 where nothing was measured, and the weights.
+    /// The weighted mean of every place (0 where nothing was measured), and the weights.
     pub fn into_means(self) -> (Array2<f64>, Array2<f64>) {
         let Self { sums: mut means, weights } = self;
         Zip::from(&mut means)

@@ -1,3 +1,5 @@
+//! A screen: responses over the entities of two or more sides.
+
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -6,9 +8,9 @@ use crate::{EntityTable, Error, FeatureValues, Result, ValidationGroup};
 /// What was measured: responses over the entities of two or more sides.
 #[derive(Clone, Debug)]
 pub struct Screen {
-    /// The measured quantity, as its column was called: "LN_IC50", "AUC", "synergy".
+    /// The measured quantity, as the column is named: "LN_IC50", "AUC", "synergy".
     pub target: String,
-    /// The tables of entities; two sides may share one (both drugs of a pair).
+    /// The tables of entities. Two sides may share a table (both drugs of a pair).
     pub tables: Vec<EntityTable>,
     /// The sides of a response, in order.
     pub sides: Vec<Side>,
@@ -16,10 +18,10 @@ pub struct Screen {
     pub responses: Responses,
 }
 
-/// One side of a response: what it is called, and the table its entities are in.
+/// One side of a response: its name, and the table of its entities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {
-    /// The name of the side, also its column in written files: "cell_line", "drug", "drug_b".
+    /// The name of the side, also its column name in written files: "cell_line", "drug", "drug_b".
     pub name: String,
     /// The position of its table in [`Screen::tables`].
     pub table: usize,
@@ -42,7 +44,7 @@ impl Side {
     }
 }
 
-/// Observed responses: for each the entity on every side, the value, and a weight.
+/// Observed responses: each has an entity on every side, a value and a weight.
 #[derive(Clone, Debug, Default)]
 pub struct Responses {
     entities: Vec<Vec<u32>>,
@@ -51,7 +53,7 @@ pub struct Responses {
 }
 
 impl Responses {
-    /// Responses from one list of entity positions per side, the values, and weights if they are not all 1.
+    /// Makes responses from one list of entity positions per side, the values, and the weights if they are not all 1.
     ///
     /// # Errors
     /// If the lists differ in length, a value is not finite, or a weight is not finite and positive.
@@ -84,7 +86,7 @@ impl Responses {
         self.values.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no responses.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
@@ -104,22 +106,23 @@ impl Responses {
         &self.values
     }
 
-    /// The weight of one response; 1 where none were given.
+    /// The weight of one response; 1 if no weights were given.
     pub fn weight(&self, at: usize) -> f32 {
         self.weights.as_ref().map_or(1.0, |weights| weights[at])
     }
 
-    /// The weights, where they are not all 1.
+    /// The weights, if they are not all 1.
     pub fn weights(&self) -> Option<&[f32]> {
         self.weights.as_deref()
     }
 }
 
 impl Screen {
-    /// A screen; checks that every response names entities that exist.
+    /// Makes a screen. Checks that every response names entities that exist.
     ///
     /// # Errors
-    /// If there are fewer than two sides, a side names a table that is not there, or a response an entity that is not.
+    /// If there are fewer than two sides, if a side names a table that does not exist, or if a response names an entity
+    /// that does not exist.
     pub fn new(
         target: impl Into<String>,
         tables: Vec<EntityTable>,
@@ -128,7 +131,7 @@ impl Screen {
     ) -> Result<Self> {
         if sides.len() < 2 || sides.len() != responses.sides() {
             return Err(Error::data(format!(
-                "a screen of {} sides with responses of {}: expected the same number, at least 2",
+                "a screen has {} sides and its responses have {}: expected the same number, at least 2",
                 sides.len(),
                 responses.sides()
             )));
@@ -154,8 +157,8 @@ impl Screen {
         &self.tables[self.sides[side].table]
     }
 
-    /// Whether it is of combinations of two drugs out of one table: their order means nothing, and a prediction must not
-    /// depend on it.
+    /// Whether the responses are of combinations of two drugs from one table. The order of the two drugs has no meaning,
+    /// and a prediction must not depend on it.
     ///
     /// ```
     /// use halfmax_core::{EntityTable, Responses, Screen, Side};
@@ -169,22 +172,22 @@ impl Screen {
         matches!(self.sides.as_slice(), [_, first, second] if first.table == second.table)
     }
 
-    /// Refuses a screen that has other sides than cell lines and drugs, which a family does not take.
+    /// Refuses a screen with other sides than cell lines and drugs, for a family that takes only these.
     ///
     /// # Errors
-    /// If it has.
+    /// If the screen does not have exactly two sides.
     pub fn expect_two_sides(&self, family: &str) -> Result<()> {
         if self.sides.len() == 2 {
             return Ok(());
         }
         let sides = self.sides.len();
         Err(Error::config(format!(
-            "family {family:?} on a screen of {sides} sides: expected two, cell lines and drugs"
+            "family {family:?} does not take a screen with {sides} sides: expected two, cell lines and drugs"
         )))
     }
 
-    /// What identifies the drug, or the combination of drugs, of a response: its entities on every side but the first, ascending
-    /// where their order means nothing.
+    /// What identifies the drug, or the combination of drugs, of a response: its entities on every side except the first.
+    /// They are in ascending order if their order has no meaning.
     pub fn members(&self, response: usize) -> Vec<u32> {
         let mut members: Vec<u32> =
             (1..self.sides.len()).map(|side| self.responses.side(side)[response]).collect();
@@ -194,7 +197,7 @@ impl Screen {
         members
     }
 
-    /// The sides whose entities may stand on this one as well: both drug sides of combinations, else the side alone.
+    /// The sides that an entity of this side may also stand on: both drug sides for combinations, otherwise this side alone.
     pub fn interchangeable(&self, side: usize) -> Range<usize> {
         if side > 0 && self.is_of_combinations() { 1..3 } else { side..side + 1 }
     }
@@ -218,8 +221,8 @@ pub struct TrainView<'a> {
 }
 
 impl TrainView<'_> {
-    /// For each entity of a side's table, whether any response to learn from names it on that side; a drug of combinations, on
-    /// either.
+    /// For each entity of a side's table, whether a response to learn from names it on that side. A drug of combinations
+    /// may be on either drug side.
     pub fn seen(&self, side: usize) -> Vec<bool> {
         let mut seen = vec![false; self.screen.table(side).len()];
         for side in self.screen.interchangeable(side) {
@@ -231,8 +234,8 @@ impl TrainView<'_> {
 }
 
 impl TrainView<'_> {
-    /// The entities of a side that any response to learn from names (see [`TrainView::seen`]), as positions in its table in
-    /// ascending order; and for every entity of the table its place among them (0 for others).
+    /// The entities of a side that the responses to learn from name (see [`TrainView::seen`]), as ascending positions in
+    /// the table. The second list holds, for every entity of the table, its place among them (0 for other entities).
     pub fn entities(&self, side: usize) -> (Vec<u32>, Vec<usize>) {
         let seen = self.seen(side);
         let mut entities = Vec::new();
@@ -245,12 +248,12 @@ impl TrainView<'_> {
     }
 }
 
-/// What stays together when some responses of a view are set aside from others. Made by [`TrainView::groups`].
+/// The responses of a view that stay together when some are set aside. Made by [`TrainView::groups`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Groups {
     /// The groups of each response, one response after the other.
     numbers: Vec<usize>,
-    /// Where the groups of each response begin, and where the last ones end; none where each response has one group.
+    /// Where the groups of each response begin, and where the last ones end; `None` if each response has one group.
     starts: Option<Vec<usize>>,
     count: usize,
 }
@@ -274,13 +277,13 @@ impl Groups {
         self.starts.as_ref().map_or(self.numbers.len(), |starts| starts.len() - 1)
     }
 
-    /// For every response of the view whether one of its groups is marked.
+    /// For every response of the view, whether one of its groups is marked.
     pub fn holding(&self, marked: &[bool]) -> Vec<bool> {
         (0..self.responses()).map(|at| self.of_response(at).iter().any(|group| marked[*group])).collect()
     }
 }
 
-/// Numbers keys in ascending order: for each its number, and how many different ones there are.
+/// Numbers the keys in ascending order. Returns the number of each key and the count of different keys.
 fn numbered<K: Ord>(keys: &[K]) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> = (0..keys.len()).collect();
     order.sort_unstable_by(|a, b| keys[*a].cmp(&keys[*b]));
@@ -294,7 +297,7 @@ fn numbered<K: Ord>(keys: &[K]) -> (Vec<usize>, usize) {
 }
 
 impl TrainView<'_> {
-    /// The groups of its responses, numbered in the order of their entities.
+    /// The groups of the view's responses, numbered in the order of their entities.
     ///
     /// ```
     /// use halfmax_core::{EntityTable, Responses, Screen, Side, ValidationGroup};
@@ -320,7 +323,8 @@ impl TrainView<'_> {
                 numbered(&rows.map(|row| groups[entity(side, row) as usize] as u32).collect::<Vec<u32>>())
             }
             ValidationGroup::Response | ValidationGroup::Combination if sides <= 3 => {
-                // Members of combinations are in ascending order; those of single drugs and of two tables in that of the sides.
+                // Members of combinations are in ascending order. Single drugs, and members from two tables,
+                // are in the order of the sides.
                 let key = |row: usize| {
                     let mut key = [0; 3];
                     let first = usize::from(matches!(validation, ValidationGroup::Combination));
@@ -344,7 +348,7 @@ impl TrainView<'_> {
         Groups { numbers, starts: None, count }
     }
 
-    /// The groups of [`ValidationGroup::Member`]: one for each entity on every side but the first.
+    /// The groups of [`ValidationGroup::Member`]: one for each entity on every side except the first.
     fn groups_of_members(&self) -> Groups {
         let sides = 1..self.screen.responses.sides();
         let key = |side: usize, row: usize| {
@@ -365,13 +369,13 @@ impl TrainView<'_> {
     }
 }
 
-/// The kind of the blocks that hold what drugs do alone: a drug's features are called after cell lines, a cell line's after
-/// drugs, each `id/measure`.
+/// The kind of the blocks with the effects of single drugs. A drug's features are named after cell lines, and a cell line's
+/// features after drugs, each as `id/measure`.
 pub const SINGLE_AGENT: &str = "single_agent";
 
 impl TrainView<'_> {
-    /// Leaves out single-agent features that are called after entities which no response to learn from names: of held-out cell
-    /// lines a drug's features must not know.
+    /// Leaves out single-agent features of entities that the responses to learn from do not name. Otherwise a drug's
+    /// features would reveal its effects on held-out cell lines.
     pub fn leave_out_unseen_single_agents(&mut self) {
         let screen = self.screen;
         let mut seen: Vec<Vec<bool>> = screen.tables.iter().map(|table| vec![false; table.len()]).collect();
@@ -420,9 +424,9 @@ impl FeatureSelection {
         &self.columns[table][block]
     }
 
-    /// Keeps the `most` features of a block of real numbers that vary most over the entities marked in `seen`; other
-    /// blocks, and blocks that have no more than that, stay whole. Missing values are left out of the variance; ties
-    /// go to the feature that comes first.
+    /// Keeps the `most` features of a block of real numbers that vary most over the entities marked in `seen`. Other
+    /// blocks, and blocks with at most that many features, stay whole. The variance ignores missing values. On ties the
+    /// earlier feature wins.
     pub fn keep_most_variable(
         &mut self,
         screen: &Screen,

@@ -1,3 +1,5 @@
+//! Seeds of random numbers.
+
 /// A seed, and a way to derive independent ones from it: per fold, per round, per node.
 ///
 /// ```

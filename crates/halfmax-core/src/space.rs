@@ -1,3 +1,5 @@
+//! The features that a model was fitted on, and how it finds them in other tables.
+
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
@@ -18,18 +20,18 @@ pub struct Feature {
     pub kind: String,
     /// Its name within the block.
     pub name: String,
-    /// What values it takes.
+    /// The values that the feature takes.
     pub domain: Domain,
 }
 
 impl Feature {
-    /// The gene that it is of, if it is named by one: "BRAF" for a mutation "BRAF_mut".
+    /// The gene of a feature that is named after a gene: "BRAF" for a mutation "BRAF_mut".
     pub fn gene(&self) -> &str {
         self.name.strip_suffix("_mut").unwrap_or(&self.name)
     }
 }
 
-/// What values a feature takes.
+/// The values that a feature takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Domain {
@@ -41,7 +43,7 @@ pub enum Domain {
     Category(Vec<String>),
 }
 
-/// Where each feature of a model stands in some table, as far as it is there.
+/// Where a table has each feature of a model, for the features that the table has.
 #[derive(Clone, Debug)]
 pub struct Alignment<'a> {
     space: &'a FeatureSpace,
@@ -53,7 +55,7 @@ pub struct Alignment<'a> {
 static NONE: FeatureSpace = FeatureSpace { features: Vec::new() };
 
 impl FeatureSpace {
-    /// The space without features: of a side whose features a model does not use.
+    /// The space without features, for a side whose features a model does not use.
     pub fn none() -> &'static Self {
         &NONE
     }
@@ -95,7 +97,7 @@ impl FeatureSpace {
         self.features.is_empty()
     }
 
-    /// Finds the features in a table by kind and name; their order and further features do not matter.
+    /// Finds the features in a table by kind and name. Their order and any further features do not matter.
     ///
     /// # Errors
     /// If the table has less than half of the features.
@@ -116,13 +118,13 @@ impl FeatureSpace {
             let missing = alignment.missing();
             return Err(Error::data(format!(
                 "the {} table has {:.0} % of the {} features that the model was fitted on: expected at least half; \
-                 missing are {}",
+                 missing: {}",
                 table.entity_kind(),
                 100.0 * alignment.share(),
                 self.len(),
                 listed(&missing, 5)
             ))
-            .help("give the same kinds of feature files that the model was trained with"));
+            .help("use the same kinds of feature files as in training"));
         }
         Ok(alignment)
     }
@@ -149,16 +151,16 @@ impl Alignment<'_> {
     }
 
     /// One feature's value for every entity: the number, 0 or 1, or the position of the level in the *model's* levels.
-    /// NaN where the value is missing, the table lacks the feature, or the level is unknown to the model.
+    /// NaN if the value is missing, the table lacks the feature, or the model does not know the level.
     pub fn column(&self, feature: usize) -> Vec<f32> {
         let all: Vec<u32> = (0..self.table.len() as u32).collect();
         self.values(feature, &all)
     }
 
-    /// As [`Alignment::values`], for models that infinite values would break.
+    /// As [`Alignment::values`], for models that cannot use infinite values.
     ///
     /// # Errors
-    /// If a value is infinite: it names the feature and the entity.
+    /// If a value is infinite. The error names the feature and the entity.
     pub fn finite_values(&self, feature: usize, entities: &[u32]) -> Result<Vec<f32>> {
         let values = self.values(feature, entities);
         let Some(at) = values.iter().position(|value| value.is_infinite()) else { return Ok(values) };

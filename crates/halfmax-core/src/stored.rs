@@ -11,14 +11,14 @@ use crate::{Error, Result};
 /// A fitted model as data: a description and named arrays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StoredModel {
-    /// Parameters, feature names, everything that is not a large array; JSON.
+    /// Everything except large arrays, as JSON: parameters, feature names.
     pub description: serde_json::Value,
     /// The arrays, by name.
     pub tensors: BTreeMap<String, Tensor>,
 }
 
 impl StoredModel {
-    /// A model as its description and its arrays, by name.
+    /// Makes a stored model from its description and its named arrays.
     ///
     /// # Errors
     /// If the description cannot be written as JSON.
@@ -43,19 +43,19 @@ impl StoredModel {
         })
     }
 
-    /// The description, read as the type that it was made from.
+    /// The description, read as the type that it was written from.
     ///
     /// # Errors
-    /// If it is malformed.
+    /// If the description is malformed.
     pub fn described<D: DeserializeOwned>(&self) -> Result<D> {
         D::deserialize(&self.description)
-            .map_err(|error| malformed("its description is not understood").because(error))
+            .map_err(|error| malformed("its description cannot be read").because(error))
     }
 
-    /// Finite double-precision numbers of this name.
+    /// The finite double-precision numbers with this name.
     ///
     /// # Errors
-    /// If there is no such tensor, it is of another type or length, or holds a number that is not finite.
+    /// If there is no such tensor, if its type or length differs, or if a number is not finite.
     pub fn f64s(&self, name: &str, length: usize) -> Result<&[f64]> {
         let values = match self.tensors.get(name) {
             Some(Tensor::F64(values)) => Some(values.as_slice()),
@@ -64,7 +64,7 @@ impl StoredModel {
         checked(values, name, length, |value| value.is_finite())
     }
 
-    /// Finite single-precision numbers of this name.
+    /// The finite single-precision numbers with this name.
     ///
     /// # Errors
     /// As [`StoredModel::f64s`].
@@ -76,7 +76,7 @@ impl StoredModel {
         checked(values, name, length, |value| value.is_finite())
     }
 
-    /// Whole numbers of this name.
+    /// The whole numbers with this name.
     ///
     /// # Errors
     /// As [`StoredModel::f64s`].
@@ -88,7 +88,7 @@ impl StoredModel {
         checked(values, name, length, |_| true)
     }
 
-    /// Bytes of this name.
+    /// The bytes with this name.
     ///
     /// # Errors
     /// As [`StoredModel::f64s`].
@@ -102,10 +102,10 @@ impl StoredModel {
 }
 
 impl StoredModel {
-    /// Refuses arrays and keys that a model of its family does not have. `known` is what the model that was loaded is stored as.
+    /// Refuses arrays and keys that a model of this family does not have. `known` is the loaded model, stored again.
     ///
     /// # Errors
-    /// If there is one: names it.
+    /// If there is an unknown array or key. The error names it.
     ///
     /// ```
     /// use halfmax_core::StoredModel;
@@ -117,7 +117,7 @@ impl StoredModel {
     /// ```
     pub fn refuse_unknown(&self, known: &StoredModel) -> Result<()> {
         let unknown = |what: String| {
-            Err(malformed(format!("{what} is not known to its family"))
+            Err(malformed(format!("its family has no {what}"))
                 .help("copy the file again, or use the version of halfmax that wrote it"))
         };
         if let Some(name) = self.tensors.keys().find(|name| !known.tensors.contains_key(*name)) {
@@ -130,7 +130,7 @@ impl StoredModel {
     }
 }
 
-/// The first key of a JSON value that another one of the same kind does not have, as a path: `sides[0].ids`.
+/// The first key in a JSON value that is missing from another value of the same kind, as a path: `sides[0].ids`.
 pub fn unknown_key(value: &serde_json::Value, known: &serde_json::Value) -> Option<String> {
     use serde_json::Value;
     match (value, known) {
@@ -158,7 +158,7 @@ fn checked<'a, T>(
     fits: impl Fn(&T) -> bool,
 ) -> Result<&'a [T]> {
     let what = match values {
-        None => format!("{name} is missing or of another type"),
+        None => format!("{name} is missing or has another type"),
         Some(values) if values.len() != length => {
             format!("{name} has {} numbers, expected {length}", values.len())
         }
@@ -168,7 +168,7 @@ fn checked<'a, T>(
     Err(malformed(what))
 }
 
-/// The error of a stored model that cannot be one: says what is wrong with it.
+/// The error of a malformed stored model. `what` says what is wrong with it.
 ///
 /// ```
 /// assert_eq!(halfmax_core::malformed("tree 3 has no leaf").to_string(), "the model is malformed: tree 3 has no leaf");

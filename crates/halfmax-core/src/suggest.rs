@@ -1,7 +1,7 @@
-//! The name that somebody meant who wrote another.
+//! Suggests the name that a user meant.
 
-/// The known name that is most alike, in upper or lower case, if any is much alike (by Jaro and Winkler: above 0.7). For keys, columns
-/// and names of models, where there are few and a long one may be cut short.
+/// The known name that is most similar, ignoring case, if its Jaro–Winkler similarity is above 0.7. Use it for keys, columns
+/// and model names: these are few, and users may shorten a long name.
 ///
 /// ```
 /// assert_eq!(halfmax_core::nearest("leaning_rate", ["rounds", "learning_rate"]), Some("learning_rate"));
@@ -17,8 +17,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, other)| other)
 }
 
-/// The known name that the fewest edits lead to, if they are few for its length (Levenshtein); of several the first in the alphabet.
-/// For symbols of genes: there are so many that something is always much alike.
+/// The known name with the fewest edits (Levenshtein), if they are few for the length of the name. On ties the first name in
+/// the alphabet wins. Use it for gene symbols: there are so many that Jaro–Winkler always finds a similar one.
 ///
 /// ```
 /// assert_eq!(halfmax_core::nearest_by_edits("ABCB", ["ABCB1", "TP53"]), Some("ABCB1"));

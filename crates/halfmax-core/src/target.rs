@@ -1,11 +1,11 @@
-//! What a response means: its quantity, its scale and unit, and which end is the sensitive one.
+//! The meaning of a response: its quantity, scale and unit, and which end is sensitive.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the responses of a screen are. Everything that orders responses, words them or turns them into an IC50 asks it.
+/// The meaning of a screen's responses. All code that orders responses, describes them or converts them to an IC50 uses it.
 ///
 /// ```
 /// use halfmax_core::{End, Quantity, Scale, Target, Unit};
@@ -21,22 +21,21 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Target {
-    /// The column, as it was called.
+    /// The name of the column.
     pub name: String,
     /// What was measured.
     #[serde(default)]
     pub quantity: Quantity,
-    /// The scale of the responses; `None` if nothing says which.
+    /// The scale of the responses; `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scale>,
-    /// The unit of the concentration that the responses are of, or are the logarithm of; `None` without one, or if nothing
-    /// says which.
+    /// The unit of the concentration that the responses state, directly or as a logarithm. `None` without a unit, or if it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit>,
-    /// The end at which cell lines are sensitive, or combinations synergistic; `None` if nothing says which.
+    /// The end of the scale at which cell lines are sensitive or combinations synergistic; `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitive: Option<End>,
-    /// What the column held, if the responses are its logarithms. `scale` and `unit` are those of the logarithms.
+    /// The original column, if the responses are its logarithms. `scale` and `unit` describe the logarithms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_from: Option<LinearColumn>,
 }
@@ -44,7 +43,7 @@ pub struct Target {
 /// A column of concentrations whose logarithms are the responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinearColumn {
-    /// The unit of the column, if something says which. The concentrations are then brought to µM first.
+    /// The unit of the column, if known. Its concentrations are then converted to µM before the logarithm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit>,
 }
@@ -53,44 +52,44 @@ pub struct LinearColumn {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
-    /// Nothing says what.
+    /// Unknown.
     #[default]
     Unknown,
     /// The concentration that halves viability.
     Ic50,
-    /// The concentration of half the drug's own greatest effect.
+    /// The concentration with half of the drug's own maximal effect.
     Ec50,
     /// The concentration that halves growth.
     Gi50,
     /// The concentration that halves the growth rate.
     Gr50,
-    /// Another concentration that has some effect: LC50, TGI, IC90.
+    /// The concentration of another effect: LC50, TGI, IC90.
     Potency,
-    /// The area under the viability curve, divided by the range of doses (0 to 1) or not.
+    /// The area under the viability curve, divided by the dose range (then 0 to 1) or not.
     Auc,
     /// The area above the viability curve, 1 − AUC.
     Aac,
-    /// The area between the curve and no effect, not divided by the range of doses.
+    /// The area between the curve and no effect, not divided by the dose range.
     ActivityArea,
     /// A drug sensitivity score: the area above the curve, normalised.
     SensitivityScore,
-    /// Cells that are left, beside untreated ones; also the lowest share on a curve.
+    /// The fraction of cells left relative to untreated cells; also the lowest fraction on a curve.
     Viability,
     /// 1 − viability.
     Inhibition,
-    /// The greatest effect on a curve; as viability or as inhibition, which nothing says.
+    /// The greatest effect on a curve, as viability or as inhibition: the direction is unknown.
     MaximalEffect,
-    /// Growth beside untreated cells; below 0 cells die.
+    /// Growth relative to untreated cells; below 0 cells die.
     Growth,
     /// Growth-rate inhibition: 1 no effect, 0 no growth, below 0 cells die.
     GrowthRate,
     /// The area above the curve of growth-rate inhibition.
     GrowthRateArea,
-    /// The logarithm of how abundant treated cells are beside untreated ones.
+    /// The logarithm of the abundance of treated cells relative to untreated cells.
     LogFoldChange,
     /// Standard deviations from a mean.
     ZScore,
-    /// What two drugs achieve beyond what a model expects.
+    /// The effect of two drugs beyond what a reference model expects.
     Synergy,
     /// The combination index: 1 additive, below 1 synergistic.
     CombinationIndex,
@@ -111,7 +110,7 @@ pub enum Scale {
     /// The logarithm to base 2.
     #[serde(rename = "log2")]
     Log2,
-    /// The decimal logarithm with its sign turned: pIC50.
+    /// The negative decimal logarithm: pIC50.
     #[serde(rename = "neg_log10", alias = "-log10")]
     NegLog10,
 }
@@ -164,7 +163,7 @@ impl End {
         }
     }
 
-    /// The end of a name.
+    /// The end with this name.
     pub fn named(name: &str) -> Option<Self> {
         [Self::Low, Self::High].into_iter().find(|end| end.name() == name)
     }
@@ -179,7 +178,7 @@ impl End {
 }
 
 impl Unit {
-    /// What a concentration in this unit is to be multiplied with to be in µM.
+    /// The factor that converts a concentration in this unit to µM.
     pub fn to_um(self) -> f64 {
         match self {
             Self::Molar => 1e6,
@@ -204,7 +203,7 @@ impl fmt::Display for Unit {
 }
 
 impl Scale {
-    /// Of a value on this scale what it stands for.
+    /// Converts a value on this scale to the linear scale.
     pub fn linear(self, value: f64) -> f64 {
         match self {
             Self::Linear => value,
@@ -215,7 +214,7 @@ impl Scale {
         }
     }
 
-    /// The value on this scale.
+    /// Converts a linear value to this scale.
     pub fn scaled(self, linear: f64) -> f64 {
         match self {
             Self::Linear => linear,
@@ -226,7 +225,7 @@ impl Scale {
         }
     }
 
-    /// Its name in words: "ln", "−log10"; empty of the linear one.
+    /// The name of the scale: "ln", "−log10"; empty for the linear scale.
     fn prefix(self) -> &'static str {
         match self {
             Self::Linear => "",
@@ -239,17 +238,17 @@ impl Scale {
 }
 
 impl Quantity {
-    /// Whether it is a concentration: the lower, the more sensitive.
+    /// Whether the quantity is a concentration: lower means more sensitive.
     pub fn is_concentration(self) -> bool {
         matches!(self, Self::Ic50 | Self::Ec50 | Self::Gi50 | Self::Gr50 | Self::Potency)
     }
 
-    /// Whether it is of two drugs together.
+    /// Whether the quantity describes two drugs together.
     pub fn is_of_combinations(self) -> bool {
         matches!(self, Self::Synergy | Self::CombinationIndex)
     }
 
-    /// The end of its linear scale at which cell lines are sensitive, or combinations synergistic.
+    /// The end of the quantity's linear scale at which cell lines are sensitive or combinations synergistic; `None` if unknown.
     pub fn sensitive(self) -> Option<End> {
         match self {
             Self::Unknown | Self::ZScore | Self::MaximalEffect => None,
@@ -263,7 +262,7 @@ impl Quantity {
         }
     }
 
-    /// What it is called in reports; `None` where its column's name says it better.
+    /// The name of the quantity in reports; `None` if the column's name is better.
     fn label(self) -> Option<&'static str> {
         match self {
             Self::Ic50 => Some("IC50"),
@@ -278,32 +277,32 @@ impl Quantity {
 }
 
 impl Target {
-    /// A target of a quantity, on a scale and in a unit that nothing says; the sensitive end is the quantity's own.
+    /// A target of a quantity with unknown scale and unit. The sensitive end is that of the quantity.
     pub fn new(name: impl Into<String>, quantity: Quantity) -> Self {
         Self { name: name.into(), quantity, sensitive: quantity.sensitive(), ..Self::default() }
     }
 
-    /// Whether a higher response means that the drug works less well (that a combination is less synergistic); `None` if
-    /// nothing says which end is sensitive.
+    /// Whether a higher response means that the drug works less well, or that a combination is less synergistic. `None`
+    /// if the sensitive end is unknown.
     pub fn higher_is_resistant(&self) -> Option<bool> {
         self.sensitive.map(|end| end == End::Low)
     }
 
-    /// Whether [`Target::ic50_um`] can be known.
+    /// Whether [`Target::ic50_um`] can convert responses.
     pub fn has_ic50_um(&self) -> bool {
         self.quantity == Quantity::Ic50 && self.scale.is_some() && self.unit.is_some()
     }
 
-    /// The IC50 in µM that a response stands for; `None` if the target is no IC50, its scale or unit are not known, or the
-    /// IC50 is not a finite number above 0.
+    /// The IC50 in µM for a response. `None` if the target is not an IC50, its scale or unit is unknown, or the IC50 is
+    /// not a finite number above 0.
     pub fn ic50_um(&self, response: f64) -> Option<f64> {
         let (Some(scale), Some(unit)) = (self.scale, self.unit) else { return None };
         let ic50 = scale.linear(response) * unit.to_um();
         (self.quantity == Quantity::Ic50 && ic50.is_finite() && ic50 > 0.0).then_some(ic50)
     }
 
-    /// The response that a value of the column stands for. A target without a logarithm of its own leaves values as they
-    /// are; else what is not above 0 has no response and gives a value that is not finite.
+    /// The response for a value of the column. If the responses are not logarithms of the column, the value is the
+    /// response. Otherwise a value of 0 or less has no response, and the result is not finite.
     pub fn response_of(&self, value: f64) -> f64 {
         match (self.taken_from, self.scale) {
             (Some(column), Some(scale)) => scale.scaled(value * column.unit.map_or(1.0, Unit::to_um)),
@@ -311,7 +310,7 @@ impl Target {
         }
     }
 
-    /// What is predicted, in the words of axes: "ln IC50", "pIC50", "AAC"; of other targets the column's name.
+    /// The predicted quantity as an axis label: "ln IC50", "pIC50", "AAC"; for other targets the column's name.
     pub fn label(&self) -> String {
         let Some(quantity) = self.quantity.label() else { return self.name.replace('_', " ") };
         match self.scale {
@@ -338,7 +337,7 @@ impl Target {
         match self.sensitive {
             Some(End::Low) => format!("lower is more {what}"),
             Some(End::High) => format!("higher is more {what}"),
-            None => format!("which end is {what} is not known"),
+            None => format!("{what} end unknown"),
         }
     }
 }
@@ -401,10 +400,7 @@ mod tests {
         assert_eq!(words(ic50(Scale::Ln, Unit::Micromolar)), "ln IC50 (ln µM), lower is more sensitive");
         assert_eq!(words(ic50(Scale::Linear, Unit::Nanomolar)), "IC50 (nM), lower is more sensitive");
         assert_eq!(words(Target::new("AAC", Quantity::Aac)), "AAC, higher is more sensitive");
-        assert_eq!(
-            words(Target::new("Z_SCORE", Quantity::ZScore)),
-            "Z SCORE, which end is sensitive is not known"
-        );
+        assert_eq!(words(Target::new("Z_SCORE", Quantity::ZScore)), "Z SCORE, sensitive end unknown");
         assert_eq!(
             words(Target::new("synergy_zip", Quantity::Synergy)),
             "synergy zip, higher is more synergistic"

@@ -47,9 +47,9 @@ fn names_and_values_say_what_responses_are() {
         ("GR_AOC", &[0.0, 0.2, 1.0], "GR AOC, higher is more sensitive"),
         ("LFC", &[-2.0, 0.2, 1.0], "LFC, lower is more sensitive"),
         ("zscore_auc", &[-2.0, 0.2, 1.0], "zscore auc, lower is more sensitive"),
-        ("Z_SCORE", &[-2.0, 0.2, 1.0], "Z SCORE, which end is sensitive is not known"),
-        ("Y", &[-2.0, 0.2, 1.0], "Y, which end is sensitive is not known"),
-        ("CI", &[-2.0, 0.2, 1.0], "CI, which end is sensitive is not known"),
+        ("Z_SCORE", &[-2.0, 0.2, 1.0], "Z SCORE, sensitive end unknown"),
+        ("Y", &[-2.0, 0.2, 1.0], "Y, sensitive end unknown"),
+        ("CI", &[-2.0, 0.2, 1.0], "CI, sensitive end unknown"),
     ] {
         assert_eq!(words(name, values), expected, "{name} {values:?}");
     }

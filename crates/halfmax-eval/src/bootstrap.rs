@@ -1,3 +1,5 @@
+//! Bootstrap intervals of metrics, over entities.
+
 use halfmax_core::{Error, Result, Seed};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +11,7 @@ use crate::metric::{COUNT, Intervals, METRICS, Metrics};
 use crate::metrics::{Scored, Stored};
 use crate::moments::Moments;
 
-/// What a bootstrap draws with replacement: the entities that the test sets of a split are made of.
+/// What a bootstrap draws with replacement: the entities that make up the test sets of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resample {
     /// Cell lines, each with all its test responses.
@@ -23,23 +25,25 @@ pub(crate) type DrawnMetrics = [Option<f64>; COUNT];
 
 /// Bootstrap draws of the metrics.
 pub(crate) struct Bootstrap {
-    /// How many entities each draw took.
+    /// Number of entities in each draw.
     pub(crate) entities: usize,
     pub(crate) draws: Vec<DrawnMetrics>,
 }
 
 impl Scored {
-    /// 95 % intervals of the metrics: percentiles over bootstrap draws (Efron & Tibshirani 1993, chapter 13), each
-    /// of which draws as many entities as there are, with replacement. The percentiles lie as far out as Student's t asks of so
-    /// few entities (Hesterberg 2015, "expanded percentile"): 2.5 and 97.5 with many.
+    /// 95 % intervals of the metrics: percentiles over bootstrap draws (Efron & Tibshirani 1993, chapter 13). Each draw
+    /// takes as many entities as there are, with replacement. With many entities, the percentiles are 2.5 and 97.5. With
+    /// few, they lie as far out as Student's t requires (Hesterberg 2015, "expanded percentile").
     ///
-    /// Responses of one cell line share its biology, and those of one drug its mechanism, so entities are
-    /// drawn and not single responses. Models are not fitted again. A draw repeats cell lines and holds fewer different
-    /// ones; a drug's variance about a mean taken from them would be too small, by a tenth where a drug has ten responses. So ranks
-    /// (Spearman), drugs' means (within-drug R²; each response counts as the jackknife says) and the choice of drugs that have enough cell lines for the per-drug Pearson are
-    /// those of the whole test set, and the per-drug Pearson's draws are shifted so that their mean is the estimate. Of a
-    /// metric that fewer than half of the draws define, and of a single entity, there is no interval. The result depends
-    /// on the seed, not on the number of threads.
+    /// Responses of one cell line share its biology, and those of one drug its mechanism. Therefore entities are drawn,
+    /// not single responses. Models are not fitted again.
+    ///
+    /// A draw repeats cell lines and so has fewer different ones. A drug's variance around a mean estimated in the draw
+    /// would be too small: by a tenth for a drug with ten responses. Three quantities are therefore taken from the whole
+    /// test set: the ranks (Spearman), the drugs' means (within-drug R²; each response counts by the jackknife), and the
+    /// choice of drugs with enough cell lines for the per-drug Pearson. The draws of the per-drug Pearson are shifted so
+    /// that their mean is the estimate. There is no interval for a single entity, nor for a metric that is undefined in
+    /// more than half of the draws. The result depends on the seed, not on the number of threads.
     ///
     /// # Errors
     /// If there are fewer than 10 draws, or more than 1,000,000.
@@ -47,8 +51,8 @@ impl Scored {
         Ok(self.bootstrap(resample, draws, seed)?.intervals(&self.metrics()))
     }
 
-    /// The metrics of every draw. Of two models with the same test responses and seed, draws of one number
-    /// draw the same entities.
+    /// The metrics of every draw. For two models with the same test responses and seed, draws with the same number take
+    /// the same entities.
     pub(crate) fn bootstrap(&self, resample: Resample, draws: usize, seed: Seed) -> Result<Bootstrap> {
         if !(10..=1_000_000).contains(&draws) {
             return Err(Error::parameter("bootstrap_draws", draws, "a number from 10 to 1000000"));
@@ -62,8 +66,7 @@ impl Scored {
         })
     }
 
-    /// Sums over all responses are kept per cell line, so that a draw runs over the rows for the drugs'
-    /// sums only.
+    /// Sums over all responses are kept per cell line, so that a draw visits the rows only for the drugs' sums.
     fn over_cells(&self, draws: usize, seed: Seed) -> Vec<DrawnMetrics> {
         let mut parts = vec![Pooled::default(); self.cells];
         for row in &self.rows {
@@ -107,7 +110,7 @@ fn each_draw(draws: usize, one: impl Fn(u64) -> DrawnMetrics + Sync + Send) -> V
     (0..draws as u64).into_par_iter().map(one).collect()
 }
 
-/// How often each of `entities` is drawn when as many are drawn with replacement.
+/// How often each of `entities` occurs in a draw of the same size with replacement.
 fn multiplicities(entities: usize, seed: Seed) -> Vec<f64> {
     let mut random = ChaCha8Rng::seed_from_u64(seed.value());
     let mut times = vec![0.0; entities];
@@ -122,7 +125,7 @@ fn weighted(parts: &[Pooled], times: &[f64]) -> Pooled {
 }
 
 impl Bootstrap {
-    /// The 95 % intervals, those of metrics that are off their estimates in draws shifted to these.
+    /// The 95 % intervals. For metrics whose draws are biased, the draws are shifted to the estimates.
     pub(crate) fn intervals(&self, estimates: &Metrics) -> Intervals {
         let mut intervals = Intervals::default();
         for (at, metric) in METRICS.iter().enumerate() {
@@ -150,8 +153,8 @@ impl Bootstrap {
     }
 }
 
-/// The ends of a 95 % interval from the ascending values of draws that each drew so many entities, interpolated between
-/// neighbours; `None` of no value and of a single entity.
+/// The ends of a 95 % interval from the ascending values of draws of this many entities, interpolated between neighbours.
+/// `None` for no values and for a single entity.
 pub(crate) fn percentiles(values: &[f64], entities: usize) -> Option<[f64; 2]> {
     let below = share_below(entities).filter(|_| !values.is_empty())?;
     let at = |share: f64| {
@@ -162,7 +165,7 @@ pub(crate) fn percentiles(values: &[f64], entities: usize) -> Option<[f64; 2]> {
     Some([at(below), at(1.0 - below)])
 }
 
-/// The share of draws below a 95 % interval: Φ(−√(n / (n − 1)) · t), with t the 97.5 % quantile of Student's t with n − 1
+/// The share of draws below a 95 % interval: Φ(−√(n / (n − 1)) · t). t is the 97.5 % quantile of Student's t with n − 1
 /// degrees of freedom (Hesterberg 2015, section 5.3).
 fn share_below(entities: usize) -> Option<f64> {
     let freedom = entities.checked_sub(1).filter(|freedom| *freedom > 0)? as f64;

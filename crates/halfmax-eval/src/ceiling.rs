@@ -1,4 +1,4 @@
-//! What a second measurement of the same pairs achieves: the most that a model can be asked for.
+//! How well a second measurement of the same pairs predicts the first: an upper limit for models.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,25 +14,25 @@ use crate::{DrugMetrics, ModelEvaluation, ReferenceResponse, Scored};
 pub struct Ceiling {
     /// Number of pairs that both measured.
     pub pairs: usize,
-    /// Mean over drugs with at least [`Scored::LEAST_CELLS`] common cell lines of the Pearson correlation.
+    /// Mean of the Pearson correlations of drugs with at least [`Scored::LEAST_CELLS`] common cell lines.
     pub per_drug_pearson: Option<f64>,
-    /// Number of those drugs.
+    /// Number of these drugs.
     pub drugs_counted: usize,
     /// Root mean squared difference over all common pairs.
     pub rmse: Option<f64>,
-    /// Each drug by itself, with what each model achieves on all of its test responses.
+    /// Each drug separately, with each model's result on all test responses of the drug.
     pub drugs: Vec<DrugCeiling>,
-    /// For each model its mean per-drug Pearson over the drugs that are counted here.
+    /// For each model, its mean per-drug Pearson over the drugs that are counted here.
     pub models: Vec<ModelOnCeiling>,
 }
 
 /// One drug of a [`Ceiling`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DrugCeiling {
-    /// What the reference study achieves.
+    /// The result of the reference study.
     #[serde(flatten)]
     pub reference: DrugMetrics,
-    /// The Pearson correlation of every model, by name; `null` where it is not defined.
+    /// The Pearson correlation of every model, by name; `null` if undefined.
     pub models: Vec<(String, Option<f64>)>,
 }
 
@@ -41,15 +41,15 @@ pub struct DrugCeiling {
 pub struct ModelOnCeiling {
     /// The model's name.
     pub name: String,
-    /// The mean of its drugs' Pearson correlations; a constant prediction counts as 0.
+    /// The mean of its drugs' Pearson correlations. A constant prediction counts as 0.
     pub per_drug_pearson: Option<f64>,
 }
 
 impl Ceiling {
-    /// Compares a reference study with a screen of single drugs, and models with both.
+    /// Compares a reference study with a screen of single drugs, and the models with both.
     ///
     /// # Errors
-    /// If no pair was measured twice.
+    /// If the studies have no pair in common.
     pub fn new(screen: &Screen, reference: &[ReferenceResponse], models: &[ModelEvaluation]) -> Result<Self> {
         let second: HashMap<(u32, u32), f32> =
             reference.iter().map(|one| ((one.cell, one.drug), one.value)).collect();
@@ -66,9 +66,9 @@ impl Ceiling {
         }
         if first.is_empty() {
             return Err(Error::data(
-                "the reference study has no pair of cell line and drug in common with the screen",
+                "the reference study and the screen have no pair of cell line and drug in common",
             )
-            .help("give a table with the same names of cell lines and drugs"));
+            .help("use a table with the same names of cell lines and drugs"));
         }
         let scored = Scored::new(&cells, &drugs, &first, &again)?;
         let metrics = scored.metrics();

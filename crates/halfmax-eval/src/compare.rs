@@ -1,4 +1,4 @@
-//! Whether one model is better than another by more than chance: paired differences, and ranks over folds.
+//! Whether one model is better than another beyond chance: paired differences, and ranks over folds.
 
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
@@ -7,7 +7,7 @@ use crate::comparison::{Comparison, PairedDifference, Ranks};
 use crate::metric::{METRICS, Metric, MetricGroup, R2WithinDrug, Rmse, position};
 use crate::{ModelEvaluation, SplitKind};
 
-/// Critical values of Nemenyi's test at the 5 % level for 2 to 20 models: the studentised range over √2.
+/// Critical values of Nemenyi's test at the 5 % level for 2 to 20 models: the studentised range divided by √2.
 const NEMENYI: [f64; 19] = [
     1.960, 2.344, 2.569, 2.728, 2.850, 2.948, 3.031, 3.102, 3.164, 3.219, 3.268, 3.313, 3.354, 3.391, 3.426,
     3.458, 3.489, 3.517, 3.544,
@@ -23,7 +23,7 @@ impl Comparison {
         Self { pairs, ranks: Ranks::new(main, models) }
     }
 
-    /// Every two models by a metric.
+    /// All pairs of models by a metric.
     fn paired(metric: &dyn Metric, models: &[ModelEvaluation], drawn: &[Bootstrap]) -> Vec<PairedDifference> {
         let (name, sign) = (metric.name(), metric.better().sign());
         let Some(at) = position(name) else { return Vec::new() };
@@ -73,7 +73,7 @@ impl Ranks {
         }
         let mut sums = vec![0.0; count];
         for fold in 0..folds {
-            // What is not defined ranks last.
+            // An undefined metric ranks last.
             let score = |model: &ModelEvaluation| {
                 model.folds[fold].metrics.get(metric).map_or(f64::NEG_INFINITY, |value| sign * value)
             };
@@ -96,7 +96,7 @@ impl Ranks {
     }
 }
 
-/// The probability that a χ² of so many degrees of freedom is above `x`.
+/// The probability that a χ² with this many degrees of freedom is above `x`.
 fn chi_squared_above(x: f64, degrees: usize) -> f64 {
     ChiSquared::new(degrees as f64).map_or(f64::NAN, |distribution| distribution.sf(x))
 }

@@ -7,46 +7,47 @@ use serde::Serialize;
 /// How the models of an evaluation differ. Serialises as the `comparison` of `metrics.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Every two models, the better one first: the difference of their metrics on the same test responses. By the metric that models are
-    /// ranked by, then, where positive responses are detected, by those of [`MetricGroup::Detection`].
+    /// All pairs of models, the better one first: the difference of their metrics on the same test responses. First by
+    /// the metric that ranks the models. If positive responses are detected, then by the metrics of
+    /// [`MetricGroup::Detection`].
     pub pairs: Vec<PairedDifference>,
     /// The ranks of the models over folds; `None` with fewer than two folds or models.
     pub ranks: Option<Ranks>,
 }
 
-/// A metric of one model less that of another, with a 95 % interval by paired bootstrap: every draw takes the same
-/// entities for both models.
+/// The difference between two models' metrics, with a 95 % interval by paired bootstrap: every draw takes the same entities
+/// for both models.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PairedDifference {
     /// The better model.
     pub better: String,
-    /// The other.
+    /// The worse model.
     pub worse: String,
-    /// The metric: "r2_within_drug", or "rmse" where whole drugs are unseen; of detection "mse", "roc_auc" and "pr_auc".
+    /// The metric: "r2_within_drug", or "rmse" if whole drugs are unseen; for detection "mse", "roc_auc" and "pr_auc".
     pub metric: &'static str,
-    /// The metric of the better model less that of the other.
+    /// The metric of the better model minus that of the worse model.
     pub difference: f64,
-    /// Its 95 % interval by percentiles over draws, see [`crate::Scored::intervals`].
+    /// The 95 % interval of the difference, by percentiles over draws; see [`crate::Scored::intervals`].
     pub interval: [f64; 2],
-    /// Twice the share of draws in which the difference is zero or has the other sign, the observed one counted
-    /// among them (Davison & Hinkley 1997, equation 4.11), at most 1.
+    /// Twice the share of draws in which the difference is zero or has the other sign, at most 1. The observed difference
+    /// counts as one of the draws (Davison & Hinkley 1997, equation 4.11).
     pub p: f64,
 }
 
 /// Friedman's test over folds and Nemenyi's critical difference (Demšar 2006, section 3.2.2).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ranks {
-    /// The metric that models are ranked by within every fold.
+    /// The metric that ranks the models within every fold.
     pub metric: &'static str,
     /// Number of folds.
     pub folds: usize,
-    /// The mean rank of every model, the best (1 is first) first.
+    /// The mean rank of every model, the best model first. Rank 1 is the best.
     pub mean_ranks: Vec<(String, f64)>,
     /// Friedman's χ².
     pub friedman: f64,
-    /// The probability of a χ² as large if all models were equal.
+    /// The probability of an equal or larger χ² if all models were equal.
     pub p: f64,
-    /// Models whose mean ranks differ by less than this do not differ at the 5 % level; `None` for more than 20 models.
+    /// Models whose mean ranks differ by less than this do not differ at the 5 % level. `None` for more than 20 models.
     pub critical_difference: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Prediction intervals whose coverage holds for entities that were never seen, from out-of-fold residuals.
+//! Prediction intervals from out-of-fold residuals. Their coverage also holds for unseen entities.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,11 +16,11 @@ use crate::step::Step;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConformalParams {
-    /// The share of responses that an interval is to hold: above 0, below 1.
+    /// Share of responses that an interval should contain: above 0, below 1.
     pub level: f64,
-    /// The models that get intervals; empty for all.
+    /// The names of the models that get intervals. Empty for all models.
     pub models: Vec<String>,
-    /// Inner folds that a model which is trained on everything is calibrated by: 2 to 20.
+    /// Number of inner folds that calibrate the intervals of a model trained on all data: 2 to 20.
     pub folds: usize,
 }
 
@@ -35,7 +35,7 @@ impl ConformalParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// The first parameter that cannot work, with its value and what is allowed.
+    /// If a parameter is out of range. The error names the first such parameter, its value and the allowed values.
     ///
     /// ```
     /// use halfmax_eval::ConformalParams;
@@ -52,43 +52,45 @@ impl ConformalParams {
         Ok(())
     }
 
-    /// Whether a model of this name gets intervals.
+    /// Whether the model with this name gets intervals.
     pub fn includes(&self, name: &str) -> bool {
         self.models.is_empty() || self.models.iter().any(|model| model == name)
     }
 }
 
-/// Shares of responses that intervals are checked at.
+/// Nominal shares of responses at which intervals are checked.
 pub const NOMINAL: [f64; 4] = [0.5, 0.8, 0.9, 0.95];
 
-/// How wide the intervals of a model have to be, from what it said of responses that it had not seen.
+/// The width of a model's intervals, from its predictions for responses that it had not seen.
 ///
-/// The score of a response is its absolute out-of-fold residual over a scale. The scale is the product, over the sides whose
-/// entities will be asked about again, of how much the entity's residuals spread compared with all (shrunken towards all as
-/// if ten more responses had the average spread): a drug that is hard to predict gets wider intervals. The half-width is the
-/// scale times a quantile of the scores in which every group that the split keeps together (cell line, drug, tissue) has the
-/// same weight, and one more group counts as infinite. By exchangeability of groups an interval then holds a response of a
-/// group that was never seen with at least the nominal probability (Lee, Barber & Willett 2023, arXiv 2306.06342; Vovk 2015
-/// for the use of out-of-fold residuals, whose models have seen somewhat less than the one that predicts).
+/// The score of a response is its absolute out-of-fold residual divided by a scale. The scale is a product over the sides
+/// whose entities are seen again. Each factor is the spread of the entity's residuals relative to that of all residuals. It
+/// shrinks towards 1 as if ten more responses had the average spread. A drug that is hard to predict therefore gets wider
+/// intervals.
 ///
-/// Where the members of an ensemble say how much they differ, the scale is multiplied by a function of that as well
-/// (normalised conformal prediction, Papadopoulos, Gammerman & Vovk 2008), as far as it makes the intervals
-/// narrower. How far is chosen by the same residuals, which the guarantee does not cover: with few groups the intervals may
-/// hold a little less.
+/// The half-width is the scale times a quantile of the scores. In this quantile, every group that the split keeps together
+/// (cell line, drug, tissue) has the same weight, and one more group counts as infinite. If groups are exchangeable, an
+/// interval contains a response of an unseen group with at least the nominal probability (Lee, Barber & Willett 2023, arXiv
+/// 2306.06342). The models behind out-of-fold residuals have seen slightly less data than the model that predicts (Vovk
+/// 2015).
+///
+/// For an ensemble, the scale is also multiplied by a function of the spread of its members (normalised conformal prediction,
+/// Papadopoulos, Gammerman & Vovk 2008), if this makes the intervals narrower. The same residuals decide how strongly, and
+/// the guarantee does not cover this choice. With few groups the intervals may therefore contain slightly fewer responses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     level: f64,
-    /// (nominal share, quantile of the scores in the unit of the target); none where there are too few groups for it.
+    /// (nominal share, quantile of the scores in the unit of the target); the quantile is `None` if there are too few groups.
     quantiles: Vec<(f64, Option<f64>)>,
-    /// For each side its entities' factors by id; none for a side that is held out.
+    /// For each side, its entities' factors by id; `None` for a side that is held out.
     factors: Vec<Option<BTreeMap<String, f64>>>,
-    /// How the spread of an ensemble's members enters the scale.
+    /// How the spread of an ensemble's members affects the scale.
     #[serde(default)]
     spread: SpreadShare,
 }
 
-/// How the spread s of an ensemble's members enters the scale of a response: by √(1 − share + share · s² / mean square).
+/// How the spread s of an ensemble's members affects the scale of a response: by the factor √(1 − share + share · s² / mean square).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SpreadShare {
@@ -97,7 +99,7 @@ struct SpreadShare {
 }
 
 impl Default for SpreadShare {
-    /// Not at all.
+    /// No effect.
     fn default() -> Self {
         Self { share: 0.0, mean_square: 1.0 }
     }
@@ -110,20 +112,20 @@ impl SpreadShare {
     }
 }
 
-/// Shares of the spread that are tried beside none; the one that makes the intervals narrowest is taken.
+/// Shares of the spread to try, besides 0. The share with the narrowest intervals is used.
 const SPREAD_SHARES: [f64; 3] = [0.25, 0.5, 0.75];
 
-/// A scale is shrunken towards the average as if so many more responses had it.
+/// A scale shrinks towards the average as if this many more responses had it.
 const PRIOR_RESPONSES: f64 = 10.0;
-/// A factor is at least this, so that an entity whose residuals vanish does not get an interval without width.
+/// The smallest factor, so that an entity whose residuals vanish does not get an interval of width 0.
 const LEAST_FACTOR: f64 = 1e-3;
 
 impl Calibration {
-    /// From out-of-fold predictions for every response of a view, whose groups are held out as `validation` says; with the
-    /// spread of an ensemble's members in each of them, if the model is one.
+    /// From out-of-fold predictions for every response of a view, whose groups are held out as `validation` says. For an
+    /// ensemble, also from the spread of the members in each prediction.
     ///
     /// # Errors
-    /// If there is not a finite prediction for every response, or there are too few groups for the level.
+    /// If a response has no finite prediction, or there are too few groups for the level.
     pub fn new(
         train: &TrainView,
         predicted: &[f32],
@@ -133,7 +135,7 @@ impl Calibration {
     ) -> Result<Self> {
         if predicted.len() != train.rows.len() || predicted.iter().any(|value| !value.is_finite()) {
             return Err(Error::failed(format!(
-                "{} out-of-fold predictions for {} responses: expected a finite number for each",
+                "there are {} out-of-fold predictions for {} responses: expected a finite number for each",
                 predicted.len(),
                 train.rows.len()
             )));
@@ -165,16 +167,16 @@ impl Calibration {
         let calibration = found.0;
         if calibration.quantile(level).is_none() {
             return Err(Error::data(format!(
-                "intervals.level = {level}: the responses are of {count} groups that the split keeps together, \
-                 expected at least {}",
+                "intervals.level = {level} needs at least {} groups that the split keeps together, but the responses have \
+                 {count}",
                 (level / (1.0 - level) - 1e-9).ceil()
             ))
-            .help("ask for a lower level"));
+            .help("set a lower level"));
         }
         Ok(calibration)
     }
 
-    /// With the spread of members in the scale as said; and the mean half-width at the level that comes of it.
+    /// The calibration with this share of the members' spread in the scale, and its mean half-width at the level.
     fn at_share(
         train: &TrainView,
         residuals: &[f64],
@@ -223,10 +225,10 @@ impl Calibration {
         (calibration, width)
     }
 
-    /// Checks what was read from a file.
+    /// Checks a calibration that was read from a file.
     ///
     /// # Errors
-    /// If there is no width for its level, or a number is negative or not finite.
+    /// If the level has no width, or a number is negative or not finite.
     pub fn check(&self) -> Result<()> {
         let possible = |value: f64| value.is_finite() && value >= 0.0;
         let quantiles = self.quantiles.iter().filter_map(|(_, quantile)| *quantile).all(possible);
@@ -237,10 +239,10 @@ impl Calibration {
             return Ok(());
         }
         Err(Error::data("the calibration of the model's intervals is malformed")
-            .help("copy the file again, or train the model anew"))
+            .help("copy the file again, or train the model again"))
     }
 
-    /// The share of responses that the intervals are to hold.
+    /// The share of responses that the intervals should contain.
     pub fn level(&self) -> f64 {
         self.level
     }
@@ -252,11 +254,11 @@ impl Calibration {
     /// The scales of the entities of some tables, one table for each side.
     ///
     /// # Errors
-    /// If there is another number of tables than the calibration has sides.
+    /// If the numbers of tables and of the calibration's sides differ.
     pub fn widths(&self, tables: &[&EntityTable]) -> Result<Widths> {
         if tables.len() != self.factors.len() {
             return Err(Error::data(format!(
-                "intervals for {} sides were calibrated on {}",
+                "intervals need {} sides, but they were calibrated on {}",
                 tables.len(),
                 self.factors.len()
             )));
@@ -280,7 +282,7 @@ pub struct Widths {
 }
 
 impl Widths {
-    /// Whether they depend on the spread of an ensemble's members.
+    /// Whether the widths depend on the spread of an ensemble's members.
     pub fn uses_spread(&self) -> bool {
         self.spread.share > 0.0
     }
@@ -293,9 +295,9 @@ impl Widths {
         self.scales.iter().zip(tuple).map(one).product()
     }
 
-    /// Half the width of the interval of a tuple, in the unit of the target, at the calibration's own level. None for an
-    /// entity that the calibration should have seen and has not: an unseen drug of a model for unseen cell lines. The spread
-    /// is that of the model's members in this tuple; see [`Widths::uses_spread`].
+    /// Half the width of the interval of a tuple, in the unit of the target, at the calibration's level. `None` for an
+    /// entity that the calibration should have seen but did not: for example a new drug in a model for unseen cell lines.
+    /// `spread` is the spread of the model's members for this tuple; see [`Widths::uses_spread`].
     pub fn half(&self, tuple: &[u32], spread: Option<f32>) -> Option<f64> {
         self.half_at(self.level, tuple, spread)
     }
@@ -307,18 +309,18 @@ impl Widths {
     }
 }
 
-/// How much the residuals of every entity of a side spread.
+/// The spread of the residuals of every entity of a side.
 struct Spreads {
     /// Sum of squares and number of residuals of every entity.
     sums: Vec<(f64, usize)>,
-    /// The same of every entity in each group that it has residuals in.
+    /// The same for every entity within each group that it has residuals in.
     in_group: HashMap<(u32, usize), (f64, usize)>,
-    /// The mean square of all.
+    /// The mean square of all residuals.
     average: f64,
 }
 
 impl Spreads {
-    /// Of the entities of a side. The drugs of combinations spread as much on one side as on the other.
+    /// The spreads of a side's entities. A drug of combinations has the same spread on both drug sides.
     fn of(train: &TrainView, side: usize, residuals: &[f64], groups: &[usize]) -> Self {
         let screen = train.screen;
         let mut sums = vec![(0.0, 0); screen.table(side).len()];
@@ -337,7 +339,7 @@ impl Spreads {
         Self { sums, in_group, average: squares / residuals.len() as f64 }
     }
 
-    /// How much the residuals of an entity spread compared with all, shrunken.
+    /// The spread of an entity's residuals relative to that of all residuals, shrunken.
     fn factor(&self, squares: f64, count: usize) -> f64 {
         if self.average <= 0.0 {
             return 1.0;
@@ -346,15 +348,15 @@ impl Spreads {
         (shrunken / self.average).sqrt().max(LEAST_FACTOR)
     }
 
-    /// The factor of an entity without its residuals in one group: a response that is scored must not have its group in its
-    /// scale, since one that is predicted does not either.
+    /// The factor of an entity without its residuals in one group. A scored response must not have its own group in its
+    /// scale, because a predicted response does not have it either.
     fn factor_without(&self, entity: u32, group: usize) -> f64 {
         let (squares, count) = self.sums[entity as usize];
         let (own, own_count) = self.in_group.get(&(entity, group)).copied().unwrap_or_default();
         self.factor(squares - own, count - own_count)
     }
 
-    /// The factors of the entities that have residuals, by id.
+    /// The factors of the entities with residuals, by id.
     fn factors(&self, ids: &[String]) -> BTreeMap<String, f64> {
         let seen = ids.iter().zip(&self.sums).filter(|(_, (_, count))| *count > 0);
         seen.map(|(id, (squares, count))| (id.clone(), self.factor(*squares, *count))).collect()
@@ -378,34 +380,34 @@ impl WeightedScores {
         Self { scores }
     }
 
-    /// The least score up to which the weights add up to `level`.
+    /// The smallest score at which the weights up to it add up to `level`.
     fn quantile(&self, level: f64) -> Option<f64> {
         let mut sum = 0.0;
         self.scores.iter().find_map(|(score, weight)| {
             sum += weight;
-            // A rounding error must not ask for one score more.
+            // A rounding error must not require one more score.
             (sum >= level - 1e-12).then_some(*score)
         })
     }
 }
 
-/// What intervals of one nominal share held of responses that neither model nor calibration had seen.
+/// The coverage of intervals with one nominal share, on responses that neither model nor calibration had seen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Coverage {
-    /// The share that the intervals were to hold.
+    /// The share of responses that the intervals should contain.
     pub nominal: f64,
-    /// The share of responses that they held.
+    /// The share of responses that they contain.
     pub observed: f64,
-    /// The mean over the groups that the split keeps together of the share of a group's responses that they held.
+    /// The share of a group's responses that the intervals contain, averaged over the groups that the split keeps together.
     pub observed_by_group: f64,
-    /// Their mean width, in the unit of the target.
+    /// The mean width of the intervals, in the unit of the target.
     pub mean_width: f64,
-    /// Number of responses that had an interval.
+    /// Number of responses with an interval.
     pub n: usize,
 }
 
 impl Coverage {
-    /// From (group, absolute error, half-width) of every response that has an interval.
+    /// From (group, absolute error, half-width) of every response with an interval.
     pub(crate) fn of(nominal: f64, found: &[(usize, f64, f64)]) -> Option<Self> {
         if found.is_empty() {
             return None;
@@ -429,11 +431,11 @@ impl Coverage {
     }
 }
 
-/// Fits a model to a view, and calibrates its intervals by inner folds that leave out what `context.validation` keeps
-/// together. A stack is calibrated by the predictions that its weights came from.
+/// Fits a model to a view, and calibrates its intervals by inner folds that leave out the groups of `context.validation`. A
+/// stack is calibrated by the predictions that its weights were fitted to.
 ///
 /// # Errors
-/// An error of the model; fewer groups than inner folds, or too few for the level; and if the user stopped it.
+/// If the model fails, if there are fewer groups than inner folds or too few for the level, or if the user stopped the fit.
 pub fn fit_calibrated(
     model: &dyn AnyModel,
     train: &TrainView,
@@ -447,7 +449,7 @@ pub fn fit_calibrated(
         }
         None => {
             if train.rows.is_empty() {
-                return Err(Error::data("there is no response to learn from"));
+                return Err(Error::data("the training data have no responses"));
             }
             let folds = InnerFolds::draw(train, context, params.folds)?;
             let fits = folds.count() + 1;

@@ -1,4 +1,4 @@
-//! A model of one study, tested on the responses of another.
+//! Tests a model of one study on the responses of another study.
 
 use std::collections::HashMap;
 
@@ -18,27 +18,27 @@ pub struct ReferenceResponse {
     pub value: f32,
 }
 
-/// How a model that was trained on one study does on another that measured the same drugs, with the same entities held out.
+/// How a model trained on one study predicts another study of the same drugs, with the same entities held out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct CrossStudy {
-    /// Metrics over all responses of the other study that belong to a fold that was run.
+    /// Metrics over all responses of the other study that belong to one of the folds in this run.
     pub metrics: Metrics,
-    /// The same predictions against the study that the model was trained on, over the pairs that both measured.
+    /// Metrics of the same predictions against the model's own study, over the pairs that both studies measured.
     pub within: Metrics,
-    /// The same predictions against the other study, over the pairs that both measured.
+    /// Metrics of the same predictions against the other study, over the pairs that both studies measured.
     pub across: Metrics,
-    /// `within` less `across`: what the change of study costs.
+    /// `within` minus `across`: the cost of the change of study.
     pub drop: MetricDrop,
 }
 
-/// A difference of metrics; positive where the other study is predicted worse.
+/// A difference of metrics. It is positive if the other study is predicted worse.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct MetricDrop {
-    /// RMSE across less RMSE within, in the unit of the target.
+    /// RMSE across minus RMSE within, in the unit of the target.
     pub rmse: Option<f64>,
-    /// Mean per-drug Pearson within less across.
+    /// Mean per-drug Pearson, within minus across.
     pub per_drug_pearson: Option<f64>,
-    /// Within-drug R² within less across.
+    /// Within-drug R², within minus across.
     pub r2_within_drug: Option<f64>,
 }
 
@@ -46,13 +46,13 @@ pub struct MetricDrop {
 pub(crate) struct OtherStudy<'a> {
     responses: &'a [ReferenceResponse],
     fold_of: Vec<Option<usize>>,
-    /// What the screen itself measured of the same pair.
+    /// The screen's own response of the same pair.
     own: Vec<Option<f32>>,
 }
 
 impl<'a> OtherStudy<'a> {
-    /// A response belongs to the fold of its entity where the split holds entities out, else to that of its pair. A pair that
-    /// the screen did not measure, which no fold has seen, belongs to the first fold that is run.
+    /// A response belongs to the fold of its entity if the split holds entities out, otherwise to the fold of its pair.
+    /// If the screen did not measure the pair, no fold has seen it, and it belongs to the first fold of the run.
     pub(crate) fn new(
         screen: &Screen,
         folds: &Folds,
@@ -99,7 +99,7 @@ impl<'a> OtherStudy<'a> {
         [cells, rows.iter().map(|at| self.responses[*at].drug).collect()]
     }
 
-    /// Scores (response of the other study, prediction) pairs; none if no pair was measured by both.
+    /// Scores (response of the other study, prediction) pairs; `None` if the studies share no pair.
     pub(crate) fn score(&self, rows: &[usize], predicted: &[f32]) -> Result<Option<CrossStudy>> {
         let metrics = |chosen: &[usize], value: &dyn Fn(usize) -> f32| -> Result<Metrics> {
             let chosen_rows: Vec<usize> = chosen.iter().map(|at| rows[*at]).collect();

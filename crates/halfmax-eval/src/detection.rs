@@ -1,14 +1,16 @@
+//! The squared error, and how well positive responses are detected.
+
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::metric::{Intervals, METRICS, MetricGroup, Metrics};
 use crate::metrics::Scored;
 
-/// What is usual to say of predicted synergy besides the other metrics: the squared error, and how well combinations above a
-/// threshold are told from the others by their predictions. The metrics are those of [`MetricGroup::Detection`].
+/// The usual additional metrics for predicted synergy: the squared error, and how well predictions separate combinations
+/// above a threshold from the others. The metrics are those of [`MetricGroup::Detection`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detection {
-    /// Observed responses above this are positive, in the unit of the target; none where none was given.
+    /// Observed responses above this are positive, in the unit of the target; `None` without a threshold.
     pub threshold: Option<f64>,
     /// Number of positive responses.
     pub positives: Option<usize>,
@@ -21,7 +23,7 @@ impl Detection {
         Self { threshold, positives: scored.positives(), metrics: scored.metrics(), intervals }
     }
 
-    /// The value of a metric: "mse", "roc_auc" or "pr_auc". None where it is not defined, or no threshold was given.
+    /// The value of a metric: "mse", "roc_auc" or "pr_auc". `None` if it is undefined or there is no threshold.
     pub fn get(&self, metric: &str) -> Option<f64> {
         self.metrics.get(metric)
     }

@@ -1,11 +1,10 @@
-//! A test set, or a draw of a bootstrap from it, as the sums that metrics are made of.
+//! A test set, or a bootstrap draw from it, as the sums that metrics are computed from.
 
 use crate::metric::{COUNT, METRICS};
 use crate::metrics::Row;
 use crate::moments::Moments;
 
-/// The sums that the metrics over all test responses are made of. Sums of parts add up to the sum of the
-/// whole.
+/// The sums for the metrics over all test responses. Sums of parts add up to the sum of the whole.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pooled {
     squared_errors: f64,
@@ -21,31 +20,31 @@ pub(crate) struct DrugPart {
     /// Whether it counts in the per-drug Pearson.
     pub(crate) counted: bool,
     pub(crate) moments: Moments,
-    /// Σw(y − ȳ_d)² of its observed values, or what stands for it in a draw.
+    /// Σw(y − ȳ_d)² of its observed values, or the estimate that replaces it in a draw.
     pub(crate) spread: f64,
 }
 
-/// A test set, or a draw of a bootstrap from it, as the sums that metrics are made of.
+/// A test set, or a bootstrap draw from it, as the sums that metrics are computed from.
 pub struct Draw {
     /// Σw(y − p)².
     pub(crate) squared_errors: f64,
     /// Σw|y − p|.
     pub(crate) absolute_errors: f64,
-    /// Of observed and predicted responses.
+    /// The moments of observed and predicted responses.
     pub(crate) values: Moments,
-    /// Of their ranks.
+    /// The moments of their ranks.
     pub(crate) ranks: Moments,
-    /// Σw(y − ȳ_d)², with ȳ_d the mean of the responses of the drug.
+    /// Σw(y − ȳ_d)². ȳ_d is the mean of the responses of the drug.
     pub(crate) within_spread: f64,
-    /// The mean correlation of drugs; none if none counts.
+    /// The mean correlation of drugs; `None` if no drug counts.
     pub(crate) drug_correlation: Option<f64>,
-    /// How many drugs that is the mean of.
+    /// Number of drugs in this mean.
     pub(crate) drugs_counted: usize,
-    /// How well positive responses are told from the others; none without a threshold.
+    /// How well predictions separate positive responses from the others; `None` without a threshold.
     pub(crate) areas: Option<Areas>,
 }
 
-/// How well positive responses are told from the others by their predictions.
+/// How well predictions separate positive responses from the others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Areas {
     pub(crate) roc_auc: Option<f64>,
@@ -53,13 +52,13 @@ pub(crate) struct Areas {
 }
 
 impl Areas {
-    /// From responses in descending order of their predictions: the prediction, whether the response is positive, and how often
-    /// it counts.
+    /// From responses in descending order of their predictions. Each has its prediction, whether it is positive, and how
+    /// often it counts.
     pub(crate) fn of(ranked: impl Iterator<Item = (f32, bool, f64)>) -> Self {
         let (mut positives, mut negatives) = (0.0, 0.0);
         let (mut won, mut precision) = (0.0, 0.0);
         let mut tied = (f32::NAN, 0.0, 0.0);
-        // Equal predictions come at once.
+        // Equal predictions count together.
         let mut close = |(_, own, lost): (f32, f64, f64)| {
             won += lost * (positives + own / 2.0);
             positives += own;
@@ -88,12 +87,12 @@ impl Areas {
 }
 
 impl Draw {
-    /// The number of responses, each as often as it was drawn.
+    /// The number of responses, each counted as often as it was drawn.
     pub fn weight(&self) -> f64 {
         self.values.weight
     }
 
-    /// The share of a variance that predictions explain; none if the variance is 0.
+    /// The share of a variance that predictions explain; `None` if the variance is 0.
     pub fn explained(&self, spread: f64) -> Option<f64> {
         (spread > 0.0).then(|| 1.0 - self.squared_errors / spread)
     }
@@ -123,7 +122,7 @@ impl Pooled {
         }
     }
 
-    /// The sums of a draw, given the part of each drug; `None` of no response.
+    /// The sums of a draw, given the part of each drug; `None` without responses.
     pub(crate) fn draw(&self, drugs: impl Iterator<Item = DrugPart>, areas: Option<Areas>) -> Option<Draw> {
         if self.values.weight <= 0.0 {
             return None;

@@ -1,3 +1,5 @@
+//! Evaluates models on the folds of a screen.
+
 use std::time::Instant;
 
 use halfmax_core::{CheckpointStore, Progress, Result, Screen};
@@ -7,21 +9,19 @@ use crate::{Evaluation, Folds, NamedModel, Protocol};
 
 /// Fits every model on the training part of every fold, predicts the test part and scores it.
 ///
-/// Feature selection sees the training cell lines of a fold only. Every model of a fold is fitted with the
-/// same seed. Progress counts hundredths of a fit over all folds and models. No naive predictor is added:
-/// list those that the result should be held against.
+/// Feature selection uses only the training cell lines of a fold. All models of a fold are fitted with the same seed.
+/// Progress counts hundredths of a fit over all folds and models. Naive predictors are not added: list those to compare with.
 ///
-/// Stacks and prediction intervals need predictions for the training part of a fold by models that did not see them. Their
-/// inner folds are the evaluation's other folds: a model fitted without folds *i* and *j* serves the training parts of both,
-/// so that five folds take ten such fits and not twenty, whatever number of stacks and intervals use them. With two folds
-/// only, a stack draws inner folds of its own, and there are no intervals.
+/// Stacks and prediction intervals need predictions for the training part of a fold from models that did not see it. Their
+/// inner folds are the evaluation's other folds. A model fitted without folds *i* and *j* serves the training parts of both.
+/// Five folds thus need ten such fits instead of twenty, whatever the number of stacks and intervals. With only two folds, a
+/// stack draws its own inner folds, and there are no intervals.
 ///
 /// # Errors
-/// If two models share a name, the folds do not suit the screen or let an entity cross, a fold has no
-/// training or no test response, `top_variance` names a block that the cell lines do not have or that is not
-/// of real numbers; an error of a model, after the model's name and the fold; a prediction that is not a
-/// finite number; intervals of two folds or of a level that the number of entities does not allow; and if the user stopped
-/// it.
+/// If two models share a name, if the folds do not suit the screen or an entity crosses them, or if a fold has no training or
+/// no test responses. If `top_variance` names a block that the cell lines do not have, or that does not hold real numbers. If
+/// a model fails: the error names the model and the fold. If a prediction is not finite. If there are too few folds or
+/// entities for the intervals. If the user stopped the evaluation.
 pub fn evaluate(
     screen: &Screen,
     folds: &Folds,
@@ -32,10 +32,10 @@ pub fn evaluate(
     evaluate_resumable(screen, folds, models, protocol, progress, None)
 }
 
-/// As [`evaluate`], with fits that keep their states in `checkpoints` and go on from those that are there.
+/// As [`evaluate`], but fits save their states in `checkpoints` and resume from saved states.
 ///
 /// # Errors
-/// As [`evaluate`]; and if a state is of another run, or cannot be read or written.
+/// As [`evaluate`]; and if a state belongs to another run, or cannot be read or written.
 pub fn evaluate_resumable(
     screen: &Screen,
     folds: &Folds,

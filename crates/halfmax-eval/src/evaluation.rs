@@ -1,4 +1,4 @@
-//! What an evaluation found.
+//! The results of an evaluation.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::pilot::LearningPoint;
 use crate::predictions::Predictions;
 use crate::{Coverage, CrossStudy, Detection, DrugMetrics, Intervals, Metrics, SplitKind};
 
-/// What an evaluation found. Serialises as the `models` of `metrics.json`.
+/// The results of an evaluation. Serialises as the `models` of `metrics.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
     /// The kind of split.
@@ -18,73 +18,73 @@ pub struct Evaluation {
     pub kind: SplitKind,
     /// One result per model, in the order given.
     pub models: Vec<ModelEvaluation>,
-    /// Models that failed and may: members of stacks that go on without them.
+    /// Models that failed and are optional: members of stacks that continue without them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failure>,
-    /// How they differ.
+    /// How the models differ.
     pub comparison: Comparison,
-    /// What fits reported epoch by epoch, of models that have epochs, in the order of the fits.
+    /// Reports of the fits, epoch by epoch, for models with epochs. In the order of the fits.
     #[serde(skip)]
     pub training: Vec<TrainingLog>,
-    /// Seconds that the whole evaluation took. Fits that models share are done once.
+    /// Seconds of the whole evaluation. A fit that models share is done once.
     pub run_seconds: f64,
 }
 
-/// What one fit reported epoch by epoch.
+/// The epochs of one fit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingLog {
     /// The model's name.
     pub model: String,
-    /// The folds that it did not see.
+    /// The folds that the fit did not see.
     pub left_out: Vec<usize>,
-    /// Its epochs.
+    /// The epochs of the fit.
     pub epochs: Vec<Epoch>,
 }
 
-/// A model that failed where it may.
+/// An optional model that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// The model's name.
     pub name: String,
-    /// What went wrong, with the fold.
+    /// The error, with the fold.
     pub error: String,
 }
 
-/// What an evaluation found for one model.
+/// The result of an evaluation for one model.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelEvaluation {
     /// The model's name.
     pub name: String,
-    /// Its family.
+    /// The model's family.
     pub family: String,
-    /// Metrics over the test responses of all folds that were run, pooled.
+    /// Metrics over the test responses of all folds in this run, pooled.
     pub metrics: Metrics,
     /// 95 % intervals of the pooled metrics, by bootstrap over entities.
     pub intervals: Intervals,
-    /// The squared error and the detection of positive responses: of a screen of combinations, or where a threshold is given.
+    /// The squared error and the detection of positive responses: for a screen of combinations, or with a threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
-    /// Seconds of its fits, all folds together. A stack's are those of its members, with those that its weights come from,
-    /// though the evaluation does each of those but once, two at a time; fits for intervals are not counted.
+    /// Seconds of the model's fits, over all folds. For a stack, these are the fits of its members, including the fits for
+    /// its weights. The evaluation does each of these only once, two at a time. Fits for intervals are not counted.
     pub fit_seconds: f64,
-    /// Seconds spent on predicting, all folds together.
+    /// Seconds of predicting, over all folds.
     pub predict_seconds: f64,
-    /// Each fold by itself.
+    /// The result of each fold.
     pub folds: Vec<FoldEvaluation>,
-    /// What its prediction intervals held of the test responses, for some nominal shares; empty without intervals.
+    /// The coverage of the prediction intervals on the test responses, for some nominal shares; empty without intervals.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub calibration: Vec<Coverage>,
-    /// How much pilot measurements of the entities that are held out help; empty if that was not asked for, the model does
-    /// not take any, or the split holds out single pairs.
+    /// How much pilot measurements of the held-out entities help. Empty if pilot measurements are not configured, if the
+    /// model does not use them, or if the split holds out single pairs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub learning_curve: Vec<LearningPoint>,
-    /// How it does on another study, if there is one.
+    /// The result on another study, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cross_study: Option<CrossStudy>,
-    /// Number of drugs for which it predicts the same for all cell lines of the test sets, of those that have enough of
-    /// them for the per-drug Pearson, where each counts as 0.
+    /// Number of drugs for which the model predicts the same value for all test cell lines. Only drugs with enough test
+    /// cell lines for the per-drug Pearson are counted; there, each such drug has correlation 0.
     pub constant_drugs: usize,
-    /// Each drug by itself, over all folds.
+    /// The metrics of each drug, over all folds.
     #[serde(skip)]
     pub per_drug: Vec<DrugMetrics>,
     /// The predictions for the test responses, fold by fold.
@@ -92,20 +92,20 @@ pub struct ModelEvaluation {
     pub predictions: Predictions,
 }
 
-/// What an evaluation found for one model in one fold.
+/// The result of an evaluation for one model in one fold.
 #[derive(Clone, Debug, Serialize)]
 pub struct FoldEvaluation {
     /// The fold, counted from 0.
     pub fold: usize,
     /// Metrics over the test responses of the fold.
     pub metrics: Metrics,
-    /// Seconds spent on fitting.
+    /// Seconds of fitting.
     pub fit_seconds: f64,
-    /// Seconds spent on predicting.
+    /// Seconds of predicting.
     pub predict_seconds: f64,
-    /// Number of responses trained on.
+    /// Number of training responses.
     pub n_train: usize,
-    /// Number of responses tested on.
+    /// Number of test responses.
     pub n_test: usize,
     /// The weights of a stack's members; empty for other models.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -11,11 +11,11 @@ use crate::part::name_of;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationTask {
-    /// The number of the model among all that are fitted.
+    /// The number of the model among all models to fit.
     pub(crate) single: usize,
     /// The name of the model.
     pub model: String,
-    /// The folds that it does not see, counted from 0: one, or two for stacks and intervals.
+    /// The folds that the model does not see, counted from 0: one, or two for stacks and intervals.
     pub left_out: Vec<usize>,
 }
 
@@ -25,13 +25,13 @@ impl fmt::Display for EvaluationTask {
     }
 }
 
-/// What a task came to. It can be stored, or sent elsewhere, in any format of serde that keeps numbers exactly.
+/// The result of a task. It can be stored or sent in any serde format that keeps numbers exactly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FitResult {
     /// The task.
     pub task: EvaluationTask,
-    /// The fingerprint of the evaluation that it belongs to.
+    /// The fingerprint of the task's evaluation.
     pub(crate) evaluation: u64,
     pub(crate) outcome: Outcome,
 }
@@ -40,6 +40,6 @@ pub struct FitResult {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     Fitted(Box<Predicted>),
-    /// The error of a model that may fail.
+    /// The error of an optional model.
     Failed(String),
 }

@@ -1,4 +1,4 @@
-//! One fit of an evaluation: a model without some folds, and what it predicts for them.
+//! One fit of an evaluation: a model fitted without some folds, and its predictions for them.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::{Folds, Protocol, Validation};
 
 const SEED_PAIRS: u64 = 0x7061_6972;
 
-/// What an evaluation works on.
+/// The input of an evaluation.
 #[derive(Clone, Copy)]
 pub(crate) struct Work<'a> {
     pub(crate) screen: &'a Screen,
@@ -27,18 +27,18 @@ pub(crate) struct Work<'a> {
     pub(crate) other: &'a OtherStudy<'a>,
 }
 
-/// What a model predicted for the responses of a part.
+/// A model's predictions for the responses of a part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Predicted {
     pub(crate) values: Vec<f32>,
-    /// How much members of an ensemble differ in them, where the model is one and intervals are asked for.
+    /// The spread of an ensemble's members in these predictions, if the model is an ensemble and intervals are configured.
     pub(crate) spread: Option<Vec<f32>>,
-    /// For the responses of the other study that belong to the fold of the part.
+    /// Predictions for the responses of the other study that belong to the fold of the part.
     pub(crate) other: Vec<f32>,
-    /// The same with pilot measurements, where these are asked for and the model takes them.
+    /// Predictions with pilot measurements, if they are configured and the model uses them.
     pub(crate) pilots: Option<Vec<Pilot>>,
-    /// What the fit reported epoch by epoch.
+    /// The epochs that the fit reported.
     pub(crate) epochs: Vec<Epoch>,
     pub(crate) fit_seconds: f64,
     pub(crate) predict_seconds: f64,
@@ -94,7 +94,7 @@ impl Work<'_> {
         let said = fitted.predict(&Query { tables: &tables, tuples: Tuples::Listed(&[&cells, &drugs]) })?;
         if said.len() != cells.len() || said.iter().any(|value| !value.is_finite()) {
             return Err(Error::failed(
-                "predictions for the other study are not one finite number for each response",
+                "the predictions for the other study need one finite number for each response",
             ));
         }
         Ok(said)

@@ -1,4 +1,4 @@
-//! What one model predicted in one fold.
+//! The predictions of one model in one fold.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,21 +33,21 @@ impl Drugs {
     }
 }
 
-/// What one model predicted in one fold.
+/// The predictions of one model in one fold.
 pub(crate) struct Fold {
     pub(crate) evaluation: FoldEvaluation,
     pub(crate) test: Arc<[usize]>,
     pub(crate) predicted: Vec<f32>,
-    /// Half-widths of the intervals, if there are any.
+    /// Half-widths of the intervals, if any.
     pub(crate) halves: Option<Halves>,
     pub(crate) pilots: Option<Vec<Pilot>>,
     /// Predictions for the responses of the other study that belong to the fold.
     pub(crate) other: Vec<f32>,
 }
 
-/// Half-widths of the intervals of a fold's test responses; NaN where there is none.
+/// Half-widths of the intervals of a fold's test responses; NaN for responses without an interval.
 pub(crate) struct Halves {
-    /// At the level asked for.
+    /// At the configured level.
     pub(crate) asked: Vec<f32>,
     /// At each of [`NOMINAL`].
     pub(crate) nominal: [Vec<f32>; NOMINAL.len()],
@@ -60,7 +60,7 @@ pub(crate) fn score(screen: &Screen, rows: &[usize], predicted: &[f32], drugs: &
     Scored::new(&cells, &of, &observed, predicted)
 }
 
-/// Takes the predictions out of what was found fold by fold.
+/// Moves the predictions out of the results of the folds.
 pub(crate) fn take_predictions(found: &mut [Fold]) -> Predictions {
     let mut predictions = Predictions::default();
     for fold in found {
@@ -71,7 +71,7 @@ pub(crate) fn take_predictions(found: &mut [Fold]) -> Predictions {
     predictions
 }
 
-/// The learning curve of a model over the folds that were run; empty if there is none.
+/// The learning curve of a model over the folds of the run; empty if there is none.
 pub(crate) fn learning_curve(
     found: &[Fold],
     score: impl Fn(&[usize], &[f32]) -> Result<Metrics>,

@@ -1,3 +1,5 @@
+//! The folds of a split.
+
 use halfmax_core::{Error, Result, Screen, Seed, ValidationGroup};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -7,14 +9,13 @@ use crate::units::{DrugSides, Units, dealt};
 
 /// Which fold each response of a screen is tested in.
 ///
-/// Responses of the same entity (cell line, drug, tissue, pair, by the kind of the split) are in the same
-/// fold, so that training on the other folds never sees it; [`Folds::check_no_leak`] proves that.
+/// All responses of an entity (cell line, drug, tissue or pair, by the kind of the split) are in the same fold. Training on
+/// the other folds therefore never sees the entity; [`Folds::check_no_leak`] verifies this.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folds {
     kind: SplitKind,
     of_response: Vec<Option<u16>>,
-    /// For a response that must not be trained on in a second fold either, as its drugs are in two, that fold; empty where
-    /// no kind of entity overlaps.
+    /// The second fold that must not train on a response, if its drugs are in two folds. Empty if entities of the kind do not overlap.
     also: Vec<Option<u16>>,
     count: usize,
 }
@@ -22,18 +23,18 @@ pub struct Folds {
 impl Folds {
     /// Draws folds at random, balanced in the number of entities.
     ///
-    /// - lpo: distinct pairs of cell line and drug; all repeats of a pair go together
+    /// - lpo: distinct pairs of cell line and drug; all repeats of a pair stay together
     /// - lco, leave_cell: cell lines; ldo: drugs; leave_combination: sets of drugs
-    /// - leave_drug: drugs, each with all its combinations. A combination of drugs in two folds is tested in one of them
-    ///   (always the same for the combination) and trained on in neither.
-    /// - lto: tissues, the largest (in cell lines) first, each into the fold with the fewest cell lines, ties
-    ///   at random. Responses of cell lines without a tissue are in no fold, see [`Folds::left_out`].
+    /// - leave_drug: drugs, each with all its combinations. If the drugs of a combination are in two folds, the
+    ///   combination is tested in one of them (always the same) and trained on in neither.
+    /// - lto: tissues, the largest (in cell lines) first, each into the fold with the fewest cell lines, ties at random.
+    ///   Responses of cell lines without a tissue are in no fold, see [`Folds::left_out`].
     ///
     /// The same screen and seed give the same folds (ChaCha8, Fisher–Yates).
     ///
     /// # Errors
-    /// If `folds` is not 2 to 100, the kind does not suit the screen, the tissue is not known, or there are
-    /// fewer entities than folds.
+    /// If `folds` is not 2 to 100, if the kind does not suit the screen, if tissues are needed but unknown, or if there
+    /// are fewer entities than folds.
     pub fn draw(screen: &Screen, kind: SplitKind, folds: usize, seed: u64) -> Result<Self> {
         if !(2..=100).contains(&folds) {
             return Err(Error::parameter("split.folds", folds, "a number of folds from 2 to 100"));
@@ -61,13 +62,13 @@ impl Folds {
         Self::of_drugs(screen, (0..screen.responses.len()).map(of).collect())
     }
 
-    /// The folds of a screen of combinations that leaves drugs out, from the folds of the drugs of each response; a response
-    /// with a drug that is in no fold is left out.
+    /// The folds of a screen of combinations that leaves drugs out, from the folds of the drugs of each response. A
+    /// response is left out if one of its drugs is in no fold.
     ///
     /// # Errors
     /// As [`Folds::from_assignment`].
     pub fn of_drugs(screen: &Screen, of_members: Vec<Vec<Option<usize>>>) -> Result<Self> {
-        // Which of two folds tests a combination depends on nothing but its drugs.
+        // Which of two folds tests a combination depends only on its drugs.
         let sum =
             |at: usize| (1..screen.sides.len()).map(|side| screen.responses.side(side)[at]).sum::<u32>();
         let of = |(at, members): (usize, &Vec<Option<usize>>)| {
@@ -82,18 +83,17 @@ impl Folds {
         let both: Vec<[Option<usize>; 2]> = of_members.iter().enumerate().map(of).collect();
         let mut folds =
             Self::from_assignment(SplitKind::LEAVE_DRUG, both.iter().map(|[first, _]| *first).collect())?;
-        // Narrow enough: each fold tests some response.
+        // The number fits, because each fold tests some response.
         folds.also = both.iter().map(|[_, second]| second.map(|fold| fold as u16)).collect();
         Ok(folds)
     }
 
-    /// Folds that a file or a column gives: for each response its fold, counted from 0, or `None` to leave it
-    /// out.
+    /// Folds from a file or a column: for each response its fold, counted from 0, or `None` to leave it out.
     ///
     /// The number of folds is the largest fold + 1. Call [`Folds::check_no_leak`] on the result.
     ///
     /// # Errors
-    /// If there are fewer than two folds, a fold in between is empty, or one is beyond 65,535.
+    /// If there are fewer than two folds, if a fold number is missing in between, or if one is above 65,535.
     pub fn from_assignment(kind: SplitKind, of_response: Vec<Option<usize>>) -> Result<Self> {
         let narrow = |fold: usize| {
             u16::try_from(fold)
@@ -107,7 +107,7 @@ impl Folds {
             sizes[usize::from(*fold)] += 1;
         }
         if let Some(empty) = sizes.iter().position(|size| *size == 0) {
-            return Err(Error::data(format!("fold {empty} of {count} has no response")).help(
+            return Err(Error::data(format!("fold {empty} of {count} has no responses")).help(
                 "number the folds from 0 without gaps, and check the names against those of the responses",
             ));
         }
@@ -118,11 +118,11 @@ impl Folds {
         Ok(Self { kind, of_response, also: Vec::new(), count })
     }
 
-    /// The folds with every entity that is in several in the one that has most of its responses, of as many the first; and
-    /// how many responses changed their fold.
+    /// Puts every entity that is in several folds into the fold with most of its responses; on ties, the first. Also
+    /// returns how many responses changed their fold.
     ///
     /// # Errors
-    /// As [`Folds::check_no_leak`], but for an entity in two folds.
+    /// As [`Folds::check_no_leak`], except for an entity in two folds.
     pub fn settled(mut self, screen: &Screen) -> Result<(Self, usize)> {
         if self.kind.grouping().overlaps() {
             return Ok((self, 0));
@@ -159,7 +159,7 @@ impl Folds {
         self.count
     }
 
-    /// For each response its fold, counted from 0; `None` is in no fold: neither trained on nor tested.
+    /// For each response, its fold, counted from 0. `None`: in no fold, neither trained on nor tested.
     pub fn of_response(&self) -> &[Option<u16>] {
         &self.of_response
     }
@@ -169,10 +169,10 @@ impl Folds {
         self.of_response.iter().filter(|fold| fold.is_none()).count()
     }
 
-    /// Positions of the responses to train on and of those to test on, each in ascending order, if these folds are left out.
+    /// Positions of the responses to train on and to test on, each in ascending order, if these folds are left out.
     ///
-    /// A fold that is not there has an empty test part. Where drugs of combinations are left out, responses that share a drug
-    /// with those folds but are tested in another are in neither part.
+    /// A fold that does not exist has an empty test part. If drugs of combinations are left out, a response that shares a
+    /// drug with these folds but is tested in another fold is in neither part.
     pub fn train_test(&self, left_out: &[usize]) -> (Vec<usize>, Vec<usize>) {
         let (mut train, mut test) = (Vec::new(), Vec::new());
         let out = |fold: &u16| left_out.contains(&usize::from(*fold));
@@ -187,15 +187,15 @@ impl Folds {
         (train, test)
     }
 
-    /// Checks that no entity which the kind of split keeps together is in two folds.
+    /// Checks that no entity that the split keeps together is in two folds.
     ///
     /// # Errors
-    /// Names the first entity that is, and its folds; also if the folds are of another number of responses,
-    /// the kind does not suit the screen, or tissues are not known that a leave-tissue-out split needs.
+    /// If an entity is in two folds: the error names the first such entity and its folds. If the number of responses
+    /// differs, if the kind does not suit the screen, or if a leave-tissue-out split has no tissues.
     pub fn check_no_leak(&self, screen: &Screen) -> Result<()> {
         if self.of_response.len() != screen.responses.len() {
             return Err(Error::data(format!(
-                "folds of {} responses for a screen of {}",
+                "the folds have {} responses, but the screen has {}",
                 self.of_response.len(),
                 screen.responses.len()
             )));
@@ -209,7 +209,7 @@ impl Folds {
         self.check_units(screen, self.kind)
     }
 
-    /// Whether every test combination has a drug that is in no training combination.
+    /// Checks that every test combination has a drug that is in no training combination.
     fn check_drugs(&self, screen: &Screen) -> Result<()> {
         self.kind.check(screen)?;
         let drugs = screen.all().groups(ValidationGroup::Member);
@@ -224,7 +224,7 @@ impl Folds {
                     sides.name(&screen.members(*at)),
                     self.kind
                 ))
-                .help("give every drug one fold, in a file with the columns drug and fold"));
+                .help("assign every drug to one fold, in a file with the columns drug and fold"));
             }
         }
         Ok(())
@@ -243,23 +243,23 @@ impl Folds {
                     kind.grouping().unit_name(screen, units.example[*unit as usize] as usize),
                     self.kind
                 ))
-                .help("give all its responses one fold"));
+                .help("assign all its responses to one fold"));
             }
         }
         Ok(())
     }
 
-    /// What has to stay together when a model sets responses aside for validation, so that the validation
-    /// asks the question of the split.
+    /// The groups that stay together when a model sets responses aside for validation, so that validation asks the same
+    /// question as the split.
     ///
     /// # Errors
-    /// If tissues are not known that a leave-tissue-out split needs.
+    /// If a leave-tissue-out split has no tissues.
     pub fn validation(&self, screen: &Screen) -> Result<Validation> {
         self.kind.grouping().validation(screen)
     }
 }
 
-/// An owned [`ValidationGroup`]. Cell lines without a tissue are groups of their own.
+/// An owned [`ValidationGroup`]. Each cell line without a tissue is a separate group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Validation {
     /// See [`ValidationGroup::Response`].
@@ -275,7 +275,7 @@ pub enum Validation {
 }
 
 impl Validation {
-    /// For a [`halfmax_core::FitContext`].
+    /// The group for a [`halfmax_core::FitContext`].
     pub fn group(&self) -> ValidationGroup<'_> {
         match self {
             Self::Response => ValidationGroup::Response,
@@ -298,7 +298,7 @@ fn enough(units: usize, folds: usize, kind: SplitKind, sort: &str) -> Result<()>
         return Ok(());
     }
     Err(Error::data(format!(
-        "split {kind} into {folds} folds, but the responses are of {units} {sort}s: expected at least as many"
+        "split {kind} into {folds} folds needs at least {folds} {sort}s, but the responses are of {units}"
     ))
-    .help("ask for fewer folds"))
+    .help("set fewer folds"))
 }

@@ -1,4 +1,4 @@
-//! Out-of-fold predictions inside a training part: what a model says of responses whose group it has not seen.
+//! Out-of-fold predictions inside a training part: predictions for responses whose group the model has not seen.
 
 use halfmax_core::{
     AnyModel, EntityTable, Error, FitContext, FittedModel, Query, Result, Screen, TrainView, Tuples,
@@ -12,16 +12,16 @@ const SEED_FITS: u64 = 22;
 
 /// Inner folds of a training part.
 pub(crate) struct InnerFolds {
-    /// For every response of the view the folds that may not train on it; it is tested in the first.
+    /// For every response of the view, the folds that must not train on it. It is tested in the first.
     of: Vec<Vec<usize>>,
-    /// For every response the place of its group in the order that they were dealt in, from 0 to below 1; of several
-    /// groups the last.
+    /// For every response, the position of its group in the order of dealing, from 0 to below 1. If it has several
+    /// groups: the last position.
     place: Vec<f64>,
     count: usize,
     groups: usize,
 }
 
-/// For each response of a view the number of the group that stays together; where groups overlap, of one of them.
+/// For each response of a view, the number of the group that it stays together with. If groups overlap: one of its groups.
 pub(crate) fn groups_of(train: &TrainView, validation: ValidationGroup) -> Vec<usize> {
     let groups = train.groups(validation);
     let mut numbers = vec![usize::MAX; groups.count()];
@@ -37,21 +37,21 @@ pub(crate) fn groups_of(train: &TrainView, validation: ValidationGroup) -> Vec<u
     (0..train.rows.len()).map(&mut number).collect()
 }
 
-/// One of some groups, whichever comes first being no more likely.
+/// One of several groups, without preference for the first.
 fn one_of(groups: &[usize]) -> usize {
     groups[groups.iter().sum::<usize>() % groups.len()]
 }
 
 impl InnerFolds {
-    /// Deals the groups of a view out at random.
+    /// Deals the groups of a view into folds at random.
     pub(crate) fn draw(train: &TrainView, context: &FitContext, folds: usize) -> Result<Self> {
         let groups = train.groups(context.validation);
         let count = groups.count();
         if count < folds {
             return Err(Error::data(format!(
-                "{folds} inner folds, but the responses are of {count} groups: expected at least as many"
+                "{folds} inner folds need at least {folds} groups, but the responses are of {count}"
             ))
-            .help("set the number of folds lower"));
+            .help("set fewer inner folds"));
         }
         let order = groups.shuffled(context.seed.derive(SEED_FOLDS));
         let mut place = vec![0; count];
@@ -74,13 +74,13 @@ impl InnerFolds {
         self.count
     }
 
-    /// Number of groups that stay together.
+    /// Number of groups.
     pub(crate) fn groups(&self) -> usize {
         self.groups
     }
 
-    /// A model's prediction for every response of the view, by the fit that did not see its fold. Progress counts `before`
-    /// and then a fit for each fold, `of` in all.
+    /// A model's prediction for every response of the view, by the fit that did not see its fold. Progress counts
+    /// `before` and then one fit for each fold, out of `of`.
     pub(crate) fn predict(
         &self,
         model: &dyn AnyModel,
@@ -91,7 +91,7 @@ impl InnerFolds {
         self.predict_from(1.0, model, train, context, steps)
     }
 
-    /// As [`InnerFolds::predict`], by fits that see but a share of the groups, above 0 and at most 1.
+    /// As [`InnerFolds::predict`], by fits that see only a share of the groups, above 0 and at most 1.
     pub(crate) fn predict_from(
         &self,
         share: f64,
@@ -103,7 +103,7 @@ impl InnerFolds {
         Ok(self.predict_and_spread(share, model, train, context, steps)?.0)
     }
 
-    /// As [`InnerFolds::predict_from`], with how much the members of an ensemble differ in each prediction.
+    /// As [`InnerFolds::predict_from`], with the spread of an ensemble's members in each prediction.
     pub(crate) fn predict_and_spread(
         &self,
         share: f64,
@@ -139,10 +139,10 @@ impl InnerFolds {
     }
 }
 
-/// How much the members of an ensemble differ in what they predict for responses of a screen; none for other models.
+/// The spread of an ensemble's members in predictions for responses of a screen; `None` for other models.
 ///
 /// # Errors
-/// If the model fails, or gives another number of them.
+/// If the model fails, or returns a wrong number of spreads.
 pub(crate) fn spread_rows(
     model: &dyn FittedModel,
     screen: &Screen,
@@ -151,12 +151,16 @@ pub(crate) fn spread_rows(
     let Some(ensemble) = model.as_ensemble() else { return Ok(None) };
     let found = listed(screen, rows, |query| ensemble.spread(query))?;
     if found.len() != rows.len() {
-        return Err(Error::failed(format!("{} spreads for {} responses", found.len(), rows.len())));
+        return Err(Error::failed(format!(
+            "the model returned {} spreads for {} responses",
+            found.len(),
+            rows.len()
+        )));
     }
     Ok(Some(found))
 }
 
-/// Asks for the tuples of some responses of a screen.
+/// Queries the tuples of some responses of a screen.
 fn listed<T>(screen: &Screen, rows: &[usize], ask: impl Fn(&Query) -> Result<T>) -> Result<T> {
     let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
     let entities = |side: usize| rows.iter().map(|row| screen.responses.side(side)[*row]).collect();
@@ -168,11 +172,15 @@ fn listed<T>(screen: &Screen, rows: &[usize], ask: impl Fn(&Query) -> Result<T>)
 /// A model's predictions for responses of a screen.
 ///
 /// # Errors
-/// If the model fails, gives another number of predictions, or one that is not finite.
+/// If the model fails, returns a wrong number of predictions, or a prediction is not finite.
 pub(crate) fn predict_rows(model: &dyn FittedModel, screen: &Screen, rows: &[usize]) -> Result<Vec<f32>> {
     let predicted = listed(screen, rows, |query| model.predict(query))?;
     if predicted.len() != rows.len() {
-        return Err(Error::failed(format!("{} predictions for {} responses", predicted.len(), rows.len())));
+        return Err(Error::failed(format!(
+            "the model returned {} predictions for {} responses",
+            predicted.len(),
+            rows.len()
+        )));
     }
     if let Some(at) = predicted.iter().position(|value| !value.is_finite()) {
         let name = |side: usize| {

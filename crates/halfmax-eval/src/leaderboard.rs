@@ -1,3 +1,5 @@
+//! The models of an evaluation side by side.
+
 use serde::Serialize;
 use std::cmp::Ordering;
 use std::fmt;
@@ -10,8 +12,8 @@ use crate::{Ceiling, Evaluation, Intervals, Metrics, ModelEvaluation, SplitKind}
 
 /// The models of an evaluation side by side, the best first.
 ///
-/// Sorted by within-drug R², or by RMSE where whole drugs or combinations are unseen. Its `Display` is a
-/// table for a terminal, which ends with whether each model beats the naive ones.
+/// Sorted by within-drug R², or by RMSE if whole drugs or combinations are unseen. Its `Display` is a table for a terminal.
+/// It ends by saying whether each model beats the naive predictors.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Leaderboard {
     /// The kind of split.
@@ -28,29 +30,28 @@ pub struct Leaderboard {
 pub struct LeaderboardRow {
     /// The model's name.
     pub name: String,
-    /// Its family.
+    /// The model's family.
     pub family: String,
-    /// Its pooled metrics.
+    /// The pooled metrics.
     pub metrics: Metrics,
-    /// Their 95 % intervals.
+    /// The 95 % intervals of the metrics.
     pub intervals: Intervals,
-    /// Seconds spent on fitting, all folds together.
+    /// Seconds of fitting, over all folds.
     pub fit_seconds: f64,
-    /// Seconds spent on predicting, all folds together.
+    /// Seconds of predicting, over all folds.
     pub predict_seconds: f64,
-    /// Whether it is a naive predictor itself.
+    /// Whether the model is a naive predictor.
     pub naive: bool,
-    /// How it compares with the best naive predictor of the evaluation; `None` for a naive one, or if none
-    /// was evaluated.
+    /// Comparison with the best naive predictor of the evaluation. `None` for a naive predictor, or if none was evaluated.
     pub beats_naive: Option<BeatsNaive>,
 }
 
 /// Whether a model is better than every naive predictor of its evaluation, by the pooled metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct BeatsNaive {
-    /// Whether its RMSE is below that of each naive predictor.
+    /// Whether the model's RMSE is below that of each naive predictor.
     pub rmse: bool,
-    /// Whether its within-drug R² is above that of each naive predictor.
+    /// Whether the model's within-drug R² is above that of each naive predictor.
     pub r2_within_drug: bool,
 }
 
@@ -96,13 +97,13 @@ impl Leaderboard {
         board
     }
 
-    /// The naive predictor for which `value` is highest: its name and the value.
+    /// The naive predictor with the highest `value`: its name and the value.
     fn best_naive(&self, value: impl Fn(&LeaderboardRow) -> Option<f64>) -> Option<(&str, Option<f64>)> {
         let naive = self.rows.iter().filter(|row| row.naive).map(|row| (row.name.as_str(), value(row)));
         naive.reduce(|best, next| if better(next.1, best.1) == Ordering::Greater { next } else { best })
     }
 
-    /// The names of the metrics that it has.
+    /// The names of the metrics that the leaderboard has.
     fn metrics(&self) -> Vec<&'static str> {
         let has = |metric: &&dyn Metric| match metric.group() {
             MetricGroup::Accuracy => true,
@@ -113,9 +114,10 @@ impl Leaderboard {
         METRICS.into_iter().filter(has).map(|metric| metric.name()).collect()
     }
 
-    /// As a table with a header: model, family, naive, n, every metric with `_low` and `_high`,
-    /// whether it beats the naive ones, and what a replicate achieves beside the model on the same drugs. What is not
-    /// defined is left empty. Numbers are written so that they read back exactly. Without seconds: the same run gives the same table.
+    /// The leaderboard as a table with a header: model, family, naive, n, every metric with `_low` and `_high`, whether
+    /// the model beats the naive predictors, and the reference study's result beside the model's on the same drugs.
+    /// Undefined values are empty. Numbers are written so that they read back exactly. Seconds are left out, so that the
+    /// same run gives the same table.
     pub fn to_csv(&self, ceiling: Option<&Ceiling>) -> String {
         let mut csv = String::from("model,family,naive,n,drugs_counted");
         let metrics = self.metrics();
@@ -144,7 +146,7 @@ impl Leaderboard {
     }
 }
 
-/// Orders values of which more is better; one that is not defined is the worst.
+/// Orders values; a higher value is better, and an undefined value is the worst.
 fn better(a: Option<f64>, b: Option<f64>) -> Ordering {
     let value = |value: Option<f64>| value.unwrap_or(f64::NEG_INFINITY);
     value(a).total_cmp(&value(b))
@@ -199,15 +201,15 @@ impl Leaderboard {
         let rmse = self.best_naive(minus);
         let within = self.best_naive(|row| row.metrics.r2_within_drug());
         let (Some((by_rmse, rmse)), Some((by_within, within))) = (rmse, within) else {
-            return writeln!(f, "\nNo naive predictor was evaluated, so these figures stand alone.");
+            return writeln!(f, "\nNo naive predictor was evaluated, so there is nothing to compare with.");
         };
         let verb = |beats: bool| if beats { "beats" } else { "does NOT beat" };
         for row in &self.rows {
             let Some(beats) = row.beats_naive else { continue };
             writeln!(
                 f,
-                "\n{}: RMSE {} {} the best naive one, {by_rmse} ({}); \
-                 within-drug R² {} {} the best naive one, {by_within} ({})",
+                "\n{}: RMSE {} {} the best naive predictor, {by_rmse} ({}); \
+                 within-drug R² {} {} the best naive predictor, {by_within} ({})",
                 row.name,
                 number(row.metrics.rmse()),
                 verb(beats.rmse),

@@ -1,5 +1,5 @@
-//! Honest evaluation of drug-response models: splits that let nothing cross, metrics that a drug-mean
-//! predictor cannot win, intervals over entities, and a leaderboard that says who beats the naive predictors.
+//! Honest evaluation of drug-response models: splits without leaks, metrics that a drug-mean predictor cannot win, intervals
+//! over entities, and a leaderboard that says which models beat the naive predictors.
 //!
 //! ```
 //! use halfmax_baselines::Naive;

@@ -1,4 +1,4 @@
-//! The fits of an evaluation put together: stacks, intervals, metrics.
+//! Combines the fits of an evaluation: stacks, intervals, metrics.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
@@ -15,13 +15,13 @@ use crate::plan::{Plan, Role};
 use crate::stack::Blend;
 use crate::{Calibration, Stack};
 
-/// The results of fits, by model and folds left out.
+/// The results of fits, by model and left-out folds.
 pub(crate) struct Merge<'a> {
     work: Work<'a>,
     plan: &'a Plan<'a>,
     found: HashMap<EvaluationTask, Predicted>,
     failures: HashMap<EvaluationTask, String>,
-    /// The models that failed, and may, in the folds so far.
+    /// The optional models that have failed in the folds so far.
     gone: Vec<bool>,
     pub(crate) failed: Vec<Failure>,
     pub(crate) training: Vec<TrainingLog>,
@@ -43,7 +43,7 @@ impl<'a> Merge<'a> {
     /// Adds results of fits.
     ///
     /// # Errors
-    /// If there are two of one fit.
+    /// If a fit has two results.
     pub(crate) fn add(&mut self, results: Vec<FitResult>) -> Result<()> {
         for FitResult { task, outcome, .. } in results {
             let twice = match outcome {
@@ -52,17 +52,17 @@ impl<'a> Merge<'a> {
             };
             if twice {
                 return Err(
-                    Error::data(format!("there are two results of {task}")).help("give each result once")
+                    Error::data(format!("there are two results of {task}")).help("pass each result once")
                 );
             }
         }
         Ok(())
     }
 
-    /// Takes note of the fits of a fold: which failed, and what they reported.
+    /// Records the fits of a fold: which fits failed, and the epochs that they reported.
     ///
     /// # Errors
-    /// If the result of one is missing.
+    /// If a result is missing.
     pub(crate) fn note(&mut self, tasks: &[EvaluationTask]) -> Result<()> {
         for task in tasks {
             if self.gone[task.single] {
@@ -86,7 +86,7 @@ impl<'a> Merge<'a> {
         Ok(())
     }
 
-    /// Forgets what single models predicted for a fold that is done with.
+    /// Drops the predictions of single models for a finished fold.
     pub(crate) fn forget(&mut self, fold: usize) {
         self.found.retain(|task, _| task.left_out != [fold]);
     }
@@ -96,12 +96,12 @@ impl<'a> Merge<'a> {
         self.found.get(&EvaluationTask { single, model, left_out: left_out.to_vec() })
     }
 
-    /// What a model predicted for a part; none if it failed and may.
+    /// A model's predictions for a part; `None` if the model is optional and failed.
     fn now(&self, single: usize, part: &Part) -> Option<&Predicted> {
         self.of(single, &part.folds).filter(|_| !self.gone[single])
     }
 
-    /// What an evaluated model predicts in a fold; none if it failed and may.
+    /// The predictions of an evaluated model in a fold; `None` if the model is optional and failed.
     pub(crate) fn result(&self, model: usize, part: &Part, drugs: &Drugs) -> Result<Option<Fold>> {
         match &self.plan.roles[model] {
             Role::Single { at, intervals } => {
@@ -186,8 +186,8 @@ impl<'a> Merge<'a> {
         seconds(&part.folds) + of_pairs
     }
 
-    /// What was found for every training response of a part, a single's predictions for example, by models that saw neither
-    /// the response's fold nor the part's test responses.
+    /// A value for every training response of a part (for example a single model's predictions), from models that saw
+    /// neither the response's fold nor the part's test responses.
     fn out_of_fold(
         &self,
         single: usize,
@@ -205,8 +205,8 @@ impl<'a> Merge<'a> {
         part.train.rows.iter().map(|row| by_row[*row]).collect()
     }
 
-    /// Half-widths from out-of-fold predictions; where the model has them with the spreads of its members, for those
-    /// predictions and for those of the test responses.
+    /// Half-widths from out-of-fold predictions. `spreads` are those of an ensemble's members: for these predictions, and
+    /// for the predictions of the test responses.
     fn halves(&self, out_of_fold: &[f32], spreads: Option<(&[f32], &[f32])>, part: &Part) -> Result<Halves> {
         let Work { screen, protocol, validation, .. } = self.work;
         let level = protocol.intervals.as_ref().map_or(NOMINAL[2], |intervals| intervals.level);

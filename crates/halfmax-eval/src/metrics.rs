@@ -1,3 +1,5 @@
+//! Scores predictions against observed responses.
+
 use std::ops::Range;
 
 use halfmax_core::{Error, Result};
@@ -7,18 +9,18 @@ use crate::draw::{Areas, DrugPart, Pooled};
 use crate::metric::Metrics;
 use crate::moments::Moments;
 
-/// How close the predictions for one drug (or combination) are.
+/// The metrics of one drug (or combination).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DrugMetrics {
     /// The drug's id; "A + B" for a combination.
     pub drug: String,
     /// Number of test responses of the drug.
     pub n: usize,
-    /// Pearson correlation; `None` where responses or predictions are constant.
+    /// Pearson correlation; `None` if responses or predictions are constant.
     pub pearson: Option<f64>,
     /// Root mean squared error, in the unit of the target.
     pub rmse: Option<f64>,
-    /// 1 − SSE / SST over the drug's test responses; `None` where they are constant.
+    /// 1 − SSE / SST over the drug's test responses; `None` if they are constant.
     pub r2: Option<f64>,
 }
 
@@ -43,21 +45,21 @@ pub struct Scored {
     first: [f64; 2],
     /// Number of different cell lines.
     pub(crate) cells: usize,
-    /// Which responses are positive, where that is asked.
+    /// The positive responses, if there is a threshold.
     pub(crate) positive: Option<Positive>,
 }
 
-/// Which responses are positive: those above a threshold.
+/// The positive responses: those above a threshold.
 #[derive(Clone, Debug)]
 pub(crate) struct Positive {
     threshold: f64,
     /// The positions of the rows in descending order of their predictions.
     ranked: Vec<u32>,
-    /// For each row the position of its drug.
+    /// For each row, the position of its drug.
     pub(crate) drug_of_row: Vec<u32>,
 }
 
-/// A test response. Its numbers are kept as they are given and made into those of [`Scored::row`] when they are needed.
+/// A test response. Its numbers are stored as given, and converted to those of [`Scored::row`] when needed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stored {
     /// Numbered among the cell lines of the test set.
@@ -68,12 +70,12 @@ pub(crate) struct Stored {
     ranks: [u32; 2],
 }
 
-/// A test response; every number is taken relative to something, so that sums of squares stay exact.
+/// A test response. Every number is relative to a reference value, so that sums of squares stay exact.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
-    /// Observed and predicted, less the first of the test set.
+    /// Observed and predicted, minus those of the first response of the test set.
     pub(crate) pooled: [f64; 2],
-    /// Mid-ranks, less their mean, over their number.
+    /// Mid-ranks minus their mean, divided by their number.
     pub(crate) ranks: [f64; 2],
     pub(crate) error: f64,
 }
@@ -83,7 +85,7 @@ impl Stored {
         self.pair.map(f64::from)
     }
 
-    /// Observed and predicted, less the first of the drug.
+    /// Observed and predicted, minus those of the first response of the drug.
     pub(crate) fn within(&self, drug: &Drug) -> [f64; 2] {
         less(self.pair(), drug.first)
     }
@@ -98,18 +100,17 @@ impl Stored {
 pub(crate) struct Drug {
     pub(crate) number: u32,
     pub(crate) rows: Range<usize>,
-    /// Observed and predicted of its first response.
+    /// Observed and predicted of the drug's first response.
     first: [f64; 2],
-    /// Whether it has enough cell lines for the per-drug Pearson.
+    /// Whether the drug has enough cell lines for the per-drug Pearson.
     pub(crate) counted: bool,
 }
 
 impl Scored {
-    /// The least number of test cell lines of a drug for it to count in the per-drug Pearson.
+    /// Minimum number of test cell lines of a drug in the per-drug Pearson.
     pub const LEAST_CELLS: usize = 20;
 
-    /// From one entry per test response: the cell line and the drug (any numbers), the observed and the
-    /// predicted value.
+    /// From one entry per test response: the cell line and the drug (any numbers), the observed value and the predicted value.
     ///
     /// # Errors
     /// If the lists differ in length or are longer than 2,147,483,647, or a value is not finite.
@@ -117,7 +118,7 @@ impl Scored {
         let n = observed.len();
         if [cells.len(), drugs.len(), predicted.len()].iter().any(|length| *length != n) {
             return Err(Error::data(format!(
-                "{n} responses with {} cell lines, {} drugs and {} predictions: expected as many of each",
+                "{n} responses have {} cell lines, {} drugs and {} predictions: expected the same number of each",
                 cells.len(),
                 drugs.len(),
                 predicted.len()
@@ -125,7 +126,7 @@ impl Scored {
         }
         if let Some(at) = (0..n).find(|at| !(observed[*at].is_finite() && predicted[*at].is_finite())) {
             return Err(Error::data(format!(
-                "response {at} is {} and its prediction {}: expected finite numbers",
+                "response {at} is {} and its prediction is {}: expected finite numbers",
                 observed[at], predicted[at]
             )));
         }
@@ -158,7 +159,7 @@ impl Scored {
         Ok(scored)
     }
 
-    /// The same with a threshold above which responses are positive, so that there are metrics of how well these are detected.
+    /// The same test set with a threshold above which responses are positive. It then also has the metrics of detection.
     #[must_use]
     pub fn with_threshold(mut self, threshold: f64) -> Self {
         let mut ranked: Vec<u32> = (0..self.rows.len() as u32).collect();
@@ -182,7 +183,7 @@ impl Scored {
         Metrics { values: draw.metrics(), n: self.rows.len(), drugs_counted: draw.drugs_counted }
     }
 
-    /// How well positive responses are detected, each counted so often; none without a threshold.
+    /// How well positive responses are detected, where each response counts `times` times; `None` without a threshold.
     pub(crate) fn areas(&self, times: impl Fn(usize) -> f64) -> Option<Areas> {
         let positive = self.positive.as_ref()?;
         Some(Areas::of(positive.ranked.iter().map(|at| {
@@ -191,13 +192,13 @@ impl Scored {
         })))
     }
 
-    /// The number of positive responses; none without a threshold.
+    /// The number of positive responses; `None` without a threshold.
     pub(crate) fn positives(&self) -> Option<usize> {
         let threshold = self.positive.as_ref()?.threshold;
         Some(self.rows.iter().filter(|row| f64::from(row.pair[0]) > threshold).count())
     }
 
-    /// The metrics of each drug, in the order of the drugs' numbers; `name` names a number.
+    /// The metrics of each drug, in the order of the drugs' numbers. `name` returns the name of a number.
     pub fn per_drug(&self, name: impl Fn(u32) -> String) -> Vec<DrugMetrics> {
         let one = |drug: &Drug| {
             let rows = &self.rows[drug.rows.clone()];
@@ -215,7 +216,7 @@ impl Scored {
         self.drugs.iter().map(one).collect()
     }
 
-    /// A drug's part in the metrics, once.
+    /// A drug's part in the metrics, counted once.
     pub(crate) fn part(&self, drug: &Drug) -> DrugPart {
         let moments = self.moments(drug);
         DrugPart { times: 1.0, counted: drug.counted, moments, spread: moments.spread_of_observed() }
@@ -226,7 +227,7 @@ impl Scored {
         self.rows[drug.rows.clone()].iter().fold(Moments::default(), add)
     }
 
-    /// A response relative to the others of the test set.
+    /// A response relative to the reference values of its test set.
     pub(crate) fn row(&self, stored: &Stored) -> Row {
         let n = self.rows.len() as f64;
         let rank = |doubled: u32| (f64::from(doubled) / 2.0 - (n - 1.0) / 2.0) / n;
@@ -238,7 +239,7 @@ fn less(pair: [f64; 2], from: [f64; 2]) -> [f64; 2] {
     [pair[0] - from[0], pair[1] - from[1]]
 }
 
-/// The keys numbered from 0 in ascending order, and how many different ones there are.
+/// The keys, numbered from 0 in ascending order, and the count of different keys.
 fn numbered(keys: &[u32]) -> (Vec<u32>, usize) {
     let mut distinct = keys.to_vec();
     distinct.sort_unstable();

@@ -1,3 +1,5 @@
+//! Weighted sums of observed and predicted responses.
+
 /// Weighted sums of a pair of variables: first the observed, then the predicted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Moments {
@@ -29,7 +31,7 @@ impl Moments {
         }
     }
 
-    /// Σw(x − x̄)²; 0 where it is no more than rounding.
+    /// Σw(x − x̄)²; 0 if it is only rounding error.
     fn spread(&self, of: usize) -> f64 {
         let spread = self.squares[of] - self.sums[of] * self.sums[of] / self.weight;
         if spread > 1e-12 * self.squares[of] { spread } else { 0.0 }
@@ -40,8 +42,9 @@ impl Moments {
         self.spread(0)
     }
 
-    /// Σw(y − ȳ)² of the observed values of a draw from these, without their mean being estimated again: what each response adds
-    /// or takes away is what the delete-one jackknife says, n / (n − 1) · (y − ȳ)², ȳ the mean of all. 0 where all are equal.
+    /// Σw(y − ȳ)² of the observed values of a draw from these, without estimating their mean again. Each response
+    /// contributes by the delete-one jackknife: n / (n − 1) · (y − ȳ)², where ȳ is the mean of all responses. 0 if all
+    /// responses are equal.
     pub(crate) fn spread_of_observed_in(&self, draw: &Self) -> f64 {
         let (n, spread) = (self.weight, self.spread(0));
         if spread <= 0.0 {
@@ -52,7 +55,7 @@ impl Moments {
         spread + n / (n - 1.0) * (about_mean - spread)
     }
 
-    /// The Pearson correlation; `None` where either variable is constant.
+    /// The Pearson correlation; `None` if either variable is constant.
     pub(crate) fn pearson(&self) -> Option<f64> {
         let (observed, predicted) = (self.spread(0), self.spread(1));
         if !(observed > 0.0 && predicted > 0.0) {

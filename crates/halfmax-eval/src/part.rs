@@ -1,4 +1,4 @@
-//! Some folds left out: what to train on, what to test on.
+//! A part of an evaluation: some folds are left out for testing, the others are for training.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use halfmax_core::{Error, FeatureSelection, FeatureValues, Result, Screen, Train
 
 use crate::{Folds, Protocol};
 
-/// Some folds left out: what to train on, what to test on.
+/// A part of an evaluation: some folds are left out for testing, the others are for training.
 pub(crate) struct Part<'a> {
-    /// The folds left out.
+    /// The left-out folds.
     pub(crate) folds: Vec<usize>,
     pub(crate) train: TrainView<'a>,
     pub(crate) test: Arc<[usize]>,
@@ -22,9 +22,9 @@ impl<'a> Part<'a> {
         protocol: &Protocol,
     ) -> Result<Self> {
         let (rows, test) = folds.train_test(left_out);
-        for (name, part) in [("train on", &rows), ("test on", &test)] {
+        for (name, part) in [("training", &rows), ("testing", &test)] {
             if part.is_empty() {
-                return Err(Error::data(format!("{} has no response to {name}", name_of(left_out))));
+                return Err(Error::data(format!("{} has no responses for {name}", name_of(left_out))));
             }
         }
         let mut train = TrainView { screen, rows, features: FeatureSelection::all(screen) };
@@ -47,7 +47,7 @@ pub(crate) fn name_of(left_out: &[usize]) -> String {
     }
 }
 
-/// Keeps the most variable features where the protocol says so, and no single-agent feature of what is held out.
+/// Keeps the most variable features if the protocol says so, and removes single-agent features of held-out entities.
 fn select(train: &mut TrainView, protocol: &Protocol) -> Result<()> {
     let screen = train.screen;
     train.leave_out_unseen_single_agents();

@@ -1,4 +1,4 @@
-//! What a few measured responses of an entity that was never seen are worth.
+//! How much a few measured responses of an unseen entity improve predictions.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::inner_folds::predict_rows;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PilotParams {
-    /// How many responses of every held-out entity a model is given, in ascending order.
+    /// Numbers of responses of every held-out entity that a model gets, in ascending order, at most 1000. One point of the curve each.
     pub responses: Vec<usize>,
 }
 
@@ -35,13 +35,13 @@ const MOST_RESPONSES: usize = 1_000;
 /// A point of the learning curve.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LearningPoint {
-    /// How many responses of every held-out entity were given.
+    /// Number of responses of every held-out entity that the model got.
     pub responses: usize,
-    /// Metrics over the other responses of these entities: the same for every point.
+    /// Metrics over the other responses of these entities, which are the same for every point.
     pub metrics: Metrics,
 }
 
-/// What a model predicts once it is given some responses, in one fold.
+/// A model's predictions after it got some responses, in one fold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pilot {
@@ -54,7 +54,7 @@ impl PilotParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// If there is no number, or they do not ascend, or one is above 1,000.
+    /// If there are no numbers, if they do not ascend, or if one is above 1,000.
     pub fn check(&self) -> Result<()> {
         let fits = !self.responses.is_empty()
             && self.responses.is_sorted_by(|a, b| a < b)
@@ -66,10 +66,10 @@ impl PilotParams {
         Err(Error::parameter("pilot.responses", format!("{:?}", self.responses), expected))
     }
 
-    /// Gives a model the first few responses of every entity that is held out, in an order drawn at random, and has it
-    /// predict those that it is never given. Entities without any such response are left out.
+    /// Gives a model the first few responses of every held-out entity, in random order. The model then predicts the
+    /// responses that it never gets. Entities without such responses are left out.
     ///
-    /// None for a model that takes no responses of what is held out, or if single responses are held out.
+    /// `None` for a model that cannot use responses of held-out entities, or if single responses are held out.
     pub(crate) fn run(
         &self,
         fitted: &dyn FittedModel,

@@ -1,15 +1,15 @@
-//! What an evaluation fits, and what the evaluated models make of it.
+//! Which models an evaluation fits, and how the evaluated models use them.
 
 use halfmax_core::AnyModel;
 
 use crate::stack::as_stack;
 use crate::{Folds, NamedModel, Protocol, Stack};
 
-/// What to fit, and what the evaluated models make of it.
+/// Which models to fit, and how the evaluated models use them.
 pub(crate) struct Plan<'a> {
-    /// Every model that is fitted: those evaluated, and members of stacks.
+    /// Every model to fit: the evaluated models, and members of stacks.
     pub(crate) singles: Vec<Single<'a>>,
-    /// For every evaluated model what it is.
+    /// The role of every evaluated model.
     pub(crate) roles: Vec<Role<'a>>,
 }
 
@@ -18,16 +18,16 @@ pub(crate) struct Single<'a> {
     pub(crate) model: &'a dyn AnyModel,
     /// Whether its out-of-fold predictions are needed.
     pub(crate) nested: bool,
-    /// Whether the evaluation goes on if it fails.
+    /// Whether the evaluation continues if the model fails.
     pub(crate) optional: bool,
-    /// Whether it is there for a stack only, so that its errors are the stack's.
+    /// Whether the model is needed for a stack only, so that its errors are the stack's.
     pub(crate) only_member: bool,
 }
 
 pub(crate) enum Role<'a> {
-    /// One of the singles.
+    /// One of the single models.
     Single { at: usize, intervals: bool },
-    /// A stack of some of them.
+    /// A stack of single models.
     Stack { stack: &'a Stack, members: Vec<usize>, intervals: bool },
 }
 
@@ -64,8 +64,8 @@ impl<'a> Plan<'a> {
         plan
     }
 
-    /// The number of a single, added if it is not there yet. A model is what it is where it lies: two models of one name are
-    /// not the same.
+    /// The number of a single model. It is added if it is not there yet. Models are compared by address: two models with
+    /// the same name are different.
     fn single(&mut self, name: &str, model: &'a dyn AnyModel, only_member: bool) -> usize {
         let same = |single: &Single| std::ptr::addr_eq(single.model, model) && single.name == name;
         if let Some(at) = self.singles.iter().position(same) {

@@ -1,4 +1,4 @@
-//! What all folds say of a model together.
+//! Combines the results of a model over all folds.
 
 use std::collections::HashMap;
 
@@ -57,7 +57,7 @@ pub(crate) fn pool(
     Ok((evaluation, drawn))
 }
 
-/// The number of drugs with enough cell lines whose predictions are all the same.
+/// The number of drugs with enough cell lines whose predictions are all equal.
 fn constant_drugs(found: &[Fold], drugs: &Drugs) -> usize {
     let mut of_drug: HashMap<u32, (usize, f32, f32)> = HashMap::new();
     for fold in found {
@@ -70,7 +70,7 @@ fn constant_drugs(found: &[Fold], drugs: &Drugs) -> usize {
     of_drug.values().filter(|own| own.0 >= Scored::LEAST_CELLS && own.1 == own.2).count()
 }
 
-/// How many of the test responses of all folds the intervals held.
+/// The coverage of the intervals over the test responses of all folds.
 fn coverage(screen: &Screen, found: &[Fold], validation: &Validation) -> Vec<Coverage> {
     if found.iter().any(|fold| fold.halves.is_none()) {
         return Vec::new();

@@ -1,17 +1,17 @@
-//! What a model predicted for the test responses of all folds.
+//! A model's predictions for the test responses of all folds.
 
 use std::sync::Arc;
 
 /// A prediction for a test response.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction {
-    /// The fold it was tested in, counted from 0.
+    /// The fold that tests the response, counted from 0.
     pub fold: usize,
     /// Position of the response in the screen.
     pub row: usize,
     /// The prediction, in the unit of the target.
     pub predicted: f32,
-    /// The ends of its interval, where the model has intervals.
+    /// The ends of its interval, if the model has intervals.
     pub interval: Option<[f32; 2]>,
 }
 
@@ -26,7 +26,7 @@ struct OfFold {
     fold: usize,
     rows: Arc<[usize]>,
     predicted: Vec<f32>,
-    /// Half-widths of intervals, NaN where there is none; none where the model has no intervals.
+    /// Half-widths of intervals, NaN for responses without an interval; `None` if the model has no intervals.
     halves: Option<Vec<f32>>,
 }
 
@@ -40,7 +40,7 @@ impl OfFold {
 }
 
 impl Predictions {
-    /// Adds those of a fold: the rows, what was predicted, and half-widths of intervals, NaN where there is none.
+    /// Adds the predictions of a fold: their rows, their values, and the half-widths of their intervals, NaN without an interval.
     pub(crate) fn push(
         &mut self,
         fold: usize,
@@ -56,7 +56,7 @@ impl Predictions {
         self.folds.iter().map(|fold| fold.predicted.len()).sum()
     }
 
-    /// Whether there is none.
+    /// Whether there are no predictions.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

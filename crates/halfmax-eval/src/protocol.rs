@@ -1,3 +1,5 @@
+//! The settings of an evaluation.
+
 use std::collections::HashSet;
 
 use halfmax_core::{AnyModel, Error, Result, Screen, Seed};
@@ -5,41 +7,41 @@ use halfmax_core::{AnyModel, Error, Result, Screen, Seed};
 use crate::split::check_only;
 use crate::{ConformalParams, Folds, PilotParams, ReferenceResponse};
 
-/// A model to evaluate, and what it is called.
+/// A model to evaluate, with its name.
 #[derive(Clone)]
 pub struct NamedModel<'a> {
-    /// Its name in results; unique within an evaluation.
+    /// The name in results; unique within an evaluation.
     pub name: String,
-    /// Its family, as in a configuration: "boost", "drug_mean".
+    /// The family, as in a configuration: "boost", "drug_mean".
     pub family: String,
     /// The model, with its parameters.
     pub model: &'a dyn AnyModel,
 }
 
-/// How models are evaluated, apart from the folds.
+/// How models are evaluated, without the folds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Protocol {
-    /// (kind of block, number): of these blocks of the cell lines, models see only so many features, those
+    /// (kind of block, number): for these blocks of the cell lines, models see only this many features. They are those
     /// that vary most over the training cell lines of each fold.
     pub top_variance: Vec<(String, usize)>,
-    /// The folds to run, counted from 0; all if `None`.
+    /// The folds to run, counted from 0; `None` for all folds.
     pub only_folds: Option<Vec<usize>>,
     /// The seed of fits and of the bootstrap.
     pub seed: Seed,
-    /// Number of draws of the bootstrap behind the intervals of metrics.
+    /// Number of bootstrap draws for the intervals of metrics.
     pub bootstrap_draws: usize,
-    /// Prediction intervals, if any are wanted.
+    /// Prediction intervals, if any.
     pub intervals: Option<ConformalParams>,
-    /// The learning curve over pilot measurements, if one is wanted.
+    /// The learning curve over pilot measurements, if any.
     pub pilot: Option<PilotParams>,
-    /// Responses of another study to test on too; empty for none. For screens of single drugs.
+    /// Responses of another study to test on as well; empty for none. For screens of single drugs.
     pub other_study: Vec<ReferenceResponse>,
-    /// Responses above this are positive: see [`crate::Detection`]. None where nothing is to be detected.
+    /// Responses above this are positive: see [`crate::Detection`]. `None` without detection.
     pub positive_above: Option<f64>,
 }
 
 impl Default for Protocol {
-    /// All features, all folds, seed 2026, 400 draws of the bootstrap, neither prediction intervals nor pilot measurements.
+    /// All features, all folds, seed 2026, 400 bootstrap draws, no prediction intervals and no pilot measurements.
     fn default() -> Self {
         Self {
             top_variance: Vec::new(),
@@ -55,16 +57,18 @@ impl Default for Protocol {
 }
 
 impl Protocol {
-    /// Checks what is asked for against the models, the folds and the screen.
+    /// Checks the protocol against the models, the folds and the screen.
     pub(crate) fn check(&self, screen: &Screen, folds: &Folds, models: &[NamedModel]) -> Result<()> {
         let protocol = self;
         if models.is_empty() {
-            return Err(Error::config("no model to evaluate").help("add a [[model]] to the configuration"));
+            return Err(
+                Error::config("there is no model to evaluate").help("add a [[model]] to the configuration")
+            );
         }
         let mut names = HashSet::new();
         if let Some(twice) = models.iter().find(|model| !names.insert(&model.name)) {
             return Err(Error::config(format!(
-                "two models are called {:?}: expected a name for each",
+                "two models are called {:?}: expected different names",
                 twice.name
             )));
         }
@@ -77,13 +81,15 @@ impl Protocol {
             }
             if folds.count() < 3 {
                 return Err(Error::config(format!(
-                    "intervals with {} folds: expected at least 3, so that a model's training part can be parted again",
+                    "prediction intervals need at least 3 folds, but the split has {}: a model's training part must be split again",
                     folds.count()
                 )));
             }
         }
         if screen.sides.len() > 2 && !protocol.other_study.is_empty() {
-            return Err(Error::config("another study of drug combinations: expected one of single drugs"));
+            return Err(Error::config(
+                "a second study cannot be used with drug combinations: expected a screen of single drugs",
+            ));
         }
         check_other_study(screen, &protocol.other_study)?;
         if let Some(pilot) = &protocol.pilot {
@@ -101,9 +107,9 @@ fn check_other_study(screen: &Screen, responses: &[ReferenceResponse]) -> Result
     match responses.iter().find(|one| !fits(one)) {
         None => Ok(()),
         Some(one) => Err(Error::data(format!(
-            "a response of the other study is {} of cell line number {} to drug number {}: expected a finite number, and \
+            "a response of the other study, of cell line number {} to drug number {}, is {}: expected a finite number, and \
              entities of the screen",
-            one.value, one.cell, one.drug
+            one.cell, one.drug, one.value
         ))),
     }
 }

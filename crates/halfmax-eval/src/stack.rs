@@ -1,4 +1,4 @@
-//! Models combined by weights that their out-of-fold predictions earn.
+//! Stacks: models combined with weights from their out-of-fold predictions.
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
@@ -16,7 +16,7 @@ use crate::step::Step;
 
 mod attribution;
 
-/// The stack that a model is, if it is one.
+/// The stack, if the model is one.
 pub(crate) fn as_stack(model: &dyn AnyModel) -> Option<&Stack> {
     (model as &dyn Any).downcast_ref::<Stack>()
 }
@@ -25,26 +25,25 @@ pub(crate) fn as_stack(model: &dyn AnyModel) -> Option<&Stack> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StackParams {
-    /// The names of the models to combine; empty for all others of the configuration that are not naive.
+    /// The names of the models to combine. Empty for all other models of the configuration that are not naive.
     pub members: Vec<String>,
-    /// Inner folds that the out-of-fold predictions come from, grouped as the evaluation's split is: 2 to 20. In an
-    /// evaluation of three or more folds they are its other folds instead.
+    /// Number of inner folds for the out-of-fold predictions, 2 to 20. They are grouped like the evaluation's split. An
+    /// evaluation with three or more folds uses its other folds instead.
     pub folds: usize,
-    /// Whether to go on without a member whose fit fails.
+    /// Whether to continue without a member whose fit fails.
     pub skip_failed: bool,
-    /// How the members are weighed.
+    /// How the members are weighted.
     pub weights: StackWeights,
 }
 
-/// How the members of a stack are weighed.
+/// How the members of a stack are weighted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StackWeights {
-    /// By what their out-of-fold predictions earn: the most accurate.
+    /// By least squares on their out-of-fold predictions: the most accurate choice.
     #[default]
     Earned,
-    /// The same for each: the mean of their predictions. Members that see different things keep their say in what
-    /// predictions rest on.
+    /// Equally: the mean of the members' predictions. Members that use different features then keep their influence on explanations.
     Equal,
 }
 
@@ -58,14 +57,14 @@ impl StackParams {
     /// A stack of these models, by name.
     ///
     /// # Errors
-    /// If there is no member, one is there twice, or `folds` is out of range.
+    /// If there are no members, if a member occurs twice, or if `folds` is out of range.
     pub fn with_members(self, members: Vec<(String, Arc<dyn AnyModel>)>) -> Result<Stack> {
         if !(2..=20).contains(&self.folds) {
             return Err(Error::parameter("folds", self.folds, "2 to 20"));
         }
         if members.is_empty() {
-            return Err(Error::config("the stack has no member")
-                .help("name models of the configuration: members = [\"kernel\", \"boost\"]"));
+            return Err(Error::config("the stack has no members")
+                .help("list models of the configuration: members = [\"kernel\", \"boost\"]"));
         }
         for (at, (name, _)) in members.iter().enumerate() {
             if members[..at].iter().any(|(other, _)| other == name) {
@@ -76,11 +75,11 @@ impl StackParams {
     }
 }
 
-/// Stacked generalisation (Wolpert 1992; Breiman 1996): the prediction is a weighted sum of the members' deviations from
-/// the mean, with non-negative weights by least squares on out-of-fold predictions.
+/// Stacked generalisation (Wolpert 1992; Breiman 1996). The prediction is a weighted sum of the members' deviations from the
+/// mean. The weights are non-negative, by least squares on out-of-fold predictions.
 ///
-/// The inner folds leave out what the evaluation's split leaves out, inside the training part: what a stack is judged on
-/// it has not seen.
+/// Inside the training part, the inner folds leave out what the evaluation's split leaves out. The stack has not seen the
+/// responses that it is evaluated on.
 #[derive(Clone)]
 pub struct Stack {
     params: StackParams,
@@ -90,7 +89,7 @@ pub struct Stack {
 /// A fitted [`Stack`].
 pub struct FittedStack {
     mean: f64,
-    /// For each side the features of all members.
+    /// For each side, the features of all members.
     spaces: Vec<FeatureSpace>,
     members: Vec<Member>,
 }
@@ -101,7 +100,7 @@ struct Member {
     model: Box<dyn FittedModel>,
 }
 
-/// A member by name, fitted.
+/// A fitted member, by name.
 type NamedFit = (String, Box<dyn FittedModel>);
 
 const SEED_MEMBERS: u64 = 22;
@@ -110,7 +109,7 @@ impl Model for Stack {
     type Fitted = FittedStack;
 
     /// # Errors
-    /// If a member fails (unless it is to be skipped), there are fewer groups than inner folds, or the user stopped it.
+    /// If a member fails (unless it may be skipped), if there are fewer groups than inner folds, or if the user stopped the fit.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedStack> {
         if self.params.weights == StackWeights::Earned {
             return Ok(self.fit_out_of_fold(train, context)?.0);
@@ -121,7 +120,7 @@ impl Model for Stack {
         Ok(FittedStack::of(members, Blend::new(self.params.weights, &unused, train)?, train))
     }
 
-    /// That of the member that takes most, with the out-of-fold predictions of all; members that are fitted already take less.
+    /// The memory of the largest member, plus the out-of-fold predictions of all members. Members that are already fitted take less.
     fn memory(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
         let mut most = 0;
         for (name, model) in &self.members {
@@ -137,23 +136,23 @@ impl Model for Stack {
 
 fn refuse_empty(train: &TrainView) -> Result<()> {
     if train.rows.is_empty() {
-        return Err(Error::data("there is no response to learn from"));
+        return Err(Error::data("the training data have no responses"));
     }
     Ok(())
 }
 
 impl Stack {
-    /// The names of the members and the models.
+    /// The members, by name.
     pub(crate) fn members(&self) -> &[(String, Arc<dyn AnyModel>)] {
         &self.members
     }
 
-    /// How the members are weighed.
+    /// How the members are weighted.
     pub(crate) fn weights(&self) -> StackWeights {
         self.params.weights
     }
 
-    /// Whether to go on without a member whose fit fails.
+    /// Whether to continue without a member whose fit fails.
     pub(crate) fn skips_failed(&self) -> bool {
         self.params.skip_failed
     }
@@ -173,7 +172,7 @@ impl Stack {
         Ok((FittedStack::of(members, blend, train), together))
     }
 
-    /// The members fitted to all responses of a view, and with inner folds their out-of-fold predictions.
+    /// The members fitted to all responses of a view, with their out-of-fold predictions if there are inner folds.
     fn fit_members(
         &self,
         train: &TrainView,
@@ -209,7 +208,7 @@ impl Stack {
         Ok((members, out_of_fold))
     }
 
-    /// The error of a member, named, with a way to go on without it.
+    /// The error of a member, with its name and a way to continue without it.
     pub(crate) fn blame(name: &str, error: Error) -> Error {
         if error.kind() == ErrorKind::Interrupted {
             return error;
@@ -217,11 +216,11 @@ impl Stack {
         let help = error.advice().map_or_else(String::new, |advice| format!("{advice}; or "));
         error
             .at(format!("stack member {name:?}"))
-            .help(format!("{help}set skip_failed = true to go on without it"))
+            .help(format!("{help}set skip_failed = true to continue without it"))
     }
 }
 
-/// How members are put together: the mean, and weights of their deviations from it.
+/// How members are combined: the mean, and the weights of their deviations from it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Blend {
     pub(crate) mean: f64,
@@ -246,7 +245,7 @@ impl Blend {
         Ok(Self { mean, weights })
     }
 
-    /// The members' predictions put together.
+    /// The combined predictions of the members.
     pub(crate) fn of(&self, predicted: &[&[f32]]) -> Vec<f32> {
         blended(self.mean, &self.weights, predicted)
     }
@@ -262,8 +261,8 @@ fn blended(mean: f64, weights: &[f64], predicted: &[&[f32]]) -> Vec<f32> {
     (0..length).map(sum).collect()
 }
 
-/// Non-negative least squares: weights of the members' deviations from the mean, by cyclic descent on the normal
-/// equations, which reaches the optimum of this convex problem.
+/// Non-negative least squares: weights of the members' deviations from the mean. Cyclic descent on the normal equations
+/// reaches the optimum of this convex problem.
 fn least_squares(predicted: &[&[f32]], train: &TrainView, mean: f64) -> Vec<f64> {
     let responses = &train.screen.responses;
     let members = predicted.len();
@@ -300,14 +299,14 @@ fn least_squares(predicted: &[&[f32]], train: &TrainView, mean: f64) -> Vec<f64>
 }
 
 impl FittedStack {
-    /// Of the members that have any weight.
+    /// A stack of the members with a weight above 0.
     fn of(members: Vec<NamedFit>, blend: Blend, train: &TrainView) -> Self {
         let earning = members.into_iter().zip(blend.weights).filter(|(_, weight)| *weight > 0.0);
         let member = |((name, model), weight)| Member { name, weight, model };
         Self::assembled(blend.mean, train.screen.sides.len(), earning.map(member).collect())
     }
 
-    /// With the features of all members.
+    /// A stack with the features of all members.
     fn assembled(mean: f64, sides: usize, members: Vec<Member>) -> Self {
         let space = |side: usize| {
             let all = members.iter().flat_map(|member| &member.model.space(side).features);
@@ -319,7 +318,7 @@ impl FittedStack {
         Self { mean, spaces, members }
     }
 
-    /// The names and weights of the members that earned any.
+    /// The names and weights of the members with a weight above 0.
     pub fn weights(&self) -> Vec<(&str, f64)> {
         self.members.iter().map(|member| (member.name.as_str(), member.weight)).collect()
     }
@@ -333,10 +332,10 @@ impl FittedStack {
         blended(self.mean, &weights, &parts)
     }
 
-    /// A stack from its [`FittedModel::stored`]; `load` makes a member from its family and its stored form.
+    /// Reads a stack from its [`FittedModel::stored`] form. `load` makes a member from its family and its stored form.
     ///
     /// # Errors
-    /// If the description is not one of a stack, or a member cannot be loaded.
+    /// If the description is not that of a stack, or a member cannot be loaded.
     pub fn from_stored(
         stored: &StoredModel,
         load: impl Fn(&str, &StoredModel) -> Result<Box<dyn FittedModel>>,
@@ -345,7 +344,7 @@ impl FittedStack {
         if !mean.is_finite()
             || described.iter().any(|member| !(member.weight.is_finite() && member.weight >= 0.0))
         {
-            return Err(malformed("a weight is not a finite number of at least 0"));
+            return Err(malformed("a weight is not a finite number, at least 0"));
         }
         let mut members = Vec::new();
         for (at, MemberDescription { name, family, weight, description }) in described.into_iter().enumerate()
@@ -360,7 +359,7 @@ impl FittedStack {
             members.push(Member { name, weight, model });
         }
         if !(2..=3).contains(&sides) || members.iter().any(|member| member.model.sides() != sides) {
-            return Err(malformed(format!("a member does not have its {sides} sides")));
+            return Err(malformed(format!("a member does not have {sides} sides, as the stack does")));
         }
         let fitted = Self::assembled(mean, sides, members);
         stored.refuse_unknown(&fitted.stored()?)?;
@@ -410,7 +409,7 @@ impl FittedModel for FittedStack {
         self.spaces.len()
     }
 
-    /// The features of any member.
+    /// The features of all members.
     fn space(&self, side: usize) -> &FeatureSpace {
         self.spaces.get(side).unwrap_or(FeatureSpace::none())
     }
@@ -437,7 +436,7 @@ impl FittedModel for FittedStack {
         Ok(Box::new(Prepared { stack: self, members, columns: columns.len() }))
     }
 
-    /// For each side the least share of any member.
+    /// For each side, the smallest share of any member.
     fn feature_shares(&self, tables: &[&EntityTable]) -> Result<Vec<f64>> {
         let mut least = vec![1.0f64; tables.len()];
         for member in &self.members {
@@ -447,8 +446,8 @@ impl FittedModel for FittedStack {
         Ok(least)
     }
 
-    /// If any member can attribute predictions: the others are part of the base. A stack whose members earned no weight attributes
-    /// nothing to any feature.
+    /// A side can be attributed if any member can attribute its predictions. The other members are part of the base. A
+    /// stack without members attributes nothing to any feature.
     fn as_attributable(&self, side: usize) -> Option<&dyn Attributable> {
         let mut members = self.members.iter().map(|member| member.model.as_attributable(side).is_some());
         (self.members.is_empty() || members.any(|can| can)).then_some(self as _)

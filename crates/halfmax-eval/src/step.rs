@@ -1,3 +1,5 @@
+//! The progress of one fit within an evaluation.
+
 use halfmax_core::Progress;
 
 /// The progress of one fit as a part of the whole, in hundredths of a fit.

@@ -1,9 +1,9 @@
-//! What an evaluation found besides the leaderboard, as text for a person.
+//! Results of an evaluation besides the leaderboard, as text for a person.
 
 use crate::{Evaluation, ModelEvaluation};
 
 impl Evaluation {
-    /// What prediction intervals held, nominal against observed; none without intervals.
+    /// The coverage of prediction intervals, nominal against observed; `None` without intervals.
     pub fn calibration_table(&self) -> Option<String> {
         let with: Vec<&ModelEvaluation> =
             self.models.iter().filter(|model| !model.calibration.is_empty()).collect();
@@ -24,7 +24,7 @@ impl Evaluation {
         Some(aligned(&lines))
     }
 
-    /// Squared errors and how well positive responses are detected; none for a screen of single drugs without a threshold.
+    /// Squared errors, and how well positive responses are detected; `None` for a screen of single drugs without a threshold.
     pub fn detection_table(&self) -> Option<String> {
         let first = self.models.iter().find_map(|model| model.detection.as_ref())?;
         let mut header = vec!["squared error".to_owned(), "MSE".to_owned()];
@@ -44,7 +44,7 @@ impl Evaluation {
         Some(aligned(&lines))
     }
 
-    /// How much pilot measurements help; none if that was not asked for or no model takes them.
+    /// How much pilot measurements help; `None` if they are not configured or no model uses them.
     pub fn learning_curve_table(&self) -> Option<String> {
         let with: Vec<&ModelEvaluation> =
             self.models.iter().filter(|model| !model.learning_curve.is_empty()).collect();
@@ -65,7 +65,7 @@ impl Evaluation {
         Some(aligned(&lines))
     }
 
-    /// How models do on the other study; none without one.
+    /// The results of the models on the other study; `None` without one.
     pub fn cross_study_table(&self) -> Option<String> {
         let header = [
             "other study",
@@ -104,7 +104,7 @@ fn number_of(value: Option<f64>, decimals: usize) -> String {
     value.map_or("–".into(), |value| format!("{value:.decimals$}"))
 }
 
-/// Lines of cells with the columns made equally wide.
+/// Lines of cells, with padded columns.
 pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

@@ -1,4 +1,4 @@
-//! An evaluation as tasks, each one fit, which may run anywhere.
+//! An evaluation as tasks. Each task is one fit and may run anywhere.
 
 use halfmax_core::{CheckpointStore, Error, ErrorKind, Progress, Result, Screen};
 
@@ -13,7 +13,7 @@ use crate::pool::pool;
 use crate::step::Step;
 use crate::{Comparison, Evaluation, Folds, NamedModel, Protocol, Stack, Validation};
 
-/// An evaluation as tasks, each one fit, that may run in other processes or on other machines, and are merged into one result.
+/// An evaluation as tasks. Each task is one fit and may run in another process or on another machine. The results are merged into one.
 ///
 /// ```
 /// # use halfmax_baselines::Naive;
@@ -48,10 +48,10 @@ pub struct EvaluationPlan<'a> {
     validation: Validation,
     other: OtherStudy<'a>,
     plan: Plan<'a>,
-    /// The folds that are run.
+    /// The folds of the run.
     run: Vec<usize>,
     tasks: Vec<EvaluationTask>,
-    /// For every fold that is run, where its tasks end.
+    /// For every fold of the run, where its tasks end.
     ends: Vec<usize>,
     fingerprint: u64,
 }
@@ -60,7 +60,7 @@ impl<'a> EvaluationPlan<'a> {
     /// The tasks of an evaluation.
     ///
     /// # Errors
-    /// As [`crate::evaluate`], but for errors of models.
+    /// As [`crate::evaluate`], except for errors of models.
     pub fn new(
         screen: &'a Screen,
         folds: &'a Folds,
@@ -78,7 +78,7 @@ impl<'a> EvaluationPlan<'a> {
         Ok(Self { screen, folds, models, protocol, validation, other, plan, run, tasks, ends, fingerprint })
     }
 
-    /// The tasks, in the order in which they are run here.
+    /// The tasks, in the order in which this process runs them.
     pub fn tasks(&self) -> &[EvaluationTask] {
         &self.tasks
     }
@@ -91,7 +91,7 @@ impl<'a> EvaluationPlan<'a> {
     /// Runs a task.
     ///
     /// # Errors
-    /// If it is a task of another evaluation, the model cannot be fitted and must, or the user stopped it.
+    /// If the task belongs to another evaluation, if a required model cannot be fitted, or if the user stopped the fit.
     pub fn run(
         &self,
         task: &EvaluationTask,
@@ -99,7 +99,7 @@ impl<'a> EvaluationPlan<'a> {
         checkpoints: Option<&dyn CheckpointStore>,
     ) -> Result<FitResult> {
         if !self.tasks.contains(task) {
-            return Err(Error::config(format!("{task}: is not a task of this evaluation"))
+            return Err(Error::config(format!("{task}: this task does not belong to the evaluation"))
                 .help("make the plan from the same screen, folds, models and protocol"));
         }
         let part = Part::of(self.screen, self.folds, &task.left_out, self.protocol)?;
@@ -126,19 +126,20 @@ impl<'a> EvaluationPlan<'a> {
         Ok(FitResult { task: task.clone(), evaluation: self.fingerprint, outcome })
     }
 
-    /// Puts the results of all tasks together, in whatever order they come: the same evaluation, to the last bit, wherever they
-    /// were made. Its `run_seconds` are those of all fits and predictions together.
+    /// Merges the results of all tasks, in any order. The evaluation is the same to the last bit, wherever the results
+    /// were made. Its `run_seconds` are the sum over all fits and predictions.
     ///
-    /// Results of other responses, folds or protocols are refused. Nothing can tell results of other features, or of models with other
-    /// parameters under the same name: keep results of one configuration together.
+    /// Results of other responses, folds or protocols are refused. Results with other features, or from models with other
+    /// parameters under the same name, cannot be detected: keep the results of each configuration together.
     ///
     /// # Errors
-    /// If the result of a task is missing, is there twice, or belongs to another evaluation; and as [`crate::evaluate`].
+    /// If the result of a task is missing, occurs twice, or belongs to another evaluation; and as [`crate::evaluate`].
     pub fn merge(&self, results: Vec<FitResult>, progress: &dyn Progress) -> Result<Evaluation> {
         if let Some(other) = results.iter().find(|result| result.evaluation != self.fingerprint) {
-            return Err(Error::data(format!("the result of {} is of another evaluation", other.task)).help(
-                "merge results of the same screen, folds, models and protocol, made by the same version",
-            ));
+            return Err(Error::data(format!("the result of {} belongs to another evaluation", other.task))
+                .help(
+                    "merge results of the same screen, folds, models and protocol, made by the same version",
+                ));
         }
         let seconds = |result: &FitResult| match &result.outcome {
             Outcome::Fitted(found) => found.fit_seconds + found.predict_seconds,
@@ -153,7 +154,8 @@ impl<'a> EvaluationPlan<'a> {
         Ok(Evaluation { run_seconds, ..merging.finish(progress)? })
     }
 
-    /// Runs every task here, and puts the results together fold by fold: an error of the first fold does not wait for the last.
+    /// Runs every task here and merges the results fold by fold, so that an error in the first fold is reported before
+    /// the last fold runs.
     pub(crate) fn evaluate(
         &self,
         progress: &dyn Progress,
@@ -172,19 +174,19 @@ impl<'a> EvaluationPlan<'a> {
         merging.finish(progress)
     }
 
-    /// The tasks of a fold that is run: each model without it, then those without one more fold.
+    /// The tasks of a fold of the run: each model without the fold, then the fits that leave out one more fold.
     fn of_fold(&self, at: usize) -> &[EvaluationTask] {
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.tasks[start..self.ends[at]]
     }
 }
 
-/// Results that are put together fold by fold.
+/// Results that are merged fold by fold.
 struct Merging<'a> {
     plan: &'a EvaluationPlan<'a>,
     merge: Merge<'a>,
     drugs: Drugs,
-    /// For every evaluated model what it predicted in the folds so far.
+    /// For every evaluated model, its predictions in the folds so far.
     found: Vec<Vec<Fold>>,
 }
 
@@ -194,7 +196,7 @@ impl<'a> Merging<'a> {
         Self { plan, merge: Merge::new(plan.work(), &plan.plan), drugs: Drugs::of(plan.screen), found }
     }
 
-    /// Puts together what the models predict in a fold.
+    /// Merges the predictions of the models in a fold.
     fn fold(&mut self, at: usize, progress: &dyn Progress) -> Result<()> {
         let EvaluationPlan { screen, folds, models, protocol, run, .. } = self.plan;
         self.merge.note(self.plan.of_fold(at))?;
@@ -212,13 +214,13 @@ impl<'a> Merging<'a> {
         Ok(())
     }
 
-    /// The evaluation once all folds are put together.
+    /// The evaluation, after all folds are merged.
     fn finish(self, progress: &dyn Progress) -> Result<Evaluation> {
         let EvaluationPlan { folds, models: named, run, .. } = self.plan;
         let (mut models, mut drawn) = (Vec::new(), Vec::new());
         for (named, found) in named.iter().zip(self.found) {
             progress.check()?;
-            // A model that failed, and may, is left out.
+            // An optional model that failed is left out.
             if found.len() < run.len() {
                 continue;
             }
@@ -232,8 +234,8 @@ impl<'a> Merging<'a> {
     }
 }
 
-/// For every fold that is run each model without it, then without one more fold each where that is needed and not done yet. And
-/// where the tasks of each fold end.
+/// For every fold of the run, each model without the fold, then the fits without one more fold that are needed and not done
+/// yet. Also returns where the tasks of each fold end.
 fn tasks_of(plan: &Plan, run: &[usize], folds: usize) -> (Vec<EvaluationTask>, Vec<usize>) {
     let task = |single: usize, left_out: &[usize]| EvaluationTask {
         single,
@@ -257,8 +259,8 @@ fn tasks_of(plan: &Plan, run: &[usize], folds: usize) -> (Vec<EvaluationTask>, V
     (tasks, ends)
 }
 
-/// A number that two evaluations of one version of halfmax share only if they have the same responses, entities, folds, protocol and
-/// tasks. It does not see features, nor parameters of models.
+/// A fingerprint. Two evaluations by the same version of halfmax share it only if they have the same responses, entities,
+/// folds, protocol and tasks. It does not cover features, nor parameters of models.
 fn fingerprint(screen: &Screen, folds: &Folds, protocol: &Protocol, tasks: &[EvaluationTask]) -> u64 {
     let mut mixed = protocol.seed;
     let mut mix = |number: u64| mixed = mixed.derive(number);
@@ -288,10 +290,10 @@ fn fingerprint(screen: &Screen, folds: &Folds, protocol: &Protocol, tasks: &[Eva
     mixed.value()
 }
 
-/// Tasks that are run here, one after the other.
+/// Tasks that this process runs, one after the other.
 struct Here<'a> {
     plan: &'a EvaluationPlan<'a>,
-    /// The models that failed and may: they are not tried again.
+    /// The optional models that failed. They are not tried again.
     gone: Vec<bool>,
     results: Vec<FitResult>,
     done: usize,
@@ -320,7 +322,7 @@ impl Here<'_> {
         Ok(())
     }
 
-    /// Most fits leave threads idle now and then.
+    /// Two fits at a time, because most fits leave threads idle now and then.
     fn two_at_a_time(
         &mut self,
         tasks: &[EvaluationTask],

@@ -1,4 +1,4 @@
-//! Parameters chosen by search, inside the training part.
+//! Searches for parameters inside the training part.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,27 +20,28 @@ use crate::step::Step;
 /// Parameters of a model by name.
 pub type Params = BTreeMap<String, Value>;
 
-/// How a search goes about it: the `[tune]` of a configuration.
+/// How parameters are searched: the `[tune]` table of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TuneParams {
-    /// The model whose parameters are searched; may be absent where there is but one that is not naive and no stack.
+    /// The model whose parameters are searched. It may be left out if only one model is neither naive nor a stack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The method.
+    /// The method of search.
     #[serde(default)]
     pub method: Method,
-    /// Sets of parameters to try, the first of which is the model's own: 2 to 100,000.
+    /// Number of sets of parameters to try, 2 to 100,000. The first set is the model's own parameters.
     #[serde(default = "default_trials")]
     pub trials: usize,
-    /// Seconds of fits after which a search tries no further set; a search that this ends depends on the machine's speed.
-    /// Every training part has a search of its own: five in an evaluation of five folds, fifteen with stacks or intervals.
+    /// Time limit of a search in seconds of fits: after it, no further set is tried. The result then depends on the speed
+    /// of the machine. Every training part has its own search: five in an evaluation of five folds, fifteen with stacks
+    /// or intervals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
-    /// Inner folds, which leave out what the split leaves out: 2 to 20.
+    /// Number of inner folds, 2 to 20. They leave out what the split leaves out.
     #[serde(default = "default_folds")]
     pub folds: usize,
-    /// What to search: for each parameter a range or a list of values.
+    /// The search space: a range or a list of values for each parameter.
     pub space: BTreeMap<String, Range>,
 }
 
@@ -56,11 +57,11 @@ const fn default_folds() -> usize {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// Sets drawn at random (Bergstra & Bengio 2012), each judged by all inner folds.
+    /// Random sets (Bergstra & Bengio 2012). All inner folds evaluate each set.
     #[default]
     Random,
-    /// Successive halving (Jamieson & Talwalkar 2016): all sets are judged by fits on a share of the groups (cell lines,
-    /// drugs, …), the better third of them by fits on three times as many, and so on until all groups are in.
+    /// Successive halving (Jamieson & Talwalkar 2016). All sets are evaluated by fits on a share of the groups (cell
+    /// lines, drugs, …), the best third by fits on three times as many groups, and so on up to all groups.
     Halving,
 }
 
@@ -68,9 +69,9 @@ pub enum Method {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Range {
-    /// One of these.
+    /// One of these values.
     OneOf(Vec<Value>),
-    /// A number between two others, both included; whole if both ends are.
+    /// A number from `low` to `high`, including both. It is whole if both ends are whole.
     Between(Between),
 }
 
@@ -78,11 +79,11 @@ pub enum Range {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Between {
-    /// The least.
+    /// The smallest value.
     pub low: serde_json::Number,
-    /// The greatest.
+    /// The largest value.
     pub high: serde_json::Number,
-    /// Whether equal ratios are equally likely, rather than equal differences.
+    /// Whether equal ratios are equally likely, instead of equal differences.
     #[serde(default)]
     pub log: bool,
 }
@@ -133,7 +134,7 @@ impl Range {
                     return Err(Error::parameter(
                         &place,
                         format!("{low} to {high}"),
-                        "low above 0, since log = true",
+                        "low above 0, because log = true",
                     ));
                 }
                 Ok(())
@@ -141,7 +142,7 @@ impl Range {
         }
     }
 
-    /// The values that bound it: the ends of a range, or all of a list.
+    /// The extreme values: the ends of a range, or all values of a list.
     pub fn extremes(&self) -> Vec<Value> {
         match self {
             Self::OneOf(values) => values.clone(),
@@ -154,7 +155,7 @@ impl Range {
             Self::OneOf(values) => values[random.random_range(0..values.len() as u64) as usize].clone(),
             Self::Between(Between { low, high, log }) => {
                 let whole = low.as_i64().zip(high.as_i64());
-                // A whole number stands for everything that rounds to it.
+                // A whole number represents all numbers that round to it.
                 let half = if whole.is_some() { 0.5 } else { 0.0 };
                 let ends = [low.as_f64().unwrap_or(0.0) - half, high.as_f64().unwrap_or(0.0) + half];
                 let share: f64 = random.random();
@@ -176,7 +177,7 @@ impl TuneParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// The first parameter that cannot work, with its value and what is allowed.
+    /// If a parameter is out of range. The error names the first such parameter, its value and the allowed values.
     pub fn check(&self) -> Result<()> {
         if !(2..=100_000).contains(&self.trials) {
             return Err(Error::parameter("tune.trials", self.trials, "2 to 100000"));
@@ -194,7 +195,7 @@ impl TuneParams {
         self.space.iter().try_for_each(|(name, range)| range.check(name))
     }
 
-    /// The set of parameters of a trial; none, those that the model has, for the first.
+    /// The set of parameters of a trial. It is empty for the first trial, which uses the model's own parameters.
     fn draw(&self, trial: usize, seed: Seed) -> Params {
         if trial == 0 {
             return Params::new();
@@ -206,34 +207,34 @@ impl TuneParams {
 
 const SEED_DRAWS: u64 = 31;
 const SEED_FITS: u64 = 32;
-/// Successive halving keeps one set of parameters in so many.
+/// Successive halving keeps one of this many sets of parameters.
 const HALVING: usize = 3;
-/// Fewer groups than this say nothing.
+/// Fewer groups than this are too few to compare sets.
 const LEAST_GROUPS: f64 = 20.0;
 
-/// One judgement of one set of parameters.
+/// One evaluation of one set of parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trial {
     /// The model.
     pub model: String,
-    /// What tells the training part from others.
+    /// The name of the training part.
     pub part: String,
     /// The number of the set of parameters.
     pub trial: usize,
-    /// The share of the training part's groups that fits saw.
+    /// The share of the training part's groups that the fits saw.
     pub share: f64,
-    /// What is changed of the model's parameters.
+    /// The changed parameters of the model.
     pub params: Params,
-    /// Root mean squared error over the inner folds, in the unit of the target; none if it failed.
+    /// Root mean squared error over the inner folds, in the unit of the target; `None` if the trial failed.
     pub rmse: Option<f64>,
-    /// Why it failed.
+    /// The error of a failed trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Seconds that it took; 0 if that was not kept.
+    /// Seconds of the trial; 0 if unknown.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub trial_seconds: f64,
-    /// Whether no further set was tried after it because the time was up.
+    /// Whether the search ended after this trial because the time was up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub out_of_time: bool,
 }
@@ -242,10 +243,10 @@ fn is_zero(seconds: &f64) -> bool {
     *seconds == 0.0
 }
 
-/// Where trials are kept.
+/// Receives every new trial.
 type Sink = Box<dyn FnMut(&Trial) -> Result<()> + Send>;
 
-/// All trials of a run: those of an earlier run that was interrupted need not be made again.
+/// All trials of a run. Trials of an earlier, interrupted run need not be repeated.
 #[derive(Default)]
 pub struct TrialLog {
     state: Mutex<LogState>,
@@ -259,7 +260,7 @@ struct LogState {
 }
 
 impl TrialLog {
-    /// With trials that were made before, and what to do with every new one.
+    /// A log with earlier trials, and a function to call with every new trial.
     pub fn new(known: Vec<Trial>, sink: impl FnMut(&Trial) -> Result<()> + Send + 'static) -> Self {
         let known = known.into_iter().map(|trial| (key(&trial), trial)).collect();
         Self { state: Mutex::new(LogState { known, done: Vec::new(), sink: Some(Box::new(sink)) }) }
@@ -278,7 +279,9 @@ impl TrialLog {
     }
 
     fn record(&self, trial: &Trial) -> Result<()> {
-        let Ok(mut state) = self.state.lock() else { return Err(Error::failed("the log of trials broke")) };
+        let Ok(mut state) = self.state.lock() else {
+            return Err(Error::failed("the log of trials cannot be used after a panic"));
+        };
         state.done.push(trial.clone());
         match &mut state.sink {
             Some(sink) => sink(trial),
@@ -291,11 +294,11 @@ fn key(trial: &Trial) -> (String, String, usize, u64) {
     (trial.model.clone(), trial.part.clone(), trial.trial, trial.share.to_bits())
 }
 
-/// A model from the parameters that are changed.
+/// Makes a model from the changed parameters.
 pub type Builder = Arc<dyn Fn(&Params) -> Result<Arc<dyn AnyModel>> + Send + Sync>;
 
-/// A model whose parameters are searched in every training part anew, by inner folds that leave out what the evaluation's
-/// split leaves out; then it is fitted with the best of them. What it is judged on has no part in the search.
+/// A model whose parameters are searched again in every training part, by inner folds that leave out what the evaluation's
+/// split leaves out. It is then fitted with the best parameters. The test responses have no part in the search.
 #[derive(Clone)]
 pub struct Tuned {
     name: String,
@@ -308,7 +311,7 @@ impl Tuned {
     /// A search for the parameters of the model `name`, which `build` makes.
     ///
     /// # Errors
-    /// If a parameter of the search cannot work, or the model refuses an end of a range or a value of a list.
+    /// If a parameter of the search is out of range, or the model refuses an end of a range or a value of a list.
     pub fn new(name: &str, params: TuneParams, build: Builder, log: Arc<TrialLog>) -> Result<Self> {
         params.check()?;
         for (parameter, range) in &params.space {
@@ -323,11 +326,11 @@ impl Tuned {
 
 impl AnyModel for Tuned {
     /// # Errors
-    /// If there are fewer groups than inner folds, every set of parameters fails, a trial cannot be kept, or the user
-    /// stopped it.
+    /// If there are fewer groups than inner folds, if every set of parameters fails, if a trial cannot be saved, or if
+    /// the user stopped the search.
     fn fit_any(&self, train: &TrainView, context: &FitContext) -> Result<Box<dyn FittedModel>> {
         if train.rows.is_empty() {
-            return Err(Error::data("there is no response to learn from"));
+            return Err(Error::data("the training data have no responses"));
         }
         let search = Search::new(self, train, context)?;
         let best = search.run()?;
@@ -335,13 +338,13 @@ impl AnyModel for Tuned {
         (self.build)(&best)?.fit_any(train, &FitContext { progress: &progress, ..*context })
     }
 
-    /// The most that any end of a range of parameters takes, with the others as they are set.
+    /// The largest memory of the model over the ends of each parameter's range, with the other parameters as they are.
     fn memory_any(&self, train: &TrainView, context: &FitContext) -> Result<usize> {
         let mut most = (self.build)(&Params::new())?.memory_any(train, context)?;
         for (parameter, range) in &self.params.space {
             for value in range.extremes() {
                 let model = (self.build)(&Params::from([(parameter.clone(), value)]))?;
-                // A set that cannot be fitted is passed over by the search.
+                // The search skips a set that cannot be fitted.
                 most = most.max(model.memory_any(train, context).unwrap_or(0));
             }
         }
@@ -356,7 +359,7 @@ struct Search<'a> {
     context: &'a FitContext<'a>,
     folds: InnerFolds,
     part: String,
-    /// The share of groups of every rung, and how many sets it judges.
+    /// For every rung, the share of groups and the number of sets.
     rungs: Vec<(f64, usize)>,
     steps: usize,
 }
@@ -407,12 +410,12 @@ impl<'a> Search<'a> {
             }
         }
         let best = best.ok_or_else(|| {
-            Error::failed(format!("no set of parameters could be fitted; the last failed with: {last_error}"))
+            Error::failed(format!("no set of parameters could be fitted; the last error is: {last_error}"))
         })?;
         Ok(best.params)
     }
 
-    /// Judges a set of parameters, or looks up how it was judged before.
+    /// Evaluates a set of parameters, or looks up its earlier evaluation.
     fn judge(&self, set: usize, share: f64, step: usize, before: f64) -> Result<Trial> {
         self.context.progress.check()?;
         let Tuned { name, params, log, build } = self.tuned;
@@ -460,7 +463,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The rungs of successive halving: (share of the groups, sets judged), up to all groups.
+/// The rungs of successive halving: (share of the groups, number of sets), up to all groups.
 fn rungs(trials: usize, groups: usize) -> Vec<(f64, usize)> {
     let mut rungs = vec![(1.0, 1.max(trials))];
     let (mut share, mut depth) = (1.0, 0);

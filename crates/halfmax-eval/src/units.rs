@@ -6,14 +6,14 @@ use rand_chacha::ChaCha8Rng;
 
 /// The entities that a split keeps together, as they occur in the responses.
 pub struct Units {
-    /// For each unit a response of it.
+    /// For each unit, one of its responses.
     pub(crate) example: Vec<u32>,
-    /// For each response its unit; none if it belongs to no unit.
+    /// For each response, its unit; `None` if it belongs to no unit.
     pub(crate) of_response: Vec<Option<u32>>,
 }
 
 impl Units {
-    /// Numbers keys in ascending order, which does not depend on the order of the responses. Takes the key of each response.
+    /// Numbers the keys in ascending order, independent of the order of the responses. `keys` yields the key of each response.
     pub fn numbered<K: Ord>(keys: impl Iterator<Item = Option<K>>) -> Self {
         let keys: Vec<Option<K>> = keys.collect();
         let mut order: Vec<u32> = (0..keys.len() as u32).filter(|at| keys[*at as usize].is_some()).collect();
@@ -42,7 +42,7 @@ impl Units {
         self.example.len()
     }
 
-    /// For each unit the number of cell lines in it.
+    /// For each unit, its number of cell lines.
     pub fn sizes(&self, screen: &Screen) -> Vec<usize> {
         let mut counted = vec![false; screen.table(0).len()];
         let mut sizes = vec![0; self.count()];
@@ -57,7 +57,7 @@ impl Units {
     }
 }
 
-/// What [`Screen::members`] gives, without a list for each response; none of a screen of more than three sides.
+/// The result of [`Screen::members`] without a list for each response; `None` for a screen of more than three sides.
 pub(crate) fn members(screen: &Screen) -> Option<impl Fn(usize) -> [u32; 2]> {
     let (responses, sides) = (&screen.responses, screen.sides.len());
     let alike = screen.is_of_combinations();
@@ -71,7 +71,7 @@ pub(crate) fn members(screen: &Screen) -> Option<impl Fn(usize) -> [u32; 2]> {
     })
 }
 
-/// All sides but the cell lines': what "the drug" of a response is, single or combined.
+/// All sides except the cell lines: together they are "the drug" of a response, single or combined.
 pub(crate) struct DrugSides<'a> {
     screen: &'a Screen,
     sides: Vec<usize>,
@@ -98,7 +98,7 @@ impl<'a> DrugSides<'a> {
     }
 }
 
-/// What the drug of a response is, in the singular: "drug", "drug combination".
+/// The word for the drug of a response, in the singular: "drug", "drug combination".
 pub(crate) fn drug_sort(screen: &Screen) -> String {
     DrugSides::of(screen).sort()
 }
@@ -118,12 +118,15 @@ pub(crate) fn tissue(screen: &Screen) -> Result<&Category> {
     let cells = screen.table(0);
     let known = cells.group("tissue").filter(|group| group.codes.iter().any(Option::is_some));
     known.ok_or_else(|| {
-        Error::data(format!("split lto needs the tissue of the {}s, which is not known", cells.entity_kind()))
-            .help("give a file that names the tissue of each cell line, or use lco")
+        Error::data(format!(
+            "split lto needs the tissue of each {}, but tissues are unknown",
+            cells.entity_kind()
+        ))
+        .help("add a file with the tissue of each cell line, or use lco")
     })
 }
 
-/// Deals shuffled units out like cards.
+/// Deals shuffled units into folds like cards.
 pub(crate) fn dealt(units: usize, folds: usize, random: &mut ChaCha8Rng) -> Vec<u16> {
     let mut order: Vec<usize> = (0..units).collect();
     order.shuffle(random);
@@ -134,7 +137,7 @@ pub(crate) fn dealt(units: usize, folds: usize, random: &mut ChaCha8Rng) -> Vec<
     of_unit
 }
 
-/// The largest unit first, each into the fold that holds least so far; ties at random.
+/// The largest unit first, each into the fold with the smallest total so far; ties at random.
 pub(crate) fn balanced(sizes: &[usize], folds: usize, random: &mut ChaCha8Rng) -> Vec<u16> {
     let mut order: Vec<usize> = (0..sizes.len()).collect();
     order.shuffle(random);

@@ -164,7 +164,7 @@ fn the_leaderboard_says_who_beats_the_naive_ones() {
     let beats = constant.beats_naive.unwrap();
     assert!(!beats.rmse && !beats.r2_within_drug);
     let text = board.to_string();
-    assert!(text.contains("does NOT beat the best naive one, effects"), "{text}");
+    assert!(text.contains("does NOT beat the best naive predictor, effects"), "{text}");
     let csv = board.to_csv(None);
     assert_eq!(csv.lines().count(), 7);
     assert!(csv.contains("\"con,stant\",fixed,false,480,"), "{csv}");
@@ -470,8 +470,8 @@ fn intervals_need_groups_enough_and_a_model_trained_on_everything_has_them_too()
     let unseen_drugs = context(halfmax_core::ValidationGroup::Entity(1));
     let params = ConformalParams { level: 0.95, ..params };
     let error = fit_calibrated(&Naive::CellMean, &screen.all(), &unseen_drugs, &params).err().unwrap();
-    assert!(error.to_string().contains("are of 6 groups"), "{error}");
-    assert!(error.to_string().ends_with("expected at least 19"), "{error}");
+    assert!(error.to_string().contains("needs at least 19 groups"), "{error}");
+    assert!(error.to_string().ends_with("the responses have 6"), "{error}");
 }
 
 #[test]

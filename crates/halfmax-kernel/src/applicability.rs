@@ -1,4 +1,4 @@
-//! How close entities are to those that a model was trained on.
+//! How close entities are to the training entities of a model.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::features::{FittedTerm, SideKernel};
 
-/// The training entities of every side of a model, to tell how close others are to them.
+/// The training entities of every side of a model, to measure how close other entities are to them.
 ///
-/// Distances are those of the kernels that suit the model's features (linear and RBF for expression, Tanimoto for
-/// fingerprints, agreement for categories; see [`crate::KernelParams`]): `d² = k(x,x) + k(y,y) − 2 k(x,y)`. The *reach* of an
-/// entity is its mean distance to its five nearest training entities; a training entity's own reach leaves itself out.
-/// Closeness is the share of training entities whose reach is at least as great: near 1 for an entity in the midst of them, 0
-/// for one that is farther off than each of them is from the others.
+/// Distances come from the kernels that suit the model's features: `d² = k(x,x) + k(y,y) − 2 k(x,y)`. The kernels are linear
+/// and RBF for expression, Tanimoto for fingerprints and agreement for categories; see [`crate::KernelParams`]. The *reach*
+/// of an entity is its mean distance to its five nearest training entities. For a training entity, these exclude the entity
+/// itself. Closeness is the share of training entities whose reach is at least as large. It is near 1 for an entity in the
+/// midst of the training entities. It is 0 for an entity whose reach is larger than that of every training entity.
 ///
-/// Any family can be judged by it; the features are kept with one byte for each value.
+/// It works for models of any family. The features are kept with one byte for each value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Applicability {
     sides: Vec<Reach>,
@@ -28,25 +28,25 @@ pub struct Applicability {
 #[derive(Clone, Debug, PartialEq)]
 struct Reach {
     ids: Vec<String>,
-    /// Their features; none if the model uses none.
+    /// The features of the training entities; `None` if the model uses no features of this side.
     kernel: Option<SideKernel>,
     codes: Codes,
-    /// The kernel of every one of them with itself.
+    /// The kernel of each training entity with itself.
     own: Vec<f64>,
-    /// The reach of every one of them, ascending.
+    /// The reach of each training entity, ascending.
     reaches: Vec<f32>,
 }
 
-/// Nearest training entities that a reach is the mean distance to.
+/// A reach is the mean distance to this many nearest training entities.
 const NEAREST: usize = 5;
-/// Of more training entities than this, so many are kept, evenly spaced.
+/// If there are more training entities, this many are kept, evenly spaced.
 const MOST_ENTITIES: usize = 2_000;
-/// Entities whose distances are computed at a time.
+/// Number of entities whose distances are computed at a time.
 const AT_A_TIME: usize = 4_096;
 const MISSING: u8 = 255;
 
 impl Applicability {
-    /// From the training part that a model was fitted on, and the features that it uses.
+    /// Makes it from the training part of a fitted model and the features that the model uses.
     ///
     /// # Errors
     /// If a feature is infinite.
@@ -60,15 +60,18 @@ impl Applicability {
         Ok(Self { sides: (0..train.screen.sides.len()).map(side).collect::<Result<_>>()? })
     }
 
-    /// How close every entity of a table is to the training entities of a side, 0 to 1. An entity that was in training
-    /// itself is at 1; one with less than half of its features known, and an unknown one where the model uses no feature of
-    /// this side, is at 0.
+    /// How close every entity of a table is to the training entities of a side, 0 to 1. A training entity has closeness
+    /// 1. An entity with less than half of its features known has closeness 0. So has a new entity if the model uses no
+    /// features of this side.
     ///
     /// # Errors
-    /// If there is no such side, the table has less than half of the features, or a feature is infinite.
+    /// If the side does not exist, the table has less than half of the features, or a feature is infinite.
     pub fn closeness(&self, side: usize, table: &EntityTable) -> Result<Vec<f32>> {
         let Some(reach) = self.sides.get(side) else {
-            return Err(Error::data(format!("side {side} of a model of {} sides", self.sides.len())));
+            return Err(Error::data(format!(
+                "side {side} does not exist: the model has {} sides",
+                self.sides.len()
+            )));
         };
         reach.closeness(table)
     }
@@ -121,7 +124,7 @@ impl Reach {
         Ok(closeness)
     }
 
-    /// The share of training entities whose reach is at least that of an entity with these kernels.
+    /// The share of training entities whose reach is at least the reach of an entity with these kernels.
     fn rank<'a>(&self, own: f64, between: impl Iterator<Item = &'a f64>) -> f32 {
         let reach = reach(self.own.iter().zip(between).map(|(other, kernel)| own + other - 2.0 * kernel));
         let closer = self.reaches.partition_point(|other| *other < reach);
@@ -129,7 +132,7 @@ impl Reach {
     }
 }
 
-/// The mean of the least distances, given their squares.
+/// The mean of the smallest distances, given their squares.
 fn reach(squares: impl Iterator<Item = f64>) -> f32 {
     let mut squares: Vec<f64> = squares.collect();
     let nearest = NEAREST.min(squares.len());
@@ -142,7 +145,7 @@ fn reach(squares: impl Iterator<Item = f64>) -> f32 {
     (sum / nearest.max(1) as f64) as f32
 }
 
-/// The features of training entities with one byte for each value: level or bit, or steps above the least value.
+/// The features of training entities, one byte for each value: the level, the bit, or the number of steps above the smallest value.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Codes {
     codes: Vec<u8>,
@@ -151,7 +154,7 @@ struct Codes {
 }
 
 impl Codes {
-    /// Rounds the values of a kernel to what the codes can tell.
+    /// Rounds the values of a kernel to the resolution of the codes.
     fn of(kernel: &mut SideKernel) -> Self {
         let mut found = Self::default();
         for (column, feature) in kernel.values.axis_iter(Axis(1)).zip(&kernel.space.features) {
@@ -159,7 +162,7 @@ impl Codes {
             let (low, high) = known().fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)));
             let numeric = matches!(feature.domain, Domain::Real) && high > low;
             let least = if matches!(feature.domain, Domain::Real) && high >= low { low } else { 0.0 };
-            // In halves, so that the range of enormous values does not overflow.
+            // Halves keep the range of huge values from overflowing.
             let step = if numeric { (high / 2.0 - low / 2.0) / (f32::from(MISSING - 1) / 2.0) } else { 1.0 };
             let code = |value: &f32| match ((value - least) / step).round() {
                 code if code >= 0.0 && code < f32::from(MISSING) => code as u8,
@@ -193,10 +196,10 @@ struct Description {
 }
 
 impl Applicability {
-    /// As data, for a file.
+    /// The stored form, for a file.
     ///
     /// # Errors
-    /// If its description cannot be written as JSON.
+    /// If the description cannot be written as JSON.
     pub fn stored(&self) -> Result<StoredModel> {
         let mut tensors = BTreeMap::new();
         let mut described = Vec::new();
@@ -217,10 +220,10 @@ impl Applicability {
         StoredModel::new(&described, tensors)
     }
 
-    /// From its [`Applicability::stored`], exactly as it was.
+    /// Reads [`Applicability::stored`] exactly as it was.
     ///
     /// # Errors
-    /// If the description is not one of it, or a tensor is missing, of another length, or holds what cannot be.
+    /// If the description is malformed, or a tensor is missing, has the wrong length, or holds an invalid value.
     pub fn from_stored(stored: &StoredModel) -> Result<Self> {
         let fitted = Self::read(stored)?;
         stored.refuse_unknown(&fitted.stored()?)?;
@@ -237,7 +240,7 @@ impl Applicability {
             let reaches = stored.f32s(&format!("reaches_{side}"), entities)?.to_vec();
             let kernel = SideKernel { values: codes.values(entities), space, terms };
             if !kernel.is_possible() || !reaches.is_sorted() {
-                return Err(malformed(format!("a kernel of side {side} is impossible")));
+                return Err(malformed(format!("a kernel of side {side} is invalid")));
             }
             let kernel = (entities > 0).then_some(kernel);
             sides.push(Reach { ids, kernel, codes, own, reaches });
@@ -255,7 +258,7 @@ impl Codes {
 }
 
 impl SideKernel {
-    /// For each of some entities the share of the kernel's features that are known.
+    /// For each of some entities, the share of the kernel's features that are known.
     fn known_shares(&self, table: &EntityTable, entities: &[u32]) -> Result<Vec<f64>> {
         let alignment = self.space.align(table)?;
         let mut known = vec![0usize; entities.len()];

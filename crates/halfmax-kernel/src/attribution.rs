@@ -1,12 +1,12 @@
-//! What features contribute to the predictions of a kernel model.
+//! The contributions of features to the predictions of a kernel model.
 //!
-//! With coefficients α the features' part of a prediction is `f(x) = Σ_i α_i Σ_terms w Π_factors k(x, x_i)`. It is divided among
-//! the features by the path integral from the mean training entity b,
-//! `φ_g = (x_g − b_g) ∫₀¹ ∂f/∂x_g (b + t (x − b)) dt`: integrated gradients (Sundararajan, Taly & Yan 2017), the values of
-//! Aumann & Shapley (1974). For linear kernels and for agreement of categories these are the Shapley values.
+//! With coefficients α, the features' part of a prediction is `f(x) = Σ_i α_i Σ_terms w Π_factors k(x, x_i)`. It is divided
+//! among the features by the path integral from the mean training entity b, `φ_g = (x_g − b_g) ∫₀¹ ∂f/∂x_g (b + t (x − b))
+//! dt`. These are integrated gradients (Sundararajan, Taly & Yan 2017), the values of Aumann & Shapley (1974). For linear
+//! kernels and for agreement of categories they equal the Shapley values.
 //!
-//! The slope of every kernel here is of the form `P_i x_ig + O_i z_g` with x_i a training entity and z the difference x − b
-//! (or 1). P and O, integrated over the path, do not depend on the coefficients, so that a partner costs one matrix
+//! Every kernel here has a slope of the form `P_i x_ig + O_i z_g`. x_i is a training entity, and z is the difference x − b
+//! (or 1). P and O, integrated over the path, do not depend on the coefficients. A partner therefore costs one matrix
 //! product: `φ = z ∘ ((P ∘ α) X + (O α) z)`.
 
 use std::ops::Range;
@@ -23,9 +23,9 @@ use crate::linalg::{Matrix, product_of_rows};
 use crate::model::{Columns, FittedKernel};
 use crate::params::KernelKind;
 
-/// Numbers of nodes that are tried for the integral.
+/// Numbers of nodes to try for the integral, in this order.
 const NODES: [usize; 4] = [8, 16, 32, 64];
-/// How far contributions to a kernel's value, which is of the order of 1, may be from adding up.
+/// The largest allowed gap between a kernel's value, which is of the order of 1, and the sum of the contributions to it.
 const SMALL: f64 = 1e-6;
 
 /// Attributes predictions for some entities of the rows' side.
@@ -38,14 +38,14 @@ pub(crate) struct KernelAttributor<'a> {
     predicted: Array2<f32>,
 }
 
-/// The numbers that one or more kernels read of a block of features, and how they enter.
+/// The numbers that one or more kernels read from a block of features, and how the kernels use them.
 struct Inputs {
     reads: Reads,
     standardised: bool,
     range: Range<usize>,
-    /// For each number the feature that it belongs to, within the block.
+    /// For each number, its feature within the block.
     feature: Vec<usize>,
-    /// What is missing of an entity from the start of the path: numbers × entities.
+    /// The difference between an entity and the start of its path: numbers × entities.
     own: Array2<f32>,
     /// Numbers × training entities.
     training: Array2<f32>,
@@ -60,11 +60,11 @@ struct Inputs {
 /// How a kernel reads its features.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reads {
-    /// As differences from the training mean; the path begins there.
+    /// As differences from the training mean. The path starts at the mean.
     Differences,
-    /// As bits; the path begins where none is set.
+    /// As bits. The path starts with no bit set.
     Bits,
-    /// As one number for each level of a category; the path begins at the shares of the levels in training.
+    /// As one number for each level of a category. The path starts at the shares of the levels in training.
     Levels,
 }
 
@@ -81,17 +81,17 @@ impl Reads {
 /// A kernel along the paths of all entities.
 struct Path<'a> {
     factor: &'a FittedFactor,
-    /// Products of what is missing of the entities with the training entities: entities × training entities.
+    /// Products of the entities' differences with the training entities: entities × training entities.
     dots: Matrix,
-    /// For each entity the sum of what O is multiplied with: of squares, or of bits.
+    /// For each entity, the sum that multiplies O: a sum of squares, or of bits.
     own: Array1<f64>,
     /// The same for each training entity.
     training: Array1<f64>,
-    /// The value at the start of the path, times the scale, where it is not 0: for each training entity.
+    /// For each training entity, the value at the start of the path times the scale, where it is not 0.
     start: Array1<f64>,
 }
 
-/// A kernel at one point of a path: its value, and what its slope is made of.
+/// A kernel at one point of a path: its value and the terms of its slope.
 #[derive(Clone, Copy, Default)]
 struct Slope {
     value: f64,
@@ -99,7 +99,7 @@ struct Slope {
     back: f64,
 }
 
-/// P of a kernel whose slope is the same everywhere.
+/// P of a kernel whose slope is the same everywhere; `None` for other kernels.
 fn constant_slope(factor: &FittedFactor) -> Option<f64> {
     match factor.kernel {
         KernelKind::Linear => Some(1.0 / factor.scale),
@@ -137,7 +137,7 @@ impl Path<'_> {
 }
 
 impl<'a> KernelAttributor<'a> {
-    /// For these entities of the rows' table.
+    /// Prepares the attribution for these entities of the rows' table.
     pub(crate) fn new(
         model: &'a FittedKernel,
         tables: &'a [&'a EntityTable],
@@ -174,7 +174,7 @@ impl<'a> KernelAttributor<'a> {
         Ok(partners[0])
     }
 
-    /// Contributions with these coefficients of the training rows to these predictions.
+    /// Contributions to these predictions, given the coefficients of the training rows.
     fn contributions(&self, coefficients: &Array1<f64>, predicted: &[f32]) -> Attribution {
         let mut values = Array2::zeros((self.space().len(), self.predicted.nrows()));
         for inputs in &self.parts {
@@ -194,7 +194,7 @@ impl<'a> KernelAttributor<'a> {
         let profiles = &self.model.profiles;
         let own = columns.known[column as usize].map_or_else(
             || {
-                // The mean over the training columns, and what the column's likeness to them adds.
+                // The mean over the training columns, and the part that comes from the column's similarity to them.
                 let weights = columns.weights.row(0);
                 let count = profiles.ncols() as f64;
                 profiles.dot(&(&weights + (1.0 - weights.sum()) / count))
@@ -226,7 +226,7 @@ impl Attributor for KernelAttributor<'_> {
         Ok(self.contributions(&self.coefficients(column)?, &predicted))
     }
 
-    /// Contributions are linear in the coefficients, so that those to the mean take one product.
+    /// Contributions are linear in the coefficients, so the mean contributions need one product only.
     fn mean_contributions(&self, partners: &[Vec<u32>], progress: &dyn Progress) -> Result<Attribution> {
         progress.check()?;
         let mut coefficients = Array1::zeros(self.model.profiles.nrows());
@@ -237,7 +237,7 @@ impl Attributor for KernelAttributor<'_> {
             predicted += &self.predicted.column(column as usize).mapv(f64::from);
         }
         if partners.is_empty() {
-            return Err(Error::data("the mean of contributions with no partner"));
+            return Err(Error::data("the mean of contributions needs at least one list of partners"));
         }
         let count = partners.len() as f64;
         let predicted: Vec<f32> = predicted.iter().map(|sum| (sum / count) as f32).collect();
@@ -262,7 +262,7 @@ impl Inputs {
             }
             Reads::Levels => levels(side, factor, values),
         };
-        // Row by row in memory, as the products read them.
+        // Row-major in memory, as the products read them.
         let (own, training) =
             (own.as_standard_layout().into_owned(), training.as_standard_layout().into_owned());
         Self {
@@ -319,7 +319,7 @@ impl Inputs {
     }
 }
 
-/// Where in `parts` a factor's numbers are, put there if they are not yet.
+/// The position of a factor's numbers in `parts`. Adds them if they are not there yet.
 fn place(parts: &mut Vec<Inputs>, side: &SideKernel, factor: &FittedFactor, values: &Array2<f32>) -> usize {
     let reads = Reads::of(factor.kernel);
     let same = |inputs: &Inputs| {
@@ -331,7 +331,7 @@ fn place(parts: &mut Vec<Inputs>, side: &SideKernel, factor: &FittedFactor, valu
     })
 }
 
-/// Categories as one number for each level: of the entities less the shares in training, and of the training entities.
+/// Categories as one number for each level: for the entities minus the shares in training, and for the training entities.
 fn levels(
     side: &SideKernel,
     factor: &FittedFactor,
@@ -361,7 +361,7 @@ fn levels(
     (own, training, places.iter().map(|(feature, _)| feature - factor.range.start).collect())
 }
 
-/// P and O of every factor of a term, integrated over the path by Gauss and Legendre's rule with as many nodes as it takes.
+/// P and O of every factor of a term, integrated over the path by the Gauss–Legendre rule. Takes as many nodes as the precision needs.
 fn integrated(paths: &[Path], weight: f64) -> Result<Vec<(Matrix, Matrix)>> {
     let (entities, training) = paths[0].dots.dim();
     let mut gap = f64::INFINITY;
@@ -387,12 +387,12 @@ fn integrated(paths: &[Path], weight: f64) -> Result<Vec<(Matrix, Matrix)>> {
         }
     }
     Err(Error::failed(format!(
-        "contributions to the kernel add up to within {gap:.1e} only: expected at most {SMALL:.0e}"
+        "the contributions to the kernel miss its value by {gap:.1e}: expected at most {SMALL:.0e}"
     ))
-    .help("train with a greater lengthscale"))
+    .help("train with a larger lengthscale"))
 }
 
-/// How far the contributions to a product of kernels are from adding up, at most.
+/// The largest gap between the contributions' sum and a product of kernels.
 fn widest_gap(paths: &[Path], sums: &[(Matrix, Matrix)]) -> f64 {
     let (entities, training) = paths[0].dots.dim();
     let gap = |entity: usize, other: usize| {

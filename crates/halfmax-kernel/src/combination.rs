@@ -1,15 +1,16 @@
 //! Combinations of two drugs: a Gaussian process over combinations × cell lines.
 //!
-//! `y_pc = baseline_c + f_pc + ε`, `f ~ N(0, V ⊗ S)`. V is the covariance of combinations, a sum of components made of kernels
-//! between drugs (structure, targets, single-agent profiles, and which drug it is), each the same for both orders:
+//! `y_pc = baseline_c + f_pc + ε`, `f ~ N(0, V ⊗ S)`. V is the covariance of combinations, a sum of components. The
+//! components are made of kernels between drugs (structure, targets, single-agent profiles, and the identity of the drug).
+//! Each component is the same for both orders of the drugs:
 //!
-//! - what a drug adds to any partner: `k(a,c) + k(a,d) + k(b,c) + k(b,d)` for combinations {a, b} and {c, d};
-//! - what two drugs do together: `k(a,c) l(b,d) + k(a,d) l(b,c)`, and the same with k and l exchanged.
+//! - the effect of a drug with any partner: `k(a,c) + k(a,d) + k(b,c) + k(b,d)` for combinations {a, b} and {c, d};
+//! - the joint effect of two drugs: `k(a,c) l(b,d) + k(a,d) l(b,c)`, and the same with k and l exchanged.
 //!
-//! S is what cell lines have in common, what their features explain, and what is each one's own. The weights of V's components
-//! maximise the marginal likelihood of cell lines that are taken to be independent, by minorisation–maximisation (Zhou, Hu,
-//! Zhou & Lange 2019, *MM algorithms for variance components models*, equation 2.3); then those of S and the noise are found in
-//! the eigenbasis of V.
+//! S has three parts: a part that all cell lines share, a part that their features explain, and a part of each single cell
+//! line. The weights of V's components maximise the marginal likelihood of the cell lines, which are treated as independent.
+//! They are found by minorisation–maximisation (Zhou, Hu, Zhou & Lange 2019, *MM algorithms for variance components models*,
+//! equation 2.3). Then the weights of S and the noise are found in the eigenbasis of V.
 
 use std::collections::HashMap;
 
@@ -32,25 +33,26 @@ mod scores;
 
 pub use model::FittedCombinations;
 
-/// Combinations beyond which decompositions of their covariance take many minutes.
+/// Maximum number of combinations. Beyond it, decomposing their covariance takes many minutes.
 const MOST_COMBINATIONS: usize = 6_000;
-/// Of more combinations than this, so many decide the weights.
+/// If there are more combinations, the weights are chosen on this many.
 const DECIDING: usize = 1_000;
-/// The sum of cubes of the numbers of combinations of the cell lines that decide the weights, where those differ.
+/// If cell lines were measured with different combinations: the maximum sum of cubes of the numbers of combinations, over the
+/// cell lines that the weights are chosen on.
 const DECIDING_CUBES: usize = 10_000_000_000;
 const ITERATIONS: usize = 80;
-/// The weights have settled when no component moves by more than this share of the variance.
+/// The weights are final when no component changes by more than this share of the variance.
 const SETTLED: f64 = 5e-4;
-/// A cell line's mean is drawn to the overall one as if it had so many more responses there.
+/// A cell line's mean shrinks to the overall mean as if the cell line had this many more responses there.
 const PRIOR_RESPONSES: f64 = 5.0;
 
-/// What a component of the covariance of combinations is made of: kernels between drugs by number; 0 is the identity.
+/// The kernels between drugs, by number, that make a component of the covariance of combinations. 0 is the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// What each drug adds to any partner.
+    /// The effect of each drug with any partner.
     Members(usize),
-    /// What two drugs do together.
+    /// The joint effect of two drugs.
     Both(usize, usize),
 }
 
@@ -58,14 +60,14 @@ pub enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
-    /// What it is made of.
+    /// The kernels that make the component.
     pub part: Part,
     /// Its weight.
     pub weight: f64,
 }
 
 impl Part {
-    /// All components that some kernels make; that of the combination itself is left to the noise.
+    /// All components of some kernels, except the component of the combination's identity: it counts as noise.
     fn all(kernels: usize) -> Vec<Self> {
         let members = (0..kernels).map(Self::Members);
         let both = (0..kernels).flat_map(|k| (k..kernels).map(move |l| Self::Both(k, l)));
@@ -92,7 +94,7 @@ impl Part {
     }
 }
 
-/// The covariance between combinations: of drugs that are the kernels' rows, with those of their columns.
+/// The covariance between combinations. The first have drugs that are the kernels' rows, the second drugs that are their columns.
 fn covariance(
     components: &[Component],
     kernels: &[Matrix],
@@ -112,11 +114,11 @@ fn covariance(
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CellVariances {
-    /// What all cell lines have in common.
+    /// The part that all cell lines share.
     pub common: f64,
-    /// What their features explain.
+    /// The part that their features explain.
     pub features: f64,
-    /// What is each one's own.
+    /// The part of each single cell line.
     pub own: f64,
     /// The variance of the noise, in squared units of the target.
     pub noise: f64,
@@ -135,7 +137,7 @@ impl CellVariances {
 struct Training {
     cells: Vec<u32>,
     drugs: Vec<u32>,
-    /// The drugs of each combination, as places in `drugs`.
+    /// The drugs of each combination, as positions in `drugs`.
     combinations: Vec<[usize; 2]>,
     baseline: Array1<f64>,
     observed: Observed,
@@ -145,7 +147,7 @@ impl Training {
     fn of(train: &TrainView) -> Result<Self> {
         let responses = &train.screen.responses;
         if train.rows.is_empty() {
-            return Err(Error::data("there is no response to learn from"));
+            return Err(Error::data("the training data have no responses"));
         }
         let (cells, cell_of) = train.entities(0);
         let (drugs, drug_of) = train.entities(1);
@@ -177,12 +179,12 @@ fn refuse_many(combinations: usize) -> Result<()> {
         return Ok(());
     }
     Err(Error::data(format!(
-        "family \"kernel\" with {combinations} combinations: expected at most {MOST_COMBINATIONS}"
+        "family \"kernel\" takes at most {MOST_COMBINATIONS} combinations, these data have {combinations}"
     ))
-    .help("use family = \"boost\", whose cost does not grow with their cube"))
+    .help("use family = \"boost\": its cost does not grow with the cube of their number"))
 }
 
-/// Bytes of memory that a fit to the combinations of a view takes at its peak.
+/// Peak memory in bytes of a fit to the combinations of a view.
 ///
 /// # Errors
 /// If there are too many combinations.
@@ -196,7 +198,7 @@ pub(crate) fn memory(train: &TrainView) -> Result<usize> {
     Ok(12 * block + 9 * 8 * combinations * combinations + 7 * 8 * (cells * cells + drugs * drugs) + features)
 }
 
-/// Fits to the combinations of a view.
+/// Fits the model to the combinations of a view.
 ///
 /// # Errors
 /// As the fit of [`crate::Kernel`].
@@ -225,8 +227,8 @@ pub(crate) fn fit(
     };
     let (mut components, noise) = weights(&training, &kernels, context)?;
     progress.step(6, 10);
-    // What is a combination's own may be so in all cell lines or in each: half of it is taken to be of the first kind here,
-    // and how much of that is noise is found next.
+    // A combination's own effect may be shared by all cell lines or differ between them. Here half of it counts as shared.
+    // The next step finds how much of the rest is noise.
     let own = 0.5 * noise;
     let mut v = covariance(&components, &kernels, &training.combinations, &training.combinations);
     v.diag_mut().mapv_inplace(|value| value + own);
@@ -256,8 +258,8 @@ pub(crate) fn fit(
     })
 }
 
-/// The kernels of cell lines: those asked for, else what drugs do alone where that is known, which tells more of a cell line
-/// here than its expression does; else those that suit.
+/// The kernels of cell lines: the configured ones, otherwise a kernel on the single-agent effects if these are known. Here
+/// they say more about a cell line than its expression. Otherwise the kernels that suit the features.
 fn cell_terms(params: &KernelParams, screen: &Screen) -> Vec<KernelTerm> {
     if !params.cell_kernels.is_empty() || screen.table(0).block(SINGLE_AGENT).is_none() {
         return params.cell_kernels.clone();
@@ -276,14 +278,14 @@ fn ids(screen: &Screen, side: usize, entities: &[u32]) -> Vec<String> {
     entities.iter().map(|entity| screen.table(side).ids()[*entity as usize].clone()).collect()
 }
 
-/// Cell lines that were given the same combinations, and those, as places among the deciding ones.
+/// Cell lines that were measured with the same combinations, and these combinations as positions among the deciding ones.
 struct Pattern {
     rows: Vec<usize>,
     values: Matrix,
 }
 
 impl Pattern {
-    /// Its part of a matrix over the deciding combinations.
+    /// The part of a matrix over the deciding combinations that belongs to the pattern.
     fn of(&self, matrix: &Matrix) -> Matrix {
         Matrix::from_shape_fn((self.rows.len(), self.rows.len()), |(i, j)| {
             matrix[[self.rows[i], self.rows[j]]]
@@ -291,7 +293,7 @@ impl Pattern {
     }
 }
 
-/// The cell lines that decide the weights, by which of the deciding combinations were measured in them.
+/// The cell lines that the weights are chosen on, grouped by the deciding combinations that were measured in them.
 fn patterns(training: &Training, deciding: &[usize]) -> Vec<Pattern> {
     let mut by_rows: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
     for cell in 0..training.cells.len() {
@@ -318,7 +320,7 @@ fn patterns(training: &Training, deciding: &[usize]) -> Vec<Pattern> {
     by_rows.into_iter().map(pattern).collect()
 }
 
-/// The components of the covariance of combinations with their weights, and the variance that is each response's own.
+/// The components of the covariance of combinations with their weights, and the variance of single responses.
 fn weights(training: &Training, kernels: &[Matrix], context: &FitContext) -> Result<(Vec<Component>, f64)> {
     let every = training.combinations.len().div_ceil(DECIDING).max(1);
     let deciding: Vec<usize> = (0..training.combinations.len()).step_by(every).collect();
@@ -328,7 +330,7 @@ fn weights(training: &Training, kernels: &[Matrix], context: &FitContext) -> Res
     let variance = squares / count.max(1) as f64;
     let parts = Part::all(kernels.len());
     if variance <= 0.0 {
-        // Responses that do not vary.
+        // The responses do not vary.
         return Ok((parts.into_iter().map(|part| Component { part, weight: 0.0 }).collect(), 1.0));
     }
     let matrices = components_of(&parts, kernels, training, &deciding);
@@ -394,13 +396,13 @@ fn improved(patterns: &[Pattern], matrices: &[Matrix], weights: &[f64]) -> Resul
         if *trace > 0.0 { weight * (squares.max(0.0) / trace).sqrt() } else { 0.0 }
     };
     let mut next: Vec<f64> = weights.iter().zip(&sums).map(step).collect();
-    // Without any noise the covariance would be singular.
+    // Without noise the covariance would be singular.
     let total: f64 = next.iter().sum();
     next[last] = next[last].max(1e-6 * total);
     Ok(next)
 }
 
-/// The coefficients `(V ⊗ S + σ²)⁻¹ y` of what was observed.
+/// The coefficients `(V ⊗ S + σ²)⁻¹ y` of the observed responses.
 fn solved(
     params: &KernelParams,
     training: &Training,
@@ -422,7 +424,7 @@ fn solved(
     gradients.solve(&training.observed, Shares { features: 1.0, noise: noise / mean }, None, progress)
 }
 
-/// The block with the expectation of what was not observed, each cell line by itself.
+/// The block with expectations in place of missing responses, each cell line by itself.
 fn filled(
     params: &KernelParams,
     training: &Training,
@@ -449,8 +451,8 @@ fn filled(
     Ok(block)
 }
 
-/// The variances of cell lines and the noise that maximise the marginal likelihood of a complete block, by pattern search on
-/// their logarithms.
+/// The variances of cell lines and the noise that maximise the marginal likelihood of a complete block. They are found by
+/// pattern search on their logarithms.
 fn choose(
     block: &Matrix,
     rows: &Eigen,

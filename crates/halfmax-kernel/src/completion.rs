@@ -1,20 +1,20 @@
-//! Completion: the block of responses after main effects as a matrix of low rank.
+//! Completion: the block of responses, after main effects, as a matrix of low rank.
 //!
-//! A response is `y_ij = μ + a_i + b_j + m_ij + ε`, with effects a of rows (the first side, cell lines) and b of columns
-//! (drugs), and a matrix m whose nuclear norm, the sum of its singular values, is penalised:
+//! A response is `y_ij = μ + a_i + b_j + m_ij + ε`. The rows (the first side, cell lines) have effects a, the columns (drugs)
+//! effects b. The nuclear norm of the matrix m, the sum of its singular values, is penalised:
 //!
 //! `min over M of ½ Σ w_ij (y_ij − μ − a_i − b_j − m_ij)² + λ ‖M‖_*`
 //!
-//! over the observed pairs, weights relative to the largest (Mazumder, Hastie & Tibshirani 2010). The penalty sets small
-//! singular values to 0, so it chooses the rank, too. (Where responses are few, several matrices may be best; they agree
-//! on the observed pairs, and one of them is found.) It lowers large ones by as much as small ones, which is more than
-//! they deserve; so by default each row's effect and factor are then regressed anew on its responses, with the spread of
-//! the penalised factors as prior ([`Finish`]). The same regression takes a few responses of a new row
-//! ([`FittedCompletion::row_from`]) or column into account without fitting again.
+//! over the observed pairs, with weights relative to the largest (Mazumder, Hastie & Tibshirani 2010). The penalty sets small
+//! singular values to 0, so it also chooses the rank. (If there are few responses, several matrices may be optimal. They
+//! agree on the observed pairs, and the fit finds one of them.) The penalty lowers large singular values by as much as small
+//! ones, which is too much. By default, each row's effect and factor are therefore regressed again on its responses, with the
+//! spread of the penalised factors as prior ([`Finish`]). The same regression accounts for a few responses of a new row
+//! ([`FittedCompletion::row_from`]) or column without another fit.
 //!
-//! Completion uses no features. It learns from pairs only, whatever the evaluation holds out: λ and the noise are chosen
-//! on a tenth of the training *pairs*, set aside at random, also where whole cell lines are held out. An entity that was
-//! not in training has effect 0 and no factor: an unseen cell line is predicted to respond like the average one.
+//! Completion uses no features. It always learns from pairs, whatever the evaluation holds out: λ and the noise are chosen on
+//! a random tenth of the training *pairs*, even if whole cell lines are held out. An entity that was not in training has
+//! effect 0 and no factor. An unseen cell line is therefore predicted to respond like the average cell line.
 
 mod effects;
 mod impute;
@@ -37,7 +37,7 @@ pub use model::FittedCompletion;
 use model::{Fitted, SideIds};
 use regress::{Measured, Regression};
 
-/// Parameters of completion. What is left out is chosen on a tenth of the training pairs.
+/// Parameters of completion. Parameters that are not set are chosen on a tenth of the training pairs.
 ///
 /// ```
 /// use halfmax_kernel::CompletionParams;
@@ -50,29 +50,30 @@ use regress::{Measured, Regression};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CompletionParams {
-    /// The most singular values that are kept, 1 to 10000. Where it cuts off values that the shrinkage would keep, the
-    /// completed block is no longer the penalty's optimum.
+    /// Maximum number of singular values, 1 to 10000. If this cuts off values that the penalty would keep, the completed
+    /// block is no longer the optimum of the penalty.
     pub max_rank: usize,
-    /// λ as a share of the largest singular value of the weighted block after main effects, above 0, at most 1. The rank
-    /// falls as it rises; at 1 nothing but main effects is left.
+    /// The penalty λ as a share of the largest singular value of the weighted block after main effects, above 0 and at
+    /// most 1. A larger value gives a lower rank; 1 leaves main effects only. Chosen on the training pairs if not set.
     pub nuclear_penalty: Option<f64>,
-    /// Variance of a response of weight 1 about its row's regression, in squared units of the target.
+    /// Variance of a response of weight 1 around the regression of its row, in squared units of the target. Chosen on the
+    /// training pairs if not set.
     pub noise_variance: Option<f64>,
-    /// What rows are predicted from once the block is complete.
+    /// How rows are predicted after the block is complete.
     pub finish: Finish,
-    /// Most steps for each λ of the path, 1 to 10000.
+    /// Maximum number of steps for each λ of the path, 1 to 10000.
     pub max_iterations: usize,
-    /// Steps stop once they move the completed block by less than this share of its length.
+    /// The steps stop when they change the completed block by less than this share of its norm.
     pub tolerance: f64,
 }
 
-/// What the rows of a completed block are predicted from.
+/// How the rows of a completed block are predicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Finish {
-    /// Each row's effect and factor, regressed on its responses given the factors of the columns.
+    /// From each row's effect and factor, regressed on its responses given the factors of the columns.
     Regression,
-    /// The nuclear-norm solution as it is.
+    /// From the nuclear-norm solution, unchanged.
     Shrunken,
 }
 
@@ -93,7 +94,7 @@ impl CompletionParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// The first parameter that cannot work, with its value and what is allowed.
+    /// If a parameter is out of range. The error names the first such parameter, its value and the allowed values.
     pub fn check(self) -> Result<Completion> {
         check::within("max_rank", self.max_rank, 1..=10_000)?;
         check::within("max_iterations", self.max_iterations, 1..=10_000)?;
@@ -110,19 +111,19 @@ pub struct Completion {
     params: CompletionParams,
 }
 
-/// Pairs of a block beyond which the block does not fit into the memory of a small machine.
+/// Maximum number of pairs of a block. A larger block does not fit into the memory of a small machine.
 const MOST_PAIRS: usize = 36_000_000;
-/// The path of shrinkages is a geometric one, √2 at a time, this many steps at most: down to 1/128.
+/// The path of penalties is geometric. Each step divides by √2, for at most this many steps: down to 1/128.
 const PATH: i32 = 14;
-/// Steps without a gain after which the path is left.
+/// The path ends after this many steps without a gain.
 const PATIENCE: usize = 2;
-/// What is used where there are too few responses to set any aside.
+/// The penalty if there are too few responses to set any aside.
 const SHRINKAGE: f64 = 0.1;
-/// The noise is chosen from the variance about the effects, divided by powers of two up to this one.
+/// Candidates for the noise are the variance around the effects divided by powers of two, up to this power.
 const NOISES: i32 = 7;
-/// Rows whose held-out responses the noise is chosen by.
+/// The noise is chosen by the held-out responses of this many rows.
 const NOISE_ROWS: usize = 200;
-/// Tolerance while shrinkages are only compared.
+/// Tolerance for comparing penalties.
 const COARSE_TOLERANCE: f64 = 1e-3;
 
 const SEED_ASIDE: u64 = 21;
@@ -132,8 +133,8 @@ impl Model for Completion {
     type Fitted = FittedCompletion;
 
     /// # Errors
-    /// If there is no response, the screen has more than two sides or too many pairs, responses are so large that sums of
-    /// squares overflow; and if the user stopped it.
+    /// If there are no responses, if the screen has more than two sides or too many pairs, if responses are so large that
+    /// sums of squares overflow, or if the user stopped the fit.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedCompletion> {
         let fit = || Fit::new(&self.params, train, context)?.run();
         rayon::join(fit, || ()).0
@@ -149,7 +150,7 @@ impl Model for Completion {
     }
 }
 
-/// Copies of the block of responses that are held at once while the path of shrinkages is followed.
+/// Copies of the block of responses in memory while the path of penalties is followed.
 const BLOCKS: usize = 17;
 
 fn refuse_many((rows, columns): (usize, usize)) -> Result<()> {
@@ -157,9 +158,9 @@ fn refuse_many((rows, columns): (usize, usize)) -> Result<()> {
         return Ok(());
     }
     Err(Error::data(format!(
-        "family \"completion\" with {rows} x {columns} entities: expected at most {MOST_PAIRS} pairs"
+        "family \"completion\" takes at most {MOST_PAIRS} pairs, these data have {rows} x {columns} entities"
     ))
-    .help("use family = \"boost\", which stores no block where few of the pairs are observed"))
+    .help("use family = \"boost\": it stores no block if few of the pairs are observed"))
 }
 
 struct Fit<'a> {
@@ -170,7 +171,7 @@ struct Fit<'a> {
     observed: Observed,
 }
 
-/// A block's main effects and what they leave.
+/// A block's main effects and the residuals.
 struct Centred {
     effects: Effects,
     rest: Matrix,
@@ -184,11 +185,11 @@ impl Centred {
     }
 }
 
-/// What is chosen on the pairs that are set aside.
+/// The values that are chosen on the pairs that are set aside.
 #[derive(Clone, Copy)]
 struct Chosen {
     shrinkage: f64,
-    /// `None` where there was nothing to choose it on.
+    /// `None` if there were no pairs to choose it on.
     noise: Option<f64>,
 }
 
@@ -200,7 +201,7 @@ impl<'a> Fit<'a> {
     ) -> Result<Self> {
         let screen = train.screen;
         if train.rows.is_empty() {
-            return Err(Error::data("there is no response to learn from"));
+            return Err(Error::data("the training data have no responses"));
         }
         screen.expect_two_sides("completion")?;
         let of_sides = [train.entities(0), train.entities(1)];
@@ -259,11 +260,11 @@ impl<'a> Fit<'a> {
         Problem::new(rest, weights, self.context.seed.derive(SEED_SUBSPACE).value())
     }
 
-    /// The solution for one shrinkage, by way of larger ones.
+    /// The solution for one penalty, reached through larger penalties.
     fn complete(&self, problem: &mut Problem<'_>, shrinkage: f64) -> Result<Completed> {
         let mut completed = Completed::zeros((self.sides[0].ids.len(), self.sides[1].ids.len()));
         let limits = self.limits();
-        // Where the path only passes it need not be followed closely.
+        // On the way, the path need not be followed closely.
         let passing = Limits { iterations: limits.iterations.min(10), tolerance: 1e-2, ..limits };
         let mut at = 0.5;
         while at > shrinkage * 1.01 {
@@ -273,7 +274,7 @@ impl<'a> Fit<'a> {
         problem.solve(shrinkage * problem.largest, completed, limits, self.context.progress)
     }
 
-    /// Chooses shrinkage and noise, as far as they are not given, by responses that are set aside.
+    /// Chooses penalty and noise on responses that are set aside, unless they are set.
     fn choose(&self) -> Result<Chosen> {
         let given = Chosen {
             shrinkage: self.params.nuclear_penalty.unwrap_or(SHRINKAGE),
@@ -300,7 +301,7 @@ impl<'a> Fit<'a> {
         Ok(Chosen { shrinkage, noise: (noise > 0.0).then_some(noise) })
     }
 
-    /// Follows the path of shrinkages while it predicts what is held out better; the best shrinkage and its solution.
+    /// Follows the path of penalties while predictions of held-out responses improve. Returns the best penalty and its solution.
     fn follow(
         &self,
         problem: &mut Problem<'_>,
@@ -332,8 +333,8 @@ impl<'a> Fit<'a> {
         Ok(best)
     }
 
-    /// The noise with which regressions of some rows predict best what is held out of them: the least point of a parabola
-    /// through the best of a geometric series and its neighbours.
+    /// The noise with which regressions of some rows best predict their held-out responses. It is the minimum of a
+    /// parabola through the best value of a geometric series and its neighbours.
     fn choose_noise(
         &self,
         kept: &Observed,
@@ -369,7 +370,7 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// The block of responses, repeated ones averaged, given each entity's place in it.
+/// The block of responses, given each entity's place in it. Repeated responses are averaged.
 fn averaged(train: &TrainView, numbers: &[Vec<usize>; 2], shape: (usize, usize)) -> Observed {
     let responses = &train.screen.responses;
     let place = |_, row: usize| [0, 1].map(|side| numbers[side][responses.side(side)[row] as usize]);
@@ -377,7 +378,7 @@ fn averaged(train: &TrainView, numbers: &[Vec<usize>; 2], shape: (usize, usize))
     Observed { values, weights }
 }
 
-/// The weighted mean squared difference between a block and what is held out of it.
+/// The weighted mean squared difference between a block and its held-out responses.
 fn held_error(rest: &Matrix, held: &Matrix, block: &Matrix) -> f64 {
     let sum = Zip::from(rest)
         .and(held)
@@ -386,7 +387,7 @@ fn held_error(rest: &Matrix, held: &Matrix, block: &Matrix) -> f64 {
     sum / held.sum()
 }
 
-/// Where between the points 0, 1, 2, ... a parabola through the least value and its neighbours is least.
+/// The minimum of a parabola through the smallest value and its neighbours, at the points 0, 1, 2, ...
 fn least_of_parabola(values: &Array1<f64>) -> f64 {
     let best = (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap_or(0);
     if best == 0 || best + 1 == values.len() {
@@ -402,7 +403,7 @@ fn mean_squares(factors: &Matrix) -> Array1<f64> {
     factors.mapv(|value| value * value).sum_axis(Axis(0)) / factors.nrows() as f64
 }
 
-/// The observed responses of a row less what the columns are expected to be without it.
+/// The observed responses of a row minus the columns' expectations without the row.
 fn measured(observed: &Observed, row: usize, base: &Array1<f64>) -> Vec<Measured> {
     let there = |column: &usize| observed.weights[[row, *column]] > 0.0;
     let measured = |column: usize| Measured {

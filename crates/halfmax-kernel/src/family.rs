@@ -1,4 +1,4 @@
-//! The family as others know it: one name for single drugs and for combinations.
+//! The kernel family as other crates see it: one name for single drugs and for combinations.
 
 use halfmax_core::{AnyModel, FitContext, FittedModel, Model, Result, StoredModel, TrainView};
 
@@ -26,7 +26,7 @@ impl AnyModel for AnyKernel {
     }
 }
 
-/// A model of single drugs or of combinations from its stored form.
+/// Reads a model of single drugs or of combinations from its stored form.
 ///
 /// # Errors
 /// As [`FittedKernel::from_stored`].

@@ -1,4 +1,4 @@
-//! Kernels between entities, from their features.
+//! Kernels between entities, computed from their features.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use crate::params::{KernelFactor, KernelKind, KernelTerm};
 pub struct SideKernel {
     /// The features in use, block by block.
     pub space: FeatureSpace,
-    /// Their training values, entities × features; categories as positions of levels, NaN where missing.
+    /// The training values of the features, entities × features. Categories are positions of levels; NaN where missing.
     pub values: Array2<f32>,
     /// The terms of the kernel.
     pub terms: Vec<FittedTerm>,
@@ -25,9 +25,9 @@ pub struct SideKernel {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FittedTerm {
-    /// What is multiplied.
+    /// The kernels that are multiplied.
     pub factors: Vec<FittedFactor>,
-    /// Its weight; the weights of a side add up to 1.
+    /// The weight of the term. The weights of a side add up to 1.
     pub weight: f64,
 }
 
@@ -39,23 +39,23 @@ pub struct FittedFactor {
     pub features: String,
     /// The kernel.
     pub kernel: KernelKind,
-    /// What a dot product (linear) or squared distance (RBF) is divided by.
+    /// The divisor of a dot product (linear) or squared distance (RBF).
     pub scale: f64,
     /// Whether features are divided by their standard deviation first.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub standardise: bool,
-    /// Where its features are.
+    /// The positions of its features.
     pub range: Range<usize>,
 }
 
-/// Similarities without their scale: dot products for linear, squared distances for RBF, similarities for the others.
+/// Similarities without their scale: dot products for linear kernels, squared distances for RBF, similarities for the other kernels.
 struct Raw {
     between: Matrix,
     own: Array1<f64>,
 }
 
 impl Raw {
-    /// Replaces every dot product by a function of it and of both squared norms.
+    /// Replaces every dot product by a function of the dot product and both squared norms.
     fn combine(&mut self, others: &Array1<f64>, of: impl Fn(f64, f64, f64) -> f64) {
         for (mut row, own) in self.between.axis_iter_mut(Axis(0)).zip(&self.own) {
             row.iter_mut().zip(others).for_each(|(value, other)| *value = of(*value, *own, *other));
@@ -74,8 +74,8 @@ fn squares(matrix: &Array2<f32>) -> Array1<f64> {
 }
 
 impl SideKernel {
-    /// Gathers the features of `whole` that `terms` name of the entities `rows` of a table; without terms, those that suit
-    /// them: see [`crate::KernelParams`].
+    /// Gathers the features of `whole` that `terms` name, for the entities `rows` of a table. Without terms, uses the
+    /// kernels that suit the features: see [`crate::KernelParams`].
     pub fn new(
         whole: &FeatureSpace,
         table: &EntityTable,
@@ -106,7 +106,7 @@ impl SideKernel {
         Ok(Self { space, values, terms: fitted })
     }
 
-    /// Whether every term has features, a scale and a weight: not so where a file was tampered with.
+    /// Whether every term has features, a scale and a weight. A damaged file may lack them.
     pub fn is_possible(&self) -> bool {
         let possible = |factor: &FittedFactor| {
             let fits = factor.range.end <= self.space.len() && factor.range.start < factor.range.end;
@@ -121,8 +121,8 @@ impl SideKernel {
         self.values.nrows()
     }
 
-    /// The training kernel of every term, after scaling it; terms with features that do not vary are taken out, and the
-    /// weights of the others made to add up to 1.
+    /// The training kernel of every term, after scaling it. Terms whose features do not vary are removed, and the weights
+    /// of the others are rescaled to add up to 1.
     pub fn scale_terms(&mut self) -> Vec<Matrix> {
         let mut kernels = Vec::new();
         let mut kept = Vec::new();
@@ -142,7 +142,7 @@ impl SideKernel {
         kernels
     }
 
-    /// Scales a kernel; the kernel between the training entities, or none if its features do not vary.
+    /// Scales a kernel. Returns the kernel between the training entities, or `None` if its features do not vary.
     fn scale_factor(&self, factor: &mut FittedFactor) -> Option<Matrix> {
         let raw = self.raw(factor, self.values.view());
         let scale = match factor.kernel {
@@ -154,7 +154,7 @@ impl SideKernel {
         (scale > 0.0).then(|| finished_training(factor, raw.between))
     }
 
-    /// The kernel between the training entities, once its terms are scaled.
+    /// The kernel between the training entities, after its terms are scaled.
     pub fn training(&self) -> Matrix {
         let of =
             |factor: &FittedFactor| finished_training(factor, self.raw(factor, self.values.view()).between);
@@ -182,7 +182,7 @@ impl SideKernel {
         Ok(self.sum(entities.len(), of))
     }
 
-    /// As [`SideKernel::between`], each term by itself and without its weight.
+    /// As [`SideKernel::between`], but each term separately and without its weight.
     pub fn between_terms(&self, table: &EntityTable, entities: &[u32]) -> Result<Vec<Matrix>> {
         let values = self.gather(table, entities)?;
         let empty = || Matrix::zeros((entities.len(), self.len()));
@@ -202,8 +202,7 @@ impl SideKernel {
         sum
     }
 
-    /// The means over the training entities of the features of a kernel, with which missing values are filled in and
-    /// which linear kernels are centred by.
+    /// The means of a kernel's features over the training entities. They replace missing values, and linear kernels subtract them.
     pub fn centre(&self, factor: &FittedFactor) -> Array1<f32> {
         let own = self.values.slice(s![.., factor.range.clone()]);
         own.axis_iter(Axis(1))
@@ -217,8 +216,8 @@ impl SideKernel {
             .collect()
     }
 
-    /// What the features of a kernel are multiplied with: 1, or one over the standard deviation over the training entities
-    /// (missing values at the mean); 0 for one that does not vary.
+    /// The factors of a kernel's features: 1, or one over the standard deviation over the training entities (with missing
+    /// values at the mean). 0 for a feature that does not vary.
     pub fn factors(&self, factor: &FittedFactor, centre: &Array1<f32>) -> Array1<f32> {
         if !factor.standardise {
             return Array1::ones(factor.range.len());
@@ -233,7 +232,7 @@ impl SideKernel {
         own.axis_iter(Axis(1)).zip(centre).map(one).collect()
     }
 
-    /// Values of a linear or RBF kernel, centred by the training means and standardised if it is asked for, 0 where missing.
+    /// Values of a linear or RBF kernel: centred by the training means, standardised if configured, 0 where missing.
     pub fn centred(&self, factor: &FittedFactor, values: ArrayView2<'_, f32>) -> Array2<f32> {
         let centre = self.centre(factor);
         let factors = self.factors(factor, &centre);
@@ -246,7 +245,7 @@ impl SideKernel {
         own
     }
 
-    /// The values of its features of some entities of a table.
+    /// The values of the kernels' features for some entities of a table.
     pub fn gather(&self, table: &EntityTable, entities: &[u32]) -> Result<Array2<f32>> {
         gather(&self.space, table, entities)
     }
@@ -304,13 +303,13 @@ fn finished(factor: &FittedFactor, mut raw: Matrix) -> Matrix {
 fn finished_training(factor: &FittedFactor, raw: Matrix) -> Matrix {
     let mut kernel = finished(factor, raw);
     if factor.kernel.is_bounded() {
-        // An entity without known features is still like itself.
+        // An entity without known features still has similarity 1 to itself.
         kernel.diag_mut().fill(1.0);
     }
     kernel
 }
 
-/// Where the features of a kind are in `space`, into which they are taken from `whole` if they are not there yet.
+/// The position in `space` of the features of a kind. If they are not there yet, they are added from `whole`.
 fn place(
     space: &mut FeatureSpace,
     whole: &FeatureSpace,
@@ -329,7 +328,7 @@ fn place(
     of_kind(space).ok_or_else(|| {
         let kinds: Vec<&str> = table.blocks().iter().map(|block| block.kind.as_str()).collect();
         Error::config(format!(
-            "a kernel on the features {kind:?} of the {}s: expected one of {}",
+            "a kernel names the features {kind:?} of the {}s: expected one of {}",
             table.entity_kind(),
             kinds.join(", ")
         ))
@@ -380,12 +379,12 @@ fn check_kernel(factor: &KernelFactor, domain: &Domain) -> Result<()> {
         return Ok(());
     }
     let expected = match domain {
-        Domain::Category(_) => "\"match\", since they are categories",
-        Domain::Binary => "\"linear\", \"rbf\" or \"tanimoto\", since they are 0 or 1",
-        Domain::Real => "\"linear\" or \"rbf\", since they are real numbers",
+        Domain::Category(_) => "\"match\", because they are categories",
+        Domain::Binary => "\"linear\", \"rbf\" or \"tanimoto\", because they are 0 or 1",
+        Domain::Real => "\"linear\" or \"rbf\", because they are real numbers",
     };
     Err(Error::config(format!(
-        "the kernel {:?} on the features {:?}: expected {expected}",
+        "the kernel {:?} does not suit the features {:?}: expected {expected}",
         factor.kernel.name(),
         factor.features
     )))

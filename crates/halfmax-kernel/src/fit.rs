@@ -1,4 +1,4 @@
-//! Fitting: baseline, profiles, the choice of parameters, the solution.
+//! Fitting: the baseline, the profiles, the choice of parameters, the solution.
 
 use halfmax_core::{
     Error, FeatureSpace, FitContext, FitSizes, Model, ResponseBlock, Result, Seed, TrainView,
@@ -22,28 +22,28 @@ pub struct Kernel {
     pub(crate) params: KernelParams,
 }
 
-/// Entities of a side beyond which decompositions of matrices over its pairs take many minutes.
+/// Maximum number of entities of a side. Beyond it, decomposing matrices over its pairs takes many minutes.
 const MOST_ENTITIES: usize = 6_000;
-/// Where the search for shares starts: typical of screens of cell lines.
+/// The start of the search for shares: typical of screens of cell lines.
 const FIRST: Shares = Shares { features: 0.7, noise: 0.6 };
-/// Shrinkages that are tried for unseen pairs; other questions take the first, if none is given.
+/// Shrinkages to try for unseen pairs. Other evaluations use the first one, unless it is set.
 const SHRINKAGES: [f64; 3] = [0.2, 0.1, 0.05];
-/// Steps of expectation-maximisation from profiles of nearly the same block.
+/// Steps of expectation-maximisation that start from profiles of nearly the same block.
 const ITERATIONS_ON: usize = 3;
 /// Share of the responses that are set aside to choose parameters for unseen pairs.
 const SET_ASIDE: f64 = 0.1;
-/// Of more rows than this, so many are asked about: two numbers are chosen, and the time grows with the square.
+/// If there are more rows, parameters are chosen on this many: only two numbers are chosen, and the time grows with the square.
 const ROWS_ASKED: usize = 400;
-/// Parts that groups of entities are held out in to choose parameters.
+/// Number of parts in which groups of entities are held out to choose parameters.
 const GROUP_PARTS: usize = 5;
 
 impl Model for Kernel {
     type Fitted = FittedKernel;
 
     /// # Errors
-    /// If there is no response, the screen has more than two sides or too many entities, a kernel names features that
-    /// are not there or does not suit them, a feature is infinite, a matrix is singular or not finite; and if the user
-    /// stopped it.
+    /// If there are no responses, if the screen has more than two sides or too many entities, if a kernel names features
+    /// that do not exist or do not suit it, if a feature is infinite, if a matrix is singular or not finite, or if the
+    /// user stopped the fit.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedKernel> {
         let fit = || Fit::new(&self.params, train, context)?.run();
         rayon::join(fit, || ()).0
@@ -59,8 +59,8 @@ impl Model for Kernel {
         let (block, of_rows, of_columns) = (8 * rows * columns, 8 * rows * rows, 8 * columns * columns);
         // The features of both sides, as they are and centred.
         let features = 3 * 4 * (rows * widths[row_side] + columns * widths[1 - row_side]);
-        // Most is taken by the covariance of profiles and its decomposition, while that of the rows is made, or by the solution, whose steps hold a dozen
-        // blocks.
+        // The peak is either the covariance of profiles and its decomposition, while that of the rows is made, or the
+        // solution, whose steps hold a dozen blocks.
         let decomposed = PROFILE_BLOCKS * block + DECOMPOSED * (of_columns + of_rows);
         let solved = SOLUTION_BLOCKS * block + 2 * of_columns + 4 * of_rows;
         let aside = match context.validation {
@@ -71,34 +71,36 @@ impl Model for Kernel {
     }
 }
 
-/// Copies of the block of responses that are held at once while profiles are estimated.
+/// Copies of the block of responses in memory while profiles are estimated.
 const PROFILE_BLOCKS: usize = 6;
-/// Copies of the block of responses that are held at once while coefficients are solved for.
+/// Copies of the block of responses in memory while coefficients are computed.
 const SOLUTION_BLOCKS: usize = 17;
-/// Matrices of its size that the decomposition of a matrix takes at once, with the matrix and what it was made of.
+/// Number of matrices of the same size in memory while a matrix is decomposed, including the matrix and its sources.
 const DECOMPOSED: usize = 7;
 
-/// The side whose entities are the rows. Profiles run over the side that is asked about again; where both are, over the drugs.
+/// The side whose entities are the rows. Profiles run over the side whose entities are seen again; if both sides are, over the drugs.
 fn row_side(params: &KernelParams, context: &FitContext) -> usize {
     let known = |side| params.seen_again.includes(side, context.validation);
     usize::from(known(0) && !known(1))
 }
 
-/// Refuses more entities of a side than matrices can be decomposed for.
+/// Refuses a side with too many entities to decompose its matrices.
 fn refuse_many(train: &TrainView, entities: [usize; 2]) -> Result<()> {
     let Some(side) = entities.iter().position(|count| *count > MOST_ENTITIES) else { return Ok(()) };
     let (count, sort) = (entities[side], train.screen.table(side).entity_kind());
-    Err(Error::data(format!("family \"kernel\" with {count} {sort}s: expected at most {MOST_ENTITIES}"))
-        .help("use family = \"boost\", whose cost does not grow with their cube"))
+    Err(Error::data(format!(
+        "family \"kernel\" takes at most {MOST_ENTITIES} {sort}s, these data have {count}"
+    ))
+    .help("use family = \"boost\": its cost does not grow with the cube of their number"))
 }
 
 struct Fit<'a> {
     params: &'a KernelParams,
     context: &'a FitContext<'a>,
     train: &'a TrainView<'a>,
-    /// The side whose entities are the rows; the other's response profiles are known.
+    /// The side whose entities are the rows. The response profiles of the other side are known.
     row_side: usize,
-    /// For both sides of the screen the training entities, as positions in their table.
+    /// The training entities of both sides of the screen, as positions in their tables.
     entities: [Vec<u32>; 2],
     baseline: Array1<f64>,
     observed: Observed,
@@ -108,7 +110,7 @@ impl<'a> Fit<'a> {
     fn new(params: &'a KernelParams, train: &'a TrainView<'a>, context: &'a FitContext<'a>) -> Result<Self> {
         let screen = train.screen;
         if train.rows.is_empty() {
-            return Err(Error::data("there is no response to learn from"));
+            return Err(Error::data("the training data have no responses"));
         }
         screen.expect_two_sides("kernel")?;
         let row_side = row_side(params, context);
@@ -145,7 +147,7 @@ impl<'a> Fit<'a> {
         progress.step(0, 10);
         let column_side = 1 - self.row_side;
         let question = Question::new(&self)?;
-        // What does not depend on one another runs side by side.
+        // Independent parts run in parallel.
         let profiles = || {
             let (shrinkage, near) = question.profile(self.params);
             let profile = self.profile(&self.observed, shrinkage, near)?;
@@ -218,8 +220,8 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// Chooses the weights of the row kernel's terms and the shares, on training data only, by the question that the
-    /// evaluation asks: whole rows left out, groups of them, or single responses.
+    /// Chooses the weights of the row kernel's terms and the shares, on training data only. It asks the same question as
+    /// the evaluation: it leaves out whole rows, groups of rows, or single responses.
     fn choose(
         &self,
         question: &Question,
@@ -273,8 +275,7 @@ impl<'a> Fit<'a> {
         Ok((kernel, rows, shares))
     }
 
-    /// What is tried of the terms of a side's kernel, in order: for each a list of changes of which the first that helps is
-    /// kept.
+    /// The changes to try for the terms of a side's kernel, in order. Each entry lists changes of a term; the first that helps is kept.
     fn changes(&self, side: &SideKernel) -> Vec<(usize, [Change; 2])> {
         let mut changes = Vec::new();
         if self.params.tune_weights && side.terms.len() > 1 {
@@ -291,7 +292,7 @@ impl<'a> Fit<'a> {
         changes
     }
 
-    /// Pattern search over the shares that are not given (Hooke & Jeeves 1961), with halving steps.
+    /// Pattern search over the shares that are not set (Hooke & Jeeves 1961), with halving steps.
     fn search(&self, question: &mut Asked, from: Shares, without_features: bool) -> Result<(Shares, f64)> {
         let logit = |share: f64| (share / (1.0 - share)).ln();
         let share = |logit: f64| 1.0 / (1.0 + (-logit).exp());
@@ -328,8 +329,8 @@ impl<'a> Fit<'a> {
         Ok((at(point), best))
     }
 
-    /// The kernel between columns, and the ridge with which a column that was not in training is told from its features:
-    /// chosen by leaving training columns out.
+    /// The kernel between columns, and the ridge for predicting a new column from its features. Both are chosen by
+    /// leaving training columns out.
     fn columns(&self, side: usize, profile: &Profile, baseline: &Array1<f64>) -> Result<(SideKernel, f64)> {
         let mut columns = self.side_kernel(side)?;
         let kernels = columns.scale_terms();
@@ -359,17 +360,17 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// A change of a term of a kernel, by a factor.
+/// A change of a kernel term by a factor.
 #[derive(Clone, Copy)]
 enum Change {
-    /// Of its weight; those of all terms add up to 1 again.
+    /// Changes the weight. The weights of all terms are rescaled to add up to 1.
     Weight(f64),
-    /// Of the length scale of its only kernel, an RBF.
+    /// Changes the length scale of the term's only kernel, an RBF.
     Lengthscale(f64),
 }
 
 impl Change {
-    /// Changes a term; its kernel between the training entities from what it was.
+    /// Changes a term. Returns its new kernel between the training entities.
     fn of(self, side: &mut SideKernel, term: usize, kernel: &Matrix) -> Matrix {
         match self {
             Self::Weight(factor) => {
@@ -387,11 +388,11 @@ impl Change {
     }
 }
 
-/// What parameters are chosen by.
+/// What is left out to choose parameters.
 enum Question<'a> {
     /// Leave one row out.
     Rows,
-    /// Leave groups of rows out: for each part the rows that are held out.
+    /// Leave groups of rows out. Each part lists the rows that it holds out.
     Groups(Vec<Vec<bool>>),
     /// Leave single responses out.
     Responses(Box<SetAside<'a>>),
@@ -400,21 +401,21 @@ enum Question<'a> {
 /// Responses set aside, and the profiles without them.
 struct SetAside<'a> {
     fit: &'a Fit<'a>,
-    /// How far the covariance of profiles is shrunk.
+    /// The shrinkage of the covariance of profiles.
     shrinkage: f64,
-    /// The rows that are asked about.
+    /// The rows with held-out responses.
     rows: Vec<usize>,
     profile: Profile,
     columns: Eigen,
-    /// What was observed in these rows, less the mean profile.
+    /// The observed responses of these rows, minus the mean profile.
     observed: Matrix,
-    /// The responses that are left, less the mean profile.
+    /// The remaining responses, minus the mean profile.
     kept: Observed,
-    /// Weights of those set aside.
+    /// Weights of the responses set aside.
     held: Matrix,
 }
 
-/// A question about one kernel, whose decompositions serve any shares.
+/// A question about one kernel. Its decompositions work for any shares.
 enum Asked<'q> {
     Rows(LeaveOneOut<'q>),
     Groups(Vec<HeldOut>, &'q Eigen, &'q Matrix),
@@ -422,7 +423,7 @@ enum Asked<'q> {
 }
 
 impl<'a> Question<'a> {
-    /// How far the covariance of profiles is shrunk, and profiles that are near those of the whole block.
+    /// The shrinkage of the covariance of profiles, and profiles that are near those of the whole block.
     fn profile(&self, params: &KernelParams) -> (f64, Option<&Profile>) {
         match self {
             Self::Responses(aside) => (aside.shrinkage, Some(&aside.profile)),
@@ -474,7 +475,7 @@ impl<'a> Question<'a> {
 }
 
 impl Asked<'_> {
-    /// The mean squared error of predictions for what is left out.
+    /// The mean squared error of predictions for the part that is left out.
     fn loss(&mut self, shares: Shares) -> Result<f64> {
         match self {
             Self::Rows(rows) => Ok(rows.loss(shares)),
@@ -487,7 +488,7 @@ impl Asked<'_> {
                 let SetAside { fit, profile, columns, observed, kept, held, .. } = aside;
                 let covariance = row_covariance(kernel, shares);
                 let mut gradients = fit.gradients(rows, columns, &covariance, &profile.covariance);
-                // Settings are compared; none is used.
+                // The settings are only compared, none is kept.
                 gradients.tolerance = gradients.tolerance.max(COARSE_TOLERANCE);
                 let solved = gradients.solve(kept, shares, last.take(), fit.context.progress)?;
                 let fitted =
@@ -503,8 +504,8 @@ impl Asked<'_> {
 const COARSE_TOLERANCE: f64 = 1e-2;
 
 impl<'a> SetAside<'a> {
-    /// Sets responses aside; none if there are too few. The shrinkage that predicts them best from the profiles alone is
-    /// taken, unless it is given.
+    /// Sets responses aside; `None` if there are too few. Unless the shrinkage is set, uses the one with which the
+    /// profiles alone predict these responses best.
     fn new(fit: &'a Fit<'a>) -> Result<Option<Self>> {
         let mut rows: Vec<usize> = (0..fit.observed.values.nrows()).collect();
         rows.shuffle(&mut ChaCha8Rng::seed_from_u64(fit.context.seed.derive(SEED_ROWS).value()));
@@ -550,7 +551,7 @@ impl<'a> SetAside<'a> {
         Ok(Self { fit, shrinkage, rows: rows.to_vec(), profile, columns, observed, kept, held })
     }
 
-    /// The question if rows tell nothing of one another.
+    /// The question without a kernel between rows.
     fn profiles_alone(&self) -> Result<Asked<'_>> {
         let kernel = Matrix::zeros((self.rows.len(), self.rows.len()));
         let rows = eigen(&kernel, "kernel of the features")?;
@@ -558,15 +559,15 @@ impl<'a> SetAside<'a> {
     }
 }
 
-/// Rows that are held out, and the decomposed kernel of the others.
+/// Rows that are held out, and the decomposed kernel of the other rows.
 struct HeldOut {
     held: Vec<usize>,
-    /// Their responses, turned into the components of the columns.
+    /// Their responses in the components of the columns.
     responses: Matrix,
-    /// Their kernel with the eigenvectors of the others.
+    /// Their kernel with the eigenvectors of the other rows.
     between: Matrix,
     rows: Eigen,
-    /// The others' responses in the components of both sides.
+    /// The other rows' responses in the components of both sides.
     turned: Matrix,
 }
 
@@ -597,7 +598,7 @@ impl HeldOut {
     }
 }
 
-/// Parts of whole groups: for each part which rows it holds out.
+/// Parts of whole groups: for each part, the rows that it holds out.
 fn parts(of_row: &[usize], seed: Seed) -> Vec<Vec<bool>> {
     let part_of = deal(of_row, GROUP_PARTS, seed.derive(SEED_PARTS));
     let used = part_of.iter().max().map_or(0, |last| last + 1);
@@ -608,7 +609,7 @@ const SEED_PARTS: u64 = 11;
 const SEED_ASIDE: u64 = 12;
 const SEED_ROWS: u64 = 13;
 
-/// The block without a tenth of the responses of some rows, and the weights of those.
+/// The block without a tenth of the responses of some rows, and the weights of these responses.
 pub(crate) fn set_aside(observed: &Observed, rows: &[usize], seed: Seed) -> (Observed, Matrix) {
     let pairs = rows.iter().flat_map(|row| (0..observed.weights.ncols()).map(move |column| (*row, column)));
     let mut there: Vec<(usize, usize)> = pairs.filter(|at| observed.weights[*at] > 0.0).collect();
@@ -623,7 +624,7 @@ pub(crate) fn set_aside(observed: &Observed, rows: &[usize], seed: Seed) -> (Obs
     (kept, held)
 }
 
-/// The observed responses less the mean profile.
+/// The observed responses minus the mean profile.
 fn centred(observed: &Observed, mean: &Array1<f64>) -> Observed {
     let mut values = &observed.values - mean;
     Zip::from(&mut values).and(&observed.weights).for_each(|value, weight| {
@@ -650,8 +651,8 @@ pub(crate) fn row_covariance(kernel: &Matrix, shares: Shares) -> Matrix {
     covariance
 }
 
-/// The mean of every column, shrunken towards the overall mean by as much as columns with few responses deserve: the
-/// empirical Bayes estimate of a one-way layout.
+/// The mean of every column, shrunken towards the overall mean. Columns with few responses shrink more: the empirical Bayes
+/// estimate of a one-way layout.
 fn column_means(sums: &Matrix, weights: &Matrix, overall: f64) -> Array1<f64> {
     let axis = Axis(0);
     let (totals, counts) = (sums.sum_axis(axis), weights.sum_axis(axis));

@@ -1,22 +1,20 @@
 //! Kronecker kernel ridge regression, as a Gaussian process over a whole screen.
 //!
-//! With rows the entities that are held out (cell lines, say) and columns those that are known (drugs), a response is
+//! The rows are the entities that are held out (for example cell lines), the columns are the known entities (drugs). A response is
 //!
 //! `y_ij = baseline_j + f_ij + ε`, `f ~ N(0, R ⊗ S)`, `R = w K + (1 − w) I`.
 //!
-//! K is a kernel between the features of rows, so that an unseen row borrows from rows like it; the identity is what its
-//! features do not tell. S is the covariance of response profiles, learnt from the responses themselves by
-//! expectation-maximisation, so that drugs of one mechanism share what they learn and a gap in the screen is filled from
-//! the rest of its row. The two products are never multiplied out: where the block is complete two eigendecompositions
-//! give every solution and every leave-one-out residual, where it is not, conjugate gradients use them as
-//! preconditioner. Multi-output kernel ridge regression is the case S = I, low-rank completion of a matrix the case
-//! w = 0.
+//! K is a kernel between the features of rows, so that an unseen row borrows from similar rows. The identity covers the part
+//! that features do not explain. S is the covariance of response profiles. It is learnt from the responses themselves by
+//! expectation-maximisation. Drugs with the same mechanism thus share information, and a gap in the screen is filled from the
+//! rest of its row. The Kronecker product is never multiplied out. If the block is complete, two eigendecompositions give
+//! every solution and every leave-one-out residual. If not, conjugate gradients use them as preconditioner. Multi-output
+//! kernel ridge regression is the case S = I, low-rank completion of a matrix the case w = 0.
 //!
-//! The shares w and σ² and the weights of kernel terms are chosen on the training data by the question that the
-//! evaluation asks: leaving rows out, groups of rows, or single responses.
+//! The shares w and σ² and the weights of kernel terms are chosen on the training data with the same question as the
+//! evaluation: leaving out rows, groups of rows, or single responses.
 //!
-//! Beside it stands [`Completion`], which completes the block of responses under a penalty on its nuclear norm and needs
-//! no features.
+//! The crate also has [`Completion`]. It completes the block of responses under a penalty on its nuclear norm and needs no features.
 //!
 //! ```
 //! use halfmax_core::*;

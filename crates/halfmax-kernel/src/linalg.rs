@@ -1,5 +1,5 @@
-//! Dense products and decompositions whose results do not depend on the number of threads: every product is cut into
-//! panels of a fixed size, each computed by one thread.
+//! Dense products and decompositions whose results do not depend on the number of threads. Every product is cut into panels
+//! of a fixed size, and one thread computes each panel.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,10 @@ use rayon::prelude::*;
 /// A matrix in row-major order.
 pub type Matrix = Array2<f64>;
 
-/// Rows of a product that one thread computes at a time.
+/// Number of rows of a product that one thread computes at a time.
 const PANEL: usize = 96;
 
-/// A number that matrices hold: f32 or f64.
+/// The element type of a matrix: f32 or f64.
 pub trait Number: RealField + Copy + Default + Send + Sync {}
 
 impl Number for f32 {}
@@ -27,8 +27,8 @@ fn flat<'a, T: Number>(matrix: &'a CowArray<'_, T, Ix2>) -> &'a [T] {
     matrix.as_slice().unwrap_or_default()
 }
 
-/// Computes a product panel by panel. `fill(out, first)` computes `PANEL` rows of it from row `first` on; rows past the
-/// end count as zeros, so that every number comes out of the same steps whatever the number of rows is.
+/// Computes a product panel by panel. `fill(out, first)` computes `PANEL` rows, starting at row `first`. Rows past the end
+/// count as zeros. Each number is therefore computed in the same steps whatever the number of rows.
 fn panels<T: Number>(
     rows: usize,
     columns: usize,
@@ -51,7 +51,7 @@ fn panels<T: Number>(
     out
 }
 
-/// `PANEL` rows of a matrix from `first` on, with zeros past its end.
+/// `PANEL` rows of a matrix, starting at `first`, with zeros past its end.
 fn rows_from<T: Number>(all: &[T], columns: usize, first: usize) -> Cow<'_, [T]> {
     let rest = &all[first * columns..];
     match rest.get(..PANEL * columns) {
@@ -96,7 +96,7 @@ pub fn product_of_columns<T: Number>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>)
 /// Eigenvalues, ascending, and eigenvectors (columns) of a symmetric matrix.
 #[derive(Clone, Debug)]
 pub struct Eigen {
-    /// The eigenvalues; what rounding made negative is 0.
+    /// The eigenvalues. Values that are negative from rounding are set to 0.
     pub values: Array1<f64>,
     /// The eigenvectors, one per column.
     pub vectors: Matrix,
@@ -113,7 +113,7 @@ pub fn eigen(matrix: &Matrix, what: &str) -> Result<Eigen> {
     }
     if let Some(((row, column), value)) = matrix.indexed_iter().find(|(_, value)| !value.is_finite()) {
         return Err(Error::failed(format!("the {what} holds {value} at ({row}, {column})"))
-            .help("look for features of enormous size; standardise them"));
+            .help("look for huge values among the features, or standardise them"));
     }
     let whole = matrix.as_standard_layout();
     let view = MatRef::from_row_major_slice(flat(&whole), n, n);
@@ -138,14 +138,14 @@ pub fn inverse(matrix: &Matrix, what: &str) -> Result<Matrix> {
     let view = MatRef::from_row_major_slice(flat(&whole), n, n);
     let factor = view.llt(Side::Lower).map_err(|_| {
         Error::failed(format!("the {what} is singular to working precision"))
-            .help("raise the shrinkage, or leave out features that repeat each other")
+            .help("raise the shrinkage, or leave out duplicate features")
     })?;
     let inverse = factor.inverse();
     Ok(Matrix::from_shape_fn((n, n), |(row, column)| inverse[(row, column)]))
 }
 
-/// An orthonormal basis of a space that holds the columns of a matrix, as many as it has columns or rows, by Householder
-/// reflections.
+/// An orthonormal basis of a space that contains the columns of a matrix, by Householder reflections. It has as many vectors
+/// as the matrix has columns, or rows if these are fewer.
 pub fn orthonormal(matrix: &Matrix) -> Matrix {
     let (rows, columns) = matrix.dim();
     let whole = matrix.as_standard_layout();
@@ -153,7 +153,7 @@ pub fn orthonormal(matrix: &Matrix) -> Matrix {
     Matrix::from_shape_fn((rows, columns.min(rows)), |(row, column)| basis[(row, column)])
 }
 
-/// `aᵀ · a`, by the calling thread alone: for many small matrices, each of its own thread.
+/// `aᵀ · a`, computed by the calling thread alone: for many small matrices, each with its own thread.
 pub fn gram(a: ArrayView2<'_, f64>) -> Matrix {
     let n = a.ncols();
     let mut out = Matrix::zeros((n, n));
@@ -165,7 +165,7 @@ pub fn gram(a: ArrayView2<'_, f64>) -> Matrix {
     out
 }
 
-/// The solution x of `matrix · x = right` for a symmetric positive definite matrix, by the calling thread alone.
+/// The solution x of `matrix · x = right` for a symmetric positive definite matrix, computed by the calling thread alone.
 ///
 /// # Errors
 /// If the matrix is singular to working precision.
@@ -176,7 +176,7 @@ pub fn solve(matrix: &Matrix, right: &Array1<f64>, what: &str) -> Result<Array1<
     let view = MatRef::from_row_major_slice(flat(&whole), n, n);
     let factor = view.llt(Side::Lower).map_err(|_| {
         Error::failed(format!("the {what} is singular to working precision"))
-            .help("look for responses of enormous size")
+            .help("look for huge values among the responses")
     })?;
     let right = right.as_standard_layout();
     let solution = factor.solve(MatRef::from_column_major_slice(right.as_slice().unwrap_or_default(), n, 1));

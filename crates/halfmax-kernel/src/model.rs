@@ -1,4 +1,4 @@
-//! The fitted model: prediction, variance, weights of features, storage.
+//! The fitted model: prediction, variance, feature weights, storage.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,14 +20,14 @@ use crate::solve::{Shares, variances};
 #[derive(Clone, Debug, PartialEq)]
 pub struct FittedKernel {
     pub(crate) fitted: Fitted,
-    /// Coefficients times the covariance of columns: what a row's covariances are multiplied by.
+    /// Coefficients times the covariance of columns. A row's covariances are multiplied by it.
     pub(crate) profiles: Matrix,
-    /// For rows that were not in training, by id, how far responses measured since move their profiles.
+    /// The shift of the profile by measured responses, for rows that were not in training, by id.
     pub(crate) pilots: BTreeMap<String, Array1<f64>>,
     pub(crate) decompositions: Decompositions,
 }
 
-/// What was fitted. Sides stand in the order rows, columns.
+/// The fitted parts. Sides are in the order rows, columns.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fitted {
     pub params: KernelParams,
@@ -49,11 +49,11 @@ pub struct FittedSide {
     pub name: String,
     /// Ids of the training entities.
     pub ids: Vec<String>,
-    /// Their features and kernel.
+    /// The features and kernel of the training entities.
     pub(crate) kernel: SideKernel,
 }
 
-/// Rows that are predicted at a time.
+/// Number of rows that are predicted at a time.
 const ROWS: usize = 960;
 
 impl FittedKernel {
@@ -64,13 +64,13 @@ impl FittedKernel {
                 "the solution for {:?} and {:?} is {value}: expected a finite number",
                 fitted.sides[0].ids[row], fitted.sides[1].ids[column]
             ))
-            .help("look for features or responses of enormous size"));
+            .help("look for huge values among the features or responses"));
         }
         let decompositions = Decompositions::default();
         Ok(Self { fitted, profiles, pilots: BTreeMap::new(), decompositions })
     }
 
-    /// How much of the variation between the entities of the rows' side their features explain, 0 to 1.
+    /// The share of the variation between the entities of the rows' side that their features explain, 0 to 1.
     pub fn feature_share(&self) -> f64 {
         self.fitted.shares.features
     }
@@ -97,7 +97,7 @@ impl FittedKernel {
         let known = positions(&side.ids, table);
         for (row, entity) in entities.iter().enumerate() {
             if let Some(known) = known[*entity as usize] {
-                // Like itself, also where its features are not known.
+                // A row has similarity 1 to itself, even if its features are not known.
                 covariance[[row, known]] += 1.0 - shares.features;
             }
         }
@@ -128,9 +128,10 @@ impl FittedKernel {
         Ok(self.prepared(tables, sides)?.block(rows, columns))
     }
 
-    /// The exact linear weights of the features of one block on side `rows`, where the model has a linear kernel on it (that is not multiplied with others):
-    /// features × training columns, in units of the target per unit of the feature. What a linear term adds to a
-    /// prediction is the sum over features of weight × (value − training mean). `None` without such a term.
+    /// The exact linear weights of the features of one block on side `rows`: features × training columns, in units of the
+    /// target per unit of the feature. `None` unless the model has a linear kernel on the block that is not multiplied
+    /// with other kernels. The linear term adds to a prediction the sum over features of weight × (value − training
+    /// mean).
     ///
     /// Returns the names of the features, the training means, and the weights.
     pub fn linear_weights(&self, features: &str) -> Option<(Vec<String>, Array1<f32>, Matrix)> {
@@ -144,7 +145,7 @@ impl FittedKernel {
         let training = side.centred(linear, side.values.view()).mapv(f64::from);
         let factor = self.fitted.shares.features * weight / linear.scale;
         let weights = crate::linalg::product_of_columns(training.view(), self.profiles.view()) * factor;
-        // Per unit of the feature as it is.
+        // Per unit of the original feature.
         let centre = side.centre(linear);
         let weights = weights * side.factors(linear, &centre).mapv(f64::from).insert_axis(Axis(1));
         let names =
@@ -152,9 +153,9 @@ impl FittedKernel {
         Some((names, centre, weights))
     }
 
-    /// The predictive variance of the response profiles of a table's rows (entities of the rows' side) over the training
-    /// columns, noise included, as if the training block had been complete; rows × columns, in squared units of the
-    /// target.
+    /// The predictive variance, noise included, of the response profiles of a table's rows (entities of the rows' side)
+    /// over the training columns. It is computed as if the training block were complete. Rows × columns, in squared units
+    /// of the target.
     ///
     /// # Errors
     /// As [`FittedModel::predict`].
@@ -169,7 +170,7 @@ impl FittedKernel {
     }
 }
 
-/// Where each entity of a table is among training ids.
+/// The position of each entity of a table among training ids.
 pub(crate) fn positions(ids: &[String], table: &EntityTable) -> Vec<Option<usize>> {
     let known: HashMap<&str, usize> = ids.iter().map(String::as_str).zip(0..).collect();
     table.ids().iter().map(|id| known.get(id.as_str()).copied()).collect()
@@ -178,18 +179,18 @@ pub(crate) fn positions(ids: &[String], table: &EntityTable) -> Vec<Option<usize
 /// The columns of a query in terms of training columns.
 pub(crate) struct Columns {
     pub(crate) known: Vec<Option<usize>>,
-    /// For each column that was not in training the weights of the training columns' deviations from their mean.
+    /// For each new column, the weights of the training columns' deviations from their mean.
     pub(crate) weights: Matrix,
-    /// For each column its row in `weights`.
+    /// For each column, its row in `weights`.
     unknown: Vec<usize>,
 }
 
 impl Columns {
-    /// For the entities `asked` for of a table.
+    /// For the entities `asked` of a table.
     pub(crate) fn new(fitted: &Fitted, table: &EntityTable, asked: &[u32]) -> Result<Self> {
         let side = &fitted.sides[1];
         let known = positions(&side.ids, table);
-        // Whether a table will do must not depend on which of its entities are asked for.
+        // A table is accepted or refused independently of the entities in the query.
         if known.iter().any(Option::is_none) {
             side.kernel.space.align(table)?;
         }
@@ -219,11 +220,11 @@ fn distinct(entities: &[u32]) -> Vec<u32> {
 /// A query's entities, ready to be paired.
 struct Prepared<'a> {
     model: &'a FittedKernel,
-    /// For each entity of the rows' table its row in the covariances.
+    /// For each entity of the rows' table, its row in the covariances.
     row_of: Vec<usize>,
-    /// Rows asked for × training rows.
+    /// Query rows × training rows.
     covariances: Matrix,
-    /// For each row asked for how far measured responses move its profile.
+    /// For each query row, the shift of its profile by measured responses.
     pilots: Vec<Option<&'a Array1<f64>>>,
     columns: Columns,
 }
@@ -326,7 +327,7 @@ impl FittedModel for FittedKernel {
         Ok(Box::new(Grid { prepared: self.prepared(tables, [&rows, columns])?, columns }))
     }
 
-    /// Entities of the rows' side, if it has features.
+    /// The rows' side can be attributed if it has features.
     fn as_attributable(&self, side: usize) -> Option<&dyn Attributable> {
         (side == self.fitted.row_side && !self.terms(side).is_empty()).then_some(self as _)
     }
@@ -410,11 +411,11 @@ struct SideDescription {
 }
 
 impl FittedKernel {
-    /// A model from its [`FittedModel::stored`], exactly as it was.
+    /// Reads a model from its [`FittedModel::stored`] form, exactly as it was.
     ///
     /// # Errors
-    /// If the description is not one of a kernel model, or a tensor is missing, of another type or length, or holds a
-    /// number that cannot be.
+    /// If the description is not that of a kernel model, or a tensor is missing, has the wrong type or length, or holds
+    /// an invalid number.
     pub fn from_stored(stored: &StoredModel) -> Result<Self> {
         let fitted = Self::read(stored)?;
         stored.refuse_unknown(&fitted.stored()?)?;
@@ -424,15 +425,15 @@ impl FittedKernel {
     fn read(stored: &StoredModel) -> Result<Self> {
         let Description { params, target, row_side, sides, pilots: informed } = stored.described()?;
         if row_side > 1 {
-            return Err(malformed(format!("its rows are side {row_side}")));
+            return Err(malformed(format!("its rows are on side {row_side}: expected side 0 or 1")));
         }
         let (rows, columns) = (sides[0].ids.len(), sides[1].ids.len());
         let [features, share, noise, column_ridge] = *stored.f64s("numbers", 4)? else {
-            return Err(malformed("it lacks numbers"));
+            return Err(malformed("its \"numbers\" array is incomplete"));
         };
         let possible = noise > 0.0 && column_ridge > 0.0 && share > 0.0;
         if !((0.0..=1.0).contains(&features) && possible) {
-            return Err(malformed("its noise or shares are impossible"));
+            return Err(malformed("its noise or shares are invalid"));
         }
         let matrix = |name: &str, shape: (usize, usize)| {
             let values = stored.f64s(name, shape.0 * shape.1)?.to_vec();
@@ -469,7 +470,7 @@ fn side(stored: &StoredModel, tensor: &str, described: SideDescription) -> Resul
     Ok(FittedSide { name, ids, kernel })
 }
 
-/// The kernel of a side whose features a tensor holds.
+/// The kernel of a side whose features are in a tensor.
 pub(crate) fn stored_kernel(
     stored: &StoredModel,
     tensor: &str,
@@ -481,16 +482,12 @@ pub(crate) fn stored_kernel(
     // NaN where a feature is missing.
     let values = match stored.tensors.get(tensor) {
         Some(Tensor::F32(values)) if values.len() == shape.0.saturating_mul(shape.1) => values.clone(),
-        _ => return Err(malformed(format!("{tensor} are missing or of another length"))),
+        _ => return Err(malformed(format!("{tensor} are missing or have the wrong length"))),
     };
     if values.iter().any(|value| value.is_infinite()) {
         return Err(malformed(format!("{tensor} hold an infinite number")));
     }
     let values = Array2::from_shape_vec(shape, values).map_err(|error| malformed(tensor).because(error))?;
     let kernel = SideKernel { space, values, terms };
-    if kernel.is_possible() {
-        Ok(kernel)
-    } else {
-        Err(malformed(format!("a kernel of {tensor} is impossible")))
-    }
+    if kernel.is_possible() { Ok(kernel) } else { Err(malformed(format!("a kernel of {tensor} is invalid"))) }
 }

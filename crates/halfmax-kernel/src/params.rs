@@ -1,8 +1,10 @@
+//! Parameters of the Kronecker kernel model, and their checks.
+
 use halfmax_core::{Error, Result, SeenAgain, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Parameters of the Kronecker kernel model. What is left out is chosen on the training data.
+/// Parameters of the Kronecker kernel model. Parameters that are not set are chosen on the training data.
 ///
 /// ```
 /// use halfmax_kernel::KernelParams;
@@ -14,31 +16,33 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KernelParams {
-    /// Whose entities the model will be asked about again: their responses make a profile kernel.
+    /// The sides whose training entities occur again in later predictions. The responses of these entities make a profile kernel.
     pub seen_again: SeenAgain,
-    /// The terms of the kernel between cell lines. Without any: a linear and an RBF kernel on the expression; without
-    /// expression, on every block of real numbers, then whatever suits the blocks there are.
+    /// The terms of the kernel between cell lines. If there are none: a linear and an RBF kernel on expression. Without
+    /// expression: these two kernels on every block of real numbers, otherwise kernels that suit the blocks.
     pub cell_kernels: Vec<KernelTerm>,
-    /// The terms of the kernel between drugs. Without any: Tanimoto on every block of bits, agreement on every block of
-    /// categories, linear and RBF on real numbers, equally weighted.
+    /// The terms of the kernel between drugs. If there are none: Tanimoto on every block of bits, agreement on every
+    /// block of categories, and linear and RBF on real numbers, all with equal weights.
     pub drug_kernels: Vec<KernelTerm>,
-    /// Whether the weights of a side's terms are chosen, too.
+    /// Whether the weights of a side's kernel terms are also chosen on the training data.
     pub tune_weights: bool,
-    /// Whether the length scales of RBF terms (that are not multiplied with others) are halved or doubled where that helps; not
-    /// for unseen pairs. Takes a tenth more time, and gained nothing on GDSC2.
+    /// Whether the fit halves or doubles the length scales of RBF terms where this improves predictions. It applies to terms
+    /// that are not multiplied with others, and not to unseen pairs. It takes a tenth more time, and gained nothing on GDSC2.
     pub tune_lengthscales: bool,
-    /// How much of the variation between entities their features explain, 0 to 1; the rest is their own.
+    /// Share of the variation between entities that their features explain, 0 to 1. The rest belongs to each entity alone.
+    /// Chosen on the training data if not set.
     pub feature_share: Option<f64>,
-    /// Variance of the noise, as a multiple of the average variance of a response profile.
+    /// Variance of the noise, as a multiple of the average variance of a response profile. Chosen on the training data if not
+    /// set.
     pub noise_ratio: Option<f64>,
-    /// How far the covariance of response profiles is shrunk towards its diagonal, 0 to 1 (Ledoit & Wolf 2004). If it is not
-    /// given: 0.2, 0.1 or 0.05 for unseen pairs, whichever predicts responses best that are set aside, else 0.2.
+    /// Shrinkage of the covariance of response profiles towards its diagonal, 0 to 1 (Ledoit & Wolf 2004). If not set:
+    /// 0.2. For unseen pairs: whichever of 0.2, 0.1 and 0.05 best predicts responses that are set aside.
     pub profile_shrinkage: Option<f64>,
-    /// Steps of expectation-maximisation for that covariance.
+    /// Number of steps of expectation-maximisation for this covariance.
     pub profile_iterations: usize,
-    /// Most steps of conjugate gradients.
+    /// Maximum number of steps of conjugate gradients.
     pub max_iterations: usize,
-    /// Conjugate gradients stop when the residual is this share of the responses.
+    /// Conjugate gradients stop when the norm of the residual is at most this share of the norm of the responses.
     pub tolerance: f64,
 }
 
@@ -50,22 +54,23 @@ pub struct KernelTerm {
     pub features: String,
     /// The kernel.
     pub kernel: KernelKind,
-    /// Its weight relative to the other terms, above 0.
+    /// The weight of the term relative to the other terms, above 0.
     #[serde(default = "one")]
     pub weight: f64,
     /// For RBF: the length scale as a multiple of the median distance between training entities.
     #[serde(default = "one")]
     pub lengthscale: f64,
-    /// Whether features are divided by their standard deviation over the training entities, for linear and RBF kernels: rare
-    /// events then count as much as frequent ones (as in the relationship matrix of Yang et al. 2010, Nat Genet 42:565).
+    /// Whether features are divided by their standard deviation over the training entities. For linear and RBF kernels.
+    /// Rare events then count as much as frequent ones (as in the relationship matrix of Yang et al. 2010, Nat Genet
+    /// 42:565).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub standardise: bool,
-    /// Further kernels that it is multiplied with: entities are alike if they are by all of them.
+    /// Further kernels to multiply with: entities are similar only if all kernels agree.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub times: Vec<KernelFactor>,
 }
 
-/// A kernel that another is multiplied with.
+/// A kernel that another kernel is multiplied with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KernelFactor {
@@ -82,7 +87,7 @@ pub struct KernelFactor {
 }
 
 impl KernelTerm {
-    /// Its kernels, the first and those that it is multiplied with.
+    /// The kernels of the term: the first, then those that it is multiplied with.
     pub(crate) fn factors(&self) -> impl Iterator<Item = KernelFactor> {
         let Self { features, kernel, lengthscale, standardise, .. } = self;
         let first = KernelFactor {
@@ -103,11 +108,11 @@ const fn one() -> f64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KernelKind {
-    /// The dot product of centred features. Its predictions are linear in them.
+    /// The dot product of centred features. Its predictions are linear in the features.
     Linear,
-    /// `exp(−d² / (2 ℓ² m))` with d the distance and m the median squared distance.
+    /// `exp(−d² / (2 ℓ² m))`. d is the distance, ℓ the length scale and m the median squared distance.
     Rbf,
-    /// Bits in both over bits in either (Ralaivola et al. 2005).
+    /// The number of bits set in both entities divided by the number set in either (Ralaivola et al. 2005).
     Tanimoto,
     /// The share of categories that agree.
     Match,
@@ -124,7 +129,7 @@ impl KernelKind {
         }
     }
 
-    /// Whether it is a share between 0 and 1 of bits or categories, and so 1 between an entity and itself.
+    /// Whether the kernel is a share of bits or categories: then it is between 0 and 1, and 1 for an entity with itself.
     pub(crate) const fn is_bounded(self) -> bool {
         matches!(self, Self::Tanimoto | Self::Match)
     }
@@ -152,7 +157,7 @@ impl KernelParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// The first parameter that cannot work, with its value and what is allowed.
+    /// If a parameter is out of range. The error names the first such parameter, its value and the allowed values.
     pub fn check(self) -> Result<crate::Kernel> {
         for (name, terms) in [("cell_kernels", &self.cell_kernels), ("drug_kernels", &self.drug_kernels)] {
             for (at, term) in terms.iter().enumerate() {
@@ -160,7 +165,7 @@ impl KernelParams {
                 for factor in term.factors() {
                     if factor.standardise && !matches!(factor.kernel, KernelKind::Linear | KernelKind::Rbf) {
                         return Err(Error::config(format!(
-                            "{name}[{at}].standardise with the kernel {:?}: expected \"linear\" or \"rbf\"",
+                            "{name}[{at}].standardise does not work with the kernel {:?}: expected \"linear\" or \"rbf\"",
                             factor.kernel.name()
                         )));
                     }

@@ -1,4 +1,4 @@
-//! Measured responses of rows that were not in training, taken into account without fitting again.
+//! Conditions a fitted model on measured responses of new rows, without another fit.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -10,7 +10,7 @@ use crate::linalg::{Eigen, Matrix, eigen, inverse, product};
 use crate::model::{FittedKernel, positions};
 use crate::solve::Decomposed;
 
-/// The decompositions of a fitted model's covariances, once they are needed. Models are equal whether they hold them or not.
+/// The decompositions of a fitted model's covariances, computed when first needed. They do not affect whether two models are equal.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Decompositions(OnceLock<[Eigen; 2]>);
 
@@ -20,7 +20,7 @@ impl PartialEq for Decompositions {
     }
 }
 
-/// What was measured of one row: (training column, response, weight).
+/// The measured responses of one row: (training column, response, weight).
 type Measured = Vec<(usize, f64, f64)>;
 
 impl FittedKernel {
@@ -39,13 +39,13 @@ impl FittedKernel {
         }
     }
 
-    /// The model that also knows `measured` responses of rows that were not in training.
+    /// The model conditioned on `measured` responses of rows that were not in training.
     ///
-    /// Given the training block, the profile of a new row is normal, with the mean that the model predicts and the covariance
-    /// `C = U diag(r s − s² q) Uᵀ`, where (s, U) are the eigenvalues and vectors of S, r is the row's own variance, and
-    /// `q_l = Σ_k (r_i·v_k)² / (λ_k s_l + σ²)` what training explains (as if its block had been complete). Measured responses
-    /// y at columns J then move the profile by `C_·J (C_JJ + σ²)⁻¹ (y − mean_J)`. New rows learn from their own responses
-    /// only, not from those of other new rows.
+    /// Given the training block, the profile of a new row is normal. Its mean is the model's prediction. Its covariance
+    /// is `C = U diag(r s − s² q) Uᵀ`: (s, U) are the eigenvalues and eigenvectors of S, r is the row's own variance, and
+    /// `q_l = Σ_k (r_i·v_k)² / (λ_k s_l + σ²)` is the part that training explains (as if its block were complete).
+    /// Measured responses y at columns J then move the profile by `C_·J (C_JJ + σ²)⁻¹ (y − mean_J)`. A new row learns
+    /// from its own responses only, not from other new rows.
     pub(crate) fn informed(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
         let row_side = self.fitted.row_side;
         let [row_ids, column_ids] = [&self.fitted.sides[0].ids, &self.fitted.sides[1].ids];
@@ -70,7 +70,7 @@ impl FittedKernel {
         Ok(Conditioned { model: Box::new(model), used })
     }
 
-    /// How far the measured responses of rows move their profiles.
+    /// The shifts of the profiles of rows by their measured responses.
     fn shifts<'a>(
         &self,
         table: &EntityTable,

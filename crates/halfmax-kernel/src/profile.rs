@@ -1,11 +1,11 @@
-//! The mean and covariance of response profiles, from rows that each miss some responses.
+//! The mean and covariance of response profiles, from rows with missing responses.
 
 use halfmax_core::{Progress, Result};
 use ndarray::{Array1, Axis, Zip};
 
 use crate::linalg::{Matrix, inverse, product, product_of_columns};
 
-/// Responses of a block less their baseline, and the weight of each; 0 where it was not observed.
+/// Responses of a block minus their baseline, and the weight of each response; both are 0 where not observed.
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// Rows × columns; 0 where not observed.
@@ -14,26 +14,27 @@ pub struct Observed {
     pub weights: Matrix,
 }
 
-/// What response profiles (rows of the block) are like.
+/// The distribution of response profiles (rows of the block).
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// Their mean.
     pub mean: Array1<f64>,
     /// Their covariance, columns × columns.
     pub covariance: Matrix,
-    /// The block less the mean, with the expectation of what was not observed given the rest of its row.
+    /// The block minus the mean. Missing responses are replaced by their expectation given the rest of their row.
     pub filled: Matrix,
 }
 
-/// A column is taken to have as many more responses with the average variance.
+/// Each column's variance is estimated as if it had this many more responses with the average variance.
 const PRIOR_RESPONSES: f64 = 5.0;
 const ROW_STEPS: usize = 25;
 const ROW_TOLERANCE: f64 = 1e-3;
 
 impl Profile {
     /// Expectation-maximisation for a multivariate normal with missing values (Dempster, Laird & Rubin 1977). The
-    /// expectations are exact up to the tolerance of conjugate gradients; of their covariance only the diagonal is
-    /// kept, as if the rest of the row had been observed. Starts from profiles of nearly the same block, if they are given.
+    /// expectations are exact up to the tolerance of conjugate gradients. Only the diagonal of their covariance is kept,
+    /// as if the rest of the row had been observed. If profiles of nearly the same block are given, the iteration starts
+    /// from them.
     pub fn estimate(
         observed: &Observed,
         shrinkage: f64,
@@ -46,7 +47,7 @@ impl Profile {
         let counts = mask.sum_axis(Axis(0));
         let squares = observed.values.mapv(|value| value * value).sum_axis(Axis(0));
         let average = squares.sum() / counts.sum();
-        // Responses that do not vary have no scale of their own.
+        // Responses that do not vary have no scale.
         let average = if average > f64::EPSILON { average } else { 1.0 };
         let prior = PRIOR_RESPONSES * average;
         let alone = || {
@@ -75,7 +76,7 @@ impl Profile {
                 let unseen = (rows as f64 - counts[column]) / rows as f64;
                 covariance[[column, column]] += unseen / precision[[column, column]];
             }
-            // Whole rows and columns are scaled, so that a covariance stays one.
+            // Whole rows and columns are scaled, so that the matrix remains a covariance.
             let own = counts.mapv(|count| count / (count + PRIOR_RESPONSES));
             let root = own.mapv(f64::sqrt);
             covariance *= &root;
@@ -84,7 +85,7 @@ impl Profile {
             let diagonal = covariance.diag().to_owned();
             covariance *= 1.0 - shrinkage;
             covariance.diag_mut().assign(&diagonal);
-            // Rounding, and an all-but-singular sample, must not make it indefinite.
+            // Guards against an indefinite matrix, from rounding or an almost singular sample.
             covariance.diag_mut().mapv_inplace(|variance| variance + 1e-6 * average);
         }
         let filled = fill(observed, &mask, &mean, &covariance, start);
@@ -108,8 +109,8 @@ fn fill(
         .map_collect(|expected, target, mask| if *mask > 0.0 { *target } else { *expected })
 }
 
-/// For every row the solution of the covariance of its observed columns, all rows at once by conjugate gradients with the
-/// diagonal as preconditioner. Every row has steps of its own.
+/// For every row, the solution of the covariance of its observed columns. All rows are solved at once by conjugate gradients
+/// with the diagonal as preconditioner. Every row has its own steps.
 fn solve_rows(covariance: &Matrix, target: &Matrix, mask: &Matrix, start: Matrix) -> Matrix {
     let scale = covariance.diag().mapv(|variance| 1.0 / variance);
     let mut solution = start;

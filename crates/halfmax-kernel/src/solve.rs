@@ -1,4 +1,4 @@
-//! Solving `(R ⊗ S + σ²) a = y`, with R the covariance of rows and S that of columns.
+//! Solves `(R ⊗ S + σ²) a = y`. R is the covariance of rows, S that of columns.
 
 use halfmax_core::{Progress, Result};
 use ndarray::{Array1, Axis, Zip};
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::linalg::{Eigen, Matrix, product, product_of_columns, product_of_rows};
 use crate::profile::Observed;
 
-/// How much of the rows' covariance their features explain, and the noise.
+/// The share of the rows' covariance that their features explain, and the noise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shares {
     /// `R = w K + (1 − w) I`.
@@ -66,7 +66,7 @@ pub struct LeaveOneOut<'a> {
 }
 
 impl<'a> LeaveOneOut<'a> {
-    /// For a complete block, less its mean. `weights` say how much each response counts in the loss.
+    /// For a complete block minus its mean. `weights` says how much each response counts in the loss.
     pub fn new(decomposed: Decomposed<'a>, block: &Matrix, weights: &'a Matrix) -> Self {
         let by_column = product(block.view(), decomposed.columns.vectors.view());
         let turned = product_of_columns(decomposed.rows.vectors.view(), by_column.view());
@@ -94,9 +94,8 @@ pub fn weighted_mean_square(residuals: &Matrix, weights: &Matrix) -> f64 {
     sum / weights.sum()
 }
 
-/// Solves for the observed responses only, by conjugate gradients. Products with the covariance never build the matrix
-/// over pairs (the generalised vec trick, Airola & Pahikkala 2018); the preconditioner solves the block as if it were
-/// complete.
+/// Solves for the observed responses only, by conjugate gradients. Products with the covariance never build the matrix over
+/// pairs (the generalised vec trick, Airola & Pahikkala 2018). The preconditioner solves the block as if it were complete.
 pub struct Gradients<'a> {
     /// The decompositions.
     pub decomposed: Decomposed<'a>,
@@ -104,14 +103,14 @@ pub struct Gradients<'a> {
     pub rows: &'a Matrix,
     /// `S`.
     pub columns: &'a Matrix,
-    /// Most steps.
+    /// Maximum number of steps.
     pub steps: usize,
-    /// The residual's norm, relative to that of the responses, at which they stop.
+    /// The steps stop at this norm of the residual, relative to the norm of the responses.
     pub tolerance: f64,
 }
 
 impl Gradients<'_> {
-    /// The coefficients of the observed responses, 0 for the others. Starts from `start` if it is given.
+    /// The coefficients of the observed responses; 0 for the others. Starts from `start` if given.
     pub fn solve(
         &self,
         observed: &Observed,
@@ -173,8 +172,8 @@ fn dot(a: &Matrix, b: &Matrix) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Predictive variances of a complete block's posterior: rows are given by their covariance with the training rows and
-/// their own variance.
+/// Predictive variances of a complete block's posterior. Rows are given by their covariance with the training rows and their
+/// own variance.
 ///
 /// `R_ii S_jj − Σ_kl (r_i·v_k)² (S_j·u_l)² / (λ_k s_l + σ²)`, with (λ, v) of R and (s, u) of S.
 pub fn variances(

@@ -234,7 +234,10 @@ fn a_linear_kernel_has_its_weights_times_the_differences() {
     let attributor = fitted.as_attributable(0).unwrap().attribute(&tables, 0, &all).unwrap();
     assert_eq!(attributor.method(), "exact Shapley values of a linear model");
     assert_eq!(attributor.contributions(&[9]).unwrap_err().to_string(), "a query names drug number 9 of 5");
-    assert_eq!(attributor.contributions(&[]).unwrap_err().to_string(), "0 partners for a model of 2 sides");
+    assert_eq!(
+        attributor.contributions(&[]).unwrap_err().to_string(),
+        "0 partners for a model with 2 sides: expected one for each other side"
+    );
     // Drugs are columns: what they are is no part of the profiles of cell lines.
     assert!(fitted.as_attributable(1).is_none());
     assert!(fitted.as_attributable(0).unwrap().attribute(&tables, 0, &[99]).is_err());

@@ -437,9 +437,9 @@ fn malformed_parts_are_refused() {
     refused(&number("numbers", 2, 0.0), "noise");
     refused(&number("numbers", 0, f64::INFINITY), "numbers holds a number that is not finite");
     refused(&number("row_prior", 0, -1.0), "negative");
-    refused(&|parts| parts.description["rank"] = 7.into(), "its rank is 7 for a block of 30 x 6");
+    refused(&|parts| parts.description["rank"] = 7.into(), "its rank is 7, too large for a block of 30 x 6");
     refused(&|parts| parts.description["rank"] = 0.into(), "row_prior has");
     refused(&|parts| parts.description["sides"][1]["ids"][1] = "drug 0".into(), "occurs twice");
     refused(&|parts| parts.description["params"]["iterations"] = 0.into(), "parameters");
-    refused(&|parts| parts.description["extra"] = 0.into(), "not understood");
+    refused(&|parts| parts.description["extra"] = 0.into(), "cannot be read");
 }

@@ -357,11 +357,11 @@ fn kernels_that_do_not_suit_their_features_are_refused() {
     };
     assert_eq!(
         message(term("expresion", KernelKind::Linear), &screen),
-        "a kernel on the features \"expresion\" of the cell lines: expected one of expression"
+        "a kernel names the features \"expresion\" of the cell lines: expected one of expression"
     );
     assert_eq!(
         message(term("expression", KernelKind::Tanimoto), &screen),
-        "the kernel \"tanimoto\" on the features \"expression\": expected \"linear\" or \"rbf\", since they are real numbers"
+        "the kernel \"tanimoto\" does not suit the features \"expression\": expected \"linear\" or \"rbf\", because they are real numbers"
     );
 }
 

@@ -1,4 +1,4 @@
-//! What features contribute to predictions: integrated gradients.
+//! Contributions of features to predictions: integrated gradients.
 
 use burn::tensor::Tensor as Numbers;
 use halfmax_core::{
@@ -11,33 +11,33 @@ use crate::model::FittedNeural;
 use crate::network::on_device;
 use crate::train::numbers;
 
-/// Attributes predictions for some entities of one side to their features: ∫ ∂f/∂x (mean + t (x − mean)) dt · (x − mean), with x the
-/// inputs (Sundararajan, Taly & Yan 2017). The members of an ensemble are averaged. What an entity of the training has besides its
-/// features (its mean response, its embedding) is part of the base.
+/// Attributes predictions for some entities of one side to their features: ∫ ∂f/∂x (mean + t (x − mean)) dt · (x − mean),
+/// where x are the inputs (Sundararajan, Taly & Yan 2017). The members of an ensemble are averaged. Effects of a training
+/// entity that do not come from its features (its mean response, its embedding) are part of the base.
 ///
-/// The sums of a tower's first layer are linear in the inputs, so that the slopes along the path are found for these sums, few
-/// beside the inputs, and multiplied with the first layer's weights once.
+/// The sums of a tower's first layer are linear in the inputs. The slopes along the path are therefore computed for these
+/// sums, which are fewer than the inputs, and multiplied with the first layer's weights once.
 pub(crate) struct NeuralAttributor<'a> {
     model: &'a FittedNeural,
     tables: &'a [&'a EntityTable],
     side: usize,
     entities: &'a [u32],
     space: FeatureSpace,
-    /// The features that numbers of the inputs belong to; for flags of missing values those of the first that they stand for.
+    /// The feature of each number of the inputs. A flag of missing values belongs to the first feature that it covers.
     feature: Vec<usize>,
     /// Entities × inputs.
     inputs: Array2<f32>,
-    /// For each member the weights of the first layer: inputs × units.
+    /// For each member, the weights of the first layer: inputs × units.
     weights: Vec<Array2<f32>>,
-    /// For each member the sums of the first layer: entities × units.
+    /// For each member, the sums of the first layer: entities × units.
     sums: Vec<Array2<f32>>,
 }
 
-/// Nodes of the rule of Gauss and Legendre that are tried for an entity until its contributions add up, and how many paths go through the
-/// network at a time: neither depends on which other entities are asked for. Pair networks have kinks, which take more.
+/// The numbers of Gauss–Legendre nodes to try for an entity until its contributions add up, and how many paths go through the
+/// network at a time. Neither depends on the other entities. Pair networks have kinks and need more nodes.
 const TRIED: [(usize, usize); 3] = [(24, 32), (96, 8), (384, 2)];
-/// Contributions must add up to the difference from the prediction at the training mean within this share of it, or of the scale of the
-/// responses where it is small.
+/// Contributions must add up to the difference from the prediction at the training mean. The error may be this share of the
+/// difference, or, for small differences, the second constant's share of the scale of the responses.
 const SMALL: f64 = 0.01;
 const SMALL_OF_SCALE: f64 = 1e-3;
 
@@ -51,9 +51,7 @@ impl<'a> NeuralAttributor<'a> {
         entities: &'a [u32],
     ) -> Result<Self> {
         let Some(weights) = model.first_weights(side) else {
-            return Err(Error::failed(format!(
-                "side number {side} has no features to attribute predictions to"
-            )));
+            return Err(Error::failed(format!("side {side} has no features to attribute predictions to")));
         };
         let of = &model.sides[side];
         let inputs = of.of(tables[side], entities)?;
@@ -61,7 +59,7 @@ impl<'a> NeuralAttributor<'a> {
         let first = |numbers: &Vec<u32>| feature[numbers.first().map_or(0, |at| *at as usize)];
         let flags: Vec<usize> = of.flagged.iter().map(first).collect();
         feature.extend(flags);
-        // One entity after the other, so that its sums do not depend on the others.
+        // One entity after the other, so that its sums do not depend on other entities.
         let sums_of = |weights: &Array2<f32>| {
             let mut sums = Array2::zeros((entities.len(), weights.ncols()));
             for (mut sums, own) in sums.rows_mut().into_iter().zip(inputs.rows()) {
@@ -74,8 +72,9 @@ impl<'a> NeuralAttributor<'a> {
         Ok(Self { model, tables, side, entities, space, feature, inputs, weights, sums })
     }
 
-    /// The mean slopes, along the paths of some entities (at most `paths`, by place), of their first layer's sums: for each
-    /// member entities × units, in the unit of the target. And for each entity how far its prediction is from that at the start.
+    /// The mean slopes of the first layer's sums along the paths of some entities (at most `paths`, by position). For
+    /// each member entities × units, in the unit of the target. Also, for each entity, the difference between its
+    /// prediction and that at the start of the path.
     fn slopes(
         &self,
         chosen: &[usize],
@@ -137,8 +136,8 @@ impl<'a> NeuralAttributor<'a> {
         Ok((slopes, differences))
     }
 
-    /// Puts the contributions to the predictions for some entities in their place, with this many nodes; those that do not add up
-    /// are returned, with what they add up to and what was expected.
+    /// Computes the contributions for some entities with this many nodes, and puts them in their place. Returns the
+    /// entities whose contributions do not add up, with the sum and the expected sum.
     fn fill(
         &self,
         chosen: &[usize],
@@ -201,7 +200,7 @@ impl Attributor for NeuralAttributor<'_> {
                 table.entity_kind(),
                 table.ids()[self.entities[*at] as usize]
             ))
-            .help("train the network without a pair network: pair_hidden = 0"));
+            .help("train without a pair network: set pair_hidden = 0"));
         }
         Ok(Attribution::new(values, &predicted))
     }

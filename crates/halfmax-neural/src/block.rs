@@ -1,4 +1,4 @@
-//! Training responses as a block, standardised, with the part that is set aside for validation.
+//! Training responses as a standardised block, with the part that is set aside for validation.
 
 use halfmax_core::{
     Error, FitContext, ResponseBlock, Result, Screen, Seed, SeenAgain, TrainView, ValidationGroup,
@@ -7,43 +7,43 @@ use ndarray::{Array2, Zip};
 
 use crate::combination::{drug_effects, numbered};
 
-/// The training responses of cell lines (rows) and drugs, or combinations of two (columns).
+/// The training responses of cell lines (rows) and drugs or combinations of two drugs (columns).
 pub(crate) struct Block {
     /// Training entities of each side, as positions in their tables.
     pub(crate) entities: [Vec<u32>; 2],
-    /// The drugs of each column, as places among the training drugs, ascending; none where a column is a single drug.
+    /// The drugs of each column, as ascending positions among the training drugs; `None` if a column is a single drug.
     pub(crate) pairs: Option<Vec<[usize; 2]>>,
     /// Row and column of each response of the view.
     places: Vec<[usize; 2]>,
-    /// Whether the entities of a side are known one by one.
+    /// Whether the model recognises the entities of a side.
     pub(crate) known: [bool; 2],
     /// The weighted mean of all responses.
     pub(crate) mean: f64,
-    /// What each known entity of a side adds to it.
+    /// The deviation of each known entity of a side from the mean.
     pub(crate) bases: [Vec<f64>; 2],
-    /// What each combination adds besides what its drugs add; empty where combinations are not known one by one.
+    /// The effect of each combination beyond the effects of its drugs; empty if the model does not recognise combinations.
     pub(crate) own: Vec<f64>,
-    /// The root mean square of what is left; 0 where nothing is.
+    /// The root mean square of the residuals; 0 if there are none.
     pub(crate) scale: f64,
-    /// What is left, divided by the scale; 0 where nothing was measured.
+    /// The residuals, divided by the scale; 0 where nothing was measured.
     pub(crate) values: Array2<f32>,
     /// Weights; 0 where nothing was measured.
     pub(crate) weights: Array2<f32>,
 }
 
-/// With fewer groups than this nothing is set aside for validation.
+/// With fewer groups than this, nothing is set aside for validation.
 const FEWEST_GROUPS: usize = 5;
-/// What a drug adds to combinations, and what a combination does, is drawn to 0 as if by so many average responses of 0.
+/// The effects of drugs and combinations shrink to 0 as if they had this many more average responses of 0.
 const PRIOR_RESPONSES: f64 = 2.0;
 
 /// # Errors
-/// If the screen has other sides than cell lines and drugs, or than cell lines and two drugs out of one table.
+/// If the sides are neither cell lines and drugs nor cell lines and two drugs from one table.
 pub(crate) fn refuse_sides(screen: &Screen) -> Result<()> {
     if screen.sides.len() == 2 || screen.is_of_combinations() {
         return Ok(());
     }
     Err(Error::config(format!(
-        "family \"neural\" on a screen of {} sides: expected cell lines and drugs, or cell lines and two drugs out of \
+        "family \"neural\" does not take a screen with {} sides: expected cell lines and drugs, or cell lines and two drugs from \
          one table",
         screen.sides.len()
     )))
@@ -51,12 +51,14 @@ pub(crate) fn refuse_sides(screen: &Screen) -> Result<()> {
 
 impl Block {
     /// # Errors
-    /// If there is no response, or the screen has other sides than cell lines and drugs, or than cell lines and two drugs.
+    /// If there are no responses, or if the sides are neither cell lines and drugs nor cell lines and two drugs.
     pub(crate) fn of(train: &TrainView, context: &FitContext, seen_again: SeenAgain) -> Result<Self> {
         context.progress.check()?;
         let screen = train.screen;
         if train.rows.is_empty() {
-            return Err(Error::data("no response to fit a neural model on"));
+            return Err(Error::data(
+                "a neural model needs responses to fit, but the training data have none",
+            ));
         }
         refuse_sides(screen)?;
         let known = known(seen_again, screen, context.validation);
@@ -73,7 +75,7 @@ impl Block {
         });
         let mut bases = counts.map(|count| vec![0.0; count]);
         let mut own = Vec::new();
-        // Drugs first: most of the variance is between them.
+        // Drugs first, because most of the variance is between them.
         match &pairs {
             _ if !known[1] => {}
             None => take_means(&mut left, &weights, 1, 0.0, &mut bases[1]),
@@ -99,8 +101,8 @@ impl Block {
         Ok(Self { entities, pairs, places, known, mean, bases, own, scale, values, weights })
     }
 
-    /// For a member of an ensemble where in the block it sets aside: about this share of the groups that `validation` keeps
-    /// together. None where there are too few groups. `train` is the view that the block is of.
+    /// The responses that a member of an ensemble sets aside: about this share of the groups that `validation` keeps
+    /// together. `None` if there are too few groups. `train` is the view that the block was made from.
     pub(crate) fn set_aside(
         &self,
         train: &TrainView,
@@ -124,7 +126,7 @@ impl Block {
     }
 }
 
-/// Which rows and columns a block has, and where in it responses are.
+/// The rows and columns of a block, and where each response belongs.
 struct Layout {
     entities: [Vec<u32>; 2],
     pairs: Option<Vec<[usize; 2]>>,
@@ -152,13 +154,13 @@ impl Layout {
     }
 }
 
-/// Whether the entities of the sides of a screen are known one by one; drugs of combinations, on either side of them.
+/// Whether the model recognises the entities of the two sides of a block. A drug of combinations may be on either drug side.
 pub(crate) fn known(seen_again: SeenAgain, screen: &Screen, validation: ValidationGroup) -> [bool; 2] {
     let known = |side: usize| seen_again.includes(side, validation);
     [known(0), screen.interchangeable(1).all(known)]
 }
 
-/// Whether combinations that are asked about were seen in training.
+/// Whether combinations to predict were in training.
 fn are_seen_again(validation: ValidationGroup) -> bool {
     match validation {
         ValidationGroup::Response => true,
@@ -167,7 +169,7 @@ fn are_seen_again(validation: ValidationGroup) -> bool {
     }
 }
 
-/// Takes a number for each row (side 0) or column (1) out of what was measured.
+/// Subtracts a number for each row (side 0) or column (1) from the measured values.
 fn take(left: &mut Array2<f64>, weights: &Array2<f64>, side: usize, numbers: impl Iterator<Item = f64>) {
     let axis = ndarray::Axis(side);
     for ((mut own, weights), number) in left.axis_iter_mut(axis).zip(weights.axis_iter(axis)).zip(numbers) {
@@ -177,7 +179,7 @@ fn take(left: &mut Array2<f64>, weights: &Array2<f64>, side: usize, numbers: imp
     }
 }
 
-/// Takes the weighted mean of each row or column out of the block, drawn to 0 by this much weight.
+/// Subtracts the weighted mean of each row or column from the block. `prior` is the weight with which means shrink to 0.
 fn take_means(left: &mut Array2<f64>, weights: &Array2<f64>, side: usize, prior: f64, means: &mut [f64]) {
     let axis = ndarray::Axis(side);
     for ((own, weights), mean) in left.axis_iter(axis).zip(weights.axis_iter(axis)).zip(means.iter_mut()) {

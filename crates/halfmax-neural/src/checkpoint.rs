@@ -1,4 +1,4 @@
-//! States of training on disk, and what has to be the same for training to go on from one.
+//! States of training on disk, and what must match before training resumes from a state.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::network::{Network, Slot, on_device};
 use crate::params::NeuralParams;
 use crate::train::{Data, Group, Member, State, numbers};
 
-/// What a state was made of.
+/// What a state was made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MadeOf {
@@ -20,7 +20,7 @@ pub(crate) struct MadeOf {
     outline: Vec<(String, [usize; 2])>,
     params: NeuralParams,
     seed: u64,
-    /// SHA-256 of features, responses, what is set aside, and which genes units of mechanisms see.
+    /// SHA-256 of features, responses, the parts set aside, and the genes that units of mechanisms see.
     data: String,
 }
 
@@ -53,8 +53,8 @@ impl MadeOf {
         Self { outline: network.outline(), params: params.clone(), seed, data }
     }
 
-    /// Whether training may go on from a state that was made of `stored`. After a divergence what may have caused it can be
-    /// another.
+    /// Whether training may resume from a state that was made from `stored`. After a divergence, the parameters that may
+    /// have caused it may differ.
     fn check(&self, stored: &Self, diverged: bool) -> std::result::Result<(), String> {
         if stored.outline != self.outline {
             let differs =
@@ -67,7 +67,7 @@ impl MadeOf {
             });
         }
         if (&stored.data, stored.seed) != (&self.data, self.seed) {
-            return Err("other data, another split, seed or catalogue".into());
+            return Err("other data, or another split, seed or catalogue".into());
         }
         let mut params = NeuralParams { device: self.params.device.clone(), ..stored.params.clone() };
         if diverged {
@@ -89,7 +89,7 @@ struct Description {
     epoch: usize,
     /// Steps of the optimiser.
     steps: usize,
-    /// None before the first epoch.
+    /// `None` before the first epoch.
     best_loss: Vec<Option<f64>>,
     best_epoch: Vec<usize>,
     history: Vec<Epoch>,
@@ -97,7 +97,7 @@ struct Description {
     diverged: Option<usize>,
 }
 
-/// Keeps the states of one group of members.
+/// Saves the states of one group of members.
 pub(crate) struct Keeper<'a> {
     pub(crate) checkpoint: Option<Checkpoint<'a>>,
     pub(crate) made_of: &'a MadeOf,
@@ -106,17 +106,17 @@ pub(crate) struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
-    /// Where states are kept, for messages.
+    /// Where states are saved, for messages.
     pub(crate) fn place(&self) -> Option<String> {
         self.checkpoint.map(|checkpoint| checkpoint.store.place())
     }
 
-    /// Keeps a state to go on from; `diverged` says which epoch came to nothing.
+    /// Saves a state to resume from. `diverged` is the epoch that diverged, if any.
     pub(crate) fn keep(&self, group: &Group, state: &State, diverged: Option<usize>) -> Result<()> {
         self.save(group, state, false, diverged)
     }
 
-    /// Keeps the end of training.
+    /// Saves the final state of training.
     pub(crate) fn keep_last(&self, group: &Group, state: &State) -> Result<()> {
         self.save(group, state, true, None)
     }
@@ -156,10 +156,10 @@ impl Keeper<'_> {
         checkpoint.store.save(&self.name, &StoredModel { description, tensors })
     }
 
-    /// The state that was kept last, if there is one, and whether it is the end of training.
+    /// The last saved state, if any, and whether it is the final state of training.
     ///
     /// # Errors
-    /// If it is of another architecture, other data or other parameters, or malformed.
+    /// If it belongs to another architecture, other data or other parameters, or is malformed.
     pub(crate) fn load(&self, group: &Group) -> Result<Option<(State, bool)>> {
         let Some(checkpoint) = self.checkpoint else { return Ok(None) };
         let Some(parts) = checkpoint.store.load(&self.name)? else { return Ok(None) };
@@ -168,8 +168,8 @@ impl Keeper<'_> {
             Error::data(format!("{place}: the checkpoint is malformed")).because(error).help(START_ANEW)
         })?;
         self.made_of.check(&found.made_of, found.diverged.is_some()).map_err(|what| {
-            Error::config(format!("{place}: the checkpoint is of {what}")).help(
-                "give the configuration that it was made with, or another --out, or remove it to start anew",
+            Error::config(format!("{place}: the checkpoint belongs to {what}")).help(
+                "use the configuration of the checkpoint, or another output folder, or remove the checkpoint to start again",
             )
         })?;
         let members = group.members.len();
@@ -208,4 +208,4 @@ impl Keeper<'_> {
     }
 }
 
-const START_ANEW: &str = "remove it to start anew";
+const START_ANEW: &str = "remove the checkpoint to start again";

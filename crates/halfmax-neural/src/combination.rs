@@ -1,8 +1,8 @@
-//! Combinations of two drugs: what makes one column of two drugs, the same for both orders.
+//! Combinations of two drugs: combines two drugs into one column that is the same for both orders.
 //!
-//! Both drugs go through the one tower of drugs, once each. Of what it makes of them a network is given their sum, their product
-//! and how far they are apart, number by number; what it makes of these is added to the sum. None of these operations depends on
-//! the order, not even in its rounding.
+//! Both drugs go through the same tower, once each. A network gets the sum of the two codes, their product and their absolute
+//! difference, number by number. Its output is added to the sum. None of these operations depends on the order of the drugs,
+//! not even in its rounding.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +17,14 @@ use crate::random::Dropout;
 /// Rounds of backfitting.
 const ROUNDS: usize = 50;
 
-/// For each thing its place among the distinct ones; and these, ascending.
+/// For each value, its position among the distinct values; and the distinct values, ascending.
 pub(crate) fn numbered<T: Copy + Ord>(things: Vec<T>) -> (Vec<usize>, Vec<T>) {
     let mut places: BTreeMap<T, usize> = things.iter().map(|thing| (*thing, 0)).collect();
     places.values_mut().zip(0..).for_each(|(place, at)| *place = at);
     (things.iter().map(|thing| places[thing]).collect(), places.into_keys().collect())
 }
 
-/// What each drug adds to the combinations that it is part of: least squares, drawn to 0 as if there were responses of 0 with a
+/// The effect of each drug on its combinations, by least squares. Effects shrink to 0 as if there were responses of 0 with a
 /// total weight of `prior`. `left` and `weights` are cell lines × combinations, `pairs` the drugs of each combination.
 pub(crate) fn drug_effects(
     left: &Array2<f64>,
@@ -47,7 +47,7 @@ pub(crate) fn drug_effects(
         for (drug, own) in of_drug.iter().enumerate() {
             let (mut sum, mut weight) = (0.0, prior);
             for (column, partner) in own {
-                // A drug with itself adds its effect twice.
+                // A drug combined with itself adds its effect twice.
                 let (times, rest) = if *partner == drug { (2.0, 0.0) } else { (1.0, effects[*partner]) };
                 sum += times * (sums[*column] - weights[*column] * rest);
                 weight += times * times * weights[*column];
@@ -59,7 +59,7 @@ pub(crate) fn drug_effects(
 }
 
 impl Network {
-    /// What is made of the codes of two drugs each, members × combinations × (rank + 1).
+    /// The codes of combinations, from the codes of their two drugs: members × combinations × (rank + 1).
     pub(crate) fn combined(
         &self,
         weights: &[Numbers<3>],
@@ -78,12 +78,12 @@ impl Network {
     }
 }
 
-/// A drug of a query: the side whose table it is in, and its place there.
+/// A drug of a query: the side whose table holds it, and its position there.
 type Drug = (usize, u32);
 
 impl FittedNeural {
-    /// The codes of the combinations of a query, and for each tuple (of a grid: of each two drugs) which it is of. `tables` are
-    /// those of the two drug sides.
+    /// The codes of the combinations of a query, and for each tuple (in a grid: each two drugs) the combination that it
+    /// belongs to. `tables` are those of the two drug sides.
     pub(crate) fn combinations(
         &self,
         tables: [&EntityTable; 2],

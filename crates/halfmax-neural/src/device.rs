@@ -1,4 +1,4 @@
-//! Where a network runs: finding the device that a name stands for, without touching one that is not there.
+//! The device that a network runs on: finds the device of a name without touching devices that do not exist.
 
 use burn::tensor::Device;
 #[cfg(any(feature = "cuda", feature = "wgpu", feature = "tch"))]
@@ -7,13 +7,13 @@ use halfmax_core::{Error, Result};
 
 const NAMES: &str = "\"auto\", \"cpu\", \"cuda:0\", \"wgpu:0\", \"libtorch\" or \"libtorch:cuda:0\"";
 
-/// A device by its name in a configuration.
+/// A device, by its name in a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Name {
     Auto,
     Cpu,
     Cuda(usize),
-    /// The first graphics processor without a number, else an adapter by its number.
+    /// The first graphics processor if there is no number, otherwise the adapter with this number.
     Wgpu(Option<usize>),
     LibTorch,
     LibTorchCuda(usize),
@@ -25,7 +25,7 @@ impl Name {
         let kind = parts.next().unwrap_or_default();
         let rest: Vec<&str> = parts.collect();
         let unknown = || Error::parameter("device", format!("{name:?}"), NAMES);
-        // The runtimes hold a number in 16 bits.
+        // The runtimes hold a device number in 16 bits.
         let number = |text: &str| text.parse::<u16>().map(usize::from).map_err(|_| unknown());
         Ok(match (kind, rest.as_slice()) {
             ("auto", []) => Self::Auto,
@@ -41,7 +41,7 @@ impl Name {
         })
     }
 
-    /// The feature that a build needs for it, if it has not got it.
+    /// The build feature that the device needs, if this build lacks it.
     fn missing_feature(self) -> Option<&'static str> {
         match self {
             Self::Cuda(_) if cfg!(not(feature = "cuda")) => Some("cuda"),
@@ -66,32 +66,32 @@ impl Name {
     }
 }
 
-/// Whether there is such a device name, and this build has what it needs.
+/// Checks that the name is a device name and that this build supports the device.
 pub(crate) fn check_name(name: &str) -> Result<()> {
     let Some(feature) = Name::parse(name)?.missing_feature() else { return Ok(()) };
     Err(Error::config(format!("device = {name:?}: this build has no support for it")).help(format!(
-        "build with it: cargo build --release --features {feature}; or choose device = \"cpu\""
+        "build halfmax with `cargo build --release --features {feature}`, or set device = \"cpu\""
     )))
 }
 
-/// The device of a name.
+/// The device with this name.
 ///
 /// # Errors
-/// If this build or this machine has no such device.
+/// If this build or this machine does not have the device.
 pub(crate) fn find(name: &str) -> Result<Device> {
     check_name(name)?;
     Name::parse(name)?.found().ok_or_else(|| {
         Error::config(format!("device = {name:?}: this machine has no such device"))
-            .help("choose device = \"auto\" or \"cpu\", or look at the driver of the graphics processor")
+            .help("set device = \"auto\" or \"cpu\", or check the driver of the graphics processor")
     })
 }
 
-/// The device of a name where this build and machine have it, else the processor.
+/// The device with this name if this build and machine have it, otherwise the processor.
 pub(crate) fn usable(name: &str) -> Device {
     find(name).unwrap_or_else(|_| Device::flex())
 }
 
-/// Whether a device computes with the threads of the program.
+/// Whether the device computes with the program's own threads.
 pub(crate) fn is_processor(device: &Device) -> bool {
     *device == Device::flex()
 }
@@ -111,7 +111,7 @@ fn wgpu(at: Option<usize>) -> Option<Device> {
     let all = Device::enumerate(DeviceType::Wgpu).into_vec();
     match at {
         Some(at) => all.into_iter().nth(at),
-        // Adapters that draw with the processor are listed as well.
+        // The list also has adapters that draw with the processor.
         None => {
             let software = Device::wgpu(burn::tensor::DeviceKind::Cpu);
             all.into_iter().find(|device| *device != software)
@@ -124,7 +124,7 @@ fn wgpu(_: Option<usize>) -> Option<Device> {
     None
 }
 
-// LibTorch is there because users have it; burn itself would rather have them use its other devices.
+// LibTorch is supported because users have it. burn itself recommends its other devices.
 #[cfg(feature = "tch")]
 #[allow(deprecated)]
 fn libtorch() -> Option<Device> {
@@ -136,7 +136,7 @@ fn libtorch() -> Option<Device> {
     None
 }
 
-/// LibTorch lists its graphics processors only.
+/// Only LibTorch's graphics processors are listed.
 #[cfg(feature = "tch")]
 fn libtorch_cuda() -> Vec<Device> {
     Device::enumerate(DeviceType::LibTorch).into_vec()

@@ -1,4 +1,4 @@
-//! What a tower is given of its entities.
+//! The inputs of a tower.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use halfmax_core::{Encoder, EntityTable, FeatureSpace, Result};
 use ndarray::{Array2, s};
 use rayon::prelude::*;
 
-/// The numbers of one side's entities: their encoded features, and flags of what is missing.
+/// The numbers of one side's entities: their encoded features, and flags of missing features.
 ///
-/// Features that are missing for the same training entities (a whole block, say) share one flag: the share of them that is
-/// missing, less the training mean.
+/// Features that are missing for the same training entities (for example a whole block) share one flag. Its value is the
+/// share of these features that is missing, minus the training mean.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Inputs {
     pub(crate) encoder: Encoder,
-    /// For each flag the numbers of the encoder that it stands for.
+    /// For each flag, the encoder's numbers that it covers.
     pub(crate) flagged: Vec<Vec<u32>>,
     /// The training mean of each flag.
     pub(crate) flag_means: Vec<f32>,
@@ -47,7 +47,7 @@ impl Inputs {
         Ok((inputs.clone(), inputs.assembled(raw)))
     }
 
-    /// How many numbers an entity has.
+    /// How many numbers describe an entity.
     pub(crate) fn width(&self) -> usize {
         self.encoder.width() + self.flagged.len()
     }
@@ -55,7 +55,7 @@ impl Inputs {
     /// The numbers of some entities of a table, entities × width.
     ///
     /// # Errors
-    /// If the table lacks most of the features, or one is infinite.
+    /// If the table lacks most of the features, or a value is infinite.
     pub(crate) fn of(&self, table: &EntityTable, entities: &[u32]) -> Result<Array2<f32>> {
         Ok(self.assembled(self.encoder.raw(table, entities)?))
     }

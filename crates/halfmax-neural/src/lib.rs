@@ -1,11 +1,12 @@
-//! Neural models on entities: a tower for cell lines and one for drugs, each run once per entity and step, never once per
-//! pair.
+//! Neural models on entities: one tower for cell lines and one for drugs. Each tower runs once per entity and step, never
+//! once per pair.
 //!
-//! What the towers make of a cell line *c* and a drug *d* are vectors z and v of some rank and an offset each; the prediction
-//! is z · v plus the offsets, plus a small network on the pair where that is asked for. Entities that the split does not hold
-//! out have a learned embedding besides. Of the two drugs of a combination one vector is made, the same for both orders; both come
-//! from the one tower of drugs. An ensemble's members are the same network from other seeds; their mean is predicted.
-//! The networks run on burn: on the processor, and with the features `cuda`, `wgpu` and `tch` elsewhere.
+//! For a cell line *c* and a drug *d* the towers compute vectors z and v of the same rank, and an offset each. The prediction
+//! is z · v plus the offsets. If configured, a small network on the pair is added. Entities that the split does not hold out
+//! also have a learned embedding. The two drugs of a combination go through the same drug tower, and their codes are combined
+//! into one vector that is the same for both orders. The members of an ensemble are the same network from different seeds,
+//! and their mean is the prediction. The networks run with burn: on the processor, and on other devices with the features
+//! `cuda`, `wgpu` and `tch`.
 //!
 //! ```
 //! use halfmax_core::*;
@@ -23,7 +24,7 @@
 //!
 //! let params = NeuralParams {
 //!     device: "cpu".into(),
-//!     members: 1,
+//!     ensemble_size: 1,
 //!     hidden: vec![8],
 //!     rank: 2,
 //!     batch: 10,

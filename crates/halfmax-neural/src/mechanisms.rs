@@ -1,4 +1,4 @@
-//! Units of the first layer that see the genes of one mechanism each.
+//! Units of the first layer that each see the genes of one mechanism.
 
 use halfmax_core::{Error, Result};
 use halfmax_mechanisms::Mechanisms;
@@ -7,10 +7,10 @@ use ndarray::Array2;
 use crate::inputs::Inputs;
 use crate::network::MechanismUnits;
 
-/// The units of every mechanism of which the inputs have genes; none without any such input.
+/// The units of every mechanism with genes among the inputs; `None` if there are no inputs.
 ///
 /// # Errors
-/// If there are features and none is of a gene of the catalogue.
+/// If there are features, but none is of a gene in the catalogue.
 pub(crate) fn units(mechanisms: &Mechanisms, inputs: &Inputs, each: usize) -> Result<Option<MechanismUnits>> {
     let space = &inputs.encoder.space;
     if space.is_empty() {
@@ -29,10 +29,8 @@ pub(crate) fn units(mechanisms: &Mechanisms, inputs: &Inputs, each: usize) -> Re
     all.sort_unstable();
     all.dedup();
     if all.is_empty() {
-        return Err(Error::config(
-            "mechanisms: none of the cell lines' features is of a gene of the catalogue",
-        )
-        .help("give features that are named by HGNC gene symbols, or leave out mechanisms"));
+        return Err(Error::config("mechanisms: no feature of the cell lines names a gene of the catalogue")
+            .help("use features named by HGNC gene symbols, or remove `mechanisms`"));
     }
     let mut mask = Array2::zeros((all.len(), sees.len() * each));
     for (mechanism, seen) in sees.iter().enumerate() {

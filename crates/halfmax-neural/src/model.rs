@@ -47,8 +47,8 @@ impl Neural {
         &self.params
     }
 
-    /// How many members to train together on a device: as many as there are where it computes them at once, one where
-    /// members share its threads.
+    /// How many members to train together on a device. All of them if the device computes them in parallel, one if
+    /// members share the processor's threads.
     fn together(&self, device: &Device) -> usize {
         if device::is_processor(device) { 1 } else { self.params.ensemble_size }
     }
@@ -72,7 +72,7 @@ impl Model for Neural {
         for (side, inputs) in [&cells, &drugs].into_iter().enumerate() {
             if !block.known[side] && inputs.width() == 0 {
                 context.progress.warn(&format!(
-                    "family \"neural\": {}s differ by their features only, and they have none: all get the same prediction",
+                    "family \"neural\": the {}s have no features and are not recognised individually: all get the same prediction",
                     screen.table(side).entity_kind()
                 ));
             }
@@ -105,7 +105,7 @@ impl Model for Neural {
             .collect();
         if params.validation_fraction > 0.0 && members.iter().all(|member| member.aside.is_none()) {
             context.progress.warn(
-                "family \"neural\": too little to set a validation part aside (fewer than 5 of what the split holds out), \
+                "family \"neural\": too few groups for a validation part (the split holds out fewer than 5): \
                  trained for all epochs",
             );
         }
@@ -119,7 +119,7 @@ impl Model for Neural {
             };
             groups.par_iter().map(train).collect::<Result<Vec<State>>>()?
         } else {
-            // Responses that are told by their means leave nothing to learn; nor do entities of which nothing is known.
+            // If the means explain all responses, nothing is left to learn. Nor is there without inputs and embeddings.
             let group = Group { network: &network, params, data: &data, members: &members, device: &device };
             vec![group.start()]
         };
@@ -149,7 +149,7 @@ impl Model for Neural {
         };
         let pairs = entities[0] * columns;
         let known = known(params.seen_again, screen, context.validation);
-        // Sums and weights in double precision and both once more in single precision, of which the latter stay.
+        // Sums and weights in double precision, and both again in single precision, which are kept.
         let (made, kept) = (24 * pairs + 24 * responses, 8 * pairs + 16 * responses);
         let inputs = 4 * (entities[0] * widths[0] + entities[1] * widths[1]);
         let tower = |side: usize, hidden: &[usize]| {
@@ -171,10 +171,11 @@ impl Model for Neural {
         let device = device::find(&params.device)?;
         let (members, at_once) = match device::is_processor(&device) {
             true => (params.ensemble_size, params.ensemble_size.min(rayon::current_num_threads())),
-            // What is on another device takes no memory of the machine.
+            // Data on another device takes no memory of this machine.
             false => (params.ensemble_size, 0),
         };
-        // A member that is trained has its weights, their moments and gradients, and those of two epochs before; and what each layer makes of a batch.
+        // A member in training has its weights, their moments and gradients, the weights of two earlier epochs, and
+        // the outputs of each layer for a batch.
         let batch =
             4 * params.batch * (8 * columns + 6 * params.hidden.iter().sum::<usize>() + 4 * widths[0]);
         let trained = members * 2 * weights + at_once * (TRAINED * weights + batch);
@@ -182,12 +183,12 @@ impl Model for Neural {
     }
 }
 
-/// Copies of its weights that a member takes while it is trained.
+/// Number of copies of its weights that a member needs during training.
 const TRAINED: usize = 12;
 
-/// A group of members, trained from where its last checkpoint was.
+/// A group of members, trained from its last checkpoint.
 fn trained(group: &Group, context: &FitContext, made_of: &MadeOf, progress: &EpochProgress) -> Result<State> {
-    // Those that were trained in other groups, on another kind of device, have other names.
+    // Members trained in other groups, on another kind of device, have other names.
     let name = context.name_of(&match group.members {
         [only] => format!("member {}", only.number + 1),
         all => format!("{} members", all.len()),
@@ -227,7 +228,7 @@ impl fmt::Debug for FittedNeural {
     }
 }
 
-/// What is stored as a description, but for the features.
+/// The stored description, without the features.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Head {
@@ -235,9 +236,9 @@ struct Head {
     target: String,
     /// Ids of the training entities of each side.
     ids: [Vec<String>; 2],
-    /// Whether those of a side are known one by one.
+    /// Whether the model recognises the entities of each side.
     known: [bool; 2],
-    /// Whether it predicts combinations of two drugs.
+    /// Whether the model predicts combinations of two drugs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     combinations: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -245,7 +246,7 @@ struct Head {
 }
 
 impl Head {
-    /// The network that suits some inputs.
+    /// The network for these inputs.
     fn network(&self, inputs: [&Inputs; 2]) -> Result<Network> {
         let mechanisms = match &self.mechanisms {
             Some(mechanisms) => units(mechanisms, inputs[0], self.params.units_per_mechanism)?,
@@ -258,32 +259,32 @@ impl Head {
     }
 }
 
-/// What predictions are relative to.
+/// The level that predictions are relative to.
 #[derive(Clone, Debug)]
 struct Level {
     mean: f64,
     scale: f64,
-    /// What each training entity of a side adds to the mean.
+    /// The deviation of each training entity of a side from the mean.
     bases: [Vec<f64>; 2],
-    /// Training combinations, as places among the training drugs, ascending, with what each adds besides what its drugs add;
-    /// none where they are not known one by one.
+    /// Training combinations, as ascending positions among the training drugs, each with its effect beyond the effects of
+    /// its drugs. Empty if the model does not recognise combinations.
     own: Vec<([u32; 2], f64)>,
 }
 
-/// What the network makes of some entities, or combinations.
+/// The codes that the network computes for some entities or combinations.
 #[derive(Debug)]
 pub(crate) struct Codes {
-    /// For each entity of the table its row; none that was not asked for.
+    /// For each entity of the table, its row; arbitrary for entities outside the query.
     pub(crate) row_of: Vec<usize>,
     /// Rows × (members × code width).
     pub(crate) codes: Array2<f32>,
-    /// What each row adds to the mean, in the unit of the target.
+    /// The deviation of each row from the mean, in the unit of the target.
     pub(crate) bases: Vec<f64>,
 }
 
 impl FittedNeural {
-    /// Entities that go through a tower at a time: always as many, so that what comes out does not depend on which others
-    /// are asked for.
+    /// Number of entities that go through a tower at a time. It is constant, so that an entity's result does not depend
+    /// on the other entities of the query.
     pub(crate) const AT_ONCE: usize = 64;
 
     fn assembled(
@@ -308,7 +309,7 @@ impl FittedNeural {
         }
     }
 
-    /// The parameters that it was fitted with.
+    /// The parameters of the fit.
     pub fn params(&self) -> &NeuralParams {
         &self.head.params
     }
@@ -316,14 +317,14 @@ impl FittedNeural {
     /// The same model on another device, by its name in a configuration.
     ///
     /// # Errors
-    /// If this build or machine has no such device.
+    /// If this build or machine does not have the device.
     pub fn on(self, device: &str) -> Result<Self> {
         let device = device::find(device)?;
         let Self { head, sides, level, weights, network, epochs, .. } = self;
         Ok(Self { epochs, ..Self::assembled(head, sides, level, weights, network, device) })
     }
 
-    /// How many tables a query has.
+    /// Number of tables of a query.
     pub(crate) fn sides_of_query(&self) -> usize {
         if self.head.combinations { 3 } else { 2 }
     }
@@ -340,7 +341,7 @@ impl FittedNeural {
         &self.device
     }
 
-    /// What the inputs of a side are multiplied with first, for each member: inputs × units. None without features.
+    /// The weights that multiply the inputs of a side first, for each member: inputs × units. `None` without features.
     pub(crate) fn first_weights(&self, side: usize) -> Option<Vec<Array2<f32>>> {
         self.network.first_weights(side, &self.weights, self.members())
     }
@@ -358,7 +359,7 @@ impl FittedNeural {
         })
     }
 
-    /// What tower and embedding make of some entities of a table: members × entities × (rank + 1), on the device.
+    /// The output of tower and embedding for some entities of a table: members × entities × (rank + 1), on the device.
     fn tower(&self, side: usize, table: &EntityTable, entities: &[u32]) -> Result<Numbers<3>> {
         let mut inputs = self.sides[side].of(table, entities)?.into_raw_vec_and_offset().0;
         let (members, width) = (self.members(), self.sides[side].width());
@@ -377,7 +378,7 @@ impl FittedNeural {
         Ok(code)
     }
 
-    /// Embeddings and offsets of entities that were in training, 0 for others: members × [`Self::AT_ONCE`] × (rank + 1).
+    /// Embeddings and offsets of training entities, 0 for other entities: members × [`Self::AT_ONCE`] × (rank + 1).
     fn identities(&self, side: usize, table: &EntityTable, entities: &[u32]) -> Vec<f32> {
         let rank = self.network.rank;
         let mut numbers = vec![0.0; self.members() * Self::AT_ONCE * (rank + 1)];
@@ -395,7 +396,7 @@ impl FittedNeural {
         numbers
     }
 
-    /// What tower and embedding make of one entity: members × 1 × (rank + 1), on the device.
+    /// The output of tower and embedding for one entity: members × 1 × (rank + 1), on the device.
     pub(crate) fn code_of(&self, side: usize, table: &EntityTable, entity: u32) -> Result<Numbers<3>> {
         Ok(self.tower(side, table, &[entity])?.narrow(1, 0, 1))
     }
@@ -407,7 +408,7 @@ impl FittedNeural {
         all.chunks(Self::AT_ONCE * width).flat_map(|member| &member[..width]).copied().collect()
     }
 
-    /// What is made of some things, [`Self::AT_ONCE`] at a time: things × (members × width).
+    /// The results of a function for some items, [`Self::AT_ONCE`] at a time: items × (members × width).
     pub(crate) fn rows<T>(
         &self,
         of: &[T],
@@ -437,12 +438,12 @@ impl FittedNeural {
         })
     }
 
-    /// The codes of some drugs of a table, each once, as the tower and embeddings make them.
+    /// The codes of some drugs of a table, each once, straight from the tower and embeddings.
     pub(crate) fn plain_codes(&self, table: &EntityTable, drugs: &[u32]) -> Result<Codes> {
         self.codes_by(1, table, drugs, self.network.rank + 1, |code| code)
     }
 
-    /// What `then` makes of the codes of some entities of a table, each once; as wide as `width`.
+    /// The codes of some entities of a table, each once, transformed by `then` to this `width`.
     fn codes_by(
         &self,
         side: usize,
@@ -456,7 +457,7 @@ impl FittedNeural {
         asked.dedup();
         let codes = self.rows(&asked, width, |some| Ok(then(self.tower(side, table, some)?)))?;
         if asked.is_empty() {
-            // A table that will not do is refused whatever is asked of it.
+            // A table is accepted or refused independently of the entities in the query.
             self.sides[side].of(table, &[])?;
         }
         let mut row_of = vec![usize::MAX; table.len()];
@@ -465,12 +466,12 @@ impl FittedNeural {
         Ok(Codes { row_of, codes, bases: asked.iter().map(base).collect() })
     }
 
-    /// What an entity adds to the mean of all responses, in the unit of the target.
+    /// The deviation of an entity from the mean of all responses, in the unit of the target.
     pub(crate) fn base(&self, side: usize, id: &str) -> f64 {
         self.places[side].get(id).map_or(0.0, |place| self.level.bases[side][*place])
     }
 
-    /// What two drugs add to it together, by their ids.
+    /// The joint deviation of two drugs from the mean, by their ids.
     pub(crate) fn base_of(&self, [first, second]: [&str; 2]) -> f64 {
         let drugs = self.base(1, first) + self.base(1, second);
         let place = |id: &str| self.places[1].get(id).map(|place| *place as u32);
@@ -480,7 +481,7 @@ impl FittedNeural {
         drugs + own.map_or(0.0, |at| self.level.own[at].1)
     }
 
-    /// What each member predicts of a pair, in standard deviations.
+    /// The prediction of each member for a pair, in standard deviations.
     fn said<'a>(&'a self, cell: &'a [f32], drug: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
         let (rank, width) = (self.network.rank, self.network.code_width());
         let hidden = self.network.pair_width();
@@ -512,7 +513,7 @@ impl FittedNeural {
         ((squares / (said.len() - 1) as f64).sqrt() * self.level.scale) as f32
     }
 
-    /// Something of every pair of a query, in its order.
+    /// A value for every pair of a query, in its order.
     fn of_pairs(
         &self,
         query: &Query,
@@ -552,7 +553,7 @@ impl Codes {
     }
 }
 
-/// The dot product, in eight sums that each take every eighth: the same whatever else is computed.
+/// The dot product, in eight sums that each take every eighth product. The result does not depend on other computations.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
     let (left, right) = (a.chunks_exact(8), b.chunks_exact(8));
@@ -604,13 +605,13 @@ impl FittedModel for FittedNeural {
         tables: &'a [&'a EntityTable],
         columns: &'a [u32],
     ) -> Result<Box<dyn PreparedGrid + 'a>> {
-        // A grid of rows and columns has no place for a second drug.
+        // A grid of rows and columns cannot hold a second drug.
         Query { tables, tuples: Tuples::Grid(&[&[], columns]) }.check(self.sides_of_query())?;
         let drugs = self.codes(1, tables[1], columns)?;
         Ok(Box::new(Grid { model: self, table: tables[0], columns, drugs }))
     }
 
-    /// A side with features, for models of single drugs: predictions for combinations depend on three entities.
+    /// A side with features, for models of single drugs only: predictions for combinations depend on three entities.
     fn as_attributable(&self, side: usize) -> Option<&dyn Attributable> {
         (!self.head.combinations && side < 2 && self.network.has_tower(side)).then_some(self as _)
     }
@@ -689,12 +690,12 @@ struct SideDescription {
 }
 
 impl FittedNeural {
-    /// A model from its [`FittedModel::stored`], exactly as it was. It runs on the device that it was trained on where this
-    /// build and machine have it, else on the processor.
+    /// Reads a model from its [`FittedModel::stored`] form, exactly as it was. It runs on the device that it was trained
+    /// on if this build and machine have it, otherwise on the processor.
     ///
     /// # Errors
-    /// If the description is not one of a neural model, or a tensor is missing, of another type or length, or holds a number
-    /// that cannot be.
+    /// If the description is not that of a neural model, or a tensor is missing, has the wrong type or length, or holds
+    /// an invalid number.
     pub fn from_stored(stored: &StoredModel) -> Result<Self> {
         let fitted = Self::read(stored)?;
         stored.refuse_unknown(&fitted.stored()?)?;
@@ -707,7 +708,9 @@ impl FittedNeural {
         if head.params.mechanisms.is_some() != head.mechanisms.is_some() {
             return Err(malformed("its catalogue of mechanisms is missing"));
         }
-        let [mean, scale] = *stored.f64s("numbers", 2)? else { return Err(malformed("it lacks numbers")) };
+        let [mean, scale] = *stored.f64s("numbers", 2)? else {
+            return Err(malformed("its \"numbers\" array is incomplete"));
+        };
         if scale < 0.0 {
             return Err(malformed("its scale is negative"));
         }
@@ -733,12 +736,12 @@ fn stored_inputs(stored: &StoredModel, name: &str, described: SideDescription) -
     let SideDescription { space, flagged } = described;
     let width = halfmax_core::Encoder::width_of(&space);
     if flagged.iter().any(|numbers| numbers.is_empty() || numbers.iter().any(|at| *at as usize >= width)) {
-        return Err(malformed("a flag of missing features names none, or one that is not there"));
+        return Err(malformed("a flag of missing features names no feature, or one that does not exist"));
     }
     let numbers = |kind: &str, length: usize| Ok(stored.f32s(&format!("{name}/{kind}"), length)?.to_vec());
     let scales: Vec<f32> = numbers("scales", width)?;
     if scales.contains(&0.0) {
-        return Err(malformed("a scale is 0"));
+        return Err(malformed("a feature's scale is 0"));
     }
     let encoder = halfmax_core::Encoder { space, centres: numbers("centres", width)?, scales };
     let flag_means = numbers("flag_means", flagged.len())?;
@@ -752,7 +755,7 @@ fn stored_combinations(stored: &StoredModel, drugs: usize) -> Result<Vec<([u32; 
     };
     let sound = |[a, b]: &[u32; 2]| a <= b && (*b as usize) < drugs;
     if !pairs.is_sorted_by(|a, b| a < b) || !pairs.iter().all(sound) {
-        return Err(malformed("its combinations are out of order, or of drugs that it lacks"));
+        return Err(malformed("its combinations are out of order, or name drugs that do not exist"));
     }
     let own = stored.f64s("combination/bases", pairs.len())?;
     Ok(pairs.iter().copied().zip(own.iter().copied()).collect())

@@ -1,7 +1,7 @@
-//! The network: a tower for each side, and how what they say of a cell line and a drug becomes a prediction.
+//! The network: a tower for each side, and how the codes of a cell line and a drug become a prediction.
 //!
-//! Every weight has three dimensions, of which the first counts the members of an ensemble that are trained together:
-//! matrix products are batched over it, and no member sees another.
+//! Every weight has three dimensions. The first counts the members of an ensemble that are trained together. Matrix products
+//! are batched over it, so no member sees another.
 
 use burn::tensor::activation::{gelu, relu};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -24,10 +24,10 @@ pub(crate) struct Slot {
     start: Start,
 }
 
-/// How a weight begins.
+/// How a weight is initialised.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Start {
-    /// Uniform between minus and plus this.
+    /// Uniform between minus and plus this value.
     Uniform(f32),
     /// All equal.
     Constant(f32),
@@ -39,31 +39,31 @@ impl Slot {
     }
 }
 
-/// The units of the first layer that see one mechanism each.
+/// The units of the first layer that each see one mechanism.
 #[derive(Clone, Debug)]
 pub(crate) struct MechanismUnits {
-    /// The inputs that any of them sees.
+    /// The inputs that any of these units sees.
     pub(crate) inputs: Vec<usize>,
     /// 1 where a unit sees an input, inputs × units.
     pub(crate) mask: Array2<f32>,
 }
 
-/// What a network is made for.
+/// The sizes that a network is made for.
 pub(crate) struct Sizes {
     /// How many numbers the entities of each side have.
     pub(crate) inputs: [usize; 2],
-    /// How many entities of each side have an embedding of their own; 0 where none.
+    /// Number of entities of each side with an embedding; 0 if there are none.
     pub(crate) identities: [usize; 2],
     pub(crate) mechanisms: Option<MechanismUnits>,
     /// Whether columns are combinations of two drugs.
     pub(crate) combinations: bool,
 }
 
-/// The architecture: which weights there are and how they are used.
+/// The architecture: its weights and how they are used.
 pub(crate) struct Network {
     pub(crate) slots: Vec<Slot>,
     towers: [Tower; 2],
-    /// What makes one of two drugs; none where drugs are single, or all alike.
+    /// Combines two drugs into one code; `None` if drugs are single or indistinguishable.
     pub(crate) combiner: Option<Tower>,
     pair: Option<Pair>,
     pub(crate) rank: usize,
@@ -79,7 +79,7 @@ pub(crate) struct Tower {
 }
 
 struct Layer {
-    /// Of the units that see one mechanism each; only in a first layer.
+    /// The position of the weights of the units that each see one mechanism; only in a first layer.
     masked: Option<usize>,
     weight: Option<usize>,
     bias: usize,
@@ -94,7 +94,7 @@ struct Pair {
     width: usize,
 }
 
-/// What the weights of the cell-line tower are called after.
+/// The prefix of the names of the cell-line tower's weights.
 const CELL: &str = "cell";
 /// Uniform numbers of this standard deviation lie between plus and minus it times √3.
 const EMBEDDING_START: f32 = 0.1 * 1.732_050_8;
@@ -156,22 +156,22 @@ impl Network {
         Self { slots: slots.0, towers, combiner, pair, rank, layer_norm, mechanisms: sizes.mechanisms }
     }
 
-    /// The units that see one mechanism each, if there are any.
+    /// The units that each see one mechanism, if there are any.
     pub(crate) fn mechanisms(&self) -> Option<&MechanismUnits> {
         self.mechanisms.as_ref()
     }
 
-    /// How many numbers [`Network::encoded`] makes of an entity.
+    /// How many numbers [`Network::encoded`] computes for an entity.
     pub(crate) fn code_width(&self) -> usize {
         self.rank + 1 + self.pair.as_ref().map_or(0, |pair| pair.width)
     }
 
-    /// How many numbers the pair network's hidden layer has.
+    /// The width of the pair network's hidden layer.
     pub(crate) fn pair_width(&self) -> usize {
         self.pair.as_ref().map_or(0, |pair| pair.width)
     }
 
-    /// The position of the weights that lead out of the pair network.
+    /// The position of the pair network's output weights.
     pub(crate) fn pair_out(&self) -> Option<usize> {
         self.pair.as_ref().map(|pair| pair.out)
     }
@@ -181,7 +181,7 @@ impl Network {
         self.towers[side].identity
     }
 
-    /// The weights that members with these seeds begin with, on a device.
+    /// The initial weights of members with these seeds, on a device.
     pub(crate) fn start(&self, seeds: &[Seed], device: &Device) -> Vec<Tensor<3>> {
         let of = |(at, slot): (usize, &Slot)| {
             let mut numbers = Vec::with_capacity(seeds.len() * slot.len());
@@ -200,8 +200,8 @@ impl Network {
         self.slots.iter().enumerate().map(of).collect()
     }
 
-    /// What a tower makes of its inputs (members × entities × inputs): members × entities × (rank + 1), the last an offset.
-    /// None for a tower without features.
+    /// The output of a tower for its inputs (members × entities × inputs): members × entities × (rank + 1). The last
+    /// number is an offset. `None` for a tower without features.
     pub(crate) fn tower(
         &self,
         side: usize,
@@ -212,7 +212,7 @@ impl Network {
         self.through(&self.towers[side], weights, inputs, dropout)
     }
 
-    /// What the layers of a tower make of its inputs, as [`Network::tower`].
+    /// The output of a tower's layers for its inputs, as [`Network::tower`].
     pub(crate) fn through(
         &self,
         tower: &Tower,
@@ -231,7 +231,7 @@ impl Network {
         Some(product(x, weights[weight].clone()) + weights[bias].clone())
     }
 
-    /// What a layer makes of its inputs before the bias.
+    /// The output of a layer before the bias.
     fn sums(&self, layer: &Layer, weights: &[Tensor<3>], x: Tensor<3>) -> Tensor<3> {
         let mut sums = Vec::new();
         if let (Some(at), Some(units)) = (layer.masked, &self.mechanisms) {
@@ -251,8 +251,8 @@ impl Network {
         gelu(x)
     }
 
-    /// What a side's tower makes of the sums of its first layer, before the bias: as [`Network::tower`]. The sums are linear in the
-    /// inputs; see [`Network::first_weights`].
+    /// The output of a side's tower, given the sums of its first layer before the bias: as [`Network::tower`]. The sums
+    /// are linear in the inputs; see [`Network::first_weights`].
     pub(crate) fn tower_of_sums(
         &self,
         side: usize,
@@ -276,8 +276,8 @@ impl Network {
         self.towers.get(side).is_some_and(|tower| tower.out.is_some())
     }
 
-    /// What the inputs of a side's tower are multiplied with first, for each member: inputs × units. `numbers` are those of every slot,
-    /// members × rows × columns. None for a tower without features.
+    /// The weights that multiply the inputs of a side's tower first, for each member: inputs × units. `numbers` are those
+    /// of every slot, members × rows × columns. `None` for a tower without features.
     pub(crate) fn first_weights(
         &self,
         side: usize,
@@ -315,7 +315,7 @@ impl Network {
         Some((0..members).map(of).collect())
     }
 
-    /// The units that see one mechanism each, before their bias: members × entities × units.
+    /// The output of the units that each see one mechanism, before their bias: members × entities × units.
     fn masked(&self, units: &MechanismUnits, weight: Tensor<3>, inputs: Tensor<3>) -> Tensor<3> {
         let device = inputs.device();
         let at: Vec<i32> = units.inputs.iter().map(|at| *at as i32).collect();
@@ -326,8 +326,8 @@ impl Network {
         product(seen, weight * mask)
     }
 
-    /// Predictions for every cell line with every drug, from what the towers and embeddings made of them: members × cell
-    /// lines × drugs, in standard deviations.
+    /// Predictions for every cell line with every drug, from the outputs of towers and embeddings: members × cell lines ×
+    /// drugs, in standard deviations.
     pub(crate) fn pairs(&self, weights: &[Tensor<3>], cells: Tensor<3>, drugs: Tensor<3>) -> Tensor<3> {
         let rank = self.rank;
         let part = |code: &Tensor<3>| (code.clone().narrow(2, 0, rank), code.clone().narrow(2, rank, 1));
@@ -345,8 +345,8 @@ impl Network {
         bilinear + added
     }
 
-    /// Puts what the pair network makes of an entity after what its tower and embedding made of it: members × entities ×
-    /// [`Network::code_width`], so that pairs can be predicted without tensors.
+    /// Appends the pair network's numbers of an entity to the output of its tower and embedding: members × entities ×
+    /// [`Network::code_width`]. Pairs can then be predicted without tensors.
     pub(crate) fn encoded(&self, side: usize, weights: &[Tensor<3>], code: Tensor<3>) -> Tensor<3> {
         let Some(pair) = &self.pair else { return code };
         let mut own = product(code.clone().narrow(2, 0, self.rank), weights[pair.of_side[side]].clone());
@@ -356,7 +356,7 @@ impl Network {
         Tensor::cat(vec![code, own], 2)
     }
 
-    /// What a fingerprint of the architecture is made of.
+    /// The content of a fingerprint of the architecture.
     pub(crate) fn outline(&self) -> Vec<(String, [usize; 2])> {
         let mut outline: Vec<(String, [usize; 2])> =
             self.slots.iter().map(|slot| (slot.name.clone(), slot.shape)).collect();
@@ -389,7 +389,7 @@ pub(crate) fn on_device(numbers: Vec<f32>, shape: [usize; 3], device: &Device) -
     Tensor::from_data(TensorData::new(numbers, shape), device)
 }
 
-/// Batched matrix product; inputs of one member are those of all.
+/// Batched matrix product. Inputs with one member are shared by all members.
 fn product(inputs: Tensor<3>, weight: Tensor<3>) -> Tensor<3> {
     inputs.matmul(weight)
 }

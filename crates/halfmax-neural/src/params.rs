@@ -1,3 +1,5 @@
+//! Parameters of neural models, and their checks.
+
 use halfmax_core::{Error, Result, SeenAgain, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,69 +11,70 @@ use crate::model::Neural;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NeuralParams {
-    /// Where it is trained: "cpu", "cuda:0", "wgpu", "libtorch", "libtorch:cuda:0"; "auto" takes the first graphics
-    /// processor that this build can use, else the processor.
+    /// The device for training: "cpu", "cuda:0", "wgpu", "libtorch" or "libtorch:cuda:0". "auto" uses the first graphics
+    /// processor that this build supports, otherwise the processor.
     pub device: String,
-    /// Members of the ensemble: the same network from other seeds, each with a validation part of its own. Their mean is
-    /// predicted. At least 1.
+    /// Number of members of the ensemble, 1 to 1000. They are the same network from different seeds, each with its own
+    /// validation part. Their mean is the prediction.
     pub ensemble_size: usize,
-    /// Widths of the hidden layers of the cell-line tower, first to last. With `mechanisms` the first one is the free part
-    /// of the first layer, and may be 0.
+    /// Widths of the hidden layers of the cell-line tower, first to last. With `mechanisms`, the first width is the part
+    /// of the first layer that sees all inputs; it may be 0.
     pub hidden: Vec<usize>,
-    /// The same of the drug tower. If it is not given: none where drugs are known one by one, 64 where they are told apart by
-    /// their features only.
+    /// Widths of the hidden layers of the drug tower, first to last. If not set: no hidden layer if drugs are
+    /// `seen_again`, otherwise one of width 64.
     pub drug_hidden: Option<Vec<usize>>,
-    /// The rank of the interaction: numbers that a tower makes of an entity. At least 1.
+    /// Rank of the interaction: how many numbers a tower computes for an entity, 1 to 65536.
     pub rank: usize,
-    /// Widths of the hidden layers of the network that makes one of the two drugs of a combination, first to last; only used
-    /// on screens of combinations.
+    /// Widths of the hidden layers of the network that combines the two drugs of a combination, first to last. Only for
+    /// screens of combinations.
     pub combination_hidden: Vec<usize>,
-    /// Width of the hidden layer of a network on pairs, which is added to the low-rank interaction; 0 for none.
+    /// Width of the hidden layer of a network on pairs, which is added to the low-rank interaction; 0 for no such network.
     pub pair_hidden: usize,
-    /// Which sides have a learned embedding for each training entity besides what the tower makes of its features.
+    /// The sides whose training entities also have a learned embedding, in addition to the tower's output for their features.
     pub seen_again: SeenAgain,
-    /// A catalogue of mechanisms, "builtin" or the path of a TOML file: part of the cell-line tower's first layer is then
-    /// made of units that each see the genes of one mechanism only.
+    /// A catalogue of mechanisms: "builtin" or the path of a TOML file. Part of the cell-line tower's first layer then
+    /// consists of units that each see only the genes of one mechanism.
     pub mechanisms: Option<String>,
-    /// How many units each mechanism has.
+    /// Number of units of each mechanism, 1 to 1000.
     pub units_per_mechanism: usize,
     /// Layer normalisation after each hidden layer.
     pub layer_norm: bool,
-    /// The share of a tower's inputs that is set to 0 at each step, 0 to below 1.
+    /// Share of a tower's inputs that is set to 0 at each step, from 0 to below 1.
     pub input_dropout: f64,
-    /// The share of hidden units that is set to 0 at each step, 0 to below 1.
+    /// Share of hidden units that is set to 0 at each step, from 0 to below 1.
     pub dropout: f64,
-    /// What is minimised.
+    /// The loss that training minimises.
     pub loss: Loss,
-    /// Where the Huber loss turns from squared to absolute, in standard deviations of the responses; above 0.
+    /// The error beyond which the Huber loss is absolute instead of squared, in standard deviations of the responses; above 0.
     pub huber_delta: f64,
-    /// Passes over the training cell lines. At least 1.
+    /// Number of passes over the training cell lines, at least 1.
     pub epochs: usize,
-    /// Cell lines in a step, with all their drugs. At least 1.
+    /// Number of cell lines in a step, each with all its drugs; at least 1.
     pub batch: usize,
-    /// The learning rate after the warm-up; above 0.
+    /// The learning rate after the warm-up, above 0 and at most 10.
     pub learning_rate: f64,
-    /// The share of all steps in which the learning rate rises from 0, after which it falls along a cosine to 0.
+    /// Share of all steps in which the learning rate rises from 0. Afterwards it falls along a cosine to 0.
     pub warmup: f64,
-    /// Decoupled weight decay (AdamW) of all weights but biases, norms and offsets; at least 0.
+    /// Decoupled weight decay (AdamW) of all weights except biases, norms and offsets; at least 0.
     pub weight_decay: f64,
-    /// The gradient of each member is shortened to this norm; above 0.
+    /// Maximum norm of the gradient of each member, above 0. Longer gradients are scaled down.
     pub clip: f64,
-    /// The share of what the split holds out (cell lines, drugs, tissues, responses) that each member sets aside for
-    /// validation, up to 0.5: the weights of the best epoch are kept, and training stops where patience is lost. By default 0:
-    /// the learning rate falls to 0 by itself, and a tenth less to learn from costs more than the best epoch gains.
+    /// Share of what the split holds out (cell lines, drugs, tissues, responses) that each member sets aside for
+    /// validation, from 0 to 0.5. With it, training keeps the weights of the best epoch and stops when `patience` runs
+    /// out. The default is 0: the learning rate falls to 0 anyway, and a tenth less training data costs more than the
+    /// best epoch gains.
     pub validation_fraction: f64,
-    /// Epochs without a better validation loss after which training stops. At least 1.
+    /// Training stops after this many epochs without a better validation loss. At least 1.
     pub patience: usize,
 }
 
-/// A loss of standardised responses.
+/// A loss on standardised responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// The squared error.
     Squared,
-    /// The squared error of small ones, the absolute of large ones (Huber 1964).
+    /// Squared for small errors, absolute for large ones (Huber 1964).
     Huber,
 }
 
@@ -105,15 +108,15 @@ impl Default for NeuralParams {
     }
 }
 
-/// A layer of more units is a mistake rather than a wish.
+/// A wider layer is likely to be a mistake.
 const WIDEST: usize = 65_536;
 
 impl NeuralParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// The first parameter that cannot work, with its value and what is allowed; a device that this build cannot use; a
-    /// catalogue that cannot be read.
+    /// If a parameter is out of range (the error names the first, its value and the allowed values), if this build cannot
+    /// use the device, or if the catalogue cannot be read.
     ///
     /// ```
     /// use halfmax_neural::NeuralParams;
@@ -126,7 +129,7 @@ impl NeuralParams {
         Neural::new(self)
     }
 
-    /// Checks what does not depend on this build and machine.
+    /// Checks everything that does not depend on this build and machine.
     pub(crate) fn check_numbers(&self) -> Result<()> {
         let counts = [
             ("ensemble_size", self.ensemble_size, 1000),
@@ -159,7 +162,7 @@ impl NeuralParams {
             return Err(Error::parameter(
                 "hidden",
                 "[]",
-                "at least one width, since units of mechanisms are in the first layer",
+                "at least one width, because the units of mechanisms are in the first layer",
             ));
         }
         check::within("pair_hidden", self.pair_hidden, 0..=WIDEST)?;

@@ -1,5 +1,5 @@
-//! Random numbers that depend on a member's seed, the epoch and their order only: not on the device, nor on which members
-//! are trained together.
+//! Random numbers that depend only on a member's seed, the epoch and their order. They do not depend on the device, nor on
+//! which members are trained together.
 
 use halfmax_core::Seed;
 use rand::{Rng, SeedableRng};
@@ -10,14 +10,14 @@ pub(crate) fn generator(seed: Seed) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed.value())
 }
 
-/// Dropout for the members of a group: inverted, so that the expectation of what is left is what there was (Srivastava et
-/// al. 2014). The share is rounded to a multiple of 1/256.
+/// Dropout for the members of a group. It is inverted, so that the expected output equals the input (Srivastava et al. 2014).
+/// The share is rounded to 256ths.
 pub(crate) struct Dropout<'a> {
     pub(crate) generators: &'a mut [ChaCha8Rng],
 }
 
 impl Dropout<'_> {
-    /// Multiplies numbers, as many for each member, by 0 or by one over the share that is kept.
+    /// Multiplies each number by 0 or by one over the share that is kept. All members have the same count of numbers.
     pub(crate) fn apply(&mut self, share: f64, numbers: &mut [f32]) {
         let dropped = (share * 256.0).round().min(255.0) as u8;
         if dropped == 0 || numbers.is_empty() {

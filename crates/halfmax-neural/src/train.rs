@@ -1,4 +1,4 @@
-//! Training of a group of members at once.
+//! Trains a group of members at once.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::network::{Network, on_device};
 use crate::params::{Loss, NeuralParams};
 use crate::random::{Dropout, generator};
 
-/// What is trained on.
+/// The training data.
 pub(crate) struct Data<'a> {
     pub(crate) block: &'a Block,
     /// The inputs of each side's training entities.
@@ -26,7 +26,7 @@ pub(crate) struct Data<'a> {
 pub(crate) struct Member {
     pub(crate) number: usize,
     pub(crate) seed: Seed,
-    /// Where in the block it sets aside.
+    /// The places of the block that the member sets aside.
     pub(crate) aside: Option<Array2<bool>>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Group<'a> {
     pub(crate) device: &'a Device,
 }
 
-/// Everything that training goes on from.
+/// The state that training resumes from.
 #[derive(Clone)]
 pub(crate) struct State {
     pub(crate) weights: Vec<Tensor<3>>,
@@ -48,9 +48,9 @@ pub(crate) struct State {
     pub(crate) best: Vec<Tensor<3>>,
     /// The validation loss of each member's best epoch.
     pub(crate) best_loss: Vec<f64>,
-    /// The epoch that it was.
+    /// The best epoch of each member.
     pub(crate) best_epoch: Vec<usize>,
-    /// Epochs that are done.
+    /// Number of completed epochs.
     pub(crate) epoch: usize,
     pub(crate) history: Vec<Epoch>,
 }
@@ -59,11 +59,11 @@ const STATE_EVERY: Duration = Duration::from_secs(20);
 /// Sub-streams of a member's seed.
 const SEED_START: u64 = 1;
 const SEED_EPOCHS: u64 = 2;
-/// At most so many cell lines are in a step that only predicts.
+/// Maximum number of cell lines in a step that only predicts.
 const PREDICTED_AT_ONCE: usize = 256;
 
 impl Group<'_> {
-    /// A state without any training.
+    /// The state before any training.
     pub(crate) fn start(&self) -> State {
         let seeds: Vec<Seed> = self.members.iter().map(|member| member.seed.derive(SEED_START)).collect();
         let weights = self.network.start(&seeds, self.device);
@@ -82,12 +82,12 @@ impl Group<'_> {
     /// Trains from a state to the end.
     ///
     /// # Errors
-    /// If the loss is not finite any more, the state cannot be kept, or the user stopped it.
+    /// If the loss is no longer finite, the state cannot be saved, or the user stopped the training.
     pub(crate) fn run(&self, mut state: State, keeper: &Keeper, progress: &EpochProgress) -> Result<State> {
         let schedule = Schedule::new(self.params, self.steps_per_epoch());
         let start = Instant::now();
         let mut kept = Instant::now();
-        // A state is good once losses that were computed with it are finite: that of an epoch before.
+        // A state is good after losses computed with it are finite. That is the state one epoch earlier.
         let mut good = state.clone();
         while state.epoch < self.params.epochs && !self.is_patience_lost(&state) {
             let before = state.clone();
@@ -96,7 +96,7 @@ impl Group<'_> {
                 Err(error) => {
                     return Err(match keeper.keep(self, &before, None) {
                         Ok(()) => error,
-                        Err(lost) => error.help(format!("how far training got could not be kept: {lost}")),
+                        Err(lost) => error.help(format!("the training state could not be saved: {lost}")),
                     });
                 }
             };
@@ -137,8 +137,8 @@ impl Group<'_> {
         let lower = self.params.learning_rate / 10.0;
         let kept = match keeper.place() {
             Some(place) => format!(
-                "; the last good weights, of epoch {}, are kept in {place}, and the same command with a lower \
-                 learning_rate goes on from them",
+                "; the last good weights, of epoch {}, are saved in {place}: a new run with a lower \
+                 learning_rate resumes from them",
                 good.epoch
             ),
             None => String::new(),
@@ -146,7 +146,7 @@ impl Group<'_> {
         Ok(Error::failed(format!(
             "training diverged: the loss or weights of epoch {epoch} are not finite numbers, at a learning rate of {rate:.3e}{kept}"
         ))
-        .help(format!("lower learning_rate from {} to {lower}, or clip", self.params.learning_rate)))
+        .help(format!("lower learning_rate from {} to {lower}, or lower clip", self.params.learning_rate)))
     }
 
     fn is_patience_lost(&self, state: &State) -> bool {
@@ -156,7 +156,7 @@ impl Group<'_> {
         self.members.iter().zip(&state.best_epoch).all(lost)
     }
 
-    /// The rows of a member that have responses to learn from.
+    /// The rows of a member with responses to learn from.
     fn rows(&self, member: &Member) -> Vec<usize> {
         let weights = &self.data.block.weights;
         let learnt = |row: &usize| {
@@ -176,7 +176,7 @@ impl Group<'_> {
         most.div_ceil(self.params.batch).max(1)
     }
 
-    /// One pass over the training cell lines; the mean loss of each member.
+    /// One pass over the training cell lines. Returns the mean loss of each member.
     fn epoch(&self, state: &mut State, schedule: &Schedule, progress: &EpochProgress) -> Result<Vec<f64>> {
         let seed = |member: &Member| member.seed.derive(SEED_EPOCHS).derive(state.epoch as u64);
         let mut generators: Vec<ChaCha8Rng> =
@@ -246,7 +246,7 @@ impl Group<'_> {
         (each * own).sum_dim(2).sum_dim(1) / total
     }
 
-    /// What the network makes of all columns, drugs or combinations: members × columns × (rank + 1).
+    /// The codes of all columns, drugs or combinations: members × columns × (rank + 1).
     fn columns(&self, weights: &[Tensor<3>], mut generators: Option<&mut [ChaCha8Rng]>) -> Tensor<3> {
         let (members, count) = (self.members.len(), self.data.block.entities[1].len());
         let all = vec![(0..count).collect::<Vec<usize>>(); members];
@@ -260,8 +260,8 @@ impl Group<'_> {
         self.network.combined(weights, first, second, dropout)
     }
 
-    /// What the network makes of some entities of a side, the same number for each member: members × entities × (rank + 1).
-    /// With generators inputs and units are dropped; the entities of all members are the first's without.
+    /// The codes of some entities of a side, the same number for each member: members × entities × (rank + 1). With
+    /// generators, inputs and units are dropped. Without generators, all members use the first member's entities.
     fn code(
         &self,
         side: usize,
@@ -308,7 +308,7 @@ impl Group<'_> {
         }
     }
 
-    /// Judges the weights of an epoch by the pairs that each member set aside, and keeps them where they are the best.
+    /// Evaluates the weights of an epoch on the pairs that each member set aside, and keeps them if they are the best.
     fn judge(&self, state: &mut State) -> Result<Vec<Option<Judged>>> {
         let count = self.members.len();
         if self.members.iter().all(|member| member.aside.is_none()) {
@@ -351,7 +351,7 @@ impl Group<'_> {
         Ok(judged)
     }
 
-    /// What each member predicts for some rows with all columns, in standard deviations.
+    /// The predictions of each member for some rows with all columns, in standard deviations.
     fn predicted(&self, weights: &[Tensor<3>], rows: &[usize]) -> Result<Vec<Array2<f32>>> {
         let columns = self.data.block.weights.ncols();
         let members = self.members.len();
@@ -389,7 +389,7 @@ fn chosen(all: Tensor<3>, rows: &[Vec<usize>], count: usize) -> Tensor<3> {
     flat.select(0, places).reshape([members, length / members, width])
 }
 
-/// Rows of a step for each member, padded by rows of no weight, with their responses.
+/// Rows of a step for each member with their responses, padded by rows without weight.
 struct Batch {
     rows: Vec<Vec<usize>>,
     values: Vec<f32>,
@@ -430,7 +430,7 @@ impl Batch {
     }
 }
 
-/// How well a member predicts what it set aside.
+/// How well a member predicts the part that it set aside.
 #[derive(Clone, Copy, Debug)]
 struct Judged {
     rmse: f64,
@@ -501,7 +501,7 @@ fn optimizer(weight_decay: f64) -> AdamW {
     AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(weight_decay as f32).build()
 }
 
-/// What each member's gradient is multiplied by so that its norm is at most `most`: members × 1 × 1.
+/// The factor of each member's gradient that limits its norm to `most`: members × 1 × 1.
 fn shortening(gradients: &[Option<Tensor<3>>], most: f64) -> Option<Tensor<3>> {
     let squares = gradients.iter().flatten().map(|gradient| gradient.clone().square().sum_dim(2).sum_dim(1));
     let norm = squares.reduce(|a, b| a + b)?.sqrt();
@@ -510,7 +510,7 @@ fn shortening(gradients: &[Option<Tensor<3>>], most: f64) -> Option<Tensor<3>> {
 
 /// Whether all weights are finite numbers.
 fn are_finite(weights: &[Tensor<3>]) -> Result<bool> {
-    // Nothing but infinities and what is no number times 0 is other than 0.
+    // Infinity or NaN times 0 is NaN; any other number times 0 is 0.
     let sums = weights.iter().map(|weight| (weight.clone() * 0.0).sum_dim(2).sum_dim(1));
     let sum = sums.reduce(|a, b| a + b).map_or(Ok(Vec::new()), numbers)?;
     Ok(sum.iter().all(|sum| *sum == 0.0))
@@ -524,7 +524,7 @@ pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     tensor.try_into_vec_as::<f32>().map_err(|error| {
         Error::failed("the device failed to compute a tensor")
             .because(error)
-            .help("choose device = \"cpu\", fewer members, or smaller layers")
+            .help("set device = \"cpu\", a smaller ensemble_size, or smaller layers")
     })
 }
 
@@ -555,7 +555,7 @@ impl<'a> EpochProgress<'a> {
         self.progress.detail(&text);
     }
 
-    /// Counts epochs that a group of members does not need, or had done before.
+    /// Counts epochs that a group of members does not need, or completed earlier.
     pub(crate) fn skip(&self, epochs: usize, members: usize) {
         self.advance(epochs * members);
     }

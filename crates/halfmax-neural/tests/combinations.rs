@@ -129,7 +129,7 @@ fn what_it_cannot_do_it_says() {
     apart.sides[2].table = 2;
     let context = FitContext::new(Seed::new(2), &Silent, ValidationGroup::Entity(0));
     let error = params().check().unwrap().fit(&apart.all(), &context).unwrap_err();
-    assert!(error.to_string().ends_with("or cell lines and two drugs out of one table"), "{error}");
+    assert!(error.to_string().ends_with("or cell lines and two drugs from one table"), "{error}");
     for pairs in [vec![0, 1, 0, 1], vec![1, 0], vec![0, DRUGS as u32], vec![0]] {
         let mut parts = fitted.stored().unwrap();
         parts.tensors.insert("combination/drugs".into(), Tensor::U32(pairs));

@@ -185,17 +185,20 @@ fn a_checkpoint_of_something_else_is_refused() {
         wider.strip_prefix("memory, model, member 1: ").or(wider.strip_prefix("memory, model, member 2: "));
     assert_eq!(
         said,
-        Some("the checkpoint is of another architecture, with cell/0/weight of 9 × 24"),
+        Some("the checkpoint belongs to another architecture, with cell/0/weight of 9 × 24"),
         "{wider}"
     );
     let longer = message(NeuralParams { epochs: 13, ..params() }, &context);
-    assert!(longer.ends_with("the checkpoint is of other parameters"), "{longer}");
+    assert!(longer.ends_with("the checkpoint belongs to other parameters"), "{longer}");
     let other = message(params(), &FitContext { seed: Seed::new(4), ..context });
-    assert!(other.ends_with("the checkpoint is of other data, another split, seed or catalogue"), "{other}");
+    assert!(
+        other.ends_with("the checkpoint belongs to other data, or another split, seed or catalogue"),
+        "{other}"
+    );
     store.0.lock().unwrap().get_mut("model, member 1").unwrap().tensors.clear();
     let error = fit(params(), &context).unwrap_err();
-    assert!(error.to_string().contains("is missing or of another type"), "{error}");
-    assert_eq!(error.advice(), Some("remove it to start anew"));
+    assert!(error.to_string().contains("is missing or has another type"), "{error}");
+    assert_eq!(error.advice(), Some("remove the checkpoint to start again"));
 }
 
 /// Parameters that diverge.
@@ -219,8 +222,8 @@ fn a_diverged_run_says_so_keeps_its_last_good_weights_and_goes_on_with_a_lower_r
     let error = fit(wild(), &context).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("training diverged: the loss or weights of epoch"), "{text}");
-    assert!(text.contains("at a learning rate of") && text.contains("are kept in memory"), "{text}");
-    assert_eq!(error.advice(), Some("lower learning_rate from 10 to 1, or clip"));
+    assert!(text.contains("at a learning rate of") && text.contains("are saved in memory"), "{text}");
+    assert_eq!(error.advice(), Some("lower learning_rate from 10 to 1, or lower clip"));
     let kept = store.load("model, member 1").unwrap().unwrap();
     let number = |name: &str| kept.description[name].as_u64().unwrap();
     assert!(number("epoch") < number("diverged"));
@@ -400,7 +403,7 @@ fn drugs_that_are_held_out_are_told_apart_by_their_structure() {
     let heard = watcher.heard.into_inner().unwrap();
     assert_eq!(
         heard[0],
-        "family \"neural\": drugs differ by their features only, and they have none: all get the same prediction"
+        "family \"neural\": the drugs have no features and are not recognised individually: all get the same prediction"
     );
     assert!(heard[1].contains("epoch 1 loss") && heard[1].contains("validation RMSE"), "{}", heard[1]);
 }

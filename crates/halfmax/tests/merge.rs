@@ -96,5 +96,5 @@ fn fits_made_elsewhere_are_one_evaluation_equal_to_the_bit_to_the_one_made_here(
     let elsewhere = Protocol { seed: Seed::new(1), ..protocol.clone() };
     let elsewhere = EvaluationPlan::new(screen, folds, &models, &elsewhere).unwrap();
     let other = elsewhere.merge(backwards, &Silent).unwrap_err().to_string();
-    assert!(other.contains("is of another evaluation"), "{other}");
+    assert!(other.contains("belongs to another evaluation"), "{other}");
 }

@@ -1,4 +1,4 @@
-//! What features contribute to the predictions of linear models.
+//! Contributions of features to the predictions of linear models.
 
 use halfmax_core::{
     Attribution, Attributor, EntityTable, Error, FeatureSpace, FittedModel, Query, Result, Tuples,
@@ -9,15 +9,15 @@ use ndarray::{Array1, Array2, Axis};
 use super::fitted::FittedClassical;
 use super::linear::Linear;
 
-/// Attributes predictions for some entities of the row side: a feature contributes its weight times its difference from the
-/// training mean, which is its Shapley value.
+/// Attributes predictions for some entities of the row side. The contribution of a feature is its weight times its difference
+/// from the training mean. This is its Shapley value.
 pub(crate) struct LinearAttributor<'a> {
     model: &'a FittedClassical,
     linear: &'a Linear,
     tables: &'a [&'a EntityTable],
     /// Numbers × entities.
     numbers: Array2<f32>,
-    /// For each number the feature that it belongs to.
+    /// For each number, its feature.
     feature: Vec<usize>,
     /// Columns × entities, all columns of their table.
     predicted: Array2<f32>,
@@ -36,14 +36,16 @@ impl<'a> LinearAttributor<'a> {
         let mut sides: [&[u32]; 2] = [entities, entities];
         sides[1 - row_side] = &columns;
         let predicted = model.predict(&Query { tables, tuples: Tuples::Grid(&sides) })?;
-        let predicted = Array2::from_shape_vec((sides[0].len(), sides[1].len()), predicted)
-            .map_err(|error| Error::failed("predictions do not make a block").because(error))?;
+        let predicted =
+            Array2::from_shape_vec((sides[0].len(), sides[1].len()), predicted).map_err(|error| {
+                Error::failed("the number of predictions does not fit their block").because(error)
+            })?;
         let predicted =
             if row_side == 0 { predicted.t().as_standard_layout().into_owned() } else { predicted };
         Ok(Self { model, linear, tables, numbers, feature: encoder.feature_of().collect(), predicted })
     }
 
-    /// The weight of every number in the column of this entity; the mean over columns where it was not in training.
+    /// The weight of every number in the column of this entity. For a new entity: the mean over the columns.
     fn weights(&self, column: u32) -> Array1<f32> {
         let weights = self.linear.weights();
         let known = self.model.columns(self.tables[1 - self.model.row_side()], &[column]);

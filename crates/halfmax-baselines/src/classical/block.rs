@@ -1,11 +1,11 @@
-//! Responses as a block: rows are the entities that the evaluation holds out, columns those that are asked about again.
+//! Responses as a block. Rows are the entities that the evaluation holds out, columns the entities that it sees again.
 
 use halfmax_core::{Error, FitContext, Result, TrainView};
 use linfa_ndarray::Array2;
 
 use super::sizes::row_side;
 
-/// Responses that a column needs to be learnt from; with fewer it is predicted as its mean.
+/// Minimum number of responses to learn a column. A column with fewer responses is predicted as its mean.
 pub(crate) const FEWEST_RESPONSES: usize = 5;
 
 /// The training responses of a screen of two sides.
@@ -20,24 +20,24 @@ pub(crate) struct Block {
 
 /// The training responses of one entity of the column side.
 pub(crate) struct Column {
-    /// Its position in its table.
+    /// The position of the entity in its table.
     pub(crate) entity: u32,
-    /// Its weighted mean response.
+    /// The weighted mean response of the entity.
     pub(crate) mean: f64,
-    /// Its measured rows, as positions in [`Block::rows`], ascending.
+    /// The measured rows, as ascending positions in [`Block::rows`].
     pub(crate) rows: Vec<u32>,
-    /// Their responses, repeated ones averaged by weight, less the column's mean.
+    /// Their responses minus the column's mean. Repeated responses are averaged by weight.
     pub(crate) deviations: Vec<f64>,
 }
 
 impl Column {
-    /// Whether there is anything to learn: enough responses, and not all the same.
+    /// Whether there is something to learn: enough responses, and not all equal.
     pub(crate) fn is_learnable(&self) -> bool {
         let smallest = 1e-9 * self.mean.abs().max(f64::MIN_POSITIVE);
         self.rows.len() >= FEWEST_RESPONSES && self.deviations.iter().any(|value| value.abs() > smallest)
     }
 
-    /// The rows and deviations of which `keep` says so.
+    /// The rows and deviations that `keep` accepts.
     pub(crate) fn only(&self, keep: impl Fn(usize) -> bool) -> (Vec<u32>, Vec<f64>) {
         let both = self.rows.iter().copied().zip(self.deviations.iter().copied());
         both.filter(|(row, _)| keep(*row as usize)).unzip()
@@ -46,12 +46,14 @@ impl Column {
 
 impl Block {
     /// # Errors
-    /// If there is no response, or the screen has more than two sides.
+    /// If there are no responses, or the screen has more than two sides.
     pub(crate) fn of(family: &str, train: &TrainView, context: &FitContext) -> Result<Self> {
         context.progress.check()?;
         let screen = train.screen;
         if train.rows.is_empty() {
-            return Err(Error::data(format!("no response to fit {family} on")));
+            return Err(Error::data(format!(
+                "{family} needs responses to fit, but the training data have none"
+            )));
         }
         screen.expect_two_sides(family)?;
         let row_side = row_side(context);
@@ -101,7 +103,7 @@ impl Block {
         (0..self.columns.len()).filter(|at| width > 0 && self.columns[*at].is_learnable()).collect()
     }
 
-    /// The deviations of some columns in the rows that `keep` names, 0 where nothing was measured.
+    /// The deviations of some columns in the rows that `keep` lists; 0 where nothing was measured.
     pub(crate) fn filled(&self, columns: &[usize], keep: &[usize]) -> Array2<f64> {
         let mut place = vec![None; self.rows.len()];
         keep.iter().enumerate().for_each(|(at, row)| place[*row] = Some(at));
@@ -124,7 +126,7 @@ impl Block {
     }
 }
 
-/// A column from its measured rows and their weighted sums, which are cleared; and its total weight, above 0 for each.
+/// A column from its measured rows and their weighted sums, which are cleared. Also returns its total weight, above 0 for each column.
 fn column(entity: u32, mut rows: Vec<u32>, sums: &mut [(f64, f64)]) -> (Column, f64) {
     rows.sort_unstable();
     let own = || rows.iter().map(|row| sums[*row as usize]);

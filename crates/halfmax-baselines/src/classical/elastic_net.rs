@@ -20,11 +20,11 @@ use super::linear::Linear;
 use super::sizes::BlockSizes;
 use super::time_limit::affordable;
 
-/// Parameters of elastic nets: one for each column (drug, where cell lines are held out) on the features of the rows, by
-/// coordinate descent (`linfa-elasticnet`; Zou & Hastie 2005, Friedman, Hastie & Tibshirani 2010).
+/// Parameters of elastic nets: one net for each column (each drug, if cell lines are held out) on the features of the rows.
+/// They are fitted by coordinate descent (`linfa-elasticnet`; Zou & Hastie 2005, Friedman, Hastie & Tibshirani 2010).
 ///
-/// Real features are standardised, bits and levels of categories are 0 or 1. Each column is fitted to its own responses, less
-/// their mean. Weights of responses count where repeated ones are averaged and in means, not in the fit.
+/// Real features are standardised; bits and levels of categories are 0 or 1. Each column is fitted to its own responses minus
+/// their mean. Response weights affect means and the averages of repeated responses, not the fit.
 ///
 /// ```
 /// use halfmax_baselines::ElasticNetParams;
@@ -53,23 +53,23 @@ use super::time_limit::affordable;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ElasticNetParams {
-    /// The penalty, as linfa and scikit-learn (`alpha`) have it. If left out, one for all columns is chosen among 0.4, 0.2,
-    /// 0.1, 0.05 and 0.025 times the standard deviation of the responses about their columns' means,
-    /// by the squared error on three parts of the training rows left out in turn, on at most twelve columns.
+    /// The penalty, defined as in linfa and scikit-learn (`alpha`). If not set, the fit chooses one for all columns among
+    /// 0.4, 0.2, 0.1, 0.05 and 0.025 times the standard deviation of the responses around their columns' means. It
+    /// compares squared errors on three parts of the training rows, each left out once, on at most twelve columns.
     pub penalty: Option<f64>,
-    /// The share of the penalty that is on absolute weights, 0 (ridge) to 1 (lasso).
+    /// Share of the penalty that applies to absolute weights, from 0 (ridge) to 1 (lasso).
     pub l1_ratio: f64,
     /// Whether all columns choose their features together, by a penalty on each feature's weights over the columns: the
-    /// multi-task elastic net, fitted to the block with what was not measured filled with its column's mean. It needs
-    /// `penalty`, which grows with the square root of the number of columns, and is fitted by one thread that cannot be
-    /// stopped; a small penalty can take minutes.
+    /// multi-task elastic net. It is fitted to the block, with missing responses replaced by their column's mean. It
+    /// needs `penalty`, and the best value grows with the square root of the number of columns. One thread fits it and
+    /// cannot be stopped; a small penalty can take minutes.
     pub multi_task: bool,
-    /// How many features of each block of real numbers are used: those that vary most over the training rows.
+    /// Number of features to use from each block of real numbers: those that vary most over the training rows.
     pub features: usize,
-    /// Most sweeps over the features.
+    /// Maximum number of sweeps over the features.
     pub max_iterations: usize,
-    /// A fit stops when weights move by less than this share in a sweep, and the duality gap is less than this share of the
-    /// sum of squares.
+    /// A fit stops when the weights change by less than this share in a sweep and the duality gap is less than this share
+    /// of the sum of squares.
     pub tolerance: f64,
 }
 
@@ -96,15 +96,15 @@ impl ElasticNetParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// The first parameter that cannot work, with its value and what is allowed.
+    /// If a parameter is out of range. The error names the first such parameter, its value and the allowed values.
     pub fn check(self) -> Result<ElasticNet> {
         self.penalty.map_or(Ok(()), |penalty| check::positive("penalty", penalty))?;
         if self.multi_task && self.penalty.is_none() {
             return Err(Error::config(
-                "penalty is missing: expected a finite number above 0 where multi_task = true",
+                "penalty is missing: multi_task = true needs a finite number above 0",
             )
             .help(
-                "try the standard deviation of the responses about their columns' means, then smaller ones",
+                "start with the standard deviation of the responses around their columns' means, then try smaller values",
             ));
         }
         check::share("l1_ratio", self.l1_ratio)?;
@@ -115,22 +115,22 @@ impl ElasticNetParams {
     }
 }
 
-/// Penalties that are tried, as shares of the responses' standard deviation.
+/// Penalties to try, as shares of the responses' standard deviation.
 const PENALTIES: [f64; 5] = [0.4, 0.2, 0.1, 0.05, 0.025];
-/// Most columns that the penalty is chosen on.
+/// Maximum number of columns that the penalty is chosen on.
 const MOST_ASKED: usize = 12;
-/// Sweeps that a fit takes, about, and time for a number in one of them: measured on GDSC2.
+/// Approximate number of sweeps of a fit, and time for one number in a sweep, measured on GDSC2.
 const SWEEPS: f64 = 60.0;
 const NANOSECONDS: f64 = 0.25;
-/// How much longer a number takes where columns are fitted together; how many sweeps that takes is not known before.
+/// Factor on the time for a number if columns are fitted together. The number of sweeps is not known in advance.
 const TOGETHER: f64 = 10.0;
 
 impl Model for ElasticNet {
     type Fitted = FittedClassical;
 
     /// # Errors
-    /// If there is no response, the screen has more than two sides, a feature is infinite, or the fit would take more than
-    /// ten minutes; and if the user stopped it.
+    /// If there are no responses, if the screen has more than two sides, if a feature is infinite, if the fit would take
+    /// more than ten minutes, or if the user stopped it.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedClassical> {
         let family = Classical::ElasticNet;
         let block = Block::of(family.name(), train, context)?;
@@ -157,7 +157,7 @@ impl Model for ElasticNet {
         let sizes = BlockSizes::of(Classical::ElasticNet.name(), train, context, self.params.features)?;
         let BlockSizes { rows, columns, learnable, width, .. } = sizes;
         afford(&self.params, rows, width, learnable)?;
-        // Each fit has the features of its own rows in double precision, twice; together there is one.
+        // Each fit holds the features of its own rows in double precision, twice. If columns are fitted together, there is one fit.
         let fits = if self.params.multi_task { 1 } else { rayon::current_num_threads() };
         let designs = 2 * 8 * rows * width.max(rows) * fits.min(learnable);
         let weights = 8 * width * learnable + 4 * width * columns;
@@ -177,7 +177,7 @@ fn afford(params: &ElasticNetParams, rows: usize, width: usize, columns: usize) 
         &format!("{rows} rows, {width} features and {columns} columns"),
         fits as f64 * width as f64 * rows as f64 * sweeps * slower,
         NANOSECONDS,
-        "take fewer `features` or `max_iterations`, or use family = \"kernel\" or \"boost\"",
+        "lower `features` or `max_iterations`, or use family = \"kernel\" or \"boost\"",
     )
 }
 
@@ -200,7 +200,7 @@ struct Fit<'a> {
 type Net = (Array1<f64>, f64);
 
 impl Fit<'_> {
-    /// The penalty that is given, or the best of [`PENALTIES`].
+    /// The configured penalty, or the best of [`PENALTIES`].
     fn penalty(&self) -> Result<f64> {
         if let Some(penalty) = self.params.penalty {
             return Ok(penalty);
@@ -293,9 +293,9 @@ impl Fit<'_> {
         Ok(())
     }
 
-    /// Features of some rows, column-major and centred, and the centres. With fewer features than rows, features of zeros
-    /// are added: they change no weight, and without them linfa would also work out the weights' variances, which takes
-    /// longer than the fit.
+    /// Features of some rows, column-major and centred, and the centres. If there are fewer features than rows, features
+    /// of zeros are added. They change no weight. Without them linfa would also compute the variances of the weights,
+    /// which takes longer than the fit.
     fn design(&self, rows: &[u32]) -> Result<(Array2<f64>, Array1<f64>)> {
         let (width, count) = (self.turned.nrows(), rows.len());
         let padded = width.max(count);
@@ -308,17 +308,18 @@ impl Fit<'_> {
             centres.push(centre);
         }
         values.resize(padded * count, 0.0);
-        let x = Array2::from_shape_vec((count, padded).f(), values)
-            .map_err(|error| Error::failed("features do not make a matrix").because(error))?;
+        let x = Array2::from_shape_vec((count, padded).f(), values).map_err(|error| {
+            Error::failed("the number of feature values does not fit their matrix").because(error)
+        })?;
         Ok((x, centres.into()))
     }
 }
 
 fn failed(error: linfa_elasticnet::ElasticNetError) -> Error {
-    Error::failed("an elastic net cannot be fitted").because(error)
+    Error::failed("an elastic net could not be fitted").because(error)
 }
 
-/// Counts columns that are done, from any thread.
+/// Counts finished columns, from any thread.
 pub(crate) struct Done<'a> {
     progress: &'a dyn Progress,
     done: AtomicUsize,
@@ -330,10 +331,10 @@ impl<'a> Done<'a> {
         Self { progress, done: AtomicUsize::new(0), total }
     }
 
-    /// One more is done.
+    /// Counts one more finished column.
     ///
     /// # Errors
-    /// If the user stopped it.
+    /// If the user stopped the fit.
     pub(crate) fn one(&self) -> Result<()> {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         self.progress.step(done, self.total);

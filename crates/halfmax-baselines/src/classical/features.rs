@@ -5,8 +5,8 @@ use ndarray::Array2;
 
 use super::block::Block;
 
-/// The encoder of a block's rows, with at most `most` features of each block of real numbers, those that vary most over
-/// these rows; and their numbers, rows × width.
+/// The encoder of a block's rows, and their numbers, rows × width. From each block of real numbers it takes at most `most`
+/// features, those that vary most over these rows.
 pub(crate) fn encoder(train: &TrainView, block: &Block, most: usize) -> Result<(Encoder, Array2<f32>)> {
     let screen = train.screen;
     let table = screen.table(block.row_side);

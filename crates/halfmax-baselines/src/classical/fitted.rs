@@ -36,7 +36,7 @@ pub enum Classical {
 }
 
 impl Classical {
-    /// All of them.
+    /// All classical families.
     pub const ALL: [Self; 5] = [Self::ElasticNet, Self::Pls, Self::Knn, Self::RandomForest, Self::ExtraTrees];
 
     /// The name of the family, as in a configuration: "elastic_net".
@@ -50,7 +50,7 @@ impl Classical {
         }
     }
 
-    /// The family of this name, if it is one.
+    /// The family with this name, if there is one.
     ///
     /// ```
     /// use halfmax_baselines::Classical;
@@ -62,7 +62,7 @@ impl Classical {
     }
 }
 
-/// What predicts a row's deviations from the column means.
+/// Predicts a row's deviations from the column means.
 pub(crate) enum Predictor {
     Linear(Linear),
     Neighbours(Neighbours),
@@ -70,8 +70,8 @@ pub(crate) enum Predictor {
 }
 
 impl Predictor {
-    /// The deviations of one row, given its numbers, in some training columns (ascending). Each depends on the row and the
-    /// column only.
+    /// The deviations of one row in some training columns (ascending), given its numbers. Each deviation depends on the
+    /// row and the column only.
     fn deviations(&self, row: &[f32], columns: &[u32]) -> Result<Vec<f64>> {
         match self {
             Self::Linear(linear) => Ok(linear.deviations(row, columns)),
@@ -91,13 +91,13 @@ impl Predictor {
 
 /// A fitted model of one of the [`Classical`] families.
 ///
-/// A response is predicted as the mean of its column (a drug, where cell lines are held out) plus a deviation that is told
-/// from the features of its row. For a column that was not in training it is the mean of all training responses plus the mean
-/// of the row's deviations over all training columns.
+/// A prediction is the mean of its column (a drug, if cell lines are held out) plus a deviation that depends on the features
+/// of its row. For a new column, it is the mean of all training responses plus the mean of the row's deviations over all
+/// training columns.
 pub struct FittedClassical {
     head: Head,
     encoder: Encoder,
-    /// The mean of each training column, and last that of all responses.
+    /// The mean of each training column, followed by the mean of all responses.
     means: Vec<f64>,
     predictor: Predictor,
     column_of: HashMap<String, u32>,
@@ -113,7 +113,7 @@ impl fmt::Debug for FittedClassical {
     }
 }
 
-/// What is stored as a description.
+/// The stored description.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Head {
@@ -155,21 +155,21 @@ impl FittedClassical {
         Self { head, encoder, means, predictor, column_of }
     }
 
-    /// Which family it is of.
+    /// The family of the model.
     pub fn classical(&self) -> Classical {
         self.head.family
     }
 
-    /// The settings it was fitted with; what was chosen on the training data is filled in.
+    /// The settings of the fit, including values that were chosen on the training data.
     pub fn params(&self) -> &serde_json::Value {
         &self.head.params
     }
 
-    /// A model from its [`FittedModel::stored`], exactly as it was.
+    /// Reads a model from its [`FittedModel::stored`] form, exactly as it was.
     ///
     /// # Errors
-    /// If the description is not one of a classical family, or a tensor is missing, of another type or length, or holds a
-    /// number that cannot be.
+    /// If the description is not that of a classical family, or a tensor is missing, has the wrong type or length, or
+    /// holds an invalid number.
     pub fn from_stored(stored: &StoredModel) -> Result<Self> {
         let fitted = Self::read(stored)?;
         stored.refuse_unknown(&fitted.stored()?)?;
@@ -179,10 +179,10 @@ impl FittedClassical {
     fn read(stored: &StoredModel) -> Result<Self> {
         let head: Head = stored.described()?;
         if head.row_side > 1 {
-            return Err(malformed(format!("its rows are side {}", head.row_side)));
+            return Err(malformed(format!("its rows are on side {}: expected side 0 or 1", head.row_side)));
         }
         check_params(head.family, &head.params)
-            .map_err(|error| malformed(format!("its parameters are not understood: {error}")))?;
+            .map_err(|error| malformed(format!("its parameters cannot be read: {error}")))?;
         let columns = head.columns.len();
         let plain = Encoder::width_of(&head.space);
         let encoder = Encoder {
@@ -205,7 +205,7 @@ impl FittedClassical {
         };
         let fitted = Self::assembled(head, encoder, means, predictor);
         if fitted.column_of.len() != columns {
-            return Err(malformed("one of its columns occurs twice"));
+            return Err(malformed("a column occurs twice"));
         }
         Ok(fitted)
     }
@@ -225,7 +225,7 @@ impl FittedClassical {
         self.head.row_side
     }
 
-    /// For each of some entities of the column side the training column, if it is one.
+    /// For each of some entities of the column side, its training column, if it has one.
     pub(super) fn columns(&self, table: &EntityTable, entities: &[u32]) -> Vec<Option<u32>> {
         let of = |entity: &u32| self.column_of.get(&table.ids()[*entity as usize]).copied();
         entities.iter().map(of).collect()
@@ -252,8 +252,9 @@ impl FittedClassical {
             Ok(columns.iter().map(|column| value(column) as f32).collect())
         };
         let values: Vec<Vec<f32>> = rows.par_iter().map(of_row).collect::<Result<_>>()?;
-        Array2::from_shape_vec((rows.len(), columns.len()), values.concat())
-            .map_err(|error| Error::failed("predictions do not make a block").because(error))
+        Array2::from_shape_vec((rows.len(), columns.len()), values.concat()).map_err(|error| {
+            Error::failed("the number of predictions does not fit their block").because(error)
+        })
     }
 
     fn listed(&self, tables: &[&EntityTable], rows: &[u32], columns: &[u32]) -> Result<Vec<f32>> {
@@ -268,7 +269,7 @@ impl FittedClassical {
     }
 }
 
-/// Whether parameters are those of a family.
+/// Whether the parameters are those of the family.
 fn check_params(family: Classical, params: &serde_json::Value) -> Result<(), serde_json::Error> {
     match family {
         Classical::ElasticNet => ElasticNetParams::deserialize(params).map(drop),
@@ -278,7 +279,7 @@ fn check_params(family: Classical, params: &serde_json::Value) -> Result<(), ser
     }
 }
 
-/// The different entities of a list in ascending order, and for each of the list its place among them.
+/// The different entities of a list in ascending order, and for each entry of the list its position among them.
 fn distinct(list: &[u32]) -> (Vec<u32>, Vec<usize>) {
     let mut all = list.to_vec();
     all.sort_unstable();
@@ -321,7 +322,7 @@ impl FittedModel for FittedClassical {
         2
     }
 
-    /// The features of the row side; none of the column side are used.
+    /// The features of the row side. Features of the column side are not used.
     fn space(&self, side: usize) -> &FeatureSpace {
         if side == self.head.row_side { &self.head.space } else { FeatureSpace::none() }
     }

@@ -19,19 +19,19 @@ use super::sizes::BlockSizes;
 use super::smartcore_forest::trees_of;
 use super::time_limit::affordable;
 
-/// Parameters of forests: one for each column (drug, where cell lines are held out) on features of the rows, by `smartcore`
-/// (random forests: Breiman 2001; extremely randomised trees: Geurts, Ernst & Wehenkel 2006).
+/// Parameters of forests: one forest for each column (each drug, if cell lines are held out) on features of the rows. They
+/// are grown by `smartcore` (random forests: Breiman 2001; extremely randomised trees: Geurts, Ernst & Wehenkel 2006).
 ///
-/// Each forest sees the features that correlate most with its column's responses, chosen on the training rows. Real features are
-/// standardised, bits and levels of categories are 0 or 1. Weights of responses count where repeated ones are averaged and in
-/// means, not in the fit.
+/// Each forest sees the features that correlate most with its column's responses, chosen on the training rows. Real features
+/// are standardised; bits and levels of categories are 0 or 1. Response weights affect means and the averages of repeated
+/// responses, not the fit.
 ///
 /// ```
 /// use halfmax_baselines::{ForestKind, ForestParams};
 /// use halfmax_core::*;
 /// use ndarray::Array2;
 ///
-/// // A gene that is on or off tells the response; the last ten of 60 cell lines were not measured.
+/// A gene that is on or off determines the response. The last ten of 60 cell lines were not measured.
 /// let genes = Array2::from_shape_fn((60, 2), |(cell, gene)| ((cell * (7 + 4 * gene)) % 13) as f32);
 /// let response = |cell: usize, drug: usize| f32::from(genes[[cell, 0]] > 6.0) * drug as f32;
 /// let pairs: Vec<(u32, u32)> = (0..50).flat_map(|cell| (0..4).map(move |drug| (cell, drug))).collect();
@@ -54,15 +54,15 @@ use super::time_limit::affordable;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForestParams {
-    /// Trees of each column's forest.
+    /// Number of trees of each column's forest, 1 to 100000.
     pub trees: usize,
-    /// Most levels of a tree, the root's included; without, as many as it takes.
+    /// Maximum number of levels of a tree, including the root. If not set, there is no limit.
     pub max_depth: Option<usize>,
-    /// Fewest rows of a leaf.
+    /// Minimum number of rows in a leaf.
     pub min_samples_leaf: usize,
-    /// Features, drawn anew, that each split is chosen among; without, the square root of their number, rounded down.
+    /// Number of random features that each split chooses from. If not set: the square root of the number of features, rounded down.
     pub features_per_split: Option<usize>,
-    /// How many features each column's forest sees: those that correlate most with its responses.
+    /// Number of features that each column's forest sees: those that correlate most with its responses.
     pub features: usize,
 }
 
@@ -72,12 +72,12 @@ impl Default for ForestParams {
     }
 }
 
-/// Which trees a forest has.
+/// The kind of trees of a forest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForestKind {
-    /// Each on a bootstrap sample of the rows, with the best cut of each feature: family "random_forest".
+    /// Each tree is grown on a bootstrap sample of the rows, with the best cut of each feature: family "random_forest".
     Random,
-    /// Each on all rows, with a random cut of each feature: family "extra_trees".
+    /// Each tree is grown on all rows, with a random cut of each feature: family "extra_trees".
     Extra,
 }
 
@@ -92,7 +92,7 @@ impl ForestParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// The first parameter that cannot work, with its value and what is allowed.
+    /// If a parameter is out of range. The error names the first such parameter, its value and the allowed values.
     pub fn check(self, kind: ForestKind) -> Result<Forest> {
         check::within("trees", self.trees, 1..=100_000)?;
         self.max_depth.map_or(Ok(()), |depth| check::within("max_depth", depth, 1..=1000))?;
@@ -104,18 +104,18 @@ impl ForestParams {
     }
 }
 
-/// Entities and numbers that a stored split can point to.
+/// Maximum numbers of entities and of numbers that a stored split can refer to.
 const MOST_ROWS: usize = 1 << 15;
 const MOST_NUMBERS: usize = 1 << 16;
-/// Time for a row, a feature and a level of a tree: measured on GDSC2.
+/// Time for a row, a feature and a level of a tree, measured on GDSC2.
 const NANOSECONDS: f64 = 0.4;
 
 impl Model for Forest {
     type Fitted = FittedClassical;
 
     /// # Errors
-    /// If there is no response, the screen has more than two sides, more than 32,768 rows or 65,536 features, a feature is
-    /// infinite, or the fit would take more than ten minutes; and if the user stopped it.
+    /// If there are no responses, if the screen has more than two sides, 32,768 rows or 65,536 features, if a feature is
+    /// infinite, if the fit would take more than ten minutes, or if the user stopped it.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedClassical> {
         let family = self.family();
         let block = Block::of(family.name(), train, context)?;
@@ -144,10 +144,10 @@ impl Model for Forest {
         let deepest = params
             .max_depth
             .map_or(usize::MAX, |depth| 1usize.checked_shl(depth as u32).unwrap_or(usize::MAX));
-        // Leaves are larger than the smallest that may be; a tree has about twice as many nodes as leaves, of 8 bytes.
+        // Leaves are usually larger than the minimum. A tree has about twice as many nodes as leaves, of 8 bytes each.
         let leaves = (rows * 2 / (3 * params.min_samples_leaf)).clamp(1, deepest);
         let forest = 2 * leaves * params.trees;
-        // While it is grown a node takes about 120 bytes, then again as text.
+        // While it is grown, a node takes about 120 bytes, then the same again in its serialised form.
         let growing = rayon::current_num_threads() * (8 * rows * params.features.min(width) + 160 * forest);
         let relevance = 4 * columns * (width + rows);
         let grown = 2 * 8 * forest * learnable;
@@ -167,7 +167,7 @@ impl Forest {
         let family = self.family();
         if rows > MOST_ROWS || width > MOST_NUMBERS {
             return Err(Error::data(format!(
-                "family {:?} on {rows} rows and {width} features: expected at most {MOST_ROWS} and {MOST_NUMBERS}",
+                "family {:?} cannot use {rows} rows and {width} features: expected at most {MOST_ROWS} and {MOST_NUMBERS}",
                 family.name()
             ))
             .help("use family = \"boost\""));
@@ -181,7 +181,7 @@ impl Forest {
             &format!("{rows} rows, {features} features, {columns} columns and {} trees", params.trees),
             rows as f64 * features as f64 * levels * columns as f64 * params.trees as f64,
             NANOSECONDS,
-            "take fewer `trees` or `features`, or use family = \"boost\"",
+            "lower `trees` or `features`, or use family = \"boost\"",
         )
     }
 
@@ -218,13 +218,14 @@ impl Forest {
                 postcard::to_allocvec(&ExtraTreesRegressor::fit(&x, y, settings).map_err(failed)?)
             }
         };
-        let stored = stored.map_err(|error| Error::failed("a forest cannot be written").because(error))?;
+        let stored =
+            stored.map_err(|error| Error::failed("a forest could not be serialised").because(error))?;
         trees_of(&stored, chosen)
     }
 }
 
-/// For each column and number the size of their correlation over the training rows, up to a factor for each column; what was
-/// not measured is taken for the column's mean.
+/// For each column and number, the size of their correlation over the training rows, up to a factor for each column. Missing
+/// responses count as their column's mean.
 fn relevance(block: &Block, values: &Array2<f32>) -> Array2<f32> {
     let mut deviations = Array2::zeros((block.columns.len(), block.rows.len()));
     for (mut out, column) in deviations.axis_iter_mut(Axis(0)).zip(&block.columns) {
@@ -240,7 +241,7 @@ fn relevance(block: &Block, values: &Array2<f32>) -> Array2<f32> {
     relevance
 }
 
-/// The positions of the `most` largest, ascending; ties go to the first.
+/// The ascending positions of the `most` largest values. On ties the first wins.
 fn most_relevant(relevance: &[f32], most: usize) -> Vec<u32> {
     let mut order: Vec<u32> = (0..relevance.len() as u32).collect();
     if most < order.len() {
@@ -253,26 +254,26 @@ fn most_relevant(relevance: &[f32], most: usize) -> Vec<u32> {
     order
 }
 
-/// One tree, its nodes in an order in which children come after their parent and beside each other.
+/// One tree. Its nodes are ordered so that children come after their parent and next to each other.
 pub(crate) struct Tree {
-    /// The number that is compared in the high 16 bits; in the low 16 how far on the first child is, 0 in a leaf.
+    /// The high 16 bits hold the position of the compared number. The low 16 bits hold the distance to the first child; 0 in a leaf.
     pub(crate) splits: Vec<u32>,
-    /// A row goes to the first child if its number is at most this, else to the second; in a leaf the deviation.
+    /// A row goes to the first child if its number is at most this value, otherwise to the second. In a leaf: the deviation.
     pub(crate) values: Vec<f32>,
 }
 
 /// The forests of all columns.
 pub(crate) struct Forests {
-    /// Where the trees of each column start, and their number.
+    /// Where the trees of each column start; the last entry is the number of trees.
     trees: Vec<u32>,
-    /// Where the nodes of each tree start, and their number.
+    /// Where the nodes of each tree start; the last entry is the number of nodes.
     nodes: Vec<u32>,
     splits: Vec<u32>,
     values: Vec<f32>,
 }
 
 impl Forests {
-    /// The forests of some columns (ascending); the others have none.
+    /// The forests of some columns (ascending). The other columns have none.
     fn new(columns: usize, grown: Vec<(usize, Vec<Tree>)>) -> Self {
         let (mut nodes, mut splits, mut values) = (vec![0], Vec::new(), Vec::new());
         let mut trees = vec![0; columns + 1];
@@ -336,21 +337,21 @@ impl Forests {
                 onward == 0 || ((split >> 16) as usize) < width && at + onward + 1 < to
             };
             if from == to || !(from..to).zip(&splits[from..to]).all(fits) {
-                return Err(malformed("a split of a tree points nowhere"));
+                return Err(malformed("a split of a tree refers to a node or number that does not exist"));
             }
         }
         Ok(Self { trees, nodes, splits, values })
     }
 }
 
-/// Checks that starts begin with 0 and do not fall; the last.
+/// Checks that the starts begin with 0 and do not fall. Returns the last one.
 fn starts(starts: &[u32], name: &str) -> Result<usize> {
     if starts.first() != Some(&0) || starts.windows(2).any(|pair| pair[0] > pair[1]) {
-        return Err(malformed(format!("{name} do not start where they should")));
+        return Err(malformed(format!("the starts of {name} are out of order")));
     }
     Ok(starts.last().copied().unwrap_or(0) as usize)
 }
 
 fn failed(error: smartcore::error::Failed) -> Error {
-    Error::failed("a forest cannot be grown").because(error)
+    Error::failed("a forest could not be grown").because(error)
 }

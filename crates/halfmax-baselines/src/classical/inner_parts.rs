@@ -4,13 +4,13 @@ use halfmax_core::{FitContext, ValidationGroup, deal};
 
 use super::block::Block;
 
-/// Parts that the rows are dealt into.
+/// Number of parts that the rows are dealt into.
 pub(crate) const PARTS: usize = 3;
 const SEED_PARTS: u64 = 21;
 
-/// For each training row the part it is left out with: whole rows, or whole groups of rows where the evaluation leaves out
-/// groups. What these models know of a row is its features, so rows are left out even where single responses are asked for.
-/// Fewer than two rows or groups make one part.
+/// For each training row, the part that it is left out with. If the evaluation leaves out groups, whole groups of rows stay
+/// together. These models know a row by its features only, so rows are left out even if the evaluation holds out single
+/// responses. Fewer than two rows or groups make one part.
 pub(crate) fn parts(block: &Block, context: &FitContext) -> Vec<usize> {
     let group_of: Vec<usize> = match context.validation {
         ValidationGroup::Groups(side, groups) if side == block.row_side => {

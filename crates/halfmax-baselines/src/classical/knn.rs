@@ -16,18 +16,18 @@ use super::inner_parts::parts;
 use super::sizes::BlockSizes;
 use super::time_limit::affordable;
 
-/// Parameters of nearest neighbours: a response is the mean over the training rows (cell lines, where these are held out)
-/// whose features are nearest, of those that were measured in its column (distances by `smartcore`; Fix & Hodges 1951).
+/// Parameters of nearest neighbours. A response is the mean over the training rows (cell lines, if these are held out) with
+/// the nearest features, among the rows measured in its column (distances by `smartcore`; Fix & Hodges 1951).
 ///
-/// Distances are Euclidean, between standardised real features, bits, and levels of categories as bits. Weights of responses
-/// count where repeated ones are averaged and in means, not among neighbours.
+/// Distances are Euclidean, between standardised real features, bits, and levels of categories as bits. Response weights
+/// affect means and the averages of repeated responses, not the neighbours.
 ///
 /// ```
 /// use halfmax_baselines::KnnParams;
 /// use halfmax_core::*;
 /// use ndarray::Array2;
 ///
-/// // Cell lines have one of three expression profiles, which tells their response; the last was not measured.
+/// Cell lines have one of three expression profiles, which determines their response. The last cell line was not measured.
 /// let genes = Array2::from_shape_fn((31, 2), |(cell, gene)| ((cell % 3) * (gene + 1)) as f32);
 /// let pairs: Vec<(u32, u32)> = (0..30).flat_map(|cell| (0..2).map(move |drug| (cell, drug))).collect();
 /// let values = pairs.iter().map(|(cell, drug)| (cell % 3 + 5 * drug) as f32).collect();
@@ -48,22 +48,22 @@ use super::time_limit::affordable;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KnnParams {
-    /// Number of neighbours. If left out, chosen among 5, 10, 20, 40 and 80 by the squared error on three parts of the training
-    /// rows, each told from the other two.
+    /// Number of neighbours, 1 to 10000. If not set, the fit chooses among 5, 10, 20, 40 and 80. It compares squared
+    /// errors on three parts of the training rows, each predicted from the other two.
     pub k: Option<usize>,
-    /// What each neighbour counts.
+    /// The weight of each neighbour.
     pub weights: NeighbourWeights,
-    /// How many features of each block of real numbers are used: those that vary most over the training rows.
+    /// Number of features to use from each block of real numbers: those that vary most over the training rows.
     pub features: usize,
 }
 
-/// What each neighbour counts.
+/// The weight of each neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NeighbourWeights {
-    /// All the same.
+    /// All neighbours have the same weight.
     Uniform,
-    /// The inverse of its distance; where any has the same features, only those.
+    /// The inverse of the distance. If neighbours have exactly the same features, only these count.
     Distance,
 }
 
@@ -83,7 +83,7 @@ impl KnnParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// The first parameter that cannot work, with its value and what is allowed.
+    /// If a parameter is out of range. The error names the first such parameter, its value and the allowed values.
     pub fn check(self) -> Result<Knn> {
         self.k.map_or(Ok(()), |k| check::within("k", k, 1..=10_000))?;
         check::within("features", self.features, 1..=1_000_000)?;
@@ -91,17 +91,17 @@ impl KnnParams {
     }
 }
 
-/// Numbers of neighbours that are tried.
+/// Numbers of neighbours to try.
 const TRIED: [usize; 5] = [5, 10, 20, 40, 80];
-/// Time for one number of a distance: measured on GDSC2.
+/// Time for one number of a distance, measured on GDSC2.
 const NANOSECONDS: f64 = 2.5;
 
 impl Model for Knn {
     type Fitted = FittedClassical;
 
     /// # Errors
-    /// If there is no response, the screen has more than two sides, a feature is infinite, or choosing `k` would take more
-    /// than ten minutes; and if the user stopped it.
+    /// If there are no responses, if the screen has more than two sides, if a feature is infinite, if choosing `k` would
+    /// take more than ten minutes, or if the user stopped it.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedClassical> {
         let family = Classical::Knn;
         let block = Block::of(family.name(), train, context)?;
@@ -123,7 +123,7 @@ impl Model for Knn {
         if self.params.k.is_none() && sizes.learnable > 0 {
             afford(sizes.rows, sizes.width)?;
         }
-        // The features of the search, besides those by which k is chosen.
+        // The features for the search, besides those that `k` is chosen with.
         let fitted = sizes.kept() + 3 * sizes.features() + 4 * sizes.rows * sizes.columns;
         Ok(sizes.gathered().max(fitted))
     }
@@ -135,11 +135,11 @@ fn afford(rows: usize, width: usize) -> Result<()> {
         &format!("{rows} rows and {width} features"),
         (rows * rows) as f64 * width as f64,
         NANOSECONDS,
-        "give `k`, take fewer `features`, or use family = \"boost\"",
+        "set `k`, lower `features`, or use family = \"boost\"",
     )
 }
 
-/// Deviations, rows × all columns of the block; NaN where nothing was measured and in columns that are not learnt.
+/// Deviations, rows × all columns of the block. NaN where nothing was measured, and in columns that are not learnt.
 fn responses(block: &Block, learnt: &[usize]) -> Array2<f32> {
     let mut values = Array2::from_elem((block.rows.len(), block.columns.len()), f32::NAN);
     for at in learnt {
@@ -151,7 +151,7 @@ fn responses(block: &Block, learnt: &[usize]) -> Array2<f32> {
     values
 }
 
-/// Training rows, to be searched.
+/// Training rows, ready to search.
 pub(crate) struct Neighbours {
     search: LinearKNNSearch<Vec<f32>, Euclidian<f32>>,
     /// Rows × width.
@@ -183,7 +183,7 @@ impl Neighbours {
         Ok(columns.iter().map(|column| self.mean(&ordered, *column as usize, &[self.k])[0]).collect())
     }
 
-    /// For each number of neighbours (ascending) their mean in one column; 0 where none was measured.
+    /// For each number of neighbours (ascending), their mean in one column; 0 if none was measured.
     fn mean(&self, ordered: &[(usize, f64)], column: usize, numbers: &[usize]) -> Vec<f64> {
         let measured = ordered.iter().filter(|(row, _)| !self.responses[[*row, column]].is_nan());
         let mut means = Vec::with_capacity(numbers.len());
@@ -253,10 +253,10 @@ impl Neighbours {
 
     pub(crate) fn from_stored(stored: &StoredModel, width: usize, columns: usize) -> Result<Self> {
         let (k, weights) = match stored.u32s("neighbours", 2)? {
-            [0, _] => return Err(malformed("it has no neighbours")),
+            [0, _] => return Err(malformed("its number of neighbours is 0")),
             [k, 0] => (*k as usize, NeighbourWeights::Uniform),
             [k, 1] => (*k as usize, NeighbourWeights::Distance),
-            _ => return Err(malformed("what its neighbours count is not known")),
+            _ => return Err(malformed("the weights of its neighbours have an unknown code")),
         };
         let length = match stored.tensors.get("responses") {
             Some(Tensor::F32(responses)) => responses.len(),
@@ -264,14 +264,15 @@ impl Neighbours {
         };
         let rows = length.checked_div(columns).unwrap_or(0);
         let matrix = |values: &[f32], width: usize| {
-            Array2::from_shape_vec((rows, width), values.to_vec())
-                .map_err(|error| malformed("its neighbours do not make a block").because(error))
+            Array2::from_shape_vec((rows, width), values.to_vec()).map_err(|error| {
+                malformed("the number of values of its neighbours does not fit their block").because(error)
+            })
         };
         let values = matrix(stored.f32s("rows", rows * width)?, width)?;
         let mut responses = matrix(stored.f32s("responses", rows * columns)?, columns)?;
         let measured = stored.u8s("measured", rows * columns)?;
         if measured.iter().any(|bit| *bit > 1) {
-            return Err(malformed("what was measured is neither 0 nor 1"));
+            return Err(malformed("a mark of a measured response is neither 0 nor 1"));
         }
         let gaps = responses.iter_mut().zip(measured).filter(|(_, measured)| **measured == 0);
         gaps.for_each(|(value, _)| *value = f32::NAN);
@@ -280,5 +281,5 @@ impl Neighbours {
 }
 
 fn failed(error: smartcore::error::Failed) -> Error {
-    Error::failed("neighbours cannot be searched").because(error)
+    Error::failed("the search for neighbours failed").because(error)
 }

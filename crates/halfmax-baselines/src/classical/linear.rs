@@ -11,7 +11,7 @@ pub(crate) struct Linear {
 }
 
 impl Linear {
-    /// No deviation whatever the features.
+    /// No deviation, whatever the features.
     pub(crate) fn zeros(width: usize, columns: usize) -> Self {
         Self { weights: Array2::zeros((width, columns)), intercepts: vec![0.0; columns] }
     }

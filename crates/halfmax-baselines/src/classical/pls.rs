@@ -18,12 +18,12 @@ use super::linear::Linear;
 use super::sizes::BlockSizes;
 use super::time_limit::affordable;
 
-/// Parameters of partial least squares: a regression of the whole block on a few directions of the features that covary with
-/// it most, by NIPALS (`linfa-pls`; Wegelin 2000).
+/// Parameters of partial least squares: a regression of the whole block on the few directions of the features that covary
+/// most with it, by NIPALS (`linfa-pls`; Wegelin 2000).
 ///
-/// Real features are standardised, bits and levels of categories are 0 or 1. What was not measured is filled with its column's
-/// mean; columns are not standardised, so that those that vary more count for more. Weights of responses count where repeated
-/// ones are averaged and in means, not in the fit.
+/// Real features are standardised; bits and levels of categories are 0 or 1. Missing responses are replaced by their column's
+/// mean. Columns are not standardised, so a column that varies more counts more. Response weights affect means and the
+/// averages of repeated responses, not the fit.
 ///
 /// ```
 /// use halfmax_baselines::PlsParams;
@@ -52,14 +52,14 @@ use super::time_limit::affordable;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlsParams {
-    /// Number of directions; fewer are used where features or rows have no more. If left out, chosen from 1 to 20 by the
-    /// squared error on three parts of the training rows left out in turn.
+    /// Number of directions, 1 to 1000. Fewer are used if the features or rows do not have that many. If not set, the fit
+    /// chooses from 1 to 20 by the squared error on three parts of the training rows, each left out once.
     pub components: Option<usize>,
-    /// How many features of each block of real numbers are used: those that vary most over the training rows.
+    /// Number of features to use from each block of real numbers: those that vary most over the training rows.
     pub features: usize,
-    /// Most steps of the power method for one direction.
+    /// Maximum number of steps of the power method for one direction.
     pub max_iterations: usize,
-    /// The power method stops when a direction moves by less than this, as a squared distance.
+    /// The power method stops when a direction changes by less than this, as a squared distance.
     pub tolerance: f64,
 }
 
@@ -79,7 +79,7 @@ impl PlsParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// The first parameter that cannot work, with its value and what is allowed.
+    /// If a parameter is out of range. The error names the first such parameter, its value and the allowed values.
     pub fn check(self) -> Result<Pls> {
         self.components.map_or(Ok(()), |components| check::within("components", components, 1..=1000))?;
         check::within("features", self.features, 1..=1_000_000)?;
@@ -89,9 +89,9 @@ impl PlsParams {
     }
 }
 
-/// Most components that are tried.
+/// Maximum number of components to try.
 const MOST_TRIED: usize = 20;
-/// Steps of the power method for a direction, about, and time for a number in one of them: measured on GDSC2.
+/// Approximate number of steps of the power method for a direction, and time for one number in a step, measured on GDSC2.
 const STEPS: f64 = 20.0;
 const NANOSECONDS: f64 = 1.5;
 
@@ -99,8 +99,8 @@ impl Model for Pls {
     type Fitted = FittedClassical;
 
     /// # Errors
-    /// If there is no response, the screen has more than two sides, a feature is infinite, the power method does not settle,
-    /// or the fit would take more than ten minutes; and if the user stopped it.
+    /// If there are no responses, if the screen has more than two sides, if a feature is infinite, if the power method
+    /// does not converge, if the fit would take more than ten minutes, or if the user stopped it.
     fn fit(&self, train: &TrainView, context: &FitContext) -> Result<FittedClassical> {
         let family = Classical::Pls;
         let block = Block::of(family.name(), train, context)?;
@@ -131,8 +131,8 @@ impl Model for Pls {
         if learnable > 0 {
             afford(&self.params, rows, width, learnable)?;
         }
-        // Features and responses in double precision: as they are, centred and less what components explain. Parts for the
-        // choice of components run side by side.
+        // Features and responses in double precision: unchanged, centred, and without the part that components
+        // explain. The parts for choosing the number of components run in parallel.
         let parts =
             if self.params.components.is_none() { PARTS.min(rayon::current_num_threads()) } else { 1 };
         let fit = 3 * 8 * rows * (width + learnable);
@@ -152,7 +152,7 @@ fn afford(params: &PlsParams, rows: usize, width: usize, columns: usize) -> Resu
         &format!("{rows} rows, {width} features and {columns} columns"),
         fits * rows as f64 * (width + columns) as f64 * steps,
         NANOSECONDS,
-        "take fewer `features` or `components`, or use family = \"kernel\" or \"boost\"",
+        "lower `features` or `components`, or use family = \"kernel\" or \"boost\"",
     )
 }
 
@@ -166,7 +166,7 @@ struct Fit<'a> {
     values: Matrix<f32>,
 }
 
-/// A fitted model: of k components the first k rotations and loadings give the weights.
+/// A fitted model. The first k rotations and loadings give the weights of k components.
 struct Directions {
     means: Array1<f64>,
     target_means: Array1<f64>,
@@ -186,7 +186,7 @@ impl Directions {
 }
 
 impl Fit<'_> {
-    /// The number of components that is given, or the best.
+    /// The configured number of components, or the best one.
     fn components(&self) -> Result<usize> {
         if let Some(components) = self.params.components {
             return Ok(components);
@@ -199,7 +199,7 @@ impl Fit<'_> {
         Ok(1 + (0..tried).min_by(|a, b| total(*a).total_cmp(&total(*b))).unwrap_or(0))
     }
 
-    /// The squared errors on one part for 1, 2, … components; none where nothing is left to learn from.
+    /// The squared errors on one part for 1, 2, … components; empty if nothing is left to learn from.
     fn losses(&self, parts: &[usize], part: usize) -> Result<Vec<f64>> {
         let rows =
             |held: bool| (0..parts.len()).filter(|row| (parts[*row] == part) == held).collect::<Vec<_>>();
@@ -221,7 +221,7 @@ impl Fit<'_> {
         Ok(losses)
     }
 
-    /// The squared error in what was measured.
+    /// The squared error of the measured responses.
     fn error(&self, held: &[usize], predicted: &Array2<f64>) -> f64 {
         let mut place = vec![None; self.block.rows.len()];
         held.iter().enumerate().for_each(|(at, row)| place[*row] = Some(at));
@@ -243,7 +243,7 @@ impl Fit<'_> {
         Array2::from_shape_fn(shape, |(row, at)| f64::from(self.values[[rows[row], at]]))
     }
 
-    /// At most `components` directions on some rows: as many as there are before nothing is left to explain.
+    /// At most `components` directions on some rows. There are fewer if nothing is left to explain.
     fn directions(&self, rows: &[usize], components: usize) -> Result<Directions> {
         let x = self.design(rows);
         let y = self.block.filled(&self.columns, rows);
@@ -267,14 +267,16 @@ impl Fit<'_> {
                         return Ok(Directions { means, target_means, rotations, loadings });
                     }
                 }
-                // Nothing is left to explain: fewer directions say it all.
+                // Nothing is left to explain, so fewer directions are enough.
                 Err(linfa_pls::PlsError::PowerMethodConstantResidualError()) => {}
                 Err(error) => refused = Some(error),
             }
             if let Some(error) = refused.take() {
-                return Err(Error::failed(format!("partial least squares of {components} components"))
-                    .because(error)
-                    .help("take fewer `components`, more `max_iterations` or a larger `tolerance`"));
+                return Err(Error::failed(format!(
+                    "partial least squares with {components} components failed"
+                ))
+                .because(error)
+                .help("lower `components`, or raise `max_iterations` or `tolerance`"));
             }
         }
         let (width, tasks) = (data.records.ncols(), data.targets.ncols());
@@ -283,7 +285,7 @@ impl Fit<'_> {
     }
 }
 
-/// The most directions that features can have: no more than those that vary, nor than rows less one.
+/// The maximum number of directions: the number of features that vary, or the number of rows minus one if that is smaller.
 fn rank_bound(x: &Array2<f64>, rows: usize) -> usize {
     let varying =
         x.columns().into_iter().filter(|column| column.iter().any(|value| *value != column[0])).count();

@@ -8,16 +8,16 @@ use super::block::FEWEST_RESPONSES;
 pub(crate) struct BlockSizes {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
-    /// How many columns can be learnt.
+    /// Number of columns that can be learnt.
     pub(crate) learnable: usize,
-    /// How many numbers a row has.
+    /// How many numbers describe a row.
     pub(crate) width: usize,
     pub(crate) responses: usize,
 }
 
 impl BlockSizes {
-    /// The sizes of the block that [`super::block::Block`] makes of a view, with at most `features` real ones of each kind. Columns count as learnable by
-    /// their responses, repeated ones counted each.
+    /// The sizes of the block that [`super::block::Block`] makes of a view, with at most `features` real features of each
+    /// kind. Whether a column is learnable depends on its number of responses; repeated responses all count.
     ///
     /// # Errors
     /// If the screen has more than two sides.
@@ -39,7 +39,7 @@ impl BlockSizes {
         Ok(Self { rows: entities[row_side], columns: entities[1 - row_side], learnable, width, responses })
     }
 
-    /// Bytes that making the block takes: the order of the responses besides.
+    /// Bytes for making the block: the block, and the order of the responses.
     pub(crate) fn gathered(&self) -> usize {
         4 * self.responses + self.kept()
     }
@@ -55,7 +55,7 @@ impl BlockSizes {
     }
 }
 
-/// The side whose entities are rows: what the evaluation holds out.
+/// The side whose entities are rows: the side that the evaluation holds out.
 pub(crate) fn row_side(context: &FitContext) -> usize {
     let known = |side| SeenAgain::Auto.includes(side, context.validation);
     usize::from(known(0) && !known(1))

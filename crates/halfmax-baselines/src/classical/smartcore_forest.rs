@@ -1,4 +1,4 @@
-//! A forest of `smartcore`, taken apart by way of its serialised form: its nodes are not public otherwise.
+//! Reads a forest of `smartcore` from its serialised form, because its nodes are not public.
 
 use std::collections::VecDeque;
 
@@ -61,10 +61,10 @@ struct Node {
     false_child: Option<usize>,
 }
 
-/// The trees of a forest in postcard's encoding; its features are those of `numbers`.
+/// The trees of a forest in postcard's encoding. Its features are those of `numbers`.
 ///
-/// Cuts become the largest single-precision number that is not above them: since numbers are in single precision, every row
-/// goes where it went.
+/// Each cut becomes the largest single-precision number that is not above it. The numbers are in single precision, so every
+/// row takes the same path as before.
 ///
 /// # Errors
 /// If the encoding is not that of a forest of the pinned version, or a tree is too large.
@@ -75,10 +75,10 @@ pub(crate) fn trees_of(stored: &[u8], numbers: &[u32]) -> Result<Vec<Tree>> {
 }
 
 fn strange() -> Error {
-    Error::failed("a forest is not of the form that this version of smartcore gives it")
+    Error::failed("a forest does not have the form of this version of smartcore")
 }
 
-/// The nodes level by level, so that children stand beside each other and not far on.
+/// The nodes level by level, so that children are next to each other and near their parent.
 fn compact(nodes: &[Node], numbers: &[u32]) -> Option<Tree> {
     let mut tree = Tree { splits: Vec::with_capacity(nodes.len()), values: Vec::with_capacity(nodes.len()) };
     let mut waiting = VecDeque::from([0usize]);

@@ -1,14 +1,14 @@
-//! Fits that would take too long are refused before they start.
+//! Refuses fits that would take too long, before they start.
 
 use halfmax_core::{Error, Result};
 
-/// The longest fit that is started, in seconds on two cores by the family's own estimate.
+/// The longest allowed fit, in seconds on two cores by the family's own estimate.
 pub(crate) const MOST_SECONDS: f64 = 600.0;
 
 /// Refuses a fit of `operations` elementary steps of `nanoseconds` each (on two cores).
 ///
 /// # Errors
-/// If the estimate is beyond [`MOST_SECONDS`]; it says what would mend it.
+/// If the estimate exceeds [`MOST_SECONDS`]. The error's help is `mend`.
 pub(crate) fn affordable(
     family: &str,
     shape: &str,

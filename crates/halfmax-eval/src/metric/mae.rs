@@ -1,3 +1,5 @@
+//! The mean absolute error.
+
 use super::{Better, Metric, Unit};
 use crate::draw::Draw;
 

@@ -1,4 +1,4 @@
-//! The metrics, by name: each is a file here and a line in [`METRICS`].
+//! The metrics, by name. Each metric is a file here and a line in [`METRICS`].
 
 mod mae;
 mod mse;
@@ -27,7 +27,7 @@ pub use rmse::Rmse;
 pub use roc_auc::RocAuc;
 pub use spearman::Spearman;
 
-/// Every metric, in the order of files and tables. Evaluations, intervals, paired tests, files and reports go through this list.
+/// Every metric, in the order of files and tables. Evaluations, intervals, paired tests, files and reports use this list.
 pub const METRICS: [&dyn Metric; 10] =
     [&Rmse, &Mae, &R2, &Pearson, &Spearman, &PerDrugPearson, &R2WithinDrug, &Mse, &RocAuc, &PrAuc];
 
@@ -42,33 +42,33 @@ pub trait Metric: Sync {
     /// The heading of tables: "RMSE".
     fn label(&self) -> &'static str;
 
-    /// What it is, in a few words or its formula.
+    /// A short description or the formula.
     fn summary(&self) -> &'static str;
 
-    /// Its unit.
+    /// The unit of the metric.
     fn unit(&self) -> Unit {
         Unit::None
     }
 
-    /// When it is computed.
+    /// When the metric is computed.
     fn group(&self) -> MetricGroup {
         MetricGroup::Accuracy
     }
 
-    /// Whether a higher value is better, or a lower one.
+    /// Whether higher or lower values are better.
     fn better(&self) -> Better;
 
-    /// Its value for a test set, or for a draw of a bootstrap from it. `None` where it is not defined: a correlation with constant
+    /// The value for a test set, or for a bootstrap draw from it. `None` if undefined: a correlation with constant
     /// predictions, a share of a variance that is 0, a mean over no drugs.
     fn value(&self, draw: &Draw) -> Option<f64>;
 
-    /// The place, from 1, of one of the chief metrics: reports draw these, and tables for a terminal show their intervals, too.
+    /// The place of a chief metric, from 1. Reports draw the chief metrics, and tables for a terminal also show their intervals.
     fn chief(&self) -> Option<u8> {
         None
     }
 
-    /// For a metric whose values in draws are off its estimate on average: the range that its values lie in. Its interval is shifted
-    /// so that the mean of the draws is the estimate.
+    /// For a metric whose draws are biased: the range of its values. Its interval is shifted so that the mean of the
+    /// draws is the estimate.
     fn shifted_within(&self) -> Option<[f64; 2]> {
         None
     }
@@ -79,9 +79,9 @@ pub trait Metric: Sync {
 pub enum Unit {
     /// A number without a unit.
     None,
-    /// That of the target.
+    /// The unit of the target.
     Target,
-    /// That of the target, squared.
+    /// The squared unit of the target.
     SquaredTarget,
 }
 
@@ -90,21 +90,21 @@ pub enum Unit {
 pub enum MetricGroup {
     /// Always.
     Accuracy,
-    /// For screens of combinations, and where a threshold says which responses are positive: see [`crate::Detection`].
+    /// For screens of combinations, and if a threshold defines positive responses: see [`crate::Detection`].
     Detection,
 }
 
 /// Which values of a metric are better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
-    /// Higher ones.
+    /// Higher values are better.
     Higher,
-    /// Lower ones.
+    /// Lower values are better.
     Lower,
 }
 
 impl Better {
-    /// 1 if higher values are better, −1 if lower ones are.
+    /// 1 if higher values are better, −1 if lower values are.
     pub(crate) fn sign(self) -> f64 {
         match self {
             Self::Higher => 1.0,
@@ -118,20 +118,20 @@ pub(crate) fn position(name: &str) -> Option<usize> {
     METRICS.iter().position(|metric| metric.name() == name)
 }
 
-/// How close predictions are to the observed responses of a test set, each response counting once: the value of every metric.
+/// How close predictions are to the observed responses of a test set, where each response counts once: the value of every metric.
 ///
-/// A metric is `None` (`null` in JSON) where it is not defined. In a screen of combinations, "drug" stands for the combination.
+/// A metric is `None` (`null` in JSON) if it is undefined. In a screen of combinations, "drug" means the combination.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Metrics {
     pub(crate) values: [Option<f64>; COUNT],
     /// Number of test responses.
     pub n: usize,
-    /// Number of drugs that the per-drug Pearson is the mean of.
+    /// Number of drugs in the mean of the per-drug Pearson.
     pub drugs_counted: usize,
 }
 
 impl Metrics {
-    /// The value of the metric of a name; `None` where it is not defined, was not computed, or there is no such metric.
+    /// The value of the metric with this name. `None` if it is undefined or was not computed, or if no metric has the name.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.values[position(name)?]
     }
@@ -172,14 +172,14 @@ impl Metrics {
     }
 }
 
-/// 95 % intervals of [`Metrics`], as `[low, high]`; `None` where a metric is not defined.
+/// 95 % intervals of [`Metrics`], as `[low, high]`; `None` if a metric is undefined.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Intervals {
     pub(crate) values: [Option<[f64; 2]>; COUNT],
 }
 
 impl Intervals {
-    /// The interval of the metric of a name.
+    /// The interval of the metric with this name.
     pub fn get(&self, name: &str) -> Option<[f64; 2]> {
         self.values[position(name)?]
     }

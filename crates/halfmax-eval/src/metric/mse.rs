@@ -1,7 +1,9 @@
+//! The mean squared error.
+
 use super::{Better, Metric, MetricGroup, Unit};
 use crate::draw::Draw;
 
-/// Mean squared error, which is usual for synergy scores.
+/// Mean squared error, the usual metric for synergy scores.
 pub struct Mse;
 
 impl Metric for Mse {

@@ -1,3 +1,5 @@
+//! The Pearson correlation.
+
 use super::{Better, Metric};
 use crate::draw::Draw;
 

@@ -1,3 +1,5 @@
+//! The mean of the drugs' Pearson correlations.
+
 use super::{Better, Metric};
 use crate::draw::Draw;
 
@@ -30,7 +32,7 @@ impl Metric for PerDrugPearson {
         draw.drug_correlation
     }
 
-    /// The correlation of a drug in a draw is too low on average, and the mean over drugs does not average that out.
+    /// The correlation of a drug in a draw is too low on average. The mean over drugs does not remove this bias.
     fn shifted_within(&self) -> Option<[f64; 2]> {
         Some([-1.0, 1.0])
     }

@@ -1,7 +1,9 @@
+//! The average precision.
+
 use super::{Better, Metric, MetricGroup};
 use crate::draw::Draw;
 
-/// The average precision of positive responses.
+/// The average precision for positive responses.
 pub struct PrAuc;
 
 impl Metric for PrAuc {
@@ -14,7 +16,7 @@ impl Metric for PrAuc {
     }
 
     fn summary(&self) -> &'static str {
-        "average precision: the mean, over the positive responses, of the share of positive ones among all that are predicted at least as high. A predictor that knows nothing has the share of positive responses"
+        "average precision: for each positive response, the share of positive responses among all with at least as high a prediction; then the mean. A random predictor scores the share of positive responses"
     }
 
     fn group(&self) -> MetricGroup {

@@ -1,3 +1,5 @@
+//! The share of the variance of all test responses that predictions explain.
+
 use super::{Better, Metric};
 use crate::draw::Draw;
 
@@ -14,7 +16,7 @@ impl Metric for R2 {
     }
 
     fn summary(&self) -> &'static str {
-        "1 − Σ(y − p)² / Σ(y − ȳ)², with ȳ the mean of the test responses"
+        "1 − Σ(y − p)² / Σ(y − ȳ)²; ȳ is the mean of the test responses"
     }
 
     fn better(&self) -> Better {

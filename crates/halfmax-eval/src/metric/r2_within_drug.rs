@@ -1,3 +1,5 @@
+//! The share of the variance within drugs that predictions explain.
+
 use super::{Better, Metric};
 use crate::draw::Draw;
 
@@ -14,7 +16,7 @@ impl Metric for R2WithinDrug {
     }
 
     fn summary(&self) -> &'static str {
-        "1 − Σ(y − p)² / Σ(y − ȳ_d)², with ȳ_d the mean of the test responses of the drug: 0 for a predictor that knows nothing but the exact mean of every drug. Predictions are not centred, so an error in the level of a drug counts"
+        "1 − Σ(y − p)² / Σ(y − ȳ_d)²; ȳ_d is the mean of the drug's test responses. A predictor that knows only the exact mean of every drug scores 0. Predictions are not centred, so an error in the level of a drug counts"
     }
 
     fn chief(&self) -> Option<u8> {

@@ -1,3 +1,5 @@
+//! The root mean squared error.
+
 use super::{Better, Metric, Unit};
 use crate::draw::Draw;
 

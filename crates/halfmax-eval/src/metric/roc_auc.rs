@@ -1,7 +1,9 @@
+//! The area under the receiver operating characteristic.
+
 use super::{Better, Metric, MetricGroup};
 use crate::draw::Draw;
 
-/// How well positive responses are told from the others by their predictions.
+/// How well predictions separate positive responses from the others.
 pub struct RocAuc;
 
 impl Metric for RocAuc {
@@ -14,7 +16,7 @@ impl Metric for RocAuc {
     }
 
     fn summary(&self) -> &'static str {
-        "area under the receiver operating characteristic: the chance that a positive response has a higher prediction than a negative one, ties counting half"
+        "area under the receiver operating characteristic: the probability that a positive response has a higher prediction than a negative one. Ties count half"
     }
 
     fn group(&self) -> MetricGroup {

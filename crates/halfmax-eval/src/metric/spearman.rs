@@ -1,7 +1,9 @@
+//! The Spearman correlation.
+
 use super::{Better, Metric};
 use crate::draw::Draw;
 
-/// Spearman correlation over all test responses. Ranks are those of the whole test set, also in a draw.
+/// Spearman correlation over all test responses. A bootstrap draw also uses the ranks of the whole test set.
 pub struct Spearman;
 
 impl Metric for Spearman {
@@ -14,7 +16,7 @@ impl Metric for Spearman {
     }
 
     fn summary(&self) -> &'static str {
-        "Spearman correlation over all test responses: Pearson of the ranks, ties at their mid-rank"
+        "Spearman correlation over all test responses: the Pearson correlation of the ranks. Ties share their mid-rank"
     }
 
     fn better(&self) -> Better {

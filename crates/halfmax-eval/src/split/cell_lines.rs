@@ -1,10 +1,12 @@
+//! Splits that leave cell lines out.
+
 use halfmax_core::{Result, Screen};
 
 use super::grouping::{Grouping, Screens};
 use crate::Validation;
 use crate::units::{Units, cell_name};
 
-/// Unseen cell lines, under the name that a kind of screen has for them.
+/// Unseen cell lines, with a separate name for each kind of screen.
 pub(super) struct CellLines {
     name: &'static str,
     alias: &'static str,

@@ -1,3 +1,5 @@
+//! Splits that leave drugs, combinations, or drugs of combinations out.
+
 use halfmax_core::{Result, Screen};
 
 use super::grouping::{Grouping, Screens};
@@ -35,7 +37,7 @@ pub(super) static LEAVE_COMBINATION: Drugs = Drugs {
     overlaps: false,
 };
 
-/// A combination whose drugs are in two folds is tested in one of them, and trained on in neither.
+/// If the drugs of a combination are in two folds, the combination is tested in one of them and trained on in neither.
 pub(super) static LEAVE_DRUG: Drugs = Drugs {
     name: "leave_drug",
     alias: "leave_drug",

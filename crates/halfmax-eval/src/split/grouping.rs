@@ -1,4 +1,4 @@
-//! The kinds of splits, by name: each is a [`Grouping`] in a file here, and a line in [`SPLITS`].
+//! The kinds of splits, by name. Each is a [`Grouping`] in a file here, and a line in [`SPLITS`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::{cell_lines, drugs};
 use crate::Validation;
 use crate::units::{Units, dealt};
 
-/// Every kind of split. Configurations, folds, reports and the reference go through this list.
+/// Every kind of split. Configurations, folds, reports and the reference use this list.
 pub const SPLITS: [SplitKind; 7] = [
     SplitKind::LPO,
     SplitKind::LCO,
@@ -26,42 +26,42 @@ pub const SPLITS: [SplitKind; 7] = [
     SplitKind::LEAVE_CELL,
 ];
 
-/// What a split keeps together, so that it is unseen in test sets.
+/// The groups that a split keeps together, so that they are unseen in test sets.
 pub trait Grouping: Sync {
     /// The name in configurations and files: "lco".
     fn name(&self) -> &'static str;
 
-    /// The name in full, which configurations may use as well: "leave_cell_line".
+    /// The long name, which configurations may also use: "leave_cell_line".
     fn alias(&self) -> &'static str;
 
-    /// What it leaves out, in a sentence.
+    /// What the split leaves out, in a sentence.
     fn summary(&self) -> &'static str;
 
-    /// What the models have not seen of a test set, in the plural: "cell lines".
+    /// What the models have not seen in a test set, in the plural: "cell lines".
     fn unseen(&self) -> &'static str;
 
-    /// The screens that it suits.
+    /// The screens that the split suits.
     fn screens(&self) -> Screens;
 
-    /// Whether whole drugs or combinations are unseen, so that intervals resample those and not cell lines.
+    /// Whether whole drugs or combinations are unseen. Intervals then resample drugs or combinations instead of cell lines.
     fn leaves_drugs_out(&self) -> bool {
         false
     }
 
-    /// What stays together, for each response.
+    /// The unit of each response. A unit stays together.
     ///
     /// # Errors
-    /// If the screen does not say it: its cell lines have no tissues.
+    /// If the screen lacks this information: its cell lines have no tissues.
     fn units(&self, screen: &Screen) -> Result<Units>;
 
-    /// What a unit is, in the singular: "cell line".
+    /// The word for a unit, in the singular: "cell line".
     fn unit(&self, screen: &Screen) -> String;
 
-    /// What the unit of a response is called.
+    /// The name of the unit of a response.
     fn unit_name(&self, screen: &Screen, response: usize) -> String;
 
-    /// What has to stay together when a model sets responses aside for validation, so that the validation asks the question of
-    /// the split.
+    /// The groups that stay together when a model sets responses aside for validation, so that validation asks the same
+    /// question as the split.
     ///
     /// # Errors
     /// As [`Self::units`].
@@ -77,7 +77,7 @@ pub trait Grouping: Sync {
         false
     }
 
-    /// Another kind whose units may not cross folds either.
+    /// Another kind of split whose units must not cross folds either.
     fn also_whole(&self) -> Option<SplitKind> {
         None
     }
@@ -86,7 +86,7 @@ pub trait Grouping: Sync {
 /// The screens that a split suits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Screens {
-    /// All.
+    /// All screens.
     All,
     /// Screens of single drugs.
     SingleDrugs,
@@ -94,14 +94,14 @@ pub enum Screens {
     Combinations,
 }
 
-/// What is unseen in a test set, and so which question the evaluation answers.
+/// What is unseen in a test set. It determines the question that the evaluation answers.
 ///
-/// With two or more drug sides, a "drug" of [`SplitKind::LPO`] is the combination, in whatever order its drugs stand.
+/// With two or more drug sides, a "drug" of [`SplitKind::LPO`] is the combination, in any order of its drugs.
 #[derive(Clone, Copy)]
 pub struct SplitKind(&'static dyn Grouping);
 
 impl SplitKind {
-    /// Leave pairs out: unseen pairs of cell line and drug, both of which training may know. Fills gaps of a screen.
+    /// Leave pairs out: unseen pairs of a cell line and a drug that may both occur in training. Fills gaps of a screen.
     pub const LPO: Self = Self(&Pairs);
     /// Leave cell lines out: a new tumour.
     pub const LCO: Self = Self(&cell_lines::LCO);
@@ -117,7 +117,7 @@ impl SplitKind {
     /// Leave cell lines out, in a screen of combinations.
     pub const LEAVE_CELL: Self = Self(&cell_lines::LEAVE_CELL);
 
-    /// The kind of a name, or of a name in full.
+    /// The kind with this short or long name.
     ///
     /// ```
     /// use halfmax_eval::SplitKind;
@@ -134,12 +134,12 @@ impl SplitKind {
         self.0.name()
     }
 
-    /// What it keeps together.
+    /// The grouping of the kind.
     pub fn grouping(self) -> &'static dyn Grouping {
         self.0
     }
 
-    /// Whether whole drugs or combinations are unseen, so that intervals resample those and not cell lines.
+    /// Whether whole drugs or combinations are unseen. Intervals then resample drugs or combinations instead of cell lines.
     pub fn leaves_drugs_out(self) -> bool {
         self.0.leaves_drugs_out()
     }
@@ -155,7 +155,7 @@ impl SplitKind {
         };
         let refused = |meant: &str, this: &str, unsuited: Screens| {
             Err(Error::config(format!(
-                "split kind {self} is for screens of {meant}; this screen is of {this}"
+                "split kind {self} is for screens of {meant}, but this is a screen of {this}"
             ))
             .help(format!("use {}", names(unsuited))))
         };
@@ -215,7 +215,7 @@ impl<'de> Deserialize<'de> for SplitKind {
         let name = String::deserialize(deserializer)?;
         Self::named(&name).ok_or_else(|| {
             let known: Vec<String> = SPLITS.iter().map(|kind| format!("`{kind}`")).collect();
-            // As serde says it of an enum, so that the nearest name can be suggested.
+            // The same wording as serde's for an enum, so that the nearest name can be suggested.
             serde::de::Error::custom(format!(
                 "unknown variant `{name}`, expected one of {}",
                 known.join(", ")

@@ -1,3 +1,5 @@
+//! How a screen is split into folds.
+
 mod cell_lines;
 mod drugs;
 mod grouping;
@@ -20,39 +22,38 @@ pub use grouping::{Grouping, SPLITS, Screens, SplitKind};
 pub struct Split {
     /// What is unseen in a test set.
     pub kind: SplitKind,
-    /// How many folds are drawn: 2 to 100. Not used with a file or a column of folds.
+    /// Number of folds to draw, 2 to 100. Ignored with `file`, `column` or `rows`.
     #[serde(default = "five")]
     pub folds: usize,
-    /// The seed of the drawing. Not used with a file or a column of folds.
+    /// The seed for drawing the folds. Ignored with `file`, `column` or `rows`.
     #[serde(default = "year")]
     pub seed: u64,
-    /// A table that gives each entity (or pair) its fold. Whoever has read it calls
-    /// [`Folds::from_assignment`].
+    /// A table with the fold of each entity or pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
-    /// A column of the response table that holds each response's fold.
+    /// A column of the response table with the fold of each response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// Files that list rows of the table of responses, one number a line, 0 for the first below the header: one for each fold, as
-    /// IMPROVE publishes them. Rows in none of them are left out.
+    /// Files of row numbers, one file for each fold, as IMPROVE publishes them. Each line holds the number of a row of
+    /// the response table; 0 is the first row below the header. Rows that are in no file are left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<Vec<PathBuf>>,
-    /// What to do where files or a column put what the split keeps together into two folds.
+    /// What to do if the given folds put an entity that the split keeps together into two folds.
     #[serde(default)]
     pub conflicts: Conflicts,
-    /// The folds to run, counted from 0; all if absent.
+    /// The folds to run, counted from 0. All folds if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_folds: Option<Vec<usize>>,
 }
 
-/// What to do where given folds would have an entity trained on and tested.
+/// What to do if the given folds would train and test on the same entity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Conflicts {
     /// Refuse the folds.
     #[default]
     Error,
-    /// Test all its responses in the fold that has most of them; of as many, the first.
+    /// Test all responses of the entity in the fold that has most of them; on ties, the first.
     Majority,
 }
 
@@ -79,11 +80,11 @@ impl Split {
         }
     }
 
-    /// Checks what can be checked without data.
+    /// Checks everything that can be checked without data.
     ///
     /// # Errors
-    /// If `folds` is out of range, two of a file, a column and rows are given, or `only_folds` is empty, names a fold
-    /// twice, or one that is not there.
+    /// If `folds` is out of range, if two of file, column and rows are given, or if `only_folds` is empty, names a fold
+    /// twice, or names a fold that does not exist.
     pub fn check(&self) -> Result<()> {
         if !(2..=100).contains(&self.folds) {
             return Err(Error::parameter("split.folds", self.folds, "a number of folds from 2 to 100"));
@@ -95,21 +96,21 @@ impl Split {
                 .collect();
         if let [first, second, ..] = given[..] {
             return Err(Error::config(format!(
-                "split.{first} and split.{second} are both given: expected one of them at most"
+                "split.{first} and split.{second} are both set: expected at most one of them"
             )));
         }
         if let Some(rows) = self.rows.as_ref().filter(|rows| rows.len() < 2) {
             return Err(Error::parameter(
                 "split.rows",
                 format!("{rows:?}"),
-                "two files of row numbers or more: the test files of all folds, or those of one split with only_folds = [0]",
+                "at least two files of row numbers: the test files of all folds, or those of one split with only_folds = [0]",
             ));
         }
         let given = !given.is_empty();
         self.to_run(if given { usize::MAX } else { self.folds }).map(|_| ())
     }
 
-    /// Draws the folds. For a split without a file and without a column.
+    /// Draws the folds of a split without a file, a column or rows.
     ///
     /// # Errors
     /// As [`Split::check`] and [`Folds::draw`].
@@ -118,10 +119,10 @@ impl Split {
         Folds::draw(screen, self.kind, self.folds, self.seed)
     }
 
-    /// The folds to run, out of `count`, as in [`Split::only_folds`]; `None` is all.
+    /// The folds to run out of `count`, as in [`Split::only_folds`]; `None` for all.
     ///
     /// # Errors
-    /// If `only_folds` is empty, names a fold twice, or one that is not there.
+    /// If `only_folds` is empty, names a fold twice, or names a fold that does not exist.
     pub fn to_run(&self, count: usize) -> Result<Option<&[usize]>> {
         let Some(only) = &self.only_folds else { return Ok(None) };
         check_only(only, count).map(|()| Some(only.as_slice()))
@@ -130,7 +131,11 @@ impl Split {
 
 pub(crate) fn check_only(only: &[usize], count: usize) -> Result<()> {
     if only.is_empty() {
-        return Err(Error::parameter("split.only_folds", "[]", "at least one fold; leave it out to run all"));
+        return Err(Error::parameter(
+            "split.only_folds",
+            "[]",
+            "at least one fold; remove it to run all folds",
+        ));
     }
     for (at, fold) in only.iter().enumerate() {
         if *fold >= count {

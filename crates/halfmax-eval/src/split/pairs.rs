@@ -1,10 +1,12 @@
+//! The split that leaves pairs of cell line and drug out.
+
 use halfmax_core::{Result, Screen};
 
 use super::grouping::{Grouping, Screens};
 use crate::Validation;
 use crate::units::{Units, cell_name, drug_name, drug_sort, members};
 
-/// Unseen pairs of cell line and drug (or combination), both of which training may know: fills gaps of a screen.
+/// Unseen pairs of a cell line and a drug (or combination) that may both occur in training. Fills gaps of a screen.
 pub(super) struct Pairs;
 
 impl Grouping for Pairs {
@@ -17,7 +19,7 @@ impl Grouping for Pairs {
     }
 
     fn summary(&self) -> &'static str {
-        "Unseen pairs of cell line and drug (or combination), both of which training may know: fills gaps of a screen."
+        "Unseen pairs of a cell line and a drug (or combination) that may both occur in training. Fills gaps of a screen."
     }
 
     fn unseen(&self) -> &'static str {

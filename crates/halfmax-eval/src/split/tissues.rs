@@ -1,3 +1,5 @@
+//! The split that leaves tissues out.
+
 use halfmax_core::{Category, Result, Screen};
 use rand_chacha::ChaCha8Rng;
 
@@ -58,7 +60,7 @@ impl Grouping for Tissues {
         balanced(&units.sizes(screen), folds, random)
     }
 
-    /// Cell lines without a tissue may not cross either.
+    /// Cell lines without a tissue must not cross folds either.
     fn also_whole(&self) -> Option<SplitKind> {
         Some(SplitKind::LCO)
     }

@@ -1,4 +1,4 @@
-//! What features contribute to the predictions of a stack: the weighted sum over its members.
+//! Contributions of features to the predictions of a stack: the weighted sum over its members.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use super::{FittedStack, Member};
 
-/// Attributes predictions of a stack. A member that cannot say what features contribute is part of the base.
+/// Attributes predictions of a stack. A member that cannot attribute its predictions is part of the base.
 pub(super) struct StackAttributor<'a> {
     stack: &'a FittedStack,
     tables: &'a [&'a EntityTable],
@@ -15,7 +15,7 @@ pub(super) struct StackAttributor<'a> {
     entities: &'a [u32],
     space: FeatureSpace,
     members: Vec<Part<'a>>,
-    /// The members that cannot say.
+    /// The members that cannot attribute their predictions.
     silent: Vec<&'a Member>,
 }
 
@@ -23,7 +23,7 @@ struct Part<'a> {
     name: &'a str,
     weight: f64,
     attributor: Box<dyn Attributor + 'a>,
-    /// Where each of its features is in the stack's space.
+    /// The positions of the member's features in the stack's space.
     places: Vec<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! The fitted model of combinations: prediction, storage.
+//! The fitted model of combinations: prediction and storage.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -26,7 +26,7 @@ pub struct FittedCombinations {
     profiles: Matrix,
 }
 
-/// What was fitted.
+/// The fitted parts.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fitted {
     pub params: KernelParams,
@@ -36,12 +36,12 @@ pub(crate) struct Fitted {
     pub cells: SideKernel,
     pub drugs: SideKernel,
     pub components: Vec<Component>,
-    /// The variance of what is a combination's own in all cell lines.
+    /// The variance of a combination's own effect that all cell lines share.
     pub own: f64,
     pub variances: CellVariances,
     /// The mean of every training cell line.
     pub baseline: Array1<f64>,
-    /// The drugs of the training combinations, as places among the training drugs, ascending.
+    /// The drugs of the training combinations, as ascending positions among the training drugs.
     pub combinations: Vec<[usize; 2]>,
     /// Combinations × cell lines.
     pub coefficients: Matrix,
@@ -57,13 +57,13 @@ impl FittedCombinations {
                 "the solution for {a:?} with {b:?} in {:?} is {value}: expected a finite number",
                 fitted.cell_ids[cell]
             ))
-            .help("look for features or responses of enormous size"));
+            .help("look for huge values among the features or responses"));
         }
         Ok(Self { fitted, profiles })
     }
 
-    /// The components of the covariance of combinations. Kernels between drugs are numbered: 0 is which drug it is, then
-    /// come [`FittedCombinations::drug_terms`].
+    /// The components of the covariance of combinations. Kernel 0 is the identity of the drug; the next numbers are those
+    /// of [`FittedCombinations::drug_terms`].
     pub fn components(&self) -> &[Component] {
         &self.fitted.components
     }
@@ -78,14 +78,14 @@ impl FittedCombinations {
         self.fitted.variances
     }
 
-    /// What is known of some cell lines.
+    /// The model's view of some cell lines.
     fn cell_lines(&self, table: &EntityTable, cells: &[u32]) -> Result<Vec<CellLine>> {
         let (baseline, profiles) = self.cell_profiles(table, cells)?;
         let columns = baseline.iter().zip(profiles.axis_iter(Axis(1)));
         Ok(columns.map(|(baseline, profile)| CellLine::new(&self.fitted, *baseline, profile)).collect())
     }
 
-    /// The baselines of cell lines, and the coefficients times their covariances with the training ones.
+    /// The baselines of cell lines, and the coefficients times the cell lines' covariances with the training cell lines.
     fn cell_profiles(&self, table: &EntityTable, cells: &[u32]) -> Result<(Array1<f64>, Matrix)> {
         let Fitted { cell_ids, variances, baseline, coefficients, .. } = &self.fitted;
         let known: HashMap<&str, usize> = cell_ids.iter().map(String::as_str).zip(0..).collect();
@@ -128,7 +128,7 @@ impl Fitted {
     }
 }
 
-/// A drug of a query: the side whose table it is in, and its place there.
+/// A drug of a query: the side whose table holds it, and its position there.
 type Member = (usize, u32);
 
 /// Drugs of a query, given in ascending order.
@@ -143,14 +143,15 @@ fn members(fitted: &Fitted, tables: &[&EntityTable], drugs: &[Member]) -> Result
     let of_side = |side: usize| -> Vec<u32> {
         drugs.iter().filter(|(own, _)| *own == side).map(|(_, drug)| *drug).collect()
     };
-    // In ascending order those of the second side follow those of the first.
+    // In ascending order, drugs of the second side follow those of the first.
     let first = fitted.drugs.between_terms(tables[1], &of_side(1))?;
     let second = fitted.drugs.between_terms(tables[2], &of_side(2))?;
     for ((first, second), term) in first.into_iter().zip(second).zip(&fitted.drugs.terms) {
-        let mut both = ndarray::concatenate(Axis(0), &[first.view(), second.view()])
-            .map_err(|error| Error::failed("kernels of drugs differ in width").because(error))?;
+        let mut both = ndarray::concatenate(Axis(0), &[first.view(), second.view()]).map_err(|error| {
+            Error::failed("the kernels of the two drug sides differ in width").because(error)
+        })?;
         if term.factors.iter().all(|factor| factor.kernel.is_bounded()) {
-            // A drug is like itself, also where its features are not known.
+            // A drug has similarity 1 to itself, even if its features are not known.
             same().for_each(|at| both[at] = 1.0);
         }
         kernels.push(both);
@@ -247,7 +248,7 @@ impl FittedModel for FittedCombinations {
         Query::check_tables(tables, 3)?;
         let id = |drug: &u32| &tables[1].ids()[*drug as usize];
         if !drugs.is_sorted_by(|a, b| id(a) < id(b)) {
-            return Err(Error::failed("drugs out of order: expected them in the order of their ids"));
+            return Err(Error::failed("the drugs are out of order: expected them in the order of their ids"));
         }
         let list: Vec<Member> = drugs.iter().map(|drug| (1, *drug)).collect();
         let members = members(&self.fitted, tables, &list)?;
@@ -311,11 +312,11 @@ impl FittedCombinations {
         if side == 0 { &self.fitted.cells } else { &self.fitted.drugs }
     }
 
-    /// A model from its [`FittedModel::stored`], exactly as it was.
+    /// Reads a model from its [`FittedModel::stored`] form, exactly as it was.
     ///
     /// # Errors
-    /// If the description is not one of a kernel model of combinations, or a tensor is missing, of another type or length, or
-    /// holds a number that cannot be.
+    /// If the description is not that of a kernel model of combinations, or a tensor is missing, has the wrong type or
+    /// length, or holds an invalid number.
     pub fn from_stored(stored: &StoredModel) -> Result<Self> {
         let fitted = Self::read(stored)?;
         stored.refuse_unknown(&fitted.stored()?)?;
@@ -337,7 +338,7 @@ impl FittedCombinations {
             Part::Both(k, l) => k < kernels && l < kernels,
         };
         if !components.iter().all(there) {
-            return Err(malformed("a component names a kernel that it lacks"));
+            return Err(malformed("a component names a kernel that does not exist"));
         }
         let pairs = match stored.tensors.get("combinations") {
             Some(Tensor::U32(pairs)) if pairs.len() % 2 == 0 => pairs,
@@ -347,7 +348,7 @@ impl FittedCombinations {
             pairs.as_chunks::<2>().0.iter().map(|pair| pair.map(|drug| drug as usize)).collect();
         let ascending = combinations.is_sorted_by(|a, b| a < b);
         if !ascending || combinations.iter().any(|[a, b]| a > b || *b >= drugs.ids.len()) {
-            return Err(malformed("its combinations are out of order, or of drugs that it lacks"));
+            return Err(malformed("its combinations are out of order, or name drugs that do not exist"));
         }
         let shape = (combinations.len(), cells.ids.len());
         let coefficients = stored.f64s("coefficients", shape.0 * shape.1)?.to_vec();

@@ -1,9 +1,9 @@
-//! Predictions of combinations, without their covariances with every training combination.
+//! Predictions of combinations without their covariances with every training combination.
 //!
-//! With w the coefficients in a cell line and M the symmetric matrix over the training drugs that has each of them at its
-//! two drugs, what the components give a combination {a, b} is `u_a + u_b + Σ_kl w_kl K_k(a) M K_l(b)ᵀ`: a product of numbers
-//! of drug a in this cell line with the kernels of drug b. So the cost of a score is that of the training drugs, not of the
-//! training combinations.
+//! Let w be the coefficients in a cell line. Let M be the symmetric matrix over the training drugs that holds each
+//! coefficient at its two drugs. The components then give a combination {a, b} the value `u_a + u_b + Σ_kl w_kl K_k(a) M
+//! K_l(b)ᵀ`. This is a product of numbers of drug a in this cell line with the kernels of drug b. The cost of a score
+//! therefore depends on the number of training drugs, not of training combinations.
 
 use std::ops::Range;
 
@@ -15,17 +15,17 @@ use crate::linalg::Matrix;
 
 /// Drugs of a query, with the kernels between them and the training drugs.
 pub(crate) struct Members {
-    /// The kernels that some weight stands before, drugs × training drugs.
+    /// The kernels with a weight, drugs × training drugs.
     kernels: Vec<Matrix>,
-    /// For each of them the weights of its products with each.
+    /// For each kernel, the weights of its products with each kernel.
     weights: Vec<Vec<f64>>,
-    /// What drugs add to any partner: drugs × training drugs.
+    /// The effects of drugs with any partner: drugs × training drugs.
     sums: Matrix,
-    /// The training drug that each is.
+    /// The training drug that each drug is; `None` for new drugs.
     known: Vec<Option<usize>>,
 }
 
-/// Drugs whose numbers are computed together, and partners whose products are.
+/// Number of drugs whose numbers are computed together, and of partners whose products are.
 const ROWS: usize = 4;
 const COLUMNS: usize = 8;
 
@@ -55,7 +55,7 @@ impl Members {
         self.known.len()
     }
 
-    /// How many numbers there are of a drug.
+    /// How many numbers describe a drug.
     fn width(&self) -> usize {
         self.kernels.len() * self.sums.ncols()
     }
@@ -65,7 +65,7 @@ impl Members {
         self.kernels.iter().flat_map(move |kernel| kernel.row(b).into_iter().copied())
     }
 
-    /// The numbers of some drugs in a cell line: of drug a and kernel k `Σ_l w_kl K_l(a) M`.
+    /// The numbers of some drugs in a cell line: for drug a and kernel k `Σ_l w_kl K_l(a) M`.
     fn numbers<const N: usize>(&self, fitted: &Fitted, cell: &CellLine, drugs: [usize; N]) -> Vec<[f64; N]> {
         let training = self.sums.ncols();
         let mut out = vec![[0.0; N]; self.width()];
@@ -90,14 +90,14 @@ impl Members {
         out
     }
 
-    /// The training combination that two drugs are.
+    /// The training combination of two drugs, if there is one.
     fn training(&self, fitted: &Fitted, [a, b]: [usize; 2]) -> Option<usize> {
         let mut pair = [self.known[a]?, self.known[b]?];
         pair.sort_unstable();
         fitted.combinations.binary_search(&pair).ok()
     }
 
-    /// Predictions for some combinations in a cell line, each with the drug whose id comes first before the other.
+    /// Predictions for some combinations in a cell line. In each combination, the drug with the lower id comes first.
     pub fn listed(&self, fitted: &Fitted, cell: &CellLine, combinations: &[[usize; 2]]) -> Vec<f32> {
         let mut numbers: (usize, Vec<[f64; 1]>) = (usize::MAX, Vec::new());
         let one = |[a, b]: &[usize; 2]| {
@@ -117,10 +117,10 @@ impl Members {
     }
 }
 
-/// What is known of a cell line.
+/// The model's view of a cell line.
 pub(crate) struct CellLine {
     baseline: f64,
-    /// Of each training combination.
+    /// The coefficient of each training combination.
     coefficients: Vec<f64>,
     /// The coefficients of all combinations of each training drug.
     of_drugs: Vec<f64>,
@@ -136,13 +136,13 @@ impl CellLine {
         Self { baseline, coefficients: coefficients.to_vec(), of_drugs }
     }
 
-    /// What a drug adds to any partner.
+    /// The effect of a drug with any partner.
     fn added(&self, members: &Members, drug: usize) -> f64 {
         members.sums.row(drug).iter().zip(&self.of_drugs).map(|(kernel, value)| kernel * value).sum()
     }
 }
 
-/// The kernels of drugs, [`COLUMNS`] of them side by side.
+/// The kernels of drugs, in groups of [`COLUMNS`] drugs.
 pub(crate) struct Panels {
     values: Vec<[f64; COLUMNS]>,
 }
@@ -160,7 +160,7 @@ impl Panels {
         Self { values }
     }
 
-    /// Predictions in a cell line for each of the first drugs `rows` with every later one.
+    /// Predictions in a cell line for each of the first drugs `rows` with every later drug.
     pub fn scores(
         &self,
         members: &Members,
@@ -210,7 +210,7 @@ impl Panels {
         out
     }
 
-    /// Combinations of the training have something of their own besides.
+    /// Adds the own effects of training combinations.
     fn replace_training(
         &self,
         members: &Members,
@@ -232,8 +232,8 @@ impl Panels {
     }
 }
 
-/// The products of some drugs' numbers with some partners' kernels. Each is summed up in the order of the numbers, so that it
-/// is the same whatever the others are.
+/// The products of some drugs' numbers with some partners' kernels. Each product is summed in the order of the numbers, so
+/// that its result does not depend on the other products.
 #[multiversion::multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn products<const N: usize, const M: usize>(numbers: &[[f64; N]], partners: &[[f64; M]]) -> [[f64; M]; N] {
     let mut sums = [[0.0; M]; N];

@@ -6,7 +6,7 @@ use ndarray::{Array1, Axis, Zip};
 use crate::linalg::Matrix;
 use crate::profile::Observed;
 
-/// The additive part of a block, `mean + row effect + column effect`, and how much each part of it varies.
+/// The additive part of a block, `mean + row effect + column effect`, and the variance of each of its terms.
 #[derive(Clone, Debug)]
 pub(crate) struct Effects {
     /// The weighted mean of the responses, in the unit of the target.
@@ -17,20 +17,20 @@ pub(crate) struct Effects {
     pub columns: Array1<f64>,
     /// Variances of row and column effects, in squared units of the target.
     pub variances: [f64; 2],
-    /// Variance of a response of weight 1 about the effects.
+    /// Variance of a response of weight 1 around the effects.
     pub rest: f64,
 }
 
 const MOST_SWEEPS: usize = 100;
-/// Sweeps stop once no effect moves by more than this share of the responses' standard deviation.
+/// Sweeps stop when no effect changes by more than this share of the responses' standard deviation.
 const SETTLED: f64 = 1e-7;
-/// Responses that vary by less than this share of the largest are equal: they come in single precision.
+/// Responses that vary by less than this share of the largest are equal: they are in single precision.
 const EQUAL: f64 = 1e-8;
 
 impl Effects {
-    /// Both sides' effects as random effects with means of 0: expectation-maximisation for their variances, backfitting
-    /// for the effects, so that an effect is shrunken towards 0 by as much as its few responses deserve (Searle, Casella
-    /// & McCulloch 1992, chapter 8; expectations side by side, not jointly). `observed` holds responses as measured.
+    /// Both sides' effects as random effects with means of 0. Their variances come from expectation-maximisation, the
+    /// effects from backfitting. An effect with few responses is therefore shrunken more towards 0 (Searle, Casella &
+    /// McCulloch 1992, chapter 8; expectations by side, not jointly). `observed` holds responses as measured.
     pub fn estimate(observed: &Observed, progress: &dyn Progress) -> Result<Self> {
         let Observed { values, weights } = observed;
         let mean = (values * weights).sum() / weights.sum();
@@ -63,7 +63,7 @@ impl Effects {
         Ok(found)
     }
 
-    /// One step for columns, rows and variances; the furthest that an effect moved.
+    /// One step for columns, rows and variances. Returns the largest change of an effect.
     fn sweep(&mut self, observed: &Observed, totals: &[Array1<f64>; 2], there: f64, variance: f64) -> f64 {
         let mut moved: f64 = 0.0;
         let mut spent = 0.0;
@@ -89,8 +89,8 @@ impl Effects {
         moved
     }
 
-    /// Moves a constant between the effects of rows and columns, which changes no response: to where their priors want
-    /// it. Sweeps alone take hundreds of steps to get there.
+    /// Moves a constant between the effects of rows and columns, to the value that their priors prefer. This changes no
+    /// response. Sweeps alone need hundreds of steps for it.
     fn balance(&mut self) {
         let [row, column] = self.variances.map(|variance| 1.0 / variance);
         let pull = column * self.columns.sum() - row * self.rows.sum();
@@ -99,7 +99,7 @@ impl Effects {
         self.columns -= shift;
     }
 
-    /// Responses less the effects; 0 where not observed.
+    /// Responses minus the effects; 0 where not observed.
     pub fn residuals(&self, observed: &Observed) -> Matrix {
         let mut rest = Matrix::zeros(observed.values.raw_dim());
         Zip::indexed(&mut rest).and(&observed.values).and(&observed.weights).for_each(

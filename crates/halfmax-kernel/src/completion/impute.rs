@@ -27,25 +27,25 @@ impl Completed {
 
 /// `min over M of ½ Σ w (x − M)² + λ ‖M‖_*` for one block of responses x with weights w of at most 1, and any λ.
 pub(crate) struct Problem<'a> {
-    /// Responses less their effects; 0 where not observed.
+    /// Responses minus their effects; 0 where not observed.
     responses: &'a Matrix,
     weights: Matrix,
     subspace: Subspace,
-    /// The least λ whose solution is 0: the largest singular value of `w x`.
+    /// The smallest λ with solution 0: the largest singular value of `w x`.
     pub largest: f64,
 }
 
-/// When to stop, and what rank not to exceed.
+/// When to stop, and the maximum rank.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub rank: usize,
     pub iterations: usize,
-    /// Iterations stop once a step moves the block by less than this share of its length.
+    /// Iterations stop when a step changes the block by less than this share of its norm.
     pub tolerance: f64,
 }
 
 impl<'a> Problem<'a> {
-    /// `weights` are those of the responses, 0 where there is none; they are divided by the largest.
+    /// `weights` are the weights of the responses, 0 where there is no response. They are divided by the largest weight.
     pub fn new(responses: &'a Matrix, weights: &Matrix, seed: u64) -> Result<Self> {
         let most = weights.iter().fold(0.0f64, |most, weight| most.max(*weight));
         let weights = weights / if most > 0.0 { most } else { 1.0 };
@@ -54,11 +54,11 @@ impl<'a> Problem<'a> {
         Ok(Self { responses, weights, subspace, largest })
     }
 
-    /// The solution for a penalty λ, from another penalty's.
+    /// The solution for a penalty λ, starting from the solution for another penalty.
     ///
-    /// Soft-impute (Mazumder, Hastie & Tibshirani 2010): what is not observed is filled in with the current solution,
-    /// then singular values are lowered by λ. Steps are extrapolated (Beck & Teboulle 2009), anew from the start where
-    /// that leads astray (O'Donoghue & Candès 2015).
+    /// Soft-impute (Mazumder, Hastie & Tibshirani 2010): missing responses are filled in with the current solution, then
+    /// singular values are lowered by λ. Steps are extrapolated (Beck & Teboulle 2009). The extrapolation restarts when
+    /// it leads away from the solution (O'Donoghue & Candès 2015).
     pub fn solve(
         &mut self,
         penalty: f64,

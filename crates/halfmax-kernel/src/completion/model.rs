@@ -1,4 +1,4 @@
-//! The fitted model: prediction, entities known by a few responses, storage.
+//! The fitted model: prediction, conditioning on a few responses, storage.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,7 +21,7 @@ pub struct FittedCompletion {
     fitted: Fitted,
 }
 
-/// What was fitted. Where there are two, they stand in the order rows, columns.
+/// The fitted parts. Pairs of values are in the order rows, columns.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fitted {
     pub params: CompletionParams,
@@ -64,8 +64,7 @@ impl Fitted {
     }
 }
 
-/// What was measured of entities that were not in training, by their place in a table: (entity of the other side, response,
-/// weight).
+/// Measured responses of entities that were not in training, by position in a table: (entity of the other side, response, weight).
 type Strangers = BTreeMap<u32, Vec<(usize, f64, f64)>>;
 
 impl FittedCompletion {
@@ -78,7 +77,7 @@ impl FittedCompletion {
                     "the factor of {:?} is not finite",
                     fitted.sides[side].ids[at]
                 ))
-                .help("look for responses of enormous size"));
+                .help("look for huge values among the responses"));
             }
         }
         Ok(Self { fitted })
@@ -89,32 +88,32 @@ impl FittedCompletion {
         self.fitted.rank()
     }
 
-    /// The penalty λ on the nuclear norm, with weights of responses relative to the largest.
+    /// The penalty λ on the nuclear norm, for response weights relative to the largest.
     pub fn shrinkage(&self) -> f64 {
         self.fitted.shrinkage
     }
 
-    /// Variance of a response of weight 1 about the regression of its row, in squared units of the target.
+    /// Variance of a response of weight 1 around the regression of its row, in squared units of the target.
     pub fn noise(&self) -> f64 {
         self.fitted.noise
     }
 
-    /// Ids of the training entities of a side (0: rows, 1: columns), in the order of profiles. No others than 0 and 1.
+    /// Ids of the training entities of a side (0: rows, 1: columns), in the order of profiles; empty for other sides.
     pub fn ids(&self, side: usize) -> &[String] {
         self.fitted.sides.get(side).map_or(&[], |side| &side.ids)
     }
 
-    /// The profile of a row that was not in training, from some of its responses: its predicted response to every column
-    /// of [`FittedCompletion::ids`]`(1)`, in the unit of the target, also to those that were measured.
+    /// The profile of a row that was not in training, from some of its responses. It holds the predicted response to
+    /// every column of [`FittedCompletion::ids`]`(1)`, in the unit of the target, including the measured columns.
     ///
-    /// `measured` holds pairs of a column's position there and a response; a column may occur more than once. The row's
-    /// effect and factor are their posterior means given these responses: normal priors with the variances of the
-    /// training rows' effects and penalised factors, noise of variance [`FittedCompletion::noise`], columns as fitted.
-    /// Without any response the profile is mean + column effects. The model is not changed. With the default
-    /// [`Finish`](super::Finish), a training row's own responses give the training row's predictions.
+    /// `measured` holds pairs of a column's position there and a response. A column may occur more than once. The row's
+    /// effect and factor are their posterior means given these responses. The priors are normal, with the variances of
+    /// the training rows' effects and penalised factors. The noise has variance [`FittedCompletion::noise`], and the
+    /// columns are as fitted. Without responses the profile is mean + column effects. The model does not change. With the
+    /// default [`Finish`](super::Finish), a training row's own responses give the training row's predictions.
     ///
     /// # Errors
-    /// If a position is not one of a column, or a response is not finite.
+    /// If a position is not that of a column, or a response is not finite.
     ///
     /// ```
     /// use halfmax_core::*;
@@ -144,11 +143,11 @@ impl FittedCompletion {
     }
 
     /// The profile of a column that was not in training, from some of its responses: its predicted response with every
-    /// row of [`FittedCompletion::ids`]`(0)`. As [`FittedCompletion::row_from`], with sides exchanged: `measured` holds
-    /// positions of rows, and the prior of the factor is the spread of the columns' factors.
+    /// row of [`FittedCompletion::ids`]`(0)`. As [`FittedCompletion::row_from`] with the sides exchanged: `measured`
+    /// holds positions of rows, and the prior of the factor is the spread of the columns' factors.
     ///
     /// # Errors
-    /// If a position is not one of a row, or a response is not finite.
+    /// If a position is not that of a row, or a response is not finite.
     ///
     /// ```
     /// # use halfmax_core::*;
@@ -209,7 +208,7 @@ impl FittedCompletion {
         Ok(regression.coefficients(&measured, &[*noise])?.pop().unwrap_or_else(none))
     }
 
-    /// The model with strangers of both sides added that were measured with entities of the training.
+    /// The model with new entities of both sides added, if they were measured with training entities.
     fn informed(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
         let known = [0, 1].map(|side| positions(&self.fitted.sides[side].ids, tables[side]));
         let mut strangers: [Strangers; 2] = [Strangers::new(), Strangers::new()];
@@ -235,7 +234,7 @@ impl FittedCompletion {
                 effects.push(found[0]);
                 factors
                     .push_row(found.slice(s![1..]))
-                    .map_err(|error| Error::failed("a factor has another length").because(error))?;
+                    .map_err(|error| Error::failed("a factor has the wrong length").because(error))?;
                 fitted.sides[side].ids.push(tables[side].ids()[*entity as usize].clone());
             }
             fitted.effects[side] = effects.into();
@@ -250,7 +249,7 @@ impl FittedCompletion {
     }
 }
 
-/// Where the entities of a query are in the block.
+/// The places of a query's entities in the block.
 struct Prepared<'a> {
     fitted: &'a Fitted,
     known: [Vec<Option<usize>>; 2],
@@ -365,11 +364,11 @@ struct Description {
 }
 
 impl FittedCompletion {
-    /// A model from its [`FittedModel::stored`], exactly as it was.
+    /// Reads a model from its [`FittedModel::stored`] form, exactly as it was.
     ///
     /// # Errors
-    /// If the description is not one of a completion, its parameters cannot work, an id occurs twice, or a tensor is
-    /// missing, of another type or length, or holds a number that cannot be.
+    /// If the description is not that of a completion, a parameter is out of range, an id occurs twice, or a tensor is
+    /// missing, has the wrong type or length, or holds an invalid number.
     pub fn from_stored(stored: &StoredModel) -> Result<Self> {
         let fitted = Self::read(stored)?;
         stored.refuse_unknown(&fitted.stored()?)?;
@@ -378,13 +377,13 @@ impl FittedCompletion {
 
     fn read(stored: &StoredModel) -> Result<Self> {
         let Description { params, target, rank, sides } = stored.described()?;
-        params.clone().check().map_err(|error| malformed("its parameters cannot work").because(error))?;
+        params.clone().check().map_err(|error| malformed("its parameters are invalid").because(error))?;
         let counts = counts(&sides, rank)?;
         let [mean, shrinkage, noise, row_variance, column_variance] = *stored.f64s("numbers", 5)? else {
-            return Err(malformed("it lacks numbers"));
+            return Err(malformed("its \"numbers\" array is incomplete"));
         };
         if !(noise > 0.0 && shrinkage >= 0.0 && row_variance >= 0.0 && column_variance >= 0.0) {
-            return Err(malformed("its noise, shrinkage or variances are impossible"));
+            return Err(malformed("its noise, penalty or variances are invalid"));
         }
         let list = |name: &str, length: usize| stored.f64s(name, length).map(|list| list.to_vec().into());
         let matrix = |name: &str, rows: usize| {
@@ -412,7 +411,7 @@ impl FittedCompletion {
     }
 }
 
-/// How many entities the sides have; refused where one occurs twice or a block of them cannot have this rank.
+/// The numbers of entities of the sides. Refuses an id that occurs twice, and a rank that the block cannot have.
 fn counts(sides: &[SideIds; 2], rank: usize) -> Result<[usize; 2]> {
     for side in sides {
         let mut seen = HashSet::new();
@@ -422,7 +421,7 @@ fn counts(sides: &[SideIds; 2], rank: usize) -> Result<[usize; 2]> {
     }
     let [rows, columns] = [0, 1].map(|side: usize| sides[side].ids.len());
     if rank > rows.min(columns) {
-        return Err(malformed(format!("its rank is {rank} for a block of {rows} x {columns}")));
+        return Err(malformed(format!("its rank is {rank}, too large for a block of {rows} x {columns}")));
     }
     Ok([rows, columns])
 }

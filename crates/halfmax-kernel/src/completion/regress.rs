@@ -5,8 +5,8 @@ use ndarray::{Array1, ArrayView2, Axis, concatenate};
 
 use crate::linalg::{Matrix, gram, solve};
 
-/// One measured response of an entity: with which entity of the other side, the response less mean and that entity's
-/// effect, and its weight.
+/// One measured response of an entity: the entity of the other side, the response minus the mean and that entity's effect,
+/// and its weight.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {
     pub with: usize,
@@ -14,8 +14,8 @@ pub(crate) struct Measured {
     pub weight: f64,
 }
 
-/// Bayesian linear regression of responses on a constant and the factors of the other side (Bishop 2006, section 3.3):
-/// coefficients have normal priors with mean 0, a response has the noise's variance over its weight.
+/// Bayesian linear regression of responses on a constant and the factors of the other side (Bishop 2006, section 3.3).
+/// Coefficients have normal priors with mean 0. The variance of a response is the noise variance divided by its weight.
 #[derive(Clone, Debug)]
 pub(crate) struct Regression {
     /// Standard deviations of the priors: the effect's, then one per factor.
@@ -33,10 +33,10 @@ impl Regression {
         Self { scale, design }
     }
 
-    /// The posterior means of effect and factors, in that order, for each of some variances of the noise.
+    /// The posterior means of effect and factors, in this order, for each noise variance.
     ///
     /// # Errors
-    /// If numbers are so large that the system is singular to working precision.
+    /// If the numbers are so large that the system is singular to working precision.
     pub fn coefficients(&self, measured: &[Measured], noises: &[f64]) -> Result<Vec<Array1<f64>>> {
         let with: Vec<usize> = measured.iter().map(|measured| measured.with).collect();
         let mut design = self.design.select(Axis(0), &with);

@@ -18,14 +18,14 @@ pub(crate) struct Leading {
     pub right: Matrix,
 }
 
-/// Columns of a subspace beyond those that are asked for (Halko, Martinsson & Tropp 2011, section 4.2).
+/// Extra columns of a subspace, beyond those requested (Halko, Martinsson & Tropp 2011, section 4.2).
 const OVERSAMPLING: usize = 10;
 /// Subspace iterations for each decomposition; the subspace starts from the last one.
 const POWERS: usize = 2;
-/// A subspace of more than this share of the shorter side costs more than the whole decomposition.
+/// A subspace with more than this share of the shorter side costs more than the full decomposition.
 const NARROW: f64 = 0.25;
 
-/// Finds leading singular triplets of blocks that change little from one to the next, each from the last one's subspace.
+/// Finds leading singular triplets of blocks that change little from one to the next. Each search starts from the last subspace.
 pub(crate) struct Subspace {
     /// columns × width.
     basis: Matrix,
@@ -42,9 +42,9 @@ impl Subspace {
 
     /// The singular triplets with values above `threshold`, at most `most` of them.
     ///
-    /// By randomised subspace iteration (Halko, Martinsson & Tropp 2011, algorithm 4.4) on a subspace that is widened
-    /// until its least value is no more than the threshold, or by the eigenvectors of the block's Gram matrix where that
-    /// is cheaper.
+    /// Uses randomised subspace iteration (Halko, Martinsson & Tropp 2011, algorithm 4.4) on a subspace that grows until
+    /// its smallest value is at most the threshold. If it is cheaper, uses the eigenvectors of the block's Gram matrix
+    /// instead.
     pub fn above(&mut self, block: &Matrix, threshold: f64, most: usize) -> Result<Leading> {
         let side = block.nrows().min(block.ncols());
         let narrow = |width: usize| (width as f64) < NARROW * side as f64;
@@ -61,14 +61,14 @@ impl Subspace {
         }
         let found = whole(block, threshold, most)?;
         let width = found.values.len() + OVERSAMPLING;
-        // A narrow subspace may do for the next block.
+        // A narrow subspace may be enough for the next block.
         if narrow(width) {
             self.start_from(&found.right, width);
         }
         Ok(found)
     }
 
-    /// The next subspace: these vectors, as far as it is wide enough, and random ones where they are too few.
+    /// The next subspace: these vectors up to its width, and random vectors if there are too few.
     fn start_from(&mut self, vectors: &Matrix, width: usize) {
         let width = width.max(2 * OVERSAMPLING);
         let vectors = vectors.slice(s![.., ..vectors.ncols().min(width)]);
@@ -117,7 +117,7 @@ impl Leading {
     }
 }
 
-/// All triplets above a threshold, by way of the Gram matrix of the shorter side.
+/// All triplets above a threshold, from the Gram matrix of the shorter side.
 fn whole(block: &Matrix, threshold: f64, most: usize) -> Result<Leading> {
     let wide = block.ncols() > block.nrows();
     let gram = if wide {
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn leading_triplets_are_found_whatever_the_way() -> Result<()> {
-        // Exactly, wide and tall; by subspace iteration; by a subspace that must be widened.
+        // Exact, wide and tall; by subspace iteration; by a subspace that must grow.
         for (rows, columns, rank) in [(30, 12, 5), (12, 30, 5), (200, 150, 6), (260, 250, 40)] {
             let block = block(rows, columns, rank);
             let threshold = 0.5f64.powi(rank as i32).max(1e-7);
