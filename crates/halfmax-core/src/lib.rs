@@ -24,6 +24,7 @@ mod combinations;
 mod encode;
 mod entity;
 mod error;
+mod feature_kind;
 mod fit_sizes;
 mod model;
 mod progress;
@@ -39,6 +40,7 @@ pub use combinations::{CombinationScores, PreparedCombinations, pairs_before};
 pub use encode::Encoder;
 pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};
+pub use feature_kind::{CellKind, FEATURE_KINDS, FeatureKind, KindValues, Sense, TextColumns, ValueSummary};
 pub use fit_sizes::FitSizes;
 pub use model::{
     AnyModel, Checkpoint, CheckpointStore, Epoch, FitContext, FittedModel, Informed, Known, Model, Parts,

@@ -78,7 +78,7 @@ mod writers;
 
 pub use account::Account;
 pub use assign::{IGNORE, Names, SaidColumns};
-pub use config::{CellFile, CellKind, DataConfig, DrugFeatures, Duplicates, TargetConfig, Transform};
+pub use config::{CellFile, DataConfig, DrugFeatures, Duplicates, TargetConfig, Transform};
 pub use convert::write_set;
 pub use digest::{sha256_bytes, sha256_file};
 pub use drugs::{DrugRecord, fingerprint_of, read_drugs};
@@ -87,6 +87,7 @@ pub use fold_rows::FoldSource;
 pub use folds::{FoldFile, Uncovered, read_folds};
 pub use genes::count_known_genes;
 pub use grid::{GridDoses, read_grid};
+pub use halfmax_core::CellKind;
 pub use inspect::{Inspection, inspect, inspect_table, inspect_with};
 pub use layouts::{Fit, LAYOUTS, Layout, Yields, best_layout, layouts_page, nearest_layout};
 pub use load::{InputFile, Loaded, is_file_name, load, read_cells_for_scoring};
