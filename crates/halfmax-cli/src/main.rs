@@ -83,8 +83,8 @@ pub(crate) struct Global {
     /// Change the configuration: model.0.rounds=500. May be given more than once.
     #[arg(long = "config-override", global = true, value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// How much may come out of one packed file (gzip, zip, workbook, Parquet, Feather, model) at once: 8GiB. 2GiB by default; a file that unpacks to
-    /// more is refused before it fills the memory.
+    /// How much may come out of one packed file, a table or a model, at once: 8GiB. 2GiB by default; a file that unpacks to more is refused
+    /// before it fills the memory.
     #[arg(long, global = true, value_name = "SIZE", value_parser = halfmax_data::parse_size)]
     unpack_limit: Option<u64>,
     #[arg(skip)]

@@ -25,6 +25,7 @@ mod combinations;
 mod encode;
 mod entity;
 mod error;
+mod feature_kind;
 mod fit_sizes;
 mod fitted;
 mod grouping;
@@ -47,6 +48,7 @@ pub use combinations::{CombinationScores, PreparedCombinations, pairs_before};
 pub use encode::Encoder;
 pub use entity::{Category, EntityTable, FeatureBlock, FeatureValues};
 pub use error::{Error, ErrorKind, Result, listed};
+pub use feature_kind::{CellKind, FEATURE_KINDS, FeatureKind, KindValues, Sense, TextColumns, ValueSummary};
 pub use fit_sizes::FitSizes;
 pub use fitted::{
     Attributable, Conditionable, Conditioned, Ensemble, Epoch, Epochwise, FittedModel, PreparedGrid,

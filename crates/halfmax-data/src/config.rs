@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use halfmax_core::{End, Quantity, Scale, Unit};
+use halfmax_core::{CellKind, End, Quantity, Scale, Unit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -80,8 +80,8 @@ pub struct CellFile {
     /// How many of the most variable features to keep, chosen on training cell lines; absent = all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_variance: Option<usize>,
-    /// Whether cell lines stay that the file lacks, their values missing; for expression, which every cell line needs
-    /// otherwise.
+    /// Whether cell lines stay that the file lacks, their values missing. For a kind that every cell line needs otherwise, as
+    /// expression is.
     #[serde(skip_serializing_if = "is_false")]
     #[schemars(default)]
     pub optional: bool,
@@ -143,35 +143,6 @@ impl<'de> Deserialize<'de> for CellFile {
 
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-/// What a file of cell-line features holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CellKind {
-    /// Gene expression, real numbers.
-    Expression,
-    /// Mutations of genes, 0 or 1.
-    Mutation,
-    /// Copy numbers of genes, real numbers (or −1, 0, 1).
-    CopyNumber,
-    /// GDSC's matrix of genomic events, 0 or 1, with tissue and other factors.
-    Events,
-    /// Text columns, each a category.
-    Category,
-}
-
-impl CellKind {
-    /// The name, as in a configuration; also the kind of the feature block.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Expression => "expression",
-            Self::Mutation => "mutation",
-            Self::CopyNumber => "copy_number",
-            Self::Events => "events",
-            Self::Category => "category",
-        }
-    }
 }
 
 /// What is to be predicted: the `[target]` part of a configuration.

@@ -1,8 +1,9 @@
 //! A screen as a folder of Parquet files in one documented layout, whatever its files were.
 
-use halfmax_core::{EntityTable, Error, FeatureBlock, FeatureValues, Result, Target};
+use halfmax_core::{CellKind, EntityTable, Error, FeatureBlock, FeatureValues, Result, Target};
 
-use crate::config::{CellKind, DrugFeatures, TargetConfig};
+use crate::config::{DrugFeatures, TargetConfig};
+use crate::features::{TISSUE, kind_of_texts};
 use crate::load::Loaded;
 use crate::output::RunFolder;
 use crate::writers::{OutputColumn, TableWriter};
@@ -17,8 +18,8 @@ enum Column<'a> {
 ///
 /// - `responses.parquet`: `cell_line, drug[, drug_b]` and one column that is called as the target is, single precision;
 ///   `lowest_dose_um, highest_dose_um` where the table of responses says which doses were tested;
-/// - `expression.parquet`, `mutation.parquet`, `copy_number.parquet`, `events.parquet`, `category.parquet`: `cell_line` and one column per
-///   feature; of events 0 and 1, with the tissue as `TISSUE_FACTOR`;
+/// - `expression.parquet` and so on, a file for each kind of features (`FEATURE_KINDS`): `cell_line` and one column per feature; of events
+///   0 and 1, with the tissue as `TISSUE_FACTOR`;
 /// - `drugs.parquet`: `drug, smiles, targets, target_pathway`, empty where the sheet has nothing, and features of one's own.
 ///
 /// # Errors
@@ -44,7 +45,7 @@ pub fn write_set(loaded: &Loaded, name: &str, features: &DrugFeatures, folder: &
         let ids: Vec<&str> = screen.tables[0].ids().iter().map(String::as_str).collect();
         write_table(folder, &file, "cell_line", &ids, columns)?;
         config.push_str(&format!("\n[[data.cells]]\nkind = \"{}\"\nfile = \"{file}\"\n", kind.name()));
-        if kind == CellKind::Expression && any_without(&screen.tables[0]) {
+        if kind.is_required() && any_without(&screen.tables[0], kind) {
             config.push_str("optional = true\n");
         }
     }
@@ -62,12 +63,15 @@ pub fn write_set(loaded: &Loaded, name: &str, features: &DrugFeatures, folder: &
     Ok(config)
 }
 
-/// Whether some cell line has no expression at all.
-fn any_without(cells: &EntityTable) -> bool {
-    let Some(FeatureValues::Real(values)) = cells.block("expression").map(|block| &block.values) else {
-        return false;
+/// Whether some cell line has no value of a kind at all.
+fn any_without(cells: &EntityTable, kind: CellKind) -> bool {
+    let Some(block) = cells.block(kind.name()) else { return false };
+    let lacks = |cell: usize| match &block.values {
+        FeatureValues::Real(values) => values.row(cell).iter().all(|value| value.is_nan()),
+        FeatureValues::Binary(bits) => (0..bits.columns()).all(|column| bits.get(cell, column).is_none()),
+        FeatureValues::Category(all) => all.iter().all(|category| category.codes[cell].is_none()),
     };
-    values.rows().into_iter().any(|row| row.iter().all(|value| value.is_nan()))
+    (0..block.entities()).any(lacks)
 }
 
 fn write_responses(loaded: &Loaded, folder: &RunFolder) -> Result<()> {
@@ -111,29 +115,31 @@ fn write_drugs(loaded: &Loaded, folder: &RunFolder) -> Result<()> {
 
 /// The columns of cell lines by the kind of file that they belong into.
 fn of_kinds(cells: &EntityTable) -> Vec<(CellKind, Vec<(String, Column<'_>)>)> {
-    let has_events = cells.block("events").is_some() || cells.block("factor").is_some();
+    let is_there =
+        |kind: &CellKind| cells.blocks().iter().any(|block| kind_of_block(&block.kind) == Some(*kind));
+    // Tissues stand in the file of the first kind that has texts beside them, else in one of their own.
+    let with_tissues = CellKind::all().filter(|kind| kind.texts().is_some()).find(is_there);
+    let with_tissues = with_tissues.unwrap_or(CellKind::CATEGORY);
     let mut found: Vec<(CellKind, Vec<(String, Column<'_>)>)> = Vec::new();
     for block in cells.blocks() {
-        let kind = match block.kind.as_str() {
-            "expression" => CellKind::Expression,
-            "mutation" => CellKind::Mutation,
-            "copy_number" => CellKind::CopyNumber,
-            "events" | "factor" => CellKind::Events,
-            "tissue" if has_events => CellKind::Events,
-            "category" | "tissue" => CellKind::Category,
-            // What drugs do alone is made again from its own file.
-            _ => continue,
-        };
-        let columns = columns_of(block, cells.len()).into_iter().map(|(name, column)| {
-            let tissue = kind == CellKind::Events && block.kind == "tissue";
-            (if tissue { "TISSUE_FACTOR".to_owned() } else { name }, column)
-        });
+        let is_tissue = block.kind == TISSUE;
+        let kind = if is_tissue { Some(with_tissues) } else { kind_of_block(&block.kind) };
+        // What drugs do alone is made again from its own file.
+        let Some(kind) = kind else { continue };
+        let tissue = kind.texts().filter(|_| is_tissue).map(|texts| texts.tissue);
+        let columns = columns_of(block, cells.len()).into_iter();
+        let columns = columns.map(|(name, column)| (tissue.map_or(name, str::to_owned), column));
         match found.iter_mut().find(|(other, _)| *other == kind) {
             Some((_, all)) => all.extend(columns),
             None => found.push((kind, columns.collect())),
         }
     }
     found
+}
+
+/// The kind whose file a block comes from; none for tissues and for blocks that are not from a file of features.
+fn kind_of_block(block: &str) -> Option<CellKind> {
+    CellKind::named(block).or_else(|| kind_of_texts(block))
 }
 
 fn columns_of(block: &FeatureBlock, entities: usize) -> Vec<(String, Column<'_>)> {

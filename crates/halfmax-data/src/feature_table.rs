@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use halfmax_core::{Error, Result, listed};
+use halfmax_core::{CellKind, Error, KindValues, Result, listed};
 
-use crate::config::CellKind;
 use crate::profile::Content;
 use crate::report::grouped;
 use crate::roles::Role;
@@ -95,7 +94,7 @@ fn why_aside(table: &RawTable, kind: CellKind, column: usize, key: usize) -> Opt
         _ if has(Role::CellLine) && table.roles_of_column(key).contains(&Role::CellLine) => Some(Why::Names),
         _ if is_response(name) => Some(Why::Response),
         Content::Texts | Content::Categories | Content::Ids(_) | Content::NumberLists
-            if !matches!(kind, CellKind::Events | CellKind::Category) && !mostly_numbers(table, column) =>
+            if kind.texts().is_none() && !mostly_numbers(table, column) =>
         {
             Some(Why::Text)
         }
@@ -138,8 +137,7 @@ fn mostly_numbers(table: &RawTable, column: usize) -> bool {
 
 /// The column that names the rows: as is said, else that of cell lines, else of genes, else the first that is no number of rows.
 fn key_of(table: &RawTable, kind: CellKind) -> usize {
-    let gene =
-        if matches!(kind, CellKind::Category | CellKind::Events) { None } else { table.role(Role::Gene) };
+    let gene = if kind.is_named_by_genes() { table.role(Role::Gene) } else { None };
     let holds_names = |column: &usize| {
         let content = table.content(*column);
         !table.is_ignored(*column)
@@ -273,7 +271,7 @@ fn value_of_list(table: &RawTable, kind: CellKind) -> Result<Option<usize>> {
     if present.is_some() {
         return Ok(present);
     }
-    if !matches!(kind, CellKind::Expression | CellKind::CopyNumber) || table.has_surely(Role::VariantClass) {
+    if !matches!(kind.values(), KindValues::Numbers { .. }) || table.has_surely(Role::VariantClass) {
         return Ok(None);
     }
     let numbers: Vec<usize> = (0..table.names().len())
@@ -395,7 +393,7 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
     if cells.names.len() == table.rows() && table.role(Role::VariantClass).is_none() {
         return Ok(None);
     }
-    if !matches!(kind, CellKind::Mutation | CellKind::Events) {
+    if kind.values() != KindValues::ZeroOrOne {
         return Err(Error::data(format!(
             "{}: is a list of mutations, one per row, but its kind is {:?}",
             table.label(),
@@ -488,7 +486,7 @@ mod tests {
     fn numbers_of_rows_and_texts_are_no_features() {
         let table = clear(
             "X,cell_line,note,G1,AUC\n2,A,aa,1.5,0.2\n9,B,bb,2.5,0.3\n4,C,cc,0.5,0.1\n",
-            CellKind::Expression,
+            CellKind::EXPRESSION,
         )
         .unwrap();
         assert_eq!(table.names(), ["cell_line", "G1"]);
@@ -504,16 +502,16 @@ mod tests {
     #[test]
     fn a_table_of_responses_or_numbers_only_is_refused() {
         let error =
-            clear("COSMIC_ID,Drug_1_IC50,Drug_2_IC50\n905949,1.5,2\n905946,2.5,3\n", CellKind::Expression)
+            clear("COSMIC_ID,Drug_1_IC50,Drug_2_IC50\n905949,1.5,2\n905946,2.5,3\n", CellKind::EXPRESSION)
                 .unwrap_err();
         assert!(error.to_string().contains("\"Drug_1_IC50\" (responses"), "{error}");
-        let error = clear("cell_line,index\nA,0\nB,1\nC,2\n", CellKind::Expression).unwrap_err();
+        let error = clear("cell_line,index\nA,0\nB,1\nC,2\n", CellKind::EXPRESSION).unwrap_err();
         assert!(error.to_string().contains("\"index\" (the numbers of the rows)"), "{error}");
     }
 
     #[test]
     fn genes_come_first_and_titles_are_set_aside() {
-        let table = clear("GENE_SYMBOLS,GENE_title,DATA.905949,DATA.905946\nTP53,tumour protein,1.5,2\n,no gene,3,4\nKRAS,a title,2.5,3\n", CellKind::Expression).unwrap();
+        let table = clear("GENE_SYMBOLS,GENE_title,DATA.905949,DATA.905946\nTP53,tumour protein,1.5,2\n,no gene,3,4\nKRAS,a title,2.5,3\n", CellKind::EXPRESSION).unwrap();
         assert_eq!(table.names(), ["GENE_SYMBOLS", "DATA.905949", "DATA.905946"]);
         assert_eq!(table.rows(), 2);
         assert_eq!(table.row_of(1), 4);
@@ -522,11 +520,11 @@ mod tests {
     #[test]
     fn mutations_in_a_list_become_a_matrix() {
         let text = "Hugo_Symbol,Variant_Classification,Tumor_Sample_Barcode\nTP53,Missense_Mutation,A\nTP53,Silent,B\nKRAS,Missense_Mutation,B\nKRAS,Nonsense_Mutation,A\n";
-        let table = clear(text, CellKind::Mutation).unwrap();
+        let table = clear(text, CellKind::MUTATION).unwrap();
         assert_eq!(table.names(), ["Tumor_Sample_Barcode", "TP53", "KRAS"]);
         assert_eq!(*table.numbers(1, "0 or 1").unwrap(), [1.0, 0.0]);
         assert_eq!(*table.numbers(2, "0 or 1").unwrap(), [1.0, 1.0]);
-        assert!(clear(text, CellKind::Expression).unwrap_err().advice().unwrap().contains("mutation"));
+        assert!(clear(text, CellKind::EXPRESSION).unwrap_err().advice().unwrap().contains("mutation"));
     }
 
     #[test]
@@ -539,14 +537,14 @@ mod tests {
         for text in
             [rows("is_mutated", "True", "False"), rows("mutation", "1", "0"), rows("mutated", "1", "0")]
         {
-            let table = clear(&text, CellKind::Mutation).unwrap();
+            let table = clear(&text, CellKind::MUTATION).unwrap();
             let tp53 = table.names().iter().position(|name| name == "TP53").unwrap();
             assert_eq!(*table.numbers(tp53, "0 or 1").unwrap(), [1.0, 0.0, 0.0], "{text}");
         }
         let once = "cell_line,gene,is_mutated\nA,TP53,True\nA,KRAS,False\n";
-        let table = clear(once, CellKind::Mutation).unwrap();
+        let table = clear(once, CellKind::MUTATION).unwrap();
         assert_eq!(table.names().len(), 3);
-        let error = clear(&rows("mutation_status", "MUT", "WT"), CellKind::Mutation).unwrap_err();
+        let error = clear(&rows("mutation_status", "MUT", "WT"), CellKind::MUTATION).unwrap_err();
         assert!(
             error.to_string().contains("mutation_status") && error.to_string().contains("0 and 1"),
             "{error}"
@@ -556,22 +554,22 @@ mod tests {
     #[test]
     fn values_in_a_list_become_a_matrix() {
         let text = "entrez_id,cell_line,tpm\n7157,A,1.5\n3845,A,2\n7157,B,3\n7157,B,4\n";
-        let table = clear(text, CellKind::Expression).unwrap();
+        let table = clear(text, CellKind::EXPRESSION).unwrap();
         assert_eq!(table.names(), ["cell_line", "7157", "3845"]);
         assert_eq!(*table.numbers(1, "a number").unwrap(), [1.5, 3.5]);
         assert!(table.numbers(2, "a number").unwrap()[1].is_nan());
         let notes = table.notes().join("\n");
         assert!(notes.contains("listed more than once, averaged: 1"), "{notes}");
         let two = "gene,cell_line,tpm,rpkm\nTP53,A,1.5,2\nKRAS,A,2,2.5\nTP53,B,3,2\n";
-        let error = clear(two, CellKind::Expression).unwrap_err();
+        let error = clear(two, CellKind::EXPRESSION).unwrap_err();
         assert!(error.to_string().contains("\"tpm\", \"rpkm\""), "{error}");
         assert!(error.advice().unwrap().contains("ignore = [\"rpkm\"]"), "{error}");
         let times = "gene,cell_line,time,tpm\nTP53,A,0,2.5\nTP53,A,24,3.5\nKRAS,B,0,2.5\nTP53,B,0,1.5\n";
-        let error = clear(times, CellKind::Expression).unwrap_err();
+        let error = clear(times, CellKind::EXPRESSION).unwrap_err();
         assert!(error.to_string().contains("\"time\" (times) tells measurements apart"), "{error}");
         let marks =
             "cell_line,genetic_feature,is_mutated\nA,TP53_mut,1\nA,KRAS_mut,0\nB,TP53_mut,0\nB,KRAS_mut,1\n";
-        let table = clear(marks, CellKind::Events).unwrap();
+        let table = clear(marks, CellKind::EVENTS).unwrap();
         assert_eq!(*table.numbers(2, "0 or 1").unwrap(), [0.0, 1.0]);
     }
 

@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use halfmax_core::{BitColumns, Category, Error, FeatureBlock, FeatureSpace, FeatureValues, Result, listed};
+use halfmax_core::{
+    BitColumns, Category, CellKind, Error, FeatureBlock, FeatureSpace, FeatureValues, KindValues, Result,
+    TextColumns, listed,
+};
 use ndarray::{Array2, ShapeBuilder};
 use rayon::prelude::*;
 
-use crate::config::CellKind;
 use crate::genes::{ModelGenes, looks_like_date, name_features};
 use crate::names::Identified;
 use crate::orientation::{Arrangement, Known, Orientation, orientation};
@@ -27,13 +29,28 @@ pub(crate) struct CellFeatures {
 impl CellFeatures {
     /// Calls features by the symbols of their genes; with a model's feature space, as the model calls them.
     pub fn name_genes(&mut self, model: Option<&FeatureSpace>) {
-        let of_genes = |kind: &str| !matches!(kind, "events" | "tissue" | "factor" | "category");
-        for block in self.blocks.iter_mut().filter(|block| of_genes(&block.kind)) {
+        for block in self.blocks.iter_mut().filter(|block| is_named_by_genes(&block.kind)) {
             let genes = model.map(|space| ModelGenes::of(space, &block.kind));
             let named = name_features(&block.names, genes.as_ref());
             block.names = named.names;
             self.report.notes.extend(named.notes);
         }
+    }
+}
+
+/// The block of the tissues of cell lines.
+pub(crate) const TISSUE: &str = "tissue";
+
+/// The kind whose files hold the texts of a block: "factor", "category".
+pub(crate) fn kind_of_texts(block: &str) -> Option<CellKind> {
+    CellKind::all().find(|kind| kind.texts().is_some_and(|texts| texts.block == block))
+}
+
+/// Whether the features of a block are called by genes: those of other programs' blocks, too, unless they are texts.
+fn is_named_by_genes(block: &str) -> bool {
+    match CellKind::named(block) {
+        Some(kind) => kind.is_named_by_genes(),
+        None => block != TISSUE && kind_of_texts(block).is_none(),
     }
 }
 
@@ -61,21 +78,21 @@ fn read_features_of(table: &RawTable, kind: CellKind, known: Known<'_>) -> Resul
         ..FileReport::default()
     };
     note_arrangement(table, &arrangement, &mut report);
-    let (blocks, tissue) = match (kind, arrangement.orientation) {
-        (CellKind::Category, Orientation::CellLinesInRows) => {
-            categories(table, &arrangement, &rows, &mut report)?
-        }
-        (CellKind::Events, Orientation::CellLinesInRows) => events(table, &arrangement, &rows)?,
-        (CellKind::Category, Orientation::GenesInRows) => {
+    let (blocks, tissue) = match (kind.texts(), arrangement.orientation) {
+        (Some(texts), Orientation::CellLinesInRows) => match kind.values() {
+            KindValues::Texts => categories(table, &arrangement, texts, &rows, &mut report)?,
+            _ => numbers_and_texts(table, &arrangement, kind, texts, &rows)?,
+        },
+        (_, Orientation::GenesInRows) if kind.values() == KindValues::Texts => {
             return Err(Error::data(format!("{}: categories have cell lines in columns", table.label()))
                 .help("put one cell line into each row"));
         }
         _ => {
             let (names, values) = matrix(table, &arrangement, kind, &rows, &mut report)?;
             report.range = range_of(values.t().iter().map(|value| f64::from(*value)));
-            let (names, values) = match kind {
-                CellKind::Expression | CellKind::CopyNumber => averaged(table, names, values, &mut report)?,
-                _ => (names, values),
+            let (names, values) = match kind.values() {
+                KindValues::Numbers { .. } => averaged(table, names, values, &mut report)?,
+                KindValues::ZeroOrOne | KindValues::Texts => (names, values),
             };
             (vec![block_of(kind, names, values).map_err(|error| error.at(table.label()))?], None)
         }
@@ -118,8 +135,8 @@ fn missing_share(blocks: &[FeatureBlock]) -> f64 {
 }
 
 fn note_range(kind: CellKind, report: &mut FileReport) {
-    if let (CellKind::Expression, Some([_, high])) = (kind, report.range)
-        && high > 1000.0
+    if let (Some(most), Some([_, high])) = (kind.counts_above(), report.range)
+        && high > most
     {
         report.notes.push(format!("values up to {high:.0} look like counts: take log2(x + 1)"));
     }
@@ -144,16 +161,8 @@ fn refuse_repeats(table: &RawTable, names: &[Option<String>], identified: &Ident
         .help("keep one row of each cell line, or average them"))
 }
 
-/// The widest range in which a value of a kind can be a measurement.
-fn bounds(kind: CellKind) -> (f64, &'static str) {
-    match kind {
-        CellKind::CopyNumber => (1e4, "a copy number (at most 10,000 either side of 0)"),
-        _ => (1e9, "a finite number, at most 1e9 either side of 0"),
-    }
-}
-
 fn check(table: &RawTable, kind: CellKind, column: usize, values: &[f64]) -> Result<()> {
-    if matches!(kind, CellKind::Mutation | CellKind::Events) {
+    let KindValues::Numbers { limit, expected } = kind.values() else {
         let other = values.iter().position(|value| !(value.is_nan() || *value == 0.0 || *value == 1.0));
         return other.map_or(Ok(()), |at| {
             let error = table.bad_value(column, at, values[at], "0 or 1");
@@ -161,16 +170,15 @@ fn check(table: &RawTable, kind: CellKind, column: usize, values: &[f64]) -> Res
                 "if the file holds other numbers than 0 and 1 (shares, percentages, counts), give it as kind = \"expression\"; else correct the value, or leave it empty if it is missing",
             ))
         });
-    }
-    let (bound, expected) = bounds(kind);
-    let beyond = values.iter().position(|value| value.abs() > bound);
+    };
+    let beyond = values.iter().position(|value| value.abs() > limit);
     beyond.map_or(Ok(()), |at| Err(table.bad_value(column, at, values[at], expected)))
 }
 
 fn expected(kind: CellKind) -> &'static str {
-    match kind {
-        CellKind::Mutation | CellKind::Events => "0 or 1",
-        _ => "a number",
+    match kind.values() {
+        KindValues::ZeroOrOne => "0 or 1",
+        KindValues::Numbers { .. } | KindValues::Texts => "a number",
     }
 }
 
@@ -187,7 +195,7 @@ fn matrix(
         return Err(Error::data(format!("{}: has no feature columns", table.label()))
             .help("each column besides the cell lines is one feature"));
     }
-    let alleles = kind == CellKind::Mutation && counts_alleles(table, taken)?;
+    let alleles = kind.may_count_alleles() && counts_alleles(table, kind, taken)?;
     if alleles {
         report.notes.push("values of 2 (mutations on both alleles) are taken as 1".into());
     }
@@ -226,10 +234,10 @@ fn matrix(
 }
 
 /// Whether a table of mutations holds 0, 1 and 2, and nothing else: on how many alleles a gene is mutated.
-fn counts_alleles(table: &RawTable, columns: &[usize]) -> Result<bool> {
+fn counts_alleles(table: &RawTable, kind: CellKind, columns: &[usize]) -> Result<bool> {
     let mut both = false;
     for column in columns {
-        for value in table.numbers(*column, expected(CellKind::Mutation))?.iter().copied() {
+        for value in table.numbers(*column, expected(kind))?.iter().copied() {
             if !(value.is_nan() || value == 0.0 || value == 1.0 || value == 2.0) {
                 return Ok(false);
             }
@@ -312,12 +320,15 @@ fn feature_names(table: &RawTable, key: usize, report: &mut FileReport) -> Resul
 }
 
 fn block_of(kind: CellKind, names: Vec<String>, values: Array2<f32>) -> Result<FeatureBlock> {
-    let values = match kind {
-        CellKind::Mutation | CellKind::Events => bits(&values),
-        _ => FeatureValues::real(values),
-    };
-    FeatureBlock::new(kind.name(), names, values)
+    FeatureBlock::new(kind.name(), names, feature_values(kind, values))
         .map_err(|error| error.help("keep one of each feature, or average them"))
+}
+
+fn feature_values(kind: CellKind, values: Array2<f32>) -> FeatureValues {
+    match kind.values() {
+        KindValues::ZeroOrOne => bits(&values),
+        KindValues::Numbers { .. } | KindValues::Texts => FeatureValues::real(values),
+    }
 }
 
 fn bits(values: &Array2<f32>) -> FeatureValues {
@@ -329,16 +340,23 @@ fn bits(values: &Array2<f32>) -> FeatureValues {
 
 type Blocks = (Vec<FeatureBlock>, Option<Vec<Option<String>>>);
 
-fn events(table: &RawTable, arrangement: &Arrangement, rows: &[usize]) -> Result<Blocks> {
+/// Features of numbers beside a few of texts.
+fn numbers_and_texts(
+    table: &RawTable,
+    arrangement: &Arrangement,
+    kind: CellKind,
+    text_columns: TextColumns,
+    rows: &[usize],
+) -> Result<Blocks> {
     let (texts, numbers): (Vec<usize>, Vec<usize>) =
         arrangement.columns.iter().copied().partition(|column| {
-            let factor = table.names()[*column].to_ascii_uppercase().ends_with("_FACTOR");
-            table.could_be(*column, Role::Tissue) || (factor && table.is_text(*column))
+            let taken = (text_columns.takes)(&table.names()[*column]);
+            table.could_be(*column, Role::Tissue) || (taken && table.is_text(*column))
         });
     let mut values = Array2::zeros((rows.len(), numbers.len()).f());
     for (feature, column) in numbers.iter().enumerate() {
-        let read = table.numbers(*column, "0 or 1")?;
-        check(table, CellKind::Events, *column, &read)?;
+        let read = table.numbers(*column, expected(kind))?;
+        check(table, kind, *column, &read)?;
         for (to, from) in rows.iter().enumerate() {
             values[[to, feature]] = read[*from] as f32;
         }
@@ -346,9 +364,9 @@ fn events(table: &RawTable, arrangement: &Arrangement, rows: &[usize]) -> Result
     let names: Vec<String> = numbers.iter().map(|column| table.names()[*column].clone()).collect();
     let mut blocks = Vec::new();
     if !names.is_empty() {
-        blocks.push(FeatureBlock::new("events", names, bits(&values))?);
+        blocks.push(FeatureBlock::new(kind.name(), names, feature_values(kind, values))?);
     }
-    let (more, tissue) = text_blocks(table, &texts, rows, "factor")?;
+    let (more, tissue) = text_blocks(table, &texts, rows, text_columns.block)?;
     blocks.extend(more);
     Ok((blocks, tissue))
 }
@@ -356,6 +374,7 @@ fn events(table: &RawTable, arrangement: &Arrangement, rows: &[usize]) -> Result
 fn categories(
     table: &RawTable,
     arrangement: &Arrangement,
+    text_columns: TextColumns,
     rows: &[usize],
     report: &mut FileReport,
 ) -> Result<Blocks> {
@@ -371,7 +390,7 @@ fn categories(
             .notes
             .push(format!("columns of numbers cannot be categories and are not used: {}", listed(&names, 5)));
     }
-    text_blocks(table, &texts, rows, "category")
+    text_blocks(table, &texts, rows, text_columns.block)
 }
 
 /// The tissue as a block of its own, all other text columns as one block of `kind`.
@@ -386,7 +405,7 @@ fn text_blocks(table: &RawTable, texts: &[usize], rows: &[usize], kind: &str) ->
         let category = Category::from_labels(&labels)
             .map_err(|error| error.at(format!("{}: column {name:?}", table.label())))?;
         if table.role(Role::Tissue) == Some(*column) {
-            blocks.push(FeatureBlock::new("tissue", ["tissue"], FeatureValues::Category(vec![category]))?);
+            blocks.push(FeatureBlock::new(TISSUE, ["tissue"], FeatureValues::Category(vec![category]))?);
             tissue = Some(labels);
         } else {
             names.push(name.clone());

@@ -2,17 +2,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use halfmax_core::{
-    Category, EntityTable, Error, FeatureBlock, FeatureSpace, Responses, Result, Screen, Side, Target,
-    ValidationGroup, listed,
+    Category, CellKind, EntityTable, Error, FeatureBlock, FeatureSpace, Responses, Result, Screen, Side,
+    Target, ValidationGroup, listed,
 };
 use serde::Serialize;
 
 use crate::assign::refuse_unfound;
-use crate::config::{CellFile, CellKind, DataConfig, TargetConfig};
+use crate::config::{CellFile, DataConfig, TargetConfig};
 use crate::datasets::Dataset;
 use crate::drugs::{DrugRecord, DrugSheet, drug_entities};
 use crate::feature_table::prepared;
-use crate::features::{CellFeatures, at_the_floor, read_cell_features, take_columns, varying};
+use crate::features::{CellFeatures, TISSUE, at_the_floor, read_cell_features, take_columns, varying};
 use crate::file_spec::{TableFile, TableOptions};
 use crate::fold_rows::FoldSource;
 use crate::names::{CellLines, IdKind, Identified, drug_key, linking_annotation};
@@ -79,8 +79,8 @@ impl InputFile {
 
 /// Reads everything that a configuration names and joins it to a screen. Paths are relative to `base`.
 ///
-/// Cell lines are kept that have a response and a row in every expression file that is not optional; drugs, that have a
-/// response. Other features may be missing.
+/// Cell lines are kept that have a response and a row in every file of a required kind (expression) that is not optional; drugs,
+/// that have a response. Other features may be missing.
 ///
 /// # Errors
 /// If a file cannot be used, or nothing is left once the files are joined.
@@ -123,7 +123,7 @@ pub fn load(
     parts.iter().try_for_each(|(_, part)| refuse_unjoined(part, &kept, &responses.identified))?;
     responses.warnings.extend(joined_little(&measured, &parts));
     let mut left_out = std::mem::take(&mut responses.left_out);
-    note_left_out(&measured, &kept, &mut left_out);
+    note_left_out(&measured, &kept, &required_labels(&parts, &required), &mut left_out);
     let (mut tissues, notes) = tissues(&kept, &lines, &responses);
     let (cells, mut reports) = cell_table(&kept, parts, &mut tissues)?;
     if tissues.is_empty() {
@@ -243,7 +243,7 @@ struct OpenedCells {
 
 impl OpenedCells {
     fn of(file: &CellFile, table: RawTable) -> Self {
-        let required = file.kind == CellKind::Expression && !file.optional;
+        let required = file.kind.is_required() && !file.optional;
         Self { kind: file.kind, table, most: file.top_variance, required }
     }
 }
@@ -306,7 +306,7 @@ impl Files {
         let mut cells = Vec::new();
         if data.cells.is_empty() {
             for kind in dataset.usual_cells() {
-                let required = kind == CellKind::Expression;
+                let required = kind.is_required();
                 cells.push(OpenedCells { kind, table: dataset.cells(kind)?, most: None, required });
             }
         }
@@ -398,7 +398,8 @@ fn joined(
     sets.extend(parts.iter().map(|(_, part)| named(part)));
     let other = parts.first().map_or(IdKind::Name, |(_, part)| kind_of(&part.identified));
     Err(Error::data(format!(
-        "no cell line with a response is in every expression file: of cell lines, {}",
+        "no cell line with a response is in every {} file: of cell lines, {}",
+        required_labels(parts, required),
         sets.join("; ")
     ))
     .help(format!(
@@ -456,10 +457,26 @@ fn joined_little(measured: &BTreeSet<String>, parts: &[(CellKind, CellFeatures)]
     parts.iter().filter_map(warning).collect()
 }
 
-fn note_left_out(measured: &BTreeSet<String>, kept: &BTreeSet<String>, left_out: &mut Vec<LeftOut>) {
+/// What the required files hold, in words.
+fn required_labels(parts: &[(CellKind, CellFeatures)], required: &[bool]) -> String {
+    let mut labels: Vec<&str> = Vec::new();
+    for ((kind, _), _) in parts.iter().zip(required).filter(|(_, required)| **required) {
+        if !labels.contains(&kind.label()) {
+            labels.push(kind.label());
+        }
+    }
+    if labels.is_empty() { "feature".into() } else { labels.join(" and ") }
+}
+
+fn note_left_out(
+    measured: &BTreeSet<String>,
+    kept: &BTreeSet<String>,
+    labels: &str,
+    left_out: &mut Vec<LeftOut>,
+) {
     let without: Vec<String> = measured.difference(kept).cloned().collect();
     if !without.is_empty() {
-        left_out.push(LeftOut::new("cell lines", "they have responses but no expression", &without));
+        left_out.push(LeftOut::new("cell lines", &format!("they have responses but no {labels}"), &without));
     }
 }
 
@@ -538,7 +555,7 @@ fn cell_table(
                 .help("check that the file holds the values it should"));
         }
         for (block, columns) in blocks.into_iter().zip(varying) {
-            if table.block(&block.kind).is_some() && block.kind == "tissue" {
+            if table.block(&block.kind).is_some() && block.kind == TISSUE {
                 report.notes.push("its tissue is not used: an earlier file has one".into());
                 continue;
             }

@@ -6,10 +6,11 @@ use halfmax_core::{Error, Result};
 
 use crate::assign::Scope;
 use crate::file_spec::{RowChoice, TableOptions};
+use crate::formats::{FORMATS, PartReader};
 use crate::linked::{NameLinks, curves_of_archive, with_names};
 use crate::molar_mass::{DrugNames, MassesOfDrugs, with_molar_masses};
 use crate::note::{Note, join_notes};
-use crate::open::{ChosenRows, OpenOptions, ParquetParts, TextParts, read_table_with};
+use crate::open::{ChosenRows, OpenOptions, divided, read_table_with};
 use crate::plates::with_column_of;
 use crate::roles::Role;
 use crate::table::RawTable;
@@ -37,7 +38,9 @@ impl PartSize {
     /// Whether a file is read part by part. Tables of text shrink to a fifth and less when they are packed, or in Parquet.
     fn divides(self, path: &Path) -> bool {
         let is = |ending: &&str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
-        let packed = ["gz", "parquet", "pq"].iter().any(is);
+        let mut packed =
+            FORMATS.iter().filter(|format| format.is_packed()).flat_map(|format| format.endings());
+        let packed = packed.any(is);
         let most = if packed { self.bytes as u64 / 2 } else { 4 * self.bytes as u64 };
         std::fs::metadata(path).is_ok_and(|about| about.is_file() && about.len() > most)
     }
@@ -73,29 +76,7 @@ pub struct TableParts {
 enum Source {
     /// A table, with what is said of it, and with what was joined.
     Whole(Box<RawTable>),
-    Divided(Box<(Divided, NameLinks)>),
-}
-
-/// A file that is read part by part.
-enum Divided {
-    Text(TextParts),
-    Parquet(ParquetParts),
-}
-
-impl Divided {
-    fn sample(&self) -> &RawTable {
-        match self {
-            Self::Text(text) => text.sample(),
-            Self::Parquet(parquet) => parquet.sample(),
-        }
-    }
-
-    fn each(&self, take: impl FnMut(RawTable) -> Result<()>) -> Result<()> {
-        match self {
-            Self::Text(text) => text.each(take),
-            Self::Parquet(parquet) => parquet.each(take),
-        }
-    }
+    Divided(Box<(Box<dyn PartReader>, NameLinks)>),
 }
 
 /// What another table says of rows.
@@ -114,22 +95,20 @@ impl Join {
 }
 
 impl TableOptions {
-    /// Opens a file whose rows are read at once, or part by part if it is large delimited text or Parquet.
+    /// Opens a file whose rows are read at once, or part by part if it is large and its format can be divided.
     ///
     /// # Errors
     /// If the file cannot be read, or what is said does not fit it.
     pub fn parts(&self, path: &Path, size: PartSize) -> Result<TableParts> {
         let open = OpenOptions { sheet: self.sheet.clone(), separator: self.separator.clone() };
         let divided = match size.divides(path) && self.sheet.is_none() {
-            true => match TextParts::survey(path, open.separator()?, size)? {
-                Some(text) => Some(Divided::Text(text)),
-                None => ParquetParts::survey(path, size)?.map(Divided::Parquet),
-            },
+            true => divided(path, &open, size)?,
             false => None,
         };
         // Whole curves in a row are taken by the sign of most of their readings.
-        let has = |divided: &Divided, role: Role| divided.sample().role(role).is_some();
-        let divided = divided.filter(|file| !has(file, Role::DoseList) || !has(file, Role::ReadingList));
+        let has = |file: &dyn PartReader, role: Role| file.sample().role(role).is_some();
+        let divided = divided
+            .filter(|file| !has(file.as_ref(), Role::DoseList) || !has(file.as_ref(), Role::ReadingList));
         let source = match divided {
             Some(divided) => {
                 let links = NameLinks::of(divided.sample(), path)?;
@@ -264,7 +243,7 @@ impl TableParts {
         };
         let mut choice = RowChoice::of(&self.options.rows);
         let mut of_parts: Vec<Note> = Vec::new();
-        divided.each(|part| {
+        divided.each(&mut |part| {
             let mut table = self.prepared(part, links, choice.as_mut())?;
             join_notes(&mut of_parts, std::mem::take(&mut table.notes));
             if table.rows() > 0 { take(table) } else { Ok(()) }

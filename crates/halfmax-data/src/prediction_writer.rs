@@ -1,4 +1,4 @@
-//! Predictions of test responses as Parquet, CSV or NDJSON, written while they come.
+//! Predictions of test responses, written while they come.
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ pub struct PredictionWriter<'a> {
 }
 
 impl<'a> PredictionWriter<'a> {
-    /// Opens a file: Parquet, CSV or NDJSON by the ending. `cell_lines` and `drugs` are the ids that positions stand for.
+    /// Opens a file, in the format of its ending. `cell_lines` and `drugs` are the ids that positions stand for.
     ///
     /// # Errors
     /// As [`TableWriter::create`].

@@ -1,20 +1,14 @@
-//! Tables and scores as Parquet, CSV or NDJSON, by the file's ending.
+//! Tables and scores that are written, in the format that the file's ending says.
 
-use std::fs::File;
-use std::io::{BufRead, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
 use polars::error::PolarsError;
-use polars::io::parquet::write::{BatchedWriter, KeyValueMetadata};
-use polars::prelude::{
-    Column, CsvWriter, DataFrame, DataType, Field, NamedFrom, ParquetCompression, ParquetReader,
-    ParquetWriter, PlSmallStr, Schema, SerReader, SerWriter, Series,
-};
+use polars::prelude::{Column, DataFrame, DataType, NamedFrom, PlSmallStr, Series};
 use tempfile::NamedTempFile;
 
-use crate::output::{OutputSet, cannot_write, completed, named, temporary_file};
-use crate::parquet_out::ParquetOut;
+use crate::formats::{NewFile, TableSink, standard_output, written_endings, written_to};
+use crate::output::{OutputSet, cannot_write, named, temporary_file};
 
 /// One column of a table to write.
 #[derive(Clone, Debug)]
@@ -45,7 +39,7 @@ impl OutputColumn<'_> {
         self.len() == 0
     }
 
-    fn data_type(&self) -> DataType {
+    pub(crate) fn data_type(&self) -> DataType {
         match self {
             Self::Text(_) => DataType::String,
             Self::F32(_) => DataType::Float32,
@@ -73,7 +67,7 @@ impl OutputColumn<'_> {
         series.into()
     }
 
-    fn json(&self, row: usize) -> serde_json::Value {
+    pub(crate) fn json(&self, row: usize) -> serde_json::Value {
         match self {
             Self::Text(values) => values[row].into(),
             // Through its shortest text: 0.1, not 0.10000000149011612.
@@ -86,88 +80,33 @@ impl OutputColumn<'_> {
     }
 }
 
-/// The formats of tables that halfmax writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Parquet,
-    Csv,
-    Ndjson,
-}
-
-fn format_of(path: &Path) -> Result<Format> {
-    match path.extension().and_then(|ending| ending.to_str()) {
-        Some("parquet") => Ok(Format::Parquet),
-        Some("csv") => Ok(Format::Csv),
-        Some("ndjson" | "jsonl") => Ok(Format::Ndjson),
-        _ if path.as_os_str() == "-" => Ok(Format::Csv),
-        _ => Err(Error::config(format!("{}: the ending says no known format", path.display()))
-            .help("end it in .parquet, .csv or .ndjson, or give - for CSV on standard output")),
-    }
-}
-
-enum Target {
-    Standard,
-    Text(BufWriter<NamedTempFile>),
-    Parquet { file: NamedTempFile, writer: Option<Box<ParquetTarget>> },
-}
-
-/// A Parquet file whose columns are known.
-struct ParquetTarget {
-    writer: BatchedWriter<ParquetOut>,
-    out: ParquetOut,
-}
-
-impl ParquetTarget {
-    fn write(&mut self, path: &Path, frame: &DataFrame) -> Result<()> {
-        self.writer.write_batch(frame).map_err(|error| self.failed(path, error))
-    }
-
-    fn finish(mut self, path: &Path) -> Result<()> {
-        self.writer.finish().map_err(|error| self.failed(path, error))?;
-        self.out.flush().map_err(|error| cannot_write(path, error))
-    }
-
-    /// The error of the system, where that is why writing failed.
-    fn failed(&self, path: &Path, error: PolarsError) -> Error {
-        match self.out.take_error() {
-            Some(error) => cannot_write(path, error),
-            None => failed(path, error),
-        }
-    }
-}
-
 /// Writes a table in blocks of rows; nothing is under the final name until [`TableWriter::finish`].
 pub struct TableWriter {
     path: PathBuf,
-    format: Format,
-    target: Target,
+    sink: Box<dyn TableSink>,
     names: Vec<String>,
-    notes: Vec<(String, String)>,
-    /// Whether a file was appended.
-    appended: bool,
 }
 
 impl TableWriter {
-    /// Opens a temporary file beside `path`; `-` is CSV on standard output.
+    /// Opens a temporary file beside `path`, in the format of its ending ([`FORMATS`](crate::FORMATS)); `-` is CSV on standard output.
     ///
     /// # Errors
     /// If the ending is not known or the folder cannot be written.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let format = format_of(path)?;
-        let target = match format {
-            _ if path.as_os_str() == "-" => Target::Standard,
-            Format::Parquet => Target::Parquet { file: temporary_file(path)?, writer: None },
-            _ => Target::Text(BufWriter::new(temporary_file(path)?)),
+        Self::create_with_notes(path.as_ref(), Vec::new())
+    }
+
+    /// The same, with keys and values that the file notes, where its format has a place for them.
+    fn create_with_notes(path: &Path, notes: Vec<(String, String)>) -> Result<Self> {
+        let sink = match written_to(path) {
+            Some(format) => format.begin(NewFile { path, file: temporary_file(path)?, notes })?,
+            None if path.as_os_str() == "-" => standard_output(path),
+            None => {
+                return Err(Error::config(format!("{}: the ending says no known format", path.display()))
+                    .help(format!("end it in {}, or give - for CSV on standard output", written_endings())));
+            }
         };
-        Ok(Self {
-            path: path.to_owned(),
-            format,
-            target,
-            names: Vec::new(),
-            notes: Vec::new(),
-            appended: false,
-        })
+        Ok(Self { path: path.to_owned(), sink, names: Vec::new() })
     }
 
     /// Writes some rows. Every block has the same columns.
@@ -175,24 +114,17 @@ impl TableWriter {
     /// # Errors
     /// If columns differ in length or from those of the first block, or writing fails.
     pub fn write(&mut self, columns: &[(&str, OutputColumn)]) -> Result<()> {
-        let rows = columns.first().map_or(0, |(_, column)| column.len());
+        let rows = rows_of(columns);
         if let Some((name, column)) = columns.iter().find(|(_, column)| column.len() != rows) {
             return Err(Error::failed(format!("column {name} has {} values, expected {rows}", column.len())));
         }
-        let first = self.names.is_empty();
         let names: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
-        if first {
+        if self.names.is_empty() {
             self.names = names;
         } else if self.names != names {
             return Err(Error::failed(format!("columns {names:?}, expected {:?}", self.names)));
         }
-        let path = &self.path;
-        match &mut self.target {
-            Target::Parquet { file, writer } => write_parquet(path, file, writer, &self.notes, columns, rows),
-            Target::Text(out) if self.format == Format::Ndjson => write_ndjson(path, out, columns, rows),
-            Target::Text(out) => write_csv(path, out, columns, rows, first),
-            Target::Standard => write_csv(path, &mut std::io::stdout().lock(), columns, rows, first),
-        }
+        self.sink.write(columns)
     }
 
     /// Adds the rows of a file that another writer of the same columns wrote in the same format. Returns how many they are.
@@ -200,44 +132,7 @@ impl TableWriter {
     /// # Errors
     /// If it cannot be read, or writing fails.
     pub fn append(&mut self, piece: &Path) -> Result<usize> {
-        let unreadable = |error: std::io::Error| {
-            Error::failed(format!("{}: cannot be read: {error}", piece.display())).because(error)
-        };
-        let path = &self.path;
-        let behind = std::mem::replace(&mut self.appended, true);
-        let mut file = File::open(piece).map_err(unreadable)?;
-        match &mut self.target {
-            Target::Parquet { file: out, writer } => {
-                let frame = ParquetReader::new(file).finish().map_err(|error| failed(piece, error))?;
-                let writer = parquet_writer(path, out, writer, &self.notes, || (**frame.schema()).clone())?;
-                writer.write(path, &frame)?;
-                Ok(frame.height())
-            }
-            Target::Text(out) => {
-                let mut file = std::io::BufReader::with_capacity(1 << 20, &mut file);
-                let quoting = self.format == Format::Csv;
-                if quoting && behind {
-                    file.skip_until(b'\n').map_err(unreadable)?;
-                }
-                let (mut rows, mut inside) = (0, false);
-                loop {
-                    let bytes = file.fill_buf().map_err(unreadable)?;
-                    if bytes.is_empty() {
-                        break;
-                    }
-                    for byte in bytes {
-                        inside ^= quoting && *byte == b'"';
-                        rows += usize::from(*byte == b'\n' && !inside);
-                    }
-                    out.write_all(bytes).map_err(|error| cannot_write(path, error))?;
-                    let read = bytes.len();
-                    file.consume(read);
-                }
-                // The header of the first piece is kept, and is no row.
-                Ok(rows - usize::from(quoting && !behind && rows > 0))
-            }
-            Target::Standard => Err(Error::failed("pieces of standard output")),
-        }
+        self.sink.append(piece)
     }
 
     /// Completes the file and gives it its name.
@@ -254,7 +149,7 @@ impl TableWriter {
     /// # Errors
     /// As [`TableWriter::finish`].
     pub fn finish_as(self, path: &Path) -> Result<()> {
-        self.complete(path, named)
+        self.sink.finish(path)?.map_or(Ok(()), |file| named(file, path))
     }
 
     /// Completes the file, which keeps its temporary name; none for standard output.
@@ -262,12 +157,7 @@ impl TableWriter {
     /// # Errors
     /// If the last bytes cannot be written.
     pub(crate) fn finish_unnamed(self) -> Result<Option<NamedTempFile>> {
-        let (path, mut complete) = (self.path.clone(), None);
-        self.complete(&path, |file, _| {
-            complete = Some(file);
-            Ok(())
-        })?;
-        Ok(complete)
+        self.sink.finish(&self.path)
     }
 
     /// Completes the file, which gets its name with the others of a set.
@@ -275,29 +165,19 @@ impl TableWriter {
     /// # Errors
     /// If the last bytes cannot be written.
     pub fn finish_into(self, set: &OutputSet) -> Result<()> {
-        let path = self.path.clone();
-        self.complete(&path, |file, path| {
-            set.add(file, path);
-            Ok(())
-        })
-    }
-
-    fn complete(self, path: &Path, give: impl FnOnce(NamedTempFile, &Path) -> Result<()>) -> Result<()> {
-        match self.target {
-            Target::Standard => std::io::stdout().flush().map_err(|error| cannot_write(path, error)),
-            Target::Text(out) => give(completed(out, path)?, path),
-            Target::Parquet { file, writer } => {
-                let Some(writer) = writer else {
-                    return Err(Error::failed(format!("{}: no rows were written", path.display())));
-                };
-                writer.finish(path)?;
-                give(completed(BufWriter::new(file), path)?, path)
-            }
+        if let Some(file) = self.sink.finish(&self.path)? {
+            set.add(file, &self.path);
         }
+        Ok(())
     }
 }
 
-fn failed(path: &Path, error: PolarsError) -> Error {
+/// How many rows a block has, by its first column.
+pub(crate) fn rows_of(columns: &[(&str, OutputColumn)]) -> usize {
+    columns.first().map_or(0, |(_, column)| column.len())
+}
+
+pub(crate) fn failed(path: &Path, error: PolarsError) -> Error {
     match error {
         PolarsError::IO { error, .. } => {
             cannot_write(path, std::io::Error::new(error.kind(), error.to_string()))
@@ -306,80 +186,13 @@ fn failed(path: &Path, error: PolarsError) -> Error {
     }
 }
 
-fn frame(path: &Path, columns: &[(&str, OutputColumn)], rows: usize) -> Result<DataFrame> {
-    let columns = columns.iter().map(|(name, column)| column.series(name)).collect();
-    DataFrame::new(rows, columns).map_err(|error| failed(path, error))
+pub(crate) fn unreadable_piece(piece: &Path, error: std::io::Error) -> Error {
+    Error::failed(format!("{}: cannot be read: {error}", piece.display())).because(error)
 }
 
-/// The writer of a Parquet file, which is made when the columns are known.
-fn parquet_writer<'a>(
-    path: &Path,
-    file: &NamedTempFile,
-    writer: &'a mut Option<Box<ParquetTarget>>,
-    notes: &[(String, String)],
-    schema: impl FnOnce() -> Schema,
-) -> Result<&'a mut ParquetTarget> {
-    let made = match writer.take() {
-        Some(made) => made,
-        None => {
-            let out = ParquetOut::new(file.reopen().map_err(|error| cannot_write(path, error))?);
-            let notes = (!notes.is_empty()).then(|| KeyValueMetadata::from_static(notes.to_vec()));
-            let writer = ParquetWriter::new(out.clone())
-                .with_compression(ParquetCompression::Zstd(None))
-                .with_key_value_metadata(notes)
-                .batched(&schema())
-                .map_err(|error| failed(path, error))?;
-            Box::new(ParquetTarget { writer, out })
-        }
-    };
-    Ok(writer.insert(made))
-}
-
-fn write_parquet(
-    path: &Path,
-    file: &NamedTempFile,
-    writer: &mut Option<Box<ParquetTarget>>,
-    notes: &[(String, String)],
-    columns: &[(&str, OutputColumn)],
-    rows: usize,
-) -> Result<()> {
-    let fields =
-        || columns.iter().map(|(name, column)| Field::new(PlSmallStr::from(*name), column.data_type()));
-    let writer = parquet_writer(path, file, writer, notes, || fields().collect())?;
-    if rows > 0 {
-        writer.write(path, &frame(path, columns, rows)?)?;
-    }
-    Ok(())
-}
-
-fn write_csv(
-    path: &Path,
-    out: &mut dyn Write,
-    columns: &[(&str, OutputColumn)],
-    rows: usize,
-    header: bool,
-) -> Result<()> {
-    CsvWriter::new(out)
-        .include_header(header)
-        .finish(&mut frame(path, columns, rows)?)
-        .map_err(|error| failed(path, error))
-}
-
-fn write_ndjson(
-    path: &Path,
-    out: &mut dyn Write,
-    columns: &[(&str, OutputColumn)],
-    rows: usize,
-) -> Result<()> {
-    for row in 0..rows {
-        let record: serde_json::Map<String, serde_json::Value> =
-            columns.iter().map(|(name, column)| ((*name).to_owned(), column.json(row))).collect();
-        serde_json::to_writer(&mut *out, &record)
-            .map_err(std::io::Error::from)
-            .and_then(|()| out.write_all(b"\n"))
-            .map_err(|error| cannot_write(path, error))?;
-    }
-    Ok(())
+pub(crate) fn frame(path: &Path, columns: &[(&str, OutputColumn)]) -> Result<DataFrame> {
+    let series = columns.iter().map(|(name, column)| column.series(name)).collect();
+    DataFrame::new(rows_of(columns), series).map_err(|error| failed(path, error))
 }
 
 /// A block of scores; all lists are of one length.
@@ -414,15 +227,14 @@ pub struct ScoreWriter {
 }
 
 impl ScoreWriter {
-    /// Opens the output: Parquet, CSV or NDJSON by the ending, `-` for CSV on standard output. A Parquet file notes
-    /// the target among its metadata.
+    /// Opens the output, in the format of its ending; `-` is CSV on standard output. A Parquet file notes the target among its
+    /// metadata.
     ///
     /// # Errors
     /// As [`TableWriter::create`].
     pub fn create(path: impl AsRef<Path>, target: &str) -> Result<Self> {
-        let mut table = TableWriter::create(path)?;
-        table.notes.push(("target".into(), target.into()));
-        Ok(Self { table })
+        let notes = vec![("target".into(), target.into())];
+        Ok(Self { table: TableWriter::create_with_notes(path.as_ref(), notes)? })
     }
 
     /// Writes some scores.

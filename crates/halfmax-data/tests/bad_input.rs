@@ -66,7 +66,7 @@ fn a_small_screen_is_joined() {
         ("expression.csv", EXPRESSION),
         ("drugs.csv", "drug,smiles,targets\nTorin-2,CCO,MTOR\nerlotinib,C1CC,\"EGFR, MTOR\"\n"),
     ]);
-    let loaded = folder.load(&[(CellKind::Expression, "expression.csv")], Some("drugs.csv")).unwrap();
+    let loaded = folder.load(&[(CellKind::EXPRESSION, "expression.csv")], Some("drugs.csv")).unwrap();
     let [cells, drugs] = &loaded.screen.tables[..] else { panic!("two tables") };
     assert_eq!(cells.ids(), ["A549", "NCIH226"]);
     assert_eq!(drugs.ids(), ["Erlotinib", "Torin 2"]);
@@ -140,7 +140,7 @@ fn text_in_a_numeric_column() {
         ("responses.csv", RESPONSES),
         ("e.csv", "cell_line,A,B\nA549,1,2\nMCF7,2,3\nNCI-H226,3,x\n"),
     ]);
-    says(folder.load(&[(CellKind::Expression, "e.csv")], None), &["e.csv", "\"B\"", "row 4", "\"x\""]);
+    says(folder.load(&[(CellKind::EXPRESSION, "e.csv")], None), &["e.csv", "\"B\"", "row 4", "\"x\""]);
 }
 
 #[test]
@@ -158,9 +158,9 @@ fn missing_and_infinite_responses() {
 #[test]
 fn impossible_features() {
     for (kind, value, expected) in [
-        (CellKind::Expression, "inf", "finite"),
-        (CellKind::CopyNumber, "1e6", "copy number"),
-        (CellKind::Mutation, "0.5", "0 or 1"),
+        (CellKind::EXPRESSION, "inf", "finite"),
+        (CellKind::COPY_NUMBER, "1e6", "copy number"),
+        (CellKind::MUTATION, "0.5", "0 or 1"),
     ] {
         let features = format!("cell_line,A\nA549,0\nNCI-H226,{value}\n");
         let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", &features)]);
@@ -206,25 +206,25 @@ fn repeated_measurements() {
 fn a_cell_line_on_two_rows() {
     let features = "cell_line,A\nA549,1\nNCI-H226,2\nNCIH226,3\n";
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", features)]);
-    says(folder.load(&[(CellKind::Expression, "f.csv")], None), &["f.csv", "NCIH226 (as NCI-H226, NCIH226)"]);
+    says(folder.load(&[(CellKind::EXPRESSION, "f.csv")], None), &["f.csv", "NCIH226 (as NCI-H226, NCIH226)"]);
 }
 
 #[test]
 fn a_transposed_file_is_turned() {
     let features = "gene,A549,NCIH226\nABCB1,1,2\nEGFR,3,4\n";
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", features)]);
-    let loaded = folder.load(&[(CellKind::Expression, "f.csv")], None).unwrap();
+    let loaded = folder.load(&[(CellKind::EXPRESSION, "f.csv")], None).unwrap();
     assert_eq!(loaded.report.files[1].shape.orientation.as_deref(), Some("features × cell lines"));
     assert_eq!(loaded.screen.tables[0].block("expression").unwrap().names, ["ABCB1", "EGFR"]);
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", "A549,NCIH226\n1,2\n3,4\n")]);
-    says(folder.load(&[(CellKind::Expression, "f.csv")], None), &["no column names the features"]);
+    says(folder.load(&[(CellKind::EXPRESSION, "f.csv")], None), &["no column names the features"]);
 }
 
 #[test]
 fn a_feature_named_twice() {
     let features = "gene,A549,NCIH226\nABCB1,1,2\nABCB1,3,4\n";
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", features)]);
-    let loaded = folder.load(&[(CellKind::Expression, "f.csv")], None).unwrap();
+    let loaded = folder.load(&[(CellKind::EXPRESSION, "f.csv")], None).unwrap();
     let halfmax_core::FeatureValues::Real(values) = &loaded.screen.tables[0].blocks()[0].values else {
         panic!()
     };
@@ -232,14 +232,14 @@ fn a_feature_named_twice() {
     assert!(loaded.report.to_string().contains("more than once, averaged: 1 (ABCB1)"), "{}", loaded.report);
     let features = features.replace("3,4", "0,1").replace("1,2", "1,0");
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", &features)]);
-    says(folder.load(&[(CellKind::Mutation, "f.csv")], None), &["f.csv", "twice: ABCB1", "average"]);
+    says(folder.load(&[(CellKind::MUTATION, "f.csv")], None), &["f.csv", "twice: ABCB1", "average"]);
 }
 
 #[test]
 fn nothing_in_common() {
     let folder = Folder::with(&[("responses.csv", RESPONSES), ("f.csv", "cell_line,A\nMCF7,1\nK562,2\n")]);
     says(
-        folder.load(&[(CellKind::Expression, "f.csv")], None),
+        folder.load(&[(CellKind::EXPRESSION, "f.csv")], None),
         &["responses.csv has 2 (A549, NCI-H226)", "f.csv has 2 (K562, MCF7)", "annotation"],
     );
 }
@@ -252,7 +252,7 @@ fn lines_of_almost_one_name_stay_apart() {
     let data = DataConfig { response: Some("responses.csv".into()), ..DataConfig::default() };
     let loaded = load(&data, &TargetConfig::default(), folder.path(), None).unwrap();
     assert_eq!(loaded.screen.tables[0].ids(), ["A549", "KM-H2", "KMH-2", "T-T", "TT"]);
-    let data = DataConfig { cells: vec![CellFile::new(CellKind::Expression, "f.csv")], ..data };
+    let data = DataConfig { cells: vec![CellFile::new(CellKind::EXPRESSION, "f.csv")], ..data };
     let loaded = load(&data, &TargetConfig::default(), folder.path(), None).unwrap();
     assert_eq!(loaded.screen.tables[0].ids(), ["A549"]);
     assert_eq!(loaded.report.files[1].ambiguous, ["KMH2", "TT"]);
@@ -337,7 +337,7 @@ fn datasets_and_configurations() {
     assert!(error.to_string().contains("respnse"), "{error}");
     let table: DataConfig =
         toml::from_str("dataset = \"gdsc-core\"\n[[cells]]\nkind = \"copy_number\"").unwrap();
-    assert_eq!(table.cells[0].kind, CellKind::CopyNumber);
+    assert_eq!(table.cells[0].kind, CellKind::COPY_NUMBER);
 }
 
 #[test]

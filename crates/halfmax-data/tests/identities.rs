@@ -134,14 +134,14 @@ fn unknown_names_that_collide_stay_apart() {
         ("e.csv", "cell_line,ABCB1\nP1-12,1\nP11-2,2\nP 3,3\nA549,4\n"),
         ("stripped.csv", "cell_line,ABCB1\nP112,1\nP3,3\nA549,4\n"),
     ]);
-    let loaded = folder.load(CellKind::Expression, "e.csv").unwrap();
+    let loaded = folder.load(CellKind::EXPRESSION, "e.csv").unwrap();
     assert_eq!(ids(&loaded), ["A549", "P1-12", "P11-2", "P3"]);
     let report = loaded.report.to_string();
     assert!(report.contains("different cell lines here: P1-12 and P11-2"), "{report}");
     assert!(report.contains(
         "spellings of one cell line, as the list of cell lines or the annotation says: A-549 = A549"
     ));
-    let loaded = folder.load(CellKind::Expression, "stripped.csv").unwrap();
+    let loaded = folder.load(CellKind::EXPRESSION, "stripped.csv").unwrap();
     assert_eq!(ids(&loaded), ["A549", "P3"]);
     assert_eq!(loaded.report.files[1].ambiguous, ["P112"]);
 }
@@ -152,7 +152,7 @@ fn aliases_do_not_beat_names() {
         ("responses.csv", &responses(&["CHL-1", "HMCB", "A549", "Mine", "Other"])),
         ("annotation.csv", "cell_line,alias\nCHL1,HMCB\nHMCB,CHL-1\nMine,Other; Third\nOther,Mine\n"),
     ]);
-    let loaded = folder.load(CellKind::Expression, "").unwrap();
+    let loaded = folder.load(CellKind::EXPRESSION, "").unwrap();
     assert_eq!(ids(&loaded), ["A549", "CHL1", "HMCB", "MINE", "OTHER"]);
     let report = loaded.report.to_string();
     assert!(report.contains("belong to another cell line already, not moved: 4"), "{report}");
@@ -165,7 +165,7 @@ fn a_known_cosmic_id_says_which_line_a_row_is_of() {
         ("annotation.csv", "cell_line,COSMIC_ID\nEOL1,906856.0\nK-562,905949\nMCF7,999999\nMCF7,905946\n"),
         ("e.csv", "COSMIC_ID,TP53_mut\n906856,1\n905949,0\n905940,1\n"),
     ]);
-    let loaded = folder.load(CellKind::Events, "e.csv").unwrap();
+    let loaded = folder.load(CellKind::EVENTS, "e.csv").unwrap();
     assert_eq!(ids(&loaded), ["A549", "EOL1CELL", "K562"]);
     let report = loaded.report.to_string();
     assert!(
@@ -207,7 +207,7 @@ fn published_annotations_link_ids_and_names() {
                 ("annotation.csv", annotation),
                 ("e.csv", &features),
             ]);
-            let loaded = folder.load(CellKind::Expression, "e.csv").unwrap();
+            let loaded = folder.load(CellKind::EXPRESSION, "e.csv").unwrap();
             assert_eq!(ids(&loaded), ["A549", "LINEONE", "LINETWO"], "{keys}");
             assert_eq!(loaded.screen.tables[0].block("expression").unwrap().names, ["ABCB1", "TP53"]);
         }
@@ -218,7 +218,7 @@ fn published_annotations_link_ids_and_names() {
         ("annotation.csv", details),
         ("e.csv", "gene,DATA.9000001,DATA.9000002\nABCB1,1,2\nTP53,4,3\n"),
     ]);
-    let loaded = folder.load(CellKind::Expression, "e.csv").unwrap();
+    let loaded = folder.load(CellKind::EXPRESSION, "e.csv").unwrap();
     assert_eq!(ids(&loaded), ["LINEONE", "LINETWO"]);
     assert_eq!(loaded.screen.tables[0].group("tissue").unwrap().levels, ["breast", "lung"]);
 }
@@ -231,13 +231,13 @@ fn a_file_of_which_nothing_joins_is_refused() {
         ("drugs.csv", "drug,smiles\nx,CCO\n"),
     ]);
     says(
-        folder.load(CellKind::Mutation, "e.csv"),
+        folder.load(CellKind::MUTATION, "e.csv"),
         &["e.csv", "ACH-900001", "DepMap ids", "Line One", "Model.csv", "data.annotation"],
     );
-    says(folder.load(CellKind::Expression, "e.csv"), &["ACH-900001", "Line One", "Model.csv"]);
+    says(folder.load(CellKind::EXPRESSION, "e.csv"), &["ACH-900001", "Line One", "Model.csv"]);
     fs::write(folder.path().join("drugs.csv"), "drug,smiles\ny,CCO\n").unwrap();
     says(
-        folder.load(CellKind::Expression, ""),
+        folder.load(CellKind::EXPRESSION, ""),
         &["drugs.csv", "1 drugs of the responses (x)", "\"drug\" has y"],
     );
 }
@@ -274,10 +274,10 @@ fn genes_that_spreadsheets_made_dates_of_are_named_and_never_averaged() {
         ("once.csv", "gene,A549,K-562\nABCB1,1,2\n1-Mar,3,5\n2-Sep,2,1\n"),
         ("twice.csv", "gene,A549,K-562\nABCB1,1,2\n1-Mar,3,5\n1-Mar,2,1\n"),
     ]);
-    let report = folder.load(CellKind::Expression, "once.csv").unwrap().report.to_string();
+    let report = folder.load(CellKind::EXPRESSION, "once.csv").unwrap().report.to_string();
     assert!(report.contains("look like dates") && report.contains("2 (1-Mar, 2-Sep)"), "{report}");
     says(
-        folder.load(CellKind::Expression, "twice.csv"),
+        folder.load(CellKind::EXPRESSION, "twice.csv"),
         &["twice.csv", "1-Mar", "more than once", "symbols"],
     );
 }
@@ -305,7 +305,7 @@ fn both_sides_say_which_way_round_a_table_is() {
         ),
     ]);
     let read = |file: &str, space, set| {
-        read_cells_for_scoring(&[(&folder.path().join(file), Some(CellKind::Expression))], space, set)
+        read_cells_for_scoring(&[(&folder.path().join(file), Some(CellKind::EXPRESSION))], space, set)
     };
     for file in ["rows.csv", "columns.csv"] {
         let (table, _) = read(file, Some(&space), None).unwrap();
@@ -336,7 +336,7 @@ fn the_column_that_has_the_drugs_names_is_the_key() {
         "dname,drug\n9001,CC(=O)O\n9002,CC(=O)N\n9003,CC(=O)C\n",
     ] {
         let folder = Folder::with(&[("responses.csv", combined), ("drugs.csv", sheet)]);
-        let loaded = folder.load(CellKind::Expression, "").unwrap();
+        let loaded = folder.load(CellKind::EXPRESSION, "").unwrap();
         let drugs = &loaded.screen.tables[1];
         assert_eq!(drugs.block("fingerprint").unwrap().missing_share(), 0.0);
     }
@@ -346,7 +346,7 @@ fn the_column_that_has_the_drugs_names_is_the_key() {
         names += &format!("A549,{drug},1\n");
     }
     let folder = Folder::with(&[("responses.csv", &names), ("drugs.csv", sheet)]);
-    let loaded = folder.load(CellKind::Expression, "").unwrap();
+    let loaded = folder.load(CellKind::EXPRESSION, "").unwrap();
     let report = loaded.report.to_string();
     assert!(report.contains("R makes of theirs: 17-AAG = X17.AAG, PHA-665752 = PHA.665752"), "{report}");
     assert!(report.contains("by a synonym: Tovok = BIBW2992"), "{report}");
@@ -391,9 +391,9 @@ fn a_constant_tissue_is_left_out() {
         ),
         ("constant.csv", "cell_line,ABCB1\nA549,1\nMCF7,1\nK-562,1\n"),
     ]);
-    let loaded = folder.load(CellKind::Events, "events.csv").unwrap();
+    let loaded = folder.load(CellKind::EVENTS, "events.csv").unwrap();
     assert_eq!(loaded.screen.tables[0].blocks().len(), 1);
     let report = loaded.report.to_string();
     assert!(report.contains("no feature of tissue is used: each holds one value only"), "{report}");
-    says(folder.load(CellKind::Expression, "constant.csv"), &["constant.csv", "every feature is constant"]);
+    says(folder.load(CellKind::EXPRESSION, "constant.csv"), &["constant.csv", "every feature is constant"]);
 }

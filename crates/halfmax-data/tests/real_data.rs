@@ -38,7 +38,7 @@ fn gdsc(response: &str, kinds: &[(CellKind, &str)]) -> DataConfig {
 fn gdsc2_has_the_sizes_it_should() {
     let Some(folder) = folder() else { return };
     let kinds =
-        [(CellKind::Expression, "expression.parquet"), (CellKind::Events, "genomic_features_v17.csv.gz")];
+        [(CellKind::EXPRESSION, "expression.parquet"), (CellKind::EVENTS, "genomic_features_v17.csv.gz")];
     let start = Instant::now();
     let loaded =
         load(&gdsc("gdsc2_response.csv.gz", &kinds), &TargetConfig::default(), &folder.join("gdsc"), None)
@@ -112,7 +112,7 @@ fn a_screen_of_combinations_is_read() {
 fn fold_files_cover_the_screen() {
     let Some(folder) = folder() else { return };
     let kinds =
-        [(CellKind::Expression, "expression.parquet"), (CellKind::Events, "genomic_features_v17.csv.gz")];
+        [(CellKind::EXPRESSION, "expression.parquet"), (CellKind::EVENTS, "genomic_features_v17.csv.gz")];
     let data = gdsc("gdsc2_response.csv.gz", &kinds);
     let screen = load(&data, &TargetConfig::default(), &folder.join("gdsc"), None).unwrap().screen;
     let mut files: Vec<_> =
@@ -131,9 +131,9 @@ fn fold_files_cover_the_screen() {
 fn gene_files_load_beside_each_other() {
     let Some(folder) = folder() else { return };
     let kinds = [
-        (CellKind::Expression, "expression.parquet"),
-        (CellKind::Mutation, "mutation.parquet"),
-        (CellKind::CopyNumber, "copy_number.parquet"),
+        (CellKind::EXPRESSION, "expression.parquet"),
+        (CellKind::MUTATION, "mutation.parquet"),
+        (CellKind::COPY_NUMBER, "copy_number.parquet"),
     ];
     let start = Instant::now();
     let loaded =

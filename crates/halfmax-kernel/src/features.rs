@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use halfmax_core::{Domain, EntityTable, Error, FeatureSpace, Result};
+use halfmax_core::{CellKind, Domain, EntityTable, Error, FeatureSpace, Result};
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -358,8 +358,9 @@ fn suitable(space: &FeatureSpace, of_cells: bool) -> Vec<KernelTerm> {
     }
     if of_cells {
         let real = |(_, domain): &&(&str, &Domain)| matches!(domain, Domain::Real);
-        if let Some(expression) = blocks.iter().filter(real).find(|(kind, _)| *kind == "expression") {
-            return of_block(expression);
+        let suffices = |kind: &str| CellKind::named(kind).is_some_and(|kind| kind.suffices_for_kernels());
+        if let Some(block) = blocks.iter().filter(real).find(|(kind, _)| suffices(kind)) {
+            return of_block(block);
         }
         let numbers: Vec<KernelTerm> = blocks.iter().filter(real).flat_map(of_block).collect();
         if !numbers.is_empty() {

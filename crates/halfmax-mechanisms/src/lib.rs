@@ -14,7 +14,8 @@ use halfmax_core::{Error, Result};
 
 pub use classes::DrugClass;
 pub use gmt::{GeneSet, parse_gmt};
-pub use reading::{Reading, Sense};
+pub use halfmax_core::Sense;
+pub use reading::Reading;
 pub use symbols::{approved as approved_symbol, symbol_of_ensembl, symbol_of_entrez};
 
 /// A catalogue of the mechanisms by which tumours resist drugs.

@@ -1,20 +1,8 @@
 //! What features of data sets say of genes.
 
-use serde::{Deserialize, Serialize};
+use halfmax_core::{CellKind, Sense};
 
 use super::{Mechanisms, symbols};
-
-/// What a value of a feature, or the state of a gene, is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sense {
-    /// More of the gene: a higher expression, a gained copy.
-    More,
-    /// Less of it: a lower expression, a lost copy.
-    Less,
-    /// Its sequence is changed: a mutation, a fusion.
-    Altered,
-}
 
 /// What a higher value of a feature says of a gene.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,9 +17,10 @@ impl Mechanisms {
     /// The genes that a feature is of, and what a higher value of it says of each: `kind` is that of the feature's block.
     ///
     /// A name `…_mut` is a mutation and a name `gain_…_(GENES)` or `loss_…_(GENES)` a segment of a chromosome, whatever the
-    /// kind; other names are read as their kind says, see [`Sense`]. Synonyms of the catalogue and old symbols of genes
-    /// are translated. A feature of a kind that is of no gene (tissue, fingerprint), or a segment that names no gene, has
-    /// no reading.
+    /// kind; other names are read as their kind says ([`halfmax_core::FeatureKind::gene_sense`]). A kind that is not registered,
+    /// of a block that another program made, is read by words in its name ("fusion"). Synonyms of the catalogue and old symbols
+    /// of genes are translated. A feature of a kind that is of no gene (tissue, fingerprint), or a segment that names no gene,
+    /// has no reading.
     ///
     /// ```
     /// use halfmax_mechanisms::{Mechanisms, Sense};
@@ -103,19 +92,22 @@ fn nonempty(names: Vec<&str>) -> Option<Vec<&str>> {
     (!names.is_empty() && names.iter().all(|name| !name.is_empty())).then_some(names)
 }
 
-/// What a higher value of a feature of this kind means of the gene it is named by.
+/// What a higher value of a feature of this kind means for the gene that the feature is named by.
 fn sense_of(kind: &str) -> Option<Sense> {
+    CellKind::named(kind).map_or_else(|| sense_by_words(kind), |kind| kind.gene_sense())
+}
+
+/// Words in the kinds of blocks that other programs make, and what a higher value means there.
+const WORDS: [(&[&str], Sense); 3] = [
+    (&["mutation", "event", "fusion", "variant"], Sense::Altered),
+    (&["methylation"], Sense::Less),
+    (&["expression", "copy_number", "protein", "proteom", "rna"], Sense::More),
+];
+
+fn sense_by_words(kind: &str) -> Option<Sense> {
     let kind = kind.to_lowercase();
-    let is = |words: &[&str]| words.iter().any(|word| kind.contains(word));
-    if is(&["mutation", "event", "fusion", "variant"]) {
-        Some(Sense::Altered)
-    } else if is(&["methylation"]) {
-        Some(Sense::Less)
-    } else if is(&["expression", "copy_number", "protein", "proteom", "rna"]) {
-        Some(Sense::More)
-    } else {
-        None
-    }
+    let found = WORDS.iter().find(|(words, _)| words.iter().any(|word| kind.contains(word)));
+    found.map(|(_, sense)| *sense)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 
 use halfmax::{Config, FAMILIES, FamilyKind, family_named};
+use halfmax_core::{CellKind, FEATURE_KINDS, KindValues, ValueSummary};
+use halfmax_data::{FORMATS, OutputColumn, TableWriter, read_table, written_endings};
 use halfmax_eval::metric::METRICS;
 use halfmax_eval::{SPLITS, Screens, SplitKind};
 
@@ -63,4 +65,77 @@ fn every_split_is_read_by_its_name_and_by_its_name_in_full() {
     let wrong = Config::parse("[data]\nresponse = \"r.csv\"\n[split]\nkind = \"lcp\"\n", &[]).unwrap_err();
     assert!(wrong.to_string().contains("unknown variant `lcp`"), "{wrong}");
     assert!(wrong.advice().unwrap().contains("did you mean"), "{wrong:?}");
+}
+
+#[test]
+fn every_feature_kind_is_read_from_a_configuration_and_says_what_it_holds() {
+    for name in names(FEATURE_KINDS.iter().map(|kind| kind.name())) {
+        let kind = CellKind::named(name).unwrap();
+        assert!(!kind.label().is_empty() && kind.summary().len() > 10, "{name}");
+        let text =
+            format!("[data]\nresponse = \"r.csv\"\n[[data.cells]]\nkind = \"{name}\"\nfile = \"f.csv\"\n");
+        assert_eq!(Config::parse(&text, &[]).unwrap().data.cells[0].kind, kind);
+        let schema = serde_json::to_string(&schemars::schema_for!(CellKind)).unwrap();
+        assert!(schema.contains(&format!("{name:?}")), "{name}: {schema}");
+        assert_eq!(
+            kind.values() == KindValues::Texts,
+            kind.texts().is_some_and(|texts| texts.block == name),
+            "{name}"
+        );
+        assert!(kind.gene_sense().is_some() || !kind.is_named_by_genes(), "{name} says nothing of its genes");
+        assert!(!kind.is_shown_by("TP53"), "{name} is shown by the name of any gene");
+    }
+    let numbers = |values: &[f64]| {
+        let mut summary = ValueSummary::default();
+        values.iter().for_each(|value| summary.add(*value));
+        CellKind::all().rev().find(|kind| kind.fits(&summary))
+    };
+    for values in [[0.0, 1.0, 1.0], [0.3, 0.7, 0.1], [-4.5, 7.25, 12.0], [10.0, 2000.0, 31.0]] {
+        let kind = numbers(&values).map(|kind| kind.values());
+        assert!(kind.is_some_and(|kind| kind != KindValues::Texts), "{values:?}");
+    }
+    let wrong = "[data]\nresponse = \"r.csv\"\n[[data.cells]]\nkind = \"expresion\"\nfile = \"f.csv\"\n";
+    let wrong = Config::parse(wrong, &[]).unwrap_err();
+    assert!(wrong.to_string().contains("unknown variant `expresion`"), "{wrong}");
+    assert!(wrong.advice().unwrap().contains("did you mean"), "{wrong:?}");
+}
+
+#[test]
+fn every_table_format_has_endings_of_its_own_and_reads_what_it_writes() {
+    let endings = FORMATS.iter().flat_map(|format| format.endings());
+    names(endings.copied());
+    let folder = tempfile::tempdir().unwrap();
+    for format in FORMATS {
+        assert!(!format.name().is_empty());
+        let known = |ending: &&str| format.endings().contains(ending);
+        assert!(format.written_endings().iter().all(known), "{}", format.name());
+        assert!(format.endings_in_archives().iter().all(known), "{}", format.name());
+        assert!(!format.is_only_written() || !format.written_endings().is_empty(), "{}", format.name());
+        for ending in format.written_endings() {
+            let path = folder.path().join("table").with_extension(ending);
+            let columns = [
+                ("cell_line", OutputColumn::Text(&["A549", "MCF-7"])),
+                ("auc", OutputColumn::F64(&[0.5, f64::NAN])),
+            ];
+            let mut writer = TableWriter::create(&path).unwrap();
+            writer.write(&columns).unwrap();
+            writer.finish().unwrap();
+            let mut joined =
+                TableWriter::create(folder.path().join("joined").with_extension(ending)).unwrap();
+            assert_eq!([joined.append(&path).unwrap(), joined.append(&path).unwrap()], [2, 2], "{ending}");
+            joined.finish().unwrap();
+            if !format.is_only_written() {
+                let table = read_table(folder.path().join("joined").with_extension(ending)).unwrap();
+                assert_eq!(
+                    (table.rows(), table.names()),
+                    (4, ["cell_line", "auc"].map(String::from).as_slice())
+                );
+            }
+        }
+        if let Some(ending) = format.written_endings().first() {
+            assert!(written_endings().contains(&format!(".{ending}")), "{}", written_endings());
+        }
+    }
+    let unknown = TableWriter::create(folder.path().join("table.docx")).err().unwrap();
+    assert!(unknown.advice().unwrap().contains(&written_endings()), "{unknown:?}");
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::{
     OutputSet, PartSize, ReadingBatches, ReadingOptions, ReadingUnit, Readings, Role, TableParts,
-    TableWriter, counted, read_table,
+    TableWriter, counted, read_table, written_endings,
 };
 use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, Effect, Flag, HillPrior, Learnt, Position};
 use serde_json::json;
@@ -50,8 +50,12 @@ pub struct FitCurvesArgs {
     /// is in one as in the other, and the area between the curves.
     #[arg(long, value_name = "COLUMN=A,B", requires = "compare_out", value_parser = Pair::parse)]
     compare: Option<Pair>,
-    /// The file of the comparisons: .parquet, .csv or .ndjson.
-    #[arg(long, value_name = "FILE", requires = "compare")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "compare",
+        help = format!("The file of the comparisons: {}", written_endings())
+    )]
     compare_out: Option<PathBuf>,
     /// How often the control divided during the assay, for every curve; by the column "divisions", if there is one, by default.
     /// Adds growth-rate metrics.
@@ -76,8 +80,7 @@ pub struct FitCurvesArgs {
     /// however long the file is; rows wait in temporary files, in the system's folder for these (TMPDIR).
     #[arg(long, value_name = "MIB", default_value_t = 16.0, value_parser = part_size)]
     part_size: f64,
-    /// The file to write: .parquet, .csv or .ndjson; - for standard output.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = format!("The file to write: {}; - for standard output", written_endings()))]
     out: PathBuf,
     #[command(flatten)]
     pictures: PictureArgs,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
-use halfmax_core::{Error, Result};
+use halfmax_core::{CellKind, Error, Result};
 use halfmax_data::{Inspection, inspect, load, write_atomically};
 use serde_json::json;
 
@@ -120,9 +120,9 @@ impl<'a> Taken<'a> {
                     self.rest.push((one, again(role)));
                 }
             }
-            "expression" | "mutation" | "copy_number" | "events" | "category" | "list of mutations" => {
-                let kind = kind_of(one);
-                if self.cells.iter().any(|other| kind_of(other) == kind) {
+            role if CellKind::named(kind_of(role)).is_some() => {
+                let kind = kind_of(role);
+                if self.cells.iter().any(|other| kind_of(&other.found.shape.role) == kind) {
                     self.rest.push((one, again(kind)));
                 } else {
                     self.cells.push(one);
@@ -186,7 +186,7 @@ impl<'a> Taken<'a> {
             line("");
             file.remarks().iter().for_each(|remark| line(remark));
             line("[[data.cells]]");
-            line(&format!("kind = \"{}\"", kind_of(file)));
+            line(&format!("kind = \"{}\"", kind_of(&file.found.shape.role)));
             line(&format!("file = {}", quoted(&relative(&file.path, folder))));
             if let Some(sheet) = &file.found.sheet {
                 line(&format!("sheet = {}", quoted(sheet)));
@@ -262,11 +262,9 @@ fn fill<'a>(
     }
 }
 
-fn kind_of(one: &Looked) -> &str {
-    match one.found.shape.role.as_str() {
-        "list of mutations" => "mutation",
-        kind => kind,
-    }
+/// The kind of features that a role of a file stands for, if it stands for features.
+fn kind_of(role: &str) -> &str {
+    if role == "list of mutations" { CellKind::MUTATION.name() } else { role }
 }
 
 impl Looked {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use clap::Args;
 use halfmax::{ScoreRequest, Scored, Shard};
 use halfmax_core::{End, Result};
-use halfmax_data::Orientation;
+use halfmax_data::{Orientation, written_endings};
 use serde_json::json;
 
 use crate::Global;
@@ -70,8 +70,7 @@ pub struct ScoreArgs {
     /// Keep complete work after so many seconds, so that a command that was stopped goes on from there.
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0, value_parser = seconds)]
     checkpoint_every: f64,
-    /// The file to write: .parquet, .csv or .ndjson; - for standard output.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = format!("The file to write: {}; - for standard output", written_endings()))]
     out: PathBuf,
 }
 

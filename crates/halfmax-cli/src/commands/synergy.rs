@@ -9,7 +9,7 @@ use clap::Args;
 use halfmax_core::{Error, Progress, Result, Seed, listed};
 use halfmax_data::{
     Block, GridDoses, Matrices, MatrixOptions, OutputSet, RawTable, ReadingOptions, ReadingUnit, TableWriter,
-    counted, join_single_agents, read_grid, read_matrices, read_readings, read_table,
+    counted, join_single_agents, read_grid, read_matrices, read_readings, read_table, written_endings,
 };
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{
@@ -94,8 +94,11 @@ pub struct SynergyArgs {
     fits: FitArgs,
     #[command(flatten)]
     table: TableArgs,
-    /// The file to write, one row per block and cell: .parquet, .csv or .ndjson; - for standard output.
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = format!("The file to write, one row per block and cell: {}; - for standard output", written_endings())
+    )]
     out: PathBuf,
     /// A second file to write, one row per block: the curves of the drugs alone, mean scores, intervals, and the three
     /// neighbouring doses of each drug with the highest.

@@ -1,6 +1,5 @@
-use halfmax_core::{Error, Result};
+use halfmax_core::{CellKind, Error, Result};
 
-use crate::config::CellKind;
 use crate::open::read_bytes;
 use crate::table::RawTable;
 
@@ -17,6 +16,12 @@ pub fn dataset_manifest(name: &str) -> Result<&'static str> {
         false => Err(Error::config(format!("{name:?} is not among the datasets of the program"))),
     }
 }
+
+/// The features of cell lines of gdsc-core: kind, label and content.
+const CELLS: [(CellKind, &str, &[u8]); 2] = [
+    (CellKind::EXPRESSION, "dataset:gdsc-core/expression.csv.gz", halfmax_datasets::GDSC_CORE_EXPRESSION),
+    (CellKind::EVENTS, "dataset:gdsc-core/events.csv.gz", halfmax_datasets::GDSC_CORE_EVENTS),
+];
 
 /// The tables of gdsc-core.
 pub(crate) struct Embedded;
@@ -37,15 +42,15 @@ impl Embedded {
         }
     }
 
+    /// Whether there are features of a kind.
+    pub fn has_cells(&self, kind: CellKind) -> bool {
+        CELLS.iter().any(|(own, ..)| *own == kind)
+    }
+
     pub fn cells(&self, kind: CellKind) -> Result<RawTable> {
-        match kind {
-            CellKind::Expression => {
-                read_bytes("dataset:gdsc-core/expression.csv.gz", halfmax_datasets::GDSC_CORE_EXPRESSION)
-            }
-            CellKind::Events => {
-                read_bytes("dataset:gdsc-core/events.csv.gz", halfmax_datasets::GDSC_CORE_EVENTS)
-            }
-            _ => Err(Error::config(format!("gdsc-core has no file of kind {:?}", kind.name()))
+        match CELLS.iter().find(|(own, ..)| *own == kind) {
+            Some((_, label, bytes)) => read_bytes(label, bytes),
+            None => Err(Error::config(format!("gdsc-core has no file of kind {:?}", kind.name()))
                 .help("it has expression and events; set file = … for your own")),
         }
     }

@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use halfmax_core::{Error, Result, nearest};
+use halfmax_core::{CellKind, Error, Result, nearest};
 use halfmax_datasets::MANIFESTS;
 use serde::{Deserialize, Serialize};
 
-use crate::config::CellKind;
 use crate::datasets::embedded::DATASETS;
 
 /// What a dataset is and where its files come from.

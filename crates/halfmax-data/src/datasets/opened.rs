@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use halfmax_core::{Error, Result};
+use halfmax_core::{CellKind, Error, Result};
 
-use crate::config::CellKind;
 use crate::datasets::embedded::Embedded;
 use crate::datasets::folder::{DatasetFolder, data_dir};
 use crate::datasets::manifest::{DataFile, Role, manifest};
@@ -50,11 +49,10 @@ impl Dataset {
 
     /// The kinds of cell-line features that are used where a configuration names none.
     pub fn usual_cells(&self) -> Vec<CellKind> {
-        let usual = [CellKind::Expression, CellKind::Events];
-        usual
-            .into_iter()
+        CellKind::all()
+            .filter(|kind| kind.is_usual())
             .filter(|kind| match self {
-                Self::Embedded(_) => true,
+                Self::Embedded(embedded) => embedded.has_cells(*kind),
                 Self::Folder(folder) => folder.manifest.file.iter().any(|file| file.kind == Some(*kind)),
             })
             .collect()
@@ -130,7 +128,7 @@ impl DatasetFolder {
     fn cells(&self, kind: CellKind) -> Result<RawTable> {
         let own = || self.manifest.file.iter().filter(|file| file.role == Role::Cells);
         own().find(|file| file.kind == Some(kind)).map(|file| self.read(file)).unwrap_or_else(|| {
-            let kinds: Vec<&str> = own().filter_map(|file| file.kind).map(CellKind::name).collect();
+            let kinds: Vec<&str> = own().filter_map(|file| file.kind).map(|kind| kind.name()).collect();
             let name = &self.manifest.name;
             Err(Error::config(format!("dataset {name:?} has no file of kind {:?}", kind.name())).help(
                 match kinds.is_empty() {

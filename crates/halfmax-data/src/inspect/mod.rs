@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::path::Path;
 
-use halfmax_core::{Error, Result, listed};
+use halfmax_core::{CellKind, Error, Result, listed};
 use serde::Serialize;
 
 use crate::account::Account;
-use crate::config::{CellKind, TargetConfig};
+use crate::config::TargetConfig;
 use crate::feature_table::prepared;
 use crate::features::{at_the_floor, cell_names, read_cell_features, varying};
 use crate::file_spec::TableOptions;
@@ -254,7 +254,7 @@ fn look_at_features(
     if let Some(range) = part.report.range {
         found.ranges.insert("values".into(), range);
     }
-    if kind == CellKind::Expression {
+    if kind.counts_above().is_some() {
         let odd: Vec<String> = part.blocks.iter().filter_map(|block| odd_lines(block, &part.ids)).collect();
         if !odd.is_empty() {
             // One odd cell line does not make counts of all values.

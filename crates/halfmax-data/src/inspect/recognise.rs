@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use halfmax_core::Error;
+use halfmax_core::{CellKind, Error, KindValues, ValueSummary};
 
 use crate::assign::{Names, SaidColumns, Scope};
-use crate::config::CellKind;
 use crate::feature_table::prepared;
 use crate::genes::count_known_genes;
 use crate::layouts::{Fit, LAYOUTS, Layout, Yields, best_layout, nearest_layout};
@@ -86,8 +85,8 @@ pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
     if let Some(layout) = layout.filter(|layout| !weak(layout)) {
         return Taken::List(layout);
     }
-    if is_of_events(table) {
-        return Taken::Features(CellKind::Events);
+    if let Some(kind) = kind_shown_by_columns(table) {
+        return Taken::Features(kind);
     }
     match wide_responses(table, lines) {
         Ok(Some(wide)) if wide.names_drugs(table) && wide.may_be_responses(table, lines) => {
@@ -96,12 +95,14 @@ pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
         Err(error) if table.header == Header::Found => return Taken::Doses(error),
         _ => {}
     }
-    match cell_kind(table).filter(|kind| *kind == CellKind::Events || is_of_cell_lines(table, lines)) {
-        Some(kind)
+    let of_cell_lines =
+        |(_, shown_by): &(CellKind, ShownBy)| *shown_by == ShownBy::Columns || is_of_cell_lines(table, lines);
+    match kind_and_evidence(table).filter(of_cell_lines) {
+        Some((kind, _))
             if layout.is_some_and(|layout| layout.yields == Yields::Annotation)
                 && names_twice(table)
-                && (kind == CellKind::Category || mostly_describes(table)) => {}
-        Some(kind) => return Taken::Features(kind),
+                && (kind.values() == KindValues::Texts || mostly_describes(table)) => {}
+        Some((kind, _)) => return Taken::Features(kind),
         None => {}
     }
     layout.map_or_else(|| Taken::Unknown(nearest_layout(table)), Taken::List)
@@ -161,51 +162,45 @@ fn is_of_cell_lines(table: &RawTable, lines: &CellLines) -> bool {
     names.len() > 1 && (ids || known.iter().any(|share| *share >= 0.2))
 }
 
-/// Whether a table has columns of GDSC's genomic events: `TP53_mut`, `TISSUE_FACTOR`, `gain_cnaPANCAN1`.
-fn is_of_events(table: &RawTable) -> bool {
-    let events = |name: &String| name.ends_with("_mut") || name.ends_with("_FACTOR") || name.contains("_cna");
-    table.names().iter().any(events)
+/// What shows the kind of a table of features.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ShownBy {
+    Columns,
+    Values,
+}
+
+/// The kind that names of columns show: `TP53_mut` and `TISSUE_FACTOR` are events.
+fn kind_shown_by_columns(table: &RawTable) -> Option<CellKind> {
+    CellKind::all().find(|kind| table.names().iter().any(|name| kind.is_shown_by(name)))
 }
 
 /// What kind of cell-line features a table holds, judged from its column names and values; none where it has none.
 pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
+    kind_and_evidence(table).map(|(kind, _)| kind)
+}
+
+fn kind_and_evidence(table: &RawTable) -> Option<(CellKind, ShownBy)> {
     let table = &with_genes_called_drugs(table);
-    if is_of_events(table) {
-        return Some(CellKind::Events);
+    if let Some(kind) = kind_shown_by_columns(table) {
+        return Some((kind, ShownBy::Columns));
     }
     if [Role::Drug, Role::DrugA, Role::Signal].iter().any(|role| table.has_surely(*role)) {
         return None;
     }
-    let Ok(cleared) = prepared(table, CellKind::Expression) else {
+    let Ok(cleared) = prepared(table, CellKind::EXPRESSION) else {
         let texts = table.role(Role::CellLine).is_some()
-            && prepared(table, CellKind::Category).is_ok_and(|table| has_texts(&table));
-        return texts.then_some(CellKind::Category);
+            && prepared(table, CellKind::CATEGORY).is_ok_and(|table| has_texts(&table));
+        return texts.then_some((CellKind::CATEGORY, ShownBy::Values));
     };
+    if let Some(kind) = kind_shown_by_columns(&cleared) {
+        return Some((kind, ShownBy::Columns));
+    }
     let columns = (1..cleared.names().len()).take(200);
-    let all = columns.filter_map(|column| cleared.numbers(column, "a number").ok());
-    if is_of_events(&cleared) {
-        return Some(CellKind::Events);
+    let mut values = ValueSummary::default();
+    for column in columns.filter_map(|column| cleared.numbers(column, "a number").ok()) {
+        column.iter().for_each(|value| values.add(*value));
     }
-    let mut kind = CellKind::Mutation;
-    let (mut zeros, mut others, mut beyond) = (0, 0, false);
-    for value in all.flat_map(|values| values.to_vec()).filter(|value| !value.is_nan()) {
-        if value == 0.0 {
-            zeros += 1;
-        } else {
-            others += 1;
-            beyond |= !(0.0..=2.0).contains(&value);
-        }
-        match value {
-            value if value == 0.0 || value == 1.0 => {}
-            value if value.fract() == 0.0 && (-2.0..=8.0).contains(&value) => kind = CellKind::CopyNumber,
-            _ => return Some(CellKind::Expression),
-        }
-    }
-    // Copies of most genes are not 0: mostly 0, besides 1 and 2, are mutations on one allele or both.
-    if kind == CellKind::CopyNumber && !beyond && zeros > others {
-        return Some(CellKind::Mutation);
-    }
-    Some(kind)
+    CellKind::all().rev().find(|kind| kind.fits(&values)).map(|kind| (kind, ShownBy::Values))
 }
 
 /// Whether a table of categories has a column of texts besides the names of its rows.

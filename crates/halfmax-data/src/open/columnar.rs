@@ -19,7 +19,7 @@ use super::limit::{refuse_beyond_limit, refuse_so_far};
 use super::pages::{self, Unpacked};
 use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
-pub(super) fn read_parquet(label: &str, bytes: &[u8]) -> Result<RawTable> {
+pub(crate) fn read_parquet(label: &str, bytes: &[u8]) -> Result<RawTable> {
     if bytes.len() < 12 || !bytes.ends_with(b"PAR1") {
         return Err(cut_short(label));
     }
@@ -100,7 +100,7 @@ pub(super) fn cut_short(label: &str) -> Error {
     Error::data(format!("{label}: the Parquet file is cut short")).help("copy or download the file again")
 }
 
-pub(super) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
+pub(crate) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
     if bytes.starts_with(b"FEA1") {
         return Err(Error::data(format!(
             "{label}: this is the first version of Feather, which is not read any more"

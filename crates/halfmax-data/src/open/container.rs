@@ -1,4 +1,4 @@
-//! What a file is packed in, by its first bytes.
+//! What tables are packed in, and files that hold no table, by their first bytes.
 
 use std::io::{Cursor, Read};
 
@@ -6,17 +6,7 @@ use halfmax_core::{Error, Result, listed};
 use zip::ZipArchive;
 
 use super::limit::{unpack_limit, unpacks_beyond_limit};
-
-/// What a file is packed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Container {
-    Text,
-    Gzip,
-    Zip,
-    Workbook,
-    Parquet,
-    Arrow,
-}
+use crate::formats::{FORMATS, endings_in_archives};
 
 /// A kind of file that holds no table for halfmax: how it begins, what it is, and what to do.
 struct Refused {
@@ -69,11 +59,11 @@ const COMPRESSED: [(&[u8], &str); 4] = [
     (b"7z\xbc\xaf\x27\x1c", "7z x"),
 ];
 
-/// Says what a file is packed in.
+/// Refuses a file that is empty or of a known kind that cannot be read: says which, and how to get at the table.
 ///
 /// # Errors
-/// If it is empty or of a kind that cannot be read: says which, and how to get at the table.
-pub(crate) fn container_of(label: &str, bytes: &[u8]) -> Result<Container> {
+/// If it is.
+pub(crate) fn refuse_known_others(label: &str, bytes: &[u8]) -> Result<()> {
     if bytes.is_empty() {
         return Err(super::empty(label));
     }
@@ -84,30 +74,19 @@ pub(crate) fn container_of(label: &str, bytes: &[u8]) -> Result<Container> {
         return Err(Error::data(format!("{label}: compressed in a way that is not read here"))
             .help(format!("decompress it first ({command} FILE), or compress it with gzip")));
     }
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(Container::Gzip);
-    }
-    if bytes.starts_with(b"PAR1") {
-        return Ok(Container::Parquet);
-    }
-    if bytes.starts_with(b"ARROW1") || bytes.starts_with(b"FEA1") {
-        return Ok(Container::Arrow);
-    }
-    if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
-        return Ok(Container::Workbook);
-    }
-    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
-        let names = members(label, bytes)?;
-        let workbook = names.iter().any(|name| name == "xl/workbook.xml" || name == "xl/workbook.bin")
-            || (names.iter().any(|name| name == "content.xml")
-                && names.iter().any(|name| name == "mimetype"));
-        return Ok(if workbook { Container::Workbook } else { Container::Zip });
-    }
-    refuse_what_is_no_text(label, bytes)?;
-    Ok(Container::Text)
+    Ok(())
 }
 
-fn refuse_what_is_no_text(label: &str, bytes: &[u8]) -> Result<()> {
+/// Whether a file is a zip archive, as workbooks are, too.
+pub(crate) fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+}
+
+/// Whether a file is text that may hold a table.
+///
+/// # Errors
+/// If it is text of another kind: a web page, XML, JSON.
+pub(crate) fn is_text(label: &str, bytes: &[u8]) -> Result<bool> {
     let start = String::from_utf8_lossy(&bytes[..bytes.len().min(512)])
         .trim_start_matches('\u{feff}')
         .trim_start()
@@ -128,14 +107,10 @@ fn refuse_what_is_no_text(label: &str, bytes: &[u8]) -> Result<()> {
     }
     let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     let zeros = bytes.iter().take(4096).filter(|byte| **byte == 0).count();
-    if zeros > 0 && !utf16 && !super::text::looks_like_utf16(bytes) {
-        return Err(Error::data(format!("{label}: is not a text file, nor a file of another known kind"))
-            .help("expected delimited text (also .gz), Parquet, Feather, a workbook (.xlsx), or a .zip with one of these"));
-    }
-    Ok(())
+    Ok(zeros == 0 || utf16 || super::text::looks_like_utf16(bytes))
 }
 
-pub(super) fn gunzip(label: &str, bytes: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn gunzip(label: &str, bytes: &[u8]) -> Result<Vec<u8>> {
     // The last four bytes are the length of what was packed, where that is less than 4 GiB and in one piece.
     let length = bytes.last_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length).into());
     let inner = Packed { inner: flate2::read::MultiGzDecoder::new(bytes), length };
@@ -196,30 +171,27 @@ pub(crate) fn members(label: &str, bytes: &[u8]) -> Result<Vec<String>> {
 }
 
 /// The files of an archive that may be tables: not folders, hidden files or texts to read.
-pub(crate) fn tables(members: &[String]) -> Vec<&str> {
+pub(crate) fn tables_of_archive(members: &[String]) -> Vec<&str> {
     let table = |name: &&str| {
         let file = name.rsplit('/').next().unwrap_or_default();
         let lower = file.to_lowercase();
         let text = ["readme", "license", "licence", "changelog", "manifest"]
             .iter()
             .any(|start| lower.starts_with(start));
-        let ending = [
-            ".csv", ".tsv", ".txt", ".tab", ".gz", ".xlsx", ".xls", ".parquet", ".feather", ".gct", ".maf",
-            ".gmt",
-        ];
+        let ending = |ending: &&str| lower.strip_suffix(ending).is_some_and(|name| name.ends_with('.'));
         !file.is_empty()
             && !name.starts_with("__MACOSX")
             && !file.starts_with('.')
             && !text
-            && ending.iter().any(|ending| lower.ends_with(ending))
+            && FORMATS.iter().flat_map(|format| format.endings_in_archives()).any(ending)
     };
     members.iter().map(String::as_str).filter(table).collect()
 }
 
 /// The only table of an archive, or the one that is asked for: its name and its bytes.
-pub(super) fn unzip(label: &str, bytes: &[u8], wanted: Option<&str>) -> Result<(String, Vec<u8>)> {
+pub(crate) fn unzip(label: &str, bytes: &[u8], wanted: Option<&str>) -> Result<(String, Vec<u8>)> {
     let members = members(label, bytes)?;
-    let tables = tables(&members);
+    let tables = tables_of_archive(&members);
     let choose = || {
         format!(
             "choose one: sheet = {:?} (--sheet on the command line)",
@@ -238,7 +210,7 @@ pub(super) fn unzip(label: &str, bytes: &[u8], wanted: Option<&str>) -> Result<(
         (None, [one]) => *one,
         (None, []) => {
             return Err(Error::data(format!("{label}: the archive holds no table: {}", listed(&members, 8)))
-                .help("expected a file that ends in .csv, .tsv, .txt, .xlsx or .parquet inside"));
+                .help(format!("expected a file inside that ends in {}", endings_in_archives())));
         }
         (None, several) => {
             return Err(Error::data(format!(

@@ -1,7 +1,6 @@
 //! Opening: from the bytes of a file to a plain table, whatever it is packed in.
 //!
-//! What a file is, its first bytes say, not its ending: text (plain or gzip), Parquet, Arrow (Feather), a workbook, or a zip archive
-//! with one table. Text is read whatever its encoding, line ends, separator and preamble; what was decided beyond the ordinary
+//! What a file is, its first bytes say, not its ending: one of the formats of [`crate::FORMATS`]. Text is read whatever its encoding, line ends, separator and preamble; what was decided beyond the ordinary
 //! is a note of the table.
 
 mod arrow;
@@ -20,6 +19,7 @@ mod text;
 mod workbook;
 mod xls;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -28,14 +28,20 @@ use halfmax_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::sha256_bytes;
+use crate::formats::{PartReader, recognised};
+use crate::parts::PartSize;
 use crate::table::RawTable;
 
-pub(crate) use container::{Container, extract, members};
+pub(crate) use columnar::{read_arrow, read_parquet};
+pub(crate) use container::{
+    extract, gunzip, is_text, is_zip, members, refuse_known_others, tables_of_archive, unzip,
+};
 pub use limit::{DEFAULT_UNPACK_LIMIT, parse_size, set_unpack_limit};
 pub(crate) use limit::{unpack_limit, unpacks_beyond};
 pub(crate) use parquet_parts::ParquetParts;
 pub(crate) use survey::ChosenRows;
-pub(crate) use text::TextParts;
+pub(crate) use text::{Packing, TextParts, read_text};
+pub(crate) use workbook::{read_workbook, sheets_of_workbook};
 
 /// How a file is to be opened, where that is said instead of found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,8 +89,7 @@ impl OpenOptions {
     }
 }
 
-/// Reads a table from a file: delimited text (also gzip), Parquet, Arrow (Feather), a workbook with one table (xlsx, xls, ods), or
-/// a zip archive with one of these.
+/// Reads a table from a file of any of the [`FORMATS`](crate::FORMATS) that are read.
 ///
 /// # Errors
 /// If the file is missing, empty, damaged, of a kind that holds no table, or holds several.
@@ -112,40 +117,14 @@ pub fn read_bytes(label: &str, bytes: &[u8]) -> Result<RawTable> {
 /// Opens the bytes of a file.
 pub(crate) fn open(label: &str, bytes: Vec<u8>, options: &OpenOptions) -> Result<RawTable> {
     let size = bytes.len() as u64;
-    let (sha256, table) = match container::container_of(label, &bytes)? {
-        // Nothing takes these bytes, so that both can be done at once.
-        Container::Parquet => rayon::join(|| sha256_bytes(&bytes), || columnar::read_parquet(label, &bytes)),
-        _ => (sha256_bytes(&bytes), open_inner(label, bytes, options)),
+    let format = recognised(label, &bytes)?;
+    let (sha256, table) = match format.leaves_bytes() {
+        true => rayon::join(|| sha256_bytes(&bytes), || format.read(label, Cow::Borrowed(&bytes), options)),
+        false => (sha256_bytes(&bytes), format.read(label, Cow::Owned(bytes), options)),
     };
     let mut table = table?;
     (table.bytes, table.sha256) = (size, sha256);
     Ok(table)
-}
-
-fn open_inner(label: &str, bytes: Vec<u8>, options: &OpenOptions) -> Result<RawTable> {
-    match container::container_of(label, &bytes)? {
-        Container::Gzip => {
-            let inner = container::gunzip(label, &bytes)?;
-            drop(bytes);
-            if matches!(container::container_of(label, &inner)?, Container::Gzip) {
-                return Err(Error::data(format!("{label}: is compressed twice"))
-                    .help("decompress it once: gunzip FILE"));
-            }
-            open_inner(label, inner, options)
-        }
-        Container::Parquet => columnar::read_parquet(label, &bytes),
-        Container::Arrow => columnar::read_arrow(label, &bytes),
-        Container::Workbook => workbook::read_workbook(label, bytes, options.sheet.as_deref()),
-        Container::Zip => {
-            let (member, inner) = container::unzip(label, &bytes, options.sheet.as_deref())?;
-            drop(bytes);
-            let options = OpenOptions { sheet: None, ..options.clone() };
-            let mut table = open_inner(&format!("{label}/{member}"), inner, &options)?;
-            table.notes.insert(0, format!("read from {member} in the archive").into());
-            Ok(table)
-        }
-        Container::Text => text::read_text(label, bytes, options.separator()?),
-    }
 }
 
 /// The tables of a file that may hold several: the sheets of a workbook, the files of an archive. One or none for other files.
@@ -155,13 +134,25 @@ fn open_inner(label: &str, bytes: Vec<u8>, options: &OpenOptions) -> Result<RawT
 pub(crate) fn parts_of(path: &Path) -> Result<Vec<String>> {
     let label = path.display().to_string();
     let bytes = read_file(path)?;
-    match container::container_of(&label, &bytes)? {
-        Container::Workbook => workbook::tables(&label, bytes),
-        Container::Zip => {
-            Ok(container::tables(&members(&label, &bytes)?).into_iter().map(str::to_owned).collect())
-        }
-        _ => Ok(Vec::new()),
+    recognised(&label, &bytes)?.tables(&label, bytes)
+}
+
+/// Looks at a whole file that is to be read part by part. None of one that is read at once.
+///
+/// # Errors
+/// As [`crate::TableFormat::parts`].
+pub(crate) fn divided(
+    path: &Path,
+    options: &OpenOptions,
+    size: PartSize,
+) -> Result<Option<Box<dyn PartReader>>> {
+    let mut start = Vec::new();
+    let Ok(file) = File::open(path) else { return Ok(None) };
+    // What an archive holds stands at its end.
+    if file.take(4096).read_to_end(&mut start).is_err() || is_zip(&start) {
+        return Ok(None);
     }
+    recognised(&path.display().to_string(), &start)?.parts(path, options, size)
 }
 
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {

@@ -17,6 +17,7 @@ use super::guard::guarded;
 use super::kinds::Source as FileSource;
 use super::limit::refuse_beyond_limit;
 use super::survey::{About, Survey, Surveyed};
+use crate::formats::PartReader;
 use crate::parts::PartSize;
 use crate::table::{Header, RawColumn, RawTable, RowPlaces};
 
@@ -37,17 +38,13 @@ struct Source {
 }
 
 impl ParquetParts {
-    /// Looks at a whole file. None of a file of another kind.
+    /// Looks at a whole file. None of one that cannot be opened, or whose sample does not show what its columns are.
     ///
     /// # Errors
     /// If the file is damaged or has no row.
-    pub fn survey(path: &Path, size: PartSize) -> Result<Option<Self>> {
+    pub fn survey(path: &Path, size: PartSize) -> Result<Option<Box<dyn PartReader>>> {
         let label = path.display().to_string();
         let Ok(mut file) = File::open(path) else { return Ok(None) };
-        let mut start = [0; 4];
-        if file.read_exact(&mut start).is_err() || &start != b"PAR1" {
-            return Ok(None);
-        }
         let bytes = file.metadata().map_or(0, |about| about.len());
         let Checked { rows, columns, row } = checked(&label, &mut file, bytes as usize)?;
         if rows == 0 {
@@ -70,19 +67,16 @@ impl ParquetParts {
         })?;
         let about = About { label: &source.label, header: Header::Found, bytes, notes };
         let surveyed = survey.map(|survey| survey.conclude(about, |_| Vec::new())).transpose()?.flatten();
-        Ok(surveyed.map(|surveyed| Self { source, surveyed }))
+        Ok(surveyed.map(|surveyed| Box::new(Self { source, surveyed }) as Box<dyn PartReader>))
     }
+}
 
-    /// A sample of the rows, by which everything can be decided that is the same for all parts.
-    pub fn sample(&self) -> &RawTable {
+impl PartReader for ParquetParts {
+    fn sample(&self) -> &RawTable {
         &self.surveyed.sample
     }
 
-    /// Reads one part after the other, without notes of their own.
-    ///
-    /// # Errors
-    /// If the file is not any more as it was, or what is done with a part fails.
-    pub fn each(&self, mut take: impl FnMut(RawTable) -> Result<()>) -> Result<()> {
+    fn each(&self, take: &mut dyn FnMut(RawTable) -> Result<()>) -> Result<()> {
         self.source.each(|columns, first, rows| {
             if self.surveyed.kept.iter().any(|at| *at >= columns.len()) {
                 return Err(changed(&self.source.label));
@@ -186,7 +180,7 @@ mod tests {
             let parts = ParquetParts::survey(&path, PartSize::of_bytes(part)).unwrap().unwrap();
             let (mut texts, mut places) = (Vec::new(), Vec::new());
             parts
-                .each(|table| {
+                .each(&mut |table| {
                     assert_eq!(table.names(), whole.names());
                     places.extend((0..table.rows()).map(|at| table.row_of(at)));
                     texts.extend((0..table.rows()).map(|row| {

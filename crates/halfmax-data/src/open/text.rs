@@ -9,8 +9,9 @@ use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
 use halfmax_core::{Error, Result};
 use rayon::prelude::*;
 
-pub(crate) use self::parts::TextParts;
+pub(crate) use self::parts::{Packing, TextParts};
 use super::header::{Heading, heading, ragged};
+use crate::formats::{DELIMITED_ENDINGS, has_ending};
 use crate::missing::is_missing;
 use crate::number::{CommaEvidence, NumberStyle, comma_evidence, plain_number, styled_number};
 use crate::table::{Header, LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
@@ -19,7 +20,7 @@ use crate::table::{Header, LabelsBuilder, RawColumn, RawTable, RowPlaces, Values
 const SAMPLE: usize = 60;
 
 /// Reads delimited text. The separator is found out unless it is given.
-pub(super) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> Result<RawTable> {
+pub(crate) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> Result<RawTable> {
     let mut notes = Vec::new();
     let text = decoded(label, bytes, &mut notes)?;
     let head = Head::of(label, &text, separator)?;
@@ -171,12 +172,7 @@ pub(super) fn looks_like_utf16(bytes: &[u8]) -> bool {
 
 /// The separator that a file's ending promises.
 fn ending_of(label: &str) -> u8 {
-    let lower = label.to_ascii_lowercase();
-    let plain = lower.strip_suffix(".gz").unwrap_or(&lower);
-    match plain.rsplit('.').next() {
-        Some("tsv" | "txt" | "tab" | "maf" | "gct" | "gmt" | "bed") => b'\t',
-        _ => b',',
-    }
+    if has_ending(label, &DELIMITED_ENDINGS[1..]) { b'\t' } else { b',' }
 }
 
 /// What stands before the table, line by line: remarks, the separator that a spreadsheet program is told, the head of a GCT file.

@@ -14,7 +14,7 @@ use crate::table::RawTable;
 type Workbook = Sheets<Cursor<Vec<u8>>>;
 
 /// Reads the sheet that is asked for, or the only one that holds a table.
-pub(super) fn read_workbook(label: &str, bytes: Vec<u8>, sheet: Option<&str>) -> Result<RawTable> {
+pub(crate) fn read_workbook(label: &str, bytes: Vec<u8>, sheet: Option<&str>) -> Result<RawTable> {
     let mut workbook = open_workbook(label, bytes)?;
     let names = workbook.sheet_names();
     let name = match sheet {
@@ -32,7 +32,7 @@ pub(super) fn read_workbook(label: &str, bytes: Vec<u8>, sheet: Option<&str>) ->
 }
 
 /// The sheets of a workbook that look like tables.
-pub(super) fn tables(label: &str, bytes: Vec<u8>) -> Result<Vec<String>> {
+pub(crate) fn sheets_of_workbook(label: &str, bytes: Vec<u8>) -> Result<Vec<String>> {
     let mut workbook = open_workbook(label, bytes)?;
     let mut found = Vec::new();
     for name in workbook.sheet_names() {

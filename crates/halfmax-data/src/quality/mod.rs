@@ -18,11 +18,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
-use halfmax_core::{Error, Result, SINGLE_AGENT, listed};
+use halfmax_core::{CellKind, Error, Result, SINGLE_AGENT, listed};
 use serde::Serialize;
 
 use crate::assign::Scope;
-use crate::config::{CellKind, DataConfig};
+use crate::config::DataConfig;
 use crate::datasets::Dataset;
 use crate::feature_table::prepared;
 use crate::features::read_cell_features;
@@ -244,16 +244,9 @@ enum Content {
 
 impl Content {
     fn of(role: &str) -> Self {
-        const KINDS: [CellKind; 5] = [
-            CellKind::Expression,
-            CellKind::Mutation,
-            CellKind::CopyNumber,
-            CellKind::Events,
-            CellKind::Category,
-        ];
         match role {
             "responses" | "combinations" => Self::Responses,
-            role => KINDS.into_iter().find(|kind| kind.name() == role).map_or(Self::Other, Self::Features),
+            role => CellKind::named(role).map_or(Self::Other, Self::Features),
         }
     }
 }

@@ -192,7 +192,7 @@ impl ScoreRequest {
         })
     }
 
-    /// Scores with a model file into a file: .parquet, .csv or .ndjson. The output is checked, and locked against other processes,
+    /// Scores with a model file into a file, in the format of its ending. The output is checked, and locked against other processes,
     /// before anything is computed. The same request goes on where an interrupted one was.
     ///
     /// # Errors

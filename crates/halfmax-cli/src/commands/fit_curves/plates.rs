@@ -7,7 +7,7 @@ use clap::Args;
 use halfmax_core::{Error, Result, listed};
 use halfmax_data::{
     Note, OutputColumn, OutputSet, PartSize, PlateTables, PlateWells, RawTable, Rows, TableParts,
-    TableWriter, WellKind, counted, join_notes, plate_wells,
+    TableWriter, WellKind, counted, join_notes, plate_wells, written_endings,
 };
 use halfmax_dose::{
     Corrected, PlateFlag, PlateFormat, PlateLimits, PlateQuality, PlateWell, PositionCorrection, WellUse,
@@ -23,9 +23,14 @@ use halfmax::report::PlateCards;
 /// What is said of raw plates.
 #[derive(Args)]
 pub struct PlateArgs {
-    /// Write the quality of each plate of raw signals: Z', SSMD, signal window, variation of the controls, effects of the position; .parquet,
-    /// .csv or .ndjson.
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = format!(
+            "Write the quality of each plate of raw signals: Z', SSMD, signal window, variation of the controls, effects of the position; {}",
+            written_endings()
+        )
+    )]
     plates: Option<PathBuf>,
     /// Take effects of the position out of raw signals, as far as the untreated wells of a plate tell them: "edge", of the outer rows and
     /// columns, and "drift", from the first row or column to the last. Both: edge,drift.

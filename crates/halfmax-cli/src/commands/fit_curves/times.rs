@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use halfmax_core::{Error, Result};
 use halfmax_data::{
     Note, OutputColumn, OutputSet, PartSize, RawTable, Role, Rows, TableWriter, TimeCourse, time_courses,
-    with_viabilities,
+    with_viabilities, written_endings,
 };
 use halfmax_dose::{GrowthRate, growth_rate, growth_rate_inhibition, left_by_rates};
 
@@ -18,8 +18,11 @@ pub struct TimeArgs {
     /// squares of log2 signal), and "interval" one to those between one time and the next. Rates need raw signals with untreated wells.
     #[arg(long, value_enum, value_name = "HOW")]
     times: Option<Times>,
-    /// Write the growth rate of each well, with --times rate or interval; .parquet, .csv or .ndjson.
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = format!("Write the growth rate of each well, with --times rate or interval; {}", written_endings())
+    )]
     rates: Option<PathBuf>,
 }
 

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use halfmax_core::{Error, Result};
 
 use super::super::changed;
-use super::super::container::{Container, container_of, damaged};
+use super::super::container::damaged;
 use super::super::survey::{About, Survey, Surveyed};
 use super::{Head, Parsed, Pass, Remarks, comma_styles, left_out, looks_like_utf16, parse, take_commas};
+use crate::formats::PartReader;
 use crate::number::NumberStyle;
 use crate::parts::PartSize;
 use crate::table::RawTable;
@@ -24,13 +25,18 @@ pub(crate) struct TextParts {
 }
 
 impl TextParts {
-    /// Looks at a whole file. None of a file that is not to be read part by part: of another kind, in another encoding than UTF-8, or with quotation marks
+    /// Looks at a whole file. None of a file that is not to be read part by part: in another encoding than UTF-8, or with quotation marks
     /// that do not come in pairs.
     ///
     /// # Errors
     /// If the file cannot be read, has no row, or one of another width than the others.
-    pub fn survey(path: &Path, separator: Option<u8>, size: PartSize) -> Result<Option<Self>> {
-        let Some(source) = Source::of(path, size)? else { return Ok(None) };
+    pub fn survey(
+        path: &Path,
+        packing: Packing,
+        separator: Option<u8>,
+        size: PartSize,
+    ) -> Result<Option<Box<dyn PartReader>>> {
+        let Some(source) = Source::of(path, packing, size) else { return Ok(None) };
         let label = &source.label;
         let mut reader = source.open()?;
         let Some(mut first) = reader.next_part()?.filter(|first| first.contains('\n')) else {
@@ -74,19 +80,17 @@ impl TextParts {
             notes.extend(left_out(remarks, blank));
             notes
         })?;
-        Ok(surveyed.map(|surveyed| Self { source, head, styles, surveyed }))
+        let parts = surveyed.map(|surveyed| Self { source, head, styles, surveyed });
+        Ok(parts.map(|parts| Box::new(parts) as Box<dyn PartReader>))
     }
+}
 
-    /// A sample of the rows, by which everything can be decided that is the same for all parts.
-    pub fn sample(&self) -> &RawTable {
+impl PartReader for TextParts {
+    fn sample(&self) -> &RawTable {
         &self.surveyed.sample
     }
 
-    /// Reads one part after the other, without notes of their own.
-    ///
-    /// # Errors
-    /// If the file is not any more as it was, or what is done with a part fails.
-    pub fn each(&self, mut take: impl FnMut(RawTable) -> Result<()>) -> Result<()> {
+    fn each(&self, take: &mut dyn FnMut(RawTable) -> Result<()>) -> Result<()> {
         let label = &self.source.label;
         let mut reader = self.source.open()?;
         reader.format(&self.head);
@@ -131,49 +135,44 @@ impl Position {
     }
 }
 
+/// What a text is packed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// Nothing.
+    Plain,
+    /// Gzip.
+    Gzip,
+}
+
 /// A file of text, packed or not.
 struct Source {
     path: PathBuf,
     label: String,
-    packed: bool,
+    packing: Packing,
     /// The size of the file in bytes.
     size: u64,
     part: PartSize,
 }
 
 impl Source {
-    /// None of a file that is no text, as far as its beginning shows.
-    fn of(path: &Path, part: PartSize) -> Result<Option<Self>> {
+    /// None of what is not a file.
+    fn of(path: &Path, packing: Packing, part: PartSize) -> Option<Self> {
+        let about = std::fs::metadata(path).ok().filter(|about| about.is_file())?;
         let label = path.display().to_string();
-        let Ok(mut file) = File::open(path) else { return Ok(None) };
-        let Ok(about) = file.metadata() else { return Ok(None) };
-        let mut start = Vec::new();
-        if !about.is_file() || Read::by_ref(&mut file).take(4096).read_to_end(&mut start).is_err() {
-            return Ok(None);
-        }
-        // What an archive holds stands at its end.
-        if start.starts_with(b"PK") {
-            return Ok(None);
-        }
-        let packed = match container_of(&label, &start)? {
-            Container::Text => false,
-            Container::Gzip => true,
-            _ => return Ok(None),
-        };
-        Ok(Some(Self { path: path.to_owned(), label, packed, size: about.len(), part }))
+        Some(Self { path: path.to_owned(), label, packing, size: about.len(), part })
     }
 
     fn open(&self) -> Result<Reader> {
         let file = File::open(&self.path).map_err(|error| unreadable(&self.label, error))?;
         let file = BufReader::with_capacity(1 << 18, file);
-        let inner: Box<dyn Read> = match self.packed {
-            true => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
-            false => Box::new(file),
+        let inner: Box<dyn Read> = match self.packing {
+            Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+            Packing::Plain => Box::new(file),
         };
         Ok(Reader {
             inner,
             label: self.label.clone(),
-            packed: self.packed,
+            packing: self.packing,
             part: self.part,
             buffer: Vec::new(),
             ended: false,
@@ -204,7 +203,7 @@ enum Field {
 struct Reader {
     inner: Box<dyn Read>,
     label: String,
-    packed: bool,
+    packing: Packing,
     part: PartSize,
     buffer: Vec<u8>,
     ended: bool,
@@ -273,9 +272,9 @@ impl Reader {
             return Ok(());
         }
         let read = self.inner.by_ref().take(missing).read_to_end(&mut self.buffer);
-        let read = read.map_err(|error| match self.packed {
-            true => damaged(&self.label, error),
-            false => unreadable(&self.label, error),
+        let read = read.map_err(|error| match self.packing {
+            Packing::Gzip => damaged(&self.label, error),
+            Packing::Plain => unreadable(&self.label, error),
         })? as u64;
         self.read += read;
         self.ended = read < missing;
@@ -310,10 +309,12 @@ impl Reader {
 mod tests {
     use super::*;
 
-    fn parts(text: &str, part: usize) -> Option<(TextParts, tempfile::NamedTempFile)> {
+    fn parts(text: &str, part: usize) -> Option<(Box<dyn PartReader>, tempfile::NamedTempFile)> {
         let file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        TextParts::survey(file.path(), None, PartSize::of_bytes(part)).unwrap().map(|parts| (parts, file))
+        TextParts::survey(file.path(), Packing::Plain, None, PartSize::of_bytes(part))
+            .unwrap()
+            .map(|parts| (parts, file))
     }
 
     /// Every entry of a table with its row in the file.
@@ -337,7 +338,7 @@ mod tests {
             let whole = crate::open::read_table(file.path()).unwrap();
             let mut all = Vec::new();
             parts
-                .each(|table| {
+                .each(&mut |table| {
                     assert_eq!(table.names(), whole.names());
                     all.extend(entries(&table));
                     Ok(())
@@ -356,6 +357,8 @@ mod tests {
         assert!(parts("a,a\n1,1\n2,3\n", 4).is_none());
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"a,b\nx,1\n\xe4,2\n").unwrap();
-        assert!(TextParts::survey(file.path(), None, PartSize::of_bytes(4)).unwrap().is_none());
+        assert!(
+            TextParts::survey(file.path(), Packing::Plain, None, PartSize::of_bytes(4)).unwrap().is_none()
+        );
     }
 }
