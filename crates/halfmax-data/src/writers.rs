@@ -40,7 +40,7 @@ impl OutputColumn<'_> {
         }
     }
 
-    /// Whether there is none.
+    /// Whether the column is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -76,7 +76,7 @@ impl OutputColumn<'_> {
     fn json(&self, row: usize) -> serde_json::Value {
         match self {
             Self::Text(values) => values[row].into(),
-            // Through its shortest text: 0.1, not 0.10000000149011612.
+            // Convert through the shortest text: 0.1, not 0.10000000149011612.
             Self::F32(values) => {
                 values[row].to_string().parse::<f64>().map_or(serde_json::Value::Null, Into::into)
             }
@@ -100,8 +100,8 @@ fn format_of(path: &Path) -> Result<Format> {
         Some("csv") => Ok(Format::Csv),
         Some("ndjson" | "jsonl") => Ok(Format::Ndjson),
         _ if path.as_os_str() == "-" => Ok(Format::Csv),
-        _ => Err(Error::config(format!("{}: the ending says no known format", path.display()))
-            .help("end it in .parquet, .csv or .ndjson, or give - for CSV on standard output")),
+        _ => Err(Error::config(format!("{}: unknown file ending", path.display()))
+            .help("use .parquet, .csv or .ndjson, or - for CSV on standard output")),
     }
 }
 
@@ -127,7 +127,7 @@ impl ParquetTarget {
         self.out.flush().map_err(|error| cannot_write(path, error))
     }
 
-    /// The error of the system, where that is why writing failed.
+    /// The system error, if it is the reason why writing failed.
     fn failed(&self, path: &Path, error: PolarsError) -> Error {
         match self.out.take_error() {
             Some(error) => cannot_write(path, error),
@@ -151,7 +151,7 @@ impl TableWriter {
     /// Opens a temporary file beside `path`; `-` is CSV on standard output.
     ///
     /// # Errors
-    /// If the ending is not known or the folder cannot be written.
+    /// If the ending is unknown or the folder cannot be written.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let format = format_of(path)?;
@@ -195,7 +195,7 @@ impl TableWriter {
         }
     }
 
-    /// Adds the rows of a file that another writer of the same columns wrote in the same format. Returns how many they are.
+    /// Adds the rows of a file that another writer wrote with the same columns and format. Returns the number of rows.
     ///
     /// # Errors
     /// If it cannot be read, or writing fails.
@@ -233,7 +233,7 @@ impl TableWriter {
                     let read = bytes.len();
                     file.consume(read);
                 }
-                // The header of the first piece is kept, and is no row.
+                // The header of the first piece is kept but does not count as a row.
                 Ok(rows - usize::from(quoting && !behind && rows > 0))
             }
             Target::Standard => Err(Error::failed("pieces of standard output")),
@@ -257,7 +257,7 @@ impl TableWriter {
         self.complete(path, named)
     }
 
-    /// Completes the file, which keeps its temporary name; none for standard output.
+    /// Completes the file under its temporary name; `None` for standard output.
     ///
     /// # Errors
     /// If the last bytes cannot be written.
@@ -311,7 +311,7 @@ fn frame(path: &Path, columns: &[(&str, OutputColumn)], rows: usize) -> Result<D
     DataFrame::new(rows, columns).map_err(|error| failed(path, error))
 }
 
-/// The writer of a Parquet file, which is made when the columns are known.
+/// The writer of a Parquet file, created when the columns are known.
 fn parquet_writer<'a>(
     path: &Path,
     file: &NamedTempFile,
@@ -382,7 +382,7 @@ fn write_ndjson(
     Ok(())
 }
 
-/// A block of scores; all lists are of one length.
+/// A block of scores. All lists have the same length.
 #[derive(Clone, Copy, Debug)]
 pub struct ScoreBlock<'a> {
     /// The cell lines.
@@ -393,18 +393,19 @@ pub struct ScoreBlock<'a> {
     pub drugs_b: Option<&'a [&'a str]>,
     /// The predictions, in the unit of the target.
     pub predicted: &'a [f32],
-    /// IC50 in µM, where the target is an IC50 whose scale and unit are known; NaN where that is not a finite number above 0.
+    /// IC50 in µM, if the target is an IC50 of known scale and unit; NaN if it is not a finite number above 0.
     pub ic50_um: Option<&'a [f32]>,
-    /// The IC50 in µM of each drug of a combination by itself, where a model of single drugs says it.
+    /// The IC50 in µM of each drug of a combination alone, if a model of single drugs predicts it.
     pub single_ic50_um: Option<[&'a [f32]; 2]>,
-    /// The percentile among the training responses of the drug, 0 to 100, of a combination among all: the share of them that is
-    /// lower than the prediction, whichever end is sensitive. `None` for a drug not trained on.
+    /// The percentile among the drug's training responses, 0 to 100; for a combination, among all training responses.
+    /// It is the percentage of responses below the prediction, whichever end is sensitive. `None` for a drug not
+    /// trained on.
     pub percentile: &'a [Option<f32>],
-    /// The ends of the predictions' intervals, where the model has intervals; NaN for a prediction that has none.
+    /// The ends of the prediction intervals, if the model has intervals; NaN for predictions without an interval.
     pub interval: Option<[&'a [f32]; 2]>,
-    /// How close the cell line and the drug are to those of the training, 0 to 1.
+    /// The closeness of the cell line and the drug to the training entities, 0 to 1.
     pub in_domain: Option<&'a [f32]>,
-    /// The share of the model's features that the input had, 0 to 1.
+    /// The fraction of the model's features that the input has, 0 to 1.
     pub feature_share: f32,
 }
 

@@ -1,8 +1,8 @@
-//! Opening: from the bytes of a file to a plain table, whatever it is packed in.
+//! Opens a file as a plain table, whatever its container format.
 //!
-//! What a file is, its first bytes say, not its ending: text (plain or gzip), Parquet, Arrow (Feather), a workbook, or a zip archive
-//! with one table. Text is read whatever its encoding, line ends, separator and preamble; what was decided beyond the ordinary
-//! is a note of the table.
+//! The first bytes of a file, not its ending, decide the format: text (plain or gzip), Parquet, Arrow (Feather), a
+//! workbook, or a zip archive with one table. Text may have any encoding, line ends, separator and preamble. Unusual
+//! decisions become notes of the table.
 
 mod arrow;
 mod columnar;
@@ -37,11 +37,11 @@ pub(crate) use parquet_parts::ParquetParts;
 pub(crate) use survey::ChosenRows;
 pub(crate) use text::TextParts;
 
-/// How a file is to be opened, where that is said instead of found out.
+/// Options for opening a file that replace automatic detection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OpenOptions {
-    /// The sheet of a workbook, by its name or its number from 1; of an archive, the name of the file inside.
+    /// The sheet of a workbook (its name, or its number from 1), or the name of the file inside an archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
     /// The separator of a text file: one character, or `tab`, `comma`, `semicolon`, `blank`, `pipe`.
@@ -53,7 +53,7 @@ impl OpenOptions {
     /// The separator as a byte.
     ///
     /// # Errors
-    /// If it is none of the names and not one ASCII character.
+    /// If the text is neither a known name nor a single ASCII character.
     pub(crate) fn separator(&self) -> Result<Option<u8>> {
         let Some(said) = &self.separator else { return Ok(None) };
         let byte = match said.to_lowercase().as_str() {
@@ -87,7 +87,7 @@ impl OpenOptions {
 /// a zip archive with one of these.
 ///
 /// # Errors
-/// If the file is missing, empty, damaged, of a kind that holds no table, or holds several.
+/// If the file is missing, empty, damaged, of a kind that holds no table, or holds several tables.
 pub fn read_table(path: impl AsRef<Path>) -> Result<RawTable> {
     read_table_with(path, &OpenOptions::default())
 }
@@ -113,7 +113,7 @@ pub fn read_bytes(label: &str, bytes: &[u8]) -> Result<RawTable> {
 pub(crate) fn open(label: &str, bytes: Vec<u8>, options: &OpenOptions) -> Result<RawTable> {
     let size = bytes.len() as u64;
     let (sha256, table) = match container::container_of(label, &bytes)? {
-        // Nothing takes these bytes, so that both can be done at once.
+        // Neither step consumes the bytes, so both can run in parallel.
         Container::Parquet => rayon::join(|| sha256_bytes(&bytes), || columnar::read_parquet(label, &bytes)),
         _ => (sha256_bytes(&bytes), open_inner(label, bytes, options)),
     };
@@ -128,8 +128,9 @@ fn open_inner(label: &str, bytes: Vec<u8>, options: &OpenOptions) -> Result<RawT
             let inner = container::gunzip(label, &bytes)?;
             drop(bytes);
             if matches!(container::container_of(label, &inner)?, Container::Gzip) {
-                return Err(Error::data(format!("{label}: is compressed twice"))
-                    .help("decompress it once: gunzip FILE"));
+                return Err(
+                    Error::data(format!("{label}: compressed twice")).help("decompress it once: gunzip FILE")
+                );
             }
             open_inner(label, inner, options)
         }
@@ -148,7 +149,8 @@ fn open_inner(label: &str, bytes: Vec<u8>, options: &OpenOptions) -> Result<RawT
     }
 }
 
-/// The tables of a file that may hold several: the sheets of a workbook, the files of an archive. One or none for other files.
+/// The tables of a file that may hold several: the sheets of a workbook, the files of an archive. At most one entry for
+/// other files.
 ///
 /// # Errors
 /// If the file cannot be read.
@@ -169,14 +171,13 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     File::open(path).and_then(whole).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::data(format!("{label}: no such file"))
             .help("check the spelling; paths in a configuration are relative to that configuration's folder"),
-        _ if path.is_dir() => {
-            Error::data(format!("{label}: this is a folder, expected a file")).help("name the file inside it")
-        }
+        _ if path.is_dir() => Error::data(format!("{label}: this is a folder, expected a file"))
+            .help("name the file inside the folder"),
         _ => Error::data(format!("{label}: cannot be read: {error}")).because(error),
     })
 }
 
-/// All bytes of a file. Most of the time goes into giving the memory out, so a large file is read on all cores.
+/// All bytes of a file. Most of the time goes into allocating memory, so a large file is read on all cores.
 fn whole(mut file: File) -> std::io::Result<Vec<u8>> {
     #[cfg(unix)]
     {
@@ -191,7 +192,7 @@ fn whole(mut file: File) -> std::io::Result<Vec<u8>> {
             let mut bytes = vec![0; size];
             let parts = bytes.par_chunks_mut(PART).enumerate();
             parts.try_for_each(|(at, part)| file.read_exact_at(part, (at * PART) as u64))?;
-            // What was added meanwhile is read as well.
+            // Bytes appended meanwhile are read as well.
             file.seek(SeekFrom::Start(size as u64))?;
             file.read_to_end(&mut bytes)?;
             return Ok(bytes);
@@ -202,18 +203,18 @@ fn whole(mut file: File) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The error of a file that is not as it was when it was looked at.
+/// The error for a file that changed after the first look.
 fn changed(label: &str) -> Error {
     Error::data(format!("{label}: the file changed while it was read"))
-        .help("start again when the file is complete")
+        .help("try again when the file is complete")
 }
 
-/// The error of a file without a row of values.
+/// The error for a file without a row of values.
 fn no_rows(label: &str) -> Error {
     Error::data(format!("{label}: the file has a header but no rows")).help("add at least one row of values")
 }
 
 fn empty(label: &str) -> Error {
     Error::data(format!("{label}: the file is empty"))
-        .help("a table needs a header row and at least one row of values")
+        .help("write a header row and at least one row of values")
 }

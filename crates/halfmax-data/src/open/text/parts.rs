@@ -1,5 +1,5 @@
-//! Delimited text that is read part by part, so that memory does not grow with the file. The whole is looked at first; then its parts can be read, as often
-//! as is needed, each as a table.
+//! Reads delimited text in parts, so that memory does not grow with the file. A first pass surveys the whole file. Then
+//! each part can be read as a table, as often as needed.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -24,11 +24,11 @@ pub(crate) struct TextParts {
 }
 
 impl TextParts {
-    /// Looks at a whole file. None of a file that is not to be read part by part: of another kind, in another encoding than UTF-8, or with quotation marks
-    /// that do not come in pairs.
+    /// Surveys a whole file. `None` for a file that cannot be read in parts: another format, an encoding other than
+    /// UTF-8, or unpaired quotation marks.
     ///
     /// # Errors
-    /// If the file cannot be read, has no row, or one of another width than the others.
+    /// If the file cannot be read, has no row, or has rows of different widths.
     pub fn survey(path: &Path, separator: Option<u8>, size: PartSize) -> Result<Option<Self>> {
         let Some(source) = Source::of(path, size)? else { return Ok(None) };
         let label = &source.label;
@@ -52,7 +52,8 @@ impl TextParts {
         let mut text = Some(first);
         while let Some(own) = text {
             let parsed = match position.parse(label, &head, &own, &survey.numeric) {
-                // Whether quotation marks enclose fields shows at the end of the file, which the table as a whole has.
+                // Only the end of the file shows whether quotation marks enclose fields, so the table is read as a
+                // whole.
                 Err(_) if reader.quotes > 0 => return Ok(None),
                 parsed => parsed?,
             };
@@ -77,15 +78,15 @@ impl TextParts {
         Ok(surveyed.map(|surveyed| Self { source, head, styles, surveyed }))
     }
 
-    /// A sample of the rows, by which everything can be decided that is the same for all parts.
+    /// A sample of the rows, which suffices for all decisions that are the same for all parts.
     pub fn sample(&self) -> &RawTable {
         &self.surveyed.sample
     }
 
-    /// Reads one part after the other, without notes of their own.
+    /// Reads one part after the other. The parts have no notes.
     ///
     /// # Errors
-    /// If the file is not any more as it was, or what is done with a part fails.
+    /// If the file has changed, or `take` fails.
     pub fn each(&self, mut take: impl FnMut(RawTable) -> Result<()>) -> Result<()> {
         let label = &self.source.label;
         let mut reader = self.source.open()?;
@@ -109,7 +110,7 @@ impl TextParts {
 
 /// Where the next part begins.
 struct Position {
-    /// Records that stand before the rows of the next part, and bytes of it that are passed over.
+    /// The number of records before the rows of the next part, and the number of its bytes to skip.
     before: usize,
     skipped: usize,
     first_row: usize,
@@ -131,7 +132,7 @@ impl Position {
     }
 }
 
-/// A file of text, packed or not.
+/// A text file, compressed or not.
 struct Source {
     path: PathBuf,
     label: String,
@@ -142,7 +143,7 @@ struct Source {
 }
 
 impl Source {
-    /// None of a file that is no text, as far as its beginning shows.
+    /// `None` if the beginning shows that the file is not text.
     fn of(path: &Path, part: PartSize) -> Result<Option<Self>> {
         let label = path.display().to_string();
         let Ok(mut file) = File::open(path) else { return Ok(None) };
@@ -151,7 +152,7 @@ impl Source {
         if !about.is_file() || Read::by_ref(&mut file).take(4096).read_to_end(&mut start).is_err() {
             return Ok(None);
         }
-        // What an archive holds stands at its end.
+        // The directory of a zip archive is at its end.
         if start.starts_with(b"PK") {
             return Ok(None);
         }
@@ -190,17 +191,17 @@ fn unreadable(label: &str, error: io::Error) -> Error {
     Error::data(format!("{label}: cannot be read: {error}")).because(error)
 }
 
-/// Where in a field a byte is.
+/// The position of a byte within a field.
 #[derive(Clone, Copy)]
 enum Field {
     Begins,
     Plain,
     Enclosed,
-    /// Behind a mark that ends what is enclosed, or is the first of two.
+    /// After a quotation mark that closes the field or is the first of a doubled pair.
     MayEnd,
 }
 
-/// Reads parts that end where a record ends.
+/// Reads parts that end at the end of a record.
 struct Reader {
     inner: Box<dyn Read>,
     label: String,
@@ -210,20 +211,20 @@ struct Reader {
     ended: bool,
     /// Whether quotation marks enclose ends of lines.
     quoting: bool,
-    /// What stands between fields; several as long as that is not known.
+    /// The separator of fields; several candidates until it is known.
     separators: Vec<u8>,
-    /// Whether all of it was text in UTF-8 whose records can be told apart. Where it was not, there is no further part.
+    /// Whether all bytes so far were UTF-8 text with recognisable records. If not, reading stops.
     is_text: bool,
-    /// Bytes that were read.
+    /// The number of bytes read.
     read: u64,
-    /// Quotation marks in the parts that were given out.
+    /// The number of quotation marks in the returned parts.
     quotes: usize,
 }
 
 impl Reader {
-    /// The first part says what the text is, and is at least so long, however short the others are.
+    /// The minimum length of the first part, which decides the format, however short the other parts are.
     const BEGINNING: usize = 1 << 12;
-    /// A record is hardly as long: a quotation mark was not closed.
+    /// The longest plausible record. A longer record means an unclosed quotation mark.
     const LONGEST_RECORD: usize = 1 << 26;
 
     fn format(&mut self, head: &Head) {
@@ -231,7 +232,7 @@ impl Reader {
         self.separators = vec![head.format.separator];
     }
 
-    /// The next part; none at the end.
+    /// The next part; `None` at the end.
     fn next_part(&mut self) -> Result<Option<String>> {
         let begins = self.read == 0;
         let part = self.part.bytes();
@@ -282,12 +283,13 @@ impl Reader {
         Ok(())
     }
 
-    /// Where the last complete record in the buffer ends: at the end of a line that no quotation marks enclose.
+    /// The end of the last complete record in the buffer: the end of a line outside quotation marks.
     fn last_end(&self) -> Option<usize> {
         if !self.quoting || !self.buffer.contains(&b'"') {
             return self.buffer.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
         }
-        // As the parser sees it: a mark encloses only at the beginning of a field, and two of them inside are one.
+        // The parser's rules: a quotation mark opens only at the beginning of a field, and a doubled mark inside is one
+        // character.
         let (mut state, mut last) = (Field::Begins, None);
         for (at, byte) in self.buffer.iter().enumerate() {
             state = match (state, byte) {
