@@ -1,37 +1,37 @@
-//! What features of data sets say of genes.
+//! The meaning of features for genes.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Mechanisms, symbols};
 
-/// What a value of a feature, or the state of a gene, is.
+/// The meaning of a feature's value, or the state of a gene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sense {
     /// More of the gene: a higher expression, a gained copy.
     More,
-    /// Less of it: a lower expression, a lost copy.
+    /// Less of the gene: a lower expression, a lost copy.
     Less,
     /// Its sequence is changed: a mutation, a fusion.
     Altered,
 }
 
-/// What a higher value of a feature says of a gene.
+/// The meaning of a higher value of a feature for a gene.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reading {
     /// The HGNC symbol of the gene.
     pub gene: String,
-    /// What a higher value means.
+    /// The meaning of a higher value.
     pub sense: Sense,
 }
 
 impl Mechanisms {
-    /// The genes that a feature is of, and what a higher value of it says of each: `kind` is that of the feature's block.
+    /// The genes of a feature, and the meaning of a higher value for each. `kind` is the kind of the feature's block.
     ///
-    /// A name `…_mut` is a mutation and a name `gain_…_(GENES)` or `loss_…_(GENES)` a segment of a chromosome, whatever the
-    /// kind; other names are read as their kind says, see [`Sense`]. Synonyms of the catalogue and old symbols of genes
-    /// are translated. A feature of a kind that is of no gene (tissue, fingerprint), or a segment that names no gene, has
-    /// no reading.
+    /// A name `…_mut` is a mutation and a name `gain_…_(GENES)` or `loss_…_(GENES)` a segment of a chromosome, whatever
+    /// the kind; other names are read as their kind says, see [`Sense`]. Synonyms of the catalogue and old symbols of
+    /// genes are translated. A feature of a kind without genes (tissue, fingerprint), or a segment without gene names,
+    /// has no reading.
     ///
     /// ```
     /// use halfmax_mechanisms::{Mechanisms, Sense};
@@ -59,8 +59,8 @@ impl Mechanisms {
         found
     }
 
-    /// The genes that a name stands for: those of a synonym, else the gene of which it is a symbol, else, as a fusion,
-    /// the genes that it joins, else itself.
+    /// The genes of a name: the genes of a synonym, else the gene with this symbol, else the genes of a fusion, else
+    /// the name itself.
     fn genes_called(&self, name: &str, sense: Sense) -> Vec<String> {
         let synonym = self.synonyms.iter().find(|(synonym, _)| synonym.eq_ignore_ascii_case(name));
         if let Some((_, genes)) = synonym {
@@ -83,7 +83,7 @@ fn fused(name: &str) -> Option<Vec<String>> {
     (genes.len() > 1).then_some(genes)
 }
 
-/// The names of genes in that of a feature, and what a higher value means.
+/// The gene names in the name of a feature, and the meaning of a higher value.
 fn names_and_sense<'a>(kind: &str, name: &'a str) -> Option<(Vec<&'a str>, Sense)> {
     if let Some(mutated) = name.strip_suffix("_mut") {
         return Some((nonempty(vec![mutated])?, Sense::Altered));
@@ -103,7 +103,7 @@ fn nonempty(names: Vec<&str>) -> Option<Vec<&str>> {
     (!names.is_empty() && names.iter().all(|name| !name.is_empty())).then_some(names)
 }
 
-/// What a higher value of a feature of this kind means of the gene it is named by.
+/// The meaning of a higher value of a feature of this kind for its gene.
 fn sense_of(kind: &str) -> Option<Sense> {
     let kind = kind.to_lowercase();
     let is = |words: &[&str]| words.iter().any(|word| kind.contains(word));
