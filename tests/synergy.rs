@@ -663,5 +663,5 @@ fn drugs_alone_come_from_a_second_table() {
     fs::remove_file(folder.path().join("scores.ndjson")).unwrap();
     fs::remove_file(folder.path().join("b.ndjson")).unwrap();
     let output = halfmax(folder.path(), &arguments);
-    says(&String::from_utf8_lossy(&output.stderr), &["none of the drugs", "A in A375", "help:"]);
+    says(&String::from_utf8_lossy(&output.stderr), &["contains no drug of the blocks", "A in A375", "help:"]);
 }

@@ -19,7 +19,7 @@ pub struct Report {
     pub response: String,
     /// The gist in plain words.
     pub summary: Summary,
-    /// Cell lines that were scored.
+    /// The scored cell lines.
     pub samples: Vec<Sample>,
     /// The comparison of models.
     pub leaderboard: Option<Leaderboard>,
@@ -164,7 +164,7 @@ pub enum Standing {
     /// A model.
     #[default]
     Model,
-    /// A yardstick that every model should beat: means of drugs, of tissues.
+    /// A naive baseline that every model should beat: means of drugs, of tissues.
     Naive,
 }
 

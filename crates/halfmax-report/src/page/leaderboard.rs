@@ -68,7 +68,7 @@ fn scores(html: &mut Html, board: &Leaderboard) {
     table::open(html, None, "Scores with their 95 % intervals", &columns);
     for model in &board.models {
         html.raw("<tr><th scope=row>").text(named(&model.name)).raw("</th>");
-        table::text(html, if model.standing == Standing::Naive { "yardstick" } else { &model.family });
+        table::text(html, if model.standing == Standing::Naive { "naive baseline" } else { &model.family });
         for index in 0..board.metrics.len() {
             score(html, model.scores.get(index).copied().flatten());
         }
