@@ -838,8 +838,8 @@ fn drugs_that_say_little_and_constant_predictions_are_told() {
     says(
         &notes,
         &[
-            "1 drugs have fewer than 5 responses, so that models know little of them: Drug few",
-            "5 drugs have the same response in every cell line, so that nothing can be learnt of them: Drug 1,",
+            "1 drugs have fewer than 5 responses, so models learn little about them: Drug few",
+            "5 drugs have the same response in every cell line, so models learn nothing about them: Drug 1,",
             "model \"kernel\" predicts the same for all cell lines of 5 drugs: their Pearson counts as 0",
         ],
     );

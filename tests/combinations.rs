@@ -167,7 +167,7 @@ fn every_combination_is_what_a_list_says_and_shards_are_the_whole() {
         &[
             "1 combinations name a cell line or drug",
             "Nothing",
-            "1 combinations are of a drug with itself",
+            "1 combinations combine a drug with itself",
             "row 437",
         ],
     );

@@ -98,7 +98,7 @@ fn a_page_and_svg_files_on_request() {
     // Nothing is replaced unless that is asked for.
     fs::remove_file(folder.path().join("curves.ndjson")).unwrap();
     let refused = run(&[]);
-    says(&String::from_utf8_lossy(&refused.stderr), &["page.html: exists already"]);
+    says(&String::from_utf8_lossy(&refused.stderr), &["page.html: already exists"]);
     fs::remove_file(folder.path().join("page.html")).unwrap();
     let refused = run(&[]);
     assert_eq!(refused.status.code(), Some(2));
@@ -316,7 +316,7 @@ fn output_is_as_asked() {
     let one = run(&["--out", "-", "--threads", "1"]).stdout;
     assert_eq!(one, run(&["--out", "-", "--threads", "2"]).stdout);
     assert!(one.starts_with(b"cell_line,drug,model,"));
-    says(&String::from_utf8_lossy(&run(&["--out", "curves.xlsx"]).stderr), &["ending says no known format"]);
+    says(&String::from_utf8_lossy(&run(&["--out", "curves.xlsx"]).stderr), &["unknown file ending"]);
 }
 
 /// Readings of a curve at ten doses, three wells each, with small errors.

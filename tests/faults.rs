@@ -70,7 +70,7 @@ fn a_folder_without_room_for_temporary_files_is_named() {
     let ran = halfmax(folder.path(), &arguments).env("TMPDIR", "/nowhere").output().unwrap();
     assert_eq!(ran.status.code(), Some(1));
     let said = String::from_utf8(ran.stderr).unwrap();
-    assert!(said.contains("/nowhere: a temporary file of rows cannot be kept there"), "{said}");
+    assert!(said.contains("/nowhere: a temporary file of rows cannot be written there"), "{said}");
     assert!(said.contains("TMPDIR") && !folder.path().join("out.csv").exists(), "{said}");
 }
 
@@ -101,7 +101,7 @@ fn one_process_writes_an_output_and_clears_what_another_left() {
     let refused = halfmax(folder.path(), &["fit-curves", "raw.csv", "--out", "out.csv"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
     let message = said(&refused);
-    assert!(message.contains("out.csv: another halfmax is writing it"), "{message}");
+    assert!(message.contains("out.csv: another halfmax process is writing it"), "{message}");
     assert!(message.contains("process 4711, since 2000-02-29 12:34:56 UTC"), "{message}");
     lock.unlock().unwrap();
     let done = halfmax(folder.path(), &["fit-curves", "raw.csv", "--out", "out.csv"]).output().unwrap();
@@ -134,7 +134,7 @@ fn a_command_that_was_killed_between_its_files_starts_anew() {
     assert!(fs::read_to_string(place("out.csv")).unwrap().lines().count() == 2);
     let again = halfmax(folder.path(), &page).output().unwrap();
     assert_eq!(again.status.code(), Some(2));
-    assert!(said(&again).contains("out.csv: exists already"), "{}", said(&again));
+    assert!(said(&again).contains("out.csv: already exists"), "{}", said(&again));
 }
 
 #[test]

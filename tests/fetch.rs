@@ -45,7 +45,7 @@ fn a_dataset_that_was_not_fetched_says_how_to() {
     let output = run(folder.path(), &["evaluate", recipe.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     assert!(said(&output).contains("dataset \"gdsc2\" is not fetched"), "{}", said(&output));
-    assert!(said(&output).contains("help: run `halfmax data fetch gdsc2`"), "{}", said(&output));
+    assert!(said(&output).contains("help: fetch it (`halfmax data fetch gdsc2`)"), "{}", said(&output));
     assert!(!folder.path().join("runs/gdsc2-kernel").exists());
 }
 
@@ -168,5 +168,5 @@ fn recipes_run_on_a_dataset_from_a_folder() {
     std::fs::write(&drugs, text.replacen("TAK1", "TAK2", 1)).unwrap();
     let output = run(folder.path(), &["data", "check", recipe, "--data-dir", "elsewhere"]);
     assert_eq!(output.status.code(), Some(4), "{}", said(&output));
-    assert!(said(&output).contains("is not the file that was fetched"), "{}", said(&output));
+    assert!(said(&output).contains("the file changed since it was fetched"), "{}", said(&output));
 }

@@ -323,7 +323,7 @@ fn disturbed(case: &Case, reference: &Reference, at: usize, fault: Fault) -> Res
     }
     let mut left = reference.leftovers(case, &now);
     // A run that could not get its name is kept, which is said.
-    if said.contains("what was computed is complete in") {
+    if said.contains("the complete results are in") {
         left.retain(|path| !path.contains(".complete-"));
     }
     if !left.is_empty() {

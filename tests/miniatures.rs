@@ -170,12 +170,12 @@ fn columns_that_are_no_features() {
         or_skip!(check("C01-row-number-as-gene", name)).code(0).has(&[
             "not features, set aside",
             column,
-            "the numbers of the rows",
+            "row numbers",
         ]);
     }
     or_skip!(check("C01-row-number-as-gene", "without")).code(0).lacks("set aside");
     or_skip!(inspect("C05-index-as-feature", "cell2index.csv")).code(0).lacks("expression");
-    or_skip!(check("C05-index-as-feature", "screen")).refused().has(&["\"index\" (the numbers of the rows)"]);
+    or_skip!(check("C05-index-as-feature", "screen")).refused().has(&["\"index\" (row numbers)"]);
     or_skip!(check("C06-response-as-feature", "wide_as_features"))
         .refused()
         .has(&["Drug_1000_IC50", "responses"]);
@@ -445,7 +445,7 @@ fn layouts_of_responses() {
             &["fingerprints", "smiles_and_fingerprints", "bits"],
             &["screen: 40 responses"],
         ),
-        ("L18-constant-tissue", &["screen"], &["tissue", "one value only"]),
+        ("L18-constant-tissue", &["screen"], &["tissue", "every feature is constant"]),
     ] {
         for name in names {
             or_skip!(check(case, name)).code(0).has(parts);

@@ -222,7 +222,7 @@ fn controls_that_cross_and_signals_below_zero_are_refused() {
     let negative = format!("{HEADER}{}", plate("P", [1.0, 1.0], &even)).replacen(",B,,500", ",B,,-500", 1);
     says(
         &refused(&[("raw.csv", &negative)], &[]),
-        &["-500", "a signal, 0 or more", "background was taken off"],
+        &["-500", "a signal, 0 or more", "background was already subtracted"],
     );
 }
 
@@ -247,13 +247,10 @@ fn untreated_wells_say_whether_a_viability_of_one_is_the_control() {
         text
     };
     let right = done(&[("raw.csv", &table(1.0))], &[]);
-    says(&right.said, &["6 untreated wells (dose 0) read 1.000 ± 0.00", "of the control in the mean"]);
+    says(&right.said, &["6 untreated wells (dose 0), mean 1.000 ± 0.00", "of the control: they"]);
     assert!(!right.said.contains("divided by something else"), "{}", right.said);
     let other = done(&[("raw.csv", &table(1.3))], &[]);
-    says(
-        &other.said,
-        &["do not read as the control in 1 plate: P, L1 (1.30)", "--column signal=\"viability\""],
-    );
+    says(&other.said, &["differ from the control in 1 plate: P, L1 (1.30)", "--column signal=\"viability\""]);
     let mended = done(&[("raw.csv", &table(1.3))], &["--column", "signal=viability"]);
     near(&mended.curves[0]["ic50_um"], 0.5, 0.05);
     near(&mended.curves[0]["top"], 1.0, 0.02);
@@ -324,7 +321,7 @@ fn rates_need_signals_and_untreated_wells() {
         .filter(|line| !line.contains("DMSO"))
         .map(|line| format!("{line}\n"))
         .collect();
-    says(&refused(&[("raw.csv", &without)], &["--times", "rate"]), &["L1: has no untreated wells"]);
+    says(&refused(&[("raw.csv", &without)], &["--times", "rate"]), &["L1: no untreated wells"]);
     let one = course(&[1], "time_h");
     says(&refused(&[("raw.csv", &one)], &["--times", "rate"]), &["no well has signals at two times"]);
     let alone =
@@ -353,7 +350,7 @@ fn masses_per_volume_become_amounts_by_the_molar_mass() {
         [("dose (ug/mL)", 1.0), ("dose_ug_ml", 1.0), ("conc [ng/ml]", 1e-3), ("dose_mg_ml", 1e3)]
     {
         let refusal = refused(&[("raw.csv", &masses(column, "", ""))], &[]);
-        says(&refusal, &["mass per volume", "molar mass", "--drugs FILE"]);
+        says(&refusal, &["mass concentrations", "molar mass", "--drugs FILE"]);
         let ran = done(&[("raw.csv", &masses(column, ",smiles", &smiles))], &[]);
         near_expected(&ran, factor);
         says(&ran.said, &["a salt or a solvent, which is weighed with the drug: CS(=O)(=O)O."]);

@@ -249,7 +249,7 @@ fn gdsc_fitted_as_text_and_as_a_workbook() {
             "MAX_CONC as highest_dose",
             "taken to be in µM",
             // SKCM is of no line that the list knows; the other unknown line has no label.
-            "tissues of cell lines that no list knows, by this table: 1 (QQDEMO1 as SKCM)",
+            "cell lines unknown to the lists, with the tissue of this table: 1 (QQDEMO1 as SKCM)",
             "4 targets, 4 a target pathway",
         ]);
         let _ = fs::remove_dir_all(folder.path().join("set"));
@@ -267,7 +267,7 @@ fn a_tissue_of_the_responses_takes_the_word_of_the_list() {
     let text = fs::read_to_string(fixture(GDSC)).unwrap().replace("SKCM", "COREAD");
     fs::write(folder.path().join("gdsc.csv"), text).unwrap();
     let said = check(&folder, &responses("gdsc.csv", &cells("expression", "expression_by_names.csv")));
-    said.has(&["by this table: 1 (QQDEMO1 as "]).lacks("QQDEMO1 as COREAD");
+    said.has(&["with the tissue of this table: 1 (QQDEMO1 as "]).lacks("QQDEMO1 as COREAD");
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn gdsc_drugs() {
     inspect(&folder, "screened_compounds_rel_8.5.csv").has(&[
         "drugs, 5 rows",
         "DRUG_NAME as drug, TARGET as targets, TARGET_PATHWAY",
-        "1 rows repeat an earlier one's names (Lumetinib)",
+        "1 rows repeat the names of an earlier row (Lumetinib)",
     ]);
 }
 
@@ -327,7 +327,7 @@ fn gdsc_responses_over_all_cancers() {
     check(&folder, &responses("PANCANCER_IC.csv", "[target]\ncolumn = \"IC50\"\n")).has(&[
         "40 responses (IC50)",
         "lower is more sensitive",
-        "nothing says which logarithm",
+        "the kind of logarithm is unknown",
     ]);
     near(
         value(
@@ -352,7 +352,7 @@ fn gdsc_features_over_all_cancers() {
         folder(&["PANCANCER_IC50_matrix.csv", "PANCANCER_Genetic_features.csv", "genomic_features.csv"]);
     inspect(&folder, "genomic_features.csv").has(&["events", "cell lines: 10 known"]);
     inspect(&folder, "PANCANCER_Genetic_features.csv")
-        .has(&["events", "a list of one cell line and one feature in each row (cell_line_name, genetic_feature), made a matrix of its \"is_mutated\""]);
+        .has(&["events", "a list with one cell line and one feature per row (cell_line_name, genetic_feature), converted to a matrix of \"is_mutated\""]);
     let mut found = Vec::new();
     for file in ["genomic_features.csv", "PANCANCER_Genetic_features.csv"] {
         let _ = fs::remove_dir_all(folder.path().join("set"));
@@ -398,7 +398,7 @@ fn depmap_matrices_of_mutations_count_alleles() {
     let folder = folder(&[files[0], files[1], PRISM]);
     for file in files {
         inspect(&folder, file)
-            .has(&["mutation, 10 rows", "values of 2 (mutations on both alleles) are taken as 1"]);
+            .has(&["mutation, 10 rows", "values of 2 (mutations on both alleles) are read as 1"]);
         check(&folder, &by_depmap_id(&cells("mutation", file)))
             .has(&["used: 10", "values of 2 (mutations on both alleles)"]);
     }
@@ -437,7 +437,7 @@ fn depmap_models() {
         .has(&["annotation of cell lines, 10 rows × 24 columns", "OncotreeLineage as tissue"]);
     check(&folder, &by_depmap_id("annotation = \"Model.csv\"\n"))
         .has(&["40 responses", "\"ModelID\" for DepMap ids"])
-        .lacks("no annotation knows");
+        .lacks("without an annotation");
 }
 
 #[test]
@@ -454,11 +454,11 @@ fn prism_secondary_curves() {
     let folder = folder(&[PRISM, "Model.csv"]);
     inspect(&folder, PRISM).has(&["responses, 50 rows × 20 columns", "screen_id as study", "drugs: 4"]);
     refuse(&folder, &responses(PRISM, "annotation = \"Model.csv\"\n")).has(&[
-        "column \"screen_id\" (studies) tells measurements apart",
+        "column \"screen_id\" (studies) distinguishes measurements",
         "where = { \"screen_id\" = \"HTS002\" }",
     ]);
     check(&folder, &by_depmap_id("annotation = \"Model.csv\"\n")).has(&[
-        "rows that where = ",
+        "rows kept by where = ",
         "40 responses (auc)",
         "4 have a structure",
     ]);
@@ -487,7 +487,7 @@ fn prism_primary_matrix_and_its_sheets() {
         "the columns hold one dose of each drug (2.5 to 2.54)",
         "drugs are found in the column \"broad_id\": 4 of 4",
         "4 have a structure, 4 targets",
-        "left out: 1 cell lines, they have responses but no expression",
+        "left out: 1 cell lines, responses but no expression",
     ]);
 }
 
@@ -501,7 +501,7 @@ fn prism_matrix_of_several_doses_or_screens() {
     check(&folder, &responses("m.csv", "[target]\ncolumn = \"lfc\"\n")).has(&[
         "9 responses",
         "3 cell lines × 3 drugs",
-        "each column is taken as a drug of its own",
+        "each column counts as a separate drug",
     ]);
     fs::write(&file, format!(",BRD-K1::2.5::HTS,BRD-K2::2.5::HTS,BRD-K1::10::HTS\n{}", rows("0.1,0.2,0.3")))
         .unwrap();
@@ -597,7 +597,7 @@ fn beataml_samples() {
     check(&folder, &responses(file, &more)).has(&[
         "36 responses (auc)",
         "9 cell lines × 4 drugs",
-        "the cell line or drug is not named",
+        "the cell line or drug has no name",
     ]);
     let table = convert(&folder, "responses.parquet");
     let drugs = table.texts(1).unwrap();
@@ -633,7 +633,7 @@ fn almanac_growth_in_an_archive() {
     inspect(&folder, "ComboCompoundNames_small.txt").has(&["4 rows × 2 columns", "there is no header row"]);
     // As responses, the rows of a pair are doses and not repeats.
     refuse(&folder, &responses(file, "[target]\ncolumn = \"SCORE\"\n"))
-        .has(&["CONC1", "tells measurements apart"]);
+        .has(&["CONC1", "distinguishes measurements"]);
 }
 
 #[test]
@@ -689,7 +689,7 @@ fn drugcomb_summary() {
     check(&folder, &responses(file, "[target]\ncolumn = \"synergy_loewe\"\n")).has(&[
         "36 responses (synergy_loewe)",
         "6 cell lines",
-        "24 responses, they are of a single drug: the other is missing",
+        "24 responses, the second drug is missing",
     ]);
 }
 
@@ -700,7 +700,7 @@ fn dream_challenge() {
     check(&folder, &responses(file, "")).has(&[
         "36 responses (SYNERGY_SCORE)",
         "COMPOUND_A as drug_a",
-        "QA judges quality and leaves no row out: -1 in 1 rows, 1 in 35 rows",
+        "QA judges quality but excludes no rows: -1 in 1 rows, 1 in 35 rows",
     ]);
     let good = format!("[data]\nresponse = {{ file = {file:?}, where = {{ QA = \"1\" }} }}\n");
     check(&folder, &good).has(&["35 responses (SYNERGY_SCORE)"]);
@@ -759,7 +759,7 @@ fn improve_tables() {
     ]);
     inspect(&folder, "cancer_gene_expression.tsv").has(&[
         "expression, 10 rows × 9 columns (cell lines × features)",
-        "further rows of names below the header: 2",
+        "further rows of names below the header, set aside: 2",
         "ENSG00000141510 as TP53",
     ]);
     inspect(&folder, "drug_ecfp4_nbits512.tsv").has(&["drug features, 4 rows"]);
@@ -775,7 +775,7 @@ fn improve_tables() {
     let more = "drugs = \"drug_ecfp4_nbits512.tsv\"\ndrug_features = { columns = [\"all\"] }\n".to_owned()
         + &cells("expression", "cancer_gene_expression.tsv")
         + "[split]\nkind = \"lpo\"\nfile = \"CCLE_split_0_train.txt\"\n[[model]]\nfamily = \"kernel\"\n";
-    refuse(&folder, &responses("y_data.tsv", &more)).has(&["lists numbers of rows", "split.rows"]);
+    refuse(&folder, &responses("y_data.tsv", &more)).has(&["lists row numbers", "split.rows"]);
     let rows = |files: &str| {
         more.replace("file = \"CCLE_split_0_train.txt\"", &format!("rows = [{files}]\nonly_folds = [0]"))
     };
@@ -788,7 +788,7 @@ fn improve_tables() {
     );
     let chosen =
         chosen.replace("drugs = \"drug_ecfp4_nbits512.tsv\"\ndrug_features = { columns = [\"all\"] }\n", "");
-    check(&folder, &chosen).has(&["20 responses", "20 of them are not among the rows that are used"]);
+    check(&folder, &chosen).has(&["20 responses", "20 of these rows are not used"]);
     let twice = "\"CCLE_split_0_train.txt\", \"CCLE_split_0_train.txt\"";
     refuse(&folder, &responses("y_data.tsv", &rows(twice))).has(&["line 1: row 1 of", "share no row"]);
 }
@@ -810,7 +810,7 @@ fn coderdata_tables() {
     let folder = folder(&["gdscv2_experiments.tsv", "gdscv2_transcriptomics.csv", "gdscv2_drugs.tsv"]);
     inspect(&folder, "gdscv2_transcriptomics.csv").has(&[
         "expression",
-        "made a matrix of its \"transcriptomics\"",
+        "converted to a matrix of \"transcriptomics\"",
         "(improve_sample_id, entrez_id)",
     ]);
     refuse(&folder, &responses("gdscv2_experiments.tsv", ""))
@@ -886,7 +886,7 @@ where = { Variant_Classification = ["Nonsense_Mutation", "Frame_Shift_Del"] }
 column = "AUC"
 "#;
     check(&folder, &responses("lines_by_drugs.csv", truncating)).has(&[
-        "rows that where = ",
+        "rows kept by where = ",
         "a list of 11 mutations",
         "in no chosen row, 0 for every gene: 3",
     ]);

@@ -203,12 +203,12 @@ fn one_value_only_is_found() {
     assert!(!lines(&text).iter().any(|line| line.contains("throughout")), "{text}");
     let text = succeeds(folder.path(), &["data", "inspect", "responses.csv"]);
     let found = lines(&text).join("\n");
-    assert!(found.contains("1 drug with the same response throughout: invented 9"), "{found}");
+    assert!(found.contains("1 drug whose responses are all equal: invented 9"), "{found}");
 
     let mut screen = MadeUp::clean();
     screen.rows.iter_mut().filter(|row| row.cell == cell_name(9)).for_each(|row| row.value = 0.5);
     let found = checked(&screen);
-    assert!(found.contains("1 cell line with the same response throughout: MADEUP9"), "{found}");
+    assert!(found.contains("1 cell line whose responses are all equal: MADEUP9"), "{found}");
 }
 
 #[test]

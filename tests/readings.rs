@@ -110,10 +110,7 @@ fn raw_plates_are_divided_by_the_controls_of_their_cell_line() {
         .filter(|line| !line.starts_with("2,L3,,NC-0"))
         .map(|line| format!("{line}\n"))
         .collect();
-    says(
-        &refused("fit-curves", &[("raw.csv", &without)], &[]),
-        &["2, L3: has no untreated wells", "--where"],
-    );
+    says(&refused("fit-curves", &[("raw.csv", &without)], &[]), &["2, L3: no untreated wells", "--where"]);
     let below = raw_plates().replace("1,,,B,,100\n", "1,,,B,,90000\n");
     says(&refused("fit-curves", &[("raw.csv", &below)], &[]), &["1, L1", "not above its blanks"]);
 }
@@ -160,7 +157,7 @@ fn counts_with_controls_say_how_often_the_control_divided() {
         }
     }
     let without = refused("fit-curves", &[("c.tsv", &alone)], &[]);
-    says(&without, &["L1: has no untreated wells", "--control FILE", "--time-zero FILE"]);
+    says(&without, &["L1: no untreated wells", "--control FILE", "--time-zero FILE"]);
 }
 
 #[test]
@@ -209,7 +206,7 @@ fn raw_signals_called_viabilities_are_divided_or_refused() {
     let with_control = [&[0.0, 0.0][..], &DOSES].concat();
     let (rows, said) = done("fit-curves", &[("raw.csv", &table("viability", &with_control))], &[]);
     near(&rows[0]["ic50_um"], 0.4, 0.05);
-    says(&said, &["is called a viability, but its numbers are raw signals", "2 untreated wells"]);
+    says(&said, &["is named as a viability, but its numbers are raw signals", "2 untreated wells"]);
     says(
         &refused("fit-curves", &[("raw.csv", &table("inhibition", &with_control))], &[]),
         &["these are raw signals"],
@@ -256,7 +253,7 @@ fn units_are_said_by_a_flag_whatever_their_case() {
     let row = |dose: &f64| format!("L1,D,{},ug/ml,{}\n", dose * 1e3, left(*dose, 0.4));
     let text =
         format!("cell_line,drug,dose,dose_unit,viability\n{}", DOSES.iter().map(row).collect::<String>());
-    says(&refused("fit-curves", &[("raw.csv", &text)], &[]), &["mass per volume", "molar mass"]);
+    says(&refused("fit-curves", &[("raw.csv", &text)], &[]), &["mass concentrations", "molar mass"]);
     for (unit, ic50) in [("nM", 0.4), ("NM", 0.4), ("pM", 0.0004), ("mM", 400_000.0), ("µM", 400.0)] {
         let (rows, _) = done("fit-curves", &[("raw.csv", &text)], &["--dose-unit", unit]);
         near(&rows[0]["ic50_um"], ic50, 0.05);
@@ -338,7 +335,7 @@ fn both_orders_and_vehicles_are_one_block() {
     };
     let (rows, said) = done("synergy", &[("m.csv", &format!("{HEADER}{}", matrix(&orders)))], &[]);
     expects_hsa(&rows, "1");
-    says(&said, &["of 1 block", "both orders of a pair are one block"]);
+    says(&said, &["of 1 block", "both orders of a pair form one block"]);
     let vehicles = |a: f64, b: f64| {
         let first = if a == 0.0 { "vehicle" } else { "X" };
         let second = if b == 0.0 { "DMSO" } else { "Y" };
@@ -467,7 +464,10 @@ fn matrices_without_names_are_read_when_the_pair_is_said() {
     let effect = format!("drug1.conc,drug2.conc,E\n{effect}");
     let (rows, said) = done("synergy", &[("m.csv", &effect)], &["--drugs", "X,Y"]);
     expects_hsa(&rows, "1");
-    says(&said, &["\"E\" does not say what it holds: taken as viability-fraction, by the untreated wells"]);
+    says(
+        &said,
+        &["the name \"E\" does not give the unit: read as viability-fraction, judged by the untreated wells"],
+    );
     let line = |a: f64| B.iter().map(|b| format!(",{}", inhibition(a, *b))).collect::<String>();
     let edges = B.iter().map(|b| format!(",{b}")).collect::<String>();
     let grid: String = A.iter().map(|a| format!("{a}{}\n", line(*a))).collect();
@@ -546,11 +546,11 @@ fn replicates_in_columns_are_readings_of_their_own() {
         .collect::<String>();
     let (curves, said) = done("fit-curves", &[("means.csv", &with_mean)], &[]);
     assert_eq!(curves[0]["readings"], 5, "{said}");
-    says(&said, &["readings are taken from \"viability\", not from"]);
+    says(&said, &["readings come from \"viability\", not from"]);
     // Of two drugs, two columns may be one of each.
     let pairs = "cell_line,drug1,dose1,drug2,dose2,viability1,viability2\nA,x,0,y,0,1,1\nA,x,1,y,0,0.5,0.6\nA,x,0,y,1,0.6,0.5\nA,x,1,y,1,0.3,0.3\n";
     let said = refused("synergy", &[("pairs.csv", pairs)], &[]);
-    says(&said, &["could be two replicates, or one of each drug alone", "viability_rep1"]);
+    says(&said, &["could be two replicates, or the readings of each drug alone", "viability_rep1"]);
 }
 
 #[test]

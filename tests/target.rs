@@ -252,7 +252,7 @@ fn a_direction_that_nothing_says_is_asked_for_where_it_matters() {
     let folder = screen(&[("Z_SCORE", &|ln| ln / 2.4)], "column = \"Z_SCORE\"");
     let folder = folder.path();
     let said = train(folder);
-    assert!(said.contains("nothing says which end of Z_SCORE is sensitive: set target.sensitive"), "{said}");
+    assert!(said.contains("the sensitive end of Z_SCORE is unknown: set target.sensitive"), "{said}");
     succeeds(folder, &["evaluate", "screen.toml", "--out", "evaluated"]);
     let top = [&SCORE[..], &["--top", "2", "--out", "top.csv"]].concat();
     fails(folder, 2, &top, &["nothing says which end of Z_SCORE", "--sensitive low"]);
@@ -287,7 +287,7 @@ fn concentrations_are_warned_of_and_their_logarithms_taken() {
     let said = check(&folder);
     assert!(said.contains("these look like IC50 in µM, not their logarithms"), "{said}");
     let already = named("LN_IC50", "transform = \"ln\"");
-    let says = ["LN_IC50 is a logarithm already", "target.scale"];
+    let says = ["LN_IC50 is already a logarithm", "target.scale"];
     fails(already.path(), 2, &["train", "screen.toml", "--out", "run"], &says);
     let refused = |folder: TempDir, says: &[&str]| {
         fails(folder.path(), 2, &["data", "check", "screen.toml"], says);
@@ -358,7 +358,7 @@ fn a_column_without_a_direction_takes_it_from_one_beside_it() {
     };
     let said = check(&[("Z_SCORE", &|ln| ln / 2.0), ("LN_IC50", &|ln| ln)], "column = \"Z_SCORE\"");
     assert!(said.contains(
-        "low of Z_SCORE is taken for the sensitive end: its rank correlation with LN_IC50 is 1.00"
+        "low of Z_SCORE is assumed to be the sensitive end: its rank correlation with LN_IC50 is 1.00"
     ));
     let said = check(&[("AUC", &|ln| 0.5 - 0.04 * ln), ("pIC50", &|ln| 6.0 - ln)], "column = \"AUC\"");
     assert!(said.contains("high of AUC is taken") && said.contains("higher is more sensitive"), "{said}");
@@ -368,7 +368,7 @@ fn a_column_without_a_direction_takes_it_from_one_beside_it() {
         "{said}"
     );
     let said = check(&[("pIC50", &|ln| 6.0 + ln), ("IC50_uM", &f64::exp)], "column = \"pIC50\"");
-    assert!(said.contains("goes the wrong way with IC50_uM beside it"), "{said}");
+    assert!(said.contains("has the wrong direction compared with column IC50_uM"), "{said}");
     let said = check(&[("LN_IC50", &|ln| ln), ("AUC", &|ln| 0.5 + 0.04 * ln), ("RMSE", &|_| 0.1)], "");
     assert!(
         said.contains("response: LN_IC50, taken for ln IC50 (ln µM), lower is more sensitive; other columns that hold responses: AUC (target.column)"),

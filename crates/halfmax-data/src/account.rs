@@ -1,4 +1,4 @@
-//! The account of a table's columns: what each is used for, and why the others are not.
+//! How the columns of a table are used: the role of each used column, and why the others are not used.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use serde::Serialize;
 use crate::roles::Role;
 use crate::table::RawTable;
 
-/// What becomes of a table's columns.
+/// How the columns of a table are used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Account {
-    /// Columns that are used, each with its role.
+    /// The used columns, each with its role.
     pub used: Vec<(Role, String)>,
-    /// Columns that are set aside, each with the reason.
+    /// The unused columns, each with the reason.
     pub aside: Vec<(String, String)>,
 }
 
 impl Account {
-    /// The account of a table whose `used` columns have these roles.
+    /// Lists the used and the unused columns of a table. `used` holds pairs of role and column.
     pub(crate) fn new(table: &RawTable, used: &[(Role, usize)]) -> Self {
         let is_used = |column: usize| used.iter().any(|(_, other)| *other == column);
         let aside = (0..table.names().len())

@@ -1,4 +1,4 @@
-//! Which column of a table has which role: by what was said, by names, and by what the columns hold.
+//! Assigns roles to the columns of a table: by declarations of the user, by column names, and by contents.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -12,13 +12,13 @@ use crate::profile::{Content, IdKind};
 use crate::roles::{Nature, ROLES, Rank, Role, TAKEN_APART, roles_of};
 use crate::table::RawTable;
 
-/// One name or several, as a configuration may give them.
+/// One or several column names, as a configuration gives them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Names {
-    /// One.
+    /// One name.
     One(String),
-    /// Several.
+    /// Several names.
     Many(Vec<String>),
 }
 
@@ -32,10 +32,10 @@ impl Names {
     }
 }
 
-/// What is said of columns: role by role the column that has it; under `ignore` the columns that are not to be looked at.
+/// Columns that the user declares: the column of each role, and under `ignore` the columns to skip.
 pub type SaidColumns = BTreeMap<String, Names>;
 
-/// The key under which columns are named that are not to be looked at.
+/// The key that lists the columns to skip.
 pub const IGNORE: &str = "ignore";
 
 /// A column that could have a role.
@@ -46,15 +46,15 @@ pub(crate) struct Candidate {
     pub rank: Rank,
 }
 
-/// A name that fits, but whose column holds something else, stands behind all others.
+/// The rank of a column whose name fits but whose content does not: behind all other candidates.
 const DOUBTFUL: Rank = 1000;
 
 impl RawTable {
-    /// Says which columns have which roles. Where `everywhere`, what is said holds for several files, so that a column that this one lacks
-    /// is passed over.
+    /// Applies the user's declarations. With [`Scope::AllFiles`] they hold for several files, so a column that this
+    /// file lacks is skipped.
     ///
     /// # Errors
-    /// If there is no such role, or no such column.
+    /// If the role or the column does not exist.
     pub(crate) fn say(&mut self, said: &SaidColumns, everywhere: Scope) -> Result<()> {
         for (key, names) in said {
             if key != IGNORE && Role::named(key).is_none() {
@@ -80,7 +80,7 @@ impl RawTable {
         Ok(())
     }
 
-    /// Says what was said of another table, as far as this one has its columns.
+    /// Applies the declarations of another table to the columns that this table also has.
     pub(crate) fn keep_what_was_said(&mut self, other: &Self) {
         let kept = |column: usize| self.names().iter().position(|name| *name == other.names()[column]);
         let said = other.said.iter().filter_map(|(role, column)| Some((*role, kept(*column)?))).collect();
@@ -90,7 +90,7 @@ impl RawTable {
         self.candidates = OnceLock::new();
     }
 
-    /// The column of this name: as it is written, else in its plain form.
+    /// The column with this name: an exact match, else a match in plain form.
     pub(crate) fn position_of(&self, name: &str) -> Option<usize> {
         self.names().iter().position(|other| other == name).or_else(|| self.find(&[name]))
     }
@@ -101,29 +101,30 @@ impl RawTable {
         all.iter().filter(|candidate| candidate.role == role).copied().collect()
     }
 
-    /// The column that has a role: the one that was said, else the best that is there.
+    /// The column of a role: the declared column, else the best candidate.
     pub fn role(&self, role: Role) -> Option<usize> {
         self.candidates(role).first().map(|best| best.column)
     }
 
-    /// Whether a column has a role, by its content as well as by its name.
+    /// Whether a column has this role by both its content and its name.
     pub(crate) fn has_surely(&self, role: Role) -> bool {
         self.candidates(role).first().is_some_and(|best| best.rank < DOUBTFUL)
     }
 
-    /// The column that has a role.
+    /// The column of a role.
     ///
     /// # Errors
-    /// If there is none: lists the columns that are there, and says how to name the one that is meant.
+    /// If no column has the role. The error lists the columns and explains how to declare the right column.
     pub(crate) fn require(&self, role: Role) -> Result<usize> {
         self.role(role)
             .ok_or_else(|| self.refuse_without_header().err().unwrap_or_else(|| no_column(self, role)))
     }
 
-    /// The column of numbers that has a role. Two columns that could have it and hold different numbers are not chosen between.
+    /// The numeric column of a role. If two candidates hold different numbers, this function does not choose between
+    /// them.
     ///
     /// # Errors
-    /// If there is none, or several that differ.
+    /// If no column or several differing columns could have the role.
     pub(crate) fn require_measure(&self, role: Role) -> Result<usize> {
         let column = self.require(role)?;
         if self.said.iter().any(|(said, _)| *said == role) {
@@ -158,26 +159,26 @@ impl RawTable {
         .help(say_which(role, &self.names()[rivals[0]])))
     }
 
-    /// Whether a column is not to be looked at.
+    /// Whether the user asked to skip this column.
     pub(crate) fn is_ignored(&self, column: usize) -> bool {
         self.ignored.contains(&column)
     }
 
-    /// The role of a column that tells measurements apart, with the role's best fit; none for others.
+    /// The role of a column that distinguishes measurements, with the best rank of that role; `None` for other columns.
     pub(crate) fn separating_role(&self, column: usize) -> Option<Role> {
         let all = self.candidates.get_or_init(|| all_candidates(self));
         let own = all.iter().filter(|candidate| candidate.column == column && candidate.rank < DOUBTFUL);
         own.map(|candidate| candidate.role).find(|role| role.spec().nature == Nature::Separating)
     }
 
-    /// Whether a column could have a role, by its content as well as by its name.
+    /// Whether a column could have this role by both its content and its name.
     pub(crate) fn could_be(&self, column: usize, role: Role) -> bool {
         self.roles_of_column(column).contains(&role)
     }
 
-    /// Whether a column names or describes what was measured, so that its numbers are no values.
+    /// Whether a column identifies or describes a measurement, so that its numbers are not measured values.
     pub(crate) fn is_identifier(&self, column: usize) -> bool {
-        // A column that is called so and has no rival is taken for it, whatever it holds.
+        // A column with this name and no rival gets the role, whatever it holds.
         let has =
             |role: Role| self.roles_of_column(column).contains(&role) || self.role(role) == Some(column);
         let names = |role: Role| {
@@ -195,16 +196,16 @@ impl RawTable {
     }
 }
 
-/// Of which files something is said.
+/// The files to which a declaration applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Of this one.
+    /// This file only.
     ThisFile,
-    /// Of all files of a screen.
+    /// All files of a screen.
     AllFiles,
 }
 
-/// In tables of more columns than these the symbol of a gene (CPD, IDE) names that gene and nothing else.
+/// In wider tables, a column named like a gene symbol (CPD, IDE) always holds that gene.
 const FEW_COLUMNS: usize = 100;
 
 fn all_candidates(table: &RawTable) -> Vec<Candidate> {
@@ -216,7 +217,7 @@ fn all_candidates(table: &RawTable) -> Vec<Candidate> {
             continue;
         }
         let content = table.content(column);
-        // A column of drugs that holds structures gives the structures.
+        // A drug column of SMILES strings provides the structures.
         if content == Content::Ids(IdKind::Smiles) && roles.iter().all(|(role, _)| *role != Role::Smiles) {
             found.push(Candidate { column, role: Role::Smiles, rank: DOUBTFUL / 2 });
         }
@@ -225,7 +226,7 @@ fn all_candidates(table: &RawTable) -> Vec<Candidate> {
             let rank = match () {
                 () if fits => rank,
                 () if rank >= TAKEN_APART => continue,
-                // Drugs may be called by their structures.
+                // Some tables name drugs by their structures.
                 () if is_of_drugs(role) && content == Content::Ids(IdKind::Smiles) => rank + DOUBTFUL / 2,
                 () => rank + DOUBTFUL,
             };
@@ -244,7 +245,7 @@ fn is_of_drugs(role: Role) -> bool {
     matches!(role, Role::Drug | Role::DrugA | Role::DrugB | Role::DrugC)
 }
 
-/// Whether what a column holds can be what a role says.
+/// Whether the content of a column is possible for a role.
 fn fits(role: Role, content: Content) -> bool {
     let of_cell_lines = matches!(content, Content::Ids(kind) if kind.is_of_cell_lines());
     let of_drugs = matches!(content, Content::Ids(IdKind::BroadCompound | IdKind::InchiKey));
@@ -281,7 +282,7 @@ fn fits(role: Role, content: Content) -> bool {
     }
 }
 
-/// Whether two columns hold the same numbers, but for one factor: the same doses in two units.
+/// Whether two columns are proportional, such as the same doses in two units.
 fn proportional(a: &[f64], b: &[f64]) -> bool {
     let mut factor = None;
     a.iter().zip(b).filter(|(a, b)| !a.is_nan() && !b.is_nan()).all(|(a, b)| {
@@ -293,37 +294,37 @@ fn proportional(a: &[f64], b: &[f64]) -> bool {
     })
 }
 
-/// How to say which column has a role.
+/// The help text that explains how to declare the column of a role.
 pub(crate) fn say_which(role: Role, column: &str) -> String {
     let key = role.key();
     format!(
-        "say which it is: columns = {{ {key} = {column:?} }} for this file or under [data], or --column {key}={column:?} on the command line"
+        "declare the right column: columns = {{ {key} = {column:?} }} for this file or under [data] (`--column {key}={column:?}`)"
     )
 }
 
-/// The error of a table without a column that is needed.
+/// The error for a table that lacks a required column.
 pub(crate) fn no_column(table: &RawTable, role: Role) -> Error {
     let names: Vec<&str> = role.spec().names.iter().take(6).copied().collect();
     let key = role.key();
     let recognised = if names.is_empty() { key.to_owned() } else { format!("{key}, {}", names.join(", ")) };
     Error::data(format!("{}: no column of {} among {}", table.label(), role.what(), listed(table.names(), 12))).help(format!(
-        "name it one of {recognised} …, or say which it is: columns = {{ {key} = \"COLUMN\" }} for this file or under [data], --column {key}=COLUMN on the command line"
+        "rename the column to one of {recognised} …, or declare it: columns = {{ {key} = \"COLUMN\" }} for this file or under [data] (`--column {key}=COLUMN`)"
     ))
 }
 
 fn unknown_role(key: &str) -> Error {
     let keys: Vec<&str> = ROLES.iter().map(|spec| spec.key).collect();
-    Error::config(format!("columns.{key}: there is no role of this name")).help(format!(
+    Error::config(format!("columns.{key}: unknown role")).help(format!(
         "{}; the roles are {}, {IGNORE}",
         crate::responses::meant(key, &keys),
         keys.join(", ")
     ))
 }
 
-/// Refuses a column that is said of all files and that none of them has.
+/// Refuses a column that is declared for all files when no file has it.
 ///
 /// # Errors
-/// If there is one: names it, and the columns of the first table.
+/// If no table has a declared column. The error names this column and lists the columns of the first table.
 pub(crate) fn refuse_unfound(said: &SaidColumns, tables: &[&RawTable]) -> Result<()> {
     for (key, names) in said {
         let is_there = |name: &String| tables.iter().any(|table| table.position_of(name).is_some());

@@ -1,10 +1,10 @@
-//! Bytes that are taken off the front.
+//! A byte slice that is read from the front.
 
-/// What is left to read.
+/// The unread bytes.
 pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Bytes<'a> {
-    /// The next so many bytes; none if there are fewer.
+    /// Takes the next `count` bytes; `None` if fewer are left.
     pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;

@@ -1,6 +1,6 @@
-//! Names of columns, compared without what does not matter.
+//! Column names in a plain form for comparisons.
 
-/// A column name without what does not matter: case, blanks, hyphens, underscores, dots, brackets.
+/// A column name in lower case, without blanks, hyphens, underscores, dots and brackets.
 pub(crate) fn plain(name: &str) -> String {
     name.chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-' | '.' | '(' | ')' | '[' | ']'))
@@ -8,7 +8,7 @@ pub(crate) fn plain(name: &str) -> String {
         .collect()
 }
 
-/// Whether a text is a name by which some role is recognised.
+/// Whether some role is recognised by this name.
 pub(crate) fn is_known_name(name: &str) -> bool {
     !crate::roles::roles_of(name).0.is_empty()
 }

@@ -1,3 +1,5 @@
+//! The `[data]` and `[target]` parts of a configuration.
+
 use std::path::PathBuf;
 
 use halfmax_core::{CellKind, End, Quantity, Scale, Unit};
@@ -14,21 +16,22 @@ pub struct DataConfig {
     /// The response table; with `dataset`, the name of one of its tables ("gdsc1", "gdsc2") or a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<TableFile>,
-    /// A second table of responses to the same drugs, with the same target: how well the two studies agree is the
-    /// ceiling for models. With `dataset`, the name of one of its tables or a file.
+    /// A second table of responses to the same drugs, with the same target. The accuracy of this replicate limits the
+    /// accuracy that a model can reach. With `dataset`, the name of one of its tables or a file.
     #[serde(default, alias = "replicate", skip_serializing_if = "Option::is_none")]
     pub reference_study: Option<TableFile>,
-    /// A dataset that stands for all files: "gdsc-core", which is part of the program, or one that was fetched.
+    /// A dataset that provides all files: "gdsc-core", which is part of the program, or a fetched dataset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
-    /// The folder of fetched datasets, if it is not the usual one. It is not part of a configuration: machines differ.
+    /// The folder of fetched datasets, if it is not the usual one. A configuration cannot set it, because machines
+    /// differ.
     #[serde(skip)]
     pub data_dir: Option<PathBuf>,
-    /// A table of what drugs do alone, for a screen of combinations: features of drugs and of cell lines. With `dataset`, the
-    /// name of one of its tables or a file.
+    /// A table of single-agent responses, for a screen of combinations. It gives features of drugs and of cell lines.
+    /// With `dataset`, the name of one of its tables or a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub single_agent: Option<TableFile>,
-    /// Its columns to use; all columns of numbers if none are named.
+    /// The columns of the single-agent table to use; all numeric columns if the list is empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub single_agent_columns: Vec<String>,
     /// The drugs: names, SMILES, targets, target pathways.
@@ -37,7 +40,7 @@ pub struct DataConfig {
     /// More ids and names of cell lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotation: Option<TableFile>,
-    /// Which column has which role, in every file that has a column of this name: `drug = "inhibitor"`.
+    /// The column of each role, in every file that has this column: `drug = "inhibitor"`.
     #[serde(default, skip_serializing_if = "SaidColumns::is_empty")]
     pub columns: SaidColumns,
     /// Which features of drugs to make.
@@ -58,7 +61,8 @@ pub struct DrugFeatures {
     pub targets: bool,
     /// Whether to make a category of the target pathway.
     pub target_pathway: bool,
-    /// Columns of the drug sheet that are features of one's own: numbers, or strings of bits. `["all"]` takes every such column.
+    /// Columns of the drug sheet to use as custom features: numbers, or strings of bits. `["all"]` takes every such
+    /// column.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
 }
@@ -80,18 +84,18 @@ pub struct CellFile {
     /// How many of the most variable features to keep, chosen on training cell lines; absent = all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_variance: Option<usize>,
-    /// Whether cell lines stay that the file lacks, their values missing. For a kind that every cell line needs otherwise, as
-    /// expression is.
+    /// Whether to keep cell lines that the file lacks, with missing values. Only for expression, which every cell line
+    /// needs otherwise.
     #[serde(skip_serializing_if = "is_false")]
     #[schemars(default)]
     pub optional: bool,
-    /// What is said of the file instead of having it found out.
+    /// Properties of the file that the user sets instead of letting the reader detect them.
     #[serde(flatten)]
     pub options: TableOptions,
 }
 
 impl CellFile {
-    /// A file of one kind, of which nothing else is said.
+    /// A file of one kind with default options.
     pub fn new(kind: CellKind, file: impl Into<PathBuf>) -> Self {
         Self {
             kind,
@@ -102,7 +106,7 @@ impl CellFile {
         }
     }
 
-    /// The file with what is said of it; none for a file of an embedded dataset.
+    /// The file with its options; `None` for a file of an embedded dataset.
     pub fn table_file(&self) -> Option<TableFile> {
         self.file.as_ref().map(|file| TableFile { file: file.clone(), options: self.options.clone() })
     }
@@ -145,23 +149,23 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// What is to be predicted: the `[target]` part of a configuration.
+/// The quantity to predict: the `[target]` part of a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TargetConfig {
-    /// The column of the response table; absent = the first of LN_IC50, AUC, … that is there.
+    /// The column of the response table; absent = the first column that exists of LN_IC50, AUC, ….
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// What the column measures, where its name does not say it.
+    /// The measured quantity, if the column name does not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Quantity>,
-    /// The scale of the column, where its name does not say it.
+    /// The scale of the column, if its name does not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scale>,
-    /// The unit of the column's concentrations, where its name does not say it.
+    /// The unit of the column's concentrations, if its name does not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit>,
-    /// The end at which cell lines are sensitive, where nothing else says it.
+    /// The end of the scale at which cell lines are sensitive, if nothing else says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensitive: Option<End>,
     /// The logarithm of the column to learn; absent = the column as it is, with a warning if it holds concentrations.
@@ -169,12 +173,13 @@ pub struct TargetConfig {
     pub transform: Option<Transform>,
     /// What to do with several responses of one cell line to one drug.
     pub duplicates: Duplicates,
-    /// Responses above this are positive, in the unit of the target (after `transform`): an evaluation then says how well they are detected.
+    /// Responses above this value are positive, in the unit of the target (after `transform`). An evaluation then
+    /// reports how well models detect them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub positive_above: Option<f64>,
 }
 
-/// What to learn of a column of concentrations. Those whose unit is known are brought to µM first.
+/// The form of a concentration to learn. Concentrations of a known unit are converted to µM first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transform {

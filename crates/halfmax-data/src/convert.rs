@@ -1,4 +1,4 @@
-//! A screen as a folder of Parquet files in one documented layout, whatever its files were.
+//! Writes a screen as a folder of Parquet files in one documented layout, whatever the format of its input files.
 
 use halfmax_core::{CellKind, EntityTable, Error, FeatureBlock, FeatureValues, Result, Target};
 
@@ -8,7 +8,7 @@ use crate::load::Loaded;
 use crate::output::RunFolder;
 use crate::writers::{OutputColumn, TableWriter};
 
-/// A column that is to be written.
+/// A column to write.
 enum Column<'a> {
     Text(Vec<&'a str>),
     Numbers(Vec<f32>),
@@ -16,11 +16,12 @@ enum Column<'a> {
 
 /// Writes the tables of a screen into a folder and returns a configuration that reads them:
 ///
-/// - `responses.parquet`: `cell_line, drug[, drug_b]` and one column that is called as the target is, single precision;
-///   `lowest_dose_um, highest_dose_um` where the table of responses says which doses were tested;
-/// - `expression.parquet` and so on, a file for each kind of features (`FEATURE_KINDS`): `cell_line` and one column per feature; of events
-///   0 and 1, with the tissue as `TISSUE_FACTOR`;
-/// - `drugs.parquet`: `drug, smiles, targets, target_pathway`, empty where the sheet has nothing, and features of one's own.
+/// - `responses.parquet`: `cell_line, drug[, drug_b]` and one column with the name of the target, single precision;
+///   `lowest_dose_um, highest_dose_um` where the table of responses gives the tested doses;
+/// - `expression.parquet`, `mutation.parquet`, `copy_number.parquet`, `events.parquet`, `category.parquet`:
+///   `cell_line` and one column per feature; events are 0 and 1, with the tissue as `TISSUE_FACTOR`;
+/// - `drugs.parquet`: `drug, smiles, targets, target_pathway`, empty where the sheet has no value, and custom
+///   features.
 ///
 /// # Errors
 /// If a file cannot be written.
@@ -49,7 +50,7 @@ pub fn write_set(loaded: &Loaded, name: &str, features: &DrugFeatures, folder: &
             config.push_str("optional = true\n");
         }
     }
-    // The values are written as they are learnt: logarithms that were taken stay taken.
+    // The values are written as models learn them: a logarithm that was taken is not undone.
     let target = TargetConfig::like(&Target { taken_from: None, ..loaded.target.clone() });
     let target = TargetConfig { column: Some(screen.target.clone()), ..target };
     config.push_str("\n[target]\n");
@@ -113,7 +114,7 @@ fn write_drugs(loaded: &Loaded, folder: &RunFolder) -> Result<()> {
     write_table(folder, "drugs.parquet", "drug", &names, columns)
 }
 
-/// The columns of cell lines by the kind of file that they belong into.
+/// The columns of cell-line features, grouped by the kind of their file.
 fn of_kinds(cells: &EntityTable) -> Vec<(CellKind, Vec<(String, Column<'_>)>)> {
     let is_there =
         |kind: &CellKind| cells.blocks().iter().any(|block| kind_of_block(&block.kind) == Some(*kind));

@@ -1,3 +1,5 @@
+//! SHA-256 digests of bytes and files.
+
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
@@ -14,7 +16,7 @@ fn hexadecimal(digest: &[u8]) -> String {
     })
 }
 
-/// The SHA-256 of some bytes, 64 hexadecimal digits.
+/// The SHA-256 of `bytes`, 64 hexadecimal digits.
 pub fn sha256_bytes(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }

@@ -1,4 +1,4 @@
-//! Columns of a drug sheet as features of one's own: bits, descriptors, targets as columns, strings of bits.
+//! Columns of a drug sheet as custom features: bits, descriptors, targets as columns, strings of bits.
 
 use halfmax_core::{BitColumns, Error, FeatureBlock, FeatureValues, Result, listed};
 use ndarray::{Array2, ShapeBuilder};
@@ -22,9 +22,9 @@ pub(crate) struct OwnColumn {
 
 #[derive(Clone, Debug)]
 enum OwnValues {
-    /// Row by row; NaN where one is missing.
+    /// One number per row; NaN if missing.
     Numbers(Vec<f64>),
-    /// Row by row; none where one is missing.
+    /// One string per row; `None` if missing.
     Bits(Vec<Option<String>>),
 }
 
@@ -50,10 +50,10 @@ pub(crate) fn own_columns(table: &RawTable, key: usize) -> Result<Vec<OwnColumn>
     Ok(found)
 }
 
-/// The blocks of features that `wanted` columns make; a note names columns that could be features and are not asked for.
+/// The feature blocks of the `wanted` columns. A note names columns that could be features but are not wanted.
 ///
 /// # Errors
-/// If a column that is asked for is not there, or strings of bits differ in length.
+/// If a wanted column does not exist, or strings of bits differ in length.
 pub(crate) fn own_blocks(
     sheet: &DrugSheet,
     rows: &[Option<&DrugRow>],
@@ -68,17 +68,17 @@ pub(crate) fn own_blocks(
     {
         let names: Vec<&str> = own.iter().map(|column| column.name.as_str()).collect();
         return Err(Error::config(format!(
-            "data.drug_features.columns names {absent:?}: {} has no such column of numbers or bits, only {}",
+            "data.drug_features.columns names {absent:?}: {} has no such column of numbers or bits; it has {}",
             sheet.file(),
             listed(&names, 8)
         ))
-        .help("give names of columns of numbers, or [\"all\"]"));
+        .help("list columns of numbers or bits, or set [\"all\"]"));
     }
     let unused: Vec<&str> =
         own.iter().filter(|column| !is_wanted(column)).map(|column| column.name.as_str()).collect();
     if !unused.is_empty() {
         report.notes.push(format!(
-            "columns that could be features of drugs and are not used: {} (drug_features = {{ columns = [\"all\"] }} takes them)",
+            "unused columns that could be features of drugs: {} (drug_features = {{ columns = [\"all\"] }} uses them)",
             listed(&unused, 5)
         ));
     }
@@ -137,7 +137,7 @@ fn expanded(
             sheet.file(),
             other.len()
         ))
-        .help("give every drug a string of as many bits"));
+        .help("give every drug a string of the same number of bits"));
     }
     let bit = |at: usize| {
         let value = |text: &Option<&str>| {

@@ -1,3 +1,5 @@
+//! Drug sheets: the names, structures and targets of drugs, and the features made from them.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chematic::fp::{RdkitMorganConfig, RdkitMorganFpSize, RdkitMorganRadius, rdkit_morgan_bitvec};
@@ -18,18 +20,18 @@ use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
 pub(crate) struct DrugSheet {
     shape: FileShape,
     drugs: Vec<DrugRow>,
-    /// For each spelling the drug.
+    /// The drug of each spelling.
     by_name: HashMap<String, usize>,
-    /// For each harmonised name the drugs.
+    /// The drugs of each harmonised name.
     by_key: HashMap<String, Vec<usize>>,
     /// Drugs of the screen that the sheet has under another name.
     by_other_name: HashMap<String, usize>,
-    /// Columns that may be features of one's own.
+    /// Columns that may be custom features.
     own: Vec<OwnColumn>,
     notes: Vec<String>,
 }
 
-/// What one drug is called, what it is, and where the sheet says so.
+/// The name and properties of one drug, and its place in the sheet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DrugRow {
     name: String,
@@ -43,7 +45,7 @@ pub(crate) struct DrugRow {
     aliases: Vec<String>,
 }
 
-/// What a sheet says of one drug of a screen.
+/// The record of one drug of a screen in a sheet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DrugRecord {
     /// Its name in the screen.
@@ -56,14 +58,14 @@ pub struct DrugRecord {
     pub target_pathway: Option<String>,
 }
 
-/// A molecule that could not be used.
+/// A structure that cannot be used.
 struct BadSmiles {
     row: usize,
     drug: String,
     reason: String,
 }
 
-/// Rows of one drug, and what became of them.
+/// Repeated rows of drugs, and how they were resolved.
 #[derive(Default)]
 struct Repeats {
     together: Vec<String>,
@@ -73,19 +75,21 @@ struct Repeats {
 }
 
 impl DrugSheet {
-    /// Reads names, SMILES, targets and pathways of the drugs to score, by the first column that is called as one of drugs.
+    /// Reads names, SMILES, targets and pathways of the drugs to score. The drug column is the first column with a
+    /// known name for drugs.
     ///
     /// # Errors
-    /// If no column is called so.
+    /// If no column has such a name.
     pub fn read(table: &RawTable) -> Result<Self> {
         let key = table.key.map_or_else(|| table.require(Role::Drug), Ok)?;
         Self::by_column(table, key)
     }
 
-    /// Reads names, SMILES, targets and pathways of the drugs of a screen, by the column that has most of their names.
+    /// Reads names, SMILES, targets and pathways of the drugs of a screen. The drug column is the column that contains
+    /// most of their names.
     ///
     /// # Errors
-    /// If no column has any of them.
+    /// If no column contains any of these drugs.
     pub fn of_drugs(table: &RawTable, drugs: &[String]) -> Result<Self> {
         let named = table.key.or_else(|| table.role(Role::Drug));
         let mut best: Option<(usize, usize)> = None;
@@ -157,7 +161,7 @@ impl DrugSheet {
         Ok(sheet)
     }
 
-    /// Adds a row. Rows of one name complete each other, and so do rows of different spellings that say the same.
+    /// Adds a row. Rows with one name complete each other. So do rows with different spellings that agree.
     fn add(&mut self, row: DrugRow, repeats: &mut Repeats) {
         let key = drug_key(&row.name);
         let same_key = self.by_key.entry(key).or_default();
@@ -187,7 +191,7 @@ impl DrugSheet {
         known.aliases.extend(row.aliases);
     }
 
-    /// Finds drugs that no row is named by: by a synonym, else by what R makes of names.
+    /// Finds drugs that no row names directly: by a synonym, else by the name that R would make.
     fn find_by_other_names(&mut self, drugs: &[String]) {
         let (mut by_synonym, mut by_r, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         let forms: Vec<String> = drugs.iter().map(|drug| made_by_r(drug).to_lowercase()).collect();
@@ -228,11 +232,11 @@ impl DrugSheet {
             }
         };
         note("drugs found by a synonym", &by_synonym);
-        note("drugs found by the name that R makes of theirs", &by_r);
-        note("drugs not taken for each other, since a name lost its signs", &lost);
+        note("drugs found by the name that R would make", &by_r);
+        note("drugs not matched, because one name lost its signs", &lost);
     }
 
-    /// What the sheet says of these drugs.
+    /// The records of these drugs in the sheet.
     pub fn records(&self, ids: &[String]) -> Vec<DrugRecord> {
         let record = |id: &String| {
             let row = self.row(id);
@@ -246,17 +250,17 @@ impl DrugSheet {
         ids.iter().map(record).collect()
     }
 
-    /// The row of the sheet's table that is of a drug.
+    /// The row of a drug in the sheet's table.
     pub fn table_row_of(&self, name: &str) -> Option<usize> {
         self.row(name).map(DrugRow::table_row)
     }
 
-    /// The columns that may be features of one's own.
+    /// The columns that may be custom features.
     pub fn own_columns(&self) -> &[OwnColumn] {
         &self.own
     }
 
-    /// Where it was read from.
+    /// The name of the file.
     pub fn file(&self) -> &str {
         &self.shape.file
     }
@@ -287,12 +291,12 @@ fn several(text: &str) -> Vec<String> {
     parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// Whether a name has a sign of optical rotation or charge, which R makes full stops of.
+/// Whether a name has a sign of optical rotation or charge, which R replaces by full stops.
 fn has_sign(name: &str) -> bool {
     ["(-)", "(+)", "(+/-)", "(\u{2212})", "(\u{b1})"].iter().any(|sign| name.contains(sign))
 }
 
-/// How many drugs are in a column, as they are called or as R calls them.
+/// How many of the drugs a column contains, under their own names or the names that R makes.
 fn drugs_in(texts: &[Option<String>], drugs: &[String]) -> usize {
     let mut keys = HashSet::new();
     for text in texts.iter().flatten() {
@@ -304,7 +308,7 @@ fn drugs_in(texts: &[Option<String>], drugs: &[String]) -> usize {
     drugs.iter().filter(is_there).count()
 }
 
-/// A table of features whose columns are drugs, turned so that its rows are; none if its columns are not the drugs of the responses.
+/// Transposes a table of features whose columns are drugs; `None` if its columns are not the drugs of the responses.
 fn with_drugs_in_rows(table: &RawTable, drugs: &[String]) -> Result<Option<RawTable>> {
     let keys: HashSet<String> = drugs.iter().map(|drug| drug_key(drug)).collect();
     let columns: Vec<usize> = (0..table.names().len())
@@ -331,7 +335,7 @@ fn with_drugs_in_rows(table: &RawTable, drugs: &[String]) -> Result<Option<RawTa
     }));
     let mut notes = table.notes();
     notes.push(format!(
-        "its columns are drugs ({found} of {} of the responses) and its rows features: it was turned round",
+        "its columns are drugs ({found} of {} of the responses) and its rows features: it was transposed",
         drugs.len()
     ));
     table.with_columns(turned, notes).map(Some)
@@ -351,10 +355,10 @@ fn no_drug_found(table: &RawTable, named: Option<usize>, drugs: &[String]) -> Er
         drugs.len(),
         listed(drugs, 5)
     ))
-    .help("give a sheet with a column of the drugs' names or ids as the responses have them, or leave data.drugs out")
+    .help("use a sheet with a column of drug names or ids as in the responses, or remove data.drugs")
 }
 
-/// The column of structures that is not called so: most of its texts are SMILES.
+/// Finds a column of structures by its content: most of its texts are SMILES.
 fn structures(table: &RawTable, key: usize) -> Result<Option<Vec<Option<String>>>> {
     for column in (0..table.names().len()).filter(|column| *column != key && table.is_text(*column)) {
         let texts = table.texts(column)?;
@@ -373,7 +377,7 @@ impl DrugRow {
         self.at
     }
 
-    /// Whether two rows cannot be of one drug: their structures differ, or, without those, they share no target.
+    /// Whether two rows must be different drugs: their structures differ, or, without structures, they share no target.
     fn contradicts(&self, other: &Self) -> bool {
         match (&self.smiles, &other.smiles) {
             (Some((_, one)), Some((_, other))) => !same_molecule(one, other),
@@ -399,7 +403,7 @@ fn same_molecule(one: &str, other: &str) -> bool {
     };
     match (fingerprint(one, &config), fingerprint(other, &config)) {
         (Ok(one), Ok(other)) => (0..2048).all(|bit| one.get(bit) == other.get(bit)),
-        // What cannot be read says nothing.
+        // An unreadable structure cannot show a contradiction.
         _ => true,
     }
 }
@@ -409,11 +413,11 @@ impl Repeats {
         let note =
             |what: &str, all: &[String]| (!all.is_empty()).then(|| format!("{what}: {}", listed(all, 5)));
         [
-            note("spellings brought together", &self.together),
+            note("spellings merged", &self.together),
             note("rows that repeat a drug", &self.rows),
-            note("rows of one drug that say different things: the first is used", &self.contradictions),
+            note("rows of one drug that contradict each other: the first is used", &self.contradictions),
             note(
-                "names that differ in punctuation or case only and say different things, kept apart",
+                "names that differ only in punctuation or case but contradict each other, kept separate",
                 &self.apart,
             ),
         ]
@@ -423,7 +427,7 @@ impl Repeats {
     }
 }
 
-/// What was done to the texts of structures.
+/// Corrections of structure texts.
 #[derive(Default)]
 struct Tidied {
     doubled: Vec<String>,
@@ -457,7 +461,7 @@ impl Tidied {
     }
 }
 
-/// The first structure of a list; signs that separate structures stand in no structure outside of square brackets.
+/// The first structure of a list. The separators never occur in a structure outside square brackets.
 fn first_structure(text: &str) -> &str {
     let text = text.trim();
     let text = text.strip_prefix("['").or_else(|| text.strip_prefix("[\"")).unwrap_or(text);
@@ -473,7 +477,8 @@ fn first_structure(text: &str) -> &str {
     text.split(separates).find(|part| !part.is_empty()).unwrap_or(text)
 }
 
-/// Makes the table of these drugs with their features. With a model's feature space, targets are the model's.
+/// Makes the table of these drugs with their features. If a model's feature space is given, the targets are those of
+/// the model.
 pub(crate) fn drug_entities(
     sheet: &DrugSheet,
     ids: &[String],
@@ -493,12 +498,11 @@ pub(crate) fn drug_entities(
     }
     let structures = called.iter().flatten().count();
     if structures > 0 {
-        report.notes.push(format!(
-            "drugs are called by their structures, which are used: {structures} of {}",
-            ids.len()
-        ));
+        report
+            .notes
+            .push(format!("drug names that are structures, used as such: {structures} of {}", ids.len()));
     }
-    // As the file has them, whatever features are made of them; not for libraries of too many different ones.
+    // Labels as in the file, independent of the features. Libraries with too many different labels get none.
     let labels = |of: fn(&DrugRow) -> Option<&str>| {
         Category::from_labels(&rows.iter().map(|row| row.and_then(of)).collect::<Vec<Option<&str>>>())
     };
@@ -526,7 +530,7 @@ pub(crate) fn drug_entities(
     Ok((table, report))
 }
 
-/// Drugs that are called by their structures, if nothing else says their structures and most are called so.
+/// Drugs whose names are structures, if no column holds structures and most names are structures.
 fn called_by_structures(ids: &[String], rows: &[Option<&DrugRow>]) -> Vec<Option<DrugRow>> {
     if rows.iter().flatten().any(|row| row.smiles.is_some()) {
         return Vec::new();
@@ -557,7 +561,7 @@ fn report_on(sheet: &DrugSheet, ids: &[String], rows: &[Option<&DrugRow>]) -> Fi
         notes.push(format!("drugs without a row here: {} ({})", absent.len(), listed(&absent, 5)));
     }
     notes.extend(sheet.notes.iter().cloned());
-    // What the sheet has no column for is not missing in it.
+    // Without a column for a property, its values do not count as missing.
     let kept = [
         count(&|row| row.smiles.is_some()),
         count(&|row| row.targets.is_some()),
@@ -586,7 +590,7 @@ fn note_bad_smiles(bad: &[BadSmiles], report: &mut FileReport) {
     let texts: Vec<String> =
         bad.iter().map(|bad| format!("row {}, {}: {}", bad.row, bad.drug, bad.reason)).collect();
     report.notes.push(format!(
-        "structures that cannot be used, their fingerprints are missing: {} ({})",
+        "unusable structures, whose fingerprints are missing: {} ({})",
         bad.len(),
         listed(&texts, 5)
     ));
@@ -607,7 +611,7 @@ fn width(bits: usize) -> Result<RdkitMorganFpSize> {
     }
 }
 
-/// Morgan fingerprints of radius 2, the bits that RDKit sets (Rogers & Hahn 2010).
+/// Morgan fingerprints of radius 2, with the same bits as RDKit (Rogers & Hahn 2010).
 fn fingerprints(rows: &[Option<&DrugRow>], bits: usize) -> Result<(FeatureBlock, Vec<BadSmiles>)> {
     let config = morgan(bits)?;
     let mut values = BitColumns::zeros(rows.len(), bits);
@@ -631,10 +635,11 @@ fn morgan(bits: usize) -> Result<RdkitMorganConfig> {
     Ok(RdkitMorganConfig { radius: RdkitMorganRadius::R2, fp_size, include_chirality: false })
 }
 
-/// The Morgan fingerprint (radius 2) of one structure, `bits` long: the features that [`read_drugs`] makes of a drug's SMILES.
+/// The Morgan fingerprint (radius 2) of one structure, `bits` long. [`read_drugs`] makes the same features from a
+/// drug's SMILES.
 ///
 /// # Errors
-/// If the text is not a structure, or `bits` is not a length that [`DrugFeatures::fingerprint_bits`] can have.
+/// If the text is not a structure, or [`DrugFeatures::fingerprint_bits`] does not allow the length `bits`.
 ///
 /// ```
 /// let aspirin = halfmax_data::fingerprint_of("CC(=O)Oc1ccccc1C(=O)O", 512)?;
@@ -649,17 +654,18 @@ pub fn fingerprint_of(smiles: &str, bits: usize) -> Result<Vec<bool>> {
     Ok((0..bits).map(|bit| made.get(bit)).collect())
 }
 
-/// No drug has more atoms of any kind. Each that is in an aromatic ring doubles the time that finding the ring's bonds takes.
+/// The largest number of wildcard atoms in a drug. Each wildcard in an aromatic ring doubles the time to find the bonds
+/// of the ring.
 const MOST_WILD_CARDS: usize = 10;
 
-/// No drug has more atoms, hydrogens aside: finding the rings of larger ones takes seconds.
+/// The largest number of atoms in a drug, without hydrogens. Finding the rings of larger molecules takes seconds.
 const MOST_ATOMS: usize = 1000;
 
 fn fingerprint(smiles: &str, config: &RdkitMorganConfig) -> Result<chematic::fp::BitVecN, String> {
     rdkit_morgan_bitvec(&readable_molecule(smiles)?, config).map_err(|error| error.to_string())
 }
 
-/// The molecule of a SMILES; refuses those that would take seconds to work on.
+/// Parses a SMILES. Refuses molecules that would take seconds to process.
 pub(crate) fn readable_molecule(smiles: &str) -> Result<chematic::core::Molecule, String> {
     let wild_cards = smiles.matches('*').count() + smiles.matches("#0").count();
     if wild_cards > MOST_WILD_CARDS {
@@ -672,7 +678,7 @@ pub(crate) fn readable_molecule(smiles: &str) -> Result<chematic::core::Molecule
     chematic::smiles::parse(smiles).map_err(|error| error.to_string())
 }
 
-/// The number of atoms that a SMILES writes: one in each pair of brackets, and the symbols outside of them.
+/// The number of atoms in a SMILES: one for each pair of brackets, plus the symbols outside brackets.
 fn atoms_in(smiles: &str) -> usize {
     let mut within = false;
     let atom = |letter: &char| {
@@ -708,7 +714,7 @@ fn target_block(rows: &[Option<&DrugRow>], space: Option<&FeatureSpace>) -> Resu
     FeatureBlock::new("target", names, FeatureValues::Binary(bits)).map(Some)
 }
 
-/// The targets that at least two drugs have: one that a single drug has tells nothing about others.
+/// The targets that at least two drugs share. A target of a single drug gives no information about other drugs.
 fn shared_targets(targets: &[Option<BTreeSet<&str>>]) -> Vec<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for target in targets.iter().flatten().flatten() {
@@ -717,13 +723,13 @@ fn shared_targets(targets: &[Option<BTreeSet<&str>>]) -> Vec<String> {
     counts.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Reads the drugs to score, each row of the file one drug (spellings of one drug are brought together).
+/// Reads the drugs to score, one drug per row. Different spellings of one drug are merged.
 ///
-/// With the feature space of a model, the block of targets holds the model's targets, so that a drug of the file that
-/// lacks one of them has a 0 there; without, it holds the targets that at least two drugs of the file share.
+/// With the feature space of a model, the block of targets holds the model's targets. A drug without one of these
+/// targets gets 0. Without a feature space, the block holds the targets that at least two drugs of the file share.
 ///
 /// # Errors
-/// If the file cannot be read, has no column of drugs, or names none.
+/// If the file cannot be read, has no column of drugs, or names no drug.
 pub fn read_drugs(
     file: impl Into<TableFile>,
     features: &DrugFeatures,

@@ -1,5 +1,5 @@
-//! Tables of cell-line features as they are published, cleared of what is no feature: numbers of rows, further names, texts, responses,
-//! profiles that are not the default one; lists of mutations become matrices.
+//! Published tables of cell-line features, reduced to features. Row numbers, further names, texts, responses and
+//! profiles that are not the default are set aside. Lists of mutations become matrices.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use crate::separating::Repeats;
 use crate::table::{Labels, LabelsBuilder, RawColumn, RawTable, Values};
 use crate::wide::drug_and_quantity;
 
-/// The table of one kind of features: its key first, then nothing but features (and, of events and categories, texts).
+/// The table of one kind of features: the key column first, then only features (and texts, for events and categories).
 ///
 /// # Errors
-/// If nothing is left that could be a feature, or the table is a list of something else than what the kind holds.
+/// If no column could be a feature, or the table is a list whose content does not fit the kind.
 pub(crate) fn prepared(table: &RawTable, kind: CellKind) -> Result<RawTable> {
     if let Some(matrix) = listed_values(table, kind)? {
         return Ok(matrix);
@@ -50,7 +50,7 @@ pub(crate) fn prepared(table: &RawTable, kind: CellKind) -> Result<RawTable> {
     cleared(table, key, &kept, notes)
 }
 
-/// Why a column is no feature.
+/// Why a column is not a feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Why {
     Ignored,
@@ -69,9 +69,9 @@ impl Why {
     fn text(self) -> &'static str {
         match self {
             Self::Ignored => "ignored",
-            Self::RowNumber => "the numbers of the rows",
+            Self::RowNumber => "row numbers",
             Self::Names => "further names of the cell lines",
-            Self::Response => "responses to drugs: a model that is given them knows the answer",
+            Self::Response => "responses to drugs: they would leak the answer to a model",
             Self::Text => "texts",
             Self::Mark => "marks of default entries",
             Self::Nested => "lists or structures",
@@ -102,7 +102,7 @@ fn why_aside(table: &RawTable, kind: CellKind, column: usize, key: usize) -> Opt
     }
 }
 
-/// Names of responses that no gene and no event has.
+/// Names that only responses have, never genes or events.
 fn is_response(name: &str) -> bool {
     const RESPONSES: [&str; 16] = [
         "ic50",
@@ -126,7 +126,7 @@ fn is_response(name: &str) -> bool {
     RESPONSES.contains(&crate::columns::plain(&bare).as_str()) || drug_and_quantity(name).is_some()
 }
 
-/// Whether a column of texts holds numbers but for a few entries: then those are damaged, and the reader names them.
+/// Whether most entries of a text column are numbers. The few others are then damaged, and the reader names them.
 fn mostly_numbers(table: &RawTable, column: usize) -> bool {
     let Ok(labels) = table.labels(column) else { return false };
     let numbers = labels.names.iter().filter(|text| text.parse::<f64>().is_ok()).count();
@@ -135,7 +135,8 @@ fn mostly_numbers(table: &RawTable, column: usize) -> bool {
     2 * numbers > labels.names.len() || (logical && !labels.names.is_empty())
 }
 
-/// The column that names the rows: as is said, else that of cell lines, else of genes, else the first that is no number of rows.
+/// The column that names the rows: the declared column, else cell lines, else genes, else the first column that does
+/// not hold row numbers.
 fn key_of(table: &RawTable, kind: CellKind) -> usize {
     let gene = if kind.is_named_by_genes() { table.role(Role::Gene) } else { None };
     let holds_names = |column: &usize| {
@@ -145,11 +146,11 @@ fn key_of(table: &RawTable, kind: CellKind) -> usize {
             && !matches!(content, Content::RowNumber | Content::Empty)
     };
     let first = (0..table.names().len()).find(holds_names);
-    // A single column of row numbers may hide the names of the rows only where some column is left for them.
+    // Skip a column of row numbers only if another column can hold the names.
     table.key.or_else(|| table.role(Role::CellLine)).or(gene).or(first).unwrap_or(0)
 }
 
-/// The table with its key first, without rows that have no name.
+/// The table with its key column first and without unnamed rows.
 fn cleared(table: &RawTable, key: usize, kept: &[usize], mut notes: Vec<String>) -> Result<RawTable> {
     let columns: Vec<RawColumn> = kept.iter().map(|column| table.columns[*column].clone()).collect();
     let keys = table.labels(key)?;
@@ -180,10 +181,10 @@ fn no_features(table: &RawTable, key: usize, aside: &[(Why, String)]) -> Error {
         table.label(),
         table.names()[key]
     ))
-    .help("each column besides the names is one feature of numbers; responses belong into [data] response, texts into kind = \"category\"")
+    .help("give one numeric column per feature besides the names; responses belong in [data] response, texts in kind = \"category\"")
 }
 
-/// Only the default profile of each cell line, where a column marks it and some cell line has several.
+/// Keeps only the default profile of each cell line, if a column marks it and some cell line has several profiles.
 fn default_entries(table: &RawTable) -> Result<Option<RawTable>> {
     let (Some(mark), Some(cell)) = (table.role(Role::DefaultEntry), table.role(Role::CellLine)) else {
         return Ok(None);
@@ -197,7 +198,7 @@ fn default_entries(table: &RawTable) -> Result<Option<RawTable>> {
     let kept: Vec<usize> = (0..table.rows()).filter(|row| marks.at(*row).is_some_and(yes)).collect();
     if kept.is_empty() {
         return Err(Error::data(format!(
-            "{}: no row is a default entry by its column {:?}",
+            "{}: column {:?} marks no row as a default entry",
             table.label(),
             table.names()[mark]
         ))
@@ -215,10 +216,10 @@ fn default_entries(table: &RawTable) -> Result<Option<RawTable>> {
     Ok(Some(defaults))
 }
 
-/// Names that columns have which say whether a cell line has the feature of the row, and others, too.
+/// Ambiguous column names: such a column may say whether a cell line has the feature of the row.
 const PERHAPS_PRESENT: [&str; 3] = ["mutation", "mutant", "mut"];
 
-/// Names of columns that say whether a cell line has the feature of the row.
+/// Column names that say whether a cell line has the feature of the row.
 const PRESENT: [&str; 8] = [
     "is_mutated",
     "mutated",
@@ -239,10 +240,10 @@ fn is_yes_or_no(table: &RawTable, column: usize) -> bool {
     }
 }
 
-/// The column that says whether a cell line has the feature of the row; none where no column is called so.
+/// The column that says whether a cell line has the feature of the row; `None` if no column has such a name.
 ///
 /// # Errors
-/// If one is called so that holds something else, and no class of variants says which rows count.
+/// If a column with such a name holds other content, and no variant class says which rows count.
 fn present_of_list(table: &RawTable) -> Result<Option<usize>> {
     let named = |names: &[&str]| table.find(names).filter(|column| !table.is_ignored(*column));
     let found = [named(&PRESENT), named(&PERHAPS_PRESENT)];
@@ -262,7 +263,7 @@ fn present_of_list(table: &RawTable) -> Result<Option<usize>> {
     }
 }
 
-/// The column of values of a list that names one cell line and one feature in each row; none of other tables.
+/// The value column of a list with one cell line and one feature per row; `None` for other tables.
 ///
 /// # Errors
 /// If several columns of numbers could be the values.
@@ -286,20 +287,20 @@ fn value_of_list(table: &RawTable, kind: CellKind) -> Result<Option<usize>> {
                 several.iter().map(|column| format!("{:?}", table.names()[*column])).collect();
             let others: Vec<&str> = names[1..].iter().map(String::as_str).collect();
             Err(Error::data(format!(
-                "{}: is a list of one cell line and one gene in each row, and {} columns could hold its values: {}",
+                "{}: a list with one cell line and one gene per row, but {} columns could hold its values: {}",
                 table.label(),
                 names.len(),
                 listed(&names, 5)
             ))
             .help(format!(
-                "set the others aside: columns = {{ ignore = [{}] }}; a list of mutations is kind = \"mutation\"",
+                "ignore the others: columns = {{ ignore = [{}] }}; for a list of mutations, set kind = \"mutation\"",
                 others.join(", ")
             )))
         }
     }
 }
 
-/// The rows of each gene and cell line that have a value, and how many rows name not both.
+/// The rows with a value for each gene and cell line, and the number of rows without a gene or a cell line.
 fn rows_of_pairs(
     cells: &Labels,
     genes: &Labels,
@@ -317,10 +318,12 @@ fn rows_of_pairs(
     (rows, unnamed)
 }
 
-/// A list of values, one row for each cell line and feature, as a matrix of cell lines × features. None of other tables.
+/// A list of values, with one row per cell line and feature, as a matrix of cell lines × features. `None` for other
+/// tables.
 ///
 /// # Errors
-/// If several columns could hold the values, or repeats of a cell line and feature differ in a column that tells measurements apart.
+/// If several columns could hold the values, or repeats of a cell line and feature differ in a column that
+/// distinguishes measurements.
 fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
     let (true, true) = (table.has_surely(Role::CellLine), table.has_surely(Role::Gene)) else {
         return Ok(None);
@@ -356,13 +359,13 @@ fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
     }
     let mut notes = table.notes();
     notes.push(format!(
-        "a list of one cell line and one feature in each row ({}, {}), made a matrix of its {:?}",
+        "a list with one cell line and one feature per row ({}, {}), converted to a matrix of {:?}",
         table.names()[cell],
         table.names()[gene],
         table.names()[value]
     ));
     if repeated > 0 {
-        let how = if binary { "1 where one of them is 1" } else { "averaged" };
+        let how = if binary { "1 if any entry is 1" } else { "averaged" };
         notes.push(format!(
             "features of a cell line that are listed more than once, {how}: {}",
             grouped(repeated)
@@ -377,11 +380,11 @@ fn listed_values(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
     Ok(Some(matrix))
 }
 
-/// A list of mutations, one per row, as a matrix of 0 and 1: cell lines × genes, 1 where a gene has a mutation that is not silent. None for
-/// other tables.
+/// A list of mutations, one per row, as a matrix of cell lines × genes: 1 if a gene has a mutation that is not silent,
+/// else 0. `None` for other tables.
 ///
 /// # Errors
-/// If the kind is another than mutations or events.
+/// If the kind is neither mutations nor events.
 fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>> {
     let (Some(cell), Some(gene)) = (table.role(Role::CellLine), table.role(Role::Gene)) else {
         return Ok(None);
@@ -395,7 +398,7 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
     }
     if kind.values() != KindValues::ZeroOrOne {
         return Err(Error::data(format!(
-            "{}: is a list of mutations, one per row, but its kind is {:?}",
+            "{}: a list of mutations, one per row, but its kind is {:?}",
             table.label(),
             kind.name()
         ))
@@ -439,7 +442,7 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
     ));
     if lines.len() > cells.names.len() {
         notes.push(format!(
-            "cell lines that the list names, but in no chosen row, 0 for every gene: {} ({})",
+            "cell lines of the list without a chosen row, 0 for every gene: {} ({})",
             grouped(lines.len() - cells.names.len()),
             listed(&lines[cells.names.len()..], 5)
         ));
@@ -452,8 +455,8 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
     Ok(Some(matrix))
 }
 
-/// Whether a class of variants changes no protein: silent, synonymous, outside of the coding sequence. Of classes that are joined
-/// (`stop_lost&3_prime_UTR_variant`) every one must be.
+/// Whether a variant class changes no protein: silent, synonymous, or outside the coding sequence. Every class of a
+/// joined entry (`stop_lost&3_prime_UTR_variant`) must be silent.
 fn is_silent(class: &str) -> bool {
     let parts: Vec<String> = class
         .split(['&', ',', ';', '|'])
@@ -466,7 +469,7 @@ fn is_silent(class: &str) -> bool {
         let words = ["silent", "intron", "utr", "flank", "igr", "intergenic", "upstream", "downstream"];
         (rna || words.iter().any(|word| part.contains(word))) && !part.contains("splice")
     };
-    // A region of splicing beside a synonymous change says where that is.
+    // A splice region beside a synonymous change only gives the place of that change.
     let spared = parts.iter().any(synonymous);
     let is_silent =
         |part: &String| synonymous(part) || outside(part) || (spared && part.contains("spliceregion"));
@@ -492,7 +495,7 @@ mod tests {
         assert_eq!(table.names(), ["cell_line", "G1"]);
         let notes = table.notes().join("\n");
         assert!(
-            notes.contains("\"X\" (the numbers of the rows)")
+            notes.contains("\"X\" (row numbers)")
                 && notes.contains("\"AUC\" (responses")
                 && notes.contains("\"note\" (texts)"),
             "{notes}"
@@ -506,7 +509,7 @@ mod tests {
                 .unwrap_err();
         assert!(error.to_string().contains("\"Drug_1_IC50\" (responses"), "{error}");
         let error = clear("cell_line,index\nA,0\nB,1\nC,2\n", CellKind::EXPRESSION).unwrap_err();
-        assert!(error.to_string().contains("\"index\" (the numbers of the rows)"), "{error}");
+        assert!(error.to_string().contains("\"index\" (row numbers)"), "{error}");
     }
 
     #[test]
@@ -566,7 +569,7 @@ mod tests {
         assert!(error.advice().unwrap().contains("ignore = [\"rpkm\"]"), "{error}");
         let times = "gene,cell_line,time,tpm\nTP53,A,0,2.5\nTP53,A,24,3.5\nKRAS,B,0,2.5\nTP53,B,0,1.5\n";
         let error = clear(times, CellKind::EXPRESSION).unwrap_err();
-        assert!(error.to_string().contains("\"time\" (times) tells measurements apart"), "{error}");
+        assert!(error.to_string().contains("\"time\" (times) distinguishes measurements"), "{error}");
         let marks =
             "cell_line,genetic_feature,is_mutated\nA,TP53_mut,1\nA,KRAS_mut,0\nB,TP53_mut,0\nB,KRAS_mut,1\n";
         let table = clear(marks, CellKind::EVENTS).unwrap();

@@ -1,3 +1,5 @@
+//! Features of cell lines from one file: genes, events, mutations, copy numbers and categories.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,13 +23,13 @@ pub(crate) struct CellFeatures {
     pub ids: Vec<String>,
     pub blocks: Vec<FeatureBlock>,
     pub tissue: Option<Vec<Option<String>>>,
-    /// What the file calls its cell lines.
+    /// The names of the cell lines in the file.
     pub identified: Identified,
     pub report: FileReport,
 }
 
 impl CellFeatures {
-    /// Calls features by the symbols of their genes; with a model's feature space, as the model calls them.
+    /// Renames features to the symbols of their genes, or to the model's names if a feature space is given.
     pub fn name_genes(&mut self, model: Option<&FeatureSpace>) {
         for block in self.blocks.iter_mut().filter(|block| is_named_by_genes(&block.kind)) {
             let genes = model.map(|space| ModelGenes::of(space, &block.kind));
@@ -57,7 +59,7 @@ fn is_named_by_genes(block: &str) -> bool {
 /// Reads a file of cell-line features of a given kind.
 ///
 /// # Errors
-/// If a cell line occurs twice, or a value is not what the kind holds.
+/// If a cell line occurs twice, or a value does not fit the kind.
 pub(crate) fn read_cell_features(table: &RawTable, kind: CellKind, known: Known<'_>) -> Result<CellFeatures> {
     let label = table.label();
     read_features_of(table, kind, known).map_err(|error| error.in_file(label))
@@ -85,7 +87,7 @@ fn read_features_of(table: &RawTable, kind: CellKind, known: Known<'_>) -> Resul
         },
         (_, Orientation::GenesInRows) if kind.values() == KindValues::Texts => {
             return Err(Error::data(format!("{}: categories have cell lines in columns", table.label()))
-                .help("put one cell line into each row"));
+                .help("put each cell line in a row"));
         }
         _ => {
             let (names, values) = matrix(table, &arrangement, kind, &rows, &mut report)?;
@@ -124,7 +126,7 @@ fn note_arrangement(table: &RawTable, arrangement: &Arrangement, report: &mut Fi
     let aside: Vec<&str> =
         arrangement.set_aside.iter().map(|column| table.names()[*column].as_str()).collect();
     if arrangement.orientation == Orientation::GenesInRows && !aside.is_empty() {
-        report.notes.push(format!("columns that describe the features, not used: {}", listed(&aside, 5)));
+        report.notes.push(format!("unused columns that describe the features: {}", listed(&aside, 5)));
     }
 }
 
@@ -167,7 +169,7 @@ fn check(table: &RawTable, kind: CellKind, column: usize, values: &[f64]) -> Res
         return other.map_or(Ok(()), |at| {
             let error = table.bad_value(column, at, values[at], "0 or 1");
             Err(error.help(
-                "if the file holds other numbers than 0 and 1 (shares, percentages, counts), give it as kind = \"expression\"; else correct the value, or leave it empty if it is missing",
+                "if the file holds numbers besides 0 and 1 (fractions, percentages, counts), set kind = \"expression\"; otherwise correct the value, or leave it empty if it is missing",
             ))
         });
     };
@@ -193,11 +195,11 @@ fn matrix(
     let taken = &arrangement.columns;
     if taken.is_empty() {
         return Err(Error::data(format!("{}: has no feature columns", table.label()))
-            .help("each column besides the cell lines is one feature"));
+            .help("add one column per feature besides the cell lines"));
     }
     let alleles = kind.may_count_alleles() && counts_alleles(table, kind, taken)?;
     if alleles {
-        report.notes.push("values of 2 (mutations on both alleles) are taken as 1".into());
+        report.notes.push("values of 2 (mutations on both alleles) are read as 1".into());
     }
     let numbers_of = |column: usize| -> Result<Arc<Vec<f64>>> {
         let numbers = table.numbers(column, expected(kind))?;
@@ -213,7 +215,7 @@ fn matrix(
             Ok(())
         };
         let columns = values.par_chunks_mut(rows.len().max(1)).zip(taken);
-        // The first column that cannot be used, whatever the threads.
+        // Reports the first unusable column, whatever the order of the threads.
         if let Some(error) = columns.map(fill).find_map_first(Result::err) {
             return Err(error);
         }
@@ -233,7 +235,7 @@ fn matrix(
     Ok((names, values))
 }
 
-/// Whether a table of mutations holds 0, 1 and 2, and nothing else: on how many alleles a gene is mutated.
+/// Whether a table of mutations holds only 0, 1 and 2: the number of mutated alleles.
 fn counts_alleles(table: &RawTable, kind: CellKind, columns: &[usize]) -> Result<bool> {
     let mut both = false;
     for column in columns {
@@ -247,10 +249,10 @@ fn counts_alleles(table: &RawTable, kind: CellKind, columns: &[usize]) -> Result
     Ok(both)
 }
 
-/// Features without repeats: of several of one name (probes or transcripts of one gene) the mean of those that are not missing.
+/// Averages features that share a name (probes or transcripts of one gene), without missing values.
 ///
 /// # Errors
-/// If a repeated name looks like a date: spreadsheets make one date of several genes.
+/// If a repeated name looks like a date: spreadsheets turn several gene symbols into one date.
 fn averaged(
     table: &RawTable,
     names: Vec<String>,
@@ -268,7 +270,7 @@ fn averaged(
     }
     refuse_dates(table, &repeated)?;
     report.notes.push(format!(
-        "features that are there more than once, averaged: {} ({})",
+        "features that occur more than once, averaged: {} ({})",
         repeated.len(),
         listed(&repeated, 5)
     ));
@@ -294,11 +296,11 @@ fn refuse_dates(table: &RawTable, repeated: &[&str]) -> Result<()> {
         _ => return Ok(()),
     };
     Err(Error::data(format!(
-        "{}: features called {} occur more than once: spreadsheets make one date of several genes (1-Mar of MARCH1 and MARC1)",
+        "{}: features called {} occur more than once: spreadsheets turn several gene symbols into one date (MARCH1 and MARC1 into 1-Mar)",
         table.label(),
         listed(&refused, 5)
     ))
-    .help("take the names from the source of the data, where they are symbols, or remove these features"))
+    .help("copy the gene symbols from the source of the data, or remove these features"))
 }
 
 /// The rows that name a feature, and the names.
@@ -311,10 +313,10 @@ fn feature_names(table: &RawTable, key: usize, report: &mut FileReport) -> Resul
             table.label(),
             table.names()[key]
         ))
-        .help("put the names of the features (genes) into the first column"));
+        .help("put the names of the features (genes) in the first column"));
     }
     if unnamed > 0 {
-        report.notes.push(format!("rows that name no feature, left out: {unnamed}"));
+        report.notes.push(format!("rows without a feature name, left out: {unnamed}"));
     }
     Ok(all.into_iter().enumerate().filter_map(|(at, name)| Some((at, name?))).unzip())
 }
@@ -382,18 +384,18 @@ fn categories(
         arrangement.columns.iter().copied().partition(|column| table.is_text(*column));
     if texts.is_empty() {
         return Err(Error::data(format!("{}: has no text column to make a category of", table.label()))
-            .help("numbers are given as kind = \"expression\", 0 and 1 as kind = \"mutation\""));
+            .help("set kind = \"expression\" for numbers, kind = \"mutation\" for 0 and 1"));
     }
     if !numbers.is_empty() {
         let names: Vec<&str> = numbers.iter().map(|column| table.names()[*column].as_str()).collect();
         report
             .notes
-            .push(format!("columns of numbers cannot be categories and are not used: {}", listed(&names, 5)));
+            .push(format!("unused columns of numbers, which cannot be categories: {}", listed(&names, 5)));
     }
     text_blocks(table, &texts, rows, text_columns.block)
 }
 
-/// The tissue as a block of its own, all other text columns as one block of `kind`.
+/// The tissue as a separate block, all other text columns as one block of `kind`.
 fn text_blocks(table: &RawTable, texts: &[usize], rows: &[usize], kind: &str) -> Result<Blocks> {
     let mut tissue = None;
     let (mut names, mut others) = (Vec::new(), Vec::new());
@@ -418,7 +420,7 @@ fn text_blocks(table: &RawTable, texts: &[usize], rows: &[usize], kind: &str) ->
     Ok((blocks, tissue))
 }
 
-/// The columns of a block that hold more than one value.
+/// The columns of a block that vary.
 pub(crate) fn varying(block: &FeatureBlock) -> Vec<usize> {
     let varies = |column: &usize| match &block.values {
         FeatureValues::Real(values) => {
@@ -456,7 +458,7 @@ pub(crate) fn take_columns(block: &FeatureBlock, columns: &[usize]) -> Result<Fe
     FeatureBlock::new(block.kind.clone(), columns.iter().map(|column| block.names[*column].clone()), values)
 }
 
-/// How many features sit at the lowest value of every cell line: placeholders of a source, not measurements.
+/// The number of features that have the lowest value in every cell line: placeholders, not measurements.
 pub(crate) fn at_the_floor(block: &FeatureBlock) -> usize {
     let FeatureValues::Real(values) = &block.values else { return 0 };
     if values.nrows() < 2 || values.ncols() < 2 {

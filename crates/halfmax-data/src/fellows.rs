@@ -1,24 +1,24 @@
-//! Readings of one file that are on different scales: each curve, plate and block is checked against its fellows.
+//! Finds readings of one file that are on different scales, by comparing each curve, plate and block with the others.
 
 use crate::note::Names;
 
 /// The readings of a curve, plate or block.
 pub(crate) struct Fellow {
-    /// What it is, as a message names it.
+    /// Its name in messages.
     pub name: String,
     /// Its doses and readings; a dose is any number that orders the readings.
     pub readings: Vec<(f64, f64)>,
 }
 
-/// Curves, plates or blocks of one file. They may be many: their readings are asked for one after the other.
+/// Curves, plates or blocks of one file. There may be many, so their readings are fetched one at a time.
 pub(crate) trait Fellows {
-    /// How many there are.
+    /// The number of curves, plates or blocks.
     fn count(&self) -> usize;
 
-    /// What one is, as a message names it.
+    /// The name of an item in messages.
     fn name(&self, at: usize) -> String;
 
-    /// Puts its doses and readings into a list that is empty.
+    /// Writes its doses and readings into an empty list.
     fn put_readings(&self, at: usize, into: &mut Vec<(f64, f64)>);
 }
 
@@ -36,16 +36,16 @@ impl Fellows for [Fellow] {
     }
 }
 
-/// Fractions are hardly larger: twice the control.
+/// The largest plausible fraction: twice the control.
 pub(crate) const LARGEST_FRACTION: f64 = 2.0;
-/// Percentages of a table whose drugs do anything are larger.
+/// In a table with any drug effect, percentages exceed this value.
 pub(crate) const SMALLEST_PERCENT: f64 = 10.0;
-/// Percentages of the control are hardly larger: raw signals are.
+/// The largest plausible percentage of the control; raw signals are larger.
 pub(crate) const LARGEST_PERCENT: f64 = 500.0;
-/// Fewer readings do not show a scale of their own.
+/// The fewest readings that can show a scale.
 const FEWEST: usize = 5;
 
-/// The size below which nine tenths of the readings are.
+/// The 90 % quantile of the absolute readings.
 pub(crate) fn usual_size(readings: impl Iterator<Item = f64>) -> f64 {
     let mut sizes: Vec<f64> = readings.filter(|value| !value.is_nan()).map(f64::abs).collect();
     if sizes.is_empty() {
@@ -55,21 +55,21 @@ pub(crate) fn usual_size(readings: impl Iterator<Item = f64>) -> f64 {
     *sizes.select_nth_unstable_by(at, f64::total_cmp).1
 }
 
-/// The place of that size among so many sizes in order.
+/// The position of this quantile among `count` sorted sizes.
 pub(crate) fn place_of_usual_size(count: usize) -> usize {
     count.saturating_sub(1) * 9 / 10
 }
 
-/// On which scales curves, plates or blocks are, of a file or of several parts of one.
+/// The scales of the curves, plates or blocks of a file, or of several parts of a file.
 pub(crate) struct Scales {
     /// Whether the file's readings are percentages.
     percent: bool,
     has_percentages: bool,
     raw: Names,
     large: Names,
-    /// Those that look like fractions between percentages.
+    /// Items that look like fractions among percentages.
     small: Names,
-    /// Whether no reading of any is larger than fractions are.
+    /// Whether all readings are as small as fractions.
     all_small: bool,
 }
 
@@ -107,7 +107,7 @@ impl Scales {
         found
     }
 
-    /// Takes over what was found in a further part.
+    /// Adds the findings of another part.
     pub fn join(&mut self, other: &Self) {
         self.has_percentages |= other.has_percentages;
         self.all_small &= other.all_small;
@@ -116,7 +116,7 @@ impl Scales {
         self.small.join(&other.small);
     }
 
-    /// Names those whose readings are on another scale than the file's; none if all agree.
+    /// Names the items on another scale than the rest of the file; `None` if all agree.
     pub fn odd(&self) -> Option<String> {
         let Self { raw, large, small, .. } = self;
         match self.percent {
@@ -129,13 +129,13 @@ impl Scales {
         }
     }
 
-    /// Whether all readings are as small as fractions, and follow the dose, so that they can hardly be percentages.
+    /// Whether all readings are as small as fractions and follow the dose, so that percentages are implausible.
     pub fn look_like_fractions(&self) -> bool {
         self.percent && self.all_small && !self.small.is_empty()
     }
 }
 
-/// Whether readings between percentages look like fractions: small, but not noise, since they follow the dose.
+/// Whether readings among percentages look like fractions: they are small, but not noise, because they follow the dose.
 fn is_of_fractions(readings: &[(f64, f64)]) -> bool {
     let mut known: Vec<(f64, f64)> =
         readings.iter().copied().filter(|(dose, value)| !dose.is_nan() && !value.is_nan()).collect();

@@ -1,4 +1,4 @@
-//! How a configuration names a file: by its path, or with what is to be said of it.
+//! How a configuration names a file: a path, or a path with options.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -16,29 +16,29 @@ use crate::orientation::Orientation;
 use crate::roles::Role;
 use crate::table::RawTable;
 
-/// What can be said of a file, instead of having it found out.
+/// Options that the user sets for a file instead of letting the reader detect them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TableOptions {
-    /// The sheet of a workbook, by its name or its number from 1; of an archive, the file inside.
+    /// The sheet of a workbook (its name, or its number from 1), or the file inside an archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
     /// The separator of a text file: one character, or tab, comma, semicolon, blank, pipe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
-    /// Which column has which role: `columns = { drug = "inhibitor", ignore = ["note"] }`.
+    /// The column of each role: `columns = { drug = "inhibitor", ignore = ["note"] }`.
     #[serde(skip_serializing_if = "SaidColumns::is_empty")]
     pub columns: SaidColumns,
-    /// What is said of the columns of all files: this one may lack the column.
+    /// Declarations for all files; this file may lack the column.
     #[serde(skip)]
     pub everywhere: SaidColumns,
-    /// Which rows are read: those whose entries are these: `where = { study = "GDSC2" }`.
+    /// The entries of the rows to read: `where = { study = "GDSC2" }`.
     #[serde(rename = "where", skip_serializing_if = "SaidColumns::is_empty")]
     pub rows: SaidColumns,
-    /// Which way round a matrix is.
+    /// The orientation of a matrix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orientation: Option<Orientation>,
-    /// Which layout the table is of.
+    /// The layout of the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,
     /// The column that holds the names of a matrix's or drug sheet's rows.
@@ -47,15 +47,15 @@ pub struct TableOptions {
 }
 
 impl TableOptions {
-    /// Whether nothing is said.
+    /// Whether no option is set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Reads a file as is said.
+    /// Reads a file with these options.
     ///
     /// # Errors
-    /// If the file cannot be read, or what is said does not fit it.
+    /// If the file cannot be read, or an option does not fit it.
     pub fn read(&self, path: &Path) -> Result<RawTable> {
         self.read_as_said(path).map_err(|error| error.in_file(path.display()))
     }
@@ -71,10 +71,10 @@ impl TableOptions {
         Ok(table)
     }
 
-    /// Says to a table what is said of its file.
+    /// Applies these options to a table.
     ///
     /// # Errors
-    /// If it does not fit.
+    /// If an option does not fit the table.
     pub(crate) fn apply(&self, table: &mut RawTable) -> Result<()> {
         let mut choice = RowChoice::of(&self.rows);
         let rows = choice.as_mut().map(|choice| choice.rows_of(table)).transpose()?;
@@ -102,8 +102,8 @@ impl TableOptions {
     }
 }
 
-/// The cell lines that a list of genes in cell lines names, where rows are chosen by something that differs within a cell line: one without
-/// a chosen row was looked at all the same. None of other tables.
+/// The cell lines of a list of genes in cell lines, if the rows are chosen by an entry that differs within a cell line.
+/// A cell line without a chosen row was tested nevertheless. Empty for other tables.
 fn lines_of_list(table: &RawTable, wanted: &SaidColumns) -> Result<Vec<String>> {
     let (Some(cell), true) = (table.role(Role::CellLine), table.has_surely(Role::Gene)) else {
         return Ok(Vec::new());
@@ -122,33 +122,33 @@ fn lines_of_list(table: &RawTable, wanted: &SaidColumns) -> Result<Vec<String>> 
     Ok(cells.names.clone())
 }
 
-/// The choice of rows by their entries, part by part of a table.
+/// Chooses rows by their entries, one part of a table after the other.
 pub(crate) struct RowChoice<'a> {
-    /// The columns with the entries that are wanted.
+    /// The columns and their wanted entries.
     wanted: Vec<(&'a String, &'a Names)>,
-    /// For each of them, how many rows are left behind it, and some entries that the column holds.
+    /// For each column, the number of rows that remain after it, and some entries of the column.
     left: Vec<(usize, Vec<String>)>,
     rows: usize,
     kept: usize,
-    /// Rows at time zero, and how many of them are kept, where a time was chosen among raw signals.
+    /// The number of rows at time zero and how many were kept, if the user chose a time among raw signals.
     at_time_zero: Option<(String, [usize; 2])>,
 }
 
-/// So many entries of a column are shown where it has none that is wanted.
+/// The number of entries shown if a column has no wanted entry.
 const EXAMPLES: usize = 8;
 
 impl<'a> RowChoice<'a> {
-    /// None where nothing is asked for.
+    /// `None` if no entries are wanted.
     pub fn of(wanted: &'a SaidColumns) -> Option<Self> {
         let wanted: Vec<(&String, &Names)> = wanted.iter().collect();
         let left = vec![(0, Vec::new()); wanted.len()];
         (!wanted.is_empty()).then_some(Self { wanted, left, rows: 0, kept: 0, at_time_zero: None })
     }
 
-    /// The rows of a part whose entries are as is asked for.
+    /// The rows of a part with the wanted entries.
     ///
     /// # Errors
-    /// If the table lacks a column that is asked for.
+    /// If the table lacks a wanted column.
     pub fn rows_of(&mut self, table: &RawTable) -> Result<Vec<usize>> {
         let mut kept: Vec<usize> = (0..table.rows()).collect();
         for ((name, values), (left, examples)) in self.wanted.iter().zip(&mut self.left) {
@@ -192,10 +192,10 @@ impl<'a> RowChoice<'a> {
         Ok(())
     }
 
-    /// What is to be said of the choice when all parts were seen.
+    /// The notes on the choice, after all parts were read.
     ///
     /// # Errors
-    /// If no row was kept: names the first column that left none, and what it holds.
+    /// If no row was kept. The error names the first column that excluded all rows, and some entries of this column.
     pub fn conclude(&self, label: &str) -> Result<Vec<Note>> {
         for ((name, values), (left, examples)) in self.wanted.iter().zip(&self.left) {
             if *left == 0 {
@@ -209,12 +209,12 @@ impl<'a> RowChoice<'a> {
         let one = |(name, values): &(&String, &Names)| format!("{name}: {}", values.all().join(" or "));
         let words = self.wanted.iter().map(one).collect::<Vec<_>>().join(", ");
         let mut notes: Vec<Note> =
-            vec![format!("rows that where = {words} leaves: {} of {}", self.kept, self.rows).into()];
+            vec![format!("rows kept by where = {words}: {} of {}", self.kept, self.rows).into()];
         // Growth rates need the signals at time zero, which the choice of a time leaves out.
         if let Some((name, [zeros, 0])) = self.at_time_zero.as_ref().filter(|(_, [zeros, _])| *zeros > 0) {
             notes.push(
                 format!(
-                    "the {zeros} rows at time zero are left out as well: growth-rate metrics need them; choose them, too: where = {{ {name:?} = [\"0\", …] }}"
+                    "the {zeros} rows at time zero are left out as well, but growth-rate metrics need them; choose them too: where = {{ {name:?} = [\"0\", …] }}"
                 )
                 .into(),
             );
@@ -226,9 +226,9 @@ impl<'a> RowChoice<'a> {
 /// A file of a configuration: `"file.csv"`, or `{ file = "file.xlsx", sheet = "data", columns = { drug = "inhibitor" } }`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableFile {
-    /// Where it is.
+    /// The path.
     pub file: PathBuf,
-    /// What is said of it.
+    /// The options.
     pub options: TableOptions,
 }
 
@@ -241,7 +241,7 @@ impl TableFile {
         self.options.read(&base.join(&self.file))
     }
 
-    /// Reads the file, whose path is as it stands.
+    /// Reads the file at its path as given.
     ///
     /// # Errors
     /// As [`TableOptions::read`].
@@ -286,7 +286,7 @@ impl AsRef<Path> for TableFile {
     }
 }
 
-/// Refuses keys that a table of a configuration does not have, in the words of the other tables.
+/// Refuses unknown keys of a configuration table, with the same message as other tables.
 pub(crate) fn refuse_unknown<E: serde::de::Error>(
     table: &toml::Table,
     known: &'static [&'static str],
@@ -297,11 +297,11 @@ pub(crate) fn refuse_unknown<E: serde::de::Error>(
     }
 }
 
-/// A file, and what is said of it instead of having it found out.
+/// A file and its options.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "FileTable")]
 struct Spelt {
-    /// Where it is; a path relative to the configuration.
+    /// The path, relative to the configuration.
     file: PathBuf,
     #[serde(flatten)]
     options: TableOptions,

@@ -11,7 +11,7 @@ use crate::open::read_file;
 use crate::report::{counted, grouped};
 use crate::table::RawTable;
 
-/// Where the folds of responses stand that a split does not draw.
+/// The source of folds that a split does not draw itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FoldSource<'a> {
     /// In a column of the table of responses.
@@ -23,7 +23,7 @@ pub enum FoldSource<'a> {
 /// The folds of the rows of a table.
 #[derive(Debug)]
 pub(crate) struct FoldsOfRows {
-    /// For each row its fold; `None` where no file lists it.
+    /// The fold of each row; `None` if no file lists it.
     pub folds: Vec<Option<usize>>,
     /// The files, for a manifest.
     pub inputs: Vec<InputFile>,
@@ -34,7 +34,7 @@ impl FoldsOfRows {
     /// Reads the files, one for each fold.
     ///
     /// # Errors
-    /// If a line is no row number, a row is in two files, or a file lists no row of the table.
+    /// If a line is not a row number, a row is in two files, or a file lists no row of the table.
     pub fn read(table: &RawTable, files: &[PathBuf]) -> Result<Self> {
         // The header is row 1 of the file, the first row of values row 2.
         let place_of: HashMap<usize, usize> =
@@ -55,22 +55,22 @@ impl FoldsOfRows {
                 match folds[*at].replace(fold) {
                     Some(other) if other != fold => {
                         return Err(Error::data(format!(
-                            "{label}: line {line}: row {number} of {} is in {}, too",
+                            "{label}: line {line}: row {number} of {} is also in {}",
                             table.label(),
                             files[other].display()
                         ))
-                        .help("give files that share no row: the test file of each fold, or test, train and validation file of one, with only_folds = [0]"));
+                        .help("list files that share no row: the test file of each fold, or the test, train and validation files of a single fold, with only_folds = [0]"));
                     }
                     _ => {}
                 }
             }
             if found == 0 {
                 return Err(Error::data(format!(
-                    "{label}: lists none of the {} of {}",
+                    "{label}: no listed row is among the {} of {}",
                     counted(table.rows(), "row"),
                     table.label()
                 ))
-                .help("rows are counted from 0, the first below the header; check that the file belongs to this table, and which of its rows were chosen (where)"));
+                .help("row 0 is the first row below the header; check that the file belongs to this table, and which rows `where` chose"));
             }
             inputs.push(InputFile {
                 path: label,
@@ -81,7 +81,7 @@ impl FoldsOfRows {
         }
         let mut note = format!("folds: {} by {}", counted(listed, "row"), counted(files.len(), "file"));
         if absent > 0 {
-            note += &format!("; {} of them are not among the rows that are used", grouped(absent));
+            note += &format!("; {} of these rows are not used", grouped(absent));
         }
         Ok(Self { folds, inputs, note })
     }
@@ -90,14 +90,13 @@ impl FoldsOfRows {
 /// The row numbers of a file with their lines.
 fn row_numbers(label: &str, bytes: &[u8]) -> Result<Vec<(usize, usize)>> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
-        Error::data(format!("{label}: is not text in UTF-8"))
-            .help("expected one row number a line, counted from 0")
+        Error::data(format!("{label}: not UTF-8 text")).help("write one row number per line, counted from 0")
     })?;
     let lines = text.lines().zip(1..).map(|(text, line)| (line, text.trim()));
     let number = |(line, text): (usize, &str)| match text.parse() {
         Ok(number) => Ok((line, number)),
         Err(_) => Err(Error::data(format!("{label}: line {line}: {text:?}: expected the number of a row"))
-            .help("write one whole number a line, 0 for the first row below the header of the responses")),
+            .help("write one whole number per line, 0 for the first row below the header of the responses")),
     };
     lines.filter(|(_, text)| !text.is_empty()).map(number).collect()
 }
@@ -124,15 +123,15 @@ mod tests {
         let found = read(&["3\n0\n", "1\r\n17\n\n"]).unwrap();
         assert_eq!(found.folds, [Some(0), Some(1), None, Some(0)]);
         assert_eq!(found.inputs.len(), 2);
-        assert_eq!(found.note, "folds: 4 rows by 2 files; 1 of them are not among the rows that are used");
+        assert_eq!(found.note, "folds: 4 rows by 2 files; 1 of these rows are not used");
     }
 
     #[test]
     fn rows_that_cannot_be_are_refused() {
         for (files, words) in [
-            (["0\n", "1\n0\n"], ["1.txt: line 2: row 0 of r.csv is in", "share no row"]),
+            (["0\n", "1\n0\n"], ["1.txt: line 2: row 0 of r.csv is also in", "share no row"]),
             (["0\n", "1.5\n"], ["1.txt: line 1: \"1.5\"", "whole number"]),
-            (["0\n", "99\n"], ["1.txt: lists none of the 4 rows", "counted from 0"]),
+            (["0\n", "99\n"], ["1.txt: no listed row is among the 4 rows", "first row below the header"]),
         ] {
             let error = read(&files).unwrap_err();
             let text = format!("{error} {}", error.advice().unwrap_or_default());

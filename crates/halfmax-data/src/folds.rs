@@ -1,3 +1,5 @@
+//! Files of folds: which fold each response, cell line, drug or tissue belongs to.
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
@@ -13,40 +15,40 @@ use crate::responses::fold_numbers;
 use crate::roles::Role;
 use crate::table::RawTable;
 
-/// The folds that a file gives to the responses of a screen.
+/// The folds of a screen's responses, read from a file.
 #[derive(Clone, Debug)]
 pub struct FoldFile {
-    /// The fold of each response, `None` where the file has none for it.
+    /// The fold of each response; `None` if the file gives no fold.
     pub folds: Vec<Option<usize>>,
-    /// The columns that say which responses a fold holds: `cell_line`, `drug`, `combination`, `tissue`, or the first with one
+    /// The columns that assign responses to folds: `cell_line`, `drug`, `combination`, `tissue`, or the first with one
     /// of the next two.
     pub keys: Vec<String>,
-    /// For a screen of combinations and a file that gives folds to single drugs: the folds of the drugs of each response.
+    /// For a screen of combinations and a file with folds of single drugs: the folds of the drugs of each response.
     pub of_members: Option<Vec<Vec<Option<usize>>>>,
-    /// How many responses have no fold.
+    /// The number of responses without a fold.
     pub left_out: usize,
-    /// What was found.
+    /// The report on the file.
     pub report: FileReport,
     /// The file, for a manifest.
     pub input: InputFile,
 }
 
-/// What to do where a fold file lacks responses of the screen.
+/// What to do if a fold file lacks responses of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Uncovered {
-    /// Refuse the file and list what it lacks.
+    /// Refuse the file and list the missing entities.
     #[default]
     Refuse,
     /// Leave those responses out and count them.
     LeaveOut,
 }
 
-/// Reads a table of folds: `cell_line`, `drug` (or `drug_a` and `drug_b`, in either order), both, or `tissue`, and `fold`. A
-/// file that gives folds to the single drugs of a screen of combinations is for leaving drugs out. A tissue beside a cell line is only a
-/// note. Names are resolved as in all other files.
+/// Reads a table of folds: `cell_line`, `drug` (or `drug_a` and `drug_b`, in either order), both, or `tissue`, and
+/// `fold`. For a screen of combinations, a file with folds of single drugs leaves drugs out. A tissue beside a cell
+/// line has no effect. Names are resolved as in all other files.
 ///
 /// # Errors
-/// If a needed column is not there, a fold is no number, a key is in two folds, or the file lacks entities of the
+/// If a required column is missing, a fold is not a number, a key is in two folds, or the file lacks entities of the
 /// screen and `uncovered` is [`Uncovered::Refuse`].
 pub fn read_folds(path: impl AsRef<Path>, screen: &Screen, uncovered: Uncovered) -> Result<FoldFile> {
     let table = read_table(path)?;
@@ -68,20 +70,20 @@ pub fn read_folds(path: impl AsRef<Path>, screen: &Screen, uncovered: Uncovered)
     Ok(FoldFile { folds: found, keys, of_members: None, left_out, report, input: InputFile::of(&table) })
 }
 
-/// The error of a file that lists rows of the response table, one number each, as some benchmarks publish their splits.
+/// The error for a file that lists row numbers of the response table, as some benchmarks publish their splits.
 pub(crate) fn rows_not_folds(table: &RawTable) -> Option<Error> {
     let numbers = table.names().len() == 1
         && matches!(table.profile(0).content, Content::WholeNumbers | Content::RowNumber | Content::Binary);
     numbers.then(|| {
         Error::data(format!(
-            "{}: lists numbers of rows, one a line, and says neither cell lines nor drugs nor folds",
+            "{}: lists row numbers, one per line, but no cell lines, drugs or folds",
             table.label()
         ))
-        .help("give such files as split.rows, one for each fold: rows = [\"split_0_test.txt\", \"split_1_test.txt\"]; or those of one split, with only_folds = [0]: rows = [\"split_0_test.txt\", \"split_0_train.txt\"]")
+        .help("list such files under split.rows, one for each fold: rows = [\"split_0_test.txt\", \"split_1_test.txt\"]; or the files of one split, with only_folds = [0]: rows = [\"split_0_test.txt\", \"split_0_train.txt\"]")
     })
 }
 
-/// The folds of a screen of combinations from those of its drugs.
+/// The folds of combinations, derived from the folds of their drugs.
 fn folds_of_members(
     table: &RawTable,
     screen: &Screen,
@@ -94,7 +96,7 @@ fn folds_of_members(
             "{}: gives folds to cell lines with single drugs, but the responses are to combinations of two",
             table.label()
         ))
-        .help("give the columns drug_a and drug_b for combinations, or drug alone to leave drugs out"));
+        .help("add the columns drug_a and drug_b for combinations, or use a column drug alone to leave drugs out"));
     }
     let fold_of = |id: &String| by_key.get(&vec![drug_key(id)]).copied();
     let of_drug: Vec<Option<usize>> = screen.table(1).ids().iter().map(fold_of).collect();
@@ -160,14 +162,14 @@ fn keys_of_file(table: &RawTable, screen: &Screen) -> Result<(Vec<String>, Vec<O
     Ok((parts.into_iter().map(|(name, _)| name).collect(), keys))
 }
 
-/// What identifies a combination, whatever the order of its drugs.
+/// A key of a combination that does not depend on the order of its drugs.
 fn combination_key(a: &str, b: &str) -> String {
     let mut keys = [drug_key(a), drug_key(b)];
     keys.sort_unstable();
     keys.join(" + ")
 }
 
-/// Ids of the cell lines of a fold file. A name that is an id of the screen as it stands is that line.
+/// Ids of the cell lines of a fold file. A name that equals an id of the screen means that cell line.
 fn cell_ids(names: &[Option<String>], ids: &HashSet<&str>) -> Result<Vec<Option<String>>> {
     let identified = CellLines::with_ids(ids.iter().copied())?.identify(names).ids;
     let own = |name: &Option<String>| name.as_ref().filter(|name| ids.contains(name.as_str())).cloned();
@@ -191,7 +193,7 @@ fn fold_of_key(
                 table.row_of(row),
                 key.join(" with ")
             ))
-            .help("give each one fold only"));
+            .help("give each name only one fold"));
         }
     }
     Ok(by_key)
@@ -201,8 +203,10 @@ fn keys_of_responses(screen: &Screen, keys: &[String]) -> Result<Vec<Option<Key>
     let (cells, drugs) = (screen.table(0), screen.table(1));
     let tissue = cells.group("tissue");
     if keys.iter().any(|key| key == "tissue") && tissue.is_none() {
-        return Err(Error::data("the folds are given by tissue, but no tissue is known of the cell lines")
-            .help("add a file of kind \"events\" or \"category\" that has the tissues"));
+        return Err(Error::data(
+            "the folds are given by tissue, but the tissues of the cell lines are unknown",
+        )
+        .help("add a file of kind \"events\" or \"category\" with the tissues"));
     }
     let part = |key: &String, row: usize| {
         let (cell, drug) = (screen.responses.side(0)[row] as usize, screen.responses.side(1)[row] as usize);
@@ -241,5 +245,5 @@ fn lacking(
         responses,
         listed(&absent, 5)
     ))
-    .help("add them to the file, or allow that they are left out of the evaluation")
+    .help("add them to the file, or allow the evaluation to leave them out")
 }

@@ -1,4 +1,4 @@
-//! Names of genes: symbols, symbols with ids, Entrez and Ensembl ids, and what spreadsheets make of symbols.
+//! Names of genes: symbols, symbols with ids, Entrez and Ensembl ids, and dates that spreadsheets make from symbols.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -8,8 +8,8 @@ use halfmax_mechanisms::{approved_symbol, symbol_of_ensembl, symbol_of_entrez};
 use crate::names::without_decimal_zero;
 use crate::report::grouped;
 
-/// How many of these names are of known genes: symbols that HGNC approves, Ensembl ids, and symbols with ids
-/// (`TP53 (7157)`). Aliases and mere numbers do not count: anything is called S1 or 7.
+/// Counts the names of known genes: symbols that HGNC approves, Ensembl ids, and symbols with ids (`TP53 (7157)`).
+/// Aliases and bare numbers do not count, because S1 or 7 can be anything.
 ///
 /// ```
 /// let names = ["ABCB1", "TP53 (7157)", "ENSG00000085563.12", "KRAS_mut", "5243", "A549_LUNG"];
@@ -19,10 +19,10 @@ pub fn count_known_genes<'a>(names: impl Iterator<Item = &'a str>) -> usize {
     names.filter(|name| is_known_gene(name)).count()
 }
 
-/// What stands behind a gene's symbol in the name of an event: `KRAS_mut`, `MYC_AMP`.
+/// The suffixes of gene symbols in names of events: `KRAS_mut`, `MYC_AMP`.
 const EVENTS: [&str; 3] = ["mut", "amp", "del"];
 
-/// Whether a name is a symbol of a gene, alone or with the kind of an event behind it.
+/// Whether a name is a gene symbol, alone or with the suffix of an event.
 pub(crate) fn is_known_gene(name: &str) -> bool {
     let name = name.trim();
     let event = name.rsplit_once('_').filter(|(_, end)| EVENTS.contains(&end.to_ascii_lowercase().as_str()));
@@ -52,12 +52,12 @@ impl Naming {
     }
 }
 
-/// What the id in a feature's name says.
+/// The meaning of the id in a feature's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum ById {
     /// The symbol of the gene.
     Gene { symbol: String, naming: Naming },
-    /// An id that HGNC's table lacks.
+    /// An id that is not in HGNC's table.
     Unknown,
     /// A symbol and an id of different genes.
     Contradiction,
@@ -65,7 +65,8 @@ enum ById {
     None,
 }
 
-/// The gene of an id that is written as one: `(5243)`, `ENSG00000085563.12`, `entrez:5243`, `ABCB1 (5243)`, `ABCB1|5243`.
+/// The gene of a name that is written as an id: `(5243)`, `ENSG00000085563.12`, `entrez:5243`, `ABCB1 (5243)`,
+/// `ABCB1|5243`.
 fn by_id(name: &str) -> ById {
     if let Some((symbol, id)) = symbol_and_id(name) {
         return with_symbol(symbol, id);
@@ -127,7 +128,7 @@ fn symbol_and_id(name: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// The symbol as it is written, if the id does not say otherwise.
+/// The symbol as written, unless the id contradicts it.
 fn with_symbol(symbol: &str, id: &str) -> ById {
     let gene = |symbol: &str| ById::Gene { symbol: symbol.to_owned(), naming: Naming::SymbolWithId };
     match (approved_symbol(symbol), symbol_of(id)) {
@@ -137,7 +138,7 @@ fn with_symbol(symbol: &str, id: &str) -> ById {
     }
 }
 
-/// Names of the features of one kind, and what to know of them.
+/// Names of the features of one kind, with notes.
 pub(crate) struct NamedFeatures {
     pub names: Vec<String>,
     pub notes: Vec<String>,
@@ -146,7 +147,7 @@ pub(crate) struct NamedFeatures {
 /// The features of a model, by name and by gene.
 pub(crate) struct ModelGenes<'a> {
     names: HashSet<&'a str>,
-    /// For each gene the one feature of it.
+    /// The single feature of each gene; `None` if a gene has several.
     by_gene: HashMap<String, Option<&'a str>>,
 }
 
@@ -165,7 +166,7 @@ impl<'a> ModelGenes<'a> {
         genes
     }
 
-    /// What the model calls a feature that a file calls `own`, and of which `symbol` is the gene.
+    /// The model's name of a feature with the name `own` in a file and the gene `symbol`.
     fn name_of(&self, own: &str, symbol: &str) -> Option<&'a str> {
         let has = |name: &str| self.names.get(name).copied();
         let of_gene = || self.by_gene.get(&gene_of(symbol)).copied().flatten();
@@ -173,7 +174,7 @@ impl<'a> ModelGenes<'a> {
     }
 }
 
-/// The approved symbol of the gene that a name is of, else the name.
+/// The approved symbol of a name's gene, else the name itself.
 fn gene_of(name: &str) -> String {
     let symbol = match by_id(name) {
         ById::Gene { symbol, .. } => symbol,
@@ -182,8 +183,8 @@ fn gene_of(name: &str) -> String {
     approved_symbol(&symbol).map_or(symbol, str::to_owned)
 }
 
-/// Calls features by the symbols of their genes, where their names are ids or have ids. Features that would then have the same
-/// name keep their own. With a model, features are called as the model calls them.
+/// Renames features to the symbols of their genes, if their names are or contain ids. Features that would get the same
+/// name keep their own names. With a model, features get the model's names.
 pub(crate) fn name_features(own: &[String], model: Option<&ModelGenes<'_>>) -> NamedFeatures {
     let numbers = entrez_numbers(own);
     let (mut unknown, mut contradictions) = (Vec::new(), Vec::new());
@@ -211,15 +212,15 @@ pub(crate) fn name_features(own: &[String], model: Option<&ModelGenes<'_>>) -> N
             notes.push(format!("{what}: {} ({})", grouped(all.len()), listed(all, 5)));
         }
     };
-    note("features whose ids the table of genes lacks, which keep their names", &unknown);
-    note("features whose symbol and id are of different genes, which keep their names", &contradictions);
+    note("features with ids that are not in the table of genes, names kept", &unknown);
+    note("features whose symbol and id belong to different genes, names kept", &contradictions);
     note(
-        "features of one gene, which keep their own names",
+        "several features of one gene, which keep their own names",
         &together.iter().map(String::as_str).collect::<Vec<_>>(),
     );
     let dates = dates_among(own);
     note(
-        "features that look like dates, which spreadsheets make of symbols (MARCH1, SEPT9, DEC1): correct their names",
+        "features that look like dates, which spreadsheets make from symbols (MARCH1, SEPT9, DEC1): correct their names",
         &dates,
     );
     NamedFeatures { names, notes }
@@ -232,15 +233,15 @@ fn naming_notes(own: &[String], names: &[String], namings: &[Option<Naming>]) ->
     }
     let note = |(naming, pairs): (Option<Naming>, Vec<String>)| {
         let what = match naming {
-            Some(naming) => format!("features named by {} are called by their symbols", naming.described()),
-            None => "features with other symbols of the model's genes are called as in the model".to_owned(),
+            Some(naming) => format!("features named by {} are renamed to their symbols", naming.described()),
+            None => "features with other symbols of the model's genes are renamed as in the model".to_owned(),
         };
         format!("{what}: {} ({})", grouped(pairs.len()), listed(&pairs, 5))
     };
     renamed.into_iter().map(note).collect()
 }
 
-/// Gives features back their own names where two would have the same.
+/// Restores the original names where two features would have the same name.
 fn keep_apart(own: &[String], names: &mut [String]) -> Vec<String> {
     let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, name) in names.iter().enumerate() {
@@ -258,8 +259,8 @@ fn keep_apart(own: &[String], names: &mut [String]) -> Vec<String> {
     shared.into_iter().map(joined).collect()
 }
 
-/// The symbols of features that are Entrez ids without a word saying so: most features are numbers (or, from R, numbers after an
-/// X), most of these are ids of genes, and they are not just counted.
+/// The symbols of features that are unmarked Entrez ids: most features are numbers (or, from R, numbers after an X),
+/// most of these numbers are gene ids, and they are not just consecutive.
 fn entrez_numbers(names: &[String]) -> HashMap<&str, Option<&'static str>> {
     let number = |name: &str| -> Option<u32> {
         let text = name.strip_prefix('X').unwrap_or(name);
@@ -360,8 +361,8 @@ pub(crate) fn looks_like_date(name: &str) -> bool {
     }
 }
 
-/// The features that look like dates: by their form, or, among symbols of genes, as the numbers that spreadsheets give to the
-/// first days of March, September and December.
+/// The features that look like dates: by their form, or, among gene symbols, as spreadsheet serial numbers of early
+/// March, September and December.
 fn dates_among(names: &[String]) -> Vec<&str> {
     let mut dates: Vec<&str> =
         names.iter().map(String::as_str).filter(|name| looks_like_date(name)).collect();
@@ -374,7 +375,7 @@ fn dates_among(names: &[String]) -> Vec<&str> {
     dates
 }
 
-/// Whether a number counts the days since 1900 up to one that a symbol is mistaken for.
+/// Whether a number is the spreadsheet serial (days since 1900) of a date that replaces a symbol.
 fn is_serial_of_symbol(text: &str) -> bool {
     let Ok(serial) = text.parse::<i64>() else { return false };
     if !(36_000..=55_000).contains(&serial) {

@@ -9,17 +9,18 @@ use crate::table::{RawColumn, RawTable, RowPlaces, Values};
 /// The doses of a grid that holds readings only.
 #[derive(Clone, Debug, Default)]
 pub struct GridDoses {
-    /// Of the rows, from the first row on: doses of the first drug.
+    /// Doses of the rows, from the first row: the first drug.
     pub rows: Option<Vec<f64>>,
-    /// Of the columns: doses of the second drug.
+    /// Doses of the columns: the second drug.
     pub columns: Option<Vec<f64>>,
 }
 
-/// A grid as a list: columns `dose_a`, `dose_b` and `reading`, one row per well. The doses are those given, else those on the grid's edges:
-/// the first column, and the header or the first row.
+/// A grid as a list: columns `dose_a`, `dose_b` and `reading`, one row per well. The doses are the given ones, else
+/// those on the edges of the grid: the first column, and the header or the first row.
 ///
 /// # Errors
-/// If an entry is no number, the grid has no doses on its edges and none were given, or their number is not that of the rows and columns.
+/// If an entry is not a number, if the grid has no doses on its edges and none were given, or if the number of doses
+/// does not fit the rows and columns.
 pub fn read_grid(table: &RawTable, doses: &GridDoses) -> Result<RawTable> {
     let grid = Grid::of(table)?;
     let (grid, notes) = match (&doses.rows, &doses.columns) {
@@ -30,8 +31,8 @@ pub fn read_grid(table: &RawTable, doses: &GridDoses) -> Result<RawTable> {
             (grid.with_edges(table)?, Some(note.to_owned()))
         }
         _ => {
-            return Err(Error::config("--doses-a, --doses-b: only one of them is given")
-                .help("give the doses of the rows and of the columns, or neither"));
+            return Err(Error::config("only one of doses_a and doses_b (`--doses-a`, `--doses-b`) is given")
+                .help("set the doses of both rows and columns, or neither"));
         }
     };
     let (mut a, mut b, mut readings, mut places) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -53,7 +54,7 @@ pub fn read_grid(table: &RawTable, doses: &GridDoses) -> Result<RawTable> {
     Ok(built)
 }
 
-/// Whether a table could be a grid: numbers only, in columns whose names say nothing, or are numbers.
+/// Whether a table could be a grid: only numbers, in columns without meaningful names or with numbers as names.
 pub(crate) fn looks_like_a_grid(table: &RawTable) -> bool {
     let speechless = |at: usize| {
         let name = &table.names()[at];
@@ -66,13 +67,13 @@ pub(crate) fn looks_like_a_grid(table: &RawTable) -> bool {
         && !table.names()[0].eq_ignore_ascii_case("cell_line")
 }
 
-/// The numbers of a grid, and what its header says.
+/// The numbers of a grid and of its header.
 struct Grid {
-    /// The numbers in the header; none where a name is no number.
+    /// The numbers in the header; `None` where a name is not a number.
     header: Vec<Option<f64>>,
     rows: Vec<Vec<f64>>,
     places: Vec<usize>,
-    /// Of rows and columns, once they are known.
+    /// The doses of rows and columns, once known.
     doses: [Vec<f64>; 2],
 }
 
@@ -96,9 +97,10 @@ impl Grid {
 
     fn with_doses(mut self, table: &RawTable, rows: &[f64], columns: &[f64]) -> Result<Self> {
         let width = self.header.len();
-        for (flag, given, there, what) in
-            [("--doses-a", rows, self.rows.len(), "row"), ("--doses-b", columns, width, "column")]
-        {
+        for (flag, given, there, what) in [
+            ("doses_a (--doses-a)", rows, self.rows.len(), "row"),
+            ("doses_b (--doses-b)", columns, width, "column"),
+        ] {
             if given.len() != there {
                 return Err(Error::config(format!(
                     "{flag}: {} for {} of {}",
@@ -106,13 +108,13 @@ impl Grid {
                     crate::report::counted(there, what),
                     table.label()
                 ))
-                .help(format!("give one dose for each {what}; 0 where the drug is absent")));
+                .help(format!("give one dose per {what}; 0 where the drug is absent")));
             }
             refuse_impossible(flag, given)?;
         }
-        // A header of numbers would be a row of readings that was taken for names.
+        // A header of numbers is a row of readings that was read as names.
         if self.header.iter().all(Option::is_some) {
-            return Err(Error::data(format!("{}: its first row was taken for names", table.label()))
+            return Err(Error::data(format!("{}: the first row was read as column names", table.label()))
                 .help("add a line of names above it, or write the doses on the edges"));
         }
         self.doses = [rows.to_vec(), columns.to_vec()];
@@ -141,7 +143,7 @@ impl Grid {
     }
 }
 
-/// The numbers of the first column, whose first entry, the corner between the edges, may be text.
+/// The numbers of the first column. Its first entry, the corner of the grid, may be text.
 fn first_column(table: &RawTable, expected: &str) -> Result<Vec<f64>> {
     let labels = table.labels(0)?;
     let number = |row: usize| match labels.at(row) {
@@ -158,13 +160,13 @@ fn first_column(table: &RawTable, expected: &str) -> Result<Vec<f64>> {
 fn refuse_impossible(flag: &str, doses: &[f64]) -> Result<()> {
     match doses.iter().find(|dose| !(dose.is_finite() && **dose >= 0.0)) {
         Some(dose) => Err(Error::parameter(flag, dose, "doses, 0 or more, separated by commas")),
-        None if !doses.contains(&0.0) => Err(Error::config(format!("{flag}: has no dose 0"))
-            .help("a matrix needs each drug alone: dose 0 of the other")),
+        None if !doses.contains(&0.0) => Err(Error::config(format!("{flag}: dose 0 is missing"))
+            .help("add dose 0, because a matrix needs each drug alone")),
         None => Ok(()),
     }
 }
 
-/// Whether an edge holds doses: 0 and others, each once, in ascending or descending order.
+/// Whether an edge holds doses: 0 and other doses, without repeats, in ascending or descending order.
 fn are_doses(edge: &[f64]) -> bool {
     let ascending = edge.windows(2).all(|pair| pair[0] < pair[1]);
     let descending = edge.windows(2).all(|pair| pair[0] > pair[1]);
@@ -176,7 +178,7 @@ fn are_doses(edge: &[f64]) -> bool {
 
 fn no_edges(table: &RawTable) -> Error {
     Error::data(format!("{}: has no doses on its edges (0 and higher ones, in order)", table.label())).help(
-        "write the doses of the first drug in the first column and those of the second in the first row; or give them: --doses-a 0,0.1,1 (of the rows) --doses-b 0,0.5,5 (of the columns)",
+        "write the doses of the first drug in the first column and those of the second in the first row; or set doses_a for the rows (`--doses-a 0,0.1,1`) and doses_b for the columns (`--doses-b 0,0.5,5`)",
     )
 }
 

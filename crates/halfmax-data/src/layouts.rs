@@ -1,5 +1,6 @@
-//! Layouts: the shapes in which tables of this field are published, as data. Each entry says which roles a table must have, which it may
-//! have, and what it holds; recognising a table, saying what it lacks and the list in `docs/layouts.md` all come from here.
+//! Layouts: the shapes in which tables of this field are published, as data. Each entry says which roles a table must
+//! have, which it may have, and what it holds. Recognition, the messages about missing roles, and the list in
+//! `docs/layouts.md` all use these entries.
 //!
 //! A new layout is one entry and one fixture.
 
@@ -32,16 +33,16 @@ pub enum Yields {
     DrugFeatures,
     /// Folds.
     Folds,
-    /// What is to be scored.
+    /// Cell lines and drugs to score.
     Wanted,
-    /// Observed beside predicted responses.
+    /// Observed and predicted responses.
     Predictions,
     /// Names of genes.
     GeneNames,
 }
 
 impl Yields {
-    /// The word that stands for it in reports.
+    /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Responses => "responses",
@@ -67,17 +68,17 @@ pub struct Layout {
     pub name: &'static str,
     /// What it holds.
     pub yields: Yields,
-    /// Roles without which a table is not of this layout; of roles in one inner list any one will do.
+    /// Required roles; any one role of an inner list is enough.
     pub needs: &'static [&'static [Role]],
-    /// Roles that are used where they are there.
+    /// Optional roles.
     pub takes: &'static [Role],
-    /// Roles that a table of this layout does not have: another layout fits better.
+    /// Roles that exclude this layout, because another layout fits better.
     pub lacks: &'static [Role],
     /// Who publishes tables like it.
     pub seen_in: &'static str,
 }
 
-/// The layouts, the more particular before the more general.
+/// The layouts, specific ones before general ones.
 pub static LAYOUTS: [Layout; 17] = [
     Layout {
         name: "growth_matrix",
@@ -254,19 +255,19 @@ pub struct Fit {
     pub layout: &'static str,
     /// What it holds.
     pub yields: Yields,
-    /// The roles it lacks, each list of roles any one of which would do.
+    /// The missing roles; any one role of an inner list would be enough.
     pub lacking: Vec<Vec<Role>>,
-    /// How many of the roles it needs are there.
+    /// The number of required roles that the table has.
     pub found: usize,
 }
 
 impl Fit {
-    /// Whether nothing is lacking.
+    /// Whether no required role is missing.
     pub fn is_whole(&self) -> bool {
         self.lacking.is_empty()
     }
 
-    /// What is lacking, in words: "doses, readings".
+    /// The missing roles, in words: "doses, readings".
     pub fn lacks(&self) -> String {
         let words = |roles: &Vec<Role>| {
             let what: Vec<&str> = roles.iter().map(|role| role.what()).collect();
@@ -291,7 +292,7 @@ impl Layout {
     }
 }
 
-/// Whether a table has a role. The first drug of a pair may be called as a single one is.
+/// Whether a table has a role. The first drug of a pair may have the column name of a single drug.
 fn has_role(table: &RawTable, role: Role) -> bool {
     let is_there = |role: Role| table.has_surely(role);
     match role {
@@ -301,13 +302,13 @@ fn has_role(table: &RawTable, role: Role) -> bool {
     }
 }
 
-/// The layout that a table fits: the first that lacks nothing, in the order of the list.
+/// The layout that a table fits: the first layout of the list without a missing role.
 pub fn best_layout(table: &RawTable) -> Option<&'static Layout> {
     LAYOUTS.iter().find(|layout| !layout.is_ruled_out(table) && layout.fit(table).is_whole())
 }
 
-/// The layout that a table fits most nearly though it lacks something: the one with the largest share of its roles there, of as much the
-/// one that needs more.
+/// The nearest layout of a table that fits none: the layout with the largest fraction of its required roles. Ties go to
+/// the layout that requires more roles.
 pub fn nearest_layout(table: &RawTable) -> Option<Fit> {
     let share = |fit: &Fit| fit.found as f64 / (fit.found + fit.lacking.len()) as f64;
     LAYOUTS

@@ -1,5 +1,5 @@
-//! Reading and writing for halfmax: tables of responses and features into a `halfmax_core::Screen`, names of cell lines
-//! and drugs brought together, fingerprints of molecules, model files, and output that is complete or not there.
+//! Reading and writing for halfmax: tables of responses and features into a `halfmax_core::Screen`, harmonised names of
+//! cell lines and drugs, fingerprints of molecules, model files, and atomic output files.
 //!
 //! ```
 //! use halfmax_data::{DataConfig, TargetConfig, load};

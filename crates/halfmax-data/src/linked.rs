@@ -10,16 +10,16 @@ use crate::note::Note;
 use crate::open::{OpenOptions, read_file, read_table};
 use crate::table::{LabelsBuilder, RawColumn, RawTable, Values};
 
-/// A table that explains an id: the end of its file's name, the id, and what it says of it.
+/// A table that explains an id: the end of its file name, the id, and the column with the explanation.
 struct Link {
     file: &'static str,
     id: &'static str,
     says: &'static str,
-    /// The role's key under which it is known afterwards.
+    /// The role key of the explanation.
     called: &'static str,
 }
 
-/// CTRP: experiments say the cell line, compounds their names.
+/// CTRP: experiments give the cell lines, compounds give their names.
 static CELL_LINES: [Link; 2] = [
     Link { file: "meta.per_experiment", id: "experiment_id", says: "master_ccl_id", called: "master_ccl_id" },
     Link { file: "meta.per_cell_line", id: "master_ccl_id", says: "ccl_name", called: "ccl_name" },
@@ -27,24 +27,24 @@ static CELL_LINES: [Link; 2] = [
 static COMPOUND: Link =
     Link { file: "meta.per_compound", id: "master_cpd_id", says: "cpd_name", called: "cpd_name" };
 
-/// A table of CTRP's with the names of cell lines and compounds that its other tables hold, which are looked for beside it. Other tables are
-/// given back as they are.
+/// Adds the names of cell lines and compounds to a CTRP table, from the other CTRP tables in the same folder. Other
+/// tables are returned unchanged.
 ///
 /// # Errors
-/// If a table that is needed is not beside it: names the file; or an id is not explained.
+/// If a required table is not in the same folder (the error names the file), or an id is not explained.
 pub(crate) fn with_names(table: RawTable, path: &Path) -> Result<RawTable> {
     NameLinks::of(&table, path)?.link(table)
 }
 
-/// The tables that explain the ids of one of CTRP's tables; none for other tables.
+/// The tables that explain the ids of a CTRP table; empty for other tables.
 #[derive(Default)]
 pub(crate) struct NameLinks(Vec<(&'static Link, RawTable)>);
 
 impl NameLinks {
-    /// Looks for the tables beside the file of a table, or a sample of it.
+    /// Looks for the tables in the folder of a table or of a sample of the table.
     ///
     /// # Errors
-    /// If a table that is needed is not there: names the file.
+    /// If a required table is missing. The error names the file.
     pub fn of(table: &RawTable, path: &Path) -> Result<Self> {
         let has = |name: &str| table.find(&[name]).is_some();
         if !has("experiment_id") || !has("master_cpd_id") || has("ccl_name") {
@@ -55,17 +55,17 @@ impl NameLinks {
         links.map(|link| Ok((link, beside(table, folder, link)?))).collect::<Result<_>>().map(Self)
     }
 
-    /// The table with what the others say of its ids.
+    /// The table with the explanations of its ids.
     ///
     /// # Errors
-    /// If one of the others lacks a column.
+    /// If an explaining table lacks a column.
     pub fn link(&self, table: RawTable) -> Result<RawTable> {
         self.0.iter().try_fold(table, |table, (link, other)| linked(table, other, link))
     }
 }
 
-/// Whether a file is called as a table is; releases differ in stops and underscores (`v20.meta.per_compound.txt`). What a Mac adds to
-/// archives is passed over.
+/// Whether a file has the name of a table. Releases differ in dots and underscores (`v20.meta.per_compound.txt`). Files
+/// that macOS adds to archives are ignored.
 fn is_called(file: &str, part: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
     !name.starts_with('.') && plain(name).contains(&plain(part))
@@ -84,7 +84,7 @@ fn beside(table: &RawTable, folder: &Path, link: &Link) -> Result<RawTable> {
     match found.first() {
         Some(file) => read_table(file),
         None => Err(Error::data(format!(
-            "{}: names its cell lines and compounds by numbers (experiment_id, master_cpd_id), and the table that explains {} is not beside it",
+            "{}: names its cell lines and compounds by numbers (experiment_id, master_cpd_id), but the table that explains {} is not in the same folder",
             table.label(),
             link.id
         ))
@@ -92,11 +92,15 @@ fn beside(table: &RawTable, folder: &Path, link: &Link) -> Result<RawTable> {
     }
 }
 
-/// A table with what another says of its ids.
+/// A table with the explanations of its ids from another table.
 fn linked(table: RawTable, other: &RawTable, link: &Link) -> Result<RawTable> {
     let column = |table: &RawTable, name: &str| {
         table.find(&[name]).ok_or_else(|| {
-            Error::data(format!("{}: has no column {name}, expected of a file {}", table.label(), link.file))
+            Error::data(format!(
+                "{}: column {name} is missing, expected in a file {}",
+                table.label(),
+                link.file
+            ))
         })
     };
     let ids = other.texts(column(other, link.id)?)?;
@@ -128,7 +132,7 @@ fn linked(table: RawTable, other: &RawTable, link: &Link) -> Result<RawTable> {
     Ok(joined)
 }
 
-/// The tables of an archive of CTRP's, joined to that of its curves; none for other archives.
+/// The curve table of a CTRP archive, joined with its other tables; `None` for other archives.
 ///
 /// # Errors
 /// If a file of the archive cannot be read.

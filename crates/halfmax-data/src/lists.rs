@@ -1,5 +1,5 @@
-//! Rows that hold several readings, made into one row per reading: whole curves in lists, as CCLE publishes them, and replicates in columns of
-//! their own, as O'Neil and co-authors publish them.
+//! Splits rows with several readings into one row per reading: whole curves in lists, as CCLE publishes them, and
+//! replicates in separate columns, as O'Neil and co-authors publish them.
 
 use halfmax_core::{Error, Result, listed};
 
@@ -12,10 +12,10 @@ use crate::roles::{Role, replicate_stem};
 use crate::table::{RawColumn, RawTable, RowPlaces, Values};
 use crate::units::{DoseUnit, split_unit};
 
-/// A table with a column of lists of doses and one of lists of readings as one of readings; none for other tables.
+/// Converts a table with lists of doses and lists of readings into one row per reading; `None` for other tables.
 ///
 /// # Errors
-/// If a row has another number of doses than of readings, or an entry of a list is no number.
+/// If a row has different numbers of doses and readings, or an entry of a list is not a number.
 pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     let (Some(doses), Some(readings)) = (table.role(Role::DoseList), table.role(Role::ReadingList)) else {
         return Ok(None);
@@ -49,7 +49,7 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
         }
     }
     let negative = all_readings.iter().filter(|reading| **reading < -5.0).count() * 4 > all_readings.len();
-    // CCLE's activity is the change of the signal in percent: 0 for no effect, -100 for none left.
+    // CCLE's activity is the change of the signal in percent: 0 for no effect, -100 for no signal left.
     let name = table.names()[readings].to_lowercase();
     let change = name.contains("activity") && negative;
     if change {
@@ -58,7 +58,7 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     let reading_name = if change { "inhibition_percent".to_owned() } else { table.names()[readings].clone() };
     let dose_name = dose_name(&table.names()[doses]);
     let listed = table.with_rows(&rows);
-    // The other columns say which curve a row is of; other lists (errors, numbers of wells) say nothing of a single reading.
+    // The other columns identify the curve. Other lists (errors, numbers of wells) do not describe a single reading.
     let is_list = |column: usize| table.content(column) == Content::NumberLists;
     let mut columns: Vec<RawColumn> = (0..table.names().len())
         .filter(|column| *column != doses && *column != readings && !is_list(*column))
@@ -78,7 +78,7 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     if change {
         notes.push(
             format!(
-                "{:?} is the change of the signal in percent: taken as inhibition with the sign turned",
+                "{:?} is the change of the signal in percent: read as inhibition with the sign reversed",
                 table.names()[readings]
             )
             .into(),
@@ -96,14 +96,14 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
 pub(crate) struct Replicates<'a> {
     /// What they hold.
     pub role: Role,
-    /// In their order in the table, two or more.
+    /// Two or more columns, in table order.
     pub columns: Vec<usize>,
     /// Their name without the numbers.
     stem: &'a str,
 }
 
 impl<'a> Replicates<'a> {
-    /// The replicates of a table; none where its reading is one column, or was said to be.
+    /// The replicates of a table; `None` if the reading is a single column or the user declared its column.
     pub fn of(table: &'a RawTable) -> Option<Self> {
         let role = [Role::Reading, Role::Signal].into_iter().find(|role| table.role(*role).is_some())?;
         let stem_of = |column: usize| replicate_stem(&table.names()[column]).map(|(stem, _)| stem);
@@ -116,22 +116,23 @@ impl<'a> Replicates<'a> {
     }
 }
 
-/// A table whose replicates of one reading are in columns as one row for each; none for other tables.
+/// Converts a table with replicates in columns into one row per replicate; `None` for other tables.
 ///
 /// # Errors
-/// If a value is no number; of a table of two drugs, if two columns could as well be of one drug each.
+/// If a value is not a number, or, in a table of two drugs, if two columns could also hold the readings of one drug
+/// each.
 pub(crate) fn replicates_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     let Some(Replicates { role, columns, stem }) = Replicates::of(table) else { return Ok(None) };
     let quoted: Vec<String> = columns.iter().map(|column| format!("{:?}", table.names()[*column])).collect();
     let plain_numbers = columns.iter().all(|column| !plain(&table.names()[*column]).contains("rep"));
     if columns.len() == 2 && plain_numbers && table.role(Role::DrugB).is_some() {
         return Err(Error::data(format!(
-            "{}: {} could be two replicates, or one of each drug alone",
+            "{}: {} could be two replicates, or the readings of each drug alone",
             table.label(),
             quoted.join(" and ")
         ))
         .help(format!(
-            "call replicates \"{stem}_rep1\" and \"{stem}_rep2\"; or say which column holds the readings of both drugs: --column reading={}",
+            "rename replicates to \"{stem}_rep1\" and \"{stem}_rep2\"; or declare the column with the readings of both drugs: columns = {{ reading = {0} }} (`--column reading={0}`)",
             quoted[0]
         )));
     }
@@ -146,7 +147,7 @@ pub(crate) fn replicates_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
             replicate.push((at + 1) as f64);
         }
         if rows.len() == before {
-            // A row without any reading is counted where the others are.
+            // A row without any reading is counted later, with the other incomplete rows.
             rows.push(row);
             readings.push(f64::NAN);
             replicate.push(1.0);
@@ -162,7 +163,7 @@ pub(crate) fn replicates_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     let place = all.len();
     all.push(RawColumn { name: stem.to_owned(), values: Values::numbers(readings) });
     let mut notes = table.notes.clone();
-    notes.push(format!("{} hold replicates: each is a reading of its own", listed(&quoted, 6)).into());
+    notes.push(format!("{} hold replicates: each is a separate reading", listed(&quoted, 6)).into());
     let mut built = table.with_columns(all, notes)?;
     built.places = RowPlaces::Listed(rows.iter().map(|row| table.row_of(*row) as u32).collect());
     built.keep_what_was_said(table);
@@ -170,7 +171,7 @@ pub(crate) fn replicates_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
     Ok(Some(built))
 }
 
-/// The name of the column of single doses: with the unit that the name of the lists says.
+/// The name of the column of single doses, with the unit in the name of the list column.
 fn dose_name(lists: &str) -> String {
     match split_unit(lists).1 {
         None => "dose".to_owned(),
@@ -183,8 +184,8 @@ fn dose_name(lists: &str) -> String {
     }
 }
 
-/// The entries of a list in one cell: between semicolons or bars where there are any, else between blanks, else between commas. A comma
-/// within an entry is then one of a number.
+/// The entries of a list in one cell: separated by semicolons or bars if there are any, else by blanks, else by commas.
+/// A comma within an entry is then a decimal comma.
 pub(crate) fn entries(list: &str) -> impl Iterator<Item = &str> {
     let inner = list.trim().trim_matches(['[', ']']);
     let marks: &[char] = match () {

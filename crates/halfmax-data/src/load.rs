@@ -1,3 +1,5 @@
+//! Loads a screen: reads all files of a configuration and joins them.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
@@ -24,26 +26,26 @@ use crate::roles::Role;
 use crate::single_agent::{SingleAgentMeasures, with_single_agents};
 use crate::table::RawTable;
 
-/// A screen that was read from files, and what is to be known about the reading.
+/// A screen that was read from files, with information about the reading.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The screen: tables of cell lines and drugs, responses sorted by cell line, then drug.
     pub screen: Screen,
     /// What the responses mean.
     pub target: Target,
-    /// What was read, matched and left out.
+    /// The report on what was read, matched and left out.
     pub report: LoadReport,
-    /// What the sheet of drugs says of each drug of the screen, in their order; nothing without a sheet.
+    /// The sheet's record of each drug of the screen, in the order of the drugs; empty without a sheet.
     pub drug_rows: Vec<DrugRecord>,
-    /// The single-agent responses among the features, where there are any.
+    /// The single-agent responses among the features, if any.
     pub single_agents: Option<SingleAgentMeasures>,
     /// The files, for a manifest.
     pub inputs: Vec<InputFile>,
-    /// For each kind of block that is to be thinned, how many of its most variable features to keep.
+    /// For each kind of block to reduce, the number of most variable features to keep.
     pub top_variance: Vec<(String, usize)>,
-    /// The fold of each response, where a fold column was asked for.
+    /// The fold of each response, if the split names a fold column.
     pub folds: Option<Vec<Option<usize>>>,
-    /// The lowest and the highest dose tested of each response, in µM, where the table of responses says them.
+    /// The lowest and the highest tested dose of each response, in µM, if the table of responses gives them.
     pub tested_doses: Option<Vec<Option<[f64; 2]>>>,
     /// See [`ResponseTable::fold_conflicts`].
     pub fold_conflicts: Vec<String>,
@@ -55,13 +57,13 @@ pub struct Loaded {
 /// A file that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InputFile {
-    /// Where; files that are part of the program begin with `dataset:`.
+    /// The path; for files that are part of the program, it begins with `dataset:`.
     pub path: String,
     /// Its SHA-256, in hexadecimal.
     pub sha256: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// For a file of a fetched dataset: `dataset:NAME/FILE`, by which it is found on another machine.
+    /// For a file of a fetched dataset: `dataset:NAME/FILE`, which finds it on another machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
 }
@@ -79,11 +81,11 @@ impl InputFile {
 
 /// Reads everything that a configuration names and joins it to a screen. Paths are relative to `base`.
 ///
-/// Cell lines are kept that have a response and a row in every file of a required kind (expression) that is not optional; drugs,
+/// Keeps the cell lines that have a response and a row in every expression file that is not optional. Keeps the drugs
 /// that have a response. Other features may be missing.
 ///
 /// # Errors
-/// If a file cannot be used, or nothing is left once the files are joined.
+/// If a file cannot be used, or nothing is left after joining the files.
 pub fn load(
     data: &DataConfig,
     target: &TargetConfig,
@@ -151,7 +153,7 @@ pub fn load(
         None => (cells, drugs, None),
         Some(_) if !responses.combinations => {
             return Err(Error::config("data.single_agent is given, but the responses are to single drugs")
-                .help("leave it out: it is for screens of combinations"));
+                .help("remove it: only screens of combinations use it"));
         }
         Some(_) => {
             let table = files.single_agent.as_ref();
@@ -174,7 +176,7 @@ pub fn load(
             return Err(Error::config(
                 "data.reference_study is given, but the responses are to combinations of drugs",
             )
-            .help("leave it out: ceilings are for screens of single drugs"));
+            .help("remove it: only screens of single drugs have ceilings"));
         }
         Some(table) => {
             let measured =
@@ -182,7 +184,7 @@ pub fn load(
             let mut again = read_responses(table, &lines, &measured, None)?;
             let joined = join_reference_study(&screen, &again.observed);
             again.report.notes.push(format!(
-                "the reference study: {} of its {} responses are of cell lines and drugs of the screen",
+                "the reference study: {} of its {} responses belong to cell lines and drugs of the screen",
                 joined.len(),
                 again.observed.len()
             ));
@@ -225,7 +227,7 @@ fn join_reference_study(screen: &Screen, observed: &ObservedResponses) -> Vec<(u
     (0..observed.len()).filter_map(join).collect()
 }
 
-/// Reads a file with what is said of it, and of the columns of all files.
+/// Reads a file with its options and the declarations for all files.
 fn read(file: &TableFile, data: &DataConfig, base: &Path) -> Result<RawTable> {
     let options = TableOptions { everywhere: data.columns.clone(), ..file.options.clone() };
     options.read(&base.join(&file.file))
@@ -235,9 +237,9 @@ fn read(file: &TableFile, data: &DataConfig, base: &Path) -> Result<RawTable> {
 struct OpenedCells {
     kind: CellKind,
     table: RawTable,
-    /// Of its most variable features to keep this many.
+    /// The number of most variable features to keep.
     most: Option<usize>,
-    /// Whether cell lines without a row are left out.
+    /// Whether to leave out cell lines without a row.
     required: bool,
 }
 
@@ -272,7 +274,7 @@ pub fn is_file_name(response: &Path) -> bool {
     response.extension().is_some()
 }
 
-/// The name of a table of a dataset; nothing for a file.
+/// The name of a dataset's table; `None` for a file.
 pub(crate) fn table_name(path: &Path) -> Option<String> {
     (!is_file_name(path)).then(|| path.display().to_string())
 }
@@ -284,7 +286,7 @@ impl Files {
         }
         let Some(response) = &data.response else {
             return Err(Error::config("data.response is missing: expected the table of responses").help(
-                "set response = \"file.csv\", or dataset = \"NAME\" for one that `halfmax data list` names",
+                "set response = \"file.csv\", or dataset = \"NAME\" for a known dataset (`halfmax data list` lists them)",
             ));
         };
         let mut cells = Vec::new();
@@ -339,7 +341,8 @@ impl Files {
         Ok(Self { response, reference_study, cells, drugs, single_agent, dataset: Some(dataset) })
     }
 
-    /// The drugs of the response table with their structures, one row each, where there is no sheet of drugs and the table has them.
+    /// The drugs of the response table with their structures, one row each, if there is no drug sheet and the table has
+    /// structures.
     fn structures_in_rows(&self, combinations: bool) -> Result<Option<RawTable>> {
         let roles = (self.response.role(Role::Drug), self.response.role(Role::Smiles));
         let (Some(drug), Some(_), None, false) = (roles.0, roles.1, &self.drugs, combinations) else {
@@ -356,7 +359,7 @@ impl Files {
         let of_drugs = [Role::Drug, Role::Smiles, Role::Targets, Role::TargetPathway];
         let columns: Vec<usize> = of_drugs.iter().filter_map(|role| self.response.role(*role)).collect();
         let mut table = self.response.with_rows(&rows);
-        // The other columns are of each response, not of its drug.
+        // The other columns describe the response, not its drug.
         table.ignored = (0..table.names().len()).filter(|column| !columns.contains(column)).collect();
         table.notes = vec!["the structures of the drugs are in the table of responses".into()];
         Ok(Some(table))
@@ -378,7 +381,7 @@ impl Files {
     }
 }
 
-/// The cell lines with a response and a row in every file that is required.
+/// The cell lines with a response and a row in every required file.
 fn joined(
     measured: &BTreeSet<String>,
     parts: &[(CellKind, CellFeatures)],
@@ -408,7 +411,7 @@ fn joined(
     )))
 }
 
-/// What a file calls its cell lines, the first few.
+/// The first few cell-line names of a file.
 fn called(file: &Identified) -> String {
     let mut names: Vec<&String> = file.spellings.values().filter_map(|names| names.first()).collect();
     names.sort_by_key(|name| (name.len() > 24, *name));
@@ -423,7 +426,7 @@ fn kind_of(file: &Identified) -> IdKind {
     IdKind::of_most(file.spellings.values().filter_map(|names| names.first()).map(String::as_str))
 }
 
-/// Files of which nothing joins, refused.
+/// Refuses a file if no cell line joins.
 fn refuse_unjoined(part: &CellFeatures, kept: &BTreeSet<String>, responses: &Identified) -> Result<()> {
     if part.ids.iter().any(|id| kept.contains(id)) {
         return Ok(());
@@ -431,15 +434,15 @@ fn refuse_unjoined(part: &CellFeatures, kept: &BTreeSet<String>, responses: &Ide
     let file = &part.report.shape.file;
     let (own, other) = (called(&part.identified), called(responses));
     Err(Error::data(format!(
-        "{file}: none of its cell lines has a response: it has {own}, the responses have {other}"
+        "{file}: no cell line has a response: the file has {own}, the responses have {other}"
     ))
     .help(format!(
-        "leave the file out, or {}",
+        "remove the file, or {}",
         linking_annotation(kind_of(responses), kind_of(&part.identified))
     )))
 }
 
-/// Warns of files of which little joins: less than half of the cell lines that they could share with the responses.
+/// Warns about files that join poorly: fewer than half of the cell lines that they could share with the responses.
 fn joined_little(measured: &BTreeSet<String>, parts: &[(CellKind, CellFeatures)]) -> Vec<String> {
     let warning = |(_, part): &(CellKind, CellFeatures)| {
         let common = part.ids.iter().filter(|id| measured.contains(*id)).count();
@@ -447,7 +450,7 @@ fn joined_little(measured: &BTreeSet<String>, parts: &[(CellKind, CellFeatures)]
         let without: Vec<&String> = part.ids.iter().filter(|id| !measured.contains(*id)).collect();
         (2 * common < most).then(|| {
             format!(
-                "{}: only {common} of its {} cell lines have responses, without are {}",
+                "{}: only {common} of its {} cell lines have responses; without responses: {}",
                 part.report.shape.file,
                 part.ids.len(),
                 listed(&without, 5)
@@ -480,9 +483,9 @@ fn note_left_out(
     }
 }
 
-/// The tissue of each cell line that is kept, by the lists of cell lines, else by the table of responses, and what is to be known of it. A
-/// label of the table (COREAD) is replaced by the lists' word for it (Bowel), which is that of most lines of this label that they know:
-/// two words for one tissue would make two groups of it.
+/// The tissue of each kept cell line, from the lists of cell lines, else from the table of responses, with notes. A
+/// label of the table (COREAD) is replaced by the word that the lists give to most lines with this label (Bowel). Two
+/// words for one tissue would split it into two groups.
 fn tissues(
     kept: &BTreeSet<String>,
     lines: &CellLines,
@@ -511,15 +514,15 @@ fn tissues(
         })
         .collect();
     let note = format!(
-        "tissues of cell lines that no list knows, by this table: {} ({})",
+        "cell lines unknown to the lists, with the tissue of this table: {} ({})",
         added.len(),
         listed(&added, 5)
     );
     (tissues, if added.is_empty() { Vec::new() } else { vec![note] })
 }
 
-/// The table of cell lines: each file's blocks in the order of the ids, and the tissue as a grouping: that of a file, else the known ones,
-/// which are taken.
+/// The table of cell lines: each file's blocks in the order of the ids, and the tissue as a grouping: from a file, else
+/// the known tissues, which are taken.
 fn cell_table(
     kept: &BTreeSet<String>,
     parts: Vec<(CellKind, CellFeatures)>,
@@ -537,7 +540,7 @@ fn cell_table(
         if report.matched < kept.len() {
             let absent: Vec<&String> = kept.iter().filter(|id| !place.contains_key(id)).collect();
             report.notes.push(format!(
-                "cell lines of the screen without a row here, their values are missing: {} ({})",
+                "cell lines of the screen without a row here, whose values are missing: {} ({})",
                 absent.len(),
                 listed(&absent, 5)
             ));
@@ -552,11 +555,11 @@ fn cell_table(
             |(block, columns): (&FeatureBlock, &Vec<usize>)| block.entities() > 1 && columns.is_empty();
         if !blocks.is_empty() && blocks.iter().zip(&varying).all(constant) {
             return Err(Error::data(format!("{}: every feature is constant", report.shape.file))
-                .help("check that the file holds the values it should"));
+                .help("check that the file holds the intended values"));
         }
         for (block, columns) in blocks.into_iter().zip(varying) {
             if table.block(&block.kind).is_some() && block.kind == TISSUE {
-                report.notes.push("its tissue is not used: an earlier file has one".into());
+                report.notes.push("its tissue is not used: an earlier file gives the tissue".into());
                 continue;
             }
             let Some(block) = without_constants(block, &columns, &mut report)? else { continue };
@@ -576,7 +579,7 @@ fn cell_table(
     Ok((table, reports))
 }
 
-/// The block without constant features, those that are not `varying`; none if all are.
+/// The block without constant features (those not in `varying`); `None` if all features are constant.
 fn without_constants(
     block: FeatureBlock,
     varying: &[usize],
@@ -585,7 +588,7 @@ fn without_constants(
     let floor = at_the_floor(&block);
     if floor > 0 {
         report.notes.push(format!(
-            "{floor} features of {} are at the lowest value of every cell line: placeholders, not measurements",
+            "{floor} features of {} have the lowest value in every cell line: placeholders, not measurements",
             block.kind
         ));
     }
@@ -595,7 +598,7 @@ fn without_constants(
     report.constant += block.len() - varying.len();
     if varying.is_empty() {
         report.notes.push(format!(
-            "no feature of {} is used: each holds one value only ({})",
+            "no feature of {} is used: every feature is constant ({})",
             block.kind,
             listed(&block.names, 5)
         ));
@@ -633,10 +636,10 @@ fn screen_of(
     Screen::new(target, vec![cells, drugs], sides, Responses::new(entities, values, None)?)
 }
 
-/// Fewer responses than these say little of a drug.
+/// A drug with fewer responses is reported as poorly measured.
 const FEW_RESPONSES: usize = 5;
 
-/// What to know of drugs that were hardly measured, or always with the same result.
+/// Warnings about drugs that have few responses or always the same response.
 fn poor_drugs(screen: &Screen) -> Vec<String> {
     let (responses, drugs) = (&screen.responses, screen.table(1));
     let mut found: Vec<(usize, f32, f32)> = vec![(0, f32::INFINITY, f32::NEG_INFINITY); drugs.len()];
@@ -655,14 +658,14 @@ fn poor_drugs(screen: &Screen) -> Vec<String> {
     let mut warnings = Vec::new();
     if !few.is_empty() {
         warnings.push(format!(
-            "{} drugs have fewer than {FEW_RESPONSES} responses, so that models know little of them: {}",
+            "{} drugs have fewer than {FEW_RESPONSES} responses, so models learn little about them: {}",
             few.len(),
             listed(&few, 5)
         ));
     }
     if !constant.is_empty() {
         warnings.push(format!(
-            "{} drugs have the same response in every cell line, so that nothing can be learnt of them: {}",
+            "{} drugs have the same response in every cell line, so models learn nothing about them: {}",
             constant.len(),
             listed(&constant, 5)
         ));
@@ -690,7 +693,7 @@ fn load_report(
     if !ambiguous.is_empty() {
         let names: Vec<&String> = ambiguous.keys().collect();
         warnings.push(format!(
-            "names that could mean several cell lines, left out where a file has no punctuation: {}",
+            "ambiguous names, which could mean several cell lines, left out where a file has no punctuation: {}",
             listed(&names, 5)
         ));
     }
@@ -712,16 +715,15 @@ fn load_report(
     }
 }
 
-/// Reads cell lines to score from one or more files. The kind of a file is found from its content where it is not
-/// given: `*_mut` columns or a tissue factor are events, 0 and 1 mutations, text categories, other numbers expression.
-/// Columns named `kind/feature` say their kind themselves. Cell lines are those of all files together; what a file
-/// lacks is missing.
+/// Reads cell lines to score from one or more files. If the kind of a file is not given, its content decides: `*_mut`
+/// columns or a tissue factor mean events, 0 and 1 mutations, text categories, other numbers expression. Columns named
+/// `kind/feature` state their kind. The cell lines of all files are united; values that a file lacks are missing.
 ///
-/// With the feature space of the model that is to score them, tables are turned by its features, too, and features are called
-/// as the model calls those of the same genes. `set` says which way round the files are, instead of what is found out.
+/// With the feature space of the scoring model, the features of the model also decide the orientation of tables, and
+/// features get the model's names of the same genes. `set` fixes the orientation of the files instead of detecting it.
 ///
 /// # Errors
-/// If a file cannot be read, could be either way round, or two files hold the same kind.
+/// If a file cannot be read, its orientation is ambiguous, or two files hold the same kind.
 pub fn read_cells_for_scoring<F: Clone + Into<TableFile>>(
     files: &[(F, Option<CellKind>)],
     space: Option<&FeatureSpace>,
@@ -735,7 +737,7 @@ pub fn read_cells_for_scoring<F: Clone + Into<TableFile>>(
         let kind = match kind {
             Some(kind) => *kind,
             None => crate::inspect::cell_kind(&table).ok_or_else(|| {
-                Error::data(format!("{}: is not recognised as features of cell lines", table.label()))
+                Error::data(format!("{}: not recognised as features of cell lines", table.label()))
                     .help("expected a column cell_line and one column per feature")
             })?,
         };

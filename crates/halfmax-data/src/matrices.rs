@@ -28,13 +28,12 @@ use crate::separating::Repeats;
 use crate::table::{Labels, RawTable};
 use crate::units::DoseFactors;
 
-/// How the readings of combinations are to be taken.
+/// How to interpret the readings of combinations.
 #[derive(Clone, Debug, Default)]
 pub struct MatrixOptions {
-    /// What the readings are; guessed from the column's name and range if not given.
+    /// The unit of the readings; guessed from the column's name and range if not given.
     pub unit: Option<ReadingUnit>,
-    /// What every dose is to be multiplied with to be in µM; by columns of units, else by the columns' names, else 1, if not
-    /// given.
+    /// The factor that converts every dose to µM. Default: the unit columns, else the column names, else 1.
     pub dose_factor: Option<f64>,
     /// The two drugs of a table without columns of drugs.
     pub drugs: Option<[String; 2]>,
@@ -43,18 +42,18 @@ pub struct MatrixOptions {
 /// The readings of one pair of drugs in one cell line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
-    /// What the file calls the block; of a file without a column of blocks, its number, from 1.
+    /// The name of the block in the file; without a column of blocks, its number, from 1.
     pub id: String,
     /// The first and the second drug, as the file names them.
     pub drugs: [String; 2],
-    /// The cell line, as the file names it; none where it has no such column.
+    /// The cell line, as the file names it; `None` without such a column.
     pub cell_line: Option<String>,
     /// `[dose of the first drug in µM, dose of the second in µM, inhibition in percent]`, in the order of the rows.
     pub readings: Vec<[f64; 3]>,
 }
 
 impl Block {
-    /// Whether both drugs are one and the same: a sham combination.
+    /// Whether both drugs are the same: a sham combination.
     pub fn is_sham(&self) -> bool {
         drug_key(&self.drugs[0]) == drug_key(&self.drugs[1])
     }
@@ -63,28 +62,30 @@ impl Block {
 /// The dose matrices of a table.
 #[derive(Clone, Debug)]
 pub struct Matrices {
-    /// The blocks, in the order in which the file first has them.
+    /// The blocks, in order of first appearance in the file.
     pub blocks: Vec<Block>,
     /// The blocks of three and more drugs.
     pub many: Vec<MultiBlock>,
-    /// What the readings were taken for.
+    /// The unit of the readings.
     pub unit: ReadingUnit,
-    /// Whether nothing says what unit the doses are in, so that µM was assumed.
+    /// Whether the unit of the doses is unstated, so that µM was assumed.
     pub dose_unit_assumed: bool,
-    /// Rows left out because the reading is missing.
+    /// The number of rows left out because the reading is missing.
     pub incomplete: usize,
-    /// What else to know: rows whose drugs were put in order, vehicles, drugs alone that serve several blocks, what is pooled.
+    /// Notes: rows with reordered drugs, vehicles, single-drug rows that serve several blocks, pooled columns.
     pub notes: Vec<String>,
 }
 
-/// Finds the dose matrices of a table. Without a column of blocks, a block is what one pair of drugs, in either order, has in one cell
-/// line; a drug alone then serves all its pairs in that cell line. A vehicle, or no drug, is dose 0 of the partner. Where wells have three or
-/// more drugs, every such set of drugs is a block, and every pair where the others are absent is one, too.
+/// Finds the dose matrices of a table. Without a column of blocks, a block holds the readings of one pair of drugs, in
+/// either order, in one cell line. Rows of a drug alone then serve all its pairs in that cell line. A vehicle, or no
+/// drug, is dose 0 of the partner. Where wells have three or more drugs, every such set of drugs is a block. Every pair
+/// in wells without the other drugs is also a block.
 ///
 /// # Errors
-/// If a column is missing; a drug, cell line or dose is missing, a dose is negative or its unit unknown, a reading cannot be; a third drug
-/// was given whose name or dose no column has; one block has several pairs of drugs or cell lines, or several units for the doses of one drug; readings would be pooled
-/// that a column tells apart; what the readings are is not clear. Names the file, the column, the row and the value.
+/// If a column is missing; a drug, cell line or dose is missing; a dose is negative or its unit unknown; a reading is
+/// impossible; a third drug is present but its name or dose has no column; one block has several pairs of drugs,
+/// several cell lines, or several dose units of one drug; pooling would mix readings that a column distinguishes; or
+/// the unit of the readings is unclear. The error names the file, the column, the row and the value.
 pub fn read_matrices(table: &RawTable, options: &MatrixOptions) -> Result<Matrices> {
     let label = table.label();
     read_blocks(table, options).map_err(|error| error.in_file(label))
@@ -103,7 +104,7 @@ fn read_blocks(table: &RawTable, options: &MatrixOptions) -> Result<Matrices> {
     Ok(found)
 }
 
-/// A table without the rows that `halfmax synergy --impute` filled in, if it has any, and how many they are.
+/// The table without imputed rows (column `imputed`), if it has any, and the number of these rows.
 fn without_filled_in(table: &RawTable) -> Result<(Option<RawTable>, usize)> {
     let Some(column) = table.find(&["imputed"]) else { return Ok((None, 0)) };
     let marks = table.texts(column)?;
@@ -169,7 +170,7 @@ fn read_measured(table: &RawTable, options: &MatrixOptions) -> Result<Matrices> 
     Ok(Matrices { blocks, many: Vec::new(), unit, dose_unit_assumed: wells.assumed, incomplete, notes })
 }
 
-/// The matrices of a table some of whose wells have three or more drugs.
+/// The matrices of a table in which some wells have three or more drugs.
 fn read_many_drugs(
     table: &RawTable,
     options: &MatrixOptions,
@@ -198,7 +199,7 @@ fn untreated(readings: &[f64], is_untreated: impl Fn(usize) -> bool) -> Vec<f64>
     rows.map(|row| readings[row]).collect()
 }
 
-/// The inhibitions in percent; NaN where a reading is missing. Refuses what no plate can show.
+/// The inhibitions in percent; NaN where a reading is missing. Refuses impossible values.
 fn inhibitions(table: &RawTable, columns: &Columns, readings: &[f64], unit: ReadingUnit) -> Result<Vec<f64>> {
     let inhibition = |(at, reading): (usize, &f64)| {
         let inhibition = unit.inhibition_percent(*reading);
@@ -221,14 +222,14 @@ fn jitter_note(blocks: usize) -> Option<String> {
     })
 }
 
-/// Inhibitions, in percent, that a plate can show: below, there would be ten times as many cells as in the control.
+/// Plausible inhibitions, in percent. Below this range, the well would have ten times as many cells as the control.
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = -900.0..=200.0;
-/// Doses within this share of the lowest of them are one nominal dose: dispensers err by 1 to 2 %.
+/// Doses within this fraction of the lowest are one nominal dose, because dispensers err by 1 to 2 %.
 const SAME_NOMINAL_DOSE: f64 = 0.04;
-/// Doses that differ by less are the same but for rounding; they stay as they are.
+/// Doses that differ by less are equal except for rounding; they stay unchanged.
 const ROUNDING: f64 = 1e-6;
 
-/// Sets doses of one drug that differ only by the error of a dispenser to their mean. Returns whether there were any.
+/// Sets doses of one drug that differ only by dispensing error to their mean. Returns whether any dose changed.
 fn set_to_nominal(doses: &mut [&mut f64]) -> bool {
     let mut changed = false;
     let mut order: Vec<usize> = (0..doses.len()).filter(|at| *doses[*at] > 0.0).collect();
@@ -251,7 +252,7 @@ fn set_to_nominal(doses: &mut [&mut f64]) -> bool {
 }
 
 struct Columns {
-    /// None where the two drugs were said.
+    /// `None` if the caller names the two drugs.
     drugs: Option<[usize; 2]>,
     doses: [usize; 2],
     units: [Option<usize>; 2],
@@ -260,7 +261,7 @@ struct Columns {
     block: Option<usize>,
     /// The dose of a third drug.
     third_dose: Option<usize>,
-    /// The third, fourth, … drugs of which both the drug and the dose are there.
+    /// The third, fourth, … drugs that have both a drug column and a dose column.
     further: Vec<Further>,
 }
 
@@ -288,7 +289,7 @@ impl Columns {
         })
     }
 
-    /// Every column that is used.
+    /// All used columns.
     fn used(&self, table: &RawTable) -> Vec<usize> {
         let drugs = self.drugs.iter().flatten().copied();
         let more = [self.cell_line, self.block, self.third_dose, table.role(Role::DrugC)];
@@ -297,7 +298,7 @@ impl Columns {
         drugs.chain(self.doses).chain([self.reading]).chain(more).collect()
     }
 
-    /// Refuses wells of three drugs: they are no replicates of the wells of two.
+    /// Refuses wells of three drugs, which are not replicates of wells with two drugs.
     fn refuse_third_drug(&self, table: &RawTable) -> Result<()> {
         let drug = table.role(Role::DrugC);
         let Some(column) = self.third_dose.or(drug) else { return Ok(()) };
@@ -317,13 +318,15 @@ impl Columns {
         let name = &table.names()[column];
         let third = drug.map(|column| format!(" ({:?})", table.names()[column])).unwrap_or_default();
         let advice = match self.third_dose {
-            Some(_) => format!("score the pair where the third drug is absent: --where {name:?}=0"),
+            Some(_) => format!(
+                "score the pair where the third drug is absent: where = {{ {name:?} = \"0\" }} (`--where {name:?}=0`)"
+            ),
             None => format!(
-                "leave the rows with a third drug out, or set the column aside on purpose (--column ignore={name:?})"
+                "remove the rows with a third drug, or ignore the column: columns = {{ ignore = {name:?} }} (`--column ignore={name:?}`)"
             ),
         };
         Err(Error::data(format!(
-            "{}: column {name:?}: {} with a third drug{third}, for example row {}: a matrix is of two drugs",
+            "{}: column {name:?}: {} with a third drug{third}, for example row {}: expected a matrix of two drugs",
             table.label(),
             match rows.len() {
                 1 => "1 row has a well".to_owned(),
@@ -335,7 +338,8 @@ impl Columns {
     }
 }
 
-/// The column of a third drug's doses: `conc3`; `conc_c`, which is the column drug's dose beside `conc_r`, where `conc_b` is there, too.
+/// The column of a third drug's doses: `conc3`; or `conc_c` if `conc_b` exists too. Beside `conc_r`, `conc_c` is the
+/// dose of the column drug.
 fn third_dose(table: &RawTable) -> Option<usize> {
     let is_c = |column: usize| {
         let name = crate::columns::plain(&crate::units::split_unit(&table.names()[column]).0);
@@ -369,7 +373,7 @@ fn dose_columns(table: &RawTable, third: Option<usize>) -> Result<[usize; 2]> {
     }
 }
 
-/// The error of a table without doses of one drug: suggests columns of numbers that no role has.
+/// The error for a table without doses of one drug. Suggests numeric columns without a role.
 fn no_doses(table: &RawTable, role: Role) -> Error {
     let free: Vec<&String> = (0..table.names().len())
         .filter(|column| table.is_numeric(*column) && table.roles_of_column(*column).is_empty())
@@ -377,7 +381,7 @@ fn no_doses(table: &RawTable, role: Role) -> Error {
         .collect();
     match free.as_slice() {
         [a, b, ..] if role == Role::DoseA => no_column(table, role).help(format!(
-            "say which columns hold the doses: --column dose_a={a:?} --column dose_b={b:?}; and which drugs they are of, if no column does: --drugs \"FIRST,SECOND\""
+            "declare the dose columns: columns = {{ dose_a = {a:?}, dose_b = {b:?} }} (`--column dose_a={a:?} --column dose_b={b:?}`); if no column names the drugs, set them (`--drugs \"FIRST,SECOND\"`)"
         )),
         _ => no_column(table, role),
     }
@@ -385,18 +389,18 @@ fn no_doses(table: &RawTable, role: Role) -> Error {
 
 fn names_its_drugs(table: &RawTable, column: usize) -> Error {
     Error::config(format!(
-        "--drugs: {} names its drugs itself, in column {:?}",
+        "drugs (`--drugs`): {} names its drugs itself, in column {:?}",
         table.label(),
         table.names()[column]
     ))
-    .help("leave --drugs out, or set the columns of drugs aside (--column ignore=NAME)")
+    .help("remove the setting (`--drugs`), or ignore the columns of drugs: columns = {{ ignore = [\"NAME\"] }} (`--column ignore=NAME`)")
 }
 
-/// The error of a table that does not name its drugs: says how to.
+/// The error for a table that does not name its drugs. The help explains how to name them.
 fn no_drugs(table: &RawTable) -> Error {
     let error = no_column(table, Role::DrugA);
     if looks_like_a_grid(table) {
-        return error.help("if the table is a matrix with the doses on its edges, say --layout grid --drugs \"ROWS,COLUMNS\"; if it holds readings only, give the doses, too: --doses-a 0,0.1,1 (of the rows) --doses-b 0,0.5,5 (of the columns)");
+        return error.help("if the table is a matrix with the doses on its edges, set layout = \"grid\" and the two drugs (`--layout grid --drugs \"ROWS,COLUMNS\"`); if it holds only readings, also set the doses of rows and columns (`--doses-a 0,0.1,1 --doses-b 0,0.5,5`)");
     }
     let free: Vec<&String> = (0..table.names().len())
         .filter(|column| table.is_numeric(*column) && table.roles_of_column(*column).is_empty())
@@ -404,16 +408,16 @@ fn no_drugs(table: &RawTable) -> Error {
         .collect();
     let doses = match free.as_slice() {
         [a, b, ..] if table.role(Role::DoseA).is_none() => {
-            format!(", and which columns hold their doses: --column dose_a={a:?} --column dose_b={b:?}")
+            format!("; declare the dose columns, too: `--column dose_a={a:?} --column dose_b={b:?}`")
         }
         _ => String::new(),
     };
     error.help(format!(
-        "name columns drug_a and drug_b, say which they are (--column drug_a=NAME --column drug_b=NAME); or, for one pair, say which drugs they are: --drugs \"FIRST,SECOND\"{doses}"
+        "name the columns drug_a and drug_b, or declare them (`--column drug_a=NAME --column drug_b=NAME`); for a single pair, set the drugs (`--drugs \"FIRST,SECOND\"`){doses}"
     ))
 }
 
-/// What the readings are: as said, as the column's name says, or as the untreated wells show.
+/// The unit of the readings: as declared, by the column name, or by the untreated wells.
 fn unit_said_or_seen(
     table: &RawTable,
     columns: &Columns,
@@ -428,7 +432,7 @@ fn unit_said_or_seen(
         seen = seen_from_untreated(&mut untreated, readings);
         if let Some(unit) = seen {
             notes.push(format!(
-                "{name:?} does not say what it holds: taken as {}, by the untreated wells; say it with --response",
+                "the name {name:?} does not give the unit: read as {}, judged by the untreated wells; set the unit of the readings to be sure (`--response`)",
                 unit.name()
             ));
         }
@@ -438,7 +442,8 @@ fn unit_said_or_seen(
     Ok(unit)
 }
 
-/// What readings are if the untreated wells show it: they read 0 as inhibition and 1 or 100 as viability, and treated ones otherwise.
+/// The unit of the readings, if the untreated wells show it: about 0 for inhibition, 1 or 100 for viability, with
+/// different values in treated wells.
 fn seen_from_untreated(untreated: &mut [f64], readings: &[f64]) -> Option<ReadingUnit> {
     let known = || (0..readings.len()).filter(|at| !readings[*at].is_nan());
     let size = usual_size(readings.iter().copied());
@@ -460,19 +465,19 @@ fn seen_from_untreated(untreated: &mut [f64], readings: &[f64]) -> Option<Readin
     }
 }
 
-/// What each row holds: up to two drugs, each with its dose in µM.
+/// The rows: up to two drugs, each with its dose in µM.
 struct Wells {
     /// The names of all drugs.
     names: Vec<String>,
-    /// The drugs of each row; none where a side has no drug or a vehicle.
+    /// The drugs of each row; `None` for a side without a drug or with a vehicle.
     drugs: Vec<[Option<usize>; 2]>,
-    /// The doses in µM; 0 where there is no drug.
+    /// The doses in µM; 0 without a drug.
     doses: Vec<[f64; 2]>,
-    /// What the doses were multiplied with.
+    /// The factors that converted the doses to µM.
     factors: Vec<[f64; 2]>,
-    /// Vehicles, by column and name, and in how many rows they stand.
+    /// Vehicles by column and name, with their number of rows.
     vehicles: BTreeMap<(usize, String), usize>,
-    /// Whether nothing says what unit the doses of one drug are in.
+    /// Whether the unit of one drug's doses is unstated.
     assumed: bool,
 }
 
@@ -513,7 +518,7 @@ impl Wells {
                 let drug = label.and_then(|label| numbers[label]);
                 match (drug, columns.drugs) {
                     (Some(_), _) if value.is_nan() => {
-                        return Err(missing(table, column, row, "a dose; 0 where the other drug is alone"));
+                        return Err(missing(table, column, row, "a dose, 0 if the other drug is alone"));
                     }
                     (None, Some(drugs)) if label.is_none() && value > 0.0 => {
                         let expected = format!("the name of a drug, since its dose is {}", value);
@@ -541,7 +546,7 @@ impl Wells {
             let is_first = columns.drugs.is_some_and(|drugs| drugs[0] == *column);
             let partner = if is_first { "second" } else { "first" };
             format!(
-                "{name:?} in column {:?} is a vehicle, not a drug: {} of the {partner} drug alone, or untreated",
+                "{name:?} in column {:?} is a vehicle, not a drug: {} of the {partner} drug alone or untreated",
                 table.names()[*column],
                 counted(*rows, "row")
             )
@@ -550,7 +555,7 @@ impl Wells {
     }
 }
 
-/// Whether a name says that there is no drug.
+/// Whether a name means "no drug".
 fn is_no_drug(name: &str) -> bool {
     name == "0" || is_vehicle(name)
 }
@@ -558,7 +563,7 @@ fn is_no_drug(name: &str) -> bool {
 fn missing(table: &RawTable, column: usize, at: usize, expected: &str) -> Error {
     let name = &table.names()[column];
     Error::data(format!(
-        "{}: column {name:?}, row {}: is empty: expected {expected}",
+        "{}: column {name:?}, row {}: empty, expected {expected}",
         table.label(),
         table.row_of(at)
     ))
@@ -570,7 +575,7 @@ fn missing(table: &RawTable, column: usize, at: usize, expected: &str) -> Error 
 #[derive(Clone, Copy, Debug)]
 struct BlockRow {
     at: usize,
-    /// The side of the row, 0 or 1, that holds the block's first drug, and the one that holds its second; none where it is absent.
+    /// The sides of the row, 0 or 1, that hold the block's first and second drug; `None` if the drug is absent.
     sides: [Option<usize>; 2],
 }
 
@@ -599,13 +604,13 @@ struct Draft {
 /// The rows of a table, block by block.
 struct Assembly {
     blocks: Vec<Draft>,
-    /// Rows of a drug alone, or of none, that serve more than one block.
+    /// The number of rows without a combination that serve more than one block.
     shared: usize,
-    /// Rows of a drug alone that has no pair in the same block or cell line.
+    /// The number of single-drug rows without a pair of this drug in the same block or cell line.
     homeless: usize,
 }
 
-/// What rows of one block have in common before their drugs are looked at.
+/// The properties that rows of one block share, before looking at their drugs.
 type Group = (Option<u32>, Option<u32>);
 
 impl Assembly {
@@ -648,7 +653,7 @@ impl Assembly {
             }
             found.fill(&mut drafts[first..], wells, &rows);
         }
-        // In the order in which the file first has them.
+        // In order of first appearance in the file.
         drafts.sort_by_key(|(at, _)| *at);
         for (place, (_, mut draft)) in drafts.into_iter().enumerate() {
             if columns.block.is_none() {
@@ -693,7 +698,7 @@ impl Assembly {
         }
     }
 
-    /// Refuses a block in which the doses of one drug are in several units.
+    /// Refuses a block with several dose units for one drug.
     fn refuse_other_units(&self, table: &RawTable, columns: &Columns, wells: &Wells) -> Result<()> {
         for draft in &self.blocks {
             for drug in 0..2 {
@@ -715,9 +720,9 @@ impl Assembly {
                         table.row_of(first_row),
                         draft.block.id
                     );
-                    return Err(table.bad_value(column, row.at, unit(row.at, side)?, &expected).help(
-                        "give the doses of one drug in one unit within a block; the two drugs may differ",
-                    ));
+                    return Err(table
+                        .bad_value(column, row.at, unit(row.at, side)?, &expected)
+                        .help("use one dose unit per drug within a block; the two drugs may differ"));
                 }
             }
         }
@@ -739,27 +744,27 @@ impl Assembly {
                 .map(|(draft, _)| format!("{} with {}", draft.block.drugs[0], draft.block.drugs[1]))
                 .collect();
             notes.push(format!(
-                "both orders of a pair are one block, and readings of the same doses are replicates: {} turned, of {}",
+                "both orders of a pair form one block, and readings at the same doses are replicates: {} reordered, of {}",
                 counted(rows, "row"),
                 listed(&names, 4)
             ));
         }
         if self.shared > 0 {
             notes.push(format!(
-                "{} of a drug alone, or untreated, serve every block of that drug in the cell line",
+                "{} of a drug alone or untreated serve every block of that drug in the cell line",
                 counted(self.shared, "row")
             ));
         }
         if self.homeless > 0 {
             notes.push(format!(
-                "{} of a drug alone, or untreated, left out: no pair of the drug in the same block or cell line",
+                "{} of a drug alone or untreated left out: no pair of the drug in the same block or cell line",
                 counted(self.homeless, "row")
             ));
         }
         notes
     }
 
-    /// Notes of columns over which replicates are pooled.
+    /// Notes on columns over which replicates are pooled.
     fn pooled(&self, table: &RawTable, columns: &Columns, wells: &Wells) -> Result<Vec<String>> {
         let mut cells: Vec<Vec<usize>> = Vec::new();
         for draft in &self.blocks {
@@ -789,7 +794,8 @@ impl Assembly {
     }
 }
 
-/// The pairs of drugs in rows, in the order in which the file first has them, each with its first row; one entry for both orders.
+/// The pairs of drugs in rows, in order of first appearance, each with its first row. Both orders of a pair share an
+/// entry.
 fn pairs_of(wells: &Wells, rows: &[usize]) -> Vec<([usize; 2], usize)> {
     let mut pairs: Vec<([usize; 2], usize)> = Vec::new();
     let mut known: HashMap<[usize; 2], ()> = HashMap::new();
@@ -820,7 +826,7 @@ fn pair_of_drugs_alone(wells: &Wells, rows: &[usize]) -> Option<([usize; 2], usi
     }
 }
 
-/// On which sides of a row the drugs of a block are; none if the row has another drug.
+/// The sides of a row that hold the drugs of a block; `None` if the row has another drug.
 fn sides(row: [Option<usize>; 2], block: [usize; 2]) -> Option<[Option<usize>; 2]> {
     let [a, b] = block;
     match row {
@@ -835,7 +841,7 @@ fn sides(row: [Option<usize>; 2], block: [usize; 2]) -> Option<[Option<usize>; 2
     }
 }
 
-/// The labels of a column that need not be there, but is complete where it is.
+/// The labels of an optional column, which must be complete if it exists.
 fn labels_of(table: &RawTable, column: Option<usize>, expected: &str) -> Result<Option<Arc<Labels>>> {
     let Some(column) = column else { return Ok(None) };
     let labels = table.labels(column)?;
@@ -845,7 +851,7 @@ fn labels_of(table: &RawTable, column: Option<usize>, expected: &str) -> Result<
     }
 }
 
-/// Refuses a block of several pairs or cell lines.
+/// Refuses a block with several pairs or cell lines.
 fn refuse_several(
     table: &RawTable,
     columns: &Columns,
@@ -853,7 +859,7 @@ fn refuse_several(
     (rows, pairs): (&[usize], &[([usize; 2], usize)]),
     (ids, lines): (&Option<Arc<Labels>>, &Option<Arc<Labels>>),
 ) -> Result<()> {
-    const ONE: &str = "a block is one pair of drugs in one cell line: give other rows another block";
+    const ONE: &str = "a block holds one pair of drugs in one cell line: give other rows another block";
     let first = rows[0];
     let id = ids.as_ref().and_then(|ids| ids.at(first)).unwrap_or_default();
     let as_row =
@@ -880,7 +886,7 @@ fn refuse_several(
     let own = wells.drugs[row];
     let side = (0..2).find(|side| own[*side].is_some_and(|drug| !pair.contains(&drug))).unwrap_or(1);
     let here = own[side].map_or("", |drug| wells.names[drug].as_str());
-    // The drug that is missing from the row; where its partner stands on the other side, the order is that of the row.
+    // The drug that is missing from the row. If its partner is on the other side, the row determines the order.
     let partner = own[1 - side];
     let there = if partner == Some(pair[side]) { pair[1 - side] } else { pair[side] };
     let there = wells.names[there].as_str();
@@ -923,7 +929,7 @@ mod tests {
         assert_eq!(names, [("1", 3), ("2", 1)]);
         assert_eq!(found.blocks[0].readings[2], [1.0, 0.0, 9.0], "B with A is A with B");
         assert!(
-            found.notes.iter().any(|note| note.contains("1 row turned, of A with B")),
+            found.notes.iter().any(|note| note.contains("1 row reordered, of A with B")),
             "{:?}",
             found.notes
         );

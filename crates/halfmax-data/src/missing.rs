@@ -1,8 +1,8 @@
 //! The spellings of a missing value: one list for the whole program.
 
-/// What stands for a missing value in a table of text, in lower case. An empty entry is missing as well.
+/// The texts that mean a missing value, in lower case. An empty entry is missing as well.
 ///
-/// The list holds what R, pandas, polars, Excel, SQL dumps and hand-made tables write.
+/// The list covers the spellings of R, pandas, polars, Excel, SQL dumps and hand-made tables.
 pub const MISSING: [&str; 21] = [
     "na", "n/a", "n.a.", "nan", "none", "null", "\\n", "nd", "n.d.", "-", "--", ".", "#n/a", "#na",
     "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "<na>",
@@ -11,7 +11,7 @@ pub const MISSING: [&str; 21] = [
 /// The longest of [`MISSING`], in bytes.
 const LONGEST: usize = 7;
 
-/// Whether a text stands for a missing value; surrounding blanks and case do not matter.
+/// Whether a text means a missing value. Surrounding blanks and case do not matter.
 ///
 /// ```
 /// use halfmax_data::is_missing;

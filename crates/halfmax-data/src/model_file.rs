@@ -1,4 +1,5 @@
-//! A fitted model on disk: a zip of `model.json`, `tensors.safetensors` and `SHA256SUMS`, the digests of the two. Reading one runs nothing.
+//! A fitted model on disk: a zip of `model.json`, `tensors.safetensors` and `SHA256SUMS`, the digests of the other two.
+//! Reading a model file executes no code from it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,20 +16,21 @@ use crate::digest::sha256_bytes;
 use crate::open::{unpack_limit, unpacks_beyond};
 use crate::output::write_atomically;
 
-/// The version of the format that this program writes, and the newest that it reads. In files of format 1 only the arrays are under a digest.
+/// The version of the format that this program writes, and the newest version that it reads. In files of format 1, the
+/// digest covers only the arrays.
 pub const MODEL_FORMAT: u32 = 2;
 
-/// The family of a file that holds the state of a fit.
+/// The family name of a file that holds the state of a fit.
 const CHECKPOINT: &str = "checkpoint";
 const DESCRIPTION: &str = "model.json";
 const TENSORS: &str = "tensors.safetensors";
 const DIGESTS: &str = "SHA256SUMS";
 const LONGEST_DIGESTS: u64 = 1 << 12;
-/// A description takes up to some thirty times its length in memory, so that this share of the limit is for it.
+/// A description takes up to about thirty times its length in memory, so it may use only this fraction of the limit.
 const DESCRIPTION_SHARE: u64 = 32;
 const LONGEST_TENSOR_HEADER: u64 = 100_000_000;
 
-/// What a model file says about its model.
+/// The metadata of a model file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelHeader {
     /// The version of the format.
@@ -37,7 +39,7 @@ pub struct ModelHeader {
     pub crate_version: String,
     /// The model family.
     pub family: String,
-    /// Whatever the writer put beside the model: training data, metrics, drug features.
+    /// Additional data from the writer: training data, metrics, drug features.
     pub meta: serde_json::Value,
     /// The arrays.
     pub tensors: Vec<TensorEntry>,
@@ -55,7 +57,7 @@ pub struct TensorEntry {
     pub name: String,
     /// The type of its elements: f32, f64, i32, u32, u8.
     pub dtype: String,
-    /// How many elements it has.
+    /// The number of elements.
     pub length: usize,
 }
 
@@ -66,7 +68,7 @@ struct Document {
     description: serde_json::Value,
 }
 
-/// A [`Document`] as it is read: with the keys that it has, and no others.
+/// A [`Document`] as it is read: unknown keys are refused.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoredDocument {
@@ -104,7 +106,7 @@ struct VersionOnly {
     crate_version: String,
 }
 
-/// Writes a model file; complete or not at all, the same bytes for the same model.
+/// Writes a model file atomically. The same model always gives the same bytes.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -147,8 +149,7 @@ fn write_as(
     write_atomically(path, |out| out.write_all(&archive))
 }
 
-/// Writes the state of a fit as a file like that of a model, without the time that compression takes; complete or not at
-/// all.
+/// Writes the state of a fit atomically, in the format of a model file but without compression, which takes time.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -203,14 +204,14 @@ fn stored(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>, safetensors::Sa
 /// Reads a model file and checks every length and name, and the SHA-256 of its description and its arrays.
 ///
 /// # Errors
-/// If the file is missing, no model file, cut short, altered, larger than the limit once it is unpacked, or of a newer format than this program reads.
+/// If the file is missing, not a model file, truncated, altered, larger than the limit after unpacking, or of a newer
+/// format than this program reads.
 pub fn read_model(path: impl AsRef<Path>) -> Result<(ModelHeader, StoredModel)> {
     let path = path.as_ref();
     let place = path.display();
     let file = File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::data(format!("{place}: no such file")).help("`halfmax train` writes RUN/model.halfmax")
-        }
+        std::io::ErrorKind::NotFound => Error::data(format!("{place}: no such file"))
+            .help("check the path; training writes RUN/model.halfmax (`halfmax train`)"),
         _ => Error::data(format!("{place}: cannot be read: {error}")).because(error),
     })?;
     read_opened(BufReader::new(file)).map_err(|error| error.at(&place))
@@ -237,19 +238,19 @@ fn read_opened(file: impl Read + Seek) -> Result<(ModelHeader, StoredModel)> {
     if known.contains(&DIGESTS) {
         let stored = entry(&mut archive, DIGESTS, LONGEST_DIGESTS)?;
         if stored != digests(&document, &header.tensors_sha256).as_bytes() {
-            return Err(altered(format!("the SHA-256 of {DESCRIPTION} is not the one in {DIGESTS}")));
+            return Err(altered(format!("the SHA-256 of {DESCRIPTION} differs from the one in {DIGESTS}")));
         }
     }
     let tensors = read_tensors(&mut archive, &header, limit)?;
     Ok((header, StoredModel { description, tensors }))
 }
 
-/// Refuses an archive that holds more than the files of a model.
+/// Refuses an archive with other files than those of a model.
 fn refuse_other_files(archive: &ZipArchive<impl Read + Seek>, known: &[&str]) -> Result<()> {
     for name in archive.file_names() {
-        let name = name.map_err(|error| altered("a file in it has a damaged name").because(error))?;
+        let name = name.map_err(|error| altered("the name of a file in it is damaged").because(error))?;
         if !known.contains(&name.as_ref()) {
-            return Err(altered(format!("it holds a file {name:?}, which no model of its format has")));
+            return Err(altered(format!("it holds an unexpected file {name:?}")));
         }
     }
     if archive.len() > known.len() {
@@ -260,30 +261,28 @@ fn refuse_other_files(archive: &ZipArchive<impl Read + Seek>, known: &[&str]) ->
 
 fn altered(what: impl std::fmt::Display) -> Error {
     Error::data(format!("the model file was altered or damaged: {what}"))
-        .help("copy it again, or train the model anew")
+        .help("copy it again, or train the model again")
 }
 
 fn open_archive<F: Read + Seek>(mut file: F) -> Result<ZipArchive<F>> {
     let mut start = [0; 4];
     let begins_as_zip = file.read_exact(&mut start).is_ok() && &start == b"PK\x03\x04";
     if !begins_as_zip {
-        return Err(
-            Error::data("is not a model file").help("expected a file that `halfmax train` wrote (*.halfmax)")
-        );
+        return Err(Error::data("not a model file").help("use a file that training wrote (*.halfmax)"));
     }
     file.rewind().map_err(|error| Error::data(format!("cannot be read: {error}")).because(error))?;
     ZipArchive::new(file).map_err(|error| {
-        Error::data("the model file is cut short or damaged: its table of contents is missing")
-            .help("copy it again, or train the model anew")
+        Error::data("the model file is truncated or damaged: its table of contents is missing")
+            .help("copy it again, or train the model again")
             .because(error)
     })
 }
 
-/// One file of the archive, never more than `most` bytes of it.
+/// One file of the archive, at most `most` bytes.
 fn entry(archive: &mut ZipArchive<impl Read + Seek>, name: &str, most: u64) -> Result<Vec<u8>> {
     let file = archive.by_name(name).map_err(|error| match error {
-        zip::result::ZipError::FileNotFound => Error::data(format!("is not a model file: it lacks {name}"))
-            .help("expected a file that `halfmax train` wrote (*.halfmax)"),
+        zip::result::ZipError::FileNotFound => Error::data(format!("not a model file: it lacks {name}"))
+            .help("use a file that training wrote (*.halfmax)"),
         other => altered(format!("{name} cannot be read")).because(other),
     })?;
     let mut bytes = Vec::new();
@@ -297,7 +296,7 @@ fn entry(archive: &mut ZipArchive<impl Read + Seek>, name: &str, most: u64) -> R
 }
 
 fn parse(document: &[u8]) -> Result<Document> {
-    let not_json = |error: serde_json::Error| altered(format!("{DESCRIPTION} is not understood: {error}"));
+    let not_json = |error: serde_json::Error| altered(format!("{DESCRIPTION} is invalid: {error}"));
     let version: VersionOnly = serde_json::from_slice(document).map_err(not_json)?;
     if version.format_version > MODEL_FORMAT {
         return Err(Error::data(format!(
@@ -307,7 +306,7 @@ fn parse(document: &[u8]) -> Result<Document> {
         .help(format!("use halfmax {} or later", version.crate_version)));
     }
     if version.format_version == 0 {
-        return Err(altered("its format is 0, and the first format is 1"));
+        return Err(altered("its format is 0, expected 1 or higher"));
     }
     serde_json::from_slice::<StoredDocument>(document).map(Document::from).map_err(not_json)
 }
@@ -352,16 +351,17 @@ fn read_tensors(
         )));
     }
     if sha256_bytes(&bytes) != header.tensors_sha256 {
-        return Err(altered(format!("the SHA-256 of {TENSORS} is not the one in {DESCRIPTION}")));
+        return Err(altered(format!("the SHA-256 of {TENSORS} differs from the one in {DESCRIPTION}")));
     }
     let all = safetensors::SafeTensors::deserialize(&bytes)
-        .map_err(|error| altered(format!("{TENSORS} is not understood")).because(error))?;
+        .map_err(|error| altered(format!("{TENSORS} is invalid")).because(error))?;
     if all.len() != header.tensors.len() {
         return Err(altered(format!("it holds {} arrays, expected {}", all.len(), header.tensors.len())));
     }
     let read = |entry: &TensorEntry| {
         let tensor = tensor(&all, entry)?;
-        // The state of a fit may well hold what no model does: the loss before the first epoch. Missing numbers are features that an entity lacks.
+        // The state of a fit may hold an infinite number: the loss before the first epoch. NaN is allowed, because it
+        // marks missing features.
         if header.family != CHECKPOINT && has_infinite(&tensor) {
             let what = format!("array {:?} holds an infinite number", entry.name);
             return Err(altered(what));

@@ -1,4 +1,4 @@
-//! Molar masses of drugs: from a column, or from structures, by the standard atomic weights.
+//! Molar masses of drugs: from a column, or from structures by the standard atomic weights.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,9 +13,9 @@ use crate::table::{Labels, LabelsBuilder, RawColumn, RawTable, RowPlaces, Values
 /// The molar mass of each row's drug.
 #[derive(Clone, Debug)]
 pub(crate) struct MolarMasses {
-    /// In g/mol, one entry per row; NaN where it is not known.
+    /// In g/mol, one entry per row; NaN if unknown.
     pub of_row: Vec<f64>,
-    /// What to know of them.
+    /// Notes on their source.
     pub notes: Vec<Note>,
 }
 
@@ -35,10 +35,10 @@ const NAMES: [&str; 11] = [
 ];
 
 impl MolarMasses {
-    /// By a column of molar masses, else by a column of structures; none where the table has neither.
+    /// Reads a column of molar masses, else a column of structures; `None` if the table has neither.
     ///
     /// # Errors
-    /// If a molar mass is not above 0, or a structure cannot be read: names the row.
+    /// If a molar mass is not above 0, or a structure cannot be read. The error names the row.
     pub fn of(table: &RawTable) -> Result<Option<Self>> {
         const EXPECTED: &str = "a molar mass in g/mol, above 0";
         if let Some(column) = table.find(&NAMES) {
@@ -46,7 +46,7 @@ impl MolarMasses {
             if let Some(at) = values.iter().position(|value| *value <= 0.0) {
                 return Err(table.bad_value(column, at, values[at], EXPECTED));
             }
-            let note = format!("molar masses are taken from {:?}", table.names()[column]);
+            let note = format!("molar masses come from {:?}", table.names()[column]);
             return Ok(Some(Self { of_row: values.to_vec(), notes: vec![note.into()] }));
         }
         let Some(column) = table.role(Role::Smiles) else { return Ok(None) };
@@ -69,10 +69,10 @@ impl MolarMasses {
     }
 }
 
-/// What is said of molar masses by structures, some of which have a salt or a solvent.
+/// Notes on molar masses from structures, some with a salt or a solvent.
 fn from_structures(source: &str, salts: Vec<String>) -> Vec<Note> {
     let mut notes = vec![Note::new(format!(
-        "molar masses are those of the structures in {source}; a drug that was weighed as another salt needs its own molar mass (a column molar_mass)"
+        "molar masses come from the structures in {source}; a drug that was weighed as another salt needs a column molar_mass"
     ))];
     if !salts.is_empty() {
         notes.push(
@@ -83,10 +83,10 @@ fn from_structures(source: &str, salts: Vec<String>) -> Vec<Note> {
     notes
 }
 
-/// The table with the molar masses of its drugs, in a column `molar_mass`, from a table of drugs that has them, or their structures.
+/// Adds a column `molar_mass` to a table, from a table of drugs with molar masses or structures.
 ///
 /// # Errors
-/// If the other table has neither, none of its drugs is in this one, or a structure cannot be read: names the drug.
+/// If the other table has neither, the tables share no drug, or a structure cannot be read. The error names the drug.
 pub fn with_molar_masses(table: &RawTable, drugs: &RawTable) -> Result<RawTable> {
     let labels = table.labels(column_of_drugs(table)?)?;
     let sheet = DrugSheet::of_drugs(drugs, &labels.names)?;
@@ -100,10 +100,10 @@ pub fn with_molar_masses(table: &RawTable, drugs: &RawTable) -> Result<RawTable>
             (None, Some(smiles)) => {
                 let (mass, parts) = mass_and_parts(smiles).map_err(|reason| {
                     Error::data(format!(
-                        "{}: the structure of {name}, {smiles:?}, says no molar mass: {reason}",
+                        "{}: the structure of {name}, {smiles:?}, gives no molar mass: {reason}",
                         drugs.label()
                     ))
-                    .help("correct it, or give the molar mass in a column molar_mass")
+                    .help("correct the structure, or give the molar mass in a column molar_mass")
                 })?;
                 if parts > 1 {
                     salts.push(name.clone());
@@ -123,21 +123,21 @@ pub fn with_molar_masses(table: &RawTable, drugs: &RawTable) -> Result<RawTable>
             drugs.label(),
             listed(&labels.names, 5)
         ))
-        .help("give it a column molar_mass (g/mol) or smiles, beside the names of drugs"));
+        .help("add a column molar_mass (g/mol) or smiles beside the names of drugs"));
     }
     let of = |label: &u32| masses.get(*label as usize).copied().unwrap_or(f64::NAN);
     let mut notes = table.notes.clone();
     match given {
-        Some(_) => notes.push(format!("molar masses are taken from {}", drugs.label()).into()),
+        Some(_) => notes.push(format!("molar masses come from {}", drugs.label()).into()),
         None => notes.extend(from_structures(drugs.label(), salts)),
     }
     if !unknown.is_empty() {
-        notes.push(Note::new(format!("{} has no molar mass of ", drugs.label())).names(unknown, 5));
+        notes.push(Note::new(format!("{} has no molar mass for ", drugs.label())).names(unknown, 5));
     }
     with_masses(table, labels.of_row.iter().map(of).collect(), notes)
 }
 
-/// The names of drugs of a table that comes in parts, each once.
+/// The distinct drug names of a table that is read in parts.
 #[derive(Default)]
 pub(crate) struct DrugNames {
     names: Vec<String>,
@@ -145,7 +145,7 @@ pub(crate) struct DrugNames {
 }
 
 impl DrugNames {
-    /// Adds those of a part.
+    /// Adds the names of a part.
     ///
     /// # Errors
     /// If it has no column of drugs.
@@ -159,7 +159,7 @@ impl DrugNames {
         Ok(())
     }
 
-    /// Their molar masses by a table of drugs; `sample` is of the table that they are of.
+    /// Looks up the molar masses in a table of drugs. `sample` is a sample of the table that holds the names.
     ///
     /// # Errors
     /// As [`with_molar_masses`].
@@ -185,14 +185,14 @@ impl DrugNames {
     }
 }
 
-/// The molar mass of each drug of a table that comes in parts.
+/// The molar mass of each drug of a table that is read in parts.
 pub(crate) struct MassesOfDrugs {
     masses: HashMap<String, f64>,
     notes: Vec<Note>,
 }
 
 impl MassesOfDrugs {
-    /// A part with the molar masses of its drugs, in a column `molar_mass`.
+    /// Adds a column `molar_mass` to a part.
     ///
     /// # Errors
     /// If it has no column of drugs.
@@ -211,7 +211,7 @@ fn column_of_drugs(table: &RawTable) -> Result<usize> {
     column.ok_or_else(|| crate::assign::no_column(table, Role::Drug))
 }
 
-/// A table with molar masses, which replace those that it has.
+/// A table with these molar masses, which replace its own.
 fn with_masses(table: &RawTable, masses: Vec<f64>, notes: Vec<Note>) -> Result<RawTable> {
     let mut columns = table.columns.clone();
     columns.retain(|column| column.name != "molar_mass");
@@ -226,7 +226,7 @@ fn with_masses(table: &RawTable, masses: Vec<f64>, notes: Vec<Note>) -> Result<R
 /// 573). All parts of a structure count: salts and solvents are weighed with the drug.
 ///
 /// # Errors
-/// If the text is not a structure, or has an atom whose element is not said or has no standard atomic weight.
+/// If the text is not a structure, or an atom has no element or no standard atomic weight.
 ///
 /// ```
 /// let aspirin = halfmax_data::molar_mass("CC(=O)Oc1ccccc1C(=O)O")?;
@@ -235,8 +235,8 @@ fn with_masses(table: &RawTable, masses: Vec<f64>, notes: Vec<Note>) -> Result<R
 /// ```
 pub fn molar_mass(smiles: &str) -> Result<f64> {
     mass_and_parts(smiles).map(|(mass, _)| mass).map_err(|reason| {
-        Error::data(format!("{smiles:?} says no molar mass: {reason}"))
-            .help("expected a SMILES such as CC(=O)Oc1ccccc1C(=O)O")
+        Error::data(format!("{smiles:?} gives no molar mass: {reason}"))
+            .help("use a SMILES such as CC(=O)Oc1ccccc1C(=O)O")
     })
 }
 
@@ -244,12 +244,12 @@ fn mass_and_parts(smiles: &str) -> std::result::Result<(f64, usize), String> {
     let molecule = readable_molecule(smiles)?;
     let mut mass = 0.0;
     if smiles.trim().is_empty() {
-        return Err("it has no atom".into());
+        return Err("it has no atoms".into());
     }
     for (at, atom) in molecule.atoms() {
         let number = atom.element.atomic_number();
         if atom.wildcard || number == 0 {
-            return Err("it has an atom of any kind (*)".into());
+            return Err("it has a wildcard atom (*)".into());
         }
         mass += match atom.isotope {
             Some(isotope) => isotope_mass(number, isotope),
@@ -263,7 +263,8 @@ fn mass_and_parts(smiles: &str) -> std::result::Result<(f64, usize), String> {
 
 const HYDROGEN: f64 = 1.0080;
 
-/// The mass of a labelled atom: of deuterium and carbon-13 as it is, of others the number of nucleons, which is within a thousandth.
+/// The mass of a labelled atom: exact for deuterium and carbon-13, else the number of nucleons, which errs by less than
+/// 0.1 %.
 fn isotope_mass(number: u8, isotope: u16) -> f64 {
     match (number, isotope) {
         (1, 2) => 2.0141,
@@ -273,7 +274,7 @@ fn isotope_mass(number: u8, isotope: u16) -> f64 {
     }
 }
 
-/// Standard atomic weights, abridged to five digits, by atomic number; 0 where an element has none.
+/// Standard atomic weights, abridged to five digits, by atomic number; 0 for elements without a standard weight.
 const WEIGHTS: [f64; 84] = [
     0.0, 1.0080, 4.0026, 6.94, 9.0122, 10.81, 12.011, 14.007, 15.999, 18.998, 20.180, 22.990, 24.305, 26.982,
     28.085, 30.974, 32.06, 35.45, 39.95, 39.098, 40.078, 44.956, 47.867, 50.942, 51.996, 54.938, 55.845,
@@ -305,24 +306,24 @@ pub(crate) fn drugs_without(
         .collect()
 }
 
-/// The error of drugs without a molar mass.
+/// The error for drugs without a molar mass.
 pub(crate) fn lacks_molar_mass(place: &str, drugs: &[String]) -> Error {
     Error::data(format!(
-        "{place}: the doses are a mass per volume, and {} no molar mass: {}",
+        "{place}: the doses are mass concentrations, but {} no molar mass: {}",
         match drugs.len() {
             1 => "1 drug has".to_owned(),
             many => format!("{} have", counted(many, "drug")),
         },
         listed(drugs, 5)
     ))
-    .help("fill the column of molar masses (g/mol) or of structures for every drug, or leave these rows out (--where)")
+    .help("give every drug a molar mass (g/mol) or a structure, or leave these rows out: `where` (`--where`)")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// By hand from the abridged weights, formula by formula.
+    /// Computed by hand from the abridged weights, formula by formula.
     #[test]
     fn masses_are_sums_of_atomic_weights() {
         for (smiles, expected) in [

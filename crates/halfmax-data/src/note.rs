@@ -1,4 +1,4 @@
-//! Sentences about a table, whose counts add up where the table is read part by part.
+//! Notes about a table. Their counts add up if the table is read in parts.
 
 use std::fmt;
 
@@ -6,31 +6,32 @@ use halfmax_core::listed;
 
 use crate::report::counted;
 
-/// More names than these are counted, not kept.
+/// The largest number of names to keep; further names are only counted.
 const MOST_NAMES: usize = 64;
 
-/// A sentence of what was decided, assumed or left out. Two notes that differ in nothing but their counts and lists of names can be joined.
+/// A sentence about a decision, an assumption or an omission. Two notes that differ only in counts and lists of names
+/// can be joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note(Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
-    /// How many, with the noun in the plural where it is needed; without a noun the number alone.
+    /// A count with its noun, in the plural if needed; without a noun, the number alone.
     Count(usize, &'static str),
-    /// The same behind some words, of which nothing is said where there are none.
+    /// A count after some words; both are omitted if the count is 0.
     IfAny(&'static str, usize, &'static str),
     Names(Names),
 }
 
-/// Names of which some are shown, and the others counted.
+/// A list of names; the first are shown, the others are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Names {
-    /// Each once, in the order in which they were found.
+    /// The distinct names, in order of appearance.
     kept: Vec<String>,
-    /// How many more there are.
+    /// The number of names not kept.
     more: usize,
-    /// How many are shown.
+    /// The number of names to show.
     shown: usize,
 }
 
@@ -45,26 +46,26 @@ impl Note {
         Self(vec![Part::Count(count, noun)])
     }
 
-    /// Goes on with a text.
+    /// Appends a text.
     pub fn then(mut self, text: impl Into<String>) -> Self {
         self.0.push(Part::Text(text.into()));
         self
     }
 
-    /// Goes on with a count: `12 rows`.
+    /// Appends a count: `12 rows`.
     pub fn count(mut self, count: usize, noun: &'static str) -> Self {
         self.0.push(Part::Count(count, noun));
         self
     }
 
-    /// Goes on with some words and a count, unless it is 0: `, less 3 blanks`.
+    /// Appends some words and a count, unless the count is 0: `, less 3 blanks`.
     #[must_use]
     pub fn count_if_any(mut self, words: &'static str, count: usize, noun: &'static str) -> Self {
         self.0.push(Part::IfAny(words, count, noun));
         self
     }
 
-    /// Goes on with names, of which so many are shown.
+    /// Appends names and shows the first `shown`.
     pub fn names(mut self, names: impl IntoIterator<Item = String>, shown: usize) -> Self {
         let mut list = Names::none(shown);
         names.into_iter().for_each(|name| list.add(name));
@@ -72,7 +73,7 @@ impl Note {
         self
     }
 
-    /// Takes over the counts and names of a note that says the same of another part of the table; says whether it does.
+    /// Adds the counts and names of the same note about another part of the table. Returns whether it is the same note.
     fn joins(&mut self, other: &Self) -> bool {
         let alike = |(own, other): (&Part, &Part)| match (own, other) {
             (Part::Text(own), Part::Text(other)) => own == other,
@@ -99,7 +100,7 @@ impl Note {
 }
 
 impl Names {
-    /// No name yet; of those to come so many are shown.
+    /// An empty list that will show the first `shown` names.
     pub fn none(shown: usize) -> Self {
         Self { kept: Vec::new(), more: 0, shown }
     }
@@ -122,7 +123,8 @@ impl Names {
     }
 }
 
-/// Adds the notes of a further part of a table to those of the parts before. New ones stand behind those that they follow.
+/// Adds the notes of another part of a table to the notes of earlier parts. A new note follows the note that precedes
+/// it in its part.
 pub fn join_notes(all: &mut Vec<Note>, more: impl IntoIterator<Item = Note>) {
     let mut next = None;
     for note in more {

@@ -9,8 +9,8 @@ pub(crate) enum NumberStyle {
     Thousands,
 }
 
-/// A number with a decimal point. Long strings of digits (fingerprints, ids) and digits behind leading zeros are no
-/// numbers: neither survives as one.
+/// A number with a decimal point. Long strings of digits (fingerprints, ids) and digits behind leading zeros are not
+/// numbers, because a number would lose digits.
 pub(crate) fn plain_number(text: &str) -> Option<f64> {
     let bytes = text.as_bytes();
     let first = *bytes.first()?;
@@ -21,7 +21,7 @@ pub(crate) fn plain_number(text: &str) -> Option<f64> {
         return None;
     }
     let value: f64 = text.parse().ok()?;
-    // 2^53: whole numbers above it do not survive.
+    // 2^53: larger whole numbers lose digits.
     if value.abs() > 9_007_199_254_740_992.0 && bytes.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -54,7 +54,7 @@ pub(crate) fn styled_number(text: &str, style: NumberStyle) -> Option<f64> {
     }
 }
 
-/// Whether digits are set apart in threes: `1,000`, `-12,345,678`.
+/// Whether digits are grouped in threes: `1,000`, `-12,345,678`.
 fn grouped_by(whole: &str, separator: char) -> bool {
     let mut parts = whole.trim_start_matches(['-', '+']).split(separator);
     let first = parts.next().unwrap_or_default();
@@ -62,20 +62,20 @@ fn grouped_by(whole: &str, separator: char) -> bool {
     (1..=3).contains(&first.len()) && digits(first) && parts.all(|part| part.len() == 3 && digits(part))
 }
 
-/// What a text with a comma says about the style of its table.
+/// The evidence that a text with a comma gives about the number style of its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommaEvidence {
-    /// Only a decimal comma makes a number of it: `0,5`, `99,23`.
+    /// A number only with a decimal comma: `0,5`, `99,23`.
     Decimal,
-    /// Only a separator of thousands makes a number of it: `1,000.5`, `1,000,000`.
+    /// A number only with a thousands separator: `1,000.5`, `1,000,000`.
     Thousands,
-    /// Either does: `1,000`.
+    /// A number with either: `1,000`.
     Either,
-    /// It is no number.
+    /// Not a number.
     Neither,
 }
 
-/// What a text with a comma can be.
+/// Classifies a text with a comma.
 pub(crate) fn comma_evidence(text: &str) -> CommaEvidence {
     let decimal = styled_number(text, NumberStyle::Comma).is_some() && text.matches(',').count() == 1;
     // Nobody writes 0,500 for five hundred.

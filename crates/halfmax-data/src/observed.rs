@@ -5,7 +5,7 @@
 pub struct Observed<'a> {
     /// The id of the cell line.
     pub cell_line: &'a str,
-    /// The drug, as first spelt in the table; of two the one whose name comes first.
+    /// The drug, as first spelt in the table; of a combination, the drug whose name sorts first.
     pub drug: &'a str,
     /// The other drug of a combination.
     pub drug_b: Option<&'a str>,
@@ -16,20 +16,20 @@ pub struct Observed<'a> {
 /// Responses, one for each cell line and drug (or combination), sorted by cell line, then drug.
 #[derive(Clone, Debug, Default)]
 pub struct ObservedResponses {
-    /// The ids of cell lines, sorted; some may have no response.
+    /// The ids of cell lines, sorted. Some may have no response.
     pub(crate) cell_lines: Vec<String>,
-    /// The names of drugs, sorted; some may have no response.
+    /// The names of drugs, sorted. Some may have no response.
     pub(crate) drugs: Vec<String>,
-    /// For each response the position of its cell line.
+    /// The position of each response's cell line.
     pub(crate) of_cell_line: Vec<u32>,
-    /// For each response the position of its drug.
+    /// The position of each response's drug.
     pub(crate) of_drug: Vec<u32>,
-    /// The same of second drugs; empty for single drugs.
+    /// The position of each response's second drug; empty for single drugs.
     pub(crate) of_drug_b: Vec<u32>,
     pub(crate) values: Vec<f64>,
-    /// The fold of each response, where folds were asked for.
+    /// The fold of each response, if folds were requested.
     pub(crate) folds: Option<Vec<Option<usize>>>,
-    /// The lowest and the highest dose tested, in µM, where the table says them; of repeats the widest range.
+    /// The lowest and the highest tested dose, in µM, if the table gives them; the widest range of repeats.
     pub(crate) tested: Option<Vec<Option<[f64; 2]>>>,
 }
 
@@ -39,7 +39,7 @@ impl ObservedResponses {
         self.values.len()
     }
 
-    /// Whether there is none.
+    /// Whether the table has no responses.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
@@ -87,7 +87,7 @@ impl ObservedResponses {
     }
 }
 
-/// The names that occur.
+/// The names that occur at these positions.
 fn named<'a>(names: &'a [String], positions: [&[u32]; 2]) -> impl Iterator<Item = &'a String> {
     let mut occurs = vec![false; names.len()];
     positions.into_iter().flatten().for_each(|at| occurs[*at as usize] = true);

@@ -1,4 +1,4 @@
-//! Which way round a table of features is.
+//! The orientation of a table of features.
 
 use halfmax_core::{Error, FeatureSpace, Result, listed};
 use schemars::JsonSchema;
@@ -10,7 +10,7 @@ use crate::profile::is_cell_line_id;
 use crate::roles::Role;
 use crate::table::RawTable;
 
-/// Which way round a table of cell-line features is.
+/// The orientation of a table of cell-line features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Orientation {
@@ -22,10 +22,10 @@ pub enum Orientation {
 }
 
 impl Orientation {
-    /// The orientation that configurations and `--orientation` call so.
+    /// The orientation with this name in configurations.
     ///
     /// # Errors
-    /// If there is none.
+    /// If no orientation has this name.
     pub fn named(name: &str) -> Result<Self> {
         match name {
             "cell_lines_in_rows" => Ok(Self::CellLinesInRows),
@@ -38,7 +38,7 @@ impl Orientation {
         }
     }
 
-    /// How reports call it.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::CellLinesInRows => "cell lines × features",
@@ -47,36 +47,36 @@ impl Orientation {
     }
 }
 
-/// What is known when a table is turned the right way round.
+/// The knowledge that decides the orientation of a table.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
-    /// The cell lines: of the list, of an annotation, and of the other files of a join.
+    /// The known cell lines: from the list, annotations, and the other files of a join.
     pub lines: &'a CellLines,
     /// The features that a model was fitted on, when scoring.
     pub model: Option<&'a FeatureSpace>,
-    /// What the user says.
+    /// The orientation that the user set.
     pub set: Option<Orientation>,
 }
 
 impl<'a> Known<'a> {
-    /// Only cell lines are known.
+    /// Knowledge of cell lines only.
     pub fn lines(lines: &'a CellLines) -> Self {
         Self { lines, model: None, set: None }
     }
 }
 
-/// Which way round a table is, and what its columns are.
+/// The orientation of a table and the roles of its columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrangement {
-    /// Which way round.
+    /// The orientation.
     pub orientation: Orientation,
     /// The column that names the rows.
     pub key: usize,
     /// The columns of values: features, or, with genes in rows, cell lines.
     pub columns: Vec<usize>,
-    /// Columns that are not used: further names, ids and descriptions of what stands in rows.
+    /// Unused columns: further names, ids and descriptions of the rows.
     pub set_aside: Vec<usize>,
-    /// What speaks for it, as a sentence.
+    /// The evidence, as a sentence.
     pub evidence: String,
 }
 
@@ -132,11 +132,11 @@ pub(crate) fn word(name: &str) -> String {
 struct Reading {
     orientation: Orientation,
     key: usize,
-    /// Rows and columns that are known for what they would be, and how many there are.
+    /// The number of rows and of columns that are known in this reading, each with the total number.
     rows: (usize, usize),
     columns: (usize, usize),
     model: f64,
-    /// Whether the name of the key column speaks for it.
+    /// Whether the name of the key column supports this reading.
     named: bool,
 }
 
@@ -161,7 +161,7 @@ impl Reading {
             false => String::new(),
         };
         format!(
-            "{}: {named}of its {} rows {} are known {in_rows}, of its {} columns {} are known {in_columns}{model}",
+            "{0}: {named}{2} of {1} rows are known {in_rows}, {4} of {3} columns are known {in_columns}{model}",
             self.orientation.name(),
             self.rows.1,
             self.rows.0,
@@ -171,11 +171,12 @@ impl Reading {
     }
 }
 
-/// Finds out which way round a table of features is: by the cell lines and the genes that are known in its rows and in its
-/// columns, by the names of its columns, and by the features of the model that is to score it.
+/// Finds the orientation of a table of features by the known cell lines and genes in its rows and columns, by its
+/// column names, and by the features of the scoring model.
 ///
 /// # Errors
-/// If both ways, or neither, would do, or no column names the rows. The error names both readings and the key that decides.
+/// If both orientations or neither are possible, or no column names the rows. The error names both readings and the key
+/// that decides.
 pub fn orientation(table: &RawTable, known: Known<'_>) -> Result<Arrangement> {
     let readings =
         [read(table, known, Orientation::CellLinesInRows)?, read(table, known, Orientation::GenesInRows)?];
@@ -211,7 +212,7 @@ fn read(table: &RawTable, known: Known<'_>, orientation: Orientation) -> Result<
         .filter(|at| *at != key && !table.could_be(*at, Role::CellLine))
         .map(|at| table.names()[at].as_str())
         .collect();
-    // Ids that only cell lines have count as known, though no list has them.
+    // Ids of a form that only cell lines have count as known, even if no list contains them.
     let lines = |names: &[&str]| {
         let ids = names.iter().filter(|name| is_cell_line_id(name)).count();
         known.lines.count_known(names.iter().copied()).max(ids)
@@ -231,7 +232,7 @@ fn read(table: &RawTable, known: Known<'_>, orientation: Orientation) -> Result<
     })
 }
 
-/// The share of a model's features that are among these names, with or without their kind.
+/// The fraction of a model's features that occur among these names, with or without their kind.
 fn share_of_model(space: &FeatureSpace, names: &[&str]) -> f64 {
     let plain = |name: &&str| name.split_once('/').map_or(*name, |(_, name)| name).to_owned();
     let genes: std::collections::HashSet<String> = names.iter().map(plain).collect();
@@ -241,12 +242,12 @@ fn share_of_model(space: &FeatureSpace, names: &[&str]) -> f64 {
 
 fn undecided(table: &RawTable, readings: &[Reading; 2]) -> Error {
     Error::data(format!(
-        "{}: could be either way round. As {}. As {}",
+        "{}: the orientation is ambiguous. As {}. As {}",
         table.label(),
         readings[0].described(table),
         readings[1].described(table)
     ))
-    .help("say which: orientation = \"cell_lines_in_rows\" or orientation = \"genes_in_rows\"")
+    .help("set orientation = \"cell_lines_in_rows\" or orientation = \"genes_in_rows\"")
 }
 
 fn nobody_known(table: &RawTable) -> Error {
@@ -256,10 +257,13 @@ fn nobody_known(table: &RawTable) -> Error {
         table.label(),
         listed(&names, 8)
     ))
-    .help(format!("name the column of cell lines one of {}", Role::CellLine.spec().names[..8].join(", ")))
+    .help(format!(
+        "name the column of cell lines with one of {}",
+        Role::CellLine.spec().names[..8].join(", ")
+    ))
 }
 
-/// Refuses numbers in a row, or columns of values, for names of rows.
+/// Refuses row numbers and columns of values as names of rows.
 fn refuse_row_numbers(table: &RawTable, known: Known<'_>, reading: &Reading) -> Result<()> {
     let name = &table.names()[reading.key];
     if reading.named || table.is_text(reading.key) {
@@ -271,19 +275,17 @@ fn refuse_row_numbers(table: &RawTable, known: Known<'_>, reading: &Reading) -> 
     let is_line = known.lines.count_known(std::iter::once(name.as_str())) > 0;
     let (what, help) = match reading.orientation {
         Orientation::CellLinesInRows => ("cell lines", "name the column of cell lines cell_line"),
-        Orientation::GenesInRows => {
-            ("features", "put the names of the features (genes) into the first column")
-        }
+        Orientation::GenesInRows => ("features", "put the names of the features (genes) in the first column"),
     };
     let unnamed = name.trim().is_empty()
         || matches!(word(name).as_str(), "unnamed0" | "index" | "x" | "v1" | "rownames" | "row");
     let error = match reading.orientation {
         Orientation::GenesInRows if in_a_row || is_line => format!(
-            "{}: its columns are cell lines, but no column names the features (the first, {name:?}, holds numbers)",
+            "{}: its columns are cell lines, but no column names the features (the first column, {name:?}, holds numbers)",
             table.label()
         ),
         Orientation::CellLinesInRows if in_a_row && unnamed => format!(
-            "{}: no column names the {what}: the first, {name:?}, holds numbers in a row",
+            "{}: no column names the {what}: the first column, {name:?}, holds row numbers",
             table.label()
         ),
         _ => return Ok(()),
@@ -300,7 +302,7 @@ fn arranged(table: &RawTable, reading: &Reading, nobody: bool, lines: &CellLines
     });
     let evidence = match nobody {
         true => format!(
-            "{}: neither side is known, so that cell lines are taken to stand in rows",
+            "{}: neither side is known, so we assume that cell lines are in rows",
             reading.orientation.name()
         ),
         false => reading.described(table),
@@ -308,7 +310,7 @@ fn arranged(table: &RawTable, reading: &Reading, nobody: bool, lines: &CellLines
     Arrangement { orientation: reading.orientation, key: reading.key, columns, set_aside, evidence }
 }
 
-/// Whether a column beside the names of genes says more of the genes, rather than what a cell line has.
+/// Whether a column beside the gene names describes the genes rather than a cell line.
 fn describes_genes(table: &RawTable, column: usize, lines: &CellLines) -> bool {
     let name = &table.names()[column];
     let word = word(name);

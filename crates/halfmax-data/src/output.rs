@@ -1,4 +1,4 @@
-//! Files that are complete or not there: everything is written under another name first.
+//! Atomic output: files are written under a temporary name and renamed when complete.
 
 mod lock;
 mod names;
@@ -18,8 +18,8 @@ use self::names::{Move, give_names};
 pub use self::obsolete::Obsolete;
 pub use self::set::OutputSet;
 
-/// Writes a file under a temporary name in the same folder and renames it once complete. If writing fails nothing is
-/// left behind, and an older file of that name stays as it was.
+/// Writes a file under a temporary name in the same folder and renames it once complete. If writing fails, nothing is
+/// left behind, and an older file of that name stays unchanged.
 ///
 /// # Errors
 /// If the folder does not exist or cannot be written, the disk is full, or `write` fails.
@@ -32,8 +32,8 @@ pub fn write_atomically(
     named(file, path)
 }
 
-/// As [`write_atomically`], for a file that is kept beside an output until that is complete: the temporary file has the name of the output's, so that who has its lock
-/// next removes it.
+/// As [`write_atomically`], for a file that is kept beside an output until the output is complete. The temporary file
+/// is named as a temporary file of the output, so the next holder of the output's lock removes it.
 ///
 /// # Errors
 /// As [`write_atomically`].
@@ -47,7 +47,7 @@ pub fn write_beside(
     named(completed(file, path)?, path)
 }
 
-/// Writes a file of a folder that has not got its name yet, and has its bytes on the disk.
+/// Writes a file in a folder that still has its temporary name, and syncs the bytes to the disk.
 ///
 /// # Errors
 /// If it cannot be written.
@@ -69,23 +69,23 @@ fn complete(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<(
 /// Refuses to write a file over one that exists. `-` is standard output.
 ///
 /// # Errors
-/// If there is something of this name.
+/// If a file or folder has this name.
 pub fn refuse_existing(path: &Path) -> Result<()> {
     if path.as_os_str() != "-" && path.exists() {
-        return Err(Error::config(format!("{}: exists already", path.display()))
-            .help("give another name, or --overwrite to replace it"));
+        return Err(Error::config(format!("{}: already exists", path.display()))
+            .help("choose another name, or set `overwrite` to replace it (`--overwrite`)"));
     }
     Ok(())
 }
 
-/// Has all bytes of a file on the disk.
+/// Syncs all bytes of a file to the disk.
 pub(crate) fn completed(file: BufWriter<NamedTempFile>, path: &Path) -> Result<NamedTempFile> {
     let file = file.into_inner().map_err(|error| cannot_write(path, error.into_error()))?;
     file.as_file().sync_all().map_err(|error| cannot_write(path, error))?;
     Ok(file)
 }
 
-/// Gives a file that is complete its name.
+/// Gives a complete file its final name.
 pub(crate) fn named(file: NamedTempFile, path: &Path) -> Result<()> {
     let place = followed(path);
     file.persist(&place).map_err(|error| cannot_write(path, error.error))?;
@@ -93,17 +93,17 @@ pub(crate) fn named(file: NamedTempFile, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Has the names of a folder on the disk. Where a file system cannot do that, nothing is lost but for a loss of power.
+/// Syncs the names of a folder to the disk. If the file system cannot do that, only a power failure could lose data.
 fn sync_folder(folder: &Path) {
     if let Ok(folder) = fs::File::open(folder) {
         let _ = folder.sync_all();
     }
 }
 
-/// The file that a path stands for: a link is followed, also one to a file that does not exist yet.
+/// The file that a path refers to. Links are followed, even to a file that does not exist yet.
 pub fn followed(path: &Path) -> PathBuf {
     let mut place = path.to_owned();
-    // More links than that are a circle, which cannot be written.
+    // More links than this form a circle, which cannot be written.
     for _ in 0..40 {
         let Ok(to) = fs::read_link(&place) else { break };
         place = parent(&place).join(to);
@@ -122,7 +122,7 @@ pub(crate) fn temporary_file(path: &Path) -> Result<NamedTempFile> {
     temporary_file_of(path, path)
 }
 
-/// A temporary file for what will be at `path`, named as one of `output`.
+/// A temporary file for `path`, named as a temporary file of `output`.
 fn temporary_file_of(output: &Path, path: &Path) -> Result<NamedTempFile> {
     let place = followed(path);
     if path.is_dir() || place.file_name().is_none() {
@@ -136,7 +136,7 @@ fn temporary_file_of(output: &Path, path: &Path) -> Result<NamedTempFile> {
     builder.tempfile_in(parent(&place)).map_err(|error| cannot_write(path, error))
 }
 
-/// A temporary folder for what will be `target`, in the folder `within`.
+/// A temporary folder for `target`, in the folder `within`.
 fn temporary_folder(target: &Path, within: &Path) -> Result<TempDir> {
     let mut prefix = target.file_name().unwrap_or_default().to_owned();
     prefix.push(PARTIAL);
@@ -147,7 +147,7 @@ fn temporary_folder(target: &Path, within: &Path) -> Result<TempDir> {
     builder.tempdir_in(within).map_err(|error| cannot_write(target, error))
 }
 
-/// The error of a path that cannot be written.
+/// The error for a path that cannot be written.
 pub(crate) fn cannot_write(path: &Path, error: std::io::Error) -> Error {
     if path.as_os_str() == "-" {
         return Error::standard_output(error);
@@ -156,7 +156,7 @@ pub(crate) fn cannot_write(path: &Path, error: std::io::Error) -> Error {
     let (reason, help) = match error.kind() {
         std::io::ErrorKind::NotFound => (format!("the folder {folder} does not exist"), "create it first"),
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => (
-            format!("the folder {folder} may not be written"),
+            format!("the folder {folder} is write-protected"),
             "choose another place, or change its permissions",
         ),
         std::io::ErrorKind::NotADirectory => (format!("{folder} is not a folder"), "choose another place"),
@@ -168,25 +168,26 @@ pub(crate) fn cannot_write(path: &Path, error: std::io::Error) -> Error {
     Error::failed(format!("{}: cannot be written: {reason}", path.display())).help(help).because(error)
 }
 
-/// The folder of a run: files go into `NAME.partial-XXXX`, which becomes `NAME` when [`RunFolder::finish`] is called and
-/// is removed if it never is. One process at a time can make a folder of one name.
+/// The folder of a run: files go into `NAME.partial-XXXX`, which [`RunFolder::finish`] renames to `NAME`. Without that
+/// call, the temporary folder is removed. Only one process at a time can make a folder of one name.
 #[derive(Debug)]
 pub struct RunFolder {
     target: PathBuf,
     partial: TempDir,
-    /// Whether the temporary folder is inside of the target, which cannot be replaced: a mount point, or a folder in one that may not be written.
+    /// Whether the temporary folder is inside the target. This is so if the target cannot be replaced: a mount point,
+    /// or a folder inside a write-protected folder.
     inside: bool,
     lock: OutputLock,
 }
 
 impl RunFolder {
-    /// Makes the temporary folder, so that it can become the target: an empty folder is replaced, or, where it cannot be, filled at the end. A link
-    /// stands for the folder that it leads to.
+    /// Makes the temporary folder that later becomes the target. An empty target folder is replaced, or filled at the
+    /// end if it cannot be replaced. Links are followed.
     ///
     /// # Errors
     /// If the target exists and is not empty, another process is making it, or its parent folder cannot be written.
     pub fn create(target: impl AsRef<Path>) -> Result<Self> {
-        // Without the stops of "run/." and "./run".
+        // Drops the dots of "run/." and "./run".
         let named: PathBuf = target.as_ref().components().collect();
         let target = followed(&named);
         refuse_file(&target, &named)?;
@@ -197,7 +198,7 @@ impl RunFolder {
         fs::create_dir_all(above).map_err(|error| cannot_write(&target, error))?;
         let exists = target.is_dir();
         let lock = match OutputLock::take(&target) {
-            // Where nothing can be written beside the folder, the lock is inside.
+            // If nothing can be written beside the folder, the lock is inside.
             Err(_) if exists && !is_writable(above) => OutputLock::take(&target.join(name))?,
             taken => taken?,
         };
@@ -205,7 +206,7 @@ impl RunFolder {
         let beside = || temporary_folder(&target, above);
         let partial = match exists {
             false => Some(beside()?),
-            // An empty folder becomes the target, as the run will.
+            // Try to rename an empty folder to the target, as the run will be renamed.
             true => beside().ok().filter(|trial| {
                 fs::rename(trial.path(), &target).is_ok() && fs::create_dir(trial.path()).is_ok()
             }),
@@ -217,7 +218,7 @@ impl RunFolder {
         Ok(Self { target, partial, inside, lock })
     }
 
-    /// What a killed process had left of this folder, and is removed.
+    /// The remains of a killed process that were removed.
     pub fn removed(&self) -> &[PathBuf] {
         self.lock.removed()
     }
@@ -235,7 +236,7 @@ impl RunFolder {
         write_meanwhile(&self.path(name), bytes)
     }
 
-    /// As [`Self::finish`], and removes what was kept beside the folder until it was complete.
+    /// As [`Self::finish`], and removes files that were kept beside the folder until it was complete.
     ///
     /// # Errors
     /// As [`Self::finish`]; then nothing is removed.
@@ -253,7 +254,8 @@ impl RunFolder {
     /// Gives the folder its final name.
     ///
     /// # Errors
-    /// If the target has come into being meanwhile, or the folder cannot be renamed: then it is kept, and the error says where.
+    /// If the target was created meanwhile, or the folder cannot be renamed. The folder is then kept, and the error
+    /// says where.
     pub fn finish(self) -> Result<PathBuf> {
         let finished = match self.inside {
             true => fill(self.partial.path(), &self.target),
@@ -262,19 +264,19 @@ impl RunFolder {
         let Err(error) = finished else {
             sync_folder(parent(&self.target));
             if !self.inside {
-                // Nothing is left under the temporary name; the guard must not look for it.
+                // Nothing is left under the temporary name, so the guard must not remove it.
                 let _ = self.partial.keep();
             }
             return Ok(self.target);
         };
-        // Under a name that no later command takes for a leftover.
+        // Keep it under a name that no later command treats as a leftover.
         let partial = self.partial.keep();
-        // Only the folder's own name changes: one above it may be temporary, too.
+        // Only the folder's own name changes, because a parent folder may be temporary too.
         let name = partial.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let complete = name.rsplit_once(PARTIAL).map(|(name, letters)| format!("{name}.complete-{letters}"));
         let kept = complete.map(|name| partial.with_file_name(name));
         let kept = kept.filter(|kept| fs::rename(&partial, kept).is_ok()).unwrap_or(partial);
-        let help = format!("what was computed is complete in {}: move it where you want it", kept.display());
+        let help = format!("the complete results are in {}: move them where you want them", kept.display());
         Err(Error::failed(error.to_string()).help(help).because(error))
     }
 }
@@ -284,18 +286,18 @@ fn is_writable(folder: &Path) -> bool {
     tempfile::tempfile_in(folder).is_ok()
 }
 
-/// Puts a folder in the place of one that is empty or not there.
+/// Moves a folder to a target that is empty or missing.
 fn replace(partial: &Path, target: &Path) -> Result<()> {
     refuse_occupied(target, target)?;
     match fs::rename(partial, target) {
-        // Not every system renames onto an empty folder.
+        // Not every system can rename onto an empty folder.
         Err(_) if target.is_dir() => fs::remove_dir(target).map_err(|error| cannot_write(target, error))?,
         renamed => return renamed.map_err(|error| cannot_write(target, error)),
     }
     fs::rename(partial, target).map_err(|error| cannot_write(target, error))
 }
 
-/// Moves what is in a folder into the folder around it.
+/// Moves the content of a folder into its parent folder.
 fn fill(partial: &Path, target: &Path) -> Result<()> {
     let failed = |error| cannot_write(target, error);
     let mut moves = Vec::new();
@@ -313,23 +315,26 @@ fn journal_within(target: &Path) -> PathBuf {
 
 fn refuse_file(target: &Path, named: &Path) -> Result<()> {
     if target.is_file() {
-        return Err(Error::config(format!("{}: is a file, expected a folder to create", named.display()))
-            .help("give another name"));
+        return Err(Error::config(format!(
+            "{}: this is a file, expected a folder to create",
+            named.display()
+        ))
+        .help("choose another name"));
     }
     Ok(())
 }
 
-/// Refuses a folder that holds something besides its lock, or what is a file. Errors name it as the user did.
+/// Refuses a file, and a folder that holds more than its lock. Errors use the user's name of the folder.
 ///
 /// # Errors
-/// If that is so.
+/// If `target` is a file or an occupied folder.
 pub fn refuse_occupied(target: &Path, named: &Path) -> Result<()> {
     refuse_file(target, named)?;
     let lock = lock::hidden(target.file_name().unwrap_or_default(), LOCK);
     let occupied = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != lock);
     if fs::read_dir(target).is_ok_and(|entries| entries.into_iter().any(occupied)) {
         return Err(Error::config(format!("{}: the folder exists and is not empty", named.display()))
-            .help("give another name, or remove it first"));
+            .help("choose another name, or remove the folder first"));
     }
     Ok(())
 }

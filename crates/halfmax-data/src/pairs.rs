@@ -1,4 +1,4 @@
-//! Which rows of a table of responses are of one drug, or of one combination, in one cell line.
+//! Groups the rows of a response table by cell line and drug, or by cell line and combination.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -6,7 +6,8 @@ use std::fmt;
 use crate::names::{Identified, drug_key};
 use crate::table::Labels;
 
-/// The rows of each drug, or of each combination of two, in each cell line. Names are compared once for each different one, not row by row.
+/// The rows of each drug, or of each combination of two, in each cell line. Distinct names are compared once, not row
+/// by row.
 pub(crate) struct Pairs {
     /// The ids of the cell lines, sorted.
     pub cells: Vec<String>,
@@ -16,12 +17,12 @@ pub(crate) struct Pairs {
     members: Vec<Member>,
     /// The rows of pairs that have several, one pair after the other.
     repeated: Vec<usize>,
-    /// Further spellings of drugs, each with the first one.
+    /// Further spellings of drugs, each with the first spelling.
     pub respelt: BTreeMap<String, String>,
     pub left_out: RowsLeftOut,
 }
 
-/// A row of a pair: the positions of a cell line and of a drug, or two, among the names, and the row.
+/// A row of a pair: the positions of its cell line and its one or two drugs among the names, and the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Member {
     pub cell: u32,
@@ -39,20 +40,20 @@ impl Member {
     }
 }
 
-/// How many rows belong to no pair.
+/// The numbers of rows that belong to no pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RowsLeftOut {
-    /// The value is missing.
+    /// Rows without a value.
     pub missing: usize,
-    /// The cell line or the drug has no name, or one that could mean several.
+    /// Rows whose cell line or drug has no name or an ambiguous name.
     pub unnamed: usize,
-    /// A drug with itself.
+    /// Rows that combine a drug with itself.
     pub alone: usize,
-    /// A combination of which one drug is missing.
+    /// Rows of a combination with a missing drug.
     pub single: usize,
 }
 
-/// What a pair is called.
+/// The names of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Named<'a> {
     pub cell_line: &'a str,
@@ -69,7 +70,8 @@ impl fmt::Display for Named<'_> {
 }
 
 impl Pairs {
-    /// Puts together the rows that have a value. `ids` are those of the different names of cell lines, `drugs` one column or two.
+    /// Groups the rows that have a value. `ids` are the ids of the distinct cell-line names; `drugs` is one column or
+    /// two.
     pub fn of(cells: &Labels, ids: &Identified, drugs: &[impl AsRef<Labels>], values: &[f64]) -> Self {
         let known = sorted(ids.ids.iter().flatten());
         let cell_of: Vec<Option<u32>> =
@@ -125,14 +127,14 @@ impl Pairs {
         self.iter().count()
     }
 
-    /// What the pair of a row is called.
+    /// The names of a row's pair.
     pub fn named(&self, member: &Member) -> Named<'_> {
         let [drug, drug_b] = member.drugs.map(|drug| self.drugs.get(drug as usize).map(String::as_str));
         let cell_line = &self.cells[member.cell as usize];
         Named { cell_line, drug: drug.unwrap_or_default(), drug_b }
     }
 
-    /// The pairs that have several rows, with these.
+    /// The pairs that have several rows, with their rows.
     pub fn repeated(&self) -> impl Iterator<Item = (Named<'_>, &[usize])> {
         let several = self.iter().filter(|pair| pair.len() > 1);
         several.scan(0, |start, pair| {
@@ -143,7 +145,7 @@ impl Pairs {
     }
 }
 
-/// The different names, sorted.
+/// The distinct names, sorted.
 fn sorted<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
     let mut names: Vec<String> = names.cloned().collect();
     names.sort_unstable();
@@ -155,11 +157,11 @@ fn place(sorted: &[String], name: &String) -> Option<u32> {
     sorted.binary_search(name).ok().map(|at| at as u32)
 }
 
-/// Drugs as they are first spelt.
+/// Drugs in their first spelling.
 struct Spellings {
     first: Vec<String>,
     by_key: HashMap<String, u32>,
-    /// For each column and name which drug it is, once it was asked for.
+    /// The drug of each column and name, filled on demand.
     known: Vec<Vec<Option<u32>>>,
     respelt: BTreeMap<String, String>,
 }

@@ -1,11 +1,11 @@
-//! Where the bytes of a Parquet file go: a buffer before the file, which remembers the error of the system. The Parquet writer writes eight bytes at a time, and
-//! keeps of an error only its words.
+//! The sink of a Parquet file: a buffer before the file that remembers the system error. The Parquet writer writes
+//! eight bytes at a time and keeps only the text of an error.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A file behind a buffer. Copies write to the same one.
+/// A buffered file. Clones write to the same file.
 #[derive(Clone)]
 pub(crate) struct ParquetOut(Arc<Mutex<State>>);
 
@@ -19,7 +19,7 @@ impl ParquetOut {
         Self(Arc::new(Mutex::new(State { out: BufWriter::with_capacity(1 << 18, file), failed: None })))
     }
 
-    /// The error that writing ended with, once.
+    /// The error that ended the writing; returned only once.
     pub fn take_error(&self) -> Option<io::Error> {
         self.state().failed.take()
     }

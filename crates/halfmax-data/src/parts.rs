@@ -1,4 +1,4 @@
-//! Tables that may be larger than memory: read part by part, as often as is needed.
+//! Tables that may be larger than memory: read in parts, as often as needed.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::plates::with_column_of;
 use crate::roles::Role;
 use crate::table::RawTable;
 
-/// From which size on a file is read part by part, and how large its parts are.
+/// The size from which a file is read in parts, and the size of the parts.
 #[derive(Clone, Copy, Debug)]
 pub struct PartSize {
     bytes: usize,
@@ -30,12 +30,12 @@ impl Default for PartSize {
 }
 
 impl PartSize {
-    /// Parts of so many bytes of text.
+    /// Parts of `bytes` bytes of text.
     pub fn of_bytes(bytes: usize) -> Self {
         Self { bytes: bytes.max(1), stopped: || false }
     }
 
-    /// Whether a file is read part by part. Tables of text shrink to a fifth and less when they are packed, or in Parquet.
+    /// Whether a file is read in parts. Text tables shrink to a fifth or less with compression or in Parquet.
     fn divides(self, path: &Path) -> bool {
         let is = |ending: &&str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
         let mut packed =
@@ -50,36 +50,36 @@ impl PartSize {
         self.bytes
     }
 
-    /// As it is, but reading stops with an error when it is asked to.
+    /// The same size, but reading stops with an error when `stopped` returns true.
     #[must_use]
     pub fn stopping_when(self, stopped: fn() -> bool) -> Self {
         Self { stopped, ..self }
     }
 
     /// # Errors
-    /// If reading was asked to stop.
+    /// If `stopped` returned true.
     pub(crate) fn go_on(self) -> Result<()> {
         if (self.stopped)() { Err(Error::interrupted()) } else { Ok(()) }
     }
 }
 
-/// A table with what other tables say of its rows, read at once or part by part.
+/// A table with joined columns of other tables, read at once or in parts.
 pub struct TableParts {
     source: Source,
     options: TableOptions,
     joins: Vec<Join>,
     size: PartSize,
-    /// A sample of the rows that are chosen, where only some are.
+    /// A sample of the chosen rows, if only some rows are chosen.
     chosen: Option<RawTable>,
 }
 
 enum Source {
-    /// A table, with what is said of it, and with what was joined.
+    /// A table with its options and joins applied.
     Whole(Box<RawTable>),
     Divided(Box<(Box<dyn PartReader>, NameLinks)>),
 }
 
-/// What another table says of rows.
+/// A join with another table.
 enum Join {
     ColumnOf(Box<RawTable>, Role),
     MolarMasses(MassesOfDrugs),
@@ -95,17 +95,18 @@ impl Join {
 }
 
 impl TableOptions {
-    /// Opens a file whose rows are read at once, or part by part if it is large and its format can be divided.
+    /// Opens a file. Large delimited text and Parquet are read in parts, other files at once.
     ///
     /// # Errors
-    /// If the file cannot be read, or what is said does not fit it.
+    /// If the file cannot be read, or an option does not fit it.
     pub fn parts(&self, path: &Path, size: PartSize) -> Result<TableParts> {
         let open = OpenOptions { sheet: self.sheet.clone(), separator: self.separator.clone() };
         let divided = match size.divides(path) && self.sheet.is_none() {
             true => divided(path, &open, size)?,
             false => None,
         };
-        // Whole curves in a row are taken by the sign of most of their readings.
+        // A table of whole curves per row must be read at once, because the sign of most readings decides their
+        // meaning.
         let has = |file: &dyn PartReader, role: Role| file.sample().role(role).is_some();
         let divided = divided
             .filter(|file| !has(file.as_ref(), Role::DoseList) || !has(file.as_ref(), Role::ReadingList));
@@ -132,10 +133,10 @@ impl TableOptions {
 }
 
 impl TableParts {
-    /// With a column of another table, joined by the columns that both have.
+    /// Joins a column of another table by their common columns.
     ///
     /// # Errors
-    /// As [`with_column_of`]: of the whole table, or of a sample of its rows.
+    /// As [`with_column_of`], for the whole table or for a sample of its rows.
     pub fn with_column_of(mut self, other: RawTable, role: Role) -> Result<Self> {
         match &mut self.source {
             Source::Whole(table) => **table = with_column_of(table, &other, role)?,
@@ -148,7 +149,7 @@ impl TableParts {
         Ok(self)
     }
 
-    /// With the molar masses of drugs.
+    /// Joins the molar masses of drugs.
     ///
     /// # Errors
     /// As [`with_molar_masses`].
@@ -164,7 +165,7 @@ impl TableParts {
         Ok(self)
     }
 
-    /// A sample of the rows that are chosen; none where all are, or the table is whole.
+    /// A sample of the chosen rows; `None` if all rows are chosen or the table is read at once.
     fn chosen_rows(&self) -> Result<Option<RawTable>> {
         let Source::Divided(file) = &self.source else { return Ok(None) };
         let (divided, links) = file.as_ref();
@@ -180,10 +181,10 @@ impl TableParts {
         Ok(Some(chosen.sampled(&like)))
     }
 
-    /// The whole table, or where it is read part by part a sample of its rows, with notes on the whole file.
+    /// The whole table, or, if it is read in parts, a sample of its rows with notes on the whole file.
     ///
     /// # Errors
-    /// If what is said does not fit the table.
+    /// If an option does not fit the table.
     pub fn sample(&self) -> Result<RawTable> {
         match &self.source {
             Source::Whole(table) => Ok(table.as_ref().clone()),
@@ -203,7 +204,7 @@ impl TableParts {
         self.size
     }
 
-    /// Whether the table is read part by part.
+    /// Whether the table is read in parts.
     pub fn is_divided(&self) -> bool {
         matches!(self.source, Source::Divided(..))
     }
@@ -227,10 +228,10 @@ impl TableParts {
         if table.rows() == 0 { Ok(table) } else { self.joined(table) }
     }
 
-    /// Gives one part after the other to `take`, in the order of the file. Returns what is to be said of the table as a whole.
+    /// Passes one part after the other to `take`, in the order of the file. Returns the notes on the whole table.
     ///
     /// # Errors
-    /// If the file cannot be read, no row is left, or `take` fails.
+    /// If the file cannot be read, no rows are left, or `take` fails.
     pub fn each(&self, mut take: impl FnMut(RawTable) -> Result<()>) -> Result<Vec<Note>> {
         let (divided, links) = match &self.source {
             Source::Whole(table) => {

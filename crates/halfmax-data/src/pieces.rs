@@ -1,4 +1,4 @@
-//! A long table that is written piece by piece, so that an interrupted command goes on where it was.
+//! A long table that is written in pieces, so that an interrupted command can resume.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,25 +10,25 @@ use crate::digest::{sha256_bytes, sha256_file};
 use crate::output::{Obsolete, cannot_write, followed, named, write_atomically};
 use crate::writers::{ScoreBlock, ScoreWriter};
 
-/// A piece is closed when it has this many rows, or is as old as asked for.
+/// The number of rows after which a piece is closed; a piece is also closed after a given time.
 const ROWS: usize = 2_000_000;
 
-/// Scores that are computed in units, in order. Complete pieces are kept in a folder beside the file, `NAME.unfinished`, until
-/// the file is complete. What takes less time than one piece never has that folder.
+/// Scores that are computed in units, in order. Complete pieces are kept in a folder beside the file,
+/// `NAME.unfinished`, until the file is complete. A table that is finished within one piece never has that folder.
 pub struct Pieces {
     out: PathBuf,
     target: String,
-    /// None for standard output.
+    /// `None` for standard output.
     folder: Option<PathBuf>,
-    /// What the work is made of: pieces of other work are not gone on with.
+    /// A description of the inputs. Pieces with another description are not resumed.
     made_of: String,
-    /// How old a piece or a draft becomes.
+    /// The largest age of a piece or a draft.
     every: Duration,
     pieces: Vec<Piece>,
-    /// How far the unit is that comes next.
+    /// The partial result of the next unit.
     draft: Option<Draft>,
     kept_at: Instant,
-    /// Pieces that were damaged, or stood behind one that was.
+    /// The number of pieces that were damaged or followed a damaged piece.
     damaged: usize,
     current: Option<Current>,
 }
@@ -39,7 +39,7 @@ struct Piece {
     rows: usize,
 }
 
-/// How far a unit is that is not complete.
+/// The partial result of an incomplete unit.
 struct Draft {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -53,11 +53,11 @@ struct Current {
 }
 
 impl Pieces {
-    /// For a file that is to be written, with what an interrupted command left of it. `made_of` says what the scores depend on;
-    /// complete work is kept after `every` so many seconds.
+    /// Prepares to write a file, and loads the pieces of an interrupted command. `made_of` describes everything that
+    /// the scores depend on. Complete work is kept at intervals of `every`.
     ///
     /// # Errors
-    /// If the ending is not known, or what was left is of other work.
+    /// If the ending is unknown, or the kept pieces belong to other inputs.
     pub fn open(out: &Path, target: &str, made_of: &str, every: Duration) -> Result<Self> {
         let folder = (out.as_os_str() != "-").then(|| folder_of(out));
         let mut pieces = Self {
@@ -76,39 +76,41 @@ impl Pieces {
             (pieces.pieces, pieces.damaged) = found(folder, made_of)?;
             pieces.draft = draft_of(folder, pieces.done());
         }
-        // A wrong ending, or a place that cannot be written, is told at once.
+        // Report a wrong ending or a write-protected place at once.
         pieces.begin()?;
         Ok(pieces)
     }
 
-    /// The units that are complete.
+    /// The number of complete units.
     pub fn done(&self) -> usize {
         self.pieces.last().map_or(0, |piece| piece.units[1])
             + self.current.as_ref().map_or(0, |current| current.units)
     }
 
-    /// The rows that are written.
+    /// The number of written rows.
     pub fn rows(&self) -> usize {
         let kept: usize = self.pieces.iter().map(|piece| piece.rows).sum();
         kept + self.current.as_ref().map_or(0, |current| current.rows)
     }
 
-    /// How many pieces of an interrupted command were damaged (or stood behind one that was), and are computed again.
+    /// The number of pieces of an interrupted command that were damaged (or followed a damaged piece) and are computed
+    /// again.
     pub fn damaged(&self) -> usize {
         self.damaged
     }
 
-    /// What [`Self::keep_draft`] kept of the unit that comes next.
+    /// The partial result of the next unit that [`Self::keep_draft`] kept.
     pub fn draft(&self) -> Option<&[u8]> {
         self.draft.as_ref().map(|draft| draft.bytes.as_slice())
     }
 
-    /// Whether it is time to keep how far the next unit is.
+    /// Whether it is time to keep the partial result of the next unit.
     pub fn draft_is_due(&self) -> bool {
         self.folder.is_some() && self.kept_at.elapsed() >= self.every
     }
 
-    /// Keeps how far the next unit is, in place of what was kept of it before. Nothing is kept of what goes to standard output.
+    /// Keeps the partial result of the next unit and replaces the earlier draft. Output to standard output has no
+    /// draft.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -123,10 +125,10 @@ impl Pieces {
         Ok(())
     }
 
-    /// Removes the draft, unless it is at `other`.
+    /// Removes the draft unless its path is `other`.
     fn forget_draft(&mut self, other: &Path) {
         if let Some(draft) = self.draft.take().filter(|draft| draft.path != other) {
-            // One that stays is of a unit that is complete, and is not looked for.
+            // A draft that cannot be removed belongs to a complete unit and is ignored later.
             let _ = fs::remove_file(draft.path);
         }
     }
@@ -137,7 +139,7 @@ impl Pieces {
             let writer = ScoreWriter::create(&self.out, &self.target)?;
             self.current = Some(Current { writer, first, units: 0, rows: 0 });
         }
-        self.current.as_mut().ok_or_else(|| Error::failed("no piece was begun"))
+        self.current.as_mut().ok_or_else(|| Error::failed("no piece was started"))
     }
 
     /// Writes the scores of the next unit.
@@ -153,7 +155,7 @@ impl Pieces {
         if (full || self.draft.is_some()) && self.folder.is_some() { self.close() } else { Ok(()) }
     }
 
-    /// The folder of pieces, made where it is missing.
+    /// The folder of pieces, created if it is missing.
     fn begun_folder(&self) -> Result<Option<&Path>> {
         let Some(folder) = &self.folder else { return Ok(None) };
         fs::create_dir_all(folder).map_err(|error| cannot_write(folder, error))?;
@@ -164,14 +166,14 @@ impl Pieces {
         Ok(Some(folder))
     }
 
-    /// Closes the piece that is being written.
+    /// Closes the current piece.
     fn close(&mut self) -> Result<()> {
         let Some(current) = self.current.take().filter(|current| current.units > 0) else { return Ok(()) };
         let Some(folder) = self.begun_folder()? else { return Ok(()) };
         let units = [current.first, current.first + current.units];
         let ending = self.out.extension().unwrap_or_default().to_string_lossy();
         let name = format!("{:010}-{:010}-{}", units[0], units[1], current.rows);
-        // Its name says what it must hold: a piece that was cut or changed is not believed.
+        // The name contains the digest, so a truncated or changed piece is not used.
         let unproved = folder.join(format!("{name}.{ending}"));
         current.writer.finish_as(&unproved)?;
         let path = folder.join(format!("{name}-{}.{ending}", digest_of(&unproved)?));
@@ -183,7 +185,7 @@ impl Pieces {
         Ok(())
     }
 
-    /// Keeps what is complete for the next time. Returns where, if anything was.
+    /// Keeps the complete pieces for the next time. Returns their folder, if there are any.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -192,7 +194,7 @@ impl Pieces {
         Ok(self.folder.filter(|_| !self.pieces.is_empty() || self.draft.is_some()))
     }
 
-    /// Puts the pieces together and gives the file its name. Returns its number of rows.
+    /// Joins the pieces and gives the file its name. Returns its number of rows.
     ///
     /// # Errors
     /// If a piece cannot be read or the file cannot be written.
@@ -210,11 +212,11 @@ impl Pieces {
             let written = whole.append(&piece.path)?;
             if written != piece.rows {
                 return Err(Error::failed(format!(
-                    "{}: holds {written} rows, expected {}: it was changed meanwhile",
+                    "{}: has {written} rows, expected {}: the piece was changed meanwhile",
                     piece.path.display(),
                     piece.rows
                 ))
-                .help("start the command again: it computes this piece anew"));
+                .help("start again: this piece is then computed again"));
             }
         }
         if let Some(whole) = whole.finish_unnamed()? {
@@ -246,14 +248,14 @@ fn digest_of(path: &Path) -> Result<String> {
     Ok(digest)
 }
 
-/// The same of some bytes.
+/// The beginning of the SHA-256 of some bytes, in hexadecimal.
 fn short_digest(bytes: &[u8]) -> String {
     let mut digest = sha256_bytes(bytes);
     digest.truncate(16);
     digest
 }
 
-/// The draft of a unit, if it is as it was written. Others are removed: their units are complete.
+/// The draft of a unit, if it is intact. Other drafts are removed, because their units are complete.
 fn draft_of(folder: &Path, unit: usize) -> Option<Draft> {
     let mut found = None;
     for path in fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())) {
@@ -271,11 +273,13 @@ fn draft_of(folder: &Path, unit: usize) -> Option<Draft> {
     found
 }
 
-/// The pieces in a folder that follow each other from the first unit on and are as they were written, and how many others there were, which are removed.
+/// The intact consecutive pieces in a folder, from the first unit on, and the number of other pieces, which are
+/// removed.
 fn found(folder: &Path, made_of: &str) -> Result<(Vec<Piece>, usize)> {
     let place = folder.display();
     let refused = |what: &str| {
-        Error::config(format!("{place}: {what}")).help("remove it to start anew, or give another --out")
+        Error::config(format!("{place}: {what}"))
+            .help("remove the folder to start again, or choose another output (`--out`)")
     };
     let unreadable = |error: std::io::Error| refused(&format!("cannot be read: {error}"));
     let mut pieces: Vec<(Piece, Option<String>)> = Vec::new();
@@ -289,11 +293,11 @@ fn found(folder: &Path, made_of: &str) -> Result<(Vec<Piece>, usize)> {
             pieces.push((Piece { path, units: [*first, *last], rows: *rows }, digest));
         }
     }
-    // A command that was killed before it wrote what it is made of left nothing.
+    // If the command was killed before it wrote its description, it left nothing usable.
     match fs::read_to_string(folder.join(MADE_OF)) {
         Ok(known) if known == made_of => {}
         Err(_) if pieces.is_empty() => return Ok((Vec::new(), 0)),
-        _ => return Err(refused("holds part of what another command, or other files, gave")),
+        _ => return Err(refused("holds part of the output of another command or other inputs")),
     }
     pieces.sort_by_key(|(piece, _)| piece.units);
     let all = pieces.len();
@@ -301,7 +305,7 @@ fn found(folder: &Path, made_of: &str) -> Result<(Vec<Piece>, usize)> {
     for (piece, digest) in pieces {
         let next = proved.last().map_or(0, |last| last.units[1]);
         let is_whole = piece.units[0] == next && digest.is_some() && digest_of(&piece.path).ok() == digest;
-        // What stands behind a damaged piece does not follow any more.
+        // Pieces after a damaged piece are no longer consecutive.
         if is_whole {
             proved.push(piece);
         } else {
@@ -344,7 +348,7 @@ mod tests {
         drop(pieces);
         let mut pieces = open();
         assert_eq!((pieces.done(), pieces.draft()), (1, Some(b"second".as_slice())));
-        // The unit is complete: what is kept of it is of no use.
+        // The unit is complete, so its draft is useless.
         pieces.write_unit(&BLOCK).unwrap();
         assert!(pieces.draft().is_none());
         pieces.keep_draft(b"third".to_vec()).unwrap();
@@ -412,6 +416,6 @@ mod tests {
         assert_eq!(Pieces::open(&out, "y", "this", RARELY).unwrap().done(), 0);
         interrupted_again(&out, 1);
         let error = Pieces::open(&out, "y", "other", RARELY).map(|_| ()).unwrap_err();
-        assert!(error.to_string().contains("holds part of what another command"), "{error}");
+        assert!(error.to_string().contains("holds part of the output of another command"), "{error}");
     }
 }

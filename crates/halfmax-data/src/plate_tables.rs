@@ -1,4 +1,4 @@
-//! Tables of raw signals in which the wells of a plate are together, with the untreated ones by which they are divided.
+//! Tables of raw signals in which the wells of a plate are together with the untreated wells that normalise them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::regroup::{Regroup, Regrouped};
 use crate::roles::Role;
 use crate::table::{Labels, OfWhole, RawTable};
 
-/// The wells of raw plates, some whole plates after the other.
+/// The wells of raw plates, in groups of whole plates.
 pub struct PlateTables {
     tables: Tables,
     notes: Vec<Note>,
@@ -22,27 +22,27 @@ pub struct PlateTables {
 
 enum Tables {
     Whole(Box<RawTable>),
-    /// Put together plate by plate, with what was decided of all.
+    /// Regrouped by plate, with the decisions about all plates.
     Regrouped(Box<Regrouped>, Arc<OfWhole>, SignalColumn),
 }
 
-/// How the column of signals is known.
+/// How the column of signals was recognised.
 #[derive(Clone, Copy)]
 enum SignalColumn {
-    /// By its name and what it holds.
+    /// By its name and content.
     Found,
-    /// It is called otherwise.
+    /// It has another name.
     Is(usize),
 }
 
-/// A plate of a thousand wells has about so many bytes.
+/// The approximate size in bytes of a plate of a thousand wells.
 const BYTES_OF_A_PLATE: usize = 1 << 18;
 
 impl PlateTables {
-    /// The plates of a table; none if it has no raw signals.
+    /// The plates of a table; `None` if it has no raw signals.
     ///
     /// # Errors
-    /// If it cannot be read, or its signals or kinds of wells cannot be.
+    /// If the table, its signals or its kinds of wells cannot be read.
     pub fn of(parts: &TableParts) -> Result<Option<Self>> {
         let sample = parts.sample()?;
         let column = match signal_column(&sample) {
@@ -71,7 +71,7 @@ impl PlateTables {
         })?;
         if let SignalColumn::Is(at) = column {
             notes.push(
-                format!("{:?} is called a viability, but its numbers are raw signals", sample.names()[at])
+                format!("{:?} is named as a viability, but its numbers are raw signals", sample.names()[at])
                     .into(),
             );
         }
@@ -86,7 +86,7 @@ impl PlateTables {
         }))
     }
 
-    /// How many tables there are.
+    /// The number of tables.
     pub fn tables(&self) -> usize {
         match &self.tables {
             Tables::Whole(_) => 1,
@@ -111,7 +111,7 @@ impl PlateTables {
         }
     }
 
-    /// What is to be said of all plates.
+    /// The notes on all plates.
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }
@@ -121,12 +121,12 @@ impl PlateTables {
         matches!(self.tables, Tables::Regrouped(..))
     }
 
-    /// How large tables are.
+    /// The size of the tables.
     pub fn size(&self) -> PartSize {
         self.size
     }
 
-    /// The bytes of the temporary file that holds the wells meanwhile; none where all are in memory.
+    /// The size in bytes of the temporary file that holds the wells; `None` if all wells are in memory.
     pub fn bytes_on_disk(&self) -> Option<u64> {
         match &self.tables {
             Tables::Whole(_) => None,
@@ -144,7 +144,7 @@ impl SignalColumn {
     }
 }
 
-/// What was seen of the wells of a file, that says which must be together.
+/// Properties of a file's wells that decide which wells must be together.
 #[derive(Default)]
 struct Seen {
     later_times: bool,
@@ -170,7 +170,8 @@ impl Seen {
         Ok(())
     }
 
-    /// Wells share the blanks of their plate, its untreated wells without a cell line, and the wells of their cell line at time zero, of whatever plate.
+    /// Wells share the blanks of their plate, its untreated wells without a cell line, and the time-zero wells of their
+    /// cell line on any plate.
     fn together(&self) -> Together {
         let of_plate = self.blanks || self.without_cell_line;
         let of_line = self.time_zeros || (self.later_times && self.at_time_zero);
@@ -178,7 +179,7 @@ impl Seen {
     }
 }
 
-/// By what wells are told apart that need not be together.
+/// The columns that separate wells which need not be together.
 #[derive(Clone, Copy)]
 struct Together {
     plate: bool,

@@ -1,4 +1,5 @@
-//! The wells of raw plates: what each holds, where it lies, its signal; and the same table with other signals, or without some plates.
+//! The wells of raw plates: content, position and signal. Also makes tables with replaced signals or without some
+//! plates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -10,31 +11,32 @@ use crate::plates::{Plates, Well, signal_column, times, wells};
 use crate::roles::Role;
 use crate::table::{RawTable, Values};
 
-/// What a well holds.
+/// The content of a well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WellKind {
     /// Cells with a drug.
     Treated,
-    /// Untreated cells, or cells with the vehicle, by which signals are divided.
+    /// Untreated cells or cells with the vehicle, which normalise the signals.
     Control,
     /// A positive control.
     Positive,
     /// No cells.
     Blank,
-    /// Anything else: read when the drug was given, failed, unused, untreated where there is a vehicle.
+    /// Anything else: time zero, failed, unused, or untreated beside vehicle wells.
     Other,
 }
 
-/// The wells that share their controls: of one plate, cell line and time.
+/// The wells of one plate, cell line and time, which share their controls.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlateOf {
-    /// The plate (or experiment), as the file names it; empty where the file has no such column.
+    /// The plate (or experiment), as the file names it; empty without such a column.
     pub plate: String,
-    /// The cell line; empty where the file has no such column.
+    /// The cell line; empty without such a column.
     pub cell_line: String,
-    /// The time, as the file has it; empty where it has no such column.
+    /// The time, as in the file; empty without such a column.
     pub time: String,
-    /// Positions of its wells in the lists of [`PlateWells`]: its own, and the blanks and controls of the plate that name no cell line.
+    /// Positions of its wells in the lists of [`PlateWells`]: its own wells, and the blanks and controls of the plate
+    /// without a cell line.
     pub wells: Vec<u32>,
 }
 
@@ -46,25 +48,25 @@ impl PlateOf {
     }
 }
 
-/// The wells of a table of raw signals. All lists but that of plates have one entry per row of the table.
+/// The wells of a table of raw signals. All lists except `plates` have one entry per row of the table.
 #[derive(Clone, Debug)]
 pub struct PlateWells {
-    /// The plates, in the order in which the file first has them.
+    /// The plates, in order of first appearance in the file.
     pub plates: Vec<PlateOf>,
-    /// What each well holds.
+    /// The content of each well.
     pub kind: Vec<WellKind>,
-    /// Row and column of each well on its plate, both from 1; none where the file does not say it.
+    /// Row and column of each well on its plate, both from 1; `None` if the file does not give them.
     pub place: Vec<Option<[u16; 2]>>,
-    /// Rows and columns of the plates; none where the file does not say where wells lie.
+    /// Rows and columns of the plates; `None` if the file does not give the positions of wells.
     pub format: Option<[u16; 2]>,
-    /// The signal of each well; NaN where it is missing.
+    /// The signal of each well; NaN if missing.
     pub signal: Arc<Vec<f64>>,
 }
 
-/// The wells of a table of raw signals; none if it has no raw signals.
+/// The wells of a table of raw signals; `None` if it has no raw signals.
 ///
 /// # Errors
-/// If a signal is no number, or a position on a plate cannot be read: names the row.
+/// If a signal is not a number, or a position on a plate cannot be read. The error names the row.
 pub fn plate_wells(table: &RawTable) -> Result<Option<PlateWells>> {
     let Some(column) = signal_column(table) else { return Ok(None) };
     let signal = crate::readings::finite(table, column, "a signal, 0 or more")?;
@@ -76,7 +78,7 @@ pub fn plate_wells(table: &RawTable) -> Result<Option<PlateWells>> {
     let mut known: BTreeMap<(usize, Option<usize>, u64), usize> = BTreeMap::new();
     let mut plates: Vec<PlateOf> = Vec::new();
     let mut lines_of_plate: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    // Blanks and controls that name no cell line, by plate.
+    // Controls without a cell line, by plate.
     let mut shared: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
     let mut blanks: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
     for row in 0..table.rows() {
@@ -130,7 +132,7 @@ fn kind_of(well: Well) -> WellKind {
 }
 
 impl PlateWells {
-    /// Untreated wells count for nothing where a plate has vehicle wells, as in normalisation.
+    /// Ignores untreated wells if a plate has vehicle wells, as normalisation does.
     fn keep_preferred_controls(&mut self, kinds: &[Well]) {
         for plate in &self.plates {
             let preferred = |row: &&u32| kinds[**row as usize] == Well::Control { preferred: true };
@@ -145,10 +147,11 @@ impl PlateWells {
     }
 }
 
-/// Where the wells of each row lie, and the rows and columns of the plates.
+/// The position of each row's well, and the rows and columns of the plates.
 type Places = (Vec<Option<[u16; 2]>>, Option<[u16; 2]>);
 
-/// How a table says where wells lie: by columns of rows and columns, else by a column of positions: `A01`, `a1`, `R01C02`, or numbers along the rows.
+/// How a table gives the positions of wells: by columns for row and column, else by a column of positions: `A01`, `a1`,
+/// `R01C02`, or numbers along the rows.
 enum PlaceColumns {
     RowAndColumn(usize, usize),
     Well(usize),
@@ -167,7 +170,7 @@ impl PlaceColumns {
     }
 }
 
-/// How far the wells of a table reach, which says what plates they lie on.
+/// The extent of the wells of a table, which decides the format of the plates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WellSpan {
     /// The last row and column.
@@ -186,7 +189,7 @@ impl Default for WellSpan {
 
 impl WellSpan {
     /// # Errors
-    /// If the table has columns of rows and columns, and one cannot be read.
+    /// If the table has columns for row and column, and an entry cannot be read.
     pub fn of(table: &RawTable) -> Result<Self> {
         let mut span = Self::default();
         match PlaceColumns::of(table) {
@@ -217,7 +220,8 @@ impl WellSpan {
         self.largest = self.largest.zip(other.largest).map(|(own, other)| own.max(other));
     }
 
-    /// The plates whose wells are numbered along their rows. Fewer than a quarter of the smallest of them are numbers of replicates.
+    /// The plate format if the wells are numbered along the rows. Numbers below a quarter of the smallest format are
+    /// replicate numbers.
     fn numbered(&self) -> Option<[u16; 2]> {
         let largest = self.largest.filter(|largest| *largest > 24)?;
         [[8_u16, 12], [16, 24], [32, 48]]
@@ -229,7 +233,8 @@ impl WellSpan {
 const ROW: &str = "a row of a plate: A to AF, or 1 to 32";
 const COLUMN: &str = "a column of a plate: 1 to 48";
 
-/// Where each well lies. Nowhere where positions are neither names of wells nor their numbers: they tell replicates apart, not places.
+/// The position of each well. `None` if the entries are neither names nor numbers of wells; they then distinguish
+/// replicates, not positions.
 fn places(table: &RawTable) -> Result<Places> {
     let nowhere = || (vec![None; table.rows()], None);
     let span = match table.decided.as_ref().and_then(|whole| whole.wells) {
@@ -306,7 +311,7 @@ fn well_named(text: &str) -> Option<[u16; 2]> {
     Some([row_named(row).filter(|_| !row.is_empty())?, column_named(column)?])
 }
 
-/// What each label of a column says; none where it is empty.
+/// The value of each label of a column; `None` if empty.
 fn each_named<T: Copy>(
     table: &RawTable,
     column: usize,
@@ -332,11 +337,11 @@ impl RawTable {
     /// The table with other signals.
     ///
     /// # Errors
-    /// If it has no raw signals, or not as many.
+    /// If the table has no raw signals, or another number of rows.
     pub fn with_signals(&self, signals: Vec<f64>, note: impl Into<Note>) -> Result<Self> {
         let column = signal_column(self)
             .filter(|_| signals.len() == self.rows())
-            .ok_or_else(|| Error::data(format!("{}: has no column of raw signals", self.label())))?;
+            .ok_or_else(|| Error::data(format!("{}: no column of raw signals", self.label())))?;
         let mut table = self.clone();
         table.columns[column].values = Values::numbers(signals);
         table.notes.push(note.into());
@@ -344,7 +349,7 @@ impl RawTable {
         Ok(table)
     }
 
-    /// The table without these rows, positions in it.
+    /// The table without the rows at these positions.
     pub fn without_rows(&self, rows: &[u32], note: impl Into<Note>) -> Self {
         let out: BTreeSet<u32> = rows.iter().copied().collect();
         let kept: Vec<usize> = (0..self.rows()).filter(|row| !out.contains(&(*row as u32))).collect();
@@ -353,7 +358,7 @@ impl RawTable {
         table
     }
 
-    /// The text of a row in the column of a role; none where there is no such column, or nothing in it.
+    /// The text of a row in the column of a role; `None` without such a column or without a text.
     pub fn text_of(&self, role: Role, row: usize) -> Option<String> {
         let column = self.role(role)?;
         match &self.columns[column].values {

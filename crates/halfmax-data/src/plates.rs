@@ -1,8 +1,8 @@
-//! Raw signals (luminescence, counts of cells) made into viabilities by the wells that were not treated.
+//! Converts raw signals (luminescence, cell counts) to viabilities with the untreated wells.
 //!
-//! The viability of a well is (signal − blank) / (control − blank), where control and blank are means over the untreated and the empty
-//! wells of its plate; without plates, of its cell line (and time). Where the signal at the time of treatment is known, the control divided
-//! log2(control / time zero) times (Hafner et al. 2016).
+//! The viability of a well is (signal − blank) / (control − blank), where control and blank are means over the
+//! untreated and the empty wells of its plate; without plates, of its cell line (and time). If the signal at the time
+//! of treatment is known, the number of divisions of the control is log2(control / time zero) (Hafner et al. 2016).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use crate::note::Note;
 use crate::roles::Role;
 use crate::table::{Labels, RawColumn, RawTable, RowPlaces, Values};
 
-/// What a well is.
+/// The kind of a well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Well {
     Treated,
-    /// Untreated, or treated with the vehicle alone. The preferred ones are vehicle wells where a plate has both.
+    /// Untreated, or treated with the vehicle alone. If a plate has both, vehicle wells are preferred.
     Control {
         preferred: bool,
     },
     /// Without cells.
     Blank,
-    /// When the drug was given.
+    /// Read at the time of treatment.
     TimeZero,
     /// A positive control: cells with a treatment that kills them.
     Positive,
@@ -31,16 +31,17 @@ pub(crate) enum Well {
     Aside,
 }
 
-/// A table of raw signals as one of viabilities; none if it has no column of signals, or one of readings that are normalised already.
+/// Converts a table of raw signals to viabilities. `None` if it has no column of signals, or a column of normalised
+/// readings.
 ///
 /// # Errors
-/// If a plate has no untreated wells, or its untreated wells are not above its blanks: names the plate.
+/// If a plate has no untreated wells, or its untreated wells are not above its blanks. The error names the plate.
 pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
     let Some(signal) = signal_column(table) else { return Ok(None) };
     let signals = crate::readings::finite(table, signal, "a signal, 0 or more")?;
     if let Some(at) = signals.iter().position(|value| *value < 0.0) {
         return Err(table.bad_value(signal, at, signals[at], "a signal, 0 or more").help(
-            "no reader gives less than 0: where the background was taken off already, add it back, or write 0; a reading that failed is left empty",
+            "a plate reader never gives less than 0: if the background was already subtracted, add it again or write 0; leave failed readings empty",
         ));
     }
     let plates = Plates::of(table)?;
@@ -69,7 +70,7 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
     notes.extend(below_blanks(&viability));
     if without_growth > 0 {
         notes.push(
-            Note::new("the control did not grow between time zero and the end beside ")
+            Note::new("the control did not grow between time zero and the end for ")
                 .count(without_growth, "well")
                 .then(": no growth-rate metrics there"),
         );
@@ -80,26 +81,26 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
     built(table, &kept, viability, divisions, notes).map(Some)
 }
 
-/// The error of a table none of whose wells is treated.
+/// The error for a table without treated wells.
 pub(crate) fn nothing_treated(label: &str) -> Error {
-    Error::data(format!("{label}: no well is treated: every row is a control, a blank or set aside"))
-        .help("the column of kinds of wells may use other words: rename them to treated, control and blank")
+    Error::data(format!("{label}: no treated wells: every row is a control, a blank or set aside"))
+        .help("check the column of well kinds: use the words treated, control and blank")
 }
 
-/// A viability below this is not explained by the variation of blanks.
+/// The variation of blanks does not explain a viability below this value.
 const FAR_BELOW: f64 = -0.1;
 
-/// A note of treated wells whose signal is far below that of the blanks.
+/// A note on treated wells with a signal far below the blanks.
 fn below_blanks(viability: &[f64]) -> Option<Note> {
     let below = viability.iter().filter(|viability| **viability < FAR_BELOW).count();
     (below > 0).then(|| {
         Note::new("below the blanks by more than a tenth of the control: ")
             .count(below, "treated well")
-            .then("; are the blanks without cells?")
+            .then("; do the blanks really contain no cells?")
     })
 }
 
-/// The column of raw signals, where no column says that readings are normalised.
+/// The column of raw signals, if no column holds normalised readings.
 pub(crate) fn signal_column(table: &RawTable) -> Option<usize> {
     let signal = table.role(Role::Signal)?;
     let reading = table.role(Role::Reading);
@@ -107,7 +108,7 @@ pub(crate) fn signal_column(table: &RawTable) -> Option<usize> {
     (said || reading.is_none()).then_some(signal)
 }
 
-/// What is said of the plates and their wells.
+/// Notes on the plates and their wells.
 fn notes(table: &RawTable, signal: usize, wells: &[Well], plates: &Plates) -> Vec<Note> {
     let count = |is: fn(&Well) -> bool| wells.iter().filter(|well| is(well)).count();
     let controls = count(|well| matches!(well, Well::Control { .. }));
@@ -127,14 +128,14 @@ fn notes(table: &RawTable, signal: usize, wells: &[Well], plates: &Plates) -> Ve
     notes
 }
 
-/// The wells that share their controls: those of one plate and cell line; without plates, of one cell line and experiment.
+/// The wells that share their controls: one plate and cell line, or, without plates, one cell line and experiment.
 pub(crate) struct Plates {
-    /// What they are in words: "plate".
+    /// The name of a group in words: "plate".
     pub what: String,
     /// The plate (or experiment) of each row.
     pub plate_of_row: Vec<usize>,
     pub plates: Vec<String>,
-    /// The cell line of each row; none where the row has none, as blanks.
+    /// The cell line of each row; `None` for rows without a cell line, such as blanks.
     pub line_of_row: Vec<Option<usize>>,
     pub lines: Vec<String>,
 }
@@ -194,25 +195,25 @@ impl Plates {
         Ok(References { known, of_row })
     }
 
-    /// Refuses wells that have no control, or one that is not above the blanks.
+    /// Refuses wells without a control, or with a control that is not above the blanks.
     fn check(&self, table: &RawTable, row: usize, reference: &Reference) -> Result<()> {
         let place = format!("{}: {} {}", table.label(), self.what, self.named(row));
         if reference.control.is_nan() {
-            return Err(Error::data(format!("{place}: has no untreated wells, by which its signals could be divided"))
-                .help("mark them in a column of kinds of wells (control), as rows of the drug DMSO or of dose 0; or give their mean in a column \"control\" or in a table of its own (--control FILE, and --time-zero FILE for the signals when the drug was given); or leave these wells out (--where, or all such plates with --drop-failed-plates)"));
+            return Err(Error::data(format!("{place}: no untreated wells to normalise the signals"))
+                .help("mark them as control in a column of well kinds, as rows of the drug DMSO, or as rows of dose 0; or give their mean in a column \"control\" or in a separate table (`--control FILE`, and `--time-zero FILE` for the signals at the time of treatment); or leave these wells out (`--where`, or `--drop-failed-plates` for all such plates)"));
         }
         if reference.control <= reference.blank {
             return Err(Error::data(format!(
                 "{place}: its untreated wells (mean {:.4}) are not above its blanks (mean {:.4})",
                 reference.control, reference.blank
             ))
-            .help("leave the plate out (--where), or correct what its wells are said to be"));
+            .help("leave the plate out with `where` (`--where`), or correct the kinds of its wells"));
         }
         Ok(())
     }
 }
 
-/// The means by which the signals of one plate are divided.
+/// The means that normalise the signals of one plate.
 #[derive(Clone, Copy, Debug)]
 struct Reference {
     control: f64,
@@ -238,7 +239,7 @@ impl References {
 /// Sum and number of signals.
 type Sum = (f64, f64);
 
-/// The signals of controls, blanks and wells at time zero, summed by plate, cell line and time.
+/// The sums of the signals of controls, blanks and time-zero wells by plate, cell line and time.
 #[derive(Default)]
 struct Sums {
     /// Preferred controls, and the others.
@@ -287,7 +288,7 @@ impl Sums {
     fn reference(&self, plates: &Plates, row: usize, time: f64) -> Reference {
         let (plate, line) = (plates.plate_of_row[row], plates.line_of_row[row]);
         let mean = |sum: Option<&Sum>| sum.map(|(sum, count)| sum / count);
-        // Controls that name no cell line are of the plate's only one.
+        // Controls without a cell line belong to the only cell line of the plate.
         let only_line = self.lines.get(&plate).is_none_or(|lines| lines.len() <= 1);
         let lines = [line, None];
         let lines = || lines.iter().take(if only_line { 2 } else { 1 });
@@ -305,12 +306,12 @@ impl Sums {
     }
 }
 
-/// The time of each row; NaN where there is no such column.
+/// The time of each row; NaN without such a column.
 pub(crate) fn times(table: &RawTable) -> Result<Arc<Vec<f64>>> {
     match table.role(Role::Time) {
         Some(column) if table.is_numeric(column) => table.numbers(column, "a time"),
         Some(column) => {
-            // Times in words are told apart, but none of them is known to be time zero.
+            // Times in words are distinguished, but none counts as time zero.
             let labels = table.labels(column)?;
             Ok(Arc::new(labels.of_row.iter().map(|label| f64::from(*label) + 1.0).collect()))
         }
@@ -318,7 +319,7 @@ pub(crate) fn times(table: &RawTable) -> Result<Arc<Vec<f64>>> {
     }
 }
 
-/// What each well is: by the column of kinds of wells, else by its drug and dose.
+/// The kind of each well: by the column of well kinds, else by its drug and dose.
 pub(crate) fn wells(table: &RawTable) -> Result<Vec<Well>> {
     let times = times(table)?;
     let decided = table.decided.as_ref().and_then(|whole| whole.later_times);
@@ -331,7 +332,7 @@ pub(crate) fn wells(table: &RawTable) -> Result<Vec<Well>> {
     Ok(kinds.into_iter().zip(times.iter().copied()).map(kind).collect())
 }
 
-/// What each well is, whenever it was read.
+/// The kind of each well, whatever its time.
 pub(crate) fn kinds_of_wells(table: &RawTable) -> Result<Vec<Well>> {
     match table.role(Role::WellKind) {
         Some(column) => by_kind(table, table.labels(column)?.as_ref()),
@@ -343,8 +344,8 @@ pub(crate) fn kinds_of_wells(table: &RawTable) -> Result<Vec<Well>> {
     }
 }
 
-/// Refuses a table whose wells, by drug and dose untreated, are blanks or positive controls by a column under a name that says something
-/// else.
+/// Refuses a table in which drug and dose mark wells as untreated, but a column with an unknown name calls them blanks
+/// or positive controls.
 fn refuse_unsaid_kinds(table: &RawTable, kinds: &[Well]) -> Result<()> {
     let says_otherwise = |label: &str| matches!(kind_named(label), Well::Blank | Well::Positive);
     for (at, name) in table.names().iter().enumerate() {
@@ -363,20 +364,20 @@ fn refuse_unsaid_kinds(table: &RawTable, kinds: &[Well]) -> Result<()> {
                 listed(&labels.names, 4)
             ))
             .help(format!(
-                "say that it is: --column well_kind={name}; or leave it alone: --column ignore={name}"
+                "declare it: columns = {{ well_kind = {name:?} }} (`--column well_kind={name}`); or ignore it: columns = {{ ignore = {name:?} }} (`--column ignore={name}`)"
             )));
         }
     }
     Ok(())
 }
 
-/// By the kinds of wells. A kind that is not known, or not said, leaves the decision to the drug and the dose.
+/// Decides by the column of well kinds. If the kind is unknown or missing, the drug and the dose decide.
 fn by_kind(table: &RawTable, labels: &Labels) -> Result<Vec<Well>> {
     let kinds: Vec<Well> = labels.names.iter().map(|name| kind_named(name)).collect();
     let has_drugs = table.role(Role::Drug).is_some();
     let otherwise = if has_drugs { by_drug_and_dose(table)? } else { Vec::new() };
     let well = |(row, label): (usize, &u32)| match kinds.get(*label as usize) {
-        // Without a drug, a well of an unknown kind is not a control for want of a drug.
+        // A missing drug alone does not make a well of unknown kind a control.
         Some(Well::Treated) => match otherwise.get(row) {
             Some(Well::Control { .. }) if drug_or_dose_is_given(table, row) => otherwise[row],
             _ => Well::Treated,
@@ -410,7 +411,8 @@ pub(crate) fn has_untreated_wells(table: &RawTable) -> Result<bool> {
     Ok(wells(table)?.iter().any(|well| matches!(well, Well::Control { .. })))
 }
 
-/// What a well of this kind is. GDSC's tags are NC-0 (untreated), NC-1 (vehicle), B (blank), PC (positive control), and those of libraries.
+/// The kind of a well with this label. GDSC's tags are NC-0 (untreated), NC-1 (vehicle), B (blank), PC (positive
+/// control), and those of libraries.
 fn kind_named(name: &str) -> Well {
     let plain = crate::columns::plain(name);
     let starts = |words: &[&str]| words.iter().any(|word| plain.starts_with(word));
@@ -436,7 +438,7 @@ fn kind_named(name: &str) -> Well {
     }
 }
 
-/// Names of what an untreated well holds instead of a drug.
+/// Whether a name means a vehicle or an untreated well.
 pub(crate) fn is_vehicle(name: &str) -> bool {
     let plain = crate::columns::plain(name);
     [
@@ -521,10 +523,11 @@ pub(crate) fn built(
     Ok(built)
 }
 
-/// The column of viabilities that signals become.
+/// The name of the new column of viabilities.
 const VIABILITY: &str = "viability_fraction";
 
-/// Whether columns of a role say which wells share an untreated one. Drugs and doses do not: untreated wells have none.
+/// Whether columns of a role decide which wells share an untreated well. Drugs and doses do not, because untreated
+/// wells have none.
 fn joins(own: Role, wanted: Role) -> bool {
     match own {
         Role::CellLine | Role::Plate | Role::Experiment | Role::Replicate | Role::Study => true,
@@ -533,10 +536,10 @@ fn joins(own: Role, wanted: Role) -> bool {
     }
 }
 
-/// A table with a column of another one, joined by the columns that both have; of several rows of one key the mean is taken.
+/// Joins a column of another table by the common columns. Several rows with one key are averaged.
 ///
 /// # Errors
-/// If the tables have no column in common, the other lacks the role, or a row has no partner.
+/// If the tables have no common column, the other table lacks the role, or a row has no partner.
 pub fn with_column_of(table: &RawTable, other: &RawTable, role: Role) -> Result<RawTable> {
     let value = other.require(role).or_else(|_| other.require(Role::Signal))?;
     let shared: Vec<(usize, usize)> = table
@@ -549,12 +552,12 @@ pub fn with_column_of(table: &RawTable, other: &RawTable, role: Role) -> Result<
         .collect();
     if shared.is_empty() {
         return Err(Error::data(format!(
-            "{} and {} have no column in common by which they could be joined",
+            "{} and {} have no common column to join them",
             table.label(),
             other.label()
         ))
         .help(format!(
-            "give both a column of cell lines; they have {} and {}",
+            "add a column of cell lines to both tables; they have {} and {}",
             listed(table.names(), 8),
             listed(other.names(), 8)
         )));

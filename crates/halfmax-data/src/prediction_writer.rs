@@ -1,4 +1,4 @@
-//! Predictions of test responses, written while they come.
+//! Writes predictions of test responses as Parquet, CSV or NDJSON in a stream.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use halfmax_core::{Error, Result};
 
 use crate::writers::{OutputColumn, TableWriter};
 
-/// A prediction, with what was observed.
+/// A prediction with the observed response.
 #[derive(Clone, Copy, Debug)]
 pub struct PredictionRow {
     /// Position of the cell line.
@@ -17,15 +17,15 @@ pub struct PredictionRow {
     pub drug_b: Option<u32>,
     /// The fold in which it was predicted.
     pub fold: u32,
-    /// What was observed, in the unit of the target; NaN where nothing was.
+    /// The observed response, in the unit of the target; NaN without an observation.
     pub observed: f32,
-    /// What was predicted, in the unit of the target.
+    /// The predicted response, in the unit of the target.
     pub predicted: f32,
     /// The ends of the prediction's interval.
     pub interval: Option<[f32; 2]>,
 }
 
-/// Which columns a file of predictions has besides those that all have.
+/// The optional columns of a file of predictions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PredictionColumns {
     /// `drug_b`: the second drugs of combinations.
@@ -34,23 +34,23 @@ pub struct PredictionColumns {
     pub intervals: bool,
 }
 
-/// Rows that are held before they are written.
+/// The number of rows that are buffered.
 const HELD: usize = 1 << 20;
 
-/// Writes predictions as `cell_line, drug[, drug_b], fold, model, observed, predicted[, lower, upper]`. It holds about a million rows, so that
-/// memory does not grow with their number.
+/// Writes predictions as `cell_line, drug[, drug_b], fold, model, observed, predicted[, lower, upper]`. The buffer
+/// holds about a million rows, so memory does not grow with the number of rows.
 pub struct PredictionWriter<'a> {
     table: TableWriter,
     cell_lines: &'a [String],
     drugs: &'a [String],
     columns: PredictionColumns,
     held: Vec<PredictionRow>,
-    /// The models of the rows that are held, and how many rows each has.
+    /// The models of the buffered rows, each with its number of rows.
     models: Vec<(String, usize)>,
 }
 
 impl<'a> PredictionWriter<'a> {
-    /// Opens a file, in the format of its ending. `cell_lines` and `drugs` are the ids that positions stand for.
+    /// Opens a file: Parquet, CSV or NDJSON by the ending. `cell_lines` and `drugs` are the ids at each position.
     ///
     /// # Errors
     /// As [`TableWriter::create`].

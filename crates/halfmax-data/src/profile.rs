@@ -1,4 +1,4 @@
-//! What a column holds, by its content alone.
+//! Classifies the content of a column without its name.
 
 use std::collections::HashSet;
 
@@ -7,13 +7,13 @@ use serde::Serialize;
 use crate::lists::{entries, entry_number};
 use crate::table::{RawTable, Values};
 
-/// What a column holds.
+/// The content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
     /// Nothing: every value is missing.
     Empty,
-    /// The numbers of the rows, in order, from 0 or 1; or the index that a data frame keeps when rows are taken out of it.
+    /// Row numbers, in order, from 0 or 1; or the index that a data frame keeps after filtering rows.
     RowNumber,
     /// 0 and 1 only.
     Binary,
@@ -25,7 +25,7 @@ pub enum Content {
     Ids(IdKind),
     /// Lists of numbers, each in one entry: `0.0025,0.008,0.025`.
     NumberLists,
-    /// Texts that come again and again: at most a tenth as many as rows.
+    /// Recurring texts: at most a tenth as many distinct texts as rows.
     Categories,
     /// Other texts.
     Texts,
@@ -33,11 +33,11 @@ pub enum Content {
     Nested,
 }
 
-/// Kinds of ids that show by their form.
+/// Kinds of ids that are recognised by their form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IdKind {
-    /// COSMIC sample ids: 683667 to 2054094, also behind `COSMIC_`, `DATA.` or `X`.
+    /// COSMIC sample ids: 683667 to 2054094, also after `COSMIC_`, `DATA.` or `X`.
     Cosmic,
     /// Sanger model ids: `SIDM00001`.
     SangerModel,
@@ -60,7 +60,7 @@ pub enum IdKind {
 }
 
 impl IdKind {
-    /// Whether cell lines have such ids, and nothing else has.
+    /// Whether only cell lines have such ids.
     pub fn is_of_cell_lines(self) -> bool {
         matches!(self, Self::SangerModel | Self::DepMap | Self::Cellosaurus | Self::CcleName)
     }
@@ -99,20 +99,20 @@ impl Content {
         }
     }
 
-    /// Whether it is numbers that can be measured.
+    /// Whether the content is numbers that can be measurements.
     pub fn is_number(self) -> bool {
         matches!(self, Self::Binary | Self::WholeNumbers | Self::Numbers)
     }
 }
 
-/// A column's content in figures.
+/// Statistics of a column.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Profile {
-    /// What it holds.
+    /// The content.
     pub content: Content,
-    /// How many values are missing.
+    /// The number of missing values.
     pub missing: usize,
-    /// How many different values there are.
+    /// The number of distinct values.
     pub distinct: usize,
     /// The lowest and the highest number.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,7 +120,8 @@ pub struct Profile {
 }
 
 impl RawTable {
-    /// What a column holds, without the figures of its profile: most columns of a matrix are told by their first fraction.
+    /// The content of a column, without the statistics of its profile. The first fraction already classifies most
+    /// columns of a matrix.
     pub fn content(&self, column: usize) -> Content {
         let name = self.columns.get(column).map(|column| column.name.as_str());
         if let Some(content) = self.decided.as_ref().and_then(|whole| whole.contents.get(name?)) {
@@ -135,7 +136,7 @@ impl RawTable {
         if fraction { Content::Numbers } else { self.profile(column).content }
     }
 
-    /// What a column holds.
+    /// The profile of a column.
     pub fn profile(&self, column: usize) -> Profile {
         let values = &self.columns[column].values;
         match values {
@@ -159,11 +160,11 @@ impl RawTable {
     }
 }
 
-/// The names that programs give to the numbers of rows.
+/// The names that programs give to row numbers.
 const INDEX_NAMES: [&str; 12] =
     ["", "x", "index", "idx", "rownames", "rowname", "rowid", "rownumber", "row", "no", "nr", "...1"];
 
-/// Whether a column of this name is an index if it holds different whole numbers.
+/// Whether a column of this name is an index if it holds distinct integers.
 pub(crate) fn is_index_name(name: &str) -> bool {
     let plain = crate::columns::plain(name);
     INDEX_NAMES.contains(&plain.as_str())
@@ -199,11 +200,11 @@ fn of_numbers(name: &str, numbers: &[f64]) -> Profile {
     Profile { content, missing, distinct: distinct.len(), range }
 }
 
-/// With fewer rows, 1, 2, 3 … may well be values.
+/// With fewer rows, 1, 2, 3 … may be values.
 pub(crate) const MANY_ROWS: usize = 10;
 
-/// Whether numbers are those of the rows: 0, 1, 2 … under whatever name; under the name of an index any different whole numbers, since
-/// a frame that was sorted or filtered keeps them.
+/// Whether numbers are row numbers: 0, 1, 2 … under any name. Under the name of an index, any distinct integers count,
+/// because a sorted or filtered data frame keeps them.
 fn is_row_number(name: &str, numbers: &[f64], distinct: usize, whole: bool) -> bool {
     if !whole || distinct != numbers.len() {
         return false;
@@ -213,7 +214,7 @@ fn is_row_number(name: &str, numbers: &[f64], distinct: usize, whole: bool) -> b
         && (first == 0.0 || first == 1.0)
         && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0);
     let largest = numbers.iter().fold(0.0, |most: f64, value| most.max(*value));
-    // COSMIC ids in a column without a name are no index.
+    // COSMIC ids in a column without a name are not an index.
     let index = is_index_name(name) && numbers.iter().all(|value| *value >= 0.0) && largest < 600_000.0;
     in_order || index
 }
@@ -258,7 +259,7 @@ fn has_form(text: &str, start: &str, digits: usize) -> bool {
     })
 }
 
-/// Whether a text has the form of an id that only cell lines have: `ACH-000681`, `SIDM00903`, `CVCL_0023`, `A549_LUNG`.
+/// Whether a text has the form of a cell-line id: `ACH-000681`, `SIDM00903`, `CVCL_0023`, `A549_LUNG`.
 pub(crate) fn is_cell_line_id(text: &str) -> bool {
     has_form(text, "ACH-", 6) || has_form(text, "SIDM", 5) || is_cellosaurus(text) || is_ccle_name(text)
 }
@@ -319,7 +320,7 @@ fn is_ccle_name(text: &str) -> bool {
     TISSUES.iter().chain(&MORE).any(|end| text.ends_with(end))
 }
 
-/// Whether a text could be a SMILES: only its letters and signs, and a sign that names hardly have.
+/// Whether a text could be a SMILES: only its letters and signs, and a sign that is rare in names.
 pub(crate) fn looks_like_smiles(text: &str) -> bool {
     let text = text.split([',', ';', ' ']).next().unwrap_or_default();
     let signs = text.bytes().filter(|byte| matches!(byte, b'=' | b'#' | b'[' | b'(' | b'@')).count();

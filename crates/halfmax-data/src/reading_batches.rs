@@ -1,4 +1,4 @@
-//! The readings of a file, some curves after the other: all at once, or of a large file as many as memory takes.
+//! The readings of a file in batches of curves: all at once, or, for a large file, as many as fit in memory.
 
 use halfmax_core::{Error, Result};
 
@@ -17,21 +17,21 @@ use crate::spread::Spread;
 use crate::table::{Labels, RawTable};
 use crate::untreated::Untreated;
 
-/// Rows that may come in several tables.
+/// A source of rows in one or several tables.
 pub trait Rows {
-    /// Gives one table after the other to `take`. Returns what is to be said of all of them.
+    /// Passes one table after the other to `take`. Returns the notes on all tables.
     ///
     /// # Errors
     /// If the rows cannot be read, or `take` fails.
     fn each(&self, take: &mut dyn FnMut(RawTable) -> Result<()>) -> Result<Vec<Note>>;
 
-    /// How large tables are, if there may be several.
+    /// The size of the tables, if there may be several.
     fn size(&self) -> PartSize;
 
     /// Whether there may be several tables.
     fn is_divided(&self) -> bool;
 
-    /// Whether all wells that share untreated ones are in one table.
+    /// Whether all wells that share untreated wells are in one table.
     fn plates_are_whole(&self) -> bool;
 }
 
@@ -77,59 +77,60 @@ impl Rows for OneTable {
     }
 }
 
-/// What readings were taken for, and what was left out.
+/// How readings were interpreted, and the rows left out.
 #[derive(Clone, Debug)]
 pub struct ReadingFacts {
-    /// How many readings belong to a curve.
+    /// The number of readings that belong to a curve.
     pub readings: usize,
-    /// How many curves there are.
+    /// The number of curves.
     pub curves: usize,
-    /// What the readings were taken for.
+    /// The unit of the readings.
     pub unit: ReadingUnit,
-    /// Whether nothing says what unit the doses are in, so that µM was assumed.
+    /// Whether the unit of the doses is unstated, so that µM was assumed.
     pub dose_unit_assumed: bool,
-    /// Rows left out because their dose is 0: controls.
+    /// The number of rows left out because their dose is 0: controls.
     pub controls: usize,
-    /// Rows left out because a cell line, drug, dose or reading is missing.
+    /// The number of rows left out because a cell line, drug, dose or reading is missing.
     pub incomplete: usize,
-    /// Whether the file says how often controls divided.
+    /// Whether the file gives the number of divisions of the controls.
     pub has_divisions: bool,
-    /// What else to know: columns over which readings are pooled.
+    /// Further notes: columns over which readings are pooled.
     pub notes: Vec<String>,
 }
 
-/// Readings in batches of whole curves, in the order in which the file first has them.
+/// Readings in batches of whole curves, in order of first appearance in the file.
 pub struct ReadingBatches {
     tables: Regrouped,
     options: ReadingOptions,
     decided: Decided,
     one_drug_by: Vec<String>,
     facts: ReadingFacts,
-    /// The readings, where all are one batch.
+    /// All readings, if they form a single batch.
     only: Option<Readings>,
 }
 
-/// A curve of twenty readings has about so many bytes.
+/// The approximate size in bytes of a curve of twenty readings.
 const BYTES_OF_A_CURVE: usize = 1 << 10;
 
 impl ReadingBatches {
-    /// Finds the readings of rows: of wells that hold one drug. Raw signals are divided by those of the untreated wells first.
+    /// Finds the readings of wells that hold one drug. Raw signals are first divided by the signals of the untreated
+    /// wells.
     ///
     /// # Errors
-    /// If a column is missing, a value is no number or cannot be a dose, no row is complete, what the readings are is not clear, curves or
-    /// plates are on different scales, or readings would be pooled that a column tells apart.
+    /// If a column is missing; a value is not a number or not a dose; no row is complete; the unit of the readings is
+    /// unclear; curves or plates are on different scales; or pooling would mix readings that a column distinguishes.
     pub fn of(rows: &dyn Rows, options: &ReadingOptions) -> Result<Self> {
         let mut gathered = Gathered::new(options, rows);
         let notes = rows.each(&mut |table| gathered.take(table))?;
         gathered.conclude(notes)
     }
 
-    /// What the readings were taken for, and what was left out.
+    /// How the readings were interpreted, and the rows left out.
     pub fn facts(&self) -> &ReadingFacts {
         &self.facts
     }
 
-    /// What each curve is of.
+    /// The key of each curve.
     pub fn keys(&self) -> impl Iterator<Item = CurveKey> {
         let by_experiment = self.options.by_experiment;
         (0..self.tables.groups()).map(move |at| {
@@ -143,12 +144,13 @@ impl ReadingBatches {
         })
     }
 
-    /// The bytes of the temporary file that holds the readings meanwhile; none where all are in memory.
+    /// The size in bytes of the temporary file that holds the readings; `None` if all readings are in memory.
     pub fn bytes_on_disk(&self) -> Option<u64> {
         self.tables.bytes_on_disk()
     }
 
-    /// Gives so many curves after the other to `take`, the last ones fewer, with the position of the first among all.
+    /// Passes groups of `curves` curves to `take`, with the position of the first curve of the group. The last group
+    /// may be smaller.
     ///
     /// # Errors
     /// If the temporary file cannot be read, or `take` fails.
@@ -186,7 +188,7 @@ impl ReadingBatches {
         curves_of(&self.tables.table(at)?, &self.options, self.decided, &self.one_drug_by)
     }
 
-    /// Looks at all curves once, for what shows only where they are whole.
+    /// Checks all curves once, for properties that only whole curves show.
     fn look(&mut self) -> Result<Option<Found>> {
         let tables = self.tables.tables();
         let mut all: Option<Found> = None;
@@ -204,7 +206,7 @@ impl ReadingBatches {
     }
 }
 
-/// What was gathered from the rows of a file.
+/// Data gathered from the rows of a file.
 struct Gathered<'a> {
     options: &'a ReadingOptions,
     regroup: Regroup,
@@ -215,29 +217,29 @@ struct Gathered<'a> {
     label: String,
     /// The name of the column of readings.
     column: Option<String>,
-    /// What is said of that column.
+    /// Notes on that column.
     of_column: Vec<Note>,
     sizes: Spread,
     untreated: Untreated,
-    /// Rows, and those of them that hold one drug.
+    /// The number of rows, and of rows that hold one drug.
     wells: [usize; 2],
-    /// The columns that said which wells hold several drugs.
+    /// The columns that show which wells hold several drugs.
     one_drug_by: Vec<String>,
-    /// How many wells of raw signals are treated; none where readings are normalised already.
+    /// The number of treated wells of raw signals; `None` if readings are already normalised.
     treated: Option<usize>,
     readings: usize,
     controls: usize,
     incomplete: usize,
     has_divisions: bool,
-    /// The readings of each plate and experiment, where they come in parts: their scales are compared.
+    /// The readings of each plate and experiment, if they come in parts, to compare their scales.
     plates: Vec<(Role, Regroup)>,
     notes: Vec<Note>,
 }
 
-/// So many bytes may always be of one plate.
+/// The bytes that one plate may always have.
 const LEAST_OF_A_PLATE: usize = 1 << 20;
 
-/// A plate of a few hundred readings has about so many bytes.
+/// The approximate size in bytes of a plate of a few hundred readings.
 const BYTES_OF_A_PLATE: usize = 1 << 13;
 
 impl<'a> Gathered<'a> {
@@ -273,12 +275,12 @@ impl<'a> Gathered<'a> {
     fn take(&mut self, table: RawTable) -> Result<()> {
         let mut table = self.of_one_drug(table)?;
         if table.rows() > 0 {
-            // Of parts it was decided before what they hold.
+            // For parts, the content was decided before.
             let signals = if self.is_divided { None } else { named_like_viabilities(&table)? };
             table = signals.unwrap_or(table);
             if signal_column(&table).is_some() && !self.plates_are_whole {
                 return Err(Error::failed(format!(
-                    "{}: the wells of a plate are not together",
+                    "{}: the wells of a plate are in several tables",
                     table.label()
                 )));
             }
@@ -320,7 +322,7 @@ impl<'a> Gathered<'a> {
         self.regroup.add(&table, &labels, &complete)
     }
 
-    /// The rows of a table, one for each reading, of the wells that hold one drug.
+    /// The rows of the wells that hold one drug, one row per reading.
     fn of_one_drug(&mut self, table: RawTable) -> Result<RawTable> {
         if self.label.is_empty() {
             table.label().clone_into(&mut self.label);
@@ -335,7 +337,7 @@ impl<'a> Gathered<'a> {
         Ok(table)
     }
 
-    /// The batches, when all rows were taken.
+    /// The batches, after all rows were added.
     fn conclude(mut self, notes: Vec<Note>) -> Result<ReadingBatches> {
         let label = &self.label;
         let [wells, of_one_drug] = self.wells;
@@ -376,10 +378,10 @@ impl<'a> Gathered<'a> {
         let one_drug_by = self.one_drug_by;
         let mut batches = ReadingBatches { tables, options, decided, one_drug_by, facts, only: None };
         let Some(mut found) = batches.look()? else { return Ok(batches) };
-        // Where all readings are one batch its plates are whole.
+        // If all readings form one batch, its plates are whole.
         for (_, plates) in self.plates.into_iter().filter(|_| !decided.plates_are_whole) {
             let plates = plates.finish(|readings| Ok(vec![readings.labels(0)?]))?;
-            // What has more readings than a part is no plate, but a batch of many.
+            // A group with more readings than a part is not a plate but a batch of many plates.
             let is_of_plates = |at: &usize| plates.bytes_of_table(*at).is_none_or(|bytes| bytes <= self.part);
             for at in (0..plates.tables()).filter(is_of_plates) {
                 found.scales.join(&scales_of_plates(&plates.table(at)?, unit.percent)?);
@@ -400,7 +402,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// The scales of the plates of a table of plates, doses and readings.
+/// The scales of the plates in a table of plates, doses and readings.
 fn scales_of_plates(table: &RawTable, percent: bool) -> Result<Scales> {
     let plates = table.labels(0)?;
     let (doses, readings) = (table.numbers(1, "a dose")?, table.numbers(2, "a reading")?);
@@ -417,7 +419,8 @@ fn scales_of_plates(table: &RawTable, percent: bool) -> Result<Scales> {
     Ok(Scales::of(fellows.as_slice(), percent))
 }
 
-/// Finds the readings of a table: of wells that hold one drug. Raw signals are divided by those of the untreated wells first.
+/// Finds the readings of wells with one drug in a table. Raw signals are first divided by the signals of the untreated
+/// wells.
 ///
 /// # Errors
 /// As [`ReadingBatches::of`].

@@ -1,30 +1,30 @@
-//! What the name of a column of readings says: viability or inhibition, percentages or fractions.
+//! Interprets the names of reading columns: viability or inhibition, percentages or fractions.
 //!
-//! A name is taken apart: `% Inhibition`, `mean_viability`, `Viability (%)`, `rel. survival` and `Percent Growth` need no entry of their
-//! own.
+//! Names are split into words, so `% Inhibition`, `mean_viability`, `Viability (%)`, `rel. survival` and `Percent
+//! Growth` need no separate entries.
 
 use crate::columns::plain;
 use crate::roles::words;
 
-/// What readings measure.
+/// The quantity that readings measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Measured {
-    /// What is left of the control: viability, survival, growth.
+    /// The remaining part of the control: viability, survival, growth.
     Left,
-    /// What is gone: inhibition, mortality.
+    /// The lost part of the control: inhibition, mortality.
     Gone,
 }
 
-/// On which scale readings are.
+/// The scale of readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scale {
     Percent,
     Fraction,
-    /// Relative to the control: a fraction, unless the numbers are too large.
+    /// Relative to the control: a fraction unless the numbers are too large.
     Relative,
 }
 
-/// What a name says.
+/// The information in a name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SaidByName {
     pub measured: Option<Measured>,
@@ -37,7 +37,7 @@ const GONE: [&str; 9] =
 const PERCENT: [&str; 5] = ["percent", "pct", "perc", "percentage", "prct"];
 const FRACTION: [&str; 6] = ["fraction", "fractional", "frac", "fractions", "proportion", "ratio"];
 const RELATIVE: [&str; 2] = ["relative", "rel"];
-/// Words that change nothing.
+/// Words without meaning for the unit.
 const PLAIN: [&str; 22] = [
     "normalized",
     "normalised",
@@ -63,7 +63,7 @@ const PLAIN: [&str; 22] = [
     "the",
 ];
 
-/// What a name says if all its words are known, and one of them says what is measured.
+/// The information in a name, if all its words are known and one of them names the quantity.
 pub(crate) fn reading_name(name: &str) -> Option<SaidByName> {
     let mut said = SaidByName::default();
     if name.contains('%') {
@@ -91,7 +91,7 @@ pub(crate) fn reading_name(name: &str) -> Option<SaidByName> {
     said.measured.is_some().then_some(said)
 }
 
-/// What a name says, also if some of its words are not known.
+/// The information in a name, even if some of its words are unknown.
 pub(crate) fn said_by_name(name: &str) -> SaidByName {
     if let Some(said) = reading_name(name) {
         return said;

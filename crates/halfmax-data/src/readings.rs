@@ -16,17 +16,17 @@ use crate::separating::{Differing, Repeats};
 use crate::table::{Labels, RawTable};
 use crate::units::DoseFactors;
 
-/// What a column of readings holds.
+/// The unit of a column of readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadingUnit {
-    /// Whether it is the effect (1 − viability) and not the viability.
+    /// Whether readings are the effect (1 − viability) and not the viability.
     pub inhibition: bool,
-    /// Whether it is in percent and not a fraction.
+    /// Whether readings are percentages and not fractions.
     pub percent: bool,
 }
 
 impl ReadingUnit {
-    /// The units, by the names that users give them.
+    /// The units with their names for users.
     pub const NAMES: [(&'static str, Self); 4] = [
         ("viability-percent", Self { inhibition: false, percent: true }),
         ("viability-fraction", Self { inhibition: false, percent: false }),
@@ -34,7 +34,7 @@ impl ReadingUnit {
         ("inhibition-fraction", Self { inhibition: true, percent: false }),
     ];
 
-    /// The unit of this name.
+    /// The unit with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(own, _)| *own == name).map(|(_, unit)| *unit)
     }
@@ -44,7 +44,7 @@ impl ReadingUnit {
         Self::NAMES.iter().find(|(_, unit)| *unit == self).map_or("", |(name, _)| name)
     }
 
-    /// The inhibition in percent; one that is so given stays as it is to the last digit.
+    /// The inhibition in percent. A reading that is already a percent inhibition stays exactly the same.
     pub(crate) fn inhibition_percent(self, reading: f64) -> f64 {
         let percent = if self.percent { reading } else { 100.0 * reading };
         if self.inhibition { percent } else { 100.0 - percent }
@@ -56,73 +56,74 @@ impl ReadingUnit {
     }
 }
 
-/// How readings are to be taken.
+/// How to interpret readings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReadingOptions {
-    /// What the readings are; guessed from the column's name and range if not given.
+    /// The unit of the readings; guessed from the column's name and range if not given.
     pub unit: Option<ReadingUnit>,
-    /// What a dose is to be multiplied with to be in µM; by a column of units, else by the column's name, else 1, if not given.
+    /// The factor that converts a dose to µM. Default: a column of units, else the column's name, else 1.
     pub dose_factor: Option<f64>,
-    /// Whether each experiment has its own curve.
+    /// Whether to fit each experiment separately.
     pub by_experiment: bool,
-    /// Whether each time has its own curve.
+    /// Whether to fit each time separately.
     pub by_time: bool,
-    /// Whether numbers of divisions were taken from wells, so that those of one curve differ a little and are averaged.
+    /// Whether numbers of divisions come from wells. They then vary a little within a curve and are averaged.
     pub divisions_vary: bool,
 }
 
-/// What a curve is of.
+/// The key of a curve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurveKey {
     /// The cell line, as the file names it.
     pub cell_line: String,
     /// The drug, as the file names it.
     pub drug: String,
-    /// The experiment; empty where experiments are pooled.
+    /// The experiment; empty if experiments are pooled.
     pub experiment: String,
 }
 
 /// Readings, curve by curve.
 #[derive(Clone, Debug, Default)]
 pub struct Readings {
-    /// The curves, in the order in which the file first has them.
+    /// The curves, in order of first appearance in the file.
     pub curves: Vec<CurveKey>,
-    /// For each curve where its readings start; one more entry ends the last.
+    /// The start of each curve's readings; one more entry ends the last curve.
     pub starts: Vec<usize>,
     /// The doses in µM, above 0.
     pub dose_um: Vec<f64>,
     /// The viabilities, as fractions of the control.
     pub viability: Vec<f64>,
-    /// For each reading its batch, numbered within its curve, where a column tells experiments, plates or replicates apart that are pooled in one curve.
+    /// The batch of each reading, numbered within its curve, if a column distinguishes experiments, plates or
+    /// replicates that are pooled in a curve.
     pub batch: Option<Vec<u32>>,
-    /// For each curve how often its control divided, where the file has a column of that; NaN where it has no entry.
+    /// The number of divisions of each curve's control, if the file has a column of divisions; NaN without an entry.
     pub divisions: Option<Vec<f64>>,
-    /// For each curve its time in hours, where each time has its own.
+    /// The time of each curve in hours, if times are fitted separately.
     pub time_h: Option<Vec<f64>>,
 }
 
-/// What was decided of a file's readings as a whole.
+/// The decisions about all readings of a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decided {
     pub unit: ReadingUnit,
     /// Whether plates and experiments are whole in each table, so that their scales can be compared.
     pub plates_are_whole: bool,
-    /// Whether numbers of divisions were taken from wells.
+    /// Whether numbers of divisions come from wells.
     pub divisions_vary: bool,
 }
 
-/// What was found in the curves of a table.
+/// The findings in the curves of a table.
 pub(crate) struct Found {
     pub scales: Scales,
     pub pooled: Differing,
-    /// In how many curves readings rise with the dose, and in how many they fall.
+    /// The numbers of curves whose readings rise and fall with the dose.
     pub rising_and_falling: [usize; 2],
     pub dose_unit_assumed: bool,
     pub notes: Vec<Note>,
 }
 
 impl Found {
-    /// Takes over what was found in a further table.
+    /// Adds the findings of another table.
     pub fn join(&mut self, other: Self) {
         self.scales.join(&other.scales);
         self.pooled.join(other.pooled);
@@ -134,10 +135,10 @@ impl Found {
     }
 }
 
-/// Whole curves from the rows of a table that have all that a reading needs.
+/// Whole curves from the complete rows of a table.
 ///
 /// # Errors
-/// If a unit or a number of divisions is missing or cannot be.
+/// If a unit or a number of divisions is missing or impossible.
 pub(crate) fn curves_of(
     table: &RawTable,
     options: &ReadingOptions,
@@ -189,7 +190,7 @@ pub(crate) fn curves_of(
         dose_um: grouped.order.iter().map(|at| doses[*at] * units.at(*at)).collect(),
         viability: grouped.order.iter().map(|at| unit.viability(readings[*at])).collect(),
         batch: batches.map(|labels| grouped.numbered(&labels.of_row)),
-        // Readings that must not be pooled may well have divided differently.
+        // Readings that must not be pooled may have different numbers of divisions.
         divisions: if pooled.refuses() { None } else { divisions(table, &grouped, of_signals)? },
         time_h: options.by_time.then(|| curve_hours(table, &grouped)).transpose()?,
         starts: grouped.starts,
@@ -201,12 +202,12 @@ pub(crate) fn curves_of(
     ))
 }
 
-/// What is repeated where a curve has several rows.
+/// The word for groups of repeated rows.
 pub(crate) const CURVES: &str = "curves";
 
-/// The columns that readings are taken from.
+/// The columns that readings come from.
 pub(crate) struct Columns {
-    /// Cell lines, drugs and, where curves are told apart by them, experiments and times.
+    /// Cell lines, drugs and, if fitted separately, experiments and times.
     named: Vec<usize>,
     pub dose: usize,
     unit: Option<usize>,
@@ -232,7 +233,7 @@ impl Columns {
         Ok(Self { named, dose, unit, reading: table.require(Role::Reading)? })
     }
 
-    /// The labels that say which curve a row is of.
+    /// The labels that identify a row's curve.
     pub fn labels(&self, table: &RawTable) -> Result<Vec<Arc<Labels>>> {
         self.named.iter().map(|column| table.labels(*column)).collect()
     }
@@ -243,14 +244,14 @@ impl Columns {
     }
 
     fn used(&self, table: &RawTable) -> Vec<usize> {
-        // Where wells lie says nothing of what they hold.
+        // The position of a well does not describe its content.
         let places = [Role::Well, Role::WellRow, Role::WellColumn];
         let places = places.into_iter().filter_map(|role| table.role(role));
         let more = self.unit.into_iter().chain(table.role(Role::Divisions)).chain(places);
         self.named.iter().copied().chain([self.dose, self.reading]).chain(more).collect()
     }
 
-    /// What is said of the column of readings.
+    /// Notes on the column of readings.
     pub fn notes(&self, table: &RawTable) -> Vec<String> {
         let name = &table.names()[self.reading];
         let others: Vec<String> = table
@@ -264,7 +265,7 @@ impl Columns {
         let mut notes = Vec::new();
         if !others.is_empty() {
             notes.push(format!(
-                "readings are taken from {name:?}, not from {}; choose with --column reading=NAME",
+                "readings come from {name:?}, not from {}; to choose another column, set columns = {{ reading = \"NAME\" }} (`--column reading=NAME`)",
                 listed(&others, 4)
             ));
         }
@@ -273,24 +274,24 @@ impl Columns {
     }
 }
 
-/// A note where readings are of growth: what half of it means.
+/// A note on the meaning of half-maximal growth, if readings measure growth.
 pub(crate) fn growth_note(name: &str) -> Option<String> {
     let growth = plain(name).contains("growth") && said_by_name(name).measured == Some(Measured::Left);
     growth.then(|| {
-        format!("{name:?} is growth relative to the control: inhibition is 100 - growth in percent, above 100 where cells die, and half of it is reached at the GI50")
+        format!("{name:?} is growth relative to the control: inhibition is 100 - growth in percent, above 100 if cells die; the GI50 is the dose at 50")
     })
 }
 
-/// The wells that hold one drug, of a table that also has wells of several.
+/// The wells with one drug in a table that also has wells with several drugs.
 pub(crate) struct Alone {
-    /// Positions of these wells; none if every well has one drug.
+    /// Positions of these wells; `None` if every well has one drug.
     pub rows: Option<Vec<usize>>,
-    /// The columns that said which wells have several drugs.
+    /// The columns that show which wells have several drugs.
     pub columns: Vec<String>,
 }
 
 impl Alone {
-    /// Tells the wells of several drugs, whose readings do not belong to the curve of one.
+    /// Finds the wells with several drugs, whose readings do not belong to the curve of one drug.
     pub fn of(table: &RawTable) -> Result<Self> {
         let mut alone: Vec<usize> = (0..table.rows()).collect();
         let mut columns = Vec::new();
@@ -306,32 +307,32 @@ impl Alone {
         })
     }
 
-    /// The error of a table all of whose wells hold several drugs, by these columns.
+    /// The error for a table in which, by these columns, every well holds several drugs.
     pub fn nowhere(label: &str, columns: &[String]) -> Error {
         let quoted: Vec<String> = columns.iter().map(|name| format!("{name:?}")).collect();
         let one = columns.first().map_or("drug_b", String::as_str);
         Error::data(format!(
-            "{label}: every well holds more than one drug, by {}: a curve of one drug must not pool them",
+            "{label}: every well holds more than one drug, according to {}; a curve of one drug must not pool them",
             listed(&quoted, 4)
         ))
         .help(format!(
-            "score the matrices with halfmax synergy; or choose rows (--where {one:?}=VALUE) and set the column aside on purpose (--column ignore={one:?})"
+            "score them as dose matrices (`halfmax synergy`); or choose rows (`--where {one:?}=VALUE`) and ignore the column (`--column ignore={one:?}`)"
         ))
     }
 
-    /// A note of wells that were left out, if there are any.
+    /// A note on wells that were left out, if there are any.
     pub fn note(left_out: usize, columns: &[String]) -> Option<Note> {
         let quoted: Vec<String> = columns.iter().map(|name| format!("{name:?}")).collect();
         (left_out > 0).then(|| {
             Note::of(left_out, "row").then(format!(
-                " with a second drug, by {}, left out: these curves are of one drug alone; halfmax synergy scores the others",
+                " with a second drug, according to {}, left out: these curves are for single drugs; score combinations as dose matrices (`halfmax synergy`)",
                 listed(&quoted, 4)
             ))
         })
     }
 }
 
-/// Whether each row has a further drug: one that is named and no vehicle, at a dose that is not 0.
+/// Whether each row has another drug: a name that is not a vehicle, at a dose above 0.
 fn partner_present(table: &RawTable, drug: Option<usize>, dose: Option<usize>) -> Result<Vec<bool>> {
     let names = drug.map(|column| table.labels(column)).transpose()?;
     let doses = dose.map(|column| table.numbers(column, "a dose")).transpose()?;
@@ -348,7 +349,8 @@ fn partner_present(table: &RawTable, drug: Option<usize>, dose: Option<usize>) -
     Ok((0..table.rows()).map(|row| any && named(row) && dosed(row)).collect())
 }
 
-/// A table whose column of viabilities holds raw signals, with that column as signals, if untreated wells are there to divide them by.
+/// The table with its viability column as raw signals, if this column holds raw signals and there are untreated wells
+/// to normalise them.
 pub(crate) fn named_like_viabilities(table: &RawTable) -> Result<Option<RawTable>> {
     let Some(column) = table.role(Role::Reading) else { return Ok(None) };
     let name = &table.names()[column];
@@ -359,12 +361,12 @@ pub(crate) fn named_like_viabilities(table: &RawTable) -> Result<Option<RawTable
         return Ok(None);
     }
     let mut signals = table.clone().with_signal_column(column);
-    signals.notes.push(format!("{name:?} is called a viability, but its numbers are raw signals").into());
+    signals.notes.push(format!("{name:?} is named as a viability, but its numbers are raw signals").into());
     Ok(Some(signals))
 }
 
 impl RawTable {
-    /// The table, with a column said to hold raw signals.
+    /// The table with a column declared as raw signals.
     pub(crate) fn with_signal_column(mut self, column: usize) -> Self {
         self.said.retain(|(role, _)| *role != Role::Reading && *role != Role::Signal);
         self.said.push((Role::Signal, column));
@@ -373,7 +375,7 @@ impl RawTable {
     }
 }
 
-/// A column that groups rows: its name, that of each group, and their rows.
+/// A column that groups rows: its name, and the name and rows of each group.
 struct GroupedColumn<'a> {
     name: &'a str,
     labels: Arc<Labels>,
@@ -414,7 +416,7 @@ impl<'a> CurvesAndPlates<'a> {
         Ok(Self { curves, rows, others, doses, readings })
     }
 
-    /// A plate or experiment: which column it is of, and which of that.
+    /// A plate or experiment: its column, and its position in that column.
     fn other(&self, at: usize) -> Option<(&GroupedColumn<'a>, usize)> {
         let mut left = at - self.curves.len();
         for other in &self.others {
@@ -451,7 +453,7 @@ impl Fellows for CurvesAndPlates<'_> {
     }
 }
 
-/// Refuses readings that are on another scale than their fellows; where the user said what all of them are, a note says so.
+/// Refuses readings on another scale than the other readings. If the user set the unit, a note reports them instead.
 pub(crate) fn check_scales(
     table: &RawTable,
     column: usize,
@@ -463,7 +465,8 @@ pub(crate) fn check_scales(
 }
 
 impl Scales {
-    /// Refuses readings of a column that are on another scale than their fellows; where the user said what all of them are, a note says so.
+    /// Refuses readings of a column on another scale than the other readings. If the user set the unit, a note reports
+    /// them instead.
     pub fn check(
         &self,
         label: &str,
@@ -475,26 +478,26 @@ impl Scales {
             let fraction = ReadingUnit { percent: false, ..unit };
             return Ok(self.look_like_fractions().then(|| {
                 format!(
-                    "{name:?} looks like fractions of the control; taken as {}, as {}: if they are fractions, say --response {}",
+                    "{name:?} looks like fractions of the control, but is read as {} because {}; if the readings are fractions, set their unit to {2} (`--response {2}`)",
                     unit.name(),
-                    if said.is_some() { "you said" } else { "its name says" },
+                    if said.is_some() { "it was set so" } else { "its name says so" },
                     fraction.name()
                 )
             }));
         };
         if said.is_some() && !odd.starts_with("raw") {
             return Ok(Some(format!(
-                "{name:?} looks like {odd}; all are taken as {}, as you said",
+                "{name:?} looks like {odd}; all readings are read as {}, as set",
                 unit.name()
             )));
         }
         Err(Error::data(format!("{label}: column {name:?}: the scale is not the same everywhere: {odd}")).help(
-            format!("bring all readings to one scale; or leave some out (--where); or, if they are all right, say --response {}", unit.name()),
+            format!("convert all readings to one scale; or leave some out (`--where`); or, if all are correct, set their unit to {0} (`--response {0}`)", unit.name()),
         ))
     }
 }
 
-/// The column that tells experiments apart: experiments, else plates, else replicates.
+/// The column that distinguishes experiments: experiments, else plates, else replicates.
 fn experiment_column(table: &RawTable) -> Result<usize> {
     let found =
         [Role::Experiment, Role::Plate, Role::Replicate].into_iter().find_map(|role| table.role(role));
@@ -509,12 +512,12 @@ fn curve_hours(table: &RawTable, curves: &Grouped) -> Result<Vec<f64>> {
     Ok(curves.groups().map(|rows| rows.first().map_or(f64::NAN, |row| factor * times[*row])).collect())
 }
 
-/// Numbers curves in the order in which rows first have them.
+/// Numbers curves in order of first appearance.
 struct Grouping {
     known: HashMap<[u32; KEY], u32>,
-    /// Cell line, drug, experiment and time (0 where curves are not told apart by it), as positions among their names.
+    /// Cell line, drug, experiment and time as positions among their names; 0 for parts that do not separate curves.
     keys: Vec<[u32; KEY]>,
-    /// For each row its curve.
+    /// The curve of each row.
     of_row: Vec<u32>,
 }
 
@@ -536,15 +539,15 @@ impl Grouping {
 /// Rows, group by group, in their order.
 struct Grouped {
     order: Vec<usize>,
-    /// For each group where its rows start; one more entry ends the last.
+    /// The start of each group's rows; one more entry ends the last group.
     starts: Vec<usize>,
 }
 
 impl Grouped {
-    /// The group of a row that is in none.
+    /// The group of a row without a group.
     const NONE: u32 = u32::MAX;
 
-    /// From the group of each row.
+    /// Groups rows, given the group of each row.
     fn of(of_row: &[u32], groups: usize) -> Self {
         let mut starts = vec![0; groups + 1];
         let counted = |group: &u32| (*group as usize) < groups;
@@ -570,7 +573,8 @@ impl Grouped {
         (0..self.starts.len() - 1).map(|at| self.group(at))
     }
 
-    /// The labels of the rows in the order of the groups, numbered within each group in the order in which they come. What has none is one.
+    /// The labels of the rows in the order of the groups, numbered within each group by first appearance. Missing
+    /// labels count as one label.
     fn numbered(&self, of_row: &[u32]) -> Vec<u32> {
         let mut numbers = Vec::with_capacity(self.order.len());
         let mut seen: Vec<u32> = Vec::new();
@@ -606,7 +610,7 @@ pub(crate) fn doses(table: &RawTable, column: usize) -> Result<Arc<Vec<f64>>> {
             "{}: column {name:?} holds logarithms of doses, expected doses",
             table.label()
         ))
-        .help("give the doses themselves, and call their column dose"));
+        .help("write the doses themselves in a column named dose"));
     }
     let values = finite(table, column, EXPECTED)?;
     match values.iter().position(|value| *value < 0.0) {
@@ -615,19 +619,19 @@ pub(crate) fn doses(table: &RawTable, column: usize) -> Result<Arc<Vec<f64>>> {
     }
 }
 
-/// Where numbers of divisions come from.
+/// The source of numbers of divisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Divided {
-    /// The file says them.
+    /// Given in the file.
     AsSaid,
-    /// They were taken from wells, and vary a little from well to well.
+    /// Computed from wells, with small variation between wells.
     ByWells,
 }
 
-/// Numbers of divisions of one curve that were taken from wells may differ by this much.
+/// The largest difference between numbers of divisions from wells of one curve.
 const DIVISIONS_DIFFER: f64 = 0.5;
 
-/// How often the control of each curve divided, by the column of that.
+/// The number of divisions of each curve's control, from the column of divisions.
 fn divisions(table: &RawTable, curves: &Grouped, from: Divided) -> Result<Option<Vec<f64>>> {
     const EXPECTED: &str = "a number of divisions, above 0, at most 100";
     let Some(column) = table.role(Role::Divisions) else { return Ok(None) };
@@ -647,16 +651,17 @@ fn divisions(table: &RawTable, curves: &Grouped, from: Divided) -> Result<Option
                 let expected = format!("{first}, as row {row} of the same curve has");
                 Err(table
                     .bad_value(column, *at, values[*at], &expected)
-                    .help("where experiments divided differently, fit them apart: --by experiment"))
+                    .help("if experiments divided differently, fit them separately (`--by experiment`)"))
             }
         }
     };
     curves.groups().map(of_curve).collect::<Result<Vec<f64>>>().map(Some)
 }
 
-const SAY_WHICH: &str = "say which with --response viability-percent, viability-fraction, inhibition-percent or inhibition-fraction";
+const SAY_WHICH: &str = "set the unit of the readings: viability-percent, viability-fraction, inhibition-percent or inhibition-fraction (`--response UNIT`)";
 
-/// What the readings are: as given, else by the column's name, and where that does not say whether they are percentages, by their range.
+/// The unit of the readings: as given, else by the column's name. If the name does not tell percentages from fractions,
+/// the range decides.
 pub(crate) fn unit_of(
     table: &RawTable,
     column: usize,
@@ -667,7 +672,7 @@ pub(crate) fn unit_of(
     unit_of_size(table.label(), &table.names()[column], size, given)
 }
 
-/// The same by the size below which nine tenths of the readings are.
+/// The same, given the 90 % quantile of the absolute readings.
 pub(crate) fn unit_of_size(
     label: &str,
     name: &str,
@@ -676,8 +681,9 @@ pub(crate) fn unit_of_size(
 ) -> Result<ReadingUnit> {
     let place = format!("{label}: column {name:?}");
     if size.is_nan() {
-        return Err(Error::data(format!("{place}: holds no number"))
-            .help("name the column that holds the readings: --column reading=NAME"));
+        return Err(Error::data(format!("{place}: no numbers")).help(
+            "declare the column of readings: columns = { reading = \"NAME\" } (`--column reading=NAME`)",
+        ));
     }
     if size > LARGEST_PERCENT {
         return Err(raw_signal(&place, size));
@@ -721,10 +727,11 @@ pub(crate) fn unit_of_size(
 
 fn raw_signal(place: &str, size: f64) -> Error {
     Error::data(format!("{place}: nine tenths of its readings are within ±{size}: these are raw signals, not percentages of a control"))
-        .help("divide them by the mean of the untreated wells, or have that done: say that the column holds raw signals (--column signal=NAME), with untreated wells as rows of dose 0 or of the drug DMSO, or a column \"control\"")
+        .help("divide them by the mean of the untreated wells; or declare the column as raw signals (`--column signal=NAME`), with untreated wells as rows of dose 0, as rows of the drug DMSO, or as a column \"control\"")
 }
 
-/// Refuses readings whose untreated wells (dose 0) read as if the drug had killed everything: they are the other way round.
+/// Refuses readings whose untreated wells (dose 0) read as if all cells were dead: viability and inhibition are
+/// swapped.
 pub(crate) fn refuse_wrong_way_round(
     table: &RawTable,
     column: usize,
@@ -739,7 +746,7 @@ pub(crate) fn refuse_wrong_way_round(
     refuse_untreated_median(table.label(), &table.names()[column], median, unit)
 }
 
-/// The same by the median of the untreated wells.
+/// The same, given the median of the untreated wells.
 pub(crate) fn refuse_untreated_median(label: &str, name: &str, median: f64, unit: ReadingUnit) -> Result<()> {
     let inhibition = unit.inhibition_percent(median);
     if inhibition < 50.0 {
@@ -747,10 +754,10 @@ pub(crate) fn refuse_untreated_median(label: &str, name: &str, median: f64, unit
     }
     let other = ReadingUnit { inhibition: !unit.inhibition, ..unit };
     Err(Error::data(format!(
-        "{label}: column {name:?}: untreated wells (dose 0) read {median} in the middle, which as {} is {inhibition:.0} % inhibition without a drug",
+        "{label}: column {name:?}: untreated wells (dose 0) have a median of {median}, which as {} means {inhibition:.0} % inhibition without a drug",
         unit.name()
     ))
-    .help(format!("if the readings are the other way round, say --response {}", other.name())))
+    .help(format!("if the readings are the other way round, set their unit to {0} (`--response {0}`)", other.name())))
 }
 
 impl Readings {
@@ -775,7 +782,7 @@ impl Readings {
         }
     }
 
-    /// Takes over further curves, of which the same is known.
+    /// Appends curves with the same optional fields.
     pub(crate) fn append(&mut self, more: &Self) {
         fn join<T: Clone>(own: &mut Option<Vec<T>>, more: Option<&Vec<T>>) {
             if let Some(more) = more {
@@ -795,7 +802,7 @@ impl Readings {
         join(&mut self.time_h, more.time_h.as_ref());
     }
 
-    /// In how many curves viability rises with the dose, and in how many it falls, of those that change at all.
+    /// The numbers of curves in which viability rises and falls with the dose, without flat curves.
     fn rising_and_falling(&self) -> [usize; 2] {
         let (mut rising, mut falling) = (0, 0);
         for curve in self.starts.windows(2) {
@@ -817,7 +824,7 @@ impl Readings {
     }
 }
 
-/// A note where viability rises with the dose in most of the curves that change at all.
+/// A note if viability rises with the dose in most curves that change at all.
 pub(crate) fn wrong_way_round_note([rising, falling]: [usize; 2]) -> Option<String> {
     (rising > 2 * falling && rising >= 2).then(|| {
         format!(

@@ -1,5 +1,5 @@
-//! Rows that come in any order, put together group by group. Rows that come in parts are kept in a temporary file meanwhile, so that memory does not grow
-//! with their number.
+//! Regroups rows that come in any order. Rows that come in parts are kept in a temporary file, so that memory does not
+//! grow with their number.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -14,30 +14,30 @@ use crate::bytes::Bytes;
 use crate::parts::PartSize;
 use crate::table::{Labels, LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
-/// What a group is of: at most so many names.
+/// The largest number of names in the key of a group.
 pub(crate) const KEY: usize = 4;
 
-/// Takes rows, and says to which group each belongs.
+/// Collects rows and assigns each to a group.
 pub(crate) struct Regroup {
     size: PartSize,
-    /// So many groups are kept together.
+    /// The number of groups per unit.
     groups_per_unit: usize,
     scratch: PathBuf,
     groups: Groups,
-    /// The first rows, with the group of each, as long as no others come.
+    /// The first table of rows with their groups, until another table follows.
     only: Option<(RawTable, Vec<u32>)>,
     store: Option<Store>,
 }
 
-/// Groups by their names, numbered in the order in which they come.
+/// Groups by their names, numbered in order of appearance.
 #[derive(Default)]
 struct Groups {
-    /// For each place of a key the names that were there.
+    /// The names at each position of the key.
     known: [HashMap<String, u32>; KEY],
     names: [Vec<String>; KEY],
     of_key: HashMap<[u32; KEY], u32>,
     keys: Vec<[u32; KEY]>,
-    /// The first row of the file that each group has.
+    /// The first file row of each group.
     first: Vec<u32>,
 }
 
@@ -90,8 +90,8 @@ impl Groups {
 }
 
 impl Regroup {
-    /// Puts rows together in tables of about one part. Groups have about so many bytes. What does not stay in memory goes into a file in the folder
-    /// `scratch` that has no name there.
+    /// Regroups rows into tables of about the size of a part. `bytes_of_a_group` is the approximate size of a group.
+    /// Rows that do not stay in memory go into an unnamed file in the folder `scratch`.
     pub fn new(size: PartSize, bytes_of_a_group: usize, scratch: &Path) -> Self {
         Self {
             size,
@@ -103,7 +103,7 @@ impl Regroup {
         }
     }
 
-    /// Takes some rows of a table, whose group the labels say.
+    /// Adds some rows of a table. The labels determine their groups.
     ///
     /// # Errors
     /// If the temporary file cannot be written.
@@ -140,12 +140,12 @@ impl Regroup {
         Ok(())
     }
 
-    /// The groups, when all rows were taken.
+    /// The groups, after all rows were added.
     ///
     /// # Errors
     /// If the temporary file cannot be written.
     ///
-    /// `labels` says the labels of rows again, should they have come in another order than that of the file.
+    /// `labels` returns the labels of rows again, in case the rows came in another order than in the file.
     pub fn finish(mut self, labels: impl Fn(&RawTable) -> Result<Vec<Arc<Labels>>>) -> Result<Regrouped> {
         let tables = match (self.only.take(), self.store.take()) {
             (Some((table, _)), _) => Tables::Whole(table),
@@ -161,7 +161,7 @@ impl Regroup {
 }
 
 impl Regroup {
-    /// The rows again, with their groups numbered in the order of the file.
+    /// Adds the rows again, with their groups numbered in the order of the file.
     fn put_in_order(
         &mut self,
         kept: &KeptTables,
@@ -174,15 +174,16 @@ impl Regroup {
             let groups = self.groups.of_rows(&table, &labels(&table)?, &rows);
             self.keep(&table, &groups)?;
         }
-        let store = self.store.take().ok_or_else(|| Error::failed("a temporary file of rows is gone"))?;
+        let store = self.store.take().ok_or_else(|| Error::failed("a temporary file of rows is missing"))?;
         Ok(store.tables(self.size.bytes()))
     }
 }
 
-/// A table is made of about so many units, which are written apart: how many rows a group has shows only when all are there.
+/// The approximate number of units per table. Units are written separately, because the size of a group is known only
+/// after all rows.
 const UNITS: usize = 16;
 
-/// Rows, some groups after the other, in the order in which the file first has them.
+/// Rows by group, in order of first appearance in the file.
 pub(crate) struct Regrouped {
     groups: Groups,
     tables: Tables,
@@ -190,24 +191,24 @@ pub(crate) struct Regrouped {
 
 enum Tables {
     None,
-    /// All groups, their rows as they came.
+    /// All groups, with their rows in the original order.
     Whole(RawTable),
     Kept(KeptTables),
 }
 
 impl Regrouped {
-    /// How many groups there are.
+    /// The number of groups.
     pub fn groups(&self) -> usize {
         self.groups.keys.len()
     }
 
-    /// The names of a group; none where its rows have no label.
+    /// The names of a group; `None` where its rows have no label.
     pub fn names(&self, group: usize) -> [Option<&str>; KEY] {
         let key = self.groups.keys[group];
         std::array::from_fn(|place| self.groups.names[place].get(key[place] as usize).map(String::as_str))
     }
 
-    /// How many tables there are.
+    /// The number of tables.
     pub fn tables(&self) -> usize {
         match &self.tables {
             Tables::None => 0,
@@ -216,7 +217,7 @@ impl Regrouped {
         }
     }
 
-    /// The bytes of the temporary file; none where all rows stayed in memory.
+    /// The size of the temporary file in bytes; `None` if all rows stayed in memory.
     pub fn bytes_on_disk(&self) -> Option<u64> {
         match &self.tables {
             Tables::Kept(kept) => Some(kept.store.written),
@@ -224,7 +225,7 @@ impl Regrouped {
         }
     }
 
-    /// The bytes of a table in the temporary file; none where all rows stayed in memory.
+    /// The size in bytes of a table in the temporary file; `None` if all rows stayed in memory.
     pub fn bytes_of_table(&self, at: usize) -> Option<usize> {
         let Tables::Kept(kept) = &self.tables else { return None };
         let units = kept.tables.get(at)?.clone();
@@ -239,12 +240,12 @@ impl Regrouped {
         match &self.tables {
             Tables::Whole(table) => Ok(table.clone()),
             Tables::Kept(kept) => kept.table(at),
-            Tables::None => Err(Error::failed("there is no row")),
+            Tables::None => Err(Error::failed("no rows were added")),
         }
     }
 }
 
-/// A temporary file of rows, and which of its units are a table.
+/// A temporary file of rows, and the units of each table.
 struct KeptTables {
     store: Store,
     tables: Vec<Range<usize>>,
@@ -255,11 +256,11 @@ struct Store {
     file: File,
     folder: PathBuf,
     written: u64,
-    /// For each unit the pieces that it is made of.
+    /// The pieces of each unit.
     units: Vec<Vec<Chunk>>,
     /// The names of the columns of pieces.
     schemas: Vec<Vec<String>>,
-    /// What tables are like, but for their columns and rows.
+    /// A template of the tables, without columns and rows.
     like: RawTable,
 }
 
@@ -289,7 +290,7 @@ impl Store {
             self.schemas.push(table.names().to_vec());
             self.schemas.len() - 1
         });
-        // Columns that some pieces lack are those of the widest.
+        // The widest piece decides the columns; other pieces may lack some.
         if table.names().len() > self.like.names().len() {
             self.like = table.without_columns();
         }
@@ -305,7 +306,7 @@ impl Store {
         Ok(())
     }
 
-    /// The units in tables of about so many bytes, each of one unit at least.
+    /// Groups the units into tables of about `bytes` bytes, each with at least one unit.
     fn tables(self, bytes: usize) -> KeptTables {
         let mut tables: Vec<Range<usize>> = Vec::new();
         let mut size = 0;
@@ -334,7 +335,7 @@ impl Store {
             let mut rest = Bytes(&bytes);
             let own = rest.chunk(chunk.rows, self.schemas[chunk.schema].len());
             let (own_places, mut values) = own.ok_or_else(|| {
-                not_kept(&self.folder, io::Error::other("a temporary file is not as it was written"))
+                not_kept(&self.folder, io::Error::other("a temporary file was changed or damaged"))
             })?;
             places.extend(own_places);
             for (column, name) in columns.iter_mut().zip(names) {
@@ -374,12 +375,13 @@ impl KeptTables {
 }
 
 fn not_kept(folder: &Path, error: io::Error) -> Error {
-    Error::failed(format!("{}: a temporary file of rows cannot be kept there: {error}", folder.display()))
-        .help("free some space there, or name another folder by the environment variable TMPDIR")
+    Error::failed(format!("{}: a temporary file of rows cannot be written there: {error}", folder.display()))
+        .help("free some space there, or set the environment variable TMPDIR to another folder")
         .because(error)
 }
 
-/// Writes the values of some rows: what they are (a byte), then the numbers, or the texts once each and for each row which it is.
+/// Writes the values of some rows: a type byte, then the numbers, or the distinct texts and the position of each row's
+/// text.
 fn encode(values: &Values, rows: &[usize], into: &mut Vec<u8>) {
     match values.taken(rows) {
         Values::Numbers(values) => {
@@ -407,7 +409,7 @@ fn encode(values: &Values, rows: &[usize], into: &mut Vec<u8>) {
     }
 }
 
-/// What a piece holds.
+/// Reads the content of a piece.
 impl<'a> Bytes<'a> {
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.try_into().ok()
@@ -422,7 +424,7 @@ impl<'a> Bytes<'a> {
         std::str::from_utf8(self.take(length)?).ok()
     }
 
-    /// The places of rows, and their values column by column.
+    /// The file positions of rows, and their values by column.
     fn chunk(&mut self, rows: usize, columns: usize) -> Option<(Vec<u32>, Vec<Values>)> {
         let places = (0..rows).map(|_| self.number()).collect::<Option<_>>()?;
         Some((places, (0..columns).map(|_| self.values(rows)).collect::<Option<_>>()?))
@@ -464,7 +466,7 @@ mod tests {
         part
     }
 
-    /// Every row of every table: its entries, and where it is in the file.
+    /// Every row of every table: its entries and its position in the file.
     fn rows(found: &Regrouped, columns: usize) -> Vec<Vec<String>> {
         let mut all = Vec::new();
         for at in 0..found.tables() {
@@ -527,7 +529,7 @@ mod tests {
             regroup.add(&part, &labels(&part).unwrap(), &all).unwrap();
         }
         let found = regroup.finish(labels).unwrap();
-        // A hundred rows of some 25 bytes.
+        // A hundred rows of about 25 bytes.
         assert!((2..=5).contains(&found.tables()), "{}", found.tables());
         let places: Vec<usize> = rows(&found, 2).iter().map(|row| row[2].parse().unwrap()).collect();
         assert_eq!(places, (2..102).collect::<Vec<usize>>());

@@ -1,3 +1,5 @@
+//! The report on loading: files, matched entities, and what was left out.
+
 use std::fmt;
 
 use halfmax_core::listed;
@@ -6,19 +8,19 @@ use serde::Serialize;
 use crate::account::Account;
 use crate::table::RawTable;
 
-/// What a file is taken for, and its shape.
+/// The recognised role and the shape of a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct FileShape {
     /// The file, as given.
     pub file: String,
-    /// What it is taken for: responses, combinations, expression, mutation, copy_number, events, category, drugs, folds,
+    /// The recognised role: responses, combinations, expression, mutation, copy_number, events, category, drugs, folds,
     /// unknown.
     pub role: String,
-    /// Rows of values, without the header.
+    /// The number of rows of values, without the header.
     pub rows: usize,
-    /// Columns.
+    /// The number of columns.
     pub columns: usize,
-    /// How entities and features are laid out, where that was to be found out: "cell lines × features" or the reverse.
+    /// The orientation of entities and features, if it was detected: "cell lines × features" or the reverse.
     pub orientation: Option<String>,
 }
 
@@ -34,68 +36,67 @@ impl FileShape {
     }
 }
 
-/// What was found in a file.
+/// The report on a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct FileReport {
-    /// What the file was taken for.
+    /// The recognised role and shape.
     #[serde(flatten)]
     pub shape: FileShape,
-    /// How many of its entities are used.
+    /// The number of used entities.
     pub matched: usize,
-    /// Its entities that are not used, because the rest of the data lacks them.
+    /// Unused entities, which the rest of the data lacks.
     pub unmatched: Vec<String>,
-    /// Names that could mean several cell lines; their rows are left out.
+    /// Ambiguous names, which could mean several cell lines. Their rows are left out.
     pub ambiguous: Vec<String>,
     /// The share of values that are missing, 0 to 1.
     pub missing_share: f64,
     /// The lowest and the highest value.
     pub range: Option<[f64; 2]>,
-    /// Columns left out because they hold one value only.
+    /// The number of columns left out because they are constant.
     pub constant: usize,
-    /// What its columns are used for; of a matrix, whose columns are features, nothing.
+    /// The use of its columns; `None` for a matrix, whose columns are features.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns_used: Option<Account>,
-    /// What else a reader should know.
+    /// Further notes.
     pub notes: Vec<String>,
 }
 
-/// What was read, what was matched, and what was left out.
+/// A report on what was read, matched and left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct LoadReport {
     /// The files, in the order they were read.
     pub files: Vec<FileReport>,
     /// The measured quantity.
     pub target: String,
-    /// Cell lines of the screen.
+    /// The number of cell lines of the screen.
     pub cell_lines: usize,
-    /// Drugs of the screen.
+    /// The number of drugs of the screen.
     pub drugs: usize,
-    /// Combinations of two drugs, in a screen of those.
+    /// The number of combinations of two drugs; `None` for a screen of single drugs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub combinations: Option<usize>,
-    /// Responses of the screen, after repeats were brought together.
+    /// The number of responses of the screen, after repeats were merged.
     pub responses: usize,
-    /// The share of cell line × drug pairs (or cell line × combination, of the combinations that there are) that have a
-    /// response, 0 to 1.
+    /// The fraction of cell line × drug pairs (or of cell line × existing combination) that have a response, 0 to 1.
     pub density: f64,
     /// The lowest and the highest response.
     pub range: [f64; 2],
     /// Entities and responses that were left out, and why.
     pub left_out: Vec<LeftOut>,
-    /// What may be wrong.
+    /// Warnings.
     pub warnings: Vec<String>,
 }
 
-/// Something that was left out.
+/// Entities or responses that were left out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LeftOut {
-    /// What: "cell lines", "responses".
+    /// The kind: "cell lines", "responses".
     pub what: String,
-    /// Why.
+    /// The reason.
     pub why: String,
-    /// How many.
+    /// The number.
     pub count: usize,
-    /// The first few.
+    /// The first few names.
     pub examples: Vec<String>,
 }
 
@@ -106,7 +107,7 @@ impl LeftOut {
     }
 }
 
-/// A count with its noun, which has an s unless the count is 1: `1 curve`, `242,036 readings`.
+/// A count with its noun, which gets an s unless the count is 1: `1 curve`, `242,036 readings`.
 ///
 /// ```
 /// assert_eq!(halfmax_data::counted(1, "curve"), "1 curve");
@@ -116,7 +117,7 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
-/// A count with thousands set apart: `242,036`.
+/// A count with thousands separators: `242,036`.
 pub(crate) fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);

@@ -1,3 +1,5 @@
+//! Reads response tables: single drugs or combinations, with names resolved and repeats merged.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,45 +21,46 @@ use crate::target::{Meaning, ResponseColumn, meaning};
 use crate::units::{DoseFactors, split_unit};
 use crate::wide::wide_responses;
 
-/// The responses of one table, with names resolved and repeats brought together.
+/// The responses of one table, with names resolved and repeats merged.
 #[derive(Clone, Debug)]
 pub struct ResponseTable {
-    /// What the column that was read means.
+    /// The meaning of the response column.
     pub target: Target,
     /// One response per cell line and drug (or combination).
     pub observed: ObservedResponses,
     /// Whether the responses are to combinations of two drugs.
     pub combinations: bool,
-    /// What the table calls its cell lines.
+    /// The names of the cell lines in the table.
     pub identified: Identified,
-    /// Repeats of one response that the fold column puts into different folds, as sentences. Their fold here is that of most of
-    /// the rows, of as many the first.
+    /// Repeats of one response that the fold column puts in different folds, as sentences. The response gets the fold
+    /// of most of its rows; the first fold in a tie.
     pub fold_conflicts: Vec<String>,
-    /// The files that say the folds, for a manifest.
+    /// The files that give the folds, for a manifest.
     pub fold_files: Vec<InputFile>,
-    /// The tissues of cell lines, by their ids, where the table has a column of tissues.
+    /// The tissues of cell lines by id, if the table has a column of tissues.
     pub tissues: BTreeMap<String, String>,
-    /// What was found.
+    /// The report on the file.
     pub report: FileReport,
-    /// What was left out.
+    /// The responses that were left out.
     pub left_out: Vec<LeftOut>,
-    /// What may be wrong.
+    /// Warnings.
     pub warnings: Vec<String>,
 }
 
 struct Places {
     cell_line: usize,
-    /// One column, or two of a table of combinations.
+    /// One column, or two columns for a table of combinations.
     drugs: Vec<usize>,
     target: usize,
     fold: Option<usize>,
 }
 
-/// Reads a table of responses with one row per measurement. Columns are recognised by name and content (see [`crate::Role`]). A table with
-/// columns for two drugs is one of combinations: both orders of a pair are the same combination.
+/// Reads a table of responses with one row per measurement. Columns are recognised by name and content (see
+/// [`crate::Role`]). A table with columns for two drugs holds combinations. Both orders of a pair are the same
+/// combination.
 ///
 /// # Errors
-/// If a needed column is not there, a response is text or infinite, or repeats are refused.
+/// If a required column is missing, a response is text or infinite, or repeats are refused.
 pub fn read_responses(
     table: &RawTable,
     lines: &CellLines,
@@ -94,8 +97,10 @@ fn read_response_rows(
     let (mut fold_files, mut fold_note) = (Vec::new(), None);
     if let Some(FoldSource::Rows(files)) = given_folds {
         if long.is_some() {
-            return Err(Error::config("split.rows is given, but a row of the responses holds several")
-                .help("give split.file, a table with the columns cell_line, drug and fold"));
+            return Err(Error::config(
+                "split.rows is given, but a row of the responses holds several responses",
+            )
+            .help("set split.file to a table with the columns cell_line, drug and fold"));
         }
         let rows = FoldsOfRows::read(table, files)?;
         (folds, fold_files, fold_note) = (Some(rows.folds), rows.inputs, Some(rows.note));
@@ -135,7 +140,7 @@ fn read_response_rows(
         }
         observed.values.push(brought_together(pair, &values, duplicates));
         if let Some(folds) = &folds {
-            // A row without a fold says nothing of it.
+            // A row without a fold does not count.
             let of: Vec<(usize, usize)> =
                 pair.iter().filter_map(|member| Some((member.row(), folds[member.row()]?))).collect();
             if let Some(other) = of.iter().find(|(_, fold)| *fold != of[0].1) {
@@ -170,16 +175,16 @@ fn read_response_rows(
         .doses
         .is_some_and(|doses| doses.iter().all(|column| split_unit(&table.names()[*column]).1.is_none()))
     {
-        report.notes.push("the range of doses tested is taken to be in µM".into());
+        report.notes.push("the range of tested doses is assumed to be in µM".into());
     }
     (observed.cell_lines, observed.drugs) = (pairs.cells, pairs.drugs);
     let mut left_out = Vec::new();
     let RowsLeftOut { missing, unnamed, alone, single } = pairs.left_out;
     for (count, why) in [
         (missing, "the value is missing"),
-        (unnamed, "the cell line or drug is not named, or the name could mean several cell lines"),
+        (unnamed, "the cell line or drug has no name, or the name could mean several cell lines"),
         (alone, "they combine a drug with itself"),
-        (single, "they are of a single drug: the other is missing"),
+        (single, "the second drug is missing"),
     ] {
         if count > 0 {
             left_out.push(LeftOut { what: "responses".into(), why: why.into(), count, examples: Vec::new() });
@@ -202,13 +207,13 @@ fn read_response_rows(
 }
 
 impl Places {
-    /// Every column that is used.
+    /// All used columns.
     fn all(&self) -> Vec<usize> {
         let one = [self.cell_line, self.target];
         one.into_iter().chain(self.drugs.iter().copied()).chain(self.fold).collect()
     }
 
-    /// The columns that are used, with their roles.
+    /// The used columns with their roles.
     fn roles(&self, combinations: bool) -> Vec<(Role, usize)> {
         let drugs = if combinations { [Role::DrugA, Role::DrugB] } else { [Role::Drug, Role::Drug] };
         let response = if combinations { Role::Synergy } else { Role::Response };
@@ -223,10 +228,10 @@ impl Places {
     }
 }
 
-/// Columns that describe cell lines and curves rather than being learnt.
+/// Columns that describe cell lines and curves and are not learnt.
 struct Describing {
     tissue: Option<usize>,
-    /// The lowest and the highest dose tested.
+    /// The lowest and the highest tested dose.
     doses: Option<[usize; 2]>,
 }
 
@@ -248,7 +253,7 @@ fn describing(table: &RawTable, combinations: bool) -> Describing {
     Describing { tissue: sure(Role::Tissue), doses: doses.filter(|_| !combinations) }
 }
 
-/// The lowest and the highest dose tested of each row, in µM.
+/// The lowest and the highest tested dose of each row, in µM.
 fn tested_doses(table: &RawTable, columns: [usize; 2]) -> Result<Vec<Option<[f64; 2]>>> {
     let [low, high] = columns.map(|column| {
         let factors = DoseFactors::of(table, column, None, None)?;
@@ -265,7 +270,7 @@ fn widest(rows: &[Member], tested: &[Option<[f64; 2]>]) -> Option<[f64; 2]> {
     own.reduce(|[low, high], other| [low.min(other[0]), high.max(other[1])])
 }
 
-/// What columns that judge the quality of rows hold, since no row is left out by them.
+/// Notes on columns that judge the quality of rows, because they exclude no rows by default.
 fn judgements(table: &RawTable) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     for column in (0..table.names().len()).filter(|column| !table.is_ignored(*column)) {
@@ -283,17 +288,17 @@ fn judgements(table: &RawTable) -> Result<Vec<String>> {
         let name = &table.names()[column];
         let most = counts.iter().max_by_key(|(_, count)| **count).map_or("", |(text, _)| *text);
         notes.push(format!(
-            "{name} judges quality and leaves no row out: {}; where = {{ {name:?} = {most:?} }} chooses rows",
+            "{name} judges quality but excludes no rows: {}; to choose rows, set where = {{ {name:?} = {most:?} }}",
             listed(&held, 8)
         ));
     }
     Ok(notes)
 }
 
-/// Labels of tissues that say nothing.
+/// Uninformative tissue labels.
 const NO_TISSUE: [&str; 5] = ["unclassified", "unknown", "other", "unspecified", "notdefined"];
 
-/// The tissues of cell lines as a column calls them; the first label of a line counts.
+/// The tissues of cell lines in a column. The first label of a line counts.
 fn tissues_of(
     table: &RawTable,
     column: usize,
@@ -325,7 +330,7 @@ fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) ->
     let cell_line = table.require(Role::CellLine)?;
     let drugs = match (table.role(Role::DrugA), table.role(Role::DrugB), table.role(Role::Drug)) {
         (Some(first), Some(second), _) => vec![first, second],
-        // The first drug of a combination may be called as a single one is.
+        // The first drug of a combination may have the column name of a single drug.
         (None, Some(second), Some(first)) => vec![first, second],
         (_, None, Some(drug)) => vec![drug],
         (Some(_), None, None) => return Err(no_column(table, Role::DrugB)),
@@ -336,7 +341,7 @@ fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) ->
         table.position_of(name).ok_or_else(|| {
             let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
             Error::config(format!(
-                "{key} = {name:?}: {} has no such column, only {}",
+                "{key} = {name:?}: {} has no such column; it has {}",
                 table.label(),
                 listed(&found, 12)
             ))
@@ -351,7 +356,7 @@ fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) ->
     Ok(Places { cell_line, drugs, target, fold })
 }
 
-/// The column of responses: for combinations one of synergy before any other.
+/// The column of responses. For combinations, a synergy column takes precedence.
 fn target_column(table: &RawTable, drugs: usize) -> Result<usize> {
     let roles = if drugs == 2 { [Role::Synergy, Role::Response] } else { [Role::Response, Role::Synergy] };
     let first = table.role(roles[0]);
@@ -359,13 +364,13 @@ fn target_column(table: &RawTable, drugs: usize) -> Result<usize> {
     found.ok_or_else(|| {
         let error = no_column(table, roles[0]);
         error.help(format!(
-            "say which column is to be predicted: [target] column = \"COLUMN\"; by itself one is recognised that is called {} …",
+            "name the column to predict: [target] column = \"COLUMN\"; recognised names are {} … …",
             roles[0].spec().names.iter().take(8).copied().collect::<Vec<_>>().join(", ")
         ))
     })
 }
 
-/// Refuses a table of three drugs: its rows would be taken for combinations of two.
+/// Refuses a table of three drugs, whose rows would look like combinations of two drugs.
 fn refuse_third_drug(table: &RawTable) -> Result<()> {
     let Some(column) = table.role(Role::DrugC) else { return Ok(()) };
     if table.labels(column)?.names.is_empty() {
@@ -373,11 +378,11 @@ fn refuse_third_drug(table: &RawTable) -> Result<()> {
     }
     let name = &table.names()[column];
     Err(Error::data(format!(
-        "{}: column {name:?} holds third drugs: responses to three drugs at once are not read",
+        "{}: column {name:?} holds third drugs, but responses to three drugs are not supported",
         table.label()
     ))
     .help(format!(
-        "keep the rows of two drugs, or set the column aside with columns = {{ ignore = [{name:?}] }}"
+        "keep only the rows of two drugs, or ignore the column: columns = {{ ignore = [{name:?}] }}"
     )))
 }
 
@@ -385,7 +390,7 @@ fn refuse_third_drug(table: &RawTable) -> Result<()> {
 pub(crate) fn meant(name: &str, found: &[&str]) -> String {
     match nearest(name, found.iter().copied()) {
         Some(best) => format!("did you mean {best:?}?"),
-        None => "give the name of a column that is there".to_owned(),
+        None => "use the name of an existing column".to_owned(),
     }
 }
 
@@ -396,7 +401,7 @@ fn refuse_infinite(table: &RawTable, column: usize, values: &[f64]) -> Result<()
     }
 }
 
-/// A column of fold numbers; `None` where there is no entry.
+/// A column of fold numbers; `None` for empty entries.
 pub(crate) fn fold_numbers(table: &RawTable, column: usize) -> Result<Vec<Option<usize>>> {
     let expected = "a fold number (0, 1, 2, …)";
     let values = table.numbers(column, expected)?;
@@ -443,7 +448,7 @@ fn brought_together(rows: &[Member], values: &[f64], duplicates: Duplicates) -> 
     }
 }
 
-/// The fold of most of some (row, fold); of as many, the first.
+/// The most frequent fold of some (row, fold) pairs; the first fold in a tie.
 fn most_frequent(folds: &[(usize, usize)]) -> Option<usize> {
     let count = |fold: usize| folds.iter().filter(|(_, other)| *other == fold).count();
     folds.iter().rev().max_by_key(|(_, fold)| count(*fold)).map(|(_, fold)| *fold)
@@ -460,7 +465,7 @@ fn report_on(table: &RawTable, values: &[f64], cells: &Identified, matched: usiz
     if !cells.unknown.is_empty() {
         let unknown: Vec<&String> = cells.unknown.iter().collect();
         notes.push(format!(
-            "cell lines that no annotation knows, used under their plain names: {} ({})",
+            "cell lines without an annotation, used under their plain names: {} ({})",
             unknown.len(),
             listed(&unknown, 5)
         ));

@@ -1,7 +1,8 @@
-//! Roles: what a column can be for, and by which names it is recognised.
+//! Roles of columns, and the names that identify them.
 //!
-//! A name is compared in its plain form (lower case; no blanks, hyphens, underscores, dots, brackets). Names of drugs, doses and their
-//! units are also taken apart, so that `drug_b`, `Compound 2`, `conc_c`, `Dose2 [nM]` and `CONCUNIT2` need no entry of their own.
+//! A name is compared in its plain form (lower case; no blanks, hyphens, underscores, dots, brackets). Names of drugs,
+//! doses and their units are also split into words, so that `drug_b`, `Compound 2`, `conc_c`, `Dose2 [nM]` and
+//! `CONCUNIT2` need no separate entries.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +15,7 @@ use crate::columns::plain;
 use crate::reading_names::reading_name;
 use crate::units::{DoseUnit, split_unit};
 
-/// What a column is for.
+/// The role of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Cell lines or samples.
@@ -51,13 +52,13 @@ pub enum Role {
     Signal,
     /// The signal of untreated wells, beside each reading.
     Control,
-    /// The signal when the drug was given, beside each reading.
+    /// The signal at the time of treatment, beside each reading.
     TimeZero,
-    /// What a well is: treated, control, blank.
+    /// The kind of a well: treated, control, blank.
     WellKind,
-    /// How often the control divided.
+    /// The number of divisions of the control.
     Divisions,
-    /// When a reading was taken.
+    /// The time of a reading.
     Time,
     /// Numbers or names of dose matrices.
     Block,
@@ -75,7 +76,7 @@ pub enum Role {
     WellColumn,
     /// Studies, screens, datasets.
     Study,
-    /// Names of what was measured, one kind of measurement per row.
+    /// Names of measured quantities, one kind of measurement per row.
     Metric,
     /// Molecules.
     Smiles,
@@ -91,11 +92,11 @@ pub enum Role {
     VariantClass,
     /// Folds.
     Fold,
-    /// The lowest dose tested.
+    /// The lowest tested dose.
     LowestDose,
-    /// The highest dose tested.
+    /// The highest tested dose.
     HighestDose,
-    /// Whether a row is the entity's default one.
+    /// Whether a row is the default entry of its entity.
     DefaultEntry,
     /// A judgement of quality.
     Quality,
@@ -107,30 +108,30 @@ pub enum Role {
     ReadingList,
 }
 
-/// What becomes of a column that has a role which a reader does not use.
+/// The treatment of a column whose role the reader does not use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nature {
-    /// It names what was measured.
+    /// It names a measured entity.
     Entity,
     /// It is a measurement.
     Measure,
-    /// It tells measurements apart that must not be pooled.
+    /// It distinguishes measurements that must not be pooled.
     Separating,
-    /// It tells repeats apart, which are pooled and said to be.
+    /// It distinguishes repeats, which are pooled with a note.
     Repeat,
-    /// It describes; nothing is lost without it.
+    /// It only describes and can be left out.
     Describing,
 }
 
-/// A role: its key in configurations, what it is in words, and the names by which it is recognised, best first.
+/// A role: its key in configurations, its content in words, and the names that identify it, best first.
 pub struct RoleSpec {
     /// The role.
     pub role: Role,
     /// Its key: `[data.columns] cell_line = "…"`.
     pub key: &'static str,
-    /// What its column holds, in the plural: "cell lines".
+    /// The content of its column, in the plural: "cell lines".
     pub what: &'static str,
-    /// What becomes of its column where it is not used.
+    /// The treatment of its column if the reader does not use it.
     pub nature: Nature,
     /// Names, best first.
     pub names: &'static [&'static str],
@@ -903,7 +904,7 @@ pub static ROLES: [RoleSpec; 44] = [
 ];
 
 impl Role {
-    /// What is said of the role.
+    /// The description of the role.
     pub fn spec(self) -> &'static RoleSpec {
         // Every role has its entry: a test checks it.
         ROLES.iter().find(|spec| spec.role == self).unwrap_or(&ROLES[0])
@@ -914,12 +915,12 @@ impl Role {
         self.spec().key
     }
 
-    /// What its column holds, in the plural.
+    /// The content of its column, in the plural.
     pub fn what(self) -> &'static str {
         self.spec().what
     }
 
-    /// The role of a key.
+    /// The role with this key.
     pub fn named(key: &str) -> Option<Self> {
         let key = plain(key);
         ROLES.iter().find(|spec| plain(spec.key) == key).map(|spec| spec.role)
@@ -938,13 +939,13 @@ impl Serialize for Role {
     }
 }
 
-/// How well a name fits a role: 0 is best.
+/// The fit of a name to a role; 0 is best.
 pub type Rank = usize;
 
-/// A name of readings that is in no list stands behind those that are.
+/// The rank of names that were split into words; listed names rank higher.
 pub(crate) const TAKEN_APART: Rank = 100;
 
-/// The roles that a column of this name can have, each with how well the name fits, and the unit that the name says.
+/// The possible roles of a column with this name, each with its rank, and the unit in the name.
 pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {
     let (bare, unit) = split_unit(name);
     let mut found = by_list(name);
@@ -963,7 +964,7 @@ pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {
     if reading_name(name).is_some() && found.iter().all(|(role, _)| *role != Role::Reading) {
         found.push((Role::Reading, TAKEN_APART));
     }
-    // One of several replicates stands behind a column that has all of them, and behind those before it.
+    // A column of one replicate ranks behind a column of all replicates, and behind replicates with lower numbers.
     if let (true, Some((of, number))) = (found.is_empty(), replicate_of(name)) {
         found.push((of, TAKEN_APART + 1 + number));
     }
@@ -973,7 +974,7 @@ pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {
     if found.is_empty() {
         found.extend(response_name(name).map(|role| (role, TAKEN_APART)));
     }
-    // A name of one of several drugs is no name of the drug alone.
+    // A name for one of several drugs is not a name for a single drug.
     let member = found.iter().any(|(role, _)| matches!(role, Role::DrugA | Role::DrugB | Role::DrugC));
     if member {
         found.retain(|(role, _)| *role != Role::Drug);
@@ -981,10 +982,10 @@ pub(crate) fn roles_of(name: &str) -> (Vec<(Role, Rank)>, Option<DoseUnit>) {
     (found, unit)
 }
 
-/// Words behind the name of a response that say who fitted the curve.
+/// Words after the name of a response that say who fitted the curve.
 const FITTERS: [&str; 5] = ["curvecurator", "recomputed", "published", "refitted", "refit"];
 
-/// A response's name without the word behind it that says who fitted the curve: `LN_IC50_curvecurator`, `aac_recomputed`.
+/// A response's name without the final word that says who fitted the curve: `LN_IC50_curvecurator`, `aac_recomputed`.
 pub(crate) fn bare_of_fitter(name: &str) -> &str {
     match name.rsplit_once(['_', '.', ' ', '-']) {
         Some((bare, fitter)) if FITTERS.contains(&fitter.to_ascii_lowercase().as_str()) => bare,
@@ -994,10 +995,10 @@ pub(crate) fn bare_of_fitter(name: &str) -> &str {
 
 /// Words before the number of a replicate.
 const REPLICATE_WORDS: [&str; 5] = ["rep", "replicate", "repl", "r", "well"];
-/// More replicates than these are not numbered from 1: the numbers are something else.
+/// The highest plausible replicate number. Higher numbers mean something else.
 const MOST_REPLICATES: usize = 99;
 
-/// What a name is of that is one of several columns of replicates, its reading or signal, and its number: 2 of `viability_rep2`.
+/// The role (reading or signal) and the number of a replicate column: 2 for `viability_rep2`.
 fn replicate_of(name: &str) -> Option<(Role, usize)> {
     let (stem, number) = replicate_stem(name)?;
     let listed = by_list(stem).into_iter().map(|(role, _)| role);
@@ -1006,7 +1007,7 @@ fn replicate_of(name: &str) -> Option<(Role, usize)> {
     Some((role.next()?, number))
 }
 
-/// A name without the number of the replicate behind it, and that number.
+/// A name without its final replicate number, and that number.
 pub(crate) fn replicate_stem(name: &str) -> Option<(&str, usize)> {
     let name = name.trim();
     let stem = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
@@ -1039,7 +1040,7 @@ fn by_list(name: &str) -> Vec<(Role, Rank)> {
     list.get(&plain(name)).cloned().unwrap_or_default()
 }
 
-/// Which of several drugs a name is of.
+/// The position of a name's drug among several drugs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Member {
     First,
@@ -1073,7 +1074,7 @@ pub(crate) fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Names of times after treatment, taken apart: `assay_hours`, `Time (h)`, `incubation days`.
+/// Recognises names of times after treatment by their words: `assay_hours`, `Time (h)`, `incubation days`.
 fn time_name(name: &str) -> Option<Role> {
     const TIME: [&str; 12] = [
         "hour",
@@ -1097,7 +1098,7 @@ fn time_name(name: &str) -> Option<Role> {
     (is_time && all).then_some(Role::Time)
 }
 
-/// Names of responses that the list lacks, by what the name says was measured: `AUC (%)`, `LN_IC50_curvecurator`.
+/// Recognises unlisted names of responses by the measured quantity: `AUC (%)`, `LN_IC50_curvecurator`.
 fn response_name(name: &str) -> Option<Role> {
     let named = crate::target::read_name(name);
     match named.quantity {
@@ -1108,7 +1109,7 @@ fn response_name(name: &str) -> Option<Role> {
     }
 }
 
-/// Names of drugs, doses and units of one of several drugs, taken apart.
+/// Recognises names of drugs, doses and units for one of several drugs by their words.
 fn by_grammar(name: &str) -> Vec<Role> {
     const DRUG: [&str; 13] = [
         "drug",
@@ -1154,7 +1155,7 @@ fn by_grammar(name: &str) -> Vec<Role> {
             _ => return Vec::new(),
         }
     }
-    // conc_c is the column's dose where conc_r is the row's; both stand in the list of names.
+    // Beside conc_r, the dose of the row drug, conc_c is the dose of the column drug. Both are listed names.
     match (unit, dose, drug, member) {
         (true, _, _, Some(Member::First)) => vec![Role::DoseUnitA],
         (true, _, _, Some(Member::Second)) => vec![Role::DoseUnitB],

@@ -1,22 +1,22 @@
-//! The scale of features: whether cell lines, and files, are on one scale.
+//! Checks whether cell lines and files have features on one scale.
 
 use std::collections::HashSet;
 
 use halfmax_core::{EntityTable, Error, FeatureBlock, FeatureSpace, FeatureValues, Result, listed};
 use serde::{Deserialize, Serialize};
 
-/// A cell line is odd if its larger values are this many times those of the middle cell line.
+/// A cell line is odd if its upper decile is this many times that of the median cell line.
 const ODD: f32 = 4.0;
-/// Logarithms of expression are hardly larger.
+/// The largest plausible logarithm of expression.
 const LARGEST_LOGARITHM: f32 = 25.0;
 
-/// A sentence that names cell lines whose values are on another scale than those of the others, as counts among logarithms are.
+/// A sentence that names cell lines with values on another scale than the others, such as counts among logarithms.
 pub(crate) fn odd_lines(block: &FeatureBlock, ids: &[String]) -> Option<String> {
     let FeatureValues::Real(values) = &block.values else { return None };
     if values.nrows() < 4 {
         return None;
     }
-    // Where all values are as logarithms are, no line is another than the others.
+    // If all values could be logarithms, no line is odd.
     if !values.t().iter().any(|value| *value > LARGEST_LOGARITHM) {
         return None;
     }
@@ -34,14 +34,14 @@ pub(crate) fn odd_lines(block: &FeatureBlock, ids: &[String]) -> Option<String> 
         return None;
     }
     Some(format!(
-        "the values of {} are on another scale than those of the other {} cell lines (counts among logarithms?): {}",
+        "the values of {} are on another scale than the other {} cell lines (counts among logarithms?): {}",
         if odd.len() == 1 { "one cell line".to_owned() } else { format!("{} cell lines", odd.len()) },
         ids.len() - odd.len(),
         listed(&odd, 5)
     ))
 }
 
-/// The value above which a tenth of the values lie.
+/// The 90 % quantile of the values.
 fn upper_decile(values: impl Iterator<Item = f32>) -> f32 {
     let mut values: Vec<f32> = values.filter(|value| !value.is_nan()).collect();
     if values.is_empty() {
@@ -51,7 +51,7 @@ fn upper_decile(values: impl Iterator<Item = f32>) -> f32 {
     *values.select_nth_unstable_by(at, f32::total_cmp).1
 }
 
-/// How the values of one kind of features lie: what a model stores of its training, so that values on another scale are seen.
+/// The quantiles of one kind of features. A model stores those of its training data to detect values on another scale.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureScale {
@@ -61,14 +61,15 @@ pub struct FeatureScale {
     pub quantiles: [f32; 7],
 }
 
-/// The percentiles that are stored, as shares.
+/// The stored percentiles, as fractions.
 const SHARES: [f64; 7] = [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99];
-/// Fewer values than these say too little of their scale.
+/// The fewest values that show a scale.
 const FEW: usize = 8;
-/// The width between the quartiles may differ by this factor.
+/// The largest allowed ratio of interquartile ranges.
 const WIDTHS: f32 = 4.0;
 
-/// The scales of the blocks of real numbers of a table, as far as a model uses their features; single-agent responses have scales of their own.
+/// The scales of a table's blocks of real numbers, for the features that a model uses. Single-agent responses have
+/// separate scales.
 pub fn scales_of(table: &EntityTable, space: &FeatureSpace) -> Vec<FeatureScale> {
     let blocks = table.blocks().iter().filter(|block| block.kind != halfmax_core::SINGLE_AGENT);
     blocks.filter_map(|block| scale_of(block, space)).collect()
@@ -95,11 +96,11 @@ fn scale_of(block: &FeatureBlock, space: &FeatureSpace) -> Option<FeatureScale> 
     Some(FeatureScale { kind: block.kind.clone(), quantiles })
 }
 
-/// Refuses values that do not lie where those of a model's training did: TPM where the model knows log2(TPM + 1), z-scores, counts.
+/// Refuses values on another scale than the training data: TPM instead of log2(TPM + 1), z-scores, counts.
 ///
 /// # Errors
-/// If the middle of the values of a kind lies outside of the 10th to 90th percentile of training, or their quartiles are more than four times as
-/// far apart, or as close. Names the kind, both ranges, and what the values look like.
+/// If the median of a kind's values is outside the 10th to 90th percentile of training, or their interquartile ranges
+/// differ by more than a factor of four. The error names the kind and both ranges, and guesses the scale.
 pub fn refuse_other_scales(stored: &[FeatureScale], table: &EntityTable, space: &FeatureSpace) -> Result<()> {
     for own in scales_of(table, space) {
         let Some(known) = stored.iter().find(|known| known.kind == own.kind) else { continue };
@@ -108,17 +109,17 @@ pub fn refuse_other_scales(stored: &[FeatureScale], table: &EntityTable, space: 
         }
         let range = |scale: &FeatureScale| {
             let [low, _, _, middle, _, _, high] = scale.quantiles;
-            format!("{low:.2} to {high:.2}, {middle:.2} in the middle")
+            format!("{low:.2} to {high:.2}, median {middle:.2}")
         };
         return Err(Error::data(format!(
-            "the values of {} lie elsewhere than those that the model was trained on: {} here, {} there",
+            "the values of {} are on another scale than the training data of the model: {} here, {} in training",
             own.kind,
             range(&own),
             range(known)
         ))
         .help(format!(
-            "{}; or, if they are meant to differ, say --any-scale",
-            own.looks_like(known).unwrap_or("bring them to the scale of the training data")
+            "{}; or, if the difference is intended, allow any scale (`--any-scale`)",
+            own.looks_like(known).unwrap_or("convert them to the scale of the training data")
         )));
     }
     Ok(())
@@ -132,12 +133,12 @@ impl FeatureScale {
     fn fits(&self, known: &Self) -> bool {
         let middle = (known.quantiles[1]..=known.quantiles[5]).contains(&self.quantiles[3]);
         let (own, there) = (self.width(), known.width());
-        // Values that are nearly all the same (copy numbers) have no width to compare.
+        // Values that are nearly constant (copy numbers) have no width to compare.
         let widths = there <= 0.0 || own <= 0.0 || (own / there <= WIDTHS && there / own <= WIDTHS);
         middle && widths
     }
 
-    /// What the values look like beside those of training, with what mends it.
+    /// The likely scale of the values compared with training, and how to convert them.
     fn looks_like(&self, known: &Self) -> Option<&'static str> {
         let positive = self.quantiles[0] >= 0.0;
         let logarithms = Self { quantiles: self.quantiles.map(|value| (value + 1.0).log2()), ..self.clone() };
@@ -147,13 +148,13 @@ impl FeatureScale {
                 Some("they look like TPM, counts or intensities: take log2(x + 1)")
             }
             () if centred(self) && !centred(known) => {
-                Some("they look like z-scores: give the values before they were standardised")
+                Some("they look like z-scores: use the values before standardisation")
             }
             () if centred(known) && !centred(self) => {
-                Some("the training data look standardised: standardise these in the same way")
+                Some("the training data look standardised: standardise these values in the same way")
             }
             () if positive && self.quantiles[6] > 100.0 => {
-                Some("they look like TPM, counts or intensities, the training data do not")
+                Some("they look like TPM, counts or intensities, but the training data do not")
             }
             () => None,
         }

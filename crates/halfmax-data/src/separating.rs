@@ -1,4 +1,5 @@
-//! Columns that tell measurements apart: they are used, or the file is refused with their names; they are never pooled over.
+//! Columns that distinguish measurements. They are used, or the file is refused with their names. Measurements are
+//! never pooled over them.
 
 use halfmax_core::{Error, Result, listed};
 
@@ -7,26 +8,28 @@ use crate::report::grouped;
 use crate::roles::{Nature, Role};
 use crate::table::{Labels, RawTable};
 
-/// What the rows of a table repeat.
+/// The repeats in the rows of a table.
 pub(crate) struct Repeats<'a> {
-    /// What is repeated, in the plural: "pairs".
+    /// The kind of repeats, in the plural: "pairs".
     pub what: &'a str,
-    /// The rows of each thing that has several.
+    /// The rows of each group of repeats.
     pub groups: Vec<&'a [usize]>,
-    /// Columns that are used.
+    /// The used columns.
     pub used: &'a [usize],
 }
 
 impl Repeats<'_> {
-    /// Looks at the columns that are not used and differ among repeats. Returns notes that name those over which repeats are pooled.
+    /// Checks the unused columns that differ among repeats. Returns notes that name the columns over which repeats are
+    /// pooled.
     ///
     /// # Errors
-    /// If a column that tells measurements apart by its role (a further drug, its dose, a time, a unit, a study) differs among repeats.
+    /// If a column that distinguishes measurements by its role (another drug, its dose, a time, a unit, a study)
+    /// differs among repeats.
     pub fn check(&self, table: &RawTable) -> Result<Vec<String>> {
         self.find(table).conclude(table.label(), self.what)
     }
 
-    /// The columns that are not used and differ among repeats.
+    /// The unused columns that differ among repeats.
     pub fn find(&self, table: &RawTable) -> Differing {
         let mut columns = Vec::new();
         let unused = |column: &usize| !self.used.contains(column) && !table.is_ignored(*column);
@@ -37,7 +40,7 @@ impl Repeats<'_> {
             let repeat =
                 table.roles_of_column(column).iter().any(|role| role.spec().nature == Nature::Repeat);
             let content = table.content(column);
-            // A measurement differs among repeats, and says nothing of what they are.
+            // A measurement differs among repeats but does not identify them.
             if role.is_none() && !repeat && content == Content::Numbers {
                 continue;
             }
@@ -55,7 +58,7 @@ impl Repeats<'_> {
         Differing { columns, groups: self.groups.len() }
     }
 
-    /// How the rows of groups of repeats differ in a column; none if they do in no group.
+    /// How the rows of groups of repeats differ in a column; `None` if they never differ.
     fn differing(&self, table: &RawTable, column: usize) -> Option<Differences> {
         let labels = table.labels(column).ok()?;
         let known = |rows: &'_ [usize]| -> Vec<usize> {
@@ -87,31 +90,31 @@ impl Repeats<'_> {
     }
 }
 
-/// Columns in which repeats differ, of a table or of several parts of one.
+/// Columns in which repeats differ, in a table or in several of its parts.
 #[derive(Default)]
 pub(crate) struct Differing {
     columns: Vec<DifferingColumn>,
-    /// How many groups of repeats there are.
+    /// The number of groups of repeats.
     groups: usize,
 }
 
 struct DifferingColumn {
     name: String,
-    /// Its role, if that tells measurements apart.
+    /// Its role, if the role distinguishes measurements.
     role: Option<Role>,
-    /// Whether repeats differ in it by its role.
+    /// Whether its role is to distinguish repeats.
     repeat: bool,
     content: Content,
     found: Differences,
 }
 
 impl Differing {
-    /// Whether a column tells measurements apart by its role.
+    /// Whether a column distinguishes measurements by its role.
     pub fn refuses(&self) -> bool {
         self.columns.iter().any(|column| column.role.is_some())
     }
 
-    /// Takes over what was found in a further part.
+    /// Adds the findings of another part.
     pub fn join(&mut self, other: Self) {
         self.groups += other.groups;
         for column in other.columns {
@@ -125,7 +128,7 @@ impl Differing {
     /// Notes that name the columns over which repeats (`what`, in the plural) are pooled.
     ///
     /// # Errors
-    /// If a column tells measurements apart by its role.
+    /// If a column distinguishes measurements by its role.
     pub fn conclude(&self, label: &str, what: &str) -> Result<Vec<String>> {
         let mut pooled = Vec::new();
         for column in &self.columns {
@@ -134,7 +137,7 @@ impl Differing {
             }
             let by_name = column.repeat
                 || matches!(column.content, Content::Categories | Content::Ids(_) | Content::Binary);
-            // Ids of what was pooled show in nearly every group of repeats; measurements differ, too, but say nothing.
+            // Ids of pooled repeats differ in nearly every group. Measurements also differ but give no information.
             let telling =
                 by_name || (column.content == Content::WholeNumbers && 2 * column.found.groups > self.groups);
             if telling {
@@ -144,15 +147,15 @@ impl Differing {
         if pooled.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(vec![format!("repeats of {what} differ in {}, and are pooled", listed(&pooled, 4))])
+        Ok(vec![format!("repeats of {what} differ in {} and are pooled", listed(&pooled, 4))])
     }
 }
 
 /// How the rows of groups of repeats differ in a column.
 struct Differences {
-    /// In how many groups they do.
+    /// The number of groups in which they differ.
     groups: usize,
-    /// Two rows of the first of these groups that differ: positions in the table, or rows of the file.
+    /// Two differing rows of the first such group: positions in the table, or rows of the file.
     rows: [usize; 2],
     /// The entries of that group.
     examples: Vec<String>,
@@ -163,7 +166,7 @@ impl DifferingColumn {
         let counted = counted_things(self.found.groups, what);
         let or = match role {
             Role::Time if what == "curves" => {
-                "; or fit a curve to each time (--times each), or to growth rates over all times (--times rate)"
+                "; or fit a curve at each time (`--times each`), or to growth rates over all times (`--times rate`)"
             }
             _ => "",
         };
@@ -171,13 +174,13 @@ impl DifferingColumn {
         let [first, second] = found.rows;
         let value = found.examples.first().cloned().unwrap_or_default();
         Error::data(format!(
-            "{label}: column {name:?} ({}) tells measurements apart that would be pooled: {counted} {} rows that differ in it, for example rows {first} and {second} with {}",
+            "{label}: column {name:?} ({}) distinguishes measurements that would be pooled: {counted} {} rows that differ in it, for example rows {first} and {second} with {}",
             role.what(),
             if found.groups == 1 { "has" } else { "have" },
             listed(&found.examples, 4)
         ))
         .help(format!(
-            "choose rows with where = {{ {name:?} = {value:?} }} in the configuration (data inspect, fit-curves and synergy take --where {name:?}={value:?}), or pool them on purpose with columns = {{ ignore = [{name:?}] }} (--column ignore={name:?}){or}"
+            "choose rows: where = {{ {name:?} = {value:?} }} (`--where {name:?}={value:?}`), or pool them on purpose: columns = {{ ignore = [{name:?}] }} (`--column ignore={name:?}`){or}"
         ))
     }
 }

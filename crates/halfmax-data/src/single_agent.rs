@@ -1,4 +1,4 @@
-//! What drugs do alone, as features of drugs and of cell lines in a screen of combinations.
+//! Single-agent responses as features of drugs and of cell lines in a screen of combinations.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -16,17 +16,17 @@ use crate::report::{FileReport, FileShape, grouped};
 use crate::roles::Role;
 use crate::table::RawTable;
 
-/// What a model knows of the single-agent responses that it was trained with, so that others can be given to it alike.
+/// The single-agent measures of a model's training, needed to prepare new single-agent responses in the same way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SingleAgentMeasures {
-    /// Whether measures are the responses at the first, second … dose; else they are columns.
+    /// Whether measures are the responses at the first, second … dose. Otherwise they are columns.
     pub by_dose: bool,
-    /// The measures with what each is divided by.
+    /// The measures, each with its divisor.
     pub scales: BTreeMap<String, f64>,
 }
 
-/// Responses to single drugs: for each cell line, drug and measure one number.
+/// Responses to single drugs: one number for each cell line, drug and measure.
 struct Measured {
     by_dose: bool,
     measures: Vec<String>,
@@ -34,22 +34,23 @@ struct Measured {
     sums: BTreeMap<(u32, u32, usize), (f64, usize)>,
 }
 
-/// Cell lines or drugs of a file of single-agent responses: those of a table, then others that features are called after.
+/// Cell lines or drugs of a file of single-agent responses: first those of a table, then others that appear in feature
+/// names.
 struct Entities<'a> {
     table: &'a EntityTable,
-    /// Ids that are in neither case twice.
+    /// Distinct ids.
     ids: Vec<String>,
-    /// Those that features are called after, as positions among the ids.
+    /// The entities in feature names, as positions among the ids.
     partners: Vec<usize>,
 }
 
 impl<'a> Entities<'a> {
-    /// Features are called after the table's own entities.
+    /// Features are named after the entities of the table itself.
     fn among_themselves(table: &'a EntityTable) -> Self {
         Self { table, ids: table.ids().to_vec(), partners: (0..table.len()).collect() }
     }
 
-    /// Features are called after the entities that those of a model are called after.
+    /// Features are named after the entities in a model's feature names.
     fn known_to(space: &FeatureSpace, table: &'a EntityTable, key: fn(&str) -> String) -> Self {
         let mut ids = table.ids().to_vec();
         let mut places: HashMap<String, usize> = ids.iter().map(|id| key(id)).zip(0..).collect();
@@ -62,7 +63,7 @@ impl<'a> Entities<'a> {
             if place == ids.len() {
                 ids.push(id.to_owned());
             } else {
-                // The model's spelling is the one that its features have.
+                // Use the model's spelling, because its features have it.
                 ids[place] = id.to_owned();
             }
             partners.push(place);
@@ -70,23 +71,23 @@ impl<'a> Entities<'a> {
         Self { table, ids, partners }
     }
 
-    /// The names of the features that are called after them.
+    /// The names of the features of these entities.
     fn feature_names(&self, measures: &[String]) -> Vec<String> {
         let ids = self.partners.iter().map(|at| &self.ids[*at]);
         ids.flat_map(|id| measures.iter().map(move |measure| format!("{id}/{measure}"))).collect()
     }
 }
 
-/// Gives drugs and cell lines a block of single-agent responses: a drug one feature for each cell line and measure, called
-/// `cell line/measure`, a cell line one for each drug and measure.
+/// Adds a block of single-agent responses to drugs and cell lines. A drug gets one feature for each cell line and
+/// measure, named `cell line/measure`; a cell line gets one for each drug and measure.
 ///
-/// The table has a row for each drug and cell line with any number of columns of numbers (those named, or all), or it has one
-/// for each reading, with a dose: then measures are the responses at the first, second … dose of the drug in that cell line.
-/// Repeats are averaged. Measures are divided by their standard deviation, those whose names differ in a number at the end by a
-/// common one.
+/// The table has one row per drug and cell line, with any number of numeric columns (the named columns, or all). Or it
+/// has one row per reading, with a dose; the measures are then the responses at the first, second … dose of the drug in
+/// that cell line. Repeats are averaged. Measures are divided by their standard deviation. Measures whose names differ
+/// only in a final number share a standard deviation.
 ///
 /// # Errors
-/// If a needed column is not there, a value is text or infinite, or no row is of a drug and cell line of the tables.
+/// If a required column is missing, a value is text or infinite, or no row has a drug and a cell line of the tables.
 pub(crate) fn with_single_agents(
     table: &RawTable,
     wanted: &[String],
@@ -105,11 +106,12 @@ pub(crate) fn with_single_agents(
     Ok((cells.with_block(of_cells)?, drugs.with_block(of_drugs)?, report, measures))
 }
 
-/// Gives drugs and cell lines that are to be scored the single-agent responses that a model was trained with, from a file.
-/// `spaces` are the model's features of cell lines and of drugs.
+/// Adds the single-agent features of a model to the drugs and cell lines to score, from a file. `spaces` are the
+/// model's features of cell lines and of drugs.
 ///
 /// # Errors
-/// If the file cannot be read, lacks a column, holds a number that cannot be, or no row is of the cell lines and drugs.
+/// If the file cannot be read, lacks a column, holds an impossible number, or no row has one of the cell lines and
+/// drugs.
 pub fn with_single_agents_for_scoring(
     file: impl Into<TableFile>,
     measures: &SingleAgentMeasures,
@@ -125,7 +127,7 @@ pub fn with_single_agents_for_scoring(
     if measures.by_dose {
         table.require(Role::Dose)?;
     }
-    // What a drug's features are called after are cell lines, and the other way round.
+    // A drug's features are named after cell lines, and a cell line's features after drugs.
     let of_cells = Entities::known_to(spaces[1], &cells, str::to_owned);
     let of_drugs = Entities::known_to(spaces[0], &drugs, drug_key);
     let lines = CellLines::with_ids(of_cells.ids.iter().map(String::as_str))?;
@@ -213,11 +215,8 @@ fn read(
         _ => by_column(table, wanted, &keys)?,
     };
     if measured.sums.is_empty() {
-        return Err(Error::data(format!(
-            "{}: no row is of a drug and a cell line that are asked for",
-            table.label()
-        ))
-        .help("use the same names as in the other files"));
+        return Err(Error::data(format!("{}: no row has a requested drug and cell line", table.label()))
+            .help("use the same names as in the other files"));
     }
     Ok(measured)
 }
@@ -260,15 +259,15 @@ fn by_column(table: &RawTable, wanted: &[String], keys: &[Option<(u32, u32)>]) -
     } else {
         let place = |name: &String| {
             table.find(&[name]).ok_or_else(|| {
-                Error::config(format!("{}: has no column {name:?}, a single-agent measure that data.single_agent_columns or the model names", table.label()))
+                Error::config(format!("{}: no column {name:?}, a single-agent measure that data.single_agent_columns or the model names", table.label()))
                     .help(format!("it has {}", listed(table.names(), 12)))
             })
         };
         wanted.iter().map(place).collect::<Result<_>>()?
     };
     if columns.is_empty() {
-        return Err(Error::data(format!("{}: has no column of numbers", table.label()))
-            .help("give one column for each measure, for example auc and emax"));
+        return Err(Error::data(format!("{}: no columns of numbers", table.label()))
+            .help("add one column per measure, for example auc and emax"));
     }
     let mut sums: BTreeMap<(u32, u32, usize), (f64, usize)> = BTreeMap::new();
     for (measure, column) in columns.iter().enumerate() {
@@ -286,7 +285,7 @@ fn by_column(table: &RawTable, wanted: &[String], keys: &[Option<(u32, u32)>]) -
     })
 }
 
-/// What each measure is divided by.
+/// The divisor of each measure.
 fn scales(measured: &Measured) -> Vec<f64> {
     let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
     let stems: Vec<String> = measured.measures.iter().map(|name| stem(name)).collect();

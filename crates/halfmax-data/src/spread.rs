@@ -1,11 +1,11 @@
-//! Quantiles of values that come one after the other.
+//! Quantiles of a stream of values.
 
 use halfmax_core::Seed;
 
-/// So many values are kept; of more, a random sample, the same every time.
+/// The number of values to keep; of more values, a random sample that is the same every time.
 const MOST: usize = 1 << 20;
 
-/// Values, as far as they are needed for their quantiles. Missing ones are passed over.
+/// The values needed for quantiles. Missing values are skipped.
 #[derive(Default)]
 pub(crate) struct Spread {
     kept: Vec<f64>,
@@ -13,7 +13,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Adds a value: Vitter's reservoir (1985, algorithm R) where there are too many to keep all.
+    /// Adds a value, with Vitter's reservoir sampling (1985, algorithm R) if there are too many values.
     pub fn add(&mut self, value: f64) {
         if value.is_nan() {
             return;
@@ -29,7 +29,7 @@ impl Spread {
         }
     }
 
-    /// The value at a place among the kept ones in order, by their number; none without values.
+    /// The value at a place among the sorted kept values. `place` receives their number. `None` without values.
     pub fn at(&mut self, place: impl FnOnce(usize) -> usize) -> Option<f64> {
         let count = self.kept.len();
         let at = place(count).min(count.checked_sub(1)?);

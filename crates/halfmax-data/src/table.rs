@@ -1,4 +1,4 @@
-//! A table as it was read: named columns of numbers or text, and where it came from.
+//! A table as it was read: named columns of numbers or text, and its source.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -14,7 +14,7 @@ use crate::plate_wells::WellSpan;
 use crate::profile::Content;
 use crate::roles::Role;
 
-/// A table: named columns of text or numbers, and where it came from.
+/// A table: named columns of text or numbers, and its source.
 #[derive(Clone, Debug)]
 pub struct RawTable {
     pub(crate) label: String,
@@ -22,42 +22,42 @@ pub struct RawTable {
     pub(crate) rows: usize,
     pub(crate) bytes: u64,
     pub(crate) sha256: String,
-    /// What was decided when the file was opened, one sentence each.
+    /// Decisions made on opening the file, one sentence each.
     pub(crate) notes: Vec<Note>,
-    /// The row of the file in which each row is; the header is row 1.
+    /// The file row of each row; the header is row 1.
     pub(crate) places: RowPlaces,
-    /// Whether the file has no row of names, so that the columns are called `column 1` and so on.
+    /// Whether the file has a row of names. Without it, the columns are named `column 1` and so on.
     pub(crate) header: Header,
-    /// Columns whose roles were said.
+    /// Declared columns with their roles.
     pub(crate) said: Vec<(Role, usize)>,
-    /// Columns that are not to be looked at.
+    /// Columns to skip.
     pub(crate) ignored: Vec<usize>,
-    /// The column that holds the names of the rows, where that was said.
+    /// The column of row names, if declared.
     pub(crate) key: Option<usize>,
-    /// Which way round a matrix is, where that was said.
+    /// The orientation of a matrix, if declared.
     pub(crate) orientation: Option<Orientation>,
-    /// The cell lines that a list named before only some of each one's rows were chosen.
+    /// The cell lines of a list before some of its rows were chosen.
     pub(crate) lines_before_choice: Vec<String>,
-    /// What was decided of the whole, where the table is a part of one.
+    /// Decisions about the whole table, if this table is a part.
     pub(crate) decided: Option<Arc<OfWhole>>,
-    /// The columns that could have each role, once they were asked for.
+    /// The candidates for each role, computed on demand.
     pub(crate) candidates: OnceLock<Vec<Candidate>>,
     names: Vec<String>,
 }
 
-/// What was decided of a table as a whole, so that it holds for each of its parts.
+/// Decisions about a whole table that apply to each of its parts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OfWhole {
-    /// What columns hold, by their names.
+    /// The content of columns, by name.
     pub contents: HashMap<String, Content>,
-    /// Whether wells were read after time zero; none where that was not asked.
+    /// Whether wells were read after time zero; `None` if undecided.
     pub later_times: Option<bool>,
-    /// Where wells lie; none where that was not asked.
+    /// The extent of the wells; `None` if undecided.
     pub wells: Option<WellSpan>,
 }
 
 impl RawTable {
-    /// Decides what its columns hold, so that it holds for any of its rows.
+    /// Decides the content of its columns for any subset of its rows.
     pub(crate) fn decide_contents(&mut self) {
         if self.decided.is_none() {
             let names = self.names.iter().cloned();
@@ -67,12 +67,12 @@ impl RawTable {
     }
 }
 
-/// Whether a file names its columns.
+/// Whether a file has column names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Header {
-    /// It does.
+    /// The file has a header.
     Found,
-    /// It does not.
+    /// The file has no header.
     Missing,
 }
 
@@ -86,17 +86,17 @@ pub(crate) struct RawColumn {
 /// The values of a column. Copies share them.
 #[derive(Clone, Debug)]
 pub(crate) enum Values {
-    /// Numbers; NaN where one is missing.
+    /// Numbers; NaN if missing.
     Numbers(Arc<Vec<f64>>),
-    /// Numbers of single precision, as the file has them; NaN where one is missing.
+    /// Single-precision numbers, as in the file; NaN if missing.
     Singles(Arc<Vec<f32>>),
     /// Texts.
     Texts(Arc<Labels>),
-    /// Values that are neither numbers nor texts: lists, structures. Holds the name of their type.
+    /// Values that are neither numbers nor texts: lists, structures. The text names their type.
     Other(String),
 }
 
-/// A column of text: its distinct texts, and for each row which it is.
+/// A column of text: its distinct texts, and the position of each row's text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Labels {
     pub names: Vec<String>,
@@ -107,13 +107,13 @@ pub(crate) struct Labels {
 impl Labels {
     pub const MISSING: u32 = u32::MAX;
 
-    /// The text of a row; `None` where it is missing.
+    /// The text of a row; `None` if missing.
     pub fn at(&self, row: usize) -> Option<&str> {
         self.names.get(self.of_row[row] as usize).map(String::as_str)
     }
 }
 
-/// Collects the texts of a column, each distinct one once. Blanks around a text are dropped, missing values recognised.
+/// Collects the distinct texts of a column. Trims blanks and recognises missing values.
 #[derive(Debug, Default)]
 pub(crate) struct LabelsBuilder {
     labels: Labels,
@@ -128,7 +128,7 @@ impl LabelsBuilder {
         self.labels.of_row.push(at);
     }
 
-    /// The position of a text among the names, where it gets one if it has none.
+    /// The position of a text among the names; a new text is added.
     fn place_of(&mut self, text: &str) -> u32 {
         if let Some(at) = self.known.get(text) {
             return *at;
@@ -140,14 +140,14 @@ impl LabelsBuilder {
         at
     }
 
-    /// Takes the rows of another column behind its own.
+    /// Appends the rows of another column.
     pub fn append(&mut self, next: &Labels) {
         let places: Vec<u32> = next.names.iter().map(|name| self.place_of(name)).collect();
         let place = |at: &u32| places.get(*at as usize).copied().unwrap_or(Labels::MISSING);
         self.labels.of_row.extend(next.of_row.iter().map(place));
     }
 
-    /// How long all distinct texts are together.
+    /// The total length of the distinct texts in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -162,10 +162,10 @@ impl LabelsBuilder {
     }
 }
 
-/// Where the rows of a table are in its file.
+/// The positions of a table's rows in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RowPlaces {
-    /// One after the other from this row on.
+    /// Consecutive rows from this row on.
     From(usize),
     /// Row by row.
     Listed(Vec<u32>),
@@ -211,13 +211,13 @@ impl Values {
         }
     }
 
-    /// Whether it is the same values, not a copy of them.
+    /// Whether both are the same shared values, not a copy.
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Numbers(a), Self::Numbers(b)) => Arc::ptr_eq(a, b),
             (Self::Singles(a), Self::Singles(b)) => Arc::ptr_eq(a, b),
             (Self::Texts(a), Self::Texts(b)) => Arc::ptr_eq(a, b),
-            // Of lists and structures nothing is kept.
+            // The values of lists and structures are not kept, so compare only the types.
             (Self::Other(a), Self::Other(b)) => a == b,
             _ => false,
         }
@@ -236,7 +236,8 @@ impl Values {
         }
     }
 
-    /// The values of several parts of a column, one after the other. Where one part holds texts, the numbers of the others are texts, too.
+    /// Concatenates the values of several parts of a column. If one part holds texts, the numbers of the others become
+    /// texts.
     pub(crate) fn joined(parts: Vec<Self>) -> Self {
         if let Some(Self::Other(kind)) = parts.iter().find(|part| matches!(part, Self::Other(_))) {
             return Self::Other(kind.clone());
@@ -291,11 +292,11 @@ impl Values {
 }
 
 impl RawTable {
-    /// A table of these columns. Columns without a name and without a value are left out; of columns that are the same to the
-    /// last value one is kept, with a note.
+    /// A table of these columns. Columns without a name and a value are left out. Of identical columns, one is kept,
+    /// with a note.
     ///
     /// # Errors
-    /// If two columns have one name and hold different values, or no column is left.
+    /// If two columns share a name but hold different values, or no column is left.
     pub(crate) fn new(
         label: &str,
         columns: Vec<RawColumn>,
@@ -324,9 +325,9 @@ impl RawTable {
         table.leave_out_empty_columns();
         if table.columns.is_empty() {
             return Err(Error::data(format!(
-                "{label}: the file has rows but no column with a name or a value"
+                "{label}: the file has rows, but no column has a name or a value"
             ))
-            .help("a table needs a header row and at least one row of values"));
+            .help("write a header row and at least one row of values"));
         }
         table.leave_out_repeated_columns()?;
         table.name_columns();
@@ -361,7 +362,7 @@ impl RawTable {
                 self.label,
                 listed(&different, 5)
             ))
-            .help("keep one column of each name, or give the others names of their own"));
+            .help("keep one column of each name, or rename the others"));
         }
         if !same.is_empty() {
             let names: Vec<&str> = same.iter().map(|at| self.columns[*at].name.as_str()).collect();
@@ -375,7 +376,7 @@ impl RawTable {
         Ok(())
     }
 
-    /// Gives columns without a name, but for the first, the name `column 7`, and keeps the list of names.
+    /// Names unnamed columns after the first by their number (`column 7`), and stores the list of names.
     fn name_columns(&mut self) {
         for (at, column) in self.columns.iter_mut().enumerate().skip(1) {
             if column.name.is_empty() {
@@ -385,7 +386,7 @@ impl RawTable {
         self.names = self.columns.iter().map(|column| column.name.clone()).collect();
     }
 
-    /// Where it was read from, as messages name it.
+    /// The name of the source in messages.
     pub fn label(&self) -> &str {
         &self.label
     }
@@ -400,7 +401,7 @@ impl RawTable {
         self.rows
     }
 
-    /// The size of the file in bytes, compressed as it was.
+    /// The size of the file in bytes, before unpacking.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -410,12 +411,12 @@ impl RawTable {
         &self.sha256
     }
 
-    /// What was decided when the file was opened (its separator, a header that is missing, rows set aside), one sentence each.
+    /// Decisions made on opening the file (its separator, a missing header, rows set aside), one sentence each.
     pub fn notes(&self) -> Vec<String> {
         self.notes.iter().map(Note::to_string).collect()
     }
 
-    /// What was decided, which the table says no more.
+    /// Takes the notes out of the table.
     pub fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
     }
@@ -425,7 +426,7 @@ impl RawTable {
         self.places.of(at)
     }
 
-    /// Whether a column holds numbers only.
+    /// Whether a column holds only numbers.
     pub fn is_numeric(&self, column: usize) -> bool {
         match &self.columns[column].values {
             Values::Numbers(_) | Values::Singles(_) => true,
@@ -439,7 +440,7 @@ impl RawTable {
         !self.is_numeric(column)
     }
 
-    /// A column as text, surrounding blanks removed; `None` where a value is missing. Whole numbers have no decimal point.
+    /// A column as text without surrounding blanks; `None` for missing values. Integers have no decimal point.
     ///
     /// # Errors
     /// If the column is of a type that has no text form (lists, structures).
@@ -448,7 +449,7 @@ impl RawTable {
         Ok((0..self.rows).map(|row| labels.at(row).map(str::to_owned)).collect())
     }
 
-    /// A column as text whose distinct texts are kept once.
+    /// A column as text with distinct texts stored once.
     ///
     /// # Errors
     /// As [`RawTable::texts`].
@@ -473,10 +474,10 @@ impl RawTable {
             .help("write the file again with plain columns of text and numbers")
     }
 
-    /// A column as numbers, NaN where a value is missing. `true` and `false` are 1 and 0.
+    /// A column as numbers, NaN for missing values. `true` and `false` are 1 and 0.
     ///
     /// # Errors
-    /// If a value is text: names the file, the column, the row, the value and what was expected.
+    /// If a value is text. The error names the file, the column, the row, the value and the expectation.
     pub fn numbers(&self, column: usize, expected: &str) -> Result<Arc<Vec<f64>>> {
         let labels = match &self.columns[column].values {
             Values::Numbers(values) => return Ok(values.clone()),
@@ -495,15 +496,16 @@ impl RawTable {
         Ok(Arc::new(labels.of_row.iter().map(number).collect()))
     }
 
-    /// The error of a text where a number was expected: says what the text looks like.
+    /// The error for a text instead of a number. The help depends on the form of the text.
     fn no_number(&self, column: usize, at: usize, text: &str, expected: &str) -> Error {
         let error = self.bad_value(column, at, text, expected);
         if text.starts_with(['<', '>', '≤', '≥']) {
             return error
-                .help("a bound is not a measurement: leave the value empty, or give the number alone");
+                .help("a bound is not a measurement: leave the value empty, or write only the number");
         }
         if text.ends_with('%') {
-            return error.help("give the number without the sign, in a column whose name says percent");
+            return error
+                .help("write the number without the sign, and put \"percent\" in the name of the column");
         }
         if styled_number(text, NumberStyle::Thousands).is_some()
             || styled_number(text, NumberStyle::Comma).is_some()
@@ -515,7 +517,7 @@ impl RawTable {
         error
     }
 
-    /// The error of one value: names the file, the column, the row, the value and what was expected.
+    /// The error for a single value. It names the file, the column, the row, the value and the expectation.
     pub(crate) fn bad_value(
         &self,
         column: usize,
@@ -546,14 +548,14 @@ impl RawTable {
         match self.header {
             Header::Found => Ok(()),
             Header::Missing => Err(Error::data(format!(
-                "{}: has no header row: its first row looks like the others, so nothing says what its columns are",
+                "{}: no header row: the first row looks like the other rows, so the columns have no names",
                 self.label
             ))
-            .help("add a row of names; or, of a list, say which column has which role: columns = { cell_line = \"column 1\", drug = \"column 2\", response = \"column 3\" }")),
+            .help("add a row of names; or, for a list, declare the columns: columns = { cell_line = \"column 1\", drug = \"column 2\", response = \"column 3\" }")),
         }
     }
 
-    /// The table with some of its rows only.
+    /// The table with only these rows.
     pub(crate) fn with_rows(&self, rows: &[usize]) -> Self {
         let columns = self
             .columns
@@ -564,16 +566,16 @@ impl RawTable {
         Self { columns, rows: rows.len(), places, ..self.without_columns() }
     }
 
-    /// The table with some of its columns only.
+    /// The table with only these columns.
     ///
     /// # Errors
-    /// If it has no such columns.
+    /// If the table lacks one of these columns.
     pub(crate) fn only_columns(&self, columns: &[usize]) -> Result<Self> {
         let own = columns.iter().map(|column| self.columns[*column].clone()).collect();
         Self::new(&self.label, own, self.rows, self.places.clone(), Vec::new())
     }
 
-    /// A table of columns that are named and filled like those of another, in its order.
+    /// A table of columns with the names, types and order of another table.
     pub(crate) fn like(other: &Self, columns: Vec<RawColumn>, rows: usize, places: RowPlaces) -> Self {
         Self { columns, rows, places, ..other.without_columns() }
     }
@@ -599,10 +601,10 @@ impl RawTable {
         }
     }
 
-    /// The table with other columns of as many rows as it has.
+    /// The table with other columns of the same length.
     ///
     /// # Errors
-    /// If two columns have one name and hold different values.
+    /// If two columns share a name but hold different values.
     pub(crate) fn with_columns(
         &self,
         columns: Vec<RawColumn>,
@@ -616,12 +618,12 @@ impl RawTable {
     }
 }
 
-/// A number as text: whole ones without a decimal point; none for NaN.
+/// A number as text, integers without a decimal point; `None` for NaN.
 fn number_text(value: f64) -> Option<String> {
     (!value.is_nan()).then(|| value.to_string())
 }
 
-/// A text as a number: also digits behind leading zeros, and `true` and `false` as 1 and 0.
+/// A text as a number. Leading zeros are allowed; `true` and `false` are 1 and 0.
 fn number_of(text: &str) -> Option<f64> {
     plain_number(text).or_else(|| text.parse().ok()).or(match text {
         "true" | "True" | "TRUE" => Some(1.0),

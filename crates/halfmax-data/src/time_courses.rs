@@ -1,4 +1,4 @@
-//! Wells that were read several times: the course of each signal, and that of the untreated wells beside it.
+//! Time courses of wells that were read several times, with the course of the untreated wells.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,17 @@ use crate::plates::{Plates, Well, built, kinds_of_wells, signal_column, times};
 use crate::roles::{Role, words};
 use crate::table::{Labels, RawTable};
 
-/// The course of the signals of one treated well, or of wells of one plate, drug and dose that no column tells apart.
+/// The time course of the signals of one treated well, or of wells of one plate, drug and dose that no column
+/// distinguishes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeCourse {
     /// The row of its last reading, as a position in the table.
     pub last_row: usize,
-    /// Hours, rising; each once.
+    /// Hours, ascending and distinct.
     pub hours: Vec<f64>,
-    /// Signals less the mean blank; of several readings at one time their geometric mean.
+    /// Signals minus the mean blank. Several readings at one time are averaged geometrically.
     pub signals: Vec<f64>,
-    /// Signals of the untreated wells of its plate and cell line at these times, likewise.
+    /// Signals of the untreated wells of its plate and cell line at these times, computed in the same way.
     pub controls: Vec<f64>,
 }
 
@@ -27,11 +28,12 @@ pub struct TimeCourse {
 pub struct TimeCourses {
     /// The treated wells.
     pub wells: Vec<TimeCourse>,
-    /// What to know of them.
+    /// Notes on the courses.
     pub notes: Vec<Note>,
 }
 
-/// What a time is to be multiplied with to be in hours, by its column's name: hours where the name says nothing.
+/// The factor that converts a time to hours, by the column's name (hours if not stated), and whether the name states a
+/// unit.
 pub(crate) fn hours_in(name: &str) -> (f64, bool) {
     let words = words(name);
     let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
@@ -43,7 +45,7 @@ pub(crate) fn hours_in(name: &str) -> (f64, bool) {
     }
 }
 
-/// The sum of log2 signals, and how many.
+/// The sum and the number of log2 signals.
 type Logs = (f64, usize);
 
 /// Log2 signals by time.
@@ -52,12 +54,13 @@ type Course = BTreeMap<u64, Logs>;
 /// The courses of the wells of a table of raw signals.
 ///
 /// # Errors
-/// If it has no raw signals, no column of times in numbers, or a plate without untreated wells: names it.
+/// If the table has no raw signals, no numeric column of times, or a plate without untreated wells. The error names the
+/// plate.
 pub fn time_courses(table: &RawTable) -> Result<TimeCourses> {
     let place = table.label();
     let column = signal_column(table).ok_or_else(|| {
-        Error::data(format!("{place}: has no raw signals, from which growth rates could be taken"))
-            .help("give signals (cell counts, luminescence, confluence) with untreated wells; for viabilities use --times each")
+        Error::data(format!("{place}: no raw signals to compute growth rates from"))
+            .help("use signals (cell counts, luminescence, confluence) with untreated wells; for viabilities, fit each time separately (`--times each`)")
     })?;
     let time = table.require(Role::Time)?;
     let (factor, said) = hours_in(&table.names()[time]);
@@ -69,7 +72,7 @@ pub fn time_courses(table: &RawTable) -> Result<TimeCourses> {
     let blanks = blanks(&plates, &kinds, &signals, &hours);
     let mut notes = Vec::new();
     if !said {
-        notes.push(format!("{:?} does not say its unit: taken as hours", table.names()[time]).into());
+        notes.push(format!("{:?} states no unit: read as hours", table.names()[time]).into());
     }
     let mut lost = 0;
     let mut log = |row: usize| {
@@ -106,14 +109,12 @@ pub fn time_courses(table: &RawTable) -> Result<TimeCourses> {
         let place = (plates.plate_of_row[last], plates.line_of_row[last]);
         let control = controls.get(&place).or_else(|| controls.get(&(place.0, None))).ok_or_else(|| {
             Error::data(format!(
-                "{}: {} {}: has no untreated wells, beside which its growth could be measured",
+                "{}: {} {}: no untreated wells to compare its growth with",
                 table.label(),
                 plates.what,
                 plates.named(last)
             ))
-            .help(
-                "mark them in a column of kinds of wells (control), or as rows of the drug DMSO or of dose 0",
-            )
+            .help("mark them as control in a column of well kinds, or as rows of the drug DMSO or of dose 0")
         })?;
         let (course, begun) = begun_with(course, control);
         started += usize::from(begun);
@@ -122,19 +123,20 @@ pub fn time_courses(table: &RawTable) -> Result<TimeCourses> {
     if lost > 0 {
         notes.push(
             Note::of(lost, "signal")
-                .then(" not above the blanks have no logarithm and say nothing of growth"),
+                .then(" not above the blanks have no logarithm and are not used for growth"),
         );
     }
     if started > 0 {
         notes.push(Note::of(started, "well").then(
-            " begin with the untreated wells' signal at the first time, before which no drug was given",
+            " start with the signal of the untreated wells at the first time, when the drug was given",
         ));
     }
     wells.sort_by_key(|well| well.last_row);
     Ok(TimeCourses { wells, notes })
 }
 
-/// A course that begins where the untreated wells begin, if it lacks that time: when the drug is given, all wells are alike.
+/// Adds the first time of the untreated wells to a course that lacks it, because all wells are alike when the drug is
+/// given.
 fn begun_with(mut course: Course, control: &Course) -> (Course, bool) {
     let first = control.iter().min_by(|a, b| hours_of(a.0).total_cmp(&hours_of(b.0)));
     let Some((time, logs)) = first.filter(|(time, _)| hours_of(time) == 0.0 && !course.contains_key(time))
@@ -149,7 +151,7 @@ fn hours_of(bits: &u64) -> f64 {
     f64::from_bits(*bits)
 }
 
-/// The course of a well at the times that the untreated wells have, too; none of fewer than two.
+/// The course of a well at the times that the untreated wells also have; `None` with fewer than two times.
 fn beside(last_row: usize, course: &Course, control: &Course) -> Option<TimeCourse> {
     let mean = |logs: &Logs| (logs.0 / logs.1 as f64).exp2();
     let mut shared: Vec<[f64; 3]> = course
@@ -189,11 +191,11 @@ fn blanks(plates: &Plates, kinds: &[Well], signals: &[f64], hours: &[f64]) -> Bl
     blanks
 }
 
-/// What tells wells apart.
+/// The labels that distinguish wells.
 struct Keys(Vec<std::sync::Arc<Labels>>);
 
 impl Keys {
-    /// Plate, cell line, drug and dose, and, where there are such columns, experiment, replicate and well.
+    /// Plate, cell line, drug and dose, and, if they exist, experiment, replicate and well.
     fn of(table: &RawTable) -> Result<Self> {
         let roles = [
             Role::Plate,
@@ -218,11 +220,11 @@ impl Keys {
     }
 }
 
-/// The table of what is left of the control, and how often it divided, one row per entry of `rows`, which are positions in the table. Its column of
-/// times is set aside unless `times` are given, in hours.
+/// A table with viabilities and numbers of divisions of the control, one row per entry of `rows` (positions in the
+/// table). The column of times is removed unless `times` are given, in hours.
 ///
 /// # Errors
-/// If two columns of the table have one name and hold different values.
+/// If two columns of the table share a name but hold different values.
 pub fn with_viabilities(
     table: &RawTable,
     rows: &[usize],

@@ -9,25 +9,25 @@ use crate::table::RawTable;
 /// A unit of a dose, or of a quantity in doses (IC50, EC50).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DoseUnit {
-    /// An amount of substance per volume: what a value is to be multiplied with to be in µM.
+    /// An amount of substance per volume, with the factor that converts a value to µM.
     Molar(f64),
-    /// A mass per volume: what a value is to be multiplied with to be in µg/mL. It needs a molar mass to become µM.
+    /// A mass per volume, with the factor that converts a value to µg/mL. The conversion to µM needs a molar mass.
     Mass(f64),
 }
 
-/// What the doses of a column are to be multiplied with to be in µM.
+/// The factors that convert the doses of a column to µM.
 #[derive(Clone, Debug)]
 pub(crate) struct DoseFactors {
     factors: Factors,
-    /// Whether nothing says what the unit is, so that µM was assumed.
+    /// Whether the unit is unstated, so that µM was assumed.
     pub assumed: bool,
-    /// Where molar masses came from, if doses are masses per volume.
+    /// The source of molar masses, if doses are mass concentrations.
     pub notes: Vec<Note>,
 }
 
 #[derive(Clone, Debug)]
 enum Factors {
-    /// The same for every row.
+    /// The same factor for every row.
     One(f64),
     /// One entry per row.
     OfRows(Vec<f64>),
@@ -44,19 +44,19 @@ impl DoseFactors {
         }
     }
 
-    /// As given, else by a column of units, else by the name of the doses' column, else 1.
+    /// The given factor, else by a column of units, else by the name of the dose column, else 1.
     ///
     /// # Errors
-    /// If a unit is missing beside a dose, not known, or a mass per volume: names the row.
+    /// If the unit of a dose is missing, unknown, or a mass per volume. The error names the row.
     pub fn of(table: &RawTable, doses: usize, units: Option<usize>, given: Option<f64>) -> Result<Self> {
         Self::with_masses(table, doses, units, given, None)
     }
 
-    /// As [`DoseFactors::of`], for the doses of one drug a row: masses per volume are divided by its molar mass, which the table says by a column of
-    /// molar masses or of structures.
+    /// As [`DoseFactors::of`], for one drug per row. Masses per volume are divided by the molar mass of the drug, from
+    /// a column of molar masses or structures.
     ///
     /// # Errors
-    /// As [`DoseFactors::of`], and if a molar mass is needed that the table lacks: names the drugs.
+    /// As [`DoseFactors::of`], and if the table lacks a required molar mass. The error names the drugs.
     pub fn of_one_drug(
         table: &RawTable,
         doses: usize,
@@ -86,7 +86,7 @@ impl DoseFactors {
         let values = table.numbers(doses, "a dose")?;
         let is_dose = |row: usize| !values[row].is_nan() && values[row] != 0.0;
         let notes = masses.map_or_else(Vec::new, |masses| masses.notes.clone());
-        // µM of µg/mL and g/mol.
+        // µM from µg/mL and g/mol.
         let molar = |factor: f64, mass: f64| 1000.0 * factor / mass;
         let column = match (given, units) {
             (Some(factor), _) => return all(factor, false),
@@ -118,7 +118,7 @@ impl DoseFactors {
         }
         let factor = |row: usize| {
             match (units.at(row), unit_of(row)) {
-            // Where there is no dose, a unit says nothing; a dose of 0 is 0 in every unit.
+            // Without a dose, the unit is irrelevant; a dose of 0 is 0 in every unit.
             _ if !is_dose(row) => Ok(1.0),
             (None, _) => Err(missing_unit(table, column, row)),
             (Some(_), Some(DoseUnit::Molar(factor))) => Ok(factor),
@@ -130,7 +130,7 @@ impl DoseFactors {
                 }
             },
             (Some(unit), None) => Err(table.bad_value(column, row, unit, EXPECTED).help(
-                "write the unit as uM or nM, or say the unit of all doses with --dose-unit, which sets the column aside",
+                "write the unit as uM or nM, or set the unit of all doses, which overrides the column (`--dose-unit`)",
             )),
         }
         };
@@ -139,7 +139,7 @@ impl DoseFactors {
     }
 }
 
-/// Refuses masses per volume of drugs whose molar mass is not known.
+/// Refuses masses per volume of drugs with an unknown molar mass.
 fn refuse_unknown(
     table: &RawTable,
     masses: &MolarMasses,
@@ -152,22 +152,22 @@ fn refuse_unknown(
 
 fn missing_unit(table: &RawTable, column: usize, row: usize) -> Error {
     Error::data(format!(
-        "{}: column {:?}, row {}: is empty: expected {EXPECTED}",
+        "{}: column {:?}, row {}: empty, expected {EXPECTED}",
         table.label(),
         table.names()[column],
         table.row_of(row)
     ))
     .in_value(table.label(), &table.names()[column], table.row_of(row))
-    .help("fill it in, or say the unit of all doses with --dose-unit, which sets the column aside")
+    .help("fill it in, or set the unit of all doses, which overrides the column (`--dose-unit`)")
 }
 
 fn needs_molar_mass(place: &str) -> Error {
-    Error::data(format!("{place}: the doses are a mass per volume, which becomes µM only with the molar mass of each drug"))
-        .help("fit-curves takes the molar mass (g/mol) from a column molar_mass or smiles, or from a table of drugs that has one of them (--drugs FILE); else convert the doses first: µM = 1000 × (µg/mL) / (g/mol)")
+    Error::data(format!("{place}: the doses are mass concentrations; the conversion to µM needs the molar mass of each drug"))
+        .help("for curves, add a column molar_mass (g/mol) or smiles, or give a table of drugs with such a column (`halfmax fit-curves --drugs FILE`); otherwise convert the doses first: µM = 1000 × (µg/mL) / (g/mol)")
 }
 
-/// What a dose in this unit (M, mM, uM, nM, pM, mol/L …) is to be multiplied with to be in µM; none for other units. `M` and `m` are
-/// both molar: nobody doses in metres.
+/// The factor that converts a dose in this unit (M, mM, uM, nM, pM, mol/L …) to µM; `None` for other units. `M` and `m`
+/// are both molar, because no dose is in metres.
 pub fn dose_factor(unit: &str) -> Option<f64> {
     match unit_named(unit) {
         Some(DoseUnit::Molar(factor)) => Some(factor),
@@ -175,7 +175,7 @@ pub fn dose_factor(unit: &str) -> Option<f64> {
     }
 }
 
-/// The unit of a name, whatever its case.
+/// The unit with this name, in any case.
 pub fn unit_named(unit: &str) -> Option<DoseUnit> {
     let plain: String = unit
         .trim()
@@ -233,7 +233,7 @@ pub fn split_unit(name: &str) -> (String, Option<DoseUnit>) {
     }
     if let Some(at) = trimmed.rfind(separators) {
         let (before, end) = trimmed.split_at(at);
-        // A lone m or M behind a letter of the alphabet of drugs (drug_M) would be a name, but doses are said in M.
+        // A final m or M could belong to a name (drug_M), so accept it only after a word for doses.
         if let Some(unit) = unit_named(&end[1..]).filter(|_| !before.is_empty() && speaks_of_doses(before)) {
             return (before.trim_end_matches(separators).to_owned(), Some(unit));
         }
@@ -247,7 +247,7 @@ pub fn split_unit(name: &str) -> (String, Option<DoseUnit>) {
     (trimmed.to_owned(), None)
 }
 
-/// A mass per volume at the end of a name without its stroke: `dose_ug_ml`.
+/// A mass per volume at the end of a name without its slash: `dose_ug_ml`.
 fn mass_at_end(name: &str) -> Option<(&str, DoseUnit)> {
     let mut ends = name.rmatch_indices(['_', ' ', '-', '.']).map(|(at, _)| at);
     let (volume, mass) = (ends.next()?, ends.next()?);
@@ -255,7 +255,7 @@ fn mass_at_end(name: &str) -> Option<(&str, DoseUnit)> {
     matches!(unit, DoseUnit::Mass(_)).then_some((&name[..mass], unit))
 }
 
-/// Whether a name is of doses or of a quantity in doses.
+/// Whether a name denotes doses or a quantity in units of dose.
 fn speaks_of_doses(name: &str) -> bool {
     let plain = crate::columns::plain(name);
     ["dose", "conc", "concentration", "ic50", "ec50", "gi50", "gr50", "dosage", "doses", "umol"]

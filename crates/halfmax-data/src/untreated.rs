@@ -1,4 +1,4 @@
-//! Untreated wells (dose 0) among readings that are viabilities already: whether they are the control.
+//! Checks whether untreated wells (dose 0) are the control of readings that are already viabilities.
 
 use std::collections::HashMap;
 
@@ -11,18 +11,18 @@ use crate::report::counted;
 use crate::spread::Spread;
 use crate::table::RawTable;
 
-/// Untreated wells that differ from the control by less than this do, whatever their error.
+/// Untreated wells that differ from the control by less than this are accepted, whatever their error.
 const NEAR: f64 = 0.05;
 
-/// What the untreated wells of a table read, gathered part by part.
+/// The readings of the untreated wells of a table, gathered in parts.
 ///
-/// Readings that were divided by these wells have a mean of 1 here by construction, with the error of that mean: its curves share it. Wells that read
-/// otherwise say that readings were divided by something else.
+/// If readings were divided by these wells, their mean is 1 by construction. The curves share the error of that mean.
+/// Another mean shows that readings were divided by something else.
 #[derive(Default)]
 pub(crate) struct Untreated {
     all: Moments,
     readings: Spread,
-    /// By plate and cell line, in the order in which they come.
+    /// By plate and cell line, in order of appearance.
     places: Vec<(String, Moments)>,
     known: HashMap<String, usize>,
     by_plate: bool,
@@ -52,12 +52,12 @@ impl Untreated {
         Ok(())
     }
 
-    /// The median reading; none without untreated wells.
+    /// The median reading; `None` without untreated wells.
     pub fn median(&mut self) -> Option<f64> {
         self.readings.at(|count| count / 2)
     }
 
-    /// What the wells say: their mean, and where it is not the control.
+    /// Notes on the mean of the wells, and on places where it differs from the control.
     pub fn notes(&self, column: &str, unit: ReadingUnit) -> Vec<Note> {
         if self.all.count == 0 {
             return Vec::new();
@@ -66,7 +66,7 @@ impl Untreated {
         let wells = counted(self.all.count, "untreated well");
         let error = if error.is_finite() { format!(" ± {error:.3}") } else { String::new() };
         let mut notes: Vec<Note> = vec![
-            format!("{wells} (dose 0) read {mean:.3}{error} of the control in the mean; they define a viability of 1, and do not count as a dose")
+            format!("{wells} (dose 0), mean {mean:.3}{error} of the control: they define a viability of 1 and do not count as a dose")
                 .into(),
         ];
         let off: Vec<String> = self
@@ -78,16 +78,16 @@ impl Untreated {
             .collect();
         if !off.is_empty() {
             let places = counted(off.len(), if self.by_plate { "plate" } else { "cell line" });
-            let note = Note::new(format!("untreated wells do not read as the control in {places}: "));
+            let note = Note::new(format!("untreated wells differ from the control in {places}: "));
             notes.push(note.names(off, 5).then(format!(
-                "; these readings were divided by something else; --column signal={column:?} divides viabilities by their untreated wells"
+                "; these readings were divided by something else; to divide them by their untreated wells, declare the column as signal (`--column signal={column:?}`)"
             )));
         }
         notes
     }
 }
 
-/// Number, mean and squared deviations of values that come one after the other (Welford 1962).
+/// Number, mean and squared deviations of a stream of values (Welford 1962).
 #[derive(Clone, Copy, Default)]
 struct Moments {
     count: usize,
@@ -103,7 +103,7 @@ impl Moments {
         self.squares += before * (value - self.mean);
     }
 
-    /// The mean viability of readings in a unit, and its standard error; NaN of one reading.
+    /// The mean viability of readings in a unit, and its standard error; NaN for a single reading.
     fn viability(&self, unit: ReadingUnit) -> (f64, f64) {
         let viability = |reading: f64| 1.0 - unit.inhibition_percent(reading) / 100.0;
         let scale = (viability(1.0) - viability(0.0)).abs();

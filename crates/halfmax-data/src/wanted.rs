@@ -1,4 +1,4 @@
-//! Lists of what is to be scored: pairs of a cell line and a drug, and combinations of drugs.
+//! Lists to score: pairs of a cell line and a drug, and combinations of drugs.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use crate::names::{CellLines, drug_key};
 use crate::roles::Role;
 use crate::table::RawTable;
 
-/// What a file asks for, as positions in the tables of cell lines and drugs, in the order of its rows.
+/// The requests of a file, as positions in the tables of cell lines and drugs, in the order of its rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// The cell lines; none where the file has no such column, so that all are meant.
+    /// The cell lines; `None` means all cell lines, if the file has no such column.
     pub cells: Option<Vec<u32>>,
-    /// For each side of drugs the drug of each row: one list, or two for combinations.
+    /// The drug of each row: one list, or two lists for combinations.
     pub drugs: Vec<Vec<u32>>,
-    /// What to know of the rows that were left out.
+    /// Notes on the rows that were left out.
     pub notes: Vec<String>,
 }
 
 /// Reads pairs: columns of cell lines and drugs.
 ///
 /// # Errors
-/// If the file cannot be read, lacks a column, or no row is of cell lines and drugs that the tables have.
+/// If the file cannot be read, lacks a column, or no row has a cell line and drugs of the tables.
 pub fn read_wanted_pairs(
     file: impl Into<TableFile>,
     cells: &EntityTable,
@@ -35,10 +35,10 @@ pub fn read_wanted_pairs(
     read(&table, Some(cell_column), &[drug_column], cells, drugs)
 }
 
-/// Reads combinations: columns of two drugs and, if they are not to be scored in every cell line, one of cell lines.
+/// Reads combinations: columns of two drugs, and a column of cell lines unless every cell line is to be scored.
 ///
 /// # Errors
-/// As [`read_wanted_pairs`]; a combination of a drug with itself is left out like one of an unknown drug.
+/// As [`read_wanted_pairs`]; a combination of a drug with itself is left out, as is a combination with an unknown drug.
 pub fn read_wanted_combinations(
     file: impl Into<TableFile>,
     cells: &EntityTable,
@@ -52,11 +52,11 @@ pub fn read_wanted_combinations(
         .filter(|third| table.labels(*third).is_ok_and(|labels| !labels.names.is_empty()))
     {
         return Err(Error::data(format!(
-            "{}: column {:?} holds third drugs: combinations of three are not scored",
+            "{}: column {:?} holds third drugs, but combinations of three drugs cannot be scored",
             table.label(),
             table.names()[third]
         ))
-        .help("give combinations of two drugs"));
+        .help("list combinations of two drugs"));
     }
     read(&table, table.role(Role::CellLine), &[first, second], cells, drugs)
 }
@@ -113,13 +113,13 @@ fn read(
         }
     };
     note(unknown.len(), "name a cell line or drug that the files lack", &unknown);
-    note(alone.len(), "are of a drug with itself", &alone);
+    note(alone.len(), "combine a drug with itself", &alone);
     if wanted.drugs[0].is_empty() {
         let help = match wanted.notes.is_empty() {
-            true => "it has no rows".to_owned(),
+            true => "the list has no rows".to_owned(),
             false => wanted.notes.join("; "),
         };
-        return Err(Error::data(format!("{place}: none of its {what} can be scored")).help(help));
+        return Err(Error::data(format!("{place}: no {what} can be scored")).help(help));
     }
     Ok(wanted)
 }

@@ -1,4 +1,4 @@
-//! Responses as a matrix, cell lines × drugs or drugs × cell lines, made into one row per response.
+//! Converts response matrices (cell lines × drugs or drugs × cell lines) to one row per response.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,19 +21,19 @@ pub(crate) struct Wide {
     pub columns: Vec<(usize, String)>,
     /// Whether the rows are cell lines.
     pub cells_in_rows: bool,
-    /// What was measured, where the columns' names say it.
+    /// The measured quantity, if the column names give it.
     pub quantity: Option<String>,
-    /// What was decided of the columns' names.
+    /// Notes on the column names.
     pub notes: Vec<String>,
 }
 
-/// How the doses of a matrix of readings are written: `BRD-K1::2.5::HTS`.
+/// The separator of drug and dose in the column names of a reading matrix: `BRD-K1::2.5::HTS`.
 const WITH_DOSE: &str = "::";
 
-/// Finds out whether a table without the roles of a list is a matrix of responses.
+/// Checks whether a table without the roles of a list is a matrix of responses.
 ///
 /// # Errors
-/// If it is one of readings at several doses, or if it could be either way round.
+/// If the matrix holds readings at several doses, or if its orientation is ambiguous.
 pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Option<Wide>> {
     let has = |role: Role| table.role(role).is_some();
     let drug = has(Role::Drug) || has(Role::DrugA);
@@ -80,20 +80,22 @@ pub(crate) fn wide_responses(table: &RawTable, lines: &CellLines) -> Result<Opti
     Ok(Some(Wide { key, columns, cells_in_rows, quantity, notes }))
 }
 
-/// Whether a column tells measurements or their repeats apart, so that it is none of the matrix: a time, a study, a replicate.
+/// Whether a column distinguishes measurements or repeats (a time, a study, a replicate) and is thus not part of the
+/// matrix.
 fn tells_apart(table: &RawTable, column: usize) -> bool {
     let natures = table.roles_of_column(column).into_iter().map(|role| role.spec().nature);
     natures.into_iter().any(|nature| matches!(nature, Nature::Separating | Nature::Repeat))
 }
 
-/// The share of names that are known cell lines, or have the form of their ids, 0 to 1.
+/// The fraction of names that are known cell lines or have the form of cell-line ids, 0 to 1.
 fn share_of_cell_lines(names: &[&str], lines: &CellLines) -> f64 {
     let known = lines.count_known(names.iter().copied());
     let ids = names.iter().filter(|name| is_cell_line_id(name)).count();
     known.max(ids) as f64 / names.len().max(1) as f64
 }
 
-/// Whether a column besides the key holds texts that describe neither cell lines nor drugs: then the table is no matrix.
+/// Whether a column besides the key holds texts that describe neither cell lines nor drugs: then the table is not a
+/// matrix.
 fn has_other_texts(table: &RawTable, key: usize) -> bool {
     (0..table.names().len()).filter(|column| *column != key && !table.is_ignored(*column)).any(|column| {
         let content = table.content(column);
@@ -102,7 +104,7 @@ fn has_other_texts(table: &RawTable, key: usize) -> bool {
     })
 }
 
-/// The column of the rows' names: the one that is said, else one whose role is that, else the first.
+/// The column of row names: the declared column, else a column with a fitting role, else the first column.
 fn key_of(table: &RawTable) -> usize {
     let by_role = table.role(Role::CellLine).or_else(|| table.role(Role::Drug));
     table.key.or(by_role).unwrap_or(0)
@@ -116,11 +118,11 @@ fn drug_and_dose(name: &str) -> Option<(&str, f64)> {
     (dose > 0.0).then_some((drug, dose))
 }
 
-/// The names of columns without their doses, where each drug has one dose only; other names as they are. A drug that comes twice at its
-/// dose (in two screens) leaves all names as they are.
+/// The column names without their doses, if each drug has a single dose; other names stay unchanged. If a drug occurs
+/// twice at its dose (in two screens), all names stay unchanged.
 ///
 /// # Errors
-/// If a drug has several doses: then the table holds readings.
+/// If a drug has several doses; the table then holds readings.
 fn at_one_dose(table: &RawTable, names: Vec<String>) -> Result<(Vec<String>, Vec<String>)> {
     let parts: Vec<Option<(&str, f64)>> = names.iter().map(|name| drug_and_dose(name)).collect();
     if 2 * parts.iter().flatten().count() <= names.len() {
@@ -148,7 +150,7 @@ fn at_one_dose(table: &RawTable, names: Vec<String>) -> Result<(Vec<String>, Vec
         if once {
             ""
         } else {
-            "; some drugs come in several screens, and each column is taken as a drug of its own"
+            "; some drugs occur in several screens, and each column counts as a separate drug"
         }
     );
     let bare: Vec<String> = names
@@ -164,14 +166,14 @@ const SAME_DOSE: f64 = 1.5;
 
 fn several_doses(table: &RawTable, names: &[String]) -> Error {
     Error::data(format!(
-        "{}: holds readings at several doses, one column for each drug and dose ({}), not one response per drug",
+        "{}: readings at several doses, one column per drug and dose ({}), expected one response per drug",
         table.label(),
         listed(names, 2)
     ))
-    .help("use the table of curve parameters or the primary screen at one dose; or turn it into rows of cell_line, drug, dose, viability and fit curves (halfmax fit-curves)")
+    .help("use the table of curve parameters or the primary screen at one dose; or convert the table to rows of cell_line, drug, dose, viability and fit curves (`halfmax fit-curves`)")
 }
 
-/// The drugs (or cell lines) of columns, and what was measured: `Drug_1001_IC50` is the IC50 of drug 1001.
+/// The drugs (or cell lines) of columns, and the measured quantity: `Drug_1001_IC50` is the IC50 of drug 1001.
 fn named(columns: &[usize], names: Vec<String>) -> (Vec<(usize, String)>, Option<String>) {
     let taken_apart: Option<Vec<(String, String)>> =
         names.iter().map(|name| drug_and_quantity(name)).collect();
@@ -195,7 +197,8 @@ pub(crate) fn drug_and_quantity(name: &str) -> Option<(String, String)> {
 }
 
 impl Wide {
-    /// Whether the names of the other side look like those of drugs, by a role, their form, or words in small letters as genes are not.
+    /// Whether the names of the other side look like drugs: by a role, by their form, or by lower-case words, which
+    /// genes are not.
     pub fn names_drugs(&self, table: &RawTable) -> bool {
         if self.quantity.is_some() {
             return true;
@@ -218,8 +221,9 @@ impl Wide {
         roles.contains(&Role::Drug) || 2 * others.iter().filter(drug).count() > others.len()
     }
 
-    /// Whether the other side than the drugs may be cell lines: they stand in rows, or a share of the columns is known. Columns of which
-    /// hardly one is known, beside a column of drugs, are features of the drugs: descriptors have names like S1 and TT too.
+    /// Whether the side opposite to the drugs may be cell lines: they are in rows, or a fraction of the columns is
+    /// known. If hardly any column beside a column of drugs is known, the columns are features of the drugs.
+    /// Descriptors also have names such as S1 and TT.
     pub fn may_be_responses(&self, table: &RawTable, lines: &CellLines) -> bool {
         let columns: Vec<&str> = self.columns.iter().map(|(_, name)| name.as_str()).collect();
         self.cells_in_rows || table.orientation.is_some() || share_of_cell_lines(&columns, lines) >= 0.1
@@ -230,10 +234,10 @@ impl Wide {
         if self.cells_in_rows { "cell lines × drugs" } else { "drugs × cell lines" }
     }
 
-    /// One row per response: columns `cell_line`, `drug` and what was measured. Missing ones are left out.
+    /// One row per response: columns `cell_line`, `drug` and the measured quantity. Missing responses are left out.
     ///
     /// # Errors
-    /// If a column holds something else than numbers.
+    /// If a column does not hold numbers.
     pub fn long(&self, table: &RawTable, quantity: &str) -> Result<RawTable> {
         let keys = table.labels(self.key)?;
         let (mut rows, mut columns) = (LabelsBuilder::default(), LabelsBuilder::default());
@@ -260,7 +264,7 @@ impl Wide {
             column(names[1], Values::texts(columns.finish())),
             column(quantity, Values::numbers(values)),
         ];
-        // What tells rows apart stays beside the values, so that nothing is pooled over it.
+        // Columns that distinguish rows stay beside the values, so that nothing is pooled over them.
         let in_matrix: BTreeSet<usize> = self.columns.iter().map(|(column, _)| *column).collect();
         let stays = |column: &usize| {
             let tissue = self.cells_in_rows && table.could_be(*column, Role::Tissue);

@@ -34,7 +34,7 @@ impl OutputColumn<'_> {
         }
     }
 
-    /// Whether there is none.
+    /// Whether the column is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -70,7 +70,7 @@ impl OutputColumn<'_> {
     pub(crate) fn json(&self, row: usize) -> serde_json::Value {
         match self {
             Self::Text(values) => values[row].into(),
-            // Through its shortest text: 0.1, not 0.10000000149011612.
+            // Convert through the shortest text: 0.1, not 0.10000000149011612.
             Self::F32(values) => {
                 values[row].to_string().parse::<f64>().map_or(serde_json::Value::Null, Into::into)
             }
@@ -91,7 +91,7 @@ impl TableWriter {
     /// Opens a temporary file beside `path`, in the format of its ending ([`FORMATS`](crate::FORMATS)); `-` is CSV on standard output.
     ///
     /// # Errors
-    /// If the ending is not known or the folder cannot be written.
+    /// If the ending is unknown or the folder cannot be written.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         Self::create_with_notes(path.as_ref(), Vec::new())
     }
@@ -127,7 +127,7 @@ impl TableWriter {
         self.sink.write(columns)
     }
 
-    /// Adds the rows of a file that another writer of the same columns wrote in the same format. Returns how many they are.
+    /// Adds the rows of a file that another writer wrote with the same columns and format. Returns the number of rows.
     ///
     /// # Errors
     /// If it cannot be read, or writing fails.
@@ -152,7 +152,7 @@ impl TableWriter {
         self.sink.finish(path)?.map_or(Ok(()), |file| named(file, path))
     }
 
-    /// Completes the file, which keeps its temporary name; none for standard output.
+    /// Completes the file under its temporary name; `None` for standard output.
     ///
     /// # Errors
     /// If the last bytes cannot be written.
@@ -195,7 +195,7 @@ pub(crate) fn frame(path: &Path, columns: &[(&str, OutputColumn)]) -> Result<Dat
     DataFrame::new(rows_of(columns), series).map_err(|error| failed(path, error))
 }
 
-/// A block of scores; all lists are of one length.
+/// A block of scores. All lists have the same length.
 #[derive(Clone, Copy, Debug)]
 pub struct ScoreBlock<'a> {
     /// The cell lines.
@@ -206,18 +206,19 @@ pub struct ScoreBlock<'a> {
     pub drugs_b: Option<&'a [&'a str]>,
     /// The predictions, in the unit of the target.
     pub predicted: &'a [f32],
-    /// IC50 in µM, where the target is an IC50 whose scale and unit are known; NaN where that is not a finite number above 0.
+    /// IC50 in µM, if the target is an IC50 of known scale and unit; NaN if it is not a finite number above 0.
     pub ic50_um: Option<&'a [f32]>,
-    /// The IC50 in µM of each drug of a combination by itself, where a model of single drugs says it.
+    /// The IC50 in µM of each drug of a combination alone, if a model of single drugs predicts it.
     pub single_ic50_um: Option<[&'a [f32]; 2]>,
-    /// The percentile among the training responses of the drug, 0 to 100, of a combination among all: the share of them that is
-    /// lower than the prediction, whichever end is sensitive. `None` for a drug not trained on.
+    /// The percentile among the drug's training responses, 0 to 100; for a combination, among all training responses.
+    /// It is the percentage of responses below the prediction, whichever end is sensitive. `None` for a drug not
+    /// trained on.
     pub percentile: &'a [Option<f32>],
-    /// The ends of the predictions' intervals, where the model has intervals; NaN for a prediction that has none.
+    /// The ends of the prediction intervals, if the model has intervals; NaN for predictions without an interval.
     pub interval: Option<[&'a [f32]; 2]>,
-    /// How close the cell line and the drug are to those of the training, 0 to 1.
+    /// The closeness of the cell line and the drug to the training entities, 0 to 1.
     pub in_domain: Option<&'a [f32]>,
-    /// The share of the model's features that the input had, 0 to 1.
+    /// The fraction of the model's features that the input has, 0 to 1.
     pub feature_share: f32,
 }
 

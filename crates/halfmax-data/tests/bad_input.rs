@@ -1,4 +1,4 @@
-//! What is wrong with an input is said with the file, the place, the value and how to mend it.
+//! Errors about input name the file, the place, the value, and how to mend it.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -94,7 +94,7 @@ fn files_that_are_no_tables() {
     says(read_bytes("a.csv", b"\n\n"), &["a.csv", "empty"]);
     says(read_bytes("a.csv", b"x,y\n"), &["a.csv", "no rows"]);
     says(read_bytes("a.xlsx", b"PK"), &["a.xlsx", "no rows"]);
-    says(read_bytes("a.csv", b"PK\x03\x04aaaa"), &["a.csv", "cut short or damaged"]);
+    says(read_bytes("a.csv", b"PK\x03\x04aaaa"), &["a.csv", "truncated or damaged"]);
     says(read_bytes("a.csv", &[0x1f, 0x8b, 0, 0]), &["cut short"]);
     says(read_bytes("a.csv.gz", &[0x1f, 0x8b, 8, 0]), &["cut short"]);
     says(read_bytes("a.parquet", b"PAR1aaaaaaaaaaaa"), &["cut short"]);
@@ -366,7 +366,10 @@ fn an_inspection_says_what_looks_wrong() {
     let found = inspect(folder.path().join("responses.csv")).unwrap().remove(0);
     assert_eq!(found.shape.role, "responses");
     let text = found.to_string();
-    assert!(text.contains("look like IC50 in µM") && text.contains("repeat an earlier"), "{text}");
+    assert!(
+        text.contains("look like IC50 in µM") && text.contains("repeat the names of an earlier"),
+        "{text}"
+    );
     let found = inspect(folder.path().join("e.csv")).unwrap().remove(0);
     assert_eq!(found.shape.role, "expression");
     let text = found.to_string();
@@ -409,7 +412,7 @@ fn both_orders_of_a_combination_are_one() {
     for words in [
         "1 responses, they combine a drug with itself",
         "2 combinations of 3 drugs",
-        "of a single drug: the other is missing",
+        "the second drug is missing",
     ] {
         assert!(report.contains(words), "{report}");
     }
@@ -442,7 +445,7 @@ fn readings_and_dose_matrices_are_recognised() {
     ]);
     let inspected = |name: &str| inspect(folder.path().join(name)).unwrap().remove(0);
     let raw = inspected("raw.csv");
-    // Replicates are no repeats.
+    // Replicates are not repeats.
     assert_eq!((raw.shape.role.as_str(), raw.problems.len()), ("readings", 0), "{raw}");
     let doubtful = inspected("doubtful.csv");
     assert!(doubtful.shape.role == "readings" && doubtful.problems[0].contains("--response"), "{doubtful}");
@@ -482,7 +485,7 @@ fn single_agents_of_a_screen_of_combinations() {
     assert_eq!(loaded.screen.table(0).block("single_agent").unwrap().len(), 6);
     let curves = with("curves.csv", &["emax"]).unwrap();
     assert_eq!(curves.screen.table(1).block("single_agent").unwrap().names, ["A549/emax", "MCF7/emax"]);
-    // Ids of drugs are numbers, but measures of nothing.
+    // Ids of drugs are numbers but not measures.
     let numbered = with("numbered.csv", &[]).unwrap();
     assert_eq!(numbered.screen.table(1).block("single_agent").unwrap().names, ["A549/auc", "MCF7/auc"]);
     says(with("strangers.csv", &[]), &["strangers.csv", "same names"]);

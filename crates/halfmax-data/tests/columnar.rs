@@ -1,4 +1,5 @@
-//! Parquet and Feather files with columns of every type that pyarrow writes: numbers and texts are read, others set aside, whole or part by part.
+//! Parquet and Feather files with columns of every type that pyarrow writes: numbers and texts are read and other types
+//! set aside, at once or in parts.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -23,7 +24,7 @@ fn numbers(table: &RawTable, name: &str) -> Vec<f64> {
     table.numbers(column(table, name), "a number").unwrap_or_else(|error| panic!("{error}")).to_vec()
 }
 
-/// What each column that is set aside holds, in words.
+/// The type of each column that is set aside, in words.
 const ASIDE: [(&str, &str); 14] = [
     ("dec256", "decimals of 256 bits"),
     ("dur_s", "durations"),

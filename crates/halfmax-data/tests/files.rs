@@ -1,4 +1,4 @@
-//! Files that are written: complete or not there, and read back as they were.
+//! Atomic output: files are complete or missing, and read back unchanged.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -80,7 +80,7 @@ fn a_model_file_that_is_not_whole_says_so() {
     let bytes = fs::read(&path).unwrap();
     says(read_model(folder.path().join("none.halfmax")), &["none.halfmax", "no such file"]);
     fs::write(&other, b"cell_line,x\n").unwrap();
-    says(read_model(&other), &["other.halfmax", "is not a model file"]);
+    says(read_model(&other), &["other.halfmax", "not a model file"]);
     for length in (5..bytes.len()).step_by(7) {
         fs::write(&other, &bytes[..length]).unwrap();
         says(read_model(&other), &["other.halfmax"]);
@@ -88,7 +88,7 @@ fn a_model_file_that_is_not_whole_says_so() {
     fs::write(&other, &bytes[..bytes.len() / 2]).unwrap();
     says(read_model(&other), &["cut short"]);
     changed(&path, &other, |name, bytes| (name != "tensors.safetensors").then_some(bytes));
-    says(read_model(&other), &["is not a model file", "tensors.safetensors"]);
+    says(read_model(&other), &["not a model file", "tensors.safetensors"]);
 }
 
 /// Changes the description of a model file, and its digest with it.
@@ -157,7 +157,7 @@ fn files_of_the_first_format_are_read_and_others_in_a_model_are_not() {
     describes_first(&path, &first);
     let (header, read) = read_model(&first).unwrap();
     assert_eq!((header.format_version, format!("{read:?}")), (1, format!("{:?}", parts())));
-    // The digests do not go with the first format, nor can the second do without.
+    // Digests do not fit the first format, and the second format needs them.
     described(&path, &other, "\"format_version\":2", "\"format_version\":1");
     says(read_model(&other), &["other.halfmax", "altered", "SHA256SUMS"]);
     changed(&path, &other, |name, bytes| (name != "SHA256SUMS").then_some(bytes));
@@ -171,7 +171,7 @@ fn files_of_the_first_format_are_read_and_others_in_a_model_are_not() {
     says(read_model(&path), &["m.halfmax", "\"more.bin\""]);
 }
 
-/// The file as the first version of the format had it.
+/// The file in the first version of the format.
 fn describes_first(path: &Path, first: &Path) {
     changed(path, first, |name, bytes| {
         let text = || String::from_utf8(bytes.clone()).unwrap();
@@ -271,20 +271,20 @@ fn a_run_folder_may_be_spelt_and_linked_as_one_likes() {
     let mut names = names_in(above.path());
     names.sort_unstable();
     assert_eq!(names, ["dangling", "empty", "later", "link", "run"]);
-    // What a killed process left, beside the folder and inside of it.
+    // The remains of a killed process, beside the folder and inside it.
     let left = above.path().join("next");
     fs::create_dir_all(left.join("next.partial-Ab12Cd")).unwrap();
     fs::create_dir(above.path().join("next.partial-Zz99zz")).unwrap();
     let run = RunFolder::create(&left).unwrap();
     assert_eq!(run.removed().len(), 2);
-    says(RunFolder::create(&left), &["next", "another halfmax is writing it"]);
+    says(RunFolder::create(&left), &["next", "another halfmax process is writing it"]);
     drop(run);
     assert_eq!(names_in(&left).len(), 0);
 }
 
 #[test]
 fn a_run_that_cannot_get_its_name_is_kept() {
-    // A folder above that is temporary itself keeps its name.
+    // A parent folder that is itself temporary keeps its name.
     let above = tempfile::Builder::new().prefix("above.partial-").tempdir().unwrap();
     let target = above.path().join("run");
     let run = RunFolder::create(&target).unwrap();
@@ -338,7 +338,7 @@ fn predictions_and_scores_are_written_in_each_format() {
         assert_eq!((table.numbers(6, "").unwrap()[0], table.numbers(7, "").unwrap()[0]), (-1.0, 1.25));
         assert!(table.numbers(7, "").unwrap()[1].is_nan());
     }
-    // More rows than are held at once, of models that end anywhere among them.
+    // More rows than the buffer holds, of models that end at any row.
     let path = folder.path().join("many.parquet");
     let mut writer = PredictionWriter::create(&path, &cells, &drugs, PredictionColumns::default()).unwrap();
     for (model, count) in [("m", 700_000), ("n", 900_000), ("o", 3)] {

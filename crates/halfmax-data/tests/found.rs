@@ -1,5 +1,5 @@
-//! What the fuzz targets once found, and the files that they start from: every reader ends on each, soon, without a panic, and
-//! without more memory than a small file may take.
+//! Earlier findings of the fuzz targets, and their seed files. Every reader must finish each file quickly, without a
+//! panic and without more memory than a small file may take.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,10 +12,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// For the readers of one file, on a machine that is busy and without optimisation.
+/// The time limit for the readers of one file, on a busy machine without optimisation.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// For the whole process, in kB.
+/// The memory limit of the whole process, in kB.
 const MOST_MEMORY: u64 = 1 << 20;
 
 type Reader = fn(&[u8]);
@@ -42,7 +42,7 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Reads a file in a thread of its own, so that one that hangs is seen.
+/// Reads a file in a separate thread, so that a hanging reader is noticed.
 fn read_in_time(file: &Path, reader: Reader) {
     let bytes = fs::read(file).unwrap();
     let (done, wait) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! Which cell lines, drugs and genes of different files are the same, and which only look as if they were.
+//! Which cell lines, drugs and genes of different files are the same, and which only look alike.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -26,7 +26,7 @@ impl Folder {
         self.0.path()
     }
 
-    /// Loads `responses.csv` with `annotation.csv`, `drugs.csv` and a file of features, as far as they are there.
+    /// Loads `responses.csv` with `annotation.csv`, `drugs.csv` and a file of features, if they exist.
     fn load(&self, kind: CellKind, features: &str) -> Result<Loaded, Error> {
         let there = |name: &str| self.path().join(name).is_file().then(|| name.into());
         let data = DataConfig {
@@ -122,7 +122,7 @@ fn prefixes_and_suffixes_are_taken_off_towards_known_lines() {
     ] {
         assert!(notes.contains(note), "{notes} lacks {note}");
     }
-    // Numbers of patients, one of which happens to be a COSMIC id.
+    // Patient numbers; one happens to be a COSMIC id.
     let (found, _) = identify(&["PAT_905949", "PAT_100001", "PAT_100002"]);
     assert_eq!(found[0].as_deref(), Some("PAT905949"));
 }
@@ -139,7 +139,7 @@ fn unknown_names_that_collide_stay_apart() {
     let report = loaded.report.to_string();
     assert!(report.contains("different cell lines here: P1-12 and P11-2"), "{report}");
     assert!(report.contains(
-        "spellings of one cell line, as the list of cell lines or the annotation says: A-549 = A549"
+        "spellings of one cell line, according to the list of cell lines or the annotation: A-549 = A549"
     ));
     let loaded = folder.load(CellKind::EXPRESSION, "stripped.csv").unwrap();
     assert_eq!(ids(&loaded), ["A549", "P3"]);
@@ -155,7 +155,7 @@ fn aliases_do_not_beat_names() {
     let loaded = folder.load(CellKind::EXPRESSION, "").unwrap();
     assert_eq!(ids(&loaded), ["A549", "CHL1", "HMCB", "MINE", "OTHER"]);
     let report = loaded.report.to_string();
-    assert!(report.contains("belong to another cell line already, not moved: 4"), "{report}");
+    assert!(report.contains("already belong to another cell line, not moved: 4"), "{report}");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_known_cosmic_id_says_which_line_a_row_is_of() {
     assert_eq!(ids(&loaded), ["A549", "EOL1CELL", "K562"]);
     let report = loaded.report.to_string();
     assert!(
-        report.contains("cell lines of one name with different ids, kept apart: 1 (MCF7 (999999, row 4)"),
+        report.contains("cell lines of one name with different ids, kept separate: 1 (MCF7 (999999, row 4)"),
         "{report}"
     );
     assert!(report.contains("not moved: 1 (K-562)"), "{report}");
@@ -312,7 +312,10 @@ fn both_sides_say_which_way_round_a_table_is() {
         assert_eq!(table.ids(), ["PAT1", "PAT2"], "{file}");
         assert_eq!(table.block("expression").unwrap().len(), 5);
     }
-    says(read("either.csv", None, None), &["either way round", "cell_lines_in_rows", "genes_in_rows"]);
+    says(
+        read("either.csv", None, None),
+        &["orientation is ambiguous", "cell_lines_in_rows", "genes_in_rows"],
+    );
     let (table, _) = read("either.csv", None, Some(Orientation::GenesInRows)).unwrap();
     assert_eq!(table.ids(), ["CHL1", "ME1"]);
     says(read("numbered.csv", None, None), &["numbers in a row", "cell_line"]);
@@ -348,7 +351,7 @@ fn the_column_that_has_the_drugs_names_is_the_key() {
     let folder = Folder::with(&[("responses.csv", &names), ("drugs.csv", sheet)]);
     let loaded = folder.load(CellKind::EXPRESSION, "").unwrap();
     let report = loaded.report.to_string();
-    assert!(report.contains("R makes of theirs: 17-AAG = X17.AAG, PHA-665752 = PHA.665752"), "{report}");
+    assert!(report.contains("R would make: 17-AAG = X17.AAG, PHA-665752 = PHA.665752"), "{report}");
     assert!(report.contains("by a synonym: Tovok = BIBW2992"), "{report}");
     assert!(report.contains("Nutlin.3a.... may be Nutlin-3a (-)"), "{report}");
 }
@@ -378,7 +381,7 @@ fn structures_are_tidied_and_names_may_be_structures() {
     let (table, report) = read("named.csv");
     assert_eq!(table.len(), 3);
     assert_eq!(table.block("fingerprint").unwrap().missing_share(), 0.0);
-    assert!(report.to_string().contains("called by their structures, which are used: 3 of 3"), "{report}");
+    assert!(report.to_string().contains("names that are structures, used as such: 3 of 3"), "{report}");
 }
 
 #[test]
@@ -394,6 +397,6 @@ fn a_constant_tissue_is_left_out() {
     let loaded = folder.load(CellKind::EVENTS, "events.csv").unwrap();
     assert_eq!(loaded.screen.tables[0].blocks().len(), 1);
     let report = loaded.report.to_string();
-    assert!(report.contains("no feature of tissue is used: each holds one value only"), "{report}");
+    assert!(report.contains("no feature of tissue is used: every feature is constant"), "{report}");
     says(folder.load(CellKind::EXPRESSION, "constant.csv"), &["constant.csv", "every feature is constant"]);
 }

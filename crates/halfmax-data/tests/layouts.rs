@@ -1,4 +1,4 @@
-//! The page of layouts in the documentation is the program's own list.
+//! The page of layouts in the documentation equals the program's list.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

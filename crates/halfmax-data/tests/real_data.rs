@@ -1,4 +1,4 @@
-//! Reading of the real data, where it is at hand.
+//! Reads the real data, if available.
 
 #![allow(
     missing_docs,
@@ -45,7 +45,7 @@ fn gdsc2_has_the_sizes_it_should() {
             .unwrap();
     println!("{}took {:.2?}", loaded.report, start.elapsed());
     assert_eq!(loaded.screen.tables[1].len(), 286);
-    // With the 19 lines that the responses call otherwise than the list of cell lines.
+    // Including the 19 lines with different names in the responses and the list of cell lines.
     assert_eq!(loaded.screen.tables[0].len(), 938);
     for table in &loaded.screen.tables {
         for block in table.blocks() {
@@ -102,7 +102,7 @@ fn a_screen_of_combinations_is_read() {
     );
     let folds = loaded.folds.unwrap();
     assert_eq!(folds.iter().flatten().count(), 18_095);
-    // One combination, measured twice in every cell line, was put into two folds.
+    // One combination was measured twice in every cell line and is in two folds.
     assert_eq!(loaded.fold_conflicts.len(), 35);
     // 35 cell lines at eight doses.
     assert_eq!(screen.table(1).block("single_agent").unwrap().len(), 280);
@@ -121,7 +121,7 @@ fn fold_files_cover_the_screen() {
     for file in files {
         let read = read_folds(&file, &screen, Uncovered::LeaveOut).unwrap();
         println!("{}", read.report);
-        // The 19 lines that the responses call otherwise than the list of cell lines have no fold in older files.
+        // The 19 lines with different names in the responses and the list of cell lines have no fold in older files.
         assert!(read.left_out < screen.responses.len() / 30, "{}", read.report);
         println!("refused: {:?}", read_folds(&file, &screen, Uncovered::Refuse).err().map(|e| e.to_string()));
     }

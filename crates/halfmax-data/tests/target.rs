@@ -1,4 +1,4 @@
-//! What columns of responses are taken for, by name and values.
+//! The meaning of response columns, by name and values.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -85,7 +85,7 @@ fn values_that_contradict_a_name_are_warned_of() {
         ("pIC50", &[-2.0, 0.1, 2.0], "expected about 3 to 10"),
         ("LN_IC50", &[-20.0, -13.0, -9.0], "ln of M"),
         ("LN_IC50", &[-70.0, -13.0, 9.0], "expected about -10 to 15"),
-        ("IC50 (uM)", &[-2.0, 0.1, 2.0], "a concentration is not below 0"),
+        ("IC50 (uM)", &[-2.0, 0.1, 2.0], "a concentration cannot be negative"),
         ("AUC", &[-0.5, 0.3, 0.9], "expected 0 to 1"),
         ("AUC", &[0.5, 9.3, 14.9], "not divided by the range of doses"),
         ("LN_IC50", &[1.0, 1.0, 1.0], "every value of LN_IC50 is 1"),
@@ -136,7 +136,8 @@ fn what_is_said_of_a_target_stands_in_place_of_what_is_guessed() {
     let found = read("LN_IC50", &[-1.0, 0.5, 2.0], &turned);
     assert_eq!(found.target.sensitive, Some(End::High));
     assert!(
-        found.warnings[0].contains("target.sensitive = \"high\" is obeyed, though LN_IC50 says that low")
+        found.warnings[0]
+            .contains("target.sensitive = \"high\" is used, although the name LN_IC50 means that low")
     );
     let again = read("LN_IC50", &[-1.0, 0.5, 2.0], &TargetConfig::like(&found.target));
     assert_eq!(again.target.sensitive, Some(End::High));
@@ -152,7 +153,7 @@ fn an_inspection_says_that_a_column_of_concentrations_is_not_a_logarithm() {
     };
     let linear = table("IC50", &[0.01, 0.5, 3.0, 200.0]);
     assert!(look(&linear).contains("IC50 is not a logarithm, 0.01 to 200"), "{}", look(&linear));
-    // Beside what would be taken for the response they do no harm.
+    // They do no harm if another column would be the response.
     let both = "cell_line,drug,LN_IC50,IC50_um,IC50_lower_um\nA549,A,0.1,1.1,0.9\nPC-3,A,-2,0.1,0.05\n";
     assert_eq!(look(both), "");
 }

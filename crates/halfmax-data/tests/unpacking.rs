@@ -1,5 +1,5 @@
-//! What a packed file may unpack to: files that take little and unpack to much are refused before they fill the memory, and are read where the limit is
-//! raised. The limit holds for the process, so that these tests are one of their own.
+//! The limit on unpacked sizes: small files that unpack to large ones are refused before they fill the memory, and are
+//! read with a higher limit. The limit applies to the process, so these tests form a separate test binary.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -37,7 +37,7 @@ fn zipped(path: &Path, files: &[(&str, &str)]) {
     zip.finish().unwrap();
 }
 
-/// A workbook with these rows of a sheet, and this text that its cells may share.
+/// A workbook with these rows of a sheet, and a text that its cells may share.
 fn workbook(path: &Path, shared: &str, rows: &str) {
     let relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     let sheets = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
@@ -99,7 +99,7 @@ fn sheet_of_open_document(path: &Path, rows: usize, columns: usize) {
     );
 }
 
-/// A Parquet file of one number in so many rows.
+/// A Parquet file with one number in many rows.
 fn parquet(path: &Path, rows: usize) {
     let mut writer = TableWriter::create(path).unwrap();
     let (lines, values) = (vec!["A549"; rows], vec![0.5; rows]);
@@ -113,7 +113,7 @@ fn arrow(path: &Path, rows: usize) {
     IpcWriter::new(fs::File::create(path).unwrap()).finish(&mut frame).unwrap();
 }
 
-/// Reads a file, which is refused at first and not once the limit is raised.
+/// Reads a file that is refused at first and accepted with a higher limit.
 fn is_refused<T>(path: &Path, read: impl Fn(&Path) -> Result<T, Error>) -> T {
     set_unpack_limit(LIMIT);
     let packed = fs::metadata(path).unwrap().len();
@@ -149,7 +149,7 @@ fn what_unpacks_beyond_the_limit_is_refused_until_it_is_raised() {
     workbook(&place("shared.xlsx"), &"x".repeat(10_000), &shared.repeat(200));
     is_refused(&place("shared.xlsx"), |path| {
         read_table(path).map(|_| ()).or_else(|error| {
-            // A table of one text is none; only the limit counts here.
+            // A table of a single text is invalid; only the limit matters here.
             if error.to_string().contains("unpacks to") { Err(error) } else { Ok(()) }
         })
     });
@@ -173,7 +173,7 @@ fn what_unpacks_beyond_the_limit_is_refused_until_it_is_raised() {
     write_model(place("text.halfmax"), "naive", &StoredModel::default(), text).unwrap();
     is_refused(&place("text.halfmax"), |path| read_model(path).map(|_| ()));
 
-    // What is read part by part is never in memory as a whole.
+    // A file that is read in parts is never in memory as a whole.
     set_unpack_limit(LIMIT);
     for name in ["t.csv.gz", "t.parquet"] {
         let parts = TableOptions::default().parts(&place(name), PartSize::of_bytes(1000)).unwrap();

@@ -1,4 +1,4 @@
-//! Two curves beside each other: how much more potent the drug is in one than in the other, and the area between them.
+//! Compares two curves: the ratio of potencies, and the area between the curves.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,37 +6,39 @@ use crate::curve::{CurveFit, FittedModel, Position};
 use crate::distributions::{Quantiles, f_upper_tail};
 use crate::estimate::Estimate;
 
-/// What two curves differ by; NaN where it is not known. The readings of the two are taken as independent.
+/// The differences between two curves; NaN if unknown. The readings of both curves are assumed independent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The IC50 of the second curve over that of the first, where both were measured.
+    /// The IC50 of the second curve divided by that of the first, if both were measured.
     pub ic50_ratio: Difference,
-    /// The EC50 of the second curve over that of the first, where both lie within the tested doses.
+    /// The EC50 of the second curve divided by that of the first, if both lie within the tested doses.
     pub ec50_ratio: Difference,
-    /// The area between the curves, ABC: the average distance of the two viabilities over log dose, over the doses that both were tested at, as PharmacoGx has
-    /// it. 0 for two equal curves, at most 1 for viabilities of 0 to 1; noise alone makes it larger than 0. NaN without shared doses.
+    /// The area between the curves, ABC: the average distance of the two viabilities over log dose, in the dose range
+    /// that both share, as in PharmacoGx. 0 for two equal curves, at most 1 for viabilities of 0 to 1; noise alone
+    /// makes it larger than 0. NaN without shared doses.
     pub abc: f64,
 }
 
 /// A ratio with its interval and the p value of whether it is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
-    /// The ratio.
+    /// The ratio itself.
     pub ratio: f64,
-    /// The lower end of its interval, of the level of the fits; NaN where it is open.
+    /// The lower end of its interval, at the confidence level of the fits; NaN if open.
     pub lower: f64,
-    /// The upper end of its interval; NaN where it is open.
+    /// The upper end of its interval; NaN if open.
     pub upper: f64,
-    /// The two-sided p value of a ratio of 1; it is below 1 less the level of the interval where that does not hold 1.
+    /// The two-sided p value of a ratio of 1; it is below 1 minus the confidence level if the interval does not contain
+    /// 1.
     pub p_value: f64,
 }
 
 impl Difference {
-    /// What is not known.
+    /// An unknown difference.
     pub const NONE: Self = Self { ratio: f64::NAN, lower: f64::NAN, upper: f64::NAN, p_value: f64::NAN };
 
-    /// The ratio of two estimates above 0. Its interval follows from theirs on the scale of the logarithm (Zou & Donner 2008, *Statistics in Medicine*
-    /// 27, 1693), so that one end may lie further than the other. An end that needs an open end is open.
+    /// The ratio of two estimates above 0. Its interval follows from theirs on the log scale (Zou & Donner 2008,
+    /// *Statistics in Medicine* 27, 1693), so it may be asymmetric. An end that depends on an open end is open.
     fn of(first: &Estimate, second: &Estimate, freedom: f64, confidence: f64) -> Self {
         let [a, b] = [first, second].map(|of| [of.lower.ln(), of.value.ln(), of.upper.ln()]);
         let difference = b[1] - a[1];
@@ -57,7 +59,7 @@ impl Difference {
 }
 
 impl CurveFit {
-    /// Compares a curve with another one, of another cell line, drug or condition.
+    /// Compares a curve with a curve of another cell line, drug or condition.
     ///
     /// ```
     /// use halfmax_dose::{CurveParams, CurveReadings, LogLogistic};
@@ -79,7 +81,7 @@ impl CurveFit {
             Position::Within if fit.model != FittedModel::None => of,
             _ => Estimate::NONE,
         };
-        // Of intervals of two levels nothing follows.
+        // Intervals at two confidence levels cannot be combined.
         let confidence = if self.confidence == other.confidence { self.confidence } else { f64::NAN };
         let ic50 = [self, other].map(|fit| measured(fit, fit.ic50_position, fit.ic50));
         let ec50 = [self, other].map(|fit| measured(fit, fit.ec50_position, fit.ec50));
@@ -90,7 +92,7 @@ impl CurveFit {
         }
     }
 
-    /// The degrees of freedom that its readings leave, at least 1.
+    /// The residual degrees of freedom of the curve, at least 1.
     fn freedom(&self) -> usize {
         let parameters = match self.model {
             FittedModel::None => 0,
@@ -108,7 +110,7 @@ impl CurveFit {
         let low = self.dose_range[0].max(other.dose_range[0]).ln();
         let high = self.dose_range[1].min(other.dose_range[1]).ln();
         let (Some(a), Some(b)) = (self.curve, other.curve) else { return f64::NAN };
-        // Also where an end is not known.
+        // This includes unknown ends.
         if (high - low).partial_cmp(&0.0) != Some(std::cmp::Ordering::Greater) {
             return f64::NAN;
         }

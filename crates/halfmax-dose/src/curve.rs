@@ -1,4 +1,4 @@
-//! One dose–response curve from its readings, and everything that is read off it.
+//! One dose–response curve from its readings, with all derived quantities.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,26 +11,27 @@ use crate::robust::Sorted;
 use crate::shape::LogLogistic;
 use crate::two_phase::TwoPhase;
 
-/// The readings of one curve. All lists are of one length; entries that are not finite, and doses of 0 (control wells) or
-/// less, are passed over.
+/// The readings of one curve. All lists have the same length. Entries that are not finite and doses of 0 (control
+/// wells) or below are skipped.
 #[derive(Clone, Copy, Debug)]
 pub struct CurveReadings<'a> {
     /// The doses in µM.
     pub dose_um: &'a [f64],
     /// The viabilities, as fractions of the control.
     pub viability: &'a [f64],
-    /// How often the control divided during the assay, where growth-rate metrics are wanted.
+    /// The number of divisions of the control during the assay, if growth-rate metrics are wanted.
     pub divisions: Option<f64>,
-    /// For each reading its batch (experiment, plate, replicate), where a column says it. The readings of one batch differ together; whether they do
-    /// is learnt from all curves. Where one curve has more than 16 batches, its batches are not told apart.
+    /// The batch of each reading (experiment, plate, replicate), if a column gives it. The readings of a batch may
+    /// share a deviation; whether they do is learnt from all curves. If a curve has more than 16 batches, its batches
+    /// are ignored.
     pub batch: Option<&'a [u32]>,
 }
 
-/// What was fitted.
+/// The type of the fitted curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FittedModel {
-    /// Nothing: too few doses.
+    /// No curve: too few doses.
     None,
     /// The mean of the readings.
     Constant,
@@ -40,7 +41,7 @@ pub enum FittedModel {
     FourParameter,
     /// A log-logistic curve with a rise at low doses: [`BrainCousens`].
     BrainCousens,
-    /// Two log-logistic curves one after the other: [`TwoPhase`].
+    /// Two consecutive log-logistic curves: [`TwoPhase`].
     TwoPhase,
 }
 
@@ -58,17 +59,17 @@ impl FittedModel {
     }
 }
 
-/// A fitted curve with its parameters, to be evaluated at any dose.
+/// A fitted curve with its parameters, which can be evaluated at any dose.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// The same viability at every dose.
     Constant(f64),
-    /// Of three or four parameters.
+    /// A log-logistic curve of three or four parameters.
     LogLogistic(LogLogistic),
-    /// With a rise at low doses.
+    /// A curve with a rise at low doses.
     BrainCousens(BrainCousens),
-    /// Of two phases.
+    /// A curve of two phases.
     TwoPhase(TwoPhase),
 }
 
@@ -84,23 +85,24 @@ impl Shape {
     }
 }
 
-/// What a curve of two phases has beside its first phase; NaN for other curves.
+/// The second phase of a two-phase curve; NaN for other curves.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SecondPhase {
     /// The viability between the phases.
     pub plateau: Estimate,
-    /// The EC50 of the second phase in µM, half way between that plateau and the bottom; the standard error is that of log10 EC50.
+    /// The EC50 of the second phase in µM, half way between this plateau and the bottom. The standard error is on the
+    /// log10 scale.
     pub ec50: Estimate,
     /// The Hill slope of the second phase; as [`CurveFit::hill`].
     pub hill: Estimate,
 }
 
 impl SecondPhase {
-    /// None.
+    /// No second phase.
     pub const NONE: Self = Self { plateau: Estimate::NONE, ec50: Estimate::NONE, hill: Estimate::NONE };
 }
 
-/// Where a dose lies that was read off a curve.
+/// The position of a derived dose relative to the tested doses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Position {
@@ -110,12 +112,12 @@ pub enum Position {
     Below,
     /// Above the highest tested dose: extrapolated.
     Above,
-    /// There is no such dose.
+    /// The dose does not exist.
     Nowhere,
 }
 
 impl Position {
-    /// Where a ln dose lies in a range of them.
+    /// The position of a ln dose relative to a range.
     pub(crate) fn of(ln_dose: f64, [low, high]: [f64; 2]) -> Self {
         if ln_dose < low {
             Self::Below
@@ -137,78 +139,84 @@ impl Position {
     }
 }
 
-/// A fitted curve. Viabilities are fractions of the control; numbers that are not there are NaN. Intervals hold 95 % if not asked for otherwise, from
-/// Student's t: by the curvature at the minimum (delta method) where the sum of squares is quadratic that far, else by the profile of the
-/// sum of squares. They take readings as independent. Where the data chose three parameters over four, intervals allow for the top as if it had
-/// been fitted. An end that the readings do not bound, or only further than a decade beyond the tested doses, is NaN.
+/// A fitted curve. Viabilities are fractions of the control; missing numbers are NaN. Intervals cover 95 % by default,
+/// with Student's t: from the curvature at the minimum (delta method) if the sum of squares is quadratic that far, else
+/// from the profile of the sum of squares. They assume independent readings. If the data selected three parameters over
+/// four, intervals still account for a fitted top. An end is NaN if the readings do not bound it, or only further than
+/// a decade beyond the tested doses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CurveFit {
-    /// The share of intervals that hold the truth: [`crate::CurveParams::confidence`].
+    /// The nominal coverage of the intervals: [`crate::CurveParams::confidence`].
     pub confidence: f64,
-    /// What was fitted.
+    /// The type of the fitted curve.
     pub model: FittedModel,
-    /// The fitted curve; none with too few doses.
+    /// The fitted curve; `None` with too few doses.
     pub curve: Option<Shape>,
-    /// The plateau at low doses. Exact where it was fixed.
+    /// The plateau at low doses. Exact if it was fixed.
     pub top: Estimate,
     /// The plateau at high doses, which the tested doses need not reach.
     pub bottom: Estimate,
-    /// The Hill slope: of a curve of two phases that of the first, of one with a rise at low doses the exponent of its formula, which is no slope
-    /// of its fall. The interval is that of its logarithm, the standard error its own.
+    /// The Hill slope. For a curve of two phases, the slope of the first phase. For a curve with a rise at low doses,
+    /// the exponent of its formula, which is not the slope of the fall. The interval is computed on the log scale; the
+    /// standard error is that of the slope itself.
     pub hill: Estimate,
-    /// The EC50 in µM, half way between the plateaus: the relative IC50. Of a curve of two phases it is that of the first phase, half way from the
-    /// top to the plateau between the phases; of one with a rise at low doses (flag `hormetic`), the dose at which it has fallen half way from its
-    /// top, not from its peak, to the bottom. The standard error is that of log10 EC50.
+    /// The EC50 in µM, half way between the plateaus: the relative IC50. For a curve of two phases, the EC50 of the
+    /// first phase, half way from the top to the plateau between the phases. For a curve with a rise at low doses (flag
+    /// `hormetic`), the dose at which it has fallen half way from its top (not its peak) to the bottom. The standard
+    /// error is on the log10 scale.
     pub ec50: Estimate,
-    /// Where the EC50 lies.
+    /// The position of the EC50.
     pub ec50_position: Position,
-    /// What a second phase is, where there is one.
+    /// The second phase, if there is one.
     pub second: SecondPhase,
     /// The highest viability of a curve with a rise at low doses; NaN for other curves.
     pub peak: Estimate,
     /// The dose of that peak in µM.
     pub peak_um: f64,
-    /// The absolute IC50 in µM: the lowest dose at which the curve falls through a viability of 0.5. The standard error is that of log10 IC50. It is a
-    /// measured value only if [`CurveFit::ic50_position`] is [`Position::Within`], else an extrapolation.
+    /// The absolute IC50 in µM: the lowest dose at which the curve falls through a viability of 0.5. The standard error
+    /// is on the log10 scale. The value is measured only if [`CurveFit::ic50_position`] is [`Position::Within`];
+    /// otherwise it is an extrapolation.
     pub ic50: Estimate,
-    /// Where the absolute IC50 lies. `Below` without a value: every fitted viability is below 0.5.
+    /// The position of the absolute IC50. `Below` without a value means that every fitted viability is below 0.5.
     pub ic50_position: Position,
-    /// The area under the viability curve over log dose from the lowest to the highest tested dose, divided by the width of
-    /// that range: 1 without effect, 0 if all are dead at every dose.
+    /// The area under the viability curve over log dose from the lowest to the highest tested dose, divided by the
+    /// width of that range: 1 without effect, 0 if all cells are dead at every dose.
     pub auc: Estimate,
     /// The viability of the curve at the highest tested dose.
     pub emax: Estimate,
-    /// The mean reading at the highest tested dose, outliers left out.
+    /// The mean reading at the highest tested dose, without outliers.
     pub emax_observed: f64,
-    /// The share of the variance of the readings kept that the curve explains.
+    /// The fraction of the variance of the kept readings that the curve explains.
     pub r2: f64,
     /// The residual standard error, in viability.
     pub residual_standard_error: f64,
-    /// The p value of the test of the curve against a constant, two-sided F where at least three degrees of freedom are left (those that other curves
-    /// lend counted), else Mann's exact test of whether the means of the doses fall (Mann 1945), one-sided: it then says nothing of a curve that
-    /// rises. Of a constant it is that of the curve that was not found better. NaN for too few doses.
+    /// The p value of the test of the curve against a constant. A two-sided F test if at least three degrees of freedom
+    /// are left, including those borrowed from other curves. Otherwise Mann's exact one-sided test for a fall of the
+    /// dose means (Mann 1945), which cannot detect a rising curve. For a constant, the p value of the rejected curve.
+    /// NaN with too few doses.
     pub p_flat: f64,
-    /// The p value of the F test of a second phase or of a rise at low doses, the lower one, against a log-logistic curve. NaN where not even a curve
-    /// through the mean of every dose would pass the test, or where it was not made.
+    /// The lower p value of the F tests for a second phase and for a rise at low doses, against a log-logistic curve.
+    /// NaN if even a curve through the mean of every dose would not pass, or if the test was not made.
     pub p_phases: f64,
-    /// The p value of the lack-of-fit test: the curve against a mean of each nominal dose, by F, with what replicates differ by as the error. NaN without
-    /// replicates, and where the curve has as many parameters as there are doses.
+    /// The p value of the lack-of-fit test: an F test of the curve against a separate mean for each nominal dose, with
+    /// the variance of replicates as the error. NaN without replicates, or if the curve has as many parameters as there
+    /// are doses.
     pub p_lack_of_fit: f64,
     /// The activity area and the drug sensitivity scores.
     pub sensitivity: SensitivityScores,
-    /// The doses of the effects asked for, in the order of [`crate::CurveParams::effects`].
+    /// The doses of the requested effects, in the order of [`crate::CurveParams::effects`].
     pub effect_doses: Vec<EffectDose>,
-    /// Readings used.
+    /// The number of used readings.
     pub readings: usize,
-    /// Readings left out as outliers.
+    /// The number of readings left out as outliers.
     pub outliers: usize,
-    /// Nominal doses above 0: doses that differ only by the error of a dispenser count once.
+    /// The number of nominal doses above 0. Doses that differ only by dispensing error count once.
     pub doses: usize,
     /// The lowest and the highest tested dose above 0, in µM.
     pub dose_range: [f64; 2],
-    /// Growth-rate metrics, where the divisions of the control were given.
+    /// Growth-rate metrics, if the divisions of the control were given.
     pub growth: GrowthMetrics,
-    /// What to know before the curve is used.
+    /// Warnings to check before using the curve.
     pub flags: Flags,
 }
 
@@ -248,12 +256,13 @@ impl CurveFit {
         }
     }
 
-    /// The viability of the fitted curve at a dose in µM, whatever was fitted; none with too few doses.
+    /// The viability of the fitted curve at a dose in µM, for any type of curve; `None` with too few doses.
     pub fn at(&self, dose_um: f64) -> Option<f64> {
         self.curve.map(|curve| curve.at(dose_um))
     }
 
-    /// The fitted log-logistic curve; none where there is none, a constant, or a curve of another shape (see [`CurveFit::at`]).
+    /// The fitted log-logistic curve; `None` without a fit, for a constant, or for a curve of another shape (see
+    /// [`CurveFit::at`]).
     pub fn shape(&self) -> Option<LogLogistic> {
         match self.curve {
             Some(Shape::LogLogistic(curve)) => Some(curve),

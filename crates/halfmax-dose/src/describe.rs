@@ -1,4 +1,4 @@
-//! Everything that is read off a fitted curve, with its intervals.
+//! Derives all quantities of a fitted curve, with intervals.
 
 use std::f64::consts::LN_10;
 
@@ -25,25 +25,25 @@ use crate::two_phase::{TwoPhase, TwoPhaseTheta};
 const HALF: f64 = 0.5;
 /// The p value of the lack-of-fit test below which a curve gets its flag.
 const LACK_OF_FIT: f64 = 0.01;
-/// The p value from which the test is made anew, without priors.
+/// The p value below which the test is repeated without priors.
 const SUSPICIOUS: f64 = 0.05;
 
-/// What a curve is described from.
+/// The inputs of a curve's description.
 pub(crate) struct Described<'a> {
     pub kept: &'a Kept,
-    /// The readings kept.
+    /// The kept readings.
     pub used: &'a Sorted,
     pub params: &'a CurveParams,
-    /// How far intervals reach.
+    /// The quantiles for intervals.
     pub quantiles: &'a Quantiles,
 }
 
 impl Described<'_> {
-    /// Describes a log-logistic curve, or the constant that was preferred to it.
+    /// Describes a log-logistic curve, or the constant that was selected instead.
     pub fn plain(&self, fit: &mut CurveFit, chosen: &Candidate, model: FittedModel, band: &mut Band) {
         fit.model = model;
         let constant = model == FittedModel::Constant;
-        // The p value of the test that decided.
+        // The p value of the deciding test.
         fit.p_flat = match has_power(chosen) {
             true => self.kept.p_against_mean(chosen),
             false => p_of_trend(&self.kept.doses),
@@ -135,7 +135,7 @@ impl Described<'_> {
         }
     }
 
-    /// The doses of effects of a constant, of which only positions are known.
+    /// The doses of effects for a constant, which have only positions.
     fn effects(&self, position: impl Fn(f64) -> Position) -> Vec<EffectDose> {
         let of = |effect: &Effect| match effect {
             Effect::Inhibitory(percent) => position(1.0 - percent / 100.0),
@@ -153,7 +153,7 @@ impl Described<'_> {
             fitted,
             squares: squares + self.kept.set_aside.unwrap_or(0.0),
             parameters,
-            // Batches that nothing tells apart are part of what replicates differ by.
+            // Unmarked batches are part of the variation of replicates.
             batches: if self.kept.set_aside.is_some() { 0.0 } else { self.kept.batches },
             spent: self.kept.spent,
         }
@@ -168,7 +168,7 @@ impl Described<'_> {
         self.lack_of_fit(|ln_dose| <[f64; N]>::value(&ready, ln_dose), squares, parameters)
     }
 
-    /// What all curves have.
+    /// Fills in the quantities that all curves have.
     fn curve<'b, const N: usize>(
         &'b self,
         fit: &mut CurveFit,
@@ -207,7 +207,7 @@ impl Described<'_> {
         fit.r2 = if kept.total > 0.0 { 1.0 - chosen.squares / kept.total } else { f64::NAN };
         let ready = theta.ready();
         let [first, last] = range.map(|ln_dose| <[f64; N]>::value(&ready, ln_dose));
-        // A curve that falls before it rises, or the other way round, does not rise for its plateaus.
+        // If a curve both falls and rises, its plateaus do not decide whether it rises.
         let rises = if N == 4 { bottom > top } else { last > first };
         if rises {
             fit.flags.insert(Flag::Increasing);
@@ -226,7 +226,7 @@ impl Described<'_> {
         }
         fit.p_lack_of_fit = self.lack_of_fit_of(theta, chosen.squares, limits.free());
         if fit.p_lack_of_fit < SUSPICIOUS {
-            // The test is of least squares: what priors cost the curve is no lack of fit.
+            // The test uses plain least squares, because the cost of priors is not a lack of fit.
             let limits = Limits { pull: Pull::of_batches(kept.batches), ..*limits };
             let least = descend(&kept.levels, &limits, theta);
             fit.p_lack_of_fit = self
@@ -239,12 +239,12 @@ impl Described<'_> {
     }
 }
 
-/// The upper end of what a constant may be; its value where there is none.
+/// The upper end of a constant's interval, or its value without an interval.
 fn level_of(constant: &Estimate) -> f64 {
     if constant.upper.is_nan() { constant.value } else { constant.upper }
 }
 
-/// What the EC50 is.
+/// The definition of the EC50.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Half {
     /// The third parameter: half way between two plateaus.
@@ -254,21 +254,21 @@ enum Half {
 }
 
 const ANYWHERE: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
-/// The parameters that are viabilities: top, bottom, and that of a plateau between or of a rise.
+/// The parameters that are viabilities: top, bottom, and the plateau between phases or the rise.
 const PLATEAUS: [usize; 3] = [0, 1, 4];
 
 fn unit<const N: usize>(at: usize) -> [f64; N] {
     std::array::from_fn(|other| if other == at { 1.0 } else { 0.0 })
 }
 
-/// A fitted curve from which estimates are read.
+/// Derives estimates from a fitted curve.
 pub(crate) struct Reader<'a, const N: usize> {
     theta: &'a [f64; N],
     uncertainty: Uncertainty<N>,
     region: Region<'a, N>,
     /// The range of tested ln doses.
     range: [f64; 2],
-    /// Where ends of doses are looked for.
+    /// The range in which ends of dose intervals are searched.
     near: [f64; 2],
 }
 
@@ -296,20 +296,20 @@ where
         self.uncertainty.plain(self.theta[at], &unit(at), ends)
     }
 
-    /// A Hill slope, whose logarithm is a parameter.
+    /// A Hill slope; the parameter is its logarithm.
     fn slope(&self, at: usize) -> Estimate {
-        // A slope that may be as steep as is allowed may be steeper.
+        // If the interval reaches a limit of the slope, that end is open.
         let [low, high] = self.region.limits.ranges[at];
         let within = [low + 1e-9, high - 1e-9];
         let function = |theta: &[f64; N]| Some((theta[at], unit(at)));
         let ends = self.uncertainty.ends(&self.region, &function, self.theta[at], &unit(at), within);
         let mut slope = self.uncertainty.logarithmic(self.theta[at], &unit(at), ends);
-        // Of the slope itself, not of its logarithm.
+        // The error of the slope itself, not of its logarithm.
         slope.standard_error *= LN_10 * slope.value;
         slope
     }
 
-    /// A dose whose logarithm is a function of the parameters.
+    /// A dose; its logarithm is a function of the parameters.
     fn dose_of(&self, function: Function<'_, N>) -> Option<Estimate> {
         let (value, gradient) = function(self.theta)?;
         let ends = self.uncertainty.ends(&self.region, function, value, &gradient, self.near);
@@ -322,21 +322,22 @@ where
         self.uncertainty.plain(value, &gradient, ends)
     }
 
-    /// Takes the curve at each dose of a band.
+    /// Evaluates the curve at each dose of a band.
     fn band(&self, band: &mut Band) {
         band.fill(|ln_dose| {
             self.derived(&|theta: &[f64; N]| Some(<[f64; N]>::slopes(&theta.ready(), ln_dose)))
         });
     }
 
-    /// The lowest dose at which the curve falls to a level, and where it lies.
+    /// The lowest dose at which the curve falls to a level, and its position.
     pub fn dose(&self, target: Target) -> Option<(Estimate, Position)> {
         let function = |theta: &[f64; N]| target.ln_dose(theta);
         let (value, _) = function(self.theta)?;
         Some((self.dose_of(&function)?, Position::of(value, self.range)))
     }
 
-    /// The lowest dose at which the curve falls to a viability; below the tested doses without a value where all of the curve lies below.
+    /// The lowest dose at which the curve falls to a viability; `Below` without a value if the whole curve lies below
+    /// this viability.
     fn absolute(&self, level: f64) -> (Estimate, Position) {
         let below = self.theta[0] <= level && self.theta[1] < level;
         self.dose(Target::Viability(level)).unwrap_or(match below {
@@ -350,7 +351,7 @@ where
         let (dose, position) = match effect {
             Effect::Inhibitory(percent) => self.absolute(1.0 - percent / 100.0),
             Effect::Effective(percent) => self.dose(Target::Effect(percent / 100.0)).unwrap_or(nowhere),
-            // By the growth-rate curve, which is another.
+            // These come from the growth-rate curve.
             Effect::GrowthRate(_) => nowhere,
         };
         EffectDose { effect, dose, position }
@@ -372,7 +373,8 @@ where
             }
             f64::midpoint(from, to)
         };
-        // The dose of the peak moves with the parameters, but that does not change its height (the envelope theorem).
+        // The dose of the peak depends on the parameters, but this does not change the slope of its height (envelope
+        // theorem).
         let function = |theta: &[f64; N]| Some(<[f64; N]>::slopes(&theta.ready(), highest(theta)));
         (self.derived(&function), highest(self.theta).exp())
     }

@@ -1,27 +1,27 @@
-//! Quantiles and tails that intervals and tests of fitted curves need.
+//! Quantiles and tail probabilities for intervals and tests of fitted curves.
 
 use std::sync::{Arc, LazyLock};
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 use statrs::function::beta::checked_beta_reg;
 
-/// Degrees of freedom up to which quantiles are kept once computed.
+/// The largest number of degrees of freedom with a cached quantile.
 const KEPT: usize = 512;
 
 static USUAL: LazyLock<Quantiles> = LazyLock::new(|| Quantiles::computed(0.95));
 
-/// How many standard errors an interval of some level reaches to each side, by degrees of freedom.
+/// The half-width of an interval in standard errors, by degrees of freedom.
 #[derive(Clone, Debug)]
 pub(crate) struct Quantiles {
     level: f64,
-    /// Of 1, 2, … degrees of freedom.
+    /// Quantiles for 1, 2, … degrees of freedom.
     kept: Arc<[f64]>,
-    /// Of infinitely many.
+    /// The quantile for infinitely many.
     normal: f64,
 }
 
 impl Quantiles {
-    /// For intervals that hold so much: 0.95 of 95 %.
+    /// Quantiles for intervals of this coverage: 0.95 means 95 %.
     pub fn of(level: f64) -> Self {
         if level == USUAL.level { USUAL.clone() } else { Self::computed(level) }
     }
@@ -35,7 +35,7 @@ impl Quantiles {
         Self { level, kept: (1..=KEPT).map(of).collect(), normal }
     }
 
-    /// The share of intervals that hold the truth.
+    /// The nominal coverage of the intervals.
     pub fn level(&self) -> f64 {
         self.level
     }
@@ -53,7 +53,7 @@ impl Quantiles {
         }
     }
 
-    /// As [`Self::at`] of one number of degrees of freedom.
+    /// As [`Self::at`], for a single number of degrees of freedom.
     pub fn one(level: f64, freedom: f64) -> f64 {
         if level == USUAL.level {
             return USUAL.at(freedom);
@@ -62,7 +62,8 @@ impl Quantiles {
         t.map_or(f64::INFINITY, |t| t.inverse_cdf(0.5 + level / 2.0))
     }
 
-    /// For a number of degrees of freedom that need not be whole: between those of the whole numbers beside it; infinite below one.
+    /// The quantile for a possibly fractional number of degrees of freedom, interpolated between the neighbouring
+    /// integers; infinite below one.
     pub fn at(&self, freedom: f64) -> f64 {
         let below = freedom.floor().max(1.0);
         let share = if freedom <= below {
@@ -109,7 +110,7 @@ mod tests {
         assert!((found - expected).abs() <= tolerance * expected.abs(), "{found}, expected {expected}");
     }
 
-    /// Quantiles as scipy.stats.t.ppf(0.975, ν) gives them.
+    /// Reference: scipy.stats.t.ppf(0.975, ν).
     #[test]
     fn student_quantiles() {
         let known = [
@@ -126,7 +127,7 @@ mod tests {
         close(t_quantile_95(KEPT), t_quantile_95(KEPT + 1), 1e-5);
     }
 
-    /// Quantiles as scipy.stats.t.ppf gives them.
+    /// Reference: scipy.stats.t.ppf.
     #[test]
     fn quantiles_of_other_levels() {
         let known = [
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(half_way.at(0.5), f64::INFINITY);
     }
 
-    /// Tails as scipy.stats.f.sf gives them.
+    /// Reference: scipy.stats.f.sf.
     #[test]
     fn f_tails() {
         close(f_upper_tail(1.0, 3.0, 4.0), 0.478_949_119_232_426_5, 1e-10);

@@ -1,4 +1,4 @@
-//! Doses of effects other than one half, and scores of sensitivity over the tested doses.
+//! Doses of effects other than one half, and sensitivity scores over the tested doses.
 
 use halfmax_core::{Error, Result};
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use crate::curve::Position;
 use crate::estimate::Estimate;
 use crate::model::{Curve, Target};
 
-/// An effect whose dose is asked for, in percent.
+/// An effect in percent; its dose is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -36,10 +36,11 @@ impl Effect {
         }
     }
 
-    /// Whether such an effect can be.
+    /// Checks that the effect is possible.
     ///
     /// # Errors
-    /// If the percentage is not above 0, or not below 100 (below 200 for growth rates, where 200 is that all are dead).
+    /// If the percentage is not above 0, or not below 100 (below 200 for growth rates, where 200 means that all cells
+    /// are dead).
     pub(crate) fn check(&self) -> Result<()> {
         let (name, percent, most) = match *self {
             Self::Inhibitory(percent) => ("icx", percent, 100.0),
@@ -58,37 +59,39 @@ impl Effect {
 pub struct EffectDose {
     /// The effect.
     pub effect: Effect,
-    /// The lowest dose in µM at which the curve falls to it; the standard error is that of its decimal logarithm. It is a measured value only if the
-    /// position is [`Position::Within`], else an extrapolation.
+    /// The lowest dose in µM at which the curve reaches the effect. The standard error is on the log10 scale. The value
+    /// is measured only if the position is [`Position::Within`]; otherwise it is an extrapolation.
     pub dose: Estimate,
-    /// Where it lies, as [`crate::CurveFit::ic50_position`].
+    /// Its position, as [`crate::CurveFit::ic50_position`].
     pub position: Position,
 }
 
-/// Scores of sensitivity over the tested doses; NaN where nothing was fitted.
+/// Sensitivity scores over the tested doses; NaN without a fit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SensitivityScores {
-    /// The area above the viability curve over log dose, divided by the width of the tested range, as PharmacoGx has it (`aac_recomputed`): 0 without
-    /// effect, 1 if all are dead at every dose. Viabilities above 1 count as 1, below 0 as 0, so that it is not exactly 1 less the AUC.
+    /// The area above the viability curve over log dose, divided by the width of the tested range, as in PharmacoGx
+    /// (`aac_recomputed`): 0 without effect, 1 if all cells are dead at every dose. Viabilities above 1 count as 1,
+    /// below 0 as 0, so it is not exactly 1 minus the AUC.
     pub aac: f64,
-    /// The drug sensitivity scores DSS1, DSS2 and DSS3 (Yadav et al. 2014, *Scientific Reports* 4, 5193), 0 to 100 (DSS2: 0 to 50), as the authors' R
-    /// package DSS has them. With `x₁` the lowest log dose at which the inhibition reaches t = 10 %, at least the lowest tested one, `x₂` the highest
-    /// tested one, `a` the inhibition at the curve's bottom in percent:
+    /// The drug sensitivity scores DSS1, DSS2 and DSS3 (Yadav et al. 2014, *Scientific Reports* 4, 5193), 0 to 100
+    /// (DSS2: 0 to 50), as in the authors' R package DSS. `x₁` is the lowest log dose at which the inhibition reaches t
+    /// = 10 %, but at least the lowest tested log dose `x_min`. `x₂` is the highest tested log dose, and `a` the
+    /// inhibition at the curve's bottom in percent:
     ///
     /// - `DSS1 = 100 · ∫ (inhibition − t) dx / ((100 − t) (x₂ − x_min))`, from `x₁` to `x₂`;
     /// - `DSS2 = DSS1 / log10 a`;
     /// - `DSS3 = DSS1 · (2 / log10 a) · (x₂ − x₁) / (x₂ − x_min)`.
     ///
-    /// They are 0 where the EC50 is not below the highest tested dose, and where `a` is not above t. The package takes the viability at low doses
-    /// as that of the control; here it is the fitted top.
+    /// The scores are 0 if the EC50 is not below the highest tested dose, or if `a` is not above t. The package assumes
+    /// the viability of the control at low doses; here it is the fitted top.
     pub dss: [f64; 3],
 }
 
-/// The least activity that counts, as a share.
+/// The smallest inhibition that counts, as a fraction.
 const LEAST_ACTIVITY: f64 = 0.1;
 
 impl SensitivityScores {
-    /// What is not known.
+    /// Unknown scores.
     pub const NONE: Self = Self { aac: f64::NAN, dss: [f64::NAN; 3] };
 
     pub(crate) fn of_constant(level: f64) -> Self {
@@ -96,7 +99,7 @@ impl SensitivityScores {
         Self { aac: inhibition, dss: dss(inhibition, inhibition, 1.0) }
     }
 
-    /// Of a curve over the tested ln doses.
+    /// The scores of a curve over the tested ln doses.
     pub(crate) fn of_curve<const N: usize>(theta: &[f64; N], range: [f64; 2]) -> Self
     where
         [f64; N]: Curve<N>,
@@ -117,7 +120,7 @@ impl SensitivityScores {
     }
 }
 
-/// The scores of a curve whose average inhibition over the active part of the tested range is so large.
+/// The scores of a curve, given its average inhibition over the active part of the tested range.
 fn dss(average: f64, most: f64, active: f64) -> [f64; 3] {
     if most <= LEAST_ACTIVITY {
         return [0.0; 3];
@@ -127,14 +130,14 @@ fn dss(average: f64, most: f64, active: f64) -> [f64; 3] {
     [first, second, 2.0 * second * active]
 }
 
-/// The average of a curve over a range of ln doses, what lies above 1 or below 0 cut off.
+/// The average of a curve over a range of ln doses, clipped to 0 and 1.
 fn average_within_0_and_1<const N: usize>(theta: &[f64; N], range: [f64; 2]) -> f64
 where
     [f64; N]: Curve<N>,
 {
     const POINTS: usize = 256;
     let [low, high] = range;
-    // A log-logistic curve that falls crosses each of the two once.
+    // A falling log-logistic curve crosses 0 and 1 at most once each.
     if N == 4 && theta[0] >= theta[1] && theta[1] < 1.0 && theta[0] > 0.0 {
         let crosses = |level: f64, otherwise: f64| {
             theta.falls_through(level).map_or(otherwise, |ln| ln.clamp(low, high))

@@ -7,36 +7,36 @@ use crate::least_squares::{Level, Limits, cholesky, normal};
 use crate::model::Curve;
 use crate::profile::{End, Function, Region};
 
-/// An estimate with its uncertainty; numbers that are not there are NaN.
+/// An estimate with its uncertainty; missing numbers are NaN.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The estimate.
     pub value: f64,
-    /// Its standard error: of the value itself, or of its decimal logarithm where the documentation of the field says so.
+    /// Its standard error: of the value itself, or of its decimal logarithm if the documentation of the field says so.
     pub standard_error: f64,
-    /// The lower end of its interval, of 95 % if not asked for otherwise; NaN where it is open.
+    /// The lower end of its interval (95 % by default); NaN if open.
     pub lower: f64,
-    /// The upper end of its interval; NaN where it is open.
+    /// The upper end of its interval; NaN if open.
     pub upper: f64,
 }
 
 impl Estimate {
-    /// What is not known.
+    /// An unknown estimate.
     pub const NONE: Self =
         Self { value: f64::NAN, standard_error: f64::NAN, lower: f64::NAN, upper: f64::NAN };
 
-    /// A value that was not estimated: a plateau that was fixed.
+    /// A value that was not estimated, such as a fixed plateau.
     pub(crate) fn exact(value: f64) -> Self {
         Self { value, ..Self::NONE }
     }
 
-    /// Whether there is a value.
+    /// Whether the value is known.
     pub fn is_known(&self) -> bool {
         !self.value.is_nan()
     }
 }
 
-/// The covariance of the parameters of a fitted curve, and the degrees of freedom behind it.
+/// The covariance of the parameters of a fitted curve, with its degrees of freedom.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Uncertainty<const N: usize = 4> {
     covariance: Option<[[f64; N]; N]>,
@@ -47,8 +47,8 @@ impl<const N: usize> Uncertainty<N>
 where
     [f64; N]: Curve<N>,
 {
-    /// From the curvature at the minimum, `s² (JᵀJ)⁻¹`. A parameter at an end of its range counts as free: it is not known for that.
-    /// Intervals reach as far as the quantiles say.
+    /// From the curvature at the minimum, `s² (JᵀJ)⁻¹`. A parameter at an end of its range still counts as free,
+    /// because the limit does not make it known. The quantiles set the width of intervals.
     pub fn new(
         levels: &[Level],
         limits: &Limits<N>,
@@ -61,7 +61,7 @@ where
         let matrix = normal(levels, &limits.pull, theta).matrix;
         let (chosen, factor) = match cholesky(&matrix, &free) {
             Some(factor) => (free, Some(factor)),
-            // The readings say nothing of it there.
+            // The readings do not determine it there.
             None => (within, cholesky(&matrix, &within)),
         };
         let covariance = factor.filter(|_| freedom >= 1.0).map(|factor| {
@@ -75,8 +75,8 @@ where
         Self { covariance, quantile: quantiles.at(freedom) }
     }
 
-    /// The standard error of a function of the parameters with this gradient (the delta method); 0 becomes NaN: what only
-    /// depends on fixed parameters was not estimated.
+    /// The standard error of a function of the parameters with this gradient (the delta method); 0 becomes NaN, because
+    /// a function of only fixed parameters is not estimated.
     pub fn standard_error(&self, gradient: &[f64; N]) -> f64 {
         let Some(covariance) = &self.covariance else { return f64::NAN };
         let row = |at: usize| (0..N).map(|other| covariance[at][other] * gradient[other]).sum::<f64>();
@@ -84,13 +84,13 @@ where
         if variance > 0.0 { variance.sqrt() } else { f64::NAN }
     }
 
-    /// How much more than the least a curve may cost that is not ruled out; infinite where nothing says what readings err by.
+    /// The largest extra cost of a curve that is not ruled out; infinite if the error of readings is unknown.
     pub fn allowed(&self, variance: f64) -> f64 {
         let allowed = variance * self.quantile * self.quantile;
         if allowed.is_finite() { allowed } else { f64::INFINITY }
     }
 
-    /// How far the parameters move to the end of a function's interval, by the delta method.
+    /// The change of the parameters up to the end of a function's interval, by the delta method.
     fn direction(&self, gradient: &[f64; N]) -> Option<[f64; N]> {
         let covariance = self.covariance.as_ref()?;
         let along: [f64; N] =
@@ -99,8 +99,8 @@ where
         (variance > 0.0).then(|| along.map(|step| self.quantile * step / variance.sqrt()))
     }
 
-    /// The ends of the interval of a function whose value is `value`: those of the delta method where the sum of squares is quadratic that far,
-    /// else those of the profile. Ends beyond `bounds` are open.
+    /// The ends of the interval of a function whose value is `value`: those of the delta method if the sum of squares
+    /// is quadratic that far, else those of the profile. Ends beyond `bounds` are open.
     pub fn ends(
         &self,
         region: &Region<'_, N>,
@@ -123,7 +123,7 @@ where
             _ => [region.end(function, -1.0, bounds[0]), region.end(function, 1.0, bounds[1])],
         };
         let [low, high] = ends.map(|end| end.within(bounds));
-        // The curve that was preferred to the larger one is not ruled out either.
+        // The selected smaller curve is also not ruled out.
         [low.map(|end| end.min(value)), high.map(|end| end.max(value))]
     }
 

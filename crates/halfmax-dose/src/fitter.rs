@@ -1,4 +1,4 @@
-//! Which curve is fitted to readings, and with what is known of the other curves of their file.
+//! Selects and fits the curve for readings, with information from the other curves of the file.
 
 use std::f64::consts::LN_10;
 
@@ -25,13 +25,13 @@ use crate::starts::fit;
 #[derive(Clone, Debug)]
 pub struct CurveFitter {
     params: CurveParams,
-    /// What the curves that are fitted together have in common, once it was learnt.
+    /// The common properties of the curves that are fitted together, once learnt.
     learnt: Option<Learnt>,
-    /// How far intervals reach.
+    /// The quantiles for intervals.
     quantiles: Quantiles,
 }
 
-/// Nominal doses that the curves need.
+/// The nominal doses required for each curve.
 const DOSES_FOR_THREE: usize = 4;
 const DOSES_FOR_FOUR: usize = 5;
 
@@ -41,12 +41,12 @@ impl CurveFitter {
         Self { params, learnt: None, quantiles }
     }
 
-    /// Fits one curve. Whatever the readings are there is an answer; what is wrong with it is in its flags.
+    /// Fits one curve. There is always a result; its flags describe problems.
     pub fn fit(&self, readings: &CurveReadings) -> CurveFit {
         self.fit_sorted(&sorted(readings), readings.divisions, &mut Band::default()).0
     }
 
-    /// The fit, its curve at the doses of a band, and the readings without outliers, where there are any.
+    /// The fit, its curve at the doses of a band, and the readings without outliers, if there are any.
     pub(crate) fn fit_sorted(
         &self,
         sorted: &Sorted,
@@ -78,7 +78,7 @@ impl CurveFitter {
             kept = kept.means(limits.pull.batches);
         } else if limits.pull.batches > 0.0 {
             let apart = Kept::new(used).by_batch(used, limits.pull.batches, &minimum.theta);
-            // Without a degree of freedom left, nothing would say what readings err by.
+            // Without a remaining degree of freedom, the error of readings would be unknown.
             if apart.freedom(free) > 0 {
                 kept = apart;
             } else {
@@ -95,13 +95,13 @@ impl CurveFitter {
             wider => {
                 let (chosen, model) = self.choose(&kept, largest, &sorted.ln_doses);
                 readings_kept.plain(&mut fit, &chosen, model, band);
-                // The log-logistic curve was asked for: what it does not show is said.
+                // The user requested a log-logistic curve, so only flag what it does not show.
                 if let Some(wider) = wider {
                     fit.flags.insert(wider.flag());
                 }
             }
         }
-        // By all readings: a rise that was left out is a rise.
+        // Use all readings, because a rise that was left out is still a rise.
         let all = Kept::new(sorted);
         if rises(&all, usual_error(&all, &fit)) {
             fit.flags.insert(Flag::NonMonotone);
@@ -113,7 +113,7 @@ impl CurveFitter {
         (fit, rest)
     }
 
-    /// A second phase or a rise at low doses, where the data choose the curve, and the p value of the test.
+    /// A second phase or a rise at low doses, if the data select the curve, and the p value of the test.
     fn wider(&self, used: &Sorted, kept: &Kept, largest: &Candidate) -> (Option<Wider>, f64) {
         if !matches!(self.params.model, ModelChoice::Auto | ModelChoice::AutoFixedTop) {
             return (None, f64::NAN);
@@ -122,24 +122,29 @@ impl CurveFitter {
         Search { params: &self.params, learnt: &learnt, sorted: used, kept, plain: largest }.run()
     }
 
-    /// Fits curves on all threads, in their order. What they have in common is learnt from all of them first: the distribution of Hill slopes
-    /// (where [`CurveParams::hill_prior`] is so), tops, what batches differ by, and what readings err by, which helps curves of few readings. With
-    /// [`HillPrior::None`] nothing is learnt: each curve is fitted as if it were alone.
+    /// Fits curves on all threads and returns them in order. First learns their common properties: the distribution of
+    /// Hill slopes (if [`CurveParams::hill_prior`] is learnt), tops, the variation of batches, and the error of
+    /// readings. This helps curves with few readings. With [`HillPrior::None`], nothing is learnt and each curve is
+    /// fitted alone.
     ///
     /// # Errors
-    /// If a curve's lists differ in length (doses, viabilities, batches where given), or the user asked to stop.
+    /// If a curve's lists differ in length (doses, viabilities, batches if given), or the user asked to stop.
     pub fn fit_all(&self, curves: &[CurveReadings], progress: &dyn Progress) -> Result<Vec<CurveFit>> {
-        /// Curves fitted between two looks at whether to stop.
+        /// The number of curves fitted between two checks for a stop.
         const AT_A_TIME: usize = 4096;
         if let Some(at) = curves.iter().position(|curve| curve.dose_um.len() != curve.viability.len()) {
             let (doses, values) = (curves[at].dose_um.len(), curves[at].viability.len());
-            return Err(Error::data(format!("curve {at}: {doses} doses and {values} viabilities")));
+            return Err(Error::data(format!(
+                "curve {at}: {doses} doses but {values} viabilities, expected the same number"
+            )));
         }
         let differs =
             |curve: &CurveReadings| curve.batch.is_some_and(|batch| batch.len() != curve.dose_um.len());
         if let Some(at) = curves.iter().position(differs) {
             let (doses, batches) = (curves[at].dose_um.len(), curves[at].batch.map_or(0, <[u32]>::len));
-            return Err(Error::data(format!("curve {at}: {doses} doses and {batches} batches")));
+            return Err(Error::data(format!(
+                "curve {at}: {doses} doses but {batches} batches, expected the same number"
+            )));
         }
         let fitter = if self.learnt.is_some() { self.clone() } else { self.learning_from(curves) };
         let mut fits = Vec::with_capacity(curves.len());
@@ -150,13 +155,15 @@ impl CurveFitter {
         Ok(fits)
     }
 
-    /// Of so many curves, the positions of those that are learnt from: all, or a thousand, drawn evenly over the file.
+    /// The positions of the curves to learn from, out of `curves` curves: all, or a thousand spread evenly over the
+    /// file.
     pub fn learns_from(curves: usize) -> Vec<usize> {
         sample(curves)
     }
 
-    /// The fitter with what some curves have in common, as at most a thousand of them say (see [`Self::learns_from`]); nothing with [`HillPrior::None`]. It is
-    /// then used for all that the fitter fits, as where a file is fitted part by part.
+    /// The fitter with the common properties of some curves, learnt from at most a thousand of them (see
+    /// [`Self::learns_from`]). With [`HillPrior::None`], nothing is learnt. The fitter then applies these properties to
+    /// every fit, for example if a file is fitted in parts.
     #[must_use]
     pub fn learning_from(&self, curves: &[CurveReadings]) -> Self {
         if self.params.hill_prior == HillPrior::None {
@@ -167,17 +174,17 @@ impl CurveFitter {
         Self { learnt: Some(Learnt::of(own)), ..self.clone() }
     }
 
-    /// The parameters it was made of.
+    /// The parameters of the fitter.
     pub fn params(&self) -> &CurveParams {
         &self.params
     }
 
-    /// What was learnt from curves that are fitted together; nothing before.
+    /// The properties learnt from curves that are fitted together; empty before learning.
     pub fn learnt(&self) -> Learnt {
         self.learnt.unwrap_or_default()
     }
 
-    /// A curve by itself, by least squares; none with too few doses.
+    /// A single curve by least squares; `None` with too few doses.
     fn own(&self, readings: &CurveReadings) -> Option<Own> {
         let sorted = sorted(readings);
         let wanted = self.wanted(sorted.nominal_doses())?;
@@ -187,7 +194,7 @@ impl CurveFitter {
         let alone = kept.candidate(limits, &minimum, &Learnt::default());
         let falls = alone.theta[1] < alone.theta[0];
         let explained = if falls { kept.total - alone.squares } else { 0.0 };
-        // A parameter at the end of its range explains nothing.
+        // A parameter at the end of its range does not count as fitted.
         let held = (0..4).filter(|at| limits.holds(*at, alone.theta[*at])).count();
         let freedom = kept.freedom(limits.free());
         let freedom = freedom + if freedom > 0 { held } else { 0 };
@@ -217,7 +224,7 @@ impl CurveFitter {
         }
     }
 
-    /// The largest curve that so many doses allow; none where there are too few.
+    /// The largest curve for this number of doses; `None` if there are too few.
     fn wanted(&self, doses: usize) -> Option<FittedModel> {
         let wanted = match self.params.model {
             ModelChoice::ThreeParameter | ModelChoice::AutoFixedTop => FittedModel::ThreeParameter,
@@ -228,23 +235,23 @@ impl CurveFitter {
         (doses >= DOSES_FOR_THREE).then_some(wanted)
     }
 
-    /// How much the top and the slope are drawn to usual ones, for readings of this variance.
+    /// The priors on the top and the slope, for readings of this variance.
     fn pull(&self, variance: f64, sorted: &Sorted) -> Pull {
         let ln_hill = match self.params.hill_prior {
             HillPrior::None => None,
             HillPrior::Given { median, spread } => Some([median.ln(), spread]),
             HillPrior::Learnt => Some(self.learnt().ln_hill.unwrap_or(HillPrior::WEAK)),
         };
-        // Without a degree of freedom nothing says what readings err by: as plate readers do.
+        // Without a degree of freedom the error is unknown, so assume the error of plate readers.
         let variance =
             if variance.is_finite() { variance.max(LEAST_ERROR.powi(2)) } else { USUAL_ERROR.powi(2) };
         let mut pull = Pull::NONE;
         let several = sorted.batch.iter().any(|batch| *batch != 0);
         let not_told = self.learnt().batches_not_told && !several;
         if let Some(spread) = self.learnt().batches.filter(|_| several || not_told) {
-            // Of the readings without what batches differ by.
+            // The variance of readings without the variation of batches.
             let variance = self.learnt().variance.map_or(variance, |[variance, _]| variance);
-            // The means of doses have the mean of the factors of as many batches as a dose has readings.
+            // The mean of a dose contains the mean of as many batch factors as the dose has readings.
             let count =
                 if not_told { sorted.values.len() as f64 / sorted.ln_doses.len() as f64 } else { 1.0 };
             pull.batches = variance * count / (spread * spread);
@@ -269,7 +276,7 @@ impl CurveFitter {
         Limits::new([top, params.bottom, [ends[0] - beyond, ends[1] + beyond], hill])
     }
 
-    /// The log-logistic curve that is kept: the largest, a smaller one, or a constant.
+    /// Selects the log-logistic curve: the largest, a smaller one, or a constant.
     fn choose(&self, kept: &Kept, largest: Candidate, ln_doses: &[f64]) -> (Candidate, FittedModel) {
         let model = |candidate: &Candidate| match candidate.limits.is_free(0) {
             true => FittedModel::FourParameter,
@@ -295,17 +302,17 @@ impl CurveFitter {
     }
 }
 
-/// The mean of the readings kept at the highest tested dose.
+/// The mean of the kept readings at the highest tested dose.
 fn highest(kept: &Kept, dose: f64) -> f64 {
     let last = kept.doses.last().filter(|level| level.ln_dose >= dose.ln() - 1e-9);
     last.map_or(f64::NAN, |level| level.mean)
 }
 
-/// Readings err by at least as much, and by as much where nothing says it, as fractions of the control.
+/// The smallest error of readings, and the error if it is unknown, as a fraction of the control.
 const LEAST_ERROR: f64 = 0.001;
 pub(crate) const USUAL_ERROR: f64 = 0.05;
 
-/// The readings of a curve that can be used, by dose.
+/// The usable readings of a curve, by dose.
 pub(crate) fn sorted(readings: &CurveReadings) -> Sorted {
     let pairs = || readings.dose_um.iter().zip(readings.viability).enumerate();
     let usable =
@@ -313,7 +320,7 @@ pub(crate) fn sorted(readings: &CurveReadings) -> Sorted {
     let Some(batch) = readings.batch.filter(|batch| batch.len() == readings.dose_um.len()) else {
         return Sorted::new(pairs().filter(usable).map(|(_, (dose, value))| (dose.ln(), *value)).collect());
     };
-    // Numbered anew for each curve; of more than can be told apart, none are.
+    // Batches are renumbered for each curve; with too many batches, all are ignored.
     let mut known: Vec<u32> = pairs().filter(usable).map(|(at, _)| batch[at]).collect();
     known.sort_unstable();
     known.dedup();
@@ -325,8 +332,9 @@ pub(crate) fn sorted(readings: &CurveReadings) -> Sorted {
     Sorted::with_batches(triples.collect())
 }
 
-/// What readings err by, by how far each dose lies from the middle of those beside it (Gasser, Sroka & Jennen-Steinmetz 1986), the middle such
-/// distance: a rise makes the residual standard error large, and would hide itself.
+/// The error of readings: the median distance of each dose from the interpolation of its neighbours (Gasser, Sroka &
+/// Jennen-Steinmetz 1986). The residual standard error cannot be used, because a rise inflates it and would hide
+/// itself.
 fn usual_error(all: &Kept, fit: &CurveFit) -> f64 {
     let off = |three: &[Level]| {
         ((three[0].mean + three[2].mean) / 2.0 - three[1].mean).abs() * three[1].weight.sqrt()

@@ -1,16 +1,18 @@
+//! Flags: warnings about a fitted curve.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Something to know before a curve is used.
+/// A warning to check before using a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Flag {
     /// Fewer than four doses above 0, or too few readings: no curve was fitted.
     TooFewDoses,
-    /// The F test finds no curve better than a constant; nor, where it has fewer than three degrees of freedom (those that other curves lend counted),
-    /// does Mann's test of whether the means of the doses fall.
+    /// The F test does not find a curve better than a constant. With fewer than three degrees of freedom (including
+    /// those borrowed from other curves), Mann's test for a fall of the dose means does not either.
     Flat,
     /// The viability rises with the dose.
     Increasing,
@@ -26,12 +28,12 @@ pub enum Flag {
     NonMonotone,
     /// R² below 0.5 for a curve that is not flat, or a residual standard error above 0.25.
     PoorFit,
-    /// The EC50 or the Hill slope is at the end of the range allowed: it is not known.
+    /// The EC50 or the Hill slope is at the end of the allowed range, so it is unknown.
     AtLimit,
     /// Outliers were left out.
     Outliers,
-    /// The readings are too few to tell a curve from a constant: the F test has fewer than three degrees of freedom, Mann's test finds no fall, and yet
-    /// the means of the doses differ by more than 0.2. There is no position of an IC50.
+    /// The readings are too few to tell a curve from a constant: the F test has fewer than three degrees of freedom,
+    /// Mann's test finds no fall, but the means of the doses differ by more than 0.2. The IC50 has no position.
     TooFewToTell,
     /// The 95 % interval of the IC50 or the EC50 has an open end: the tested doses do not bound it.
     OpenInterval,
@@ -110,7 +112,7 @@ impl Flags {
         self.0 & (1 << flag as u8) != 0
     }
 
-    /// Whether none is set.
+    /// Whether no flag is set.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -1,15 +1,16 @@
-//! Whether readings fall at all: the tests of a curve against a constant where the F test has no power.
+//! Tests whether readings fall at all, for cases in which the F test of a curve against a constant has no power.
 
 use crate::fitter::USUAL_ERROR;
 use crate::kept::{Candidate, Kept};
 use crate::least_squares::Level;
 
-/// Whether the F test of a curve against a constant can find anything: with fewer degrees of freedom only what is nearly exact is found.
+/// Whether the F test of a curve against a constant has power. With fewer degrees of freedom it finds only nearly exact
+/// curves.
 pub(crate) fn has_power(candidate: &Candidate) -> bool {
     candidate.variance.1 >= 3.0
 }
 
-/// Whether the doses' means differ by more than readings usually err by.
+/// Whether the means of the doses differ by more than the usual error of readings.
 pub(crate) fn varies(kept: &Kept) -> bool {
     let range = kept.doses.iter().map(|level| level.mean);
     let [low, high] =

@@ -1,4 +1,4 @@
-//! Growth-rate inhibition: responses that do not depend on how often the control divided.
+//! Growth-rate inhibition: responses that do not depend on the number of divisions of the control.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::model::Target;
 use crate::robust::Sorted;
 use crate::starts::fit;
 
-/// Growth-rate metrics of one curve (Hafner et al. 2016, *Nature Methods* 13, 521). NaN where not known.
+/// Growth-rate metrics of one curve (Hafner et al. 2016, *Nature Methods* 13, 521). NaN if unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GrowthMetrics {
     /// The dose in µM at which the fitted GR curve is 0.5; its standard error is in decades. Only within the tested doses.
@@ -24,7 +24,7 @@ pub struct GrowthMetrics {
     pub gr_max: f64,
     /// GRmax as the authors' R package GRmetrics computes it: the lower of the mean GR values at the two highest doses.
     pub gr_max_lowest_of_two: f64,
-    /// The plateau of the fitted GR curve at high doses, GR∞. The curve is fitted to the viabilities that it leaves.
+    /// The plateau of the fitted GR curve at high doses, GR∞. The curve is fitted on the viability scale.
     pub gr_infinity: f64,
     /// The area over the GR values, `∫ (1 − GR) d log dose` by trapezoids through the means at each dose, divided by the width
     /// of the tested range of log doses: 0 without effect.
@@ -32,7 +32,7 @@ pub struct GrowthMetrics {
 }
 
 impl GrowthMetrics {
-    /// What is not known.
+    /// Unknown metrics.
     pub const NONE: Self = Self {
         gr50: Estimate::NONE,
         gr_max: f64::NAN,
@@ -42,7 +42,7 @@ impl GrowthMetrics {
     };
 }
 
-/// The GR value of a relative viability where the control divided `divisions` times (Hafner et al. 2016, equation 1):
+/// The GR value of a relative viability if the control divided `divisions` times (Hafner et al. 2016, equation 1):
 /// `2^(log2(x / x0) / log2(x_control / x0)) − 1`. A viability of 0 or less has the value −1.
 ///
 /// ```
@@ -58,24 +58,24 @@ pub fn growth_rate_value(viability: f64, divisions: f64) -> f64 {
     ((viability.log2() + divisions) / divisions).exp2() - 1.0
 }
 
-/// The viability at which the GR value is so large where the control divided `divisions` times: [`growth_rate_value`] the other way round.
+/// The viability at this GR value if the control divided `divisions` times: the inverse of [`growth_rate_value`].
 fn viability_of(rate: f64, divisions: f64) -> f64 {
     ((rate - DEAD) / (1.0 - DEAD)).powf(divisions)
 }
 
-/// What a curve of growth rates is fitted to.
+/// The data for a curve of growth rates.
 pub(crate) struct Grown<'a> {
-    /// The readings kept, and as the viability curve sees them.
+    /// The kept readings, and the same readings as the viability curve uses them.
     pub used: &'a Sorted,
     pub kept: &'a Kept,
-    /// What the other curves say of the error of readings.
+    /// The error of readings, learnt from the other curves.
     pub learnt: &'a Learnt,
-    /// How often the control divided.
+    /// The number of divisions of the control.
     pub divisions: f64,
 }
 
-/// The metrics. The GR curve has its top at 1 (Hafner et al. 2016), and is fitted to the viabilities that it leaves; it is a
-/// constant where the F test at 5 % does not find it better. Fills in the doses of effects on growth rates.
+/// The metrics. The GR curve has its top at 1 (Hafner et al. 2016), and is fitted on the viability scale. It is a
+/// constant if the F test at 5 % does not find the curve better. Also fills in the doses of effects on growth rates.
 pub(crate) fn growth_metrics(
     grown: &Grown,
     quantiles: &Quantiles,
@@ -153,7 +153,7 @@ mod tests {
     fn a_curve_that_rises_at_the_last_dose_is_lowest_before_it() {
         let readings = [1.0, 0.8, 0.3, 0.5].into_iter().zip(0..).map(|(value, at)| (f64::from(at), value));
         let metrics = metrics_of(readings.collect(), 1.0);
-        // Of one division: a rate of 1 doubles, of 0 keeps the number of cells.
+        // With one division, a rate of 1 doubles the number of cells and a rate of 0 keeps it.
         let gr = |viability: f64| 2.0 * viability - 1.0;
         assert!((metrics.gr_max - gr(0.5)).abs() < 1e-12, "{metrics:?}");
         assert!((metrics.gr_max_lowest_of_two - gr(0.3)).abs() < 1e-12, "{metrics:?}");

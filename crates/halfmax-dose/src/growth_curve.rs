@@ -1,16 +1,17 @@
-//! A curve of growth rates as the viability that it leaves, so that it is fitted to readings as they err: growth rates themselves err the more the fewer cells live.
+//! A curve of growth rates expressed as viability. It is fitted on this scale because readings have a constant error
+//! there, while growth rates have a larger error the fewer cells live.
 
 use crate::model::{Curve, by_quadrature};
 use crate::shape::share_of_top;
 
-/// The GR value when all are dead.
+/// The GR value when all cells are dead.
 pub(crate) const DEAD: f64 = -1.0;
 
-/// The GR value at low and at high doses, the logarithms of the dose half way between them and of the Hill slope, the divisions of the control, and the GR value when all
-/// are dead. The last two are known.
+/// The GR value at low and at high doses, the logarithms of the dose half way between them and of the Hill slope, the
+/// divisions of the control, and the GR value when all cells are dead. The last two are known.
 pub(crate) type GrowthTheta = [f64; 6];
 
-/// A curve of growth rates whose slope is no logarithm any more.
+/// A curve of growth rates with its slope as a plain number.
 pub(crate) struct Ready {
     top: f64,
     bottom: f64,
@@ -20,11 +21,11 @@ pub(crate) struct Ready {
     dead: f64,
 }
 
-/// The least share of the way from death to the control's growth that has a power.
+/// The smallest fraction of the way from death to the control's growth that is raised to a power.
 const LEAST: f64 = 1e-12;
 
 impl Ready {
-    /// The share of the top, the exponent, the GR value, and how far that is from death, the control being 1.
+    /// The weight of the top, the exponent, the GR value, and its distance from death relative to the control.
     fn parts(&self, ln_dose: f64) -> [f64; 4] {
         let (share, exponent) = share_of_top(ln_dose, self.ln_ec50, self.hill);
         let rate = self.bottom + (self.top - self.bottom) * share;

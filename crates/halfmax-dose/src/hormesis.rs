@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Curve, by_quadrature, search_fall};
 use crate::shape::{share_of_top, softplus};
 
-/// A log-logistic curve with a rise at low doses, `y = bottom + (top − bottom + rise · x) / (1 + (x / scale)^hill)` (Brain & Cousens 1989, *Weed
-/// Research* 29, 93; BC.5 of the R package drc). Its dose parameter is no EC50, and its slope is above 1.
+/// A log-logistic curve with a rise at low doses, `y = bottom + (top − bottom + rise · x) / (1 + (x / scale)^hill)`
+/// (Brain & Cousens 1989, *Weed Research* 29, 93; BC.5 of the R package drc). Its dose parameter is not an EC50, and
+/// its slope is above 1.
 ///
 /// ```
 /// use halfmax_dose::BrainCousens;
@@ -21,15 +22,15 @@ pub struct BrainCousens {
     pub top: f64,
     /// The viability that the curve approaches at high doses.
     pub bottom: f64,
-    /// The dose at which the fall is half done, were there no rise; in the unit of the doses, above 0.
+    /// The dose of half the fall if there were no rise; in the unit of the doses, above 0.
     pub scale: f64,
     /// The slope; above 1.
     pub hill: f64,
-    /// How fast the viability rises with the dose at first; 0 or more.
+    /// The initial rise of the viability with the dose; 0 or more.
     pub rise: f64,
 }
 
-/// The parameters in which it is fitted: top, bottom, ln scale, ln slope, and the rise at a dose of the scale.
+/// The fitted parameters: top, bottom, ln scale, ln slope, and the rise at a dose equal to the scale.
 pub(crate) type HormeticTheta = [f64; 5];
 
 impl BrainCousens {
@@ -48,7 +49,7 @@ impl BrainCousens {
     }
 }
 
-/// A curve whose slope is no logarithm any more.
+/// A curve with its slope as a plain number.
 pub(crate) struct Ready {
     top: f64,
     bottom: f64,
@@ -58,7 +59,7 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    /// The share of the top, the dose over the scale times that share, and the exponent.
+    /// The weight of the top, the dose divided by the scale times that weight, and the exponent.
     fn parts(&self, ln_dose: f64) -> [f64; 3] {
         let (share, exponent) = share_of_top(ln_dose, self.ln_scale, self.hill);
         let risen = (ln_dose - self.ln_scale - softplus(exponent)).clamp(-700.0, 700.0).exp();
@@ -92,7 +93,7 @@ impl Curve<5> for HormeticTheta {
 
     fn falls_through(&self, level: f64) -> Option<f64> {
         let ready = self.ready();
-        // The rise falls off as the dose to the power of 1 less the slope.
+        // The rise decays as the dose to the power of 1 minus the slope.
         let far = 30.0 / (ready.hill - 1.0).max(0.1);
         let range = [ready.ln_scale - 40.0 / ready.hill, ready.ln_scale + far.min(60.0)];
         search_fall(|ln_dose| Self::value(&ready, ln_dose), level, range)

@@ -1,4 +1,4 @@
-//! The readings that a curve is fitted to, and the curves that are tried on them.
+//! The readings for a fit, and the candidate curves.
 
 use crate::distributions::f_upper_tail;
 use crate::learnt::Learnt;
@@ -7,21 +7,22 @@ use crate::model::Curve;
 use crate::robust::Sorted;
 use crate::shape::Theta;
 
-/// One curve tried on the readings kept.
+/// A candidate curve for the kept readings.
 #[derive(Clone, Copy)]
 pub(crate) struct Candidate<const N: usize = 4> {
     pub limits: Limits<N>,
     pub theta: [f64; N],
-    /// The sum of squares of the readings about the curve, without the pull.
+    /// The sum of squares of the readings about the curve, without the priors.
     pub squares: f64,
-    /// The variance of a reading, with what other curves say of it, and its degrees of freedom.
+    /// The variance of a reading, moderated by other curves, and its degrees of freedom.
     pub variance: (f64, f64),
-    /// What intervals are taken from.
+    /// The basis of intervals.
     pub spread: Spread<N>,
 }
 
-/// What the intervals of a curve are taken from: the curve itself, or the larger one that it was preferred to. That the top is
-/// the control's was then found in these same readings; intervals that took it as known held the truth in 92 % of cases.
+/// The basis of a curve's intervals: the curve itself, or the larger curve that was rejected. In the second case, the
+/// same readings showed that the top equals the control; intervals that assumed a known top covered the truth in only
+/// 92 % of cases.
 #[derive(Clone, Copy)]
 pub(crate) struct Spread<const N: usize = 4> {
     pub limits: Limits<N>,
@@ -29,23 +30,23 @@ pub(crate) struct Spread<const N: usize = 4> {
     pub variance: (f64, f64),
 }
 
-/// The readings kept, as every candidate sees them.
+/// The kept readings, as used by every candidate.
 pub(crate) struct Kept {
-    /// The readings of each dose, and batch where batches differ.
+    /// The readings of each dose, and of each batch if batches differ.
     pub levels: Vec<Level>,
     /// The readings of each dose.
     pub doses: Vec<Level>,
     pub n: usize,
-    /// What readings of one dose differ by: no curve explains it.
+    /// The sum of squares within doses, which no curve explains.
     pub within: f64,
     /// The sum of squares about the mean.
     pub total: f64,
     pub mean: f64,
-    /// The penalty on the factors of batches ([`Pull::batches`]); 0 where they are not told apart.
+    /// The penalty on the batch factors ([`Pull::batches`]); 0 if batches are ignored.
     pub batches: f64,
-    /// The degrees of freedom that those factors take.
+    /// The degrees of freedom used by these factors.
     pub spent: f64,
-    /// What readings of one dose differ by, where the curve is fitted to the means of doses alone; see [`Self::means`].
+    /// The sum of squares within doses, if the curve is fitted only to the means of doses; see [`Self::means`].
     pub set_aside: Option<f64>,
 }
 
@@ -70,15 +71,16 @@ impl Kept {
         }
     }
 
-    /// The means of doses alone, of readings that differ in a factor for each batch that nothing tells apart. All means have one factor, the mean of those of
-    /// the batches, penalised so. It takes no degree of freedom: it stands for the top, which is then known from the other curves.
+    /// Keeps only the means of doses, for readings with a factor per unmarked batch. All means share one factor, the
+    /// mean of the batch factors, with this penalty. It uses no degree of freedom, because it replaces the top, which
+    /// is then known from the other curves.
     pub fn means(self, batches: f64) -> Self {
         let flat: Theta = [self.mean, self.mean, 0.0, 0.0];
         let total = cost(&self.doses, &Pull::of_batches(batches), &flat);
         Self { n: self.doses.len(), within: 0.0, set_aside: Some(self.within), total, batches, ..self }
     }
 
-    /// The same with batches told apart, whose factors are penalised so (see [`Pull::batches`]), about a curve.
+    /// The same with separate batches, whose factors have this penalty (see [`Pull::batches`]), about a curve.
     pub fn by_batch(self, sorted: &Sorted, batches: f64, theta: &Theta) -> Self {
         let levels = sorted.levels_by_batch();
         let between: f64 = levels.iter().map(|level| level.weight * level.mean * level.mean).sum();
@@ -86,14 +88,14 @@ impl Kept {
         let curve = theta.ready();
         let sums = sums_of_batches(&levels, |ln_dose| Theta::value(&curve, ln_dose));
         let spent = sums.iter().map(|own| own.curve / (batches + own.curve)).sum();
-        // About a constant batches differ as well.
+        // Batches differ about a constant as well.
         let flat: Theta = [self.mean, self.mean, 0.0, 0.0];
         let within = (all - between).max(0.0);
         let total = within + cost(&levels, &Pull::of_batches(batches), &flat);
         Self { levels, within, total, batches, spent, ..self }
     }
 
-    /// A curve of least cost, as a candidate.
+    /// A minimum as a candidate.
     pub fn candidate<const N: usize>(
         &self,
         limits: Limits<N>,
@@ -106,12 +108,13 @@ impl Kept {
         Candidate { limits, theta: minimum.theta, squares, variance, spread }
     }
 
-    /// The degrees of freedom that so many parameters leave.
+    /// The residual degrees of freedom with this number of parameters.
     pub fn freedom(&self, parameters: usize) -> usize {
         self.n.saturating_sub(parameters + self.spent.round() as usize)
     }
 
-    /// The variance of the mean of the readings, for a variance of readings of 1: with that of the factors of batches, which move the mean.
+    /// The variance of the mean of the readings, for a reading variance of 1. It includes the variance of the batch
+    /// factors, which move the mean.
     pub fn uncertainty_of_mean(&self) -> f64 {
         let mut weights = [0.0; MOST_BATCHES];
         self.levels.iter().for_each(|level| weights[level.batch as usize] += level.weight);
@@ -129,7 +132,7 @@ impl Kept {
         if freedom > 0.0 { f_upper_tail(f, more, freedom) } else { f64::NAN }
     }
 
-    /// Akaike's criterion with the correction for few readings, the variance counted as a parameter.
+    /// Akaike's criterion with the correction for few readings, counting the variance as a parameter.
     pub fn aicc<const N: usize>(&self, candidate: &Candidate<N>) -> f64 {
         let (n, k) = (self.n as f64, candidate.limits.free() as f64 + 1.0);
         if n - k - 1.0 <= 0.0 {

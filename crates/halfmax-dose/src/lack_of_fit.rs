@@ -1,13 +1,13 @@
-//! Whether replicates agree better with each other than with the curve.
+//! The lack-of-fit test: whether replicates agree better with each other than with the curve.
 
 use crate::distributions::f_upper_tail;
 use crate::least_squares::MOST_BATCHES;
 use crate::robust::Sorted;
 
-/// Rounds in which doses and batches are solved for by turns.
+/// The number of rounds that alternate between doses and batches.
 const ROUNDS: usize = 40;
 
-/// The readings of one curve, as the test sees them.
+/// The inputs of the test for one curve.
 pub(crate) struct LackOfFit<'a> {
     pub sorted: &'a Sorted,
     /// The fitted viability at each dose.
@@ -16,14 +16,16 @@ pub(crate) struct LackOfFit<'a> {
     pub squares: f64,
     /// The parameters of the curve.
     pub parameters: usize,
-    /// The penalty on the factors of batches ([`crate::least_squares::Pull::batches`]), and the degrees of freedom that they take.
+    /// The penalty on the batch factors ([`crate::least_squares::Pull::batches`]), and the degrees of freedom that they
+    /// use.
     pub batches: f64,
     pub spent: f64,
 }
 
 impl LackOfFit<'_> {
-    /// The p value of the F test of the curve against a mean for each nominal dose (the lack-of-fit test: Draper & Smith 1998, section 2.1), where
-    /// batches differ with their factors in both; NaN without replicates, or without more doses than parameters.
+    /// The p value of the F test of the curve against a mean for each nominal dose (the lack-of-fit test: Draper &
+    /// Smith 1998, section 2.1), with batch factors in both models if batches differ. NaN without replicates, or unless
+    /// there are more doses than parameters.
     pub fn p_value(&self) -> f64 {
         let groups = self.sorted.nominal_places();
         let doses = groups.last().map_or(0, |last| last + 1);
@@ -34,14 +36,14 @@ impl LackOfFit<'_> {
         }
         let (lack, pure) = ((doses - self.parameters) as f64, (n - taken) as f64);
         let within = self.within(&groups, doses);
-        // Replicates that agree to rounding are one reading written twice.
+        // Replicates that are equal except for rounding are one reading written twice.
         if within <= 1e-12 * n as f64 {
             return f64::NAN;
         }
         f_upper_tail((self.squares - within) / lack / (within / pure), lack, pure)
     }
 
-    /// The sum of squares about the curve moved by an offset for each dose.
+    /// The sum of squares about the curve plus an offset for each dose.
     fn within(&self, groups: &[usize], doses: usize) -> f64 {
         let place = |at: usize| self.sorted.place[at] as usize;
         let batch = |at: usize| self.sorted.batch.get(at).map_or(0, |batch| *batch as usize);

@@ -1,5 +1,6 @@
-//! What the curves of one file have in common, learnt from all of them: how Hill slopes are distributed, and how much readings err. A curve
-//! with one dose on its slope, or with hardly more readings than parameters, says little of either by itself.
+//! Common properties of the curves of a file, learnt from all of them: the distribution of Hill slopes and the error of
+//! readings. A curve with a single dose on its slope, or with hardly more readings than parameters, determines neither
+//! alone.
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -10,34 +11,34 @@ use crate::model::Curve;
 use crate::robust::Sorted;
 use crate::shape::{Theta, share_of_top};
 
-/// Fewer curves say too little of a file.
+/// The fewest curves to learn from.
 const LEAST_CURVES: usize = 20;
-/// The largest number of degrees of freedom that the error of the other curves is worth.
+/// The largest number of degrees of freedom borrowed from the other curves.
 const MOST_WORTH: f64 = 20.0;
-/// The least spread of ln Hill over curves that is believed.
+/// The smallest accepted spread of ln Hill over curves.
 const LEAST_SPREAD: f64 = 0.25;
 
-/// The p value of the F test against a constant of curves whose slope says something.
+/// The p value of the F test against a constant below which a slope is informative.
 const CLEARLY: f64 = 0.01;
 
-/// What was learnt: distributions over the curves of a file.
+/// Learnt properties: distributions over the curves of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Learnt {
     /// The mean and the standard deviation of the top.
     pub top: Option<[f64; 2]>,
-    /// The mean and the standard deviation of the bottom, where curves are alike in it.
+    /// The mean and the standard deviation of the bottom, if the curves share it.
     pub bottom: Option<[f64; 2]>,
     /// The mean and the standard deviation of ln Hill.
     pub ln_hill: Option<[f64; 2]>,
-    /// The variance of a reading, and how many degrees of freedom it is worth.
+    /// The variance of a reading, and its prior degrees of freedom.
     pub variance: Option<[f64; 2]>,
-    /// The standard deviation of the factors of batches, where curves have several that differ.
+    /// The standard deviation of the batch factors, if batches differ.
     pub batches: Option<f64>,
-    /// Whether replicates differ as batches do, though nothing says which reading is of which.
+    /// Whether replicates vary like batches, although no column marks the batches.
     pub batches_not_told: bool,
 }
 
-/// One curve of the file, as it is by itself.
+/// One curve of the file, fitted alone.
 pub(crate) struct Own {
     pub levels: Vec<Level>,
     pub limits: Limits,
@@ -45,30 +46,33 @@ pub(crate) struct Own {
     /// The sum of squares of the readings about the curve.
     pub squares: f64,
     pub freedom: usize,
-    /// By how much the sum of squares about the mean is larger; 0 for a curve that rises.
+    /// The explained sum of squares relative to the mean; 0 for a rising curve.
     pub explained: f64,
-    /// How its batches differ, where it has several.
+    /// The differences between its batches, if it has several.
     pub batches: Option<Batches>,
-    /// How its replicates differ, where it has some and nothing tells batches apart.
+    /// The variation of its replicates, if it has replicates without marked batches.
     pub replicates: Option<Replicates>,
 }
 
-/// How the replicates of a curve differ. Where each dose has a reading of each batch, and batches differ in a factor, the replicates of a dose differ by more
-/// than the mean of each dose does from the curve: the mean factor moves all doses alike, and a curve follows it.
+/// The variation of a curve's replicates. If each dose has a reading of each batch, and batches differ by a factor, the
+/// replicates of a dose vary more than the dose means vary about the curve. The mean factor moves all doses alike, and
+/// the curve follows it.
 pub(crate) struct Replicates {
     /// The sum of squares of the means of doses about the curve, and its degrees of freedom.
     pub squares: f64,
     pub freedom: usize,
-    /// The same sum of squares as replicates have it if they err independently, each dose by as much as its own differ.
+    /// The expected sum of squares if replicates err independently, each dose with the variance of its own replicates.
     pub independent: f64,
-    /// Sums over doses: of the variance of replicates times the square of the curve, of that square, and of its own square.
+    /// Sums over doses: the variance of replicates times the squared curve, the squared curve, and the fourth power of
+    /// the curve.
     pub along: [f64; 3],
-    /// The readings of a dose, on average.
+    /// The average number of readings per dose.
     pub count: f64,
 }
 
 impl Replicates {
-    /// Those of readings about a curve with these limits; none where doses have one reading each, or hardly more doses than the curve has parameters.
+    /// The variation of replicates about a curve with these limits. `None` if doses have a single reading, or there are
+    /// hardly more doses than parameters.
     pub fn of(
         sorted: &Sorted,
         levels: &[Level],
@@ -105,17 +109,17 @@ impl Replicates {
     }
 }
 
-/// How the batches of a curve differ: in a factor each.
+/// The differences between the batches of a curve: one factor each.
 pub(crate) struct Batches {
-    /// The sum of squares of the factors about their mean, and the number of batches less one.
+    /// The sum of squares of the factors about their mean, and the number of batches minus one.
     squares: f64,
     freedom: usize,
-    /// The variance of a factor for a variance of readings of 1.
+    /// The variance of a factor for a reading variance of 1.
     error: f64,
 }
 
 impl Own {
-    /// Takes out of the sum of squares what a factor for each batch explains.
+    /// Subtracts the sum of squares that batch factors explain.
     pub fn tell_batches_apart(&mut self, levels: &[Level]) {
         let curve = self.theta.ready();
         let sums = sums_of_batches(levels, |ln_dose| Theta::value(&curve, ln_dose));
@@ -135,21 +139,21 @@ impl Own {
         });
     }
 
-    /// Leaves of its readings the means of doses, where nothing tells batches apart.
+    /// Reduces the readings to dose means, if batches are unmarked.
     fn take_means(&mut self) {
         if let Some(replicates) = &self.replicates {
             (self.squares, self.freedom) = (replicates.squares, replicates.freedom);
         }
     }
 
-    /// The readings of a dose that differ in a factor each, where they do.
+    /// The number of readings per dose that have separate factors, if they do.
     fn factors(&self, learnt: &Learnt) -> Option<f64> {
         let told = self.batches.as_ref().map(|batches| batches.freedom as f64 + 1.0);
         told.or_else(|| self.replicates.as_ref().filter(|_| learnt.batches_not_told).map(|own| own.count))
     }
 }
 
-/// The standard deviation of the factors of batches: what they differ by beyond the error of readings; none where that is not clearly more.
+/// The standard deviation of the batch factors beyond the error of readings; `None` if it is not clearly above 0.
 fn factors_of_batches(curves: &[Own], learnt: &Learnt) -> Option<f64> {
     let [variance, _] = learnt.variance?;
     let of: Vec<&Batches> = curves.iter().filter_map(|own| own.batches.as_ref()).collect();
@@ -159,15 +163,17 @@ fn factors_of_batches(curves: &[Own], learnt: &Learnt) -> Option<f64> {
     let freedom = of.iter().map(|batches| batches.freedom).sum::<usize>() as f64;
     let found = of.iter().map(|batches| batches.squares).sum::<f64>() / freedom;
     let by_chance = variance * of.iter().map(|batches| batches.error).sum::<f64>() / of.len() as f64;
-    // Of pure chance the ratio is 1, within 2.6 of its standard errors in 99 of 100 files.
+    // By chance alone the ratio is 1, within 2.6 standard errors in 99 of 100 files.
     (found > by_chance * (1.0 + 2.6 * (2.0 / freedom).sqrt())).then(|| (found - by_chance).sqrt())
 }
 
-/// The sum of squares of the means of doses about curves, as a share of what independent replicates let expect: below this they are not independent. In simulated
-/// files of 300 and of 1,000 curves without batches it was 0.86 (five doses) to 1.1: curves of few doses take more than their number of parameters.
+/// The sum of squares of dose means about curves, as a fraction of the expectation for independent replicates. Below
+/// this value, replicates are not independent. In simulated files of 300 and 1,000 curves without batches it was 0.86
+/// (five doses) to 1.1: curves with few doses use more than their number of parameters.
 const INDEPENDENT: f64 = 0.85;
 
-/// The standard deviation of the factors of batches that nothing tells apart, by the replicates of curves that fall; none where replicates may well be independent.
+/// The standard deviation of unmarked batch factors, estimated from the replicates of falling curves; `None` if
+/// replicates may be independent.
 fn factors_of_replicates<'a>(curves: impl Iterator<Item = &'a Own>) -> Option<f64> {
     let of: Vec<&Replicates> = curves.filter_map(|own| own.replicates.as_ref()).collect();
     if of.len() < LEAST_CURVES {
@@ -181,7 +187,7 @@ fn factors_of_replicates<'a>(curves: impl Iterator<Item = &'a Own>) -> Option<f6
     }
     let sum = |value: fn(&Replicates) -> f64| of.iter().map(|own| value(own)).sum::<f64>();
     let variance = sum(|own| own.squares) / sum(|own| own.freedom as f64);
-    // The variance of replicates is that of a reading and, of the factors, that times the square of the curve.
+    // The variance of replicates is the reading variance plus the factor variance times the squared curve.
     let squared = (sum(|own| own.along[0]) - variance * sum(|own| own.along[1])) / sum(|own| own.along[2]);
     (squared > 0.0).then(|| squared.sqrt())
 }
@@ -194,7 +200,7 @@ impl Learnt {
         };
         let mut learnt = Self { variance: variance(&curves), ..Self::default() };
         let falls = |own: &&Own, learnt: &Self| {
-            // Those of the curve beside the mean.
+            // The parameters of the curve besides the mean.
             let more = own.limits.free() as f64 - 1.0;
             let (variance, freedom) = learnt.moderated(own.squares, own.freedom);
             freedom > 0.0
@@ -215,7 +221,8 @@ impl Learnt {
         Self { top: tops(&curves, &learnt), bottom: bottoms(&curves, &falls, &learnt), ..learnt }
     }
 
-    /// The variance of a curve's readings and its degrees of freedom, with what the other curves say (Smyth 2004, eq. 3 ff.).
+    /// The variance of a curve's readings and its degrees of freedom, moderated by the other curves (Smyth 2004, eq. 3
+    /// ff.).
     pub(crate) fn moderated(&self, squares: f64, freedom: usize) -> (f64, f64) {
         let own = freedom as f64;
         match self.variance {
@@ -225,8 +232,8 @@ impl Learnt {
     }
 }
 
-/// The variance that readings have in common and how many degrees of freedom it is worth, from sums of squares and their degrees of freedom
-/// (Smyth 2004, section 6.2); none from fewer than `least`.
+/// The common variance of readings and its prior degrees of freedom, from sums of squares and their degrees of freedom
+/// (Smyth 2004, section 6.2); `None` from fewer than `least`.
 pub(crate) fn common_variance(sums: impl Iterator<Item = (f64, usize)>, least: usize) -> Option<[f64; 2]> {
     let mut logs: Vec<(f64, f64)> = sums
         .filter(|(squares, freedom)| *freedom > 0 && *squares > 0.0)
@@ -238,7 +245,8 @@ pub(crate) fn common_variance(sums: impl Iterator<Item = (f64, usize)>, least: u
     if logs.len() < least {
         return None;
     }
-    // A few curves that no model fits must not say what readings err by: the middle says it, and what lies far above counts as not so far.
+    // A few curves that no model fits must not determine the error of readings. Therefore values far above the median
+    // are capped.
     logs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let middle = logs[logs.len() / 2].0;
     logs.iter_mut().for_each(|(log, expected)| *log = log.min(middle + 3.0 * expected.sqrt()));
@@ -251,22 +259,22 @@ pub(crate) fn common_variance(sums: impl Iterator<Item = (f64, usize)>, least: u
     Some([variance, worth])
 }
 
-/// The least spread of tops that is believed: what a few hundred tops that are known to within 0.02 each cannot tell from none.
+/// The smallest accepted spread of tops. A few hundred tops, each known to within 0.02, cannot distinguish it from 0.
 const LEAST_SPREAD_OF_TOPS: f64 = 0.005;
-/// A plateau that is known less well, or a top that lies further from the control, says nothing of the others.
+/// A plateau that is known less well, or a top further from the control, gives no information about the others.
 const KNOWN: f64 = 0.2;
 
-/// What some values have in common.
+/// The common distribution of some values.
 struct Common {
     mean: f64,
-    /// The mean by what is known of each alone, as if they were the same: it rests on those that are known best.
+    /// The mean weighted by the precision of each value, as if all were equal.
     middle: f64,
-    /// The variance that they differ by beyond their own, and its standard error.
+    /// The variance between values beyond their own variances, and its standard error.
     variance: f64,
     error: f64,
 }
 
-/// What values have in common (DerSimonian & Laird 1986), each with its own variance; none of too few.
+/// The common distribution of values with individual variances (DerSimonian & Laird 1986); `None` with too few values.
 fn common(values: &[(f64, f64)]) -> Option<Common> {
     if values.len() < LEAST_CURVES {
         return None;
@@ -283,9 +291,10 @@ fn common(values: &[(f64, f64)]) -> Option<Common> {
     Some(Common { mean, middle, variance, error })
 }
 
-/// The top of a curve, and its variance where the readings tell it: one Newton step from the best curve that is drawn to what tops and slopes have in
-/// common, with the variance there, which noise in the top hardly changes. That of a free fit is smaller where noise makes the top lower, for then the lowest doses
-/// seem to lie on a plateau: such tops would count for more, and all would seem to differ by more than they do.
+/// The top of a curve and its variance, if the readings determine it. It is one Newton step from the best curve under
+/// the priors on tops and slopes, with the variance at that point, which hardly depends on noise in the top. The
+/// variance of a free fit is smaller if noise lowers the top, because the lowest doses then seem to lie on a plateau.
+/// Such tops would get too much weight, and the spread of tops would be overestimated.
 fn top(own: &Own, [mean, spread]: [f64; 2], learnt: &Learnt) -> Option<(f64, f64)> {
     let (variance, freedom) = learnt.moderated(own.squares, own.freedom);
     let mut pull = Pull::NONE;
@@ -296,7 +305,7 @@ fn top(own: &Own, [mean, spread]: [f64; 2], learnt: &Learnt) -> Option<(f64, f64
     (drawn.pull.at[0], drawn.pull.weight[0]) = (mean, variance / (spread * spread));
     let theta = descend(&own.levels, &drawn, &own.theta).theta;
     let within = |at: usize| own.limits.is_free(at) && !own.limits.holds(at, theta[at]);
-    // A top at the end of its range would move, too.
+    // A top at the end of its range would also move.
     let free = [own.limits.is_free(0), within(1), within(2), within(3)];
     let here = normal(&own.levels, &pull, &theta);
     let factor = cholesky(&here.matrix, &free)?;
@@ -307,13 +316,14 @@ fn top(own: &Own, [mean, spread]: [f64; 2], learnt: &Learnt) -> Option<(f64, f64
     usable.then_some((top, squared))
 }
 
-/// So often are tops learnt anew, from curves drawn to what was learnt: the fourth round changed no spread of a simulated screen by more than 1e-4.
+/// The number of rounds that learn tops from curves with the learnt priors. The fourth round changed no spread of a
+/// simulated screen by more than 1e-4.
 const PASSES: usize = 4;
 
 /// The distribution of tops.
 fn tops(curves: &[Own], learnt: &Learnt) -> Option<[f64; 2]> {
     let near = |(top, _): &(f64, f64)| (top - 1.0).abs() < 2.0 * KNOWN;
-    // The factors of a curve's batches move its top together.
+    // The batch factors of a curve move its top together.
     let counts = curves.iter().filter_map(|own| own.factors(learnt));
     let (several, shares) = counts.fold((0.0, 0.0), |(n, sum), count| (n + 1.0, sum + 1.0 / count));
     let of_batches = learnt.batches.map_or(0.0, |spread| spread * spread * shares / f64::max(several, 1.0));
@@ -328,17 +338,17 @@ fn tops(curves: &[Own], learnt: &Learnt) -> Option<[f64; 2]> {
             .collect();
         let Common { mean, variance, error, .. } = common(&tops)?;
         prior = [mean, (variance - error).max(0.0).sqrt().max(LEAST_SPREAD_OF_TOPS)];
-        // What lies within one standard error of none may be none.
+        // A variance within one standard error of 0 may be 0.
         spread = (variance - of_batches - error).max(0.0).sqrt().max(LEAST_SPREAD_OF_TOPS);
     }
     Some([prior[0], spread])
 }
 
-/// The share of the way to the bottom at which a highest dose is at it.
+/// The fraction of the way to the bottom from which the highest dose counts as being at the bottom.
 const REACHED: f64 = 0.95;
 
-/// The bottom of a curve, and its variance where the readings tell it. A curve that has not reached its bottom at the highest dose tells it by its
-/// slope alone.
+/// The bottom of a curve and its variance, if the readings determine it. If a curve has not reached its bottom at the
+/// highest dose, only its slope determines the bottom.
 fn bottom(own: &Own, learnt: &Learnt) -> Option<(f64, f64)> {
     let free: [bool; 4] = std::array::from_fn(|at| own.limits.is_free(at));
     let factor = cholesky(&normal(&own.levels, &Pull::NONE, &own.theta).matrix, &free)?;
@@ -350,26 +360,29 @@ fn bottom(own: &Own, learnt: &Learnt) -> Option<(f64, f64)> {
     usable.then_some((own.theta[1], squared))
 }
 
-/// The least spread of bottoms that is believed, and the largest of bottoms that are alike: of others nothing is learnt.
+/// The smallest accepted spread of bottoms, and the largest spread of similar bottoms. With a larger spread, nothing is
+/// learnt.
 const SPREADS_OF_BOTTOMS: [f64; 2] = [0.02, 0.12];
 
 /// The distribution of the bottoms of curves that fall.
 fn bottoms(curves: &[Own], falls: &impl Fn(&&Own) -> bool, learnt: &Learnt) -> Option<[f64; 2]> {
     let known: Vec<(f64, f64)> = curves.iter().filter(falls).filter_map(|own| bottom(own, learnt)).collect();
-    // Those that are hardly known are too high: of curves whose end is lower the highest dose seems not to reach it.
+    // Poorly known bottoms are biased upwards: for curves with a lower bottom, the highest dose does not seem to reach
+    // it.
     let Common { middle, variance, .. } = common(&known)?;
     let [least, most] = SPREADS_OF_BOTTOMS;
     let spread = variance.max(0.0).sqrt();
     (spread < most).then_some([middle, spread.max(least)])
 }
 
-/// Hill slopes that likelihoods are taken at.
+/// The number of Hill slopes at which likelihoods are evaluated.
 const GRID: usize = 17;
-/// Rounds of expectation and maximisation.
+/// The number of rounds of expectation maximisation.
 const ROUNDS: usize = 60;
 
-/// The distribution of ln Hill: the normal one under which the readings of all curves are most likely. The likelihood of a slope is integrated
-/// over the other parameters (Laplace 1774; Tierney & Kadane 1986): the best curve with it would favour steep ones, which fit noise best.
+/// The normal distribution of ln Hill that maximises the likelihood of the readings of all curves. The likelihood of a
+/// slope is integrated over the other parameters (Laplace 1774; Tierney & Kadane 1986): the profile likelihood would
+/// favour steep slopes, which fit noise best.
 fn slopes<'a>(curves: impl Iterator<Item = &'a Own>, learnt: &Learnt) -> Option<[f64; 2]> {
     let curves: Vec<&Own> = curves.collect();
     let [low, high] = curves.first()?.limits.ranges[3];
@@ -404,7 +417,8 @@ fn slopes<'a>(curves: impl Iterator<Item = &'a Own>, learnt: &Learnt) -> Option<
     (mean.is_finite() && spread.is_finite()).then_some([mean, spread])
 }
 
-/// The logarithm of the integrated likelihood with the slope held at each of some values, from the curve's own slope to both sides.
+/// The logarithm of the integrated likelihood with the slope fixed at each grid value, from the curve's own slope to
+/// both sides.
 fn likelihoods_along(own: &Own, grid: &[f64; GRID], variance: f64) -> [f64; GRID] {
     let mut logs = [f64::NEG_INFINITY; GRID];
     let nearest = (0..GRID)
@@ -424,8 +438,9 @@ fn likelihoods_along(own: &Own, grid: &[f64; GRID], variance: f64) -> [f64; GRID
     logs
 }
 
-/// Half the logarithm of the determinant of the information about the other parameters: how little of their range fits. Plateaus are known to
-/// within about one half beforehand. Between two doses of a steep curve, where the quadratic has no curvature, the EC50 is known to within them.
+/// Half the logarithm of the determinant of the information about the other parameters. Plateaus have a prior width of
+/// about one half. Between two doses of a steep curve, where the quadratic has no curvature, the EC50 is known to lie
+/// between these doses.
 fn volume(own: &Own, held: &Limits, theta: &Theta, variance: f64) -> f64 {
     const PLATEAU: f64 = 0.5;
     let free: [bool; 4] = std::array::from_fn(|at| held.is_free(at));

@@ -2,7 +2,7 @@
 
 use crate::model::Curve;
 
-/// The readings at one dose: what least squares needs of them.
+/// The sufficient statistics of the readings at one dose.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Level {
     /// The natural logarithm of the dose; minus infinity for dose 0.
@@ -11,14 +11,14 @@ pub(crate) struct Level {
     pub weight: f64,
     /// The weighted mean of the readings.
     pub mean: f64,
-    /// The batch that they are of, below [`MOST_BATCHES`]; 0 where batches are not told apart.
+    /// The batch of the readings, below [`MOST_BATCHES`]; 0 if batches are ignored.
     pub batch: u32,
 }
 
-/// Batches of one curve that are told apart.
+/// The largest number of separate batches of a curve.
 pub(crate) const MOST_BATCHES: usize = 16;
 
-/// What parameters are held to: ranges, and values that they are drawn to. A range of one value fixes the parameter.
+/// Constraints on parameters: ranges and priors. A range of one value fixes the parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Limits<const N: usize = 4> {
     pub ranges: [[f64; 2]; N],
@@ -29,18 +29,18 @@ pub(crate) struct Limits<const N: usize = 4> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pull<const N: usize = 4> {
     pub at: [f64; N],
-    /// The variance of a reading over that of the prior; 0 for none.
+    /// The variance of a reading divided by that of the prior; 0 without a prior.
     pub weight: [f64; N],
-    /// The variance of a reading over that of the factors of batches: each batch's curve is `1 + b` times the common one, with a penalty
-    /// `batches b²`; 0 where batches do not differ.
+    /// The variance of a reading divided by that of the batch factors. Each batch's curve is `1 + b` times the common
+    /// curve, with a penalty `batches b²`; 0 if batches do not differ.
     pub batches: f64,
 }
 
 impl<const N: usize> Pull<N> {
-    /// None.
+    /// No priors.
     pub const NONE: Self = Self { at: [0.0; N], weight: [0.0; N], batches: 0.0 };
 
-    /// Of the factors of batches alone.
+    /// A prior on the batch factors only.
     pub fn of_batches(batches: f64) -> Self {
         Self { batches, ..Self::NONE }
     }
@@ -50,8 +50,8 @@ impl<const N: usize> Pull<N> {
     }
 }
 
-/// Sums over the levels of one batch: of the curve times the residuals, and of its square. What the factor of the batch explains follows
-/// from them.
+/// Sums over the levels of one batch: the curve times the residuals, and the squared curve. They give the sum of
+/// squares that the batch factor explains.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OfBatch {
     pub residual: f64,
@@ -64,7 +64,7 @@ impl OfBatch {
         self.curve += level.weight * curve * curve;
     }
 
-    /// By how much the factor of the batch lowers the sum of squares, for a penalty of `batches` on its square.
+    /// The reduction of the sum of squares by the batch factor, with a penalty of `batches` on its square.
     fn explains(&self, batches: f64) -> f64 {
         if self.curve > 0.0 { self.residual * self.residual / (batches + self.curve) } else { 0.0 }
     }
@@ -78,7 +78,7 @@ pub(crate) fn sums_of_batches(levels: &[Level], curve: impl Fn(f64) -> f64) -> [
 }
 
 impl<const N: usize> Limits<N> {
-    /// Ranges, without a pull.
+    /// Ranges without priors.
     pub fn new(ranges: [[f64; 2]; N]) -> Self {
         Self { ranges, pull: Pull::NONE }
     }
@@ -91,7 +91,7 @@ impl<const N: usize> Limits<N> {
         (0..N).filter(|parameter| self.is_free(*parameter)).count()
     }
 
-    /// Whether a free parameter has come to an end of its range.
+    /// Whether a free parameter is at an end of its range.
     pub fn holds(&self, parameter: usize, value: f64) -> bool {
         let [low, high] = self.ranges[parameter];
         let slack = 1e-9 * (high - low);
@@ -103,15 +103,16 @@ impl<const N: usize> Limits<N> {
     }
 }
 
-/// A minimum.
+/// A minimum of the cost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Minimum<const N: usize = 4> {
     pub theta: [f64; N],
-    /// The weighted sum of squares of the levels' means about the curve, without what readings of one dose differ by; with the pull.
+    /// The weighted sum of squares of the levels' means about the curve, without the variation within doses, with the
+    /// priors.
     pub cost: f64,
 }
 
-/// The normal equations at a point.
+/// The normal equations at a point in parameter space.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Normal<const N: usize> {
     pub matrix: [[f64; N]; N],
@@ -154,7 +155,8 @@ where
     sums
 }
 
-/// Takes out of the normal equations what the factors of batches explain: they are solved for (Golub & Pereyra 1973), their curve held as it is here.
+/// Eliminates the batch factors from the normal equations. They are solved for (Golub & Pereyra 1973), with the curve
+/// fixed at this point.
 fn solve_for_batches<const N: usize>(
     sums: &mut Normal<N>,
     levels: &[Level],
@@ -182,7 +184,7 @@ fn solve_for_batches<const N: usize>(
     }
 }
 
-/// The weighted sum of squares of the levels about a curve, with the pull.
+/// The weighted sum of squares of the levels about a curve, with the priors.
 pub(crate) fn cost<const N: usize>(levels: &[Level], pull: &Pull<N>, theta: &[f64; N]) -> f64
 where
     [f64; N]: Curve<N>,
@@ -199,7 +201,8 @@ where
     sum
 }
 
-/// The lower Cholesky factor of some rows and columns of a matrix; the others are those of the identity.
+/// The lower Cholesky factor of some rows and columns of a matrix; the other rows and columns are those of the
+/// identity.
 #[derive(Clone, Copy)]
 pub(crate) struct Factor<const N: usize> {
     lower: [[f64; N]; N],
@@ -208,7 +211,7 @@ pub(crate) struct Factor<const N: usize> {
     chosen: [bool; N],
 }
 
-/// The lower Cholesky factor of the rows and columns of `matrix` that are `chosen`; none if it is not positive definite.
+/// The lower Cholesky factor of the `chosen` rows and columns of `matrix`; `None` if it is not positive definite.
 #[inline(always)]
 pub(crate) fn cholesky<const N: usize>(matrix: &[[f64; N]; N], chosen: &[bool; N]) -> Option<Factor<N>> {
     let mut factor = Factor { lower: [[0.0; N]; N], inverse: [1.0; N], chosen: *chosen };
@@ -273,7 +276,7 @@ where
     descend_within(levels, limits, start, 100)
 }
 
-/// The same in a limited number of iterations.
+/// The same with a limited number of iterations.
 pub(crate) fn descend_within<const N: usize>(
     levels: &[Level],
     limits: &Limits<N>,
@@ -303,11 +306,11 @@ where
         if gain >= 0.0 {
             (theta, here) = (next, there);
             damping = (damping * 0.1).max(1e-12);
-            // A short step, or one that was hardly damped: what is left to gain is far below what the data tell.
+            // After a short or hardly damped step, the remaining gain is far below the precision of the data.
             if gain <= 1e-8 * here.cost && (moved < 1e-4 || damping < 1e-4) {
                 break;
             }
-        // A step this short that gains nothing is rounding: no damping would help.
+        // If a step this short gains nothing, the cause is rounding, and damping would not help.
         } else if moved < 1e-6 || damping > 1e10 {
             break;
         } else {
@@ -348,7 +351,7 @@ mod tests {
         }
     }
 
-    /// The factors of batches solved for, against a search over them.
+    /// Compares the solved batch factors with a search over them.
     #[test]
     fn factors_of_batches_are_solved_for() {
         let theta = [1.0, 0.1, -1.0, 0.3];
@@ -376,7 +379,7 @@ mod tests {
         assert!((found.theta[0] - 0.95).abs() < 1e-6, "{found:?}");
     }
 
-    /// The slopes of the curve against differences.
+    /// Compares the gradient with finite differences.
     #[test]
     fn gradient_is_the_derivative_of_the_cost() {
         let levels = levels(&[1.0, 0.1, -1.0, 0.3], &[0.05, 0.2, 0.8, 3.0]);

@@ -1,8 +1,9 @@
 //! Dose–response curves and the synergy of drug combinations.
 //!
-//! [`CurveFitter`] turns readings (dose, viability) into a [`CurveFit`]: IC50, EC50, Emax, Hill slope, area under the viability
-//! curve and growth-rate metrics, each with its interval, and [`Flags`] that say what to know before it is used. [`synergy`]
-//! sets the measured effect of two drugs against what HSA, Bliss, Loewe and ZIP expect. This crate does no input or output.
+//! [`CurveFitter`] turns readings (dose, viability) into a [`CurveFit`]: IC50, EC50, Emax, Hill slope, area under the
+//! viability curve and growth-rate metrics, each with its interval, and [`Flags`] with warnings. [`synergy`] compares
+//! the measured effect of two drugs with the expectation of HSA, Bliss, Loewe and ZIP. This crate does no input or
+//! output.
 //!
 //! ```
 //! use halfmax_dose::{CurveParams, CurveReadings, Flag};

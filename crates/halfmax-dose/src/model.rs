@@ -1,21 +1,23 @@
-//! What least squares and intervals need of a curve. A curve is the array of its parameters; how many there are tells which curve it is: four are a
-//! log-logistic curve, five one with a rise at low doses ([`crate::BrainCousens`]), six one of growth rates, seven one of two phases ([`crate::TwoPhase`]).
+//! The interface of curves for least squares and intervals. A curve is the array of its parameters, and their number
+//! identifies the type: four for a log-logistic curve, five for a curve with a rise at low doses
+//! ([`crate::BrainCousens`]), six for growth rates, seven for two phases ([`crate::TwoPhase`]).
 //!
-//! The first four parameters are the same in each: top, bottom, and the logarithms of a dose and of a Hill slope. The third one moves the whole curve
-//! along the dose, so that the derivative by it is that by the logarithm of the dose, with the other sign.
+//! The first four parameters are the same in each: top, bottom, and the logarithms of a dose and of a Hill slope. The
+//! third parameter shifts the whole curve along the log dose, so its derivative is minus the derivative with respect to
+//! the log dose.
 
 use crate::shape::{Theta, share_of_top, softplus};
 
 /// A curve as its parameters.
 pub(crate) trait Curve<const N: usize>: Sized {
-    /// What is computed once for all doses.
+    /// Values that are computed once for all doses.
     type Ready;
-    /// The longest steps of one iteration of least squares, so that a nearly flat start is not thrown far away.
+    /// The longest steps of one iteration of least squares, so that a nearly flat start does not jump far away.
     const LONGEST: [f64; N];
     /// The longest steps on the way to the end of an interval.
     const LONGEST_IN_PROFILE: [f64; N];
 
-    /// Computes what is the same for all doses.
+    /// Computes the values that are the same for all doses.
     fn ready(&self) -> Self::Ready;
 
     /// The viability at a dose and its derivative by each parameter.
@@ -24,14 +26,14 @@ pub(crate) trait Curve<const N: usize>: Sized {
     /// The viability at a dose.
     fn value(ready: &Self::Ready, ln_dose: f64) -> f64;
 
-    /// The logarithm of the lowest dose at which the viability falls through a level; none where it does not.
+    /// The logarithm of the lowest dose at which the viability falls through a level; `None` if it never does.
     fn falls_through(&self, level: f64) -> Option<f64>;
 
     /// The average viability over a range of ln doses, and its derivative by each parameter.
     fn area(&self, range: [f64; 2]) -> (f64, [f64; N]);
 }
 
-/// A log-logistic curve whose slope is no logarithm any more.
+/// A log-logistic curve with its slope as a plain number.
 #[derive(Clone, Copy)]
 pub(crate) struct Ready {
     top: f64,
@@ -110,12 +112,12 @@ where
     sums
 }
 
-/// A level that a curve falls to: a viability, or a share of the way from the top to the bottom.
+/// A level that a curve falls to: a viability, or a fraction of the way from the top to the bottom.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
-    /// This viability.
+    /// A viability.
     Viability(f64),
-    /// This share of the way from the top to the bottom.
+    /// A fraction of the way from the top to the bottom.
     Effect(f64),
 }
 
@@ -166,7 +168,7 @@ pub(crate) fn search_fall(value: impl Fn(f64) -> f64, level: f64, [low, high]: [
 pub(crate) mod tests {
     use super::*;
 
-    /// Slopes, steepness, crossings and areas against differences.
+    /// Compares slopes, steepness, crossings and areas with finite differences.
     pub(crate) fn slopes_are_derivatives<const N: usize>(theta: &[f64; N], ln_doses: &[f64])
     where
         [f64; N]: Curve<N>,

@@ -1,3 +1,5 @@
+//! The parameters of curve fits, and their checks.
+
 use halfmax_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -5,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::effects::Effect;
 use crate::fitter::CurveFitter;
 
-/// Which curve is fitted.
+/// The type of curve to fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelChoice {
-    /// Three or four parameters, whichever has the lower AICc (Hurvich & Tsai 1989), or a constant where the F test
-    /// against it does not find the curve better.
+    /// Three or four parameters, whichever has the lower AICc (Hurvich & Tsai 1989), or a constant if the F test does
+    /// not find the curve better.
     #[default]
     Auto,
-    /// Three parameters with the top fixed, or a constant where the F test does not find the curve better.
+    /// Three parameters with the top fixed, or a constant if the F test does not find the curve better.
     #[serde(alias = "auto-fixed-top")]
     AutoFixedTop,
     /// Top, bottom, EC50 and Hill slope.
@@ -24,12 +26,12 @@ pub enum ModelChoice {
     ThreeParameter,
 }
 
-/// Whether curves with a second phase or a rise at low doses have a model of their own, where the data choose the curve ([`ModelChoice::Auto`] and
-/// [`ModelChoice::AutoFixedTop`]). Flags say so in either case.
+/// Whether curves with a second phase or a rise at low doses get a separate model, if the data select the curve
+/// ([`ModelChoice::Auto`] and [`ModelChoice::AutoFixedTop`]). Flags mark such curves in either case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Curves {
-    /// [`crate::TwoPhase`] or [`crate::BrainCousens`] where an F test finds them better than a log-logistic curve.
+    /// [`crate::TwoPhase`] or [`crate::BrainCousens`] if an F test finds them better than a log-logistic curve.
     #[default]
     Any,
     /// Log-logistic curves only.
@@ -37,33 +39,33 @@ pub enum Curves {
     LogLogistic,
 }
 
-/// What becomes of readings that the curve does not explain.
+/// The treatment of readings that the curve does not explain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outliers {
-    /// Found by M-estimation (Huber's function, then Tukey's biweight, on the scale of the median absolute residual),
-    /// left out, and counted.
+    /// Outliers are found by M-estimation (Huber's function, then Tukey's biweight, on the scale of the median absolute
+    /// residual), left out, and counted.
     #[default]
     #[serde(alias = "leave-out")]
     LeftOut,
-    /// Kept: plain least squares.
+    /// All readings are kept: plain least squares.
     #[serde(alias = "keep")]
     Kept,
 }
 
-/// What is known of Hill slopes before a curve's own readings: a normal distribution of ln Hill. Where one dose lies on the slope, the sum of
-/// squares is all but flat in the slope, and least squares reports the steep end; the prior takes a usual slope there, and hardly moves one that
-/// the readings tell.
+/// The prior of Hill slopes: a normal distribution of ln Hill. If a single dose lies on the slope, the sum of squares
+/// is almost flat in the slope, and least squares reports the steep end. The prior then selects a usual slope. It
+/// hardly changes a slope that the readings determine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HillPrior {
-    /// Learnt from all curves that are fitted together, as a mixed model shrinks them; from fewer than twenty, and for a curve alone, a
-    /// weak one: 1.2, within a factor of 2.5.
+    /// Learnt from all curves that are fitted together, as in a mixed model. With fewer than twenty curves, a weak
+    /// prior: 1.2 within a factor of 2.5.
     #[default]
     Learnt,
-    /// Nothing, of slopes or of anything else that curves have in common: each curve by least squares, alone.
+    /// No prior, neither on slopes nor on other common properties: each curve is fitted alone by least squares.
     None,
-    /// This one.
+    /// A given prior.
     Given {
         /// The median slope.
         median: f64,
@@ -73,11 +75,12 @@ pub enum HillPrior {
 }
 
 impl HillPrior {
-    /// The prior of slopes of which nothing is known: mean and standard deviation of ln Hill.
+    /// The prior without other information: mean and standard deviation of ln Hill.
     pub(crate) const WEAK: [f64; 2] = [0.182, 0.9];
 }
 
-/// How dose–response curves are fitted. Viabilities are fractions of the control: 1 without effect, 0 all dead.
+/// How dose–response curves are fitted. Viabilities are fractions of the control: 1 without effect, 0 if all cells are
+/// dead.
 ///
 /// ```
 /// use halfmax_dose::{CurveParams, CurveReadings};
@@ -94,29 +97,30 @@ impl HillPrior {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CurveParams {
-    /// Which curve.
+    /// The type of curve.
     pub model: ModelChoice,
-    /// Whether curves with a second phase or a rise at low doses have a model of their own.
+    /// Whether curves with a second phase or a rise at low doses get a separate model.
     pub curves: Curves,
-    /// Effects whose doses are wanted beside the IC50 and the EC50.
+    /// Effects whose doses are requested besides the IC50 and the EC50.
     pub effects: Vec<Effect>,
     /// The top of the three-parameter curve, a viability.
     pub fixed_top: f64,
-    /// What becomes of outliers.
+    /// The treatment of outliers.
     pub outliers: Outliers,
     /// The range of the top, in viability.
     pub top: [f64; 2],
-    /// The range of the bottom, in viability. 0 is all dead: an extrapolated curve may not fall below.
+    /// The range of the bottom, in viability. 0 means that all cells are dead; an extrapolated curve must not fall
+    /// below.
     pub bottom: [f64; 2],
     /// The range of the Hill slope, above 0.
     pub hill: [f64; 2],
-    /// What is known of Hill slopes before.
+    /// The prior of Hill slopes.
     pub hill_prior: HillPrior,
     /// How many decades beyond the tested doses the EC50 may lie.
     pub decades_beyond: f64,
-    /// The p value of the F test below which a curve is no constant.
+    /// The p value of the F test below which a curve is not a constant.
     pub significance: f64,
-    /// The share of intervals that are to hold the truth.
+    /// The nominal coverage of intervals.
     pub confidence: f64,
 }
 
@@ -140,10 +144,10 @@ impl Default for CurveParams {
 }
 
 impl CurveParams {
-    /// Checks the parameters and makes a fitter of them.
+    /// Checks the parameters and makes a fitter.
     ///
     /// # Errors
-    /// If a value is out of its range: names it, the value and what is allowed.
+    /// If a value is out of its range. The error names the parameter, the value and the allowed range.
     pub fn check(self) -> Result<CurveFitter> {
         for (name, [low, high], least) in
             [("top", self.top, -10.0), ("bottom", self.bottom, -10.0), ("hill", self.hill, 1e-3)]
@@ -184,7 +188,7 @@ impl CurveParams {
     }
 }
 
-/// Refuses a level of intervals that none can have.
+/// Refuses an impossible coverage of intervals.
 pub(crate) fn check_confidence(confidence: f64) -> Result<()> {
     if (0.5..=0.999).contains(&confidence) {
         return Ok(());

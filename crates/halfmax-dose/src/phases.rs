@@ -1,9 +1,10 @@
-//! Whether a curve has a second phase or a rise at low doses.
+//! Tests whether a curve has a second phase or a rise at low doses.
 //!
-//! Two wider curves are tried, each of which holds the log-logistic one: [`crate::BrainCousens`] and [`crate::TwoPhase`]. The extra sum of squares that
-//! they explain is tested by F (Bates & Watts 1988, section 3.10). Most curves need no such fit: where not even a curve through the mean of
-//! every dose would pass the test, none does. What passes must not rest on one reading: the test is repeated without each of the readings that
-//! speak most for the wider curve.
+//! Two wider curves are tried, which both include the log-logistic curve: [`crate::BrainCousens`] and
+//! [`crate::TwoPhase`]. The extra sum of squares that they explain is tested by F (Bates & Watts 1988, section 3.10).
+//! Most curves need no such fit: if a curve through the mean of every dose would not pass the test, no curve does. The
+//! result must not depend on a single reading, so the test is repeated without each of the readings that support the
+//! wider curve most.
 
 use std::f64::consts::LN_10;
 
@@ -18,27 +19,28 @@ use crate::params::CurveParams;
 use crate::robust::Sorted;
 use crate::two_phase::TwoPhaseTheta;
 
-/// The p value below which either test finds a wider curve. With the readings left out below, 0 to 0.4 % of ordinary curves pass, with errors of 5 or 15 %,
-/// outliers or batches (benches/coverage.rs, column "wider").
+/// The p value below which a test accepts a wider curve. Together with the repeated tests below, 0 to 0.4 % of ordinary
+/// curves pass, with errors of 5 or 15 %, outliers or batches (benches/coverage.rs, column "wider").
 const FOUND: f64 = 0.01;
-/// What F is at least, with 1, 2 and 3 more parameters, for that p value: a little less than the quantile of χ² over their number.
+/// The smallest F for that p value, with 1, 2 and 3 more parameters: slightly below the quantile of χ² divided by their
+/// number.
 const LEAST_F: [f64; 4] = [0.0, 6.63, 4.6, 3.78];
-/// The p value without any one reading.
+/// The p value required without any single reading.
 const STILL_FOUND: f64 = 0.1;
-/// So many readings that speak most for a wider curve are left out, one at a time.
+/// The number of readings with the most support for a wider curve that are left out, one at a time.
 const LEFT_OUT: usize = 3;
-/// A search that has come to no better p value is given up.
+/// A search without a better p value than this is abandoned.
 const NEAR: f64 = 0.1;
-/// A curve may lie by so much above the highest mean of a dose, or below the lowest.
+/// A curve may exceed the range of the dose means by this much.
 const BEYOND: f64 = 0.1;
-/// The factor between the EC50 of two phases, at least.
+/// The smallest ratio of the EC50 of two phases.
 const APART: f64 = 3.0;
-/// The slope of a curve with a rise is at least this.
+/// The smallest slope of a curve with a rise.
 const LEAST_SLOPE: f64 = 1.2;
-/// The rise at the dose of the scale is at most this.
+/// The largest rise at a dose equal to the scale.
 const HIGHEST_RISE: f64 = 5.0;
 
-/// A wider curve that was found.
+/// An accepted wider curve.
 #[derive(Clone, Copy)]
 pub(crate) enum Wider {
     Hormetic(Candidate<5>),
@@ -54,7 +56,7 @@ impl Candidate<7> {
 }
 
 impl Wider {
-    /// The flag of a curve that was found: a rise at low doses, or a second phase.
+    /// The flag of the accepted curve: a rise at low doses, or a second phase.
     pub fn flag(&self) -> Flag {
         match self {
             Self::Hormetic(_) => Flag::Hormetic,
@@ -64,7 +66,7 @@ impl Wider {
     }
 }
 
-/// What is searched for a wider curve.
+/// The inputs of the search for a wider curve.
 pub(crate) struct Search<'a> {
     pub params: &'a CurveParams,
     pub learnt: &'a Learnt,
@@ -74,7 +76,7 @@ pub(crate) struct Search<'a> {
     pub plain: &'a Candidate,
 }
 
-/// The log-logistic curve that the wider ones are tested against: by least squares, as the test has it.
+/// The log-logistic curve of the null hypothesis, fitted by least squares.
 struct Null {
     limits: Limits,
     minimum: Minimum,
@@ -82,7 +84,8 @@ struct Null {
 }
 
 impl Search<'_> {
-    /// The wider curve that explains the readings better, and its p value. The p value is NaN where no curve could pass the test.
+    /// The wider curve that explains the readings better, and its p value. The p value is NaN if no curve could pass
+    /// the test.
     pub fn run(&self) -> (Option<Wider>, f64) {
         let limits = Limits { pull: Pull::of_batches(self.plain.limits.pull.batches), ..self.plain.limits };
         let upper = self.plain.squares;
@@ -98,7 +101,7 @@ impl Search<'_> {
         let p = |p: Option<f64>| p.unwrap_or(f64::NAN);
         let least = p(hormetic.as_ref().map(|found| found.1)).min(p(two_phase.as_ref().map(|found| found.1)));
         let hormetic = hormetic.filter(|(found, p)| *p < FOUND && self.stands(&null, found));
-        // Phases that would rather be nearer to each other than is allowed are no two phases.
+        // Phases at the smallest allowed distance are not two phases.
         let apart = |found: &Candidate<7>| !found.limits.holds(5, found.theta[5]);
         let two_phase =
             two_phase.filter(|(found, p)| *p < FOUND && apart(found) && self.stands(&null, found));
@@ -114,17 +117,17 @@ impl Search<'_> {
         }
     }
 
-    /// Whether a curve of so many parameters through the mean of every dose would pass the test.
+    /// Whether a curve with `free` parameters through the mean of every dose would pass the test.
     fn could_pass(&self, free: usize, squares: f64) -> bool {
         let kept = self.kept;
         let more = free.saturating_sub(self.plain.limits.free());
         let (variance, _) = self.learnt.moderated(kept.within, kept.freedom(free));
-        // Of any number of degrees of freedom, F at the level is at least that of infinitely many.
+        // For any degrees of freedom, the critical F is at least that of infinitely many.
         let enough = squares - kept.within > more as f64 * LEAST_F[more.min(3)] * variance;
         kept.doses.len() > free && enough && self.p_value(kept, squares, kept.within, free) < FOUND
     }
 
-    /// Whether a first step from the log-logistic curve leads to a rise, and comes half the way to passing the test.
+    /// Whether the first step from the log-logistic curve leads to a rise and gets half way to passing the test.
     fn may_rise(&self) -> bool {
         let [top, bottom, ln_scale, ln_hill] = self.plain.theta;
         let limits = self.hormetic_limits();
@@ -139,7 +142,7 @@ impl Search<'_> {
         step[4] > 0.0 && self.plain.squares - reached > LEAST_F[1] / 2.0 * variance
     }
 
-    /// The p value of a wider curve of so many parameters by its sum of squares and that of the log-logistic curve.
+    /// The p value of a wider curve with `free` parameters, from its sum of squares and that of the log-logistic curve.
     fn p_value(&self, kept: &Kept, squares: f64, wider: f64, free: usize) -> f64 {
         let (variance, freedom) = self.learnt.moderated(wider, kept.freedom(free));
         let more = free.saturating_sub(self.plain.limits.free()) as f64;
@@ -147,7 +150,7 @@ impl Search<'_> {
         if freedom >= 1.0 && more > 0.0 { f_upper_tail(f, more, freedom) } else { 1.0 }
     }
 
-    /// Whether the curve stays near the readings between the doses: a bump or a dip that no dose shows is none.
+    /// Whether the curve stays near the readings between the doses: a bump or a dip without a dose does not count.
     fn is_shown<const N: usize>(&self, theta: &[f64; N]) -> bool
     where
         [f64; N]: Curve<N>,
@@ -162,7 +165,7 @@ impl Search<'_> {
         (0..=GRID).map(value).all(|value| value > least - BEYOND && value < most + BEYOND)
     }
 
-    /// Whether the wider curve is better still without any one of the readings that speak most for it.
+    /// Whether the wider curve stays better without any single one of its most supportive readings.
     fn stands<const N: usize>(&self, null: &Null, found: &Candidate<N>) -> bool
     where
         [f64; N]: Curve<N>,
@@ -270,7 +273,7 @@ impl Search<'_> {
         self.best(null, limits, starts, [true, true, false, false, true, false, false])
     }
 
-    /// The best curve from the best of some starts, whose `linear` parameters are solved for, and its p value.
+    /// The best curve from several starts, with the `linear` parameters solved for, and its p value.
     fn best<const N: usize>(
         &self,
         null: &Null,
@@ -281,7 +284,7 @@ impl Search<'_> {
     where
         [f64; N]: Curve<N>,
     {
-        /// From the best start, and from others only if that comes near to passing.
+        /// The number of starts. The others are tried only if the best start comes near to passing.
         const DESCENTS: usize = 4;
         let levels = &self.kept.levels;
         let free: [bool; N] = std::array::from_fn(|at| linear[at] && limits.is_free(at));
@@ -308,7 +311,7 @@ impl Search<'_> {
         if p >= FOUND {
             return (found, p);
         }
-        // The pull was that of readings that err by all that a log-logistic curve leaves.
+        // The prior weights assumed the residual variance of the log-logistic curve.
         let mut limits = limits;
         let less = (found.variance.0 / self.plain.variance.0).clamp(1e-6, 1.0);
         limits.pull.weight.iter_mut().for_each(|weight| *weight *= less);
@@ -316,7 +319,7 @@ impl Search<'_> {
         self.judged(null, limits, &best)
     }
 
-    /// A curve of least cost as a candidate, and its p value.
+    /// A minimum as a candidate, and its p value.
     fn judged<const N: usize>(
         &self,
         null: &Null,

@@ -1,22 +1,22 @@
-//! What a picture of a curve shows: its readings, those left out among them, the curve, and the band that its readings leave open.
+//! The data for a picture of a curve: its readings, including outliers, the curve, and its confidence band.
 
 use crate::curve::{CurveFit, CurveReadings};
 use crate::estimate::Estimate;
 use crate::fitter::{CurveFitter, sorted};
 use crate::robust::Sorted;
 
-/// A fit with what a picture of it needs.
+/// A fit with the data for a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurvePicture {
     /// The fit, as [`CurveFitter::fit`] makes it.
     pub fit: CurveFit,
-    /// The readings that could be used, by dose.
+    /// The usable readings, by dose.
     pub readings: Vec<DrawnReading>,
-    /// The curve and its band, from the lowest to the highest tested dose; empty where nothing was fitted.
+    /// The curve and its band, from the lowest to the highest tested dose; empty without a fit.
     pub band: Vec<BandPoint>,
 }
 
-/// A reading, and whether it was used.
+/// A reading, with a mark for outliers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DrawnReading {
     /// The dose in µM.
@@ -34,16 +34,17 @@ pub struct BandPoint {
     pub dose_um: f64,
     /// The viability of the fitted curve.
     pub viability: f64,
-    /// The lower end of the interval; NaN where the readings say nothing of it.
+    /// The lower end of the interval; NaN if the readings do not bound it.
     pub lower: f64,
-    /// The upper end of the interval; NaN where the readings say nothing of it.
+    /// The upper end of the interval; NaN if the readings do not bound it.
     pub upper: f64,
 }
 
 impl CurveFitter {
-    /// Fits one curve and follows it at so many doses, evenly spaced in log dose from the lowest to the highest tested one. The band is pointwise: at
-    /// each dose it is an interval of the curve (not of a reading) made like every other interval of the fit, by the delta method where the sum of
-    /// squares is quadratic that far, else by its profile; at the highest dose it is that of [`CurveFit::emax`].
+    /// Fits one curve and evaluates it at `points` doses, evenly spaced in log dose over the tested range. The band is
+    /// pointwise: at each dose it is an interval of the curve (not of a reading). It is computed like every other
+    /// interval of the fit: by the delta method if the sum of squares is quadratic that far, else by its profile. At
+    /// the highest dose it is the interval of [`CurveFit::emax`].
     ///
     /// ```
     /// use halfmax_dose::{CurveParams, CurveReadings};
@@ -65,7 +66,7 @@ impl CurveFitter {
     }
 }
 
-/// A curve at some doses, once it was fitted.
+/// A curve at some doses, filled in after the fit.
 #[derive(Default)]
 pub(crate) struct Band {
     ln_doses: Vec<f64>,
@@ -73,7 +74,7 @@ pub(crate) struct Band {
 }
 
 impl Band {
-    /// At so many doses, evenly spaced from the first to the last.
+    /// `points` doses, evenly spaced from the first to the last.
     fn over(ln_doses: &[f64], points: usize) -> Self {
         let (Some(low), Some(high)) = (ln_doses.first(), ln_doses.last()) else { return Self::default() };
         let last = points.saturating_sub(1).max(1);
@@ -84,12 +85,12 @@ impl Band {
         Self { ln_doses: (0..points).map(place).collect(), found: Vec::new() }
     }
 
-    /// Takes the curve at each ln dose.
+    /// Evaluates the curve at each ln dose.
     pub fn fill(&mut self, curve: impl Fn(f64) -> Estimate) {
         self.found = self.ln_doses.iter().map(|ln_dose| curve(*ln_dose)).collect();
     }
 
-    /// The points that were found: none where nothing was fitted.
+    /// The points of the band; empty without a fit.
     fn points(self) -> Vec<BandPoint> {
         let point = |(ln_dose, found): (f64, Estimate)| BandPoint {
             dose_um: ln_dose.exp(),
@@ -101,7 +102,7 @@ impl Band {
     }
 }
 
-/// The readings, with those marked that are not in `rest`; none is missing there without a `rest`.
+/// The readings; readings that are not in `rest` are marked as left out. Without `rest`, none is marked.
 fn drawn(sorted: &Sorted, rest: Option<&Sorted>) -> Vec<DrawnReading> {
     let of = |readings: &Sorted| -> Vec<(f64, f64)> {
         let places = readings.place.iter().zip(&readings.values);
@@ -110,7 +111,7 @@ fn drawn(sorted: &Sorted, rest: Option<&Sorted>) -> Vec<DrawnReading> {
     let mut kept = rest.map(of);
     let is_kept = |reading: &(f64, f64)| {
         let Some(kept) = &mut kept else { return true };
-        // Each of several equal readings is looked for once.
+        // Each of several equal readings is matched once.
         let found = kept.iter().position(|other| other == reading);
         found.map(|at| kept.swap_remove(at)).is_some()
     };

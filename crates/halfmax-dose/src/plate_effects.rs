@@ -1,9 +1,9 @@
-//! What the position on a plate does to its signals: the edge, and trends over rows and columns; estimated from wells without a drug.
+//! Position effects on a plate: the edge, and trends over rows and columns, estimated from wells without a drug.
 //!
-//! Over the negative controls, `ln(signal − blank) = level + edge · e + rows · r + columns · c` by least squares, where e is 1 in the outer
-//! rows and columns, and r and c run from −½ in the first row or column to ½ in the last. Treated wells take no part: on a plate of
-//! doses their signals follow the columns because the doses do, and a correction that uses them (the median polish of Brideau et al. 2003) takes
-//! the drug's effect away.
+//! Over the negative controls, `ln(signal − blank) = level + edge · e + rows · r + columns · c` by least squares, where
+//! e is 1 in the outer rows and columns, and r and c run from −½ in the first row or column to ½ in the last. Treated
+//! wells are not used. On a plate with doses along the columns, their signals follow the columns, and a correction that
+//! uses them (the median polish of Brideau et al. 2003) removes the effect of the drug.
 
 use crate::distributions::f_upper_tail;
 use crate::plate_quality::{PlateWell, WellUse, median};
@@ -11,14 +11,14 @@ use crate::plate_quality::{PlateWell, WellUse, median};
 /// Rows and columns of a plate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PlateFormat {
-    /// Rows.
+    /// The number of rows.
     pub rows: u16,
-    /// Columns.
+    /// The number of columns.
     pub columns: u16,
 }
 
 impl PlateFormat {
-    /// The formats that are made, from 6 wells to 1,536.
+    /// The standard formats, from 6 wells to 1,536.
     pub const KNOWN: [Self; 7] = [
         Self { rows: 2, columns: 3 },
         Self { rows: 3, columns: 4 },
@@ -45,7 +45,7 @@ impl PlateFormat {
         usize::from(self.rows) * usize::from(self.columns)
     }
 
-    /// The row and column, from 1, of a well that is numbered along the rows from 1; none outside the plate.
+    /// The row and column, from 1, of a well that is numbered along the rows from 1; `None` outside the plate.
     pub fn place(self, number: usize) -> Option<[u16; 2]> {
         let at = number.checked_sub(1).filter(|at| *at < self.wells())?;
         let columns = usize::from(self.columns);
@@ -59,13 +59,13 @@ impl PlateFormat {
     }
 }
 
-/// Edge, rows, columns.
+/// The number of terms: edge, rows, columns.
 const TERMS: usize = 3;
 
-/// One effect on the logarithm of the signal. NaN where the controls do not tell it.
+/// One effect on the logarithm of the signal. NaN if the controls do not determine it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PositionEffect {
-    /// The effect: of the edge against the wells within, or from the first row or column to the last.
+    /// The effect: the edge compared with the inner wells, or the change from the first row or column to the last.
     pub ln: f64,
     /// Its standard error.
     pub standard_error: f64,
@@ -74,30 +74,30 @@ pub struct PositionEffect {
 }
 
 impl PositionEffect {
-    /// What is not known.
+    /// An unknown effect.
     pub const NONE: Self = Self { ln: f64::NAN, standard_error: f64::NAN, p: f64::NAN };
 
-    /// The effect as a share of the signal: −0.2 where the signal is a fifth lower.
+    /// The effect as a fraction of the signal: −0.2 if the signal is a fifth lower.
     pub fn share(&self) -> f64 {
         self.ln.exp_m1()
     }
 }
 
-/// What the position does to the controls of a plate.
+/// The position effects on the controls of a plate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PositionEffects {
-    /// The outer rows and columns against the wells within.
+    /// The outer rows and columns compared with the inner wells.
     pub edge: PositionEffect,
-    /// From the first row to the last.
+    /// The trend from the first row to the last.
     pub rows: PositionEffect,
-    /// From the first column to the last.
+    /// The trend from the first column to the last.
     pub columns: PositionEffect,
-    /// The means of the three terms over the controls: where the correction is 1.
+    /// The means of the three terms over the controls; there the correction factor is 1.
     centre: [f64; TERMS],
 }
 
 impl PositionEffects {
-    /// What is not known.
+    /// Unknown effects.
     pub const NONE: Self = Self {
         edge: PositionEffect::NONE,
         rows: PositionEffect::NONE,
@@ -110,14 +110,14 @@ impl PositionEffects {
     }
 }
 
-/// Controls needed on either side of the edge, and rows or columns that a trend needs.
+/// The controls required both at the edge and inside, and the rows or columns required for a trend.
 const SIDE: usize = 3;
 
-/// Controls whose signal is further than this from their median, in ln, say nothing of positions: the well failed.
+/// Controls further than this from their median, in ln, are ignored as failed wells.
 const FAR: f64 = 1.0;
 
-/// The effects that the negative controls of a plate tell: the edge where three controls lie there and three within, a trend where they lie in
-/// three rows (columns) that span half of the plate.
+/// The effects that the negative controls of a plate determine: the edge with three controls at the edge and three
+/// inside, a trend with controls in three rows (columns) that span half of the plate.
 pub(crate) fn position_effects(
     wells: &[PlateWell],
     background: f64,
@@ -142,7 +142,7 @@ pub(crate) fn position_effects(
     PositionEffects { edge, rows: rows_effect, columns, centre }
 }
 
-/// Which terms the places of the controls tell.
+/// The terms that the positions of the controls determine.
 fn told(known: &[([u16; 2], f64)], format: PlateFormat) -> [bool; TERMS] {
     let outer = known.iter().filter(|(place, _)| format.terms(*place)[0] > 0.5).count();
     let spread = |of: fn(&[u16; 2]) -> u16, size: u16| {
@@ -159,7 +159,7 @@ fn told(known: &[([u16; 2], f64)], format: PlateFormat) -> [bool; TERMS] {
     ]
 }
 
-/// Least squares of the terms that are told, about a mean.
+/// Least squares of the determined terms, about a mean.
 fn regressed(rows: &[[f64; TERMS]], lns: &[f64], told: [bool; TERMS]) -> [PositionEffect; TERMS] {
     let terms: Vec<usize> = (0..TERMS).filter(|term| told[*term]).collect();
     let mut effects = [PositionEffect::NONE; TERMS];
@@ -198,7 +198,7 @@ fn regressed(rows: &[[f64; TERMS]], lns: &[f64], told: [bool; TERMS]) -> [Positi
     effects
 }
 
-/// The inverse of the first rows and columns of a symmetric matrix by Gauss and Jordan; none where it is singular.
+/// The inverse of the first rows and columns of a symmetric matrix by Gauss and Jordan; `None` if it is singular.
 fn inverse(mut matrix: [[f64; TERMS]; TERMS], size: usize) -> Option<[[f64; TERMS]; TERMS]> {
     let mut inverse = [[0.0; TERMS]; TERMS];
     (0..TERMS).for_each(|at| inverse[at][at] = 1.0);
@@ -223,7 +223,7 @@ fn inverse(mut matrix: [[f64; TERMS]; TERMS], size: usize) -> Option<[[f64; TERM
     Some(inverse)
 }
 
-/// Which effects of the position are taken out.
+/// The position effects to remove.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Corrected {
     /// The edge.
@@ -232,13 +232,15 @@ pub struct Corrected {
     pub drift: bool,
 }
 
-/// What is taken out of the plates of one file.
+/// The correction for the plates of a file.
 ///
-/// An effect of one plate is known with an error, and taking the error out of readings puts it in. So each plate's effect is drawn towards
-/// the mean of all plates by how much plates differ beyond their errors (DerSimonian & Laird 1986), and the mean towards 0 by its own error.
+/// The effect of a plate has an estimation error, which a full correction would add to the readings. Therefore each
+/// plate's effect is shrunk towards the mean of all plates, depending on the variation between plates beyond their
+/// errors (DerSimonian & Laird 1986). The mean is shrunk towards 0 depending on its own error.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PositionCorrection {
-    /// For each term the mean effect over plates, drawn towards 0, and the variance between plates; none where it is not taken out.
+    /// For each term, the mean effect over plates, shrunk towards 0, and the variance between plates; `None` if the
+    /// term is not removed.
     terms: [Option<[f64; 2]>; TERMS],
 }
 
@@ -259,7 +261,7 @@ impl PositionCorrection {
         Self { terms }
     }
 
-    /// What is taken out of one plate: edge, rows, columns, in ln; 0 where nothing is.
+    /// The correction of one plate: edge, rows, columns, in ln; 0 without a correction.
     pub fn taken_out(&self, plate: &PositionEffects) -> [f64; 3] {
         let mut out = [0.0; TERMS];
         for ((out, effect), learnt) in out.iter_mut().zip(plate.list()).zip(self.terms) {
@@ -270,7 +272,7 @@ impl PositionCorrection {
         out
     }
 
-    /// What the signal less the blank of a well is to be divided with; 1 at the centre of the controls.
+    /// The divisor of a well's signal minus blank; 1 at the centre of the controls.
     pub fn factor(&self, plate: &PositionEffects, format: PlateFormat, place: [u16; 2]) -> f64 {
         let terms = format.terms(place);
         let sum: f64 = self
@@ -283,7 +285,8 @@ impl PositionCorrection {
     }
 }
 
-/// The mean of estimates, drawn towards 0 by its error, and the variance between them beyond their errors (DerSimonian & Laird 1986).
+/// The mean of estimates, shrunk towards 0 depending on its error, and the variance between estimates beyond their
+/// errors (DerSimonian & Laird 1986).
 fn pooled(known: &[[f64; 2]]) -> Option<[f64; 2]> {
     let count = known.len() as f64;
     let weight: f64 = known.iter().map(|[_, variance]| 1.0 / variance).sum();

@@ -1,8 +1,8 @@
-//! The quality of a plate by its controls: Z′, SSMD, signal window, coefficient of variation, and effects of the position.
+//! The quality of a plate by its controls: Z′, SSMD, signal window, coefficient of variation, and position effects.
 
 use crate::plate_effects::{PlateFormat, PositionEffects, position_effects};
 
-/// What a well holds.
+/// The content of a well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WellUse {
     /// Cells without a drug, or with its vehicle alone: the high signal.
@@ -33,26 +33,27 @@ impl WellUse {
 /// One well of a plate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PlateWell {
-    /// What it holds.
+    /// The content.
     pub holds: WellUse,
-    /// Its row and column, both from 1; none where not known.
+    /// Its row and column, both from 1; `None` if unknown.
     pub place: Option<[u16; 2]>,
-    /// Its signal, in the unit of the reader. Signals that are not finite are passed over.
+    /// Its signal, in the unit of the reader. Signals that are not finite are skipped.
     pub signal: f64,
 }
 
-/// Number, mean and spread of the signals of one kind of control. NaN where there are too few wells.
+/// Number, mean and spread of the signals of one kind of control. NaN with too few wells.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ControlSummary {
-    /// Wells with a signal.
+    /// The number of wells with a signal.
     pub wells: usize,
     /// Their mean.
     pub mean: f64,
-    /// Their standard deviation, of two wells or more.
+    /// Their standard deviation, for two or more wells.
     pub sd: f64,
     /// Their median.
     pub median: f64,
-    /// 1.4826 times the median absolute deviation from the median, of two wells or more: the standard deviation where errors are normal.
+    /// 1.4826 times the median absolute deviation from the median, for two or more wells: the standard deviation if
+    /// errors are normal.
     pub robust_sd: f64,
 }
 
@@ -77,7 +78,7 @@ impl ControlSummary {
     }
 }
 
-/// The median; NaN of nothing. Sorts.
+/// The median; NaN without values. Sorts the values.
 pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -88,17 +89,17 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
     }
 }
 
-/// What a plate is judged by.
+/// The limits for judging a plate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PlateLimits {
-    /// The lowest Z′ that passes. 0.4 by default, as the Assay Guidance Manual has it (chapter "HTS Assay Validation").
+    /// The lowest Z′ that passes. 0.4 by default, as in the Assay Guidance Manual (chapter "HTS Assay Validation").
     pub z_prime: f64,
     /// The highest coefficient of variation of the negative controls that passes. 0.2 by default, from the same source.
     pub control_cv: f64,
-    /// The smallest effect of the edge, or from the first to the last row or column, that is named, as a share of the signal. 0.2 by
-    /// default: the same source calls smaller ones immaterial.
+    /// The smallest effect of the edge, or from the first to the last row or column, that is flagged, as a fraction of
+    /// the signal. 0.2 by default: the same source calls smaller effects immaterial.
     pub position: f64,
-    /// The p value below which such an effect is named. 0.01 by default.
+    /// The p value below which such an effect is flagged. 0.01 by default.
     pub position_p: f64,
 }
 
@@ -108,14 +109,14 @@ impl Default for PlateLimits {
     }
 }
 
-/// What to know of a plate before its readings are used.
+/// A warning to check before using the readings of a plate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PlateFlag {
-    /// No well without a drug.
+    /// The plate has no wells without a drug.
     NoControls,
-    /// Fewer than four negative controls: their spread is not known well.
+    /// Fewer than four negative controls: their spread is poorly known.
     FewControls,
-    /// The low controls (positive controls or blanks) lie above the negative ones.
+    /// The low controls (positive controls or blanks) are above the negative controls.
     ControlsCross,
     /// The positive controls lie below the blanks by more than three standard deviations of either.
     PositiveBelowBlank,
@@ -123,7 +124,7 @@ pub enum PlateFlag {
     LowZPrime,
     /// The coefficient of variation of the negative controls is above the limit.
     HighControlCv,
-    /// Controls in the outer rows and columns differ from those within.
+    /// Controls in the outer rows and columns differ from the inner controls.
     EdgeEffect,
     /// Controls rise or fall from the first row or column to the last.
     Drift,
@@ -144,7 +145,7 @@ impl PlateFlag {
         }
     }
 
-    /// Whether it is an effect of the position.
+    /// Whether the flag is a position effect.
     pub fn is_of_position(self) -> bool {
         matches!(self, Self::EdgeEffect | Self::Drift)
     }
@@ -155,7 +156,7 @@ impl PlateFlag {
     }
 }
 
-/// The quality of one plate. NaN where the plate lacks the wells that a figure needs.
+/// The quality of one plate. A figure is NaN if the plate lacks the wells that it needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlateQuality {
     /// The negative controls.
@@ -164,26 +165,27 @@ pub struct PlateQuality {
     pub positive: ControlSummary,
     /// The blanks.
     pub blank: ControlSummary,
-    /// Which wells are the low end of Z′, SSMD and the signal window: positive controls where there are two, else blanks where there are two.
+    /// The low controls of Z′, SSMD and the signal window: positive controls if there are at least two, else blanks if
+    /// there are at least two.
     pub low: Option<WellUse>,
-    /// The coefficient of variation of the negative controls, of their signal less the mean blank.
+    /// The coefficient of variation of the negative controls, of their signal minus the mean blank.
     pub control_cv: f64,
     /// Z′ (Zhang, Chung & Oldenburg 1999): `1 − 3 (s_high + s_low) / |mean_high − mean_low|`.
     pub z_prime: f64,
     /// Z′ of medians and 1.4826 times the median absolute deviations.
     pub robust_z_prime: f64,
-    /// The strictly standardised mean difference (Zhang 2007), `(mean_high − mean_low) / √(s_high² + s_low²)`: above 0 where the negative
-    /// controls are the higher ones.
+    /// The strictly standardised mean difference (Zhang 2007), `(mean_high − mean_low) / √(s_high² + s_low²)`: above 0
+    /// if the negative controls are higher.
     pub ssmd: f64,
     /// SSMD of medians and 1.4826 times the median absolute deviations.
     pub robust_ssmd: f64,
     /// The signal window (Sittampalam et al. 1997): `(mean_high − mean_low − 3 (s_high + s_low)) / s_high`.
     pub signal_window: f64,
-    /// The mean of the negative controls divided by that of the low ones.
+    /// The mean of the negative controls divided by the mean of the low controls.
     pub signal_to_background: f64,
-    /// What the position does to the negative controls.
+    /// The position effects on the negative controls.
     pub effects: PositionEffects,
-    /// What to know of the plate.
+    /// Warnings about the plate.
     pub flags: Vec<PlateFlag>,
 }
 
@@ -194,10 +196,11 @@ impl PlateQuality {
     }
 }
 
-/// Fewer negative controls than these are few.
+/// With fewer negative controls than this, the plate gets a flag.
 const FEW: usize = 4;
 
-/// Judges the wells of one plate and cell line. Blanks of the plate that name no cell line belong to each of its cell lines.
+/// Judges the wells of one plate and cell line. Blanks of the plate without a cell line belong to each of its cell
+/// lines.
 ///
 /// ```
 /// use halfmax_dose::{PlateLimits, PlateWell, WellUse, plate_quality};
@@ -324,7 +327,7 @@ mod tests {
         assert_eq!(flags(&[], &[9.0, 10.0], &[]), [PlateFlag::NoControls]);
         let wide = [60.0, 140.0, 100.0, 80.0, 120.0];
         assert_eq!(flags(&wide, &[9.0, 10.0], &[]), [PlateFlag::LowZPrime, PlateFlag::HighControlCv]);
-        // A range of 0 is no quality at all.
+        // A range of 0 fails the plate.
         assert!(!judged(&good, &good, &[]).passes());
     }
 

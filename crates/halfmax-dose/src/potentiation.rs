@@ -1,12 +1,12 @@
-//! Two drugs of which each changes how potent the other is.
+//! Two drugs that change each other's potency.
 
 use serde::{Deserialize, Serialize};
 
 use crate::shape::LogLogistic;
 
-/// Two drugs that act independently (Bliss), but for one thing: in presence of the other the EC50 of each is lower by up to
-/// `decades` powers of ten, in proportion to the other's effect. This is synergy of potency, the α of MuSyC (Meyer et al.
-/// 2019). Below 0 each protects from the other.
+/// Two drugs that act independently (Bliss), except that each lowers the EC50 of the other by up to `decades` powers of
+/// ten, in proportion to its own effect. This is synergy of potency, the α of MuSyC (Meyer et al. 2019). Below 0, each
+/// protects from the other.
 ///
 /// ```
 /// use halfmax_dose::{LogLogistic, Potentiation};
@@ -19,7 +19,7 @@ use crate::shape::LogLogistic;
 pub struct Potentiation {
     /// Each drug alone.
     pub drugs: [LogLogistic; 2],
-    /// By how many powers of ten the EC50 falls where the other drug has its full effect.
+    /// The decrease of the EC50, in powers of ten, at full effect of the other drug.
     pub decades: f64,
 }
 

@@ -1,8 +1,9 @@
 //! Profile-likelihood intervals: the ends of a function of the parameters over all curves that the readings do not rule out.
 //!
-//! The curves that are not ruled out are those whose penalised sum of squares is at most `C = C_min + s² t²` (Bates & Watts 1988, ch. 6). The ends
-//! are found as by Venzon & Moolgavkar 1988: step by step the function is made linear and the sum of squares quadratic, and the largest value
-//! within `C` is gone to, until nothing moves. Where the quadratic at the minimum already holds at the ends, those of the delta method stay.
+//! The curves that are not ruled out are those whose penalised sum of squares is at most `C = C_min + s² t²` (Bates &
+//! Watts 1988, ch. 6). The ends are found as by Venzon & Moolgavkar 1988: each step linearises the function,
+//! approximates the sum of squares by a quadratic, and moves to the largest value within `C`, until convergence. If the
+//! quadratic at the minimum already holds at the ends, the ends of the delta method are used.
 
 use crate::least_squares::{Level, Limits, cholesky, cost, normal};
 use crate::model::Curve;
@@ -12,12 +13,12 @@ use crate::model::Curve;
 pub(crate) enum End {
     /// The function's value there.
     At(f64),
-    /// There is none: the readings rule out no value on this side.
+    /// The end is open: the readings rule out no value on this side.
     Open,
 }
 
 impl End {
-    /// The end where it lies within bounds, else an open one.
+    /// The end if it lies within bounds, else an open end.
     pub fn within(self, [low, high]: [f64; 2]) -> Self {
         match self {
             Self::At(value) if value >= low && value <= high => self,
@@ -33,7 +34,7 @@ impl End {
         }
     }
 
-    /// The value; NaN where there is none.
+    /// The value; NaN for an open end.
     pub fn value(self) -> f64 {
         match self {
             Self::At(value) => value,
@@ -46,28 +47,29 @@ impl End {
 pub(crate) struct Region<'a, const N: usize = 4> {
     pub levels: &'a [Level],
     pub limits: &'a Limits<N>,
-    /// The curve of the least cost, and that cost.
+    /// The curve of least cost, and its cost.
     pub minimum: [f64; N],
     pub least: f64,
-    /// How much more a curve may cost.
+    /// The allowed extra cost of a curve.
     pub allowed: f64,
 }
 
-/// The value of a function of the parameters and its gradient; none where it has no value.
+/// The value of a function of the parameters and its gradient; `None` where it has no value.
 pub(crate) type Function<'a, const N: usize = 4> = &'a dyn Fn(&[f64; N]) -> Option<(f64, [f64; N])>;
 
-/// Where the quadratic is this near at both ends, the delta method's are taken.
+/// If the quadratic is this accurate at both ends, the ends of the delta method are used.
 const NEAR: f64 = 0.1;
-/// An end is found where the cost is this near to what is allowed, and the function gains no more than this share of the way.
+/// The tolerance of an end: for the cost relative to the allowed cost, and for the last gain of the function relative
+/// to the interval.
 const SETTLED: f64 = 0.01;
-/// Steps to an end, at most.
+/// The largest number of steps to an end.
 const STEPS: usize = 25;
 
 impl<const N: usize> Region<'_, N>
 where
     [f64; N]: Curve<N>,
 {
-    /// Whether the delta method's interval, which is a straight line through the minimum, ends where the profile's does.
+    /// Whether the interval of the delta method, a straight line through the minimum, has the same ends as the profile.
     pub fn is_quadratic(
         &self,
         function: Function<'_, N>,
@@ -85,7 +87,7 @@ where
         })
     }
 
-    /// The largest (`sign` 1) or smallest (−1) value of a function within the region; open where it lies beyond `bound`.
+    /// The largest (`sign` 1) or smallest (−1) value of a function within the region; open if it lies beyond `bound`.
     pub fn end(&self, function: Function<'_, N>, sign: f64, bound: f64) -> End {
         let mut theta = self.minimum;
         let Some((mut value, mut gradient)) = function(&theta) else { return End::Open };
@@ -97,7 +99,7 @@ where
             else {
                 return End::At(value);
             };
-            // A step too long is halved until the function is there, and the cost is not far beyond what is allowed.
+            // A step is halved until the function exists there and the cost is not far above the limit.
             let mut length = (0..N)
                 .map(|at| <[f64; N]>::LONGEST_IN_PROFILE[at] / direction[at].abs().max(1e-300))
                 .fold(1.0_f64, f64::min);
@@ -113,7 +115,7 @@ where
                 length /= 2.0;
             }
             let Some((there, (next_value, next_gradient), over)) = next else {
-                // The function ends within the region: an IC50 of curves that come to 50 % ever later.
+                // The function stops existing within the region, such as the IC50 of curves that barely reach 50 %.
                 return End::Open;
             };
             let gained = sign * (next_value - value);
@@ -122,7 +124,7 @@ where
             if sign * (value - bound) > 0.0 {
                 return End::Open;
             }
-            // Along the border the function hardly changes any more: what is left is a hundredth of the interval.
+            // Along the border the function hardly changes: the rest is a hundredth of the interval.
             if step > 0
                 && over.abs() < SETTLED * self.allowed
                 && (gained < SETTLED * (value - first).abs() || moved < 1e-4)
@@ -133,7 +135,8 @@ where
         End::At(value)
     }
 
-    /// The step to the largest value of the linear function within the quadratic region. Parameters that it would push over their limits stay.
+    /// The step to the largest value of the linear function within the quadratic region. Parameters that would exceed
+    /// their limits stay fixed.
     fn direction(
         &self,
         matrix: &[[f64; N]; N],
@@ -197,7 +200,7 @@ mod tests {
             .collect()
     }
 
-    /// The ends against a dense search: the function held at a value, the other parameters free.
+    /// Compares the ends with a dense search: the function fixed at a value, the other parameters free.
     #[test]
     fn ends_are_those_of_the_profile() {
         let levels = levels();

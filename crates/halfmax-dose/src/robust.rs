@@ -1,17 +1,19 @@
-//! Readings that no curve explains: found by M-estimation, then left out.
+//! Outliers: readings that no curve explains, found by M-estimation and left out.
 //!
-//! Least squares first. Then iterated reweighting with Huber's function (1.345), which starts well, and Tukey's biweight
-//! (4.685), which ends well; both constants give 95 % efficiency for normal errors. The scale is the median absolute residual,
-//! over 0.6745, with a correction for the parameters fitted; or, where that is larger, the same of the replicates of one dose
-//! about their median: on the steep part of a curve batches differ more, and a quiet plateau says nothing of them. Readings to
-//! which the biweight gives weight 0 are outliers; the curve is fitted to the others by plain least squares, so that standard
-//! errors and tests are the textbook's.
+//! The fit starts with least squares. Then follows iterative reweighting with Huber's function (1.345), which is robust
+//! to the start, and with Tukey's biweight (4.685), which rejects outliers fully. Both constants give 95 % efficiency
+//! for normal errors. The scale is the median absolute residual divided by 0.6745, corrected for the fitted parameters.
+//! If it is larger, the scale of the replicates of a dose about their median is used instead: batches differ more on
+//! the steep part of a curve, and a quiet plateau does not show this. Readings to which the biweight gives weight 0 are
+//! outliers; the curve is fitted to the other readings by plain least squares, so that standard errors and tests are
+//! standard.
 //!
-//! A reading with fellows is kept all the same: where other readings tell what it tells, the curve is wrong, not they (a hook, a second phase). The
-//! fellows of a reading are the other readings of its dose, where there are any: it stays where it lies nearer to their median than 0.6 of its
-//! distance from the curve. A dose with one reading has the doses beside it for fellows: it stays where one of them lies off to the same side,
-//! by at least 0.4 of its residual. The lowest and the highest dose have nothing beyond that could contradict them: their only reading stays. Where more
-//! than a quarter of the readings would be outliers, none is.
+//! A reading with support from other readings is kept, because then the curve is wrong (a hook, a second phase). The
+//! support comes from the other readings of its dose, if there are any: the reading is kept if its distance from their
+//! median is below 0.6 of its distance from the curve. For a dose with a single reading, the support comes from the
+//! neighbouring doses: the reading is kept if one of them deviates to the same side by at least 0.4 of its residual. No
+//! dose beyond the lowest or the highest dose could contradict them, so their only reading is kept. If more than a
+//! quarter of the readings would be outliers, none is.
 
 use crate::least_squares::{Level, Limits, Minimum, descend};
 use crate::shape::{Theta, share_of_top};
@@ -22,26 +24,26 @@ use crate::starts::fit;
 pub(crate) struct Sorted {
     /// The natural logarithms of the distinct doses, ascending.
     pub ln_doses: Vec<f64>,
-    /// For each reading the position of its dose.
+    /// The position of each reading's dose.
     pub place: Vec<u32>,
     /// The readings.
     pub values: Vec<f64>,
-    /// For each reading its batch, numbered from 0; empty where batches are not told apart.
+    /// The batch of each reading, numbered from 0; empty if batches are ignored.
     pub batch: Vec<u32>,
 }
 
-/// Doses that differ by less than this share are one: what is left of a change of units.
+/// Doses that differ by less than this fraction are equal; the difference comes from a change of units.
 const SAME_DOSE: f64 = 1e-9;
-/// Doses within this share of the lowest of them are one nominal dose: dispensers err by 1 to 2 %.
+/// Doses within this fraction of the lowest are one nominal dose, because dispensers err by 1 to 2 %.
 const SAME_NOMINAL_DOSE: f64 = 0.04;
 
 impl Sorted {
-    /// The number of nominal doses: doses that differ only by the error of a dispenser count once.
+    /// The number of nominal doses. Doses that differ only by dispensing error count once.
     pub fn nominal_doses(&self) -> usize {
         self.nominal_places().last().map_or(0, |last| last + 1)
     }
 
-    /// For each distinct dose the position of its nominal dose.
+    /// The position of the nominal dose of each distinct dose.
     pub fn nominal_places(&self) -> Vec<usize> {
         let (mut lowest, mut count) = (f64::NEG_INFINITY, 0);
         let place = |ln_dose: &f64| {
@@ -53,7 +55,7 @@ impl Sorted {
         self.ln_doses.iter().map(place).collect()
     }
 
-    /// Sorts readings: ln dose, reading, and batch, where batches are told apart.
+    /// Sorts readings: ln dose, reading, and batch, if batches are used.
     pub fn with_batches(mut readings: Vec<(f64, f64, u32)>) -> Self {
         readings.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
         let mut sorted = Self::new(readings.iter().map(|(ln_dose, value, _)| (*ln_dose, *value)).collect());
@@ -90,7 +92,7 @@ impl Sorted {
         sorted.place.reserve_exact(readings.len());
         sorted.values.reserve_exact(readings.len());
         for (ln_dose, value) in readings {
-            // Dose 0 is minus infinity, whose difference from itself is no number.
+            // Dose 0 is minus infinity, and its difference from itself is NaN.
             let same = |last: &f64| *last == ln_dose || ln_dose - *last < SAME_DOSE;
             if !sorted.ln_doses.last().is_some_and(same) {
                 sorted.ln_doses.push(ln_dose);
@@ -105,7 +107,7 @@ impl Sorted {
         self.place.iter().map(|place| *place as usize).zip(self.values.iter().copied())
     }
 
-    /// The levels of the readings that have a weight.
+    /// The levels of the readings with a weight above 0.
     pub fn levels(&self, weight: impl Fn(usize) -> f64) -> Vec<Level> {
         let mut sums = vec![(0.0, 0.0); self.ln_doses.len()];
         for (at, (place, value)) in self.readings().enumerate() {
@@ -129,12 +131,12 @@ impl Sorted {
         into.extend(self.readings().map(|(place, value)| value - fitted[place]));
     }
 
-    /// For each dose by how much its replicates differ: the median absolute deviation from their median, over 0.6745. 0 for
-    /// fewer than [`LEAST_REPLICATES`].
+    /// The spread of the replicates of each dose: the median absolute deviation from their median, divided by 0.6745. 0
+    /// for fewer than [`LEAST_REPLICATES`].
     fn spreads(&self) -> Vec<f64> {
         let mut rest = self.values.as_slice();
         let spread = |run: &[u32]| {
-            // The readings of one dose stand together, in order.
+            // The readings of a dose are consecutive and sorted.
             let (values, others) = rest.split_at(run.len());
             rest = others;
             let middle = median(values);
@@ -145,7 +147,7 @@ impl Sorted {
         self.place.chunk_by(|a, b| a == b).map(spread).collect()
     }
 
-    /// The readings that are kept.
+    /// The kept readings.
     pub fn without(&self, kept: &[bool]) -> Self {
         let batch = |at: usize| self.batch.get(at).copied().unwrap_or(0);
         let chosen = |(at, (place, value)): (usize, (usize, f64))| {
@@ -159,13 +161,13 @@ impl Sorted {
     }
 }
 
-/// The smallest scale that is believed, as a fraction of the control: plate readers are no better.
+/// The smallest accepted scale, as a fraction of the control: the precision of plate readers.
 const LEAST_SCALE: f64 = 0.005;
-/// With fewer replicates their spread says little.
+/// The fewest replicates for a useful spread.
 const LEAST_REPLICATES: usize = 4;
 const HUBER: f64 = 1.345;
 const BIWEIGHT: f64 = 4.685;
-/// With fewer readings beyond the parameters an outlier cannot be told from the curve.
+/// The fewest residual degrees of freedom. With fewer, an outlier cannot be distinguished from the curve.
 const LEAST_FREEDOM: usize = 6;
 /// Reweighting stops when no weight changes by more.
 const SETTLED: f64 = 0.02;
@@ -180,7 +182,7 @@ fn scale(residuals: &[f64], parameters: usize, buffer: &mut Vec<f64>) -> f64 {
     (*median / 0.6745 * correction).max(LEAST_SCALE)
 }
 
-/// The median of numbers in order, at least one.
+/// The median of sorted numbers, at least one.
 fn median(sorted: &[f64]) -> f64 {
     let n = sorted.len();
     (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0
@@ -195,7 +197,7 @@ fn biweight(r: f64) -> f64 {
     if rest > 0.0 { rest * rest } else { 0.0 }
 }
 
-/// The largest share of the readings that may be outliers; where there would be more, the curve is wrong, not they.
+/// The largest share of the readings that may be outliers; if there are more, the curve is wrong.
 const MOST_OUTLIERS: f64 = 0.25;
 
 /// Reweighting in progress.
@@ -243,9 +245,9 @@ impl Reweighting<'_> {
         }
     }
 
-    /// Whether other readings tell the same as one that the curve does not explain: those of its dose agree with it rather than with the curve,
-    /// or, where it has no replicate, a dose beside it lies off to the same side. At the ends, nothing beyond says otherwise. It is then the curve
-    /// that is wrong: a second phase, a hook.
+    /// Whether other readings support a reading that the curve does not explain. Either its replicates agree with it
+    /// rather than with the curve, or, without replicates, a neighbouring dose deviates to the same side. At the ends,
+    /// no dose beyond could contradict it. The curve is then wrong: a second phase, a hook.
     fn has_fellows(&self, at: usize) -> bool {
         let residual = self.residuals[at];
         let place = self.sorted.place[at];
@@ -269,12 +271,13 @@ impl Reweighting<'_> {
     }
 }
 
-/// A reading agrees with its fellows where it is this much nearer to their median than to the curve.
+/// A reading agrees with its replicates if its distance from their median is below this fraction of its distance from
+/// the curve.
 const AGREES: f64 = 0.6;
-/// A dose beside lies off to the same side where it does so by this share.
+/// A neighbouring dose deviates to the same side if it does so by this fraction of the residual.
 const BESIDE: f64 = 0.4;
 
-/// The readings without outliers, the curve through them, and how many outliers there were.
+/// The readings without outliers, the curve through them, and the number of outliers.
 pub(crate) fn fit_without_outliers(sorted: &Sorted, limits: &Limits) -> (Option<Sorted>, Minimum, usize) {
     let minimum = fit(&sorted.levels(|_| 1.0), limits);
     let readings = sorted.values.len();
@@ -293,7 +296,7 @@ pub(crate) fn fit_without_outliers(sorted: &Sorted, limits: &Limits) -> (Option<
     };
     work.measure();
     let largest = work.residuals.iter().fold(0.0_f64, |most, residual| most.max(residual.abs()));
-    // Where least squares leaves nothing that stands out, reweighting would find no outlier either.
+    // If no residual of least squares stands out, reweighting would not find an outlier either.
     if largest < 2.5 * work.scale {
         return (None, minimum, 0);
     }

@@ -2,11 +2,12 @@
 
 use halfmax_core::Seed;
 
-/// So many say what all have in common.
+/// The number of curves that is enough to learn common properties.
 const MOST: usize = 1000;
 
-/// Of so many curves (or matrices), the positions of those that are learnt from: all, or a thousand, one drawn at random from each of a thousand equal
-/// parts. A fixed step would meet the period of a file whose drugs or cell lines come in turn, and learn from few of them. The draw is the same every time.
+/// The positions of the curves (or matrices) to learn from, out of `all`: all of them, or a thousand, one drawn at
+/// random from each of a thousand equal parts. A fixed step could coincide with the period of a file that alternates
+/// between drugs or cell lines, and would then learn from few of them. The draw is the same every time.
 pub(crate) fn sample(all: usize) -> Vec<usize> {
     if all <= MOST {
         return (0..all).collect();
@@ -31,7 +32,7 @@ mod tests {
             assert_eq!(found.len(), MOST);
             assert!(found.windows(2).all(|two| two[0] < two[1]) && found[MOST - 1] < all, "{all}");
         }
-        // Seven drugs in turn in a file of seven thousand curves: a step of seven would find one of them.
+        // Seven alternating drugs in a file of seven thousand curves: a step of seven would find only one drug.
         let mut drugs = [0; 7];
         sample(7_000).iter().for_each(|at| drugs[at % 7] += 1);
         assert!(drugs.iter().all(|count| (90..200).contains(count)), "{drugs:?}");

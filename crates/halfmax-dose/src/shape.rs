@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A four-parameter log-logistic curve of the viability at dose `x`,
-/// `y = bottom + (top − bottom) / (1 + (x / ec50)^hill)`, as LL.4 of the R package drc (Ritz et al. 2015) has it, with the
-/// Hill slope positive: `top` is the plateau at low doses and `bottom` the one at high doses, whichever is larger.
+/// A four-parameter log-logistic curve of the viability at dose `x`, `y = bottom + (top − bottom) / (1 + (x /
+/// ec50)^hill)`, as LL.4 of the R package drc (Ritz et al. 2015), with a positive Hill slope. `top` is the plateau at
+/// low doses and `bottom` the plateau at high doses, whichever is larger.
 ///
 /// ```
 /// use halfmax_dose::LogLogistic;
@@ -26,13 +26,13 @@ pub struct LogLogistic {
     pub hill: f64,
 }
 
-/// The parameters in which curves are fitted: plateaus, ln EC50, ln Hill slope.
+/// The fitted parameters: plateaus, ln EC50, ln Hill slope.
 pub(crate) type Theta = [f64; 4];
 
-/// Beyond this the logistic function is 0 or 1 to the last bit; also stands for the infinite exponent of dose 0.
+/// Beyond this the logistic function is 0 or 1 to the last bit; it also replaces the infinite exponent of dose 0.
 const FAR: f64 = 500.0;
 
-/// `1 / (1 + e^u)`, the share of the way from bottom to top, and the exponent it was taken at.
+/// `1 / (1 + e^u)`, the fraction of the way from bottom to top, and its exponent `u`.
 pub(crate) fn share_of_top(ln_dose: f64, ln_ec50: f64, hill: f64) -> (f64, f64) {
     let exponent = (hill * (ln_dose - ln_ec50)).clamp(-FAR, FAR);
     (1.0 / (1.0 + exponent.exp()), exponent)
@@ -54,7 +54,7 @@ impl LogLogistic {
         self.bottom + (self.top - self.bottom) * share
     }
 
-    /// The dose at which the viability is `level`; none where that is not strictly between the plateaus.
+    /// The dose at which the viability is `level`; `None` unless `level` is strictly between the plateaus.
     pub fn dose_at(&self, level: f64) -> Option<f64> {
         let ratio = (self.top - level) / (level - self.bottom);
         (ratio > 0.0 && ratio.is_finite()).then(|| self.ec50 * (ratio.ln() / self.hill).exp())

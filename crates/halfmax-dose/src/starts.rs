@@ -1,17 +1,17 @@
-//! Where the fit of a log-logistic curve starts: a grid of EC50 and Hill slopes, plateaus solved for.
+//! Starting points of the fit of a log-logistic curve: a grid of EC50 and Hill slopes, with the plateaus solved for.
 
 use crate::least_squares::{Level, Limits, Minimum, descend, descend_within};
 use crate::shape::{Theta, share_of_top};
 
-/// Hill slopes that starts are tried with.
+/// The Hill slopes of starting points.
 const HILLS: [f64; 4] = [0.5, 1.0, 2.0, 5.0];
-/// Most positions of the EC50 that starts are tried with.
+/// The largest number of EC50 positions of starting points.
 const POSITIONS: usize = 12;
 
-/// Iterations after which a second start is given up unless it is nearly as good as the first.
+/// The number of iterations after which the second start is abandoned unless it is nearly as good as the first.
 const FIRST_LOOK: usize = 8;
 
-/// The least-squares plateaus, within their limits, of a curve whose EC50 and slope are given, and the cost.
+/// The least-squares plateaus, within their limits, for a given EC50 and slope, and the cost.
 fn plateaus(levels: &[Level], limits: &Limits, ln_ec50: f64, hill: f64) -> ([f64; 2], f64) {
     let (mut tt, mut tb, mut bb, mut ty, mut by, mut yy) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
     for level in levels {
@@ -39,7 +39,7 @@ fn plateaus(levels: &[Level], limits: &Limits, ln_ec50: f64, hill: f64) -> ([f64
 }
 
 /// The best minimum from two starts: the best point of a grid over EC50 and Hill slope (plateaus solved for), and the
-/// best one whose EC50 is elsewhere.
+/// best point with a different EC50.
 pub(crate) fn fit(levels: &[Level], limits: &Limits) -> Minimum {
     let finite = || levels.iter().map(|level| level.ln_dose).filter(|ln| ln.is_finite());
     let (low, high) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), ln| (l.min(ln), h.max(ln)));

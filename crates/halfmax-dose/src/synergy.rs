@@ -1,7 +1,8 @@
 //! Synergy of two or more drugs over all combinations of their doses.
 //!
-//! Effects are inhibitions in percent of the control: 0 without effect, 100 all dead. A score is the measured inhibition less
-//! the one expected of drugs that do not interact, in percentage points: above 0 is synergy, below 0 antagonism.
+//! Effects are inhibitions in percent of the control: 0 without effect, 100 if all cells are dead. A score is the
+//! measured inhibition minus the expectation for drugs that do not interact, in percentage points: above 0 is synergy,
+//! below 0 antagonism.
 //!
 //! ```
 //! use halfmax_core::Seed;
@@ -18,9 +19,10 @@
 //! # Ok::<(), halfmax_core::Error>(())
 //! ```
 //!
-//! Beside these scores, response surfaces ([`fit_musyc`], [`fit_braid`]) put synergy into parameters with intervals, [`combination_index`] says how
-//! much of the drugs an effect takes, and [`sensitivity`] how much they do over their doses. Surfaces are of two drugs; the others are of more, too
-//! ([`combination_index_of_many`], [`sensitivity_of_many`]).
+//! Besides these scores, response surfaces ([`fit_musyc`], [`fit_braid`]) describe synergy by parameters with
+//! intervals, [`combination_index`] measures the doses that an effect needs, and [`sensitivity`] the effect over all
+//! doses. Surfaces need two drugs; the other methods also support more ([`combination_index_of_many`],
+//! [`sensitivity_of_many`]).
 
 mod bootstrap;
 mod braid;

@@ -1,21 +1,22 @@
-//! Growth rates of wells that were read several times, and the growth-rate values that they give.
+//! Growth rates of wells that were read several times, and the resulting growth-rate values.
 
 use crate::estimate::Estimate;
 use crate::t_quantile_95;
 
-/// How fast the signal of a well grew.
+/// The growth rate of a well's signal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GrowthRate {
-    /// Divisions per unit of time: the slope of log2 signal over time, with its standard error and 95 % interval (of three readings or more).
+    /// Divisions per unit of time: the slope of log2 signal over time, with its standard error and 95 % interval (with
+    /// three or more readings).
     pub rate: Estimate,
-    /// The readings that it is of: those with a signal above 0.
+    /// The number of used readings: those with a signal above 0.
     pub readings: usize,
-    /// The first and the last time of these.
+    /// The first and the last time of these readings.
     pub span: [f64; 2],
 }
 
-/// The growth rate of signals at times, by least squares of log2 signal over time. Signals that are not above 0 are passed over; none if fewer than
-/// two times are left.
+/// The growth rate of signals at times, by least squares of log2 signal over time. Signals that are not above 0 are
+/// skipped; `None` if fewer than two times are left.
 ///
 /// ```
 /// use halfmax_dose::growth_rate;
@@ -53,8 +54,8 @@ pub fn growth_rate(times: &[f64], signals: &[f64]) -> Option<GrowthRate> {
     })
 }
 
-/// The growth-rate value of a rate beside that of the control (Hafner et al. 2016, *Nature Methods* 13, 521): `2^(k / k_control) − 1`; 1 without
-/// effect, 0 where cells neither grow nor die. NaN where the control does not grow.
+/// The growth-rate value of a rate relative to the control (Hafner et al. 2016, *Nature Methods* 13, 521): `2^(k /
+/// k_control) − 1`; 1 without effect, 0 if cells neither grow nor die. NaN if the control does not grow.
 ///
 /// ```
 /// use halfmax_dose::growth_rate_inhibition;
@@ -67,9 +68,10 @@ pub fn growth_rate_inhibition(rate: f64, control: f64) -> f64 {
     if control > 0.0 { (rate / control).exp2() - 1.0 } else { f64::NAN }
 }
 
-/// What rates make of a well by the end: how much of the control is left after a time, `2^((k − k_control) · span)`, and how often the control divided in
-/// it, `k_control · span`, NaN if it did not grow. [`growth_rate_value`](crate::growth_rate_value) of both is [`growth_rate_inhibition`], so that curves of
-/// growth-rate values are fitted to rates as to counts.
+/// Converts growth rates to an endpoint: the viability relative to the control after a time, `2^((k − k_control) ·
+/// span)`, and the number of divisions of the control, `k_control · span` (NaN if it did not grow).
+/// [`growth_rate_value`](crate::growth_rate_value) of both is [`growth_rate_inhibition`], so curves of growth-rate
+/// values can be fitted to rates as well as to counts.
 ///
 /// ```
 /// use halfmax_dose::{growth_rate_inhibition, growth_rate_value, left_by_rates};

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Curve, average_share, search_fall};
 use crate::shape::share_of_top;
 
-/// Two log-logistic curves one after the other, from the top to a plateau and from there to the bottom:
-/// `y = bottom + (top − plateau) / (1 + (x / ec50)^hill) + (plateau − bottom) / (1 + (x / ec50_2)^hill_2)`. Either phase may rise: a plateau above
-/// the top is a rise at low doses, a bottom above the plateau a hook.
+/// Two consecutive log-logistic curves, from the top to a plateau and from there to the bottom: `y = bottom + (top −
+/// plateau) / (1 + (x / ec50)^hill) + (plateau − bottom) / (1 + (x / ec50_2)^hill_2)`. Either phase may rise: a plateau
+/// above the top is a rise at low doses, a bottom above the plateau a hook.
 ///
 /// ```
 /// use halfmax_dose::TwoPhase;
@@ -27,14 +27,14 @@ pub struct TwoPhase {
     pub hill: f64,
     /// The viability between the phases.
     pub plateau: f64,
-    /// The dose half way between the plateau and the bottom; above that of the first phase.
+    /// The dose half way between the plateau and the bottom; above the EC50 of the first phase.
     pub ec50_2: f64,
     /// The Hill slope of the second phase; above 0.
     pub hill_2: f64,
 }
 
-/// The parameters in which it is fitted: top, bottom, ln EC50 and ln slope of the first phase, the plateau, by how much ln EC50 of the second phase
-/// is larger, and its ln slope.
+/// The fitted parameters: top, bottom, ln EC50 and ln slope of the first phase, the plateau, the increase of ln EC50 to
+/// the second phase, and the ln slope of the second phase.
 pub(crate) type TwoPhaseTheta = [f64; 7];
 
 impl TwoPhase {

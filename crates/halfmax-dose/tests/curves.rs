@@ -1,4 +1,4 @@
-//! Curves whose truth is known.
+//! Curves with known truth.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -33,7 +33,7 @@ fn known_parameters_are_recovered() {
     }
 }
 
-/// How many of 100 intervals hold the true EC50, IC50 and AUC.
+/// The number of 100 intervals that cover the true EC50, IC50 and AUC.
 fn coverage(params: &CurveParams, curves: u64) -> [f64; 3] {
     let doses = doses(3);
     let fitter = params.clone().check().unwrap();
@@ -139,7 +139,8 @@ fn no_search_finds_a_better_minimum() {
     }
 }
 
-/// Batches whose EC50 differ by a factor of three agree on the plateaus and disagree between them: none of them is an outlier.
+/// Batches with EC50 that differ by a factor of three agree on the plateaus and disagree between them. No batch is an
+/// outlier.
 #[test]
 fn batches_that_disagree_are_no_outliers() {
     let doses = doses(6);
@@ -150,7 +151,7 @@ fn batches_that_disagree_are_no_outliers() {
     let fit = by_default(&doses, &values);
     assert_eq!(fit.outliers, 0);
     assert!((0.18..0.3).contains(&fit.ec50.value), "{}", fit.ec50.value);
-    // A reading that stands out among them still is one.
+    // A reading that deviates from all of them is still an outlier.
     let mut wrong = values.clone();
     wrong[3] = 0.1;
     assert_eq!(by_default(&doses, &wrong).outliers, 1);
@@ -203,7 +204,7 @@ fn flags_say_what_is_wrong() {
     assert!(by_default(&doses, &noise).flags.contains(Flag::PoorFit));
 }
 
-/// A constant is taken for a curve about as often as the significance says.
+/// A constant is mistaken for a curve about as often as the significance level.
 #[test]
 fn flat_data_are_seldom_a_curve() {
     let doses = doses(3);
@@ -218,7 +219,7 @@ fn flat_data_are_seldom_a_curve() {
 #[test]
 fn growth_metrics_come_with_divisions() {
     let doses = doses(1);
-    // Of a control that divides twice: a growth-rate value of 2^r − 1 with r = 1 / (1 + dose / 0.3).
+    // For a control that divides twice: a growth-rate value of 2^r − 1 with r = 1 / (1 + dose / 0.3).
     let rate = |dose: &f64| 1.0 / (1.0 + dose / 0.3);
     let viability: Vec<f64> = doses.iter().map(|dose| (2.0 * rate(dose) - 2.0).exp2()).collect();
     let fitter = CurveParams::default().check().unwrap();
@@ -253,12 +254,12 @@ fn order_and_threads_do_not_matter() {
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let alone = one.install(|| fitter.fit_all(&[curve; 100], &Silent)).unwrap();
     assert_eq!(format!("{alone:?}"), format!("{all:?}"));
-    // Too few curves teach nothing.
+    // With too few curves, nothing is learnt.
     let few = fitter.fit_all(&[curve; 5], &Silent).unwrap();
     assert_eq!(format!("{:?}", few[0]), format!("{:?}", fitter.fit(&curve)));
 }
 
-/// Without a prior, a fit does not depend on what else the file holds.
+/// Without a prior, a fit does not depend on the rest of the file.
 #[test]
 fn by_least_squares_each_curve_is_fitted_as_if_alone() {
     let doses = doses(3);
@@ -285,10 +286,10 @@ fn batches_of_another_number_than_doses_are_refused() {
     let doses = doses(1);
     let curve = CurveReadings { dose_um: &doses, viability: &doses, divisions: None, batch: Some(&[1, 2]) };
     let error = CurveParams::default().check().unwrap().fit_all(&[curve], &Silent).unwrap_err();
-    assert!(error.to_string().contains("curve 0: 8 doses and 2 batches"), "{error}");
+    assert!(error.to_string().contains("curve 0: 8 doses but 2 batches"), "{error}");
 }
 
-/// Of steep curves, most of whose doses lie on the plateaus, each alone says little of its slope; together they say it.
+/// A steep curve with most doses on the plateaus determines its slope poorly. Many such curves determine it together.
 #[test]
 fn the_curves_of_a_file_say_what_slopes_are_usual() {
     let doses: Vec<f64> = (0..8).map(|at| 0.01 * 10.0_f64.powf(0.5 * f64::from(at))).collect();
@@ -324,7 +325,7 @@ fn the_curves_of_a_file_say_what_slopes_are_usual() {
     );
 }
 
-/// Where all drugs kill, curves that the doses do not reach the end of end there as well; where plateaus differ, nothing is learnt.
+/// If all drugs kill, incomplete curves also end at the common bottom. If plateaus differ, nothing is learnt.
 #[test]
 fn the_curves_of_a_file_say_where_they_end() {
     let doses = doses(1);
@@ -333,7 +334,7 @@ fn the_curves_of_a_file_say_where_they_end() {
         let shape = |seed: u64| LogLogistic {
             top: 1.0,
             bottom: bottom(seed),
-            // One in three is half way down at the highest dose.
+            // Every third curve is half way down at the highest dose.
             ec50: if seed.is_multiple_of(3) { highest } else { 0.05 * 1.05_f64.powi(seed as i32 % 40) },
             hill: 1.2,
         };
@@ -363,7 +364,7 @@ fn the_curves_of_a_file_say_where_they_end() {
     assert!(nothing.is_none(), "{nothing:?}");
 }
 
-/// A screen of 300 curves whose batches differ in a factor of this standard deviation, the truth and the readings of each.
+/// A screen of 300 curves with batch factors of this standard deviation: the truth and the readings of each curve.
 fn in_batches(factors: f64, batch: &[u32], error: impl Fn(f64) -> f64) -> Vec<(LogLogistic, Vec<f64>)> {
     let doses = doses(3);
     let one = |seed: u64| {
@@ -379,7 +380,7 @@ fn in_batches(factors: f64, batch: &[u32], error: impl Fn(f64) -> f64) -> Vec<(L
     (0..300).map(one).collect()
 }
 
-/// What is learnt from curves of eight doses with three readings each, and their fits.
+/// The learnt properties of curves with eight doses and three readings each, and their fits.
 fn fitted_together<'a>(
     doses: &'a [f64],
     values: impl Iterator<Item = &'a Vec<f64>>,
@@ -391,7 +392,7 @@ fn fitted_together<'a>(
     (fitter.learnt(), fitter.fit_all(&curves, &Silent).unwrap())
 }
 
-/// Whether a column says of which batch a reading is or not: what batches differ by is learnt, and intervals hold what they promise.
+/// With or without a column of batches: the variation of batches is learnt, and intervals have their nominal coverage.
 #[test]
 fn batches_differ_together() {
     let doses = doses(3);
@@ -413,7 +414,7 @@ fn batches_differ_together() {
         };
         fits.iter().zip(&screen).map(error).sum::<f64>()
     };
-    // Where each dose has a reading of each batch, which is of which says little.
+    // If each dose has a reading of each batch, the assignment of readings to batches matters little.
     let (told, not_told) = (errors(true), errors(false));
     assert!(not_told < 1.4 * told, "{not_told}, told {told}");
     let alone = screen.iter().map(|(shape, values)| {
@@ -425,7 +426,7 @@ fn batches_differ_together() {
     assert!(not_told < 0.7 * alone, "{not_told}, alone {alone}");
 }
 
-/// Which replicate stands where in the file says nothing.
+/// The order of replicates in the file does not matter.
 #[test]
 fn batches_that_are_not_told_may_stand_in_any_order() {
     let doses = doses(3);
@@ -441,7 +442,7 @@ fn batches_that_are_not_told_may_stand_in_any_order() {
     assert_eq!(format!("{first:?}"), format!("{second:?}"));
 }
 
-/// Readings that err independently are no batches, though they err more where more cells live.
+/// Independent errors do not count as batches, even if the error is larger where more cells live.
 #[test]
 fn independent_replicates_are_no_batches() {
     let doses = doses(3);
@@ -452,7 +453,7 @@ fn independent_replicates_are_no_batches() {
     }
 }
 
-/// The mean of a curve without effect is that of its batches: its interval allows for how they differ.
+/// The mean of a curve without effect is the mean of its batches, so its interval accounts for their variation.
 #[test]
 fn constants_in_batches_are_held() {
     let doses = doses(3);
@@ -474,7 +475,8 @@ fn constants_in_batches_are_held() {
     }
 }
 
-/// Curves of potent drugs, whose lowest doses lie on the slope already, say where they begin all the same; they are not taken to begin lower.
+/// Curves of potent drugs, with the lowest doses already on the slope, still determine their top. The top is not
+/// underestimated.
 #[test]
 fn tops_are_learnt_where_no_dose_lies_on_them() {
     let doses = doses(3);
@@ -491,14 +493,14 @@ fn tops_are_learnt_where_no_dose_lies_on_them() {
     assert!(spread < 0.02, "{spread}");
 }
 
-/// The sum of squares is all but flat from a Hill slope of 3 to 10.
+/// The sum of squares is almost flat from a Hill slope of 3 to 10.
 #[test]
 fn what_the_readings_do_not_tell_is_not_reported_as_known() {
     let doses = doses(1);
     let shape = LogLogistic { top: 1.0, bottom: 0.1, ec50: 0.28, hill: 8.0 };
     let fit = by_default(&doses, &simulated(&shape, 0.02, 4, &doses));
     assert!(fit.hill.upper.is_nan(), "{:?}", fit.hill);
-    // Between the two doses beside it, not much nearer.
+    // The interval spans about the two neighbouring doses.
     assert!(fit.ic50.lower < 0.24 && fit.ic50.upper > 0.33, "{:?}", fit.ic50);
 }
 
@@ -519,7 +521,7 @@ fn few_readings_that_fall_are_a_curve_and_others_are_not_judged() {
     assert!(flat.flags.contains(Flag::Flat) && !flat.flags.contains(Flag::TooFewToTell), "{}", flat.flags);
 }
 
-/// Doses that tell the same are no outliers, however the curve lies.
+/// Doses that agree with each other are not outliers, whatever the curve.
 #[test]
 fn a_second_phase_is_no_outlier() {
     let doses: Vec<f64> = (0..10).map(|at| 0.001 * 10.0_f64.powf(0.5 * f64::from(at))).collect();
@@ -560,7 +562,7 @@ fn bad_lists_and_stops_are_errors() {
     let fitter = CurveParams::default().check().unwrap();
     let uneven = CurveReadings { dose_um: &[1.0, 2.0], viability: &[1.0], divisions: None, batch: None };
     let error = fitter.fit_all(&[uneven], &Silent).unwrap_err();
-    assert_eq!(error.to_string(), "curve 0: 2 doses and 1 viabilities");
+    assert_eq!(error.to_string(), "curve 0: 2 doses but 1 viabilities, expected the same number");
     let fine = CurveReadings { dose_um: &[1.0], viability: &[1.0], divisions: None, batch: None };
     assert_eq!(fitter.fit_all(&[fine], &Stopped).unwrap_err().kind(), ErrorKind::Interrupted);
 }

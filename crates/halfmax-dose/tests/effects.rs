@@ -1,4 +1,4 @@
-//! Doses of effects, scores of sensitivity and comparisons of curves, against values computed otherwise.
+//! Doses of effects, sensitivity scores and comparisons of curves, compared with independently computed values.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -44,11 +44,11 @@ fn doses_of_effects_are_those_of_the_curve() {
     near(dose(3), 0.2_f64.ln() + (1.0_f64 / 3.0).ln() / 1.3, 1e-3);
     assert_eq!(found.effect_doses[4].position, Position::Above);
     near(dose(4), 0.2_f64.ln() + 999.0_f64.ln() / 1.3, 1e-2);
-    // Of one division, a growth rate of 1 − x/100 is a viability of 1 − x/200.
+    // With one division, a growth rate of 1 − x/100 is a viability of 1 − x/200.
     near(dose(5), CURVE.dose_at(0.75).unwrap().ln(), 0.2);
     near(found.growth.gr50.value.ln(), dose(5), 1e-12);
     near(dose(6), CURVE.dose_at(0.5).unwrap().ln(), 0.2);
-    // Without divisions nothing is known of growth.
+    // Without divisions, growth is unknown.
     assert_eq!(fit(&params, &simulated(&CURVE, 0.0, 0), None).effect_doses[5].position, Position::Nowhere);
     for (effect, name) in [
         (Effect::Inhibitory(0.0), "icx"),
@@ -82,7 +82,7 @@ fn intervals_of_effects_hold_the_truth() {
     assert!(held.iter().all(|held| (1860..=1950).contains(held)), "{held:?} of 2000");
 }
 
-/// DSS as the R package DSS 1.2 computes it, of a curve with its top at the control.
+/// DSS as in the R package DSS 1.2, for a curve with its top at the control.
 fn published(curve: &LogLogistic, low: f64, high: f64) -> [f64; 3] {
     let (a, y, b, c) = (100.0 * (1.0 - curve.bottom), 10.0_f64, curve.hill, curve.ec50.log10());
     let ln10 = std::f64::consts::LN_10;
@@ -111,7 +111,7 @@ fn sensitivity_scores_are_the_published_ones() {
     assert_eq!((found.aac, found.dss), (0.0, [0.0; 3]));
     let weak = LogLogistic { ec50: 30.0, ..CURVE };
     assert_eq!(fit(&CurveParams::default(), &simulated(&weak, 0.0, 0), None).sensitivity.dss, [0.0; 3]);
-    // What lies above the control does not count against the effect.
+    // Viabilities above the control do not reduce the effect.
     let high = LogLogistic { top: 1.2, ..CURVE };
     let found = fit(&CurveParams::default(), &simulated(&high, 0.0, 0), None).sensitivity;
     let cut = |at: i32| {
@@ -148,7 +148,7 @@ fn area_between_curves_is_that_of_the_shared_doses() {
     let doses = doses(3);
     let other = LogLogistic { ec50: 2.0, ..CURVE };
     let (a, b) = (exact(&CURVE), exact(&other));
-    // One lies above the other everywhere.
+    // One curve lies above the other everywhere.
     let expected = other.area(doses[0], doses[23]) - CURVE.area(doses[0], doses[23]);
     near(a.compare(&b).abc, expected, 1e-3);
     near(b.compare(&a).abc, expected, 1e-3);
@@ -159,7 +159,8 @@ fn area_between_curves_is_that_of_the_shared_doses() {
     assert!(a.compare(&weak).ic50_ratio.ratio.is_nan() && a.compare(&weak).abc > 0.1);
 }
 
-/// Growth rates err the more the fewer cells live: intervals of their doses allow for it, where many die and where few do.
+/// Growth rates have larger errors the fewer cells live. Intervals of their doses account for this, whether many or few
+/// cells die.
 #[test]
 fn doses_of_growth_rates_are_held() {
     let (doses, divisions) = (doses(3), 2.0);

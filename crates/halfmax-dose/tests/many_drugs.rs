@@ -1,4 +1,4 @@
-//! Combination indices and sensitivity scores of three and more drugs whose truth is known.
+//! Combination indices and sensitivity scores of three or more drugs with known truth.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -48,7 +48,8 @@ fn doses() -> Vec<f64> {
 /// `[EC50, Hill slope]` of drugs that kill every cell in the end.
 const DRUGS: [[f64; 2]; 4] = [[3.0, 1.0], [8.0, 1.6], [0.7, 0.8], [20.0, 2.2]];
 
-/// The inhibition at which the shares of doses sum to 1, by bisection on its logit: what Loewe additivity means, without a curve of this crate.
+/// The inhibition at which the dose fractions sum to 1, by bisection on its logit: the definition of Loewe additivity,
+/// without a curve of this crate.
 fn additive(cell: &[f64]) -> f64 {
     let dose_alone = |drug: usize, logit: f64| DRUGS[drug][0] * (logit / DRUGS[drug][1]).exp();
     let shares = |logit: f64| -> f64 {
@@ -92,7 +93,8 @@ fn every_cell_of_an_additive_surface_has_an_index_of_one() {
     }
 }
 
-/// Two drugs act as twice the doses, three as three times: indices of a half and of a third, and the mean is that of three.
+/// Two drugs act like twice the doses, three like three times: indices of a half and a third, and the mean is the index
+/// of three drugs.
 #[test]
 fn doses_that_count_for_more_have_the_index_of_their_share() {
     let matrix = matrix(&vec![doses(); 3], |cell| {
@@ -153,13 +155,13 @@ fn drugs_that_an_effect_lies_beyond_are_named() {
     let last = matrix.len() - 1;
     assert_eq!(found.why[last], Some(NoIndex::Beyond(DrugSet::of(&[0, 2]))));
     assert_eq!(found.why[last].unwrap().name(3), "beyond_drugs_a_c");
-    // The highest doses of the first two drugs, without the third: its reach does not matter.
+    // The highest doses of the first two drugs without the third, so the range of the third does not matter.
     let pair = last - 6;
     assert_eq!(matrix.dose(pair, 2), 0.0);
     assert_eq!(found.why[pair].unwrap().name(3), "beyond_drug_a");
     assert!(found.index[last].is_nan() && found.index[pair].is_nan());
     assert_eq!(NoIndex::Beyond(DrugSet::of(&[0, 1])).name(2), "beyond_both");
-    // Where no effect is out of reach each index is the sum by the true curves.
+    // If every effect is within reach, each index is the sum by the true curves.
     let known: Vec<usize> = (0..matrix.len()).filter(|cell| !found.index[*cell].is_nan()).collect();
     assert!(known.len() > 30, "{}", known.len());
     let means = matrix.means();
@@ -176,7 +178,7 @@ fn drugs_that_an_effect_lies_beyond_are_named() {
     }
 }
 
-/// The block of two of the drugs, where the others are absent.
+/// The block of two of the drugs, without the others.
 fn pair(matrix: &MultiMatrix, [a, b]: [usize; 2]) -> DoseMatrix {
     let means = matrix.means();
     let face = (0..matrix.len()).filter(|cell| {
@@ -191,7 +193,7 @@ fn css_of_three_drugs_is_the_mean_over_their_pairs() {
     let drugs = [[0.4, 3.0, 1.0], [0.1, 1.0, 1.4], [0.2, 9.0, 0.9]];
     let at =
         |[bottom, ec50, hill]: [f64; 3], dose: f64| LogLogistic { top: 1.0, bottom, ec50, hill }.at(dose);
-    // What only all three together do has no part in it.
+    // An effect of only all three together does not contribute.
     let matrix = matrix(&vec![doses(); 3], |cell| {
         let together = if cell.iter().all(|dose| *dose > 0.0) { 0.5 } else { 1.0 };
         100.0 * (1.0 - together * cell.iter().zip(drugs).map(|(dose, drug)| at(drug, *dose)).product::<f64>())
@@ -213,7 +215,8 @@ fn css_of_three_drugs_is_the_mean_over_their_pairs() {
     assert_eq!(found.ri[2], pairs[1].ri[1]);
     assert!(found.s_sum.is_nan() && found.s_max.is_nan() && found.s_mean.is_nan());
     assert!(pairs.iter().all(|found| found.s_sum.is_finite() && found.missing_pairs.is_empty()));
-    // The mean over the logarithm of the dose, by the midpoints of many steps: RI of the third drug, and on top of half of the first.
+    // The mean over the logarithm of the dose, by the midpoints of many steps: RI of the third drug, alone and on top
+    // of half the effect of the first.
     let steps = 20_000;
     let dose = |at: u32| 0.1 * 1024.0_f64.powf((f64::from(at) + 0.5) / f64::from(steps));
     let mean = |above: f64| {
@@ -221,7 +224,7 @@ fn css_of_three_drugs_is_the_mean_over_their_pairs() {
             / f64::from(steps)
     };
     assert!((found.ri[2] - mean(1.0)).abs() < 0.02, "{} {}", found.ri[2], mean(1.0));
-    // At its relative IC50 a drug leaves the mean of its plateaus.
+    // At its relative IC50, a drug has the mean of its plateaus.
     let expected = (mean(0.7) + mean(0.55)) / 2.0;
     assert!((found.css_each[2] - expected).abs() < 0.1, "{} {expected}", found.css_each[2]);
 }
@@ -238,7 +241,7 @@ fn a_pair_that_was_not_measured_leaves_no_css_and_is_named() {
     assert_eq!(found.missing_pairs, [[0, 2]]);
     assert!(found.css.is_nan() && found.css_each[0].is_nan() && found.css_each[1].is_finite());
     assert!(found.ri.iter().chain(&found.relative_ic50).all(|value| value.is_finite()));
-    // The index does not need it.
+    // The index does not need this reading.
     let index = indices(&matrix).loewe;
     assert!((index.mean - 1.0).abs() < 0.01 && index.cells == 216, "{}", index.mean);
 }
@@ -258,7 +261,7 @@ fn two_drugs_have_the_same_answers_as_many() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 300, ..ProptestConfig::default() })]
 
-    /// Whatever the readings are, an index is above 0, and a cell of two drugs with a reading has an index or a reason.
+    /// For any readings, an index is above 0, and a cell of two drugs with a reading has an index or a reason.
     #[test]
     fn any_readings_have_indices_or_reasons(
         cells in prop::collection::vec((prop::collection::vec(0_u8..4, 3), -30.0..130.0), 1..40),

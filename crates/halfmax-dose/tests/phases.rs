@@ -1,4 +1,4 @@
-//! Curves with a second phase or a rise at low doses, whose truth is known.
+//! Curves with a second phase or a rise at low doses, with known truth.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -52,7 +52,7 @@ fn exact_curves_are_found_again() {
     assert!(fit.second.ec50.value.is_nan());
 }
 
-/// The share of ordinary curves that are taken for others, and for ones that do not fit, in percent.
+/// The percentages of ordinary curves that are mistaken for wider curves, and that get the flag of a lack of fit.
 fn false_alarms(replicates: usize, sigma: f64, outliers: f64) -> [f64; 2] {
     const CURVES: u64 = 1500;
     let doses = doses(replicates);
@@ -65,7 +65,7 @@ fn false_alarms(replicates: usize, sigma: f64, outliers: f64) -> [f64; 2] {
             let mut readings = simulated(&Shape::LogLogistic(shape), sigma, 10_000 + curve, &doses);
             for (at, reading) in readings.iter_mut().enumerate() {
                 let off = normal(5, curve * 1000 + at as u64);
-                // The tail of a normal number draws which readings are off, and to which side.
+                // The tail of a normal number decides which readings are outliers, and on which side.
                 if off.abs() > outliers {
                     *reading += 0.4 * off.signum();
                 }
@@ -101,7 +101,7 @@ fn ordinary_curves_have_one_phase() {
     }
 }
 
-/// Second phases and rises are found, and their intervals of the IC50 hold the truth.
+/// Second phases and rises are found, and their intervals of the IC50 cover the truth.
 #[test]
 fn wider_curves_are_found_and_their_intervals_hold() {
     const CURVES: u64 = 400;
@@ -141,7 +141,7 @@ fn log_logistic_curves_are_flagged_alike() {
     assert!(fit.p_lack_of_fit > 0.01, "{}", fit.p_lack_of_fit);
 }
 
-/// A second phase that one reading tells, and no other, may be an error of that reading.
+/// A second phase that only one reading shows may be an error of that reading.
 #[test]
 fn one_reading_is_no_phase() {
     let doses = doses(1);
@@ -160,7 +160,7 @@ fn one_reading_is_no_phase() {
     assert!(fit.ic50.lower > 0.9 * doses[17] && fit.ic50.upper < 1.1 * doses[19], "{:?}", fit.ic50);
 }
 
-/// A curve that falls and turns up again: the IC50 is where it first falls through 50 %.
+/// A curve that falls and turns up again: the IC50 is the dose at which it first falls through 50 %.
 #[test]
 fn a_hook_keeps_its_ic50() {
     let doses = doses(3);
@@ -196,7 +196,7 @@ fn lack_of_fit_is_the_textbooks() {
     let f = (about_curve - about_means) / 6.0 / (about_means / 20.0);
     let expected = f_upper_tail(f, 6.0, 20.0);
     assert!((fit.p_lack_of_fit - expected).abs() < 1e-3 * expected, "{} {expected}", fit.p_lack_of_fit);
-    // Doses that differ by a dispenser's error are replicates; one reading of each dose says nothing.
+    // Doses that differ by dispensing error are replicates. Single readings per dose give no test.
     let jittered: Vec<f64> =
         doses.iter().enumerate().map(|(at, dose)| dose * (1.0 + 0.004 * (at % 3) as f64)).collect();
     let near = fitted(params.clone(), &jittered, &readings).p_lack_of_fit;
@@ -205,7 +205,7 @@ fn lack_of_fit_is_the_textbooks() {
     assert!(fitted(params, &self::doses(1), &single).p_lack_of_fit.is_nan());
 }
 
-/// Batches that differ by a factor are no lack of fit, and no second phase.
+/// Batches that differ by a factor cause neither a lack of fit nor a second phase.
 #[test]
 fn batches_are_no_lack_of_fit() {
     const CURVES: u64 = 400;
@@ -228,7 +228,7 @@ fn batches_are_no_lack_of_fit() {
     let count = |flag: Flag| fits.iter().filter(|fit| fit.flags.contains(flag)).count();
     assert!(count(Flag::LackOfFit) <= 10, "{}", count(Flag::LackOfFit));
     assert!(count(Flag::Biphasic) + count(Flag::Hormetic) <= 4);
-    // The p values are those of chance: about half of them are below one half.
+    // The p values are uniform: about half of them are below one half.
     let low = fits.iter().filter(|fit| fit.p_lack_of_fit < 0.5).count();
     assert!((140..260).contains(&low), "{low} of {CURVES}");
 }

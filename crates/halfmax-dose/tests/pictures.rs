@@ -1,4 +1,4 @@
-//! What pictures of curves are made of: the band holds what it promises, and readings are marked as they were used.
+//! The data of curve pictures: the band has its nominal coverage, and readings are marked as used or left out.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +12,7 @@ fn normal(seed: u64, at: u64) -> f64 {
     common::normal_of(Seed::new(seed).derive(at), 0)
 }
 
-/// Nine doses from 0.01 to 66 µM, so often each.
+/// Nine doses from 0.01 to 66 µM, each several times.
 fn doses(replicates: usize) -> Vec<f64> {
     (0..9 * replicates).map(|at| 0.01 * 3.0_f64.powi((at % 9) as i32)).collect()
 }
@@ -26,7 +26,8 @@ fn picture(params: CurveParams, dose_um: &[f64], viability: &[f64], points: usiz
     params.check().unwrap().picture(&readings, points)
 }
 
-/// At every dose the band holds the true curve in 95 of 100 cases, about; where four parameters are known to be the truth, and where the data choose.
+/// At every dose, the band covers the true curve in about 95 of 100 cases, with four given parameters and with a curve
+/// selected by the data.
 #[test]
 fn bands_hold_the_true_curve() {
     const CURVES: u64 = 1_500;
@@ -77,7 +78,7 @@ fn a_band_is_that_of_the_fit() {
     for point in &found.band {
         assert!((point.viability - curve.at(point.dose_um)).abs() < 1e-9);
         assert!(point.lower < point.viability && point.viability < point.upper);
-        // A curve is known better than a reading.
+        // The interval of a curve is narrower than that of a reading.
         assert!(point.upper - point.lower < 4.0 * found.fit.residual_standard_error, "{point:?}");
     }
 }

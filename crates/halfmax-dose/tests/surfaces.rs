@@ -1,4 +1,4 @@
-//! Response surfaces and sensitivity scores of drug pairs, against truth.
+//! Response surfaces and sensitivity scores of drug pairs, compared with known truth.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -72,7 +72,7 @@ fn musyc_without_interaction_is_bliss() {
     assert!((surface.beta() - (0.3 - 0.12) / 0.7).abs() < 1e-12);
 }
 
-/// The steady state against one found by following the transitions in time.
+/// Compares the steady state with a simulation of the transitions over time.
 #[test]
 fn musyc_is_the_steady_state_of_its_transitions() {
     let surface = MusycSurface { alpha: [3.0, 0.4], gamma: [1.3, 0.8], ..musyc() };
@@ -122,7 +122,7 @@ fn musyc_is_recovered_from_exact_readings() {
     assert!((fit.beta.estimate.value - truth.beta()).abs() < 1e-3, "{:?}", fit.beta);
 }
 
-/// How often intervals hold the truth: within what 150 blocks of a coverage of 95 % vary by.
+/// The coverage of intervals: within the random variation of 150 blocks at 95 %.
 fn covered(truth: &MusycSurface, replicates: usize, error: f64) {
     const BLOCKS: u64 = 150;
     let expected: Vec<f64> = [&truth.effects[..], &truth.hill, &truth.ec50, &truth.alpha, &truth.gamma]
@@ -217,7 +217,7 @@ fn too_few_readings_are_refused() {
     let mut alone: Vec<[f64; 3]> = doses.iter().map(|a| [*a, 0.0, 10.0 * a]).collect();
     alone.extend(doses.map(|b| [0.0, b, 15.0 * b]));
     let error = fit_braid(&matrix(&alone), MaximalEffect::OfTheStronger, 0.95).unwrap_err().to_string();
-    assert!(error.contains("6 pairs of doses with readings: a surface of 8 parameters"), "{error}");
+    assert!(error.contains("6 pairs of doses with readings, but a surface of 8 parameters"), "{error}");
 }
 
 fn braid(kappa: f64, by_both: f64) -> BraidSurface {
@@ -271,7 +271,7 @@ fn a_drug_with_itself_is_additive() {
     assert!(found.loewe.cells > 40, "{}", found.loewe.cells);
 }
 
-/// Two points on each line: by hand.
+/// Two points on each line, computed by hand.
 #[test]
 fn combination_indices_by_hand() {
     let readings = [
@@ -310,7 +310,7 @@ fn effects_out_of_reach_have_no_index_and_say_why() {
     assert_eq!(found.why[last], Some(NoIndex::Beyond(DrugSet::of(&[0]))));
 }
 
-/// The area under the fitted curve of SynergyFinder's documentation (`CalculateRI`), by trapezoids over the curve itself.
+/// The area under the fitted curve in SynergyFinder's documentation (`CalculateRI`), by trapezoids over the curve.
 #[test]
 fn relative_inhibition_is_the_mean_over_log_dose() {
     let drug = LogLogistic { top: 0.97, bottom: 0.3, ec50: 8.0, hill: 1.1 };
@@ -324,13 +324,13 @@ fn relative_inhibition_is_the_mean_over_log_dose() {
     assert!((found.ri[0] - mean).abs() < 0.01, "{} {mean}", found.ri[0]);
     assert!((found.relative_ic50[0] - 8.0).abs() < 0.01);
     assert!(!found.ic50_outside[0]);
-    // The other drug does nothing: the combination is as sensitive as to the first alone.
+    // The other drug has no effect, so the combination equals the first drug alone.
     assert!((found.css_each[0] - mean).abs() < 0.02, "{} {mean}", found.css_each[0]);
 }
 
 #[test]
 fn a_relative_ic50_at_an_end_of_the_doses_is_said() {
-    // Even the lowest dose does all that the drug can.
+    // Even the lowest dose has the full effect.
     let potent = LogLogistic { top: 1.0, bottom: 0.4, ec50: 1e-4, hill: 2.0 };
     let other = LogLogistic { top: 1.0, bottom: 0.0, ec50: 1.0, hill: 1.0 };
     let matrix = matrix(&readings(|[a, b]| potent.at(a) * other.at(b), 1, 0.01, Seed::new(5)));

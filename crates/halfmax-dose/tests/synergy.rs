@@ -1,4 +1,4 @@
-//! Combinations whose truth is known.
+//! Combinations with known truth.
 
 #![allow(
     missing_docs,
@@ -17,7 +17,7 @@ use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::*;
 use proptest::prelude::*;
 
-/// Doses over which a drug is tested: 0, then by a constant factor.
+/// The tested doses of a drug: 0, then a geometric series.
 fn doses(lowest: f64, factor: f64, count: i32) -> Vec<f64> {
     std::iter::once(0.0).chain((0..count).map(|at| lowest * factor.powi(at))).collect()
 }
@@ -35,7 +35,7 @@ fn scores(matrix: &DoseMatrix) -> BlockScores {
     SynergyParams::default().check().unwrap().score(matrix, Seed::new(1))
 }
 
-/// The largest score of a model in absolute value; there must be one for every cell with both drugs.
+/// The largest absolute score of a model. Every cell with both drugs must have a score.
 fn largest(matrix: &DoseMatrix, scores: &BlockScores, model: SynergyModel) -> f64 {
     let score = &scores.of(model).unwrap().score;
     (0..matrix.len())
@@ -47,7 +47,7 @@ fn largest(matrix: &DoseMatrix, scores: &BlockScores, model: SynergyModel) -> f6
         .fold(0.0, f64::max)
 }
 
-/// A drug without effect at dose 0, whose EC50 lies within doses 1 to 3^5.
+/// A drug without effect at dose 0, with an EC50 within doses 1 to 3^5.
 fn drug() -> impl Strategy<Value = LogLogistic> {
     (0.0..0.7, 3.0_f64..90.0, 0.5..4.0).prop_map(|(bottom, ec50, hill)| LogLogistic {
         top: 1.0,
@@ -97,7 +97,7 @@ proptest! {
     }
 }
 
-/// A combination above independence by 15 points everywhere: Bliss says so to the digit, ZIP nearly.
+/// A combination above independence by 15 points everywhere: Bliss finds it exactly, ZIP nearly.
 #[test]
 fn synergy_has_the_size_that_was_put_in() {
     let a = LogLogistic { top: 1.0, bottom: 0.3, ec50: 9.0, hill: 1.0 };
@@ -134,7 +134,7 @@ fn independent(seed: u64) -> DoseMatrix {
     noisy(seed, |x, y| A.at(x) * B.at(y))
 }
 
-/// How many of 100 intervals of a model's mean score hold the truth, which is 0.
+/// The number of 100 intervals of a model's mean score that cover the truth, 0.
 fn held(model: SynergyModel, matrix: impl Fn(u64) -> DoseMatrix) -> f64 {
     const BLOCKS: u64 = 400;
     let scorer = SynergyParams { models: vec![model], ..SynergyParams::default() }.check().unwrap();
@@ -147,7 +147,7 @@ fn held(model: SynergyModel, matrix: impl Fn(u64) -> DoseMatrix) -> f64 {
     held
 }
 
-/// With four replicates, percentiles of the bootstrap hold a little less than 95 %.
+/// With four replicates, bootstrap percentiles cover slightly less than 95 %.
 #[test]
 fn intervals_hold_the_true_mean_score() {
     for model in [SynergyModel::Bliss, SynergyModel::Zip] {
@@ -169,7 +169,7 @@ fn intervals_do_not_depend_on_the_number_of_threads() {
     assert!(texts[0] != format!("{:?}", scorer.score(&independent(3), Seed::new(6))));
 }
 
-/// The share of blocks without synergy whose p value is below 5 %, in percent.
+/// The percentage of blocks without synergy with a p value below 5 %.
 fn below(model: SynergyModel, blocks: u64, replicates: usize) -> f64 {
     let scorer = SynergyParams { models: vec![model], ..SynergyParams::default() }.check().unwrap();
     let doses = doses(1.0, 3.0, 5);
@@ -200,7 +200,7 @@ fn p_values_of_blocks_without_synergy_are_uniform() {
         let found = below(SynergyModel::Bliss, 4000, replicates);
         assert!((4.0..=6.0).contains(&found), "{found}");
     }
-    // The fits of ZIP are a little biased, and the share is known to 1.5 points from 300 blocks.
+    // The fits of ZIP are slightly biased, and 300 blocks determine the percentage to 1.5 points.
     let found = below(SynergyModel::Zip, 300, 3);
     assert!((2.0..=10.0).contains(&found), "{found}");
     let single = matrix(&doses(1.0, 3.0, 5), &doses(1.0, 3.0, 5), |x, y| 100.0 * (1.0 - A.at(x) * B.at(y)));
@@ -249,7 +249,7 @@ fn three_drugs_are_scored_as_three() {
     for score in loewe.score.iter().filter(|score| !score.is_nan()) {
         assert!(score.abs() < 0.01, "a drug with itself and itself: {score}");
     }
-    // What only all three together do is no matter of the pairs.
+    // An effect of only all three together does not affect the pairs.
     let boosted = three(|x, y, z| {
         let together = if x > 0.0 && y > 0.0 && z > 0.0 { 0.8 } else { 1.0 };
         A.at(x) * B.at(y) * C.at(z) * together
@@ -331,7 +331,7 @@ fn doses_tested_alone_only_are_no_gaps() {
     assert!((window.mean - 10.0).abs() < 1e-9 && window.doses_a == [1.0, 16.0]);
 }
 
-/// Steep curves with an error of 5 points: what all blocks have in common makes ZIP scores of single ones better.
+/// Steep curves with an error of 5 points: the common properties of all blocks improve the ZIP scores of single blocks.
 #[test]
 fn blocks_learn_from_each_other() {
     let blocks: Vec<DoseMatrix> = (0..60)

@@ -1,4 +1,4 @@
-//! Whether measured responses depend on the genes of a set at all: without any model.
+//! Tests whether measured responses depend on the genes of a set, without any model.
 
 use halfmax_core::Seed;
 use ndarray::{Array2, ArrayView1};
@@ -8,9 +8,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::sets::FeatureSet;
 
-/// Measured responses of one partner (drug): entities (positions among those explained) and values.
+/// Measured responses of one partner (drug): entities (positions among the explained entities) and values.
 pub struct Measured {
-    /// Which entities.
+    /// The positions of the entities.
     pub entities: Vec<usize>,
     /// Their responses.
     pub values: Vec<f64>,
@@ -19,7 +19,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Takes the means of tissues from the responses, and what `others` explain within tissues.
+    /// Subtracts from the responses the tissue means and the part that `others` explain within tissues.
     pub(crate) fn adjust(&mut self, mut others: Vec<f64>) {
         let strata = strata(&self.tissues);
         centre(&mut self.values, &strata);
@@ -31,17 +31,17 @@ impl Measured {
     }
 }
 
-/// Entities that a test needs at least, beyond one for each tissue.
+/// The fewest entities for a test, beyond one for each tissue.
 const LEAST: usize = 15;
-/// Permutations that are compared at a time.
+/// The number of permutations that are compared at a time.
 const BLOCK: usize = 250;
 
-/// For each set the probability that responses which do not depend on its features correlate as much with them: the statistic
-/// is the mean squared correlation within tissues (the global test of Goeman et al. 2004, Bioinformatics 20:93), and the entities of
-/// a tissue are permuted, so that the features of a set stay as correlated as they are. This null is self-contained: other genes have
-/// no part in it.
+/// The p value of each set: the probability that responses independent of its features correlate as strongly with them.
+/// The statistic is the mean squared correlation within tissues (the global test of Goeman et al. 2004, Bioinformatics
+/// 20:93). The entities of a tissue are permuted, so the features of a set keep their correlations. This null
+/// hypothesis is self-contained: it does not involve other genes.
 ///
-/// None where there are too few responses, 15 beyond one for each tissue, or no feature of the set varies.
+/// `None` with too few responses (fewer than 15 beyond one for each tissue), or if no feature of the set varies.
 pub fn self_contained(
     standard: &Array2<f32>,
     measured: &Measured,
@@ -103,14 +103,14 @@ pub fn self_contained(
     more.iter().zip(&found).map(p).collect()
 }
 
-/// The places of the entities of each tissue.
+/// The positions of the entities of each tissue.
 fn strata(tissues: &[usize]) -> Vec<Vec<usize>> {
     let mut by_tissue: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
     tissues.iter().enumerate().for_each(|(at, tissue)| by_tissue.entry(*tissue).or_default().push(at));
     by_tissue.into_values().collect()
 }
 
-/// Takes the mean of its stratum from every value.
+/// Subtracts the mean of its stratum from every value.
 fn centre(values: &mut [f64], strata: &[Vec<usize>]) {
     for stratum in strata {
         let mean = stratum.iter().map(|at| values[*at]).sum::<f64>() / stratum.len() as f64;
@@ -118,7 +118,7 @@ fn centre(values: &mut [f64], strata: &[Vec<usize>]) {
     }
 }
 
-/// Values less their mean, over their norm; zeros where none differs.
+/// Values minus their mean, divided by their norm; zeros if all values are equal.
 fn standardised(values: &[f64]) -> Vec<f64> {
     let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
     let norm = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>().sqrt();

@@ -1,15 +1,17 @@
+//! Confounders of explanations: tissue and general sensitivity.
+
 use halfmax_core::Category;
 use ndarray::{Array2, ArrayView1, ArrayViewMut1, Axis};
 use rayon::prelude::*;
 
-/// What else than a mechanism makes cell lines alike in their responses: the tissue they are of, and how sensitive they are
-/// to everything.
+/// Factors besides mechanisms that make the responses of cell lines similar: their tissue, and their general
+/// sensitivity.
 ///
-/// General sensitivity, as a drug meets it, is the mean of a cell line's predictions over all other partners (drugs). Since contributions
-/// of features add up, those to it are the means of the contributions, exactly; a drug's own are what is left of its
-/// contributions after as much of them as its predictions follow general sensitivity, compared within tissues:
-/// `φ'_d = φ_d − β_d φ̄ − (mean of that in the tissue)`, with φ̄ the mean over the other drugs and β_d the slope of the predictions on
-/// general sensitivity. With one partner there is no general sensitivity to adjust for.
+/// For a drug d, general sensitivity is the mean of a cell line's predictions over all other partners (drugs).
+/// Contributions of features are additive, so the contributions to general sensitivity are exactly the means of the
+/// contributions. The adjusted contributions of a drug are `φ'_d = φ_d − β_d φ̄ − (the tissue mean of this
+/// difference)`. Here φ̄ is the mean over the other drugs, and β_d is the slope of the drug's predictions on general
+/// sensitivity, within tissues. With a single partner, there is no general sensitivity to adjust for.
 pub struct Confounders {
     tissue: Vec<usize>,
     sizes: Vec<usize>,
@@ -21,7 +23,8 @@ pub struct Confounders {
     partners: usize,
 }
 
-/// How much of the variance of a drug's predictions each confounder explains, 0 to 1; none where it is not known.
+/// The fraction of the variance of a drug's predictions that each confounder explains, 0 to 1; `None` if the confounder
+/// is unknown.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConfounderR2 {
     /// By tissue.
@@ -31,7 +34,8 @@ pub struct ConfounderR2 {
 }
 
 impl Confounders {
-    /// For entities with these mean predictions over some partners; those without a tissue count as of one of their own, "unknown".
+    /// The confounders of entities with these mean predictions over some partners. Entities without a tissue form a
+    /// separate tissue, "unknown".
     pub fn new(means: Vec<f64>, partners: usize, tissue: Option<&Category>, entities: &[u32]) -> Self {
         let code = |entity: &u32| {
             let code = tissue.and_then(|tissue| tissue.codes.get(*entity as usize).copied().flatten());
@@ -48,14 +52,14 @@ impl Confounders {
         self.tissue[entity]
     }
 
-    /// General sensitivity as the partner with these predictions meets it; none where it is the only one.
+    /// General sensitivity for the partner with these predictions; `None` if it is the only partner.
     fn general(&self, predicted: &[f64]) -> Option<Vec<f64>> {
         let others = self.partners.checked_sub(1).filter(|others| *others > 0)? as f64;
         let share = |(mean, own): (&f64, &f64)| (mean * self.partners as f64 - own) / others;
         Some(self.means.iter().zip(predicted).map(share).collect())
     }
 
-    /// Takes the mean of its tissue from every entity's value.
+    /// Subtracts the tissue mean from every entity's value.
     pub fn centre(&self, values: &mut [f64]) {
         let mut sums = vec![0.0; self.sizes.len()];
         self.tissue.iter().zip(&*values).for_each(|(code, value)| sums[*code] += value);
@@ -72,7 +76,7 @@ impl Confounders {
         row.iter_mut().zip(&self.tissue).for_each(|(value, code)| *value -= means[*code]);
     }
 
-    /// The slope of a drug's predictions on general sensitivity, within tissues; 0 where there is none.
+    /// The slope of a drug's predictions on general sensitivity, within tissues; 0 without general sensitivity.
     pub fn slope(&self, predicted: &[f64]) -> f64 {
         let Some(mut general) = self.general(predicted) else { return 0.0 };
         let mut own = predicted.to_vec();
@@ -83,8 +87,8 @@ impl Confounders {
         if variance > 1e-12 { product / variance } else { 0.0 }
     }
 
-    /// Takes from contributions to a drug's predictions (features × entities) those to general sensitivity, as far as the
-    /// predictions follow it, and the means of tissues. `mean` has the mean contributions over all partners.
+    /// Adjusts contributions to a drug's predictions (features × entities): subtracts the contributions to general
+    /// sensitivity times the drug's slope, and the tissue means. `mean` holds the mean contributions over all partners.
     pub fn adjust(&self, contributions: &mut Array2<f32>, mean: &Array2<f32>, predicted: &[f64]) {
         // φ − β (N φ̄ − φ) / (N − 1)
         let share = self.slope(predicted) / self.partners.saturating_sub(1).max(1) as f64;
@@ -109,7 +113,7 @@ impl Confounders {
         within
     }
 
-    /// How much of a drug's predictions the confounders explain.
+    /// The fractions of the variance of a drug's predictions that the confounders explain.
     pub fn explained(&self, predicted: &[f64]) -> ConfounderR2 {
         let mut within = predicted.to_vec();
         self.centre(&mut within);
@@ -126,7 +130,7 @@ fn variance(values: &[f64]) -> f64 {
     values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count
 }
 
-/// Pearson's correlation; 0 where one does not vary.
+/// Pearson's correlation; 0 if one side does not vary.
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let (a, b) = (ArrayView1::from(a), ArrayView1::from(b));
     let centred = |values: ArrayView1<'_, f64>| {

@@ -1,5 +1,7 @@
-/// The false discovery rate at which each of some tests would be called (Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57:289). A test
-/// without a p value has none.
+//! False discovery rates.
+
+/// The false discovery rate of each test (Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57:289); `None` for a test
+/// without a p value.
 ///
 /// ```
 /// use halfmax_explain::false_discovery_rates;

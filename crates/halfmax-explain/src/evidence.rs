@@ -1,33 +1,36 @@
-//! What a set of features contributes to predictions, beside random sets like it.
+//! The contribution of a set of features to predictions, compared with random sets like it.
 
 use ndarray::Array2;
 
 use crate::sets::FeatureSet;
 
-/// What the features of a set contribute together to the predictions for one partner (drug).
+/// The joint contribution of the features of a set to the predictions for one partner (drug).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// The mean over entities of |sum over features − its mean|, in the unit of the target: contributions that cancel do not count.
+    /// The mean over entities of |sum over features − its mean|, in the unit of the target: contributions that cancel
+    /// each other do not count.
     pub attribution: f64,
-    /// How far predictions rise per standard deviation of the set's features in the direction of the set, in the unit of the target: above 0
-    /// more of the mechanism makes resistant, if a higher response does.
+    /// The rise of predictions per standard deviation of the set's features in the direction of the set, in the unit of
+    /// the target. If higher responses mean resistance, a value above 0 means that the mechanism confers resistance.
     pub effect: f64,
-    /// The same in the directions in which responses rise by the catalogue for this partner; None where it says nothing. Above 0
-    /// the model agrees.
+    /// The same in the directions in which, according to the catalogue, responses to this partner rise; `None` if the
+    /// catalogue gives no direction. Above 0, the model agrees with the catalogue.
     pub agreement: Option<f64>,
-    /// The probability that a random set of features like these contributes as much; None where no such sets can be drawn.
+    /// The probability that a random set of similar features contributes at least as much; `None` if no such sets can
+    /// be drawn.
     pub p: Option<f64>,
-    /// For each member of the set its effect: how far predictions rise per standard deviation of it, in the unit of the target.
+    /// The effect of each member of the set: the rise of predictions per standard deviation, in the unit of the target.
     pub effects: Vec<f64>,
 }
 
-/// Random sets that contribute more before the rest is not looked at any more (Besag & Clifford 1991, Biometrika 78:301).
+/// The number of random sets with a larger contribution after which the test stops early (Besag & Clifford 1991,
+/// Biometrika 78:301).
 const ENOUGH: usize = 20;
 
 impl Evidence {
-    /// Of contributions (features × entities), the standardised values of the features, and random sets like the set.
-    /// `expected` says for each member in which direction responses rise by the catalogue: 1 as its value rises, −1 as it falls,
-    /// 0 unknown.
+    /// The evidence from contributions (features × entities), the standardised values of the features, and random sets
+    /// like the set. `expected` is the catalogue's direction of each member: 1 if responses rise with its value, −1 if
+    /// they fall, 0 if unknown.
     pub fn new(
         contributions: &Array2<f32>,
         standard: &Array2<f32>,
@@ -54,7 +57,7 @@ impl Evidence {
     }
 }
 
-/// The probability of random sets to contribute at least as much.
+/// The probability that random sets contribute at least as much.
 fn probability(contributions: &Array2<f32>, attribution: f64, random: &[Vec<u32>], sum: &mut [f32]) -> f64 {
     let mut more = 0;
     for (tried, set) in random.iter().enumerate() {
@@ -80,7 +83,7 @@ fn spread(contributions: &Array2<f32>, features: &[u32], sum: &mut [f32]) -> f64
     f64::from(sum.iter().map(|value| (value - mean).abs()).sum::<f32>()) / count
 }
 
-/// The slope of a feature's contributions on its standardised values; 0 where these do not vary.
+/// The slope of a feature's contributions on its standardised values; 0 if these do not vary.
 pub(crate) fn effect(contributions: &Array2<f32>, standard: &Array2<f32>, feature: u32) -> f64 {
     let (own, values) = (contributions.row(feature as usize), standard.row(feature as usize));
     let square = f64::from(values.dot(&values));

@@ -1,3 +1,5 @@
+//! Explains the predictions of a model for every drug: contributions of features and of mechanisms.
+
 use halfmax_core::{
     Attributor, Domain, EntityTable, FeatureSpace, FittedModel, Progress, Query, Result, Screen, Seed, Tuples,
 };
@@ -12,16 +14,16 @@ use crate::matched::{Bins, random_sets};
 use crate::sets::FeatureSet;
 use crate::values::Values;
 
-/// How predictions are explained.
+/// The settings of an explanation.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Random sets that each mechanism is compared with, and permutations of entities.
+    /// The number of random sets to compare each mechanism with, and of permutations of entities.
     pub permutations: usize,
     /// The seed of both.
     pub seed: Seed,
 }
 
-/// A model, and the cell lines and partners (drugs, or combinations of two) that its predictions are explained for.
+/// A model, with the cell lines and partners (drugs, or combinations of two) of the predictions to explain.
 pub struct Question<'a> {
     /// The model.
     pub model: &'a dyn FittedModel,
@@ -29,88 +31,89 @@ pub struct Question<'a> {
     pub screen: &'a Screen,
     /// The tables of the sides.
     pub tables: Vec<&'a EntityTable>,
-    /// Positions of the cell lines: those that have responses.
+    /// The positions of the cell lines with responses.
     pub cells: Vec<u32>,
-    /// For each partner the positions of its entities, one for each side but the first.
+    /// The positions of each partner's entities, one for each side except the first.
     pub partners: Vec<Vec<u32>>,
 }
 
-/// What the predictions of a model rest on.
+/// The explanation of a model's predictions.
 pub struct Explanation {
-    /// How contributions were found.
+    /// The method that computed the contributions.
     pub method: String,
     /// The features.
     pub space: FeatureSpace,
-    /// The mean of each over the cell lines; NaN for categories.
+    /// The mean of each feature over the cell lines; NaN for categories.
     pub means: Vec<f64>,
-    /// The standard deviation of each; NaN for categories.
+    /// The standard deviation of each feature; NaN for categories.
     pub deviations: Vec<f64>,
-    /// The median of each; NaN for categories.
+    /// The median of each feature; NaN for categories.
     pub medians: Vec<f32>,
-    /// For each partner of the question.
+    /// The explanation of each partner of the question.
     pub partners: Vec<PartnerExplanation>,
 }
 
-/// What the predictions for one partner rest on.
+/// The explanation of the predictions for one partner.
 pub struct PartnerExplanation {
-    /// For each feature.
+    /// The importance of each feature.
     pub importance: Vec<Importance>,
-    /// For each set.
+    /// The evidence for each set.
     pub mechanisms: Vec<MechanismEvidence>,
-    /// How much the confounders explain.
+    /// The fractions of variance that the confounders explain.
     pub explained: ConfounderR2,
-    /// The mean over cell lines of |prediction − mean prediction|, in the unit of the target: what contributions are to be
-    /// compared with.
+    /// The mean over cell lines of |prediction − mean prediction|, in the unit of the target. It is the reference for
+    /// the size of contributions.
     pub spread: f64,
-    /// How contributions of the features with the greatest part spread, the greatest first.
+    /// The distributions of the contributions of the most important features, the most important first.
     pub spreads: Vec<Spreads>,
 }
 
-/// How much predictions for one partner depend on a feature.
+/// The importance of a feature for the predictions of one partner.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Importance {
     /// The mean of |contribution| over the cell lines, in the unit of the target.
     pub mean_abs: f64,
-    /// How far predictions rise with it, per standard deviation; 0 for categories.
+    /// The rise of predictions per standard deviation of the feature; 0 for categories.
     pub effect: f64,
-    /// [`Importance::mean_abs`] after tissue and general sensitivity are adjusted for.
+    /// [`Importance::mean_abs`] after adjustment for tissue and general sensitivity.
     pub adjusted_mean_abs: f64,
-    /// [`Importance::effect`] after that, within tissues.
+    /// [`Importance::effect`] after the same adjustment, within tissues.
     pub adjusted_effect: f64,
 }
 
 /// A mechanism's part in the predictions for one partner.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MechanismEvidence {
-    /// As the model has it.
+    /// Without adjustment.
     pub unadjusted: Evidence,
-    /// After tissue and general sensitivity are adjusted for.
+    /// After adjustment for tissue and general sensitivity.
     pub adjusted: Evidence,
     /// The probability of the self-contained test; see [`self_contained`].
     pub self_contained: Option<f64>,
 }
 
-/// How the contributions of a feature spread where its values are low and high.
+/// The distribution of a feature's contributions for low and for high values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spreads {
     /// The feature.
     pub feature: u32,
-    /// At or below the median, or where a bit is not set: minimum, 5 %, quartiles, 95 %, maximum; none where there is no entity.
+    /// For values at or below the median, or unset bits: minimum, 5 %, quartiles, 95 %, maximum; `None` without
+    /// entities.
     pub low: Option<[f32; 7]>,
-    /// Above the median, or where a bit is set.
+    /// For values above the median, or set bits.
     pub high: Option<[f32; 7]>,
 }
 
-/// Features of a partner whose spread is kept.
+/// The number of features per partner with a stored distribution.
 const SPREADS: usize = 25;
-/// Partners that are worked on before their sums are added, whatever the number of threads.
+/// The number of partners per block of sums. It is fixed, so results do not depend on the number of threads.
 const BLOCK: usize = 4;
 
 const SETS: u64 = 31;
 const PERMUTATIONS: u64 = 32;
 
 impl<'a> Question<'a> {
-    /// For all training cell lines of a screen, and every drug or combination that has responses.
+    /// A question about all training cell lines of a screen, and every drug or combination that has responses.
     pub fn new(model: &'a dyn FittedModel, screen: &'a Screen) -> Self {
         let mut partners: Vec<Vec<u32>> = (0..screen.responses.len()).map(|at| screen.members(at)).collect();
         partners.sort_unstable();
@@ -124,14 +127,15 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// What a partner is called: "Paclitaxel", or "A + B".
+    /// The name of a partner: "Paclitaxel", or "A + B".
     pub fn name_of(&self, partner: &[u32]) -> String {
         let names =
             partner.iter().zip(&self.tables[1..]).map(|(at, table)| table.ids()[*at as usize].as_str());
         names.collect::<Vec<_>>().join(" + ")
     }
 
-    /// The attributor of the model for the cell lines; none for a family that says nothing of its features.
+    /// The attributor of the model for the cell lines; `None` for a family that cannot attribute its predictions to
+    /// features.
     ///
     /// # Errors
     /// If a table lacks most of the features.
@@ -158,9 +162,9 @@ impl<'a> Question<'a> {
         self.partners.par_iter().map(one).collect()
     }
 
-    /// Explains the predictions: contributions of all features, and of sets of them. The attributor is that of
-    /// [`Question::attributor`], and the sets are of its features; `expected` says for each partner, set and member in which direction it is
-    /// expected to resist (see [`Evidence::of`]).
+    /// Explains the predictions: contributions of all features, and of sets of them. The attributor comes from
+    /// [`Question::attributor`], and the sets contain its features. `expected` returns the expected direction of
+    /// resistance for each partner, set and member (see [`Evidence::of`]).
     ///
     /// # Errors
     /// If predictions cannot be made or attributed, or the user stopped it.
@@ -209,8 +213,9 @@ impl<'a> Question<'a> {
         Ok(Explanation { method, space: space.clone(), means, deviations, medians, partners })
     }
 
-    /// The measured responses of every partner, less the means of tissues and what general sensitivity explains: the mean of a cell line's
-    /// responses to the other partners, each less the partner's mean.
+    /// The measured responses of every partner, minus the tissue means and the part that general sensitivity explains.
+    /// General sensitivity is here the mean of a cell line's responses to the other partners, each minus the partner's
+    /// mean.
     fn measured(&self, confounders: &Confounders) -> Vec<Measured> {
         let responses = &self.screen.responses;
         let place_of = |of: &[u32], len: usize| {
@@ -251,7 +256,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Random sets like each set; none for those that have no feature.
+/// Random sets like each set; `None` for sets without features.
 fn random_of(
     values: &Values,
     within: &Array2<f32>,
@@ -270,7 +275,7 @@ fn random_of(
     sets.iter().enumerate().map(of).collect()
 }
 
-/// What the explanations of all partners have in common.
+/// Data shared by the explanations of all partners.
 struct Whole<'a> {
     values: Values,
     /// Standardised values within tissues.

@@ -5,16 +5,16 @@ use std::collections::HashSet;
 use halfmax_core::{Attribution, Attributor, EntityTable, FeatureSpace, FittedModel, Progress, Result};
 use ndarray::Axis;
 
-/// What the features of entities contribute. What a model knows of an entity besides them (its mean response in training, which
-/// one it is) is part of the base.
+/// The contributions of the features of entities. Other knowledge of the model about an entity (its mean response in
+/// training, its identity) is part of the base.
 struct OfFeatures<'a> {
     whole: Box<dyn Attributor + 'a>,
     space: FeatureSpace,
-    /// Where they are among those of the whole.
+    /// The positions of the features among all features.
     rows: Vec<usize>,
 }
 
-/// The attributor of a model, for its features; none for a family that says nothing.
+/// The attributor of a model for its features; `None` for a family that cannot attribute its predictions.
 pub(crate) fn attributor<'a>(
     model: &'a dyn FittedModel,
     tables: &'a [&'a EntityTable],

@@ -1,7 +1,8 @@
-//! Why a model predicts what it predicts: contributions of features, tied to mechanisms of resistance.
+//! Explains the predictions of a model: contributions of features, linked to mechanisms of resistance.
 //!
-//! A [`Question`] is a fitted model and the screen that it was trained on. [`Question::explain`] takes its predictions apart, drug by
-//! drug: importance of features and [`Evidence`] for sets of them, before and after [`Confounders`] are adjusted for.
+//! A [`Question`] is a fitted model and the screen that it was trained on. [`Question::explain`] decomposes its
+//! predictions by drug: the importance of features and the [`Evidence`] for sets of features, before and after
+//! adjustment for [`Confounders`].
 //!
 //! ```
 //! use halfmax_core::*;

@@ -10,20 +10,20 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::values::Values;
 
-/// Features of a bin, about.
+/// The approximate number of features in a bin.
 const BIN: usize = 40;
-/// Candidates among which the one is taken that correlates most like the feature that it stands for.
+/// The number of candidates for replacing a feature; the candidate with the most similar correlation is taken.
 const CANDIDATES: usize = 20;
 
-/// Features that are alike: of the same kind, with similar mean and variance.
+/// Bins of similar features: the same kind, with similar mean and variance.
 pub(crate) struct Bins {
-    /// For each feature its bin.
+    /// The bin of each feature.
     of: Vec<usize>,
     features: Vec<Vec<u32>>,
 }
 
 impl Bins {
-    /// Bins of features of each kind by their mean, and within that by their variance; of bits by their frequency.
+    /// Bins the features of each kind by their mean, and within that by their variance; bits by their frequency.
     pub(crate) fn new(values: &Values) -> Self {
         let mut kinds: BTreeMap<(&str, bool), Vec<u32>> = BTreeMap::new();
         for (at, feature) in values.space.features.iter().enumerate() {
@@ -62,10 +62,10 @@ fn parts<T>(list: &[T], count: usize) -> impl Iterator<Item = &[T]> {
     (0..count).map(move |at| &list[at * list.len() / count..(at + 1) * list.len() / count])
 }
 
-/// `count` random sets like a set of features, given their standardised values (features × entities): each feature is replaced by
-/// one of its bin that is in neither set. Of some candidates that one is taken whose mean correlation with those before it is
-/// nearest to what its feature has with those before it in the set, since the sum over features that go together varies more.
-/// None if a bin is too small.
+/// `count` random sets like a set of features, given their standardised values (features × entities): each feature is
+/// replaced by a feature of its bin that is in neither set. Among some candidates, the best match is taken: its mean
+/// correlation with the preceding features is nearest to that of the original feature in its set. This matters because
+/// a sum over correlated features varies more. `None` if a bin is too small.
 pub(crate) fn random_sets(
     standard: &Array2<f32>,
     bins: &Bins,
@@ -78,7 +78,7 @@ pub(crate) fn random_sets(
         .iter()
         .map(|feature| bins.like(*feature).iter().copied().filter(|other| !own.contains(other)).collect())
         .collect();
-    // As many features may be asked of one bin.
+    // All features of the set may fall in one bin.
     if pools.iter().any(|pool: &Vec<u32>| pool.len() < set.len().clamp(5, BIN / 4)) {
         return None;
     }
@@ -126,7 +126,7 @@ fn one_set(
     Some(chosen)
 }
 
-/// For each feature of a set its mean correlation with those before it.
+/// The mean correlation of each feature of a set with the preceding features.
 fn correlations_with_those_before(standard: &Array2<f32>, set: &[u32]) -> Vec<f32> {
     let mut sum = vec![0.0f32; standard.ncols()];
     let mut found = Vec::with_capacity(set.len());

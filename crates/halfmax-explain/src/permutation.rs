@@ -1,3 +1,5 @@
+//! Permutation importance: the loss of accuracy if features are exchanged among cell lines.
+
 use halfmax_core::{
     EntityTable, Feature, FeatureBlock, FeatureValues, FittedModel, Query, Result, Screen, Seed, Tuples,
 };
@@ -7,12 +9,12 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::sample::with_features_of;
 
-/// Some features: for each kind the names of those of it.
+/// A group of features: the names of its features by kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeatureGroup(pub Vec<(String, Vec<String>)>);
 
 impl FeatureGroup {
-    /// These features.
+    /// The group of these features.
     pub fn new<'a>(features: impl IntoIterator<Item = &'a Feature>) -> Self {
         let mut group = Self::default();
         for feature in features {
@@ -25,16 +27,17 @@ impl FeatureGroup {
     }
 }
 
-/// How much worse a model predicts when some of its features are exchanged among cell lines.
+/// The loss of accuracy if some features are exchanged among cell lines.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PermutationImportance {
     /// The rise of the root mean square error over repetitions: mean, lowest, highest, in the unit of the target.
     pub rise: [f64; 3],
 }
 
-/// Exchanges features among whole cell lines and asks how much worse the model predicts the responses of a screen (Breiman 2001;
-/// Fisher, Rudin & Dominici 2019): all responses of a cell line move together, so that what is exchanged tells nothing any
-/// more. For any family. The responses are those of the training, so it says what the model relies on, not how well that holds.
+/// Exchanges features among whole cell lines and measures the loss of accuracy on the responses of a screen (Breiman
+/// 2001; Fisher, Rudin & Dominici 2019). All responses of a cell line move together, so the exchanged features carry no
+/// information. Works for any family. The responses are those of the training, so the result shows what the model
+/// relies on, not how well it generalises.
 ///
 /// # Errors
 /// If the model cannot predict.
@@ -67,7 +70,7 @@ pub fn permutation_importance(
     Ok(found)
 }
 
-/// For every entity of the table the one whose features it gets; those of training change places among themselves.
+/// For every entity of the table, the source of its new features. Training entities are permuted among themselves.
 fn exchanged(cells: &[u32], len: usize, seed: Seed) -> Vec<Option<usize>> {
     let mut shuffled = cells.to_vec();
     shuffled.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.value()));
@@ -76,7 +79,7 @@ fn exchanged(cells: &[u32], len: usize, seed: Seed) -> Vec<Option<usize>> {
     order
 }
 
-/// The block with the features of a group exchanged; none if it has no part in the group.
+/// The block with the features of a group exchanged; `None` if it has no feature of the group.
 fn exchange(block: &FeatureBlock, group: &FeatureGroup, order: &[Option<usize>]) -> Option<FeatureBlock> {
     let (_, names) = group.0.iter().find(|(kind, _)| *kind == block.kind)?;
     let taken = block.take(order);

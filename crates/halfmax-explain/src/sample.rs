@@ -1,4 +1,4 @@
-//! Why a model predicts what it predicts for single cell lines.
+//! Explains the predictions of a model for single cell lines.
 
 use halfmax_core::{
     Category, Domain, EntityTable, Error, FeatureBlock, FeatureSpace, FeatureValues, FittedModel, Query,
@@ -11,15 +11,16 @@ use crate::features::attributor;
 use crate::sets::FeatureSet;
 use crate::values::Values;
 
-/// What the features of some cell lines contribute to the predictions for every partner (drug).
+/// The contributions of the features of some cell lines to the predictions for every partner (drug).
 pub struct Samples {
     /// The features.
     pub space: FeatureSpace,
-    /// For each partner the contributions of the features of sets: their place in `kept` × cell lines, in the unit of the target.
+    /// The contributions for each partner: features of sets (by position in `kept`) × cell lines, in the unit of the
+    /// target.
     contributions: Vec<Array2<f32>>,
-    /// The features of any set, ascending.
+    /// The features that belong to any set, ascending.
     kept: Vec<u32>,
-    /// For each partner the prediction of every cell line.
+    /// The prediction of every cell line, for each partner.
     pub predicted: Vec<Vec<f64>>,
     /// The features' values.
     pub values: Values,
@@ -30,20 +31,20 @@ pub struct Samples {
 pub struct Argument {
     /// The set.
     pub set: usize,
-    /// How far it moves the prediction, in the unit of the target.
+    /// Its contribution to the prediction, in the unit of the target.
     pub contribution: f64,
-    /// Its features with the greatest part, in that order: the member of the set, and its contribution.
+    /// Its features with the largest contributions, the largest first: the member of the set, and its contribution.
     pub members: Vec<(usize, f64)>,
 }
 
-/// Members of a set that are told.
+/// The number of reported members of a set.
 const MEMBERS: usize = 3;
 
 impl Samples {
-    /// For these cell lines (positions in the first table), partners, and sets of features.
+    /// The contributions for these cell lines (positions in the first table), partners, and sets of features.
     ///
     /// # Errors
-    /// If the model says nothing of its features, or a table lacks most of them.
+    /// If the model cannot attribute its predictions to features, or a table lacks most of the features.
     pub fn new(
         model: &dyn FittedModel,
         tables: &[&EntityTable],
@@ -56,7 +57,7 @@ impl Samples {
         kept.dedup();
         let rows: Vec<usize> = kept.iter().map(|feature| *feature as usize).collect();
         let attributor = attributor(model, tables, cells)?.ok_or_else(|| {
-            Error::config(format!("family {:?} says nothing of its features", model.family()))
+            Error::config(format!("family {:?} cannot attribute its predictions to features", model.family()))
         })?;
         let space = attributor.space().clone();
         let values = Values::new(&space, tables[0], cells)?;
@@ -75,7 +76,8 @@ impl Samples {
         Ok(Self { space, contributions, kept, predicted, values })
     }
 
-    /// The parts of sets in the prediction for a partner and a cell line, the greatest first; without those that have none.
+    /// The contributions of sets to the prediction for a partner and a cell line, the largest first, without sets that
+    /// contribute nothing.
     pub fn arguments(&self, partner: usize, cell: usize, sets: &[FeatureSet]) -> Vec<Argument> {
         let own = self.contributions[partner].column(cell);
         let argument = |(set, features): (usize, &FeatureSet)| {
@@ -95,7 +97,8 @@ impl Samples {
     }
 }
 
-/// The predictions for one cell line and every partner if one of its features had another value: a number, or 0 or 1 of a bit.
+/// The predictions for one cell line and every partner if one of its features had another value: a number, or 0 or 1
+/// for a bit.
 ///
 /// # Errors
 /// If the feature is a category, the table lacks it, or the model cannot predict.
@@ -110,7 +113,7 @@ pub fn counterfactual(
     let changed = &space.features[feature as usize];
     if matches!(changed.domain, Domain::Category(_)) {
         return Err(Error::config(format!(
-            "feature {:?} is a category, which has no other number",
+            "feature {:?} is a category, expected a number or a bit",
             changed.name
         )));
     }

@@ -1,27 +1,29 @@
+//! Sets of features that represent mechanisms.
+
 use halfmax_core::FeatureSpace;
 use halfmax_mechanisms::{Direction, DrugClass, Mechanism, Mechanisms, Reading, Sense};
 
-/// A set of features that stand for one mechanism, or for any other set of genes.
+/// A set of features that represents a mechanism or any other set of genes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FeatureSet {
-    /// Its members, each once.
+    /// Its members, without repeats.
     pub members: Vec<Member>,
 }
 
 /// A feature of a set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
-    /// Its position in the features of the model.
+    /// Its position among the features of the model.
     pub feature: u32,
-    /// What a higher value says of which gene.
+    /// The gene, and the meaning of a higher value.
     pub reading: Reading,
-    /// 1 where a higher value means more of what the set stands for (an overexpressed transporter, an activating mutation), −1 where it
-    /// means less (the expression of a tumour suppressor whose loss resists).
+    /// 1 if a higher value means more of the mechanism (an overexpressed transporter, an activating mutation), −1 if it
+    /// means less (the expression of a tumour suppressor whose loss confers resistance).
     pub orientation: f32,
 }
 
 impl FeatureSet {
-    /// The features of a model that tell of each mechanism of a catalogue, in its order; empty where the model has none.
+    /// The features of a model for each mechanism of a catalogue, in its order; empty if the model has none.
     pub fn from_catalogue(catalogue: &Mechanisms, space: &FeatureSpace) -> Vec<Self> {
         let readings: Vec<Vec<Reading>> = space
             .features
@@ -47,7 +49,7 @@ impl FeatureSet {
     }
 }
 
-/// Whether a higher value of a feature means more of a mechanism, by the lists that its gene is in.
+/// Whether a higher value of a feature means more of a mechanism, by the lists that contain its gene.
 fn orientation(mechanism: &Mechanism, reading: &Reading) -> f32 {
     let has = |genes: &[String]| genes.contains(&reading.gene);
     let less_acts = has(&mechanism.down);
@@ -57,8 +59,8 @@ fn orientation(mechanism: &Mechanism, reading: &Reading) -> f32 {
     }
 }
 
-/// In which direction a member resists drugs of these classes by the catalogue: 1 as its value rises, −1 as it falls, 0 where the
-/// catalogue says nothing, as of drugs that the mechanism does not concern.
+/// The direction in which a member confers resistance to drugs of these classes, by the catalogue: 1 if resistance
+/// rises with its value, −1 if it falls, 0 if unknown, for example if the mechanism does not concern these drugs.
 pub fn expected(mechanism: &Mechanism, member: &Member, classes: &[&DrugClass]) -> f32 {
     let gene = &member.reading.gene;
     let is_exception = mechanism.exceptions.iter().any(|exception| {

@@ -1,14 +1,16 @@
+//! The values of a model's features over cell lines.
+
 use halfmax_core::{Domain, EntityTable, FeatureSpace, Result};
 use ndarray::{Array2, ArrayViewMut1, Axis};
 use rayon::prelude::*;
 
-/// The values of a model's features over the entities (cell lines) that its predictions are attributed for.
+/// The values of a model's features over the entities (cell lines) of the attributed predictions.
 pub struct Values {
     /// The features.
     pub space: FeatureSpace,
-    /// Features × entities: numbers, 0 or 1, positions of levels; NaN where missing.
+    /// Features × entities: numbers, 0 or 1, positions of levels; NaN if missing.
     pub raw: Array2<f32>,
-    /// Features × entities: standard deviations from the mean; 0 where missing, and for categories.
+    /// Features × entities: standard deviations from the mean; 0 for missing values and for categories.
     pub standard: Array2<f32>,
     /// The mean of each feature; NaN for categories.
     pub means: Vec<f64>,
@@ -47,7 +49,8 @@ impl Values {
         Ok(Self { space: space.clone(), raw, standard, means, deviations })
     }
 
-    /// The median of a feature over the entities (the upper one of two); NaN for categories, and where nothing is known.
+    /// The median of a feature over the entities (the upper of two middle values); NaN for categories, and if all
+    /// values are missing.
     pub fn median(&self, feature: usize) -> f32 {
         if matches!(self.space.features[feature].domain, Domain::Category(_)) {
             return f32::NAN;
@@ -64,7 +67,8 @@ impl Values {
     }
 }
 
-/// Standardises values, leaving 0 where one is missing or none differs; their mean and standard deviation before.
+/// Standardises values. Missing values become 0, and all values if they are equal. Returns the original mean and
+/// standard deviation.
 fn standardise(mut row: ArrayViewMut1<'_, f32>) -> (f64, f64) {
     let finite = || row.iter().filter(|value| value.is_finite()).map(|value| f64::from(*value));
     let count = finite().count().max(1) as f64;

@@ -1,4 +1,4 @@
-//! Mechanisms are found where they act, and not where nothing does.
+//! Mechanisms are found where they act, and nowhere else.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -20,7 +20,7 @@ use rand_chacha::ChaCha8Rng;
 const CELLS: usize = 240;
 const DRUGS: usize = 12;
 const GENES: usize = 400;
-/// Genes 0 to 7 are the mechanism that acts, for the first drugs.
+/// Genes 0 to 7 form the active mechanism of the first drugs.
 const SET: usize = 8;
 const CONCERNED: usize = 4;
 
@@ -33,8 +33,8 @@ fn normal(rng: &mut ChaCha8Rng) -> f32 {
     (0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0
 }
 
-/// Genes in modules of ten that go together; for the first drugs the set's genes raise the response (the first alone most), for all
-/// of them general sensitivity and tissue matter.
+/// Correlated genes in modules of ten. For the first drugs, the genes of the set raise the response (the first gene
+/// most). For all drugs, general sensitivity and tissue matter.
 fn study(seed: u64, effect: f32, shuffled: bool) -> Study {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let modules = Array2::from_shape_fn((CELLS, GENES / 10), |_| normal(&mut rng));
@@ -93,7 +93,7 @@ fn fit(screen: &Screen) -> FittedKernel {
     params.check().unwrap().fit(&screen.all(), &context).unwrap()
 }
 
-/// The set that acts, and as many others: of single modules, whose genes go together.
+/// The active set, and other sets of the same size from single modules of correlated genes.
 fn sets() -> Vec<FeatureSet> {
     let member = |gene: usize| Member {
         feature: gene as u32,
@@ -211,7 +211,8 @@ fn a_sample_is_argued_with_its_own_contributions_and_predictions() {
     let expected: f64 = (0..SET).map(|gene| f64::from(all.values[[gene, 1]])).sum();
     assert!((argument.contribution - expected).abs() < 1e-6);
     assert!(argument.members.windows(2).all(|two| two[0].1.abs() >= two[1].1.abs()));
-    // A counterfactual at the value that is there changes nothing; at another, a linear model by weight × difference.
+    // A counterfactual at the present value changes nothing. At another value, a linear model changes by weight ×
+    // difference.
     let space = samples.space.clone();
     let at = |value: f32| counterfactual(&fitted, &tables, 30, &space, (0, value), &partners).unwrap();
     let own = study.genes[[30, 0]];
@@ -254,7 +255,7 @@ fn entities_without_a_tissue_are_a_group_of_their_own() {
     assert_eq!(values, [-1.0, 1.0, -2.0, 2.0]);
     assert_eq!(confounders.explained(&[2.0; 4]).tissue, None);
     assert!(confounders.explained(&[1.0, 1.0, 2.0, 2.0]).tissue.unwrap() > 0.99);
-    // One partner has no others to be adjusted for.
+    // A single partner has no other partners to adjust for.
     let alone = Confounders::new(vec![1.0, 3.0, 10.0, 20.0], 1, Some(&tissue), &[0, 1, 2, 3]);
     assert_eq!(
         (alone.slope(&[1.0, 3.0, 10.0, 20.0]), alone.explained(&[1.0, 3.0, 10.0, 20.0]).general),
@@ -271,7 +272,7 @@ fn a_family_that_says_nothing_has_no_attributor() {
     assert!(Question::new(&mean, &study.screen).attributor().unwrap().is_none());
 }
 
-/// Boosted trees that know cell lines split on their mean responses, which are no features.
+/// Boosted trees with known cell lines split on their mean responses, which are not features.
 #[test]
 fn what_a_model_knows_of_an_entity_is_part_of_the_base() {
     let study = study(7, 1.0, false);
@@ -303,7 +304,7 @@ fn what_a_model_knows_of_an_entity_is_part_of_the_base() {
     }
 }
 
-/// Responses that depend on nothing, in many small tissues: as many tests as chance allows have a small p.
+/// Responses that depend on nothing, in many small tissues: small p values are as frequent as chance predicts.
 #[test]
 fn small_tissues_do_not_make_the_self_contained_test_see_things() {
     let mut rng = ChaCha8Rng::seed_from_u64(9);

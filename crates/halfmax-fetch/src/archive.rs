@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use halfmax_core::{Error, Result, listed};
 
-/// A member may not be larger than this.
+/// The largest size of a member in bytes.
 const LARGEST: u64 = 4 << 30;
 
 /// The bytes of a member of a zip file (`.zip`, `.whl`) or of a tar file with gzip (`.tar.gz`).
@@ -29,11 +29,11 @@ fn damaged(archive: &Path, error: impl Into<Box<dyn std::error::Error + Send + S
 }
 
 fn missing(archive: &Path, name: &str, there: &[String]) -> Error {
-    Error::data(format!("{}: has no member {name:?}", archive.display()))
-        .help(format!("it has {}; this is another release of it", listed(there, 12)))
+    Error::data(format!("{}: the archive has no member {name:?}", archive.display()))
+        .help(format!("it has {}; this is probably another release", listed(there, 12)))
 }
 
-/// Reads a member whose archive says that it has `size` bytes.
+/// Reads a member with `size` bytes according to the archive.
 fn read(archive: &Path, name: &str, size: u64, from: impl Read) -> Result<Vec<u8>> {
     let refused = |what: &str| Error::data(format!("{}: member {name:?} {what}", archive.display()));
     if size > LARGEST {
@@ -43,7 +43,7 @@ fn read(archive: &Path, name: &str, size: u64, from: impl Read) -> Result<Vec<u8
     from.take(size + 1).read_to_end(&mut bytes).map_err(|error| damaged(archive, error))?;
     match bytes.len() as u64 == size {
         true => Ok(bytes),
-        false => Err(refused("has another size than the archive says")),
+        false => Err(refused("has another size than the archive declares")),
     }
 }
 

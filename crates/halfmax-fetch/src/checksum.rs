@@ -1,3 +1,5 @@
+//! Checksums and sizes of published files.
+
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -7,7 +9,7 @@ use halfmax_data::datasets::Source;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-/// What is known of a file before it is there.
+/// The known checksums and size of a file before it is fetched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checksum {
     /// Its SHA-256.
@@ -19,28 +21,28 @@ pub struct Checksum {
 }
 
 impl Checksum {
-    /// Of a source.
+    /// The checksum of a source.
     pub fn of(source: &Source) -> Self {
         Self { sha256: source.sha256.clone(), md5: source.md5.clone(), bytes: source.bytes }
     }
 
-    /// Whether it tells one file from another.
+    /// Whether it identifies a file.
     pub fn is_known(&self) -> bool {
         self.sha256.is_some() || self.md5.is_some()
     }
 
-    /// Compares a file with it. Returns the file's SHA-256 and size.
+    /// Compares a file with this checksum. Returns the file's SHA-256 and size.
     ///
     /// # Errors
-    /// If the file cannot be read, or is another one.
+    /// If the file cannot be read or differs.
     pub fn check(&self, path: &Path) -> Result<(String, u64)> {
         let (sha256, md5, bytes) = digests(path)?;
         let differs = |what: &str, found: &str, expected: &str| {
             Err(Error::data(format!(
-                "{}: is not the published file: its {what} is {found}, expected {expected}",
+                "{}: not the published file: its {what} is {found}, expected {expected}",
                 path.display()
             ))
-            .help("it was changed, or the download was damaged: remove it, then run the command again"))
+            .help("it was changed, or the download was damaged: remove it, then fetch the dataset again"))
         };
         match (self.bytes, &self.sha256, &self.md5) {
             (Some(expected), _, _) if expected != bytes => {

@@ -1,4 +1,4 @@
-//! The checksum of what a table holds, whatever wrote its file.
+//! The checksum of a table's content, independent of its file format.
 
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 
 use crate::checksum::hexadecimal;
 
-/// The SHA-256 of the names and values of a table, column by column: 64 hexadecimal digits. A number counts as its shortest decimal
-/// form, so that a table has the same digest as Parquet, as CSV, and compressed in any way. The order of rows and columns counts.
+/// The SHA-256 of the names and values of a table, column by column: 64 hexadecimal digits. A number counts as its
+/// shortest decimal form, so a table has the same digest as Parquet, as CSV, and with any compression. The order of
+/// rows and columns counts.
 ///
 /// # Errors
 /// If the file is not a Parquet or CSV file (`.csv`, `.csv.gz`).
@@ -43,7 +44,7 @@ fn add(hash: &mut Sha256, value: &AnyValue<'_>) {
 
 fn add_text(hash: &mut Sha256, text: &str) {
     match text.parse::<f64>().ok().filter(|number| number.is_finite()) {
-        // Without the sign of minus zero.
+        // Drop the sign of minus zero.
         Some(number) => hash.update((number + 0.0).to_string()),
         None => hash.update(text),
     }

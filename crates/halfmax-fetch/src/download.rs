@@ -1,4 +1,4 @@
-//! Downloads over HTTP that go on where they were cut.
+//! Downloads over HTTP that resume after an interruption.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -14,14 +14,14 @@ use ureq::{Agent, Body};
 
 use crate::checksum::Checksum;
 
-/// How patient downloads are.
+/// The retries and timeouts of downloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Http {
-    /// How often a download is tried again after the connection broke or the server was busy.
+    /// The number of retries after a broken connection or a busy server.
     pub retries: u32,
-    /// The pause before the first retry; it doubles each time.
+    /// The pause before the first retry; it doubles with each retry.
     pub pause: Duration,
-    /// How long nothing may arrive before the connection counts as broken.
+    /// The time without data after which the connection counts as broken.
     pub stall: Duration,
 }
 
@@ -31,20 +31,20 @@ impl Default for Http {
     }
 }
 
-/// Why one attempt did not come to its end.
+/// The reason why an attempt failed.
 enum Cut {
-    /// It may be different the next time.
+    /// A temporary failure.
     Passing(Error),
-    /// It will not.
+    /// A permanent failure.
     Final(Error),
 }
 
-/// Downloads a file. What is there of it lies in `NAME.part` beside it and is gone on with; the file has its name once it is
-/// complete and is the one that is expected. Returns its SHA-256 and size.
+/// Downloads a file. A partial download is kept in `NAME.part` beside it and resumed. The file gets its name when it is
+/// complete and its checksum is correct. Returns its SHA-256 and size.
 ///
 /// # Errors
-/// If the server cannot be reached or has no such file, or what it sends is another file, or the user stopped it. Only a
-/// wrong file removes what was downloaded.
+/// If the server cannot be reached, has no such file or sends another file, or the user stopped the download. Only a
+/// wrong file removes the partial download.
 pub fn download(
     url: &str,
     path: &Path,
@@ -57,8 +57,8 @@ pub fn download(
     download.run()?;
     let checked = match expected.check(&download.part.path) {
         Err(error) if resumed => {
-            // The beginning may be of an earlier release.
-            progress.warn(&format!("{error}: downloading it anew"));
+            // The first part may belong to an earlier release.
+            progress.warn(&format!("{error}: downloading it again"));
             download.part.remove();
             download.run()?;
             expected.check(&download.part.path)
@@ -73,7 +73,7 @@ pub fn download(
         Err(error) => {
             download.part.remove();
             Err(Error::data(format!("{url}: {error}; it was removed"))
-                .help("the publisher changed the file, or something between changes downloads; halfmax does not use it"))
+                .help("the publisher changed the file, or a proxy alters downloads; halfmax does not use such a file"))
         }
     }
 }
@@ -120,12 +120,12 @@ impl Download<'_> {
         Error::failed(format!("{}: {what}", self.url))
     }
 
-    /// One request, from where the part ends.
+    /// One request, starting at the end of the part.
     fn attempt(&self, agent: &Agent) -> std::result::Result<(), Cut> {
         self.progress.check().map_err(Cut::Final)?;
         let there = self.start();
         if there > 0 && self.expected.bytes == Some(there) {
-            // Complete, as it seems: the checksum decides.
+            // The part seems complete; the checksum decides.
             return Ok(());
         }
         let mut request = agent.get(self.url).header(header::ACCEPT_ENCODING, "identity");
@@ -143,17 +143,17 @@ impl Download<'_> {
             StatusCode::OK => self.receive(response, 0),
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 self.part.remove();
-                Err(Cut::Passing(self.error("the server has another file than the one that was begun")))
+                Err(Cut::Passing(self.error("the server now has another file than the partial download")))
             }
-            // Signed addresses that ran out answer with 403, busy servers with the others.
+            // Expired signed addresses answer with 403, busy servers with the other codes.
             status if status.is_server_error() || [403, 408, 425, 429].contains(&status.as_u16()) => {
-                Err(Cut::Passing(self.error(&format!("the server answers {status}"))))
+                Err(Cut::Passing(self.error(&format!("the server answered {status}"))))
             }
-            status => Err(Cut::Final(self.error(&format!("the server answers {status}")))),
+            status => Err(Cut::Final(self.error(&format!("the server answered {status}")))),
         }
     }
 
-    /// Where to go on; a part that nothing can tell from another file is begun anew.
+    /// The position to resume from. A part that cannot be verified is downloaded again.
     fn start(&self) -> u64 {
         let there = self.part.length();
         let too_long = self.expected.bytes.is_some_and(|bytes| there > bytes);
@@ -165,7 +165,7 @@ impl Download<'_> {
         there
     }
 
-    /// Writes what arrives behind the first `from` bytes of the part.
+    /// Writes the received bytes after the first `from` bytes of the part.
     fn receive(&self, response: Response<Body>, from: u64) -> std::result::Result<(), Cut> {
         let length = number(&response, header::CONTENT_LENGTH.as_str());
         let total = self.expected.bytes.or(length.map(|length| length + from));
@@ -200,7 +200,7 @@ impl Download<'_> {
                     ));
                 }
                 Err(RecvTimeoutError::Timeout) if last.elapsed() < self.http.stall => {}
-                Err(_) => return Err(Cut::Passing(self.error("nothing arrives any more"))),
+                Err(_) => return Err(Cut::Passing(self.error("the server stopped sending data"))),
             }
         }
         file.sync_all().map_err(|error| Cut::Final(self.part.unwritable(error)))?;
@@ -213,7 +213,8 @@ impl Download<'_> {
     }
 }
 
-/// What arrives, read by a thread so that a silent server cannot hold up the one that waits. An empty block is the end.
+/// The received blocks, read by a separate thread, so that a silent server cannot block the caller. An empty block
+/// marks the end.
 fn blocks(body: Body) -> Receiver<std::io::Result<Vec<u8>>> {
     let (sender, receiver) = sync_channel(8);
     std::thread::spawn(move || {
@@ -233,7 +234,7 @@ fn blocks(body: Body) -> Receiver<std::io::Result<Vec<u8>>> {
     receiver
 }
 
-/// A client with the proxies of the environment. `SSL_CERT_FILE` names certificates to trust in place of Mozilla's.
+/// A client with the proxies of the environment. `SSL_CERT_FILE` names certificates to trust instead of Mozilla's.
 fn agent(url: &str, http: &Http) -> Result<Agent> {
     let mut tls = TlsConfig::builder();
     if let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
@@ -262,13 +263,13 @@ fn number(response: &Response<Body>, name: &str) -> Option<u64> {
     response.headers().get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Whether a partial answer begins where it should.
+/// Whether a partial answer starts at the requested position.
 fn starts_at(response: &Response<Body>, from: u64) -> bool {
     let range = response.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
     range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()) == Some(from)
 }
 
-/// `NAME.part`, and `NAME.part.etag` with what tells its release from another.
+/// `NAME.part`, and `NAME.part.etag`, which identifies its release.
 struct Part {
     path: PathBuf,
     etag: PathBuf,
@@ -301,7 +302,7 @@ impl Part {
         std::fs::write(&self.etag, validator).map_err(|error| self.unwritable(error))
     }
 
-    /// Opens it behind its first bytes.
+    /// Opens the part after its first `from` bytes.
     fn open(&self, from: u64) -> Result<File> {
         let open = || -> std::io::Result<File> {
             let mut options = OpenOptions::new();
@@ -316,12 +317,12 @@ impl Part {
 
     fn unwritable(&self, error: std::io::Error) -> Error {
         Error::failed(format!("{}: cannot be written: {error}", self.path.display()))
-            .help("free some space, or give another --data-dir")
+            .help("free some space, or set another folder of datasets (`--data-dir`)")
             .because(error)
     }
 
     fn remove(&self) {
-        // What is not there need not be removed; what cannot be is overwritten.
+        // A missing file needs no removal, and a file that cannot be removed is overwritten.
         let _ = std::fs::remove_file(&self.path);
         let _ = std::fs::remove_file(&self.etag);
     }

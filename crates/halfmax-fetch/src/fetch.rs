@@ -1,4 +1,5 @@
-//! Fetches a dataset: looks for what is there, downloads the rest, makes the files, and verifies them before they get their names.
+//! Fetches a dataset: finds existing files, downloads the rest, makes the files, and verifies them before they get
+//! their names.
 
 use std::path::{Path, PathBuf};
 
@@ -21,15 +22,15 @@ use crate::pip::{Package, Pip};
 pub struct Fetcher {
     /// The folder of all datasets.
     pub data_dir: PathBuf,
-    /// A folder whose files are taken before anything is downloaded, by the publisher's names or the dataset's.
+    /// A folder of files to use instead of downloads, under the publisher's names or the dataset's names.
     pub from: Option<PathBuf>,
-    /// How patient downloads are.
+    /// The retries and timeouts of downloads.
     pub http: Http,
-    /// How pip is run.
+    /// How to run pip.
     pub pip: Pip,
 }
 
-/// A dataset that was fetched.
+/// A fetched dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedDataset {
     /// Its folder.
@@ -38,37 +39,37 @@ pub struct FetchedDataset {
     pub files: Vec<FetchedOne>,
 }
 
-/// A file of a dataset, and what was done for it.
+/// A file of a dataset, and how it was obtained.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedOne {
     /// The file.
     pub file: FetchedFile,
-    /// What was done.
+    /// How it was obtained.
     pub action: Action,
 }
 
-/// What was done for a file.
+/// How a file was obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It was there, unchanged.
+    /// It existed already, unchanged.
     Kept,
     /// It was copied from a folder.
     Copied,
-    /// It was downloaded, or made from what was downloaded.
+    /// It was downloaded, or made from downloads.
     Downloaded,
 }
 
 impl Fetcher {
-    /// Fetches a dataset. What was fetched before and is unchanged stays as it is.
+    /// Fetches a dataset. Files that were fetched before and are unchanged stay as they are.
     ///
     /// # Errors
-    /// If another process is fetching it, something is neither there nor to be had (the error then lists what to put where), a file is not the published one, or
-    /// the user stopped it.
+    /// If another process is fetching the dataset; a file is missing and cannot be obtained (the error then lists which
+    /// files to put where); a file differs from the published file; or the user stopped the command.
     pub fn fetch(&self, manifest: &Manifest, progress: &dyn Progress) -> Result<FetchedDataset> {
         let folder = DatasetFolder::new(manifest.clone(), &self.data_dir);
         std::fs::create_dir_all(&folder.path).map_err(|error| {
             Error::failed(format!("{}: the folder cannot be made", folder.path.display()))
-                .help("give another --data-dir")
+                .help("set another folder of datasets (`--data-dir`)")
                 .because(error)
         })?;
         let _lock = Lock::of(&folder.path)?;
@@ -88,12 +89,12 @@ struct Run<'a> {
     fetcher: &'a Fetcher,
     folder: &'a DatasetFolder,
     progress: &'a dyn Progress,
-    /// Archives that were downloaded, of which only parts are kept.
+    /// Downloaded archives; only parts of them are kept.
     downloaded: Vec<PathBuf>,
 }
 
 impl Run<'_> {
-    /// Sees to a file: kept, copied, or downloaded.
+    /// Obtains a file: kept, copied, or downloaded.
     fn file(&mut self, file: &DataFile) -> Result<FetchedOne> {
         self.progress.detail(&file.name);
         if let Some(kept) = self.kept(file)? {
@@ -106,7 +107,7 @@ impl Run<'_> {
         Ok(FetchedOne { file: downloaded, action: Action::Downloaded })
     }
 
-    /// A file that was fetched before. One that was changed since is fetched again.
+    /// A file that was fetched before. If it was changed since, it is fetched again.
     fn kept(&self, file: &DataFile) -> Result<Option<FetchedFile>> {
         let fetched = self.folder.fetched()?;
         let Some(entry) = fetched.files.iter().find(|one| one.name == file.name) else { return Ok(None) };
@@ -123,15 +124,15 @@ impl Run<'_> {
                 .because(error)
         })?;
         self.progress.warn(&format!(
-            "{}: was changed since it was fetched: it is kept as {}, and fetched again",
+            "{}: the file changed since it was fetched; it is kept as {} and fetched again",
             path.display(),
             changed.display()
         ));
         Ok(None)
     }
 
-    /// A file that lies under its name in the folder that was given, in the dataset's own, or in that of a dataset with the same
-    /// file.
+    /// Copies a file with this name from the given folder, from the dataset's own folder, or from the folder of a
+    /// dataset with the same file.
     fn copied(&self, file: &DataFile) -> Result<Option<FetchedFile>> {
         let own = self.folder.path.join(&file.name);
         let given = self.fetcher.from.iter().map(|from| from.join(&file.name));
@@ -149,7 +150,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Where other datasets have a file of the same content.
+    /// The paths of files with the same content in other datasets.
     fn in_other_datasets(&self, file: &DataFile) -> Result<Vec<PathBuf>> {
         let same = |other: &DataFile| other.name == file.name && other.content == file.content;
         let mut found = Vec::new();
@@ -173,7 +174,7 @@ impl Run<'_> {
         };
         let partial = beside(to, ".copy");
         std::fs::copy(from, &partial).map_err(failed)?;
-        // A copy of a file that may not be written is one, too.
+        // A copy of a write-protected file is write-protected too.
         let mut permissions = std::fs::metadata(&partial).map_err(failed)?.permissions();
         if permissions.readonly() {
             #[allow(clippy::permissions_set_readonly_false)]
@@ -183,19 +184,19 @@ impl Run<'_> {
         std::fs::rename(&partial, to).map_err(failed)
     }
 
-    /// Compares a file with what the manifest says of it, else with what was fetched first.
+    /// Compares a file with the manifest, else with the first fetch.
     fn verify(&self, file: &DataFile, path: &Path) -> Result<Verified> {
         if let Some(expected) = &file.content {
             let found = content_digest(path)?;
             return match found == *expected {
                 true => Ok(Verified::Manifest),
                 false => Err(Error::data(format!(
-                    "{}: is not the {} of dataset {:?}: the checksum of its columns and values is {found}, expected {expected}",
+                    "{}: not the {} of dataset {:?}: the checksum of its columns and values is {found}, expected {expected}",
                     path.display(),
                     file.name,
                     self.folder.manifest.name
                 ))
-                .help("remove it, or take it from --from; halfmax downloads it where it is missing")),
+                .help("remove it (also from the folder given with `--from`), and halfmax downloads it")),
             };
         }
         if let (Make::AsIs, [part]) = (file.make, &file.from[..])
@@ -211,12 +212,12 @@ impl Run<'_> {
         self.compare_with_first(file, path)
     }
 
-    /// For a file that no checksum is published of: it must be the one that was fetched first.
+    /// A file without a published checksum must equal the file that was fetched first.
     fn compare_with_first(&self, file: &DataFile, path: &Path) -> Result<Verified> {
         let fetched = self.folder.fetched()?;
         let Some(first) = fetched.files.iter().find(|one| one.name == file.name) else {
             self.progress.warn(&format!(
-                "{}: no checksum of it is known, so it is not verified; what is fetched later is compared with it",
+                "{}: no checksum of this file is known, so it is not verified; later fetches are compared with it",
                 file.name
             ));
             return Ok(Verified::FirstFetch);
@@ -225,12 +226,12 @@ impl Run<'_> {
         match found == first.sha256 {
             true => Ok(first.verified),
             false => Err(Error::data(format!(
-                "{}: is not the file that was fetched first: its SHA-256 is {found}, expected {}",
+                "{}: differs from the file that was fetched first: its SHA-256 is {found}, expected {}",
                 path.display(),
                 first.sha256
             ))
             .help(format!(
-                "if the publisher's change is what you want, remove the entry of {} from {}",
+                "to accept the publisher's change, remove the entry of {} from {}",
                 file.name,
                 self.folder.path.join(halfmax_data::datasets::FETCHED_FILE).display()
             ))),
@@ -246,7 +247,7 @@ impl Run<'_> {
         Ok(entry)
     }
 
-    /// Downloads what a file is made from, and makes it.
+    /// Downloads the parts of a file and makes the file.
     fn made(&mut self, file: &DataFile) -> Result<FetchedFile> {
         let mut places = Vec::new();
         let mut archives = Vec::new();
@@ -292,13 +293,13 @@ impl Run<'_> {
         self.note(file, renamed?, &places.join(", "))
     }
 
-    /// Whether a checksum is known of everything that a file is made from.
+    /// Whether the checksums of all parts of a file are known.
     fn all_known(&self, file: &DataFile) -> bool {
         let sources = file.from.iter().filter_map(|part| self.folder.manifest.source_of(part));
         sources.map(Checksum::of).all(|checksum| checksum.is_known())
     }
 
-    /// The file of a source: from the folder that was given, the dataset's own, or downloaded.
+    /// The file of a source: from the given folder, from the dataset's own folder, or downloaded.
     fn archive(&mut self, source: &Source) -> Result<PathBuf> {
         let own = self.folder.path.join(&source.archive);
         let given = self.fetcher.from.iter().map(|from| from.join(&source.archive));
@@ -335,16 +336,16 @@ impl Run<'_> {
         std::fs::rename(&archive, own).map_err(failed)
     }
 
-    /// Removes archives of which only parts are kept.
+    /// Removes archives after their parts were extracted.
     fn tidy(&self) {
         let kept = |path: &&PathBuf| self.folder.manifest.file.iter().any(|file| path.ends_with(&file.name));
         for path in self.downloaded.iter().filter(|path| !kept(path)) {
-            // One that stays takes space and does no harm.
+            // A remaining archive takes space but does no harm.
             let _ = std::fs::remove_file(path);
         }
     }
 
-    /// Says what is missing and where to put it, if something could not be had.
+    /// Lists the missing files and their folder, if a file could not be obtained.
     fn still_missing(&self, error: Error) -> Error {
         if error.kind() != ErrorKind::Failed {
             return error;
@@ -362,15 +363,15 @@ impl Run<'_> {
                 lines.push(format!("    {} from {}", source.archive, source.place()));
             }
         }
-        let own = error.advice().map(|own| format!("{own}; else ")).unwrap_or_default();
-        let error = error.at(format!("dataset {:?} is not complete", manifest.name));
+        let own = error.advice().map(|own| format!("{own}; otherwise ")).unwrap_or_default();
+        let error = error.at(format!("dataset {:?} is incomplete", manifest.name));
         if lines.is_empty() {
             return error;
         }
         let folder = self.folder.path.display();
         error.help(format!(
-            "{own}run the command again where there is a network; what was downloaded is kept. Without one, put these files into {folder}, \
-             or give their folder as --from DIR, then run it again:\n{}",
+            "{own}fetch again when the network is available; finished downloads are kept. Without a network, put these files in {folder}, \
+             or give their folder (`--from DIR`), then fetch again:\n{}",
             lines.join("\n")
         ))
     }

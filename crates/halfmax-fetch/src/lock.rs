@@ -1,19 +1,19 @@
-//! One fetch at a time in a folder.
+//! A lock: one fetch at a time per folder.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use halfmax_core::{Error, Result};
 
-/// Holds a folder until it is dropped, or the process ends in whatever way. What is locked is a file beside the folder, `.NAME.lock`; it stays,
-/// empty, and means nothing when no process holds it.
+/// Locks a folder until it is dropped or the process ends. The locked file is `.NAME.lock` beside the folder. The empty
+/// file stays and has no meaning unless a process holds it.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes a folder.
+    /// Locks a folder.
     ///
     /// # Errors
     /// If another process holds it, or the folder cannot be written.
@@ -24,7 +24,7 @@ impl Lock {
         let path = folder.with_file_name(name);
         let failed = |error: std::io::Error| {
             Error::failed(format!("{}: cannot be written", path.display()))
-                .help("give another --data-dir")
+                .help("set another folder of datasets (`--data-dir`)")
                 .because(error)
         };
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
@@ -34,8 +34,9 @@ impl Lock {
                 "{}: another process is fetching into this folder",
                 folder.display()
             ))
-            .help("wait until it is done, then run the command again: what it fetched is kept")),
-            // Some network file systems have no locks; two fetches there meet at worst in a file that is then not verified.
+            .help("wait until it is done, then fetch again: fetched files are kept")),
+            // Some network file systems have no locks. Two simultaneous fetches there can at worst damage a file, which
+            // verification then detects.
             Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
                 Ok(Self { _file: file })
             }

@@ -1,4 +1,4 @@
-//! Tables of a dataset from what was published.
+//! Makes the tables of a dataset from the published files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{Cursor, Write};
@@ -14,11 +14,11 @@ use polars::prelude::{
     Series,
 };
 
-/// Makes a file from the bytes of its parts; see [`Make`]. The ending of its name says the format: `.parquet`, `.csv` or
-/// `.csv.gz`.
+/// Makes a file from the bytes of its parts; see [`Make`]. The ending of its name decides the format: `.parquet`,
+/// `.csv` or `.csv.gz`.
 ///
 /// # Errors
-/// If a part is not what it should be, or the file cannot be written.
+/// If a part has unexpected content, or the file cannot be written.
 pub fn make(how: Make, parts: &[Vec<u8>], path: &Path) -> Result<()> {
     let mut frame = match (how, parts) {
         (Make::AsIs, [bytes]) => return write_atomically(path, |out| out.write_all(bytes)),
@@ -26,7 +26,7 @@ pub fn make(how: Make, parts: &[Vec<u8>], path: &Path) -> Result<()> {
         (Make::Responses, [ic50, auc]) => responses(ic50, auc)?,
         (Make::DrugSheet, [smiles, first, second]) => drug_sheet(smiles, &[first, second])?,
         (Make::GeneRows, [matrix, genes]) => gene_rows(matrix, genes)?,
-        _ => return Err(Error::failed("a file is made from another number of parts")),
+        _ => return Err(Error::failed("the number of parts of a file does not fit its kind")),
     };
     write(&mut frame, path)
 }
@@ -42,7 +42,7 @@ fn texts(what: &str, bytes: &[u8]) -> Result<DataFrame> {
     reader.finish().map_err(|error| unreadable(what, error))
 }
 
-/// The texts of a column; gaps are empty.
+/// The texts of a column; missing values are empty.
 fn column<'a>(what: &str, frame: &'a DataFrame, name: &str) -> Result<Vec<&'a str>> {
     let column = frame.column(name).and_then(|column| column.str());
     let column = column.map_err(|error| unreadable(what, error))?;
@@ -58,7 +58,7 @@ fn lines(bytes: &[u8]) -> Result<Vec<&str>> {
 fn frame_of(columns: Vec<Column>) -> Result<DataFrame> {
     let height = columns.first().map_or(0, Column::len);
     DataFrame::new(height, columns)
-        .map_err(|error| Error::data("the table is not one").because(error.to_string()))
+        .map_err(|error| Error::data("the columns do not form a table").because(error.to_string()))
 }
 
 /// A table of cell lines, in the order of their names, × genes.
@@ -68,9 +68,9 @@ fn cells_by_genes(pickle: &[u8], genes: &[u8]) -> Result<DataFrame> {
     let entries = read.root().entries().ok_or_else(|| {
         Error::data(format!("the pickle holds {}, expected a dictionary of cell lines", read.root().kind()))
     })?;
-    // Each number takes at least a byte of the pickle.
+    // Each number needs at least one byte of the pickle.
     if entries.len().saturating_mul(genes.len()) > pickle.len() {
-        return Err(Error::data("the pickle is smaller than its cell lines and genes"));
+        return Err(Error::data("the pickle is too small for its cell lines and genes"));
     }
     let mut cells: BTreeMap<&str, Vector> = BTreeMap::new();
     for (name, values) in entries {
@@ -83,7 +83,7 @@ fn cells_by_genes(pickle: &[u8], genes: &[u8]) -> Result<DataFrame> {
             )));
         }
         if cells.insert(name, values).is_some() {
-            return Err(Error::data(format!("cell line {name} is there twice")));
+            return Err(Error::data(format!("cell line {name} occurs twice")));
         }
     }
     let names: Vec<&str> = cells.keys().copied().collect();
@@ -94,7 +94,7 @@ fn cells_by_genes(pickle: &[u8], genes: &[u8]) -> Result<DataFrame> {
     frame_of(columns)
 }
 
-/// The values of one gene: whole numbers of 8 bits, or numbers of 32 bits rounded to 3 decimals.
+/// The values of one gene: 8-bit integers, or 32-bit numbers rounded to 3 decimals.
 fn gene_series<'a>(gene: &str, at: usize, cells: impl Iterator<Item = &'a Vector> + Clone) -> Result<Series> {
     let whole = |vector: &Vector| match vector {
         Vector::Integers(values) => i8::try_from(values[at]).ok(),
@@ -111,9 +111,7 @@ fn gene_series<'a>(gene: &str, at: usize, cells: impl Iterator<Item = &'a Vector
     let values = cells.map(real).collect::<Option<Vec<f32>>>();
     let values = values.filter(|values| values.iter().all(|value| value.is_finite()));
     values.map(|values| Series::new(gene.into(), values)).ok_or_else(|| {
-        Error::data(format!(
-            "gene {gene} has values that are neither small whole numbers nor numbers of 32 bits"
-        ))
+        Error::data(format!("gene {gene} has values that are neither 8-bit integers nor 32-bit numbers"))
     })
 }
 
@@ -134,7 +132,7 @@ fn responses(ic50: &[u8], auc: &[u8]) -> Result<DataFrame> {
     frame_of(columns)
 }
 
-/// Every drug of the response tables and of the SMILES, by name, with its SMILES, targets and pathway where they are known.
+/// Every drug of the response tables and of the SMILES, by name, with its SMILES, targets and pathway, if known.
 fn drug_sheet(smiles: &[u8], responses: &[&Vec<u8>]) -> Result<DataFrame> {
     let read = read_pickle(smiles)?;
     let entries = read.root().entries().into_iter().flatten();
@@ -178,7 +176,8 @@ fn gene_rows(matrix: &[u8], genes: &[u8]) -> Result<DataFrame> {
         let rounded = |text: &str| text.parse().ok().map(|value: f64| (value * 1e4).round_ties_even() / 1e4);
         let values: Option<Vec<f64>> =
             column("the matrix", &matrix, name)?.into_iter().map(rounded).collect();
-        let values = values.ok_or_else(|| Error::data(format!("column {name} of the matrix has a gap")))?;
+        let values =
+            values.ok_or_else(|| Error::data(format!("column {name} of the matrix has a missing value")))?;
         columns.push(Column::from(Series::new(name.into(), values)));
     }
     frame_of(columns)

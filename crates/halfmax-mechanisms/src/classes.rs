@@ -1,24 +1,24 @@
-//! Classes of drugs: by what they hit.
+//! Classes of drugs by their targets.
 
 use serde::{Deserialize, Serialize};
 
 use super::Mechanisms;
 
-/// A class of drugs, and how to tell that a drug belongs to it.
+/// A class of drugs, and the criteria for its members.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DrugClass {
     /// A short name, unique in the catalogue: "mek".
     pub id: String,
-    /// What it is called: "MEK inhibitors".
+    /// The full name: "MEK inhibitors".
     pub name: String,
-    /// The id of the wider class that all its drugs belong to as well: "kinase".
+    /// The id of the wider class that also contains all its drugs: "kinase".
     #[serde(default)]
     pub within: Option<String>,
-    /// Targets of which any makes a drug a member: "MAP2K1", "MEK1".
+    /// Targets; a drug with any of them is a member: "MAP2K1", "MEK1".
     #[serde(default)]
     pub targets: Vec<String>,
-    /// Target pathways, as screens call them, of which any makes a drug a member.
+    /// Target pathways, named as in screens; a drug with any of them is a member.
     #[serde(default)]
     pub pathways: Vec<String>,
     /// Names of members, and synonyms: "Trametinib", "GSK1120212".
@@ -27,11 +27,11 @@ pub struct DrugClass {
 }
 
 impl Mechanisms {
-    /// The classes of a drug, in the order of the catalogue, with the wider classes that these belong to: from its name,
-    /// its targets (joined by commas, as screens list them) and its target pathway. What is not known is left empty.
+    /// The classes of a drug and their wider classes, in the order of the catalogue. They follow from its name, its
+    /// targets (separated by commas, as in screens) and its target pathway. Unknown arguments are empty.
     ///
-    /// Case, blanks and punctuation do not count. Where a name or a target has something in parentheses, either part is
-    /// enough: `PDK1 (PDPK1)` is found as PDK1 and as PDPK1, `Nutlin-3a (-)` as Nutlin-3a.
+    /// Case, blanks and punctuation are ignored. If a name or a target contains parentheses, either part is enough:
+    /// `PDK1 (PDPK1)` is found as PDK1 and as PDPK1, `Nutlin-3a (-)` as Nutlin-3a.
     ///
     /// ```
     /// use halfmax_mechanisms::Mechanisms;
@@ -68,7 +68,7 @@ pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// A list as a screen gives it, in plain words: the whole, its parts, and each part before and inside of parentheses.
+/// The plain forms of a list in a screen: the whole, its parts, and each part before and inside parentheses.
 fn words(list: &str) -> Vec<String> {
     let parts = list.split([',', ';', '/']).flat_map(|part| {
         let (before, inside) = part.split_once('(').unwrap_or((part, ""));

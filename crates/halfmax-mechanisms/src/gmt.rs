@@ -1,4 +1,4 @@
-//! Sets of genes from GMT files, as MSigDB, Reactome and Enrichr give them.
+//! Gene sets from GMT files, as published by MSigDB, Reactome and Enrichr.
 
 use std::collections::HashMap;
 
@@ -10,19 +10,20 @@ use halfmax_core::{Error, Result};
 pub struct GeneSet {
     /// Its name, unique in the file.
     pub name: String,
-    /// What it is; often an address.
+    /// The description; often an address.
     pub description: String,
-    /// Its genes, each once, by approved HGNC symbol where they have one.
+    /// Its genes without repeats, by approved HGNC symbol if they have one.
     pub genes: Vec<String>,
 }
 
-/// The sets of a GMT file: one a line, its name, a description and its genes, separated by tabs. `path` is for messages.
+/// The sets of a GMT file. Each line holds a set: its name, a description and its genes, separated by tabs. `path` is
+/// for messages.
 ///
 /// Empty lines and empty columns are skipped, weights (`TP53,1.0`) are dropped, and old gene symbols are translated.
 ///
 /// # Errors
-/// If a line has no gene or no tabs, two sets have the same name, genes are Entrez ids, there is no set, or it is a web
-/// page. The error names the file, the line, what was found and what was expected.
+/// If a line has no gene or no tabs, two sets have the same name, genes are Entrez ids, the file has no sets, or it is
+/// a web page. The error names the file, the line, what was found and what was expected.
 ///
 /// ```
 /// use halfmax_mechanisms::{Mechanism, parse_gmt};
@@ -42,10 +43,8 @@ pub struct GeneSet {
 pub fn parse_gmt(text: &str, path: &str) -> Result<Vec<GeneSet>> {
     let text = text.trim_start_matches('\u{feff}');
     if text.trim_start().starts_with('<') {
-        return Err(Error::data(format!(
-            "{path}: found a web page or XML: expected a GMT file of gene sets"
-        ))
-        .help("download the file that is called .gmt, signed in where the site asks for it"));
+        return Err(Error::data(format!("{path}: a web page or XML file, expected a GMT file of gene sets"))
+            .help("download the .gmt file itself; some sites require a login"));
     }
     let mut sets = Vec::new();
     let mut lines_of = HashMap::new();
@@ -53,17 +52,17 @@ pub fn parse_gmt(text: &str, path: &str) -> Result<Vec<GeneSet>> {
         let set = gene_set(line).map_err(|error| error.at(format!("{path}: line {}", at + 1)))?;
         if let Some(first) = lines_of.insert(set.name.clone(), at + 1) {
             return Err(Error::data(format!(
-                "{path}: line {}: set {:?} stands in line {first} already: expected each name once",
+                "{path}: line {}: set {:?} is already in line {first}, expected unique names",
                 at + 1,
                 set.name
             ))
-            .help("rename or leave out one of them"));
+            .help("rename or remove one of them"));
         }
         sets.push(set);
     }
     if sets.is_empty() {
-        return Err(Error::data(format!("{path}: found no line: expected one gene set a line"))
-            .help("give a GMT file, such as those of MSigDB or Reactome"));
+        return Err(Error::data(format!("{path}: no gene sets, expected one gene set per line"))
+            .help("use a GMT file, for example from MSigDB or Reactome"));
     }
     Ok(sets)
 }
@@ -85,10 +84,10 @@ fn gene_set(line: &str) -> Result<GeneSet> {
     }
     if genes.iter().all(|gene| gene.bytes().all(|letter| letter.is_ascii_digit())) {
         return Err(Error::data(format!(
-            "set {name:?} has Entrez ids such as {:?}: expected gene symbols",
+            "set {name:?} has Entrez ids such as {:?}, expected gene symbols",
             genes[0]
         ))
-        .help("take the file of the same sets with symbols: its name ends in .symbols.gmt"));
+        .help("use the version of this file with symbols: its name ends in .symbols.gmt"));
     }
     Ok(GeneSet { name: name.to_string(), description: description.to_string(), genes })
 }
@@ -101,7 +100,8 @@ fn incomplete(line: &str, name: &str) -> Error {
         (true, true) => "a set has no name".to_string(),
         (true, false) => format!("set {shown:?} has no gene"),
     };
-    Error::data(format!("{found}: {expected}")).help("separate the columns by tabs, not by blanks or commas")
+    Error::data(format!("{found}: {expected}"))
+        .help("separate the columns with tabs, not with blanks or commas")
 }
 
 /// The same set as a mechanism whose genes have no direction.
@@ -158,16 +158,16 @@ mod tests {
         assert_eq!(message("\tb\tC"), format!("f: line 1: a set has no name: {expected}"));
         assert_eq!(
             message(" <!DOCTYPE html>"),
-            "f: found a web page or XML: expected a GMT file of gene sets"
+            "f: a web page or XML file, expected a GMT file of gene sets"
         );
-        assert_eq!(message("\n \n"), "f: found no line: expected one gene set a line");
+        assert_eq!(message("\n \n"), "f: no gene sets, expected one gene set per line");
         assert_eq!(
             message("A\tb\tC\n\nA\tb\tC"),
-            "f: line 3: set \"A\" stands in line 1 already: expected each name once"
+            "f: line 3: set \"A\" is already in line 1, expected unique names"
         );
         assert_eq!(
             message("A\tb\t7157\t4193"),
-            "f: line 1: set \"A\" has Entrez ids such as \"7157\": expected gene symbols"
+            "f: line 1: set \"A\" has Entrez ids such as \"7157\", expected gene symbols"
         );
     }
 }

@@ -25,82 +25,82 @@ pub struct Mechanisms {
     /// The mechanisms.
     #[serde(rename = "mechanism")]
     pub list: Vec<Mechanism>,
-    /// The classes of drugs that the mechanisms speak of.
+    /// The classes of drugs that the mechanisms refer to.
     #[serde(default, rename = "class")]
     pub classes: Vec<DrugClass>,
-    /// What features of data sets are called, and the genes that is: "HER2" → ERBB2.
+    /// Feature names in data sets, and their genes: "HER2" → ERBB2.
     #[serde(default)]
     pub synonyms: BTreeMap<String, Vec<String>>,
-    /// What is to be known of genes.
+    /// Information on genes.
     #[serde(default)]
     pub genes: Genes,
 }
 
-/// What a catalogue says of genes as such.
+/// Information of a catalogue on genes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Genes {
-    /// Symbols to take for genes although HGNC has not approved them.
+    /// Symbols to accept as genes although HGNC has not approved them.
     #[serde(default)]
     pub also: Vec<String>,
 }
 
-/// A mechanism: the genes that it works by, by HGNC symbol, and what is known of it.
+/// A mechanism: its genes, by HGNC symbol, and its description.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mechanism {
     /// A short name, unique in the catalogue: "efflux".
     pub id: String,
-    /// What it is.
+    /// The full name.
     pub name: String,
     /// The sections of the review that treat it: "4.4".
     #[serde(default)]
     pub sections: Vec<String>,
-    /// How it makes cells resist, in plain words.
+    /// How it makes cells resistant, in plain words.
     #[serde(default)]
     pub summary: String,
     /// Genes whose higher expression or copy number confers resistance.
     #[serde(default)]
     pub up: Vec<String>,
-    /// Genes of which less resists.
+    /// Genes whose lower expression or copy number, or loss, confers resistance.
     #[serde(default)]
     pub down: Vec<String>,
-    /// Genes that resist by a change of their sequence or activity.
+    /// Genes that confer resistance by a change of their sequence or activity.
     #[serde(default)]
     pub altered: Vec<String>,
-    /// Genes that do nothing themselves: more of them tells that the mechanism is at work.
+    /// Marker genes without an effect of their own: a higher expression shows that the mechanism is active.
     #[serde(default)]
     pub markers: Vec<String>,
-    /// Genes of which no direction is known: those of a set from a GMT file, see [`parse_gmt`].
+    /// Genes of unknown direction: those of a set from a GMT file, see [`parse_gmt`].
     #[serde(default)]
     pub members: Vec<String>,
-    /// Ids of the classes of drugs that it makes cells resist; "all" for every drug.
+    /// Ids of the drug classes to which it makes cells resistant; "all" for every drug.
     #[serde(default)]
     pub classes: Vec<String>,
-    /// What can be tried against it.
+    /// Counter-strategies.
     #[serde(default)]
     pub strategies: Vec<CounterStrategy>,
-    /// What it is known from.
+    /// The sources.
     #[serde(default)]
     pub references: Vec<Reference>,
-    /// Where genes act otherwise than listed.
+    /// Cases in which genes act differently than listed.
     #[serde(default, rename = "exception")]
     pub exceptions: Vec<Exception>,
 }
 
-/// Something that can be tried against a mechanism. A suggestion for research, never advice on treatment.
+/// A counter-strategy against a mechanism. A suggestion for research, never advice on treatment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CounterStrategy {
-    /// What it is.
+    /// The description.
     pub text: String,
-    /// What sort of strategy it is.
+    /// The kind of strategy.
     pub kind: StrategyKind,
-    /// Where it comes from.
+    /// The source.
     pub reference: String,
 }
 
-/// The sorts of strategies of the review's Table 1.
+/// The kinds of strategies in the review's Table 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StrategyKind {
@@ -120,17 +120,17 @@ pub enum StrategyKind {
     Metabolic,
 }
 
-/// A source that can be looked up.
+/// A citable source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
     /// Authors, title, journal, year.
     pub text: String,
-    /// Where it is: a DOI or PubMed address.
+    /// Its DOI or PubMed address.
     pub url: String,
 }
 
-/// A state of genes that, for some classes of drugs, acts otherwise than the mechanism's lists say.
+/// A state of genes that, for some classes of drugs, acts differently than the mechanism's lists say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
@@ -138,17 +138,17 @@ pub struct Exception {
     pub classes: Vec<String>,
     /// The genes; they need not be in the mechanism's lists.
     pub genes: Vec<String>,
-    /// The state of the gene that is spoken of.
+    /// The state of the gene.
     pub when: Sense,
-    /// What cells in that state are.
+    /// The response of cells in this state.
     pub direction: Direction,
-    /// Why.
+    /// The reason.
     pub why: String,
-    /// Where it comes from.
+    /// The source.
     pub reference: String,
 }
 
-/// Which way something shifts the response to a drug.
+/// The direction of a shift of the response to a drug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -161,10 +161,10 @@ pub enum Direction {
 const BUILTIN: &str = halfmax_datasets::MECHANISMS;
 
 impl Mechanisms {
-    /// The catalogue that comes with halfmax ("builtin"), or that of a TOML file.
+    /// The catalogue that comes with halfmax ("builtin"), or the catalogue in a TOML file.
     ///
     /// # Errors
-    /// If the file cannot be read or is no catalogue.
+    /// If the file cannot be read or is not a valid catalogue.
     ///
     /// ```
     /// use halfmax_mechanisms::Mechanisms;
@@ -179,22 +179,23 @@ impl Mechanisms {
         let text = std::fs::read_to_string(name).map_err(|error| {
             Error::config(format!("mechanisms = {name:?}: the catalogue cannot be read"))
                 .because(error)
-                .help("give the path of a TOML file, or \"builtin\"")
+                .help("set the path of a TOML file, or \"builtin\"")
         })?;
         Self::parse(&text).map_err(|error| error.at(name))
     }
 
-    /// A catalogue from its text. One that has no classes of drugs takes those of the builtin one, and so with synonyms.
+    /// A catalogue from its text. Without classes of drugs, it takes those of the builtin catalogue; the same applies
+    /// to synonyms.
     ///
     /// # Errors
-    /// If it is not TOML, a key is unknown, there is no mechanism, two have the same id, or one has no gene, a gene twice,
-    /// a name that is no approved symbol, a class that there is not, or no reference. The error names the mechanism, the
-    /// key and its value, and what was expected.
+    /// If the text is not TOML, a key is unknown, there are no mechanisms, or two have the same id. Also if a mechanism
+    /// has no genes, a repeated gene, a name that is not an approved symbol, an unknown class, or no reference. The
+    /// error names the mechanism, the key and its value, and what was expected.
     ///
     /// ```
     /// use halfmax_mechanisms::Mechanisms;
     /// let error = Mechanisms::parse("[[mechanism]]\nid = \"efflux\"\nname = \"Efflux\"").unwrap_err();
-    /// assert_eq!(error.to_string(), "mechanism \"efflux\" has no gene: expected some in up, down or altered");
+    /// assert_eq!(error.to_string(), "mechanism \"efflux\" has no genes: expected at least one in up, down or altered");
     /// ```
     pub fn parse(text: &str) -> Result<Self> {
         let mut catalogue = check::read(text)?;
@@ -207,7 +208,7 @@ impl Mechanisms {
         Ok(catalogue)
     }
 
-    /// The mechanism of this id.
+    /// The mechanism with this id.
     ///
     /// ```
     /// use halfmax_mechanisms::Mechanisms;
@@ -220,7 +221,7 @@ impl Mechanisms {
 }
 
 impl Mechanism {
-    /// All its genes.
+    /// All genes of the mechanism.
     pub fn genes(&self) -> impl Iterator<Item = &str> {
         [&self.up, &self.down, &self.altered, &self.markers, &self.members]
             .into_iter()
@@ -228,7 +229,7 @@ impl Mechanism {
             .map(String::as_str)
     }
 
-    /// Whether it makes cells resist drugs of any of these classes.
+    /// Whether it makes cells resistant to drugs of any of these classes.
     ///
     /// ```
     /// use halfmax_mechanisms::Mechanisms;
@@ -242,11 +243,12 @@ impl Mechanism {
         self.classes.iter().any(|id| id == check::ALL) || among(&self.classes, classes)
     }
 
-    /// Which way a gene in this state shifts the response to a drug of these classes, as far as the mechanism says.
+    /// The direction in which a gene in this state shifts the response to a drug of these classes; `None` if the
+    /// mechanism gives no direction.
     ///
-    /// What the exceptions for these classes say comes first, and counts for nothing if two of them disagree; then what
-    /// the lists say. The opposite state shifts the opposite way, and a mutation of a gene of which less acts is taken
-    /// for its loss. Whether the mechanism [concerns](Self::concerns) the drug at all is not asked.
+    /// Exceptions for these classes take precedence over the lists; if two exceptions disagree, the direction is
+    /// unknown. The opposite state shifts in the opposite direction. A mutation of a gene whose loss acts counts as its
+    /// loss. This method does not check whether the mechanism [concerns](Self::concerns) the drug.
     ///
     /// ```
     /// use halfmax_mechanisms::{Direction, Mechanisms, Sense};
@@ -270,7 +272,7 @@ impl Mechanism {
         }
     }
 
-    /// The state of a gene that resists, by the lists.
+    /// The state of a gene that confers resistance, by the lists.
     fn state(&self, gene: &str) -> Option<Sense> {
         if has(&self.up, gene) || has(&self.markers, gene) {
             Some(Sense::More)
@@ -311,7 +313,7 @@ impl Direction {
         }
     }
 
-    /// Where a gene in the state `known` goes this way, the way that it goes in the state `seen`.
+    /// The direction of a gene in the state `seen`, if it has this direction in the state `known`.
     fn follows(self, known: Sense, seen: Sense) -> Option<Self> {
         match (known, seen) {
             (Sense::More, Sense::More) | (Sense::Less, Sense::Less | Sense::Altered) => Some(self),

@@ -1,4 +1,4 @@
-//! What features of data sets say of genes.
+//! The meaning of features for genes.
 
 use halfmax_core::{CellKind, Sense};
 
@@ -9,17 +9,16 @@ use super::{Mechanisms, symbols};
 pub struct Reading {
     /// The HGNC symbol of the gene.
     pub gene: String,
-    /// What a higher value means.
+    /// The meaning of a higher value.
     pub sense: Sense,
 }
 
 impl Mechanisms {
-    /// The genes that a feature is of, and what a higher value of it says of each: `kind` is that of the feature's block.
+    /// The genes of a feature, and the meaning of a higher value for each. `kind` is the kind of the feature's block.
     ///
-    /// A name `…_mut` is a mutation and a name `gain_…_(GENES)` or `loss_…_(GENES)` a segment of a chromosome, whatever the
-    /// kind; other names are read as their kind says ([`halfmax_core::FeatureKind::gene_sense`]). A kind that is not registered,
-    /// of a block that another program made, is read by words in its name ("fusion"). Synonyms of the catalogue and old symbols
-    /// of genes are translated. A feature of a kind that is of no gene (tissue, fingerprint), or a segment that names no gene,
+    /// A name `…_mut` is a mutation and a name `gain_…_(GENES)` or `loss_…_(GENES)` a segment of a chromosome, whatever
+    /// the kind; other names are read as their kind says, see [`Sense`]. Synonyms of the catalogue and old symbols of
+    /// genes are translated. A feature of a kind without genes (tissue, fingerprint), or a segment without gene names,
     /// has no reading.
     ///
     /// ```
@@ -48,8 +47,8 @@ impl Mechanisms {
         found
     }
 
-    /// The genes that a name stands for: those of a synonym, else the gene of which it is a symbol, else, as a fusion,
-    /// the genes that it joins, else itself.
+    /// The genes of a name: the genes of a synonym, else the gene with this symbol, else the genes of a fusion, else
+    /// the name itself.
     fn genes_called(&self, name: &str, sense: Sense) -> Vec<String> {
         let synonym = self.synonyms.iter().find(|(synonym, _)| synonym.eq_ignore_ascii_case(name));
         if let Some((_, genes)) = synonym {
@@ -72,7 +71,7 @@ fn fused(name: &str) -> Option<Vec<String>> {
     (genes.len() > 1).then_some(genes)
 }
 
-/// The names of genes in that of a feature, and what a higher value means.
+/// The gene names in the name of a feature, and the meaning of a higher value.
 fn names_and_sense<'a>(kind: &str, name: &'a str) -> Option<(Vec<&'a str>, Sense)> {
     if let Some(mutated) = name.strip_suffix("_mut") {
         return Some((nonempty(vec![mutated])?, Sense::Altered));
@@ -92,7 +91,7 @@ fn nonempty(names: Vec<&str>) -> Option<Vec<&str>> {
     (!names.is_empty() && names.iter().all(|name| !name.is_empty())).then_some(names)
 }
 
-/// What a higher value of a feature of this kind means for the gene that the feature is named by.
+/// The meaning of a higher value of a feature of this kind for its gene.
 fn sense_of(kind: &str) -> Option<Sense> {
     CellKind::named(kind).map_or_else(|| sense_by_words(kind), |kind| kind.gene_sense())
 }

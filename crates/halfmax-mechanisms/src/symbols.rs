@@ -1,4 +1,4 @@
-//! Gene symbols as HGNC approves them.
+//! Gene symbols approved by HGNC.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use halfmax_core::nearest_by_edits;
 
 const SYMBOLS: &str = halfmax_datasets::HGNC_SYMBOLS;
 
-/// The genes that have, or have had, a name; none for a name of several.
+/// The gene that has, or has had, a name; `None` for a name of several genes.
 type Names = HashMap<&'static str, Option<&'static str>>;
 
 #[derive(Default)]
@@ -58,7 +58,7 @@ fn ids() -> &'static Ids {
     })
 }
 
-/// The approved symbol of the gene that has this NCBI Gene (Entrez) id; none for an id that HGNC's table lacks.
+/// The approved symbol of the gene with this NCBI Gene (Entrez) id; `None` for an id that is not in HGNC's table.
 ///
 /// ```
 /// assert_eq!(halfmax_mechanisms::symbol_of_entrez(5243), Some("ABCB1"));
@@ -67,7 +67,8 @@ pub fn symbol_of_entrez(id: u32) -> Option<&'static str> {
     ids().entrez.get(&id).copied()
 }
 
-/// The approved symbol of the gene that has this Ensembl id, without a version; none for an id that HGNC's table lacks.
+/// The approved symbol of the gene with this Ensembl id, without a version; `None` for an id that is not in HGNC's
+/// table.
 ///
 /// ```
 /// assert_eq!(halfmax_mechanisms::symbol_of_ensembl("ENSG00000085563"), Some("ABCB1"));
@@ -90,8 +91,8 @@ pub(super) fn is_approved(symbol: &str) -> bool {
     table().approved.contains(symbol)
 }
 
-/// The approved symbol of a gene that has, or has had, this name; none if no gene or several have had it. A previous
-/// symbol of one gene outranks an alias of another. Source: HUGO Gene Nomenclature Committee.
+/// The approved symbol of a gene that has, or has had, this name; `None` if no gene or several genes have had it. A
+/// previous symbol of a gene takes precedence over an alias of another gene. Source: HUGO Gene Nomenclature Committee.
 ///
 /// ```
 /// assert_eq!(halfmax_mechanisms::approved_symbol("MLL2"), Some("KMT2D"));
@@ -102,7 +103,7 @@ pub fn approved(name: &str) -> Option<&'static str> {
     symbol.or_else(|| *table.previous.get(name).or_else(|| table.aliases.get(name))?)
 }
 
-/// What is meant by a name that is no approved symbol, as a sentence.
+/// The help for a name that is not an approved symbol, as a sentence.
 pub(super) fn advice(name: &str) -> String {
     let table = table();
     let also = format!("or, if the symbol is right, add also = [{name:?}] under [genes]");
@@ -110,7 +111,7 @@ pub(super) fn advice(name: &str) -> String {
         (Some(Some(symbol)), _) => return format!("{name} is an old symbol of {symbol}: write {symbol}"),
         (None, Some(Some(symbol))) => return format!("{name} is an alias of {symbol}: write {symbol}"),
         (None, None) => {}
-        _ => return format!("{name} is an old name of several genes: write the one that is meant, {also}"),
+        _ => return format!("{name} is an old name of several genes: write the intended symbol, {also}"),
     }
     let meant = in_other_letters(name);
     match meant.or_else(|| nearest_by_edits(&name.to_uppercase(), table.approved.iter().copied())) {
@@ -119,7 +120,7 @@ pub(super) fn advice(name: &str) -> String {
     }
 }
 
-/// The approved symbol of a gene that has, or has had, this name in large or small letters.
+/// The approved symbol of a gene that has, or has had, this name in any case.
 fn in_other_letters(name: &str) -> Option<&'static str> {
     let mut rows = SYMBOLS.lines().filter_map(|line| Some((line.split('\t').next()?, line)));
     rows.find(|(_, line)| {

@@ -1,3 +1,5 @@
+//! Tests of the catalogue of mechanisms.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;
@@ -7,7 +9,7 @@ fn builtin() -> Mechanisms {
     Mechanisms::named("builtin").unwrap()
 }
 
-/// The error that a catalogue is refused with; it always says how to mend it.
+/// The error for a refused catalogue, which must always have a help.
 fn message(text: &str) -> (String, String) {
     let error = Mechanisms::parse(text).unwrap_err();
     (error.to_string(), error.advice().unwrap_or_default().to_string())
@@ -84,12 +86,12 @@ fn a_catalogue_survives_being_stored() {
     let json = serde_json::to_string(&catalogue).unwrap();
     assert_eq!(serde_json::from_str::<Mechanisms>(&json).unwrap(), catalogue);
     assert_eq!(Mechanisms::parse(&toml::to_string(&catalogue).unwrap()).unwrap(), catalogue);
-    // A model stored before the catalogue had more than genes.
+    // A model that was stored when the catalogue had only genes.
     let old = r#"{"mechanism":[{"id":"a","name":"A","up":["TP53"],"down":[],"altered":[]}]}"#;
     assert_eq!(serde_json::from_str::<Mechanisms>(old).unwrap().list[0].up, ["TP53"]);
 }
 
-/// Associations that the literature knows and that GDSC1 or GDSC2 hold: kind, feature, drug, direction.
+/// Associations known from the literature and present in GDSC1 or GDSC2: kind, feature, drug, direction.
 const BIOMARKERS: [(&str, &str, &str, Direction); 38] = {
     use Direction::{Resistant, Sensitive};
     [
@@ -127,7 +129,7 @@ const BIOMARKERS: [(&str, &str, &str, Direction); 38] = {
         ("events", "TP53_mut", "Nutlin-3a (-)", Resistant),
         ("events", "EWSR1-FLI1_mut", "Talazoparib", Sensitive),
         ("events", "STAG2_mut", "Talazoparib", Sensitive),
-        // Not in the screens' list, as well known.
+        // Not in the screens' list, but well known.
         ("expression", "ERBB2", "Lapatinib", Sensitive),
         ("events", "loss_cnaPANCAN389_(RB1)", "Palbociclib", Resistant),
         ("events", "loss_cnaX_(CDKN2A)", "Palbociclib", Sensitive),
@@ -154,7 +156,7 @@ fn known_biomarkers_point_the_way_that_the_screens_show() {
             silent.push((feature, drug));
         }
     }
-    println!("{} agree, {} of which nothing is said", BIOMARKERS.len() - silent.len(), silent.len());
+    println!("{} agree, {} without a direction", BIOMARKERS.len() - silent.len(), silent.len());
     assert_eq!(silent, [("", ""); 0]);
 }
 
@@ -200,9 +202,11 @@ fn exceptions_that_disagree_say_nothing() {
 fn catalogues_with_mistakes_are_refused() {
     assert_eq!(message(&one("a", "up = [\"TP53\", \"TP53\"]")).0, "mechanism \"a\" names \"TP53\" twice");
     let twice = one("a", "up = [\"TP53\"]") + &one("a", "up = [\"RB1\"]");
-    assert_eq!(message(&twice).0, "two mechanisms are called \"a\"");
-    assert_eq!(message("mechanism = []").0, "the catalogue has no mechanism");
-    assert!(message("mechanism = [").0.starts_with("no catalogue of mechanisms: TOML parse error at line 1"));
+    assert_eq!(message(&twice).0, "two mechanisms have the id \"a\"");
+    assert_eq!(message("mechanism = []").0, "the catalogue has no mechanisms");
+    assert!(
+        message("mechanism = [").0.starts_with("invalid catalogue of mechanisms: TOML parse error at line 1")
+    );
     assert_eq!(message("mechanism = 3").0, "mechanism is not a list of entries: expected [[mechanism]]");
     let (error, help) = message(&one("a", "up = [\"TP53\"]\nupp = [\"RB1\"]"));
     assert!(
@@ -229,7 +233,7 @@ fn catalogues_with_mistakes_are_refused() {
 
 #[test]
 fn genes_must_be_known_and_have_a_direction() {
-    let unknown = "expected a gene symbol that HGNC has approved";
+    let unknown = "expected an approved HGNC gene symbol";
     for (gene, advice) in [
         ("MDR1", "MDR1 is an old symbol of ABCB1: write ABCB1"),
         ("FLJ34922", "FLJ34922 is an alias of SLFN11: write SLFN11"),
@@ -244,7 +248,7 @@ fn genes_must_be_known_and_have_a_direction() {
     }
     let also = one("a", "up = [\"MYGENE1\"]") + "[genes]\nalso = [\"MYGENE1\"]";
     assert_eq!(Mechanisms::parse(&also).unwrap().list[0].up, ["MYGENE1"]);
-    let no_gene = "mechanism \"a\" has no gene: expected some in up, down or altered";
+    let no_gene = "mechanism \"a\" has no genes: expected at least one in up, down or altered";
     assert_eq!(message(&one("a", "")).0, no_gene);
     assert_eq!(message(&one("a", "markers = [\"DUSP6\"]")).0, no_gene);
     let (error, help) = message(&one("a", "members = [\"TP53\"]"));
@@ -253,7 +257,7 @@ fn genes_must_be_known_and_have_a_direction() {
     let synonym = one("a", "up = [\"TP53\"]") + "[synonyms]\nP53 = [\"P53x\"]";
     assert_eq!(message(&synonym).0, format!("synonym \"P53\": genes = \"P53x\": {unknown}"));
     let empty = one("a", "up = [\"TP53\"]") + "[synonyms]\nP53 = []";
-    assert_eq!(message(&empty).0, "synonym \"P53\": genes is empty: expected the genes it stands for");
+    assert_eq!(message(&empty).0, "synonym \"P53\": genes is empty: expected the genes of the synonym");
 }
 
 #[test]
@@ -295,11 +299,11 @@ fn classes_must_be_known() {
     let class = |text: &str| message(&(one("a", up) + text)).0;
     assert_eq!(
         class("[[class]]\nid = \"c\"\nname = \"C\"\n".repeat(2).as_str()),
-        "two classes are called \"c\""
+        "two classes have the id \"c\""
     );
     assert_eq!(
         class("[[class]]\nid = \"all\"\nname = \"C\""),
-        "class \"all\": \"all\" stands for every class"
+        "class \"all\": the id \"all\" is reserved for every class"
     );
     assert_eq!(
         class("[[class]]\nid = \"c\"\nname = \"C\"\nwithin = \"d\""),
@@ -307,7 +311,7 @@ fn classes_must_be_known() {
     );
     assert_eq!(
         class("[[class]]\nid = \"c\"\nname = \"C\"\nwithin = \"c\""),
-        "class \"c\": within = \"c\": expected a class that is not within another itself"
+        "class \"c\": within = \"c\": expected a class that is not itself within another class"
     );
     assert_eq!(
         class("[[class]]\nid = \"c\"\nname = \"C\"\ndrugs = [\"X\", \"X\"]"),
@@ -349,7 +353,7 @@ fn exceptions_must_be_whole() {
     );
     assert_eq!(
         message(&with("genes", Some("[]"))).0,
-        format!("{place}: genes is empty: expected the genes it is of")
+        format!("{place}: genes is empty: expected the genes of the exception")
     );
     assert_eq!(message(&with("why", Some("\"\""))).0, format!("{place}: why is empty: expected some text"));
     let again = with("", None) + with("", None).split_once("[[mechanism.exception]]").unwrap().1;
@@ -357,7 +361,7 @@ fn exceptions_must_be_whole() {
     let entry = with("", None).split_once("[[mechanism.exception]]").unwrap().1.to_string();
     assert_eq!(
         message(&(with("", None) + "[[mechanism.exception]]" + &entry)).0,
-        "mechanism \"a\", exception 2 says again what \"TP53\" does for the same class of drugs"
+        "mechanism \"a\", exception 2 repeats the state of \"TP53\" for the same class of drugs"
     );
 }
 
@@ -452,7 +456,7 @@ fn every_shipped_drug_has_a_class_by_its_name_and_by_its_targets() {
         let by_name = catalogue.classes_of(name, "", "");
         let by_targets = catalogue.classes_of("", targets, pathway);
         assert!(!by_name.is_empty(), "{name}");
-        // A screen's targets may add classes; they never leave the drug without any that its name gives it.
+        // A screen's targets may add classes, but they never remove a class that the name gives.
         let specific = by_name.iter().filter(|class| !class.targets.is_empty() && class.id != "kinase");
         let found = specific.filter(|class| targets.split(", ").any(|target| has(&class.targets, target)));
         assert!(found.into_iter().all(|class| by_targets.contains(class)), "{name}: {targets}");

@@ -1,4 +1,4 @@
-//! Anchors: names made fit for `id` and `#hash`, each given once.
+//! Anchors: unique names that are valid for `id` and `#hash`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Anchor(String);
 
 impl Anchor {
-    /// One that the source of this crate names.
+    /// An anchor that is fixed in the source of this crate.
     pub(crate) fn fixed(id: &'static str) -> Self {
         Self(id.into())
     }
@@ -17,7 +17,7 @@ impl Anchor {
     }
 }
 
-/// Hands out anchors, none twice.
+/// Creates unique anchors.
 #[derive(Default)]
 pub(crate) struct Anchors {
     used: BTreeSet<String>,
@@ -25,7 +25,7 @@ pub(crate) struct Anchors {
 }
 
 impl Anchors {
-    /// `prefix-slug`, or `prefix-slug-2`, `-3`, … where that is taken.
+    /// `prefix-slug`, or `prefix-slug-2`, `-3`, … if the name is taken.
     pub(crate) fn claim(&mut self, prefix: &'static str, name: &str) -> Anchor {
         let wished = format!("{prefix}-{}", slug(name));
         if self.used.insert(wished.clone()) {
@@ -42,7 +42,7 @@ impl Anchors {
     }
 }
 
-/// Lower-case ASCII letters and digits, hyphens for whatever is between them, at most 40 characters, never empty.
+/// Lower-case ASCII letters and digits, hyphens in place of all other characters, at most 40 characters, never empty.
 fn slug(name: &str) -> String {
     let mut slug = String::new();
     for character in name.chars() {

@@ -1,4 +1,4 @@
-//! What every page needs: the report, and where its drugs, mechanisms and samples are shown.
+//! The context of every page: the report, and the anchors of its drugs, mechanisms and samples.
 
 use crate::anchor::{Anchor, Anchors};
 use crate::data::{Drug, Mechanism, Report};
@@ -21,7 +21,7 @@ impl<'a> Context<'a> {
         Self { report, drugs, mechanisms, samples }
     }
 
-    /// What is predicted, in words.
+    /// The predicted quantity, in words.
     pub(crate) fn response(&self) -> &'a str {
         if self.report.response.trim().is_empty() { "response" } else { &self.report.response }
     }
@@ -56,12 +56,12 @@ fn link(html: &mut Html, anchor: Option<&Anchor>, name: Option<&str>) {
     }
 }
 
-/// A mechanism's id, or else its name.
+/// A mechanism's id, else its name.
 pub(crate) fn short_name(mechanism: &Mechanism) -> &str {
     if mechanism.id.trim().is_empty() { &mechanism.name } else { &mechanism.id }
 }
 
-/// A mechanism's name, or else its id.
+/// A mechanism's name, else its id.
 pub(crate) fn full_name(mechanism: &Mechanism) -> &str {
     if mechanism.name.trim().is_empty() { &mechanism.id } else { &mechanism.name }
 }

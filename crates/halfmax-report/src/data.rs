@@ -1,12 +1,13 @@
-//! What a report consists of: plain data, filled in by the caller.
+//! The content of a report: plain data, filled in by the caller.
 //!
 //! Every part may be empty and is then left out. Parts refer to drugs and mechanisms by their index in
 //! [`Report::drugs`] and [`Report::mechanisms`]; an index beyond the end is shown as missing, never an error.
-//! Directions say whether something goes with resistance or sensitivity, whichever end of the response that is.
+//! Directions state whether something is associated with resistance or sensitivity, whichever end of the response that
+//! is.
 
 use serde::{Deserialize, Serialize};
 
-/// Everything that one HTML file shows.
+/// The whole content of one HTML file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Report {
@@ -14,17 +15,17 @@ pub struct Report {
     pub title: String,
     /// A line below it; may be empty.
     pub subtitle: String,
-    /// What is predicted, for axes and columns: "ln IC50".
+    /// The predicted quantity, for axes and columns: "ln IC50".
     pub response: String,
     /// The gist in plain words.
     pub summary: Summary,
-    /// Cell lines that were scored.
+    /// The scored cell lines.
     pub samples: Vec<Sample>,
-    /// Models side by side.
+    /// The comparison of models.
     pub leaderboard: Option<Leaderboard>,
-    /// Observed against predicted, one for each model to be shown.
+    /// Observed against predicted, one for each model to show.
     pub densities: Vec<Density>,
-    /// What prediction intervals held, one for each model to be shown.
+    /// The coverage of prediction intervals, one for each model to show.
     pub calibrations: Vec<Calibration>,
     /// Importance of kinds of features, or of groups of entities.
     pub importances: Vec<Importance>,
@@ -46,7 +47,7 @@ pub struct Summary {
     pub paragraphs: Vec<String>,
     /// Key findings.
     pub findings: Vec<Finding>,
-    /// What a reader should doubt, a sentence each.
+    /// Caveats for the reader, one sentence each.
     pub doubts: Vec<String>,
 }
 
@@ -54,13 +55,13 @@ pub struct Summary {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Finding {
-    /// A number or a few words to be set large; may be empty.
+    /// A number or a few words in large type; may be empty.
     pub figure: String,
-    /// What it says.
+    /// The explanation of the figure.
     pub text: String,
 }
 
-/// A name and what is known under it.
+/// A name and its value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Fact {
@@ -70,7 +71,7 @@ pub struct Fact {
     pub value: String,
 }
 
-/// A work or a page that is referred to.
+/// A cited work or page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reference {
@@ -90,7 +91,7 @@ pub struct Estimate {
     pub interval: Option<(f64, f64)>,
 }
 
-/// Models side by side.
+/// A comparison of models.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Leaderboard {
@@ -98,9 +99,9 @@ pub struct Leaderboard {
     pub metrics: Vec<Metric>,
     /// The rows, in order.
     pub models: Vec<ModelScores>,
-    /// Pairwise comparisons, a sentence each.
+    /// Pairwise comparisons, one sentence each.
     pub comparisons: Vec<String>,
-    /// Anything else to be said below the table.
+    /// Further notes below the table.
     pub notes: Vec<String>,
 }
 
@@ -110,15 +111,15 @@ pub struct Leaderboard {
 pub struct Metric {
     /// "per-drug Pearson".
     pub name: String,
-    /// Which way is better.
+    /// The better direction.
     pub better: Better,
     /// Whether it is drawn or only tabulated.
     pub rank: MetricRank,
-    /// What a replicate of the experiment achieves.
+    /// The value that a replicate of the experiment achieves.
     pub ceiling: Option<f64>,
 }
 
-/// Which way a measure is better.
+/// The better direction of a measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
@@ -129,7 +130,7 @@ pub enum Better {
     Lower,
 }
 
-/// How much a measure counts.
+/// The importance of a measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricRank {
@@ -140,7 +141,7 @@ pub enum MetricRank {
     Other,
 }
 
-/// What one model achieved.
+/// The scores of one model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelScores {
@@ -152,18 +153,18 @@ pub struct ModelScores {
     pub standing: Standing,
     /// One for each of [`Leaderboard::metrics`].
     pub scores: Vec<Option<Estimate>>,
-    /// Something to be said about it; may be empty.
+    /// A note; may be empty.
     pub note: String,
 }
 
-/// What a model is on the leaderboard for.
+/// The role of a model on the leaderboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// A model.
     #[default]
     Model,
-    /// A yardstick that every model should beat: means of drugs, of tissues.
+    /// A naive baseline that every model should beat: means of drugs, of tissues.
     Naive,
 }
 
@@ -183,11 +184,11 @@ pub struct Density {
     pub high: f64,
     /// Correlation over all pairs.
     pub pearson: Option<f64>,
-    /// Something to be said about it; may be empty.
+    /// A note; may be empty.
     pub note: String,
 }
 
-/// What the prediction intervals of a model held.
+/// The coverage of a model's prediction intervals.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Calibration {
@@ -195,7 +196,7 @@ pub struct Calibration {
     pub model: String,
     /// By nominal coverage.
     pub points: Vec<Coverage>,
-    /// Something to be said about it; may be empty.
+    /// A note; may be empty.
     pub note: String,
 }
 
@@ -203,9 +204,9 @@ pub struct Calibration {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Coverage {
-    /// Share that should lie within.
+    /// The fraction of observations that should lie within the interval.
     pub nominal: f64,
-    /// Share that does.
+    /// The fraction that does.
     pub held: f64,
     /// Mean width of the intervals, in the unit of the response.
     pub width: Option<f64>,
@@ -217,11 +218,11 @@ pub struct Coverage {
 pub struct Importance {
     /// "Kinds of features".
     pub title: String,
-    /// What the values are: "rise of RMSE when shuffled".
+    /// The measure: "rise of RMSE when shuffled".
     pub measure: String,
     /// The groups, in order.
     pub groups: Vec<GroupImportance>,
-    /// Something to be said about it; may be empty.
+    /// A note; may be empty.
     pub note: String,
 }
 
@@ -231,7 +232,7 @@ pub struct Importance {
 pub struct GroupImportance {
     /// "expression".
     pub name: String,
-    /// How much it matters.
+    /// Its importance.
     pub value: Estimate,
 }
 
@@ -247,50 +248,50 @@ pub struct Drug {
     pub targets: Vec<String>,
     /// The pathway that it acts on.
     pub pathway: String,
-    /// Anything else that is known.
+    /// Further facts.
     pub facts: Vec<Fact>,
-    /// How well it is predicted.
+    /// The accuracy of its predictions.
     pub performance: Option<DrugPerformance>,
-    /// What predictions rest on, the most important first.
+    /// The features behind the predictions, the most important first.
     pub features: Vec<Feature>,
     /// Mechanisms behind the predictions.
     pub mechanisms: Vec<DrugMechanism>,
-    /// What else explains the response.
+    /// Confounders of the response.
     pub confounders: Vec<Confounder>,
-    /// Something to be said about it.
+    /// Notes on the drug.
     pub notes: Vec<String>,
 }
 
-/// How well a drug is predicted.
+/// The accuracy of predictions for a drug.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DrugPerformance {
-    /// Cell lines tested.
+    /// The number of tested cell lines.
     pub n: usize,
     /// Pearson correlation over them.
     pub pearson: Option<f64>,
     /// Root mean squared error.
     pub rmse: Option<f64>,
-    /// Share of the drug's variance that is explained.
+    /// The explained fraction of the drug's variance.
     pub r2: Option<f64>,
-    /// Pearson correlation that a replicate of the experiment achieves.
+    /// The Pearson correlation of a replicate of the experiment.
     pub ceiling: Option<f64>,
 }
 
-/// Where something pushes predictions.
+/// The direction in which something shifts predictions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Higher values go with resistance.
+    /// Higher values are associated with resistance.
     Resistance,
-    /// Higher values go with sensitivity.
+    /// Higher values are associated with sensitivity.
     Sensitivity,
     /// Neither, or both.
     #[default]
     Unclear,
 }
 
-/// A feature that predictions for a drug rest on.
+/// A feature behind the predictions for a drug.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Feature {
@@ -300,17 +301,17 @@ pub struct Feature {
     pub name: String,
     /// Mean of |attribution| over the cell lines.
     pub mean_abs: f64,
-    /// The same after what the confounders explain has been taken out.
+    /// The same after adjustment for the confounders.
     pub adjusted_mean_abs: Option<f64>,
-    /// Its rank by that.
+    /// Its rank by the adjusted mean.
     pub adjusted_rank: Option<usize>,
-    /// Where higher values push.
+    /// The direction of higher values.
     pub direction: Direction,
     /// Attributions of cell lines in which the feature is low.
     pub low: Option<Spread>,
     /// Attributions of cell lines in which the feature is high.
     pub high: Option<Spread>,
-    /// What the catalogue of mechanisms expects.
+    /// The expected direction by the catalogue of mechanisms.
     pub expected: Option<Direction>,
 }
 
@@ -334,20 +335,20 @@ pub struct Spread {
     pub max: f64,
 }
 
-/// Whether a direction is the one that the catalogue expects.
+/// Whether a direction agrees with the catalogue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Agreement {
-    /// It is.
+    /// The directions agree.
     Agrees,
-    /// It is the other.
+    /// The directions differ.
     Differs,
-    /// The catalogue expects nothing.
+    /// The catalogue gives no direction.
     #[default]
     Unknown,
 }
 
-/// What a mechanism has to do with the predictions for a drug.
+/// The part of a mechanism in the predictions for a drug.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DrugMechanism {
@@ -355,7 +356,7 @@ pub struct DrugMechanism {
     pub mechanism: usize,
     /// Attribution, in the unit of the response.
     pub attribution: Option<f64>,
-    /// Where it pushes.
+    /// Its direction.
     pub direction: Direction,
     /// p value of the competitive test.
     pub p: Option<f64>,
@@ -365,21 +366,21 @@ pub struct DrugMechanism {
     pub q_self_contained: Option<f64>,
     /// Whether the direction is the catalogue's.
     pub agreement: Agreement,
-    /// Attribution after the confounders.
+    /// Attribution after adjustment for the confounders.
     pub adjusted: Option<f64>,
-    /// The genes that carry it, the strongest first.
+    /// The genes behind it, the strongest first.
     pub genes: Vec<String>,
 }
 
-/// Something besides the mechanisms that explains responses to a drug.
+/// A factor besides the mechanisms that explains responses to a drug.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Confounder {
     /// "tissue", "general sensitivity".
     pub name: String,
-    /// Share of the variation of the attributions that it explains.
+    /// The fraction of the variation of the attributions that it explains.
     pub before: Option<f64>,
-    /// The same after adjusting.
+    /// The same after adjustment.
     pub after: Option<f64>,
 }
 
@@ -387,17 +388,17 @@ pub struct Confounder {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HeatMap {
-    /// What the values are, for the caption.
+    /// The measure, for the caption.
     pub measure: String,
     /// The columns: indices in [`Report::mechanisms`], in the order to be shown.
     pub mechanisms: Vec<usize>,
     /// The rows, in groups, in the order to be shown.
     pub groups: Vec<HeatGroup>,
-    /// Something to be said about it; may be empty.
+    /// A note; may be empty.
     pub note: String,
 }
 
-/// Rows that belong together.
+/// A group of rows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HeatGroup {
@@ -437,13 +438,13 @@ pub struct Mechanism {
     pub id: String,
     /// "ABC transporters pump the drug out".
     pub name: String,
-    /// What it is, in plain words.
+    /// The description, in plain words.
     pub summary: Vec<String>,
-    /// Its genes, by what about them confers resistance.
+    /// Its genes, grouped by the change that confers resistance.
     pub genes: Vec<GeneSet>,
     /// The drugs for which it matters most, in order.
     pub drugs: Vec<MechanismDrug>,
-    /// What can be set against it.
+    /// Counter-strategies.
     pub strategies: Vec<Strategy>,
     /// Sources.
     pub references: Vec<Reference>,
@@ -453,7 +454,7 @@ pub struct Mechanism {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GeneSet {
-    /// What confers resistance: "higher expression", "lost".
+    /// The change that confers resistance: "higher expression", "lost".
     pub change: String,
     /// The genes.
     pub genes: Vec<String>,
@@ -467,9 +468,9 @@ pub struct MechanismDrug {
     pub drug: usize,
     /// Attribution.
     pub attribution: Option<f64>,
-    /// Where it pushes.
+    /// Its direction.
     pub direction: Direction,
-    /// q value.
+    /// Its q value.
     pub q: Option<f64>,
 }
 
@@ -477,9 +478,9 @@ pub struct MechanismDrug {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Strategy {
-    /// What it is.
+    /// The description.
     pub text: String,
-    /// Where it comes from.
+    /// The source.
     pub reference: Reference,
 }
 
@@ -489,9 +490,9 @@ pub struct Strategy {
 pub struct Sample {
     /// Its name.
     pub name: String,
-    /// Tissue and the like.
+    /// Tissue and similar facts.
     pub facts: Vec<Fact>,
-    /// Something to be said about it.
+    /// Notes on the cell line.
     pub notes: Vec<String>,
     /// Drugs predicted to work, the best first.
     pub works: Vec<SampleDrug>,
@@ -499,7 +500,7 @@ pub struct Sample {
     pub fails: Vec<SampleDrug>,
 }
 
-/// What is predicted for a drug in a sample.
+/// The prediction for a drug in a sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SampleDrug {
@@ -511,15 +512,15 @@ pub struct SampleDrug {
     pub ic50_um: Option<f64>,
     /// Share of the drug's training responses that are better, 0 to 1.
     pub percentile: Option<f64>,
-    /// Mechanisms that move the prediction towards sensitivity.
+    /// Mechanisms that shift the prediction towards sensitivity.
     pub arguments_for: Vec<Argument>,
-    /// Mechanisms that move it towards resistance.
+    /// Mechanisms that shift the prediction towards resistance.
     pub arguments_against: Vec<Argument>,
-    /// What would be predicted if.
+    /// Predictions under changed conditions.
     pub counterfactuals: Vec<Counterfactual>,
     /// Index in [`Report::mechanisms`] of the mechanism that dominates the resistance.
     pub dominant: Option<usize>,
-    /// What the catalogue offers against that.
+    /// The counter-strategies of the catalogue.
     pub strategies: Vec<Strategy>,
 }
 
@@ -529,7 +530,7 @@ pub struct SampleDrug {
 pub struct Argument {
     /// Index in [`Report::mechanisms`].
     pub mechanism: usize,
-    /// How far it moves the prediction.
+    /// Its contribution to the prediction.
     pub contribution: f64,
     /// The genes behind it.
     pub genes: Vec<GeneValue>,
@@ -541,19 +542,19 @@ pub struct Argument {
 pub struct GeneValue {
     /// Its symbol.
     pub gene: String,
-    /// What is known of it in this sample: "expression 9.1, 2.3 SD above the mean".
+    /// Its value in this sample: "expression 9.1, 2.3 SD above the mean".
     pub value: String,
-    /// How far it moves the prediction.
+    /// Its contribution to the prediction.
     pub contribution: f64,
 }
 
-/// What would be predicted if something about the sample were otherwise.
+/// The prediction if one property of the sample were different.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counterfactual {
     /// Follows "if": "ABCB1 were at the median".
     pub condition: String,
-    /// The prediction then.
+    /// The prediction under this condition.
     pub predicted: f64,
 }
 
@@ -563,11 +564,11 @@ pub struct Counterfactual {
 pub struct Notes {
     /// Running text under headings.
     pub sections: Vec<NoteSection>,
-    /// The files that were read.
+    /// The input files.
     pub files: Vec<InputFile>,
-    /// Seeds, versions and the like.
+    /// Seeds, versions and similar settings.
     pub settings: Vec<Fact>,
-    /// The configuration as given, shown as it is.
+    /// The configuration as given, shown unchanged.
     pub configuration: String,
     /// Terms in plain words; see [`glossary`](crate::glossary).
     pub glossary: Vec<Term>,
@@ -589,7 +590,7 @@ pub struct NoteSection {
 pub struct InputFile {
     /// Its name.
     pub name: String,
-    /// What was read from it: "responses, 225,384 rows".
+    /// The content that was read: "responses, 225,384 rows".
     pub content: String,
     /// Its SHA-256, hexadecimal.
     pub sha256: String,
@@ -601,6 +602,6 @@ pub struct InputFile {
 pub struct Term {
     /// The term.
     pub term: String,
-    /// What it means, in plain words.
+    /// Its meaning, in plain words.
     pub meaning: String,
 }

@@ -3,34 +3,37 @@
 use crate::data::Term;
 
 const TERMS: [(&str, &str); 20] = [
-    (
-        "Agreement",
-        "Whether a mechanism or gene pushes the way in which the catalogue of mechanisms expects it to.",
-    ),
+    ("Agreement", "Whether the direction of a mechanism or gene agrees with the catalogue of mechanisms."),
     (
         "Attribution",
-        "A feature's share in one prediction: how far it moves the predicted response away from the average.",
+        "A feature's contribution to one prediction: how far it shifts the predicted response from the average.",
     ),
     (
         "AUC",
-        "Area under the viability curve, 0 to 1. Low: the drug kills at low doses. High: it hardly works. AAC: the area above it.",
+        "Area under the viability curve, 0 to 1. Low: the drug kills at low doses. High: the drug hardly works. AAC: the area above the curve.",
     ),
-    ("Calibration", "Whether intervals that promise to hold, say, 90 % of the observations really do."),
+    (
+        "Calibration",
+        "Whether intervals with a nominal coverage of, say, 90 % really contain 90 % of the observations.",
+    ),
     (
         "Ceiling",
-        "The score that a repetition of the experiment would get. No model can be expected to do much better.",
+        "The score that a repetition of the experiment would achieve. No model can be expected to score much better.",
     ),
-    ("Competitive test", "Asks whether a mechanism's genes matter more than other genes do."),
+    ("Competitive test", "Tests whether a mechanism's genes matter more than other genes."),
     (
         "Confounder",
-        "Something besides the mechanisms that explains responses, such as the tissue a cell line comes from.",
+        "A factor besides the mechanisms that explains responses, such as the tissue of a cell line.",
     ),
     (
         "Counterfactual",
-        "What the model would predict if one thing about the sample were otherwise. Not an experiment.",
+        "The model's prediction if one property of the sample were different. Not an experiment.",
     ),
-    ("Feature", "Something measured of a cell line or drug: a gene's expression, a mutation, a copy number."),
-    ("General sensitivity", "How a cell line responds to drugs on the whole, whichever they are."),
+    (
+        "Feature",
+        "A measured property of a cell line or drug: the expression of a gene, a mutation, a copy number.",
+    ),
+    ("General sensitivity", "How a cell line responds to drugs in general."),
     (
         "IC50",
         "The concentration at which a drug halves the growth or number of cells. ln IC50: its natural logarithm.",
@@ -47,19 +50,19 @@ const TERMS: [(&str, &str); 20] = [
     ),
     (
         "q value",
-        "A p value corrected for the number of tests: the expected share of false findings among those as strong.",
+        "A p value corrected for the number of tests: the expected fraction of false findings among findings at least as strong.",
     ),
-    ("R²", "The share of the variation that predictions explain."),
+    ("R²", "The fraction of the variation that predictions explain."),
     (
         "Resistance, sensitivity",
-        "▲ towards resistance: the drug works less well. ▼ towards sensitivity: it works better. Of ln IC50 or AUC, resistance is up; of \
+        "▲ towards resistance: the drug works less well. ▼ towards sensitivity: it works better. For ln IC50 or AUC, higher means resistance; for \
          pIC50 or AAC, down.",
     ),
     (
         "RMSE",
         "Root mean squared error: how far predictions are off, in the unit of the response. Lower is better.",
     ),
-    ("Self-contained test", "Asks whether a mechanism's genes matter at all, whatever other genes do."),
+    ("Self-contained test", "Tests whether a mechanism's genes matter at all, regardless of other genes."),
 ];
 
 /// The terms that reports use, for [`Notes::glossary`](crate::Notes::glossary).

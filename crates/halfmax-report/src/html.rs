@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::anchor::Anchor;
 
-/// Markup under construction. Markup itself can only come from string literals (`&'static str`); whatever comes from data
-/// goes through [`Html::text`] or [`Html::attr`], which escape it, or is a number.
+/// Markup under construction. Markup itself can only come from string literals (`&'static str`); data must go through
+/// [`Html::text`] or [`Html::attr`], which escape it, or be a number.
 #[derive(Default)]
 pub(crate) struct Html(String);
 
@@ -50,21 +50,21 @@ impl Html {
         self
     }
 
-    /// A coordinate with at most one decimal; what is not finite is 0.
+    /// A coordinate with at most one decimal; 0 if not finite.
     pub(crate) fn at(&mut self, value: f64) -> &mut Self {
         let rounded = if value.is_finite() { (value * 10.0).round() / 10.0 } else { 0.0 };
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = write!(self.0, "{}", if rounded == 0.0 { 0.0 } else { rounded });
         self
     }
 
-    /// A whole number as it is, for attributes.
+    /// An integer, for attributes.
     pub(crate) fn whole(&mut self, value: usize) -> &mut Self {
         let _ = write!(self.0, "{value}");
         self
     }
 
-    /// A formatted number, or the mark of a missing one: an en dash that is read out as "not available".
+    /// A formatted number, or the mark of a missing one: an en dash that screen readers read as "not available".
     pub(crate) fn number(&mut self, formatted: Option<String>) -> &mut Self {
         match formatted {
             Some(text) => self.text(&text),
@@ -80,13 +80,13 @@ impl Html {
         self
     }
 
-    /// Appends markup that was built apart.
+    /// Appends markup that was built separately.
     pub(crate) fn append(&mut self, part: Html) -> &mut Self {
         self.0.push_str(&part.0);
         self
     }
 
-    /// Appends markup that was built apart and is needed once more.
+    /// Appends a copy of markup that was built separately and is still needed.
     pub(crate) fn append_copy(&mut self, part: &Html) -> &mut Self {
         self.0.push_str(&part.0);
         self
@@ -101,8 +101,8 @@ impl Html {
     }
 }
 
-/// Escapes for text and for quoted attributes alike. Control characters, and those that would turn the direction of the
-/// text around them, are shown as U+FFFD.
+/// Escapes for both text and quoted attributes. Control characters, and characters that would change the direction of
+/// the text, become U+FFFD.
 fn escape(text: &str, out: &mut String) {
     for character in text.chars() {
         match character {

@@ -1,9 +1,9 @@
-//! One self-contained HTML file that says how well responses are predicted, and why.
+//! One self-contained HTML file with the accuracy of predicted responses, and their explanation.
 //!
-//! [`render`] turns a [`Report`] into the text of the file. The file needs no network and no other file, so that it can be
-//! sent by mail and opened from anywhere; its content security policy lets nothing be loaded. The pages of the report
-//! (summary, samples, models, drugs, mechanisms, notes) are sections of that one file, chosen by the hash of the address.
-//! Without JavaScript all of them are shown one below the other.
+//! [`render`] turns a [`Report`] into the text of the file. The file needs no network and no other file, so it can be
+//! sent by mail and opened anywhere. Its content security policy forbids loading anything. The pages of the report
+//! (summary, samples, models, drugs, mechanisms, notes) are sections of that one file, selected by the hash of the
+//! address. Without JavaScript, all sections are shown one below the other.
 //!
 //! ```
 //! use halfmax_report::{Drug, Report, glossary, render};
@@ -41,8 +41,8 @@ pub use standalone::{curve_svg, matrix_svg, panels_svg, plate_svg};
 
 /// The report as one HTML file. The same report always makes the same bytes.
 ///
-/// Text is escaped wherever it is put, numbers that are not finite are shown as missing, and so are references to drugs
-/// or mechanisms that do not exist.
+/// Text is escaped everywhere. Numbers that are not finite, and references to drugs or mechanisms that do not exist,
+/// are shown as missing.
 ///
 /// ```
 /// use halfmax_report::{Report, render};

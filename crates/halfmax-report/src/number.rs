@@ -1,8 +1,8 @@
-//! How numbers look: a true minus sign, thin non-breaking spaces, the same digits for the same kind of number.
+//! The format of numbers: a true minus sign, thin non-breaking spaces, the same digits for the same kind of number.
 
 const THIN: char = '\u{202f}';
 
-/// With this many decimals; `None` where there is no number.
+/// A number with this many decimals; `None` without a number.
 pub(crate) fn fixed(value: Option<f64>, decimals: usize) -> Option<String> {
     let value = value.filter(|value| value.is_finite())?;
     Some(group(&format!("{value:.decimals$}")))
@@ -15,7 +15,7 @@ pub(crate) fn signed(value: Option<f64>, decimals: usize) -> Option<String> {
     Some(if is_zero || text.starts_with('−') { text } else { format!("+{text}") })
 }
 
-/// Three significant digits, powers of ten below 0.001 and from 1,000,000 upwards.
+/// Three significant digits, with powers of ten below 0.001 and from 1,000,000.
 pub(crate) fn significant(value: Option<f64>) -> Option<String> {
     let value = value.filter(|value| value.is_finite())?;
     if value == 0.0 {
@@ -48,12 +48,12 @@ pub(crate) fn probability(value: Option<f64>) -> Option<String> {
     fixed(Some(value), decimals)
 }
 
-/// A share as a percentage without decimals.
+/// A fraction as a percentage without decimals.
 pub(crate) fn percent(share: Option<f64>) -> Option<String> {
     fixed(share.map(|share| share * 100.0), 0).map(|text| format!("{text}{THIN}%"))
 }
 
-/// A count with its thousands apart.
+/// A count with thousands separators.
 pub(crate) fn count(value: usize) -> String {
     group(&value.to_string())
 }

@@ -1,11 +1,11 @@
-//! Pictures of dose–response curves, dose matrices and plates, as a caller describes them, and galleries of them.
+//! Pictures of dose–response curves, dose matrices and plates, described by the caller, and galleries of pictures.
 
-/// Cards with pictures, which readers can search and put in another order.
+/// Cards with pictures that readers can search and sort.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gallery {
-    /// What the cards are, in the plural: "curves".
+    /// The kind of the cards, in the plural: "curves".
     pub noun: String,
-    /// The order in which the cards are given: "worst fit first".
+    /// The given order of the cards: "worst fit first".
     pub order: String,
     /// Other orders.
     pub orders: Vec<GalleryOrder>,
@@ -18,18 +18,18 @@ pub struct Gallery {
 pub struct GalleryOrder {
     /// Its name: "lowest IC50 first".
     pub name: String,
-    /// The positions of the cards, in this order. Those that it does not name come last.
+    /// The positions of the cards, in this order. Cards that are not listed come last.
     pub cards: Vec<usize>,
 }
 
-/// A picture with what is known of it.
+/// A picture with its facts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Card {
-    /// What it is of: "A375 · Paclitaxel".
+    /// The title: "A375 · Paclitaxel".
     pub title: String,
     /// A line below it; may be empty.
     pub subtitle: String,
-    /// What to know, in a few words each: "poor fit". Readers can search for them.
+    /// Flags, in a few words each: "poor fit". Readers can search for them.
     pub flags: Vec<String>,
     /// The picture.
     pub picture: Picture,
@@ -48,7 +48,7 @@ pub struct Measure {
     pub interval: String,
 }
 
-/// What a card shows.
+/// The picture of a card.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Picture {
     /// Readings over the dose, and a curve.
@@ -61,16 +61,18 @@ pub enum Picture {
     Plate(PlatePicture),
 }
 
-/// Readings over the dose on a logarithmic axis, and the curve through them. What is not finite is not drawn, nor are doses of 0 or less.
+/// Readings over the dose on a logarithmic axis, and the curve through them. Values that are not finite and doses of 0
+/// or below are not drawn.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DosePicture {
-    /// What it shows, for those who do not see it.
+    /// A description for readers who cannot see the picture.
     pub description: String,
-    /// What the horizontal axis is: "dose, µM".
+    /// The name of the horizontal axis: "dose, µM".
     pub x_name: String,
-    /// What the vertical axis is: "viability".
+    /// The name of the vertical axis: "viability".
     pub y_name: String,
-    /// The ends of the vertical axis, so that pictures compare; readings beyond are drawn as triangles at its ends.
+    /// The ends of the vertical axis, so that pictures are comparable. Readings beyond are drawn as triangles at the
+    /// ends.
     pub y_range: [f64; 2],
     /// The readings.
     pub readings: Vec<DoseReading>,
@@ -78,7 +80,7 @@ pub struct DosePicture {
     pub curve: Vec<DoseCurvePoint>,
     /// The dose at which the curve is at a level of interest.
     pub mark: Option<DoseMark>,
-    /// The plateaus at low and at high doses; NaN for none.
+    /// The plateaus at low and at high doses; NaN without a plateau.
     pub plateaus: [f64; 2],
 }
 
@@ -93,7 +95,7 @@ pub struct DoseReading {
     pub left_out: bool,
 }
 
-/// A point of a curve with its interval, whose ends are NaN where they are not known.
+/// A point of a curve with its interval, with NaN for unknown ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct DoseCurvePoint {
     /// The dose.
@@ -106,39 +108,39 @@ pub struct DoseCurvePoint {
     pub upper: f64,
 }
 
-/// A dose that was read off a curve.
+/// A marked dose of a curve, such as the IC50.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct DoseMark {
-    /// The value of the curve there.
+    /// The value of the curve at this dose.
     pub level: f64,
     /// The dose.
     pub dose: f64,
-    /// The ends of its interval; NaN where it is open.
+    /// The ends of its interval; NaN for an open end.
     pub interval: [f64; 2],
 }
 
-/// A matrix of doses of two drugs. Lists over cells have that of dose `i` of the first drug with dose `j` of the second at
-/// `i × (doses of the second) + j`; NaN where there is none.
+/// A matrix of doses of two drugs. Lists over cells hold dose `i` of the first drug with dose `j` of the second at `i ×
+/// (doses of the second) + j`; NaN if missing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MatrixPicture {
     /// The two drugs.
     pub drugs: [String; 2],
-    /// Their doses, ascending; 0 for none of it.
+    /// Their doses, ascending; 0 means without the drug.
     pub doses: [Vec<f64>; 2],
     /// The units of their doses: "µM".
     pub units: [String; 2],
     /// The inhibitions, in percent.
     pub response: Vec<f64>,
-    /// How many readings each cell has; empty where every cell has one.
+    /// The number of readings per cell; empty if every cell has one reading.
     pub replicates: Vec<usize>,
-    /// The synergy that each model finds.
+    /// The synergy by each model.
     pub surfaces: Vec<SurfacePicture>,
-    /// What each drug does alone.
+    /// The curves of each drug alone.
     pub alone: Vec<DosePicture>,
 }
 
 impl MatrixPicture {
-    /// The doses and the scores of a surface without the doses at which it has none: a score needs both drugs.
+    /// The doses and the scores of a surface, without doses that have no score: a score needs both drugs.
     pub(crate) fn scored(&self, surface: &SurfacePicture) -> (Self, SurfacePicture) {
         let columns = self.doses[1].len();
         let has = |row: usize, column: usize| {
@@ -171,12 +173,12 @@ impl MatrixPicture {
     }
 }
 
-/// The synergy that a model finds, in percentage points.
+/// The synergy by a model, in percentage points.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SurfacePicture {
     /// The model: "ZIP".
     pub name: String,
-    /// The gist, in a sentence: "mean 3.2 (1.1 to 5.0)"; may be empty.
+    /// The summary, in a sentence: "mean 3.2 (1.1 to 5.0)"; may be empty.
     pub summary: String,
     /// The scores.
     pub scores: Vec<f64>,
@@ -187,11 +189,11 @@ pub struct SurfacePicture {
 /// Doses of three and more drugs: matrices of the first two side by side, one for each combination of doses of the others.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PanelPicture {
-    /// The matrices, in the order in which they are shown.
+    /// The matrices, in the order of display.
     pub panels: Vec<Panel>,
-    /// Which combinations of doses these are; may be empty.
+    /// A note on the shown combinations of doses; may be empty.
     pub note: String,
-    /// What each drug does alone.
+    /// The curves of each drug alone.
     pub alone: Vec<DosePicture>,
 }
 
@@ -200,12 +202,13 @@ pub struct PanelPicture {
 pub struct Panel {
     /// The doses of the other drugs: "Drug-C 0.3 µM".
     pub name: String,
-    /// The matrix. Its surfaces are those of every panel, in one order; their summaries are of all panels together, and what is alone is left out.
+    /// The matrix. All panels have the same surfaces in the same order. The summaries cover all panels together, and
+    /// curves of drugs alone are left out.
     pub matrix: MatrixPicture,
 }
 
 impl PanelPicture {
-    /// The surfaces by their positions: the first panel's that has one, and whether any panel has a score.
+    /// The surfaces by position: each from the first panel that has it, and whether any panel has a score.
     pub(crate) fn surfaces(&self) -> Vec<(&SurfacePicture, bool)> {
         let most = self.panels.iter().map(|panel| panel.matrix.surfaces.len()).max().unwrap_or(0);
         let of = |at: usize| {
@@ -216,7 +219,7 @@ impl PanelPicture {
         (0..most).filter_map(of).collect()
     }
 
-    /// The panels that have a score of a surface, with that.
+    /// The panels with a score of a surface, each with its surface.
     pub(crate) fn scored(&self, at: usize) -> impl Iterator<Item = (&Panel, &SurfacePicture)> {
         let own = self.panels.iter().filter_map(move |panel| Some((panel, panel.matrix.surfaces.get(at)?)));
         own.filter(|(_, surface)| surface.scores.iter().any(|score| score.is_finite()))
@@ -226,15 +229,15 @@ impl PanelPicture {
 /// The wells of a plate.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlatePicture {
-    /// Rows of the plate; they are lettered, A first.
+    /// The number of rows of the plate; rows have letters, starting with A.
     pub rows: usize,
-    /// Columns of the plate; they are numbered, 1 first.
+    /// The number of columns of the plate; columns have numbers, starting with 1.
     pub columns: usize,
-    /// What the shades stand for: "signal", "viability".
+    /// The quantity of the shades: "signal", "viability".
     pub measure: String,
-    /// The wells; those that are not named are empty.
+    /// The wells; wells that are not listed are empty.
     pub wells: Vec<Well>,
-    /// What to see, for those who do not see it.
+    /// A description for readers who cannot see the picture.
     pub description: String,
 }
 
@@ -247,11 +250,11 @@ pub struct Well {
     pub column: usize,
     /// Its value.
     pub value: f64,
-    /// What is in it.
+    /// Its content.
     pub kind: WellKind,
 }
 
-/// What is in a well.
+/// The content of a well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WellKind {
     /// A drug.

@@ -1,4 +1,5 @@
-//! What the file may do: show its own style sheet and run its own script, both named by their hashes, and nothing else.
+//! The content security policy: the file may use only its own style sheet and its own script, both identified by their
+//! hashes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

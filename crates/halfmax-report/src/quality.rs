@@ -1,16 +1,17 @@
-//! What a report in chapters consists of, on the quality of data or on fitted curves: text, tables and charts, filled in by the caller.
+//! The content of a report in chapters, on the quality of data or on fitted curves: text, tables and charts, filled in
+//! by the caller.
 
 use crate::data::{Fact, Finding, Spread};
 use crate::pictures::Gallery;
 
-/// Everything that one HTML file on the quality of data shows.
+/// The whole content of one HTML file on the quality of data.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QualityReport {
     /// The heading.
     pub title: String,
     /// A line below it; may be empty.
     pub subtitle: String,
-    /// The chapters, each a page. Those without parts are left out.
+    /// The chapters, one page each. Chapters without parts are left out.
     pub chapters: Vec<QualityChapter>,
 }
 
@@ -19,54 +20,54 @@ pub struct QualityReport {
 pub struct QualityChapter {
     /// Its heading, and its name in the navigation.
     pub title: String,
-    /// What it shows, in order.
+    /// Its parts, in order.
     pub parts: Vec<QualityPart>,
 }
 
 /// A part of a page.
 #[derive(Clone, Debug, PartialEq)]
 pub enum QualityPart {
-    /// A heading of the second rank.
+    /// A second-level heading.
     Heading(String),
     /// A paragraph.
     Text(String),
     /// A paragraph of small print.
     Note(String),
-    /// Figures set large, with what they say.
+    /// Figures in large type, with explanations.
     Findings(Vec<Finding>),
     /// Names and values.
     Facts(Vec<Fact>),
     /// A list of sentences.
     List(Vec<String>),
-    /// A table; one without rows is left out.
+    /// A table; left out if it has no rows.
     Table(QualityTable),
     /// Counts by value.
     Histogram(HistogramPicture),
-    /// Shares on a grid.
+    /// Fractions on a grid.
     Raster(RasterPicture),
-    /// How often something is said of the cards of a gallery.
+    /// The number of cards with each flag of a gallery.
     Tally(Vec<Tally>),
     /// Pictures of curves, dose matrices or plates.
     Gallery(Gallery),
 }
 
-/// Something that is said of cards of a gallery, and of how many.
+/// A flag of a gallery's cards, with its number of cards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// The flag, as cards have it: "poor fit".
+    /// The flag, as on the cards: "poor fit".
     pub flag: String,
     /// What it means.
     pub meaning: String,
-    /// How many there are in the file, shown or not.
+    /// The number of cards in the file with this flag, shown or not.
     pub count: usize,
 }
 
 /// A table that readers can sort and search.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QualityTable {
-    /// What it shows.
+    /// The caption.
     pub caption: String,
-    /// What its rows are, in the plural: "cell lines". A table of more than a dozen rows can be searched.
+    /// The kind of the rows, in the plural: "cell lines". A table of more than a dozen rows can be searched.
     pub noun: String,
     /// The columns; the first names the row.
     pub columns: Vec<TableColumn>,
@@ -74,7 +75,7 @@ pub struct QualityTable {
     pub rows: Vec<Vec<TableValue>>,
 }
 
-/// A column's heading, and what the column holds.
+/// A column's heading and content type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableColumn {
     /// Words.
@@ -88,24 +89,24 @@ pub enum TableColumn {
 /// A value of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableValue {
-    /// Words; there may be none.
+    /// Words; may be empty.
     Words(String),
     /// A count.
     Count(usize),
     /// A number, shown with two decimals.
     Number(f64),
-    /// A share, 0 to 1, shown in per cent.
+    /// A fraction, 0 to 1, shown in percent.
     Share(f64),
     /// A spread, drawn.
     Spread(Spread),
-    /// Nothing.
+    /// A missing value.
     Missing,
 }
 
 /// Counts of values in bins of equal width.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HistogramPicture {
-    /// What it shows.
+    /// The title.
     pub title: String,
     /// The lower end of the first bin.
     pub low: f64,
@@ -115,17 +116,17 @@ pub struct HistogramPicture {
     pub counts: Vec<usize>,
 }
 
-/// Shares on a grid, 0 to 1.
+/// Fractions on a grid, 0 to 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RasterPicture {
-    /// What it shows.
+    /// The title.
     pub title: String,
-    /// What the rows, the columns and the shades are.
+    /// The meaning of the rows, the columns and the shades.
     pub legend: String,
     /// Rows of the grid.
     pub rows: usize,
     /// Columns of the grid.
     pub columns: usize,
-    /// `rows × columns` shares, row after row.
+    /// `rows × columns` fractions, row by row.
     pub shares: Vec<f32>,
 }

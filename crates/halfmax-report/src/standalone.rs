@@ -1,4 +1,4 @@
-//! Pictures as SVG files of their own, in light colours.
+//! Pictures as separate SVG files, in light colours.
 
 use crate::chart::{
     Shades, clipped, contour_chart, dose_chart, matrix_chart, plate_chart, plate_range, plate_size,
@@ -7,7 +7,7 @@ use crate::html::Html;
 use crate::number::significant;
 use crate::pictures::{DosePicture, MatrixPicture, Panel, PanelPicture, PlatePicture};
 
-/// What the style sheet of pages says, with its light colours.
+/// The style sheet of pages, with its light colours.
 const STYLE: &str = include_str!("standalone.css");
 
 /// A curve as the text of an SVG file.
@@ -25,8 +25,8 @@ pub fn curve_svg(title: &str, note: &str, picture: &DosePicture) -> String {
     close(html)
 }
 
-/// A dose matrix as the text of an SVG file: a row of pictures each for the response and for the synergy of each model, with the values and as a
-/// landscape; below them the drugs alone.
+/// A dose matrix as the text of an SVG file. The response and the synergy of each model have a row of pictures: the
+/// values and a landscape. The drugs alone follow below.
 pub fn matrix_svg(title: &str, note: &str, picture: &MatrixPicture) -> String {
     const ROW: usize = 366;
     let scored =
@@ -45,7 +45,7 @@ pub fn matrix_svg(title: &str, note: &str, picture: &MatrixPicture) -> String {
     row(0, "Inhibition, %", picture, &picture.response, Shades::Inhibition);
     for (at, surface) in scored().enumerate() {
         let (own, surface) = picture.scored(surface);
-        // What does not fit on a line stands on the page.
+        // Text that does not fit on a line is only on the page.
         let gist = surface.summary.split(';').next().unwrap_or_default();
         let name = format!("Synergy by {}, percentage points: {gist}", surface.name);
         row(at + 1, &name, &own, &surface.scores, Shades::Synergy);
@@ -73,7 +73,7 @@ pub fn matrix_svg(title: &str, note: &str, picture: &MatrixPicture) -> String {
 /// assert!(svg.starts_with("<svg xmlns=") && svg.contains("<title>Inhibition, %, no &lt;C&gt;</title>"));
 /// ```
 pub fn panels_svg(title: &str, note: &str, picture: &PanelPicture) -> String {
-    /// Maps a row, and what each takes.
+    /// The number of maps per row, and the size of a map.
     const ACROSS: usize = 4;
     const PANEL: [usize; 2] = [360, 362];
     const HEAD: usize = 30;
@@ -127,7 +127,7 @@ pub fn plate_svg(title: &str, note: &str, picture: &PlatePicture) -> String {
         let ends = [low, high].map(|end| significant(Some(end)).unwrap_or_default());
         html.raw("<text x=12 y=").whole(height + 68).raw(">");
         html.text(&format!(
-            "{}: {} or less is lightest, {} or more darkest",
+            "{}: {} or less is lightest, {} or more is darkest",
             picture.measure, ends[0], ends[1]
         ));
         html.raw("</text>");
@@ -135,9 +135,9 @@ pub fn plate_svg(title: &str, note: &str, picture: &PlatePicture) -> String {
     close(html)
 }
 
-/// Opens the file and writes its head; the picture is moved down by as many lines as the note takes.
+/// Opens the file and writes its head; the picture moves down by the lines of the note.
 fn open([width, height]: [usize; 2], title: &str, note: &str) -> Html {
-    // Letters of 12 pixels are half as wide, about.
+    // Letters of 12 pixels are about half as wide.
     let lines = lines(note, (width - 24) / 6);
     let more = 16 * lines.len().saturating_sub(1);
     let mut html = Html::new();
@@ -160,7 +160,7 @@ fn open([width, height]: [usize; 2], title: &str, note: &str) -> Html {
     html
 }
 
-/// A text in lines of at most so many characters, where its words allow.
+/// A text in lines of at most `most` characters, unless a word is longer.
 fn lines(text: &str, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -180,7 +180,7 @@ fn close(mut html: Html) -> String {
     quoted(&html.finish())
 }
 
-/// Attributes in quotation marks, which pages leave out and XML asks for.
+/// Adds quotation marks to attributes; pages omit them, but XML requires them.
 fn quoted(markup: &str) -> String {
     let mut text = String::with_capacity(markup.len() * 11 / 10);
     let mut rest = markup;

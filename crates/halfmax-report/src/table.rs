@@ -1,4 +1,4 @@
-//! Tables: a caption, heads with their scope, and a box of their own to scroll in.
+//! Tables: a caption, heads with their scope, and a scrolling box.
 
 use crate::anchor::Anchor;
 use crate::html::Html;
@@ -22,12 +22,12 @@ pub(crate) fn words(title: &str) -> Column<'_> {
     Column { title, content: Content::Words }
 }
 
-/// A column of numbers, set flush right.
+/// A column of numbers, right-aligned.
 pub(crate) fn numbers(title: &str) -> Column<'_> {
     Column { title, content: Content::Numbers }
 }
 
-/// A column of charts, by which rows cannot be sorted.
+/// A column of charts, which cannot sort rows.
 pub(crate) fn charts(title: &str) -> Column<'_> {
     Column { title, content: Content::Charts }
 }
@@ -43,7 +43,7 @@ pub(crate) fn open_head(html: &mut Html, id: Option<&'static str>, caption: &str
     heads(html, id.map(Anchor::fixed).as_ref(), caption, columns);
 }
 
-/// As [`open`], for a table whose id is made from data.
+/// As [`open`], for a table with an id from data.
 pub(crate) fn open_anchored(html: &mut Html, id: &Anchor, caption: &str, columns: &[Column<'_>]) {
     heads(html, Some(id), caption, columns);
     html.raw("<tbody>");
@@ -67,7 +67,7 @@ fn heads(html: &mut Html, id: Option<&Anchor>, caption: &str, columns: &[Column<
     }
 }
 
-/// Says which columns hold numbers, so that not every cell has to: `n2` for the second.
+/// The classes of the numeric columns, so that cells need no class: `n2` for the second.
 fn classes(columns: &[Column<'_>]) -> String {
     let mut classes = String::from("sort");
     for (index, _) in columns.iter().enumerate().filter(|(_, column)| column.content == Content::Numbers) {
@@ -76,12 +76,12 @@ fn classes(columns: &[Column<'_>]) -> String {
     classes
 }
 
-/// Opens a box that scrolls by itself.
+/// Opens a scrolling box.
 pub(crate) fn open_box(html: &mut Html, label: &str) {
     html.raw("<div class=box tabindex=0 role=region").attr("aria-label", label).raw(">");
 }
 
-/// Closes what [`open`] opened.
+/// Closes the elements of [`open`].
 pub(crate) fn close(html: &mut Html) {
     html.raw("</table></div>");
 }
@@ -101,7 +101,7 @@ pub(crate) fn text(html: &mut Html, text: &str) {
     };
 }
 
-/// A field to search a table's rows by, and where the count of those found is announced. Hidden without script.
+/// A search field for a table's rows, and the status with the number of matches. Hidden without script.
 pub(crate) fn search(html: &mut Html, table: &'static str, field: &'static str, label: &'static str) {
     html.raw("<p class=search hidden data-table=")
         .raw(table)

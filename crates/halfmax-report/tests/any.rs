@@ -1,4 +1,4 @@
-//! Whatever a report holds, it can be shown, and no text in it becomes markup.
+//! Any report can be rendered, and no text in it becomes markup.
 
 use halfmax_report::{
     Calibration, Coverage, Density, Drug, DrugMechanism, DrugPerformance, Estimate, Feature, GroupImportance,
@@ -7,12 +7,12 @@ use halfmax_report::{
 };
 use proptest::prelude::*;
 
-/// Any number, those that are none among them.
+/// Any number, including NaN and infinities.
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![any::<f64>(), Just(f64::NAN), Just(f64::INFINITY), Just(f64::MAX), Just(0.0), -1.0..1.0]
 }
 
-/// Text as it should not be.
+/// Hostile text.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -114,7 +114,7 @@ fn report(texts: &[String], numbers: &[f64], index: usize) -> Report {
     }
 }
 
-/// The names of the elements that open, in order.
+/// The names of the opening elements, in order.
 fn elements(html: &str) -> Vec<&str> {
     let names = html.split('<').skip(1);
     names.map(|rest| rest.split(|end: char| !end.is_ascii_alphanumeric()).next().unwrap_or("")).collect()

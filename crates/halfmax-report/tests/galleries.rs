@@ -12,10 +12,10 @@ use halfmax_report::{
 };
 use proptest::prelude::*;
 
-/// A name that does harm wherever it is not escaped.
+/// A name that causes harm if it is not escaped.
 const HOSTILE: &str = "\"><img src=x onerror=alert(1)></style><script>alert(2)</script>]]>\u{202e}";
 
-/// A number that looks like chance, between −1 and 1, and is the same every time.
+/// A pseudo-random number between −1 and 1 that is the same every time.
 fn chance(seed: usize, at: usize) -> f64 {
     let mixed = (seed as u64 * 1_000_003 + at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -142,7 +142,7 @@ fn matrix_card(seed: usize, side: usize) -> Card {
     }
 }
 
-/// A block of more than two drugs: as many matrices as it has panels.
+/// A block of more than two drugs: one matrix per panel.
 fn panels_picture(seed: usize, side: usize, panels: usize) -> PanelPicture {
     let panel = |at: usize| {
         let matrix = matrix_picture(10 * seed + at + 3, side);
@@ -246,7 +246,7 @@ fn a_page_of_pictures() {
 
 #[test]
 fn fifteen_hundred_curves_are_below_ten_megabytes() {
-    // As many readings a curve as the largest public screens have.
+    // The number of readings per curve of the largest public screens.
     let html = render_quality(&made_up(1_500, 9));
     assert!(html.len() < 10_000_000, "{} bytes", html.len());
 }
@@ -254,7 +254,7 @@ fn fifteen_hundred_curves_are_below_ten_megabytes() {
 #[test]
 fn a_file_of_three_drugs_has_every_map() {
     let svg = panels_svg("X + Y + Z", "ZIP +5.1", &panels_picture(0, 5, 6));
-    // Six panels of the response and of each of four models, of 25 cells each.
+    // Six panels for the response and for each of four models, with 25 cells each.
     assert_eq!(svg.matches("<title>Inhibition, %, ").count(), 6);
     assert_eq!(svg.matches("<title>Synergy by ").count(), 4 * 6);
     assert_eq!(svg.matches("<rect class=\"h").count(), 6 * 25);
@@ -275,7 +275,7 @@ fn hostile_names_stay_text() {
     assert!(!html.contains("<img") && !html.contains('\u{202e}'));
 }
 
-/// All files that pictures of this report become.
+/// All picture files of this report.
 fn files(report: &QualityReport) -> Vec<String> {
     let galleries = report.chapters.iter().flat_map(|chapter| &chapter.parts).filter_map(|part| match part {
         QualityPart::Gallery(gallery) => Some(gallery),
@@ -290,7 +290,7 @@ fn files(report: &QualityReport) -> Vec<String> {
     galleries.flat_map(|gallery| &gallery.cards).map(file).collect()
 }
 
-/// Says what keeps a text from being XML: elements that do not close, attributes without quotation marks.
+/// Finds violations of XML: unclosed elements, attributes without quotation marks.
 fn wrong_with(xml: &str) -> Option<String> {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = xml;
@@ -328,7 +328,7 @@ fn files_are_svg() {
     }
 }
 
-/// Any number, those that are none among them.
+/// Any number, including NaN and infinities.
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![any::<f64>(), Just(f64::NAN), Just(f64::INFINITY), Just(0.0), Just(-1.0), 0.0..1.0]
 }

@@ -1,5 +1,5 @@
-//! A report as large as real ones, with made-up values, written to the file that `HALFMAX_REPORT_OUT` names, if any. Beside
-//! it, as `…-empty.html` and `…-parts.html`, a report without anything and one that has only some parts.
+//! A report as large as real ones, with made-up values, written to the file that `HALFMAX_REPORT_OUT` names, if any.
+//! Next to it, `…-empty.html` is an empty report, and `…-parts.html` is a report with only some parts.
 //!
 //! ```text
 //! HALFMAX_REPORT_OUT=/tmp/report.html cargo test --release -p halfmax-report --test made_up
@@ -11,14 +11,14 @@ use halfmax_report::*;
 const DRUGS: usize = 290;
 const FEATURES: usize = 30;
 const MECHANISMS: usize = 23;
-/// A name that does harm wherever it is not escaped.
+/// A name that causes harm if it is not escaped.
 const HOSTILE: &str = "\"><img src=x onerror=alert(1)></style><script>alert(2)</script>]]>\u{202e}";
 
-/// Numbers that look like chance and are the same every time.
+/// Pseudo-random numbers that are the same every time.
 struct Chance(u64);
 
 impl Chance {
-    /// Between 0 and 1.
+    /// A number between 0 and 1.
     fn share(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 40) as f64 / (1u64 << 24) as f64
@@ -32,7 +32,7 @@ impl Chance {
         ((self.share() * end as f64) as usize).min(end - 1)
     }
 
-    /// Around 0, mostly within ±1.
+    /// A number around 0, mostly within ±1.
     fn bell(&mut self) -> f64 {
         (0..6).map(|_| self.share()).sum::<f64>() - 3.0
     }

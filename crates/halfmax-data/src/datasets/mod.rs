@@ -1,4 +1,4 @@
-//! Datasets by name: those that are part of the program, and those that `halfmax data fetch` brings into a folder.
+//! Datasets by name: embedded datasets are part of the program, others are fetched into a folder.
 
 mod embedded;
 mod folder;

@@ -1,4 +1,4 @@
-//! The tables of a dataset, wherever they are.
+//! The tables of an embedded or a fetched dataset.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ use crate::table::RawTable;
 
 /// A dataset whose tables can be read.
 pub(crate) enum Dataset {
-    /// One that is part of the program.
+    /// A dataset that is part of the program.
     Embedded(Embedded),
-    /// One in a folder.
+    /// A dataset in a folder.
     Folder(Box<DatasetFolder>),
 }
 
 impl Dataset {
-    /// The dataset of a name; `folder` is where datasets are, if it was given.
+    /// Opens the dataset with this name. `folder` is the folder of datasets, if the user set it.
     pub fn open(name: &str, folder: Option<&Path>) -> Result<Self> {
         match manifest(name).map_err(|error| error.at("data.dataset"))? {
             None => Ok(Self::Embedded(Embedded)),
@@ -28,7 +28,7 @@ impl Dataset {
         }
     }
 
-    /// A table of responses; `key` is the key of the configuration that names it.
+    /// A table of responses. `key` is the configuration key that names the table.
     pub fn response(&self, key: &str, name: Option<&str>) -> Result<RawTable> {
         match self {
             Self::Embedded(embedded) => embedded.response(key, name),
@@ -36,7 +36,7 @@ impl Dataset {
         }
     }
 
-    /// What drugs do alone.
+    /// A table of single-agent responses.
     pub fn single_agent(&self, name: &str) -> Result<RawTable> {
         match self {
             Self::Embedded(_) => {
@@ -47,7 +47,7 @@ impl Dataset {
         }
     }
 
-    /// The kinds of cell-line features that are used where a configuration names none.
+    /// The default kinds of cell-line features.
     pub fn usual_cells(&self) -> Vec<CellKind> {
         CellKind::all()
             .filter(|kind| kind.is_usual())
@@ -77,7 +77,7 @@ impl Dataset {
         }
     }
 
-    /// Notes which files of a run belong to the dataset, so that they are found where datasets are elsewhere.
+    /// Marks the input files that belong to the dataset, so that a machine with another folder of datasets finds them.
     pub fn label(&self, inputs: &mut [InputFile]) {
         let Self::Folder(folder) = self else { return };
         for input in inputs {
@@ -89,18 +89,21 @@ impl Dataset {
 }
 
 impl DatasetFolder {
-    /// Reads a file, which must be the one that was fetched.
+    /// Reads a file and checks that its SHA-256 is the one recorded when it was fetched.
     fn read(&self, file: &DataFile) -> Result<RawTable> {
         let entry = self.entry(file)?;
         let table = TableOptions::default().read(&self.path.join(&file.name))?;
         if table.sha256() != entry.sha256 {
             return Err(Error::data(format!(
-                "{}: is not the file that was fetched: its SHA-256 is {}, expected {}",
+                "{}: the file changed since it was fetched: its SHA-256 is {}, expected {}",
                 table.label(),
                 table.sha256(),
                 entry.sha256
             ))
-            .help(format!("remove it, then run `halfmax data fetch {}`", self.manifest.name)));
+            .help(format!(
+                "remove it, then fetch the dataset again (`halfmax data fetch {}`)",
+                self.manifest.name
+            )));
         }
         Ok(table)
     }

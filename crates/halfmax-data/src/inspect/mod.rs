@@ -1,3 +1,5 @@
+//! Inspection of a file: the tables it holds, the use of their columns, and possible problems.
+
 mod recognise;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -31,35 +33,35 @@ use crate::wide::Wide;
 pub(crate) use recognise::cell_kind;
 use recognise::{Taken, recognise, with_lines_called_drugs};
 
-/// What a file looks like.
+/// The result of inspecting a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Inspection {
-    /// What it is taken for.
+    /// The recognised role and size.
     #[serde(flatten)]
     pub shape: FileShape,
-    /// The sheet of a workbook, or the file of an archive, that the table is.
+    /// The sheet of the workbook or the file of the archive that holds the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
-    /// Different cell lines that are known by name.
+    /// The number of distinct known cell lines.
     pub cell_lines_known: usize,
-    /// Names of cell lines that are not known.
+    /// Names of unknown cell lines.
     pub cell_lines_unknown: Vec<String>,
-    /// Different drugs.
+    /// The number of distinct drugs.
     pub drugs: usize,
     /// The share of values that are missing, 0 to 1.
     pub missing_share: f64,
-    /// For tables of responses, the range of each column of numbers; for features, of all values.
+    /// For tables of responses, the range of each numeric column; for features, the range of all values.
     pub ranges: BTreeMap<String, [f64; 2]>,
-    /// What its columns are used for; of a matrix, nothing.
+    /// The use of each column; `None` for a matrix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns_used: Option<Account>,
-    /// What was decided when the file was opened, and, of a file that is not recognised, what it lacks.
+    /// Decisions made on opening the file, and, for an unrecognised file, what it lacks.
     pub notes: Vec<String>,
-    /// What looks wrong.
+    /// Possible problems.
     pub problems: Vec<String>,
 }
 
-/// Looks at a file and says what each of its tables is taken for, what its columns are for, and what looks wrong. A workbook or an archive may
+/// Inspects a file: the role of each table, the use of its columns, and possible problems. A workbook or an archive may
 /// hold several tables.
 ///
 /// # Errors
@@ -68,10 +70,10 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Vec<Inspection>> {
     inspect_with(path, &TableOptions::default())
 }
 
-/// As [`inspect`], with what is said of the file.
+/// As [`inspect`], with options for the file.
 ///
 /// # Errors
-/// As [`inspect`]; also if what is said does not fit the file.
+/// As [`inspect`]; also if an option does not fit the file.
 pub fn inspect_with(path: impl AsRef<Path>, options: &TableOptions) -> Result<Vec<Inspection>> {
     let path = path.as_ref();
     if let Some(found) = gene_sets(path)? {
@@ -99,7 +101,8 @@ pub fn inspect_with(path: impl AsRef<Path>, options: &TableOptions) -> Result<Ve
     Ok(parts.into_iter().map(one).collect())
 }
 
-/// Looks at a file of one table. What the table lacks of others (names that a second file explains) is a problem, not an error.
+/// Inspects a file of one table. A missing companion file (names that a second file explains) is a problem, not an
+/// error.
 fn inspect_file(path: &Path, options: &TableOptions, lines: &CellLines) -> Result<Inspection> {
     match options.read(path) {
         Ok(table) => Ok(inspect_table(&table, lines)),
@@ -113,7 +116,7 @@ fn inspect_file(path: &Path, options: &TableOptions, lines: &CellLines) -> Resul
     }
 }
 
-/// Gene sets, one per line, if the file's ending says so.
+/// Gene sets, one per line, if the file has the ending for gene sets.
 fn gene_sets(path: &Path) -> Result<Option<Inspection>> {
     if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("gmt")) {
         return Ok(None);
@@ -133,7 +136,7 @@ fn gene_sets(path: &Path) -> Result<Option<Inspection>> {
     Ok(Some(Inspection { shape, notes, ..Inspection::default() }))
 }
 
-/// Looks at a table that is open, with the cell lines that are known: as [`inspect`] does for a file of one table.
+/// Inspects an open table with the known cell lines, as [`inspect`] does for a file of one table.
 pub fn inspect_table(table: &RawTable, lines: &CellLines) -> Inspection {
     let table = &with_lines_called_drugs(table, lines);
     let taken = recognise(table, lines);
@@ -164,7 +167,7 @@ pub fn inspect_table(table: &RawTable, lines: &CellLines) -> Inspection {
     found
 }
 
-/// What the columns of a list are used for.
+/// The use of the columns of a list.
 fn account_of(table: &RawTable, layout: &Layout) -> Account {
     let roles = layout.needs.iter().copied().flatten().chain(layout.takes);
     let mut used: Vec<(Role, usize)> = Vec::new();
@@ -182,7 +185,7 @@ fn account_of(table: &RawTable, layout: &Layout) -> Account {
     Account::new(table, &used)
 }
 
-/// What an unknown table holds, and what it lacks to be of the layout that it is nearest to.
+/// The content of an unknown table, and what it lacks of the nearest layout.
 fn described(table: &RawTable, nearest: Option<&Fit>) -> String {
     if let Some(error) = rows_not_folds(table) {
         return with_help(&error);
@@ -197,7 +200,7 @@ fn described(table: &RawTable, nearest: Option<&Fit>) -> String {
     }
 }
 
-/// Why a table of responses would be refused, if it would.
+/// The reason to refuse a table of responses, if there is a reason.
 fn refusal_of(table: &RawTable, lines: &CellLines) -> Option<String> {
     read_responses(table, lines, &TargetConfig::default(), None).err().map(|error| with_help(&error))
 }
@@ -207,7 +210,7 @@ fn with_help(error: &Error) -> String {
     format!("{error}{help}")
 }
 
-/// What a matrix of responses holds.
+/// Inspects a matrix of responses.
 fn look_at_matrix(table: &RawTable, wide: &Wide, lines: &CellLines, found: &mut Inspection) -> Result<()> {
     found.shape.orientation = Some(wide.orientation().to_owned());
     let rows = table.texts(wide.key)?;
@@ -229,7 +232,7 @@ fn look_at_matrix(table: &RawTable, wide: &Wide, lines: &CellLines, found: &mut 
     if wide.quantity.is_none() {
         found
             .notes
-            .push("what was measured, the file does not say: [target] column = \"AUC\" names it".into());
+            .push("the file does not say what was measured: name it with [target] column = \"AUC\"".into());
     }
     Ok(())
 }
@@ -257,7 +260,7 @@ fn look_at_features(
     if kind.counts_above().is_some() {
         let odd: Vec<String> = part.blocks.iter().filter_map(|block| odd_lines(block, &part.ids)).collect();
         if !odd.is_empty() {
-            // One odd cell line does not make counts of all values.
+            // One odd cell line does not mean that all values are counts.
             found.problems.retain(|problem| !problem.contains("look like counts"));
         }
         found.problems.extend(odd);
@@ -270,7 +273,7 @@ fn look_at_features(
             .collect();
         if !constant.is_empty() && block.entities() > 1 {
             found.problems.push(format!(
-                "{} columns hold one value only: {} ({})",
+                "{} columns hold a single value: {} ({})",
                 block.kind,
                 grouped(constant.len()),
                 listed(&constant, 5)
@@ -279,7 +282,7 @@ fn look_at_features(
         let floor = at_the_floor(block);
         if floor > 0 {
             found.problems.push(format!(
-                "{} features are at the lowest value of every cell line: placeholders, not measurements",
+                "{} features have the lowest value in every cell line: placeholders, not measurements",
                 grouped(floor)
             ));
         }
@@ -296,11 +299,11 @@ fn look_at_cell_lines(names: &[Option<String>], lines: &CellLines, found: &mut I
     }
 }
 
-/// Of more features of drugs than these one range is given for all.
+/// With more drug features than this, a single range covers all of them.
 const MANY_FEATURES: usize = 8;
 
 fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) -> Result<()> {
-    // Ids of cell lines name no drugs, whatever their column is called.
+    // Ids of cell lines are not drugs, whatever the column name.
     let of_lines = |column: &usize| matches!(table.profile(*column).content, Content::Ids(kind) if kind.is_of_cell_lines());
     let named = |role: Role| table.role(role).filter(|column| table.has_surely(role) && !of_lines(column));
     let cell = table.role(Role::CellLine);
@@ -308,7 +311,7 @@ fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) 
     let second = named(Role::DrugB).filter(|_| found.shape.role != Yields::Drugs.name());
     if let Some(column) = cell {
         look_at_cell_lines(&table.texts(column)?, lines, found);
-        // Names of which none is a cell line's are not counted as cell lines in a table that nobody knows.
+        // In an unknown table, names are not counted as cell lines if no cell line is known.
         if found.shape.role == "unknown" && found.cell_lines_known == 0 {
             found.cell_lines_unknown.clear();
         }
@@ -349,7 +352,7 @@ fn look_at_columns(table: &RawTable, lines: &CellLines, found: &mut Inspection) 
     }
     if !constant.is_empty() && table.rows() > 1 {
         found.problems.push(format!(
-            "columns that hold one value only: {} ({})",
+            "columns that hold a single value: {} ({})",
             grouped(constant.len()),
             listed(&constant, 5)
         ));
@@ -386,7 +389,7 @@ fn look_for_repeats(
         && matches!(found.shape.role.as_str(), "responses" | "folds" | "drugs" | "combinations")
     {
         found.problems.push(format!(
-            "{} rows repeat an earlier one's names ({})",
+            "{} rows repeat the names of an earlier row ({})",
             grouped(repeated.len()),
             listed(&repeated, 3)
         ));

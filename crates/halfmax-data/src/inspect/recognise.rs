@@ -1,4 +1,4 @@
-//! What a table is, by its roles, its shape and what its rows and columns are called.
+//! Recognises a table by its roles, its shape, and the names of its rows and columns.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::roles::Role;
 use crate::table::{Header, RawTable};
 use crate::wide::{Wide, wide_responses};
 
-/// What a table is taken for.
+/// The recognised type of a table.
 pub(crate) enum Taken {
     /// A list of one of the layouts.
     List(&'static Layout),
@@ -22,14 +22,14 @@ pub(crate) enum Taken {
     Features(CellKind),
     /// Responses, cell lines × drugs or the other way round.
     Matrix(Wide),
-    /// Readings, one column for each drug and dose, with why they cannot be used as they are.
+    /// Readings with one column per drug and dose, and the reason why they cannot be used directly.
     Doses(Error),
-    /// None of them: the layout it is nearest to.
+    /// Unrecognised: the nearest layout.
     Unknown(Option<Fit>),
 }
 
 impl Taken {
-    /// What it is called in reports.
+    /// Its name in reports.
     pub fn role(&self) -> &'static str {
         match self {
             Self::List(layout) => layout.yields.name(),
@@ -41,17 +41,19 @@ impl Taken {
     }
 }
 
-/// The table with its column of drugs said to hold cell lines, where most of its names are known ones: A549 under "name" is no drug.
+/// The table with its drug column declared as cell lines, if most of its names are known cell lines: A549 under "name"
+/// is not a drug.
 pub(crate) fn with_lines_called_drugs<'a>(table: &'a RawTable, lines: &CellLines) -> Cow<'a, RawTable> {
     with_role(table, Role::CellLine, |names| lines.count_known(names.iter().map(String::as_str)))
 }
 
-/// The table with its column of drugs said to hold genes, where most of its names are known ones: TP53 under "Name" is no drug.
+/// The table with its drug column declared as genes, if most of its names are known genes: TP53 under "Name" is not a
+/// drug.
 fn with_genes_called_drugs(table: &RawTable) -> Cow<'_, RawTable> {
     with_role(table, Role::Gene, |names| count_known_genes(names.iter().map(String::as_str)))
 }
 
-/// The table with another role for its column of drugs, where most of its names are of that role and nobody said that it holds drugs.
+/// The table with another role for its drug column, if most names have that role and the user did not declare drugs.
 fn with_role(table: &RawTable, role: Role, count: impl Fn(&[String]) -> usize) -> Cow<'_, RawTable> {
     let said = table.said.iter().any(|(role, _)| *role == Role::Drug);
     let (Some(drug), None, false) = (table.role(Role::Drug), table.role(role), said) else {
@@ -64,12 +66,13 @@ fn with_role(table: &RawTable, role: Role, count: impl Fn(&[String]) -> usize) -
     }
     let mut table = table.clone();
     let said = SaidColumns::from([(role.key().to_owned(), Names::One(table.names()[drug].clone()))]);
-    // The column is there, and so is the role.
+    // The column and the role exist, so this cannot fail.
     let _ = table.say(&said, Scope::ThisFile);
     Cow::Owned(table)
 }
 
-/// Finds out what a table is. Layouts that need few roles yield to a matrix of features, which may have these roles as well.
+/// Recognises a table. A matrix of features takes precedence over layouts that need few roles, because it may have
+/// these roles too.
 pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
     let table = &with_genes_called_drugs(table);
     let layout = best_layout(table);
@@ -108,7 +111,8 @@ pub(crate) fn recognise(table: &RawTable, lines: &CellLines) -> Taken {
     layout.map_or_else(|| Taken::Unknown(nearest_layout(table)), Taken::List)
 }
 
-/// Whether a table is nothing but ids: two columns or more hold ids of cell lines, each once, and no column holds numbers.
+/// Whether a table only links ids: two or more columns hold ids of cell lines without repeats, and no column holds
+/// numbers.
 fn links_ids(table: &RawTable) -> bool {
     let is_of_ids =
         |column: &usize| matches!(table.content(*column), Content::Ids(kind) if kind.is_of_cell_lines());
@@ -118,28 +122,29 @@ fn links_ids(table: &RawTable) -> bool {
     ids.len() > 1 && ids.into_iter().all(is_key) && !columns().any(|column| table.content(column).is_number())
 }
 
-/// Whether two columns name the cell lines: then a table annotates them.
+/// Whether two columns name the cell lines, as in an annotation table.
 fn names_twice(table: &RawTable) -> bool {
     (0..table.names().len()).filter(|column| table.roles_of_column(*column).contains(&Role::CellLine)).count()
         > 1
 }
 
-/// Whether most columns of a table of cell lines describe them, so that a few numbers (an age) are no features.
+/// Whether most columns of a table of cell lines describe them, so that a few numbers (an age) are not features.
 fn mostly_describes(table: &RawTable) -> bool {
     let numbers = (0..table.names().len())
         .filter(|column| table.content(*column).is_number() && table.roles_of_column(*column).is_empty());
     4 * numbers.count() < table.names().len()
 }
 
-/// Whether anything says that a matrix is of cell lines: a column that is called so, cell lines or genes that are known.
+/// Whether there is evidence that a matrix is about cell lines: a column with such a name, known cell lines, or known
+/// genes.
 fn is_of_cell_lines(table: &RawTable, lines: &CellLines) -> bool {
     let called = |column: usize| {
         let name = crate::columns::plain(&table.names()[column]);
         ["cell", "line", "ccl", "model", "depmap", "cosmic", "sanger"].iter().any(|word| name.contains(word))
     };
-    // A list of one row for each cell line and gene names both.
+    // A list with one row per cell line and gene names both.
     let list = table.has_surely(Role::CellLine) && table.has_surely(Role::Gene);
-    // A list of experiments says of each which cell line it was made with, and how.
+    // A list of experiments gives the cell line and the conditions of each experiment.
     let experiments = || {
         table.has_surely(Role::Experiment) && count_known_genes(table.names().iter().map(String::as_str)) == 0
     };
@@ -174,7 +179,7 @@ fn kind_shown_by_columns(table: &RawTable) -> Option<CellKind> {
     CellKind::all().find(|kind| table.names().iter().any(|name| kind.is_shown_by(name)))
 }
 
-/// What kind of cell-line features a table holds, judged from its column names and values; none where it has none.
+/// The kind of cell-line features in a table, judged by its column names and values; `None` without features.
 pub(crate) fn cell_kind(table: &RawTable) -> Option<CellKind> {
     kind_and_evidence(table).map(|(kind, _)| kind)
 }
@@ -203,7 +208,7 @@ fn kind_and_evidence(table: &RawTable) -> Option<(CellKind, ShownBy)> {
     CellKind::all().rev().find(|kind| kind.fits(&values)).map(|kind| (kind, ShownBy::Values))
 }
 
-/// Whether a table of categories has a column of texts besides the names of its rows.
+/// Whether a table of categories has a text column besides the row names.
 fn has_texts(table: &RawTable) -> bool {
     (1..table.names().len()).any(|column| table.is_text(column))
 }

@@ -1,4 +1,4 @@
-//! Wells of three and more drugs: every set of drugs that were given together is a block, and so is every pair.
+//! Wells of three or more drugs. Every set of drugs given together is a block, and so is every pair.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,14 +13,15 @@ use crate::separating::Repeats;
 use crate::table::RawTable;
 use crate::units::{DoseFactors, split_unit};
 
-/// The readings of three or more drugs in one cell line: of all of them together, of some, of each alone, and of none.
+/// The readings of three or more drugs in one cell line: all together, some of them, each alone, and untreated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultiBlock {
-    /// What the file calls the block; of a file without a column of blocks, its number, from 1, after the blocks of two drugs.
+    /// The name of the block in the file. Without a column of blocks, its number, counted from 1 after the blocks of
+    /// two drugs.
     pub id: String,
     /// The drugs, as the file names them.
     pub drugs: Vec<String>,
-    /// The cell line, as the file names it; none where it has no such column.
+    /// The cell line, as the file names it; `None` without such a column.
     pub cell_line: Option<String>,
     /// The doses of the drugs in µM and the inhibition in percent, in the order of the rows.
     pub readings: Vec<(Vec<f64>, f64)>,
@@ -34,7 +35,7 @@ pub(super) struct Further {
     pub unit: Option<usize>,
 }
 
-/// The third, fourth, … drugs of which a table has both the drug and the dose.
+/// The third, fourth, … drugs that have both a drug column and a dose column.
 pub(super) fn further_columns(table: &RawTable, third_dose: Option<usize>) -> Vec<Further> {
     let member = |column: usize| {
         let words = words(&split_unit(&table.names()[column]).0);
@@ -64,14 +65,14 @@ pub(super) fn further_columns(table: &RawTable, third_dose: Option<usize>) -> Ve
 /// The wells of a table with columns of three or more drugs.
 pub(super) struct ManyWells {
     names: Vec<String>,
-    /// The drugs that each row has, by number, with their doses in µM, above 0.
+    /// The drugs of each row, by number, with their doses in µM, above 0.
     given: Vec<Vec<(usize, f64)>>,
-    /// Whether nothing says what unit doses are in.
+    /// Whether the unit of some doses is unstated.
     pub assumed: bool,
 }
 
 impl ManyWells {
-    /// None where no well has a third drug.
+    /// `None` if no well has a third drug.
     pub fn of(table: &RawTable, columns: &Columns, options: &MatrixOptions) -> Result<Option<Self>> {
         let Some(pair) = columns.drugs.filter(|_| !columns.further.is_empty()) else { return Ok(None) };
         let sides = (0..2).map(|side| Further {
@@ -99,7 +100,7 @@ impl ManyWells {
                     continue;
                 }
                 if value.is_nan() {
-                    return Err(missing(table, slot.dose, row, "a dose; 0 where the drug was not given"));
+                    return Err(missing(table, slot.dose, row, "a dose, 0 if the drug was not given"));
                 }
                 if value == 0.0 {
                     continue;
@@ -111,7 +112,7 @@ impl ManyWells {
                     wells.names.push(name.to_owned());
                 }
                 if wells.given[row].iter().any(|(other, _)| *other == drug) {
-                    let expected = "another drug than in the other columns of drugs of this row";
+                    let expected = "a drug that no other drug column of this row names";
                     return Err(table.bad_value(slot.drug, row, name, expected));
                 }
                 wells.given[row].push((drug, value * factors.at(row)));
@@ -132,7 +133,7 @@ impl ManyWells {
         drugs
     }
 
-    /// The doses of a row of some drugs; none if it has another.
+    /// The doses of these drugs in a row; `None` if the row has another drug.
     fn doses(&self, row: usize, drugs: &[usize]) -> Option<Vec<f64>> {
         let mut doses = vec![0.0; drugs.len()];
         for (drug, dose) in &self.given[row] {
@@ -149,7 +150,7 @@ struct Draft {
     rows: Vec<usize>,
 }
 
-/// The blocks of wells of three and more drugs.
+/// The blocks of wells with three or more drugs.
 pub(super) struct ManyBlocks {
     drafts: Vec<Draft>,
     cell_lines: Vec<Option<String>>,
@@ -165,7 +166,7 @@ impl ManyBlocks {
             groups.entry((key[0], key[1])).or_default().push(row);
         }
         let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
-        // In the order in which the file first has them.
+        // In order of first appearance in the file.
         groups.sort_by_key(|rows| rows[0]);
         let mut found = Self { drafts: Vec::new(), cell_lines: Vec::new() };
         for rows in groups {
@@ -175,7 +176,7 @@ impl ManyBlocks {
                     rows.iter().copied().filter(|row| wells.doses(*row, &drugs).is_some()).collect();
                 let names = || drugs.iter().map(|drug| wells.names[*drug].as_str()).collect::<Vec<_>>();
                 let id = match &id {
-                    // Of several blocks, those of two drugs are called after them, too.
+                    // If a file's block splits into several, blocks of two drugs also carry the drug names.
                     Some(id) if drugs.len() == 2 => format!("{id}:{}", names().join("+")),
                     Some(id) => id.clone(),
                     None => (found.drafts.len() + 1).to_string(),
@@ -188,7 +189,7 @@ impl ManyBlocks {
         Ok(found)
     }
 
-    /// Two sets of many drugs in one block of the file are called after their drugs, too.
+    /// Adds the drug names to the ids of several sets of drugs in one block of the file.
     fn tell_ids_apart(&mut self, wells: &ManyWells) {
         let mut counts: HashMap<String, usize> = HashMap::new();
         self.drafts.iter().for_each(|draft| *counts.entry(draft.id.clone()).or_default() += 1);
@@ -198,12 +199,12 @@ impl ManyBlocks {
         }
     }
 
-    /// Notes: how many blocks of how many drugs; columns over which replicates are pooled.
+    /// Notes: the number of blocks and pairs, and the columns over which replicates are pooled.
     pub fn notes(&self, table: &RawTable, columns: &Columns, wells: &ManyWells) -> Result<Vec<String>> {
         let many = self.drafts.iter().filter(|draft| draft.drugs.len() > 2).count();
         let pairs = self.drafts.len() - many;
         let mut notes = vec![format!(
-            "wells of three or more drugs make {} of their own; {}, where the other drugs are absent, {} scored as such, too",
+            "wells of three or more drugs form {}; {} in wells without the other drugs {} also scored",
             counted(many, "block"),
             counted(pairs, "pair"),
             if pairs == 1 { "is" } else { "are" }
@@ -229,7 +230,8 @@ impl ManyBlocks {
         self.drafts.iter().map(fellow).collect()
     }
 
-    /// The blocks of two drugs and those of more, and how many had doses set to nominal ones. `inhibitions` are in percent, NaN where missing.
+    /// The blocks of two drugs, the blocks of more drugs, and the number of blocks whose doses were set to nominal
+    /// doses. `inhibitions` are in percent, NaN where missing.
     pub fn blocks(self, wells: &ManyWells, inhibitions: &[f64]) -> (Vec<Block>, Vec<MultiBlock>, usize) {
         let (mut pairs, mut many, mut jittered) = (Vec::new(), Vec::new(), 0);
         for (draft, cell_line) in self.drafts.into_iter().zip(self.cell_lines) {
@@ -263,7 +265,8 @@ impl ManyBlocks {
     }
 }
 
-/// The pairs of drugs in rows, and the sets of three or more that are not part of a larger one; in the order of the drugs.
+/// The pairs of drugs in rows, and the sets of three or more that are not part of a larger set, in the order of the
+/// drugs.
 fn sets_of(wells: &ManyWells, rows: &[usize]) -> Vec<Vec<usize>> {
     let mut sets: Vec<Vec<usize>> =
         rows.iter().map(|row| wells.set(*row)).filter(|set| set.len() > 1).collect();
@@ -276,8 +279,8 @@ fn sets_of(wells: &ManyWells, rows: &[usize]) -> Vec<Vec<usize>> {
     sets.iter().filter(kept).cloned().collect()
 }
 
-/// The error of a table without a well of two drugs.
+/// The error for a table without a well of two drugs.
 pub(super) fn no_pair(table: &RawTable) -> Error {
     Error::data(format!("{}: no row has two drugs", table.label()))
-        .help("a matrix needs wells of both drugs together; fit drugs alone with halfmax fit-curves")
+        .help("a matrix needs wells of both drugs together; fit drugs alone as curves (`halfmax fit-curves`)")
 }

@@ -9,20 +9,20 @@ use crate::names::{drug_key, harmonise};
 use crate::readings::Readings;
 use crate::report::counted;
 
-/// What became of the readings of drugs alone.
+/// The result of joining the readings of drugs alone.
 #[derive(Clone, Debug, Default)]
 pub struct JoinedSingleAgents {
-    /// Blocks that have got readings, and how many these are. One reading can serve several blocks.
+    /// The number of blocks that received readings, and the number of readings. One reading can serve several blocks.
     blocks: usize,
     readings: usize,
-    /// Doses taken for one of the block's from which they differ by less than 4 %.
+    /// The number of doses set to a dose of the block, because they differ from it by less than 4 %.
     near: usize,
     /// Drugs of blocks without a curve in the table.
     without: Vec<String>,
 }
 
 impl JoinedSingleAgents {
-    /// What to say of it.
+    /// Notes on the join.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = vec![format!(
             "{} of drugs alone joined to {} by cell line and drug",
@@ -31,13 +31,13 @@ impl JoinedSingleAgents {
         )];
         if self.near > 0 {
             notes.push(format!(
-                "{} of drugs alone at doses within 4 % of one of the block's are taken at that dose",
+                "{} of drugs alone within 4 % of a dose of the block are assigned to that dose",
                 counted(self.near, "reading")
             ));
         }
         if !self.without.is_empty() {
             notes.push(format!(
-                "the table of drugs alone has no curve of {}: {}",
+                "the table of drugs alone has no curve for {}: {}",
                 counted(self.without.len(), "drug"),
                 listed(&self.without, 5)
             ));
@@ -46,11 +46,11 @@ impl JoinedSingleAgents {
     }
 }
 
-/// Adds the readings of drugs alone to every block of the same cell line and drug. A block without a cell line takes those of the only one that
-/// the table has.
+/// Adds the readings of drugs alone to every block of the same cell line and drug. A block without a cell line takes
+/// the readings of the table's only cell line.
 ///
 /// # Errors
-/// If a block has no cell line and the table has several, or no block has a drug that the table has in its cell line.
+/// If a block has no cell line and the table has several, or if no block shares a drug and a cell line with the table.
 pub fn join_single_agents(found: &mut Matrices, readings: &Readings) -> Result<JoinedSingleAgents> {
     let mut curves: HashMap<(String, String), Vec<usize>> = HashMap::new();
     let mut lines: Vec<String> = Vec::new();
@@ -69,7 +69,7 @@ pub fn join_single_agents(found: &mut Matrices, readings: &Readings) -> Result<J
             "block {id} names no cell line, and the table of drugs alone has {}",
             counted(lines.len(), "cell line")
         ))
-        .help("add a column of cell lines to the matrices, or give a table of one cell line")),
+        .help("add a column of cell lines to the matrices, or use a table of one cell line")),
     };
     let alone = |line: &str, drug: &str| -> Option<Vec<(f64, f64)>> {
         let own = curves.get(&(line.to_owned(), drug_key(drug)))?;
@@ -113,8 +113,8 @@ pub fn join_single_agents(found: &mut Matrices, readings: &Readings) -> Result<J
     }
     if joined.blocks == 0 {
         let why = listed(&joined.without, 3);
-        return Err(Error::data(format!("the table of drugs alone has none of the drugs: {why}"))
-            .help("cell lines and drugs must be named alike in both tables"));
+        return Err(Error::data(format!("the table of drugs alone contains no drug of the blocks: {why}"))
+            .help("use the same names of cell lines and drugs in both tables"));
     }
     Ok(joined)
 }
@@ -133,7 +133,7 @@ impl JoinedSingleAgents {
         self.blocks += usize::from(readings > 0);
     }
 
-    /// The block's dose that is meant.
+    /// The dose of the block nearest to `dose` within the tolerance, else `dose`.
     fn nominal(&mut self, dose: f64, doses: &[f64]) -> f64 {
         let apart = |other: &f64| (dose / other).ln().abs();
         let nearest = doses.iter().filter(|other| **other > 0.0).min_by(|a, b| apart(a).total_cmp(&apart(b)));

@@ -1,4 +1,4 @@
-//! Tables that say which names and ids are of one cell line.
+//! Annotations: tables that link the names and ids of each cell line.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -12,12 +12,12 @@ use crate::open::read_table;
 use crate::report::{FileReport, FileShape, grouped};
 use crate::table::RawTable;
 
-/// An annotation that was added, and what is to be known of it.
+/// An annotation that was added, with a report.
 #[derive(Clone, Debug)]
 pub struct Annotation {
     /// The file.
     pub table: RawTable,
-    /// What it holds, and what of it contradicts itself or what was known before.
+    /// Its content, its inner contradictions, and its contradictions to earlier knowledge.
     pub report: FileReport,
 }
 
@@ -29,24 +29,25 @@ struct Row {
     tissue: Option<String>,
 }
 
-/// What of an annotation contradicts itself or what was known before.
+/// Contradictions within an annotation or to earlier knowledge.
 #[derive(Default)]
 struct Conflicts {
-    /// Rows whose ids are of several lines.
+    /// Rows whose ids belong to several lines.
     ids: Vec<String>,
-    /// Names and aliases that are names of other lines.
+    /// Names and aliases that already name other lines.
     names: BTreeSet<String>,
-    /// Names that two lines with different ids have.
+    /// Names that two lines with different ids share.
     lines: Vec<String>,
 }
 
 impl CellLines {
-    /// Adds the cell lines, names and ids of a table. Columns are recognised by their names and by what they hold: names
-    /// (`cell_line`, `CellLineName`, `model_name`, `Sample Name`, …), COSMIC, Sanger (SIDM), DepMap (ACH) and Cellosaurus (CVCL)
-    /// ids, CCLE names, synonyms (separated by semicolons), tissues. So DepMap's `Model.csv` and `sample_info.csv`,
-    /// Sanger's `model_list`, CCLE's `Cell_lines_annotations` and GDSC's `Cell_Lines_Details` are read as they are published.
+    /// Adds the cell lines, names and ids of a table. Columns are recognised by their names and by what they hold:
+    /// names (`cell_line`, `CellLineName`, `model_name`, `Sample Name`, …), COSMIC, Sanger (SIDM), DepMap (ACH) and
+    /// Cellosaurus (CVCL) ids, CCLE names, synonyms (separated by semicolons), tissues. Therefore DepMap's `Model.csv`
+    /// and `sample_info.csv`, Sanger's `model_list`, CCLE's `Cell_lines_annotations` and GDSC's `Cell_Lines_Details`
+    /// are read as they are published.
     ///
-    /// Ids beat names and names beat aliases: a known COSMIC id says which line a row is of.
+    /// Ids take precedence over names, and names over aliases: a known COSMIC id identifies the line of a row.
     ///
     /// # Errors
     /// If the file cannot be read, or has no column of names or ids.
@@ -56,7 +57,7 @@ impl CellLines {
         Ok(Annotation { table, report })
     }
 
-    /// Adds the cell lines, names and ids of a table that is open.
+    /// Adds the cell lines, names and ids of an open table.
     ///
     /// # Errors
     /// If it has no column of names or ids.
@@ -89,13 +90,13 @@ impl CellLines {
         Ok(report(table, &columns, &placed, conflicts))
     }
 
-    /// Whether a text is a COSMIC id that is known.
+    /// Whether a text is a known COSMIC id.
     pub(super) fn is_cosmic_id(&self, text: &str) -> bool {
         text.bytes().all(|byte| byte.is_ascii_digit()) && self.by_database_id.contains_key(text)
     }
 
-    /// The line that a row is of: by its ids, COSMIC's first, else by its name, else by an alias that is not the name of another
-    /// row, else a new one. `before` is how many lines there were before the annotation.
+    /// The line of a row: by its ids (COSMIC first), else by its name, else by an alias that is not the name of another
+    /// row, else a new line. `before` is the number of lines before the annotation.
     fn line_of(
         &mut self,
         row: &Row,
@@ -143,7 +144,7 @@ impl CellLines {
         }
     }
 
-    /// The line that a name is of: of those that were there before, or a row above that is spelt the same.
+    /// The line of a name: a line from before the annotation, or a row above with the same spelling.
     fn known(&self, name: &str, before: usize) -> Option<usize> {
         match self.resolve(name, Punctuation::Kept) {
             Identity::Known(line) if line < before => Some(line),
@@ -160,7 +161,7 @@ impl CellLines {
         }
     }
 
-    /// Whether a row has another id of some database than the line that its name is of.
+    /// Whether a row and the line of its name have different ids in some database.
     fn contradicts(&self, line: usize, row: &Row) -> bool {
         let has = |ids: &[(IdKind, String)], wanted: &(IdKind, String)| ids.contains(wanted);
         row.ids.iter().any(|own| {
@@ -189,7 +190,7 @@ impl CellLines {
         !names.is_empty() && !names.contains(&line)
     }
 
-    /// Gives a line a name, unless that is a name of a line that was there before.
+    /// Gives a line a name, unless a line from before the annotation has this name.
     fn claim_name(&mut self, name: &str, line: usize, before: usize, conflicts: &mut Conflicts) {
         let key = harmonise(name);
         if key.is_empty() {
@@ -250,9 +251,9 @@ fn report(
         }
     };
     note("rows whose ids belong to several cell lines: the COSMIC id is used", &conflicts.ids);
-    note("cell lines of one name with different ids, kept apart", &conflicts.lines);
+    note("cell lines of one name with different ids, kept separate", &conflicts.lines);
     let names: Vec<String> = conflicts.names.into_iter().collect();
-    note("names and ids that belong to another cell line already, not moved", &names);
+    note("names and ids that already belong to another cell line, not moved", &names);
     let lines: BTreeSet<usize> = placed.iter().flatten().copied().collect();
     FileReport {
         shape: FileShape::of(table, "annotation"),

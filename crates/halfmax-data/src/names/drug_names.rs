@@ -1,8 +1,8 @@
-//! Names of drugs.
+//! Names of drugs: the form for comparisons, SMILES used as names, and the names that R makes.
 
-/// The form of a drug's name in which spellings are compared: lower case, without blanks, hyphens and underscores, unless
-/// they stand between two digits. Parentheses, signs and all else stay: `Nutlin-3a (-)` is not `Nutlin-3a (+)`. A drug that
-/// is called by its structure keeps it as it is: `c1ccccc1O` is phenol, `C1CCCCC1O` cyclohexanol.
+/// The form of a drug's name in which spellings are compared: lower case, without blanks, hyphens and underscores,
+/// unless they stand between two digits. Parentheses, signs and all other characters stay: `Nutlin-3a (-)` is not
+/// `Nutlin-3a (+)`. A name that is a structure stays unchanged: `c1ccccc1O` is phenol, `C1CCCCC1O` cyclohexanol.
 ///
 /// ```
 /// use halfmax_data::drug_key;
@@ -14,7 +14,7 @@ pub fn drug_key(name: &str) -> String {
     if is_smiles(name) {
         return name.to_owned();
     }
-    // A hyphen that stands alone in parentheses is a sign of optical rotation, not punctuation.
+    // A single hyphen in parentheses is a sign of optical rotation, not punctuation.
     let marked =
         name.replace("(-)", "(minus)").replace("(\u{2212})", "(minus)").replace("(+/-)", "(plusminus)");
     let mut key = String::with_capacity(marked.len());
@@ -33,7 +33,7 @@ pub fn drug_key(name: &str) -> String {
     key
 }
 
-/// Whether a name is written as a structure: atoms, bonds and rings only, and enough of them that no name looks so.
+/// Whether a name is a structure: only atoms, bonds and rings, and more of them than an ordinary name could contain.
 pub(crate) fn is_smiles(name: &str) -> bool {
     let bytes = name.as_bytes();
     let (mut at, mut atoms, mut marks) = (0, 0, 0);
@@ -70,7 +70,7 @@ pub(crate) fn is_smiles(name: &str) -> bool {
     name.len() >= 5 && atoms >= 3 && (marks > 0 || atoms >= 5)
 }
 
-/// What R makes of a name that is to name a column: an X before a digit, and a full stop for each sign.
+/// The column name that R makes from a name: an X before a digit, and a full stop for each sign.
 pub(crate) fn made_by_r(name: &str) -> String {
     let x = name.starts_with(|c: char| c.is_ascii_digit() || c == '_');
     let dotted = name.chars().map(|c| if c.is_alphanumeric() || matches!(c, '.' | '_') { c } else { '.' });

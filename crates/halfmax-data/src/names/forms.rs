@@ -1,8 +1,8 @@
-//! Spellings that files make of names and ids of cell lines: prefixes, suffixes, and what R and tables of numbers do to them.
+//! Spelling variants of cell-line names and ids: prefixes, suffixes, and changes by R and by numeric tables.
 
 use super::ids::{ccle_name, without_decimal_zero};
 
-/// What a file did to a name.
+/// How a file changed a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Form {
     /// `905949.0` for `905949`.
@@ -18,7 +18,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// How a note begins that lists names of this form.
+    /// The beginning of a note that lists names of this form.
     pub(crate) fn note(self) -> &'static str {
         match self {
             Self::DecimalZero => "ids read without the .0 of a table of numbers",
@@ -35,7 +35,7 @@ impl Form {
 pub(crate) struct Plainer<'a> {
     pub text: &'a str,
     pub form: Form,
-    /// The prefix that was taken off; empty without one.
+    /// The removed prefix; empty without a prefix.
     pub prefix: &'a str,
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn plainer(name: &str) -> Vec<Plainer<'_>> {
     found
 }
 
-/// A prefix of letters that a separator ends, or a word for COSMIC ids, before five digits or more.
+/// A prefix before five or more digits: letters with a separator, or a word for COSMIC ids.
 fn id_prefix(name: &str) -> Option<(&str, &str)> {
     let at = name.find(|c: char| c.is_ascii_digit())?;
     let (prefix, id) = name.split_at(at);

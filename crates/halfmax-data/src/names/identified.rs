@@ -1,4 +1,4 @@
-//! The names of one file, resolved.
+//! The resolved cell-line names of one file.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -9,25 +9,25 @@ use super::unlisted::Meant;
 use super::{CellLines, Identity, Punctuation};
 use crate::report::grouped;
 
-/// The names of one file, resolved.
+/// The resolved cell-line names of one file.
 #[derive(Clone, Debug, Default)]
 pub struct Identified {
-    /// For each name its id; `None` where it is missing or ambiguous.
+    /// The id of each name; `None` if the name is missing or ambiguous.
     pub ids: Vec<Option<String>>,
-    /// The different names that could mean several lines, each with those lines.
+    /// The distinct ambiguous names, each with the lines it could mean.
     pub ambiguous: BTreeMap<String, Vec<String>>,
-    /// The different ids that no annotation knows.
+    /// The distinct ids that no annotation knows.
     pub unknown: BTreeSet<String>,
-    /// How many different ids an annotation knows.
+    /// The number of distinct ids that an annotation knows.
     pub known: usize,
-    /// For each id what the file calls it.
+    /// The spellings of each id in the file.
     pub spellings: BTreeMap<String, BTreeSet<String>>,
-    /// For each plainer spelling that was needed to know them, the names and ids.
+    /// The names and ids that were recognised by a plainer spelling, grouped by its form.
     pub read_as: BTreeMap<Form, BTreeMap<String, String>>,
 }
 
 impl Identified {
-    /// What a reader should know of how the names were read, as sentences.
+    /// Notes on how the names were read.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for (form, names) in &self.read_as {
@@ -42,22 +42,22 @@ impl Identified {
             .collect();
         if !together.is_empty() {
             notes.push(format!(
-                "spellings of one cell line, as the list of cell lines or the annotation says: {}",
+                "spellings of one cell line, according to the list of cell lines or the annotation: {}",
                 listed(&together, 5)
             ));
         }
         let apart = self.apart();
         if !apart.is_empty() {
             notes.push(format!(
-                "names that differ in punctuation or case only are different cell lines here: {}; an annotation with \
-                 synonyms brings them together",
+                "names that differ only in punctuation or case count as different cell lines here: {}; an annotation with \
+                 synonyms merges them",
                 listed(&apart, 5)
             ));
         }
         notes
     }
 
-    /// The unknown names that share their letters and digits with another one.
+    /// The unknown names that share their letters and digits with another unknown name.
     fn apart(&self) -> Vec<String> {
         let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for id in &self.unknown {
@@ -68,11 +68,11 @@ impl Identified {
 }
 
 impl CellLines {
-    /// Resolves the names of one file. Where none of them shows punctuation or a lower-case letter, they were stripped,
-    /// and a name such as `TT` may stand for `TT` or `T-T`: it is then ambiguous.
+    /// Resolves the names of one file. If no name has punctuation or a lower-case letter, the file stripped them. A
+    /// name such as `TT` may then mean `TT` or `T-T` and is ambiguous.
     ///
-    /// Prefixes and suffixes of names and ids (`COSMIC_905949`, `X697`, `A549_LUNG`) are taken off where the plain name is
-    /// unknown and what is left is known. Unknown names that differ in punctuation or case only stay apart.
+    /// Prefixes and suffixes of names and ids (`COSMIC_905949`, `X697`, `A549_LUNG`) are removed if the full name is
+    /// unknown and the rest is known. Unknown names that differ only in punctuation or case stay separate.
     pub fn identify(&self, names: &[Option<String>]) -> Identified {
         let punctuation = Punctuation::of(names.iter().flatten().map(String::as_str));
         let distinct: HashSet<&str> = names.iter().flatten().map(|name| name.trim()).collect();
@@ -135,7 +135,7 @@ impl CellLines {
         result
     }
 
-    /// For each prefix before numbers how many of its names are COSMIC ids, and how many there are.
+    /// For each prefix before numbers, the number of its names that are COSMIC ids, and the number of all its names.
     fn prefixes<'a>(
         &self,
         names: &BTreeSet<&'a str>,

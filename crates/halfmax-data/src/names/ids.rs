@@ -1,8 +1,8 @@
-//! Kinds of ids that cell lines have in public data.
+//! Kinds of cell-line ids in public data.
 
 use std::fmt;
 
-/// What kind of id or name a text is.
+/// The kind of an id or name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum IdKind {
     /// `905949`
@@ -43,7 +43,7 @@ impl IdKind {
         }
     }
 
-    /// The kind of most of these texts; of as many, the first.
+    /// The most frequent kind among these texts; the first kind in a tie.
     pub fn of_most<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
         let mut counts: Vec<(Self, usize)> = Vec::new();
         for kind in texts.map(Self::of) {
@@ -69,7 +69,7 @@ impl fmt::Display for IdKind {
     }
 }
 
-/// What says which ids and names are of one cell line, for an error of files that have nothing in common.
+/// Help for files without common cell lines: an annotation that links their ids and names.
 pub(crate) fn linking_annotation(first: IdKind, second: IdKind) -> String {
     let has = |kind| first == kind || second == kind;
     let (file, columns) = if has(IdKind::Sanger) {
@@ -83,10 +83,10 @@ pub(crate) fn linking_annotation(first: IdKind, second: IdKind) -> String {
     } else {
         ("a table of your own", "cell_line, synonyms")
     };
-    format!("give {file} ({columns}) as data.annotation: it says which ids and names are of one cell line")
+    format!("set data.annotation to {file} ({columns}), which links the ids and names of each cell line")
 }
 
-/// The number in `905949.0`, which tables of numbers with gaps make of `905949`.
+/// The number in `905949.0`, the form of `905949` in numeric tables with missing values.
 pub(crate) fn without_decimal_zero(text: &str) -> Option<&str> {
     let (whole, rest) = text.split_once('.')?;
     let digits = !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
@@ -141,7 +141,7 @@ const CCLE_TISSUES: [&str; 44] = [
     "CNS",
 ];
 
-/// The name in `A549_LUNG`. What follows the name must be a tissue of CCLE: `MCF7_TAMR` is another line than MCF7.
+/// The name in `A549_LUNG`. The suffix must be a tissue of CCLE: `MCF7_TAMR` is not MCF7.
 pub(crate) fn ccle_name(text: &str) -> Option<&str> {
     let (name, tissue) = text.split_once('_')?;
     let tissue = tissue.to_ascii_uppercase();

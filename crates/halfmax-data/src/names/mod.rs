@@ -1,4 +1,4 @@
-//! Names of cell lines and drugs: which spellings mean the same thing, and which only look as if they did.
+//! Names of cell lines and drugs: which spellings mean the same entity, and which only look alike.
 
 mod annotation;
 mod drug_names;
@@ -25,8 +25,8 @@ pub(crate) use ids::{IdKind, linking_annotation, without_decimal_zero};
 use forms::plainer;
 use unlisted::Unlisted;
 
-/// Other names of cell lines of the list, by their COSMIC ids. The last 19 are what GDSC's tables of responses call lines
-/// that its list of cell lines calls otherwise (H2369, NCI-SNU-1).
+/// Other names of cell lines of the list, by their COSMIC ids. The last 19 are names in GDSC's response tables that
+/// differ from its list of cell lines (H2369, NCI-SNU-1).
 const SYNONYMS: [(&str, &str); 30] = [
     ("786-O", "905947"),
     ("A549/ATCC", "905949"),
@@ -60,7 +60,7 @@ const SYNONYMS: [(&str, &str); 30] = [
     ("SNU-5", "908445"),
 ];
 
-/// The form of a name in which spellings are compared: upper-case letters and digits only.
+/// The form of a name for comparisons: only upper-case letters and digits.
 ///
 /// ```
 /// assert_eq!(halfmax_data::harmonise("NCI-H226"), "NCIH226");
@@ -69,24 +69,24 @@ pub fn harmonise(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
 }
 
-/// The cell lines that are known by name: GDSC's 1,001, what annotations add, and what other files of a join have.
+/// The known cell lines: GDSC's 1,001 lines, the lines of annotations, and the lines of other files in a join.
 #[derive(Clone, Debug, Default)]
 pub struct CellLines {
     lines: Vec<CellLine>,
-    /// For each line its ids in public databases.
+    /// The ids of each line in public databases.
     ids_of: Vec<Vec<(IdKind, String)>>,
-    /// For each id of public databases, harmonised, its line.
+    /// The line of each harmonised id of a public database.
     by_database_id: HashMap<String, usize>,
-    /// For each name as it is spelt the lines.
+    /// The lines of each name in its exact spelling.
     by_spelling: HashMap<String, Vec<usize>>,
-    /// For each harmonised name the lines.
+    /// The lines of each harmonised name.
     by_key: HashMap<String, Claims>,
-    /// For each id of halfmax's tables its line.
+    /// The line of each id in halfmax's tables.
     by_id: HashMap<String, usize>,
     unlisted: Unlisted,
 }
 
-/// The lines that have a name. Names beat aliases.
+/// The lines that have a name. Names take precedence over aliases.
 #[derive(Clone, Debug, Default)]
 struct Claims {
     names: Vec<usize>,
@@ -99,33 +99,33 @@ impl Claims {
     }
 }
 
-/// What is known of one cell line.
+/// A known cell line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CellLine {
     /// The official name.
     pub name: String,
-    /// The id in halfmax's tables: the harmonised name, or the official one where two lines share the harmonised form.
+    /// The id in halfmax's tables: the harmonised name, or the official name if two lines share the harmonised form.
     pub id: String,
-    /// The tissue, where known.
+    /// The tissue, if known.
     pub tissue: Option<String>,
-    /// The COSMIC id, where known: no two lines share one.
+    /// The COSMIC id, if known. No two lines share an id.
     pub cosmic: Option<String>,
 }
 
-/// What a name stands for.
+/// The meaning of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// A line of the annotation, by its position.
     Known(usize),
-    /// A line that no annotation knows; the id is its harmonised name.
+    /// A line that no annotation knows; the value is its id, the harmonised name.
     Unknown(String),
-    /// Several lines could be meant: their names.
+    /// The name could mean several lines, listed here.
     Ambiguous(Vec<String>),
     /// The name holds no letter or digit.
     Nameless,
 }
 
-/// What a name stands for, and by which plainer spelling it was found.
+/// The meaning of a name, and the plainer spelling that found it.
 struct Found<'a> {
     identity: Identity,
     forms: Vec<(Form, &'a str)>,
@@ -135,7 +135,7 @@ impl CellLines {
     /// The cell lines that come with halfmax.
     ///
     /// # Errors
-    /// None in practice: the list is part of the program.
+    /// Never in practice, because the list is part of the program.
     pub fn embedded() -> Result<Self> {
         let mut lines = Self::default();
         let table = read_bytes("cell-lines/cosmic.csv.gz", halfmax_datasets::COSMIC_CELL_LINES)?;
@@ -148,7 +148,8 @@ impl CellLines {
         Ok(lines)
     }
 
-    /// Makes the cell lines of another file of a join known, by what the file calls them, so that names meet that no annotation has.
+    /// Adds the cell lines of another file in a join under the names of that file. So names match that no annotation
+    /// has.
     pub fn learn(&mut self, file: &Identified) {
         for (id, spellings) in &file.spellings {
             if !self.by_id.contains_key(id) {
@@ -160,7 +161,7 @@ impl CellLines {
     /// The cell lines that come with halfmax and those of a table, by their ids.
     ///
     /// # Errors
-    /// None in practice, as [`CellLines::embedded`].
+    /// Never in practice, as for [`CellLines::embedded`].
     pub fn with_ids<'a>(ids: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         let mut lines = Self::embedded()?;
         for id in ids.into_iter().collect::<BTreeSet<&str>>() {
@@ -181,7 +182,7 @@ impl CellLines {
         self.by_id.get(id).map(|line| &self.lines[*line])
     }
 
-    /// What one name stands for, given whether the file it is from keeps the punctuation of its names.
+    /// The meaning of a name, given whether its file keeps the punctuation of names.
     pub fn resolve(&self, name: &str, punctuation: Punctuation) -> Identity {
         self.find(name.trim(), punctuation).identity
     }
@@ -194,7 +195,7 @@ impl CellLines {
         self.by_a_plainer_spelling(name, punctuation).unwrap_or(Found { identity, forms: Vec::new() })
     }
 
-    /// What a name stands for as it is spelt. Ids beat names, and names beat aliases.
+    /// The meaning of a name in its exact spelling. Ids take precedence over names, and names over aliases.
     fn as_it_is(&self, name: &str, punctuation: Punctuation) -> Identity {
         let key = harmonise(name);
         if key.is_empty() {
@@ -221,7 +222,7 @@ impl CellLines {
         lines.iter().map(|line| self.lines[*line].name.clone()).collect()
     }
 
-    /// Takes prefixes and suffixes off an unknown name, two at most, until a known one is left.
+    /// Removes at most two prefixes or suffixes from an unknown name, until a known name is left.
     fn by_a_plainer_spelling<'a>(&self, name: &'a str, punctuation: Punctuation) -> Option<Found<'a>> {
         let mut reached: Vec<(&'a str, Vec<(Form, &'a str)>)> = vec![(name, Vec::new())];
         for _ in 0..2 {
@@ -245,7 +246,7 @@ impl CellLines {
         None
     }
 
-    /// What a plainer spelling stands for, if that is known. What was an id before its prefix is no name after it.
+    /// The meaning of a plainer spelling, if it is known. A text with an id prefix can only be an id, not a name.
     fn known_for(&self, text: &str, forms: &[(Form, &str)], punctuation: Punctuation) -> Option<Identity> {
         if forms.iter().any(|(form, _)| *form == Form::IdPrefix) {
             let id = without_decimal_zero(text).unwrap_or(text);
@@ -258,8 +259,9 @@ impl CellLines {
         }
     }
 
-    /// How many of these names are of known cell lines, ambiguous ones included: of the list, an annotation, or another file
-    /// of the join. Short numbers (`697`) count only among names of other lines, since rows and columns are numbered, too.
+    /// Counts the names of known cell lines, including ambiguous names. Known lines come from the list, an annotation,
+    /// or another file of the join. Short numbers (`697`) count only among names of other lines, because rows and
+    /// columns are also numbered.
     pub fn count_known<'a>(&self, names: impl Iterator<Item = &'a str>) -> usize {
         let (mut known, mut numbers, mut others) = (0, 0, 0);
         for name in names.map(str::trim) {
@@ -276,7 +278,7 @@ impl CellLines {
                 (false, _) => {}
             }
         }
-        // Numbers are names of lines where at least every other of the remaining names is one.
+        // Numbers count as names of lines if at least half of the other names are known lines.
         if others > 0 && 2 * known >= others { known + numbers } else { known }
     }
 
@@ -298,7 +300,7 @@ impl CellLines {
         }
     }
 
-    /// Gives lines that share a harmonised name their official names as ids.
+    /// Uses official names as ids for lines that share a harmonised name.
     fn name_apart(&mut self) {
         for claims in self.by_key.values().filter(|claims| claims.names.len() > 1) {
             for line in &claims.names {
@@ -330,7 +332,7 @@ pub enum Punctuation {
 }
 
 impl Punctuation {
-    /// Judges from all names of a file. Numbers alone (COSMIC ids) say nothing.
+    /// Judges all names of a file. Bare numbers (COSMIC ids) give no evidence.
     pub fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let shows = |name: &str| name.chars().any(|c| !(c.is_ascii_uppercase() || c.is_ascii_digit()));
         let mut names = names;

@@ -1,4 +1,4 @@
-//! What the columns of an annotation of cell lines hold, by their names and by what is in them.
+//! The roles of the columns of a cell-line annotation, by their names and contents.
 
 use halfmax_core::{Error, Result, listed};
 
@@ -7,10 +7,10 @@ use super::ids::{IdKind, without_decimal_zero};
 use crate::orientation::word;
 use crate::table::RawTable;
 
-/// What a column of an annotation holds.
+/// The role of an annotation's column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// The names of the lines, as they are spelt.
+    /// The names of the lines, as spelt.
     Name,
     /// Other names.
     Alias,
@@ -19,7 +19,7 @@ pub(super) enum Role {
     Tissue,
 }
 
-/// A column and what it holds.
+/// A column and its role.
 #[derive(Clone, Debug)]
 pub(super) struct RoleColumn {
     pub role: Role,
@@ -27,7 +27,7 @@ pub(super) struct RoleColumn {
     pub texts: Vec<Option<String>>,
 }
 
-/// Names of columns of names, best first; only letters and digits matter.
+/// Column names for cell-line names, best first. Only letters and digits matter.
 const NAMES: [&str; 13] = [
     "celllinename",
     "cellline",
@@ -76,10 +76,10 @@ const TISSUES: [&str; 13] = [
     "primarysite",
 ];
 
-/// What says that a column is of another line than the row's.
+/// Words in a column name that refer to another line than the row's own.
 const RELATIVES: [&str; 7] = ["parent", "matched", "control", "normal", "derived", "related", "patient"];
 
-/// The columns of an annotation that are used, names first.
+/// The used columns of an annotation, names first.
 ///
 /// # Errors
 /// If no column holds names or ids of cell lines.
@@ -114,7 +114,7 @@ pub(super) fn roles(table: &RawTable, lines: &CellLines) -> Result<Vec<RoleColum
             listed(table.names(), 12)
         ))
         .help(
-            "an annotation has a column cell_line and further names or ids of it: synonyms, COSMIC_ID, SANGER_MODEL_ID, \
+            "add a column cell_line and columns of further names or ids: synonyms, COSMIC_ID, SANGER_MODEL_ID, \
              depmap_id, RRID, CCLE_ID",
         ));
     }
@@ -126,7 +126,7 @@ fn is_relative(word: &str) -> bool {
     RELATIVES.iter().any(|relative| word.contains(relative))
 }
 
-/// The share of the values that are there for which something holds; 0 without any.
+/// The fraction of the non-missing values that fulfil a condition; 0 if all are missing.
 fn share(texts: &[Option<String>], holds: impl Fn(&str) -> bool) -> f64 {
     let (mut all, mut count) = (0_usize, 0_usize);
     for text in texts.iter().flatten() {
@@ -136,7 +136,8 @@ fn share(texts: &[Option<String>], holds: impl Fn(&str) -> bool) -> f64 {
     if all == 0 { 0.0 } else { count as f64 / all as f64 }
 }
 
-/// Whether a column holds ids of a kind. COSMIC ids are mere numbers: the column must be called so, or know many of them.
+/// Whether a column holds ids of a kind. COSMIC ids are bare numbers, so the column name must say so, or many of the
+/// ids must be known.
 fn holds_ids(kind: IdKind, word: &str, texts: &[Option<String>], lines: &CellLines) -> bool {
     if is_relative(word) {
         return false;
@@ -153,7 +154,8 @@ fn holds_ids(kind: IdKind, word: &str, texts: &[Option<String>], lines: &CellLin
     numbers >= 0.8 && (word.contains("cosmic") || share(texts, known) >= 0.5)
 }
 
-/// The column of names: of those that are called so the one with the most known lines, else any with many.
+/// The column of names: among columns with a fitting name the one with the most known lines, else any column with many
+/// known lines.
 fn name_column(
     table: &RawTable,
     words: &[String],
@@ -185,7 +187,7 @@ fn name_column(
     }
 }
 
-/// The names or ids in one cell.
+/// The names or ids in one cell of the table.
 pub(super) fn several(text: &str) -> impl Iterator<Item = &str> {
     text.split([';', '|']).flat_map(|part| part.split(", ")).map(str::trim).filter(|part| !part.is_empty())
 }

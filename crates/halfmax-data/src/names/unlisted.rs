@@ -1,4 +1,4 @@
-//! Cell lines that no annotation knows: which spellings of theirs mean the same line.
+//! Cell lines that no annotation knows: which spellings mean the same line.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,21 +6,21 @@ use super::forms::plainer;
 use super::harmonise;
 use super::ids::without_decimal_zero;
 
-/// The names of unlisted lines that the files of a join have had so far.
+/// The names of unlisted lines in the files of a join so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unlisted {
-    /// For each harmonised name the spellings, each with its id.
+    /// The spellings of each harmonised name, each with its id.
     by_key: HashMap<String, Vec<(String, String)>>,
-    /// For plainer spellings of these names, harmonised, the ids.
+    /// The ids of each harmonised plainer spelling of these names.
     plainer: HashMap<String, BTreeSet<String>>,
 }
 
-/// What an unlisted name stands for.
+/// The meaning of an unlisted name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Meant {
-    /// The line of this id.
+    /// The line with this id.
     Id(String),
-    /// One of several spellings that differ in more than punctuation.
+    /// Ambiguous: several spellings that differ in more than punctuation.
     OneOf(Vec<String>),
 }
 
@@ -30,7 +30,7 @@ enum Collision {
     None,
     /// They differ in punctuation or case: `PDX 3` and `pdx3`.
     Alike,
-    /// They set digits apart at different places: `P1-12` and `P11-2`.
+    /// They separate digits at different positions: `P1-12` and `P11-2`.
     Different,
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn key_of(name: &str) -> String {
 }
 
 impl Unlisted {
-    /// Makes the spellings of a file known, by their ids.
+    /// Adds the spellings of an id in a file.
     pub fn learn(&mut self, id: &str, spellings: &BTreeSet<String>) {
         for spelling in spellings {
             let known = self.by_key.entry(key_of(spelling)).or_default();
@@ -59,7 +59,7 @@ impl Unlisted {
         self.by_key.contains_key(&key) || self.plainer.contains_key(&key)
     }
 
-    /// The line of an earlier file that this name can only mean.
+    /// The single line of earlier files that this name can mean.
     pub fn only(&self, name: &str) -> Option<String> {
         let known = self.by_key.get(&key_of(name))?;
         let ids: BTreeSet<&String> = known.iter().map(|(_, id)| id).collect();
@@ -69,8 +69,8 @@ impl Unlisted {
         }
     }
 
-    /// What the unlisted names of one file mean. Names that differ in punctuation or case only are kept apart, unless an
-    /// earlier file has one line that they can all be.
+    /// The meaning of each unlisted name of a file. Names that differ only in punctuation or case stay separate, unless
+    /// an earlier file has a single line that matches all of them.
     pub fn resolve<'a>(&self, names: &BTreeSet<&'a str>) -> BTreeMap<&'a str, Meant> {
         let mut groups: BTreeMap<String, Vec<&'a str>> = BTreeMap::new();
         for name in names {
@@ -114,13 +114,13 @@ impl Unlisted {
     }
 }
 
-/// Whether two spellings set digits apart at different places: `P1-12` is not `P11-2`.
+/// Whether two spellings separate digits at different positions: `P1-12` is not `P11-2`.
 fn gaps_differ(first: &str, second: &str) -> bool {
     let (first, second) = (gaps(first), gaps(second));
     !first.is_empty() && !second.is_empty() && first != second
 }
 
-/// Before which letters and digits, counted from 0, something stands between two digits.
+/// The positions, counted from 0 among letters and digits, at which a separator stands between two digits.
 fn gaps(name: &str) -> Vec<usize> {
     let mut found = Vec::new();
     let (mut count, mut last_digit, mut gap) = (0, false, false);

@@ -1,7 +1,7 @@
-//! Arrow (Feather) files, looked at before they are read: how much memory they ask for.
+//! Checks of Arrow (Feather) files before reading: how much memory they request.
 //!
-//! The reader makes room for what a compressed buffer says it unpacks to, and for what a batch says it holds, before it finds that the bytes
-//! are not there. Format: the Arrow columnar format, "IPC File Format".
+//! The reader allocates the declared unpacked size of a compressed buffer and the declared size of a batch before it
+//! notices that the bytes are missing. Format: the Arrow columnar format, "IPC File Format".
 
 use halfmax_core::{Error, Result};
 use polars_arrow_format::ipc::planus::{self, ReadAsRoot};
@@ -9,37 +9,39 @@ use polars_arrow_format::ipc::{BlockRef, FooterRef, MessageHeaderRef, MessageRef
 
 use super::limit::refuse_beyond_limit;
 
-/// The end of a file: the length of the footer (four bytes), and these.
+/// The file ends with the length of the footer (four bytes) and these bytes.
 const MAGIC: &[u8] = b"ARROW1";
 
-/// More bytes than any file asks for: those of a buffer with a place or a length below 0.
+/// More bytes than any file requests: the size of a buffer with a negative offset or length.
 const NOWHERE: u128 = 1 << 100;
 
-/// A value takes so many bytes in a table, however few it takes in the file: a column of missing values has none, one of truth values a bit each.
+/// The bytes per value in a table. In the file, a value may take less: a column of missing values takes no bytes,
+/// booleans take a bit each.
 const BYTES_PER_VALUE: u128 = 8;
 
-/// Refuses a file whose buffers or values would take more bytes than the limit. What cannot be followed is left for the reader to refuse.
+/// Refuses a file whose buffers or values would take more bytes than the limit. The reader refuses structures that this
+/// check cannot follow.
 ///
 /// # Errors
-/// If they would, or a column is of a type with which the reader cannot read any column.
+/// If the size exceeds the limit, or a column has a type that prevents the reader from reading any column.
 pub(super) fn check(label: &str, bytes: &[u8]) -> Result<()> {
     if let Ok(Some((column, kind))) = unread(bytes) {
         return Err(Error::data(format!(
-            "{label}: column {column:?} holds {kind}, which cannot be read, nor can the file with it"
+            "{label}: column {column:?} holds {kind}; a file with such a column cannot be read"
         ))
         .help("write the file again without the column, or as Parquet"));
     }
     let Ok(Some(asked)) = asked(bytes) else { return Ok(()) };
     if asked >= NOWHERE {
         return Err(Error::data(format!(
-            "{label}: the file is damaged: a buffer in it begins or ends nowhere, or a column has fewer values than none"
+            "{label}: the file is damaged: a buffer has an impossible position, or a column has a negative number of values"
         ))
         .help("copy or download the file again"));
     }
     refuse_beyond_limit(label, asked)
 }
 
-/// The first column of a type that the reader does not know, and what it holds.
+/// The first column of a type that the reader does not know, with a description of the type.
 fn unread(bytes: &[u8]) -> planus::Result<Option<(String, &'static str)>> {
     let Some(schema) = footer(bytes)?.map(|footer| footer.schema()).transpose()?.flatten() else {
         return Ok(None);
@@ -64,7 +66,7 @@ fn footer(bytes: &[u8]) -> planus::Result<Option<FooterRef<'_>>> {
     start.and_then(|start| rest.get(start..)).map(FooterRef::read_as_root).transpose()
 }
 
-/// How many bytes all buffers take that the footer leads to; none where it leads out of the file.
+/// The total size in bytes of all buffers listed in the footer; `None` if the footer points outside the file.
 fn asked(bytes: &[u8]) -> planus::Result<Option<u128>> {
     let Some(footer) = footer(bytes)? else { return Ok(None) };
     let mut sum = 0;
@@ -84,7 +86,7 @@ fn asked_by_block(bytes: &[u8], block: &BlockRef<'_>) -> planus::Result<Option<u
     };
     let Some(message) = bytes.get(offset..).and_then(|rest| rest.get(..length)) else { return Ok(None) };
     let body = bytes.get(offset + length..).unwrap_or_default();
-    // A mark of four bytes, which old files lack, and the length of the message.
+    // A marker of four bytes, which old files lack, and the length of the message.
     let skipped = if message.starts_with(&[0xff; 4]) { 8 } else { 4 };
     let Some(message) = message.get(skipped..) else { return Ok(None) };
     Ok(match MessageRef::read_as_root(message)?.header()? {
@@ -105,7 +107,7 @@ fn asked_by_batch(batch: &RecordBatchRef<'_>, body: &[u8]) -> planus::Result<Opt
         else {
             return Ok(Some(NOWHERE));
         };
-        // A compressed buffer begins with the length that it unpacks to; −1 for one that is not compressed.
+        // A compressed buffer begins with its unpacked length, or −1 if it is not compressed.
         let unpacked = body
             .get(offset..)
             .and_then(|rest| rest.first_chunk::<8>())

@@ -41,10 +41,10 @@ pub(crate) fn read_parquet(label: &str, bytes: &[u8]) -> Result<RawTable> {
     })
 }
 
-/// How many rows a Parquet file says that it has.
+/// The number of rows that a Parquet file declares.
 ///
 /// # Errors
-/// If they are more than a table can have.
+/// If the file declares more rows than a table can have.
 pub(super) fn rows_of_parquet(label: &str, about: &FileMetadata) -> Result<usize> {
     let rows = about.row_groups.iter().map(RowGroupMetadata::num_rows).fold(0, usize::saturating_add);
     let rows = rows.max(about.num_rows);
@@ -52,13 +52,13 @@ pub(super) fn rows_of_parquet(label: &str, about: &FileMetadata) -> Result<usize
         return Ok(rows);
     }
     Err(Error::data(format!(
-        "{label}: the file says that it holds {rows} rows, a table can have {}",
+        "{label}: the file declares {rows} rows, but a table can have at most {}",
         u32::MAX - 1
     ))
-    .help("copy or download the file again; if it has so many rows, split it"))
+    .help("copy or download the file again; if it really has that many rows, split it"))
 }
 
-/// What the pages of the columns that are read unpack to, of one group of rows.
+/// The unpacked size of the pages of one row group, in the columns that are read.
 ///
 /// # Errors
 /// As [`pages::check`].
@@ -72,7 +72,7 @@ pub(super) fn pages_of_group<'a>(
     pages::check(label, size, columns.of_group(group), read)
 }
 
-/// How many bytes the values of a group of rows take in a table, however few they take in the file.
+/// The bytes that the values of a row group take in a table, whatever they take in the file.
 fn bytes_of_values(group: &RowGroupMetadata, columns: &FileColumns) -> Result<u128> {
     let bytes = columns.of_group(group).map(|column| {
         let values = u128::try_from(column.num_values()).unwrap_or(u128::from(u64::MAX));
@@ -81,14 +81,14 @@ fn bytes_of_values(group: &RowGroupMetadata, columns: &FileColumns) -> Result<u1
     Ok(bytes.sum())
 }
 
-/// How many bytes one row takes in a table, in the columns of a Parquet file that are read.
+/// The bytes that one row takes in a table, in the columns of a Parquet file that are read.
 pub(super) fn bytes_per_row(about: &FileMetadata, columns: &FileColumns) -> u128 {
     let own =
         about.schema_descr.columns().iter().filter(|column| columns.reads(column.path_in_schema.first()));
     own.map(|column| bytes_per_value(column.descriptor.primitive_type.physical_type)).sum()
 }
 
-/// How many bytes a value takes at least.
+/// The least number of bytes that a value takes.
 fn bytes_per_value(kind: PhysicalType) -> u128 {
     match kind {
         PhysicalType::FixedLenByteArray(length) => (length as u128).max(8),
@@ -97,16 +97,16 @@ fn bytes_per_value(kind: PhysicalType) -> u128 {
 }
 
 pub(super) fn cut_short(label: &str) -> Error {
-    Error::data(format!("{label}: the Parquet file is cut short")).help("copy or download the file again")
+    Error::data(format!("{label}: the Parquet file is truncated")).help("copy or download the file again")
 }
 
 pub(crate) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
     if bytes.starts_with(b"FEA1") {
         return Err(Error::data(format!(
-            "{label}: this is the first version of Feather, which is not read any more"
+            "{label}: this is a Feather file of version 1, which is not supported"
         ))
         .help(
-            "write it again: arrow::write_feather(x, \"file.feather\") or frame.to_feather(\"file.feather\")",
+            "write it again in version 2: arrow::write_feather(x, \"file.feather\") or frame.to_feather(\"file.feather\")",
         ));
     }
     super::arrow::check(label, bytes)?;
@@ -119,13 +119,14 @@ pub(crate) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
     })
 }
 
-/// The columns of a file: those that are read, and those whose values are neither numbers nor texts, which are set aside unread.
+/// The columns of a file: columns to read, and columns with values other than numbers or texts, which are set aside
+/// unread.
 pub(super) struct FileColumns {
-    /// For each column its name, and what it holds if it is set aside.
+    /// The name of each column, and a description of its type if it is set aside.
     all: Vec<(String, Option<String>)>,
-    /// The positions of those that are read.
+    /// The positions of the columns to read.
     pub read: Vec<usize>,
-    /// The names of the others.
+    /// The names of the columns set aside.
     aside: HashSet<String>,
 }
 
@@ -150,7 +151,7 @@ impl FileColumns {
         Ok(columns)
     }
 
-    /// The columns of a group of rows that are read.
+    /// The columns of a row group that are read.
     fn of_group<'a>(&'a self, group: &'a RowGroupMetadata) -> impl Iterator<Item = &'a ColumnChunkMetadata> {
         let columns = group.parquet_columns().iter();
         columns.filter(|column| self.reads(column.descriptor().path_in_schema.first()))
@@ -161,10 +162,10 @@ impl FileColumns {
         name.is_none_or(|name| !self.aside.contains(name.as_str()))
     }
 
-    /// The columns of a table, from a frame of those that are read.
+    /// The columns of a table, from a frame of the columns that were read.
     ///
     /// # Errors
-    /// If the values of one cannot be taken over.
+    /// If the values of a column cannot be converted.
     pub fn columns(&self, label: &str, frame: DataFrame) -> Result<Vec<RawColumn>> {
         let mut read = frame.into_columns().into_iter();
         let mut columns = Vec::with_capacity(self.all.len());
@@ -189,7 +190,7 @@ impl FileColumns {
     }
 }
 
-/// What is to be said of columns that are set aside.
+/// Notes on columns that are set aside.
 pub(super) fn notes_of(columns: &[RawColumn]) -> Vec<String> {
     let aside = columns.iter().filter_map(|column| match &column.values {
         Values::Other(kind) => Some((column.name.as_str(), kind.as_str())),
@@ -244,7 +245,7 @@ fn values_of(label: &str, column: Column) -> Result<Values> {
         DataType::String => texts(label, &column, str::to_owned)?,
         DataType::Datetime(unit, zone) => {
             let zoned = zone.is_some();
-            // The text of a time with a zone needs a list of zones; without one, all times are given in UTC.
+            // Formatting a time with a zone needs a list of zones, so all times are given in UTC.
             let plain =
                 column.cast(&DataType::Int64).and_then(|ticks| ticks.cast(&DataType::Datetime(*unit, None)));
             let plain = plain.and_then(|times| times.cast(&DataType::String)).map_err(failed)?;
@@ -258,7 +259,8 @@ fn values_of(label: &str, column: Column) -> Result<Values> {
     })
 }
 
-/// The numbers of a column, with `missing` where one is missing. Those of one chunk are taken over, not copied, if nobody else holds them.
+/// The numbers of a column, with `missing` for missing values. A single chunk is reused without a copy if nothing else
+/// refers to it.
 fn with_missing<T: PolarsNumericType>(column: ChunkedArray<T>, missing: T::Native) -> Vec<T::Native> {
     let rows = column.len();
     let mut all = Vec::new();
@@ -277,7 +279,7 @@ fn with_missing<T: PolarsNumericType>(column: ChunkedArray<T>, missing: T::Nativ
     all
 }
 
-/// Whether whole numbers of 64 bits survive as numbers: ids of 20 digits do not.
+/// Whether 64-bit integers are exact as floating-point numbers; ids of 20 digits are not.
 fn fits_a_number(column: &Column) -> bool {
     let largest = column.cast(&DataType::Float64).ok().and_then(|cast| {
         cast.f64()
@@ -287,7 +289,7 @@ fn fits_a_number(column: &Column) -> bool {
     largest.is_none_or(|largest| largest <= 9_007_199_254_740_992.0)
 }
 
-/// A time without what is 0: `2024-01-31`, `2024-01-31 12:30:00 UTC`.
+/// A time without its zero parts: `2024-01-31`, `2024-01-31 12:30:00 UTC`.
 fn time_text(time: &str, zoned: bool) -> String {
     let (whole, fraction) = time.split_once('.').unwrap_or((time, ""));
     let time = if fraction.bytes().all(|digit| digit == b'0') { whole } else { time };
@@ -298,10 +300,10 @@ fn time_text(time: &str, zoned: bool) -> String {
     }
 }
 
-/// The texts of a column, each as it is to be `written`.
+/// The texts of a column, each converted by `written`.
 ///
 /// # Errors
-/// If the distinct ones are longer than the limit: a file can hold one long text and say that each row is another part of it.
+/// If the distinct texts exceed the limit: a file can store one long text and declare each row as another part of it.
 fn texts(label: &str, column: &Column, written: impl Fn(&str) -> String) -> Result<Values> {
     let column_texts = column.str().map_err(|error| {
         Error::data(format!("{label}: column {:?}: {error}", column.name().as_str())).because(error)

@@ -1,4 +1,4 @@
-//! What tables are packed in, and files that hold no table, by their first bytes.
+//! The container format of a file, recognised by its first bytes.
 
 use std::io::{Cursor, Read};
 
@@ -8,18 +8,18 @@ use zip::ZipArchive;
 use super::limit::{unpack_limit, unpacks_beyond_limit};
 use crate::formats::{FORMATS, endings_in_archives};
 
-/// A kind of file that holds no table for halfmax: how it begins, what it is, and what to do.
+/// A kind of file that halfmax cannot read: its first bytes, its name, and advice.
 struct Refused {
     starts: &'static [u8],
     what: &'static str,
     help: &'static str,
 }
 
-const ANNDATA: &str = "export what it holds as tables: adata.to_df().to_parquet(\"expression.parquet\") for the values and \
+const ANNDATA: &str = "export its content as tables: adata.to_df().to_parquet(\"expression.parquet\") for the values and \
                        adata.obs.to_csv(\"annotation.csv\") for the samples";
 const R_DATA: &str =
     "write its tables from R: write.csv(x, \"file.csv\"), or arrow::write_parquet(x, \"file.parquet\")";
-const PICKLE: &str = "a pickle can run any program when it is opened: write the table from Python, frame.to_parquet(\"file.parquet\")";
+const PICKLE: &str = "opening a pickle can run any program, so write the table from Python: frame.to_parquet(\"file.parquet\")";
 
 const REFUSED: [Refused; 12] = [
     Refused { starts: b"\x89HDF\r\n\x1a\n", what: "an HDF5 file (AnnData .h5ad, .h5, .gctx)", help: ANNDATA },
@@ -71,7 +71,7 @@ pub(crate) fn refuse_known_others(label: &str, bytes: &[u8]) -> Result<()> {
         return Err(Error::data(format!("{label}: this is {}", refused.what)).help(refused.help));
     }
     if let Some((_, command)) = COMPRESSED.iter().find(|(starts, _)| bytes.starts_with(starts)) {
-        return Err(Error::data(format!("{label}: compressed in a way that is not read here"))
+        return Err(Error::data(format!("{label}: unsupported compression"))
             .help(format!("decompress it first ({command} FILE), or compress it with gzip")));
     }
     Ok(())
@@ -93,7 +93,7 @@ pub(crate) fn is_text(label: &str, bytes: &[u8]) -> Result<bool> {
         .to_lowercase();
     if start.starts_with("<!doctype html") || start.starts_with("<html") {
         return Err(Error::data(format!("{label}: this is a web page, not a table")).help(
-            "the download may have given a page that asks for a login or says an error: open it in a browser",
+            "the download may have returned a login page or an error page: open the file in a browser",
         ));
     }
     if start.starts_with("<?xml") {
@@ -111,29 +111,29 @@ pub(crate) fn is_text(label: &str, bytes: &[u8]) -> Result<bool> {
 }
 
 pub(crate) fn gunzip(label: &str, bytes: &[u8]) -> Result<Vec<u8>> {
-    // The last four bytes are the length of what was packed, where that is less than 4 GiB and in one piece.
+    // The last four bytes give the unpacked length, if it is below 4 GiB and the file has a single member.
     let length = bytes.last_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length).into());
     let inner = Packed { inner: flate2::read::MultiGzDecoder::new(bytes), length };
     unpacked(label, inner, unpack_limit(), |error| damaged(label, error))
 }
 
-/// The error of compressed data that cannot be unpacked.
+/// The error for compressed data that cannot be unpacked.
 pub(super) fn damaged(label: &str, error: std::io::Error) -> Error {
-    Error::data(format!("{label}: the compressed data are cut short or damaged"))
+    Error::data(format!("{label}: the compressed data are truncated or damaged"))
         .help("copy or download the file again")
         .because(error)
 }
 
-/// What is packed, and how many bytes come out of it, as far as the file says.
+/// Compressed data, with the unpacked size that the file declares.
 struct Packed<R> {
     inner: R,
     length: u64,
 }
 
-/// What comes out of a compressed file.
+/// Unpacks a compressed file.
 ///
 /// # Errors
-/// If it is damaged, or more than `most` bytes come out of it.
+/// If the file is damaged, or unpacks to more than `most` bytes.
 fn unpacked(
     label: &str,
     packed: Packed<impl Read>,
@@ -141,7 +141,8 @@ fn unpacked(
     damaged: impl FnOnce(std::io::Error) -> Error,
 ) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // One more byte shows that the end was reached. Where there is no such memory at once, it is asked for as it is needed.
+    // One extra byte shows that the end was reached. If the memory cannot be reserved at once, it is allocated as
+    // needed.
     let _ = bytes.try_reserve_exact(packed.length.min(most).saturating_add(1) as usize);
     if let Err(error) = packed.inner.take(most.saturating_add(1)).read_to_end(&mut bytes) {
         return Err(damaged(error));
@@ -154,7 +155,7 @@ fn unpacked(
 
 fn archive<'a>(label: &str, bytes: &'a [u8]) -> Result<ZipArchive<Cursor<&'a [u8]>>> {
     ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
-        Error::data(format!("{label}: the archive is cut short or damaged"))
+        Error::data(format!("{label}: the archive is truncated or damaged"))
             .help("copy or download the file again")
             .because(error)
     })
@@ -166,11 +167,11 @@ pub(crate) fn members(label: &str, bytes: &[u8]) -> Result<Vec<String>> {
     let names: Result<Vec<String>, _> =
         archive.file_names().map(|name| name.map(std::borrow::Cow::into_owned)).collect();
     names.map_err(|error| {
-        Error::data(format!("{label}: the archive has a damaged name of a file")).because(error)
+        Error::data(format!("{label}: the name of a file in the archive is damaged")).because(error)
     })
 }
 
-/// The files of an archive that may be tables: not folders, hidden files or texts to read.
+/// The files of an archive that may be tables: not folders, hidden files or documentation.
 pub(crate) fn tables_of_archive(members: &[String]) -> Vec<&str> {
     let table = |name: &&str| {
         let file = name.rsplit('/').next().unwrap_or_default();
@@ -188,13 +189,13 @@ pub(crate) fn tables_of_archive(members: &[String]) -> Vec<&str> {
     members.iter().map(String::as_str).filter(table).collect()
 }
 
-/// The only table of an archive, or the one that is asked for: its name and its bytes.
+/// The only table of an archive, or the wanted table: its name and its bytes.
 pub(crate) fn unzip(label: &str, bytes: &[u8], wanted: Option<&str>) -> Result<(String, Vec<u8>)> {
     let members = members(label, bytes)?;
     let tables = tables_of_archive(&members);
     let choose = || {
         format!(
-            "choose one: sheet = {:?} (--sheet on the command line)",
+            "choose a table: sheet = {:?} (`--sheet`)",
             tables.first().copied().unwrap_or("NAME")
         )
     };
@@ -204,7 +205,7 @@ pub(crate) fn unzip(label: &str, bytes: &[u8], wanted: Option<&str>) -> Result<(
     };
     let member = match (wanted, tables.as_slice()) {
         (Some(name), _) => named(name).ok_or_else(|| {
-            Error::data(format!("{label}: the archive has no file {name:?}, only {}", listed(&members, 8)))
+            Error::data(format!("{label}: the archive has no file {name:?}; it has {}", listed(&members, 8)))
                 .help(choose())
         })?,
         (None, [one]) => *one,
@@ -237,24 +238,25 @@ pub(crate) fn extract(label: &str, bytes: &[u8], member: &str) -> Result<Vec<u8>
     unpacked(&format!("{label}/{member}"), packed, unpack_limit(), |error| damaged(error.into()))
 }
 
-/// Refuses an archive whose files, all together, unpack to more than the limit. What cannot be unpacked is left for its reader to refuse.
+/// Refuses an archive whose files together unpack to more than the limit. The reader refuses files that cannot be
+/// unpacked.
 ///
 /// # Errors
-/// If they do.
+/// If they exceed the limit.
 pub(super) fn refuse_beyond_limit_in_all(label: &str, bytes: &[u8]) -> Result<()> {
     let mut archive = archive(label, bytes)?;
     let mut left = unpack_limit();
     for at in 0..archive.len() {
         let Ok(file) = archive.by_index(at) else { continue };
         let mut counted = Counted(0);
-        // What comes before damage counts, too.
+        // Bytes before the damage count as well.
         let _ = std::io::copy(&mut file.take(left.saturating_add(1)), &mut counted);
         left = left.checked_sub(counted.0).ok_or_else(|| unpacks_beyond_limit(label))?;
     }
     Ok(())
 }
 
-/// Counts the bytes that are written, and keeps none.
+/// A writer that counts bytes and discards them.
 struct Counted(u64);
 
 impl std::io::Write for Counted {

@@ -1,4 +1,4 @@
-//! The boundary to the libraries that take a file apart: where one of them panics on a damaged file, that is an error of the file.
+//! The boundary to the libraries that parse files. If a library panics on a damaged file, the panic becomes an error.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use halfmax_core::{Error, Result};
 
-/// How many calls are inside a library now, on all threads.
+/// The number of current calls into a library, on all threads.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static HERE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Calls a library that reads a file of this kind. Nothing that `read` borrows may be used after its failure.
+/// Calls a library that reads a file of this kind. After a failure, do not use anything that `read` borrows.
 ///
 /// # Errors
 /// If the library panics, which it does only on a damaged file.
@@ -27,7 +27,7 @@ pub(super) fn guarded<T>(label: &str, kind: &str, read: impl FnOnce() -> Result<
     })
 }
 
-/// Counts a call while it runs, also when it ends by unwinding.
+/// Counts a call while it runs, even if it ends by unwinding.
 struct Inside;
 
 impl Inside {
@@ -45,7 +45,7 @@ impl Drop for Inside {
     }
 }
 
-/// Leaves out the message of a panic that is caught here. Every other panic is reported as before.
+/// Suppresses the message of a panic that is caught here. Other panics are reported as usual.
 fn silence_what_is_caught() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

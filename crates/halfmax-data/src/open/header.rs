@@ -1,4 +1,4 @@
-//! Which row names the columns: what stands before it, a second row of names, none at all, or one that is a name short.
+//! Finds the header row: rows before it, further rows of names, a missing header, or a header that is one name short.
 
 use halfmax_core::{Error, Result, listed};
 
@@ -6,23 +6,23 @@ use crate::missing::is_missing;
 use crate::number::{NumberStyle, plain_number, styled_number};
 use crate::table::{Header, LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
-/// How the first rows of a table are to be taken.
+/// The interpretation of the first rows of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Heading {
     /// The names of the columns.
     pub names: Vec<String>,
-    /// How many rows stand before the first row of values.
+    /// The number of rows before the first row of values.
     pub body: usize,
     /// Whether the names are in the file.
     pub header: Header,
-    /// What was decided beyond the ordinary.
+    /// Notes on unusual decisions.
     pub notes: Vec<String>,
 }
 
-/// At most this many rows of text before the header.
+/// The largest number of text rows before the header.
 const MOST_PREAMBLE: usize = 30;
 
-/// Decides what the first rows of a table are, of which `sample` has some sixty; `width` is the number of fields that most rows have.
+/// Interprets the first rows of a table. `sample` holds about sixty rows; `width` is the number of fields of most rows.
 pub(super) fn heading(sample: &[Vec<String>], width: usize) -> Heading {
     let mut notes = Vec::new();
     let before = preamble(sample, width);
@@ -40,7 +40,7 @@ pub(super) fn heading(sample: &[Vec<String>], width: usize) -> Heading {
     let below = &sample[before + 1..];
     if first.len() == width && looks_like_values(first, below) {
         notes.push(format!(
-            "there is no header row: the first row ({}) looks like the others, so the columns are called \"column 1\" to \"column {width}\"",
+            "there is no header row: the first row ({}) looks like the other rows, so the columns are named \"column 1\" to \"column {width}\"",
             listed(first, 4)
         ));
         let names = (1..=width).map(|at| format!("column {at}")).collect();
@@ -54,7 +54,7 @@ pub(super) fn heading(sample: &[Vec<String>], width: usize) -> Heading {
         let what: Vec<&str> =
             below[..more].iter().filter_map(|row| row.first().map(String::as_str)).collect();
         notes.push(format!(
-            "set aside, further rows of names below the header: {more} ({})",
+            "further rows of names below the header, set aside: {more} ({})",
             listed(&what, 3)
         ));
     }
@@ -69,7 +69,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// How many rows stand before the header: titles and remarks, with fewer entries than a table's row.
+/// The number of rows before the header: titles and remarks, with fewer entries than a table row.
 fn preamble(sample: &[Vec<String>], width: usize) -> usize {
     let filled = |row: &Vec<String>| row.iter().filter(|field| !field.trim().is_empty()).count();
     let is_table = |at: usize| {
@@ -78,7 +78,7 @@ fn preamble(sample: &[Vec<String>], width: usize) -> usize {
         let next = sample.get(at + 1).is_some_and(|next| next.len() == width);
         match () {
             () if width <= 2 => row.len() == width || (names_all_but_one && next),
-            // A header one name short stands right above the rows, and the next row has values.
+            // A header that is one name short stands directly above the rows, and the next row has values.
             () if names_all_but_one => next && has_numbers(&sample[at + 1]),
             () => row.len() >= width && filled(row) * 2 > width.min(6),
         }
@@ -95,7 +95,7 @@ fn has_numbers(row: &[String]) -> bool {
     row.iter().any(|field| is_number(field))
 }
 
-/// The columns in which the rows have numbers, and nothing else but missing values.
+/// The columns that hold only numbers and missing values in these rows.
 fn numeric_columns(rows: &[Vec<String>], width: usize) -> Vec<usize> {
     let numeric = |column: &usize| {
         let mut fields =
@@ -105,7 +105,7 @@ fn numeric_columns(rows: &[Vec<String>], width: usize) -> Vec<usize> {
     (0..width).filter(numeric).collect()
 }
 
-/// Whether a row is one of values and not of names: a fraction above a column of numbers, or texts that come again below.
+/// Whether a row holds values and not names: a fraction above a column of numbers, or texts that recur below.
 fn looks_like_values(row: &[String], below: &[Vec<String>]) -> bool {
     if below.is_empty() || row.iter().any(|field| crate::columns::is_known_name(field)) {
         return false;
@@ -130,12 +130,12 @@ fn looks_like_values(row: &[String], below: &[Vec<String>]) -> bool {
     };
     let all_filled = row.iter().all(|field| !field.trim().is_empty());
     let numbers = !numeric.is_empty() && numeric.iter().all(|column| is_number(&row[*column]));
-    // Without a column of numbers, a name that comes again is enough only if every field could be a value.
+    // Without a column of numbers, a recurring name is enough only if every field could be a value.
     row.len() <= 30 && all_filled && texts.iter().any(again) && (numbers || numeric.is_empty())
 }
 
-/// Whether a number above the only column of numbers is one of them: whole ones of three digits or more that are about as large, as numbers
-/// of compounds are. A gene's number above zeros and ones is its name.
+/// Whether a number above the only numeric column is one of its values: integers of three or more digits and similar
+/// size, such as compound numbers. A gene id above zeros and ones is a name.
 fn is_one_of_the_ids<'a>(first: &str, below: impl Iterator<Item = &'a String>) -> bool {
     let whole = |field: &str| {
         field.trim().parse::<f64>().ok().filter(|number| number.fract() == 0.0 && *number >= 100.0)
@@ -148,7 +148,7 @@ fn is_one_of_the_ids<'a>(first: &str, below: impl Iterator<Item = &'a String>) -
     (low / 10.0..=10.0 * high).contains(&first)
 }
 
-/// How many rows below the header hold names, too: text in every column that has numbers further below.
+/// The number of further name rows below the header: text in every column that has numbers further below.
 fn further_names(below: &[Vec<String>], width: usize) -> usize {
     const MOST: usize = 4;
     let start = below.len().min(MOST).min(below.len().saturating_sub(2));
@@ -163,13 +163,13 @@ fn further_names(below: &[Vec<String>], width: usize) -> usize {
             })
         })
     };
-    // Ids of genes may be numbers: a row of whole numbers above a row of names, its first field empty, holds names, too.
+    // Gene ids may be numbers: a row of integers with an empty first field, above a row of names, also holds names.
     let ids = |row: &Vec<String>| {
         let whole = |field: &String| plain_number(field.trim()).is_some_and(|number| number.fract() == 0.0);
         row.first().is_some_and(|first| is_missing(first))
             && numeric.iter().all(|column| row.get(*column).is_some_and(whole))
     };
-    // One column alone may hold a damaged value.
+    // In a single column, the text may be a damaged value.
     if numeric.len() < 2 {
         return 0;
     }
@@ -178,7 +178,7 @@ fn further_names(below: &[Vec<String>], width: usize) -> usize {
         Some(last) if below[..last].iter().all(|row| names(row) || ids(row)) => last + 1,
         _ => below[..start].iter().take_while(|row| names(row)).count(),
     };
-    // The names of the columns that name the rows may stand in a row of their own below the others.
+    // The names of the key columns may stand in a separate row below the other names.
     let of_keys = below.get(more).is_some_and(|row| {
         numeric.iter().all(|column| row.get(*column).is_none_or(|field| field.trim().is_empty()))
             && row.first().is_some_and(|first| crate::columns::is_known_name(first))
@@ -186,7 +186,7 @@ fn further_names(below: &[Vec<String>], width: usize) -> usize {
     more + usize::from(more > 0 && of_keys)
 }
 
-/// Gives the header as many names as the rows have fields.
+/// Adjusts the number of names in the header to the number of fields.
 fn fit(names: &mut Vec<String>, below: &[Vec<String>], width: usize, notes: &mut Vec<String>) {
     while names.len() > width && names.last().is_some_and(String::is_empty) {
         names.pop();
@@ -200,14 +200,17 @@ fn fit(names: &mut Vec<String>, below: &[Vec<String>], width: usize, notes: &mut
         names.push(String::new());
     } else {
         names.insert(0, String::new());
-        notes.push("the header has one name less than the rows have fields: the first column holds the names of the rows".into());
+        notes.push(
+            "the header has one name fewer than the rows have fields: the first column holds the row names"
+                .into(),
+        );
     }
 }
 
-/// The table of rows that are at hand as text, as a workbook has them; `first_row` is the number of the first in its file.
+/// The table of rows that are given as text, as in a workbook. `first_row` is the number of the first row in the file.
 ///
 /// # Errors
-/// If there is no row of values, or a column's name comes twice.
+/// If there is no row of values, or two columns share a name.
 pub(super) fn table_of_rows(label: &str, rows: Vec<Vec<String>>, first_row: usize) -> Result<RawTable> {
     let is_empty = |row: &Vec<String>| row.iter().all(|field| field.trim().is_empty());
     let kept: Vec<usize> = (0..rows.len()).filter(|at| !is_empty(&rows[*at])).collect();
@@ -250,10 +253,10 @@ pub(crate) fn values_of<'a>(fields: impl Iterator<Item = &'a str> + Clone) -> Va
     )
 }
 
-/// The error of a row that has another number of fields than the others.
+/// The error for a row with a different number of fields.
 pub(super) fn ragged(label: &str, row: usize, fields: usize, width: usize) -> Error {
     Error::data(format!("{label}: row {row} has {fields} fields where the header has {width}")).help(
-        "check the separator and the quotation marks of that row: a text that holds the separator needs \"…\"",
+        "check the separator and the quotation marks of this row: a text that contains the separator needs \"…\"",
     )
 }
 
@@ -269,7 +272,7 @@ mod tests {
     fn a_number_among_ids_is_no_name() {
         for (text, header) in [
             ("740,Methotrexate\n750,Busulfan\n3088,Chlorambucil", Header::Missing),
-            // A gene by its number, above its mutations or its expression.
+            // A gene id above mutations or expression.
             ("line,1956\nA549,0\nMCF7,1", Header::Found),
             ("line,1956\nA549,5.25\nMCF7,6.5", Header::Found),
             ("drug,740\nx,123456\ny,234567", Header::Found),

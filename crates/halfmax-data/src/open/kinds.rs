@@ -1,15 +1,15 @@
-//! Which types of columns of Parquet and Arrow files hold numbers or texts. Others are not even unpacked.
+//! Which types of columns of Parquet and Arrow files hold numbers or texts. Other columns are not unpacked.
 
 use polars::prelude::{ArrowDataType, ArrowTimeUnit};
 
-/// The kind of file that a column is from.
+/// The file format that a column comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     Parquet,
     Arrow,
 }
 
-/// What a column holds that is set aside, in words; none for one that is read.
+/// A description of a column type that is set aside; `None` for a type that is read.
 pub(super) fn set_aside(kind: &ArrowDataType, source: Source) -> Option<String> {
     use ArrowDataType as Kind;
     match kind {
@@ -20,7 +20,7 @@ pub(super) fn set_aside(kind: &ArrowDataType, source: Source) -> Option<String> 
         Kind::Utf8 | Kind::LargeUtf8 | Kind::Utf8View => None,
         Kind::Binary | Kind::LargeBinary | Kind::BinaryView | Kind::FixedSizeBinary(_) => None,
         Kind::Date32 | Kind::Date64 | Kind::Timestamp(..) | Kind::Time64(_) => None,
-        // polars 0.55 takes the milliseconds of such a Parquet column for seconds, and what is beyond a day for missing.
+        // polars 0.55 reads the milliseconds of such a Parquet column as seconds, and values beyond a day as missing.
         Kind::Time32(ArrowTimeUnit::Second) if source == Source::Parquet => {
             Some("times of the day in seconds".into())
         }

@@ -1,31 +1,31 @@
-//! How much a packed file may unpack to. A few kilobytes can unpack to more than any machine's memory; what is there is counted as it comes, or
-//! added up before anything is unpacked where the file says how much it will be.
+//! The limit on the unpacked size of a file. A few kilobytes can unpack to more than any machine's memory. Bytes are
+//! counted while unpacking, or beforehand if the file declares the size.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use halfmax_core::Error;
 
-/// So many bytes may come out of one file unless another limit is set: 2 GiB, twice the expression matrix of DepMap as text.
+/// The default limit on the unpacked size of one file: 2 GiB, twice the expression matrix of DepMap as text.
 pub const DEFAULT_UNPACK_LIMIT: u64 = 2 << 30;
 
 static LIMIT: AtomicU64 = AtomicU64::new(DEFAULT_UNPACK_LIMIT);
 
-/// Sets how many bytes the content of one packed file may take once it is unpacked: gzip, zip, workbooks, Parquet, Arrow and models. It holds for
-/// the whole process. Memory may be a few times that, since texts become tables.
+/// Sets the limit on the unpacked size of one file, in bytes: gzip, zip, workbooks, Parquet, Arrow and models. The
+/// limit applies to the whole process. Memory use may be several times the limit, because texts become tables.
 pub fn set_unpack_limit(bytes: u64) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
 
-/// How many bytes may come out of one file.
+/// The limit on the unpacked size of one file, in bytes.
 pub(crate) fn unpack_limit() -> u64 {
     LIMIT.load(Ordering::Relaxed)
 }
 
-/// Refuses what takes more bytes than the limit.
+/// Refuses a size above the limit.
 ///
 /// # Errors
-/// If it does.
+/// If the size exceeds the limit.
 pub(crate) fn refuse_beyond_limit(label: &str, bytes: u128) -> Result<(), Error> {
     let limit = unpack_limit();
     if bytes <= u128::from(limit) {
@@ -34,31 +34,31 @@ pub(crate) fn refuse_beyond_limit(label: &str, bytes: u128) -> Result<(), Error>
     Err(beyond_limit(format!("{label}: unpacks to {}, the limit is {}", Size(bytes), Size(limit.into()))))
 }
 
-/// Refuses what has taken more bytes than the limit so far.
+/// Refuses a running total above the limit.
 ///
 /// # Errors
-/// If it has.
+/// If the total exceeds the limit.
 pub(crate) fn refuse_so_far(label: &str, bytes: usize) -> Result<(), Error> {
     if bytes as u64 > unpack_limit() { Err(unpacks_beyond_limit(label)) } else { Ok(()) }
 }
 
-/// The error of a file out of which more comes than the limit allows; how much is not known.
+/// The error for a file that unpacks to an unknown size above the limit.
 pub(crate) fn unpacks_beyond_limit(label: &str) -> Error {
     unpacks_beyond(label, unpack_limit())
 }
 
-/// The same of what may only take a share of the limit.
+/// The same error for content that may use only a share of the limit.
 pub(crate) fn unpacks_beyond(label: &str, share: u64) -> Error {
     beyond_limit(format!("{label}: unpacks to more than {}, the limit", Size(share.into())))
 }
 
 fn beyond_limit(message: String) -> Error {
     Error::data(message).help(
-        "if you trust the file and have the memory, raise the limit: --unpack-limit 8GiB; else copy or download the file again, it may be damaged",
+        "if you trust the file and have enough memory, raise the unpack limit (`--unpack-limit 8GiB`); otherwise copy or download the file again, because it may be damaged",
     )
 }
 
-/// A number of bytes as people write it.
+/// A number of bytes in a readable form.
 struct Size(u128);
 
 impl fmt::Display for Size {
@@ -75,11 +75,10 @@ impl fmt::Display for Size {
     }
 }
 
-/// A number of bytes from what a person writes: `8GiB`, `8GB`, `1.5G`, `512 MiB`, `1000000`. `GB` is 1000³, `G` and `GiB` are
-/// 1024³.
+/// Parses a number of bytes: `8GiB`, `8GB`, `1.5G`, `512 MiB`, `1000000`. `GB` is 1000³, `G` and `GiB` are 1024³.
 ///
 /// # Errors
-/// If it is no number of bytes, or 0.
+/// If the text is not a number of bytes, or 0.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());

@@ -1,7 +1,8 @@
-//! Opening: from the bytes of a file to a plain table, whatever it is packed in.
+//! Opens a file as a plain table, whatever its container format.
 //!
-//! What a file is, its first bytes say, not its ending: one of the formats of [`crate::FORMATS`]. Text is read whatever its encoding, line ends, separator and preamble; what was decided beyond the ordinary
-//! is a note of the table.
+//! The first bytes of a file, not its ending, decide the format: text (plain or gzip), Parquet, Arrow (Feather), a
+//! workbook, or a zip archive with one table. Text may have any encoding, line ends, separator and preamble. Unusual
+//! decisions become notes of the table.
 
 mod arrow;
 mod columnar;
@@ -43,11 +44,11 @@ pub(crate) use survey::ChosenRows;
 pub(crate) use text::{Packing, TextParts, read_text};
 pub(crate) use workbook::{read_workbook, sheets_of_workbook};
 
-/// How a file is to be opened, where that is said instead of found out.
+/// Options for opening a file that replace automatic detection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OpenOptions {
-    /// The sheet of a workbook, by its name or its number from 1; of an archive, the name of the file inside.
+    /// The sheet of a workbook (its name, or its number from 1), or the name of the file inside an archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
     /// The separator of a text file: one character, or `tab`, `comma`, `semicolon`, `blank`, `pipe`.
@@ -59,7 +60,7 @@ impl OpenOptions {
     /// The separator as a byte.
     ///
     /// # Errors
-    /// If it is none of the names and not one ASCII character.
+    /// If the text is neither a known name nor a single ASCII character.
     pub(crate) fn separator(&self) -> Result<Option<u8>> {
         let Some(said) = &self.separator else { return Ok(None) };
         let byte = match said.to_lowercase().as_str() {
@@ -92,7 +93,7 @@ impl OpenOptions {
 /// Reads a table from a file of any of the [`FORMATS`](crate::FORMATS) that are read.
 ///
 /// # Errors
-/// If the file is missing, empty, damaged, of a kind that holds no table, or holds several.
+/// If the file is missing, empty, damaged, of a kind that holds no table, or holds several tables.
 pub fn read_table(path: impl AsRef<Path>) -> Result<RawTable> {
     read_table_with(path, &OpenOptions::default())
 }
@@ -160,14 +161,13 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     File::open(path).and_then(whole).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::data(format!("{label}: no such file"))
             .help("check the spelling; paths in a configuration are relative to that configuration's folder"),
-        _ if path.is_dir() => {
-            Error::data(format!("{label}: this is a folder, expected a file")).help("name the file inside it")
-        }
+        _ if path.is_dir() => Error::data(format!("{label}: this is a folder, expected a file"))
+            .help("name the file inside the folder"),
         _ => Error::data(format!("{label}: cannot be read: {error}")).because(error),
     })
 }
 
-/// All bytes of a file. Most of the time goes into giving the memory out, so a large file is read on all cores.
+/// All bytes of a file. Most of the time goes into allocating memory, so a large file is read on all cores.
 fn whole(mut file: File) -> std::io::Result<Vec<u8>> {
     #[cfg(unix)]
     {
@@ -182,7 +182,7 @@ fn whole(mut file: File) -> std::io::Result<Vec<u8>> {
             let mut bytes = vec![0; size];
             let parts = bytes.par_chunks_mut(PART).enumerate();
             parts.try_for_each(|(at, part)| file.read_exact_at(part, (at * PART) as u64))?;
-            // What was added meanwhile is read as well.
+            // Bytes appended meanwhile are read as well.
             file.seek(SeekFrom::Start(size as u64))?;
             file.read_to_end(&mut bytes)?;
             return Ok(bytes);
@@ -193,18 +193,18 @@ fn whole(mut file: File) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The error of a file that is not as it was when it was looked at.
+/// The error for a file that changed after the first look.
 fn changed(label: &str) -> Error {
     Error::data(format!("{label}: the file changed while it was read"))
-        .help("start again when the file is complete")
+        .help("try again when the file is complete")
 }
 
-/// The error of a file without a row of values.
+/// The error for a file without a row of values.
 fn no_rows(label: &str) -> Error {
     Error::data(format!("{label}: the file has a header but no rows")).help("add at least one row of values")
 }
 
 fn empty(label: &str) -> Error {
     Error::data(format!("{label}: the file is empty"))
-        .help("a table needs a header row and at least one row of values")
+        .help("write a header row and at least one row of values")
 }

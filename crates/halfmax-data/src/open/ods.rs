@@ -1,5 +1,6 @@
-//! OpenDocument sheets, looked at before they are read. A cell or a row that is repeated stands in the file once, and the reader writes it out as often as
-//! the file says; of a document that ends inside a table, calamine 0.38 looks for the rest for ever. Format: OpenDocument 1.3, "Tables".
+//! Checks of OpenDocument sheets before reading. A repeated cell or row is stored once, and the reader expands it as
+//! often as the file declares. If a document ends inside a table, calamine 0.38 searches for the rest forever. Format:
+//! OpenDocument 1.3, "Tables".
 
 use std::borrow::Cow;
 
@@ -7,17 +8,17 @@ use halfmax_core::{Error, Result};
 
 use super::limit::refuse_beyond_limit;
 
-/// What the reader needs for a cell besides its text: the value, its formula, and its place among the rows.
+/// The memory per cell besides its text: the value, its formula, and its place among the rows.
 const BYTES_PER_CELL: u128 = 64;
 
-/// The reader writes out no more columns and rows than this.
+/// The reader expands at most this many columns and rows.
 const MOST_COLUMNS: u128 = 16_384;
 const MOST_ROWS: u128 = 1_048_576;
 
-/// Refuses sheets that are not whole, or take more than the limit once their repeated cells and rows are written out.
+/// Refuses sheets that are incomplete, or that exceed the limit after expanding repeated cells and rows.
 ///
 /// # Errors
-/// If that is so.
+/// If the sheets are incomplete or too large.
 pub(super) fn check(label: &str, content: &[u8]) -> Result<()> {
     let written_out = written_out(content).map_err(|what| {
         Error::data(format!("{label}: the workbook is damaged: {what}"))
@@ -26,14 +27,14 @@ pub(super) fn check(label: &str, content: &[u8]) -> Result<()> {
     refuse_beyond_limit(label, written_out)
 }
 
-/// A cell that has begun.
+/// An open cell.
 struct Cell {
     repeats: u128,
     begins: usize,
     filled: bool,
 }
 
-/// How many bytes all cells take, or what is wrong with the document.
+/// The number of bytes of all cells, or a description of the damage.
 fn written_out(content: &[u8]) -> Result<u128, String> {
     let (mut sum, mut row, mut row_repeats, mut empty) = (0_u128, 0_u128, 1_u128, 0_u128);
     let mut cell: Option<Cell> = None;
@@ -60,10 +61,10 @@ fn written_out(content: &[u8]) -> Result<u128, String> {
                 continue;
             }
         } else if open.pop() != Some(name) {
-            return Err(format!("{} ends where it did not begin", shown(name)));
+            return Err(format!("{} is closed but was not opened", shown(name)));
         }
         if is_cell && let Some(Cell { repeats, begins, filled }) = cell.take() {
-            // Empty cells at the end of a row are not written out.
+            // Empty cells at the end of a row are not expanded.
             if filled {
                 row += empty * BYTES_PER_CELL + repeats * (BYTES_PER_CELL + (tags.at - begins) as u128);
                 empty = 0;
@@ -76,7 +77,7 @@ fn written_out(content: &[u8]) -> Result<u128, String> {
     }
     match open.last() {
         None => Ok(sum),
-        Some(name) => Err(format!("the document ends inside of {}", shown(name))),
+        Some(name) => Err(format!("the document ends inside {}", shown(name))),
     }
 }
 
@@ -84,22 +85,22 @@ fn shown(name: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(&name[..name.len().min(80)])
 }
 
-/// The tags of a document, without those in remarks.
+/// The tags of a document, except those in comments.
 struct Tags<'a> {
     content: &'a [u8],
     at: usize,
 }
 
 struct Tag<'a> {
-    /// What stands between the brackets, without the slash at the beginning.
+    /// The text between the brackets, without the leading slash.
     inside: &'a [u8],
     begins: usize,
-    /// Whether it ends an element.
+    /// Whether the tag closes an element.
     ends: bool,
 }
 
 impl<'a> Tags<'a> {
-    /// The next tag; none at the end.
+    /// The next tag; `None` at the end.
     fn next(&mut self) -> Result<Option<Tag<'a>>, String> {
         loop {
             let rest = self.content.get(self.at..).unwrap_or_default();
@@ -116,7 +117,7 @@ impl<'a> Tags<'a> {
                 continue;
             }
             if own.starts_with(b"<!") {
-                return Err("it declares a type of document, which no sheet does".into());
+                return Err("it contains a document type declaration".into());
             }
             let ends = own.starts_with(b"</");
             let from = if ends { 2 } else { 1 };
@@ -130,7 +131,7 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// Where the bracket is that closes a tag; brackets in quotation marks do not.
+/// The position of the bracket that closes a tag. Brackets in quotation marks do not close it.
 fn length_of_tag(inside: &[u8], ends: bool) -> Option<usize> {
     let mut quoted = None;
     inside.iter().position(|byte| {
@@ -155,7 +156,7 @@ impl<'a> Tag<'a> {
         self.inside.ends_with(b"/")
     }
 
-    /// The number that an attribute holds; 1 without one, or one that is no number.
+    /// The number in an attribute; 1 if the attribute is missing or not a number.
     fn repeats(&self, name: &str) -> u128 {
         let name = name.as_bytes();
         let at = self.inside.windows(name.len()).position(|window| window == name);
@@ -192,7 +193,7 @@ mod tests {
         assert!(size(row(1000, &cell(100))) >= 100_000 * BYTES_PER_CELL);
         let text = "<table:table-cell><text:p>a &gt; b</text:p></table:table-cell>";
         assert!(size(row(1000, text)) >= 1000 * BYTES_PER_CELL);
-        // Those at the end of a row, and empty rows, take nothing; those between cells do.
+        // Empty cells at the end of a row and empty rows take no memory; empty cells between cells do.
         assert!(size(row(1, &(cell(1) + empty))) < 4 * BYTES_PER_CELL);
         assert_eq!(size(row(1_000_000, empty)), 0);
         assert!(size(row(1, &(empty.to_owned() + &cell(1)))) > 16_000 * BYTES_PER_CELL);
@@ -204,12 +205,12 @@ mod tests {
         let whole = "<?xml version='1.0'?><a><!-- <b> --><b c='>' d=\"'\"/><![CDATA[</a>]]></a >";
         assert_eq!(written_out(whole.as_bytes()), Ok(0));
         for (wrong, what) in [
-            ("<table:table><b></b>", "ends inside of table:table"),
-            ("<a><b></a></b>", "a ends where it did not begin"),
-            ("</a>", "a ends where"),
+            ("<table:table><b></b>", "ends inside table:table"),
+            ("<a><b></a></b>", "a is closed but was not opened"),
+            ("</a>", "a is closed"),
             ("<a><!-- </a>", "<!-- has no end"),
             ("<a b='></a>", "has no end"),
-            ("<!DOCTYPE a><a/>", "type of document"),
+            ("<!DOCTYPE a><a/>", "document type"),
         ] {
             let error = check("t.ods", wrong.as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with("t.ods: the workbook is damaged") && error.contains(what), "{error}");

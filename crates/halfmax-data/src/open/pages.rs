@@ -1,5 +1,5 @@
-//! The pages of a Parquet file, looked at before they are read: how many values each says it holds, and how many bytes it says it unpacks to. The reader
-//! makes room for both first.
+//! Checks of the pages of a Parquet file before reading: the declared number of values and the declared unpacked size.
+//! The reader allocates memory for both first.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use polars_parquet_format::thrift::protocol::TCompactInputProtocol;
 use super::limit::refuse_beyond_limit;
 use super::prefixes;
 
-/// What the pages of some columns unpack to, in bytes.
+/// The unpacked size of the pages of some columns, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unpacked {
     /// All pages together.
@@ -21,11 +21,12 @@ pub(super) struct Unpacked {
     pub at_once: u128,
 }
 
-/// Adds up what the columns of a group of rows unpack to. Refuses a page that says that it holds fewer values than none, or more than are left of its
-/// column, or that it unpacks to fewer bytes than none. What cannot be followed is left for the reader to refuse. `read` gives bytes of the file.
+/// Adds up the unpacked sizes of the columns of a row group. Refuses a page with a negative number of values, with more
+/// values than its column has left, or with a negative unpacked size. The reader refuses structures that this check
+/// cannot follow. `read` returns bytes of the file.
 ///
 /// # Errors
-/// If there is such a page, or one that is larger than the limit.
+/// If there is such a page, or a page larger than the limit.
 pub(super) fn check<'a, 'c>(
     label: &str,
     size: usize,
@@ -51,19 +52,17 @@ pub(super) fn check<'a, 'c>(
             let held = held.or(header.data_page_header_v2.as_ref().map(|page| page.num_values));
             let held = i64::from(held.unwrap_or(0));
             if held < 0 || held > left {
-                return damaged(format!(
-                    "a page says that it holds {held} values, its column has {left} left"
-                ));
+                return damaged(format!("a page declares {held} values, but its column has {left} left"));
             }
             let Ok(own) = u64::try_from(header.uncompressed_page_size) else {
                 return damaged(format!(
-                    "a page says that it unpacks to {} bytes",
+                    "a page declares an unpacked size of {} bytes",
                     header.uncompressed_page_size
                 ));
             };
             let size = usize::try_from(header.compressed_page_size).unwrap_or(usize::MAX);
             let Some((body, next)) = rest.split_at_checked(size) else { break };
-            // What is too much already is not unpacked to see how much more it is.
+            // Stop as soon as the limit is exceeded, without unpacking the rest.
             refuse_beyond_limit(label, own.into())?;
             let own = u128::from(own) + prefixes::bytes_of(&header, body, column.compression());
             unpacked.all += own;

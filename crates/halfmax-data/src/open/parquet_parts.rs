@@ -1,4 +1,4 @@
-//! Parquet files that are read part by part, so that memory does not grow with the file.
+//! Reads Parquet files in parts, so that memory does not grow with the file.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -33,12 +33,12 @@ struct Source {
     columns: FileColumns,
     rows: usize,
     size: PartSize,
-    /// So many rows are a part.
+    /// The number of rows of a part.
     part: usize,
 }
 
 impl ParquetParts {
-    /// Looks at a whole file. None of one that cannot be opened, or whose sample does not show what its columns are.
+    /// Surveys a whole file; `None` for a file of another format.
     ///
     /// # Errors
     /// If the file is damaged or has no row.
@@ -86,11 +86,11 @@ impl PartReader for ParquetParts {
     }
 }
 
-/// A file whose pages can be read.
+/// A file that passed the checks of its pages.
 struct Checked {
     columns: FileColumns,
     rows: usize,
-    /// How many bytes one row takes.
+    /// The bytes of one row.
     row: u128,
 }
 
@@ -115,7 +115,7 @@ fn checked(label: &str, file: &mut File, size: usize) -> Result<Checked> {
             bytes.seek(SeekFrom::Start(place.start as u64)).ok()?;
             bytes.read_exact(&mut chunk).ok().map(|()| Cow::Owned(chunk))
         };
-        // Of each column one page is unpacked at a time.
+        // The reader unpacks one page per column at a time.
         for group in &about.row_groups {
             refuse_beyond_limit(label, pages_of_group(label, size, group, &columns, &mut read)?.at_once)?;
         }
@@ -128,7 +128,7 @@ fn cannot_be_read(label: &str, error: std::io::Error) -> Error {
 }
 
 impl Source {
-    /// Gives the columns of one part after the other, with the row of the file in which it begins, and how many rows it has.
+    /// Passes the columns of each part to `take`, with the first row of the part in the file and its number of rows.
     fn each(&self, mut take: impl FnMut(Vec<RawColumn>, usize, usize) -> Result<()>) -> Result<()> {
         let label = &self.label;
         let mut first = 0;

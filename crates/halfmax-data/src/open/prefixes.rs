@@ -1,5 +1,5 @@
-//! Parquet pages whose texts begin as the text before them does (encoding `DELTA_BYTE_ARRAY`): a page of some bytes per text can hold a long one as often
-//! as it has texts. How long they are together is added up before the reader writes them out.
+//! Parquet pages whose texts share prefixes (encoding `DELTA_BYTE_ARRAY`). With a few bytes per text, such a page can
+//! repeat a long text many times. Their total length is computed before the reader expands them.
 
 use polars_parquet::parquet::compression::{Compression, DecompressionContext, decompress};
 use polars_parquet::parquet::page::{split_buffer_v1, split_buffer_v2};
@@ -7,8 +7,8 @@ use polars_parquet_format::{Encoding, PageHeader};
 
 use crate::bytes::Bytes;
 
-/// How many bytes the beginnings take that the texts of a page share with those before them; 0 for pages in other encodings, and for pages
-/// that cannot be followed, which the reader refuses. `body` is the page as it is in the file.
+/// The total length in bytes of the prefixes that texts of a page share with their predecessors. 0 for pages in other
+/// encodings, and for malformed pages, which the reader refuses. `body` is the page as stored in the file.
 pub(super) fn bytes_of(header: &PageHeader, body: &[u8], compression: Compression) -> u128 {
     let encoding = header.data_page_header.as_ref().map(|page| page.encoding);
     let encoding = encoding.or(header.data_page_header_v2.as_ref().map(|page| page.encoding));
@@ -31,14 +31,15 @@ fn added_up(header: &PageHeader, body: &[u8], compression: Compression) -> Optio
         && header.data_page_header_v2.as_ref().is_none_or(|page| page.is_compressed.unwrap_or(true));
     let mut page = body.to_vec();
     if packed {
-        // The levels of the second kind of pages are never packed.
+        // The levels of version-2 pages are never compressed.
         let plain = levels.map_or(0, |levels| levels[0].saturating_add(levels[1]));
         page = vec![0; size];
         page.get_mut(..plain)?.copy_from_slice(body.get(..plain)?);
         let mut context = DecompressionContext::Unset;
         decompress(compression, body.get(plain..)?, page.get_mut(plain..)?, &mut context).ok()?;
     }
-    // Columns that are read are plain. Whether a page of the first kind has levels, its column knows: it is tried both ways.
+    // The columns read here are flat. Only the column knows whether a version-1 page has levels, so both possibilities
+    // are tried.
     let found = match levels {
         Some([repetition, definition]) => {
             let fits = repetition.checked_add(definition).is_some_and(|levels| levels <= page.len());
@@ -49,7 +50,8 @@ fn added_up(header: &PageHeader, body: &[u8], compression: Compression) -> Optio
     found.into_iter().flatten().filter_map(|parts| sum_of_lengths(parts.values)).max()
 }
 
-/// The sum of the lengths that stand at the beginning of some values (encoding `DELTA_BINARY_PACKED`); none if they are no lengths.
+/// The sum of the lengths at the beginning of some values (encoding `DELTA_BINARY_PACKED`); `None` if they are not
+/// lengths.
 fn sum_of_lengths(values: &[u8]) -> Option<u128> {
     let mut rest = Bytes(values);
     let (block, parts) = (rest.varint()?, rest.varint()?);
@@ -67,7 +69,7 @@ fn sum_of_lengths(values: &[u8]) -> Option<u128> {
             }
             let count = part.min(left);
             if *width == 0 {
-                // All differ from the one before by the same.
+                // All differences are equal.
                 let steps = i128::from(count.min(1 << 31));
                 sum += (last * steps + least * steps * (steps + 1) / 2).max(0);
                 last += least * steps;
@@ -87,7 +89,7 @@ fn sum_of_lengths(values: &[u8]) -> Option<u128> {
     u128::try_from(sum).ok()
 }
 
-/// A number of so many bits, the lowest first.
+/// A number of `width` bits, lowest bit first.
 fn bits(packed: &[u8], from: usize, width: u8) -> Option<u64> {
     let bit = |at: usize| Some(u64::from(packed.get(at / 8)? >> (at % 8) & 1));
     (0..usize::from(width.min(64))).try_fold(0, |number, at| Some(number | bit(from + at)? << at))
@@ -124,7 +126,7 @@ mod tests {
         assert_eq!(sum_of_lengths(&[128, 1, 4, 1, 14]), Some(7));
         // Three values, the first of them 0.
         let mut packed = vec![128, 1, 4, 3, 0];
-        // The least difference is 0; in the first part differences have 20 bits: 1,000,000 and 0.
+        // The smallest difference is 0. In the first part, differences have 20 bits: 1,000,000 and 0.
         packed.extend([0, 20, 0, 0, 0]);
         let mut part = vec![0; 80];
         part[..3].copy_from_slice(&1_000_000_u32.to_le_bytes()[..3]);

@@ -1,5 +1,5 @@
-//! A look at a whole file that is read part by part: what its columns hold, and a sample of its rows, from which everything is decided that must be the
-//! same for all parts.
+//! Surveys a file that is read in parts: the content of its columns and a sample of its rows. All decisions that must
+//! be the same for all parts use this survey.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,22 +9,22 @@ use halfmax_core::{Result, Seed};
 use crate::profile::{Content, MANY_ROWS};
 use crate::table::{Header, OfWhole, RawColumn, RawTable, RowPlaces, Values};
 
-/// What was seen of a file.
+/// The survey of a file.
 pub(super) struct Survey {
     names: Vec<String>,
     /// Whether a column holds numbers only.
     pub numeric: Vec<bool>,
     /// Whether a column has no value in any row.
     empty: Vec<bool>,
-    /// The last value of columns that hold the numbers of rows so far; NaN before the first.
+    /// The last value of each column that has held row numbers so far; NaN before the first row.
     row_numbers: Vec<Option<f64>>,
-    /// For each column an earlier one of its name, if there is one, and whether all values of both are the same.
+    /// For each column, an earlier column with the same name, if any, and whether all their values are equal.
     repeated: Vec<Option<(usize, bool)>>,
     pub rows: usize,
     sample: Sample,
 }
 
-/// A sample of chosen rows of a table that comes in parts.
+/// A sample of chosen rows of a table that is read in parts.
 #[derive(Default)]
 pub(crate) struct ChosenRows {
     rows: usize,
@@ -38,7 +38,7 @@ impl ChosenRows {
         self.rows += part.rows();
     }
 
-    /// A sample of all of them, by which is decided what its columns hold.
+    /// A sample of all chosen rows, which decides the content of the columns.
     pub fn sampled(self, like: &RawTable) -> RawTable {
         let (rows, places, values) = self.sample.joined(like.names().len());
         let named = like.names().iter().zip(values);
@@ -50,7 +50,7 @@ impl ChosenRows {
     }
 }
 
-/// What is known of a file besides its rows.
+/// Properties of a file besides its rows.
 pub(super) struct About<'a> {
     pub label: &'a str,
     pub header: Header,
@@ -58,11 +58,11 @@ pub(super) struct About<'a> {
     pub notes: Vec<String>,
 }
 
-/// What was decided of a file.
+/// The decisions about a file.
 pub(super) struct Surveyed {
-    /// A sample of the rows, with what was decided.
+    /// A sample of the rows, with the decisions.
     pub sample: RawTable,
-    /// The columns of the file that are columns of the table.
+    /// The file columns that become table columns.
     pub kept: Vec<usize>,
     pub rows: usize,
     pub numeric: Vec<bool>,
@@ -85,7 +85,7 @@ impl Survey {
         }
     }
 
-    /// Looks at a part.
+    /// Adds a part to the survey.
     pub fn see(&mut self, columns: &[RawColumn], rows: usize, places: &RowPlaces) {
         for (at, column) in columns.iter().enumerate() {
             self.empty[at] &= column.values.is_all_missing();
@@ -99,8 +99,9 @@ impl Survey {
         self.rows += rows;
     }
 
-    /// What was decided, after the sampled columns were `finished` as those of parts will be, which may give notes. None where columns of one name differ, or
-    /// the sample does not show which columns are empty: the table as a whole says what is wrong.
+    /// The decisions. `finished` processes the sampled columns as it will process those of the parts, and may give
+    /// notes. `None` if columns with one name differ, or the sample does not show which columns are empty; reading the
+    /// whole table then reports the problem.
     pub fn conclude(
         self,
         about: About,
@@ -143,7 +144,7 @@ impl Survey {
 }
 
 impl Surveyed {
-    /// A part of the file as a table, without notes of its own.
+    /// A part of the file as a table, without notes.
     pub fn part(&self, columns: &[RawColumn], rows: usize, places: RowPlaces) -> RawTable {
         let named = self.kept.iter().zip(self.sample.names());
         let column = |(at, name): (&usize, &String)| RawColumn {
@@ -156,7 +157,7 @@ impl Surveyed {
     }
 }
 
-/// The last of values that go on from an earlier one in steps of 1, from 0 or 1 on; none if they do not.
+/// The last of values that continue from `last` in steps of 1, starting at 0 or 1; `None` if they do not.
 fn goes_on(last: f64, values: &Values) -> Option<f64> {
     let Values::Numbers(values) = values else { return None };
     values.iter().try_fold(last, |last, value| {
@@ -165,10 +166,10 @@ fn goes_on(last: f64, values: &Values) -> Option<f64> {
     })
 }
 
-/// A sample of rows, drawn at random, but the same every time.
+/// A random sample of rows that is the same every time.
 #[derive(Default)]
 struct Sample {
-    /// Of the number drawn for a row, these bits are 0 if it is kept.
+    /// A row is kept if these bits of its random number are 0.
     mask: u64,
     parts: Vec<SampledPart>,
     rows: usize,
@@ -181,7 +182,7 @@ struct SampledPart {
 }
 
 impl Sample {
-    /// More rows are thinned to about half.
+    /// A larger sample is thinned to about half.
     const MOST: usize = 1 << 17;
 
     fn take(&mut self, first: usize, rows: usize, places: &RowPlaces, columns: &[RawColumn]) {
@@ -200,7 +201,7 @@ impl Sample {
         }
     }
 
-    /// The number of rows, where they are, and their values, column by column.
+    /// The number of rows, their positions, and their values by column.
     fn joined(self, columns: usize) -> (usize, Vec<u32>, Vec<Values>) {
         let places = self.parts.iter().flat_map(|part| part.places.iter().copied()).collect();
         let mut values: Vec<Vec<Values>> = vec![Vec::new(); columns];

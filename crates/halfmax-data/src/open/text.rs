@@ -16,10 +16,10 @@ use crate::missing::is_missing;
 use crate::number::{CommaEvidence, NumberStyle, comma_evidence, plain_number, styled_number};
 use crate::table::{Header, LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
 
-/// How many rows are looked at to find out what the text is.
+/// The number of rows inspected to detect the format.
 const SAMPLE: usize = 60;
 
-/// Reads delimited text. The separator is found out unless it is given.
+/// Reads delimited text. The separator is detected unless it is given.
 pub(crate) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> Result<RawTable> {
     let mut notes = Vec::new();
     let text = decoded(label, bytes, &mut notes)?;
@@ -42,7 +42,7 @@ pub(crate) fn read_text(label: &str, bytes: Vec<u8>, separator: Option<u8>) -> R
     Ok(table)
 }
 
-/// What is said of lines that are no rows of values.
+/// Notes on lines that are not rows of values.
 fn left_out(remarks: usize, blank: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if remarks > 0 {
@@ -54,17 +54,17 @@ fn left_out(remarks: usize, blank: usize) -> Vec<String> {
     notes
 }
 
-/// What a text is, by its beginning.
+/// The format of a text, detected from its beginning.
 pub(super) struct Head {
     format: Format,
-    /// Where the table begins, and how many rows of the file stand before it.
+    /// The position of the table, and the number of rows before it.
     end: usize,
     rows: usize,
     names: Vec<String>,
     header: Header,
-    /// How many records of the table stand before its rows of values.
+    /// The number of records before the rows of values.
     before: usize,
-    /// The row of the file in which the first row of values is.
+    /// The file row of the first row of values.
     first_row: usize,
     notes: Vec<String>,
 }
@@ -98,8 +98,8 @@ impl Head {
     }
 }
 
-/// Refuses text with a quotation mark that is never closed: it takes the rest of the file into one field, even where that leaves the row as
-/// long as the others.
+/// Refuses text with an unclosed quotation mark. It puts the rest of the file into one field, even if the row then has
+/// the usual number of fields.
 fn refuse_unclosed(label: &str, text: &str, format: &Format, before: usize) -> Result<()> {
     if !format.quoting || text.bytes().filter(|byte| *byte == b'"').count() % 2 == 0 {
         return Ok(());
@@ -153,15 +153,13 @@ fn decoded(label: &str, bytes: Vec<u8>, notes: &mut Vec<String>) -> Result<Strin
     if bytes.iter().any(|byte| control(byte) || matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d)) {
         let row = notes.pop().unwrap_or_default();
         let row = row.split(':').next().unwrap_or_default().to_owned();
-        return Err(Error::data(format!(
-            "{label}: {row}, and the file is in no other encoding that is known"
-        ))
-        .help("save the file as UTF-8"));
+        return Err(Error::data(format!("{label}: {row}, and the file is not in another known encoding"))
+            .help("save the file as UTF-8"));
     }
     Ok(WINDOWS_1252.decode(&bytes).0.into_owned())
 }
 
-/// Whether text without a mark is UTF-16: every other byte of its beginning is zero.
+/// Whether text without a byte order mark is UTF-16: every other byte at its beginning is zero.
 pub(super) fn looks_like_utf16(bytes: &[u8]) -> bool {
     let start = &bytes[..bytes.len().min(512) & !1];
     let zeros = |offset: usize| start.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
@@ -175,12 +173,12 @@ fn ending_of(label: &str) -> u8 {
     if has_ending(label, &DELIMITED_ENDINGS[1..]) { b'\t' } else { b',' }
 }
 
-/// What stands before the table, line by line: remarks, the separator that a spreadsheet program is told, the head of a GCT file.
+/// The lines before the table: remarks, the separator line for spreadsheet programs, the head of a GCT file.
 #[derive(Debug, Default)]
 struct Remarks {
-    /// Where the table begins.
+    /// The position of the table.
     end: usize,
-    /// How many rows of the file that is.
+    /// The number of file rows before the table.
     rows: usize,
     separator: Option<u8>,
     /// The last line of remarks, which may be the header.
@@ -205,7 +203,7 @@ impl Remarks {
             {
                 found.separator =
                     separator.bytes().next().map(|byte| if byte == b'\\' { b'\t' } else { byte });
-                found.notes.push(format!("the line {content:?} says the separator"));
+                found.notes.push(format!("the line {content:?} gives the separator"));
             } else if content == "#1.2" || content == "#1.3" {
                 skip_sizes = true;
                 found.notes.push("a GCT file".into());
@@ -249,11 +247,11 @@ fn line_at(text: &str, start: usize) -> Option<(&str, usize)> {
     Some((&rest[..end], start + end + width))
 }
 
-/// How the fields of a text are told apart.
+/// How the fields of a text are separated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Format {
     separator: u8,
-    /// How many fields most rows have.
+    /// The number of fields of most rows.
     width: usize,
     /// Whether quotation marks enclose fields.
     quoting: bool,
@@ -261,7 +259,7 @@ struct Format {
     runs: bool,
 }
 
-/// A format that could be, and what speaks for it.
+/// A possible format with its evidence.
 struct Candidate {
     format: Format,
     /// Rows before the first of the usual width.
@@ -285,7 +283,7 @@ impl Format {
             .map(|(_, separator)| try_one(separator, false))
             .filter(Candidate::is_table)
             .collect();
-        // The ending's separator comes first, so that it wins where nothing speaks against it.
+        // The separator of the file ending comes first, so it wins ties.
         usual.sort_by(|a, b| {
             (a.before, b.share).partial_cmp(&(b.before, a.share)).unwrap_or(std::cmp::Ordering::Equal)
         });
@@ -302,7 +300,7 @@ impl Format {
         format.checked(text)
     }
 
-    /// Quotation marks that do not come in pairs enclose nothing: in text separated by tabs they are part of a field.
+    /// Unpaired quotation marks enclose nothing: in text separated by tabs they are part of a field.
     fn checked(self, text: &str) -> Self {
         let odd = self.separator == b'\t' && text.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
         if odd { Candidate::of(text, Self { quoting: false, ..self }).format } else { self }
@@ -319,7 +317,7 @@ impl Format {
         }
     }
 
-    /// The text with one separator where several blanks count as one.
+    /// The text with a single blank for each run of blanks, if runs count as one separator.
     fn prepared(self, text: &str) -> Cow<'_, str> {
         if self.runs { Cow::Owned(single_blanks(text)) } else { Cow::Borrowed(text) }
     }
@@ -338,7 +336,7 @@ impl Format {
         records.map(|record| record.iter().map(|field| field.trim().to_owned()).collect()).collect()
     }
 
-    /// Which columns hold nothing but numbers in the first rows.
+    /// The columns that hold only numbers in the first rows.
     fn numeric_columns(self, text: &str, before: usize, width: usize) -> Vec<bool> {
         let mut numeric = vec![true; width];
         for record in self.reader(text).into_records().take(SAMPLE).filter_map(Result::ok).skip(before) {
@@ -352,7 +350,7 @@ impl Format {
 
 impl Candidate {
     fn of(text: &str, format: Format) -> Self {
-        // Enough of the text for the sample, so that runs of blanks are not taken out of all of it.
+        // Use only enough text for the sample, so that the whole text is not copied to collapse blanks.
         let prepared = if format.runs {
             Cow::Owned(single_blanks(text.get(..floor(text, 1 << 16)).unwrap_or(text)))
         } else {
@@ -377,13 +375,13 @@ impl Candidate {
     }
 }
 
-/// The largest position, at most `most`, at which a text can be cut.
+/// The largest position up to `most` at which a text can be cut.
 fn floor(text: &str, most: usize) -> usize {
     let most = most.min(text.len());
     (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// A text whose runs of blanks are one blank, but for those in quotation marks.
+/// A text whose runs of blanks are collapsed, except in quotation marks.
 fn single_blanks(text: &str) -> String {
     let mut quoted = false;
     let mut single = String::with_capacity(text.len());
@@ -410,7 +408,7 @@ fn single_blanks(text: &str) -> String {
 struct Parsed {
     columns: Vec<RawColumn>,
     rows: usize,
-    /// How many records were read, with those before the rows of values.
+    /// The number of records read, including those before the rows of values.
     records: usize,
     /// Rows without any value, which are left out.
     blank: usize,
@@ -422,10 +420,10 @@ struct Parsed {
 /// A column that is being read.
 enum Builder {
     Numbers(Vec<f64>),
-    /// A column that was taken for numbers until a text came.
+    /// A column that was read as numbers until a text appeared.
     Broken,
     Texts(LabelsBuilder),
-    /// Was read before.
+    /// Already read.
     Done,
 }
 
@@ -433,7 +431,7 @@ impl Builder {
     fn push(&mut self, field: &str) {
         match self {
             Self::Numbers(values) => {
-                // Most fields are numbers: whether one is missing is asked where it is none.
+                // Most fields are numbers, so check for missing values only if parsing fails.
                 let field = trimmed(field);
                 match plain_number(field) {
                     Some(value) => values.push(value),
@@ -446,7 +444,7 @@ impl Builder {
         }
     }
 
-    /// A builder of the same kind, without a value.
+    /// An empty builder of the same kind.
     fn fresh(&self, rows: usize) -> Self {
         match self {
             Self::Numbers(_) => Self::Numbers(Vec::with_capacity(rows)),
@@ -455,7 +453,7 @@ impl Builder {
         }
     }
 
-    /// Takes the rows that come next.
+    /// Appends the next rows.
     fn append(&mut self, next: Self) {
         match (&mut *self, next) {
             (Self::Numbers(values), Self::Numbers(more)) => values.extend_from_slice(&more),
@@ -475,7 +473,8 @@ fn trimmed(field: &str) -> &str {
     }
 }
 
-/// Reads the rows of values. Columns that are said to be numeric are read as such; those in which a text turns up are read again.
+/// Reads the rows of values. Columns marked as numeric are read as numbers; columns in which a text appears are read
+/// again.
 fn parse(pass: &Pass, names: &[String], numeric: &[bool]) -> Result<Parsed> {
     let text = pass.text;
     // A row takes at least a byte for each of its fields.
@@ -529,7 +528,7 @@ fn lines_in(text: &str) -> usize {
     text.bytes().filter(|byte| matches!(byte, b'\n' | b'\r')).count() + 1
 }
 
-/// One reading of all rows.
+/// One pass over all rows.
 struct Pass<'a> {
     label: &'a str,
     text: &'a str,
@@ -538,15 +537,15 @@ struct Pass<'a> {
     first_row: usize,
 }
 
-/// What a reading found besides the values.
+/// The results of a pass besides the values.
 #[derive(Default)]
 struct Outcome {
-    /// How many records were read, with those before the rows of values.
+    /// The number of records read, including those before the rows of values.
     records: usize,
     blank: usize,
     /// Lines of remarks among the rows.
     remarks: usize,
-    /// The row of the file of each row of values.
+    /// The file row of each row of values.
     places: Vec<u32>,
 }
 
@@ -556,13 +555,13 @@ struct Piece {
     outcome: Outcome,
 }
 
-/// Why a piece was not read to its end, at the record of this number.
+/// Why a piece was not read to its end, with the number of the record.
 enum Stopped {
     Ragged(usize, StringRecord),
     Unreadable(usize, csv::Error),
 }
 
-/// Long texts are read in pieces of so many bytes, as many at a time as there are threads.
+/// The size in bytes of the pieces of a long text. One piece per thread is read at a time.
 const PIECE: usize = 1 << 22;
 
 impl Pass<'_> {
@@ -656,7 +655,7 @@ impl Pass<'_> {
     }
 
     fn ragged(&self, row: usize, record: &StringRecord) -> Error {
-        // A quotation mark that is never closed takes the rest of the file into one field.
+        // An unclosed quotation mark puts the rest of the file into one field.
         let odd = self.text.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
         if self.format.quoting && odd && record.iter().any(|field| field.contains('\n')) {
             return never_closed(self.label, row);
@@ -665,7 +664,7 @@ impl Pass<'_> {
     }
 }
 
-/// What the commas are in each column of text whose numbers have some, where that is clear.
+/// The meaning of commas in each text column of numbers, if it is clear.
 fn comma_styles(columns: &[RawColumn], separator: u8) -> Vec<Option<NumberStyle>> {
     let points = columns.iter().any(|column| match &column.values {
         Values::Numbers(values) => values.iter().any(|value| value.fract() != 0.0 && value.is_finite()),
@@ -677,7 +676,7 @@ fn comma_styles(columns: &[RawColumn], separator: u8) -> Vec<Option<NumberStyle>
         CommaEvidence::Decimal => Some(NumberStyle::Comma),
         CommaEvidence::Thousands => Some(NumberStyle::Thousands),
         CommaEvidence::Either if decimal => Some(NumberStyle::Comma),
-        // What separates cells with semicolons has decimal commas, unless a number says otherwise.
+        // A file with semicolons as separators has decimal commas, unless a number contradicts.
         CommaEvidence::Either if !points && separator == b';' => Some(NumberStyle::Comma),
         CommaEvidence::Either if points && separator == b',' && has_small(&columns[at]) => {
             Some(NumberStyle::Thousands)
@@ -687,8 +686,8 @@ fn comma_styles(columns: &[RawColumn], separator: u8) -> Vec<Option<NumberStyle>
     found.into_iter().enumerate().map(style).collect()
 }
 
-/// Takes texts in these styles for numbers. A column with a text that is none stays as it is, so that the text is named where a number is
-/// needed. Returns notes of what was taken.
+/// Converts texts in these styles to numbers. A column with any other text stays unchanged, so that a later error can
+/// name the text. Returns notes on the conversions.
 fn take_commas(columns: &mut [RawColumn], styles: &[Option<NumberStyle>]) -> Vec<String> {
     let mut named: [Vec<String>; 2] = [Vec::new(), Vec::new()];
     for (column, style) in columns.iter_mut().zip(styles) {
@@ -706,7 +705,7 @@ fn take_commas(columns: &mut [RawColumn], styles: &[Option<NumberStyle>]) -> Vec
         .collect()
 }
 
-/// What the commas of a column of text say, if all of it could be numbers.
+/// The evidence from the commas of a text column, if all its texts could be numbers.
 fn evidence_of(column: &RawColumn) -> Option<CommaEvidence> {
     let Values::Texts(labels) = &column.values else { return None };
     let mut seen = CommaEvidence::Either;
@@ -732,7 +731,7 @@ fn evidence_of(column: &RawColumn) -> Option<CommaEvidence> {
     (!labels.names.is_empty()).then_some(seen)
 }
 
-/// Whether a column has a number below a thousand without a comma: then its commas set thousands apart.
+/// Whether a column has a number below a thousand without a comma: then its commas separate thousands.
 fn has_small(column: &RawColumn) -> bool {
     let Values::Texts(labels) = &column.values else { return false };
     labels.names.iter().any(|text| plain_number(text).is_some_and(|value| value.abs() < 1000.0))

@@ -13,7 +13,7 @@ use crate::table::RawTable;
 
 type Workbook = Sheets<Cursor<Vec<u8>>>;
 
-/// Reads the sheet that is asked for, or the only one that holds a table.
+/// Reads the wanted sheet, or the only sheet that holds a table.
 pub(crate) fn read_workbook(label: &str, bytes: Vec<u8>, sheet: Option<&str>) -> Result<RawTable> {
     let mut workbook = open_workbook(label, bytes)?;
     let names = workbook.sheet_names();
@@ -54,7 +54,7 @@ fn open_workbook(label: &str, bytes: Vec<u8>) -> Result<Workbook> {
     guarded(label, "workbook", || {
         open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| {
             Error::data(format!("{label}: the workbook cannot be read"))
-                .help("if it needs a password, save it without; else save the sheet as CSV (UTF-8)")
+                .help("if it has a password, save it without a password; otherwise save the sheet as CSV (UTF-8)")
                 .because(error)
         })
     })
@@ -87,13 +87,13 @@ fn sheet_of(label: &str, workbook: &mut Workbook, name: &str) -> Result<Range<Da
     })
 }
 
-/// A sheet may have this many places for each cell that is filled, ...
+/// A sheet may have this many places for each filled cell, ...
 const MOST_PLACES_PER_CELL: usize = 256;
 
-/// ... and this many at least.
+/// ... and always at least this many.
 const FEW_PLACES: usize = 1 << 22;
 
-/// How many cells are filled, and the corners of the rectangle that holds them all.
+/// The number of filled cells, and the corners of the rectangle that holds all of them.
 #[derive(Default)]
 pub(super) struct Extent {
     pub cells: usize,
@@ -101,39 +101,40 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// Takes a filled cell in.
+    /// Adds a filled cell.
     pub fn hold(&mut self, row: u32, column: u32) {
         let [first, last] = self.corners.unwrap_or([(row, column); 2]);
         self.corners = Some([(first.0.min(row), first.1.min(column)), (last.0.max(row), last.1.max(column))]);
         self.cells += 1;
     }
 
-    /// How many places the rectangle has.
+    /// The number of places in the rectangle.
     pub fn places(&self) -> usize {
         let side = |first: u32, last: u32| (last - first) as usize + 1;
         self.corners.map_or(0, |[first, last]| side(first.0, last.0).saturating_mul(side(first.1, last.1)))
     }
 }
 
-/// Refuses cells whose rectangle is as good as empty: one that was filled by mistake, far from the others, would take all memory.
+/// Refuses cells whose rectangle is almost empty: a cell filled by mistake, far from the others, would exhaust the
+/// memory.
 pub(super) fn refuse_scattered(label: &str, cells: usize, places: usize) -> Result<()> {
     if places <= cells.saturating_mul(MOST_PLACES_PER_CELL).max(FEW_PLACES) {
         return Ok(());
     }
     Err(Error::data(format!(
-        "{label}: of a sheet's {places} places between its first and its last row and column only {cells} are filled"
+        "{label}: a sheet spans {places} cells between its first and its last row and column, but only {cells} are filled"
     ))
     .help("clear the cells far below or beside the table, or save the table as CSV (UTF-8)"))
 }
 
-/// The cells of a sheet, in the smallest rectangle that holds all that are filled.
+/// The cells of a sheet, in the smallest rectangle that holds all filled cells.
 ///
 /// # Errors
 /// If a cell cannot be read, they lie far apart, or their texts are longer than the limit.
 fn compact(label: &str, mut next: impl FnMut() -> Result<Option<Cell<Data>>>) -> Result<Range<Data>> {
     let mut cells = Vec::new();
     let mut extent = Extent::default();
-    // A text that many cells share stands in the file once.
+    // The file stores a text once, even if many cells share it.
     let mut texts = 0;
     while let Some(cell) = next()? {
         if let Data::String(text) = cell.get_value() {
@@ -155,12 +156,12 @@ fn chosen(label: &str, names: &[String], wanted: &str) -> Result<String> {
     let by_number = || wanted.parse::<usize>().ok().and_then(|number| names.get(number.checked_sub(1)?));
     by_name.or_else(by_number).cloned().ok_or_else(|| {
         let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
-        Error::data(format!("{label}: the workbook has no sheet {wanted:?}, only {}", listed(&quoted, 10)))
+        Error::data(format!("{label}: the workbook has no sheet {wanted:?}; it has {}", listed(&quoted, 10)))
             .help("give the name of a sheet, or its number from 1")
     })
 }
 
-/// The sheet that holds a table, if a single one does.
+/// The only sheet that holds a table.
 fn only_table(label: &str, workbook: &mut Workbook, names: &[String]) -> Result<String> {
     if let [name] = names {
         return Ok(name.clone());
@@ -188,16 +189,16 @@ fn only_table(label: &str, workbook: &mut Workbook, names: &[String]) -> Result<
         format!("several tables: {}", listed(&described, 8))
     };
     Err(Error::data(format!("{label}: the workbook has {found}"))
-        .help(format!("choose one: sheet = {first:?} (--sheet on the command line)")))
+        .help(format!("choose a sheet: sheet = {first:?} (`--sheet`)")))
 }
 
-/// At least two columns, and three rows of them with two entries.
+/// At least two columns, and three rows with two or more entries.
 fn looks_like_a_table(range: &Range<Data>) -> bool {
     let filled = |row: &&[Data]| row.iter().filter(|cell| !matches!(cell, Data::Empty)).count() >= 2;
     range.width() >= 2 && range.rows().filter(filled).take(3).count() >= 3
 }
 
-/// A cell as text. A date stays one, so that a gene that a spreadsheet program turned into a date is seen.
+/// A cell as text. A date stays a date, so that a gene symbol turned into a date by a spreadsheet program is noticed.
 fn text_of(cell: &Data) -> String {
     match cell {
         Data::Empty => String::new(),
@@ -210,7 +211,7 @@ fn text_of(cell: &Data) -> String {
             format!("{year:04}-{month:02}-{day:02}")
         }
         Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
-        // Missing values of the list of all spellings.
+        // These are in the list of missing values.
         Data::Error(error) => error.to_string(),
         #[allow(unreachable_patterns)]
         _ => String::new(),

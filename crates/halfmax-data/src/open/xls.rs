@@ -1,7 +1,7 @@
-//! Old workbooks (.xls), looked at before they are read: how far apart their cells lie.
+//! Checks of old workbooks (.xls) before reading: how far apart their cells lie.
 //!
-//! The reader keeps each sheet as one rectangle that holds all filled cells, so that two cells in opposite corners, in a damaged
-//! file, would take more memory than there is. Formats: \[MS-CFB\] (the file) and \[MS-XLS\] (the records in it).
+//! The reader keeps each sheet as one rectangle that holds all filled cells. Two cells in opposite corners of a damaged
+//! file would exhaust the memory. Formats: \[MS-CFB\] (the file) and \[MS-XLS\] (the records in it).
 
 use halfmax_core::{Error, Result};
 
@@ -12,10 +12,10 @@ const LARGEST_SHEET: usize = 65_536 * 256;
 
 const SECTOR_IDS: std::ops::Range<u32> = 0..0xffff_fffa;
 
-/// Refuses an old workbook whose sheets cannot be kept. What is no such workbook is left for its reader to refuse.
+/// Refuses an old workbook whose sheets cannot be kept in memory. The reader refuses files of other formats.
 ///
 /// # Errors
-/// If cells lie far apart, or a sheet says it is larger than the format allows.
+/// If cells lie far apart, or a sheet declares a larger size than the format allows.
 pub(super) fn check(label: &str, bytes: &[u8]) -> Result<()> {
     let damaged = || {
         Error::data(format!("{label}: the workbook is damaged: a stream in it has no end"))
@@ -56,11 +56,11 @@ fn sheet_at(label: &str, stream: &[u8]) -> Result<Extent> {
             BEGIN => depth += 1,
             END if depth <= 1 => break,
             END => depth -= 1,
-            // Charts inside of a sheet have cells of their own.
+            // Charts inside a sheet have separate cells.
             _ if depth > 1 => {}
             DIMENSIONS if claimed(data) > LARGEST_SHEET => {
                 return Err(Error::data(format!(
-                    "{label}: a sheet of the workbook says that it has {} cells, more than a sheet can have",
+                    "{label}: a sheet of the workbook declares {} cells, more than the format allows",
                     claimed(data)
                 ))
                 .help("copy or download the file again, or save the sheet as CSV (UTF-8)"));
@@ -80,11 +80,12 @@ fn sheet_at(label: &str, stream: &[u8]) -> Result<Extent> {
     Ok(extent)
 }
 
-/// How many cells a sheet says it has. One that ends before it begins is as damaged as one that is too large.
+/// The number of cells that a sheet declares. A sheet that ends before it begins counts as too large, because it is
+/// damaged.
 fn claimed(data: &[u8]) -> usize {
     let narrow = |at: usize| u16_at(data, at).map_or(0, u32::from);
     let wide = |at: usize| u32_at(data, at).unwrap_or(0);
-    // The first, and the one after the last, of the rows and of the columns.
+    // The first row and column, and the row and column after the last.
     let ([first_row, rows], [first_column, columns]) = match data.len() {
         10 => ([narrow(0), narrow(2)], [narrow(4), narrow(6)]),
         14 | 16 => ([wide(0), wide(4)], [narrow(8), narrow(10)]),
@@ -98,7 +99,7 @@ fn claimed(data: &[u8]) -> usize {
         .map_or(usize::MAX, |rows| (rows as usize).saturating_mul((columns - first_column) as usize))
 }
 
-/// The records of a stream: their kinds and what they hold.
+/// The records of a stream: their kinds and contents.
 struct Records<'a>(&'a [u8]);
 
 impl<'a> Iterator for Records<'a> {
@@ -120,7 +121,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
-/// A compound file: sectors of one size, and for each the one that comes next.
+/// A compound file: sectors of one size, and the successor of each sector.
 struct Sectors<'a> {
     bytes: &'a [u8],
     size: usize,
@@ -134,8 +135,8 @@ impl Sectors<'_> {
         self.bytes.get(start..end).filter(|found| !found.is_empty())
     }
 
-    /// The bytes of the chain that begins with a sector, at most `most`; not more than the file has, though a chain that comes
-    /// back to itself would give more.
+    /// The bytes of the chain that begins with a sector, at most `most`. Also at most the size of the file, because a
+    /// cyclic chain would have no end.
     fn chain(&self, mut id: u32, most: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         while SECTOR_IDS.contains(&id) && bytes.len() < most.min(self.bytes.len() + self.size) {
@@ -147,8 +148,8 @@ impl Sectors<'_> {
         bytes
     }
 
-    /// Whether the chain that begins with a sector comes to an end, through sectors that the file has. The reader follows one that leaves the
-    /// file or comes back to itself for ever.
+    /// Whether the chain that begins with a sector ends and stays within the file. The reader would follow any other
+    /// chain forever.
     fn ends(&self, mut id: u32) -> bool {
         const END_OF_CHAIN: u32 = 0xffff_fffe;
         for _ in 0..=self.bytes.len() / self.size + 1 {
@@ -165,11 +166,11 @@ impl Sectors<'_> {
 /// The streams of a compound file.
 struct Streams<'a> {
     sectors: Sectors<'a>,
-    /// The list of the streams.
+    /// The directory of the streams.
     entries: Vec<u8>,
-    /// Whether the list has an end.
+    /// Whether the directory has an end.
     listed: bool,
-    /// Where the table of small sectors begins, and its length in bytes.
+    /// The first sector of the table of small sectors, and its length in bytes.
     small_table: (u32, usize),
 }
 
@@ -203,7 +204,7 @@ impl<'a> Streams<'a> {
         entries.map(move |entry| Entry { length: entry.length & meant, ..entry })
     }
 
-    /// Whether the list of streams, the table of small sectors and every stream are no longer than the file.
+    /// Whether the chains of the directory, the table of small sectors and every stream end within the file.
     fn end(&self) -> bool {
         let most = self.sectors.bytes.len() + self.sectors.size;
         self.listed

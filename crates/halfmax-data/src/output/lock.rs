@@ -1,4 +1,4 @@
-//! One process at a time writes an output, and clears away what a killed one left there.
+//! Locks: only one process at a time writes an output. It removes the remains of killed processes.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -13,19 +13,19 @@ use super::obsolete::{DONE, is_note, remove_noted};
 use super::set::journal_of;
 use super::{cannot_write, parent};
 
-/// Keeps other processes from writing an output, as long as it lives: a locked file `.NAME.lock` beside it.
+/// Prevents other processes from writing an output, as long as it lives: a locked file `.NAME.lock` beside the output.
 #[derive(Debug)]
 pub struct OutputLock {
-    /// None where the file system knows no locks.
+    /// `None` if the file system does not support locks.
     held: Option<(File, PathBuf)>,
     removed: Vec<PathBuf>,
 }
 
 impl OutputLock {
-    /// Takes the lock of an output, and removes what a killed process left of it.
+    /// Takes the lock of an output, and removes the remains of a killed process.
     ///
     /// # Errors
-    /// If another process holds it: says which. If the folder cannot be written.
+    /// If another process holds the lock (the error names the process), or the folder cannot be written.
     pub fn take(output: &Path) -> Result<Self> {
         let Some(name) = output.file_name() else { return Ok(Self { held: None, removed: Vec::new() }) };
         let path = parent(output).join(hidden(name, LOCK));
@@ -46,7 +46,7 @@ impl OutputLock {
                     break None;
                 }
             }
-            // The one who had it may have removed the file before it was locked.
+            // The previous holder may have removed the file before we locked it.
             if is_still(&file, &path) {
                 say_who(&mut file);
                 break Some((file, path));
@@ -56,14 +56,14 @@ impl OutputLock {
         removed.extend(remove_partial(parent(output), name));
         removed.extend(remove_noted(output));
         if output.is_dir() {
-            // A folder onto which nothing can be renamed is filled from inside.
+            // If nothing can be renamed onto a folder, it is filled from inside.
             removed.extend(undo_interrupted(&journal_of(&output.join(name))));
             removed.extend(remove_partial(output, name));
         }
         Ok(Self { held, removed })
     }
 
-    /// What a killed process had left, and is removed.
+    /// The remains of a killed process that were removed.
     pub fn removed(&self) -> &[PathBuf] {
         &self.removed
     }
@@ -72,7 +72,7 @@ impl OutputLock {
 impl Drop for OutputLock {
     fn drop(&mut self) {
         if let Some((_, path)) = &self.held {
-            // A file that stays is no harm: it is not locked.
+            // A remaining file does no harm, because it is not locked.
             let _ = fs::remove_file(path);
         }
     }
@@ -99,7 +99,7 @@ fn is_still(_: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// Writes who holds a lock: the process and the seconds since 1970. Where that fails the lock holds all the same.
+/// Writes the holder of a lock: the process and the seconds since 1970. If this fails, the lock is still valid.
 fn say_who(file: &mut File) {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let _ = file.set_len(0);
@@ -113,13 +113,13 @@ fn taken(output: &Path, file: &mut File) -> Error {
     let mut words = text.split(' ').map(|word| word.parse::<u64>().ok());
     let who = match (words.next().flatten(), words.next().flatten()) {
         (Some(process), Some(seconds)) => format!("process {process}, since {}", clock(seconds)),
-        _ => "which has just begun".to_owned(),
+        _ => "just started".to_owned(),
     };
-    Error::failed(format!("{}: another halfmax is writing it ({who})", output.display()))
-        .help("wait until it ends, or give another name")
+    Error::failed(format!("{}: another halfmax process is writing it ({who})", output.display()))
+        .help("wait until it ends, or choose another name")
 }
 
-/// A time of day, as far as it tells when a process began: `2026-11-27 02:53:10 UTC`.
+/// The date and time when a process began: `2026-11-27 02:53:10 UTC`.
 fn clock(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Hinnant's civil_from_days, for days since 1970.
@@ -138,7 +138,8 @@ fn clock(seconds: u64) -> String {
 /// Letters of a temporary name.
 const LETTERS: usize = 6;
 
-/// Removes the temporary files and folders of the output of a name in a folder: nobody else writes it, so they are a killed process's.
+/// Removes the temporary files and folders of an output. The lock shows that no other process writes it, so they belong
+/// to a killed process.
 fn remove_partial(folder: &Path, name: &OsStr) -> Vec<PathBuf> {
     let mut plain = OsString::from(name);
     plain.push(PARTIAL);
@@ -156,8 +157,8 @@ fn remove_partial(folder: &Path, name: &OsStr) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Removes what killed commands left in a folder (not in those below): temporary files and folders, locks that nobody holds, sets of files that did not all get
-/// their names. Returns what was removed, and the outputs that other processes are writing.
+/// Removes the remains of killed commands in a folder (not in its subfolders): temporary files and folders, unused
+/// locks, incomplete sets of files. Returns the removed paths, and the outputs that other processes are writing.
 ///
 /// # Errors
 /// If the folder cannot be read.
@@ -181,7 +182,7 @@ pub fn remove_leftovers(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     }
     let (mut removed, mut held) = (Vec::new(), Vec::new());
     let own = folder.canonicalize().map_err(unreadable)?;
-    // What is of the folder's own name is of a command that fills the folder.
+    // Temporary files with the folder's own name belong to a command that fills the folder.
     let of_folder = |name: &OsString| own.file_name() == Some(name.as_os_str());
     let place = |name| if of_folder(name) { own.clone() } else { folder.join(name) };
     for output in outputs.iter().map(place) {
@@ -190,15 +191,15 @@ pub fn remove_leftovers(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
             Err(_) => held.push(output),
         }
     }
-    // The lock that was taken is gone with what it guarded.
+    // Our lock disappeared together with its output.
     removed.extend(locks.into_iter().filter(|path| !path.exists()));
     removed.sort_unstable();
     Ok((removed, held))
 }
 
-/// The output to which a leftover belongs, and whether it is its lock; none of other files.
+/// The output to which a leftover belongs, and whether the leftover is its lock; `None` for other files.
 fn output_of(name: &OsStr, path: &Path) -> Option<(OsString, bool)> {
-    // A name that is no text is removed by the next command of its output.
+    // If a name is not valid text, the next command of its output removes the file.
     let text = name.to_str()?;
     let plain = text.strip_prefix('.').unwrap_or(text);
     if let Some((output, letters)) = plain.rsplit_once(PARTIAL) {
@@ -222,9 +223,9 @@ fn output_of(name: &OsStr, path: &Path) -> Option<(OsString, bool)> {
     }
 }
 
-/// What the name of an output that is being written ends in, before six letters.
+/// The part of a temporary name before its six random letters.
 pub(super) const PARTIAL: &str = ".partial-";
-/// What the hidden name of an output's lock ends in.
+/// The ending of a lock's hidden name.
 pub(super) const LOCK: &str = ".lock";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Files and folders that are complete get their final names: all of them, or none.
+//! Gives complete files and folders their final names: all of them or none.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,23 +10,24 @@ use tempfile::{Builder, NamedTempFile, TempPath};
 use super::lock::{PARTIAL, hidden};
 use super::{parent, sync_folder};
 
-/// What a journal begins with, so that another program's file is not taken for one.
+/// The beginning of a journal, which distinguishes it from files of other programs.
 const HEADER: &[u8] = b"halfmax-set-1\0";
-/// What a journal ends with, so that one that was being written when the process was killed is known: nothing had its name then.
+/// The end of a journal. Without it, the process was killed while writing the journal, and nothing had its final name.
 const END: &[u8] = b"end\0";
 
-/// A file or a folder under its temporary name, and its final name.
+/// The temporary and the final name of a file or a folder.
 #[derive(Debug)]
 pub(super) struct Move {
     pub from: PathBuf,
     pub to: PathBuf,
 }
 
-/// Gives all their names, in order. Where that fails, or the process is killed and [`undo_interrupted`] is called for the journal, none has its name, and what
-/// was to be replaced is back.
+/// Gives all of them their names, in order. If this fails, or if the process is killed and [`undo_interrupted`] is
+/// called for the journal, none has its final name, and replaced files are restored.
 ///
 /// # Errors
-/// If one cannot be renamed, or the journal cannot be written: which one, and why. All are under their temporary names then.
+/// If a file cannot be renamed, or the journal cannot be written: the path and the reason. All files then have their
+/// temporary names.
 pub(super) fn give_names(journal: &Path, moves: &[Move]) -> Result<(), (PathBuf, io::Error)> {
     if moves.is_empty() {
         return Ok(());
@@ -36,7 +37,7 @@ pub(super) fn give_names(journal: &Path, moves: &[Move]) -> Result<(), (PathBuf,
         sync_folder(parent(to));
         return Ok(());
     }
-    // They are removed at the end.
+    // These are removed at the end.
     let replaced: Vec<Option<NamedTempFile<()>>> = moves.iter().map(second_name).collect();
     write_journal(journal, moves, &replaced).map_err(|error| {
         forget(journal);
@@ -61,7 +62,7 @@ pub(super) fn give_names(journal: &Path, moves: &[Move]) -> Result<(), (PathBuf,
     Ok(())
 }
 
-/// Gives a temporary file or folder its name, so that also Windows, which marks temporary files, forgets that it was one.
+/// Gives a temporary file or folder its final name. On Windows, this also clears the mark of temporary files.
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     TempPath::try_from_path(from)?.persist(to).map_err(|error| {
         let _ = error.path.keep();
@@ -69,20 +70,21 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     })
 }
 
-/// A second name of a file that is to be replaced, beside the new one, where its file system knows such.
+/// A second name (hard link) for a file that will be replaced, beside the new file, if the file system supports it.
 fn second_name(Move { from, to }: &Move) -> Option<NamedTempFile<()>> {
     let prefix = hidden(to.file_name().filter(|_| to.is_file())?, PARTIAL);
     Builder::new().prefix(&prefix).make_in(parent(from), |second| fs::hard_link(to, second)).ok()
 }
 
-/// Removes a journal; one that cannot be removed becomes that of nothing, so that nothing is undone by it.
+/// Removes a journal. If it cannot be removed, it is emptied, so that nothing is undone.
 fn forget(journal: &Path) {
     if fs::remove_file(journal).is_err() && journal.exists() {
         let _ = fs::write(journal, [HEADER, END].concat());
     }
 }
 
-/// Writes for each file its temporary and final name and the second name of what it replaces, and those of folders behind their files'.
+/// Writes the temporary name, the final name and the second name of the replaced file for each file. Folders follow
+/// their files.
 fn write_journal(journal: &Path, moves: &[Move], replaced: &[Option<NamedTempFile<()>>]) -> io::Result<()> {
     let mut lines: Vec<[PathBuf; 3]> = Vec::new();
     for (Move { from, to }, replaced) in moves.iter().zip(replaced) {
@@ -111,7 +113,7 @@ fn list(from: &Path, to: &Path, replaced: PathBuf, lines: &mut Vec<[PathBuf; 3]>
     Ok(())
 }
 
-/// Undoes what a process that was killed while it gave names has done. Returns what was removed.
+/// Undoes the renames of a process that was killed while renaming. Returns the removed paths.
 pub(super) fn undo_interrupted(journal: &Path) -> Vec<PathBuf> {
     let Ok(bytes) = fs::read(journal) else { return Vec::new() };
     if !is_journal(&bytes) {
@@ -122,10 +124,10 @@ pub(super) fn undo_interrupted(journal: &Path) -> Vec<PathBuf> {
     let mut removed = Vec::new();
     for line in names.chunks_exact(3) {
         let [from, to, replaced] = [&line[0], &line[1], &line[2]];
-        // What has its temporary name no more has its final one.
+        // Without its temporary name, the file has its final name.
         let left = if from.exists() { from } else { to };
         let gone = match left.is_dir() {
-            // One that holds something else stays.
+            // A folder with other content stays.
             true => fs::remove_dir(left).is_ok(),
             false => left.is_file() && fs::remove_file(left).is_ok(),
         };
@@ -134,7 +136,7 @@ pub(super) fn undo_interrupted(journal: &Path) -> Vec<PathBuf> {
         }
         if !replaced.as_os_str().is_empty() && replaced.is_file() {
             let _ = fs::rename(replaced, to);
-            // Two names of one file stay both.
+            // Rename does nothing if both names belong to one file, so remove the second name.
             let _ = fs::remove_file(replaced);
         }
     }
@@ -142,17 +144,17 @@ pub(super) fn undo_interrupted(journal: &Path) -> Vec<PathBuf> {
     removed
 }
 
-/// Whether a file is a journal, or the beginning of one.
+/// Whether a file is a journal or the beginning of a journal.
 pub(super) fn is_journal(bytes: &[u8]) -> bool {
     bytes.starts_with(HEADER) || (!bytes.is_empty() && HEADER.starts_with(bytes))
 }
 
-/// A path as it stands in a journal.
+/// A path as written in a journal.
 pub(super) fn terminated(path: &Path) -> Vec<u8> {
     [path.as_os_str().as_encoded_bytes(), &[0]].concat()
 }
 
-/// The path of bytes of a journal.
+/// The path from its bytes in a journal.
 #[cfg(unix)]
 pub(super) fn path_of(name: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
@@ -181,7 +183,7 @@ mod tests {
         names
     }
 
-    /// New files a, b and a folder d with two, of which b replaces an old one.
+    /// New files a and b, and a folder d with two files; b replaces an old file.
     fn prepared(folder: &Path) -> Vec<Move> {
         let place = |name: &str| folder.join(name);
         fs::write(place("a.new"), "new a").unwrap();
@@ -221,7 +223,7 @@ mod tests {
             let replaced: Vec<_> = moves.iter().map(second_name).collect();
             write_journal(&journal, &moves, &replaced).unwrap();
             moves.iter().take(done).for_each(|one| fs::rename(&one.from, &one.to).unwrap());
-            // As the process does not end, its second names stay.
+            // The process does not end here, so keep its second names.
             replaced.into_iter().flatten().for_each(|second| drop(second.into_temp_path().keep().unwrap()));
             assert!(is_journal(&fs::read(&journal).unwrap()));
             assert_eq!(undo_interrupted(&journal).len(), 5, "{done}");

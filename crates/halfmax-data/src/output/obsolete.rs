@@ -1,4 +1,4 @@
-//! What is kept until an output is complete, and is of no use then.
+//! Files that are kept until an output is complete and then become useless.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,11 @@ use super::{parent, temporary_folder};
 const HEADER: &[u8] = b"halfmax-done-1\0";
 const END: &[u8] = b"end\0";
 
-/// What the hidden name of an output's note ends in.
+/// The ending of the hidden name of an output's note.
 pub(super) const DONE: &str = ".done";
 
-/// Files and folders that are removed when an output has its name; a process that is killed in between leaves them to the next one.
+/// Files and folders that are removed when an output gets its final name. If the process is killed in between, the next
+/// process removes them.
 #[derive(Debug)]
 pub struct Obsolete {
     output: PathBuf,
@@ -22,7 +23,7 @@ pub struct Obsolete {
 }
 
 impl Obsolete {
-    /// Notes what becomes of no use. `complete` is the output under its temporary name.
+    /// Notes the paths that become useless. `complete` is the output under its temporary name.
     pub fn note(output: &Path, complete: &Path, paths: Vec<PathBuf>) -> Self {
         let obsolete = Self { output: output.to_owned(), paths };
         if obsolete.paths.is_empty() {
@@ -33,21 +34,21 @@ impl Obsolete {
         let absolute = obsolete.paths.iter().filter_map(|path| std::path::absolute(path).ok());
         absolute.for_each(|path| bytes.extend(terminated(&path)));
         bytes.extend(END);
-        // Without the note they are removed all the same, unless the process is killed.
+        // Without the note, this process still removes the paths, unless it is killed.
         let _ = fs::write(note_of(output), bytes);
         obsolete
     }
 
-    /// Removes them: the output has its name.
+    /// Removes the paths, because the output has its final name.
     pub fn remove(self) {
         let gone = self.paths.iter().filter(|path| removed(path).is_some()).count();
-        // The next command tries again with what could not be removed.
+        // The next command tries again to remove the rest.
         if gone == self.paths.len() {
             self.keep();
         }
     }
 
-    /// Takes the note back: the output did not get its name, or they are gone.
+    /// Removes the note: the output did not get its name, or the paths are gone.
     pub fn keep(self) {
         if !self.paths.is_empty() {
             let _ = fs::remove_file(note_of(&self.output));
@@ -55,7 +56,8 @@ impl Obsolete {
     }
 }
 
-/// Removes what a killed process had noted, if the output is the one that it had made. Returns what was removed.
+/// Removes the paths that a killed process had noted, if the output is the output of that process. Returns the removed
+/// paths.
 pub(super) fn remove_noted(output: &Path) -> Vec<PathBuf> {
     let note = note_of(output);
     let Ok(bytes) = fs::read(&note) else { return Vec::new() };
@@ -72,7 +74,7 @@ pub(super) fn remove_noted(output: &Path) -> Vec<PathBuf> {
     gone
 }
 
-/// Whether a file is a note, or the beginning of one.
+/// Whether a file is a note or the beginning of a note.
 pub(super) fn is_note(bytes: &[u8]) -> bool {
     bytes.starts_with(HEADER) || (!bytes.is_empty() && HEADER.starts_with(bytes))
 }
@@ -81,7 +83,8 @@ fn note_of(output: &Path) -> PathBuf {
     parent(output).join(hidden(output.file_name().unwrap_or_default(), DONE))
 }
 
-/// What tells an output from others of its name, and stays when it gets another one: of a file its size and when it was written, of a folder that it holds something.
+/// Marks that identify an output and survive a rename: the size and modification time of a file; for a folder, that it
+/// is not empty.
 fn marks_of(output: &Path) -> Option<String> {
     if output.is_dir() {
         return fs::read_dir(output).ok()?.next().map(|_| "folder".to_owned());
@@ -91,7 +94,7 @@ fn marks_of(output: &Path) -> Option<String> {
     Some(format!("{} {}", facts.len(), written.as_nanos()))
 }
 
-/// Removes a file or a folder: a folder at once where there is space for a name, so that never a part of it is left.
+/// Removes a file or a folder. A folder is renamed first if possible, so that no part of it is left under its name.
 fn removed(path: &Path) -> Option<PathBuf> {
     let gone = if path.is_dir() {
         let away = temporary_folder(path, parent(path)).ok();
@@ -107,7 +110,7 @@ mod tests {
     use super::*;
     use crate::output::OutputLock;
 
-    /// A folder with an output that was made under a temporary name, and what is of no use then.
+    /// A folder with an output under a temporary name, and paths that become useless.
     fn prepared() -> (tempfile::TempDir, [PathBuf; 4]) {
         let folder = tempfile::tempdir().unwrap();
         let places =
@@ -136,13 +139,13 @@ mod tests {
     fn a_process_that_was_killed_leaves_it_to_the_next() {
         let (folder, [out, temporary, pieces, trials]) = prepared();
         Obsolete::note(&out, &temporary, vec![pieces.clone(), trials.clone()]);
-        // Killed before the output had its name: an older one is there.
+        // Killed before the output got its name: an older output exists.
         fs::write(&out, "an older one").unwrap();
         assert!(OutputLock::take(&out).unwrap().removed().is_empty());
         assert!(pieces.is_dir() && trials.is_file());
         Obsolete::note(&out, &temporary, vec![pieces.clone(), trials.clone()]);
         fs::rename(temporary, &out).unwrap();
-        // Killed behind that.
+        // Killed after that.
         assert_eq!(OutputLock::take(&out).unwrap().removed(), [pieces, trials]);
         assert_eq!(count(&folder), 1);
     }

@@ -1,4 +1,4 @@
-//! Several files of one command, which get their names together.
+//! Several output files of one command that get their names together.
 
 use std::fs;
 use std::io::Write;
@@ -12,8 +12,8 @@ use super::lock::hidden;
 use super::names::{Move, give_names};
 use super::{cannot_write, followed, parent, temporary_folder};
 
-/// Files and folders that are complete under temporary names. They get their names when the last is complete; a process that is killed meanwhile leaves
-/// none of them, once the next one has begun.
+/// Files and folders that are complete under temporary names. They get their names when all are complete. If the
+/// process is killed before that, the next process removes all of them.
 #[derive(Debug)]
 pub struct OutputSet {
     main: PathBuf,
@@ -26,12 +26,12 @@ pub struct OutputSet {
 struct Folder {
     meanwhile: TempDir,
     place: PathBuf,
-    /// Whether it was there: then its files get their names one by one.
+    /// Whether the folder existed before. Its files then get their names one by one.
     was_there: bool,
 }
 
 impl OutputSet {
-    /// The files of a command whose main output is `main`; its process holds the locks of all.
+    /// The files of a command whose main output is `main`. The process holds the locks of all files.
     pub fn of(main: &Path) -> Self {
         Self { main: main.to_owned(), files: Mutex::default(), folders: Mutex::default() }
     }
@@ -49,19 +49,20 @@ impl OutputSet {
         Ok(())
     }
 
-    /// Adds a file that is complete.
+    /// Adds a complete file.
     pub(crate) fn add(&self, file: NamedTempFile, path: &Path) {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).push((file, path.to_owned()));
     }
 
-    /// Makes a folder of the set. Returns where its files are to be written meanwhile. Where it exists, files of other names in it stay.
+    /// Makes a folder of the set. Returns the temporary folder for its files. If the folder exists, its files with
+    /// other names stay.
     ///
     /// # Errors
     /// If it cannot be made.
     pub fn folder(&self, path: &Path) -> Result<PathBuf> {
         let place = followed(path);
         let was_there = place.is_dir();
-        // One that is there may be a mount point: nothing can be renamed onto that.
+        // An existing folder may be a mount point, and nothing can be renamed onto a mount point.
         let within = if was_there { &place } else { parent(&place) };
         fs::create_dir_all(within).map_err(|error| cannot_write(path, error))?;
         let meanwhile = temporary_folder(&place, within)?;
@@ -74,7 +75,7 @@ impl OutputSet {
     /// Gives the files their names.
     ///
     /// # Errors
-    /// If one cannot be renamed: then none has its name.
+    /// If a file cannot be renamed. Then no file has its final name.
     pub fn finish(self) -> Result<()> {
         let files = self.files.into_inner().unwrap_or_else(PoisonError::into_inner);
         let folders = self.folders.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +90,7 @@ impl OutputSet {
                 moves.push(Move { from: entry.path(), to: place.join(entry.file_name()) });
             }
         }
-        // Not removed by their guards any more.
+        // From here on, their guards no longer remove them.
         let mut kept = Vec::new();
         for (file, path) in files {
             let from = file.path().to_owned();
@@ -103,13 +104,13 @@ impl OutputSet {
             kept.iter().for_each(|file| drop(fs::remove_file(file)));
             cannot_write(&place, error)
         })?;
-        // What has its name must not be looked for; what was emptied is removed.
+        // Renamed folders need no guard; emptied folders are removed.
         folders.into_iter().filter(|one| !one.was_there).for_each(|one| drop(one.meanwhile.keep()));
         Ok(())
     }
 }
 
-/// Where it stands which files get their names: `.NAME.set` beside the main output.
+/// The path of the journal: `.NAME.set` beside the main output.
 pub(super) fn journal_of(main: &Path) -> PathBuf {
     parent(main).join(hidden(main.file_name().unwrap_or_default(), ".set"))
 }
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_set_of_nothing_writes_nothing() {
-        // As where a table goes to standard output: the folder need not be one that may be written.
+        // This happens if a table goes to standard output: the folder need not be writable.
         assert!(OutputSet::of(Path::new("/nowhere/at/all")).finish().is_ok());
     }
 

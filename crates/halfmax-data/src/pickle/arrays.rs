@@ -20,7 +20,7 @@ pub(crate) enum Number {
 }
 
 impl Number {
-    /// The bytes that one takes.
+    /// The size of a number in bytes.
     pub fn size(self) -> usize {
         match self {
             Self::Int8 | Self::UInt8 | Self::Bool => 1,
@@ -61,7 +61,7 @@ impl Number {
     }
 }
 
-/// A type of numbers, and whether their bytes are in this order: least first. A big-endian one is refused when it is used.
+/// A type of numbers, and whether their bytes are little-endian. Big-endian numbers are refused on use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Element {
     pub number: Number,
@@ -75,7 +75,8 @@ pub(crate) struct Storage<'a> {
     pub bytes: Cow<'a, [u8]>,
 }
 
-/// An array: how long it is along each axis, and its numbers, the last axis fastest. An array of NumPy is empty until its state is set.
+/// An array: its length along each axis, and its numbers, the last axis fastest. An array of NumPy is empty until its
+/// state is set.
 #[derive(Clone, Debug)]
 pub(crate) struct Array<'a> {
     pub number: Number,
@@ -84,7 +85,7 @@ pub(crate) struct Array<'a> {
 }
 
 impl Array<'_> {
-    /// How many numbers a shape has, or none if it has more than can be counted.
+    /// The number of elements of a shape; `None` on overflow.
     pub fn count(shape: &[usize]) -> Option<usize> {
         shape.iter().try_fold(1usize, |count, axis| count.checked_mul(*axis))
     }
@@ -93,7 +94,7 @@ impl Array<'_> {
 /// One-dimensional numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Vector {
-    /// Whole numbers, and truth values as 0 and 1.
+    /// Integers, and booleans as 0 and 1.
     Integers(Vec<i64>),
     /// Numbers of 32 bits.
     Float32(Vec<f32>),
@@ -102,7 +103,7 @@ pub enum Vector {
 }
 
 impl Vector {
-    /// How many numbers it has.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         match self {
             Self::Integers(values) => values.len(),
@@ -111,7 +112,7 @@ impl Vector {
         }
     }
 
-    /// Whether it has none.
+    /// Whether the vector is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -121,7 +122,7 @@ impl Node<'_, '_> {
     /// The numbers of a list, a tuple, or a one-dimensional array.
     ///
     /// # Errors
-    /// If the value is something else, or holds something other than numbers.
+    /// If the value has another type, or holds anything except numbers.
     pub fn vector(self) -> Result<Vector> {
         if let Some(Object::Array(array)) = self.object() {
             return of_array(array);
@@ -145,7 +146,7 @@ impl Node<'_, '_> {
     }
 }
 
-/// Numbers of a fixed size from their bytes, least first.
+/// Numbers of a fixed size from little-endian bytes.
 fn numbers<const SIZE: usize, T>(bytes: &[u8], number: fn([u8; SIZE]) -> T) -> Vec<T> {
     bytes.as_chunks::<SIZE>().0.iter().map(|chunk| number(*chunk)).collect()
 }
@@ -169,7 +170,7 @@ fn of_array(array: &Array<'_>) -> Result<Vector> {
     if vector.len() == length {
         return Ok(vector);
     }
-    Err(Error::data(format!("the pickle holds an array of {length} numbers with bytes for {}", vector.len())))
+    Err(Error::data(format!("the pickle holds an array of {length} numbers, but bytes for {}", vector.len())))
 }
 
 /// The lengths along the axes: a tuple of whole numbers.

@@ -1,4 +1,4 @@
-//! The names that a pickle may use, and what is built when it "calls" one of them.
+//! The names that a pickle may use, and the data that are built when it "calls" a name.
 
 use std::borrow::Cow;
 
@@ -9,18 +9,18 @@ use super::machine::Machine;
 use super::torch::read_storage;
 use super::value::{Object, Value};
 
-/// A name of the list.
+/// A known name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Global {
     /// `torch._utils._rebuild_tensor_v2`: a tensor of a storage.
     Tensor,
     /// `torch.storage._load_from_bytes`: a storage from the bytes of a file.
     LoadStorage,
-    /// A class of storages, which says the type of the numbers.
+    /// A storage class, which gives the type of the numbers.
     StorageOf(Number),
     /// `collections.OrderedDict`.
     OrderedDict,
-    /// `numpy.ndarray`, only as an argument of the next.
+    /// `numpy.ndarray`, only as an argument of `_reconstruct`.
     Ndarray,
     /// `numpy.core.multiarray._reconstruct`: an empty array, whose state follows.
     Reconstruct,
@@ -28,7 +28,7 @@ pub(crate) enum Global {
     Scalar,
     /// `numpy.dtype`.
     Dtype,
-    /// `_codecs.encode`: how protocol 2 writes bytes.
+    /// `_codecs.encode`: the bytes of protocol 2.
     Encode,
 }
 
@@ -49,14 +49,14 @@ impl Global {
         })
     }
 
-    /// Whether the header of a storage may use it, where nothing but storages is expected.
+    /// Whether the header of a storage may use this name; only storages are expected there.
     pub fn in_header(self) -> bool {
         matches!(self, Self::StorageOf(_) | Self::OrderedDict)
     }
 }
 
 impl<'a> Machine<'a> {
-    /// What a name of the list makes of its arguments.
+    /// Builds the result of a call of a known name.
     pub(crate) fn reduce(&mut self, global: Global, arguments: &[Value]) -> Result<Value> {
         let made = match (global, arguments) {
             (Global::OrderedDict, []) => Some(Object::Dict(Vec::new())),
@@ -89,12 +89,13 @@ impl<'a> Machine<'a> {
             (Global::Scalar, [element, bytes]) => return self.scalar(*element, *bytes),
             _ => None,
         };
-        let made = made.ok_or_else(|| self.refuse(&format!("{global:?} has arguments of another kind")))?;
+        let made =
+            made.ok_or_else(|| self.refuse(&format!("{global:?} has arguments of an unexpected kind")))?;
         self.spend(owned(&made))?;
         self.place(made)
     }
 
-    /// A tensor whose numbers lie one after the other.
+    /// A contiguous tensor.
     fn tensor(&self, storage: Value, offset: Value, shape: Value, strides: Value) -> Option<Array<'a>> {
         let Some(Object::Storage(storage)) = self.object(storage) else { return None };
         let (Some(Object::Tuple(shape)), Some(Object::Tuple(strides))) =
@@ -124,7 +125,7 @@ impl<'a> Machine<'a> {
         let (Some(Object::Element(element)), Some(Object::Bytes(bytes))) =
             (self.object(element), self.object(bytes))
         else {
-            return Err(self.refuse("a number of NumPy has neither a type nor bytes"));
+            return Err(self.refuse("a NumPy number has no type or no bytes"));
         };
         let value = match (element.number, &bytes[..]) {
             _ if !element.little_endian => None,
@@ -139,10 +140,10 @@ impl<'a> Machine<'a> {
             (Number::Bool, [byte]) => Some(Value::Bool(*byte != 0)),
             _ => None,
         };
-        value.ok_or_else(|| self.refuse("a number of NumPy is of a type that is not read"))
+        value.ok_or_else(|| self.refuse("a NumPy number has an unsupported type"))
     }
 
-    /// Sets the state of an array or a type of NumPy.
+    /// Sets the state of a NumPy array or type.
     pub(crate) fn build(&mut self, of: Value, state: Value) -> Result<()> {
         let Some(Object::Tuple(state)) = self.object(state) else {
             return Err(self.refuse("the state of an object is not a tuple"));
@@ -160,7 +161,7 @@ impl<'a> Machine<'a> {
             _ => None,
         };
         let Some(made) = made else {
-            return Err(self.refuse("the state of an object is of a kind that is not read"));
+            return Err(self.refuse("the state of an object has an unsupported kind"));
         };
         self.spend(owned(&made))?;
         if let Value::At(place) = of
@@ -184,7 +185,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// How many bytes an object holds that are not those of the pickle.
+/// The number of bytes that an object owns outside the pickle.
 fn owned(object: &Object<'_>) -> usize {
     match object {
         Object::Bytes(Cow::Owned(bytes))
@@ -194,7 +195,7 @@ fn owned(object: &Object<'_>) -> usize {
     }
 }
 
-/// A part of some bytes; a part of owned ones is copied.
+/// A part of some bytes. A part of owned bytes is copied.
 fn part<'a>(bytes: &Cow<'a, [u8]>, from: usize, to: usize) -> Option<Cow<'a, [u8]>> {
     match bytes {
         Cow::Borrowed(bytes) => bytes.get(from..to).map(Cow::Borrowed),

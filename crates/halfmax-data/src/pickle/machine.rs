@@ -1,4 +1,4 @@
-//! The machine that a pickle is a program for.
+//! The stack machine that executes the data opcodes of a pickle.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,22 +8,22 @@ use halfmax_core::{Error, Result};
 use super::globals::Global;
 use super::value::{Object, Value};
 
-/// Which names a pickle may use.
+/// The set of names that a pickle may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Names {
-    /// All of the list.
+    /// All known names.
     Data,
-    /// Those of the header of a storage, and persistent ids, which stay the tuples that they are.
+    /// The names in the header of a storage, and persistent ids, which stay tuples.
     StorageHeader,
 }
 
-/// What an object costs besides its content.
+/// The memory of an object besides its content, in bytes.
 const OBJECT: usize = 64;
-/// What an entry of a list costs.
+/// The memory of a list entry, in bytes.
 const ENTRY: usize = 16;
-/// How many times its own size a pickle may take in memory.
+/// The memory limit of a pickle, as a multiple of its size.
 const TIMES: usize = 32;
-/// What every pickle may take.
+/// The memory that every pickle may use, in bytes.
 const LEAST: usize = 1 << 20;
 
 pub(crate) struct Machine<'a> {
@@ -54,19 +54,18 @@ impl<'a> Machine<'a> {
 
     /// An error at this place of the pickle.
     pub fn refuse(&self, what: &str) -> Error {
-        Error::data(format!("the pickle cannot be read: at byte {}, {what}", self.at)).help(
-            "it is read as data only: numbers, texts, lists, dictionaries, tensors and arrays of numbers",
-        )
+        Error::data(format!("the pickle cannot be read: at byte {}, {what}", self.at))
+            .help("only data are read: numbers, texts, lists, dictionaries, tensors and arrays of numbers")
     }
 
-    /// Counts memory that is about to be taken.
+    /// Counts memory before it is allocated.
     pub fn spend(&mut self, bytes: usize) -> Result<()> {
         match self.left.checked_sub(bytes) {
             Some(left) => {
                 self.left = left;
                 Ok(())
             }
-            None => Err(self.refuse("it takes more memory than its size allows")),
+            None => Err(self.refuse("it needs more memory than its size allows")),
         }
     }
 
@@ -119,21 +118,21 @@ impl<'a> Machine<'a> {
         let taken = self.at.checked_add(count).and_then(|end| self.input.get(self.at..end));
         let taken = taken.ok_or_else(|| {
             let there = self.input.len() - self.at;
-            self.refuse(&format!("{count} bytes are announced, {there} are there"))
+            self.refuse(&format!("{count} bytes are announced, but {there} are left"))
         })?;
         self.at += count;
         Ok(taken)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        self.take(N)?.try_into().map_err(|_| self.refuse("it is cut short"))
+        self.take(N)?.try_into().map_err(|_| self.refuse("it is truncated"))
     }
 
     fn byte(&mut self) -> Result<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    /// A number of bytes, as 1, 4 or 8 bytes say it.
+    /// A length, written in 1, 4 or 8 bytes.
     fn length(&mut self, size: LengthOf) -> Result<usize> {
         let length = match size {
             LengthOf::One => u64::from(self.byte()?),
@@ -159,17 +158,17 @@ impl<'a> Machine<'a> {
     fn line(&mut self) -> Result<&'a str> {
         let rest = &self.input[self.at..];
         let end =
-            rest.iter().position(|byte| *byte == b'\n').ok_or_else(|| self.refuse("it is cut short"))?;
+            rest.iter().position(|byte| *byte == b'\n').ok_or_else(|| self.refuse("it is truncated"))?;
         self.at += end + 1;
         std::str::from_utf8(&rest[..end]).map_err(|_| self.refuse("a name is not UTF-8"))
     }
 
-    /// A whole number of any size, least byte first.
+    /// An integer of any size, little-endian.
     fn long(&mut self, size: LengthOf) -> Result<()> {
         let length = self.length(size)?;
         let bytes = self.take(length)?;
         if length > 16 {
-            return Err(self.refuse("a whole number has more than 128 bits"));
+            return Err(self.refuse("an integer has more than 128 bits"));
         }
         let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
         let mut all = if negative { [0xff; 16] } else { [0; 16] };
@@ -191,7 +190,7 @@ impl<'a> Machine<'a> {
     fn recall(&mut self, place: u32) -> Result<()> {
         match self.memo.get(&place) {
             Some(value) => self.push(*value),
-            None => Err(self.refuse("it refers to something that it did not keep")),
+            None => Err(self.refuse("it refers to a value that was not memoized")),
         }
     }
 
@@ -202,7 +201,7 @@ impl<'a> Machine<'a> {
             Some(known) => self.push_object(Object::Global(known)),
             None => {
                 let named: String = format!("{module}.{name}").escape_debug().take(100).collect();
-                Err(self.refuse(&format!("it names {named}, which is not among the names that are read")))
+                Err(self.refuse(&format!("it names {named}, which is not a permitted name")))
             }
         }
     }
@@ -212,7 +211,7 @@ impl<'a> Machine<'a> {
         let (Some(Object::Text(module)), Some(Object::Text(name))) =
             (self.object(module).cloned(), self.object(name).cloned())
         else {
-            return Err(self.refuse("a name is not a text"));
+            return Err(self.refuse("a name is not text"));
         };
         self.global(&module, &name)
     }
@@ -222,7 +221,7 @@ impl<'a> Machine<'a> {
         let (Some(Object::Tuple(arguments)), Some(Object::Global(global))) =
             (self.object(arguments), self.object(global))
         else {
-            return Err(self.refuse("something is called that is not a name"));
+            return Err(self.refuse("it calls a value that is not a name"));
         };
         let (arguments, global) = (arguments.clone(), *global);
         let made = self.reduce(global, &arguments)?;
@@ -243,10 +242,10 @@ impl<'a> Machine<'a> {
     fn append(&mut self, items: &[Value]) -> Result<()> {
         self.spend(2 * ENTRY * items.len())?;
         let list = self.top()?;
-        let Value::At(place) = list else { return Err(self.refuse("items are added to no list")) };
+        let Value::At(place) = list else { return Err(self.refuse("items are added, but there is no list")) };
         match self.objects.get_mut(place as usize) {
             Some(Object::List(own) | Object::Set(own)) => own.extend_from_slice(items),
-            _ => return Err(self.refuse("items are added to no list")),
+            _ => return Err(self.refuse("items are added, but there is no list")),
         }
         Ok(())
     }
@@ -256,14 +255,14 @@ impl<'a> Machine<'a> {
         self.spend(2 * ENTRY * items.len())?;
         let (pairs, rest) = items.as_chunks::<2>();
         let Value::At(place) = self.top()? else {
-            return Err(self.refuse("entries are set of no dictionary"));
+            return Err(self.refuse("entries are set, but there is no dictionary"));
         };
         match self.objects.get_mut(place as usize) {
             Some(Object::Dict(own)) if rest.is_empty() => {
                 own.extend(pairs.iter().map(|[key, value]| (*key, *value)));
                 Ok(())
             }
-            _ => Err(self.refuse("entries are set of no dictionary")),
+            _ => Err(self.refuse("entries are set, but there is no dictionary")),
         }
     }
 
@@ -278,7 +277,7 @@ impl<'a> Machine<'a> {
                 let value = self.pop()?;
                 return match self.stack.is_empty() && self.marks.is_empty() {
                     true => Ok(value),
-                    false => Err(self.refuse("it ends with values that nothing holds")),
+                    false => Err(self.refuse("it ends with unused values")),
                 };
             }
             self.step(opcode)?;
@@ -292,7 +291,7 @@ impl<'a> Machine<'a> {
                 let length = self.length(LengthOf::Eight)?;
                 match length <= self.input.len() - self.at {
                     true => Ok(()),
-                    false => Err(self.refuse("a frame is longer than what is left")),
+                    false => Err(self.refuse("a frame is longer than the remaining bytes")),
                 }
             }
             b'N' => self.push(Value::None),
@@ -326,7 +325,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The opcodes that work on what is on the stack.
+    /// The opcodes that work on the stack.
     fn step_over_stack(&mut self, opcode: u8) -> Result<()> {
         match opcode {
             b'(' => {
@@ -379,7 +378,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The opcodes that keep values, and those that name and call.
+    /// The opcodes that memoize values, and those that name and call.
     fn step_over_names(&mut self, opcode: u8) -> Result<()> {
         match opcode {
             0x94 => {
@@ -415,8 +414,10 @@ impl<'a> Machine<'a> {
             }
             // The id of a storage is the tuple that describes it.
             b'Q' if self.names == Names::StorageHeader => self.top().map(|_| ()),
-            b'i' | b'o' | 0x81 | 0x92 => Err(self.refuse("it makes an object of a class, which is not read")),
-            other => Err(self.refuse(&format!("it has the opcode {other:#04x}, which is not read"))),
+            b'i' | b'o' | 0x81 | 0x92 => {
+                Err(self.refuse("it makes an object of a class, which is not supported"))
+            }
+            other => Err(self.refuse(&format!("it has the opcode {other:#04x}, which is not supported"))),
         }
     }
 
@@ -428,7 +429,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// In how many bytes a length is written.
+/// The number of bytes of a written length.
 #[derive(Clone, Copy, Debug)]
 enum LengthOf {
     One,

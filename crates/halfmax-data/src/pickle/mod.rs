@@ -1,9 +1,9 @@
-//! Reads Python pickles as data, and never runs them.
+//! Reads Python pickles as data and never executes them.
 //!
-//! A pickle is a program: it may name any function of Python and have it called. This reader is a machine for the part
-//! of that language that builds data. It knows the names in a short list (torch tensors, NumPy arrays, ordered
-//! dictionaries), builds the data that they stand for itself, and refuses a pickle that names anything else. Every size
-//! in the pickle is compared with the bytes that are there, and memory stays within a multiple of the pickle's size.
+//! A pickle is a program: it may name any Python function and call it. This reader implements only the part of that
+//! language that builds data. It knows the names in a short list (torch tensors, NumPy arrays, ordered dictionaries),
+//! builds their data itself, and refuses a pickle that names anything else. Every size in the pickle is compared with
+//! the available bytes, and memory stays within a multiple of the pickle's size.
 //!
 //! Protocols 2 to 5 are read, without objects of classes.
 //!
@@ -36,13 +36,13 @@ use machine::{Machine, Names};
 /// Reads a pickle.
 ///
 /// # Errors
-/// If it is damaged, names something that is not in the list of known names, or would take more memory than 32 times its
+/// If the pickle is damaged, uses a name that is not in the list of known names, or needs more memory than 32 times its
 /// size.
 pub fn read_pickle(bytes: &[u8]) -> Result<Pickle<'_>> {
     let mut machine = Machine::new(bytes, Names::Data);
     let root = machine.run()?;
     if machine.at < bytes.len() {
-        return Err(machine.refuse("there are bytes after its end"));
+        return Err(machine.refuse("bytes follow after its end"));
     }
     Ok(Pickle { root, objects: machine.objects })
 }

@@ -1,3 +1,5 @@
+//! Tests of the pickle reader: data, refused names, damaged and hostile pickles.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -71,7 +73,7 @@ fn what_would_run_code_is_refused_by_its_name() {
         ("", ""),
     ] {
         let bytes = [b"\x80\x02c", module.as_bytes(), b"\n", name.as_bytes(), b"\n)R."].concat();
-        assert!(refused(&bytes).contains("is not among the names"), "{module}.{name}");
+        assert!(refused(&bytes).contains("is not a permitted name"), "{module}.{name}");
     }
 }
 
@@ -90,22 +92,22 @@ fn objects_of_classes_are_refused() {
 
 #[test]
 fn a_known_name_is_refused_with_other_arguments() {
-    // _load_from_bytes of a text, a tensor of nothing, a type that is not read.
+    // _load_from_bytes of a text, a tensor without arguments, an unsupported type.
     for bytes in [
         b"\x80\x02ctorch.storage\n_load_from_bytes\nX\x02\x00\x00\x00id\x85R.".as_slice(),
         b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.",
         b"\x80\x02cnumpy\ndtype\nX\x02\x00\x00\x00O8\x85R.",
         b"\x80\x02c_codecs\nencode\nX\x02\x00\x00\x00idX\x05\x00\x00\x00utf16\x86R.",
     ] {
-        assert!(refused(bytes).contains("arguments of another kind"), "{}", refused(bytes));
+        assert!(refused(bytes).contains("arguments of an unexpected kind"), "{}", refused(bytes));
     }
-    assert!(refused(b"\x80\x02K\x01)R.").contains("called that is not a name"));
+    assert!(refused(b"\x80\x02K\x01)R.").contains("calls a value that is not a name"));
 }
 
 #[test]
 fn sizes_that_are_not_there_are_refused_at_once() {
     assert!(
-        refused(b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7fab.").contains("are announced, 3 are there")
+        refused(b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7fab.").contains("are announced, but 3 are left")
     );
     assert!(refused(b"\x80\x04X\xff\xff\xff\xffab.").contains("are announced"));
     assert!(refused(b"\x80\x04\x8b\xff\xff\xff\xff1.").contains("are announced"));
@@ -128,7 +130,7 @@ fn memory_stays_within_a_multiple_of_the_size() {
     // Empty tuples: one byte each, many in memory.
     let many = [b"\x80\x02(".as_slice(), &[b')'; 1 << 20], b"t."].concat();
     assert!(refused(&many).contains("more memory than its size allows"));
-    // A list that doubles itself: L = [L, L], and so on, is a reference each time.
+    // A list that repeatedly doubles itself, L = [L, L], only stores references.
     let doubling = [b"\x80\x02]".as_slice(), &b"2\x86".repeat(1000), b"."].concat();
     assert!(read_pickle(&doubling).is_ok());
     // Bytes that each of many arrays would copy.
@@ -144,7 +146,7 @@ fn memory_stays_within_a_multiple_of_the_size() {
 #[test]
 fn depth_needs_no_stack() {
     let deep = [b"\x80\x02".as_slice(), &[b']'; 20_000], &[b'a'; 19_999], b"."].concat();
-    // Lists in lists cost what they cost: within the allowance or refused, but never a crash.
+    // Nested lists stay within the memory limit or are refused; they never crash the reader.
     drop(read_pickle(&deep));
     let tuples = [b"\x80\x02N".as_slice(), &[0x85; 2_000], b"."].concat();
     assert!(read_pickle(&tuples).is_ok());
@@ -164,12 +166,12 @@ fn a_cut_or_changed_pickle_is_an_error_or_a_value() {
             }
         }
     }
-    assert!(refused(&[LISTS, b"x"].concat()).contains("bytes after its end"));
+    assert!(refused(&[LISTS, b"x"].concat()).contains("bytes follow after its end"));
     assert!(refused(b"(lp0\nI1\na.").contains("opcode"), "protocol 0");
-    assert!(refused(b"").contains("1 bytes are announced, 0 are there"));
+    assert!(refused(b"").contains("1 bytes are announced, but 0 are left"));
 }
 
-/// Reads what can be read.
+/// Walks through all values of a pickle, if it can be read.
 fn walk(bytes: &[u8]) {
     let Ok(pickle) = read_pickle(bytes) else { return };
     for (name, values) in pickle.root().entries().into_iter().flatten() {

@@ -9,13 +9,13 @@ use super::globals::Global;
 use super::machine::{Machine, Names};
 use super::value::{Object, Value};
 
-/// What torch writes first.
+/// The magic number at the beginning of a torch file.
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 
 /// Reads a storage: five pickles (magic number, format version, facts of the machine, the storage, the list of keys), then the
 /// number of values in 64 bits, then the values.
 pub(crate) fn read_storage<'a>(file: Cow<'a, [u8]>) -> Result<Storage<'a>> {
-    let damaged = || Error::data("a tensor of the pickle is not as torch writes one with a single storage");
+    let damaged = || Error::data("a tensor of the pickle does not have torch's format for a single storage");
     let (number, from, to) = parse(&file)?.ok_or_else(damaged)?;
     let bytes = match file {
         Cow::Borrowed(bytes) => bytes.get(from..to).map(Cow::Borrowed),
@@ -24,7 +24,7 @@ pub(crate) fn read_storage<'a>(file: Cow<'a, [u8]>) -> Result<Storage<'a>> {
     Ok(Storage { number, bytes: bytes.ok_or_else(damaged)? })
 }
 
-/// The type of the values, and where they lie.
+/// The type of the values, and their position.
 fn parse(file: &[u8]) -> Result<Option<(Number, usize, usize)>> {
     let mut machine = Machine::new(file, Names::StorageHeader);
     let magic = machine.run()?;
@@ -56,7 +56,7 @@ fn parse(file: &[u8]) -> Result<Option<(Number, usize, usize)>> {
     Ok(fits.then_some((number, from, file.len())))
 }
 
-/// The type and number of the values that a persistent id stands for: `("storage", class, key, device, count, view)`.
+/// The type and number of the values that a persistent id describes: `("storage", class, key, device, count, view)`.
 fn described(machine: &Machine<'_>, storage: Value) -> Option<(Number, usize)> {
     let Some(Object::Tuple(parts)) = machine.object(storage) else { return None };
     let [kind, class, _, _, Value::Int(count), ..] = parts[..] else { return None };

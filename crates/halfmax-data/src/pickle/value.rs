@@ -1,10 +1,12 @@
+//! The values of a pickle.
+
 use std::borrow::Cow;
 
 use super::arrays::{Array, Element, Storage};
 use super::globals::Global;
 
-/// A value: a small one, or the place of an object. References are places, so that nothing here is nested and a deep
-/// pickle needs no deep stack.
+/// A small value, or the place of an object. References are places, so values are not nested and a deep pickle needs no
+/// deep stack.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value {
     None,
@@ -14,7 +16,7 @@ pub(crate) enum Value {
     At(u32),
 }
 
-/// What a place holds.
+/// The object at a place.
 #[derive(Clone, Debug)]
 pub(crate) enum Object<'a> {
     Text(Cow<'a, str>),
@@ -31,7 +33,7 @@ pub(crate) enum Object<'a> {
     Array(Array<'a>),
 }
 
-/// What a pickle holds.
+/// The content of a pickle.
 #[derive(Clone, Debug)]
 pub struct Pickle<'a> {
     pub(crate) root: Value,
@@ -64,7 +66,7 @@ impl<'p, 'a> Node<'p, 'a> {
         Self { value, ..self }
     }
 
-    /// What the value is, in a word.
+    /// The kind of the value, in words.
     pub fn kind(self) -> &'static str {
         match (self.value, self.object()) {
             (Value::None, _) => "None",
@@ -84,7 +86,7 @@ impl<'p, 'a> Node<'p, 'a> {
         }
     }
 
-    /// The text, if it is one.
+    /// The text, if the value is a text.
     pub fn text(self) -> Option<&'p str> {
         match self.object() {
             Some(Object::Text(text)) => Some(text),
@@ -92,7 +94,7 @@ impl<'p, 'a> Node<'p, 'a> {
         }
     }
 
-    /// The whole number, if it is one of at most 64 bits.
+    /// The integer, if the value is an integer of at most 64 bits.
     pub fn integer(self) -> Option<i64> {
         match self.value {
             Value::Int(number) => Some(number),
@@ -100,7 +102,7 @@ impl<'p, 'a> Node<'p, 'a> {
         }
     }
 
-    /// The number, if it is one.
+    /// The number, if the value is a number.
     pub fn number(self) -> Option<f64> {
         match self.value {
             Value::Int(number) => Some(number as f64),
@@ -119,7 +121,7 @@ impl<'p, 'a> Node<'p, 'a> {
         }
     }
 
-    /// Keys and values of a dictionary, in the order in which they were set. A key that was set twice is there twice.
+    /// Keys and values of a dictionary, in the order in which they were set. A key that was set twice occurs twice.
     pub fn entries(self) -> Option<impl ExactSizeIterator<Item = (Node<'p, 'a>, Node<'p, 'a>)>> {
         match self.object() {
             Some(Object::Dict(entries)) => {

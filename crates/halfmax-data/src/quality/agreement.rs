@@ -8,41 +8,41 @@ use super::measurements::{ByPair, Measurements};
 use super::robust::{Quantiles, median, pearson};
 use crate::report::grouped;
 
-/// The most discordant pairs that are kept.
+/// The largest number of discordant pairs to keep.
 const MOST: usize = 50;
 /// Repeats are discordant if they differ by this many median differences.
 const DISCORDANT: f64 = 10.0;
 /// A correlation of repeats below this is poor.
 const POOR: f64 = 0.5;
-/// The repeats of a drug are shifted if half of them differ by as many median differences in one direction.
+/// The repeats of a drug are shifted if half of them differ by this many median differences in one direction.
 const SHIFTED: f64 = 2.0;
-/// Fewer pairs with repeats are not judged.
+/// The fewest pairs with repeats for a judgement.
 const FEWEST: usize = 10;
 
-/// How well repeats agree: of the pairs within one table, or of two tables.
+/// The agreement of repeats, within one table or between two tables.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Agreement {
-    /// What is compared: "measurements of one pair", "the reference study".
+    /// The compared measurements: "measurements of one pair", "the reference study".
     pub what: String,
     /// Pairs measured more than once.
     pub pairs: usize,
     /// The Pearson correlation of the first with the second measurement.
     pub pearson: Option<f64>,
-    /// The same once the median of each drug is taken out.
+    /// The same after subtracting the median of each drug.
     pub within_drugs: Option<f64>,
     /// The median absolute difference of the first and the second measurement.
     pub median_difference: f64,
-    /// How many pairs differ by more than ten times that.
+    /// The number of pairs that differ by more than ten times the median difference.
     pub discordant: usize,
-    /// The pairs whose measurements differ most, the worst first.
+    /// The pairs with the largest differences, the largest first.
     pub worst: Vec<Discordant>,
-    /// Each drug (or combination) with repeats, those whose repeats differ most in one direction first.
+    /// Each drug (or combination) with repeats, sorted by their difference in one direction, the largest first.
     pub by_drug: Vec<DrugAgreement>,
-    /// The differences, first less second, counted.
+    /// The histogram of the differences, first minus second.
     pub differences: Histogram,
 }
 
-/// How well the repeats of one drug agree.
+/// The agreement of the repeats of one drug.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct DrugAgreement {
     /// The drug, or the combination.
@@ -51,9 +51,9 @@ pub struct DrugAgreement {
     pub pairs: usize,
     /// The Pearson correlation of the first with the second measurement.
     pub pearson: Option<f64>,
-    /// The median of the first less the second measurement.
+    /// The median of the first minus the second measurement.
     pub median_difference: f64,
-    /// Whether that is more than chance explains: two lots, two ranges of doses, or two drugs under one name.
+    /// Whether the shift is larger than chance explains: two lots, two ranges of doses, or two drugs under one name.
     pub is_shifted: bool,
 }
 
@@ -66,14 +66,14 @@ pub struct Discordant {
     pub drug: String,
     /// The measurements.
     pub values: Vec<f64>,
-    /// The rows of the file that hold them; of the reference study, none.
+    /// The rows of the file that hold them; empty for the reference study.
     pub rows: Vec<usize>,
     /// The difference of the largest and the smallest.
     pub difference: f64,
 }
 
 impl Agreement {
-    /// Of the pairs that a table measures more than once; none if there is no such pair.
+    /// The agreement of pairs that a table measures more than once; `None` without such a pair.
     pub(crate) fn of_repeats(measured: &Measurements, by_pair: &ByPair) -> Option<Self> {
         let repeated = by_pair.iter().filter(|rows| rows.len() > 1);
         let pairs = repeated
@@ -91,7 +91,8 @@ impl Agreement {
         )
     }
 
-    /// Of the responses of a screen and those of its reference study: (cell line, drug, response, response of the reference study).
+    /// The agreement of a screen's responses with its reference study: (cell line, drug, response, response of the
+    /// replicate).
     pub(crate) fn of_reference_study(pairs: &[(u32, u32, f64, f64)], named: Named<'_>) -> Option<Self> {
         let pair = |(cell, partner, first, second): &(u32, u32, f64, f64)| Repeated {
             cell: *cell,
@@ -99,7 +100,7 @@ impl Agreement {
             values: vec![*first, *second],
             rows: Vec::new(),
         };
-        Self::of("responses and those of the reference study", pairs.iter().map(pair).collect(), named)
+        Self::of("responses and the reference study", pairs.iter().map(pair).collect(), named)
     }
 
     fn of(what: &str, pairs: Vec<Repeated>, named: Named<'_>) -> Option<Self> {
@@ -131,7 +132,7 @@ impl Agreement {
         })
     }
 
-    /// What is noteworthy.
+    /// The noteworthy findings.
     pub(crate) fn findings(&self) -> Vec<String> {
         if self.pairs < FEWEST {
             return Vec::new();
@@ -158,7 +159,7 @@ impl Agreement {
         let worst = self.worst.first().filter(|_| self.discordant > 0)?;
         let values: Vec<String> = worst.values.iter().map(|value| format!("{value:.3}")).collect();
         Some(format!(
-            "{}: {} of {} pairs differ by more than ten times the median difference of {:.3}, the most {} with {} ({})",
+            "{}: {} of {} pairs differ by more than ten times the median difference of {:.3}; the largest is {} with {} ({})",
             self.what,
             grouped(self.discordant),
             grouped(self.pairs),
@@ -206,7 +207,7 @@ fn of_partners(pairs: &[Repeated], partners: usize) -> Vec<Vec<&Repeated>> {
     of
 }
 
-/// How well the repeats of each drug agree. `typical` is the median absolute difference of all repeats.
+/// The agreement of the repeats of each drug. `typical` is the median absolute difference of all repeats.
 fn by_drug(pairs: &[Repeated], partners: &[String], typical: f64) -> Vec<DrugAgreement> {
     let one = |(name, pairs): (&String, Vec<&Repeated>)| {
         let compared: Vec<(f64, f64)> = pairs.iter().map(|pair| (pair.values[0], pair.values[1])).collect();
@@ -231,7 +232,7 @@ fn by_drug(pairs: &[Repeated], partners: &[String], typical: f64) -> Vec<DrugAgr
     each
 }
 
-/// The correlation of first and second measurements, each less the median of its drug.
+/// The correlation of first and second measurements, each minus the median of its drug.
 fn within_drugs(pairs: &[Repeated], partners: usize) -> Option<f64> {
     let mut centred = Vec::new();
     for pairs in of_partners(pairs, partners).iter().filter(|pairs| pairs.len() > 2) {

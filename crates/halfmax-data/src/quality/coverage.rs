@@ -1,4 +1,4 @@
-//! How many responses there are, and where they are missing.
+//! The number of responses, and the places where they are missing.
 
 use serde::Serialize;
 
@@ -6,12 +6,12 @@ use super::measurements::{Measurements, Names, Pair};
 use super::polish::members;
 use super::robust::{Quantiles, mad, median};
 
-/// Fewer responses than these say little.
+/// The fewest responses that are informative.
 pub(crate) const FEW: usize = 5;
-/// At most as many rows and columns has a picture.
+/// The largest number of rows and columns of a picture.
 const SIDE: usize = 160;
 
-/// How many pairs of a cell line and a drug have a response.
+/// The coverage of the pairs of cell lines and drugs by responses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Coverage {
     /// Pairs with a response.
@@ -32,7 +32,7 @@ pub struct Coverage {
 pub struct SideCoverage {
     /// Quantiles of the number of responses.
     pub responses: Quantiles,
-    /// Each with its responses, those with the fewest first.
+    /// Each entity with its responses, those with the fewest first.
     pub each: Vec<Covered>,
 }
 
@@ -47,7 +47,7 @@ pub struct Covered {
     pub median: f64,
     /// Their median absolute deviation.
     pub mad: f64,
-    /// Whether all of them are equal.
+    /// Whether all responses are equal.
     pub one_value: bool,
 }
 
@@ -58,7 +58,7 @@ pub struct Picture {
     pub rows: usize,
     /// Columns.
     pub columns: usize,
-    /// For each of rows × columns the share of its pairs that have a response, 0 to 1, row after row.
+    /// For each cell of rows × columns, the fraction of its pairs that have a response, 0 to 1, row by row.
     pub shares: Vec<f32>,
 }
 
@@ -96,7 +96,7 @@ impl SideCoverage {
         Self { responses: Quantiles::of(counts).unwrap_or_default(), each }
     }
 
-    /// Those with few responses, where most have more.
+    /// Entities with few responses, if most have more.
     pub(crate) fn few(&self) -> Vec<&Covered> {
         if self.responses.median < 2.0 * FEW as f64 {
             return Vec::new();
@@ -104,7 +104,7 @@ impl SideCoverage {
         self.each.iter().take_while(|one| one.responses < FEW).collect()
     }
 
-    /// Those with several responses that are all equal.
+    /// Entities with several responses that are all equal.
     pub(crate) fn constant(&self) -> Vec<&Covered> {
         self.each.iter().filter(|one| one.responses >= FEW && one.one_value).collect()
     }
@@ -134,7 +134,7 @@ impl Picture {
     }
 }
 
-/// The rank of each entity by its number of pairs, the most first.
+/// The rank of each entity by its number of pairs, in descending order.
 fn ranks(pairs: &[Pair], entities: usize, of: fn(&Pair) -> u32) -> Vec<usize> {
     let mut counts = vec![0usize; entities];
     pairs.iter().for_each(|pair| counts[of(pair) as usize] += 1);

@@ -1,4 +1,4 @@
-//! How responses are distributed, overall and by plate, experiment or tissue.
+//! The distribution of responses, overall and by plate, experiment or tissue.
 
 use serde::Serialize;
 
@@ -6,25 +6,27 @@ use super::measurements::{ByPair, GroupNature, Labelled, Measurements, Pair};
 use super::polish::without_partners;
 use super::robust::{Quantiles, mad, median};
 
-/// Bars of a histogram.
+/// The number of bars of a histogram.
 const BARS: usize = 60;
-/// At most as many groups are kept of each column, those shifted most.
+/// The largest number of groups to keep per column; the most shifted groups are kept.
 const MOST_GROUPS: usize = 300;
-/// A group is shifted if it differs by this many MADs from the rest, what drugs and cell lines let expect taken out.
+/// A group is shifted if it differs by this many MADs from the rest, after subtracting the effects of drugs and cell
+/// lines.
 const SHIFTED: f64 = 1.5;
-/// A group is shifted if it differs by this many MADs from the rest, the medians of drugs taken out only.
+/// A group is shifted if it differs by this many MADs from the rest, after subtracting only the medians of drugs.
 const SHIFTED_AS_A_WHOLE: f64 = 3.0;
-/// The shift of a group must be five times its standard error: 5 × 1.2533 × 1.4826 MADs, by the root of its size.
+/// The shift of a group must be five times its standard error: 5 × 1.2533 × 1.4826 MADs, divided by the square root of
+/// its size.
 const STANDARD_ERRORS: f64 = 9.3;
-/// Groups of fewer measurements are not judged.
+/// The fewest measurements of a group for a judgement.
 const FEWEST: usize = 8;
 
-/// How responses are distributed.
+/// The distribution of responses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Distribution {
     /// All measurements.
     pub overall: Quantiles,
-    /// All measurements, counted.
+    /// The histogram of all measurements.
     pub histogram: Histogram,
     /// By each column that groups measurements.
     pub groupings: Vec<Grouping>,
@@ -41,16 +43,16 @@ pub struct Histogram {
     pub counts: Vec<usize>,
 }
 
-/// The groups that a column makes.
+/// The groups of a column.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Grouping {
     /// The column.
     pub column: String,
-    /// What the groups are.
+    /// The nature of the groups.
     pub nature: GroupNature,
-    /// How many groups there are.
+    /// The number of groups.
     pub count: usize,
-    /// The groups, those that are shifted most first; of several hundred, only these.
+    /// The groups, the most shifted first; of several hundred groups, only the most shifted.
     pub groups: Vec<Group>,
 }
 
@@ -61,17 +63,17 @@ pub struct Group {
     pub name: String,
     /// Its measurements.
     pub values: Quantiles,
-    /// How far its median is from that of the other groups, in MADs, the median of each drug taken out before.
+    /// The distance of its median from the other groups, in MADs, after subtracting the median of each drug.
     pub shift: Option<f64>,
-    /// The same with the effects of drugs and cell lines taken out by median polish.
+    /// The same distance after subtracting the effects of drugs and cell lines by median polish.
     pub shift_left: Option<f64>,
-    /// Whether the shift is more than chance and biology explain.
+    /// Whether the shift is larger than chance and biology explain.
     pub is_shifted: bool,
 }
 
 impl Histogram {
     pub(crate) fn of(values: &[f64], quantiles: &Quantiles) -> Self {
-        // A wrong value far away must not leave one bar for all others.
+        // A single extreme value must not compress all other values into one bar.
         let reach = 3.0 * (quantiles.q95 - quantiles.q05).max(quantiles.max.abs() * 1e-9);
         let low = quantiles.min.max(quantiles.q05 - reach);
         let high = quantiles.max.min(quantiles.q95 + reach);
@@ -93,7 +95,7 @@ impl Distribution {
             return Self { overall, histogram, groupings: Vec::new() };
         }
         let of_pairs = without_partners(effects.pairs, measured.partners.names.len());
-        // Each measurement less what is expected of its pair.
+        // Each measurement minus the expectation for its pair.
         let mut centred = vec![0.0; measured.values.len()];
         let mut left = vec![0.0; measured.values.len()];
         for (pair, rows) in by_pair.iter().enumerate() {
@@ -113,10 +115,10 @@ impl Distribution {
     }
 }
 
-/// Pairs, and what is left of their responses once effects are taken out.
+/// Pairs, and the residuals of their responses.
 pub(crate) struct Effects<'a> {
     pub pairs: &'a [Pair],
-    /// Without what drugs and cell lines let expect.
+    /// The residuals after subtracting the effects of drugs and cell lines.
     pub left: &'a [f64],
 }
 
@@ -137,7 +139,7 @@ impl Grouping {
             .map(|(name, rows)| {
                 let take = |of: &[f64]| rows.iter().map(|row| of[*row]).collect::<Vec<f64>>();
                 let shift = centred.shift(rows);
-                // Cell lines of one tissue have their own effects: nothing of a tissue is left once these are taken out.
+                // Subtracting the effects of cell lines also removes the effect of their tissue.
                 let shift_left = left.shift(rows).filter(|_| labelled.nature == GroupNature::Technical);
                 Group {
                     name: name.clone(),
@@ -165,7 +167,7 @@ impl Grouping {
     }
 }
 
-/// What the measurements of a group are compared with.
+/// The reference for the measurements of a group.
 struct Reference<'a> {
     values: &'a [f64],
     median: f64,
@@ -177,7 +179,7 @@ impl<'a> Reference<'a> {
         Self { values, median: median(&mut values.to_vec()), mad: mad(values) }
     }
 
-    /// How far the median of some rows is from that of the others, in MADs of all.
+    /// The distance of the median of some rows from the median of the others, in MADs of all rows.
     fn shift(&self, rows: &[usize]) -> Option<f64> {
         let Self { values, .. } = *self;
         if rows.len() < FEWEST || values.len() < rows.len() + FEWEST || self.mad <= 0.0 || self.mad.is_nan() {
@@ -187,7 +189,7 @@ impl<'a> Reference<'a> {
         Some((median(&mut own) - self.others(rows)) / self.mad)
     }
 
-    /// The median without some rows; where these are few, that of all.
+    /// The median without some rows; if these are few, the median of all rows.
     fn others(&self, rows: &[usize]) -> f64 {
         if 10 * rows.len() < self.values.len() {
             return self.median;

@@ -1,4 +1,4 @@
-//! What is lost where files are joined.
+//! The entities that are lost when files are joined.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use serde::Serialize;
 use super::measurements::Measurements;
 use crate::report::{FileReport, LoadReport};
 
-/// What of one file is used, and what is not.
+/// The used and the unused entities of a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Join {
     /// The file.
     pub file: String,
-    /// What it is taken for.
+    /// The recognised role of the file.
     pub role: String,
-    /// What is counted: "cell lines", "drugs".
+    /// The kind of entity: "cell lines", "drugs".
     pub what: String,
-    /// How many are used.
+    /// The number of used entities.
     pub used: usize,
-    /// Those that are not used.
+    /// The unused entities.
     pub unused: Vec<Unused>,
-    /// What else was noted while it was read.
+    /// Further notes from reading the file.
     pub notes: Vec<String>,
 }
 
@@ -53,12 +53,12 @@ pub(crate) fn joins(report: &LoadReport, measured: &Measurements, screen: &Scree
 fn of_cell_lines(file: &FileReport, measured: &Measurements, screen: &Screen) -> Join {
     let table = screen.table(0);
     let without = measured.cells.names.iter().filter(|id| table.position(id).is_none());
-    let why = "it has responses, but a file of features that every cell line needs has no row of it";
+    let why = "it has responses, but no row in a feature file that every cell line needs";
     let unused = without.map(|name| Unused { name: name.clone(), why: why.into() });
-    let ambiguous = file
-        .ambiguous
-        .iter()
-        .map(|name| Unused { name: name.clone(), why: "the name could mean several cell lines".into() });
+    let ambiguous = file.ambiguous.iter().map(|name| Unused {
+        name: name.clone(),
+        why: "the name is ambiguous: it could mean several cell lines".into(),
+    });
     Join {
         unused: unused.chain(ambiguous).collect(),
         notes: file.notes.clone(),
@@ -66,14 +66,14 @@ fn of_cell_lines(file: &FileReport, measured: &Measurements, screen: &Screen) ->
     }
 }
 
-/// The drugs that no cell line of the screen was treated with.
+/// The drugs that were not tested in any cell line of the screen.
 fn of_drugs(file: &FileReport, measured: &Measurements, screen: &Screen) -> Option<Join> {
     if measured.combinations {
         return None;
     }
     let table = screen.table(1);
     let without = measured.partners.names.iter().filter(|id| table.position(id).is_none());
-    let why = "its responses are all of cell lines that are not used";
+    let why = "all its responses are in unused cell lines";
     let unused = without.map(|name| Unused { name: name.clone(), why: why.into() }).collect();
     Some(Join { unused, ..joined(file, "drugs", table.len()) })
 }
@@ -87,17 +87,15 @@ fn of_file(file: &FileReport, measured: &BTreeSet<&str>) -> Join {
         _ => "cell lines",
     };
     let why = |name: &str| match (is_of_drugs, measured.contains(name)) {
-        (true, _) => "no response is to it",
-        (false, true) => {
-            "it has responses, but another file of features that every cell line needs has no row of it"
-        }
+        (true, _) => "it has no response",
+        (false, true) => "it has responses, but no row in another feature file that every cell line needs",
         (false, false) => "it has no response",
     };
     let unused = file.unmatched.iter().map(|name| Unused { name: name.clone(), why: why(name).into() });
-    let ambiguous = file
-        .ambiguous
-        .iter()
-        .map(|name| Unused { name: name.clone(), why: "the name could mean several cell lines".into() });
+    let ambiguous = file.ambiguous.iter().map(|name| Unused {
+        name: name.clone(),
+        why: "the name is ambiguous: it could mean several cell lines".into(),
+    });
     Join {
         unused: unused.chain(ambiguous).collect(),
         notes: file.notes.clone(),

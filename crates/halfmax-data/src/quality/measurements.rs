@@ -1,4 +1,4 @@
-//! Single measurements of a table of responses, before repeats are brought together.
+//! Single measurements of a response table, before repeats are merged.
 
 use std::collections::HashMap;
 
@@ -18,19 +18,19 @@ use super::robust::median;
 pub(crate) struct Measurements {
     pub cells: Names,
     pub partners: Names,
-    /// The measured values; logarithms where the column holds concentrations.
+    /// The measured values; logarithms if the column holds concentrations.
     pub values: Vec<f64>,
     /// The row of the file that holds each measurement.
     pub rows: Vec<u32>,
-    /// What else tells measurements apart: plates, experiments, tissues.
+    /// Further columns that distinguish measurements: plates, experiments, tissues.
     pub groupings: Vec<Labelled>,
-    /// What was measured, in words.
+    /// The measured quantity, in words.
     pub response: String,
     /// Whether the partners are combinations of drugs.
     pub combinations: bool,
 }
 
-/// Names, and for each measurement which it has.
+/// Names, and the name of each measurement as a position among them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     pub names: Vec<String>,
@@ -46,7 +46,7 @@ pub(crate) struct Labelled {
     pub of: Vec<Option<u32>>,
 }
 
-/// What groups of measurements are.
+/// The nature of groups of measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupNature {
@@ -64,7 +64,7 @@ pub(crate) struct Pair {
     pub value: f64,
 }
 
-/// The columns by which measurements are grouped.
+/// The columns that group measurements.
 const GROUPINGS: [(Role, GroupNature); 5] = [
     (Role::Plate, GroupNature::Technical),
     (Role::Experiment, GroupNature::Technical),
@@ -78,9 +78,9 @@ const MISSING: u32 = u32::MAX;
 
 /// The measurements of each pair, as positions.
 pub(crate) struct ByPair {
-    /// The measurements of one pair after the other.
+    /// The positions of measurements, pair by pair.
     order: Vec<u32>,
-    /// Where those of each pair begin, and where the last end.
+    /// The start of each pair's measurements, and the end of the last.
     starts: Vec<u32>,
 }
 
@@ -92,7 +92,7 @@ impl ByPair {
 }
 
 impl Names {
-    /// Without names that no measurement has, numbered in the order in which they occur.
+    /// Removes unused names and renumbers the rest in order of appearance.
     fn renumbered(&mut self) {
         let mut place: Vec<Option<u32>> = vec![None; self.names.len()];
         let mut names = Vec::new();
@@ -119,10 +119,10 @@ fn keep<T>(values: &mut Vec<T>, kept: &[bool]) {
 }
 
 impl Measurements {
-    /// Reads a table of responses, as a list or as a matrix. With a target, the responses are that target's.
+    /// Reads a table of responses, as a list or as a matrix. If a target is given, reads the responses of that target.
     ///
     /// # Errors
-    /// If a column that is needed is missing, or holds something else than is expected.
+    /// If a required column is missing or holds unexpected content.
     pub fn read(table: &RawTable, lines: &CellLines, target: Option<&Target>) -> Result<Self> {
         let long = match wide_responses(table, lines)? {
             Some(wide) => {
@@ -172,7 +172,7 @@ impl Measurements {
         }
         keep(&mut found.values, &kept);
         found.groupings = groupings(table, &kept, column)?;
-        // Partners without a measurement are none.
+        // Drop partners without a measurement.
         found.partners.keep(&kept);
         Ok(found)
     }
@@ -205,7 +205,7 @@ impl Measurements {
         self
     }
 
-    /// The measurements of each pair that there is, as positions.
+    /// The measurements of each existing pair, as positions.
     pub fn by_pair(&self) -> ByPair {
         let mut order: Vec<u32> = (0..self.values.len() as u32).collect();
         let key = |at: &u32| (self.cells.of[*at as usize], self.partners.of[*at as usize]);
@@ -229,13 +229,13 @@ impl Measurements {
         by_pair.iter().filter_map(pair).collect()
     }
 
-    /// What the partners are, in the singular.
+    /// The kind of the partners, in the singular.
     pub fn partner(&self) -> &'static str {
         if self.combinations { "combination" } else { "drug" }
     }
 }
 
-/// Of every row the drug or the combination, [`MISSING`] where it names none, and the names of those.
+/// The names of the drugs or combinations, and the position of each row's name; [`MISSING`] if a row names none.
 fn partners(table: &RawTable) -> Result<(Vec<String>, Vec<u32>, bool)> {
     let roles = (table.role(Role::DrugA).or_else(|| table.role(Role::Drug)), table.role(Role::DrugB));
     let first = roles.0.ok_or_else(|| no_column(table, Role::Drug))?;
@@ -263,7 +263,7 @@ fn partners(table: &RawTable) -> Result<(Vec<String>, Vec<u32>, bool)> {
     Ok((called, of, true))
 }
 
-/// For each row the number of its name, [`MISSING`] where it has none; spellings of one drug have one number.
+/// The number of each row's name, or [`MISSING`]. Different spellings of one drug share a number.
 fn keyed(labels: &Labels, names: &mut Vec<String>, known: &mut HashMap<String, u32>) -> Vec<u32> {
     let number = |name: &String| {
         *known.entry(drug_key(name)).or_insert_with(|| {
@@ -281,7 +281,7 @@ fn response_column(table: &RawTable, combinations: bool) -> Option<usize> {
     table.role(first).or_else(|| table.role(second))
 }
 
-/// The responses on a scale on which differences mean the same everywhere: concentrations become their natural logarithms.
+/// The responses on a scale where equal differences mean the same: concentrations become natural logarithms.
 fn on_a_scale_of_differences(target: &Target, raw: &[f64]) -> (Vec<f64>, String) {
     let values: Vec<f64> = raw.iter().map(|value| target.response_of(*value)).collect();
     let is_linear = matches!(target.scale, None | Some(Scale::Linear)) && target.taken_from.is_none();
@@ -293,7 +293,7 @@ fn on_a_scale_of_differences(target: &Target, raw: &[f64]) -> (Vec<f64>, String)
     (values, target.label())
 }
 
-/// The columns by which rows are grouped, where they hold more than one label.
+/// The columns that group rows, if they hold more than one label.
 fn groupings(table: &RawTable, kept: &[bool], response: usize) -> Result<Vec<Labelled>> {
     let mut found: Vec<(usize, Labelled)> = Vec::new();
     for (role, nature) in GROUPINGS {

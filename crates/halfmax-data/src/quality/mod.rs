@@ -1,7 +1,7 @@
-//! The quality of data: what a person should look at before a model learns from them.
+//! The quality of data: findings that a person should check before training a model.
 //!
-//! Everything here is computed from tables that were read; nothing changes what is read. What is noteworthy is said in
-//! [`Quality::findings`], everything else is for the report.
+//! Everything here is computed from tables that were read; the data are not changed. [`Quality::findings`] lists the
+//! noteworthy results; the rest is for the report.
 
 mod agreement;
 mod coverage;
@@ -54,33 +54,33 @@ use measurements::Measurements;
 pub struct Quality {
     /// The file, or the files' table of responses.
     pub file: String,
-    /// What is noteworthy, and is not said by loading or inspecting the data.
+    /// Noteworthy findings that loading or inspecting does not already report.
     pub findings: Vec<Finding>,
-    /// The responses, where there are any.
+    /// The quality of the responses, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub responses: Option<ResponseQuality>,
     /// The features of cell lines, kind by kind.
     pub features: Vec<FeatureQuality>,
-    /// What is lost where files are joined.
+    /// The entities that are lost when files are joined.
     pub joins: Vec<Join>,
 }
 
-/// Something noteworthy.
+/// A noteworthy finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What it is about.
+    /// The kind of finding.
     pub kind: FindingKind,
-    /// What it is, in a sentence.
+    /// The finding, in a sentence.
     pub text: String,
 }
 
-/// What a finding is about.
+/// The subject of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     /// Cell lines or drugs with few responses.
     Coverage,
-    /// Cell lines or drugs with one response only.
+    /// Cell lines or drugs whose responses are all equal.
     OneValue,
     /// Two names with the same responses.
     SameResponses,
@@ -90,50 +90,50 @@ pub enum FindingKind {
     Shift,
     /// Repeats that disagree.
     Repeats,
-    /// Responses far from what is expected.
+    /// Responses far from the expectation.
     Outliers,
-    /// Cell lines whose features are unlike the others', or on another scale.
+    /// Cell lines whose features differ from the others, or are on another scale.
     Unlike,
-    /// What could not be looked at.
+    /// Checks that could not be made.
     NotLookedAt,
 }
 
 /// The quality of responses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ResponseQuality {
-    /// What was measured, and on which scale it is looked at.
+    /// The measured quantity, and the scale of the analysis.
     pub response: String,
-    /// What responses are to, in the singular: "drug", "combination".
+    /// The treatment, in the singular: "drug", "combination".
     pub partner: String,
-    /// Measurements, repeats counted each.
+    /// The number of measurements, including repeats.
     pub measurements: usize,
-    /// How many responses there are, and where they are missing.
+    /// The number of responses, and the places where they are missing.
     pub coverage: Coverage,
-    /// How they are distributed.
+    /// The distribution of the responses.
     pub distribution: Distribution,
-    /// How well repeats agree: within the table, and with the reference study.
+    /// The agreement of repeats: within the table, and with the reference study.
     pub agreement: Vec<Agreement>,
-    /// Responses far from what drug and cell line let expect; none of a few responses.
+    /// Responses far from the expectation for their drug and cell line; `None` with too few responses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outliers: Option<Outliers>,
-    /// Drugs with the same responses; none if there are too many to compare.
+    /// Drugs with the same responses; `None` if there are too many to compare.
     pub same_drugs: Option<Vec<Twins>>,
-    /// Cell lines with the same responses; none if there are too many to compare.
+    /// Cell lines with the same responses; `None` if there are too many to compare.
     pub same_cell_lines: Option<Vec<Twins>>,
 }
 
-/// What says a part of the findings already.
+/// The step that already reported a part of the findings.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SaidBy {
-    /// Loading warns of poor drugs.
+    /// Loading warns about poorly measured drugs.
     Loading,
-    /// Inspecting tells of cell lines on another scale.
+    /// Inspecting reports cell lines on another scale.
     Inspecting,
 }
 
 impl Quality {
-    /// The quality of everything that a configuration names. The table of responses is read again, for single measurements
-    /// and what tells them apart; paths are relative to `base`.
+    /// The quality of everything that a configuration names. Reads the response table again, for single measurements
+    /// and the columns that distinguish them. Paths are relative to `base`.
     ///
     /// # Errors
     /// If the table of responses can no longer be read.
@@ -157,7 +157,7 @@ impl Quality {
             .filter(|block| block.kind != SINGLE_AGENT)
             .map(|block| FeatureQuality::of(block, cells.ids()))
             .collect();
-        // Loading has left out the constant features, but counted them.
+        // Loading left out the constant features but counted them.
         for quality in &mut features {
             let file = loaded.report.files.iter().find(|file| file.shape.role == quality.kind);
             quality.constant += file.map_or(0, |file| file.constant);
@@ -173,8 +173,8 @@ impl Quality {
         Ok(found)
     }
 
-    /// The quality of the tables of a file that was inspected, in the order of the inspections. Of tables that hold neither
-    /// responses nor features nothing is said.
+    /// The quality of the tables of an inspected file, in the order of the inspections. Tables without responses and
+    /// features have no findings.
     ///
     /// # Errors
     /// If the file can no longer be read.
@@ -216,7 +216,7 @@ impl Quality {
         };
         found.findings = found.noteworthy(SaidBy::Inspecting);
         if let Err(error) = looked {
-            let text = format!("could not be looked at: {error}");
+            let text = format!("could not be checked: {error}");
             found.findings.push(Finding { kind: FindingKind::NotLookedAt, text });
         }
         found
@@ -234,7 +234,7 @@ impl Quality {
     }
 }
 
-/// What an inspected table holds.
+/// The content of an inspected table.
 #[derive(Clone, Copy)]
 enum Content {
     Responses,
@@ -251,7 +251,7 @@ impl Content {
     }
 }
 
-/// The table of responses that a configuration names, with what is said of it.
+/// The response table of a configuration, with its options.
 fn response_table(data: &DataConfig, base: &Path) -> Result<RawTable> {
     let Some(dataset) = &data.dataset else {
         return match &data.response {
@@ -269,7 +269,7 @@ fn response_table(data: &DataConfig, base: &Path) -> Result<RawTable> {
     }
 }
 
-/// A table with what is said of the columns of all files, and of its own.
+/// A table with the declarations for all files and its own options.
 fn said(mut table: RawTable, data: &DataConfig, file: &crate::file_spec::TableFile) -> Result<RawTable> {
     table.say(&data.columns, Scope::AllFiles)?;
     table.say(&file.options.columns, Scope::ThisFile)?;
@@ -284,7 +284,7 @@ fn features_of(table: &RawTable, kind: CellKind, lines: &CellLines) -> Result<Ve
     Ok(part.blocks.iter().map(|block| FeatureQuality::of(block, &part.ids)).collect())
 }
 
-/// The responses of a screen beside those of its reference study.
+/// The agreement of a screen's responses with its reference study.
 fn with_reference_study(loaded: &Loaded) -> Option<Agreement> {
     let reference = loaded.reference_study.as_ref()?;
     let (screen, responses) = (&loaded.screen, &loaded.screen.responses);
@@ -347,13 +347,13 @@ impl ResponseQuality {
             found.of_names(
                 FindingKind::Coverage,
                 &format!(
-                    "with fewer than {FEW} responses, where half of them have {:.0} or more",
+                    "with fewer than {FEW} responses, while half of them have {:.0} or more",
                     side.responses.median
                 ),
                 what,
                 &few,
             );
-            found.of_names(FindingKind::OneValue, "with the same response throughout", what, &constant);
+            found.of_names(FindingKind::OneValue, "whose responses are all equal", what, &constant);
         }
         let same = [(&self.same_drugs, self.partner.as_str()), (&self.same_cell_lines, "cell line")];
         for (twins, what) in same {
@@ -422,7 +422,7 @@ impl Findings {
             .map(|one| format!("{} ({:.2})", one.cell_line, one.correlation))
             .collect();
         let text = format!(
-            "the {kind} of {} correlates little with the median profile, where that of most does by {:.2}: {}",
+            "the {kind} of {} correlates little with the median profile (median correlation of all cell lines: {:.2}): {}",
             counted(features.unlike, "cell line"),
             features.median_correlation.unwrap_or(f64::NAN),
             listed(&unlike, 5)
@@ -439,7 +439,7 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 impl fmt::Display for Quality {
-    /// A line for each finding; nothing where nothing is noteworthy.
+    /// A line for each finding; empty without findings.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, finding) in self.findings.iter().enumerate() {
             write!(f, "{}quality: {}", if at > 0 { "\n" } else { "" }, finding.text)?;

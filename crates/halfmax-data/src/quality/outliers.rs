@@ -1,4 +1,4 @@
-//! Responses far from what their drug and their cell line let expect.
+//! Responses far from the expectation for their drug and their cell line.
 
 use serde::Serialize;
 
@@ -6,31 +6,31 @@ use super::measurements::{Measurements, Pair};
 use super::polish::members;
 use super::robust::mad;
 
-/// The most outliers that are kept.
+/// The largest number of outliers to keep.
 const MOST: usize = 50;
 /// Responses this many MADs away are listed.
 const LISTED: f64 = 8.0;
-/// Responses this many MADs away are hardly biology.
+/// Biology rarely explains responses this many MADs away.
 const FAR: f64 = 20.0;
-/// Drugs with fewer responses have no spread of their own.
+/// The fewest responses for a drug's own spread.
 const OWN_SPREAD: usize = 20;
-/// Fewer responses are not judged; there must also be twice as many as cell lines and drugs.
+/// The fewest responses for a judgement. There must also be twice as many responses as cell lines and drugs.
 const FEWEST: usize = 30;
 
-/// Responses that are far from what is expected.
+/// Responses that are far from the expectation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Outliers {
-    /// The median absolute deviation of what is left once the effects of drugs and cell lines are taken out.
+    /// The median absolute deviation of the residuals after subtracting the effects of drugs and cell lines.
     pub mad: f64,
-    /// How many are 8 MADs or more away.
+    /// The number of responses that are 8 MADs or more away.
     pub count: usize,
-    /// How many are 20 MADs or more away.
+    /// The number of responses that are 20 MADs or more away.
     pub far: usize,
-    /// Those farthest away.
+    /// The responses farthest away.
     pub worst: Vec<Outlier>,
 }
 
-/// A response that is far from what is expected.
+/// A response that is far from the expectation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Outlier {
     /// The cell line.
@@ -39,14 +39,14 @@ pub struct Outlier {
     pub drug: String,
     /// The response.
     pub value: f64,
-    /// What drug and cell line let expect.
+    /// The expectation for its drug and cell line.
     pub expected: f64,
-    /// How far it is from that, in MADs: of all responses or, if larger, of the drug's.
+    /// The distance from the expectation, in MADs: the MAD of all responses or, if larger, of the drug's responses.
     pub distance: f64,
 }
 
 impl Outliers {
-    /// None where there are too few responses, or most are as expected to the last digit.
+    /// `None` with too few responses, or if most responses equal the expectation exactly.
     pub(crate) fn of(measured: &Measurements, pairs: &[Pair], left: &[f64]) -> Option<Self> {
         let entities = measured.cells.names.len() + measured.partners.names.len();
         let overall = mad(left);
@@ -81,11 +81,11 @@ impl Outliers {
         Some(Self { mad: overall, count, far: farthest, worst: far })
     }
 
-    /// What is noteworthy.
+    /// The finding, if noteworthy.
     pub(crate) fn finding(&self) -> Option<String> {
         let worst = self.worst.first().filter(|_| self.far > 0)?;
         Some(format!(
-            "{} {} 20 MADs or more from what drug and cell line let expect, the farthest {} with {}: {:.3}, expected {:.3}",
+            "{} {} 20 MADs or more from the expectation for drug and cell line; the farthest is {} with {}: {:.3}, expected {:.3}",
             self.far,
             if self.far == 1 { "response is" } else { "responses are" },
             worst.cell_line,

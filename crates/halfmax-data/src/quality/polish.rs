@@ -1,12 +1,12 @@
-//! What is left of responses once the effects of cell lines and drugs are taken out.
+//! The residuals of responses after subtracting the effects of cell lines and drugs.
 
 use super::measurements::Pair;
 use super::robust::median;
 
-/// How often the medians of drugs and cell lines are taken out.
+/// The number of rounds that subtract the medians of drugs and cell lines.
 const ROUNDS: usize = 5;
 
-/// The residuals of Tukey's median polish: each pair's response less what its drug and its cell line let expect.
+/// The residuals of Tukey's median polish: each pair's response minus the effects of its drug and its cell line.
 ///
 /// Tukey (1977), Exploratory Data Analysis.
 pub(crate) fn median_polish(pairs: &[Pair], cells: usize, partners: usize) -> Vec<f64> {
@@ -20,7 +20,7 @@ pub(crate) fn median_polish(pairs: &[Pair], cells: usize, partners: usize) -> Ve
     residuals
 }
 
-/// Each pair's response less the median of its drug.
+/// Each pair's response minus the median of its drug.
 pub(crate) fn without_partners(pairs: &[Pair], partners: usize) -> Vec<f64> {
     let mut residuals: Vec<f64> = pairs.iter().map(|pair| pair.value).collect();
     take_out(&mut residuals, &members(pairs, partners, |pair| pair.partner));
@@ -29,9 +29,9 @@ pub(crate) fn without_partners(pairs: &[Pair], partners: usize) -> Vec<f64> {
 
 /// The pairs of each entity, as positions.
 pub(crate) struct Members {
-    /// The pairs of one entity after the other.
+    /// The positions of pairs, entity by entity.
     order: Vec<u32>,
-    /// Where those of each entity begin, and where the last end.
+    /// The start of each entity's pairs, and the end of the last.
     starts: Vec<usize>,
 }
 

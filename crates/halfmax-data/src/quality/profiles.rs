@@ -1,4 +1,4 @@
-//! Features of cell lines: identical profiles, cell lines unlike the others, constant features.
+//! Features of cell lines: identical profiles, unusual cell lines, constant features.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,17 +16,17 @@ use crate::scales::odd_lines;
 const SAME: f64 = 0.999;
 /// Profiles are compared in full if a sample of their features correlates more than this.
 const CANDIDATES: f32 = 0.97;
-/// At most as many features are sampled.
+/// The largest number of sampled features.
 const SAMPLED: usize = 512;
-/// Features that a profile must have to be told from others.
+/// The fewest features that distinguish a profile.
 const FEWEST: usize = 10;
-/// Bits that must be set for two profiles of bits to be the same by more than chance.
+/// The fewest set bits for which equal bit profiles are more than chance.
 const BITS: usize = 10;
-/// Operations that the comparison of all cell lines may take.
+/// The limit on operations for comparing all cell lines.
 const WORK: usize = 1_500_000_000;
-/// More cell lines than these are not compared with each other.
+/// The largest number of cell lines that are compared with each other.
 const COMPARED: usize = 5_000;
-/// At most as many names are kept.
+/// The largest number of names to keep.
 const MOST: usize = 200;
 
 /// Features of one kind.
@@ -34,40 +34,42 @@ const MOST: usize = 200;
 pub struct FeatureQuality {
     /// The kind: "expression".
     pub kind: String,
-    /// Cell lines.
+    /// The number of cell lines.
     pub cell_lines: usize,
-    /// Features.
+    /// The number of features.
     pub features: usize,
     /// The share of values that are missing, 0 to 1.
     pub missing_share: f64,
-    /// Features with one value only.
+    /// The number of constant features.
     pub constant: usize,
-    /// The first of them.
+    /// The names of the first constant features.
     pub constant_names: Vec<String>,
     /// Cell lines with the same profile.
     pub same: Vec<Twins>,
-    /// Whether cell lines were compared with each other: not where there are more than 5,000, or fewer than 10 features.
+    /// Whether cell lines were compared with each other. They are not with more than 5,000 cell lines or fewer than 10
+    /// features.
     pub compared: bool,
-    /// Each cell line, those least like the others first; of many, only these. Of kinds that have no common profile, none.
+    /// Each cell line, the least similar to the others first. With many cell lines, only the first ones; empty if the
+    /// kind of features has no common profile.
     pub least_like: Vec<Likeness>,
     /// The median correlation of cell lines with the median profile.
     pub median_correlation: Option<f64>,
-    /// How many cell lines are unlike the others.
+    /// The number of cell lines that differ from the others.
     pub unlike: usize,
     /// Cell lines on another scale than the others, in a sentence.
     pub other_scale: Option<String>,
 }
 
-/// How much a cell line's profile is like the others'.
+/// The similarity of a cell line's profile to the others.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Likeness {
     /// The cell line.
     pub cell_line: String,
     /// The correlation with the median profile.
     pub correlation: f64,
-    /// The share of its values that are missing.
+    /// The fraction of its values that are missing.
     pub missing_share: f64,
-    /// Whether it is unlike the others.
+    /// Whether the cell line differs from the others.
     pub is_unlike: bool,
 }
 
@@ -82,7 +84,7 @@ impl FeatureQuality {
             cell_lines: ids.len(),
             features: block.len(),
             missing_share: block.missing_share(),
-            // One cell line alone has one value of everything.
+            // With a single cell line, every feature would be constant.
             constant: if ids.len() > 1 { constant.len() } else { 0 },
             ..Self::default()
         };
@@ -108,7 +110,7 @@ impl FeatureQuality {
         found
     }
 
-    /// Correlates cell lines with the median profile, where they have something in common.
+    /// Correlates cell lines with the median profile, if they share a common profile.
     fn compare_with_the_middle(&mut self, values: ArrayView2<'_, f32>, varying: &[usize], ids: &[String]) {
         let sample = sampled(varying, SAMPLED);
         if sample.len() < FEWEST || ids.len() < 8 {
@@ -156,7 +158,7 @@ fn median_of(values: ArrayView2<'_, f32>, column: usize) -> f64 {
     median(&mut finite.map(|value| f64::from(*value)).collect::<Vec<f64>>())
 }
 
-/// Each feature less its mean, by its standard deviation; 0 where a value is missing.
+/// Each feature minus its mean, divided by its standard deviation; 0 for missing values.
 fn standardised(values: ArrayView2<'_, f32>, columns: &[usize]) -> Array2<f32> {
     let mut result = Array2::zeros((values.nrows(), columns.len()));
     for (at, column) in columns.iter().enumerate() {
@@ -187,7 +189,7 @@ fn unit_rows(mut rows: Array2<f32>) -> Array2<f32> {
     rows
 }
 
-/// Cell lines whose profiles are nearly equal: a sample of features says which may be, all features which are.
+/// Cell lines whose profiles are nearly equal. A sample of features selects candidates; all features decide.
 fn same_profiles(values: ArrayView2<'_, f32>, varying: &[usize], ids: &[String]) -> Vec<Twins> {
     let most = (WORK / (ids.len() * ids.len()).max(1)).min(SAMPLED);
     if varying.len() < FEWEST || ids.len() > COMPARED {
@@ -228,7 +230,7 @@ fn same_profiles(values: ArrayView2<'_, f32>, varying: &[usize], ids: &[String])
     candidates.iter().filter_map(same).take(MOST).collect()
 }
 
-/// Cell lines whose bits are equal, if enough of them are set.
+/// Cell lines whose bits are equal, if enough bits are set.
 fn same_bits(row: &dyn Fn(usize) -> Vec<Option<bool>>, ids: &[String]) -> Vec<Twins> {
     let mut seen: HashMap<u64, Vec<usize>> = HashMap::new();
     let mut twins = Vec::new();

@@ -1,11 +1,11 @@
-//! Statistics that a few wrong values do not move.
+//! Statistics that are robust to a few wrong values.
 
 use serde::Serialize;
 
 /// Quantiles of some values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Quantiles {
-    /// How many values there are.
+    /// The number of values.
     pub count: usize,
     /// The lowest.
     pub min: f64,
@@ -24,7 +24,7 @@ pub struct Quantiles {
 }
 
 impl Quantiles {
-    /// Of finite values; none of no value.
+    /// The quantiles of the finite values; `None` without a value.
     pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
         values.retain(|value| value.is_finite());
         values.sort_unstable_by(f64::total_cmp);
@@ -47,7 +47,7 @@ impl Quantiles {
     }
 }
 
-/// The median, the values left in another order; NaN of no value.
+/// The median, or NaN without a value. Reorders the values.
 pub(crate) fn median(values: &mut [f64]) -> f64 {
     if values.is_empty() {
         return f64::NAN;
@@ -63,7 +63,7 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
     lower + (upper - lower) / 2.0
 }
 
-/// The median absolute deviation from the median; NaN of no value.
+/// The median absolute deviation from the median; NaN without a value.
 pub(crate) fn mad(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     let middle = median(&mut sorted);
@@ -71,7 +71,7 @@ pub(crate) fn mad(values: &[f64]) -> f64 {
     median(&mut sorted)
 }
 
-/// The Pearson correlation; none of fewer than three pairs, or where one side is constant.
+/// The Pearson correlation; `None` with fewer than three pairs, or if one side is constant.
 pub(crate) fn pearson(pairs: &[(f64, f64)]) -> Option<f64> {
     let n = pairs.len() as f64;
     if pairs.len() < 3 {

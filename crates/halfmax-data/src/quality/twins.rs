@@ -5,11 +5,11 @@ use serde::Serialize;
 use super::measurements::{Names, Pair};
 use super::robust::{mad, pearson};
 
-/// Fewer shared responses say nothing.
+/// The fewest shared responses for a comparison.
 const FEWEST: usize = 5;
 /// Responses that correlate more than this are the same.
 const SAME: f64 = 0.999;
-/// More comparisons than these are not made.
+/// The largest number of comparisons.
 const MOST_COMPARED: usize = 600_000_000;
 
 /// Two names with the same values.
@@ -19,11 +19,11 @@ pub struct Twins {
     pub first: String,
     /// The second name.
     pub second: String,
-    /// How many values both have.
+    /// The number of values that both have.
     pub shared: usize,
-    /// The correlation of these.
+    /// The correlation of the shared values.
     pub pearson: f64,
-    /// Whether they are equal to the last digit.
+    /// Whether the values are exactly equal.
     pub identical: bool,
 }
 
@@ -38,8 +38,8 @@ impl Twins {
     }
 }
 
-/// The pairs of rows that hold nearly the same responses; none if there are too many rows to compare each with each. `of` and
-/// `other` say which side are the rows, and which the columns.
+/// The pairs of rows with nearly the same responses; `None` if there are too many rows to compare all pairs. `of` and
+/// `other` select the side of the rows and the side of the columns.
 pub(crate) fn same_responses(
     names: &Names,
     others: usize,
@@ -79,11 +79,11 @@ pub(crate) fn same_responses(
     Some(twins)
 }
 
-/// The values that both have, unless more than a tenth of them differ: given up as soon as that is seen.
+/// The values that both have, or `None` if more than a tenth of them differ; the comparison then stops early.
 fn shared_if_close(a: &[f32], b: &[f32], close: f32) -> Option<Vec<(f64, f64)>> {
     let (mut count, mut apart) = (0, 0);
     for (a, b) in a.iter().zip(b) {
-        // NaN is neither close nor apart.
+        // NaN is neither close nor distant.
         let difference = (a - b).abs();
         count += usize::from(difference >= 0.0);
         apart += usize::from(difference > close);
@@ -98,7 +98,7 @@ fn shared_if_close(a: &[f32], b: &[f32], close: f32) -> Option<Vec<(f64, f64)>> 
     Some(both.map(|(a, b)| (f64::from(*a), f64::from(*b))).collect())
 }
 
-/// Whether values are various enough to be equal to others by more than chance: neither 0 and 1, nor mostly at a cap.
+/// Whether values are varied enough that equality is more than chance: not only 0 and 1, and not mostly at a cap.
 fn is_telling(values: impl Iterator<Item = f32>) -> bool {
     let mut values: Vec<f32> = values.filter(|value| !value.is_nan()).collect();
     let count = values.len();

@@ -1,4 +1,4 @@
-//! What the values of a response column say against its name.
+//! Contradictions between the values of a response column and its name.
 
 use halfmax_core::{Quantity, Scale, Target};
 
@@ -17,7 +17,7 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    /// Of some values; missing ones do not count.
+    /// The spread of some values, without missing values.
     pub fn of(values: &[f64]) -> Self {
         let mut sorted: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
         sorted.sort_unstable_by(f64::total_cmp);
@@ -26,14 +26,14 @@ impl Values {
         Self { low: *low, high: *high, median: sorted[sorted.len() / 2], least_positive }
     }
 
-    /// Whether they lie like concentrations: none below 0, over three decades, most far below the highest. Logarithms do not lie
-    /// like that.
+    /// Whether the values are distributed like concentrations: no negative values, three decades, most values far below
+    /// the highest. Logarithms are not.
     fn spans_decades(&self) -> bool {
         self.low >= 0.0 && self.high >= 1000.0 * self.least_positive && self.median < self.high / 10.0
     }
 }
 
-/// What values say against the name of their column.
+/// Contradictions between values and the name of their column.
 pub(crate) fn against_name(name: &str, target: &Target, values: &Values) -> Vec<String> {
     let Values { low, high, median, .. } = *values;
     let runs = format!("{name} runs from {low} to {high}");
@@ -48,19 +48,21 @@ pub(crate) fn against_name(name: &str, target: &Target, values: &Values) -> Vec<
     } else if scale == Some(Scale::Ln) && (low < -30.0 || high > 30.0) {
         found.push(format!("{runs}: expected about -10 to 15 (ln of µM)"));
     } else if of_molar(target, values) {
-        found.push(format!("{runs}: these look like ln of M, not of µM; say it with target.unit"));
+        found.push(format!("{runs}: these look like ln of M, not of µM; set target.unit"));
     } else if scale == Some(Scale::NegLog10) && target.unit.is_none() && !(2.5..14.0).contains(&median) {
-        found.push(format!("{runs}: expected about 3 to 10 (−log10 of M); say the unit with target.unit"));
+        found.push(format!("{runs}: expected about 3 to 10 (−log10 of M); set target.unit"));
     }
     if target.quantity.is_concentration() && target.scale.is_none() && target.unit.is_some() && low < 0.0 {
         found.push(format!(
-            "{runs}: a concentration is not below 0; say with target.scale which logarithm it is"
+            "{runs}: a concentration cannot be negative; if these are logarithms, set target.scale"
         ));
     }
     match target.quantity {
         Quantity::Auc if low < -0.01 => found.push(format!("{runs}: expected 0 to 1 (1 = no effect)")),
         Quantity::Auc if high > 1.2 => {
-            found.push(format!("{runs}: areas that are not divided by the range of doses (else 0 to 1)"));
+            found.push(format!(
+                "{runs}: areas not divided by the range of doses (normalised areas are 0 to 1)"
+            ));
         }
         _ => {}
     }
@@ -70,7 +72,7 @@ pub(crate) fn against_name(name: &str, target: &Target, values: &Values) -> Vec<
     found
 }
 
-/// Whether the values of a logarithm by name lie like concentrations.
+/// Whether a column named as a logarithm is distributed like concentrations.
 fn misnamed(target: &Target, values: &Values) -> bool {
     let logarithm = target.scale.is_some_and(|scale| scale != Scale::Linear);
     let most = if target.scale == Some(Scale::Ln) { 50.0 } else { 20.0 };
@@ -78,12 +80,12 @@ fn misnamed(target: &Target, values: &Values) -> bool {
     target.quantity.is_concentration() && logarithm && linear
 }
 
-/// Whether natural logarithms in a unit that nothing says lie like those of concentrations in M.
+/// Whether natural logarithms of an unstated unit are distributed like those of concentrations in M.
 fn of_molar(target: &Target, values: &Values) -> bool {
     target.scale == Some(Scale::Ln) && target.unit.is_none() && values.median < -9.0
 }
 
-/// Whether the values speak against the unit that their scale has by convention.
+/// Whether the values contradict the conventional unit of their scale.
 pub(crate) fn against_convention(target: &Target, values: &Values) -> bool {
     misnamed(target, values) || of_molar(target, values)
 }
@@ -98,14 +100,14 @@ fn abbreviation(target: &Target) -> &'static str {
     }
 }
 
-/// Concentrations that are about to be learnt as they are.
+/// A warning if concentrations would be learnt without a logarithm.
 pub(crate) fn looks_linear(name: &str, target: &Target, values: &Values) -> Option<String> {
     let known = target.quantity.is_concentration() && target.scale == Some(Scale::Linear);
     let looks = target.quantity == Quantity::Unknown && values.spans_decades();
     (known || looks).then(|| {
         format!(
-            "{name} {} not a logarithm, {} to {}: errors will be ruled by the largest values; set target.transform = \"ln\" to \
-             learn the logarithm, or \"none\" to learn it as it is",
+            "{name} {} not a logarithm, {} to {}: the largest values will dominate the errors; set target.transform = \"ln\" to \
+             learn the logarithm, or \"none\" to learn the values unchanged",
             if known { "is" } else { "looks like a concentration," },
             values.low,
             values.high
@@ -113,7 +115,7 @@ pub(crate) fn looks_linear(name: &str, target: &Target, values: &Values) -> Opti
     })
 }
 
-/// What looks wrong about a column of numbers that may be one of responses.
+/// Possible problems of a numeric column that may hold responses.
 pub(crate) fn doubts(table: &RawTable, column: usize, values: &[f64]) -> Vec<String> {
     let name = &table.names()[column];
     let values = Values::of(values);
@@ -123,7 +125,7 @@ pub(crate) fn doubts(table: &RawTable, column: usize, values: &[f64]) -> Vec<Str
     }
     let target = described(&named, &values, Sides::SingleDrugs, &TargetConfig::default());
     let mut found = against_name(name, &target, &values);
-    // Beside a column that would be taken for the response, concentrations do no harm.
+    // Concentrations do no harm if another column would be the response.
     let taken = table.role(crate::roles::Role::Response).is_none_or(|response| response == column);
     if taken && target.quantity != Quantity::Unknown {
         found.extend(looks_linear(name, &target, &values));

@@ -1,28 +1,29 @@
-//! Which end of a column is sensitive, by the columns beside it.
+//! Evidence from neighbouring columns for the sensitive end of a response column.
 
 use halfmax_core::{End, Quantity, Result};
 
 use super::name::{self, Direction};
 use crate::table::{Labels, RawTable};
 
-/// Rows that a correlation is of, at least.
+/// The fewest rows for a correlation.
 const ROWS: usize = 20;
-/// How strong a correlation must be to say a direction.
+/// The smallest correlation that decides a direction.
 const STRENGTH: f64 = 0.3;
-/// How many of its standard errors a correlation must be: a direction that chance turned is worse than none.
+/// The smallest correlation in units of its standard error. A direction by chance is worse than an unknown direction.
 const ERRORS: f64 = 4.0;
 
-/// What a column beside the responses says.
+/// The evidence of a column beside the responses.
 pub(crate) struct Evidence {
     /// The sensitive end of the responses.
     pub sensitive: End,
     /// The column.
     pub column: String,
-    /// The rank correlation with it, within drugs.
+    /// The rank correlation with this column, within drugs.
     pub correlation: f64,
 }
 
-/// The evidence of the column that goes most clearly with the responses, of those whose own direction their name says.
+/// The evidence of the column that correlates most clearly with the responses, among columns whose names state their
+/// direction.
 ///
 /// # Errors
 /// If a column cannot be read.
@@ -54,14 +55,14 @@ pub(crate) fn beside(
     Ok(found)
 }
 
-/// Whether a quantity is one of a drug in a cell line. Growth and counts may be those of the cell line without a drug.
+/// Whether a quantity describes a drug in a cell line. Growth and counts may describe the cell line without a drug.
 fn is_of_drugs(quantity: Quantity) -> bool {
     !quantity.is_of_combinations()
         && !matches!(quantity, Quantity::Growth | Quantity::GrowthRate | Quantity::Viability)
 }
 
-/// The correlation of ranks within each drug, over all drugs; `None` of too few rows, where nothing varies, or where chance may have made
-/// it.
+/// The correlation of ranks within drugs, over all drugs. `None` with too few rows, without variation, or if it may be
+/// chance.
 fn within_drugs(a: &[f64], b: &[f64], drugs: &Labels) -> Option<f64> {
     let mut rows_of: Vec<Vec<usize>> = vec![Vec::new(); drugs.names.len()];
     for (row, drug) in drugs.of_row.iter().enumerate() {
@@ -72,7 +73,7 @@ fn within_drugs(a: &[f64], b: &[f64], drugs: &Labels) -> Option<f64> {
         }
     }
     let (mut count, mut drugs, mut sums) = (0, 0, [0.0; 3]);
-    // Sums of half numbers are exact, so that their order does not matter.
+    // Sums of half-integers are exact, so their order does not matter.
     for rows in rows_of.iter().filter(|rows| rows.len() > 2) {
         let ranks = [a, b].map(|values| centred_ranks(rows.iter().map(|row| values[*row]).collect()));
         count += rows.len();
@@ -89,7 +90,7 @@ fn within_drugs(a: &[f64], b: &[f64], drugs: &Labels) -> Option<f64> {
     (correlation.abs() >= STRENGTH.max(ERRORS / free.sqrt())).then_some(correlation)
 }
 
-/// Ranks less their mean; equal values have the mean of their ranks.
+/// Ranks minus their mean. Equal values get their mean rank.
 fn centred_ranks(values: Vec<f64>) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn ranks_are_compared_within_drugs() {
-        // Within each drug b rises with a; over both it falls.
+        // Within each drug, b rises with a; over both drugs, it falls.
         let a: Vec<f64> = (0..20).map(|row| f64::from(row / 2) + 100.0 * f64::from(row % 2)).collect();
         let b: Vec<f64> = (0..20).map(|row| f64::from(row / 2).exp() - 1e6 * f64::from(row % 2)).collect();
         assert!((within_drugs(&a, &b, &drugs(20)).unwrap() - 1.0).abs() < 1e-12);
@@ -136,7 +137,7 @@ mod tests {
         assert_eq!(ask("IC50 (nM)", &|x| (-x).exp()), Some(End::High));
         assert_eq!(ask("pIC50", &|x| x), Some(End::High));
         assert_eq!(ask("AAC", &|x| -x), Some(End::Low));
-        assert_eq!(ask("AUC", &|x| x), None, "what a mere convention says is no evidence");
+        assert_eq!(ask("AUC", &|x| x), None, "a convention alone is not evidence");
         assert_eq!(ask("log10_ic50_se", &|x| x), None);
         assert_eq!(ask("LN_IC50", &|x| (x * 7.0) % 5.0), None, "a weak correlation");
     }

@@ -1,4 +1,4 @@
-//! What the column of responses means: by its name, its values, the columns beside it, and what `[target]` says.
+//! The meaning of the response column: by its name, its values, neighbouring columns, and `[target]`.
 
 mod doubts;
 mod evidence;
@@ -22,11 +22,11 @@ use crate::table::{Labels, RawTable};
 pub(crate) struct ResponseColumn<'a> {
     pub table: &'a RawTable,
     pub column: usize,
-    /// The column of drugs; of combinations, two.
+    /// The column of drugs; two columns for combinations.
     pub drugs: &'a [Arc<Labels>],
 }
 
-/// What a column of responses means.
+/// The meaning of a response column.
 pub(crate) struct Meaning {
     pub target: Target,
     /// The responses: the values, or their logarithms.
@@ -35,7 +35,7 @@ pub(crate) struct Meaning {
     pub warnings: Vec<String>,
 }
 
-/// What a column of this name and these values is by itself, as for a model that has only its target's name.
+/// The target of a column judged only by its name and values, as for a model that stores only its target's name.
 ///
 /// ```
 /// use halfmax_core::End;
@@ -51,17 +51,17 @@ pub fn target_named(name: &str, values: &[f64], combinations: bool) -> Target {
     finished(Target { name: name.to_owned(), ..target }, &values)
 }
 
-/// What responses are to.
+/// The treatment of the responses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sides {
     SingleDrugs,
     Combinations,
 }
 
-/// Finds out what a column of responses means, and takes the logarithm if `[target]` says so.
+/// Finds the meaning of a response column, and takes the logarithm if `[target]` requests it.
 ///
 /// # Errors
-/// If `[target]` asks for the logarithm of what is one, or of a value that is not above 0: names the row.
+/// If `[target]` requests the logarithm of a logarithm, or of a value that is not above 0. The error names the row.
 pub(crate) fn meaning(of: &ResponseColumn, values: Vec<f64>, config: &TargetConfig) -> Result<Meaning> {
     let sides = if of.drugs.len() == 2 { Sides::Combinations } else { Sides::SingleDrugs };
     let name = of.table.names()[of.column].clone();
@@ -79,7 +79,7 @@ pub(crate) fn meaning(of: &ResponseColumn, values: Vec<f64>, config: &TargetConf
     if let Some(end) = config.sensitive {
         if target.sensitive == Some(end.opposite()) && named.direction == Direction::Said {
             warnings.push(format!(
-                "target.sensitive = {:?} is obeyed, though {name} says that {} is sensitive",
+                "target.sensitive = {:?} is used, although the name {name} means that {} is sensitive",
                 end.name(),
                 end.opposite().name()
             ));
@@ -100,7 +100,7 @@ pub(crate) fn meaning(of: &ResponseColumn, values: Vec<f64>, config: &TargetConf
     Ok(Meaning { target, values, notes, warnings })
 }
 
-/// What a name says, for responses to single drugs or to combinations.
+/// The information in a name, for responses to single drugs or to combinations.
 fn named(name: &str, sides: Sides) -> Named {
     let named = name::read(name);
     // "CI" beside single drugs is a confidence interval.
@@ -108,7 +108,7 @@ fn named(name: &str, sides: Sides) -> Named {
     if interval { Named { accompanies: true, ..Named::default() } } else { named }
 }
 
-/// The target by name and values, with what `[target]` says in their place.
+/// The target by name and values; `[target]` overrides them.
 fn described(named: &Named, values: &Values, sides: Sides, config: &TargetConfig) -> Target {
     let quantity = config.quantity.unwrap_or(named.quantity);
     let scale = config.scale.or_else(|| scale(named, quantity, values));
@@ -126,13 +126,13 @@ fn described(named: &Named, values: &Values, sides: Sides, config: &TargetConfig
     }
 }
 
-/// The scale of a concentration; of other quantities nothing follows from it.
+/// The scale of a concentration; irrelevant for other quantities.
 fn scale(named: &Named, quantity: Quantity, values: &Values) -> Option<Scale> {
     if !quantity.is_concentration() || named.standardised {
         return None;
     }
     match (named.logarithm, named.negated) {
-        // A concentration is not below 0.
+        // A concentration cannot be negative.
         (Logarithm::None, false) => (values.low >= 0.0).then_some(Scale::Linear),
         (Logarithm::Natural, false) => Some(Scale::Ln),
         (Logarithm::Decimal, false) => Some(Scale::Log10),
@@ -142,11 +142,11 @@ fn scale(named: &Named, quantity: Quantity, values: &Values) -> Option<Scale> {
     }
 }
 
-/// The target with the unit that its scale has by convention, if the values bear it out.
+/// The target with the conventional unit of its scale, if the values support it.
 fn finished(target: Target, values: &Values) -> Target {
     let conventional = match target.scale {
         _ if !target.quantity.is_concentration() => None,
-        // GDSC's, which the field follows.
+        // The convention of GDSC, which the field follows.
         Some(Scale::Ln) if !against_convention(&target, values) => Some(Unit::Micromolar),
         Some(Scale::NegLog10) if (2.5..14.0).contains(&values.median) => Some(Unit::Molar),
         Some(Scale::Log10) if (-14.0..-3.5).contains(&values.median) => Some(Unit::Molar),
@@ -155,25 +155,25 @@ fn finished(target: Target, values: &Values) -> Target {
     Target { unit: target.unit.or(conventional), ..target }
 }
 
-/// What `[target]` says against the name.
+/// Contradictions between `[target]` and the name.
 fn against_config(name: &str, named: &Named, config: &TargetConfig) -> Vec<String> {
     let mut found = Vec::new();
     if let (Some(own), Some(unit)) = (named.unit, config.unit)
         && own != unit
     {
-        found.push(format!("target.unit is obeyed ({unit}), though {name} says {own}"));
+        found.push(format!("target.unit is used ({unit}), although the name {name} means {own}"));
     }
     let own = scale(named, named.quantity, &Values { low: 0.0, ..Values::default() });
     if let (Some(own), Some(scale)) = (own, config.scale)
         && own != scale
         && own != Scale::Linear
     {
-        found.push(format!("target.scale is obeyed, though {name} says another"));
+        found.push(format!("target.scale is used, although the name {name} means another scale"));
     }
     found
 }
 
-/// Settles the direction by the columns beside the responses, where the name does not say it.
+/// Decides the direction by neighbouring columns, if the name does not state it.
 fn settle(
     target: &mut Target,
     direction: Direction,
@@ -189,7 +189,7 @@ fn settle(
         (Direction::Said, Some(found)) if target.sensitive == Some(found.sensitive.opposite()) => {
             if target.quantity.is_concentration() || target.quantity == Quantity::Aac {
                 warnings.push(format!(
-                    "{name} goes the wrong way with {} beside it (rank correlation {:.2} within drugs): check which of them \
+                    "{name} has the wrong direction compared with column {} (rank correlation {:.2} within drugs): check which of them \
                      is what its name says",
                     found.column, found.correlation
                 ));
@@ -202,7 +202,7 @@ fn settle(
             }
             target.sensitive = Some(found.sensitive);
             notes.push(format!(
-                "{} of {name} is taken for the sensitive end: its rank correlation with {} is {:.2} within drugs",
+                "{} of {name} is assumed to be the sensitive end: its rank correlation with {} is {:.2} within drugs",
                 found.sensitive.name(),
                 found.column,
                 found.correlation
@@ -213,16 +213,16 @@ fn settle(
     }
 }
 
-/// A direction that only convention says.
+/// A note on a direction that only follows from convention.
 fn assumed(target: &Target) -> String {
     let what = match target.quantity {
         Quantity::Auc => "the area under the viability curve",
-        Quantity::LogFoldChange => "how many cells are left",
+        Quantity::LogFoldChange => "the remaining cells",
         _ => "the z-score of such a measure",
     };
     let end = target.sensitive.unwrap_or(End::Low);
     format!(
-        "{} is taken for {what}, so that {} is sensitive; if not, set target.sensitive = {:?}",
+        "we assume that {} is {what}, so {} is sensitive; if not, set target.sensitive = {:?}",
         target.name,
         end.name(),
         end.opposite().name()
@@ -243,10 +243,10 @@ fn logarithm(
     };
     if is_one {
         return Err(Error::config(format!(
-            "{}: target.transform is set, but {name} is a logarithm already",
+            "{}: target.transform is set, but {name} is already a logarithm",
             of.table.label()
         ))
-        .help("leave out target.transform; if the column holds concentrations all the same, set target.scale = \"linear\" too"));
+        .help("remove target.transform; if the column does hold concentrations, set target.scale = \"linear\" as well"));
     }
     let taken_from = Some(LinearColumn { unit: target.unit });
     let unit = target.unit.map(|_| Unit::Micromolar);
@@ -261,17 +261,17 @@ fn logarithm(
                 values[at],
                 "a number above 0, since target.transform takes its logarithm",
             )
-            .help("correct the value, or leave it empty if there is none")),
+            .help("correct the value, or leave it empty if it is missing")),
         None => Ok((target, responses)),
     }
 }
 
-/// What was taken for the response, and what else there is.
+/// A note on the chosen response column and the alternatives.
 fn taken(of: &ResponseColumn, target: &Target, config: &TargetConfig) -> Result<String> {
     let (name, words) = (&target.name, target.words());
     let mut text = match words.starts_with(name.as_str()) {
         true => format!("response: {words}"),
-        false => format!("response: {name}, taken for {words}"),
+        false => format!("response: {name}, read as {words}"),
     };
     if target.taken_from.is_some() {
         text += "; logarithms of the column's values";
@@ -296,28 +296,28 @@ fn other_responses<'a>(of: &ResponseColumn<'a>) -> Result<Vec<&'a str>> {
     Ok(of.table.names().iter().enumerate().filter(holds).map(|(_, name)| name.as_str()).collect())
 }
 
-/// What nothing says, and where it matters.
+/// Unknown properties of the target that matter later.
 fn open_questions(target: &Target) -> Vec<String> {
     let mut found = Vec::new();
     let name = &target.name;
     if target.sensitive.is_none() {
         found.push(format!(
-            "nothing says which end of {name} is sensitive: set target.sensitive = \"low\" or \"high\" to rank drugs and explain \
+            "the sensitive end of {name} is unknown: set target.sensitive = \"low\" or \"high\" to rank drugs and explain \
              predictions"
         ));
     }
     if target.quantity == Quantity::Ic50 && !target.has_ic50_um() {
         let (what, key) = match (target.scale, target.unit) {
-            (None, _) => ("which logarithm it is", "target.scale = \"ln\" or \"log10\""),
+            (None, _) => ("the kind of logarithm", "target.scale = \"ln\" or \"log10\""),
             _ => ("its unit", "target.unit = \"uM\", \"nM\" or \"M\""),
         };
-        found.push(format!("{name}: nothing says {what}, so that scores have no ic50_um; set {key}"));
+        found.push(format!("{name}: {what} is unknown, so scores have no ic50_um; set {key}"));
     }
     found
 }
 
 impl TargetConfig {
-    /// What reads the column of a target in another table as it was read.
+    /// The configuration that reads the same target from another table.
     pub fn like(target: &Target) -> Self {
         let (scale, unit, transform) = match (target.taken_from, target.scale) {
             (Some(column), Some(Scale::Log10)) => (Some(Scale::Linear), column.unit, Transform::Log10),

@@ -1,51 +1,51 @@
-//! What the name of a column says about its values.
+//! Interprets the name of a response column.
 
 use halfmax_core::{Quantity, Unit};
 
-/// What a name says.
+/// The information in a name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Named {
-    /// What was measured.
+    /// The measured quantity.
     pub quantity: Quantity,
-    /// How sure the name is which end is sensitive.
+    /// How clearly the name states the sensitive end.
     pub direction: Direction,
-    /// The logarithm that the values are.
+    /// The kind of logarithm.
     pub logarithm: Logarithm,
-    /// Whether the sign is turned: pIC50, −log10, negative.
+    /// Whether the sign is reversed: pIC50, −log10, negative.
     pub negated: bool,
     /// The unit of a concentration.
     pub unit: Option<Unit>,
     /// Whether the values are standard deviations from a mean of the quantity.
     pub standardised: bool,
-    /// Whether it is an error, a bound or a test of a measure rather than a measure.
+    /// Whether the column is an error, a bound or a test of a measure rather than a measure.
     pub accompanies: bool,
 }
 
-/// Whether a name says which end is sensitive.
+/// Whether a name states the sensitive end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Direction {
-    /// It says nothing.
+    /// Not stated.
     #[default]
     Unsaid,
-    /// The field's convention says it, and some break it: "AUC" is the area above the curve in places.
+    /// Given by a convention that some datasets break: "AUC" is sometimes the area above the curve.
     Conventional,
-    /// It says it.
+    /// Stated by the name.
     Said,
 }
 
 /// A logarithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Logarithm {
-    /// The name says none.
+    /// No logarithm in the name.
     #[default]
     None,
-    /// The natural one.
+    /// The natural logarithm.
     Natural,
-    /// The decimal one.
+    /// The decimal logarithm.
     Decimal,
-    /// To base 2.
+    /// The logarithm to base 2.
     Binary,
-    /// A logarithm whose base the name does not say.
+    /// A logarithm of unstated base.
     Unsaid,
 }
 
@@ -55,10 +55,10 @@ const ACCOMPANYING: [&str; 26] = [
     "ub", "lo", "hi", "var", "variance", "flag", "position", "pvalue", "pval", "fdr", "r2", "rmse",
 ];
 
-/// What stands before a percentage in the name of a concentration: `IC50`.
+/// The letters before the percentage in the name of a concentration: `IC50`.
 const EFFECTS: [&str; 11] = ["ic", "ec", "gi", "gr", "ac", "xc", "lc", "cc", "tc", "ed", "ld"];
 
-/// Scales that are written in one with what they are of: `lnIC50`, `pIC50`.
+/// Prefixes of scales that are joined to the quantity: `lnIC50`, `pIC50`.
 const GLUED: [&str; 13] = [
     "",
     "ln",
@@ -83,7 +83,7 @@ pub(crate) fn read(name: &str) -> Named {
     let turned = is_turned(name);
     let (quantity, direction) = match quantity(&words, &plain) {
         (quantity, direction) if !turned => (quantity, direction),
-        // What is left of one is the other.
+        // One minus the area under the curve is the area above it, and vice versa.
         (Quantity::Auc, _) => (Quantity::Aac, Direction::Said),
         (Quantity::Aac, _) => (Quantity::Auc, Direction::Said),
         (Quantity::Viability, direction) => (Quantity::Inhibition, direction),
@@ -134,8 +134,8 @@ fn begins_negative(name: &str) -> bool {
     })
 }
 
-/// Whether a name is of what is left to one or a hundred, or of a reciprocal: `1 - viability`, `100-AAC`, `one_minus_auc`, `log10(1/IC50)`.
-/// The sign decides: `1 uM viability` is none.
+/// Whether a name is a complement to 1 or 100, or a reciprocal: `1 - viability`, `100-AAC`, `one_minus_auc`,
+/// `log10(1/IC50)`. The sign decides: `1 uM viability` is not a complement.
 fn is_turned(name: &str) -> bool {
     let lower = name.trim().to_lowercase();
     let gap = [' ', '_', '.', '(', '['];
@@ -150,7 +150,7 @@ fn is_turned(name: &str) -> bool {
     })
 }
 
-/// Whether a name is of a logarithm: `log10_dose`, `logConc`, `ln dose`.
+/// Whether a name denotes a logarithm: `log10_dose`, `logConc`, `ln dose`.
 pub(crate) fn names_logarithm(name: &str) -> bool {
     words(name).iter().any(|word| word.starts_with("log") || word == "ln" || word == "lg")
 }
@@ -178,7 +178,7 @@ fn is_effect(word: &str) -> bool {
     GLUED.iter().any(|prefix| word.strip_prefix(prefix).is_some_and(|rest| EFFECTS.contains(&rest)))
 }
 
-/// A word in which several are written in one: `lnic50um` is ln, ic50, um.
+/// Splits a compound word: `lnic50um` is ln, ic50, um.
 fn apart(word: &str) -> Vec<String> {
     let digit = |at: usize| word.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
     let found = (0..word.len()).find_map(|at| {
@@ -219,7 +219,7 @@ fn logarithm(words: &[String]) -> Logarithm {
 
 fn unit(words: &[String]) -> Option<Unit> {
     let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
-    // Of a mass no concentration in moles follows.
+    // A mass concentration gives no molar concentration.
     if has(&["ug", "ng", "mg", "ugml", "ngml", "mgml", "ml"]) {
         return None;
     }
@@ -238,7 +238,7 @@ fn unit(words: &[String]) -> Option<Unit> {
     }
 }
 
-/// What is measured by the words of a name, and how sure they are of the direction.
+/// The measured quantity by the words of a name, and how clearly they state the direction.
 fn quantity(words: &[String], plain: &str) -> (Quantity, Direction) {
     use Direction::{Conventional, Said, Unsaid};
     let found = combined(words, plain)
@@ -282,7 +282,7 @@ fn concentration(words: &[String]) -> Option<Quantity> {
     words.iter().find_map(|word| core(word))
 }
 
-/// The concentration that a word is: "ic50".
+/// The concentration that a word denotes: "ic50".
 fn core(word: &str) -> Option<Quantity> {
     match word {
         "ic50" => Some(Quantity::Ic50),
@@ -332,7 +332,7 @@ fn effect(words: &[String], plain: &str) -> Option<Quantity> {
     let has = |word: &str| words.iter().any(|other| other == word);
     let of = |parts: &[&str]| parts.iter().any(|part| plain.contains(part));
     let lost = of(&["viab", "surviv", "growth"]) && of(&["reduction", "decrease", "loss"]);
-    // Both how far growth is inhibited and the growth rate that is left are called so.
+    // This name is used for both the inhibition of growth and the remaining growth rate.
     if of(&["growthrateinhibition"]) {
         None
     } else if of(&["unaffected"]) {

@@ -6,28 +6,28 @@ use super::lattice::Lattice;
 use crate::distributions::{Quantiles, f_upper_tail};
 use crate::learnt::common_variance;
 
-/// What replicates say of how the means of cells vary.
+/// The variation of cell means, estimated from replicates.
 pub(crate) struct Replicates<'a> {
     lattice: &'a Lattice,
     means: &'a [f64],
-    /// Of every cell with more than one reading: its deviations from its mean, stretched by √(n / (n − 1)) (Rao & Wu 1988),
-    /// without which means of two or three replicates would vary too little. Two replicates of one cell give three different means; those of
-    /// all cells give many.
+    /// The deviations from the cell mean, for every cell with more than one reading. They are scaled by √(n / (n − 1))
+    /// (Rao & Wu 1988); otherwise means of two or three replicates would vary too little. Two replicates of one cell
+    /// give only three different means; pooling all cells gives many.
     deviations: Vec<f64>,
-    /// For each cell by how much its readings vary more or less than those of all.
+    /// The spread of each cell's readings relative to all readings.
     spreads: Vec<f64>,
-    /// The degrees of freedom of what a cell errs by, and of what all cells err by.
+    /// The degrees of freedom of the error of a cell, and of the error of all cells.
     freedom: [f64; 2],
-    /// The share of intervals that are to hold the truth.
+    /// The nominal coverage of intervals.
     confidence: f64,
 }
 
-/// What draws say of an estimate. NaN without.
+/// The interval and p value of an estimate from draws; NaN without draws.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread {
     /// The ends of the interval.
     pub interval: [f64; 2],
-    /// The p value of a truth of 0.
+    /// The p value of a true value of 0.
     pub p_value: f64,
 }
 
@@ -35,11 +35,11 @@ impl Spread {
     pub const NONE: Self = Self { interval: [f64::NAN; 2], p_value: f64::NAN };
 }
 
-/// Fewer cells with replicates than these say nothing of how much cells differ in their errors.
+/// The fewest cells with replicates for estimating how cells differ in their errors.
 const LEAST_CELLS: usize = 8;
 
 impl<'a> Replicates<'a> {
-    /// None where no cell has two readings.
+    /// `None` if no cell has two readings.
     pub fn of(lattice: &'a Lattice, means: &'a [f64], confidence: f64) -> Option<Self> {
         let replicated = || (0..lattice.len()).filter(|cell| lattice.readings(*cell).len() > 1);
         let squares = |cell: usize| {
@@ -61,7 +61,7 @@ impl<'a> Replicates<'a> {
         let (all, freedom) =
             replicated().map(squares).fold((0.0, 0), |sum, (own, n)| (sum.0 + own, sum.1 + n));
         let pooled = all / freedom as f64;
-        // How much cells differ in their errors, all say together (Smyth 2004).
+        // All cells together determine how much cells differ in their errors (Smyth 2004).
         let common = common_variance(replicated().map(squares), LEAST_CELLS);
         let spread = |cell: usize| {
             let (squares, n) = squares(cell);
@@ -70,21 +70,21 @@ impl<'a> Replicates<'a> {
         };
         let mut spreads: Vec<f64> =
             (0..lattice.len()).map(|cell| if pooled > 0.0 { spread(cell) } else { 1.0 }).collect();
-        // Whatever all say of how cells differ: on average they err by what all replicates err by.
+        // Normalise the spreads, so that the average error equals the error of all replicates.
         let average = replicated().map(|cell| squares(cell).1 as f64 * spreads[cell].powi(2)).sum::<f64>();
         if average > 0.0 {
             let stretch = (freedom as f64 / average).sqrt();
             spreads.iter_mut().for_each(|spread| *spread *= stretch);
         }
-        // A cell's own readings and what the others are worth; never more than all have.
+        // The degrees of freedom of a cell's own readings plus the borrowed ones, at most those of all cells.
         let own = freedom as f64 / replicated().count() as f64;
         let all = freedom as f64;
         let of_cell = common.map_or(all, |[_, worth]| (own + worth).min(all));
         Some(Self { lattice, means, deviations, spreads, freedom: [of_cell, all], confidence })
     }
 
-    /// The means of readings drawn anew, with replacement, from the deviations of all cells, each cell's as large as its own readings and those
-    /// of the others say.
+    /// The means of resampled readings, drawn with replacement from the deviations of all cells and scaled to the
+    /// moderated spread of each cell.
     pub fn redrawn(&self, seed: Seed) -> Vec<f64> {
         let redrawn = |(cell, mean): (usize, &f64)| {
             let n = self.lattice.readings(cell).len();
@@ -98,20 +98,21 @@ impl<'a> Replicates<'a> {
         self.means.iter().enumerate().map(redrawn).collect()
     }
 
-    /// What draws say of the score of a cell.
+    /// The interval and p value of the score of a cell.
     pub fn of_cell(&self, estimate: f64, draws: impl Iterator<Item = f64>) -> Spread {
         spread(estimate, draws, self.freedom[0], self.confidence)
     }
 
-    /// What draws say of the mean score of all cells: it errs by what all cells err by.
+    /// The interval and p value of the mean score of all cells, with the error of all cells.
     pub fn of_mean(&self, estimate: f64, draws: impl Iterator<Item = f64>) -> Spread {
         spread(estimate, draws, self.freedom[1], self.confidence)
     }
 }
 
-/// The interval of an estimate from draws of it: Student's t times their standard deviation to both sides, about the estimate less its
-/// bias, which is that of the draws (Efron & Tibshirani 1993, chapter 10): the larger of two means is too large on average. The p value is that of
-/// the same t. The standard deviation of few draws is itself a guess, which counts in the degrees of freedom.
+/// The interval of an estimate from its draws: Student's t times their standard deviation, about the estimate minus its
+/// bias. The bias is estimated from the draws (Efron & Tibshirani 1993, chapter 10), because the larger of two means,
+/// for example, is too large on average. The p value uses the same t. The standard deviation of few draws is uncertain,
+/// which reduces the degrees of freedom.
 fn spread(estimate: f64, draws: impl Iterator<Item = f64>, freedom: f64, confidence: f64) -> Spread {
     let draws: Vec<f64> = draws.filter(|draw| !draw.is_nan()).collect();
     if draws.len() < 2 || estimate.is_nan() {
@@ -123,9 +124,9 @@ fn spread(estimate: f64, draws: impl Iterator<Item = f64>, freedom: f64, confide
     let freedom = 1.0 / (1.0 / freedom + 1.0 / (n - 1.0));
     let half = Quantiles::one(confidence, freedom) * error;
     let middle = 2.0 * estimate - mean;
-    // The bias itself is a guess: an interval that is moved by it still holds the estimate.
+    // The bias is itself uncertain, so the shifted interval must still contain the estimate.
     let interval = [(middle - half).min(estimate), (middle + half).max(estimate)];
-    // Replicates that agree to the last digit say nothing of errors.
+    // Identical replicates give no information about errors.
     let p_value = if error > 0.0 { f_upper_tail((middle / error).powi(2), 1.0, freedom) } else { f64::NAN };
     Spread { interval, p_value }
 }
@@ -135,7 +136,8 @@ mod tests {
     use super::super::matrix::DoseMatrix;
     use super::*;
 
-    /// The variance of redrawn means is that of the mean: s² / n, whatever n is; of a single reading that of all readings.
+    /// The variance of resampled means is that of the mean, s² / n, for any n; a single reading has the variance of all
+    /// readings.
     #[test]
     fn redrawn_means_vary_as_means_do() {
         let readings = [
@@ -165,8 +167,7 @@ mod tests {
 
     #[test]
     fn intervals_and_p_values_of_draws() {
-        // Two degrees of freedom, of which one draw more than one leaves two thirds; draws of a mean of 1.5 about an estimate of 1 say that it is 0.5
-        // too large.
+        // Two draws leave one degree of freedom. Draws with a mean of 1.5 about an estimate of 1 mean a bias of 0.5.
         let found = spread(1.0, [1.0, 2.0, f64::NAN].into_iter(), f64::INFINITY, 0.95);
         let half = 12.706_204_736 * 0.5_f64.sqrt();
         let [low, high] = found.interval;

@@ -17,7 +17,7 @@ use crate::shape::LogLogistic;
 ///
 /// `E = E₀ + (E_f − E₀) / (1 + (D₁^(1/n) + D₂^(1/n) + κ √(D₁^(1/n) D₂^(1/n)))^(−n))`
 ///
-/// (Twarog et al. 2016). With κ = 0 and `E_f = E₁ = E₂` a drug with itself is additive, as by Loewe.
+/// (Twarog et al. 2016). With κ = 0 and `E_f = E₁ = E₂`, a drug combined with itself is additive, as in Loewe's model.
 ///
 /// ```
 /// use halfmax_dose::synergy::BraidSurface;
@@ -38,29 +38,29 @@ pub struct BraidSurface {
     pub kappa: f64,
 }
 
-/// How much both drugs can do together.
+/// The maximal effect of both drugs together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaximalEffect {
-    /// E_f is fitted (`kappa3` of the R package braidrm; the Python package synergy's `BRAID`). Where both drugs together do more than
-    /// the stronger one ever does alone, this is not taken for synergy of potency.
+    /// E_f is fitted (`kappa3` of the R package braidrm; the Python package synergy's `BRAID`). If both drugs together
+    /// exceed the maximal effect of the stronger drug, this does not count as synergy of potency.
     #[default]
     Fitted,
     /// E_f is the lower of E₁ and E₂ (`kappa2` of braidrm, its default).
     OfTheStronger,
 }
 
-/// E₀, by how much each drug lowers it, ln Hill slopes, ln EC50, ln (κ + 2); which share of what both can do together, beyond the stronger
-/// drug, they do, and the most that an effect can be (fixed).
+/// E₀, its decrease by each drug, ln Hill slopes, ln EC50, ln (κ + 2), the fraction of the possible joint effect beyond
+/// the stronger drug, and the largest possible effect (fixed).
 type Theta = [f64; 10];
 
-/// Beyond this a power is infinite; and the logarithm that stands for dose 0, whose power is 0.
+/// Beyond this a power is infinite. Its negative replaces the logarithm of dose 0, whose power is 0.
 const FAR: f64 = 200.0;
 const NOTHING: f64 = -5000.0;
 
 const HILL: [f64; 2] = [0.1, 10.0];
 const KAPPA: [f64; 2] = [-1.98, 100.0];
-/// A drug that does less has no curve.
+/// A drug with a smaller effect has no curve.
 const LEAST_EFFECT: f64 = 1e-6;
 const DECADES_BEYOND: f64 = 2.0;
 
@@ -68,7 +68,7 @@ fn add(to: &mut Theta, by: f64, what: &Theta) {
     to.iter_mut().zip(what).for_each(|(to, what)| *to += by * what);
 }
 
-/// By how much both drugs lower E₀, and its slopes.
+/// The decrease of E₀ by both drugs, and its gradient.
 fn most(theta: &Theta) -> (f64, Theta) {
     let stronger = if theta[1] >= theta[2] { 1 } else { 2 };
     let rest = theta[9] - theta[stronger];
@@ -78,7 +78,7 @@ fn most(theta: &Theta) -> (f64, Theta) {
     ((theta[stronger] + theta[8] * rest).max(theta[stronger]), slopes)
 }
 
-/// ln D of a drug, and its slopes.
+/// ln D of a drug, and its gradient.
 fn ln_scaled_dose(theta: &Theta, drug: usize, ln_dose: f64) -> (f64, Theta) {
     let (own, (most, most_slopes)) = (theta[1 + drug], most(theta));
     let share = own / most;
@@ -98,10 +98,10 @@ fn ln_scaled_dose(theta: &Theta, drug: usize, ln_dose: f64) -> (f64, Theta) {
     (share.ln() + ln_t - rest.ln(), slopes)
 }
 
-/// The viability and its slopes.
+/// The viability and its gradient.
 fn surface(theta: &Theta, ln_doses: [f64; 2]) -> (f64, Theta) {
     let n = ((theta[3] + theta[4]) / 2.0).exp();
-    // ln of D^(1/n), and its slopes.
+    // ln of D^(1/n), and its gradient.
     let scaled = |drug: usize| {
         let (ln_d, mut slopes) = ln_scaled_dose(theta, drug, ln_doses[drug]);
         slopes.iter_mut().for_each(|slope| *slope /= n);
@@ -161,10 +161,10 @@ impl BraidSurface {
     }
 }
 
-/// A fitted BRAID surface: each of its parameters with a 95 % interval.
+/// A fitted BRAID surface. Each parameter has a 95 % interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BraidFit {
-    /// The least-squares surface, whether its parameters are known or not.
+    /// The least-squares surface, even if some parameters are unknown.
     pub surface: BraidSurface,
     /// E₀, E₁, E₂ and E_f.
     pub effects: [SurfaceParameter; 4],
@@ -174,7 +174,7 @@ pub struct BraidFit {
     pub ec50: [SurfaceParameter; 2],
     /// κ: above 0 synergy, between −2 and 0 antagonism.
     pub kappa: SurfaceParameter,
-    /// How well the surface fits.
+    /// The quality of the fit.
     pub quality: SurfaceQuality,
 }
 
@@ -194,8 +194,8 @@ impl BraidFit {
         ]
     }
 
-    /// What to know before the parameters are used, with semicolons between: `X_open` and `X_at_limit` of parameter X, `poor_fit` and
-    /// `lack_of_fit`, as of [`super::MusycFit::flags`].
+    /// Warnings about the parameters, separated by semicolons: `X_open` and `X_at_limit` for parameter X, `poor_fit`
+    /// and `lack_of_fit`, as of [`super::MusycFit::flags`].
     pub fn flags(&self) -> String {
         self.quality.flags(&self.parameters(), std::iter::empty())
     }
@@ -211,9 +211,10 @@ impl BraidFit {
     }
 }
 
-/// Fits a BRAID surface to all readings of a matrix, of the drugs alone and together, by least squares, without a prior on κ (braidrm has
-/// one by default). E₀ and E_f stay within the means of the cells, or within 0 and 1 where these do; Hill slopes within 0.1 and 10, κ within −1.98 and
-/// 100, and EC50 within two decades of the tested doses. Intervals hold the truth with this `confidence` (0.95 for 95 %).
+/// Fits a BRAID surface to all readings of a matrix, of the drugs alone and together, by least squares, without a prior
+/// on κ (braidrm has one by default). E₀ and E_f stay within the range of the cell means, extended to include 0 and 1;
+/// Hill slopes within 0.1 and 10, κ within −1.98 and 100, and EC50 within two decades of the tested doses. `confidence`
+/// is the nominal coverage of intervals (0.95 for 95 %).
 ///
 /// # Errors
 /// If `confidence` is not within 0.5 and 0.999, a drug was measured at fewer than three doses alone, or there are no more pairs of doses than parameters (9, or 8 with
@@ -298,7 +299,7 @@ fn asked(problem: &Problem<'_, 10>) -> Vec<Asked<'static, 10>> {
     asked
 }
 
-/// κ that starts are tried with, and shares of what both drugs can do beyond the stronger one.
+/// The values of κ at starting points, and the fractions of the joint effect beyond the stronger drug.
 const KAPPAS: [f64; 4] = [-1.0, 0.0, 2.0, 10.0];
 const SHARES: [f64; 2] = [0.0, 0.5];
 
@@ -323,7 +324,7 @@ fn starts(problem: &Problem<'_, 10>, curves: &[LogLogistic; 2]) -> Vec<Theta> {
 mod tests {
     use super::*;
 
-    /// The slopes of the surface against differences.
+    /// Compares the gradient of the surface with finite differences.
     #[test]
     fn slopes_are_those_of_the_surface() {
         for theta in [

@@ -1,4 +1,4 @@
-//! The combination index: how much of all drugs an effect takes, as shares of what each takes alone.
+//! The combination index: the doses of all drugs that an effect needs, as fractions of the dose of each drug alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,29 +7,31 @@ use super::lattice::Lattice;
 use super::matrix::{DoseMatrix, MultiMatrix};
 use crate::shape::LogLogistic;
 
-/// The median-effect line of a drug alone: `ln(f / (1 − f)) = m ln(d / D_m)`, with `f` the inhibition as a fraction (Chou & Talalay 1984), by
-/// ordinary least squares on the doses above 0 whose mean inhibition lies strictly between 0 and 100 %. Other doses have no logarithm and are
-/// left out, which favours neither the method nor the drug: where the highest doses kill all cells the line rests on the low ones.
+/// The median-effect line of a drug alone: `ln(f / (1 − f)) = m ln(d / D_m)`, with `f` the inhibition as a fraction
+/// (Chou & Talalay 1984), by ordinary least squares on the doses above 0 whose mean inhibition lies strictly between 0
+/// and 100 %. Other doses have no logarithm and are left out. If the highest doses kill all cells, only the low doses
+/// determine the line.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MedianEffect {
-    /// The dose of half the effect, D_m, in the unit of the doses; NaN where the inhibition does not rise with the dose.
+    /// The dose of half the effect, D_m, in the unit of the doses; NaN if the inhibition does not rise with the dose.
     pub dm: f64,
-    /// The slope m; at most 0 where the inhibition falls with the dose.
+    /// The slope m; 0 or negative if the inhibition falls with the dose.
     pub m: f64,
     /// The correlation of the line's two logarithms.
     pub r: f64,
-    /// The doses that it rests on.
+    /// The number of doses of the line.
     pub doses: usize,
 }
 
 impl MedianEffect {
-    /// The dose of an inhibition in percent; none unless that lies strictly between 0 and 100 and the line rises.
+    /// The dose of an inhibition in percent; `None` unless the inhibition is strictly between 0 and 100 and the line
+    /// rises.
     pub fn dose_at(&self, inhibition: f64) -> Option<f64> {
         let odds = inhibition / (100.0 - inhibition);
         (inhibition > 0.0 && inhibition < 100.0 && self.m > 0.0).then(|| self.dm * (odds.ln() / self.m).exp())
     }
 
-    /// None with fewer than two such doses.
+    /// `None` with fewer than two such doses.
     fn of(points: &[[f64; 2]]) -> Option<Self> {
         let points: Vec<[f64; 2]> = points
             .iter()
@@ -53,20 +55,21 @@ impl MedianEffect {
     }
 }
 
-/// Why a cell has no combination index.
+/// The reason why a cell has no combination index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoIndex {
-    /// The inhibition is not strictly between 0 and 100 %, beyond which no median-effect line goes.
+    /// The inhibition is not strictly between 0 and 100 %, the range of median-effect lines.
     EffectOutside0To100,
-    /// These drugs of the cell alone have this effect at no dose, by their curves.
+    /// According to their curves, these drugs of the cell do not reach this effect alone at any dose.
     Beyond(DrugSet),
-    /// A drug of the cell has no curve or line, or one that does not rise: too few doses alone, or no effect.
+    /// A drug of the cell has no curve or line, or no rising one: too few doses alone, or no effect.
     NoCurve,
 }
 
 impl NoIndex {
-    /// The name in tables, of a block of so many drugs: `beyond_drug_a`, `beyond_both` of two drugs; `beyond_drug_c`, `beyond_drugs_a_c` of more.
+    /// The name in tables, for a block with this number of drugs: `beyond_drug_a`, `beyond_both` for two drugs;
+    /// `beyond_drug_c`, `beyond_drugs_a_c` for more.
     pub fn name(self, drugs: usize) -> String {
         match self {
             Self::EffectOutside0To100 => "effect_outside_0_to_100".to_owned(),
@@ -83,7 +86,8 @@ impl NoIndex {
     }
 }
 
-/// Some drugs of a block. A block has fewer than thirty drugs: twenty of one dose each have more cells than any block may.
+/// Some drugs of a block. A block has fewer than thirty drugs, because twenty drugs with one dose each already exceed
+/// the limit on cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrugSet(u32);
 
@@ -95,12 +99,12 @@ impl DrugSet {
         set
     }
 
-    /// Whether a drug is in it.
+    /// Whether the set contains a drug.
     pub fn contains(self, drug: usize) -> bool {
         drug < 32 && self.0 & (1 << drug) != 0
     }
 
-    /// Whether no drug is in it.
+    /// Whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -117,18 +121,18 @@ impl DrugSet {
     }
 }
 
-/// The combination indices of a matrix by one kind of curves: a list with one entry per cell, NaN where a drug is alone, a reading is missing or
-/// there is no index.
+/// The combination indices of a matrix by one kind of curves: a list with one entry per cell, NaN if a drug is alone, a
+/// reading is missing or there is no index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Indices {
-    /// `d_a / D_a + d_b / D_b + …` over the drugs of the cell, where `D` is the dose of each drug alone with the effect measured of all: below 1
-    /// synergy, above 1 antagonism.
+    /// `d_a / D_a + d_b / D_b + …` over the drugs of the cell, where `D` is the dose of each drug alone with the
+    /// measured effect of the cell. Below 1 is synergy, above 1 antagonism.
     pub index: Vec<f64>,
-    /// Why a cell with a reading of two drugs or more has none.
+    /// The reason why a cell with a reading of two or more drugs has no index.
     pub why: Vec<Option<NoIndex>>,
     /// The geometric mean of the indices of the cells with every drug.
     pub mean: f64,
-    /// How many cells with every drug have one.
+    /// The number of cells with every drug that have an index.
     pub cells: usize,
 }
 
@@ -137,11 +141,11 @@ pub struct Indices {
 pub struct CombinationIndex {
     /// The median-effect lines of the drugs, in their order.
     pub lines: Vec<Option<MedianEffect>>,
-    /// By the median-effect lines: the index of Chou & Talalay 1984 for mutually exclusive drugs, of n drugs as in Chou 2006. It takes for
-    /// granted that each drug kills no cell at low doses and all at high ones.
+    /// By the median-effect lines: the index of Chou & Talalay 1984 for mutually exclusive drugs, for n drugs as in
+    /// Chou 2006. It assumes that each drug kills no cell at low doses and all cells at high doses.
     pub median_effect: Indices,
-    /// By the fitted curves of four parameters, whose plateaus are free: the index of Loewe 1953 (Berenbaum 1989's interaction index, which he
-    /// gives of any number of drugs).
+    /// By the fitted curves of four parameters, whose plateaus are free: the index of Loewe 1953 (the interaction index
+    /// of Berenbaum 1989, defined for any number of drugs).
     pub loewe: Indices,
 }
 
@@ -169,9 +173,9 @@ pub fn combination_index(
     of_lattice(matrix.lattice(), inhibitions, &curves)
 }
 
-/// As [`combination_index`], of three and more drugs: every cell with at least two of them has an index over the drugs that it has, and means are
-/// over the cells with every drug. `curves` are those of the drugs alone in their order ([`super::hill_curves_of_many`]); a drug beyond their end
-/// has none.
+/// As [`combination_index`], for three or more drugs. Every cell with at least two drugs has an index over its drugs,
+/// and means are over the cells with every drug. `curves` are the curves of the drugs alone, in order
+/// ([`super::hill_curves_of_many`]); drugs beyond the end of the list have no curve.
 ///
 /// ```
 /// use halfmax_dose::synergy::{MultiMatrix, combination_index_of_many, hill_curves_of_many};
@@ -217,7 +221,7 @@ fn of_lattice(lattice: &Lattice, inhibitions: &[f64], curves: &[Option<LogLogist
     CombinationIndex { lines, median_effect, loewe }
 }
 
-/// The indices by what dose of each drug alone has an inhibition, or why none has.
+/// The indices, given the dose of each drug alone for an inhibition, or the reason why there is none.
 fn indices(
     lattice: &Lattice,
     inhibitions: &[f64],
@@ -228,7 +232,7 @@ fn indices(
             return (f64::NAN, None);
         }
         let (mut sum, mut beyond) = (0.0, DrugSet::default());
-        // A drug without a curve counts before those whose curve does not go far enough.
+        // A drug without a curve takes precedence over drugs whose curve does not reach far enough.
         let mut why = None;
         for drug in lattice.given(cell) {
             match dose_alone(drug, inhibitions[cell]) {

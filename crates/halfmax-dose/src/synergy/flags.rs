@@ -1,3 +1,5 @@
+//! Flags: warnings about the scores of a block.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -8,24 +10,26 @@ use super::score::{ModelScores, SynergyModel};
 use super::single::SingleAgent;
 use crate::flags::Flag;
 
-/// Something to know before the scores of a block are used.
+/// A warning to check before using the scores of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum BlockFlag {
     /// A drug has fewer than three doses alone: there are no Loewe and ZIP scores.
     TooFewDoses,
-    /// The readings determine the curve of a drug alone so little that the Loewe scores may come from noise: see the flags of that curve.
+    /// The readings determine the curve of a drug alone so poorly that the Loewe scores may come from noise. See the
+    /// flags of that curve.
     LoeweDoubtful,
-    /// The ZIP scores may come from noise: for the same reason, or since a row or column turns.
+    /// The ZIP scores may come from noise: for the same reason, or because a row or column is not monotone.
     ZipDoubtful,
-    /// In a row or column viability falls and then rises with the dose, or rises and then falls: no curve of ZIP's can follow.
+    /// In a row or column viability falls and then rises with the dose, or rises and then falls: ZIP's curves cannot
+    /// follow this.
     UShaped,
-    /// Cells with every drug were not measured, though each of their doses was in another such cell.
+    /// Cells with every drug were not measured, although each of their doses occurs in another such cell.
     MissingCells,
     /// Measured cells have no reference in a model: a drug was not measured alone at their dose, or their row or column is too short.
     CellsWithoutReference,
-    /// Cells were filled in.
+    /// Cells were imputed.
     Imputed,
     /// No cell has two readings: there are no intervals and no p values.
     NoReplicates,
@@ -69,7 +73,7 @@ impl BlockFlags {
         self.0 & (1 << flag as u8) != 0
     }
 
-    /// Whether none is set.
+    /// Whether no flag is set.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -128,7 +132,7 @@ impl fmt::Display for BlockFlags {
     }
 }
 
-/// Whether in a line of cells with two drugs or more viability turns.
+/// Whether viability turns in a line of cells with two or more drugs.
 fn u_shaped(lattice: &Lattice, means: &[f64], noise: &Noise) -> bool {
     (0..lattice.drugs()).any(|drug| {
         let (stride, doses) = (lattice.stride(drug), lattice.doses(drug).len());

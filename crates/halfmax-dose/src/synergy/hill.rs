@@ -8,21 +8,22 @@ use crate::least_squares::{Level, Limits};
 use crate::shape::LogLogistic;
 use crate::starts::fit;
 
-/// How many decades beyond the tested doses an EC50 may lie.
+/// The largest distance of an EC50 from the tested doses, in decades.
 const DECADES_BEYOND: f64 = 2.0;
 const HILL: [f64; 2] = [0.1, 10.0];
 
-/// How far the plateaus of a curve may go.
+/// The range of the plateaus of a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plateaus {
-    /// They stay within the readings, or within 0 and 1 where these do: for what is read beyond the tested doses.
+    /// Within the range of the readings, extended to include 0 and 1. For values beyond the tested doses.
     WithinReadings,
-    /// They may lie twice the range of the readings beyond these, which is as good as anywhere: for what is read within the tested doses.
+    /// Up to twice the range of the readings beyond them, which is practically free. For values within the tested
+    /// doses.
     Free,
 }
 
-/// The curve through `[dose, inhibition in percent]`, in viability, by least squares; readings that are NaN are passed over. None with fewer than
-/// three doses above 0.
+/// The curve through `[dose, inhibition in percent]`, in viability, by least squares; NaN readings are skipped. `None`
+/// with fewer than three doses above 0.
 pub(crate) fn curve(points: &[[f64; 2]], plateaus: Plateaus) -> Option<LogLogistic> {
     let level = |[dose, inhibition]: &[f64; 2]| Level {
         ln_dose: dose.ln(),
@@ -47,19 +48,19 @@ pub(crate) fn curve(points: &[[f64; 2]], plateaus: Plateaus) -> Option<LogLogist
     Some(LogLogistic::from_theta(&fit(&levels, &limits).theta))
 }
 
-/// The inhibitions of a drug alone, `[dose, inhibition]`, one of each dose, dose 0 first.
+/// The inhibitions of a drug alone, `[dose, inhibition]`, one per dose, dose 0 first.
 pub(crate) fn alone(lattice: &Lattice, inhibitions: &[f64], drug: usize) -> Vec<[f64; 2]> {
     let cells = lattice.alone(drug).into_iter().zip(lattice.doses(drug));
     cells.map(|(cell, dose)| [*dose, inhibitions[cell]]).collect()
 }
 
-/// The curves of four parameters of the two drugs alone, in viability, from the inhibitions of cells in percent; none of a drug with fewer than
-/// three doses above 0.
+/// The curves of four parameters of the two drugs alone, in viability, from the inhibitions of cells in percent; `None`
+/// for a drug with fewer than three doses above 0.
 pub fn hill_curves(matrix: &DoseMatrix, inhibitions: &[f64]) -> [Option<LogLogistic>; 2] {
     [0, 1].map(|drug| of_drug(matrix.lattice(), inhibitions, drug))
 }
 
-/// As [`hill_curves`], of three and more drugs: one curve a drug, in the order of the drugs.
+/// As [`hill_curves`], for three or more drugs: one curve per drug, in the order of the drugs.
 pub fn hill_curves_of_many(matrix: &MultiMatrix, inhibitions: &[f64]) -> Vec<Option<LogLogistic>> {
     (0..matrix.drugs()).map(|drug| of_drug(matrix.lattice(), inhibitions, drug)).collect()
 }
@@ -68,7 +69,7 @@ fn of_drug(lattice: &Lattice, inhibitions: &[f64], drug: usize) -> Option<LogLog
     curve(&alone(lattice, inhibitions, drug), Plateaus::WithinReadings)
 }
 
-/// The curves of both drugs alone, where surfaces start from.
+/// The curves of both drugs alone, as starting points for surfaces.
 ///
 /// # Errors
 /// If a drug was measured at fewer than three doses alone.
@@ -78,7 +79,7 @@ pub(crate) fn curves(matrix: &DoseMatrix) -> Result<[LogLogistic; 2]> {
         [a, _] => {
             let which = if a.is_none() { "first" } else { "second" };
             Err(Error::data(format!("the {which} drug was measured alone at fewer than three doses above 0"))
-                .help("a response surface needs three doses of each drug alone"))
+                .help("measure each drug alone at three or more doses, which a response surface needs"))
         }
     }
 }

@@ -1,8 +1,10 @@
+//! The grid of all dose combinations of two or more drugs, with its readings.
+
 use halfmax_core::{Error, Result, listed};
 
-/// Doses that differ by less than this share are one: what is left of a change of units.
+/// Doses that differ by less than this fraction are equal; the difference comes from a change of units.
 const SAME_DOSE: f64 = 1e-9;
-/// The most cells of one block: eight doses of six drugs.
+/// The largest number of cells of a block: eight doses of six drugs.
 const MOST_CELLS: usize = 1 << 19;
 
 /// The readings of two or more drugs over the grid of their doses. The first dose of every drug is 0. Cell numbers count the doses of the last
@@ -10,13 +12,14 @@ const MOST_CELLS: usize = 1 << 19;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Lattice {
     doses: Vec<Vec<f64>>,
-    /// By how much the number of a cell grows from one dose of a drug to the next.
+    /// The increase of the cell number from one dose of a drug to the next.
     strides: Vec<usize>,
     cells: Vec<Vec<f64>>,
 }
 
 impl Lattice {
-    /// From readings: one dose of each drug, and the inhibition in percent; NaN is a missing one. `names` are what errors call the drugs.
+    /// Builds a grid from readings: one dose of each drug, and the inhibition in percent (NaN if missing). `names` are
+    /// the names of the drugs in errors.
     pub fn new<'a>(
         readings: impl Iterator<Item = (&'a [f64], f64)> + Clone,
         names: &[String],
@@ -45,9 +48,9 @@ impl Lattice {
         }
         if count > MOST_CELLS {
             return Err(Error::data(format!(
-                "{count} cells, the product of the numbers of doses: expected at most {MOST_CELLS}"
+                "{count} cells (the product of the numbers of doses), expected at most {MOST_CELLS}"
             ))
-            .help("give each pair or triple of drugs a block of its own"));
+            .help("give each pair or triple of drugs a separate block"));
         }
         let mut cells = vec![Vec::new(); count];
         for (of_drugs, inhibition) in present() {
@@ -101,7 +104,7 @@ impl Lattice {
         self.strides[drug]
     }
 
-    /// The position of a cell's dose of a drug; 0 where it was not given.
+    /// The position of a cell's dose of a drug; 0 if the drug was not given.
     pub fn place(&self, cell: usize, drug: usize) -> usize {
         cell / self.strides[drug] % self.doses[drug].len()
     }
@@ -110,7 +113,7 @@ impl Lattice {
         self.doses[drug][self.place(cell, drug)]
     }
 
-    /// The drugs that a cell has.
+    /// The drugs given in a cell.
     pub fn given(&self, cell: usize) -> impl Iterator<Item = usize> + '_ {
         (0..self.drugs()).filter(move |drug| self.place(cell, *drug) > 0)
     }
@@ -135,7 +138,7 @@ impl Lattice {
         (0..self.doses[drug].len()).map(|place| place * self.strides[drug]).collect()
     }
 
-    /// For each drug whether each of its doses was given in a measured combination: others were tested alone only.
+    /// For each dose of each drug, whether it occurs in a measured combination; other doses were tested only alone.
     pub fn combined_doses(&self, means: &[f64]) -> Vec<Vec<bool>> {
         let mut combined: Vec<Vec<bool>> = self.doses.iter().map(|doses| vec![false; doses.len()]).collect();
         for cell in (0..self.len()).filter(|cell| !means[*cell].is_nan() && self.is_combination(*cell)) {
@@ -144,7 +147,7 @@ impl Lattice {
         combined
     }
 
-    /// Whether a cell has only doses that were given in a measured combination, as [`Lattice::combined_doses`] has them.
+    /// Whether all doses of a cell occur in a measured combination, see [`Lattice::combined_doses`].
     pub fn is_expected(&self, cell: usize, combined: &[Vec<bool>]) -> bool {
         self.given(cell).all(|drug| combined[drug][self.place(cell, drug)])
     }
@@ -156,7 +159,7 @@ impl Lattice {
     }
 }
 
-/// The distinct doses, ascending, with 0 put first where it is missing.
+/// The distinct doses, ascending; 0 is added if missing.
 fn distinct(doses: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut sorted: Vec<f64> = doses.chain([0.0]).collect();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -172,7 +175,7 @@ fn place(doses: &[f64], dose: f64) -> usize {
     let after = doses.partition_point(|other| *other < dose);
     match doses.get(after) {
         Some(found) if same(*found, dose) => after,
-        // A dose a rounding error above the one it is taken for.
+        // The dose is a rounding error above the listed dose.
         _ => after.saturating_sub(1),
     }
 }

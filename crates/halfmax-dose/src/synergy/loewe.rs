@@ -1,12 +1,14 @@
+//! Loewe additivity.
+
 use crate::shape::LogLogistic;
 
-/// The inhibition, in percent, that Loewe additivity expects of two or more doses, all above 0 and each in the unit of its curve: the
-/// `y` at which `d_1 / D_1(y) + d_2 / D_2(y) + … = 1` (Loewe 1953), where `D(y)` is the dose of the drug alone with that
-/// effect. Found by bisection: the left side falls with `y`.
+/// The inhibition, in percent, that Loewe additivity predicts for two or more doses, all above 0 and each in the unit
+/// of its curve: the `y` at which `d_1 / D_1(y) + d_2 / D_2(y) + … = 1` (Loewe 1953), where `D(y)` is the dose of the
+/// drug alone with that effect. Found by bisection: the left side falls with `y`.
 ///
-/// Where a drug does not reach an effect at any dose, its term is 0, so that the others are expected without it. (The term tends to 0 there, so
-/// that the expectation has no jump.) A drug whose curve rises, or is level, contributes nothing; of such drugs only, the largest inhibition is
-/// expected.
+/// If a drug does not reach an effect at any dose, its term is 0, and the prediction ignores this drug. (The term tends
+/// to 0 there, so the prediction has no jump.) A drug with a rising or flat curve contributes nothing. If all curves
+/// are rising or flat, the prediction is the largest inhibition.
 ///
 /// ```
 /// use halfmax_dose::{LogLogistic, synergy::loewe_reference};
@@ -19,7 +21,7 @@ pub fn loewe_reference<const DRUGS: usize>(curves: [&LogLogistic; DRUGS], doses:
     expected(curves.into_iter().zip(doses))
 }
 
-/// The same of any number of drugs that were given.
+/// The same for any number of given drugs.
 pub(crate) fn expected<'a>(given: impl Iterator<Item = (&'a LogLogistic, f64)> + Clone) -> f64 {
     let inhibiting = given.clone().filter(|(curve, _)| curve.bottom < curve.top);
     let alone = |(curve, dose): (&LogLogistic, f64)| 1.0 - curve.at(dose);
@@ -31,8 +33,8 @@ pub(crate) fn expected<'a>(given: impl Iterator<Item = (&'a LogLogistic, f64)> +
     100.0 * inhibition
 }
 
-/// The isobole equation of drugs that inhibit. Above the highest of their baselines its left side falls from infinity, and it is 0 at the
-/// highest of their maxima.
+/// The isobole equation of drugs that inhibit. Its left side falls from infinity, just above the highest baseline, to 0
+/// at the highest maximum.
 fn solve<'a>(given: impl Iterator<Item = (&'a LogLogistic, f64)> + Clone) -> f64 {
     let part = |curve: &LogLogistic, dose: f64, inhibition: f64| {
         let viability = 1.0 - inhibition;

@@ -1,3 +1,5 @@
+//! The readings of two or more drugs over a matrix of doses.
+
 use halfmax_core::{Error, Result};
 
 use super::lattice::Lattice;
@@ -10,8 +12,8 @@ pub struct DoseMatrix {
 }
 
 impl DoseMatrix {
-    /// From readings `[dose of drug a, dose of drug b, inhibition in percent]`, in any order; the doses of each drug in a
-    /// unit of its own. An inhibition that is NaN is a missing one.
+    /// From readings `[dose of drug a, dose of drug b, inhibition in percent]`, in any order; each drug may have a
+    /// different dose unit. A NaN inhibition is missing.
     ///
     /// # Errors
     /// If a dose is negative or not finite, an inhibition is infinite, or one of the drugs was not measured alone.
@@ -29,7 +31,7 @@ impl DoseMatrix {
         self.lattice.doses(drug)
     }
 
-    /// The inhibitions of a cell, in percent, in the order given; none where the cell is missing.
+    /// The inhibitions of a cell, in percent, in the order given; empty if the cell is missing.
     pub fn readings(&self, cell: usize) -> &[f64] {
         self.lattice.readings(cell)
     }
@@ -39,7 +41,7 @@ impl DoseMatrix {
         self.lattice.len()
     }
 
-    /// Whether there is no cell; a matrix that was made has some.
+    /// Whether there are no cells; never true for a valid matrix.
     pub fn is_empty(&self) -> bool {
         self.lattice.len() == 0
     }
@@ -82,8 +84,8 @@ pub struct MultiMatrix {
 }
 
 impl MultiMatrix {
-    /// From readings: a dose of each drug, and the inhibition in percent. The doses of each drug are in a unit of its own; an inhibition that is NaN
-    /// is a missing one.
+    /// From readings: a dose of each drug, and the inhibition in percent. Each drug may have a different dose unit. A
+    /// NaN inhibition is missing.
     ///
     /// # Errors
     /// If there are fewer than two drugs, readings differ in their number of doses, a dose is negative or not finite, an inhibition is infinite, one of
@@ -112,7 +114,8 @@ impl MultiMatrix {
         self.lattice.doses(drug)
     }
 
-    /// The number of the cell at these positions of the drugs' doses; none where one is out of range or their number is not that of the drugs.
+    /// The number of the cell at these dose positions; `None` if a position is out of range, or the number of positions
+    /// differs from the number of drugs.
     pub fn cell(&self, places: &[usize]) -> Option<usize> {
         let known = places.len() == self.drugs()
             && places.iter().enumerate().all(|(drug, place)| *place < self.doses(drug).len());
@@ -124,7 +127,7 @@ impl MultiMatrix {
         self.lattice.dose(cell, drug)
     }
 
-    /// The inhibitions of a cell, in percent, in the order given; none where the cell is missing.
+    /// The inhibitions of a cell, in percent, in the given order; empty if the cell is missing.
     pub fn readings(&self, cell: usize) -> &[f64] {
         self.lattice.readings(cell)
     }
@@ -134,7 +137,7 @@ impl MultiMatrix {
         self.lattice.len()
     }
 
-    /// Whether there is no cell; a matrix that was made has some.
+    /// Whether there are no cells; never true for a valid matrix.
     pub fn is_empty(&self) -> bool {
         self.lattice.len() == 0
     }
@@ -150,14 +153,14 @@ impl MultiMatrix {
     }
 }
 
-/// Two drugs as some drugs; cells keep their numbers.
+/// A matrix of two drugs; cells keep their numbers.
 impl From<DoseMatrix> for MultiMatrix {
     fn from(matrix: DoseMatrix) -> Self {
         Self { lattice: matrix.lattice }
     }
 }
 
-/// What errors call a drug.
+/// The name of a drug in errors.
 fn ordinal(drug: usize) -> String {
     match drug {
         0 => "first".to_owned(),

@@ -11,7 +11,7 @@ use super::surface_fit::{Asked, Scale, SurfaceParameter, SurfaceQuality, fit};
 use crate::params::check_confidence;
 use crate::shape::LogLogistic;
 
-/// Whether the drugs may change how steep each other's curve is.
+/// Whether the drugs may change the steepness of each other's curve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cooperativity {
@@ -25,14 +25,14 @@ pub enum Cooperativity {
 const HILL: [f64; 2] = [0.1, 10.0];
 const GAMMA: [f64; 2] = [0.1, 10.0];
 const ALPHA: [f64; 2] = [1e-4, 1e4];
-/// How many decades beyond the tested doses an EC50 may lie.
+/// The largest distance of an EC50 from the tested doses, in decades.
 const DECADES_BEYOND: f64 = 2.0;
-/// A β beyond these is not bounded by the readings.
+/// An end of β beyond these is open.
 const BETA: [f64; 2] = [-10.0, 10.0];
-/// A fitted 2D Hill equation: each of its parameters with a 95 % interval.
+/// A fitted 2D Hill equation. Each parameter has a 95 % interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MusycFit {
-    /// The least-squares surface, whether its parameters are known or not.
+    /// The least-squares surface, even if some parameters are unknown.
     pub surface: MusycSurface,
     /// E₀, E₁, E₂ and E₃.
     pub effects: [SurfaceParameter; 4],
@@ -44,18 +44,18 @@ pub struct MusycFit {
     pub alpha: [SurfaceParameter; 2],
     /// γ₁₂ and γ₂₁: above 1 the curve becomes steeper.
     pub gamma: [SurfaceParameter; 2],
-    /// β: above 0 is synergy of efficacy, below 0 antagonism. Undefined where neither drug does anything.
+    /// β: above 0 is synergy of efficacy, below 0 antagonism. Undefined if neither drug has an effect.
     pub beta: SurfaceParameter,
-    /// How well the surface fits.
+    /// The quality of the fit.
     pub quality: SurfaceQuality,
-    /// Whether a drug does nothing that the readings show, neither alone nor at high doses of the other. Where and how steeply it acts is then not
-    /// known, nor how the other drug changes that: these intervals are open.
+    /// Whether the readings show no effect of a drug, neither alone nor at high doses of the other. Its EC50 and slope,
+    /// and their change by the other drug, are then unknown, and their intervals are open.
     pub without_effect: [bool; 2],
 }
 
-/// Whether the readings do not rule out that an effect is 0.
+/// Whether the readings allow an effect of 0.
 fn reaches_zero(effect: &SurfaceParameter) -> bool {
-    // An open end is one of an effect without bound.
+    // An open end means that the effect is unbounded.
     effect.estimate.lower.is_nan() || effect.estimate.lower <= 0.0
 }
 
@@ -79,9 +79,9 @@ impl MusycFit {
         ]
     }
 
-    /// What to know before the parameters are used, with semicolons between: `X_open` and `X_at_limit` of parameter X, `beta_undefined`,
-    /// `drug_1_without_effect`, `drug_2_without_effect`, `poor_fit` (R² below 0.5, or a residual standard error above 0.25) and `lack_of_fit` (p
-    /// below 0.001).
+    /// Warnings about the parameters, separated by semicolons: `X_open` and `X_at_limit` for parameter X,
+    /// `beta_undefined`, `drug_1_without_effect`, `drug_2_without_effect`, `poor_fit` (R² below 0.5, or a residual
+    /// standard error above 0.25) and `lack_of_fit` (p below 0.001).
     pub fn flags(&self) -> String {
         let names = ["drug_1_without_effect", "drug_2_without_effect"];
         let inert =
@@ -91,7 +91,7 @@ impl MusycFit {
 
     fn open_what_nothing_shows(&mut self, cooperativity: Cooperativity) {
         for drug in (0..2).filter(|drug| self.without_effect[*drug]) {
-            // α₁₂ and γ₁₂, which come first, are of drug 2.
+            // α₁₂ and γ₁₂ come first and belong to drug 2.
             let mut unknown = vec![&mut self.hill[drug], &mut self.ec50[drug], &mut self.alpha[1 - drug]];
             if cooperativity == Cooperativity::Fitted {
                 unknown.push(&mut self.gamma[1 - drug]);
@@ -111,9 +111,10 @@ impl MusycFit {
     }
 }
 
-/// Fits the 2D Hill equation to all readings of a matrix, of the drugs alone and together, by least squares. Plateaus stay within the means of
-/// the cells, or within 0 and 1 where these do; Hill slopes and γ within 0.1 and 10, α within 10⁻⁴ and 10⁴, and EC50 within two decades of
-/// the tested doses. Intervals hold the truth with this `confidence` (0.95 for 95 %).
+/// Fits the 2D Hill equation to all readings of a matrix, of the drugs alone and together, by least squares. Plateaus
+/// stay within the range of the cell means, extended to include 0 and 1; Hill slopes and γ within 0.1 and 10, α within
+/// 10⁻⁴ and 10⁴, and EC50 within two decades of the tested doses. `confidence` is the nominal coverage of intervals
+/// (0.95 for 95 %).
 ///
 /// # Errors
 /// If `confidence` is not within 0.5 and 0.999, a drug was measured at fewer than three doses alone, or there are no more pairs of doses than parameters (12, or 10 with
@@ -191,7 +192,7 @@ fn asked(problem: &Problem<'_, 12>) -> Vec<Asked<'static, 12>> {
         })
         .collect();
     asked.push(Asked { function: Box::new(beta), scale: Scale::Plain(BETA), parameter: None });
-    // What each drug does alone, and at high doses of the other.
+    // The effect of each drug alone, and at high doses of the other.
     for [without, with] in [[0, 1], [2, 3], [0, 2], [1, 3]] {
         asked.push(Asked {
             function: Box::new(move |theta: &Theta| {
@@ -206,9 +207,9 @@ fn asked(problem: &Problem<'_, 12>) -> Vec<Asked<'static, 12>> {
     asked
 }
 
-/// Shifts of potency that starts are tried with.
+/// The shifts of potency at starting points.
 const ALPHAS: [f64; 3] = [0.1, 1.0, 10.0];
-/// Starts that are gone down from.
+/// The number of starts that are descended from.
 const STARTS: usize = 4;
 
 /// The best starts, best first: the curves of the drugs alone with shifts of potency, plateaus by least squares.
@@ -245,7 +246,7 @@ fn solve_plateaus(problem: &Problem<'_, 12>, theta: &mut Theta) {
         }
     }
     for (at, row) in matrix.iter_mut().enumerate() {
-        // Drawn to the middle where the readings say nothing.
+        // A weak pull to the middle, for readings without information.
         row[at] += 1e-3;
         right[at] += 1e-3 * 0.5;
     }

@@ -4,16 +4,17 @@ use serde::{Deserialize, Serialize};
 
 /// The parameters of the 2D Hill equation. Effects are viabilities as fractions of the control; drug 1 is drug a of the matrix, drug 2 drug b.
 ///
-/// Cells are untouched, taken by drug 1, by drug 2 or by both, and the effect is the mean of `e` over these four states in the
-/// steady state of the transitions (Wooten et al. 2021, equation 5 and figure 1). With `u₁ = (d₁ / C₁)^h₁`, `u₂ = (d₂ / C₂)^h₂`,
-/// `v₁ = (α₂₁ d₁ / C₁)^(γ₂₁ h₁)` and `v₂ = (α₁₂ d₂ / C₂)^(γ₁₂ h₂)` the shares of the states are in proportion to
+/// Cells are unaffected, affected by drug 1, by drug 2 or by both. The effect is the mean of `e` over these four states
+/// in the steady state of the transitions (Wooten et al. 2021, equation 5 and figure 1). With `u₁ = (d₁ / C₁)^h₁`, `u₂
+/// = (d₂ / C₂)^h₂`, `v₁ = (α₂₁ d₁ / C₁)^(γ₂₁ h₁)` and `v₂ = (α₁₂ d₂ / C₂)^(γ₁₂ h₂)` the fractions of the states are
+/// proportional to
 ///
-/// - untouched: `2 + v₁ + v₂`
+/// - unaffected: `2 + v₁ + v₂`
 /// - drug 1: `u₁ (2 + v₁) + u₂ v₁`
 /// - drug 2: `u₂ (2 + v₂) + u₁ v₂`
 /// - both: `(u₁ + u₂) v₁ v₂ + u₂ v₁ + u₁ v₂`
 ///
-/// which is what the Python package synergy computes with its rates `r1r = r2r = 1`, where every state is left at rate 1.
+/// as the Python package synergy computes with its rates `r1r = r2r = 1`, which leave every state at rate 1.
 ///
 /// ```
 /// use halfmax_dose::synergy::MusycSurface;
@@ -32,29 +33,30 @@ pub struct MusycSurface {
     pub hill: [f64; 2],
     /// The doses of half of each drug's effect, in the unit of the doses.
     pub ec50: [f64; 2],
-    /// α₁₂, by how many times drug 1 makes drug 2 more potent, and α₂₁, by how many times drug 2 makes drug 1 more potent.
+    /// α₁₂, the factor by which drug 1 increases the potency of drug 2, and α₂₁, the factor by which drug 2 increases
+    /// the potency of drug 1.
     pub alpha: [f64; 2],
-    /// γ₁₂, by how many times drug 1 makes the curve of drug 2 steeper, and γ₂₁.
+    /// γ₁₂, the factor by which drug 1 steepens the curve of drug 2, and γ₂₁ likewise.
     pub gamma: [f64; 2],
 }
 
 /// Plateaus, ln Hill slopes, ln EC50, ln α₁₂ and α₂₁, ln γ₁₂ and γ₂₁.
 pub(crate) type Theta = [f64; 12];
 
-/// Beyond this a power is 0 or infinite; also stands for the logarithm of dose 0. Three of them can be multiplied.
+/// Beyond this a power is 0 or infinite. It also replaces the logarithm of dose 0. Three such powers can be multiplied.
 const FAR: f64 = 200.0;
 
-/// Below this difference between no drug and the stronger one β is not defined.
+/// β is undefined if the stronger drug has a smaller effect than this.
 const LEAST_EFFECT: f64 = 1e-3;
 
-/// The viability and its slopes.
+/// The viability and its gradient.
 pub(crate) fn surface(theta: &Theta, ln_doses: [f64; 2]) -> (f64, Theta) {
     let [_, _, _, _, ln_h1, ln_h2, c1, c2, a12, a21, ln_g12, ln_g21] = *theta;
     let (h1, h2) = (ln_h1.exp(), ln_h2.exp());
     let (gh1, gh2) = (ln_g21.exp() * h1, ln_g12.exp() * h2);
     let power = |exponent: f64| {
         let clamped = exponent.clamp(-FAR, FAR);
-        // Where it is clamped it has no slope.
+        // A clamped value has no slope.
         (clamped.exp(), clamped, f64::from(u8::from(clamped == exponent)))
     };
     let (u1, ln_u1, in_u1) = power(h1 * (ln_doses[0] - c1));
@@ -99,8 +101,8 @@ pub(crate) fn surface(theta: &Theta, ln_doses: [f64; 2]) -> (f64, Theta) {
     (value, slopes)
 }
 
-/// β and its slopes in the parameters: by how much more both drugs do than the stronger one, as a share of what that does (Wooten et al. 2021,
-/// equation 6). None where neither drug does anything.
+/// β and its gradient: the extra effect of both drugs beyond the stronger drug, as a fraction of the stronger effect
+/// (Wooten et al. 2021, equation 6). `None` if neither drug has an effect.
 pub(crate) fn beta(theta: &Theta) -> Option<(f64, Theta)> {
     let [e0, e1, e2, e3, ..] = *theta;
     let stronger = if e1 <= e2 { 1 } else { 2 };
@@ -136,8 +138,8 @@ impl MusycSurface {
         surface(&[e0, e1, e2, e3, h1, h2, c1, c2, a12, a21, g12, g21], doses.map(f64::ln)).0
     }
 
-    /// Synergistic efficacy: `β = (min(E₁, E₂) − E₃) / (E₀ − min(E₁, E₂))` (Wooten et al. 2021, equation 6), above 0 where both drugs together
-    /// do more than the stronger one alone. NaN where neither drug does anything.
+    /// Synergistic efficacy: `β = (min(E₁, E₂) − E₃) / (E₀ − min(E₁, E₂))` (Wooten et al. 2021, equation 6), above 0 if
+    /// both drugs together have a larger effect than the stronger drug alone. NaN if neither drug has an effect.
     pub fn beta(&self) -> f64 {
         let [e0, e1, e2, e3] = self.effects;
         beta(&[e0, e1, e2, e3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]).map_or(f64::NAN, |(value, _)| value)
@@ -157,7 +159,7 @@ impl MusycSurface {
 mod tests {
     use super::*;
 
-    /// The slopes of the surface and of β against differences.
+    /// Compares the gradients of the surface and of β with finite differences.
     #[test]
     fn slopes_are_those_of_the_surface() {
         let theta = [0.97, 0.5, 0.3, 0.1, 0.2, -0.3, 0.4, -0.5, 0.7, -0.6, 0.2, -0.3];

@@ -1,20 +1,21 @@
-//! What the readings of a block err by.
+//! The error of the readings of a block.
 
 use super::lattice::Lattice;
 
-/// With fewer degrees of freedom replicates say too little of their own.
+/// The fewest degrees of freedom for an error from replicates alone.
 const LEAST_FREEDOM: usize = 4;
-/// A turn of less than this, in viability, is none.
+/// A turn smaller than this, in viability, does not count.
 const LEAST_TURN: f64 = 0.15;
-/// A turn of fewer standard errors of a difference is none.
+/// A turn of fewer standard errors of a difference does not count.
 const ERRORS: f64 = 4.0;
 
 /// The error of the means of cells, in viability as a fraction of the control.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Noise {
-    /// The variance of the mean of a usual cell and its degrees of freedom, where there are replicates.
+    /// The variance of the mean of a typical cell and its degrees of freedom, if there are replicates.
     pub of_means: Option<(f64, f64)>,
-    /// The standard deviation of the mean of a usual cell: from replicates, else by how far cells lie from the middle of those beside them.
+    /// The standard deviation of the mean of a typical cell: from replicates, else from the distances of cells to the
+    /// interpolation of their neighbours.
     usual: f64,
 }
 
@@ -36,7 +37,7 @@ impl Noise {
         Self { of_means: None, usual: 0.01 * usual_error(lattice, means) }
     }
 
-    /// Whether a turn is none: so small, or by chance.
+    /// Whether a turn does not count, because it is small or may be chance.
     fn is_small(&self, turn: f64) -> bool {
         turn <= LEAST_TURN.max(ERRORS * self.usual * std::f64::consts::SQRT_2)
     }
@@ -53,7 +54,7 @@ impl Noise {
     /// Whether values fall and then rise, or rise and then fall, by more than by chance.
     pub fn turns(&self, values: &[f64]) -> bool {
         let turned = |sign: f64| {
-            // The highest so far; the lowest after a fall from it.
+            // The highest value so far, and the lowest value after a fall from it.
             let (mut highest, mut lowest) = (f64::NEG_INFINITY, None::<f64>);
             values.iter().map(|value| sign * value).any(|value| {
                 highest = highest.max(value);
@@ -69,12 +70,13 @@ impl Noise {
     }
 }
 
-/// By how far cells lie from the middle of the two beside them (Gasser, Sroka & Jennen-Steinmetz 1986): the middle such distance over all lines.
+/// The median distance of cells from the interpolation of their two neighbours, over all lines (Gasser, Sroka &
+/// Jennen-Steinmetz 1986).
 fn usual_error(lattice: &Lattice, means: &[f64]) -> f64 {
     let mut off = Vec::new();
     for drug in 0..lattice.drugs() {
         let (stride, doses) = (lattice.stride(drug), lattice.doses(drug).len());
-        // From the second dose above 0: what lies between none and the lowest dose may be anything.
+        // Start at the second dose above 0, because the change from no drug to the lowest dose is unknown.
         for cell in (0..means.len()).filter(|cell| (2..doses - 1).contains(&lattice.place(*cell, drug))) {
             let apart = (means[cell - stride] + means[cell + stride]) / 2.0 - means[cell];
             if !apart.is_nan() {

@@ -1,3 +1,5 @@
+//! Synergy scores of dose matrices: HSA, Bliss, Loewe and ZIP.
+
 use std::collections::HashMap;
 
 use halfmax_core::{Error, Result, Seed};
@@ -18,18 +20,19 @@ use crate::params::check_confidence;
 use crate::sample::sample;
 use crate::shape::{LogLogistic, Theta};
 
-/// What is expected of drugs that do not interact.
+/// Reference models: the expectation for drugs that do not interact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SynergyModel {
-    /// Highest single agent: the largest of the inhibitions measured of each drug alone.
+    /// Highest single agent: the largest measured inhibition of a drug alone.
     Hsa,
-    /// Independence (Bliss 1939): `a + b − a b / 100` of the inhibitions measured of each drug alone; of more drugs, what survives all.
+    /// Independence (Bliss 1939): `a + b − a b / 100` of the measured inhibitions of each drug alone. For more drugs,
+    /// the surviving fractions are multiplied.
     Bliss,
     /// Additivity of doses (Loewe 1953) along the fitted curves of each drug alone: see [`super::loewe_reference`].
     Loewe,
-    /// Zero interaction potency (Yadav et al. 2015): independence of the fitted curves of each drug alone. Its score is that of
-    /// the curves fitted through the rows and columns of the matrix, not of the reading itself.
+    /// Zero interaction potency (Yadav et al. 2015): independence of the fitted curves of each drug alone. Its score
+    /// uses the curves fitted through the rows and columns of the matrix instead of the reading itself.
     Zip,
 }
 
@@ -57,31 +60,31 @@ impl SynergyModel {
     }
 }
 
-/// How synergy is scored.
+/// The parameters of synergy scores.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SynergyParams {
-    /// The models, each once.
+    /// The models, without repeats.
     pub models: Vec<SynergyModel>,
-    /// What becomes of a baseline that is not 0.
+    /// The treatment of a baseline that is not 0.
     pub baseline: Baseline,
-    /// Draws of the bootstrap behind the intervals and p values, 0 for none.
+    /// The number of bootstrap draws for intervals and p values; 0 for none.
     pub bootstrap: usize,
-    /// What becomes of cells without a reading.
+    /// The treatment of cells without a reading.
     pub missing: Missing,
-    /// The share of intervals that are to hold the truth.
+    /// The nominal coverage of intervals.
     pub confidence: f64,
 }
 
-/// What becomes of cells without a reading.
+/// The treatment of cells without a reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// They stay missing.
     #[default]
     Kept,
-    /// They are filled in: of a drug alone by its curve, of several drugs by the mean of the curves fitted through the lines of the cell, as ZIP
-    /// fits them (Yadav et al. 2015). Where there is no curve they stay missing.
+    /// They are imputed. Cells of a drug alone get the value of its curve. Cells of several drugs get the mean of the
+    /// curves fitted through the lines of the cell, as in ZIP (Yadav et al. 2015). Without a curve they stay missing.
     Imputed,
 }
 
@@ -98,15 +101,15 @@ impl Default for SynergyParams {
 }
 
 impl SynergyParams {
-    /// Checks the parameters and makes a scorer of them.
+    /// Checks the parameters and makes a scorer.
     ///
     /// # Errors
-    /// If no model is named or one is twice, or there are too few draws (1 to 19) or more than 100,000.
+    /// If no model is named, a model is repeated, or the number of draws is 1 to 19 or above 100,000.
     pub fn check(self) -> Result<SynergyScorer> {
         let twice = |model| self.models.iter().filter(|other| *other == model).count() > 1;
         if self.models.is_empty() || self.models.iter().any(twice) {
             let names: Vec<&str> = self.models.iter().map(|model| model.name()).collect();
-            let expected = "one or more of hsa, bliss, loewe and zip, each once";
+            let expected = "one or more of hsa, bliss, loewe and zip, without repeats";
             return Err(Error::parameter("models", names.join(","), expected));
         }
         if !(self.bootstrap == 0 || (20..=100_000).contains(&self.bootstrap)) {
@@ -121,59 +124,59 @@ impl SynergyParams {
 #[derive(Clone, Debug)]
 pub struct SynergyScorer {
     params: SynergyParams,
-    /// What the curves of drugs alone have in common, once it was learnt.
+    /// The common properties of the curves of drugs alone, once learnt.
     learnt: Learnt,
 }
 
-/// A matrix with its scores. Numbers that are not there are NaN.
+/// A matrix with its scores. Missing numbers are NaN.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlockScores {
-    /// The mean inhibition of each cell in percent, its baseline corrected where asked for.
+    /// The mean inhibition of each cell in percent, with the baseline corrected if requested.
     pub response: Vec<f64>,
-    /// The curves of the drugs alone, in viability as a fraction of the control; none where no model needs them, or of a drug
-    /// with fewer than three doses.
+    /// The curves of the drugs alone, in viability as a fraction of the control; `None` if no model needs them, or for
+    /// a drug with fewer than three doses.
     pub alone: Vec<Option<LogLogistic>>,
-    /// What these curves rest on.
+    /// Details of these curves.
     pub single_agents: Vec<SingleAgent>,
-    /// Whether each cell was filled in.
+    /// Whether each cell was imputed.
     pub imputed: Vec<bool>,
-    /// What to know before scores are used.
+    /// Warnings to check before using the scores.
     pub flags: BlockFlags,
-    /// The models, in the order asked for.
+    /// The models, in the requested order.
     pub models: Vec<ModelScores>,
 }
 
 impl BlockScores {
-    /// The scores of one model; none if it was not asked for.
+    /// The scores of one model; `None` if it was not requested.
     pub fn of(&self, model: SynergyModel) -> Option<&ModelScores> {
         self.models.iter().find(|scores| scores.model == model)
     }
 }
 
-/// What one model says of a matrix: lists with one entry per cell, NaN where a drug is alone, a reading is missing or the model
-/// lacks what it needs.
+/// The scores of one model: lists with one entry per cell, NaN if a drug is alone, a reading is missing or the model
+/// lacks its inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelScores {
     /// The model.
     pub model: SynergyModel,
-    /// The inhibition expected, in percent.
+    /// The expected inhibition, in percent.
     pub reference: Vec<f64>,
-    /// The inhibition less the one expected, in percentage points: above 0 is synergy.
+    /// The inhibition minus the expected inhibition, in percentage points: above 0 is synergy.
     pub score: Vec<f64>,
-    /// The ends of the 95 % intervals of the scores, from replicates; NaN where no cell has any.
+    /// The ends of the 95 % intervals of the scores, from replicates; NaN without replicates.
     pub interval: [Vec<f64>; 2],
-    /// The matrix in a few numbers.
+    /// The summary of the matrix.
     pub summary: Summary,
 }
 
-/// A matrix in a few numbers. NaN where there are no scores.
+/// The summary of a matrix. NaN without scores.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The mean score of the cells with every drug that have one.
+    /// The mean score of the cells with every drug and a score.
     pub mean: f64,
-    /// How many these are.
+    /// The number of these cells.
     pub cells: usize,
-    /// How many cells with every drug were measured. Where these are more, what is expected of the others is not known.
+    /// The number of measured cells with every drug. If it is larger, the expectation for the other cells is unknown.
     pub measured: usize,
     /// The ends of its 95 % interval.
     pub interval: [f64; 2],
@@ -198,9 +201,10 @@ pub struct Window {
 const WINDOW: usize = 3;
 
 impl SynergyScorer {
-    /// The scorer with what the curves of drugs alone have in common, as at most a thousand matrices say, evenly taken: how Hill slopes are
-    /// distributed, tops, and what means of doses err by. Curves whose own readings say little of it are drawn there, as in
-    /// [`crate::CurveFitter::learning_from`]. Fewer than twenty curves say nothing.
+    /// The scorer with the common properties of the curves of drugs alone, learnt from at most a thousand matrices,
+    /// evenly spread: the distribution of Hill slopes and tops, and the error of dose means. Poorly determined curves
+    /// are shrunk towards these, as in [`crate::CurveFitter::learning_from`]. With fewer than twenty curves, nothing is
+    /// learnt.
     #[must_use]
     pub fn learning_from(&self, matrices: &[DoseMatrix]) -> Self {
         let plain = Self { params: self.params.clone(), learnt: Learnt::default() };
@@ -216,28 +220,29 @@ impl SynergyScorer {
         Self { learnt: Learnt::of(own), ..plain }
     }
 
-    /// Of so many matrices, the positions of those that are learnt from: all, or a thousand, drawn evenly over the file.
+    /// The positions of the matrices to learn from, out of `matrices` matrices: all, or a thousand spread evenly over
+    /// the file.
     pub fn learns_from(matrices: usize) -> Vec<usize> {
         sample(matrices)
     }
 
-    /// The parameters it was made of.
+    /// The parameters of the scorer.
     pub fn params(&self) -> &SynergyParams {
         &self.params
     }
 
-    /// What was learnt; nothing before.
+    /// The learnt properties; empty before learning.
     pub fn learnt(&self) -> Learnt {
         self.learnt
     }
 
-    /// Scores a matrix. The draws of the bootstrap follow from the seed alone, whatever the number of threads.
+    /// Scores a matrix. The bootstrap draws depend only on the seed, not on the number of threads.
     pub fn score(&self, matrix: &DoseMatrix, seed: Seed) -> BlockScores {
         self.score_lattice(matrix.lattice(), seed)
     }
 
-    /// Scores a matrix of three or more drugs: every cell with at least two of them against what these do alone; means are over the cells with
-    /// every drug. The draws of the bootstrap follow from the seed alone.
+    /// Scores a matrix of three or more drugs: every cell with at least two of them is compared with the effects of
+    /// these drugs alone. Means are over the cells with every drug. The bootstrap draws depend only on the seed.
     pub fn score_many(&self, matrix: &MultiMatrix, seed: Seed) -> BlockScores {
         self.score_lattice(matrix.lattice(), seed)
     }
@@ -270,7 +275,7 @@ impl SynergyScorer {
         let complete = || (0..lattice.len()).filter(|cell| lattice.is_complete(*cell));
         let models = self.params.models.iter().enumerate().map(|(at, model)| {
             let Surface { reference, score, .. } = found[at].clone();
-            // Replicates do not say how far a cell that was filled in lies from its truth.
+            // Replicates do not give the error of an imputed cell.
             let of_cell = |cell: usize| match (&replicates, score[cell].is_nan() || means[cell].is_nan()) {
                 (Some(replicates), false) => {
                     replicates.of_cell(score[cell], draws.iter().map(|draw| draw[at][cell])).interval
@@ -298,7 +303,7 @@ impl SynergyScorer {
         BlockScores { response, alone: curves, single_agents, imputed, flags, models }
     }
 
-    /// The response that is scored, and the curves of the drugs alone where a model needs them.
+    /// The response to score, and the curves of the drugs alone if a model needs them.
     fn prepared(
         &self,
         lattice: &Lattice,
@@ -317,7 +322,7 @@ impl SynergyScorer {
         (response, alone)
     }
 
-    /// For each draw the scores of each model; without replicates there is nothing to draw.
+    /// The scores of each model for each draw; empty without replicates.
     fn draws(
         &self,
         lattice: &Lattice,
@@ -371,7 +376,7 @@ impl SynergyScorer {
     }
 }
 
-/// Fills in missing cells: see [`Missing::Imputed`].
+/// Imputes missing cells: see [`Missing::Imputed`].
 fn impute(lattice: &Lattice, fitting: &Fitting, response: &mut [f64]) {
     if response.iter().all(|value| !value.is_nan()) {
         return;
@@ -398,12 +403,12 @@ fn impute(lattice: &Lattice, fitting: &Fitting, response: &mut [f64]) {
     }
 }
 
-/// What is expected of each cell, and the score.
+/// The expectation of each cell, and the score.
 #[derive(Clone, Debug)]
 struct Surface {
     reference: Vec<f64>,
     score: Vec<f64>,
-    /// The curves of lines that were fitted.
+    /// The fitted curves of lines.
     lines: Vec<(Line, Theta)>,
 }
 
@@ -415,18 +420,18 @@ impl Surface {
         Self { reference, score, lines: Vec::new() }
     }
 
-    /// From what was measured of each drug alone, two at a time; NaN where one was not.
+    /// From the measured effects of each drug alone, combined two at a time; NaN if a drug was not measured.
     fn of_singles(lattice: &Lattice, response: &[f64], expected: fn(f64, f64) -> f64) -> Self {
         Self::new(lattice, response, |cell| {
             let single = |drug: usize| response[lattice.single(cell, drug)];
-            // The larger of a number and NaN would be the number.
+            // `max` of a number and NaN would be the number.
             let both = |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { expected(a, b) };
             lattice.given(cell).map(single).reduce(both).unwrap_or(f64::NAN)
         })
     }
 }
 
-/// The mean of the scores of some cells that have one.
+/// The mean score of some cells, without cells that have no score.
 fn mean_of(cells: impl Iterator<Item = usize>, scores: &[f64]) -> f64 {
     let (mut sum, mut count) = (0.0, 0_u32);
     for cell in cells.filter(|cell| !scores[*cell].is_nan()) {
@@ -436,7 +441,7 @@ fn mean_of(cells: impl Iterator<Item = usize>, scores: &[f64]) -> f64 {
     sum / f64::from(count)
 }
 
-/// Of two drugs only. Doses that were tested alone only are passed over.
+/// Only for two drugs. Doses that were tested only alone are skipped.
 fn best_window(lattice: &Lattice, means: &[f64], score: &[f64]) -> Option<Window> {
     let combined = lattice.combined_doses(means);
     let places: Vec<Vec<usize>> =
@@ -450,7 +455,7 @@ fn best_window(lattice: &Lattice, means: &[f64], score: &[f64]) -> Option<Window
                 columns.iter().map(move |column| score[row + column * lattice.stride(1)])
             };
             let mean = rows.iter().flat_map(of_row).sum::<f64>() / (WINDOW * WINDOW) as f64;
-            // A window with a gap has no mean, and so is not better.
+            // A window with a gap has no mean, so it cannot be better.
             if mean > best.map_or(f64::NEG_INFINITY, |best| best.mean) {
                 let ends =
                     |drug: usize, places: &[usize]| [0, WINDOW - 1].map(|at| lattice.doses(drug)[places[at]]);

@@ -1,4 +1,4 @@
-//! How sensitive cells are to a combination: CSS, RI and S (Malyutina et al. 2019).
+//! Sensitivity to a combination: CSS, RI and S (Malyutina et al. 2019).
 
 use serde::{Deserialize, Serialize};
 
@@ -6,32 +6,35 @@ use super::hill::{Plateaus, alone, curve};
 use super::lattice::Lattice;
 use super::matrix::{DoseMatrix, MultiMatrix};
 
-/// Sensitivity scores of a matrix, as SynergyFinder (`CalculateSensitivity`; Zheng et al. 2022) and DrugComb (`S_sum`, `S_max`, `S_mean` of TidyComb)
-/// define them. Every score is a mean inhibition in percent: of a fitted four-parameter curve f from the lowest tested dose `x₁` above 0 to the
-/// highest `x₂`, `∫ f d(log x) / (log x₂ − log x₁)`. NaN where a drug has two doses above 0 only, or a curve lacks readings. Lists have one entry per
-/// drug, in the order of the drugs.
+/// Sensitivity scores of a matrix, as SynergyFinder (`CalculateSensitivity`; Zheng et al. 2022) and DrugComb (`S_sum`,
+/// `S_max`, `S_mean` of TidyComb) define them. Every score is a mean inhibition in percent: for a fitted four-parameter
+/// curve f from the lowest tested dose `x₁` above 0 to the highest `x₂`, `∫ f d(log x) / (log x₂ − log x₁)`. NaN if a
+/// drug has only two doses above 0, or a curve lacks readings. Lists have one entry per drug, in the order of the
+/// drugs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sensitivity {
-    /// The relative IC50 of each drug alone: the dose half way between its curve's plateaus, or the highest tested dose where it lies above that.
+    /// The relative IC50 of each drug alone: the dose half way between its curve's plateaus, at most the highest tested
+    /// dose.
     pub relative_ic50: Vec<f64>,
-    /// Whether each relative IC50 lies at or beyond an end of the tested doses. The readings do not determine it then, and CSS and S, which are
-    /// read there, depend on it.
+    /// Whether each relative IC50 lies at or beyond an end of the tested doses. The readings then do not determine it,
+    /// but CSS and S are evaluated at this dose and depend on it.
     pub ic50_outside: Vec<bool>,
     /// RI, relative inhibition: the mean inhibition by each drug alone.
     pub ri: Vec<f64>,
-    /// The mean inhibition over the doses of each drug, with one other at its relative IC50, and of more than two drugs without the rest; the mean
-    /// over the others. That dose lies between the tested ones: each row (column) is fitted by a curve of four parameters and read there.
+    /// The mean inhibition over the doses of each drug, with one other drug at its relative IC50 and no further drugs,
+    /// averaged over the other drugs. The relative IC50 lies between tested doses, so a four-parameter curve is fitted
+    /// to each row (column) and evaluated there.
     pub css_each: Vec<f64>,
-    /// CSS, combination sensitivity score: the mean of these. Of more than two drugs it is the mean over all pairs, as SynergyFinder has it: no cell
-    /// with three drugs is in it.
+    /// CSS, combination sensitivity score: the mean of these. For more than two drugs, the mean over all pairs, as in
+    /// SynergyFinder, without cells of three drugs.
     pub css: f64,
-    /// S: CSS less the sum of both RI. Defined of two drugs; NaN of more, as are the next two.
+    /// S: CSS minus the sum of both RI. Defined for two drugs; NaN for more, as are the next two scores.
     pub s_sum: f64,
-    /// S: CSS less the larger RI.
+    /// S: CSS minus the larger RI.
     pub s_max: f64,
-    /// S: CSS less the mean RI.
+    /// S: CSS minus the mean RI.
     pub s_mean: f64,
-    /// Pairs of drugs, numbered from 0, of which no cell without the other drugs has an inhibition; without them there is no CSS.
+    /// Pairs of drugs, numbered from 0, without a measured cell that lacks the other drugs. CSS needs such cells.
     pub missing_pairs: Vec<[usize; 2]>,
 }
 
@@ -53,8 +56,8 @@ pub fn sensitivity(matrix: &DoseMatrix, inhibitions: &[f64]) -> Sensitivity {
     of_lattice(matrix.lattice(), inhibitions)
 }
 
-/// As [`sensitivity`], of three and more drugs: RI and relative IC50 of each, and CSS, which reads the cells of every pair of drugs without the
-/// others. S is not defined of them.
+/// As [`sensitivity`], for three or more drugs: RI and relative IC50 of each drug, and CSS, which uses the cells of
+/// every pair of drugs without the others. S is not defined.
 ///
 /// ```
 /// use halfmax_dose::{LogLogistic, synergy::{MultiMatrix, sensitivity_of_many}};
@@ -115,7 +118,7 @@ fn of_lattice(lattice: &Lattice, inhibitions: &[f64]) -> Sensitivity {
     }
 }
 
-/// The mean inhibition over the doses of a drug, with one other at a dose between the tested ones, and no third.
+/// The mean inhibition over the doses of a drug, with one other drug at a dose between tested doses, and no third drug.
 fn css(lattice: &Lattice, inhibitions: &[f64], drug: usize, (other, ic50): (usize, f64)) -> f64 {
     let at_ic50 = lattice.doses(drug).iter().enumerate().map(|(line, dose)| {
         let first = line * lattice.stride(drug);
@@ -143,7 +146,7 @@ fn missing_pairs(lattice: &Lattice, inhibitions: &[f64]) -> Vec<[usize; 2]> {
     pairs.filter(is_missing).collect()
 }
 
-/// The mean inhibition over the logarithm of the dose, dose 0 left out; with one dose the inhibition there.
+/// The mean inhibition over the log dose, without dose 0; with a single dose, the inhibition there.
 fn mean_inhibition(points: &[[f64; 2]]) -> f64 {
     let above: Vec<[f64; 2]> = points.iter().copied().filter(|[dose, _]| *dose > 0.0).collect();
     if let [[_, inhibition]] = above.as_slice() {
@@ -155,7 +158,7 @@ fn mean_inhibition(points: &[[f64; 2]]) -> f64 {
     curve(&above, Plateaus::Free).map_or(f64::NAN, |curve| 100.0 * (1.0 - curve.area(low, high)))
 }
 
-/// The inhibition at a dose by the curve through a row, at most 100; with one dose above 0 the inhibition there.
+/// The inhibition at a dose by the curve through a row, at most 100; with a single dose above 0, the inhibition there.
 fn inhibition_at(points: &[[f64; 2]], dose: f64) -> f64 {
     let above: Vec<f64> = points.iter().filter(|[dose, _]| *dose > 0.0).map(|point| point[1]).collect();
     if let [inhibition] = above.as_slice() {

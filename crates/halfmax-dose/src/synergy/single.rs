@@ -1,4 +1,4 @@
-//! What each drug does alone: its curve, and what that rests on.
+//! The curve of each drug alone, with its quality.
 
 use std::collections::HashMap;
 
@@ -16,22 +16,23 @@ use crate::least_squares::{Level, Limits, Minimum, Pull, descend};
 use crate::shape::{LogLogistic, Theta};
 use crate::starts::fit;
 
-/// What becomes of a baseline that is not 0: of inhibitions that fitted curves have without effect.
+/// The correction of a nonzero baseline, the inhibition of fitted curves without effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Baseline {
-    /// Left as it is.
+    /// No correction.
     #[default]
     None,
-    /// Taken off negative inhibitions only.
+    /// Subtracted from negative inhibitions only.
     Part,
-    /// Taken off every inhibition.
+    /// Subtracted from every inhibition.
     All,
 }
 
 impl Baseline {
-    /// Corrects inhibitions in percent as SynergyFinder does since version 2.4.2 (Zheng et al. 2022): the baseline `b` is the lowest inhibition
-    /// that any drug's fitted curve has at its doses, and `y` becomes `y − b (100 − y) / 100`. Returns whether it could: every drug needs a curve.
+    /// Corrects inhibitions in percent as SynergyFinder does since version 2.4.2 (Zheng et al. 2022): the baseline `b`
+    /// is the lowest inhibition that any drug's fitted curve has at its doses, and `y` becomes `y − b (100 − y) / 100`.
+    /// Needs a curve of every drug.
     pub(crate) fn correct(self, lattice: &Lattice, fitting: &Fitting, inhibitions: &mut [f64]) {
         if self == Self::None {
             return;
@@ -48,35 +49,37 @@ impl Baseline {
     }
 }
 
-/// Doses, 0 included, that four free parameters need; with one less, the top is fixed at the reading of dose 0, or at 1.
+/// The doses, including 0, required for four free parameters. With one fewer, the top is fixed at the reading of dose
+/// 0, or at 1.
 const DOSES_FOR_FOUR: usize = 5;
-/// How many decades beyond the tested doses an EC50 may lie.
+/// The largest distance of an EC50 from the tested doses, in decades.
 const DECADES_BEYOND: f64 = 2.0;
 const HILL: [f64; 2] = [0.1, 10.0];
-/// The p value from which on a drug has no clear effect.
+/// From this p value on, a drug has no clear effect.
 const SIGNIFICANCE: f64 = 0.05;
-/// With fewer degrees of freedom an F test finds only what is nearly exact: whether readings fall with the dose may say it, too.
+/// With fewer degrees of freedom, an F test finds only nearly exact curves, so a fall of readings with the dose also
+/// counts as an effect.
 const POWER: f64 = 3.0;
 
-/// The curve of a drug alone, in viability as a fraction of the control, and what it rests on. Numbers that are not there are NaN.
+/// The curve of a drug alone, in viability as a fraction of the control, with its quality. Missing numbers are NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SingleAgent {
-    /// The curve; none of a drug with fewer than three doses, or where no model needs one.
+    /// The curve; `None` for a drug with fewer than three doses, or if no model needs a curve.
     pub curve: Option<LogLogistic>,
-    /// What was fitted: with fewer than four doses the top is not.
+    /// The type of the fitted curve; with fewer than four doses, the top is not fitted.
     pub model: FittedModel,
-    /// Doses above 0 with a reading.
+    /// The number of doses above 0 with a reading.
     pub doses: usize,
     /// The share of the variance of the means of doses that the curve explains.
     pub r2: f64,
     /// The residual standard error of the means of doses, in viability. NaN without degrees of freedom.
     pub residual_standard_error: f64,
-    /// What to know before it is used. Of matrices, `too_few_doses` are fewer than three.
+    /// Warnings to check before using the curve. In matrices, `too_few_doses` means fewer than three.
     pub flags: Flags,
 }
 
 impl SingleAgent {
-    /// Whether the readings say too little of the curve for Loewe and ZIP to rest on it.
+    /// Whether the readings determine the curve too poorly for Loewe and ZIP.
     pub fn is_doubtful(&self) -> bool {
         const DOUBTS: [Flag; 7] = [
             Flag::TooFewDoses,
@@ -91,7 +94,7 @@ impl SingleAgent {
     }
 }
 
-/// A fitted curve with what it was fitted to.
+/// A fitted curve with its data.
 #[derive(Clone, Debug)]
 pub(crate) struct Fitted {
     line: Line,
@@ -100,22 +103,22 @@ pub(crate) struct Fitted {
     minimum: Minimum,
 }
 
-/// How curves of one block are fitted.
+/// The settings for fitting the curves of a block.
 #[derive(Clone, Debug)]
 pub(crate) struct Fitting {
-    /// What the curves of all blocks have in common.
+    /// The common properties of the curves of all blocks.
     pub learnt: Learnt,
-    /// What the readings of this block err by.
+    /// The error of the readings of this block.
     pub noise: Noise,
-    /// The curves that readings drawn anew start from, by their line: those of the readings themselves.
+    /// The starting curves for resampled readings, by line: the curves of the original readings.
     pub starts: HashMap<Line, Theta>,
 }
 
-/// A line of cells: its first one, which has the lowest dose, and the drug whose doses it has.
+/// A line of cells: its first cell, which has the lowest dose, and the drug that varies along the line.
 pub(crate) type Line = (usize, usize);
 
 impl Fitting {
-    /// The curves of the drugs alone; none of a drug with too few doses.
+    /// The curves of the drugs alone; `None` for a drug with too few doses.
     pub fn single_agents(&self, lattice: &Lattice, inhibitions: &[f64]) -> Vec<Option<Fitted>> {
         let alone = |drug: usize| {
             let cells = lattice.alone(drug).into_iter().zip(lattice.doses(drug).iter().copied());
@@ -128,8 +131,8 @@ impl Fitting {
         (0..lattice.drugs()).map(alone).collect()
     }
 
-    /// Fits a curve by least squares, with its top fixed where given. Plateaus stay within the readings, or within 0 and 1 where
-    /// the readings do. None with fewer than three doses above 0.
+    /// Fits a curve by least squares, with its top fixed where given. Plateaus stay within the range of the readings,
+    /// extended to include 0 and 1. `None` with fewer than three doses above 0.
     pub fn fit(&self, line: Line, levels: Vec<Level>, top: Option<f64>) -> Option<Fitted> {
         let ln_doses = || levels.iter().map(|level| level.ln_dose).filter(|ln| ln.is_finite());
         if ln_doses().count() < 3 {
@@ -159,7 +162,7 @@ impl Fitting {
         Some(Fitted { line, levels, limits, minimum })
     }
 
-    /// How much a curve is drawn to what all curves have in common.
+    /// The priors of a curve from the common properties of all curves.
     fn pull(&self, levels: &[Level], limits: &Limits, minimum: &Minimum) -> Pull {
         let mut pull = Pull::NONE;
         let freedom = freedom(levels, limits);
@@ -174,7 +177,7 @@ impl Fitting {
 }
 
 impl Fitted {
-    /// Its line and parameters, as a start for others.
+    /// Its line and parameters, as a starting point for other fits.
     pub fn start(&self) -> (Line, Theta) {
         (self.line, self.minimum.theta)
     }
@@ -183,12 +186,12 @@ impl Fitted {
         LogLogistic::from_theta(&self.minimum.theta)
     }
 
-    /// A curve as others learn from it, with what replicates say of the error of its levels: variance and degrees of freedom.
+    /// The curve as input for learning, with the error of its levels from replicates: variance and degrees of freedom.
     pub fn own(self, noise: Option<(f64, f64)>) -> Own {
         let total = total(&self.levels);
         let theta: Theta = self.minimum.theta;
         let falls = theta[1] < theta[0];
-        // A parameter at the end of its range explains nothing.
+        // A parameter at the end of its range does not count as fitted.
         let held = (0..4).filter(|at| self.limits.holds(*at, theta[*at])).count();
         let freedom = freedom(&self.levels, &self.limits);
         let freedom = if freedom > 0 { freedom + held } else { 0 };
@@ -205,7 +208,7 @@ impl Fitted {
         }
     }
 
-    /// The curve with what it rests on.
+    /// The curve with its quality.
     pub fn described(&self, fitting: &Fitting) -> SingleAgent {
         let (levels, limits, theta) = (&self.levels, &self.limits, &self.minimum.theta);
         let freedom = freedom(levels, limits);
@@ -256,7 +259,7 @@ impl Fitted {
     }
 }
 
-/// What is known of a drug without a curve.
+/// The description of a drug without a curve.
 pub(crate) fn without_curve(lattice: &Lattice, inhibitions: &[f64], drug: usize) -> SingleAgent {
     let present = |cell: &usize| !inhibitions[*cell].is_nan();
     let doses = lattice.alone(drug).iter().skip(1).filter(|cell| present(cell)).count();
@@ -275,7 +278,7 @@ pub(crate) fn without_curve(lattice: &Lattice, inhibitions: &[f64], drug: usize)
     }
 }
 
-/// The degrees of freedom of a curve. A control that the top is fixed at has none.
+/// The degrees of freedom of a curve. A control that fixes the top does not count.
 fn freedom(levels: &[Level], limits: &Limits) -> usize {
     let counts = |level: &&Level| limits.is_free(0) || level.ln_dose.is_finite();
     levels.iter().filter(counts).count().saturating_sub(limits.free())
@@ -287,7 +290,7 @@ fn total(levels: &[Level]) -> f64 {
     levels.iter().map(|level| (level.mean - mean).powi(2)).sum()
 }
 
-/// The readings of cells at their doses, as viabilities; missing ones passed over.
+/// The readings of cells at their doses, as viabilities, without missing readings.
 pub(crate) fn levels(cells: impl Iterator<Item = (usize, f64)>, inhibitions: &[f64]) -> Vec<Level> {
     let present = cells.filter(|(cell, _)| !inhibitions[*cell].is_nan());
     let level = |(cell, dose): (usize, f64)| Level {

@@ -13,12 +13,12 @@ pub(crate) struct Cell {
     pub mean: f64,
 }
 
-/// The readings of a block, with the drugs in an order of their own: whichever drug a file names first, sums run over the same cells in the same
-/// order, so that the answers are the same to the last bit.
+/// The readings of a block, with the drugs in a canonical order. Sums then run over the same cells in the same order,
+/// so the results are identical to the last bit, whichever drug a file names first.
 #[derive(Clone, Debug)]
 pub(crate) struct Readings {
     pub cells: Vec<Cell>,
-    /// Whether the drugs are the other way round here than in the matrix.
+    /// Whether the drugs are swapped relative to the matrix.
     pub swapped: bool,
     /// The sum of squares of the readings about the means of their cells.
     pub within: f64,
@@ -50,14 +50,14 @@ impl Readings {
         Self { cells: if swapped { turned } else { as_given }, swapped, within, count }
     }
 
-    /// The lowest and the highest mean, 0 and 1 included.
+    /// The lowest and the highest mean, including 0 and 1.
     pub fn plateaus(&self) -> [f64; 2] {
         self.cells
             .iter()
             .fold([0.0_f64, 1.0_f64], |[low, high], cell| [low.min(cell.mean), high.max(cell.mean)])
     }
 
-    /// The logarithms of the lowest and the highest dose of a drug, 0 left out.
+    /// The logarithms of the lowest and the highest dose of a drug, without 0.
     pub fn tested(&self, drug: usize) -> [f64; 2] {
         let finite = self.cells.iter().map(|cell| cell.ln_doses[drug]).filter(|ln| ln.is_finite());
         finite.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], ln| [low.min(ln), high.max(ln)])
@@ -71,7 +71,7 @@ impl Readings {
     }
 }
 
-/// A number in the total order.
+/// A number with the total order.
 #[derive(PartialEq)]
 struct Ordered(f64);
 
@@ -108,10 +108,10 @@ fn cells_of(matrix: &DoseMatrix, swapped: bool) -> Vec<Cell> {
     order_of(matrix, swapped).into_iter().map(cell).collect()
 }
 
-/// The value of a surface at the logarithms of two doses, and its slopes in the parameters.
+/// The value of a surface at the logarithms of two doses, and its gradient.
 pub(crate) type Surface<const N: usize> = fn(&[f64; N], [f64; 2]) -> (f64, [f64; N]);
 
-/// What is fitted to what.
+/// A least-squares problem: a surface, readings and constraints.
 pub(crate) struct Problem<'a, const N: usize> {
     pub cells: &'a [Cell],
     pub surface: Surface<N>,
@@ -142,7 +142,7 @@ impl<const N: usize> Problem<'_, N> {
         value.clamp(self.ranges[at][0], self.ranges[at][1])
     }
 
-    /// Whether a free parameter has come to an end of its range.
+    /// Whether a free parameter is at an end of its range.
     pub fn is_at_limit(&self, at: usize, value: f64) -> bool {
         let [low, high] = self.ranges[at];
         let slack = 1e-6 * (high - low);
@@ -215,7 +215,7 @@ impl<const N: usize> Problem<'_, N> {
             if gain >= 0.0 {
                 (theta, here) = (next, there);
                 damping = (damping * 0.1).max(1e-10);
-                // What is left to gain is far below what the data tell.
+                // The remaining gain is far below the precision of the data.
                 if gain <= 1e-8 * here.cost && (moved < 1e-4 || damping < 1e-4) {
                     break;
                 }
@@ -229,7 +229,7 @@ impl<const N: usize> Problem<'_, N> {
     }
 }
 
-/// The lower Cholesky factor of the rows and columns of `matrix` that are `chosen`; none if it is not positive definite.
+/// The lower Cholesky factor of the `chosen` rows and columns of `matrix`; `None` if it is not positive definite.
 pub(crate) fn cholesky<const N: usize>(matrix: &[[f64; N]; N], chosen: &[bool; N]) -> Option<[[f64; N]; N]> {
     let mut factor = [[0.0; N]; N];
     for row in (0..N).filter(|row| chosen[*row]) {

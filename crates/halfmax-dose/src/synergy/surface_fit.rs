@@ -1,4 +1,4 @@
-//! What response surfaces have in common once they are fitted: their parameters with intervals, and how well they fit.
+//! Fits of response surfaces: parameters with intervals, and the quality of the fit.
 
 use halfmax_core::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,13 @@ use crate::estimate::Estimate;
 /// A parameter of a fitted response surface.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SurfaceParameter {
-    /// The estimate with its 95 % interval by profile likelihood (of a logarithm, the standard error is that of the decimal logarithm). Its value
-    /// is NaN where the parameter is not known: the fit came to a limit, or the parameter is not defined.
+    /// The estimate with its 95 % interval by profile likelihood (for a parameter on the log scale, the standard error
+    /// is that of the decimal logarithm). Its value is NaN if the parameter is unknown: the fit reached a limit, or the
+    /// parameter is undefined.
     pub estimate: Estimate,
     /// Whether an end of the interval is open: the readings do not bound the parameter on that side.
     pub open: bool,
-    /// Whether the fit came to a limit of the parameter's range. Its value is not known.
+    /// Whether the fit reached a limit of the parameter's range. Its value is then unknown.
     pub at_limit: bool,
 }
 
@@ -28,7 +29,7 @@ impl SurfaceParameter {
         Self { estimate: Estimate::exact(value), open: false, at_limit: false }
     }
 
-    /// Nothing bounds it.
+    /// Opens both ends of the interval.
     pub(crate) fn open_both_ends(&mut self) {
         let [lower, upper] = [f64::NAN; 2];
         self.estimate = Estimate { lower, upper, ..self.estimate };
@@ -36,25 +37,26 @@ impl SurfaceParameter {
     }
 }
 
-/// How well a surface fits the readings.
+/// The quality of a fitted surface.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SurfaceQuality {
     /// The residual standard error of a reading, as a fraction of the control.
     pub residual_standard_error: f64,
-    /// The share of the readings' variance that the surface explains.
+    /// The fraction of the readings' variance that the surface explains.
     pub r_squared: f64,
-    /// The p value of the F test of lack of fit: whether means of cells lie further from the surface than replicates from each other. NaN
-    /// without replicates.
+    /// The p value of the F test of lack of fit: whether cell means deviate more from the surface than replicates from
+    /// each other. NaN without replicates.
     pub lack_of_fit: f64,
-    /// Readings less fitted parameters.
+    /// The number of readings minus the number of fitted parameters.
     pub freedom: usize,
 }
 
-/// A p value of lack of fit below which a surface is flagged.
+/// The p value of lack of fit below which a surface gets a flag.
 const LACK_OF_FIT: f64 = 0.001;
 
 impl SurfaceQuality {
-    /// The flags of a fit, with semicolons between them: more of its own, `X_open` and `X_at_limit` of parameter X, `X_undefined`, `poor_fit` and `lack_of_fit`.
+    /// The flags of a fit, separated by semicolons: its specific flags, `X_open` and `X_at_limit` for parameter X,
+    /// `X_undefined`, `poor_fit` and `lack_of_fit`.
     pub(crate) fn flags(
         &self,
         parameters: &[(&'static str, &SurfaceParameter)],
@@ -80,27 +82,28 @@ impl SurfaceQuality {
     }
 }
 
-/// How a function of the parameters is reported.
+/// The scale on which a function of the parameters is reported.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Scale {
-    /// A plateau, whose range is what effects can be: an end of the interval may lie at an end of the range, but not both.
+    /// A plateau; its range is the range of possible effects. One end of the interval may lie at an end of the range,
+    /// but not both.
     Plateau,
-    /// As it is. Ends beyond these are open.
+    /// Unchanged. Ends beyond these bounds are open.
     Plain([f64; 2]),
-    /// The function is a logarithm. Ends beyond these are open.
+    /// The function is a logarithm. Ends beyond these bounds are open.
     Logarithm([f64; 2]),
 }
 
-/// What is asked of a fit.
+/// A requested function of the parameters.
 pub(crate) struct Asked<'a, const N: usize> {
     pub function: OwnedFunction<'a, N>,
     pub scale: Scale,
-    /// The parameter that the function is, if it is one.
+    /// The parameter, if the function is a single parameter.
     pub parameter: Option<usize>,
 }
 
 impl<const N: usize> Asked<'_, N> {
-    /// One of the parameters themselves.
+    /// The function is a parameter itself.
     pub fn parameter(at: usize, scale: Scale) -> Self {
         let mut gradient = [0.0; N];
         gradient[at] = 1.0;
@@ -111,18 +114,18 @@ impl<const N: usize> Asked<'_, N> {
 /// A fitted surface.
 pub(crate) struct Fitted<const N: usize> {
     pub theta: [f64; N],
-    /// In the order asked for.
+    /// The parameters, in the requested order.
     pub parameters: Vec<SurfaceParameter>,
     pub quality: SurfaceQuality,
 }
 
-/// Iterations after which a start is given up unless it is the best.
+/// The number of iterations after which a start is abandoned unless it is the best.
 const FIRST_LOOK: usize = 12;
 const MOST: usize = 200;
-/// How often a surface of less cost that was met on the way to an end is gone to.
+/// The number of restarts from a surface of lower cost found during the search for an end.
 const AGAIN: usize = 3;
 
-/// Fits from the starts, the best first, and answers what is asked.
+/// Fits from the starts, best first, and returns the requested functions.
 ///
 /// # Errors
 /// If there are too few cells for the parameters.
@@ -136,7 +139,7 @@ pub(crate) fn fit<const N: usize>(
     let free = problem.free();
     if readings.cells.len() <= free || readings.count <= free {
         return Err(Error::data(format!(
-            "{} pairs of doses with readings: a surface of {free} parameters needs more than {free}",
+            "{} pairs of doses with readings, but a surface of {free} parameters needs more than {free}",
             readings.cells.len()
         ))
         .help("measure more doses of each drug together"));
@@ -161,7 +164,7 @@ fn first_minimum<const N: usize>(problem: &Problem<'_, N>, starts: &[[f64; N]]) 
         starts.iter().map(|start| problem.descend(start, FIRST_LOOK)).collect();
     looked.sort_by(|a, b| a.1.total_cmp(&b.1));
     let mut best = ([0.0; N], f64::INFINITY);
-    // The best and, where it is nearly as good, the second go all the way.
+    // The best start and, if nearly as good, the second start are completed.
     for (theta, cost) in looked.iter().take(2) {
         if *cost < 1.3 * best.1 {
             let found = problem.descend(theta, MOST);
@@ -185,7 +188,7 @@ fn region<'a, const N: usize>(
     Region { problem, minimum, least, variance, quantile: Quantiles::one(confidence, freedom as f64) }
 }
 
-/// The answers, and a surface of less cost, if one was met.
+/// The requested functions, and a surface of lower cost if one was found.
 fn answers<const N: usize>(
     region: &Region<'_, N>,
     asked: &[Asked<'_, N>],

@@ -5,13 +5,14 @@
 use super::surface::{Normal, Problem, cholesky, solve};
 use crate::estimate::Estimate;
 
-/// Where the quadratic is this near at both ends, the delta method's are taken.
+/// If the quadratic is this accurate at both ends, the ends of the delta method are used.
 const NEAR: f64 = 0.1;
-/// An end is found where the cost is this near to what is allowed, and the function gains no more than this share of the way.
+/// The tolerance of an end: for the cost relative to the allowed cost, and for the last gain of the function relative
+/// to the interval.
 const SETTLED: f64 = 0.01;
-/// Steps to an end, at most.
+/// The largest number of steps to an end.
 const STEPS: usize = 25;
-/// Points of a profile, and steps to each, at most.
+/// The largest number of points of a profile, and of steps to each point.
 const PROFILE: usize = 16;
 const PROFILE_STEPS: usize = 25;
 /// Below this a surface passes through every reading, and intervals have no width.
@@ -20,15 +21,15 @@ const EXACT: f64 = 1e-18;
 /// The surfaces that are not ruled out.
 pub(crate) struct Region<'a, const N: usize> {
     pub problem: &'a Problem<'a, N>,
-    /// The surface of the least cost, and that cost.
+    /// The surface of least cost, and its cost.
     pub minimum: [f64; N],
     pub least: f64,
-    /// What a reading errs by, squared, and Student's t.
+    /// The variance of a reading, and Student's t.
     pub variance: f64,
     pub quantile: f64,
 }
 
-/// The value of a function of the parameters and its gradient; none where it has no value.
+/// The value of a function of the parameters and its gradient; `None` where it has no value.
 type ValueAndGradient<const N: usize> = Option<(f64, [f64; N])>;
 
 /// A function of the parameters.
@@ -44,13 +45,13 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// The function is its own scale.
+    /// The function on its own scale.
     pub fn plain(&self) -> Estimate {
         let [lower, upper] = self.ends.map(|end| end.unwrap_or(f64::NAN));
         Estimate { value: self.value, standard_error: self.standard_error, lower, upper }
     }
 
-    /// The function is the natural logarithm of what is asked for; its standard error becomes that of the decimal logarithm.
+    /// The function as the natural logarithm of the result. The standard error is converted to the decimal logarithm.
     pub fn logarithmic(&self) -> Estimate {
         let [lower, upper] = self.ends.map(|end| end.map_or(f64::NAN, f64::exp));
         let standard_error = self.standard_error / std::f64::consts::LN_10;
@@ -62,13 +63,13 @@ impl Found {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     At(f64),
-    /// There is none within the bounds.
+    /// The end is outside the bounds.
     Open,
     /// The search did not settle.
     NotFound,
 }
 
-/// The end that is at a value; open beyond the bounds.
+/// The end at a value; open beyond the bounds.
 fn within(value: f64, sign: f64, bounds: [f64; 2]) -> End {
     let beyond = if sign < 0.0 { value <= bounds[0] } else { value >= bounds[1] };
     if beyond { End::Open } else { End::At(value) }
@@ -79,8 +80,8 @@ impl<const N: usize> Region<'_, N> {
         self.variance * self.quantile * self.quantile
     }
 
-    /// A function with its standard error and its interval. Ends outside `bounds` are open. The second answer is a surface of less cost
-    /// than the minimum, if one was met on the way.
+    /// A function with its standard error and its interval. Ends outside `bounds` are open. The second result is a
+    /// surface of lower cost than the minimum, if the search found one.
     pub fn interval(&self, function: Function<'_, N>, bounds: [f64; 2]) -> Option<(Found, Option<[f64; N]>)> {
         let (value, gradient) = function(&self.minimum)?;
         let here = self.problem.normal(&self.minimum);
@@ -116,8 +117,8 @@ impl<const N: usize> Region<'_, N> {
         Some((Found { value, standard_error, ends: ends.map(|end| end.and_then(inside)) }, better))
     }
 
-    /// How far the parameters move to the end of a function's interval by the delta method, `t s M⁻¹ g / √(gᵀ M⁻¹ g)`; none where the
-    /// readings do not determine it.
+    /// The change of the parameters up to the end of a function's interval by the delta method, `t s M⁻¹ g / √(gᵀ M⁻¹
+    /// g)`; `None` if the readings do not determine it.
     fn direction_of_delta(&self, here: &Normal<N>, gradient: &[f64; N]) -> Option<[f64; N]> {
         let free: [bool; N] = std::array::from_fn(|at| self.problem.is_free(at));
         let factor = cholesky(&here.matrix, &free)?;
@@ -127,7 +128,7 @@ impl<const N: usize> Region<'_, N> {
         (scale > 0.0 && length.is_finite()).then(|| along.map(|step| length * step))
     }
 
-    /// Whether the delta method's interval, a straight line through the minimum, ends where the profile's does.
+    /// Whether the interval of the delta method, a straight line through the minimum, has the same ends as the profile.
     fn is_quadratic(&self, function: Function<'_, N>, direction: &[f64; N], value: f64, half: f64) -> bool {
         [-1.0, 1.0].iter().all(|sign| {
             let theta: [f64; N] = std::array::from_fn(|at| self.minimum[at] + sign * direction[at]);
@@ -138,13 +139,13 @@ impl<const N: usize> Region<'_, N> {
             let more = here.cost - self.least;
             let there = function(&theta).map_or(f64::NAN, |(there, _)| there);
             let off = (there - (value + sign * half)).abs();
-            // The line may end where the profile does not: what the other parameters could still take off the cost there.
+            // The other parameters could reduce the cost at the end of the line, so check by how much.
             let spare = self.spare(function, &theta, &here);
             (more / self.allowed() - 1.0).abs() < NEAR && off < NEAR * half && spare < NEAR * self.allowed()
         })
     }
 
-    /// By how much the cost would fall, were the other parameters let go with the function held.
+    /// The decrease of the cost if the other parameters were free while the function is fixed.
     fn spare(&self, function: Function<'_, N>, theta: &[f64; N], here: &Normal<N>) -> f64 {
         let Some((_, gradient)) = function(theta) else { return f64::INFINITY };
         let free: [bool; N] = std::array::from_fn(|at| self.problem.is_free(at));
@@ -155,8 +156,8 @@ impl<const N: usize> Region<'_, N> {
         dot(&here.gradient, &down) - dot(&gradient, &down).powi(2) / dot(&gradient, &along)
     }
 
-    /// The largest (`sign` 1) or smallest (−1) value of a function within the region, and a surface of less cost than the minimum, if one is
-    /// met.
+    /// The largest (`sign` 1) or smallest (−1) value of a function within the region, and a surface of lower cost than
+    /// the minimum, if the search finds one.
     fn end(&self, function: Function<'_, N>, sign: f64, bounds: [f64; 2]) -> (End, Option<[f64; N]>) {
         let mut theta = self.minimum;
         let Some((mut value, mut gradient)) = function(&theta) else { return (End::Open, None) };
@@ -205,8 +206,8 @@ impl<const N: usize> Region<'_, N> {
         (End::NotFound, better)
     }
 
-    /// As [`Self::end`], along the profile: the function is drawn to values further and further off, the other parameters follow, until the cost
-    /// is what is allowed. Slower, and surer.
+    /// As [`Self::end`], along the profile. The function is pulled to increasingly distant values, and the other
+    /// parameters follow, until the cost reaches the limit. Slower but more reliable.
     fn profiled_end(
         &self,
         function: Function<'_, N>,
@@ -238,7 +239,7 @@ impl<const N: usize> Region<'_, N> {
                 if sign * (value - if sign < 0.0 { bounds[0] } else { bounds[1] }) >= 0.0 {
                     return (End::Open, better);
                 }
-                // It does not go further, whatever it is drawn to: a limit.
+                // The function does not move further, whatever the target: it is at a limit.
                 if moved < 1e-3 * reach.min(1.0) && outside.is_none() && inside.1 > 0.0 {
                     return (within(value, sign, bounds), better);
                 }
@@ -259,8 +260,8 @@ impl<const N: usize> Region<'_, N> {
         (within(inside.0, sign, bounds), better)
     }
 
-    /// The surface of the least `cost + strength (function − target)²` from a start: of all surfaces with its value of the function the one of
-    /// least cost. With that value and cost.
+    /// The surface of least `cost + strength (function − target)²` from a start. It has the least cost of all surfaces
+    /// with the same value of the function. Returns also this value and the cost.
     fn drawn(
         &self,
         function: Function<'_, N>,
@@ -313,7 +314,8 @@ impl<const N: usize> Region<'_, N> {
         Some((theta, value, here.cost))
     }
 
-    /// The step to the largest value of the linear function within the quadratic region. Parameters that it would push over their limits stay.
+    /// The step to the largest value of the linear function within the quadratic region. Parameters that would exceed
+    /// their limits stay fixed.
     fn direction(
         &self,
         here: &Normal<N>,
@@ -379,7 +381,7 @@ mod tests {
         off.into_iter().enumerate().map(cell).collect()
     }
 
-    /// Both searches against a dense one: the parameter held at a value, the others free.
+    /// Compares both searches with a dense search: the parameter fixed at a value, the others free.
     #[test]
     fn ends_are_those_of_the_profile() {
         let cells = cells();

@@ -4,12 +4,13 @@ use super::lattice::Lattice;
 use super::single::{Fitting, Line, levels};
 use crate::shape::{LogLogistic, Theta};
 
-/// What ZIP says of each cell with two drugs or more, in percent of inhibition; NaN elsewhere.
+/// The ZIP values of each cell with two or more drugs, in percent of inhibition; NaN elsewhere.
 #[derive(Clone, Debug)]
 pub(crate) struct ZipSurface {
-    /// What is expected: `1 − (1 − y1) (1 − y2) …` of the fitted curves of the drugs alone (equation 7).
+    /// The expectation: `1 − (1 − y1) (1 − y2) …` for the fitted curves of the drugs alone (equation 7).
     pub expected: Vec<f64>,
-    /// The mean of the curves fitted through the lines of the cell, one along each of its drugs. NaN where a line has fewer than three cells.
+    /// The mean of the curves fitted through the lines of the cell, one along each of its drugs. NaN if a line has
+    /// fewer than three cells.
     pub fitted: Vec<f64>,
     /// The mean of the lines that have a curve.
     pub smooth: Vec<f64>,
@@ -18,8 +19,9 @@ pub(crate) struct ZipSurface {
 }
 
 impl ZipSurface {
-    /// Each line begins, where its drug is not given, at what the others do: one other by its curve alone (equations 8 and 9), several by the
-    /// mean of the curves fitted through their own lines, as SynergyFinder 3 generalises it (Zheng et al. 2022), with the fit for the reading.
+    /// Without its own drug, each line starts at the effect of the other drugs. One other drug: its curve alone
+    /// (equations 8 and 9). Several other drugs: the mean of the curves fitted through their own lines, as
+    /// SynergyFinder 3 generalises it (Zheng et al. 2022), with the fit in place of the reading.
     pub fn of(lattice: &Lattice, inhibitions: &[f64], alone: &[LogLogistic], fitting: &Fitting) -> Self {
         let count = lattice.len();
         let at_dose: Vec<Vec<f64>> = (0..lattice.drugs())

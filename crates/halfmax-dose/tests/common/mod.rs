@@ -1,6 +1,6 @@
-//! What tests of curves share: draws, doses and simulated readings.
+//! Shared helpers of curve tests: draws, doses and simulated readings.
 
-// Each test uses some of it.
+// Each test uses only a part.
 #![allow(dead_code)]
 
 use halfmax_core::Seed;
@@ -11,7 +11,7 @@ pub fn normal(seed: u64, at: u64) -> f64 {
     normal_of(Seed::new(seed), at)
 }
 
-/// The same of any seed.
+/// The same for any seed.
 pub fn normal_of(seed: Seed, at: u64) -> f64 {
     let uniform = |which: u64| {
         let bits = seed.derive(2 * at + which).value() >> 11;
@@ -25,12 +25,12 @@ pub fn doses(replicates: usize) -> Vec<f64> {
     half_decades(0.005, 8, replicates)
 }
 
-/// So many doses half a decade apart, each `replicates` times.
+/// Doses half a decade apart, each `replicates` times.
 pub fn half_decades(lowest: f64, count: usize, replicates: usize) -> Vec<f64> {
     (0..count * replicates).map(|at| lowest * 10.0_f64.powf(0.5 * (at / replicates) as f64)).collect()
 }
 
-/// A curve that readings are simulated from.
+/// The true curve of simulated readings.
 pub trait Truth {
     /// The viability at a dose.
     fn viability(&self, dose: f64) -> f64;
@@ -58,7 +58,7 @@ pub fn fitted(params: CurveParams, dose_um: &[f64], viability: &[f64]) -> CurveF
     params.check().unwrap().fit(&CurveReadings { dose_um, viability, divisions: None, batch: None })
 }
 
-/// Fails where a number is not near to another.
+/// Fails if two numbers are not close.
 pub fn near(found: f64, expected: f64, tolerance: f64) {
     assert!((found - expected).abs() <= tolerance, "{found}, expected {expected} ± {tolerance}");
 }

@@ -11,7 +11,7 @@ const WIDTH: f64 = 200.0;
 pub(crate) struct BoxScale(Scale);
 
 impl BoxScale {
-    /// Covers the 5 % and 95 % quantiles of all spreads; none without a spread.
+    /// A scale that covers the 5 % and 95 % quantiles of all spreads; `None` without a spread.
     pub(crate) fn of<'a>(spreads: impl Iterator<Item = &'a Spread>) -> Option<Self> {
         let ends: Vec<f64> =
             spreads.filter(|spread| is_finite(spread)).flat_map(|own| [own.q05, own.q95]).collect();

@@ -9,14 +9,14 @@ const LEFT: f64 = 76.0;
 const TOP: f64 = 8.0;
 const SIDE: f64 = 262.0;
 
-/// Places of doses: of the first drug upwards, of the second to the right.
+/// Positions of doses: the first drug upwards, the second to the right.
 pub(crate) struct ContourAxes {
-    /// The places of the columns and of the rows, from 0 to 1.
+    /// The positions of the columns and of the rows, from 0 to 1.
     shares: [Vec<f64>; 2],
 }
 
 impl ContourAxes {
-    /// Places by the logarithm of the dose. Dose 0 has none: it stands one step below the lowest dose.
+    /// Positions by the logarithm of the dose. Dose 0 has no logarithm and stands one step below the lowest dose.
     pub(crate) fn of_logs(picture: &MatrixPicture) -> Self {
         let [rows, columns] = [0, 1].map(|drug| {
             let doses = &picture.doses[drug];
@@ -31,7 +31,7 @@ impl ContourAxes {
         Self { shares: [columns, rows] }
     }
 
-    /// Places in equal steps, in the middle of cells.
+    /// Positions in equal steps, in the middle of cells.
     pub(crate) fn of_cells(picture: &MatrixPicture) -> Self {
         let middles = |count: usize| (0..count).map(|at| (at as f64 + 0.5) / count as f64).collect();
         Self { shares: [middles(picture.doses[1].len()), middles(picture.doses[0].len())] }
@@ -42,13 +42,13 @@ impl ContourAxes {
         [0, 1].map(|axis| SIDE / self.shares[axis].len().max(1) as f64)
     }
 
-    /// Where the cell of a column and a row is.
+    /// The position of the cell in a column and a row.
     pub(crate) fn middle(&self, [column, row]: [usize; 2]) -> [f64; 2] {
         let share = |axis: usize, at: usize| self.shares[axis].get(at).copied().unwrap_or(0.0);
         [LEFT + SIDE * share(0, column), TOP + SIDE * (1.0 - share(1, row))]
     }
 
-    /// The doses beside the axes, as many as there is room for, and the drugs' names.
+    /// The doses beside the axes, as many as fit, and the names of the drugs.
     pub(crate) fn labels(&self, html: &mut Html, picture: &MatrixPicture) {
         let bottom = TOP + SIDE;
         for (axis, drug) in [(0, 1), (1, 0)] {
@@ -56,7 +56,7 @@ impl ContourAxes {
             for (at, dose) in picture.doses[drug].iter().enumerate() {
                 let place = SIDE * self.shares[axis].get(at).copied().unwrap_or(0.0);
                 let label = if *dose > 0.0 { dose_label(*dose) } else { "0".into() };
-                // Half of what the label takes, on either side of its place.
+                // Half of the label's length, on either side of its position.
                 let half = if axis == 0 { 3.5 * label.chars().count() as f64 + 2.0 } else { 7.0 };
                 if place - half < free {
                     continue;

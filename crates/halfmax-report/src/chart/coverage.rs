@@ -1,19 +1,19 @@
-//! Nominal against held coverage.
+//! Nominal against actual coverage.
 
 use super::{Frame, Scale, naming, open_frame};
 use crate::data::Coverage;
 use crate::html::Html;
 use crate::number::percent;
 
-/// Draws the points, joined, beside the line on which they should lie.
+/// Draws the connected points and the line of ideal coverage.
 pub(crate) fn coverage_chart(html: &mut Html, points: &[Coverage], title: &str) {
     let shares = points.iter().flat_map(|point| [point.nominal, point.held]);
     let scale = Scale::covering(shares.map(|share| share * 100.0).chain([100.0]), 5);
-    let frame = Frame { x: scale, y: scale, x_name: "nominal coverage, %", y_name: "held, %" };
+    let frame = Frame { x: scale, y: scale, x_name: "nominal coverage, %", y_name: "actual, %" };
     open_frame(html);
     let text = |share| percent(Some(share)).unwrap_or_else(|| "–".into());
     let points_in_words =
-        points.iter().map(|point| format!("{} held {}", text(point.nominal), text(point.held)));
+        points.iter().map(|point| format!("{} covered {}", text(point.nominal), text(point.held)));
     naming(html, title, &points_in_words.collect::<Vec<_>>().join("; "));
     frame.draw(html);
     html.raw("<path class=identity d=\"M52 288L332 8\"/><path class=trace d=\"");

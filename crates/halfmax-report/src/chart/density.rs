@@ -5,7 +5,7 @@ use crate::data::Density;
 use crate::html::Html;
 use crate::number::count;
 
-/// Shades, of which the style sheet has as many: k1 to k8.
+/// The shades of the style sheet: k1 to k8.
 const LEVELS: [&str; 8] = ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"];
 
 /// Draws the counts, shaded by their logarithm, below the identity line.
@@ -14,7 +14,7 @@ pub(crate) fn density_chart(html: &mut Html, density: &Density, title: &str, res
     let (x_name, y_name) = (format!("observed {response}"), format!("predicted {response}"));
     let frame = Frame { x: scale, y: scale, x_name: &x_name, y_name: &y_name };
     open_frame(html);
-    naming(html, title, "Counts on a grid; the dashed line is where prediction and observation are equal.");
+    naming(html, title, "Counts on a grid. On the dashed line, prediction and observation are equal.");
     frame.draw(html);
     html.raw("<g transform=\"translate(52 288) scale(1 -1)\">");
     let most = most(density);
@@ -26,10 +26,10 @@ pub(crate) fn density_chart(html: &mut Html, density: &Density, title: &str, res
     html.raw("</g><path class=identity d=\"M52 288L332 8\"/></svg>");
 }
 
-/// What the shades stand for.
+/// The meaning of the shades.
 pub(crate) fn density_legend(html: &mut Html, density: &Density) {
     let most = most(density);
-    html.raw("<p class=scale><span>pairs a cell:</span> <span>1</span>");
+    html.raw("<p class=scale><span>pairs per cell:</span> <span>1</span>");
     html.raw("<svg width=96 height=10 aria-hidden=true>");
     for (index, class) in LEVELS.iter().enumerate() {
         html.raw("<rect class=").raw(class).raw(" x=").whole(index * 12).raw(" width=12 height=10 />");
@@ -49,7 +49,7 @@ fn level_of(count: u32, most: u32) -> Option<usize> {
     Some(((share * LEVELS.len() as f64) as usize).min(LEVELS.len() - 1))
 }
 
-/// Cells that are wanted, neighbours in a row as one rectangle.
+/// The wanted cells, with neighbours in a row merged into one rectangle.
 fn runs(html: &mut Html, density: &Density, wanted: impl Fn(u32) -> bool) {
     let bins = density.bins;
     if bins == 0 {
@@ -61,7 +61,7 @@ fn runs(html: &mut Html, density: &Density, wanted: impl Fn(u32) -> bool) {
         while column < counts.len() {
             let length = counts[column..].iter().take_while(|count| wanted(**count)).count();
             if length > 0 {
-                // Both edges as they are, not a length, so that neighbours meet after rounding.
+                // Use both edges and not a length, so that neighbours meet after rounding.
                 html.raw("M").at(edge(column)).raw(" ").at(edge(row)).raw("H").at(edge(column + length));
                 html.raw("V").at(edge(row + 1)).raw("H").at(edge(column)).raw("z");
             }

@@ -9,15 +9,15 @@ const LEFT: f64 = 46.0;
 const RIGHT: f64 = 312.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 160.0;
-/// Room left and right of the outermost doses.
+/// The margin left and right of the outermost doses.
 const ROOM: f64 = 8.0;
-/// More ticks would touch one another.
+/// The largest number of ticks that do not touch each other.
 const MOST_TICKS: usize = 7;
 
 /// The picture as the content of an SVG of 320 × 204.
 pub(crate) fn dose_chart(html: &mut Html, picture: &DosePicture) {
     let Some(axes) = Axes::of(picture) else {
-        html.raw("<text class=mid x=180 y=90>no reading to draw</text>");
+        html.raw("<text class=mid x=180 y=90>no readings to draw</text>");
         return;
     };
     axes.draw(html, picture);
@@ -30,7 +30,7 @@ pub(crate) fn dose_chart(html: &mut Html, picture: &DosePicture) {
     readings(html, &axes, picture);
 }
 
-/// From doses and readings to places.
+/// Converts doses and readings to positions.
 struct Axes {
     ln_doses: [f64; 2],
     y: Scale,
@@ -97,9 +97,9 @@ impl Axes {
     }
 }
 
-/// A dose as axes have it: as many digits as it needs.
+/// The label of a dose on an axis, with as many digits as needed.
 pub(crate) fn dose_label(dose: f64) -> String {
-    // Small doses are read more easily without a power of ten.
+    // Small doses are easier to read without a power of ten.
     let text = match (1e-5..1e-3).contains(&dose) {
         true => fixed(Some(dose), (2.0 - dose.log10().floor()) as usize),
         false => significant(Some(dose)),
@@ -141,7 +141,7 @@ fn trace(html: &mut Html, axes: &Axes, curve: &[DoseCurvePoint]) {
     }
 }
 
-/// Short dotted lines at the sides that the plateaus are of, as far as they lie on the axis.
+/// Short dotted lines for the plateaus, each at its side, if they lie on the axis.
 fn plateaus(html: &mut Html, axes: &Axes, plateaus: [f64; 2]) {
     for (plateau, from, to) in [(plateaus[0], LEFT, LEFT + 70.0), (plateaus[1], RIGHT - 70.0, RIGHT)] {
         if plateau.is_finite() && axes.y.holds(plateau) {
@@ -151,7 +151,7 @@ fn plateaus(html: &mut Html, axes: &Axes, plateaus: [f64; 2]) {
     }
 }
 
-/// A diamond at the dose, a bar for its interval, an arrow where that is open, a dashed line to the axis.
+/// A diamond at the dose, a bar for its interval, an arrow at an open end, a dashed line to the axis.
 fn draw_mark(html: &mut Html, axes: &Axes, mark: &DoseMark) {
     if !(mark.dose > 0.0 && mark.dose.is_finite() && mark.level.is_finite()) {
         return;
@@ -177,7 +177,8 @@ fn draw_mark(html: &mut Html, axes: &Axes, mark: &DoseMark) {
     html.raw("\"/><path class=point d=\"M").at(x).raw(" ").at(y - 5.0).raw("l5 5l-5 5l-5-5z\"/>");
 }
 
-/// Dots for the readings, crosses for those left out, triangles for those beyond the axis. Of readings at one place one is drawn.
+/// Dots for the readings, crosses for outliers, triangles for readings beyond the axis. Readings at the same position
+/// are drawn once.
 fn readings(html: &mut Html, axes: &Axes, picture: &DosePicture) {
     let mut dots: Vec<(i64, i64)> = Vec::new();
     let (mut crosses, mut beyond) = (Html::new(), Html::new());

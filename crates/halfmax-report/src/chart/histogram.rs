@@ -16,9 +16,9 @@ pub(crate) fn histogram_chart(html: &mut Html, histogram: &HistogramPicture) {
     }
     let scale = Scale::exact(histogram.low, histogram.high, 6);
     html.raw("<svg class=strip width=\"100%\" height=").at(HEIGHT + 22.0).raw(" role=img>");
-    naming(html, &histogram.title, &format!("{} bars; the highest stands for {} values.", bins, count(most)));
+    naming(html, &histogram.title, &format!("{} bars; the highest bar has {} values.", bins, count(most)));
     for (bin, own) in histogram.counts.iter().enumerate().filter(|(_, own)| **own > 0) {
-        // What is there at all is seen.
+        // Every nonzero count is visible.
         let height = (HEIGHT * *own as f64 / most as f64).max(1.0);
         let (from, to) = (percent(bin as f64 / bins as f64), percent((bin + 1) as f64 / bins as f64));
         html.raw("<rect class=bar x=\"").at(from).raw("%\" y=").at(HEIGHT - height);

@@ -1,11 +1,11 @@
-//! Values with their intervals, one below the other.
+//! Values with their intervals, one per row.
 
 use super::{MARGIN, Scale, clipped, naming, percent};
 use crate::data::Estimate;
 use crate::html::Html;
 use crate::number::fixed;
 
-/// How a row's mark looks.
+/// The appearance of a row's mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// Filled, in the accent colour.

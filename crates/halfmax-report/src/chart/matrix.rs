@@ -1,11 +1,11 @@
-//! Values of a dose matrix: shades, and the matrix as a picture for files of its own.
+//! Values of a dose matrix: shades, and the matrix as a picture for separate files.
 
 use super::{ContourAxes, clipped};
 use crate::html::Html;
 use crate::number::{fixed, signed};
 use crate::pictures::MatrixPicture;
 
-/// What the shades of a matrix stand for.
+/// The quantity that the shades of a matrix show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shades {
     /// Inhibitions in percent: from light to dark.
@@ -14,13 +14,13 @@ pub(crate) enum Shades {
     Synergy,
 }
 
-/// Inhibitions from which on the next shade begins.
+/// The inhibitions at which the next shade begins.
 const INHIBITIONS: [f64; 7] = [10.0, 25.0, 40.0, 50.0, 60.0, 75.0, 90.0];
-/// Scores from which on the next shade begins, to both sides.
+/// The absolute scores at which the next shade begins.
 const SCORES: [f64; 4] = [5.0, 10.0, 20.0, 30.0];
 
 impl Shades {
-    /// The class of a value's shade; none for no shade.
+    /// The class of a value's shade; `None` without a shade.
     pub(crate) fn class(self, value: f64) -> Option<&'static str> {
         if !value.is_finite() {
             return None;

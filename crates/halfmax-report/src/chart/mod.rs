@@ -1,7 +1,7 @@
 //! Charts as inline SVG.
 //!
-//! One-dimensional charts place their marks in percent of the width, so that they fill whatever room there is and their
-//! text stays as large as it was; square ones have a viewBox. Colours come from the style sheet, by class.
+//! One-dimensional charts place their marks in percent of the width, so they fill the available width and keep their
+//! text size. Square charts have a viewBox. Colours come from the style sheet, by class.
 
 mod boxes;
 mod contour;
@@ -32,10 +32,10 @@ pub(crate) use strip::{SpreadScale, dot_strip, performance_strip, share_bar};
 
 use crate::html::Html;
 
-/// Room left and right of the marks, in percent of the width.
+/// The margin left and right of the marks, in percent of the width.
 const MARGIN: f64 = 3.0;
 
-/// A share of a scale as percent of the width.
+/// A fraction of a scale as percent of the width.
 fn percent(share: f64) -> f64 {
     MARGIN + (100.0 - 2.0 * MARGIN) * share
 }
@@ -48,7 +48,7 @@ fn naming(html: &mut Html, title: &str, description: &str) {
     }
 }
 
-/// A text cut to so many characters.
+/// A text cut to `length` characters.
 pub(crate) fn clipped(text: &str, length: usize) -> String {
     if text.chars().count() <= length {
         return text.into();
@@ -102,7 +102,7 @@ impl Frame<'_> {
     }
 }
 
-/// Opens the SVG that a [`Frame`] is drawn in.
+/// Opens the SVG of a [`Frame`].
 fn open_frame(html: &mut Html) {
     html.raw("<svg class=square viewBox=\"0 0 350 334\" role=img>");
 }

@@ -4,13 +4,13 @@ use crate::html::Html;
 use crate::number::count;
 use crate::pictures::{PlatePicture, Well, WellKind};
 
-/// Shades, of which the style sheet has as many.
+/// The shades of the style sheet.
 const LEVELS: [&str; 8] = ["h1", "h2", "h3", "h4", "h5", "h6", "h7", "h8"];
 const LEFT: f64 = 26.0;
 const TOP: f64 = 20.0;
 /// The side of a well.
 const WELL: f64 = 16.0;
-/// Larger than any plate there is: 32 × 48.
+/// Larger than any plate; the largest is 32 × 48.
 const MOST: usize = 64;
 
 /// The width and the height of the picture.
@@ -19,7 +19,8 @@ pub(crate) fn plate_size(picture: &PlatePicture) -> [usize; 2] {
     [columns * WELL as usize + 32, rows * WELL as usize + 26]
 }
 
-/// The values at which shades begin and end: the 2 % and 98 % quantiles of the wells, so that a few extreme ones do not flatten the others.
+/// The values at which shades begin and end: the 2 % and 98 % quantiles of the wells, so that a few extreme values do
+/// not flatten the others.
 pub(crate) fn plate_range(wells: &[Well]) -> Option<[f64; 2]> {
     let mut values: Vec<f64> =
         wells.iter().map(|well| well.value).filter(|value| value.is_finite()).collect();
@@ -34,8 +35,8 @@ fn level(value: f64, [low, high]: [f64; 2]) -> usize {
     ((share * LEVELS.len() as f64) as usize).min(LEVELS.len() - 1)
 }
 
-/// The content of an SVG of [`plate_size`]: a square for each well, darker for higher values, with a ring in untreated wells, a bar in those without
-/// signal and a cross in those left out; a line within the outermost wells.
+/// The content of an SVG of [`plate_size`]: a square for each well, darker for higher values, with a ring in untreated
+/// wells, a bar in background wells and a cross in wells left out. A line separates the outermost wells.
 pub(crate) fn plate_chart(html: &mut Html, picture: &PlatePicture) {
     let (rows, columns) = (picture.rows.min(MOST), picture.columns.min(MOST));
     let place = |well: &Well| (LEFT + WELL * well.column as f64, TOP + WELL * well.row as f64);
@@ -77,7 +78,7 @@ pub(crate) fn plate_chart(html: &mut Html, picture: &PlatePicture) {
     }
 }
 
-/// Letters of rows, numbers of columns: every one, or of large plates every second.
+/// Letters of rows and numbers of columns: all of them, or every second on large plates.
 fn labels(html: &mut Html, rows: usize, columns: usize) {
     for column in (0..columns).step_by(if columns > 24 { 2 } else { 1 }) {
         html.raw("<text class=mid x=").at(LEFT + WELL * (column as f64 + 0.5)).raw(" y=14>");

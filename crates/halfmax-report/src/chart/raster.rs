@@ -1,13 +1,13 @@
-//! Shares on a grid: which pairs are measured.
+//! Fractions on a grid: which pairs are measured.
 
 use super::naming;
 use crate::html::Html;
 use crate::quality::RasterPicture;
 
-/// Shades, of which the style sheet has as many: k1 to k8.
+/// The shades of the style sheet: k1 to k8.
 const LEVELS: [&str; 8] = ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"];
 
-/// Draws the shares, shaded; where nothing is, nothing is drawn.
+/// Draws the fractions as shades; empty cells are not drawn.
 pub(crate) fn raster_chart(html: &mut Html, raster: &RasterPicture) {
     if raster.rows == 0 || raster.columns == 0 {
         return;
@@ -35,7 +35,7 @@ fn level_of(share: f32) -> Option<usize> {
     (share > 0.0).then(|| ((share.min(1.0) * last as f32).ceil() as usize).min(last))
 }
 
-/// Cells of one level, neighbours in a row as one rectangle.
+/// The cells of one level, with neighbours in a row merged into one rectangle.
 fn runs(html: &mut Html, raster: &RasterPicture, level: usize) {
     for (row, shares) in raster.shares.chunks(raster.columns).take(raster.rows).enumerate() {
         let mut column = 0;

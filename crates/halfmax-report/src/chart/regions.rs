@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-/// Values over a grid; NaN where there is none.
+/// Values over a grid; NaN if missing.
 pub(crate) struct Field<'a> {
-    /// The places of the columns and of the rows.
+    /// The positions of the columns and of the rows.
     pub places: [&'a [f64]; 2],
     /// The values, row after row.
     pub values: &'a [f64],
 }
 
-/// An edge of the grid, with a ring of nothing around it: horizontal (0) or vertical (1), and the node at which it starts.
+/// An edge of the grid with its empty border: horizontal (0) or vertical (1), and the node at which it starts.
 type Edge = (u8, usize, usize);
 
 impl Field<'_> {
-    /// The value at a node of the grid with its ring; minus infinity where there is none.
+    /// The value at a node of the grid with its border; minus infinity if missing.
     fn at(&self, [x, y]: [usize; 2], sign: f64) -> f64 {
         let [columns, rows] = self.places.map(<[f64]>::len);
         if x == 0 || y == 0 || x > columns || y > rows {
@@ -31,8 +31,8 @@ impl Field<'_> {
         [inner(self.places[0], x), inner(self.places[1], y)]
     }
 
-    /// The outlines of the region where `sign × value` is at least `level`, with holes turning the other way. Between two nodes values are linear;
-    /// a region ends at the last node that has a value.
+    /// The outlines of the region where `sign × value` is at least `level`, with holes in the opposite direction.
+    /// Values are linear between two nodes. A region ends at the last node with a value.
     pub fn outlines(&self, level: f64, sign: f64) -> Vec<Vec<[f64; 2]>> {
         let mut next = self.steps(level, sign);
         let mut outlines = Vec::new();
@@ -51,7 +51,7 @@ impl Field<'_> {
         outlines
     }
 
-    /// For each edge at which an outline leaves a square's inside the edge at which it comes back.
+    /// For each edge at which an outline leaves a square, the edge at which it returns.
     fn steps(&self, level: f64, sign: f64) -> BTreeMap<Edge, Edge> {
         let [columns, rows] = self.places.map(<[f64]>::len);
         let mut next = BTreeMap::new();
@@ -60,7 +60,7 @@ impl Field<'_> {
             let values = corners.map(|corner| self.at(corner, sign));
             let inside = values.map(|value| value >= level);
             let edges: [Edge; 4] = [(0, x, y), (1, x + 1, y), (0, x, y + 1), (1, x, y)];
-            // Where two corners that face each other are inside, the middle says whether they hang together.
+            // If two opposite corners are inside, the centre decides whether they are connected.
             let together = values.iter().sum::<f64>() / 4.0 >= level;
             let saddle = inside[0] == inside[2] && inside[1] == inside[3] && inside[0] != inside[1];
             for leaving in (0..4).filter(|at| inside[*at] && !inside[(at + 1) % 4]) {
@@ -76,7 +76,7 @@ impl Field<'_> {
         next
     }
 
-    /// Where an edge crosses the level.
+    /// The point at which an edge crosses the level.
     fn crossing(&self, (upright, x, y): Edge, level: f64, sign: f64) -> [f64; 2] {
         let nodes = [[x, y], if upright == 1 { [x, y + 1] } else { [x + 1, y] }];
         let values = nodes.map(|node| self.at(node, sign));
@@ -94,7 +94,7 @@ impl Field<'_> {
 mod tests {
     use super::*;
 
-    /// The area within outlines, holes taken off.
+    /// The area within outlines, without holes.
     fn area(outlines: &[Vec<[f64; 2]>]) -> f64 {
         let cross = |outline: &Vec<[f64; 2]>| {
             let next = outline.iter().cycle().skip(1);

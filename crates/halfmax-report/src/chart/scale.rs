@@ -1,4 +1,4 @@
-//! From values to positions.
+//! Converts values to positions.
 
 use crate::number::fixed;
 
@@ -11,13 +11,13 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// From `low` to `high` as they are, with a round step of about a `parts`th.
+    /// A scale from exactly `low` to `high`, with a round step of about one `parts`th.
     pub(crate) fn exact(low: f64, high: f64, parts: usize) -> Self {
         let (low, high) = ordered(low, high);
         Self { low, high, step: round_step((high - low) / parts.max(1) as f64) }
     }
 
-    /// Covers all finite values and ends at round numbers.
+    /// A scale that covers all finite values and ends at round numbers.
     pub(crate) fn covering(values: impl IntoIterator<Item = f64>, parts: usize) -> Self {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.into_iter().filter(|value| value.is_finite()) {
@@ -29,7 +29,7 @@ impl Scale {
         Self { low: (low / step).floor() * step, high: (high / step).ceil() * step, step }
     }
 
-    /// Where a value lies between the ends, 0 to 1; beyond them at the nearer end.
+    /// The position of a value between the ends, 0 to 1; values beyond are clamped.
     pub(crate) fn share(&self, value: f64) -> f64 {
         if value.is_nan() {
             return 0.0;
@@ -57,7 +57,7 @@ impl Scale {
     }
 }
 
-/// Finite, in order, and apart. Beyond ±1e300 differences would not be finite.
+/// Makes the ends finite, ordered and distinct. Beyond ±1e300, differences would not be finite.
 fn ordered(low: f64, high: f64) -> (f64, f64) {
     if !low.is_finite() || !high.is_finite() {
         return (0.0, 1.0);
@@ -71,7 +71,7 @@ fn ordered(low: f64, high: f64) -> (f64, f64) {
     }
 }
 
-/// 1, 2 or 5 times a power of ten, at least as large as asked.
+/// The smallest 1, 2 or 5 times a power of ten that is at least `step`.
 fn round_step(step: f64) -> f64 {
     let power = 10f64.powf(step.log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= step * (1.0 - 1e-9));

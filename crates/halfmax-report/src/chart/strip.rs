@@ -5,10 +5,10 @@ use crate::data::{Feature, Spread};
 use crate::html::Html;
 use crate::number::signed;
 
-/// The scale on which correlations of drugs are drawn.
+/// The scale for correlations of drugs.
 const MATCH: (f64, f64) = (-0.2, 1.0);
 
-/// Dots piled up where they would cover each other, ticks, and a line at the median.
+/// Dots, stacked where they would overlap, ticks, and a line at the median.
 pub(crate) fn dot_strip(html: &mut Html, values: &[f64], median: Option<f64>, title: &str) {
     const BINS: usize = 60;
     let scale = Scale::exact(MATCH.0, MATCH.1, 3);
@@ -53,7 +53,7 @@ pub(crate) fn dot_strip(html: &mut Html, values: &[f64], median: Option<f64>, ti
     html.raw("</svg>");
 }
 
-/// A drug's correlation as a dot, and its ceiling as an upright line.
+/// A drug's correlation as a dot, and its ceiling as a vertical line.
 pub(crate) fn performance_strip(html: &mut Html, pearson: Option<f64>, ceiling: Option<f64>) {
     let scale = Scale::exact(MATCH.0, MATCH.1, 3);
     html.raw("<svg class=perf aria-hidden=true>");
@@ -67,7 +67,7 @@ pub(crate) fn performance_strip(html: &mut Html, pearson: Option<f64>, ceiling: 
     html.raw("</svg>");
 }
 
-/// A bar of a share of the width.
+/// A bar that covers a fraction of the width.
 pub(crate) fn share_bar(html: &mut Html, share: f64) {
     html.raw("<svg class=\"perf share\" aria-hidden=true><rect x=0 y=4 height=8 width=\"");
     html.at(100.0 * share.clamp(0.0, 1.0)).raw("%\" /></svg>");
@@ -103,7 +103,7 @@ impl SpreadScale {
         html.raw("</svg>");
     }
 
-    /// A feature's spreads as box plots: above where it is low, below where it is high.
+    /// A feature's spreads as box plots: for low values above, for high values below.
     pub(crate) fn draw(&self, html: &mut Html, feature: &Feature) {
         html.raw("<svg class=s role=img><title>low ").text(&in_words(feature.low)).raw(", high ");
         html.text(&in_words(feature.high)).raw("</title>");
@@ -149,7 +149,7 @@ fn is_finite(spread: &Spread) -> bool {
     [q05, q25, q50, q75, q95].iter().all(|value| value.is_finite())
 }
 
-/// The median: two of them to a row, in thousands of rows, leave no room for more.
+/// Only the median as text, because thousands of rows with two box plots each leave no room for more.
 fn in_words(spread: Option<Spread>) -> String {
     signed(spread.map(|spread| spread.q50), 2).unwrap_or_else(|| "–".into())
 }

@@ -1,4 +1,4 @@
-//! Whether prediction intervals hold what they promise.
+//! The coverage of prediction intervals.
 
 use super::{close_page, open_chapter, remark};
 use crate::chart::coverage_chart;
@@ -10,8 +10,8 @@ use crate::table;
 
 pub(super) fn write(html: &mut Html, context: &Context<'_>) {
     open_chapter(html, "calibration", "Calibration");
-    html.raw("<p>How many observations lie within the intervals that were predicted for them. On the dashed line, the ");
-    html.raw("intervals hold what they promise; below it, they are too narrow.</p>");
+    html.raw("<p>How many observations lie within their predicted intervals. On the dashed line, the ");
+    html.raw("intervals have the nominal coverage; below the line, they are too narrow.</p>");
     for calibration in &context.report.calibrations {
         part(html, calibration, context.response());
     }
@@ -21,7 +21,7 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
 fn part(html: &mut Html, calibration: &Calibration, response: &str) {
     let name = named(&calibration.model);
     html.raw("<h3>").text(name).raw("</h3><div class=charts><figure>");
-    coverage_chart(html, &calibration.points, &format!("Nominal and held coverage, {name}"));
+    coverage_chart(html, &calibration.points, &format!("Nominal and actual coverage, {name}"));
     html.raw("</figure><div>");
     let width = format!("mean width ({response})");
     let columns = [table::numbers("nominal"), table::numbers("held"), table::numbers(&width)];

@@ -61,7 +61,7 @@ fn features(html: &mut Html, features: &[Feature]) {
         expected: features.iter().any(|item| item.expected.is_some()),
         scale: SpreadScale::of(features),
     };
-    html.raw("<h3>What predictions rest on</h3>");
+    html.raw("<h3>Features behind the predictions</h3>");
     table::open_head(html, None, parts.caption(), &parts.columns());
     if let Some(scale) = &parts.scale {
         scale.axis(html);
@@ -73,7 +73,7 @@ fn features(html: &mut Html, features: &[Feature]) {
     table::close(html);
 }
 
-/// The columns that a drug's features have, besides those that all have.
+/// The optional columns of a drug's features.
 struct Parts {
     adjusted: bool,
     expected: bool,
@@ -83,7 +83,7 @@ struct Parts {
 impl Parts {
     fn caption(&self) -> &'static str {
         if self.scale.is_some() {
-            "Features, the most important first. Boxes hold the middle half of the cell lines, whiskers 90 %."
+            "Features, the most important first. Boxes span the middle half of the cell lines, whiskers 90 %."
         } else {
             "Features, the most important first"
         }
@@ -95,12 +95,12 @@ impl Parts {
         if self.adjusted {
             columns.extend([table::numbers("adjusted"), table::numbers("adjusted rank")]);
         }
-        columns.push(table::words("higher values push towards"));
+        columns.push(table::words("higher values shift towards"));
         if self.expected {
             columns.push(table::words("catalogue"));
         }
         if self.scale.is_some() {
-            columns.push(table::charts("attribution where low (above) and high (below)"));
+            columns.push(table::charts("attribution for low (above) and high values (below)"));
         }
         columns
     }
@@ -162,7 +162,7 @@ fn confounders(html: &mut Html, confounders: &[Confounder]) {
     }
     html.raw("<h3>Confounders</h3>");
     let columns = [table::words("confounder"), table::numbers("before adjusting"), table::numbers("after")];
-    table::open(html, None, "Share of the predictions’ variance that each explains", &columns);
+    table::open(html, None, "Explained fraction of the predictions’ variance", &columns);
     for confounder in confounders {
         html.raw("<tr><th scope=row>").text(named(&confounder.name));
         table::number(html, percent(confounder.before));

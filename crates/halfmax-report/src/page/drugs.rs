@@ -1,4 +1,4 @@
-//! How well each drug is predicted, and the drugs' pages.
+//! The accuracy of predictions per drug, and the drugs' pages.
 
 use super::{close_page, drug, open_chapter};
 use crate::chart::{dot_strip, performance_strip};
@@ -24,7 +24,7 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
         table::numbers("R²"),
         table::numbers("RMSE"),
     ];
-    table::open(html, Some("drug-table"), "How well each drug is predicted", &columns);
+    table::open(html, Some("drug-table"), "Accuracy of predictions by drug", &columns);
     for index in 0..context.report.drugs.len() {
         row(html, context, index);
     }

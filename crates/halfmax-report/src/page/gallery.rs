@@ -1,4 +1,4 @@
-//! Cards with pictures, which readers can search and put in another order.
+//! Cards with pictures that readers can search and sort.
 
 use super::{matrix, panels};
 use crate::anchor::{Anchor, Anchors};
@@ -9,10 +9,10 @@ use crate::number::{count, significant};
 use crate::pictures::{Card, Gallery, Measure, Picture, PlatePicture};
 use crate::quality::Tally;
 
-/// Galleries with fewer cards need no search.
+/// The fewest cards for a search field.
 const SEARCHED: usize = 3;
 
-/// The gallery; one without cards is left out.
+/// Draws the gallery, unless it has no cards.
 pub(super) fn draw_gallery(html: &mut Html, gallery: &Gallery, anchors: &mut Anchors) {
     if gallery.cards.is_empty() {
         return;
@@ -41,7 +41,7 @@ pub(super) fn draw_gallery(html: &mut Html, gallery: &Gallery, anchors: &mut Anc
     html.raw("</ol>");
 }
 
-/// For each card its place in each of the other orders.
+/// The position of each card in each of the other orders.
 fn places(gallery: &Gallery) -> Vec<Vec<usize>> {
     let last = gallery.cards.len();
     let mut places = vec![vec![last; gallery.orders.len()]; last];
@@ -55,7 +55,7 @@ fn places(gallery: &Gallery) -> Vec<Vec<usize>> {
     places
 }
 
-/// The field to search by and the orders to choose from. Hidden without script.
+/// The search field and the choice of orders. Hidden without script.
 fn controls(html: &mut Html, gallery: &Gallery, list: &Anchor, anchors: &mut Anchors) {
     let noun = named(&gallery.noun);
     let (field, choice) = (anchors.claim("f", noun), anchors.claim("o", noun));
@@ -107,7 +107,7 @@ fn draw_card(html: &mut Html, card: &Card, places: &[usize]) {
     html.raw("\n");
 }
 
-/// What to know, each a word or a few.
+/// The flags of a card, a few words each.
 fn flags(html: &mut Html, flags: &[String]) {
     if flags.is_empty() {
         return;
@@ -157,7 +157,7 @@ fn shades(html: &mut Html, count: usize) {
     html.raw("</svg>");
 }
 
-/// What the marks of the pictures mean.
+/// The meaning of the marks in the pictures.
 fn legends(html: &mut Html, gallery: &Gallery) {
     let any = |kind: fn(&Picture) -> bool| gallery.cards.iter().any(|card| kind(&card.picture));
     if any(|picture| matches!(picture, Picture::Dose(_) | Picture::Matrix(_) | Picture::Panels(_))) {
@@ -171,11 +171,11 @@ fn legends(html: &mut Html, gallery: &Gallery) {
             ("<path class=band d=\"M0 3h24v10h-24z\"/>", "its interval at each dose"),
             (
                 "<path class=mark d=\"M1 8H23M1 4v8M23 4v8\"/><path class=point d=\"M12 3l5 5l-5 5l-5-5z\"/>",
-                "IC50, with its interval; an arrow where that is open or leaves the picture",
+                "IC50 with its interval; an arrow if the interval is open or leaves the picture",
             ),
             ("<path class=plateau d=\"M0 8H24\"/>", "plateau"),
         ];
-        // Drugs alone have no band and no mark.
+        // Pictures of single drugs have no band and no mark.
         for (drawing, meaning) in marks.into_iter().take(if curves { 7 } else { 3 }) {
             html.raw("<span><svg class=key width=24 height=16 aria-hidden=true>").raw(drawing);
             html.raw("</svg>").raw(meaning).raw("</span> ");
@@ -200,7 +200,7 @@ fn legends(html: &mut Html, gallery: &Gallery) {
     }
 }
 
-/// How often each flag was set, with a button that shows the cards that have it. The button is hidden without script.
+/// The number of cards with each flag, with a button that shows these cards. The button is hidden without script.
 pub(super) fn draw_tally(html: &mut Html, tallies: &[Tally]) {
     if tallies.is_empty() {
         return;

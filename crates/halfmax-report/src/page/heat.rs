@@ -1,4 +1,4 @@
-//! Drugs × mechanisms, as a table whose rows lead to drugs and whose heads lead to mechanisms.
+//! Drugs × mechanisms, as a table with links from rows to drugs and from column heads to mechanisms.
 
 use super::{close_page, open_chapter, remark};
 use crate::context::{Context, named};
@@ -7,7 +7,7 @@ use crate::html::Html;
 use crate::number::signed;
 use crate::table;
 
-/// The value from which on a cell has the full colour, as a quantile of the absolute values.
+/// The quantile of the absolute values from which a cell has the full colour.
 const FULL_AT: f64 = 0.97;
 
 pub(super) fn write(html: &mut Html, context: &Context<'_>) {
@@ -75,7 +75,7 @@ fn cell(html: &mut Html, cell: Option<HeatCell>, full: f64) {
     }
 }
 
-/// A cell's class: four steps on either side of nothing.
+/// A cell's class: four steps on either side of 0.
 fn shade(value: f64, full: f64) -> &'static str {
     let share = value / full;
     let step = ((share.abs() * 4.0).ceil() as usize).min(4);

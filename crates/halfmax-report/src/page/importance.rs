@@ -1,4 +1,4 @@
-//! What predictions rest on, by groups.
+//! The importance of groups of features for the predictions.
 
 use super::{close_page, open_chapter, remark};
 use crate::chart::{IntervalChart, IntervalRow, Look};

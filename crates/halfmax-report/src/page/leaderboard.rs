@@ -1,4 +1,4 @@
-//! Models side by side.
+//! The comparison of models.
 
 use super::{close_page, open_chapter, remark};
 use crate::chart::{IntervalChart, IntervalRow, Look};
@@ -41,7 +41,7 @@ fn charts(html: &mut Html, board: &Leaderboard) {
         html.raw("</figure>");
     }
     html.raw(
-        "</div><p class=note>Filled dots are models, hollow ones yardsticks; lines are 95 % intervals.</p>",
+        "</div><p class=note>Filled dots are models, hollow dots are naive baselines; lines are 95 % intervals.</p>",
     );
 }
 
@@ -68,7 +68,7 @@ fn scores(html: &mut Html, board: &Leaderboard) {
     table::open(html, None, "Scores with their 95 % intervals", &columns);
     for model in &board.models {
         html.raw("<tr><th scope=row>").text(named(&model.name)).raw("</th>");
-        table::text(html, if model.standing == Standing::Naive { "yardstick" } else { &model.family });
+        table::text(html, if model.standing == Standing::Naive { "naive baseline" } else { &model.family });
         for index in 0..board.metrics.len() {
             score(html, model.scores.get(index).copied().flatten());
         }
@@ -87,7 +87,7 @@ fn score(html: &mut Html, estimate: Option<Estimate>) {
     }
 }
 
-/// The last row: what a repetition of the experiment achieves.
+/// The last row: the scores of a repeated experiment.
 fn ceilings(html: &mut Html, board: &Leaderboard) {
     if board.metrics.iter().all(|metric| metric.ceiling.is_none()) {
         return;

@@ -1,4 +1,5 @@
-//! A dose matrix: the response and the synergy of each model as tables with shades and as landscapes, and what each drug does alone.
+//! A dose matrix: the response and the synergy of each model as shaded tables and as landscapes, and the curves of each
+//! drug alone.
 
 use crate::chart::{Shades, contour_chart, dose_chart, dose_label, open_dose_svg};
 use crate::html::Html;
@@ -27,7 +28,7 @@ pub(super) fn draw(html: &mut Html, picture: &MatrixPicture) {
     html.raw("</div>");
 }
 
-/// The inhibition of a cell, and of how many readings it is.
+/// The inhibition of a cell, with its number of readings.
 pub(super) fn response(picture: &MatrixPicture, cell: usize) -> Option<(f64, Option<String>)> {
     let value = *picture.response.get(cell)?;
     let readings = picture.replicates.get(cell).map(|readings| format!("of {} readings", count(*readings)));
@@ -41,7 +42,7 @@ pub(super) fn score(surface: &SurfacePicture, cell: usize) -> Option<(f64, Optio
     Some((*surface.scores.get(cell)?, interval))
 }
 
-/// The name of a model and its gist, above its surface.
+/// The name of a model and its summary, above its surface.
 pub(super) fn heading(html: &mut Html, surface: &SurfacePicture) {
     html.raw("<h4>Synergy by ").text(&surface.name);
     if !surface.summary.trim().is_empty() {
@@ -64,11 +65,11 @@ fn draw_surface(html: &mut Html, picture: &MatrixPicture, surface: &SurfacePictu
     html.raw("</div>");
 }
 
-/// What a cell shows: its value, and what else is known of it.
+/// The content of a cell: its value and a further text.
 type CellOf<'a> = &'a dyn Fn(usize) -> Option<(f64, Option<String>)>;
 
-/// The matrix as a table, the highest dose of the first drug on top, as in the landscape beside it. The script puts a cell's doses into its title.
-/// `names` are what the table is called where it stands alone, and its caption.
+/// The matrix as a table, the highest dose of the first drug on top, as in the landscape beside it. The script puts a
+/// cell's doses into its title. `names` are the name of the table when it stands alone, and its caption.
 pub(super) fn heat(
     html: &mut Html,
     picture: &MatrixPicture,
@@ -116,12 +117,12 @@ fn label(dose: f64) -> String {
 
 fn contours(html: &mut Html, picture: &MatrixPicture, title: &str, values: &[f64], shades: Shades) {
     html.raw("<figure><svg class=square viewBox=\"0 0 350 334\" role=img><title>").text(title);
-    html.raw(" as a landscape over log doses; the table beside it has the values</title>");
+    html.raw(" as a landscape over log doses; the table beside it lists the values</title>");
     contour_chart(html, picture, values, shades);
     html.raw("</svg></figure>");
 }
 
-/// What the shades stand for.
+/// The meaning of the shades.
 pub(super) fn legend(html: &mut Html) {
     html.raw("<p class=legend><span>Inhibition, %: ");
     let names = ["below 10", "10", "25", "40", "50", "60", "75", "90 or more"];

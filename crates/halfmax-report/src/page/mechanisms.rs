@@ -17,7 +17,7 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
 
 fn index(html: &mut Html, context: &Context<'_>) {
     open_chapter(html, "mechanisms", "Mechanisms");
-    let columns = [table::words("mechanism"), table::words("matters most for")];
+    let columns = [table::words("mechanism"), table::words("most important for")];
     table::open(html, None, "Resistance mechanisms", &columns);
     for (index, mechanism) in context.report.mechanisms.iter().enumerate() {
         html.raw("<tr><th scope=row>");
@@ -54,7 +54,7 @@ fn page(html: &mut Html, context: &Context<'_>, index: usize, mechanism: &Mechan
     genes(html, &mechanism.genes);
     drugs(html, context, &mechanism.drugs);
     if !mechanism.strategies.is_empty() {
-        html.raw("<h3>What can be set against it</h3>");
+        html.raw("<h3>Counter-strategies</h3>");
         strategies(html, &mechanism.strategies);
     }
     references(html, &mechanism.references);
@@ -80,14 +80,14 @@ fn drugs(html: &mut Html, context: &Context<'_>, drugs: &[MechanismDrug]) {
     if drugs.is_empty() {
         return;
     }
-    html.raw("<h3>Drugs for which it matters most</h3>");
+    html.raw("<h3>Drugs for which it is most important</h3>");
     let columns = [
         table::words("drug"),
         table::words("pushes towards"),
         table::numbers("attribution"),
         table::numbers("q"),
     ];
-    table::open(html, None, "Drugs for which the mechanism matters most", &columns);
+    table::open(html, None, "Drugs for which the mechanism is most important", &columns);
     for drug in drugs {
         html.raw("<tr><th scope=row>");
         context.drug_link(html, drug.drug);
@@ -101,7 +101,7 @@ fn drugs(html: &mut Html, context: &Context<'_>, drugs: &[MechanismDrug]) {
 /// Counter-strategies with their references.
 pub(super) fn strategies(html: &mut Html, strategies: &[Strategy]) {
     if strategies.is_empty() {
-        html.raw("<p>The catalogue offers nothing.</p>");
+        html.raw("<p>The catalogue lists no counter-strategies.</p>");
         return;
     }
     html.raw("<ul>");
@@ -124,7 +124,7 @@ fn references(html: &mut Html, references: &[Reference]) {
     html.raw("</ul>");
 }
 
-/// A reference, as a link only where its address is one of the web.
+/// A reference, as a link only if it has a web address.
 fn reference(html: &mut Html, reference: &Reference) {
     let text = if reference.text.trim().is_empty() { &reference.url } else { &reference.text };
     if text.trim().is_empty() {

@@ -1,4 +1,4 @@
-//! The document and its pages. Each page is a section of the one file; the script shows the one that the address names.
+//! The document and its pages. Each page is a section of the one file; the script shows the section in the address.
 
 mod calibration;
 mod density;
@@ -27,13 +27,13 @@ pub(crate) use quality::quality_document;
 const STYLE: &str = include_str!("../report.css");
 const SCRIPT: &str = include_str!("../report.js");
 
-/// A page that the navigation leads to.
+/// A page in the navigation.
 struct Chapter {
     id: &'static str,
     title: &'static str,
-    /// Whether the report has anything to be shown there.
+    /// Whether the report has content for this page.
     present: fn(&Report) -> bool,
-    /// Writes the page and those below it.
+    /// Writes the page and its subpages.
     write: fn(&mut Html, &Context<'_>),
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn document(context: &Context<'_>) -> Html {
     html
 }
 
-/// Closes what [`head`], [`banner`] and the opening of the pages opened.
+/// Closes the elements of [`head`], [`banner`] and the pages.
 fn foot(html: &mut Html) {
     html.raw("</main><footer><p>Made by halfmax. Research use only: not for diagnosis, and not for the choice of a ");
     html.raw("treatment.</p></footer></body></html>\n");
@@ -138,7 +138,7 @@ fn head(html: &mut Html, title: &str) {
     html.raw("</style>\n<script>").raw(SCRIPT).raw("</script>\n</head>\n");
 }
 
-/// What stays above all pages.
+/// The banner above all pages.
 fn banner(html: &mut Html, title: &str, subtitle: &str, chapters: &[(Anchor, &str)]) {
     html.raw("<body><a class=skip href=#main>Skip to the content</a><header><div class=top><div><h1>");
     html.text(title).raw("</h1>");
@@ -176,7 +176,7 @@ struct Detail<'a> {
     what: &'static str,
 }
 
-/// Opens the page, with the way back and to its neighbours.
+/// Opens the page, with links back and to its neighbours.
 fn open_detail(html: &mut Html, detail: &Detail<'_>) {
     html.raw("<section class=page data-in=").raw(detail.chapter);
     let anchor = detail.anchors.get(detail.index);
@@ -202,14 +202,14 @@ fn close_page(html: &mut Html) {
     html.raw("</section>\n");
 }
 
-/// A paragraph of small print, where there is any.
+/// A paragraph of small print, if there is a text.
 fn remark(html: &mut Html, text: &str) {
     if !text.trim().is_empty() {
         html.raw("<p class=note>").text(text).raw("</p>");
     }
 }
 
-/// Names and values, where there are any.
+/// Names and values, if there are any.
 fn facts<'a>(html: &mut Html, facts: impl IntoIterator<Item = (&'a str, &'a str)>) {
     let mut list = Html::new();
     for (name, value) in facts.into_iter().filter(|(_, value)| !value.trim().is_empty()) {

@@ -30,7 +30,7 @@ fn files(html: &mut Html, files: &[InputFile]) {
     }
     html.raw("<h3>Files</h3>");
     let columns = [table::words("file"), table::words("content"), table::words("SHA-256")];
-    table::open(html, None, "Files that were read", &columns);
+    table::open(html, None, "Input files", &columns);
     for file in files {
         html.raw("<tr><th scope=row>").text(named(&file.name));
         table::text(html, &file.content);

@@ -1,5 +1,5 @@
-//! Doses of three and more drugs: the response and the synergy of each model as tables with shades side by side, one for each combination of doses of
-//! the further drugs, and what each drug does alone.
+//! Doses of three and more drugs: the response and the synergy of each model as shaded tables side by side, one for
+//! each combination of doses of the further drugs, and the curves of each drug alone.
 
 use super::matrix::{heading, heat, response, score};
 use crate::chart::{Shades, dose_chart, open_dose_svg};
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(html.matches("<table").count(), 3);
         assert!(html.contains("<caption>no &lt;C&gt;</caption>"), "{html}");
         assert!(html.contains("aria-label=\"Synergy by HSA, percentage points, &lt;C&gt; 3 µM\""), "{html}");
-        // Axes are those of every panel: doses without a score keep their places.
+        // All panels share the axes, so doses without a score keep their positions.
         let scores = html.rsplit("<tbody>").next().unwrap();
         assert!(
             scores.starts_with("<tr><th scope=row>1<td class=c-s1>−6<td class=c-r2>+12<tr><th scope=row>0<td><td class=c-r1>+6"),

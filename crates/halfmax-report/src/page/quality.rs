@@ -14,7 +14,7 @@ use crate::quality::{
 };
 use crate::table;
 
-/// Tables with fewer rows need no search.
+/// The fewest rows for a search field.
 const SEARCHED: usize = 12;
 
 /// The whole file.
@@ -138,7 +138,7 @@ fn draw_table(html: &mut Html, table: &QualityTable, anchors: &mut Anchors) {
     table::close(html);
 }
 
-/// A field to search the rows by. Hidden without script.
+/// A search field for rows. Hidden without script.
 fn search(html: &mut Html, table: &Anchor, field: &Anchor, noun: &str) {
     html.raw("<p class=search hidden").attr("data-table", table.as_str()).attr("data-noun", noun);
     html.raw("><label").attr("for", field.as_str()).raw(">Search ").text(named(noun));

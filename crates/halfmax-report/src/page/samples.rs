@@ -1,4 +1,4 @@
-//! Cell lines that were scored: what should work on them, what should not, and why.
+//! Scored cell lines: drugs that should work, drugs that should not, and why.
 
 use super::mechanisms::strategies;
 use super::{Detail, close_page, facts, open_chapter, open_detail};
@@ -19,7 +19,7 @@ fn index(html: &mut Html, context: &Context<'_>) {
     open_chapter(html, "samples", "Samples");
     let columns =
         [table::words("sample"), table::words("predicted to work best"), table::words("predicted to fail")];
-    table::open(html, None, "Cell lines that were scored", &columns);
+    table::open(html, None, "Scored cell lines", &columns);
     for (sample, anchor) in context.report.samples.iter().zip(&context.samples) {
         html.raw("<tr><th scope=row><a").href(anchor).raw(">").text(named(&sample.name)).raw("</a></th><td>");
         first_drugs(html, context, &sample.works);
@@ -77,7 +77,7 @@ fn card(html: &mut Html, context: &Context<'_>, drug: &SampleDrug) {
         fact(html, "predicted IC50", significant(drug.ic50_um).map(|text| format!("{text}\u{202f}µM")));
     }
     if drug.percentile.is_some() {
-        fact(html, "cell lines that respond better", percent(drug.percentile));
+        fact(html, "cell lines with a better response", percent(drug.percentile));
     }
     html.raw("</dl>");
     if !drug.arguments_for.is_empty() || !drug.arguments_against.is_empty() {
@@ -144,7 +144,7 @@ fn dominant(html: &mut Html, context: &Context<'_>, drug: &SampleDrug) {
     if drug.dominant.is_none() && drug.strategies.is_empty() {
         return;
     }
-    html.raw("<h5>Against the dominating mechanism");
+    html.raw("<h5>Against the dominant mechanism");
     if let Some(mechanism) = drug.dominant {
         html.raw(": ");
         context.mechanism_link(html, mechanism);

@@ -1,4 +1,4 @@
-//! The first page: pictures of what matters, what to doubt, and the gist in words.
+//! The first page: the main results as pictures, caveats, and a summary in words.
 
 use super::leaderboard::row;
 use super::{close_page, open_chapter};
@@ -10,14 +10,14 @@ use crate::mark;
 use crate::number::{count, fixed};
 use crate::table;
 
-/// Models that are drawn, and of these the yardsticks.
+/// The largest numbers of drawn models and of naive baselines among them.
 const MODELS: usize = 6;
 const YARDSTICKS: usize = 2;
-/// Drugs that are shown at either end.
+/// The number of drugs shown at each end.
 const DRUGS: usize = 5;
-/// Pairs of drug and mechanism that are shown.
+/// The number of shown pairs of drug and mechanism.
 const PAIRS: usize = 8;
-/// The q value from which on a pair does not stand out.
+/// Pairs with this q value or a higher one do not stand out.
 const STANDS_OUT: f64 = 0.05;
 
 pub(super) fn write(html: &mut Html, context: &Context<'_>) {
@@ -45,7 +45,8 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
     close_page(html);
 }
 
-/// The best models beside the best yardsticks and the ceiling, by the first of the chief metrics that has a ceiling, else the first.
+/// The best models with the best naive baselines and the ceiling, by the first chief metric with a ceiling, else the
+/// first chief metric.
 fn models(html: &mut Html, context: &Context<'_>) {
     let Some(board) = &context.report.leaderboard else { return };
     let chief = || board.metrics.iter().enumerate().filter(|(_, metric)| metric.rank == MetricRank::Chief);
@@ -60,15 +61,15 @@ fn models(html: &mut Html, context: &Context<'_>) {
         Better::Higher => "higher is better",
         Better::Lower => "lower is better",
     };
-    let title = format!("How well models predict: {} ({better})", named(&metric.name));
+    let title = format!("Accuracy of models: {} ({better})", named(&metric.name));
     let rest = board.models.len() - shown.len();
-    html.raw("<section><h3>How well models predict</h3><figure><figcaption>")
+    html.raw("<section><h3>Accuracy of models</h3><figure><figcaption>")
         .text(&format!("{} ({better})", named(&metric.name)))
         .raw("</figcaption>");
     let reference = metric.ceiling.map(|ceiling| ("ceiling", ceiling));
     IntervalChart { title: &title, rows: &rows, reference, decimals: 3 }.draw(html);
     html.raw(
-        "</figure><p class=note>Hollow dots are yardsticks that know no features; lines are 95 % intervals. ",
+        "</figure><p class=note>Hollow dots are naive baselines without features; lines are 95 % intervals. ",
     );
     html.raw("<a href=#models>All metrics");
     if rest > 0 {
@@ -77,7 +78,7 @@ fn models(html: &mut Html, context: &Context<'_>) {
     html.raw("</a></p></section>");
 }
 
-/// The first models, with the first yardsticks.
+/// The first models and the first naive baselines.
 fn shown_models(board: &Leaderboard) -> Vec<&ModelScores> {
     let of = |standing: Standing| board.models.iter().filter(move |model| model.standing == standing);
     let yardsticks = of(Standing::Naive).take(YARDSTICKS).count();
@@ -89,14 +90,14 @@ fn doubts(html: &mut Html, doubts: &[String]) {
     if doubts.is_empty() {
         return;
     }
-    html.raw("<section><h3>What to doubt</h3><ul class=doubts>");
+    html.raw("<section><h3>Caveats</h3><ul class=doubts>");
     doubts.iter().for_each(|doubt| {
         html.raw("<li>").text(doubt);
     });
     html.raw("</ul></section>");
 }
 
-/// The drugs that are predicted best and worst.
+/// The drugs with the best and the worst predictions.
 fn drugs(html: &mut Html, context: &Context<'_>) {
     let pearson = |drug: &Drug| drug.performance.as_ref()?.pearson.filter(|value| value.is_finite());
     let mut order: Vec<(f64, usize)> = context
@@ -110,7 +111,7 @@ fn drugs(html: &mut Html, context: &Context<'_>) {
         return;
     }
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    html.raw("<section><h3>Drugs that are predicted best and worst</h3>");
+    html.raw("<section><h3>Drugs with the best and the worst predictions</h3>");
     let columns = [table::words("drug"), table::charts("from −0.2 to 1"), table::numbers("Pearson")];
     let both = order.len() > 2 * DRUGS;
     let best = if both { DRUGS } else { order.len() };
@@ -154,7 +155,7 @@ fn pairs(html: &mut Html, context: &Context<'_>) {
     let Some(largest) = pairs.first().map(|pair| size(&pair.1)).filter(|largest| *largest > 0.0) else {
         return;
     };
-    html.raw("<section><h3>Mechanisms that matter most</h3>");
+    html.raw("<section><h3>Most important mechanisms</h3>");
     let columns = [
         table::words("drug"),
         table::words("mechanism"),
@@ -175,7 +176,7 @@ fn pairs(html: &mut Html, context: &Context<'_>) {
     html.raw("<p class=note><a href=#mechanisms>All mechanisms</a>, <a href=#map>heat map</a></p></section>");
 }
 
-/// What the report holds.
+/// The contents of the report.
 fn contents(html: &mut Html, context: &Context<'_>) {
     let report = context.report;
     let parts = [
@@ -186,7 +187,7 @@ fn contents(html: &mut Html, context: &Context<'_>) {
     if parts.iter().all(|(_, number, _)| *number == 0) {
         return;
     }
-    html.raw("<p class=note>A page each for");
+    html.raw("<p class=note>One page for each of");
     for (position, (hash, number, what)) in parts.into_iter().filter(|(_, number, _)| *number > 0).enumerate()
     {
         html.raw(if position > 0 { ", " } else { " " })

@@ -1,5 +1,5 @@
-//! Delimited text that is read part by part, so that memory does not grow with the file. The whole is looked at first; then its parts can be read, as often
-//! as is needed, each as a table.
+//! Reads delimited text in parts, so that memory does not grow with the file. A first pass surveys the whole file. Then
+//! each part can be read as a table, as often as needed.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -25,11 +25,10 @@ pub(crate) struct TextParts {
 }
 
 impl TextParts {
-    /// Looks at a whole file. None of a file that is not to be read part by part: in another encoding than UTF-8, or with quotation marks
-    /// that do not come in pairs.
+    /// Surveys a whole file. `None` for a file that cannot be read in parts: an encoding other than UTF-8, or unpaired quotation marks.
     ///
     /// # Errors
-    /// If the file cannot be read, has no row, or one of another width than the others.
+    /// If the file cannot be read, has no row, or has rows of different widths.
     pub fn survey(
         path: &Path,
         packing: Packing,
@@ -58,7 +57,8 @@ impl TextParts {
         let mut text = Some(first);
         while let Some(own) = text {
             let parsed = match position.parse(label, &head, &own, &survey.numeric) {
-                // Whether quotation marks enclose fields shows at the end of the file, which the table as a whole has.
+                // Only the end of the file shows whether quotation marks enclose fields, so the table is read as a
+                // whole.
                 Err(_) if reader.quotes > 0 => return Ok(None),
                 parsed => parsed?,
             };
@@ -113,7 +113,7 @@ impl PartReader for TextParts {
 
 /// Where the next part begins.
 struct Position {
-    /// Records that stand before the rows of the next part, and bytes of it that are passed over.
+    /// The number of records before the rows of the next part, and the number of its bytes to skip.
     before: usize,
     skipped: usize,
     first_row: usize,
@@ -135,16 +135,16 @@ impl Position {
     }
 }
 
-/// What a text is packed in.
+/// How a text is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packing {
-    /// Nothing.
+    /// Not compressed.
     Plain,
     /// Gzip.
     Gzip,
 }
 
-/// A file of text, packed or not.
+/// A text file, compressed or not.
 struct Source {
     path: PathBuf,
     label: String,
@@ -155,7 +155,7 @@ struct Source {
 }
 
 impl Source {
-    /// None of what is not a file.
+    /// `None` if the path is not a file.
     fn of(path: &Path, packing: Packing, part: PartSize) -> Option<Self> {
         let about = std::fs::metadata(path).ok().filter(|about| about.is_file())?;
         let label = path.display().to_string();
@@ -189,17 +189,17 @@ fn unreadable(label: &str, error: io::Error) -> Error {
     Error::data(format!("{label}: cannot be read: {error}")).because(error)
 }
 
-/// Where in a field a byte is.
+/// The position of a byte within a field.
 #[derive(Clone, Copy)]
 enum Field {
     Begins,
     Plain,
     Enclosed,
-    /// Behind a mark that ends what is enclosed, or is the first of two.
+    /// After a quotation mark that closes the field or is the first of a doubled pair.
     MayEnd,
 }
 
-/// Reads parts that end where a record ends.
+/// Reads parts that end at the end of a record.
 struct Reader {
     inner: Box<dyn Read>,
     label: String,
@@ -209,20 +209,20 @@ struct Reader {
     ended: bool,
     /// Whether quotation marks enclose ends of lines.
     quoting: bool,
-    /// What stands between fields; several as long as that is not known.
+    /// The separator of fields; several candidates until it is known.
     separators: Vec<u8>,
-    /// Whether all of it was text in UTF-8 whose records can be told apart. Where it was not, there is no further part.
+    /// Whether all bytes so far were UTF-8 text with recognisable records. If not, reading stops.
     is_text: bool,
-    /// Bytes that were read.
+    /// The number of bytes read.
     read: u64,
-    /// Quotation marks in the parts that were given out.
+    /// The number of quotation marks in the returned parts.
     quotes: usize,
 }
 
 impl Reader {
-    /// The first part says what the text is, and is at least so long, however short the others are.
+    /// The minimum length of the first part, which decides the format, however short the other parts are.
     const BEGINNING: usize = 1 << 12;
-    /// A record is hardly as long: a quotation mark was not closed.
+    /// The longest plausible record. A longer record means an unclosed quotation mark.
     const LONGEST_RECORD: usize = 1 << 26;
 
     fn format(&mut self, head: &Head) {
@@ -230,7 +230,7 @@ impl Reader {
         self.separators = vec![head.format.separator];
     }
 
-    /// The next part; none at the end.
+    /// The next part; `None` at the end.
     fn next_part(&mut self) -> Result<Option<String>> {
         let begins = self.read == 0;
         let part = self.part.bytes();
@@ -281,12 +281,13 @@ impl Reader {
         Ok(())
     }
 
-    /// Where the last complete record in the buffer ends: at the end of a line that no quotation marks enclose.
+    /// The end of the last complete record in the buffer: the end of a line outside quotation marks.
     fn last_end(&self) -> Option<usize> {
         if !self.quoting || !self.buffer.contains(&b'"') {
             return self.buffer.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
         }
-        // As the parser sees it: a mark encloses only at the beginning of a field, and two of them inside are one.
+        // The parser's rules: a quotation mark opens only at the beginning of a field, and a doubled mark inside is one
+        // character.
         let (mut state, mut last) = (Field::Begins, None);
         for (at, byte) in self.buffer.iter().enumerate() {
             state = match (state, byte) {
