@@ -401,12 +401,12 @@ fn joined(
     sets.extend(parts.iter().map(|(_, part)| named(part)));
     let other = parts.first().map_or(IdKind::Name, |(_, part)| kind_of(&part.identified));
     Err(Error::data(format!(
-        "no cell line with a response is in every {} file: of cell lines, {}",
+        "no cell line with a response is in every {} file: {}",
         required_labels(parts, required),
         sets.join("; ")
     ))
     .help(format!(
-        "check that the files have the same cell lines; or {}",
+        "check that the files contain the same cell lines; or {}",
         linking_annotation(kind_of(&responses.identified), other)
     )))
 }
@@ -479,7 +479,7 @@ fn note_left_out(
 ) {
     let without: Vec<String> = measured.difference(kept).cloned().collect();
     if !without.is_empty() {
-        left_out.push(LeftOut::new("cell lines", &format!("they have responses but no {labels}"), &without));
+        left_out.push(LeftOut::new("cell lines", &format!("responses but no {labels}"), &without));
     }
 }
 

@@ -193,12 +193,8 @@ pub(crate) fn tables_of_archive(members: &[String]) -> Vec<&str> {
 pub(crate) fn unzip(label: &str, bytes: &[u8], wanted: Option<&str>) -> Result<(String, Vec<u8>)> {
     let members = members(label, bytes)?;
     let tables = tables_of_archive(&members);
-    let choose = || {
-        format!(
-            "choose a table: sheet = {:?} (`--sheet`)",
-            tables.first().copied().unwrap_or("NAME")
-        )
-    };
+    let choose =
+        || format!("choose a table: sheet = {:?} (`--sheet`)", tables.first().copied().unwrap_or("NAME"));
     let named = |name: &str| {
         let same = |member: &&str| **member == *name || member.rsplit('/').next() == Some(name);
         members.iter().map(String::as_str).find(same)
