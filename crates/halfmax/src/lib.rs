@@ -13,11 +13,14 @@
 //! | train, store and read a model | [`train`], [`TrainedModel`] |
 //! | score cell lines, drugs and combinations | [`ScoreRequest`] |
 //! | explain a model | [`explain`] |
+//! | fit dose–response curves | [`dose::CurvesRequest`] |
+//! | score the synergy of dose matrices | [`dose::synergy::SynergyRequest`] |
 
 #![warn(missing_docs)]
 
 mod bundle;
 mod config;
+pub mod dose;
 mod evaluate;
 pub mod explain;
 mod families;
@@ -36,7 +39,6 @@ pub use halfmax_baselines as baselines;
 pub use halfmax_boost as boost;
 pub use halfmax_core as core;
 pub use halfmax_data as data;
-pub use halfmax_dose as dose;
 pub use halfmax_eval as eval;
 pub use halfmax_kernel as kernel;
 pub use halfmax_mechanisms as mechanisms;
