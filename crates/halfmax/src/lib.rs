@@ -7,6 +7,7 @@
 //!
 //! | to | see |
 //! |---|---|
+//! | write a configuration for some files | [`DraftConfig`] |
 //! | read a configuration | [`Config`] |
 //! | load and split its data | [`PreparedScreen`] |
 //! | compare models | [`cross_validate`] |
@@ -21,9 +22,11 @@
 mod bundle;
 mod config;
 pub mod dose;
+mod draft;
 mod evaluate;
 pub mod explain;
 mod families;
+pub mod highlights;
 pub mod memory;
 mod provenance;
 pub mod reference;
@@ -32,6 +35,7 @@ mod run;
 mod score;
 mod screen;
 mod sensitive;
+mod simulated;
 mod suggest;
 mod train;
 
@@ -49,6 +53,7 @@ pub use halfmax_core::{Error, ErrorKind, Result};
 
 pub use bundle::{ModelFacts, TrainedModel};
 pub use config::Config;
+pub use draft::{DraftConfig, TakenFile};
 pub use evaluate::{
     MetricsFile, ceiling, cross_validate, evaluate_into, evaluated_models, write_evaluation,
     write_evaluation_report, write_training,
@@ -61,6 +66,7 @@ pub use run::{Checkpoints, RunState, Trials, keep};
 pub use score::{ScoreRequest, Scored, Shard, WrittenScores};
 pub use screen::PreparedScreen;
 pub use sensitive::{Remedy, sensitive_end};
+pub use simulated::write_simulated_combinations;
 pub use suggest::{nearest, unreadable};
 pub use train::{Training, TrainingSummary, train, train_into, write_training_report};
 

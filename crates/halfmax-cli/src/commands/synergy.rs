@@ -111,7 +111,9 @@ struct Written<'a> {
 /// `halfmax synergy`.
 pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Result<()> {
     let (request, outputs) = (args.request(global)?, args.outputs());
-    request.check_outputs(&outputs)?;
+    request.check()?;
+    let with_flag = |error: Error| error.help("name a file for them: --summary blocks.csv");
+    request.check_outputs(&outputs).map_err(with_flag)?;
     global.may_write_all(
         &[
             ("--out", Some(&args.out)),

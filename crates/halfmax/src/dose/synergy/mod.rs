@@ -235,7 +235,7 @@ impl SynergyRequest {
         self.check()?;
         match self.fits.of_whole_blocks().filter(|_| outputs.blocks.is_none()) {
             Some(fit) => Err(Error::config(format!("fits {}: its results are of whole blocks", fit.name()))
-                .help("name a file for the table of blocks (summary), too")),
+                .help("name a file for the table of blocks, too")),
             None => Ok(()),
         }
     }
@@ -270,7 +270,7 @@ impl SynergyRequest {
         tally.refuse_if_all(path, all)?;
         let where_listed = match &into.blocks {
             Some(_) => "columns flags, flags_a, flags_b",
-            None => "the table of blocks lists them",
+            None => "see them in the table of blocks",
         };
         let cells = into.cells.finish(&files)?.unwrap_or_default();
         let table = into.blocks.map(|blocks| blocks.finish(&files)).transpose()?.flatten();
