@@ -228,7 +228,7 @@ fn experiments_tops_and_divisions_on_request() {
     assert_eq!(rows["A375/Inert"]["model"], "constant");
     let (rows, _) = curves(&text, &["--divisions", "2"]);
     assert!(number(&rows["A375/Strong"], "gr50_um") > 0.0);
-    says(&refused(&text, 2, &["--divisions", "-1"]), &["--divisions = -1", "above 0"]);
+    says(&refused(&text, 2, &["--divisions", "-1"]), &["divisions = -1", "above 0"]);
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn columns_of_units_and_divisions_are_used() {
     assert!(!said.contains("taken as µM"), "{said}");
     let header = "cell_line,drug,experiment,dose,viability";
     let (_, said) = curves(&table(header, 1.0, |v| v), &[]);
-    says(&said, &["nothing says what unit the doses are in: taken as µM", "--dose-unit"]);
+    says(&said, &["nothing says what unit the doses are in: taken as µM", "dose_unit"]);
     // Every other row in nM.
     let mut mixed = String::from("cell_line,drug,experiment,dose,viability,dose_unit,divisions\n");
     for (at, line) in table(header, 1.0, |v| v).lines().skip(1).enumerate() {
@@ -374,7 +374,7 @@ fn doses_of_effects_and_scores_have_columns() {
     assert!(strong["ic99.9_um"].is_null() && strong["ic99.9_position"] != "within", "{strong}");
     assert!((number(strong, "aac") + number(strong, "auc") - 1.0).abs() < 0.02);
     assert!(number(strong, "dss1") > number(strong, "dss2") && number(&rows["A375/Inert"], "dss3") < 0.5);
-    says(&refused(&table, 2, &["--grx", "30"]), &["--grx", "--divisions"]);
+    says(&refused(&table, 2, &["--grx", "30"]), &["grx = 30", "divisions"]);
     says(&refused(&table, 2, &["--icx", "50"]), &["--icx", "always written"]);
     says(&refused(&table, 2, &["--ecx", "120"]), &["ecx", "below 100"]);
 }

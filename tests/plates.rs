@@ -131,7 +131,7 @@ fn the_quality_of_each_plate_is_written() {
             "2 plates: Z' is",
             "1 of 2 plates fail: bad, L1 (Z' 0.17",
             "control CV",
-            "--drop-failed-plates leaves them out",
+            "drop_failed_plates leaves them out",
         ],
     );
     assert_eq!(ran.curves.len(), 2, "nothing is dropped without request");
@@ -144,14 +144,14 @@ fn plates_that_fail_are_left_out_on_request() {
     let all = done(&[("raw.csv", &text)], &[]);
     let some = done(&[("raw.csv", &text)], &["--drop-failed-plates"]);
     assert_eq!((&all.curves[0]["readings"], &some.curves[0]["readings"]), (&18.into(), &9.into()));
-    says(&some.said, &["of 1 plate that fail left out (--drop-failed-plates)"]);
+    says(&some.said, &["of 1 plate that fail left out (drop_failed_plates)"]);
     let loose = done(
         &[("raw.csv", &text)],
         &["--drop-failed-plates", "--min-z-prime", "-9", "--max-control-cv", "0.9"],
     );
     assert_eq!(loose.curves[0]["readings"], 18);
     let bad = format!("{HEADER}{}", plate("bad", [0.5, 1.5], &even));
-    says(&refused(&[("raw.csv", &bad)], &["--drop-failed-plates"]), &["every plate fails", "--min-z-prime"]);
+    says(&refused(&[("raw.csv", &bad)], &["--drop-failed-plates"]), &["every plate fails", "min_z_prime"]);
     let viabilities = "cell_line,drug,dose_um,viability\nL1,D,1,0.5\n";
     says(
         &refused(&[("raw.csv", viabilities)], &["--plates", "more.ndjson"]),
@@ -180,7 +180,7 @@ fn edge_and_drift_are_named_and_taken_out_on_request() {
         &asis.said,
         &[
             "the edge changes the signal of untreated wells on 3 plates: P1, L1 (edge -30 %",
-            "not taken out (--correct edge)",
+            "not taken out (correct edge)",
         ],
     );
     let corrected = done(&[("raw.csv", &text)], &["--correct", "edge,drift", "--plates", "more.ndjson"]);

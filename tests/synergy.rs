@@ -265,7 +265,7 @@ fn sham_combinations_and_doubtful_blocks_are_named() {
     says(
         &said,
         &[
-            "taken as µM; say it with --dose-unit",
+            "taken as µM; dose_unit names another",
             "1 block lacks the score of a model",
             "three doses",
             "loewe none",
@@ -386,7 +386,7 @@ fn fits_need_a_summary_and_say_what_they_lack() {
     let folder = folder(&musyc_table());
     let output = halfmax(folder.path(), &["synergy", "matrix.csv", "--out", "scores.csv", "--fits", "musyc"]);
     assert_eq!(output.status.code(), Some(2));
-    says(&String::from_utf8_lossy(&output.stderr), &["--fits musyc", "--summary"]);
+    says(&String::from_utf8_lossy(&output.stderr), &["fits musyc", "--summary"]);
     // Drug A is left with two doses alone.
     let kept = |row: &&str| !row.contains(",300,") && !row.contains(",30,0,");
     let few: String = table(0.0).lines().filter(kept).map(|row| format!("{row}\n")).collect();

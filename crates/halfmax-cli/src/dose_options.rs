@@ -1,49 +1,12 @@
-//! How curves and dose matrices are fitted: by flags, else as a file of options says, else by default.
+//! How curves are fitted: by flags, else as a file of options says, else by default.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use halfmax::unreadable;
+use halfmax::dose::{CurveParams, Curves, DoseOptions, Effect, HillPrior, ModelChoice, Outliers};
 use halfmax_core::{Error, Result};
-use halfmax_dose::synergy::SynergyParams;
-use halfmax_dose::{CurveParams, Curves, Effect, HillPrior, ModelChoice, Outliers};
-use serde::Deserialize;
 
 use crate::values::{CurvesValue, ModelValue, OutliersValue};
-
-/// What a file of options may hold.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DoseOptions {
-    /// The seed of what is drawn at random; that of `--seed` comes first.
-    pub seed: Option<u64>,
-    /// How curves are fitted.
-    pub curves: CurveParams,
-    /// How dose matrices are scored.
-    pub synergy: SynergyParams,
-}
-
-impl DoseOptions {
-    /// Reads a file of options; without one, the defaults.
-    ///
-    /// # Errors
-    /// If it cannot be read, or a key or a value is wrong: names the line.
-    pub fn read(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else { return Ok(Self::default()) };
-        let place = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| {
-            Error::config(format!("{place}: cannot be read: {error}"))
-                .because(error)
-                .help("give the path of a TOML file with tables [curves] and [synergy]")
-        })?;
-        let options: Self =
-            toml::from_str(&text).map_err(|error| unreadable(&error, Some(&text)).at(&place))?;
-        options.curves.clone().check().map_err(|error| error.at(format!("{place}: [curves]")))?;
-        options.synergy.clone().check().map_err(|error| error.at(format!("{place}: [synergy]")))?;
-        Ok(options)
-    }
-}
 
 /// How curves are fitted.
 #[derive(Args)]
@@ -102,7 +65,7 @@ impl CurveArgs {
     /// # Errors
     /// If the file of options is wrong, or an effect is named twice.
     pub fn params(&self) -> Result<CurveParams> {
-        let mut params = DoseOptions::read(self.options.as_deref())?.curves;
+        let mut params = self.options.as_ref().map(DoseOptions::read).transpose()?.unwrap_or_default().curves;
         let fixed_top = self.fixed_top.then_some(ModelChoice::AutoFixedTop);
         params.model = self.model.map(ModelChoice::from).or(fixed_top).unwrap_or(params.model);
         params.outliers = self.outliers.map_or(params.outliers, Outliers::from);
@@ -165,6 +128,8 @@ fn pair(text: &str) -> std::result::Result<[f64; 2], String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use clap::Parser;
 
     use super::*;
@@ -194,19 +159,5 @@ mod tests {
         assert_eq!(found.hill_prior, HillPrior::Given { median: 1.1, spread: 0.4 });
         assert_eq!(params(&[]).unwrap(), CurveParams::default());
         assert_eq!(params(&["--fixed-top"]).unwrap().model, ModelChoice::AutoFixedTop);
-    }
-
-    #[test]
-    fn a_wrong_file_is_refused_with_its_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("dose.toml");
-        let refused = |text: &str| {
-            fs::write(&path, text).unwrap();
-            params(&["--options", path.to_str().unwrap()]).unwrap_err().to_string()
-        };
-        assert!(refused("[curves]\nhil = [1, 2]\n").contains("line 2: unknown field `hil`"));
-        assert!(refused("[curves]\nconfidence = 95\n").contains("[curves]: confidence = 95"));
-        assert!(refused("[synergy]\nbootstrap = 3\n").contains("[synergy]: bootstrap = 3"));
-        assert!(params(&["--options", "none.toml"]).unwrap_err().to_string().contains("none.toml"));
     }
 }

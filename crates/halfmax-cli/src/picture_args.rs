@@ -3,12 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use halfmax::dose::PictureOutputs;
 use halfmax_core::{Error, Result};
-use halfmax_data::{OutputSet, counted};
 
 use crate::Global;
-use crate::terminal::Terminal;
-use halfmax::report::SvgFolder;
 
 /// Where pictures are written.
 #[derive(Args)]
@@ -40,18 +38,8 @@ impl PictureArgs {
         self.svg.as_ref().map_or(Ok(()), |folder| global.may_fill(folder))
     }
 
-    /// The folder of SVG files, which gets its name with the other files.
-    pub fn folder(&self, files: &OutputSet) -> Result<Option<SvgFolder>> {
-        self.svg.as_deref().map(|folder| SvgFolder::of(files, folder)).transpose()
-    }
-
-    /// Says what was written.
-    pub fn tell(&self, pictures: usize, terminal: Terminal) {
-        if let Some(folder) = &self.svg {
-            terminal.note(&format!("wrote {} to {}", counted(pictures, "SVG file"), folder.display()));
-        }
-        if let Some(html) = &self.html {
-            terminal.note(&format!("wrote {}", html.display()));
-        }
+    /// Where pictures go.
+    pub fn outputs(&self) -> PictureOutputs {
+        PictureOutputs { html: self.html.clone(), svg: self.svg.clone() }
     }
 }

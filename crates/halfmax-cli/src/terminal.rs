@@ -59,6 +59,12 @@ fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(harmless)
 }
 
+/// Writes a line on standard output.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", harmless(text)).map_err(Error::standard_output)
+}
+
 /// Where output goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
@@ -77,10 +83,25 @@ impl Terminal {
         self.json
     }
 
-    /// Prints a result: text for a person, or a JSON object with its `event`.
+    /// Prints a result: text for a person, or a JSON object with its `event`. The piece of work that led to it is over.
     pub fn result(self, event: &str, value: &impl Serialize, text: &str) -> Result<()> {
+        let line = self.line(event, value, text)?;
+        end_phase();
+        print(&line)
+    }
+
+    /// As [`Self::result`], while the piece of work goes on: above its progress bar.
+    pub fn result_meanwhile(self, event: &str, value: &impl Serialize, text: &str) -> Result<()> {
+        let line = self.line(event, value, text)?;
+        match &*phase() {
+            Some(bar) => bar.bar.suspend(|| print(&line)),
+            None => print(&line),
+        }
+    }
+
+    fn line(self, event: &str, value: &impl Serialize, text: &str) -> Result<String> {
         if !self.json {
-            return self.print(text);
+            return Ok(text.to_owned());
         }
         let mut object = serde_json::Map::new();
         object.insert("event".into(), event.into());
@@ -93,13 +114,7 @@ impl Terminal {
                 return Err(Error::failed(format!("{event} cannot be written as JSON")).because(error));
             }
         }
-        self.print(&serde_json::Value::Object(object).to_string())
-    }
-
-    fn print(self, text: &str) -> Result<()> {
-        *phase() = None;
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", harmless(text)).map_err(Error::standard_output)
+        Ok(serde_json::Value::Object(object).to_string())
     }
 
     /// Says what is going on, on standard error, above the progress bar if there is one.

@@ -1,165 +1,100 @@
 //! The values that flags take, as the command line spells them.
 
 use clap::ValueEnum;
+use halfmax::dose::synergy::{Baseline, BlockFit, Cooperativity, CurvePrior, MaximalEffect, SynergyModel};
+use halfmax::dose::{Curves, ModelChoice, Outliers, PositionEffectKind, Times};
 use halfmax_core::End;
 use halfmax_data::ReadingUnit;
-use halfmax_dose::synergy::{Baseline, Cooperativity, MaximalEffect, SynergyModel};
-use halfmax_dose::{Curves, ModelChoice, Outliers};
 
-/// The end of a target at which cell lines are sensitive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EndValue {
-    Low,
-    High,
-}
-
-impl From<EndValue> for End {
-    fn from(value: EndValue) -> Self {
-        match value {
-            EndValue::Low => Self::Low,
-            EndValue::High => Self::High,
+/// The values of a flag, each with what it is in the library.
+macro_rules! flag_values {
+    ($($(#[$of_enum:meta])* $name:ident is $library:ty { $($(#[$of_value:meta])* $value:ident => $meaning:expr,)+ })+) => {$(
+        $(#[$of_enum])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+        pub enum $name {
+            $($(#[$of_value])* $value,)+
         }
-    }
-}
 
-/// Which scores are the best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OrderValue {
-    Highest,
-    Lowest,
-}
-
-impl From<OrderValue> for End {
-    fn from(value: OrderValue) -> Self {
-        match value {
-            OrderValue::Highest => Self::High,
-            OrderValue::Lowest => Self::Low,
+        impl From<$name> for $library {
+            fn from(value: $name) -> Self {
+                match value {
+                    $($name::$value => $meaning,)+
+                }
+            }
         }
-    }
+    )+};
 }
 
-/// What readings are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ReadingValue {
-    ViabilityPercent,
-    ViabilityFraction,
-    InhibitionPercent,
-    InhibitionFraction,
-}
+flag_values! {
+    /// The end of a target at which cell lines are sensitive.
+    EndValue is End { Low => Self::Low, High => Self::High, }
 
-impl From<ReadingValue> for ReadingUnit {
-    fn from(value: ReadingValue) -> Self {
-        let (inhibition, percent) = match value {
-            ReadingValue::ViabilityPercent => (false, true),
-            ReadingValue::ViabilityFraction => (false, false),
-            ReadingValue::InhibitionPercent => (true, true),
-            ReadingValue::InhibitionFraction => (true, false),
-        };
-        Self { inhibition, percent }
+    /// Which scores are the best.
+    OrderValue is End { Highest => Self::High, Lowest => Self::Low, }
+
+    /// What readings are.
+    ReadingValue is ReadingUnit {
+        ViabilityPercent => Self { inhibition: false, percent: true },
+        ViabilityFraction => Self { inhibition: false, percent: false },
+        InhibitionPercent => Self { inhibition: true, percent: true },
+        InhibitionFraction => Self { inhibition: true, percent: false },
     }
+
+    /// The curve that is fitted.
+    ModelValue is ModelChoice {
+        Auto => Self::Auto,
+        AutoFixedTop => Self::AutoFixedTop,
+        FourParameter => Self::FourParameter,
+        ThreeParameter => Self::ThreeParameter,
+    }
+
+    /// What becomes of outliers.
+    OutliersValue is Outliers { LeaveOut => Self::LeftOut, Keep => Self::Kept, }
+
+    /// Which shapes of curves are tried.
+    CurvesValue is Curves { Any => Self::Any, LogLogistic => Self::LogLogistic, }
+
+    /// What becomes of several times.
+    TimesValue is Times {
+        /// A curve for each time.
+        Each => Self::Each,
+        /// Curves of growth rates over all times.
+        Rate => Self::Rate,
+        /// Curves of growth rates between one time and the next.
+        Interval => Self::Interval,
+    }
+
+    /// Effects of the position on a plate.
+    PositionValue is PositionEffectKind { Edge => Self::Edge, Drift => Self::Drift, }
+
+    /// Reference models of synergy.
+    SynergyValue is SynergyModel {
+        Hsa => Self::Hsa,
+        Bliss => Self::Bliss,
+        Loewe => Self::Loewe,
+        Zip => Self::Zip,
+    }
+
+    /// Correction of the baseline.
+    BaselineValue is Baseline { None => Self::None, Part => Self::Part, All => Self::All, }
+
+    /// Whether curves are drawn to what all of a file have in common.
+    PriorValue is CurvePrior { Learnt => Self::Learnt, None => Self::None, }
+
+    /// Fits beside the scores of reference models.
+    FitValue is BlockFit { Musyc => Self::Musyc, Braid => Self::Braid, Ci => Self::Ci, Css => Self::Css, }
+
+    /// MuSyC's cooperativity.
+    GammaValue is Cooperativity { Fitted => Self::Fitted, One => Self::One, }
+
+    /// BRAID's maximal effect.
+    MaximumValue is MaximalEffect { Fitted => Self::Fitted, Stronger => Self::OfTheStronger, }
 }
 
 /// What is a curve of its own besides a drug in a cell line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CurveOf {
     Experiment,
-}
-
-/// The curve that is fitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ModelValue {
-    Auto,
-    AutoFixedTop,
-    FourParameter,
-    ThreeParameter,
-}
-
-impl From<ModelValue> for ModelChoice {
-    fn from(value: ModelValue) -> Self {
-        match value {
-            ModelValue::Auto => Self::Auto,
-            ModelValue::AutoFixedTop => Self::AutoFixedTop,
-            ModelValue::FourParameter => Self::FourParameter,
-            ModelValue::ThreeParameter => Self::ThreeParameter,
-        }
-    }
-}
-
-/// What becomes of outliers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OutliersValue {
-    LeaveOut,
-    Keep,
-}
-
-impl From<OutliersValue> for Outliers {
-    fn from(value: OutliersValue) -> Self {
-        match value {
-            OutliersValue::LeaveOut => Self::LeftOut,
-            OutliersValue::Keep => Self::Kept,
-        }
-    }
-}
-
-/// Which shapes of curves are tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CurvesValue {
-    Any,
-    LogLogistic,
-}
-
-impl From<CurvesValue> for Curves {
-    fn from(value: CurvesValue) -> Self {
-        match value {
-            CurvesValue::Any => Self::Any,
-            CurvesValue::LogLogistic => Self::LogLogistic,
-        }
-    }
-}
-
-/// Reference models of synergy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SynergyValue {
-    Hsa,
-    Bliss,
-    Loewe,
-    Zip,
-}
-
-impl From<SynergyValue> for SynergyModel {
-    fn from(value: SynergyValue) -> Self {
-        match value {
-            SynergyValue::Hsa => Self::Hsa,
-            SynergyValue::Bliss => Self::Bliss,
-            SynergyValue::Loewe => Self::Loewe,
-            SynergyValue::Zip => Self::Zip,
-        }
-    }
-}
-
-/// Correction of the baseline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum BaselineValue {
-    None,
-    Part,
-    All,
-}
-
-impl From<BaselineValue> for Baseline {
-    fn from(value: BaselineValue) -> Self {
-        match value {
-            BaselineValue::None => Self::None,
-            BaselineValue::Part => Self::Part,
-            BaselineValue::All => Self::All,
-        }
-    }
-}
-
-/// Whether curves are drawn to what all of a file have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PriorValue {
-    Learnt,
-    None,
 }
 
 /// How the readings of a dose matrix stand.
@@ -169,61 +104,8 @@ pub enum LayoutValue {
     Grid,
 }
 
-/// Fits beside the scores of reference models.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FitValue {
-    Musyc,
-    Braid,
-    Ci,
-    Css,
-}
-
-/// MuSyC's cooperativity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum GammaValue {
-    Fitted,
-    One,
-}
-
-impl From<GammaValue> for Cooperativity {
-    fn from(value: GammaValue) -> Self {
-        match value {
-            GammaValue::Fitted => Self::Fitted,
-            GammaValue::One => Self::One,
-        }
-    }
-}
-
-/// BRAID's maximal effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MaximumValue {
-    Fitted,
-    Stronger,
-}
-
-impl From<MaximumValue> for MaximalEffect {
-    fn from(value: MaximumValue) -> Self {
-        match value {
-            MaximumValue::Fitted => Self::Fitted,
-            MaximumValue::Stronger => Self::OfTheStronger,
-        }
-    }
-}
-
-/// Effects of the position on a plate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PositionValue {
-    Edge,
-    Drift,
-}
-
 /// Formats that models are written in for other programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
     Lightgbm,
-}
-
-/// As the command line spells a value.
-pub fn spelt(value: impl ValueEnum) -> String {
-    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }

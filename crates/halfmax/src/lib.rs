@@ -7,20 +7,26 @@
 //!
 //! | to | see |
 //! |---|---|
+//! | write a configuration for some files | [`DraftConfig`] |
 //! | read a configuration | [`Config`] |
 //! | load and split its data | [`PreparedScreen`] |
 //! | compare models | [`cross_validate`] |
 //! | train, store and read a model | [`train`], [`TrainedModel`] |
 //! | score cell lines, drugs and combinations | [`ScoreRequest`] |
 //! | explain a model | [`explain`] |
+//! | fit dose–response curves | [`dose::CurvesRequest`] |
+//! | score the synergy of dose matrices | [`dose::synergy::SynergyRequest`] |
 
 #![warn(missing_docs)]
 
 mod bundle;
 mod config;
+pub mod dose;
+mod draft;
 mod evaluate;
 pub mod explain;
 mod families;
+pub mod highlights;
 pub mod memory;
 mod provenance;
 pub mod reference;
@@ -29,6 +35,7 @@ mod run;
 mod score;
 mod screen;
 mod sensitive;
+mod simulated;
 mod suggest;
 mod train;
 
@@ -36,7 +43,6 @@ pub use halfmax_baselines as baselines;
 pub use halfmax_boost as boost;
 pub use halfmax_core as core;
 pub use halfmax_data as data;
-pub use halfmax_dose as dose;
 pub use halfmax_eval as eval;
 pub use halfmax_kernel as kernel;
 pub use halfmax_mechanisms as mechanisms;
@@ -47,6 +53,7 @@ pub use halfmax_core::{Error, ErrorKind, Result};
 
 pub use bundle::{ModelFacts, TrainedModel};
 pub use config::Config;
+pub use draft::{DraftConfig, TakenFile};
 pub use evaluate::{Evaluated, MetricsFile, cross_validate, evaluate_into, evaluated_models};
 pub use families::{
     FAMILIES, Family, FamilyKind, ModelSpec, NamedMember, Renamed, Trial, families, family_named, fitted,
@@ -56,6 +63,7 @@ pub use run::{Checkpoints, RunState, Trials, keep, write_training};
 pub use score::{ScoreRequest, Scored, Shard, WrittenScores};
 pub use screen::PreparedScreen;
 pub use sensitive::{Remedy, sensitive_end};
+pub use simulated::write_simulated_combinations;
 pub use suggest::unreadable;
 pub use train::{Training, TrainingSummary, train, train_into, write_training_report};
 

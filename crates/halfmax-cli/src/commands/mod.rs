@@ -1,9 +1,7 @@
 //! The commands, one module each.
 
 pub mod clean;
-pub mod compare_curves;
 pub mod config;
-pub mod curve_columns;
 pub mod data;
 pub mod demo;
 pub mod evaluate;

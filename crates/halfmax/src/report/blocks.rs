@@ -9,9 +9,9 @@ use halfmax_core::{Result, Seed};
 use halfmax_data::{Matrices, OutputSet, counted};
 use halfmax_dose::synergy::{BlockScores, ModelScores, MultiMatrix, SynergyModel};
 use halfmax_report::{
-    Card, DoseCurvePoint, DosePicture, DoseReading, Finding, Gallery, GalleryOrder, MatrixPicture, Measure,
-    Picture, QualityChapter, QualityPart, QualityReport, QualityTable, TableColumn, TableValue, Tally,
-    matrix_svg, panels_svg, render_quality,
+    Card, DoseCurvePoint, DosePicture, DoseReading, Finding, Gallery, GalleryOrder, MatrixPicture, Picture,
+    QualityChapter, QualityPart, QualityReport, QualityTable, TableColumn, TableValue, Tally, matrix_svg,
+    panels_svg, render_quality,
 };
 use rayon::prelude::*;
 
@@ -19,6 +19,7 @@ use super::shown::{Shown, within_limit};
 use super::svg::SvgFolder;
 use super::thousands;
 use super::words::{digits, drug_letter};
+use crate::dose::synergy::ScoredBlock;
 use facts::{facts_of, flags, flags_of, signed};
 
 /// At most so many blocks are shown.
@@ -27,25 +28,6 @@ const MOST_SHOWN: usize = 600;
 const DOUBTFUL_OF: usize = 4;
 /// Points of a drug's curve that are drawn.
 const POINTS: usize = 33;
-
-/// A block with its matrix and scores.
-#[derive(Clone)]
-pub struct ScoredBlock {
-    /// What the file calls it.
-    pub id: String,
-    /// Its drugs, two or more.
-    pub drugs: Vec<String>,
-    /// Its cell line, where the file names it.
-    pub cell_line: Option<String>,
-    /// Whether it is of one drug with itself.
-    pub is_sham: bool,
-    /// Its readings.
-    pub matrix: MultiMatrix,
-    /// Its scores.
-    pub scores: BlockScores,
-    /// What else is listed of it.
-    pub more: Vec<Measure>,
-}
 
 /// Gathers what the page shows while blocks are scored part by part.
 pub struct BlockPage {

@@ -20,7 +20,7 @@ use halfmax_report::{Drug, Fact, Finding, InputFile, NoteSection, Report, glossa
 use crate::config::Config;
 use crate::provenance::Manifest;
 
-pub use blocks::{BlockPage, ScoredBlock, write_svgs as write_block_svgs};
+pub use blocks::{BlockPage, write_svgs as write_block_svgs};
 pub use curves::{CurvePage, PlateCards, write_svgs as write_curve_svgs};
 pub use learnt::{LearntFrom, learnt_in_words};
 pub use quality::{Looked, quality_html};

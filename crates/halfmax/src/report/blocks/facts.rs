@@ -89,7 +89,7 @@ pub fn facts_of(scored: &ScoredBlock) -> Vec<Measure> {
             });
         }
     }
-    facts.extend(scored.more.iter().cloned());
+    facts.extend(scored.measures());
     facts
 }
 
@@ -139,7 +139,8 @@ mod tests {
             cell_line: None,
             matrix: matrix.into(),
             scores,
-            more: Vec::new(),
+            fits: Default::default(),
+            pairs: Vec::new(),
         }
     }
 

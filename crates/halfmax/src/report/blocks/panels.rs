@@ -172,7 +172,8 @@ mod tests {
             is_sham: false,
             matrix,
             scores,
-            more: Vec::new(),
+            fits: Default::default(),
+            pairs: Vec::new(),
         }
     }
 

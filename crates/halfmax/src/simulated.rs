@@ -1,4 +1,4 @@
-//! Combinations for the demo. The embedded screen has none, so they are simulated, and called so wherever they appear.
+//! Simulated combinations of the drugs of a screen that has none, for demonstrations; they are called simulated wherever they appear.
 //!
 //! A drug alone has in each cell line the IC50 that GDSC measured, and the Hill slope 1. Two drugs act independently, but for
 //! what [`RULES`] say of their targets' pathways: in presence of the other the EC50 of each falls by so many powers of ten at
@@ -72,8 +72,18 @@ struct Combination {
     synergy: f64,
 }
 
-/// Simulates combinations of some drugs of a screen of ln IC50 and writes them as a table of responses.
-pub fn write(screen: &Screen, first: &[&str], seed: Seed, path: &std::path::Path) -> Result<()> {
+/// Simulates combinations of some drugs of a screen of ln IC50 in 30 of its cell lines, those named `first` among them, and writes them as a table of
+/// responses (`cell_line`, `drug_a`, `drug_b`, `simulated_synergy_bliss`). The screen needs the pathways of its drugs' targets and the expression of
+/// marker genes, as the embedded one has them.
+///
+/// # Errors
+/// If the screen lacks these, or the file cannot be written.
+pub fn write_simulated_combinations(
+    screen: &Screen,
+    first: &[&str],
+    seed: Seed,
+    path: &std::path::Path,
+) -> Result<()> {
     let ln_ic50 = Measured::of(screen);
     let drugs = ln_ic50.drugs(screen)?;
     let cells = ln_ic50.cells(screen, first, &drugs);

@@ -1,0 +1,28 @@
+//! Dose–response curves and the synergy of drug combinations: from readings to tables, pages and pictures.
+//!
+//! [`CurvesRequest`] fits curves to a table of readings, [`synergy::SynergyRequest`] scores its dose matrices. Both give their results in memory,
+//! or write them into files. What fits one curve or scores one matrix is of the crate `halfmax-dose`, which is here under the same names:
+//! [`CurveFitter`], [`synergy::SynergyScorer`].
+
+mod comparisons;
+mod curves;
+mod options;
+mod outputs;
+mod plates;
+mod rates;
+pub mod synergy;
+mod table;
+
+pub use halfmax_dose::*;
+
+pub use comparisons::{CompareColumn, CurvePair};
+pub use curves::{CurvesOutputs, CurvesRequest, CurvesSummary, FittedCurve, FittedCurves};
+pub use options::DoseOptions;
+pub use outputs::PictureOutputs;
+pub use plates::{PlateOptions, PlateSummary, PositionEffectKind};
+pub use rates::Times;
+pub use table::{ColumnValues, ResultTable};
+
+/// What is noted of a table where nothing says what unit the doses are in.
+const DOSE_UNIT_ASSUMED: &str =
+    "nothing says what unit the doses are in: taken as µM; dose_unit names another";

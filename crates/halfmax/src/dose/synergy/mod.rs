@@ -1,0 +1,377 @@
+//! The synergy of drug combinations: dose matrices of a table, scored against what is expected of drugs that do not interact.
+//!
+//! [`SynergyRequest`] reads, scores and writes whole tables. What scores one matrix is of the crate `halfmax-dose`, which is here under the same
+//! names: [`SynergyScorer`], [`DoseMatrix`].
+
+mod block;
+mod columns;
+mod fit_columns;
+mod fit_words;
+mod fits;
+mod pairs;
+mod scoring;
+mod summary;
+
+use std::path::{Path, PathBuf};
+
+use halfmax_core::{Error, Progress, Result, Seed, listed};
+use halfmax_data::{
+    Block, GridDoses, Matrices, MatrixOptions, OutputSet, RawTable, ReadingOptions, ReadingUnit, TableFile,
+    counted, join_single_agents, read_grid, read_matrices, read_readings, read_table,
+};
+use rayon::prelude::*;
+
+use super::outputs::PictureOutputs;
+use super::table::{ResultTable, TableSink};
+use crate::report::{BlockPage, LearntFrom, learnt_in_words};
+
+pub use halfmax_dose::synergy::*;
+
+pub use block::ScoredBlock;
+pub use fits::{BlockFit, BlockFits, FitOptions};
+pub use summary::{SynergySummary, UnscoredBlock};
+
+use block::BlockScorer;
+use columns::ScoreColumns;
+use scoring::{BlockScoring, ScoreDestination};
+
+/// How the readings of dose matrices stand.
+#[derive(Clone, Debug)]
+pub enum MatrixLayout {
+    /// One row per well.
+    List {
+        /// The two drugs of a table that does not name them.
+        drugs: Option<[String; 2]>,
+    },
+    /// One row per dose of the first drug, and one column per dose of the second.
+    Grid {
+        /// The drugs of the rows and of the columns.
+        drugs: [String; 2],
+        /// The doses, if they are not on the grid's edges.
+        doses: GridDoses,
+    },
+}
+
+impl Default for MatrixLayout {
+    fn default() -> Self {
+        Self::List { drugs: None }
+    }
+}
+
+/// Whether curves of drugs alone, and those of ZIP's rows and columns, are drawn to what all blocks of a table have in common.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CurvePrior {
+    /// To how Hill slopes, tops and errors are distributed; of fewer than twenty curves nothing is learnt.
+    #[default]
+    Learnt,
+    /// To nothing: plain least squares.
+    None,
+}
+
+/// Which dose matrices are scored, and how.
+///
+/// ```
+/// use halfmax::core::Silent;
+/// use halfmax::dose::synergy::{SynergyModel, SynergyParams, SynergyRequest};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("matrix.csv");
+/// let wells = "drug_a,drug_b,dose_a_um,dose_b_um,inhibition_percent\n\
+///              A,B,0,0,0\nA,B,1,0,30\nA,B,0,1,20\nA,B,1,1,60\n";
+/// std::fs::write(&path, wells)?;
+/// let params = SynergyParams { models: vec![SynergyModel::Bliss], ..SynergyParams::default() };
+/// let request = SynergyRequest { readings: path.into(), params, ..SynergyRequest::default() };
+/// let scored = request.score(&Silent)?;
+/// // 30 + 20 − 30 · 20 / 100 are expected of drugs that act independently.
+/// assert_eq!(scored.cells.numbers("synergy_bliss").map(|scores| scores[3]), Some(16.0));
+/// let [block] = scored.blocks.as_slice() else { panic!("one block") };
+/// assert_eq!(block.name(), "1 (A with B)");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct SynergyRequest {
+    /// The readings: columns of two or more drugs, their doses (0 where another is alone) and viabilities or inhibitions.
+    pub readings: TableFile,
+    /// How they stand.
+    pub layout: MatrixLayout,
+    /// What they are; found out without.
+    pub response: Option<ReadingUnit>,
+    /// The unit of all doses, in µM: 0.001 for nM. Found out without; [`halfmax_data::dose_factor`] knows the names of units.
+    pub dose_unit: Option<f64>,
+    /// A table of readings of drugs alone, joined by cell line and drug.
+    pub single_agents: Option<PathBuf>,
+    /// How matrices are scored.
+    pub params: SynergyParams,
+    /// Whether curves are drawn to what all blocks have in common.
+    pub hill_prior: CurvePrior,
+    /// What is fitted beside the scores.
+    pub fits: FitOptions,
+    /// The seed of the bootstrap. 1 by default.
+    pub seed: u64,
+}
+
+impl Default for SynergyRequest {
+    fn default() -> Self {
+        Self {
+            readings: TableFile::default(),
+            layout: MatrixLayout::default(),
+            response: None,
+            dose_unit: None,
+            single_agents: None,
+            params: SynergyParams::default(),
+            hill_prior: CurvePrior::default(),
+            fits: FitOptions::default(),
+            seed: 1,
+        }
+    }
+}
+
+/// Where the scores of dose matrices are written, all at once when everything is complete. Tables are .parquet, .csv or .ndjson.
+#[derive(Clone, Debug, Default)]
+pub struct SynergyOutputs {
+    /// One row per block and cell; `-` is standard output.
+    pub cells: PathBuf,
+    /// One row per block: the curves of the drugs alone, mean scores with intervals, and the doses with the highest.
+    pub blocks: Option<PathBuf>,
+    /// A page and pictures of the blocks.
+    pub pictures: PictureOutputs,
+}
+
+/// Scored dose matrices in memory.
+#[derive(Clone, Debug, Default)]
+pub struct ScoredMatrices {
+    /// The blocks that could be scored, those of two drugs first, in the order of the table.
+    pub blocks: Vec<ScoredBlock>,
+    /// One row per block and cell.
+    pub cells: ResultTable,
+    /// One row per block.
+    pub table: ResultTable,
+    /// The blocks in a few numbers.
+    pub summary: SynergySummary,
+}
+
+/// What takes every scored block, in the order of the table.
+pub type TakeBlock<'a> = dyn FnMut(ScoredBlock) -> Result<()> + 'a;
+
+/// Where the results of a request go.
+struct Destination<'a> {
+    cells: TableSink,
+    blocks: Option<TableSink>,
+    pictures: &'a PictureOutputs,
+    files: OutputSet,
+}
+
+impl SynergyRequest {
+    /// Scores the blocks, and gives them back in memory.
+    ///
+    /// # Errors
+    /// If something is out of its range, the readings cannot be read or are not clear, no block can be scored, or the user stopped it.
+    pub fn score(&self, progress: &dyn Progress) -> Result<ScoredMatrices> {
+        let to = Destination {
+            cells: TableSink::memory(),
+            blocks: Some(TableSink::memory()),
+            pictures: &PictureOutputs::default(),
+            // Of nothing: no file is written.
+            files: OutputSet::of(Path::new("-")),
+        };
+        let mut blocks = Vec::new();
+        let take = &mut |block| {
+            blocks.push(block);
+            Ok(())
+        };
+        let scored = self.run(to, take, progress)?;
+        Ok(ScoredMatrices { blocks, ..scored })
+    }
+
+    /// Scores the blocks, and writes the results into files, which must not exist. They are locked against other processes before anything is
+    /// computed.
+    ///
+    /// # Errors
+    /// As [`Self::write_held`], or if an output exists, or another process is writing it.
+    pub fn write(&self, outputs: &SynergyOutputs, progress: &dyn Progress) -> Result<SynergySummary> {
+        let files = [Some(outputs.cells.as_path()), outputs.blocks.as_deref()];
+        let _locks = outputs.pictures.lock(files.into_iter().flatten())?;
+        self.write_held(outputs, &mut |_| Ok(()), progress)
+    }
+
+    /// As [`Self::write`], for a caller that has checked the outputs and holds their locks: replaces what is there. Gives every scored block to
+    /// `take`, too, while others wait to be scored.
+    ///
+    /// # Errors
+    /// If something is out of its range, the readings cannot be read or are not clear, no block can be scored, an output cannot be written,
+    /// `take` fails, or the user stopped it.
+    pub fn write_held(
+        &self,
+        outputs: &SynergyOutputs,
+        take: &mut TakeBlock,
+        progress: &dyn Progress,
+    ) -> Result<SynergySummary> {
+        self.check_outputs(outputs)?;
+        // Before the readings are looked at: a wrong ending is an error at once.
+        let to = Destination {
+            cells: TableSink::create(&outputs.cells)?,
+            blocks: outputs.blocks.as_deref().map(TableSink::create).transpose()?,
+            pictures: &outputs.pictures,
+            files: OutputSet::of(&outputs.cells),
+        };
+        Ok(self.run(to, take, progress)?.summary)
+    }
+
+    /// Checks what needs no file.
+    ///
+    /// # Errors
+    /// If a number is out of its range.
+    pub fn check(&self) -> Result<()> {
+        self.params.clone().check().map(|_| ())
+    }
+
+    /// Checks what needs no file, and whether the outputs hold what is asked for.
+    ///
+    /// # Errors
+    /// As [`Self::check`], or if no file would hold the parameters of fits.
+    pub fn check_outputs(&self, outputs: &SynergyOutputs) -> Result<()> {
+        self.check()?;
+        match self.fits.of_whole_blocks().filter(|_| outputs.blocks.is_none()) {
+            Some(fit) => Err(Error::config(format!("fits {}: its results are of whole blocks", fit.name()))
+                .help("name a file for the table of blocks, too")),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads and scores; the blocks themselves go to `take`.
+    fn run(&self, to: Destination, take: &mut TakeBlock, progress: &dyn Progress) -> Result<ScoredMatrices> {
+        let scorer = self.params.clone().check()?;
+        let found = self.read(progress)?;
+        let scorer = self.learnt(scorer, &found, progress);
+        let path = &self.readings.file;
+        let note = self.fits.note_several(&found.many);
+        note.iter().for_each(|note| progress.note(&format!("{}: {note}", path.display())));
+        progress.phase("scoring");
+        let Destination { cells, blocks, pictures, files } = to;
+        let mut into = ScoreDestination {
+            cells,
+            blocks,
+            page: pictures.html.as_ref().map(|_| BlockPage::new(scorer.params().confidence)),
+            folder: pictures.folder(&files)?,
+            layout: None,
+            drawn: 0,
+        };
+        let models = scorer.params().models.iter().map(|model| model.name()).collect();
+        let scoring = BlockScoring {
+            found: &found,
+            columns: ScoreColumns { models, fits: &self.fits },
+            scorer: BlockScorer { scorer, fits: &self.fits, seed: Seed::new(self.seed) },
+            progress,
+        };
+        let mut tally = scoring.run(&mut into, take)?;
+        let all = found.blocks.len() + found.many.len();
+        tally.refuse_if_all(path, all)?;
+        let where_listed = match &into.blocks {
+            Some(_) => "columns flags, flags_a, flags_b",
+            None => "see them in the table of blocks",
+        };
+        let cells = into.cells.finish(&files)?.unwrap_or_default();
+        let table = into.blocks.map(|blocks| blocks.finish(&files)).transpose()?.flatten();
+        tally.note_missing(path, all, progress);
+        if let (Some(page), Some(html)) = (&mut into.page, &pictures.html) {
+            page.write((html, &files), path, &found, &tally.why_unscored())?;
+        }
+        files.finish()?;
+        pictures.note(into.drawn, progress);
+        tally.note_flags(path, where_listed, progress);
+        let summary = tally.summary(&found);
+        Ok(ScoredMatrices { blocks: Vec::new(), cells, table: table.unwrap_or_default(), summary })
+    }
+
+    /// The dose matrices of the table, with notes on what was taken for what, and what was left out.
+    fn read(&self, progress: &dyn Progress) -> Result<Matrices> {
+        let drugs = match &self.layout {
+            MatrixLayout::List { drugs } => drugs.clone(),
+            MatrixLayout::Grid { drugs, .. } => Some(drugs.clone()),
+        };
+        let options = MatrixOptions { unit: self.response, dose_factor: self.dose_unit, drugs };
+        let mut found = read_matrices(&self.list_of_wells()?, &options)?;
+        self.note_matrices(&found, progress);
+        if let Some(path) = &self.single_agents {
+            self.add_single_agents(path, &mut found, progress)?;
+        }
+        Ok(found)
+    }
+
+    /// The table of readings, one row per well.
+    fn list_of_wells(&self) -> Result<RawTable> {
+        let table = self.readings.options.read(&self.readings.file)?;
+        match &self.layout {
+            MatrixLayout::List { .. } => Ok(table),
+            MatrixLayout::Grid { doses, .. } => read_grid(&table, doses),
+        }
+    }
+
+    fn note_matrices(&self, found: &Matrices, progress: &dyn Progress) {
+        let place = self.readings.file.display();
+        let of_pairs: usize = found.blocks.iter().map(|block| block.readings.len()).sum();
+        let of_several: usize = found.many.iter().map(|block| block.readings.len()).sum();
+        progress.note(&format!(
+            "{place}: {} of {}, taken as {}",
+            counted(of_pairs + of_several, "reading"),
+            counted(found.blocks.len() + found.many.len(), "block"),
+            found.unit.name()
+        ));
+        found.notes.iter().for_each(|note| progress.note(&format!("{place}: {note}")));
+        if found.dose_unit_assumed {
+            progress.note(&format!("{place}: {}", super::DOSE_UNIT_ASSUMED));
+        }
+        if found.incomplete > 0 {
+            let rows = counted(found.incomplete, "row");
+            progress.note(&format!("{place}: without a reading, and left out: {rows}"));
+        }
+        let shams: Vec<&str> =
+            found.blocks.iter().filter(|block| block.is_sham()).map(|block| block.id.as_str()).collect();
+        if !shams.is_empty() {
+            progress.note(&format!(
+                "{place}: blocks of a drug with itself, scored like the others: {}",
+                listed(&shams, 5)
+            ));
+        }
+    }
+
+    /// Adds readings of drugs alone from another table to the blocks of the same cell line and drug.
+    fn add_single_agents(&self, path: &Path, found: &mut Matrices, progress: &dyn Progress) -> Result<()> {
+        let options = ReadingOptions { dose_factor: self.dose_unit, ..ReadingOptions::default() };
+        let (readings, about) = read_readings(read_table(path)?, &options)?;
+        let place = path.display();
+        progress.note(&format!(
+            "{place}: {} of drugs alone, of {}, taken as {}",
+            counted(about.readings, "reading"),
+            counted(about.curves, "curve"),
+            about.unit.name()
+        ));
+        about.notes.iter().for_each(|note| progress.note(&format!("{place}: {note}")));
+        if about.dose_unit_assumed {
+            progress.note(&format!("{place}: nothing says what unit the doses are in: taken as µM"));
+        }
+        let joined = join_single_agents(found, &readings)?;
+        let place = self.readings.file.display();
+        joined.notes().iter().for_each(|note| progress.note(&format!("{place}: {note}")));
+        Ok(())
+    }
+
+    /// A scorer that has learnt from the blocks where that is asked for, with a note on what.
+    fn learnt(&self, scorer: SynergyScorer, found: &Matrices, progress: &dyn Progress) -> SynergyScorer {
+        let scorer = match self.hill_prior {
+            CurvePrior::None => scorer,
+            CurvePrior::Learnt => scorer.learning_from(&sampled_matrices(&found.blocks)),
+        };
+        let note = learnt_in_words(&self.readings.file, LearntFrom::DrugsAlone, &scorer.learnt());
+        note.iter().for_each(|note| progress.note(note));
+        scorer
+    }
+}
+
+/// The matrices that are learnt from, of those that can be scored.
+fn sampled_matrices(blocks: &[Block]) -> Vec<DoseMatrix> {
+    let sample = SynergyScorer::learns_from(blocks.len());
+    sample.par_iter().filter_map(|at| DoseMatrix::new(&blocks[*at].readings).ok()).collect()
+}
