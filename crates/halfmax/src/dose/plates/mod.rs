@@ -171,23 +171,27 @@ pub(super) fn judge_plates(
     if corrected != Corrected::default() {
         plates.judge_again(&tables, &limits)?;
     }
-    let table = match to.table {
-        None => None,
-        Some(mut sink) => {
-            sink.add(plates.table())?;
-            sink.finish(to.files)?
-        }
-    };
+    let table = to.table.map(|sink| written(&plates, sink, to.files)).transpose()?.flatten();
     let asked = if wants_file { words::Asked::ForPlates } else { words::Asked::ForCurves };
     plates.notes(options, asked).iter().for_each(|note| progress.note(&format!("{label}: {note}")));
     if options.drop_failed_plates && plates.all_fail() {
-        return Err(Error::data(format!("{label}: every plate fails: none is left")).help(
-            "look at the table of plates for why; or set other limits (min_z_prime, max_control_cv); or keep plates that fail",
-        ));
+        return Err(none_left(&label));
     }
     let summary = Some(plates.summary(options));
     let rows = Box::new(MendedRows::new(tables, plates, options));
     Ok(JudgedRows { rows, summary, cards, table })
+}
+
+/// Writes one row per plate; a table that stays in memory is given back.
+fn written(plates: &Plates, mut sink: TableSink, files: &OutputSet) -> Result<Option<ResultTable>> {
+    sink.add(plates.table())?;
+    sink.finish(files)
+}
+
+fn none_left(label: &str) -> Error {
+    Error::data(format!("{label}: every plate fails: none is left")).help(
+        "look at the table of plates for why; or set other limits (min_z_prime, max_control_cv); or keep plates that fail",
+    )
 }
 
 fn no_controls(label: &str) -> Error {
