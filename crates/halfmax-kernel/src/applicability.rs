@@ -61,7 +61,7 @@ impl Applicability {
     }
 
     /// How close every entity of a table is to the training entities of a side, 0 to 1. A training entity has closeness
-    /// 1. An entity with less than half of its features known has closeness 0. So has a new entity if the model uses no
+    /// of 1. An entity with less than half of its features known has closeness 0. So has a new entity if the model uses no
     /// features of this side.
     ///
     /// # Errors
