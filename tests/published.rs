@@ -247,7 +247,7 @@ fn gdsc_fitted_as_text_and_as_a_workbook() {
             "TCGA_DESC as tissue",
             "MIN_CONC as lowest_dose",
             "MAX_CONC as highest_dose",
-            "taken to be in µM",
+            "assumed to be in µM",
             // SKCM is of no line that the list knows; the other unknown line has no label.
             "cell lines unknown to the lists, with the tissue of this table: 1 (QQDEMO1 as SKCM)",
             "4 targets, 4 a target pathway",
@@ -550,7 +550,7 @@ fn ctrp_in_four_tables_and_from_its_archive() {
     fs::write(folder.path().join("v20.meta.per_experiment.txt"), experiments).unwrap();
     inspect(&folder, "v20.meta.per_experiment.txt").has(&["unknown, 3 rows × 7 columns"]).lacks("expression");
     fs::remove_file(folder.path().join(CTRP[3])).unwrap();
-    refuse(&folder, &responses(CTRP[0], "")).has(&["master_cpd_id is not beside it", "meta.per_compound"]);
+    refuse(&folder, &responses(CTRP[0], "")).has(&["master_cpd_id is not in the same folder", "meta.per_compound"]);
 }
 
 #[test]
@@ -727,7 +727,7 @@ fn drevalpy_tables() {
     check(&folder, &responses("TOYv2.csv", &more)).has(&[
         "40 responses (LN_IC50_curvecurator)",
         "10 cell lines × 4 drugs",
-        "taken for ln IC50",
+        "read as ln IC50",
         "AUC_curvecurator",
     ]);
     // Fingerprints have a column for each drug, by the id that the responses have beside its name.
@@ -888,7 +888,7 @@ column = "AUC"
     check(&folder, &responses("lines_by_drugs.csv", truncating)).has(&[
         "rows kept by where = ",
         "a list of 11 mutations",
-        "in no chosen row, 0 for every gene: 3",
+        "without a chosen row, 0 for every gene: 3",
     ]);
 }
 

@@ -232,7 +232,7 @@ fn discordant_repeats_are_found() {
     screen.of(11, 3)[1].value += 6.0;
     let found = checked(&screen);
     assert!(found.contains("measurements of one pair: 1 of 217 pairs differ"), "{found}");
-    assert!(found.contains("the most MADEUP11 with invented 3"), "{found}");
+    assert!(found.contains("the largest is MADEUP11 with invented 3"), "{found}");
     let folder = screen.write();
     let facts = facts(folder.path(), &["data", "check", "screen.toml", "--json"]);
     let worst = &facts["responses"]["agreement"][0]["worst"][0];

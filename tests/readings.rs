@@ -434,7 +434,7 @@ fn a_third_drug_makes_blocks_of_three() {
             text += &matrix(&|a, b| format!("X,Y,Z,{a},{b},{third},{}\n", inhibition(a, b) + 30.0 * third));
         }
         let (rows, said) = done("synergy", &[("m.csv", &text)], &[]);
-        says(&said, &["1 block of their own; 3 pairs", "X with Y and Z"]);
+        says(&said, &["form 1 block; 3 pairs", "X with Y and Z"]);
         let of = |id: &str| rows.iter().filter(|row| row["block_id"] == id).cloned().collect::<Vec<_>>();
         // The pair where the third drug is absent is what it was without it.
         expects_hsa(&of("1"), "1");

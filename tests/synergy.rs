@@ -283,7 +283,7 @@ fn what_cannot_be_used_is_refused_with_its_place() {
         &refused(&with("A,B,A375,-30,10,nM,50"), 3, &[]),
         &["matrix.csv: column \"conc_a\", row 77: \"-30\"", "0 or more", "help:"],
     );
-    says(&refused(&with("A,B,A375,30,,nM,50"), 3, &[]), &["\"conc_b\", row 77: is empty", "help:"]);
+    says(&refused(&with("A,B,A375,30,,nM,50"), 3, &[]), &["\"conc_b\", row 77: empty, expected", "help:"]);
     says(&refused(&with("A,B,A375,30,10,mol,50"), 3, &[]), &["\"conc_unit\", row 77: \"mol\"", "nM"]);
     says(
         &refused(&with("A,B,A375,30,10,uM,50"), 3, &[]),

@@ -364,14 +364,14 @@ fn a_column_without_a_direction_takes_it_from_one_beside_it() {
     assert!(said.contains("high of AUC is taken") && said.contains("higher is more sensitive"), "{said}");
     let said = check(&[("AUC", &|ln| 0.5 + 0.04 * ln)], "column = \"AUC\"");
     assert!(
-        said.contains("taken for the area under the viability curve, so that low is sensitive"),
+        said.contains("is the area under the viability curve, so low is sensitive"),
         "{said}"
     );
     let said = check(&[("pIC50", &|ln| 6.0 + ln), ("IC50_uM", &f64::exp)], "column = \"pIC50\"");
     assert!(said.contains("has the wrong direction compared with column IC50_uM"), "{said}");
     let said = check(&[("LN_IC50", &|ln| ln), ("AUC", &|ln| 0.5 + 0.04 * ln), ("RMSE", &|_| 0.1)], "");
     assert!(
-        said.contains("response: LN_IC50, taken for ln IC50 (ln µM), lower is more sensitive; other columns that hold responses: AUC (target.column)"),
+        said.contains("response: LN_IC50, read as ln IC50 (ln µM), lower is more sensitive; other columns that hold responses: AUC (target.column)"),
         "{said}"
     );
 }
@@ -399,7 +399,7 @@ fn the_output_of_fit_curves_trains_by_its_ln_ic50() {
     let config = fs::read_to_string(folder.path().join("screen.toml")).unwrap();
     fs::write(folder.path().join("curves.toml"), config.replace("response.csv", "curves.csv")).unwrap();
     let said = succeeds(folder.path(), &["data", "check", "curves.toml"]);
-    assert!(said.contains("response: ln_ic50, taken for ln IC50 (ln µM)"), "{said}");
+    assert!(said.contains("response: ln_ic50, read as ln IC50 (ln µM)"), "{said}");
     let others =
         said.split("other columns that hold responses: ").nth(1).and_then(|rest| rest.lines().next());
     let others: Vec<&str> = others.unwrap_or_default().split(", ").collect();

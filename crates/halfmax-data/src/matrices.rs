@@ -941,11 +941,11 @@ mod tests {
     fn what_cannot_be_is_refused_with_its_place() {
         let rows = |rows: &str| format!("{HEADER}1,A,B,1,0,nM,nM,90\n{rows}\n");
         refused(&rows("1,A,B,-1,0,nM,nM,90"), &["m.csv: column \"conc_a\", row 3: \"-1\"", "0 or more"]);
-        refused(&rows("1,A,B,1,,nM,nM,90"), &["column \"conc_b\", row 3: is empty"]);
+        refused(&rows("1,A,B,1,,nM,nM,90"), &["column \"conc_b\", row 3: empty, expected"]);
         refused(&rows("1,A,B,1,1,nM,mol,90"), &["column \"conc_b_unit\", row 3: \"mol\"", "nM"]);
         refused(&rows("1,A,B,1,1,uM,nM,90"), &["column \"conc_a_unit\", row 3: \"uM\"", "row 2 of block 1"]);
         refused(&rows("1,A,C,1,1,nM,nM,90"), &["column \"drug_b\", row 3: \"C\"", "\"B\", as row 2"]);
-        refused(&rows("1,,B,1,1,nM,nM,90"), &["column \"drug_a\", row 3: is empty"]);
+        refused(&rows("1,,B,1,1,nM,nM,90"), &["column \"drug_a\", row 3: empty, expected"]);
         refused(&rows("1,A,B,1,1,nM,nM,9000"), &["column \"viability\", row 3: \"9000\"", "-900 to 200"]);
         refused("drug_a,drug_b,conc_a,viability\nA,B,1,90\n", &["no column of doses of the second drug"]);
         refused("drug_a,drug_b,conc_a,conc_b,response\nA,B,1,0,90\n", &["viability or inhibition"]);
