@@ -1,20 +1,21 @@
 //! Tables and scores as Parquet, CSV or NDJSON, by the file's ending.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
-use polars::error::PolarsError;
-use polars::io::parquet::write::{BatchedWriter, KeyValueMetadata};
-use polars::prelude::{
-    Column, CsvWriter, DataFrame, DataType, Field, NamedFrom, ParquetCompression, ParquetReader,
-    ParquetWriter, PlSmallStr, Schema, SerReader, SerWriter, Series,
-};
+use polars_arrow::array::ArrayRef;
+use polars_arrow::datatypes::ArrowSchema;
+use polars_error::PolarsError;
 use tempfile::NamedTempFile;
 
+use crate::csv_rows::{write_names, write_rows};
+use crate::open::mapped;
 use crate::output::{OutputSet, cannot_write, completed, named, temporary_file};
 use crate::parquet_out::ParquetOut;
+use crate::row_groups::{RowGroups, array_of, schema_of};
 
 /// One column of a table to write.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub enum OutputColumn<'a> {
     F64(&'a [f64]),
     /// Whole numbers.
     U32(&'a [u32]),
+    /// Small whole numbers.
+    I8(&'a [i8]),
 }
 
 impl OutputColumn<'_> {
@@ -37,40 +40,13 @@ impl OutputColumn<'_> {
             Self::F32(values) => values.len(),
             Self::F64(values) => values.len(),
             Self::U32(values) => values.len(),
+            Self::I8(values) => values.len(),
         }
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    fn data_type(&self) -> DataType {
-        match self {
-            Self::Text(_) => DataType::String,
-            Self::F32(_) => DataType::Float32,
-            Self::F64(_) => DataType::Float64,
-            Self::U32(_) => DataType::UInt32,
-        }
-    }
-
-    fn series(&self, name: &str) -> Column {
-        let name = PlSmallStr::from(name);
-        let series = match self {
-            Self::Text(values) => Series::new(name, *values),
-            Self::F32(values) => {
-                let values: Vec<Option<f32>> =
-                    values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect();
-                Series::new(name, values)
-            }
-            Self::F64(values) => {
-                let values: Vec<Option<f64>> =
-                    values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect();
-                Series::new(name, values)
-            }
-            Self::U32(values) => Series::new(name, *values),
-        };
-        series.into()
     }
 
     fn json(&self, row: usize) -> serde_json::Value {
@@ -82,6 +58,7 @@ impl OutputColumn<'_> {
             }
             Self::F64(values) => values[row].into(),
             Self::U32(values) => values[row].into(),
+            Self::I8(values) => values[row].into(),
         }
     }
 }
@@ -113,17 +90,17 @@ enum Target {
 
 /// A Parquet file whose columns are known.
 struct ParquetTarget {
-    writer: BatchedWriter<ParquetOut>,
+    groups: RowGroups<ParquetOut>,
     out: ParquetOut,
 }
 
 impl ParquetTarget {
-    fn write(&mut self, path: &Path, frame: &DataFrame) -> Result<()> {
-        self.writer.write_batch(frame).map_err(|error| self.failed(path, error))
+    fn write(&mut self, path: &Path, rows: usize, arrays: &[ArrayRef]) -> Result<()> {
+        self.groups.write(rows, arrays).map_err(|error| self.failed(path, error))
     }
 
     fn finish(mut self, path: &Path) -> Result<()> {
-        self.writer.finish().map_err(|error| self.failed(path, error))?;
+        self.groups.finish().map_err(|error| self.failed(path, error))?;
         self.out.flush().map_err(|error| cannot_write(path, error))
     }
 
@@ -182,6 +159,9 @@ impl TableWriter {
         let first = self.names.is_empty();
         let names: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
         if first {
+            if let Some(name) = twice(&names) {
+                return Err(Error::failed(format!("two columns {name:?}")));
+            }
             self.names = names;
         } else if self.names != names {
             return Err(Error::failed(format!("columns {names:?}, expected {:?}", self.names)));
@@ -205,16 +185,24 @@ impl TableWriter {
         };
         let path = &self.path;
         let behind = std::mem::replace(&mut self.appended, true);
-        let mut file = File::open(piece).map_err(unreadable)?;
+        let file = File::open(piece).map_err(unreadable)?;
         match &mut self.target {
             Target::Parquet { file: out, writer } => {
-                let frame = ParquetReader::new(file).finish().map_err(|error| failed(piece, error))?;
-                let writer = parquet_writer(path, out, writer, &self.notes, || (**frame.schema()).clone())?;
-                writer.write(path, &frame)?;
-                Ok(frame.height())
+                let label = piece.display().to_string();
+                let piece = mapped(&file).map_err(|error| failed(piece, error))?;
+                let writer = parquet_writer(path, out, writer, &self.notes, || piece.schema.clone())?;
+                let mut rows = 0;
+                for group in piece.each_group(&label) {
+                    let group = group?;
+                    rows += group.rows;
+                    let of_group = group.rows;
+                    let arrays = group.joined().map_err(|error| failed(path, error))?;
+                    writer.write(path, of_group, &arrays)?;
+                }
+                Ok(rows)
             }
             Target::Text(out) => {
-                let mut file = std::io::BufReader::with_capacity(1 << 20, &mut file);
+                let mut file = std::io::BufReader::with_capacity(1 << 20, file);
                 let quoting = self.format == Format::Csv;
                 if quoting && behind {
                     file.skip_until(b'\n').map_err(unreadable)?;
@@ -306,9 +294,10 @@ fn failed(path: &Path, error: PolarsError) -> Error {
     }
 }
 
-fn frame(path: &Path, columns: &[(&str, OutputColumn)], rows: usize) -> Result<DataFrame> {
-    let columns = columns.iter().map(|(name, column)| column.series(name)).collect();
-    DataFrame::new(rows, columns).map_err(|error| failed(path, error))
+/// The first name that another column has, too.
+fn twice(names: &[String]) -> Option<&str> {
+    let mut known = HashSet::new();
+    names.iter().map(String::as_str).find(|name| !known.insert(*name))
 }
 
 /// The writer of a Parquet file, which is made when the columns are known.
@@ -317,19 +306,14 @@ fn parquet_writer<'a>(
     file: &NamedTempFile,
     writer: &'a mut Option<Box<ParquetTarget>>,
     notes: &[(String, String)],
-    schema: impl FnOnce() -> Schema,
+    schema: impl FnOnce() -> ArrowSchema,
 ) -> Result<&'a mut ParquetTarget> {
     let made = match writer.take() {
         Some(made) => made,
         None => {
             let out = ParquetOut::new(file.reopen().map_err(|error| cannot_write(path, error))?);
-            let notes = (!notes.is_empty()).then(|| KeyValueMetadata::from_static(notes.to_vec()));
-            let writer = ParquetWriter::new(out.clone())
-                .with_compression(ParquetCompression::Zstd(None))
-                .with_key_value_metadata(notes)
-                .batched(&schema())
-                .map_err(|error| failed(path, error))?;
-            Box::new(ParquetTarget { writer, out })
+            let groups = RowGroups::new(out.clone(), schema(), notes).map_err(|error| failed(path, error))?;
+            Box::new(ParquetTarget { groups, out })
         }
     };
     Ok(writer.insert(made))
@@ -343,11 +327,10 @@ fn write_parquet(
     columns: &[(&str, OutputColumn)],
     rows: usize,
 ) -> Result<()> {
-    let fields =
-        || columns.iter().map(|(name, column)| Field::new(PlSmallStr::from(*name), column.data_type()));
-    let writer = parquet_writer(path, file, writer, notes, || fields().collect())?;
+    let writer = parquet_writer(path, file, writer, notes, || schema_of(columns))?;
     if rows > 0 {
-        writer.write(path, &frame(path, columns, rows)?)?;
+        let arrays: Vec<ArrayRef> = columns.iter().map(|(_, column)| array_of(column)).collect();
+        writer.write(path, rows, &arrays)?;
     }
     Ok(())
 }
@@ -359,10 +342,8 @@ fn write_csv(
     rows: usize,
     header: bool,
 ) -> Result<()> {
-    CsvWriter::new(out)
-        .include_header(header)
-        .finish(&mut frame(path, columns, rows)?)
-        .map_err(|error| failed(path, error))
+    let names = if header { write_names(out, columns.iter().map(|(name, _)| *name)) } else { Ok(()) };
+    names.and_then(|()| write_rows(out, columns, rows)).map_err(|error| cannot_write(path, error))
 }
 
 fn write_ndjson(

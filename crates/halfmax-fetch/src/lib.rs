@@ -12,6 +12,7 @@ mod fetch;
 mod lock;
 mod make;
 mod pip;
+mod texts;
 
 pub use checksum::Checksum;
 pub use content::content_digest;

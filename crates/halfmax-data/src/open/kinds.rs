@@ -1,6 +1,6 @@
 //! Which types of columns of Parquet and Arrow files hold numbers or texts. Others are not even unpacked.
 
-use polars::prelude::{ArrowDataType, ArrowTimeUnit};
+use polars_arrow::datatypes::{ArrowDataType, TimeUnit};
 
 /// The kind of file that a column is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) fn set_aside(kind: &ArrowDataType, source: Source) -> Option<String> 
         Kind::Binary | Kind::LargeBinary | Kind::BinaryView | Kind::FixedSizeBinary(_) => None,
         Kind::Date32 | Kind::Date64 | Kind::Timestamp(..) | Kind::Time64(_) => None,
         // polars 0.55 takes the milliseconds of such a Parquet column for seconds, and what is beyond a day for missing.
-        Kind::Time32(ArrowTimeUnit::Second) if source == Source::Parquet => {
+        Kind::Time32(TimeUnit::Second) if source == Source::Parquet => {
             Some("times of the day in seconds".into())
         }
         Kind::Time32(_) => None,

@@ -4,6 +4,8 @@
 //! with one table. Text is read whatever its encoding, line ends, separator and preamble; what was decided beyond the ordinary
 //! is a note of the table.
 
+mod array_values;
+mod arrays;
 mod arrow;
 mod columnar;
 mod container;
@@ -14,6 +16,7 @@ mod limit;
 mod ods;
 mod pages;
 mod parquet_parts;
+mod plain;
 mod prefixes;
 mod survey;
 mod text;
@@ -33,7 +36,8 @@ use crate::table::RawTable;
 pub(crate) use container::{Container, extract, members};
 pub use limit::{DEFAULT_UNPACK_LIMIT, parse_size, set_unpack_limit};
 pub(crate) use limit::{unpack_limit, unpacks_beyond};
-pub(crate) use parquet_parts::ParquetParts;
+pub(crate) use parquet_parts::{ParquetParts, mapped};
+pub use plain::{PlainColumn, PlainValue, plain_columns};
 pub(crate) use survey::ChosenRows;
 pub(crate) use text::TextParts;
 
