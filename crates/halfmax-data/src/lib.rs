@@ -17,6 +17,7 @@ mod bytes;
 mod columns;
 mod config;
 mod convert;
+mod csv_rows;
 pub mod datasets;
 mod digest;
 mod drug_columns;
@@ -64,6 +65,7 @@ mod regroup;
 mod report;
 mod responses;
 mod roles;
+mod row_groups;
 mod scales;
 mod separating;
 mod single_agent;
@@ -81,6 +83,7 @@ pub use account::Account;
 pub use assign::{IGNORE, Names, SaidColumns};
 pub use config::{CellFile, DataConfig, DrugFeatures, Duplicates, TargetConfig, Transform};
 pub use convert::write_set;
+pub use csv_rows::write_csv;
 pub use digest::{sha256_bytes, sha256_file};
 pub use drugs::{DrugRecord, fingerprint_of, read_drugs};
 pub use file_spec::{TableFile, TableOptions};
@@ -107,7 +110,8 @@ pub use names::{
 pub use note::{Note, join_notes};
 pub use observed::{Observed, ObservedResponses};
 pub use open::{
-    DEFAULT_UNPACK_LIMIT, OpenOptions, parse_size, read_bytes, read_table, read_table_with, set_unpack_limit,
+    DEFAULT_UNPACK_LIMIT, OpenOptions, PlainColumn, PlainValue, parse_size, plain_columns, read_bytes,
+    read_table, read_table_with, set_unpack_limit,
 };
 pub use orientation::{Arrangement, Known, Orientation, orientation};
 pub use output::{

@@ -1,10 +1,10 @@
 //! Tables and scores that are written, in the format that the file's ending says.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
-use polars::error::PolarsError;
-use polars::prelude::{Column, DataFrame, DataType, NamedFrom, PlSmallStr, Series};
+use polars_error::PolarsError;
 use tempfile::NamedTempFile;
 
 use crate::formats::{NewFile, TableSink, standard_output, written_endings, written_to};
@@ -21,6 +21,8 @@ pub enum OutputColumn<'a> {
     F64(&'a [f64]),
     /// Whole numbers.
     U32(&'a [u32]),
+    /// Small whole numbers.
+    I8(&'a [i8]),
 }
 
 impl OutputColumn<'_> {
@@ -31,40 +33,13 @@ impl OutputColumn<'_> {
             Self::F32(values) => values.len(),
             Self::F64(values) => values.len(),
             Self::U32(values) => values.len(),
+            Self::I8(values) => values.len(),
         }
     }
 
     /// Whether the column is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    pub(crate) fn data_type(&self) -> DataType {
-        match self {
-            Self::Text(_) => DataType::String,
-            Self::F32(_) => DataType::Float32,
-            Self::F64(_) => DataType::Float64,
-            Self::U32(_) => DataType::UInt32,
-        }
-    }
-
-    fn series(&self, name: &str) -> Column {
-        let name = PlSmallStr::from(name);
-        let series = match self {
-            Self::Text(values) => Series::new(name, *values),
-            Self::F32(values) => {
-                let values: Vec<Option<f32>> =
-                    values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect();
-                Series::new(name, values)
-            }
-            Self::F64(values) => {
-                let values: Vec<Option<f64>> =
-                    values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect();
-                Series::new(name, values)
-            }
-            Self::U32(values) => Series::new(name, *values),
-        };
-        series.into()
     }
 
     pub(crate) fn json(&self, row: usize) -> serde_json::Value {
@@ -76,6 +51,7 @@ impl OutputColumn<'_> {
             }
             Self::F64(values) => values[row].into(),
             Self::U32(values) => values[row].into(),
+            Self::I8(values) => values[row].into(),
         }
     }
 }
@@ -120,6 +96,9 @@ impl TableWriter {
         }
         let names: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
         if self.names.is_empty() {
+            if let Some(name) = twice(&names) {
+                return Err(Error::failed(format!("two columns {name:?}")));
+            }
             self.names = names;
         } else if self.names != names {
             return Err(Error::failed(format!("columns {names:?}, expected {:?}", self.names)));
@@ -190,9 +169,10 @@ pub(crate) fn unreadable_piece(piece: &Path, error: std::io::Error) -> Error {
     Error::failed(format!("{}: cannot be read: {error}", piece.display())).because(error)
 }
 
-pub(crate) fn frame(path: &Path, columns: &[(&str, OutputColumn)]) -> Result<DataFrame> {
-    let series = columns.iter().map(|(name, column)| column.series(name)).collect();
-    DataFrame::new(rows_of(columns), series).map_err(|error| failed(path, error))
+/// The first name that another column has, too.
+fn twice(names: &[String]) -> Option<&str> {
+    let mut known = HashSet::new();
+    names.iter().map(String::as_str).find(|name| !known.insert(*name))
 }
 
 /// A block of scores. All lists have the same length.

@@ -1,14 +1,15 @@
 //! The checksum of a table's content, independent of its file format.
 
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::Path;
 
 use halfmax_core::{Error, Result};
-use polars::prelude::{AnyValue, CsvReadOptions, DataFrame, DataType, ParquetReader, SerReader};
+use halfmax_data::{PlainValue, plain_columns};
 use sha2::{Digest, Sha256};
 
 use crate::checksum::hexadecimal;
+use crate::texts::Texts;
 
 /// The SHA-256 of the names and values of a table, column by column: 64 hexadecimal digits. A number counts as its
 /// shortest decimal form, so a table has the same digest as Parquet, as CSV, and with any compression. The order of
@@ -17,29 +18,40 @@ use crate::checksum::hexadecimal;
 /// # Errors
 /// If the file is not a Parquet or CSV file (`.csv`, `.csv.gz`).
 pub fn content_digest(path: &Path) -> Result<String> {
-    let frame = read(path)?;
+    let label = path.display().to_string();
+    let unreadable = || Error::data(format!("{label}: the table cannot be read"));
+    let (name, bytes) = read(path).map_err(|error| unreadable().because(error))?;
     let mut hash = Sha256::new();
-    for column in frame.columns() {
-        hash.update(column.name().as_bytes());
-        hash.update([0x1e]);
-        let series = column.as_materialized_series();
-        for value in series.iter() {
-            add(&mut hash, &value);
-            hash.update([0x1f]);
+    if name.ends_with(".parquet") {
+        let columns =
+            plain_columns(&label, bytes).map_err(|error| unreadable().because(error.to_string()))?;
+        let columns = columns.ok_or_else(|| unreadable().help("expected columns of text and numbers"))?;
+        for column in columns {
+            add_name(&mut hash, &column.name);
+            column.each(|value| add(&mut hash, &value));
+        }
+    } else {
+        let texts = Texts::read(&bytes).map_err(|error| unreadable().because(error.to_string()))?;
+        for (name, values) in &texts.columns {
+            add_name(&mut hash, name);
+            values.iter().for_each(|value| add(&mut hash, &PlainValue::Text(value)));
         }
     }
     Ok(hexadecimal(&hash.finalize()))
 }
 
-fn add(hash: &mut Sha256, value: &AnyValue<'_>) {
+fn add_name(hash: &mut Sha256, name: &str) {
+    hash.update(name.as_bytes());
+    hash.update([0x1e]);
+}
+
+fn add(hash: &mut Sha256, value: &PlainValue<'_>) {
     match value {
-        AnyValue::Null => {}
-        AnyValue::Float32(number) => hash.update((number + 0.0).to_string()),
-        AnyValue::Float64(number) => hash.update((number + 0.0).to_string()),
-        AnyValue::String(text) => add_text(hash, text),
-        AnyValue::StringOwned(text) => add_text(hash, text),
-        other => hash.update(other.to_string()),
+        PlainValue::Missing => {}
+        PlainValue::Text(text) => add_text(hash, text),
+        PlainValue::Number(number) => hash.update(number),
     }
+    hash.update([0x1f]);
 }
 
 fn add_text(hash: &mut Sha256, text: &str) {
@@ -50,31 +62,16 @@ fn add_text(hash: &mut Sha256, text: &str) {
     }
 }
 
-fn read(path: &Path) -> Result<DataFrame> {
-    let label = path.display();
-    let unreadable = || Error::data(format!("{label}: the table cannot be read"));
+/// The name of a file in small letters, and its bytes, unpacked.
+fn read(path: &Path) -> std::io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| unreadable().because(error))?;
+    let mut file = File::open(path)?;
     let name = path.to_string_lossy().to_ascii_lowercase();
-    let read = match name.ends_with(".gz") {
-        true => flate2::read::MultiGzDecoder::new(file).read_to_end(&mut bytes),
-        false => std::io::BufReader::new(file).read_to_end(&mut bytes),
+    match name.ends_with(".gz") {
+        true => flate2::read::MultiGzDecoder::new(file).read_to_end(&mut bytes)?,
+        false => file.read_to_end(&mut bytes)?,
     };
-    read.map_err(|error| unreadable().because(error))?;
-    let frame = match name.ends_with(".parquet") {
-        true => ParquetReader::new(Cursor::new(bytes)).finish(),
-        false => {
-            let options = CsvReadOptions::default().with_has_header(true).with_infer_schema_length(Some(0));
-            options.into_reader_with_file_handle(Cursor::new(bytes)).finish()
-        }
-    };
-    let frame = frame.map_err(|error| unreadable().because(error.to_string()))?;
-    let plain =
-        |kind: &DataType| kind.is_primitive_numeric() || matches!(kind, DataType::String | DataType::Boolean);
-    match frame.columns().iter().all(|column| plain(column.dtype())) {
-        true => Ok(frame),
-        false => Err(unreadable().help("expected columns of text and numbers")),
-    }
+    Ok((name, bytes))
 }
 
 #[cfg(test)]

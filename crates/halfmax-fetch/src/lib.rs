@@ -11,6 +11,7 @@ mod fetch;
 mod lock;
 mod make;
 mod pip;
+mod texts;
 
 pub use checksum::Checksum;
 pub use content::content_digest;

@@ -1,18 +1,15 @@
 //! Makes the tables of a dataset from the published files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{Cursor, Write};
 use std::path::Path;
 
 use halfmax_core::{Error, Result};
 use halfmax_data::datasets::Make;
 use halfmax_data::pickle::{Vector, read_pickle};
-use halfmax_data::write_atomically;
+use halfmax_data::{OutputColumn, TableWriter, write_atomically, write_csv};
 use halfmax_datasets::GDSC_TARGETS;
-use polars::prelude::{
-    Column, CsvReadOptions, CsvWriter, DataFrame, DataType, NamedFrom, ParquetWriter, SerReader, SerWriter,
-    Series,
-};
+
+use crate::texts::Texts;
 
 /// Makes a file from the bytes of its parts; see [`Make`]. The ending of its name decides the format: `.parquet`,
 /// `.csv` or `.csv.gz`.
@@ -20,7 +17,7 @@ use polars::prelude::{
 /// # Errors
 /// If a part has unexpected content, or the file cannot be written.
 pub fn make(how: Make, parts: &[Vec<u8>], path: &Path) -> Result<()> {
-    let mut frame = match (how, parts) {
+    let table = match (how, parts) {
         (Make::AsIs, [bytes]) => return write_atomically(path, |out| out.write_all(bytes)),
         (Make::CellsByGenes, [cells, genes]) => cells_by_genes(cells, genes)?,
         (Make::Responses, [ic50, auc]) => responses(ic50, auc)?,
@@ -28,25 +25,45 @@ pub fn make(how: Make, parts: &[Vec<u8>], path: &Path) -> Result<()> {
         (Make::GeneRows, [matrix, genes]) => gene_rows(matrix, genes)?,
         _ => return Err(Error::failed("the number of parts of a file does not fit its kind")),
     };
-    write(&mut frame, path)
+    write(&table, path)
 }
 
 fn unreadable(what: &str, error: impl ToString) -> Error {
     Error::data(format!("{what} cannot be read")).because(error.to_string())
 }
 
-/// A CSV file, every column as text.
-fn texts(what: &str, bytes: &[u8]) -> Result<DataFrame> {
-    let options = CsvReadOptions::default().with_has_header(true).with_infer_schema_length(Some(0));
-    let reader = options.into_reader_with_file_handle(Cursor::new(bytes));
-    reader.finish().map_err(|error| unreadable(what, error))
+/// A table to write: its columns, each with its name.
+type Table = Vec<(String, Values)>;
+
+/// The values of a column.
+enum Values {
+    Texts(Vec<String>),
+    Small(Vec<i8>),
+    Singles(Vec<f32>),
+    Numbers(Vec<f64>),
+}
+
+impl Values {
+    fn of_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::Texts(texts.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Its texts; none of a column of numbers.
+    fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::Texts(texts) => texts.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn texts(what: &str, bytes: &[u8]) -> Result<Texts> {
+    Texts::read(bytes).map_err(|error| unreadable(what, error))
 }
 
 /// The texts of a column; missing values are empty.
-fn column<'a>(what: &str, frame: &'a DataFrame, name: &str) -> Result<Vec<&'a str>> {
-    let column = frame.column(name).and_then(|column| column.str());
-    let column = column.map_err(|error| unreadable(what, error))?;
-    Ok(column.iter().map(Option::unwrap_or_default).collect())
+fn column<'a>(what: &str, table: &'a Texts, name: &str) -> Result<Vec<&'a str>> {
+    table.column(name).map_err(|error| unreadable(what, error))
 }
 
 /// The lines of a list of genes.
@@ -55,14 +72,8 @@ fn lines(bytes: &[u8]) -> Result<Vec<&str>> {
     Ok(text.split_whitespace().collect())
 }
 
-fn frame_of(columns: Vec<Column>) -> Result<DataFrame> {
-    let height = columns.first().map_or(0, Column::len);
-    DataFrame::new(height, columns)
-        .map_err(|error| Error::data("the columns do not form a table").because(error.to_string()))
-}
-
 /// A table of cell lines, in the order of their names, × genes.
-fn cells_by_genes(pickle: &[u8], genes: &[u8]) -> Result<DataFrame> {
+fn cells_by_genes(pickle: &[u8], genes: &[u8]) -> Result<Table> {
     let genes = lines(genes)?;
     let read = read_pickle(pickle)?;
     let entries = read.root().entries().ok_or_else(|| {
@@ -87,15 +98,15 @@ fn cells_by_genes(pickle: &[u8], genes: &[u8]) -> Result<DataFrame> {
         }
     }
     let names: Vec<&str> = cells.keys().copied().collect();
-    let mut columns = vec![Column::from(Series::new("cell_line".into(), names))];
+    let mut columns = vec![("cell_line".to_owned(), Values::of_texts(names))];
     for (at, gene) in genes.iter().enumerate() {
-        columns.push(Column::from(gene_series(gene, at, cells.values())?));
+        columns.push(((*gene).to_owned(), gene_values(gene, at, cells.values())?));
     }
-    frame_of(columns)
+    Ok(columns)
 }
 
-/// The values of one gene: 8-bit integers, or 32-bit numbers rounded to 3 decimals.
-fn gene_series<'a>(gene: &str, at: usize, cells: impl Iterator<Item = &'a Vector> + Clone) -> Result<Series> {
+/// The values of one gene: whole numbers of 8 bits, or numbers of 32 bits rounded to 3 decimals.
+fn gene_values<'a>(gene: &str, at: usize, cells: impl Iterator<Item = &'a Vector> + Clone) -> Result<Values> {
     let whole = |vector: &Vector| match vector {
         Vector::Integers(values) => i8::try_from(values[at]).ok(),
         _ => None,
@@ -105,18 +116,19 @@ fn gene_series<'a>(gene: &str, at: usize, cells: impl Iterator<Item = &'a Vector
         _ => None,
     };
     if let Some(values) = cells.clone().map(whole).collect::<Option<Vec<i8>>>() {
-        let column = Series::new(gene.into(), values.into_iter().map(i32::from).collect::<Vec<i32>>());
-        return column.cast(&DataType::Int8).map_err(|error| unreadable(gene, error));
+        return Ok(Values::Small(values));
     }
     let values = cells.map(real).collect::<Option<Vec<f32>>>();
     let values = values.filter(|values| values.iter().all(|value| value.is_finite()));
-    values.map(|values| Series::new(gene.into(), values)).ok_or_else(|| {
-        Error::data(format!("gene {gene} has values that are neither 8-bit integers nor 32-bit numbers"))
+    values.map(Values::Singles).ok_or_else(|| {
+        Error::data(format!(
+            "gene {gene} has values that are neither small whole numbers nor numbers of 32 bits"
+        ))
     })
 }
 
 /// Responses with ln IC50 and AUC, from two tables of the same experiments in the same order.
-fn responses(ic50: &[u8], auc: &[u8]) -> Result<DataFrame> {
+fn responses(ic50: &[u8], auc: &[u8]) -> Result<Table> {
     let (ic50, auc) = (texts("the table of ln IC50", ic50)?, texts("the table of AUC", auc)?);
     let mut columns = Vec::new();
     for key in ["CELL_LINE_NAME", "DRUG_NAME"] {
@@ -124,16 +136,16 @@ fn responses(ic50: &[u8], auc: &[u8]) -> Result<DataFrame> {
         if own != column("the table of AUC", &auc, key)? {
             return Err(Error::data(format!("the tables of ln IC50 and AUC differ in {key}")));
         }
-        columns.push(Column::from(Series::new(key.into(), own)));
+        columns.push((key.to_owned(), Values::of_texts(own)));
     }
     for (table, name) in [(&ic50, "LN_IC50"), (&auc, "AUC")] {
-        columns.push(Column::from(Series::new(name.into(), column(name, table, name)?)));
+        columns.push((name.to_owned(), Values::of_texts(column(name, table, name)?)));
     }
-    frame_of(columns)
+    Ok(columns)
 }
 
-/// Every drug of the response tables and of the SMILES, by name, with its SMILES, targets and pathway, if known.
-fn drug_sheet(smiles: &[u8], responses: &[&Vec<u8>]) -> Result<DataFrame> {
+/// Every drug of the response tables and of the SMILES, by name, with its SMILES, targets and pathway where they are known.
+fn drug_sheet(smiles: &[u8], responses: &[&Vec<u8>]) -> Result<Table> {
     let read = read_pickle(smiles)?;
     let entries = read.root().entries().into_iter().flatten();
     let smiles: HashMap<&str, &str> =
@@ -153,49 +165,55 @@ fn drug_sheet(smiles: &[u8], responses: &[&Vec<u8>]) -> Result<DataFrame> {
     }
     by_key.insert(0, ("smiles", smiles));
     let drugs: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut columns = vec![Column::from(Series::new("drug".into(), &drugs[..]))];
+    let mut columns = vec![("drug".to_owned(), Values::of_texts(drugs.iter().copied()))];
     for (key, known) in by_key {
-        let values: Vec<&str> =
-            drugs.iter().map(|drug| known.get(drug).copied().unwrap_or_default()).collect();
-        columns.push(Column::from(Series::new(key.into(), values)));
+        let values = drugs.iter().map(|drug| known.get(drug).copied().unwrap_or_default());
+        columns.push((key.to_owned(), Values::of_texts(values)));
     }
-    frame_of(columns)
+    Ok(columns)
 }
 
 /// A matrix of genes × cell lines with the symbols of the genes, rounded to 4 decimals.
-fn gene_rows(matrix: &[u8], genes: &[u8]) -> Result<DataFrame> {
+fn gene_rows(matrix: &[u8], genes: &[u8]) -> Result<Table> {
     let (matrix, genes) = (texts("the matrix", matrix)?, texts("the list of genes", genes)?);
     let symbols = column("the list of genes", &genes, "symbol")?;
-    if symbols.len() != matrix.height() {
-        let (rows, expected) = (matrix.height(), symbols.len());
+    if symbols.len() != matrix.rows {
+        let (rows, expected) = (matrix.rows, symbols.len());
         return Err(Error::data(format!("the matrix has {rows} rows, expected {expected} genes")));
     }
-    let mut columns = vec![Column::from(Series::new("symbol".into(), symbols))];
-    for own in matrix.columns() {
-        let name = own.name().as_str();
+    let mut columns = vec![("symbol".to_owned(), Values::of_texts(symbols))];
+    for (name, texts) in &matrix.columns {
         let rounded = |text: &str| text.parse().ok().map(|value: f64| (value * 1e4).round_ties_even() / 1e4);
-        let values: Option<Vec<f64>> =
-            column("the matrix", &matrix, name)?.into_iter().map(rounded).collect();
-        let values =
-            values.ok_or_else(|| Error::data(format!("column {name} of the matrix has a missing value")))?;
-        columns.push(Column::from(Series::new(name.into(), values)));
+        let values: Option<Vec<f64>> = texts.iter().map(|text| rounded(text)).collect();
+        let values = values.ok_or_else(|| Error::data(format!("column {name} of the matrix has a gap")))?;
+        columns.push((name.clone(), Values::Numbers(values)));
     }
-    frame_of(columns)
+    Ok(columns)
 }
 
-fn write(frame: &mut DataFrame, path: &Path) -> Result<()> {
+fn write(table: &Table, path: &Path) -> Result<()> {
+    let texts: Vec<Vec<&str>> = table.iter().map(|(_, values)| values.texts()).collect();
+    let columns = table.iter().zip(&texts).map(|((name, values), texts)| {
+        let column = match values {
+            Values::Texts(_) => OutputColumn::Text(texts),
+            Values::Small(values) => OutputColumn::I8(values),
+            Values::Singles(values) => OutputColumn::F32(values),
+            Values::Numbers(values) => OutputColumn::F64(values),
+        };
+        (name.as_str(), column)
+    });
+    let columns: Vec<(&str, OutputColumn)> = columns.collect();
     let name = path.to_string_lossy().to_ascii_lowercase();
-    let mut bytes = Vec::new();
-    let written = match name.ends_with(".parquet") {
-        true => ParquetWriter::new(&mut bytes).finish(frame).map(|_| ()),
-        false => CsvWriter::new(&mut bytes).finish(frame),
-    };
-    written.map_err(|error| Error::failed("the table cannot be written").because(error.to_string()))?;
+    if name.ends_with(".parquet") {
+        let mut writer = TableWriter::create(path)?;
+        writer.write(&columns)?;
+        return writer.finish();
+    }
     write_atomically(path, |out| match name.ends_with(".gz") {
-        false => out.write_all(&bytes),
+        false => write_csv(out, &columns),
         true => {
             let mut gzip = flate2::write::GzEncoder::new(out, flate2::Compression::default());
-            gzip.write_all(&bytes)?;
+            write_csv(&mut gzip, &columns)?;
             gzip.finish().map(|_| ())
         }
     })

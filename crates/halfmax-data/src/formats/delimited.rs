@@ -2,15 +2,16 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use halfmax_core::Result;
-use polars::prelude::{CsvWriter, SerWriter};
 use tempfile::NamedTempFile;
 
 use super::lines::{LineOut, Piece};
 use super::{NewFile, PartReader, TableFormat, TableSink};
+use crate::csv_rows::{write_names, write_rows};
 use crate::open::{OpenOptions, Packing, TextParts, is_text, read_text};
+use crate::output::cannot_write;
 use crate::parts::PartSize;
 use crate::table::RawTable;
-use crate::writers::{OutputColumn, failed, frame};
+use crate::writers::{OutputColumn, rows_of};
 
 /// Text whose columns are separated by commas, tabs or other signs; it is written with commas.
 pub(super) struct Delimited;
@@ -80,12 +81,12 @@ impl DelimitedSink {
 
 impl TableSink for DelimitedSink {
     fn write(&mut self, columns: &[(&str, OutputColumn)]) -> Result<()> {
-        let header = !std::mem::replace(&mut self.begun, true);
-        CsvWriter::new(self.out.writer())
-            .with_separator(self.separator)
-            .include_header(header)
-            .finish(&mut frame(&self.path, columns)?)
-            .map_err(|error| failed(&self.path, error))
+        let failed = |error| cannot_write(&self.path, error);
+        let mut out = self.out.writer();
+        if !std::mem::replace(&mut self.begun, true) {
+            write_names(&mut out, columns.iter().map(|(name, _)| *name), self.separator).map_err(failed)?;
+        }
+        write_rows(&mut out, columns, rows_of(columns), self.separator).map_err(failed)
     }
 
     fn append(&mut self, piece: &Path) -> Result<usize> {

@@ -4,20 +4,19 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
-use polars::error::PolarsError;
-use polars::io::parquet::write::{BatchedWriter, KeyValueMetadata};
-use polars::prelude::{
-    DataFrame, Field, ParquetCompression, ParquetReader, ParquetWriter, PlSmallStr, Schema, SerReader,
-};
+use polars_arrow::array::ArrayRef;
+use polars_arrow::datatypes::ArrowSchema;
+use polars_error::PolarsError;
 use tempfile::NamedTempFile;
 
 use super::{NewFile, PartReader, TableFormat, TableSink};
-use crate::open::{OpenOptions, ParquetParts, read_parquet};
+use crate::open::{OpenOptions, ParquetParts, mapped, read_parquet};
 use crate::output::{cannot_write, completed};
 use crate::parquet_out::ParquetOut;
 use crate::parts::PartSize;
+use crate::row_groups::{RowGroups, array_of, schema_of};
 use crate::table::RawTable;
-use crate::writers::{OutputColumn, failed, frame, rows_of, unreadable_piece};
+use crate::writers::{OutputColumn, failed, rows_of, unreadable_piece};
 
 /// Parquet; it is written with Zstandard.
 pub(super) struct Parquet;
@@ -80,20 +79,15 @@ struct ParquetSink {
 }
 
 impl ParquetSink {
-    fn writer(&mut self, schema: impl FnOnce() -> Schema) -> Result<&mut ParquetTarget> {
+    fn writer(&mut self, schema: impl FnOnce() -> ArrowSchema) -> Result<&mut ParquetTarget> {
         let made = match self.writer.take() {
             Some(made) => made,
             None => {
                 let file = self.file.reopen().map_err(|error| cannot_write(&self.path, error))?;
                 let out = ParquetOut::new(file);
-                let notes =
-                    (!self.notes.is_empty()).then(|| KeyValueMetadata::from_static(self.notes.clone()));
-                let writer = ParquetWriter::new(out.clone())
-                    .with_compression(ParquetCompression::Zstd(None))
-                    .with_key_value_metadata(notes)
-                    .batched(&schema())
+                let groups = RowGroups::new(out.clone(), schema(), &self.notes)
                     .map_err(|error| failed(&self.path, error))?;
-                Box::new(ParquetTarget { writer, out })
+                Box::new(ParquetTarget { groups, out })
             }
         };
         Ok(self.writer.insert(made))
@@ -102,22 +96,31 @@ impl ParquetSink {
 
 impl TableSink for ParquetSink {
     fn write(&mut self, columns: &[(&str, OutputColumn)]) -> Result<()> {
-        let fields =
-            || columns.iter().map(|(name, column)| Field::new(PlSmallStr::from(*name), column.data_type()));
         let path = self.path.clone();
-        let writer = self.writer(|| fields().collect())?;
-        if rows_of(columns) > 0 {
-            writer.write(&path, &frame(&path, columns)?)?;
+        let writer = self.writer(|| schema_of(columns))?;
+        let rows = rows_of(columns);
+        if rows > 0 {
+            let arrays: Vec<ArrayRef> = columns.iter().map(|(_, column)| array_of(column)).collect();
+            writer.write(&path, rows, &arrays)?;
         }
         Ok(())
     }
 
     fn append(&mut self, piece: &Path) -> Result<usize> {
         let file = File::open(piece).map_err(|error| unreadable_piece(piece, error))?;
-        let frame = ParquetReader::new(file).finish().map_err(|error| failed(piece, error))?;
+        let label = piece.display().to_string();
+        let piece = mapped(&file).map_err(|error| failed(piece, error))?;
         let path = self.path.clone();
-        self.writer(|| (**frame.schema()).clone())?.write(&path, &frame)?;
-        Ok(frame.height())
+        let writer = self.writer(|| piece.schema.clone())?;
+        let mut rows = 0;
+        for group in piece.each_group(&label) {
+            let group = group?;
+            let of_group = group.rows;
+            let arrays = group.joined().map_err(|error| failed(&path, error))?;
+            writer.write(&path, of_group, &arrays)?;
+            rows += of_group;
+        }
+        Ok(rows)
     }
 
     fn finish(self: Box<Self>, path: &Path) -> Result<Option<NamedTempFile>> {
@@ -131,17 +134,17 @@ impl TableSink for ParquetSink {
 
 /// A Parquet file whose columns are known.
 struct ParquetTarget {
-    writer: BatchedWriter<ParquetOut>,
+    groups: RowGroups<ParquetOut>,
     out: ParquetOut,
 }
 
 impl ParquetTarget {
-    fn write(&mut self, path: &Path, frame: &DataFrame) -> Result<()> {
-        self.writer.write_batch(frame).map_err(|error| self.failed(path, error))
+    fn write(&mut self, path: &Path, rows: usize, arrays: &[ArrayRef]) -> Result<()> {
+        self.groups.write(rows, arrays).map_err(|error| self.failed(path, error))
     }
 
     fn finish(mut self, path: &Path) -> Result<()> {
-        self.writer.finish().map_err(|error| self.failed(path, error))?;
+        self.groups.finish().map_err(|error| self.failed(path, error))?;
         self.out.flush().map_err(|error| cannot_write(path, error))
     }
 

@@ -2,43 +2,42 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::io::Cursor;
 use std::ops::Range;
 
 use halfmax_core::{Error, Result, listed};
-use polars::prelude::{
-    ArrowSchema, ChunkedArray, Column, DataFrame, DataType, IpcReader, ParquetReader, PlSmallStr,
-    PolarsNumericType, SerReader,
-};
+use polars_arrow::datatypes::{ArrowSchema, Field};
+use polars_buffer::Buffer;
+use polars_error::PolarsError;
 use polars_parquet::parquet::metadata::{ColumnChunkMetadata, FileMetadata, RowGroupMetadata};
 use polars_parquet::parquet::schema::types::PhysicalType;
 
+use super::array_values::values_of;
+use super::arrays::{Arrays, ArrowBytes, ParquetBytes};
 use super::guard::guarded;
 use super::kinds::{Source, set_aside};
-use super::limit::{refuse_beyond_limit, refuse_so_far};
+use super::limit::refuse_beyond_limit;
 use super::pages::{self, Unpacked};
-use crate::table::{LabelsBuilder, RawColumn, RawTable, RowPlaces, Values};
+use crate::table::{RawColumn, RawTable, RowPlaces, Values};
 
 pub(crate) fn read_parquet(label: &str, bytes: &[u8]) -> Result<RawTable> {
     if bytes.len() < 12 || !bytes.ends_with(b"PAR1") {
         return Err(cut_short(label));
     }
-    guarded(label, "Parquet", || {
-        let failed = |error| unreadable(label, "Parquet", error);
-        let mut reader = ParquetReader::new(Cursor::new(bytes));
-        let schema = reader.schema().map_err(failed)?;
-        let about = reader.get_metadata().map_err(failed)?;
-        let columns = FileColumns::of(label, &schema, Source::Parquet)?;
-        rows_of_parquet(label, about)?;
-        let mut unpacked = 0;
-        for group in &about.row_groups {
-            let read = |place: Range<usize>| bytes.get(place).map(Cow::Borrowed);
-            let values = bytes_of_values(group, &columns)?;
-            unpacked += pages_of_group(label, bytes.len(), group, &columns, read)?.all.max(values);
-        }
-        refuse_beyond_limit(label, unpacked)?;
-        columns.table(label, reader.with_projection(Some(columns.read.clone())).finish().map_err(failed)?)
-    })
+    Buffer::with_slice(bytes, |bytes| guarded(label, "Parquet", || read_parquet_bytes(label, bytes)))
+}
+
+fn read_parquet_bytes(label: &str, bytes: Buffer<u8>) -> Result<RawTable> {
+    let file = ParquetBytes::of(bytes.clone()).map_err(|error| unreadable(label, "Parquet", error))?;
+    let columns = FileColumns::of(label, &file.schema, Source::Parquet)?;
+    let rows = rows_of_parquet(label, &file.about)?;
+    let mut unpacked = 0;
+    for group in &file.about.row_groups {
+        let read = |place: Range<usize>| bytes.get(place).map(Cow::Borrowed);
+        let values = bytes_of_values(group, &columns)?;
+        unpacked += pages_of_group(label, bytes.len(), group, &columns, read)?.all.max(values);
+    }
+    refuse_beyond_limit(label, unpacked)?;
+    columns.table(label, file.read(label, &columns.read, 0..rows)?)
 }
 
 /// The number of rows that a Parquet file declares.
@@ -112,10 +111,9 @@ pub(crate) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
     super::arrow::check(label, bytes)?;
     guarded(label, "Arrow", || {
         let failed = |error| unreadable(label, "Arrow", error);
-        let mut reader = IpcReader::new(Cursor::new(bytes));
-        let schema = reader.schema().map_err(failed)?;
-        let columns = FileColumns::of(label, &schema, Source::Arrow)?;
-        columns.table(label, reader.with_projection(Some(columns.read.clone())).finish().map_err(failed)?)
+        let file = ArrowBytes::of(bytes).map_err(failed)?;
+        let columns = FileColumns::of(label, file.schema(), Source::Arrow)?;
+        columns.table(label, file.read(&columns.read).map_err(failed)?)
     })
 }
 
@@ -134,8 +132,7 @@ impl FileColumns {
     /// # Errors
     /// If no column can be read.
     pub fn of(label: &str, schema: &ArrowSchema, source: Source) -> Result<Self> {
-        let kind =
-            |field: &polars::prelude::ArrowField| (field.name.to_string(), set_aside(&field.dtype, source));
+        let kind = |field: &Field| (field.name.to_string(), set_aside(&field.dtype, source));
         let all: Vec<(String, Option<String>)> = schema.iter_values().map(kind).collect();
         let read: Vec<usize> = (0..all.len()).filter(|at| all[*at].1.is_none()).collect();
         let aside = all.iter().filter(|(_, kind)| kind.is_some()).map(|(name, _)| name.clone()).collect();
@@ -158,33 +155,33 @@ impl FileColumns {
     }
 
     /// Whether a column of this name is read.
-    fn reads(&self, name: Option<&PlSmallStr>) -> bool {
-        name.is_none_or(|name| !self.aside.contains(name.as_str()))
+    fn reads(&self, name: Option<&impl AsRef<str>>) -> bool {
+        name.is_none_or(|name| !self.aside.contains(name.as_ref()))
     }
 
-    /// The columns of a table, from a frame of the columns that were read.
+    /// The columns of a table, from the arrays of the columns that were read.
     ///
     /// # Errors
     /// If the values of a column cannot be converted.
-    pub fn columns(&self, label: &str, frame: DataFrame) -> Result<Vec<RawColumn>> {
-        let mut read = frame.into_columns().into_iter();
+    pub fn columns(&self, label: &str, arrays: Arrays) -> Result<Vec<RawColumn>> {
+        let mut read = arrays.columns.into_iter();
         let mut columns = Vec::with_capacity(self.all.len());
         for (name, kind) in &self.all {
             let values = match kind {
                 Some(kind) => Values::Other(kind.clone()),
-                None => values_of(label, read.next().ok_or_else(|| super::changed(label))?)?,
+                None => values_of(label, name, read.next().ok_or_else(|| super::changed(label))?)?,
             };
             columns.push(RawColumn { name: name.trim().to_owned(), values });
         }
         Ok(columns)
     }
 
-    fn table(&self, label: &str, frame: DataFrame) -> Result<RawTable> {
-        let rows = frame.height();
+    fn table(&self, label: &str, arrays: Arrays) -> Result<RawTable> {
+        let rows = arrays.rows;
         if rows == 0 {
             return Err(super::no_rows(label));
         }
-        let columns = self.columns(label, frame)?;
+        let columns = self.columns(label, arrays)?;
         let notes = notes_of(&columns);
         RawTable::new(label, columns, rows, RowPlaces::From(2), notes)
     }
@@ -211,120 +208,8 @@ fn listed_kinds<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>) -> String
     listed(&texts, 8)
 }
 
-pub(super) fn unreadable(label: &str, kind: &str, error: polars::error::PolarsError) -> Error {
+pub(super) fn unreadable(label: &str, kind: &str, error: PolarsError) -> Error {
     Error::data(format!("{label}: the {kind} file cannot be read: {error}"))
         .help("write it again with plain columns of text and numbers")
         .because(error)
-}
-
-fn values_of(label: &str, column: Column) -> Result<Values> {
-    let name = column.name().clone();
-    let failed = |error: polars::error::PolarsError| {
-        Error::data(format!("{label}: column {:?}: {error}", name.as_str())).because(error)
-    };
-    Ok(match column.dtype() {
-        DataType::Float16 | DataType::Float32 => {
-            let column = column.cast(&DataType::Float32).map_err(failed)?;
-            let singles = column.f32().map_err(failed)?.clone();
-            drop(column);
-            Values::singles(with_missing(singles, f32::NAN))
-        }
-        DataType::Int64 | DataType::UInt64 if !fits_a_number(&column) => {
-            texts(label, &column.cast(&DataType::String).map_err(failed)?, str::to_owned)?
-        }
-        kind if kind.is_primitive_numeric()
-            || kind.is_decimal()
-            || kind.is_bool()
-            || matches!(kind, DataType::Null) =>
-        {
-            let cast = column.cast(&DataType::Float64).map_err(failed)?;
-            let numbers = cast.f64().map_err(failed)?.clone();
-            drop((column, cast));
-            Values::numbers(with_missing(numbers, f64::NAN))
-        }
-        DataType::String => texts(label, &column, str::to_owned)?,
-        DataType::Datetime(unit, zone) => {
-            let zoned = zone.is_some();
-            // Formatting a time with a zone needs a list of zones, so all times are given in UTC.
-            let plain =
-                column.cast(&DataType::Int64).and_then(|ticks| ticks.cast(&DataType::Datetime(*unit, None)));
-            let plain = plain.and_then(|times| times.cast(&DataType::String)).map_err(failed)?;
-            texts(label, &plain, |time| time_text(time, zoned))?
-        }
-        kind => match column.cast(&DataType::String) {
-            Ok(cast) if !kind.is_nested() => texts(label, &cast, str::to_owned)?,
-            _ if kind.is_binary() => Values::Other("bytes that are not text".into()),
-            _ => Values::Other(format!("values of type {kind}")),
-        },
-    })
-}
-
-/// The numbers of a column, with `missing` for missing values. A single chunk is reused without a copy if nothing else
-/// refers to it.
-fn with_missing<T: PolarsNumericType>(column: ChunkedArray<T>, missing: T::Native) -> Vec<T::Native> {
-    let rows = column.len();
-    let mut all = Vec::new();
-    for chunk in column.downcast_into_iter() {
-        let (_, values, present) = chunk.into_inner();
-        let mut values = values.into_mut().right_or_else(|shared| shared.to_vec());
-        if let Some(present) = present {
-            let absent = present.iter().enumerate().filter(|(_, present)| !present);
-            absent.for_each(|(at, _)| values[at] = missing);
-        }
-        if values.len() == rows {
-            return values;
-        }
-        all.extend_from_slice(&values);
-    }
-    all
-}
-
-/// Whether 64-bit integers are exact as floating-point numbers; ids of 20 digits are not.
-fn fits_a_number(column: &Column) -> bool {
-    let largest = column.cast(&DataType::Float64).ok().and_then(|cast| {
-        cast.f64()
-            .ok()
-            .map(|values| values.iter().flatten().fold(0.0, |most: f64, value| most.max(value.abs())))
-    });
-    largest.is_none_or(|largest| largest <= 9_007_199_254_740_992.0)
-}
-
-/// A time without its zero parts: `2024-01-31`, `2024-01-31 12:30:00 UTC`.
-fn time_text(time: &str, zoned: bool) -> String {
-    let (whole, fraction) = time.split_once('.').unwrap_or((time, ""));
-    let time = if fraction.bytes().all(|digit| digit == b'0') { whole } else { time };
-    match time.strip_suffix(" 00:00:00") {
-        Some(day) if !zoned => day.to_owned(),
-        _ if zoned => format!("{time} UTC"),
-        _ => time.to_owned(),
-    }
-}
-
-/// The texts of a column, each converted by `written`.
-///
-/// # Errors
-/// If the distinct texts exceed the limit: a file can store one long text and declare each row as another part of it.
-fn texts(label: &str, column: &Column, written: impl Fn(&str) -> String) -> Result<Values> {
-    let column_texts = column.str().map_err(|error| {
-        Error::data(format!("{label}: column {:?}: {error}", column.name().as_str())).because(error)
-    })?;
-    let mut builder = LabelsBuilder::default();
-    for text in column_texts.iter() {
-        builder.push(text.map(&written).as_deref());
-        refuse_so_far(label, builder.bytes())?;
-    }
-    Ok(Values::texts(builder.finish()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_without_what_is_zero() {
-        assert_eq!(time_text("2024-01-31 00:00:00.000", false), "2024-01-31");
-        assert_eq!(time_text("2024-01-31 12:30:00.000000", true), "2024-01-31 12:30:00 UTC");
-        assert_eq!(time_text("2024-01-31 12:30:00.5", false), "2024-01-31 12:30:00.5");
-        assert_eq!(time_text("2024-01-31 00:00:00", true), "2024-01-31 00:00:00 UTC");
-    }
 }

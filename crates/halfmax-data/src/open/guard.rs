@@ -3,14 +3,11 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use halfmax_core::{Error, Result};
 
-/// The number of current calls into a library, on all threads.
-static INSIDE: AtomicUsize = AtomicUsize::new(0);
-
 thread_local! {
+    /// How many calls are inside a library now, on this thread.
     static HERE: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -32,7 +29,6 @@ struct Inside;
 
 impl Inside {
     fn enter() -> Self {
-        INSIDE.fetch_add(1, Ordering::Relaxed);
         HERE.set(HERE.get() + 1);
         Self
     }
@@ -40,7 +36,6 @@ impl Inside {
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        INSIDE.fetch_sub(1, Ordering::Relaxed);
         HERE.set(HERE.get() - 1);
     }
 }
@@ -58,10 +53,9 @@ fn silence_what_is_caught() {
     });
 }
 
-/// Whether a panic of this thread will be caught: the thread is inside a library, or works for one that is.
+/// Whether a panic of this thread will be caught: the thread is inside a library.
 fn is_caught() -> bool {
-    let worker = std::thread::current().name().is_some_and(|name| name.starts_with("polars-"));
-    HERE.get() > 0 || (worker && INSIDE.load(Ordering::Relaxed) > 0)
+    HERE.get() > 0
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Which types of columns of Parquet and Arrow files hold numbers or texts. Other columns are not unpacked.
 
-use polars::prelude::{ArrowDataType, ArrowTimeUnit};
+use polars_arrow::datatypes::{ArrowDataType, TimeUnit};
 
 /// The file format that a column comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) fn set_aside(kind: &ArrowDataType, source: Source) -> Option<String> 
         Kind::Binary | Kind::LargeBinary | Kind::BinaryView | Kind::FixedSizeBinary(_) => None,
         Kind::Date32 | Kind::Date64 | Kind::Timestamp(..) | Kind::Time64(_) => None,
         // polars 0.55 reads the milliseconds of such a Parquet column as seconds, and values beyond a day as missing.
-        Kind::Time32(ArrowTimeUnit::Second) if source == Source::Parquet => {
+        Kind::Time32(TimeUnit::Second) if source == Source::Parquet => {
             Some("times of the day in seconds".into())
         }
         Kind::Time32(_) => None,

@@ -4,6 +4,8 @@
 //! workbook, or a zip archive with one table. Text may have any encoding, line ends, separator and preamble. Unusual
 //! decisions become notes of the table.
 
+mod array_values;
+mod arrays;
 mod arrow;
 mod columnar;
 mod container;
@@ -14,6 +16,7 @@ mod limit;
 mod ods;
 mod pages;
 mod parquet_parts;
+mod plain;
 mod prefixes;
 mod survey;
 mod text;
@@ -39,7 +42,8 @@ pub(crate) use container::{
 };
 pub use limit::{DEFAULT_UNPACK_LIMIT, parse_size, set_unpack_limit};
 pub(crate) use limit::{unpack_limit, unpacks_beyond};
-pub(crate) use parquet_parts::ParquetParts;
+pub(crate) use parquet_parts::{ParquetParts, mapped};
+pub use plain::{PlainColumn, PlainValue, plain_columns};
 pub(crate) use survey::ChosenRows;
 pub(crate) use text::{Packing, TextParts, read_text};
 pub(crate) use workbook::{read_workbook, sheets_of_workbook};

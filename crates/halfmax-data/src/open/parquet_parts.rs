@@ -7,8 +7,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use halfmax_core::{Error, Result};
-use polars::prelude::{ParquetReader, SerReader};
+use polars_buffer::Buffer;
+use polars_error::PolarsResult;
+use polars_utils::mmap::MMapSemaphore;
 
+use super::arrays::ParquetBytes;
 use super::changed;
 use super::columnar::{
     FileColumns, bytes_per_row, cut_short, notes_of, pages_of_group, rows_of_parquet, unreadable,
@@ -102,11 +105,9 @@ fn checked(label: &str, file: &mut File, size: usize) -> Result<Checked> {
     }
     let mut bytes = file.try_clone().map_err(|error| cannot_be_read(label, error))?;
     guarded(label, "Parquet", || {
-        let failed = |error| unreadable(label, "Parquet", error);
-        let mut reader = ParquetReader::new(file.try_clone().map_err(|error| cannot_be_read(label, error))?);
-        let schema = reader.schema().map_err(failed)?;
-        let about = reader.get_metadata().map_err(failed)?;
-        let columns = FileColumns::of(label, &schema, FileSource::Parquet)?;
+        let file = mapped(file).map_err(|error| unreadable(label, "Parquet", error))?;
+        let about = &file.about;
+        let columns = FileColumns::of(label, &file.schema, FileSource::Parquet)?;
         let rows = rows_of_parquet(label, about)?;
         let row = bytes_per_row(about, &columns);
         refuse_beyond_limit(label, row)?;
@@ -123,6 +124,14 @@ fn checked(label: &str, file: &mut File, size: usize) -> Result<Checked> {
     })
 }
 
+/// A file that is mapped into memory, so that only what is read of it takes memory.
+///
+/// # Errors
+/// If the end of the file cannot be followed.
+pub(crate) fn mapped(file: &File) -> PolarsResult<ParquetBytes> {
+    ParquetBytes::of(Buffer::from_owner(MMapSemaphore::new_from_file(file)?))
+}
+
 fn cannot_be_read(label: &str, error: std::io::Error) -> Error {
     Error::data(format!("{label}: cannot be read: {error}")).because(error)
 }
@@ -137,13 +146,12 @@ impl Source {
             let rows = self.part.min(self.rows - first);
             let file = File::open(&self.path).map_err(|error| cannot_be_read(label, error))?;
             let columns = guarded(label, "Parquet", || {
-                let read = Some(self.columns.read.clone());
-                let reader = ParquetReader::new(file).with_projection(read).with_slice(Some((first, rows)));
-                let frame = reader.finish().map_err(|error| unreadable(label, "Parquet", error))?;
-                if frame.height() != rows {
+                let file = mapped(&file).map_err(|error| unreadable(label, "Parquet", error))?;
+                let arrays = file.read(label, &self.columns.read, first..first + rows)?;
+                if arrays.rows != rows {
                     return Err(changed(label));
                 }
-                self.columns.columns(label, frame)
+                self.columns.columns(label, arrays)
             })?;
             take(columns, first + 2, rows)?;
             first += rows;

@@ -1,0 +1,121 @@
+//! Parquet files, written one group of rows after the other.
+
+use std::io::Write;
+
+use polars_arrow::array::{ArrayRef, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field};
+use polars_error::{PolarsError, PolarsResult};
+use polars_parquet::read::ParquetError;
+use polars_parquet::write::{
+    CompressedPage, CompressionOptions, Compressor, DynIter, DynStreamingIterator, Encoding,
+    FallibleStreamingIterator, FileWriter, KeyValue, ParquetType, StatisticsOptions, Version, WriteOptions,
+    array_to_columns, get_dtype_encoding, schema_to_metadata_key,
+};
+use rayon::prelude::*;
+
+use crate::writers::OutputColumn;
+
+const OPTIONS: WriteOptions = WriteOptions {
+    statistics: StatisticsOptions {
+        min_value: true,
+        max_value: true,
+        distinct_count: false,
+        null_count: true,
+        binary_statistics_truncate_length: None,
+    },
+    compression: CompressionOptions::Zstd(None),
+    version: Version::V1,
+    data_page_size: None,
+};
+
+/// A Parquet file whose columns are known.
+pub(crate) struct RowGroups<W: Write> {
+    writer: FileWriter<W>,
+    kinds: Vec<(ParquetType, Vec<Encoding>)>,
+    notes: Vec<(String, String)>,
+}
+
+impl<W: Write> RowGroups<W> {
+    /// A file of these columns, with notes among its metadata.
+    ///
+    /// # Errors
+    /// If a column is of a type that such files do not have.
+    pub fn new(out: W, schema: ArrowSchema, notes: &[(String, String)]) -> PolarsResult<Self> {
+        let encodings: Vec<Vec<Encoding>> =
+            schema.iter_values().map(|field| get_dtype_encoding(&field.dtype)).collect();
+        let writer = FileWriter::try_new(out, schema, OPTIONS)?;
+        let kinds = writer.parquet_schema().fields().iter().cloned().zip(encodings).collect();
+        Ok(Self { writer, kinds, notes: notes.to_vec() })
+    }
+
+    /// Writes a group of rows, of each column one array.
+    ///
+    /// # Errors
+    /// If the arrays are not of the columns' types, or writing fails.
+    pub fn write(&mut self, rows: usize, arrays: &[ArrayRef]) -> PolarsResult<()> {
+        let columns = arrays.par_iter().zip(&self.kinds);
+        let pages = columns.map(|(array, (kind, encodings))| pages_of(array, kind, encodings));
+        let pages: Vec<_> = pages.collect::<PolarsResult<Vec<_>>>()?.into_iter().flatten().map(Ok).collect();
+        self.writer.write(rows as u64, DynIter::new(pages.into_iter()))
+    }
+
+    /// Writes the end of the file.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn finish(&mut self) -> PolarsResult<()> {
+        let notes =
+            self.notes.iter().map(|(key, value)| KeyValue { key: key.clone(), value: Some(value.clone()) });
+        let notes = (!self.notes.is_empty())
+            .then(|| std::iter::once(schema_to_metadata_key(self.writer.schema())).chain(notes).collect());
+        self.writer.end(notes).map(drop)
+    }
+}
+
+type Pages = DynStreamingIterator<'static, CompressedPage, PolarsError>;
+
+/// The compressed pages of a column.
+fn pages_of(array: &ArrayRef, kind: &ParquetType, encodings: &[Encoding]) -> PolarsResult<Vec<Pages>> {
+    let columns = array_to_columns(array, kind.clone(), OPTIONS, encodings)?;
+    let compressed = columns.into_iter().map(|pages| {
+        let pages =
+            pages.map(|page| page.map_err(|error| ParquetError::FeatureNotSupported(error.to_string())));
+        let compressor = Compressor::new_from_vec(pages, OPTIONS.compression, Vec::new());
+        DynStreamingIterator::new(compressor.map_err(PolarsError::from))
+    });
+    Ok(compressed.collect())
+}
+
+/// The columns of a table of these types, whose values can be missing.
+pub(crate) fn schema_of(columns: &[(&str, OutputColumn)]) -> ArrowSchema {
+    let fields = columns.iter().map(|(name, column)| {
+        let kind = match column {
+            OutputColumn::Text(_) => ArrowDataType::Utf8View,
+            OutputColumn::F32(_) => ArrowDataType::Float32,
+            OutputColumn::F64(_) => ArrowDataType::Float64,
+            OutputColumn::U32(_) => ArrowDataType::UInt32,
+            OutputColumn::I8(_) => ArrowDataType::Int8,
+        };
+        Field::new((*name).into(), kind, true)
+    });
+    fields.map(|field| (field.name.clone(), field)).collect()
+}
+
+/// The values of a column; a number that is none is missing.
+pub(crate) fn array_of(column: &OutputColumn) -> ArrayRef {
+    match column {
+        OutputColumn::Text(values) => Utf8ViewArray::from_slice_values(values).boxed(),
+        OutputColumn::F32(values) => {
+            let values: Vec<Option<f32>> =
+                values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect();
+            PrimitiveArray::from(values).boxed()
+        }
+        OutputColumn::F64(values) => {
+            let values: Vec<Option<f64>> =
+                values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect();
+            PrimitiveArray::from(values).boxed()
+        }
+        OutputColumn::U32(values) => PrimitiveArray::from_slice(values).boxed(),
+        OutputColumn::I8(values) => PrimitiveArray::from_slice(values).boxed(),
+    }
+}
