@@ -77,7 +77,7 @@ pub(crate) fn additive_effects(
         }
     }
     Err(Error::failed(format!("the effects did not settle within {MOST_SWEEPS} sweeps"))
-        .help("the responses connect too few cell lines and drugs; use drug_mean instead"))
+        .with_help("the responses connect too few cell lines and drugs; use drug_mean instead"))
 }
 
 /// The training responses of each entity, with how often the entity occurs in the response (twice for a drug combined with itself).

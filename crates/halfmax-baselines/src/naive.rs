@@ -181,7 +181,7 @@ fn tissue_deviations(
             Naive::TissueDrugMean,
             cells.entity_kind()
         ))
-        .help("add a file with the tissue of each cell line, or remove this model"));
+        .with_help("add a file with the tissue of each cell line, or remove this model"));
     };
     if codes.iter().flatten().any(|code| usize::from(*code) >= levels.len()) {
         return Err(Error::data(format!(

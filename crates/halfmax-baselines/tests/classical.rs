@@ -425,7 +425,7 @@ fn fits_that_would_take_too_long_are_refused_before_they_start() {
     assert_eq!(error.kind(), ErrorKind::Data);
     assert!(text.contains("50 rows, 20000 features, 5 columns and 100000 trees would take about"), "{text}");
     assert!(text.ends_with("expected at most 600 s"), "{text}");
-    assert!(error.advice().unwrap().contains("family = \"boost\""));
+    assert!(error.help().unwrap().contains("family = \"boost\""));
 }
 
 #[test]

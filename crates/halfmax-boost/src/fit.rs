@@ -101,7 +101,7 @@ fn refuse_vectors(trees: Trees, sides: usize) -> Result<()> {
         "trees = \"{}\" needs a screen with two sides, this screen has {sides}",
         trees_name(trees)
     ))
-    .help("set trees = \"box\""))
+    .with_help("set trees = \"box\""))
 }
 
 /// Parts of the seed.

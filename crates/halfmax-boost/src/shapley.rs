@@ -116,7 +116,7 @@ impl Attributor for Shapley<'_> {
         // Rounded in the same way as predictions.
         let predicted: Vec<f32> = predicted.into_iter().map(|value| value as f32).collect();
         let values = Array2::from_shape_vec((self.space.len(), width), values).map_err(|error| {
-            Error::failed("the number of contributions does not fit their table").because(error)
+            Error::failed("the number of contributions does not fit their table").with_source(error)
         })?;
         Ok(Attribution::new(values, &predicted))
     }

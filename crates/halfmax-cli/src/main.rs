@@ -125,14 +125,14 @@ impl Global {
         let place = place_of(path);
         if let Some(input) = inputs.iter().find(|input| place_of(input) == place) {
             return Err(Error::config(format!("{}: is also an input ({})", path.display(), input.display()))
-                .help("give another name: an input is never replaced"));
+                .with_help("give another name: an input is never replaced"));
         }
         if place.exists() && !place.is_file() && !place.is_dir() {
             return Err(Error::config(format!(
                 "{}: is not an ordinary file (a device or a pipe)",
                 path.display()
             ))
-            .help("name a file, or - for standard output"));
+            .with_help("name a file, or - for standard output"));
         }
         // What a killed command left of it is gone then.
         if self.hold(place)? && !self.overwrite {
@@ -148,8 +148,9 @@ impl Global {
         if self.overwrite && place.is_dir() {
             return Ok(());
         }
-        refuse_occupied(&place, folder)
-            .map_err(|error| error.help("give another name, or --overwrite to replace files in the folder"))
+        refuse_occupied(&place, folder).map_err(|error| {
+            error.with_help("give another name, or --overwrite to replace files in the folder")
+        })
     }
 
     /// Takes the lock of an output, and says what it removed of a killed command. False if this process has it already.
@@ -172,7 +173,7 @@ impl Global {
             let same = |other: &Path| place_of(other) == place_of(path);
             if let Some((earlier, _)) = named[..at].iter().find(|(_, other)| same(other)) {
                 let error = Error::config(format!("{}: named by both {earlier} and {flag}", path.display()));
-                return Err(error.help("give two files"));
+                return Err(error.with_help("give two files"));
             }
         }
         named.iter().try_for_each(|(_, path)| self.may_write(path, inputs))
@@ -269,7 +270,7 @@ fn main() -> ExitCode {
                 ErrorKind::Failed => 1,
                 ErrorKind::Config => 2,
                 ErrorKind::Data => 3,
-                ErrorKind::Unmet => 4,
+                ErrorKind::NotReproduced => 4,
                 ErrorKind::Interrupted => 130,
             })
         }
@@ -311,7 +312,7 @@ fn explain(error: &Error) {
         say(&format!("  because: {source}"));
         cause = source.source();
     }
-    if let Some(help) = error.advice() {
+    if let Some(help) = error.help() {
         say(&format!("  help: {help}"));
     }
 }

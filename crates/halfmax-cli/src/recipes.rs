@@ -41,7 +41,7 @@ fn write_missing(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|error| {
-            Error::failed(format!("{}: the folder cannot be made", folder.display())).because(error)
+            Error::failed(format!("{}: the folder cannot be made", folder.display())).with_source(error)
         })?;
     }
     write_atomically(path, |file| file.write_all(bytes))
@@ -49,7 +49,7 @@ fn write_missing(path: &Path, bytes: &[u8]) -> Result<()> {
 
 fn another(path: &Path) -> Error {
     Error::config(format!("{}: is there, and is not the file that the recipe needs", path.display()))
-        .help("move it away, or run the command in another folder")
+        .with_help("move it away, or run the command in another folder")
 }
 
 #[cfg(test)]

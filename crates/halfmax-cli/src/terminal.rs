@@ -111,7 +111,7 @@ impl Terminal {
                 object.insert("value".into(), other);
             }
             Err(error) => {
-                return Err(Error::failed(format!("{event} cannot be written as JSON")).because(error));
+                return Err(Error::failed(format!("{event} cannot be written as JSON")).with_source(error));
             }
         }
         Ok(serde_json::Value::Object(object).to_string())

@@ -37,7 +37,7 @@ pub fn start(asked: Option<usize>) -> Result<()> {
     ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
-        .map_err(|error| too_few(startable).because(error))
+        .map_err(|error| too_few(startable).with_source(error))
 }
 
 fn too_few(startable: usize) -> Error {
@@ -45,7 +45,7 @@ fn too_few(startable: usize) -> Error {
         "only {startable} further threads can be started: expected at least {}",
         1 + BESIDES
     ))
-    .help("allow this user more processes (ulimit -u, or the limit of the container), or end some that run; --threads does not help")
+    .with_help("allow this user more processes (ulimit -u, or the limit of the container), or end some that run; --threads does not help")
 }
 
 /// How many threads can be started at once, at most `most`.

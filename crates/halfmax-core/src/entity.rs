@@ -28,7 +28,7 @@ impl EntityTable {
         for (at, id) in ids.iter().enumerate() {
             if index.insert(id.clone(), at).is_some() {
                 return Err(Error::data(format!("{kind} {id:?} occurs twice"))
-                    .help("keep one row for each id, or average its rows"));
+                    .with_help("keep one row for each id, or average its rows"));
             }
         }
         Ok(Self { kind, ids, index, blocks: Vec::new(), groups: HashMap::new() })
@@ -157,7 +157,7 @@ impl Category {
         levels.dedup();
         if levels.len() > usize::from(u16::MAX) {
             return Err(Error::data(format!("{} different categories in one feature", levels.len()))
-                .help("a categorical feature should have a few hundred levels at most"));
+                .with_help("a categorical feature should have a few hundred levels at most"));
         }
         let codes = labels
             .iter()

@@ -15,7 +15,7 @@ pub enum ErrorKind {
     /// The work failed: a file could not be written, or a computation broke down.
     Failed,
     /// The work finished, but its result does not meet the request.
-    Unmet,
+    NotReproduced,
     /// The user stopped the work.
     Interrupted,
 }
@@ -80,8 +80,8 @@ impl Error {
     }
 
     /// The work finished, but its result does not meet the request.
-    pub fn unmet(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Unmet, message)
+    pub fn not_reproduced(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotReproduced, message)
     }
 
     /// The user stopped the work.
@@ -94,27 +94,27 @@ impl Error {
         let what = "standard output was closed before everything was written";
         match error.kind() {
             std::io::ErrorKind::BrokenPipe => Self::new(ErrorKind::Interrupted, what),
-            _ => Self::failed(format!("standard output cannot be written: {error}")).because(error),
+            _ => Self::failed(format!("standard output cannot be written: {error}")).with_source(error),
         }
     }
 
     /// Adds advice on how to mend the error.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// Adds the error that caused this one.
     #[must_use]
-    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
     /// Puts a place (a file, a model, a fold) before the message.
     #[must_use]
-    pub fn at(mut self, place: impl fmt::Display) -> Self {
+    pub fn with_context(mut self, place: impl fmt::Display) -> Self {
         self.message = format!("{place}: {}", self.message);
         self
     }
@@ -162,7 +162,7 @@ impl Error {
     }
 
     /// How to mend the error, if known.
-    pub fn advice(&self) -> Option<&str> {
+    pub fn help(&self) -> Option<&str> {
         self.help.as_deref()
     }
 }

@@ -124,7 +124,7 @@ impl FeatureSpace {
                 self.len(),
                 listed(&missing, 5)
             ))
-            .help("use the same kinds of feature files as in training"));
+            .with_help("use the same kinds of feature files as in training"));
         }
         Ok(alignment)
     }
@@ -170,7 +170,7 @@ impl Alignment<'_> {
             self.table.entity_kind(),
             self.table.ids()[entities[at] as usize]
         ))
-        .help("leave the value empty if it is not known"))
+        .with_help("leave the value empty if it is not known"))
     }
 
     /// As [`Alignment::column`], for some entities of the table.

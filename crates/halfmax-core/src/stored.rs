@@ -35,7 +35,7 @@ impl StoredModel {
         tensors: impl IntoIterator<Item = (N, Tensor)>,
     ) -> Result<Self> {
         let description = serde_json::to_value(description).map_err(|error| {
-            Error::failed("the model's description cannot be written as JSON").because(error)
+            Error::failed("the model's description cannot be written as JSON").with_source(error)
         })?;
         Ok(Self {
             description,
@@ -49,7 +49,7 @@ impl StoredModel {
     /// If the description is malformed.
     pub fn described<D: DeserializeOwned>(&self) -> Result<D> {
         D::deserialize(&self.description)
-            .map_err(|error| malformed("its description cannot be read").because(error))
+            .map_err(|error| malformed("its description cannot be read").with_source(error))
     }
 
     /// The finite double-precision numbers with this name.
@@ -118,7 +118,7 @@ impl StoredModel {
     pub fn refuse_unknown(&self, known: &StoredModel) -> Result<()> {
         let unknown = |what: String| {
             Err(malformed(format!("its family has no {what}"))
-                .help("copy the file again, or use the version of halfmax that wrote it"))
+                .with_help("copy the file again, or use the version of halfmax that wrote it"))
         };
         if let Some(name) = self.tensors.keys().find(|name| !known.tensors.contains_key(*name)) {
             return unknown(format!("array {name:?}"));
@@ -175,7 +175,7 @@ fn checked<'a, T>(
 /// ```
 pub fn malformed(what: impl Display) -> Error {
     Error::data(format!("the model is malformed: {what}"))
-        .help("copy the file again, or train the model again")
+        .with_help("copy the file again, or train the model again")
 }
 
 /// An array of a model file.

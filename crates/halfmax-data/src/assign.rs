@@ -156,7 +156,7 @@ impl RawTable {
             role.what(),
             listed(&names, 5)
         ))
-        .help(say_which(role, &self.names()[rivals[0]])))
+        .with_help(say_which(role, &self.names()[rivals[0]])))
     }
 
     /// Whether the user asked to skip this column.
@@ -307,14 +307,14 @@ pub(crate) fn no_column(table: &RawTable, role: Role) -> Error {
     let names: Vec<&str> = role.spec().names.iter().take(6).copied().collect();
     let key = role.key();
     let recognised = if names.is_empty() { key.to_owned() } else { format!("{key}, {}", names.join(", ")) };
-    Error::data(format!("{}: no column of {} among {}", table.label(), role.what(), listed(table.names(), 12))).help(format!(
+    Error::data(format!("{}: no column of {} among {}", table.label(), role.what(), listed(table.names(), 12))).with_help(format!(
         "rename the column to one of {recognised} …, or declare it: columns = {{ {key} = \"COLUMN\" }} for this file or under [data] (`--column {key}=COLUMN`)"
     ))
 }
 
 fn unknown_role(key: &str) -> Error {
     let keys: Vec<&str> = ROLES.iter().map(|spec| spec.key).collect();
-    Error::config(format!("columns.{key}: unknown role")).help(format!(
+    Error::config(format!("columns.{key}: unknown role")).with_help(format!(
         "{}; the roles are {}, {IGNORE}",
         crate::responses::meant(key, &keys),
         keys.join(", ")
@@ -329,7 +329,7 @@ pub(crate) fn refuse_unfound(said: &SaidColumns, tables: &[&RawTable]) -> Result
     for (key, names) in said {
         let is_there = |name: &String| tables.iter().any(|table| table.position_of(name).is_some());
         if let (Some(name), Some(table)) = (names.all().iter().find(|name| !is_there(name)), tables.first()) {
-            return Err(no_such_column(table, key, name).at("no file has it"));
+            return Err(no_such_column(table, key, name).with_context("no file has it"));
         }
     }
     Ok(())
@@ -342,7 +342,7 @@ fn no_such_column(table: &RawTable, key: &str, name: &str) -> Error {
         table.label(),
         listed(&found, 12)
     ))
-    .help(crate::responses::meant(name, &found))
+    .with_help(crate::responses::meant(name, &found))
 }
 
 #[cfg(test)]
@@ -380,12 +380,12 @@ mod tests {
         found.say(&said("drug", "which"), Scope::ThisFile).unwrap();
         assert_eq!(found.role(Role::Drug), Some(1));
         let error = found.say(&said("drug", "whihc"), Scope::ThisFile).unwrap_err();
-        assert!(error.advice().unwrap().contains("which"), "{error}");
+        assert!(error.help().unwrap().contains("which"), "{error}");
         assert!(
             found
                 .say(&said("drog", "which"), Scope::ThisFile)
                 .unwrap_err()
-                .advice()
+                .help()
                 .unwrap()
                 .contains("\"drug\"")
         );

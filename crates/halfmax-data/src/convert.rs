@@ -55,7 +55,7 @@ pub fn write_set(loaded: &Loaded, name: &str, features: &DrugFeatures, folder: &
     let target = TargetConfig { column: Some(screen.target.clone()), ..target };
     config.push_str("\n[target]\n");
     let target = toml::to_string(&target)
-        .map_err(|error| Error::failed("[target] cannot be written").because(error))?;
+        .map_err(|error| Error::failed("[target] cannot be written").with_source(error))?;
     config.push_str(&target);
     config.push_str("\n[split]\nkind = \"");
     config.push_str(if screen.sides.len() > 2 { "leave_combination" } else { "lco" });

@@ -28,7 +28,7 @@ pub fn sha256_bytes(bytes: &[u8]) -> String {
 pub fn sha256_file(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
     let failed = |error: std::io::Error| {
-        Error::data(format!("{}: cannot be read: {error}", path.display())).because(error)
+        Error::data(format!("{}: cannot be read: {error}", path.display())).with_source(error)
     };
     let mut file = File::open(path).map_err(failed)?;
     let mut hash = Sha256::new();

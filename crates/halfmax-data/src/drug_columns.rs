@@ -72,7 +72,7 @@ pub(crate) fn own_blocks(
             sheet.file(),
             listed(&names, 8)
         ))
-        .help("list columns of numbers or bits, or set [\"all\"]"));
+        .with_help("list columns of numbers or bits, or set [\"all\"]"));
     }
     let unused: Vec<&str> =
         own.iter().filter(|column| !is_wanted(column)).map(|column| column.name.as_str()).collect();
@@ -137,7 +137,7 @@ fn expanded(
             sheet.file(),
             other.len()
         ))
-        .help("give every drug a string of the same number of bits"));
+        .with_help("give every drug a string of the same number of bits"));
     }
     let bit = |at: usize| {
         let value = |text: &Option<&str>| {

@@ -355,7 +355,7 @@ fn no_drug_found(table: &RawTable, named: Option<usize>, drugs: &[String]) -> Er
         drugs.len(),
         listed(drugs, 5)
     ))
-    .help("use a sheet with a column of drug names or ids as in the responses, or remove data.drugs")
+    .with_help("use a sheet with a column of drug names or ids as in the responses, or remove data.drugs")
 }
 
 /// Finds a column of structures by its content: most of its texts are SMILES.
@@ -649,7 +649,7 @@ fn morgan(bits: usize) -> Result<RdkitMorganConfig> {
 pub fn fingerprint_of(smiles: &str, bits: usize) -> Result<Vec<bool>> {
     let made = fingerprint(smiles, &morgan(bits)?).map_err(|reason| {
         Error::data(format!("{smiles:?} cannot be read as a structure: {reason}"))
-            .help("expected a SMILES such as CC(=O)Oc1ccccc1C(=O)O")
+            .with_help("expected a SMILES such as CC(=O)Oc1ccccc1C(=O)O")
     })?;
     Ok((0..bits).map(|bit| made.get(bit)).collect())
 }
@@ -737,9 +737,8 @@ pub fn read_drugs(
 ) -> Result<(EntityTable, FileReport)> {
     let sheet = DrugSheet::read(&file.into().open()?)?;
     if sheet.drugs.is_empty() {
-        return Err(
-            Error::data(format!("{}: names no drug", sheet.shape.file)).help("fill the column of drug names")
-        );
+        return Err(Error::data(format!("{}: names no drug", sheet.shape.file))
+            .with_help("fill the column of drug names"));
     }
     drug_entities(&sheet, &sheet.names(), features, space)
 }

@@ -181,7 +181,7 @@ fn no_features(table: &RawTable, key: usize, aside: &[(Why, String)]) -> Error {
         table.label(),
         table.names()[key]
     ))
-    .help("give one numeric column per feature besides the names; responses belong in [data] response, texts in kind = \"category\"")
+    .with_help("give one numeric column per feature besides the names; responses belong in [data] response, texts in kind = \"category\"")
 }
 
 /// Keeps only the default profile of each cell line, if a column marks it and some cell line has several profiles.
@@ -202,7 +202,7 @@ fn default_entries(table: &RawTable) -> Result<Option<RawTable>> {
             table.label(),
             table.names()[mark]
         ))
-        .help("expected Yes, True or 1 in one row of each cell line"));
+        .with_help("expected Yes, True or 1 in one row of each cell line"));
     }
     let mut defaults = table.with_rows(&kept);
     defaults.notes.push(
@@ -257,7 +257,7 @@ fn present_of_list(table: &RawTable) -> Result<Option<usize>> {
                 "{}: column {name:?} seems to say whether a gene is mutated, but holds neither 0 and 1 nor true and false",
                 table.label()
             ))
-            .help(format!("write 0 and 1; or set it aside with columns = {{ ignore = [{name:?}] }}, so that every row is a mutation")))
+            .with_help(format!("write 0 and 1; or set it aside with columns = {{ ignore = [{name:?}] }}, so that every row is a mutation")))
         }
         _ => Ok(None),
     }
@@ -292,7 +292,7 @@ fn value_of_list(table: &RawTable, kind: CellKind) -> Result<Option<usize>> {
                 names.len(),
                 listed(&names, 5)
             ))
-            .help(format!(
+            .with_help(format!(
                 "ignore the others: columns = {{ ignore = [{}] }}; for a list of mutations, set kind = \"mutation\"",
                 others.join(", ")
             )))
@@ -402,7 +402,7 @@ fn mutation_matrix(table: &RawTable, kind: CellKind) -> Result<Option<RawTable>>
             table.label(),
             kind.name()
         ))
-        .help("set kind = \"mutation\""));
+        .with_help("set kind = \"mutation\""));
     }
     let class = table.role(Role::VariantClass).map(|column| table.labels(column)).transpose()?;
     let silent: Vec<bool> = class.iter().flat_map(|class| &class.names).map(|name| is_silent(name)).collect();
@@ -527,7 +527,7 @@ mod tests {
         assert_eq!(table.names(), ["Tumor_Sample_Barcode", "TP53", "KRAS"]);
         assert_eq!(*table.numbers(1, "0 or 1").unwrap(), [1.0, 0.0]);
         assert_eq!(*table.numbers(2, "0 or 1").unwrap(), [1.0, 1.0]);
-        assert!(clear(text, CellKind::EXPRESSION).unwrap_err().advice().unwrap().contains("mutation"));
+        assert!(clear(text, CellKind::EXPRESSION).unwrap_err().help().unwrap().contains("mutation"));
     }
 
     #[test]
@@ -566,7 +566,7 @@ mod tests {
         let two = "gene,cell_line,tpm,rpkm\nTP53,A,1.5,2\nKRAS,A,2,2.5\nTP53,B,3,2\n";
         let error = clear(two, CellKind::EXPRESSION).unwrap_err();
         assert!(error.to_string().contains("\"tpm\", \"rpkm\""), "{error}");
-        assert!(error.advice().unwrap().contains("ignore = [\"rpkm\"]"), "{error}");
+        assert!(error.help().unwrap().contains("ignore = [\"rpkm\"]"), "{error}");
         let times = "gene,cell_line,time,tpm\nTP53,A,0,2.5\nTP53,A,24,3.5\nKRAS,B,0,2.5\nTP53,B,0,1.5\n";
         let error = clear(times, CellKind::EXPRESSION).unwrap_err();
         assert!(error.to_string().contains("\"time\" (times) distinguishes measurements"), "{error}");

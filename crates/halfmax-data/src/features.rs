@@ -87,7 +87,7 @@ fn read_features_of(table: &RawTable, kind: CellKind, known: Known<'_>) -> Resul
         },
         (_, Orientation::GenesInRows) if kind.values() == KindValues::Texts => {
             return Err(Error::data(format!("{}: categories have cell lines in columns", table.label()))
-                .help("put each cell line in a row"));
+                .with_help("put each cell line in a row"));
         }
         _ => {
             let (names, values) = matrix(table, &arrangement, kind, &rows, &mut report)?;
@@ -96,7 +96,7 @@ fn read_features_of(table: &RawTable, kind: CellKind, known: Known<'_>) -> Resul
                 KindValues::Numbers { .. } => averaged(table, names, values, &mut report)?,
                 KindValues::ZeroOrOne | KindValues::Texts => (names, values),
             };
-            (vec![block_of(kind, names, values).map_err(|error| error.at(table.label()))?], None)
+            (vec![block_of(kind, names, values).map_err(|error| error.with_context(table.label()))?], None)
         }
     };
     report.missing_share = missing_share(&blocks);
@@ -160,7 +160,7 @@ fn refuse_repeats(table: &RawTable, names: &[Option<String>], identified: &Ident
         return Ok(());
     }
     Err(Error::data(format!("{}: cell lines occur twice: {}", table.label(), listed(&repeated, 5)))
-        .help("keep one row of each cell line, or average them"))
+        .with_help("keep one row of each cell line, or average them"))
 }
 
 fn check(table: &RawTable, kind: CellKind, column: usize, values: &[f64]) -> Result<()> {
@@ -168,7 +168,7 @@ fn check(table: &RawTable, kind: CellKind, column: usize, values: &[f64]) -> Res
         let other = values.iter().position(|value| !(value.is_nan() || *value == 0.0 || *value == 1.0));
         return other.map_or(Ok(()), |at| {
             let error = table.bad_value(column, at, values[at], "0 or 1");
-            Err(error.help(
+            Err(error.with_help(
                 "if the file holds numbers besides 0 and 1 (fractions, percentages, counts), set kind = \"expression\"; otherwise correct the value, or leave it empty if it is missing",
             ))
         });
@@ -195,7 +195,7 @@ fn matrix(
     let taken = &arrangement.columns;
     if taken.is_empty() {
         return Err(Error::data(format!("{}: has no feature columns", table.label()))
-            .help("add one column per feature besides the cell lines"));
+            .with_help("add one column per feature besides the cell lines"));
     }
     let alleles = kind.may_count_alleles() && counts_alleles(table, kind, taken)?;
     if alleles {
@@ -300,7 +300,7 @@ fn refuse_dates(table: &RawTable, repeated: &[&str]) -> Result<()> {
         table.label(),
         listed(&refused, 5)
     ))
-    .help("copy the gene symbols from the source of the data, or remove these features"))
+    .with_help("copy the gene symbols from the source of the data, or remove these features"))
 }
 
 /// The rows that name a feature, and the names.
@@ -313,7 +313,7 @@ fn feature_names(table: &RawTable, key: usize, report: &mut FileReport) -> Resul
             table.label(),
             table.names()[key]
         ))
-        .help("put the names of the features (genes) in the first column"));
+        .with_help("put the names of the features (genes) in the first column"));
     }
     if unnamed > 0 {
         report.notes.push(format!("rows without a feature name, left out: {unnamed}"));
@@ -323,7 +323,7 @@ fn feature_names(table: &RawTable, key: usize, report: &mut FileReport) -> Resul
 
 fn block_of(kind: CellKind, names: Vec<String>, values: Array2<f32>) -> Result<FeatureBlock> {
     FeatureBlock::new(kind.name(), names, feature_values(kind, values))
-        .map_err(|error| error.help("keep one of each feature, or average them"))
+        .map_err(|error| error.with_help("keep one of each feature, or average them"))
 }
 
 fn feature_values(kind: CellKind, values: Array2<f32>) -> FeatureValues {
@@ -384,7 +384,7 @@ fn categories(
         arrangement.columns.iter().copied().partition(|column| table.is_text(*column));
     if texts.is_empty() {
         return Err(Error::data(format!("{}: has no text column to make a category of", table.label()))
-            .help("set kind = \"expression\" for numbers, kind = \"mutation\" for 0 and 1"));
+            .with_help("set kind = \"expression\" for numbers, kind = \"mutation\" for 0 and 1"));
     }
     if !numbers.is_empty() {
         let names: Vec<&str> = numbers.iter().map(|column| table.names()[*column].as_str()).collect();
@@ -405,7 +405,7 @@ fn text_blocks(table: &RawTable, texts: &[usize], rows: &[usize], kind: &str) ->
         let labels: Vec<Option<String>> = rows.iter().map(|row| all[*row].clone()).collect();
         let name = &table.names()[*column];
         let category = Category::from_labels(&labels)
-            .map_err(|error| error.at(format!("{}: column {name:?}", table.label())))?;
+            .map_err(|error| error.with_context(format!("{}: column {name:?}", table.label())))?;
         if table.role(Role::Tissue) == Some(*column) {
             blocks.push(FeatureBlock::new(TISSUE, ["tissue"], FeatureValues::Category(vec![category]))?);
             tissue = Some(labels);

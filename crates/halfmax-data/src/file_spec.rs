@@ -93,7 +93,7 @@ impl TableOptions {
             let column = table.position_of(key).ok_or_else(|| {
                 let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
                 Error::config(format!("key = {key:?}: {} has no such column", table.label()))
-                    .help(crate::responses::meant(key, &found))
+                    .with_help(crate::responses::meant(key, &found))
             })?;
             table.key = Some(column);
         }
@@ -155,7 +155,7 @@ impl<'a> RowChoice<'a> {
             let column = table.position_of(name).ok_or_else(|| {
                 let found: Vec<&str> = table.names().iter().map(String::as_str).collect();
                 Error::config(format!("where.{name}: {} has no such column", table.label()))
-                    .help(crate::responses::meant(name, &found))
+                    .with_help(crate::responses::meant(name, &found))
             })?;
             let labels = table.labels(column)?;
             let same = |own: &str, value: &String| {
@@ -203,7 +203,7 @@ impl<'a> RowChoice<'a> {
                     "{label}: no row has {:?} in column {name:?}",
                     values.all().join(", ")
                 ))
-                .help(format!("the column holds {}", halfmax_core::listed(examples, EXAMPLES))));
+                .with_help(format!("the column holds {}", halfmax_core::listed(examples, EXAMPLES))));
             }
         }
         let one = |(name, values): &(&String, &Names)| format!("{name}: {}", values.all().join(" or "));

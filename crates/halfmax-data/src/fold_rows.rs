@@ -59,7 +59,7 @@ impl FoldsOfRows {
                             table.label(),
                             files[other].display()
                         ))
-                        .help("list files that share no row: the test file of each fold, or the test, train and validation files of a single fold, with only_folds = [0]"));
+                        .with_help("list files that share no row: the test file of each fold, or the test, train and validation files of a single fold, with only_folds = [0]"));
                     }
                     _ => {}
                 }
@@ -70,7 +70,7 @@ impl FoldsOfRows {
                     counted(table.rows(), "row"),
                     table.label()
                 ))
-                .help("row 0 is the first row below the header; check that the file belongs to this table, and which rows `where` chose"));
+                .with_help("row 0 is the first row below the header; check that the file belongs to this table, and which rows `where` chose"));
             }
             inputs.push(InputFile {
                 path: label,
@@ -90,13 +90,16 @@ impl FoldsOfRows {
 /// The row numbers of a file with their lines.
 fn row_numbers(label: &str, bytes: &[u8]) -> Result<Vec<(usize, usize)>> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
-        Error::data(format!("{label}: not UTF-8 text")).help("write one row number per line, counted from 0")
+        Error::data(format!("{label}: not UTF-8 text"))
+            .with_help("write one row number per line, counted from 0")
     })?;
     let lines = text.lines().zip(1..).map(|(text, line)| (line, text.trim()));
     let number = |(line, text): (usize, &str)| match text.parse() {
         Ok(number) => Ok((line, number)),
         Err(_) => Err(Error::data(format!("{label}: line {line}: {text:?}: expected the number of a row"))
-            .help("write one whole number per line, 0 for the first row below the header of the responses")),
+            .with_help(
+                "write one whole number per line, 0 for the first row below the header of the responses",
+            )),
     };
     lines.filter(|(_, text)| !text.is_empty()).map(number).collect()
 }
@@ -134,7 +137,7 @@ mod tests {
             (["0\n", "99\n"], ["1.txt: no listed row is among the 4 rows", "first row below the header"]),
         ] {
             let error = read(&files).unwrap_err();
-            let text = format!("{error} {}", error.advice().unwrap_or_default());
+            let text = format!("{error} {}", error.help().unwrap_or_default());
             assert!(words.iter().all(|word| text.contains(word)), "{text}");
         }
     }

@@ -79,7 +79,7 @@ pub(crate) fn rows_not_folds(table: &RawTable) -> Option<Error> {
             "{}: lists row numbers, one per line, but no cell lines, drugs or folds",
             table.label()
         ))
-        .help("list such files under split.rows, one for each fold: rows = [\"split_0_test.txt\", \"split_1_test.txt\"]; or the files of one split, with only_folds = [0]: rows = [\"split_0_test.txt\", \"split_0_train.txt\"]")
+        .with_help("list such files under split.rows, one for each fold: rows = [\"split_0_test.txt\", \"split_1_test.txt\"]; or the files of one split, with only_folds = [0]: rows = [\"split_0_test.txt\", \"split_0_train.txt\"]")
     })
 }
 
@@ -96,7 +96,7 @@ fn folds_of_members(
             "{}: gives folds to cell lines with single drugs, but the responses are to combinations of two",
             table.label()
         ))
-        .help("add the columns drug_a and drug_b for combinations, or use a column drug alone to leave drugs out"));
+        .with_help("add the columns drug_a and drug_b for combinations, or use a column drug alone to leave drugs out"));
     }
     let fold_of = |id: &String| by_key.get(&vec![drug_key(id)]).copied();
     let of_drug: Vec<Option<usize>> = screen.table(1).ids().iter().map(fold_of).collect();
@@ -113,7 +113,7 @@ fn folds_of_members(
         let ids = screen.table(1).ids().iter().zip(&of_drug);
         let absent: Vec<&String> = ids.filter(|(_, fold)| fold.is_none()).map(|(id, _)| id).collect();
         return Err(Error::data(format!("{}: has no fold for {}", table.label(), listed(&absent, 5)))
-            .help("add these drugs to the file"));
+            .with_help("add these drugs to the file"));
     }
     let report = report_on(table, &keys, &folds, left_out);
     let input = InputFile::of(table);
@@ -193,7 +193,7 @@ fn fold_of_key(
                 table.row_of(row),
                 key.join(" with ")
             ))
-            .help("give each name only one fold"));
+            .with_help("give each name only one fold"));
         }
     }
     Ok(by_key)
@@ -206,7 +206,7 @@ fn keys_of_responses(screen: &Screen, keys: &[String]) -> Result<Vec<Option<Key>
         return Err(Error::data(
             "the folds are given by tissue, but the tissues of the cell lines are unknown",
         )
-        .help("add a file of kind \"events\" or \"category\" with the tissues"));
+        .with_help("add a file of kind \"events\" or \"category\" with the tissues"));
     }
     let part = |key: &String, row: usize| {
         let (cell, drug) = (screen.responses.side(0)[row] as usize, screen.responses.side(1)[row] as usize);
@@ -245,5 +245,5 @@ fn lacking(
         responses,
         listed(&absent, 5)
     ))
-    .help("add them to the file, or allow the evaluation to leave them out")
+    .with_help("add them to the file, or allow the evaluation to leave them out")
 }

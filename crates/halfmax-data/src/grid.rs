@@ -32,7 +32,7 @@ pub fn read_grid(table: &RawTable, doses: &GridDoses) -> Result<RawTable> {
         }
         _ => {
             return Err(Error::config("only one of doses_a and doses_b (`--doses-a`, `--doses-b`) is given")
-                .help("set the doses of both rows and columns, or neither"));
+                .with_help("set the doses of both rows and columns, or neither"));
         }
     };
     let (mut a, mut b, mut readings, mut places) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -108,14 +108,14 @@ impl Grid {
                     crate::report::counted(there, what),
                     table.label()
                 ))
-                .help(format!("give one dose per {what}; 0 where the drug is absent")));
+                .with_help(format!("give one dose per {what}; 0 where the drug is absent")));
             }
             refuse_impossible(flag, given)?;
         }
         // A header of numbers is a row of readings that was read as names.
         if self.header.iter().all(Option::is_some) {
             return Err(Error::data(format!("{}: the first row was read as column names", table.label()))
-                .help("add a line of names above it, or write the doses on the edges"));
+                .with_help("add a line of names above it, or write the doses on the edges"));
         }
         self.doses = [rows.to_vec(), columns.to_vec()];
         Ok(self)
@@ -161,7 +161,7 @@ fn refuse_impossible(flag: &str, doses: &[f64]) -> Result<()> {
     match doses.iter().find(|dose| !(dose.is_finite() && **dose >= 0.0)) {
         Some(dose) => Err(Error::parameter(flag, dose, "doses, 0 or more, separated by commas")),
         None if !doses.contains(&0.0) => Err(Error::config(format!("{flag}: dose 0 is missing"))
-            .help("add dose 0, because a matrix needs each drug alone")),
+            .with_help("add dose 0, because a matrix needs each drug alone")),
         None => Ok(()),
     }
 }
@@ -177,7 +177,7 @@ fn are_doses(edge: &[f64]) -> bool {
 }
 
 fn no_edges(table: &RawTable) -> Error {
-    Error::data(format!("{}: has no doses on its edges (0 and higher ones, in order)", table.label())).help(
+    Error::data(format!("{}: has no doses on its edges (0 and higher ones, in order)", table.label())).with_help(
         "write the doses of the first drug in the first column and those of the second in the first row; or set doses_a for the rows (`--doses-a 0,0.1,1`) and doses_b for the columns (`--doses-b 0,0.5,5`)",
     )
 }
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(numbers(&read_grid(&bare, &given).unwrap()), expected);
         assert!(looks_like_a_grid(&bare));
         let error = read_grid(&bare, &GridDoses::default()).unwrap_err();
-        assert!(error.advice().unwrap().contains("--doses-a"), "{error}");
+        assert!(error.help().unwrap().contains("--doses-a"), "{error}");
         let wrong = GridDoses { rows: Some(vec![0.0]), ..given };
         assert!(read_grid(&bare, &wrong).unwrap_err().to_string().contains("1 dose for 2 rows"));
     }

@@ -88,7 +88,7 @@ fn beside(table: &RawTable, folder: &Path, link: &Link) -> Result<RawTable> {
             table.label(),
             link.id
         ))
-        .help(format!("put {}.txt of the same release into {}", link.file, folder.display()))),
+        .with_help(format!("put {}.txt of the same release into {}", link.file, folder.display()))),
     }
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn curves_of_archive(path: &Path) -> Result<Option<RawTable>> {
     for link in CELL_LINES.iter().chain([&COMPOUND]) {
         let name = named(link.file).ok_or_else(|| {
             Error::data(format!("{label}: the archive has no file {}", link.file))
-                .help("download the archive again")
+                .with_help("download the archive again")
         })?;
         joined = linked(joined, &read(name)?, link)?;
     }

@@ -40,7 +40,7 @@ pub(crate) fn readings_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
                 some_readings.len(),
                 table.names()[readings]
             ))
-            .help("give one reading for each dose"));
+            .with_help("give one reading for each dose"));
         }
         for (dose, reading) in some_doses.into_iter().zip(some_readings) {
             all_doses.push(dose);
@@ -131,7 +131,7 @@ pub(crate) fn replicates_in_rows(table: &RawTable) -> Result<Option<RawTable>> {
             table.label(),
             quoted.join(" and ")
         ))
-        .help(format!(
+        .with_help(format!(
             "rename replicates to \"{stem}_rep1\" and \"{stem}_rep2\"; or declare the column with the readings of both drugs: columns = {{ reading = {0} }} (`--column reading={0}`)",
             quoted[0]
         )));

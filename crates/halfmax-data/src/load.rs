@@ -153,7 +153,7 @@ pub fn load(
         None => (cells, drugs, None),
         Some(_) if !responses.combinations => {
             return Err(Error::config("data.single_agent is given, but the responses are to single drugs")
-                .help("remove it: only screens of combinations use it"));
+                .with_help("remove it: only screens of combinations use it"));
         }
         Some(_) => {
             let table = files.single_agent.as_ref();
@@ -176,7 +176,7 @@ pub fn load(
             return Err(Error::config(
                 "data.reference_study is given, but the responses are to combinations of drugs",
             )
-            .help("remove it: only screens of single drugs have ceilings"));
+            .with_help("remove it: only screens of single drugs have ceilings"));
         }
         Some(table) => {
             let measured =
@@ -285,7 +285,7 @@ impl Files {
             return Self::of_dataset(dataset, data, base);
         }
         let Some(response) = &data.response else {
-            return Err(Error::config("data.response is missing: expected the table of responses").help(
+            return Err(Error::config("data.response is missing: expected the table of responses").with_help(
                 "set response = \"file.csv\", or dataset = \"NAME\" for a known dataset (`halfmax data list` lists them)",
             ));
         };
@@ -405,7 +405,7 @@ fn joined(
         required_labels(parts, required),
         sets.join("; ")
     ))
-    .help(format!(
+    .with_help(format!(
         "check that the files contain the same cell lines; or {}",
         linking_annotation(kind_of(&responses.identified), other)
     )))
@@ -436,7 +436,7 @@ fn refuse_unjoined(part: &CellFeatures, kept: &BTreeSet<String>, responses: &Ide
     Err(Error::data(format!(
         "{file}: no cell line has a response: the file has {own}, the responses have {other}"
     ))
-    .help(format!(
+    .with_help(format!(
         "remove the file, or {}",
         linking_annotation(kind_of(responses), kind_of(&part.identified))
     )))
@@ -555,7 +555,7 @@ fn cell_table(
             |(block, columns): (&FeatureBlock, &Vec<usize>)| block.entities() > 1 && columns.is_empty();
         if !blocks.is_empty() && blocks.iter().zip(&varying).all(constant) {
             return Err(Error::data(format!("{}: every feature is constant", report.shape.file))
-                .help("check that the file holds the intended values"));
+                .with_help("check that the file holds the intended values"));
         }
         for (block, columns) in blocks.into_iter().zip(varying) {
             if table.block(&block.kind).is_some() && block.kind == TISSUE {
@@ -563,9 +563,9 @@ fn cell_table(
                 continue;
             }
             let Some(block) = without_constants(block, &columns, &mut report)? else { continue };
-            table = table
-                .with_block(block.into_order(&order))
-                .map_err(|error| error.at(&report.shape.file).help("give each kind of features once"))?;
+            table = table.with_block(block.into_order(&order)).map_err(|error| {
+                error.with_context(&report.shape.file).with_help("give each kind of features once")
+            })?;
         }
         if let (None, Some(own)) = (&tissue, own_tissue) {
             tissue = Some(order.iter().map(|at| at.and_then(|at| own[at].clone())).collect());
@@ -738,7 +738,7 @@ pub fn read_cells_for_scoring<F: Clone + Into<TableFile>>(
             Some(kind) => *kind,
             None => crate::inspect::cell_kind(&table).ok_or_else(|| {
                 Error::data(format!("{}: not recognised as features of cell lines", table.label()))
-                    .help("expected a column cell_line and one column per feature")
+                    .with_help("expected a column cell_line and one column per feature")
             })?,
         };
         let table = prepared(&table, kind)?;
@@ -751,7 +751,7 @@ pub fn read_cells_for_scoring<F: Clone + Into<TableFile>>(
     }
     let all: BTreeSet<String> = parts.iter().flat_map(|(_, part)| part.ids.iter().cloned()).collect();
     if all.is_empty() {
-        return Err(Error::data("the files name no cell line").help("fill the column of cell lines"));
+        return Err(Error::data("the files name no cell line").with_help("fill the column of cell lines"));
     }
     let mut table = EntityTable::new(all.iter().cloned(), "cell line")?;
     let mut reports = Vec::new();
@@ -761,7 +761,7 @@ pub fn read_cells_for_scoring<F: Clone + Into<TableFile>>(
         for block in part.blocks {
             table = table
                 .with_block(block.into_order(&order))
-                .map_err(|error| error.at(&part.report.shape.file))?;
+                .map_err(|error| error.with_context(&part.report.shape.file))?;
         }
         reports.push(FileReport { matched: part.ids.len(), ..part.report });
     }

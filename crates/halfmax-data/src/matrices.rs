@@ -334,7 +334,7 @@ impl Columns {
             },
             table.row_of(*first)
         ))
-        .help(advice))
+        .with_help(advice))
     }
 }
 
@@ -380,7 +380,7 @@ fn no_doses(table: &RawTable, role: Role) -> Error {
         .map(|column| &table.names()[column])
         .collect();
     match free.as_slice() {
-        [a, b, ..] if role == Role::DoseA => no_column(table, role).help(format!(
+        [a, b, ..] if role == Role::DoseA => no_column(table, role).with_help(format!(
             "declare the dose columns: columns = {{ dose_a = {a:?}, dose_b = {b:?} }} (`--column dose_a={a:?} --column dose_b={b:?}`); if no column names the drugs, set them (`--drugs \"FIRST,SECOND\"`)"
         )),
         _ => no_column(table, role),
@@ -393,14 +393,14 @@ fn names_its_drugs(table: &RawTable, column: usize) -> Error {
         table.label(),
         table.names()[column]
     ))
-    .help("remove the setting (`--drugs`), or ignore the columns of drugs: columns = {{ ignore = [\"NAME\"] }} (`--column ignore=NAME`)")
+    .with_help("remove the setting (`--drugs`), or ignore the columns of drugs: columns = {{ ignore = [\"NAME\"] }} (`--column ignore=NAME`)")
 }
 
 /// The error for a table that does not name its drugs. The help explains how to name them.
 fn no_drugs(table: &RawTable) -> Error {
     let error = no_column(table, Role::DrugA);
     if looks_like_a_grid(table) {
-        return error.help("if the table is a matrix with the doses on its edges, set layout = \"grid\" and the two drugs (`--layout grid --drugs \"ROWS,COLUMNS\"`); if it holds only readings, also set the doses of rows and columns (`--doses-a 0,0.1,1 --doses-b 0,0.5,5`)");
+        return error.with_help("if the table is a matrix with the doses on its edges, set layout = \"grid\" and the two drugs (`--layout grid --drugs \"ROWS,COLUMNS\"`); if it holds only readings, also set the doses of rows and columns (`--doses-a 0,0.1,1 --doses-b 0,0.5,5`)");
     }
     let free: Vec<&String> = (0..table.names().len())
         .filter(|column| table.is_numeric(*column) && table.roles_of_column(*column).is_empty())
@@ -412,7 +412,7 @@ fn no_drugs(table: &RawTable) -> Error {
         }
         _ => String::new(),
     };
-    error.help(format!(
+    error.with_help(format!(
         "name the columns drug_a and drug_b, or declare them (`--column drug_a=NAME --column drug_b=NAME`); for a single pair, set the drugs (`--drugs \"FIRST,SECOND\"`){doses}"
     ))
 }
@@ -568,7 +568,7 @@ fn missing(table: &RawTable, column: usize, at: usize, expected: &str) -> Error 
         table.row_of(at)
     ))
     .in_value(table.label(), name, table.row_of(at))
-    .help("fill it in, or remove the row")
+    .with_help("fill it in, or remove the row")
 }
 
 /// A row in a block.
@@ -722,7 +722,7 @@ impl Assembly {
                     );
                     return Err(table
                         .bad_value(column, row.at, unit(row.at, side)?, &expected)
-                        .help("use one dose unit per drug within a block; the two drugs may differ"));
+                        .with_help("use one dose unit per drug within a block; the two drugs may differ"));
                 }
             }
         }
@@ -868,7 +868,7 @@ fn refuse_several(
         && let Some(other) = rows.iter().find(|row| lines.of_row[**row] != lines.of_row[first])
     {
         let (here, there) = (lines.at(*other).unwrap_or_default(), lines.at(first).unwrap_or_default());
-        return Err(table.bad_value(column, *other, here, &as_row(there, first)).help(ONE));
+        return Err(table.bad_value(column, *other, here, &as_row(there, first)).with_help(ONE));
     }
     let Some(drugs) = columns.drugs else { return Ok(()) };
     let other = match pairs {
@@ -890,7 +890,7 @@ fn refuse_several(
     let partner = own[1 - side];
     let there = if partner == Some(pair[side]) { pair[1 - side] } else { pair[side] };
     let there = wells.names[there].as_str();
-    Err(table.bad_value(drugs[side], row, here, &as_row(there, at)).help(ONE))
+    Err(table.bad_value(drugs[side], row, here, &as_row(there, at)).with_help(ONE))
 }
 
 #[cfg(test)]

@@ -211,10 +211,10 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<(ModelHeader, StoredModel)> 
     let place = path.display();
     let file = File::open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::data(format!("{place}: no such file"))
-            .help("check the path; training writes RUN/model.halfmax (`halfmax train`)"),
-        _ => Error::data(format!("{place}: cannot be read: {error}")).because(error),
+            .with_help("check the path; training writes RUN/model.halfmax (`halfmax train`)"),
+        _ => Error::data(format!("{place}: cannot be read: {error}")).with_source(error),
     })?;
-    read_opened(BufReader::new(file)).map_err(|error| error.at(&place))
+    read_opened(BufReader::new(file)).map_err(|error| error.with_context(&place))
 }
 
 /// Reads a model file from its bytes, as [`read_model`] does; `label` names it in messages.
@@ -222,7 +222,7 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<(ModelHeader, StoredModel)> 
 /// # Errors
 /// As [`read_model`].
 pub fn read_model_bytes(label: &str, bytes: &[u8]) -> Result<(ModelHeader, StoredModel)> {
-    read_opened(Cursor::new(bytes)).map_err(|error| error.at(label))
+    read_opened(Cursor::new(bytes)).map_err(|error| error.with_context(label))
 }
 
 fn read_opened(file: impl Read + Seek) -> Result<(ModelHeader, StoredModel)> {
@@ -248,7 +248,7 @@ fn read_opened(file: impl Read + Seek) -> Result<(ModelHeader, StoredModel)> {
 /// Refuses an archive with other files than those of a model.
 fn refuse_other_files(archive: &ZipArchive<impl Read + Seek>, known: &[&str]) -> Result<()> {
     for name in archive.file_names() {
-        let name = name.map_err(|error| altered("the name of a file in it is damaged").because(error))?;
+        let name = name.map_err(|error| altered("the name of a file in it is damaged").with_source(error))?;
         if !known.contains(&name.as_ref()) {
             return Err(altered(format!("it holds an unexpected file {name:?}")));
         }
@@ -261,20 +261,20 @@ fn refuse_other_files(archive: &ZipArchive<impl Read + Seek>, known: &[&str]) ->
 
 fn altered(what: impl std::fmt::Display) -> Error {
     Error::data(format!("the model file was altered or damaged: {what}"))
-        .help("copy it again, or train the model again")
+        .with_help("copy it again, or train the model again")
 }
 
 fn open_archive<F: Read + Seek>(mut file: F) -> Result<ZipArchive<F>> {
     let mut start = [0; 4];
     let begins_as_zip = file.read_exact(&mut start).is_ok() && &start == b"PK\x03\x04";
     if !begins_as_zip {
-        return Err(Error::data("not a model file").help("use a file that training wrote (*.halfmax)"));
+        return Err(Error::data("not a model file").with_help("use a file that training wrote (*.halfmax)"));
     }
-    file.rewind().map_err(|error| Error::data(format!("cannot be read: {error}")).because(error))?;
+    file.rewind().map_err(|error| Error::data(format!("cannot be read: {error}")).with_source(error))?;
     ZipArchive::new(file).map_err(|error| {
         Error::data("the model file is truncated or damaged: its table of contents is missing")
-            .help("copy it again, or train the model again")
-            .because(error)
+            .with_help("copy it again, or train the model again")
+            .with_source(error)
     })
 }
 
@@ -282,13 +282,13 @@ fn open_archive<F: Read + Seek>(mut file: F) -> Result<ZipArchive<F>> {
 fn entry(archive: &mut ZipArchive<impl Read + Seek>, name: &str, most: u64) -> Result<Vec<u8>> {
     let file = archive.by_name(name).map_err(|error| match error {
         zip::result::ZipError::FileNotFound => Error::data(format!("not a model file: it lacks {name}"))
-            .help("use a file that training wrote (*.halfmax)"),
-        other => altered(format!("{name} cannot be read")).because(other),
+            .with_help("use a file that training wrote (*.halfmax)"),
+        other => altered(format!("{name} cannot be read")).with_source(other),
     })?;
     let mut bytes = Vec::new();
     file.take(most + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| altered(format!("{name} cannot be unpacked")).because(error))?;
+        .map_err(|error| altered(format!("{name} cannot be unpacked")).with_source(error))?;
     if bytes.len() as u64 > most {
         return Err(unpacks_beyond(name, most));
     }
@@ -303,7 +303,7 @@ fn parse(document: &[u8]) -> Result<Document> {
             "the model file has format {}, this program reads formats up to {MODEL_FORMAT}",
             version.format_version
         ))
-        .help(format!("use halfmax {} or later", version.crate_version)));
+        .with_help(format!("use halfmax {} or later", version.crate_version)));
     }
     if version.format_version == 0 {
         return Err(altered("its format is 0, expected 1 or higher"));
@@ -354,7 +354,7 @@ fn read_tensors(
         return Err(altered(format!("the SHA-256 of {TENSORS} differs from the one in {DESCRIPTION}")));
     }
     let all = safetensors::SafeTensors::deserialize(&bytes)
-        .map_err(|error| altered(format!("{TENSORS} is invalid")).because(error))?;
+        .map_err(|error| altered(format!("{TENSORS} is invalid")).with_source(error))?;
     if all.len() != header.tensors.len() {
         return Err(altered(format!("it holds {} arrays, expected {}", all.len(), header.tensors.len())));
     }
@@ -382,7 +382,7 @@ fn has_infinite(tensor: &Tensor) -> bool {
 fn tensor(all: &safetensors::SafeTensors, entry: &TensorEntry) -> Result<Tensor> {
     let name = &entry.name;
     let view =
-        all.tensor(name).map_err(|error| altered(format!("array {name:?} is missing")).because(error))?;
+        all.tensor(name).map_err(|error| altered(format!("array {name:?} is missing")).with_source(error))?;
     let data = view.data();
     let tensor = match view.dtype() {
         Dtype::F32 => Tensor::F32(elements(data, f32::from_le_bytes)),

@@ -103,7 +103,7 @@ pub fn with_molar_masses(table: &RawTable, drugs: &RawTable) -> Result<RawTable>
                         "{}: the structure of {name}, {smiles:?}, gives no molar mass: {reason}",
                         drugs.label()
                     ))
-                    .help("correct the structure, or give the molar mass in a column molar_mass")
+                    .with_help("correct the structure, or give the molar mass in a column molar_mass")
                 })?;
                 if parts > 1 {
                     salts.push(name.clone());
@@ -123,7 +123,7 @@ pub fn with_molar_masses(table: &RawTable, drugs: &RawTable) -> Result<RawTable>
             drugs.label(),
             listed(&labels.names, 5)
         ))
-        .help("add a column molar_mass (g/mol) or smiles beside the names of drugs"));
+        .with_help("add a column molar_mass (g/mol) or smiles beside the names of drugs"));
     }
     let of = |label: &u32| masses.get(*label as usize).copied().unwrap_or(f64::NAN);
     let mut notes = table.notes.clone();
@@ -236,7 +236,7 @@ fn with_masses(table: &RawTable, masses: Vec<f64>, notes: Vec<Note>) -> Result<R
 pub fn molar_mass(smiles: &str) -> Result<f64> {
     mass_and_parts(smiles).map(|(mass, _)| mass).map_err(|reason| {
         Error::data(format!("{smiles:?} gives no molar mass: {reason}"))
-            .help("use a SMILES such as CC(=O)Oc1ccccc1C(=O)O")
+            .with_help("use a SMILES such as CC(=O)Oc1ccccc1C(=O)O")
     })
 }
 
@@ -316,7 +316,9 @@ pub(crate) fn lacks_molar_mass(place: &str, drugs: &[String]) -> Error {
         },
         listed(drugs, 5)
     ))
-    .help("give every drug a molar mass (g/mol) or a structure, or leave these rows out: `where` (`--where`)")
+    .with_help(
+        "give every drug a molar mass (g/mol) or a structure, or leave these rows out: `where` (`--where`)",
+    )
 }
 
 #[cfg(test)]

@@ -247,7 +247,7 @@ fn undecided(table: &RawTable, readings: &[Reading; 2]) -> Error {
         readings[0].described(table),
         readings[1].described(table)
     ))
-    .help("set orientation = \"cell_lines_in_rows\" or orientation = \"genes_in_rows\"")
+    .with_help("set orientation = \"cell_lines_in_rows\" or orientation = \"genes_in_rows\"")
 }
 
 fn nobody_known(table: &RawTable) -> Error {
@@ -257,7 +257,7 @@ fn nobody_known(table: &RawTable) -> Error {
         table.label(),
         listed(&names, 8)
     ))
-    .help(format!(
+    .with_help(format!(
         "name the column of cell lines with one of {}",
         Role::CellLine.spec().names[..8].join(", ")
     ))
@@ -290,7 +290,7 @@ fn refuse_row_numbers(table: &RawTable, known: Known<'_>, reading: &Reading) -> 
         ),
         _ => return Ok(()),
     };
-    Err(Error::data(error).help(help))
+    Err(Error::data(error).with_help(help))
 }
 
 fn arranged(table: &RawTable, reading: &Reading, nobody: bool, lines: &CellLines) -> Arrangement {

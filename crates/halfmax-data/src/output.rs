@@ -73,7 +73,7 @@ fn complete(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<(
 pub fn refuse_existing(path: &Path) -> Result<()> {
     if path.as_os_str() != "-" && path.exists() {
         return Err(Error::config(format!("{}: already exists", path.display()))
-            .help("choose another name, or set `overwrite` to replace it (`--overwrite`)"));
+            .with_help("choose another name, or set `overwrite` to replace it (`--overwrite`)"));
     }
     Ok(())
 }
@@ -165,7 +165,9 @@ pub(crate) fn cannot_write(path: &Path, error: std::io::Error) -> Error {
         }
         _ => (error.to_string(), "choose another place"),
     };
-    Error::failed(format!("{}: cannot be written: {reason}", path.display())).help(help).because(error)
+    Error::failed(format!("{}: cannot be written: {reason}", path.display()))
+        .with_help(help)
+        .with_source(error)
 }
 
 /// The folder of a run: files go into `NAME.partial-XXXX`, which [`RunFolder::finish`] renames to `NAME`. Without that
@@ -277,7 +279,7 @@ impl RunFolder {
         let kept = complete.map(|name| partial.with_file_name(name));
         let kept = kept.filter(|kept| fs::rename(&partial, kept).is_ok()).unwrap_or(partial);
         let help = format!("the complete results are in {}: move them where you want them", kept.display());
-        Err(Error::failed(error.to_string()).help(help).because(error))
+        Err(Error::failed(error.to_string()).with_help(help).with_source(error))
     }
 }
 
@@ -319,7 +321,7 @@ fn refuse_file(target: &Path, named: &Path) -> Result<()> {
             "{}: this is a file, expected a folder to create",
             named.display()
         ))
-        .help("choose another name"));
+        .with_help("choose another name"));
     }
     Ok(())
 }
@@ -334,7 +336,7 @@ pub fn refuse_occupied(target: &Path, named: &Path) -> Result<()> {
     let occupied = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != lock);
     if fs::read_dir(target).is_ok_and(|entries| entries.into_iter().any(occupied)) {
         return Err(Error::config(format!("{}: the folder exists and is not empty", named.display()))
-            .help("choose another name, or remove the folder first"));
+            .with_help("choose another name, or remove the folder first"));
     }
     Ok(())
 }

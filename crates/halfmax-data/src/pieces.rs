@@ -216,7 +216,7 @@ impl Pieces {
                     piece.path.display(),
                     piece.rows
                 ))
-                .help("start again: this piece is then computed again"));
+                .with_help("start again: this piece is then computed again"));
             }
         }
         if let Some(whole) = whole.finish_unnamed()? {
@@ -279,7 +279,7 @@ fn found(folder: &Path, made_of: &str) -> Result<(Vec<Piece>, usize)> {
     let place = folder.display();
     let refused = |what: &str| {
         Error::config(format!("{place}: {what}"))
-            .help("remove the folder to start again, or choose another output (`--out`)")
+            .with_help("remove the folder to start again, or choose another output (`--out`)")
     };
     let unreadable = |error: std::io::Error| refused(&format!("cannot be read: {error}"));
     let mut pieces: Vec<(Piece, Option<String>)> = Vec::new();

@@ -40,7 +40,7 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
     let Some(signal) = signal_column(table) else { return Ok(None) };
     let signals = crate::readings::finite(table, signal, "a signal, 0 or more")?;
     if let Some(at) = signals.iter().position(|value| *value < 0.0) {
-        return Err(table.bad_value(signal, at, signals[at], "a signal, 0 or more").help(
+        return Err(table.bad_value(signal, at, signals[at], "a signal, 0 or more").with_help(
             "a plate reader never gives less than 0: if the background was already subtracted, add it again or write 0; leave failed readings empty",
         ));
     }
@@ -84,7 +84,7 @@ pub(crate) fn normalised(table: &RawTable) -> Result<Option<RawTable>> {
 /// The error for a table without treated wells.
 pub(crate) fn nothing_treated(label: &str) -> Error {
     Error::data(format!("{label}: no treated wells: every row is a control, a blank or set aside"))
-        .help("check the column of well kinds: use the words treated, control and blank")
+        .with_help("check the column of well kinds: use the words treated, control and blank")
 }
 
 /// The variation of blanks does not explain a viability below this value.
@@ -200,14 +200,14 @@ impl Plates {
         let place = format!("{}: {} {}", table.label(), self.what, self.named(row));
         if reference.control.is_nan() {
             return Err(Error::data(format!("{place}: no untreated wells to normalise the signals"))
-                .help("mark them as control in a column of well kinds, as rows of the drug DMSO, or as rows of dose 0; or give their mean in a column \"control\" or in a separate table (`--control FILE`, and `--time-zero FILE` for the signals at the time of treatment); or leave these wells out (`--where`, or `--drop-failed-plates` for all such plates)"));
+                .with_help("mark them as control in a column of well kinds, as rows of the drug DMSO, or as rows of dose 0; or give their mean in a column \"control\" or in a separate table (`--control FILE`, and `--time-zero FILE` for the signals at the time of treatment); or leave these wells out (`--where`, or `--drop-failed-plates` for all such plates)"));
         }
         if reference.control <= reference.blank {
             return Err(Error::data(format!(
                 "{place}: its untreated wells (mean {:.4}) are not above its blanks (mean {:.4})",
                 reference.control, reference.blank
             ))
-            .help("leave the plate out with `where` (`--where`), or correct the kinds of its wells"));
+            .with_help("leave the plate out with `where` (`--where`), or correct the kinds of its wells"));
         }
         Ok(())
     }
@@ -363,7 +363,7 @@ fn refuse_unsaid_kinds(table: &RawTable, kinds: &[Well]) -> Result<()> {
                 table.label(),
                 listed(&labels.names, 4)
             ))
-            .help(format!(
+            .with_help(format!(
                 "declare it: columns = {{ well_kind = {name:?} }} (`--column well_kind={name}`); or ignore it: columns = {{ ignore = {name:?} }} (`--column ignore={name}`)"
             )));
         }
@@ -556,7 +556,7 @@ pub fn with_column_of(table: &RawTable, other: &RawTable, role: Role) -> Result<
             table.label(),
             other.label()
         ))
-        .help(format!(
+        .with_help(format!(
             "add a column of cell lines to both tables; they have {} and {}",
             listed(table.names(), 8),
             listed(other.names(), 8)
@@ -590,7 +590,7 @@ pub fn with_column_of(table: &RawTable, other: &RawTable, role: Role) -> Result<
                 other.label(),
                 key.join(", ")
             ))
-            .help("give the signal of every cell line")
+            .with_help("give the signal of every cell line")
         })?;
         joined.push(sum / count);
     }

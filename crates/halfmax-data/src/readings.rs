@@ -315,7 +315,7 @@ impl Alone {
             "{label}: every well holds more than one drug, according to {}; a curve of one drug must not pool them",
             listed(&quoted, 4)
         ))
-        .help(format!(
+        .with_help(format!(
             "score them as dose matrices (`halfmax synergy`); or choose rows (`--where {one:?}=VALUE`) and ignore the column (`--column ignore={one:?}`)"
         ))
     }
@@ -491,7 +491,7 @@ impl Scales {
                 unit.name()
             )));
         }
-        Err(Error::data(format!("{label}: column {name:?}: the scale is not the same everywhere: {odd}")).help(
+        Err(Error::data(format!("{label}: column {name:?}: the scale is not the same everywhere: {odd}")).with_help(
             format!("convert all readings to one scale; or leave some out (`--where`); or, if all are correct, set their unit to {0} (`--response {0}`)", unit.name()),
         ))
     }
@@ -610,7 +610,7 @@ pub(crate) fn doses(table: &RawTable, column: usize) -> Result<Arc<Vec<f64>>> {
             "{}: column {name:?} holds logarithms of doses, expected doses",
             table.label()
         ))
-        .help("write the doses themselves in a column named dose"));
+        .with_help("write the doses themselves in a column named dose"));
     }
     let values = finite(table, column, EXPECTED)?;
     match values.iter().position(|value| *value < 0.0) {
@@ -651,7 +651,7 @@ fn divisions(table: &RawTable, curves: &Grouped, from: Divided) -> Result<Option
                 let expected = format!("{first}, as row {row} of the same curve has");
                 Err(table
                     .bad_value(column, *at, values[*at], &expected)
-                    .help("if experiments divided differently, fit them separately (`--by experiment`)"))
+                    .with_help("if experiments divided differently, fit them separately (`--by experiment`)"))
             }
         }
     };
@@ -681,7 +681,7 @@ pub(crate) fn unit_of_size(
 ) -> Result<ReadingUnit> {
     let place = format!("{label}: column {name:?}");
     if size.is_nan() {
-        return Err(Error::data(format!("{place}: no numbers")).help(
+        return Err(Error::data(format!("{place}: no numbers")).with_help(
             "declare the column of readings: columns = { reading = \"NAME\" } (`--column reading=NAME`)",
         ));
     }
@@ -695,20 +695,20 @@ pub(crate) fn unit_of_size(
                 "{place}: cannot be {}: nine tenths of its readings are within ±{size}",
                 unit.name()
             ))
-            .help(SAY_WHICH));
+            .with_help(SAY_WHICH));
         }
         return Ok(unit);
     }
     let Some(measured) = said.measured else {
         let error = format!("{place}: its name does not say whether it is viability or inhibition");
-        return Err(Error::data(error).help(SAY_WHICH));
+        return Err(Error::data(error).with_help(SAY_WHICH));
     };
     let percent = match said.scale {
         Some(Scale::Fraction) if size > SMALLEST_PERCENT => {
             return Err(Error::data(format!(
                 "{place}: its name says fractions, but nine tenths of its readings are within ±{size}"
             ))
-            .help(SAY_WHICH));
+            .with_help(SAY_WHICH));
         }
         Some(Scale::Fraction) => false,
         Some(Scale::Percent) => true,
@@ -719,7 +719,7 @@ pub(crate) fn unit_of_size(
             let error = format!(
                 "{place}: nine tenths of its readings are within ±{size}: too large for fractions, too small for percentages"
             );
-            return Err(Error::data(error).help(SAY_WHICH));
+            return Err(Error::data(error).with_help(SAY_WHICH));
         }
     };
     Ok(ReadingUnit { inhibition: measured == Measured::Gone, percent })
@@ -727,7 +727,7 @@ pub(crate) fn unit_of_size(
 
 fn raw_signal(place: &str, size: f64) -> Error {
     Error::data(format!("{place}: nine tenths of its readings are within ±{size}: these are raw signals, not percentages of a control"))
-        .help("divide them by the mean of the untreated wells; or declare the column as raw signals (`--column signal=NAME`), with untreated wells as rows of dose 0, as rows of the drug DMSO, or as a column \"control\"")
+        .with_help("divide them by the mean of the untreated wells; or declare the column as raw signals (`--column signal=NAME`), with untreated wells as rows of dose 0, as rows of the drug DMSO, or as a column \"control\"")
 }
 
 /// Refuses readings whose untreated wells (dose 0) read as if all cells were dead: viability and inhibition are
@@ -757,7 +757,7 @@ pub(crate) fn refuse_untreated_median(label: &str, name: &str, median: f64, unit
         "{label}: column {name:?}: untreated wells (dose 0) have a median of {median}, which as {} means {inhibition:.0} % inhibition without a drug",
         unit.name()
     ))
-    .help(format!("if the readings are the other way round, set their unit to {0} (`--response {0}`)", other.name())))
+    .with_help(format!("if the readings are the other way round, set their unit to {0} (`--response {0}`)", other.name())))
 }
 
 impl Readings {

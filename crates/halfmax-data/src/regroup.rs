@@ -376,8 +376,8 @@ impl KeptTables {
 
 fn not_kept(folder: &Path, error: io::Error) -> Error {
     Error::failed(format!("{}: a temporary file of rows cannot be written there: {error}", folder.display()))
-        .help("free some space there, or set the environment variable TMPDIR to another folder")
-        .because(error)
+        .with_help("free some space there, or set the environment variable TMPDIR to another folder")
+        .with_source(error)
 }
 
 /// Writes the values of some rows: a type byte, then the numbers, or the distinct texts and the position of each row's
@@ -552,6 +552,6 @@ mod tests {
         regroup.add(&one, &labels(&one).unwrap(), &[0]).unwrap();
         let error = regroup.add(&one, &labels(&one).unwrap(), &[0]).unwrap_err();
         assert!(error.to_string().starts_with("/nowhere: a temporary file of rows"), "{error}");
-        assert!(error.advice().unwrap().contains("TMPDIR"));
+        assert!(error.help().unwrap().contains("TMPDIR"));
     }
 }

@@ -100,7 +100,7 @@ fn read_response_rows(
             return Err(Error::config(
                 "split.rows is given, but a row of the responses holds several responses",
             )
-            .help("set split.file to a table with the columns cell_line, drug and fold"));
+            .with_help("set split.file to a table with the columns cell_line, drug and fold"));
         }
         let rows = FoldsOfRows::read(table, files)?;
         (folds, fold_files, fold_note) = (Some(rows.folds), rows.inputs, Some(rows.note));
@@ -345,7 +345,7 @@ fn places(table: &RawTable, target: &TargetConfig, fold_column: Option<&str>) ->
                 table.label(),
                 listed(&found, 12)
             ))
-            .help(meant(name, &found))
+            .with_help(meant(name, &found))
         })
     };
     let target = match &target.column {
@@ -363,7 +363,7 @@ fn target_column(table: &RawTable, drugs: usize) -> Result<usize> {
     let found = if drugs == 2 { first.or_else(|| table.role(roles[1])) } else { first };
     found.ok_or_else(|| {
         let error = no_column(table, roles[0]);
-        error.help(format!(
+        error.with_help(format!(
             "name the column to predict: [target] column = \"COLUMN\"; recognised names are {} … …",
             roles[0].spec().names.iter().take(8).copied().collect::<Vec<_>>().join(", ")
         ))
@@ -381,7 +381,7 @@ fn refuse_third_drug(table: &RawTable) -> Result<()> {
         "{}: column {name:?} holds third drugs, but responses to three drugs are not supported",
         table.label()
     ))
-    .help(format!(
+    .with_help(format!(
         "keep only the rows of two drugs, or ignore the column: columns = {{ ignore = [{name:?}] }}"
     )))
 }
@@ -432,7 +432,7 @@ fn refuse_or_count_repeats(table: &RawTable, pairs: &Pairs, duplicates: Duplicat
         repeated.len(),
         examples.join("; ")
     ))
-    .help("set target.duplicates to \"mean\" or \"median\", or keep one row of each"))
+    .with_help("set target.duplicates to \"mean\" or \"median\", or keep one row of each"))
 }
 
 /// The mean or median of some rows' values.

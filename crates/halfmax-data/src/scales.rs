@@ -117,7 +117,7 @@ pub fn refuse_other_scales(stored: &[FeatureScale], table: &EntityTable, space: 
             range(&own),
             range(known)
         ))
-        .help(format!(
+        .with_help(format!(
             "{}; or, if the difference is intended, allow any scale (`--any-scale`)",
             own.looks_like(known).unwrap_or("convert them to the scale of the training data")
         )));
@@ -187,10 +187,10 @@ mod tests {
         assert!(check(&|row, column| log(row, column) + 0.4).is_ok());
         let tpm = check(&|row, column| log(row, column).exp2() - 1.0).unwrap_err();
         assert!(
-            tpm.to_string().contains("expression") && tpm.advice().unwrap().contains("log2(x + 1)"),
+            tpm.to_string().contains("expression") && tpm.help().unwrap().contains("log2(x + 1)"),
             "{tpm}"
         );
         let z = check(&|row, column| (log(row, column) - 5.0) / 1.7).unwrap_err();
-        assert!(z.advice().unwrap().contains("z-scores"), "{z}");
+        assert!(z.help().unwrap().contains("z-scores"), "{z}");
     }
 }

@@ -179,7 +179,7 @@ impl DifferingColumn {
             if found.groups == 1 { "has" } else { "have" },
             listed(&found.examples, 4)
         ))
-        .help(format!(
+        .with_help(format!(
             "choose rows: where = {{ {name:?} = {value:?} }} (`--where {name:?}={value:?}`), or pool them on purpose: columns = {{ ignore = [{name:?}] }} (`--column ignore={name:?}`){or}"
         ))
     }

@@ -216,7 +216,7 @@ fn read(
     };
     if measured.sums.is_empty() {
         return Err(Error::data(format!("{}: no row has a requested drug and cell line", table.label()))
-            .help("use the same names as in the other files"));
+            .with_help("use the same names as in the other files"));
     }
     Ok(measured)
 }
@@ -260,14 +260,14 @@ fn by_column(table: &RawTable, wanted: &[String], keys: &[Option<(u32, u32)>]) -
         let place = |name: &String| {
             table.find(&[name]).ok_or_else(|| {
                 Error::config(format!("{}: no column {name:?}, a single-agent measure that data.single_agent_columns or the model names", table.label()))
-                    .help(format!("it has {}", listed(table.names(), 12)))
+                    .with_help(format!("it has {}", listed(table.names(), 12)))
             })
         };
         wanted.iter().map(place).collect::<Result<_>>()?
     };
     if columns.is_empty() {
         return Err(Error::data(format!("{}: no columns of numbers", table.label()))
-            .help("add one column per measure, for example auc and emax"));
+            .with_help("add one column per measure, for example auc and emax"));
     }
     let mut sums: BTreeMap<(u32, u32, usize), (f64, usize)> = BTreeMap::new();
     for (measure, column) in columns.iter().enumerate() {

@@ -327,7 +327,7 @@ impl RawTable {
             return Err(Error::data(format!(
                 "{label}: the file has rows, but no column has a name or a value"
             ))
-            .help("write a header row and at least one row of values"));
+            .with_help("write a header row and at least one row of values"));
         }
         table.leave_out_repeated_columns()?;
         table.name_columns();
@@ -362,7 +362,7 @@ impl RawTable {
                 self.label,
                 listed(&different, 5)
             ))
-            .help("keep one column of each name, or rename the others"));
+            .with_help("keep one column of each name, or rename the others"));
         }
         if !same.is_empty() {
             let names: Vec<&str> = same.iter().map(|at| self.columns[*at].name.as_str()).collect();
@@ -471,7 +471,7 @@ impl RawTable {
     fn no_text(&self, column: usize, kind: &str) -> Error {
         let name = &self.names[column];
         Error::data(format!("{}: column {name:?} holds {kind}, expected text or numbers", self.label))
-            .help("write the file again with plain columns of text and numbers")
+            .with_help("write the file again with plain columns of text and numbers")
     }
 
     /// A column as numbers, NaN for missing values. `true` and `false` are 1 and 0.
@@ -501,16 +501,17 @@ impl RawTable {
         let error = self.bad_value(column, at, text, expected);
         if text.starts_with(['<', '>', '≤', '≥']) {
             return error
-                .help("a bound is not a measurement: leave the value empty, or write only the number");
+                .with_help("a bound is not a measurement: leave the value empty, or write only the number");
         }
         if text.ends_with('%') {
-            return error
-                .help("write the number without the sign, and put \"percent\" in the name of the column");
+            return error.with_help(
+                "write the number without the sign, and put \"percent\" in the name of the column",
+            );
         }
         if styled_number(text, NumberStyle::Thousands).is_some()
             || styled_number(text, NumberStyle::Comma).is_some()
         {
-            return error.help(
+            return error.with_help(
                 "the comma could be a decimal comma or a separator of thousands: write 1000 for a thousand, 0.5 for a half",
             );
         }
@@ -529,7 +530,7 @@ impl RawTable {
         let row = self.row_of(at);
         Error::data(format!("{}: column {name:?}, row {row}: \"{value}\": expected {expected}", self.label))
             .in_value(&self.label, name, row)
-            .help("correct the value, leave it empty if it is missing, or remove the column")
+            .with_help("correct the value, leave it empty if it is missing, or remove the column")
     }
 
     /// The first column that has one of these names; case, blanks, hyphens and underscores do not matter.
@@ -551,7 +552,7 @@ impl RawTable {
                 "{}: no header row: the first row looks like the other rows, so the columns have no names",
                 self.label
             ))
-            .help("add a row of names; or, for a list, declare the columns: columns = { cell_line = \"column 1\", drug = \"column 2\", response = \"column 3\" }")),
+            .with_help("add a row of names; or, for a list, declare the columns: columns = { cell_line = \"column 1\", drug = \"column 2\", response = \"column 3\" }")),
         }
     }
 

@@ -60,7 +60,7 @@ pub fn time_courses(table: &RawTable) -> Result<TimeCourses> {
     let place = table.label();
     let column = signal_column(table).ok_or_else(|| {
         Error::data(format!("{place}: no raw signals to compute growth rates from"))
-            .help("use signals (cell counts, luminescence, confluence) with untreated wells; for viabilities, fit each time separately (`--times each`)")
+            .with_help("use signals (cell counts, luminescence, confluence) with untreated wells; for viabilities, fit each time separately (`--times each`)")
     })?;
     let time = table.require(Role::Time)?;
     let (factor, said) = hours_in(&table.names()[time]);
@@ -114,7 +114,9 @@ pub fn time_courses(table: &RawTable) -> Result<TimeCourses> {
                 plates.what,
                 plates.named(last)
             ))
-            .help("mark them as control in a column of well kinds, or as rows of the drug DMSO or of dose 0")
+            .with_help(
+                "mark them as control in a column of well kinds, or as rows of the drug DMSO or of dose 0",
+            )
         })?;
         let (course, begun) = begun_with(course, control);
         started += usize::from(begun);

@@ -129,7 +129,7 @@ impl DoseFactors {
                     Err(needs_molar_mass(&format!("{}: column {name:?}, row {row}: {unit:?}", table.label())))
                 }
             },
-            (Some(unit), None) => Err(table.bad_value(column, row, unit, EXPECTED).help(
+            (Some(unit), None) => Err(table.bad_value(column, row, unit, EXPECTED).with_help(
                 "write the unit as uM or nM, or set the unit of all doses, which overrides the column (`--dose-unit`)",
             )),
         }
@@ -158,12 +158,12 @@ fn missing_unit(table: &RawTable, column: usize, row: usize) -> Error {
         table.row_of(row)
     ))
     .in_value(table.label(), &table.names()[column], table.row_of(row))
-    .help("fill it in, or set the unit of all doses, which overrides the column (`--dose-unit`)")
+    .with_help("fill it in, or set the unit of all doses, which overrides the column (`--dose-unit`)")
 }
 
 fn needs_molar_mass(place: &str) -> Error {
     Error::data(format!("{place}: the doses are mass concentrations; the conversion to µM needs the molar mass of each drug"))
-        .help("for curves, add a column molar_mass (g/mol) or smiles, or give a table of drugs with such a column (`halfmax fit-curves --drugs FILE`); otherwise convert the doses first: µM = 1000 × (µg/mL) / (g/mol)")
+        .with_help("for curves, add a column molar_mass (g/mol) or smiles, or give a table of drugs with such a column (`halfmax fit-curves --drugs FILE`); otherwise convert the doses first: µM = 1000 × (µg/mL) / (g/mol)")
 }
 
 /// The factor that converts a dose in this unit (M, mM, uM, nM, pM, mol/L …) to µM; `None` for other units. `M` and `m`

@@ -56,7 +56,7 @@ pub fn read_wanted_combinations(
             table.label(),
             table.names()[third]
         ))
-        .help("list combinations of two drugs"));
+        .with_help("list combinations of two drugs"));
     }
     read(&table, table.role(Role::CellLine), &[first, second], cells, drugs)
 }
@@ -119,7 +119,7 @@ fn read(
             true => "the list has no rows".to_owned(),
             false => wanted.notes.join("; "),
         };
-        return Err(Error::data(format!("{place}: no {what} can be scored")).help(help));
+        return Err(Error::data(format!("{place}: no {what} can be scored")).with_help(help));
     }
     Ok(wanted)
 }

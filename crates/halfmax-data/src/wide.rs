@@ -170,7 +170,7 @@ fn several_doses(table: &RawTable, names: &[String]) -> Error {
         table.label(),
         listed(names, 2)
     ))
-    .help("use the table of curve parameters or the primary screen at one dose; or convert the table to rows of cell_line, drug, dose, viability and fit curves (`halfmax fit-curves`)")
+    .with_help("use the table of curve parameters or the primary screen at one dose; or convert the table to rows of cell_line, drug, dose, viability and fit curves (`halfmax fit-curves`)")
 }
 
 /// The drugs (or cell lines) of columns, and the measured quantity: `Drug_1001_IC50` is the IC50 of drug 1001.

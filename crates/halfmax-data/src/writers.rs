@@ -79,7 +79,10 @@ impl TableWriter {
             None if path.as_os_str() == "-" => standard_output(path),
             None => {
                 return Err(Error::config(format!("{}: the ending says no known format", path.display()))
-                    .help(format!("end it in {}, or give - for CSV on standard output", written_endings())));
+                    .with_help(format!(
+                        "end it in {}, or give - for CSV on standard output",
+                        written_endings()
+                    )));
             }
         };
         Ok(Self { path: path.to_owned(), sink, names: Vec::new() })
@@ -161,12 +164,12 @@ pub(crate) fn failed(path: &Path, error: PolarsError) -> Error {
         PolarsError::IO { error, .. } => {
             cannot_write(path, std::io::Error::new(error.kind(), error.to_string()))
         }
-        other => Error::failed(format!("{}: cannot be written: {other}", path.display())).because(other),
+        other => Error::failed(format!("{}: cannot be written: {other}", path.display())).with_source(other),
     }
 }
 
 pub(crate) fn unreadable_piece(piece: &Path, error: std::io::Error) -> Error {
-    Error::failed(format!("{}: cannot be read: {error}", piece.display())).because(error)
+    Error::failed(format!("{}: cannot be read: {error}", piece.display())).with_source(error)
 }
 
 /// The first name that another column has, too.

@@ -52,7 +52,7 @@ impl Folder {
 #[track_caller]
 fn says<T>(result: Result<T, Error>, words: &[&str]) -> Error {
     let Err(error) = result else { panic!("expected an error that says {words:?}") };
-    let text = format!("{error} {}", error.advice().unwrap_or_default());
+    let text = format!("{error} {}", error.help().unwrap_or_default());
     for word in words {
         assert!(text.contains(word), "{text:?} does not say {word:?}");
     }

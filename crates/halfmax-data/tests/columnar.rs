@@ -74,7 +74,7 @@ fn check(table: &RawTable, ending: &str) {
         let error = table.texts(column(table, name)).unwrap_err();
         let text = error.to_string();
         assert!(text.contains(&format!("{name:?}")) && text.contains(kind), "{ending}: {text}");
-        assert!(error.advice().is_some(), "{text}");
+        assert!(error.help().is_some(), "{text}");
     }
 }
 

@@ -29,7 +29,7 @@ fn parts() -> StoredModel {
 #[track_caller]
 fn says<T>(result: Result<T, Error>, words: &[&str]) {
     let Err(error) = result else { panic!("expected an error that says {words:?}") };
-    let text = format!("{error} {}", error.advice().unwrap_or_default());
+    let text = format!("{error} {}", error.help().unwrap_or_default());
     for word in words {
         assert!(text.contains(word), "{text:?} does not say {word:?}");
     }
@@ -296,7 +296,7 @@ fn a_run_that_cannot_get_its_name_is_kept() {
     names.sort_unstable();
     let [_, kept] = names.as_slice() else { panic!("{names:?}") };
     assert!(kept.starts_with("run.complete-"), "{kept}");
-    assert!(error.advice().unwrap().contains(kept.as_str()), "{error}");
+    assert!(error.help().unwrap().contains(kept.as_str()), "{error}");
     assert_eq!(fs::read(above.path().join(kept).join("config.toml")).unwrap(), b"name = 1");
     assert!(RunFolder::create(above.path().join("run2")).is_ok());
 }

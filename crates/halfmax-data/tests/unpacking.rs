@@ -13,7 +13,10 @@ use halfmax_core::{Error, StoredModel, Tensor};
 use halfmax_data::{
     OutputColumn, PartSize, TableOptions, TableWriter, read_model, read_table, set_unpack_limit, write_model,
 };
-use polars::prelude::{IntoColumn, IpcWriter, NamedFrom, SerWriter, Series};
+use polars_arrow::array::BooleanArray;
+use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field};
+use polars_arrow::io::ipc::write::{FileWriter, WriteOptions};
+use polars_arrow::record_batch::RecordBatchT;
 use zip::write::SimpleFileOptions;
 
 const LIMIT: u64 = 1 << 20;
@@ -108,9 +111,15 @@ fn parquet(path: &Path, rows: usize) {
 }
 
 fn arrow(path: &Path, rows: usize) {
-    let column = Series::new("yes".into(), vec![true; rows]).into_column();
-    let mut frame = polars::prelude::DataFrame::new(rows, vec![column]).unwrap();
-    IpcWriter::new(fs::File::create(path).unwrap()).finish(&mut frame).unwrap();
+    let field = Field::new("yes".into(), ArrowDataType::Boolean, false);
+    let schema: ArrowSchema = std::iter::once((field.name.clone(), field)).collect();
+    let schema = std::sync::Arc::new(schema);
+    let out = fs::File::create(path).unwrap();
+    let mut writer =
+        FileWriter::try_new(out, schema.clone(), None, WriteOptions { compression: None }).unwrap();
+    let column = BooleanArray::from_slice(vec![true; rows]).boxed();
+    writer.write(&RecordBatchT::new(rows, schema, vec![column]), None).unwrap();
+    writer.finish().unwrap();
 }
 
 /// Reads a file that is refused at first and accepted with a higher limit.
@@ -122,7 +131,7 @@ fn is_refused<T>(path: &Path, read: impl Fn(&Path) -> Result<T, Error>) -> T {
     let text = error.to_string();
     assert!(text.contains(&path.file_name().unwrap().to_string_lossy().into_owned()), "{text}");
     assert!(text.contains("unpacks to") && text.contains("limit"), "{text}");
-    assert!(error.advice().is_some_and(|help| help.contains("--unpack-limit")), "{error:?}");
+    assert!(error.help().is_some_and(|help| help.contains("--unpack-limit")), "{error:?}");
     set_unpack_limit(64 * LIMIT);
     read(path).unwrap_or_else(|error| panic!("{error}"))
 }

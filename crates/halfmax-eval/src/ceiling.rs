@@ -68,7 +68,7 @@ impl Ceiling {
             return Err(Error::data(
                 "the reference study and the screen have no pair of cell line and drug in common",
             )
-            .help("use a table with the same names of cell lines and drugs"));
+            .with_help("use a table with the same names of cell lines and drugs"));
         }
         let scored = Scored::new(&cells, &drugs, &first, &again)?;
         let metrics = scored.metrics();

@@ -171,7 +171,7 @@ impl Calibration {
                  {count}",
                 (level / (1.0 - level) - 1e-9).ceil()
             ))
-            .help("set a lower level"));
+            .with_help("set a lower level"));
         }
         Ok(calibration)
     }
@@ -239,7 +239,7 @@ impl Calibration {
             return Ok(());
         }
         Err(Error::data("the calibration of the model's intervals is malformed")
-            .help("copy the file again, or train the model again"))
+            .with_help("copy the file again, or train the model again"))
     }
 
     /// The share of responses that the intervals should contain.

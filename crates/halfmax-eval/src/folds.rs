@@ -107,13 +107,13 @@ impl Folds {
             sizes[usize::from(*fold)] += 1;
         }
         if let Some(empty) = sizes.iter().position(|size| *size == 0) {
-            return Err(Error::data(format!("fold {empty} of {count} has no responses")).help(
+            return Err(Error::data(format!("fold {empty} of {count} has no responses")).with_help(
                 "number the folds from 0 without gaps, and check the names against those of the responses",
             ));
         }
         if count < 2 {
             return Err(Error::data(format!("the responses are in {count} folds: expected at least 2"))
-                .help("check that the names in the fold file match those of the responses"));
+                .with_help("check that the names in the fold file match those of the responses"));
         }
         Ok(Self { kind, of_response, also: Vec::new(), count })
     }
@@ -224,7 +224,7 @@ impl Folds {
                     sides.name(&screen.members(*at)),
                     self.kind
                 ))
-                .help("assign every drug to one fold, in a file with the columns drug and fold"));
+                .with_help("assign every drug to one fold, in a file with the columns drug and fold"));
             }
         }
         Ok(())
@@ -243,7 +243,7 @@ impl Folds {
                     kind.grouping().unit_name(screen, units.example[*unit as usize] as usize),
                     self.kind
                 ))
-                .help("assign all its responses to one fold"));
+                .with_help("assign all its responses to one fold"));
             }
         }
         Ok(())
@@ -300,5 +300,5 @@ fn enough(units: usize, folds: usize, kind: SplitKind, sort: &str) -> Result<()>
     Err(Error::data(format!(
         "split {kind} into {folds} folds needs at least {folds} {sort}s, but the responses are of {units}"
     ))
-    .help("set fewer folds"))
+    .with_help("set fewer folds"))
 }

@@ -51,7 +51,7 @@ impl InnerFolds {
             return Err(Error::data(format!(
                 "{folds} inner folds need at least {folds} groups, but the responses are of {count}"
             ))
-            .help("set fewer inner folds"));
+            .with_help("set fewer inner folds"));
         }
         let order = groups.shuffled(context.seed.derive(SEED_FOLDS));
         let mut place = vec![0; count];

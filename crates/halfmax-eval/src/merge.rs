@@ -51,9 +51,8 @@ impl<'a> Merge<'a> {
                 Outcome::Failed(error) => self.failures.insert(task.clone(), error).is_some(),
             };
             if twice {
-                return Err(
-                    Error::data(format!("there are two results of {task}")).help("pass each result once")
-                );
+                return Err(Error::data(format!("there are two results of {task}"))
+                    .with_help("pass each result once"));
             }
         }
         Ok(())
@@ -75,7 +74,7 @@ impl<'a> Merge<'a> {
             }
             let Some(predicted) = self.found.get_mut(task) else {
                 return Err(Error::data(format!("the result of {task} is missing"))
-                    .help("run that task, and merge its result with the others"));
+                    .with_help("run that task, and merge its result with the others"));
             };
             let epochs = std::mem::take(&mut predicted.epochs);
             if !epochs.is_empty() {

@@ -62,7 +62,7 @@ fn select(train: &mut TrainView, protocol: &Protocol) -> Result<()> {
             }
             Some(_) => {
                 return Err(Error::parameter("top_variance", most, "a block of real numbers")
-                    .at(format!("features {kind:?}")));
+                    .with_context(format!("features {kind:?}")));
             }
             None => {
                 let sort = screen.tables[table].entity_kind();

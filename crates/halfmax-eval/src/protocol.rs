@@ -61,9 +61,8 @@ impl Protocol {
     pub(crate) fn check(&self, screen: &Screen, folds: &Folds, models: &[NamedModel]) -> Result<()> {
         let protocol = self;
         if models.is_empty() {
-            return Err(
-                Error::config("there is no model to evaluate").help("add a [[model]] to the configuration")
-            );
+            return Err(Error::config("there is no model to evaluate")
+                .with_help("add a [[model]] to the configuration"));
         }
         let mut names = HashSet::new();
         if let Some(twice) = models.iter().find(|model| !names.insert(&model.name)) {

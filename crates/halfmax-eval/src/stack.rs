@@ -64,7 +64,7 @@ impl StackParams {
         }
         if members.is_empty() {
             return Err(Error::config("the stack has no members")
-                .help("list models of the configuration: members = [\"kernel\", \"boost\"]"));
+                .with_help("list models of the configuration: members = [\"kernel\", \"boost\"]"));
         }
         for (at, (name, _)) in members.iter().enumerate() {
             if members[..at].iter().any(|(other, _)| other == name) {
@@ -213,10 +213,10 @@ impl Stack {
         if error.kind() == ErrorKind::Interrupted {
             return error;
         }
-        let help = error.advice().map_or_else(String::new, |advice| format!("{advice}; or "));
+        let help = error.help().map_or_else(String::new, |advice| format!("{advice}; or "));
         error
-            .at(format!("stack member {name:?}"))
-            .help(format!("{help}set skip_failed = true to continue without it"))
+            .with_context(format!("stack member {name:?}"))
+            .with_help(format!("{help}set skip_failed = true to continue without it"))
     }
 }
 
@@ -355,7 +355,8 @@ impl FittedStack {
                 .iter()
                 .filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?.to_owned(), tensor.clone())));
             let member = StoredModel { description, tensors: own.collect() };
-            let model = load(&family, &member).map_err(|error| error.at(format!("stack member {name:?}")))?;
+            let model = load(&family, &member)
+                .map_err(|error| error.with_context(format!("stack member {name:?}")))?;
             members.push(Member { name, weight, model });
         }
         if !(2..=3).contains(&sides) || members.iter().any(|member| member.model.sides() != sides) {

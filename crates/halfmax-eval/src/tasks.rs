@@ -100,7 +100,7 @@ impl<'a> EvaluationPlan<'a> {
     ) -> Result<FitResult> {
         if !self.tasks.contains(task) {
             return Err(Error::config(format!("{task}: this task does not belong to the evaluation"))
-                .help("make the plan from the same screen, folds, models and protocol"));
+                .with_help("make the plan from the same screen, folds, models and protocol"));
         }
         let part = Part::of(self.screen, self.folds, &task.left_out, self.protocol)?;
         self.run_on(&part, task, progress, checkpoints)
@@ -117,11 +117,11 @@ impl<'a> EvaluationPlan<'a> {
         let outcome = match self.work().fit(single, part, progress, checkpoints) {
             Ok(predicted) => Outcome::Fitted(Box::new(predicted)),
             Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
-            Err(error) if single.optional => Outcome::Failed(error.at(part.name()).to_string()),
+            Err(error) if single.optional => Outcome::Failed(error.with_context(part.name()).to_string()),
             Err(error) if single.only_member => {
-                return Err(Stack::blame(&single.name, error.at(part.name())));
+                return Err(Stack::blame(&single.name, error.with_context(part.name())));
             }
-            Err(error) => return Err(error.at(task)),
+            Err(error) => return Err(error.with_context(task)),
         };
         Ok(FitResult { task: task.clone(), evaluation: self.fingerprint, outcome })
     }
@@ -137,7 +137,7 @@ impl<'a> EvaluationPlan<'a> {
     pub fn merge(&self, results: Vec<FitResult>, progress: &dyn Progress) -> Result<Evaluation> {
         if let Some(other) = results.iter().find(|result| result.evaluation != self.fingerprint) {
             return Err(Error::data(format!("the result of {} belongs to another evaluation", other.task))
-                .help(
+                .with_help(
                     "merge results of the same screen, folds, models and protocol, made by the same version",
                 ));
         }
@@ -206,7 +206,7 @@ impl<'a> Merging<'a> {
             progress.check()?;
             let placed = |error: Error| match error.kind() {
                 ErrorKind::Interrupted => error,
-                _ => error.at(format!("model {:?}, fold {fold}", models[model].name)),
+                _ => error.with_context(format!("model {:?}, fold {fold}", models[model].name)),
             };
             found.extend(self.merge.result(model, &part, &self.drugs).map_err(placed)?);
         }

@@ -189,8 +189,9 @@ impl TuneParams {
             return Err(Error::parameter("tune.seconds", seconds, "a finite number above 0"));
         }
         if self.space.is_empty() {
-            return Err(Error::config("tune.space is empty: expected a parameter to search")
-                .help("for example: space = { learning_rate = { low = 0.01, high = 0.3, log = true } }"));
+            return Err(Error::config("tune.space is empty: expected a parameter to search").with_help(
+                "for example: space = { learning_rate = { low = 0.01, high = 0.3, log = true } }",
+            ));
         }
         self.space.iter().try_for_each(|(name, range)| range.check(name))
     }
@@ -317,7 +318,7 @@ impl Tuned {
         for (parameter, range) in &params.space {
             for value in range.extremes() {
                 build(&Params::from([(parameter.clone(), value)]))
-                    .map_err(|error| error.at(format!("tune.space.{parameter}")))?;
+                    .map_err(|error| error.with_context(format!("tune.space.{parameter}")))?;
             }
         }
         Ok(Self { name: name.to_owned(), params, build, log })

@@ -122,7 +122,7 @@ pub(crate) fn tissue(screen: &Screen) -> Result<&Category> {
             "split lto needs the tissue of each {}, but tissues are unknown",
             cells.entity_kind()
         ))
-        .help("add a file with the tissue of each cell line, or use lco")
+        .with_help("add a file with the tissue of each cell line, or use lco")
     })
 }
 

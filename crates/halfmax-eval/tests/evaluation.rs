@@ -310,7 +310,7 @@ fn a_stack_holds_whole_groups_out_and_names_a_member_that_fails() {
     };
     let error = run(false).unwrap_err();
     assert_eq!(error.to_string(), "stack member \"broken\": fold 0: it broke");
-    assert!(error.advice().unwrap().contains("skip_failed = true"));
+    assert!(error.help().unwrap().contains("skip_failed = true"));
     watched.seen.lock().unwrap().clear();
     let evaluation = run(true).unwrap();
     assert_eq!(evaluation.failed.len(), 1);

@@ -24,13 +24,13 @@ pub fn member(archive: &Path, name: &str) -> Result<Vec<u8>> {
 
 fn damaged(archive: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::data(format!("{}: the archive cannot be read", archive.display()))
-        .help("remove it and fetch it again")
-        .because(error)
+        .with_help("remove it and fetch it again")
+        .with_source(error)
 }
 
 fn missing(archive: &Path, name: &str, there: &[String]) -> Error {
     Error::data(format!("{}: the archive has no member {name:?}", archive.display()))
-        .help(format!("it has {}; this is probably another release", listed(there, 12)))
+        .with_help(format!("it has {}; this is probably another release", listed(there, 12)))
 }
 
 /// Reads a member with `size` bytes according to the archive.
@@ -103,7 +103,7 @@ mod tests {
         for path in [&zip_path, &tar_path] {
             let error = member(path, "other.txt").unwrap_err();
             assert!(error.to_string().contains("no member \"other.txt\""));
-            assert!(error.advice().unwrap().contains("in/side.txt"));
+            assert!(error.help().unwrap().contains("in/side.txt"));
             let cut = std::fs::read(path).unwrap();
             std::fs::write(path, &cut[..cut.len() / 2]).unwrap();
             assert!(member(path, "in/side.txt").is_err());

@@ -42,7 +42,9 @@ impl Checksum {
                 "{}: not the published file: its {what} is {found}, expected {expected}",
                 path.display()
             ))
-            .help("it was changed, or the download was damaged: remove it, then fetch the dataset again"))
+            .with_help(
+                "it was changed, or the download was damaged: remove it, then fetch the dataset again",
+            ))
         };
         match (self.bytes, &self.sha256, &self.md5) {
             (Some(expected), _, _) if expected != bytes => {
@@ -58,7 +60,7 @@ impl Checksum {
 /// The SHA-256, MD5 and size of a file.
 fn digests(path: &Path) -> Result<(String, String, u64)> {
     let failed = |error: std::io::Error| {
-        Error::data(format!("{}: cannot be read: {error}", path.display())).because(error)
+        Error::data(format!("{}: cannot be read: {error}", path.display())).with_source(error)
     };
     let mut file = File::open(path).map_err(failed)?;
     let (mut sha256, mut md5, mut size) = (Sha256::new(), Md5::new(), 0);

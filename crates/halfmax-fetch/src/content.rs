@@ -20,18 +20,19 @@ use crate::texts::Texts;
 pub fn content_digest(path: &Path) -> Result<String> {
     let label = path.display().to_string();
     let unreadable = || Error::data(format!("{label}: the table cannot be read"));
-    let (name, bytes) = read(path).map_err(|error| unreadable().because(error))?;
+    let (name, bytes) = read(path).map_err(|error| unreadable().with_source(error))?;
     let mut hash = Sha256::new();
     if name.ends_with(".parquet") {
         let columns =
-            plain_columns(&label, bytes).map_err(|error| unreadable().because(error.to_string()))?;
-        let columns = columns.ok_or_else(|| unreadable().help("expected columns of text and numbers"))?;
+            plain_columns(&label, bytes).map_err(|error| unreadable().with_source(error.to_string()))?;
+        let columns =
+            columns.ok_or_else(|| unreadable().with_help("expected columns of text and numbers"))?;
         for column in columns {
             add_name(&mut hash, &column.name);
             column.each(|value| add(&mut hash, &value));
         }
     } else {
-        let texts = Texts::read(&bytes).map_err(|error| unreadable().because(error.to_string()))?;
+        let texts = Texts::read(&bytes).map_err(|error| unreadable().with_source(error.to_string()))?;
         for (name, values) in &texts.columns {
             add_name(&mut hash, name);
             values.iter().for_each(|value| add(&mut hash, &PlainValue::Text(value)));

@@ -73,7 +73,7 @@ pub fn download(
         Err(error) => {
             download.part.remove();
             Err(Error::data(format!("{url}: {error}; it was removed"))
-                .help("the publisher changed the file, or a proxy alters downloads; halfmax does not use such a file"))
+                .with_help("the publisher changed the file, or a proxy alters downloads; halfmax does not use such a file"))
         }
     }
 }
@@ -136,7 +136,7 @@ impl Download<'_> {
             }
         }
         let response = request.call().map_err(|error| {
-            Cut::Passing(self.error(&format!("the server cannot be reached: {error}")).because(error))
+            Cut::Passing(self.error(&format!("the server cannot be reached: {error}")).with_source(error))
         })?;
         match response.status() {
             StatusCode::PARTIAL_CONTENT if starts_at(&response, there) => self.receive(response, there),
@@ -176,7 +176,7 @@ impl Download<'_> {
             let offered = length + from;
             return Err(Cut::Final(
                 Error::data(format!("{}: the server offers {offered} bytes, expected {expected}", self.url))
-                    .help("the publisher changed the file; halfmax does not use it"),
+                    .with_help("the publisher changed the file; halfmax does not use it"),
             ));
         }
         self.part.keep_validator(&response).map_err(Cut::Final)?;
@@ -240,7 +240,7 @@ fn agent(url: &str, http: &Http) -> Result<Agent> {
     if let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
         let pem = std::fs::read(&path).map_err(|error| {
-            Error::config(format!("SSL_CERT_FILE: {}: cannot be read", path.display())).because(error)
+            Error::config(format!("SSL_CERT_FILE: {}: cannot be read", path.display())).with_source(error)
         })?;
         let certificates = parse_pem(&pem).filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -317,8 +317,8 @@ impl Part {
 
     fn unwritable(&self, error: std::io::Error) -> Error {
         Error::failed(format!("{}: cannot be written: {error}", self.path.display()))
-            .help("free some space, or set another folder of datasets (`--data-dir`)")
-            .because(error)
+            .with_help("free some space, or set another folder of datasets (`--data-dir`)")
+            .with_source(error)
     }
 
     fn remove(&self) {

@@ -69,8 +69,8 @@ impl Fetcher {
         let folder = DatasetFolder::new(manifest.clone(), &self.data_dir);
         std::fs::create_dir_all(&folder.path).map_err(|error| {
             Error::failed(format!("{}: the folder cannot be made", folder.path.display()))
-                .help("set another folder of datasets (`--data-dir`)")
-                .because(error)
+                .with_help("set another folder of datasets (`--data-dir`)")
+                .with_source(error)
         })?;
         let _lock = Lock::of(&folder.path)?;
         let mut run = Run { fetcher: self, folder: &folder, progress, downloaded: Vec::new() };
@@ -121,7 +121,7 @@ impl Run<'_> {
         let changed = beside(&path, ".changed");
         std::fs::rename(&path, &changed).map_err(|error| {
             Error::failed(format!("{}: cannot be renamed to {}", path.display(), changed.display()))
-                .because(error)
+                .with_source(error)
         })?;
         self.progress.warn(&format!(
             "{}: the file changed since it was fetched; it is kept as {} and fetched again",
@@ -170,7 +170,8 @@ impl Run<'_> {
             return Ok(());
         }
         let failed = |error: std::io::Error| {
-            Error::failed(format!("{}: cannot be copied to {}", from.display(), to.display())).because(error)
+            Error::failed(format!("{}: cannot be copied to {}", from.display(), to.display()))
+                .with_source(error)
         };
         let partial = beside(to, ".copy");
         std::fs::copy(from, &partial).map_err(failed)?;
@@ -196,7 +197,7 @@ impl Run<'_> {
                     file.name,
                     self.folder.manifest.name
                 ))
-                .help("remove it (also from the folder given with `--from`), and halfmax downloads it")),
+                .with_help("remove it (also from the folder given with `--from`), and halfmax downloads it")),
             };
         }
         if let (Make::AsIs, [part]) = (file.make, &file.from[..])
@@ -230,7 +231,7 @@ impl Run<'_> {
                 path.display(),
                 first.sha256
             ))
-            .help(format!(
+            .with_help(format!(
                 "to accept the publisher's change, remove the entry of {} from {}",
                 file.name,
                 self.folder.path.join(halfmax_data::datasets::FETCHED_FILE).display()
@@ -272,18 +273,18 @@ impl Run<'_> {
         let bytes = |(part, archive): (&halfmax_data::datasets::Part, &PathBuf)| match &part.member {
             Some(name) => member(archive, name),
             None => std::fs::read(archive).map_err(|error| {
-                Error::data(format!("{}: cannot be read", archive.display())).because(error)
+                Error::data(format!("{}: cannot be read", archive.display())).with_source(error)
             }),
         };
         let parts = file.from.iter().zip(&archives).map(bytes).collect::<Result<Vec<_>>>()?;
-        make(file.make, &parts, &partial).map_err(|error| error.at(&file.name))?;
+        make(file.make, &parts, &partial).map_err(|error| error.with_context(&file.name))?;
         let verified = match file.content.is_none() && self.all_known(file) {
             true => Ok(Verified::Manifest),
             false => self.verify(file, &partial),
         };
         let renamed = verified.and_then(|verified| {
             std::fs::rename(&partial, &own).map_err(|error| {
-                Error::failed(format!("{}: cannot be written", own.display())).because(error)
+                Error::failed(format!("{}: cannot be written", own.display())).with_source(error)
             })?;
             Ok(verified)
         });
@@ -327,7 +328,7 @@ impl Run<'_> {
 
     fn package(&self, package: Package<'_>, source: &Source, own: &Path) -> Result<()> {
         let failed = |error: std::io::Error| {
-            Error::failed(format!("{}: cannot be written", own.display())).because(error)
+            Error::failed(format!("{}: cannot be written", own.display())).with_source(error)
         };
         let scratch =
             tempfile::Builder::new().prefix(".pip-").tempdir_in(&self.folder.path).map_err(failed)?;
@@ -363,13 +364,13 @@ impl Run<'_> {
                 lines.push(format!("    {} from {}", source.archive, source.place()));
             }
         }
-        let own = error.advice().map(|own| format!("{own}; otherwise ")).unwrap_or_default();
-        let error = error.at(format!("dataset {:?} is incomplete", manifest.name));
+        let own = error.help().map(|own| format!("{own}; otherwise ")).unwrap_or_default();
+        let error = error.with_context(format!("dataset {:?} is incomplete", manifest.name));
         if lines.is_empty() {
             return error;
         }
         let folder = self.folder.path.display();
-        error.help(format!(
+        error.with_help(format!(
             "{own}fetch again when the network is available; finished downloads are kept. Without a network, put these files in {folder}, \
              or give their folder (`--from DIR`), then fetch again:\n{}",
             lines.join("\n")

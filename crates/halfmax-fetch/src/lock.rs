@@ -24,8 +24,8 @@ impl Lock {
         let path = folder.with_file_name(name);
         let failed = |error: std::io::Error| {
             Error::failed(format!("{}: cannot be written", path.display()))
-                .help("set another folder of datasets (`--data-dir`)")
-                .because(error)
+                .with_help("set another folder of datasets (`--data-dir`)")
+                .with_source(error)
         };
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
@@ -34,7 +34,7 @@ impl Lock {
                 "{}: another process is fetching into this folder",
                 folder.display()
             ))
-            .help("wait until it is done, then fetch again: fetched files are kept")),
+            .with_help("wait until it is done, then fetch again: fetched files are kept")),
             // Some network file systems have no locks. Two simultaneous fetches there can at worst damage a file, which
             // verification then detects.
             Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {

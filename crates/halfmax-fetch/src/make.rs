@@ -29,7 +29,7 @@ pub fn make(how: Make, parts: &[Vec<u8>], path: &Path) -> Result<()> {
 }
 
 fn unreadable(what: &str, error: impl ToString) -> Error {
-    Error::data(format!("{what} cannot be read")).because(error.to_string())
+    Error::data(format!("{what} cannot be read")).with_source(error.to_string())
 }
 
 /// A table to write: its columns, each with its name.
@@ -86,7 +86,7 @@ fn cells_by_genes(pickle: &[u8], genes: &[u8]) -> Result<Table> {
     let mut cells: BTreeMap<&str, Vector> = BTreeMap::new();
     for (name, values) in entries {
         let name = name.text().ok_or_else(|| Error::data("a cell line of the pickle has no name"))?;
-        let values = values.vector().map_err(|error| error.at(name))?;
+        let values = values.vector().map_err(|error| error.with_context(name))?;
         if values.len() != genes.len() {
             let (found, expected) = (values.len(), genes.len());
             return Err(Error::data(format!(

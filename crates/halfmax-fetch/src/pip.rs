@@ -50,7 +50,7 @@ impl Pip {
         let requirement = into.join("requirement.txt");
         let line = format!("{}=={} --hash=sha256:{}\n", package.name, package.version, package.sha256);
         std::fs::write(&requirement, line).map_err(|error| {
-            Error::failed(format!("{}: cannot be written", requirement.display())).because(error)
+            Error::failed(format!("{}: cannot be written", requirement.display())).with_source(error)
         })?;
         for command in &self.commands {
             let Some(mut child) = started(command, package, &requirement, into)? else { continue };
@@ -73,7 +73,7 @@ impl Pip {
             )));
         }
         Err(Error::failed("pip not found: python3, python, pip and uvx cannot be run")
-            .help("install Python, or download the package elsewhere"))
+            .with_help("install Python, or download the package elsewhere"))
     }
 }
 
@@ -96,12 +96,13 @@ fn started(
     command.stdin(Stdio::null()).stdout(Stdio::null());
     // Use a file, because nobody reads a pipe while pip runs.
     let said = into.join(LOG);
-    let log = std::fs::File::create(&said)
-        .map_err(|error| Error::failed(format!("{}: cannot be written", said.display())).because(error))?;
+    let log = std::fs::File::create(&said).map_err(|error| {
+        Error::failed(format!("{}: cannot be written", said.display())).with_source(error)
+    })?;
     match command.stderr(log).spawn() {
         Ok(child) => Ok(Some(child)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::failed(format!("{program} cannot be run")).because(error)),
+        Err(error) => Err(Error::failed(format!("{program} cannot be run")).with_source(error)),
     }
 }
 
@@ -116,7 +117,7 @@ fn finished(child: &mut Child, progress: &dyn Progress) -> Result<bool> {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status.success()),
             Ok(None) => std::thread::sleep(Duration::from_millis(50)),
-            Err(error) => return Err(Error::failed("waiting for pip failed").because(error)),
+            Err(error) => return Err(Error::failed("waiting for pip failed").with_source(error)),
         }
     }
 }

@@ -112,7 +112,7 @@ fn actions(fetcher: &Fetcher) -> Vec<(String, Action, Verified)> {
 }
 
 fn advice(error: &Error) -> String {
-    error.advice().unwrap_or_default().to_owned()
+    error.help().unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn what_cannot_be_had_is_listed_with_the_place_to_put_it() {
     std::fs::write(place.own("published-name.csv"), RESPONSES).unwrap();
     let error = place.fetcher().fetch(&manifest(), &Silent).unwrap_err();
     assert!(error.to_string().contains("pip not found"), "{error}");
-    assert!(!error.advice().unwrap().contains("published-name.csv from"));
+    assert!(!error.help().unwrap().contains("published-name.csv from"));
     std::fs::write(place.own("made_up-1.0-py3-none-any.whl"), wheel()).unwrap();
     place.fetcher().fetch(&manifest(), &Silent).unwrap();
     assert_eq!(place.state(), State::Fetched);

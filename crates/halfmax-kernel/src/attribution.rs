@@ -389,7 +389,7 @@ fn integrated(paths: &[Path], weight: f64) -> Result<Vec<(Matrix, Matrix)>> {
     Err(Error::failed(format!(
         "the contributions to the kernel miss its value by {gap:.1e}: expected at most {SMALL:.0e}"
     ))
-    .help("train with a larger lengthscale"))
+    .with_help("train with a larger lengthscale"))
 }
 
 /// The largest gap between the contributions' sum and a product of kernels.

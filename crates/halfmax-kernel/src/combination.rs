@@ -181,7 +181,7 @@ fn refuse_many(combinations: usize) -> Result<()> {
     Err(Error::data(format!(
         "family \"kernel\" takes at most {MOST_COMBINATIONS} combinations, these data have {combinations}"
     ))
-    .help("use family = \"boost\": its cost does not grow with the cube of their number"))
+    .with_help("use family = \"boost\": its cost does not grow with the cube of their number"))
 }
 
 /// Peak memory in bytes of a fit to the combinations of a view.

@@ -160,7 +160,7 @@ fn refuse_many((rows, columns): (usize, usize)) -> Result<()> {
     Err(Error::data(format!(
         "family \"completion\" takes at most {MOST_PAIRS} pairs, these data have {rows} x {columns} entities"
     ))
-    .help("use family = \"boost\": it stores no block if few of the pairs are observed"))
+    .with_help("use family = \"boost\": it stores no block if few of the pairs are observed"))
 }
 
 struct Fit<'a> {

@@ -91,7 +91,7 @@ fn refuse_many(train: &TrainView, entities: [usize; 2]) -> Result<()> {
     Err(Error::data(format!(
         "family \"kernel\" takes at most {MOST_ENTITIES} {sort}s, these data have {count}"
     ))
-    .help("use family = \"boost\": its cost does not grow with the cube of their number"))
+    .with_help("use family = \"boost\": its cost does not grow with the cube of their number"))
 }
 
 struct Fit<'a> {

@@ -113,7 +113,7 @@ pub fn eigen(matrix: &Matrix, what: &str) -> Result<Eigen> {
     }
     if let Some(((row, column), value)) = matrix.indexed_iter().find(|(_, value)| !value.is_finite()) {
         return Err(Error::failed(format!("the {what} holds {value} at ({row}, {column})"))
-            .help("look for huge values among the features, or standardise them"));
+            .with_help("look for huge values among the features, or standardise them"));
     }
     let whole = matrix.as_standard_layout();
     let view = MatRef::from_row_major_slice(flat(&whole), n, n);
@@ -138,7 +138,7 @@ pub fn inverse(matrix: &Matrix, what: &str) -> Result<Matrix> {
     let view = MatRef::from_row_major_slice(flat(&whole), n, n);
     let factor = view.llt(Side::Lower).map_err(|_| {
         Error::failed(format!("the {what} is singular to working precision"))
-            .help("raise the shrinkage, or leave out duplicate features")
+            .with_help("raise the shrinkage, or leave out duplicate features")
     })?;
     let inverse = factor.inverse();
     Ok(Matrix::from_shape_fn((n, n), |(row, column)| inverse[(row, column)]))
@@ -176,7 +176,7 @@ pub fn solve(matrix: &Matrix, right: &Array1<f64>, what: &str) -> Result<Array1<
     let view = MatRef::from_row_major_slice(flat(&whole), n, n);
     let factor = view.llt(Side::Lower).map_err(|_| {
         Error::failed(format!("the {what} is singular to working precision"))
-            .help("look for huge values among the responses")
+            .with_help("look for huge values among the responses")
     })?;
     let right = right.as_standard_layout();
     let solution = factor.solve(MatRef::from_column_major_slice(right.as_slice().unwrap_or_default(), n, 1));

@@ -64,7 +64,7 @@ impl FittedKernel {
                 "the solution for {:?} and {:?} is {value}: expected a finite number",
                 fitted.sides[0].ids[row], fitted.sides[1].ids[column]
             ))
-            .help("look for huge values among the features or responses"));
+            .with_help("look for huge values among the features or responses"));
         }
         let decompositions = Decompositions::default();
         Ok(Self { fitted, profiles, pilots: BTreeMap::new(), decompositions })
@@ -437,7 +437,7 @@ impl FittedKernel {
         }
         let matrix = |name: &str, shape: (usize, usize)| {
             let values = stored.f64s(name, shape.0 * shape.1)?.to_vec();
-            Matrix::from_shape_vec(shape, values).map_err(|error| malformed(name).because(error))
+            Matrix::from_shape_vec(shape, values).map_err(|error| malformed(name).with_source(error))
         };
         let covariance = matrix("covariance", (columns, columns))?;
         let coefficients = matrix("coefficients", (rows, columns))?;
@@ -487,7 +487,8 @@ pub(crate) fn stored_kernel(
     if values.iter().any(|value| value.is_infinite()) {
         return Err(malformed(format!("{tensor} hold an infinite number")));
     }
-    let values = Array2::from_shape_vec(shape, values).map_err(|error| malformed(tensor).because(error))?;
+    let values =
+        Array2::from_shape_vec(shape, values).map_err(|error| malformed(tensor).with_source(error))?;
     let kernel = SideKernel { space, values, terms };
     if kernel.is_possible() { Ok(kernel) } else { Err(malformed(format!("a kernel of {tensor} is invalid"))) }
 }

@@ -13,8 +13,9 @@ const KEYS: [&str; 4] = ["mechanism", "class", "synonyms", "genes"];
 
 /// Reads a catalogue entry by entry, so that errors name the entry.
 pub(super) fn read(text: &str) -> Result<Mechanisms> {
-    let mut table: Table = toml::from_str(text)
-        .map_err(|error| Error::config(format!("invalid catalogue of mechanisms: {error}")).because(error))?;
+    let mut table: Table = toml::from_str(text).map_err(|error| {
+        Error::config(format!("invalid catalogue of mechanisms: {error}")).with_source(error)
+    })?;
     let catalogue = Mechanisms {
         list: entries(&mut table, "mechanism")?,
         classes: entries(&mut table, "class")?,
@@ -27,7 +28,7 @@ pub(super) fn read(text: &str) -> Result<Mechanisms> {
             "the catalogue has an unknown key {key:?}: expected {}",
             KEYS.map(|key| format!("{key:?}")).join(", ")
         ))
-        .help(meant(key, KEYS.into_iter()))),
+        .with_help(meant(key, KEYS.into_iter()))),
     }
 }
 
@@ -38,7 +39,7 @@ fn entries<T: DeserializeOwned>(table: &mut Table, key: &str) -> Result<Vec<T>> 
         Some(Value::Array(entries)) => entries,
         Some(_) => {
             return Err(Error::config(format!("{key} is not a list of entries: expected [[{key}]]"))
-                .help(format!("write [[{key}]], in double brackets, above each entry")));
+                .with_help(format!("write [[{key}]], in double brackets, above each entry")));
         }
     };
     let place = |at: usize, entry: &Value| match entry.get("id").and_then(Value::as_str) {
@@ -57,7 +58,7 @@ fn typed<T: DeserializeOwned>(place: &str, value: Value) -> Result<T> {
         let said = error.to_string();
         let said = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
         let help = advice(&said);
-        Error::config(format!("{place}: {said}")).because(error).help(help)
+        Error::config(format!("{place}: {said}")).with_source(error).with_help(help)
     })
 }
 
@@ -85,11 +86,13 @@ fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
 /// Refuses an invalid catalogue.
 pub(super) fn check(catalogue: &Mechanisms) -> Result<()> {
     if catalogue.list.is_empty() {
-        return Err(Error::config("the catalogue has no mechanisms").help("add a [[mechanism]]"));
+        return Err(Error::config("the catalogue has no mechanisms").with_help("add a [[mechanism]]"));
     }
     let ids: Vec<&str> = catalogue.list.iter().map(|mechanism| mechanism.id.as_str()).collect();
     if let Some(id) = repeated(&ids) {
-        return Err(Error::config(format!("two mechanisms have the id {id:?}")).help("give each a unique id"));
+        return Err(
+            Error::config(format!("two mechanisms have the id {id:?}")).with_help("give each a unique id")
+        );
     }
     classes(&catalogue.classes)?;
     for (synonym, genes) in &catalogue.synonyms {
@@ -102,14 +105,16 @@ pub(super) fn check(catalogue: &Mechanisms) -> Result<()> {
 fn classes(classes: &[DrugClass]) -> Result<()> {
     let ids: Vec<&str> = classes.iter().map(|class| class.id.as_str()).collect();
     if let Some(id) = repeated(&ids) {
-        return Err(Error::config(format!("two classes have the id {id:?}")).help("give each a unique id"));
+        return Err(
+            Error::config(format!("two classes have the id {id:?}")).with_help("give each a unique id")
+        );
     }
     for class in classes {
         let place = format!("class {:?}", class.id);
         filled(&place, "id", &class.id)?;
         if class.id == ALL {
             return Err(Error::config(format!("{place}: the id {ALL:?} is reserved for every class"))
-                .help("give the class another id"));
+                .with_help("give the class another id"));
         }
         for (key, names) in
             [("targets", &class.targets), ("pathways", &class.pathways), ("drugs", &class.drugs)]
@@ -130,7 +135,7 @@ fn within(place: &str, class: &DrugClass, classes: &[DrugClass]) -> Result<()> {
         Some(wider) if wider.within.is_some() => Err(Error::config(format!(
             "{place}: within = {id:?}: expected a class that is not itself within another class"
         ))
-        .help("classes nest only once: name the widest class")),
+        .with_help("classes nest only once: name the widest class")),
         Some(_) => Ok(()),
     }
 }
@@ -151,7 +156,7 @@ fn check_mechanism(catalogue: &Mechanisms, mechanism: &Mechanism) -> Result<()> 
         if !reference.url.starts_with("https://") && !reference.url.starts_with("http://") {
             let place = format!("{place}: references.url");
             return Err(Error::parameter(&place, format!("{:?}", reference.url), "an address on the web")
-                .help("for a DOI, write https://doi.org/ before it"));
+                .with_help("for a DOI, write https://doi.org/ before it"));
         }
     }
     exceptions(catalogue, &place, &mechanism.exceptions)
@@ -161,18 +166,20 @@ fn genes(catalogue: &Mechanisms, place: &str, mechanism: &Mechanism) -> Result<(
     let genes: Vec<&str> = mechanism.genes().collect();
     if let Some(gene) = mechanism.members.first() {
         return Err(Error::config(format!("{place}: members has {gene:?}, a gene without a direction"))
-            .help("put it under up, down or altered; sets without directions are read from GMT files"));
+            .with_help("put it under up, down or altered; sets without directions are read from GMT files"));
     }
     if genes.len() == mechanism.markers.len() {
         return Err(Error::config(format!(
             "{place} has no genes: expected at least one in up, down or altered"
         ))
-        .help(
+        .with_help(
             "list genes whose higher level (up), lower level (down) or change (altered) confers resistance",
         ));
     }
     if let Some(gene) = repeated(&genes) {
-        return Err(Error::config(format!("{place} names {gene:?} twice")).help("keep the correct entry"));
+        return Err(
+            Error::config(format!("{place} names {gene:?} twice")).with_help("keep the correct entry")
+        );
     }
     let lists = [
         ("up", &mechanism.up),
@@ -197,7 +204,7 @@ fn exceptions(catalogue: &Mechanisms, place: &str, exceptions: &[Exception]) -> 
             return Err(Error::config(format!(
                 "{place} repeats the state of {gene:?} for the same class of drugs"
             ))
-            .help("keep one exception for each gene, state and class"));
+            .with_help("keep one exception for each gene, state and class"));
         }
     }
     Ok(())
@@ -221,7 +228,7 @@ fn known_classes(catalogue: &Mechanisms, place: &str, ids: &[String]) -> Result<
 
 fn unknown_class(place: &str, key: &str, id: &str, classes: &[DrugClass]) -> Error {
     Error::parameter(&format!("{place}: {key}"), format!("{id:?}"), "the id of a [[class]]")
-        .help(meant(id, classes.iter().map(|class| class.id.as_str())))
+        .with_help(meant(id, classes.iter().map(|class| class.id.as_str())))
 }
 
 fn approved(catalogue: &Mechanisms, place: &str, key: &str, genes: &[String]) -> Result<()> {
@@ -233,7 +240,7 @@ fn approved(catalogue: &Mechanisms, place: &str, key: &str, genes: &[String]) ->
             format!("{gene:?}"),
             "an approved HGNC gene symbol",
         )
-        .help(symbols::advice(gene))),
+        .with_help(symbols::advice(gene))),
     }
 }
 
@@ -242,7 +249,7 @@ fn once(place: &str, key: &str, names: &[String]) -> Result<()> {
     match repeated(&names) {
         None => Ok(()),
         Some(name) => {
-            Err(Error::config(format!("{place}: {key} names {name:?} twice")).help("keep one of them"))
+            Err(Error::config(format!("{place}: {key} names {name:?} twice")).with_help("keep one of them"))
         }
     }
 }
@@ -255,7 +262,8 @@ fn some(place: &str, key: &str, count: usize, expected: &str) -> Result<()> {
     if count > 0 {
         return Ok(());
     }
-    Err(Error::config(format!("{place}: {key} is empty: expected {expected}")).help(format!("fill in {key}")))
+    Err(Error::config(format!("{place}: {key} is empty: expected {expected}"))
+        .with_help(format!("fill in {key}")))
 }
 
 /// The first repeated name.

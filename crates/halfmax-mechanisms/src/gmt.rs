@@ -44,25 +44,25 @@ pub fn parse_gmt(text: &str, path: &str) -> Result<Vec<GeneSet>> {
     let text = text.trim_start_matches('\u{feff}');
     if text.trim_start().starts_with('<') {
         return Err(Error::data(format!("{path}: a web page or XML file, expected a GMT file of gene sets"))
-            .help("download the .gmt file itself; some sites require a login"));
+            .with_help("download the .gmt file itself; some sites require a login"));
     }
     let mut sets = Vec::new();
     let mut lines_of = HashMap::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let set = gene_set(line).map_err(|error| error.at(format!("{path}: line {}", at + 1)))?;
+        let set = gene_set(line).map_err(|error| error.with_context(format!("{path}: line {}", at + 1)))?;
         if let Some(first) = lines_of.insert(set.name.clone(), at + 1) {
             return Err(Error::data(format!(
                 "{path}: line {}: set {:?} is already in line {first}, expected unique names",
                 at + 1,
                 set.name
             ))
-            .help("rename or remove one of them"));
+            .with_help("rename or remove one of them"));
         }
         sets.push(set);
     }
     if sets.is_empty() {
         return Err(Error::data(format!("{path}: no gene sets, expected one gene set per line"))
-            .help("use a GMT file, for example from MSigDB or Reactome"));
+            .with_help("use a GMT file, for example from MSigDB or Reactome"));
     }
     Ok(sets)
 }
@@ -87,7 +87,7 @@ fn gene_set(line: &str) -> Result<GeneSet> {
             "set {name:?} has Entrez ids such as {:?}, expected gene symbols",
             genes[0]
         ))
-        .help("use the version of this file with symbols: its name ends in .symbols.gmt"));
+        .with_help("use the version of this file with symbols: its name ends in .symbols.gmt"));
     }
     Ok(GeneSet { name: name.to_string(), description: description.to_string(), genes })
 }
@@ -101,7 +101,7 @@ fn incomplete(line: &str, name: &str) -> Error {
         (true, false) => format!("set {shown:?} has no gene"),
     };
     Error::data(format!("{found}: {expected}"))
-        .help("separate the columns with tabs, not with blanks or commas")
+        .with_help("separate the columns with tabs, not with blanks or commas")
 }
 
 /// The same set as a mechanism whose genes have no direction.
@@ -149,7 +149,7 @@ mod tests {
     fn what_is_no_gmt_file_is_refused() {
         let message = |text: &str| {
             let error = parse_gmt(text, "f").unwrap_err();
-            assert!(error.advice().is_some(), "{error}");
+            assert!(error.help().is_some(), "{error}");
             error.to_string()
         };
         let expected = "expected a name, a description and at least one gene, separated by tabs";

@@ -178,10 +178,10 @@ impl Mechanisms {
         }
         let text = std::fs::read_to_string(name).map_err(|error| {
             Error::config(format!("mechanisms = {name:?}: the catalogue cannot be read"))
-                .because(error)
-                .help("set the path of a TOML file, or \"builtin\"")
+                .with_source(error)
+                .with_help("set the path of a TOML file, or \"builtin\"")
         })?;
-        Self::parse(&text).map_err(|error| error.at(name))
+        Self::parse(&text).map_err(|error| error.with_context(name))
     }
 
     /// A catalogue from its text. Without classes of drugs, it takes those of the builtin catalogue; the same applies

@@ -12,7 +12,7 @@ fn builtin() -> Mechanisms {
 /// The error for a refused catalogue, which must always have a help.
 fn message(text: &str) -> (String, String) {
     let error = Mechanisms::parse(text).unwrap_err();
-    (error.to_string(), error.advice().unwrap_or_default().to_string())
+    (error.to_string(), error.help().unwrap_or_default().to_string())
 }
 
 const SOURCE: &str = "references = [{ text = \"A. B 2000\", url = \"https://doi.org/x\" }]\n";

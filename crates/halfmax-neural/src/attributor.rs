@@ -200,7 +200,7 @@ impl Attributor for NeuralAttributor<'_> {
                 table.entity_kind(),
                 table.ids()[self.entities[*at] as usize]
             ))
-            .help("train without a pair network: set pair_hidden = 0"));
+            .with_help("train without a pair network: set pair_hidden = 0"));
         }
         Ok(Attribution::new(values, &predicted))
     }

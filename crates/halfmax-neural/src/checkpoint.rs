@@ -152,7 +152,7 @@ impl Keeper<'_> {
             diverged,
         };
         let description = serde_json::to_value(description)
-            .map_err(|error| Error::failed("a checkpoint cannot be written").because(error))?;
+            .map_err(|error| Error::failed("a checkpoint cannot be written").with_source(error))?;
         checkpoint.store.save(&self.name, &StoredModel { description, tensors })
     }
 
@@ -165,24 +165,26 @@ impl Keeper<'_> {
         let Some(parts) = checkpoint.store.load(&self.name)? else { return Ok(None) };
         let place = format!("{}, {}", checkpoint.store.place(), self.name);
         let found: Description = serde_json::from_value(parts.description.clone()).map_err(|error| {
-            Error::data(format!("{place}: the checkpoint is malformed")).because(error).help(START_ANEW)
+            Error::data(format!("{place}: the checkpoint is malformed"))
+                .with_source(error)
+                .with_help(START_ANEW)
         })?;
         self.made_of.check(&found.made_of, found.diverged.is_some()).map_err(|what| {
-            Error::config(format!("{place}: the checkpoint belongs to {what}")).help(
+            Error::config(format!("{place}: the checkpoint belongs to {what}")).with_help(
                 "use the configuration of the checkpoint, or another output folder, or remove the checkpoint to start again",
             )
         })?;
         let members = group.members.len();
         let tensor = |kind: &str, slot: &Slot| -> Result<Numbers<3>> {
             let numbers = parts.f32s(&format!("{kind}/{}", slot.name), members * slot.len());
-            let numbers = numbers.map_err(|error| error.at(&place).help(START_ANEW))?;
+            let numbers = numbers.map_err(|error| error.with_context(&place).with_help(START_ANEW))?;
             Ok(on_device(numbers.to_vec(), [members, slot.shape[0], slot.shape[1]], group.device))
         };
         let all = |kind: &str| -> Result<Vec<Numbers<3>>> {
             group.network.slots.iter().map(|slot| tensor(kind, slot)).collect()
         };
         if found.best_epoch.len() != members || found.best_loss.len() != members {
-            return Err(Error::data(format!("{place}: the checkpoint is malformed")).help(START_ANEW));
+            return Err(Error::data(format!("{place}: the checkpoint is malformed")).with_help(START_ANEW));
         }
         let best = all("best")?;
         let weights = if found.done { best.clone() } else { all("weight")? };

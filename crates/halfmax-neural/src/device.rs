@@ -69,7 +69,7 @@ impl Name {
 /// Checks that the name is a device name and that this build supports the device.
 pub(crate) fn check_name(name: &str) -> Result<()> {
     let Some(feature) = Name::parse(name)?.missing_feature() else { return Ok(()) };
-    Err(Error::config(format!("device = {name:?}: this build has no support for it")).help(format!(
+    Err(Error::config(format!("device = {name:?}: this build has no support for it")).with_help(format!(
         "build halfmax with `cargo build --release --features {feature}`, or set device = \"cpu\""
     )))
 }
@@ -82,7 +82,7 @@ pub(crate) fn find(name: &str) -> Result<Device> {
     check_name(name)?;
     Name::parse(name)?.found().ok_or_else(|| {
         Error::config(format!("device = {name:?}: this machine has no such device"))
-            .help("set device = \"auto\" or \"cpu\", or check the driver of the graphics processor")
+            .with_help("set device = \"auto\" or \"cpu\", or check the driver of the graphics processor")
     })
 }
 
@@ -169,7 +169,7 @@ mod tests {
     fn a_build_without_a_device_says_how_to_build_with_it() {
         let error = find("cuda:0").unwrap_err();
         assert_eq!(error.to_string(), "device = \"cuda:0\": this build has no support for it");
-        assert!(error.advice().unwrap().contains("cargo build --release --features cuda"));
+        assert!(error.help().unwrap().contains("cargo build --release --features cuda"));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) fn units(mechanisms: &Mechanisms, inputs: &Inputs, each: usize) -> Re
     all.dedup();
     if all.is_empty() {
         return Err(Error::config("mechanisms: no feature of the cell lines names a gene of the catalogue")
-            .help("use features named by HGNC gene symbols, or remove `mechanisms`"));
+            .with_help("use features named by HGNC gene symbols, or remove `mechanisms`"));
     }
     let mut mask = Array2::zeros((all.len(), sees.len() * each));
     for (mechanism, seen) in sees.iter().enumerate() {

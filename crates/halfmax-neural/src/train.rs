@@ -96,7 +96,9 @@ impl Group<'_> {
                 Err(error) => {
                     return Err(match keeper.keep(self, &before, None) {
                         Ok(()) => error,
-                        Err(lost) => error.help(format!("the training state could not be saved: {lost}")),
+                        Err(lost) => {
+                            error.with_help(format!("the training state could not be saved: {lost}"))
+                        }
                     });
                 }
             };
@@ -146,7 +148,7 @@ impl Group<'_> {
         Ok(Error::failed(format!(
             "training diverged: the loss or weights of epoch {epoch} are not finite numbers, at a learning rate of {rate:.3e}{kept}"
         ))
-        .help(format!("lower learning_rate from {} to {lower}, or lower clip", self.params.learning_rate)))
+        .with_help(format!("lower learning_rate from {} to {lower}, or lower clip", self.params.learning_rate)))
     }
 
     fn is_patience_lost(&self, state: &State) -> bool {
@@ -523,8 +525,8 @@ fn are_finite(weights: &[Tensor<3>]) -> Result<bool> {
 pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     tensor.try_into_vec_as::<f32>().map_err(|error| {
         Error::failed("the device failed to compute a tensor")
-            .because(error)
-            .help("set device = \"cpu\", a smaller ensemble_size, or smaller layers")
+            .with_source(error)
+            .with_help("set device = \"cpu\", a smaller ensemble_size, or smaller layers")
     })
 }
 

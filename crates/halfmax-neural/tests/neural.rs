@@ -198,7 +198,7 @@ fn a_checkpoint_of_something_else_is_refused() {
     store.0.lock().unwrap().get_mut("model, member 1").unwrap().tensors.clear();
     let error = fit(params(), &context).unwrap_err();
     assert!(error.to_string().contains("is missing or has another type"), "{error}");
-    assert_eq!(error.advice(), Some("remove the checkpoint to start again"));
+    assert_eq!(error.help(), Some("remove the checkpoint to start again"));
 }
 
 /// Parameters that diverge.
@@ -223,7 +223,7 @@ fn a_diverged_run_says_so_keeps_its_last_good_weights_and_goes_on_with_a_lower_r
     let text = error.to_string();
     assert!(text.contains("training diverged: the loss or weights of epoch"), "{text}");
     assert!(text.contains("at a learning rate of") && text.contains("are saved in memory"), "{text}");
-    assert_eq!(error.advice(), Some("lower learning_rate from 10 to 1, or lower clip"));
+    assert_eq!(error.help(), Some("lower learning_rate from 10 to 1, or lower clip"));
     let kept = store.load("model, member 1").unwrap().unwrap();
     let number = |name: &str| kept.description[name].as_u64().unwrap();
     assert!(number("epoch") < number("diverged"));

@@ -31,7 +31,7 @@ family = "kernel"
 
 fn main() -> halfmax::Result<()> {
     let folder = std::env::temp_dir().join(format!("halfmax-example-{}", std::process::id()));
-    let failed = |error| Error::failed("the example's files cannot be written").because(error);
+    let failed = |error| Error::failed("the example's files cannot be written").with_source(error);
     fs::create_dir_all(&folder).map_err(failed)?;
 
     let config = Config::parse(CONFIG, &[])?;

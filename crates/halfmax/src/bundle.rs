@@ -113,7 +113,7 @@ impl TrainedModel {
             model.tensors.extend(domain.tensors.into_iter().map(named));
         }
         let facts = serde_json::to_value(facts)
-            .map_err(|error| Error::failed("the model's description cannot be written").because(error))?;
+            .map_err(|error| Error::failed("the model's description cannot be written").with_source(error))?;
         write_model(path, self.fitted.family(), &model, facts)
     }
 
@@ -130,9 +130,9 @@ impl TrainedModel {
                 "{place}: a model of format 1, written by an earlier version: only its arrays are under a digest, a change of its parameters would not be seen"
             ));
         }
-        let facts = facts_of(header.meta).map_err(|error| error.at(&place))?;
+        let facts = facts_of(header.meta).map_err(|error| error.with_context(&place))?;
         if let Some(intervals) = &facts.intervals {
-            intervals.check().map_err(|error| error.at(&place))?;
+            intervals.check().map_err(|error| error.with_context(&place))?;
         }
         let mut domain = StoredModel { description: facts.applicability.clone(), ..StoredModel::default() };
         let names: Vec<String> = stored.tensors.keys().cloned().collect();
@@ -144,10 +144,12 @@ impl TrainedModel {
                 domain.tensors.insert(own.to_owned(), tensor);
             }
         }
-        let fitted = families::fitted(&header.family, &stored).map_err(|error| error.at(&place))?;
+        let fitted = families::fitted(&header.family, &stored).map_err(|error| error.with_context(&place))?;
         let applicability = match domain.description.is_null() {
             true => None,
-            false => Some(Arc::new(Applicability::from_stored(&domain).map_err(|error| error.at(&place))?)),
+            false => Some(Arc::new(
+                Applicability::from_stored(&domain).map_err(|error| error.with_context(&place))?,
+            )),
         };
         Ok(Self { fitted: Arc::from(fitted), facts, applicability })
     }
@@ -161,9 +163,9 @@ fn facts_of(meta: Value) -> Result<ModelFacts> {
     let help = "copy the file again, or use the version of halfmax that wrote it";
     let meta = with_target(meta);
     let not_understood =
-        |what: String| Error::data(format!("its description is not understood: {what}")).help(help);
-    let facts: ModelFacts =
-        ModelFacts::deserialize(&meta).map_err(|error| not_understood(error.to_string()).because(error))?;
+        |what: String| Error::data(format!("its description is not understood: {what}")).with_help(help);
+    let facts: ModelFacts = ModelFacts::deserialize(&meta)
+        .map_err(|error| not_understood(error.to_string()).with_source(error))?;
     let known = serde_json::to_value(&facts).map_err(|error| not_understood(error.to_string()))?;
     if let Some(key) = unknown_key(&meta, &known) {
         return Err(not_understood(format!("key \"meta.{key}\" is not known")));

@@ -64,11 +64,11 @@ impl Config {
         let place = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| {
             Error::config(format!("{place}: cannot be read"))
-                .because(error)
-                .help("give the path of a TOML file")
+                .with_source(error)
+                .with_help("give the path of a TOML file")
         })?;
-        let mut config = Self::parse(&text, overrides).map_err(|error| error.at(&place))?;
-        let base = std::path::absolute(path).map_err(|error| Error::failed(place).because(error))?;
+        let mut config = Self::parse(&text, overrides).map_err(|error| error.with_context(&place))?;
+        let base = std::path::absolute(path).map_err(|error| Error::failed(place).with_source(error))?;
         config.make_absolute(base.parent().unwrap_or(Path::new("/")));
         if config.name.is_empty() {
             config.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -79,7 +79,7 @@ impl Config {
                 "{}: its path is not text in UTF-8, so a run could not store where its files are",
                 base.display()
             ))
-            .help("rename the folder or the file"));
+            .with_help("rename the folder or the file"));
         }
         Ok(config)
     }
@@ -109,11 +109,11 @@ impl Config {
                 return Err(Error::config(format!(
                     "intervals.models names {wrong:?}, which is not a model of the configuration"
                 ))
-                .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
+                .with_help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
             }
         }
         if let Some(explain) = &config.explain {
-            explain.check().map_err(|error| error.at("[explain]"))?;
+            explain.check().map_err(|error| error.with_context("[explain]"))?;
             if let Some(wrong) =
                 explain.models.iter().find(|wrong| specs.iter().all(|spec| spec.name != **wrong))
             {
@@ -122,7 +122,7 @@ impl Config {
                 return Err(Error::config(format!(
                     "explain.models names {wrong:?}, which is not a model of the configuration"
                 ))
-                .help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
+                .with_help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
             }
         }
         config.pilot.as_ref().map_or(Ok(()), PilotParams::check)?;
@@ -149,7 +149,7 @@ impl Config {
                 Some(near) => format!("did you mean {near:?}?"),
                 None => format!("expected one of {}", listed(&names, 20)),
             };
-            return Err(Error::config(format!("no [[model]] is called {name:?}")).help(help));
+            return Err(Error::config(format!("no [[model]] is called {name:?}")).with_help(help));
         };
         self.models[..=at].rotate_right(1);
         Ok(())
@@ -159,7 +159,7 @@ impl Config {
     pub fn split(&self) -> Result<&Split> {
         self.split.as_ref().ok_or_else(|| {
             Error::config("the section [split] is missing: expected what is unseen in the test sets")
-                .help("add, for unseen cell lines:\n    [split]\n    kind = \"lco\"")
+                .with_help("add, for unseen cell lines:\n    [split]\n    kind = \"lco\"")
         })
     }
 
@@ -212,7 +212,7 @@ fn old_names(text: &str, models: &[toml::Table]) -> Result<Vec<String>> {
 fn apply(table: &mut toml::Table, one: &str) -> Result<()> {
     let refuse = |why: &str| {
         Error::config(format!("--config-override {one:?}: {why}"))
-            .help("write a path and a TOML value: model.0.rounds=500")
+            .with_help("write a path and a TOML value: model.0.rounds=500")
     };
     let (key, value) = one.split_once('=').ok_or_else(|| refuse("has no ="))?;
     let value = value.trim();

@@ -107,8 +107,8 @@ fn nothing_to_predict(looked: &[Looked]) -> Error {
         looked.iter().find(|one| ["readings", "raw plates"].contains(&one.found.shape.role.as_str()));
     let error = Error::data(format!("none of the files holds responses: {}", roles.join(", ")));
     match readings {
-        Some(one) => error.help(format!("fit curves first: halfmax fit-curves {}", one.path.display())),
-        None => error.help("add a table of responses: columns of cell lines, drugs and, for example, LN_IC50; halfmax data inspect FILE says what a file lacks"),
+        Some(one) => error.with_help(format!("fit curves first: halfmax fit-curves {}", one.path.display())),
+        None => error.with_help("add a table of responses: columns of cell lines, drugs and, for example, LN_IC50; halfmax data inspect FILE says what a file lacks"),
     }
 }
 
@@ -316,7 +316,7 @@ fn open_questions(text: &str, folder: &Path) -> Vec<String> {
     let base = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     let loaded = Config::parse(text, &[]).and_then(|config| load(&config.data, &config.target, &base, None));
     let with_help = |error: &Error| {
-        let help = error.advice().map(|help| format!(" ({help})")).unwrap_or_default();
+        let help = error.help().map(|help| format!(" ({help})")).unwrap_or_default();
         format!("{error}{help}").replace(['\n', '\r'], " ")
     };
     match loaded {

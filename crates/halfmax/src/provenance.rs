@@ -88,7 +88,7 @@ impl Manifest {
 /// If it cannot be written.
 pub fn write_provenance(folder: &RunFolder, config: &Config, manifest: &Manifest) -> Result<()> {
     let text = toml::to_string(config)
-        .map_err(|error| Error::failed("the configuration cannot be written").because(error))?;
+        .map_err(|error| Error::failed("the configuration cannot be written").with_source(error))?;
     folder.write("config.toml", text.as_bytes())?;
     write_json(folder, "manifest.json", manifest)
 }
@@ -99,7 +99,7 @@ pub fn write_provenance(folder: &RunFolder, config: &Config, manifest: &Manifest
 /// If it cannot be written.
 pub fn write_json(folder: &RunFolder, name: &str, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)
-        .map_err(|error| Error::failed(format!("{name} cannot be written")).because(error))?;
+        .map_err(|error| Error::failed(format!("{name} cannot be written")).with_source(error))?;
     text.push('\n');
     folder.write(name, text.as_bytes())
 }

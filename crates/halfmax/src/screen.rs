@@ -29,27 +29,27 @@ fn folds(split: &Split, loaded: &mut Loaded, progress: &dyn Progress) -> Result<
             let folds = match (overlaps, read.of_members) {
                 (true, Some(of_members)) => Folds::of_drugs(&loaded.screen, of_members),
                 (true, None) => Err(Error::data("leave_drug needs the fold of every drug")
-                    .help("give a file with the columns drug and fold")),
+                    .with_help("give a file with the columns drug and fold")),
                 (false, None) => Folds::from_assignment(split.kind, read.folds),
                 (false, Some(_)) => {
                     Err(Error::data(format!("gives folds to single drugs, which {} does not", split.kind))
-                        .help("add a column drug_b, or use leave_drug"))
+                        .with_help("add a column drug_b, or use leave_drug"))
                 }
             };
-            folds.map_err(|error| error.at(file.display()))?
+            folds.map_err(|error| error.with_context(file.display()))?
         }
         (None, Some(_)) if split.kind.grouping().overlaps() => {
             return Err(Error::config(
                 "split.column or split.rows with leave_drug: a response has one entry there, but its two drugs may be in two folds",
             )
-            .help("give split.file, a table with the columns drug and fold, or let the folds be drawn"));
+            .with_help("give split.file, a table with the columns drug and fold, or let the folds be drawn"));
         }
         (None, Some(folds)) => Folds::from_assignment(split.kind, folds)?,
         (None, None) => return split.draw(&loaded.screen),
     };
     match (split.conflicts, loaded.fold_conflicts.first()) {
         (Conflicts::Error, None) => Ok(given),
-        (Conflicts::Error, Some(conflict)) => Err(Error::data(conflict).help(
+        (Conflicts::Error, Some(conflict)) => Err(Error::data(conflict).with_help(
             "put all measurements of it into one fold, or set split.conflicts = \"majority\" to have that done",
         )),
         (Conflicts::Majority, _) => {

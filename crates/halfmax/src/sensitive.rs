@@ -27,6 +27,6 @@ pub fn sensitive_end(target: &Target, for_what: &str, remedy: Remedy) -> Result<
             }
         };
         let name = &target.name;
-        Error::config(format!("nothing says which end of {name} is sensitive, but {for_what} depends on it")).help(help)
+        Error::config(format!("nothing says which end of {name} is sensitive, but {for_what} depends on it")).with_help(help)
     })
 }

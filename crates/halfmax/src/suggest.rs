@@ -20,7 +20,7 @@ pub fn unreadable(error: &toml::de::Error, text: Option<&str>) -> Error {
     let place = line.or(key).unwrap_or_default();
     let error = Error::config(format!("{place}{message}"));
     match help {
-        Some(help) => error.help(help),
+        Some(help) => error.with_help(help),
         None => error,
     }
 }

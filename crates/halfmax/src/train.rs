@@ -52,7 +52,7 @@ pub fn train(
     let specs = config.specs(&state.trials.log)?;
     let Some(spec) = specs.first() else {
         return Err(Error::config("there is no [[model]]")
-            .help("add one, for example:\n    [[model]]\n    family = \"boost\""));
+            .with_help("add one, for example:\n    [[model]]\n    family = \"boost\""));
     };
     if specs.len() > 1 {
         progress.note(&format!("training {:?}, the first of {} models", spec.name, specs.len()));

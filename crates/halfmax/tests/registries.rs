@@ -64,7 +64,7 @@ fn every_split_is_read_by_its_name_and_by_its_name_in_full() {
     assert!(SPLITS.iter().any(|kind| kind.grouping().screens() == Screens::Combinations));
     let wrong = Config::parse("[data]\nresponse = \"r.csv\"\n[split]\nkind = \"lcp\"\n", &[]).unwrap_err();
     assert!(wrong.to_string().contains("unknown variant `lcp`"), "{wrong}");
-    assert!(wrong.advice().unwrap().contains("did you mean"), "{wrong:?}");
+    assert!(wrong.help().unwrap().contains("did you mean"), "{wrong:?}");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn every_feature_kind_is_read_from_a_configuration_and_says_what_it_holds() {
     let wrong = "[data]\nresponse = \"r.csv\"\n[[data.cells]]\nkind = \"expresion\"\nfile = \"f.csv\"\n";
     let wrong = Config::parse(wrong, &[]).unwrap_err();
     assert!(wrong.to_string().contains("unknown variant `expresion`"), "{wrong}");
-    assert!(wrong.advice().unwrap().contains("did you mean"), "{wrong:?}");
+    assert!(wrong.help().unwrap().contains("did you mean"), "{wrong:?}");
 }
 
 #[test]
@@ -137,5 +137,5 @@ fn every_table_format_has_endings_of_its_own_and_reads_what_it_writes() {
         }
     }
     let unknown = TableWriter::create(folder.path().join("table.docx")).err().unwrap();
-    assert!(unknown.advice().unwrap().contains(&written_endings()), "{unknown:?}");
+    assert!(unknown.help().unwrap().contains(&written_endings()), "{unknown:?}");
 }

@@ -64,7 +64,7 @@ fn a_configuration_with_old_names_is_read_with_a_note_of_each() {
         both.insert(first.new.to_owned(), both[first.old].clone());
         let error = Config::parse(&model_table(family, &both), &[]).unwrap_err();
         assert!(error.to_string().contains(first.old) && error.to_string().contains(first.new), "{error}");
-        assert!(error.advice().unwrap().contains(first.old));
+        assert!(error.help().unwrap().contains(first.old));
     }
     assert_eq!(families, 4);
 }

@@ -38,7 +38,7 @@ impl<'a> LinearAttributor<'a> {
         let predicted = model.predict(&Query { tables, tuples: Tuples::Grid(&sides) })?;
         let predicted =
             Array2::from_shape_vec((sides[0].len(), sides[1].len()), predicted).map_err(|error| {
-                Error::failed("the number of predictions does not fit their block").because(error)
+                Error::failed("the number of predictions does not fit their block").with_source(error)
             })?;
         let predicted =
             if row_side == 0 { predicted.t().as_standard_layout().into_owned() } else { predicted };

@@ -103,7 +103,7 @@ impl ElasticNetParams {
             return Err(Error::config(
                 "penalty is missing: multi_task = true needs a finite number above 0",
             )
-            .help(
+            .with_help(
                 "start with the standard deviation of the responses around their columns' means, then try smaller values",
             ));
         }
@@ -309,14 +309,14 @@ impl Fit<'_> {
         }
         values.resize(padded * count, 0.0);
         let x = Array2::from_shape_vec((count, padded).f(), values).map_err(|error| {
-            Error::failed("the number of feature values does not fit their matrix").because(error)
+            Error::failed("the number of feature values does not fit their matrix").with_source(error)
         })?;
         Ok((x, centres.into()))
     }
 }
 
 fn failed(error: linfa_elasticnet::ElasticNetError) -> Error {
-    Error::failed("an elastic net could not be fitted").because(error)
+    Error::failed("an elastic net could not be fitted").with_source(error)
 }
 
 /// Counts finished columns, from any thread.

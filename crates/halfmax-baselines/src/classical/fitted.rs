@@ -140,7 +140,7 @@ impl FittedClassical {
         let head = Head {
             family,
             params: serde_json::to_value(params)
-                .map_err(|error| Error::failed("the parameters cannot be written").because(error))?,
+                .map_err(|error| Error::failed("the parameters cannot be written").with_source(error))?,
             target: train.screen.target.clone(),
             row_side: block.row_side,
             columns: block.columns.iter().map(id).collect(),
@@ -253,7 +253,7 @@ impl FittedClassical {
         };
         let values: Vec<Vec<f32>> = rows.par_iter().map(of_row).collect::<Result<_>>()?;
         Array2::from_shape_vec((rows.len(), columns.len()), values.concat()).map_err(|error| {
-            Error::failed("the number of predictions does not fit their block").because(error)
+            Error::failed("the number of predictions does not fit their block").with_source(error)
         })
     }
 

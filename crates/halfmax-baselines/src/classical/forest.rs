@@ -170,7 +170,7 @@ impl Forest {
                 "family {:?} cannot use {rows} rows and {width} features: expected at most {MOST_ROWS} and {MOST_NUMBERS}",
                 family.name()
             ))
-            .help("use family = \"boost\""));
+            .with_help("use family = \"boost\""));
         }
         let params = &self.params;
         let features = params.features.min(width);
@@ -219,7 +219,7 @@ impl Forest {
             }
         };
         let stored =
-            stored.map_err(|error| Error::failed("a forest could not be serialised").because(error))?;
+            stored.map_err(|error| Error::failed("a forest could not be serialised").with_source(error))?;
         trees_of(&stored, chosen)
     }
 }
@@ -353,5 +353,5 @@ fn starts(starts: &[u32], name: &str) -> Result<usize> {
 }
 
 fn failed(error: smartcore::error::Failed) -> Error {
-    Error::failed("a forest could not be grown").because(error)
+    Error::failed("a forest could not be grown").with_source(error)
 }

@@ -265,7 +265,8 @@ impl Neighbours {
         let rows = length.checked_div(columns).unwrap_or(0);
         let matrix = |values: &[f32], width: usize| {
             Array2::from_shape_vec((rows, width), values.to_vec()).map_err(|error| {
-                malformed("the number of values of its neighbours does not fit their block").because(error)
+                malformed("the number of values of its neighbours does not fit their block")
+                    .with_source(error)
             })
         };
         let values = matrix(stored.f32s("rows", rows * width)?, width)?;
@@ -281,5 +282,5 @@ impl Neighbours {
 }
 
 fn failed(error: smartcore::error::Failed) -> Error {
-    Error::failed("the search for neighbours failed").because(error)
+    Error::failed("the search for neighbours failed").with_source(error)
 }

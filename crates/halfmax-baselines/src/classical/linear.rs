@@ -60,7 +60,7 @@ impl Linear {
     pub(crate) fn from_stored(stored: &StoredModel, width: usize, columns: usize) -> Result<Self> {
         let weights = stored.f32s("weights", width * columns)?.to_vec();
         let weights = Array2::from_shape_vec((width, columns), weights)
-            .map_err(|error| malformed("weights").because(error))?;
+            .map_err(|error| malformed("weights").with_source(error))?;
         Ok(Self { weights, intercepts: stored.f64s("intercepts", columns)?.to_vec() })
     }
 }

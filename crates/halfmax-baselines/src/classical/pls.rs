@@ -275,8 +275,8 @@ impl Fit<'_> {
                 return Err(Error::failed(format!(
                     "partial least squares with {components} components failed"
                 ))
-                .because(error)
-                .help("lower `components`, or raise `max_iterations` or `tolerance`"));
+                .with_source(error)
+                .with_help("lower `components`, or raise `max_iterations` or `tolerance`"));
             }
         }
         let (width, tasks) = (data.records.ncols(), data.targets.ncols());

@@ -69,7 +69,7 @@ struct Node {
 /// # Errors
 /// If the encoding is not that of a forest of the pinned version, or a tree is too large.
 pub(crate) fn trees_of(stored: &[u8], numbers: &[u32]) -> Result<Vec<Tree>> {
-    let regressor: Regressor = postcard::from_bytes(stored).map_err(|error| strange().because(error))?;
+    let regressor: Regressor = postcard::from_bytes(stored).map_err(|error| strange().with_source(error))?;
     let trees = regressor.forest.and_then(|forest| forest.trees).ok_or_else(strange)?;
     trees.iter().map(|tree| compact(&tree.nodes, numbers).ok_or_else(strange)).collect()
 }

@@ -24,5 +24,5 @@ pub(crate) fn affordable(
         "family {family:?} on {shape} would take about {seconds:.0} s on two cores: expected at most \
          {MOST_SECONDS:.0} s"
     ))
-    .help(mend))
+    .with_help(mend))
 }

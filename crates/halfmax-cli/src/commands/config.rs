@@ -31,9 +31,8 @@ pub fn config(args: &ConfigArgs, terminal: Terminal) -> Result<()> {
             Some(near) => format!("did you mean {near:?}?"),
             None => "docs/reference/configuration.md lists every key".to_owned(),
         };
-        return Err(
-            Error::config(format!("--explain {key:?}: no key of a configuration has this name")).help(help)
-        );
+        return Err(Error::config(format!("--explain {key:?}: no key of a configuration has this name"))
+            .with_help(help));
     }
     terminal.result("keys", &json!({ "key": key, "found": found }), &found.join("\n\n"))
 }

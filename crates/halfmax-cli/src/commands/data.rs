@@ -113,8 +113,8 @@ fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) 
     html.map_or(Ok(()), |html| global.may_write(html, &[path]))?;
     // The report is this command's result, so it is not also a note.
     let prepared = PreparedScreen::load(&config, &Silent).map_err(|error| {
-        Error::unmet(format!("{}: {error}", path.display()))
-            .help(error.advice().unwrap_or("mend the data, then check again").to_owned())
+        Error::not_reproduced(format!("{}: {error}", path.display()))
+            .with_help(error.help().unwrap_or("mend the data, then check again").to_owned())
     })?;
     let report = &prepared.loaded.report;
     terminal.result("report", report, &report.to_string())?;
@@ -195,7 +195,7 @@ fn write_report(
 fn list(global: &Global, terminal: Terminal) -> Result<()> {
     for name in DATASETS {
         let parsed: toml::Table = toml::from_str(dataset_manifest(name)?)
-            .map_err(|error| Error::failed("the dataset's manifest is unreadable").because(error))?;
+            .map_err(|error| Error::failed("the dataset's manifest is unreadable").with_source(error))?;
         let text = |key: &str| parsed.get(key).and_then(toml::Value::as_str).unwrap_or_default();
         let line = line(name, State::Embedded, "", text("title"), text("licence"));
         terminal.result("dataset", &described(&parsed, State::Embedded, None), &line)?;
@@ -247,10 +247,10 @@ fn size(bytes: u64) -> String {
 fn fetch(names: &[String], from: Option<&Path>, global: &Global, terminal: Terminal) -> Result<()> {
     if let Some(from) = from.filter(|from| !from.is_dir()) {
         return Err(Error::config(format!("--from {}: there is no such folder", from.display()))
-            .help("give the folder that the files are in"));
+            .with_help("give the folder that the files are in"));
     }
     let from = from.map(std::path::absolute).transpose();
-    let from = from.map_err(|error| Error::config("--from is not a folder").because(error))?;
+    let from = from.map_err(|error| Error::config("--from is not a folder").with_source(error))?;
     // All names first: a misspelt one must not wait for a download.
     let wanted = names.iter().map(|name| Ok((name, manifest(name)?))).collect::<Result<Vec<_>>>()?;
     let fetcher = Fetcher { data_dir: data_dir(global.data_dir.as_deref())?, from, ..Fetcher::default() };

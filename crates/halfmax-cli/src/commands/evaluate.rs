@@ -12,12 +12,12 @@ use crate::{ConfigAndOut, Global};
 pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Result<()> {
     let mut config = global.read_recipe(&args.config, terminal)?;
     config.seed = global.seed.unwrap_or(config.seed);
-    config.split().map_err(|error| error.at(args.config.display()))?;
+    config.split().map_err(|error| error.with_context(args.config.display()))?;
     let out = args.folder(&config.name, terminal);
     let folder = RunFolder::create(&out)?;
     terminal.removed(folder.removed());
     let prepared = PreparedScreen::load(&config, &terminal)?;
-    check_explain(&config, &prepared.loaded).map_err(|error| error.at(args.config.display()))?;
+    check_explain(&config, &prepared.loaded).map_err(|error| error.with_context(args.config.display()))?;
     let mut state = RunState::open(&config, &prepared.loaded.inputs, &out, &terminal)?;
     let evaluated = evaluate_into(&config, &prepared, &state, &folder, &terminal).and_then(|found| {
         found.write_report(&config, &prepared, &state, &folder, &terminal)?;

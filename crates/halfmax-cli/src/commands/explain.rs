@@ -65,7 +65,8 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     let target = &mut prepared.loaded.target;
     target.sensitive = args.sensitive.map(End::from).or(target.sensitive);
     let place = args.model.display();
-    sensitive_end(target, "an explanation", Remedy::CommandLine).map_err(|error| error.at(place))?;
+    sensitive_end(target, "an explanation", Remedy::CommandLine)
+        .map_err(|error| error.with_context(place))?;
     let loaded = &prepared.loaded;
     let screen = &loaded.screen;
     // Before anything that takes long.
@@ -104,7 +105,7 @@ fn check_same(facts: &ModelFacts, inputs: &[InputFile]) -> Result<()> {
                 "{}: is not the file that the model was trained on",
                 input.path
             ))
-            .help("bring back the file as it was, or train the model again"));
+            .with_help("bring back the file as it was, or train the model again"));
         }
     }
     Ok(())
@@ -119,7 +120,7 @@ impl ExplainArgs {
                 "{}: is not there: expected the configuration that the model was trained with",
                 path.display()
             ))
-            .help("give the model in the folder that `halfmax train` wrote"));
+            .with_help("give the model in the folder that `halfmax train` wrote"));
         }
         global.read_config(&path)
     }
@@ -132,13 +133,13 @@ impl ExplainArgs {
                 "--out {}: expected a name that ends in .html",
                 self.out.display()
             ))
-            .help("the report is one HTML file"));
+            .with_help("the report is one HTML file"));
         }
         let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());
         match folder.filter(|folder| !folder.is_dir()) {
             None => Ok(()),
             Some(folder) => std::fs::create_dir_all(folder).map_err(|error| {
-                Error::failed(format!("{}: the folder cannot be made", folder.display())).because(error)
+                Error::failed(format!("{}: the folder cannot be made", folder.display())).with_source(error)
             }),
         }
     }
@@ -159,7 +160,7 @@ impl ExplainArgs {
                 "{}: was trained with what drugs do alone, which files of cell lines do not have",
                 self.model.display()
             ))
-            .help("leave out --cells, and name cell lines of the training with --cell-line"));
+            .with_help("leave out --cells, and name cell lines of the training with --cell-line"));
         }
         let files: Vec<_> =
             self.cells.iter().map(|path| Ok((global.table(path)?, None))).collect::<Result<_>>()?;
@@ -171,7 +172,7 @@ impl ExplainArgs {
                 "--cells: {} cell lines, expected at most {MOST_CELLS} where none is named",
                 cells.len()
             ))
-            .help("name those that are to get a page: --cell-line NAME"));
+            .with_help("name those that are to get a page: --cell-line NAME"));
         }
         let mut positions = positions_of(&self.cell_lines, &cells)?;
         if positions.is_empty() {

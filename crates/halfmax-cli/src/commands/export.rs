@@ -44,14 +44,14 @@ fn to_lightgbm(model: &Path, out: &Path, global: &Global, terminal: Terminal) ->
             model.display(),
             fitted.family()
         ))
-        .help("export a model of family \"boost\""));
+        .with_help("export a model of family \"boost\""));
     };
     if fitted.is_symmetric() {
         return Err(Error::config(format!(
             "{}: predicts combinations, as the mean of what its trees say of both orders of the drugs; LightGBM knows one",
             model.display()
         ))
-        .help("export a model of single drugs"));
+        .with_help("export a model of single drugs"));
     }
     let text = halfmax_boost::to_lightgbm(fitted);
     let files = OutputSet::of(out);

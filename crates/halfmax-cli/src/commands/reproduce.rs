@@ -27,8 +27,8 @@ pub fn reproduce(args: &ReproduceArgs, global: &Global, terminal: Terminal) -> R
     check_inputs(&manifest.inputs, global)?;
     let again = tempfile::tempdir().map_err(|error| {
         Error::failed("a temporary folder cannot be made")
-            .because(error)
-            .help("set TMPDIR to a folder with space")
+            .with_source(error)
+            .with_help("set TMPDIR to a folder with space")
     })?;
     let folder = RunFolder::create(again.path().join("run"))?;
     // A search that ran out of time depends on the machine: its trials are taken as they were.
@@ -40,17 +40,16 @@ pub fn reproduce(args: &ReproduceArgs, global: &Global, terminal: Terminal) -> R
         "evaluate" => evaluate_into(&config, &prepared, &state, &folder, &terminal).map(|_| ()),
         other => Err(Error::data(format!("manifest.json names a command {other:?}"))),
     };
-    outcome.map_err(|error| error.at(run.display()))?;
+    outcome.map_err(|error| error.with_context(run.display()))?;
     let again = folder.finish()?;
     let differs = differences(&manifest.command, run, &again)?;
     if !differs.is_empty() {
-        return Err(Error::unmet(format!("{}: differs in {}", run.display(), differs.join(", "))).help(
-            format!(
+        return Err(Error::not_reproduced(format!("{}: differs in {}", run.display(), differs.join(", ")))
+            .with_help(format!(
                 "the run was made with halfmax {}; this is {}",
                 manifest.version,
                 env!("CARGO_PKG_VERSION")
-            ),
-        ));
+            )));
     }
     terminal.result("reproduced", &json!({"identical": true}), &format!("{}: identical", run.display()))
 }
@@ -59,11 +58,11 @@ fn read_manifest(run: &Path) -> Result<Manifest> {
     let path = run.join("manifest.json");
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Error::data(format!("{}: cannot be read", path.display()))
-            .because(error)
-            .help("give a folder that `halfmax train` or `halfmax evaluate` wrote")
+            .with_source(error)
+            .with_help("give a folder that `halfmax train` or `halfmax evaluate` wrote")
     })?;
     serde_json::from_str(&text).map_err(|error| {
-        Error::data(format!("{}: is not the manifest of a run", path.display())).because(error)
+        Error::data(format!("{}: is not the manifest of a run", path.display())).with_source(error)
     })
 }
 
@@ -81,12 +80,12 @@ fn check_inputs(inputs: &[Input], global: &Global) -> Result<()> {
         let content = fetched.and_then(|(_, content)| content);
         let same_table = || content.is_some_and(|own| content_digest(&path).is_ok_and(|found| found == own));
         if now != input.sha256 && !same_table() {
-            return Err(Error::unmet(format!(
+            return Err(Error::not_reproduced(format!(
                 "{}: has changed since the run: SHA-256 {now}, expected {}",
                 path.display(),
                 input.sha256
             ))
-            .help("bring back the file as it was, or run again under a new name"));
+            .with_help("bring back the file as it was, or run again under a new name"));
         }
     }
     Ok(())
@@ -125,8 +124,8 @@ fn differences(command: &str, run: &Path, again: &Path) -> Result<Vec<String>> {
 fn metrics(run: &Path) -> Result<serde_json::Value> {
     let path = run.join("metrics.json");
     let unreadable = || Error::data(format!("{}: cannot be read", path.display()));
-    let text = std::fs::read_to_string(&path).map_err(|error| unreadable().because(error))?;
-    let mut value = serde_json::from_str(&text).map_err(|error| unreadable().because(error))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| unreadable().with_source(error))?;
+    let mut value = serde_json::from_str(&text).map_err(|error| unreadable().with_source(error))?;
     drop_seconds(&mut value);
     Ok(value)
 }

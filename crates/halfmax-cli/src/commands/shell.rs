@@ -58,7 +58,8 @@ pub fn shell(command: &ShellCommand, program: &Command, global: &Global) -> Resu
         ShellCommand::Man { out } => {
             let folder = RunFolder::create(out)?;
             clap_mangen::generate_to(program.clone(), folder.path("")).map_err(|error| {
-                Error::failed(format!("{}: the manual pages cannot be written", out.display())).because(error)
+                Error::failed(format!("{}: the manual pages cannot be written", out.display()))
+                    .with_source(error)
             })?;
             folder.finish().map(|_| ())
         }

@@ -115,7 +115,7 @@ struct Written<'a> {
 pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Result<()> {
     let (request, outputs) = (args.request(global)?, args.outputs());
     request.check()?;
-    let with_flag = |error: Error| error.help("name a file for them: --summary blocks.csv");
+    let with_flag = |error: Error| error.with_help("name a file for them: --summary blocks.csv");
     request.check_outputs(&outputs).map_err(with_flag)?;
     global.may_write_all(
         &[
@@ -197,9 +197,9 @@ impl SynergyArgs {
         match (self.layout, drugs) {
             (LayoutValue::Grid, Some(drugs)) => Ok(MatrixLayout::Grid { drugs, doses }),
             (LayoutValue::Grid, None) => Err(Error::config("--layout grid: a grid does not name its drugs")
-                .help("say them: --drugs \"ROWS,COLUMNS\"")),
+                .with_help("say them: --drugs \"ROWS,COLUMNS\"")),
             _ if doses.rows.is_some() => {
-                Err(Error::config("--doses-a, --doses-b: are of a grid").help("say --layout grid, too"))
+                Err(Error::config("--doses-a, --doses-b: are of a grid").with_help("say --layout grid, too"))
             }
             (LayoutValue::List, drugs) => Ok(MatrixLayout::List { drugs }),
         }

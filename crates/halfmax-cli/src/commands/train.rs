@@ -22,14 +22,14 @@ pub fn train(args: &TrainArgs, global: &Global, terminal: Terminal) -> Result<()
     let TrainArgs { run: args, model } = args;
     let mut config = global.read_recipe(&args.config, terminal)?;
     if let Some(name) = model {
-        config.put_first(name).map_err(|error| error.at(args.config.display()))?;
+        config.put_first(name).map_err(|error| error.with_context(args.config.display()))?;
     }
     config.seed = global.seed.unwrap_or(config.seed);
     let out = args.folder(&config.name, terminal);
     let folder = RunFolder::create(&out)?;
     terminal.removed(folder.removed());
     let prepared = PreparedScreen::load(&config, &terminal)?;
-    check_explain(&config, &prepared.loaded).map_err(|error| error.at(args.config.display()))?;
+    check_explain(&config, &prepared.loaded).map_err(|error| error.with_context(args.config.display()))?;
     let state = RunState::open(&config, &prepared.loaded.inputs, &out, &terminal)?;
     let trained = train_into(&config, &prepared, &state, &folder, &terminal).and_then(|training| {
         write_training_report(&config, &prepared, &training, &folder, &terminal).map(|()| training.summary)
@@ -38,7 +38,7 @@ pub fn train(args: &TrainArgs, global: &Global, terminal: Terminal) -> Result<()
         Ok(summary) => summary,
         Err(error) => {
             state.keep(&terminal);
-            return Err(error.at(args.config.display()));
+            return Err(error.with_context(args.config.display()));
         }
     };
     let path = folder.finish_and_remove(state.paths())?;

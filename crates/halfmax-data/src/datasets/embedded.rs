@@ -40,7 +40,7 @@ impl Embedded {
             Some(other) => Err(Error::config(format!(
                 "{key} = {other:?}: gdsc-core has the response tables gdsc1 and gdsc2"
             ))
-            .help("set it to one of these tables, or to a file of your own")),
+            .with_help("set it to one of these tables, or to a file of your own")),
         }
     }
 
@@ -53,7 +53,7 @@ impl Embedded {
         match CELLS.iter().find(|(own, ..)| *own == kind) {
             Some((_, label, bytes)) => read_bytes(label, bytes),
             None => Err(Error::config(format!("gdsc-core has no file of kind {:?}", kind.name()))
-                .help("it has expression and events; set file = … for your own")),
+                .with_help("it has expression and events; set file = … for your own")),
         }
     }
 

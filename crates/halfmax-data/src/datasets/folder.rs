@@ -20,14 +20,16 @@ pub fn data_dir(given: Option<&Path>) -> Result<PathBuf> {
     let set = || std::env::var_os("HALFMAX_DATA").filter(|text| !text.is_empty()).map(PathBuf::from);
     if let Some(folder) = given.map(Path::to_owned).or_else(set) {
         return std::path::absolute(&folder).map_err(|error| {
-            Error::config(format!("{}: is not a folder for datasets", folder.display())).because(error)
+            Error::config(format!("{}: is not a folder for datasets", folder.display())).with_source(error)
         });
     }
     use etcetera::BaseStrategy as _;
     let platform = etcetera::base_strategy::choose_native_strategy().map_err(|error| {
         Error::config("cannot choose a folder for datasets: the home folder is unknown")
-            .help("set the folder of datasets (`--data-dir DIR`) or the environment variable HALFMAX_DATA")
-            .because(error)
+            .with_help(
+                "set the folder of datasets (`--data-dir DIR`) or the environment variable HALFMAX_DATA",
+            )
+            .with_source(error)
     })?;
     Ok(platform.data_dir().join("halfmax"))
 }
@@ -102,7 +104,7 @@ impl DatasetFolder {
     pub fn fetched(&self) -> Result<Fetched> {
         let path = self.path.join(FETCHED_FILE);
         let unreadable = || {
-            Error::data(format!("{}: the list of fetched files cannot be read", path.display())).help(
+            Error::data(format!("{}: the list of fetched files cannot be read", path.display())).with_help(
                 format!(
                     "remove it, then fetch the dataset again (`halfmax data fetch {}`)",
                     self.manifest.name
@@ -111,8 +113,8 @@ impl DatasetFolder {
         };
         match std::fs::read_to_string(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Fetched::default()),
-            Err(error) => Err(unreadable().because(error)),
-            Ok(text) => toml::from_str(&text).map_err(|error| unreadable().because(error)),
+            Err(error) => Err(unreadable().with_source(error)),
+            Ok(text) => toml::from_str(&text).map_err(|error| unreadable().with_source(error)),
         }
     }
 
@@ -125,8 +127,9 @@ impl DatasetFolder {
         fetched.files.retain(|other| other.name != file.name);
         fetched.files.push(file);
         fetched.files.sort_by(|a, b| a.name.cmp(&b.name));
-        let text = toml::to_string(&fetched)
-            .map_err(|error| Error::failed("the list of fetched files cannot be written").because(error))?;
+        let text = toml::to_string(&fetched).map_err(|error| {
+            Error::failed("the list of fetched files cannot be written").with_source(error)
+        })?;
         write_atomically(self.path.join(FETCHED_FILE), |out| out.write_all(text.as_bytes()))
     }
 
@@ -166,7 +169,7 @@ impl DatasetFolder {
                 file.name,
                 self.path.display()
             ))
-            .help(format!(
+            .with_help(format!(
                 "fetch it (`halfmax data fetch {name}`), or set another folder of datasets (`--data-dir` or HALFMAX_DATA)"
             ))
         })

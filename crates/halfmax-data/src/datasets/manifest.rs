@@ -223,7 +223,7 @@ impl Manifest {
     pub fn parse(text: &str) -> Result<Self> {
         let manifest: Self = toml::from_str(text)
             .map_err(|error| Error::config(format!("a manifest cannot be read: {}", error.message())))?;
-        manifest.check().map_err(|error| error.at(format!("manifest of {:?}", manifest.name)))?;
+        manifest.check().map_err(|error| error.with_context(format!("manifest of {:?}", manifest.name)))?;
         Ok(manifest)
     }
 
@@ -251,7 +251,7 @@ impl Manifest {
             if !names.insert(&file.name) {
                 return Err(Error::config(format!("file {:?} occurs twice", file.name)));
             }
-            self.check_file(file).map_err(|error| error.at(format!("file {:?}", file.name)))?;
+            self.check_file(file).map_err(|error| error.with_context(format!("file {:?}", file.name)))?;
         }
         match self.file.is_empty() {
             true => Err(Error::config("the dataset has no files")),
@@ -324,7 +324,7 @@ pub fn manifest(name: &str) -> Result<Option<Manifest>> {
             let near = nearest(name, known.iter().copied());
             let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
             let help = format!("{near}known datasets: {}", known.join(", "));
-            Err(Error::config(format!("unknown dataset {name:?}")).help(help))
+            Err(Error::config(format!("unknown dataset {name:?}")).with_help(help))
         }
     }
 }
@@ -399,7 +399,7 @@ mod tests {
     fn an_unknown_dataset_is_named_with_the_nearest() {
         let error = manifest("gdcs2").unwrap_err();
         assert!(error.to_string().contains("no dataset \"gdcs2\""));
-        assert!(error.advice().unwrap().contains("gdsc2"));
+        assert!(error.help().unwrap().contains("gdsc2"));
         assert!(manifest("gdsc-core").unwrap().is_none());
     }
 }

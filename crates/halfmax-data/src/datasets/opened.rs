@@ -22,7 +22,7 @@ pub(crate) enum Dataset {
 impl Dataset {
     /// Opens the dataset with this name. `folder` is the folder of datasets, if the user set it.
     pub fn open(name: &str, folder: Option<&Path>) -> Result<Self> {
-        match manifest(name).map_err(|error| error.at("data.dataset"))? {
+        match manifest(name).map_err(|error| error.with_context("data.dataset"))? {
             None => Ok(Self::Embedded(Embedded)),
             Some(manifest) => Ok(Self::Folder(Box::new(DatasetFolder::new(manifest, &data_dir(folder)?)))),
         }
@@ -41,7 +41,7 @@ impl Dataset {
         match self {
             Self::Embedded(_) => {
                 Err(Error::config(format!("data.single_agent = {name:?}: gdsc-core has no single agents"))
-                    .help("name a file, or leave it out"))
+                    .with_help("name a file, or leave it out"))
             }
             Self::Folder(folder) => folder.table(Role::SingleAgent, "data.single_agent", Some(name)),
         }
@@ -100,7 +100,7 @@ impl DatasetFolder {
                 table.sha256(),
                 entry.sha256
             ))
-            .help(format!(
+            .with_help(format!(
                 "remove it, then fetch the dataset again (`halfmax data fetch {}`)",
                 self.manifest.name
             )));
@@ -121,7 +121,7 @@ impl DatasetFolder {
                 Some(name) => format!("{key} = {name:?}: dataset {set:?} has no such table"),
                 None => format!("dataset {set:?} has no table for {key}"),
             };
-            Err(Error::config(missing).help(match names.is_empty() {
+            Err(Error::config(missing).with_help(match names.is_empty() {
                 true => format!("set {key} to a file"),
                 false => format!("its tables: {}; or set {key} to a file", names.join(", ")),
             }))
@@ -133,7 +133,7 @@ impl DatasetFolder {
         own().find(|file| file.kind == Some(kind)).map(|file| self.read(file)).unwrap_or_else(|| {
             let kinds: Vec<&str> = own().filter_map(|file| file.kind).map(|kind| kind.name()).collect();
             let name = &self.manifest.name;
-            Err(Error::config(format!("dataset {name:?} has no file of kind {:?}", kind.name())).help(
+            Err(Error::config(format!("dataset {name:?} has no file of kind {:?}", kind.name())).with_help(
                 match kinds.is_empty() {
                     true => "set file = … for your own".to_owned(),
                     false => format!("its kinds: {}; or set file = … for your own", kinds.join(", ")),

@@ -33,9 +33,8 @@ impl TableFormat for Gzip {
         drop(bytes);
         let format = recognised(label, &inner)?;
         if format.name() == self.name() {
-            return Err(
-                Error::data(format!("{label}: is compressed twice")).help("decompress it once: gunzip FILE")
-            );
+            return Err(Error::data(format!("{label}: is compressed twice"))
+                .with_help("decompress it once: gunzip FILE"));
         }
         format.read(label, Cow::Owned(inner), options)
     }

@@ -172,7 +172,7 @@ pub(crate) fn recognised(label: &str, bytes: &[u8]) -> Result<&'static dyn Table
     let read: Vec<String> =
         read.map(|format| format!("{} (.{})", format.name(), format.endings()[0])).collect();
     Err(Error::data(format!("{label}: is not a text file, nor a file of another known kind"))
-        .help(format!("expected {}", alternatives(&read))))
+        .with_help(format!("expected {}", alternatives(&read))))
 }
 
 /// The format that a file of this name is written in; none where its ending is not known.

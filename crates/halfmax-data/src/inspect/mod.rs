@@ -206,7 +206,7 @@ fn refusal_of(table: &RawTable, lines: &CellLines) -> Option<String> {
 }
 
 fn with_help(error: &Error) -> String {
-    let help = error.advice().map(|help| format!("; {help}")).unwrap_or_default();
+    let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
     format!("{error}{help}")
 }
 

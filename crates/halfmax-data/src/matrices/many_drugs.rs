@@ -281,6 +281,7 @@ fn sets_of(wells: &ManyWells, rows: &[usize]) -> Vec<Vec<usize>> {
 
 /// The error for a table without a well of two drugs.
 pub(super) fn no_pair(table: &RawTable) -> Error {
-    Error::data(format!("{}: no row has two drugs", table.label()))
-        .help("a matrix needs wells of both drugs together; fit drugs alone as curves (`halfmax fit-curves`)")
+    Error::data(format!("{}: no row has two drugs", table.label())).with_help(
+        "a matrix needs wells of both drugs together; fit drugs alone as curves (`halfmax fit-curves`)",
+    )
 }

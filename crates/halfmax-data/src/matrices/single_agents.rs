@@ -69,7 +69,7 @@ pub fn join_single_agents(found: &mut Matrices, readings: &Readings) -> Result<J
             "block {id} names no cell line, and the table of drugs alone has {}",
             counted(lines.len(), "cell line")
         ))
-        .help("add a column of cell lines to the matrices, or use a table of one cell line")),
+        .with_help("add a column of cell lines to the matrices, or use a table of one cell line")),
     };
     let alone = |line: &str, drug: &str| -> Option<Vec<(f64, f64)>> {
         let own = curves.get(&(line.to_owned(), drug_key(drug)))?;
@@ -114,7 +114,7 @@ pub fn join_single_agents(found: &mut Matrices, readings: &Readings) -> Result<J
     if joined.blocks == 0 {
         let why = listed(&joined.without, 3);
         return Err(Error::data(format!("the table of drugs alone contains no drug of the blocks: {why}"))
-            .help("use the same names of cell lines and drugs in both tables"));
+            .with_help("use the same names of cell lines and drugs in both tables"));
     }
     Ok(joined)
 }

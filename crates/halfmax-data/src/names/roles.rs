@@ -113,7 +113,7 @@ pub(super) fn roles(table: &RawTable, lines: &CellLines) -> Result<Vec<RoleColum
             table.label(),
             listed(table.names(), 12)
         ))
-        .help(
+        .with_help(
             "add a column cell_line and columns of further names or ids: synonyms, COSMIC_ID, SANGER_MODEL_ID, \
              depmap_id, RRID, CCLE_ID",
         ));

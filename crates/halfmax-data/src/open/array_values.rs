@@ -27,7 +27,7 @@ const NANOSECONDS_OF_A_DAY: i64 = 86_400_000_000_000;
 /// If they cannot be taken over, or their texts are longer than the limit.
 pub(super) fn values_of(label: &str, name: &str, chunks: Vec<ArrayRef>) -> Result<Values> {
     let failed =
-        |error: PolarsError| Error::data(format!("{label}: column {name:?}: {error}")).because(error);
+        |error: PolarsError| Error::data(format!("{label}: column {name:?}: {error}")).with_source(error);
     let Some(kind) = chunks.first().map(|chunk| chunk.dtype().clone()) else {
         return Ok(Values::numbers(Vec::new()));
     };

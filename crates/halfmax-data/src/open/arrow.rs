@@ -29,14 +29,14 @@ pub(super) fn check(label: &str, bytes: &[u8]) -> Result<()> {
         return Err(Error::data(format!(
             "{label}: column {column:?} holds {kind}; a file with such a column cannot be read"
         ))
-        .help("write the file again without the column, or as Parquet"));
+        .with_help("write the file again without the column, or as Parquet"));
     }
     let Ok(Some(asked)) = asked(bytes) else { return Ok(()) };
     if asked >= NOWHERE {
         return Err(Error::data(format!(
             "{label}: the file is damaged: a buffer has an impossible position, or a column has a negative number of values"
         ))
-        .help("copy or download the file again"));
+        .with_help("copy or download the file again"));
     }
     refuse_beyond_limit(label, asked)
 }

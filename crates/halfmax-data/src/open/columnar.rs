@@ -54,7 +54,7 @@ pub(super) fn rows_of_parquet(label: &str, about: &FileMetadata) -> Result<usize
         "{label}: the file declares {rows} rows, but a table can have at most {}",
         u32::MAX - 1
     ))
-    .help("copy or download the file again; if it really has that many rows, split it"))
+    .with_help("copy or download the file again; if it really has that many rows, split it"))
 }
 
 /// The unpacked size of the pages of one row group, in the columns that are read.
@@ -96,7 +96,8 @@ fn bytes_per_value(kind: PhysicalType) -> u128 {
 }
 
 pub(super) fn cut_short(label: &str) -> Error {
-    Error::data(format!("{label}: the Parquet file is truncated")).help("copy or download the file again")
+    Error::data(format!("{label}: the Parquet file is truncated"))
+        .with_help("copy or download the file again")
 }
 
 pub(crate) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
@@ -104,7 +105,7 @@ pub(crate) fn read_arrow(label: &str, bytes: &[u8]) -> Result<RawTable> {
         return Err(Error::data(format!(
             "{label}: this is a Feather file of version 1, which is not supported"
         ))
-        .help(
+        .with_help(
             "write it again in version 2: arrow::write_feather(x, \"file.feather\") or frame.to_feather(\"file.feather\")",
         ));
     }
@@ -143,7 +144,7 @@ impl FileColumns {
                 "{label}: no column holds text or numbers, only {}",
                 listed_kinds(aside)
             ))
-            .help("write the file again with plain columns of text and numbers"));
+            .with_help("write the file again with plain columns of text and numbers"));
         }
         Ok(columns)
     }
@@ -210,6 +211,6 @@ fn listed_kinds<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>) -> String
 
 pub(super) fn unreadable(label: &str, kind: &str, error: PolarsError) -> Error {
     Error::data(format!("{label}: the {kind} file cannot be read: {error}"))
-        .help("write it again with plain columns of text and numbers")
-        .because(error)
+        .with_help("write it again with plain columns of text and numbers")
+        .with_source(error)
 }

@@ -68,11 +68,11 @@ pub(crate) fn refuse_known_others(label: &str, bytes: &[u8]) -> Result<()> {
         return Err(super::empty(label));
     }
     if let Some(refused) = REFUSED.iter().find(|refused| bytes.starts_with(refused.starts)) {
-        return Err(Error::data(format!("{label}: this is {}", refused.what)).help(refused.help));
+        return Err(Error::data(format!("{label}: this is {}", refused.what)).with_help(refused.help));
     }
     if let Some((_, command)) = COMPRESSED.iter().find(|(starts, _)| bytes.starts_with(starts)) {
         return Err(Error::data(format!("{label}: unsupported compression"))
-            .help(format!("decompress it first ({command} FILE), or compress it with gzip")));
+            .with_help(format!("decompress it first ({command} FILE), or compress it with gzip")));
     }
     Ok(())
 }
@@ -92,18 +92,17 @@ pub(crate) fn is_text(label: &str, bytes: &[u8]) -> Result<bool> {
         .trim_start()
         .to_lowercase();
     if start.starts_with("<!doctype html") || start.starts_with("<html") {
-        return Err(Error::data(format!("{label}: this is a web page, not a table")).help(
+        return Err(Error::data(format!("{label}: this is a web page, not a table")).with_help(
             "the download may have returned a login page or an error page: open the file in a browser",
         ));
     }
     if start.starts_with("<?xml") {
-        return Err(
-            Error::data(format!("{label}: this is an XML file, not a table")).help("write the table as CSV")
-        );
+        return Err(Error::data(format!("{label}: this is an XML file, not a table"))
+            .with_help("write the table as CSV"));
     }
     if (start.starts_with('{') || start.starts_with("[{")) && start.contains("\":") {
         return Err(Error::data(format!("{label}: this is a JSON file, not a table"))
-            .help("write it as CSV or Parquet: pandas.read_json(\"FILE\").to_csv(\"file.csv\")"));
+            .with_help("write it as CSV or Parquet: pandas.read_json(\"FILE\").to_csv(\"file.csv\")"));
     }
     let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     let zeros = bytes.iter().take(4096).filter(|byte| **byte == 0).count();
@@ -120,8 +119,8 @@ pub(crate) fn gunzip(label: &str, bytes: &[u8]) -> Result<Vec<u8>> {
 /// The error for compressed data that cannot be unpacked.
 pub(super) fn damaged(label: &str, error: std::io::Error) -> Error {
     Error::data(format!("{label}: the compressed data are truncated or damaged"))
-        .help("copy or download the file again")
-        .because(error)
+        .with_help("copy or download the file again")
+        .with_source(error)
 }
 
 /// Compressed data, with the unpacked size that the file declares.
@@ -156,8 +155,8 @@ fn unpacked(
 fn archive<'a>(label: &str, bytes: &'a [u8]) -> Result<ZipArchive<Cursor<&'a [u8]>>> {
     ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
         Error::data(format!("{label}: the archive is truncated or damaged"))
-            .help("copy or download the file again")
-            .because(error)
+            .with_help("copy or download the file again")
+            .with_source(error)
     })
 }
 
@@ -167,7 +166,7 @@ pub(crate) fn members(label: &str, bytes: &[u8]) -> Result<Vec<String>> {
     let names: Result<Vec<String>, _> =
         archive.file_names().map(|name| name.map(std::borrow::Cow::into_owned)).collect();
     names.map_err(|error| {
-        Error::data(format!("{label}: the name of a file in the archive is damaged")).because(error)
+        Error::data(format!("{label}: the name of a file in the archive is damaged")).with_source(error)
     })
 }
 
@@ -202,12 +201,12 @@ pub(crate) fn unzip(label: &str, bytes: &[u8], wanted: Option<&str>) -> Result<(
     let member = match (wanted, tables.as_slice()) {
         (Some(name), _) => named(name).ok_or_else(|| {
             Error::data(format!("{label}: the archive has no file {name:?}; it has {}", listed(&members, 8)))
-                .help(choose())
+                .with_help(choose())
         })?,
         (None, [one]) => *one,
         (None, []) => {
             return Err(Error::data(format!("{label}: the archive holds no table: {}", listed(&members, 8)))
-                .help(format!("expected a file inside that ends in {}", endings_in_archives())));
+                .with_help(format!("expected a file inside that ends in {}", endings_in_archives())));
         }
         (None, several) => {
             return Err(Error::data(format!(
@@ -215,7 +214,7 @@ pub(crate) fn unzip(label: &str, bytes: &[u8], wanted: Option<&str>) -> Result<(
                 several.len(),
                 listed(several, 8)
             ))
-            .help(choose()));
+            .with_help(choose()));
         }
     };
     Ok((member.to_owned(), extract(label, bytes, member)?))
@@ -225,8 +224,8 @@ pub(crate) fn unzip(label: &str, bytes: &[u8], wanted: Option<&str>) -> Result<(
 pub(crate) fn extract(label: &str, bytes: &[u8], member: &str) -> Result<Vec<u8>> {
     let damaged = |error: Box<dyn std::error::Error + Send + Sync>| {
         Error::data(format!("{label}: {member} in the archive cannot be read"))
-            .help("copy or download the file again")
-            .because(error)
+            .with_help("copy or download the file again")
+            .with_source(error)
     };
     let mut archive = archive(label, bytes)?;
     let file = archive.by_name(member).map_err(|error| damaged(error.into()))?;

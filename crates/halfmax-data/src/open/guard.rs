@@ -20,7 +20,7 @@ pub(super) fn guarded<T>(label: &str, kind: &str, read: impl FnOnce() -> Result<
     let _inside = Inside::enter();
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(Error::data(format!("{label}: the {kind} file is damaged"))
-            .help("copy or download the file again"))
+            .with_help("copy or download the file again"))
     })
 }
 

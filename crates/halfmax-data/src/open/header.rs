@@ -255,7 +255,7 @@ pub(crate) fn values_of<'a>(fields: impl Iterator<Item = &'a str> + Clone) -> Va
 
 /// The error for a row with a different number of fields.
 pub(super) fn ragged(label: &str, row: usize, fields: usize, width: usize) -> Error {
-    Error::data(format!("{label}: row {row} has {fields} fields where the header has {width}")).help(
+    Error::data(format!("{label}: row {row} has {fields} fields where the header has {width}")).with_help(
         "check the separator and the quotation marks of this row: a text that contains the separator needs \"…\"",
     )
 }

@@ -53,7 +53,7 @@ pub(crate) fn unpacks_beyond(label: &str, share: u64) -> Error {
 }
 
 fn beyond_limit(message: String) -> Error {
-    Error::data(message).help(
+    Error::data(message).with_help(
         "if you trust the file and have enough memory, raise the unpack limit (`--unpack-limit 8GiB`); otherwise copy or download the file again, because it may be damaged",
     )
 }
@@ -127,6 +127,6 @@ mod tests {
         assert!(refuse_beyond_limit("t.parquet", 1 << 20).is_ok());
         let error = refuse_beyond_limit("t.parquet", 1 << 40).unwrap_err();
         assert_eq!(error.to_string(), "t.parquet: unpacks to 1 TiB, the limit is 2 GiB");
-        assert!(error.advice().is_some_and(|help| help.contains("--unpack-limit")), "{error:?}");
+        assert!(error.help().is_some_and(|help| help.contains("--unpack-limit")), "{error:?}");
     }
 }

@@ -163,11 +163,12 @@ pub(crate) fn divided(
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let label = path.display();
     File::open(path).and_then(whole).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::data(format!("{label}: no such file"))
-            .help("check the spelling; paths in a configuration are relative to that configuration's folder"),
+        std::io::ErrorKind::NotFound => Error::data(format!("{label}: no such file")).with_help(
+            "check the spelling; paths in a configuration are relative to that configuration's folder",
+        ),
         _ if path.is_dir() => Error::data(format!("{label}: this is a folder, expected a file"))
-            .help("name the file inside the folder"),
-        _ => Error::data(format!("{label}: cannot be read: {error}")).because(error),
+            .with_help("name the file inside the folder"),
+        _ => Error::data(format!("{label}: cannot be read: {error}")).with_source(error),
     })
 }
 
@@ -200,15 +201,16 @@ fn whole(mut file: File) -> std::io::Result<Vec<u8>> {
 /// The error for a file that changed after the first look.
 fn changed(label: &str) -> Error {
     Error::data(format!("{label}: the file changed while it was read"))
-        .help("try again when the file is complete")
+        .with_help("try again when the file is complete")
 }
 
 /// The error for a file without a row of values.
 fn no_rows(label: &str) -> Error {
-    Error::data(format!("{label}: the file has a header but no rows")).help("add at least one row of values")
+    Error::data(format!("{label}: the file has a header but no rows"))
+        .with_help("add at least one row of values")
 }
 
 fn empty(label: &str) -> Error {
     Error::data(format!("{label}: the file is empty"))
-        .help("write a header row and at least one row of values")
+        .with_help("write a header row and at least one row of values")
 }

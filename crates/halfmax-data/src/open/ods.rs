@@ -22,7 +22,7 @@ const MOST_ROWS: u128 = 1_048_576;
 pub(super) fn check(label: &str, content: &[u8]) -> Result<()> {
     let written_out = written_out(content).map_err(|what| {
         Error::data(format!("{label}: the workbook is damaged: {what}"))
-            .help("copy or download the file again, or save the sheet as CSV (UTF-8)")
+            .with_help("copy or download the file again, or save the sheet as CSV (UTF-8)")
     })?;
     refuse_beyond_limit(label, written_out)
 }

@@ -35,7 +35,7 @@ pub(super) fn check<'a, 'c>(
 ) -> Result<Unpacked> {
     let damaged = |what: String| {
         Err(Error::data(format!("{label}: the Parquet file is damaged: {what}"))
-            .help("copy or download the file again"))
+            .with_help("copy or download the file again"))
     };
     let mut unpacked = Unpacked::default();
     for column in columns {

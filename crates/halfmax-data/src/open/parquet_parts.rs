@@ -133,7 +133,7 @@ pub(crate) fn mapped(file: &File) -> PolarsResult<ParquetBytes> {
 }
 
 fn cannot_be_read(label: &str, error: std::io::Error) -> Error {
-    Error::data(format!("{label}: cannot be read: {error}")).because(error)
+    Error::data(format!("{label}: cannot be read: {error}")).with_source(error)
 }
 
 impl Source {

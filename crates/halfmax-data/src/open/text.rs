@@ -117,7 +117,7 @@ fn refuse_unclosed(label: &str, text: &str, format: &Format, before: usize) -> R
 
 fn never_closed(label: &str, row: usize) -> Error {
     Error::data(format!("{label}: row {row} opens a quotation mark that is never closed"))
-        .help("close it, or double it (\"\") if it is part of the text")
+        .with_help("close it, or double it (\"\") if it is part of the text")
 }
 
 /// Text as UTF-8, whatever its encoding.
@@ -128,7 +128,7 @@ fn decoded(label: &str, bytes: Vec<u8>, notes: &mut Vec<String>) -> Result<Strin
         let (text, damaged) = if little { UTF_16LE } else { UTF_16BE }.decode_with_bom_removal(&bytes);
         if damaged {
             return Err(Error::data(format!("{label}: the text is UTF-16 and damaged"))
-                .help("save the file as UTF-8"));
+                .with_help("save the file as UTF-8"));
         }
         notes.push("encoded in UTF-16".into());
         return Ok(text.into_owned());
@@ -154,7 +154,7 @@ fn decoded(label: &str, bytes: Vec<u8>, notes: &mut Vec<String>) -> Result<Strin
         let row = notes.pop().unwrap_or_default();
         let row = row.split(':').next().unwrap_or_default().to_owned();
         return Err(Error::data(format!("{label}: {row}, and the file is not in another known encoding"))
-            .help("save the file as UTF-8"));
+            .with_help("save the file as UTF-8"));
     }
     Ok(WINDOWS_1252.decode(&bytes).0.into_owned())
 }
@@ -643,7 +643,9 @@ impl Pass<'_> {
             Err(Stopped::Ragged(record, fields)) => return Err(self.ragged(row(record), &fields)),
             Err(Stopped::Unreadable(records, error)) => {
                 let row = self.first_row + found.records + records;
-                return Err(Error::data(format!("{}: row {row} cannot be read", self.label)).because(error));
+                return Err(
+                    Error::data(format!("{}: row {row} cannot be read", self.label)).with_source(error)
+                );
             }
         };
         builders.iter_mut().zip(next).for_each(|(builder, next)| builder.append(next));

@@ -54,8 +54,8 @@ fn open_workbook(label: &str, bytes: Vec<u8>) -> Result<Workbook> {
     guarded(label, "workbook", || {
         open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| {
             Error::data(format!("{label}: the workbook cannot be read"))
-                .help("if it has a password, save it without a password; otherwise save the sheet as CSV (UTF-8)")
-                .because(error)
+                .with_help("if it has a password, save it without a password; otherwise save the sheet as CSV (UTF-8)")
+                .with_source(error)
         })
     })
 }
@@ -63,8 +63,8 @@ fn open_workbook(label: &str, bytes: Vec<u8>) -> Result<Workbook> {
 fn sheet_of(label: &str, workbook: &mut Workbook, name: &str) -> Result<Range<Data>> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
         Error::data(format!("{label}: the sheet {name:?} cannot be read"))
-            .help("save the sheet as CSV (UTF-8)")
-            .because(error)
+            .with_help("save the sheet as CSV (UTF-8)")
+            .with_source(error)
     };
     let place = format!("{label} [{name}]");
     guarded(label, "workbook", || match workbook {
@@ -124,7 +124,7 @@ pub(super) fn refuse_scattered(label: &str, cells: usize, places: usize) -> Resu
     Err(Error::data(format!(
         "{label}: a sheet spans {places} cells between its first and its last row and column, but only {cells} are filled"
     ))
-    .help("clear the cells far below or beside the table, or save the table as CSV (UTF-8)"))
+    .with_help("clear the cells far below or beside the table, or save the table as CSV (UTF-8)"))
 }
 
 /// The cells of a sheet, in the smallest rectangle that holds all filled cells.
@@ -157,7 +157,7 @@ fn chosen(label: &str, names: &[String], wanted: &str) -> Result<String> {
     by_name.or_else(by_number).cloned().ok_or_else(|| {
         let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
         Error::data(format!("{label}: the workbook has no sheet {wanted:?}; it has {}", listed(&quoted, 10)))
-            .help("give the name of a sheet, or its number from 1")
+            .with_help("give the name of a sheet, or its number from 1")
     })
 }
 
@@ -189,7 +189,7 @@ fn only_table(label: &str, workbook: &mut Workbook, names: &[String]) -> Result<
         format!("several tables: {}", listed(&described, 8))
     };
     Err(Error::data(format!("{label}: the workbook has {found}"))
-        .help(format!("choose a sheet: sheet = {first:?} (`--sheet`)")))
+        .with_help(format!("choose a sheet: sheet = {first:?} (`--sheet`)")))
 }
 
 /// At least two columns, and three rows with two or more entries.

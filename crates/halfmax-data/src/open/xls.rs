@@ -19,7 +19,7 @@ const SECTOR_IDS: std::ops::Range<u32> = 0..0xffff_fffa;
 pub(super) fn check(label: &str, bytes: &[u8]) -> Result<()> {
     let damaged = || {
         Error::data(format!("{label}: the workbook is damaged: a stream in it has no end"))
-            .help("copy or download the file again")
+            .with_help("copy or download the file again")
     };
     let Some(streams) = Streams::of(bytes) else { return Ok(()) };
     if !streams.end() {
@@ -63,7 +63,7 @@ fn sheet_at(label: &str, stream: &[u8]) -> Result<Extent> {
                     "{label}: a sheet of the workbook declares {} cells, more than the format allows",
                     claimed(data)
                 ))
-                .help("copy or download the file again, or save the sheet as CSV (UTF-8)"));
+                .with_help("copy or download the file again, or save the sheet as CSV (UTF-8)"));
             }
             kind if CELLS.contains(&kind) => {
                 let (Some(row), Some(column)) = (u16_at(data, 0), u16_at(data, 2)) else { continue };

@@ -116,7 +116,7 @@ fn taken(output: &Path, file: &mut File) -> Error {
         _ => "just started".to_owned(),
     };
     Error::failed(format!("{}: another halfmax process is writing it ({who})", output.display()))
-        .help("wait until it ends, or choose another name")
+        .with_help("wait until it ends, or choose another name")
 }
 
 /// The date and time when a process began: `2026-11-27 02:53:10 UTC`.
@@ -164,7 +164,7 @@ fn remove_partial(folder: &Path, name: &OsStr) -> Vec<PathBuf> {
 /// If the folder cannot be read.
 pub fn remove_leftovers(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let unreadable = |error: std::io::Error| {
-        Error::data(format!("{}: cannot be read: {error}", folder.display())).because(error)
+        Error::data(format!("{}: cannot be read: {error}", folder.display())).with_source(error)
     };
     let mut outputs: Vec<OsString> = Vec::new();
     let mut locks = Vec::new();

@@ -54,8 +54,9 @@ impl<'a> Machine<'a> {
 
     /// An error at this place of the pickle.
     pub fn refuse(&self, what: &str) -> Error {
-        Error::data(format!("the pickle cannot be read: at byte {}, {what}", self.at))
-            .help("only data are read: numbers, texts, lists, dictionaries, tensors and arrays of numbers")
+        Error::data(format!("the pickle cannot be read: at byte {}, {what}", self.at)).with_help(
+            "only data are read: numbers, texts, lists, dictionaries, tensors and arrays of numbers",
+        )
     }
 
     /// Counts memory before it is allocated.

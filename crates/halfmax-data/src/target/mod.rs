@@ -246,7 +246,7 @@ fn logarithm(
             "{}: target.transform is set, but {name} is already a logarithm",
             of.table.label()
         ))
-        .help("remove target.transform; if the column does hold concentrations, set target.scale = \"linear\" as well"));
+        .with_help("remove target.transform; if the column does hold concentrations, set target.scale = \"linear\" as well"));
     }
     let taken_from = Some(LinearColumn { unit: target.unit });
     let unit = target.unit.map(|_| Unit::Micromolar);
@@ -261,7 +261,7 @@ fn logarithm(
                 values[at],
                 "a number above 0, since target.transform takes its logarithm",
             )
-            .help("correct the value, or leave it empty if it is missing")),
+            .with_help("correct the value, or leave it empty if it is missing")),
         None => Ok((target, responses)),
     }
 }

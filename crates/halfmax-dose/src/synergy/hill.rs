@@ -79,7 +79,7 @@ pub(crate) fn curves(matrix: &DoseMatrix) -> Result<[LogLogistic; 2]> {
         [a, _] => {
             let which = if a.is_none() { "first" } else { "second" };
             Err(Error::data(format!("the {which} drug was measured alone at fewer than three doses above 0"))
-                .help("measure each drug alone at three or more doses, which a response surface needs"))
+                .with_help("measure each drug alone at three or more doses, which a response surface needs"))
         }
     }
 }

@@ -50,7 +50,7 @@ impl Lattice {
             return Err(Error::data(format!(
                 "{count} cells (the product of the numbers of doses), expected at most {MOST_CELLS}"
             ))
-            .help("give each pair or triple of drugs a separate block"));
+            .with_help("give each pair or triple of drugs a separate block"));
         }
         let mut cells = vec![Vec::new(); count];
         for (of_drugs, inhibition) in present() {
@@ -78,7 +78,7 @@ impl Lattice {
                 "the {name} drug was not measured alone: no reading has {others} at dose 0, only at {}",
                 listed(&measured, 8)
             ))
-            .help("add the readings of each drug alone, with dose 0 of the others"));
+            .with_help("add the readings of each drug alone, with dose 0 of the others"));
         }
         Ok(())
     }

@@ -142,7 +142,7 @@ pub(crate) fn fit<const N: usize>(
             "{} pairs of doses with readings, but a surface of {free} parameters needs more than {free}",
             readings.cells.len()
         ))
-        .help("measure more doses of each drug together"));
+        .with_help("measure more doses of each drug together"));
     }
     let mut best = first_minimum(problem, starts);
     let mut parameters = Vec::new();

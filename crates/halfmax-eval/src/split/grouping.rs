@@ -157,7 +157,7 @@ impl SplitKind {
             Err(Error::config(format!(
                 "split kind {self} is for screens of {meant}, but this is a screen of {this}"
             ))
-            .help(format!("use {}", names(unsuited))))
+            .with_help(format!("use {}", names(unsuited))))
         };
         match (screen.sides.len(), self.0.screens()) {
             (2, Screens::Combinations) => refused("drug combinations", "single drugs", Screens::Combinations),

@@ -57,7 +57,7 @@ impl FittedCombinations {
                 "the solution for {a:?} with {b:?} in {:?} is {value}: expected a finite number",
                 fitted.cell_ids[cell]
             ))
-            .help("look for huge values among the features or responses"));
+            .with_help("look for huge values among the features or responses"));
         }
         Ok(Self { fitted, profiles })
     }
@@ -148,7 +148,7 @@ fn members(fitted: &Fitted, tables: &[&EntityTable], drugs: &[Member]) -> Result
     let second = fitted.drugs.between_terms(tables[2], &of_side(2))?;
     for ((first, second), term) in first.into_iter().zip(second).zip(&fitted.drugs.terms) {
         let mut both = ndarray::concatenate(Axis(0), &[first.view(), second.view()]).map_err(|error| {
-            Error::failed("the kernels of the two drug sides differ in width").because(error)
+            Error::failed("the kernels of the two drug sides differ in width").with_source(error)
         })?;
         if term.factors.iter().all(|factor| factor.kernel.is_bounded()) {
             // A drug has similarity 1 to itself, even if its features are not known.
@@ -353,7 +353,7 @@ impl FittedCombinations {
         let shape = (combinations.len(), cells.ids.len());
         let coefficients = stored.f64s("coefficients", shape.0 * shape.1)?.to_vec();
         let coefficients = Matrix::from_shape_vec(shape, coefficients)
-            .map_err(|error| malformed("coefficients").because(error))?;
+            .map_err(|error| malformed("coefficients").with_source(error))?;
         Self::new(Fitted {
             params,
             target,

@@ -77,7 +77,7 @@ impl FittedCompletion {
                     "the factor of {:?} is not finite",
                     fitted.sides[side].ids[at]
                 ))
-                .help("look for huge values among the responses"));
+                .with_help("look for huge values among the responses"));
             }
         }
         Ok(Self { fitted })
@@ -234,7 +234,7 @@ impl FittedCompletion {
                 effects.push(found[0]);
                 factors
                     .push_row(found.slice(s![1..]))
-                    .map_err(|error| Error::failed("a factor has the wrong length").because(error))?;
+                    .map_err(|error| Error::failed("a factor has the wrong length").with_source(error))?;
                 fitted.sides[side].ids.push(tables[side].ids()[*entity as usize].clone());
             }
             fitted.effects[side] = effects.into();
@@ -377,7 +377,7 @@ impl FittedCompletion {
 
     fn read(stored: &StoredModel) -> Result<Self> {
         let Description { params, target, rank, sides } = stored.described()?;
-        params.clone().check().map_err(|error| malformed("its parameters are invalid").because(error))?;
+        params.clone().check().map_err(|error| malformed("its parameters are invalid").with_source(error))?;
         let counts = counts(&sides, rank)?;
         let [mean, shrinkage, noise, row_variance, column_variance] = *stored.f64s("numbers", 5)? else {
             return Err(malformed("its \"numbers\" array is incomplete"));
@@ -388,7 +388,7 @@ impl FittedCompletion {
         let list = |name: &str, length: usize| stored.f64s(name, length).map(|list| list.to_vec().into());
         let matrix = |name: &str, rows: usize| {
             let values = stored.f64s(name, rows * rank)?.to_vec();
-            Matrix::from_shape_vec((rows, rank), values).map_err(|error| malformed(name).because(error))
+            Matrix::from_shape_vec((rows, rank), values).map_err(|error| malformed(name).with_source(error))
         };
         let (row_prior, column_prior): (Array1<f64>, Array1<f64>) =
             (list("row_prior", rank)?, list("column_prior", rank)?);

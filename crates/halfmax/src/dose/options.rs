@@ -41,10 +41,10 @@ impl DoseOptions {
         let place = path.as_ref().display();
         let text = fs::read_to_string(path.as_ref()).map_err(|error| {
             Error::config(format!("{place}: cannot be read: {error}"))
-                .because(error)
-                .help("give the path of a TOML file with tables [curves] and [synergy]")
+                .with_source(error)
+                .with_help("give the path of a TOML file with tables [curves] and [synergy]")
         })?;
-        Self::parse(&text).map_err(|error| error.at(place))
+        Self::parse(&text).map_err(|error| error.with_context(place))
     }
 
     /// Reads options from the text of a file.
@@ -53,8 +53,8 @@ impl DoseOptions {
     /// If a key or a value is wrong: names the line.
     pub fn parse(text: &str) -> Result<Self> {
         let options: Self = toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?;
-        options.curves.clone().check().map_err(|error| error.at("[curves]"))?;
-        options.synergy.clone().check().map_err(|error| error.at("[synergy]"))?;
+        options.curves.clone().check().map_err(|error| error.with_context("[curves]"))?;
+        options.synergy.clone().check().map_err(|error| error.with_context("[synergy]"))?;
         Ok(options)
     }
 }

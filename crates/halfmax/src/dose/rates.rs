@@ -122,11 +122,11 @@ impl Rows for RatedRows {
             return Err(Error::data(format!(
                 "{label}: no well has signals at two times or more that untreated wells have, too"
             ))
-            .help("growth rates need several times; fit curves of one time without growth rates"));
+            .with_help("growth rates need several times; fit curves of one time without growth rates"));
         }
         if !rates_found {
             return Err(Error::data(format!("{label}: no well has a growth rate"))
-                .help("a growth rate needs signals above 0 (less the blanks) at two times"));
+                .with_help("a growth rate needs signals above 0 (less the blanks) at two times"));
         }
         Ok(notes)
     }

@@ -98,13 +98,13 @@ fn position_of(name: &str, cells: &EntityTable) -> Result<u32> {
     if let (None, [_, _, ..]) = (cells.position(name), alike.as_slice()) {
         let names: Vec<&String> = alike.iter().map(|at| &cells.ids()[*at]).collect();
         return Err(Error::config(format!("cell line {name:?} could be {}", listed(&names, 5)))
-            .help("spell it as one of them"));
+            .with_help("spell it as one of them"));
     }
     let at = cells.position(name).or_else(|| alike.first().copied());
     at.map(|at| at as u32).ok_or_else(|| {
         let help = nearest(name, cells.ids().iter().map(String::as_str))
             .map(|near| format!("did you mean {near:?}?"));
-        Error::config(format!("cell line {name:?} is not among the {} there are", cells.len())).help(
+        Error::config(format!("cell line {name:?} is not among the {} there are", cells.len())).with_help(
             help.unwrap_or_else(|| {
                 "name one of the response table, or of the file given with --cells".into()
             }),

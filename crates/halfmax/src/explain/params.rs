@@ -57,18 +57,20 @@ impl ExplainParams {
             let place = path.display().to_string();
             let bytes = std::fs::read(path).map_err(|error| {
                 Error::config(format!("{place}: the gene sets cannot be read"))
-                    .because(error)
-                    .help("give the path of a GMT file")
+                    .with_source(error)
+                    .with_help("give the path of a GMT file")
             })?;
             let text = String::from_utf8(bytes).map_err(|error| {
                 Error::data(format!("{place}: is not text in UTF-8: expected a GMT file"))
-                    .because(error)
-                    .help("unpack it first if it is packed; GMT files of MSigDB and Reactome are plain text")
+                    .with_source(error)
+                    .with_help(
+                        "unpack it first if it is packed; GMT files of MSigDB and Reactome are plain text",
+                    )
             })?;
             for set in parse_gmt(&text, &place)? {
                 if !ids.insert(set.name.clone()) {
                     return Err(Error::data(format!("{place}: two sets are called {:?}", set.name))
-                        .help("rename one of them"));
+                        .with_help("rename one of them"));
                 }
                 catalogue.list.push(Mechanism::from(set));
             }

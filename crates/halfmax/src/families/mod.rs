@@ -167,7 +167,7 @@ impl ModelSpec {
         for (at, section) in sections.iter().enumerate() {
             if sections[..at].iter().any(|other| other.name == section.name) {
                 return Err(Error::config(format!("two models are called {:?}", section.name))
-                    .help("give one of them another name: name = \"...\""));
+                    .with_help("give one of them another name: name = \"...\""));
             }
         }
         let single = |section: &Section| match section.family.kind() {
@@ -228,7 +228,7 @@ fn searched(sections: &[Section], tune: &TuneParams) -> Result<usize> {
                 "tune.model is missing, and there are {} models",
                 names.len()
             ))
-            .help(format!("name the one whose parameters to search: {}", listed(&names, 20))));
+            .with_help(format!("name the one whose parameters to search: {}", listed(&names, 20))));
         }
     };
     let found = sections.iter().position(|section| section.name == name && can(&section));
@@ -237,7 +237,7 @@ fn searched(sections: &[Section], tune: &TuneParams) -> Result<usize> {
             Some(near) => format!("did you mean {near:?}?"),
             None => format!("expected one of {}", listed(&names, 20)),
         };
-        Error::config(format!("tune.model names {name:?}, which has no parameters to search")).help(help)
+        Error::config(format!("tune.model names {name:?}, which has no parameters to search")).with_help(help)
     })
 }
 
@@ -256,7 +256,7 @@ impl Section {
             for (name, value) in changed {
                 let value = toml::Value::try_from(value).map_err(|error| {
                     Error::config(format!("{name} = {value}: is not a value of a configuration"))
-                        .because(error)
+                        .with_source(error)
                 })?;
                 own.params.insert(name.clone(), value);
             }
@@ -270,12 +270,14 @@ impl Section {
         let mut text = |key: &str| match params.remove(key) {
             None => Ok(None),
             Some(toml::Value::String(value)) => Ok(Some(value)),
-            Some(other) => Err(Error::parameter(key, other, "a text").at(format!("[[model]] {number}"))),
+            Some(other) => {
+                Err(Error::parameter(key, other, "a text").with_context(format!("[[model]] {number}")))
+            }
         };
         let name = text("name")?;
         let Some(family) = text("family")? else {
             return Err(Error::config(format!("[[model]] {number} has no family"))
-                .help(format!("expected one of {}", listed(&families(), 20))));
+                .with_help(format!("expected one of {}", listed(&families(), 20))));
         };
         let place = format!("[[model]] {number}, family {family:?}");
         let Some(own) = family_named(&family) else {
@@ -285,16 +287,16 @@ impl Section {
                 None => format!("expected one of {}", listed(&known, 20)),
             };
             return Err(
-                Error::config(format!("[[model]] {number}: family {family:?} is not known")).help(help)
+                Error::config(format!("[[model]] {number}: family {family:?} is not known")).with_help(help)
             );
         };
-        rename_keys(own, &mut params).map_err(|error| error.at(&place))?;
+        rename_keys(own, &mut params).map_err(|error| error.with_context(&place))?;
         Ok(Self { place, name: name.unwrap_or(family), family: own, params })
     }
 
     /// The model, unless it is made of others.
     fn model(&self) -> Result<Arc<dyn AnyModel>> {
-        self.family.model(&self.params).map_err(|error| error.at(&self.place))
+        self.family.model(&self.params).map_err(|error| error.with_context(&self.place))
     }
 
     /// The model that is made of others.
@@ -312,7 +314,7 @@ impl Section {
                     return Err(Error::config(format!(
                         "members names {name:?}, which is not a single model of the configuration"
                     ))
-                    .help(help));
+                    .with_help(help));
                 };
                 members.push(named(*found));
             }
@@ -322,7 +324,7 @@ impl Section {
             }
             Ok(members)
         };
-        self.family.blend(&self.params, &members).map_err(|error| error.at(&self.place))
+        self.family.blend(&self.params, &members).map_err(|error| error.with_context(&self.place))
     }
 }
 
@@ -350,7 +352,7 @@ pub fn fitted(family: &str, stored: &StoredModel) -> Result<Box<dyn FittedModel>
         return Err(Error::data(format!(
             "the model is of family {family:?}, which this version does not know"
         ))
-        .help("use a newer halfmax"));
+        .with_help("use a newer halfmax"));
     };
     family.load(&with_present_names(family, stored))
 }

@@ -96,5 +96,5 @@ impl Family for Neural {
 #[cfg(not(feature = "neural"))]
 fn not_built() -> halfmax_core::Error {
     halfmax_core::Error::config("family \"neural\": this build has no neural models")
-        .help("build with them: cargo build --release --features neural")
+        .with_help("build with them: cargo build --release --features neural")
 }

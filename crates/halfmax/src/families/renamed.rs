@@ -33,7 +33,7 @@ impl Renamed {
         Error::config(format!(
             "{old} and {new} are given, which are the old and the new name of one parameter"
         ))
-        .help(format!("remove {old}"))
+        .with_help(format!("remove {old}"))
     }
 }
 

@@ -136,7 +136,7 @@ fn fit_bytes(
     let around = 8 * view.rows.len() + 40 * (prepared.loaded.screen.responses.len() - view.rows.len());
     let memory = |context: &FitContext| spec.model.memory_any(view, context);
     let bytes = prepared.with_context(config.seed, &Silent, None, memory);
-    Ok(bytes.map_err(|error| error.at(format!("model {:?}{place}", spec.name)))? + around)
+    Ok(bytes.map_err(|error| error.with_context(format!("model {:?}{place}", spec.name)))? + around)
 }
 
 /// Bytes that the program takes without data: its code, and the lists of cell lines and genes.
@@ -208,7 +208,7 @@ impl Forecast {
     /// The error of a forecast beyond what there is.
     fn too_large(&self, available: &Available) -> Error {
         let all = self.bytes.div_ceil(100_000_000) as f64 / 10.0;
-        Error::failed(format!("{}; {available}", self.in_words())).help(format!(
+        Error::failed(format!("{}; {available}", self.in_words())).with_help(format!(
             "take fewer features ([[data.cells]] top_variance), fewer drugs, another family (boost takes least of those that learn interactions), or a \
              machine with more memory; --memory {all:.1}GB goes on as if there were so much"
         ))
@@ -237,14 +237,14 @@ pub fn check(config: &Config, prepared: &PreparedScreen) -> Result<MemoryCheck> 
     for work in works.into_iter().filter(|_| !config.models.is_empty()) {
         let (forecasts, errors) = Forecast::all(config, prepared, work)?;
         for error in errors {
-            advice = advice.or_else(|| error.advice().map(str::to_owned));
+            advice = advice.or_else(|| error.help().map(str::to_owned));
             problems.push(format!("{work}: {error}"));
         }
         for forecast in forecasts {
             let too_large = available.as_ref().filter(|available| forecast.bytes > available.bytes);
             if let Some(available) = too_large {
                 let error = forecast.too_large(available);
-                advice = advice.or_else(|| error.advice().map(str::to_owned));
+                advice = advice.or_else(|| error.help().map(str::to_owned));
                 problems.push(error.to_string());
             } else {
                 suffices.push(forecast);
@@ -252,9 +252,9 @@ pub fn check(config: &Config, prepared: &PreparedScreen) -> Result<MemoryCheck> 
         }
     }
     let problem = (!problems.is_empty()).then(|| {
-        let error = Error::unmet(problems.join("; "));
+        let error = Error::not_reproduced(problems.join("; "));
         match advice {
-            Some(advice) => error.help(advice),
+            Some(advice) => error.with_help(advice),
             None => error,
         }
     });

@@ -45,7 +45,7 @@ impl<'a> Reporting<'a> {
     pub fn new(config: &Config, manifest: &Manifest, loaded: &'a Loaded) -> Result<Self> {
         let Loaded { screen, target, .. } = loaded;
         let configuration = toml::to_string(&config.clone().without_folders())
-            .map_err(|error| Error::failed("the configuration cannot be written").because(error))?;
+            .map_err(|error| Error::failed("the configuration cannot be written").with_source(error))?;
         let mut report = Report {
             title: config.name.clone(),
             subtitle: described(loaded),

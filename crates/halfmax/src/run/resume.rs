@@ -100,15 +100,15 @@ impl CheckpointStore for Checkpoints {
         }
         match read_model(&path) {
             Ok((_, parts)) => Ok(Some(parts)),
-            Err(error) => Err(error.help(format!("remove {} to start anew", path.display()))),
+            Err(error) => Err(error.with_help(format!("remove {} to start anew", path.display()))),
         }
     }
 
     fn save(&self, name: &str, state: &StoredModel) -> Result<()> {
         std::fs::create_dir_all(&self.folder).map_err(|error| {
             Error::failed(format!("{}: checkpoints cannot be kept: {error}", self.folder.display()))
-                .because(error)
-                .help("give an --out in a folder that may be written")
+                .with_source(error)
+                .with_help("give an --out in a folder that may be written")
         })?;
         self.written.store(true, Ordering::Relaxed);
         write_checkpoint(self.file(name), state)
@@ -137,6 +137,6 @@ mod tests {
         assert_eq!(store.load("a, fold-0").unwrap(), Some(parts(2)));
         std::fs::write(store.file("a, fold 0"), b"half").unwrap();
         let error = store.load("a, fold 0").unwrap_err();
-        assert!(error.advice().unwrap().contains("to start anew"), "{error}");
+        assert!(error.help().unwrap().contains("to start anew"), "{error}");
     }
 }

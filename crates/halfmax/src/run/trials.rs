@@ -80,10 +80,10 @@ impl Trials {
     pub fn of_run(run: &Path) -> Result<Vec<Trial>> {
         let path = run.join(TRIALS);
         let text = std::fs::read_to_string(&path)
-            .map_err(|error| Error::data(format!("{}: cannot be read", path.display())).because(error))?;
+            .map_err(|error| Error::data(format!("{}: cannot be read", path.display())).with_source(error))?;
         let trial = |(at, line): (usize, &str)| {
             serde_json::from_str(line).map_err(|error| {
-                Error::data(format!("{}: line {} is not a trial", path.display(), at + 1)).because(error)
+                Error::data(format!("{}: line {} is not a trial", path.display(), at + 1)).with_source(error)
             })
         };
         text.lines().enumerate().map(trial).collect()
@@ -107,7 +107,7 @@ impl Trials {
         trials
             .iter()
             .try_for_each(|trial| line(&mut bytes, &Trial { trial_seconds: 0.0, ..trial.clone() }))
-            .map_err(|error| Error::failed("the trials cannot be written").because(error))?;
+            .map_err(|error| Error::failed("the trials cannot be written").with_source(error))?;
         folder.write(TRIALS, &bytes)
     }
 
@@ -136,15 +136,15 @@ fn whole_lines(mut bytes: Vec<u8>, path: &Path) -> Result<String> {
     bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
     String::from_utf8(bytes).map_err(|error| {
         Error::data(format!("{}: is not text in UTF-8", path.display()))
-            .because(error)
-            .help("give another --out, or remove that file")
+            .with_source(error)
+            .with_help("give another --out, or remove that file")
     })
 }
 
 impl Header {
     fn of(config: &Config, inputs: &[InputFile]) -> Result<Self> {
         let mut text = toml::to_string(config)
-            .map_err(|error| Error::failed("the configuration cannot be written").because(error))?;
+            .map_err(|error| Error::failed("the configuration cannot be written").with_source(error))?;
         inputs.iter().for_each(|input| text.push_str(&input.sha256));
         Ok(Self { version: env!("CARGO_PKG_VERSION").into(), made_of: sha256_bytes(text.as_bytes()) })
     }
@@ -160,13 +160,13 @@ fn read(text: &str, path: &Path, expected: &Header) -> Result<Vec<Trial>> {
             "{}: holds trials of another configuration, other data or another version",
             path.display()
         ))
-        .help("give another --out, or remove that file"));
+        .with_help("give another --out, or remove that file"));
     }
     let trial = |(at, line): (usize, &str)| {
         serde_json::from_str(line).map_err(|error| {
             Error::data(format!("{}: line {} is not a trial", path.display(), at + 2))
-                .because(error)
-                .help("remove that line, or the file")
+                .with_source(error)
+                .with_help("remove that line, or the file")
         })
     };
     lines.enumerate().map(trial).collect()
@@ -180,8 +180,8 @@ fn line(out: &mut (impl Write + ?Sized), value: &impl Serialize) -> std::io::Res
 
 fn cannot_keep(path: &Path, error: std::io::Error) -> Error {
     Error::failed(format!("{}: trials cannot be kept: {error}", path.display()))
-        .because(error)
-        .help("give an --out in a folder that may be written")
+        .with_source(error)
+        .with_help("give an --out in a folder that may be written")
 }
 
 #[cfg(test)]

@@ -311,7 +311,7 @@ impl Part {
         let bits = |own: &Vec<Candidate>| own.iter().map(|one| (one.at, one.score.to_bits())).collect();
         let draft: Draft = (self.next, self.kept.iter().map(bits).collect());
         let bytes = serde_json::to_vec(&draft);
-        out.keep_draft(bytes.map_err(|error| Error::failed("a draft cannot be written").because(error))?)
+        out.keep_draft(bytes.map_err(|error| Error::failed("a draft cannot be written").with_source(error))?)
     }
 }
 

@@ -289,7 +289,7 @@ impl ScoreRequest {
         let best = match (self.best, self.top) {
             (Some(best), _) => best,
             (None, Some(_)) => sensitive_end(&facts.target, "--top", Remedy::CommandLine)
-                .map_err(|error| error.at(model.display()))?,
+                .map_err(|error| error.with_context(model.display()))?,
             (None, None) => End::Low,
         };
         let min_score = self.min_score.unwrap_or(f32::NEG_INFINITY);
@@ -299,7 +299,7 @@ impl ScoreRequest {
     /// Whether what is asked for suits the model.
     fn check_for(&self, model: &Path, facts: &ModelFacts) -> Result<()> {
         let place = model.display();
-        let refused = |what: &str, help: &str| Err(Error::config(format!("{place}: {what}")).help(help));
+        let refused = |what: &str, help: &str| Err(Error::config(format!("{place}: {what}")).with_help(help));
         let for_combinations = matches!(self.scored, Scored::EveryCombination | Scored::Combinations(_));
         if !facts.combinations
             && (for_combinations || self.single_agent.is_some() || self.monotherapy.is_some())
@@ -353,7 +353,7 @@ impl ScoreRequest {
                 path.display(),
                 facts.target.name
             ))
-            .help("train one on a table with a column LN_IC50 or pIC50, or say with target.scale and target.unit what the column is"));
+            .with_help("train one on a table with a column LN_IC50 or pIC50, or say with target.scale and target.unit what the column is"));
         }
         let (own, _) = self.read_drugs(&*fitted, &facts.drug_features)?;
         if own.ids() != drugs.ids() {
@@ -383,7 +383,7 @@ impl ScoreRequest {
                 "{}: was trained with what drugs do alone, which is not given",
                 model.display()
             ))
-            .help("give it with --single-agent FILE; entries may be missing")),
+            .with_help("give it with --single-agent FILE; entries may be missing")),
             (None, _) => Ok((cells, drugs)),
         }
     }
@@ -401,7 +401,7 @@ fn conditioned(
     let table = file.read(Path::new(""))?;
     if table.find(&[facts.target.name.as_str()]).is_none() {
         let error = format!("{place}: has no column {}, which is what the model predicts", facts.target.name);
-        return Err(Error::data(error).help(format!("it has the columns {}", listed(table.names(), 8))));
+        return Err(Error::data(error).with_help(format!("it has the columns {}", listed(table.names(), 8))));
     }
     let lines = CellLines::with_ids(cells.ids().iter().map(String::as_str))?;
     let found = read_responses(&table, &lines, &TargetConfig::like(&facts.target), None)?;
@@ -421,23 +421,23 @@ fn conditioned(
             "{place}: none of its {} responses is of a cell line and a drug of the files given",
             found.observed.len()
         ))
-        .help("use the same names, and give the features of the measured cell lines and drugs too"));
+        .with_help("use the same names, and give the features of the measured cell lines and drugs too"));
     }
     let named = values.len();
     let conditionable = fitted.as_conditionable().ok_or_else(|| {
         let family = fitted.family();
         Error::config(format!("family {family:?} takes no measured responses after its fit"))
-            .help("train a model of family \"kernel\" or \"completion\"")
+            .with_help("train a model of family \"kernel\" or \"completion\"")
     })?;
     let conditioned = conditionable
         .condition_on(&[cells, drugs], &Responses::new(sides, values, None)?)
-        .map_err(|error| error.at(&place))?;
+        .map_err(|error| error.with_context(&place))?;
     if conditioned.used == 0 {
         return Err(Error::data(format!(
             "{place}: the model can use none of the {named} responses of cell lines and drugs that are scored: they are of \
              entities that it was trained on, or not of the side that its split held out"
         ))
-        .help("a kernel model that was trained with split lco or lto takes responses of new cell lines, with ldo of new drugs"));
+        .with_help("a kernel model that was trained with split lco or lto takes responses of new cell lines, with ldo of new drugs"));
     }
     progress.note(&format!(
         "{place}: {} of {} responses are used; {} are of cell lines or drugs that are not scored, {} of entities that the \

@@ -186,7 +186,7 @@ impl Source {
 }
 
 fn unreadable(label: &str, error: io::Error) -> Error {
-    Error::data(format!("{label}: cannot be read: {error}")).because(error)
+    Error::data(format!("{label}: cannot be read: {error}")).with_source(error)
 }
 
 /// The position of a byte within a field.

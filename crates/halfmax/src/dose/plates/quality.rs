@@ -119,7 +119,7 @@ impl Plates {
             quality.positive.mean,
             quality.negative.mean
         ))
-        .help("their names may be the wrong way round: correct the column of kinds of wells; or, if the signal rises as cells die, give viabilities or inhibitions instead of signals"))
+        .with_help("their names may be the wrong way round: correct the column of kinds of wells; or, if the signal rises as cells die, give viabilities or inhibitions instead of signals"))
     }
 
     /// For each plate the largest effect that is taken out of its signals, as a share.

@@ -235,7 +235,7 @@ impl SynergyRequest {
         self.check()?;
         match self.fits.of_whole_blocks().filter(|_| outputs.blocks.is_none()) {
             Some(fit) => Err(Error::config(format!("fits {}: its results are of whole blocks", fit.name()))
-                .help("name a file for the table of blocks, too")),
+                .with_help("name a file for the table of blocks, too")),
             None => Ok(()),
         }
     }

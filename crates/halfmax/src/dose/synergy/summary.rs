@@ -72,7 +72,7 @@ impl Tally {
         }
         let (_, name, error) = self.unscored.swap_remove(0);
         let place = path.display();
-        Err(error.at(match blocks {
+        Err(error.with_context(match blocks {
             1 => format!("{place}: block {name}"),
             _ => format!("{place}: none of {blocks} blocks can be scored; block {name}"),
         }))
