@@ -550,7 +550,8 @@ fn ctrp_in_four_tables_and_from_its_archive() {
     fs::write(folder.path().join("v20.meta.per_experiment.txt"), experiments).unwrap();
     inspect(&folder, "v20.meta.per_experiment.txt").has(&["unknown, 3 rows × 7 columns"]).lacks("expression");
     fs::remove_file(folder.path().join(CTRP[3])).unwrap();
-    refuse(&folder, &responses(CTRP[0], "")).has(&["master_cpd_id is not in the same folder", "meta.per_compound"]);
+    refuse(&folder, &responses(CTRP[0], ""))
+        .has(&["master_cpd_id is not in the same folder", "meta.per_compound"]);
 }
 
 #[test]

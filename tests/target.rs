@@ -363,10 +363,7 @@ fn a_column_without_a_direction_takes_it_from_one_beside_it() {
     let said = check(&[("AUC", &|ln| 0.5 - 0.04 * ln), ("pIC50", &|ln| 6.0 - ln)], "column = \"AUC\"");
     assert!(said.contains("high of AUC is taken") && said.contains("higher is more sensitive"), "{said}");
     let said = check(&[("AUC", &|ln| 0.5 + 0.04 * ln)], "column = \"AUC\"");
-    assert!(
-        said.contains("is the area under the viability curve, so low is sensitive"),
-        "{said}"
-    );
+    assert!(said.contains("is the area under the viability curve, so low is sensitive"), "{said}");
     let said = check(&[("pIC50", &|ln| 6.0 + ln), ("IC50_uM", &f64::exp)], "column = \"pIC50\"");
     assert!(said.contains("has the wrong direction compared with column IC50_uM"), "{said}");
     let said = check(&[("LN_IC50", &|ln| ln), ("AUC", &|ln| 0.5 + 0.04 * ln), ("RMSE", &|_| 0.1)], "");
