@@ -274,7 +274,7 @@ fn interrupted_scoring_goes_on_where_it_was() {
         says(&succeeds(path, &arguments), &["going on after"]);
         assert!(!path.join(&kept).exists());
         let resumed = fs::read(path.join(&out)).unwrap();
-        says(&fails(path, 2, &arguments), &[&out, "exists already", "--overwrite"]);
+        says(&fails(path, 2, &arguments), &[&out, "already exists", "--overwrite"]);
         succeeds(path, &[&arguments[..], &["--overwrite"]].concat());
         assert!(resumed == fs::read(path.join(&out)).unwrap() && resumed.len() > 1000, "{}", resumed.len());
     }
@@ -308,9 +308,14 @@ fn what_cannot_be_scored_is_refused() {
     let list = |text: &str| fs::write(path.join("list.csv"), text).unwrap();
     let listed = [&MORE[..], &["--combinations", "list.csv"]].concat();
     list("drug_a,drug_b\nD0001,D0001\n");
-    refused("pairs", 3, &listed, &["list.csv", "none of its combinations", "a drug with itself", "row 2"]);
+    refused(
+        "pairs",
+        3,
+        &listed,
+        &["list.csv", "no combinations can be scored", "a drug with itself", "row 2"],
+    );
     list("drug_a,drug_b\nD0001,Unknown\n");
-    refused("pairs", 3, &listed, &["none of its combinations", "D0001 with Unknown"]);
+    refused("pairs", 3, &listed, &["no combinations can be scored", "D0001 with Unknown"]);
     list("drug_a,beside\nD0001,D0002\n");
     refused("pairs", 3, &listed, &["no column of second drugs", "drug_b"]);
     list("drug_a,drug_b\n");

@@ -158,7 +158,7 @@ fn a_model_is_explained_by_the_genes_and_mechanisms_that_act() {
     assert!(!report.contains(HOSTILE) && !report.contains("<b>small</b>"), "names are escaped");
     assert!(!report.contains(&*folder.path().to_string_lossy()), "the report names the machine's folders");
     // Again: the same bytes; a report that is there is not lost.
-    fails(folder.path(), 2, &arguments, &["exists already", "--overwrite"]);
+    fails(folder.path(), 2, &arguments, &["already exists", "--overwrite"]);
     succeeds(folder.path(), &[&arguments[..], &["--overwrite", "--threads", "1"]].concat());
     assert!(report == fs::read_to_string(folder.path().join("why/report.html")).unwrap());
 }

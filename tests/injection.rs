@@ -309,7 +309,7 @@ fn disturbed(case: &Case, reference: &Reference, at: usize, fault: Fault) -> Res
     if !again.status.success() {
         // What is complete need not be made again.
         let is_refused =
-            said_again.contains("exists already") || said_again.contains("exists and is not empty");
+            said_again.contains("already exists") || said_again.contains("exists and is not empty");
         if !(all_complete && is_refused && !case.overwrites()) {
             return Err(format!("the same command fails afterwards: {said_again}"));
         }

@@ -95,9 +95,9 @@ fn files_that_are_no_tables() {
     says(read_bytes("a.csv", b"x,y\n"), &["a.csv", "no rows"]);
     says(read_bytes("a.xlsx", b"PK"), &["a.xlsx", "no rows"]);
     says(read_bytes("a.csv", b"PK\x03\x04aaaa"), &["a.csv", "truncated or damaged"]);
-    says(read_bytes("a.csv", &[0x1f, 0x8b, 0, 0]), &["cut short"]);
-    says(read_bytes("a.csv.gz", &[0x1f, 0x8b, 8, 0]), &["cut short"]);
-    says(read_bytes("a.parquet", b"PAR1aaaaaaaaaaaa"), &["cut short"]);
+    says(read_bytes("a.csv", &[0x1f, 0x8b, 0, 0]), &["truncated"]);
+    says(read_bytes("a.csv.gz", &[0x1f, 0x8b, 8, 0]), &["truncated"]);
+    says(read_bytes("a.parquet", b"PAR1aaaaaaaaaaaa"), &["truncated"]);
     says(read_bytes("a.h5ad", b"\x89HDF\r\n\x1a\n0000"), &["HDF5"]);
     says(read_bytes("a.csv", b"<!DOCTYPE html><html></html>"), &["web page"]);
     says(read_bytes("a.csv", b"x,y\n1,\x01\xff\n"), &["row 2", "UTF-8"]);

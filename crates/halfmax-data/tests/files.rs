@@ -86,7 +86,7 @@ fn a_model_file_that_is_not_whole_says_so() {
         says(read_model(&other), &["other.halfmax"]);
     }
     fs::write(&other, &bytes[..bytes.len() / 2]).unwrap();
-    says(read_model(&other), &["cut short"]);
+    says(read_model(&other), &["truncated"]);
     changed(&path, &other, |name, bytes| (name != "tensors.safetensors").then_some(bytes));
     says(read_model(&other), &["not a model file", "tensors.safetensors"]);
 }
@@ -142,9 +142,9 @@ fn an_altered_or_newer_model_file_says_so() {
     says(rewritten("\"format_version\":2", "\"format_version\":0"), &["its format is 0"]);
     says(rewritten("\"length\":3", "\"length\":18446744073709551615"), &["altered"]);
     says(rewritten("\"length\":3", "\"length\":2"), &["altered", "expected 2"]);
-    says(rewritten("\"family\"", "\"famly\""), &["not understood", "famly"]);
-    says(rewritten("\"meta\":{}", "\"meta\":{},\"more\":1"), &["not understood", "more"]);
-    says(rewritten("\"length\":3", "\"length\":3,\"more\":1"), &["not understood", "more"]);
+    says(rewritten("\"family\"", "\"famly\""), &["is invalid", "famly"]);
+    says(rewritten("\"meta\":{}", "\"meta\":{},\"more\":1"), &["is invalid", "more"]);
+    says(rewritten("\"length\":3", "\"length\":3,\"more\":1"), &["is invalid", "more"]);
 }
 
 #[test]
@@ -229,8 +229,8 @@ fn a_folder_that_may_not_be_written() {
         println!("skipped: this user may write everywhere");
         return;
     }
-    says(write_atomically(folder.path().join("out"), |_| Ok(())), &["may not be written"]);
-    says(RunFolder::create(folder.path().join("run")), &["may not be written"]);
+    says(write_atomically(folder.path().join("out"), |_| Ok(())), &["write-protected"]);
+    says(RunFolder::create(folder.path().join("run")), &["write-protected"]);
 }
 
 #[test]

@@ -318,7 +318,7 @@ fn both_sides_say_which_way_round_a_table_is() {
     );
     let (table, _) = read("either.csv", None, Some(Orientation::GenesInRows)).unwrap();
     assert_eq!(table.ids(), ["CHL1", "ME1"]);
-    says(read("numbered.csv", None, None), &["numbers in a row", "cell_line"]);
+    says(read("numbered.csv", None, None), &["row numbers", "cell_line"]);
     let (table, _) = read("numbered_columns.csv", None, None).unwrap();
     assert_eq!(table.ids(), ["S0", "S1"], "columns that are numbered are no cell lines");
     let (table, reports) = read("described.csv", None, None).unwrap();
