@@ -35,12 +35,10 @@ pub(super) fn values_of(label: &str, name: &str, chunks: Vec<ArrayRef>) -> Resul
         Kind::Dictionary(_, of, _) if is_text(of) => {
             let parts = chunks.iter().map(|chunk| texts_of_dictionary(chunk.as_ref()));
             let parts = parts.collect::<PolarsResult<Vec<_>>>().map_err(failed)?;
-            texts(
-                label,
-                parts
-                    .iter()
-                    .flat_map(|(names, of_row)| of_row.iter().map(|place| names.get((*place)?)?.as_deref())),
-            )
+            let of_rows = parts
+                .iter()
+                .flat_map(|(names, of_row)| of_row.iter().map(|place| names.get((*place)?)?.as_deref()));
+            texts(label, of_rows)
         }
         Kind::Dictionary(..) => {
             let plain = chunks.iter().map(|chunk| without_dictionary(chunk.as_ref()));
@@ -53,8 +51,7 @@ pub(super) fn values_of(label: &str, name: &str, chunks: Vec<ArrayRef>) -> Resul
         Kind::Int64 if !fit_numbers(&chunks) => texts(label, each::<i64>(&chunks).map(shown)),
         Kind::UInt64 if !fit_numbers(&chunks) => texts(label, each::<u64>(&chunks).map(shown)),
         Kind::Decimal32(..) | Kind::Decimal64(..) | Kind::Decimal(..) => {
-            let chunks = decimals(chunks, &kind).and_then(|chunks| cast_to(chunks, &Kind::Float64));
-            Ok(Values::numbers(with_missing(chunks.map_err(failed)?, f64::NAN)))
+            decimals(chunks, &kind).and_then(numbers).map_err(failed)
         }
         kind if is_text(kind) => {
             let chunks = cast_to(chunks, &Kind::Utf8View).map_err(failed)?;
@@ -66,22 +63,30 @@ pub(super) fn values_of(label: &str, name: &str, chunks: Vec<ArrayRef>) -> Resul
                 Err(_) => Ok(Values::Other("bytes that are not text".into())),
             }
         }
-        Kind::Date32 => texts(label, each::<i32>(&chunks).map(|day| Some(day_text(*day?)))),
-        Kind::Date64 => {
-            texts(label, each::<i64>(&chunks).map(|time| Some(moment(*time?, TimeUnit::Millisecond, None))))
+        Kind::Date32 | Kind::Date64 | Kind::Timestamp(..) | Kind::Time32(_) | Kind::Time64(_) => {
+            times_of(label, &kind, &chunks)
         }
+        _ => numbers(chunks).map_err(failed),
+    }
+}
+
+fn numbers(chunks: Vec<ArrayRef>) -> PolarsResult<Values> {
+    Ok(Values::numbers(with_missing(cast_to(chunks, &Kind::Float64)?, f64::NAN)))
+}
+
+/// Days and times as texts.
+fn times_of(label: &str, kind: &Kind, chunks: &[ArrayRef]) -> Result<Values> {
+    match kind {
+        Kind::Date32 => texts(label, each::<i32>(chunks).map(|day| Some(day_text(*day?)))),
         Kind::Timestamp(unit, zone) => {
             let zone = zone.as_ref().map(|zone| zone.as_str());
-            texts(label, each::<i64>(&chunks).map(|time| Some(moment(*time?, *unit, zone))))
+            texts(label, each::<i64>(chunks).map(|time| Some(moment(*time?, *unit, zone))))
         }
         Kind::Time32(unit) => {
-            texts(label, each::<i32>(&chunks).map(|time| time_of_day(i64::from(*time?), *unit)))
+            texts(label, each::<i32>(chunks).map(|time| time_of_day(i64::from(*time?), *unit)))
         }
-        Kind::Time64(unit) => texts(label, each::<i64>(&chunks).map(|time| time_of_day(*time?, *unit))),
-        _ => {
-            let chunks = cast_to(chunks, &Kind::Float64).map_err(failed)?;
-            Ok(Values::numbers(with_missing(chunks, f64::NAN)))
-        }
+        Kind::Time64(unit) => texts(label, each::<i64>(chunks).map(|time| time_of_day(*time?, *unit))),
+        _ => texts(label, each::<i64>(chunks).map(|time| Some(moment(*time?, TimeUnit::Millisecond, None)))),
     }
 }
 
