@@ -83,8 +83,8 @@ pub(crate) struct Global {
     /// Change a key of the configuration: model.0.rounds=500. May be given more than once.
     #[arg(long = "config-override", global = true, value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Largest size to which one packed file, a table or a model, may unpack at once: 8GiB. halfmax refuses a file that unpacks to
-    /// more before it fills the memory. Default: 2GiB.
+    /// Largest size to which one packed file, a table or a model, may unpack at once, for example 8GiB. halfmax refuses a file
+    /// that unpacks to more before it fills the memory. Default: 2GiB.
     #[arg(long, global = true, value_name = "SIZE", value_parser = halfmax_data::parse_size)]
     unpack_limit: Option<u64>,
     #[arg(skip)]

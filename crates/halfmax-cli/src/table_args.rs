@@ -45,7 +45,8 @@ pub fn pairs(flag: &str, given: &[String]) -> Result<SaidColumns> {
     let mut said = SaidColumns::new();
     for one in given {
         let (key, value) = one.split_once('=').ok_or_else(|| {
-            Error::config(format!("{flag} {one:?}: the = is missing")).with_help(format!("write {flag} KEY=VALUE"))
+            Error::config(format!("{flag} {one:?}: the = is missing"))
+                .with_help(format!("write {flag} KEY=VALUE"))
         })?;
         let (key, value) = (key.trim().trim_matches('"'), value.trim().trim_matches('"'));
         let mut values = said.get(key).map(|names| names.all().to_vec()).unwrap_or_default();
