@@ -29,10 +29,10 @@ pub struct CurveArgs {
     /// The lowest and the highest Hill slope. Default: 0.1,10.
     #[arg(long, value_name = "LOW,HIGH", value_parser = pair)]
     hill: Option<[f64; 2]>,
-    /// The lowest and the highest plateau at low doses, as fractions of viability. Default: 0,2.
+    /// The lowest and the highest viability of the plateau at low doses, as fractions. Default: 0,2.
     #[arg(long, value_name = "LOW,HIGH", value_parser = pair, allow_hyphen_values = true)]
     top: Option<[f64; 2]>,
-    /// The lowest and the highest plateau at high doses, as fractions of viability. Default: 0,2.
+    /// The lowest and the highest viability of the plateau at high doses, as fractions. Default: 0,2.
     #[arg(long, value_name = "LOW,HIGH", value_parser = pair, allow_hyphen_values = true)]
     bottom: Option<[f64; 2]>,
     /// The treatment of readings that the curve does not explain: "leave-out" finds them by robust regression, leaves them out and

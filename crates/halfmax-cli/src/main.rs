@@ -54,14 +54,14 @@ condition, 130 interrupted.";
 
 #[derive(Args, Clone)]
 pub(crate) struct Global {
-    /// Number of threads. Results do not depend on the number of threads. Default: all processors of the machine.
+    /// The number of threads, which does not change results. Default: all processors of the machine.
     #[arg(long, global = true, value_name = "N")]
     threads: Option<usize>,
-    /// Memory that fits may use: 8GB, 500MB or unlimited. halfmax refuses fits that need more before they start. Default: the memory
+    /// The memory that fits may use: 8GB, 500MB or unlimited. halfmax refuses fits that need more before they start. Default: the memory
     /// that is free on the machine and that the container and ulimit -v allow.
     #[arg(long, global = true, value_name = "SIZE")]
     memory: Option<String>,
-    /// Seed of all random numbers. Default: the seed of the configuration.
+    /// The seed of all random numbers. Default: the seed of the configuration.
     #[arg(long, global = true, value_name = "N")]
     seed: Option<u64>,
     /// Print only results.
@@ -73,7 +73,7 @@ pub(crate) struct Global {
     /// Replace output files that already exist.
     #[arg(long, global = true)]
     overwrite: bool,
-    /// Folder of fetched datasets. Default: the folder in the environment variable HALFMAX_DATA, else the platform's folder for data.
+    /// The folder of fetched datasets. Default: the folder in the environment variable HALFMAX_DATA, else the platform's folder for data.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Assign a role to a column, in every file with a column of this name: drug=inhibitor. ignore=COLUMN ignores a column. May be
@@ -83,7 +83,7 @@ pub(crate) struct Global {
     /// Change a key of the configuration: model.0.rounds=500. May be given more than once.
     #[arg(long = "config-override", global = true, value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Largest size to which one packed file, a table or a model, may unpack at once, for example 8GiB. halfmax refuses a file
+    /// The largest size to which one packed file, a table or a model, may unpack at once, for example 8GiB. halfmax refuses a file
     /// that unpacks to more before it fills the memory. Default: 2GiB.
     #[arg(long, global = true, value_name = "SIZE", value_parser = halfmax_data::parse_size)]
     unpack_limit: Option<u64>,

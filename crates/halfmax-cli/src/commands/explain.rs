@@ -28,7 +28,7 @@ pub struct ExplainArgs {
     /// A GMT file of further gene sets. May be given more than once.
     #[arg(long = "gene-sets", value_name = "FILE")]
     gene_sets: Vec<PathBuf>,
-    /// Number of random sets and permutations to compare mechanisms with. Default: the number in the configuration, else 2000.
+    /// The number of random sets and permutations to compare mechanisms with. Default: the number in the configuration, else 2000.
     #[arg(long, value_name = "N")]
     permutations: Option<usize>,
     /// A cell line to write a page for, from the training data or from --cells. May be given more than once.

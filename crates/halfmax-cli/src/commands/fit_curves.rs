@@ -46,14 +46,14 @@ pub struct FitCurvesArgs {
         help = format!("The file to write the comparisons to: {}", written_endings())
     )]
     compare_out: Option<PathBuf>,
-    /// Number of divisions of the control during the assay, for every curve. Adds growth-rate metrics. Default: the column "divisions",
+    /// The number of divisions of the control during the assay, for every curve. Adds growth-rate metrics. Default: the column "divisions",
     /// if the table has this column.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     divisions: Option<f64>,
-    /// A table of the signals of untreated wells, for readings that are raw signals. Joined by cell line, plate and time.
+    /// A table of the signals of untreated wells, joined by its cell lines, plates and times, for readings that are raw signals.
     #[arg(long, value_name = "FILE")]
     control: Option<PathBuf>,
-    /// A table of the signals when the drug was added, joined as --control. Determines how often the control divided.
+    /// A table of the signals when the drug was given, joined like the table of --control. Determines how often the control divided.
     #[arg(long, value_name = "FILE")]
     time_zero: Option<PathBuf>,
     /// A table of the drugs with molar masses (column molar_mass, g/mol) or structures (column smiles), for doses in mass per volume.

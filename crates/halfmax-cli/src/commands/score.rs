@@ -40,16 +40,16 @@ pub struct ScoreArgs {
     /// A model of the IC50 of single drugs, on any scale. Adds its predictions for both drugs of each combination.
     #[arg(long, value_name = "MODEL")]
     monotherapy: Option<PathBuf>,
-    /// Measured responses to base predictions on (columns cell_line, drug and the target's); repeated responses are averaged. Family
-    /// "kernel" takes responses of new cell lines if its split held out cell lines, and responses of new drugs if its split held out
-    /// drugs; family "completion" takes both.
+    /// Measured responses that predictions take into account (columns cell_line, drug and the target's); repeated responses are
+    /// averaged. Family "kernel" takes responses of new cell lines if its split held out cell lines, and responses of new drugs if its
+    /// split held out drugs; family "completion" takes both.
     #[arg(long, value_name = "FILE")]
     responses: Option<PathBuf>,
     /// Keep only the K best scores of each cell line, best first: the drugs with the highest predicted sensitivity, or the combinations
     /// with the highest scores.
     #[arg(long, value_name = "K")]
     top: Option<usize>,
-    /// The scores that --top keeps. Default: the end of the scale at which cell lines are sensitive (the lowest ln IC50, the highest
+    /// Which scores are the best for --top. Default: the end of the scale at which cell lines are sensitive (the lowest ln IC50, the highest
     /// pIC50) or combinations are synergistic.
     #[arg(long, value_name = "ORDER", value_enum)]
     best: Option<OrderValue>,

@@ -42,7 +42,7 @@ pub struct SynergyArgs {
     /// Hill slopes, tops and errors; nothing is learnt from fewer than twenty curves), or "none" for plain least squares.
     #[arg(long, value_name = "PRIOR", default_value = "learnt", value_enum)]
     hill_prior: PriorValue,
-    /// Number of bootstrap draws over replicates for intervals and p values; 0 for none. Default: 200.
+    /// The number of bootstrap draws over replicates for intervals and p values; 0 for none. Default: 200.
     #[arg(long, value_name = "N")]
     bootstrap: Option<usize>,
     /// The confidence level of intervals, as a fraction. Default: 0.95.
@@ -52,8 +52,8 @@ pub struct SynergyArgs {
     /// through the lines of the cell, as in ZIP. Filled cells are marked (column imputed) and counted. Default: the cells stay empty.
     #[arg(long)]
     impute: bool,
-    /// A table of readings of single drugs, joined by cell line and drug. It supplies these readings to matrices without them, and adds
-    /// to the readings of other matrices.
+    /// A table of readings of single drugs, joined by cell line and drug, for matrices without these readings or in addition
+    /// to the readings of the matrices.
     #[arg(long, value_name = "FILE")]
     single_agents: Option<PathBuf>,
     /// The unit of the readings: viability or inhibition, in percent or as fractions of the control. Default: the column's name or the
