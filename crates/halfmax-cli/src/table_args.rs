@@ -65,7 +65,7 @@ pub fn dose_unit(unit: &str) -> Result<f64, String> {
     const EXPECTED: &str = "expected um, nm, pm, mm or m, in upper or lower case";
     halfmax_data::dose_factor(unit).ok_or_else(|| match halfmax_data::unit_named(unit) {
         Some(_) => {
-            format!("{EXPECTED}: convert a mass with the drug's molar mass: uM = 1000 x (ug/ml) / (g/mol)")
+            format!("{EXPECTED}; convert a mass with the drug's molar mass: uM = 1000 x (ug/ml) / (g/mol)")
         }
         None => EXPECTED.to_owned(),
     })

@@ -225,7 +225,7 @@ impl SynergyArgs {
         let more = scored.blocks.saturating_sub(PRINTED);
         let more = if more > 0 { format!("… and {more} more\n") } else { String::new() };
         let text = format!(
-            "{more}{} written to {}; scores are percentage points of inhibition; scores above 0 mean synergy",
+            "{more}{} written to {}; scores are percentage points of inhibition (above 0: synergy)",
             counted(scored.blocks, "block"),
             self.out.display()
         );
