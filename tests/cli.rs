@@ -840,7 +840,7 @@ fn drugs_that_say_little_and_constant_predictions_are_told() {
         &[
             "1 drugs have fewer than 5 responses, so models learn little about them: Drug few",
             "5 drugs have the same response in every cell line, so models learn nothing about them: Drug 1,",
-            "model \"kernel\" predicts the same for all cell lines of 5 drugs: their Pearson counts as 0",
+            "model \"kernel\" predicts the same value for all cell lines of 5 drugs: their Pearson correlation counts as 0",
         ],
     );
 }

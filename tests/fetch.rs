@@ -148,7 +148,7 @@ fn recipes_run_on_a_dataset_from_a_folder() {
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("written to runs/gdsc2-kernel"), "{}", said(&output));
     assert!(
-        said(&output).contains("models/gdsc2-kernel.toml: a recipe of halfmax, written here"),
+        said(&output).contains("wrote models/gdsc2-kernel.toml, a recipe of halfmax"),
         "{}",
         said(&output)
     );

@@ -1,10 +1,10 @@
-//! The tasks of halfmax's contributors: `cargo xtask` lists them. They only run other programs, so that they build in a moment.
+//! Tasks for contributors to halfmax; `cargo xtask` lists the tasks. The tasks only run other programs, so this crate builds in a moment.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// A task: its name, what it does, and how.
+/// A task: its name, its description and its function.
 struct Task {
     name: &'static str,
     about: &'static str,
@@ -20,7 +20,7 @@ const TASKS: &[Task] = &[
     Task { name: "reference", about: "write the generated pages of docs/reference", run: |_| reference() },
     Task {
         name: "features",
-        about: "check the build without neural models, and those for other devices",
+        about: "check the builds without neural models and for other devices",
         run: |_| features(),
     },
     Task {
@@ -34,7 +34,7 @@ const TASKS: &[Task] = &[
         run: |_| deny(),
     },
     Task { name: "examples", about: "run the examples of the library", run: |_| examples() },
-    Task { name: "package", about: "check that every crate can be packed", run: |_| package() },
+    Task { name: "package", about: "check that every crate can be packaged", run: |_| package() },
     Task {
         name: "bench",
         about: "run the benchmarks, and add their medians to benches/history.csv; arguments go to cargo bench",
@@ -42,7 +42,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "ci",
-        about: "everything that a change must pass here: lint, typos, test, docs, features, deny, examples, package",
+        about: "run all checks that a change must pass: lint, typos, test, docs, features, deny, examples, package",
         run: |_| ci(),
     },
 ];
@@ -82,7 +82,7 @@ fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// Runs cargo with arguments that are separated by blanks, and some more.
+/// Runs cargo with the arguments of a text, which spaces separate, followed by more arguments.
 fn cargo(arguments: &str, more: &[String]) -> Result<(), String> {
     run(Command::new("cargo").args(arguments.split(' ')).args(more))
 }
@@ -97,7 +97,7 @@ fn lint() -> Result<(), String> {
     cargo("clippy --release --workspace --all-targets -- -D warnings", &[])
 }
 
-/// British English, with the exceptions of `_typos.toml`.
+/// Checks the spelling of British English, with the exceptions in `_typos.toml`.
 fn typos() -> Result<(), String> {
     match is_there("typos", "--version") {
         true => run(&mut Command::new("typos")),
@@ -108,7 +108,7 @@ fn typos() -> Result<(), String> {
     }
 }
 
-/// The same drawn cases every time: what passed once passes again.
+/// Runs the tests with a fixed seed: property tests draw the same cases in every run, so a test that passed once passes again.
 fn test(more: &[String]) -> Result<(), String> {
     run(Command::new("cargo")
         .args(["test", "--release", "--workspace"])
@@ -133,7 +133,8 @@ fn reference() -> Result<(), String> {
     cargo("run --release -- shell reference --out docs/reference --overwrite --quiet", &[])
 }
 
-/// Checked only: `DOCS_RS` spares a build script the download of LLVM, `tch-check` the search for `LibTorch`.
+/// Checks these features without a full build. `DOCS_RS` stops a build script from downloading LLVM, and `tch-check` avoids the search
+/// for `LibTorch`.
 fn features() -> Result<(), String> {
     run(Command::new("cargo")
         .args(["check", "--release", "-p", "halfmax-neural", "--features", "cuda,wgpu,tch-check"])
@@ -144,7 +145,7 @@ fn features() -> Result<(), String> {
 fn msrv() -> Result<(), String> {
     let text = std::fs::read_to_string(root().join("Cargo.toml")).map_err(|error| error.to_string())?;
     let version = text.lines().find_map(|line| line.strip_prefix("rust-version = \"")?.strip_suffix('"'));
-    let version = version.ok_or("Cargo.toml names no rust-version")?;
+    let version = version.ok_or("Cargo.toml has no rust-version")?;
     let here = Command::new("rustc").arg("--version").output().map_err(|error| error.to_string())?;
     if String::from_utf8_lossy(&here.stdout).contains(&format!("rustc {version}.")) {
         say(&format!("the compiler here is {version}, the oldest supported one"));
@@ -165,7 +166,7 @@ fn deny() -> Result<(), String> {
     let notice = notice.map_err(|error| format!(".ci/notice: {error}"))?;
     let there = std::fs::read(root().join("NOTICE")).map_err(|error| format!("NOTICE: {error}"))?;
     if notice.stdout != there {
-        return Err("NOTICE is not current: .ci/notice > NOTICE".into());
+        return Err("NOTICE is out of date: run .ci/notice > NOTICE".into());
     }
     if !is_there("cargo-deny", "--version") {
         say("skipped: cargo-deny is not installed");
@@ -175,7 +176,7 @@ fn deny() -> Result<(), String> {
     match cargo("deny fetch", &[]) {
         Ok(()) => cargo("deny check --disable-fetch advisories", &[]),
         Err(_) => {
-            say("skipped: the database of advisories cannot be had here");
+            say("skipped: the database of advisories cannot be fetched");
             Ok(())
         }
     }
@@ -187,7 +188,7 @@ fn examples() -> Result<(), String> {
     let mut names: Vec<String> =
         entries.filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned())).collect();
     names.sort();
-    // Built with the features of the whole workspace, so that nothing is built twice.
+    // Build with the features of the whole workspace, so that nothing is built twice.
     cargo("build --release --workspace --examples", &[])?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     names.iter().try_for_each(|name| run(&mut Command::new(target.join("release/examples").join(name))))
@@ -197,7 +198,7 @@ fn package() -> Result<(), String> {
     cargo("package --workspace --no-verify --allow-dirty --exclude xtask", &[])
 }
 
-/// Runs the benchmarks and adds a line for each to the history: the day, the commit, the processors and the median.
+/// Runs the benchmarks, and adds one line per benchmark to the history: the day, the commit, the processors and the median.
 fn bench(more: &[String]) -> Result<(), String> {
     let begun = std::time::SystemTime::now();
     cargo("bench --workspace", more)?;
@@ -223,7 +224,7 @@ fn bench(more: &[String]) -> Result<(), String> {
     std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The medians, in seconds, of all benchmarks below a folder of criterion's that were run since then.
+/// Collects the medians, in seconds, of all benchmarks in a folder of criterion that ran after `since`.
 fn collect_medians(
     folder: &Path,
     name: &str,

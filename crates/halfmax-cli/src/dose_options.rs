@@ -1,4 +1,4 @@
-//! How curves are fitted: by flags, else as a file of options says, else by default.
+//! Options of curve fits: the flags, else the file of options, else the defaults.
 
 use std::path::PathBuf;
 
@@ -8,53 +8,55 @@ use halfmax_core::{Error, Result};
 
 use crate::values::{CurvesValue, ModelValue, OutliersValue};
 
-/// How curves are fitted.
+/// Options of curve fits.
 #[derive(Args)]
 pub struct CurveArgs {
-    /// A TOML file of these options, in a table named curves, with the names of the flags (see docs/guide/dose-response.md); flags come first.
+    /// A TOML file of these options, in a table named curves with the names of the flags (see docs/guide/dose-response.md). Flags
+    /// override the file.
     #[arg(long, value_name = "FILE")]
     pub options: Option<PathBuf>,
-    /// The curve: "auto" chooses between three and four parameters and a constant; "auto-fixed-top" between three parameters and a constant;
-    /// "four-parameter" and "three-parameter" (the top at the control) fit that one. Default: auto.
+    /// The curve to fit. "auto" chooses between four parameters, three parameters and a constant, "auto-fixed-top" between three
+    /// parameters and a constant; "four-parameter" and "three-parameter" (the top at the control) always fit this curve. Default: auto.
     #[arg(long, value_name = "WHICH", value_enum)]
     model: Option<ModelValue>,
-    /// Fix the plateau at low doses at the control: --model auto-fixed-top.
+    /// Fix the plateau at low doses at the control; the same as --model auto-fixed-top.
     #[arg(long, conflicts_with = "model")]
     fixed_top: bool,
-    /// What is known of Hill slopes before: "learnt" from all curves of the file, as a mixed model shrinks them (a weak one of fewer than
-    /// twenty); "none", for plain least squares, each curve by itself; or a median and the standard deviation of ln Hill: 1.2,0.5. Default: learnt.
+    /// The prior of Hill slopes: "learnt" from all curves of the file, as in a mixed model (a weak prior for fewer than twenty curves);
+    /// "none" for plain least squares of each curve alone; or a median and the standard deviation of ln Hill: 1.2,0.5. Default: learnt.
     #[arg(long, value_name = "PRIOR", value_parser = hill_prior)]
     hill_prior: Option<HillPrior>,
-    /// The range of Hill slopes: the lowest and the highest. Default: 0.1,10.
+    /// The lowest and the highest Hill slope. Default: 0.1,10.
     #[arg(long, value_name = "LOW,HIGH", value_parser = pair)]
     hill: Option<[f64; 2]>,
-    /// The range of the plateau at low doses, in viability as a fraction. Default: 0,2.
+    /// The lowest and the highest viability of the plateau at low doses, as fractions. Default: 0,2.
     #[arg(long, value_name = "LOW,HIGH", value_parser = pair, allow_hyphen_values = true)]
     top: Option<[f64; 2]>,
-    /// The range of the plateau at high doses, in viability as a fraction. Default: 0,2.
+    /// The lowest and the highest viability of the plateau at high doses, as fractions. Default: 0,2.
     #[arg(long, value_name = "LOW,HIGH", value_parser = pair, allow_hyphen_values = true)]
     bottom: Option<[f64; 2]>,
-    /// What becomes of readings that the curve does not explain: "leave-out" finds them by robust regression, leaves them out and counts them;
-    /// "keep" keeps them. Default: leave-out.
+    /// The treatment of readings that the curve does not explain: "leave-out" finds them by robust regression, leaves them out and
+    /// counts them; "keep" keeps them. Default: leave-out.
     #[arg(long, value_name = "WHAT", value_enum)]
     outliers: Option<OutliersValue>,
-    /// The curves tried: "any" also fits a curve of two phases or with a rise at low doses where an F test finds it better; "log-logistic" only flags such
-    /// curves. Default: any.
+    /// The shapes of curves to try: "any" also fits a curve with two phases or with a rise at low doses if an F test prefers this
+    /// curve; "log-logistic" only flags curves of these shapes. Default: any.
     #[arg(long, value_name = "WHICH", value_enum)]
     curves: Option<CurvesValue>,
-    /// The share of intervals that are to hold the truth. Default: 0.95.
+    /// The confidence level of intervals, as a fraction. Default: 0.95.
     #[arg(long, value_name = "SHARE")]
     confidence: Option<f64>,
-    /// The p value from which on a curve is taken for a constant. Default: 0.05.
+    /// The lowest p value at which a curve counts as constant. Default: 0.05.
     #[arg(long, value_name = "P")]
     significance: Option<f64>,
-    /// Further inhibitions, in percent of the control, whose doses are wanted: 10,25,90 for IC10, IC25 and IC90.
+    /// Further inhibitions to report doses for, in percent of the control: 10,25,90 for IC10, IC25 and IC90.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     icx: Vec<f64>,
-    /// Further effects, in percent of the way from the top to the bottom of each curve: 10,90 for EC10 and EC90.
+    /// Further effects to report doses for, in percent of the way from the top to the bottom of each curve: 10,90 for EC10 and EC90.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     ecx: Vec<f64>,
-    /// Further growth-rate inhibitions in percent, 100 for as many cells as at the start: needs the divisions of the control.
+    /// Further growth-rate inhibitions to report doses for, in percent; 100 means as many cells as at the start. Needs the divisions of
+    /// the control.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     grx: Vec<f64>,
 }
@@ -63,7 +65,7 @@ impl CurveArgs {
     /// The parameters of the fit.
     ///
     /// # Errors
-    /// If the file of options is wrong, or an effect is named twice.
+    /// If the file of options is invalid, or the flags name an effect twice.
     pub fn params(&self) -> Result<CurveParams> {
         let mut params = self.options.as_ref().map(DoseOptions::read).transpose()?.unwrap_or_default().curves;
         let fixed_top = self.fixed_top.then_some(ModelChoice::AutoFixedTop);
@@ -84,7 +86,7 @@ impl CurveArgs {
         Ok(params)
     }
 
-    /// The effects of the flags.
+    /// The effects that the flags name.
     fn effects(&self) -> Result<Vec<Effect>> {
         let mut effects = Vec::new();
         for (flag, percents, effect) in [
@@ -98,7 +100,7 @@ impl CurveArgs {
                     return Err(Error::parameter(
                         flag,
                         percent,
-                        "each percentage once, and not 50, which is always written",
+                        "each percentage once, without 50, which is always written",
                     ));
                 }
                 effects.push(effect);
@@ -108,7 +110,7 @@ impl CurveArgs {
     }
 }
 
-/// A prior of Hill slopes, as `--hill-prior` takes it.
+/// Parses the value of `--hill-prior`.
 fn hill_prior(text: &str) -> std::result::Result<HillPrior, String> {
     match text {
         "learnt" => Ok(HillPrior::Learnt),
@@ -119,11 +121,11 @@ fn hill_prior(text: &str) -> std::result::Result<HillPrior, String> {
     }
 }
 
-/// Two numbers with a comma between them.
+/// Parses two numbers that a comma separates.
 fn pair(text: &str) -> std::result::Result<[f64; 2], String> {
     let numbers =
         text.split_once(',').and_then(|(a, b)| Some([a.trim().parse().ok()?, b.trim().parse().ok()?]));
-    numbers.ok_or_else(|| "expected two numbers with a comma between them: 0.1,10".into())
+    numbers.ok_or_else(|| "expected two numbers separated by a comma: 0.1,10".into())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The `halfmax` command.
+//! The `halfmax` command: its subcommands, the options of every subcommand, and its exit codes.
 
 mod commands;
 mod dose_options;
@@ -23,8 +23,8 @@ use halfmax_data::{
 
 use crate::terminal::{Terminal, say};
 
-/// Fits take and give back buffers of some hundred kilobytes thousands of times; the system's allocator returns each to
-/// the kernel and has it cleared again.
+/// Fits allocate and free buffers of some hundred kilobytes thousands of times. The system's allocator returns each buffer
+/// to the kernel, which clears the buffer again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -49,42 +49,42 @@ const EXAMPLES: &str = "Examples:
   halfmax score runs/model/model.halfmax --cells new.csv --drugs drugs.csv --top 10 --out scores.parquet
   halfmax explain runs/model/model.halfmax --out why/report.html
 
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 input data refused, 4 the result does not meet what was
-asked, 130 interrupted.";
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 input data refused, 4 the result does not meet the
+condition, 130 interrupted.";
 
 #[derive(Args, Clone)]
 pub(crate) struct Global {
-    /// Threads to use; all of the machine's by default. Results do not depend on it.
+    /// The number of threads, which does not change results. Default: all processors of the machine.
     #[arg(long, global = true, value_name = "N")]
     threads: Option<usize>,
-    /// Memory that fits may take: 8GB, 500MB, unlimited. By default what is free on the machine and what the container and ulimit -v leave. Fits that need
-    /// more are refused before they start.
+    /// The memory that fits may use: 8GB, 500MB or unlimited. halfmax refuses fits that need more before they start. Default: the memory
+    /// that is free on the machine and that the container and ulimit -v allow.
     #[arg(long, global = true, value_name = "SIZE")]
     memory: Option<String>,
-    /// Seed of everything random; the configuration's by default.
+    /// The seed of all random numbers. Default: the seed of the configuration.
     #[arg(long, global = true, value_name = "N")]
     seed: Option<u64>,
-    /// Print results only.
+    /// Print only results.
     #[arg(long, global = true)]
     quiet: bool,
     /// Print one JSON object per line on standard output.
     #[arg(long, global = true)]
     json: bool,
-    /// Replace an output file that exists.
+    /// Replace output files that already exist.
     #[arg(long, global = true)]
     overwrite: bool,
-    /// The folder of fetched datasets; by default that of the environment variable HALFMAX_DATA, else the platform's.
+    /// The folder of fetched datasets. Default: the folder in the environment variable HALFMAX_DATA, else the platform's folder for data.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Say which column has which role, in every file that has a column of this name: drug=inhibitor. May be given more than once;
-    /// ignore=COLUMN sets a column aside.
+    /// Assign a role to a column, in every file with a column of this name: drug=inhibitor. ignore=COLUMN ignores a column. May be
+    /// given more than once.
     #[arg(long = "column", global = true, value_name = "ROLE=NAME")]
     columns: Vec<String>,
-    /// Change the configuration: model.0.rounds=500. May be given more than once.
+    /// Change a key of the configuration: model.0.rounds=500. May be given more than once.
     #[arg(long = "config-override", global = true, value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// How much may come out of one packed file, a table or a model, at once: 8GiB. 2GiB by default; a file that unpacks to more is refused
-    /// before it fills the memory.
+    /// The largest size to which one packed file, a table or a model, may unpack at once, for example 8GiB. halfmax refuses a file
+    /// that unpacks to more before it fills the memory. Default: 2GiB.
     #[arg(long, global = true, value_name = "SIZE", value_parser = halfmax_data::parse_size)]
     unpack_limit: Option<u64>,
     #[arg(skip)]
@@ -95,7 +95,7 @@ pub(crate) struct Global {
 #[derive(Clone, Default)]
 struct Held(Arc<Mutex<Vec<(PathBuf, OutputLock)>>>);
 
-/// Where a path leads, whatever its spelling: links are followed, also those to files that do not exist yet.
+/// The place that a path leads to, whatever its spelling. Links are followed, including links to files that do not exist yet.
 fn place_of(path: &Path) -> PathBuf {
     let path = followed(path);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -106,18 +106,19 @@ fn place_of(path: &Path) -> PathBuf {
 }
 
 impl Global {
-    /// What is said of columns.
+    /// The roles of columns that `--column` gives.
     fn columns(&self) -> Result<SaidColumns> {
         table_args::pairs("--column", &self.columns)
     }
 
-    /// A file with what is said of columns.
+    /// A table file with the roles that `--column` gives.
     fn table(&self, path: &Path) -> Result<TableFile> {
         let options = TableOptions { everywhere: self.columns()?, ..TableOptions::default() };
         Ok(TableFile { file: path.to_path_buf(), options })
     }
 
-    /// Refuses to replace a file, unless that is asked for; never an input, or what is no file. Other processes may not write it until this one ends.
+    /// Refuses to replace an existing file without `--overwrite`. Inputs, devices and pipes are never replaced. Other processes may not
+    /// write the file until this process ends.
     fn may_write(&self, path: &Path, inputs: &[&Path]) -> Result<()> {
         if path.as_os_str() == "-" {
             return Ok(());
@@ -125,7 +126,7 @@ impl Global {
         let place = place_of(path);
         if let Some(input) = inputs.iter().find(|input| place_of(input) == place) {
             return Err(Error::config(format!("{}: is also an input ({})", path.display(), input.display()))
-                .with_help("give another name: an input is never replaced"));
+                .with_help("choose another name: halfmax never replaces an input"));
         }
         if place.exists() && !place.is_file() && !place.is_dir() {
             return Err(Error::config(format!(
@@ -134,14 +135,15 @@ impl Global {
             ))
             .with_help("name a file, or - for standard output"));
         }
-        // What a killed command left of it is gone then.
+        // `hold` first removes what a killed command left of this output.
         if self.hold(place)? && !self.overwrite {
             refuse_existing(path)?;
         }
         Ok(())
     }
 
-    /// Refuses to write into a folder that holds something, unless files may be replaced. Other processes may not write it until this one ends.
+    /// Refuses to write into a folder that is not empty, except with `--overwrite`. Other processes may not write into the folder until
+    /// this process ends.
     fn may_fill(&self, folder: &Path) -> Result<()> {
         let place = place_of(folder);
         self.hold(place.clone())?;
@@ -149,11 +151,12 @@ impl Global {
             return Ok(());
         }
         refuse_occupied(&place, folder).map_err(|error| {
-            error.with_help("give another name, or --overwrite to replace files in the folder")
+            error.with_help("choose another name, or add --overwrite to replace files in the folder")
         })
     }
 
-    /// Takes the lock of an output, and says what it removed of a killed command. False if this process has it already.
+    /// Takes the lock of an output, and reports the leftovers of killed commands that it removed. Returns false if this process already
+    /// holds the lock.
     fn hold(&self, place: PathBuf) -> Result<bool> {
         let mut held = self.held.0.lock().unwrap_or_else(PoisonError::into_inner);
         if held.iter().any(|(own, _)| *own == place) {
@@ -165,7 +168,8 @@ impl Global {
         Ok(true)
     }
 
-    /// As [`Self::may_write`] for the files of several arguments, no two of which may name one file: the later would replace the earlier.
+    /// As [`Self::may_write`], for the files of several arguments. Two arguments may not name the same file: the later output would
+    /// replace the earlier output.
     fn may_write_all(&self, files: &[(&str, Option<&Path>)], inputs: &[&Path]) -> Result<()> {
         let named: Vec<(&str, &Path)> =
             files.iter().filter_map(|(flag, path)| Some((*flag, (*path)?))).collect();
@@ -173,19 +177,19 @@ impl Global {
             let same = |other: &Path| place_of(other) == place_of(path);
             if let Some((earlier, _)) = named[..at].iter().find(|(_, other)| same(other)) {
                 let error = Error::config(format!("{}: named by both {earlier} and {flag}", path.display()));
-                return Err(error.with_help("give two files"));
+                return Err(error.with_help("name two different files"));
             }
         }
         named.iter().try_for_each(|(_, path)| self.may_write(path, inputs))
     }
 
-    /// As [`Self::read_config`]; a recipe that comes with the program need not be there.
+    /// As [`Self::read_config`]. A recipe that comes with the program is written first if it does not exist.
     fn read_recipe(&self, path: &Path, terminal: Terminal) -> Result<Config> {
         recipes::bring(path, terminal)?;
         self.read_config(path)
     }
 
-    /// Reads a configuration with the overrides, and notes where fetched datasets are.
+    /// Reads a configuration, and applies the overrides, the folder of fetched datasets and the roles of columns.
     fn read_config(&self, path: &Path) -> Result<Config> {
         let mut config = Config::read(path, &self.overrides)?;
         config.data.data_dir.clone_from(&self.data_dir);
@@ -196,16 +200,16 @@ impl Global {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything once on the embedded dataset: evaluate, train, score, explain.
+    /// Run the whole workflow on the embedded dataset: evaluate, train, score, explain.
     Demo(commands::demo::DemoArgs),
-    /// Write a configuration for some files: what each was taken for, what is left open, splits and models that make sense.
+    /// Write a configuration for your files: the role of each file, open questions, and suitable splits and models.
     Init(commands::init::InitArgs),
-    /// Say what the keys of a configuration mean, or print their JSON schema for editors.
+    /// Explain the keys of a configuration, or print their JSON schema for editors.
     Config(commands::config::ConfigArgs),
-    /// Fetch datasets, and look at data before using them.
+    /// Fetch datasets, and inspect data before you use them.
     #[command(subcommand)]
     Data(commands::data::DataCommand),
-    /// Fit a model of a configuration on everything that it names, and write RUN/model.halfmax.
+    /// Train one model of a configuration on all data of the configuration, and write RUN/model.halfmax.
     Train(commands::train::TrainArgs),
     /// Cross-validate every model and the naive predictors without leaks, and write a leaderboard.
     Evaluate(ConfigAndOut),
@@ -213,15 +217,16 @@ enum Command {
     Score(commands::score::ScoreArgs),
     /// Fit dose–response curves to raw readings: IC50, EC50, Emax, Hill slope and AUC, with intervals and flags.
     FitCurves(Box<commands::fit_curves::FitCurvesArgs>),
-    /// Score dose matrices of two or more drugs against what HSA, Bliss, Loewe and ZIP expect of drugs that do not interact.
+    /// Score dose matrices of two or more drugs against the expectations of HSA, Bliss, Loewe and ZIP for drugs that do not interact.
     Synergy(Box<commands::synergy::SynergyArgs>),
-    /// Say what a trained model's predictions rest on: features, and the mechanisms of resistance that they tell of.
+    /// Show which features a trained model's predictions rest on, and which mechanisms of resistance these features indicate.
     Explain(commands::explain::ExplainArgs),
     /// Write a trained model in another program's format.
     Export(commands::export::ExportArgs),
-    /// Remove what killed commands left in a folder: temporary files and folders, and locks. The next command with the same output does it, too.
+    /// Remove the temporary files, temporary folders and locks that killed commands left in a folder. The next command with the same
+    /// output also removes them.
     Clean(commands::clean::CleanArgs),
-    /// Run a run again and compare; exit 0 only if every prediction is identical.
+    /// Repeat a run and compare the results. The exit code is 0 only if every prediction is identical.
     Reproduce(commands::reproduce::ReproduceArgs),
     /// Print the completions of a shell, or write the manual pages.
     #[command(subcommand)]
@@ -232,13 +237,13 @@ enum Command {
 pub(crate) struct ConfigAndOut {
     /// The configuration, a TOML file.
     pub(crate) config: PathBuf,
-    /// The folder to write; must not exist or be empty. By default the first of runs/NAME, runs/NAME-2, … that is free.
+    /// The folder to write, which must be empty or not exist yet. Default: the first of runs/NAME, runs/NAME-2, … that is free.
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
 }
 
 impl ConfigAndOut {
-    /// The folder to write, which is said where it was not given.
+    /// The folder to write. If the user gave no folder, a note names the folder.
     pub(crate) fn folder(&self, name: &str, terminal: Terminal) -> PathBuf {
         self.out.clone().unwrap_or_else(|| {
             let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
@@ -254,7 +259,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are results, everything else is a usage error.
+            // Help and version are results; everything else is a usage error.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
@@ -304,7 +309,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
     }
 }
 
-/// Prints an error, what caused it, and how to mend it.
+/// Prints an error with its causes and its help.
 fn explain(error: &Error) {
     say(&format!("error: {error}"));
     let mut cause = error.source();
@@ -328,7 +333,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// The lines of code blocks that call halfmax, of every page of the documentation.
+    /// The lines that call halfmax in the code blocks of the documentation, each with its page.
     fn calls() -> Vec<(PathBuf, String)> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut folders = vec![root.join("docs")];
@@ -347,7 +352,7 @@ mod tests {
         let mut calls = Vec::new();
         for page in pages {
             let text = fs::read_to_string(&page).unwrap();
-            // Commands that go on in the next line.
+            // Join commands that continue on the next line.
             let text = text.replace("\\\n", " ");
             let mut fenced = false;
             for line in text.lines() {
@@ -367,9 +372,9 @@ mod tests {
     }
 
     #[test]
-    fn every_command_of_the_documentation_is_one() {
+    fn every_command_in_the_documentation_parses() {
         let calls = calls();
-        assert!(calls.len() > 30, "only {} were found", calls.len());
+        assert!(calls.len() > 30, "found only {} commands", calls.len());
         for (page, call) in calls {
             // Templates and continued examples are not complete commands.
             if call.contains('…') || call.contains("...") || call.contains('[') || call.contains("COMMAND")

@@ -1,4 +1,4 @@
-//! The recipes that come with the program: the configurations of models/, with the folds that they name.
+//! The recipes that come with the program: the configurations in models/ and the folds that they name.
 
 use std::fs;
 use std::path::Path;
@@ -9,11 +9,11 @@ use halfmax_recipes::{FOLDS, RECIPES};
 
 use crate::terminal::Terminal;
 
-/// Writes a recipe that comes with the program, with its folds, where `models/NAME.toml` is asked for and not there, as in an empty
-/// folder. Other paths, and files that are there, are left alone.
+/// Writes a recipe that comes with the program, and its folds, if the path is `models/NAME.toml` and the file does not exist. Other
+/// paths and existing recipes stay as they are.
 ///
 /// # Errors
-/// If something cannot be written.
+/// If a file cannot be written, or an existing file of folds differs from the recipe's.
 pub fn bring(path: &Path, terminal: Terminal) -> Result<()> {
     let named = |(name, _): &&(&str, &[u8])| path.file_name().is_some_and(|own| own == *name);
     let (Some(folder), Some((name, text))) = (path.parent(), RECIPES.iter().find(named)) else {
@@ -28,12 +28,12 @@ pub fn bring(path: &Path, terminal: Terminal) -> Result<()> {
     for (file, bytes) in [(*name, *text)].iter().chain(folds) {
         write_missing(&folder.join(file), bytes)?;
     }
-    let with = if has_folds { ", with the folds that it names in splits/" } else { "" };
-    terminal.note(&format!("{}: a recipe of halfmax, written here{with}", path.display()));
+    let with = if has_folds { ", and its folds in splits/" } else { "" };
+    terminal.note(&format!("wrote {}, a recipe of halfmax{with}", path.display()));
     Ok(())
 }
 
-/// Writes a file that is not there. One that is there must be the same.
+/// Writes a file that does not exist yet. An existing file must have the same content.
 fn write_missing(path: &Path, bytes: &[u8]) -> Result<()> {
     if path.exists() {
         let same = fs::read(path).is_ok_and(|there| there == bytes);
@@ -41,15 +41,15 @@ fn write_missing(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|error| {
-            Error::failed(format!("{}: the folder cannot be made", folder.display())).with_source(error)
+            Error::failed(format!("{}: the folder cannot be created", folder.display())).with_source(error)
         })?;
     }
     write_atomically(path, |file| file.write_all(bytes))
 }
 
 fn another(path: &Path) -> Error {
-    Error::config(format!("{}: is there, and is not the file that the recipe needs", path.display()))
-        .with_help("move it away, or run the command in another folder")
+    Error::config(format!("{}: exists, but differs from the file that the recipe needs", path.display()))
+        .with_help("move the file away, or run the command in another folder")
 }
 
 #[cfg(test)]
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn only_recipes_that_are_not_there_are_written() {
+    fn only_missing_recipes_are_written() {
         let folder = tempfile::tempdir().unwrap();
         let models = folder.path().join("models");
         let bring = |path: &Path| bring(path, Terminal::new(false, true));
@@ -91,8 +91,8 @@ mod tests {
         assert_eq!(fs::read_dir(models.join("splits")).unwrap().count(), FOLDS.len());
         fs::write(models.join("splits/gdsc2_lco.csv"), "cell_line,fold\n").unwrap();
         let error = bring(&models.join("gdsc2-explain.toml"));
-        assert!(error.is_ok(), "it names no folds");
+        assert!(error.is_ok(), "the recipe names no folds");
         let error = bring(&models.join("gdsc2-leaderboard.toml")).unwrap_err();
-        assert!(error.to_string().contains("gdsc2_lco.csv: is there"), "{error}");
+        assert!(error.to_string().contains("gdsc2_lco.csv: exists"), "{error}");
     }
 }

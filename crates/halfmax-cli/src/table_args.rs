@@ -1,4 +1,4 @@
-//! What can be said of a table on the command line, for every command that reads one.
+//! Options that describe a table, for every command that reads a table.
 
 use clap::Args;
 use halfmax_core::{Error, Result};
@@ -6,28 +6,28 @@ use halfmax_data::{Names, Orientation, SaidColumns, TableOptions};
 
 use crate::Global;
 
-/// What is said of a table instead of having it found out.
+/// Properties of a table that the user sets. halfmax detects the other properties.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TableArgs {
-    /// Read the rows with this entry only: study=GDSC2. May be given more than once.
+    /// Read only the rows with this entry: study=GDSC2. May be given more than once.
     #[arg(long = "where", value_name = "COLUMN=VALUE")]
     rows: Vec<String>,
-    /// The sheet of a workbook, by name or number, or the file in an archive.
+    /// The sheet of a workbook, by name or number, or the name of a file in an archive.
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
-    /// The separator of a text file: one character, or tab, comma, semicolon, blank, pipe.
+    /// The separator of a text file: one character, or tab, comma, semicolon, blank or pipe.
     #[arg(long, value_name = "CHARACTER")]
     separator: Option<String>,
-    /// Which way round a matrix is: cell_lines_in_rows or cell_lines_in_columns.
+    /// The orientation of a matrix: cell_lines_in_rows or cell_lines_in_columns.
     #[arg(long, value_name = "ORIENTATION")]
     orientation: Option<String>,
 }
 
 impl TableArgs {
-    /// The options that the arguments say.
+    /// The table options that the arguments set.
     ///
     /// # Errors
-    /// If one is no pair, or names no orientation.
+    /// If an argument is not a pair KEY=VALUE, or the orientation is unknown.
     pub fn options(&self, global: &Global) -> Result<TableOptions> {
         Ok(TableOptions {
             sheet: self.sheet.clone(),
@@ -40,12 +40,13 @@ impl TableArgs {
     }
 }
 
-/// `key=value` arguments, those of one key together.
+/// Splits `KEY=VALUE` arguments, and collects the values of each key.
 pub fn pairs(flag: &str, given: &[String]) -> Result<SaidColumns> {
     let mut said = SaidColumns::new();
     for one in given {
         let (key, value) = one.split_once('=').ok_or_else(|| {
-            Error::config(format!("{flag} {one:?}: has no =")).with_help(format!("write {flag} KEY=VALUE"))
+            Error::config(format!("{flag} {one:?}: the = is missing"))
+                .with_help(format!("write {flag} KEY=VALUE"))
         })?;
         let (key, value) = (key.trim().trim_matches('"'), value.trim().trim_matches('"'));
         let mut values = said.get(key).map(|names| names.all().to_vec()).unwrap_or_default();
@@ -56,15 +57,15 @@ pub fn pairs(flag: &str, given: &[String]) -> Result<SaidColumns> {
     Ok(said)
 }
 
-/// What a dose in a unit is to be multiplied with to be in µM, for a flag.
+/// The factor that converts doses in `unit` to µM, for the value of a flag.
 ///
 /// # Errors
-/// If it is not an amount of substance per volume.
+/// If the unit is not an amount of substance per volume.
 pub fn dose_unit(unit: &str) -> Result<f64, String> {
-    const EXPECTED: &str = "expected um, nm, pm, mm or m, whatever their case";
+    const EXPECTED: &str = "expected um, nm, pm, mm or m, in upper or lower case";
     halfmax_data::dose_factor(unit).ok_or_else(|| match halfmax_data::unit_named(unit) {
         Some(_) => {
-            format!("{EXPECTED}: convert a mass with the drug's molar mass, uM = 1000 x (ug/ml) / (g/mol)")
+            format!("{EXPECTED}; convert a mass with the drug's molar mass: uM = 1000 x (ug/ml) / (g/mol)")
         }
         None => EXPECTED.to_owned(),
     })

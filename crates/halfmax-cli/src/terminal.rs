@@ -1,4 +1,4 @@
-//! What a person, or a script, sees: text, JSON lines, progress, ctrl-C.
+//! The terminal: text, JSON lines and progress for people and scripts, and ctrl-C.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
@@ -12,9 +12,9 @@ use serde::Serialize;
 
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// Makes ctrl-C (and a termination signal) ask for a stop. A second one ends the program at once.
+/// Makes ctrl-C (and a termination signal) ask for a stop. A second signal ends the program at once.
 pub fn listen_for_stop() {
-    // Without a handler, ctrl-C ends the program at once, which is what the second one does anyway.
+    // Without a handler, the first ctrl-C ends the program at once, as the second ctrl-C does with a handler.
     let _ = ctrlc::set_handler(|| {
         if STOPPED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
@@ -38,12 +38,12 @@ pub fn free_folder(name: &Path) -> PathBuf {
     free.find(|path| !path.exists()).unwrap_or_else(|| name.to_owned())
 }
 
-/// Writes a line on standard error. Where nobody can read it (it is closed, its disk is full) it is lost, and the command goes on.
+/// Writes a line on standard error. If the write fails (a closed stream, a full disk), the line is lost and the command continues.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", harmless(text));
 }
 
-/// A text without the signs by which names of a file could command a terminal: they are written as `\u{1b}`.
+/// Escapes control characters as `\u{1b}`, so that names in a file cannot control the terminal.
 fn harmless(text: &str) -> Cow<'_, str> {
     let commands = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
     if !text.contains(commands) {
@@ -65,7 +65,7 @@ fn print(text: &str) -> Result<()> {
     writeln!(out, "{}", harmless(text)).map_err(Error::standard_output)
 }
 
-/// Where output goes.
+/// The output of a command, for people or as JSON lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
     json: bool,
@@ -73,7 +73,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// JSON lines or text on standard output; `quiet` leaves out what is only for reassurance.
+    /// A terminal that prints results as JSON lines or as text. `quiet` suppresses notes and progress bars.
     pub fn new(json: bool, quiet: bool) -> Self {
         Self { json, quiet }
     }
@@ -83,14 +83,14 @@ impl Terminal {
         self.json
     }
 
-    /// Prints a result: text for a person, or a JSON object with its `event`. The piece of work that led to it is over.
+    /// Prints a result: text for people, or a JSON object with its `event`. Ends the current phase.
     pub fn result(self, event: &str, value: &impl Serialize, text: &str) -> Result<()> {
         let line = self.line(event, value, text)?;
         end_phase();
         print(&line)
     }
 
-    /// As [`Self::result`], while the piece of work goes on: above its progress bar.
+    /// As [`Self::result`], but the current phase continues: prints the result above the progress bar.
     pub fn result_meanwhile(self, event: &str, value: &impl Serialize, text: &str) -> Result<()> {
         let line = self.line(event, value, text)?;
         match &*phase() {
@@ -117,7 +117,7 @@ impl Terminal {
         Ok(serde_json::Value::Object(object).to_string())
     }
 
-    /// Says what is going on, on standard error, above the progress bar if there is one.
+    /// Prints a note on standard error, above the progress bar if a bar is shown.
     pub fn note(self, text: &str) {
         if self.quiet {
             return;
@@ -128,7 +128,7 @@ impl Terminal {
         }
     }
 
-    /// Says that what a killed command had left was removed.
+    /// Reports the leftovers of a killed command that were removed.
     pub fn removed(self, left: &[PathBuf]) {
         if !left.is_empty() {
             let left: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
@@ -158,14 +158,14 @@ impl Terminal {
     }
 }
 
-/// The progress bar of the piece of work that a library function began last.
+/// The progress bar of the phase that a library function began last.
 static PHASE: Mutex<Option<Bar>> = Mutex::new(None);
 
 fn phase() -> MutexGuard<'static, Option<Bar>> {
     PHASE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes the progress bar of the last piece of work off the terminal.
+/// Removes the progress bar of the last phase from the terminal.
 pub fn end_phase() {
     *phase() = None;
 }
@@ -173,7 +173,7 @@ pub fn end_phase() {
 impl Progress for Terminal {
     fn phase(&self, what: &'static str) {
         let mut phase = phase();
-        // The old bar goes before the new one comes.
+        // The old bar must disappear before the new bar appears.
         *phase = None;
         *phase = Some(self.progress(what));
     }
@@ -203,7 +203,7 @@ impl Progress for Terminal {
     }
 }
 
-/// A progress bar that also tells when the user asked to stop.
+/// A progress bar that also reports whether the user asked to stop.
 pub struct Bar {
     bar: ProgressBar,
     what: &'static str,

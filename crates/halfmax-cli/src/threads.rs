@@ -1,4 +1,4 @@
-//! The threads that work is shared among.
+//! The threads that share the work of a command.
 
 use std::sync::mpsc;
 use std::thread::available_parallelism;
@@ -8,15 +8,16 @@ use rayon::ThreadPoolBuilder;
 
 use crate::terminal::say;
 
-/// Threads besides those that share the work: one that draws progress, one that lets go of files, one to spare.
+/// Threads besides the workers: one thread draws progress, one thread releases files, and one thread is spare.
 const BESIDES: usize = 3;
-/// The most that `--threads` takes.
+/// The highest value of `--threads`.
 const MOST: usize = 1024;
 
-/// Starts so many threads, by default as many as the machine has processors; where not as many can be started, as many as can, which is said.
+/// Starts `asked` worker threads; without a number, as many as `RAYON_NUM_THREADS` says, else one for each processor. If the system
+/// cannot start this many threads, the function starts as many as possible and prints a warning.
 ///
 /// # Errors
-/// If the number is none, or too few threads can be started.
+/// If the number is not 1 to 1024, or the system can start too few threads.
 pub fn start(asked: Option<usize>) -> Result<()> {
     if let Some(threads) = asked.filter(|threads| !(1..=MOST).contains(threads)) {
         return Err(Error::parameter("--threads", threads, "1 to 1024"));
@@ -31,7 +32,7 @@ pub fn start(asked: Option<usize>) -> Result<()> {
     }
     if threads < wanted {
         say(&format!(
-            "warning: the work goes on with {threads} of {wanted} threads: no more can be started (see ulimit -u, or the container's limit of processes)"
+            "warning: halfmax uses {threads} of {wanted} threads: the system cannot start more (see ulimit -u, or the container's limit of processes)"
         ));
     }
     ThreadPoolBuilder::new()
@@ -45,14 +46,14 @@ fn too_few(startable: usize) -> Error {
         "only {startable} further threads can be started: expected at least {}",
         1 + BESIDES
     ))
-    .with_help("allow this user more processes (ulimit -u, or the limit of the container), or end some that run; --threads does not help")
+    .with_help("allow this user more processes (ulimit -u, or the container's limit), or end some running processes; --threads does not help")
 }
 
-/// How many threads can be started at once, at most `most`.
+/// The number of threads that the system can start at once, at most `most`.
 fn startable(most: usize) -> usize {
     let mut started = Vec::new();
     for _ in 0..most {
-        // Each waits until its sender is dropped.
+        // Each thread waits until its sender is dropped.
         let (sender, receiver) = mpsc::channel::<()>();
         let wait = move || receiver.recv().is_ok();
         match std::thread::Builder::new().stack_size(1 << 16).spawn(wait) {

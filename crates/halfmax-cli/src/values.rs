@@ -6,7 +6,7 @@ use halfmax::dose::{Curves, ModelChoice, Outliers, PositionEffectKind, Times};
 use halfmax_core::End;
 use halfmax_data::ReadingUnit;
 
-/// The values of a flag, each with what it is in the library.
+/// Defines the values of a flag, each with its counterpart in the library.
 macro_rules! flag_values {
     ($($(#[$of_enum:meta])* $name:ident is $library:ty { $($(#[$of_value:meta])* $value:ident => $meaning:expr,)+ })+) => {$(
         $(#[$of_enum])*
@@ -29,10 +29,10 @@ flag_values! {
     /// The end of a target at which cell lines are sensitive.
     EndValue is End { Low => Self::Low, High => Self::High, }
 
-    /// Which scores are the best.
+    /// The end of the scores that counts as best.
     OrderValue is End { Highest => Self::High, Lowest => Self::Low, }
 
-    /// What readings are.
+    /// The unit of readings.
     ReadingValue is ReadingUnit {
         ViabilityPercent => Self { inhibition: false, percent: true },
         ViabilityFraction => Self { inhibition: false, percent: false },
@@ -40,7 +40,7 @@ flag_values! {
         InhibitionFraction => Self { inhibition: true, percent: false },
     }
 
-    /// The curve that is fitted.
+    /// The curve to fit.
     ModelValue is ModelChoice {
         Auto => Self::Auto,
         AutoFixedTop => Self::AutoFixedTop,
@@ -48,19 +48,19 @@ flag_values! {
         ThreeParameter => Self::ThreeParameter,
     }
 
-    /// What becomes of outliers.
+    /// The treatment of outliers.
     OutliersValue is Outliers { LeaveOut => Self::LeftOut, Keep => Self::Kept, }
 
-    /// Which shapes of curves are tried.
+    /// The shapes of curves to try.
     CurvesValue is Curves { Any => Self::Any, LogLogistic => Self::LogLogistic, }
 
-    /// What becomes of several times.
+    /// The curves to fit to readings at several times.
     TimesValue is Times {
-        /// A curve for each time.
+        /// One curve for each time.
         Each => Self::Each,
-        /// Curves of growth rates over all times.
+        /// Curves of the growth rates over all times.
         Rate => Self::Rate,
-        /// Curves of growth rates between one time and the next.
+        /// Curves of the growth rates from one time to the next.
         Interval => Self::Interval,
     }
 
@@ -75,13 +75,13 @@ flag_values! {
         Zip => Self::Zip,
     }
 
-    /// Correction of the baseline.
+    /// The correction of the baseline.
     BaselineValue is Baseline { None => Self::None, Part => Self::Part, All => Self::All, }
 
-    /// Whether curves are drawn to what all of a file have in common.
+    /// The prior of curves: learnt from all curves of a file, or none.
     PriorValue is CurvePrior { Learnt => Self::Learnt, None => Self::None, }
 
-    /// Fits beside the scores of reference models.
+    /// Fits in addition to the scores of reference models.
     FitValue is BlockFit { Musyc => Self::Musyc, Braid => Self::Braid, Ci => Self::Ci, Css => Self::Css, }
 
     /// MuSyC's cooperativity.
@@ -91,20 +91,20 @@ flag_values! {
     MaximumValue is MaximalEffect { Fitted => Self::Fitted, Stronger => Self::OfTheStronger, }
 }
 
-/// What is a curve of its own besides a drug in a cell line.
+/// What a separate curve is fitted to, besides a drug in a cell line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CurveOf {
     Experiment,
 }
 
-/// How the readings of a dose matrix stand.
+/// The layout of the readings of a dose matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LayoutValue {
     List,
     Grid,
 }
 
-/// Formats that models are written in for other programs.
+/// Formats of other programs in which halfmax writes models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
     Lightgbm,

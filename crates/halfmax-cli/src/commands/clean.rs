@@ -1,3 +1,5 @@
+//! `halfmax clean`: removes what killed commands left in a folder.
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,7 +12,7 @@ use crate::terminal::Terminal;
 /// Remove what killed commands left in a folder.
 #[derive(Args)]
 pub struct CleanArgs {
-    /// The folder; those below it are not looked at.
+    /// The folder to clean. Its subfolders stay as they are.
     folder: PathBuf,
 }
 
@@ -21,11 +23,13 @@ pub fn clean(args: &CleanArgs, terminal: Terminal) -> Result<()> {
     let shown = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
     let (removed, writing) = (shown(&removed), shown(&writing));
     if !writing.is_empty() {
-        terminal
-            .note(&format!("left alone, since other processes are writing them: {}", listed(&writing, 5)));
+        terminal.note(&format!(
+            "left alone, because other processes are writing to them: {}",
+            listed(&writing, 5)
+        ));
     }
     let text = match removed.is_empty() {
-        true => format!("{}: nothing that a killed command left", folder.display()),
+        true => format!("{}: no leftovers of killed commands", folder.display()),
         false => format!("{} removed: {}", counted(removed.len(), "leftover"), listed(&removed, 10)),
     };
     terminal.result("cleaned", &json!({"removed": removed, "writing": writing}), &text)

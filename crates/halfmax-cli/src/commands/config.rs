@@ -1,3 +1,5 @@
+//! `halfmax config`: explains the keys of a configuration, and prints its JSON schema.
+
 use clap::Args;
 use halfmax::reference;
 use halfmax_core::nearest;
@@ -6,11 +8,11 @@ use serde_json::json;
 
 use crate::terminal::Terminal;
 
-/// Say what the keys of a configuration mean.
+/// Explain the keys of a configuration, or print their JSON schema for editors.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub struct ConfigArgs {
-    /// Say what a key means: data.response, top_variance, model.boost.rounds.
+    /// Explain a key: data.response, top_variance, model.boost.rounds.
     #[arg(long, value_name = "KEY")]
     explain: Option<String>,
     /// Print the JSON schema of configurations, for editors.

@@ -1,3 +1,5 @@
+//! `halfmax data`: fetches, inspects, checks and converts data.
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -15,44 +17,44 @@ use crate::Global;
 use crate::table_args::TableArgs;
 use crate::terminal::Terminal;
 
-/// Fetch datasets, and look at data before using them.
+/// Fetch datasets, and inspect data before you use them.
 #[derive(Subcommand)]
 pub enum DataCommand {
-    /// Say what files are taken for, how their ids match, and what looks wrong.
+    /// Report the kind of each file, how well its ids match, and what looks wrong.
     Inspect {
         /// The files.
         #[arg(required = true)]
         paths: Vec<PathBuf>,
         #[command(flatten)]
         table: TableArgs,
-        /// Also write a report on the quality of the data, one HTML file.
+        /// Also write a report on the quality of the data, as one HTML file.
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
     },
-    /// Load everything that a configuration names, and report how it joins.
+    /// Load all data of a configuration, and report how the files join.
     Check {
         /// The configuration.
         config: PathBuf,
-        /// Also write a report on the quality of the data, one HTML file.
+        /// Also write a report on the quality of the data, as one HTML file.
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
     },
-    /// Write everything that a configuration names as a folder of Parquet files, with a configuration that reads them.
+    /// Write all data of a configuration to a folder of Parquet files, with a configuration that reads these files.
     Convert {
         /// The configuration.
         config: PathBuf,
-        /// The folder to write; must not exist or be empty.
+        /// The folder to write, which must be empty or not exist yet.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
-    /// Say which datasets there are, and which of them were fetched.
+    /// List the datasets, and which of them are fetched.
     List,
     /// Fetch datasets, so that configurations with dataset = "NAME" run.
     Fetch {
-        /// The datasets; `halfmax data list` names them.
+        /// The names of the datasets, as in `halfmax data list`.
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
-        /// A folder with files that need not be downloaded, under the publisher's names or the dataset's.
+        /// A folder with files to copy instead of downloading them, named as by the publisher or as in the dataset.
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
@@ -114,7 +116,7 @@ fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) 
     // The report is this command's result, so it is not also a note.
     let prepared = PreparedScreen::load(&config, &Silent).map_err(|error| {
         Error::not_reproduced(format!("{}: {error}", path.display()))
-            .with_help(error.help().unwrap_or("mend the data, then check again").to_owned())
+            .with_help(error.help().unwrap_or("correct the data, then check again").to_owned())
     })?;
     let report = &prepared.loaded.report;
     terminal.result("report", report, &report.to_string())?;
@@ -145,21 +147,21 @@ fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) 
     models
 }
 
-/// Forecasts of less than this are not worth a word.
-const WORTH_A_WORD: u64 = 1_000_000_000;
+/// The smallest forecast that is printed as text, in bytes.
+const LEAST_PRINTED: u64 = 1_000_000_000;
 
-/// Says what memory the models of a configuration need, and refuses what their families do not take.
+/// Reports the memory that the models of a configuration need, and refuses data that a model family cannot fit.
 fn check_memory(config: &Config, prepared: &PreparedScreen, terminal: Terminal) -> Result<()> {
     let memory = memory::check(config, prepared)?;
     for forecast in &memory.forecasts {
-        if forecast.bytes >= WORTH_A_WORD || terminal.is_json() {
+        if forecast.bytes >= LEAST_PRINTED || terminal.is_json() {
             terminal.result("memory", forecast, &format!("memory: {}", forecast.in_words()))?;
         }
     }
     memory.problem.map_or(Ok(()), Err)
 }
 
-/// What was left out, in sentences.
+/// What was left out, one sentence for each reason.
 fn left_out(report: &LoadReport) -> Vec<String> {
     let sentence = |left: &LeftOut| {
         let examples =
@@ -169,7 +171,7 @@ fn left_out(report: &LoadReport) -> Vec<String> {
     report.left_out.iter().map(sentence).collect()
 }
 
-/// Prints what is noteworthy; as JSON, everything.
+/// Prints the noteworthy findings; as JSON, all findings.
 fn print_quality(quality: &Quality, terminal: Terminal) -> Result<()> {
     let text = quality.to_string();
     if text.is_empty() && !terminal.is_json() {
@@ -225,7 +227,7 @@ fn line(name: &str, state: State, size: &str, title: &str, licence: &str) -> Str
     format!("{name:<14} {state:<14} {size:>12}  {title} · {licence}")
 }
 
-/// A manifest, with how far the dataset is fetched.
+/// A manifest with the state and the folder of the dataset.
 fn described(manifest: &impl serde::Serialize, state: State, folder: Option<&Path>) -> serde_json::Value {
     let mut value = serde_json::to_value(manifest).unwrap_or_default();
     if let serde_json::Value::Object(fields) = &mut value {
@@ -246,12 +248,13 @@ fn size(bytes: u64) -> String {
 /// `halfmax data fetch`.
 fn fetch(names: &[String], from: Option<&Path>, global: &Global, terminal: Terminal) -> Result<()> {
     if let Some(from) = from.filter(|from| !from.is_dir()) {
-        return Err(Error::config(format!("--from {}: there is no such folder", from.display()))
-            .with_help("give the folder that the files are in"));
+        return Err(Error::config(format!("--from {}: no such folder", from.display()))
+            .with_help("name the folder that holds the files"));
     }
     let from = from.map(std::path::absolute).transpose();
-    let from = from.map_err(|error| Error::config("--from is not a folder").with_source(error))?;
-    // All names first: a misspelt one must not wait for a download.
+    let from =
+        from.map_err(|error| Error::config("--from: the path cannot be made absolute").with_source(error))?;
+    // Check all names first: a misspelt name must not wait for a download.
     let wanted = names.iter().map(|name| Ok((name, manifest(name)?))).collect::<Result<Vec<_>>>()?;
     let fetcher = Fetcher { data_dir: data_dir(global.data_dir.as_deref())?, from, ..Fetcher::default() };
     for (name, manifest) in wanted {
@@ -268,7 +271,7 @@ fn fetch(names: &[String], from: Option<&Path>, global: &Global, terminal: Termi
     Ok(())
 }
 
-/// Says what is fetched and under which terms.
+/// Prints the title, the licence and the note of a dataset.
 fn announce(manifest: &Manifest, terminal: Terminal) {
     terminal.note(&format!("{}: {}\n  licence: {}", manifest.name, manifest.title, manifest.licence));
     if let Some(note) = &manifest.note {
@@ -314,7 +317,10 @@ fn convert(path: &Path, out: &Path, global: &Global, terminal: Terminal) -> Resu
     terminal.note(&loaded.report.to_string());
     halfmax_data::write_set(&loaded, &config.name, &config.data.drug_features, &folder)?;
     let folder = folder.finish()?;
-    let text =
-        format!("{} written: halfmax data check {}", folder.display(), folder.join("screen.toml").display());
+    let text = format!(
+        "{} written; next: halfmax data check {}",
+        folder.display(),
+        folder.join("screen.toml").display()
+    );
     terminal.result("set", &serde_json::json!({"out": folder.display().to_string()}), &text)
 }

@@ -1,3 +1,5 @@
+//! `halfmax demo`: the whole workflow on the embedded dataset and on simulated combinations.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -17,15 +19,15 @@ use serde::Serialize;
 use crate::Global;
 use crate::terminal::{Terminal, free_folder};
 
-/// The table that it simulates.
+/// The file of the simulated combinations.
 const SIMULATED: &str = "simulated_synergy.csv";
-/// Cell lines that everybody knows: a leukaemia with BCR-ABL, a melanoma with BRAF V600E, a breast cancer.
+/// Well-known cell lines: a leukaemia with BCR-ABL, a melanoma with BRAF V600E, and a breast cancer.
 const CELL_LINES: [&str; 3] = ["K562", "A375", "MCF7"];
 
-/// Everything once on the embedded dataset.
+/// Run the whole workflow on the embedded dataset.
 #[derive(Args)]
 pub struct DemoArgs {
-    /// Folder for the run; must not exist. By default the first of halfmax-demo, halfmax-demo-2, … that is free.
+    /// The folder to write, which must not exist yet. Default: the first of halfmax-demo, halfmax-demo-2, … that is free.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -74,14 +76,14 @@ pub fn demo(args: &DemoArgs, global: &Global, terminal: Terminal) -> Result<()> 
     write_provenance(&folder, &config, &manifest)?;
     let path = folder.finish()?;
     terminal.note(&format!(
-        "\nResearch use only. Everything is in {}; open {} in a browser",
+        "\nResearch use only. All results are in {}; open {} in a browser",
         path.display(),
         path.join("report.html").display()
     ));
     Ok(())
 }
 
-/// Simulates combinations of the screen's drugs, and learns them.
+/// Simulates combinations of the screen's drugs, and evaluates and trains models of the combinations.
 fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal) -> Result<()> {
     let folder = RunFolder::create(run.path("simulated-combinations"))?;
     write_simulated_combinations(screen, &CELL_LINES, Seed::new(seed), &folder.path(SIMULATED))?;
@@ -89,7 +91,7 @@ fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal)
     let mut config = Config::read(&folder.path("config.toml"), &[])?;
     config.seed = seed;
     let mut prepared = PreparedScreen::load(&config, &Silent)?;
-    // The run's folder does not have its name yet.
+    // The folder still has a temporary name.
     for input in &mut prepared.loaded.inputs {
         if Path::new(&input.path).ends_with(SIMULATED) {
             input.path = SIMULATED.into();
@@ -102,8 +104,8 @@ fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal)
     evaluated.write(&folder, &config, &prepared.loaded)?;
     let evaluation = &evaluated.evaluation;
     let leaderboard = evaluation.leaderboard();
-    let title = "SIMULATED combinations of two drugs that the models saw in neither order and in no cell line: mean excess\n\
-                 over Bliss's independence, percentage points (no combination was measured; see DESIGN.md)";
+    let title = "SIMULATED combinations of two drugs, unseen in any cell line and in either order: mean excess over Bliss\n\
+                 independence, in percentage points (no combination was measured; see DESIGN.md)";
     terminal.result("simulated_combinations", &leaderboard, &format!("\n{title}\n\n{leaderboard}"))?;
     if let Some(model) = evaluation.models.first() {
         for cell in CELL_LINES {
@@ -112,13 +114,13 @@ fn combinations(screen: &Screen, seed: u64, run: &RunFolder, terminal: Terminal)
         }
     }
     train_into(&config, &prepared, &state, &folder, &Silent)?;
-    // In place of the resolved one, whose paths are those of the unfinished folder.
+    // Replaces the resolved configuration, whose paths point into the unfinished folder.
     folder.write("config.toml", DEMO_COMBINATIONS.as_bytes())?;
     folder.finish()?;
     Ok(())
 }
 
-/// The combinations that are predicted to be the most synergistic in a cell line, by models that never saw them.
+/// The combinations with the highest predicted synergy in a cell line, from models that never saw the combinations.
 #[derive(Serialize)]
 struct TopCombinations {
     cell_line: String,
@@ -161,9 +163,6 @@ impl TopCombinations {
         };
         let lines: Vec<String> = self.combinations.iter().map(line).collect();
         let cell = &self.cell_line;
-        format!(
-            "{cell}: SIMULATED combinations that are predicted to be the most synergistic\n\n{}\n",
-            lines.join("\n")
-        )
+        format!("{cell}: SIMULATED combinations with the highest predicted synergy\n\n{}\n", lines.join("\n"))
     }
 }

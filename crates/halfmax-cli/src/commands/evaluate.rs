@@ -1,3 +1,5 @@
+//! `halfmax evaluate`: cross-validates the models of a configuration.
+
 use halfmax::explain::check_explain;
 use halfmax::{Evaluated, PreparedScreen, RunState, evaluate_into, keep};
 use halfmax_core::Result;
@@ -30,7 +32,7 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
             return Err(error);
         }
     };
-    // Messages of what failed may name checkpoints.
+    // Messages of failed models may name checkpoints.
     let kept = if evaluation.failed.is_empty() { None } else { state.without_checkpoints() };
     let path = folder.finish_and_remove(state.paths())?;
     keep(kept, &terminal);
@@ -48,7 +50,7 @@ pub fn evaluate(args: &ConfigAndOut, global: &Global, terminal: Terminal) -> Res
     let learnt = |model: &&ModelEvaluation| halfmax_baselines::Naive::from_name(&model.family).is_none();
     for model in evaluation.models.iter().filter(learnt).filter(|model| model.constant_drugs > 0) {
         terminal.note(&format!(
-            "model {:?} predicts the same for all cell lines of {} drugs: their Pearson counts as 0",
+            "model {:?} predicts the same value for all cell lines of {} drugs: their Pearson correlation counts as 0",
             model.name, model.constant_drugs
         ));
     }

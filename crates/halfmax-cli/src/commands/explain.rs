@@ -1,3 +1,5 @@
+//! `halfmax explain`: reports which features a trained model's predictions rest on.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,36 +14,36 @@ use crate::Global;
 use crate::terminal::Terminal;
 use crate::values::EndValue;
 
-/// Say what a trained model's predictions rest on: features, and the mechanisms of resistance that they tell of.
+/// Show which features a trained model's predictions rest on, and which mechanisms of resistance these features indicate.
 #[derive(Args)]
 pub struct ExplainArgs {
-    /// The model, in the folder of the run that trained it: config.toml there says where the training data are.
+    /// The model file, in the folder of the run that trained the model. The config.toml in this folder names the training data.
     model: PathBuf,
-    /// The report to write, HTML; importance.parquet and mechanisms.parquet are written beside it.
+    /// The HTML report to write. halfmax writes importance.parquet and mechanisms.parquet into the same folder.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// A catalogue of mechanisms, TOML, in place of the one that comes with halfmax.
+    /// A TOML catalogue of mechanisms, which replaces the catalogue of halfmax.
     #[arg(long, value_name = "FILE")]
     mechanisms: Option<PathBuf>,
-    /// Further gene sets, GMT. May be given more than once.
+    /// A GMT file of further gene sets. May be given more than once.
     #[arg(long = "gene-sets", value_name = "FILE")]
     gene_sets: Vec<PathBuf>,
-    /// Random sets and permutations that mechanisms are compared with; the configuration's, or 2000, by default.
+    /// The number of random sets and permutations to compare mechanisms with. Default: the number in the configuration, else 2000.
     #[arg(long, value_name = "N")]
     permutations: Option<usize>,
-    /// A cell line that gets a page of its own: of the training, or of --cells. May be given more than once.
+    /// A cell line to write a page for, from the training data or from --cells. May be given more than once.
     #[arg(long = "cell-line", value_name = "NAME")]
     cell_lines: Vec<String>,
-    /// Features of cell lines to explain predictions for, as for `halfmax score`; each gets a page, or those that --cell-line
-    /// names. May be given more than once.
+    /// Features of cell lines to explain predictions for, as in `halfmax score`. Each cell line gets a page, or only the cell lines
+    /// that --cell-line names. May be given more than once.
     #[arg(long, value_name = "FILE")]
     cells: Vec<PathBuf>,
-    /// The end at which cell lines are sensitive, of a model of something of which nothing says it (a z-score).
+    /// The end of the scale at which cell lines are sensitive. Needed only if the model's target does not imply the end (a z-score).
     #[arg(long, value_name = "END", value_enum)]
     sensitive: Option<EndValue>,
 }
 
-/// Cell lines of a file that get a page where none is named.
+/// The most cell lines of `--cells` that get pages without `--cell-line`.
 const MOST_CELLS: usize = 50;
 
 /// `halfmax explain`.
@@ -69,7 +71,7 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
         .map_err(|error| error.with_context(place))?;
     let loaded = &prepared.loaded;
     let screen = &loaded.screen;
-    // Before anything that takes long.
+    // Check before the slow steps.
     check_explain(&config, loaded)?;
     let mut manifest = Manifest::new("explain", &config, &prepared.loaded.inputs);
     manifest.add_file(&args.model)?;
@@ -95,37 +97,37 @@ pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Resul
     terminal.result("explained", &json!({"report": args.out.display().to_string()}), &text)
 }
 
-/// Whether the data are those that the model was trained on.
+/// Refuses files that differ from the files that the model was trained on.
 fn check_same(facts: &ModelFacts, inputs: &[InputFile]) -> Result<()> {
     for input in inputs {
         let name = input.path.rsplit(['/', '\\']).next().unwrap_or(&input.path);
         let known = facts.training_files.get(name);
         if known.is_some_and(|digests| digests.split(' ').all(|digest| digest != input.sha256)) {
             return Err(Error::data(format!(
-                "{}: is not the file that the model was trained on",
+                "{}: differs from the file that the model was trained on",
                 input.path
             ))
-            .with_help("bring back the file as it was, or train the model again"));
+            .with_help("restore the original file, or train the model again"));
         }
     }
     Ok(())
 }
 
 impl ExplainArgs {
-    /// The configuration of the run that the model is of.
+    /// The configuration of the run that trained the model.
     fn config(&self, global: &Global) -> Result<Config> {
         let path = self.model.with_file_name("config.toml");
         if !path.is_file() {
             return Err(Error::config(format!(
-                "{}: is not there: expected the configuration that the model was trained with",
+                "{}: no such file: expected the configuration that the model was trained with",
                 path.display()
             ))
-            .with_help("give the model in the folder that `halfmax train` wrote"));
+            .with_help("name the model file in the folder that `halfmax train` wrote"));
         }
         global.read_config(&path)
     }
 
-    /// Refuses a report that is none, or that would take the place of its own tables.
+    /// Refuses a report whose name does not end in .html or .htm, and creates the folder of the report.
     fn check_out(&self) -> Result<()> {
         let ending = self.out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         if !matches!(ending, "html" | "htm") {
@@ -139,12 +141,13 @@ impl ExplainArgs {
         match folder.filter(|folder| !folder.is_dir()) {
             None => Ok(()),
             Some(folder) => std::fs::create_dir_all(folder).map_err(|error| {
-                Error::failed(format!("{}: the folder cannot be made", folder.display())).with_source(error)
+                Error::failed(format!("{}: the folder cannot be created", folder.display()))
+                    .with_source(error)
             }),
         }
     }
 
-    /// The cell lines of the files given, and the positions of those that get a page.
+    /// The cell lines of `--cells`, and the positions of the cell lines that get a page.
     fn other_cells(
         &self,
         facts: &ModelFacts,
@@ -157,10 +160,10 @@ impl ExplainArgs {
         }
         if facts.single_agents.is_some() {
             return Err(Error::config(format!(
-                "{}: was trained with what drugs do alone, which files of cell lines do not have",
+                "{}: was trained with single-agent responses, which files of cell lines do not contain",
                 self.model.display()
             ))
-            .with_help("leave out --cells, and name cell lines of the training with --cell-line"));
+            .with_help("leave out --cells, and name cell lines of the training data with --cell-line"));
         }
         let files: Vec<_> =
             self.cells.iter().map(|path| Ok((global.table(path)?, None))).collect::<Result<_>>()?;
@@ -169,10 +172,10 @@ impl ExplainArgs {
         refuse_other_scales(&facts.scales, &cells, space)?;
         if self.cell_lines.is_empty() && cells.len() > MOST_CELLS {
             return Err(Error::config(format!(
-                "--cells: {} cell lines, expected at most {MOST_CELLS} where none is named",
+                "--cells: found {} cell lines, expected at most {MOST_CELLS} without --cell-line",
                 cells.len()
             ))
-            .with_help("name those that are to get a page: --cell-line NAME"));
+            .with_help("name the cell lines to write pages for: --cell-line NAME"));
         }
         let mut positions = positions_of(&self.cell_lines, &cells)?;
         if positions.is_empty() {
@@ -181,14 +184,14 @@ impl ExplainArgs {
         Ok(Some((cells, positions)))
     }
 
-    /// The configuration's parameters with the options in their place.
+    /// The parameters of the configuration, which the options replace or extend.
     fn params(&self, config: &Config) -> ExplainParams {
         let mut params = config.explain.clone().unwrap_or_default();
         if self.mechanisms.is_some() {
             params.mechanisms.clone_from(&self.mechanisms);
         }
         params.gene_sets.extend(self.gene_sets.iter().cloned());
-        // With --cells, they are of those files.
+        // With --cells, --cell-line names cell lines of these files.
         if self.cells.is_empty() {
             params.cell_lines.extend(self.cell_lines.iter().cloned());
         }

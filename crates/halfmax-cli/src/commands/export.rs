@@ -1,3 +1,5 @@
+//! `halfmax export`: writes a trained model in another program's format.
+
 use std::any::Any;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +17,9 @@ use crate::values::ExportFormat;
 /// Write a trained model in another program's format.
 #[derive(Args)]
 pub struct ExportArgs {
-    /// The model.
+    /// The model file.
     model: PathBuf,
-    /// The format.
+    /// The format to write.
     #[arg(long, value_enum)]
     format: ExportFormat,
     /// The file to write.
@@ -48,7 +50,7 @@ fn to_lightgbm(model: &Path, out: &Path, global: &Global, terminal: Terminal) ->
     };
     if fitted.is_symmetric() {
         return Err(Error::config(format!(
-            "{}: predicts combinations, as the mean of what its trees say of both orders of the drugs; LightGBM knows one",
+            "{}: predicts combinations as the mean of its trees over both orders of the drugs; LightGBM evaluates only one order",
             model.display()
         ))
         .with_help("export a model of single drugs"));
@@ -56,13 +58,13 @@ fn to_lightgbm(model: &Path, out: &Path, global: &Global, terminal: Terminal) ->
     let text = halfmax_boost::to_lightgbm(fitted);
     let files = OutputSet::of(out);
     files.write(out, |file| file.write_all(text.as_bytes()))?;
-    // What the columns of the exported model stand for, which the format has no place for.
+    // The format has no place for the meaning of columns, so a second file describes the columns.
     let described = halfmax_boost::lightgbm_columns(fitted).to_string();
     files.write(&columns, |file| file.write_all(described.as_bytes()))?;
     files.finish()?;
     let facts = json!({"family": fitted.family(), "trees": fitted.trees().len(), "bytes": text.len()});
     let text = format!(
-        "{} trees written to {}, what their columns stand for to {}",
+        "{} trees written to {}, and the meaning of their columns to {}",
         fitted.trees().len(),
         out.display(),
         columns.display()

@@ -1,3 +1,5 @@
+//! `halfmax fit-curves`: fits dose–response curves to readings.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -18,81 +20,83 @@ use crate::values::{CurveOf, PositionValue, ReadingValue, TimesValue};
 /// Fit dose–response curves to raw readings.
 #[derive(Args)]
 pub struct FitCurvesArgs {
-    /// The readings: columns of cell lines, drugs, doses and viabilities or inhibitions, or raw signals with untreated wells,
-    /// recognised by name.
+    /// The readings: columns of cell lines, drugs and doses, and of viabilities, inhibitions, or raw signals with untreated wells. Columns
+    /// are recognised by name.
     raw: PathBuf,
-    /// What the readings are: viability or inhibition, in percent or as fractions of the control. By default the column's name
-    /// says it, and where it does not say the scale, the range of all readings does.
+    /// The unit of the readings: viability or inhibition, in percent or as fractions of the control. Default: the unit in the column's
+    /// name; if the name does not contain the scale, the range of all readings decides the scale.
     #[arg(long, value_enum)]
     response: Option<ReadingValue>,
-    /// Dose unit: um, nm, pm, mm or m. Default: the unit column, else the suffix of the dose column, else um.
+    /// The unit of all doses: um, nm, pm, mm or m. Default: the unit column, else the suffix of the dose column, else um.
     #[arg(long, value_name = "UNIT", value_parser = dose_unit)]
     dose_unit: Option<f64>,
-    /// Fit a curve to each experiment; by default all experiments of a drug in a cell line are one curve.
+    /// Fit one curve to each experiment. Default: one curve to all experiments of a drug in a cell line.
     #[arg(long, value_enum)]
     by: Option<CurveOf>,
     #[command(flatten)]
     curves: CurveArgs,
-    /// Compare the curves of two cell lines, drugs or (with --by experiment) experiments: cell_line=A549,MCF7. Writes how many times as potent the drug
-    /// is in one as in the other, and the area between the curves.
+    /// Compare the curves of two cell lines, drugs or (with --by experiment) experiments: cell_line=A549,MCF7. Writes the ratio of
+    /// potencies and the area between the curves.
     #[arg(long, value_name = "COLUMN=A,B", requires = "compare_out")]
     compare: Option<CurvePair>,
     #[arg(
         long,
         value_name = "FILE",
         requires = "compare",
-        help = format!("The file of the comparisons: {}", written_endings())
+        help = format!("The file to write the comparisons to: {}", written_endings())
     )]
     compare_out: Option<PathBuf>,
-    /// How often the control divided during the assay, for every curve; by the column "divisions", if there is one, by default.
-    /// Adds growth-rate metrics.
+    /// The number of divisions of the control during the assay, for every curve. Adds growth-rate metrics. Default: the column "divisions",
+    /// if the table has this column.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     divisions: Option<f64>,
-    /// A table of the signals of untreated wells, joined by its cell lines, plates and times, if the readings are raw signals.
+    /// A table of the signals of untreated wells, joined by its cell lines, plates and times, for readings that are raw signals.
     #[arg(long, value_name = "FILE")]
     control: Option<PathBuf>,
-    /// A table of the signals when the drug was given, joined likewise: tells how often the control divided.
+    /// A table of the signals when the drug was given, joined like the table of --control. Determines how often the control divided.
     #[arg(long, value_name = "FILE")]
     time_zero: Option<PathBuf>,
-    /// A table of the drugs with their molar masses (a column molar_mass, g/mol) or structures (a column smiles), for doses in mass per volume.
+    /// A table of the drugs with molar masses (column molar_mass, g/mol) or structures (column smiles), for doses in mass per volume.
     #[arg(long, value_name = "FILE")]
     drugs: Option<PathBuf>,
     #[arg(
         long,
         value_name = "FILE",
         help = format!(
-            "Write the quality of each plate of raw signals: Z', SSMD, signal window, variation of the controls, effects of the position; {}",
+            "Also write the quality of each plate of raw signals (Z', SSMD, signal window, variation of the controls, position effects): {}",
             written_endings()
         )
     )]
     plates: Option<PathBuf>,
-    /// Take effects of the position out of raw signals, as far as the untreated wells of a plate tell them: "edge", of the outer rows and
-    /// columns, and "drift", from the first row or column to the last. Both: edge,drift.
+    /// Remove position effects from raw signals, as estimated from the untreated wells of each plate: "edge" of the outer rows and
+    /// columns, "drift" from the first row or column to the last, or both: edge,drift.
     #[arg(long, value_name = "EFFECTS", value_delimiter = ',', value_enum)]
     correct: Vec<PositionValue>,
-    /// Leave out plates that fail: without controls, with controls that cross, with Z' or the variation of the controls beyond its limit.
+    /// Leave out plates that fail: plates without controls, with controls that cross, or with Z' or the variation of the controls beyond
+    /// its limit.
     #[arg(long)]
     drop_failed_plates: bool,
-    /// The lowest Z' of a plate that passes.
+    /// The lowest Z' at which a plate passes.
     #[arg(long, value_name = "Z", default_value_t = 0.4, allow_negative_numbers = true)]
     min_z_prime: f64,
-    /// The highest coefficient of variation of the untreated wells of a plate that passes, as a fraction.
+    /// The highest coefficient of variation of the untreated wells at which a plate passes, as a fraction.
     #[arg(long, value_name = "CV", default_value_t = 0.2)]
     max_control_cv: f64,
-    /// What becomes of readings at several times: "each" fits a curve to each time; "rate" one to the growth rates of wells over all times (least
-    /// squares of log2 signal), and "interval" one to those between one time and the next. Rates need raw signals with untreated wells.
+    /// The curves to fit to readings at several times: "each" fits a curve to each time; "rate" fits a curve to the growth rates of wells
+    /// over all times (least squares of log2 signal); "interval" fits a curve to the growth rates from one time to the next. Growth rates
+    /// need raw signals with untreated wells.
     #[arg(long, value_enum, value_name = "HOW")]
     times: Option<TimesValue>,
     #[arg(
         long,
         value_name = "FILE",
-        help = format!("Write the growth rate of each well, with --times rate or interval; {}", written_endings())
+        help = format!("Also write the growth rate of each well, with --times rate or interval: {}", written_endings())
     )]
     rates: Option<PathBuf>,
     #[command(flatten)]
     table: TableArgs,
-    /// Read the table in parts of so many MiB if it is text larger than four of them, or gzip or Parquet larger than half of one. Memory stays about the same
-    /// however long the file is; rows wait in temporary files, in the system's folder for these (TMPDIR).
+    /// Read a large table in parts of this many MiB: text larger than four parts, or gzip or Parquet larger than half a part. The memory
+    /// needed hardly depends on the length of the file; rows wait in files in the system's temporary folder (TMPDIR).
     #[arg(long, value_name = "MIB", default_value_t = 16.0, value_parser = part_size)]
     part_size: f64,
     #[arg(long, value_name = "FILE", help = format!("The file to write: {}; - for standard output", written_endings()))]
@@ -101,7 +105,7 @@ pub struct FitCurvesArgs {
     pictures: PictureArgs,
 }
 
-/// What was fitted, and where it is.
+/// The result of the command: a summary of the curves, and the output files.
 #[derive(Serialize)]
 struct Written<'a> {
     #[serde(flatten)]
@@ -181,7 +185,7 @@ impl FitCurvesArgs {
     }
 }
 
-/// The size of parts, for a flag.
+/// Parses the value of `--part-size`, in MiB.
 fn part_size(text: &str) -> std::result::Result<f64, String> {
     let size = text.parse().ok().filter(|size| (1e-5..=4096.0).contains(size));
     size.ok_or_else(|| "expected a number of MiB above 0, at most 4096".to_owned())

@@ -1,4 +1,4 @@
-//! `halfmax init`: a configuration from a handful of files.
+//! `halfmax init`: drafts a configuration for some files.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::Global;
 use crate::terminal::Terminal;
 
-/// Write a configuration for some files: says what each was taken for, what is left open, and which splits and models make sense.
+/// Write a configuration for your files: the role of each file, open questions, and suitable splits and models.
 #[derive(Args)]
 pub struct InitArgs {
     /// The files: responses, features of cell lines, drugs, annotations, folds, in any order.

@@ -1,3 +1,5 @@
+//! `halfmax reproduce`: repeats a run and compares the results.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,7 +13,7 @@ use serde_json::json;
 use crate::Global;
 use crate::terminal::Terminal;
 
-/// Run a run again and compare.
+/// Repeat a run and compare the results.
 #[derive(Args)]
 pub struct ReproduceArgs {
     /// The folder of the run.
@@ -26,19 +28,21 @@ pub fn reproduce(args: &ReproduceArgs, global: &Global, terminal: Terminal) -> R
     config.data.data_dir.clone_from(&global.data_dir);
     check_inputs(&manifest.inputs, global)?;
     let again = tempfile::tempdir().map_err(|error| {
-        Error::failed("a temporary folder cannot be made")
+        Error::failed("a temporary folder cannot be created")
             .with_source(error)
             .with_help("set TMPDIR to a folder with space")
     })?;
     let folder = RunFolder::create(again.path().join("run"))?;
-    // A search that ran out of time depends on the machine: its trials are taken as they were.
+    // A search with a time limit depends on the machine's speed, so the search reuses the trials of the run.
     let timed = config.tune.as_ref().is_some_and(|tune| tune.seconds.is_some());
     let state = RunState::in_memory(if timed { Trials::of_run(run)? } else { Vec::new() });
     let prepared = PreparedScreen::load(&config, &terminal)?;
     let outcome = match manifest.command.as_str() {
         "train" => train_into(&config, &prepared, &state, &folder, &terminal).map(|_| ()),
         "evaluate" => evaluate_into(&config, &prepared, &state, &folder, &terminal).map(|_| ()),
-        other => Err(Error::data(format!("manifest.json names a command {other:?}"))),
+        other => {
+            Err(Error::data(format!("manifest.json: unknown command {other:?}, expected train or evaluate")))
+        }
     };
     outcome.map_err(|error| error.with_context(run.display()))?;
     let again = folder.finish()?;
@@ -46,7 +50,7 @@ pub fn reproduce(args: &ReproduceArgs, global: &Global, terminal: Terminal) -> R
     if !differs.is_empty() {
         return Err(Error::not_reproduced(format!("{}: differs in {}", run.display(), differs.join(", ")))
             .with_help(format!(
-                "the run was made with halfmax {}; this is {}",
+                "halfmax {} made the run; this is halfmax {}",
                 manifest.version,
                 env!("CARGO_PKG_VERSION")
             )));
@@ -59,7 +63,7 @@ fn read_manifest(run: &Path) -> Result<Manifest> {
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Error::data(format!("{}: cannot be read", path.display()))
             .with_source(error)
-            .with_help("give a folder that `halfmax train` or `halfmax evaluate` wrote")
+            .with_help("name a folder that `halfmax train` or `halfmax evaluate` wrote")
     })?;
     serde_json::from_str(&text).map_err(|error| {
         Error::data(format!("{}: is not the manifest of a run", path.display())).with_source(error)
@@ -85,13 +89,13 @@ fn check_inputs(inputs: &[Input], global: &Global) -> Result<()> {
                 path.display(),
                 input.sha256
             ))
-            .with_help("bring back the file as it was, or run again under a new name"));
+            .with_help("restore the original file, or run again under a new name"));
         }
     }
     Ok(())
 }
 
-/// Where a file of a fetched dataset is on this machine, from its label `dataset:NAME/FILE`, and the checksum of what it holds.
+/// The path and the checksum of the content of a fetched dataset's file, from the file's label `dataset:NAME/FILE`.
 fn fetched_file(label: &str, global: &Global) -> Result<Option<(PathBuf, Option<String>)>> {
     let parts = label.strip_prefix("dataset:").and_then(|rest| rest.split_once('/'));
     let Some((name, file)) = parts else { return Ok(None) };
@@ -102,7 +106,7 @@ fn fetched_file(label: &str, global: &Global) -> Result<Option<(PathBuf, Option<
     Ok(Some((folder.path.join(&file.name), file.content.clone())))
 }
 
-/// The files of two runs that differ in what they predict.
+/// The files in which the predictions or metrics of two runs differ.
 fn differences(command: &str, run: &Path, again: &Path) -> Result<Vec<String>> {
     if command == "train" {
         let (before, after) =
@@ -120,7 +124,7 @@ fn differences(command: &str, run: &Path, again: &Path) -> Result<Vec<String>> {
     Ok(differs)
 }
 
-/// The metrics of a run, without what depends on the machine's speed.
+/// The metrics of a run without the times, which depend on the machine's speed.
 fn metrics(run: &Path) -> Result<serde_json::Value> {
     let path = run.join("metrics.json");
     let unreadable = || Error::data(format!("{}: cannot be read", path.display()));

@@ -1,3 +1,5 @@
+//! `halfmax score`: scores cell lines and drugs with a trained model.
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,63 +13,63 @@ use crate::Global;
 use crate::terminal::Terminal;
 use crate::values::{EndValue, OrderValue};
 
-/// Score cell lines and drugs, or combinations of two drugs, with a trained model. An interrupted command goes on where it was
-/// when it is given again.
+/// Score cell lines and drugs, or combinations of two drugs, with a trained model. An interrupted command continues where it stopped
+/// if you run the command again.
 #[derive(Args)]
 pub struct ScoreArgs {
-    /// The model, a file that `halfmax train` wrote.
+    /// The model file that `halfmax train` wrote.
     model: PathBuf,
-    /// Features of the cell lines; several files of different kinds may be given.
+    /// Features of the cell lines: one or more files of different kinds.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     cells: Vec<PathBuf>,
     /// The drugs: names, SMILES, targets.
     #[arg(long, value_name = "FILE")]
     drugs: PathBuf,
-    /// Pairs to score (columns cell_line and drug); every cell line with every drug by default.
+    /// Pairs to score (columns cell_line and drug). Default: every cell line with every drug.
     #[arg(long, value_name = "FILE", conflicts_with = "top")]
     pairs: Option<PathBuf>,
-    /// Combinations to score (columns drug_a and drug_b); in every cell line, unless it has a column cell_line.
+    /// Combinations to score (columns drug_a and drug_b). A column cell_line names the cell lines; without it, every cell line is scored.
     #[arg(long, value_name = "FILE", conflicts_with = "pairs")]
     combinations: Option<PathBuf>,
     /// Score every combination of two drugs in every cell line.
     #[arg(long, conflicts_with_all = ["pairs", "combinations"])]
     all_combinations: bool,
-    /// What the drugs do alone in cell lines, for a model of combinations that was trained with that.
+    /// Single-agent responses of the drugs in the cell lines, for a model of combinations that was trained with single-agent responses.
     #[arg(long, value_name = "FILE")]
     single_agent: Option<PathBuf>,
-    /// A model of the IC50 of single drugs, on any scale: adds what it predicts of both drugs of each combination.
+    /// A model of the IC50 of single drugs, on any scale. Adds its predictions for both drugs of each combination.
     #[arg(long, value_name = "MODEL")]
     monotherapy: Option<PathBuf>,
-    /// Measured responses (columns cell_line, drug and the target's) that predictions are to take into account, repeated ones
-    /// averaged. Family "kernel" takes those of new cell lines if its split held out cell lines, and of new drugs if it held
-    /// out drugs; family "completion" both.
+    /// Measured responses that predictions take into account (columns cell_line, drug and the target's); repeated responses are
+    /// averaged. Family "kernel" takes responses of new cell lines if its split held out cell lines, and responses of new drugs if its
+    /// split held out drugs; family "completion" takes both.
     #[arg(long, value_name = "FILE")]
     responses: Option<PathBuf>,
-    /// Keep only the K best of each cell line, best first: the drugs that it is predicted to be most sensitive to, or the
-    /// combinations with the highest scores.
+    /// Keep only the K best scores of each cell line, best first: the drugs with the highest predicted sensitivity, or the combinations
+    /// with the highest scores.
     #[arg(long, value_name = "K")]
     top: Option<usize>,
-    /// Which scores --top takes for the best: by default those at the end at which cell lines are sensitive (the lowest ln IC50,
-    /// the highest pIC50), or combinations synergistic.
+    /// Which scores are the best for --top. Default: the end of the scale at which cell lines are sensitive (the lowest ln IC50, the highest
+    /// pIC50) or combinations are synergistic.
     #[arg(long, value_name = "ORDER", value_enum)]
     best: Option<OrderValue>,
-    /// The end at which cell lines are sensitive, of a model of something of which nothing says it (a z-score).
+    /// The end of the scale at which cell lines are sensitive. Needed only if the model's target does not imply the end (a z-score).
     #[arg(long, value_name = "END", value_enum)]
     sensitive: Option<EndValue>,
-    /// Leave out predictions below this.
+    /// Leave out predictions below this score.
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     min_score: Option<f32>,
-    /// Score one part of the cell lines (of the rows of a list that names cell lines), for example 3/16. The parts together
-    /// are exactly the whole.
+    /// Score only one part of the cell lines, or of the rows of a list that names cell lines: 3/16. All parts together are exactly the
+    /// whole.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// Score also where the values of features lie elsewhere than those that the model was trained on.
+    /// Score even if the values of features are on another scale than in the training data.
     #[arg(long)]
     any_scale: bool,
-    /// Which way round the files of cell lines are: cell_lines_in_rows or cell_lines_in_columns; found out by default.
+    /// The orientation of the files of cell lines: cell_lines_in_rows or cell_lines_in_columns. Default: detected from the files.
     #[arg(long, value_name = "ORIENTATION")]
     orientation: Option<String>,
-    /// Keep complete work after so many seconds, so that a command that was stopped goes on from there.
+    /// Save finished work every so many seconds. A stopped command continues from the saved work.
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0, value_parser = seconds)]
     checkpoint_every: f64,
     #[arg(long, value_name = "FILE", help = format!("The file to write: {}; - for standard output", written_endings()))]
@@ -130,8 +132,8 @@ impl ScoreArgs {
     }
 }
 
-/// Seconds, for a flag.
+/// Parses the value of `--checkpoint-every`.
 fn seconds(text: &str) -> std::result::Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
-    seconds.ok_or_else(|| "expected seconds, 0 to 86400".to_owned())
+    seconds.ok_or_else(|| "expected seconds from 0 to 86400".to_owned())
 }

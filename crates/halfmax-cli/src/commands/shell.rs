@@ -1,4 +1,4 @@
-//! What a shell and a reader of manual pages need, made from the one list of commands and flags.
+//! `halfmax shell`: completions, manual pages and reference pages, generated from the list of commands and flags.
 
 use std::path::PathBuf;
 
@@ -22,13 +22,13 @@ pub enum ShellCommand {
     /// Write the generated pages of the book: every command, configuration key and model family.
     #[command(hide = true)]
     Reference {
-        /// The folder to write them into.
+        /// The folder to write the pages into.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
     /// Write a manual page for every command.
     Man {
-        /// The folder to write; must not exist or be empty.
+        /// The folder to write, which must be empty or not exist yet.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
@@ -66,13 +66,13 @@ pub fn shell(command: &ShellCommand, program: &Command, global: &Global) -> Resu
     }
 }
 
-/// The page of the book on every command, its arguments and options.
+/// The book's page on commands, with their arguments and options.
 fn commands_page(program: &Command) -> String {
     let mut program = program.clone();
     program.build();
     let mut text = String::from(
-        "# Commands\n\n<!-- Generated from the code: cargo xtask reference -->\n\n`halfmax COMMAND --help` prints the same. The options at the end of \
-         this page are part of every command.\n",
+        "# Commands\n\n<!-- Generated from the code: cargo xtask reference -->\n\n`halfmax COMMAND --help` prints the same texts. Every command also takes \
+         the options at the end of this page.\n",
     );
     for command in
         program.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
@@ -98,7 +98,7 @@ fn describe(command: &Command, text: &mut String) {
     subcommands.into_iter().for_each(|own| describe(own, text));
 }
 
-/// Arguments as a table.
+/// A table of arguments and their meanings.
 fn arguments<'a>(all: impl Iterator<Item = &'a Arg>) -> String {
     let mut text = String::from("| argument | meaning |\n|---|---|\n");
     for argument in all.filter(|argument| {

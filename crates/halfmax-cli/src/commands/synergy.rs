@@ -1,3 +1,5 @@
+//! `halfmax synergy`: scores dose matrices of two or more drugs.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -18,16 +20,16 @@ use crate::values::{
     BaselineValue, FitValue, GammaValue, LayoutValue, MaximumValue, PriorValue, ReadingValue, SynergyValue,
 };
 
-/// Blocks that are printed.
+/// The most blocks that are printed as text.
 const PRINTED: usize = 20;
 
 /// Score dose matrices of two or more drugs: HSA, Bliss, Loewe, ZIP.
 #[derive(Args)]
 pub struct SynergyArgs {
-    /// The readings: columns of two or more drugs, their doses (0 where another is alone) and viabilities or inhibitions, and, as far
-    /// as there, of blocks, cell lines and units, recognised by name.
+    /// The readings: columns of two or more drugs, their doses, and viabilities or inhibitions; optionally of blocks, cell lines and
+    /// units. Columns are recognised by name. The dose of a drug is 0 where the other drugs are alone.
     matrix: PathBuf,
-    /// A TOML file of options, in a table named synergy (models, baseline, bootstrap, missing, confidence); flags come first.
+    /// A TOML file of options, in a table named synergy (models, baseline, bootstrap, missing, confidence). Flags override the file.
     #[arg(long, value_name = "FILE")]
     options: Option<PathBuf>,
     /// Reference models to score against. Default: hsa,bliss,loewe,zip.
@@ -36,52 +38,55 @@ pub struct SynergyArgs {
     /// Baseline correction, as in SynergyFinder: "none", "part" (negative wells only) or "all". Default: none.
     #[arg(long, value_enum)]
     baseline: Option<BaselineValue>,
-    /// Whether curves of drugs alone, and those of ZIP's rows and columns, are drawn to what all blocks of the file have in common: "learnt" (how Hill
-    /// slopes, tops and errors are distributed; of fewer than twenty curves nothing is learnt), or "none", for plain least squares.
+    /// The prior of the curves of single drugs and of ZIP's rows and columns: "learnt" from all blocks of the file (the distributions of
+    /// Hill slopes, tops and errors; nothing is learnt from fewer than twenty curves), or "none" for plain least squares.
     #[arg(long, value_name = "PRIOR", default_value = "learnt", value_enum)]
     hill_prior: PriorValue,
-    /// Draws of the bootstrap over replicates behind the intervals and p values; 0 for none. Default: 200.
+    /// The number of bootstrap draws over replicates for intervals and p values; 0 for none. Default: 200.
     #[arg(long, value_name = "N")]
     bootstrap: Option<usize>,
-    /// The share of intervals that are to hold the truth. Default: 0.95.
+    /// The confidence level of intervals, as a fraction. Default: 0.95.
     #[arg(long, value_name = "SHARE")]
     confidence: Option<f64>,
-    /// Fill in cells without a reading: of a drug alone by its curve, of several drugs by the mean of the curves fitted through the lines of the
-    /// cell, as ZIP fits them. Filled cells are marked (column imputed) and counted. By default they stay empty.
+    /// Fill in cells without a reading: cells of a single drug from its curve, cells of several drugs with the mean of the curves fitted
+    /// through the lines of the cell, as in ZIP. Filled cells are marked (column imputed) and counted. Default: the cells stay empty.
     #[arg(long)]
     impute: bool,
-    /// A table of readings of drugs alone, joined by cell line and drug, for matrices without them (or in addition).
+    /// A table of readings of single drugs, joined by cell line and drug, for matrices without these readings or in addition
+    /// to the readings of the matrices.
     #[arg(long, value_name = "FILE")]
     single_agents: Option<PathBuf>,
-    /// What the readings are: viability or inhibition, in percent or as fractions of the control. By default the column's name
-    /// says it, or the untreated wells; the scale, the name or the range of all readings.
+    /// The unit of the readings: viability or inhibition, in percent or as fractions of the control. Default: the column's name or the
+    /// untreated wells decide between viability and inhibition, and the name or the range of all readings decides the scale.
     #[arg(long, value_enum)]
     response: Option<ReadingValue>,
-    /// The unit of all doses: um, nm, pm, mm or m; by columns of units, else by the names of the doses' columns, else um, by default.
+    /// The unit of all doses: um, nm, pm, mm or m. Default: the columns of units, else the names of the dose columns, else um.
     #[arg(long, value_name = "UNIT", value_parser = dose_unit)]
     dose_unit: Option<f64>,
-    /// The two drugs of a table that does not name them: "FIRST,SECOND"; of a grid, those of the rows and of the columns.
+    /// The names of the two drugs if the table does not name them: "FIRST,SECOND". For a grid, the first drug is the drug of the rows,
+    /// the second drug that of the columns.
     #[arg(long, value_name = "FIRST,SECOND")]
     drugs: Option<String>,
-    /// How the readings stand: a list has one row per well; a grid one row per dose of the first drug and one column per dose of
-    /// the second, with the doses on its edges.
+    /// The layout of the readings. A list has one row per well; a grid has one row per dose of the first drug and one column per dose of
+    /// the second drug, with the doses on its edges.
     #[arg(long, value_enum, default_value = "list")]
     layout: LayoutValue,
-    /// The doses of a grid's rows, if they are not on its edge.
+    /// The doses of a grid's rows, if the doses are not on its edge.
     #[arg(long, value_name = "DOSES", value_delimiter = ',', requires = "doses_b")]
     doses_a: Option<Vec<f64>>,
-    /// The doses of a grid's columns, if they are not on its edge.
+    /// The doses of a grid's columns, if the doses are not on its edge.
     #[arg(long, value_name = "DOSES", value_delimiter = ',', requires = "doses_a")]
     doses_b: Option<Vec<f64>>,
-    /// What else to fit to each block: musyc and braid (response surfaces of two drugs, their parameters with 95 % intervals), ci (combination
-    /// index of each cell, by median-effect lines and by fitted curves), css (sensitivity scores: CSS, RI and, of two drugs, S).
+    /// Further fits to each block: musyc and braid (response surfaces of two drugs, with 95 % intervals of the parameters), ci
+    /// (combination index of each cell, from median-effect lines and from fitted curves), css (sensitivity scores: CSS, RI and, for two
+    /// drugs, S).
     #[arg(long, value_delimiter = ',', value_enum)]
     fits: Vec<FitValue>,
-    /// MuSyC: whether the drugs may change how steep each other's curve is (gamma fitted) or not (gamma one: fewer parameters, for matrices of few
-    /// doses).
+    /// MuSyC: whether one drug may change the steepness of the other drug's curve (gamma fitted) or not (gamma one: fewer parameters, for
+    /// matrices with few doses).
     #[arg(long, value_enum, default_value = "fitted")]
     musyc_gamma: GammaValue,
-    /// BRAID: whether both drugs together can do more than the stronger one ever does (fitted) or not (stronger).
+    /// BRAID: whether the maximal effect of both drugs together may exceed that of the stronger drug (fitted) or not (stronger).
     #[arg(long, value_enum, default_value = "fitted")]
     braid_maximum: MaximumValue,
     #[command(flatten)]
@@ -92,15 +97,15 @@ pub struct SynergyArgs {
         help = format!("The file to write, one row per block and cell: {}; - for standard output", written_endings())
     )]
     out: PathBuf,
-    /// A second file to write, one row per block: the curves of the drugs alone, mean scores, intervals, and the three
-    /// neighbouring doses of each drug with the highest.
+    /// A second file to write, one row per block: the curves of the single drugs, mean scores, intervals, and the three neighbouring
+    /// doses of each drug with the highest mean score.
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
     #[command(flatten)]
     pictures: PictureArgs,
 }
 
-/// What was scored, and where it is.
+/// The result of the command: a summary of the scores, and the output files.
 #[derive(Serialize)]
 struct Written<'a> {
     #[serde(flatten)]
@@ -115,7 +120,8 @@ struct Written<'a> {
 pub fn synergy(args: &SynergyArgs, global: &Global, terminal: Terminal) -> Result<()> {
     let (request, outputs) = (args.request(global)?, args.outputs());
     request.check()?;
-    let with_flag = |error: Error| error.with_help("name a file for them: --summary blocks.csv");
+    let with_flag =
+        |error: Error| error.with_help("name a file for the table of blocks: --summary blocks.csv");
     request.check_outputs(&outputs).map_err(with_flag)?;
     global.may_write_all(
         &[
@@ -177,7 +183,7 @@ impl SynergyArgs {
         })
     }
 
-    /// How matrices are scored: flags, over the file of options.
+    /// The parameters of the scores. Flags override the file of options.
     fn params(&self, mut params: SynergyParams) -> SynergyParams {
         params.baseline = self.baseline.map_or(params.baseline, Baseline::from);
         if !self.models.is_empty() {
@@ -196,10 +202,13 @@ impl SynergyArgs {
         let doses = GridDoses { rows: self.doses_a.clone(), columns: self.doses_b.clone() };
         match (self.layout, drugs) {
             (LayoutValue::Grid, Some(drugs)) => Ok(MatrixLayout::Grid { drugs, doses }),
-            (LayoutValue::Grid, None) => Err(Error::config("--layout grid: a grid does not name its drugs")
-                .with_help("say them: --drugs \"ROWS,COLUMNS\"")),
+            (LayoutValue::Grid, None) => {
+                Err(Error::config("--layout grid: the names of the drugs are missing")
+                    .with_help("name the drugs: --drugs \"ROWS,COLUMNS\""))
+            }
             _ if doses.rows.is_some() => {
-                Err(Error::config("--doses-a, --doses-b: are of a grid").with_help("say --layout grid, too"))
+                Err(Error::config("--doses-a, --doses-b: only grids take these options")
+                    .with_help("add --layout grid"))
             }
             (LayoutValue::List, drugs) => Ok(MatrixLayout::List { drugs }),
         }
@@ -216,7 +225,7 @@ impl SynergyArgs {
         let more = scored.blocks.saturating_sub(PRINTED);
         let more = if more > 0 { format!("… and {more} more\n") } else { String::new() };
         let text = format!(
-            "{more}{} written to {}; scores are percentage points of inhibition, above 0 is synergy",
+            "{more}{} written to {}; scores are percentage points of inhibition (above 0: synergy)",
             counted(scored.blocks, "block"),
             self.out.display()
         );

@@ -1,3 +1,5 @@
+//! `halfmax train`: trains a model of a configuration.
+
 use clap::Args;
 use halfmax::explain::check_explain;
 use halfmax::{PreparedScreen, RunState, train_into, write_training_report};
@@ -7,12 +9,12 @@ use halfmax_data::RunFolder;
 use crate::terminal::Terminal;
 use crate::{ConfigAndOut, Global};
 
-/// Fit a model of a configuration on everything that it names.
+/// Train one model of a configuration on all data of the configuration.
 #[derive(Args)]
 pub struct TrainArgs {
     #[command(flatten)]
     run: ConfigAndOut,
-    /// The model to train, by its name; the first of the configuration by default.
+    /// The name of the model to train. Default: the first model of the configuration.
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
 }
