@@ -271,7 +271,7 @@ fn interrupted_scoring_goes_on_where_it_was() {
         // Other work does not go on from there.
         let other = [&arguments[..], &["--top", "3"]].concat();
         says(&fails(path, 2, &other), &[&kept, "another command", "help:"]);
-        says(&succeeds(path, &arguments), &["going on after"]);
+        says(&succeeds(path, &arguments), &["continuing after"]);
         assert!(!path.join(&kept).exists());
         let resumed = fs::read(path.join(&out)).unwrap();
         says(&fails(path, 2, &arguments), &[&out, "exists already", "--overwrite"]);

@@ -155,7 +155,7 @@ fn plates_that_fail_are_left_out_on_request() {
     let viabilities = "cell_line,drug,dose_um,viability\nL1,D,1,0.5\n";
     says(
         &refused(&[("raw.csv", viabilities)], &["--plates", "more.ndjson"]),
-        &["no untreated wells of raw signals"],
+        &["no untreated wells with raw signals"],
     );
 }
 
@@ -205,7 +205,7 @@ fn nothing_is_corrected_where_nothing_shows() {
     let nowhere = text.replace("POSITION", "NUMBER_OF_SOMETHING");
     says(
         &done(&[("raw.csv", &nowhere)], &["--correct", "edge"]).said,
-        &["nothing says where wells lie", "well_row and well_column"],
+        &["does not say where wells lie", "well_row and well_column"],
     );
     let wrong = text.replace("POSITION", "well_row").replace("BARCODE", "well_column");
     says(&refused(&[("raw.csv", &wrong)], &[]), &["\"well_row\"", "33", "a row of a plate: A to AF"]);
@@ -323,7 +323,7 @@ fn rates_need_signals_and_untreated_wells() {
         .collect();
     says(&refused(&[("raw.csv", &without)], &["--times", "rate"]), &["L1: no untreated wells"]);
     let one = course(&[1], "time_h");
-    says(&refused(&[("raw.csv", &one)], &["--times", "rate"]), &["no well has signals at two times"]);
+    says(&refused(&[("raw.csv", &one)], &["--times", "rate"]), &["no well has signals at two or more times"]);
     let alone =
         fit(&[("raw.csv", &course(&[0, 1], "time_h"))], &["--times", "each", "--rates", "more.ndjson"]);
     assert_eq!(alone.code, Some(2), "{}", alone.said);

@@ -127,7 +127,8 @@ impl TrainedModel {
         let place = path.display();
         if header.format_version == 1 {
             progress.note(&format!(
-                "{place}: a model of format 1, written by an earlier version: only its arrays are under a digest, a change of its parameters would not be seen"
+                "{place}: a model of format 1, written by an earlier version: its digest covers only the arrays, so a change of \
+                 its parameters is not detected"
             ));
         }
         let facts = facts_of(header.meta).map_err(|error| error.with_context(&place))?;

@@ -76,7 +76,7 @@ impl Config {
         // A run says where its files are: better told now than when everything is computed.
         if base.to_str().is_none() {
             return Err(Error::config(format!(
-                "{}: its path is not text in UTF-8, so a run could not store where its files are",
+                "{}: its path is not text in UTF-8, so a run could not store the places of its files",
                 base.display()
             ))
             .with_help("rename the folder or the file"));
@@ -158,7 +158,7 @@ impl Config {
     /// The split, which an evaluation needs.
     pub fn split(&self) -> Result<&Split> {
         self.split.as_ref().ok_or_else(|| {
-            Error::config("the section [split] is missing: expected what is unseen in the test sets")
+            Error::config("the section [split] is missing: expected the kind of split")
                 .with_help("add, for unseen cell lines:\n    [split]\n    kind = \"lco\"")
         })
     }
@@ -211,7 +211,7 @@ fn old_names(text: &str, models: &[toml::Table]) -> Result<Vec<String>> {
 /// Sets `a.b.c = value`; a number steps into an array: `model.0.rounds=500`.
 fn apply(table: &mut toml::Table, one: &str) -> Result<()> {
     let refuse = |why: &str| {
-        Error::config(format!("--config-override {one:?}: {why}"))
+        Error::config(format!("override {one:?} (`--config-override`): {why}"))
             .with_help("write a path and a TOML value: model.0.rounds=500")
     };
     let (key, value) = one.split_once('=').ok_or_else(|| refuse("has no ="))?;
@@ -228,12 +228,12 @@ fn apply(table: &mut toml::Table, one: &str) -> Result<()> {
         let next = match (at, step.parse::<usize>()) {
             (None, _) => table.entry(*step).or_insert_with(|| toml::Table::new().into()),
             (Some(toml::Value::Array(items)), Ok(index)) => {
-                items.get_mut(index).ok_or_else(|| refuse("has a number past the end of its list"))?
+                items.get_mut(index).ok_or_else(|| refuse("has an index past the end of its list"))?
             }
             (Some(toml::Value::Table(inner)), _) => {
                 inner.entry(*step).or_insert_with(|| toml::Table::new().into())
             }
-            _ => return Err(refuse("steps into a value that is not a table")),
+            _ => return Err(refuse("looks for a key in a value that is not a table")),
         };
         at = Some(next);
     }

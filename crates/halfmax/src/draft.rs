@@ -108,7 +108,10 @@ fn nothing_to_predict(looked: &[Looked]) -> Error {
     let error = Error::data(format!("none of the files holds responses: {}", roles.join(", ")));
     match readings {
         Some(one) => error.with_help(format!("fit curves first: halfmax fit-curves {}", one.path.display())),
-        None => error.with_help("add a table of responses: columns of cell lines, drugs and, for example, LN_IC50; halfmax data inspect FILE says what a file lacks"),
+        None => error.with_help(
+            "add a table of responses: columns of cell lines, drugs and, for example, LN_IC50; halfmax data \
+            inspect FILE shows what a file lacks",
+        ),
     }
 }
 
@@ -153,7 +156,7 @@ impl<'a> Taken<'a> {
                 &mut self.single_agent,
                 &mut self.rest,
                 one,
-                "halfmax fit-curves makes responses of it".into(),
+                "halfmax fit-curves turns it into responses".into(),
             ),
             "gene sets" => self.gene_sets.push(one),
             role => self.rest.push((one, role.to_owned())),
@@ -167,9 +170,7 @@ impl<'a> Taken<'a> {
             text.push_str(content);
             text.push('\n');
         };
-        line(
-            "# Written by halfmax init. A line that begins with # is a remark, or a choice that is not taken.",
-        );
+        line("# Written by halfmax init. A line that begins with # is a comment or an inactive choice.");
         open.iter().for_each(|open| line(&format!("# TO DECIDE: {open}")));
         line("");
         line("[data]");
@@ -179,7 +180,7 @@ impl<'a> Taken<'a> {
         }
         if let Some(reference) = self.reference_study {
             line(
-                "# A second table of responses: taken for the same measured again, as a ceiling. Which of the two is to be learnt?",
+                "# A second table of responses, used as a repeat of the first, for the ceiling. Which table should the models learn?",
             );
             line(&format!("reference_study = {}", reference.value(folder)));
         }
@@ -192,7 +193,7 @@ impl<'a> Taken<'a> {
         match self.single_agent {
             Some(file) if self.combinations => line(&format!("single_agent = {}", file.value(folder))),
             Some(file) => line(&format!(
-                "# {} holds readings: halfmax fit-curves makes responses of them.",
+                "# {} holds readings: halfmax fit-curves turns them into responses.",
                 file.path.display()
             )),
             None => {}
@@ -220,7 +221,7 @@ impl<'a> Taken<'a> {
         line("[split]");
         let structures = self.drugs.is_some();
         if let Some(folds) = self.folds {
-            line("# The folds of a file; the kind must be what the file holds out.");
+            line("# The folds come from a file; the kind must name what the file holds out.");
             line(&format!("kind = \"{}\"", if self.combinations { "leave_combination" } else { "lco" }));
             line(&format!("file = {}", quoted(&relative(&folds.path, folder))));
         } else if self.combinations {
@@ -229,7 +230,7 @@ impl<'a> Taken<'a> {
             );
         } else if self.cells.is_empty() {
             line(
-                "kind = \"lpo\"                 # pairs that were not measured: all that can be predicted without features of cell lines",
+                "kind = \"lpo\"                 # pairs that were not measured; other kinds need features of cell lines",
             );
         } else {
             line(
@@ -239,7 +240,7 @@ impl<'a> Taken<'a> {
         if !self.combinations && !structures {
             line("# ldo (new drugs) needs structures: a file of drugs with a column smiles.");
         } else if !self.combinations {
-            line("# kind = \"ldo\" asks for new drugs, by their structures and targets.");
+            line("# kind = \"ldo\" tests new drugs, from their structures and targets.");
         }
         line("");
     }
@@ -255,7 +256,7 @@ impl<'a> Taken<'a> {
             line("[[model]]\nfamily = \"completion\"");
             return;
         }
-        line("# A Gaussian process over the whole screen, which needs no setting.");
+        line("# A Gaussian process over the whole screen; it needs no settings.");
         line("[[model]]\nfamily = \"kernel\"\n");
         line("# Boosted trees.");
         let vector = !self.combinations && !self.cells.is_empty();
@@ -292,7 +293,7 @@ impl Looked {
         let orientation =
             shape.orientation.as_ref().map(|orientation| format!(", {orientation}")).unwrap_or_default();
         let mut remarks = vec![format!(
-            "# {} rows × {} columns, taken for {}{orientation}",
+            "# {} rows × {} columns, read as {}{orientation}",
             shape.rows, shape.columns, shape.role
         )];
         remarks.extend(self.found.columns_used.iter().map(|account| format!("# {account}")));

@@ -45,7 +45,7 @@ pub fn configuration_schema_text() -> String {
 }
 
 /// What the key "name" of every model means.
-const NAME: &str = "What the model is called in results; its family by default.";
+const NAME: &str = "Name of the model in results. Default: its family.";
 
 /// A map of a schema, taken out of it.
 fn taken(schema: &mut Value, key: &str) -> Map<String, Value> {
@@ -316,7 +316,7 @@ fn parameters(family: &dyn Family) -> Vec<Section> {
 pub fn configuration_page() -> String {
     let mut text = format!(
         "# Configuration\n\n{GENERATED}\nA configuration is a TOML file. Paths in it are relative to the file. `halfmax init` writes one for your files, \
-         `halfmax data check`\nsays what it means, and `halfmax config --explain KEY` prints the entry of one key. `halfmax config --schema` prints a JSON \
+         `halfmax data check`\nexplains it, and `halfmax config --explain KEY` prints the entry of one key. `halfmax config --schema` prints a JSON \
          schema\nfor editors. The models (`[[model]]`) are on the page [Model families](families.md).\n"
     );
     for section in sections() {
@@ -328,7 +328,7 @@ pub fn configuration_page() -> String {
         };
         let about = match section.path.as_str() {
             "" => String::new(),
-            "FILE" => "Wherever a file is named, a table can stand in place of its path: `response = { file = \"screen.xlsx\", sheet = \
+            "FILE" => "A table can stand in place of the path of any file: `response = { file = \"screen.xlsx\", sheet = \
                        \"data\" }`. The same keys are part of `[[data.cells]]`.\n\n"
                 .to_owned(),
             _ => format!("{}\n\n", section.meaning),
@@ -341,8 +341,8 @@ pub fn configuration_page() -> String {
 /// The page of the book on every model family, with its parameters and defaults.
 pub fn families_page() -> String {
     let mut text = format!(
-        "# Model families\n\n{GENERATED}\nA model of a configuration is a table `[[model]]` with the key `family`, a `name` of its own (the family by \
-         default), and the\nparameters of the family. [Choose a model](../howto/choose-a-model.md) compares the families.\n\n| family | what it is |\n|---|---|\n"
+        "# Model families\n\n{GENERATED}\nA model of a configuration is a table `[[model]]` with the key `family`, a `name` \
+         (default: the family), and the\nparameters of the family. [Choose a model](../howto/choose-a-model.md) compares the families.\n\n| family | what it is |\n|---|---|\n"
     );
     for family in FAMILIES {
         let _ = writeln!(text, "| `{}` | {} |", family.name(), family.summary());

@@ -31,16 +31,18 @@ fn folds(split: &Split, loaded: &mut Loaded, progress: &dyn Progress) -> Result<
                 (true, None) => Err(Error::data("leave_drug needs the fold of every drug")
                     .with_help("give a file with the columns drug and fold")),
                 (false, None) => Folds::from_assignment(split.kind, read.folds),
-                (false, Some(_)) => {
-                    Err(Error::data(format!("gives folds to single drugs, which {} does not", split.kind))
-                        .with_help("add a column drug_b, or use leave_drug"))
-                }
+                (false, Some(_)) => Err(Error::data(format!(
+                    "gives folds to single drugs, but the split {} does not use them",
+                    split.kind
+                ))
+                .with_help("add a column drug_b, or use leave_drug")),
             };
             folds.map_err(|error| error.with_context(file.display()))?
         }
         (None, Some(_)) if split.kind.grouping().overlaps() => {
             return Err(Error::config(
-                "split.column or split.rows with leave_drug: a response has one entry there, but its two drugs may be in two folds",
+                "split.column or split.rows with leave_drug: a response has one fold there, but its two drugs may be in \
+                 different folds",
             )
             .with_help("give split.file, a table with the columns drug and fold, or let the folds be drawn"));
         }
@@ -50,15 +52,15 @@ fn folds(split: &Split, loaded: &mut Loaded, progress: &dyn Progress) -> Result<
     match (split.conflicts, loaded.fold_conflicts.first()) {
         (Conflicts::Error, None) => Ok(given),
         (Conflicts::Error, Some(conflict)) => Err(Error::data(conflict).with_help(
-            "put all measurements of it into one fold, or set split.conflicts = \"majority\" to have that done",
+            "put all measurements of it into one fold, or set split.conflicts = \"majority\", which does so",
         )),
         (Conflicts::Majority, _) => {
             let (settled, moved) = given.settled(&loaded.screen)?;
             let repeats = loaded.fold_conflicts.len();
             if moved + repeats > 0 {
                 progress.note(&format!(
-                    "{repeats} responses had repeats in different folds, {moved} another fold than most responses that {} \
-                     keeps together: moved to the fold of most",
+                    "{repeats} responses had repeats in different folds, {moved} had another fold than most responses that {} \
+                     keeps together: moved to the most frequent fold",
                     split.kind
                 ));
             }

@@ -22,11 +22,11 @@ pub fn sensitive_end(target: &Target, for_what: &str, remedy: Remedy) -> Result<
                 "set target.sensitive = \"low\" if low values mean that the drug works, else \"high\""
             }
             Remedy::CommandLine => {
-                "give --sensitive low if low values mean that the drug works, else --sensitive high; target.sensitive in the \
-                 configuration says it once and for all when the model is trained"
+                "set `sensitive` (`--sensitive low`) to low if low values mean that the drug works, else to high; \
+                 target.sensitive in the configuration stores this in every model trained with it"
             }
         };
         let name = &target.name;
-        Error::config(format!("nothing says which end of {name} is sensitive, but {for_what} depends on it")).with_help(help)
+        Error::config(format!("the sensitive end of {name} is not known, but {for_what} depends on it")).with_help(help)
     })
 }

@@ -171,7 +171,7 @@ impl Measured {
             chosen.extend(own.into_iter().take(DRUGS_EACH));
         }
         if chosen.len() < 2 {
-            return Err(Error::failed("the embedded drugs are of none of the simulated pathways"));
+            return Err(Error::failed("no embedded drug targets a simulated pathway"));
         }
         Ok(chosen)
     }

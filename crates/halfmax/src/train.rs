@@ -123,7 +123,7 @@ pub fn write_training_report(
     if let Some(params) = &config.explain {
         if !params.models.is_empty() && !params.models.contains(name) {
             progress.note(&format!(
-                "explain.models does not name {name:?}, the model that is trained: it is explained all the same"
+                "explain.models does not name {name:?}, the trained model: it is explained anyway"
             ));
         }
         let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();

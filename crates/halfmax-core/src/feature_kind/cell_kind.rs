@@ -32,7 +32,7 @@ impl CellKind {
     pub const MUTATION: Self = Self(&Mutation);
     /// Copy numbers of genes, real numbers (or −1, 0, 1).
     pub const COPY_NUMBER: Self = Self(&CopyNumber);
-    /// GDSC's matrix of genomic events, 0 or 1, with tissue and other factors.
+    /// GDSC's matrix of genomic events, 0 or 1, with the tissue and other factors.
     pub const EVENTS: Self = Self(&Events);
     /// Text columns, each a category.
     pub const CATEGORY: Self = Self(&Category);

@@ -13,7 +13,7 @@ impl FeatureKind for Events {
     }
 
     fn summary(&self) -> &'static str {
-        "GDSC's matrix of genomic events, 0 or 1, with tissue and other factors."
+        "GDSC's matrix of genomic events, 0 or 1, with the tissue and other factors."
     }
 
     fn values(&self) -> KindValues {

@@ -45,7 +45,7 @@ impl LineOut {
     /// If it cannot be read, or writing fails.
     pub fn append(&mut self, path: &Path, piece: &Path, lines: Piece) -> Result<usize> {
         let unreadable = |error| unreadable_piece(piece, error);
-        let Self::File(out) = self else { return Err(Error::failed("pieces of standard output")) };
+        let Self::File(out) = self else { return Err(Error::failed("standard output cannot join pieces")) };
         let mut file = BufReader::with_capacity(1 << 20, File::open(piece).map_err(unreadable)?);
         let quoting = lines != Piece::Lines;
         if lines == Piece::NextTable {

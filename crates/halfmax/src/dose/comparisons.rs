@@ -101,7 +101,7 @@ impl CurvePair {
         };
         if partners(a).is_disjoint(&partners(b)) {
             return Err(Error::data(format!("compare: {a} and {b} share no drug, cell line or experiment"))
-                .with_help("name two that were measured with the same drugs, or in the same cell lines"));
+                .with_help("name two that share drugs or cell lines"));
         }
         Ok(())
     }

@@ -24,5 +24,4 @@ pub use rates::Times;
 pub use table::{ColumnValues, ResultTable};
 
 /// What is noted of a table where nothing says what unit the doses are in.
-const DOSE_UNIT_ASSUMED: &str =
-    "nothing says what unit the doses are in: taken as µM; dose_unit names another";
+const DOSE_UNIT_ASSUMED: &str = "no unit is given for the doses: assuming µM; set dose_unit for another unit";

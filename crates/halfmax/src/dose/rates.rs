@@ -81,7 +81,8 @@ impl RatedRows {
             RateSpan::AllTimes => "over all times",
         };
         let mut notes = vec![Note::of(rates.len(), "growth rate").then(format!(
-            " of wells {between}: viability is what a well's rate leaves of the control by the end, 2^((k - k_control) x hours), and GR is 2^(k / k_control) - 1"
+            " of wells {between}: viability is 2^((k - k_control) x hours), the share of the control at the end; GR is 2^(k / \
+             k_control) - 1"
         ))];
         let still = rates.iter().filter(|rate| rate.control.rate.value <= 0.0).count();
         if still > 0 {
@@ -120,7 +121,7 @@ impl Rows for RatedRows {
         })?;
         if !courses_found {
             return Err(Error::data(format!(
-                "{label}: no well has signals at two times or more that untreated wells have, too"
+                "{label}: no well has signals at two or more times at which untreated wells have signals"
             ))
             .with_help("growth rates need several times; fit curves of one time without growth rates"));
         }

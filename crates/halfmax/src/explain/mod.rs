@@ -98,15 +98,16 @@ fn position_of(name: &str, cells: &EntityTable) -> Result<u32> {
     if let (None, [_, _, ..]) = (cells.position(name), alike.as_slice()) {
         let names: Vec<&String> = alike.iter().map(|at| &cells.ids()[*at]).collect();
         return Err(Error::config(format!("cell line {name:?} could be {}", listed(&names, 5)))
-            .with_help("spell it as one of them"));
+            .with_help("use one of these names"));
     }
     let at = cells.position(name).or_else(|| alike.first().copied());
     at.map(|at| at as u32).ok_or_else(|| {
         let help = nearest(name, cells.ids().iter().map(String::as_str))
             .map(|near| format!("did you mean {near:?}?"));
-        Error::config(format!("cell line {name:?} is not among the {} there are", cells.len())).with_help(
+        Error::config(format!("cell line {name:?} is not among the {} cell lines", cells.len())).with_help(
             help.unwrap_or_else(|| {
-                "name one of the response table, or of the file given with --cells".into()
+                "name a cell line of the response table, or of the given features of cell lines (`--cells`)"
+                    .into()
             }),
         )
     })
@@ -242,10 +243,10 @@ impl ModelExplanation {
         }
         let names: Vec<&str> = space.features.iter().map(|feature| feature.name.as_str()).collect();
         Some(match names.as_slice() {
-            [] => "the model has no features of cell lines: nothing is said of mechanisms".to_owned(),
+            [] => "the model has no features of cell lines, so mechanisms cannot be judged".to_owned(),
             names => format!(
-                "none of the model's {} features of cell lines is of a gene that the catalogue knows ({}): nothing is said of \
-                 mechanisms; name features by the symbols of genes, or by their Entrez or Ensembl ids",
+                "none of the model's {} features of cell lines names a gene of the catalogue ({}), so mechanisms cannot be \
+                 judged; name features by gene symbols, or by Entrez or Ensembl ids",
                 names.len(),
                 listed(names, 5)
             ),

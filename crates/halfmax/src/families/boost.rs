@@ -15,7 +15,7 @@ impl Family for Boost {
     }
 
     fn summary(&self) -> &'static str {
-        "gradient-boosted trees on the features of cell lines and drugs, fitted without ever building the table of pairs"
+        "gradient-boosted trees on the features of cell lines and drugs, fitted without building the table of pairs"
     }
 
     fn kind(&self) -> FamilyKind {

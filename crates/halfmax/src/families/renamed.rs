@@ -30,10 +30,8 @@ impl Renamed {
     /// The error of a configuration that has both names.
     fn twice(self) -> Error {
         let Self { old, new } = self;
-        Error::config(format!(
-            "{old} and {new} are given, which are the old and the new name of one parameter"
-        ))
-        .with_help(format!("remove {old}"))
+        Error::config(format!("{old} and {new} are given, the old and the new name of one parameter"))
+            .with_help(format!("remove {old}"))
     }
 }
 

@@ -61,7 +61,7 @@ impl Available {
 
 impl fmt::Display for Available {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} can be had ({})", size(self.bytes), self.by)
+        write!(f, "{} is available ({})", size(self.bytes), self.by)
     }
 }
 

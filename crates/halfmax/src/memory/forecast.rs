@@ -192,7 +192,7 @@ pub fn refuse_too_large(
             return Err(forecast.too_large(&available));
         }
         if forecast.bytes as f64 * MARGIN > available.bytes as f64 {
-            progress.note(&format!("warning: {}; {available}: this may not suffice", forecast.in_words()));
+            progress.note(&format!("warning: {}; {available}: this may not be enough", forecast.in_words()));
         }
     }
     Ok(())
@@ -210,7 +210,7 @@ impl Forecast {
         let all = self.bytes.div_ceil(100_000_000) as f64 / 10.0;
         Error::failed(format!("{}; {available}", self.in_words())).with_help(format!(
             "take fewer features ([[data.cells]] top_variance), fewer drugs, another family (boost takes least of those that learn interactions), or a \
-             machine with more memory; --memory {all:.1}GB goes on as if there were so much"
+             machine with more memory; set the memory limit (`--memory {all:.1}GB`) to continue as if that much were available"
         ))
     }
 }

@@ -177,7 +177,7 @@ impl BlockPage {
         let readings = readings + of_many;
         let mut said = vec![format!("{} were taken as {}.", counted(readings, "reading"), found.unit.name())];
         if found.dose_unit_assumed {
-            said.push("Nothing says what unit the doses are in: they were taken as µM.".into());
+            said.push("No unit was given for the doses: µM was assumed.".into());
         }
         if found.incomplete > 0 {
             said.push(format!("{} without a reading, left out.", counted(found.incomplete, "row")));
@@ -188,7 +188,7 @@ impl BlockPage {
             "Scores are percentage points of inhibition: above 0 is synergy, below 0 antagonism.".into(),
         );
         said.push(format!(
-            "Intervals hold {} %, each by itself, and come from replicates; without replicates there are none.",
+            "Each interval by itself holds {} %. Intervals come from replicates; without replicates there are none.",
             digits(self.level)
         ));
         parts.push(QualityPart::List(said));
@@ -199,8 +199,9 @@ impl BlockPage {
         let (all, shown) = (self.strongest.offered(), strongest + doubtful + sampled);
         match shown < all {
             true => format!(
-                "Shown are {} of {} blocks: the {} with the strongest synergy, then {} of the others with the most flags, then a random \
-                 sample of {} of the rest. The file that the command wrote has all of them.",
+                "The page shows {} of {} blocks: the {} with the strongest synergy, then {} of the others with the most flags, \
+                 then a random \
+                 sample of {} of the rest. The output file has all of them.",
                 thousands(shown),
                 thousands(all),
                 thousands(strongest),
@@ -276,11 +277,11 @@ fn gallery(chosen: &[ScoredBlock]) -> Gallery {
     by_name.sort_by_cached_key(|at| names(&chosen[*at]).to_lowercase());
     Gallery {
         noun: "blocks".into(),
-        order: "as said above".into(),
+        order: "as described above".into(),
         orders: vec![
             order("strongest synergy first", &|scored| -mean(scored)),
             order("strongest antagonism first", &mean),
-            order("worst founded (most flags) first", &|scored| -(flags_of(scored).len() as f64)),
+            order("least certain (most flags) first", &|scored| -(flags_of(scored).len() as f64)),
             GalleryOrder { name: "by name".into(), cards: by_name },
         ],
         cards: chosen.iter().map(card).collect(),

@@ -175,7 +175,7 @@ impl CurvePage {
             parts.push(QualityPart::Heading("Learnt from all curves".into()));
             parts.push(QualityPart::Facts(facts));
             parts.push(QualityPart::Note(
-                "Curves whose own readings say little of these are drawn towards them.".into(),
+                "Curves with uninformative readings are drawn towards these values.".into(),
             ));
         }
         parts.push(QualityPart::Heading("What was assumed and left out".into()));
@@ -203,8 +203,8 @@ impl CurvePage {
         let all = self.shown.offered();
         match drawn < all {
             true => format!(
-                "Shown are {} of {} curves: the {} worst fits, and a random sample of {} of the others, after them. The file that \
-                 the command wrote has all of them.",
+                "The page shows {} of {} curves: the {} worst fits, and a random sample of {} of the others, after them. The output \
+                 file has all of them.",
                 thousands(drawn),
                 thousands(all),
                 thousands(drawn - sampled),
@@ -228,7 +228,7 @@ fn plates(plates: &PlateCards, curves: usize) -> Vec<QualityPart> {
     let shown: Vec<Card> = plates.cards.iter().take(most).cloned().collect();
     let all = counted(plates.all, "plate");
     let which = match shown.len() < plates.all {
-        true => format!("Shown are {} of {all}, those that fail first.", shown.len()),
+        true => format!("The page shows {} of {all}, those that fail first.", shown.len()),
         false => format!("All {all} are shown, those that fail first."),
     };
     let gallery = Gallery {
@@ -250,7 +250,7 @@ fn assumed(readings: &ReadingFacts, confidence: f64) -> Vec<String> {
     let mut said =
         vec![format!("{} were taken as {}.", counted(readings.readings, "reading"), readings.unit.name())];
     if readings.dose_unit_assumed {
-        said.push("Nothing says what unit the doses are in: they were taken as µM.".into());
+        said.push("No unit was given for the doses: µM was assumed.".into());
     }
     for (count, what) in [
         (readings.controls, "dose 0 (controls), left out of the fits"),
@@ -261,10 +261,11 @@ fn assumed(readings: &ReadingFacts, confidence: f64) -> Vec<String> {
         }
     }
     said.extend(readings.notes.iter().cloned());
-    said.push("The IC50 is where the curve is at half of the control (absolute), the EC50 half way between its plateaus.".into());
-    said.push("The plateau is that at high doses, which the tested doses need not reach.".into());
+    said.push("The IC50 is the dose at which the curve is at half of the control (absolute). The EC50 is the dose half way \
+        between its plateaus.".into());
+    said.push("The plateau is the level at high doses; the tested doses may not reach it.".into());
     said.push(format!(
-        "Intervals hold {} %, each by itself; the band is that of the curve at each dose, not of a single reading.",
+        "Each interval by itself holds {} %. The band is for the curve at each dose, not for a single reading.",
         digits(100.0 * confidence)
     ));
     said
@@ -312,7 +313,7 @@ mod tests {
             [QualityPart::Text(which), QualityPart::Gallery(gallery)] => (which.clone(), gallery.cards.len()),
             other => panic!("{other:?}"),
         };
-        assert_eq!(shown(1_500), ("Shown are 60 of 100 plates, those that fail first.".into(), 60));
+        assert_eq!(shown(1_500), ("The page shows 60 of 100 plates, those that fail first.".into(), 60));
         assert_eq!(shown(3).1, 12);
         assert!(plates(&PlateCards::default(), 10).is_empty());
     }

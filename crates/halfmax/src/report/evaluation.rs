@@ -59,11 +59,11 @@ impl Reporting<'_> {
             match evaluation.comparison.pairs.iter().find(beaten) {
                 Some(pair) if pair.p < 0.05 => {}
                 Some(pair) => self.doubt(format!(
-                    "{} is not clearly better than {}, which knows no features (p = {:.2}).",
+                    "{} is not clearly better than {}, which uses no features (p = {:.2}).",
                     best.name, naive.name, pair.p
                 )),
                 None => self.doubt(format!(
-                    "{} is not better than {}, which knows no features.",
+                    "{} is not better than {}, which uses no features.",
                     best.name, naive.name
                 )),
             }
@@ -72,13 +72,12 @@ impl Reporting<'_> {
         match ceiling.and_then(|ceiling| ceiling.per_drug_pearson).zip(pearson) {
             Some((ceiling, own)) if own >= ceiling => self.doubt(format!(
                 "The per-drug Pearson of {} ({own:.2}) is as high as that of a second laboratory ({ceiling:.2}): the model may \
-                 predict what is particular to this screen.",
+                 predict peculiarities of this screen.",
                 best.name
             )),
             Some(_) => {}
             None => self.doubt(
-                "No second study of the same pairs was given, so nothing says how close to the truth a model could come \
-                 ([data] reference_study).",
+                "No second study of the same pairs was given, so the best possible score is unknown ([data] reference_study).",
             ),
         }
         let worse: Vec<&str> = best
@@ -89,7 +88,7 @@ impl Reporting<'_> {
             .collect();
         if !worse.is_empty() {
             self.doubt(format!(
-                "For {} of {} drugs, predictions are further off than the mean of the drug would be: {}.",
+                "For {} of {} drugs, predictions are worse than the mean of the drug: {}.",
                 worse.len(),
                 best.per_drug.len(),
                 listed(&worse, 4)
@@ -117,7 +116,8 @@ impl Reporting<'_> {
             self.doubt(format!("{} failed and is left out.", failed.name));
         }
         if evaluation.kind == SplitKind::LPO {
-            self.doubt("The cell lines and drugs of the test sets are known to the models: the figures say nothing of new ones.");
+            self.doubt("The cell lines and drugs of the test sets are known to the models: the figures do not apply to new cell \
+                lines or drugs.");
         }
     }
 
@@ -130,7 +130,7 @@ impl Reporting<'_> {
             self.finding(
                 format!("{within:.2}"),
                 format!(
-                    "of the variance among cell lines of a drug is explained by {}, the best model{range}",
+                    "of the variance among the cell lines of a drug is explained by {}, the best model{range}",
                     best.name
                 ),
             );
@@ -144,23 +144,22 @@ impl Reporting<'_> {
         if let Some(reference) = ceiling.and_then(|ceiling| ceiling.per_drug_pearson) {
             self.finding(
                 format!("{reference:.2}"),
-                "is what a second laboratory's measurements of the same pairs achieve",
+                "mean correlation that a second laboratory's measurements of the same pairs reach",
             );
         }
         let naive = rows.iter().find(|row| row.naive);
         let beside = naive.map_or_else(String::new, |naive| {
-            let value = |row: &LeaderboardRow| row.metrics.r2_within_drug().map_or("–".into(), |v| format!("{v:.3}"));
+            let value = |row: &LeaderboardRow| {
+                row.metrics.r2_within_drug().map_or("–".into(), |v| format!("{v:.3}"))
+            };
             format!(
-                " The best predictor that knows no features ({}) has an R² within drugs of {}, the best model {}.",
+                " The best predictor without features ({}) has an R² within drugs of {}, the best model {}.",
                 naive.name,
                 value(naive),
                 value(best)
             )
         });
-        self.say(format!(
-            "Every figure of performance is of predictions for {}, made by models that had no part in them.{beside}",
-            unseen(kind)
-        ));
+        self.say(format!("Every performance figure is for {}.{beside}", unseen(kind)));
     }
 
     fn density(&self, model: &ModelEvaluation) -> Density {
@@ -276,7 +275,7 @@ fn leaderboard(evaluation: &Evaluation, rows: &[LeaderboardRow], ceiling: Option
     ];
     if let Some(ceiling) = ceiling {
         notes.push(format!(
-            "The ceiling is what a second study achieves as a predictor, on {} pairs that both measured.",
+            "The ceiling is the score of a second study as a predictor, on {} pairs that both studies measured.",
             super::thousands(ceiling.pairs)
         ));
     }
@@ -298,7 +297,7 @@ fn calibration(model: &ModelEvaluation) -> Calibration {
     Calibration {
         model: model.name.clone(),
         points: model.calibration.iter().map(point).collect(),
-        note: "Split-conformal intervals on responses that no part of the model had seen.".into(),
+        note: "Split-conformal intervals, on responses that the model had not seen.".into(),
     }
 }
 

@@ -32,13 +32,13 @@ impl Reporting<'_> {
                 self.report.heat_map = Some(self.heat_map(explained));
                 self.summarise_explanation(explained, found);
                 self.doubt(
-                    "Mechanisms say what predictions rest on. A gene that goes with resistance need not cause it: it may stand for a \
-                     tissue or for a gene that it is expressed with.",
+                    "Mechanisms show what predictions rest on. A gene that correlates with resistance need not cause it: it may \
+                     stand for a tissue or a co-expressed gene.",
                 );
             }
             None => self.say(format!(
-                "Models of this family say no contributions of single features, so that mechanisms of {} can only be \
-                 judged by exchanging their genes among cell lines.",
+                "Models of this family give no contributions of single features. Mechanisms of {} can only be judged by \
+                 exchanging their genes among cell lines.",
                 explained.model
             )),
         }
@@ -55,8 +55,8 @@ impl Reporting<'_> {
             measure: "rise of RMSE when exchanged among cell lines".into(),
             groups: explained.groups.iter().map(group).collect(),
             note:
-                "The features of whole cell lines change places, three times; all responses are those of the \
-                   training, so this says what the model relies on, not how well that holds elsewhere."
+                "The features of whole cell lines are exchanged three times. All responses come from the training, so this \
+                 shows what the model relies on, not how well that works elsewhere."
                     .into(),
         });
     }
@@ -79,7 +79,7 @@ impl Reporting<'_> {
             title: format!("Features of {} over all drugs", explained.model),
             measure: format!("mean |contribution|, {}", self.report.response),
             groups: means.iter().take(OVERALL).map(group).collect(),
-            note: "The mean over all drugs and cell lines, with what all drugs share.".into(),
+            note: "The mean over all drugs and cell lines, including what all drugs share.".into(),
         });
     }
 
@@ -137,7 +137,7 @@ impl Reporting<'_> {
         }
         HeatMap {
             measure: "Contribution of each mechanism's genes to the predictions for a drug, in per cent of their spread, adjusted for \
-                      tissue and general sensitivity; above 0 more of the mechanism makes resistant"
+                      tissue and general sensitivity; above 0, more of the mechanism confers resistance"
                 .into(),
             mechanisms: columns,
             groups,
@@ -148,10 +148,10 @@ impl Reporting<'_> {
     fn mechanism(&self, explained: &ModelExplanation, set: usize) -> Mechanism {
         let known = &explained.catalogue.list[set];
         let genes = [
-            ("more of it resists", &known.up),
-            ("less of it resists", &known.down),
-            ("changed, it resists", &known.altered),
-            ("tells that the mechanism is at work", &known.markers),
+            ("more confers resistance", &known.up),
+            ("less confers resistance", &known.down),
+            ("a change confers resistance", &known.altered),
+            ("marks an active mechanism", &known.markers),
             ("no direction known", &known.members),
         ];
         let gene_set = |(change, genes): (&str, &Vec<String>)| {
@@ -223,7 +223,7 @@ impl Reporting<'_> {
             format!("Mechanisms that stand out for most drugs: {}.", named.join(", "))
         };
         self.say(format!(
-            "Predictions of {}, fitted to all responses, for {} drugs and the cell lines it was fitted to, are taken apart into \
+            "Predictions of {}, fitted to all responses, for {} drugs and the cell lines it was fitted to, are split into the \
              contributions of {} features. {most}",
             explained.model,
             thousands(explained.names.len()),
@@ -245,33 +245,29 @@ impl Reporting<'_> {
             self.note(
                 "Confounders",
                 &[
-                    "General sensitivity is the mean of a cell line's predictions over all other drugs. Since contributions add up, \
-                     those to general sensitivity are known exactly, and are taken from a drug's own as far as its predictions \
-                     follow general sensitivity; then the mean of every tissue is taken off. Ranks and mechanisms are shown \
-                     before and after.",
+                    "General sensitivity is the mean of a cell line's predictions over all other drugs. Contributions add up, \
+                     so those to general sensitivity are known exactly. They are subtracted from a drug's contributions in proportion to how its predictions follow general sensitivity. Then the mean of every tissue is subtracted. Ranks and mechanisms are shown before and after.",
                 ],
             );
             self.note(
                 "Tests of mechanisms",
                 &[
                     "A mechanism's contribution is the mean over cell lines of |the sum over its features − the mean of that \
-                     sum|, so that contributions which cancel do not count.",
-                    "Competitive test: beside random sets whose features match those of the mechanism in number, kind, mean and \
-                     variance, and are chosen to be about as correlated with each other, since sums over features that go together vary \
-                     more. Adjusted for the confounders.",
-                    "Self-contained test: whether measured responses, within tissues and less what general sensitivity \
-                     explains, correlate with the mechanism's features at all; cell lines of a tissue are permuted, so that features stay \
-                     as correlated as they are. No model has a part in it.",
-                    "q is the false discovery rate among all drugs and mechanisms (Benjamini and Hochberg 1995). The least p is one over \
-                     the number of random sets plus one: with many tests and few sets nothing can be found.",
-                    "Whether the direction agrees is by the catalogue for the drug's classes, weighted by how much \
-                     predictions depend on each gene.",
+                     sum|, so contributions that cancel do not count.",
+                    "Competitive test: the mechanism is compared with random sets. Their features match those of the mechanism \
+                     in number, kind, mean and variance. They are about as correlated with each other, since sums over correlated features vary more. The test is adjusted for the confounders.",
+                    "Self-contained test: do measured responses correlate with the mechanism's features at all? Responses are \
+                     taken within tissues, without the part that general sensitivity explains. Cell lines of a tissue are permuted, so features stay correlated. The test uses no model.",
+                    "q is the false discovery rate among all drugs and mechanisms (Benjamini and Hochberg 1995). The smallest \
+                     possible p is one over the number of random sets plus one: many tests with few sets can find nothing.",
+                    "The catalogue for the drug's classes gives the expected direction. Genes are weighted by how much \
+                     predictions depend on them.",
                 ],
             );
         } else {
             self.note(
                 "What contributes",
-                &["The family of this model says no contributions of features. Groups of features are exchanged among \
+                &["The family of this model gives no contributions of features. Groups of features are exchanged among \
                    whole cell lines instead."],
             );
         }
@@ -285,8 +281,7 @@ impl Reporting<'_> {
             .collect();
         if !without.is_empty() && explained.found.is_some() {
             let text = if without.len() == explained.catalogue.list.len() {
-                "None of the model's features is of a gene that a mechanism of the catalogue names: mechanisms are \
-                 unavailable."
+                "No feature of the model belongs to a gene of a mechanism in the catalogue: mechanisms are unavailable."
                     .to_owned()
             } else {
                 format!("The model has no feature of: {}.", without.join("; "))
@@ -299,9 +294,9 @@ impl Reporting<'_> {
         self.note(
             "Limits",
             &[
-                "A contribution says what a model relies on. It does not prove a cause: genes that go together share \
-                 contributions, and what models of cell lines learn need not hold in patients.",
-                "Research use only. Strategies are those that the literature discusses, for research, and no advice on treatment.",
+                "A contribution shows what a model relies on. It does not prove a cause: correlated genes share contributions, \
+                 and findings in cell lines need not hold in patients.",
+                "Research use only. Strategies come from the research literature. They are not advice on treatment.",
             ],
         );
     }

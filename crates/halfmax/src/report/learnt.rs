@@ -29,7 +29,7 @@ pub fn learnt_facts(from: LearntFrom, learnt: &Learnt) -> Vec<(&'static str, Str
     }
     if let Some(spread) = learnt.batches {
         let name = match learnt.batches_not_told {
-            true => "batches, which no column tells apart, differ by",
+            true => "batches, which no column names, differ by",
             false => "batches differ by",
         };
         facts.push((name, format!("{:.0} %", 100.0 * spread)));
@@ -52,7 +52,7 @@ pub fn learnt_in_words(file: &Path, from: LearntFrom, learnt: &Learnt) -> Option
     }
     let said: Vec<String> = facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
     Some(format!(
-        "{}: learnt from {}: {}; curves whose own readings say little of it are drawn there",
+        "{}: learnt from {}: {}; curves with uninformative readings are drawn towards it",
         file.display(),
         match from {
             LearntFrom::Curves => "all curves",

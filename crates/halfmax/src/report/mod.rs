@@ -80,8 +80,8 @@ impl<'a> Reporting<'a> {
     /// Says what was trained.
     pub fn add_training(&mut self, model: &str, family: &str) {
         self.say(format!(
-            "{model} (family {family}) was trained on all responses. How well it predicts what it has not seen is \
-             what `halfmax evaluate` tells."
+            "{model} (family {family}) was trained on all responses. Evaluate the configuration to learn how well it predicts \
+             unseen data (`halfmax evaluate`)."
         ));
     }
 

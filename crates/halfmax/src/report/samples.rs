@@ -108,13 +108,13 @@ impl Page<'_> {
             facts.push(fact("Tissue", &tissue.levels[usize::from(code)]));
         }
         facts.push(fact("Model", &self.explained.model));
-        facts.push(fact("Mechanisms with the greatest part over all drugs", &self.overall()));
+        facts.push(fact("Mechanisms with the largest contribution over all drugs", &self.overall()));
         Ok(Sample {
             name: table.ids()[cell as usize].clone(),
             facts,
             notes: vec![
-                "Drugs are ordered by where the prediction stands among the measured responses of other cell lines to the \
-                 same drug. If this cell line was in the training, the model has seen its responses."
+                "Drugs are ordered by the rank of the prediction among the measured responses of other cell lines to the same \
+                 drug. If this cell line was in the training, the model has seen its responses."
                     .into(),
             ],
             works: works.iter().map(drug).collect(),

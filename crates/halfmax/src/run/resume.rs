@@ -28,7 +28,7 @@ impl RunState {
     pub fn open(config: &Config, inputs: &[InputFile], out: &Path, progress: &dyn Progress) -> Result<Self> {
         let checkpoints = Checkpoints::at(beside(out, ".checkpoints"));
         if checkpoints.folder.is_dir() {
-            progress.note(&format!("{}: going on from the checkpoints there", checkpoints.folder.display()));
+            progress.note(&format!("{}: continuing from these checkpoints", checkpoints.folder.display()));
         }
         Ok(Self { trials: Trials::open(config, inputs, out, progress)?, checkpoints: Some(checkpoints) })
     }
@@ -66,7 +66,7 @@ impl RunState {
 pub fn keep(checkpoints: Option<Checkpoints>, progress: &dyn Progress) {
     if let Some(checkpoints) = checkpoints.filter(|own| own.written.load(Ordering::Relaxed)) {
         progress.note(&format!(
-            "how far training got is kept in {}: the same command goes on from there",
+            "the state of the training is kept in {}: run the same command to continue",
             checkpoints.folder.display()
         ));
     }
@@ -108,7 +108,7 @@ impl CheckpointStore for Checkpoints {
         std::fs::create_dir_all(&self.folder).map_err(|error| {
             Error::failed(format!("{}: checkpoints cannot be kept: {error}", self.folder.display()))
                 .with_source(error)
-                .with_help("give an --out in a folder that may be written")
+                .with_help("give an output path (`--out`) in a writable folder")
         })?;
         self.written.store(true, Ordering::Relaxed);
         write_checkpoint(self.file(name), state)

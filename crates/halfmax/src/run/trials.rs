@@ -56,7 +56,7 @@ impl Trials {
         };
         let known = read(&text, &path, &header)?;
         if !known.is_empty() {
-            progress.note(&format!("{}: {} trials are there already", path.display(), known.len()));
+            progress.note(&format!("{}: {} trials were kept earlier", path.display(), known.len()));
         }
         // Without the last line, if it is half a trial.
         write_beside(out, &path, |file| {
@@ -124,7 +124,7 @@ impl Trials {
                 let _ = std::fs::remove_file(path);
             }
             _ => progress.note(&format!(
-                "the trials so far are kept in {}: the same command goes on from there",
+                "the trials so far are kept in {}: run the same command to continue",
                 path.display()
             )),
         }
@@ -137,7 +137,7 @@ fn whole_lines(mut bytes: Vec<u8>, path: &Path) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| {
         Error::data(format!("{}: is not text in UTF-8", path.display()))
             .with_source(error)
-            .with_help("give another --out, or remove that file")
+            .with_help("give another output folder (`--out`), or remove that file")
     })
 }
 
@@ -160,7 +160,7 @@ fn read(text: &str, path: &Path, expected: &Header) -> Result<Vec<Trial>> {
             "{}: holds trials of another configuration, other data or another version",
             path.display()
         ))
-        .with_help("give another --out, or remove that file"));
+        .with_help("give another output folder (`--out`), or remove that file"));
     }
     let trial = |(at, line): (usize, &str)| {
         serde_json::from_str(line).map_err(|error| {
@@ -181,7 +181,7 @@ fn line(out: &mut (impl Write + ?Sized), value: &impl Serialize) -> std::io::Res
 fn cannot_keep(path: &Path, error: std::io::Error) -> Error {
     Error::failed(format!("{}: trials cannot be kept: {error}", path.display()))
         .with_source(error)
-        .with_help("give an --out in a folder that may be written")
+        .with_help("give an output path (`--out`) in a writable folder")
 }
 
 #[cfg(test)]

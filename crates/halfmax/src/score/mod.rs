@@ -228,17 +228,17 @@ impl ScoreRequest {
         let place = out.display();
         if pieces.damaged() > 0 {
             progress.note(&format!(
-                "{place}: what an interrupted command left is damaged: {} computed again",
+                "{place}: the parts of an interrupted command are damaged: {} computed again",
                 counted(pieces.damaged(), "piece")
             ));
         }
         if pieces.done() > 0 || pieces.draft().is_some() {
-            let within = if pieces.draft().is_some() { ", within what comes next" } else { "" };
-            progress.note(&format!("{place}: going on after {} scores{within}", pieces.rows()));
+            let within = if pieces.draft().is_some() { ", within the next part" } else { "" };
+            progress.note(&format!("{place}: continuing after {} scores{within}", pieces.rows()));
         }
         if let Err(error) = prepared.write(&scorer, &mut pieces, progress) {
             if let Some(folder) = pieces.keep()? {
-                progress.note(&format!("{} is kept: the same command goes on from there", folder.display()));
+                progress.note(&format!("{} is kept: run the same command to continue", folder.display()));
             }
             return Err(error);
         }
@@ -276,10 +276,10 @@ impl ScoreRequest {
     /// If one is out of its range.
     pub fn check(&self) -> Result<()> {
         if self.top == Some(0) {
-            return Err(Error::parameter("--top", 0, "at least 1"));
+            return Err(Error::parameter("top", 0, "at least 1"));
         }
         if self.min_score.is_some_and(f32::is_nan) {
-            return Err(Error::parameter("--min-score", "NaN", "a number"));
+            return Err(Error::parameter("min_score", "NaN", "a number"));
         }
         Ok(())
     }
@@ -306,26 +306,27 @@ impl ScoreRequest {
         {
             return refused(
                 "predicts responses to single drugs, not to combinations",
-                "give a model of combinations, or leave out --combinations, --all-combinations, --single-agent and \
-                 --monotherapy",
+                "give a model of combinations, or leave out combinations, single_agent and monotherapy (`--combinations`, \
+                 `--all-combinations`, `--single-agent`, `--monotherapy`)",
             );
         }
         if facts.combinations && !for_combinations {
             return refused(
                 "predicts combinations of two drugs",
-                "say which: --combinations FILE, or --all-combinations",
+                "set the combinations to score: a list (`--combinations FILE`), or every one (`--all-combinations`)",
             );
         }
         if facts.combinations && self.responses.is_some() {
             return refused(
-                "takes no measured responses, as a model of combinations",
-                "leave out --responses",
+                "predicts combinations of drugs, so it takes no measured responses",
+                "leave out responses (`--responses`)",
             );
         }
         match (&facts.single_agents, &self.single_agent) {
-            (None, Some(_)) => {
-                refused("was trained without single-agent responses", "leave out --single-agent")
-            }
+            (None, Some(_)) => refused(
+                "was trained without single-agent responses",
+                "leave out single_agent (`--single-agent`)",
+            ),
             _ => Ok(()),
         }
     }
@@ -349,11 +350,11 @@ impl ScoreRequest {
         if facts.combinations || !facts.target.has_ic50_um() {
             let what = if facts.combinations { "of combinations" } else { "of single drugs" };
             return Err(Error::config(format!(
-                "{}: predicts {} {what}: expected the IC50 of single drugs, on a scale and in a unit that are known",
+                "{}: predicts {} {what}: expected the IC50 of single drugs, on a known scale and in a known unit",
                 path.display(),
                 facts.target.name
             ))
-            .with_help("train one on a table with a column LN_IC50 or pIC50, or say with target.scale and target.unit what the column is"));
+            .with_help("train one on a table with a column LN_IC50 or pIC50, or set target.scale and target.unit for its column"));
         }
         let (own, _) = self.read_drugs(&*fitted, &facts.drug_features)?;
         if own.ids() != drugs.ids() {
@@ -380,10 +381,10 @@ impl ScoreRequest {
                 Ok((cells, drugs))
             }
             (Some(_), None) => Err(Error::config(format!(
-                "{}: was trained with what drugs do alone, which is not given",
+                "{}: was trained with single-agent responses, but none are given",
                 model.display()
             ))
-            .with_help("give it with --single-agent FILE; entries may be missing")),
+            .with_help("set single_agent (`--single-agent FILE`); entries may be missing")),
             (None, _) => Ok((cells, drugs)),
         }
     }
@@ -400,7 +401,7 @@ fn conditioned(
     let place = file.file.display();
     let table = file.read(Path::new(""))?;
     if table.find(&[facts.target.name.as_str()]).is_none() {
-        let error = format!("{place}: has no column {}, which is what the model predicts", facts.target.name);
+        let error = format!("{place}: has no column {}, which the model predicts", facts.target.name);
         return Err(Error::data(error).with_help(format!("it has the columns {}", listed(table.names(), 8))));
     }
     let lines = CellLines::with_ids(cells.ids().iter().map(String::as_str))?;
@@ -434,8 +435,8 @@ fn conditioned(
         .map_err(|error| error.with_context(&place))?;
     if conditioned.used == 0 {
         return Err(Error::data(format!(
-            "{place}: the model can use none of the {named} responses of cell lines and drugs that are scored: they are of \
-             entities that it was trained on, or not of the side that its split held out"
+            "{place}: the model can use none of the {named} responses of the cell lines and drugs to score: it was trained on \
+             their entities, or they belong to a side that its split did not hold out"
         ))
         .with_help("a kernel model that was trained with split lco or lto takes responses of new cell lines, with ldo of new drugs"));
     }

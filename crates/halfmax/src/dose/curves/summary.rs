@@ -82,9 +82,9 @@ impl fmt::Display for CurvesSummary {
         for (count, what) in [
             (self.too_few_to_tell, "with too few readings to tell a curve from a constant"),
             (self.open_intervals, "whose IC50 or EC50 the tested doses do not bound"),
-            (self.biphasic, "of two phases"),
+            (self.biphasic, "with two phases"),
             (self.hormetic, "with a rise at low doses"),
-            (self.lack_of_fit, "that replicates say do not fit"),
+            (self.lack_of_fit, "that do not fit their replicates"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;

@@ -189,13 +189,13 @@ fn written(plates: &Plates, mut sink: TableSink, files: &OutputSet) -> Result<Op
 }
 
 fn none_left(label: &str) -> Error {
-    Error::data(format!("{label}: every plate fails: none is left")).with_help(
-        "look at the table of plates for why; or set other limits (min_z_prime, max_control_cv); or keep plates that fail",
+    Error::data(format!("{label}: every plate fails, so none is left")).with_help(
+        "the table of plates lists the reasons; set other limits (min_z_prime, max_control_cv), or keep plates that fail",
     )
 }
 
 fn no_controls(label: &str) -> Error {
-    Error::data(format!("{label}: has no untreated wells of raw signals, by which plates could be judged")).with_help(
+    Error::data(format!("{label}: has no untreated wells with raw signals, so plates cannot be judged")).with_help(
         "plates, correct and drop_failed_plates need raw signals (a column of luminescence, intensity, counts) with the untreated wells as rows of the same table",
     )
 }

@@ -29,7 +29,8 @@ impl Plates {
         notes.extend(self.failed_note(options));
         notes.extend(self.position_notes(options.corrected()));
         if self.format.is_none() && (for_plates || corrects) {
-            notes.push("nothing says where wells lie: effects of the position are not estimated; add a column well (A01), or well_row and well_column".into());
+            notes.push("the table does not say where wells lie, so position effects are not estimated; add a column well (A01), \
+                or well_row and well_column".into());
         }
         if corrects {
             notes.push(self.correction_note());
@@ -78,7 +79,7 @@ impl Plates {
                 listed(&named, 5),
                 match options.drop_failed_plates {
                     true => "left out, as you asked",
-                    false => "used all the same: drop_failed_plates leaves them out",
+                    false => "used anyway: drop_failed_plates leaves them out",
                 }
             )
         })
@@ -131,7 +132,8 @@ impl Plates {
         let mut sizes: Vec<f64> = self.correction_sizes().filter(|size| *size > 0.0).collect();
         sizes.sort_unstable_by(f64::total_cmp);
         match sizes.last() {
-            None => "nothing was corrected: the untreated wells show no effect of the position beyond chance, or do not lie where one would show".to_owned(),
+            None => "nothing was corrected: the untreated wells show no effect of the position beyond chance, or do not lie \
+                where an effect would show".to_owned(),
             Some(most) => format!(
                 "effects of the position taken out of {} of {}: {:.1} % of the signal in the median, at most {:.1} %",
                 sizes.len(),

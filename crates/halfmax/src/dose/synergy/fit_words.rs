@@ -12,7 +12,7 @@ impl BlockFits {
     /// Lines for a person, each after an indent; none where nothing was asked for.
     pub(super) fn text(&self, drugs: usize) -> String {
         let without =
-            |surface: &str| format!("{surface} {}", if drugs > 2 { "of the pairs only" } else { "none" });
+            |surface: &str| format!("{surface} {}", if drugs > 2 { "for pairs only" } else { "none" });
         let mut parts: Vec<String> = Vec::new();
         parts.extend(self.musyc.as_ref().map(|fit| match fit {
             Ok(fit) => format!(

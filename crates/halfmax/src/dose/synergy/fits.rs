@@ -85,12 +85,12 @@ impl FitOptions {
         let mut parts = Vec::new();
         if !surfaces.is_empty() {
             parts.push(format!(
-                "surfaces of two drugs ({}) are fitted to their pairs, which are blocks of their own",
+                "response surfaces ({}) describe two drugs, so they are fitted to the blocks of the pairs",
                 surfaces.join(", ")
             ));
         }
         if self.has(BlockFit::Css) {
-            parts.push("their CSS is the mean over their pairs, and S is of two drugs only".to_owned());
+            parts.push("their CSS is the mean over their pairs, and S exists for two drugs only".to_owned());
         }
         let has_pair = |block: &&MultiBlock| {
             block.readings.iter().any(|(doses, _)| doses.iter().filter(|dose| **dose > 0.0).count() == 2)
@@ -134,9 +134,9 @@ impl FitOptions {
         pairs: &[String],
     ) -> BlockFits {
         let of_two = |name: &str| match pairs {
-            [] => format!("{name} is of two drugs, and no pair of these was measured"),
-            [pair] => format!("{name} is of two drugs: see the pair, block {pair}"),
-            several => format!("{name} is of two drugs: see the pairs, blocks {}", listed(several, 10)),
+            [] => format!("{name} describes two drugs, and no pair of these drugs was measured"),
+            [pair] => format!("{name} describes two drugs: see the pair, block {pair}"),
+            several => format!("{name} describes two drugs: see the pairs, blocks {}", listed(several, 10)),
         };
         let curves = || -> Vec<Option<LogLogistic>> {
             let fitted = hill_curves_of_many(matrix, response);

@@ -234,8 +234,10 @@ impl SynergyRequest {
     pub fn check_outputs(&self, outputs: &SynergyOutputs) -> Result<()> {
         self.check()?;
         match self.fits.of_whole_blocks().filter(|_| outputs.blocks.is_none()) {
-            Some(fit) => Err(Error::config(format!("fits {}: its results are of whole blocks", fit.name()))
-                .with_help("name a file for the table of blocks, too")),
+            Some(fit) => {
+                Err(Error::config(format!("fits {}: its results belong to whole blocks", fit.name()))
+                    .with_help("give a file for the table of blocks as well"))
+            }
             None => Ok(()),
         }
     }
@@ -270,7 +272,7 @@ impl SynergyRequest {
         tally.refuse_if_all(path, all)?;
         let where_listed = match &into.blocks {
             Some(_) => "columns flags, flags_a, flags_b",
-            None => "see them in the table of blocks",
+            None => "the table of blocks lists them",
         };
         let cells = into.cells.finish(&files)?.unwrap_or_default();
         let table = into.blocks.map(|blocks| blocks.finish(&files)).transpose()?.flatten();
@@ -350,7 +352,7 @@ impl SynergyRequest {
         ));
         about.notes.iter().for_each(|note| progress.note(&format!("{place}: {note}")));
         if about.dose_unit_assumed {
-            progress.note(&format!("{place}: nothing says what unit the doses are in: taken as µM"));
+            progress.note(&format!("{place}: no unit is given for the doses: assuming µM"));
         }
         let joined = join_single_agents(found, &readings)?;
         let place = self.readings.file.display();

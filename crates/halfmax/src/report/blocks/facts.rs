@@ -22,26 +22,24 @@ fn meaning(flag: BlockFlag) -> (&'static str, &'static str) {
         ),
         BlockFlag::UShaped => (
             "a row or column turns",
-            "Viability falls and then rises with the dose, or rises and then falls: no curve of ZIP's can follow.",
+            "Viability falls and then rises with the dose, or rises and then falls: no ZIP curve can follow.",
         ),
         BlockFlag::MissingCells => ("cells missing", "Some combinations of doses were not measured."),
         BlockFlag::CellsWithoutReference => (
             "cells without a reference",
-            "A drug was not measured alone at their dose, or their row or column is too short: means leave them out.",
+            "A drug was not measured alone at the dose, or the row or column is too short: means leave these cells out.",
         ),
         BlockFlag::Imputed => ("cells filled in", "Cells without a reading were filled in by fitted curves."),
         BlockFlag::NoReplicates => {
-            ("no replicates", "Nothing says how much readings vary: there are no intervals and no p values.")
+            ("no replicates", "The variation of readings is unknown: there are no intervals and no p values.")
         }
     }
 }
 
 /// Flags of blocks, and what they mean.
 pub fn flags() -> Vec<(&'static str, &'static str)> {
-    let sham = (
-        "a drug with itself",
-        "Any synergy that such a block shows is an error of the measurement or the model.",
-    );
+    let sham =
+        ("a drug with itself", "Any synergy in this block is an error of the measurement or the model.");
     BlockFlag::ALL.into_iter().map(meaning).chain([sham]).collect()
 }
 

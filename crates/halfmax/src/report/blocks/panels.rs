@@ -118,14 +118,12 @@ fn note(scored: &ScoredBlock, [all, with, shown]: [usize; 3]) -> String {
     let [dose, doses] =
         if others.len() == 1 { ["dose", "doses"] } else { ["doses", "combinations of doses"] };
     let mut said = format!(
-        "Each map is of {}, at the {dose} of {} above it.",
+        "Each map shows {}, at the {dose} of {} above it.",
         axes.join(" with "),
         others.join(" and ")
     );
     if shown < with {
-        said += &format!(
-            " Shown are {shown} of {with} {doses}, evenly spread. The file that the command wrote has all."
-        );
+        said += &format!(" Shown: {shown} of {with} {doses}, evenly spread. The output file has all.");
     }
     if with < all {
         said += &format!(" Without a reading, and left out: {}.", counted(all - with, "map"));
@@ -185,7 +183,7 @@ mod tests {
     fn every_dose_of_a_third_drug_has_a_map_of_its_cells() {
         let found = picture(&scored(&[2, 3, 3], |_| true), Vec::new());
         assert_eq!(names(&found), ["no C", "C 1 µM", "C 2 µM"]);
-        assert_eq!(found.note, "Each map is of A with B, at the dose of C above it.");
+        assert_eq!(found.note, "Each map shows A with B, at the dose of C above it.");
         // The positions of the doses of A, B and C are the digits of the reading.
         let last = &found.panels[2].matrix;
         assert_eq!(last.response, [2.0, 12.0, 22.0, 102.0, 112.0, 122.0]);
@@ -200,13 +198,13 @@ mod tests {
         let found = picture(&scored(&[2, 2, 30], |_| true), Vec::new());
         assert_eq!(found.panels.len(), MOST_PANELS);
         assert_eq!((names(&found)[0], names(&found)[15]), ("no C", "C 29 µM"));
-        assert!(found.note.contains("Shown are 16 of 30 doses, evenly spread."), "{}", found.note);
+        assert!(found.note.contains("Shown: 16 of 30 doses, evenly spread."), "{}", found.note);
         // Of two further drugs a grid of their doses.
         let found = picture(&scored(&[2, 2, 5, 8], |_| true), Vec::new());
         assert_eq!((found.panels.len(), names(&found)[0]), (16, "no C, no D"));
         assert_eq!(names(&found)[15], "C 4 µM, D 7 µM");
         assert!(found.note.contains("at the doses of C and D above it."), "{}", found.note);
-        assert!(found.note.contains("Shown are 16 of 40 combinations of doses"), "{}", found.note);
+        assert!(found.note.contains("Shown: 16 of 40 combinations of doses"), "{}", found.note);
         // Large maps are fewer.
         let found = picture(&scored(&[80, 80, 6], |cell| cell[0] < 2), Vec::new());
         assert_eq!(names(&found), ["no C", "C 3 µM", "C 5 µM"]);
@@ -218,7 +216,7 @@ mod tests {
         let found = picture(&scored(&[2, 2, 20, 20], |cell| cell[2] == cell[3]), Vec::new());
         let shown = names(&found);
         assert_eq!((shown.len(), shown[0], shown[9]), (10, "no C, no D", "C 19 µM, D 19 µM"));
-        assert!(found.note.contains("Shown are 10 of 58 combinations of doses"), "{}", found.note);
+        assert!(found.note.contains("Shown: 10 of 58 combinations of doses"), "{}", found.note);
         assert!(found.note.ends_with("Without a reading, and left out: 342 maps."), "{}", found.note);
         // Where no grid of doses was measured they are spread over those that were.
         let found = picture(&scored(&[2, 2, 20, 20], |cell| cell[3] == (7 * cell[2] + 3) % 20), Vec::new());
