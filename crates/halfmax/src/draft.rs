@@ -1,4 +1,4 @@
-//! A configuration for a handful of files: what each was taken for, what is left open, and which splits and models make sense.
+//! A draft configuration for a few files: the role of each file, open questions, and suitable splits and models.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 
-/// A configuration that was made for some files.
+/// A draft configuration for some files.
 ///
 /// ```
 /// use halfmax::DraftConfig;
@@ -26,34 +26,34 @@ use crate::config::Config;
 /// ```
 #[derive(Clone, Debug)]
 pub struct DraftConfig {
-    /// The configuration as text, with what is open as remarks at its head.
+    /// The configuration as TOML. Comments at its head list the open questions.
     pub text: String,
-    /// What each file, or each sheet of one, was taken for.
+    /// The role of each file, or of each sheet of a workbook.
     pub taken: Vec<TakenFile>,
-    /// What is to be decided before the configuration can be used.
+    /// The questions to answer before the configuration can be used.
     pub open: Vec<String>,
 }
 
-/// A file, or a sheet of one, and what it was taken for.
+/// A file, or a sheet of a workbook, with its role.
 #[derive(Clone, Debug, Serialize)]
 pub struct TakenFile {
     /// The file.
     pub file: PathBuf,
     /// The sheet of a workbook.
     pub sheet: Option<String>,
-    /// What it was taken for: responses, expression, drugs.
+    /// The role: responses, expression, drugs.
     pub role: String,
-    /// What messages call the file and the sheet.
+    /// The name of the file and the sheet in messages.
     #[serde(skip)]
     pub name: String,
 }
 
 impl DraftConfig {
-    /// Looks at files (responses, features of cell lines, drugs, annotations, folds, in any order), and makes a configuration for them that lies in a
-    /// folder.
+    /// Inspects files (responses, features of cell lines, drugs, annotations, folds, in any order), and drafts a configuration for them.
+    /// The configuration lies in `folder`.
     ///
     /// # Errors
-    /// If a file cannot be read, or none holds responses.
+    /// If a file cannot be read, or no file holds responses.
     pub fn for_files(files: &[PathBuf], folder: &Path) -> Result<Self> {
         let mut looked = Vec::new();
         for path in files {
@@ -78,13 +78,13 @@ impl DraftConfig {
     }
 }
 
-/// A file, or a sheet of one, and what it was taken for.
+/// A file, or a sheet of a workbook, with its role.
 struct Looked {
     path: PathBuf,
     found: Inspection,
 }
 
-/// What a configuration has room for.
+/// The files of a configuration, by role.
 #[derive(Default)]
 struct Taken<'a> {
     response: Option<&'a Looked>,
@@ -96,7 +96,7 @@ struct Taken<'a> {
     single_agent: Option<&'a Looked>,
     folds: Option<&'a Looked>,
     gene_sets: Vec<&'a Looked>,
-    /// Files that are not used, each with why.
+    /// Unused files, each with the reason.
     rest: Vec<(&'a Looked, String)>,
 }
 
@@ -163,7 +163,7 @@ impl<'a> Taken<'a> {
         }
     }
 
-    /// The configuration as text, with what is open as remarks at its head.
+    /// The configuration as TOML. Comments at its head list the open questions.
     fn written(&self, folder: &Path, open: &[String]) -> Result<String> {
         let mut text = String::new();
         let mut line = |content: &str| {
@@ -281,13 +281,13 @@ fn fill<'a>(
     }
 }
 
-/// The kind of features that a role of a file stands for, if it stands for features.
+/// The kind of features for the role of a file; the role itself if it names no other kind.
 fn kind_of(role: &str) -> &str {
     if role == "list of mutations" { CellKind::MUTATION.name() } else { role }
 }
 
 impl Looked {
-    /// What the file was taken for, as remarks.
+    /// The role of the file, as comments.
     fn remarks(&self) -> Vec<String> {
         let shape = &self.found.shape;
         let orientation =
@@ -298,7 +298,7 @@ impl Looked {
         )];
         remarks.extend(self.found.columns_used.iter().map(|account| format!("# {account}")));
         remarks.extend(self.found.notes.iter().chain(&self.found.problems).map(|note| format!("# {note}")));
-        // A remark must not end where its text has a line break.
+        // A line break in the text must not end the comment.
         remarks.iter().map(|remark| remark.replace(['\n', '\r'], " ")).collect()
     }
 
@@ -312,7 +312,7 @@ impl Looked {
     }
 }
 
-/// What is to be decided before the configuration can be used.
+/// The questions to answer before the configuration can be used.
 fn open_questions(text: &str, folder: &Path) -> Vec<String> {
     let base = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     let loaded = Config::parse(text, &[]).and_then(|config| load(&config.data, &config.target, &base, None));
@@ -328,7 +328,7 @@ fn open_questions(text: &str, folder: &Path) -> Vec<String> {
     }
 }
 
-/// A path as seen from a folder, where both are below one.
+/// A path relative to a folder, if both share a parent folder.
 fn relative(path: &Path, folder: &Path) -> String {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let (path, folder) =
@@ -336,7 +336,7 @@ fn relative(path: &Path, folder: &Path) -> String {
     let (here, there): (Vec<Component>, Vec<Component>) =
         (folder.components().collect(), path.components().collect());
     let shared = here.iter().zip(&there).take_while(|(a, b)| a == b).count();
-    // Far apart, the whole path says more.
+    // If they are far apart, the absolute path is clearer.
     if here.len() - shared > 3 {
         return path.display().to_string();
     }

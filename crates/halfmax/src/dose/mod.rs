@@ -23,5 +23,5 @@ pub use plates::{PlateOptions, PlateSummary, PositionEffectKind};
 pub use rates::Times;
 pub use table::{ColumnValues, ResultTable};
 
-/// What is noted of a table where nothing says what unit the doses are in.
+/// The note on a table that gives no unit for its doses.
 const DOSE_UNIT_ASSUMED: &str = "no unit is given for the doses: assuming µM; set dose_unit for another unit";

@@ -1,4 +1,4 @@
-//! What is noted of plates.
+//! The notes on plates.
 
 use halfmax_core::listed;
 use halfmax_data::counted;
@@ -7,17 +7,17 @@ use halfmax_dose::{Corrected, PlateFlag, PlateQuality};
 use super::PlateOptions;
 use super::quality::Plates;
 
-/// What a caller wants of plates.
+/// The requested use of plates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// A file of their quality.
+    /// A file with their quality.
     ForPlates,
     /// Curves of their readings.
     ForCurves,
 }
 
 impl Plates {
-    /// How good the plates are, which fail, which have effects of the position, and what became of these.
+    /// The quality of the plates, the failing plates, the position effects, and their corrections.
     pub fn notes(&self, options: &PlateOptions, asked: Asked) -> Vec<String> {
         let corrects = options.corrected() != Corrected::default();
         let for_plates = asked == Asked::ForPlates;
@@ -38,7 +38,7 @@ impl Plates {
         notes
     }
 
-    /// How many plates, and how good.
+    /// The number of plates and their quality.
     fn quality_note(&self, options: &PlateOptions) -> String {
         let mut text = counted(self.all.len(), "plate");
         if !options.correct.is_empty() {
@@ -58,7 +58,7 @@ impl Plates {
         text
     }
 
-    /// The median, the lowest and the highest of what is known of plates.
+    /// The median, the lowest and the highest of the known values of plates.
     fn spread(&self, value: fn(&PlateQuality) -> f64) -> Option<[f64; 3]> {
         let mut values: Vec<f64> = self.qualities().map(value).filter(|value| value.is_finite()).collect();
         values.sort_unstable_by(f64::total_cmp);
@@ -85,7 +85,7 @@ impl Plates {
         })
     }
 
-    /// A plate that fails, and by what.
+    /// A failing plate with its flags.
     fn failure(&self, at: usize) -> String {
         let quality = &self.all[at].quality;
         let why = |flag: &PlateFlag| match flag {
@@ -118,7 +118,7 @@ impl Plates {
         effects.into_iter().filter_map(note).collect()
     }
 
-    /// The effects of the position on a plate, in words.
+    /// The position effects on a plate, in words.
     fn effects(&self, at: usize) -> String {
         let effects = &self.all[at].quality.effects;
         let parts = [("edge", effects.edge), ("rows", effects.rows), ("columns", effects.columns)];
