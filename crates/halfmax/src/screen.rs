@@ -12,7 +12,7 @@ use crate::config::Config;
 
 /// The data of a configuration, and its folds if it has a split.
 pub struct PreparedScreen {
-    /// The screen and how it came to be.
+    /// The screen, with the notes of its loading.
     pub loaded: Loaded,
     /// The folds.
     pub folds: Option<Folds>,
@@ -73,7 +73,7 @@ impl PreparedScreen {
     /// Loads the data and draws or reads the folds.
     ///
     /// # Errors
-    /// If something cannot be read, joins nothing, or the split does not suit it.
+    /// If a file cannot be read or joins nothing, or the split does not suit the screen.
     pub fn load(config: &Config, progress: &dyn Progress) -> Result<Self> {
         let given = config.split.as_ref().and_then(|split| match (&split.column, &split.rows) {
             (Some(column), _) => Some(FoldSource::Column(column)),
@@ -89,7 +89,8 @@ impl PreparedScreen {
         Ok(Self { loaded, folds })
     }
 
-    /// Calls a fit with its context: the seed, where it reports and keeps its state, and what stays together when it sets validation data aside: what the split holds out, else cell lines.
+    /// Calls a fit with its context: the seed, the progress, the store of checkpoints, and the grouping for validation data. The grouping
+    /// follows the split; without a split, whole cell lines stay together.
     pub fn with_context<T>(
         &self,
         seed: u64,
@@ -106,7 +107,7 @@ impl PreparedScreen {
         }
     }
 
-    /// The responses of the reference study; empty without one.
+    /// The responses of the reference study; empty without a reference study.
     pub(crate) fn reference_study(&self) -> Vec<ReferenceResponse> {
         let one = |(cell, drug, value): &(u32, u32, f32)| ReferenceResponse {
             cell: *cell,
@@ -119,7 +120,7 @@ impl PreparedScreen {
     /// All responses, with the features that the configuration keeps.
     ///
     /// # Errors
-    /// If there are none.
+    /// If there are no responses.
     pub fn everything(&self) -> Result<TrainView<'_>> {
         let screen = &self.loaded.screen;
         let mut view = screen.all();

@@ -22,14 +22,14 @@ use super::words::{digits, drug_letter};
 use crate::dose::synergy::ScoredBlock;
 use facts::{facts_of, flags, flags_of, signed};
 
-/// At most so many blocks are shown.
+/// The maximum number of shown blocks.
 const MOST_SHOWN: usize = 600;
-/// Of the places one in so many is for the worst founded.
+/// One in this many places is for the least certain blocks.
 const DOUBTFUL_OF: usize = 4;
-/// Points of a drug's curve that are drawn.
+/// The number of points at which a drug's curve is drawn.
 const POINTS: usize = 33;
 
-/// Gathers what the page shows while blocks are scored part by part.
+/// Collects the content of the page while blocks are scored part by part.
 pub struct BlockPage {
     strongest: Shown<(usize, ScoredBlock)>,
     doubtful: Shown<(usize, ScoredBlock)>,
@@ -39,11 +39,11 @@ pub struct BlockPage {
     certain: usize,
     /// The level of the intervals in percent.
     level: f64,
-    /// The most drugs that a block has.
+    /// The largest number of drugs in a block.
     drugs: usize,
 }
 
-/// The model by whose mean blocks are put in order: the first of these that has a score.
+/// The model whose mean orders the blocks: the first of these models with a score.
 const RANKING: [SynergyModel; 4] =
     [SynergyModel::Zip, SynergyModel::Bliss, SynergyModel::Hsa, SynergyModel::Loewe];
 
@@ -56,7 +56,7 @@ fn mean(scored: &ScoredBlock) -> f64 {
 }
 
 impl BlockPage {
-    /// A page that has seen no block.
+    /// An empty page.
     pub fn new(confidence: f64) -> Self {
         Self {
             strongest: Shown::new(MOST_SHOWN, Seed::new(1)),
@@ -85,7 +85,7 @@ impl BlockPage {
         self.doubtful.offer((0, -(flags.len() as f64)), || (at, scored.clone()));
     }
 
-    /// The strongest, the worst founded and a sample of the others, and how many there are of each.
+    /// The strongest blocks, the least certain blocks and a sample of the others, with the number of each.
     fn chosen(&mut self, most: usize) -> (Vec<ScoredBlock>, [usize; 3]) {
         let doubtful = if self.strongest.offered() > most { most / DOUBTFUL_OF } else { 0 };
         let (strongest, sampled) = self.strongest.chosen(most - doubtful);
@@ -213,7 +213,7 @@ impl BlockPage {
     }
 }
 
-/// A model's name as the field writes it.
+/// The usual spelling of a model's name.
 fn title_of(model: SynergyModel) -> &'static str {
     match model.name() {
         "hsa" => "HSA",
@@ -232,7 +232,7 @@ fn names(scored: &ScoredBlock) -> String {
     }
 }
 
-/// The mean scores of the blocks shown, to sort by.
+/// A sortable table of the mean scores of the shown blocks.
 fn means_table(chosen: &[ScoredBlock]) -> Option<QualityPart> {
     let models: Vec<SynergyModel> = chosen.first()?.scores.models.iter().map(|scores| scores.model).collect();
     let drugs = chosen.iter().map(|scored| scored.drugs.len()).max()?;
@@ -312,7 +312,7 @@ fn picture(scored: &ScoredBlock) -> Picture {
     }
 }
 
-/// The unit in which a drug's doses have few digits, and what doses in µM are multiplied with.
+/// The unit that gives a drug's doses few digits, and the factor from µM.
 fn unit_of(matrix: &MultiMatrix, drug: usize) -> (&'static str, f64) {
     match matrix.doses(drug).last() {
         Some(highest) if *highest < 0.1 => ("nM", 1_000.0),
@@ -320,7 +320,7 @@ fn unit_of(matrix: &MultiMatrix, drug: usize) -> (&'static str, f64) {
     }
 }
 
-/// What one drug does alone: its readings as inhibitions, moved as their mean was by a correction of the baseline, and its curve.
+/// The single-drug panel: the readings as inhibitions, shifted by the baseline correction of their mean, and the curve.
 fn alone(scored: &ScoredBlock, drug: usize) -> DosePicture {
     let ScoredBlock { drugs, matrix, scores, .. } = scored;
     let mut places = vec![0; drugs.len()];

@@ -23,12 +23,12 @@ use super::{fact, thousands};
 use cards::{Drawn, POINTS, gallery, ic50, picture, title};
 use flags::{CONCERNS, concern, meaning, words};
 
-/// At most so many curves are shown.
+/// The maximum number of shown curves.
 const MOST_SHOWN: usize = 1_500;
-/// Bins of the histogram of IC50 a decade.
+/// The number of bins per decade in the histogram of IC50.
 const BINS: f64 = 4.0;
 
-/// A curve that may be shown, with readings of its own, so that those of the file need not be kept.
+/// A candidate curve with a copy of its readings, so that the readings of the file need not be kept.
 #[derive(Clone)]
 struct OwnCurve {
     key: CurveKey,
@@ -51,18 +51,18 @@ impl OwnCurve {
 /// Pictures of plates.
 #[derive(Default)]
 pub struct PlateCards {
-    /// The plates that may be shown, those that fail first.
+    /// The candidate plates, failing plates first.
     pub cards: Vec<Card>,
-    /// How many plates there are.
+    /// The number of plates.
     pub all: usize,
 }
 
 impl PlateCards {
-    /// More are never shown.
+    /// The maximum number of shown plates.
     pub const MOST: usize = 60;
 }
 
-/// Gathers what the page shows while curves are fitted part by part.
+/// Collects the content of the page while curves are fitted part by part.
 pub struct CurvePage {
     shown: Shown<OwnCurve>,
     within: usize,
@@ -74,7 +74,7 @@ pub struct CurvePage {
 }
 
 impl CurvePage {
-    /// A page that has seen no curve, with pictures of the plates that readings come from, where wells have positions: those that fail first.
+    /// A page without curves, with pictures of the plates if wells have positions, failing plates first.
     pub fn new(plates: PlateCards) -> Self {
         Self {
             shown: Shown::new(MOST_SHOWN, Seed::new(1)),
@@ -198,7 +198,7 @@ impl CurvePage {
         })
     }
 
-    /// Which curves are shown.
+    /// A note on the shown curves.
     fn which(&self, drawn: usize, sampled: usize) -> String {
         let all = self.shown.offered();
         match drawn < all {
@@ -215,11 +215,11 @@ impl CurvePage {
     }
 }
 
-/// At most so many plates are shown for each hundred curves that are.
+/// The maximum number of shown plates per hundred shown curves.
 const PLATES_PER_HUNDRED: usize = 4;
 const FEWEST_PLATES: usize = 12;
 
-/// The plates, those that fail first; of many, the first. Fewer where fewer curves are shown, so that a page can be made smaller.
+/// The plates, failing plates first, up to the maximum. Pages with fewer curves show fewer plates, so that they become smaller.
 fn plates(plates: &PlateCards, curves: usize) -> Vec<QualityPart> {
     let most = (curves * PLATES_PER_HUNDRED / 100).max(FEWEST_PLATES);
     if plates.cards.is_empty() {
@@ -240,7 +240,7 @@ fn plates(plates: &PlateCards, curves: usize) -> Vec<QualityPart> {
     vec![QualityPart::Text(which), QualityPart::Gallery(gallery)]
 }
 
-/// The worst first.
+/// The order with the worst fits first.
 fn rank(fit: &CurveFit) -> (u8, f64) {
     let error = fit.residual_standard_error;
     (concern(fit.flags), if error.is_finite() { -error } else { f64::INFINITY })

@@ -12,12 +12,12 @@ use halfmax_report::{
 
 use super::Reporting;
 
-/// Bins of observed against predicted, on each side.
+/// The number of bins of observed against predicted, on each axis.
 const BINS: usize = 60;
-/// Models whose predictions are drawn.
+/// The number of models whose predictions are drawn.
 const DRAWN: usize = 4;
 
-/// The metrics in the order of a report: the chief ones first, which it draws.
+/// The metrics in the order of a report. The first metrics are drawn.
 fn shown(evaluation: &Evaluation) -> Vec<&'static dyn metric::Metric> {
     let detects = evaluation.models.iter().any(|model| model.detection.is_some());
     let mut shown: Vec<&dyn metric::Metric> =
@@ -27,7 +27,7 @@ fn shown(evaluation: &Evaluation) -> Vec<&'static dyn metric::Metric> {
 }
 
 impl Reporting<'_> {
-    /// Adds what an evaluation found.
+    /// Adds the results of an evaluation.
     pub fn add_evaluation(&mut self, evaluation: &Evaluation, ceiling: Option<&Ceiling>) {
         let board = evaluation.leaderboard();
         self.report.subtitle += &format!("; tested on {}", unseen(evaluation.kind));
@@ -45,8 +45,7 @@ impl Reporting<'_> {
         }
     }
 
-    /// What is to be doubted of an evaluation: of the best model beside the yardsticks and the ceiling, of single drugs, intervals and
-    /// failed models.
+    /// Adds doubts about an evaluation: the best model beside the yardsticks and the ceiling, single drugs, intervals, and failed models.
     fn doubt_evaluation(
         &mut self,
         evaluation: &Evaluation,
@@ -218,12 +217,12 @@ impl Reporting<'_> {
         }
     }
 
-    /// The target pathway of every drug that has one.
+    /// The target pathway of every drug with a known pathway.
     pub(super) fn pathways(&self) -> HashMap<String, String> {
         self.labels("target_pathway")
     }
 
-    /// What a group of the drugs' table says of each drug.
+    /// The value of a group of the drug table for each drug.
     pub(super) fn labels(&self, group: &str) -> HashMap<String, String> {
         let drugs = self.screen.table(1);
         let Some(group) = drugs.group(group) else { return HashMap::new() };
@@ -301,7 +300,7 @@ fn calibration(model: &ModelEvaluation) -> Calibration {
     }
 }
 
-/// What a split's test sets consist of.
+/// The content of the test sets of a split.
 fn unseen(kind: SplitKind) -> String {
     format!("{} that no model had seen", kind.grouping().unseen())
 }

@@ -8,17 +8,17 @@ use halfmax_report::{
 use super::{Reporting, thousands};
 use crate::explain::{ModelExplanation, ranked};
 
-/// Drugs that a mechanism's page names.
+/// The number of drugs on the page of a mechanism.
 const DRUGS: usize = 15;
-/// Features that are shown over all drugs.
+/// The number of features shown over all drugs.
 const OVERALL: usize = 20;
-/// Genes that are named of a mechanism.
+/// The number of genes named for a mechanism.
 const GENES: usize = 5;
-/// What counts as a discovery.
+/// The false discovery rate below which a result counts as a discovery.
 const RATE: f64 = 0.05;
 
 impl Reporting<'_> {
-    /// Adds what a model's predictions rest on.
+    /// Adds the explanation of a model's predictions.
     pub fn add_explanation(&mut self, explained: &ModelExplanation) {
         self.add_groups(explained);
         if let Some(found) = &explained.found {
@@ -172,7 +172,7 @@ impl Reporting<'_> {
         }
     }
 
-    /// The drugs for which a mechanism stands out most.
+    /// The drugs with the most significant results for a mechanism.
     fn drugs_of(&self, explained: &ModelExplanation, set: usize) -> Vec<MechanismDrug> {
         let mut found: Vec<(f64, MechanismDrug)> = (0..explained.names.len())
             .filter_map(|partner| {
@@ -310,7 +310,7 @@ fn direction(effect: f64) -> Direction {
     }
 }
 
-/// 1 where more of a mechanism makes resistant, else −1.
+/// 1 if more of a mechanism confers resistance, else −1.
 fn sign_of(explained: &ModelExplanation, evidence: &MechanismEvidence) -> f64 {
     if explained.upwards * evidence.adjusted.effect < 0.0 { -1.0 } else { 1.0 }
 }
@@ -332,7 +332,7 @@ fn cell(explained: &ModelExplanation, partner: usize, set: usize) -> Option<Heat
     Some(HeatCell {
         value: if spread > 0.0 { 100.0 * sign * evidence.adjusted.attribution / spread } else { 0.0 },
         q,
-        // The direction of what does not stand out says nothing.
+        // The direction of an insignificant result has no meaning.
         agreement: if stands_out { agreement(evidence) } else { Agreement::Unknown },
     })
 }
@@ -366,11 +366,11 @@ fn features(
                 .find_map(|reading| expected(&explained.catalogue.list, reading, classes)),
         }
     };
-    // Both in the order of importance.
+    // Both lists are in the order of importance.
     ranked(&own.importance).into_iter().zip(&own.spreads).map(feature).collect()
 }
 
-/// The direction that a mechanism which concerns a drug expects of a feature.
+/// The direction of a feature that a mechanism relevant to a drug predicts.
 fn expected(known: &[Known], reading: &Reading, classes: &[&DrugClass]) -> Option<Direction> {
     let concerning = known.iter().filter(|mechanism| mechanism.concerns(classes));
     let said = concerning
@@ -408,7 +408,7 @@ fn mechanisms(explained: &ModelExplanation, partner: usize) -> Vec<DrugMechanism
     found
 }
 
-/// What can be tried against a mechanism, in the report's form.
+/// The strategies against a mechanism, in the form of the report.
 pub fn strategy(known: &halfmax_mechanisms::CounterStrategy) -> Strategy {
     Strategy {
         text: known.text.clone(),

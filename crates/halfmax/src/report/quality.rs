@@ -11,16 +11,16 @@ use halfmax_report::{
 
 use super::{fact, thousands};
 
-/// At most as many rows has a table.
+/// The maximum number of rows of a table.
 const MOST_ROWS: usize = 3_000;
 
-/// What was found in one file, or in all files of a configuration.
+/// The quality of one file, or of all files of a configuration.
 pub struct Looked<'a> {
-    /// The quality of its data.
+    /// The quality of the data.
     pub quality: &'a Quality,
-    /// What reading it said.
+    /// The notes from reading.
     pub notes: Vec<String>,
-    /// What reading it warned of.
+    /// The warnings from reading.
     pub warnings: Vec<String>,
 }
 
@@ -174,7 +174,7 @@ fn distribution(responses: &ResponseQuality) -> QualityChapter {
 
 fn grouping(grouping: &Grouping, responses: &ResponseQuality) -> Vec<QualityPart> {
     let number = |value: Option<f64>| value.map_or(TableValue::Missing, TableValue::Number);
-    // Nothing of a tissue is left once the medians of its cell lines are taken out.
+    // Subtracting the medians of cell lines removes the whole effect of a tissue.
     let is_technical = grouping.nature == GroupNature::Technical;
     let rows = grouping.groups.iter().map(|group| {
         let mut row = vec![

@@ -1,7 +1,7 @@
 //! The synergy of drug combinations: scores dose matrices of a table against the expectation for drugs that do not interact.
 //!
-//! [`SynergyRequest`] reads, scores and writes whole tables. What scores one matrix is of the crate `halfmax-dose`, which is here under the same
-//! names: [`SynergyScorer`], [`DoseMatrix`].
+//! [`SynergyRequest`] reads, scores and writes whole tables. The crate `halfmax-dose` scores one matrix; its types are re-exported here:
+//! [`SynergyScorer`], [`DoseMatrix`].
 
 mod block;
 mod columns;
@@ -58,13 +58,13 @@ impl Default for MatrixLayout {
     }
 }
 
-/// Whether the fits of single-drug curves, and of ZIP's rows and columns, borrow strength from all blocks of a table.
+/// Whether single-drug curves, and curves of ZIP's rows and columns, are shrunken towards the distribution over all blocks of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CurvePrior {
-    /// From the distribution of Hill slopes, tops and errors over all blocks. With fewer than twenty curves nothing is learnt.
+    /// Shrunken towards the distribution of Hill slopes, tops and errors. With fewer than twenty curves nothing is learnt.
     #[default]
     Learnt,
-    /// No: plain least squares.
+    /// Not shrunken: plain least squares.
     None,
 }
 
@@ -100,7 +100,7 @@ pub struct SynergyRequest {
     pub single_agents: Option<PathBuf>,
     /// The parameters of the scores.
     pub params: SynergyParams,
-    /// Whether curves borrow strength from all blocks.
+    /// Whether curves are shrunken towards the distribution over all blocks.
     pub hill_prior: CurvePrior,
     /// The fits beside the scores.
     pub fits: FitOptions,

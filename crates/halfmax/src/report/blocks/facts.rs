@@ -1,4 +1,4 @@
-//! What is listed of a block, and what is flagged.
+//! The listed facts and the flags of a block.
 
 use halfmax_dose::synergy::{BlockFlag, Summary};
 use halfmax_report::Measure;
@@ -6,7 +6,7 @@ use halfmax_report::Measure;
 use super::{ScoredBlock, title_of};
 use crate::report::words::{digits, interval};
 
-/// What a flag of a block means, in words.
+/// The meaning of a flag of a block, in words.
 fn meaning(flag: BlockFlag) -> (&'static str, &'static str) {
     match flag {
         BlockFlag::TooFewDoses => {
@@ -36,7 +36,7 @@ fn meaning(flag: BlockFlag) -> (&'static str, &'static str) {
     }
 }
 
-/// Flags of blocks, and what they mean.
+/// Flags of blocks, with their meanings.
 pub fn flags() -> Vec<(&'static str, &'static str)> {
     let sham =
         ("a drug with itself", "Any synergy in this block is an error of the measurement or the model.");
@@ -50,7 +50,7 @@ pub fn flags_of(scored: &ScoredBlock) -> Vec<usize> {
     set.filter(|(_, set)| *set).map(|(flag, _)| flag).collect()
 }
 
-/// What is listed of a block, in this order: one place for whatever is known of it.
+/// The facts listed for a block, in this order.
 pub fn facts_of(scored: &ScoredBlock) -> Vec<Measure> {
     let ScoredBlock { drugs, scores, .. } = scored;
     let mut facts: Vec<Measure> = scores

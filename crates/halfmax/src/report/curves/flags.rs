@@ -1,8 +1,8 @@
-//! Flags of curves in words, and how much they say against a fit.
+//! Flags of curves in words, and their severity.
 
 use halfmax_dose::{Flag, Flags};
 
-/// What speaks against a fit, the gravest first.
+/// Concerns about a fit, the most severe first.
 pub const CONCERNS: [&str; 6] = [
     "curves that do not describe their readings (poor fit, rises with the dose)",
     "curves that the doses do not determine (interval open, a parameter at its limit)",
@@ -12,7 +12,7 @@ pub const CONCERNS: [&str; 6] = [
     "all others",
 ];
 
-/// How grave the gravest flag of a curve is: a position in [`CONCERNS`].
+/// The severity of the worst flag of a curve: a position in [`CONCERNS`].
 pub fn concern(flags: Flags) -> u8 {
     let gravest =
         Flag::ALL.into_iter().filter(|flag| flags.contains(*flag)).map(|flag| grade(flag.name())).min();
@@ -44,7 +44,7 @@ pub fn words(flag: Flag) -> String {
     }
 }
 
-/// What a flag means.
+/// The meaning of a flag.
 pub fn meaning(flag: Flag) -> &'static str {
     match flag.name() {
         "too_few_doses" => "Fewer than four doses: no curve was fitted.",
