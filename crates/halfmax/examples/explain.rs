@@ -1,4 +1,4 @@
-//! Trains a model, and says which genes and mechanisms of resistance its predictions rest on.
+//! Trains a model, and shows the genes and mechanisms of resistance behind its predictions.
 //!
 //! `cargo run --release -p halfmax --example explain`
 

@@ -1,3 +1,5 @@
+//! The kind of genomic events.
+
 use super::{FeatureKind, KindValues, Sense, TextColumns};
 
 /// GDSC's matrix of genomic events: `TP53_mut`, `gain_cnaPANCAN1_(…)`, `TISSUE_FACTOR`.

@@ -22,7 +22,7 @@ pub struct ExplainParams {
     pub mechanisms: Option<PathBuf>,
     /// GMT files with further gene sets. Default: none.
     pub gene_sets: Vec<PathBuf>,
-    /// Number of random gene sets and of permutations in the tests of mechanisms. Default: 2000.
+    /// Number of random gene sets and of permutations in the tests of mechanisms, 100 to 20,000. Default: 2000.
     pub permutations: usize,
     /// Training cell lines with their own page in the report. Default: none.
     pub cell_lines: Vec<String>,

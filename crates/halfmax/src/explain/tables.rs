@@ -1,3 +1,5 @@
+//! The tables of an explanation: `importance.parquet` and `mechanisms.parquet`.
+
 use std::path::Path;
 
 use halfmax_core::Result;

@@ -1,3 +1,5 @@
+//! The family `stack`.
+
 use std::sync::Arc;
 
 use halfmax_core::{AnyModel, Error, FittedModel, Result, StoredModel};
@@ -6,7 +8,7 @@ use schemars::{Schema, schema_for};
 
 use super::{Family, FamilyKind, NamedMember, Trial, params};
 
-/// Blends of other models.
+/// The family of blends of other models.
 pub(super) struct Blend;
 
 impl Family for Blend {

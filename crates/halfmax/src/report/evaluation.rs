@@ -1,3 +1,5 @@
+//! The part of a report on an evaluation: performance, comparisons and doubts.
+
 use std::collections::HashMap;
 
 use halfmax_core::listed;

@@ -1,3 +1,5 @@
+//! The part of a report on an explanation: features, mechanisms and methods.
+
 use halfmax_explain::{Explanation, MechanismEvidence, Spreads};
 use halfmax_mechanisms::{Direction as Expected, DrugClass, Mechanism as Known, Reading};
 use halfmax_report::{

@@ -1,3 +1,5 @@
+//! Pages of single cell lines: predicted drugs and the mechanisms behind them.
+
 use std::collections::BTreeMap;
 
 use halfmax_core::{Domain, EntityTable, FittedModel, Result};

@@ -1,4 +1,4 @@
-//! Scores of cell lines and drugs, or of combinations of two drugs, by a trained model.
+//! Scores cell lines and drugs, or combinations of two drugs, with a trained model.
 
 mod combinations;
 mod scorer;
@@ -24,10 +24,10 @@ use scorer::{Monotherapy, Scorer};
 pub use shard::Shard;
 use top_k::Selection;
 
-/// Scores that are written at a time: bounds memory whatever their number is.
+/// The number of scores written at a time. It bounds the memory for any number of scores.
 const AT_A_TIME: usize = 1 << 19;
 
-/// What is scored.
+/// The pairs or combinations to score.
 #[derive(Clone, Debug, Default)]
 pub enum Scored {
     /// Every cell line with every drug.
@@ -37,11 +37,12 @@ pub enum Scored {
     Pairs(TableFile),
     /// Every combination of two drugs in every cell line.
     EveryCombination,
-    /// The combinations of a table with the columns drug_a and drug_b: in every cell line, unless it has a column cell_line.
+    /// The combinations of a table with the columns drug_a and drug_b, in every cell line. If the table has a column cell_line, each row
+    /// applies to its cell line.
     Combinations(TableFile),
 }
 
-/// What is scored with a trained model, and which scores are kept.
+/// A request to score with a trained model.
 ///
 /// ```no_run
 /// use halfmax::prelude::*;
@@ -60,31 +61,31 @@ pub enum Scored {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ScoreRequest {
-    /// Features of the cell lines; several files of different kinds may be given.
+    /// Features of the cell lines. Several files of different kinds are allowed.
     pub cells: Vec<TableFile>,
-    /// Which way round those files are; found out without.
+    /// The orientation of these files. Detected if `None`.
     pub orientation: Option<Orientation>,
     /// The drugs: names, SMILES, targets.
     pub drugs: TableFile,
-    /// What is scored.
+    /// The pairs or combinations to score.
     pub scored: Scored,
-    /// What the drugs do alone in cell lines, for a model of combinations that was trained with that.
+    /// Single-agent responses of the drugs in cell lines, for a model of combinations that was trained with them.
     pub single_agent: Option<TableFile>,
-    /// A model file of the IC50 of single drugs: adds what it predicts of both drugs of each combination.
+    /// A model file for the IC50 of single drugs. Adds the predicted IC50 of both drugs to each combination.
     pub monotherapy: Option<PathBuf>,
-    /// Measured responses that predictions are to take into account.
+    /// Measured responses that predictions take into account.
     pub responses: Option<TableFile>,
-    /// Keep only so many of each cell line, best first.
+    /// The number of scores to keep for each cell line, best first. `None` keeps all.
     pub top: Option<usize>,
-    /// Which end the best scores are at; the end at which cell lines are sensitive, or combinations synergistic, without.
+    /// The end of the best scores. If `None`, the end at which cell lines are sensitive or combinations synergistic.
     pub best: Option<End>,
-    /// The end at which cell lines are sensitive, of a model of something of which nothing says it.
+    /// The end at which cell lines are sensitive, for a model whose target does not define it.
     pub sensitive: Option<End>,
-    /// Leave out predictions below this.
+    /// Leave out predictions below this value.
     pub min_score: Option<f32>,
     /// Score one part of the cell lines, or of the rows of a list that names cell lines.
     pub shard: Shard,
-    /// Score also where the values of features lie elsewhere than those that the model was trained on.
+    /// Accept features whose values lie outside the range of the training data.
     pub any_scale: bool,
 }
 
@@ -118,7 +119,7 @@ impl PreparedScores {
         )
     }
 
-    /// Scores what was asked for into pieces of an output.
+    /// Writes the requested scores into pieces of an output.
     ///
     /// # Errors
     /// If a list cannot be read, the output cannot be written, or the user stopped it.
@@ -134,16 +135,16 @@ impl PreparedScores {
     }
 }
 
-/// What was written.
+/// The summary of the written scores.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WrittenScores {
     /// The number of scores.
     pub scores: usize,
-    /// The share of the model's features that the cell lines and the drugs have.
+    /// The fraction of the model's features that the cell lines and the drugs have.
     pub feature_share: Vec<f64>,
 }
 
-/// Which scores of which part are written.
+/// The selection of scores, and the part of the work.
 #[derive(Clone, Copy, Debug)]
 struct ScoreOptions {
     selection: Selection,
@@ -151,10 +152,10 @@ struct ScoreOptions {
 }
 
 impl ScoreRequest {
-    /// Reads the model and all files, and checks that they fit together.
+    /// Reads the model and all files, and checks that they match.
     ///
     /// # Errors
-    /// If something cannot be read, does not suit the model, or is missing.
+    /// If a file cannot be read, does not suit the model, or is missing.
     fn prepare(&self, model: &Path, progress: &dyn Progress) -> Result<PreparedScores> {
         self.check()?;
         let TrainedModel { fitted, mut facts, applicability } = TrainedModel::read(model, progress)?;
@@ -192,8 +193,8 @@ impl ScoreRequest {
         })
     }
 
-    /// Scores with a model file into a file, in the format of its ending. The output is checked, and locked against other processes,
-    /// before anything is computed. The same request goes on where an interrupted one was.
+    /// Scores with a model file and writes a file in the format of its ending. Checks the output, and locks it against other processes,
+    /// before the work. If a request was interrupted, the same request continues its work.
     ///
     /// # Errors
     /// As [`Self::write_held`], or if the output exists, or another process is writing it.
@@ -209,11 +210,11 @@ impl ScoreRequest {
         self.write_held(model.as_ref(), out, Duration::from_secs(20), progress)
     }
 
-    /// As [`Self::write`], for a caller that has checked the output and holds its lock: replaces what is there. Keeps complete work
-    /// after so much time, so that an interrupted request goes on from there. `-` is standard output.
+    /// As [`Self::write`], for a caller that has checked the output and holds its lock. Replaces an existing file. Saves complete work at
+    /// this interval, so that an interrupted request can continue. `-` is standard output.
     ///
     /// # Errors
-    /// If something cannot be read, does not suit the model, or is missing; if the output cannot be written; or if the user stopped it.
+    /// If a file cannot be read, does not suit the model, or is missing; if the output cannot be written; or if the user stopped it.
     pub fn write_held(
         &self,
         model: &Path,
@@ -245,7 +246,7 @@ impl ScoreRequest {
         Ok(WrittenScores { scores: pieces.finish()?, feature_share: scorer.shares().to_vec() })
     }
 
-    /// What the scores depend on, in a few words: the files' digests and the options.
+    /// The inputs of the scores: the digests of the files and the options.
     ///
     /// # Errors
     /// If a file cannot be read.
@@ -270,10 +271,10 @@ impl ScoreRequest {
         Ok(sha256_bytes(text.as_bytes()))
     }
 
-    /// Checks the numbers, which needs no file.
+    /// Checks the numbers, without any file.
     ///
     /// # Errors
-    /// If one is out of its range.
+    /// If a number is out of its range.
     pub fn check(&self) -> Result<()> {
         if self.top == Some(0) {
             return Err(Error::parameter("top", 0, "at least 1"));
@@ -284,7 +285,7 @@ impl ScoreRequest {
         Ok(())
     }
 
-    /// Which scores are kept.
+    /// The selection of scores to keep.
     fn selection(&self, model: &Path, facts: &ModelFacts) -> Result<Selection> {
         let best = match (self.best, self.top) {
             (Some(best), _) => best,
@@ -296,7 +297,7 @@ impl ScoreRequest {
         Ok(Selection { top: self.top, min_score, best })
     }
 
-    /// Whether what is asked for suits the model.
+    /// Checks that the request suits the model.
     fn check_for(&self, model: &Path, facts: &ModelFacts) -> Result<()> {
         let place = model.display();
         let refused = |what: &str, help: &str| Err(Error::config(format!("{place}: {what}")).with_help(help));
@@ -363,7 +364,7 @@ impl ScoreRequest {
         Ok(Monotherapy { fitted, target: facts.target, cells: cells.clone(), drugs: own })
     }
 
-    /// The tables with what drugs do alone, if the model knows that.
+    /// The tables with single-agent responses, if the model uses them.
     fn with_single_agents(
         &self,
         model: &Path,
@@ -390,7 +391,7 @@ impl ScoreRequest {
     }
 }
 
-/// The model that also knows the responses of a file.
+/// The model after it has taken the responses of a file into account.
 fn conditioned(
     fitted: &dyn FittedModel,
     facts: &ModelFacts,
