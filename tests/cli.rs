@@ -759,7 +759,7 @@ fn a_search_keeps_every_trial_and_goes_on_where_it_was_interrupted() {
     let killed = format!("{header}\n{marked}\n{}", &sixth[..20]);
     fs::write(path.join("resumed.trials.jsonl"), &killed).unwrap();
     let notes = run_with_notes(path, &["evaluate", "config.toml", "--out", "resumed"]);
-    says(&notes, &["resumed.trials.jsonl: 5 trials were kept earlier"]);
+    says(&notes, &["resumed.trials.jsonl: found 5 earlier trials"]);
     let resumed = fs::read_to_string(path.join("resumed/trials.jsonl")).unwrap();
     assert_eq!(resumed.lines().count(), 12);
     assert!(resumed == whole);

@@ -180,7 +180,7 @@ fn edge_and_drift_are_named_and_taken_out_on_request() {
         &asis.said,
         &[
             "the edge changes the signal of untreated wells on 3 plates: P1, L1 (edge -30 %",
-            "not taken out (correct edge)",
+            "not removed (correct edge)",
         ],
     );
     let corrected = done(&[("raw.csv", &text)], &["--correct", "edge,drift", "--plates", "more.ndjson"]);
@@ -190,7 +190,7 @@ fn edge_and_drift_are_named_and_taken_out_on_request() {
         (flags(&corrected), &corrected.more[0]["passes"]),
         ("edge_effect;drift".into(), &"yes".into())
     );
-    says(&corrected.said, &["effects of the position taken out of 3 of 3 plates", "taken out, as you asked"]);
+    says(&corrected.said, &["position effects removed from 3 of 3 plates", "removed, as requested"]);
     let off = |ran: &Ran| (ran.curves[0]["ic50_um"].as_f64().unwrap() / 0.5).ln().abs();
     assert!(off(&asis) > 0.15 && off(&corrected) < 0.03, "{} {}", off(&asis), off(&corrected));
 }
@@ -217,7 +217,7 @@ fn controls_that_cross_and_signals_below_zero_are_refused() {
     let text = format!("{HEADER}{}", plate("P", [0.01, 0.01], &even));
     says(
         &refused(&[("raw.csv", &text)], &[]),
-        &["positive controls lie above the untreated wells on 1 plate", "P, L1", "wrong way round"],
+        &["positive controls lie above the untreated wells on 1 plate", "P, L1", "labels may be swapped"],
     );
     let negative = format!("{HEADER}{}", plate("P", [1.0, 1.0], &even)).replacen(",B,,500", ",B,,-500", 1);
     says(

@@ -37,7 +37,7 @@ fn main() -> halfmax::Result<()> {
     let config = Config::parse(CONFIG, &[])?;
     let screen = PreparedScreen::load(&config, &Silent)?;
     let trained = train(&config, &screen, &RunState::in_memory(Vec::new()), &Silent)?;
-    // The commands `halfmax train` and `halfmax score` write and read the same file.
+    // The command `halfmax train` writes this kind of file, and `halfmax score` reads it.
     let model = folder.join("model.halfmax");
     trained.model.write(&model)?;
 

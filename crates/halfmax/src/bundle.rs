@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::families;
 use crate::screen::PreparedScreen;
 
-/// The facts that a model file holds besides the model.
+/// The facts about a model in its file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelFacts {
     /// The target. Files of earlier versions hold only a name, which [`TrainedModel::read`] turns into a target.
@@ -61,7 +61,7 @@ const APPLICABILITY: &str = "applicability/";
 pub struct TrainedModel {
     /// The model.
     pub fitted: Arc<dyn FittedModel>,
-    /// The facts that its file holds besides.
+    /// The further facts of its file.
     pub facts: ModelFacts,
     /// The distances to the training entities; `None` in a file of a version that did not store them.
     pub applicability: Option<Arc<Applicability>>,
@@ -156,7 +156,7 @@ impl TrainedModel {
     }
 }
 
-/// The facts that a file holds besides the model.
+/// Reads the facts about a model from the description of its file.
 ///
 /// # Errors
 /// If a key is missing or unknown, or a number is impossible.

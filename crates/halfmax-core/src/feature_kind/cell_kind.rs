@@ -92,7 +92,7 @@ impl JsonSchema for CellKind {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let one = |kind: &&dyn FeatureKind| json!({ "type": "string", "const": kind.name(), "description": kind.summary() });
         json_schema!({
-            "description": "What a file of cell-line features holds.",
+            "description": "The kind of features in a file of cell lines.",
             "oneOf": FEATURE_KINDS.iter().map(one).collect::<Vec<_>>(),
         })
     }

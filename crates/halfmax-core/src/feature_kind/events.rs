@@ -31,7 +31,7 @@ impl FeatureKind for Events {
         Some(Sense::Altered)
     }
 
-    /// Their names say more than a gene.
+    /// Their names hold more than a gene.
     fn is_named_by_genes(&self) -> bool {
         false
     }

@@ -68,7 +68,7 @@ pub trait FeatureKind: Sync {
         false
     }
 
-    /// Whether a configuration that names no files uses the dataset's file of this kind.
+    /// Whether a dataset's file of this kind is among the default features of cell lines.
     fn is_usual(&self) -> bool {
         false
     }

@@ -222,7 +222,8 @@ fn day_text(day: i32) -> String {
     date32_to_date(day).format("%Y-%m-%d").to_string()
 }
 
-/// A date with a time, without trailing zero parts. Times with a zone are written in UTC, since local time would need a list of zones.
+/// A date with a time; a zero fraction and a zero time of day are left out. Times with a zone are written in UTC, since local time would
+/// need a list of zones.
 fn moment(ticks: i64, unit: TimeUnit, zone: Option<&str>) -> String {
     let time = match unit {
         TimeUnit::Second => timestamp_ms_to_datetime(ticks.wrapping_mul(1000)).format("%F %T%.3f"),
@@ -233,7 +234,7 @@ fn moment(ticks: i64, unit: TimeUnit, zone: Option<&str>) -> String {
     time_text(&time.to_string(), zone.is_some())
 }
 
-/// A date and time without zero parts: `2024-01-31`, `2024-01-31 12:30:00 UTC`.
+/// A date and time, without a zero fraction or a zero time of day: `2024-01-31`, `2024-01-31 12:30:00 UTC`.
 fn time_text(time: &str, zoned: bool) -> String {
     let (whole, fraction) = time.split_once('.').unwrap_or((time, ""));
     let time = if fraction.bytes().all(|digit| digit == b'0') { whole } else { time };

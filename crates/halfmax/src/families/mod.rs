@@ -68,7 +68,7 @@ pub trait Family: Sync {
         _params: &toml::Table,
         _others: &dyn Fn(&StackParams) -> Result<Vec<NamedMember>>,
     ) -> Result<Arc<dyn AnyModel>> {
-        Err(Error::config(format!("family {:?} is not made of other models", self.name())))
+        Err(Error::config(format!("family {:?} does not blend other models", self.name())))
     }
 
     /// The JSON schema of the parameters; `None` for a family without parameters.
@@ -255,8 +255,7 @@ impl Section {
             let mut own = section.clone();
             for (name, value) in changed {
                 let value = toml::Value::try_from(value).map_err(|error| {
-                    Error::config(format!("{name} = {value}: is not a value of a configuration"))
-                        .with_source(error)
+                    Error::config(format!("{name} = {value}: is not a TOML value")).with_source(error)
                 })?;
                 own.params.insert(name.clone(), value);
             }

@@ -25,7 +25,7 @@ impl Family for Blend {
     }
 
     fn model(&self, _table: &toml::Table) -> Result<Arc<dyn AnyModel>> {
-        Err(Error::config("a stack is made of other models of the configuration"))
+        Err(Error::config("a stack blends other models of the configuration"))
     }
 
     fn blend(

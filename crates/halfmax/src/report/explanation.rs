@@ -237,7 +237,7 @@ impl Reporting<'_> {
         if let Some(found) = &explained.found {
             let method = format!("Contributions of features: {}.", found.method);
             self.note(
-                "What contributes",
+                "Contributions",
                 &[
                     &method,
                     "A drug's features are ranked by the mean of their |contribution| over the cell lines. A feature points to \
@@ -268,7 +268,7 @@ impl Reporting<'_> {
             );
         } else {
             self.note(
-                "What contributes",
+                "Contributions",
                 &["The family of this model gives no contributions of features. Groups of features are exchanged among \
                    whole cell lines instead."],
             );

@@ -192,10 +192,9 @@ fn grouping(grouping: &Grouping, responses: &ResponseQuality) -> Vec<QualityPart
         TableColumn::Words("group".into()),
         TableColumn::Numbers("measurements".into()),
         TableColumn::Numbers("median".into()),
-        TableColumn::Numbers(format!("shift, {}s taken out (MADs)", responses.partner)),
+        TableColumn::Numbers(format!("shift, {}s removed (MADs)", responses.partner)),
     ];
-    columns
-        .extend(is_technical.then(|| TableColumn::Numbers("shift, cell lines taken out, too (MADs)".into())));
+    columns.extend(is_technical.then(|| TableColumn::Numbers("shift, cell lines removed too (MADs)".into())));
     columns.push(TableColumn::Spreads(responses.response.clone()));
     columns.push(TableColumn::Words("remark".into()));
     let shown = grouping.groups.len();
@@ -298,7 +297,7 @@ fn outliers(outliers: &Outliers) -> Vec<QualityPart> {
     ];
     let rows = outliers.worst.iter().map(row).collect();
     parts.extend(table(
-        "Responses far from what is expected, the farthest first".into(),
+        "Responses far from the expected value, the farthest first".into(),
         "responses",
         columns,
         rows,

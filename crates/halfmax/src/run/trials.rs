@@ -55,7 +55,7 @@ impl Trials {
         };
         let known = read(&text, &path, &header)?;
         if !known.is_empty() {
-            progress.note(&format!("{}: {} trials were kept earlier", path.display(), known.len()));
+            progress.note(&format!("{}: found {} earlier trials", path.display(), known.len()));
         }
         // Drops an incomplete last line.
         write_beside(out, &path, |file| {

@@ -19,7 +19,7 @@ const MAX_CELL_LINES: usize = 16;
 const TARGET_SCORES: usize = 1 << 28;
 /// The number of these scores held in memory at once.
 const MAX_CANDIDATES: usize = 1 << 24;
-/// The target duration: the number of slices scored at a time is adjusted so that they take at least half of it.
+/// If a round takes less time, the next round scores twice as many slices.
 const AT_LEAST: Duration = Duration::from_millis(500);
 
 /// Scores the combinations of a list, or all combinations, in every cell line or in the cell lines of the list.

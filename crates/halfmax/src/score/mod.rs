@@ -234,7 +234,7 @@ impl ScoreRequest {
             ));
         }
         if pieces.done() > 0 || pieces.draft().is_some() {
-            let within = if pieces.draft().is_some() { ", within the next part" } else { "" };
+            let within = if pieces.draft().is_some() { ", in the middle of the next part" } else { "" };
             progress.note(&format!("{place}: continuing after {} scores{within}", pieces.rows()));
         }
         if let Err(error) = prepared.write(&scorer, &mut pieces, progress) {

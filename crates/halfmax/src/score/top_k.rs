@@ -12,7 +12,7 @@ pub struct Selection {
     pub top: Option<usize>,
     /// The lowest score to keep.
     pub min_score: f32,
-    /// The end that the best scores are at.
+    /// The end of the best scores.
     pub best: End,
 }
 

@@ -119,7 +119,8 @@ impl Plates {
             quality.positive.mean,
             quality.negative.mean
         ))
-        .with_help("their names may be the wrong way round: correct the column of kinds of wells; or, if the signal rises as cells die, give viabilities or inhibitions instead of signals"))
+        .with_help("their labels may be swapped: correct the column of kinds of wells; or, if the signal rises as cells die, \
+            give viabilities or inhibitions instead of signals"))
     }
 
     /// For each plate, the largest effect removed from its signals, as a fraction.

@@ -78,7 +78,7 @@ impl Plates {
                 counted(self.all.len(), "plate"),
                 listed(&named, 5),
                 match options.drop_failed_plates {
-                    true => "left out, as you asked",
+                    true => "left out, as requested",
                     false => "used anyway: drop_failed_plates leaves them out",
                 }
             )
@@ -106,7 +106,7 @@ impl Plates {
         let note = |(flag, what, name, is_corrected): (PlateFlag, &str, &str, bool)| {
             let plates = self.flagged(flag);
             let named: Vec<String> = plates.iter().map(|at| self.effects(*at)).collect();
-            let mended = if is_corrected { "taken out, as you asked" } else { "not taken out" };
+            let mended = if is_corrected { "removed, as requested" } else { "not removed" };
             (!plates.is_empty()).then(|| {
                 format!(
                     "{what} changes the signal of untreated wells on {}: {}; {mended} (correct {name})",
@@ -132,10 +132,10 @@ impl Plates {
         let mut sizes: Vec<f64> = self.correction_sizes().filter(|size| *size > 0.0).collect();
         sizes.sort_unstable_by(f64::total_cmp);
         match sizes.last() {
-            None => "nothing was corrected: the untreated wells show no effect of the position beyond chance, or do not lie \
+            None => "no signal was corrected: the untreated wells show no position effect beyond chance, or do not lie \
                 where an effect would show".to_owned(),
             Some(most) => format!(
-                "effects of the position taken out of {} of {}: {:.1} % of the signal in the median, at most {:.1} %",
+                "position effects removed from {} of {}: median {:.1} % of the signal, at most {:.1} %",
                 sizes.len(),
                 counted(self.all.len(), "plate"),
                 100.0 * sizes[sizes.len() / 2],
