@@ -22,9 +22,8 @@ pub fn sensitive_end(target: &Target, for_what: &str, remedy: Remedy) -> Result<
                 "set target.sensitive = \"low\" if low values mean that the drug works, else \"high\""
             }
             Remedy::CommandLine => {
-                "set `sensitive` to low (`--sensitive low`) if low values mean that the drug works, else to high (`--sensitive \
-                 high`); \
-                 target.sensitive in the configuration stores this in every model trained with it"
+                "set `sensitive` to low (`--sensitive low`) if low values mean that the drug works, else to high \
+                 (`--sensitive high`); target.sensitive in the configuration stores this in every model trained with it"
             }
         };
         let name = &target.name;

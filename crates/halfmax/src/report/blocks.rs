@@ -200,8 +200,7 @@ impl BlockPage {
         match shown < all {
             true => format!(
                 "The page shows {} of {} blocks: the {} with the strongest synergy, then {} of the others with the most flags, \
-                 then a random \
-                 sample of {} of the rest. The output file has all of them.",
+                 then a random sample of {} of the rest. The output file has all of them.",
                 thousands(shown),
                 thousands(all),
                 thousands(strongest),

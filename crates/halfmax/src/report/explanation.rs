@@ -248,7 +248,9 @@ impl Reporting<'_> {
                 "Confounders",
                 &[
                     "General sensitivity is the mean of a cell line's predictions over all other drugs. Contributions add up, \
-                     so those to general sensitivity are known exactly. They are subtracted from a drug's contributions in proportion to how its predictions follow general sensitivity. Then the mean of every tissue is subtracted. Ranks and mechanisms are shown before and after.",
+                     so those to general sensitivity are known exactly. They are subtracted from a drug's contributions to the extent \
+                     that its predictions follow general sensitivity. Then the mean of every tissue is subtracted. Ranks and mechanisms \
+                     are shown before and after.",
                 ],
             );
             self.note(
@@ -257,9 +259,11 @@ impl Reporting<'_> {
                     "A mechanism's contribution is the mean over cell lines of |the sum over its features − the mean of that \
                      sum|, so contributions that cancel do not count.",
                     "Competitive test: the mechanism is compared with random sets. Their features match those of the mechanism \
-                     in number, kind, mean and variance. They are about as correlated with each other, since sums over correlated features vary more. The test is adjusted for the confounders.",
+                     in number, kind, mean and variance. They are about as correlated with each other, since sums over correlated features \
+                     vary more. The test is adjusted for the confounders.",
                     "Self-contained test: do measured responses correlate with the mechanism's features at all? Responses are \
-                     taken within tissues, without the part that general sensitivity explains. Cell lines of a tissue are permuted, so features stay correlated. The test uses no model.",
+                     taken within tissues, without the part that general sensitivity explains. Cell lines of a tissue are permuted, so \
+                     features stay correlated. The test uses no model.",
                     "q is the false discovery rate among all drugs and mechanisms (Benjamini and Hochberg 1995). The smallest \
                      possible p is one over the number of random sets plus one: many tests with few sets can find nothing.",
                     "The catalogue for the drug's classes gives the expected direction. Genes are weighted by how much \
