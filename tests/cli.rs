@@ -657,7 +657,7 @@ fn scores_have_intervals_say_how_near_the_training_is_and_take_measured_response
     let message = fails(path, 3, &[&start[..], &["--out", "y.csv", "--responses", "measured.csv"]].concat());
     says(
         &message,
-        &["measured.csv: none of its 1 responses is of a cell line and a drug of the files given"],
+        &["measured.csv: none of its 1 responses is for a cell line and a drug of the given files"],
     );
     fs::write(path.join("measured.csv"), "cell_line,drug,AUC\nNew,Drug 1,0.5\n").unwrap();
     let message = fails(path, 3, &[&start[..], &["--out", "y.csv", "--responses", "measured.csv"]].concat());

@@ -237,7 +237,7 @@ fn experiments_tops_and_divisions_on_request() {
 fn controls_and_gaps_are_left_out_and_said() {
     let more = "A375,Strong,1,0,0.97\nA375,Strong,1,,0.4\nA375,,1,1,0.4\nA375,Few,1,1,0.4\n";
     let (rows, said) = curves(&(table(HEADER, 1.0, |v| v) + more), &[]);
-    says(&said, &["controls, with dose 0, left out of the fits: 1 row\n", "and left out: 2 rows"]);
+    says(&said, &["controls, with dose 0, left out of the fits: 1 row\n", "is missing: 2 rows"]);
     assert_eq!(rows["A375/Strong"]["readings"], 16);
     assert_eq!(rows["A375/Few"]["flags"], "too_few_doses");
     assert!(rows["A375/Few"]["ic50_um"].is_null());
@@ -411,7 +411,7 @@ fn two_cell_lines_are_compared() {
     assert!(!folder.path().join("curves.csv").exists());
     let (code, said) = run("cell_line=A375,MCF7");
     assert_eq!(code, Some(0), "{said}");
-    says(&said, &["without a partner, and left out: 1 curve"]);
+    says(&said, &["left out, without a partner: 1 curve"]);
     let text = fs::read_to_string(folder.path().join("both.ndjson")).unwrap();
     let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let row = |drug: &str| rows.iter().find(|row| row["drug"] == drug).unwrap();

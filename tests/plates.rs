@@ -128,7 +128,7 @@ fn the_quality_of_each_plate_is_written() {
     says(
         &ran.said,
         &[
-            "2 plates: Z' is",
+            "2 plates: the median Z' is",
             "1 of 2 plates fail: bad, L1 (Z' 0.17",
             "control CV",
             "drop_failed_plates leaves them out",

@@ -8,7 +8,7 @@ use halfmax::prelude::*;
 
 const CONFIG: &str = r#"
 [data]
-dataset = "gdsc-core"          # part of the library: 30 drugs of GDSC1, in some 700 cell lines
+dataset = "gdsc-core"          # part of the library: 30 drugs of GDSC1, in about 700 cell lines
 response = "gdsc1"
 
 [[data.cells]]

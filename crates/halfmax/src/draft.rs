@@ -126,7 +126,7 @@ impl<'a> Taken<'a> {
 
     fn add(&mut self, one: &'a Looked) {
         let role = one.found.shape.role.as_str();
-        let again = |role: &str| format!("a second file of {role}");
+        let again = |role: &str| format!("a second file with {role}");
         match role {
             "responses" | "combinations" => {
                 let combinations = role == "combinations";
@@ -230,7 +230,8 @@ impl<'a> Taken<'a> {
             );
         } else if self.cells.is_empty() {
             line(
-                "kind = \"lpo\"                 # pairs that were not measured; other kinds need features of cell lines",
+                "kind = \"lpo\"                 # pairs that were not measured; without features of cell lines, only these can \
+                 be predicted",
             );
         } else {
             line(

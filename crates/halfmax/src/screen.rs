@@ -44,7 +44,8 @@ fn folds(split: &Split, loaded: &mut Loaded, progress: &dyn Progress) -> Result<
                 "split.column or split.rows with leave_drug: a response has one fold there, but its two drugs may be in \
                  different folds",
             )
-            .with_help("give split.file, a table with the columns drug and fold, or let the folds be drawn"));
+            .with_help("give split.file, a table with the columns drug and fold, or leave both out, so that halfmax draws the \
+                folds"));
         }
         (None, Some(folds)) => Folds::from_assignment(split.kind, folds)?,
         (None, None) => return split.draw(&loaded.screen),

@@ -144,7 +144,7 @@ impl Comparisons {
             .collect();
         let alone = first.len() + second.len() - 2 * pairs.len();
         if alone > 0 {
-            progress.note(&format!("compare: without a partner, and left out: {}", counted(alone, "curve")));
+            progress.note(&format!("compare: left out, without a partner: {}", counted(alone, "curve")));
         }
         self.pair.columns(&pairs)
     }

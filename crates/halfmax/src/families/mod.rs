@@ -228,7 +228,7 @@ fn searched(sections: &[Section], tune: &TuneParams) -> Result<usize> {
                 "tune.model is missing, and there are {} models",
                 names.len()
             ))
-            .with_help(format!("name the one whose parameters to search: {}", listed(&names, 20))));
+            .with_help(format!("name the model to search: {}", listed(&names, 20))));
         }
     };
     let found = sections.iter().position(|section| section.name == name && can(&section));

@@ -209,7 +209,8 @@ impl Forecast {
     fn too_large(&self, available: &Available) -> Error {
         let all = self.bytes.div_ceil(100_000_000) as f64 / 10.0;
         Error::failed(format!("{}; {available}", self.in_words())).with_help(format!(
-            "take fewer features ([[data.cells]] top_variance), fewer drugs, another family (boost takes least of those that learn interactions), or a \
+            "take fewer features ([[data.cells]] top_variance), fewer drugs, another family (boost needs the least of the \
+             families that learn interactions), or a \
              machine with more memory; set the memory limit (`--memory {all:.1}GB`) to continue as if that much were available"
         ))
     }

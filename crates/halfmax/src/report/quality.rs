@@ -411,7 +411,7 @@ fn features(features: &FeatureQuality) -> Vec<QualityPart> {
 
 fn join(join: &Join) -> Vec<QualityPart> {
     let facts = vec![
-        fact("Taken for", &join.role),
+        fact("Read as", &join.role),
         fact(&format!("Used {}", join.what), &thousands(join.used)),
         fact("Not used", &thousands(join.unused.len())),
     ];

@@ -359,7 +359,10 @@ impl ScoreRequest {
         }
         let (own, _) = self.read_drugs(&*fitted, &facts.drug_features)?;
         if own.ids() != drugs.ids() {
-            return Err(Error::failed(format!("{}: read to other drugs", self.drugs.file.display())));
+            return Err(Error::failed(format!(
+                "{}: reading it again gave other drugs",
+                self.drugs.file.display()
+            )));
         }
         Ok(Monotherapy { fitted, target: facts.target, cells: cells.clone(), drugs: own })
     }
@@ -420,7 +423,7 @@ fn conditioned(
     }
     if values.is_empty() {
         return Err(Error::data(format!(
-            "{place}: none of its {} responses is of a cell line and a drug of the files given",
+            "{place}: none of its {} responses is for a cell line and a drug of the given files",
             found.observed.len()
         ))
         .with_help("use the same names, and give the features of the measured cell lines and drugs too"));
@@ -442,8 +445,8 @@ fn conditioned(
         .with_help("a kernel model that was trained with split lco or lto takes responses of new cell lines, with ldo of new drugs"));
     }
     progress.note(&format!(
-        "{place}: {} of {} responses are used; {} are of cell lines or drugs that are not scored, {} of entities that the \
-         model was trained on or with partners that it was not",
+        "{place}: {} of {} responses are used; {} are for cell lines or drugs that are not scored, {} for training entities or \
+         for partners outside the training",
         conditioned.used,
         found.observed.len(),
         found.observed.len() - named,

@@ -43,7 +43,7 @@ impl Shard {
             return Err(Error::parameter(
                 "--shard",
                 format!("{}/{}", self.number, self.count),
-                &format!("at most {count} parts, since there are {count} {what} to share out"),
+                &format!("at most {count} parts, since there are {count} {what} to divide"),
             ));
         }
         let end = |number: usize| (count as u128 * number as u128 / self.count as u128) as usize;

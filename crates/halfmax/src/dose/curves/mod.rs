@@ -301,7 +301,8 @@ impl CurvesRequest {
         let place = self.readings.file.display();
         if let Some(bytes) = readings.bytes_on_disk() {
             progress.note(&format!(
-                "{place}: read part by part; {} MB of readings are kept in {} until the curves are fitted (TMPDIR names another folder)",
+                "{place}: read part by part; {} MB of readings are kept in {} until the curves are fitted (set TMPDIR for \
+                 another folder)",
                 bytes.div_ceil(1_000_000),
                 std::env::temp_dir().display()
             ));
@@ -325,7 +326,7 @@ impl CurvesRequest {
         }
         if facts.incomplete > 0 {
             progress.note(&format!(
-                "{place}: without a cell line, drug, experiment, dose or reading, and left out: {}",
+                "{place}: left out, because a cell line, drug, experiment, dose or reading is missing: {}",
                 counted(facts.incomplete, "row")
             ));
         }

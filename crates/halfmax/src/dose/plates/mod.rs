@@ -196,6 +196,7 @@ fn none_left(label: &str) -> Error {
 
 fn no_controls(label: &str) -> Error {
     Error::data(format!("{label}: has no untreated wells with raw signals, so plates cannot be judged")).with_help(
-        "plates, correct and drop_failed_plates need raw signals (a column of luminescence, intensity, counts) with the untreated wells as rows of the same table",
+        "plates, correct and drop_failed_plates need raw signals (a column of luminescence, intensity or counts), with the \
+         untreated wells as rows of the same table",
     )
 }

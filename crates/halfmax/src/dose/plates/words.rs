@@ -45,7 +45,7 @@ impl Plates {
             text += ", after correction";
         }
         text += &match self.spread(|quality| quality.z_prime) {
-            Some([median, low, high]) => format!(": Z' is {median:.2} in the median ({low:.2} to {high:.2})"),
+            Some([median, low, high]) => format!(": the median Z' is {median:.2} ({low:.2} to {high:.2})"),
             None => ": Z' is not known (it needs two positive controls or two blanks)".to_owned(),
         };
         if let Some([median, _, high]) = self.spread(|quality| quality.control_cv) {

@@ -322,7 +322,7 @@ impl SynergyRequest {
         }
         if found.incomplete > 0 {
             let rows = counted(found.incomplete, "row");
-            progress.note(&format!("{place}: without a reading, and left out: {rows}"));
+            progress.note(&format!("{place}: left out, because the reading is missing: {rows}"));
         }
         let shams: Vec<&str> =
             found.blocks.iter().filter(|block| block.is_sham()).map(|block| block.id.as_str()).collect();

@@ -128,7 +128,7 @@ fn note(scored: &ScoredBlock, [all, with, shown]: [usize; 3]) -> String {
         said += &format!(" Shown: {shown} of {with} {doses}, evenly spread. The output file has all.");
     }
     if with < all {
-        said += &format!(" Without a reading, and left out: {}.", counted(all - with, "map"));
+        said += &format!(" Left out, without a reading: {}.", counted(all - with, "map"));
     }
     said
 }
@@ -220,7 +220,7 @@ mod tests {
         let shown = names(&found);
         assert_eq!((shown.len(), shown[0], shown[9]), (10, "no C, no D", "C 19 µM, D 19 µM"));
         assert!(found.note.contains("Shown: 10 of 58 combinations of doses"), "{}", found.note);
-        assert!(found.note.ends_with("Without a reading, and left out: 342 maps."), "{}", found.note);
+        assert!(found.note.ends_with("Left out, without a reading: 342 maps."), "{}", found.note);
         // Without a measured grid of doses, the maps are spread over the measured doses.
         let found = picture(&scored(&[2, 2, 20, 20], |cell| cell[3] == (7 * cell[2] + 3) % 20), Vec::new());
         assert_eq!(found.panels.len(), 16);

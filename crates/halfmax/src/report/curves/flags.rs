@@ -48,7 +48,7 @@ pub fn words(flag: Flag) -> String {
 pub fn meaning(flag: Flag) -> &'static str {
     match flag.name() {
         "too_few_doses" => "Fewer than four doses: no curve was fitted.",
-        "flat" => "The readings do not tell the curve from a constant: no effect of the dose.",
+        "flat" => "The readings do not distinguish the curve from a constant: the dose has no effect.",
         "increasing" => "The viability rises with the dose.",
         "ic50_below_range" => {
             "The curve is below one half at every tested dose: an IC50 would be an extrapolation."
@@ -67,9 +67,9 @@ pub fn meaning(flag: Flag) -> &'static str {
         "poor_fit" => {
             "R² is below 0.5 though the curve is not flat, or the residual standard error is above 0.25."
         }
-        "at_limit" => "The EC50 or the Hill slope is at the end of its range: it is not known.",
+        "at_limit" => "The EC50 or the Hill slope is at the end of its range, so it is not determined.",
         "outliers" => "Readings were left out as outliers; crosses mark them.",
-        "too_few_to_tell" => "The readings are too few to tell a curve from a constant.",
+        "too_few_to_tell" => "The readings are too few to distinguish a curve from a constant.",
         "open_interval" => {
             "The interval of the IC50 or the EC50 has an open end: the tested doses do not bound it."
         }
