@@ -47,7 +47,7 @@ impl Values {
         Self::Texts(texts.into_iter().map(str::to_owned).collect())
     }
 
-    /// The texts; `None` for a column of numbers.
+    /// The texts; empty for a column of numbers.
     fn texts(&self) -> Vec<&str> {
         match self {
             Self::Texts(texts) => texts.iter().map(String::as_str).collect(),

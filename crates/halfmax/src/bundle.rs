@@ -39,7 +39,7 @@ pub struct ModelFacts {
     /// The single-agent responses used in training, for a model of combinations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub single_agents: Option<SingleAgentMeasures>,
-    /// The ranges of the features of cell lines in training; `None` in a file of a version that did not store them.
+    /// The ranges of the features of cell lines in training; empty in a file of a version that did not store them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scales: Vec<FeatureScale>,
     /// SHA-256 of every training file, by its name without its folder. Files with the same name share an entry, separated by blanks.

@@ -188,7 +188,7 @@ fn without_dictionary(array: &dyn Array) -> PolarsResult<ArrayRef> {
     })
 }
 
-/// The values at these positions, `None` without a position.
+/// The values at these positions. A missing position gives a missing value.
 fn gathered(values: &dyn Array, places: impl Iterator<Item = Option<usize>>) -> PolarsResult<ArrayRef> {
     match values.dtype().to_physical_type() {
         PhysicalType::Primitive(own) => Ok(with_match_primitive_type!(own, |$T| {
